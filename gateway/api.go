@@ -1,0 +1,140 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/duban-project/duban/gateway/internal/problem"
+	"github.com/duban-project/duban/gateway/internal/route"
+	"github.com/duban-project/duban/gateway/internal/strict"
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+)
+
+// api is the strict step in front of generated code. It hands on a request that
+// it has written itself, so that nothing passes which it did not look at.
+type api struct {
+	options Options
+	routes  *route.Table
+	mux     http.Handler
+}
+
+type inputKey struct{}
+
+// inputOf returns the request message of the call that is being made, or nil.
+func inputOf(ctx context.Context) protoreflect.MessageDescriptor {
+	d, _ := ctx.Value(inputKey{}).(protoreflect.MessageDescriptor)
+	return d
+}
+
+// ServeHTTP implements http.Handler.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m, err := a.find(w, r)
+	if err != nil {
+		problem.Write(w, r, nil, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), inputKey{}, m.Route.Input()), a.options.Timeout)
+	defer cancel()
+	checked, err := a.rewrite(w, r, m)
+	if err != nil {
+		problem.Write(w, r, m.Route.Input(), err)
+		return
+	}
+	a.mux.ServeHTTP(w, checked.WithContext(ctx))
+}
+
+// find looks up the route.
+func (a *api) find(w http.ResponseWriter, r *http.Request) (route.Match, error) {
+	m := a.routes.Find(r.Method, r.URL.EscapedPath())
+	switch {
+	case len(m.Allow) == 0:
+		return m, problem.Of(faultv1.Reason_REASON_ROUTE_UNKNOWN)
+	case m.Route == nil:
+		w.Header().Set("Allow", strings.Join(m.Allow, ", "))
+		return m, problem.Of(faultv1.Reason_REASON_METHOD_NOT_ALLOWED)
+	}
+	return m, nil
+}
+
+// rewrite checks all parts of the request and makes of them another.
+func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*http.Request, error) {
+	header, err := checkHeader(r)
+	if err != nil {
+		return nil, err
+	}
+	query, err := strict.Query(m.Route, r.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	body, err := a.body(w, r, m)
+	if err != nil {
+		return nil, err
+	}
+	out := &http.Request{
+		Method: r.Method, Header: header, Body: http.NoBody,
+		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
+	}
+	if len(body) > 0 {
+		set, err := strict.Body(m, body, a.options.MaxDepth)
+		if err != nil {
+			return nil, err
+		}
+		strict.Mask(m.Route, query, set)
+		header.Set("Content-Type", "application/json")
+		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	}
+	out.URL = &url.URL{Path: m.Path, RawQuery: query.Encode()}
+	return out, nil
+}
+
+// body reads the body, up to the limit. No body at all is an empty request, also
+// where one could be.
+func (a *api) body(w http.ResponseWriter, r *http.Request, m route.Match) ([]byte, error) {
+	if r.ContentLength > a.options.MaxBody {
+		return nil, tooLarge(a.options.MaxBody)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.options.MaxBody))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return nil, tooLarge(large.Limit)
+	case err != nil:
+		return nil, problem.Malformed(problem.Text{Zh: "传输中断", En: "it ended early"})
+	case m.Route.Body == "" && len(body) > 0:
+		return nil, problem.Malformed(problem.Text{Zh: "此接口不接受正文", En: "this method takes none"})
+	case len(body) > 0 && !isJSON(r):
+		return nil, problem.Of(faultv1.Reason_REASON_MEDIA_TYPE_UNSUPPORTED)
+	}
+	return body, nil
+}
+
+func tooLarge(limit int64) error {
+	return &problem.Problem{
+		Reason: faultv1.Reason_REASON_BODY_TOO_LARGE,
+		Facts:  map[string]problem.Text{"limit": problem.Same(strconv.FormatInt(limit, 10))},
+	}
+}
+
+// isJSON says whether the body is declared as JSON in UTF-8, as it is.
+func isJSON(r *http.Request) bool {
+	encoding := r.Header.Get("Content-Encoding")
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/json" || encoding != "" && encoding != "identity" {
+		return false
+	}
+	for name, value := range parameters {
+		if name != "charset" || !strings.EqualFold(value, "utf-8") {
+			return false
+		}
+	}
+	return len(r.Header.Values("Content-Type")) == 1
+}

@@ -1,0 +1,119 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"net/http"
+	"strings"
+
+	"github.com/duban-project/duban/gateway/internal/problem"
+)
+
+// What a client may send at most, in bytes.
+const (
+	maxURL    = 32 << 10
+	maxHeader = 32 << 10 // all headers together
+)
+
+// forwarded returns the headers that generated code sees and the limit, in bytes,
+// of each. Those in toMetadata, and Authorization, reach the services.
+func forwarded() map[string]int {
+	return map[string]int{
+		"Accept":          1024, // for errors alone
+		"Accept-Language": 256,
+		"Authorization":   4096,
+		"Idempotency-Key": 128,
+		"If-Match":        128,
+		"Traceparent":     128,
+	}
+}
+
+// toMetadata names the metadata that a header becomes. Authorization is not
+// among them: generated code passes it on by itself.
+func toMetadata(header string) (string, bool) {
+	switch header {
+	case "Accept-Language", "Idempotency-Key", "If-Match", "Traceparent":
+		return strings.ToLower(header), true
+	}
+	return "", false
+}
+
+// checkHeader returns the headers that go on, each at most once. It refuses those
+// that the services could not read rather than dropping them: a request without
+// its Idempotency-Key is another request.
+func checkHeader(r *http.Request) (http.Header, error) {
+	if len(r.URL.EscapedPath())+len(r.URL.RawQuery) > maxURL {
+		return nil, limit("URL", http.StatusRequestURITooLong)
+	}
+	size := 0
+	for name, values := range r.Header {
+		size += len(name) + len(strings.Join(values, ", "))
+	}
+	if size > maxHeader {
+		return nil, limit("headers", http.StatusRequestHeaderFieldsTooLarge)
+	}
+	out := http.Header{}
+	var wrong []problem.Field
+	for name, most := range forwarded() {
+		values := r.Header.Values(name)
+		if text := checkValues(name, values, most); text.En != "" {
+			wrong = append(wrong, problem.Field{Path: name, Rule: "header", Text: text})
+		}
+		if len(values) > 0 {
+			out.Set(name, strings.Join(values, ", "))
+		}
+	}
+	if len(wrong) > 0 {
+		return nil, problem.Invalid(wrong...)
+	}
+	return out, nil
+}
+
+func limit(what string, code int) error {
+	p := problem.Invalid(problem.Field{Path: what, Rule: "size", Text: problem.Text{Zh: "过长", En: "too long"}})
+	p.HTTP = code
+	return p
+}
+
+// checkValues says what is wrong with a header, or nothing.
+func checkValues(name string, values []string, most int) problem.Text {
+	joined := strings.Join(values, ", ")
+	switch {
+	case len(values) > 1 && !strings.HasPrefix(name, "Accept"):
+		return problem.Text{Zh: "请求头重复", En: "the header is given more than once"}
+	case len(joined) > most:
+		return problem.Text{Zh: "请求头过长", En: "the header is too long"}
+	case strings.ContainsFunc(joined, func(c rune) bool { return c < ' ' || c > '~' }):
+		return problem.Text{Zh: "请求头只能含可打印的 ASCII 字符", En: "the header may hold printable ASCII only"}
+	}
+	return problem.Text{}
+}
+
+// identify returns the id of a request: its trace's, or a random one. If there is
+// no tracing here, the id goes on to the services as a trace of its own.
+func identify(r *http.Request, trace string) (string, *http.Request) {
+	if trace != "" {
+		return trace, r
+	}
+	if id := traceOf(r.Header.Values("Traceparent")); id != "" {
+		return id, r
+	}
+	var random [24]byte
+	_, _ = rand.Read(random[:]) // never fails
+	id, span := hex.EncodeToString(random[:16]), hex.EncodeToString(random[16:])
+	r = r.Clone(r.Context())
+	r.Header.Set("Traceparent", "00-"+id+"-"+span+"-00")
+	return id, r
+}
+
+// traceOf reads the trace id of a W3C traceparent, or "".
+func traceOf(values []string) string {
+	if len(values) != 1 || len(values[0]) != 55 {
+		return ""
+	}
+	parts := strings.Split(values[0], "-")
+	if len(parts) != 4 || len(parts[1]) != 32 || strings.Trim(parts[1], "0123456789abcdef") != "" || strings.Trim(parts[1], "0") == "" {
+		return ""
+	}
+	return parts[1]
+}

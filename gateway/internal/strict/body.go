@@ -1,0 +1,328 @@
+// Package strict reads queries and bodies against the contract before generated
+// code does, and says of everything that is wrong where it is: unknown and
+// repeated names, wrong types, undefined enum values.
+//
+// What it lets through, the generated gateway can decode. Whether a value is
+// allowed (lengths, patterns, ranges) is for the services to say.
+package strict
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/duban-project/duban/gateway/internal/problem"
+	"github.com/duban-project/duban/gateway/internal/route"
+)
+
+const maxFields = 32 // violations told at once
+
+// Body reads the body of a call that found m. It returns the fields that stand
+// directly in the body, and a *problem.Problem for whatever is wrong.
+func Body(m route.Match, body []byte, maxDepth int) ([]protoreflect.FieldDescriptor, error) {
+	if err := shape(body, maxDepth); err != nil {
+		return nil, err
+	}
+	r := reader{dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m)}
+	r.dec.UseNumber()
+	set, err := r.root(m.Route)
+	if err != nil {
+		return nil, err
+	}
+	if len(r.wrong) > 0 {
+		return nil, problem.Invalid(r.wrong...)
+	}
+	return set, nil
+}
+
+// jsonNames returns what the path gives, by the field's path in JSON names.
+func jsonNames(m route.Match) map[string]string {
+	bound := make(map[string]string, len(m.Bound))
+	for field, value := range m.Bound {
+		bound[problem.JSONPath(m.Route.Input(), field)] = value
+	}
+	return bound
+}
+
+// reader walks over one body, which is known to be JSON.
+type reader struct {
+	dec   *json.Decoder
+	bound map[string]string
+	wrong []problem.Field
+}
+
+// root reads the body as what the rule says it is.
+func (r *reader) root(rt *route.Route) ([]protoreflect.FieldDescriptor, error) {
+	message, path := rt.Input(), ""
+	if rt.Body != "*" {
+		f := rt.Input().Fields().ByName(protoreflect.Name(rt.Body))
+		if f.Message() == nil || f.Cardinality() == protoreflect.Repeated || known(f.Message()) {
+			return nil, r.field(f, f.JSONName())
+		}
+		message, path = f.Message(), f.JSONName()
+	}
+	token, err := r.dec.Token()
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	if token != json.Delim('{') {
+		return nil, problem.Malformed(problem.Text{Zh: "应为 JSON 对象", En: "it must be a JSON object"})
+	}
+	return r.object(message, path)
+}
+
+// unreadable wraps what cannot happen to a body that passed shape.
+func unreadable(err error) error {
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("reading a body that was found to be JSON: %w", err)
+}
+
+func (r *reader) tell(path, rule string, text problem.Text) {
+	if len(r.wrong) < maxFields {
+		r.wrong = append(r.wrong, problem.Field{Path: path, Rule: rule, Text: text})
+	}
+}
+
+// key reads the name of the next member.
+func (r *reader) key() (string, error) {
+	token, err := r.dec.Token()
+	if err != nil {
+		return "", unreadable(err)
+	}
+	name, _ := token.(string)
+	return name, nil
+}
+
+// raw reads the next value as it stands.
+func (r *reader) raw() (json.RawMessage, error) {
+	var raw json.RawMessage
+	if err := r.dec.Decode(&raw); err != nil {
+		return nil, unreadable(err)
+	}
+	return raw, nil
+}
+
+// object reads the members of a message and the brace that closes it.
+func (r *reader) object(message protoreflect.MessageDescriptor, path string) (set []protoreflect.FieldDescriptor, err error) {
+	oneofs := map[protoreflect.FullName]bool{}
+	for r.dec.More() {
+		name, err := r.key()
+		if err != nil {
+			return nil, err
+		}
+		at := join(path, name)
+		f := route.Named(message, name)
+		switch {
+		case f == nil:
+			r.tell(at, "unknown", unknownField)
+		case slices.Contains(set, f):
+			r.tell(at, "duplicate", duplicateField)
+		default:
+			set = append(set, f)
+			if err := r.member(f, join(path, f.JSONName()), oneofs); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if _, err := r.raw(); err != nil {
+			return nil, err
+		}
+	}
+	_, err = r.dec.Token()
+	return set, err
+}
+
+// member reads a field that stands in the message for the first time.
+func (r *reader) member(f protoreflect.FieldDescriptor, path string, oneofs map[protoreflect.FullName]bool) error {
+	if of := f.ContainingOneof(); of != nil {
+		if oneofs[of.FullName()] {
+			r.tell(path, "oneof", oneOf(of))
+		}
+		oneofs[of.FullName()] = true
+	}
+	return r.field(f, path)
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// field reads the value of a field, which may be null.
+func (r *reader) field(f protoreflect.FieldDescriptor, path string) error {
+	switch {
+	case f.IsMap():
+		return r.nested(f, '{', path, func() error { return r.pairs(f, path) })
+	case f.IsList():
+		return r.nested(f, '[', path, func() error { return r.items(f, path) })
+	case structured(f):
+		return r.nested(f, '{', path, func() error { return r.members(f.Message(), path) })
+	}
+	raw, err := r.raw()
+	if err != nil || string(raw) == "null" {
+		return err
+	}
+	r.leaf(f, f, "", raw, path)
+	return nil
+}
+
+// structured says whether the field's value is a message with members of its own.
+func structured(f protoreflect.FieldDescriptor) bool {
+	return f.Message() != nil && !known(f.Message())
+}
+
+// known says whether JSON writes the message in a way of its own.
+func known(m protoreflect.MessageDescriptor) bool { return m.FullName().Parent() == "google.protobuf" }
+
+func (r *reader) members(message protoreflect.MessageDescriptor, path string) error {
+	_, err := r.object(message, path)
+	return err
+}
+
+// nested reads a value that must begin with open, or be null.
+func (r *reader) nested(f protoreflect.FieldDescriptor, open json.Delim, path string, inside func() error) error {
+	token, err := r.dec.Token()
+	switch {
+	case err != nil:
+		return unreadable(err)
+	case token == open:
+		return inside()
+	case token != nil:
+		r.tell(path, "type", expected(f, open))
+		return r.skip(token)
+	}
+	return nil
+}
+
+// skip reads the rest of a value that began with token.
+func (r *reader) skip(token json.Token) error {
+	depth := 0
+	for {
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+		var err error
+		if token, err = r.dec.Token(); err != nil {
+			return unreadable(err)
+		}
+	}
+}
+
+// items reads the elements of a list and the bracket that closes it.
+func (r *reader) items(f protoreflect.FieldDescriptor, path string) error {
+	for i := 0; r.dec.More(); i++ {
+		if err := r.element(f, f, "", path+"["+strconv.Itoa(i)+"]"); err != nil {
+			return err
+		}
+	}
+	_, err := r.dec.Token()
+	return err
+}
+
+// pairs reads the entries of a map and the brace that closes it.
+func (r *reader) pairs(f protoreflect.FieldDescriptor, path string) error {
+	seen := map[string]bool{}
+	for r.dec.More() {
+		key, err := r.key()
+		if err != nil {
+			return err
+		}
+		at := path + "[" + strconv.Quote(key) + "]"
+		if seen[key] {
+			r.tell(at, "duplicate", duplicateField)
+		}
+		seen[key] = true
+		if err := r.element(f, f.MapValue(), key, at); err != nil {
+			return err
+		}
+	}
+	_, err := r.dec.Token()
+	return err
+}
+
+// element reads a value of the list or map f, which is never null.
+func (r *reader) element(f, value protoreflect.FieldDescriptor, key, path string) error {
+	if !structured(value) {
+		raw, err := r.raw()
+		if err == nil {
+			r.leaf(f, value, key, raw, path)
+		}
+		return err
+	}
+	token, err := r.dec.Token()
+	switch {
+	case err != nil:
+		return unreadable(err)
+	case token == json.Delim('{'):
+		return r.members(value.Message(), path)
+	}
+	r.tell(path, "type", expected(value, '{'))
+	return r.skip(token)
+}
+
+// leaf checks a value without members of its own. Value is f itself, or the
+// value of the map f; key the entry's.
+func (r *reader) leaf(f, value protoreflect.FieldDescriptor, key string, raw json.RawMessage, path string) {
+	switch {
+	case !decodes(f, key, raw):
+		r.tell(path, rule(value), expected(value, 0))
+	case value.Enum() != nil && !defined(value.Enum(), raw):
+		r.tell(path, "enum", expected(value, 0))
+	case value.Kind() == protoreflect.StringKind:
+		r.agree(path, raw)
+	}
+}
+
+// agree compares a field with what the path gives for it.
+func (r *reader) agree(path string, raw json.RawMessage) {
+	want, ok := r.bound[path]
+	var got string
+	if !ok || json.Unmarshal(raw, &got) == nil && (got == want || got == "") {
+		return
+	}
+	r.tell(path, "path", differsFromPath)
+}
+
+// decodes asks the decoder that generated code uses whether it takes the value.
+func decodes(f protoreflect.FieldDescriptor, key string, raw json.RawMessage) bool {
+	if f.Kind() == protoreflect.StringKind && !f.IsMap() {
+		return raw[0] == '"'
+	}
+	text := slices.Concat([]byte(`{"`+f.JSONName()+`":`), wrap(f, key, raw), []byte(`}`))
+	return protojson.Unmarshal(text, dynamicpb.NewMessage(f.ContainingMessage())) == nil
+}
+
+func wrap(f protoreflect.FieldDescriptor, key string, raw json.RawMessage) []byte {
+	switch {
+	case f.IsMap():
+		name, _ := json.Marshal(key) // a string always encodes
+		return slices.Concat([]byte{'{'}, name, []byte{':'}, raw, []byte{'}'})
+	case f.IsList():
+		return slices.Concat([]byte{'['}, raw, []byte{']'})
+	}
+	return raw
+}
+
+// defined says whether an enum has the value; names were looked up already.
+func defined(enum protoreflect.EnumDescriptor, raw json.RawMessage) bool {
+	number, err := strconv.ParseFloat(string(raw), 64)
+	return err != nil || enum.Values().ByNumber(protoreflect.EnumNumber(number)) != nil
+}

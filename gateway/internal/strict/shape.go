@@ -1,0 +1,90 @@
+package strict
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/duban-project/duban/gateway/internal/problem"
+)
+
+// shape checks what needs no contract: that the body is one JSON value, in
+// UTF-8, not nested too deeply.
+func shape(body []byte, maxDepth int) error {
+	if !utf8.Valid(body) {
+		return problem.Malformed(problem.Text{Zh: "不是 UTF-8 编码", En: "it is not UTF-8"})
+	}
+	if depth(body) > maxDepth {
+		return problem.Malformed(problem.Text{
+			Zh: fmt.Sprintf("嵌套超过 %d 层", maxDepth), En: fmt.Sprintf("it is nested more than %d deep", maxDepth),
+		})
+	}
+	var raw json.RawMessage
+	var wrong *json.SyntaxError
+	if err := json.Unmarshal(body, &raw); errors.As(err, &wrong) {
+		return problem.Malformed(problem.Text{
+			Zh: fmt.Sprintf("第 %d 字节处不是合法的 JSON，或之后有多余内容", wrong.Offset),
+			En: fmt.Sprintf("at byte %d: %s", wrong.Offset, wrong),
+		})
+	}
+	if loneSurrogate(body) {
+		return problem.Malformed(problem.Text{Zh: `\u 转义不成对`, En: `a \u escape stands for half a character`})
+	}
+	return nil
+}
+
+// depth counts how deeply objects and arrays are nested. Of what is not JSON the
+// answer means nothing.
+func depth(body []byte) int {
+	depth, deepest, inString := 0, 0, false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+// loneSurrogate finds a \u escape that is half of a character; encoding/json
+// would put another character in its place.
+func loneSurrogate(body []byte) bool {
+	for i := 0; i+1 < len(body); i++ {
+		if body[i] != '\\' {
+			continue
+		}
+		i++
+		first := unit(body, i)
+		if !utf16.IsSurrogate(first) {
+			continue
+		}
+		if i+6 >= len(body) || body[i+5] != '\\' || utf16.DecodeRune(first, unit(body, i+6)) == utf8.RuneError {
+			return true
+		}
+		i += 10
+	}
+	return false
+}
+
+// unit is the UTF-16 unit of the escape "uXXXX" at i, or 0.
+func unit(body []byte, i int) rune {
+	if body[i] != 'u' || i+5 > len(body) {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(body[i+1:i+5]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(n)
+}

@@ -1,0 +1,191 @@
+// Package authz decides whether a caller may make a call, by the rule that the
+// contract states beside each method, the grants and the tree. It decides in
+// two parts: Enter before the handler runs, by credential and role alone, and
+// Access.Check within the transaction that reads the record, because the
+// record says whose it is. Who calls is for authn to say; the tree and the
+// grants come from package directory.
+package authz
+
+import (
+	"context"
+	"slices"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+var (
+	// ErrNotFound answers for what is not there and what is not for the caller,
+	// so that nobody can tell one from the other.
+	ErrNotFound = fault.Of(faultv1.Reason_REASON_NOT_FOUND)
+
+	// ErrDenied answers for what the caller may see but not do.
+	ErrDenied = fault.Of(faultv1.Reason_REASON_PERMISSION_DENIED)
+)
+
+// Grant is a role held on a unit and the subtree under it.
+type Grant struct {
+	Name string // roleGrants/{grant}
+	Role accessv1.Role
+	Unit string
+}
+
+// Tree is what the decision rests on.
+type Tree interface {
+	// Path returns the unit and those above it, nearest first; nil if there is
+	// no such unit.
+	Path(unit string) []string
+	// Department says whether the unit is an organ inside another.
+	Department(unit string) bool
+	// Grants returns what the principal holds now.
+	Grants(principal string) []Grant
+	// Root returns the topmost unit of this installation.
+	Root() string
+	// Fresh returns an error if the tree is too old to decide by.
+	Fresh() error
+}
+
+// Access is one call's right. It is used by one goroutine.
+type Access struct {
+	Method    *Method
+	Principal authn.Principal
+	grants    []Grant
+	tree      Tree
+	acting    Grant
+}
+
+type accessKey struct{}
+
+// With returns a context that carries the access.
+func With(ctx context.Context, a *Access) context.Context {
+	return context.WithValue(ctx, accessKey{}, a)
+}
+
+// From returns the access of the call. It panics if no step put one there.
+func From(ctx context.Context) *Access { return ctx.Value(accessKey{}).(*Access) }
+
+// Enter decides what can be decided without the record: whether the caller has
+// a credential, and whether it holds one of the rule's roles anywhere.
+func Enter(tree Tree, m *Method, p authn.Principal) (*Access, error) {
+	a := &Access{Method: m, Principal: p, tree: tree}
+	switch {
+	case m.Rule.GetPublic(), a.service():
+		return a, nil
+	case m.Rule.GetBootstrap() != p.Bootstrap, p.Name == "", p.Service() != "":
+		return nil, authn.ErrUnauthenticated
+	case p.Bootstrap:
+		return a, nil
+	}
+	if err := tree.Fresh(); err != nil {
+		return nil, err
+	}
+	if a.grants = a.narrowed(tree.Grants(p.Name)); m.Rule.GetScope() == accessv1.Scope_SCOPE_UNSPECIFIED {
+		return a, scopeless(m)
+	}
+	if m.Rule.GetPerson() && !p.Person() || !slices.ContainsFunc(a.grants, a.listed) {
+		return nil, ErrDenied
+	}
+	return a, nil
+}
+
+// scopeless methods are about the caller alone, unless only services may call.
+func scopeless(m *Method) error {
+	if len(m.Rule.GetServices()) > 0 {
+		return ErrDenied
+	}
+	return nil
+}
+
+// service says whether a service calls in its own name, as the rule allows.
+func (a *Access) service() bool {
+	name, allowed := a.Principal.Service(), a.Method.Rule.GetServices()
+	return name != "" && (slices.Contains(allowed, name) || slices.Contains(allowed, "*"))
+}
+
+// narrowed drops the grants of roles that the key does not carry.
+func (a *Access) narrowed(grants []Grant) (kept []Grant) {
+	for _, g := range grants {
+		if len(a.Principal.Roles) == 0 || slices.Contains(a.Principal.Roles, g.Role) {
+			kept = append(kept, g)
+		}
+	}
+	return kept
+}
+
+// listed says whether the rule names the grant's role; an empty list names all.
+func (a *Access) listed(g Grant) bool {
+	roles := a.Method.Rule.GetRoles()
+	return len(roles) == 0 || slices.Contains(roles, g.Role)
+}
+
+// Check decides by the unit of the record: nil if the caller may, ErrNotFound if
+// it may not know of the unit, ErrDenied if it sees the unit but may not act.
+func (a *Access) Check(unit string) error {
+	if a.service() || a.Method.Rule.GetPublic() || a.Principal.Bootstrap {
+		return nil
+	}
+	path := a.path(unit)
+	if !a.sees(path) {
+		return ErrNotFound
+	}
+	for _, g := range a.grants {
+		if a.listed(g) && a.reaches(g.Unit, path) {
+			a.acting = g
+			return nil
+		}
+	}
+	return ErrDenied
+}
+
+// Sees says whether the caller may know of the unit's records.
+func (a *Access) Sees(unit string) bool {
+	return a.service() || a.Method.Rule.GetPublic() || a.sees(a.path(unit))
+}
+
+func (a *Access) sees(path []string) bool {
+	return slices.ContainsFunc(a.grants, func(g Grant) bool { return slices.Contains(path, g.Unit) })
+}
+
+// path returns the unit's path, or nil if the key does not reach it.
+func (a *Access) path(unit string) []string {
+	path := a.tree.Path(unit)
+	if narrow := a.Principal.Unit; narrow != "" && !slices.Contains(path, narrow) {
+		return nil
+	}
+	return path
+}
+
+// reaches says whether a grant on unit reaches the record at the end of path, by
+// the scope of the rule.
+func (a *Access) reaches(unit string, path []string) bool {
+	i := slices.Index(path, unit)
+	switch a.Method.Rule.GetScope() {
+	case accessv1.Scope_SCOPE_ANY:
+		return i >= 0
+	case accessv1.Scope_SCOPE_SUPERIOR:
+		return i > 0
+	case accessv1.Scope_SCOPE_OWN:
+		return i == 0 || i > 0 && !slices.ContainsFunc(path[:i], func(u string) bool { return !a.tree.Department(u) })
+	default:
+		return false
+	}
+}
+
+// Holds says whether the caller holds one of the roles on the unit or above it.
+func (a *Access) Holds(unit string, roles ...accessv1.Role) bool {
+	path := a.path(unit)
+	return slices.ContainsFunc(a.grants, func(g Grant) bool {
+		return slices.Contains(roles, g.Role) && slices.Contains(path, g.Unit)
+	})
+}
+
+// Grants returns what the caller holds for this call, narrowed by its key.
+func (a *Access) Grants() []Grant { return slices.Clone(a.grants) }
+
+// Acting returns the grant by which the last Check succeeded.
+func (a *Access) Acting() Grant { return a.acting }
+
+// Tree returns the tree that the decision rests on.
+func (a *Access) Tree() Tree { return a.tree }

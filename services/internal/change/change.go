@@ -1,0 +1,193 @@
+// Package change is the write pipeline: the one way in which a record comes to
+// be, changes or goes. Request id, etag, validate_only, finding the record,
+// checking the caller's right to its unit, storing, indexing and the feed entry
+// are done here, in one transaction, so that no handler can forget a part. What
+// a record should become is decided by the rules of its service, which this
+// package calls; lists and reads pass through here for the same check.
+package change
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// The faults that any change may meet.
+var (
+	ErrEtagStale      = fault.Of(faultv1.Reason_REASON_ETAG_STALE)
+	ErrDiskFull       = fault.Of(faultv1.Reason_REASON_DISK_FULL)
+	ErrOutcomeUnknown = fault.Of(faultv1.Reason_REASON_OUTCOME_UNKNOWN)
+	ErrFields         = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
+)
+
+// Book is what a service writes in: its store and its log, its clocks and its
+// sources of names. Every service has one.
+type Book struct {
+	Store store.Engine
+	Log   *feed.Log
+	// Now is the service's clock, by which its rules and figures go.
+	Now func() time.Time
+	// Clock is real time, by which request ids are kept.
+	Clock func() time.Time
+	// NewID returns a new identifier, ordered by time.
+	NewID func() string
+	// Pseudonym hides a principal's name from those without the key.
+	Pseudonym func(principal string) []byte
+	// Tokens makes page tokens.
+	Tokens *page.Tokens
+	// Validate holds a record that did not come as a request, such as a row of an
+	// import, against the rules of the contract.
+	Validate func(proto.Message) error
+	// Refresh brings the tree and the grants up to date and says whether
+	// anything was new. A refusal is given only after it said no.
+	Refresh func(context.Context) bool
+}
+
+// Request is what every request that changes something has (AIP-155, AIP-163).
+type Request interface {
+	proto.Message
+	GetRequestId() string
+	GetValidateOnly() bool
+}
+
+// Tx is one change in the making. It MUST NOT outlive the function it was given
+// to.
+type Tx struct {
+	store.Tx
+	// Now is the service's time, the same for the whole change.
+	Now time.Time
+	// Access is the caller's right.
+	Access *authz.Access
+
+	book    *Book
+	ctx     context.Context
+	checked bool
+}
+
+// Check decides whether the caller may act on the unit's records. A change that
+// never checks is refused as broken.
+func (tx *Tx) Check(unit string) error {
+	tx.checked = true
+	return tx.Access.Check(unit)
+}
+
+// Trusted says why a change needs no unit: it is about the caller alone, or
+// public. Its only effect is that the pipeline does not call it broken.
+func (tx *Tx) Trusted(string) { tx.checked = true }
+
+// NewID returns a new identifier.
+func (tx *Tx) NewID() string { return tx.book.NewID() }
+
+// errDry undoes what validate_only tried.
+var errDry = errors.New("change: validate only")
+
+var errUnchecked = errors.New("change: the handler never checked a unit")
+
+// Do runs one change. Its answer to a repeated request id is the first answer,
+// without what may be shown once only.
+func Do[A proto.Message](ctx context.Context, b *Book, req Request, change func(*Tx) (A, error)) (answer A, err error) {
+	err = b.settled(ctx, func() error {
+		answer, err = attempt(ctx, b, req, change)
+		return err
+	})
+	return answer, err
+}
+
+func attempt[A proto.Message](ctx context.Context, b *Book, req Request, change func(*Tx) (A, error)) (answer A, err error) {
+	access := authz.From(ctx)
+	id, err := identify(ctx, access, req)
+	if err != nil {
+		return answer, err
+	}
+	err = b.Store.Update(ctx, func(raw store.Tx) error {
+		first, err := id.answered(raw, answer)
+		if err != nil {
+			return err
+		}
+		if first != nil {
+			answer = first.(A)
+			return nil
+		}
+		tx := &Tx{Tx: raw, Now: b.Now(), Access: access, book: b, ctx: ctx}
+		if answer, err = change(tx); err != nil {
+			return err
+		}
+		switch {
+		case !tx.checked:
+			return fmt.Errorf("%w: %s", errUnchecked, access.Method.FullName)
+		case req.GetValidateOnly():
+			return errDry
+		}
+		return id.keep(raw, b.Clock(), answer)
+	})
+	if errors.Is(err, errDry) {
+		return answer, nil
+	}
+	return answer, stored(err)
+}
+
+// stored turns what the store says into what a caller may act on.
+func stored(err error) error {
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return ErrDiskFull
+	case errors.Is(err, store.ErrUnknown):
+		return ErrOutcomeUnknown
+	default:
+		return err
+	}
+}
+
+// settled runs try, and once more if it was refused on a tree that turned out to
+// be old: whoever was granted a right, or saw a unit created, may rely on it at
+// once.
+func (b *Book) settled(ctx context.Context, try func() error) error {
+	err := try()
+	refused := errors.Is(err, authz.ErrNotFound) || errors.Is(err, authz.ErrDenied)
+	if !refused || !b.Refresh(ctx) {
+		return err
+	}
+	return try()
+}
+
+// View runs a reading of the service's records under the caller's right.
+func (b *Book) View(ctx context.Context, read func(*Tx) error) error {
+	return b.settled(ctx, func() error {
+		return b.Store.View(ctx, func(raw store.Tx) error {
+			return read(&Tx{Tx: raw, Now: b.Now(), Access: authz.From(ctx), book: b, ctx: ctx})
+		})
+	})
+}
+
+// actor says by which right a change was made, without naming a person.
+func (tx *Tx) actor() *feedv1.Actor {
+	p := tx.Access.Principal
+	if p.Service() != "" {
+		return &feedv1.Actor{Role: "service", Pseudonym: tx.book.Pseudonym(p.Name)}
+	}
+	if p.Name == "" {
+		return &feedv1.Actor{Role: "public"}
+	}
+	acting := tx.Access.Acting()
+	return &feedv1.Actor{Unit: acting.Unit, Role: acting.Role.String(), Pseudonym: tx.book.Pseudonym(p.Name)}
+}
+
+// header returns a header of the call, or "".
+func header(ctx context.Context, name string) string {
+	if values := metadata.ValueFromIncomingContext(ctx, name); len(values) > 0 {
+		return values[0]
+	}
+	return ""
+}

@@ -1,0 +1,203 @@
+package change
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Record is a resource as the API shows it, which is also how it is stored.
+type Record interface {
+	proto.Message
+	GetName() string
+	GetEtag() string
+}
+
+// Kind is one kind of record of a service.
+type Kind[T Record] struct {
+	Book *Book
+	// Unit returns the unit whose record it is.
+	Unit func(T) string
+	// Indexes are kept beside the records.
+	Indexes []store.Index[T]
+	// May, if set, decides instead of the unit alone whether the caller may act
+	// on the record. It answers authz.ErrNotFound for what the caller may not
+	// know of.
+	May func(*Tx, T) error
+}
+
+// table names the bucket after the message, by which fsck finds the records that
+// the feed speaks of.
+func (k *Kind[T]) table() store.Table[T] {
+	var zero T
+	return store.Table[T]{
+		Bucket:  string(zero.ProtoReflect().Descriptor().FullName()),
+		Key:     func(r T) string { return r.GetName() },
+		Indexes: k.Indexes,
+	}
+}
+
+// may decides about a record that was found.
+func (k *Kind[T]) may(tx *Tx, r T) error {
+	if k.May != nil {
+		tx.checked = true
+		return k.May(tx, r)
+	}
+	return tx.Check(k.Unit(r))
+}
+
+// Find returns a record whoever asks, or authz.ErrNotFound.
+func (k *Kind[T]) Find(tx *Tx, name string) (T, error) {
+	r, err := k.table().Get(tx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return r, authz.ErrNotFound
+	}
+	return r, err
+}
+
+// Reach returns a record on which the caller may act, or says that there is
+// none, or that it may not.
+func (k *Kind[T]) Reach(tx *Tx, name string) (T, error) {
+	r, err := k.Find(tx, name)
+	if err != nil {
+		tx.checked = true
+		return r, err
+	}
+	return r, k.may(tx, r)
+}
+
+// Create makes a record of the unit by rule. The unit is checked before the rule
+// is asked.
+func (k *Kind[T]) Create(ctx context.Context, req Request, unit string, rule func(*Tx) (T, error)) (T, error) {
+	return Do(ctx, k.Book, req, func(tx *Tx) (r T, err error) {
+		if err := tx.Check(unit); err != nil {
+			return r, err
+		}
+		if r, err = rule(tx); err != nil {
+			return r, err
+		}
+		return k.Put(tx, r)
+	})
+}
+
+// Named is a request that changes the record of that name.
+type Named interface {
+	Request
+	GetName() string
+	GetEtag() string
+}
+
+// Change replaces the record that req names by what rule makes of it.
+func (k *Kind[T]) Change(ctx context.Context, req Named, rule func(*Tx, T) (T, error)) (T, error) {
+	return k.ChangeAs(ctx, req, req.GetName(), req.GetEtag(), rule)
+}
+
+// ChangeAs is Change for requests that name the record elsewhere, as the
+// standard method Update does.
+func (k *Kind[T]) ChangeAs(ctx context.Context, req Request, name, etag string, rule func(*Tx, T) (T, error)) (T, error) {
+	return Do(ctx, k.Book, req, func(tx *Tx) (r T, err error) {
+		if r, err = k.reachAt(tx, name, etag); err != nil {
+			return r, err
+		}
+		if r, err = rule(tx, r); err != nil {
+			return r, err
+		}
+		return k.Put(tx, r)
+	})
+}
+
+// ReachAt is Reach for the record that req names, if it is still as req knows it.
+func (k *Kind[T]) ReachAt(tx *Tx, req Named) (T, error) {
+	return k.reachAt(tx, req.GetName(), req.GetEtag())
+}
+
+func (k *Kind[T]) reachAt(tx *Tx, name, etag string) (T, error) {
+	r, err := k.Reach(tx, name)
+	if err != nil {
+		return r, err
+	}
+	return r, fresh(tx.ctx, etag, r.GetEtag())
+}
+
+// fresh compares the etag of the request, or the If-Match header, with the
+// record's.
+func fresh(ctx context.Context, asked, etag string) error {
+	match := header(ctx, "if-match")
+	if match == "*" || match == `"`+etag+`"` {
+		match = etag
+	}
+	if asked != "" && asked != etag || match != "" && match != etag {
+		return ErrEtagStale
+	}
+	return nil
+}
+
+// Put stores a record, gives it its etag and times, and appends the method's
+// event to the feed.
+func (k *Kind[T]) Put(tx *Tx, r T) (T, error) {
+	return k.PutAs(tx, tx.Access.Method.Rule.GetEvent(), r)
+}
+
+// PutAs is Put with an event of its own, for records that change beside the one
+// that the method is about.
+func (k *Kind[T]) PutAs(tx *Tx, event string, r T) (T, error) {
+	rev, err := tx.book.Log.Next(tx, r.GetName())
+	if err != nil {
+		return r, err
+	}
+	r = proto.CloneOf(r)
+	stamp(r.ProtoReflect(), rev, timestamppb.New(tx.Now))
+	if err := k.table().Put(tx, r); err != nil {
+		return r, fmt.Errorf("storing %s: %w", event, err)
+	}
+	_, err = tx.book.Log.Append(tx, feed.Change{
+		Kind: tx.Access.Method.Kind(event), Subject: r.GetName(), Rev: rev,
+		Effective: tx.Now, Actor: tx.actor(), Body: r,
+	})
+	return r, err
+}
+
+// stamp sets what every resource has and no rule decides.
+func stamp(m protoreflect.Message, rev uint64, now *timestamppb.Timestamp) {
+	fields := m.Descriptor().Fields()
+	set := func(name protoreflect.Name, v protoreflect.Value) {
+		if f := fields.ByName(name); f != nil {
+			m.Set(f, v)
+		}
+	}
+	set("etag", protoreflect.ValueOfString(strconv.FormatUint(rev, 10)))
+	set("update_time", protoreflect.ValueOfMessage(now.ProtoReflect()))
+	if rev == 1 {
+		set("create_time", protoreflect.ValueOfMessage(now.ProtoReflect()))
+	}
+}
+
+// Get returns a record that the caller may see.
+func (k *Kind[T]) Get(ctx context.Context, name string) (r T, err error) {
+	err = k.Book.View(ctx, func(tx *Tx) error {
+		r, err = k.Reach(tx, name)
+		return err
+	})
+	return r, err
+}
+
+// Scan yields all records, whoever asks, whose name begins with prefix and comes
+// after the other.
+func (k *Kind[T]) Scan(tx *Tx, after, prefix string) iter.Seq2[T, error] {
+	return k.table().Scan(tx, after, prefix)
+}
+
+// Lookup yields the records, whoever asks, that an index has under value.
+func (k *Kind[T]) Lookup(tx *Tx, index, value, after string) iter.Seq2[T, error] {
+	return k.table().Lookup(tx, index, value, after)
+}

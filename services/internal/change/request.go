@@ -1,0 +1,173 @@
+package change
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// ErrReused says that a request id came again with another request.
+var ErrReused = fault.Of(faultv1.Reason_REASON_REQUEST_ID_REUSED)
+
+// Kept is how long a request id is remembered, in real time.
+const Kept = 7 * 24 * time.Hour
+
+// Request ids lie outside what fsck folds: they are no one's history.
+const (
+	requestsBucket = "requests"     // principal 0x00 id → time, digest, answer
+	requestAges    = "requests.age" // time, principal 0x00 id → nothing
+)
+
+const swept = 4 // outdated request ids that a new one takes with it
+
+// identity is what a repeat is recognised by. Without a request id it has no
+// key, remembers nothing and answers nothing.
+type identity struct {
+	key    []byte
+	digest [sha256.Size]byte
+}
+
+// identify takes the request id from the request or the Idempotency-Key header.
+func identify(ctx context.Context, access *authz.Access, req Request) (identity, error) {
+	id, head := req.GetRequestId(), header(ctx, "idempotency-key")
+	switch {
+	case id == "":
+		id = head
+	case head != "" && head != id:
+		return identity{}, ErrFields.At("request_id", "与 Idempotency-Key 不一致", "differs from Idempotency-Key")
+	}
+	if id == "" || req.GetValidateOnly() {
+		return identity{}, nil
+	}
+	if len(id) > 128 {
+		return identity{}, ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
+	}
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
+	if err != nil {
+		return identity{}, fmt.Errorf("encoding the request: %w", err)
+	}
+	body = append(body, access.Method.FullName...)
+	return identity{key: []byte(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body)}, nil
+}
+
+// answered returns the first answer to the request, decoded as like, or nil.
+func (id identity) answered(tx store.Tx, like proto.Message) (proto.Message, error) {
+	if id.key == nil {
+		return nil, nil
+	}
+	value, err := tx.Get(requestsBucket, id.key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(value[8:8+sha256.Size], id.digest[:]) {
+		return nil, ErrReused
+	}
+	answer := like.ProtoReflect().New().Interface()
+	return answer, proto.Unmarshal(value[8+sha256.Size:], answer)
+}
+
+// keep remembers the answer, and forgets a few that are outdated.
+func (id identity) keep(tx store.Tx, now time.Time, answer proto.Message) error {
+	if id.key == nil {
+		return nil
+	}
+	value := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
+	age := append(bytes.Clone(value), id.key...)
+	value = append(value, id.digest[:]...)
+	value, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(value, withoutSecrets(answer))
+	if err != nil {
+		return fmt.Errorf("encoding the answer: %w", err)
+	}
+	if err := tx.Put(requestsBucket, id.key, value); err != nil {
+		return err
+	}
+	if err := tx.Put(requestAges, age, nil); err != nil {
+		return err
+	}
+	return sweep(tx, now.Add(-Kept))
+}
+
+// sweep forgets a few request ids from before.
+func sweep(tx store.Tx, before time.Time) error {
+	end := binary.BigEndian.AppendUint64(nil, uint64(before.UnixMilli()))
+	n := 0
+	for e, err := range tx.Scan(requestAges, nil, end) {
+		if err != nil {
+			return err
+		}
+		if n++; n > swept {
+			return nil
+		}
+		if err := tx.Delete(requestsBucket, e.Key[8:]); err != nil {
+			return err
+		}
+		if err := tx.Delete(requestAges, e.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withoutSecrets leaves out the fields that the contract marks debug_redact, at
+// any depth: they are shown once.
+func withoutSecrets(m proto.Message) proto.Message {
+	if !secretive(m.ProtoReflect().Descriptor(), nil) {
+		return m
+	}
+	m = proto.Clone(m)
+	redact(m.ProtoReflect())
+	return m
+}
+
+func secretive(d protoreflect.MessageDescriptor, above []protoreflect.FullName) bool {
+	for _, name := range above {
+		if name == d.FullName() {
+			return false
+		}
+	}
+	for i := range d.Fields().Len() {
+		f := d.Fields().Get(i)
+		if secret(f) || f.Message() != nil && secretive(f.Message(), append(above, d.FullName())) {
+			return true
+		}
+	}
+	return false
+}
+
+func secret(f protoreflect.FieldDescriptor) bool {
+	o, _ := f.Options().(*descriptorpb.FieldOptions)
+	return o.GetDebugRedact()
+}
+
+func redact(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case secret(f):
+			m.Clear(f)
+		case f.Message() == nil || f.IsMap():
+		case f.IsList():
+			for i := range v.List().Len() {
+				redact(v.List().Get(i).Message())
+			}
+		default:
+			redact(v.Message())
+		}
+		return true
+	})
+}

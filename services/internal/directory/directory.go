@@ -1,0 +1,298 @@
+// Package directory holds the tree of units and the grants in memory, as it is
+// and as it was on any past day, by following the organization service's feed.
+// Every process has one; authz decides by it, and services ask it who stands
+// above whom. It changes nothing: the organization service does.
+package directory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/feed"
+)
+
+// Staleness is how old the tree may be before rights are no longer decided by
+// it.
+const Staleness = 30 * time.Second
+
+// Depth is how many levels a tree may have.
+const Depth = 8
+
+// ErrStale says that the organization service has not been heard for too long.
+var ErrStale = fault.Of(faultv1.Reason_REASON_DIRECTORY_STALE)
+
+// Directory is safe for concurrent use.
+type Directory struct {
+	Feed feedv1.FeedServiceClient
+	Now  func() time.Time // real time
+
+	mu       sync.RWMutex
+	units    map[string]*unit
+	children map[string][]string // by parent, in the order of their names
+	grants   map[string][]authz.Grant
+	root     string
+	next     uint64
+	current  bool // has been up to date once
+	heard    time.Time
+	moved    chan struct{} // closed when next changes
+}
+
+// unit is a unit in time: its versions in the order they took effect.
+type unit struct{ versions []version }
+
+type version struct {
+	since time.Time
+	is    *organizationv1.Unit
+}
+
+// now is the newest version.
+func (u *unit) now() *organizationv1.Unit { return u.versions[len(u.versions)-1].is }
+
+// at is the version in force at t, or nil before the unit was created.
+func (u *unit) at(t time.Time) *organizationv1.Unit {
+	for _, v := range slices.Backward(u.versions) {
+		if !v.since.After(t) {
+			return v.is
+		}
+	}
+	return nil
+}
+
+// New returns an empty directory; Follow fills it.
+func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
+	return &Directory{
+		Feed: client, Now: now,
+		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{},
+		moved: make(chan struct{}),
+	}
+}
+
+// Follow keeps the directory up to date until ctx is done.
+func (d *Directory) Follow(ctx context.Context) error {
+	return feed.Follow(ctx, d.Feed, "organization", 0, d.apply)
+}
+
+func (d *Directory) apply(_ context.Context, run []*feedv1.Entry, next, size uint64) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, e := range run {
+		if err := d.learn(e); err != nil {
+			return fmt.Errorf("entry %d of the organization: %w", e.GetSeq(), err)
+		}
+	}
+	d.heard, d.next = d.Now(), next
+	d.current = d.current || next == size
+	if len(run) > 0 || next == size {
+		close(d.moved)
+		d.moved = make(chan struct{})
+	}
+	return nil
+}
+
+// learn takes in one change. What is neither unit nor grant is not kept here.
+func (d *Directory) learn(e *feedv1.Entry) error {
+	body, err := e.GetBody().UnmarshalNew()
+	if err != nil {
+		return err
+	}
+	switch body := body.(type) {
+	case *organizationv1.Unit:
+		d.learnUnit(body, e.GetEffective().AsTime())
+	case *organizationv1.RoleGrant:
+		d.learnGrant(body)
+	}
+	return nil
+}
+
+func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {
+	name := is.GetName()
+	u := d.units[name]
+	if u == nil {
+		u = &unit{}
+		d.units[name] = u
+	} else {
+		before := u.now().GetParent()
+		d.children[before] = slices.DeleteFunc(d.children[before], func(c string) bool { return c == name })
+	}
+	u.versions = append(u.versions, version{since, is})
+	if is.GetParent() == "" {
+		d.root = name
+	}
+	at, _ := slices.BinarySearch(d.children[is.GetParent()], name)
+	d.children[is.GetParent()] = slices.Insert(d.children[is.GetParent()], at, name)
+}
+
+func (d *Directory) learnGrant(g *organizationv1.RoleGrant) {
+	held := slices.DeleteFunc(slices.Clone(d.grants[g.GetPrincipal()]), func(h authz.Grant) bool { return h.Name == g.GetName() })
+	if g.GetEndTime() == nil {
+		held = append(held, authz.Grant{Name: g.GetName(), Role: g.GetRole(), Unit: g.GetUnit()})
+	}
+	d.grants[g.GetPrincipal()] = held
+}
+
+// Fresh implements authz.Tree.
+func (d *Directory) Fresh() error {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if !d.current || d.Now().Sub(d.heard) > Staleness {
+		return ErrStale
+	}
+	return nil
+}
+
+// Refresh brings the directory up to what the organization service has now and
+// says whether anything was new.
+func (d *Directory) Refresh(ctx context.Context) bool {
+	before, _ := d.position()
+	cp, err := d.Feed.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/organization"})
+	if err != nil {
+		return false
+	}
+	return cp.GetSize() > before && d.Await(ctx, cp.GetSize()) == nil
+}
+
+// Await returns when the directory knows the first size entries, or with ctx's
+// error.
+func (d *Directory) Await(ctx context.Context, size uint64) error {
+	for {
+		next, moved := d.position()
+		if next >= size {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (d *Directory) position() (uint64, <-chan struct{}) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.next, d.moved
+}
+
+// Grants implements authz.Tree. The answer MUST NOT be changed.
+func (d *Directory) Grants(principal string) []authz.Grant {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.grants[principal]
+}
+
+// Holders returns the principals that hold the role on exactly the unit, in
+// order.
+func (d *Directory) Holders(name string, role accessv1.Role) (principals []string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for principal, held := range d.grants {
+		if slices.ContainsFunc(held, func(g authz.Grant) bool { return g.Unit == name && g.Role == role }) {
+			principals = append(principals, principal)
+		}
+	}
+	slices.Sort(principals)
+	return principals
+}
+
+// Root implements authz.Tree.
+func (d *Directory) Root() string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.root
+}
+
+// Path implements authz.Tree.
+func (d *Directory) Path(name string) []string {
+	return d.path(name, (*unit).now)
+}
+
+// PathAt returns the unit and those above it at t, nearest first; nil if there
+// was no such unit then.
+func (d *Directory) PathAt(name string, t time.Time) []string {
+	return d.path(name, func(u *unit) *organizationv1.Unit { return u.at(t) })
+}
+
+func (d *Directory) path(name string, look func(*unit) *organizationv1.Unit) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	path := make([]string, 0, Depth)
+	for name != "" && len(path) <= Depth {
+		u := d.units[name]
+		if u == nil || look(u) == nil {
+			return nil
+		}
+		path = append(path, name)
+		name = look(u).GetParent()
+	}
+	return path
+}
+
+// Department implements authz.Tree.
+func (d *Directory) Department(name string) bool {
+	u := d.Unit(name)
+	return u.GetKind() == organizationv1.Unit_KIND_DEPARTMENT || u.GetKind() == organizationv1.Unit_KIND_PARTY_BRANCH
+}
+
+// Unit returns the unit as it is now, or nil. It MUST NOT be changed.
+func (d *Directory) Unit(name string) *organizationv1.Unit {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if u := d.units[name]; u != nil {
+		return u.now()
+	}
+	return nil
+}
+
+// UnitAt returns the unit as it was at t, or nil. It MUST NOT be changed.
+func (d *Directory) UnitAt(name string, t time.Time) *organizationv1.Unit {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if u := d.units[name]; u != nil {
+		return u.at(t)
+	}
+	return nil
+}
+
+// Children returns the units directly beneath, in the order of their names.
+func (d *Directory) Children(name string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return slices.Clone(d.children[name])
+}
+
+// Subtree returns the unit and all beneath it, parents before children.
+func (d *Directory) Subtree(name string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if d.units[name] == nil {
+		return nil
+	}
+	all := []string{name}
+	for i := 0; i < len(all); i++ {
+		all = append(all, d.children[all[i]]...)
+	}
+	return all
+}
+
+// UnitsAt returns every unit of time t, in the order of their names.
+func (d *Directory) UnitsAt(t time.Time) (all []*organizationv1.Unit) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, u := range d.units {
+		if is := u.at(t); is != nil {
+			all = append(all, is)
+		}
+	}
+	slices.SortFunc(all, func(a, b *organizationv1.Unit) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return all
+}

@@ -1,0 +1,102 @@
+// Package fault is the one error type that crosses package and process borders.
+//
+// A rule or a store returns a Fault when the caller may act on it; any other
+// error is a bug or an outage and reaches clients only as "internal". What a
+// fault says, in Chinese and in English, stands in the contract beside its
+// reason; package serve turns it into a gRPC status and back.
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+)
+
+// Fault is an error with a documented reason. Declare one as a package variable
+// beside the rule it belongs to, and derive instances with With and At.
+type Fault struct {
+	Reason string // the enum value's name without the prefix, unique in the suite
+	Text   *faultv1.Text
+	Facts  map[string]string
+	Fields []Field
+}
+
+// Field is what is wrong at one field of the request.
+type Field struct {
+	Path   string // as in the request, such as "problem.deadline"
+	Rule   string // the rule that it breaks
+	Zh, En string
+}
+
+// Of declares the fault of a value of a Reason enum. It panics at start-up if
+// the contract gives the value no text.
+func Of(reason protoreflect.Enum) *Fault {
+	value := reason.Descriptor().Values().ByNumber(reason.Number())
+	if value == nil {
+		panic(fmt.Sprintf("fault: %s has no value %d", reason.Descriptor().FullName(), reason.Number()))
+	}
+	text, _ := proto.GetExtension(value.Options(), faultv1.E_Text).(*faultv1.Text)
+	if text.GetKind() == faultv1.Kind_KIND_UNSPECIFIED {
+		panic(fmt.Sprintf("fault: %s has no text", value.FullName()))
+	}
+	return &Fault{Reason: strings.TrimPrefix(string(value.Name()), "REASON_"), Text: text}
+}
+
+// Kind says what the caller can do.
+func (f *Fault) Kind() faultv1.Kind { return f.Text.GetKind() }
+
+// Error is the English sentence.
+func (f *Fault) Error() string { return f.fill(f.Text.GetEn()) }
+
+// Chinese is the sentence that officials read.
+func (f *Fault) Chinese() string { return f.fill(f.Text.GetZh()) }
+
+func (f *Fault) fill(text string) string {
+	if len(f.Facts) == 0 {
+		return text
+	}
+	pairs := make([]string, 0, 2*len(f.Facts))
+	for _, key := range slices.Sorted(maps.Keys(f.Facts)) {
+		pairs = append(pairs, "{"+key+"}", f.Facts[key])
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// Is matches on reason alone, so that instances match their declaration.
+func (f *Fault) Is(target error) bool {
+	t, ok := target.(*Fault)
+	return ok && t.Reason == f.Reason
+}
+
+// With returns a copy of f that carries one more fact. Facts reach the client:
+// they never hold personal data.
+func (f *Fault) With(key, value string) *Fault {
+	g := *f
+	g.Facts = maps.Clone(f.Facts)
+	if g.Facts == nil {
+		g.Facts = map[string]string{}
+	}
+	g.Facts[key] = value
+	return &g
+}
+
+// At returns a copy of f that says what is wrong at a field, in both languages.
+func (f *Fault) At(path, zh, en string) *Fault {
+	g := *f
+	g.Fields = append(slices.Clip(f.Fields), Field{Path: path, Rule: strings.ToLower(f.Reason), Zh: zh, En: en})
+	return &g
+}
+
+// As finds the Fault in err's chain, or nil.
+func As(err error) *Fault {
+	var f *Fault
+	errors.As(err, &f)
+	return f
+}

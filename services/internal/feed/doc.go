@@ -1,0 +1,15 @@
+// Package feed keeps a service's log: every change of a record is one entry of
+// a Merkle tree (RFC 6962), appended in the transaction that changes the
+// record. The log is the service's history, the outbox that others follow, and
+// the evidence that an auditor checks.
+//
+// A Log writes and reads within transactions that are given to it, and wakes
+// those who wait for more. Follow reads another service's log through a
+// connection. What may not be public stands behind commitments: the contract
+// marks such fields, and the log parts them from the entry.
+//
+// It does not store the record itself or decide about a change (package change
+// does), does not answer calls (feed/server does), does not check a log that
+// may have been tampered with (feed/fsck does), and does not push to an upper
+// installation.
+package feed

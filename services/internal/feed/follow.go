@@ -1,0 +1,110 @@
+package feed
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+)
+
+const (
+	pollWait   = 10 * time.Second // how long the other side holds a call open
+	pollGrace  = 10 * time.Second // what a call may take beyond that
+	firstDelay = 100 * time.Millisecond
+	lastDelay  = 5 * time.Second
+)
+
+// Apply takes a run of a feed's entries, decoded, in their order and without
+// gaps. It may be empty: then the reader has just been found current. next is
+// where the run after it begins, size how many entries the feed had: the reader
+// is current when the two are equal.
+type Apply func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error
+
+// Follow reads the feed of the named service from start on, for ever: it ends
+// with ctx's error or with that of apply. An answer comes at least every ten
+// seconds while the other side lives. Whatever else goes wrong, also a feed
+// that is shorter than start or has a gap, is logged and tried again, after
+// delays of up to five seconds.
+func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, start uint64, apply Apply) error {
+	delay := firstDelay
+	req := &feedv1.ListRecordsRequest{Parent: "feeds/" + name, Start: start}
+	for {
+		run, res, err := poll(ctx, client, req)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			slog.WarnContext(ctx, "following a feed", "feed", name, "start", req.GetStart(), "error", err)
+			if err := pause(ctx, delay); err != nil {
+				return err
+			}
+			delay = min(2*delay, lastDelay)
+			continue
+		}
+		if err := apply(ctx, run, res.GetNextStart(), res.GetSize()); err != nil {
+			return err
+		}
+		delay = firstDelay
+		req = after(req, res)
+	}
+}
+
+// after is the request that follows req. Only a reader that is current waits.
+func after(req *feedv1.ListRecordsRequest, res *feedv1.ListRecordsResponse) *feedv1.ListRecordsRequest {
+	next := &feedv1.ListRecordsRequest{Parent: req.GetParent(), Start: res.GetNextStart()}
+	if res.GetNextStart() == res.GetSize() {
+		next.Wait = durationpb.New(pollWait)
+	}
+	return next
+}
+
+func poll(ctx context.Context, client feedv1.FeedServiceClient, req *feedv1.ListRecordsRequest) ([]*feedv1.Entry, *feedv1.ListRecordsResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, pollWait+pollGrace)
+	defer cancel()
+	res, err := client.ListRecords(ctx, req)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading entries: %w", err)
+	}
+	run, err := decode(req.GetStart(), res)
+	return run, res, err
+}
+
+// decode refuses an answer that is not a run from start.
+func decode(start uint64, res *feedv1.ListRecordsResponse) ([]*feedv1.Entry, error) {
+	run := make([]*feedv1.Entry, 0, len(res.GetRecords()))
+	for i, record := range res.GetRecords() {
+		want, e := start+uint64(i), &feedv1.Entry{}
+		if err := proto.Unmarshal(record.GetEntry(), e); err != nil {
+			return nil, fmt.Errorf("decoding entry %d: %w", want, err)
+		}
+		if record.GetSeq() != want || e.GetSeq() != want {
+			return nil, fmt.Errorf("entry %d stands at %d, where %d should be", e.GetSeq(), record.GetSeq(), want)
+		}
+		run = append(run, e)
+	}
+	next := start + uint64(len(run))
+	if res.GetNextStart() != next || res.GetSize() < next {
+		return nil, fmt.Errorf("a run of %d..%d says it ends at %d of %d", start, next, res.GetNextStart(), res.GetSize())
+	}
+	if len(run) == 0 && res.GetSize() > start {
+		return nil, fmt.Errorf("none of the entries from %d to %d came", start, res.GetSize())
+	}
+	return run, nil
+}
+
+// pause waits for d, or for the end of ctx.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

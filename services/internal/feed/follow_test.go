@@ -1,0 +1,154 @@
+package feed_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/feed"
+)
+
+// script answers each call by the next of its steps, and notes when and how it
+// was called.
+type script struct {
+	feedv1.FeedServiceClient
+	steps []func(context.Context, *feedv1.ListRecordsRequest) (*feedv1.ListRecordsResponse, error)
+	calls []*feedv1.ListRecordsRequest
+	times []time.Duration
+	began time.Time
+}
+
+func (s *script) ListRecords(ctx context.Context, req *feedv1.ListRecordsRequest, _ ...grpc.CallOption) (*feedv1.ListRecordsResponse, error) {
+	s.calls, s.times = append(s.calls, req), append(s.times, time.Since(s.began))
+	if len(s.steps) == 0 {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	step := s.steps[0]
+	s.steps = s.steps[1:]
+	return step(ctx, req)
+}
+
+var errDown = errors.New("down")
+
+func down(context.Context, *feedv1.ListRecordsRequest) (*feedv1.ListRecordsResponse, error) {
+	return nil, errDown
+}
+
+// answer is a run of entries from start, that says it ends at next of size.
+func answer(next, size uint64, seqs ...uint64) func(context.Context, *feedv1.ListRecordsRequest) (*feedv1.ListRecordsResponse, error) {
+	return func(context.Context, *feedv1.ListRecordsRequest) (*feedv1.ListRecordsResponse, error) {
+		res := &feedv1.ListRecordsResponse{NextStart: next, Size: size}
+		for _, seq := range seqs {
+			b, err := proto.Marshal(&feedv1.Entry{Seq: seq})
+			if err != nil {
+				return nil, err
+			}
+			res.Records = append(res.Records, &feedv1.Record{Seq: seq, Entry: b})
+		}
+		return res, nil
+	}
+}
+
+// follow runs the script from entry 3 on until apply has been called n times.
+func follow(t *testing.T, s *script, n int) (seqs, next []uint64) {
+	t.Helper()
+	s.began = time.Now()
+	enough := errors.New("enough")
+	err := feed.Follow(t.Context(), s, "test", 3, func(_ context.Context, run []*feedv1.Entry, to, _ uint64) error {
+		for _, e := range run {
+			seqs = append(seqs, e.GetSeq())
+		}
+		next = append(next, to)
+		if n--; n == 0 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Errorf("got %v, want the error of apply", err)
+	}
+	return seqs, next
+}
+
+func TestFollowReadsOnAndWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		s.steps = append(s.steps, answer(5, 6, 3, 4), answer(6, 6, 5), answer(6, 6), answer(7, 7, 6))
+		seqs, next := follow(t, s, 4)
+		if !slices.Equal(seqs, []uint64{3, 4, 5, 6}) || !slices.Equal(next, []uint64{5, 6, 6, 7}) {
+			t.Errorf("got %v, then %v", seqs, next)
+		}
+		for i, want := range []struct {
+			start uint64
+			wait  time.Duration
+		}{{3, 0}, {5, 0}, {6, 10 * time.Second}, {6, 10 * time.Second}} {
+			c := s.calls[i]
+			if c.GetParent() != "feeds/test" || c.GetStart() != want.start || c.GetWait().AsDuration() != want.wait {
+				t.Errorf("call %d: got %v, want %+v", i, c, want)
+			}
+		}
+	})
+}
+
+func TestFollowBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{}
+		for range 8 {
+			s.steps = append(s.steps, down)
+		}
+		s.steps = append(s.steps, answer(4, 4, 3), down, answer(5, 5, 4))
+		follow(t, s, 2)
+		const ms = time.Millisecond
+		want := []time.Duration{0, 100 * ms, 300 * ms, 700 * ms, 1500 * ms, 3100 * ms, 6300 * ms, 11300 * ms, 16300 * ms, 16300 * ms, 16400 * ms}
+		if !slices.Equal(s.times, want) {
+			t.Errorf("called at %v, want %v", s.times, want)
+		}
+	})
+}
+
+func TestFollowNeverAppliesAGap(t *testing.T) {
+	garbage := func(context.Context, *feedv1.ListRecordsRequest) (*feedv1.ListRecordsResponse, error) {
+		return &feedv1.ListRecordsResponse{Records: []*feedv1.Record{{Seq: 3, Entry: []byte{0xff}}}, NextStart: 4, Size: 4}, nil
+	}
+	for name, step := range map[string]func(context.Context, *feedv1.ListRecordsRequest) (*feedv1.ListRecordsResponse, error){
+		"a gap before":       answer(5, 9, 4),
+		"a gap within":       answer(5, 9, 3, 5),
+		"twice the same":     answer(5, 9, 3, 3),
+		"a wrong end":        answer(6, 9, 3, 4),
+		"a size too small":   answer(5, 4, 3, 4),
+		"nothing of what is": answer(3, 9),
+		"a shorter feed":     answer(3, 2),
+		"garbage":            garbage,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &script{}
+				s.steps = append(s.steps, step, answer(4, 4, 3))
+				if seqs, _ := follow(t, s, 1); !slices.Equal(seqs, []uint64{3}) || len(s.calls) != 2 {
+					t.Errorf("applied %v after %d calls", seqs, len(s.calls))
+				}
+			})
+		})
+	}
+}
+
+// TestFollowGivesUpOnASilentServer: a call that hangs ends, and is repeated.
+func TestFollowGivesUpOnASilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{began: time.Now()}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		err := feed.Follow(ctx, s, "test", 0, nil)
+		if !errors.Is(err, context.DeadlineExceeded) || len(s.calls) != 3 {
+			t.Errorf("got %v after %d calls", err, len(s.calls))
+		}
+	})
+}

@@ -1,0 +1,198 @@
+// Package fsck recomputes a service's log and its records from the stored
+// entries alone, and says where what is stored differs: leaves, tree, root and
+// signature, order and times, the chain of each subject, ids, commitments and
+// what opens them, and the state that the entries add up to.
+//
+// A record lies under its resource name in the bucket that is named by the full
+// name of its message; whatever else lies in such a bucket is an error. Hashes
+// of keys and codes, and request ids, MUST lie in buckets of other names: they
+// are not folded.
+//
+// It only reads and repairs nothing. Whoever has the signing key can write a
+// log that passes: that is found by comparing with what the upper installation
+// holds.
+package fsck
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	formats "github.com/transparency-dev/formats/log"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// None is the Seq of a finding that is about no single entry.
+const None = -1
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	Seq     int64  // of the wrong entry, or None
+	Subject string // the resource name, if known
+	What    string // what is wrong, without personal data
+}
+
+// Report is what Check has seen.
+type Report struct {
+	Entries  uint64
+	Subjects uint64
+	Openings uint64 // commitments that were opened
+	Wrong    uint64 // findings; one wrong byte may cause several
+	// First is where to begin: what the first wrong entry shows by itself; else
+	// what is wrong with size, root or signature; else what is wrong with the
+	// rows made of the entries, records included. Nil if nothing is wrong.
+	First *Finding
+}
+
+// rank says how near a finding is to the cause; less is nearer.
+type rank int
+
+const (
+	inEntry rank = iota // an entry and the rows that stand with it
+	inLog               // size, root, signature
+	inState             // rows that are made of entries
+)
+
+// Check reads the log and the records of engine in one View. The verifier is
+// the log's, its name the log's origin. The error says that the check could not
+// be finished; whatever is wrong stands in the report. It holds some 200 bytes
+// and a name per subject, and one entry at a time.
+func Check(ctx context.Context, engine store.Engine, verifier note.Verifier) (Report, error) {
+	return run(ctx, engine, verifier, protoregistry.GlobalTypes)
+}
+
+func run(ctx context.Context, engine store.Engine, verifier note.Verifier, types *protoregistry.Types) (report Report, err error) {
+	err = engine.View(ctx, func(tx store.Tx) error {
+		c := &check{tx: tx, origin: verifier.Name(), types: types, subjects: map[string]*subject{}}
+		err := c.all(ctx, verifier)
+		report = c.report
+		return err
+	})
+	return report, err
+}
+
+// check is one run over a log.
+type check struct {
+	tx     store.Tx
+	types  *protoregistry.Types
+	origin string
+	report Report
+	rank   rank // of what is being checked
+	first  rank // of report.First
+
+	tree     tree
+	at       time.Time // of the entry before
+	subjects map[string]*subject
+	signed   formats.Checkpoint
+	root     tlog.Hash // at the size that is signed
+}
+
+// wrong notes a finding.
+func (c *check) wrong(seq int64, subject, format string, args ...any) {
+	c.report.Wrong++
+	if first := c.report.First; first != nil {
+		nearer := cmp.Or(cmp.Compare(c.rank, c.first), cmp.Compare(uint64(seq), uint64(first.Seq)))
+		if nearer >= 0 {
+			return
+		}
+	}
+	c.report.First, c.first = &Finding{seq, subject, fmt.Sprintf(format, args...)}, c.rank
+}
+
+func (c *check) all(ctx context.Context, verifier note.Verifier) error {
+	for _, step := range []struct {
+		rank rank
+		do   func() error
+	}{
+		{inLog, func() error { return c.checkpoint(verifier) }},
+		{inEntry, func() error { return c.entries(ctx) }},
+		{inLog, c.compareRoot},
+		{inState, c.head},
+		{inState, c.chains},
+		{inState, func() error { return c.records(ctx) }},
+		{inState, c.counts},
+	} {
+		c.rank = step.rank
+		if err := step.do(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkpoint reads the signed note. That of an empty log is not stored.
+func (c *check) checkpoint(verifier note.Verifier) error {
+	text, err := c.tx.Get(feed.MetaBucket, []byte(feed.CheckpointKey))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	cp, rest, _, err := formats.ParseCheckpoint(text, c.origin, verifier)
+	switch {
+	case err != nil:
+		c.wrong(None, "", "the checkpoint does not hold: %v", err)
+	case len(rest) > 0:
+		c.wrong(None, "", "the checkpoint has extension lines")
+	default:
+		c.signed = *cp
+	}
+	return nil
+}
+
+// compareRoot compares what the entries gave with what is signed.
+func (c *check) compareRoot() error {
+	switch {
+	case c.signed.Size != c.report.Entries:
+		c.wrong(None, "", "%d entries, and %d are signed", c.report.Entries, c.signed.Size)
+	case c.signed.Size > 0 && string(c.root[:]) != string(c.signed.Hash):
+		c.wrong(None, "", "the root of %d entries is not the one that is signed", c.report.Entries)
+	}
+	return nil
+}
+
+// head compares the row from which the next entry will be made.
+func (c *check) head() error {
+	b, err := c.tx.Get(feed.MetaBucket, []byte(feed.HeadKey))
+	if errors.Is(err, store.ErrNotFound) && c.report.Entries == 0 {
+		return nil
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("reading the head: %w", err)
+	}
+	if want := append(number(c.report.Entries), number(uint64(c.at.UnixNano()))...); string(b) != string(want) {
+		c.wrong(None, "", "the head does not agree with the last entry")
+	}
+	return nil
+}
+
+// counts finds rows that belong to no entry.
+func (c *check) counts() error {
+	return errors.Join(
+		c.count(feed.HashesBucket, c.report.Entries),
+		c.count(feed.IDsBucket, c.report.Entries),
+		c.count(feed.OpeningsBucket, c.report.Openings),
+	)
+}
+
+func (c *check) count(bucket string, want uint64) error {
+	var n uint64
+	for _, err := range c.tx.Scan(bucket, nil, nil) {
+		if err != nil {
+			return fmt.Errorf("counting %s: %w", bucket, err)
+		}
+		n++
+	}
+	if n != want {
+		c.wrong(None, "", "%s has %d rows, and the entries account for %d", bucket, n, want)
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/feed/feedtest"
+	"github.com/duban-project/duban/services/internal/feed/server"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+func open(t testing.TB) (*server.Service, *feedtest.Fixture) {
+	f := feedtest.Open(t)
+	return &server.Service{Sources: map[string]server.Source{"test": {Engine: f.Engine, Log: f.Log}}}, f
+}
+
+// grow appends n entries.
+func grow(t testing.TB, f *feedtest.Fixture, n int) {
+	t.Helper()
+	f.Update(t, func(tx store.Tx) error {
+		for i := range n {
+			name := fmt.Sprint("cards/", i)
+			if err := f.Write(tx, feedtest.Card, name, feedtest.New(feedtest.Card, "name", name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func TestUnknownFeed(t *testing.T) {
+	s, _ := open(t)
+	_, cp := s.GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/other"})
+	_, list := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/other"})
+	_, proof := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/other"})
+	for i, err := range []error{cp, list, proof} {
+		if !errors.Is(err, fault.Of(faultv1.Reason_REASON_NOT_FOUND)) {
+			t.Errorf("case %d: got %v", i, err)
+		}
+	}
+}
+
+func TestPages(t *testing.T) {
+	s, f := open(t)
+	grow(t, f, 1100)
+	for _, tt := range []struct {
+		start uint64
+		size  int32
+		want  int
+	}{{0, 0, 256}, {0, 10, 10}, {0, 5000, 1000}, {1090, 50, 10}, {1100, 5, 0}} {
+		res, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test", Start: tt.start, PageSize: tt.size})
+		if err != nil || len(res.GetRecords()) != tt.want || res.GetNextStart() != tt.start+uint64(tt.want) || res.GetSize() != 1100 {
+			t.Errorf("%+v: got %d records to %d of %d, %v", tt, len(res.GetRecords()), res.GetNextStart(), res.GetSize(), err)
+		}
+	}
+	_, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test", Start: 1101, Wait: durationpb.New(time.Hour)})
+	field(t, err, "start")
+}
+
+// field expects the fault of an invalid field.
+func field(t *testing.T, err error, path string) {
+	t.Helper()
+	f := fault.As(err)
+	if f == nil || !f.Is(fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)) || len(f.Fields) != 1 || f.Fields[0].Path != path {
+		t.Errorf("got %v, want a fault at %s", err, path)
+	}
+}
+
+func TestWaitEndsWithAnEntry(t *testing.T) {
+	s, f := open(t)
+	answers := make(chan *feedv1.ListRecordsResponse, 1)
+	go func() {
+		res, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(30 * time.Second)})
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- res
+	}()
+	grow(t, f, 1)
+	if res := <-answers; len(res.GetRecords()) != 1 || res.GetNextStart() != 1 || res.GetSize() != 1 {
+		t.Errorf("got %v", res)
+	}
+}
+
+func TestWaitEndsWithoutAnEntry(t *testing.T) {
+	s, _ := open(t)
+	req := &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(time.Millisecond)}
+	if res, err := s.ListRecords(t.Context(), req); err != nil || len(res.GetRecords()) > 0 {
+		t.Errorf("got %v, %v", res, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	req.Wait = durationpb.New(30 * time.Second)
+	if _, err := s.ListRecords(ctx, req); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestCheckpointAndProofsAgree(t *testing.T) {
+	s, f := open(t)
+	grow(t, f, 21)
+	cp, err := s.GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, size := tlog.Hash(cp.GetRoot()), int64(cp.GetSize())
+	for _, r := range records.GetRecords() {
+		p, err := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/test", Of: &feedv1.GetProofRequest_Seq{Seq: r.GetSeq()}})
+		if err != nil || p.GetSize() != 21 || tlog.Hash(p.GetRoot()) != root {
+			t.Fatalf("got %v, %v", p, err)
+		}
+		if err := tlog.CheckRecord(hashes(p), size, root, int64(r.GetSeq()), tlog.RecordHash(r.GetEntry())); err != nil {
+			t.Errorf("entry %d: %v", r.GetSeq(), err)
+		}
+	}
+	first, err := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/test", Size: 9, Of: &feedv1.GetProofRequest_First{}})
+	if err != nil || first.GetSize() != 9 || len(first.GetHashes()) > 0 {
+		t.Fatalf("got %v, %v", first, err)
+	}
+	grown, err := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/test", Of: &feedv1.GetProofRequest_First{First: 9}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tlog.CheckTree(hashes(grown), size, root, 9, tlog.Hash(first.GetRoot())); err != nil {
+		t.Error(err)
+	}
+}
+
+func hashes(p *feedv1.Proof) (list []tlog.Hash) {
+	for _, h := range p.GetHashes() {
+		list = append(list, tlog.Hash(h))
+	}
+	return list
+}
+
+func TestProofsBeyondTheFeed(t *testing.T) {
+	s, f := open(t)
+	grow(t, f, 2)
+	for path, req := range map[string]*feedv1.GetProofRequest{
+		"size":  {Size: 3, Of: &feedv1.GetProofRequest_Seq{}},
+		"seq":   {Of: &feedv1.GetProofRequest_Seq{Seq: 2}},
+		"first": {Size: 1, Of: &feedv1.GetProofRequest_First{First: 2}},
+		"of":    {},
+	} {
+		req.Parent = "feeds/test"
+		_, err := s.GetProof(t.Context(), req)
+		field(t, err, path)
+	}
+}
+
+// TestFollowThroughAConnection reads while another writes.
+func TestFollowThroughAConnection(t *testing.T) {
+	s, f := open(t)
+	client := dial(t, s)
+	go func() {
+		for range 20 {
+			grow(t, f, 50)
+		}
+	}()
+	enough := errors.New("enough")
+	var got uint64
+	err := feed.Follow(t.Context(), client, "test", 0, func(_ context.Context, run []*feedv1.Entry, next, _ uint64) error {
+		got += uint64(len(run))
+		if got != next {
+			t.Errorf("%d entries came, and the next is %d", got, next)
+		}
+		if next == 1000 {
+			return enough
+		}
+		return nil
+	})
+	if !errors.Is(err, enough) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func dial(t *testing.T, s *server.Service) feedv1.FeedServiceClient {
+	listener, process := bufconn.Listen(1<<20), grpc.NewServer()
+	feedv1.RegisterFeedServiceServer(process, s)
+	go func() {
+		if err := process.Serve(listener); err != nil {
+			t.Error(err)
+		}
+	}()
+	t.Cleanup(process.Stop)
+	conn, err := grpc.NewClient("passthrough:feeds", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return feedv1.NewFeedServiceClient(conn)
+}

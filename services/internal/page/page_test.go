@@ -1,0 +1,148 @@
+package page_test
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/page"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+)
+
+func TestSize(t *testing.T) {
+	for asked, want := range map[int32]int{-1: 50, 0: 50, 1: 1, 50: 50, 1_000: 1_000, 1_001: 1_000, 1<<31 - 1: 1_000} {
+		if got := page.Size(asked); got != want {
+			t.Errorf("Size(%d) = %d, want %d", asked, got, want)
+		}
+	}
+}
+
+// records yields those with first <= seq < end and counts what was taken.
+func records(first, end uint64, taken *int) iter.Seq2[*feedv1.Record, error] {
+	return func(yield func(*feedv1.Record, error) bool) {
+		for seq := first; seq < end; seq++ {
+			*taken++
+			if !yield(&feedv1.Record{Seq: seq}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func key(r *feedv1.Record) string { return strconv.FormatUint(r.GetSeq(), 10) }
+
+func all(*feedv1.Record) bool { return true }
+
+func even(r *feedv1.Record) bool { return r.GetSeq()%2 == 0 }
+
+func TestCollect(t *testing.T) {
+	none := func(*feedv1.Record) bool { return false }
+	for name, c := range map[string]struct {
+		end        uint64
+		size, scan int
+		keep       func(*feedv1.Record) bool
+		items      int
+		cursor     string
+		taken      int
+	}{
+		"no records":                 {0, 3, 0, all, 0, "", 0},
+		"fewer than a page":          {2, 3, 0, all, 2, "", 2},
+		"exactly a page":             {3, 3, 0, all, 3, "", 3},
+		"one more than a page":       {4, 3, 0, all, 3, "2", 4},
+		"stops at the page":          {1_000, 3, 0, all, 3, "2", 4},
+		"kept ones only":             {1_000, 3, 0, even, 3, "4", 6},
+		"one more, not kept":         {6, 3, 0, even, 3, "4", 6},
+		"none kept":                  {20, 3, 0, none, 0, "", 20},
+		"scan used up":               {20, 3, 10, none, 0, "9", 11},
+		"scan used up, some kept":    {20, 30, 10, even, 5, "9", 11},
+		"scan used up with the list": {10, 30, 10, all, 10, "", 10},
+		"scan bounded by default":    {20_000, 3, 0, none, 0, "9999", 10_001},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken := 0
+			items, cursor, err := page.Collect(records(0, c.end, &taken), c.size, c.scan, c.keep, key)
+			if len(items) != c.items || cursor != c.cursor || err != nil || taken != c.taken {
+				t.Errorf("%d items, cursor %q, %v, %d taken; want %d, %q, nil, %d",
+					len(items), cursor, err, taken, c.items, c.cursor, c.taken)
+			}
+		})
+	}
+}
+
+func TestCollectHandsOnErrors(t *testing.T) {
+	boom := errors.New("boom")
+	seq := func(yield func(*feedv1.Record, error) bool) {
+		_ = yield(&feedv1.Record{}, nil) && yield(nil, boom)
+	}
+	items, cursor, err := page.Collect(seq, 1, 0, all, key)
+	if items != nil || cursor != "" || !errors.Is(err, boom) {
+		t.Errorf("got %v, %q, %v", items, cursor, err)
+	}
+}
+
+// Whatever the page and scan sizes: pages put together are the list, once each
+// and in order, and none but the last may end without a cursor.
+func TestPagesAreTheList(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		end := rapid.Uint64Range(0, 60).Draw(t, "end")
+		size, scan := rapid.IntRange(1, 12).Draw(t, "size"), rapid.IntRange(1, 12).Draw(t, "scan")
+		kept := rapid.SliceOfN(rapid.Bool(), 60, 60).Draw(t, "kept")
+		keep := func(r *feedv1.Record) bool { return kept[r.GetSeq()] }
+		var got, want []uint64
+		for seq := range end {
+			if kept[seq] {
+				want = append(want, seq)
+			}
+		}
+		for next, turn := uint64(0), uint64(0); ; turn++ {
+			if turn > end {
+				t.Fatal("more pages than records")
+			}
+			taken := 0
+			items, cursor, err := page.Collect(records(next, end, &taken), size, scan, keep, key)
+			if err != nil || len(items) > size || taken > scan+1 {
+				t.Fatalf("%d items, %d taken, %v", len(items), taken, err)
+			}
+			for _, r := range items {
+				got = append(got, r.GetSeq())
+			}
+			if cursor == "" {
+				break
+			}
+			last, _ := strconv.ParseUint(cursor, 10, 64)
+			if next = last + 1; next >= end {
+				t.Fatalf("cursor %q promises more than %d records", cursor, end)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	})
+}
+
+func TestParseOrder(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                      " false",
+		"due_date":              "due_date false",
+		" create_time \t desc ": "create_time true",
+	} {
+		field, desc, err := page.ParseOrder(text, "due_date", "create_time desc")
+		if got := fmt.Sprint(field, " ", desc); got != want || err != nil {
+			t.Errorf("ParseOrder(%q) = %q, %v, want %q", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"due_date desc", "create_time", "due_date, create_time desc", "desc", "x", "due_datedesc"} {
+		_, _, err := page.ParseOrder(text, "due_date", "create_time desc")
+		if !errors.Is(err, fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)) || fault.As(err).Fields[0].Path != "order_by" {
+			t.Errorf("ParseOrder(%q): %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+// Package serve runs services: it builds the gRPC server of a process and the
+// connections between the services in it, puts the same steps before every
+// call, and starts and stops in order. What a call may do is decided by authn
+// and authz; what it does, by the services.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"buf.build/go/protovalidate"
+	"github.com/fullstorydev/grpchan/inprocgrpc"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
+
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
+)
+
+// Service is what a service gives to be served.
+type Service interface {
+	Register(grpc.ServiceRegistrar)
+}
+
+// Worker is a service that also works without being called. Work returns when
+// ctx is done; any other return ends the process.
+type Worker interface {
+	Work(ctx context.Context) error
+}
+
+// Process is one operating-system process and the services it runs. Set its
+// fields and add its services, then Run it once.
+type Process struct {
+	Log *slog.Logger
+	// Grace is how long calls may take to end once Run's context is done.
+	Grace time.Duration
+	// Authenticate finds out who calls.
+	Authenticate func(context.Context) (authn.Principal, error)
+	// Tree is what rights are decided by; Refresh brings it up to date and says
+	// whether anything was new.
+	Tree    authz.Tree
+	Refresh func(context.Context) bool
+	// Simulated says whether the installation's clock is a simulated one, which
+	// every answer then says too.
+	Simulated func() bool
+	// Telemetry observes calls.
+	Telemetry []stats.Handler
+
+	limits    Limits
+	validator protovalidate.Validator
+	every     Step
+	services  []Service
+	channels  []*inprocgrpc.Channel
+	methods   map[string]*authz.Method
+	health    *health.Server
+	flights   flights
+}
+
+// New returns a process that keeps to limits.
+func New(log *slog.Logger, limits Limits) (*Process, error) {
+	v, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("reading the rules of the contract: %w", err)
+	}
+	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, methods: map[string]*authz.Method{}, health: health.NewServer()}
+	p.health.Shutdown() // until Run
+	p.every = chain(    // in this order; docs/architecture.md says why
+		statuses(log),
+		recovered,
+		p.marked,
+		admission(limits.InFlight),
+		deadline(limits.Deadline),
+		p.authentication,
+		rateLimit(limits),
+		p.authorisation,
+		validation(v),
+	)
+	return p, nil
+}
+
+// Add serves s. A method without an access rule is an error.
+func (p *Process) Add(s Service) error {
+	names := registered{}
+	s.Register(names)
+	for name := range names {
+		methods, err := authz.Methods(name)
+		if err != nil {
+			return err
+		}
+		for full, m := range methods {
+			p.methods[full] = m
+		}
+	}
+	p.services = append(p.services, s)
+	for _, c := range p.channels {
+		s.Register(c)
+	}
+	return nil
+}
+
+// registered takes the names of services that are registered with it.
+type registered map[string]struct{}
+
+func (r registered) RegisterService(d *grpc.ServiceDesc, _ any) { r[d.ServiceName] = struct{}{} }
+
+// Methods returns every method that the process serves, for tests that check
+// that a table covers them all.
+func (p *Process) Methods() []*authz.Method {
+	var methods []*authz.Method
+	for _, m := range p.methods {
+		methods = append(methods, m)
+	}
+	slices.SortFunc(methods, func(a, b *authz.Method) int { return strings.Compare(a.FullName, b.FullName) })
+	return methods
+}
+
+// open methods are the infrastructure's own: health and reflection say nothing
+// about any unit.
+func open(method string) bool {
+	return strings.HasPrefix(method, "/grpc.health.") || strings.HasPrefix(method, "/grpc.reflection.")
+}
+
+// Run serves on listeners, and lets workers work, until ctx is done; then it
+// lets running calls end. Ready is called once the process serves.
+func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listener) error {
+	server := p.server()
+	g, running := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		g.Go(func() error {
+			if err := server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+				return fmt.Errorf("serving %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	for _, s := range p.services {
+		if w, ok := s.(Worker); ok {
+			g.Go(func() error { return worked(running, w) })
+		}
+	}
+	p.health.Resume()
+	ready()
+	g.Go(func() error {
+		<-running.Done()
+		p.health.Shutdown()
+		p.drain(server)
+		return nil
+	})
+	return g.Wait()
+}
+
+// worked takes the end of ctx for what it is.
+func worked(ctx context.Context, w Worker) error {
+	err := w.Work(ctx)
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("%T stopped working: %w", w, err)
+}
+
+func (p *Process) server() *grpc.Server {
+	options := []grpc.ServerOption{
+		grpc.UnaryInterceptor(chain(p.flights.counted, p.every).unary),
+		grpc.StreamInterceptor(chain(p.flights.counted, p.every).stream),
+		grpc.MaxRecvMsgSize(p.limits.Message),
+		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
+		grpc.MaxHeaderListSize(16 << 10),
+		grpc.ConnectionTimeout(10 * time.Second),
+	}
+	for _, h := range p.Telemetry {
+		options = append(options, grpc.StatsHandler(h))
+	}
+	server := grpc.NewServer(options...)
+	for _, s := range p.services {
+		s.Register(server)
+	}
+	healthv1.RegisterHealthServer(server, p.health)
+	reflection.Register(server)
+	return server
+}
+
+// drain stops the server gently, and hard once the grace is over; then it waits
+// as long for the calls within the process.
+func (p *Process) drain(server *grpc.Server) {
+	done := make(chan struct{})
+	go func() {
+		server.GracefulStop()
+		<-p.flights.land()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(p.Grace):
+		server.Stop()
+	}
+}

@@ -1,0 +1,155 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+
+	"golang.org/x/text/language"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+// Domain is google.rpc.ErrorInfo.domain for every reason of the suite.
+const Domain = "duban"
+
+// code is the only place where a fault's kind meets a gRPC code.
+var code = map[faultv1.Kind]codes.Code{
+	faultv1.Kind_KIND_INVALID:   codes.InvalidArgument,
+	faultv1.Kind_KIND_DENIED:    codes.PermissionDenied,
+	faultv1.Kind_KIND_MISSING:   codes.NotFound,
+	faultv1.Kind_KIND_EXISTS:    codes.AlreadyExists,
+	faultv1.Kind_KIND_REFUSED:   codes.FailedPrecondition,
+	faultv1.Kind_KIND_CONFLICT:  codes.Aborted,
+	faultv1.Kind_KIND_EXHAUSTED: codes.ResourceExhausted,
+	faultv1.Kind_KIND_DOWN:      codes.Unavailable,
+	faultv1.Kind_KIND_ANONYMOUS: codes.Unauthenticated,
+	faultv1.Kind_KIND_UNKNOWN:   codes.Unknown,
+}
+
+// statuses is the outermost step: it turns what a handler returned into what a
+// client may see: a fault in full, a context's end by its code, and everything
+// else as "internal".
+func statuses(log *slog.Logger) Step {
+	return func(ctx context.Context, call Call, next func(context.Context) error) error {
+		err := next(ctx)
+		if err == nil {
+			return nil
+		}
+		if f := fault.As(err); f != nil {
+			return toStatus(f, Chinese(ctx)).Err()
+		}
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return status.FromContextError(err).Err()
+		}
+		if s, ok := status.FromError(err); ok && s.Code() == codes.Unimplemented {
+			return err
+		}
+		log.ErrorContext(ctx, "internal error", "method", call.Method, "error", err)
+		return status.Error(codes.Internal, "internal error")
+	}
+}
+
+func toStatus(f *fault.Fault, zh bool) *status.Status {
+	locale, sentence := "en", f.Error()
+	if zh {
+		locale, sentence = "zh-CN", f.Chinese()
+	}
+	details := []proto.Message{
+		&errdetails.ErrorInfo{Reason: f.Reason, Domain: Domain, Metadata: f.Facts},
+		&errdetails.LocalizedMessage{Locale: locale, Message: sentence},
+	}
+	if len(f.Fields) > 0 {
+		details = append(details, badRequest(f, locale, zh))
+	}
+	p := status.New(code[f.Kind()], f.Error()).Proto()
+	for _, d := range details {
+		if any, err := anypb.New(d); err == nil {
+			p.Details = append(p.Details, any)
+		}
+	}
+	return status.FromProto(p)
+}
+
+func badRequest(f *fault.Fault, locale string, zh bool) *errdetails.BadRequest {
+	b := &errdetails.BadRequest{}
+	for _, field := range f.Fields {
+		local := field.En
+		if zh {
+			local = field.Zh
+		}
+		b.FieldViolations = append(b.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: field.Path, Reason: field.Rule, Description: field.En,
+			LocalizedMessage: &errdetails.LocalizedMessage{Locale: locale, Message: local},
+		})
+	}
+	return b
+}
+
+var languages = language.NewMatcher([]language.Tag{language.SimplifiedChinese, language.English})
+
+// Chinese says whether the caller reads Chinese, which is what the suite speaks
+// unless asked otherwise.
+func Chinese(ctx context.Context) bool {
+	values := metadata.ValueFromIncomingContext(ctx, "accept-language")
+	if len(values) == 0 {
+		return true
+	}
+	_, i := language.MatchStrings(languages, values[0])
+	return i == 0
+}
+
+// FromStatus is statuses undone, for the clients that services hold of each
+// other: errors.Is then works across processes as it does within one.
+func FromStatus(err error) error {
+	s, ok := status.FromError(err)
+	if !ok {
+		return err
+	}
+	for _, d := range s.Details() {
+		info, ok := d.(*errdetails.ErrorInfo)
+		if !ok || info.GetDomain() != Domain {
+			continue
+		}
+		if text := texts()[info.GetReason()]; text != nil {
+			return received{&fault.Fault{Reason: info.GetReason(), Text: text, Facts: info.GetMetadata()}, s}
+		}
+	}
+	return err
+}
+
+// texts is the catalogue of every Reason enum linked into the program.
+var texts = sync.OnceValue(func() map[string]*faultv1.Text {
+	catalogue := map[string]*faultv1.Text{}
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		if reasons := file.Enums().ByName("Reason"); reasons != nil {
+			for i := range reasons.Values().Len() {
+				value := reasons.Values().Get(i)
+				text, _ := proto.GetExtension(value.Options(), faultv1.E_Text).(*faultv1.Text)
+				catalogue[strings.TrimPrefix(string(value.Name()), "REASON_")] = text
+			}
+		}
+		return true
+	})
+	return catalogue
+})
+
+// received is a fault that came over the wire; the gateway reads its status.
+type received struct {
+	*fault.Fault
+	status *status.Status
+}
+
+func (r received) GRPCStatus() *status.Status { return r.status }
+func (r received) Unwrap() error              { return r.Fault }

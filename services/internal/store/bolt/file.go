@@ -1,0 +1,84 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+)
+
+// openFile is how bbolt opens its file; nil is the usual way.
+type openFile = func(string, int, os.FileMode) (*os.File, error)
+
+// create makes an empty database at path unless there is one. bbolt's very first
+// pages are not crash-safe, so the file appears under its name only when it is
+// whole. A lock on the folder keeps two processes from doing this at once.
+func create(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = dir.Close() }() // ends the lock
+	if err := lock(dir); err != nil {
+		return fmt.Errorf("locking the folder: %w", err)
+	}
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	switch info, err := os.Stat(path); {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return err
+	case err != nil || info.Size() == 0:
+		if err := initialize(temp, path); err != nil {
+			return errors.Join(err, os.RemoveAll(temp))
+		}
+	}
+	return dir.Sync()
+}
+
+// initialize writes a whole empty database to temp and moves it to path.
+func initialize(temp, path string) error {
+	db, err := bbolt.Open(temp, 0o600, &bbolt.Options{Timeout: patience})
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	if err := fsync(temp); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
+
+func fsync(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// lock waits for the folder's lock, which is only ever held for a few syncs.
+func lock(dir *os.File) error {
+	for {
+		err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX)
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// free returns the bytes that the disk under path has for us.
+func free(path string) (uint64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(path, &s); err != nil {
+		return 0, err
+	}
+	return uint64(s.Bavail) * uint64(s.Bsize), nil
+}

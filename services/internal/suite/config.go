@@ -1,0 +1,65 @@
+package suite
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"time"
+
+	"github.com/duban-project/duban/services/internal/serve"
+)
+
+// Config is the whole configuration of a process. Its zero value is not usable:
+// start from Default.
+type Config struct {
+	// Data is the folder of the stores and keys.
+	Data string `yaml:"data"`
+	// Installation names this installation among all: province, then itself. It
+	// is the start of its feeds' origins and cannot change later.
+	Installation string `yaml:"installation"`
+	// HTTP is where REST listens; empty: nowhere.
+	HTTP string `yaml:"http"`
+	// GRPC is where gRPC listens; empty: nowhere.
+	GRPC string `yaml:"grpc"`
+	// Reserve is the free disk, in MiB, below which nothing is written.
+	Reserve uint64 `yaml:"reserve_mib"`
+	// AllowedOrigins may call from a browser (CORS); none by default.
+	AllowedOrigins []string `yaml:"allowed_origins"`
+	// Grace is how long calls may take to end when the process stops.
+	Grace time.Duration `yaml:"grace"`
+	// Limits bound what the process takes on.
+	Limits serve.Limits `yaml:"limits"`
+}
+
+// Default is a configuration for one bureau on one machine, reachable from that
+// machine only.
+func Default() Config {
+	return Config{
+		Data: "data", Installation: "local/duban",
+		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
+		Reserve: 64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
+	}
+}
+
+var installation = regexp.MustCompile(`^[a-z0-9.-]{1,60}(/[a-z0-9.-]{1,60}){1,2}$`)
+
+// Check implements config.Section.
+func (c *Config) Check() error {
+	var mistakes []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			mistakes = append(mistakes, fmt.Errorf(format, args...))
+		}
+	}
+	check(c.Data != "", "data: must name a folder")
+	check(installation.MatchString(c.Installation), "installation: must be province/installation in a-z, 0-9, dot and hyphen")
+	for key, address := range map[string]string{"http": c.HTTP, "grpc": c.GRPC} {
+		_, _, err := net.SplitHostPort(address)
+		check(address == "" || err == nil, "%s: must be host:port", key)
+	}
+	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
+	l := c.Limits
+	check(l.InFlight > 0 && l.Deadline > 0 && l.Message > 0 && l.Rate > 0 && l.Burst > 0, "limits: every limit must be above 0")
+	return errors.Join(mistakes...)
+}

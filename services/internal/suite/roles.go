@@ -1,0 +1,42 @@
+package suite
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	organizationserver "github.com/duban-project/duban/services/organization/server"
+
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/serve"
+)
+
+// A role is a service that a process runs, with a store and a feed of its own.
+type role struct {
+	name  string
+	build func(context.Context, *Suite, *change.Book) (serve.Service, error)
+}
+
+// roles is the whole suite, in the order it is built.
+var roles = []role{
+	{"organization", organization},
+}
+
+func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
+	service := organizationserver.New(book, s.directory)
+	s.Bootstrap, err = service.Bootstrap(ctx)
+	return service, err
+}
+
+// follower keeps the directory up to date while the process runs.
+func (s *Suite) follower() serve.Service { return follower{s.directory.Follow} }
+
+type follower struct {
+	follow func(context.Context) error
+}
+
+// Register implements serve.Service: a follower has no methods.
+func (follower) Register(grpc.ServiceRegistrar) {}
+
+// Work implements serve.Worker.
+func (f follower) Work(ctx context.Context) error { return f.follow(ctx) }

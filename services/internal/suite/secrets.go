@@ -1,0 +1,82 @@
+package suite
+
+import (
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// secrets are what an installation knows and nobody else: one seed in one file,
+// made at the first start, from which all keys come.
+type secrets struct{ seed []byte }
+
+const seedFile = "installation.key"
+
+// openSecrets reads the seed in folder, or makes one.
+func openSecrets(folder string) (secrets, error) {
+	path := filepath.Join(folder, seedFile)
+	seed, err := os.ReadFile(path)
+	switch {
+	case err == nil && len(seed) == ed25519.SeedSize:
+		return secrets{seed}, nil
+	case err == nil:
+		return secrets{}, fmt.Errorf("%s: %d bytes, want %d", path, len(seed), ed25519.SeedSize)
+	case !errors.Is(err, fs.ErrNotExist):
+		return secrets{}, fmt.Errorf("reading the installation's key: %w", err)
+	}
+	if stores, _ := filepath.Glob(filepath.Join(folder, "*.db")); len(stores) > 0 {
+		return secrets{}, fmt.Errorf("%s is missing, but there are stores: restore it from the backup", path)
+	}
+	seed = make([]byte, ed25519.SeedSize)
+	_, _ = rand.Read(seed) // never fails
+	return secrets{seed}, writeDurably(path, seed)
+}
+
+// writeDurably makes a file that is there whole or not at all.
+func writeDurably(path string, b []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = f.Write(b)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	folder, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return errors.Join(folder.Sync(), folder.Close())
+}
+
+// signing is the key of the installation's logs.
+func (s secrets) signing() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(s.seed) }
+
+// derive makes a key for one purpose.
+func (s secrets) derive(purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, s.seed, nil, "duban "+purpose, 32)
+	if err != nil {
+		panic(err) // 32 bytes are never too many
+	}
+	return key
+}
+
+// pseudonym hides a principal's name from those without the key, per service.
+func (s secrets) pseudonym(service string) func(string) []byte {
+	key := s.derive("pseudonym " + service)
+	return func(principal string) []byte {
+		mac := hmac.New(sha256.New, key)
+		mac.Write([]byte(principal))
+		return mac.Sum(nil)[:16]
+	}
+}

@@ -1,0 +1,176 @@
+// Package suite puts the process together: which roles there are, what each is
+// built from and whom it calls. The command starts it, tests start it, and
+// neither knows more than this package shows. What a role does is in its
+// service; how calls are made and stopped is in package serve.
+package suite
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"google.golang.org/grpc"
+
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/clock"
+	"github.com/duban-project/duban/services/internal/directory"
+	"github.com/duban-project/duban/services/internal/feed"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
+	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+// Suite is a built process that has not been run.
+type Suite struct {
+	// Bootstrap is the bootstrap key, if this is the installation's first start.
+	Bootstrap string
+	// Clock is the installation's time.
+	Clock *clock.Clock
+
+	config    Config
+	log       *slog.Logger
+	process   *serve.Process
+	directory *directory.Directory
+	secrets   secrets
+	feeds     map[string]feedserver.Source
+	closers   []func() error
+	failed    chan error
+}
+
+// Options are what a process gets from outside its configuration.
+type Options struct {
+	Log *slog.Logger
+	// Now is real time.
+	Now func() time.Time
+	// Simulate is the first time of a simulation; zero for real time.
+	Simulate time.Time
+}
+
+// Open builds a process with every role. What it opened is closed again if a
+// later part fails.
+func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
+	s = &Suite{config: c, log: o.Log, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}()
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); err != nil {
+		return nil, err
+	}
+	if s.secrets, err = openSecrets(c.Data); err != nil {
+		return nil, err
+	}
+	if s.process, err = serve.New(o.Log, c.Limits); err != nil {
+		return nil, err
+	}
+	s.process.Grace = c.Grace
+	s.wire(o.Now)
+	return s, s.addRoles(ctx, o.Now)
+}
+
+// wire connects the steps with the services that they ask.
+func (s *Suite) wire(now func() time.Time) {
+	self := s.process.Conn("process")
+	organization := organizationv1.NewOrganizationServiceClient(self)
+	keys := &authn.Keys{Now: now, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+		return organization.Introspect(ctx, req)
+	}}
+	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
+	s.process.Authenticate = keys.Authenticate
+	s.process.Tree, s.process.Refresh = s.directory, s.directory.Refresh
+	s.process.Simulated = s.Clock.Simulated
+}
+
+func (s *Suite) addRoles(ctx context.Context, now func() time.Time) error {
+	for _, r := range roles {
+		book, err := s.book(r.name, now)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		service, err := r.build(ctx, s, book)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		if err := s.process.Add(service); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return errors.Join(
+		s.process.Add(&feedserver.Service{Sources: s.feeds}),
+		s.process.Add(s.Clock),
+		s.process.Add(s.follower()),
+	)
+}
+
+// book opens what a role writes in.
+func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
+	log, err := feed.New(feed.Config{
+		Name: role, Origin: s.config.Installation + "/" + role + "/1",
+		Key: s.secrets.signing(), Now: now, Random: rand.Reader,
+	})
+	if err != nil {
+		return nil, err
+	}
+	engine, err := bolt.Open(filepath.Join(s.config.Data, role+".db"), bolt.Options{
+		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: log.Committed, Failed: s.fail,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, engine.Close)
+	tokens, err := page.NewTokens(s.secrets.derive("page tokens " + role))
+	if err != nil {
+		return nil, err
+	}
+	s.feeds[role] = feedserver.Source{Engine: engine, Log: log}
+	return &change.Book{
+		Store: engine, Log: log, Now: s.Clock.Now, Clock: now, NewID: newID,
+		Pseudonym: s.secrets.pseudonym(role), Tokens: tokens,
+		Validate: s.process.Validate, Refresh: s.directory.Refresh,
+	}, nil
+}
+
+// newID is ordered by time, which keeps new records together in the store.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// fail ends the process: a commit met an I/O error, and what the store holds now
+// only a new start can tell.
+func (s *Suite) fail(err error) {
+	select {
+	case s.failed <- err:
+	default:
+	}
+}
+
+// Client returns a connection on which calls are a client's.
+func (s *Suite) Client() grpc.ClientConnInterface { return s.process.Conn("") }
+
+// Conn returns a connection on which calls are made by the role.
+func (s *Suite) Conn(role string) grpc.ClientConnInterface { return s.process.Conn(role) }
+
+// Process is what runs the services, for tests that look at every method.
+func (s *Suite) Process() *serve.Process { return s.process }
+
+// Close closes what Open opened, in reverse.
+func (s *Suite) Close() (err error) {
+	for _, c := range slices.Backward(s.closers) {
+		err = errors.Join(err, c())
+	}
+	s.closers = nil
+	return err
+}

@@ -1,0 +1,70 @@
+package organization
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+)
+
+// NewGrant returns the grant that g asks for, under name. held is what the
+// principal has or had; by is who grants.
+func NewGrant(name string, g *organizationv1.RoleGrant, held []*organizationv1.RoleGrant, by string) (*organizationv1.RoleGrant, error) {
+	switch {
+	case g.GetPrincipal() == by:
+		return nil, ErrSelfGrant
+	case !suits(g.GetRole(), g.GetPrincipal()):
+		return nil, ErrRoleNotForPrincipal
+	}
+	for _, h := range held {
+		switch {
+		case h.GetEndTime() != nil:
+		case h.GetRole() == g.GetRole() && h.GetUnit() == g.GetUnit():
+			return nil, ErrGrantExists
+		case !together(h.GetRole(), g.GetRole()):
+			return nil, ErrAdministratorsSeparate
+		}
+	}
+	return &organizationv1.RoleGrant{Name: name, Principal: g.GetPrincipal(), Role: g.GetRole(), Unit: g.GetUnit()}, nil
+}
+
+// suits says whether a person, or a machine, may hold the role.
+func suits(r accessv1.Role, principal string) bool {
+	machine := strings.HasPrefix(principal, "machines/")
+	switch r {
+	case accessv1.Role_ROLE_REPORTER, accessv1.Role_ROLE_PORTAL:
+		return machine
+	case accessv1.Role_ROLE_VIEWER:
+		return true
+	default:
+		return !machine
+	}
+}
+
+// together says whether one person may hold both roles (三员分立): an
+// administrator holds no other kind of role, beside reading.
+func together(a, b accessv1.Role) bool {
+	if a == b || a == accessv1.Role_ROLE_VIEWER || b == accessv1.Role_ROLE_VIEWER {
+		return true
+	}
+	return !Administrator(a) && !Administrator(b)
+}
+
+// Administrator says whether the role is one of the three administrators'.
+func Administrator(r accessv1.Role) bool {
+	return r == accessv1.Role_ROLE_SYSTEM_ADMIN || r == accessv1.Role_ROLE_SECURITY_ADMIN || r == accessv1.Role_ROLE_AUDITOR
+}
+
+// EndGrant ends g.
+func EndGrant(g *organizationv1.RoleGrant, now time.Time) (*organizationv1.RoleGrant, error) {
+	if g.GetEndTime() != nil {
+		return nil, ErrGrantEnded
+	}
+	g = proto.CloneOf(g)
+	g.EndTime = timestamppb.New(now)
+	return g, nil
+}

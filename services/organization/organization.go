@@ -1,0 +1,36 @@
+// Package organization holds the rules of units, people and what they may do:
+// which trees, grants and keys there can be. Every function is pure: it takes
+// the records as they stand and returns them as they should be. The server
+// beside it finds and stores them.
+package organization
+
+import (
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+// The reasons for which a rule refuses.
+var (
+	ErrAlreadyInitialized     = fault.Of(organizationv1.Reason_REASON_ALREADY_INITIALIZED)
+	ErrUnitExists             = fault.Of(organizationv1.Reason_REASON_UNIT_EXISTS)
+	ErrUnitCycle              = fault.Of(organizationv1.Reason_REASON_UNIT_CYCLE)
+	ErrTreeTooDeep            = fault.Of(organizationv1.Reason_REASON_TREE_TOO_DEEP)
+	ErrUnitArchived           = fault.Of(organizationv1.Reason_REASON_UNIT_ARCHIVED)
+	ErrUnitHasChildren        = fault.Of(organizationv1.Reason_REASON_UNIT_HAS_CHILDREN)
+	ErrMergeKindDiffers       = fault.Of(organizationv1.Reason_REASON_MERGE_KIND_DIFFERS)
+	ErrParentUnknown          = fault.Of(organizationv1.Reason_REASON_PARENT_UNKNOWN)
+	ErrUnitIsRoot             = fault.Of(organizationv1.Reason_REASON_UNIT_IS_ROOT)
+	ErrFieldImmutable         = fault.Of(organizationv1.Reason_REASON_FIELD_IMMUTABLE)
+	ErrMemberExists           = fault.Of(organizationv1.Reason_REASON_MEMBER_EXISTS)
+	ErrMachineExists          = fault.Of(organizationv1.Reason_REASON_MACHINE_EXISTS)
+	ErrPrincipalUnknown       = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_UNKNOWN)
+	ErrAdministratorsSeparate = fault.Of(organizationv1.Reason_REASON_ADMINISTRATORS_SEPARATE)
+	ErrSelfGrant              = fault.Of(organizationv1.Reason_REASON_SELF_GRANT)
+	ErrRoleNotForPrincipal    = fault.Of(organizationv1.Reason_REASON_ROLE_NOT_FOR_PRINCIPAL)
+	ErrGrantEnded             = fault.Of(organizationv1.Reason_REASON_GRANT_ENDED)
+	ErrGrantExists            = fault.Of(organizationv1.Reason_REASON_GRANT_EXISTS)
+	ErrKeyEnded               = fault.Of(organizationv1.Reason_REASON_KEY_ENDED)
+	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_EXPIRY_OUT_OF_RANGE)
+	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_CSV_UNREADABLE)
+	ErrRowInvalid             = fault.Of(organizationv1.Reason_REASON_ROW_INVALID)
+)

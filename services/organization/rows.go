@@ -1,0 +1,157 @@
+package organization
+
+import (
+	"encoding/csv"
+	"errors"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+// Rows is how many units one import may bring.
+const Rows = 5000
+
+// Row is one line of an import: the unit as the line has it, or what is wrong
+// with the line.
+type Row struct {
+	Line int
+	ID   string
+	Unit *organizationv1.Unit
+	Err  error
+}
+
+var columns = []string{"id", "parent_id", "kind", "display_name", "labels", "codes"}
+
+const mandatory = 4 // of columns
+
+// ParseRows reads a CSV of units. It fails only if the whole cannot be read.
+func ParseRows(text string) ([]Row, error) {
+	r := csv.NewReader(strings.NewReader(strings.TrimPrefix(text, "\ufeff")))
+	r.FieldsPerRecord = -1
+	header, err := r.Read()
+	if err != nil {
+		return nil, unreadable("no header")
+	}
+	at, err := positions(header)
+	if err != nil {
+		return nil, err
+	}
+	var rows []Row
+	for {
+		cells, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		if err != nil {
+			return nil, unreadable(err.Error())
+		}
+		if len(rows) == Rows {
+			return nil, unreadable("more than " + strconv.Itoa(Rows) + " rows")
+		}
+		line, _ := r.FieldPos(0)
+		rows = append(rows, parseRow(line, cells, at))
+	}
+}
+
+func unreadable(problem string) error { return ErrCSVUnreadable.With("problem", problem) }
+
+// positions finds the columns by their names.
+func positions(header []string) (map[string]int, error) {
+	at := map[string]int{}
+	for i, name := range header {
+		name = strings.TrimSpace(name)
+		if _, twice := at[name]; twice || !slices.Contains(columns, name) {
+			return nil, unreadable("unexpected column " + strconv.Quote(name))
+		}
+		at[name] = i
+	}
+	for _, name := range columns[:mandatory] {
+		if _, ok := at[name]; !ok {
+			return nil, unreadable("no column " + name)
+		}
+	}
+	return at, nil
+}
+
+func parseRow(line int, cells []string, at map[string]int) Row {
+	cell := func(name string) string {
+		if i, ok := at[name]; ok && i < len(cells) {
+			return strings.TrimSpace(cells[i])
+		}
+		return ""
+	}
+	row := Row{Line: line, ID: cell("id")}
+	kind, ok := organizationv1.Unit_Kind_value["KIND_"+strings.ToUpper(cell("kind"))]
+	switch {
+	case len(cells) != len(at):
+		row.Err = wrong("id", "列数不符", "has another number of cells than the header")
+	case row.ID == "":
+		row.Err = wrong("id", "不能为空", "must not be empty")
+	case cell("parent_id") == "":
+		row.Err = wrong("parent_id", "不能为空", "must not be empty")
+	case !ok || kind == 0:
+		row.Err = wrong("kind", "单位类别未定义", "is not a kind of unit")
+	}
+	labels, bad := pairs(cell("labels"))
+	codes, worse := pairs(cell("codes"))
+	switch {
+	case row.Err != nil:
+	case bad:
+		row.Err = wrong("labels", "格式应为 键=值;键=值", "must be key=value;key=value")
+	case worse:
+		row.Err = wrong("codes", "格式应为 体系=代码;体系=代码", "must be scheme=value;scheme=value")
+	}
+	row.Unit = &organizationv1.Unit{
+		Name: "units/" + row.ID, Parent: "units/" + cell("parent_id"), DisplayName: cell("display_name"),
+		Kind: organizationv1.Unit_Kind(kind), Labels: labels, Codes: coded(codes),
+	}
+	return row
+}
+
+func wrong(column, zh, en string) *fault.Fault { return ErrRowInvalid.At(column, zh, en) }
+
+// pairs reads "a=1;b=2".
+func pairs(cell string) (found map[string]string, bad bool) {
+	for part := range strings.SplitSeq(cell, ";") {
+		if part == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(part, "=")
+		if _, twice := found[key]; !ok || twice || key == "" {
+			return nil, true
+		}
+		if found == nil {
+			found = map[string]string{}
+		}
+		found[key] = value
+	}
+	return found, false
+}
+
+func coded(codes map[string]string) (list []*organizationv1.Code) {
+	for _, scheme := range slices.Sorted(maps.Keys(codes)) {
+		list = append(list, &organizationv1.Code{Scheme: scheme, Value: codes[scheme]})
+	}
+	return list
+}
+
+// Compare says what a row does to the unit that is there.
+func Compare(u, row *organizationv1.Unit) organizationv1.ImportUnitsResponse_Verdict {
+	said := proto.CloneOf(u)
+	said.DisplayName, said.Labels, said.Codes = row.GetDisplayName(), row.GetLabels(), row.GetCodes()
+	switch {
+	case u.GetKind() != row.GetKind(), u.GetParent() != row.GetParent(), u.GetState() != organizationv1.Unit_STATE_ACTIVE:
+		return organizationv1.ImportUnitsResponse_VERDICT_CONFLICT
+	case proto.Equal(u, said):
+		return organizationv1.ImportUnitsResponse_VERDICT_UNCHANGED
+	default:
+		return organizationv1.ImportUnitsResponse_VERDICT_UPDATED
+	}
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"strings"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/organization"
+)
+
+// bootstrapID is the id of the one key that no one holds.
+const bootstrapID = "bootstrap"
+
+// Bootstrap returns the bootstrap key at the first start, and "" at every later
+// one: it is kept only hashed.
+func (s *Service) Bootstrap(ctx context.Context) (key string, err error) {
+	err = s.book.Store.Update(ctx, func(tx store.Tx) error {
+		key = ""
+		_, err := tx.Get(digests, []byte(bootstrapID))
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		secret := strings.ToLower(rand.Text() + rand.Text())
+		digest := sha256.Sum256([]byte(secret))
+		key = authn.Join(bootstrapID, secret)
+		return tx.Put(digests, []byte(bootstrapID), digest[:])
+	})
+	return key, err
+}
+
+// setup is an InitializeRequest as the pipeline takes it: nothing is repeated,
+// because the key is dead afterwards.
+type setup struct {
+	*organizationv1.InitializeRequest
+}
+
+func (setup) GetRequestId() string  { return "" }
+func (setup) GetValidateOnly() bool { return false }
+
+// Initialize implements the RPC.
+func (s *Service) Initialize(ctx context.Context, req *organizationv1.InitializeRequest) (*organizationv1.InitializeResponse, error) {
+	return change.Do(ctx, s.book, setup{req}, func(tx *change.Tx) (*organizationv1.InitializeResponse, error) {
+		tx.Trusted("the bootstrap key")
+		root, err := s.root(tx, req)
+		if err != nil {
+			return nil, err
+		}
+		answer := &organizationv1.InitializeResponse{Root: root}
+		names := []string{req.GetSystemAdmin(), req.GetSecurityAdmin(), req.GetAuditor()}
+		into := []**organizationv1.IssuedApiKey{&answer.SystemAdmin, &answer.SecurityAdmin, &answer.Auditor}
+		for i, role := range administrators {
+			if *into[i], err = s.administrator(tx, root.GetName(), names[i], role); err != nil {
+				return nil, err
+			}
+		}
+		return answer, s.bury(tx)
+	})
+}
+
+// root makes the unit that all others lie beneath.
+func (s *Service) root(tx *change.Tx, req *organizationv1.InitializeRequest) (*organizationv1.Unit, error) {
+	for range s.units.Scan(tx, "", "") {
+		return nil, organization.ErrAlreadyInitialized
+	}
+	if req.GetRoot().GetParent() != "" {
+		return nil, organization.ErrFieldImmutable.At("root.parent", "根单位没有上级", "the root has no parent")
+	}
+	root, err := s.newUnit(tx, req.GetRootId(), req.GetRoot())
+	if err != nil {
+		return nil, err
+	}
+	return s.units.PutAs(tx, "unit.created", root)
+}
+
+// administrator enters a person with one of the three roles and a key.
+func (s *Service) administrator(tx *change.Tx, unit, display string, role accessv1.Role) (*organizationv1.IssuedApiKey, error) {
+	id := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(role.String(), "ROLE_")), "_", "-")
+	m, err := s.newMember(tx, unit, id, &organizationv1.Member{DisplayName: display})
+	if err != nil {
+		return nil, err
+	}
+	if _, err = s.members.PutAs(tx, "member.created", m); err != nil {
+		return nil, err
+	}
+	g, err := s.newGrant(tx, &organizationv1.RoleGrant{Principal: m.GetName(), Role: role, Unit: unit})
+	if err != nil {
+		return nil, err
+	}
+	if _, err = s.grants.PutAs(tx, "grant.created", g); err != nil {
+		return nil, err
+	}
+	k, err := organization.NewKey("apiKeys/"+tx.NewID(), &organizationv1.ApiKey{Principal: m.GetName()}, "", s.book.Clock())
+	if err != nil {
+		return nil, err
+	}
+	return s.issue(tx, k)
+}
+
+// bury kills the bootstrap key for good: what is left matches no digest.
+func (s *Service) bury(tx *change.Tx) error {
+	return tx.Put(digests, []byte(bootstrapID), []byte("dead"))
+}

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/organization"
+)
+
+// CreateRoleGrant implements the RPC.
+func (s *Service) CreateRoleGrant(ctx context.Context, req *organizationv1.CreateRoleGrantRequest) (*organizationv1.RoleGrant, error) {
+	g := req.GetRoleGrant()
+	return s.grants.Create(ctx, req, g.GetUnit(), func(tx *change.Tx) (*organizationv1.RoleGrant, error) {
+		u, err := s.units.Find(tx, g.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		if err := organization.Editable(u); err != nil {
+			return nil, err
+		}
+		return s.newGrant(tx, g)
+	})
+}
+
+// newGrant makes a grant to a principal that exists.
+func (s *Service) newGrant(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
+	if _, err := s.answers(tx, g.GetPrincipal()); err != nil {
+		return nil, unknown(err, organization.ErrPrincipalUnknown)
+	}
+	var held []*organizationv1.RoleGrant
+	for h, err := range s.grants.Lookup(tx, "principal", g.GetPrincipal(), "") {
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, h)
+	}
+	return organization.NewGrant("roleGrants/"+tx.NewID(), g, held, tx.Access.Principal.Name)
+}
+
+// unknown is the fault if looking for a name found nothing, or what went wrong.
+func unknown(err, fault error) error {
+	if errors.Is(err, authz.ErrNotFound) {
+		return fault
+	}
+	return err
+}
+
+// GetRoleGrant implements the RPC.
+func (s *Service) GetRoleGrant(ctx context.Context, req *organizationv1.GetRoleGrantRequest) (*organizationv1.RoleGrant, error) {
+	return s.grants.Get(ctx, req.GetName())
+}
+
+// ListRoleGrants implements the RPC.
+func (s *Service) ListRoleGrants(ctx context.Context, req *organizationv1.ListRoleGrantsRequest) (*organizationv1.ListRoleGrantsResponse, error) {
+	grants, next, err := s.grants.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.RoleGrant, error], error) {
+		if req.GetPrincipal() != "" {
+			return s.grants.Lookup(tx, "principal", req.GetPrincipal(), after), nil
+		}
+		return s.grants.Scan(tx, after, ""), nil
+	})
+	return &organizationv1.ListRoleGrantsResponse{RoleGrants: grants, NextPageToken: next}, err
+}
+
+// DeleteRoleGrant implements the RPC.
+func (s *Service) DeleteRoleGrant(ctx context.Context, req *organizationv1.DeleteRoleGrantRequest) (*organizationv1.RoleGrant, error) {
+	return s.grants.Change(ctx, req, func(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
+		return organization.EndGrant(g, tx.Now)
+	})
+}
+
+// administrators are the roles that the first three members get.
+var administrators = []accessv1.Role{
+	accessv1.Role_ROLE_SYSTEM_ADMIN, accessv1.Role_ROLE_SECURITY_ADMIN, accessv1.Role_ROLE_AUDITOR,
+}

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/organization"
+)
+
+// ImportUnits implements the RPC. A row that is refused leaves the others as
+// they are.
+func (s *Service) ImportUnits(ctx context.Context, req *organizationv1.ImportUnitsRequest) (*organizationv1.ImportUnitsResponse, error) {
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.ImportUnitsResponse, error) {
+		if err := tx.Check(req.GetAncestor()); err != nil {
+			return nil, err
+		}
+		rows, err := organization.ParseRows(req.GetCsv())
+		if err != nil {
+			return nil, err
+		}
+		answer := &organizationv1.ImportUnitsResponse{Totals: map[string]int32{}}
+		for _, row := range rows {
+			verdict, err := s.importRow(tx, req.GetAncestor(), row)
+			f := fault.As(err)
+			if err != nil && f == nil {
+				return nil, err
+			}
+			r := report(row, verdict, f, serve.Chinese(ctx))
+			answer.Rows = append(answer.Rows, r)
+			answer.Totals[r.GetVerdict().String()]++
+		}
+		return answer, nil
+	})
+}
+
+// importRow stores at most one unit, as the last thing it does: a row that fails
+// has changed nothing.
+func (s *Service) importRow(tx *change.Tx, ancestor string, row organization.Row) (organizationv1.ImportUnitsResponse_Verdict, error) {
+	const rejected = organizationv1.ImportUnitsResponse_VERDICT_REJECTED
+	if row.Err != nil {
+		return rejected, row.Err
+	}
+	if err := s.book.Validate(row.Unit); err != nil {
+		return rejected, err
+	}
+	u, err := s.units.Find(tx, row.Unit.GetName())
+	if errors.Is(err, authz.ErrNotFound) {
+		return organizationv1.ImportUnitsResponse_VERDICT_CREATED, s.importNew(tx, ancestor, row)
+	}
+	if err != nil {
+		return rejected, err
+	}
+	if err := s.within(tx, ancestor, u.GetParent()); err != nil {
+		return rejected, err
+	}
+	verdict := organization.Compare(u, row.Unit)
+	if verdict == organizationv1.ImportUnitsResponse_VERDICT_UPDATED {
+		u.DisplayName, u.Labels, u.Codes = row.Unit.GetDisplayName(), row.Unit.GetLabels(), row.Unit.GetCodes()
+		_, err = s.units.PutAs(tx, "unit.updated", u)
+	}
+	return verdict, err
+}
+
+func (s *Service) importNew(tx *change.Tx, ancestor string, row organization.Row) error {
+	if err := s.within(tx, ancestor, row.Unit.GetParent()); err != nil {
+		return err
+	}
+	u, err := s.newUnit(tx, row.ID, row.Unit)
+	if err != nil {
+		return err
+	}
+	_, err = s.units.PutAs(tx, "unit.created", u)
+	return err
+}
+
+// within says whether the parent is the ancestor of the import or lies beneath
+// it. A parent elsewhere is as good as none.
+func (s *Service) within(tx *change.Tx, ancestor, parent string) error {
+	path, err := s.path(tx, parent)
+	if err != nil && !errors.Is(err, authz.ErrNotFound) {
+		return err
+	}
+	if !slices.ContainsFunc(path, func(u *organizationv1.Unit) bool { return u.GetName() == ancestor }) {
+		return organization.ErrParentUnknown.At("parent_id", "上级单位不存在或不在导入范围内", "no such unit within the import")
+	}
+	return nil
+}
+
+// report says what became of a row, in the caller's language.
+func report(row organization.Row, verdict organizationv1.ImportUnitsResponse_Verdict, f *fault.Fault, zh bool) *organizationv1.ImportUnitsResponse_Row {
+	r := &organizationv1.ImportUnitsResponse_Row{Line: int32(row.Line), Unit: row.Unit.GetName(), Verdict: verdict}
+	if f == nil {
+		return r
+	}
+	r.Verdict, r.Reason, r.Message = organizationv1.ImportUnitsResponse_VERDICT_REJECTED, f.Reason, f.Error()
+	if zh {
+		r.Message = f.Chinese()
+	}
+	if len(f.Fields) > 0 {
+		r.Column = f.Fields[0].Path
+	}
+	return r
+}

@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"iter"
+	"strings"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/organization"
+)
+
+// digests keeps the SHA-256 of each key's secret under the key's id, outside of
+// the feed and of what fsck folds. A secret has 256 random bits, so that a slow
+// hash would add nothing.
+const digests = "key.digests"
+
+// mayKey decides about a key by the unit that answers for its principal.
+func (s *Service) mayKey(tx *change.Tx, k *organizationv1.ApiKey) error {
+	unit, err := s.answers(tx, k.GetPrincipal())
+	if err != nil {
+		return err
+	}
+	return tx.Check(unit)
+}
+
+// CreateApiKey implements the RPC.
+func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateApiKeyRequest) (*organizationv1.IssuedApiKey, error) {
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.IssuedApiKey, error) {
+		if err := s.mayKey(tx, req.GetApiKey()); err != nil {
+			return nil, s.hidden(tx, err)
+		}
+		k, err := organization.NewKey("apiKeys/"+tx.NewID(), req.GetApiKey(), tx.Access.Principal.Name, s.book.Clock())
+		if err != nil {
+			return nil, err
+		}
+		return s.issue(tx, k)
+	})
+}
+
+// hidden answers alike for a principal that is not there and one that the caller
+// may not see.
+func (s *Service) hidden(tx *change.Tx, err error) error {
+	tx.Trusted("refused anyway")
+	return unknown(err, organization.ErrPrincipalUnknown)
+}
+
+// issue gives k its secret and stores both.
+func (s *Service) issue(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
+	id := strings.TrimPrefix(k.GetName(), "apiKeys/")
+	secret := strings.ToLower(rand.Text() + rand.Text())
+	digest := sha256.Sum256([]byte(secret))
+	if err := tx.Put(digests, []byte(id), digest[:]); err != nil {
+		return nil, err
+	}
+	k, err := s.keys.PutAs(tx, "key.created", k)
+	return &organizationv1.IssuedApiKey{ApiKey: k, Secret: authn.Join(id, secret)}, err
+}
+
+// GetApiKey implements the RPC.
+func (s *Service) GetApiKey(ctx context.Context, req *organizationv1.GetApiKeyRequest) (*organizationv1.ApiKey, error) {
+	return s.keys.Get(ctx, req.GetName())
+}
+
+// ListApiKeys implements the RPC.
+func (s *Service) ListApiKeys(ctx context.Context, req *organizationv1.ListApiKeysRequest) (*organizationv1.ListApiKeysResponse, error) {
+	keys, next, err := s.keys.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.ApiKey, error], error) {
+		if req.GetPrincipal() != "" {
+			return s.keys.Lookup(tx, "principal", req.GetPrincipal(), after), nil
+		}
+		return s.keys.Scan(tx, after, ""), nil
+	})
+	return &organizationv1.ListApiKeysResponse{ApiKeys: keys, NextPageToken: next}, err
+}
+
+// RotateApiKey implements the RPC.
+func (s *Service) RotateApiKey(ctx context.Context, req *organizationv1.RotateApiKeyRequest) (*organizationv1.IssuedApiKey, error) {
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.IssuedApiKey, error) {
+		k, err := s.keys.ReachAt(tx, req)
+		if err != nil {
+			return nil, err
+		}
+		name := "apiKeys/" + tx.NewID()
+		next, old, err := organization.RotateKey(name, k, req.GetOverlap().AsDuration(), tx.Access.Principal.Name, s.book.Clock())
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.keys.PutAs(tx, "key.rotated", old); err != nil {
+			return nil, err
+		}
+		return s.issue(tx, next)
+	})
+}
+
+// RevokeApiKey implements the RPC.
+func (s *Service) RevokeApiKey(ctx context.Context, req *organizationv1.RevokeApiKeyRequest) (*organizationv1.ApiKey, error) {
+	return s.keys.Change(ctx, req, func(_ *change.Tx, k *organizationv1.ApiKey) (*organizationv1.ApiKey, error) {
+		return organization.RevokeKey(k, s.book.Clock())
+	})
+}
+
+// Introspect implements the RPC.
+func (s *Service) Introspect(ctx context.Context, req *organizationv1.IntrospectRequest) (answer *organizationv1.IntrospectResponse, err error) {
+	err = s.book.View(ctx, func(tx *change.Tx) error {
+		answer, err = s.introspect(tx, req)
+		return err
+	})
+	return answer, err
+}
+
+func (s *Service) introspect(tx *change.Tx, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+	none := &organizationv1.IntrospectResponse{}
+	digest, err := tx.Get(digests, []byte(req.GetKeyId()))
+	if errors.Is(err, store.ErrNotFound) {
+		return none, nil
+	}
+	if err != nil || subtle.ConstantTimeCompare(digest, req.GetDigest()) != 1 {
+		return none, err
+	}
+	if req.GetKeyId() == bootstrapID {
+		return &organizationv1.IntrospectResponse{Bootstrap: true}, nil
+	}
+	k, err := s.keys.Find(tx, "apiKeys/"+req.GetKeyId())
+	if errors.Is(err, authz.ErrNotFound) || err == nil && !organization.Holds(k, s.book.Clock()) {
+		return none, nil
+	}
+	return &organizationv1.IntrospectResponse{ApiKey: k}, err
+}

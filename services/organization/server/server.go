@@ -1,0 +1,141 @@
+// Package server serves OrganizationService: it finds units, people, grants and
+// keys, asks package organization what should become of them, and stores that.
+package server
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Past answers for the tree as it was.
+type Past interface {
+	UnitAt(name string, t time.Time) *organizationv1.Unit
+	UnitsAt(t time.Time) []*organizationv1.Unit
+	PathAt(name string, t time.Time) []string
+}
+
+// Service implements OrganizationService.
+type Service struct {
+	organizationv1.UnimplementedOrganizationServiceServer
+
+	book     *change.Book
+	past     Past
+	units    change.Kind[*organizationv1.Unit]
+	members  change.Kind[*organizationv1.Member]
+	machines change.Kind[*organizationv1.Machine]
+	grants   change.Kind[*organizationv1.RoleGrant]
+	keys     change.Kind[*organizationv1.ApiKey]
+}
+
+// New returns the service that writes in book.
+func New(book *change.Book, past Past) *Service {
+	s := &Service{book: book, past: past}
+	s.units = change.Kind[*organizationv1.Unit]{
+		Book: book,
+		Unit: (*organizationv1.Unit).GetName,
+		Indexes: []store.Index[*organizationv1.Unit]{{
+			Name: "parent", Keys: func(u *organizationv1.Unit) []string { return []string{u.GetParent()} },
+		}},
+	}
+	s.members = change.Kind[*organizationv1.Member]{Book: book, Unit: func(m *organizationv1.Member) string { return home(m.GetName()) }}
+	s.machines = change.Kind[*organizationv1.Machine]{Book: book, Unit: (*organizationv1.Machine).GetUnit}
+	s.grants = change.Kind[*organizationv1.RoleGrant]{
+		Book: book,
+		Unit: (*organizationv1.RoleGrant).GetUnit,
+		Indexes: []store.Index[*organizationv1.RoleGrant]{
+			{Name: "principal", Keys: func(g *organizationv1.RoleGrant) []string { return []string{g.GetPrincipal()} }},
+			{Name: "unit", Keys: func(g *organizationv1.RoleGrant) []string { return []string{g.GetUnit()} }},
+		},
+	}
+	s.keys = change.Kind[*organizationv1.ApiKey]{
+		Book: book,
+		May:  s.mayKey,
+		Indexes: []store.Index[*organizationv1.ApiKey]{{
+			Name: "principal", Keys: func(k *organizationv1.ApiKey) []string { return []string{k.GetPrincipal()} },
+		}},
+	}
+	return s
+}
+
+// Register adds the service to r.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	organizationv1.RegisterOrganizationServiceServer(r, s)
+}
+
+// home is the unit that a member is entered in.
+func home(member string) string {
+	unit, _, _ := strings.Cut(member, "/members/")
+	return unit
+}
+
+// answers is the unit that answers for a principal, or authz.ErrNotFound.
+func (s *Service) answers(tx *change.Tx, principal string) (string, error) {
+	if strings.HasPrefix(principal, "machines/") {
+		m, err := s.machines.Find(tx, principal)
+		return m.GetUnit(), err
+	}
+	m, err := s.members.Find(tx, principal)
+	return home(m.GetName()), err
+}
+
+// path returns the unit and those above it, nearest first, as they stand in this
+// transaction.
+func (s *Service) path(tx *change.Tx, name string) (path []*organizationv1.Unit, err error) {
+	for name != "" {
+		u, err := s.units.Find(tx, name)
+		if err != nil {
+			return nil, err
+		}
+		path = append(path, u)
+		name = u.GetParent()
+	}
+	return path, nil
+}
+
+// children returns the units directly beneath.
+func (s *Service) children(tx *change.Tx, name string) (units []*organizationv1.Unit, err error) {
+	for u, err := range s.units.Lookup(tx, "parent", name, "") {
+		if err != nil {
+			return nil, err
+		}
+		units = append(units, u)
+	}
+	return units, nil
+}
+
+// levels counts how deep the tree beneath the unit is, with the unit itself.
+func (s *Service) levels(tx *change.Tx, name string) (int, error) {
+	children, err := s.children(tx, name)
+	if err != nil {
+		return 0, err
+	}
+	deepest := 0
+	for _, c := range children {
+		n, err := s.levels(tx, c.GetName())
+		if err != nil {
+			return 0, err
+		}
+		deepest = max(deepest, n)
+	}
+	return deepest + 1, nil
+}
+
+// GetCaller implements the RPC.
+func (s *Service) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (*organizationv1.Caller, error) {
+	a := authz.From(ctx)
+	caller := &organizationv1.Caller{Principal: a.Principal.Name, ApiKey: a.Principal.Key}
+	for _, g := range a.Grants() {
+		caller.Grants = append(caller.Grants, &organizationv1.RoleGrant{
+			Name: g.Name, Principal: a.Principal.Name, Role: g.Role, Unit: g.Unit,
+		})
+	}
+	return caller, nil
+}

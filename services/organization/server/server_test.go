@@ -1,0 +1,79 @@
+package server_test
+
+import (
+	"errors"
+	"testing"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/organization"
+)
+
+func TestTheBootstrapKeyDoesOneThingAndDies(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.Bootstrap)
+	_, err := org.Initialize(t.Context(), &organizationv1.InitializeRequest{
+		Root:   &organizationv1.Unit{DisplayName: "another", Kind: organizationv1.Unit_KIND_CITY},
+		RootId: "another", SystemAdmin: "a", SecurityAdmin: "b", Auditor: "c",
+	})
+	if !errors.Is(err, authn.ErrUnauthenticated) && !errors.Is(err, organization.ErrAlreadyInitialized) {
+		t.Errorf("initializing twice = %v", err)
+	}
+	if _, err := org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{}); !errors.Is(err, authn.ErrUnauthenticated) {
+		t.Errorf("another method with the bootstrap key = %v, want ErrUnauthenticated", err)
+	}
+}
+
+func TestUnitsMoveMergeAndArchive(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	d1 := s.Unit("d1", city, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", city, organizationv1.Unit_KIND_DISTRICT)
+	school := s.Unit("s1", d1, organizationv1.Unit_KIND_SCHOOL)
+	head := s.Person(d1, accessv1.Role_ROLE_HEAD)
+	org := s.Organization(s.SystemAdmin)
+
+	if _, err := org.MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: city, Parent: school}); !errors.Is(err, organization.ErrUnitCycle) {
+		t.Errorf("moving a unit beneath itself = %v, want ErrUnitCycle", err)
+	}
+	if _, err := org.ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: d1}); !errors.Is(err, organization.ErrUnitHasChildren) {
+		t.Errorf("archiving a unit with children = %v, want ErrUnitHasChildren", err)
+	}
+	merged, err := org.MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: d1, Into: d2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.GetState() != organizationv1.Unit_STATE_MERGED || merged.GetParent() != d2 {
+		t.Errorf("merged = %v", merged)
+	}
+	moved, err := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: school})
+	if err != nil || moved.GetParent() != d2 {
+		t.Errorf("the school of the merged unit = %v, %v; want it beneath %s", moved, err, d2)
+	}
+	if _, err := s.Organization(head.Key).GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: school}); !errors.Is(err, authz.ErrDenied) && !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("the head of the merged unit still reads: %v", err)
+	}
+}
+
+func TestNobodyGrantsToThemselvesOrHoldsTwoAdministratorsRoles(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SecurityAdmin)
+	grant := func(principal string, role accessv1.Role) error {
+		_, err := org.CreateRoleGrant(t.Context(), &organizationv1.CreateRoleGrantRequest{
+			RoleGrant: &organizationv1.RoleGrant{Principal: principal, Role: role, Unit: s.Root},
+		})
+		return err
+	}
+	if err := grant(s.Root+"/members/security-admin", accessv1.Role_ROLE_HEAD); !errors.Is(err, organization.ErrSelfGrant) {
+		t.Errorf("granting to oneself = %v, want ErrSelfGrant", err)
+	}
+	if err := grant(s.Root+"/members/system-admin", accessv1.Role_ROLE_AUDITOR); !errors.Is(err, organization.ErrAdministratorsSeparate) {
+		t.Errorf("a second administrator's role = %v, want ErrAdministratorsSeparate", err)
+	}
+	if err := grant(s.Machine(s.Root).Name, accessv1.Role_ROLE_HEAD); !errors.Is(err, organization.ErrRoleNotForPrincipal) {
+		t.Errorf("a machine as head = %v, want ErrRoleNotForPrincipal", err)
+	}
+}

@@ -1,0 +1,216 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"time"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/organization"
+)
+
+// CreateUnit implements the RPC.
+func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnitRequest) (*organizationv1.Unit, error) {
+	parent := req.GetUnit().GetParent()
+	return s.units.Create(ctx, req, parent, func(tx *change.Tx) (*organizationv1.Unit, error) {
+		return s.newUnit(tx, req.GetUnitId(), req.GetUnit())
+	})
+}
+
+// newUnit makes a unit beneath the parent that u names; an empty id gets a new
+// one.
+func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+	if id == "" {
+		id = tx.NewID()
+	}
+	if _, err := s.units.Find(tx, "units/"+id); !errors.Is(err, authz.ErrNotFound) {
+		return nil, found(err, organization.ErrUnitExists)
+	}
+	above, err := s.path(tx, u.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	return organization.NewUnit("units/"+id, u, above)
+}
+
+// found is the fault if looking for a name found something, or what went wrong.
+func found(err, fault error) error {
+	if err == nil {
+		return fault
+	}
+	return err
+}
+
+// GetUnit implements the RPC.
+func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitRequest) (*organizationv1.Unit, error) {
+	if req.GetAsOf() == nil {
+		return s.units.Get(ctx, req.GetName())
+	}
+	// Who may see a unit is decided by the tree as it is.
+	if _, err := s.units.Get(ctx, req.GetName()); err != nil {
+		return nil, err
+	}
+	if u := s.past.UnitAt(req.GetName(), req.GetAsOf().AsTime()); u != nil {
+		return u, nil
+	}
+	return nil, authz.ErrNotFound
+}
+
+// ListUnits implements the RPC.
+func (s *Service) ListUnits(ctx context.Context, req *organizationv1.ListUnitsRequest) (*organizationv1.ListUnitsResponse, error) {
+	units, next, err := s.units.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.Unit, error], error) {
+		at := s.book.Clock()
+		if req.GetAsOf() != nil {
+			at = req.GetAsOf().AsTime()
+		}
+		return s.tree(tx, req.GetAncestor(), after, at, req.GetAsOf() != nil)
+	})
+	return &organizationv1.ListUnitsResponse{Units: units, NextPageToken: next}, err
+}
+
+// tree yields the units under an ancestor, or all, after the one of that name.
+func (s *Service) tree(tx *change.Tx, ancestor, after string, at time.Time, past bool) (iter.Seq2[*organizationv1.Unit, error], error) {
+	if ancestor != "" {
+		if err := tx.Check(ancestor); err != nil {
+			return nil, err
+		}
+	}
+	path := tx.Access.Tree().Path
+	units := s.units.Scan(tx, after, "")
+	if past {
+		path = func(name string) []string { return s.past.PathAt(name, at) }
+		units = from(s.past.UnitsAt(at), after)
+	}
+	return beneath(units, ancestor, path), nil
+}
+
+// from yields the units behind the one of that name.
+func from(units []*organizationv1.Unit, after string) iter.Seq2[*organizationv1.Unit, error] {
+	return func(yield func(*organizationv1.Unit, error) bool) {
+		for _, u := range units {
+			if u.GetName() > after && !yield(u, nil) {
+				return
+			}
+		}
+	}
+}
+
+// beneath passes on the units that are the ancestor or lie under it.
+func beneath(units iter.Seq2[*organizationv1.Unit, error], ancestor string, path func(string) []string) iter.Seq2[*organizationv1.Unit, error] {
+	if ancestor == "" {
+		return units
+	}
+	return func(yield func(*organizationv1.Unit, error) bool) {
+		for u, err := range units {
+			if (err != nil || slices.Contains(path(u.GetName()), ancestor)) && !yield(u, err) {
+				return
+			}
+		}
+	}
+}
+
+// UpdateUnit implements the RPC.
+func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnitRequest) (*organizationv1.Unit, error) {
+	return s.units.ChangeAs(ctx, req, req.GetUnit().GetName(), req.GetUnit().GetEtag(), func(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+		if err := organization.Editable(u); err != nil {
+			return nil, err
+		}
+		return change.Masked(u, req.GetUnit(), req.GetUpdateMask(), "display_name", "codes", "labels")
+	})
+}
+
+// MoveUnit implements the RPC.
+func (s *Service) MoveUnit(ctx context.Context, req *organizationv1.MoveUnitRequest) (*organizationv1.Unit, error) {
+	return s.units.Change(ctx, req, func(tx *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+		above, levels, err := s.target(tx, u, req.GetParent())
+		if err != nil {
+			return nil, err
+		}
+		return organization.MoveUnit(u, above, levels)
+	})
+}
+
+// target returns the path of the unit that u goes to, on which the caller must
+// have the right too, and how many levels u has.
+func (s *Service) target(tx *change.Tx, u *organizationv1.Unit, to string) ([]*organizationv1.Unit, int, error) {
+	if err := tx.Check(to); err != nil {
+		return nil, 0, err
+	}
+	above, err := s.path(tx, to)
+	if err != nil {
+		return nil, 0, err
+	}
+	levels, err := s.levels(tx, u.GetName())
+	return above, levels, err
+}
+
+// MergeUnit implements the RPC.
+func (s *Service) MergeUnit(ctx context.Context, req *organizationv1.MergeUnitRequest) (*organizationv1.Unit, error) {
+	return s.units.Change(ctx, req, func(tx *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+		into, levels, err := s.target(tx, u, req.GetInto())
+		if err != nil {
+			return nil, err
+		}
+		merged, err := organization.MergeUnit(u, into, levels)
+		if err != nil {
+			return nil, err
+		}
+		return merged, errors.Join(s.adopt(tx, u, into, levels), s.endGrants(tx, u))
+	})
+}
+
+// adopt moves the active children of a merged unit to where it went.
+func (s *Service) adopt(tx *change.Tx, u *organizationv1.Unit, into []*organizationv1.Unit, levels int) error {
+	children, err := s.children(tx, u.GetName())
+	if err != nil {
+		return err
+	}
+	for _, c := range children {
+		if c.GetState() != organizationv1.Unit_STATE_ACTIVE {
+			continue
+		}
+		moved, err := organization.MoveUnit(c, into, levels-1)
+		if err != nil {
+			return err
+		}
+		if _, err := s.units.PutAs(tx, "unit.moved", moved); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endGrants ends all that is held on a merged unit.
+func (s *Service) endGrants(tx *change.Tx, u *organizationv1.Unit) error {
+	for g, err := range s.grants.Lookup(tx, "unit", u.GetName(), "") {
+		if err != nil {
+			return err
+		}
+		ended, err := organization.EndGrant(g, tx.Now)
+		if errors.Is(err, organization.ErrGrantEnded) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := s.grants.PutAs(tx, "grant.ended", ended); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ArchiveUnit implements the RPC.
+func (s *Service) ArchiveUnit(ctx context.Context, req *organizationv1.ArchiveUnitRequest) (*organizationv1.Unit, error) {
+	return s.units.Change(ctx, req, func(tx *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+		beneath, err := s.children(tx, u.GetName())
+		if err != nil {
+			return nil, err
+		}
+		return organization.ArchiveUnit(u, beneath)
+	})
+}

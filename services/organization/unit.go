@@ -1,0 +1,129 @@
+package organization
+
+import (
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/lifecycle"
+)
+
+// Depth is how many levels a tree may have.
+const Depth = 8
+
+// Move is something that happens to a unit.
+type Move string
+
+// The moves that change a unit's state.
+const (
+	Merging   Move = "merge"
+	Archiving Move = "archive"
+)
+
+// Life says which moves are allowed from which state.
+var Life = lifecycle.Table[organizationv1.Unit_State, Move]{
+	organizationv1.Unit_STATE_ACTIVE: {
+		Merging:   organizationv1.Unit_STATE_MERGED,
+		Archiving: organizationv1.Unit_STATE_ARCHIVED,
+	},
+}
+
+// NewUnit returns the unit that u asks for, under name. above is the path of its
+// parent, nearest first; empty for the root.
+func NewUnit(name string, u *organizationv1.Unit, above []*organizationv1.Unit) (*organizationv1.Unit, error) {
+	if err := mayLieUnder(above, 1); err != nil {
+		return nil, err
+	}
+	return &organizationv1.Unit{
+		Name: name, DisplayName: u.GetDisplayName(), Kind: u.GetKind(), Parent: u.GetParent(),
+		Codes: u.GetCodes(), Labels: u.GetLabels(), State: organizationv1.Unit_STATE_ACTIVE,
+	}, nil
+}
+
+// mayLieUnder says whether a subtree of so many levels fits beneath a path.
+func mayLieUnder(above []*organizationv1.Unit, levels int) error {
+	if len(above) > 0 && above[0].GetState() != organizationv1.Unit_STATE_ACTIVE {
+		return ErrUnitArchived.With("unit", above[0].GetName())
+	}
+	if len(above)+levels > Depth {
+		return ErrTreeTooDeep.With("limit", strconv.Itoa(Depth))
+	}
+	return nil
+}
+
+// MoveUnit lays u beneath the first of above, which is the path of its new
+// parent. levels is how many levels u and what lies beneath it have.
+func MoveUnit(u *organizationv1.Unit, above []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
+	if err := changeable(u); err != nil {
+		return nil, err
+	}
+	within := func(a *organizationv1.Unit) bool { return a.GetName() == u.GetName() }
+	if slices.ContainsFunc(above, within) {
+		return nil, ErrUnitCycle
+	}
+	if err := mayLieUnder(above, levels); err != nil {
+		return nil, err
+	}
+	u = proto.CloneOf(u)
+	u.Parent = above[0].GetName()
+	return u, nil
+}
+
+// changeable says whether u is neither the root nor archived.
+func changeable(u *organizationv1.Unit) error {
+	switch {
+	case u.GetParent() == "":
+		return ErrUnitIsRoot
+	case u.GetState() != organizationv1.Unit_STATE_ACTIVE:
+		return ErrUnitArchived.With("unit", u.GetName())
+	default:
+		return nil
+	}
+}
+
+// MergeUnit ends u in the first of into, which is the path of the unit it is
+// merged into (撤并): u is archived beneath it.
+func MergeUnit(u *organizationv1.Unit, into []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
+	if u.GetKind() != into[0].GetKind() {
+		return nil, ErrMergeKindDiffers
+	}
+	merged, err := MoveUnit(u, into, levels)
+	if err != nil {
+		return nil, err
+	}
+	merged.MergedInto = into[0].GetName()
+	return end(merged, Merging)
+}
+
+// ArchiveUnit ends u, beneath which nothing active lies.
+func ArchiveUnit(u *organizationv1.Unit, beneath []*organizationv1.Unit) (*organizationv1.Unit, error) {
+	if err := changeable(u); err != nil {
+		return nil, err
+	}
+	for _, b := range beneath {
+		if b.GetState() == organizationv1.Unit_STATE_ACTIVE {
+			return nil, ErrUnitHasChildren.With("unit", b.GetName())
+		}
+	}
+	return end(proto.CloneOf(u), Archiving)
+}
+
+// end moves u, which the caller owns, to where m leads.
+func end(u *organizationv1.Unit, m Move) (*organizationv1.Unit, error) {
+	next, ok := Life.Next(u.GetState(), m)
+	if !ok {
+		return nil, ErrUnitArchived.With("unit", u.GetName())
+	}
+	u.State = next
+	return u, nil
+}
+
+// Editable says whether a unit's name, codes and labels may change.
+func Editable(u *organizationv1.Unit) error {
+	if u.GetState() != organizationv1.Unit_STATE_ACTIVE {
+		return ErrUnitArchived.With("unit", u.GetName())
+	}
+	return nil
+}
