@@ -150,7 +150,7 @@ func (s *seams) split(whole []byte) (public []byte, sealed []part, err error) {
 		whole = whole[n:]
 	}
 	for i, payload := range payloads {
-		if true {
+		if len(payload) > 0 {
 			sealed = append(sealed, part{s.labels[i], payload})
 		}
 	}
