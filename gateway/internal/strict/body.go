@@ -114,7 +114,6 @@ func (r *reader) raw() (json.RawMessage, error) {
 
 // object reads the members of a message and the brace that closes it.
 func (r *reader) object(message protoreflect.MessageDescriptor, path string) (set []protoreflect.FieldDescriptor, err error) {
-	oneofs := map[protoreflect.FullName]bool{}
 	for r.dec.More() {
 		name, err := r.key()
 		if err != nil {
@@ -128,8 +127,11 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 		case slices.Contains(set, f):
 			r.tell(at, "duplicate", duplicateField)
 		default:
+			if of := f.ContainingOneof(); of != nil && slices.ContainsFunc(set, within(of)) {
+				r.tell(at, "oneof", oneOf(of))
+			}
 			set = append(set, f)
-			if err := r.member(f, join(path, f.JSONName()), oneofs); err != nil {
+			if err := r.field(f, join(path, f.JSONName())); err != nil {
 				return nil, err
 			}
 			continue
@@ -142,15 +144,8 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 	return set, err
 }
 
-// member reads a field that stands in the message for the first time.
-func (r *reader) member(f protoreflect.FieldDescriptor, path string, oneofs map[protoreflect.FullName]bool) error {
-	if of := f.ContainingOneof(); of != nil {
-		if oneofs[of.FullName()] {
-			r.tell(path, "oneof", oneOf(of))
-		}
-		oneofs[of.FullName()] = true
-	}
-	return r.field(f, path)
+func within(of protoreflect.OneofDescriptor) func(protoreflect.FieldDescriptor) bool {
+	return func(f protoreflect.FieldDescriptor) bool { return f.ContainingOneof() == of }
 }
 
 func join(path, name string) string {
@@ -282,10 +277,8 @@ func (r *reader) element(f, value protoreflect.FieldDescriptor, key, path string
 // value of the map f; key the entry's.
 func (r *reader) leaf(f, value protoreflect.FieldDescriptor, key string, raw json.RawMessage, path string) {
 	switch {
-	case !decodes(f, key, raw):
+	case !decodes(f, value, key, raw):
 		r.tell(path, rule(value), expected(value, 0))
-	case value.Enum() != nil && !defined(value.Enum(), raw):
-		r.tell(path, "enum", expected(value, 0))
 	case value.Kind() == protoreflect.StringKind:
 		r.agree(path, raw)
 	}
@@ -301,10 +294,16 @@ func (r *reader) agree(path string, raw json.RawMessage) {
 	r.tell(path, "path", differsFromPath)
 }
 
-// decodes asks the decoder that generated code uses whether it takes the value.
-func decodes(f protoreflect.FieldDescriptor, key string, raw json.RawMessage) bool {
-	if f.Kind() == protoreflect.StringKind && !f.IsMap() {
-		return raw[0] == '"'
+// decodes says whether generated code takes the value. Strings and enums, of which
+// there may be many, it knows itself; for the rest it asks the decoder.
+func decodes(f, value protoreflect.FieldDescriptor, key string, raw json.RawMessage) bool {
+	if !f.IsMap() || f.MapKey().Kind() == protoreflect.StringKind {
+		switch {
+		case value.Kind() == protoreflect.StringKind:
+			return raw[0] == '"'
+		case value.Enum() != nil && value.Enum().FullName() != "google.protobuf.NullValue":
+			return defined(value.Enum(), raw)
+		}
 	}
 	text := slices.Concat([]byte(`{"`+f.JSONName()+`":`), wrap(f, key, raw), []byte(`}`))
 	return protojson.Unmarshal(text, dynamicpb.NewMessage(f.ContainingMessage())) == nil
@@ -321,8 +320,13 @@ func wrap(f protoreflect.FieldDescriptor, key string, raw json.RawMessage) []byt
 	return raw
 }
 
-// defined says whether an enum has the value; names were looked up already.
+// defined says whether an enum has the name or the number. Generated code would
+// take any number.
 func defined(enum protoreflect.EnumDescriptor, raw json.RawMessage) bool {
+	var name string
+	if raw[0] == '"' {
+		return json.Unmarshal(raw, &name) == nil && enum.Values().ByName(protoreflect.Name(name)) != nil
+	}
 	number, err := strconv.ParseFloat(string(raw), 64)
-	return err != nil || enum.Values().ByNumber(protoreflect.EnumNumber(number)) != nil
+	return err == nil && number == float64(int32(number)) && enum.Values().ByNumber(protoreflect.EnumNumber(number)) != nil
 }

@@ -46,10 +46,11 @@ type Process struct {
 	Grace time.Duration
 	// Authenticate finds out who calls.
 	Authenticate func(context.Context) (authn.Principal, error)
-	// Tree is what rights are decided by; Refresh brings it up to date and says
-	// whether anything was new.
-	Tree    authz.Tree
-	Refresh func(context.Context) bool
+	// Tree is what rights are decided by.
+	Tree authz.Tree
+	// Prepared returns when the process can decide about calls: until then it is
+	// not ready.
+	Prepared func(context.Context) error
 	// Simulated says whether the installation's clock is a simulated one, which
 	// every answer then says too.
 	Simulated func() bool
@@ -148,9 +149,11 @@ func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listen
 			g.Go(func() error { return worked(running, w) })
 		}
 	}
-	p.health.Resume()
-	ready()
 	g.Go(func() error {
+		if err := p.Prepared(running); err == nil {
+			p.health.Resume()
+			ready()
+		}
 		<-running.Done()
 		p.health.Shutdown()
 		p.drain(server)

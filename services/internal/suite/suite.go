@@ -92,7 +92,7 @@ func (s *Suite) wire(now func() time.Time) {
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
 	s.process.Authenticate = keys.Authenticate
-	s.process.Tree, s.process.Refresh = s.directory, s.directory.Refresh
+	s.process.Tree, s.process.Prepared = s.directory, s.directory.Prepared
 	s.process.Simulated = s.Clock.Simulated
 }
 
@@ -120,7 +120,7 @@ func (s *Suite) addRoles(ctx context.Context, now func() time.Time) error {
 // book opens what a role writes in.
 func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
 	log, err := feed.New(feed.Config{
-		Name: role, Origin: s.config.Installation + "/" + role + "/1",
+		Name: role, Origin: s.config.origin(role),
 		Key: s.secrets.signing(), Now: now, Random: rand.Reader,
 	})
 	if err != nil {
@@ -141,7 +141,7 @@ func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
 	return &change.Book{
 		Store: engine, Log: log, Now: s.Clock.Now, Clock: now, NewID: newID,
 		Pseudonym: s.secrets.pseudonym(role), Tokens: tokens,
-		Validate: s.process.Validate, Refresh: s.directory.Refresh,
+		Validate: s.process.Validate,
 	}, nil
 }
 
