@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 
@@ -23,6 +24,7 @@ type role struct {
 // roles is the whole suite, in the order it is built.
 var roles = []role{
 	{"organization", organization},
+	{"campaign", campaign},
 	{"rectification", rectification},
 }
 
@@ -30,6 +32,10 @@ func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Ser
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx)
 	return service, err
+}
+
+func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return campaignserver.New(book, s.directory)
 }
 
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
