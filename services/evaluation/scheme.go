@@ -6,6 +6,8 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 )
@@ -19,7 +21,22 @@ const (
 var (
 	codeShape = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 	idShape   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
+
+	versionShape = regexp.MustCompile(`^[0-9]{1,6}([.][0-9]{1,6}){0,2}$`)
 )
+
+// Newer says whether a is a later version than b, which may be nil.
+func Newer(a, b *evaluationv1.EvaluationScheme) bool {
+	return b == nil || slices.Compare(numbers(a.GetVersion()), numbers(b.GetVersion())) > 0
+}
+
+func numbers(version string) (list []int) {
+	for part := range strings.SplitSeq(version, ".") {
+		n, _ := strconv.Atoi(part) // CheckScheme passes nothing else
+		list = append(list, n)
+	}
+	return list
+}
 
 // leaf is an indicator that has a value of its own.
 type leaf struct {
@@ -58,7 +75,7 @@ func CheckScheme(s *evaluationv1.EvaluationScheme) error {
 	c := &checker{scheme: s}
 	c.wrong(!idShape.MatchString(s.GetId()), "id %q", s.GetId())
 	c.wrong(s.GetName() != "evaluationSchemes/"+s.GetId(), "name %q", s.GetName())
-	c.wrong(s.GetVersion() == "", "no version")
+	c.wrong(!versionShape.MatchString(s.GetVersion()), "version %q", s.GetVersion())
 	c.wrong(s.GetDisplayName().GetZh() == "" || s.GetDisplayName().GetEn() == "", "no display_name in both languages")
 	c.wrong(s.GetLeastBallots() < 1, "least_ballots %d", s.GetLeastBallots())
 	c.wrong(s.GetTrimPercent() < 0 || s.GetTrimPercent() > 49, "trim_percent %d", s.GetTrimPercent())

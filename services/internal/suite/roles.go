@@ -2,9 +2,11 @@ package suite
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 
+	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 
 	"github.com/duban-project/duban/services/internal/change"
@@ -20,12 +22,20 @@ type role struct {
 // roles is the whole suite, in the order it is built.
 var roles = []role{
 	{"organization", organization},
+	{"evaluation", evaluation},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx)
 	return service, err
+}
+
+// ballotsEvery is how often the ballot boxes of open rounds are looked at.
+const ballotsEvery = time.Hour
+
+func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return evaluationserver.New(book, s.directory, ballotsEvery)
 }
 
 // follower keeps the directory up to date while the process runs.
