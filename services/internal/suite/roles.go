@@ -2,11 +2,13 @@ package suite
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
+	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 
@@ -26,6 +28,7 @@ var roles = []role{
 	{"organization", organization},
 	{"campaign", campaign},
 	{"rectification", rectification},
+	{"evaluation", evaluation},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
@@ -41,6 +44,13 @@ func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, er
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(s.Conn("rectification"))}
 	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
+}
+
+// ballotsEvery is how often the ballot boxes of open rounds are looked at.
+const ballotsEvery = time.Hour
+
+func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return evaluationserver.New(book, s.directory, ballotsEvery)
 }
 
 // follower keeps the directory up to date while the process runs.
