@@ -23,9 +23,35 @@ import (
 // up to a power of two.
 const smallest = 1024
 
+const shortest = 32 // bytes of a secret
+
 // ErrBroken says that a box does not open what it was given: it was sealed to
 // another, as something else, or was changed.
 var ErrBroken = errors.New("envelope: cannot be opened")
+
+// Desks seals to desks and opens for them. It is safe for concurrent use.
+type Desks struct {
+	// Secret makes the secret of a desk, as NewBox takes it.
+	Secret func(desk string) []byte
+}
+
+// Seal encrypts content to the desk, as Slot.Seal does.
+func (d Desks) Seal(desk, what string, content []byte) ([]byte, error) {
+	box, err := NewBox(d.Secret(desk))
+	if err != nil {
+		return nil, err
+	}
+	return box.Seal(what, content)
+}
+
+// Open opens for the desk, as Box.Open does.
+func (d Desks) Open(desk, what string, sealed []byte) ([]byte, error) {
+	box, err := NewBox(d.Secret(desk))
+	if err != nil {
+		return nil, err
+	}
+	return box.Open(what, sealed)
+}
 
 // Slot seals to one recipient and cannot open. It is safe for concurrent use.
 type Slot struct {
@@ -41,6 +67,9 @@ type Box struct {
 // NewBox returns the box of the recipient whose secret this is: at least 32
 // bytes, the same at every start.
 func NewBox(secret []byte) (Box, error) {
+	if len(secret) < shortest {
+		return Box{}, fmt.Errorf("the secret of a box has %d bytes, want at least %d", len(secret), shortest)
+	}
 	key, err := hpke.MLKEM768X25519().DeriveKeyPair(secret)
 	if err != nil {
 		return Box{}, fmt.Errorf("deriving the key of a box: %w", err)

@@ -2,9 +2,18 @@ package suite
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 
 	"google.golang.org/grpc"
 
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/complaint/envelope"
+	"github.com/duban-project/duban/services/complaint/rules"
+	complaintserver "github.com/duban-project/duban/services/complaint/server"
+	"github.com/duban-project/duban/services/internal/calendar"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 
 	"github.com/duban-project/duban/services/internal/change"
@@ -20,12 +29,36 @@ type role struct {
 // roles is the whole suite, in the order it is built.
 var roles = []role{
 	{"organization", organization},
+	{"complaint", complaint},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx)
 	return service, err
+}
+
+func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	custody, err := envelope.NewBox(s.secrets.derive("complaint custody"))
+	if err != nil {
+		return nil, err
+	}
+	pepper := s.secrets.derive("complaint receipts")
+	self := s.process.Conn("complaint")
+	return complaintserver.New(book, complaintserver.Parts{
+		Tree:    s.directory,
+		Desks:   envelope.Desks{Secret: func(desk string) []byte { return s.secrets.derive("complaint desk " + desk) }},
+		Custody: custody.Slot,
+		Receipt: func(code string) []byte {
+			mac := hmac.New(sha256.New, pepper)
+			mac.Write([]byte(code))
+			return mac.Sum(nil)
+		},
+		Packs: rules.Builtin(), Days: calendar.Builtin(),
+		Ledgers: complaintserver.Rectification{Client: rectificationv1.NewRectificationServiceClient(self)},
+		Feed:    feedv1.NewFeedServiceClient(self),
+		Self:    complaintv1.NewComplaintServiceClient(self),
+	}), nil
 }
 
 // follower keeps the directory up to date while the process runs.
