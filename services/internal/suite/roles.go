@@ -7,15 +7,18 @@ import (
 
 	"google.golang.org/grpc"
 
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	"github.com/duban-project/duban/services/complaint/envelope"
 	"github.com/duban-project/duban/services/complaint/rules"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
-	"github.com/duban-project/duban/services/internal/calendar"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
+	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
 )
@@ -29,6 +32,8 @@ type role struct {
 // roles is the whole suite, in the order it is built.
 var roles = []role{
 	{"organization", organization},
+	{"campaign", campaign},
+	{"rectification", rectification},
 	{"complaint", complaint},
 }
 
@@ -36,6 +41,15 @@ func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Ser
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx)
 	return service, err
+}
+
+func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return campaignserver.New(book, s.directory)
+}
+
+func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(s.Conn("rectification"))}
+	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
 }
 
 func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
