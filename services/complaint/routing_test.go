@@ -2,7 +2,6 @@ package complaint_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -20,13 +19,12 @@ type world struct {
 	heads    map[string][]int
 }
 
-func unit(i int) string { return fmt.Sprintf("units/%d", i) }
+var units = []string{"units/0", "units/1", "units/2", "units/3", "units/4", "units/5", "units/6"}
+
+func unit(i int) string { return units[i] }
 
 func (w world) Path(name string) (path []string) {
-	i := -1
-	if n, _ := fmt.Sscanf(name, "units/%d", &i); n != 1 || i >= len(w.parents) {
-		return nil
-	}
+	i := slices.Index(units[:len(w.parents)], name)
 	for ; i >= 0; i = w.parents[i] {
 		path = append(path, unit(i))
 	}
@@ -35,8 +33,8 @@ func (w world) Path(name string) (path []string) {
 
 func (w world) Holders(name string, role accessv1.Role) (who []string) {
 	if role == accessv1.Role_ROLE_HEAD {
-		for p, units := range w.heads {
-			if slices.ContainsFunc(units, func(i int) bool { return unit(i) == name }) {
+		for p, led := range w.heads {
+			if slices.ContainsFunc(led, func(i int) bool { return unit(i) == name }) {
 				who = append(who, p)
 			}
 		}

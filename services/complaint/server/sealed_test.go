@@ -157,8 +157,12 @@ func (c *captured) Write(b []byte) (int, error) {
 	return c.log.Write(b)
 }
 
-// What must be found nowhere.
-var canaries = []string{"canary-name", "138-canary-phone", "canary-text", "canary-category", "canary-reply", "canary-description"}
+// What must be found nowhere, and the officer's own words, which belong in the
+// ledger.
+var (
+	canaries = []string{"canary-name", "138-canary-phone", "canary-text", "canary-category", "canary-reply"}
+	ordered  = "canary-description"
+)
 
 func TestNothingOfAReportLiesInTheOpen(t *testing.T) {
 	folder := t.TempDir()
@@ -191,7 +195,7 @@ func TestNothingOfAReportLiesInTheOpen(t *testing.T) {
 	}
 	note(desk.AssignComplaint(t.Context(), assignPerson(name, p.officer.Name)))
 	order := rectify(name)
-	order.Description = "canary-description"
+	order.Description = ordered
 	note(desk.RectifyComplaint(t.Context(), order))
 	note(desk.ReplyComplaint(t.Context(), &complaintv1.ReplyComplaintRequest{Name: name, Text: "canary-reply", RequestId: "r"}))
 	note(desk.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
@@ -219,6 +223,9 @@ func TestNothingOfAReportLiesInTheOpen(t *testing.T) {
 			if bytes.Contains(b, []byte(canary)) {
 				t.Errorf("%s has %q", where, canary)
 			}
+		}
+		if where != "rectification.db" && bytes.Contains(b, []byte(ordered)) {
+			t.Errorf("%s has what was ordered", where)
 		}
 		if digits, _ := complaint.ReadReceipt(filed.GetReceipt()); where != "answers" && (bytes.Contains(b, []byte(digits)) || bytes.Contains(b, []byte(filed.GetReceipt()))) {
 			t.Errorf("%s has the receipt", where)

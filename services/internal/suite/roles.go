@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"time"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -12,8 +14,8 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
+	complaintrules "github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/complaint/envelope"
-	"github.com/duban-project/duban/services/complaint/rules"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
@@ -52,13 +54,20 @@ func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Servic
 	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
 }
 
+// What the public may file in all, without a key.
+const (
+	publicComplaints = 1  // a second
+	publicBurst      = 60 // at once
+)
+
 func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	custody, err := envelope.NewBox(s.secrets.derive("complaint custody"))
 	if err != nil {
 		return nil, err
 	}
 	pepper := s.secrets.derive("complaint receipts")
-	self := s.process.Conn("complaint")
+	public := rate.NewLimiter(publicComplaints, publicBurst)
+	self := s.Conn("complaint")
 	return complaintserver.New(book, complaintserver.Parts{
 		Tree:    s.directory,
 		Desks:   envelope.Desks{Secret: func(desk string) []byte { return s.secrets.derive("complaint desk " + desk) }},
@@ -68,7 +77,8 @@ func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 			mac.Write([]byte(code))
 			return mac.Sum(nil)
 		},
-		Packs: rules.Builtin(), Days: calendar.Builtin(),
+		Packs: complaintrules.BuiltinPacks(), Days: calendar.Builtin(),
+		Admit:   func(now time.Time) bool { return public.AllowN(now, 1) },
 		Ledgers: complaintserver.Rectification{Client: rectificationv1.NewRectificationServiceClient(self)},
 		Feed:    feedv1.NewFeedServiceClient(self),
 		Self:    complaintv1.NewComplaintServiceClient(self),
