@@ -87,7 +87,9 @@ func (i issuing) GetName() string { return i.GetParent() }
 // IssueCredentials implements the RPC. The tree and the grants are brought up to
 // date first: whoever was put among the evaluated a moment ago issues nothing.
 func (s *Service) IssueCredentials(ctx context.Context, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
-	s.book.Refresh(ctx)
+	if err := s.units.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	answer, err := change.Do(ctx, s.book, req, func(tx *change.Tx) (*evaluationv1.IssueCredentialsResponse, error) {
 		r, err := s.rounds.ReachAt(tx, issuing{req})
 		if err != nil {

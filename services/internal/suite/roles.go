@@ -29,6 +29,7 @@ var roles = []role{
 	{"campaign", campaign},
 	{"rectification", rectification},
 	{"evaluation", evaluation},
+	{"complaint", complaint},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
