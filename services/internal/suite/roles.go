@@ -2,9 +2,13 @@ package suite
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"google.golang.org/grpc"
 
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 
 	"github.com/duban-project/duban/services/internal/change"
@@ -20,12 +24,21 @@ type role struct {
 // roles is the whole suite, in the order it is built.
 var roles = []role{
 	{"organization", organization},
+	{"aggregation", aggregation}, // the last: it follows the feeds of those before
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx)
 	return service, err
+}
+
+func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
+		return name == "organization" || name == "aggregation"
+	})
+	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
+	return aggregationserver.New(book, s.directory, feeds, services...), nil
 }
 
 // follower keeps the directory up to date while the process runs.
