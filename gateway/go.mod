@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/duban-project/duban/proto v0.0.0
+	github.com/google/go-cmp v0.7.0
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.32.0
 	github.com/swaggest/swgui v1.8.5
 	golang.org/x/text v0.43.0

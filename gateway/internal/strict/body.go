@@ -15,9 +15,7 @@ import (
 	"slices"
 	"strconv"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
 	"github.com/duban-project/duban/gateway/internal/route"
@@ -114,7 +112,6 @@ func (r *reader) raw() (json.RawMessage, error) {
 
 // object reads the members of a message and the brace that closes it.
 func (r *reader) object(message protoreflect.MessageDescriptor, path string) (set []protoreflect.FieldDescriptor, err error) {
-	oneofs := map[protoreflect.FullName]bool{}
 	for r.dec.More() {
 		name, err := r.key()
 		if err != nil {
@@ -128,8 +125,11 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 		case slices.Contains(set, f):
 			r.tell(at, "duplicate", duplicateField)
 		default:
+			if of := f.ContainingOneof(); of != nil && slices.ContainsFunc(set, within(of)) {
+				r.tell(at, "oneof", oneOf(of))
+			}
 			set = append(set, f)
-			if err := r.member(f, join(path, f.JSONName()), oneofs); err != nil {
+			if err := r.field(f, join(path, f.JSONName())); err != nil {
 				return nil, err
 			}
 			continue
@@ -142,15 +142,8 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 	return set, err
 }
 
-// member reads a field that stands in the message for the first time.
-func (r *reader) member(f protoreflect.FieldDescriptor, path string, oneofs map[protoreflect.FullName]bool) error {
-	if of := f.ContainingOneof(); of != nil {
-		if oneofs[of.FullName()] {
-			r.tell(path, "oneof", oneOf(of))
-		}
-		oneofs[of.FullName()] = true
-	}
-	return r.field(f, path)
+func within(of protoreflect.OneofDescriptor) func(protoreflect.FieldDescriptor) bool {
+	return func(f protoreflect.FieldDescriptor) bool { return f.ContainingOneof() == of }
 }
 
 func join(path, name string) string {
@@ -276,53 +269,4 @@ func (r *reader) element(f, value protoreflect.FieldDescriptor, key, path string
 	}
 	r.tell(path, "type", expected(value, '{'))
 	return r.skip(token)
-}
-
-// leaf checks a value without members of its own. Value is f itself, or the
-// value of the map f; key the entry's.
-func (r *reader) leaf(f, value protoreflect.FieldDescriptor, key string, raw json.RawMessage, path string) {
-	switch {
-	case !decodes(f, key, raw):
-		r.tell(path, rule(value), expected(value, 0))
-	case value.Enum() != nil && !defined(value.Enum(), raw):
-		r.tell(path, "enum", expected(value, 0))
-	case value.Kind() == protoreflect.StringKind:
-		r.agree(path, raw)
-	}
-}
-
-// agree compares a field with what the path gives for it.
-func (r *reader) agree(path string, raw json.RawMessage) {
-	want, ok := r.bound[path]
-	var got string
-	if !ok || json.Unmarshal(raw, &got) == nil && (got == want || got == "") {
-		return
-	}
-	r.tell(path, "path", differsFromPath)
-}
-
-// decodes asks the decoder that generated code uses whether it takes the value.
-func decodes(f protoreflect.FieldDescriptor, key string, raw json.RawMessage) bool {
-	if f.Kind() == protoreflect.StringKind && !f.IsMap() {
-		return raw[0] == '"'
-	}
-	text := slices.Concat([]byte(`{"`+f.JSONName()+`":`), wrap(f, key, raw), []byte(`}`))
-	return protojson.Unmarshal(text, dynamicpb.NewMessage(f.ContainingMessage())) == nil
-}
-
-func wrap(f protoreflect.FieldDescriptor, key string, raw json.RawMessage) []byte {
-	switch {
-	case f.IsMap():
-		name, _ := json.Marshal(key) // a string always encodes
-		return slices.Concat([]byte{'{'}, name, []byte{':'}, raw, []byte{'}'})
-	case f.IsList():
-		return slices.Concat([]byte{'['}, raw, []byte{']'})
-	}
-	return raw
-}
-
-// defined says whether an enum has the value; names were looked up already.
-func defined(enum protoreflect.EnumDescriptor, raw json.RawMessage) bool {
-	number, err := strconv.ParseFloat(string(raw), 64)
-	return err != nil || enum.Values().ByNumber(protoreflect.EnumNumber(number)) != nil
 }

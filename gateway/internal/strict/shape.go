@@ -17,7 +17,13 @@ func shape(body []byte, maxDepth int) error {
 	if !utf8.Valid(body) {
 		return problem.Malformed(problem.Text{Zh: "不是 UTF-8 编码", En: "it is not UTF-8"})
 	}
-	if depth(body) > maxDepth {
+	depth, values := measure(body)
+	if values > maxValues {
+		return problem.Malformed(problem.Text{
+			Zh: fmt.Sprintf("超过 %d 个值", maxValues), En: fmt.Sprintf("it has more than %d values", maxValues),
+		})
+	}
+	if depth > maxDepth {
 		return problem.Malformed(problem.Text{
 			Zh: fmt.Sprintf("嵌套超过 %d 层", maxDepth), En: fmt.Sprintf("it is nested more than %d deep", maxDepth),
 		})
@@ -36,10 +42,14 @@ func shape(body []byte, maxDepth int) error {
 	return nil
 }
 
-// depth counts how deeply objects and arrays are nested. Of what is not JSON the
-// answer means nothing.
-func depth(body []byte) int {
-	depth, deepest, inString := 0, 0, false
+// maxValues bounds the work that a small body can make; an import of many rows is
+// one string.
+const maxValues = 250_000
+
+// measure counts how deeply objects and arrays are nested and how many values they
+// have at most. Of what is not JSON the answer means nothing.
+func measure(body []byte) (deepest, values int) {
+	depth, inString := 0, false
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
 		case inString && c == '\\':
@@ -49,12 +59,15 @@ func depth(body []byte) int {
 		case inString:
 		case c == '{' || c == '[':
 			depth++
+			values++
 			deepest = max(deepest, depth)
+		case c == ',':
+			values++
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
-	return deepest
+	return deepest, values
 }
 
 // loneSurrogate finds a \u escape that is half of a character; encoding/json

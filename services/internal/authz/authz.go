@@ -8,6 +8,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -45,7 +46,28 @@ type Tree interface {
 	Root() string
 	// Fresh returns an error if the tree is too old to decide by.
 	Fresh() error
+	// Position says how much the tree knows; it grows.
+	Position() uint64
+	// CatchUp brings the tree up to date.
+	CatchUp(context.Context) error
 }
+
+// Settled runs decide, and once more if it refused on a tree that turned out to
+// be behind: whoever was granted a right, or saw a unit created, may rely on it
+// at once. Decide says whether it refused or met a unit that the tree does not
+// know.
+func Settled(ctx context.Context, tree Tree, decide func() (doubt bool, err error)) error {
+	before := tree.Position()
+	doubt, err := decide()
+	if !doubt || tree.CatchUp(ctx) != nil || tree.Position() == before {
+		return err
+	}
+	_, err = decide()
+	return err
+}
+
+// Refused says whether err is a refusal that a newer tree might not give.
+func Refused(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDenied) }
 
 // Access is one call's right. It is used by one goroutine.
 type Access struct {
@@ -54,6 +76,7 @@ type Access struct {
 	grants    []Grant
 	tree      Tree
 	acting    Grant
+	missed    bool
 }
 
 type accessKey struct{}
@@ -151,6 +174,7 @@ func (a *Access) sees(path []string) bool {
 // path returns the unit's path, or nil if the key does not reach it.
 func (a *Access) path(unit string) []string {
 	path := a.tree.Path(unit)
+	a.missed = a.missed || path == nil
 	if narrow := a.Principal.Unit; narrow != "" && !slices.Contains(path, narrow) {
 		return nil
 	}
@@ -186,6 +210,9 @@ func (a *Access) Grants() []Grant { return slices.Clone(a.grants) }
 
 // Acting returns the grant by which the last Check succeeded.
 func (a *Access) Acting() Grant { return a.acting }
+
+// Missed says whether a unit was met that the tree does not know.
+func (a *Access) Missed() bool { return a.missed }
 
 // Tree returns the tree that the decision rests on.
 func (a *Access) Tree() Tree { return a.tree }

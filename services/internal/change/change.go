@@ -54,9 +54,6 @@ type Book struct {
 	// Validate holds a record that did not come as a request, such as a row of an
 	// import, against the rules of the contract.
 	Validate func(proto.Message) error
-	// Refresh brings the tree and the grants up to date and says whether
-	// anything was new. A refusal is given only after it said no.
-	Refresh func(context.Context) bool
 }
 
 // Request is what every request that changes something has (AIP-155, AIP-163).
@@ -102,15 +99,14 @@ var errUnchecked = errors.New("change: the handler never checked a unit")
 // Do runs one change. Its answer to a repeated request id is the first answer,
 // without what may be shown once only.
 func Do[A proto.Message](ctx context.Context, b *Book, req Request, change func(*Tx) (A, error)) (answer A, err error) {
-	err = b.settled(ctx, func() error {
-		answer, err = attempt(ctx, b, req, change)
+	err = settled(ctx, func(access *authz.Access) error {
+		answer, err = attempt(ctx, b, access, req, change)
 		return err
 	})
 	return answer, err
 }
 
-func attempt[A proto.Message](ctx context.Context, b *Book, req Request, change func(*Tx) (A, error)) (answer A, err error) {
-	access := authz.From(ctx)
+func attempt[A proto.Message](ctx context.Context, b *Book, access *authz.Access, req Request, change func(*Tx) (A, error)) (answer A, err error) {
 	id, err := identify(ctx, access, req)
 	if err != nil {
 		return answer, err
@@ -154,23 +150,20 @@ func stored(err error) error {
 	}
 }
 
-// settled runs try, and once more if it was refused on a tree that turned out to
-// be old: whoever was granted a right, or saw a unit created, may rely on it at
-// once.
-func (b *Book) settled(ctx context.Context, try func() error) error {
-	err := try()
-	refused := errors.Is(err, authz.ErrNotFound) || errors.Is(err, authz.ErrDenied)
-	if !refused || !b.Refresh(ctx) {
-		return err
-	}
-	return try()
+// settled runs try under the caller's right, as authz.Settled says.
+func settled(ctx context.Context, try func(*authz.Access) error) error {
+	return authz.Settled(ctx, authz.From(ctx).Tree(), func() (bool, error) {
+		access := authz.From(ctx)
+		err := try(access)
+		return authz.Refused(err) || access.Missed(), err
+	})
 }
 
 // View runs a reading of the service's records under the caller's right.
 func (b *Book) View(ctx context.Context, read func(*Tx) error) error {
-	return b.settled(ctx, func() error {
+	return settled(ctx, func(access *authz.Access) error {
 		return b.Store.View(ctx, func(raw store.Tx) error {
-			return read(&Tx{Tx: raw, Now: b.Now(), Access: authz.From(ctx), book: b, ctx: ctx})
+			return read(&Tx{Tx: raw, Now: b.Now(), Access: access, book: b, ctx: ctx})
 		})
 	})
 }

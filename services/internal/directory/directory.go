@@ -92,15 +92,17 @@ func (d *Directory) apply(_ context.Context, run []*feedv1.Entry, next, size uin
 	}
 	d.heard, d.next = d.Now(), next
 	d.current = d.current || next == size
-	if len(run) > 0 || next == size {
-		close(d.moved)
-		d.moved = make(chan struct{})
-	}
+	close(d.moved)
+	d.moved = make(chan struct{})
 	return nil
 }
 
-// learn takes in one change. What is neither unit nor grant is not kept here.
+// learn takes in one change. What is neither unit nor grant is not kept here;
+// neither is ever deleted.
 func (d *Directory) learn(e *feedv1.Entry) error {
+	if e.GetBody() == nil {
+		return nil
+	}
 	body, err := e.GetBody().UnmarshalNew()
 	if err != nil {
 		return err
@@ -150,15 +152,35 @@ func (d *Directory) Fresh() error {
 	return nil
 }
 
-// Refresh brings the directory up to what the organization service has now and
-// says whether anything was new.
-func (d *Directory) Refresh(ctx context.Context) bool {
-	before, _ := d.position()
+// Prepared returns when the directory has been up to date once, or with ctx's
+// error.
+func (d *Directory) Prepared(ctx context.Context) error {
+	for {
+		_, moved := d.position()
+		if d.Fresh() == nil {
+			return nil
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Position says how many entries of the organization's feed the directory knows.
+func (d *Directory) Position() uint64 {
+	next, _ := d.position()
+	return next
+}
+
+// CatchUp brings the directory up to what the organization service has now.
+func (d *Directory) CatchUp(ctx context.Context) error {
 	cp, err := d.Feed.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/organization"})
 	if err != nil {
-		return false
+		return err
 	}
-	return cp.GetSize() > before && d.Await(ctx, cp.GetSize()) == nil
+	return d.Await(ctx, cp.GetSize())
 }
 
 // Await returns when the directory knows the first size entries, or with ctx's

@@ -63,7 +63,10 @@ func after(req *feedv1.ListRecordsRequest, res *feedv1.ListRecordsResponse) *fee
 	return next
 }
 
-func poll(ctx context.Context, client feedv1.FeedServiceClient, req *feedv1.ListRecordsRequest) ([]*feedv1.Entry, *feedv1.ListRecordsResponse, error) {
+// poll makes one call and decodes its answer.
+func poll(ctx context.Context, client feedv1.FeedServiceClient, req *feedv1.ListRecordsRequest) (
+	[]*feedv1.Entry, *feedv1.ListRecordsResponse, error,
+) {
 	ctx, cancel := context.WithTimeout(ctx, pollWait+pollGrace)
 	defer cancel()
 	res, err := client.ListRecords(ctx, req)

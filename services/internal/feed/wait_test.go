@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,25 +17,25 @@ func TestWaitEndsOnlyWithMore(t *testing.T) {
 			l.Committed()
 			synctest.Wait()
 		}
-		woken := 0
+		var woken atomic.Int32
 		for range 3 {
 			go func() {
 				if err := l.Wait(t.Context(), 7); err != nil {
 					t.Error(err)
 				}
-				woken++
+				woken.Add(1)
 			}()
 		}
 		commit(7)
 		l.bell.set(8) // sealed, and rolled back: nobody may wake
 		synctest.Wait()
 		commit(7)
-		if woken > 0 {
-			t.Fatalf("%d were woken by nothing new", woken)
+		if n := woken.Load(); n > 0 {
+			t.Fatalf("%d were woken by nothing new", n)
 		}
 		commit(8)
-		if woken != 3 {
-			t.Errorf("%d of 3 were woken", woken)
+		if n := woken.Load(); n != 3 {
+			t.Errorf("%d of 3 were woken", n)
 		}
 		if err := l.Wait(t.Context(), 7); err != nil {
 			t.Errorf("one who came late waited: %v", err)

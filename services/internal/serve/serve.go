@@ -46,15 +46,17 @@ type Process struct {
 	Grace time.Duration
 	// Authenticate finds out who calls.
 	Authenticate func(context.Context) (authn.Principal, error)
-	// Tree is what rights are decided by; Refresh brings it up to date and says
-	// whether anything was new.
-	Tree    authz.Tree
-	Refresh func(context.Context) bool
+	// Tree is what rights are decided by.
+	Tree authz.Tree
+	// Prepared returns when the process can decide about calls: until then it is
+	// not ready.
+	Prepared func(context.Context) error
 	// Simulated says whether the installation's clock is a simulated one, which
 	// every answer then says too.
 	Simulated func() bool
-	// Telemetry observes calls.
-	Telemetry []stats.Handler
+	// Served and Made observe calls, at the side that serves and at the one that
+	// makes them; nil for nobody.
+	Served, Made stats.Handler
 
 	limits    Limits
 	validator protovalidate.Validator
@@ -148,9 +150,11 @@ func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listen
 			g.Go(func() error { return worked(running, w) })
 		}
 	}
-	p.health.Resume()
-	ready()
 	g.Go(func() error {
+		if err := p.Prepared(running); err == nil {
+			p.health.Resume()
+			ready()
+		}
 		<-running.Done()
 		p.health.Shutdown()
 		p.drain(server)
@@ -177,8 +181,8 @@ func (p *Process) server() *grpc.Server {
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
 	}
-	for _, h := range p.Telemetry {
-		options = append(options, grpc.StatsHandler(h))
+	if p.Served != nil {
+		options = append(options, grpc.StatsHandler(p.Served))
 	}
 	server := grpc.NewServer(options...)
 	for _, s := range p.services {

@@ -105,11 +105,11 @@ func (p *Process) authorisation(ctx context.Context, call Call, next func(contex
 	if open(call.Method) {
 		return next(ctx)
 	}
-	m := p.methods[call.Method]
-	a, err := authz.Enter(p.Tree, m, authn.From(ctx))
-	if err != nil && p.Refresh(ctx) {
-		a, err = authz.Enter(p.Tree, m, authn.From(ctx))
-	}
+	var a *authz.Access
+	err := authz.Settled(ctx, p.Tree, func() (doubt bool, err error) {
+		a, err = authz.Enter(p.Tree, p.methods[call.Method], authn.From(ctx))
+		return authz.Refused(err), err
+	})
 	if err != nil {
 		return err
 	}

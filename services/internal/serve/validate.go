@@ -37,7 +37,7 @@ func check(v protovalidate.Validator, m proto.Message) error {
 	err := v.Validate(m)
 	var invalid *protovalidate.ValidationError
 	if errors.As(err, &invalid) {
-		return fieldFault(invalid)
+		return fieldFault(unasked(m, invalid.Violations))
 	}
 	if err != nil {
 		return fmt.Errorf("the rules of %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
@@ -49,9 +49,13 @@ func check(v protovalidate.Validator, m proto.Message) error {
 // the contract.
 func (p *Process) Validate(m proto.Message) error { return check(p.validator, m) }
 
-func fieldFault(invalid *protovalidate.ValidationError) error {
+// fieldFault names the fields, or is nil if there is nothing to name.
+func fieldFault(found []*protovalidate.Violation) error {
+	if len(found) == 0 {
+		return nil
+	}
 	f := errFields
-	for i, v := range invalid.Violations {
+	for i, v := range found {
 		if i == violations {
 			break
 		}

@@ -3,6 +3,18 @@ package suite
 import (
 	"context"
 	"net/http"
+
+	"github.com/duban-project/duban/gateway"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
-func (s *Suite) Handler(ctx context.Context) (http.Handler, error) { return http.NotFoundHandler(), nil }
+// Handler serves the REST API over this process's services.
+func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
+	h, err := gateway.Handler(ctx, gateway.Backends{
+		Organization: s.Client(), Feed: s.Client(), Clock: s.Client(),
+	}, gateway.Options{AllowedOrigins: s.config.AllowedOrigins, TraceID: telemetry.TraceID})
+	if err != nil {
+		return nil, err
+	}
+	return s.telemetry.HTTP(h), nil
+}

@@ -17,6 +17,8 @@ import (
 
 // Past answers for the tree as it was.
 type Past interface {
+	// CatchUp takes in what this service has stored so far.
+	CatchUp(context.Context) error
 	UnitAt(name string, t time.Time) *organizationv1.Unit
 	UnitsAt(t time.Time) []*organizationv1.Unit
 	PathAt(name string, t time.Time) []string

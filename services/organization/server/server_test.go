@@ -53,6 +53,7 @@ func TestUnitsMoveMergeAndArchive(t *testing.T) {
 	if err != nil || moved.GetParent() != d2 {
 		t.Errorf("the school of the merged unit = %v, %v; want it beneath %s", moved, err, d2)
 	}
+	s.CatchUp()
 	if _, err := s.Organization(head.Key).GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: school}); !errors.Is(err, authz.ErrDenied) && !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("the head of the merged unit still reads: %v", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 	"slices"
-	"time"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -54,6 +53,9 @@ func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitReques
 	if _, err := s.units.Get(ctx, req.GetName()); err != nil {
 		return nil, err
 	}
+	if err := s.past.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	if u := s.past.UnitAt(req.GetName(), req.GetAsOf().AsTime()); u != nil {
 		return u, nil
 	}
@@ -62,30 +64,28 @@ func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitReques
 
 // ListUnits implements the RPC.
 func (s *Service) ListUnits(ctx context.Context, req *organizationv1.ListUnitsRequest) (*organizationv1.ListUnitsResponse, error) {
+	if err := s.past.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	units, next, err := s.units.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.Unit, error], error) {
-		at := s.book.Clock()
-		if req.GetAsOf() != nil {
-			at = req.GetAsOf().AsTime()
-		}
-		return s.tree(tx, req.GetAncestor(), after, at, req.GetAsOf() != nil)
+		return s.tree(tx, req, after)
 	})
 	return &organizationv1.ListUnitsResponse{Units: units, NextPageToken: next}, err
 }
 
-// tree yields the units under an ancestor, or all, after the one of that name.
-func (s *Service) tree(tx *change.Tx, ancestor, after string, at time.Time, past bool) (iter.Seq2[*organizationv1.Unit, error], error) {
-	if ancestor != "" {
-		if err := tx.Check(ancestor); err != nil {
+// tree yields the units that the request asks for, after the one of that name.
+func (s *Service) tree(tx *change.Tx, req *organizationv1.ListUnitsRequest, after string) (iter.Seq2[*organizationv1.Unit, error], error) {
+	if req.GetAncestor() != "" {
+		if err := tx.Check(req.GetAncestor()); err != nil {
 			return nil, err
 		}
 	}
-	path := tx.Access.Tree().Path
-	units := s.units.Scan(tx, after, "")
-	if past {
-		path = func(name string) []string { return s.past.PathAt(name, at) }
-		units = from(s.past.UnitsAt(at), after)
+	if req.GetAsOf() == nil {
+		return beneath(s.units.Scan(tx, after, ""), req.GetAncestor(), tx.Access.Tree().Path), nil
 	}
-	return beneath(units, ancestor, path), nil
+	at := req.GetAsOf().AsTime()
+	path := func(name string) []string { return s.past.PathAt(name, at) }
+	return beneath(from(s.past.UnitsAt(at), after), req.GetAncestor(), path), nil
 }
 
 // from yields the units behind the one of that name.

@@ -260,6 +260,25 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 	}
 }
 
+// TestTheFirstIsNearestToTheCause has several things wrong at once.
+func TestTheFirstIsNearestToTheCause(t *testing.T) {
+	f := written(t)
+	f.Forge = true
+	f.Update(t, remove(problems, []byte("problems/1")))
+	f.Update(t, remove(problems, []byte("problems/4")))
+	if got := verdict(t, f); got.Wrong != 2 || got.First.Seq != 5 {
+		t.Errorf("two records: got %+v, %+v", got, got.First)
+	}
+	f.Update(t, value(feed.MetaBucket, []byte(feed.CheckpointKey), flip(-3)))
+	if got := verdict(t, f); got.First.Seq != None {
+		t.Errorf("and the checkpoint: got %+v", got.First)
+	}
+	f.Update(t, value(feed.HashesBucket, seqKey(6), flip(0)))
+	if got := verdict(t, f); got.First.Seq != 6 {
+		t.Errorf("and a leaf: got %+v", got.First)
+	}
+}
+
 func TestForeignKey(t *testing.T) {
 	f := written(t)
 	other, err := note.NewEd25519VerifierKey(feedtest.Origin, make([]byte, 32))

@@ -1,7 +1,8 @@
 // Package server answers for the feeds of the services that run in this
 // process: checkpoints, records, proofs. It reads a log as package feed wrote
-// it and does not check it (feed/fsck does). Who may call is decided before, by
-// the steps of package serve.
+// it and does not check it (feed/fsck does). Who may call at all is decided before,
+// by the steps of package serve; here it is asked whether that right is held at
+// the installation's root.
 package server
 
 import (

@@ -14,8 +14,11 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/feedtest"
@@ -42,11 +45,61 @@ func grow(t testing.TB, f *feedtest.Fixture, n int) {
 	})
 }
 
+// tree has a district with a school. Its auditor is that of the whole, its
+// teacher that of the school.
+type tree struct{ authz.Tree }
+
+func (tree) Fresh() error { return nil }
+func (tree) Root() string { return "units/district" }
+
+func (tree) Path(unit string) []string {
+	if unit == "units/school" {
+		return []string{"units/school", "units/district"}
+	}
+	return []string{unit}
+}
+
+func (tree) Grants(principal string) []authz.Grant {
+	unit := map[string]string{"machines/auditor": "units/district", "machines/teacher": "units/school"}[principal]
+	return []authz.Grant{{Role: accessv1.Role_ROLE_AUDITOR, Unit: unit}}
+}
+
+// as is the context of a call that has passed the steps.
+func as(ctx context.Context, t testing.TB, principal string) context.Context {
+	t.Helper()
+	methods, err := authz.Methods("duban.feed.v1.FeedService")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := authz.Enter(tree{}, methods[feedv1.FeedService_ListRecords_FullMethodName], authn.Principal{Name: principal})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return authz.With(ctx, a)
+}
+
+func reader(t testing.TB) context.Context { return as(t.Context(), t, "machines/auditor") }
+
+func TestOnlyWhoMayReadAllReads(t *testing.T) {
+	s, _ := open(t)
+	for principal, may := range map[string]bool{"machines/auditor": true, "machines/teacher": false, "services/campaign": true} {
+		ctx := as(t.Context(), t, principal)
+		_, cp := s.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/test"})
+		_, list := s.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: "feeds/test"})
+		_, proof := s.GetProof(ctx, &feedv1.GetProofRequest{Parent: "feeds/test", Of: &feedv1.GetProofRequest_First{}})
+		for i, err := range []error{cp, list, proof} {
+			if may && err != nil || !may && !errors.Is(err, authz.ErrNotFound) {
+				t.Errorf("%s, case %d: got %v", principal, i, err)
+			}
+		}
+	}
+}
+
 func TestUnknownFeed(t *testing.T) {
 	s, _ := open(t)
-	_, cp := s.GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/other"})
-	_, list := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/other"})
-	_, proof := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/other"})
+	_, cp := s.GetCheckpoint(reader(t), &feedv1.GetCheckpointRequest{Name: "feeds/other"})
+	_, list := s.ListRecords(reader(t), &feedv1.ListRecordsRequest{Parent: "feeds/other"})
+	_, proof := s.GetProof(reader(t), &feedv1.GetProofRequest{Parent: "feeds/other"})
 	for i, err := range []error{cp, list, proof} {
 		if !errors.Is(err, fault.Of(faultv1.Reason_REASON_NOT_FOUND)) {
 			t.Errorf("case %d: got %v", i, err)
@@ -62,12 +115,12 @@ func TestPages(t *testing.T) {
 		size  int32
 		want  int
 	}{{0, 0, 256}, {0, 10, 10}, {0, 5000, 1000}, {1090, 50, 10}, {1100, 5, 0}} {
-		res, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test", Start: tt.start, PageSize: tt.size})
+		res, err := s.ListRecords(reader(t), &feedv1.ListRecordsRequest{Parent: "feeds/test", Start: tt.start, PageSize: tt.size})
 		if err != nil || len(res.GetRecords()) != tt.want || res.GetNextStart() != tt.start+uint64(tt.want) || res.GetSize() != 1100 {
 			t.Errorf("%+v: got %d records to %d of %d, %v", tt, len(res.GetRecords()), res.GetNextStart(), res.GetSize(), err)
 		}
 	}
-	_, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test", Start: 1101, Wait: durationpb.New(time.Hour)})
+	_, err := s.ListRecords(reader(t), &feedv1.ListRecordsRequest{Parent: "feeds/test", Start: 1101, Wait: durationpb.New(time.Hour)})
 	field(t, err, "start")
 }
 
@@ -84,7 +137,7 @@ func TestWaitEndsWithAnEntry(t *testing.T) {
 	s, f := open(t)
 	answers := make(chan *feedv1.ListRecordsResponse, 1)
 	go func() {
-		res, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(30 * time.Second)})
+		res, err := s.ListRecords(reader(t), &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(30 * time.Second)})
 		if err != nil {
 			t.Error(err)
 		}
@@ -99,10 +152,10 @@ func TestWaitEndsWithAnEntry(t *testing.T) {
 func TestWaitEndsWithoutAnEntry(t *testing.T) {
 	s, _ := open(t)
 	req := &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(time.Millisecond)}
-	if res, err := s.ListRecords(t.Context(), req); err != nil || len(res.GetRecords()) > 0 {
+	if res, err := s.ListRecords(reader(t), req); err != nil || len(res.GetRecords()) > 0 {
 		t.Errorf("got %v, %v", res, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	ctx, cancel := context.WithTimeout(reader(t), time.Millisecond)
 	defer cancel()
 	req.Wait = durationpb.New(30 * time.Second)
 	if _, err := s.ListRecords(ctx, req); !errors.Is(err, context.DeadlineExceeded) {
@@ -113,17 +166,17 @@ func TestWaitEndsWithoutAnEntry(t *testing.T) {
 func TestCheckpointAndProofsAgree(t *testing.T) {
 	s, f := open(t)
 	grow(t, f, 21)
-	cp, err := s.GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/test"})
+	cp, err := s.GetCheckpoint(reader(t), &feedv1.GetCheckpointRequest{Name: "feeds/test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	records, err := s.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/test"})
+	records, err := s.ListRecords(reader(t), &feedv1.ListRecordsRequest{Parent: "feeds/test"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	root, size := tlog.Hash(cp.GetRoot()), int64(cp.GetSize())
 	for _, r := range records.GetRecords() {
-		p, err := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/test", Of: &feedv1.GetProofRequest_Seq{Seq: r.GetSeq()}})
+		p, err := s.GetProof(reader(t), &feedv1.GetProofRequest{Parent: "feeds/test", Of: &feedv1.GetProofRequest_Seq{Seq: r.GetSeq()}})
 		if err != nil || p.GetSize() != 21 || tlog.Hash(p.GetRoot()) != root {
 			t.Fatalf("got %v, %v", p, err)
 		}
@@ -131,11 +184,11 @@ func TestCheckpointAndProofsAgree(t *testing.T) {
 			t.Errorf("entry %d: %v", r.GetSeq(), err)
 		}
 	}
-	first, err := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/test", Size: 9, Of: &feedv1.GetProofRequest_First{}})
+	first, err := s.GetProof(reader(t), &feedv1.GetProofRequest{Parent: "feeds/test", Size: 9, Of: &feedv1.GetProofRequest_First{}})
 	if err != nil || first.GetSize() != 9 || len(first.GetHashes()) > 0 {
 		t.Fatalf("got %v, %v", first, err)
 	}
-	grown, err := s.GetProof(t.Context(), &feedv1.GetProofRequest{Parent: "feeds/test", Of: &feedv1.GetProofRequest_First{First: 9}})
+	grown, err := s.GetProof(reader(t), &feedv1.GetProofRequest{Parent: "feeds/test", Of: &feedv1.GetProofRequest_First{First: 9}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +214,7 @@ func TestProofsBeyondTheFeed(t *testing.T) {
 		"of":    {},
 	} {
 		req.Parent = "feeds/test"
-		_, err := s.GetProof(t.Context(), req)
+		_, err := s.GetProof(reader(t), req)
 		field(t, err, path)
 	}
 }
@@ -193,7 +246,10 @@ func TestFollowThroughAConnection(t *testing.T) {
 }
 
 func dial(t *testing.T, s *server.Service) feedv1.FeedServiceClient {
-	listener, process := bufconn.Listen(1<<20), grpc.NewServer()
+	listener, process := bufconn.Listen(1<<20), grpc.NewServer(grpc.UnaryInterceptor(
+		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+			return next(as(ctx, t, "services/campaign"), req)
+		}))
 	feedv1.RegisterFeedServiceServer(process, s)
 	go func() {
 		if err := process.Serve(listener); err != nil {

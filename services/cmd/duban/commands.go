@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+func usage() error {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(commands)) {
+		fmt.Fprintf(&b, "\n  duban %-11s %s", name, commands[name].help)
+	}
+	return fmt.Errorf("%w:%s", errUsage, b.String())
+}
+
+// flags are those of every command that reads the configuration.
+func flags(name string, args []string) (suite.Config, time.Time, error) {
+	c := suite.Default()
+	set := flag.NewFlagSet("duban "+name, flag.ContinueOnError)
+	path := set.String("config", "", "configuration file (YAML)")
+	start := set.String("simulate", "", "start a simulation at this time (RFC 3339); the data are marked for ever")
+	if err := set.Parse(args); err != nil {
+		return c, time.Time{}, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if set.NArg() > 0 {
+		return c, time.Time{}, fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
+	}
+	var simulate time.Time
+	if *start != "" {
+		var err error
+		if simulate, err = time.Parse(time.RFC3339, *start); err != nil {
+			return c, simulate, fmt.Errorf("%w: -simulate: %w", errUsage, err)
+		}
+	}
+	return c, simulate, config.Read(*path, &c)
+}
+
+func standalone(ctx context.Context, args []string, out io.Writer) error {
+	c, simulate, err := flags("standalone", args)
+	if err != nil {
+		return err
+	}
+	gently() // see operating.md
+	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: simulate})
+	if err != nil {
+		return err
+	}
+	err = s.Run(ctx, func(at suite.Addresses) {
+		s.Log().Info("serving", "http", at.HTTP, "grpc", at.GRPC, "data", c.Data, "simulated", s.Clock.Simulated())
+		if s.Bootstrap != "" {
+			fmt.Fprintf(out, "bootstrap key (shown this once): %s\n", s.Bootstrap)
+		}
+	})
+	return errors.Join(err, s.Close())
+}
+
+// gently lets the heap grow further between collections, unless the operator
+// has said otherwise: it buys throughput for some 20 MB.
+func gently() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+}
+
+func configCommand(_ context.Context, args []string, out io.Writer) error {
+	if len(args) == 0 || args[0] != "print" {
+		return fmt.Errorf("%w: duban config print [-config FILE]", errUsage)
+	}
+	c, _, err := flags("config print", args[1:])
+	if err != nil {
+		return err
+	}
+	return config.Print(out, &c)
+}
+
+func version(_ context.Context, _ []string, out io.Writer) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return fmt.Errorf("built without module information")
+	}
+	_, err := fmt.Fprintln(out, "duban", info.Main.Version, info.GoVersion)
+	return err
+}

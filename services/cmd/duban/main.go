@@ -1,0 +1,75 @@
+// Command duban runs the suite and looks after its data.
+//
+//	duban standalone          every role and the gateway in one process
+//	duban fsck DATA           recompute roots and records from the feeds
+//	duban config print        the configuration as it would be used
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitError  = 1
+	exitUsage  = 2
+	exitCommit = 3 // a commit met an I/O error; start again and repeat
+	exitWrong  = 20
+)
+
+var (
+	errUsage = errors.New("usage")
+	errWrong = errors.New("the data are not as the feeds say")
+)
+
+// commands is everything duban does.
+var commands = map[string]struct {
+	help string
+	run  func(ctx context.Context, args []string, out io.Writer) error
+}{
+	"standalone": {"run every role and the gateway in one process", standalone},
+	"fsck":       {"check stores against their feeds, without a running suite", fsckCommand},
+	"config":     {"print the configuration as it would be used", configCommand},
+	"version":    {"print the version", version},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(exit(run(ctx, os.Args[1:], os.Stdout)))
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 {
+		if c, ok := commands[args[0]]; ok {
+			return c.run(ctx, args[1:], out)
+		}
+	}
+	return usage()
+}
+
+func exit(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	fmt.Fprintln(os.Stderr, "duban:", err)
+	switch {
+	case errors.Is(err, errUsage):
+		return exitUsage
+	case errors.Is(err, errWrong):
+		return exitWrong
+	case errors.Is(err, suite.ErrCommit):
+		return exitCommit
+	default:
+		return exitError
+	}
+}

@@ -1,0 +1,81 @@
+package authn_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+)
+
+// registry is an organization that knows one key.
+type registry struct {
+	revoked bool
+	asked   int
+}
+
+func (r *registry) introspect(_ context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+	r.asked++
+	want := sha256.Sum256([]byte("secret"))
+	if r.revoked || req.GetKeyId() != "k1" || string(req.GetDigest()) != string(want[:]) {
+		return &organizationv1.IntrospectResponse{}, nil
+	}
+	return &organizationv1.IntrospectResponse{ApiKey: &organizationv1.ApiKey{Name: "apiKeys/k1", Principal: "units/u/members/m"}}, nil
+}
+
+func bearer(value string) context.Context {
+	return metadata.NewIncomingContext(context.Background(), metadata.Pairs("authorization", value))
+}
+
+func TestAuthenticate(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ctx  context.Context
+		want string
+		err  error
+	}{
+		{"a key", bearer("Bearer " + authn.Join("k1", "secret")), "units/u/members/m", nil},
+		{"in another case", bearer("bearer " + authn.Join("k1", "secret")), "units/u/members/m", nil},
+		{"a wrong secret", bearer("Bearer " + authn.Join("k1", "guess")), "", authn.ErrUnauthenticated},
+		{"an unknown key", bearer("Bearer " + authn.Join("k2", "secret")), "", authn.ErrUnauthenticated},
+		{"no key of ours", bearer("Bearer abc"), "", authn.ErrUnauthenticated},
+		{"another scheme", bearer("Basic abc"), "", authn.ErrUnauthenticated},
+		{"an endless one", bearer("Bearer " + authn.Join("k1", string(make([]byte, 300)))), "", authn.ErrUnauthenticated},
+		{"nothing", context.Background(), "", nil},
+		{"a service", authn.WithCaller(context.Background(), "complaint"), "services/complaint", nil},
+		{"a service for a person", authn.WithCaller(bearer("Bearer "+authn.Join("k1", "secret")), "complaint"), "units/u/members/m", nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			k := authn.Keys{Introspect: (&registry{}).introspect, Now: time.Now}
+			p, err := k.Authenticate(c.ctx)
+			if p.Name != c.want || !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
+				t.Errorf("Authenticate = %q, %v; want %q, %v", p.Name, err, c.want, c.err)
+			}
+		})
+	}
+}
+
+func TestARevokedKeyIsBelievedForASecondAtMost(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	r := &registry{}
+	k := authn.Keys{Introspect: r.introspect, Now: func() time.Time { return now }}
+	ctx := bearer("Bearer " + authn.Join("k1", "secret"))
+	for range 3 {
+		if _, err := k.Authenticate(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r.asked != 1 {
+		t.Errorf("asked %d times within a second, want once", r.asked)
+	}
+	r.revoked = true
+	now = now.Add(time.Second)
+	if _, err := k.Authenticate(ctx); !errors.Is(err, authn.ErrUnauthenticated) {
+		t.Errorf("a second after the revocation = %v, want ErrUnauthenticated", err)
+	}
+}

@@ -1,0 +1,189 @@
+package change_test
+
+import (
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/organization"
+)
+
+func create(id, display, request string) *organizationv1.CreateUnitRequest {
+	return &organizationv1.CreateUnitRequest{
+		UnitId: id, RequestId: request,
+		Unit: &organizationv1.Unit{DisplayName: display, Kind: organizationv1.Unit_KIND_CITY, Parent: "units/root"},
+	}
+}
+
+func TestARepeatGetsTheFirstAnswer(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	first, err := org.CreateUnit(t.Context(), create("", "市教育局", "r1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := org.CreateUnit(t.Context(), create("", "市教育局", "r1"))
+	if err != nil || !proto.Equal(first, again) {
+		t.Errorf("the repeat = %v, %v; want %v", again, err, first)
+	}
+	if _, err := org.CreateUnit(t.Context(), create("", "另一个", "r1")); !errors.Is(err, change.ErrReused) {
+		t.Errorf("the same id with another body = %v, want ErrReused", err)
+	}
+	withHeader := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", "r1")
+	if _, err := org.CreateUnit(withHeader, create("", "市教育局", "r2")); !errors.Is(err, change.ErrFields) {
+		t.Errorf("two ids = %v, want ErrFields", err)
+	}
+	other := s.Organization(s.SecurityAdmin)
+	if _, err := other.CreateUnit(t.Context(), create("", "市教育局", "r1")); err == nil {
+		t.Error("another principal got the answer")
+	}
+}
+
+func TestAHeaderIsAsGoodAsTheField(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", "h1")
+	first, err := org.CreateUnit(ctx, create("", "市教育局", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := org.CreateUnit(ctx, create("", "市教育局", ""))
+	if err != nil || again.GetName() != first.GetName() {
+		t.Errorf("the repeat = %v, %v; want %s", again, err, first.GetName())
+	}
+}
+
+func TestARepeatShowsNoSecret(t *testing.T) {
+	s := suitetest.Run(t)
+	who := s.Person(s.Root)
+	req := &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: who.Name}, RequestId: "k1"}
+	org := s.Organization(s.SecurityAdmin)
+	first, err := org.CreateApiKey(t.Context(), req)
+	if err != nil || first.GetSecret() == "" {
+		t.Fatalf("the first = %v, %v", first.GetApiKey(), err)
+	}
+	again, err := org.CreateApiKey(t.Context(), req)
+	if err != nil || again.GetSecret() != "" || again.GetApiKey().GetName() != first.GetApiKey().GetName() {
+		t.Errorf("the repeat is %s with a secret of %d bytes, %v", again.GetApiKey().GetName(), len(again.GetSecret()), err)
+	}
+}
+
+func TestValidateOnlyChecksAndChangesNothing(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	dry := create("city", "市教育局", "d1")
+	dry.ValidateOnly = true
+	if u, err := org.CreateUnit(t.Context(), dry); err != nil || u.GetName() != "units/city" {
+		t.Fatalf("the dry run = %v, %v", u, err)
+	}
+	if _, err := org.CreateUnit(t.Context(), create("city", "市教育局", "d1")); err != nil {
+		t.Errorf("after a dry run = %v", err)
+	}
+	if _, err := org.CreateUnit(t.Context(), dry); !errors.Is(err, organization.ErrUnitExists) {
+		t.Errorf("a dry run of what cannot be = %v, want ErrUnitExists", err)
+	}
+}
+
+func TestAStaleEtagIsRefused(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	u, err := org.CreateUnit(t.Context(), create("city", "市教育局", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rename := func(display, etag string) error {
+		_, err := org.UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{
+			Unit: &organizationv1.Unit{Name: u.GetName(), DisplayName: display, Kind: u.GetKind(), Etag: etag},
+		})
+		return err
+	}
+	if err := rename("新名称", u.GetEtag()); err != nil {
+		t.Fatal(err)
+	}
+	if err := rename("再改名", u.GetEtag()); !errors.Is(err, change.ErrEtagStale) {
+		t.Errorf("a stale etag = %v, want ErrEtagStale", err)
+	}
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "if-match", `"`+u.GetEtag()+`"`)
+	_, err = org.ArchiveUnit(ctx, &organizationv1.ArchiveUnitRequest{Name: u.GetName()})
+	if !errors.Is(err, change.ErrEtagStale) {
+		t.Errorf("a stale If-Match = %v, want ErrEtagStale", err)
+	}
+}
+
+func TestOneOfManyRepeatsAtOnceCounts(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	names := make([]string, 32)
+	var wg sync.WaitGroup
+	for i := range names {
+		wg.Go(func() {
+			u, err := org.CreateUnit(t.Context(), create("", "市教育局", "same"))
+			if err != nil {
+				t.Error(err)
+			}
+			names[i] = u.GetName()
+		})
+	}
+	wg.Wait()
+	for _, name := range names {
+		if name != names[0] {
+			t.Fatalf("two answers to one request id: %s, %s", name, names[0])
+		}
+	}
+}
+
+func TestListsTurnPages(t *testing.T) {
+	s := suitetest.Run(t)
+	for i := range 7 {
+		s.Unit("u"+strconv.Itoa(i), s.Root, organizationv1.Unit_KIND_CITY)
+	}
+	org := s.Organization(s.SystemAdmin)
+	req := &organizationv1.ListUnitsRequest{PageSize: 3, Filter: "kind = CITY"}
+	var names []string
+	for {
+		page, err := org.ListUnits(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range page.GetUnits() {
+			names = append(names, u.GetName())
+		}
+		if req.PageToken = page.GetNextPageToken(); req.GetPageToken() == "" {
+			break
+		}
+	}
+	if len(names) != 7 {
+		t.Errorf("the pages together have %d units, want 7: %v", len(names), names)
+	}
+}
+
+func TestAPartialUpdateIsHeldOnlyToWhatItChanges(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	update := func(u *organizationv1.Unit, paths ...string) error {
+		u.Name = city
+		_, err := org.UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: u, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}})
+		return err
+	}
+	if err := update(&organizationv1.Unit{DisplayName: "新名"}, "display_name"); err != nil {
+		t.Errorf("renaming = %v", err)
+	}
+	if err := update(&organizationv1.Unit{DisplayName: "新名"}); err != nil {
+		t.Errorf("renaming without a mask = %v", err)
+	}
+	if err := update(&organizationv1.Unit{}, "display_name"); !errors.Is(err, change.ErrFields) {
+		t.Errorf("taking the name away = %v, want ErrFields", err)
+	}
+	if err := update(&organizationv1.Unit{Kind: organizationv1.Unit_KIND_SCHOOL}, "kind"); !errors.Is(err, change.ErrFields) {
+		t.Errorf("changing the kind = %v, want ErrFields", err)
+	}
+}

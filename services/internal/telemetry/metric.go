@@ -1,0 +1,61 @@
+package telemetry
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/exemplar"
+	"go.opentelemetry.io/otel/sdk/resource"
+)
+
+// scrapes is how many readers of the metrics are served at once.
+const scrapes = 4
+
+// newMeters returns the source of the HTTP and RPC metrics, which are read
+// through registry. Exemplars are off: they carry the attributes that a view
+// has dropped.
+func newMeters(about *resource.Resource, registry *prometheus.Registry) (*sdkmetric.MeterProvider, error) {
+	reader, err := otelprometheus.New(otelprometheus.WithRegisterer(registry), otelprometheus.WithoutScopeInfo())
+	if err != nil {
+		return nil, err
+	}
+	return sdkmetric.NewMeterProvider(
+		sdkmetric.WithResource(about),
+		sdkmetric.WithReader(reader),
+		sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter),
+		sdkmetric.WithView(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"}, sdkmetric.Stream{AttributeFilter: kept})),
+	), nil
+}
+
+// page serves what registry holds, and what the process and the Go runtime use.
+func page(registry *prometheus.Registry, log *slog.Logger) http.Handler {
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		MaxRequestsInFlight: scrapes,
+		ErrorLog:            slog.NewLogLogger(log.Handler(), slog.LevelError),
+	})
+}
+
+// Feed shows how many entries the feed of a service holds (台账条数). Size is
+// called at each scrape, by several goroutines at a time; it MUST NOT block. A
+// service's second Feed is an error.
+func (t *Telemetry) Feed(service string, size func() uint64) error {
+	err := t.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "duban_feed_size",
+		Help:        "Entries in the feed of a service.",
+		ConstLabels: prometheus.Labels{"service": service},
+	}, func() float64 { return float64(size()) }))
+	if err != nil {
+		return fmt.Errorf("showing the feed of %s: %w", service, err)
+	}
+	return nil
+}

@@ -1,0 +1,231 @@
+package organization_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/organization"
+)
+
+const (
+	active   = organizationv1.Unit_STATE_ACTIVE
+	archived = organizationv1.Unit_STATE_ARCHIVED
+	district = organizationv1.Unit_KIND_DISTRICT
+	school   = organizationv1.Unit_KIND_SCHOOL
+)
+
+func unit(name, parent string, kind organizationv1.Unit_Kind, state organizationv1.Unit_State) *organizationv1.Unit {
+	return &organizationv1.Unit{Name: name, Parent: parent, Kind: kind, State: state}
+}
+
+// path is a chain of n active units, nearest first.
+func path(n int) (units []*organizationv1.Unit) {
+	for i := range n {
+		units = append(units, unit(fmt.Sprintf("units/a%d", n-i), "above", district, active))
+	}
+	return units
+}
+
+func TestMoveUnit(t *testing.T) {
+	u := unit("units/u", "units/old", district, active)
+	for _, c := range []struct {
+		name   string
+		u      *organizationv1.Unit
+		above  []*organizationv1.Unit
+		levels int
+		want   error
+	}{
+		{"elsewhere", u, path(2), 1, nil},
+		{"beneath itself", u, append([]*organizationv1.Unit{u}, path(1)...), 1, organization.ErrUnitCycle},
+		{"to the last level", u, path(7), 1, nil},
+		{"too deep", u, path(7), 2, organization.ErrTreeTooDeep},
+		{"the root", unit("units/r", "", district, active), path(1), 1, organization.ErrUnitIsRoot},
+		{"an archived unit", unit("units/x", "units/old", district, archived), path(1), 1, organization.ErrUnitArchived},
+		{"beneath an archived unit", u, []*organizationv1.Unit{unit("units/x", "p", district, archived)}, 1, organization.ErrUnitArchived},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := proto.Clone(c.u)
+			got, err := organization.MoveUnit(c.u, c.above, c.levels)
+			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Fatalf("MoveUnit = %v, want %v", err, c.want)
+			}
+			if err == nil && got.GetParent() != c.above[0].GetName() {
+				t.Errorf("it lies beneath %s", got.GetParent())
+			}
+			if !proto.Equal(before, c.u) {
+				t.Error("MoveUnit changed its argument")
+			}
+		})
+	}
+}
+
+func TestMergeAndArchive(t *testing.T) {
+	u := unit("units/u", "units/old", district, active)
+	if _, err := organization.MergeUnit(u, []*organizationv1.Unit{unit("units/s", "p", school, active)}, 1); !errors.Is(err, organization.ErrMergeKindDiffers) {
+		t.Errorf("merging into another kind = %v", err)
+	}
+	merged, err := organization.MergeUnit(u, path(1), 1)
+	if err != nil || merged.GetState() != organizationv1.Unit_STATE_MERGED || merged.GetMergedInto() != "units/a1" {
+		t.Errorf("MergeUnit = %v, %v", merged, err)
+	}
+	if _, err := organization.ArchiveUnit(u, []*organizationv1.Unit{unit("units/c", "units/u", school, active)}); !errors.Is(err, organization.ErrUnitHasChildren) {
+		t.Errorf("archiving with a child = %v", err)
+	}
+	got, err := organization.ArchiveUnit(u, []*organizationv1.Unit{unit("units/c", "units/u", school, archived)})
+	if err != nil || got.GetState() != archived || u.GetState() != active {
+		t.Errorf("ArchiveUnit = %v, %v", got, err)
+	}
+}
+
+// TestLife walks every state and move: what the table does not name is refused.
+func TestLife(t *testing.T) {
+	for _, state := range []organizationv1.Unit_State{active, archived, organizationv1.Unit_STATE_MERGED} {
+		u := unit("units/u", "units/p", district, state)
+		_, archiving := organization.ArchiveUnit(u, nil)
+		_, merging := organization.MergeUnit(u, path(1), 1)
+		for m, err := range map[organization.Move]error{organization.Archiving: archiving, organization.Merging: merging} {
+			if _, legal := organization.Life.Next(state, m); legal != (err == nil) {
+				t.Errorf("%s from %s: the table says %v, the rule %v", m, state, legal, err)
+			}
+		}
+	}
+}
+
+func TestNewGrant(t *testing.T) {
+	const person, machine = "units/u/members/m", "machines/x"
+	roles := map[string]accessv1.Role{}
+	for n, name := range accessv1.Role_name {
+		roles[strings.TrimPrefix(name, "ROLE_")] = accessv1.Role(n)
+	}
+	held := func(names ...string) (grants []*organizationv1.RoleGrant) {
+		for _, n := range names {
+			grants = append(grants, &organizationv1.RoleGrant{Principal: person, Role: roles[n], Unit: "units/u"})
+		}
+		return grants
+	}
+	ended := held("AUDITOR")
+	ended[0].EndTime = timestamppb.Now()
+	for _, c := range []struct {
+		name, principal, role string
+		held                  []*organizationv1.RoleGrant
+		by                    string
+		want                  error
+	}{
+		{"to another", person, "HEAD", nil, "units/u/members/admin", nil},
+		{"to oneself", person, "HEAD", nil, person, organization.ErrSelfGrant},
+		{"a second administrator's role", person, "AUDITOR", held("SYSTEM_ADMIN"), "a", organization.ErrAdministratorsSeparate},
+		{"an administrator who decides", person, "CUSTODIAN", held("SECURITY_ADMIN"), "a", organization.ErrAdministratorsSeparate},
+		{"an administrator who reads", person, "VIEWER", held("SECURITY_ADMIN"), "a", nil},
+		{"after the other has ended", person, "SYSTEM_ADMIN", ended, "a", nil},
+		{"the same again", person, "HEAD", held("HEAD"), "a", organization.ErrGrantExists},
+		{"a reporter", machine, "REPORTER", nil, "a", nil},
+		{"a machine that signs", machine, "HEAD", nil, "a", organization.ErrRoleNotForPrincipal},
+		{"a person as portal", person, "PORTAL", nil, "a", organization.ErrRoleNotForPrincipal},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := &organizationv1.RoleGrant{Principal: c.principal, Role: roles[c.role], Unit: "units/u"}
+			_, err := organization.NewGrant("roleGrants/g", g, c.held, c.by)
+			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Errorf("NewGrant = %v, want %v", err, c.want)
+			}
+		})
+	}
+	g, err := organization.EndGrant(held("HEAD")[0], time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := organization.EndGrant(g, time.Now()); !errors.Is(err, organization.ErrGrantEnded) {
+		t.Errorf("ending twice = %v", err)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	ask := &organizationv1.ApiKey{Principal: "machines/x"}
+	k, err := organization.NewKey("apiKeys/k", ask, "by", now)
+	if err != nil || !organization.Holds(k, now) || organization.Holds(k, now.Add(organization.KeyLifetime)) {
+		t.Fatalf("NewKey = %v, %v", k, err)
+	}
+	for name, at := range map[string]time.Time{"the past": now, "too far": now.Add(organization.KeyLifetime + 1)} {
+		ask := &organizationv1.ApiKey{Principal: "machines/x", ExpireTime: timestamppb.New(at)}
+		if _, err := organization.NewKey("apiKeys/k", ask, "by", now); !errors.Is(err, organization.ErrExpiryOutOfRange) {
+			t.Errorf("expiry in %s = %v", name, err)
+		}
+	}
+	if _, err := organization.NewKey("apiKeys/k", ask, "machines/x", now); !errors.Is(err, organization.ErrSelfGrant) {
+		t.Errorf("a key to oneself = %v", err)
+	}
+	next, old, err := organization.RotateKey("apiKeys/n", k, time.Hour, "by", now)
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case !organization.Holds(old, now.Add(59*time.Minute)), organization.Holds(old, now.Add(time.Hour)):
+		t.Error("the old key does not end with the overlap")
+	case !organization.Holds(next, now.Add(time.Hour)):
+		t.Error("the successor does not hold")
+	}
+	gone, err := organization.RevokeKey(k, now)
+	if err != nil || organization.Holds(gone, now) {
+		t.Errorf("RevokeKey = %v, %v", gone, err)
+	}
+	if _, err := organization.RevokeKey(gone, now); !errors.Is(err, organization.ErrKeyEnded) {
+		t.Errorf("revoking twice = %v", err)
+	}
+	if _, _, err := organization.RotateKey("apiKeys/n", gone, 0, "by", now); !errors.Is(err, organization.ErrKeyEnded) {
+		t.Errorf("rotating what has ended = %v", err)
+	}
+}
+
+func TestParseRows(t *testing.T) {
+	const header = "id,parent_id,kind,display_name,labels,codes\n"
+	for _, c := range []struct{ name, row, column string }{
+		{"a unit", "s1,d1,school,演示小学,stage=primary;boarding=true,school=4205020001", ""},
+		{"no id", ",d1,school,x,,", "id"},
+		{"no parent", "s1,,school,x,,", "parent_id"},
+		{"an unknown kind", "s1,d1,palace,x,,", "kind"},
+		{"labels that are none", "s1,d1,school,x,primary,", "labels"},
+		{"a label twice", "s1,d1,school,x,a=1;a=2,", "labels"},
+		{"codes that are none", "s1,d1,school,x,,4205", "codes"},
+		{"a cell too few", "s1,d1,school,x,", "id"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			rows, err := organization.ParseRows("\ufeff" + header + c.row + "\n")
+			if err != nil || len(rows) != 1 || rows[0].Line != 2 {
+				t.Fatalf("ParseRows = %v, %v", rows, err)
+			}
+			if c.column == "" && (rows[0].Err != nil || rows[0].Unit.GetLabels()["boarding"] != "true" || rows[0].Unit.GetCodes()[0].GetScheme() != "school") {
+				t.Errorf("row = %v, %v", rows[0].Unit, rows[0].Err)
+			}
+			if c.column != "" && !errors.Is(rows[0].Err, organization.ErrRowInvalid) {
+				t.Errorf("err = %v, want ErrRowInvalid at %s", rows[0].Err, c.column)
+			}
+		})
+	}
+	for name, text := range map[string]string{
+		"nothing": "", "a column too few": "id,kind,display_name\n", "an unknown column": "id,parent_id,kind,display_name,color\n",
+		"a column twice": "id,id,parent_id,kind,display_name\n", "a broken quote": header + "\"s1,d1\n",
+		"too many rows": header + strings.Repeat("s,d,school,x,,\n", organization.Rows+1),
+	} {
+		if _, err := organization.ParseRows(text); !errors.Is(err, organization.ErrCSVUnreadable) {
+			t.Errorf("%s = %v, want ErrCSVUnreadable", name, err)
+		}
+	}
+}
+
+func FuzzParseRows(f *testing.F) {
+	f.Add("id,parent_id,kind,display_name\ns1,d1,school,x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		rows, err := organization.ParseRows(text)
+		if err == nil && len(rows) > organization.Rows {
+			t.Errorf("%d rows", len(rows))
+		}
+	})
+}

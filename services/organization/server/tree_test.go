@@ -1,0 +1,95 @@
+package server_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+func TestTheTreeOfAPastDay(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	d1 := s.Unit("d1", city, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", city, organizationv1.Unit_KIND_DISTRICT)
+	school := s.Unit("s1", d1, organizationv1.Unit_KIND_SCHOOL)
+	org := s.Organization(s.SystemAdmin)
+	s.SetTime(suitetest.Start.AddDate(0, 1, 0))
+	if _, err := org.MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: school, Parent: d2}); err != nil {
+		t.Fatal(err)
+	}
+	under := func(ancestor string, day time.Time) (names []string) {
+		page, err := org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: ancestor, AsOf: timestamppb.New(day)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, u := range page.GetUnits() {
+			names = append(names, u.GetName())
+		}
+		return names
+	}
+	before, after := suitetest.Start.AddDate(0, 0, 1), suitetest.Start.AddDate(0, 1, 1)
+	for _, c := range []struct {
+		ancestor string
+		day      time.Time
+		want     string
+	}{
+		{d1, before, "[units/d1 units/s1]"}, {d2, before, "[units/d2]"},
+		{d1, after, "[units/d1]"}, {d2, after, "[units/d2 units/s1]"},
+		{city, suitetest.Start.AddDate(-1, 0, 0), "[]"},
+	} {
+		if got := fmt.Sprint(under(c.ancestor, c.day)); got != c.want {
+			t.Errorf("under %s on %s: %s, want %s", c.ancestor, c.day.Format(time.DateOnly), got, c.want)
+		}
+	}
+	was, err := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: school, AsOf: timestamppb.New(before)})
+	if err != nil || was.GetParent() != d1 {
+		t.Errorf("the school as it was = %v, %v", was, err)
+	}
+}
+
+func TestAnImportHasAVerdictForEveryRow(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	s.Unit("elsewhere", s.Root, organizationv1.Unit_KIND_CITY)
+	const file = `id,parent_id,kind,display_name,labels
+d1,city,district,演示区教育局,
+s1,d1,school,演示小学,stage=primary
+s1,d1,school,演示小学,stage=primary
+s1,d1,school,演示中学,stage=junior
+s1,d1,affiliate,演示中学,
+s2,nowhere,school,演示小学,
+s3,elsewhere,school,演示小学,
+S4,d1,school,演示小学,
+s5,d1,palace,演示小学,
+s6,d1,school,,
+`
+	want := []string{"CREATED", "CREATED", "UNCHANGED", "UPDATED", "CONFLICT", "REJECTED PARENT_UNKNOWN parent_id", "REJECTED PARENT_UNKNOWN parent_id",
+		"REJECTED FIELDS_INVALID name", "REJECTED ROW_INVALID kind", "REJECTED FIELDS_INVALID display_name"}
+	req := &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: file, ValidateOnly: true}
+	org := s.Organization(s.SystemAdmin)
+	for range 2 { // the dry run gives the same verdicts
+		answer, err := org.ImportUnits(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range answer.GetRows() {
+			got := row.GetVerdict().String()[len("VERDICT_"):]
+			if row.GetReason() != "" {
+				got += " " + row.GetReason() + " " + row.GetColumn()
+			}
+			if got != want[i] || int(row.GetLine()) != i+2 {
+				t.Errorf("line %d: %s, want %s", row.GetLine(), got, want[i])
+			}
+		}
+		req.ValidateOnly = false
+	}
+	page, err := org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: city})
+	if err != nil || len(page.GetUnits()) != 3 {
+		t.Errorf("after the import: %v, %v; want three units", page.GetUnits(), err)
+	}
+}

@@ -1,0 +1,147 @@
+package services_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "github.com/duban-project/duban/services/"
+
+// Groups of what a package may import.
+const (
+	std   = "std"
+	pb    = "google.golang.org/protobuf/"
+	grpc  = "google.golang.org/grpc"
+	proto = "github.com/duban-project/duban/proto/gen/go/duban/"
+	tlog  = "golang.org/x/mod/sumdb/"
+)
+
+func rooms(names ...string) (paths []string) {
+	for _, n := range names {
+		paths = append(paths, root+"internal/"+n)
+	}
+	return paths
+}
+
+// rules says what a package (first match wins) may import of this module and of
+// the world, by prefix. A rule that refuses is a design question, not a
+// nuisance; a package without one is refused, which is the moment to ask whether
+// it is a room.
+var rules = []struct {
+	pkg   string // path.Match pattern under services/
+	allow []string
+}{
+	{".", nil},
+	{"internal/fault", []string{std, pb, proto + "fault/"}},
+	{"internal/lifecycle", []string{std}},
+	{"internal/lifecycle/*", []string{std}},
+	{"internal/calendar", []string{std}},
+	{"internal/config", []string{std, "go.yaml.in/yaml/"}},
+	{"internal/store", []string{std, pb}},
+	{"internal/store/storetest", append(rooms("store"), std, pb, "pgregory.net/rapid", "github.com/google/go-cmp/")},
+	{"internal/store/*", append(rooms("store"), std, "go.etcd.io/bbolt", "golang.org/x/sys/")},
+	{"internal/feed", append(rooms("store"), std, pb, proto+"feed/", tlog, "github.com/transparency-dev/formats/")},
+	{"internal/feed/*", append(rooms("store", "feed", "fault", "authz"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
+	{"internal/page", append(rooms("fault"), std, pb, proto, "go.einride.tech/aip/", "google.golang.org/genproto/")},
+	{"internal/blob", append(rooms("fault", "change"), std, pb, proto)},
+	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
+	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
+	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto)},
+	{"internal/clock", append(rooms("fault", "authz"), std, pb, grpc, proto)},
+	{"internal/change", append(rooms("fault", "authz", "feed", "page", "store", "blob"), std, pb, grpc, proto)},
+	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
+	{"internal/serve", append(rooms("fault", "authn", "authz"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
+	// What puts the rooms and services together knows them all.
+	{"internal/suite", []string{""}},
+	{"internal/suitetest", []string{""}},
+	{"cmd/*", []string{""}},
+	{"cmd/*/*", []string{""}},
+	// The server of a service knows its rules, the rooms, and other services
+	// only by their API.
+	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "filippo.io/age")},
+	// The rules of a service are pure.
+	{"*", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, "go.yaml.in/yaml/")},
+}
+
+// impure are standard packages that rules may not use: time and names come in.
+var impure = []string{"context", "os", "net", "net/http", "database/sql", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "sync"}
+
+// TestRooms reads the sources itself rather than ask the go command, so that the
+// test cache sees every file that the result depends on.
+func TestRooms(t *testing.T) {
+	sources(t, func(file string) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imp := range f.Imports {
+			check(t, path.Dir(filepath.ToSlash(file)), strings.Trim(imp.Path.Value, `"`))
+		}
+	})
+}
+
+// sources visits every file that is not a test.
+func sources(t *testing.T, visit func(file string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err == nil && path.Ext(file) == ".go" && !strings.HasSuffix(file, "_test.go") {
+			visit(file)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func check(t *testing.T, pkg, imp string) {
+	t.Helper()
+	for _, rule := range rules {
+		if ok, _ := path.Match(rule.pkg, pkg); !ok {
+			continue
+		}
+		if !allowed(imp, path.Dir(pkg), rule.allow) || rule.pkg == "*" && slices.Contains(impure, imp) {
+			t.Errorf("%s may not import %s", pkg, imp)
+		}
+		return
+	}
+	t.Errorf("%s has no rule", pkg)
+}
+
+func allowed(imp, self string, prefixes []string) bool {
+	for _, p := range prefixes {
+		switch {
+		case p == std && !strings.Contains(strings.SplitN(imp, "/", 2)[0], "."),
+			p != std && strings.HasPrefix(imp, strings.ReplaceAll(p, "SELF", self)):
+			return true
+		}
+	}
+	return false
+}
+
+// TestEveryPackageSaysWhatItIsFor: one comment, in one file.
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	said := map[string]int{}
+	sources(t, func(file string) {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.PackageClauseOnly|parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := f.Doc.Text(); strings.HasPrefix(text, "Package "+f.Name.Name+" ") || strings.HasPrefix(text, "Command ") {
+			said[path.Dir(file)]++
+		} else {
+			said[path.Dir(file)] += 0
+		}
+	})
+	for pkg, n := range said {
+		if n != 1 {
+			t.Errorf("%s has %d package comments, want 1", pkg, n)
+		}
+	}
+}
