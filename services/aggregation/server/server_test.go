@@ -1,10 +1,8 @@
 package server_test
 
 import (
-	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -206,39 +204,12 @@ func TestRowsHaveVerdicts(t *testing.T) {
 // coded gives a unit codes, as pairs of scheme and value.
 func (s *scene) coded(unit string, pairs ...string) {
 	s.T.Helper()
-	u := &organizationv1.Unit{Name: unit}
+	u := &organizationv1.Unit{Name: unit, DisplayName: "学校", Kind: organizationv1.Unit_KIND_SCHOOL}
 	for i := 0; i < len(pairs); i += 2 {
 		u.Codes = append(u.Codes, &organizationv1.Code{Scheme: pairs[i], Value: pairs[i+1]})
 	}
 	if _, err := s.Organization(s.SystemAdmin).UpdateUnit(s.T.Context(), &organizationv1.UpdateUnitRequest{Unit: u}); err != nil {
 		s.T.Fatal(err)
-	}
-	s.seen(unit)
-}
-
-// seen waits until the process's directory knows what organization has said.
-func (s *scene) seen(string) {
-	s.settled("organization")
-}
-
-// settled waits until all that a service's feed says is counted.
-func (s *scene) settled(service string) {
-	s.T.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	ctx, cancel := context.WithTimeout(s.T.Context(), 20*time.Second)
-	defer cancel()
-	for {
-		for _, f := range s.status(s.reviewer.Key, s.Root, nil).GetFreshness() {
-			if f.GetService() == service && f.GetCurrent() {
-				return
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			s.T.Fatalf("the feed of %s is not counted", service)
-		}
 	}
 }
 
@@ -420,7 +391,6 @@ func TestUnitsAreRankedAmongTheirKind(t *testing.T) {
 	s := newScene(t)
 	third := s.Unit("s3", s.district, organizationv1.Unit_KIND_SCHOOL)
 	office := s.Unit("office", s.district, organizationv1.Unit_KIND_DEPARTMENT)
-	s.settled("organization")
 	s.accepted(s.sent(s.report(1,
 		row(s.school, "found", 4), row(s.school, "closed", 3), row(third, "found", 8), row(third, "closed", 6), row(office, "found", 2),
 	)).GetName())
