@@ -28,7 +28,7 @@ func entry(t *testing.T, days int, body proto.Message) *feedv1.Entry {
 	return &feedv1.Entry{Body: b, Effective: timestamppb.New(day.AddDate(0, 0, days))}
 }
 
-func unit(name, parent string, kind organizationv1.Unit_Kind) *organizationv1.Unit {
+func record(name, parent string, kind organizationv1.Unit_Kind) *organizationv1.Unit {
 	return &organizationv1.Unit{Name: name, Parent: parent, Kind: kind}
 }
 
@@ -37,12 +37,12 @@ func filled(t *testing.T) *Directory {
 	now := day
 	d := New(nil, func() time.Time { return now })
 	run := []*feedv1.Entry{
-		entry(t, 0, unit("units/p", "", organizationv1.Unit_KIND_PROVINCE)),
-		entry(t, 0, unit("units/c2", "units/p", organizationv1.Unit_KIND_CITY)),
-		entry(t, 0, unit("units/c1", "units/p", organizationv1.Unit_KIND_CITY)),
-		entry(t, 0, unit("units/s", "units/c1", organizationv1.Unit_KIND_SCHOOL)),
-		entry(t, 0, unit("units/d", "units/s", organizationv1.Unit_KIND_DEPARTMENT)),
-		entry(t, 5, unit("units/s", "units/c2", organizationv1.Unit_KIND_SCHOOL)),
+		entry(t, 0, record("units/p", "", organizationv1.Unit_KIND_PROVINCE)),
+		entry(t, 0, record("units/c2", "units/p", organizationv1.Unit_KIND_CITY)),
+		entry(t, 0, record("units/c1", "units/p", organizationv1.Unit_KIND_CITY)),
+		entry(t, 0, record("units/s", "units/c1", organizationv1.Unit_KIND_SCHOOL)),
+		entry(t, 0, record("units/d", "units/s", organizationv1.Unit_KIND_DEPARTMENT)),
+		entry(t, 5, record("units/s", "units/c2", organizationv1.Unit_KIND_SCHOOL)),
 		entry(t, 0, &organizationv1.Member{Name: "units/s/members/m"}),
 		entry(t, 0, &organizationv1.RoleGrant{Name: "roleGrants/1", Principal: "a", Role: accessv1.Role_ROLE_HEAD, Unit: "units/s"}),
 		entry(t, 0, &organizationv1.RoleGrant{Name: "roleGrants/2", Principal: "a", Role: accessv1.Role_ROLE_CLERK, Unit: "units/s"}),
