@@ -6,27 +6,90 @@ export PATH := $(BIN):$(PATH)
 export BUF_CACHE_DIR := $(CURDIR)/.cache/buf
 
 MODULES    := proto gateway services
+PACKAGES   := $(addprefix ./,$(addsuffix /...,$(MODULES)))
 DEP_PROTOS := google/api/annotations.proto google/api/field_behavior.proto google/api/resource.proto \
 	google/api/field_info.proto buf/validate/validate.proto
+# The commit that the contract may not break; nothing to compare with before the first one has a contract.
 BASE ?= HEAD
 
+.DEFAULT_GOAL := help
 .PHONY: help
 help: ## Show what can be made.
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-##@ Tools and contract
+##@ Use
+
+.PHONY: demo
+demo: build ## Run the whole suite with a real campaign, then keep serving (ONCE=1: then end).
+	$(BIN)/duban demo $(if $(ONCE),-once)
+
+.PHONY: build
+build: ## Build the duban command into .bin.
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./services/cmd/duban
+
+##@ Check
+
+.PHONY: test
+test: ## Run all tests with the race detector (needs a C compiler).
+	go test -race -shuffle=on -timeout 9m $(PACKAGES)
+
+.PHONY: check
+check: format vet lint proto-check proto-breaking openapi-lint ## Everything else that CI checks.
+
+.PHONY: format
+format:
+	@files=$$(gofmt -l $(MODULES) tools); test -z "$$files" || { echo "not formatted: $$files"; exit 1; }
+
+.PHONY: vet
+vet:
+	go vet $(PACKAGES)
+
+.PHONY: lint
+lint: $(BIN)/staticcheck
+	staticcheck $(PACKAGES)
+
+# Fails when the committed generated code is not what the protos give.
+.PHONY: proto-check
+proto-check: proto
+	@changed=$$(git status --porcelain -- proto gateway); \
+	test -z "$$changed" || { echo "generated code is not up to date; run make proto and commit:"; echo "$$changed"; exit 1; }
+
+# A git input cannot see the ignored .deps, so the base commit is laid out beside a link to ours.
+.PHONY: proto-breaking
+proto-breaking: $(BIN)/buf proto/.deps/.stamp
+	@base=$$(mktemp -d) && trap 'rm -rf '$$base EXIT && \
+	git archive $(BASE) proto/api proto/buf.yaml | tar -x -C $$base && ln -s $(CURDIR)/proto/.deps $$base/proto/.deps && \
+	cd proto && buf breaking --against $$base/proto
+
+# An npm tool: CI has npm, the demo and the tests do not need it.
+.PHONY: openapi-lint
+openapi-lint:
+	cd gateway && REDOCLY_TELEMETRY=off npx --yes @redocly/cli@2.77.0 lint openapi.json
+
+##@ Contract and tools
+
+.PHONY: proto
+proto: $(BIN)/buf proto/.deps/.stamp ## Format, lint and generate from the protos.
+	cd proto && buf format -w api && buf lint && buf generate
+	@mkdir -p .cache
+	cd proto && buf build -o ../.cache/api.binpb
+	openapi -in proto/gen/openapi/openapi.yaml -image .cache/api.binpb -out gateway/openapi.json
 
 $(BIN)/buf: tools/buf/go.mod tools/buf/go.sum
 	cd tools/buf && GOWORK=off go build -trimpath -ldflags='-s -w' -o $@ github.com/bufbuild/buf/cmd/buf
 
-$(BIN)/.gen: tools/gen/go.mod tools/gen/go.sum $(wildcard tools/gen/*/*.go)
+$(BIN)/.gen: tools/gen/go.mod tools/gen/go.sum $(wildcard tools/gen/*/*)
 	cd tools/gen && GOWORK=off go build -trimpath -o $(BIN)/ tool ./...
 	@touch $@
+
+$(BIN)/staticcheck: tools/lint/go.mod tools/lint/go.sum
+	cd tools/lint && GOWORK=off go build -trimpath -o $@ honnef.co/go/tools/cmd/staticcheck
 
 proto/.deps/.stamp: $(BIN)/.gen Makefile
 	protodeps -out proto/.deps $(DEP_PROTOS)
 	@touch $@
 
-.PHONY: proto
-proto: $(BIN)/buf proto/.deps/.stamp ## Format, lint and generate from the protos.
-	cd proto && buf format -w api && buf lint && buf generate
+.PHONY: clean
+clean: ## Remove what was built.
+	rm -rf $(BIN) .cache proto/.deps

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
-	"path"
 	"strings"
 
 	"github.com/swaggest/swgui"
@@ -54,7 +53,7 @@ func (p pages) at(at string) (http.Handler, bool) {
 	if h, ok := p[at]; ok {
 		return h, true
 	}
-	return p["/docs/"], strings.HasPrefix(at, "/docs/") && path.Clean(at) == at && !strings.Contains(at, "%")
+	return p["/docs/"], strings.HasPrefix(at, "/docs/")
 }
 
 func protect(h http.Handler) http.Handler {

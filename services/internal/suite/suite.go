@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -29,7 +30,9 @@ import (
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/page"
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
 // Suite is a built process that has not been run.
@@ -40,7 +43,7 @@ type Suite struct {
 	Clock *clock.Clock
 
 	config    Config
-	log       *slog.Logger
+	telemetry *telemetry.Telemetry
 	process   *serve.Process
 	directory *directory.Directory
 	secrets   secrets
@@ -52,7 +55,8 @@ type Suite struct {
 
 // Options are what a process gets from outside its configuration.
 type Options struct {
-	Log *slog.Logger
+	// Out is where the log goes, one JSON object a line.
+	Out io.Writer
 	// Now is real time.
 	Now func() time.Time
 	// Simulate is the first time of a simulation; zero for real time.
@@ -62,7 +66,7 @@ type Options struct {
 // Open builds a process with every role. What it opened is closed again if a
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
-	s = &Suite{config: c, log: o.Log, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
+	s = &Suite{config: c, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -80,10 +84,15 @@ func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, "blobs"), c.Reserve<<20); err != nil {
 		return nil, err
 	}
-	if s.process, err = serve.New(o.Log, c.Limits); err != nil {
+	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.flush)
+	if s.process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
 		return nil, err
 	}
 	s.process.Grace = c.Grace
+	s.process.Served, s.process.Made = s.telemetry.Handlers()
 	s.wire(o.Now)
 	return s, s.addRoles(ctx, o.Now)
 }
@@ -142,6 +151,10 @@ func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	engine = s.telemetry.Engine(role, engine)
+	if err := s.telemetry.Feed(role, s.size(engine, log)); err != nil {
+		return nil, err
+	}
 	s.feeds[role] = feedserver.Source{Engine: engine, Log: log}
 	return &change.Book{
 		Store: engine, Log: log, Blobs: s.blobs, Now: s.Clock.Now, Clock: now, NewID: newID,
@@ -149,6 +162,29 @@ func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
 		Validate: s.process.Validate,
 	}, nil
 }
+
+// size tells how many entries a feed has; 0 if it cannot be read.
+func (s *Suite) size(engine store.Engine, log *feed.Log) func() uint64 {
+	return func() (size uint64) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = engine.View(ctx, func(tx store.Tx) (err error) {
+			size, err = log.Size(tx)
+			return err
+		})
+		return size
+	}
+}
+
+// flush sends what telemetry has not sent yet.
+func (s *Suite) flush() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return s.telemetry.Shutdown(ctx)
+}
+
+// Log is the process's log.
+func (s *Suite) Log() *slog.Logger { return s.telemetry.Log }
 
 // newID is ordered by time, which keeps new records together in the store.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -78,7 +78,7 @@ s6,d1,school,,
 			t.Fatal(err)
 		}
 		for i, row := range answer.GetRows() {
-			got := fmt.Sprintf("%s", row.GetVerdict())[len("VERDICT_"):]
+			got := row.GetVerdict().String()[len("VERDICT_"):]
 			if row.GetReason() != "" {
 				got += " " + row.GetReason() + " " + row.GetColumn()
 			}

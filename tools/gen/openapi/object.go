@@ -58,8 +58,7 @@ func firstSentence(comment string) string {
 	return strings.TrimSuffix(strings.TrimSpace(sentence), ".")
 }
 
-// tidy removes from all schemas what only the plugin knows the meaning of, and
-// unwraps what it wrapped needlessly.
+// tidy replaces in all schemas the formats that only the plugin knows.
 func tidy(value any) {
 	switch v := value.(type) {
 	case object:
