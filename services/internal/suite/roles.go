@@ -4,6 +4,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"maps"
+	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -11,10 +14,12 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	"github.com/duban-project/duban/services/complaint/envelope"
 	"github.com/duban-project/duban/services/complaint/rules"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
+	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 
@@ -35,6 +40,8 @@ var roles = []role{
 	{"campaign", campaign},
 	{"rectification", rectification},
 	{"complaint", complaint},
+	{"evaluation", evaluation},
+	{"aggregation", aggregation}, // the last: it follows the feeds of those before
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
@@ -50,6 +57,8 @@ func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, er
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(s.Conn("rectification"))}
 	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
+}
+
 func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	custody, err := envelope.NewBox(s.secrets.derive("complaint custody"))
 	if err != nil {
@@ -71,6 +80,21 @@ func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		Feed:    feedv1.NewFeedServiceClient(self),
 		Self:    complaintv1.NewComplaintServiceClient(self),
 	}), nil
+}
+
+// ballotsEvery is how often the ballot boxes of open rounds are looked at.
+const ballotsEvery = time.Hour
+
+func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return evaluationserver.New(book, s.directory, ballotsEvery)
+}
+
+func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
+		return name == "organization" || name == "aggregation"
+	})
+	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
+	return aggregationserver.New(book, s.directory, feeds, services...), nil
 }
 
 // follower keeps the directory up to date while the process runs.
