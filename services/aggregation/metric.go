@@ -24,7 +24,6 @@ const (
 	ProblemsOverdue     Metric = 9
 	ProblemsClosingRate Metric = 10
 	ProblemsOpen        Metric = 11
-	ProblemsLongTerm    Metric = 12
 
 	TasksDue       Metric = 20
 	TasksReceived  Metric = 21
@@ -83,11 +82,10 @@ type Definition struct {
 // Definitions is every metric there is, in the order that answers have them.
 var Definitions = []Definition{
 	{ProblemsFound, "problems_found", flow, neither, "rectification", "problem", "发现问题数", "Problems found", "按发现日计的问题数，不含已撤销的。", "Problems by the day they were entered, without cancelled ones.", 0, 0},
-	{ProblemsOpen, "problems_open", stock, less, "rectification", "problem", "未销号问题数", "Problems open", "尚未销号、撤销或转为长期坚持的问题数。", "Problems that are neither closed nor cancelled nor long-term.", 0, 0},
+	{ProblemsOpen, "problems_open", stock, less, "rectification", "problem", "未销号问题数", "Problems open", "尚未销号也未撤销的问题数。", "Problems that are neither closed nor cancelled.", 0, 0},
 	{ProblemsPlanned, "problems_planned", stock, neither, "rectification", "problem", "已定措施问题数", "Problems planned", "已制定整改措施、尚未开始整改的问题数。", "Problems with measures whose rectification has not begun.", 0, 0},
 	{ProblemsRectifying, "problems_rectifying", stock, neither, "rectification", "problem", "整改中问题数", "Problems being rectified", "正在整改的问题数，含退回重改的。", "Problems being rectified, returned ones too.", 0, 0},
 	{ProblemsSubmitted, "problems_submitted", stock, neither, "rectification", "problem", "申请销号问题数", "Problems submitted", "已申请销号、尚未销号的问题数，含已核查的。", "Problems submitted for closing and not closed, verified ones too.", 0, 0},
-	{ProblemsLongTerm, "problems_long_term", stock, neither, "rectification", "problem", "长期坚持问题数", "Problems long-term", "转为长期坚持的问题数，不计为销号。", "Problems to be kept up for good, which do not count as closed.", 0, 0},
 	{ProblemsClosed, "problems_closed", flow, more, "rectification", "problem", "已销号问题数", "Problems closed", "按销号日计的已销号问题数，重新打开的不再计。", "Problems closed, by the day they were; one that is reopened counts no more.", 0, 0},
 	{ProblemsCancelled, "problems_cancelled", flow, neither, "rectification", "problem", "已撤销问题数", "Problems cancelled", "按撤销日计的问题数。", "Problems cancelled, by the day they were.", 0, 0},
 	{ProblemsReturned, "problems_returned", flow, less, "rectification", "problem", "退回次数", "Returns", "销号申请被退回的次数。", "How often a submitted problem was returned.", 0, 0},
@@ -137,9 +135,19 @@ func Find(name string) (*Definition, error) {
 
 // Define returns the definition of m, which MUST be one of the constants.
 func Define(m Metric) *Definition {
-	i := slices.IndexFunc(Definitions, func(d Definition) bool { return d.Metric == m })
-	return &Definitions[i]
+	return numbered[m]
 }
+
+// numbered has the definitions at their numbers.
+var numbered = func() (at [Numbers]*Definition) {
+	for i := range Definitions {
+		at[Definitions[i].Metric] = &Definitions[i]
+	}
+	return at
+}()
+
+// Numbers is larger than every metric's number.
+const Numbers = 64
 
 // Metrics returns every metric as the API shows it, in the order of their names.
 func Metrics() []*aggregationv1.Metric {
@@ -156,3 +164,15 @@ func Metrics() []*aggregationv1.Metric {
 	slices.SortFunc(list, func(a, b *aggregationv1.Metric) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return list
 }
+
+// Overdue says whether the metric counts what is open past its due date.
+func (d *Definition) Overdue() bool { return d.Kind == overdue }
+
+// Flow says whether the metric counts what came on a day.
+func (d *Definition) Flow() bool { return d.Kind == flow }
+
+// Latest says whether the metric is the newest value of the unit itself.
+func (d *Definition) Latest() bool { return d.Kind == latest }
+
+// HasSeries says whether the metric is known of other days than today.
+func (d *Definition) HasSeries() bool { return d.Kind != overdue && d.Kind != latest }
