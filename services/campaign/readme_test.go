@@ -1,43 +1,12 @@
 package campaign_test
 
 import (
-	"flag"
-	"os"
-	"regexp"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 )
 
-var update = flag.Bool("update", false, "write the drawings of README.md anew")
-
-var drawing = regexp.MustCompile("(?s)```mermaid\n.*?```")
-
 func TestTheReadmeDrawsTheTables(t *testing.T) {
-	drawings := []string{campaign.Life.Mermaid(), campaign.Work.Mermaid()}
-	text, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := 0
-	want := drawing.ReplaceAllStringFunc(string(text), func(old string) string {
-		if n++; n > len(drawings) {
-			return old
-		}
-		return "```mermaid\n" + drawings[n-1] + "```"
-	})
-	if n != len(drawings) {
-		t.Fatalf("README.md has %d drawings, want %d", n, len(drawings))
-	}
-	if *update {
-		if err := os.WriteFile("README.md", []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if diff := cmp.Diff(want, string(text)); diff != "" {
-		t.Errorf("README.md is out of date; run the test with -update (-want +got):\n%s", diff)
-	}
+	lifecycletest.Drawn(t, "README.md", campaign.Life.Mermaid(), campaign.Work.Mermaid())
 }

@@ -17,7 +17,9 @@ func (s *Service) CreateCampaign(ctx context.Context, req *campaignv1.CreateCamp
 	if err != nil {
 		return nil, err
 	}
-	s.book.Refresh(ctx)
+	if err := s.tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	return s.campaigns.Create(ctx, req, req.GetCampaign().GetOwner(), func(tx *change.Tx) (*campaignv1.Campaign, error) {
 		name, err := s.newName(tx, req.GetCampaignId())
 		if err != nil {
@@ -79,7 +81,9 @@ func (s *Service) ListCampaigns(ctx context.Context, req *campaignv1.ListCampaig
 
 // UpdateCampaign implements the RPC.
 func (s *Service) UpdateCampaign(ctx context.Context, req *campaignv1.UpdateCampaignRequest) (*campaignv1.Campaign, error) {
-	s.book.Refresh(ctx)
+	if err := s.tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	return s.campaigns.ChangeAs(ctx, req, req.GetCampaign().GetName(), req.GetCampaign().GetEtag(), func(_ *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
 		c, err := change.Masked(c, req.GetCampaign(), req.GetUpdateMask(), campaign.Editable...)
 		if err != nil {
@@ -91,7 +95,9 @@ func (s *Service) UpdateCampaign(ctx context.Context, req *campaignv1.UpdateCamp
 
 // PublishCampaign implements the RPC.
 func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCampaignRequest) (*campaignv1.Campaign, error) {
-	s.book.Refresh(ctx)
+	if err := s.tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	return s.campaigns.Change(ctx, req, func(tx *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
 		published, given, err := campaign.Publish(c, s.land(c.GetOwner()), tx.Now, tx.Access.Principal.Name)
 		if err != nil {
