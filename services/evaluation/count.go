@@ -137,6 +137,9 @@ func average(scale *evaluationv1.Scale, answers map[uint32]int, trim int32) *big
 // percent, or nil (满意率).
 func (c *Count) satisfaction(line int) *big.Rat {
 	rate := c.sheet.round.GetFrozenScheme().GetSatisfactionRate()
+	if rate == nil {
+		return nil
+	}
 	satisfied, of := int64(0), int64(0)
 	for _, said := range c.cells[line] {
 		for column, answers := range said.answers {
@@ -152,7 +155,7 @@ func (c *Count) satisfaction(line int) *big.Rat {
 			}
 		}
 	}
-	if rate == nil || of == 0 {
+	if of == 0 {
 		return nil
 	}
 	return big.NewRat(whole*satisfied, of)
