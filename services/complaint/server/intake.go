@@ -25,7 +25,6 @@ type filing interface {
 
 // CreateComplaint implements the RPC.
 func (s *Service) CreateComplaint(ctx context.Context, req *complaintv1.CreateComplaintRequest) (*complaintv1.CreateComplaintResponse, error) {
-	s.book.Refresh(ctx) // routing rests on the tree as it is
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.CreateComplaintResponse, error) {
 		if err := tx.Check(req.GetIntake()); err != nil {
 			return nil, err
@@ -41,7 +40,6 @@ func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitCo
 	if !s.public.AllowN(s.book.Clock(), 1) {
 		return nil, errRateLimited
 	}
-	s.book.Refresh(ctx)
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.SubmitComplaintResponse, error) {
 		tx.Trusted("anyone may complain")
 		c, receipt, err := s.receive(tx, req, complaint.Intake{})

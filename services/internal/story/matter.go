@@ -106,7 +106,7 @@ func rectify(dates ...string) func(*Story, context.Context) error {
 			if err := each(ctx, s, s.matters, s.actOf(date)); err != nil {
 				return err
 			}
-			s.moment.Part = float64(i+1) / float64(len(dates))
+			s.moment.Part = min(float64(i+1)/float64(len(dates)), nearly)
 		}
 		return nil
 	}
@@ -162,11 +162,13 @@ func (s *Story) submit(ctx context.Context, m *matter, who rest.Caller) error {
 		return err
 	}
 	file := "整改佐证 " + s.date
-	if _, err := s.attach(ctx, m.unit, m.name, file, campaignv1.EvidenceKind_MEDIA_DOCUMENT); err != nil {
+	shown, err := s.attach(ctx, m.unit, m.name, file, campaignv1.EvidenceKind_MEDIA_DOCUMENT)
+	if err != nil {
 		return err
 	}
 	p := &rectificationv1.Problem{}
-	if err := who.Post(ctx, "/v1/"+m.name+":submit", &rectificationv1.SubmitProblemRequest{Name: m.name}, p); err != nil {
+	ask := &rectificationv1.SubmitProblemRequest{Name: m.name, Evidence: []string{shown}}
+	if err := who.Post(ctx, "/v1/"+m.name+":submit", ask, p); err != nil {
 		return err
 	}
 	return same(m.name+" submitted", p.GetState(), rectificationv1.Problem_STATE_SUBMITTED)

@@ -162,10 +162,13 @@ func each[T any](ctx context.Context, s *Story, list []T, do func(context.Contex
 	return g.Wait()
 }
 
+// nearly is how far a chapter has come at most before it has ended.
+const nearly = 0.99
+
 func (s *Story) advance(part float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.moment.Part = min(s.moment.Part+part, 1)
+	s.moment.Part = min(s.moment.Part+part, nearly)
 	s.Tell(s.moment)
 }
 
