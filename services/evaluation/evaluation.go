@@ -21,7 +21,6 @@ var (
 	ErrOwnerArchived   = fault.Of(evaluationv1.Reason_REASON_ROUND_OWNER_ARCHIVED)
 	ErrGroupInvalid    = fault.Of(evaluationv1.Reason_REASON_ROUND_GROUP_INVALID)
 	ErrWindowInvalid   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_INVALID)
-	ErrBallotTooLarge  = fault.Of(evaluationv1.Reason_REASON_ROUND_BALLOT_TOO_LARGE)
 	ErrWindowOver      = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_OVER)
 	ErrWindowRunning   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_RUNNING)
 	ErrCredentialLimit = fault.Of(evaluationv1.Reason_REASON_CREDENTIAL_LIMIT)

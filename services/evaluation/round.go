@@ -14,12 +14,8 @@ import (
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
-const (
-	// Credentials is how many codes a round may have in all its groups.
-	Credentials = 10_000
-	// Answers is how many answers a ballot may have.
-	Answers = 4000
-)
+// Credentials is how many codes a round may have in all its groups.
+const Credentials = 10_000
 
 // Place is where a unit stands: itself and those above it, nearest first, and
 // whether it takes new work. A unit that does not exist has no path.
@@ -51,9 +47,6 @@ func NewRound(name string, asked *evaluationv1.Round, scheme *evaluationv1.Evalu
 		StartDate: asked.GetStartDate(), EndDate: asked.GetEndDate(),
 		State:              evaluationv1.Round_STATE_DRAFT,
 		CredentialStrength: Strength, CredentialNotice: notice(),
-	}
-	if NewSheet(r).size() > Answers {
-		return nil, ErrBallotTooLarge.With("limit", strconv.Itoa(Answers))
 	}
 	return proto.CloneOf(r), nil
 }

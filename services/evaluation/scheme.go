@@ -16,6 +16,7 @@ const (
 	whole     = 100 // percent of the weights of siblings
 	maxDigits = 3   // decimals, of scores and of rounded figures
 	maxPoints = 4_000
+	maxLeaves = 20 // of either kind: a request has at most 4,000 answers about 200 units
 )
 
 var (
@@ -157,7 +158,9 @@ func (c *checker) indicators() {
 		}
 	}
 	c.codes("indicators", all)
-	c.wrong(len(leaves(c.scheme, evaluationv1.Indicator_FROM_BALLOT)) == 0, "nothing is from ballots")
+	asked, measured := leaves(c.scheme, evaluationv1.Indicator_FROM_BALLOT), leaves(c.scheme, evaluationv1.Indicator_FROM_METRIC)
+	c.wrong(len(asked) == 0, "nothing is from ballots")
+	c.wrong(len(asked) > maxLeaves || len(measured) > maxLeaves, "%d indicators from ballots and %d measured", len(asked), len(measured))
 }
 
 func (c *checker) siblings(what string, list []*evaluationv1.Indicator, all *[]string) {
