@@ -104,7 +104,7 @@ func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	}
 	f.once(before, LedgersFiled, day)
 	if l.GetFiledLate() {
-		f.once(before, LedgersFiledLate, day)
+		f.count(LedgersFiledLate, f.First(LedgersFiled), 1)
 	}
 	if l.GetAcknowledgedVersion() > 0 {
 		f.once(before, LedgersAcknowledged, day)
