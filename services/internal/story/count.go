@@ -1,6 +1,8 @@
 package story
 
 import (
+	"maps"
+
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
 )
@@ -39,8 +41,7 @@ func (c *Count) Of(unit, category, metric string) int64 {
 
 // count sums up, as of today. What no superior has accepted does not count.
 func (s *Story) count() *Count {
-	c := &s.done
-	c.city = s.City
+	c := &Count{city: s.City, cells: maps.Clone(s.done.cells)}
 	for _, m := range s.matters {
 		if m.accepted {
 			c.matter(m, s.date)

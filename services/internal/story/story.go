@@ -68,7 +68,12 @@ type Story struct {
 	assignments []*task
 	ledgers     []*ledger
 	matters     []*matter
+	votes       []*ballot
 	done        Count
+
+	sequence       int64        // of the absent district's reports
+	overdueOutside map[int]bool // which of its problems are counted as overdue
+	picture        *Picture
 }
 
 // A chapter is a step of the story, on its day.
@@ -97,19 +102,28 @@ var chapters = []chapter{
 	{"综合整治，上报任务", "2026-04-17", until("2026-06-30")},
 	{"四、五月整改销号", "", rectify("2026-04-28", "2026-05-14")},
 	{"不打招呼的督查", "2026-05-20", (*Story).inspect},
-	{"六至八月整改销号", "", rectify("2026-05-28", "2026-06-12", "2026-06-29", "2026-07-09", "2026-07-30", "2026-08-26")},
+	{"登记投诉举报", "2026-05-22", (*Story).complain},
+	{"受理、答复、转整改", "2026-05-26", (*Story).hear},
+	{"五、六月整改销号", "", rectify("2026-05-28", "2026-06-12", "2026-06-29")},
+	{"县自建系统报送月报", "2026-07-03", reportFrom("2026-03", "2026-04", "2026-05", "2026-06")},
+	{"七、八月整改销号", "", rectify("2026-07-09", "2026-07-30", "2026-08-26")},
 	{"综合整治，继续上报", "", until("2026-10-31")},
-	{"九、十月整改销号", "", rectify("2026-09-14", "2026-09-29", "2026-10-14", "2026-10-29", "2026-11-12")},
+	{"行风评议，发码投票", "2026-09-08", (*Story).vote},
+	{"九月整改销号", "", rectify("2026-09-14", "2026-09-29")},
+	{"行风评议，计票公布", "2026-10-09", (*Story).tally},
+	{"十、十一月整改销号", "", rectify("2026-10-14", "2026-10-29", "2026-11-12")},
 	{"总结提高，上报任务", "2026-11-19", until("2026-12-31")},
 	{"回头看", "", rectify(secondLook)},
 	{"年底整改销号", "", rectify("2026-12-01")},
+	{"县自建系统补齐月报", "2026-12-03", reportFrom("2026-07", "2026-08", missingMonth, "2026-10", "2026-11")},
+	{"市局查询全市情况", "2026-12-15", (*Story).look},
 }
 
-// Run tells the story to its end and returns what was counted on the way. It
-// stops at the first answer that is not as it should be.
-func (s *Story) Run(ctx context.Context) (*Count, error) {
+// Run tells the story to its end and returns what the city then saw. It stops at
+// the first answer that is not as it should be.
+func (s *Story) Run(ctx context.Context) (*Picture, error) {
 	s.random = rand.New(rand.NewPCG(2026, 405)) // the same story each time
-	s.keys = map[string]string{}
+	s.keys, s.overdueOutside = map[string]string{}, map[int]bool{}
 	s.moment.Chapters = len(chapters)
 	for i, c := range chapters {
 		s.moment.Chapter, s.moment.Number, s.moment.Part = c.name, i+1, 0
@@ -120,7 +134,7 @@ func (s *Story) Run(ctx context.Context) (*Count, error) {
 		s.moment.Part = 1
 		s.Tell(s.moment)
 	}
-	return s.count(), nil
+	return s.picture, nil
 }
 
 func (s *Story) play(ctx context.Context, c chapter) error {
