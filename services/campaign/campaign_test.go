@@ -166,21 +166,21 @@ func TestDepartmentsAreFoundByFunction(t *testing.T) {
 		{Function: "personnel"}, {Function: "twice"}, {Function: "gone"}, {Function: "teaching"}, {Function: "office", Unit: "units/s1teach"},
 	}
 	before := proto.CloneOf(c)
-	c, err := campaign.Revise(c, land())
+	got, err := campaign.Revise(c, land())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if lead := c.GetActions()[0].GetLead().GetUnit(); lead != "units/office" {
+	if lead := got.GetActions()[0].GetLead().GetUnit(); lead != "units/office" {
 		t.Errorf("lead = %q", lead)
 	}
-	var got []string
-	for _, organ := range c.GetActions()[0].GetCooperating() {
-		got = append(got, organ.GetUnit())
+	var units []string
+	for _, organ := range got.GetActions()[0].GetCooperating() {
+		units = append(units, organ.GetUnit())
 	}
-	if diff := cmp.Diff([]string{"units/personnel", "", "", "", "units/s1teach"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"units/personnel", "", "", "", "units/s1teach"}, units); diff != "" {
 		t.Errorf("cooperating (-want +got):\n%s", diff)
 	}
-	if before.GetActions()[0].GetCooperating()[0].GetUnit() != "" {
+	if !proto.Equal(before, c) {
 		t.Error("resolving changed its argument")
 	}
 }

@@ -80,6 +80,7 @@ func (w *world) draft(id string) *campaignv1.Campaign {
 	c, err := w.Campaign(w.clerk.Key).CreateCampaign(w.T.Context(), &campaignv1.CreateCampaignRequest{
 		CampaignId: id, Campaign: &campaignv1.Campaign{
 			Owner: w.district, DisplayName: "演示活动",
+			Scope:         &campaignv1.Scope{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_SCHOOL}},
 			LeadingGroup:  []*campaignv1.LeadingMember{{Post: campaignv1.LeadingMember_POST_HEAD, DisplayName: "示例组长", Member: w.head.Name}},
 			Phases:        []*campaignv1.Phase{{Code: "ONE", Name: "一", StartDate: "2026-02-14", EndDate: "2026-03-05"}},
 			EvidenceKinds: []*campaignv1.EvidenceKind{{Code: "photo", Name: "照片", Media: []campaignv1.EvidenceKind_Media{campaignv1.EvidenceKind_MEDIA_IMAGE}}},
