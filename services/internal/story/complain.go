@@ -228,7 +228,7 @@ func (s *Story) order(ctx context.Context, c *complaintv1.Complaint, l *ledger) 
 	clerk := s.desk(cast.Code(c.GetDesk()))
 	err := clerk.Post(ctx, "/v1/"+c.GetName()+":rectify", &complaintv1.RectifyComplaintRequest{
 		Name: c.GetName(), Campaign: campaign, Category: m.Category, Item: m.Item,
-		Description: "有关" + c.GetCategory() + "的意见反映后没有得到答复。", Deadline: m.deadline,
+		Level: rectificationv1.Problem_LEVEL_UNIT, Description: "有关" + c.GetCategory() + "的意见反映后没有得到答复。", Deadline: m.deadline,
 	}, c)
 	if err != nil {
 		return err

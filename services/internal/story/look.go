@@ -30,6 +30,7 @@ type Picture struct {
 // Sheet is a table of figures.
 type Sheet struct {
 	Title string
+	Unit  string // its resource name
 	Lines []Line
 }
 
@@ -203,7 +204,7 @@ func (s *Story) lookDown(ctx context.Context) error {
 }
 
 func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) Sheet {
-	sheet := Sheet{Title: u.DisplayName}
+	sheet := Sheet{Title: u.DisplayName, Unit: u.Name()}
 	for _, c := range status.GetChildren() {
 		if s.unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" {
 			sheet.Lines = append(sheet.Lines, Line{c.GetDisplayName(), 0, figuresOf(c.GetFigures())})
@@ -213,7 +214,7 @@ func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) Sheet {
 }
 
 func (s *Story) lookSchool(ctx context.Context, code string) error {
-	s.picture.School.Title = s.unit(code).DisplayName
+	s.picture.School.Title, s.picture.School.Unit = s.unit(code).DisplayName, cast.Name(code)
 	for _, c := range s.published.GetCategories() {
 		status, err := s.status(ctx, code, "cut.campaign", campaign, "cut.category", c.GetCode())
 		if err != nil {
