@@ -102,7 +102,7 @@ func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Wr
 	if err != nil {
 		return err
 	}
-	client := rest.New(base, 8)
+	client := rest.New(base, story.AtOnce)
 	defer client.Close()
 	begun := time.Now()
 	tale := &story.Story{City: city, Client: client, Bootstrap: s.Bootstrap, Tell: teller(os.Stderr, begun)}
@@ -114,7 +114,8 @@ func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Wr
 		return err
 	}
 	if once {
-		return nil
+		_, err = fmt.Fprintln(out, "\n如何继续：运行 make demo（不带 ONCE=1），服务会留着，并给出地址、接口文档、试用密钥和可粘贴的 curl 命令。")
+		return err
 	}
 	if err := screen.Further(out, base, tale.Viewer(), picture); err != nil {
 		return err

@@ -18,6 +18,7 @@ type Picture struct {
 	Cities Figures           // of the whole city
 	// Drill-down: a district by school, and a school by category.
 	District, School Sheet
+	Categories       Sheet   // of the whole city
 	Months           []Month // problems closed, month by month
 	Missing          []string
 	MissingTotal     int64
@@ -160,14 +161,16 @@ func (s *Story) fullName(code string) string {
 	return strings.TrimSuffix(u.DisplayName, "（演示）")
 }
 
-// lookCategories compares the city's figures of each category.
+// lookCategories reads the city by category.
 func (s *Story) lookCategories(ctx context.Context) error {
 	for _, c := range s.published.GetCategories() {
 		status, err := s.status(ctx, city, "cut.campaign", campaign, "cut.category", c.GetCode())
 		if err != nil {
 			return err
 		}
-		if err := s.compare(city, c.GetCode(), figuresOf(status.GetFigures())); err != nil {
+		line := Line{Name: c.GetName(), Figures: figuresOf(status.GetFigures())}
+		s.picture.Categories.Lines = append(s.picture.Categories.Lines, line)
+		if err := s.compare(city, c.GetCode(), line.Figures); err != nil {
 			return err
 		}
 	}

@@ -36,8 +36,11 @@ const Absent = "YC-420526"
 const (
 	city     = "YC"
 	campaign = "campaigns/zuofeng-2026"
-	atOnce   = 8 // calls at a time
 )
+
+// AtOnce is how many calls the story makes at a time: enough that the suite
+// commits them in groups.
+const AtOnce = 16
 
 // Moment is how far the story has come.
 type Moment struct {
@@ -160,7 +163,7 @@ func (s *Story) setDate(ctx context.Context, date string) error {
 // error.
 func each[T any](ctx context.Context, s *Story, list []T, do func(context.Context, T) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(atOnce)
+	g.SetLimit(AtOnce)
 	for _, item := range list {
 		g.Go(func() error {
 			if err := ctx.Err(); err != nil {

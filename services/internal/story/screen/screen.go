@@ -38,10 +38,11 @@ func Show(w io.Writer, p *story.Picture, t Telling) error {
 	}
 	city.add(append([]string{"", "全市"}, cells(p.Cities, wide)...))
 	city.write(&b, 2)
-	fmt.Fprintf(&b, "任务：到期 %d，审定 %d，迟报 %d；台账：应报 %d，已报 %d，逾期 %d；投诉：收到 %d，受理 %d，办结 %d\n",
+	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，逾期 %d；投诉：收到 %d，受理 %d，办结 %d\n",
 		p.Cities["tasks_due"], p.Cities["tasks_approved"], p.Cities["tasks_late"],
 		p.Cities["ledgers_due"], p.Cities["ledgers_filed"], p.Cities["ledgers_filed_late"],
 		p.Cities["complaints_received"], p.Cities["complaints_accepted"], p.Cities["complaints_closed"])
+	fmt.Fprintf(&b, "按类别（发现/销号）：%s\n", categories(p.Categories))
 	fmt.Fprintf(&b, "逐月%s：%s\n", p.Names["problems_closed"], months(p.Months))
 	down(&b, p)
 	fmt.Fprintf(&b, "\n欠报（共 %d 项）：%s\n", p.MissingTotal, list(append(p.Missing, p.Gaps...)))
@@ -95,6 +96,14 @@ func cells(f story.Figures, metrics []string) (row []string) {
 // short leaves out what all districts' names end with.
 func short(name string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(name, "（演示）"), "教育局")
+}
+
+func categories(s story.Sheet) string {
+	var said []string
+	for _, l := range s.Lines {
+		said = append(said, fmt.Sprintf("%s %d/%d", l.Name, l.Figures["problems_found"], l.Figures["problems_closed"]))
+	}
+	return strings.Join(said, "，")
 }
 
 func months(list []story.Month) string {
