@@ -1,8 +1,8 @@
 // Package blob keeps files by their content: a folder in which every file bears
 // the SHA-256 of what it holds, so that nothing is kept twice and a record that
-// names a digest can never come to mean other bytes. It decides by the content
-// alone what kind of file it takes. To whom a file belongs and who may read it,
-// the records say that name its digest: package attachment keeps them.
+// names a digest can never come to mean other bytes. Which kinds of files there
+// are, package media knows. To whom a file belongs and who may read it, the
+// records say that name its digest: package attachment keeps them.
 //
 // A file is put before the transaction that names it. If that one fails, a file
 // remains that nobody can find; it takes room and does no other harm, and the
@@ -26,6 +26,7 @@ import (
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/media"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -48,7 +49,7 @@ var (
 type Info struct {
 	Digest    string // SHA-256, 64 hexadecimal digits
 	Size      int64  // bytes
-	MediaType string // one of the allowed ones
+	MediaType string // one of those of package media
 }
 
 // Store is a folder of files. It is safe for concurrent use, also by several
@@ -79,12 +80,12 @@ func Inspect(r io.Reader, limit int64) (Info, []byte, error) {
 	case int64(len(content)) > limit:
 		return Info{}, nil, ErrTooLarge.With("limit", strconv.FormatInt(limit, 10))
 	}
-	media := sniff(content)
-	if media == "" {
+	kind := media.Type(content)
+	if kind == "" {
 		return Info{}, nil, ErrTypeRefused
 	}
 	digest := sha256.Sum256(content)
-	return Info{Digest: hex.EncodeToString(digest[:]), Size: int64(len(content)), MediaType: media}, content, nil
+	return Info{Digest: hex.EncodeToString(digest[:]), Size: int64(len(content)), MediaType: kind}, content, nil
 }
 
 // Put keeps what r holds. Once it has returned, the file is durable. It fails

@@ -1,8 +1,6 @@
 package blob_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"errors"
 	"io/fs"
 	"math"
@@ -12,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/media"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -51,7 +50,7 @@ func TestAFileIsKeptOnceUnderItsDigest(t *testing.T) {
 	s, folder := open(t, 0)
 	for range 2 {
 		info, err := s.Put(t.Context(), strings.NewReader("abc"), 3)
-		if want := (blob.Info{Digest: abc, Size: 3, MediaType: blob.Text}); err != nil || info != want {
+		if want := (blob.Info{Digest: abc, Size: 3, MediaType: media.Text}); err != nil || info != want {
 			t.Fatalf("Put = %v, %v; want %v", info, err, want)
 		}
 	}
@@ -107,55 +106,5 @@ func TestOpenTellsMissingFromCorrupt(t *testing.T) {
 	}
 	if content, err := s.Open(abc); err != nil || string(content) != "abc" {
 		t.Errorf("Open after it was put again = %q, %v", content, err)
-	}
-}
-
-// zipped makes an archive of files with these names.
-func zipped(t *testing.T, names ...string) string {
-	t.Helper()
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	for _, name := range names {
-		if _, err := w.Create(name); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
-}
-
-func TestContentDecidesTheMediaType(t *testing.T) {
-	const types = "[Content_Types].xml"
-	for name, test := range map[string]struct{ content, want string }{
-		"pdf":             {"%PDF-1.7\n", blob.PDF},
-		"png":             {"\x89PNG\r\n\x1a\n", blob.PNG},
-		"jpeg":            {"\xff\xd8\xff\xe0", blob.JPEG},
-		"text":            {"走访记录\n三户，均在家。", blob.Text},
-		"one line":        {"a,b", blob.Text},
-		"uneven rows":     {"a,b\nc", blob.Text},
-		"csv":             {"姓名,次数\n甲,1\n", blob.CSV},
-		"docx":            {zipped(t, types, "word/document.xml"), blob.DOCX},
-		"xlsx":            {zipped(t, types, "xl/workbook.xml"), blob.XLSX},
-		"macros":          {zipped(t, types, "xl/workbook.xml", "xl/vbaProject.bin"), ""},
-		"neither":         {zipped(t, types), ""},
-		"both":            {zipped(t, types, "xl/workbook.xml", "word/document.xml"), ""},
-		"any zip":         {zipped(t, "a.txt"), ""},
-		"broken zip":      {"PK\x03\x04", ""},
-		"html":            {"<html><script>", ""},
-		"svg":             {"<?xml version='1.0'?><svg/>", ""},
-		"gif":             {"GIF89a", ""},
-		"program":         {"\x7fELF", ""},
-		"late zero":       {strings.Repeat("a", 4096) + "\x00", ""},
-		"late escape":     {strings.Repeat("a", 4096) + "\x1b[2J", ""},
-		"ole (doc, xls)":  {"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", ""},
-		"mp4":             {"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom", ""},
-		"pdf not at once": {"x%PDF-1.7\n", blob.Text},
-	} {
-		info, _, err := blob.Inspect(strings.NewReader(test.content), 1<<20)
-		if info.MediaType != test.want || (test.want == "") != errors.Is(err, blob.ErrTypeRefused) {
-			t.Errorf("%s: %q, %v; want %q", name, info.MediaType, err, test.want)
-		}
 	}
 }

@@ -692,7 +692,8 @@ type Campaign struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// campaigns/{campaign}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The unit whose campaign it is (主办单位). It does not change.
+	// The unit whose campaign it is (主办单位). Needed to create one; it does not
+	// change.
 	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
 	// 活动名称
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -3518,10 +3519,10 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x0eDepartmentRole\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
-	"\aaliases\x18\x03 \x03(\tR\aaliases\"\xcd\v\n" +
+	"\aaliases\x18\x03 \x03(\tR\aaliases\"\xcb\v\n" +
 	"\bCampaign\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
-	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x12*\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
+	"\x05owner\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x05owner\x12*\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18xR\vdisplayName\x12\x1f\n" +
 	"\btemplate\x18\x04 \x01(\tB\x03\xe0A\x03R\btemplate\x12.\n" +
 	"\x10template_version\x18\x05 \x01(\tB\x03\xe0A\x03R\x0ftemplateVersion\x12\x17\n" +

@@ -13,6 +13,7 @@ import (
 	_ "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	v1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -2009,12 +2010,14 @@ type RectifyComplaintRequest struct {
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
 	// By when the unit puts it right (整改时限), YYYY-MM-DD; empty: the unit says.
 	Deadline string `protobuf:"bytes,6,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// Whose problem it is within the unit.
+	Level v1.Problem_Level `protobuf:"varint,7,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`
 	// Refuse if the complaint has changed since.
-	Etag string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,9,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,9,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly  bool `protobuf:"varint,10,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2089,6 +2092,13 @@ func (x *RectifyComplaintRequest) GetDeadline() string {
 		return x.Deadline
 	}
 	return ""
+}
+
+func (x *RectifyComplaintRequest) GetLevel() v1.Problem_Level {
+	if x != nil {
+		return x.Level
+	}
+	return v1.Problem_Level(0)
 }
 
 func (x *RectifyComplaintRequest) GetEtag() string {
@@ -2432,7 +2442,7 @@ var File_duban_complaint_v1_complaint_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/complaint/v1/complaint.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x10\n" +
+	"\"duban/complaint/v1/complaint.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x10\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -2608,19 +2618,22 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xa7\x03\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf0\x03\n" +
 	"\x17RectifyComplaintRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12I\n" +
 	"\bcampaign\x18\x02 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12#\n" +
-	"\bcategory\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18(R\bcategory\x12\x1b\n" +
-	"\x04item\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\x04item\x12,\n" +
+	"\bcategory\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\x1b\n" +
+	"\x04item\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04item\x12,\n" +
 	"\vdescription\x18\x05 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\vdescription\x12%\n" +
-	"\bdeadline\x18\x06 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\bdeadline\x12\x1b\n" +
-	"\x04etag\x18\a \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\vdescription\x12%\n" +
+	"\bdeadline\x18\x06 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\bdeadline\x12G\n" +
+	"\x05level\x18\a \x01(\x0e2%.duban.rectification.v1.Problem.LevelB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05level\x12\x1b\n" +
+	"\x04etag\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
-	"request_id\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\t \x01(\bR\fvalidateOnly\">\n" +
+	"request_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\n" +
+	" \x01(\bR\fvalidateOnly\">\n" +
 	"\x14LookupReceiptRequest\x12&\n" +
 	"\areceipt\x18\x01 \x01(\tB\f\xbaH\x06r\x04\x10\x01\x18@\x80\x01\x01R\areceipt\"\xf1\x01\n" +
 	"\x15LookupReceiptResponse\x129\n" +
@@ -2713,6 +2726,7 @@ var file_duban_complaint_v1_complaint_proto_goTypes = []any{
 	(*SettleRectificationResponse)(nil),  // 28: duban.complaint.v1.SettleRectificationResponse
 	(*LookupReceiptResponse_Answer)(nil), // 29: duban.complaint.v1.LookupReceiptResponse.Answer
 	(*timestamppb.Timestamp)(nil),        // 30: google.protobuf.Timestamp
+	(v1.Problem_Level)(0),                // 31: duban.rectification.v1.Problem.Level
 }
 var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
 	1,  // 0: duban.complaint.v1.Complaint.type:type_name -> duban.complaint.v1.Complaint.Type
@@ -2739,40 +2753,41 @@ var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
 	5,  // 21: duban.complaint.v1.OpenComplaintRequest.purpose:type_name -> duban.complaint.v1.Opening.Purpose
 	6,  // 22: duban.complaint.v1.OpenComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
 	9,  // 23: duban.complaint.v1.OpenComplaintResponse.opening:type_name -> duban.complaint.v1.Opening
-	3,  // 24: duban.complaint.v1.LookupReceiptResponse.state:type_name -> duban.complaint.v1.Complaint.State
-	29, // 25: duban.complaint.v1.LookupReceiptResponse.answers:type_name -> duban.complaint.v1.LookupReceiptResponse.Answer
-	30, // 26: duban.complaint.v1.LookupReceiptResponse.Answer.time:type_name -> google.protobuf.Timestamp
-	10, // 27: duban.complaint.v1.ComplaintService.CreateComplaint:input_type -> duban.complaint.v1.CreateComplaintRequest
-	12, // 28: duban.complaint.v1.ComplaintService.SubmitComplaint:input_type -> duban.complaint.v1.SubmitComplaintRequest
-	14, // 29: duban.complaint.v1.ComplaintService.GetComplaint:input_type -> duban.complaint.v1.GetComplaintRequest
-	15, // 30: duban.complaint.v1.ComplaintService.ListComplaints:input_type -> duban.complaint.v1.ListComplaintsRequest
-	17, // 31: duban.complaint.v1.ComplaintService.OpenComplaint:input_type -> duban.complaint.v1.OpenComplaintRequest
-	19, // 32: duban.complaint.v1.ComplaintService.AcceptComplaint:input_type -> duban.complaint.v1.AcceptComplaintRequest
-	20, // 33: duban.complaint.v1.ComplaintService.RejectComplaint:input_type -> duban.complaint.v1.RejectComplaintRequest
-	21, // 34: duban.complaint.v1.ComplaintService.AssignComplaint:input_type -> duban.complaint.v1.AssignComplaintRequest
-	22, // 35: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
-	23, // 36: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
-	24, // 37: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
-	25, // 38: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
-	27, // 39: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
-	11, // 40: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
-	13, // 41: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
-	6,  // 42: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
-	16, // 43: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
-	18, // 44: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
-	6,  // 45: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 46: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 47: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 48: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 49: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 50: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
-	26, // 51: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
-	28, // 52: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
-	40, // [40:53] is the sub-list for method output_type
-	27, // [27:40] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	31, // 24: duban.complaint.v1.RectifyComplaintRequest.level:type_name -> duban.rectification.v1.Problem.Level
+	3,  // 25: duban.complaint.v1.LookupReceiptResponse.state:type_name -> duban.complaint.v1.Complaint.State
+	29, // 26: duban.complaint.v1.LookupReceiptResponse.answers:type_name -> duban.complaint.v1.LookupReceiptResponse.Answer
+	30, // 27: duban.complaint.v1.LookupReceiptResponse.Answer.time:type_name -> google.protobuf.Timestamp
+	10, // 28: duban.complaint.v1.ComplaintService.CreateComplaint:input_type -> duban.complaint.v1.CreateComplaintRequest
+	12, // 29: duban.complaint.v1.ComplaintService.SubmitComplaint:input_type -> duban.complaint.v1.SubmitComplaintRequest
+	14, // 30: duban.complaint.v1.ComplaintService.GetComplaint:input_type -> duban.complaint.v1.GetComplaintRequest
+	15, // 31: duban.complaint.v1.ComplaintService.ListComplaints:input_type -> duban.complaint.v1.ListComplaintsRequest
+	17, // 32: duban.complaint.v1.ComplaintService.OpenComplaint:input_type -> duban.complaint.v1.OpenComplaintRequest
+	19, // 33: duban.complaint.v1.ComplaintService.AcceptComplaint:input_type -> duban.complaint.v1.AcceptComplaintRequest
+	20, // 34: duban.complaint.v1.ComplaintService.RejectComplaint:input_type -> duban.complaint.v1.RejectComplaintRequest
+	21, // 35: duban.complaint.v1.ComplaintService.AssignComplaint:input_type -> duban.complaint.v1.AssignComplaintRequest
+	22, // 36: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
+	23, // 37: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
+	24, // 38: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
+	25, // 39: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
+	27, // 40: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
+	11, // 41: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
+	13, // 42: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
+	6,  // 43: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 44: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
+	18, // 45: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
+	6,  // 46: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 47: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 48: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 49: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 50: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 51: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
+	26, // 52: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
+	28, // 53: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
+	41, // [41:54] is the sub-list for method output_type
+	28, // [28:41] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_duban_complaint_v1_complaint_proto_init() }

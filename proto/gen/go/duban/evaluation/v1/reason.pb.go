@@ -42,30 +42,28 @@ const (
 	Reason_REASON_ROUND_GROUP_INVALID Reason = 6
 	// The window is no window, or is over.
 	Reason_REASON_ROUND_WINDOW_INVALID Reason = 7
-	// A ballot with more answers than one can give.
-	Reason_REASON_ROUND_BALLOT_TOO_LARGE Reason = 8
 	// Opened too late.
-	Reason_REASON_ROUND_WINDOW_OVER Reason = 9
+	Reason_REASON_ROUND_WINDOW_OVER Reason = 8
 	// Closed too early.
-	Reason_REASON_ROUND_WINDOW_RUNNING Reason = 10
+	Reason_REASON_ROUND_WINDOW_RUNNING Reason = 9
 	// More codes than the round has for the group.
-	Reason_REASON_CREDENTIAL_LIMIT Reason = 11
+	Reason_REASON_CREDENTIAL_LIMIT Reason = 10
 	// 被评者不得发票
-	Reason_REASON_CREDENTIAL_ISSUER_EVALUATED Reason = 12
+	Reason_REASON_CREDENTIAL_ISSUER_EVALUATED Reason = 11
 	// A typing error, by the check character.
-	Reason_REASON_BALLOT_CODE_MALFORMED Reason = 13
+	Reason_REASON_BALLOT_CODE_MALFORMED Reason = 12
 	// Not a code of the round.
-	Reason_REASON_BALLOT_CODE_UNKNOWN Reason = 14
+	Reason_REASON_BALLOT_CODE_UNKNOWN Reason = 13
 	// The code was used with another ballot.
-	Reason_REASON_BALLOT_CODE_SPENT Reason = 15
+	Reason_REASON_BALLOT_CODE_SPENT Reason = 14
 	// The round takes no ballots now.
-	Reason_REASON_BALLOT_NOT_TAKEN Reason = 16
+	Reason_REASON_BALLOT_NOT_TAKEN Reason = 15
 	// An answer is missing, twice there, or not one of the scale.
-	Reason_REASON_BALLOT_INVALID Reason = 17
+	Reason_REASON_BALLOT_INVALID Reason = 16
 	// A figure is missing, twice there, or out of range.
-	Reason_REASON_ROUND_MEASURE_INVALID Reason = 18
+	Reason_REASON_ROUND_MEASURE_INVALID Reason = 17
 	// A veto of no such unit or code.
-	Reason_REASON_ROUND_VETO_INVALID Reason = 19
+	Reason_REASON_ROUND_VETO_INVALID Reason = 18
 )
 
 // Enum value maps for Reason.
@@ -79,18 +77,17 @@ var (
 		5:  "REASON_ROUND_OWNER_ARCHIVED",
 		6:  "REASON_ROUND_GROUP_INVALID",
 		7:  "REASON_ROUND_WINDOW_INVALID",
-		8:  "REASON_ROUND_BALLOT_TOO_LARGE",
-		9:  "REASON_ROUND_WINDOW_OVER",
-		10: "REASON_ROUND_WINDOW_RUNNING",
-		11: "REASON_CREDENTIAL_LIMIT",
-		12: "REASON_CREDENTIAL_ISSUER_EVALUATED",
-		13: "REASON_BALLOT_CODE_MALFORMED",
-		14: "REASON_BALLOT_CODE_UNKNOWN",
-		15: "REASON_BALLOT_CODE_SPENT",
-		16: "REASON_BALLOT_NOT_TAKEN",
-		17: "REASON_BALLOT_INVALID",
-		18: "REASON_ROUND_MEASURE_INVALID",
-		19: "REASON_ROUND_VETO_INVALID",
+		8:  "REASON_ROUND_WINDOW_OVER",
+		9:  "REASON_ROUND_WINDOW_RUNNING",
+		10: "REASON_CREDENTIAL_LIMIT",
+		11: "REASON_CREDENTIAL_ISSUER_EVALUATED",
+		12: "REASON_BALLOT_CODE_MALFORMED",
+		13: "REASON_BALLOT_CODE_UNKNOWN",
+		14: "REASON_BALLOT_CODE_SPENT",
+		15: "REASON_BALLOT_NOT_TAKEN",
+		16: "REASON_BALLOT_INVALID",
+		17: "REASON_ROUND_MEASURE_INVALID",
+		18: "REASON_ROUND_VETO_INVALID",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                 0,
@@ -101,18 +98,17 @@ var (
 		"REASON_ROUND_OWNER_ARCHIVED":        5,
 		"REASON_ROUND_GROUP_INVALID":         6,
 		"REASON_ROUND_WINDOW_INVALID":        7,
-		"REASON_ROUND_BALLOT_TOO_LARGE":      8,
-		"REASON_ROUND_WINDOW_OVER":           9,
-		"REASON_ROUND_WINDOW_RUNNING":        10,
-		"REASON_CREDENTIAL_LIMIT":            11,
-		"REASON_CREDENTIAL_ISSUER_EVALUATED": 12,
-		"REASON_BALLOT_CODE_MALFORMED":       13,
-		"REASON_BALLOT_CODE_UNKNOWN":         14,
-		"REASON_BALLOT_CODE_SPENT":           15,
-		"REASON_BALLOT_NOT_TAKEN":            16,
-		"REASON_BALLOT_INVALID":              17,
-		"REASON_ROUND_MEASURE_INVALID":       18,
-		"REASON_ROUND_VETO_INVALID":          19,
+		"REASON_ROUND_WINDOW_OVER":           8,
+		"REASON_ROUND_WINDOW_RUNNING":        9,
+		"REASON_CREDENTIAL_LIMIT":            10,
+		"REASON_CREDENTIAL_ISSUER_EVALUATED": 11,
+		"REASON_BALLOT_CODE_MALFORMED":       12,
+		"REASON_BALLOT_CODE_UNKNOWN":         13,
+		"REASON_BALLOT_CODE_SPENT":           14,
+		"REASON_BALLOT_NOT_TAKEN":            15,
+		"REASON_BALLOT_INVALID":              16,
+		"REASON_ROUND_MEASURE_INVALID":       17,
+		"REASON_ROUND_VETO_INVALID":          18,
 	}
 )
 
@@ -147,7 +143,7 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xa7\x15\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\x8b\x14\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x83\x01\n" +
 	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1ad\x92\xb2\x19`\b\x05\x123评议轮次现为 {state}，不能执行 {move}。\x1a'The round is {state} and cannot {move}.\x12[\n" +
@@ -156,20 +152,19 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_ROUND_SUBJECT_INVALID\x10\x04\x1au\x92\xb2\x19q\b\x01\x129被评单位必须是组织单位下属的在用单位。\x1a2A unit rated must be active and beneath the owner.\x12\x82\x01\n" +
 	"\x1bREASON_ROUND_OWNER_ARCHIVED\x10\x05\x1aa\x92\xb2\x19]\b\x05\x12-组织单位已撤销，不能组织评议。\x1a*The owner is archived and holds no rounds.\x12\xde\x01\n" +
 	"\x1aREASON_ROUND_GROUP_INVALID\x10\x06\x1a\xbd\x01\x92\xb2\x19\xb8\x01\b\x01\x12Y评议主体必须是方案所列，且不得重复，票数合计不得超过 {limit}。\x1aYA group must be one of the scheme's, named once, with at most {limit} credentials in all.\x12\xd1\x01\n" +
-	"\x1bREASON_ROUND_WINDOW_INVALID\x10\a\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x01\x12Z投票起止日期无效：截止日期不得早于开始日期，也不得早于今天。\x1aJThe window is invalid: it must not end before it starts, nor before today.\x12\x99\x01\n" +
-	"\x1dREASON_ROUND_BALLOT_TOO_LARGE\x10\b\x1av\x92\xb2\x19r\b\x01\x128被评单位数与指标数之积不得超过 {limit}。\x1a4Units rated times indicators may be at most {limit}.\x12M\n" +
-	"\x18REASON_ROUND_WINDOW_OVER\x10\t\x1a/\x92\xb2\x19+\b\x05\x12\x12投票期已过。\x1a\x13The window is over.\x12\xb7\x01\n" +
-	"\x1bREASON_ROUND_WINDOW_RUNNING\x10\n" +
-	"\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x05\x12E投票期未满且仍有未使用的投票码，不能提前截止。\x1aEThe window is not over and codes are unspent: the round cannot close.\x12\x7f\n" +
-	"\x17REASON_CREDENTIAL_LIMIT\x10\v\x1ab\x92\xb2\x19^\b\x05\x122该评议主体尚可发放 {left} 个投票码。\x1a&The group has {left} credentials left.\x12\x8d\x01\n" +
-	"\"REASON_CREDENTIAL_ISSUER_EVALUATED\x10\f\x1ae\x92\xb2\x19a\b\x05\x12-被评单位的人员不得发放投票码。\x1a.Nobody among the evaluated issues credentials.\x12\x8b\x01\n" +
-	"\x1cREASON_BALLOT_CODE_MALFORMED\x10\r\x1ai\x92\xb2\x19e\b\x01\x12-投票码有误，请核对后重新输入。\x1a2The code is mistyped: check it and enter it again.\x12m\n" +
-	"\x1aREASON_BALLOT_CODE_UNKNOWN\x10\x0e\x1aM\x92\xb2\x19I\b\x05\x12!投票码不属于本轮评议。\x1a\"The code is not one of this round.\x12O\n" +
-	"\x18REASON_BALLOT_CODE_SPENT\x10\x0f\x1a1\x92\xb2\x19-\b\x05\x12\x15投票码已使用。\x1a\x12The code is spent.\x12\x99\x01\n" +
-	"\x17REASON_BALLOT_NOT_TAKEN\x10\x10\x1a|\x92\xb2\x19x\b\x05\x122现在不在投票期内（{start} 至 {end}）。\x1a@The round takes ballots from {start} to {end}, while it is open.\x12b\n" +
-	"\x15REASON_BALLOT_INVALID\x10\x11\x1aG\x92\xb2\x19C\b\x01\x12\x1b选票不完整或有误。\x1a\"The ballot is incomplete or wrong.\x12\x9b\x01\n" +
-	"\x1cREASON_ROUND_MEASURE_INVALID\x10\x12\x1ay\x92\xb2\x19u\b\x01\x12<系统统计指标的数值缺少、重复或超出范围。\x1a3A measure is missing, named twice, or out of range.\x12\xba\x01\n" +
-	"\x19REASON_ROUND_VETO_INVALID\x10\x13\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\x01\x12H一票否决所指单位或情形不在本轮评议之内，或重复。\x1aGA veto names a unit or code that the round does not have, or one twice.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
+	"\x1bREASON_ROUND_WINDOW_INVALID\x10\a\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x01\x12Z投票起止日期无效：截止日期不得早于开始日期，也不得早于今天。\x1aJThe window is invalid: it must not end before it starts, nor before today.\x12M\n" +
+	"\x18REASON_ROUND_WINDOW_OVER\x10\b\x1a/\x92\xb2\x19+\b\x05\x12\x12投票期已过。\x1a\x13The window is over.\x12\xb7\x01\n" +
+	"\x1bREASON_ROUND_WINDOW_RUNNING\x10\t\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x05\x12E投票期未满且仍有未使用的投票码，不能提前截止。\x1aEThe window is not over and codes are unspent: the round cannot close.\x12\x7f\n" +
+	"\x17REASON_CREDENTIAL_LIMIT\x10\n" +
+	"\x1ab\x92\xb2\x19^\b\x05\x122该评议主体尚可发放 {left} 个投票码。\x1a&The group has {left} credentials left.\x12\x8d\x01\n" +
+	"\"REASON_CREDENTIAL_ISSUER_EVALUATED\x10\v\x1ae\x92\xb2\x19a\b\x05\x12-被评单位的人员不得发放投票码。\x1a.Nobody among the evaluated issues credentials.\x12\x8b\x01\n" +
+	"\x1cREASON_BALLOT_CODE_MALFORMED\x10\f\x1ai\x92\xb2\x19e\b\x01\x12-投票码有误，请核对后重新输入。\x1a2The code is mistyped: check it and enter it again.\x12m\n" +
+	"\x1aREASON_BALLOT_CODE_UNKNOWN\x10\r\x1aM\x92\xb2\x19I\b\x05\x12!投票码不属于本轮评议。\x1a\"The code is not one of this round.\x12O\n" +
+	"\x18REASON_BALLOT_CODE_SPENT\x10\x0e\x1a1\x92\xb2\x19-\b\x05\x12\x15投票码已使用。\x1a\x12The code is spent.\x12\x99\x01\n" +
+	"\x17REASON_BALLOT_NOT_TAKEN\x10\x0f\x1a|\x92\xb2\x19x\b\x05\x122现在不在投票期内（{start} 至 {end}）。\x1a@The round takes ballots from {start} to {end}, while it is open.\x12b\n" +
+	"\x15REASON_BALLOT_INVALID\x10\x10\x1aG\x92\xb2\x19C\b\x01\x12\x1b选票不完整或有误。\x1a\"The ballot is incomplete or wrong.\x12\x9b\x01\n" +
+	"\x1cREASON_ROUND_MEASURE_INVALID\x10\x11\x1ay\x92\xb2\x19u\b\x01\x12<系统统计指标的数值缺少、重复或超出范围。\x1a3A measure is missing, named twice, or out of range.\x12\xba\x01\n" +
+	"\x19REASON_ROUND_VETO_INVALID\x10\x12\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\x01\x12H一票否决所指单位或情形不在本轮评议之内，或重复。\x1aGA veto names a unit or code that the round does not have, or one twice.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
 
 var (
 	file_duban_evaluation_v1_reason_proto_rawDescOnce sync.Once

@@ -350,6 +350,8 @@ type Problem struct {
 	Extensions []*Extension `protobuf:"bytes,21,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	// What was done, oldest first.
 	Progress []*Progress `protobuf:"bytes,22,rep,name=progress,proto3" json:"progress,omitempty"`
+	// 佐证材料: the attachments with which it was last submitted.
+	Evidence []string `protobuf:"bytes,23,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	// Why it was last returned, reopened or cancelled.
 	Reason string `protobuf:"bytes,24,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Who asked for it to be struck off.
@@ -554,6 +556,13 @@ func (x *Problem) GetExtensions() []*Extension {
 func (x *Problem) GetProgress() []*Progress {
 	if x != nil {
 		return x.Progress
+	}
+	return nil
+}
+
+func (x *Problem) GetEvidence() []string {
+	if x != nil {
+		return x.Evidence
 	}
 	return nil
 }
@@ -1428,6 +1437,8 @@ type SubmitProblemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ledgers/{ledger}/problems/{problem}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// 佐证材料: names of attachments of this problem, at least one.
+	Evidence []string `protobuf:"bytes,2,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	// Refuse if the record has changed since.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Repeats with the same id get the first answer.
@@ -1473,6 +1484,13 @@ func (x *SubmitProblemRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *SubmitProblemRequest) GetEvidence() []string {
+	if x != nil {
+		return x.Evidence
+	}
+	return nil
 }
 
 func (x *SubmitProblemRequest) GetEtag() string {
@@ -2138,7 +2156,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x0f\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x0f\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2164,7 +2182,8 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
 	"extensions\x18\x15 \x03(\v2!.duban.rectification.v1.ExtensionB\x03\xe0A\x03R\n" +
 	"extensions\x12K\n" +
-	"\bprogress\x18\x16 \x03(\v2 .duban.rectification.v1.ProgressB\r\xe0A\x03\x9a\xb2\x19\x06officeR\bprogress\x12\x1b\n" +
+	"\bprogress\x18\x16 \x03(\v2 .duban.rectification.v1.ProgressB\r\xe0A\x03\x9a\xb2\x19\x06officeR\bprogress\x12\x1f\n" +
+	"\bevidence\x18\x17 \x03(\tB\x03\xe0A\x03R\bevidence\x12\x1b\n" +
 	"\x06reason\x18\x18 \x01(\tB\x03\xe0A\x03R\x06reason\x12+\n" +
 	"\tsubmitter\x18\x19 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\tsubmitter\x12)\n" +
 	"\bverifier\x18\x1a \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\bverifier\x12%\n" +
@@ -2279,9 +2298,10 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\xd1\x01\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\x80\x02\n" +
 	"\x14SubmitProblemRequest\x12N\n" +
-	"\x04name\x18\x01 \x01(\tB:\xbaH7r523^ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4}$R\x04name\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB:\xbaH7r523^ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4}$R\x04name\x12-\n" +
+	"\bevidence\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x14\x18\x01\"\x05r\x03\x18\xc8\x01R\bevidence\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +

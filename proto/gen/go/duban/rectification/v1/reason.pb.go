@@ -68,8 +68,8 @@ const (
 	Reason_REASON_PROBLEM_PROGRESS_FULL Reason = 18
 	// Submitting needs evidence.
 	Reason_REASON_PROBLEM_EVIDENCE_MISSING Reason = 19
-	// A problem takes so many attachments.
-	Reason_REASON_PROBLEM_EVIDENCE_FULL Reason = 20
+	// What is named is no attachment of the problem.
+	Reason_REASON_PROBLEM_EVIDENCE_UNKNOWN Reason = 20
 	// Who rectifies, who verifies and who closes are three persons.
 	Reason_REASON_PROBLEM_SAME_PERSON Reason = 21
 	// The source decides who verifies and closes.
@@ -121,7 +121,7 @@ var (
 		17: "REASON_PROBLEM_DEADLINE_FIXED",
 		18: "REASON_PROBLEM_PROGRESS_FULL",
 		19: "REASON_PROBLEM_EVIDENCE_MISSING",
-		20: "REASON_PROBLEM_EVIDENCE_FULL",
+		20: "REASON_PROBLEM_EVIDENCE_UNKNOWN",
 		21: "REASON_PROBLEM_SAME_PERSON",
 		22: "REASON_PROBLEM_NOT_YOURS_TO_DECIDE",
 		23: "REASON_PROBLEM_DEADLINE_NOT_LATER",
@@ -157,7 +157,7 @@ var (
 		"REASON_PROBLEM_DEADLINE_FIXED":        17,
 		"REASON_PROBLEM_PROGRESS_FULL":         18,
 		"REASON_PROBLEM_EVIDENCE_MISSING":      19,
-		"REASON_PROBLEM_EVIDENCE_FULL":         20,
+		"REASON_PROBLEM_EVIDENCE_UNKNOWN":      20,
 		"REASON_PROBLEM_SAME_PERSON":           21,
 		"REASON_PROBLEM_NOT_YOURS_TO_DECIDE":   22,
 		"REASON_PROBLEM_DEADLINE_NOT_LATER":    23,
@@ -205,7 +205,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xf5&\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xfc&\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12x\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a^\x92\xb2\x19Z\b\x04\x123该单位在此活动中的整改台账已存在。\x1a!The unit has this ledger already.\x12\x9d\x01\n" +
@@ -227,8 +227,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1a\x81\x01\x92\xb2\x19}\b\x01\x12`制定措施须写明原因、措施、时限、责任领导和责任人，缺少：{missing}。\x1a\x17A plan needs {missing}.\x12\xae\x01\n" +
 	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x05\x12?台账报备后，整改时限只能通过申请延期调整。\x1a@Once the ledger is filed, a deadline moves only by an extension.\x12\x8d\x01\n" +
 	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1ak\x92\xb2\x19g\b\a\x12-一个问题最多填写 {limit} 条进展。\x1a4A problem takes at most {limit} entries on progress.\x12j\n" +
-	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1aE\x92\xb2\x19A\b\x05\x12!申请销号须附佐证材料。\x1a\x1aSubmitting needs evidence.\x12\x88\x01\n" +
-	"\x1cREASON_PROBLEM_EVIDENCE_FULL\x10\x14\x1af\x92\xb2\x19b\b\a\x120一个问题最多附 {limit} 份佐证材料。\x1a,A problem takes at most {limit} attachments.\x12\x9e\x01\n" +
+	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1aE\x92\xb2\x19A\b\x05\x12!申请销号须附佐证材料。\x1a\x1aSubmitting needs evidence.\x12\x8f\x01\n" +
+	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1aj\x92\xb2\x19f\b\x01\x12-所列佐证材料不是该问题的附件。\x1a3What is named is not an attachment of this problem.\x12\x9e\x01\n" +
 	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a~\x92\xb2\x19z\b\x05\x123整改、核查、销号须由三人分别进行。\x1aAWho rectifies, who verifies and who closes must be three persons.\x12\x85\x02\n" +
 	"\"REASON_PROBLEM_NOT_YOURS_TO_DECIDE\x10\x16\x1a\xdc\x01\x92\xb2\x19\xd7\x01\b\x02\x12o自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号。\x1abWhat the unit found itself a leader of the unit decides on; all else a supervisor or leader above.\x12\xba\x01\n" +
 	"!REASON_PROBLEM_DEADLINE_NOT_LATER\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xae\x01\n" +

@@ -11,6 +11,7 @@ package rectificationv1
 
 import (
 	_ "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	v1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -29,7 +30,7 @@ var File_duban_rectification_v1_rectification_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_rectification_proto_rawDesc = "" +
 	"\n" +
-	"*duban/rectification/v1/rectification.proto\x12\x16duban.rectification.v1\x1a\x1cduban/access/v1/access.proto\x1a'duban/rectification/v1/inspection.proto\x1a#duban/rectification/v1/ledger.proto\x1a$duban/rectification/v1/problem.proto\x1a\x1cgoogle/api/annotations.proto2\xe4+\n" +
+	"*duban/rectification/v1/rectification.proto\x12\x16duban.rectification.v1\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a'duban/rectification/v1/inspection.proto\x1a#duban/rectification/v1/ledger.proto\x1a$duban/rectification/v1/problem.proto\x1a\x1cgoogle/api/annotations.proto2\xcf/\n" +
 	"\x14RectificationService\x12\x93\x01\n" +
 	"\fCreateLedger\x12+.duban.rectification.v1.CreateLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"6\x8a\xb2\x19\x17\x12\x03\x06\x05\x04\x18\x012\x0eledger.created\x82\xd3\xe4\x93\x02\x15:\x06ledger\"\v/v1/ledgers\x12|\n" +
 	"\fEnsureLedger\x12+.duban.rectification.v1.EnsureLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"\x1f\x8a\xb2\x19\x1b\"\tcomplaint2\x0eledger.created\x12\x84\x01\n" +
@@ -61,7 +62,10 @@ const file_duban_rectification_v1_rectification_proto_rawDesc = "" +
 	"\rCancelProblem\x12,.duban.rectification.v1.CancelProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"Q\x8a\xb2\x19\x1c\x12\x03\x05\a\x04\x18\x02(\x012\x11problem.cancelled\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{name=ledgers/*/problems/*}:cancel\x12\xb5\x01\n" +
 	"\rExtendProblem\x12,.duban.rectification.v1.ExtendProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"U\x8a\xb2\x19 \x12\x03\x06\x05\x04\x18\x012\x17problem.extension_asked\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{name=ledgers/*/problems/*}:extend\x12\xca\x01\n" +
 	"\x10ApproveExtension\x12/.duban.rectification.v1.ApproveExtensionRequest\x1a\x1f.duban.rectification.v1.Problem\"d\x8a\xb2\x19%\x12\x03\x05\a\x04\x18\x02(\x012\x1aproblem.extension_approved\x82\xd3\xe4\x93\x025:\x01*\"0/v1/{name=ledgers/*/problems/*}:approveExtension\x12\xc6\x01\n" +
-	"\x0fRefuseExtension\x12..duban.rectification.v1.RefuseExtensionRequest\x1a\x1f.duban.rectification.v1.Problem\"b\x8a\xb2\x19$\x12\x03\x05\a\x04\x18\x02(\x012\x19problem.extension_refused\x82\xd3\xe4\x93\x024:\x01*\"//v1/{name=ledgers/*/problems/*}:refuseExtension\x12\xac\x01\n" +
+	"\x0fRefuseExtension\x12..duban.rectification.v1.RefuseExtensionRequest\x1a\x1f.duban.rectification.v1.Problem\"b\x8a\xb2\x19$\x12\x03\x05\a\x04\x18\x02(\x012\x19problem.extension_refused\x82\xd3\xe4\x93\x024:\x01*\"//v1/{name=ledgers/*/problems/*}:refuseExtension\x12\xae\x01\n" +
+	"\x10CreateAttachment\x12&.duban.blob.v1.CreateAttachmentRequest\x1a\x19.duban.blob.v1.Attachment\"W\x8a\xb2\x19\x1b\x12\x03\x06\x05\x04\x18\x012\x12attachment.created\x82\xd3\xe4\x93\x022:\x01*\"-/v1/{parent=ledgers/*/problems/*}/attachments\x12\x9d\x01\n" +
+	"\x0fListAttachments\x12%.duban.blob.v1.ListAttachmentsRequest\x1a&.duban.blob.v1.ListAttachmentsResponse\";\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=ledgers/*/problems/*}/attachments\x12\x97\x01\n" +
+	"\rGetAttachment\x12#.duban.blob.v1.GetAttachmentRequest\x1a$.duban.blob.v1.GetAttachmentResponse\";\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02/\x12-/v1/{name=ledgers/*/problems/*/attachments/*}\x12\xac\x01\n" +
 	"\x10CreateInspection\x12/.duban.rectification.v1.CreateInspectionRequest\x1a\".duban.rectification.v1.Inspection\"C\x8a\xb2\x19\x1c\x12\x02\a\x05\x18\x01(\x012\x12inspection.created\x82\xd3\xe4\x93\x02\x1d:\n" +
 	"inspection\"\x0f/v1/inspections\x12\x89\x01\n" +
 	"\rGetInspection\x12,.duban.rectification.v1.GetInspectionRequest\x1a\".duban.rectification.v1.Inspection\"&\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=inspections/*}\x12\x91\x01\n" +
@@ -98,20 +102,26 @@ var file_duban_rectification_v1_rectification_proto_goTypes = []any{
 	(*ExtendProblemRequest)(nil),       // 25: duban.rectification.v1.ExtendProblemRequest
 	(*ApproveExtensionRequest)(nil),    // 26: duban.rectification.v1.ApproveExtensionRequest
 	(*RefuseExtensionRequest)(nil),     // 27: duban.rectification.v1.RefuseExtensionRequest
-	(*CreateInspectionRequest)(nil),    // 28: duban.rectification.v1.CreateInspectionRequest
-	(*GetInspectionRequest)(nil),       // 29: duban.rectification.v1.GetInspectionRequest
-	(*ListInspectionsRequest)(nil),     // 30: duban.rectification.v1.ListInspectionsRequest
-	(*RecordInspectionRequest)(nil),    // 31: duban.rectification.v1.RecordInspectionRequest
-	(*ConcludeInspectionRequest)(nil),  // 32: duban.rectification.v1.ConcludeInspectionRequest
-	(*Ledger)(nil),                     // 33: duban.rectification.v1.Ledger
-	(*ListLedgersResponse)(nil),        // 34: duban.rectification.v1.ListLedgersResponse
-	(*LedgerVersion)(nil),              // 35: duban.rectification.v1.LedgerVersion
-	(*ListLedgerVersionsResponse)(nil), // 36: duban.rectification.v1.ListLedgerVersionsResponse
-	(*ListFiledProblemsResponse)(nil),  // 37: duban.rectification.v1.ListFiledProblemsResponse
-	(*Problem)(nil),                    // 38: duban.rectification.v1.Problem
-	(*ListProblemsResponse)(nil),       // 39: duban.rectification.v1.ListProblemsResponse
-	(*Inspection)(nil),                 // 40: duban.rectification.v1.Inspection
-	(*ListInspectionsResponse)(nil),    // 41: duban.rectification.v1.ListInspectionsResponse
+	(*v1.CreateAttachmentRequest)(nil), // 28: duban.blob.v1.CreateAttachmentRequest
+	(*v1.ListAttachmentsRequest)(nil),  // 29: duban.blob.v1.ListAttachmentsRequest
+	(*v1.GetAttachmentRequest)(nil),    // 30: duban.blob.v1.GetAttachmentRequest
+	(*CreateInspectionRequest)(nil),    // 31: duban.rectification.v1.CreateInspectionRequest
+	(*GetInspectionRequest)(nil),       // 32: duban.rectification.v1.GetInspectionRequest
+	(*ListInspectionsRequest)(nil),     // 33: duban.rectification.v1.ListInspectionsRequest
+	(*RecordInspectionRequest)(nil),    // 34: duban.rectification.v1.RecordInspectionRequest
+	(*ConcludeInspectionRequest)(nil),  // 35: duban.rectification.v1.ConcludeInspectionRequest
+	(*Ledger)(nil),                     // 36: duban.rectification.v1.Ledger
+	(*ListLedgersResponse)(nil),        // 37: duban.rectification.v1.ListLedgersResponse
+	(*LedgerVersion)(nil),              // 38: duban.rectification.v1.LedgerVersion
+	(*ListLedgerVersionsResponse)(nil), // 39: duban.rectification.v1.ListLedgerVersionsResponse
+	(*ListFiledProblemsResponse)(nil),  // 40: duban.rectification.v1.ListFiledProblemsResponse
+	(*Problem)(nil),                    // 41: duban.rectification.v1.Problem
+	(*ListProblemsResponse)(nil),       // 42: duban.rectification.v1.ListProblemsResponse
+	(*v1.Attachment)(nil),              // 43: duban.blob.v1.Attachment
+	(*v1.ListAttachmentsResponse)(nil), // 44: duban.blob.v1.ListAttachmentsResponse
+	(*v1.GetAttachmentResponse)(nil),   // 45: duban.blob.v1.GetAttachmentResponse
+	(*Inspection)(nil),                 // 46: duban.rectification.v1.Inspection
+	(*ListInspectionsResponse)(nil),    // 47: duban.rectification.v1.ListInspectionsResponse
 }
 var file_duban_rectification_v1_rectification_proto_depIdxs = []int32{
 	0,  // 0: duban.rectification.v1.RectificationService.CreateLedger:input_type -> duban.rectification.v1.CreateLedgerRequest
@@ -142,46 +152,52 @@ var file_duban_rectification_v1_rectification_proto_depIdxs = []int32{
 	25, // 25: duban.rectification.v1.RectificationService.ExtendProblem:input_type -> duban.rectification.v1.ExtendProblemRequest
 	26, // 26: duban.rectification.v1.RectificationService.ApproveExtension:input_type -> duban.rectification.v1.ApproveExtensionRequest
 	27, // 27: duban.rectification.v1.RectificationService.RefuseExtension:input_type -> duban.rectification.v1.RefuseExtensionRequest
-	28, // 28: duban.rectification.v1.RectificationService.CreateInspection:input_type -> duban.rectification.v1.CreateInspectionRequest
-	29, // 29: duban.rectification.v1.RectificationService.GetInspection:input_type -> duban.rectification.v1.GetInspectionRequest
-	30, // 30: duban.rectification.v1.RectificationService.ListInspections:input_type -> duban.rectification.v1.ListInspectionsRequest
-	31, // 31: duban.rectification.v1.RectificationService.RecordInspection:input_type -> duban.rectification.v1.RecordInspectionRequest
-	32, // 32: duban.rectification.v1.RectificationService.ConcludeInspection:input_type -> duban.rectification.v1.ConcludeInspectionRequest
-	33, // 33: duban.rectification.v1.RectificationService.CreateLedger:output_type -> duban.rectification.v1.Ledger
-	33, // 34: duban.rectification.v1.RectificationService.EnsureLedger:output_type -> duban.rectification.v1.Ledger
-	33, // 35: duban.rectification.v1.RectificationService.GetLedger:output_type -> duban.rectification.v1.Ledger
-	34, // 36: duban.rectification.v1.RectificationService.ListLedgers:output_type -> duban.rectification.v1.ListLedgersResponse
-	33, // 37: duban.rectification.v1.RectificationService.SignLedger:output_type -> duban.rectification.v1.Ledger
-	33, // 38: duban.rectification.v1.RectificationService.FileLedger:output_type -> duban.rectification.v1.Ledger
-	33, // 39: duban.rectification.v1.RectificationService.AcknowledgeLedger:output_type -> duban.rectification.v1.Ledger
-	33, // 40: duban.rectification.v1.RectificationService.ReturnLedger:output_type -> duban.rectification.v1.Ledger
-	33, // 41: duban.rectification.v1.RectificationService.RecordLedgerReply:output_type -> duban.rectification.v1.Ledger
-	35, // 42: duban.rectification.v1.RectificationService.GetLedgerVersion:output_type -> duban.rectification.v1.LedgerVersion
-	36, // 43: duban.rectification.v1.RectificationService.ListLedgerVersions:output_type -> duban.rectification.v1.ListLedgerVersionsResponse
-	37, // 44: duban.rectification.v1.RectificationService.ListFiledProblems:output_type -> duban.rectification.v1.ListFiledProblemsResponse
-	38, // 45: duban.rectification.v1.RectificationService.CreateProblem:output_type -> duban.rectification.v1.Problem
-	38, // 46: duban.rectification.v1.RectificationService.GetProblem:output_type -> duban.rectification.v1.Problem
-	39, // 47: duban.rectification.v1.RectificationService.ListProblems:output_type -> duban.rectification.v1.ListProblemsResponse
-	38, // 48: duban.rectification.v1.RectificationService.UpdateProblem:output_type -> duban.rectification.v1.Problem
-	38, // 49: duban.rectification.v1.RectificationService.PlanProblem:output_type -> duban.rectification.v1.Problem
-	38, // 50: duban.rectification.v1.RectificationService.StartProblem:output_type -> duban.rectification.v1.Problem
-	38, // 51: duban.rectification.v1.RectificationService.ProgressProblem:output_type -> duban.rectification.v1.Problem
-	38, // 52: duban.rectification.v1.RectificationService.SubmitProblem:output_type -> duban.rectification.v1.Problem
-	38, // 53: duban.rectification.v1.RectificationService.VerifyProblem:output_type -> duban.rectification.v1.Problem
-	38, // 54: duban.rectification.v1.RectificationService.CloseProblem:output_type -> duban.rectification.v1.Problem
-	38, // 55: duban.rectification.v1.RectificationService.ReturnProblem:output_type -> duban.rectification.v1.Problem
-	38, // 56: duban.rectification.v1.RectificationService.ReopenProblem:output_type -> duban.rectification.v1.Problem
-	38, // 57: duban.rectification.v1.RectificationService.CancelProblem:output_type -> duban.rectification.v1.Problem
-	38, // 58: duban.rectification.v1.RectificationService.ExtendProblem:output_type -> duban.rectification.v1.Problem
-	38, // 59: duban.rectification.v1.RectificationService.ApproveExtension:output_type -> duban.rectification.v1.Problem
-	38, // 60: duban.rectification.v1.RectificationService.RefuseExtension:output_type -> duban.rectification.v1.Problem
-	40, // 61: duban.rectification.v1.RectificationService.CreateInspection:output_type -> duban.rectification.v1.Inspection
-	40, // 62: duban.rectification.v1.RectificationService.GetInspection:output_type -> duban.rectification.v1.Inspection
-	41, // 63: duban.rectification.v1.RectificationService.ListInspections:output_type -> duban.rectification.v1.ListInspectionsResponse
-	40, // 64: duban.rectification.v1.RectificationService.RecordInspection:output_type -> duban.rectification.v1.Inspection
-	40, // 65: duban.rectification.v1.RectificationService.ConcludeInspection:output_type -> duban.rectification.v1.Inspection
-	33, // [33:66] is the sub-list for method output_type
-	0,  // [0:33] is the sub-list for method input_type
+	28, // 28: duban.rectification.v1.RectificationService.CreateAttachment:input_type -> duban.blob.v1.CreateAttachmentRequest
+	29, // 29: duban.rectification.v1.RectificationService.ListAttachments:input_type -> duban.blob.v1.ListAttachmentsRequest
+	30, // 30: duban.rectification.v1.RectificationService.GetAttachment:input_type -> duban.blob.v1.GetAttachmentRequest
+	31, // 31: duban.rectification.v1.RectificationService.CreateInspection:input_type -> duban.rectification.v1.CreateInspectionRequest
+	32, // 32: duban.rectification.v1.RectificationService.GetInspection:input_type -> duban.rectification.v1.GetInspectionRequest
+	33, // 33: duban.rectification.v1.RectificationService.ListInspections:input_type -> duban.rectification.v1.ListInspectionsRequest
+	34, // 34: duban.rectification.v1.RectificationService.RecordInspection:input_type -> duban.rectification.v1.RecordInspectionRequest
+	35, // 35: duban.rectification.v1.RectificationService.ConcludeInspection:input_type -> duban.rectification.v1.ConcludeInspectionRequest
+	36, // 36: duban.rectification.v1.RectificationService.CreateLedger:output_type -> duban.rectification.v1.Ledger
+	36, // 37: duban.rectification.v1.RectificationService.EnsureLedger:output_type -> duban.rectification.v1.Ledger
+	36, // 38: duban.rectification.v1.RectificationService.GetLedger:output_type -> duban.rectification.v1.Ledger
+	37, // 39: duban.rectification.v1.RectificationService.ListLedgers:output_type -> duban.rectification.v1.ListLedgersResponse
+	36, // 40: duban.rectification.v1.RectificationService.SignLedger:output_type -> duban.rectification.v1.Ledger
+	36, // 41: duban.rectification.v1.RectificationService.FileLedger:output_type -> duban.rectification.v1.Ledger
+	36, // 42: duban.rectification.v1.RectificationService.AcknowledgeLedger:output_type -> duban.rectification.v1.Ledger
+	36, // 43: duban.rectification.v1.RectificationService.ReturnLedger:output_type -> duban.rectification.v1.Ledger
+	36, // 44: duban.rectification.v1.RectificationService.RecordLedgerReply:output_type -> duban.rectification.v1.Ledger
+	38, // 45: duban.rectification.v1.RectificationService.GetLedgerVersion:output_type -> duban.rectification.v1.LedgerVersion
+	39, // 46: duban.rectification.v1.RectificationService.ListLedgerVersions:output_type -> duban.rectification.v1.ListLedgerVersionsResponse
+	40, // 47: duban.rectification.v1.RectificationService.ListFiledProblems:output_type -> duban.rectification.v1.ListFiledProblemsResponse
+	41, // 48: duban.rectification.v1.RectificationService.CreateProblem:output_type -> duban.rectification.v1.Problem
+	41, // 49: duban.rectification.v1.RectificationService.GetProblem:output_type -> duban.rectification.v1.Problem
+	42, // 50: duban.rectification.v1.RectificationService.ListProblems:output_type -> duban.rectification.v1.ListProblemsResponse
+	41, // 51: duban.rectification.v1.RectificationService.UpdateProblem:output_type -> duban.rectification.v1.Problem
+	41, // 52: duban.rectification.v1.RectificationService.PlanProblem:output_type -> duban.rectification.v1.Problem
+	41, // 53: duban.rectification.v1.RectificationService.StartProblem:output_type -> duban.rectification.v1.Problem
+	41, // 54: duban.rectification.v1.RectificationService.ProgressProblem:output_type -> duban.rectification.v1.Problem
+	41, // 55: duban.rectification.v1.RectificationService.SubmitProblem:output_type -> duban.rectification.v1.Problem
+	41, // 56: duban.rectification.v1.RectificationService.VerifyProblem:output_type -> duban.rectification.v1.Problem
+	41, // 57: duban.rectification.v1.RectificationService.CloseProblem:output_type -> duban.rectification.v1.Problem
+	41, // 58: duban.rectification.v1.RectificationService.ReturnProblem:output_type -> duban.rectification.v1.Problem
+	41, // 59: duban.rectification.v1.RectificationService.ReopenProblem:output_type -> duban.rectification.v1.Problem
+	41, // 60: duban.rectification.v1.RectificationService.CancelProblem:output_type -> duban.rectification.v1.Problem
+	41, // 61: duban.rectification.v1.RectificationService.ExtendProblem:output_type -> duban.rectification.v1.Problem
+	41, // 62: duban.rectification.v1.RectificationService.ApproveExtension:output_type -> duban.rectification.v1.Problem
+	41, // 63: duban.rectification.v1.RectificationService.RefuseExtension:output_type -> duban.rectification.v1.Problem
+	43, // 64: duban.rectification.v1.RectificationService.CreateAttachment:output_type -> duban.blob.v1.Attachment
+	44, // 65: duban.rectification.v1.RectificationService.ListAttachments:output_type -> duban.blob.v1.ListAttachmentsResponse
+	45, // 66: duban.rectification.v1.RectificationService.GetAttachment:output_type -> duban.blob.v1.GetAttachmentResponse
+	46, // 67: duban.rectification.v1.RectificationService.CreateInspection:output_type -> duban.rectification.v1.Inspection
+	46, // 68: duban.rectification.v1.RectificationService.GetInspection:output_type -> duban.rectification.v1.Inspection
+	47, // 69: duban.rectification.v1.RectificationService.ListInspections:output_type -> duban.rectification.v1.ListInspectionsResponse
+	46, // 70: duban.rectification.v1.RectificationService.RecordInspection:output_type -> duban.rectification.v1.Inspection
+	46, // 71: duban.rectification.v1.RectificationService.ConcludeInspection:output_type -> duban.rectification.v1.Inspection
+	36, // [36:72] is the sub-list for method output_type
+	0,  // [0:36] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -11,6 +11,7 @@ package rectificationv1
 
 import (
 	context "context"
+	v1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -50,6 +51,9 @@ const (
 	RectificationService_ExtendProblem_FullMethodName      = "/duban.rectification.v1.RectificationService/ExtendProblem"
 	RectificationService_ApproveExtension_FullMethodName   = "/duban.rectification.v1.RectificationService/ApproveExtension"
 	RectificationService_RefuseExtension_FullMethodName    = "/duban.rectification.v1.RectificationService/RefuseExtension"
+	RectificationService_CreateAttachment_FullMethodName   = "/duban.rectification.v1.RectificationService/CreateAttachment"
+	RectificationService_ListAttachments_FullMethodName    = "/duban.rectification.v1.RectificationService/ListAttachments"
+	RectificationService_GetAttachment_FullMethodName      = "/duban.rectification.v1.RectificationService/GetAttachment"
 	RectificationService_CreateInspection_FullMethodName   = "/duban.rectification.v1.RectificationService/CreateInspection"
 	RectificationService_GetInspection_FullMethodName      = "/duban.rectification.v1.RectificationService/GetInspection"
 	RectificationService_ListInspections_FullMethodName    = "/duban.rectification.v1.RectificationService/ListInspections"
@@ -127,6 +131,12 @@ type RectificationServiceClient interface {
 	ApproveExtension(ctx context.Context, in *ApproveExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Refuses the deadline asked for, with the reason.
 	RefuseExtension(ctx context.Context, in *RefuseExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
+	// Adds a file to a problem (佐证材料).
+	CreateAttachment(ctx context.Context, in *v1.CreateAttachmentRequest, opts ...grpc.CallOption) (*v1.Attachment, error)
+	// Lists the files of a problem.
+	ListAttachments(ctx context.Context, in *v1.ListAttachmentsRequest, opts ...grpc.CallOption) (*v1.ListAttachmentsResponse, error)
+	// Reads a file of a problem, with its content.
+	GetAttachment(ctx context.Context, in *v1.GetAttachmentRequest, opts ...grpc.CallOption) (*v1.GetAttachmentResponse, error)
 	// Plans an inspection of units beneath one's own.
 	CreateInspection(ctx context.Context, in *CreateInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 	// Reads an inspection. Whoever sees a target alone reads its part, and nothing
@@ -428,6 +438,36 @@ func (c *rectificationServiceClient) RefuseExtension(ctx context.Context, in *Re
 	return out, nil
 }
 
+func (c *rectificationServiceClient) CreateAttachment(ctx context.Context, in *v1.CreateAttachmentRequest, opts ...grpc.CallOption) (*v1.Attachment, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.Attachment)
+	err := c.cc.Invoke(ctx, RectificationService_CreateAttachment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *rectificationServiceClient) ListAttachments(ctx context.Context, in *v1.ListAttachmentsRequest, opts ...grpc.CallOption) (*v1.ListAttachmentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.ListAttachmentsResponse)
+	err := c.cc.Invoke(ctx, RectificationService_ListAttachments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *rectificationServiceClient) GetAttachment(ctx context.Context, in *v1.GetAttachmentRequest, opts ...grpc.CallOption) (*v1.GetAttachmentResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.GetAttachmentResponse)
+	err := c.cc.Invoke(ctx, RectificationService_GetAttachment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *rectificationServiceClient) CreateInspection(ctx context.Context, in *CreateInspectionRequest, opts ...grpc.CallOption) (*Inspection, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Inspection)
@@ -548,6 +588,12 @@ type RectificationServiceServer interface {
 	ApproveExtension(context.Context, *ApproveExtensionRequest) (*Problem, error)
 	// Refuses the deadline asked for, with the reason.
 	RefuseExtension(context.Context, *RefuseExtensionRequest) (*Problem, error)
+	// Adds a file to a problem (佐证材料).
+	CreateAttachment(context.Context, *v1.CreateAttachmentRequest) (*v1.Attachment, error)
+	// Lists the files of a problem.
+	ListAttachments(context.Context, *v1.ListAttachmentsRequest) (*v1.ListAttachmentsResponse, error)
+	// Reads a file of a problem, with its content.
+	GetAttachment(context.Context, *v1.GetAttachmentRequest) (*v1.GetAttachmentResponse, error)
 	// Plans an inspection of units beneath one's own.
 	CreateInspection(context.Context, *CreateInspectionRequest) (*Inspection, error)
 	// Reads an inspection. Whoever sees a target alone reads its part, and nothing
@@ -652,6 +698,15 @@ func (UnimplementedRectificationServiceServer) ApproveExtension(context.Context,
 }
 func (UnimplementedRectificationServiceServer) RefuseExtension(context.Context, *RefuseExtensionRequest) (*Problem, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefuseExtension not implemented")
+}
+func (UnimplementedRectificationServiceServer) CreateAttachment(context.Context, *v1.CreateAttachmentRequest) (*v1.Attachment, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateAttachment not implemented")
+}
+func (UnimplementedRectificationServiceServer) ListAttachments(context.Context, *v1.ListAttachmentsRequest) (*v1.ListAttachmentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListAttachments not implemented")
+}
+func (UnimplementedRectificationServiceServer) GetAttachment(context.Context, *v1.GetAttachmentRequest) (*v1.GetAttachmentResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAttachment not implemented")
 }
 func (UnimplementedRectificationServiceServer) CreateInspection(context.Context, *CreateInspectionRequest) (*Inspection, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateInspection not implemented")
@@ -1193,6 +1248,60 @@ func _RectificationService_RefuseExtension_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RectificationService_CreateAttachment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.CreateAttachmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RectificationServiceServer).CreateAttachment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RectificationService_CreateAttachment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RectificationServiceServer).CreateAttachment(ctx, req.(*v1.CreateAttachmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RectificationService_ListAttachments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.ListAttachmentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RectificationServiceServer).ListAttachments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RectificationService_ListAttachments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RectificationServiceServer).ListAttachments(ctx, req.(*v1.ListAttachmentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RectificationService_GetAttachment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.GetAttachmentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RectificationServiceServer).GetAttachment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RectificationService_GetAttachment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RectificationServiceServer).GetAttachment(ctx, req.(*v1.GetAttachmentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _RectificationService_CreateInspection_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(CreateInspectionRequest)
 	if err := dec(in); err != nil {
@@ -1401,6 +1510,18 @@ var RectificationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RefuseExtension",
 			Handler:    _RectificationService_RefuseExtension_Handler,
+		},
+		{
+			MethodName: "CreateAttachment",
+			Handler:    _RectificationService_CreateAttachment_Handler,
+		},
+		{
+			MethodName: "ListAttachments",
+			Handler:    _RectificationService_ListAttachments_Handler,
+		},
+		{
+			MethodName: "GetAttachment",
+			Handler:    _RectificationService_GetAttachment_Handler,
 		},
 		{
 			MethodName: "CreateInspection",

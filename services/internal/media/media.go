@@ -1,4 +1,7 @@
-package blob
+// Package media says what a file is by its content alone, whatever its sender
+// says, and knows the few kinds of files that are taken as attachments (附件). It
+// looks into no document for what it says; who may send one is decided above.
+package media
 
 import (
 	"archive/zip"
@@ -20,9 +23,9 @@ const (
 	XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 )
 
-// sniff returns the media type of the content, or "" if it is none that is
-// taken.
-func sniff(content []byte) string {
+// Type returns the media type of the content, or "" if it is none of those that
+// are taken.
+func Type(content []byte) string {
 	media, _, _ := strings.Cut(http.DetectContentType(content), ";")
 	switch media {
 	case PDF, PNG, JPEG:
