@@ -40,7 +40,7 @@ const (
 
 // AtOnce is how many calls the story makes at a time: enough that the suite
 // commits them in groups.
-const AtOnce = 16
+const AtOnce = 32
 
 // Moment is how far the story has come.
 type Moment struct {
