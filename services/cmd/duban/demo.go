@@ -113,6 +113,10 @@ func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Wr
 	if err := screen.Show(out, picture, screen.Telling{Calls: client.Calls(), Elapsed: time.Since(begun)}); err != nil {
 		return err
 	}
+	if err := s.Recount(ctx); err != nil {
+		return fmt.Errorf("the recount: %w", err)
+	}
+	fmt.Fprintln(out, "复算：由各服务的日志从头重算全部汇总数字，与现有数字一致。")
 	if once {
 		_, err = fmt.Fprintln(out, "\n如何继续：运行 make demo（不带 ONCE=1），服务会留着，并给出地址、接口文档、试用密钥和可粘贴的 curl 命令。")
 		return err

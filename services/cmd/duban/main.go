@@ -3,6 +3,7 @@
 //	duban standalone          every role and the gateway in one process
 //	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban fsck DATA           recompute roots and records from the feeds
+//	duban recount DATA        count the figures once more
 //	duban config print        the configuration as it would be used
 package main
 
@@ -40,6 +41,7 @@ var commands = map[string]struct {
 	"standalone": {"run every role and the gateway in one process", standalone},
 	"demo":       {"tell a year of a city's campaign on simulated data, and show it", demo},
 	"fsck":       {"check stores against their feeds, without a running suite", fsckCommand},
+	"recount":    {"count the figures of stores once more, without a running suite", recountCommand},
 	"config":     {"print the configuration as it would be used", configCommand},
 	"version":    {"print the version", version},
 }
