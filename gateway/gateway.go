@@ -47,11 +47,20 @@ type Backends struct {
 	Organization  grpc.ClientConnInterface
 	Campaign      grpc.ClientConnInterface
 	Rectification grpc.ClientConnInterface
-	Complaint     grpc.ClientConnInterface
 	Evaluation    grpc.ClientConnInterface
+	Complaint     grpc.ClientConnInterface
 	Aggregation   grpc.ClientConnInterface
 	Clock         grpc.ClientConnInterface // takes the calls for the installation's clock
 	Feed          grpc.ClientConnInterface // takes the calls for every service's feed
+}
+
+// All returns the backends of a process that serves everything over one
+// connection.
+func All(conn grpc.ClientConnInterface) Backends {
+	return Backends{
+		Organization: conn, Campaign: conn, Rectification: conn, Evaluation: conn,
+		Complaint: conn, Aggregation: conn, Clock: conn, Feed: conn,
+	}
 }
 
 // services is the whole API: one line for each service.
@@ -60,8 +69,8 @@ func (b Backends) services() []service {
 		bind("organization", b.Organization, organizationv1.OrganizationService_ServiceDesc, organizationv1.NewOrganizationServiceClient, organizationgw.RegisterOrganizationServiceHandlerClient),
 		bind("campaign", b.Campaign, campaignv1.CampaignService_ServiceDesc, campaignv1.NewCampaignServiceClient, campaigngw.RegisterCampaignServiceHandlerClient),
 		bind("rectification", b.Rectification, rectificationv1.RectificationService_ServiceDesc, rectificationv1.NewRectificationServiceClient, rectificationgw.RegisterRectificationServiceHandlerClient),
-		bind("complaint", b.Complaint, complaintv1.ComplaintService_ServiceDesc, complaintv1.NewComplaintServiceClient, complaintgw.RegisterComplaintServiceHandlerClient),
 		bind("evaluation", b.Evaluation, evaluationv1.EvaluationService_ServiceDesc, evaluationv1.NewEvaluationServiceClient, evaluationgw.RegisterEvaluationServiceHandlerClient),
+		bind("complaint", b.Complaint, complaintv1.ComplaintService_ServiceDesc, complaintv1.NewComplaintServiceClient, complaintgw.RegisterComplaintServiceHandlerClient),
 		bind("aggregation", b.Aggregation, aggregationv1.AggregationService_ServiceDesc, aggregationv1.NewAggregationServiceClient, aggregationgw.RegisterAggregationServiceHandlerClient),
 		bind("clock", b.Clock, clockv1.ClockService_ServiceDesc, clockv1.NewClockServiceClient, clockgw.RegisterClockServiceHandlerClient),
 		bind("feed", b.Feed, feedv1.FeedService_ServiceDesc, feedv1.NewFeedServiceClient, feedgw.RegisterFeedServiceHandlerClient),

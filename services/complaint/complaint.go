@@ -1,8 +1,8 @@
 // Package complaint holds the rules of complaints (投诉举报): who hears which,
-// what may become of one and when, and what a sealed case shows. Every function
-// is pure: it takes the record as it stands and returns it as it should be.
-// Records are found, encrypted and stored by the server beside it; time limits
-// are read by package rules.
+// what may become of one and by when, and what a sealed case shows. Every
+// function is pure: it takes the record as it stands and returns it as it should
+// be. Records are found and stored by the server beside it, and encrypted by
+// package envelope.
 package complaint
 
 import (

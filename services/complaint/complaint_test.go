@@ -145,7 +145,7 @@ func TestWhoBringsWhat(t *testing.T) {
 }
 
 func TestAssigningMeetsTheCase(t *testing.T) {
-	b := world{parents: []int{-1, 0, 1}, officers: map[string]int{"units/0/members/a": 0, "units/1/members/b": 0}}
+	b := world{parents: []int{-1, 0, 1}, officers: []seat{{"units/0/members/a", 0}, {"units/1/members/b", 0}}}
 	open := &complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Desk: "units/0", Unit: "units/1"}
 	sealed := proto.CloneOf(open)
 	sealed.Sealed = true

@@ -73,6 +73,15 @@ func Involved(b Bench, c *complaintv1.Complaint, principal string) bool {
 	})
 }
 
+// TakeIn says whether the principal may take c in: a sealed case MUST NOT pass
+// through the hands of those it is about.
+func TakeIn(c *complaintv1.Complaint, principal string, b Bench) error {
+	if Sealed(c) && Involved(b, c, principal) {
+		return ErrTakerInvolved
+	}
+	return nil
+}
+
 // Hears says whether the person may be shown a sealed case, given with its
 // content: an officer at exactly its desk who has no part in it.
 func Hears(b Bench, c *complaintv1.Complaint, person string) bool {

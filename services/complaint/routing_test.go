@@ -2,7 +2,6 @@ package complaint_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -12,21 +11,24 @@ import (
 	"github.com/duban-project/duban/services/complaint"
 )
 
-// world is a small tree: unit i lies beneath parents[i]. Officers and heads are
-// persons by the unit on which they hold the role.
+// world is a small tree: unit i lies beneath parents[i].
 type world struct {
-	parents  []int
-	officers map[string]int
-	heads    map[string][]int
+	parents         []int
+	officers, heads []seat
 }
 
-func unit(i int) string { return fmt.Sprintf("units/%d", i) }
+// seat is a role that a person holds on a unit.
+type seat struct {
+	person string
+	unit   int
+}
+
+var units = []string{"units/0", "units/1", "units/2", "units/3", "units/4", "units/5", "units/6"}
+
+func unit(i int) string { return units[i] }
 
 func (w world) Path(name string) (path []string) {
-	i := -1
-	if n, _ := fmt.Sscanf(name, "units/%d", &i); n != 1 || i >= len(w.parents) {
-		return nil
-	}
+	i := slices.Index(units[:len(w.parents)], name)
 	for ; i >= 0; i = w.parents[i] {
 		path = append(path, unit(i))
 	}
@@ -34,17 +36,13 @@ func (w world) Path(name string) (path []string) {
 }
 
 func (w world) Holders(name string, role accessv1.Role) (who []string) {
+	seats := w.officers
 	if role == accessv1.Role_ROLE_HEAD {
-		for p, units := range w.heads {
-			if slices.ContainsFunc(units, func(i int) bool { return unit(i) == name }) {
-				who = append(who, p)
-			}
-		}
-		return who
+		seats = w.heads
 	}
-	for p, i := range w.officers {
-		if unit(i) == name {
-			who = append(who, p)
+	for _, s := range seats {
+		if unit(s.unit) == name {
+			who = append(who, s.person)
 		}
 	}
 	return who
@@ -52,11 +50,12 @@ func (w world) Holders(name string, role accessv1.Role) (who []string) {
 
 func (w world) Ties(p string) []string {
 	ties := []string{complaint.Home(p)}
-	if i, ok := w.officers[p]; ok {
-		ties = append(ties, unit(i))
-	}
-	for _, i := range w.heads[p] {
-		ties = append(ties, unit(i))
+	for _, seats := range [][]seat{w.officers, w.heads} {
+		for _, s := range seats {
+			if s.person == p {
+				ties = append(ties, unit(s.unit))
+			}
+		}
 	}
 	return ties
 }
@@ -109,16 +108,16 @@ func TestNoSealedCaseReachesTheAccused(t *testing.T) {
 }
 
 func small(parents []int, accused, officers int, alike bool) world {
-	w := world{parents: parents, officers: map[string]int{}, heads: map[string][]int{}}
+	w := world{parents: parents}
 	for i := range parents {
 		if officers>>i&1 == 1 {
-			w.officers[unit(i)+"/members/officer"] = i
+			w.officers = append(w.officers, seat{unit(i) + "/members/officer", i})
 		}
 	}
-	w.officers[unit(accused)+"/members/spy"] = 0
-	w.heads[unit(accused)+"/members/head"] = []int{accused}
+	w.officers = append(w.officers, seat{unit(accused) + "/members/spy", 0})
+	w.heads = []seat{{unit(accused) + "/members/head", accused}}
 	if alike && parents[accused] >= 0 {
-		w.heads[unit(accused)+"/members/head"] = []int{accused, parents[accused]}
+		w.heads = append(w.heads, seat{unit(accused) + "/members/head", parents[accused]})
 	}
 	return w
 }
@@ -139,7 +138,7 @@ func oracle(parents []int, accused, officers int, alike bool) int {
 
 func TestOpenCasesGoToTheUnitAndComplaintsAboveIt(t *testing.T) {
 	// 0 ← 1 ← 2 ← 3, with officers on 0, 1 and 3.
-	w := world{parents: []int{-1, 0, 1, 2}, officers: map[string]int{"units/0/members/a": 0, "units/1/members/b": 1, "units/3/members/c": 3}}
+	w := world{parents: []int{-1, 0, 1, 2}, officers: []seat{{"units/0/members/a", 0}, {"units/1/members/b", 1}, {"units/3/members/c", 3}}}
 	for word, n := range complaintv1.Complaint_Type_value {
 		for _, about := range []bool{false, true} {
 			kind := complaintv1.Complaint_Type(n)
@@ -166,7 +165,7 @@ func TestOpenCasesGoToTheUnitAndComplaintsAboveIt(t *testing.T) {
 func TestWhoIsShownASealedCase(t *testing.T) {
 	w := world{
 		parents:  []int{-1, 0, 1},
-		officers: map[string]int{"units/0/members/a": 0, "units/2/members/spy": 0, "units/1/members/b": 1},
+		officers: []seat{{"units/0/members/a", 0}, {"units/2/members/spy", 0}, {"units/1/members/b", 1}},
 	}
 	c := &complaintv1.Complaint{Desk: "units/0", Unit: "units/1"}
 	for who, want := range map[string]bool{

@@ -37,6 +37,14 @@ func Part(c *complaintv1.Complaint) (open, content *complaintv1.Complaint) {
 	return open, content
 }
 
+// Openable says whether there is anything to open in c.
+func Openable(c *complaintv1.Complaint) error {
+	if !c.GetSealed() {
+		return ErrNotSealed
+	}
+	return nil
+}
+
 // Join undoes Part.
 func Join(open, content *complaintv1.Complaint) *complaintv1.Complaint {
 	whole := proto.CloneOf(open)

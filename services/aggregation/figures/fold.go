@@ -136,14 +136,17 @@ func (f *Fold) shift(leaving, entering, cuts []string, axis, day string, r row) 
 
 // put adds r to the rows of one unit on one day.
 func (f *Fold) put(unit string, cuts []string, axis, day string, r row) {
-	spans := spans(axis, day)
+	unit, spans := under(unit), spans(axis, day)
 	for _, cut := range cuts {
 		for _, span := range spans {
-			key := under(unit) + cut + span
-			if f.rows[key] == nil {
-				f.rows[key] = &row{}
+			key := unit + cut + span
+			sum := f.rows[key]
+			if sum == nil {
+				copied := slices.Clone(r)
+				f.rows[key] = &copied
+				continue
 			}
-			f.rows[key].merge(r)
+			sum.merge(r)
 		}
 	}
 }

@@ -92,6 +92,7 @@ func each(b []byte, f func(slot, int64)) error {
 }
 
 func decode(key string, b []byte) (r row, err error) {
+	r = make(row, 0, len(b)/2+4) // an amount has two bytes at least; some will be added
 	if err := each(b, func(s slot, n int64) { r = append(r, amount{s, n}) }); err != nil {
 		return nil, fmt.Errorf("%w: %q", err, key)
 	}

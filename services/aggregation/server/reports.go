@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -13,8 +14,12 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// CreateReport implements the RPC.
+// CreateReport implements the RPC. Rows may name units that were entered a moment
+// ago.
 func (s *Service) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
+	if err := authz.From(ctx).Tree().CatchUp(ctx); err != nil {
+		return nil, fmt.Errorf("bringing the tree up to date: %w", err)
+	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*aggregationv1.Report, error) {
 		asked := req.GetReport()
 		if err := tx.Check(asked.GetUnit()); err != nil {

@@ -1,10 +1,8 @@
 package server_test
 
 import (
-	"context"
 	"errors"
 	"testing"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,8 +23,19 @@ type scene struct {
 	machine, head, reviewer, eye suitetest.Person
 }
 
-func newScene(t *testing.T) *scene {
-	s := &scene{Suite: suitetest.Run(t)}
+func newScene(t *testing.T) *scene { return newSceneIn(t, t.TempDir()) }
+
+// newSceneIn is a scene whose data lie in folder.
+func newSceneIn(t *testing.T, folder string) *scene {
+	s := &scene{Suite: suitetest.RunIn(t, folder)}
+	first, err := s.Organization(s.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
+		Root: &organizationv1.Unit{DisplayName: "演示省", Kind: organizationv1.Unit_KIND_PROVINCE}, RootId: "root",
+		SystemAdmin: "甲", SecurityAdmin: "乙", Auditor: "丙",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SystemAdmin, s.SecurityAdmin, s.Auditor = first.GetSystemAdmin().GetSecret(), first.GetSecurityAdmin().GetSecret(), first.GetAuditor().GetSecret()
 	s.district = s.Unit("d", s.Root, organizationv1.Unit_KIND_DISTRICT)
 	s.school = s.Unit("s1", s.district, organizationv1.Unit_KIND_SCHOOL)
 	s.other = s.Unit("s2", s.district, organizationv1.Unit_KIND_SCHOOL)
@@ -206,39 +215,12 @@ func TestRowsHaveVerdicts(t *testing.T) {
 // coded gives a unit codes, as pairs of scheme and value.
 func (s *scene) coded(unit string, pairs ...string) {
 	s.T.Helper()
-	u := &organizationv1.Unit{Name: unit}
+	u := &organizationv1.Unit{Name: unit, DisplayName: "学校", Kind: organizationv1.Unit_KIND_SCHOOL}
 	for i := 0; i < len(pairs); i += 2 {
 		u.Codes = append(u.Codes, &organizationv1.Code{Scheme: pairs[i], Value: pairs[i+1]})
 	}
 	if _, err := s.Organization(s.SystemAdmin).UpdateUnit(s.T.Context(), &organizationv1.UpdateUnitRequest{Unit: u}); err != nil {
 		s.T.Fatal(err)
-	}
-	s.seen(unit)
-}
-
-// seen waits until the process's directory knows what organization has said.
-func (s *scene) seen(string) {
-	s.settled("organization")
-}
-
-// settled waits until all that a service's feed says is counted.
-func (s *scene) settled(service string) {
-	s.T.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	ctx, cancel := context.WithTimeout(s.T.Context(), 20*time.Second)
-	defer cancel()
-	for {
-		for _, f := range s.status(s.reviewer.Key, s.Root, nil).GetFreshness() {
-			if f.GetService() == service && f.GetCurrent() {
-				return
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			s.T.Fatalf("the feed of %s is not counted", service)
-		}
 	}
 }
 
@@ -420,7 +402,6 @@ func TestUnitsAreRankedAmongTheirKind(t *testing.T) {
 	s := newScene(t)
 	third := s.Unit("s3", s.district, organizationv1.Unit_KIND_SCHOOL)
 	office := s.Unit("office", s.district, organizationv1.Unit_KIND_DEPARTMENT)
-	s.settled("organization")
 	s.accepted(s.sent(s.report(1,
 		row(s.school, "found", 4), row(s.school, "closed", 3), row(third, "found", 8), row(third, "closed", 6), row(office, "found", 2),
 	)).GetName())

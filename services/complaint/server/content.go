@@ -80,11 +80,11 @@ func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Compla
 func (s *Service) OpenComplaint(ctx context.Context, req *complaintv1.OpenComplaintRequest) (*complaintv1.OpenComplaintResponse, error) {
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.OpenComplaintResponse, error) {
 		c, err := s.cases.ReachAt(tx, req)
-		switch {
-		case err != nil:
+		if err != nil {
 			return nil, err
-		case !c.GetSealed():
-			return nil, complaint.ErrNotSealed
+		}
+		if err := complaint.Openable(c); err != nil {
+			return nil, err
 		}
 		opening, err := s.openings.PutAs(tx, "case.opened", &complaintv1.Opening{
 			Name: c.GetName() + "/openings/" + tx.NewID(), Desk: c.GetDesk(),

@@ -25,6 +25,9 @@ type filing interface {
 
 // CreateComplaint implements the RPC.
 func (s *Service) CreateComplaint(ctx context.Context, req *complaintv1.CreateComplaintRequest) (*complaintv1.CreateComplaintResponse, error) {
+	if err := s.Tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.CreateComplaintResponse, error) {
 		if err := tx.Check(req.GetIntake()); err != nil {
 			return nil, err
@@ -37,8 +40,11 @@ func (s *Service) CreateComplaint(ctx context.Context, req *complaintv1.CreateCo
 
 // SubmitComplaint implements the RPC.
 func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitComplaintRequest) (*complaintv1.SubmitComplaintResponse, error) {
-	if !s.public.AllowN(s.book.Clock(), 1) {
+	if !s.Admit(s.book.Clock()) {
 		return nil, errRateLimited
+	}
+	if err := s.Tree.CatchUp(ctx); err != nil {
+		return nil, err
 	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.SubmitComplaintResponse, error) {
 		tx.Trusted("anyone may complain")
@@ -88,7 +94,7 @@ func (s *Service) desk(tx *change.Tx, c *complaintv1.Complaint) (string, error) 
 		return "", complaint.ErrNobodyHears.With("channel", s.called(s.Tree.Root()))
 	case err != nil:
 		return "", err
-	case complaint.Sealed(c) && complaint.Involved(s.bench, c, tx.Access.Principal.Name):
+	case complaint.TakeIn(c, tx.Access.Principal.Name, s.bench) != nil:
 		return "", complaint.ErrTakerInvolved.With("channel", s.called(desk))
 	}
 	return desk, nil

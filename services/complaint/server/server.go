@@ -5,10 +5,11 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"slices"
+	"time"
 
-	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -16,7 +17,6 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/complaint"
-	"github.com/duban-project/duban/services/complaint/rules"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -30,6 +30,8 @@ type Tree interface {
 	Grants(principal string) []authz.Grant
 	Unit(name string) *organizationv1.Unit
 	Root() string
+	// CatchUp brings the tree up to what is known now.
+	CatchUp(ctx context.Context) error
 }
 
 // Desks encrypts to desks and opens for them. What is sealed opens only for the
@@ -52,8 +54,11 @@ type Parts struct {
 	// Receipt hides a receipt's code: a keyed hash, so that the store alone
 	// does not tell which codes there are.
 	Receipt func(code string) []byte
-	Packs   *rules.Packs
+	Packs   *complaint.Packs
 	Days    *calendar.Calendar
+	// Admit says whether the public may file one more complaint now. Everyone
+	// shares it, so that nobody needs to be recognised.
+	Admit func(now time.Time) bool
 	// Ledgers, Feed and Self are called in the service's own name.
 	Ledgers Ledgers
 	Feed    feedv1.FeedServiceClient
@@ -72,19 +77,11 @@ type Service struct {
 	cases    change.Kind[*complaintv1.Complaint]
 	readable change.Kind[*complaintv1.Complaint]
 	openings change.Kind[*complaintv1.Opening]
-	public   *rate.Limiter
 }
-
-// What the public may file in all: everyone shares one bucket, so that nobody
-// needs to be recognised for it.
-const (
-	publicRate  = 1 // a second
-	publicBurst = 60
-)
 
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
-	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}, public: rate.NewLimiter(publicRate, publicBurst)}
+	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
 	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Indexes: []store.Index[*complaintv1.Complaint]{{
 		Name: "desk", Keys: func(c *complaintv1.Complaint) []string { return []string{c.GetDesk()} },
 	}}}

@@ -2,26 +2,19 @@ package suite
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"maps"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
-	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
-	"github.com/duban-project/duban/services/complaint/envelope"
-	"github.com/duban-project/duban/services/complaint/rules"
-	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
+	"maps"
+	"slices"
 
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -39,8 +32,8 @@ var roles = []role{
 	{"organization", organization},
 	{"campaign", campaign},
 	{"rectification", rectification},
-	{"complaint", complaint},
 	{"evaluation", evaluation},
+	{"complaint", complaint},
 	{"aggregation", aggregation}, // the last: it follows the feeds of those before
 }
 
@@ -57,29 +50,6 @@ func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, er
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(s.Conn("rectification"))}
 	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
-}
-
-func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	custody, err := envelope.NewBox(s.secrets.derive("complaint custody"))
-	if err != nil {
-		return nil, err
-	}
-	pepper := s.secrets.derive("complaint receipts")
-	self := s.process.Conn("complaint")
-	return complaintserver.New(book, complaintserver.Parts{
-		Tree:    s.directory,
-		Desks:   envelope.Desks{Secret: func(desk string) []byte { return s.secrets.derive("complaint desk " + desk) }},
-		Custody: custody.Slot,
-		Receipt: func(code string) []byte {
-			mac := hmac.New(sha256.New, pepper)
-			mac.Write([]byte(code))
-			return mac.Sum(nil)
-		},
-		Packs: rules.Builtin(), Days: calendar.Builtin(),
-		Ledgers: complaintserver.Rectification{Client: rectificationv1.NewRectificationServiceClient(self)},
-		Feed:    feedv1.NewFeedServiceClient(self),
-		Self:    complaintv1.NewComplaintServiceClient(self),
-	}), nil
 }
 
 // ballotsEvery is how often the ballot boxes of open rounds are looked at.

@@ -94,13 +94,6 @@ func (s *Service) RecordInspection(ctx context.Context, req *rectificationv1.Rec
 	})
 }
 
-// ConcludeInspection implements the RPC.
-func (s *Service) ConcludeInspection(ctx context.Context, req *rectificationv1.ConcludeInspectionRequest) (*rectificationv1.Inspection, error) {
-	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-		return rectification.Conclude(i, req.GetConclusion(), tx.Now)
-	})
-}
-
 // record notes a visit and enters what was found into the target's ledger.
 func (s *Service) record(tx *change.Tx, i *rectificationv1.Inspection, c *campaignv1.Campaign, req *rectificationv1.RecordInspectionRequest) (*rectificationv1.Inspection, error) {
 	v := rectification.Visited{
@@ -131,4 +124,11 @@ func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaign
 		Category: f.GetCategory(), Item: f.GetItem(), Level: f.GetLevel(), Description: f.GetDescription(),
 		Source: rectificationv1.Problem_SOURCE_INSPECTION, Inspection: i.GetName(),
 	}, true)
+}
+
+// ConcludeInspection implements the RPC.
+func (s *Service) ConcludeInspection(ctx context.Context, req *rectificationv1.ConcludeInspectionRequest) (*rectificationv1.Inspection, error) {
+	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
+		return rectification.Conclude(i, req.GetConclusion(), tx.Now)
+	})
 }

@@ -1,4 +1,4 @@
-package rules_test
+package complaint_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-	"github.com/duban-project/duban/services/complaint/rules"
+	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
@@ -25,7 +25,7 @@ func date(t *testing.T, s string) calendar.Date {
 // The days are counted by hand in a calendar of 2026: the Spring Festival is off
 // from 15 to 23 February, and 14 and 28 February are worked.
 func TestTheLastDaysAreThoseCountedByHand(t *testing.T) {
-	packs, days := rules.Builtin(), calendar.Builtin()
+	packs, days := complaint.BuiltinPacks(), calendar.Builtin()
 	for _, x := range []struct {
 		kind                                                complaintv1.Complaint_Type
 		received, accepted, acknowledge, decide, finish, by string
@@ -50,20 +50,20 @@ func TestTheLastDaysAreThoseCountedByHand(t *testing.T) {
 }
 
 func TestAYearNotAnnouncedMakesADueDayProvisional(t *testing.T) {
-	c, err := rules.Builtin().Set(&complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_REPORT}, calendar.Builtin(), date(t, "2026-12-28"), calendar.Date{})
+	c, err := complaint.BuiltinPacks().Set(&complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_REPORT}, calendar.Builtin(), date(t, "2026-12-28"), calendar.Date{})
 	if err != nil || !c.GetDecideDue().GetProvisional() {
 		t.Errorf("due = %v, %v; want it provisional", c.GetDecideDue(), err)
 	}
-	if _, err := rules.Builtin().Set(&complaintv1.Complaint{}, calendar.Builtin(), date(t, "2026-12-28"), calendar.Date{}); err == nil {
+	if _, err := complaint.BuiltinPacks().Set(&complaintv1.Complaint{}, calendar.Builtin(), date(t, "2026-12-28"), calendar.Date{}); err == nil {
 		t.Error("a complaint of no type has limits")
 	}
-	if _, err := rules.Builtin().Set(&complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_REPORT}, calendar.Builtin(), date(t, "1980-01-01"), calendar.Date{}); err == nil {
+	if _, err := complaint.BuiltinPacks().Set(&complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_REPORT}, calendar.Builtin(), date(t, "1980-01-01"), calendar.Date{}); err == nil {
 		t.Error("days are counted before the calendar")
 	}
 }
 
 func TestABrokenFileIsRefused(t *testing.T) {
-	b, err := os.ReadFile("limits.yaml")
+	b, err := os.ReadFile("rules/limits.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +86,7 @@ func TestABrokenFileIsRefused(t *testing.T) {
 		if broken == good {
 			t.Errorf("%s: nothing was broken", what)
 		}
-		if _, err := rules.Parse([]byte(broken)); err == nil {
+		if _, err := complaint.ParsePacks([]byte(broken)); err == nil {
 			t.Errorf("%s passes", what)
 		}
 	}

@@ -1,8 +1,4 @@
-// Package rules reads the rule packs of time limits (办结时限) and counts a
-// complaint's last days by them. Packs are data, named after their source; which
-// of them holds here is data too. How days are counted is for package calendar,
-// what a missed limit means for those who follow complaints.
-package rules
+package complaint
 
 import (
 	"bytes"
@@ -19,10 +15,11 @@ import (
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
-//go:embed limits.yaml
-var builtin []byte
+//go:embed rules/limits.yaml
+var limits []byte
 
-// Packs are the rule packs of an installation. They never change once read.
+// Packs are the rule packs of time limits (办结时限) of an installation: data,
+// named after their source. They never change once read.
 type Packs struct {
 	byType map[complaintv1.Complaint_Type]pack
 }
@@ -53,25 +50,25 @@ type limit struct {
 
 // The words of the file.
 var (
-	kinds  = []string{"acknowledge", "decide", "finish", "extend", "transfer", "notify"}
+	counts = []string{"acknowledge", "decide", "finish", "extend", "transfer", "notify"}
 	events = []string{"received", "accepted", "finish_due", "closed"}
 	starts = map[string]calendar.Start{"next_day": calendar.NextDay, "same_day": calendar.SameDay}
 )
 
-// Builtin returns the packs that ship with the suite. It parses them anew, so
+// BuiltinPacks returns the packs that ship with the suite. It parses them anew, so
 // call it once and keep the result.
-func Builtin() *Packs {
-	p, err := Parse(builtin)
+func BuiltinPacks() *Packs {
+	p, err := ParsePacks(limits)
 	if err != nil {
-		panic(fmt.Sprintf("rules: the built-in limits are broken: %v", err))
+		panic(fmt.Sprintf("complaint: the built-in limits are broken: %v", err))
 	}
 	return p
 }
 
-// Parse reads a file of packs. It refuses unknown keys and words, limits that
+// ParsePacks reads a file of packs. It refuses unknown keys and words, limits that
 // cannot be counted, two packs of one id, and a type without a default pack
 // that is for it.
-func Parse(text []byte) (*Packs, error) {
+func ParsePacks(text []byte) (*Packs, error) {
 	var d document
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	decoder.KnownFields(true)
@@ -129,7 +126,7 @@ func (p pack) check() error {
 		}
 	}
 	for kind, l := range p.Limits {
-		if !slices.Contains(kinds, kind) || !slices.Contains(events, l.From) {
+		if !slices.Contains(counts, kind) || !slices.Contains(events, l.From) {
 			return fmt.Errorf("limit %s from %s: not words of a pack", kind, l.From)
 		}
 		if err := l.counted().Check(); err != nil {
