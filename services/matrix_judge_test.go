@@ -2,6 +2,7 @@ package services_test
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -10,6 +11,7 @@ import (
 
 // cell is one caller before the records of one unit.
 type cell struct {
+	visit   visit // zero for who stands in no relation
 	method  method
 	fixture fixture
 	caller  caller
@@ -28,23 +30,65 @@ func (c cell) expect() outcome {
 
 // judge calls for a record that is there, and for such as are not, and holds the
 // answers against what is expected and against each other.
-func (m *matrix) judge(t *testing.T, c cell) {
+func (m *matrix) judge(t *testing.T, c cell, alike *alike) {
 	real := m.records[c.home].from(c.caller)
-	req := c.fixture.ask(real)
-	want := c.expect()
-	answers := m.call(t, c, req)
-	for _, a := range answers {
+	req, want := c.fixture.ask(real), c.expect()
+	for _, a := range m.call(t, c, req) {
 		if !c.fits(want, a.code) {
 			t.Errorf("%v over %s: %v, want %v\n%s", c, a.over, a.code, want, a.told)
 		}
-		m.sifted(t, c, want, real, a)
+		c.sifted(t, want, real, a)
+		alike.check(t, c, want, a)
 	}
-	for _, none := range real.ghosts() {
+	for _, none := range c.ghosts(want, real) {
 		absent := c.fixture.ask(none)
 		if c.fixture.sifts || protobuf.Equal(absent, req) {
 			continue
 		}
-		m.compare(t, c, want, answers, m.call(t, c, absent))
+		for _, a := range m.call(t, c, absent) {
+			if !c.fits(want.absent(), a.code) {
+				t.Errorf("%v over %s for what is not there: %v, want %v\n%s", c, a.over, a.code, want.absent(), a.told)
+			}
+			alike.check(t, c, want.absent(), a)
+		}
+	}
+}
+
+// absent is what comes of the same call for a record that is not there.
+func (o outcome) absent() outcome {
+	if o == anonymous || o == refused {
+		return o
+	}
+	return hidden
+}
+
+// ghosts are the records to ask for that are not there: of every kind beside the
+// records of one's own unit, and wherever the real one is hidden.
+func (c cell) ghosts(want outcome, r records) []records {
+	elsewhere, leaf := r.ghosts()
+	switch {
+	case c.visit.to == "self":
+		return []records{elsewhere, leaf}
+	case c.visit.to == "sibling" && want == hidden && !protobuf.Equal(c.fixture.ask(leaf), c.fixture.ask(r)):
+		return []records{leaf}
+	case c.visit.to == "" || want == hidden:
+		return []records{elsewhere}
+	default:
+		return nil
+	}
+}
+
+// alike holds all refusals of one kind against each other: whoever may not know
+// of a record must not be able to tell it from what is not there.
+type alike struct{ first sync.Map }
+
+func (x *alike) check(t *testing.T, c cell, want outcome, a answer) {
+	if want == granted || c.fixture.sifts {
+		return
+	}
+	key := a.over + want.code().String()
+	if first, ok := x.first.LoadOrStore(key, a.told); ok && first != a.told {
+		t.Errorf("%v over %s: one %v can be told from another:\n%q\n%q", c, a.over, want, a.told, first)
 	}
 }
 
@@ -70,7 +114,7 @@ func (c cell) missing() codes.Code {
 }
 
 // sifted holds what a list shows against what the caller may see.
-func (m *matrix) sifted(t *testing.T, c cell, want outcome, r records, a answer) {
+func (c cell) sifted(t *testing.T, want outcome, r records, a answer) {
 	if c.fixture.shows == nil || a.code != codes.OK {
 		return
 	}
@@ -82,23 +126,6 @@ func (m *matrix) sifted(t *testing.T, c cell, want outcome, r records, a answer)
 
 // packed takes the spaces out of JSON, which protojson puts in at random.
 func packed(text string) string { return strings.ReplaceAll(text, " ", "") }
-
-// compare holds the answers for a record that is there against those for one
-// that is not: whoever may not know of it must not be able to tell them apart.
-func (m *matrix) compare(t *testing.T, c cell, want outcome, real, absent []answer) {
-	expected := c.missing()
-	if want == anonymous || want == refused {
-		expected = want.code()
-	}
-	for i, a := range absent {
-		if a.code != expected {
-			t.Errorf("%v over %s for what is not there: %v, want %v\n%s", c, a.over, a.code, expected, a.told)
-		}
-		if want != granted && want != denied && a.told != real[i].told {
-			t.Errorf("%v over %s: what is not there is told from what is not for the caller\n%q\n%q", c, a.over, a.told, real[i].told)
-		}
-	}
-}
 
 // call makes the call on every wire.
 func (m *matrix) call(t *testing.T, c cell, req protobuf.Message) []answer {

@@ -43,17 +43,17 @@ func (r records) from(c caller) records {
 	return r
 }
 
-// ghosts are names of which nothing exists: everywhere, and of the unit's own
-// records alone.
-func (r records) ghosts() []records {
-	leaf := records{
+// ghosts are names of which nothing exists: of a unit that is not there either,
+// and of the unit that is.
+func (r records) ghosts() (elsewhere, leaf records) {
+	leaf = records{
 		unit: r.unit, child: r.child, own: r.own, anyone: r.anyone,
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
 	}
-	all := leaf
-	all.unit, all.child, all.member = "units/none", "units/none-beneath", "units/none/members/nobody"
-	return []records{all, leaf}
+	elsewhere = leaf
+	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
+	return elsewhere, leaf
 }
 
 // fixtures are all fixtures by method. Every service has a file of its own.

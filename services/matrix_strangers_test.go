@@ -3,6 +3,7 @@ package services_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,12 +13,20 @@ import (
 	"github.com/duban-project/duban/services/internal/authn"
 )
 
-// outsiders are callers beside the roles: without a key, with one that does not
-// hold, with one that narrows, and a machine.
+// strangers are callers beside the roles: without a key, with one that does not
+// hold, a machine, and keys that narrow a role which the rule would let pass.
+func (m *matrix) strangers(rule *accessv1.Rule) []caller {
+	role := accessv1.Role_ROLE_VIEWER
+	if len(rule.GetRoles()) > 0 {
+		role = rule.GetRoles()[0]
+	}
+	return slices.Concat(m.keyless, m.narrowed[role])
+}
+
 func (m *matrix) outsiders() []caller {
 	s := m.suite
 	good := s.Person(province, accessv1.Role_ROLE_VIEWER)
-	list := []caller{
+	return []caller{
 		{name: "nobody"},
 		{name: "a wrong secret", key: good.Key + "x", dead: true},
 		{name: "a key that never was", key: "duban_0190-nothing_" + strings.Repeat("a", 52), dead: true},
@@ -25,10 +34,6 @@ func (m *matrix) outsiders() []caller {
 		{name: "a person without a grant", key: s.Person(school).Key},
 		{name: "a machine", key: s.Machine(province, accessv1.Role_ROLE_VIEWER).Key, machine: true, role: accessv1.Role_ROLE_VIEWER, unit: province},
 	}
-	for _, role := range roles() {
-		list = append(list, m.keyed(role)...)
-	}
-	return list
 }
 
 // bury returns once the bootstrap key, which was used up a moment ago, is no

@@ -1,10 +1,10 @@
 package services_test
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -35,7 +35,7 @@ func TestMatrix(t *testing.T) {
 	for _, full := range slices.Sorted(maps.Keys(left)) {
 		t.Errorf("there is a fixture for %s, which is no method of the suite", full)
 	}
-	t.Logf("%d methods, %d cells, %d calls", len(m.seen), m.cells.Load(), m.calls.Load())
+	t.Logf("%d methods, %d cells, %d calls", len(m.seen), m.cells, m.calls.Load())
 }
 
 // fixture says how a method is called for a record of a unit.
@@ -78,23 +78,22 @@ const crew = 8
 
 // try calls the method for records of each home, as everybody.
 func (m *matrix) try(t *testing.T, method method, f fixture) {
-	for _, home := range f.at(method.rule) {
+	alike := &alike{}
+	for i, home := range f.at(method.rule) {
 		var wait sync.WaitGroup
 		queue := make(chan cell)
 		for range crew {
 			wait.Go(func() {
 				for c := range queue {
-					m.judge(t, c)
+					m.judge(t, c, alike)
 				}
 			})
 		}
-		m.everybody(home, func(v visit, c caller) {
-			if v.role != 0 {
-				m.visited(method, v)
-			}
-			m.cells.Add(1)
-			queue <- cell{method: method, fixture: f, caller: c, home: home}
-		})
+		for c := range m.everybody(method.rule, home, i == 0) {
+			m.visited(method, c.visit)
+			c.method, c.fixture = method, f
+			queue <- c
+		}
 		close(queue)
 		wait.Wait()
 	}
@@ -111,25 +110,34 @@ func (f fixture) at(rule *accessv1.Rule) []string {
 	}
 }
 
-// everybody visits every role in every relation to the home, and those who have
-// no role or no key.
-func (m *matrix) everybody(home string, visit_ func(visit, caller)) {
-	for _, role := range roles() {
-		for _, to := range relations {
-			visit_(visit{role, to}, m.standing(role, to, home))
+// everybody is every role in every relation to the home and, at the first home
+// of a fixture, those who have no role or no key.
+func (m *matrix) everybody(rule *accessv1.Rule, home string, first bool) iter.Seq[cell] {
+	return func(yield func(cell) bool) {
+		for _, role := range roles() {
+			for _, to := range relations {
+				if !yield(cell{visit: visit{role, to}, home: home, caller: m.standing(role, to, home)}) {
+					return
+				}
+			}
 		}
-	}
-	for _, c := range m.strangers {
-		visit_(visit{}, c)
+		for _, c := range m.strangers(rule) {
+			if first && !yield(cell{home: home, caller: c}) {
+				return
+			}
+		}
 	}
 }
 
 // visited remembers that a cell was tried.
 func (m *matrix) visited(method method, v visit) {
+	m.cells++
 	if m.seen[method.full] == nil {
 		m.seen[method.full] = map[visit]bool{}
 	}
-	m.seen[method.full][v] = true
+	if v.role != 0 {
+		m.seen[method.full][v] = true
+	}
 }
 
 // complete says whether every cell of the method was tried.
@@ -138,6 +146,3 @@ func (m *matrix) complete(t *testing.T, method method) {
 		t.Errorf("%d cells were tried, want 13 roles × 7 relations = %d", got, want)
 	}
 }
-
-// counts of what the matrix did.
-type counts struct{ cells, calls atomic.Int64 }

@@ -1,7 +1,10 @@
 package services_test
 
 import (
+	"maps"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -93,25 +96,28 @@ type post struct {
 
 // matrix is a suite with somebody in every place.
 type matrix struct {
-	counts
-	suite     *suitetest.Suite
-	wires     wires
-	held      map[post]caller
-	strangers []caller
-	records   map[string]records // by home
-	seen      map[string]map[visit]bool
+	suite    *suitetest.Suite
+	wires    wires
+	held     map[post]caller
+	keyless  []caller
+	narrowed map[accessv1.Role][]caller
+	records  map[string]records // by home
+	seen     map[string]map[visit]bool
+	cells    int
+	calls    atomic.Int64
 }
 
 func newMatrix(t *testing.T) *matrix {
 	s := suitetest.Run(t)
-	m := &matrix{suite: s, wires: dial(t, s), held: map[post]caller{}, records: map[string]records{}, seen: map[string]map[visit]bool{}}
+	m := &matrix{
+		suite: s, wires: dial(t, s), held: map[post]caller{}, narrowed: map[accessv1.Role][]caller{},
+		records: map[string]records{}, seen: map[string]map[visit]bool{},
+	}
 	for _, u := range units {
 		s.Unit(strings.TrimPrefix(u.name, "units/"), parents[u.name], u.kind)
 	}
-	for _, role := range roles() {
-		m.appoint(role)
-	}
-	m.strangers = m.outsiders()
+	m.staff()
+	m.keyless = m.outsiders()
 	for home := range places {
 		m.records[home] = m.keep(home)
 	}
@@ -120,21 +126,39 @@ func newMatrix(t *testing.T) *matrix {
 	return m
 }
 
+// staff gives every role to somebody on every unit, all roles at once, so that
+// they share commits.
+func (m *matrix) staff() {
+	var wait sync.WaitGroup
+	var mu sync.Mutex
+	for _, role := range roles() {
+		wait.Go(func() {
+			held, narrowed := m.appoint(role), m.keyed(role)
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(m.held, held)
+			m.narrowed[role] = narrowed
+		})
+	}
+	wait.Wait()
+}
+
 // appoint gives the role to somebody on every unit, and to somebody who lost it.
-func (m *matrix) appoint(role accessv1.Role) {
-	m.hold(role, province)
+func (m *matrix) appoint(role accessv1.Role) map[post]caller {
+	held := map[post]caller{{role, province}: m.hold(role, province)}
 	for _, u := range units {
-		m.hold(role, u.name)
+		held[post{role, u.name}] = m.hold(role, u.name)
 	}
 	past := m.enter(role, province)
 	m.end(m.suite.Grant(past.Name, province, role))
-	m.held[post{role, ""}] = caller{name: role.String() + " whose grant has ended", key: past.Key, machine: machine(role)}
+	held[post{role, ""}] = caller{name: role.String() + " whose grant has ended", key: past.Key, machine: machine(role)}
+	return held
 }
 
-func (m *matrix) hold(role accessv1.Role, unit string) {
+func (m *matrix) hold(role accessv1.Role, unit string) caller {
 	p := m.enter(role, unit)
 	m.suite.Grant(p.Name, unit, role)
-	m.held[post{role, unit}] = caller{name: role.String() + " on " + unit, key: p.Key, machine: machine(role), role: role, unit: unit}
+	return caller{name: role.String() + " on " + unit, key: p.Key, machine: machine(role), role: role, unit: unit}
 }
 
 // enter enters a person, or a machine for a machine's role.
