@@ -42,6 +42,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, nil, err)
 		return
 	}
+	r.Pattern = m.Route.Method + " " + m.Route.Template // what traces and metrics call the request
 	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), inputKey{}, m.Route.Input()), a.options.Timeout)
 	defer cancel()
 	checked, err := a.rewrite(w, r, m)

@@ -40,6 +40,7 @@ var rules = []struct {
 	{".", nil},
 	{"internal/fault", []string{std, pb, proto + "fault/"}},
 	{"internal/lifecycle", []string{std}},
+	{"internal/lifecycle/*", []string{std}},
 	{"internal/calendar", []string{std}},
 	{"internal/config", []string{std, "go.yaml.in/yaml/"}},
 	{"internal/store", []string{std, pb}},

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"os"
 	"runtime/debug"
@@ -53,22 +53,17 @@ func standalone(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	gently() // see operating.md
-	log := slog.New(slog.NewJSONHandler(os.Stderr, nil))
-	s, err := suite.Open(ctx, c, suite.Options{Log: log, Now: time.Now, Simulate: simulate})
+	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: simulate})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closing := s.Close(); closing != nil {
-			log.Error("closing", "error", closing)
-		}
-	}()
-	return s.Run(ctx, func(at suite.Addresses) {
-		log.Info("serving", "http", at.HTTP, "grpc", at.GRPC, "data", c.Data, "simulated", s.Clock.Simulated())
+	err = s.Run(ctx, func(at suite.Addresses) {
+		s.Log().Info("serving", "http", at.HTTP, "grpc", at.GRPC, "data", c.Data, "simulated", s.Clock.Simulated())
 		if s.Bootstrap != "" {
 			fmt.Fprintf(out, "bootstrap key (shown this once): %s\n", s.Bootstrap)
 		}
 	})
+	return errors.Join(err, s.Close())
 }
 
 // gently lets the heap grow further between collections, unless the operator

@@ -92,15 +92,17 @@ func (d *Directory) apply(_ context.Context, run []*feedv1.Entry, next, size uin
 	}
 	d.heard, d.next = d.Now(), next
 	d.current = d.current || next == size
-	if len(run) > 0 || next == size {
-		close(d.moved)
-		d.moved = make(chan struct{})
-	}
+	close(d.moved)
+	d.moved = make(chan struct{})
 	return nil
 }
 
-// learn takes in one change. What is neither unit nor grant is not kept here.
+// learn takes in one change. What is neither unit nor grant is not kept here;
+// neither is ever deleted.
 func (d *Directory) learn(e *feedv1.Entry) error {
+	if e.GetBody() == nil {
+		return nil
+	}
 	body, err := e.GetBody().UnmarshalNew()
 	if err != nil {
 		return err

@@ -37,8 +37,11 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 		WithCloner(inprocgrpc.CopyFunc(thaw)).
 		WithServerUnaryInterceptor(steps.unary).
 		WithServerStreamInterceptor(steps.stream)
-	for _, h := range p.Telemetry {
-		channel.WithServerStatsHandler(h)
+	if p.Served != nil {
+		channel.WithServerStatsHandler(p.Served)
+	}
+	if p.Made != nil {
+		channel.WithClientStatsHandler(p.Made)
 	}
 	p.channels = append(p.channels, channel)
 	healthv1.RegisterHealthServer(channel, p.health)

@@ -54,8 +54,9 @@ type Process struct {
 	// Simulated says whether the installation's clock is a simulated one, which
 	// every answer then says too.
 	Simulated func() bool
-	// Telemetry observes calls.
-	Telemetry []stats.Handler
+	// Served and Made observe calls, at the side that serves and at the one that
+	// makes them; nil for nobody.
+	Served, Made stats.Handler
 
 	limits    Limits
 	validator protovalidate.Validator
@@ -180,8 +181,8 @@ func (p *Process) server() *grpc.Server {
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
 	}
-	for _, h := range p.Telemetry {
-		options = append(options, grpc.StatsHandler(h))
+	if p.Served != nil {
+		options = append(options, grpc.StatsHandler(p.Served))
 	}
 	server := grpc.NewServer(options...)
 	for _, s := range p.services {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
 // Config is the whole configuration of a process. Its zero value is not usable:
@@ -28,6 +29,10 @@ type Config struct {
 	AllowedOrigins []string `yaml:"allowed_origins"`
 	// Grace is how long calls may take to end when the process stops.
 	Grace time.Duration `yaml:"grace"`
+	// Metrics is where Prometheus finds its page; empty: nowhere.
+	Metrics string `yaml:"metrics"`
+	// Telemetry says what is told about calls, and to whom.
+	Telemetry telemetry.Config `yaml:"telemetry"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -38,6 +43,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Installation: "local/duban",
 		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
+		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default,
 		Reserve: 64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
 }
@@ -54,12 +60,12 @@ func (c *Config) Check() error {
 	}
 	check(c.Data != "", "data: must name a folder")
 	check(installation.MatchString(c.Installation), "installation: must be province/installation in a-z, 0-9, dot and hyphen")
-	for key, address := range map[string]string{"http": c.HTTP, "grpc": c.GRPC} {
+	for key, address := range map[string]string{"http": c.HTTP, "grpc": c.GRPC, "metrics": c.Metrics} {
 		_, _, err := net.SplitHostPort(address)
 		check(address == "" || err == nil, "%s: must be host:port", key)
 	}
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
 	check(l.InFlight > 0 && l.Deadline > 0 && l.Message > 0 && l.Rate > 0 && l.Burst > 0, "limits: every limit must be above 0")
-	return errors.Join(mistakes...)
+	return errors.Join(append(mistakes, c.Telemetry.Check())...)
 }

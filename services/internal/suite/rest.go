@@ -5,11 +5,16 @@ import (
 	"net/http"
 
 	"github.com/duban-project/duban/gateway"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
 // Handler serves the REST API over this process's services.
 func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
-	return gateway.Handler(ctx, gateway.Backends{
+	h, err := gateway.Handler(ctx, gateway.Backends{
 		Organization: s.Client(), Feed: s.Client(), Clock: s.Client(),
-	}, gateway.Options{AllowedOrigins: s.config.AllowedOrigins})
+	}, gateway.Options{AllowedOrigins: s.config.AllowedOrigins, TraceID: telemetry.TraceID})
+	if err != nil {
+		return nil, err
+	}
+	return s.telemetry.HTTP(h), nil
 }

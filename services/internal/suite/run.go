@@ -16,7 +16,7 @@ var ErrCommit = errors.New("a commit met an I/O error")
 
 // Addresses are where a running process can be reached; nil where it does not
 // listen.
-type Addresses struct{ HTTP, GRPC net.Addr }
+type Addresses struct{ HTTP, GRPC, Metrics net.Addr }
 
 // Run serves until ctx is done, a worker fails or a commit does. Ready is called
 // once calls are answered.
@@ -38,38 +38,63 @@ func (s *Suite) Run(ctx context.Context, ready func(Addresses)) error {
 }
 
 func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
-	var at Addresses
-	var rpc []net.Listener
-	if s.config.GRPC != "" {
-		l, err := net.Listen("tcp", s.config.GRPC)
-		if err != nil {
-			return err
-		}
-		at.GRPC, rpc = l.Addr(), append(rpc, l)
-	}
-	var rest net.Listener
-	if s.config.HTTP != "" {
-		l, err := net.Listen("tcp", s.config.HTTP)
-		if err != nil {
-			return errors.Join(err, closeAll(rpc))
-		}
-		at.HTTP, rest = l.Addr(), l
-	}
 	handler, err := s.Handler(ctx)
 	if err != nil {
-		return errors.Join(err, closeAll(rpc))
+		return err
 	}
+	listeners, err := listen(s.config.GRPC, s.config.HTTP, s.config.Metrics)
+	if err != nil {
+		return err
+	}
+	rpc, rest, metrics := listeners[0], listeners[1], listeners[2]
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.process.Run(ctx, func() { ready(at) }, rpc...) })
-	if rest != nil {
-		g.Go(func() error { return s.serveHTTP(ctx, handler, rest) })
+	g.Go(func() error {
+		return s.process.Run(ctx, func() { ready(Addresses{HTTP: addr(rest), GRPC: addr(rpc), Metrics: addr(metrics)}) }, given(rpc)...)
+	})
+	for l, h := range map[net.Listener]http.Handler{rest: handler, metrics: s.telemetry.Metrics} {
+		if l != nil {
+			g.Go(func() error { return s.serveHTTP(ctx, h, l) })
+		}
 	}
 	return g.Wait()
 }
 
+// listen opens the addresses, all or none; an empty one gives no listener.
+func listen(addresses ...string) ([]net.Listener, error) {
+	listeners := make([]net.Listener, len(addresses))
+	for i, address := range addresses {
+		if address == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return nil, errors.Join(err, closeAll(listeners))
+		}
+		listeners[i] = l
+	}
+	return listeners, nil
+}
+
+// given returns l, if it is one.
+func given(l net.Listener) []net.Listener {
+	if l == nil {
+		return nil
+	}
+	return []net.Listener{l}
+}
+
+func addr(l net.Listener) net.Addr {
+	if l == nil {
+		return nil
+	}
+	return l.Addr()
+}
+
 func closeAll(listeners []net.Listener) (err error) {
 	for _, l := range listeners {
-		err = errors.Join(err, l.Close())
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
 	}
 	return err
 }

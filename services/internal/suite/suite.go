@@ -9,6 +9,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,7 +29,9 @@ import (
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/page"
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
 // Suite is a built process that has not been run.
@@ -39,7 +42,7 @@ type Suite struct {
 	Clock *clock.Clock
 
 	config    Config
-	log       *slog.Logger
+	telemetry *telemetry.Telemetry
 	process   *serve.Process
 	directory *directory.Directory
 	secrets   secrets
@@ -50,17 +53,20 @@ type Suite struct {
 
 // Options are what a process gets from outside its configuration.
 type Options struct {
-	Log *slog.Logger
+	// Out is where the log goes, one JSON object a line.
+	Out io.Writer
 	// Now is real time.
 	Now func() time.Time
 	// Simulate is the first time of a simulation; zero for real time.
 	Simulate time.Time
+	// Engine, if set, stands between a role and its engine, to measure or disturb.
+	Engine func(role string, e store.Engine) store.Engine
 }
 
 // Open builds a process with every role. What it opened is closed again if a
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
-	s = &Suite{config: c, log: o.Log, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
+	s = &Suite{config: c, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Close())
@@ -75,12 +81,17 @@ func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
 	if s.secrets, err = openSecrets(c.Data); err != nil {
 		return nil, err
 	}
-	if s.process, err = serve.New(o.Log, c.Limits); err != nil {
+	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, s.flush)
+	if s.process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
 		return nil, err
 	}
 	s.process.Grace = c.Grace
+	s.process.Served, s.process.Made = s.telemetry.Handlers()
 	s.wire(o.Now)
-	return s, s.addRoles(ctx, o.Now)
+	return s, s.addRoles(ctx, o)
 }
 
 // wire connects the steps with the services that they ask.
@@ -96,9 +107,9 @@ func (s *Suite) wire(now func() time.Time) {
 	s.process.Simulated = s.Clock.Simulated
 }
 
-func (s *Suite) addRoles(ctx context.Context, now func() time.Time) error {
+func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	for _, r := range roles {
-		book, err := s.book(r.name, now)
+		book, err := s.book(r.name, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -118,10 +129,10 @@ func (s *Suite) addRoles(ctx context.Context, now func() time.Time) error {
 }
 
 // book opens what a role writes in.
-func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
+func (s *Suite) book(role string, o Options) (*change.Book, error) {
 	log, err := feed.New(feed.Config{
 		Name: role, Origin: s.config.origin(role),
-		Key: s.secrets.signing(), Now: now, Random: rand.Reader,
+		Key: s.secrets.signing(), Now: o.Now, Random: rand.Reader,
 	})
 	if err != nil {
 		return nil, err
@@ -137,13 +148,43 @@ func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Engine != nil {
+		engine = o.Engine(role, engine)
+	}
+	engine = s.telemetry.Engine(role, engine)
+	if err := s.telemetry.Feed(role, s.size(engine, log)); err != nil {
+		return nil, err
+	}
 	s.feeds[role] = feedserver.Source{Engine: engine, Log: log}
 	return &change.Book{
-		Store: engine, Log: log, Now: s.Clock.Now, Clock: now, NewID: newID,
+		Store: engine, Log: log, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets.pseudonym(role), Tokens: tokens,
 		Validate: s.process.Validate,
 	}, nil
 }
+
+// size tells how many entries a feed has; 0 if it cannot be read.
+func (s *Suite) size(engine store.Engine, log *feed.Log) func() uint64 {
+	return func() (size uint64) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = engine.View(ctx, func(tx store.Tx) (err error) {
+			size, err = log.Size(tx)
+			return err
+		})
+		return size
+	}
+}
+
+// flush sends what telemetry has not sent yet.
+func (s *Suite) flush() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	return s.telemetry.Shutdown(ctx)
+}
+
+// Log is the process's log.
+func (s *Suite) Log() *slog.Logger { return s.telemetry.Log }
 
 // newID is ordered by time, which keeps new records together in the store.
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

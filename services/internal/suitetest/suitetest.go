@@ -5,7 +5,6 @@ package suitetest
 
 import (
 	"context"
-	"log/slog"
 	"net"
 	"testing"
 	"time"
@@ -52,10 +51,10 @@ func RunIn(t testing.TB, folder string) *Suite {
 	t.Helper()
 	c := suite.Default()
 	c.Data, c.HTTP, c.GRPC = folder, "127.0.0.1:0", "127.0.0.1:0"
+	c.Metrics, c.Telemetry.LogLevel = "127.0.0.1:0", "warn"
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
 	built, err := suite.Open(t.Context(), c, suite.Options{
-		Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})),
-		Now: time.Now, Simulate: Start,
+		Out: t.Output(), Now: time.Now, Simulate: Start,
 	})
 	if err != nil {
 		t.Fatal(err)

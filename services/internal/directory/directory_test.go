@@ -1,0 +1,144 @@
+package directory
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+)
+
+var day = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// entry is what the organization's feed says of a record on a day.
+func entry(t *testing.T, days int, body proto.Message) *feedv1.Entry {
+	t.Helper()
+	b, err := anypb.New(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &feedv1.Entry{Body: b, Effective: timestamppb.New(day.AddDate(0, 0, days))}
+}
+
+func record(name, parent string, kind organizationv1.Unit_Kind) *organizationv1.Unit {
+	return &organizationv1.Unit{Name: name, Parent: parent, Kind: kind}
+}
+
+func filled(t *testing.T) *Directory {
+	t.Helper()
+	now := day
+	d := New(nil, func() time.Time { return now })
+	run := []*feedv1.Entry{
+		entry(t, 0, record("units/p", "", organizationv1.Unit_KIND_PROVINCE)),
+		entry(t, 0, record("units/c2", "units/p", organizationv1.Unit_KIND_CITY)),
+		entry(t, 0, record("units/c1", "units/p", organizationv1.Unit_KIND_CITY)),
+		entry(t, 0, record("units/s", "units/c1", organizationv1.Unit_KIND_SCHOOL)),
+		entry(t, 0, record("units/d", "units/s", organizationv1.Unit_KIND_DEPARTMENT)),
+		entry(t, 5, record("units/s", "units/c2", organizationv1.Unit_KIND_SCHOOL)),
+		entry(t, 0, &organizationv1.Member{Name: "units/s/members/m"}),
+		entry(t, 0, &organizationv1.RoleGrant{Name: "roleGrants/1", Principal: "a", Role: accessv1.Role_ROLE_HEAD, Unit: "units/s"}),
+		entry(t, 0, &organizationv1.RoleGrant{Name: "roleGrants/2", Principal: "a", Role: accessv1.Role_ROLE_CLERK, Unit: "units/s"}),
+		entry(t, 1, &organizationv1.RoleGrant{Name: "roleGrants/2", Principal: "a", Role: accessv1.Role_ROLE_CLERK, Unit: "units/s", EndTime: timestamppb.New(day)}),
+	}
+	if err := d.apply(t.Context(), run, uint64(len(run)), uint64(len(run))); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestTheTreeInTime(t *testing.T) {
+	d := filled(t)
+	now, before := d.Path("units/d"), d.PathAt("units/d", day.AddDate(0, 0, 4))
+	if want := []string{"units/d", "units/s", "units/c2", "units/p"}; !slices.Equal(now, want) {
+		t.Errorf("now %v, want %v", now, want)
+	}
+	if want := []string{"units/d", "units/s", "units/c1", "units/p"}; !slices.Equal(before, want) {
+		t.Errorf("before the move %v, want %v", before, want)
+	}
+	if p := d.PathAt("units/d", day.AddDate(0, 0, -1)); p != nil {
+		t.Errorf("before it was created %v, want nothing", p)
+	}
+	if got, want := d.Subtree("units/p"), []string{"units/p", "units/c1", "units/c2", "units/s", "units/d"}; !slices.Equal(got, want) {
+		t.Errorf("Subtree = %v, want %v", got, want)
+	}
+	if len(d.Children("units/c1")) != 0 || d.Root() != "units/p" || !d.Department("units/d") || d.Department("units/s") {
+		t.Errorf("children %v, root %s", d.Children("units/c1"), d.Root())
+	}
+	if got := len(d.UnitsAt(day)); got != 5 {
+		t.Errorf("%d units on the first day, want 5", got)
+	}
+}
+
+func TestGrantsEnd(t *testing.T) {
+	d := filled(t)
+	if g := d.Grants("a"); len(g) != 1 || g[0].Role != accessv1.Role_ROLE_HEAD {
+		t.Errorf("Grants = %v, want head alone", g)
+	}
+	if h := d.Holders("units/s", accessv1.Role_ROLE_HEAD); !slices.Equal(h, []string{"a"}) {
+		t.Errorf("Holders = %v", h)
+	}
+	if h := d.Holders("units/s", accessv1.Role_ROLE_CLERK); h != nil {
+		t.Errorf("holders of an ended grant: %v", h)
+	}
+}
+
+func TestAnOldTreeDecidesNothing(t *testing.T) {
+	now := day
+	d := New(nil, func() time.Time { return now })
+	if d.Fresh() == nil {
+		t.Error("an empty directory is fresh")
+	}
+	if err := d.apply(t.Context(), nil, 0, 3); err != nil || d.Fresh() == nil {
+		t.Errorf("a directory that is behind is fresh (%v)", err)
+	}
+	if err := d.apply(t.Context(), nil, 3, 3); err != nil || d.Fresh() != nil {
+		t.Errorf("a current directory is not fresh: %v, %v", d.Fresh(), err)
+	}
+	now = now.Add(Staleness + 1)
+	if d.Fresh() == nil {
+		t.Error("a directory that heard nothing for 30 s is fresh")
+	}
+}
+
+// source is a feed of a known size.
+type source struct {
+	feedv1.FeedServiceClient
+	size uint64
+}
+
+func (s source) GetCheckpoint(context.Context, *feedv1.GetCheckpointRequest, ...grpc.CallOption) (*feedv1.Checkpoint, error) {
+	return &feedv1.Checkpoint{Size: s.size}, nil
+}
+
+func TestCatchUpWaitsForWhatIsThere(t *testing.T) {
+	d := New(source{size: 2}, func() time.Time { return day })
+	caught := make(chan error)
+	go func() { caught <- d.CatchUp(t.Context()) }()
+	if err := d.apply(t.Context(), nil, 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-caught:
+		t.Error("caught up with one of two entries")
+	default:
+	}
+	if err := d.apply(t.Context(), nil, 2, 2); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-caught; err != nil || d.Position() != 2 {
+		t.Errorf("CatchUp = %v at %d", err, d.Position())
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.Await(ctx, 9); err == nil {
+		t.Error("Await outlived its context")
+	}
+}
