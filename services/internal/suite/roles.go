@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 
 	"github.com/duban-project/duban/services/internal/change"
@@ -20,12 +21,17 @@ type role struct {
 // roles is the whole suite, in the order it is built.
 var roles = []role{
 	{"organization", organization},
+	{"campaign", campaign},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx)
 	return service, err
+}
+
+func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return campaignserver.New(book, s.directory)
 }
 
 // follower keeps the directory up to date while the process runs.

@@ -22,6 +22,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/directory"
@@ -46,6 +47,7 @@ type Suite struct {
 	process   *serve.Process
 	directory *directory.Directory
 	secrets   secrets
+	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
 	closers   []func() error
 	failed    chan error
@@ -79,6 +81,9 @@ func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
 		return nil, err
 	}
 	if s.secrets, err = openSecrets(c.Data); err != nil {
+		return nil, err
+	}
+	if s.blobs, err = blob.Open(filepath.Join(c.Data, "blobs"), c.Reserve<<20); err != nil {
 		return nil, err
 	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
@@ -157,7 +162,7 @@ func (s *Suite) book(role string, o Options) (*change.Book, error) {
 	}
 	s.feeds[role] = feedserver.Source{Engine: engine, Log: log}
 	return &change.Book{
-		Store: engine, Log: log, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
+		Store: engine, Log: log, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets.pseudonym(role), Tokens: tokens,
 		Validate: s.process.Validate,
 	}, nil
