@@ -5,9 +5,12 @@ import (
 
 	"google.golang.org/grpc"
 
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
+	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
 )
@@ -22,6 +25,7 @@ type role struct {
 var roles = []role{
 	{"organization", organization},
 	{"campaign", campaign},
+	{"rectification", rectification},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
@@ -32,6 +36,11 @@ func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Ser
 
 func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	return campaignserver.New(book, s.directory)
+}
+
+func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(s.Conn("rectification"))}
+	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
 }
 
 // follower keeps the directory up to date while the process runs.
