@@ -17,6 +17,7 @@ import (
 	complaintrules "github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/complaint/envelope"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
+	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 
@@ -37,6 +38,7 @@ var roles = []role{
 	{"campaign", campaign},
 	{"rectification", rectification},
 	{"complaint", complaint},
+	{"evaluation", evaluation},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
@@ -83,6 +85,13 @@ func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		Feed:    feedv1.NewFeedServiceClient(self),
 		Self:    complaintv1.NewComplaintServiceClient(self),
 	}), nil
+}
+
+// ballotsEvery is how often the ballot boxes of open rounds are looked at.
+const ballotsEvery = time.Hour
+
+func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return evaluationserver.New(book, s.directory, ballotsEvery)
 }
 
 // follower keeps the directory up to date while the process runs.
