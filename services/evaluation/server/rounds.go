@@ -16,7 +16,9 @@ import (
 // CreateRound implements the RPC. The tree is brought up to date first, because
 // no refusal of a unit that was made a moment ago would do it.
 func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRoundRequest) (*evaluationv1.Round, error) {
-	s.book.Refresh(ctx)
+	if err := authz.From(ctx).Tree().CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	return s.rounds.Create(ctx, req, req.GetRound().GetOwner(), func(tx *change.Tx) (*evaluationv1.Round, error) {
 		id := req.GetRoundId()
 		if id == "" {
