@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +26,14 @@ func (c cell) expect() outcome {
 			return e.want
 		}
 	}
-	return expect(c.method.rule, c.caller, c.home)
+	o := expect(c.method.rule, c.caller, c.home)
+	acts := func(r right) bool {
+		return slices.Contains(r.roles, c.caller.role) && inScope(r.scope, c.caller.unit, c.home)
+	}
+	if o == granted && c.fixture.only != nil && !slices.ContainsFunc(c.fixture.only, acts) {
+		return denied
+	}
+	return o
 }
 
 // judge calls for a record that is there, and for such as are not, and holds the
@@ -83,7 +91,7 @@ func (c cell) ghosts(want outcome, r records) []records {
 type alike struct{ first sync.Map }
 
 func (x *alike) check(t *testing.T, c cell, want outcome, a answer) {
-	if want == granted || c.fixture.sifts {
+	if want == granted || want == denied || c.fixture.sifts {
 		return
 	}
 	key := a.over + want.code().String()

@@ -18,13 +18,12 @@ type records struct {
 	grant       string
 	key         string
 	feed        string
+	campaigns   campaignRecords
+	ledgers     ledgerRecords
 }
 
 // keep makes one record of each kind for the home.
 func (m *matrix) keep(home string) records {
-	if home == "" {
-		home = school
-	}
 	s := m.suite
 	r := records{unit: home, child: places[home]["child"], feed: "feeds/organization"}
 	r.anyone = s.Person("units/s3").Name
@@ -32,6 +31,8 @@ func (m *matrix) keep(home string) records {
 	r.machine = s.Machine(home).Name
 	r.grant = s.Grant(r.member, home, accessv1.Role_ROLE_VIEWER)
 	r.key = m.issue(&organizationv1.ApiKey{Principal: r.member}).GetApiKey().GetName()
+	r.campaigns = m.keepCampaigns(home)
+	r.ledgers = m.keepLedgers(home)
 	return r
 }
 
@@ -50,6 +51,7 @@ func (r records) ghosts() (elsewhere, leaf records) {
 		unit: r.unit, child: r.child, own: r.own, anyone: r.anyone,
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
+		campaigns: noCampaigns(), ledgers: noLedgers(),
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
@@ -63,6 +65,8 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.organization.v1.OrganizationService/": organizationFixtures(),
 		"/duban.clock.v1.ClockService/":               clockFixtures(),
 		"/duban.feed.v1.FeedService/":                 feedFixtures(),
+		"/duban.campaign.v1.CampaignService/":         campaignFixtures(),
+		"/duban.rectification.v1.RectificationService/": rectificationFixtures(),
 	} {
 		for name, list := range of {
 			all[service+name] = list
@@ -88,5 +92,16 @@ func TestPlacesAreRelatedAsTheySay(t *testing.T) {
 				t.Errorf("%s is no %s of %s", at[to], to, home)
 			}
 		}
+	}
+}
+
+// done returns what worked.
+func done[T any](m *matrix) func(T, error) T {
+	return func(v T, err error) T {
+		m.suite.T.Helper()
+		if err != nil {
+			m.suite.T.Fatal(err)
+		}
+		return v
 	}
 }

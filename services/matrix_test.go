@@ -55,8 +55,16 @@ type fixture struct {
 	sifts bool
 	// hides is the code for what is not there, where it is not NOT_FOUND.
 	hides codes.Code
+	// only are the rights that the record asks for beside the rule; nil: none.
+	only []right
 	// except are the cells in which more than the rule decides.
 	except []exception
+}
+
+// right is a way to act: one of the roles, in the scope.
+type right struct {
+	scope accessv1.Scope
+	roles []accessv1.Role
 }
 
 // exception is an answer that the rule alone does not give.

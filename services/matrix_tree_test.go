@@ -80,6 +80,7 @@ func roles() (all []accessv1.Role) {
 // caller is somebody who calls.
 type caller struct {
 	name    string
+	person  string // the principal's name
 	key     string
 	dead    bool          // the key does not hold
 	machine bool          // not a person
@@ -118,9 +119,10 @@ func newMatrix(t *testing.T) *matrix {
 	}
 	m.staff()
 	m.keyless = m.outsiders()
-	for home := range places {
+	for _, home := range []string{province, bureau, school, office} {
 		m.records[home] = m.keep(home)
 	}
+	m.records[""] = m.records[school]
 	s.CatchUp()
 	m.bury()
 	return m
@@ -158,7 +160,7 @@ func (m *matrix) appoint(role accessv1.Role) map[post]caller {
 func (m *matrix) hold(role accessv1.Role, unit string) caller {
 	p := m.enter(role, unit)
 	m.suite.Grant(p.Name, unit, role)
-	return caller{name: role.String() + " on " + unit, key: p.Key, machine: machine(role), role: role, unit: unit}
+	return caller{name: role.String() + " on " + unit, person: p.Name, key: p.Key, machine: machine(role), role: role, unit: unit}
 }
 
 // enter enters a person, or a machine for a machine's role.
@@ -180,6 +182,9 @@ func (m *matrix) end(grant string) {
 		m.suite.T.Fatal(err)
 	}
 }
+
+// key is that of who holds the role on the unit.
+func (m *matrix) key(role accessv1.Role, unit string) string { return m.held[post{role, unit}].key }
 
 // standing is who holds the role in that relation to the home.
 func (m *matrix) standing(role accessv1.Role, to relation, home string) caller {

@@ -135,6 +135,7 @@ func (w *world) insider(home, beside string) string {
 func (w *world) archivedOwner() error {
 	gone := w.Unit("gone", w.Root, organizationv1.Unit_KIND_DISTRICT)
 	p := w.Person(gone, accessv1.Role_ROLE_SUPERVISOR)
+	w.current()
 	must[*organizationv1.Unit](w.T)(w.Organization(w.SystemAdmin).ArchiveUnit(w.T.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
 	req := w.asked("late")
 	req.Round.Owner = gone

@@ -16,7 +16,7 @@ import (
 // CreateRound implements the RPC. The tree is brought up to date first, because
 // no refusal of a unit that was made a moment ago would do it.
 func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRoundRequest) (*evaluationv1.Round, error) {
-	if err := authz.From(ctx).Tree().CatchUp(ctx); err != nil {
+	if err := s.units.CatchUp(ctx); err != nil {
 		return nil, err
 	}
 	return s.rounds.Create(ctx, req, req.GetRound().GetOwner(), func(tx *change.Tx) (*evaluationv1.Round, error) {
@@ -84,8 +84,12 @@ type issuing struct {
 
 func (i issuing) GetName() string { return i.GetParent() }
 
-// IssueCredentials implements the RPC.
+// IssueCredentials implements the RPC. The tree and the grants are brought up to
+// date first: whoever was put among the evaluated a moment ago issues nothing.
 func (s *Service) IssueCredentials(ctx context.Context, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
+	if err := s.units.CatchUp(ctx); err != nil {
+		return nil, err
+	}
 	answer, err := change.Do(ctx, s.book, req, func(tx *change.Tx) (*evaluationv1.IssueCredentialsResponse, error) {
 		r, err := s.rounds.ReachAt(tx, issuing{req})
 		if err != nil {

@@ -5,6 +5,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -21,6 +22,8 @@ import (
 
 // Units tells of the tree.
 type Units interface {
+	// CatchUp brings the tree up to date.
+	CatchUp(context.Context) error
 	Path(unit string) []string
 	Unit(name string) *organizationv1.Unit
 }

@@ -39,6 +39,15 @@ func populate(s *suitetest.Suite) *world {
 	return w
 }
 
+// current brings the tree and the grants up to date for whoever calls next: a
+// request for a round does so before anything else.
+func (w *world) current() {
+	w.T.Helper()
+	req := w.asked("current")
+	req.ValidateOnly = true
+	must[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CreateRound(w.T.Context(), req))
+}
+
 // afterwards is past the window of draft's rounds.
 var afterwards = suitetest.Start.Add(6 * 24 * time.Hour)
 
