@@ -19,21 +19,27 @@ type cell struct {
 	home    string
 }
 
-// expect is what the rule says, or the exception to it.
+// expect is what the rule says, narrowed by what the record asks for, or the
+// exception to it. No exception gives anything to who has no key or no role.
 func (c cell) expect() outcome {
+	o := expect(c.method.rule, c.caller, c.home)
+	if o == anonymous || o == refused {
+		return o
+	}
 	for _, e := range c.fixture.except {
 		if e.when(c.caller, c.home) {
 			return e.want
 		}
 	}
-	o := expect(c.method.rule, c.caller, c.home)
-	acts := func(r right) bool {
-		return slices.Contains(r.roles, c.caller.role) && inScope(r.scope, c.caller.unit, c.home)
-	}
-	if o == granted && c.fixture.only != nil && !slices.ContainsFunc(c.fixture.only, acts) {
+	if o == granted && c.fixture.only != nil && !slices.ContainsFunc(c.fixture.only, c.acts) {
 		return denied
 	}
 	return o
+}
+
+// acts says whether the caller has the right.
+func (c cell) acts(r right) bool {
+	return slices.Contains(r.roles, c.caller.role) && inScope(r.scope, c.caller.unit, c.home)
 }
 
 // judge calls for a record that is there, and for such as are not, and holds the

@@ -62,10 +62,10 @@ func (r records) ghosts() (elsewhere, leaf records) {
 func (m *matrix) fixtures() map[string][]fixture {
 	all := map[string][]fixture{}
 	for service, of := range map[string]map[string][]fixture{
-		"/duban.organization.v1.OrganizationService/": organizationFixtures(),
-		"/duban.clock.v1.ClockService/":               clockFixtures(),
-		"/duban.feed.v1.FeedService/":                 feedFixtures(),
-		"/duban.campaign.v1.CampaignService/":         campaignFixtures(),
+		"/duban.organization.v1.OrganizationService/":   organizationFixtures(),
+		"/duban.clock.v1.ClockService/":                 clockFixtures(),
+		"/duban.feed.v1.FeedService/":                   feedFixtures(),
+		"/duban.campaign.v1.CampaignService/":           campaignFixtures(),
 		"/duban.rectification.v1.RectificationService/": rectificationFixtures(),
 	} {
 		for name, list := range of {
