@@ -111,7 +111,8 @@ func (x *alike) check(t *testing.T, c cell, want outcome, a answer) {
 func (c cell) fits(want outcome, code codes.Code) bool {
 	switch {
 	case c.fixture.sifts && (want == hidden || want == denied), want == granted:
-		return code == codes.OK || code == codes.FailedPrecondition || code == codes.AlreadyExists || code == codes.Aborted
+		return code == codes.OK || code == codes.FailedPrecondition || code == codes.AlreadyExists || code == codes.Aborted ||
+			c.fixture.limited && code == codes.ResourceExhausted
 	case want == hidden:
 		return code == c.missing()
 	default:

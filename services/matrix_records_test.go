@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
 
@@ -33,6 +34,8 @@ func (m *matrix) keep(home string) records {
 	r.key = m.issue(&organizationv1.ApiKey{Principal: r.member}).GetApiKey().GetName()
 	r.campaigns = m.keepCampaigns(home)
 	r.ledgers = m.keepLedgers(home)
+	r.cases = m.keepCases(home)
+	r.rounds = m.keepRounds(home)
 	return r
 }
 
@@ -40,6 +43,9 @@ func (m *matrix) keep(home string) records {
 func (r records) from(c caller) records {
 	if r.own = c.unit; r.own == "" {
 		r.own = "units/s3"
+	}
+	if r.channel = complaintv1.Complaint_CHANNEL_HOTLINE; c.role == accessv1.Role_ROLE_PORTAL {
+		r.channel = complaintv1.Complaint_CHANNEL_PORTAL
 	}
 	return r
 }
@@ -51,7 +57,8 @@ func (r records) ghosts() (elsewhere, leaf records) {
 		unit: r.unit, child: r.child, own: r.own, anyone: r.anyone,
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
-		campaigns: noCampaigns(), ledgers: noLedgers(),
+		channel:   r.channel,
+		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(),
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
@@ -67,6 +74,8 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.feed.v1.FeedService/":                   feedFixtures(),
 		"/duban.campaign.v1.CampaignService/":           campaignFixtures(),
 		"/duban.rectification.v1.RectificationService/": rectificationFixtures(),
+		"/duban.complaint.v1.ComplaintService/":         complaintFixtures(),
+		"/duban.evaluation.v1.EvaluationService/":       evaluationFixtures(),
 	} {
 		for name, list := range of {
 			all[service+name] = list

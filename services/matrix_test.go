@@ -53,6 +53,8 @@ type fixture struct {
 	// sifts is set for lists that name no unit: they never refuse who holds the
 	// role, and leave out what is not for the caller.
 	sifts bool
+	// limited is set for methods that refuse when they are called too often.
+	limited bool
 	// hides is the code for what is not there, where it is not NOT_FOUND.
 	hides codes.Code
 	// only are the rights that the record asks for beside the rule; nil: none.

@@ -2,24 +2,19 @@ package suite
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"time"
 
-	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
-	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
-	complaintrules "github.com/duban-project/duban/services/complaint"
-	"github.com/duban-project/duban/services/complaint/envelope"
-	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
+	"maps"
+	"slices"
 
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -37,8 +32,9 @@ var roles = []role{
 	{"organization", organization},
 	{"campaign", campaign},
 	{"rectification", rectification},
-	{"complaint", complaint},
 	{"evaluation", evaluation},
+	{"complaint", complaint},
+	{"aggregation", aggregation}, // the last: it follows the feeds of those before
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
@@ -56,42 +52,19 @@ func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Servic
 	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
 }
 
-// What the public may file in all, without a key.
-const (
-	publicComplaints = 1  // a second
-	publicBurst      = 60 // at once
-)
-
-func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	custody, err := envelope.NewBox(s.secrets.derive("complaint custody"))
-	if err != nil {
-		return nil, err
-	}
-	pepper := s.secrets.derive("complaint receipts")
-	public := rate.NewLimiter(publicComplaints, publicBurst)
-	self := s.Conn("complaint")
-	return complaintserver.New(book, complaintserver.Parts{
-		Tree:    s.directory,
-		Desks:   envelope.Desks{Secret: func(desk string) []byte { return s.secrets.derive("complaint desk " + desk) }},
-		Custody: custody.Slot,
-		Receipt: func(code string) []byte {
-			mac := hmac.New(sha256.New, pepper)
-			mac.Write([]byte(code))
-			return mac.Sum(nil)
-		},
-		Packs: complaintrules.BuiltinPacks(), Days: calendar.Builtin(),
-		Admit:   func(now time.Time) bool { return public.AllowN(now, 1) },
-		Ledgers: complaintserver.Rectification{Client: rectificationv1.NewRectificationServiceClient(self)},
-		Feed:    feedv1.NewFeedServiceClient(self),
-		Self:    complaintv1.NewComplaintServiceClient(self),
-	}), nil
-}
-
 // ballotsEvery is how often the ballot boxes of open rounds are looked at.
 const ballotsEvery = time.Hour
 
 func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	return evaluationserver.New(book, s.directory, ballotsEvery)
+}
+
+func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
+		return name == "organization" || name == "aggregation"
+	})
+	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
+	return aggregationserver.New(book, s.directory, feeds, services...), nil
 }
 
 // follower keeps the directory up to date while the process runs.

@@ -170,11 +170,11 @@ func TestAnArchivedUnitGetsNoNewWork(t *testing.T) {
 	gone := w.Unit("gone", w.school, organizationv1.Unit_KIND_DEPARTMENT)
 	l := ok[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: gone}))
 	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
-	w.SetTime(day(t, "2026-02-10")) // any later moment
-	_, err := w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: selfCheck("新问题")})
-	want(t, "a problem of an archived unit", err, rectification.ErrLedgerUnitArchived)
-	_, err = w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: "units/none"})
+	// A refusal has the tree caught up with.
+	_, err := w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: "units/none"})
 	want(t, "a ledger of no unit", err, authz.ErrNotFound)
+	_, err = w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: selfCheck("新问题")})
+	want(t, "a problem of an archived unit", err, rectification.ErrLedgerUnitArchived)
 }
 
 func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
