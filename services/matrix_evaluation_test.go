@@ -16,8 +16,10 @@ type roundRecords struct {
 	code                            string // that casts a ballot in the open one
 }
 
-func noRounds() roundRecords {
+// noRounds are none; the code is one of a round that is there.
+func noRounds(code string) roundRecords {
 	return roundRecords{
+		code: code,
 		draft: "rounds/none", open: "rounds/none", tallied: "rounds/none", published: "rounds/none",
 		tallyOf: "rounds/none/results/none", resultOf: "rounds/none/results/none",
 	}
@@ -29,7 +31,7 @@ func (m *matrix) rounds(role accessv1.Role, unit string) evaluationv1.Evaluation
 
 func (m *matrix) keepRounds(home string) (r roundRecords) {
 	if home == province {
-		return noRounds()
+		return noRounds("")
 	}
 	child := places[home]["child"]
 	result := "/results/" + strings.TrimPrefix(child, "units/")

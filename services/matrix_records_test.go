@@ -11,9 +11,10 @@ import (
 // records are the names that a request may hold: of a unit's records, or of such
 // as do not exist.
 type records struct {
-	unit, child string // the home itself and a unit beneath it
-	own         string // the unit on which the caller holds its role
-	anyone      string // a member of a unit elsewhere, who is there whoever asks
+	unit, child string                        // the home itself and a unit beneath it
+	own         string                        // the unit on which the caller holds its role
+	channel     complaintv1.Complaint_Channel // by which the caller takes complaints in
+	anyone      string                        // a member of a unit elsewhere, who is there whoever asks
 	member      string
 	machine     string
 	grant       string
@@ -21,6 +22,8 @@ type records struct {
 	feed        string
 	campaigns   campaignRecords
 	ledgers     ledgerRecords
+	cases       caseRecords
+	rounds      roundRecords
 }
 
 // keep makes one record of each kind for the home.
@@ -58,7 +61,7 @@ func (r records) ghosts() (elsewhere, leaf records) {
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
 		channel:   r.channel,
-		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(),
+		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code),
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
