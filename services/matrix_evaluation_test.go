@@ -19,7 +19,7 @@ type roundRecords struct {
 // noRounds are none; the code is one of a round that is there.
 func noRounds(code string) roundRecords {
 	return roundRecords{
-		code: code,
+		code:  code,
 		draft: "rounds/none", open: "rounds/none", tallied: "rounds/none", published: "rounds/none",
 		tallyOf: "rounds/none/results/none", resultOf: "rounds/none/results/none",
 	}

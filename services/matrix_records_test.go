@@ -24,6 +24,7 @@ type records struct {
 	ledgers     ledgerRecords
 	cases       caseRecords
 	rounds      roundRecords
+	reports     reportRecords
 }
 
 // keep makes one record of each kind for the home.
@@ -39,6 +40,7 @@ func (m *matrix) keep(home string) records {
 	r.ledgers = m.keepLedgers(home)
 	r.cases = m.keepCases(home)
 	r.rounds = m.keepRounds(home)
+	r.reports = m.keepReports(home)
 	return r
 }
 
@@ -61,7 +63,7 @@ func (r records) ghosts() (elsewhere, leaf records) {
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
 		channel:   r.channel,
-		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code),
+		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(),
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
@@ -79,6 +81,7 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.rectification.v1.RectificationService/": rectificationFixtures(),
 		"/duban.complaint.v1.ComplaintService/":         complaintFixtures(),
 		"/duban.evaluation.v1.EvaluationService/":       evaluationFixtures(),
+		"/duban.aggregation.v1.AggregationService/":     aggregationFixtures(),
 	} {
 		for name, list := range of {
 			all[service+name] = list
