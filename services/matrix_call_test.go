@@ -71,8 +71,8 @@ type answer struct {
 	code codes.Code
 	// told is all by which a client could tell this answer from another.
 	told string
-	// text is the answer as JSON.
-	text string
+	// text gives the answer as JSON.
+	text func() string
 }
 
 // wires are the connections to the suite's listeners.
@@ -115,9 +115,8 @@ func (w wires) overGRPC(ctx context.Context, m method, key string, req protobuf.
 	if err != nil {
 		return answer{}, err
 	}
-	text, err := protojson.Marshal(res)
 	return answer{
-		over: "gRPC", code: st.Code(), text: string(text),
+		over: "gRPC", code: st.Code(), text: func() string { return protojson.Format(res) },
 		told: fmt.Sprintf("%s\n%v\n%v", told, map[string][]string(header), map[string][]string(trailer)), // in the order of the keys
-	}, err
+	}, nil
 }

@@ -54,7 +54,7 @@ func (r rest) call(ctx context.Context, m method, key string, req protobuf.Messa
 		res.Header.Del(changing)
 	}
 	told := fmt.Sprintf("%s\n%v\n%s", res.Status, res.Header, body) // in the order of the keys
-	return answer{over: "REST", code: code, told: told, text: string(body)}, res.Body.Close()
+	return answer{over: "REST", code: code, told: told, text: func() string { return string(body) }}, res.Body.Close()
 }
 
 // statuses are the HTTP statuses of the answers that matter here.
