@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -58,12 +59,20 @@ func standalone(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	err = s.Run(ctx, func(at suite.Addresses) {
-		s.Log().Info("serving", "http", at.HTTP, "grpc", at.GRPC, "data", c.Data, "simulated", s.Clock.Simulated())
+		s.Log().Info("serving", "http", address(at.HTTP), "grpc", address(at.GRPC), "data", c.Data, "simulated", s.Clock.Simulated())
 		if s.Bootstrap != "" {
 			fmt.Fprintf(out, "bootstrap key (shown this once): %s\n", s.Bootstrap)
 		}
 	})
 	return errors.Join(err, s.Close())
+}
+
+// address writes where a process listens; "" where it does not.
+func address(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
 }
 
 // gently lets the heap grow further between collections, unless the operator
