@@ -154,7 +154,7 @@ func (a *Access) Check(unit string) error {
 		return ErrNotFound
 	}
 	for _, g := range a.grants {
-		if a.listed(g) && a.reaches(g.Unit, path) {
+		if a.listed(g) && a.reaches(a.Method.Rule.GetScope(), g.Unit, path) {
 			a.acting = g
 			return nil
 		}
@@ -181,11 +181,27 @@ func (a *Access) path(unit string) []string {
 	return path
 }
 
-// reaches says whether a grant on unit reaches the record at the end of path, by
-// the scope of the rule.
-func (a *Access) reaches(unit string, path []string) bool {
+// ActsAs says whether the caller acts on the unit's records by one of the roles
+// in the scope, and by which grant, for what the record decides and not the
+// method's rule alone. It only narrows: whoever asks MUST have called Check.
+// Services hold no grants and never act so.
+func (a *Access) ActsAs(unit string, scope accessv1.Scope, roles ...accessv1.Role) bool {
+	path := a.path(unit)
+	i := slices.IndexFunc(a.grants, func(g Grant) bool {
+		return slices.Contains(roles, g.Role) && a.reaches(scope, g.Unit, path)
+	})
+	if i < 0 {
+		return false
+	}
+	a.acting = a.grants[i]
+	return true
+}
+
+// reaches says whether a grant on unit reaches the record at the end of path, in
+// the scope.
+func (a *Access) reaches(scope accessv1.Scope, unit string, path []string) bool {
 	i := slices.Index(path, unit)
-	switch a.Method.Rule.GetScope() {
+	switch scope {
 	case accessv1.Scope_SCOPE_ANY:
 		return i >= 0
 	case accessv1.Scope_SCOPE_SUPERIOR:

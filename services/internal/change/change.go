@@ -18,6 +18,7 @@ import (
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/page"
@@ -37,6 +38,9 @@ var (
 type Book struct {
 	Store store.Engine
 	Log   *feed.Log
+	// Blobs keeps the files that records name by their digests. All services of
+	// an installation share it.
+	Blobs *blob.Store
 	// Now is the service's clock, by which its rules and figures go.
 	Now func() time.Time
 	// Clock is real time, by which request ids are kept.

@@ -2,11 +2,17 @@ package suite
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	campaignserver "github.com/duban-project/duban/services/campaign/server"
+	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
+	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
 )
@@ -20,12 +26,32 @@ type role struct {
 // roles is the whole suite, in the order it is built.
 var roles = []role{
 	{"organization", organization},
+	{"campaign", campaign},
+	{"rectification", rectification},
+	{"evaluation", evaluation},
+	{"complaint", complaint},
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx)
 	return service, err
+}
+
+func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return campaignserver.New(book, s.directory)
+}
+
+func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(s.Conn("rectification"))}
+	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
+}
+
+// ballotsEvery is how often the ballot boxes of open rounds are looked at.
+const ballotsEvery = time.Hour
+
+func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	return evaluationserver.New(book, s.directory, ballotsEvery)
 }
 
 // follower keeps the directory up to date while the process runs.

@@ -22,6 +22,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/directory"
@@ -46,6 +47,7 @@ type Suite struct {
 	process   *serve.Process
 	directory *directory.Directory
 	secrets   secrets
+	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
 	closers   []func() error
 	failed    chan error
@@ -59,6 +61,8 @@ type Options struct {
 	Now func() time.Time
 	// Simulate is the first time of a simulation; zero for real time.
 	Simulate time.Time
+	// Engine, if set, stands between a role and its engine, to measure or disturb.
+	Engine func(role string, e store.Engine) store.Engine
 }
 
 // Open builds a process with every role. What it opened is closed again if a
@@ -79,6 +83,9 @@ func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
 	if s.secrets, err = openSecrets(c.Data); err != nil {
 		return nil, err
 	}
+	if s.blobs, err = blob.Open(filepath.Join(c.Data, "blobs"), c.Reserve<<20); err != nil {
+		return nil, err
+	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
 		return nil, err
 	}
@@ -89,7 +96,7 @@ func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
 	s.process.Grace = c.Grace
 	s.process.Served, s.process.Made = s.telemetry.Handlers()
 	s.wire(o.Now)
-	return s, s.addRoles(ctx, o.Now)
+	return s, s.addRoles(ctx, o)
 }
 
 // wire connects the steps with the services that they ask.
@@ -105,9 +112,9 @@ func (s *Suite) wire(now func() time.Time) {
 	s.process.Simulated = s.Clock.Simulated
 }
 
-func (s *Suite) addRoles(ctx context.Context, now func() time.Time) error {
+func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	for _, r := range roles {
-		book, err := s.book(r.name, now)
+		book, err := s.book(r.name, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -127,10 +134,10 @@ func (s *Suite) addRoles(ctx context.Context, now func() time.Time) error {
 }
 
 // book opens what a role writes in.
-func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
+func (s *Suite) book(role string, o Options) (*change.Book, error) {
 	log, err := feed.New(feed.Config{
 		Name: role, Origin: s.config.origin(role),
-		Key: s.secrets.signing(), Now: now, Random: rand.Reader,
+		Key: s.secrets.signing(), Now: o.Now, Random: rand.Reader,
 	})
 	if err != nil {
 		return nil, err
@@ -146,13 +153,16 @@ func (s *Suite) book(role string, now func() time.Time) (*change.Book, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.Engine != nil {
+		engine = o.Engine(role, engine)
+	}
 	engine = s.telemetry.Engine(role, engine)
 	if err := s.telemetry.Feed(role, s.size(engine, log)); err != nil {
 		return nil, err
 	}
 	s.feeds[role] = feedserver.Source{Engine: engine, Log: log}
 	return &change.Book{
-		Store: engine, Log: log, Now: s.Clock.Now, Clock: now, NewID: newID,
+		Store: engine, Log: log, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets.pseudonym(role), Tokens: tokens,
 		Validate: s.process.Validate,
 	}, nil

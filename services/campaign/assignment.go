@@ -1,0 +1,164 @@
+package campaign
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/media"
+)
+
+// Receive returns a, of the campaign c, as acknowledged (签收).
+func Receive(c *campaignv1.Campaign, a *campaignv1.Assignment, now time.Time, who string) (*campaignv1.Assignment, error) {
+	a, err := step(c, a, Receiving)
+	if err != nil {
+		return nil, err
+	}
+	a.ReceiveTime, a.Receiver = timestamppb.New(now), who
+	return a, nil
+}
+
+// TakesFiles says whether a takes another file: while the unit works on it.
+func TakesFiles(c *campaignv1.Campaign, a *campaignv1.Assignment) error {
+	if _, err := step(c, a, Submitting); err != nil {
+		if c.GetState() == campaignv1.Campaign_STATE_CLOSED {
+			return ErrCampaignClosed
+		}
+		return ErrTakesNoFiles
+	}
+	return nil
+}
+
+// Report is what a unit submits (填报).
+type Report struct {
+	Summary   string
+	NilReturn bool // 零报告
+	Evidence  []Exhibit
+}
+
+// Exhibit is a file as evidence of a kind.
+type Exhibit struct {
+	Kind string
+	File *blobv1.Attachment
+}
+
+// Submit returns a with the report. After the due date it is taken all the same,
+// and marked as late.
+func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time.Time, who string) (*campaignv1.Assignment, error) {
+	a, err := step(c, a, Submitting)
+	if err != nil {
+		return nil, err
+	}
+	if err := suffices(a, r); err != nil {
+		return nil, err
+	}
+	due, err := calendar.ParseDate(a.GetDueDate())
+	if err != nil {
+		return nil, fmt.Errorf("the due date of %s: %w", a.GetName(), err)
+	}
+	a.Summary, a.NilReturn, a.Evidence = r.Summary, r.NilReturn, nil
+	for _, e := range r.Evidence {
+		a.Evidence = append(a.Evidence, &campaignv1.Evidence{Kind: e.Kind, Attachment: e.File.GetName()})
+	}
+	a.SubmitTime, a.Submitter, a.Late = timestamppb.New(now), who, due.Before(calendar.On(now))
+	return a, nil
+}
+
+// suffices says whether the report brings what the task requires.
+func suffices(a *campaignv1.Assignment, r Report) error {
+	if r.NilReturn {
+		if !a.GetNilAllowed() || len(r.Evidence) > 0 {
+			return ErrNilRefused
+		}
+		return nil
+	}
+	brought, err := fitting(a, r.Evidence)
+	if err != nil {
+		return err
+	}
+	for _, need := range a.GetRequired() {
+		if brought[need.GetKind()] < need.GetCount() {
+			return ErrEvidenceMissing.With("kind", need.GetKind()).With("count", strconv.Itoa(int(need.GetCount())))
+		}
+	}
+	return nil
+}
+
+// fitting counts the files of each kind, if every one is of a kind and form that
+// the task asks for and none comes twice as the same kind. One file may be
+// evidence of several kinds.
+func fitting(a *campaignv1.Assignment, evidence []Exhibit) (map[string]int32, error) {
+	brought, seen := map[string]int32{}, map[[2]string]bool{}
+	for i, e := range evidence {
+		path := fmt.Sprintf("evidence[%d]", i)
+		at := slices.IndexFunc(a.GetRequired(), func(r *campaignv1.RequiredEvidence) bool { return r.GetKind() == e.Kind })
+		if at < 0 {
+			return nil, ErrEvidenceKindUnknown.With("kind", e.Kind).At(path+".kind", "本任务不要求此种材料", "is no kind that the task asks for")
+		}
+		key := [2]string{e.Kind, e.File.GetDigest()}
+		if seen[key] {
+			return nil, ErrEvidenceUnknown.At(path+".attachment", "同一文件重复引用", "is the same file as one before")
+		}
+		form, allowed := forms[e.File.GetMediaType()], a.GetRequired()[at].GetMedia()
+		if len(allowed) > 0 && !slices.Contains(allowed, form) {
+			return nil, ErrEvidenceMedia.With("kind", e.Kind).With("media", form.String()[len("MEDIA_"):]).
+				At(path+".attachment", "附件形式不符", "has another form than the kind may have")
+		}
+		seen[key] = true
+		brought[e.Kind]++
+	}
+	return brought, nil
+}
+
+// forms has the form of each type of file that is taken.
+var forms = map[string]campaignv1.EvidenceKind_Media{
+	media.PDF:  campaignv1.EvidenceKind_MEDIA_DOCUMENT,
+	media.DOCX: campaignv1.EvidenceKind_MEDIA_DOCUMENT,
+	media.Text: campaignv1.EvidenceKind_MEDIA_DOCUMENT,
+	media.XLSX: campaignv1.EvidenceKind_MEDIA_SPREADSHEET,
+	media.CSV:  campaignv1.EvidenceKind_MEDIA_SPREADSHEET,
+	media.PNG:  campaignv1.EvidenceKind_MEDIA_IMAGE,
+	media.JPEG: campaignv1.EvidenceKind_MEDIA_IMAGE,
+}
+
+// Approve returns a as accepted (审核通过) by who, who is not the one who
+// submitted it.
+func Approve(c *campaignv1.Campaign, a *campaignv1.Assignment, now time.Time, who string) (*campaignv1.Assignment, error) {
+	a, err := review(c, a, Approving, who)
+	if err != nil {
+		return nil, err
+	}
+	a.ApproveTime = timestamppb.New(now)
+	return a, nil
+}
+
+// Return returns a as sent back (退回) by who, who is not the one who submitted
+// it.
+func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, reason, who string) (*campaignv1.Assignment, error) {
+	a, err := review(c, a, Returning, who)
+	if err != nil {
+		return nil, err
+	}
+	a.ReturnReason = reason
+	a.Returns++
+	return a, nil
+}
+
+// review makes the move m, which another person than the submitter makes.
+func review(c *campaignv1.Campaign, a *campaignv1.Assignment, m Step, who string) (*campaignv1.Assignment, error) {
+	a, err := step(c, a, m)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.GetSubmitter() == who:
+		return nil, ErrSamePerson
+	}
+	a.Reviewer = who
+	return a, nil
+}

@@ -1,0 +1,253 @@
+package campaign_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/campaign"
+)
+
+// land is a district with departments and three schools, of which one is gone.
+//
+//	d ─┬─ office, personnel, twice1, twice2, gone
+//	   ├─ s1 (boarding) ── s1teach
+//	   ├─ s2
+//	   └─ s3 (archived)
+func land() campaign.Land {
+	unit := func(id, parent string, kind organizationv1.Unit_Kind, labels ...string) *organizationv1.Unit {
+		u := &organizationv1.Unit{Name: "units/" + id, Parent: "units/" + parent, Kind: kind, State: organizationv1.Unit_STATE_ACTIVE, Labels: map[string]string{}}
+		for _, label := range labels {
+			key, value, _ := strings.Cut(label, "=")
+			u.Labels[key] = value
+		}
+		return u
+	}
+	const department, school = organizationv1.Unit_KIND_DEPARTMENT, organizationv1.Unit_KIND_SCHOOL
+	all := campaign.Land{
+		unit("d", "city", organizationv1.Unit_KIND_DISTRICT),
+		unit("office", "d", department, "function=office"),
+		unit("personnel", "d", department, "function=personnel"),
+		unit("twice1", "d", department, "function=twice"),
+		unit("twice2", "d", department, "function=twice"),
+		unit("gone", "d", department, "function=gone"),
+		unit("s1", "d", school, "boarding=true", "stage=senior"),
+		unit("s2", "d", school, "boarding=false"),
+		unit("s3", "d", school, "boarding=true"),
+		unit("s1teach", "s1", department, "function=teaching"),
+	}
+	for _, i := range []int{5, 8} {
+		all[i].State = organizationv1.Unit_STATE_ARCHIVED
+	}
+	return all
+}
+
+// broad is a district with so many schools.
+func broad(schools int) campaign.Land {
+	all := land()[:3]
+	for i := range schools {
+		all = append(all, &organizationv1.Unit{
+			Name: fmt.Sprintf("units/x%d", i), Parent: "units/d", Kind: organizationv1.Unit_KIND_SCHOOL,
+			State: organizationv1.Unit_STATE_ACTIVE,
+		})
+	}
+	return all
+}
+
+// whole is a draft that can be published: a one-off task for schools and a quota.
+func whole() *campaignv1.Campaign {
+	schools := &campaignv1.Applicability{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_SCHOOL}}
+	return &campaignv1.Campaign{
+		Name: "campaigns/c", Owner: "units/d", DisplayName: "演示活动", State: campaignv1.Campaign_STATE_DRAFT,
+		Phases:        []*campaignv1.Phase{{Code: "ONE", Name: "一", StartDate: "2026-02-14", EndDate: "2026-03-05"}},
+		Categories:    []*campaignv1.Category{{Code: "WEAK", Name: "弱", Items: []*campaignv1.Item{{Code: "WEAK-1", Text: "甲"}}}},
+		EvidenceKinds: []*campaignv1.EvidenceKind{{Code: "photo", Name: "照片", Media: []campaignv1.EvidenceKind_Media{campaignv1.EvidenceKind_MEDIA_IMAGE}}},
+		Actions: []*campaignv1.Action{{
+			Code: "ACT", Name: "行动", Lead: &campaignv1.Organ{Function: "office"}, ItemsRequired: 1,
+			Items: []*campaignv1.Item{{Code: "ACT-1", Text: "甲"}},
+		}},
+		Tasks: []*campaignv1.Task{
+			{Code: "T1", Title: "一", Kind: campaignv1.Task_KIND_ONE_OFF, Phase: "ONE", DueDate: "2026-03-01", AppliesTo: schools, Evidence: []string{"photo"}, Weight: 4},
+			{Code: "T2", Title: "二", Kind: campaignv1.Task_KIND_QUOTA, Count: 2, Phase: "ONE", Action: "ACT", DueDate: "2026-03-05", AppliesTo: schools, Evidence: []string{"photo"}, NilReturn: true},
+		},
+	}
+}
+
+func names(units []*organizationv1.Unit) (ids []string) {
+	for _, u := range units {
+		ids = append(ids, strings.TrimPrefix(u.GetName(), "units/"))
+	}
+	return ids
+}
+
+func TestScope(t *testing.T) {
+	const department, school = organizationv1.Unit_KIND_DEPARTMENT, organizationv1.Unit_KIND_SCHOOL
+	for name, test := range map[string]struct {
+		scope *campaignv1.Scope
+		want  []string
+	}{
+		"everything":          {nil, []string{"d", "office", "personnel", "twice1", "twice2", "gone", "s1", "s2", "s3", "s1teach"}},
+		"by kind":             {&campaignv1.Scope{Kinds: []organizationv1.Unit_Kind{school}}, []string{"s1", "s2", "s3"}},
+		"by label":            {&campaignv1.Scope{Labels: map[string]string{"boarding": "true"}}, []string{"s1", "s3"}},
+		"by two labels":       {&campaignv1.Scope{Labels: map[string]string{"boarding": "true", "stage": "senior"}}, []string{"s1"}},
+		"by list":             {&campaignv1.Scope{Units: []string{"units/s1"}}, []string{"s1", "s1teach"}},
+		"by list and kind":    {&campaignv1.Scope{Units: []string{"units/s1"}, Kinds: []organizationv1.Unit_Kind{department}}, []string{"s1teach"}},
+		"minus exceptions":    {&campaignv1.Scope{Exceptions: []string{"units/s1"}, Kinds: []organizationv1.Unit_Kind{school, department}}, []string{"office", "personnel", "twice1", "twice2", "gone", "s2", "s3"}},
+		"exception of a list": {&campaignv1.Scope{Units: []string{"units/s1", "units/s2"}, Exceptions: []string{"units/s1teach"}}, []string{"s1", "s2"}},
+		"beyond the land":     {&campaignv1.Scope{Units: []string{"units/elsewhere"}}, nil},
+	} {
+		if diff := cmp.Diff(test.want, names(campaign.Selects(test.scope, land()))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestPublishingGivesEveryActiveUnitItsTasks(t *testing.T) {
+	c, given, err := campaign.Publish(whole(), land(), noon, "units/d/members/head")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, a := range given {
+		got = append(got, strings.TrimPrefix(a.GetName(), "campaigns/c/assignments/"))
+	}
+	if diff := cmp.Diff([]string{"t1-s1", "t1-s2", "t2-s1", "t2-s2"}, got); diff != "" {
+		t.Errorf("assignments (-want +got):\n%s", diff)
+	}
+	if c.GetAssignmentCount() != 4 || !c.GetPublishTime().AsTime().Equal(noon) || c.GetPublisher() != "units/d/members/head" || len(c.GetOmittedTasks()) != 0 {
+		t.Errorf("the campaign is published as %v", c)
+	}
+	want := &campaignv1.Assignment{
+		Name: "campaigns/c/assignments/t2-s2", Unit: "units/s2", Campaign: "campaigns/c", Owner: "units/d", Task: "T2", Title: "二",
+		Phase: "ONE", Action: "ACT", DueDate: "2026-03-05", NilAllowed: true, State: campaignv1.Assignment_STATE_ISSUED,
+		Required: []*campaignv1.RequiredEvidence{{Kind: "photo", Count: 2, Media: []campaignv1.EvidenceKind_Media{campaignv1.EvidenceKind_MEDIA_IMAGE}}},
+	}
+	if !proto.Equal(want, given[3]) {
+		t.Errorf("the quota of s2 = %v, want %v", given[3], want)
+	}
+	if given[0].GetRequired()[0].GetCount() != 1 || given[0].GetWeight() != 4 {
+		t.Errorf("the one-off task of s1 = %v", given[0])
+	}
+}
+
+func TestTheMostAssignments(t *testing.T) {
+	_, given, err := campaign.Publish(whole(), broad(10_000), noon, "x")
+	if err != nil || len(given) != campaign.Assignments {
+		t.Errorf("10,000 schools with two tasks each = %d, %v", len(given), err)
+	}
+}
+
+func TestTasksOfAnActionThatLacksItemsAreNamedAndNotGiven(t *testing.T) {
+	c := whole()
+	c.Actions[0].ItemsRequired = 2
+	c, given, err := campaign.Publish(c, land(), noon, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(given, func(a *campaignv1.Assignment) bool { return a.GetTask() == "T2" }) || len(given) != 2 {
+		t.Errorf("given = %v", given)
+	}
+	want := &campaignv1.OmittedTask{Code: "T2", Title: "二", Cause: campaignv1.OmittedTask_CAUSE_ITEMS_MISSING}
+	if len(c.GetOmittedTasks()) != 1 || !proto.Equal(want, c.GetOmittedTasks()[0]) {
+		t.Errorf("omitted = %v, want %v", c.GetOmittedTasks(), want)
+	}
+}
+
+func TestDepartmentsAreFoundByFunction(t *testing.T) {
+	c := whole()
+	c.Actions[0].Cooperating = []*campaignv1.Organ{
+		{Function: "personnel"}, {Function: "twice"}, {Function: "gone"}, {Function: "teaching"}, {Function: "office", Unit: "units/s1teach"},
+	}
+	before := proto.CloneOf(c)
+	got, err := campaign.Revise(c, land())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lead := got.GetActions()[0].GetLead().GetUnit(); lead != "units/office" {
+		t.Errorf("lead = %q", lead)
+	}
+	var units []string
+	for _, organ := range got.GetActions()[0].GetCooperating() {
+		units = append(units, organ.GetUnit())
+	}
+	if diff := cmp.Diff([]string{"units/personnel", "", "", "", "units/s1teach"}, units); diff != "" {
+		t.Errorf("cooperating (-want +got):\n%s", diff)
+	}
+	if !proto.Equal(before, c) {
+		t.Error("resolving changed its argument")
+	}
+}
+
+func TestLateIsByTheDayInShanghai(t *testing.T) {
+	for instant, want := range map[string]bool{
+		"2026-02-28T23:59:59+08:00": false, "2026-03-01T23:59:59+08:00": false,
+		"2026-03-02T00:00:00+08:00": true, "2026-03-01T16:00:00Z": true, "2026-03-01T15:59:59Z": false,
+	} {
+		now, err := time.Parse(time.RFC3339, instant)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := campaign.Submit(open, assigned(), report(), now, "units/s/members/clerk")
+		if err != nil || a.GetLate() != want || !a.GetSubmitTime().AsTime().Equal(now) {
+			t.Errorf("submitted %s: late = %v, %v; want %v", instant, a.GetLate(), err, want)
+		}
+	}
+}
+
+func TestANilReturnIsAReport(t *testing.T) {
+	a := assigned()
+	a.NilAllowed = true
+	got, err := campaign.Submit(open, a, campaign.Report{Summary: "本单位无此情形", NilReturn: true}, noon, "x")
+	if err != nil || !got.GetNilReturn() || got.GetState() != campaignv1.Assignment_STATE_SUBMITTED {
+		t.Errorf("a nil return = %v, %v", got, err)
+	}
+	again := campaign.Report{NilReturn: true, Evidence: report().Evidence}
+	if _, err := campaign.Submit(open, a, again, noon, "x"); err == nil {
+		t.Error("a nil return with evidence was taken")
+	}
+}
+
+func TestReturnsAreCounted(t *testing.T) {
+	a := handedIn()
+	for i := range 3 {
+		returned, err := campaign.Return(open, a, "再补", "units/d/members/leader")
+		if err != nil || returned.GetReturns() != int32(i+1) || returned.GetReturnReason() != "再补" {
+			t.Fatalf("return %d = %v, %v", i, returned, err)
+		}
+		if a, err = campaign.Submit(open, returned, report(), noon, "units/s/members/clerk"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.GetReturns() != 3 {
+		t.Errorf("returns = %d after it was submitted again", a.GetReturns())
+	}
+}
+
+func TestWhoReadsAPublishedCampaign(t *testing.T) {
+	schools := campaign.Land{land()[6], land()[9]}
+	above := campaign.Land{land()[0]}
+	for name, test := range map[string]struct {
+		state campaignv1.Campaign_State
+		scope *campaignv1.Scope
+		want  bool
+	}{
+		"in scope":     {campaignv1.Campaign_STATE_PUBLISHED, nil, true},
+		"closed":       {campaignv1.Campaign_STATE_CLOSED, nil, true},
+		"draft":        {campaignv1.Campaign_STATE_DRAFT, nil, false},
+		"excepted":     {campaignv1.Campaign_STATE_PUBLISHED, &campaignv1.Scope{Exceptions: []string{"units/s1"}}, false},
+		"under a list": {campaignv1.Campaign_STATE_PUBLISHED, &campaignv1.Scope{Units: []string{"units/d"}}, true},
+		"only above":   {campaignv1.Campaign_STATE_PUBLISHED, &campaignv1.Scope{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_DISTRICT}}, false},
+	} {
+		c := &campaignv1.Campaign{State: test.state, Scope: test.scope}
+		if got := campaign.Readable(c, above, schools); got != test.want {
+			t.Errorf("%s: %v, want %v", name, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package campaign
+
+import (
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/internal/lifecycle"
+)
+
+// Move is something that happens to a campaign.
+type Move string
+
+// The moves of a campaign.
+const (
+	Updating   Move = "update"
+	Publishing Move = "publish"
+	Closing    Move = "close"
+)
+
+// Life says which moves of a campaign are allowed from which state.
+var Life = lifecycle.Table[campaignv1.Campaign_State, Move]{
+	campaignv1.Campaign_STATE_DRAFT: {
+		Updating:   campaignv1.Campaign_STATE_DRAFT,
+		Publishing: campaignv1.Campaign_STATE_PUBLISHED,
+	},
+	campaignv1.Campaign_STATE_PUBLISHED: {
+		Closing: campaignv1.Campaign_STATE_CLOSED,
+	},
+}
+
+// move returns a copy of c in the state that m leads to.
+func move(c *campaignv1.Campaign, m Move) (*campaignv1.Campaign, error) {
+	next, ok := Life.Next(c.GetState(), m)
+	if !ok {
+		return nil, ErrIllegalMove.With("state", word(c.GetState().String())).With("move", string(m))
+	}
+	c = proto.CloneOf(c)
+	c.State = next
+	return c, nil
+}
+
+// word is a state's name as facts carry it.
+func word(state string) string { return strings.TrimPrefix(state, "STATE_") }
+
+// Close ends c. Its assignments stay as they are.
+func Close(c *campaignv1.Campaign, now time.Time, who string) (*campaignv1.Campaign, error) {
+	c, err := move(c, Closing)
+	if err != nil {
+		return nil, err
+	}
+	c.CloseTime, c.Closer = timestamppb.New(now), who
+	return c, nil
+}
+
+// Step is something that happens to an assignment.
+type Step string
+
+// The moves of an assignment.
+const (
+	Receiving  Step = "receive"
+	Submitting Step = "submit"
+	Approving  Step = "approve"
+	Returning  Step = "return"
+)
+
+// Work says which moves of an assignment are allowed from which state.
+var Work = lifecycle.Table[campaignv1.Assignment_State, Step]{
+	campaignv1.Assignment_STATE_ISSUED: {
+		Receiving: campaignv1.Assignment_STATE_RECEIVED,
+	},
+	campaignv1.Assignment_STATE_RECEIVED: {
+		Submitting: campaignv1.Assignment_STATE_SUBMITTED,
+	},
+	campaignv1.Assignment_STATE_SUBMITTED: {
+		Approving: campaignv1.Assignment_STATE_APPROVED,
+		Returning: campaignv1.Assignment_STATE_RETURNED,
+	},
+	campaignv1.Assignment_STATE_RETURNED: {
+		Submitting: campaignv1.Assignment_STATE_SUBMITTED,
+	},
+}
+
+// step returns a copy of a in the state that m leads to, unless its campaign c
+// is over.
+func step(c *campaignv1.Campaign, a *campaignv1.Assignment, m Step) (*campaignv1.Assignment, error) {
+	if c.GetState() == campaignv1.Campaign_STATE_CLOSED {
+		return nil, ErrCampaignClosed
+	}
+	next, ok := Work.Next(a.GetState(), m)
+	if !ok {
+		return nil, ErrAssignmentIllegalMove.With("state", word(a.GetState().String())).With("move", string(m))
+	}
+	a = proto.CloneOf(a)
+	a.State = next
+	return a, nil
+}

@@ -1,0 +1,137 @@
+package campaign
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+)
+
+// Assignments is how many assignments a campaign gives at most.
+const Assignments = 20_000
+
+// Publish returns c as it is published and the assignments that it gives: one
+// for every task and every active unit in scope that the task applies to. land
+// is the owner's subtree. Tasks of an action that lacks required items are given
+// to nobody and listed as omitted.
+func Publish(c *campaignv1.Campaign, land Land, now time.Time, who string) (*campaignv1.Campaign, []*campaignv1.Assignment, error) {
+	c, err := move(c, Publishing)
+	if err != nil {
+		return nil, nil, err
+	}
+	c = Resolve(c, land)
+	for _, check := range []func() error{
+		func() error { return Check(c, land) },
+		func() error { return unresolved(c) },
+		func() error { return complete(c) },
+	} {
+		if err := check(); err != nil {
+			return nil, nil, err
+		}
+	}
+	issued := withhold(c)
+	given, err := assignments(c, issued, land)
+	if err != nil {
+		return nil, nil, err
+	}
+	c.AssignmentCount, c.PublishTime, c.Publisher = int32(len(given)), timestamppb.New(now), who
+	return c, given, nil
+}
+
+// complete says what a campaign must have before it is published.
+func complete(c *campaignv1.Campaign) error {
+	f := ErrIncomplete
+	need := func(ok bool, path string) {
+		if !ok {
+			f = f.At(path, "发布前必须填写", "is needed before publishing")
+		}
+	}
+	need(c.GetDisplayName() != "", "campaign.display_name")
+	need(len(c.GetTasks()) > 0, "campaign.tasks")
+	for i, p := range c.GetPhases() {
+		need(p.GetStartDate() != "", fmt.Sprintf("campaign.phases[%d].start_date", i))
+		need(p.GetEndDate() != "", fmt.Sprintf("campaign.phases[%d].end_date", i))
+	}
+	for i, t := range c.GetTasks() {
+		need(t.GetDueDate() != "", fmt.Sprintf("campaign.tasks[%d].due_date", i))
+	}
+	if len(f.Fields) > 0 {
+		return f
+	}
+	return nil
+}
+
+// withhold adds to the omitted tasks of c, which the caller owns, those whose
+// action lacks items, and returns the others.
+func withhold(c *campaignv1.Campaign) (issued []*campaignv1.Task) {
+	lacking := map[string]bool{}
+	for _, a := range c.GetActions() {
+		lacking[a.GetCode()] = len(a.GetItems()) < int(a.GetItemsRequired())
+	}
+	for _, t := range c.GetTasks() {
+		if !lacking[t.GetAction()] {
+			issued = append(issued, t)
+			continue
+		}
+		c.OmittedTasks = append(c.OmittedTasks, &campaignv1.OmittedTask{
+			Code: t.GetCode(), Title: t.GetTitle(), Cause: campaignv1.OmittedTask_CAUSE_ITEMS_MISSING,
+		})
+	}
+	return issued
+}
+
+// assignments counts before it makes anything.
+func assignments(c *campaignv1.Campaign, tasks []*campaignv1.Task, land Land) (given []*campaignv1.Assignment, err error) {
+	chosen := make([][]*organizationv1.Unit, len(tasks))
+	count := 0
+	inScope := Selects(c.GetScope(), land)
+	for i, t := range tasks {
+		for _, u := range inScope {
+			if active(u) && suits(u, t.GetAppliesTo().GetKinds(), t.GetAppliesTo().GetLabels()) {
+				chosen[i] = append(chosen[i], u)
+			}
+		}
+		count += len(chosen[i])
+	}
+	switch {
+	case count == 0:
+		return nil, ErrScopeEmpty
+	case count > Assignments:
+		return nil, ErrTooManyAssignments.With("limit", strconv.Itoa(Assignments)).With("count", strconv.Itoa(count))
+	}
+	media := mediaOf(c)
+	for i, t := range tasks {
+		for _, u := range chosen[i] {
+			given = append(given, issue(c, t, u, media))
+		}
+	}
+	return given, nil
+}
+
+// issue makes the assignment of a task to a unit. Task codes have no hyphen, so
+// that its name says which task and unit it is of.
+func issue(c *campaignv1.Campaign, t *campaignv1.Task, u *organizationv1.Unit, media map[string][]campaignv1.EvidenceKind_Media) *campaignv1.Assignment {
+	id := strings.ToLower(t.GetCode()) + "-" + strings.TrimPrefix(u.GetName(), "units/")
+	a := &campaignv1.Assignment{
+		Name: c.GetName() + "/assignments/" + id, Unit: u.GetName(), Campaign: c.GetName(), Owner: c.GetOwner(),
+		Task: t.GetCode(), Title: t.GetTitle(), Phase: t.GetPhase(), Action: t.GetAction(), DueDate: t.GetDueDate(),
+		Weight: t.GetWeight(), NilAllowed: t.GetNilReturn(), State: campaignv1.Assignment_STATE_ISSUED,
+	}
+	for _, code := range t.GetEvidence() {
+		a.Required = append(a.Required, &campaignv1.RequiredEvidence{Kind: code, Count: max(1, t.GetCount()), Media: media[code]})
+	}
+	return a
+}
+
+func mediaOf(c *campaignv1.Campaign) map[string][]campaignv1.EvidenceKind_Media {
+	media := map[string][]campaignv1.EvidenceKind_Media{}
+	for _, k := range c.GetEvidenceKinds() {
+		media[k.GetCode()] = k.GetMedia()
+	}
+	return media
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// CreateCampaign implements the RPC.
+func (s *Service) CreateCampaign(ctx context.Context, req *campaignv1.CreateCampaignRequest) (*campaignv1.Campaign, error) {
+	base, err := s.base(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	return s.campaigns.Create(ctx, req, req.GetCampaign().GetOwner(), func(tx *change.Tx) (*campaignv1.Campaign, error) {
+		name, err := s.newName(tx, req.GetCampaignId())
+		if err != nil {
+			return nil, err
+		}
+		return campaign.Draft(name, req.GetCampaign(), base, s.land(req.GetCampaign().GetOwner()))
+	})
+}
+
+// base is the campaign of the template that the request names, or an empty one.
+func (s *Service) base(req *campaignv1.CreateCampaignRequest) (*campaignv1.Campaign, error) {
+	if req.GetCampaign().GetOwner() == "" {
+		return nil, change.ErrFields.At("campaign.owner", "不能为空", "is needed")
+	}
+	if req.GetTemplate() == "" {
+		if req.GetYear() != 0 {
+			return nil, campaign.ErrYearInvalid.At("year", "没有模板时不填", "goes with a template only")
+		}
+		return &campaignv1.Campaign{}, nil
+	}
+	t := s.template(req.GetTemplate())
+	if t == nil {
+		return nil, campaign.ErrTemplateUnknown.At("template", "没有此活动模板", "is the name of no template")
+	}
+	made, err := t.In(s.year(req.GetYear()))
+	return made.GetCampaign(), err
+}
+
+// newName makes the name of a new campaign; an empty id gets a new one.
+func (s *Service) newName(tx *change.Tx, id string) (string, error) {
+	if id == "" {
+		id = tx.NewID()
+	}
+	name := "campaigns/" + id
+	switch _, err := s.campaigns.Find(tx, name); {
+	case err == nil:
+		return "", campaign.ErrExists
+	case !errors.Is(err, authz.ErrNotFound):
+		return "", err
+	}
+	return name, nil
+}
+
+// GetCampaign implements the RPC.
+func (s *Service) GetCampaign(ctx context.Context, req *campaignv1.GetCampaignRequest) (*campaignv1.Campaign, error) {
+	return s.campaigns.Get(ctx, req.GetName())
+}
+
+// ListCampaigns implements the RPC.
+func (s *Service) ListCampaigns(ctx context.Context, req *campaignv1.ListCampaignsRequest) (*campaignv1.ListCampaignsResponse, error) {
+	found, next, err := s.campaigns.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*campaignv1.Campaign, error], error) {
+		if req.GetOwner() != "" {
+			return s.campaigns.Lookup(tx, "owner", req.GetOwner(), after), nil
+		}
+		return s.campaigns.Scan(tx, after, ""), nil
+	})
+	return &campaignv1.ListCampaignsResponse{Campaigns: found, NextPageToken: next}, err
+}
+
+// UpdateCampaign implements the RPC.
+func (s *Service) UpdateCampaign(ctx context.Context, req *campaignv1.UpdateCampaignRequest) (*campaignv1.Campaign, error) {
+	if err := s.tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	return s.campaigns.ChangeAs(ctx, req, req.GetCampaign().GetName(), req.GetCampaign().GetEtag(), func(_ *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
+		c, err := change.Masked(c, req.GetCampaign(), req.GetUpdateMask(), campaign.Editable...)
+		if err != nil {
+			return nil, err
+		}
+		return campaign.Revise(c, s.land(c.GetOwner()))
+	})
+}
+
+// PublishCampaign implements the RPC.
+func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCampaignRequest) (*campaignv1.Campaign, error) {
+	if err := s.tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	return s.campaigns.Change(ctx, req, func(tx *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
+		published, given, err := campaign.Publish(c, s.land(c.GetOwner()), tx.Now, tx.Access.Principal.Name)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range given {
+			if _, err := s.assignments.PutAs(tx, "assignment.issued", a); err != nil {
+				return nil, err
+			}
+		}
+		return published, nil
+	})
+}
+
+// CloseCampaign implements the RPC.
+func (s *Service) CloseCampaign(ctx context.Context, req *campaignv1.CloseCampaignRequest) (*campaignv1.Campaign, error) {
+	return s.campaigns.Change(ctx, req, func(tx *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
+		return campaign.Close(c, tx.Now, tx.Access.Principal.Name)
+	})
+}

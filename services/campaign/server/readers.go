@@ -1,0 +1,61 @@
+package server
+
+import (
+	"errors"
+	"slices"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// mayCampaign decides by the owner, and lets those whom a published campaign of
+// a unit above concerns read it.
+func (s *Service) mayCampaign(tx *change.Tx, c *campaignv1.Campaign) error {
+	err := tx.Check(c.GetOwner())
+	if !errors.Is(err, authz.ErrNotFound) || !s.concerned(tx, c) {
+		return err
+	}
+	if tx.Access.Method.Rule.GetEvent() != "" {
+		return authz.ErrDenied
+	}
+	return nil
+}
+
+// concerned says whether a unit where the caller holds anything, or one beneath
+// it, is in the scope of c.
+func (s *Service) concerned(tx *change.Tx, c *campaignv1.Campaign) bool {
+	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
+		home := s.home(tx, g)
+		path := s.tree.Path(home)
+		at := slices.Index(path, c.GetOwner())
+		if at < 0 {
+			return false
+		}
+		above := path[:at+1]
+		slices.Reverse(above) // from the owner down
+		return campaign.Readable(c, s.units(above[:at]), s.land(home))
+	})
+}
+
+// home is the unit in which a grant makes its holder at home, as far as the key
+// reaches: for a department, the unit it is part of. It is "" if the key does not
+// reach there.
+func (s *Service) home(tx *change.Tx, g authz.Grant) string {
+	unit := g.Unit
+	if narrow := tx.Access.Principal.Unit; narrow != "" {
+		switch {
+		case slices.Contains(s.tree.Path(narrow), unit):
+			unit = narrow
+		case !slices.Contains(s.tree.Path(unit), narrow):
+			return ""
+		}
+	}
+	for _, u := range s.tree.Path(unit) {
+		if !tx.Access.Tree().Department(u) {
+			return u
+		}
+	}
+	return ""
+}

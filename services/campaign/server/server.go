@@ -1,0 +1,116 @@
+// Package server serves CampaignService: it finds campaigns and assignments,
+// asks package campaign what should become of them, and stores that. The tree of
+// units comes from the directory, files lie with package attachment.
+package server
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/attachment"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Tree is the tree of units as it is.
+type Tree interface {
+	// Unit returns the unit, or nil.
+	Unit(name string) *organizationv1.Unit
+	// Path returns the unit and those above it, nearest first; nil if there is no
+	// such unit.
+	Path(name string) []string
+	// Subtree returns the unit and all beneath it, parents before children.
+	Subtree(name string) []string
+	// CatchUp brings the tree up to date.
+	CatchUp(context.Context) error
+}
+
+// Service implements CampaignService.
+type Service struct {
+	campaignv1.UnimplementedCampaignServiceServer
+
+	book        *change.Book
+	tree        Tree
+	templates   []*campaign.Template
+	campaigns   change.Kind[*campaignv1.Campaign]
+	assignments change.Kind[*campaignv1.Assignment]
+	files       *attachment.Attachments
+}
+
+// New returns the service that writes in book. It fails if a template that ships
+// with it is broken.
+func New(book *change.Book, tree Tree) (*Service, error) {
+	templates, err := campaign.Shipped()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{book: book, tree: tree, templates: templates}
+	s.campaigns = change.Kind[*campaignv1.Campaign]{
+		Book: book,
+		May:  s.mayCampaign,
+		Indexes: []store.Index[*campaignv1.Campaign]{{
+			Name: "owner", Keys: func(c *campaignv1.Campaign) []string { return []string{c.GetOwner()} },
+		}},
+	}
+	s.assignments = change.Kind[*campaignv1.Assignment]{
+		Book: book,
+		Unit: (*campaignv1.Assignment).GetUnit,
+		Indexes: []store.Index[*campaignv1.Assignment]{{
+			Name: "unit", Keys: func(a *campaignv1.Assignment) []string { return []string{a.GetUnit()} },
+		}},
+	}
+	s.files = attachment.New(book, attachment.Parent{Reach: s.reachAssignment, Accept: s.takesFiles})
+	return s, nil
+}
+
+// Register adds the service to r.
+func (s *Service) Register(r grpc.ServiceRegistrar) { campaignv1.RegisterCampaignServiceServer(r, s) }
+
+// land returns the unit and all beneath it.
+func (s *Service) land(unit string) campaign.Land { return s.units(s.tree.Subtree(unit)) }
+
+func (s *Service) units(names []string) (units campaign.Land) {
+	for _, name := range names {
+		units = append(units, s.tree.Unit(name))
+	}
+	return units
+}
+
+// reachAssignment says whether the caller may act on the assignment.
+func (s *Service) reachAssignment(tx *change.Tx, name string) error {
+	_, err := s.assignments.Reach(tx, name)
+	return err
+}
+
+// takesFiles says whether the assignment takes another file.
+func (s *Service) takesFiles(tx *change.Tx, name string) error {
+	a, err := s.assignments.Find(tx, name)
+	if err != nil {
+		return err
+	}
+	c, err := s.campaigns.Find(tx, a.GetCampaign())
+	if err != nil {
+		return err
+	}
+	return campaign.TakesFiles(c, a)
+}
+
+// CreateAttachment implements the RPC.
+func (s *Service) CreateAttachment(ctx context.Context, req *blobv1.CreateAttachmentRequest) (*blobv1.Attachment, error) {
+	return s.files.Create(ctx, req)
+}
+
+// ListAttachments implements the RPC.
+func (s *Service) ListAttachments(ctx context.Context, req *blobv1.ListAttachmentsRequest) (*blobv1.ListAttachmentsResponse, error) {
+	return s.files.List(ctx, req)
+}
+
+// GetAttachment implements the RPC.
+func (s *Service) GetAttachment(ctx context.Context, req *blobv1.GetAttachmentRequest) (*blobv1.GetAttachmentResponse, error) {
+	return s.files.Get(ctx, req)
+}

@@ -1,0 +1,226 @@
+// Package complaint holds the rules of complaints (投诉举报): who hears which,
+// what may become of one and by when, and what a sealed case shows. Every
+// function is pure: it takes the record as it stands and returns it as it should
+// be. Records are found and stored by the server beside it, and encrypted by
+// package envelope.
+package complaint
+
+import (
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/lifecycle"
+)
+
+// The reasons for which a rule refuses.
+var (
+	ErrIllegalMove         = fault.Of(complaintv1.Reason_REASON_COMPLAINT_ILLEGAL_MOVE)
+	ErrNobodyHears         = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOBODY_HEARS)
+	ErrUnitUnknown         = fault.Of(complaintv1.Reason_REASON_COMPLAINT_UNIT_UNKNOWN)
+	ErrChannelMismatch     = fault.Of(complaintv1.Reason_REASON_COMPLAINT_CHANNEL_MISMATCH)
+	ErrPortalSealed        = fault.Of(complaintv1.Reason_REASON_COMPLAINT_PORTAL_SEALED)
+	ErrTakerInvolved       = fault.Of(complaintv1.Reason_REASON_COMPLAINT_TAKER_INVOLVED)
+	ErrUnitWanted          = fault.Of(complaintv1.Reason_REASON_COMPLAINT_UNIT_WANTED)
+	ErrOfficerWanted       = fault.Of(complaintv1.Reason_REASON_COMPLAINT_OFFICER_WANTED)
+	ErrNotSealed           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_SEALED)
+	ErrRectificationExists = fault.Of(complaintv1.Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS)
+)
+
+// Move is something that happens to a complaint.
+type Move string
+
+// The moves of a complaint. Rectifying changes no state; the table says from
+// which it may be done.
+const (
+	Accepting  Move = "accept"
+	Rejecting  Move = "reject"
+	Assigning  Move = "assign"
+	Replying   Move = "reply"
+	Closing    Move = "close"
+	Rectifying Move = "rectify"
+)
+
+// Life says which moves are allowed from which state.
+var Life = lifecycle.Table[complaintv1.Complaint_State, Move]{
+	complaintv1.Complaint_STATE_RECEIVED: {
+		Accepting: complaintv1.Complaint_STATE_ACCEPTED,
+		Rejecting: complaintv1.Complaint_STATE_REJECTED,
+	},
+	complaintv1.Complaint_STATE_ACCEPTED: {
+		Assigning: complaintv1.Complaint_STATE_INVESTIGATING,
+	},
+	complaintv1.Complaint_STATE_INVESTIGATING: {
+		Replying:   complaintv1.Complaint_STATE_REPLIED,
+		Rectifying: complaintv1.Complaint_STATE_INVESTIGATING,
+	},
+	complaintv1.Complaint_STATE_REPLIED: {
+		Closing:    complaintv1.Complaint_STATE_CLOSED,
+		Rectifying: complaintv1.Complaint_STATE_REPLIED,
+	},
+}
+
+// move returns a copy of c in the state to which m leads.
+func move(c *complaintv1.Complaint, m Move) (*complaintv1.Complaint, error) {
+	next, ok := Life.Next(c.GetState(), m)
+	if !ok {
+		return nil, ErrIllegalMove.With("state", c.GetState().String()).With("move", string(m))
+	}
+	c = proto.CloneOf(c)
+	c.State = next
+	return c, nil
+}
+
+// Intake is what is known of how a complaint comes in.
+type Intake struct {
+	// Unit took it in; empty if the citizen did.
+	Unit string
+	// Machine says that a portal brings it.
+	Machine bool
+	// RealName says that the complainant gave a name (实名).
+	RealName bool
+}
+
+// New returns the complaint that c asks for, under name, to be heard by desk.
+func New(name string, c *complaintv1.Complaint, in Intake, desk string) (*complaintv1.Complaint, error) {
+	if err := in.check(c); err != nil {
+		return nil, err
+	}
+	return &complaintv1.Complaint{
+		Name: name, Type: c.GetType(), Channel: c.GetChannel(), Unit: c.GetUnit(), AboutHead: c.GetAboutHead(),
+		Category: c.GetCategory(), Text: c.GetText(), WithholdIdentity: c.GetWithholdIdentity(),
+		RealName: in.RealName, Intake: in.Unit, Desk: desk, Routing: Routing, Sealed: Sealed(c),
+		State: complaintv1.Complaint_STATE_RECEIVED,
+	}, nil
+}
+
+// check says whether a complaint may come in this way.
+func (in Intake) check(c *complaintv1.Complaint) error {
+	channels := []complaintv1.Complaint_Channel{
+		complaintv1.Complaint_CHANNEL_HOTLINE, complaintv1.Complaint_CHANNEL_MAILBOX, complaintv1.Complaint_CHANNEL_VISIT,
+	}
+	switch {
+	case in.Machine:
+		channels = []complaintv1.Complaint_Channel{complaintv1.Complaint_CHANNEL_PORTAL}
+	case in.Unit == "":
+		channels = []complaintv1.Complaint_Channel{complaintv1.Complaint_CHANNEL_WEB}
+	}
+	if !slices.Contains(channels, c.GetChannel()) {
+		return ErrChannelMismatch.At("complaint.channel", "渠道与登记方式不符", "is not a channel by which this caller brings complaints")
+	}
+	if in.Machine && Sealed(c) {
+		return ErrPortalSealed
+	}
+	return nil
+}
+
+// Sealed says whether a complaint exists for its desk alone (保密件): reports,
+// and whatever is about a unit's head.
+func Sealed(c *complaintv1.Complaint) bool {
+	return c.GetType() == complaintv1.Complaint_TYPE_REPORT || c.GetAboutHead()
+}
+
+// Accept makes who accepts c responsible for it (谁受理谁负责).
+func Accept(c *complaintv1.Complaint, who string, now time.Time) (*complaintv1.Complaint, error) {
+	c, err := move(c, Accepting)
+	if err != nil {
+		return nil, err
+	}
+	c.Responsible, c.AcceptTime = who, timestamppb.New(now)
+	return c, nil
+}
+
+// Reject ends c with a reason that the complainant reads (不予受理).
+func Reject(c *complaintv1.Complaint, reason string) (*complaintv1.Complaint, error) {
+	c, err := move(c, Rejecting)
+	if err != nil {
+		return nil, err
+	}
+	c.Rejection = reason
+	return c, nil
+}
+
+// AssignUnit gives an open complaint to a unit (交办). path is the unit's path,
+// nearest first; empty if it is not active.
+func AssignUnit(c *complaintv1.Complaint, path []string) (*complaintv1.Complaint, error) {
+	assigned, err := move(c, Assigning)
+	switch {
+	case err != nil:
+		return nil, err
+	case c.GetSealed():
+		return nil, ErrOfficerWanted
+	case !slices.Contains(path, c.GetDesk()):
+		return nil, ErrUnitWanted
+	}
+	assigned.AssignedUnit = path[0]
+	return assigned, nil
+}
+
+// AssignOfficer gives a sealed case, with its content, to an officer at its desk.
+func AssignOfficer(c *complaintv1.Complaint, officer string, b Bench) (*complaintv1.Complaint, error) {
+	assigned, err := move(c, Assigning)
+	switch {
+	case err != nil:
+		return nil, err
+	case !c.GetSealed():
+		return nil, ErrUnitWanted
+	case !Hears(b, c, officer):
+		return nil, ErrOfficerWanted
+	}
+	assigned.Assignee = officer
+	return assigned, nil
+}
+
+// Reply answers the complainant (答复).
+func Reply(c *complaintv1.Complaint, text string, now time.Time) (*complaintv1.Complaint, error) {
+	c, err := move(c, Replying)
+	if err != nil {
+		return nil, err
+	}
+	c.Reply, c.ReplyTime = text, timestamppb.New(now)
+	return c, nil
+}
+
+// Close ends a complaint that was answered (办结).
+func Close(c *complaintv1.Complaint, now time.Time) (*complaintv1.Complaint, error) {
+	c, err := move(c, Closing)
+	if err != nil {
+		return nil, err
+	}
+	c.CloseTime = timestamppb.New(now)
+	return c, nil
+}
+
+// OrderRectification notes that a problem was ordered (转整改). After a refusal
+// it may be ordered anew.
+func OrderRectification(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+	c, err := move(c, Rectifying)
+	if err != nil {
+		return nil, err
+	}
+	switch c.GetRectification() {
+	case complaintv1.Complaint_RECTIFICATION_ORDERED, complaintv1.Complaint_RECTIFICATION_ENTERED:
+		return nil, ErrRectificationExists
+	}
+	c.Rectification, c.Refusal = complaintv1.Complaint_RECTIFICATION_ORDERED, ""
+	return c, nil
+}
+
+// SettleRectification notes what became of the order: the problem, or the
+// reason for which it was refused. A repeat, when nothing is on order, changes
+// nothing.
+func SettleRectification(c *complaintv1.Complaint, problem, refusal string) *complaintv1.Complaint {
+	c = proto.CloneOf(c)
+	switch {
+	case c.GetRectification() != complaintv1.Complaint_RECTIFICATION_ORDERED:
+	case problem != "":
+		c.Rectification, c.Problem = complaintv1.Complaint_RECTIFICATION_ENTERED, problem
+	default:
+		c.Rectification, c.Refusal = complaintv1.Complaint_RECTIFICATION_REFUSED, refusal
+	}
+	return c
+}

@@ -1,0 +1,185 @@
+package complaint_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/complaint"
+)
+
+// world is a small tree: unit i lies beneath parents[i].
+type world struct {
+	parents         []int
+	officers, heads []seat
+}
+
+// seat is a role that a person holds on a unit.
+type seat struct {
+	person string
+	unit   int
+}
+
+var units = []string{"units/0", "units/1", "units/2", "units/3", "units/4", "units/5", "units/6"}
+
+func unit(i int) string { return units[i] }
+
+func (w world) Path(name string) (path []string) {
+	i := slices.Index(units[:len(w.parents)], name)
+	for ; i >= 0; i = w.parents[i] {
+		path = append(path, unit(i))
+	}
+	return path
+}
+
+func (w world) Holders(name string, role accessv1.Role) (who []string) {
+	seats := w.officers
+	if role == accessv1.Role_ROLE_HEAD {
+		seats = w.heads
+	}
+	for _, s := range seats {
+		if unit(s.unit) == name {
+			who = append(who, s.person)
+		}
+	}
+	return who
+}
+
+func (w world) Ties(p string) []string {
+	ties := []string{complaint.Home(p)}
+	for _, seats := range [][]seat{w.officers, w.heads} {
+		for _, s := range seats {
+			if s.person == p {
+				ties = append(ties, unit(s.unit))
+			}
+		}
+	}
+	return ties
+}
+
+// trees calls do with every tree of n units in which parents come first.
+func trees(n int, do func(parents []int)) {
+	parents := make([]int, n)
+	parents[0] = -1
+	var grow func(i int)
+	grow = func(i int) {
+		if i == n {
+			do(parents)
+			return
+		}
+		for p := range i {
+			parents[i] = p
+			grow(i + 1)
+		}
+	}
+	grow(1)
+}
+
+// TestNoSealedCaseReachesTheAccused walks every tree of up to seven units, every
+// accused unit and every choice of units with an officer. Each officer comes
+// from the unit it serves; one more officer, at the root, comes from the accused
+// unit. In a second pass whoever heads the accused heads its parent too.
+func TestNoSealedCaseReachesTheAccused(t *testing.T) {
+	n, heard := 0, 0
+	for size := 1; size <= 7; size++ {
+		trees(size, func(parents []int) {
+			for accused := range size {
+				for officers := range 1 << size {
+					for _, alike := range []bool{false, true} {
+						w := small(parents, accused, officers, alike)
+						c := &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_REPORT, Unit: unit(accused)}
+						desk, err := complaint.Desk(c, w)
+						want := oracle(parents, accused, officers, alike)
+						if n++; want >= 0 {
+							heard++
+						}
+						if want < 0 && !errors.Is(err, complaint.ErrNobodyHears) || want >= 0 && desk != unit(want) {
+							t.Fatalf("tree %v, accused %d, officers %b, same head %v: desk %q, %v; want %d", parents, accused, officers, alike, desk, err, want)
+						}
+					}
+				}
+			}
+		})
+	}
+	t.Logf("%d worlds, %d with a desk", n, heard)
+}
+
+func small(parents []int, accused, officers int, alike bool) world {
+	w := world{parents: parents}
+	for i := range parents {
+		if officers>>i&1 == 1 {
+			w.officers = append(w.officers, seat{unit(i) + "/members/officer", i})
+		}
+	}
+	w.officers = append(w.officers, seat{unit(accused) + "/members/spy", 0})
+	w.heads = []seat{{unit(accused) + "/members/head", accused}}
+	if alike && parents[accused] >= 0 {
+		w.heads = append(w.heads, seat{unit(accused) + "/members/head", parents[accused]})
+	}
+	return w
+}
+
+// oracle climbs from the accused by hand: -1 if nobody may hear it.
+func oracle(parents []int, accused, officers int, alike bool) int {
+	at := parents[accused]
+	if alike && at >= 0 {
+		at = parents[at]
+	}
+	for ; at >= 0; at = parents[at] {
+		if officers>>at&1 == 1 {
+			return at
+		}
+	}
+	return -1
+}
+
+func TestOpenCasesGoToTheUnitAndComplaintsAboveIt(t *testing.T) {
+	// 0 ← 1 ← 2 ← 3, with officers on 0, 1 and 3.
+	w := world{parents: []int{-1, 0, 1, 2}, officers: []seat{{"units/0/members/a", 0}, {"units/1/members/b", 1}, {"units/3/members/c", 3}}}
+	for word, n := range complaintv1.Complaint_Type_value {
+		for _, about := range []bool{false, true} {
+			kind := complaintv1.Complaint_Type(n)
+			c := &complaintv1.Complaint{Type: kind, Unit: "units/3", AboutHead: about}
+			want := "units/3"
+			if about || kind == complaintv1.Complaint_TYPE_COMPLAINT || kind == complaintv1.Complaint_TYPE_REPORT {
+				want = "units/1"
+			}
+			if desk, err := complaint.Desk(c, w); n != 0 && (err != nil || desk != want) {
+				t.Errorf("%s about the head %v: %s, %v; want %s", word, about, desk, err, want)
+			}
+		}
+	}
+	root := &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_COMPLAINT, Unit: "units/0"}
+	if _, err := complaint.Desk(root, w); !errors.Is(err, complaint.ErrNobodyHears) {
+		t.Errorf("a complaint about the root = %v, want ErrNobodyHears", err)
+	}
+	unknown := &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_HELP, Unit: "units/9"}
+	if _, err := complaint.Desk(unknown, w); !errors.Is(err, complaint.ErrUnitUnknown) {
+		t.Errorf("a unit that is not there = %v, want ErrUnitUnknown", err)
+	}
+}
+
+func TestWhoIsShownASealedCase(t *testing.T) {
+	w := world{
+		parents:  []int{-1, 0, 1},
+		officers: []seat{{"units/0/members/a", 0}, {"units/2/members/spy", 0}, {"units/1/members/b", 1}},
+	}
+	c := &complaintv1.Complaint{Desk: "units/0", Unit: "units/1"}
+	for who, want := range map[string]bool{
+		"units/0/members/a": true, "units/2/members/spy": false, "units/1/members/b": false, "units/0/members/x": false, "": false,
+	} {
+		if got := complaint.Hears(w, c, who); got != want {
+			t.Errorf("Hears(%q) = %v, want %v", who, got, want)
+		}
+	}
+	if !complaint.Knows(c, "anyone") {
+		t.Error("before it is accepted the case is not open to the desk")
+	}
+	c.Responsible, c.Assignee = "p", "q"
+	if got := strings.Join(slices.DeleteFunc([]string{"p", "q", "r", ""}, func(w string) bool { return !complaint.Knows(c, w) }), ""); got != "pq" {
+		t.Errorf("once accepted it is open to %q, want p and q", got)
+	}
+}

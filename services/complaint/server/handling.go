@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"iter"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// GetComplaint implements the RPC.
+func (s *Service) GetComplaint(ctx context.Context, req *complaintv1.GetComplaintRequest) (*complaintv1.Complaint, error) {
+	return s.readable.Get(ctx, req.GetName())
+}
+
+// ListComplaints implements the RPC.
+func (s *Service) ListComplaints(ctx context.Context, req *complaintv1.ListComplaintsRequest) (*complaintv1.ListComplaintsResponse, error) {
+	found, next, err := s.readable.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*complaintv1.Complaint, error], error) {
+		if req.GetDesk() != "" {
+			return s.known(tx, s.readable.Lookup(tx, "desk", req.GetDesk(), after)), nil
+		}
+		return s.known(tx, s.readable.Scan(tx, after, "")), nil
+	})
+	return &complaintv1.ListComplaintsResponse{Complaints: found, NextPageToken: next}, err
+}
+
+// known leaves out the sealed cases that do not exist for the caller before a
+// page is cut, so that not even the page's end tells of them.
+func (s *Service) known(tx *change.Tx, all iter.Seq2[*complaintv1.Complaint, error]) iter.Seq2[*complaintv1.Complaint, error] {
+	return func(yield func(*complaintv1.Complaint, error) bool) {
+		for c, err := range all {
+			if err == nil && c.GetSealed() && s.mayKnow(tx, c) != nil {
+				continue
+			}
+			if !yield(c, err) {
+				return
+			}
+		}
+	}
+}
+
+// AcceptComplaint implements the RPC.
+func (s *Service) AcceptComplaint(ctx context.Context, req *complaintv1.AcceptComplaintRequest) (*complaintv1.Complaint, error) {
+	return s.act(ctx, &s.cases, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		c, err := complaint.Accept(c, tx.Access.Principal.Name, tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		return s.Packs.Set(c, s.Days, calendar.On(c.GetCreateTime().AsTime()), calendar.On(tx.Now))
+	})
+}
+
+// RejectComplaint implements the RPC.
+func (s *Service) RejectComplaint(ctx context.Context, req *complaintv1.RejectComplaintRequest) (*complaintv1.Complaint, error) {
+	return s.act(ctx, &s.cases, req, func(_ *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		return complaint.Reject(c, req.GetReason())
+	})
+}
+
+// AssignComplaint implements the RPC.
+func (s *Service) AssignComplaint(ctx context.Context, req *complaintv1.AssignComplaintRequest) (*complaintv1.Complaint, error) {
+	if err := s.Tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	return s.act(ctx, &s.cases, req, func(_ *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		if req.GetAssignee() != "" {
+			return complaint.AssignOfficer(c, req.GetAssignee(), s.bench)
+		}
+		return complaint.AssignUnit(c, s.bench.active(req.GetUnit()))
+	})
+}
+
+// ReplyComplaint implements the RPC.
+func (s *Service) ReplyComplaint(ctx context.Context, req *complaintv1.ReplyComplaintRequest) (*complaintv1.Complaint, error) {
+	return s.act(ctx, &s.readable, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		return complaint.Reply(c, req.GetText(), tx.Now)
+	})
+}
+
+// CloseComplaint implements the RPC.
+func (s *Service) CloseComplaint(ctx context.Context, req *complaintv1.CloseComplaintRequest) (*complaintv1.Complaint, error) {
+	return s.act(ctx, &s.cases, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		return complaint.Close(c, tx.Now)
+	})
+}

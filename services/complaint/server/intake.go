@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+var errRateLimited = fault.Of(faultv1.Reason_REASON_RATE_LIMITED)
+
+// filing is what both ways of intake ask for.
+type filing interface {
+	change.Request
+	GetComplaint() *complaintv1.Complaint
+	GetComplainant() *complaintv1.Complainant
+}
+
+// CreateComplaint implements the RPC.
+func (s *Service) CreateComplaint(ctx context.Context, req *complaintv1.CreateComplaintRequest) (*complaintv1.CreateComplaintResponse, error) {
+	if err := s.Tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.CreateComplaintResponse, error) {
+		if err := tx.Check(req.GetIntake()); err != nil {
+			return nil, err
+		}
+		in := complaint.Intake{Unit: req.GetIntake(), Machine: !tx.Access.Principal.Person()}
+		c, receipt, err := s.receive(tx, req, in)
+		return &complaintv1.CreateComplaintResponse{Complaint: c, Receipt: receipt}, err
+	})
+}
+
+// SubmitComplaint implements the RPC.
+func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitComplaintRequest) (*complaintv1.SubmitComplaintResponse, error) {
+	if !s.Admit(s.book.Clock()) {
+		return nil, errRateLimited
+	}
+	if err := s.Tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.SubmitComplaintResponse, error) {
+		tx.Trusted("anyone may complain")
+		c, receipt, err := s.receive(tx, req, complaint.Intake{})
+		return &complaintv1.SubmitComplaintResponse{Desk: c.GetDesk(), Receipt: receipt}, err
+	})
+}
+
+// receive routes and stores a complaint, and returns it as it lies in the open,
+// with its receipt. Of what is refused nothing is kept.
+func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*complaintv1.Complaint, string, error) {
+	asked := req.GetComplaint()
+	in.RealName = req.GetComplainant().GetName() != ""
+	desk, err := s.desk(tx, asked)
+	if err != nil {
+		return nil, "", err
+	}
+	c, err := complaint.New("complaints/"+tx.NewID(), asked, in, desk)
+	if err != nil {
+		return nil, "", err
+	}
+	if c, err = s.Packs.Set(c, s.Days, calendar.On(tx.Now), calendar.Date{}); err != nil {
+		return nil, "", err
+	}
+	open, err := s.part(tx, c)
+	if err != nil {
+		return nil, "", err
+	}
+	if open, err = s.cases.Put(tx, open); err != nil {
+		return nil, "", err
+	}
+	if err := s.keepIdentity(tx, c.GetName(), req.GetComplainant()); err != nil {
+		return nil, "", err
+	}
+	receipt, err := s.giveReceipt(tx, c.GetName())
+	return open, receipt, err
+}
+
+// desk routes a complaint. Who takes in a sealed case must have no part in it.
+func (s *Service) desk(tx *change.Tx, c *complaintv1.Complaint) (string, error) {
+	if s.bench.active(c.GetUnit()) == nil {
+		return "", complaint.ErrUnitUnknown.At("complaint.unit", "单位不存在或已撤并", "is not an active unit")
+	}
+	desk, err := complaint.Desk(c, s.bench)
+	switch {
+	case errors.Is(err, complaint.ErrNobodyHears):
+		return "", complaint.ErrNobodyHears.With("channel", s.called(s.Tree.Root()))
+	case err != nil:
+		return "", err
+	case complaint.TakeIn(c, tx.Access.Principal.Name, s.bench) != nil:
+		return "", complaint.ErrTakerInvolved.With("channel", s.called(desk))
+	}
+	return desk, nil
+}
+
+// called is what people call the unit.
+func (s *Service) called(unit string) string { return s.Tree.Unit(unit).GetDisplayName() }
+
+// keepIdentity stores who complained, encrypted for custody.
+func (s *Service) keepIdentity(tx *change.Tx, name string, who *complaintv1.Complainant) error {
+	if who.GetName() == "" && who.GetContact() == "" {
+		return nil
+	}
+	plain, err := deterministic.Marshal(who)
+	if err != nil {
+		return fmt.Errorf("encoding an identity: %w", err)
+	}
+	sealed, err := s.Custody.Seal("identity of "+name, plain)
+	if err != nil {
+		return err
+	}
+	return tx.Put(identitiesBucket, []byte(name), sealed)
+}
+
+// giveReceipt makes the code by which the complainant follows the case.
+func (s *Service) giveReceipt(tx *change.Tx, name string) (string, error) {
+	n, err := rand.Int(rand.Reader, complaint.Codes)
+	if err != nil {
+		return "", fmt.Errorf("drawing a receipt: %w", err)
+	}
+	receipt := complaint.Receipt(n)
+	code, _ := complaint.ReadReceipt(receipt)
+	return receipt, tx.Put(receiptsBucket, s.Receipt(code), []byte(name))
+}

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// receiptsBucket keeps, under the keyed hash of each code, the complaint.
+const receiptsBucket = "complaint.receipts"
+
+// LookupReceipt implements the RPC. A code that no receipt can have costs the
+// same work and gets the same answer as one that nobody holds.
+func (s *Service) LookupReceipt(ctx context.Context, req *complaintv1.LookupReceiptRequest) (answer *complaintv1.LookupReceiptResponse, err error) {
+	code, ok := complaint.ReadReceipt(req.GetReceipt())
+	err = s.book.View(ctx, func(tx *change.Tx) error {
+		name, err := tx.Get(receiptsBucket, s.Receipt(code))
+		if errors.Is(err, store.ErrNotFound) || err == nil && !ok {
+			return authz.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		answer, err = s.followed(tx, string(name))
+		return err
+	})
+	return answer, err
+}
+
+// followed is what a complainant is told.
+func (s *Service) followed(tx *change.Tx, name string) (*complaintv1.LookupReceiptResponse, error) {
+	c, err := s.cases.Find(tx, name)
+	if err != nil {
+		return nil, err
+	}
+	if c, err = s.whole(tx, c); err != nil {
+		return nil, err
+	}
+	answer := &complaintv1.LookupReceiptResponse{State: c.GetState()}
+	if c.GetRejection() != "" {
+		answer.Answers = append(answer.Answers, &complaintv1.LookupReceiptResponse_Answer{Text: c.GetRejection()})
+	}
+	if c.GetReply() != "" {
+		answer.Answers = append(answer.Answers, &complaintv1.LookupReceiptResponse_Answer{Text: c.GetReply(), Time: c.GetReplyTime()})
+	}
+	return answer, nil
+}

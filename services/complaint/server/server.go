@@ -1,0 +1,171 @@
+// Package server serves ComplaintService: it finds complaints, decides who may
+// know of them, asks package complaint what should become of them, encrypts
+// what must not lie in the open, and stores that. A worker of its own enters
+// the problems that officers order into ledgers, which belong to rectification.
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Tree is what the service asks of units and grants.
+type Tree interface {
+	Path(unit string) []string
+	Holders(unit string, role accessv1.Role) []string
+	Grants(principal string) []authz.Grant
+	Unit(name string) *organizationv1.Unit
+	Root() string
+	// CatchUp brings the tree up to what is known now.
+	CatchUp(ctx context.Context) error
+}
+
+// Desks encrypts to desks and opens for them. What is sealed opens only for the
+// same desk and as the same thing.
+type Desks interface {
+	Seal(desk, what string, content []byte) ([]byte, error)
+	Open(desk, what string, sealed []byte) ([]byte, error)
+}
+
+// Custody takes complainants' identities and does not give them back.
+type Custody interface {
+	Seal(what string, content []byte) ([]byte, error)
+}
+
+// Parts are what the service is built from beside its book.
+type Parts struct {
+	Tree    Tree
+	Desks   Desks
+	Custody Custody
+	// Receipt hides a receipt's code: a keyed hash, so that the store alone
+	// does not tell which codes there are.
+	Receipt func(code string) []byte
+	Packs   *complaint.Packs
+	Days    *calendar.Calendar
+	// Admit says whether the public may file one more complaint now. Everyone
+	// shares it, so that nobody needs to be recognised.
+	Admit func(now time.Time) bool
+	// Ledgers, Feed and Self are called in the service's own name.
+	Ledgers Ledgers
+	Feed    feedv1.FeedServiceClient
+	Self    complaintv1.ComplaintServiceClient
+}
+
+// Service implements ComplaintService.
+type Service struct {
+	complaintv1.UnimplementedComplaintServiceServer
+	Parts
+
+	book  *change.Book
+	bench bench
+	// cases are complaints as their desk acts on them, readable as they are read
+	// and answered, which the unit that an open one is assigned to may do too.
+	cases    change.Kind[*complaintv1.Complaint]
+	readable change.Kind[*complaintv1.Complaint]
+	openings change.Kind[*complaintv1.Opening]
+}
+
+// New returns the service that writes in book.
+func New(book *change.Book, parts Parts) *Service {
+	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
+	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Indexes: []store.Index[*complaintv1.Complaint]{{
+		Name: "desk", Keys: func(c *complaintv1.Complaint) []string { return []string{c.GetDesk()} },
+	}}}
+	s.readable = s.cases
+	s.readable.May = s.mayRead
+	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
+	return s
+}
+
+// Register adds the service to r.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	complaintv1.RegisterComplaintServiceServer(r, s)
+}
+
+// mayHear decides who acts on a complaint: its desk.
+func (s *Service) mayHear(tx *change.Tx, c *complaintv1.Complaint) error {
+	if c.GetSealed() {
+		return s.mayKnow(tx, c)
+	}
+	err := tx.Check(c.GetDesk())
+	if errors.Is(err, authz.ErrNotFound) && c.GetAssignedUnit() != "" && tx.Access.Sees(c.GetAssignedUnit()) {
+		return authz.ErrDenied
+	}
+	return err
+}
+
+// mayRead decides who reads a complaint: its desk, and the unit that an open one
+// is assigned to.
+func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
+	err := s.mayHear(tx, c)
+	if err == nil || c.GetAssignedUnit() == "" || tx.Check(c.GetAssignedUnit()) != nil {
+		return err
+	}
+	return nil
+}
+
+// mayKnow decides for whom a sealed case exists: officers on exactly its desk
+// who have no part in it, and of these, once it is accepted, who is responsible
+// or was assigned. To everyone else it MUST look as if it were not there.
+func (s *Service) mayKnow(tx *change.Tx, c *complaintv1.Complaint) error {
+	if err := tx.Check(c.GetDesk()); err != nil {
+		return authz.ErrNotFound
+	}
+	who := tx.Access.Principal
+	if who.Service() != "" {
+		return nil
+	}
+	if !officerAt(tx, c.GetDesk()) || !complaint.Knows(c, who.Name) {
+		return authz.ErrNotFound
+	}
+	whole, err := s.whole(tx, c)
+	if err != nil {
+		return err
+	}
+	if complaint.Involved(s.bench, whole, who.Name) {
+		return authz.ErrNotFound
+	}
+	return nil
+}
+
+// officerAt says whether the caller, as its key narrows it, is a complaint
+// officer of exactly the unit.
+func officerAt(tx *change.Tx, unit string) bool {
+	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
+		return g.Role == accessv1.Role_ROLE_COMPLAINT_OFFICER && g.Unit == unit
+	})
+}
+
+// bench answers routing from the tree.
+type bench struct{ Tree }
+
+// active is Path for a unit that gets new work, and nil for others.
+func (b bench) active(unit string) []string {
+	if b.Unit(unit).GetState() != organizationv1.Unit_STATE_ACTIVE {
+		return nil
+	}
+	return b.Path(unit)
+}
+
+// Ties implements complaint.Bench.
+func (b bench) Ties(principal string) []string {
+	units := []string{complaint.Home(principal)}
+	for _, g := range b.Grants(principal) {
+		units = append(units, g.Unit)
+	}
+	return units
+}

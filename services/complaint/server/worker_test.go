@@ -1,0 +1,135 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/complaint/envelope"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+// ledgers answers each delivery by the next of its errors, and notes under which
+// request ids it was asked.
+type ledgers struct {
+	errs  []error
+	asked []string
+}
+
+func (l *ledgers) Enter(_ context.Context, id string, _ *rectificationv1.Problem) (string, error) {
+	l.asked = append(l.asked, id)
+	if len(l.errs) == 0 {
+		return "ledgers/l/problems/0001", nil
+	}
+	err := l.errs[0]
+	l.errs = l.errs[1:]
+	return "", err
+}
+
+// self takes what was settled, after failing so often.
+type self struct {
+	complaintv1.ComplaintServiceClient
+	failing int
+	settled []*complaintv1.SettleRectificationRequest
+}
+
+func (c *self) SettleRectification(_ context.Context, req *complaintv1.SettleRectificationRequest, _ ...grpc.CallOption) (*complaintv1.SettleRectificationResponse, error) {
+	if c.failing--; c.failing >= 0 {
+		return nil, errors.New("the process ended here")
+	}
+	c.settled = append(c.settled, req)
+	return &complaintv1.SettleRectificationResponse{}, nil
+}
+
+// ordering is a service with one order in its store.
+func ordering(t *testing.T, l *ledgers, c *self) *Service {
+	t.Helper()
+	engine, err := bolt.Open(filepath.Join(t.TempDir(), "complaint.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	book := &change.Book{Store: engine, Pseudonym: func(name string) []byte { return []byte("keyed " + name) }}
+	s := New(book, Parts{
+		Desks:   envelope.Desks{Secret: func(desk string) []byte { return append(make([]byte, 32), desk...) }},
+		Ledgers: l, Self: c,
+	})
+	err = engine.Update(t.Context(), func(tx store.Tx) error {
+		return s.keepOrder(&change.Tx{Tx: tx}, "complaints/1", &rectificationv1.Problem{Unit: "units/s"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestWhatCannotBeDeliveredIsDeliveredAgain(t *testing.T) {
+	down, refused := fault.Of(faultv1.Reason_REASON_OVERLOADED), fault.Of(faultv1.Reason_REASON_NOT_FOUND)
+	for _, x := range []struct {
+		name             string
+		errs             []error
+		failing, asked   int
+		problem, refusal string
+	}{
+		{"at once", nil, 0, 1, "ledgers/l/problems/0001", ""},
+		{"the ledgers are down", []error{down, errors.New("no connection")}, 0, 3, "ledgers/l/problems/0001", ""},
+		{"it is refused", []error{refused}, 0, 1, "", "NOT_FOUND"},
+		{"the outcome is lost", nil, 1, 2, "ledgers/l/problems/0001", ""},
+	} {
+		l, c := &ledgers{errs: x.errs}, &self{failing: x.failing}
+		if err := ordering(t, l, c).delivered(t.Context(), "complaints/1"); err != nil {
+			t.Fatal(err)
+		}
+		if len(l.asked) != x.asked || len(slices.Compact(l.asked)) != 1 {
+			t.Errorf("%s: asked as %q, want %d times under one id", x.name, l.asked, x.asked)
+		}
+		if len(c.settled) != 1 || c.settled[0].GetProblem() != x.problem || c.settled[0].GetRefusal() != x.refusal {
+			t.Errorf("%s: settled %v", x.name, c.settled)
+		}
+	}
+}
+
+func TestWhatIsNotOnOrderIsNotDelivered(t *testing.T) {
+	l, c := &ledgers{}, &self{}
+	if err := ordering(t, l, c).delivered(t.Context(), "complaints/2"); err != nil || len(l.asked)+len(c.settled) != 0 {
+		t.Errorf("asked %q, settled %v, %v", l.asked, c.settled, err)
+	}
+}
+
+func TestTheWorkerEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l := &ledgers{errs: []error{errors.New("down")}}
+	s := ordering(t, l, &self{})
+	cancel()
+	if err := s.delivered(ctx, "complaints/1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("delivered = %v, want the end of the context", err)
+	}
+}
+
+func TestTheCursorIsKept(t *testing.T) {
+	s := ordering(t, &ledgers{}, &self{})
+	for _, want := range []uint64{0, 7, 1 << 40} {
+		if want > 0 {
+			if err := s.advance(t.Context(), want); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := s.cursor(t.Context()); err != nil || got != want {
+			t.Errorf("the cursor is %d, %v; want %d", got, err, want)
+		}
+	}
+}

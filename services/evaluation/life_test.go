@@ -1,0 +1,95 @@
+package evaluation_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	"github.com/duban-project/duban/services/evaluation"
+)
+
+var update = flag.Bool("update", false, "write the drawing into the README")
+
+func TestTheReadmeShowsTheLife(t *testing.T) {
+	b, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, _ := strings.Cut(string(b), "```mermaid\n")
+	drawing, after, found := strings.Cut(rest, "```\n")
+	if want := evaluation.Life.Mermaid(); *update && found {
+		if err := os.WriteFile("README.md", []byte(before+"```mermaid\n"+want+"```\n"+after), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if drawing != want {
+		t.Errorf("the README draws\n%s\nand the rules are\n%s", drawing, want)
+	}
+}
+
+// TestEveryMove tries every move from every state.
+func TestEveryMove(t *testing.T) {
+	during, after := day("2026-03-02"), day("2026-04-01")
+	moves := map[evaluation.Move]func(*evaluationv1.Round) (*evaluationv1.Round, error){
+		evaluation.Opening: func(r *evaluationv1.Round) (*evaluationv1.Round, error) { return evaluation.Open(r, during) },
+		evaluation.Issuing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
+			return evaluation.Issue(r, "served", 3, nil, during)
+		},
+		evaluation.Closing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
+			return evaluation.Close(r, []int32{0, 0, 0}, after)
+		},
+		evaluation.Tallying: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
+			r, _, err := evaluation.Tally(r, evaluation.NewCount(r), nil, nil, after)
+			return r, err
+		},
+		evaluation.Publishing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
+			r, _, err := evaluation.Publish(r, nil, after)
+			return r, err
+		},
+	}
+	for state := range evaluationv1.Round_State_name {
+		for move, make := range moves {
+			r := round(t, "conduct", 1)
+			r.State = evaluationv1.Round_State(state)
+			got, err := make(r)
+			want, legal := evaluation.Life.Next(r.State, move)
+			switch {
+			case !legal && !errors.Is(err, evaluation.ErrIllegalMove):
+				t.Errorf("%s from %s = %v, want ErrIllegalMove", move, r.State, err)
+			case legal && (err != nil || got.GetState() != want):
+				t.Errorf("%s from %s = %s, %v; want %s", move, r.State, got.GetState(), err, want)
+			case r.State != evaluationv1.Round_State(state):
+				t.Errorf("%s changed its argument", move)
+			}
+		}
+	}
+	for state, from := range evaluation.Life {
+		for move := range from {
+			if moves[move] == nil {
+				t.Errorf("nothing tries %s from %s", move, state)
+			}
+		}
+	}
+}
+
+func TestClosingEarlyTakesThatNoCodeIsLeft(t *testing.T) {
+	r := round(t, "conduct", 1)
+	r.State = evaluationv1.Round_STATE_OPEN
+	during := day("2026-03-02")
+	if _, err := evaluation.Close(r, []int32{0, 0, 0}, during); !errors.Is(err, evaluation.ErrWindowRunning) {
+		t.Errorf("closing before anything was issued = %v", err)
+	}
+	r.Groups[0].Issued = 2
+	if _, err := evaluation.Close(r, []int32{1, 0, 0}, during); !errors.Is(err, evaluation.ErrWindowRunning) {
+		t.Errorf("closing with a code left = %v", err)
+	}
+	if closed, err := evaluation.Close(r, []int32{2, 0, 0}, during); err != nil || closed.GetGroups()[0].GetCast() != 2 {
+		t.Errorf("closing with all spent = %v, %v", closed, err)
+	}
+	if _, err := evaluation.Close(r, []int32{0, 0, 0}, day("2026-03-31").Add(24*time.Hour-time.Nanosecond)); !errors.Is(err, evaluation.ErrWindowRunning) {
+		t.Errorf("closing at the last moment = %v", err)
+	}
+}

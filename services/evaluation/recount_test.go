@@ -1,0 +1,296 @@
+package evaluation_test
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+func asFault(err error) *fault.Fault {
+	if f := fault.As(err); f != nil {
+		return f
+	}
+	return &fault.Fault{}
+}
+
+// TestARecountAgrees counts random rounds again from the ballots as the box keeps
+// them, slowly and by another way: one list of points per question, and no
+// weight but the percentages as they stand in the scheme.
+func TestARecountAgrees(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		id := rapid.SampledFrom([]string{"conduct", "social", "special"}).Draw(t, "scheme")
+		r := randomRound(t, id)
+		stored, measures := randomBallots(t, r), randomMeasures(t, r)
+		count := evaluation.NewCount(r)
+		for _, b := range stored {
+			o := &evaluationv1.BallotOpening{}
+			if err := proto.Unmarshal(b, o); err != nil {
+				t.Fatal(err)
+			}
+			r.Groups[o.GetGroup()].Cast++
+			if err := count.Add(o); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, results, err := evaluation.Tally(r, count, measures, nil, day("2026-04-01"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line, result := range results {
+			compare(t, recount(t, r, line, stored, measures), result)
+		}
+		ranks(t, results)
+	})
+}
+
+func randomRound(t *rapid.T, id string) *evaluationv1.Round {
+	all := rapid.IntRange(1, 4).Draw(t, "subjects")
+	r := round(t, id, all, func(s *evaluationv1.EvaluationScheme) {
+		s.TrimPercent = int32(rapid.SampledFrom([]int{0, 0, 10, 34, 49}).Draw(t, "trim"))
+		s.LeastBallots = int32(rapid.IntRange(1, 4).Draw(t, "least"))
+		s.Unanswered = evaluationv1.EvaluationScheme_Unanswered(rapid.IntRange(1, 2).Draw(t, "unanswered"))
+		s.Rounding = &evaluationv1.Rounding{
+			Mode:   evaluationv1.Rounding_Mode(rapid.IntRange(1, 2).Draw(t, "mode")),
+			Digits: int32(rapid.IntRange(0, 3).Draw(t, "digits")),
+		}
+	})
+	r.State = evaluationv1.Round_STATE_CLOSED
+	if len(r.Groups) > 1 && rapid.Bool().Draw(t, "without the first group") {
+		r.Groups = r.Groups[1:]
+	}
+	return r
+}
+
+// columnsOf lists the questions of a ballot with their percentage of the whole.
+func columnsOf(s *evaluationv1.EvaluationScheme, from evaluationv1.Indicator_From) (list []*evaluationv1.Indicator, percent []*big.Rat) {
+	for _, top := range s.GetIndicators() {
+		children := top.GetChildren()
+		if children == nil {
+			children = []*evaluationv1.Indicator{{Code: top.GetCode(), Weight: 100, Scale: top.GetScale(), From: top.GetFrom()}}
+		}
+		for _, c := range children {
+			if c.GetFrom() == from {
+				list = append(list, c)
+				percent = append(percent, big.NewRat(int64(top.GetWeight())*int64(c.GetWeight()), 100))
+			}
+		}
+	}
+	return list, percent
+}
+
+func randomBallots(t *rapid.T, r *evaluationv1.Round) (stored [][]byte) {
+	columns, _ := columnsOf(r.GetFrozenScheme(), evaluationv1.Indicator_FROM_BALLOT)
+	for range rapid.IntRange(0, 12).Draw(t, "ballots") {
+		o := &evaluationv1.BallotOpening{Group: uint32(rapid.IntRange(0, len(r.GetGroups())-1).Draw(t, "group"))}
+		for range r.GetSubjects() {
+			for _, c := range columns {
+				choice := rapid.Uint32Range(0, 3)
+				if c.GetScale() == "score" {
+					choice = rapid.OneOf(rapid.Just[uint32](0), rapid.Uint32Range(1, 100_001))
+				}
+				o.Choices = append(o.Choices, choice.Draw(t, "choice"))
+			}
+		}
+		b, err := proto.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored = append(stored, b)
+	}
+	return stored
+}
+
+func randomMeasures(t *rapid.T, r *evaluationv1.Round) (list []*evaluationv1.Measure) {
+	columns, _ := columnsOf(r.GetFrozenScheme(), evaluationv1.Indicator_FROM_METRIC)
+	for _, subject := range r.GetSubjects() {
+		for _, c := range columns {
+			list = append(list, &evaluationv1.Measure{Subject: subject, Indicator: c.GetCode(), Value: fmt.Sprintf("%d.%d", rapid.IntRange(0, 99).Draw(t, "value"), rapid.IntRange(0, 9).Draw(t, "tenth"))})
+		}
+	}
+	return list
+}
+
+// truth is what a recount finds.
+type truth struct {
+	scheme    *evaluationv1.EvaluationScheme
+	means     map[string]*big.Rat
+	ballots   map[string]int
+	composite *big.Rat
+	rate      *big.Rat
+}
+
+func recount(t *rapid.T, r *evaluationv1.Round, line int, stored [][]byte, measures []*evaluationv1.Measure) truth {
+	s := r.GetFrozenScheme()
+	redistribute := s.GetUnanswered() == evaluationv1.EvaluationScheme_UNANSWERED_REDISTRIBUTE
+	columns, percent := columnsOf(s, evaluationv1.Indicator_FROM_BALLOT)
+	found := truth{scheme: s, means: map[string]*big.Rat{}, ballots: map[string]int{}}
+	good, all := int64(0), int64(0)
+	opinion, weights := new(big.Rat), new(big.Rat)
+	missing := false
+	for _, g := range s.GetGroups() {
+		lists := make([][]*big.Rat, len(columns))
+		for _, b := range stored {
+			o := &evaluationv1.BallotOpening{}
+			if err := proto.Unmarshal(b, o); err != nil {
+				t.Fatal(err)
+			}
+			if r.GetGroups()[o.GetGroup()].GetCode() != g.GetCode() {
+				continue
+			}
+			mine, some := o.GetChoices()[line*len(columns):(line+1)*len(columns)], false
+			for i, choice := range mine {
+				if choice == 0 {
+					continue
+				}
+				some = true
+				all++
+				if columns[i].GetScale() == "score" {
+					lists[i] = append(lists[i], big.NewRat(int64(choice)-1, 1000))
+					continue
+				}
+				lists[i] = append(lists[i], big.NewRat([]int64{100, 75, 55}[choice-1], 1))
+				if choice <= 2 {
+					good++
+				}
+			}
+			if some {
+				found.ballots[g.GetCode()]++
+			}
+		}
+		total, held, gap := new(big.Rat), new(big.Rat), false
+		for i, list := range lists {
+			slices.SortFunc(list, (*big.Rat).Cmp)
+			drop := len(list) * int(s.GetTrimPercent()) / 100
+			list = list[drop : len(list)-drop]
+			if len(list) == 0 {
+				gap = true
+				continue
+			}
+			add := new(big.Rat)
+			for _, points := range list {
+				add.Add(add, points)
+			}
+			add.Quo(add, big.NewRat(int64(len(list)), 1))
+			total.Add(total, add.Mul(add, percent[i]))
+			held.Add(held, percent[i])
+		}
+		if held.Sign() == 0 || gap && !redistribute {
+			missing = true
+			continue
+		}
+		found.means[g.GetCode()] = total.Quo(total, held)
+		weight := big.NewRat(int64(g.GetWeight()), 1)
+		opinion.Add(opinion, new(big.Rat).Mul(weight, total))
+		weights.Add(weights, weight)
+	}
+	if s.GetSatisfactionRate() != nil && all > 0 {
+		found.rate = big.NewRat(100*good, all)
+	}
+	if weights.Sign() == 0 || missing && !redistribute {
+		return found
+	}
+	rest := big.NewRat(100, 1)
+	metrics, shares := columnsOf(s, evaluationv1.Indicator_FROM_METRIC)
+	found.composite = new(big.Rat)
+	for i, c := range metrics {
+		for _, m := range measures {
+			if m.GetSubject() == r.GetSubjects()[line] && m.GetIndicator() == c.GetCode() {
+				v, _ := new(big.Rat).SetString(m.GetValue())
+				found.composite.Add(found.composite, v.Mul(v, shares[i]))
+				rest.Sub(rest, shares[i])
+			}
+		}
+	}
+	opinion.Quo(opinion, weights)
+	found.composite.Add(found.composite, opinion.Mul(opinion, rest))
+	found.composite.Quo(found.composite, big.NewRat(100, 1))
+	return found
+}
+
+// compare holds what is shown against the truth.
+func compare(t *rapid.T, want truth, got *evaluationv1.Result) {
+	k, total, small := int(want.scheme.GetLeastBallots()), 0, false
+	for i, g := range got.GetGroups() {
+		n := want.ballots[g.GetCode()]
+		total += n
+		small = small || n > 0 && n < k
+		if n > 0 && n < k && !g.GetSuppressed() {
+			t.Fatalf("group %d of %v shows %d ballots of at least %d", i, got, n, k)
+		}
+	}
+	if !small {
+		for _, g := range got.GetGroups() {
+			if g.GetSuppressed() && got.GetOutcome() != evaluationv1.Result_OUTCOME_SUPPRESSED {
+				t.Fatalf("%v hides a group for nothing", got)
+			}
+		}
+	}
+	switch outcome := got.GetOutcome(); {
+	case total == 0 && outcome != evaluationv1.Result_OUTCOME_INCOMPLETE,
+		total > 0 && total < k && outcome != evaluationv1.Result_OUTCOME_SUPPRESSED,
+		total >= k && want.composite == nil && outcome != evaluationv1.Result_OUTCOME_INCOMPLETE:
+		t.Fatalf("%v of %d ballots, at least %d", got, total, k)
+	case outcome == evaluationv1.Result_OUTCOME_SUPPRESSED:
+		if got.CompositeMilli != nil || got.SatisfactionRateMilli != nil || got.GetGrade() != "" || got.GetRank() != 0 {
+			t.Fatalf("suppressed: %v", got)
+		}
+		return
+	}
+	same(t, want, "composite", want.composite, got.GetComposite(), got.CompositeMilli)
+	if total > 0 {
+		same(t, want, "satisfaction", want.rate, got.GetSatisfactionRate(), got.SatisfactionRateMilli)
+	}
+	for _, g := range got.GetGroups() {
+		if !g.GetSuppressed() {
+			same(t, want, g.GetCode(), want.means[g.GetCode()], g.GetMean(), g.MeanMilli)
+		}
+	}
+}
+
+// same compares a figure shown with its exact value: it may be off by half of the
+// last digit.
+func same(t *rapid.T, want truth, what string, exact *big.Rat, text string, milli *int64) {
+	if exact == nil || milli == nil || text == "" {
+		if exact != nil || milli != nil || text != "" {
+			t.Fatalf("%s: %v, shown as %q", what, exact, text)
+		}
+		return
+	}
+	shown, ok := new(big.Rat).SetString(text)
+	if !ok || shown.Cmp(big.NewRat(*milli, 1000)) != 0 {
+		t.Fatalf("%s: %q and %d thousandths", what, text, *milli)
+	}
+	half := big.NewRat(1, 2)
+	for range want.scheme.GetRounding().GetDigits() {
+		half.Quo(half, big.NewRat(10, 1))
+	}
+	if off := new(big.Rat).Sub(shown, exact); off.Abs(off).Cmp(half) > 0 {
+		t.Fatalf("%s: %s shown as %s", what, exact.FloatString(6), text)
+	}
+}
+
+// ranks says who stands before whom: as many as are better, and one.
+func ranks(t *rapid.T, results []*evaluationv1.Result) {
+	for _, a := range results {
+		if a.CompositeMilli == nil {
+			continue
+		}
+		better := int32(0)
+		for _, b := range results {
+			if b.CompositeMilli != nil && *b.CompositeMilli > *a.CompositeMilli {
+				better++
+			}
+		}
+		if a.GetRank() != better+1 {
+			t.Fatalf("%s has rank %d and %d are better", a.GetName(), a.GetRank(), better)
+		}
+	}
+}

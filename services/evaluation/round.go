@@ -1,0 +1,195 @@
+package evaluation
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+)
+
+// Credentials is how many codes a round may have in all its groups.
+const Credentials = 10_000
+
+// Place is where a unit stands: itself and those above it, nearest first, and
+// whether it takes new work. A unit that does not exist has no path.
+type Place struct {
+	Path   []string
+	Active bool
+}
+
+// NewRound returns the round that asked asks for, under name, by a scheme that
+// CheckScheme has passed. place tells of the owner and of each subject.
+func NewRound(name string, asked *evaluationv1.Round, scheme *evaluationv1.EvaluationScheme, place func(unit string) Place, now time.Time) (*evaluationv1.Round, error) {
+	if !place(asked.GetOwner()).Active {
+		return nil, ErrOwnerArchived
+	}
+	if err := checkSubjects(asked, place); err != nil {
+		return nil, err
+	}
+	groups, err := newGroups(asked.GetGroups(), scheme)
+	if err != nil {
+		return nil, err
+	}
+	if w, err := windowOf(asked); err != nil || w.last.Before(w.first) || w.over(now) {
+		return nil, ErrWindowInvalid.At("round.end_date", "早于开始日期或今天", "is before the start or today")
+	}
+	r := &evaluationv1.Round{
+		Name: name, Owner: asked.GetOwner(), DisplayName: asked.GetDisplayName(),
+		Scheme: scheme.GetName(), SchemeVersion: scheme.GetVersion(), FrozenScheme: scheme,
+		Subjects: asked.GetSubjects(), Groups: groups,
+		StartDate: asked.GetStartDate(), EndDate: asked.GetEndDate(),
+		State:              evaluationv1.Round_STATE_DRAFT,
+		CredentialStrength: Strength, CredentialNotice: notice(),
+	}
+	return proto.CloneOf(r), nil
+}
+
+// checkSubjects refuses units that are not active and strictly beneath the owner.
+func checkSubjects(asked *evaluationv1.Round, place func(string) Place) error {
+	for i, subject := range asked.GetSubjects() {
+		p := place(subject)
+		if !p.Active || slices.Index(p.Path, asked.GetOwner()) < 1 {
+			return ErrSubjectInvalid.At(fmt.Sprintf("round.subjects[%d]", i), "不是组织单位下属的在用单位", "is not an active unit beneath the owner")
+		}
+	}
+	return nil
+}
+
+// newGroups takes what a client may say of the groups of a round.
+func newGroups(asked []*evaluationv1.RaterGroup, scheme *evaluationv1.EvaluationScheme) (groups []*evaluationv1.RaterGroup, err error) {
+	refused := ErrGroupInvalid.With("limit", strconv.Itoa(Credentials))
+	seen, total := map[string]bool{}, int32(0)
+	for i, g := range asked {
+		known := slices.ContainsFunc(scheme.GetGroups(), func(s *evaluationv1.Group) bool { return s.GetCode() == g.GetCode() })
+		if total += g.GetCredentials(); !known || seen[g.GetCode()] || total > Credentials {
+			return nil, refused.At(fmt.Sprintf("round.groups[%d]", i), "不是方案所列、重复或票数过多", "is not the scheme's, named twice, or too large")
+		}
+		seen[g.GetCode()] = true
+		groups = append(groups, &evaluationv1.RaterGroup{Code: g.GetCode(), Credentials: g.GetCredentials()})
+	}
+	return groups, nil
+}
+
+// window is the days on which ballots are cast.
+type window struct{ first, last calendar.Date }
+
+func windowOf(r *evaluationv1.Round) (w window, err error) {
+	if w.first, err = calendar.ParseDate(r.GetStartDate()); err != nil {
+		return w, err
+	}
+	w.last, err = calendar.ParseDate(r.GetEndDate())
+	return w, err
+}
+
+func (w window) over(now time.Time) bool { return !now.Before(w.last.End()) }
+
+func (w window) open(now time.Time) bool { return !now.Before(w.first.Start()) && !w.over(now) }
+
+// moved returns a copy of r where m leads.
+func moved(r *evaluationv1.Round, m Move) (*evaluationv1.Round, error) {
+	next, ok := Life.Next(r.GetState(), m)
+	if !ok {
+		state := strings.TrimPrefix(r.GetState().String(), "STATE_")
+		return nil, ErrIllegalMove.With("state", state).With("move", string(m))
+	}
+	r = proto.CloneOf(r)
+	r.State = next
+	return r, nil
+}
+
+// Open lets codes be issued and ballots be cast.
+func Open(r *evaluationv1.Round, now time.Time) (*evaluationv1.Round, error) {
+	r, err := moved(r, Opening)
+	if err != nil {
+		return nil, err
+	}
+	if w, err := windowOf(r); err != nil || w.over(now) {
+		return nil, ErrWindowOver
+	}
+	r.OpenTime = timestamppb.New(now)
+	return r, nil
+}
+
+// Issue notes that n codes were issued to the group of that code. issuer is
+// where the person who issues them stands: the path of each unit that they
+// belong to or hold a grant on.
+func Issue(r *evaluationv1.Round, group string, n int, issuer [][]string, now time.Time) (*evaluationv1.Round, error) {
+	r, err := moved(r, Issuing)
+	if err != nil {
+		return nil, err
+	}
+	if w, err := windowOf(r); err != nil || w.over(now) {
+		return nil, ErrWindowOver
+	}
+	for _, path := range issuer {
+		if slices.ContainsFunc(path, func(unit string) bool { return slices.Contains(r.GetSubjects(), unit) }) {
+			return nil, ErrIssuerEvaluated
+		}
+	}
+	i := GroupAt(r, group)
+	if i < 0 {
+		return nil, ErrGroupInvalid.With("limit", strconv.Itoa(Credentials)).At("group", "本轮没有该评议主体", "is not a group of the round")
+	}
+	g := r.GetGroups()[i]
+	if left := int(g.GetCredentials() - g.GetIssued()); n > left {
+		return nil, ErrCredentialLimit.With("left", strconv.Itoa(left))
+	}
+	g.Issued += int32(n)
+	return r, nil
+}
+
+// GroupAt returns the place of the group of that code in the round, or -1.
+func GroupAt(r *evaluationv1.Round, code string) int {
+	return slices.IndexFunc(r.GetGroups(), func(g *evaluationv1.RaterGroup) bool { return g.GetCode() == code })
+}
+
+// Taking says whether the round takes ballots now.
+func Taking(r *evaluationv1.Round, now time.Time) error {
+	w, err := windowOf(r)
+	if err != nil || r.GetState() != evaluationv1.Round_STATE_OPEN || !w.open(now) {
+		return ErrBallotNotTaken.With("start", r.GetStartDate()).With("end", r.GetEndDate())
+	}
+	return nil
+}
+
+// Close ends the casting. cast counts the ballots by the places of their groups.
+// A round closes early only if no code is left that could still be cast.
+func Close(r *evaluationv1.Round, cast []int32, now time.Time) (*evaluationv1.Round, error) {
+	r, err := moved(r, Closing)
+	if err != nil {
+		return nil, err
+	}
+	left, issued := int32(0), int32(0)
+	for i, g := range r.GetGroups() {
+		g.Cast = cast[i]
+		issued += g.GetIssued()
+		left += g.GetIssued() - g.GetCast()
+	}
+	if w, err := windowOf(r); err != nil || !w.over(now) && (left > 0 || issued == 0) {
+		return nil, ErrWindowRunning
+	}
+	r.CloseTime = timestamppb.New(now)
+	return r, nil
+}
+
+// Publish lets the units rated see what results they may see.
+func Publish(r *evaluationv1.Round, results []*evaluationv1.Result, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
+	r, err := moved(r, Publishing)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.PublishTime = timestamppb.New(now)
+	published := make([]*evaluationv1.Result, len(results))
+	for i, result := range results {
+		published[i] = proto.CloneOf(result)
+		published[i].PublishTime = r.GetPublishTime()
+	}
+	return r, published, nil
+}

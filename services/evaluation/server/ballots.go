@@ -1,0 +1,113 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"errors"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// casting is a CastBallotRequest as the pipeline takes it: a request id would
+// stand beside the ballot with the time. The code is one.
+type casting struct {
+	*evaluationv1.CastBallotRequest
+}
+
+func (casting) GetRequestId() string { return "" }
+
+// CastBallot implements the RPC. The headers of the call are dropped, because
+// the pipeline would keep an Idempotency-Key.
+func (s *Service) CastBallot(ctx context.Context, req *evaluationv1.CastBallotRequest) (*evaluationv1.CastBallotResponse, error) {
+	code, err := evaluation.ParseCode(req.GetCode())
+	if err != nil {
+		return nil, err
+	}
+	ctx = metadata.NewIncomingContext(ctx, nil)
+	answer, err := change.Do(ctx, s.book, casting{req}, func(tx *change.Tx) (*evaluationv1.CastBallotResponse, error) {
+		tx.Trusted("the code says who may cast")
+		r, err := s.rounds.Find(tx, req.GetParent())
+		if err != nil {
+			return nil, err
+		}
+		kept, err := cast(tx, r, code, req.GetAnswers())
+		if err != nil {
+			return nil, err
+		}
+		receipt := evaluation.Receipt(r.GetName(), kept.stored)
+		return &evaluationv1.CastBallotResponse{Receipt: hex.EncodeToString(receipt[:])}, nil
+	})
+	if req.GetValidateOnly() && err == nil {
+		answer.Receipt = "" // it stands for nothing
+	}
+	return answer, err
+}
+
+// cast spends the code on the ballot, or finds that this was done before.
+func cast(tx *change.Tx, r *evaluationv1.Round, code string, answers []*evaluationv1.Answer) (ballot, error) {
+	if r.GetState() == evaluationv1.Round_STATE_DRAFT {
+		return ballot{}, authz.ErrNotFound
+	}
+	b := box{tx, r.GetName()}
+	group, err := b.find(code)
+	if errors.Is(err, store.ErrNotFound) {
+		return ballot{}, cmp.Or(evaluation.Taking(r, tx.Now), error(evaluation.ErrCodeUnknown))
+	}
+	if err != nil {
+		return ballot{}, err
+	}
+	choices, err := evaluation.NewSheet(r).Choices(answers)
+	if err != nil {
+		return ballot{}, err
+	}
+	if group == spent {
+		kept, err := b.recall(code)
+		if err == nil && !slices.Equal(kept.GetChoices(), choices) {
+			err = evaluation.ErrCodeSpent
+		}
+		return kept, err
+	}
+	if err := evaluation.Taking(r, tx.Now); err != nil {
+		return ballot{}, err
+	}
+	return b.cast(code, group, choices)
+}
+
+// GetBallotSet implements the RPC.
+func (s *Service) GetBallotSet(ctx context.Context, req *evaluationv1.GetBallotSetRequest) (set *evaluationv1.BallotSet, err error) {
+	after, err := s.book.Tokens.Decode(req.GetPageToken(), req)
+	if err != nil {
+		return nil, err
+	}
+	next := ""
+	err = s.book.View(ctx, func(tx *change.Tx) error {
+		r, err := s.rounds.Find(tx, strings.TrimSuffix(req.GetName(), "/ballotSet"))
+		if err != nil {
+			return err
+		}
+		if r.GetCloseTime() == nil {
+			return authz.ErrNotFound
+		}
+		set = &evaluationv1.BallotSet{Name: req.GetName()}
+		for _, g := range r.GetGroups() {
+			set.Count += g.GetCast()
+		}
+		set.Receipts, next, err = box{tx, r.GetName()}.receipts(after, page.Size(req.GetPageSize()))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	set.NextPageToken = s.book.Tokens.Encode(next, req)
+	return set, nil
+}

@@ -1,0 +1,198 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// CreateRound implements the RPC. The tree is brought up to date first, because
+// no refusal of a unit that was made a moment ago would do it.
+func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRoundRequest) (*evaluationv1.Round, error) {
+	if err := s.units.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	return s.rounds.Create(ctx, req, req.GetRound().GetOwner(), func(tx *change.Tx) (*evaluationv1.Round, error) {
+		id := req.GetRoundId()
+		if id == "" {
+			id = tx.NewID()
+		}
+		switch _, err := s.rounds.Find(tx, "rounds/"+id); {
+		case err == nil:
+			return nil, evaluation.ErrRoundExists
+		case !errors.Is(err, authz.ErrNotFound):
+			return nil, err
+		}
+		scheme := s.scheme(req.GetRound().GetScheme(), req.GetRound().GetSchemeVersion())
+		if scheme == nil {
+			return nil, evaluation.ErrSchemeUnknown
+		}
+		return evaluation.NewRound("rounds/"+id, req.GetRound(), scheme, s.place, tx.Now)
+	})
+}
+
+func (s *Service) place(unit string) evaluation.Place {
+	active := s.units.Unit(unit).GetState() == organizationv1.Unit_STATE_ACTIVE
+	return evaluation.Place{Path: s.units.Path(unit), Active: active}
+}
+
+// GetRound implements the RPC.
+func (s *Service) GetRound(ctx context.Context, req *evaluationv1.GetRoundRequest) (*evaluationv1.Round, error) {
+	return s.rounds.Get(ctx, req.GetName())
+}
+
+// ListRounds implements the RPC.
+func (s *Service) ListRounds(ctx context.Context, req *evaluationv1.ListRoundsRequest) (*evaluationv1.ListRoundsResponse, error) {
+	if req.GetOwner() != "" && req.GetSubject() != "" {
+		return nil, change.ErrFields.At("subject", "不能与 owner 同时填写", "must not be set together with owner")
+	}
+	rounds, next, err := s.rounds.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*evaluationv1.Round, error], error) {
+		switch {
+		case req.GetOwner() != "":
+			return s.rounds.Lookup(tx, "owner", req.GetOwner(), after), nil
+		case req.GetSubject() != "":
+			return s.rounds.Lookup(tx, "subject", req.GetSubject(), after), nil
+		default:
+			return s.rounds.Scan(tx, after, ""), nil
+		}
+	})
+	return &evaluationv1.ListRoundsResponse{Rounds: rounds, NextPageToken: next}, err
+}
+
+// OpenRound implements the RPC.
+func (s *Service) OpenRound(ctx context.Context, req *evaluationv1.OpenRoundRequest) (*evaluationv1.Round, error) {
+	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+		r, err := evaluation.Open(r, tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		return r, openBox(tx, r.GetName())
+	})
+}
+
+// issuing is an IssueCredentialsRequest as the pipeline finds its round.
+type issuing struct {
+	*evaluationv1.IssueCredentialsRequest
+}
+
+func (i issuing) GetName() string { return i.GetParent() }
+
+// IssueCredentials implements the RPC. The tree and the grants are brought up to
+// date first: whoever was put among the evaluated a moment ago issues nothing.
+func (s *Service) IssueCredentials(ctx context.Context, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
+	if err := s.units.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	answer, err := change.Do(ctx, s.book, req, func(tx *change.Tx) (*evaluationv1.IssueCredentialsResponse, error) {
+		r, err := s.rounds.ReachAt(tx, issuing{req})
+		if err != nil {
+			return nil, err
+		}
+		if r, err = evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), standing(tx), tx.Now); err != nil {
+			return nil, err
+		}
+		codes, err := box{tx, r.GetName()}.issue(evaluation.GroupAt(r, req.GetGroup()), int(req.GetCount()))
+		if err != nil {
+			return nil, err
+		}
+		r, err = s.rounds.Put(tx, r)
+		return &evaluationv1.IssueCredentialsResponse{Codes: codes, Round: r}, err
+	})
+	if req.GetValidateOnly() && err == nil {
+		answer.Codes = nil // they open nothing
+	}
+	return answer, err
+}
+
+// standing returns the path of each unit that the caller belongs to or holds a
+// grant on, whatever their key is narrowed to.
+func standing(tx *change.Tx) (paths [][]string) {
+	tree, caller := tx.Access.Tree(), tx.Access.Principal.Name
+	home, _, _ := strings.Cut(caller, "/members/")
+	paths = append(paths, tree.Path(home))
+	for _, g := range tree.Grants(caller) {
+		paths = append(paths, tree.Path(g.Unit))
+	}
+	return paths
+}
+
+// CloseRound implements the RPC.
+func (s *Service) CloseRound(ctx context.Context, req *evaluationv1.CloseRoundRequest) (*evaluationv1.Round, error) {
+	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+		count, err := box{tx, r.GetName()}.count(staged, r)
+		if err != nil {
+			return nil, err
+		}
+		closed, err := evaluation.Close(r, count.Cast(), tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.appendBatches(tx, r.GetName(), tx.Now); err != nil {
+			return nil, err
+		}
+		return closed, box{tx, r.GetName()}.seal()
+	})
+}
+
+// TallyRound implements the RPC.
+func (s *Service) TallyRound(ctx context.Context, req *evaluationv1.TallyRoundRequest) (*evaluationv1.Round, error) {
+	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+		count, err := box{tx, r.GetName()}.count(final, r)
+		if err != nil {
+			return nil, err
+		}
+		r, results, err := evaluation.Tally(r, count, req.GetMeasures(), req.GetVetoes(), tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		return r, s.putResults(tx, "result.tallied", results)
+	})
+}
+
+// PublishRound implements the RPC.
+func (s *Service) PublishRound(ctx context.Context, req *evaluationv1.PublishRoundRequest) (*evaluationv1.Round, error) {
+	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+		var results []*evaluationv1.Result
+		for result, err := range s.results.Scan(tx, "", r.GetName()+"/results/") {
+			if err != nil {
+				return nil, err
+			}
+			results = append(results, result)
+		}
+		r, results, err := evaluation.Publish(r, results, tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		return r, s.putResults(tx, "result.published", results)
+	})
+}
+
+func (s *Service) putResults(tx *change.Tx, event string, results []*evaluationv1.Result) error {
+	for _, result := range results {
+		if _, err := s.results.PutAs(tx, event, result); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GetResult implements the RPC.
+func (s *Service) GetResult(ctx context.Context, req *evaluationv1.GetResultRequest) (*evaluationv1.Result, error) {
+	return s.results.Get(ctx, req.GetName())
+}
+
+// ListResults implements the RPC.
+func (s *Service) ListResults(ctx context.Context, req *evaluationv1.ListResultsRequest) (*evaluationv1.ListResultsResponse, error) {
+	results, next, err := s.results.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*evaluationv1.Result, error], error) {
+		_, err := s.rounds.Reach(tx, req.GetParent())
+		return s.results.Scan(tx, after, req.GetParent()+"/results/"), err
+	})
+	return &evaluationv1.ListResultsResponse{Results: results, NextPageToken: next}, err
+}

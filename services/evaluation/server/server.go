@@ -1,0 +1,107 @@
+// Package server serves EvaluationService: it finds rounds and results, asks
+// package evaluation what should become of them, stores that, and keeps the
+// ballot box. What a ballot must say and how it counts is decided there; who
+// may see what of it, here.
+package server
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/evaluation/schemes"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Units tells of the tree.
+type Units interface {
+	// CatchUp brings the tree up to date.
+	CatchUp(context.Context) error
+	Path(unit string) []string
+	Unit(name string) *organizationv1.Unit
+}
+
+// Service implements EvaluationService.
+type Service struct {
+	evaluationv1.UnimplementedEvaluationServiceServer
+
+	book    *change.Book
+	units   Units
+	every   time.Duration
+	schemes []*evaluationv1.EvaluationScheme
+	rounds  change.Kind[*evaluationv1.Round]
+	results change.Kind[*evaluationv1.Result]
+}
+
+// New returns the service that writes in book. While it works it looks at the
+// ballot boxes so often as every says, in real time. It fails if a scheme that
+// ships with it does not hold.
+func New(book *change.Book, units Units, every time.Duration) (*Service, error) {
+	all, err := schemes.All()
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{book: book, units: units, every: every, schemes: all}
+	s.rounds = change.Kind[*evaluationv1.Round]{
+		Book: book,
+		Unit: (*evaluationv1.Round).GetOwner,
+		May:  s.mayRound,
+		Indexes: []store.Index[*evaluationv1.Round]{
+			{Name: "owner", Keys: func(r *evaluationv1.Round) []string { return []string{r.GetOwner()} }},
+			{Name: "subject", Keys: (*evaluationv1.Round).GetSubjects},
+		},
+	}
+	s.results = change.Kind[*evaluationv1.Result]{Book: book, May: s.mayResult}
+	return s, nil
+}
+
+// Register adds the service to r.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	evaluationv1.RegisterEvaluationServiceServer(r, s)
+}
+
+// mayRound decides about a round: the owner's side by the rule, the units rated
+// by reading it once it is published.
+func (s *Service) mayRound(tx *change.Tx, r *evaluationv1.Round) error {
+	err := tx.Check(r.GetOwner())
+	if !errors.Is(err, authz.ErrNotFound) || !published(r) || !rated(tx, r) {
+		return err
+	}
+	if tx.Access.Method.Rule.GetEvent() != "" {
+		return authz.ErrDenied
+	}
+	return nil
+}
+
+// mayResult decides about reading a result: the owner's side always, the unit
+// itself once published, and then the others rated if the scheme says so.
+func (s *Service) mayResult(tx *change.Tx, result *evaluationv1.Result) error {
+	r, err := s.rounds.Find(tx, result.GetRound())
+	if err != nil {
+		return err
+	}
+	if err := tx.Check(r.GetOwner()); !errors.Is(err, authz.ErrNotFound) {
+		return err
+	}
+	all := r.GetFrozenScheme().GetPublish() == evaluationv1.EvaluationScheme_PUBLISH_PUBLIC
+	if published(r) && (tx.Access.Sees(result.GetUnit()) || all && rated(tx, r)) {
+		return nil
+	}
+	return authz.ErrNotFound
+}
+
+func published(r *evaluationv1.Round) bool {
+	return r.GetState() == evaluationv1.Round_STATE_PUBLISHED
+}
+
+// rated says whether the caller sees one of the units rated.
+func rated(tx *change.Tx, r *evaluationv1.Round) bool {
+	return slices.ContainsFunc(r.GetSubjects(), tx.Access.Sees)
+}

@@ -1,0 +1,132 @@
+// Package attachment gives the resources of any service attachments (附件): it
+// answers the three methods of which the messages stand in duban.blob.v1. Whose
+// an attachment is, who may see it and when one may be added, the parent's
+// service says; the bytes lie in package blob.
+//
+// A service keeps one Attachments for each kind of parent, embeds nothing, and
+// passes the calls on:
+//
+//	s.files = attachment.New(book, attachment.Parent{Reach: …, Accept: …})
+//
+//	func (s *Service) GetAttachment(ctx context.Context, req *blobv1.GetAttachmentRequest) (*blobv1.GetAttachmentResponse, error) {
+//		return s.files.Get(ctx, req)
+//	}
+package attachment
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Limit is how many bytes a file has at most: as base64 it fits in a request.
+const Limit = 2 << 20
+
+// Parent is how the parent's service decides.
+type Parent struct {
+	// Reach says whether the caller may act on the parent of that name by the
+	// method's rule, as change.Kind.Reach does. It MUST check a unit.
+	Reach func(tx *change.Tx, name string) error
+	// Accept says whether the parent takes another file. It is asked after Reach.
+	Accept func(tx *change.Tx, name string) error
+}
+
+// Attachments are the files of the parents of one kind.
+type Attachments struct {
+	kind   change.Kind[*blobv1.Attachment]
+	parent Parent
+}
+
+// New returns the attachments kept in book. The parents' names MUST NOT be those
+// of another kind's parents in the same book.
+func New(book *change.Book, parent Parent) *Attachments {
+	return &Attachments{parent: parent, kind: change.Kind[*blobv1.Attachment]{
+		Book: book,
+		May:  func(tx *change.Tx, a *blobv1.Attachment) error { return parent.Reach(tx, parentOf(a.GetName())) },
+	}}
+}
+
+const segment = "/attachments/"
+
+// parentOf returns the resource that an attachment belongs to.
+func parentOf(name string) string {
+	parent, _, _ := strings.Cut(name, segment)
+	return parent
+}
+
+// Create answers CreateAttachment: the file is put, and then named in a record.
+// Who may not act on the parent puts nothing.
+func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRequest) (*blobv1.Attachment, error) {
+	err := a.kind.Book.View(ctx, func(tx *change.Tx) error { return a.parent.Reach(tx, req.GetParent()) })
+	if err != nil {
+		return nil, err
+	}
+	info, err := a.put(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return change.Do(ctx, a.kind.Book, req, func(tx *change.Tx) (*blobv1.Attachment, error) {
+		if err := a.parent.Reach(tx, req.GetParent()); err != nil {
+			return nil, err
+		}
+		if err := a.parent.Accept(tx, req.GetParent()); err != nil {
+			return nil, err
+		}
+		return a.kind.Put(tx, &blobv1.Attachment{
+			Name: req.GetParent() + segment + tx.NewID(), FileName: req.GetAttachment().GetFileName(),
+			MediaType: info.MediaType, Size: info.Size, Digest: info.Digest,
+		})
+	})
+}
+
+// put keeps the content, or only looks at it if nothing is to change.
+func (a *Attachments) put(ctx context.Context, req *blobv1.CreateAttachmentRequest) (info blob.Info, err error) {
+	if req.GetValidateOnly() {
+		info, _, err = blob.Inspect(bytes.NewReader(req.GetContent()), Limit)
+		return info, err
+	}
+	info, err = a.kind.Book.Blobs.Put(ctx, bytes.NewReader(req.GetContent()), Limit)
+	if errors.Is(err, store.ErrFull) {
+		return info, change.ErrDiskFull
+	}
+	return info, err
+}
+
+// List answers ListAttachments.
+func (a *Attachments) List(ctx context.Context, req *blobv1.ListAttachmentsRequest) (*blobv1.ListAttachmentsResponse, error) {
+	found, next, err := a.kind.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*blobv1.Attachment, error], error) {
+		return a.kind.Scan(tx, after, req.GetParent()+segment), a.parent.Reach(tx, req.GetParent())
+	})
+	return &blobv1.ListAttachmentsResponse{Attachments: found, NextPageToken: next}, err
+}
+
+// Get answers GetAttachment.
+func (a *Attachments) Get(ctx context.Context, req *blobv1.GetAttachmentRequest) (*blobv1.GetAttachmentResponse, error) {
+	found, err := a.kind.Get(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	content, err := a.kind.Book.Blobs.Open(found.GetDigest())
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", found.GetName(), err)
+	}
+	return &blobv1.GetAttachmentResponse{Attachment: found, Content: content}, nil
+}
+
+// Find returns the attachment of that name, whoever asks, or authz.ErrNotFound if
+// there is none or it is another parent's.
+func (a *Attachments) Find(tx *change.Tx, parent, name string) (*blobv1.Attachment, error) {
+	if parentOf(name) != parent {
+		return nil, authz.ErrNotFound
+	}
+	return a.kind.Find(tx, name)
+}

@@ -1,0 +1,110 @@
+package blob_test
+
+import (
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/media"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// abc is the first example of FIPS 180-2.
+const abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+func open(t *testing.T, reserve uint64) (*blob.Store, string) {
+	t.Helper()
+	folder := filepath.Join(t.TempDir(), "blobs")
+	s, err := blob.Open(folder, reserve)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, folder
+}
+
+// files lists what lies in a folder, with the mode of each.
+func files(t *testing.T, folder string) map[string]fs.FileMode {
+	t.Helper()
+	found := map[string]fs.FileMode{}
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		name, _ := filepath.Rel(folder, path)
+		found[name] = info.Mode()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestAFileIsKeptOnceUnderItsDigest(t *testing.T) {
+	s, folder := open(t, 0)
+	for range 2 {
+		info, err := s.Put(t.Context(), strings.NewReader("abc"), 3)
+		if want := (blob.Info{Digest: abc, Size: 3, MediaType: media.Text}); err != nil || info != want {
+			t.Fatalf("Put = %v, %v; want %v", info, err, want)
+		}
+	}
+	if content, err := s.Open(abc); err != nil || string(content) != "abc" {
+		t.Errorf("Open = %q, %v", content, err)
+	}
+	found := files(t, folder)
+	if len(found) != 1 || found[filepath.Join("ba", abc)] != 0o600 {
+		t.Errorf("the folder has %v, want one file with mode 0600", found)
+	}
+}
+
+func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
+	s, folder := open(t, 0)
+	for text, want := range map[string]error{"": blob.ErrEmpty, "abcd": blob.ErrTooLarge, "MZ\x00": blob.ErrTypeRefused} {
+		if _, err := s.Put(t.Context(), strings.NewReader(text), 3); !errors.Is(err, want) {
+			t.Errorf("Put(%q) = %v, want %v", text, err, want)
+		}
+	}
+	if found := files(t, folder); len(found) > 0 {
+		t.Errorf("the folder has %v", found)
+	}
+}
+
+func TestTheReserveOfTheDiskIsKept(t *testing.T) {
+	s, folder := open(t, math.MaxUint64)
+	if _, err := s.Put(t.Context(), strings.NewReader("abc"), 3); !errors.Is(err, store.ErrFull) {
+		t.Errorf("Put = %v, want ErrFull", err)
+	}
+	if found := files(t, folder); len(found) > 0 {
+		t.Errorf("the folder has %v", found)
+	}
+}
+
+func TestOpenTellsMissingFromCorrupt(t *testing.T) {
+	s, folder := open(t, 0)
+	for _, digest := range []string{abc, "", "..", "../../etc/passwd", strings.Repeat("z", 64)} {
+		if _, err := s.Open(digest); !errors.Is(err, blob.ErrNotFound) {
+			t.Errorf("Open(%q) = %v, want ErrNotFound", digest, err)
+		}
+	}
+	if _, err := s.Put(t.Context(), strings.NewReader("abc"), 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "ba", abc), []byte("abd"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Open(abc); !errors.Is(err, blob.ErrCorrupt) {
+		t.Errorf("Open of changed bytes = %v, want ErrCorrupt", err)
+	}
+	if _, err := s.Put(t.Context(), strings.NewReader("abc"), 3); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := s.Open(abc); err != nil || string(content) != "abc" {
+		t.Errorf("Open after it was put again = %q, %v", content, err)
+	}
+}

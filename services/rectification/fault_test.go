@@ -1,0 +1,271 @@
+package rectification_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+const (
+	planned    = rectificationv1.Problem_STATE_PLANNED
+	rectifying = rectificationv1.Problem_STATE_RECTIFYING
+	submitted  = rectificationv1.Problem_STATE_SUBMITTED
+	verified   = rectificationv1.Problem_STATE_VERIFIED
+)
+
+// byServer are the faults that need the store or the tree; the server's tests
+// meet them.
+var byServer = []*fault.Fault{
+	rectification.ErrLedgerExists, rectification.ErrLedgerUnitArchived, rectification.ErrLedgerCampaignUnknown,
+	rectification.ErrLedgerHasSuperior, rectification.ErrProblemSourceNotAllowed,
+	rectification.ErrProblemNotYoursToDecide, rectification.ErrProblemEvidenceUnknown,
+}
+
+func opened(c *campaignv1.Campaign) error {
+	_, err := rectification.NewLedger([]string{"units/school", "units/bureau"}, c, calendar.Builtin())
+	return err
+}
+
+func entered(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
+	_, _, err := rectification.Enter(l, p, false)
+	return err
+}
+
+func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Problem)) error {
+	p := plannedProblem(planned)
+	wanted := proto.CloneOf(p)
+	change(p, wanted)
+	_, err := rectification.Edit(l, p, wanted)
+	return err
+}
+
+func extended(l *rectificationv1.Ledger, p *rectificationv1.Problem, deadline string) error {
+	_, err := rectification.Extend(l, p, deadline, "why", now)
+	return err
+}
+
+func recorded(v rectification.Visited, change func(*rectificationv1.Inspection)) error {
+	i := inspection()
+	change(i)
+	_, err := rectification.Record(i, v, tree)
+	return err
+}
+
+func planning(change func(*rectificationv1.Inspection)) error {
+	i := inspection()
+	change(i)
+	_, err := rectification.NewInspection("inspections/i", i, tree)
+	return err
+}
+
+var taxonomy = []*rectificationv1.Category{{Code: "A", Items: []string{"A-1", "A-2"}}, {Code: "B"}}
+
+func asked(p *rectificationv1.Problem, n int) *rectificationv1.Problem {
+	for range n {
+		p.Extensions = append(p.Extensions, &rectificationv1.Extension{State: rectificationv1.Extension_STATE_REFUSED})
+	}
+	return p
+}
+
+var unfiled = &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN}
+
+// refusals has, for every fault of the rules, what is refused for it.
+var refusals = []struct {
+	name  string
+	fault *fault.Fault
+	do    func() error
+}{
+	{"a draft", rectification.ErrLedgerCampaignNotPublished, func() error {
+		return opened(&campaignv1.Campaign{Owner: "units/bureau", State: campaignv1.Campaign_STATE_DRAFT})
+	}},
+	{"a closed campaign", rectification.ErrLedgerCampaignNotPublished, func() error {
+		return opened(&campaignv1.Campaign{Owner: "units/bureau", State: campaignv1.Campaign_STATE_CLOSED})
+	}},
+	{"another bureau's campaign", rectification.ErrLedgerCampaignForeign, func() error {
+		return opened(&campaignv1.Campaign{Owner: "units/other", State: campaignv1.Campaign_STATE_PUBLISHED})
+	}},
+	{"filing without a signature", rectification.ErrLedgerIllegalMove, func() error {
+		_, err := rectification.File(unfiled, nil, submitter, now)
+		return err
+	}},
+	{"signing what was not read", rectification.ErrLedgerDigestStale, func() error {
+		_, err := rectification.Sign(unfiled, &rectificationv1.Signature{Digest: "read"}, "is")
+		return err
+	}},
+	{"signing what is filed", rectification.ErrLedgerNothingNew, func() error {
+		_, err := rectification.Sign(filedLedger(), &rectificationv1.Signature{Digest: "d"}, "d")
+		return err
+	}},
+	{"a full ledger", rectification.ErrLedgerFull, func() error {
+		return entered(&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_OPEN, ProblemCount: rectification.MaxProblems}, plannedProblem(planned))
+	}},
+	{"an unknown category", rectification.ErrProblemCategoryUnknown, func() error {
+		return entered(&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_OPEN, Categories: taxonomy[1:]}, plannedProblem(planned))
+	}},
+	{"an item of another category", rectification.ErrProblemCategoryUnknown, func() error {
+		p := plannedProblem(planned)
+		p.Category = "B"
+		return entered(&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_OPEN, Categories: taxonomy}, p)
+	}},
+	{"closing what is not verified", rectification.ErrProblemIllegalMove, func() error {
+		_, err := rectification.Close(plannedProblem(submitted), closer, now)
+		return err
+	}},
+	{"rewording what others found", rectification.ErrProblemFindingFixed, func() error {
+		return edited(unfiled, func(p, wanted *rectificationv1.Problem) {
+			p.Source = rectificationv1.Problem_SOURCE_INSPECTION
+			wanted.Source, wanted.Description = p.GetSource(), "harmless"
+		})
+	}},
+	{"no description", rectification.ErrProblemDescriptionEmpty, func() error {
+		return edited(unfiled, func(_, wanted *rectificationv1.Problem) { wanted.Description = "" })
+	}},
+	{"no level", rectification.ErrProblemDescriptionEmpty, func() error {
+		return edited(unfiled, func(_, wanted *rectificationv1.Problem) { wanted.Level = 0 })
+	}},
+	{"a plan without a deadline", rectification.ErrProblemPlanIncomplete, func() error {
+		p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
+		p.Deadline = ""
+		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Cause: "c"})
+		return err
+	}},
+	{"emptying a plan", rectification.ErrProblemPlanIncomplete, func() error {
+		return edited(unfiled, func(_, wanted *rectificationv1.Problem) { wanted.Measures = "" })
+	}},
+	{"moving a filed deadline", rectification.ErrProblemDeadlineFixed, func() error {
+		return edited(filedLedger(), func(_, wanted *rectificationv1.Problem) { wanted.Deadline = "2026-12-31" })
+	}},
+	{"planning a filed deadline away", rectification.ErrProblemDeadlineFixed, func() error {
+		_, err := rectification.Plan(filedLedger(), plannedProblem(planned), &rectificationv1.Problem{Deadline: "2026-12-31"})
+		return err
+	}},
+	{"emptying a filed deadline", rectification.ErrProblemDeadlineFixed, func() error {
+		return edited(filedLedger(), func(_, wanted *rectificationv1.Problem) { wanted.Deadline = "" })
+	}},
+	{"too much progress", rectification.ErrProblemProgressFull, func() error {
+		p := plannedProblem(rectifying)
+		for range rectification.MaxProgress {
+			p.Progress = append(p.Progress, &rectificationv1.Progress{})
+		}
+		_, err := rectification.AddProgress(p, "more", 1, submitter, now)
+		return err
+	}},
+	{"no evidence", rectification.ErrProblemEvidenceMissing, func() error {
+		_, err := rectification.Submit(plannedProblem(rectifying), nil, submitter, now)
+		return err
+	}},
+	{"verifying one's own", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.Verify(plannedProblem(submitted), submitter)
+		return err
+	}},
+	{"verifying as the one responsible", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.Verify(plannedProblem(submitted), "person")
+		return err
+	}},
+	{"closing one's own", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.Close(plannedProblem(verified), submitter, now)
+		return err
+	}},
+	{"closing what one verified", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.Close(plannedProblem(verified), verifier, now)
+		return err
+	}},
+	{"closing as the one responsible", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.Close(plannedProblem(verified), "person", now)
+		return err
+	}},
+	{"returning one's own", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.SendBack(plannedProblem(submitted), "why", submitter)
+		return err
+	}},
+	{"the same deadline", rectification.ErrProblemDeadlineNotLater, func() error {
+		return extended(filedLedger(), plannedProblem(planned), "2026-06-30")
+	}},
+	{"a deadline that is past", rectification.ErrProblemDeadlineNotLater, func() error {
+		return extended(filedLedger(), plannedProblem(planned), "2026-03-01")
+	}},
+	{"extending before filing", rectification.ErrProblemNotFiled, func() error {
+		return extended(unfiled, plannedProblem(planned), "2026-07-31")
+	}},
+	{"two wishes at once", rectification.ErrProblemExtensionPending, func() error {
+		return extended(filedLedger(), asking(plannedProblem(planned)), "2026-08-31")
+	}},
+	{"granting nothing", rectification.ErrProblemExtensionNone, func() error {
+		_, err := rectification.Grant(asked(plannedProblem(planned), 1), now)
+		return err
+	}},
+	{"refusing nothing", rectification.ErrProblemExtensionNone, func() error {
+		_, err := rectification.Refuse(plannedProblem(planned), "no", now)
+		return err
+	}},
+	{"too many extensions", rectification.ErrProblemExtensionsFull, func() error {
+		return extended(filedLedger(), asked(plannedProblem(planned), rectification.MaxExtensions), "2026-07-31")
+	}},
+	{"concluding what nobody visited", rectification.ErrInspectionIllegalMove, func() error {
+		_, err := rectification.Conclude(inspection(), "done", now)
+		return err
+	}},
+	{"inspecting the bureau itself", rectification.ErrInspectionTargetOutside, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Targets = []string{"units/bureau"} })
+	}},
+	{"inspecting from beneath", rectification.ErrInspectionTargetOutside, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Unit, i.Targets = "units/school", []string{"units/district"} })
+	}},
+	{"inspecting nowhere", rectification.ErrInspectionTargetOutside, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Targets = []string{"units/gone"} })
+	}},
+	{"a member of the target", rectification.ErrInspectionOwnUnit, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/school/members/m"} })
+	}},
+	{"a member from beneath the target", rectification.ErrInspectionOwnUnit, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/office/members/m"} })
+	}},
+	{"recording on one's own unit", rectification.ErrInspectionOwnUnit, func() error {
+		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(*rectificationv1.Inspection) {})
+	}},
+	{"a member from nowhere", rectification.ErrInspectionMemberUnknown, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/gone/members/m"} })
+	}},
+	{"a visit elsewhere", rectification.ErrInspectionTargetUnknown, func() error {
+		return recorded(rectification.Visited{Target: "units/office"}, func(*rectificationv1.Inspection) {})
+	}},
+	{"a visit twice", rectification.ErrInspectionTargetRecorded, func() error {
+		return recorded(rectification.Visited{Target: "units/school"}, func(i *rectificationv1.Inspection) {
+			i.Visits = []*rectificationv1.Visit{{Target: "units/school"}}
+		})
+	}},
+	{"a target that moved away", rectification.ErrInspectionTargetOutside, func() error {
+		return recorded(rectification.Visited{Target: "units/moved"}, func(i *rectificationv1.Inspection) {
+			i.Targets = append(i.Targets, "units/moved")
+		})
+	}},
+}
+
+func TestEveryFaultIsHit(t *testing.T) {
+	hit := map[string]bool{}
+	for _, f := range byServer {
+		hit[f.Reason] = true
+	}
+	for _, r := range refusals {
+		t.Run(r.name, func(t *testing.T) {
+			hit[r.fault.Reason] = true
+			if err := r.do(); !errors.Is(err, r.fault) {
+				t.Errorf("got %v, want %v", err, r.fault)
+			}
+		})
+	}
+	values := rectificationv1.Reason_REASON_UNSPECIFIED.Descriptor().Values()
+	for i := 1; i < values.Len(); i++ {
+		if name := strings.TrimPrefix(string(values.Get(i).Name()), "REASON_"); !hit[name] {
+			t.Errorf("no test is refused for %s", name)
+		}
+	}
+}

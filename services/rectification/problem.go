@@ -1,0 +1,156 @@
+package rectification
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/lifecycle"
+)
+
+// MaxProgress is how many entries on progress a problem takes.
+const MaxProgress = 200
+
+// ProblemMove is something that happens to a problem.
+type ProblemMove string
+
+// The moves of a problem.
+const (
+	Editing    ProblemMove = "edit"
+	Attaching  ProblemMove = "attach"
+	Planning   ProblemMove = "plan"
+	Starting   ProblemMove = "start"
+	Progress   ProblemMove = "progress"
+	Submitting ProblemMove = "submit"
+	Verifying  ProblemMove = "verify"
+	Closing    ProblemMove = "close"
+	Returning  ProblemMove = "return"
+	Reopening  ProblemMove = "reopen"
+	Cancelling ProblemMove = "cancel"
+	Extending  ProblemMove = "extend"
+	Granting   ProblemMove = "approve_extension"
+	Refusing   ProblemMove = "refuse_extension"
+)
+
+// The states, by short names for the table.
+const (
+	identified = rectificationv1.Problem_STATE_IDENTIFIED
+	planned    = rectificationv1.Problem_STATE_PLANNED
+	rectifying = rectificationv1.Problem_STATE_RECTIFYING
+	submitted  = rectificationv1.Problem_STATE_SUBMITTED
+	verified   = rectificationv1.Problem_STATE_VERIFIED
+	closed     = rectificationv1.Problem_STATE_CLOSED
+	returned   = rectificationv1.Problem_STATE_RETURNED
+	reopened   = rectificationv1.Problem_STATE_REOPENED
+	cancelled  = rectificationv1.Problem_STATE_CANCELLED
+)
+
+// ProblemLife says which moves are allowed from which state. While a problem is
+// submitted or verified its content stands still.
+var ProblemLife = lifecycle.Table[rectificationv1.Problem_State, ProblemMove]{
+	identified: {Editing: identified, Attaching: identified, Planning: planned, Cancelling: cancelled},
+	planned: {
+		Editing: planned, Attaching: planned, Planning: planned, Starting: rectifying, Cancelling: cancelled,
+		Extending: planned, Granting: planned, Refusing: planned,
+	},
+	rectifying: {
+		Editing: rectifying, Attaching: rectifying, Progress: rectifying, Submitting: submitted, Cancelling: cancelled,
+		Extending: rectifying, Granting: rectifying, Refusing: rectifying,
+	},
+	submitted: {
+		Verifying: verified, Returning: returned, Cancelling: cancelled, Granting: submitted, Refusing: submitted,
+	},
+	verified: {
+		Closing: closed, Returning: returned, Cancelling: cancelled, Granting: verified, Refusing: verified,
+	},
+	returned: {
+		Editing: returned, Attaching: returned, Starting: rectifying, Cancelling: cancelled,
+		Extending: returned, Granting: returned, Refusing: returned,
+	},
+	closed: {Reopening: reopened},
+	reopened: {
+		Editing: reopened, Attaching: reopened, Starting: rectifying, Cancelling: cancelled,
+		Extending: reopened, Granting: reopened, Refusing: reopened,
+	},
+}
+
+// moveProblem returns a copy of p after the move.
+func moveProblem(p *rectificationv1.Problem, m ProblemMove) (*rectificationv1.Problem, error) {
+	next, ok := ProblemLife.Next(p.GetState(), m)
+	if !ok {
+		return nil, ErrProblemIllegalMove.With("state", p.GetState().String()).With("move", string(m))
+	}
+	p = proto.CloneOf(p)
+	p.State = next
+	return p, nil
+}
+
+// Enter returns the problem that found asks for, as the next of the ledger, and
+// the ledger after it. accepted says that a superior or a complaint entered it.
+func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted bool) (*rectificationv1.Ledger, *rectificationv1.Problem, error) {
+	if l.GetProblemCount() >= MaxProblems {
+		return nil, nil, ErrLedgerFull.With("limit", strconv.Itoa(MaxProblems))
+	}
+	l, err := Change(l)
+	if err != nil {
+		return nil, nil, err
+	}
+	l.ProblemCount++
+	p := &rectificationv1.Problem{
+		Name: l.GetName() + "/problems/" + four(l.GetProblemCount()), Unit: l.GetUnit(), Campaign: l.GetCampaign(),
+		Number: l.GetProblemCount(), Category: found.GetCategory(), Item: found.GetItem(),
+		Level: found.GetLevel(), Source: found.GetSource(), Description: found.GetDescription(),
+		Cause: found.GetCause(), Measures: found.GetMeasures(), Deadline: found.GetDeadline(),
+		LeaderResponsible: found.GetLeaderResponsible(), PersonResponsible: found.GetPersonResponsible(),
+		Inspection: found.GetInspection(), State: identified, Accepted: accepted,
+	}
+	return l, p, described(l, p)
+}
+
+// described says whether a problem says what it is, in the terms of its campaign.
+func described(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
+	if p.GetDescription() == "" || p.GetLevel() == rectificationv1.Problem_LEVEL_UNSPECIFIED {
+		return ErrProblemDescriptionEmpty
+	}
+	if len(l.GetCategories()) == 0 {
+		return nil
+	}
+	i := slices.IndexFunc(l.GetCategories(), func(c *rectificationv1.Category) bool { return c.GetCode() == p.GetCategory() })
+	if i < 0 {
+		return ErrProblemCategoryUnknown.With("category", p.GetCategory())
+	}
+	if p.GetItem() != "" && !slices.Contains(l.GetCategories()[i].GetItems(), p.GetItem()) {
+		return ErrProblemCategoryUnknown.With("category", p.GetCategory()).With("item", p.GetItem())
+	}
+	return nil
+}
+
+// Start returns p as it is worked on.
+func Start(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return moveProblem(p, Starting)
+}
+
+// AddProgress returns p with one more entry.
+func AddProgress(p *rectificationv1.Problem, text string, percent int32, author string, now time.Time) (*rectificationv1.Problem, error) {
+	p, err := moveProblem(p, Progress)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.GetProgress()) >= MaxProgress {
+		return nil, ErrProblemProgressFull.With("limit", strconv.Itoa(MaxProgress))
+	}
+	p.Progress = append(p.Progress, &rectificationv1.Progress{
+		Time: timestamppb.New(now), Text: text, Percent: percent, Author: author,
+	})
+	return p, nil
+}
+
+// TakesFiles says whether files may be added to p.
+func TakesFiles(p *rectificationv1.Problem) error {
+	_, err := moveProblem(p, Attaching)
+	return err
+}

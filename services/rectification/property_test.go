@@ -1,0 +1,205 @@
+package rectification_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"pgregory.net/rapid"
+
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+// story is a ledger with one problem to which anything happens, and what an
+// observer has counted of it without looking at its fields.
+type story struct {
+	ledger  *rectificationv1.Ledger
+	version *rectificationv1.LedgerVersion
+	problem *rectificationv1.Problem
+
+	returns, reopens int32
+	granted          bool // the last move granted an extension
+	done             string
+}
+
+// person draws one of a few, so that the same one often comes twice.
+func person(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"a", "b", "c", "d", "person"}).Draw(t, "who")
+}
+
+func date(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "2026-02-01", "2026-06-30", "2026-07-31", "2026-08-31"}).Draw(t, "date")
+}
+
+// onProblem makes a move that replaces the problem if it is allowed.
+func (s *story) onProblem(name string, p *rectificationv1.Problem, err error) bool {
+	if err != nil {
+		return false
+	}
+	if !rectification.SameContent(s.problem, p) {
+		changed, err := rectification.Change(s.ledger)
+		if err != nil {
+			panic("a change of content was refused: " + err.Error())
+		}
+		s.ledger = changed
+	}
+	s.problem, s.done = p, name
+	return true
+}
+
+func (s *story) moves() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"edit": func(t *rapid.T) {
+			wanted := proto.CloneOf(s.problem)
+			wanted.Deadline = date(t)
+			p, err := rectification.Edit(s.ledger, s.problem, wanted)
+			s.onProblem("edit", p, err)
+		},
+		"plan": func(t *rapid.T) {
+			p, err := rectification.Plan(s.ledger, s.problem, &rectificationv1.Problem{
+				Cause: "c", Measures: "m", Deadline: date(t), LeaderResponsible: "l", PersonResponsible: "person",
+			})
+			s.onProblem("plan", p, err)
+		},
+		"start": func(*rapid.T) {
+			p, err := rectification.Start(s.problem)
+			s.onProblem("start", p, err)
+		},
+		"submit": func(t *rapid.T) {
+			p, err := rectification.Submit(s.problem, []string{"file"}, person(t), now)
+			s.onProblem("submit", p, err)
+		},
+		"verify": func(t *rapid.T) {
+			p, err := rectification.Verify(s.problem, person(t))
+			s.onProblem("verify", p, err)
+		},
+		"close": func(t *rapid.T) {
+			p, err := rectification.Close(s.problem, person(t), now)
+			s.onProblem("close", p, err)
+		},
+		"return": func(t *rapid.T) {
+			p, err := rectification.SendBack(s.problem, "why", person(t))
+			if s.onProblem("return", p, err) {
+				s.returns++
+			}
+		},
+		"reopen": func(*rapid.T) {
+			p, err := rectification.Reopen(s.problem, "why")
+			if s.onProblem("reopen", p, err) {
+				s.reopens++
+			}
+		},
+		"extend": func(t *rapid.T) {
+			p, err := rectification.Extend(s.ledger, s.problem, date(t), "why", now)
+			s.onProblem("extend", p, err)
+		},
+		"grant": func(*rapid.T) {
+			p, err := rectification.Grant(s.problem, now)
+			s.granted = s.onProblem("grant", p, err)
+		},
+		"refuse": func(*rapid.T) {
+			p, err := rectification.Refuse(s.problem, "no", now)
+			s.onProblem("refuse", p, err)
+		},
+		"cancel": func(t *rapid.T) {
+			if rapid.IntRange(0, 20).Draw(t, "seldom") > 0 {
+				return
+			}
+			p, err := rectification.Cancel(s.problem, "why")
+			s.onProblem("cancel", p, err)
+		},
+		"sign": func(t *rapid.T) {
+			digest := rectification.Digest(s.ledger.GetName(), []*rectificationv1.Problem{s.problem})
+			if l, err := rectification.Sign(s.ledger, &rectificationv1.Signature{Digest: digest}, digest); err == nil {
+				s.ledger = l
+			}
+		},
+		"file": func(t *rapid.T) {
+			f, err := rectification.File(s.ledger, []*rectificationv1.Problem{s.problem}, "a", now)
+			if err != nil {
+				return
+			}
+			s.ledger, s.version = f.Ledger, f.Version
+			if len(f.Problems) > 0 {
+				s.problem = f.Problems[0]
+			}
+		},
+		"decide": func(t *rapid.T) {
+			reason := rapid.SampledFrom([]string{"", "why"}).Draw(t, "reason")
+			if s.version == nil {
+				return
+			}
+			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Time: now}); err == nil {
+				s.ledger, s.version = l, v
+			}
+		},
+	}
+}
+
+func TestWhateverHappensToAProblemItsInvariantsHold(t *testing.T) {
+	reached := map[rectificationv1.Problem_State]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		s := &story{ledger: &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN}}
+		l, p, err := rectification.Enter(s.ledger, &rectificationv1.Problem{
+			Level: rectificationv1.Problem_LEVEL_UNIT, Source: rectificationv1.Problem_SOURCE_SELF_CHECK, Description: "d",
+		}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.ledger, s.problem = l, p
+		names := []string{
+			"edit", "plan", "plan", "start", "start", "submit", "submit", "verify", "verify", "close", "close", "return",
+			"reopen", "extend", "grant", "refuse", "cancel", "sign", "file", "decide",
+		}
+		moves := s.moves()
+		for range rapid.IntRange(1, 150).Draw(t, "length") {
+			before, filed := s.problem, s.ledger.GetVersion() > 0
+			s.granted = false
+			moves[rapid.SampledFrom(names).Draw(t, "move")](t)
+			s.check(t, before, filed)
+			reached[s.problem.GetState()]++
+		}
+	})
+	for n := 1; n < rectificationv1.Problem_STATE_UNSPECIFIED.Descriptor().Values().Len(); n++ {
+		if state := rectificationv1.Problem_State(n); reached[state] == 0 {
+			t.Errorf("no story reached %v: the test proves nothing of it", state)
+		}
+	}
+}
+
+// check holds what must always be true against the state and the move before it.
+func (s *story) check(t *rapid.T, before *rectificationv1.Problem, filed bool) {
+	p := s.problem
+	if p.GetReturns() != s.returns || p.GetReopens() != s.reopens {
+		t.Fatalf("counted %d returns and %d reopens, the problem says %d and %d", s.returns, s.reopens, p.GetReturns(), p.GetReopens())
+	}
+	three := map[string]bool{p.GetSubmitter(): true, p.GetVerifier(): true, p.GetCloser(): true}
+	if p.GetState() == rectificationv1.Problem_STATE_CLOSED && (len(three) != 3 || three[""] || three["person"] && p.GetSubmitter() != "person") {
+		t.Fatalf("closed by %v, who are not three", three)
+	}
+	if p.GetState() == rectificationv1.Problem_STATE_VERIFIED && p.GetSubmitter() == p.GetVerifier() {
+		t.Fatalf("%s verified what they submitted", p.GetVerifier())
+	}
+	if filed && before.GetDeadline() != "" && before.GetDeadline() != p.GetDeadline() && !s.granted {
+		t.Fatalf("%s moved the deadline of a filed ledger from %s to %s", s.done, before.GetDeadline(), p.GetDeadline())
+	}
+	s.checkLedger(t)
+}
+
+// checkLedger holds the ledger against the content of its problem.
+func (s *story) checkLedger(t *rapid.T) {
+	digest := rectification.Digest(s.ledger.GetName(), []*rectificationv1.Problem{s.problem})
+	if sig := s.ledger.GetSignature(); sig != nil && sig.GetDigest() != digest {
+		t.Fatal("the signature holds for other content")
+	}
+	if (s.ledger.GetState() == rectificationv1.Ledger_STATE_SIGNED) && s.ledger.GetSignature() == nil {
+		t.Fatal("signed without a signature")
+	}
+	if s.ledger.GetVersion() == 0 {
+		return
+	}
+	differs := s.problem.GetFiledVersion() == 0
+	if s.ledger.GetPendingChanges() != differs {
+		t.Fatalf("pending_changes is %v, and the content of the problem awaits a version: %v", s.ledger.GetPendingChanges(), differs)
+	}
+}

@@ -1,0 +1,196 @@
+package rectification_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+func TestTheFilingDateStandsAsWrittenUnlessItRolls(t *testing.T) {
+	for _, c := range []struct {
+		date        string
+		rolls       bool
+		want        string
+		provisional bool
+	}{
+		{"2026-04-05", false, "2026-04-05", false}, // 清明节, a holiday
+		{"2026-04-05", true, "2026-04-07", false},  // 4–6 April are off
+		{"2026-04-08", true, "2026-04-08", false},
+		{"2030-06-01", true, "2030-06-03", true}, // a Saturday in a year not announced
+		{"", true, "", false},
+	} {
+		l, err := rectification.NewLedger([]string{"units/school", "units/bureau"}, &campaignv1.Campaign{
+			Name: "campaigns/c", Owner: "units/bureau", State: campaignv1.Campaign_STATE_PUBLISHED,
+			Filing: &campaignv1.Filing{DueDate: c.date, Rolls: c.rolls},
+		}, calendar.Builtin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.GetFilingDueDate() != c.want || l.GetFilingDueProvisional() != c.provisional {
+			t.Errorf("due %q rolling %v = %q, provisional %v; want %q, %v",
+				c.date, c.rolls, l.GetFilingDueDate(), l.GetFilingDueProvisional(), c.want, c.provisional)
+		}
+	}
+}
+
+func TestLateIsTheFirstVersionAfterItsDateInChina(t *testing.T) {
+	for _, c := range []struct {
+		at      string
+		version int32
+		late    bool
+	}{
+		{"2026-04-05T15:59:00Z", 0, false}, // 23:59 in China
+		{"2026-04-05T16:00:00Z", 0, true},
+		{"2026-05-01T00:00:00Z", 1, false}, // a supplementary one
+	} {
+		at, err := time.Parse(time.RFC3339, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := rectification.File(&rectificationv1.Ledger{
+			Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-04-05", Version: c.version,
+		}, nil, submitter, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Version.GetLate() != c.late || f.Ledger.GetFiledLate() != c.late {
+			t.Errorf("version %d at %s: late = %v, want %v", c.version+1, c.at, f.Version.GetLate(), c.late)
+		}
+	}
+}
+
+func TestAVersionKeepsWhatIsNewAndPointsAtTheRest(t *testing.T) {
+	one, two, three := plannedProblem(planned), plannedProblem(planned), plannedProblem(planned)
+	two.Number, two.FiledVersion = 2, 0
+	three.Number, three.FiledVersion = 3, 2
+	f, err := rectification.File(&rectificationv1.Ledger{
+		Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, Version: 2,
+	}, []*rectificationv1.Problem{one, two, three}, submitter, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int32{1, 3, 2}, f.Version.GetFiledIn()); diff != "" {
+		t.Errorf("filed_in (-want +got):\n%s", diff)
+	}
+	if len(f.Contents) != 1 || f.Contents[0].GetName() != "ledgers/x/versions/0003/problems/0002" {
+		t.Errorf("contents = %v", f.Contents)
+	}
+	if len(f.Problems) != 1 || f.Problems[0].GetFiledVersion() != 3 {
+		t.Errorf("problems = %v", f.Problems)
+	}
+}
+
+func TestAnAcknowledgedVersionAcceptsWhatIsInIt(t *testing.T) {
+	in, later, before := plannedProblem(planned), plannedProblem(planned), plannedProblem(planned)
+	before.Accepted = true
+	later.Number = 2
+	accepted := rectification.Accept(&rectificationv1.LedgerVersion{FiledIn: []int32{1}},
+		[]*rectificationv1.Problem{in, before, later})
+	want := plannedProblem(planned)
+	want.Accepted = true
+	if diff := cmp.Diff([]*rectificationv1.Problem{want}, accepted, protocmp.Transform()); diff != "" {
+		t.Errorf("accepted (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheSourceDecidesWho(t *testing.T) {
+	const (
+		clerk, leader, head = accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD
+		supervisor          = accessv1.Role_ROLE_SUPERVISOR
+	)
+	type who map[accessv1.Scope][]accessv1.Role
+	office, leaders := []accessv1.Role{clerk, leader, head}, []accessv1.Role{leader, head}
+	higher := []accessv1.Role{supervisor, leader}
+	own, superior := accessv1.Scope_SCOPE_OWN, accessv1.Scope_SCOPE_SUPERIOR
+	for source, want := range map[rectificationv1.Problem_Source]struct{ enter, verify, close who }{
+		rectificationv1.Problem_SOURCE_SELF_CHECK: {who{own: office}, who{own: leaders, superior: higher}, who{own: leaders}},
+		rectificationv1.Problem_SOURCE_OUTREACH:   {who{own: office}, who{own: leaders, superior: higher}, who{own: leaders}},
+		rectificationv1.Problem_SOURCE_AUDIT:      {who{own: office, superior: higher}, who{superior: higher}, who{superior: higher}},
+		rectificationv1.Problem_SOURCE_LETTER:     {who{own: office, superior: higher}, who{superior: higher}, who{superior: higher}},
+		rectificationv1.Problem_SOURCE_EVALUATION: {who{superior: higher}, who{superior: higher}, who{superior: higher}},
+		rectificationv1.Problem_SOURCE_SUPERIOR:   {who{superior: higher}, who{superior: higher}, who{superior: higher}},
+		rectificationv1.Problem_SOURCE_INSPECTION: {who{}, who{superior: higher}, who{superior: higher}},
+		rectificationv1.Problem_SOURCE_COMPLAINT:  {who{}, who{superior: higher}, who{superior: higher}},
+	} {
+		for name, c := range map[string]struct {
+			want who
+			got  []rectification.Right
+		}{
+			"enters":   {want.enter, rectification.Entrants(source)},
+			"verifies": {want.verify, rectification.Verifiers(source)},
+			"closes":   {want.close, rectification.Closers(source)},
+		} {
+			got := who{}
+			for _, r := range c.got {
+				got[r.Scope] = r.Roles
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("who %s %v (-want +got):\n%s", name, source, diff)
+			}
+		}
+	}
+}
+
+func TestServicesEnterTheirOwnSourceAlone(t *testing.T) {
+	for n := range rectificationv1.Problem_SOURCE_UNSPECIFIED.Descriptor().Values().Len() {
+		source := rectificationv1.Problem_Source(n)
+		want := source == rectificationv1.Problem_SOURCE_COMPLAINT
+		if got := rectification.ByService("complaint", source); got != want {
+			t.Errorf("complaint enters %v = %v, want %v", source, got, want)
+		}
+		if rectification.ByService("evaluation", source) {
+			t.Errorf("evaluation enters %v", source)
+		}
+	}
+}
+
+func TestWhoSeesATargetSeesItsPartOnceItMayKnow(t *testing.T) {
+	full := inspection()
+	full.Plan, full.Visits = "plan", []*rectificationv1.Visit{{Target: "units/school"}}
+	part := &rectificationv1.Inspection{
+		Name: full.GetName(), Unit: full.GetUnit(), Title: full.GetTitle(), State: full.GetState(),
+		Targets: []string{"units/school"}, Visits: full.GetVisits(),
+	}
+	announced := inspection()
+	announced.Announced = true
+	told := &rectificationv1.Inspection{
+		Name: full.GetName(), Unit: full.GetUnit(), Title: full.GetTitle(), State: full.GetState(), Announced: true,
+		Targets: []string{"units/school"},
+	}
+	for name, c := range map[string]struct {
+		i      *rectificationv1.Inspection
+		reader string
+		sees   []string
+		want   *rectificationv1.Inspection
+	}{
+		"the bureau":             {full, "x", []string{"units/bureau", "units/school"}, full},
+		"the team":               {full, full.GetTeam()[0], nil, full},
+		"a visited target":       {full, "x", []string{"units/school"}, part},
+		"both targets":           {full, "x", []string{"units/school", "units/district"}, part},
+		"a target not visited":   {full, "x", []string{"units/district"}, nil},
+		"nobody":                 {full, "x", []string{"units/office"}, nil},
+		"before the visit":       {inspection(), "x", []string{"units/school"}, nil},
+		"an announced one":       {announced, "x", []string{"units/school"}, told},
+		"an announced elsewhere": {announced, "x", []string{"units/office"}, nil},
+	} {
+		sees := func(unit string) bool {
+			for _, u := range c.sees {
+				if u == unit {
+					return true
+				}
+			}
+			return false
+		}
+		if diff := cmp.Diff(c.want, rectification.Shown(c.i, c.reader, sees), protocmp.Transform()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package rectification
+
+import (
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+)
+
+// Right is a way to have a say on a problem: one of the roles, in the scope to
+// its unit.
+type Right struct {
+	Scope accessv1.Scope
+	Roles []accessv1.Role
+}
+
+// The sides from which one acts on a problem.
+var (
+	unitsOffice  = Right{accessv1.Scope_SCOPE_OWN, []accessv1.Role{accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}}
+	unitsLeaders = Right{accessv1.Scope_SCOPE_OWN, []accessv1.Role{accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}}
+	above        = Right{accessv1.Scope_SCOPE_SUPERIOR, []accessv1.Role{accessv1.Role_ROLE_SUPERVISOR, accessv1.Role_ROLE_LEADER}}
+)
+
+// entrants says who enters problems of a source by hand. What an inspection finds
+// comes by RecordInspection, and what complaints bring by their service.
+var entrants = map[rectificationv1.Problem_Source][]Right{
+	rectificationv1.Problem_SOURCE_SELF_CHECK: {unitsOffice},
+	rectificationv1.Problem_SOURCE_OUTREACH:   {unitsOffice},
+	rectificationv1.Problem_SOURCE_AUDIT:      {unitsOffice, above},
+	rectificationv1.Problem_SOURCE_LETTER:     {unitsOffice, above},
+	rectificationv1.Problem_SOURCE_EVALUATION: {above},
+	rectificationv1.Problem_SOURCE_SUPERIOR:   {above},
+}
+
+// Entrants returns who may enter problems of the source.
+func Entrants(s rectificationv1.Problem_Source) []Right { return entrants[s] }
+
+// ByService says whether a service may enter problems of the source in its own
+// name.
+func ByService(service string, s rectificationv1.Problem_Source) bool {
+	return service == "complaint" && s == rectificationv1.Problem_SOURCE_COMPLAINT
+}
+
+// OwnFinding says whether the unit found the problem itself.
+func OwnFinding(s rectificationv1.Problem_Source) bool {
+	return s == rectificationv1.Problem_SOURCE_SELF_CHECK || s == rectificationv1.Problem_SOURCE_OUTREACH
+}
+
+// Verifiers returns who may verify problems of the source, or send them back.
+func Verifiers(s rectificationv1.Problem_Source) []Right {
+	if OwnFinding(s) {
+		return []Right{unitsLeaders, above}
+	}
+	return []Right{above}
+}
+
+// Closers returns who may close problems of the source: what the unit found
+// itself a leader of the unit, all else a supervisor or leader above.
+func Closers(s rectificationv1.Problem_Source) []Right {
+	if OwnFinding(s) {
+		return []Right{unitsLeaders}
+	}
+	return []Right{above}
+}

@@ -1,0 +1,116 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+// SubmitProblem implements the RPC.
+func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.SubmitProblemRequest) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		submitted, err := rectification.Submit(p, req.GetEvidence(), tx.Access.Principal.Name, tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		return submitted, s.attached(tx, p, req.GetEvidence())
+	})
+}
+
+// attached says whether the files are attachments of the problem.
+func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []string) error {
+	for _, name := range files {
+		_, err := s.files.Find(tx, p.GetName(), name)
+		if errors.Is(err, authz.ErrNotFound) {
+			return rectification.ErrProblemEvidenceUnknown.With("attachment", name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// acceptFile says whether the problem takes another file.
+func (s *Service) acceptFile(tx *change.Tx, name string) error {
+	p, err := s.problems.Find(tx, name)
+	if err != nil {
+		return err
+	}
+	return rectification.TakesFiles(p)
+}
+
+// VerifyProblem implements the RPC.
+func (s *Service) VerifyProblem(ctx context.Context, req *rectificationv1.VerifyProblemRequest) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Verify(p, tx.Access.Principal.Name)
+	})
+}
+
+// CloseProblem implements the RPC.
+func (s *Service) CloseProblem(ctx context.Context, req *rectificationv1.CloseProblemRequest) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Closers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Close(p, tx.Access.Principal.Name, tx.Now)
+	})
+}
+
+// ReturnProblem implements the RPC.
+func (s *Service) ReturnProblem(ctx context.Context, req *rectificationv1.ReturnProblemRequest) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.SendBack(p, req.GetReason(), tx.Access.Principal.Name)
+	})
+}
+
+// judge changes a problem by a rule, if the caller is one of those who decide on
+// what was found that way.
+func (s *Service) judge(
+	ctx context.Context, req change.Named,
+	deciders func(rectificationv1.Problem_Source) []rectification.Right,
+	rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
+) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		if _, ok := acts(tx, p.GetUnit(), deciders(p.GetSource())); !ok {
+			return nil, refused(rectification.ErrProblemNotYoursToDecide)
+		}
+		return rule(tx, p)
+	})
+}
+
+// ReopenProblem implements the RPC.
+func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.ReopenProblemRequest) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Reopen(p, req.GetReason())
+	})
+}
+
+// CancelProblem implements the RPC.
+func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.CancelProblemRequest) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Cancel(p, req.GetReason())
+	})
+}
+
+// ExtendProblem implements the RPC.
+func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.ExtendProblemRequest) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, req.GetName(), req.GetEtag(), func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Extend(l, p, req.GetDeadline(), req.GetReason(), tx.Now)
+	})
+}
+
+// ApproveExtension implements the RPC.
+func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, req.GetName(), req.GetEtag(), func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Grant(p, tx.Now)
+	})
+}
+
+// RefuseExtension implements the RPC.
+func (s *Service) RefuseExtension(ctx context.Context, req *rectificationv1.RefuseExtensionRequest) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Refuse(p, req.GetReason(), tx.Now)
+	})
+}

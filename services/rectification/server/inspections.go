@@ -1,0 +1,127 @@
+package server
+
+import (
+	"context"
+	"iter"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+// mayInspection lets those read an inspection whom it shows something, and those
+// change it whom the rule lets act for the bureau.
+func mayInspection(tx *change.Tx, i *rectificationv1.Inspection) error {
+	if tx.Access.Method.Rule.GetEvent() != "" {
+		return tx.Check(i.GetUnit())
+	}
+	if shown(tx.Access, i) == nil {
+		return authz.ErrNotFound
+	}
+	return nil
+}
+
+// shown is what the caller may know of an inspection, or nil.
+func shown(a *authz.Access, i *rectificationv1.Inspection) *rectificationv1.Inspection {
+	return rectification.Shown(i, a.Principal.Name, a.Sees)
+}
+
+// CreateInspection implements the RPC.
+func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.CreateInspectionRequest) (*rectificationv1.Inspection, error) {
+	i := req.GetInspection()
+	if _, err := s.campaign(ctx, i.GetCampaign()); err != nil {
+		return nil, err
+	}
+	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
+		return rectification.NewInspection("inspections/"+tx.NewID(), i, tx.Access.Tree().Path)
+	})
+}
+
+// GetInspection implements the RPC.
+func (s *Service) GetInspection(ctx context.Context, req *rectificationv1.GetInspectionRequest) (*rectificationv1.Inspection, error) {
+	i, err := s.inspections.Get(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	if i = shown(authz.From(ctx), i); i == nil {
+		return nil, authz.ErrNotFound
+	}
+	return i, nil
+}
+
+// ListInspections implements the RPC.
+func (s *Service) ListInspections(ctx context.Context, req *rectificationv1.ListInspectionsRequest) (*rectificationv1.ListInspectionsResponse, error) {
+	inspections, next, err := s.inspections.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Inspection, error], error) {
+		if req.GetUnit() != "" {
+			return visible(tx, s.inspections.Lookup(tx, "unit", req.GetUnit(), after)), nil
+		}
+		return visible(tx, s.inspections.Scan(tx, after, "")), nil
+	})
+	return &rectificationv1.ListInspectionsResponse{Inspections: inspections, NextPageToken: next}, err
+}
+
+// visible passes on what the caller may know of each inspection, before a filter
+// looks at it: a filter must not tell what is not shown.
+func visible(tx *change.Tx, inspections iter.Seq2[*rectificationv1.Inspection, error]) iter.Seq2[*rectificationv1.Inspection, error] {
+	return func(yield func(*rectificationv1.Inspection, error) bool) {
+		for i, err := range inspections {
+			if err == nil {
+				if i = shown(tx.Access, i); i == nil {
+					continue
+				}
+			}
+			if !yield(i, err) {
+				return
+			}
+		}
+	}
+}
+
+// RecordInspection implements the RPC.
+func (s *Service) RecordInspection(ctx context.Context, req *rectificationv1.RecordInspectionRequest) (*rectificationv1.Inspection, error) {
+	before, err := s.inspections.Get(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.campaign(ctx, before.GetCampaign())
+	if err != nil {
+		return nil, err
+	}
+	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
+		return s.record(tx, i, c, req)
+	})
+}
+
+// record notes a visit and enters what was found into the target's ledger.
+func (s *Service) record(tx *change.Tx, i *rectificationv1.Inspection, c *campaignv1.Campaign, req *rectificationv1.RecordInspectionRequest) (*rectificationv1.Inspection, error) {
+	v := rectification.Visited{
+		Target: req.GetTarget(), Summary: req.GetSummary(), By: tx.Access.Principal.Name, Time: tx.Now,
+	}
+	path := tx.Access.Tree().Path
+	if _, err := rectification.Record(i, v, path); err != nil {
+		return nil, err
+	}
+	for _, f := range req.GetFindings() {
+		p, err := s.find(tx, i, c, req.GetTarget(), f)
+		if err != nil {
+			return nil, err
+		}
+		v.Problems = append(v.Problems, p.GetName())
+	}
+	return rectification.Record(i, v, path)
+}
+
+// find enters one finding as a problem, into a ledger that is opened if there is
+// none.
+func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaignv1.Campaign, target string, f *rectificationv1.Finding) (*rectificationv1.Problem, error) {
+	l, err := s.ensure(tx, c, target)
+	if err != nil {
+		return nil, err
+	}
+	return s.enter(tx, l, &rectificationv1.Problem{
+		Category: f.GetCategory(), Item: f.GetItem(), Level: f.GetLevel(), Description: f.GetDescription(),
+		Source: rectificationv1.Problem_SOURCE_INSPECTION, Inspection: i.GetName(),
+	}, true)
+}

@@ -1,0 +1,186 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+// CreateLedger implements the RPC.
+func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateLedgerRequest) (*rectificationv1.Ledger, error) {
+	c, err := s.campaign(ctx, req.GetLedger().GetCampaign())
+	if err != nil {
+		return nil, err
+	}
+	unit := req.GetLedger().GetUnit()
+	return s.ledgers.Create(ctx, req, unit, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
+		_, err := s.ledgers.Find(tx, rectification.LedgerName(c.GetName(), unit))
+		if err == nil {
+			return nil, rectification.ErrLedgerExists
+		}
+		if !errors.Is(err, authz.ErrNotFound) {
+			return nil, err
+		}
+		return s.newLedger(tx, c, unit)
+	})
+}
+
+// campaign asks for a campaign, or none for an empty name.
+func (s *Service) campaign(ctx context.Context, name string) (*campaignv1.Campaign, error) {
+	if name == "" {
+		return nil, nil
+	}
+	c, err := s.campaigns.Campaign(ctx, name)
+	if errors.Is(err, authz.ErrNotFound) {
+		return nil, rectification.ErrLedgerCampaignUnknown
+	}
+	return c, err
+}
+
+// newLedger makes the ledger of a unit that gets new work.
+func (s *Service) newLedger(tx *change.Tx, c *campaignv1.Campaign, unit string) (*rectificationv1.Ledger, error) {
+	if err := s.active(unit); err != nil {
+		return nil, err
+	}
+	return rectification.NewLedger(tx.Access.Tree().Path(unit), c, s.days)
+}
+
+// active says whether the unit gets new work.
+func (s *Service) active(unit string) error {
+	switch u := s.units.Unit(unit); {
+	case u == nil:
+		return authz.ErrNotFound
+	case u.GetState() != organizationv1.Unit_STATE_ACTIVE:
+		return rectification.ErrLedgerUnitArchived
+	default:
+		return nil
+	}
+}
+
+// EnsureLedger implements the RPC.
+func (s *Service) EnsureLedger(ctx context.Context, req *rectificationv1.EnsureLedgerRequest) (*rectificationv1.Ledger, error) {
+	c, err := s.campaign(ctx, req.GetCampaign())
+	if err != nil {
+		return nil, err
+	}
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
+		if err := tx.Check(req.GetUnit()); err != nil {
+			return nil, err
+		}
+		return s.ensure(tx, c, req.GetUnit())
+	})
+}
+
+// ensure returns the ledger of the unit and campaign, and opens it if there is
+// none.
+func (s *Service) ensure(tx *change.Tx, c *campaignv1.Campaign, unit string) (*rectificationv1.Ledger, error) {
+	l, err := s.ledgers.Find(tx, rectification.LedgerName(c.GetName(), unit))
+	if !errors.Is(err, authz.ErrNotFound) {
+		return l, err
+	}
+	if l, err = s.newLedger(tx, c, unit); err != nil {
+		return nil, err
+	}
+	return s.ledgers.PutAs(tx, "ledger.created", l)
+}
+
+// GetLedger implements the RPC.
+func (s *Service) GetLedger(ctx context.Context, req *rectificationv1.GetLedgerRequest) (l *rectificationv1.Ledger, err error) {
+	err = s.book.View(ctx, func(tx *change.Tx) error {
+		if l, err = s.ledgers.Reach(tx, req.GetName()); err != nil {
+			return err
+		}
+		l.ContentDigest, err = s.digest(tx, l)
+		return err
+	})
+	return l, err
+}
+
+// digest is that of a ledger's content as it stands.
+func (s *Service) digest(tx *change.Tx, l *rectificationv1.Ledger) (string, error) {
+	problems, err := s.problemsOf(tx, l)
+	return rectification.Digest(l.GetName(), problems), err
+}
+
+// problemsOf returns the problems of a ledger in the order of their numbers.
+func (s *Service) problemsOf(tx *change.Tx, l *rectificationv1.Ledger) ([]*rectificationv1.Problem, error) {
+	problems := make([]*rectificationv1.Problem, 0, l.GetProblemCount())
+	for p, err := range s.problems.Scan(tx, "", l.GetName()+"/problems/") {
+		if err != nil {
+			return nil, err
+		}
+		problems = append(problems, p)
+	}
+	return problems, nil
+}
+
+// ListLedgers implements the RPC.
+func (s *Service) ListLedgers(ctx context.Context, req *rectificationv1.ListLedgersRequest) (*rectificationv1.ListLedgersResponse, error) {
+	ledgers, next, err := s.ledgers.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Ledger, error], error) {
+		return found(&s.ledgers, tx, req, after)
+	})
+	return &rectificationv1.ListLedgersResponse{Ledgers: ledgers, NextPageToken: next}, err
+}
+
+// search is a request for the records of a unit or campaign.
+type search interface {
+	GetUnit() string
+	GetCampaign() string
+}
+
+// found yields the records of the unit and the campaign that a request asks for,
+// behind the one of the name after.
+func found[T owned](k *change.Kind[T], tx *change.Tx, req search, after string) (iter.Seq2[T, error], error) {
+	unit, campaign := req.GetUnit(), req.GetCampaign()
+	switch {
+	case unit != "":
+		return within(k.Lookup(tx, "unit", unit, after), campaign), tx.Check(unit)
+	case campaign != "":
+		return k.Lookup(tx, "campaign", campaign, after), nil
+	default:
+		return k.Scan(tx, after, ""), nil
+	}
+}
+
+// within passes on the records of the campaign, or all if it is empty.
+func within[T owned](records iter.Seq2[T, error], campaign string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for r, err := range records {
+			if err == nil && campaign != "" && r.GetCampaign() != campaign {
+				continue
+			}
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+}
+
+// SignLedger implements the RPC.
+func (s *Service) SignLedger(ctx context.Context, req *rectificationv1.SignLedgerRequest) (*rectificationv1.Ledger, error) {
+	return s.ledgers.Change(ctx, req, func(tx *change.Tx, l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
+		digest, err := s.digest(tx, l)
+		if err != nil {
+			return nil, err
+		}
+		return rectification.Sign(l, signature(tx, req), digest)
+	})
+}
+
+// signature is what is recorded of a signing: who, by which post, how known, when.
+func signature(tx *change.Tx, req *rectificationv1.SignLedgerRequest) *rectificationv1.Signature {
+	acting := tx.Access.Acting()
+	return &rectificationv1.Signature{
+		Signer: tx.Access.Principal.Name, Role: acting.Role, Unit: acting.Unit, ApiKey: tx.Access.Principal.Key,
+		Time: timestamppb.New(tx.Now), Digest: req.GetContentDigest(), Seal: req.GetSeal(),
+	}
+}

@@ -1,0 +1,216 @@
+package server_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
+	w := begin(t)
+	ledger := ok[*rectificationv1.Ledger](t)
+	l := w.ledger(t)
+	one := w.problem(t, w.clerk, l.GetName(), selfCheck("第一个问题"))
+	w.plan(t, one.GetName(), "2026-03-31")
+
+	read := ledger(w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+	two := w.problem(t, w.clerk, l.GetName(), selfCheck("第二个问题"))
+	_, err := w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: read.GetContentDigest()})
+	want(t, "signing what has changed since", err, rectification.ErrLedgerDigestStale)
+
+	signed := w.sign(t, l.GetName())
+	sig := signed.GetSignature()
+	if sig.GetSigner() != w.head.Name || sig.GetRole() != accessv1.Role_ROLE_HEAD || sig.GetUnit() != w.school || sig.GetApiKey() == "" || sig.GetTime() == nil {
+		t.Errorf("the signature says %v", sig)
+	}
+	w.plan(t, two.GetName(), "2026-04-30")
+	if l = ledger(w.as(w.clerk).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()})); l.GetState() != rectificationv1.Ledger_STATE_OPEN || l.GetSignature() != nil {
+		t.Errorf("after a change the signed ledger is %v, signed by %v", l.GetState(), l.GetSignature())
+	}
+	_, err = w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()})
+	want(t, "filing without a signature", err, rectification.ErrLedgerIllegalMove)
+
+	if l = w.file(t, l.GetName()); l.GetVersion() != 1 || l.GetPendingChanges() || l.GetFiledLate() {
+		t.Errorf("filed = %v", l)
+	}
+	measures := ok[*rectificationv1.Problem](t)(w.as(w.leader).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{
+		Problem: &rectificationv1.Problem{Name: one.GetName(), Measures: "更好的措施"},
+	}))
+	if measures.GetFiledVersion() != 0 || measures.GetAccepted() {
+		t.Errorf("a changed problem = %v", measures)
+	}
+	l = ledger(w.as(w.bureauLeader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()}))
+	if l.GetState() != rectificationv1.Ledger_STATE_ACKNOWLEDGED || l.GetAcknowledgedVersion() != 1 || !l.GetPendingChanges() {
+		t.Errorf("acknowledged = %v", l)
+	}
+	if l = w.file(t, l.GetName()); l.GetVersion() != 2 || l.GetAcknowledgedVersion() != 1 {
+		t.Errorf("the supplementary version = %v", l)
+	}
+	for version, measures := range map[string]string{"0001": "措施", "0002": "更好的措施"} {
+		filed := ok[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.viewer).ListFiledProblems(t.Context(), &rectificationv1.ListFiledProblemsRequest{
+			Parent: l.GetName() + "/versions/" + version,
+		})).GetFiledProblems()
+		if len(filed) != 2 || filed[0].GetMeasures() != measures || filed[1].GetDescription() != "第二个问题" || filed[0].GetLeaderResponsible() != w.leader.Name {
+			t.Errorf("version %s = %v", version, filed)
+		}
+	}
+	versions := ok[*rectificationv1.ListLedgerVersionsResponse](t)(w.as(w.viewer).ListLedgerVersions(t.Context(), &rectificationv1.ListLedgerVersionsRequest{Parent: l.GetName()})).GetLedgerVersions()
+	if len(versions) != 2 || versions[0].GetState() != rectificationv1.LedgerVersion_STATE_ACKNOWLEDGED || versions[1].GetState() != rectificationv1.LedgerVersion_STATE_FILED {
+		t.Fatalf("versions = %v", versions)
+	}
+	if v := versions[0]; v.GetSignature().GetDigest() != v.GetContentDigest() || v.GetDecider() != w.bureauLeader.Name || v.GetFiler() != w.clerk.Name {
+		t.Errorf("version 1 = %v", v)
+	}
+	accepted := ok[*rectificationv1.Problem](t)(w.as(w.viewer).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: one.GetName()}))
+	if !accepted.GetAccepted() || accepted.GetFiledVersion() != 2 {
+		t.Errorf("the problem of an acknowledged version = %v", accepted)
+	}
+	w.sound(t)
+}
+
+func TestAReturnedLedgerIsChangedAndFiledAgain(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t)
+	p := w.problem(t, w.clerk, l.GetName(), selfCheck("问题"))
+	w.file(t, l.GetName())
+	returned := ok[*rectificationv1.Ledger](t)(w.as(w.supervisor).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "措施不具体"}))
+	if returned.GetState() != rectificationv1.Ledger_STATE_RETURNED || returned.GetReturnReason() != "措施不具体" {
+		t.Errorf("returned = %v", returned)
+	}
+	w.plan(t, p.GetName(), "2026-03-31")
+	w.file(t, l.GetName())
+	v := ok[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0001"}))
+	if v.GetState() != rectificationv1.LedgerVersion_STATE_RETURNED || v.GetReturnReason() != "措施不具体" {
+		t.Errorf("version 1 = %v", v)
+	}
+	w.problem(t, w.clerk, l.GetName(), selfCheck("又一个"))
+	w.file(t, l.GetName())
+	v = ok[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0002"}))
+	if v.GetState() != rectificationv1.LedgerVersion_STATE_SUPERSEDED {
+		t.Errorf("a version that nobody decided on is %v after the next", v.GetState())
+	}
+}
+
+func TestACampaignsLedgerTakesItsDateAndCategories(t *testing.T) {
+	w := begin(t)
+	published, draft := w.campaign(t, "c", true), w.campaign(t, "d", false)
+	create := func(campaign string) (*rectificationv1.Ledger, error) {
+		return w.as(w.clerk).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{
+			Ledger: &rectificationv1.Ledger{Unit: w.school, Campaign: campaign},
+		})
+	}
+	_, err := create("campaigns/none")
+	want(t, "a campaign that is not there", err, rectification.ErrLedgerCampaignUnknown)
+	_, err = create(draft)
+	want(t, "a draft", err, rectification.ErrLedgerCampaignNotPublished)
+	l := ok[*rectificationv1.Ledger](t)(create(published))
+	if l.GetFilingDueDate() != "2026-04-05" || l.GetCategories()[0].GetItems()[0] != "SLOW-1" {
+		t.Errorf("ledger = %v", l)
+	}
+	_, err = create(published)
+	want(t, "a second ledger", err, rectification.ErrLedgerExists)
+	if standing := w.ledger(t); standing.GetName() == l.GetName() {
+		t.Error("the standing ledger is the campaign's")
+	}
+
+	p := selfCheck("问题")
+	p.Category = "HARD"
+	_, err = w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: p})
+	want(t, "a category that the campaign has not", err, rectification.ErrProblemCategoryUnknown)
+	p.Category, p.Item = "SLOW", "SLOW-1"
+	if p = w.problem(t, w.clerk, l.GetName(), p); p.GetCampaign() != published || p.GetNumber() != 1 {
+		t.Errorf("problem = %v", p)
+	}
+	w.SetTime(day(t, "2026-04-06")) // a holiday: the date stands as written
+	if l = w.file(t, l.GetName()); !l.GetFiledLate() {
+		t.Error("filed a day late, and not recorded so")
+	}
+}
+
+func TestTheTopmostUnitRecordsWhatItsSuperiorReplied(t *testing.T) {
+	w := begin(t)
+	top := w.Person(w.Root, head, clerk)
+	l := ok[*rectificationv1.Ledger](t)(w.as(top).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.Root}}))
+	file := func() {
+		read := ok[*rectificationv1.Ledger](t)(w.as(top).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+		ok[*rectificationv1.Ledger](t)(w.as(top).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: read.GetContentDigest()}))
+		ok[*rectificationv1.Ledger](t)(w.as(top).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
+	}
+	reply := func(name, reason string) (*rectificationv1.Ledger, error) {
+		return w.as(top).RecordLedgerReply(t.Context(), &rectificationv1.RecordLedgerReplyRequest{Name: name, DocumentNumber: "示例函〔2026〕1号", ReturnReason: reason})
+	}
+	file()
+	_, err := w.as(top).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()})
+	want(t, "acknowledging one's own", err, authz.ErrDenied)
+	if got := ok[*rectificationv1.Ledger](t)(reply(l.GetName(), "再议")); got.GetState() != rectificationv1.Ledger_STATE_RETURNED {
+		t.Errorf("returned from outside = %v", got)
+	}
+	file()
+	if got := ok[*rectificationv1.Ledger](t)(reply(l.GetName(), "")); got.GetAcknowledgedVersion() != 2 {
+		t.Errorf("acknowledged from outside = %v", got)
+	}
+	v := ok[*rectificationv1.LedgerVersion](t)(w.as(top).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0002"}))
+	if v.GetDocumentNumber() != "示例函〔2026〕1号" {
+		t.Errorf("version = %v", v)
+	}
+	school := w.ledger(t)
+	w.file(t, school.GetName())
+	_, err = w.as(w.head).RecordLedgerReply(t.Context(), &rectificationv1.RecordLedgerReplyRequest{Name: school.GetName(), DocumentNumber: "1"})
+	want(t, "a school that answers for its superior", err, rectification.ErrLedgerHasSuperior)
+}
+
+func TestAnArchivedUnitGetsNoNewWork(t *testing.T) {
+	w := begin(t)
+	gone := w.Unit("gone", w.school, organizationv1.Unit_KIND_DEPARTMENT)
+	l := ok[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: gone}))
+	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
+	w.SetTime(day(t, "2026-02-10")) // any later moment
+	_, err := w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: selfCheck("新问题")})
+	want(t, "a problem of an archived unit", err, rectification.ErrLedgerUnitArchived)
+	_, err = w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: "units/none"})
+	want(t, "a ledger of no unit", err, authz.ErrNotFound)
+}
+
+func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
+	w := begin(t)
+	c := w.campaign(t, "c", true)
+	school := w.ledger(t)
+	other := ok[*rectificationv1.Ledger](t)(w.as(w.stranger).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.other, Campaign: c}}))
+	list := func(key string, req *rectificationv1.ListLedgersRequest) []string {
+		var names []string
+		for _, l := range ok[*rectificationv1.ListLedgersResponse](t)(w.Rectification(key).ListLedgers(t.Context(), req)).GetLedgers() {
+			names = append(names, l.GetName())
+		}
+		return names
+	}
+	for what, c := range map[string]struct {
+		key  string
+		req  *rectificationv1.ListLedgersRequest
+		want int
+	}{
+		"the bureau sees":       {w.supervisor.Key, &rectificationv1.ListLedgersRequest{}, 2},
+		"a school sees":         {w.viewer.Key, &rectificationv1.ListLedgersRequest{}, 1},
+		"of a unit":             {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Unit: w.other}, 1},
+		"of a campaign":         {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Campaign: c}, 1},
+		"of both":               {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Unit: w.school, Campaign: c}, 0},
+		"of a campaign, unseen": {w.viewer.Key, &rectificationv1.ListLedgersRequest{Campaign: c}, 0},
+		"that a filter lets by": {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Filter: "filing_due_date <= \"2026-04-05\" AND filing_due_date != \"\""}, 1},
+	} {
+		if got := list(c.key, c.req); len(got) != c.want {
+			t.Errorf("%s: %v, want %d", what, got, c.want)
+		}
+	}
+	if diff := cmp.Diff([]string{school.GetName()}, list(w.viewer.Key, &rectificationv1.ListLedgersRequest{})); diff != "" {
+		t.Errorf("the school's own (-want +got):\n%s", diff)
+	}
+	_, err := w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Unit: w.other})
+	want(t, "listing an invisible unit", err, authz.ErrNotFound)
+	_, err = w.as(w.viewer).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: other.GetName()})
+	want(t, "reading an invisible ledger", err, authz.ErrNotFound)
+}

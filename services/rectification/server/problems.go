@@ -1,0 +1,157 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"google.golang.org/protobuf/proto"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+// CreateProblem implements the RPC.
+func (s *Service) CreateProblem(ctx context.Context, req *rectificationv1.CreateProblemRequest) (*rectificationv1.Problem, error) {
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*rectificationv1.Problem, error) {
+		l, err := s.ledgers.Reach(tx, req.GetParent())
+		if err != nil {
+			return nil, err
+		}
+		accepted, err := mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
+		if err != nil {
+			return nil, err
+		}
+		return s.enter(tx, l, req.GetProblem(), accepted)
+	})
+}
+
+// mayEnter says whether the caller may enter problems of the source, and whether
+// they count at once, because a superior or a complaint enters them.
+func mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (accepted bool, err error) {
+	if service := tx.Access.Principal.Service(); service != "" {
+		if !rectification.ByService(service, source) {
+			return false, rectification.ErrProblemSourceNotAllowed
+		}
+		return true, nil
+	}
+	right, ok := acts(tx, unit, rectification.Entrants(source))
+	if !ok {
+		return false, refused(rectification.ErrProblemSourceNotAllowed)
+	}
+	return right.Scope == accessv1.Scope_SCOPE_SUPERIOR, nil
+}
+
+// acts returns the first of the rights by which the caller acts on the unit.
+func acts(tx *change.Tx, unit string, rights []rectification.Right) (rectification.Right, bool) {
+	for _, r := range rights {
+		if tx.Access.ActsAs(unit, r.Scope, r.Roles...) {
+			return r, true
+		}
+	}
+	return rectification.Right{}, false
+}
+
+// refused says why the caller is denied; as a denial it is tried again on a newer
+// tree if there is one.
+func refused(why error) error { return errors.Join(why, authz.ErrDenied) }
+
+// enter stores a problem as the next of its ledger.
+func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted bool) (*rectificationv1.Problem, error) {
+	if err := s.active(l.GetUnit()); err != nil {
+		return nil, err
+	}
+	l, p, err := rectification.Enter(l, found, accepted)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil {
+		return nil, err
+	}
+	return s.problems.PutAs(tx, "problem.created", p)
+}
+
+// GetProblem implements the RPC.
+func (s *Service) GetProblem(ctx context.Context, req *rectificationv1.GetProblemRequest) (*rectificationv1.Problem, error) {
+	return s.problems.Get(ctx, req.GetName())
+}
+
+// ListProblems implements the RPC.
+func (s *Service) ListProblems(ctx context.Context, req *rectificationv1.ListProblemsRequest) (*rectificationv1.ListProblemsResponse, error) {
+	problems, next, err := s.problems.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Problem, error], error) {
+		if req.GetParent() == "ledgers/-" {
+			return found(&s.problems, tx, req, after)
+		}
+		_, err := s.ledgers.Reach(tx, req.GetParent())
+		return s.problems.Scan(tx, after, req.GetParent()+"/problems/"), err
+	})
+	return &rectificationv1.ListProblemsResponse{Problems: problems, NextPageToken: next}, err
+}
+
+// UpdateProblem implements the RPC.
+func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.UpdateProblemRequest) (*rectificationv1.Problem, error) {
+	update := req.GetProblem()
+	return s.revise(ctx, req, update.GetName(), update.GetEtag(), func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		wanted, err := change.Masked(p, update, req.GetUpdateMask(), rectification.Fields...)
+		if err != nil {
+			return nil, err
+		}
+		return rectification.Edit(l, p, wanted)
+	})
+}
+
+// PlanProblem implements the RPC.
+func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProblemRequest) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, req.GetName(), req.GetEtag(), func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Plan(l, p, &rectificationv1.Problem{
+			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
+			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
+		})
+	})
+}
+
+// revision makes of a problem, which stands in the ledger, what it should be.
+type revision func(*change.Tx, *rectificationv1.Ledger, *rectificationv1.Problem) (*rectificationv1.Problem, error)
+
+// revise replaces a problem by a rule that asks its ledger, and tells the ledger
+// if the content has changed.
+func (s *Service) revise(ctx context.Context, req change.Request, name, etag string, rule revision) (*rectificationv1.Problem, error) {
+	return s.problems.ChangeAs(ctx, req, name, etag, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		l, err := s.ledgers.Find(tx, ledgerOf(p.GetName()))
+		if err != nil {
+			return nil, err
+		}
+		revised, err := rule(tx, l, p)
+		if err != nil || rectification.SameContent(p, revised) {
+			return revised, err
+		}
+		return revised, s.touch(tx, l)
+	})
+}
+
+// touch tells a ledger that its content has changed.
+func (s *Service) touch(tx *change.Tx, l *rectificationv1.Ledger) error {
+	changed, err := rectification.Change(l)
+	if err != nil || proto.Equal(changed, l) {
+		return err
+	}
+	_, err = s.ledgers.PutAs(tx, "ledger.changed", changed)
+	return err
+}
+
+// StartProblem implements the RPC.
+func (s *Service) StartProblem(ctx context.Context, req *rectificationv1.StartProblemRequest) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Start(p)
+	})
+}
+
+// ProgressProblem implements the RPC.
+func (s *Service) ProgressProblem(ctx context.Context, req *rectificationv1.ProgressProblemRequest) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.AddProgress(p, req.GetText(), req.GetPercent(), tx.Access.Principal.Name, tx.Now)
+	})
+}

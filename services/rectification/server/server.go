@@ -1,0 +1,137 @@
+// Package server serves RectificationService: it finds ledgers, problems and
+// inspections, asks package rectification what should become of them, and stores
+// that. Campaigns it asks the campaign service for, before the transaction; the
+// tree it is given.
+package server
+
+import (
+	"context"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/attachment"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Units answers for the tree as it is.
+type Units interface {
+	// Unit returns the unit, or nil. It MUST NOT be changed.
+	Unit(name string) *organizationv1.Unit
+}
+
+// Service implements RectificationService.
+type Service struct {
+	rectificationv1.UnimplementedRectificationServiceServer
+
+	book      *change.Book
+	campaigns Campaigns
+	units     Units
+	days      *calendar.Calendar
+
+	ledgers     change.Kind[*rectificationv1.Ledger]
+	versions    change.Kind[*rectificationv1.LedgerVersion]
+	contents    change.Kind[*rectificationv1.FiledProblem]
+	problems    change.Kind[*rectificationv1.Problem]
+	inspections change.Kind[*rectificationv1.Inspection]
+	files       *attachment.Attachments
+}
+
+// New returns the service that writes in book.
+func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Calendar) *Service {
+	s := &Service{book: book, campaigns: campaigns, units: units, days: days}
+	s.ledgers = change.Kind[*rectificationv1.Ledger]{
+		Book: book, Unit: (*rectificationv1.Ledger).GetUnit,
+		Indexes: byUnitAndCampaign[*rectificationv1.Ledger](),
+	}
+	s.versions = change.Kind[*rectificationv1.LedgerVersion]{Book: book, Unit: (*rectificationv1.LedgerVersion).GetUnit}
+	s.contents = change.Kind[*rectificationv1.FiledProblem]{Book: book, Unit: (*rectificationv1.FiledProblem).GetUnit}
+	s.problems = change.Kind[*rectificationv1.Problem]{
+		Book: book, Unit: (*rectificationv1.Problem).GetUnit,
+		Indexes: byUnitAndCampaign[*rectificationv1.Problem](),
+	}
+	s.inspections = change.Kind[*rectificationv1.Inspection]{
+		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection,
+		Indexes: []store.Index[*rectificationv1.Inspection]{{
+			Name: "unit", Keys: func(i *rectificationv1.Inspection) []string { return []string{i.GetUnit()} },
+		}},
+	}
+	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile})
+	return s
+}
+
+// owned is a record of a unit, perhaps in a campaign.
+type owned interface {
+	change.Record
+	GetUnit() string
+	GetCampaign() string
+}
+
+// byUnitAndCampaign finds records by whose they are and by their campaign.
+func byUnitAndCampaign[T owned]() []store.Index[T] {
+	return []store.Index[T]{
+		{Name: "unit", Keys: func(r T) []string { return []string{r.GetUnit()} }},
+		{Name: "campaign", Keys: func(r T) []string {
+			if r.GetCampaign() == "" {
+				return nil
+			}
+			return []string{r.GetCampaign()}
+		}},
+	}
+}
+
+// Register adds the service to r.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	rectificationv1.RegisterRectificationServiceServer(r, s)
+}
+
+// Campaigns answers for campaigns; it is the seam to the campaign service.
+type Campaigns interface {
+	// Campaign returns the campaign of that name, or an error that is
+	// authz.ErrNotFound if there is none.
+	Campaign(ctx context.Context, name string) (*campaignv1.Campaign, error)
+}
+
+// Remote asks the campaign service over a connection on which calls are made in
+// this service's own name.
+type Remote struct {
+	Client campaignv1.CampaignServiceClient
+}
+
+// Campaign implements Campaigns.
+func (r Remote) Campaign(ctx context.Context, name string) (*campaignv1.Campaign, error) {
+	return r.Client.GetCampaign(ctx, &campaignv1.GetCampaignRequest{Name: name})
+}
+
+// reachProblem says whether the caller may act on the problem.
+func (s *Service) reachProblem(tx *change.Tx, name string) error {
+	_, err := s.problems.Reach(tx, name)
+	return err
+}
+
+// ledgerOf is the ledger that a problem or a version stands in.
+func ledgerOf(name string) string {
+	parts := strings.SplitN(name, "/", 3)
+	return parts[0] + "/" + parts[1]
+}
+
+// CreateAttachment implements the RPC.
+func (s *Service) CreateAttachment(ctx context.Context, req *blobv1.CreateAttachmentRequest) (*blobv1.Attachment, error) {
+	return s.files.Create(ctx, req)
+}
+
+// ListAttachments implements the RPC.
+func (s *Service) ListAttachments(ctx context.Context, req *blobv1.ListAttachmentsRequest) (*blobv1.ListAttachmentsResponse, error) {
+	return s.files.List(ctx, req)
+}
+
+// GetAttachment implements the RPC.
+func (s *Service) GetAttachment(ctx context.Context, req *blobv1.GetAttachmentRequest) (*blobv1.GetAttachmentResponse, error) {
+	return s.files.Get(ctx, req)
+}

@@ -1,0 +1,109 @@
+package rectification
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/lifecycle"
+)
+
+// VersionMove is something that happens to a filed version.
+type VersionMove string
+
+// The moves of a filed version.
+const (
+	VersionAcknowledging VersionMove = "acknowledge"
+	VersionReturning     VersionMove = "return"
+	VersionSuperseding   VersionMove = "supersede" // by a later one, undecided
+)
+
+// VersionLife says which moves are allowed from which state.
+var VersionLife = lifecycle.Table[rectificationv1.LedgerVersion_State, VersionMove]{
+	rectificationv1.LedgerVersion_STATE_FILED: {
+		VersionAcknowledging: rectificationv1.LedgerVersion_STATE_ACKNOWLEDGED,
+		VersionReturning:     rectificationv1.LedgerVersion_STATE_RETURNED,
+		VersionSuperseding:   rectificationv1.LedgerVersion_STATE_SUPERSEDED,
+	},
+}
+
+// VersionName returns the name of a version of the ledger.
+func VersionName(ledger string, version int32) string {
+	return ledger + "/versions/" + four(version)
+}
+
+// ContentName returns the name under which the content of problem number was
+// filed in a version of the ledger.
+func ContentName(ledger string, version, number int32) string {
+	return VersionName(ledger, version) + "/problems/" + four(number)
+}
+
+// frozen is the content of p under the version of that name.
+func frozen(version string, p *rectificationv1.Problem) *rectificationv1.FiledProblem {
+	return &rectificationv1.FiledProblem{
+		Name: version + "/problems/" + four(p.GetNumber()), Unit: p.GetUnit(), Number: p.GetNumber(),
+		Category: p.GetCategory(), Item: p.GetItem(), Description: p.GetDescription(),
+		Cause: p.GetCause(), Measures: p.GetMeasures(), Deadline: p.GetDeadline(),
+		LeaderResponsible: p.GetLeaderResponsible(), PersonResponsible: p.GetPersonResponsible(),
+	}
+}
+
+// Supersede returns v after a later version was filed, or nil if the superior has
+// decided on v and nothing changes.
+func Supersede(v *rectificationv1.LedgerVersion) *rectificationv1.LedgerVersion {
+	next, ok := VersionLife.Next(v.GetState(), VersionSuperseding)
+	if !ok {
+		return nil
+	}
+	v = proto.CloneOf(v)
+	v.State = next
+	return v
+}
+
+// Verdict is what a superior says of the newest filed version.
+type Verdict struct {
+	Reason   string // why it is returned; empty: it is acknowledged
+	Decider  string // the principal
+	Document string // the number of the document; empty inside the installation
+	Time     time.Time
+}
+
+// Decide returns ledger and version after the verdict; v MUST be the newest.
+func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdict) (*rectificationv1.Ledger, *rectificationv1.LedgerVersion, error) {
+	ledgerMove, versionMove := LedgerAcknowledging, VersionAcknowledging
+	if d.Reason != "" {
+		ledgerMove, versionMove = LedgerReturning, VersionReturning
+	}
+	l, err := moveLedger(l, ledgerMove)
+	if err != nil {
+		return nil, nil, err
+	}
+	if d.Reason == "" {
+		l.AcknowledgedVersion = v.GetVersion()
+	}
+	l.ReturnReason = d.Reason
+	next, ok := VersionLife.Next(v.GetState(), versionMove)
+	if !ok {
+		return nil, nil, ErrLedgerIllegalMove.With("state", v.GetState().String()).With("move", string(versionMove))
+	}
+	v = proto.CloneOf(v)
+	v.State, v.ReturnReason, v.DocumentNumber = next, d.Reason, d.Document
+	v.Decider, v.DecideTime = d.Decider, timestamppb.New(d.Time)
+	return l, v, nil
+}
+
+// Accept returns those of the problems that count for superiors once v is
+// acknowledged, and did not before.
+func Accept(v *rectificationv1.LedgerVersion, problems []*rectificationv1.Problem) (accepted []*rectificationv1.Problem) {
+	for _, p := range problems {
+		if p.GetAccepted() || int(p.GetNumber()) > len(v.GetFiledIn()) {
+			continue
+		}
+		p = proto.CloneOf(p)
+		p.Accepted = true
+		accepted = append(accepted, p)
+	}
+	return accepted
+}
