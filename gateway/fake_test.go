@@ -100,7 +100,7 @@ func start(t testing.TB, f *fake, o Options) (http.Handler, *health.Server) {
 	clockv1.RegisterClockServiceServer(server, f)
 	grpc_health_v1.RegisterHealthServer(server, healthy)
 	conn := connect(t, server)
-	h, err := Handler(t.Context(), Backends{Organization: conn, Clock: conn, Feed: conn}, o)
+	h, err := Handler(t.Context(), All(conn), o)
 	if err != nil {
 		t.Fatal(err)
 	}

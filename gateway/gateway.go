@@ -21,28 +21,57 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	aggregationgw "github.com/duban-project/duban/gateway/internal/gen/duban/aggregation/v1"
+	campaigngw "github.com/duban-project/duban/gateway/internal/gen/duban/campaign/v1"
 	clockgw "github.com/duban-project/duban/gateway/internal/gen/duban/clock/v1"
+	complaintgw "github.com/duban-project/duban/gateway/internal/gen/duban/complaint/v1"
+	evaluationgw "github.com/duban-project/duban/gateway/internal/gen/duban/evaluation/v1"
 	feedgw "github.com/duban-project/duban/gateway/internal/gen/duban/feed/v1"
 	organizationgw "github.com/duban-project/duban/gateway/internal/gen/duban/organization/v1"
+	rectificationgw "github.com/duban-project/duban/gateway/internal/gen/duban/rectification/v1"
 	"github.com/duban-project/duban/gateway/internal/problem"
 	"github.com/duban-project/duban/gateway/internal/route"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
 // Backends are the connections to the services. None may be nil. Each MUST serve
 // grpc.health.v1 for /readyz.
 type Backends struct {
-	Organization grpc.ClientConnInterface
-	Clock        grpc.ClientConnInterface // takes the calls for the installation's clock
-	Feed         grpc.ClientConnInterface // takes the calls for every service's feed
+	Organization  grpc.ClientConnInterface
+	Campaign      grpc.ClientConnInterface
+	Rectification grpc.ClientConnInterface
+	Evaluation    grpc.ClientConnInterface
+	Complaint     grpc.ClientConnInterface
+	Aggregation   grpc.ClientConnInterface
+	Clock         grpc.ClientConnInterface // takes the calls for the installation's clock
+	Feed          grpc.ClientConnInterface // takes the calls for every service's feed
+}
+
+// All returns the backends of a process that serves everything over one
+// connection.
+func All(conn grpc.ClientConnInterface) Backends {
+	return Backends{
+		Organization: conn, Campaign: conn, Rectification: conn, Evaluation: conn,
+		Complaint: conn, Aggregation: conn, Clock: conn, Feed: conn,
+	}
 }
 
 // services is the whole API: one line for each service.
 func (b Backends) services() []service {
 	return []service{
 		bind("organization", b.Organization, organizationv1.OrganizationService_ServiceDesc, organizationv1.NewOrganizationServiceClient, organizationgw.RegisterOrganizationServiceHandlerClient),
+		bind("campaign", b.Campaign, campaignv1.CampaignService_ServiceDesc, campaignv1.NewCampaignServiceClient, campaigngw.RegisterCampaignServiceHandlerClient),
+		bind("rectification", b.Rectification, rectificationv1.RectificationService_ServiceDesc, rectificationv1.NewRectificationServiceClient, rectificationgw.RegisterRectificationServiceHandlerClient),
+		bind("evaluation", b.Evaluation, evaluationv1.EvaluationService_ServiceDesc, evaluationv1.NewEvaluationServiceClient, evaluationgw.RegisterEvaluationServiceHandlerClient),
+		bind("complaint", b.Complaint, complaintv1.ComplaintService_ServiceDesc, complaintv1.NewComplaintServiceClient, complaintgw.RegisterComplaintServiceHandlerClient),
+		bind("aggregation", b.Aggregation, aggregationv1.AggregationService_ServiceDesc, aggregationv1.NewAggregationServiceClient, aggregationgw.RegisterAggregationServiceHandlerClient),
 		bind("clock", b.Clock, clockv1.ClockService_ServiceDesc, clockv1.NewClockServiceClient, clockgw.RegisterClockServiceHandlerClient),
 		bind("feed", b.Feed, feedv1.FeedService_ServiceDesc, feedv1.NewFeedServiceClient, feedgw.RegisterFeedServiceHandlerClient),
 	}

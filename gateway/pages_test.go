@@ -53,7 +53,7 @@ func TestPages(t *testing.T) {
 
 func TestReadyNamesWhoDoesNotAnswer(t *testing.T) {
 	conn := connect(t, grpc.NewServer())
-	h, err := Handler(t.Context(), Backends{Organization: conn, Clock: conn, Feed: conn}, Options{})
+	h, err := Handler(t.Context(), All(conn), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,9 @@ func TestReadyNamesWhoDoesNotAnswer(t *testing.T) {
 
 func TestMissingBackendIsAnError(t *testing.T) {
 	conn := connect(t, grpc.NewServer())
-	if _, err := Handler(t.Context(), Backends{Organization: conn, Clock: conn}, Options{}); err == nil || !strings.Contains(err.Error(), "feed") {
+	backends := All(conn)
+	backends.Feed = nil
+	if _, err := Handler(t.Context(), backends, Options{}); err == nil || !strings.Contains(err.Error(), "feed") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -7,10 +7,14 @@ import (
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
 	rectificationserver "github.com/duban-project/duban/services/rectification/server"
+	"maps"
+	"slices"
 
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -30,6 +34,7 @@ var roles = []role{
 	{"rectification", rectification},
 	{"evaluation", evaluation},
 	{"complaint", complaint},
+	{"aggregation", aggregation}, // the last: it follows the feeds of those before
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
@@ -53,6 +58,14 @@ const ballotsEvery = time.Hour
 
 func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	return evaluationserver.New(book, s.directory, ballotsEvery)
+}
+
+func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
+		return name == "organization" || name == "aggregation"
+	})
+	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
+	return aggregationserver.New(book, s.directory, feeds, services...), nil
 }
 
 // follower keeps the directory up to date while the process runs.

@@ -1,0 +1,195 @@
+package aggregation
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+)
+
+// FactOf returns what a record contributes. before is what it contributed until
+// then, day the day on which the change took effect; a nil body says that the
+// record is gone. Records of other kinds contribute nothing.
+func FactOf(body proto.Message, before *Fact, day string) Fact {
+	switch r := body.(type) {
+	case *rectificationv1.Problem:
+		return problem(r, before, day)
+	case *rectificationv1.Ledger:
+		return ledger(r, before, day)
+	case *rectificationv1.Inspection:
+		return inspection(r)
+	case *campaignv1.Assignment:
+		return assignment(r, before, day)
+	case *complaintv1.Complaint:
+		return complaint(r, before)
+	case *evaluationv1.Round:
+		return round(r)
+	case *evaluationv1.Result:
+		return result(r)
+	default:
+		return Fact{}
+	}
+}
+
+// on is the civil day of a moment in China, or "".
+func on(t *timestamppb.Timestamp) string {
+	if t == nil {
+		return ""
+	}
+	return calendar.On(t.AsTime()).String()
+}
+
+// problem counts a problem (问题) of a ledger.
+func problem(p *rectificationv1.Problem, before *Fact, day string) Fact {
+	f := Fact{Cell: Cell{p.GetUnit(), p.GetCampaign(), plain(p.GetCategory()), source(p.GetSource())}, Accepted: p.GetAccepted()}
+	f.carry(before, ProblemsReturned, int64(p.GetReturns()), day)
+	f.carry(before, ProblemsReopened, int64(p.GetReopens()), day)
+	if p.GetState() == rectificationv1.Problem_STATE_CANCELLED {
+		f.once(before, ProblemsCancelled, day)
+		return f
+	}
+	f.count(ProblemsFound, on(p.GetCreateTime()), 1)
+	if p.GetState() == rectificationv1.Problem_STATE_CLOSED {
+		f.count(ProblemsClosed, on(p.GetCloseTime()), 1)
+		return f
+	}
+	f.count(ProblemsOpen, "", 1)
+	f.count(ProblemsOverdue, p.GetDeadline(), 1)
+	if m, ok := stages[p.GetState()]; ok {
+		f.count(m, "", 1)
+	}
+	return f
+}
+
+// stages are the metrics of what stands in a state.
+var stages = map[rectificationv1.Problem_State]Metric{
+	rectificationv1.Problem_STATE_PLANNED:    ProblemsPlanned,
+	rectificationv1.Problem_STATE_RECTIFYING: ProblemsRectifying,
+	rectificationv1.Problem_STATE_RETURNED:   ProblemsRectifying,
+	rectificationv1.Problem_STATE_REOPENED:   ProblemsRectifying,
+	rectificationv1.Problem_STATE_SUBMITTED:  ProblemsSubmitted,
+	rectificationv1.Problem_STATE_VERIFIED:   ProblemsSubmitted,
+}
+
+// source names a source of problems as status asks for it.
+func source(s rectificationv1.Problem_Source) string {
+	if s == rectificationv1.Problem_SOURCE_UNSPECIFIED {
+		return ""
+	}
+	return strings.TrimPrefix(s.String(), "SOURCE_")
+}
+
+// plain is a category that figures can be asked for: one with control
+// characters counts as none.
+func plain(category string) string {
+	if strings.ContainsAny(category, "\x00\x01") {
+		return ""
+	}
+	return category
+}
+
+// ledger counts the filing (报备) of a ledger.
+func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
+	f := Fact{Cell: Cell{Unit: l.GetUnit(), Campaign: l.GetCampaign()}, Accepted: true}
+	f.count(LedgersDue, l.GetFilingDueDate(), 1)
+	if l.GetVersion() == 0 {
+		f.owe(l.GetFilingDueDate())
+		return f
+	}
+	f.once(before, LedgersFiled, day)
+	if l.GetFiledLate() {
+		f.count(LedgersFiledLate, f.First(LedgersFiled), 1)
+	}
+	if l.GetAcknowledgedVersion() > 0 {
+		f.once(before, LedgersAcknowledged, day)
+	}
+	return f
+}
+
+// owe says that the unit owes the record by the day, if there is one.
+func (f *Fact) owe(day string) {
+	f.count(ItemsMissing, day, 1)
+	f.Owes = day
+}
+
+// inspection counts a concluded inspection (督导检查) at who inspected.
+func inspection(i *rectificationv1.Inspection) Fact {
+	f := Fact{Cell: Cell{Unit: i.GetUnit(), Campaign: i.GetCampaign()}, Accepted: true}
+	if i.GetState() == rectificationv1.Inspection_STATE_CONCLUDED {
+		f.count(InspectionsConcluded, on(i.GetConcludeTime()), 1)
+	}
+	return f
+}
+
+// assignment counts a task of one unit (任务).
+func assignment(a *campaignv1.Assignment, before *Fact, day string) Fact {
+	f := Fact{Cell: Cell{Unit: a.GetUnit(), Campaign: a.GetCampaign()}, Accepted: true}
+	f.count(TasksDue, a.GetDueDate(), 1)
+	f.count(TasksReceived, on(a.GetReceiveTime()), 1)
+	f.carry(before, TasksReturned, int64(a.GetReturns()), day)
+	if a.GetSubmitTime() != nil {
+		f.once(before, TasksSubmitted, on(a.GetSubmitTime()))
+	}
+	if first := f.First(TasksSubmitted); first > a.GetDueDate() && a.GetDueDate() != "" {
+		f.count(TasksLate, first, 1)
+	}
+	switch a.GetState() {
+	case campaignv1.Assignment_STATE_APPROVED:
+		f.count(TasksApproved, on(a.GetApproveTime()), 1)
+	case campaignv1.Assignment_STATE_ISSUED:
+		f.count(TasksOverdue, a.GetDueDate(), 1)
+		f.owe(a.GetDueDate())
+	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
+		f.count(TasksOverdue, a.GetDueDate(), 1)
+	}
+	return f
+}
+
+// complaint counts a complaint of the open types (公开类投诉) at the unit that it
+// concerns. A sealed one is no figure at all.
+func complaint(c *complaintv1.Complaint, before *Fact) Fact {
+	if c.GetSealed() || c.GetAboutHead() || c.GetType() == complaintv1.Complaint_TYPE_REPORT {
+		return Fact{}
+	}
+	f := Fact{Cell: Cell{Unit: c.GetUnit()}, Accepted: true}
+	f.count(ComplaintsReceived, on(c.GetCreateTime()), 1)
+	if accepted := on(c.GetAcceptTime()); accepted != "" {
+		f.count(ComplaintsAccepted, accepted, 1)
+		if due := c.GetDecideDue().GetDate(); due == "" || accepted <= due {
+			f.count(ComplaintsAcceptedInTime, accepted, 1)
+		}
+	}
+	if c.GetReplyTime() != nil {
+		f.once(before, ComplaintsReplied, on(c.GetReplyTime()))
+	}
+	if c.GetState() == complaintv1.Complaint_STATE_CLOSED {
+		f.count(ComplaintsClosed, on(c.GetCloseTime()), 1)
+	}
+	return f
+}
+
+// round counts a published round (评议) at who had others rated.
+func round(r *evaluationv1.Round) Fact {
+	f := Fact{Cell: Cell{Unit: r.GetOwner()}, Accepted: true}
+	if r.GetState() == evaluationv1.Round_STATE_PUBLISHED {
+		f.count(RoundsPublished, on(r.GetPublishTime()), 1)
+	}
+	return f
+}
+
+// result keeps the published score of a unit, which counts nowhere else.
+func result(r *evaluationv1.Result) Fact {
+	if r.GetPublishTime() == nil || r.CompositeMilli == nil {
+		return Fact{}
+	}
+	return Fact{
+		Cell: Cell{Unit: r.GetUnit()}, Accepted: true,
+		Score: &Score{Day: on(r.GetPublishTime()), Milli: r.GetCompositeMilli(), Rank: int64(r.GetRank())},
+	}
+}

@@ -1,0 +1,45 @@
+package figures
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Cursor says how far a service's feed is counted.
+type Cursor struct {
+	// Next is the first entry that is not counted.
+	Next uint64
+	// At and Effective are the times of the newest one that is; the zero time if
+	// there is none.
+	At, Effective time.Time
+}
+
+// ReadCursor returns the cursor of a service's feed.
+func ReadCursor(tx store.Tx, service string) (Cursor, error) {
+	b, err := tx.Get(cursorsBucket, []byte(service))
+	if errors.Is(err, store.ErrNotFound) {
+		return Cursor{}, nil
+	}
+	if err != nil {
+		return Cursor{}, err
+	}
+	if len(b) != 24 {
+		return Cursor{}, fmt.Errorf("the cursor of %s has %d bytes", service, len(b))
+	}
+	return Cursor{binary.BigEndian.Uint64(b), moment(b[8:]), moment(b[16:])}, nil
+}
+
+func moment(b []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(b))).UTC() }
+
+// WriteCursor stores the cursor, in the transaction of the fold that counted the
+// entries before it.
+func WriteCursor(tx store.Tx, service string, c Cursor) error {
+	b := binary.BigEndian.AppendUint64(nil, c.Next)
+	b = binary.BigEndian.AppendUint64(b, uint64(c.At.UnixNano()))
+	b = binary.BigEndian.AppendUint64(b, uint64(c.Effective.UnixNano()))
+	return tx.Put(cursorsBucket, []byte(service), b)
+}

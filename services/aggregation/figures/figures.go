@@ -1,0 +1,88 @@
+// Package figures keeps the figures (汇总数据): for every unit with all beneath
+// it, campaign, category, source and day, how much of each metric counts. A
+// Fold takes changes in and writes them, in the transaction it was given, with
+// whoever's cursor; Read answers in a number of rows that does not depend on
+// how much was counted.
+//
+// The rows hold changes by day, summed by day, month and year, so that what
+// stands at the end of a day and what came within a period are sums of at most
+// some hundred small rows. What can be overdue stands by due date in the same
+// way, so that nothing stored depends on the clock.
+//
+// What a record counts is decided by the rules in package aggregation; who may
+// read is decided by the server; package recount computes the same figures in
+// another way.
+package figures
+
+import (
+	"strings"
+
+	"github.com/duban-project/duban/services/aggregation"
+)
+
+// The buckets and what is in them; parts of keys are parted by 0x00, and any
+// stands for every value of a part.
+const (
+	rowsBucket     = "figures"          // unit, campaign, category, source, axis and span → row
+	factsBucket    = "figures.facts"    // resource name → what it counts
+	treeBucket     = "figures.tree"     // unit → its parents in time
+	holdersBucket  = "figures.holders"  // unit, metric, period → who has the figure
+	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value and sequence
+	owedBucket     = "figures.owed"     // unit, campaign, due date, resource name → who owes
+	scoresBucket   = "figures.scores"   // unit, day, resource name → score and rank
+	cursorsBucket  = "figures.cursors"  // service → how far its feed is counted
+)
+
+const (
+	zero = "\x00"
+	any  = "\x01"
+)
+
+// The axes of a row: on which day something came or changed, and when what is
+// open is due.
+const (
+	byDay = "d"
+	byDue = "o"
+)
+
+// spans are the three rows that a day counts in.
+func spans(axis, day string) [3]string {
+	return [3]string{axis + "y" + day[:4], axis + "m" + day[:7], axis + "d" + day}
+}
+
+// axis says by which day deltas of m are kept.
+func axis(m aggregation.Metric) string {
+	if aggregation.Define(m).Overdue() {
+		return byDue
+	}
+	return byDay
+}
+
+// cuts are the parts of the figures that a cell counts in: all, its campaign,
+// its category in the campaign, and each of these from its source.
+func cuts(c aggregation.Cell) []string {
+	all := make([]string, 0, 6)
+	add := func(campaign, category string) {
+		all = append(all, cut(campaign, category, any))
+		if c.Source != "" {
+			all = append(all, cut(campaign, category, c.Source))
+		}
+	}
+	add(any, any)
+	if c.Campaign == "" {
+		return all
+	}
+	campaign := strings.TrimPrefix(c.Campaign, "campaigns/")
+	add(campaign, any)
+	if c.Category != "" {
+		add(campaign, c.Category)
+	}
+	return all
+}
+
+func cut(campaign, category, source string) string {
+	return campaign + zero + category + zero + source + zero
+}
+
+// under is the beginning of all keys of a unit.
+func under(unit string) string { return strings.TrimPrefix(unit, "units/") + zero }

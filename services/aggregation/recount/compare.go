@@ -1,0 +1,192 @@
+package recount
+
+import (
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Figures are what the figures must be: by unit, then by cut, then by what and
+// when.
+type Figures struct {
+	rows   map[string]map[string]map[cell]int64
+	owed   map[string]string
+	scores map[string]score
+}
+
+// cell is how much of a metric, in a standing, counts on a day of an axis.
+type cell struct {
+	axis, day, metric string
+	standing          int // 0 accepted, 1 the unit's own and not accepted, 2 beneath it and not accepted
+}
+
+// spread adds n to all units of a path.
+func (f *Figures) spread(path []string, o of, axis, day string, n int64) {
+	for _, unit := range path {
+		f.add(unit, o, axis, day, n)
+	}
+}
+
+// add adds n to a unit, in every cut that asks for it.
+func (f *Figures) add(unit string, o of, axis, day string, n int64) {
+	at := cell{axis, day, o.metric, 0}
+	switch {
+	case o.accepted:
+	case unit == o.unit:
+		at.standing = 1
+	default:
+		at.standing = 2
+	}
+	if f.rows[unit] == nil {
+		f.rows[unit] = map[string]map[cell]int64{}
+	}
+	for _, campaign := range askable(short(o.campaign)) {
+		for _, category := range askable(o.category) {
+			for _, source := range askable(o.source) {
+				if category != "\x01" && campaign == "\x01" {
+					continue
+				}
+				cut := campaign + "\x00" + category + "\x00" + source
+				if f.rows[unit][cut] == nil {
+					f.rows[unit][cut] = map[cell]int64{}
+				}
+				f.rows[unit][cut][at] += n
+			}
+		}
+	}
+}
+
+// askable are the questions that a value answers: any, and itself.
+func askable(value string) []string {
+	if value == "" {
+		return []string{"\x01"}
+	}
+	return []string{"\x01", value}
+}
+
+func short(name string) string { return name[strings.IndexByte(name, '/')+1:] }
+
+// Compare returns the first difference from the figures in tx.
+func (f *Figures) Compare(tx store.Tx) error {
+	want := f.wanted()
+	for kv, err := range tx.Scan("figures", nil, nil) {
+		if err != nil {
+			return err
+		}
+		got, err := read(kv.Value)
+		if err != nil {
+			return fmt.Errorf("figures at %q: %w", kv.Key, err)
+		}
+		if !maps.Equal(got, want[string(kv.Key)]) {
+			return fmt.Errorf("figures at %q are %v, and %v when counted anew", kv.Key, named(got), named(want[string(kv.Key)]))
+		}
+		delete(want, string(kv.Key))
+	}
+	for _, key := range slices.Sorted(maps.Keys(want)) {
+		return fmt.Errorf("figures at %q are missing, and %v when counted anew", key, named(want[key]))
+	}
+	return f.compareLists(tx)
+}
+
+// wanted are the rows that there must be.
+func (f *Figures) wanted() map[string]map[uint64]int64 {
+	want := map[string]map[uint64]int64{}
+	for unit, cuts := range f.rows {
+		for cut, cells := range cuts {
+			for at, n := range cells {
+				d, err := aggregation.Find("metrics/" + at.metric)
+				if err != nil {
+					continue
+				}
+				for span, digits := range map[string]int{"y": 4, "m": 7, "d": 10} {
+					key := short(unit) + "\x00" + cut + "\x00" + at.axis + span + at.day[:digits]
+					if want[key] == nil {
+						want[key] = map[uint64]int64{}
+					}
+					want[key][uint64(d.Metric)*3+uint64(at.standing)] += n
+				}
+			}
+		}
+	}
+	for key, row := range want {
+		maps.DeleteFunc(row, func(_ uint64, n int64) bool { return n == 0 })
+		if len(row) == 0 {
+			delete(want, key)
+		}
+	}
+	return want
+}
+
+func read(b []byte) (map[uint64]int64, error) {
+	row := map[uint64]int64{}
+	for len(b) > 0 {
+		slot, i := binary.Uvarint(b)
+		if i <= 0 {
+			return nil, fmt.Errorf("unreadable")
+		}
+		n, j := binary.Varint(b[i:])
+		if j <= 0 {
+			return nil, fmt.Errorf("unreadable")
+		}
+		row[slot], b = n, b[i+j:]
+	}
+	return row, nil
+}
+
+// named says a row in words.
+func named(row map[uint64]int64) string {
+	var parts []string
+	for _, slot := range slices.Sorted(maps.Keys(row)) {
+		standing := [...]string{"accepted", "own", "beneath"}[slot%3]
+		parts = append(parts, fmt.Sprintf("%s %s %d", aggregation.Define(aggregation.Metric(slot/3)).ID, standing, row[slot]))
+	}
+	return "[" + strings.Join(parts, ", ") + "]"
+}
+
+// compareLists compares what is owed and what rounds gave.
+func (f *Figures) compareLists(tx store.Tx) error {
+	owed := map[string]string{}
+	for kv, err := range tx.Scan("figures.owed", nil, nil) {
+		if err != nil {
+			return err
+		}
+		owed[string(kv.Key)] = string(kv.Value)
+	}
+	if !maps.Equal(owed, f.owed) {
+		return fmt.Errorf("what is owed is %q, and %q when counted anew", owed, f.owed)
+	}
+	scores := map[string]score{}
+	for kv, err := range tx.Scan("figures.scores", nil, nil) {
+		if err != nil {
+			return err
+		}
+		parts := strings.SplitN(string(kv.Key), "\x00", 3)
+		milli, i := binary.Varint(kv.Value)
+		rank, _ := binary.Varint(kv.Value[i:])
+		scores[string(kv.Key)] = score{"units/" + parts[0], parts[1], milli, rank}
+	}
+	if !maps.Equal(scores, f.scores) {
+		return fmt.Errorf("scores are %v, and %v when counted anew", scores, f.scores)
+	}
+	return nil
+}
+
+// Value is what q asks for, worked out day by day: of a flow what came from
+// start to end, of anything else that counts by day what stands at the end, and
+// what is open and was due before today.
+func (f *Figures) Value(unit, campaign, category, source, metric, start, end, today string, flow bool, standings ...int) (sum int64) {
+	or := func(s string) string { return map[bool]string{true: "\x01", false: short(s)}[s == ""] }
+	for at, n := range f.rows[unit][or(campaign)+"\x00"+or(category)+"\x00"+or(source)] {
+		switch {
+		case at.metric != metric || !slices.Contains(standings, at.standing):
+		case at.axis == "o" && at.day < today, at.axis == "d" && at.day <= end && (!flow || at.day >= start):
+			sum += n
+		}
+	}
+	return sum
+}

@@ -1,0 +1,140 @@
+package server_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/server"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+const (
+	districts = 10
+	schools   = 200
+	run       = 256 // entries, as a follower gets them
+)
+
+var benchStart = time.Date(2026, 1, 1, 2, 0, 0, 0, time.UTC)
+
+func entry(b *testing.B, seq int, at time.Time, subject string, body proto.Message) *feedv1.Entry {
+	wrapped, err := anypb.New(body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &feedv1.Entry{Seq: uint64(seq), At: timestamppb.New(at), Effective: timestamppb.New(at), Subject: subject, Body: wrapped}
+}
+
+// tree is a city of ten districts and two hundred schools.
+func tree(b *testing.B) (entries []*feedv1.Entry) {
+	add := func(name, parent string) {
+		entries = append(entries, entry(b, len(entries), benchStart, name, &organizationv1.Unit{Name: name, Parent: parent}))
+	}
+	add("units/city", "")
+	for d := range districts {
+		add(fmt.Sprintf("units/d%02d", d), "units/city")
+	}
+	for s := range schools {
+		add(school(s), fmt.Sprintf("units/d%02d", s%districts))
+	}
+	return entries
+}
+
+func school(n int) string { return fmt.Sprintf("units/school-%03d", n) }
+
+// problems are n problems over a year, each entered, planned and begun.
+func problems(b *testing.B, n int) (entries []*feedv1.Entry) {
+	for i := range n {
+		at := benchStart.Add(time.Duration(i) * 365 * 24 * time.Hour / time.Duration(n))
+		p := &rectificationv1.Problem{
+			Name: fmt.Sprintf("ledgers/l%03d/problems/%06d", i%schools, i), Unit: school(i % schools), Campaign: fmt.Sprintf("campaigns/c%d", i%3),
+			Category: fmt.Sprintf("k%d", i%8), Source: rectificationv1.Problem_Source(1 + i%4), Accepted: i%3 > 0,
+			CreateTime: timestamppb.New(at), Deadline: at.AddDate(0, 1, 0).Format(time.DateOnly),
+		}
+		for _, state := range []rectificationv1.Problem_State{1, 2, 3} {
+			p.State = state
+			entries = append(entries, entry(b, len(entries), at, p.GetName(), p))
+		}
+	}
+	return entries
+}
+
+func filled(b *testing.B, n int) store.Engine {
+	engine, err := bolt.Open(filepath.Join(b.TempDir(), "aggregation.db"), bolt.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	countAll(b, engine, "organization", tree(b))
+	countAll(b, engine, "rectification", problems(b, n))
+	return engine
+}
+
+func countAll(b *testing.B, engine store.Engine, service string, entries []*feedv1.Entry) {
+	for part := range slices.Chunk(entries, run) {
+		err := engine.Update(b.Context(), func(tx store.Tx) error { return server.Count(tx, service, part) })
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkCount counts 10,000 entries of problems of 200 schools.
+func BenchmarkCount(b *testing.B) {
+	entries := problems(b, 10_000/3+1)[:10_000]
+	for b.Loop() {
+		b.StopTimer()
+		engine := filled(b, 0)
+		b.StartTimer()
+		countAll(b, engine, "rectification", entries)
+	}
+	b.ReportMetric(float64(b.N)*10_000/b.Elapsed().Seconds(), "entries/s")
+}
+
+// BenchmarkStatus reads what a status of the city reads, with so many problems
+// counted: it costs the same.
+func BenchmarkStatus(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			engine := filled(b, n)
+			var took []time.Duration
+			for b.Loop() {
+				start := time.Now()
+				if err := engine.View(b.Context(), status); err != nil {
+					b.Fatal(err)
+				}
+				took = append(took, time.Since(start))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)*95/100].Microseconds()), "p95-µs")
+		})
+	}
+}
+
+// status reads the city and its districts, and what is owed.
+func status(tx store.Tx) error {
+	q := figures.Query{Unit: "units/city", Campaign: "campaigns/c1", Start: "2026-02-10", End: "2026-11-20", Today: "2026-11-20", Beneath: true}
+	for d := range districts {
+		if _, err := figures.Read(tx, q); err != nil {
+			return err
+		}
+		q.Unit = fmt.Sprintf("units/d%02d", d)
+	}
+	_, err := figures.ReadOwed(tx, q, 100)
+	return err
+}

@@ -1,0 +1,134 @@
+package aggregation
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+)
+
+// Period returns the first and the last day that a cut asks for, on day today.
+// No first day is the beginning; the last is today at most.
+func Period(c *aggregationv1.Cut, today string) (start, end string, err error) {
+	if c.GetCategory() != "" && c.GetCampaign() == "" {
+		return "", "", ErrCategoryAlone.At("cut.category", "须同时指明活动", "needs its campaign")
+	}
+	start, end = c.GetStartDate(), c.GetEndDate()
+	if end == "" || end > today {
+		end = today
+	}
+	if start > end {
+		return "", "", ErrPeriodEmpty.At("cut.start_date", "晚于截止日期", "comes after the end")
+	}
+	return start, end, nil
+}
+
+// FigureOf returns the figure of a metric from the values of all. A latest value
+// is not among them.
+func FigureOf(d *Definition, value func(Metric) int64) *aggregationv1.Figure {
+	f := &aggregationv1.Figure{Metric: d.Name()}
+	if d.Kind != ratio {
+		f.Value = value(d.Metric)
+		return f
+	}
+	f.Numerator, f.Denominator = value(d.Over), value(d.By)
+	if f.Denominator > 0 {
+		f.Value = (2000*f.Numerator + f.Denominator) / (2 * f.Denominator)
+	}
+	return f
+}
+
+// Ranked says whether a unit can be ranked by the figure: a ratio needs a
+// denominator, and a latest value must be there.
+func Ranked(d *Definition, f *aggregationv1.Figure) bool {
+	switch d.Kind {
+	case ratio:
+		return f.GetDenominator() > 0
+	case latest:
+		return f.GetOrigin() != ""
+	default:
+		return true
+	}
+}
+
+// Rank orders places by class, then by how good their figures are, then by unit,
+// and gives each its rank (名次): equals share the better one, and who cannot be
+// ranked has none and stands last in its class.
+func Rank(d *Definition, places []*aggregationv1.CompareStatusResponse_Place) {
+	better := func(a, b *aggregationv1.CompareStatusResponse_Place) int {
+		if c := cmp.Compare(unranked(d, a), unranked(d, b)); c != 0 || unranked(d, a) == 1 {
+			return c
+		}
+		if d.Better == less {
+			return compareFigures(a.GetFigure(), b.GetFigure())
+		}
+		return compareFigures(b.GetFigure(), a.GetFigure())
+	}
+	slices.SortFunc(places, func(a, b *aggregationv1.CompareStatusResponse_Place) int {
+		return cmp.Or(cmp.Compare(a.GetClass(), b.GetClass()), better(a, b), cmp.Compare(a.GetUnit(), b.GetUnit()))
+	})
+	first := 0
+	for i, p := range places {
+		if i > 0 && p.GetClass() != places[i-1].GetClass() {
+			first = i
+		}
+		switch {
+		case unranked(d, p) == 1:
+			p.Rank = 0
+		case i > first && better(places[i-1], p) == 0:
+			p.Rank = places[i-1].GetRank()
+		default:
+			p.Rank = int32(i - first + 1)
+		}
+	}
+}
+
+func unranked(d *Definition, p *aggregationv1.CompareStatusResponse_Place) int {
+	if Ranked(d, p.GetFigure()) {
+		return 0
+	}
+	return 1
+}
+
+// compareFigures compares ratios exactly, not by their rounded thousandths.
+func compareFigures(a, b *aggregationv1.Figure) int {
+	if a.GetDenominator() > 0 && b.GetDenominator() > 0 {
+		return cmp.Compare(a.GetNumerator()*b.GetDenominator(), b.GetNumerator()*a.GetDenominator())
+	}
+	return cmp.Compare(a.GetValue(), b.GetValue())
+}
+
+// Points is how many points a series has at most.
+const Points = 400
+
+// Stretch is the first and the last day of a point.
+type Stretch struct{ Start, End string }
+
+// Stretches parts the days from start to end into days or months, the first and
+// the last of which may be cut short.
+func Stretches(start, end string, bucket aggregationv1.GetStatusSeriesRequest_Bucket) (all []Stretch, err error) {
+	tooLong := ErrSeriesTooLong.With("limit", strconv.Itoa(Points)).At("cut.start_date", "缺少起始日期或序列过长", "is missing, or the series is too long")
+	if start == "" {
+		return nil, tooLong
+	}
+	for start <= end {
+		if len(all) == Points {
+			return nil, tooLong
+		}
+		last := start
+		if bucket != aggregationv1.GetStatusSeriesRequest_BUCKET_DAY {
+			last = min(LastDay(start[:len("2006-01")]), end)
+		}
+		all = append(all, Stretch{start, last})
+		d, err := calendar.ParseDate(last)
+		if err != nil {
+			return nil, err
+		}
+		if start = d.AddDays(1).String(); start == last {
+			break
+		}
+	}
+	return all, nil
+}
