@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -252,20 +253,20 @@ func (l *tail) String() string {
 	return string(l.last)
 }
 
-// files returns what the folder holds, by name.
+// files returns what the folder holds, by path.
 func files(t *testing.T, folder string) map[string]string {
 	t.Helper()
-	entries, err := os.ReadDir(folder)
+	held := map[string]string{}
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		held[path] = string(b)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	held := map[string]string{}
-	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(folder, e.Name()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		held[e.Name()] = string(b)
 	}
 	return held
 }

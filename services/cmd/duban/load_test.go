@@ -21,12 +21,23 @@ type admins struct{ system, auditor string }
 // initialize sets up an installation that was started for the first time.
 func initialize(t *testing.T, d *child) admins {
 	t.Helper()
-	var key string
+	return initializeWith(t, d, d.bootstrap())
+}
+
+// bootstrap returns the bootstrap key that the child prints.
+func (d *child) bootstrap() string {
+	d.t.Helper()
 	select {
-	case key = <-d.keys:
+	case key := <-d.keys:
+		return key
 	case <-time.After(patience):
-		t.Fatalf("no bootstrap key was printed:\n%s", d.log)
+		d.t.Fatalf("no bootstrap key was printed:\n%s", d.log)
+		return ""
 	}
+}
+
+func initializeWith(t *testing.T, d *child, key string) admins {
+	t.Helper()
 	answer, err := caller{d.dial(), key, ""}.org().Initialize(t.Context(), &organizationv1.InitializeRequest{
 		Root:        &organizationv1.Unit{DisplayName: "某省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
 		RootId:      "root",

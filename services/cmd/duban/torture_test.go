@@ -58,9 +58,10 @@ func TestTorture(t *testing.T) {
 	var loads []*load
 	acked, lost := 0, 0
 	for round := range number(t, "DUBAN_TORTURE", 20) {
-		l := newLoad(t, d.as(keys), fmt.Sprintf("round-%d", round))
+		on := d.as(keys)
+		l := newLoad(t, on, fmt.Sprintf("round-%d", round))
 		loads = append(loads, l)
-		written := l.start(t.Context(), d.as(keys), writers)
+		written := l.start(t.Context(), on, writers)
 		watched := w.watch(t.Context(), d.as(keys).feed())
 		<-time.After(moment(r, 5*time.Millisecond, 60*time.Millisecond))
 		d.kill()
@@ -69,9 +70,10 @@ func TestTorture(t *testing.T) {
 		acked, lost = acked+len(l.acked), lost+len(l.lost)
 		clean(t, c)
 		d = boot(t, c)
-		w.verify(t, d.as(keys).feed())
-		l.kept(t, d.as(keys))
-		l.repeat(t, d.as(keys))
+		on = d.as(keys)
+		w.verify(t, on.feed())
+		l.kept(t, on)
+		l.repeat(t, on)
 		if t.Failed() {
 			t.Fatalf("in round %d", round)
 		}
