@@ -3,130 +3,83 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
-
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
-// admins are the keys of the administrators that the tests call as.
-type admins struct{ system, auditor string }
+// kind is what a write is about.
+type kind int
 
-// initialize sets up an installation that was started for the first time.
-func initialize(t *testing.T, d *child) admins {
-	t.Helper()
-	return initializeWith(t, d, d.bootstrap())
-}
+const (
+	aUnit kind = iota
+	aMember
+	aProblem
+	kinds
+)
 
-// bootstrap returns the bootstrap key that the child prints.
-func (d *child) bootstrap() string {
-	d.t.Helper()
-	select {
-	case key := <-d.keys:
-		return key
-	case <-time.After(patience):
-		d.t.Fatalf("no bootstrap key was printed:\n%s", d.log)
-		return ""
-	}
-}
-
-func initializeWith(t *testing.T, d *child, key string) admins {
-	t.Helper()
-	answer, err := caller{d.dial(), key, ""}.org().Initialize(t.Context(), &organizationv1.InitializeRequest{
-		Root:        &organizationv1.Unit{DisplayName: "某省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
-		RootId:      "root",
-		SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员",
-	})
-	if err != nil {
-		t.Fatalf("initializing: %v", err)
-	}
-	return admins{answer.GetSystemAdmin().GetSecret(), answer.GetAuditor().GetSecret()}
-}
-
-// caller calls a child with the administrators' keys.
-type caller struct {
-	conn            *grpc.ClientConn
-	system, auditor string
-}
-
-// dial connects to the child by gRPC.
-func (d *child) dial() *grpc.ClientConn {
-	d.t.Helper()
-	conn, err := grpc.NewClient(d.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.t.Cleanup(func() { _ = conn.Close() }) // some close it before
-	return conn
-}
-
-// as returns the child's caller.
-func (d *child) as(keys admins) caller { return caller{d.dial(), keys.system, keys.auditor} }
-
-func (c caller) org() organizationv1.OrganizationServiceClient {
-	return organizationv1.NewOrganizationServiceClient(keyed{c.conn, c.system})
-}
-
-func (c caller) feed() feedv1.FeedServiceClient {
-	return feedv1.NewFeedServiceClient(keyed{c.conn, c.auditor})
-}
-
-// keyed adds a key to every call.
-type keyed struct {
-	grpc.ClientConnInterface
-	key string
-}
-
-func (k keyed) Invoke(ctx context.Context, method string, req, resp any, opts ...grpc.CallOption) error {
-	ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+k.key)
-	return k.ClientConnInterface.Invoke(ctx, method, req, resp, opts...)
-}
-
-// A write creates or changes one unit or member. It says what the record must be
+// A write creates or changes one record. It says what the record must be
 // afterwards, so that its repeat can be told from a second one.
 type write struct {
 	id     string // request id
+	kind   kind
 	parent string // of a new record
 	name   string // of one that changes; empty for a new one
-	member bool
-	text   string // the display name, unique among all writes
+	text   string // its display name or description, unique among all writes
 }
 
 // saved is a record as a child answered it.
 type saved struct{ text, etag string }
 
-// record is what units and members have in common.
+// record is what all records have in common.
 type record interface {
 	GetName() string
-	GetDisplayName() string
 	GetEtag() string
 }
 
-func (w write) send(ctx context.Context, org organizationv1.OrganizationServiceClient) (record, error) {
+func savedAs(r record) saved {
+	switch r := r.(type) {
+	case interface{ GetDisplayName() string }:
+		return saved{r.GetDisplayName(), r.(record).GetEtag()}
+	case interface{ GetDescription() string }:
+		return saved{r.GetDescription(), r.(record).GetEtag()}
+	}
+	return saved{}
+}
+
+func (w write) send(ctx context.Context, c caller) (record, error) {
 	unit := &organizationv1.Unit{Name: w.name, DisplayName: w.text}
 	member := &organizationv1.Member{Name: w.name, DisplayName: w.text}
+	problem := &rectificationv1.Problem{Name: w.name, Description: w.text}
+	changes := w.name != ""
 	switch {
-	case w.member && w.name == "":
-		return org.CreateMember(ctx, &organizationv1.CreateMemberRequest{Parent: w.parent, Member: member, RequestId: w.id})
-	case w.member:
-		return org.UpdateMember(ctx, &organizationv1.UpdateMemberRequest{Member: member, RequestId: w.id})
-	case w.name == "":
-		unit.Parent, unit.Kind = w.parent, organizationv1.Unit_KIND_SCHOOL
-		return org.CreateUnit(ctx, &organizationv1.CreateUnitRequest{Unit: unit, RequestId: w.id})
+	case w.kind == aMember && changes:
+		return c.org().UpdateMember(ctx, &organizationv1.UpdateMemberRequest{Member: member, RequestId: w.id})
+	case w.kind == aMember:
+		return c.org().CreateMember(ctx, &organizationv1.CreateMemberRequest{Parent: w.parent, Member: member, RequestId: w.id})
+	case w.kind == aProblem && changes:
+		return c.problems().UpdateProblem(ctx, &rectificationv1.UpdateProblemRequest{Problem: problem, RequestId: w.id})
+	case w.kind == aProblem:
+		problem.Level, problem.Source = rectificationv1.Problem_LEVEL_UNIT, rectificationv1.Problem_SOURCE_SELF_CHECK
+		return c.problems().CreateProblem(ctx, &rectificationv1.CreateProblemRequest{Parent: w.parent, Problem: problem, RequestId: w.id})
+	case changes:
+		return c.org().UpdateUnit(ctx, &organizationv1.UpdateUnitRequest{Unit: unit, RequestId: w.id})
 	default:
-		return org.UpdateUnit(ctx, &organizationv1.UpdateUnitRequest{Unit: unit, RequestId: w.id})
+		unit.Parent, unit.Kind = w.parent, organizationv1.Unit_KIND_SCHOOL
+		return c.org().CreateUnit(ctx, &organizationv1.CreateUnitRequest{Unit: unit, RequestId: w.id})
 	}
 }
 
 // load is what writers did beneath one unit, and what they were told.
 type load struct {
-	parent string
+	parent, ledger string
 
 	mu    sync.Mutex
 	acked map[string]saved // by name
@@ -143,7 +96,17 @@ func newLoad(t *testing.T, c caller, id string) *load {
 	if err != nil {
 		t.Fatalf("creating the unit of %s: %v", id, err)
 	}
-	return &load{parent: u.GetName(), acked: map[string]saved{}}
+	_, err = c.security().CreateRoleGrant(t.Context(), &organizationv1.CreateRoleGrantRequest{
+		RoleGrant: &organizationv1.RoleGrant{Principal: c.name, Role: accessv1.Role_ROLE_CLERK, Unit: u.GetName()},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := c.problems().CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: u.GetName()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &load{parent: u.GetName(), ledger: g.GetName(), acked: map[string]saved{}}
 }
 
 // start lets writers write until each meets an error, and returns a channel that
@@ -151,7 +114,7 @@ func newLoad(t *testing.T, c caller, id string) *load {
 func (l *load) start(ctx context.Context, c caller, writers int) <-chan struct{} {
 	var wg sync.WaitGroup
 	for i := range writers {
-		wg.Go(func() { l.write(ctx, c.org(), i) })
+		wg.Go(func() { l.write(ctx, c, i) })
 	}
 	done := make(chan struct{})
 	go func() {
@@ -162,31 +125,34 @@ func (l *load) start(ctx context.Context, c caller, writers int) <-chan struct{}
 }
 
 // write creates a record and changes it, over and over.
-func (l *load) write(ctx context.Context, org organizationv1.OrganizationServiceClient, writer int) {
+func (l *load) write(ctx context.Context, c caller, writer int) {
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("%s w%d n%d", l.parent, writer, n)
-		w := write{id: id + " create", text: id + " new", parent: l.parent, member: n%2 == 1}
-		name, err := l.do(ctx, org, w)
+		w := write{id: id + " create", kind: kind((writer + n) % int(kinds)), parent: l.parent, text: id + " new"}
+		if w.kind == aProblem {
+			w.parent = l.ledger
+		}
+		name, err := l.do(ctx, c, w)
 		if err != nil {
 			return
 		}
-		w = write{id: id + " change", text: id + " changed", name: name, member: w.member}
-		if _, err := l.do(ctx, org, w); err != nil {
+		w = write{id: id + " change", kind: w.kind, name: name, text: id + " changed"}
+		if _, err := l.do(ctx, c, w); err != nil {
 			return
 		}
 	}
 }
 
 // do sends a write and notes what came of it.
-func (l *load) do(ctx context.Context, org organizationv1.OrganizationServiceClient, w write) (string, error) {
-	r, err := w.send(ctx, org)
+func (l *load) do(ctx context.Context, c caller, w write) (string, error) {
+	r, err := w.send(ctx, c)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
 		l.lost, l.errs = append(l.lost, w), append(l.errs, err)
 		return "", err
 	}
-	l.acked[r.GetName()] = saved{r.GetDisplayName(), r.GetEtag()}
+	l.acked[r.GetName()] = savedAs(r)
 	return r.GetName(), nil
 }
 
@@ -196,7 +162,7 @@ func (l *load) held(t *testing.T, c caller) map[string]saved {
 	all := map[string]saved{}
 	add := func(r record) {
 		if r.GetName() != l.parent {
-			all[r.GetName()] = saved{r.GetDisplayName(), r.GetEtag()}
+			all[r.GetName()] = savedAs(r)
 		}
 	}
 	for token, more := "", true; more; more = token != "" {
@@ -216,6 +182,16 @@ func (l *load) held(t *testing.T, c caller) map[string]saved {
 		}
 		for _, m := range page.GetMembers() {
 			add(m)
+		}
+		token = page.GetNextPageToken()
+	}
+	for token, more := "", true; more; more = token != "" {
+		page, err := c.problems().ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{Parent: l.ledger, PageSize: 1000, PageToken: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range page.GetProblems() {
+			add(p)
 		}
 		token = page.GetNextPageToken()
 	}
@@ -254,7 +230,7 @@ func (l *load) repeat(t *testing.T, c caller) {
 	l.lost, l.errs = nil, nil
 	for range 2 {
 		for _, w := range lost {
-			if _, err := l.do(t.Context(), c.org(), w); err != nil {
+			if _, err := l.do(t.Context(), c, w); err != nil {
 				t.Errorf("repeating %q: %v", w.id, err)
 			}
 		}
@@ -275,4 +251,55 @@ func (l *load) exact(t *testing.T, c caller) {
 	for name, got := range there {
 		t.Errorf("%s is there as %+v, a second time or from nowhere", name, got)
 	}
+}
+
+// counted checks that the figures of the load's unit are those of its problems,
+// as soon as all entries are counted.
+func (l *load) counted(t *testing.T, c caller) {
+	t.Helper()
+	want := int64(0)
+	for name := range l.acked {
+		if strings.HasPrefix(name, l.ledger) {
+			want++
+		}
+	}
+	cp, err := c.feed().GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/rectification"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		s, err := c.figures().GetStatus(ctx, &aggregationv1.GetStatusRequest{Name: l.parent})
+		if err != nil {
+			t.Fatalf("figures of %s: %v", l.parent, err)
+		}
+		if current(s, cp.GetSize()) {
+			if got := found(s); got != want {
+				t.Errorf("%s has %d problems and says %d", l.parent, want, got)
+			}
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+}
+
+// found is how many problems the figures say were found; -1 if they do not.
+func found(s *aggregationv1.Status) int64 {
+	for _, f := range s.GetFigures() {
+		if f.GetMetric() == "metrics/problems_found" {
+			return f.GetValue()
+		}
+	}
+	return -1
+}
+
+// current says whether the first size entries on problems are counted.
+func current(s *aggregationv1.Status, size uint64) bool {
+	for _, f := range s.GetFreshness() {
+		if f.GetService() == "rectification" {
+			return f.GetCursor() >= size
+		}
+	}
+	return false
 }

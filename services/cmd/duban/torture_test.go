@@ -74,6 +74,7 @@ func TestTorture(t *testing.T) {
 		w.verify(t, on.feed())
 		l.kept(t, on)
 		l.repeat(t, on)
+		l.counted(t, on)
 		if t.Failed() {
 			t.Fatalf("in round %d", round)
 		}
