@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +37,9 @@ func TestStopUnderLoad(t *testing.T) {
 			d.ends(exitOK, stopTime)
 			<-written
 			<-waits
+			if strings.Contains(d.log.String(), "cut off") {
+				t.Errorf("calls were cut off:\n%s", d.log)
+			}
 			for _, err := range l.errs {
 				if status.Code(err) != codes.Unavailable {
 					t.Errorf("a call after the signal = %v, want Unavailable", err)
