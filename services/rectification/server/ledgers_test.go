@@ -60,6 +60,7 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 			t.Errorf("version %s = %v", version, filed)
 		}
 	}
+	w.paged(t, l.GetName()+"/versions/0002", "第一个问题", "第二个问题")
 	versions := ok[*rectificationv1.ListLedgerVersionsResponse](t)(w.as(w.viewer).ListLedgerVersions(t.Context(), &rectificationv1.ListLedgerVersionsRequest{Parent: l.GetName()})).GetLedgerVersions()
 	if len(versions) != 2 || versions[0].GetState() != rectificationv1.LedgerVersion_STATE_ACKNOWLEDGED || versions[1].GetState() != rectificationv1.LedgerVersion_STATE_FILED {
 		t.Fatalf("versions = %v", versions)
@@ -72,6 +73,26 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 		t.Errorf("the problem of an acknowledged version = %v", accepted)
 	}
 	w.sound(t)
+}
+
+// paged reads a version one problem at a time. Their contents were filed in
+// different versions, so their names are not in the order of their numbers.
+func (w *world) paged(t *testing.T, version string, want ...string) {
+	t.Helper()
+	var got []string
+	req := &rectificationv1.ListFiledProblemsRequest{Parent: version, PageSize: 1}
+	for range len(want) + 1 {
+		page := ok[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.viewer).ListFiledProblems(t.Context(), req))
+		for _, p := range page.GetFiledProblems() {
+			got = append(got, p.GetDescription())
+		}
+		if req.PageToken = page.GetNextPageToken(); req.PageToken == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("page by page (-want +got):\n%s", diff)
+	}
 }
 
 func TestAReturnedLedgerIsChangedAndFiledAgain(t *testing.T) {
@@ -170,11 +191,11 @@ func TestAnArchivedUnitGetsNoNewWork(t *testing.T) {
 	gone := w.Unit("gone", w.school, organizationv1.Unit_KIND_DEPARTMENT)
 	l := ok[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: gone}))
 	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
-	w.SetTime(day(t, "2026-02-10")) // any later moment
-	_, err := w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: selfCheck("新问题")})
-	want(t, "a problem of an archived unit", err, rectification.ErrLedgerUnitArchived)
-	_, err = w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: "units/none"})
+	// A refusal has the tree caught up with.
+	_, err := w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: "units/none"})
 	want(t, "a ledger of no unit", err, authz.ErrNotFound)
+	_, err = w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: selfCheck("新问题")})
+	want(t, "a problem of an archived unit", err, rectification.ErrLedgerUnitArchived)
 }
 
 func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {

@@ -1,0 +1,45 @@
+package authz_test
+
+import (
+	"testing"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
+)
+
+func TestActsAsIsTheGrantInTheScopeAsked(t *testing.T) {
+	own, superior := accessv1.Scope_SCOPE_OWN, accessv1.Scope_SCOPE_SUPERIOR
+	grants := []authz.Grant{{Role: viewer, Unit: "c"}, {Role: leader, Unit: "d"}, {Role: head, Unit: "s"}}
+	for _, c := range []struct {
+		name  string
+		unit  string
+		scope accessv1.Scope
+		roles []accessv1.Role
+		want  string // the unit of the acting grant
+	}{
+		{"on one's own unit", "s", own, []accessv1.Role{leader, head}, "s"},
+		{"on one's own department", "dep", own, []accessv1.Role{head}, "s"},
+		{"as superior", "s", superior, []accessv1.Role{leader, head}, "d"},
+		{"not as one's own superior", "d", superior, []accessv1.Role{leader}, ""},
+		{"not by another role", "s", superior, []accessv1.Role{head}, ""},
+		{"not beneath as one's own", "s", own, []accessv1.Role{leader}, ""},
+		{"not elsewhere", "d2", superior, []accessv1.Role{leader, head}, ""},
+		{"not without a scope", "s", accessv1.Scope_SCOPE_UNSPECIFIED, []accessv1.Role{leader, head}, ""},
+	} {
+		a, err := authz.Enter(tree{grants}, &authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, authn.Principal{Name: "units/d/members/m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := a.ActsAs(c.unit, c.scope, c.roles...); got != (c.want != "") || got && a.Acting().Unit != c.want {
+			t.Errorf("%s: ActsAs = %v by %v, want by %q", c.name, got, a.Acting(), c.want)
+		}
+	}
+	service, err := authz.Enter(tree{grants}, &authz.Method{Rule: &accessv1.Rule{Services: []string{"complaint"}}}, authn.Principal{Name: "services/complaint"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if service.ActsAs("s", own, head) {
+		t.Error("a service acts as a head")
+	}
+}

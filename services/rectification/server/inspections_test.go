@@ -1,0 +1,125 @@
+package server_test
+
+import (
+	"testing"
+
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+// inspection plans a visit by the bureau's supervisor.
+func (w *world) inspection(t *testing.T, announced bool, targets ...string) *rectificationv1.Inspection {
+	t.Helper()
+	return ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+		Inspection: &rectificationv1.Inspection{
+			Unit: w.bureau, Title: "作风督查", Plan: "方案", Announced: announced,
+			Team: []string{w.supervisor.Name, w.bureauLeader.Name}, Targets: targets,
+		},
+	}))
+}
+
+func finding(category string) *rectificationv1.Finding {
+	return &rectificationv1.Finding{Category: category, Level: rectificationv1.Problem_LEVEL_STAFF, Description: "上班时间空岗"}
+}
+
+func TestAnUnannouncedVisitBecomesProblemsAndThenIsSeen(t *testing.T) {
+	w := begin(t)
+	i := w.inspection(t, false, w.school, w.other)
+	get := func(by suitetest.Person) (*rectificationv1.Inspection, error) {
+		return w.as(by).GetInspection(t.Context(), &rectificationv1.GetInspectionRequest{Name: i.GetName()})
+	}
+	list := func(by suitetest.Person, filter string) int {
+		return len(ok[*rectificationv1.ListInspectionsResponse](t)(w.as(by).ListInspections(t.Context(), &rectificationv1.ListInspectionsRequest{Unit: w.bureau, Filter: filter})).GetInspections())
+	}
+	_, err := get(w.head)
+	want(t, "a target that looks before the visit", err, authz.ErrNotFound)
+	if list(w.head, "") != 0 || list(w.bureauLeader, "") != 1 {
+		t.Error("the list shows it to the wrong ones")
+	}
+	recorded := ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
+		Name: i.GetName(), Target: w.school, Summary: "随机走访", Findings: []*rectificationv1.Finding{finding("A"), finding("B")},
+	}))
+	found := recorded.GetVisits()[0].GetProblems()
+	if len(found) != 2 {
+		t.Fatalf("visit = %v", recorded.GetVisits())
+	}
+	p := ok[*problem](t)(w.as(w.head).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: found[1]}))
+	if p.GetSource() != rectificationv1.Problem_SOURCE_INSPECTION || !p.GetAccepted() || p.GetInspection() != i.GetName() || p.GetUnit() != w.school || p.GetNumber() != 2 {
+		t.Errorf("problem = %v", p)
+	}
+	part := ok[*rectificationv1.Inspection](t)(get(w.head))
+	if len(part.GetTargets()) != 1 || len(part.GetVisits()) != 1 || part.GetPlan() != "" || part.GetTeam() != nil {
+		t.Errorf("the target reads %v", part)
+	}
+	if list(w.head, `plan = "方案"`) != 0 || list(w.head, `targets:"`+w.other+`"`) != 0 || list(w.head, `targets:"`+w.school+`"`) != 1 {
+		t.Error("a filter tells what is not shown")
+	}
+	_, err = get(w.stranger)
+	want(t, "a target that is still to be visited", err, authz.ErrNotFound)
+	_, err = w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "再次"})
+	want(t, "a second record", err, rectification.ErrInspectionTargetRecorded)
+	ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.other, Summary: "未发现问题"}))
+	done := ok[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "总体良好"}))
+	if done.GetState() != rectificationv1.Inspection_STATE_CONCLUDED || done.GetConclusion() != "总体良好" {
+		t.Errorf("concluded = %v", done)
+	}
+	w.sound(t)
+}
+
+func TestAnAnnouncedVisitIsSeenBeforehand(t *testing.T) {
+	w := begin(t)
+	i := w.inspection(t, true, w.school)
+	got := ok[*rectificationv1.Inspection](t)(w.as(w.viewer).GetInspection(t.Context(), &rectificationv1.GetInspectionRequest{Name: i.GetName()}))
+	if len(got.GetTargets()) != 1 || got.GetPlan() != "" {
+		t.Errorf("the target reads %v", got)
+	}
+	_, err := w.as(w.stranger).GetInspection(t.Context(), &rectificationv1.GetInspectionRequest{Name: i.GetName()})
+	want(t, "another school", err, authz.ErrNotFound)
+}
+
+func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
+	w := begin(t)
+	c := w.campaign(t, "c", true)
+	i := ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+		Inspection: &rectificationv1.Inspection{Unit: w.bureau, Campaign: c, Title: "督查", Team: []string{w.supervisor.Name}, Targets: []string{w.school}},
+	}))
+	record := func(findings ...*rectificationv1.Finding) error {
+		_, err := w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
+			Name: i.GetName(), Target: w.school, Summary: "s", Findings: findings,
+		})
+		return err
+	}
+	want(t, "a category that the campaign has not", record(finding("SLOW"), finding("HARD")), rectification.ErrProblemCategoryUnknown)
+	if l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{})); len(l.GetLedgers()) != 0 {
+		t.Errorf("the refused record left %v", l.GetLedgers())
+	}
+	want(t, "a category of the campaign", record(finding("SLOW")), nil)
+	l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Campaign: c})).GetLedgers()
+	if len(l) != 1 || l[0].GetFilingDueDate() != "2026-04-05" || l[0].GetProblemCount() != 1 {
+		t.Errorf("the ledger that was opened = %v", l)
+	}
+}
+
+func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
+	w := begin(t)
+	plan := func(team, target string) error {
+		_, err := w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+			Inspection: &rectificationv1.Inspection{Unit: w.bureau, Title: "督查", Team: []string{team}, Targets: []string{target}},
+		})
+		return err
+	}
+	clerk := w.Person(w.office)
+	want(t, "a member of a department of the target", plan(clerk.Name, w.school), rectification.ErrInspectionOwnUnit)
+	want(t, "the same member elsewhere", plan(clerk.Name, w.other), nil)
+	want(t, "the bureau itself", plan(w.supervisor.Name, w.bureau), rectification.ErrInspectionTargetOutside)
+	want(t, "a member from nowhere", plan("units/none/members/m", w.school), rectification.ErrInspectionMemberUnknown)
+
+	seconded := w.Person(w.school)
+	w.Grant(seconded.Name, w.bureau, supervisor)
+	_, err := w.as(seconded).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
+		Name: w.inspection(t, true, w.school).GetName(), Target: w.school, Summary: "s",
+	})
+	want(t, "someone of the target who records", err, rectification.ErrInspectionOwnUnit)
+}
