@@ -330,7 +330,7 @@ func (h *history) count(service string, n int) {
 	if from == to {
 		return
 	}
-	again := max(0, from-1) // an entry that comes twice counts once
+	again := max(0, from-5) // entries that come twice count once
 	h.update(func(tx store.Tx) error { return server.Count(tx, service, h.feeds[service][again:to]) })
 	h.counted[service] = to
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -58,12 +59,31 @@ func standalone(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	err = s.Run(ctx, func(at suite.Addresses) {
-		s.Log().Info("serving", "http", at.HTTP, "grpc", at.GRPC, "data", c.Data, "simulated", s.Clock.Simulated())
-		if s.Bootstrap != "" {
-			fmt.Fprintf(out, "bootstrap key (shown this once): %s\n", s.Bootstrap)
+		s.Log().Info("serving", "http", address(at.HTTP), "grpc", address(at.GRPC), "data", c.Data, "simulated", s.Clock.Simulated())
+		if err := show(context.WithoutCancel(ctx), s, out); err != nil {
+			s.Log().Error("showing the bootstrap key; the next start tries again", "error", err)
 		}
 	})
 	return errors.Join(err, s.Close())
+}
+
+// show prints the bootstrap key, if the operator has not seen it yet.
+func show(ctx context.Context, s *suite.Suite, out io.Writer) error {
+	if s.Bootstrap == "" {
+		return nil
+	}
+	if _, err := fmt.Fprintf(out, "bootstrap key (shown this once): %s\n", s.Bootstrap); err != nil {
+		return err
+	}
+	return s.BootstrapShown(ctx)
+}
+
+// address writes where a process listens; "" where it does not.
+func address(a net.Addr) string {
+	if a == nil {
+		return ""
+	}
+	return a.String()
 }
 
 // gently lets the heap grow further between collections, unless the operator

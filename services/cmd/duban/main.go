@@ -1,7 +1,9 @@
 // Command duban runs the suite and looks after its data.
 //
 //	duban standalone          every role and the gateway in one process
+//	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban fsck DATA           recompute roots and records from the feeds
+//	duban recount DATA        count the figures once more
 //	duban config print        the configuration as it would be used
 package main
 
@@ -37,7 +39,9 @@ var commands = map[string]struct {
 	run  func(ctx context.Context, args []string, out io.Writer) error
 }{
 	"standalone": {"run every role and the gateway in one process", standalone},
+	"demo":       {"tell a year of a city's campaign on simulated data, and show it", demo},
 	"fsck":       {"check stores against their feeds, without a running suite", fsckCommand},
+	"recount":    {"count the figures of stores once more, without a running suite", recountCommand},
 	"config":     {"print the configuration as it would be used", configCommand},
 	"version":    {"print the version", version},
 }

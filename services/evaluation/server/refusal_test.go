@@ -134,8 +134,8 @@ func (w *world) insider(home, beside string) string {
 // archivedOwner asks for a round of a bureau that was closed.
 func (w *world) archivedOwner() error {
 	gone := w.Unit("gone", w.Root, organizationv1.Unit_KIND_DISTRICT)
-	p := w.Person(gone, accessv1.Role_ROLE_SUPERVISOR)
 	w.current()
+	p := w.Person(gone, accessv1.Role_ROLE_SUPERVISOR)
 	must[*organizationv1.Unit](w.T)(w.Organization(w.SystemAdmin).ArchiveUnit(w.T.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
 	req := w.asked("late")
 	req.Round.Owner = gone

@@ -10,28 +10,32 @@ import (
 	"github.com/duban-project/duban/services/internal/authn"
 )
 
-// flights are the calls under way, for which a process that stops waits.
+// flights are the clients' calls under way, for which a process that stops
+// waits. Calls between services are not counted: they end with the call that
+// caused them or with the worker that makes them.
 type flights struct {
 	mu      sync.Mutex
 	n       int
-	landing chan struct{} // nil while new calls may start
-	landed  bool          // landing is closed: the last call under way has ended
+	landing chan struct{} // nil while new calls may start; closed when all have ended
 }
 
-// counted is the step that counts a call. While the process stops, only calls
-// that others have caused still start.
+// counted is the step that counts a call. While the process stops, no client's
+// call starts.
 func (f *flights) counted(ctx context.Context, call Call, next func(context.Context) error) error {
-	if !f.start(authn.Caller(ctx) != "" || open(call.Method)) {
+	if authn.Caller(ctx) != "" || open(call.Method) {
+		return next(ctx)
+	}
+	if !f.start() {
 		return status.Error(codes.Unavailable, "the server is stopping")
 	}
 	defer f.end()
 	return next(ctx)
 }
 
-func (f *flights) start(inner bool) bool {
+func (f *flights) start() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.landing != nil && !inner {
+	if f.landing != nil {
 		return false
 	}
 	f.n++
@@ -45,10 +49,10 @@ func (f *flights) end() {
 	f.settle()
 }
 
-// settle closes landing once, when nothing is under way any more.
+// settle closes landing when nothing is under way any more. As nothing starts
+// after land, that is once.
 func (f *flights) settle() {
-	if f.landing != nil && f.n == 0 && !f.landed {
-		f.landed = true
+	if f.landing != nil && f.n == 0 {
 		close(f.landing)
 	}
 }

@@ -66,6 +66,7 @@ type Process struct {
 	methods   map[string]*authz.Method
 	health    *health.Server
 	flights   flights
+	stopping  chan struct{}
 }
 
 // New returns a process that keeps to limits.
@@ -74,7 +75,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules of the contract: %w", err)
 	}
-	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, methods: map[string]*authz.Method{}, health: health.NewServer()}
+	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
 	p.health.Shutdown() // until Run
 	p.every = chain(    // in this order; docs/architecture.md says why
 		statuses(log),
@@ -132,11 +133,18 @@ func open(method string) bool {
 	return strings.HasPrefix(method, "/grpc.health.") || strings.HasPrefix(method, "/grpc.reflection.")
 }
 
+// Stopping is closed when Run begins to stop: whoever makes a caller wait for
+// something to happen answers then.
+func (p *Process) Stopping() <-chan struct{} { return p.stopping }
+
 // Run serves on listeners, and lets workers work, until ctx is done; then it
-// lets running calls end. Ready is called once the process serves.
+// lets running calls end, and after them the workers, on whom calls may rely.
+// Ready is called once the process serves.
 func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listener) error {
 	server := p.server()
 	g, running := errgroup.WithContext(ctx)
+	working, rest := context.WithCancel(context.WithoutCancel(ctx))
+	defer rest()
 	for _, l := range listeners {
 		g.Go(func() error {
 			if err := server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
@@ -147,7 +155,7 @@ func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listen
 	}
 	for _, s := range p.services {
 		if w, ok := s.(Worker); ok {
-			g.Go(func() error { return worked(running, w) })
+			g.Go(func() error { return worked(working, w) })
 		}
 	}
 	g.Go(func() error {
@@ -157,7 +165,9 @@ func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listen
 		}
 		<-running.Done()
 		p.health.Shutdown()
+		close(p.stopping)
 		p.drain(server)
+		rest()
 		return nil
 	})
 	return g.Wait()
@@ -205,6 +215,7 @@ func (p *Process) drain(server *grpc.Server) {
 	select {
 	case <-done:
 	case <-time.After(p.Grace):
+		p.Log.Warn("calls that ran longer than the grace were cut off", "grace", p.Grace)
 		server.Stop()
 	}
 }

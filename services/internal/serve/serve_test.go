@@ -153,6 +153,10 @@ func TestFlightsLand(t *testing.T) {
 			_ = f.counted(t.Context(), Call{}, func(context.Context) error { <-release; return nil })
 		}()
 		synctest.Wait()
+		go func() {
+			_ = f.counted(authn.WithCaller(t.Context(), "campaign"), Call{}, func(ctx context.Context) error { <-ctx.Done(); return nil })
+		}()
+		synctest.Wait()
 		landed := f.land()
 		if err := f.counted(t.Context(), Call{}, nil); status.Code(err) != codes.Unavailable {
 			t.Errorf("a call while stopping = %v, want Unavailable", err)

@@ -39,7 +39,8 @@ var roles = []role{
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
-	s.Bootstrap, err = service.Bootstrap(ctx)
+	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets.bootstrap())
+	s.shown = service.Shown
 	return service, err
 }
 

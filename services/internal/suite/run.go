@@ -21,20 +21,28 @@ type Addresses struct{ HTTP, GRPC, Metrics net.Addr }
 // Run serves until ctx is done, a worker fails or a commit does. Ready is called
 // once calls are answered.
 func (s *Suite) Run(ctx context.Context, ready func(Addresses)) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case err := <-s.failed:
-			cancel(fmt.Errorf("%w: %w", ErrCommit, err))
-		case <-ctx.Done():
-		}
-	}()
-	err := s.run(ctx, ready)
-	if cause := context.Cause(ctx); errors.Is(cause, ErrCommit) {
-		return cause
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx, ready) }()
+	select {
+	case err := <-s.failed:
+		cancel()
+		return errors.Join(fmt.Errorf("%w: %w", ErrCommit, err), <-ended)
+	case err := <-ended:
+		return errors.Join(s.failure(), err)
 	}
-	return err
+}
+
+// failure is what became of commits while nobody waited for it any more: a
+// process that was stopping has failed all the same.
+func (s *Suite) failure() error {
+	select {
+	case err := <-s.failed:
+		return fmt.Errorf("%w: %w", ErrCommit, err)
+	default:
+		return nil
+	}
 }
 
 func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
@@ -115,8 +123,9 @@ func (s *Suite) serveHTTP(ctx context.Context, h http.Handler, l net.Listener) e
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
-	if err := <-stopped; err != nil {
-		return errors.Join(fmt.Errorf("stopping %s: %w", l.Addr(), err), server.Close())
+	if err := <-stopped; err != nil { // the grace is over
+		s.Log().Warn("requests that ran longer than the grace were cut off", "address", l.Addr().String(), "error", err)
+		return server.Close()
 	}
 	return nil
 }

@@ -6,11 +6,13 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base32"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // secrets are what an installation knows and nobody else: one seed in one file,
@@ -69,6 +71,12 @@ func (s secrets) derive(purpose string) []byte {
 		panic(err) // 32 bytes are never too many
 	}
 	return key
+}
+
+// bootstrap is the secret of the bootstrap key: the same at every start, so that
+// a key that was not shown yet need not be kept.
+func (s secrets) bootstrap() string {
+	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(s.derive("bootstrap key")))
 }
 
 // pseudonym hides a principal's name from those without the key, per service.

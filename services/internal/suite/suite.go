@@ -37,7 +37,7 @@ import (
 
 // Suite is a built process that has not been run.
 type Suite struct {
-	// Bootstrap is the bootstrap key, if this is the installation's first start.
+	// Bootstrap is the bootstrap key, until BootstrapShown; then it is empty.
 	Bootstrap string
 	// Clock is the installation's time.
 	Clock *clock.Clock
@@ -51,6 +51,7 @@ type Suite struct {
 	feeds     map[string]feedserver.Source
 	closers   []func() error
 	failed    chan error
+	shown     func(context.Context) error
 }
 
 // Options are what a process gets from outside its configuration.
@@ -127,7 +128,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		}
 	}
 	return errors.Join(
-		s.process.Add(&feedserver.Service{Sources: s.feeds}),
+		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping()}),
 		s.process.Add(s.Clock),
 		s.process.Add(s.follower()),
 	)
@@ -187,6 +188,10 @@ func (s *Suite) flush() error {
 	defer cancel()
 	return s.telemetry.Shutdown(ctx)
 }
+
+// BootstrapShown notes that the operator has been shown the bootstrap key: no
+// later start has it again.
+func (s *Suite) BootstrapShown(ctx context.Context) error { return s.shown(ctx) }
 
 // Log is the process's log.
 func (s *Suite) Log() *slog.Logger { return s.telemetry.Log }

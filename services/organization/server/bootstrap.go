@@ -2,9 +2,9 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strings"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -18,21 +18,55 @@ import (
 // bootstrapID is the id of the one key that no one holds.
 const bootstrapID = "bootstrap"
 
-// Bootstrap returns the bootstrap key at the first start, and "" at every later
-// one: it is kept only hashed.
-func (s *Service) Bootstrap(ctx context.Context) (key string, err error) {
-	err = s.book.Store.Update(ctx, func(tx store.Tx) error {
-		key = ""
-		_, err := tx.Get(digests, []byte(bootstrapID))
-		if !errors.Is(err, store.ErrNotFound) {
-			return err
+// unshown has a row while nobody has been shown the bootstrap key.
+const unshown = "bootstrap.unshown"
+
+// Bootstrap returns the bootstrap key, which has that secret, until Shown says
+// that the operator has it, and "" from then on. A process that is killed before
+// it could show the key is thus not the end of the installation. It writes at
+// the first start only, so that a later one needs no room on the disk.
+func (s *Service) Bootstrap(ctx context.Context, secret string) (string, error) {
+	switch waiting, err := s.unseen(ctx); {
+	case err != nil:
+		return "", fmt.Errorf("reading the bootstrap key: %w", err)
+	case waiting:
+		return authn.Join(bootstrapID, secret), s.hatch(ctx, secret)
+	default:
+		return "", nil
+	}
+}
+
+// unseen says whether the key is still to be made or shown.
+func (s *Service) unseen(ctx context.Context) (waiting bool, err error) {
+	err = s.book.Store.View(ctx, func(tx store.Tx) error {
+		if _, err = tx.Get(digests, []byte(bootstrapID)); err == nil {
+			_, err = tx.Get(unshown, []byte(bootstrapID))
+			waiting = err == nil
+		} else {
+			waiting = errors.Is(err, store.ErrNotFound)
 		}
-		secret := strings.ToLower(rand.Text() + rand.Text())
-		digest := sha256.Sum256([]byte(secret))
-		key = authn.Join(bootstrapID, secret)
-		return tx.Put(digests, []byte(bootstrapID), digest[:])
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		return err
 	})
-	return key, err
+	return waiting, err
+}
+
+// hatch makes the key, if that was not done before.
+func (s *Service) hatch(ctx context.Context, secret string) error {
+	digest := sha256.Sum256([]byte(secret))
+	return s.book.Store.Update(ctx, func(tx store.Tx) error {
+		return errors.Join(
+			tx.Put(digests, []byte(bootstrapID), digest[:]),
+			tx.Put(unshown, []byte(bootstrapID), nil),
+		)
+	})
+}
+
+// Shown notes that the operator has been shown the bootstrap key.
+func (s *Service) Shown(ctx context.Context) error {
+	return s.book.Store.Update(ctx, func(tx store.Tx) error { return tx.Delete(unshown, []byte(bootstrapID)) })
 }
 
 // setup is an InitializeRequest as the pipeline takes it: nothing is repeated,
@@ -105,5 +139,8 @@ func (s *Service) administrator(tx *change.Tx, unit, display string, role access
 
 // bury kills the bootstrap key for good: what is left matches no digest.
 func (s *Service) bury(tx *change.Tx) error {
-	return tx.Put(digests, []byte(bootstrapID), []byte("dead"))
+	return errors.Join(
+		tx.Put(digests, []byte(bootstrapID), []byte("dead")),
+		tx.Delete(unshown, []byte(bootstrapID)),
+	)
 }

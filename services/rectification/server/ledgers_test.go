@@ -60,6 +60,7 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 			t.Errorf("version %s = %v", version, filed)
 		}
 	}
+	w.paged(t, l.GetName()+"/versions/0002", "第一个问题", "第二个问题")
 	versions := ok[*rectificationv1.ListLedgerVersionsResponse](t)(w.as(w.viewer).ListLedgerVersions(t.Context(), &rectificationv1.ListLedgerVersionsRequest{Parent: l.GetName()})).GetLedgerVersions()
 	if len(versions) != 2 || versions[0].GetState() != rectificationv1.LedgerVersion_STATE_ACKNOWLEDGED || versions[1].GetState() != rectificationv1.LedgerVersion_STATE_FILED {
 		t.Fatalf("versions = %v", versions)
@@ -72,6 +73,26 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 		t.Errorf("the problem of an acknowledged version = %v", accepted)
 	}
 	w.sound(t)
+}
+
+// paged reads a version one problem at a time. Their contents were filed in
+// different versions, so their names are not in the order of their numbers.
+func (w *world) paged(t *testing.T, version string, want ...string) {
+	t.Helper()
+	var got []string
+	req := &rectificationv1.ListFiledProblemsRequest{Parent: version, PageSize: 1}
+	for range len(want) + 1 {
+		page := ok[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.viewer).ListFiledProblems(t.Context(), req))
+		for _, p := range page.GetFiledProblems() {
+			got = append(got, p.GetDescription())
+		}
+		if req.PageToken = page.GetNextPageToken(); req.PageToken == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("page by page (-want +got):\n%s", diff)
+	}
 }
 
 func TestAReturnedLedgerIsChangedAndFiledAgain(t *testing.T) {

@@ -41,9 +41,12 @@ type Source struct {
 
 // Service implements feedv1.FeedServiceServer. Sources has the logs by the name
 // of their service, such as "rectification", and MUST NOT change any more.
+// Stopping is closed when the process begins to stop: nobody but services of the
+// process itself waits for entries from then on.
 type Service struct {
 	feedv1.UnimplementedFeedServiceServer
-	Sources map[string]Source
+	Sources  map[string]Source
+	Stopping <-chan struct{}
 }
 
 // Register adds the service to r.
@@ -72,7 +75,7 @@ func (s *Service) ListRecords(ctx context.Context, req *feedv1.ListRecordsReques
 	if err != nil || len(res.GetRecords()) > 0 || req.GetWait().AsDuration() <= 0 {
 		return res, err
 	}
-	if err := src.wait(ctx, req); err != nil {
+	if err := s.wait(ctx, src, req); err != nil {
 		return nil, err
 	}
 	return src.list(ctx, req)
@@ -129,11 +132,21 @@ func page(req *feedv1.ListRecordsRequest) int {
 	return min(int(req.GetPageSize()), maxPageSize)
 }
 
-// wait returns when there is something to read or the time asked for is over.
-func (s Source) wait(ctx context.Context, req *feedv1.ListRecordsRequest) error {
+// wait returns when there is something to read, the time asked for is over or
+// the process stops.
+func (s *Service) wait(ctx context.Context, src Source, req *feedv1.ListRecordsRequest) error {
 	waiting, cancel := context.WithTimeout(ctx, min(req.GetWait().AsDuration(), maxWait))
 	defer cancel()
-	if err := s.Log.Wait(waiting, req.GetStart()); err != nil {
+	if authz.From(ctx).Principal.Service() == "" {
+		go func() {
+			select {
+			case <-s.Stopping:
+				cancel()
+			case <-waiting.Done():
+			}
+		}()
+	}
+	if err := src.Log.Wait(waiting, req.GetStart()); err != nil {
 		return ctx.Err() // nil if only the waiting is over
 	}
 	return nil

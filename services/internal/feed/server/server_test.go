@@ -149,6 +149,29 @@ func TestWaitEndsWithAnEntry(t *testing.T) {
 	}
 }
 
+func TestWaitEndsWhenTheProcessStops(t *testing.T) {
+	s, f := open(t)
+	stopping := make(chan struct{})
+	s.Stopping = stopping
+	answers := make(chan error, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	wait := func(principal string) {
+		_, err := s.ListRecords(as(ctx, t, principal), &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(30 * time.Second)})
+		answers <- err
+	}
+	go wait("machines/auditor")
+	close(stopping)
+	if err := <-answers; err != nil {
+		t.Errorf("a client's wait ends with %v", err)
+	}
+	go wait("services/complaint")
+	grow(t, f, 1)
+	if err := <-answers; err != nil {
+		t.Errorf("a service's wait ends with %v", err)
+	}
+}
+
 func TestWaitEndsWithoutAnEntry(t *testing.T) {
 	s, _ := open(t)
 	req := &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(time.Millisecond)}

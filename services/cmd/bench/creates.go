@@ -1,0 +1,130 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+)
+
+// creates is what a round of durable creates gave, in creates a second.
+type creates struct {
+	bare, grpc, rest float64
+	clientCPU        time.Duration // that the REST client took beside
+}
+
+func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
+	updates, err := record(ctx, (p.rounds+1)*p.creates, p.callers)
+	if err != nil {
+		return nil, err
+	}
+	b, err := newBare()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	w, err := newWorld(ctx, p.callers, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, w.stop()) }()
+	for round := range p.rounds + 1 { // the first warms up
+		c, err := w.round(ctx, p, b, updates[round*p.creates:][:p.creates], round)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "round %d: engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s\n", round, c.bare, c.grpc, c.rest)
+		if round > 0 {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
+// round measures the three ways in turn.
+func (w *world) round(ctx context.Context, p plan, b *bare, updates [][]put, round int) (c creates, err error) {
+	if c.bare, err = b.replay(ctx, updates, p.callers); err != nil {
+		return c, err
+	}
+	from := 2 * round * p.creates
+	if c.grpc, err = w.creates(ctx, w.suite.Client(), from, p.creates, p.callers); err != nil {
+		return c, err
+	}
+	c.rest, c.clientCPU, err = w.overREST(ctx, p, from+p.creates)
+	return c, err
+}
+
+// order is what the parent process tells the one that loads over REST.
+type order struct {
+	Key     string
+	Ledgers []string
+	From    int
+}
+
+// overREST lets a process of its own create over REST, so that what the client
+// costs can be told from what the suite costs.
+func (w *world) overREST(ctx context.Context, p plan, from int) (rate float64, cpu time.Duration, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, 0, err
+	}
+	told, err := json.Marshal(order{w.key, w.ledgers, from})
+	if err != nil {
+		return 0, 0, err
+	}
+	load := exec.CommandContext(ctx, self, "-load", w.http, "-creates", fmt.Sprint(p.creates))
+	load.Stdin, load.Stderr = bytes.NewReader(told), os.Stderr
+	out, err := load.Output()
+	if err != nil {
+		return 0, 0, fmt.Errorf("loading over REST: %w", err)
+	}
+	_, err = fmt.Sscan(string(out), &rate)
+	return rate, load.ProcessState.UserTime() + load.ProcessState.SystemTime(), err
+}
+
+// loadREST is what that process does.
+func loadREST(ctx context.Context, url string, p plan) error {
+	var o order
+	if err := json.NewDecoder(os.Stdin).Decode(&o); err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: p.callers}}
+	rate, err := spread(p.creates, p.callers, func(caller int, i int64) error {
+		number := int64(o.From) + i
+		body, err := protojson.Marshal(found(number))
+		if err != nil {
+			return err
+		}
+		path := fmt.Sprintf("%s/v1/%s/problems", url, o.Ledgers[caller%len(o.Ledgers)])
+		return post(ctx, client, path, o.Key, fmt.Sprintf("bench-%d", number), body)
+	})
+	fmt.Println(rate)
+	return err
+}
+
+func post(ctx context.Context, client *http.Client, url, key, id string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", id)
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	answer, err := io.ReadAll(res.Body)
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", res.Status, answer)
+	}
+	return errors.Join(err, res.Body.Close())
+}

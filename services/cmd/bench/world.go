@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// world is a running suite with a city, schools, and a clerk who may enter
+// problems for all of them.
+type world struct {
+	suite   *suite.Suite
+	http    string
+	key     string // of a leader of the city
+	ledgers []string
+	stop    func() error
+}
+
+// newWorld starts one. wrap, if set, stands between a role and its engine.
+func newWorld(ctx context.Context, schools int, wrap func(string, store.Engine) store.Engine) (w *world, err error) {
+	folder, err := os.MkdirTemp("", "duban-bench-")
+	if err != nil {
+		return nil, err
+	}
+	c := suite.Default()
+	c.Data, c.HTTP, c.GRPC, c.Metrics, c.Telemetry.LogLevel = folder, "127.0.0.1:0", "", "", "warn"
+	c.Limits.Rate, c.Limits.Burst = 1e9, 1e9
+	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Engine: wrap})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ready, ended := make(chan suite.Addresses, 1), make(chan error, 1)
+	go func() { ended <- s.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
+	w = &world{suite: s, stop: func() error {
+		cancel()
+		return errors.Join(<-ended, s.Close(), os.RemoveAll(folder))
+	}}
+	select {
+	case at := <-ready:
+		w.http = "http://" + at.HTTP.String()
+	case err := <-ended:
+		return nil, errors.Join(err, s.Close(), os.RemoveAll(folder))
+	}
+	return w, w.settle(ctx, schools)
+}
+
+// settle enters the units, the person and a ledger for each school.
+func (w *world) settle(ctx context.Context, schools int) error {
+	conn := w.suite.Client()
+	org := organizationv1.NewOrganizationServiceClient(conn)
+	first, err := org.Initialize(as(ctx, w.suite.Bootstrap), &organizationv1.InitializeRequest{
+		Root: &organizationv1.Unit{DisplayName: "演示市教育局", Kind: organizationv1.Unit_KIND_CITY}, RootId: "city",
+		SystemAdmin: "甲", SecurityAdmin: "乙", Auditor: "丙",
+	})
+	if err != nil {
+		return err
+	}
+	system, security := as(ctx, first.GetSystemAdmin().GetSecret()), as(ctx, first.GetSecurityAdmin().GetSecret())
+	if w.key, err = person(system, security, org, "units/city", accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR); err != nil {
+		return err
+	}
+	for i := range schools {
+		if err := w.school(ctx, system, security, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// person enters somebody with the roles and returns a key.
+func person(system, security context.Context, org organizationv1.OrganizationServiceClient, unit string, roles ...accessv1.Role) (string, error) {
+	m, err := org.CreateMember(system, &organizationv1.CreateMemberRequest{Parent: unit, Member: &organizationv1.Member{DisplayName: "演示人员"}})
+	if err != nil {
+		return "", err
+	}
+	for _, role := range roles {
+		grant := &organizationv1.RoleGrant{Principal: m.GetName(), Role: role, Unit: unit}
+		if _, err := org.CreateRoleGrant(security, &organizationv1.CreateRoleGrantRequest{RoleGrant: grant}); err != nil {
+			return "", err
+		}
+	}
+	k, err := org.CreateApiKey(security, &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: m.GetName()}})
+	return k.GetSecret(), err
+}
+
+// school enters a school with its head, who makes its ledger.
+func (w *world) school(ctx, system, security context.Context, i int) error {
+	org := organizationv1.NewOrganizationServiceClient(w.suite.Client())
+	u, err := org.CreateUnit(system, &organizationv1.CreateUnitRequest{UnitId: fmt.Sprintf("s%d", i), Unit: &organizationv1.Unit{
+		DisplayName: "演示小学", Kind: organizationv1.Unit_KIND_SCHOOL, Parent: "units/city",
+	}})
+	if err != nil {
+		return err
+	}
+	head, err := person(system, security, org, u.GetName(), accessv1.Role_ROLE_HEAD)
+	if err != nil {
+		return err
+	}
+	rect := rectificationv1.NewRectificationServiceClient(w.suite.Client())
+	l, err := rect.CreateLedger(as(ctx, head), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: u.GetName()}})
+	if err != nil {
+		return fmt.Errorf("a ledger of %s: %w", u.GetName(), err)
+	}
+	w.ledgers = append(w.ledgers, l.GetName())
+	return nil
+}
+
+// as returns a context on which calls carry the key.
+func as(ctx context.Context, key string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+key)
+}
+
+// found is a problem as a clerk enters it.
+func found(n int64) *rectificationv1.Problem {
+	return &rectificationv1.Problem{
+		Category: "WEAK", Level: rectificationv1.Problem_LEVEL_UNIT, Source: rectificationv1.Problem_SOURCE_SUPERIOR,
+		Description: fmt.Sprintf("第 %d 项:值班记录与实际到岗情况不符,交接本存在事后补写。", n),
+	}
+}
+
+// creates enters n problems over conn from callers, and returns how many a
+// second were durable.
+func (w *world) creates(ctx context.Context, conn grpc.ClientConnInterface, from, n, callers int) (float64, error) {
+	rect := rectificationv1.NewRectificationServiceClient(conn)
+	ctx = as(ctx, w.key)
+	return spread(n, callers, func(caller int, i int64) error {
+		number := int64(from) + i
+		_, err := rect.CreateProblem(ctx, &rectificationv1.CreateProblemRequest{
+			Parent: w.ledgers[caller%len(w.ledgers)], RequestId: fmt.Sprintf("bench-%d", number), Problem: found(number),
+		})
+		return err
+	})
+}
+
+// spread does work n times from so many callers, and returns how often a second.
+func spread(n, callers int, work func(caller int, i int64) error) (float64, error) {
+	var (
+		next   atomic.Int64
+		wg     sync.WaitGroup
+		failed = make(chan error, callers)
+	)
+	start := time.Now()
+	for caller := range callers {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(n); i = next.Add(1) {
+				if err := work(caller, i); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	took := time.Since(start)
+	select {
+	case err := <-failed:
+		return 0, err
+	default:
+		return float64(n) / took.Seconds(), nil
+	}
+}

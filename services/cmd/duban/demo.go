@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/duban-project/duban/services/internal/story"
+	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/screen"
+	"github.com/duban-project/duban/services/internal/story/stage"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// demo starts the suite on empty stores, tells it a year of a city's campaign
+// through REST, shows what came of it, and goes on serving.
+func demo(ctx context.Context, args []string, out io.Writer) error {
+	set := flag.NewFlagSet("duban demo", flag.ContinueOnError)
+	once := set.Bool("once", false, "end after printing")
+	data := set.String("data", "", "keep the data in this new folder; default: a temporary one, removed at the end")
+	if err := set.Parse(args); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if set.NArg() > 0 {
+		return fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
+	}
+	folder, remove, err := demoFolder(*data)
+	if err != nil {
+		return err
+	}
+	gently()
+	return errors.Join(play(ctx, folder, *once, out), remove())
+}
+
+// demoFolder is where the demonstration keeps its data, and how to remove it.
+func demoFolder(wanted string) (folder string, remove func() error, err error) {
+	if wanted != "" {
+		if left, _ := os.ReadDir(wanted); len(left) > 0 {
+			return "", nil, fmt.Errorf("%w: -data %s is not empty", errUsage, wanted)
+		}
+		return wanted, func() error { return nil }, nil
+	}
+	if folder, err = os.MkdirTemp("", "duban-demo-"); err != nil {
+		return "", nil, fmt.Errorf("making a folder for the data: %w", err)
+	}
+	return folder, func() error { return os.RemoveAll(folder) }, nil
+}
+
+// play runs the suite while the story is told and, unless once, until the end.
+func play(ctx context.Context, folder string, once bool, out io.Writer) error {
+	c := suite.Default()
+	c.Data, c.GRPC, c.Metrics, c.Telemetry.LogLevel = folder, "", "", "error"
+	c.HTTP = free(c.HTTP)
+	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: story.Start})
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- s.Run(serving, func(at suite.Addresses) { ready <- "http://" + at.HTTP.String() }) }()
+	select {
+	case err = <-ended:
+		return errors.Join(err, s.Close())
+	case base := <-ready:
+		if base != "http://"+suite.Default().HTTP {
+			fmt.Fprintf(out, "%s 已被占用，改用 %s\n", suite.Default().HTTP, base)
+		}
+		err = tell(ctx, s, base, once, out)
+	}
+	if err != nil || once {
+		stop()
+	}
+	return errors.Join(err, <-ended, s.Close())
+}
+
+// free returns the address, or one with the next port that is free.
+func free(address string) string {
+	host, port, _ := net.SplitHostPort(address)
+	first, _ := strconv.Atoi(port)
+	for n := first; n < first+100; n++ {
+		candidate := net.JoinHostPort(host, strconv.Itoa(n))
+		if l, err := net.Listen("tcp", candidate); err == nil && l.Close() == nil {
+			return candidate
+		}
+	}
+	return address
+}
+
+// tell tells the story and shows what came of it.
+func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Writer) error {
+	city, err := cast.Load()
+	if err != nil {
+		return err
+	}
+	client := rest.New(base, stage.AtOnce)
+	defer client.Close()
+	begun := time.Now()
+	tale := story.New(city, client, s.Bootstrap, teller(os.Stderr, begun))
+	picture, err := tale.Run(ctx)
+	if err != nil {
+		return err
+	}
+	if err := screen.Show(out, picture, screen.Telling{Calls: client.Calls(), Elapsed: time.Since(begun)}); err != nil {
+		return err
+	}
+	if err := s.Recount(ctx); err != nil {
+		return fmt.Errorf("the recount: %w", err)
+	}
+	fmt.Fprintln(out, "复算：由各服务的日志从头重算全部汇总数字，与现有数字一致。")
+	if once {
+		_, err = fmt.Fprintln(out, "\n如何继续：运行 make demo（不带 ONCE=1），服务会留着，并给出地址、接口文档、试用密钥和可粘贴的 curl 命令。")
+		return err
+	}
+	if err := screen.Further(out, base, tale.Viewer(), picture); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(out, "\n服务运行中，按 Ctrl-C 结束。")
+	return err
+}
+
+// teller shows how far the story has come: a bar on a terminal, else a line for
+// each chapter.
+func teller(to *os.File, begun time.Time) func(stage.Moment) {
+	if !term.IsTerminal(int(to.Fd())) {
+		return func(m stage.Moment) {
+			if m.Part == 1 {
+				fmt.Fprintf(to, "%5.1fs  %2d/%d  %s\n", time.Since(begun).Seconds(), m.Number, m.Chapters, m.Chapter)
+			}
+		}
+	}
+	const fine = 100 // steps of the bar to a chapter
+	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(to), progressbar.OptionSetWidth(30),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionClearOnFinish(),
+		progressbar.OptionUseANSICodes(true))
+	return func(m stage.Moment) {
+		bar.ChangeMax(m.Chapters * fine)
+		bar.Describe(fmt.Sprintf("%2d/%d %s", m.Number, m.Chapters, m.Chapter))
+		_ = bar.Set(int((float64(m.Number-1) + m.Part) * fine)) // a bar that cannot be drawn hinders nothing
+	}
+}

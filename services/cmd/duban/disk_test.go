@@ -1,0 +1,150 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// reason is the stable reason of an error that a child answered.
+func reason(err error) string {
+	for _, d := range status.Convert(err).Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
+}
+
+// TestDiskFull: below the reserve duban still starts and reads, refuses every
+// write before it begins, and goes on when there is room again.
+func TestDiskFull(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	keys := initialize(t, d)
+	l := newLoad(t, d.as(keys), "full")
+	d.stop()
+
+	scarce := c
+	scarce.Reserve = 1 << 40 // MiB; no disk has as much
+	d = boot(t, scarce)
+	on := d.as(keys)
+	<-l.start(t.Context(), on, writers)
+	for _, err := range l.errs {
+		if status.Code(err) != codes.ResourceExhausted || reason(err) != "DISK_FULL" {
+			t.Errorf("a write below the reserve = %v, want RESOURCE_EXHAUSTED, DISK_FULL", err)
+		}
+	}
+	if len(l.errs) != writers || len(l.acked) > 0 {
+		t.Errorf("%d refused and %d done, want %d and 0", len(l.errs), len(l.acked), writers)
+	}
+	l.exact(t, on)
+	d.stop()
+
+	d = boot(t, c)
+	l.repeat(t, d.as(keys))
+	d.stop()
+	clean(t, c)
+}
+
+// room is how many bytes of its files a child may write to before a commit fails.
+const room = 384 << 10
+
+// TestCommitFails: when the disk fails under a commit, callers learn that nobody
+// knows, and the process ends with status 3, whoever is waiting. The next start
+// has every acknowledged write.
+func TestCommitFails(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	keys := initialize(t, d)
+	l := newLoad(t, d.as(keys), "failing")
+	d.stop()
+
+	d = boot(t, c, fmt.Sprintf("%s=%d", envFsize, room))
+	waits := d.wait(t, keys)
+	<-l.start(t.Context(), d.as(keys), writers)
+	d.ends(exitCommit, stopTime)
+	<-waits
+	unknown := 0
+	for _, err := range l.errs {
+		switch {
+		case status.Code(err) == codes.Unknown && reason(err) == "OUTCOME_UNKNOWN":
+			unknown++
+		case status.Code(err) != codes.Unavailable:
+			t.Errorf("a write when the disk fails = %v, want UNKNOWN, OUTCOME_UNKNOWN or UNAVAILABLE", err)
+		}
+	}
+	if unknown == 0 || len(l.acked) == 0 {
+		t.Errorf("%d acknowledged, %d with unknown outcome; want some of both", len(l.acked), unknown)
+	}
+	if log := d.log.String(); !strings.Contains(log, "organization.db") {
+		t.Errorf("the log does not name the file that failed:\n%s", log)
+	}
+	clean(t, c)
+
+	d = boot(t, c)
+	on := d.as(keys)
+	l.kept(t, on)
+	l.repeat(t, on)
+	d.stop()
+	clean(t, c)
+}
+
+// nobody is a user who owns nothing.
+const nobody = 65534
+
+// TestReadOnly: duban on data that it may read but not change does not start,
+// says which file, and changes nothing.
+func TestReadOnly(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	freeze(t, c.Data)
+	before := files(t, c.Data)
+
+	env := []string{}
+	if os.Geteuid() == 0 {
+		env = append(env, fmt.Sprintf("%s=%d", envUser, nobody)) // nothing stops root
+	}
+	d = launch(t, c, env...)
+	d.ends(exitError, patience)
+	if log := d.log.String(); !strings.Contains(log, filepath.Join(c.Data, "organization.db")) || !strings.Contains(log, "permission denied") {
+		t.Errorf("the error does not name the file:\n%s", log)
+	}
+	if diff := cmp.Diff(before, files(t, c.Data)); diff != "" {
+		t.Errorf("the data changed (-before +after):\n%s", diff)
+	}
+}
+
+// freeze takes the right to write away from all, and gives that to read to all,
+// until the test ends.
+func freeze(t *testing.T, folder string) {
+	t.Helper()
+	reachable(t, filepath.Dir(folder))
+	modes := func(file, dir os.FileMode) error {
+		return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				return os.Chmod(path, dir)
+			}
+			return errors.Join(err, os.Chmod(path, file))
+		})
+	}
+	if err := modes(0o444, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := modes(0o600, 0o700); err != nil {
+			t.Error(err)
+		}
+	})
+}

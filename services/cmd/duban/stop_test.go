@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+)
+
+// callers is how many write when a child is told to stop.
+const callers = 32
+
+// TestStopUnderLoad: a stop takes less than ten seconds and ends with status 0,
+// whoever writes or waits, and however often it is asked for. Calls end with
+// success or are refused as unavailable, and nothing acknowledged is lost.
+func TestStopUnderLoad(t *testing.T) {
+	for name, signals := range map[string]int{"once": 1, "twice": 2} {
+		t.Run(name, func(t *testing.T) {
+			c := settings(t.TempDir())
+			d := boot(t, c)
+			keys := initialize(t, d)
+			on := d.as(keys)
+			l := newLoad(t, on, name)
+			waits := d.wait(t, keys)
+			written := l.start(t.Context(), on, callers)
+			<-time.After(200 * time.Millisecond)
+			for range signals {
+				d.term()
+			}
+			d.ends(exitOK, stopTime)
+			<-written
+			<-waits
+			if strings.Contains(d.log.String(), "cut off") {
+				t.Errorf("calls were cut off:\n%s", d.log)
+			}
+			for _, err := range l.errs {
+				if status.Code(err) != codes.Unavailable {
+					t.Errorf("a call after the signal = %v, want Unavailable", err)
+				}
+			}
+			clean(t, c)
+			d = boot(t, c)
+			on = d.as(keys)
+			l.kept(t, on)
+			l.repeat(t, on)
+			d.stop()
+			t.Logf("%d acknowledged, %d refused", len(l.acked), callers)
+		})
+	}
+}
+
+// wait keeps a caller of each API waiting for entries that do not come for half
+// a minute, and returns a channel that is closed when both were answered.
+func (d *child) wait(t *testing.T, keys admins) <-chan struct{} {
+	t.Helper()
+	on := d.as(keys)
+	quiet := feedOf(t, on)
+	done, began := make(chan struct{}), make(chan struct{}, 2)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	go func() {
+		defer close(done)
+		rest := make(chan struct{})
+		go func() {
+			defer close(rest)
+			began <- struct{}{}
+			d.poll(ctx, keys, quiet)
+		}()
+		began <- struct{}{}
+		_, _ = on.feed().ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: quiet.GetName(), Start: quiet.GetSize(), Wait: durationpb.New(patience)})
+		<-rest
+	}()
+	<-began
+	<-began
+	return done
+}
+
+// poll waits by REST.
+func (d *child) poll(ctx context.Context, keys admins, cp *feedv1.Checkpoint) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.http+"/v1/"+cp.GetName()+"/records?wait=30s", nil)
+	if err != nil {
+		return
+	}
+	req.Header.Set("Authorization", "Bearer "+keys.auditor)
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		_ = res.Body.Close()
+	}
+}
+
+// feedOf returns the checkpoint of a feed in which nothing happens.
+func feedOf(t *testing.T, on caller) *feedv1.Checkpoint {
+	t.Helper()
+	cp, err := on.feed().GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/evaluation"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cp
+}

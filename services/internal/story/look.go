@@ -1,0 +1,230 @@
+package story
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/picture"
+	"github.com/duban-project/duban/services/internal/story/stage"
+)
+
+// look asks for the status of the city as its viewer, compares it with what the
+// story counted and with what is read problem by problem, and keeps the picture.
+func (s *Story) look(ctx context.Context) error {
+	s.picture = &picture.Picture{Date: s.Date, Names: map[string]string{}}
+	for _, part := range []func(context.Context) error{s.lookNames, s.lookCity, s.lookCategories, s.lookDown, s.lookSeries, s.lookGaps, s.recount} {
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Story) lookNames(ctx context.Context) error {
+	list := &aggregationv1.ListMetricsResponse{}
+	if err := s.By(city, "viewer").Get(ctx, stage.Query("/v1/metrics", "pageSize", "1000"), list); err != nil {
+		return err
+	}
+	for _, m := range list.GetMetrics() {
+		s.picture.Names[strings.TrimPrefix(m.GetName(), "metrics/")] = m.GetDisplayNameZh()
+	}
+	return nil
+}
+
+// status reads a unit's status once everything that was done is counted in it.
+func (s *Story) status(ctx context.Context, unit string, pairs ...string) (*aggregationv1.Status, error) {
+	path := stage.Query("/v1/"+cast.Name(unit)+"/status", append(pairs, "pageSize", "200")...)
+	for range stage.Patience {
+		status := &aggregationv1.Status{}
+		if err := s.By(city, "viewer").Get(ctx, path, status); err != nil {
+			return nil, err
+		}
+		if !status.GetProvisional() {
+			return status, nil
+		}
+		if err := stage.Wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("the status of %s stays provisional", unit)
+}
+
+func figuresOf(list []*aggregationv1.Figure) picture.Figures {
+	f := picture.Figures{}
+	for _, v := range list {
+		f[strings.TrimPrefix(v.GetMetric(), "metrics/")] = v.GetValue()
+	}
+	return f
+}
+
+// lookCity reads the city by district, ranked by what share is closed.
+func (s *Story) lookCity(ctx context.Context) error {
+	status, err := s.status(ctx, city)
+	if err != nil {
+		return err
+	}
+	s.picture.Cities = figuresOf(status.GetFigures())
+	if err := s.compare(city, "", s.picture.Cities); err != nil {
+		return err
+	}
+	places := &aggregationv1.CompareStatusResponse{}
+	path := stage.Query("/v1/"+cast.Name(city)+"/status:compare", "metric", "metrics/problems_closing_rate", "pageSize", "1000")
+	if err := s.By(city, "viewer").Get(ctx, path, places); err != nil {
+		return err
+	}
+	for _, p := range places.GetPlaces() {
+		if s.Unit(cast.Code(p.GetUnit())).Kind != "DISTRICT" {
+			continue
+		}
+		at := slices.IndexFunc(status.GetChildren(), func(c *aggregationv1.Status_Child) bool { return c.GetUnit() == p.GetUnit() })
+		if at < 0 {
+			return fmt.Errorf("%s is ranked and has no status", p.GetUnit())
+		}
+		line := picture.Line{Name: p.GetDisplayName(), Rank: p.GetRank(), Figures: figuresOf(status.GetChildren()[at].GetFigures())}
+		s.picture.City.Lines = append(s.picture.City.Lines, line)
+		if err := s.compare(cast.Code(p.GetUnit()), "", line.Figures); err != nil {
+			return err
+		}
+	}
+	s.tellFresh(status)
+	return nil
+}
+
+func (s *Story) tellFresh(status *aggregationv1.Status) {
+	for _, f := range status.GetFreshness() {
+		s.picture.Freshness = append(s.picture.Freshness, fmt.Sprintf("%s %d/%d", f.GetService(), f.GetCursor(), f.GetSize()))
+	}
+	s.picture.MissingTotal = status.GetMissing().GetTotal()
+	owed := map[string]int{}
+	for _, item := range status.GetMissing().GetItems() {
+		unit, what := s.fullName(cast.Code(item.GetUnit())), "未签收任务"
+		if strings.HasPrefix(item.GetSubject(), "ledgers/") {
+			what = "未报备台账"
+		}
+		owed[unit+" "+what]++
+	}
+	for what, n := range owed {
+		s.picture.Missing = append(s.picture.Missing, fmt.Sprintf("%s %d 项", what, n))
+	}
+	slices.Sort(s.picture.Missing)
+}
+
+// fullName is a unit's name after that of its district.
+func (s *Story) fullName(code string) string {
+	u := s.Unit(code)
+	if above := s.Unit(u.Parent); above.Kind == "DISTRICT" || above.Kind == "SCHOOL" {
+		return s.fullName(above.Code) + u.DisplayName
+	}
+	return strings.TrimSuffix(u.DisplayName, "（演示）")
+}
+
+// lookCategories reads the city by category.
+func (s *Story) lookCategories(ctx context.Context) error {
+	for _, c := range s.published.GetCategories() {
+		status, err := s.status(ctx, city, "cut.campaign", campaign, "cut.category", c.GetCode())
+		if err != nil {
+			return err
+		}
+		line := picture.Line{Name: c.GetName(), Figures: figuresOf(status.GetFigures())}
+		s.picture.Categories.Lines = append(s.picture.Categories.Lines, line)
+		if err := s.compare(city, c.GetCode(), line.Figures); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookDown reads the district with most problems by school, and its school with
+// most of them by category; of every other district it compares the schools.
+func (s *Story) lookDown(ctx context.Context) error {
+	var most, worst *aggregationv1.Status_Child
+	for _, u := range s.City.Units {
+		if u.Kind != "DISTRICT" {
+			continue
+		}
+		status, err := s.status(ctx, u.Code)
+		if err != nil {
+			return err
+		}
+		for _, c := range status.GetChildren() {
+			f := figuresOf(c.GetFigures())
+			if err := s.compare(cast.Code(c.GetUnit()), "", f); err != nil {
+				return err
+			}
+			if s.Unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" && s.Works(u.Code) && (most == nil || f["problems_found"] > figuresOf(most.GetFigures())["problems_found"]) {
+				most = c
+			}
+		}
+		if most != worst {
+			worst = most
+			s.picture.District = s.sheet(u, status)
+		}
+	}
+	return s.lookSchool(ctx, cast.Code(worst.GetUnit()))
+}
+
+func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) picture.Sheet {
+	sheet := picture.Sheet{Title: u.DisplayName, Unit: u.Name()}
+	for _, c := range status.GetChildren() {
+		if s.Unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" {
+			sheet.Lines = append(sheet.Lines, picture.Line{Name: c.GetDisplayName(), Figures: figuresOf(c.GetFigures())})
+		}
+	}
+	return sheet
+}
+
+func (s *Story) lookSchool(ctx context.Context, code string) error {
+	s.picture.School.Title, s.picture.School.Unit = s.Unit(code).DisplayName, cast.Name(code)
+	for _, c := range s.published.GetCategories() {
+		status, err := s.status(ctx, code, "cut.campaign", campaign, "cut.category", c.GetCode())
+		if err != nil {
+			return err
+		}
+		f := figuresOf(status.GetFigures())
+		if err := s.compare(code, c.GetCode(), f); err != nil {
+			return err
+		}
+		if f["problems_found"] > 0 {
+			s.picture.School.Lines = append(s.picture.School.Lines, picture.Line{Name: c.GetTitle(), Figures: f})
+		}
+	}
+	return nil
+}
+
+// lookSeries reads what was closed month by month.
+func (s *Story) lookSeries(ctx context.Context) error {
+	series := &aggregationv1.StatusSeries{}
+	path := stage.Query("/v1/"+cast.Name(city)+"/status:series", "metric", "metrics/problems_closed", "cut.startDate", "2026-02-01", "bucket", "BUCKET_MONTH")
+	if err := s.By(city, "viewer").Get(ctx, path, series); err != nil {
+		return err
+	}
+	sum := int64(0)
+	for _, p := range series.GetPoints() {
+		sum += p.GetFigure().GetValue()
+		s.picture.Months = append(s.picture.Months, picture.Month{Name: strings.TrimPrefix(p.GetStartDate()[5:7], "0") + "月", Value: p.GetFigure().GetValue()})
+	}
+	s.picture.Compared++
+	return stage.Same("problems closed in all months", sum, s.count().Of(city, "", "problems_closed"))
+}
+
+// lookGaps reads which reports of the absent district never came.
+func (s *Story) lookGaps(ctx context.Context) error {
+	list := &aggregationv1.ListReportSourcesResponse{}
+	if err := s.By(city, "viewer").Get(ctx, "/v1/reportSources", list); err != nil {
+		return err
+	}
+	for _, source := range list.GetReportSources() {
+		for _, gap := range source.GetMissingSequences() {
+			s.picture.Gaps = append(s.picture.Gaps, fmt.Sprintf("%s月报 第%d号", s.fullName(cast.Code(source.GetUnit())), gap.GetFirst()))
+		}
+	}
+	want := 0
+	if s.Unit(Absent).Code != "" {
+		want = 1
+	}
+	return stage.Same("reports that never came", len(s.picture.Gaps), want)
+}

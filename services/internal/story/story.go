@@ -1,0 +1,139 @@
+// Package story tells one year of a city's work-style campaign (干部作风整顿) as its
+// users live it: every step is a call of the REST API with the key of the person
+// concerned, on the simulated clock of the installation, and every answer is
+// checked, refusals too. It keeps its own count of what it did, which the
+// figures of the suite are held against.
+//
+// Who takes part stands in package cast, how calls are made in rest, where it all
+// happens in stage, the evaluation in conduct, what the city then sees in
+// picture and how that is shown in screen. Starting the suite is for the command
+// or the test.
+package story
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/conduct"
+	"github.com/duban-project/duban/services/internal/story/picture"
+	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/stage"
+)
+
+// Start is the first moment of the story: the suite MUST be opened with it.
+var Start = time.Date(2026, 2, 9, 1, 0, 0, 0, time.UTC)
+
+// Absent is the district that does not work in the suite and reports from a
+// system of its own.
+const Absent = "YC-420526"
+
+const (
+	city     = "YC"
+	campaign = "campaigns/zuofeng-2026"
+)
+
+// Story is one telling.
+type Story struct {
+	*stage.Stage
+
+	bootstrap string
+	conduct   *conduct.Round
+
+	mu          sync.Mutex // guards what follows while many things are done at a time
+	published   *campaignv1.Campaign
+	assignments []*task
+	ledgers     []*ledger
+	matters     []*matter
+	done        Count
+
+	sequence       int64        // of the absent district's reports
+	overdueOutside map[int]bool // which of its problems are counted as overdue
+	picture        *picture.Picture
+}
+
+// New returns the story of a city in the installation that client calls and that
+// has the bootstrap key. Tell is told how far it has come.
+func New(city *cast.City, client *rest.Client, bootstrap string, tell func(stage.Moment)) *Story {
+	const seed = 2026 // the same story each time
+	s := &Story{Stage: stage.New(city, client, tell, seed), bootstrap: bootstrap, overdueOutside: map[int]bool{}}
+	s.Absent = Absent
+	s.conduct = &conduct.Round{Stage: s.Stage, Owner: "YC"}
+	return s
+}
+
+// A chapter is a step of the story, on its day.
+type chapter struct {
+	name, date string // YYYY-MM-DD; empty: the day of the chapter before
+	play       func(*Story, context.Context) error
+}
+
+var chapters = []chapter{
+	{"初始化，设立三员", "", (*Story).initialize},
+	{"导入单位", "", (*Story).importUnits},
+	{"登记人员", "", (*Story).enterPeople},
+	{"授予角色", "", (*Story).grantRoles},
+	{"发放密钥", "", (*Story).issueKeys},
+	{"市局发布活动", "2026-02-13", (*Story).publish},
+	{"区县、学校签收任务", "2026-02-14", (*Story).receive},
+	{"学习发动，上报任务", "2026-02-27", until("2026-03-05")},
+	{"自查自纠，建立台账", "2026-03-10", (*Story).selfCheck},
+	{"自查自纠，上报任务", "2026-03-18", until("2026-03-31")},
+	{"主要负责人签字", "2026-04-01", (*Story).sign},
+	{"台账报备", "2026-04-03", (*Story).fileInTime},
+	{"报备任务", "2026-04-04", until("2026-04-05")},
+	{"逾期报备", "2026-04-08", (*Story).fileLate},
+	{"上级备案或退回", "2026-04-10", (*Story).review},
+	{"退回后重新报备", "2026-04-16", (*Story).fileAgain},
+	{"综合整治，上报任务", "2026-04-17", until("2026-06-30")},
+	{"四、五月整改销号", "", rectify("2026-04-28", "2026-05-14")},
+	{"不打招呼的督查", "2026-05-20", (*Story).inspect},
+	{"登记投诉举报", "2026-05-22", (*Story).complain},
+	{"受理、答复、转整改", "2026-05-26", (*Story).hear},
+	{"五、六月整改销号", "", rectify("2026-05-28", "2026-06-12", "2026-06-29")},
+	{"县自建系统报送月报", "2026-07-03", reportFrom("2026-03", "2026-04", "2026-05", "2026-06")},
+	{"七、八月整改销号", "", rectify("2026-07-09", "2026-07-30", "2026-08-26")},
+	{"综合整治，继续上报", "", until("2026-10-31")},
+	{"行风评议，发码投票", "2026-09-08", vote},
+	{"九月整改销号", "", rectify("2026-09-14", "2026-09-29")},
+	{"行风评议，计票公布", "2026-10-09", tally},
+	{"十、十一月整改销号", "", rectify("2026-10-14", "2026-10-29", "2026-11-12")},
+	{"总结提高，上报任务", "2026-11-19", until("2026-12-31")},
+	{"回头看", "", rectify(secondLook)},
+	{"年底整改销号", "", rectify("2026-12-01")},
+	{"县自建系统补齐月报", "2026-12-03", reportFrom("2026-07", "2026-08", missingMonth, "2026-10", "2026-11")},
+	{"市局查询全市情况", "2026-12-15", (*Story).look},
+}
+
+// Run tells the story to its end and returns what the city then saw. It stops at
+// the first answer that is not as it should be.
+func (s *Story) Run(ctx context.Context) (*picture.Picture, error) {
+	for i, c := range chapters {
+		m := stage.Moment{Chapter: c.name, Number: i + 1, Chapters: len(chapters)}
+		s.Reach(m)
+		if err := s.play(ctx, c); err != nil {
+			return nil, fmt.Errorf("步骤“%s”: %w", c.name, err)
+		}
+		m.Part = 1
+		s.Reach(m)
+	}
+	return s.picture, nil
+}
+
+func (s *Story) play(ctx context.Context, c chapter) error {
+	if c.date != "" {
+		if err := s.SetDate(ctx, c.date); err != nil {
+			return err
+		}
+	}
+	return c.play(s, ctx)
+}
+
+// Viewer is the key of the city's viewer, to try the API with.
+func (s *Story) Viewer() string { return s.As(stage.Member(city, "viewer")).Key() }
+
+func vote(s *Story, ctx context.Context) error  { return s.conduct.Vote(ctx) }
+func tally(s *Story, ctx context.Context) error { return s.conduct.Tally(ctx) }

@@ -1,0 +1,64 @@
+package story_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/duban-project/duban/services/internal/story"
+	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/stage"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+// small is the city with two districts of three schools that work in the suite,
+// and one that reports from outside.
+var small = []string{
+	"YC-420502-S01", "YC-420502-S02", "YC-420502-S11",
+	"YC-420527-S01", "YC-420527-S05", "YC-420527-S09",
+	"YC-420526-S03", "YC-420526-S05",
+}
+
+func reduced(t *testing.T) *cast.City {
+	t.Helper()
+	city, err := cast.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return city.Only(func(u cast.Unit) bool {
+		switch u.Kind {
+		case "DISTRICT":
+			return slices.ContainsFunc(small, func(code string) bool { return strings.HasPrefix(code, u.Code+"-") })
+		case "SCHOOL":
+			return slices.Contains(small, u.Code)
+		default:
+			return true
+		}
+	})
+}
+
+// TestStory tells the whole year in a small city, and holds the suite's figures
+// against the story's own count.
+func TestStory(t *testing.T) {
+	s := suitetest.RunIn(t, t.TempDir())
+	client := rest.New(s.HTTP, stage.AtOnce)
+	t.Cleanup(client.Close)
+	tale := story.New(reduced(t), client, s.Bootstrap, func(m stage.Moment) {
+		if m.Part == 1 {
+			t.Logf("%2d/%d %s", m.Number, m.Chapters, m.Chapter)
+		}
+	})
+	seen, err := tale.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d calls, %d figures compared, %d problems read again", client.Calls(), seen.Compared, seen.Problems)
+	if len(seen.City.Lines) != 3 || len(seen.District.Lines) != 3 || len(seen.School.Lines) == 0 || len(seen.Categories.Lines) != 8 {
+		t.Errorf("districts %d, schools %d, categories %d of a school and %d of the city",
+			len(seen.City.Lines), len(seen.District.Lines), len(seen.School.Lines), len(seen.Categories.Lines))
+	}
+	if seen.Compared < 500 || seen.Problems == 0 || seen.Cities["problems_closed"] == 0 || len(seen.Gaps) != 1 || len(seen.Freshness) != 5 {
+		t.Errorf("the picture lacks something: gaps %v, freshness %v, figures %v", seen.Gaps, seen.Freshness, seen.Cities)
+	}
+}
