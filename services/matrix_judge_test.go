@@ -76,17 +76,18 @@ func (o outcome) absent() outcome {
 	return hidden
 }
 
-// ghosts are the records to ask for that are not there: of every kind beside the
-// records of one's own unit, and wherever the real one is hidden.
+// ghosts are the records to ask for that are not there: for every role once by
+// the name of a unit that is not there and once beneath one that is, and again
+// where the real ones are hidden. Alike does the rest.
 func (c cell) ghosts(want outcome, r records) []records {
 	elsewhere, leaf := r.ghosts()
 	switch {
-	case c.visit.to == "self":
+	case c.visit.to == "self" && want != refused:
 		return []records{elsewhere, leaf}
-	case c.visit.to == "sibling" && want == hidden && !protobuf.Equal(c.fixture.ask(leaf), c.fixture.ask(r)):
-		return []records{leaf}
-	case c.visit.to == "" || want == hidden:
+	case c.visit.to == "self", c.visit.to == "other branch" && want == hidden, c.visit.to == "" && (want != anonymous || !c.caller.dead):
 		return []records{elsewhere}
+	case c.visit.to == "sibling" && want == hidden:
+		return []records{leaf}
 	default:
 		return nil
 	}

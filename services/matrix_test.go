@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestMatrix(t *testing.T) {
 	m := newMatrix(t)
 	left := m.fixtures()
 	for _, served := range m.suite.Process().Methods() {
-		t.Run(served.FullName, func(t *testing.T) {
+		t.Run(strings.ReplaceAll(strings.TrimPrefix(served.FullName, "/"), "/", "."), func(t *testing.T) {
 			method := describe(t, served.FullName)
 			if len(left[method.full]) == 0 {
 				t.Fatal("the method has no fixture: say in matrix_<service>_test.go how it is called for a record of a unit")
