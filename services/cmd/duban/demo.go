@@ -18,6 +18,7 @@ import (
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/rest"
 	"github.com/duban-project/duban/services/internal/story/screen"
+	"github.com/duban-project/duban/services/internal/story/stage"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -102,10 +103,10 @@ func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Wr
 	if err != nil {
 		return err
 	}
-	client := rest.New(base, story.AtOnce)
+	client := rest.New(base, stage.AtOnce)
 	defer client.Close()
 	begun := time.Now()
-	tale := &story.Story{City: city, Client: client, Bootstrap: s.Bootstrap, Tell: teller(os.Stderr, begun)}
+	tale := story.New(city, client, s.Bootstrap, teller(os.Stderr, begun))
 	picture, err := tale.Run(ctx)
 	if err != nil {
 		return err
@@ -130,9 +131,9 @@ func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Wr
 
 // teller shows how far the story has come: a bar on a terminal, else a line for
 // each chapter.
-func teller(to *os.File, begun time.Time) func(story.Moment) {
+func teller(to *os.File, begun time.Time) func(stage.Moment) {
 	if !term.IsTerminal(int(to.Fd())) {
-		return func(m story.Moment) {
+		return func(m stage.Moment) {
 			if m.Part == 1 {
 				fmt.Fprintf(to, "%5.1fs  %2d/%d  %s\n", time.Since(begun).Seconds(), m.Number, m.Chapters, m.Chapter)
 			}
@@ -142,7 +143,7 @@ func teller(to *os.File, begun time.Time) func(story.Moment) {
 	bar := progressbar.NewOptions(1, progressbar.OptionSetWriter(to), progressbar.OptionSetWidth(30),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionThrottle(50*time.Millisecond), progressbar.OptionClearOnFinish(),
 		progressbar.OptionUseANSICodes(true))
-	return func(m story.Moment) {
+	return func(m stage.Moment) {
 		bar.ChangeMax(m.Chapters * fine)
 		bar.Describe(fmt.Sprintf("%2d/%d %s", m.Number, m.Chapters, m.Chapter))
 		_ = bar.Set(int((float64(m.Number-1) + m.Part) * fine)) // a bar that cannot be drawn hinders nothing

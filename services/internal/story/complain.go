@@ -6,13 +6,13 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 const portal = "machines/portal"
@@ -23,10 +23,10 @@ func (s *Story) complain(ctx context.Context) error {
 	if err := s.machine(ctx, portal, "演示市民服务平台", city, "portal"); err != nil {
 		return err
 	}
-	return each(ctx, s, s.City.Complaints, func(ctx context.Context, c cast.Complaint) error {
+	return stage.Each(ctx, s.Stage, s.City.Complaints, func(ctx context.Context, c cast.Complaint) error {
 		if c.Channel == "PORTAL" && c.Type == "REPORT" {
 			_, err := s.bring(ctx, c)
-			if err := refused("a portal brings a report", err, http.StatusBadRequest, "COMPLAINT_PORTAL_SEALED"); err != nil {
+			if err := stage.Refused("a portal brings a report", err, http.StatusBadRequest, "COMPLAINT_PORTAL_SEALED"); err != nil {
 				return err
 			}
 			c.Channel = "WEB" // the citizen turns to the suite's own page
@@ -50,9 +50,9 @@ func sealed(c cast.Complaint) bool { return c.Type == "REPORT" || c.AboutHead }
 
 // machine registers a machine of a unit and gives it a role and a key.
 func (s *Story) machine(ctx context.Context, name, title, unit, role string) error {
-	path := query("/v1/machines", "machineId", strings.TrimPrefix(name, "machines/"))
+	path := stage.Query("/v1/machines", "machineId", strings.TrimPrefix(name, "machines/"))
 	m := &organizationv1.Machine{DisplayName: title, Unit: cast.Name(unit)}
-	if err := s.as("system").Post(ctx, path, m, m); err != nil {
+	if err := s.As("system").Post(ctx, path, m, m); err != nil {
 		return err
 	}
 	if err := s.grant(ctx, name, cast.Name(unit), role); err != nil {
@@ -79,9 +79,9 @@ func (s *Story) bring(ctx context.Context, c cast.Complaint) (name string, err e
 		err = s.Client.As("").Post(ctx, "/v1/complaints:submit", &complaintv1.SubmitComplaintRequest{Complaint: said, Complainant: who}, answer)
 		receipt = answer.GetReceipt()
 	} else {
-		taker := s.by(city, "complaint")
+		taker := s.By(city, "complaint")
 		if c.Channel == "PORTAL" {
-			taker = s.as(portal)
+			taker = s.As(portal)
 		}
 		answer := &complaintv1.CreateComplaintResponse{}
 		err = taker.Post(ctx, "/v1/complaints", &complaintv1.CreateComplaintRequest{Complaint: said, Complainant: who, Intake: cast.Name(city)}, answer)
@@ -98,17 +98,17 @@ func (s *Story) lookUp(ctx context.Context, receipt string, state complaintv1.Co
 	if err := s.Client.As("").Post(ctx, "/v1/receipts:lookup", &complaintv1.LookupReceiptRequest{Receipt: receipt}, answer); err != nil {
 		return err
 	}
-	return same("what the receipt shows", answer.GetState(), state)
+	return stage.Same("what the receipt shows", answer.GetState(), state)
 }
 
 // mustNotKnow looks whether a sealed case exists for those it is about.
 func (s *Story) mustNotKnow(ctx context.Context, c cast.Complaint, name string) error {
-	if name == "" || !works(c.Unit) {
+	if name == "" || !s.Works(c.Unit) {
 		return nil
 	}
 	for _, person := range []string{"head", "clerk"} {
-		err := s.by(c.Unit, person).Get(ctx, "/v1/"+name, &complaintv1.Complaint{})
-		if err := refused(person+" of "+c.Unit+" reads the report on them", err, http.StatusNotFound, ""); err != nil {
+		err := s.By(c.Unit, person).Get(ctx, "/v1/"+name, &complaintv1.Complaint{})
+		if err := stage.Refused(person+" of "+c.Unit+" reads the report on them", err, http.StatusNotFound, ""); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (s *Story) hear(ctx context.Context) error {
 	for _, desk := range s.desks() {
 		clerk := s.desk(desk.Code)
 		list := &complaintv1.ListComplaintsResponse{}
-		if err := clerk.Get(ctx, query("/v1/complaints", "desk", desk.Name(), "pageSize", "1000"), list); err != nil {
+		if err := clerk.Get(ctx, stage.Query("/v1/complaints", "desk", desk.Name(), "pageSize", "1000"), list); err != nil {
 			return err
 		}
 		for _, c := range list.GetComplaints() {
@@ -135,13 +135,13 @@ func (s *Story) hear(ctx context.Context) error {
 			}
 		}
 	}
-	if err := same("open complaints heard", int64(len(open)), s.heard("complaints_received")); err != nil {
+	if err := stage.Same("open complaints heard", int64(len(open)), s.heard("complaints_received")); err != nil {
 		return err
 	}
 	if err := s.orderOne(ctx, open); err != nil {
 		return err
 	}
-	return each(ctx, s, open, s.answer)
+	return stage.Each(ctx, s.Stage, open, s.answer)
 }
 
 func (s *Story) heard(metric string) (n int64) {
@@ -155,7 +155,7 @@ func (s *Story) heard(metric string) (n int64) {
 
 // desks are the units that may have a complaint to hear.
 func (s *Story) desks() (list []cast.Unit) {
-	for _, u := range s.working("PROVINCE", "CITY", "DISTRICT", "AFFILIATE", "SCHOOL") {
+	for _, u := range s.Working("PROVINCE", "CITY", "DISTRICT", "AFFILIATE", "SCHOOL") {
 		if u.Kind != "SCHOOL" || slices.ContainsFunc(s.City.Complaints, func(c cast.Complaint) bool { return c.Unit == u.Code }) {
 			list = append(list, u)
 		}
@@ -165,10 +165,10 @@ func (s *Story) desks() (list []cast.Unit) {
 
 // desk returns who hears complaints at a unit.
 func (s *Story) desk(unit string) rest.Caller {
-	if officer := s.by(unit, "complaint"); officer.Key() != "" {
+	if officer := s.By(unit, "complaint"); officer.Key() != "" {
 		return officer
 	}
-	return s.by(unit, "clerk")
+	return s.By(unit, "clerk")
 }
 
 func (s *Story) accept(ctx context.Context, clerk rest.Caller, c *complaintv1.Complaint) error {
@@ -237,7 +237,7 @@ func (s *Story) order(ctx context.Context, c *complaintv1.Complaint, l *ledger) 
 		return err
 	}
 	p := &rectificationv1.Problem{}
-	if err := s.by(l.unit, "clerk").Get(ctx, "/v1/"+m.name, p); err != nil {
+	if err := s.By(l.unit, "clerk").Get(ctx, "/v1/"+m.name, p); err != nil {
 		return err
 	}
 	if strings.Contains(p.String(), "示例群众") || p.GetSource() != rectificationv1.Problem_SOURCE_COMPLAINT {
@@ -250,32 +250,16 @@ func (s *Story) order(ctx context.Context, c *complaintv1.Complaint, l *ledger) 
 
 // entered waits until the ordered problem stands in the ledger.
 func (s *Story) entered(ctx context.Context, clerk rest.Caller, c *complaintv1.Complaint) (string, error) {
-	for range patience {
+	for range stage.Patience {
 		if err := clerk.Get(ctx, "/v1/"+c.GetName(), c); err != nil {
 			return "", err
 		}
 		if c.GetRectification() == complaintv1.Complaint_RECTIFICATION_ENTERED {
 			return c.GetProblem(), nil
 		}
-		if err := wait(ctx); err != nil {
+		if err := stage.Wait(ctx); err != nil {
 			return "", err
 		}
 	}
 	return "", fmt.Errorf("the problem ordered by %s is still %s", c.GetName(), c.GetRectification())
-}
-
-// How often, and how long each time, the story waits for what follows a moment
-// later.
-const (
-	patience = 300
-	blink    = 50 * time.Millisecond
-)
-
-func wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(blink):
-		return nil
-	}
 }

@@ -44,11 +44,11 @@ func (s *Story) count() *Count {
 	c := &Count{city: s.City, cells: maps.Clone(s.done.cells)}
 	for _, m := range s.matters {
 		if m.accepted {
-			c.matter(m, s.date)
+			c.matter(m, s.Date)
 		}
 	}
 	for _, t := range s.assignments {
-		c.task(t, s.date)
+		c.task(t, s.Date)
 	}
 	for _, l := range s.ledgers {
 		c.add(l.unit, "", "ledgers_due", 1)

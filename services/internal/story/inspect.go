@@ -8,6 +8,7 @@ import (
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 // findings are what the team finds in the units it visits, in turn.
@@ -23,24 +24,24 @@ func (s *Story) inspect(ctx context.Context) error {
 	targets := s.filed()
 	i := &rectificationv1.Inspection{
 		Unit: cast.Name(city), Campaign: campaign, Title: "纪律整饬专项暗访（演示）", Plan: "不发通知、不打招呼、直奔现场。",
-		Team: []string{member(city, "supervisor1"), member("YC-D02", "chief"), member("YC-D05", "chief")},
+		Team: []string{stage.Member(city, "supervisor1"), stage.Member("YC-D02", "chief"), stage.Member("YC-D05", "chief")},
 	}
 	for _, l := range targets {
 		i.Targets = append(i.Targets, cast.Name(l.unit))
 	}
-	supervisor := s.by(city, "supervisor1")
+	supervisor := s.By(city, "supervisor1")
 	if err := supervisor.Post(ctx, "/v1/inspections", i, i); err != nil {
 		return err
 	}
-	err := s.by(targets[0].unit, "head").Get(ctx, "/v1/"+i.GetName(), &rectificationv1.Inspection{})
-	if err := refused("a target reads of an unannounced inspection", err, http.StatusNotFound, ""); err != nil {
+	err := s.By(targets[0].unit, "head").Get(ctx, "/v1/"+i.GetName(), &rectificationv1.Inspection{})
+	if err := stage.Refused("a target reads of an unannounced inspection", err, http.StatusNotFound, ""); err != nil {
 		return err
 	}
 	for n, l := range targets {
 		if err := s.visit(ctx, i, l, findings[n%len(findings)]); err != nil {
 			return err
 		}
-		s.advance(1 / float64(len(targets)))
+		s.Advance(1 / float64(len(targets)))
 	}
 	end := &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: fmt.Sprintf("暗访%d个单位，发现的问题已列入各单位台账（演示）。", len(targets))}
 	return supervisor.Post(ctx, "/v1/"+i.GetName()+":conclude", end, i)
@@ -48,8 +49,8 @@ func (s *Story) inspect(ctx context.Context) error {
 
 // filed draws up to five schools whose ledgers are acknowledged.
 func (s *Story) filed() []*ledger {
-	list := s.those(func(l *ledger) bool { return !l.never && s.unit(l.unit).Kind == "SCHOOL" })
-	s.random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	list := s.those(func(l *ledger) bool { return !l.never && s.Unit(l.unit).Kind == "SCHOOL" })
+	s.Random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	return list[:min(5, len(list))]
 }
 
@@ -63,7 +64,7 @@ func (s *Story) visit(ctx context.Context, i *rectificationv1.Inspection, l *led
 			Level: rectificationv1.Problem_Level(rectificationv1.Problem_Level_value["LEVEL_"+f.Level]),
 		}},
 	}
-	if err := s.by(city, "supervisor1").Post(ctx, "/v1/"+i.GetName()+":record", record, i); err != nil {
+	if err := s.By(city, "supervisor1").Post(ctx, "/v1/"+i.GetName()+":record", record, i); err != nil {
 		return err
 	}
 	at := slices.IndexFunc(i.GetVisits(), func(v *rectificationv1.Visit) bool { return v.GetTarget() == cast.Name(l.unit) })

@@ -6,6 +6,7 @@ import (
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 // A ledger is a unit's ledger and how its filing goes.
@@ -21,15 +22,15 @@ type ledger struct {
 // with measures, deadline and who is responsible. Units that found nothing file
 // an empty ledger (零报告).
 func (s *Story) selfCheck(ctx context.Context) error {
-	late, returned := s.pick("SCHOOL", 7), s.pick("SCHOOL", 9)
+	late, returned := s.Pick("SCHOOL", 7), s.Pick("SCHOOL", 9)
 	never := s.troubled(1)
-	for _, u := range s.working("CITY", "DISTRICT", "SCHOOL", "AFFILIATE") {
+	for _, u := range s.Working("CITY", "DISTRICT", "SCHOOL", "AFFILIATE") {
 		s.ledgers = append(s.ledgers, &ledger{
 			unit: u.Code, never: never[u.Code], late: late[u.Code] && !never[u.Code], returned: returned[u.Code] && !never[u.Code],
 		})
 	}
 	s.draw()
-	if err := each(ctx, s, s.ledgers, s.fill); err != nil {
+	if err := stage.Each(ctx, s.Stage, s.ledgers, s.fill); err != nil {
 		return err
 	}
 	return s.checkRepeats(ctx)
@@ -42,8 +43,8 @@ func (s *Story) troubled(n int) map[string]bool {
 		found[p.Unit]++
 	}
 	drawn := map[string]bool{}
-	for _, u := range s.working("SCHOOL") {
-		if found[u.Code] > 1 && len(drawn) < n && s.random.IntN(4) == 0 {
+	for _, u := range s.Working("SCHOOL") {
+		if found[u.Code] > 1 && len(drawn) < n && s.Random.IntN(4) == 0 {
 			drawn[u.Code] = true
 		}
 	}
@@ -54,10 +55,10 @@ func (s *Story) troubled(n int) map[string]bool {
 func (s *Story) fill(ctx context.Context, l *ledger) error {
 	l.Ledger = &rectificationv1.Ledger{}
 	wanted := &rectificationv1.Ledger{Unit: cast.Name(l.unit), Campaign: campaign}
-	if err := s.by(l.unit, "clerk").Post(ctx, "/v1/ledgers", wanted, l.Ledger); err != nil {
+	if err := s.By(l.unit, "clerk").Post(ctx, "/v1/ledgers", wanted, l.Ledger); err != nil {
 		return err
 	}
-	if err := same("the day of filing", l.GetFilingDueDate(), "2026-04-05"); err != nil {
+	if err := stage.Same("the day of filing", l.GetFilingDueDate(), "2026-04-05"); err != nil {
 		return err
 	}
 	for _, m := range s.matters {
@@ -79,7 +80,7 @@ func (s *Story) enter(ctx context.Context, m *matter) error {
 		Level:  rectificationv1.Problem_Level(rectificationv1.Problem_Level_value["LEVEL_"+m.Level]),
 		Source: rectificationv1.Problem_SOURCE_SELF_CHECK,
 	}
-	if err := s.by(m.unit, "clerk").Post(ctx, "/v1/"+m.ledger+"/problems", p, p); err != nil {
+	if err := s.By(m.unit, "clerk").Post(ctx, "/v1/"+m.ledger+"/problems", p, p); err != nil {
 		return err
 	}
 	m.name = p.GetName()
@@ -88,9 +89,9 @@ func (s *Story) enter(ctx context.Context, m *matter) error {
 
 // planMatter says why, what, by when and by whom.
 func (s *Story) planMatter(ctx context.Context, m *matter) error {
-	return s.by(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":plan", &rectificationv1.PlanProblemRequest{
+	return s.By(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":plan", &rectificationv1.PlanProblemRequest{
 		Name: m.name, Cause: m.Cause, Measures: m.Measures, Deadline: m.deadline,
-		LeaderResponsible: member(m.unit, "leader"), PersonResponsible: member(m.unit, "clerk"),
+		LeaderResponsible: stage.Member(m.unit, "leader"), PersonResponsible: stage.Member(m.unit, "clerk"),
 	}, &rectificationv1.Problem{})
 }
 
@@ -98,7 +99,7 @@ func (s *Story) planMatter(ctx context.Context, m *matter) error {
 // nothing, and that a change by an old etag is refused.
 func (s *Story) checkRepeats(ctx context.Context) error {
 	m := s.matters[0]
-	clerk := s.by(m.unit, "clerk")
+	clerk := s.By(m.unit, "clerk")
 	var entered [2]*rectificationv1.Problem
 	for i := range entered {
 		entered[i] = &rectificationv1.Problem{}
@@ -110,7 +111,7 @@ func (s *Story) checkRepeats(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := same("the answer to a repeat", entered[1].GetName(), entered[0].GetName()); err != nil {
+	if err := stage.Same("the answer to a repeat", entered[1].GetName(), entered[0].GetName()); err != nil {
 		return err
 	}
 	twin := &matter{Problem: m.Problem, unit: m.unit, ledger: m.ledger, name: entered[0].GetName(), source: "SELF_CHECK", deadline: m.deadline, accepted: m.accepted}
@@ -120,28 +121,28 @@ func (s *Story) checkRepeats(ctx context.Context) error {
 		return err
 	}
 	stale := clerk.IfMatch(entered[0].GetEtag()).Patch(ctx, "/v1/"+twin.name, &rectificationv1.Problem{Name: twin.name, Cause: "过时的修改"}, entered[0])
-	return refused("a change by an old etag", stale, http.StatusPreconditionFailed, "")
+	return stage.Refused("a change by an old etag", stale, http.StatusPreconditionFailed, "")
 }
 
 // sign has the heads sign what they have read. A clerk who tries is refused.
 func (s *Story) sign(ctx context.Context) error {
 	first := s.ledgers[0]
 	err := s.signBy(ctx, first, "clerk")
-	if err := refused("a clerk signs", err, http.StatusForbidden, ""); err != nil {
+	if err := stage.Refused("a clerk signs", err, http.StatusForbidden, ""); err != nil {
 		return err
 	}
-	return each(ctx, s, s.those(func(l *ledger) bool { return !l.never }), func(ctx context.Context, l *ledger) error {
+	return stage.Each(ctx, s.Stage, s.those(func(l *ledger) bool { return !l.never }), func(ctx context.Context, l *ledger) error {
 		return s.signBy(ctx, l, "head")
 	})
 }
 
 func (s *Story) signBy(ctx context.Context, l *ledger, person string) error {
-	who := s.by(l.unit, person)
+	who := s.By(l.unit, person)
 	if err := who.Get(ctx, "/v1/"+l.GetName(), l.Ledger); err != nil {
 		return err
 	}
 	return who.Post(ctx, "/v1/"+l.GetName()+":sign", &rectificationv1.SignLedgerRequest{
-		Name: l.GetName(), ContentDigest: l.GetContentDigest(), Seal: s.unit(l.unit).DisplayName + "（印）",
+		Name: l.GetName(), ContentDigest: l.GetContentDigest(), Seal: s.Unit(l.unit).DisplayName + "（印）",
 	}, l.Ledger)
 }
 
@@ -155,25 +156,25 @@ func (s *Story) those(choice func(*ledger) bool) (list []*ledger) {
 }
 
 func (s *Story) fileInTime(ctx context.Context) error {
-	return each(ctx, s, s.those(func(l *ledger) bool { return !l.late && !l.never }), s.file)
+	return stage.Each(ctx, s.Stage, s.those(func(l *ledger) bool { return !l.late && !l.never }), s.file)
 }
 
 func (s *Story) fileLate(ctx context.Context) error {
-	return each(ctx, s, s.those(func(l *ledger) bool { return l.late }), s.file)
+	return stage.Each(ctx, s.Stage, s.those(func(l *ledger) bool { return l.late }), s.file)
 }
 
 // file files a ledger with the superior (报备), and looks whether it is marked as
 // late when it is.
 func (s *Story) file(ctx context.Context, l *ledger) error {
-	if err := s.by(l.unit, "clerk").Post(ctx, "/v1/"+l.GetName()+":file", &rectificationv1.FileLedgerRequest{Name: l.GetName()}, l.Ledger); err != nil {
+	if err := s.By(l.unit, "clerk").Post(ctx, "/v1/"+l.GetName()+":file", &rectificationv1.FileLedgerRequest{Name: l.GetName()}, l.Ledger); err != nil {
 		return err
 	}
-	return same(l.GetName()+" filed late", l.GetFiledLate(), l.late)
+	return stage.Same(l.GetName()+" filed late", l.GetFiledLate(), l.late)
 }
 
 // review has the superiors acknowledge what was filed, or return it.
 func (s *Story) review(ctx context.Context) error {
-	return each(ctx, s, s.those(func(l *ledger) bool { return !l.never }), func(ctx context.Context, l *ledger) error {
+	return stage.Each(ctx, s.Stage, s.those(func(l *ledger) bool { return !l.never }), func(ctx context.Context, l *ledger) error {
 		if !l.returned {
 			return s.acknowledge(ctx, l)
 		}
@@ -187,21 +188,21 @@ func (s *Story) acknowledge(ctx context.Context, l *ledger) error {
 	if err != nil {
 		return err
 	}
-	return same(l.GetName()+" acknowledged", l.GetAcknowledgedVersion(), l.GetVersion())
+	return stage.Same(l.GetName()+" acknowledged", l.GetAcknowledgedVersion(), l.GetVersion())
 }
 
 // fileAgain brings what was returned to its end: put right, signed, filed and
 // acknowledged.
 func (s *Story) fileAgain(ctx context.Context) error {
-	return each(ctx, s, s.those(func(l *ledger) bool { return l.returned }), func(ctx context.Context, l *ledger) error {
+	return stage.Each(ctx, s.Stage, s.those(func(l *ledger) bool { return l.returned }), func(ctx context.Context, l *ledger) error {
 		for _, m := range s.matters {
 			if m.unit != l.unit {
 				continue
 			}
 			m.Measures += "每半月由责任领导核对一次进度。"
 			change := &rectificationv1.Problem{Name: m.name, Measures: m.Measures}
-			path := query("/v1/"+m.name, "updateMask", "measures")
-			if err := s.by(l.unit, "clerk").Patch(ctx, path, change, change); err != nil {
+			path := stage.Query("/v1/"+m.name, "updateMask", "measures")
+			if err := s.By(l.unit, "clerk").Patch(ctx, path, change, change); err != nil {
 				return err
 			}
 		}

@@ -8,53 +8,14 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/picture"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
-
-// Picture is what the city sees when it asks for its status.
-type Picture struct {
-	Date   string
-	Names  map[string]string // of the metrics, in Chinese, by id
-	City   Sheet             // by district
-	Cities Figures           // of the whole city
-	// Drill-down: a district by school, and a school by category.
-	District, School Sheet
-	Categories       Sheet   // of the whole city
-	Months           []Month // problems closed, month by month
-	Missing          []string
-	MissingTotal     int64
-	Gaps             []string // months that the absent district left out
-	Freshness        []string
-	Problems         int // how many the recount read one by one
-	Compared         int // how many figures were compared
-}
-
-// Sheet is a table of figures.
-type Sheet struct {
-	Title string
-	Unit  string // its resource name
-	Lines []Line
-}
-
-// Line is one unit's or category's figures.
-type Line struct {
-	Name    string
-	Rank    int32 // 0: none
-	Figures Figures
-}
-
-// Figures are values by the ids of metrics; of a ratio, thousandths.
-type Figures map[string]int64
-
-// Month is a figure of a month.
-type Month struct {
-	Name  string
-	Value int64
-}
 
 // look asks for the status of the city as its viewer, compares it with what the
 // story counted and with what is read problem by problem, and keeps the picture.
 func (s *Story) look(ctx context.Context) error {
-	s.picture = &Picture{Date: s.date, Names: map[string]string{}}
+	s.picture = &picture.Picture{Date: s.Date, Names: map[string]string{}}
 	for _, part := range []func(context.Context) error{s.lookNames, s.lookCity, s.lookCategories, s.lookDown, s.lookSeries, s.lookGaps, s.recount} {
 		if err := part(ctx); err != nil {
 			return err
@@ -65,7 +26,7 @@ func (s *Story) look(ctx context.Context) error {
 
 func (s *Story) lookNames(ctx context.Context) error {
 	list := &aggregationv1.ListMetricsResponse{}
-	if err := s.by(city, "viewer").Get(ctx, query("/v1/metrics", "pageSize", "1000"), list); err != nil {
+	if err := s.By(city, "viewer").Get(ctx, stage.Query("/v1/metrics", "pageSize", "1000"), list); err != nil {
 		return err
 	}
 	for _, m := range list.GetMetrics() {
@@ -76,24 +37,24 @@ func (s *Story) lookNames(ctx context.Context) error {
 
 // status reads a unit's status once everything that was done is counted in it.
 func (s *Story) status(ctx context.Context, unit string, pairs ...string) (*aggregationv1.Status, error) {
-	path := query("/v1/"+cast.Name(unit)+"/status", append(pairs, "pageSize", "200")...)
-	for range patience {
+	path := stage.Query("/v1/"+cast.Name(unit)+"/status", append(pairs, "pageSize", "200")...)
+	for range stage.Patience {
 		status := &aggregationv1.Status{}
-		if err := s.by(city, "viewer").Get(ctx, path, status); err != nil {
+		if err := s.By(city, "viewer").Get(ctx, path, status); err != nil {
 			return nil, err
 		}
 		if !status.GetProvisional() {
 			return status, nil
 		}
-		if err := wait(ctx); err != nil {
+		if err := stage.Wait(ctx); err != nil {
 			return nil, err
 		}
 	}
 	return nil, fmt.Errorf("the status of %s stays provisional", unit)
 }
 
-func figuresOf(list []*aggregationv1.Figure) Figures {
-	f := Figures{}
+func figuresOf(list []*aggregationv1.Figure) picture.Figures {
+	f := picture.Figures{}
 	for _, v := range list {
 		f[strings.TrimPrefix(v.GetMetric(), "metrics/")] = v.GetValue()
 	}
@@ -111,19 +72,19 @@ func (s *Story) lookCity(ctx context.Context) error {
 		return err
 	}
 	places := &aggregationv1.CompareStatusResponse{}
-	path := query("/v1/"+cast.Name(city)+"/status:compare", "metric", "metrics/problems_closing_rate", "pageSize", "1000")
-	if err := s.by(city, "viewer").Get(ctx, path, places); err != nil {
+	path := stage.Query("/v1/"+cast.Name(city)+"/status:compare", "metric", "metrics/problems_closing_rate", "pageSize", "1000")
+	if err := s.By(city, "viewer").Get(ctx, path, places); err != nil {
 		return err
 	}
 	for _, p := range places.GetPlaces() {
-		if s.unit(cast.Code(p.GetUnit())).Kind != "DISTRICT" {
+		if s.Unit(cast.Code(p.GetUnit())).Kind != "DISTRICT" {
 			continue
 		}
 		at := slices.IndexFunc(status.GetChildren(), func(c *aggregationv1.Status_Child) bool { return c.GetUnit() == p.GetUnit() })
 		if at < 0 {
 			return fmt.Errorf("%s is ranked and has no status", p.GetUnit())
 		}
-		line := Line{p.GetDisplayName(), p.GetRank(), figuresOf(status.GetChildren()[at].GetFigures())}
+		line := picture.Line{Name: p.GetDisplayName(), Rank: p.GetRank(), Figures: figuresOf(status.GetChildren()[at].GetFigures())}
 		s.picture.City.Lines = append(s.picture.City.Lines, line)
 		if err := s.compare(cast.Code(p.GetUnit()), "", line.Figures); err != nil {
 			return err
@@ -154,8 +115,8 @@ func (s *Story) tellFresh(status *aggregationv1.Status) {
 
 // fullName is a unit's name after that of its district.
 func (s *Story) fullName(code string) string {
-	u := s.unit(code)
-	if above := s.unit(u.Parent); above.Kind == "DISTRICT" || above.Kind == "SCHOOL" {
+	u := s.Unit(code)
+	if above := s.Unit(u.Parent); above.Kind == "DISTRICT" || above.Kind == "SCHOOL" {
 		return s.fullName(above.Code) + u.DisplayName
 	}
 	return strings.TrimSuffix(u.DisplayName, "（演示）")
@@ -168,7 +129,7 @@ func (s *Story) lookCategories(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		line := Line{Name: c.GetName(), Figures: figuresOf(status.GetFigures())}
+		line := picture.Line{Name: c.GetName(), Figures: figuresOf(status.GetFigures())}
 		s.picture.Categories.Lines = append(s.picture.Categories.Lines, line)
 		if err := s.compare(city, c.GetCode(), line.Figures); err != nil {
 			return err
@@ -194,7 +155,7 @@ func (s *Story) lookDown(ctx context.Context) error {
 			if err := s.compare(cast.Code(c.GetUnit()), "", f); err != nil {
 				return err
 			}
-			if s.unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" && works(u.Code) && (most == nil || f["problems_found"] > figuresOf(most.GetFigures())["problems_found"]) {
+			if s.Unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" && s.Works(u.Code) && (most == nil || f["problems_found"] > figuresOf(most.GetFigures())["problems_found"]) {
 				most = c
 			}
 		}
@@ -206,18 +167,18 @@ func (s *Story) lookDown(ctx context.Context) error {
 	return s.lookSchool(ctx, cast.Code(worst.GetUnit()))
 }
 
-func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) Sheet {
-	sheet := Sheet{Title: u.DisplayName, Unit: u.Name()}
+func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) picture.Sheet {
+	sheet := picture.Sheet{Title: u.DisplayName, Unit: u.Name()}
 	for _, c := range status.GetChildren() {
-		if s.unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" {
-			sheet.Lines = append(sheet.Lines, Line{c.GetDisplayName(), 0, figuresOf(c.GetFigures())})
+		if s.Unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" {
+			sheet.Lines = append(sheet.Lines, picture.Line{Name: c.GetDisplayName(), Figures: figuresOf(c.GetFigures())})
 		}
 	}
 	return sheet
 }
 
 func (s *Story) lookSchool(ctx context.Context, code string) error {
-	s.picture.School.Title, s.picture.School.Unit = s.unit(code).DisplayName, cast.Name(code)
+	s.picture.School.Title, s.picture.School.Unit = s.Unit(code).DisplayName, cast.Name(code)
 	for _, c := range s.published.GetCategories() {
 		status, err := s.status(ctx, code, "cut.campaign", campaign, "cut.category", c.GetCode())
 		if err != nil {
@@ -228,7 +189,7 @@ func (s *Story) lookSchool(ctx context.Context, code string) error {
 			return err
 		}
 		if f["problems_found"] > 0 {
-			s.picture.School.Lines = append(s.picture.School.Lines, Line{c.GetTitle(), 0, f})
+			s.picture.School.Lines = append(s.picture.School.Lines, picture.Line{Name: c.GetTitle(), Figures: f})
 		}
 	}
 	return nil
@@ -237,23 +198,23 @@ func (s *Story) lookSchool(ctx context.Context, code string) error {
 // lookSeries reads what was closed month by month.
 func (s *Story) lookSeries(ctx context.Context) error {
 	series := &aggregationv1.StatusSeries{}
-	path := query("/v1/"+cast.Name(city)+"/status:series", "metric", "metrics/problems_closed", "cut.startDate", "2026-02-01", "bucket", "BUCKET_MONTH")
-	if err := s.by(city, "viewer").Get(ctx, path, series); err != nil {
+	path := stage.Query("/v1/"+cast.Name(city)+"/status:series", "metric", "metrics/problems_closed", "cut.startDate", "2026-02-01", "bucket", "BUCKET_MONTH")
+	if err := s.By(city, "viewer").Get(ctx, path, series); err != nil {
 		return err
 	}
 	sum := int64(0)
 	for _, p := range series.GetPoints() {
 		sum += p.GetFigure().GetValue()
-		s.picture.Months = append(s.picture.Months, Month{strings.TrimPrefix(p.GetStartDate()[5:7], "0") + "月", p.GetFigure().GetValue()})
+		s.picture.Months = append(s.picture.Months, picture.Month{Name: strings.TrimPrefix(p.GetStartDate()[5:7], "0") + "月", Value: p.GetFigure().GetValue()})
 	}
 	s.picture.Compared++
-	return same("problems closed in all months", sum, s.count().Of(city, "", "problems_closed"))
+	return stage.Same("problems closed in all months", sum, s.count().Of(city, "", "problems_closed"))
 }
 
 // lookGaps reads which reports of the absent district never came.
 func (s *Story) lookGaps(ctx context.Context) error {
 	list := &aggregationv1.ListReportSourcesResponse{}
-	if err := s.by(city, "viewer").Get(ctx, "/v1/reportSources", list); err != nil {
+	if err := s.By(city, "viewer").Get(ctx, "/v1/reportSources", list); err != nil {
 		return err
 	}
 	for _, source := range list.GetReportSources() {
@@ -262,8 +223,8 @@ func (s *Story) lookGaps(ctx context.Context) error {
 		}
 	}
 	want := 0
-	if s.unit(Absent).Code != "" {
+	if s.Unit(Absent).Code != "" {
 		want = 1
 	}
-	return same("reports that never came", len(s.picture.Gaps), want)
+	return stage.Same("reports that never came", len(s.picture.Gaps), want)
 }

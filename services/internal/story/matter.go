@@ -9,6 +9,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 // A matter is a problem, what the story will do about it, and what it knows of
@@ -59,7 +60,7 @@ func (s *Story) draw() {
 		never[l.unit] = l.never
 	}
 	for _, p := range s.City.Problems {
-		if !works(p.Unit) {
+		if !s.Works(p.Unit) {
 			continue
 		}
 		m := &matter{Problem: p, unit: p.Unit, source: "SELF_CHECK", deadline: p.Deadline, accepted: !never[p.Unit]}
@@ -73,7 +74,7 @@ func (s *Story) draw() {
 func (s *Story) fate(m *matter) []act {
 	in, out := before(m.deadline), after(m.deadline)
 	begin := act{rounds[0], (*Story).start}
-	n := s.random.IntN(100)
+	n := s.Random.IntN(100)
 	switch {
 	case n < 3:
 		return []act{{rounds[0], (*Story).cancel}}
@@ -99,14 +100,13 @@ func (s *Story) fate(m *matter) []act {
 // rectify plays what is to be done on each of some days.
 func rectify(dates ...string) func(*Story, context.Context) error {
 	return func(s *Story, ctx context.Context) error {
-		for i, date := range dates {
-			if err := s.setDate(ctx, date); err != nil {
+		for _, date := range dates {
+			if err := s.SetDate(ctx, date); err != nil {
 				return err
 			}
-			if err := each(ctx, s, s.matters, s.actOf(date)); err != nil {
+			if err := stage.Each(ctx, s.Stage, s.matters, s.actOf(date)); err != nil {
 				return err
 			}
-			s.moment.Part = min(float64(i+1)/float64(len(dates)), nearly)
 		}
 		return nil
 	}
@@ -126,28 +126,28 @@ func (s *Story) actOf(date string) func(context.Context, *matter) error {
 }
 
 // superior returns the supervisor above a unit.
-func (s *Story) superior(unit string) rest.Caller { return s.by(s.supervisor(unit), "supervisor1") }
+func (s *Story) superior(unit string) rest.Caller { return s.By(s.Supervisor(unit), "supervisor1") }
 
 // Who verifies and who closes follows from the source: what a unit found itself
 // its own leaders, all else two supervisors above it.
 func (s *Story) verifier(m *matter) rest.Caller {
 	if m.source == "SELF_CHECK" {
-		return s.by(m.unit, "leader")
+		return s.By(m.unit, "leader")
 	}
 	return s.superior(m.unit)
 }
 
 func (s *Story) closer(m *matter) rest.Caller {
 	if m.source == "SELF_CHECK" {
-		return s.by(m.unit, "head")
+		return s.By(m.unit, "head")
 	}
-	return s.by(s.supervisor(m.unit), "supervisor2")
+	return s.By(s.Supervisor(m.unit), "supervisor2")
 }
 
 // start begins to rectify.
 func (s *Story) start(ctx context.Context, m *matter) error {
 	m.started = true
-	return s.by(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":start", &rectificationv1.StartProblemRequest{Name: m.name}, &rectificationv1.Problem{})
+	return s.By(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":start", &rectificationv1.StartProblemRequest{Name: m.name}, &rectificationv1.Problem{})
 }
 
 // submit says what was done, shows it, and asks for the problem to be struck off.
@@ -161,7 +161,7 @@ func (s *Story) submit(ctx context.Context, m *matter, who rest.Caller) error {
 	if err := who.Post(ctx, "/v1/"+m.name+":progress", said, &rectificationv1.Problem{}); err != nil {
 		return err
 	}
-	file := "整改佐证 " + s.date
+	file := "整改佐证 " + s.Date
 	shown, err := s.attach(ctx, m.unit, m.name, file, campaignv1.EvidenceKind_MEDIA_DOCUMENT)
 	if err != nil {
 		return err
@@ -171,12 +171,12 @@ func (s *Story) submit(ctx context.Context, m *matter, who rest.Caller) error {
 	if err := who.Post(ctx, "/v1/"+m.name+":submit", ask, p); err != nil {
 		return err
 	}
-	return same(m.name+" submitted", p.GetState(), rectificationv1.Problem_STATE_SUBMITTED)
+	return stage.Same(m.name+" submitted", p.GetState(), rectificationv1.Problem_STATE_SUBMITTED)
 }
 
 // solve brings a matter to its end.
 func (s *Story) solve(ctx context.Context, m *matter) error {
-	if err := s.submit(ctx, m, s.by(m.unit, "clerk")); err != nil {
+	if err := s.submit(ctx, m, s.By(m.unit, "clerk")); err != nil {
 		return err
 	}
 	return s.strikeOff(ctx, m, s.verifier(m))
@@ -184,12 +184,12 @@ func (s *Story) solve(ctx context.Context, m *matter) error {
 
 // solveApart shows that who rectified does not verify: a supervisor does.
 func (s *Story) solveApart(ctx context.Context, m *matter) error {
-	leader := s.by(m.unit, "leader")
+	leader := s.By(m.unit, "leader")
 	if err := s.submit(ctx, m, leader); err != nil {
 		return err
 	}
 	err := leader.Post(ctx, "/v1/"+m.name+":verify", &rectificationv1.VerifyProblemRequest{Name: m.name}, &rectificationv1.Problem{})
-	if err := refused("who rectified verifies", err, http.StatusBadRequest, "PROBLEM_SAME_PERSON"); err != nil {
+	if err := stage.Refused("who rectified verifies", err, http.StatusBadRequest, "PROBLEM_SAME_PERSON"); err != nil {
 		return err
 	}
 	return s.strikeOff(ctx, m, s.superior(m.unit))
@@ -204,13 +204,13 @@ func (s *Story) strikeOff(ctx context.Context, m *matter, verifier rest.Caller) 
 	if err := s.closer(m).Post(ctx, "/v1/"+m.name+":close", &rectificationv1.CloseProblemRequest{Name: m.name}, p); err != nil {
 		return err
 	}
-	m.closed, m.closedOn = true, s.date
-	return same(m.name+" closed", p.GetState(), rectificationv1.Problem_STATE_CLOSED)
+	m.closed, m.closedOn = true, s.Date
+	return stage.Same(m.name+" closed", p.GetState(), rectificationv1.Problem_STATE_CLOSED)
 }
 
 // beReturned has a matter sent back once.
 func (s *Story) beReturned(ctx context.Context, m *matter) error {
-	if err := s.submit(ctx, m, s.by(m.unit, "clerk")); err != nil {
+	if err := s.submit(ctx, m, s.By(m.unit, "clerk")); err != nil {
 		return err
 	}
 	back := &rectificationv1.ReturnProblemRequest{Name: m.name, Reason: "佐证只有文件，看不出效果，请补现场情况。"}
@@ -240,7 +240,7 @@ const newYear = "2026-12-31"
 // extend asks for another deadline, which the superior grants.
 func (s *Story) extend(ctx context.Context, m *matter) error {
 	ask := &rectificationv1.ExtendProblemRequest{Name: m.name, Deadline: newYear, Reason: m.CauseOfDelay}
-	if err := s.by(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":extend", ask, &rectificationv1.Problem{}); err != nil {
+	if err := s.By(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":extend", ask, &rectificationv1.Problem{}); err != nil {
 		return err
 	}
 	p := &rectificationv1.Problem{}
@@ -248,5 +248,5 @@ func (s *Story) extend(ctx context.Context, m *matter) error {
 		return err
 	}
 	m.deadline = newYear
-	return same("the deadline of "+m.name, p.GetDeadline(), newYear)
+	return stage.Same("the deadline of "+m.name, p.GetDeadline(), newYear)
 }

@@ -8,6 +8,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 const (
@@ -28,7 +29,7 @@ type outer struct {
 // outerProblems are those of the absent district, with what becomes of them.
 func (s *Story) outerProblems() (list []outer) {
 	for i, p := range s.City.Problems {
-		if works(p.Unit) {
+		if s.Works(p.Unit) {
 			continue
 		}
 		o := outer{unit: p.Unit, category: p.Category, due: p.Deadline[:len("2026-05")]}
@@ -45,10 +46,10 @@ func (s *Story) outerProblems() (list []outer) {
 // is returned, and then the right figures; of another it sends nothing.
 func reportFrom(months ...string) func(*Story, context.Context) error {
 	return func(s *Story, ctx context.Context) error {
-		if s.unit(Absent).Code == "" {
+		if s.Unit(Absent).Code == "" {
 			return nil
 		}
-		if s.as(reporter).Key() == "" {
+		if s.As(reporter).Key() == "" {
 			if err := s.machine(ctx, reporter, "兴山县自建督办系统（演示）", Absent, "reporter"); err != nil {
 				return err
 			}
@@ -57,7 +58,7 @@ func reportFrom(months ...string) func(*Story, context.Context) error {
 			if err := s.reportMonth(ctx, month, i == 0); err != nil {
 				return err
 			}
-			s.advance(1 / float64(len(months)))
+			s.Advance(1 / float64(len(months)))
 		}
 		return nil
 	}
@@ -74,7 +75,7 @@ func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) er
 			return err
 		}
 		back := &aggregationv1.ReturnReportRequest{Name: r.GetName(), Reason: "数字明显有误，请核对后重报。"}
-		if err := s.by(city, "supervisor1").Post(ctx, "/v1/"+r.GetName()+":return", back, r); err != nil {
+		if err := s.By(city, "supervisor1").Post(ctx, "/v1/"+r.GetName()+":return", back, r); err != nil {
 			return err
 		}
 		s.sequence++
@@ -84,7 +85,7 @@ func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) er
 		return err
 	}
 	accept := &aggregationv1.AcceptReportRequest{Name: r.GetName(), Etag: r.GetEtag()}
-	if err := s.by(city, "supervisor1").Post(ctx, "/v1/"+r.GetName()+":accept", accept, r); err != nil {
+	if err := s.By(city, "supervisor1").Post(ctx, "/v1/"+r.GetName()+":accept", accept, r); err != nil {
 		return err
 	}
 	for _, said := range r.GetRows() {
@@ -104,17 +105,17 @@ func (s *Story) push(ctx context.Context, month string, rows []*aggregationv1.Re
 		Source: source, Sequence: s.sequence, Rows: rows, NilReport: len(rows) == 0,
 	}
 	first, again := &aggregationv1.Report{}, &aggregationv1.Report{}
-	if err := s.as(reporter).Post(ctx, "/v1/reports", r, first); err != nil {
+	if err := s.As(reporter).Post(ctx, "/v1/reports", r, first); err != nil {
 		return nil, err
 	}
-	if err := s.as(reporter).Post(ctx, "/v1/reports", r, again); err != nil {
+	if err := s.As(reporter).Post(ctx, "/v1/reports", r, again); err != nil {
 		return nil, err
 	}
-	if err := same("a report sent twice", again.GetName(), first.GetName()); err != nil {
+	if err := stage.Same("a report sent twice", again.GetName(), first.GetName()); err != nil {
 		return nil, err
 	}
-	err := s.as(reporter).Post(ctx, "/v1/"+first.GetName()+":accept", &aggregationv1.AcceptReportRequest{Name: first.GetName()}, again)
-	return first, refused("a machine accepts", err, http.StatusForbidden, "")
+	err := s.As(reporter).Post(ctx, "/v1/"+first.GetName()+":accept", &aggregationv1.AcceptReportRequest{Name: first.GetName()}, again)
+	return first, stage.Refused("a machine accepts", err, http.StatusForbidden, "")
 }
 
 func row(unit, category, field string, n int64) *aggregationv1.Report_Row {

@@ -6,6 +6,8 @@ import (
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/picture"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 // Metrics are what the story counts for itself.
@@ -21,7 +23,7 @@ var metrics = []string{
 const ofProblems = 7
 
 // compare holds figures of the suite against the story's own count.
-func (s *Story) compare(unit, category string, got Figures) error {
+func (s *Story) compare(unit, category string, got picture.Figures) error {
 	count, kinds := s.count(), metrics
 	if category != "" {
 		kinds = metrics[:ofProblems]
@@ -41,14 +43,14 @@ func (s *Story) recount(ctx context.Context) error {
 	anew := &Count{city: s.City}
 	for token := ""; ; {
 		list := &rectificationv1.ListProblemsResponse{}
-		path := query("/v1/ledgers/-/problems", "campaign", campaign, "pageSize", "1000", "pageToken", token)
-		if err := s.by(city, "viewer").Get(ctx, path, list); err != nil {
+		path := stage.Query("/v1/ledgers/-/problems", "campaign", campaign, "pageSize", "1000", "pageToken", token)
+		if err := s.By(city, "viewer").Get(ctx, path, list); err != nil {
 			return err
 		}
 		for _, p := range list.GetProblems() {
 			s.picture.Problems++
 			if p.GetAccepted() {
-				anew.problem(p, s.date)
+				anew.problem(p, s.Date)
 			}
 		}
 		if token = list.GetNextPageToken(); token == "" {
@@ -60,7 +62,7 @@ func (s *Story) recount(ctx context.Context) error {
 		for _, metric := range metrics[:ofProblems] {
 			isProblem = isProblem || metric == at.metric
 		}
-		if isProblem && works(at.unit) {
+		if isProblem && s.Works(at.unit) {
 			s.picture.Compared++
 			if got := anew.cells[at]; got != want {
 				return fmt.Errorf("%s of %s %s: read one by one %d, the story counted %d", at.metric, at.unit, at.category, got, want)

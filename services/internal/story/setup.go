@@ -9,6 +9,7 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 // initialize sets up the installation: the province, and the three
@@ -16,7 +17,7 @@ import (
 func (s *Story) initialize(ctx context.Context) error {
 	root := s.City.Units[0]
 	answer := &organizationv1.InitializeResponse{}
-	err := s.Client.As(s.Bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{
+	err := s.Client.As(s.bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{
 		Root:   &organizationv1.Unit{DisplayName: root.DisplayName, Kind: kind(root)},
 		RootId: strings.ToLower(root.Code), SystemAdmin: s.nameOf("system_admin"),
 		SecurityAdmin: s.nameOf("security_admin"), Auditor: s.nameOf("auditor"),
@@ -24,10 +25,10 @@ func (s *Story) initialize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.keep("system", answer.GetSystemAdmin().GetSecret())
-	s.keep("security", answer.GetSecurityAdmin().GetSecret())
-	s.keep("auditor", answer.GetAuditor().GetSecret())
-	again := s.Client.As(s.Bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{}, answer)
+	s.Keep("system", answer.GetSystemAdmin().GetSecret())
+	s.Keep("security", answer.GetSecurityAdmin().GetSecret())
+	s.Keep("auditor", answer.GetAuditor().GetSecret())
+	again := s.Client.As(s.bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{}, answer)
 	if again == nil {
 		return fmt.Errorf("the bootstrap key still holds after it was used")
 	}
@@ -64,10 +65,10 @@ func (s *Story) importUnits(ctx context.Context) error {
 	}
 	answer := &organizationv1.ImportUnitsResponse{}
 	req := &organizationv1.ImportUnitsRequest{Ancestor: s.City.Units[0].Name(), Csv: table.String()}
-	if err := s.as("system").Post(ctx, "/v1/units:import", req, answer); err != nil {
+	if err := s.As("system").Post(ctx, "/v1/units:import", req, answer); err != nil {
 		return err
 	}
-	return same("units imported", int(answer.GetTotals()["VERDICT_CREATED"]), len(s.City.Units)-1)
+	return stage.Same("units imported", int(answer.GetTotals()["VERDICT_CREATED"]), len(s.City.Units)-1)
 }
 
 // posts is the standing of a person by the id.
@@ -78,7 +79,7 @@ var posts = map[string]organizationv1.Post_Kind{
 
 // enterPeople enters everybody but the administrators, who are there already.
 func (s *Story) enterPeople(ctx context.Context) error {
-	return each(ctx, s, s.people(func(p cast.Person) bool { return true }), func(ctx context.Context, p cast.Person) error {
+	return stage.Each(ctx, s.Stage, s.people(func(p cast.Person) bool { return true }), func(ctx context.Context, p cast.Person) error {
 		post, ok := posts[p.ID()]
 		if !ok {
 			post = organizationv1.Post_KIND_STAFF
@@ -87,11 +88,11 @@ func (s *Story) enterPeople(ctx context.Context) error {
 			DisplayName: p.DisplayName, PartyMember: p.Party,
 			Posts: []*organizationv1.Post{{Unit: cast.Name(p.Unit), Kind: post, Title: p.Post}},
 		}
-		path := query("/v1/"+cast.Name(p.Unit)+"/members", "memberId", p.ID())
-		if err := s.as("system").Post(ctx, path, m, m); err != nil {
+		path := stage.Query("/v1/"+cast.Name(p.Unit)+"/members", "memberId", p.ID())
+		if err := s.As("system").Post(ctx, path, m, m); err != nil {
 			return err
 		}
-		return same("name of the member", m.GetName(), p.Name())
+		return stage.Same("name of the member", m.GetName(), p.Name())
 	})
 }
 
@@ -108,8 +109,8 @@ func (s *Story) people(choice func(cast.Person) bool) (list []cast.Person) {
 // grantRoles gives everybody their roles, but for the absent district: nobody
 // there works in the suite.
 func (s *Story) grantRoles(ctx context.Context) error {
-	able := s.people(func(p cast.Person) bool { return len(p.Roles) > 0 && works(p.Unit) })
-	return each(ctx, s, able, func(ctx context.Context, p cast.Person) error {
+	able := s.people(func(p cast.Person) bool { return len(p.Roles) > 0 && s.Works(p.Unit) })
+	return stage.Each(ctx, s.Stage, able, func(ctx context.Context, p cast.Person) error {
 		for _, role := range p.Roles {
 			if err := s.grant(ctx, p.Name(), cast.Name(p.Unit), role); err != nil {
 				return err
@@ -124,21 +125,21 @@ func (s *Story) grant(ctx context.Context, principal, unit, role string) error {
 		Principal: principal, Unit: unit,
 		Role: accessv1.Role(accessv1.Role_value["ROLE_"+strings.ToUpper(role)]),
 	}
-	return s.as("security").Post(ctx, "/v1/roleGrants", g, g)
+	return s.As("security").Post(ctx, "/v1/roleGrants", g, g)
 }
 
 // issueKeys gives a key to all who act: departments act through their bureau.
 func (s *Story) issueKeys(ctx context.Context) error {
-	acting := s.people(func(p cast.Person) bool { return len(p.Roles) > 0 && works(p.Unit) && p.ID() != "chief" })
-	return each(ctx, s, acting, func(ctx context.Context, p cast.Person) error { return s.issue(ctx, p.Name()) })
+	acting := s.people(func(p cast.Person) bool { return len(p.Roles) > 0 && s.Works(p.Unit) && p.ID() != "chief" })
+	return stage.Each(ctx, s.Stage, acting, func(ctx context.Context, p cast.Person) error { return s.issue(ctx, p.Name()) })
 }
 
 func (s *Story) issue(ctx context.Context, principal string) error {
 	answer := &organizationv1.IssuedApiKey{}
 	k := &organizationv1.ApiKey{Principal: principal, DisplayName: "演示"}
-	if err := s.as("security").Post(ctx, "/v1/apiKeys", k, answer); err != nil {
+	if err := s.As("security").Post(ctx, "/v1/apiKeys", k, answer); err != nil {
 		return err
 	}
-	s.keep(principal, answer.GetSecret())
+	s.Keep(principal, answer.GetSecret())
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/duban-project/duban/services/internal/story"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/stage"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -41,15 +42,23 @@ func reduced(t *testing.T) *cast.City {
 // against the story's own count.
 func TestStory(t *testing.T) {
 	s := suitetest.RunIn(t, t.TempDir())
-	client := rest.New(s.HTTP, 8)
+	client := rest.New(s.HTTP, stage.AtOnce)
 	t.Cleanup(client.Close)
-	tale := &story.Story{City: reduced(t), Client: client, Bootstrap: s.Bootstrap, Tell: func(m story.Moment) {
+	tale := story.New(reduced(t), client, s.Bootstrap, func(m stage.Moment) {
 		if m.Part == 1 {
 			t.Logf("%2d/%d %s", m.Number, m.Chapters, m.Chapter)
 		}
-	}}
-	if _, err := tale.Run(t.Context()); err != nil {
+	})
+	seen, err := tale.Run(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d calls", client.Calls())
+	t.Logf("%d calls, %d figures compared, %d problems read again", client.Calls(), seen.Compared, seen.Problems)
+	if len(seen.City.Lines) != 3 || len(seen.District.Lines) != 3 || len(seen.School.Lines) == 0 || len(seen.Categories.Lines) != 8 {
+		t.Errorf("districts %d, schools %d, categories %d of a school and %d of the city",
+			len(seen.City.Lines), len(seen.District.Lines), len(seen.School.Lines), len(seen.Categories.Lines))
+	}
+	if seen.Compared < 500 || seen.Problems == 0 || seen.Cities["problems_closed"] == 0 || len(seen.Gaps) != 1 || len(seen.Freshness) != 5 {
+		t.Errorf("the picture lacks something: gaps %v, freshness %v, figures %v", seen.Gaps, seen.Freshness, seen.Cities)
+	}
 }

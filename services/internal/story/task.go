@@ -12,6 +12,7 @@ import (
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
 // A task is an assignment and what will become of it.
@@ -35,7 +36,7 @@ const (
 func (s *Story) decide() {
 	slices.SortFunc(s.assignments, func(a, b *task) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	for _, t := range s.assignments {
-		switch n := s.random.IntN(100); {
+		switch n := s.Random.IntN(100); {
 		case t.GetState() != campaignv1.Assignment_STATE_RECEIVED || n >= 98:
 			t.fate = neverReported
 		case n >= 95:
@@ -58,7 +59,7 @@ func until(date string) func(*Story, context.Context) error {
 			}
 			t.late = t.GetDueDate() <= date
 		}
-		return each(ctx, s, ready, s.report)
+		return stage.Each(ctx, s.Stage, ready, s.report)
 	}
 }
 
@@ -67,12 +68,12 @@ func (s *Story) report(ctx context.Context, t *task) error {
 	if err := s.submitTask(ctx, t); err != nil {
 		return err
 	}
-	if err := same(t.GetName()+" late", t.GetLate(), t.fate == reportedLate); err != nil {
+	if err := stage.Same(t.GetName()+" late", t.GetLate(), t.fate == reportedLate); err != nil {
 		return err
 	}
-	superior := s.by(s.supervisor(t.actor), "supervisor1")
+	superior := s.By(s.Supervisor(t.actor), "supervisor1")
 	if t.actor == city {
-		superior = s.by(city, "leader") // over its departments
+		superior = s.By(city, "leader") // over its departments
 	}
 	if t.fate == sentBack {
 		back := &campaignv1.ReturnAssignmentRequest{Name: t.GetName(), Reason: "材料与通知要求不符，请补充后重报。"}
@@ -97,7 +98,7 @@ func (s *Story) submitTask(ctx context.Context, t *task) error {
 			return err
 		}
 	}
-	return s.by(t.actor, "clerk").Post(ctx, "/v1/"+t.GetName()+":submit", req, t.Assignment)
+	return s.By(t.actor, "clerk").Post(ctx, "/v1/"+t.GetName()+":submit", req, t.Assignment)
 }
 
 // evidence adds the files that the task requires; one file serves as many kinds
@@ -128,7 +129,7 @@ func (s *Story) attach(ctx context.Context, unit, resource, file string, media c
 	var ending string
 	switch media {
 	case campaignv1.EvidenceKind_MEDIA_IMAGE:
-		content, ending = picture(len(file), len(resource)), ".png"
+		content, ending = photo(len(file), len(resource)), ".png"
 	case campaignv1.EvidenceKind_MEDIA_SPREADSHEET:
 		content, ending = []byte("序号,内容,完成\n1,"+file+",是\n2,演示数据,是\n"), ".csv"
 	default:
@@ -136,14 +137,14 @@ func (s *Story) attach(ctx context.Context, unit, resource, file string, media c
 	}
 	a := &blobv1.Attachment{}
 	req := &blobv1.CreateAttachmentRequest{Parent: resource, Attachment: &blobv1.Attachment{FileName: file + ending}, Content: content}
-	if err := s.by(unit, "clerk").Post(ctx, "/v1/"+resource+"/attachments", req, a); err != nil {
+	if err := s.By(unit, "clerk").Post(ctx, "/v1/"+resource+"/attachments", req, a); err != nil {
 		return "", err
 	}
 	return a.GetName(), nil
 }
 
-// picture is a small picture, another for other numbers.
-func picture(a, b int) []byte {
+// photo is a small picture, another for other numbers.
+func photo(a, b int) []byte {
 	m := image.NewGray(image.Rect(0, 0, 8, 8))
 	m.SetGray(a%8, b%8, color.Gray{Y: 255})
 	var out bytes.Buffer

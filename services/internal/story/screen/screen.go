@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/duban-project/duban/services/internal/story"
+	"github.com/duban-project/duban/services/internal/story/picture"
 )
 
 // Telling is how the story was told.
@@ -25,7 +25,7 @@ var (
 )
 
 // Show writes the picture.
-func Show(w io.Writer, p *story.Picture, t Telling) error {
+func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "\n宜昌市干部作风整顿进展（演示数据）    截至 %s\n\n", p.Date)
 	city := table{heading: append([]string{"名次", "区县"}, names(p, wide)...)}
@@ -54,7 +54,7 @@ func Show(w io.Writer, p *story.Picture, t Telling) error {
 }
 
 // down writes the drill-down: one district by school, one school by category.
-func down(b *strings.Builder, p *story.Picture) {
+func down(b *strings.Builder, p *picture.Picture) {
 	fmt.Fprintf(b, "\n下钻一：%s各校（演示数据）\n\n", short(p.District.Title))
 	district := table{heading: append([]string{"学校"}, names(p, wide[:len(wide)-1])...)}
 	for _, l := range p.District.Lines {
@@ -69,7 +69,7 @@ func down(b *strings.Builder, p *story.Picture) {
 	school.write(b, 1)
 }
 
-func names(p *story.Picture, metrics []string) (row []string) {
+func names(p *picture.Picture, metrics []string) (row []string) {
 	for _, m := range metrics {
 		row = append(row, p.Names[m])
 	}
@@ -77,7 +77,7 @@ func names(p *story.Picture, metrics []string) (row []string) {
 }
 
 // cells writes figures: shares in percent, scores with two digits.
-func cells(f story.Figures, metrics []string) (row []string) {
+func cells(f picture.Figures, metrics []string) (row []string) {
 	for _, m := range metrics {
 		switch {
 		case m == "evaluation_score" && f[m] == 0, m == "problems_closing_rate" && f["problems_found"] == 0:
@@ -98,7 +98,7 @@ func short(name string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(name, "（演示）"), "教育局")
 }
 
-func categories(s story.Sheet) string {
+func categories(s picture.Sheet) string {
 	var said []string
 	for _, l := range s.Lines {
 		said = append(said, fmt.Sprintf("%s %d/%d", l.Name, l.Figures["problems_found"], l.Figures["problems_closed"]))
@@ -106,7 +106,7 @@ func categories(s story.Sheet) string {
 	return strings.Join(said, "，")
 }
 
-func months(list []story.Month) string {
+func months(list []picture.Month) string {
 	var said []string
 	for _, m := range list {
 		if m.Value > 0 {
@@ -125,7 +125,7 @@ func list(items []string) string {
 
 // Further says how to go on: where the suite is, its documentation, and a key to
 // try with three lines to paste.
-func Further(w io.Writer, base, key string, p *story.Picture) error {
+func Further(w io.Writer, base, key string, p *picture.Picture) error {
 	_, err := fmt.Fprintf(w, `
 如何继续
   地址    %[1]s        接口文档  %[1]s/docs/

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/duban-project/duban/services/internal/story"
+	"github.com/duban-project/duban/services/internal/story/picture"
 )
 
 func TestColumnsStandInLine(t *testing.T) {
@@ -40,20 +40,20 @@ func TestColumnsOf(t *testing.T) {
 	}
 }
 
-func picture() *story.Picture {
-	f := story.Figures{"problems_found": 8, "problems_closed": 7, "problems_closing_rate": 875, "evaluation_score": 91234}
-	return &story.Picture{
+func sample() *picture.Picture {
+	f := picture.Figures{"problems_found": 8, "problems_closed": 7, "problems_closing_rate": 875, "evaluation_score": 91234}
+	return &picture.Picture{
 		Date: "2026-12-15", Names: map[string]string{"problems_found": "发现问题数", "problems_closed": "已销号问题数"}, Cities: f,
-		City:     story.Sheet{Lines: []story.Line{{Name: "西陵区教育局（演示）", Rank: 1, Figures: f}}},
-		District: story.Sheet{Title: "西陵区教育局（演示）", Lines: []story.Line{{Name: "演示博雅小学", Figures: f}}},
-		School:   story.Sheet{Title: "演示博雅小学", Unit: "units/yc-420502-s03", Lines: []story.Line{{Name: "弱——信念根基不牢", Figures: f}}},
-		Months:   []story.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局月报 第9号"}, Problems: 8, Compared: 99,
+		City:     picture.Sheet{Lines: []picture.Line{{Name: "西陵区教育局（演示）", Rank: 1, Figures: f}}},
+		District: picture.Sheet{Title: "西陵区教育局（演示）", Lines: []picture.Line{{Name: "演示博雅小学", Figures: f}}},
+		School:   picture.Sheet{Title: "演示博雅小学", Unit: "units/yc-420502-s03", Lines: []picture.Line{{Name: "弱——信念根基不牢", Figures: f}}},
+		Months:   []picture.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局月报 第9号"}, Problems: 8, Compared: 99,
 	}
 }
 
 func TestShow(t *testing.T) {
 	var b bytes.Buffer
-	if err := Show(&b, picture(), Telling{Calls: 1234, Elapsed: 5 * time.Second}); err != nil {
+	if err := Show(&b, sample(), Telling{Calls: 1234, Elapsed: 5 * time.Second}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
@@ -68,7 +68,7 @@ func TestShow(t *testing.T) {
 
 func TestFurther(t *testing.T) {
 	var b bytes.Buffer
-	if err := Further(&b, "http://127.0.0.1:8080", "key", picture()); err != nil {
+	if err := Further(&b, "http://127.0.0.1:8080", "key", sample()); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(b.String(), "\ncurl "); got != 3 {

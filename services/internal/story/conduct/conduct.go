@@ -1,4 +1,7 @@
-package story
+// Package conduct plays a conduct evaluation (行风评议): a round is opened, ballots
+// are cast with one-time codes, counted and published, and every result is held
+// against what the ballots come to.
+package conduct
 
 import (
 	"context"
@@ -9,7 +12,17 @@ import (
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/stage"
 )
+
+// Round is the round of a stage.
+type Round struct {
+	*stage.Stage
+	// Owner is the code of the unit that has the districts rated.
+	Owner string
+
+	ballots []*ballot
+}
 
 const round = "rounds/conduct-2026"
 
@@ -34,47 +47,47 @@ type ballot struct {
 	*evaluationv1.CastBallotRequest
 }
 
-// vote opens the conduct evaluation (行风评议) of the districts, issues one-time
+// Vote opens the conduct evaluation (行风评议) of the districts, issues one-time
 // paper codes, and casts most of them. Nobody casts twice.
-func (s *Story) vote(ctx context.Context) error {
+func (s *Round) Vote(ctx context.Context) error {
 	r := &evaluationv1.Round{
-		Owner: cast.Name(city), DisplayName: "2026年行风评议（演示）", Scheme: "evaluationSchemes/conduct",
+		Owner: cast.Name(s.Owner), DisplayName: "2026年行风评议（演示）", Scheme: "evaluationSchemes/conduct",
 		StartDate: "2026-09-08", EndDate: "2026-09-30",
 	}
-	for _, u := range s.working("DISTRICT") {
+	for _, u := range s.Working("DISTRICT") {
 		r.Subjects = append(r.Subjects, u.Name())
 	}
 	for _, g := range raters {
 		r.Groups = append(r.Groups, &evaluationv1.RaterGroup{Code: g.group, Credentials: int32(g.issued)})
 	}
-	leader := s.by(city, "leader")
-	if err := leader.Post(ctx, query("/v1/rounds", "roundId", "conduct-2026"), r, r); err != nil {
+	leader := s.By(s.Owner, "leader")
+	if err := leader.Post(ctx, stage.Query("/v1/rounds", "roundId", "conduct-2026"), r, r); err != nil {
 		return err
 	}
 	if err := leader.Post(ctx, "/v1/"+round+":open", &evaluationv1.OpenRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
-	ballots, err := s.ballots(ctx, r.GetSubjects())
+	ballots, err := s.drawn(ctx, r.GetSubjects())
 	if err != nil {
 		return err
 	}
-	if err := each(ctx, s, ballots, s.castOne); err != nil {
+	if err := stage.Each(ctx, s.Stage, ballots, s.cast); err != nil {
 		return err
 	}
-	s.votes = ballots
+	s.ballots = ballots
 	return s.castAgain(ctx, ballots[0])
 }
 
-// ballots has the registrar issue the codes, and draws what is said with those
+// drawn has the registrar issue the codes, and draws what is said with those
 // that are cast.
-func (s *Story) ballots(ctx context.Context, subjects []string) (list []*ballot, err error) {
+func (s *Round) drawn(ctx context.Context, subjects []string) (list []*ballot, err error) {
 	for i, g := range raters {
 		issued := &evaluationv1.IssueCredentialsResponse{}
 		req := &evaluationv1.IssueCredentialsRequest{Parent: round, Group: g.group, Count: int32(g.issued)}
-		if err := s.by(city, "registrar").Post(ctx, "/v1/"+round+"/credentials", req, issued); err != nil {
+		if err := s.By(s.Owner, "registrar").Post(ctx, "/v1/"+round+"/credentials", req, issued); err != nil {
 			return nil, err
 		}
-		if err := same("codes issued to "+g.group, len(issued.GetCodes()), g.issued); err != nil {
+		if err := stage.Same("codes issued to "+g.group, len(issued.GetCodes()), g.issued); err != nil {
 			return nil, err
 		}
 		for _, code := range issued.GetCodes()[:g.casts] {
@@ -89,24 +102,24 @@ func (s *Story) ballots(ctx context.Context, subjects []string) (list []*ballot,
 }
 
 // opinion draws what one rater says of one unit.
-func (s *Story) opinion(subject string, n int) (list []*evaluationv1.Answer) {
+func (s *Round) opinion(subject string, n int) (list []*evaluationv1.Answer) {
 	for _, indicator := range indicators {
-		option := options[min(s.random.IntN(10+n%4)/7, 2)]
+		option := options[min(s.Random.IntN(10+n%4)/7, 2)]
 		list = append(list, &evaluationv1.Answer{Subject: subject, Indicator: indicator, Value: &evaluationv1.Answer_Option{Option: option}})
 	}
 	return list
 }
 
-func (s *Story) castOne(ctx context.Context, b *ballot) error {
+func (s *Round) cast(ctx context.Context, b *ballot) error {
 	answer := &evaluationv1.CastBallotResponse{}
 	if err := s.Client.As("").Post(ctx, "/v1/"+round+"/ballots", b.CastBallotRequest, answer); err != nil {
 		return err
 	}
-	return same("digits of a receipt", len(answer.GetReceipt()), 64)
+	return stage.Same("digits of a receipt", len(answer.GetReceipt()), 64)
 }
 
 // castAgain tries a spent code with another ballot.
-func (s *Story) castAgain(ctx context.Context, b *ballot) error {
+func (s *Round) castAgain(ctx context.Context, b *ballot) error {
 	other := &evaluationv1.CastBallotRequest{Parent: round, Code: b.code}
 	for _, a := range b.Answers {
 		other.Answers = append(other.Answers, &evaluationv1.Answer{
@@ -114,28 +127,28 @@ func (s *Story) castAgain(ctx context.Context, b *ballot) error {
 		})
 	}
 	err := s.Client.As("").Post(ctx, "/v1/"+round+"/ballots", other, &evaluationv1.CastBallotResponse{})
-	return refused("a spent code is cast again", err, http.StatusBadRequest, "BALLOT_CODE_SPENT")
+	return stage.Refused("a spent code is cast again", err, http.StatusBadRequest, "BALLOT_CODE_SPENT")
 }
 
-// tally closes, counts and publishes the round, and holds every result against
+// Tally closes, counts and publishes the round, and holds every result against
 // the story's own computation from the ballots.
-func (s *Story) tally(ctx context.Context) error {
+func (s *Round) Tally(ctx context.Context) error {
 	r := &evaluationv1.Round{}
-	supervisor := s.by(city, "supervisor1")
+	supervisor := s.By(s.Owner, "supervisor1")
 	if err := supervisor.Post(ctx, "/v1/"+round+":close", &evaluationv1.CloseRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
 	if err := supervisor.Post(ctx, "/v1/"+round+":tally", &evaluationv1.TallyRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
-	if err := s.by(city, "head").Post(ctx, "/v1/"+round+":publish", &evaluationv1.PublishRoundRequest{Name: round}, r); err != nil {
+	if err := s.By(s.Owner, "head").Post(ctx, "/v1/"+round+":publish", &evaluationv1.PublishRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
 	list := &evaluationv1.ListResultsResponse{}
-	if err := s.by(city, "viewer").Get(ctx, "/v1/"+round+"/results", list); err != nil {
+	if err := s.By(s.Owner, "viewer").Get(ctx, "/v1/"+round+"/results", list); err != nil {
 		return err
 	}
-	if err := same("results", len(list.GetResults()), len(r.GetSubjects())); err != nil {
+	if err := stage.Same("results", len(list.GetResults()), len(r.GetSubjects())); err != nil {
 		return err
 	}
 	for _, result := range list.GetResults() {
@@ -150,10 +163,10 @@ func (s *Story) tally(ctx context.Context) error {
 // score computes a unit's composite from the ballots that the story cast: the
 // mean of a group's answers, all indicators weighing alike, by the groups'
 // weights.
-func (s *Story) score(unit string) (sum float64) {
+func (s *Round) score(unit string) (sum float64) {
 	for i, g := range raters {
 		total, n := 0.0, 0.0
-		for _, b := range s.votes {
+		for _, b := range s.ballots {
 			for _, a := range b.Answers {
 				if b.group == i && a.GetSubject() == unit {
 					total += points[a.GetOption()]

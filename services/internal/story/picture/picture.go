@@ -1,0 +1,45 @@
+// Package picture is what a city sees when it asks for its status (全市情况): figures
+// by district, school and category, what is missing and how fresh it is. It is
+// read by the story and shown by package screen; it computes nothing.
+package picture
+
+// Picture is what the city sees when it asks for its status.
+type Picture struct {
+	Date   string
+	Names  map[string]string // of the metrics, in Chinese, by id
+	City   Sheet             // by district
+	Cities Figures           // of the whole city
+	// Drill-down: a district by school, and a school by category.
+	District, School Sheet
+	Categories       Sheet   // of the whole city
+	Months           []Month // problems closed, month by month
+	Missing          []string
+	MissingTotal     int64
+	Gaps             []string // months that the absent district left out
+	Freshness        []string
+	Problems         int // how many the recount read one by one
+	Compared         int // how many figures were compared
+}
+
+// Sheet is a table of figures.
+type Sheet struct {
+	Title string
+	Unit  string // its resource name
+	Lines []Line
+}
+
+// Line is one unit's or category's figures.
+type Line struct {
+	Name    string
+	Rank    int32 // 0: none
+	Figures Figures
+}
+
+// Figures are values by the ids of metrics; of a ratio, thousandths.
+type Figures map[string]int64
+
+// Month is a figure of a month.
+type Month struct {
+	Name  string
+	Value int64
+}

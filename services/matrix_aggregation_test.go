@@ -1,0 +1,90 @@
+package services_test
+
+import (
+	protobuf "google.golang.org/protobuf/proto"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+)
+
+// reportRecords are a report of the home and the system that sent it.
+type reportRecords struct{ report, source string }
+
+func noReports() reportRecords {
+	return reportRecords{report: "reports/none", source: "reportSources/none"}
+}
+
+func (m *matrix) keepReports(home string) (r reportRecords) {
+	if home == province {
+		return noReports()
+	}
+	ctx, reporter := m.suite.T.Context(), m.suite.Aggregation(m.key(accessv1.Role_ROLE_REPORTER, home))
+	r.report = done[*aggregationv1.Report](m)(reporter.CreateReport(ctx, &aggregationv1.CreateReportRequest{Report: reporting(home, 1)})).GetName()
+	sources := done[*aggregationv1.ListReportSourcesResponse](m)(reporter.ListReportSources(ctx, &aggregationv1.ListReportSourcesRequest{Unit: home}))
+	r.source = sources.GetReportSources()[0].GetName()
+	return r
+}
+
+// reporting is a nil report (零报告) of the unit.
+func reporting(unit string, sequence int64) *aggregationv1.Report {
+	return &aggregationv1.Report{
+		Form: "reportForms/ledger-monthly", Unit: unit, Period: "2026-01", Source: "eis", Sequence: sequence, NilReport: true,
+	}
+}
+
+func aggregationFixtures() map[string][]fixture {
+	all := figureFixtures()
+	for name, list := range reportFixtures() {
+		all[name] = list
+	}
+	return all
+}
+
+// problemsFound is a metric that can be ranked and has a series.
+const problemsFound = "metrics/problems_found"
+
+func figureFixtures() map[string][]fixture {
+	return map[string][]fixture{
+		"GetMetric":   {{homes: nowhere, ask: func(records) protobuf.Message { return &aggregationv1.GetMetricRequest{Name: problemsFound} }}},
+		"ListMetrics": {{homes: nowhere, ask: func(records) protobuf.Message { return &aggregationv1.ListMetricsRequest{} }}},
+		"GetReportForm": {{homes: nowhere, ask: func(records) protobuf.Message {
+			return &aggregationv1.GetReportFormRequest{Name: "reportForms/ledger-monthly"}
+		}}},
+		"ListReportForms": {{homes: nowhere, ask: func(records) protobuf.Message { return &aggregationv1.ListReportFormsRequest{} }}},
+		"GetStatus":       {asks(func(r records) protobuf.Message { return &aggregationv1.GetStatusRequest{Name: r.unit} })},
+		"CompareStatus": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.CompareStatusRequest{Name: r.unit, Metric: problemsFound}
+		})},
+		"GetStatusSeries": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.GetStatusSeriesRequest{Name: r.unit, Metric: problemsFound, Cut: &aggregationv1.Cut{StartDate: "2026-01-01"}}
+		})},
+	}
+}
+
+func reportFixtures() map[string][]fixture {
+	report := func(r records) string { return r.reports.report }
+	source := func(r records) string { return r.reports.source }
+	return map[string][]fixture{
+		"CreateReport": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.CreateReportRequest{Report: reporting(r.unit, 2), ValidateOnly: true}
+		})},
+		"GetReport": {asks(func(r records) protobuf.Message { return &aggregationv1.GetReportRequest{Name: r.reports.report} })},
+		"ListReports": {
+			{note: "all", sifts: true, shows: report, ask: func(records) protobuf.Message { return &aggregationv1.ListReportsRequest{PageSize: 1000} }},
+			{note: "of a unit", shows: report, ask: func(r records) protobuf.Message { return &aggregationv1.ListReportsRequest{Unit: r.unit} }},
+		},
+		"AcceptReport": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.AcceptReportRequest{Name: r.reports.report, ValidateOnly: true}
+		})},
+		"ReturnReport": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.ReturnReportRequest{Name: r.reports.report, Reason: "不符", ValidateOnly: true}
+		})},
+		"GetReportSource": {asks(func(r records) protobuf.Message { return &aggregationv1.GetReportSourceRequest{Name: r.reports.source} })},
+		"ListReportSources": {
+			{note: "all", sifts: true, shows: source, ask: func(records) protobuf.Message {
+				return &aggregationv1.ListReportSourcesRequest{PageSize: 1000}
+			}},
+			{note: "of a unit", shows: source, ask: func(r records) protobuf.Message { return &aggregationv1.ListReportSourcesRequest{Unit: r.unit} }},
+		},
+	}
+}

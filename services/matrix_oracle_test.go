@@ -1,0 +1,78 @@
+package services_test
+
+import (
+	"slices"
+
+	"google.golang.org/grpc/codes"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+)
+
+// outcome is what a call must come to.
+type outcome int
+
+const (
+	anonymous outcome = iota // UNAUTHENTICATED
+	refused                  // PERMISSION_DENIED before anything is looked for: the same for what is not there
+	hidden                   // NOT_FOUND: the same as for what is not there
+	denied                   // PERMISSION_DENIED: seen, but not to be acted on
+	granted                  // whatever else the method says
+)
+
+func (o outcome) String() string {
+	return [...]string{"UNAUTHENTICATED", "PERMISSION_DENIED for all", "NOT_FOUND", "PERMISSION_DENIED", "granted"}[o]
+}
+
+// code is the code of a refusal; OK if it is granted.
+func (o outcome) code() codes.Code {
+	return [...]codes.Code{codes.Unauthenticated, codes.PermissionDenied, codes.NotFound, codes.PermissionDenied, codes.OK}[o]
+}
+
+// expect says what comes of a call for a record of the home, by the words of
+// duban.access.v1.Rule. It shares nothing with package authz, on purpose.
+func expect(rule *accessv1.Rule, c caller, home string) outcome {
+	switch {
+	case c.key != "" && c.dead: // a key that does not hold is told so everywhere
+		return anonymous
+	case rule.GetPublic(): // "Anyone, without credentials."
+		return granted
+	case c.key == "", rule.GetBootstrap(): // "Only the bootstrap key of the first start", which is dead by now
+		return anonymous
+	case rule.GetScope() == accessv1.Scope_SCOPE_UNSPECIFIED && len(rule.GetServices()) > 0: // nobody else is named
+		return refused
+	case rule.GetScope() == accessv1.Scope_SCOPE_UNSPECIFIED: // "The method is … about the caller."
+		return granted
+	case rule.GetPerson() && c.machine: // "Only a person"
+		return refused
+	case c.role == 0: // "any grant at all" is the least
+		return refused
+	case len(rule.GetRoles()) > 0 && !slices.Contains(rule.GetRoles(), c.role): // "Any one of these roles"
+		return refused
+	case home == "":
+		return granted
+	case !within(home, c.unit), c.reach != "" && !within(home, c.reach): // "A grant lets read the whole subtree" and no more
+		return hidden
+	case !inScope(rule.GetScope(), c.unit, home):
+		return denied
+	default:
+		return granted
+	}
+}
+
+// inScope says whether a grant on the unit reaches records of the home, which
+// lies beneath it.
+func inScope(scope accessv1.Scope, unit, home string) bool {
+	switch scope {
+	case accessv1.Scope_SCOPE_OWN: // "The same unit, or the unit whose department the record's unit is."
+		return unit == home || departments[home] && inScope(scope, unit, parents[home])
+	case accessv1.Scope_SCOPE_SUPERIOR: // "A strict ancestor"
+		return unit != home
+	default: // "The same unit or any ancestor."
+		return true
+	}
+}
+
+// within says whether the unit is the top or lies beneath it.
+func within(unit, top string) bool {
+	return unit != "" && (unit == top || within(parents[unit], top))
+}

@@ -1,0 +1,177 @@
+package services_test
+
+import (
+	protobuf "google.golang.org/protobuf/proto"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+)
+
+// ledgerRecords are the standing ledger of the home, a filed version of it, its
+// problems, and inspections by the home of a unit beneath.
+type ledgerRecords struct {
+	ledger, version, filed string
+	problem, ordered       string // found by the unit itself, and ordered from above
+	file                   string
+	unannounced, announced string
+}
+
+func noLedgers() ledgerRecords {
+	return ledgerRecords{
+		ledger: "ledgers/none", version: "ledgers/none/versions/0001", filed: "ledgers/none/versions/0001/problems/0001",
+		problem: "ledgers/none/problems/0001", ordered: "ledgers/none/problems/0002", file: "ledgers/none/problems/0001/attachments/none",
+		unannounced: "inspections/none", announced: "inspections/none",
+	}
+}
+
+func (m *matrix) ledgers(role accessv1.Role, unit string) rectificationv1.RectificationServiceClient {
+	return m.suite.Rectification(m.key(role, unit))
+}
+
+func (m *matrix) keepLedgers(home string) (r ledgerRecords) {
+	if home == province {
+		return noLedgers()
+	}
+	ctx, clerk := m.suite.T.Context(), m.ledgers(accessv1.Role_ROLE_CLERK, home)
+	problem := done[*rectificationv1.Problem](m)
+	r.ledger = done[*rectificationv1.Ledger](m)(clerk.CreateLedger(ctx, &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: home}})).GetName()
+	r.problem = problem(clerk.CreateProblem(ctx, entering(r.ledger, rectificationv1.Problem_SOURCE_SELF_CHECK))).GetName()
+	problem(clerk.PlanProblem(ctx, &rectificationv1.PlanProblemRequest{
+		Name: r.problem, Cause: "原因", Measures: "措施", Deadline: "2026-04-30", LeaderResponsible: "示例领导", PersonResponsible: "示例人员",
+	}))
+	r.version = m.file(r.ledger, home)
+	r.filed = r.version + "/problems/0001"
+	r.ordered = problem(m.ledgers(accessv1.Role_ROLE_SUPERVISOR, parents[home]).CreateProblem(ctx, entering(r.ledger, rectificationv1.Problem_SOURCE_SUPERIOR))).GetName()
+	problem(clerk.StartProblem(ctx, &rectificationv1.StartProblemRequest{Name: r.problem}))
+	r.file = done[*blobv1.Attachment](m)(clerk.CreateAttachment(ctx, attaching(r.problem))).GetName()
+	r.unannounced, r.announced = m.inspect(home, false), m.inspect(home, true)
+	return r
+}
+
+// file signs and files a ledger and returns its first version.
+func (m *matrix) file(ledger, home string) string {
+	ctx, head := m.suite.T.Context(), m.ledgers(accessv1.Role_ROLE_HEAD, home)
+	is := done[*rectificationv1.Ledger](m)
+	read := is(head.GetLedger(ctx, &rectificationv1.GetLedgerRequest{Name: ledger}))
+	is(head.SignLedger(ctx, &rectificationv1.SignLedgerRequest{Name: ledger, ContentDigest: read.GetContentDigest()}))
+	is(head.FileLedger(ctx, &rectificationv1.FileLedgerRequest{Name: ledger}))
+	return ledger + "/versions/0001"
+}
+
+func (m *matrix) inspect(home string, announced bool) string {
+	team := m.held[post{accessv1.Role_ROLE_SUPERVISOR, home}].person
+	req := visiting(home, places[home]["child"], team)
+	req.Inspection.Announced, req.ValidateOnly = announced, false
+	return done[*rectificationv1.Inspection](m)(m.ledgers(accessv1.Role_ROLE_SUPERVISOR, home).CreateInspection(m.suite.T.Context(), req)).GetName()
+}
+
+// visiting tries to plan an inspection.
+func visiting(unit, target, member string) *rectificationv1.CreateInspectionRequest {
+	return &rectificationv1.CreateInspectionRequest{
+		Inspection:   &rectificationv1.Inspection{Unit: unit, Title: "督导检查", Team: []string{member}, Targets: []string{target}},
+		ValidateOnly: true,
+	}
+}
+
+func entering(ledger string, source rectificationv1.Problem_Source) *rectificationv1.CreateProblemRequest {
+	return &rectificationv1.CreateProblemRequest{Parent: ledger, Problem: &rectificationv1.Problem{
+		Level: rectificationv1.Problem_LEVEL_UNIT, Source: source, Description: "问题",
+	}}
+}
+
+// Who has a say on a problem follows from how it was found.
+var (
+	unitsOffice = right{accessv1.Scope_SCOPE_OWN, []accessv1.Role{accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}}
+	unitsHeads  = right{accessv1.Scope_SCOPE_OWN, []accessv1.Role{accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}}
+	superiors   = right{accessv1.Scope_SCOPE_SUPERIOR, []accessv1.Role{accessv1.Role_ROLE_SUPERVISOR, accessv1.Role_ROLE_LEADER}}
+)
+
+func rectificationFixtures() map[string][]fixture {
+	all := map[string][]fixture{}
+	for _, part := range []map[string][]fixture{ledgerFixtures(), versionFixtures(), problemFixtures(), closingFixtures(), inspectionFixtures()} {
+		for name, list := range part {
+			all[name] = list
+		}
+	}
+	return all
+}
+
+func ledgerFixtures() map[string][]fixture {
+	shows := func(r records) string { return r.ledgers.ledger }
+	return map[string][]fixture{
+		"CreateLedger": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: r.unit}, ValidateOnly: true}
+		})},
+		"EnsureLedger": {{homes: nowhere, ask: func(r records) protobuf.Message {
+			return &rectificationv1.EnsureLedgerRequest{Unit: r.unit, ValidateOnly: true}
+		}}},
+		"GetLedger": {asks(func(r records) protobuf.Message { return &rectificationv1.GetLedgerRequest{Name: r.ledgers.ledger} })},
+		"ListLedgers": {
+			{note: "all", sifts: true, shows: shows, ask: func(records) protobuf.Message { return &rectificationv1.ListLedgersRequest{PageSize: 1000} }},
+			{note: "of a unit", shows: shows, ask: func(r records) protobuf.Message { return &rectificationv1.ListLedgersRequest{Unit: r.unit} }},
+		},
+		"SignLedger": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.SignLedgerRequest{Name: r.ledgers.ledger, ContentDigest: zeros, ValidateOnly: true}
+		})},
+		"FileLedger": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.FileLedgerRequest{Name: r.ledgers.ledger, ValidateOnly: true}
+		})},
+		"AcknowledgeLedger": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.AcknowledgeLedgerRequest{Name: r.ledgers.ledger, ValidateOnly: true}
+		})},
+		"ReturnLedger": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.ReturnLedgerRequest{Name: r.ledgers.ledger, Reason: "不符", ValidateOnly: true}
+		})},
+		"RecordLedgerReply": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.RecordLedgerReplyRequest{Name: r.ledgers.ledger, DocumentNumber: "演示〔2026〕1号", ValidateOnly: true}
+		})},
+	}
+}
+
+// zeros is the digest of nothing.
+const zeros = "0000000000000000000000000000000000000000000000000000000000000000"
+
+func versionFixtures() map[string][]fixture {
+	return map[string][]fixture{
+		"GetLedgerVersion": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.GetLedgerVersionRequest{Name: r.ledgers.version}
+		})},
+		"ListLedgerVersions": {{shows: func(r records) string { return r.ledgers.version }, ask: func(r records) protobuf.Message {
+			return &rectificationv1.ListLedgerVersionsRequest{Parent: r.ledgers.ledger}
+		}}},
+		"ListFiledProblems": {{shows: func(r records) string { return r.ledgers.filed }, ask: func(r records) protobuf.Message {
+			return &rectificationv1.ListFiledProblemsRequest{Parent: r.ledgers.version}
+		}}},
+	}
+}
+
+func inspectionFixtures() map[string][]fixture {
+	shows := func(r records) string { return r.ledgers.unannounced }
+	announced := []exception{{"a unit that is to be inspected, and was told, reads its part", beneath, granted}}
+	return map[string][]fixture{
+		"CreateInspection": {asks(func(r records) protobuf.Message { return visiting(r.unit, r.child, r.anyone) })},
+		"GetInspection": {
+			{note: "unannounced", ask: func(r records) protobuf.Message {
+				return &rectificationv1.GetInspectionRequest{Name: r.ledgers.unannounced}
+			}},
+			{note: "announced", except: announced, ask: func(r records) protobuf.Message {
+				return &rectificationv1.GetInspectionRequest{Name: r.ledgers.announced}
+			}},
+		},
+		"ListInspections": {
+			{note: "unannounced, of all", sifts: true, shows: shows, ask: func(records) protobuf.Message {
+				return &rectificationv1.ListInspectionsRequest{PageSize: 1000}
+			}},
+			{note: "announced, of a bureau", sifts: true, except: announced, shows: func(r records) string { return r.ledgers.announced }, ask: func(r records) protobuf.Message {
+				return &rectificationv1.ListInspectionsRequest{PageSize: 1000, Unit: r.unit}
+			}},
+		},
+		"RecordInspection": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.RecordInspectionRequest{Name: r.ledgers.unannounced, Target: r.child, Summary: "正常", ValidateOnly: true}
+		})},
+		"ConcludeInspection": {asks(func(r records) protobuf.Message {
+			return &rectificationv1.ConcludeInspectionRequest{Name: r.ledgers.unannounced, Conclusion: "正常", ValidateOnly: true}
+		})},
+	}
+}
