@@ -9,8 +9,8 @@ MODULES    := proto gateway services
 PACKAGES   := $(addprefix ./,$(addsuffix /...,$(MODULES)))
 DEP_PROTOS := google/api/annotations.proto google/api/field_behavior.proto google/api/resource.proto \
 	google/api/field_info.proto buf/validate/validate.proto
-# The commit that the contract may not break; nothing to compare with before the first one has a contract.
-BASE ?= HEAD
+# What the contract may not break: the newest release.
+BASE ?= $(or $(shell git describe --tags --abbrev=0 2>/dev/null),HEAD)
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -33,6 +33,14 @@ build: ## Build the duban command into .bin.
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler).
 	go test -race -shuffle=on -timeout 9m $(PACKAGES)
+
+.PHONY: torture
+torture: ## Kill, starve and stop real processes for an hour or so.
+	DUBAN_TORTURE=200 go test -race -run Torture -timeout 120m ./services/cmd/duban
+
+.PHONY: bench
+bench: ## Measure against our own engine and write docs/performance.md.
+	go run ./services/cmd/bench
 
 .PHONY: check
 check: format vet lint proto-check proto-breaking openapi-lint ## Everything else that CI checks.

@@ -35,9 +35,9 @@ type record struct {
 	owes   string
 	score  *score
 
-	returned, reopened                     []string // the days on which it was
-	submitted, filed, acknowledged, closed string   // the first day on which it was
-	cancelled, replied                     string
+	returned, reopened             []string // the days on which it was
+	submitted, filed, acknowledged string   // the first day on which it was
+	cancelled, replied             string
 }
 
 type score struct {

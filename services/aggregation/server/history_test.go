@@ -47,7 +47,6 @@ type history struct {
 	ledger  []*rectificationv1.Ledger
 	task    []*campaignv1.Assignment
 	voice   []*complaintv1.Complaint
-	result  []*evaluationv1.Result
 	reports int64
 }
 

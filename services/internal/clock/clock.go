@@ -97,13 +97,18 @@ func (c *Clock) Set(now time.Time) error {
 	return nil
 }
 
-// save writes the time so that a crash leaves the old or the new one.
+// save writes the time so that a crash, or a power cut, leaves the old or the new
+// one.
 func (c *Clock) save(now time.Time) error {
-	temp := c.file + ".new"
-	if err := os.WriteFile(temp, []byte(now.UTC().Format(time.RFC3339Nano)+"\n"), 0o600); err != nil {
+	f, err := os.OpenFile(c.file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
 		return fmt.Errorf("saving the simulated time: %w", err)
 	}
-	return os.Rename(temp, c.file)
+	_, err = f.WriteString(now.UTC().Format(time.RFC3339Nano) + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("saving the simulated time: %w", err)
+	}
+	return os.Rename(c.file+".new", c.file)
 }
 
 // Register adds ClockService to r.
