@@ -142,6 +142,9 @@ func (m *matrix) staff() {
 		})
 	}
 	wait.Wait()
+	if m.suite.T.Failed() {
+		m.suite.T.FailNow()
+	}
 }
 
 // appoint gives the role to somebody on every unit, and to somebody who lost it.
