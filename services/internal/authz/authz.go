@@ -66,6 +66,26 @@ func Settled(ctx context.Context, tree Tree, decide func() (doubt bool, err erro
 	return err
 }
 
+// Settled is the function Settled for what is decided by this right: the grants
+// are read anew for the second time, and the tree is behind if it has moved on
+// since they were first read.
+func (a *Access) Settled(ctx context.Context, decide func() error) error {
+	err := decide()
+	doubt := Refused(err) || a.missed
+	if !doubt || a.tree.CatchUp(ctx) != nil || a.tree.Position() == a.at {
+		return err
+	}
+	a.missed = false
+	a.read()
+	return decide()
+}
+
+// read takes the caller's grants from the tree.
+func (a *Access) read() {
+	a.at = a.tree.Position()
+	a.grants = a.narrowed(a.tree.Grants(a.Principal.Name))
+}
+
 // Refused says whether err is a refusal that a newer tree might not give.
 func Refused(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDenied) }
 
@@ -74,6 +94,7 @@ type Access struct {
 	Method    *Method
 	Principal authn.Principal
 	grants    []Grant
+	at        uint64 // the tree's position when the grants were read, or before
 	tree      Tree
 	acting    Grant
 	missed    bool
@@ -92,7 +113,7 @@ func From(ctx context.Context) *Access { return ctx.Value(accessKey{}).(*Access)
 // Enter decides what can be decided without the record: whether the caller has
 // a credential, and whether it holds one of the rule's roles anywhere.
 func Enter(tree Tree, m *Method, p authn.Principal) (*Access, error) {
-	a := &Access{Method: m, Principal: p, tree: tree}
+	a := &Access{Method: m, Principal: p, tree: tree, at: tree.Position()}
 	switch {
 	case m.Rule.GetPublic(), a.service():
 		return a, nil
@@ -104,7 +125,7 @@ func Enter(tree Tree, m *Method, p authn.Principal) (*Access, error) {
 	if err := tree.Fresh(); err != nil {
 		return nil, err
 	}
-	if a.grants = a.narrowed(tree.Grants(p.Name)); m.Rule.GetScope() == accessv1.Scope_SCOPE_UNSPECIFIED {
+	if a.read(); m.Rule.GetScope() == accessv1.Scope_SCOPE_UNSPECIFIED {
 		return a, scopeless(m)
 	}
 	if m.Rule.GetPerson() && !p.Person() || !slices.ContainsFunc(a.grants, a.listed) {
@@ -226,9 +247,6 @@ func (a *Access) Grants() []Grant { return slices.Clone(a.grants) }
 
 // Acting returns the grant by which the last Check succeeded.
 func (a *Access) Acting() Grant { return a.acting }
-
-// Missed says whether a unit was met that the tree does not know.
-func (a *Access) Missed() bool { return a.missed }
 
 // Tree returns the tree that the decision rests on.
 func (a *Access) Tree() Tree { return a.tree }

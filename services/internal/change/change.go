@@ -150,13 +150,10 @@ func stored(err error) error {
 	}
 }
 
-// settled runs try under the caller's right, as authz.Settled says.
+// settled runs try under the caller's right, as authz.Access.Settled says.
 func settled(ctx context.Context, try func(*authz.Access) error) error {
-	return authz.Settled(ctx, authz.From(ctx).Tree(), func() (bool, error) {
-		access := authz.From(ctx)
-		err := try(access)
-		return authz.Refused(err) || access.Missed(), err
-	})
+	access := authz.From(ctx)
+	return access.Settled(ctx, func() error { return try(access) })
 }
 
 // View runs a reading of the service's records under the caller's right.

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sample returns the value of the only line of page whose name and labels hold
@@ -36,6 +37,22 @@ func holds(line string, parts []string) bool {
 	return true
 }
 
+// pageWith is the page once both sides of a call stand in it: over TCP the one
+// that serves counts a call after the other has its answer.
+func (b *bed) pageWith(t *testing.T, call string) (page string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for range 1000 {
+		page = b.page(t)
+		if strings.Contains(page, "rpc_server_call_duration_seconds_count{error_type=\"INTERNAL\","+call) {
+			return page
+		}
+		<-tick.C
+	}
+	return page
+}
+
 func TestMetricsPage(t *testing.T) {
 	everyTransport(t, func(t *testing.T, over transport) {
 		b := lay(t, over)
@@ -48,7 +65,7 @@ func TestMetricsPage(t *testing.T) {
 		b.recorded(t, 8)
 		size++
 
-		page := b.page(t)
+		page := b.pageWith(t, `rpc_method="grpc.health.v1.Health/Check",rpc_response_status_code="INTERNAL"`)
 		for _, c := range []struct {
 			want  float64
 			parts []string

@@ -49,8 +49,9 @@ func grow(t testing.TB, f *feedtest.Fixture, n int) {
 // teacher that of the school.
 type tree struct{ authz.Tree }
 
-func (tree) Fresh() error { return nil }
-func (tree) Root() string { return "units/district" }
+func (tree) Fresh() error     { return nil }
+func (tree) Root() string     { return "units/district" }
+func (tree) Position() uint64 { return 0 }
 
 func (tree) Path(unit string) []string {
 	if unit == "units/school" {

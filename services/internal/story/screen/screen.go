@@ -45,7 +45,7 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	fmt.Fprintf(&b, "按类别（发现/销号）：%s\n", categories(p.Categories))
 	fmt.Fprintf(&b, "逐月%s：%s\n", p.Names["problems_closed"], months(p.Months))
 	down(&b, p)
-	fmt.Fprintf(&b, "\n欠报（共 %d 项）：%s\n", p.MissingTotal, list(append(p.Missing, p.Gaps...)))
+	fmt.Fprintf(&b, "\n欠报（演示数据，共 %d 项）：%s\n", p.MissingTotal, list(append(p.Missing, p.Gaps...)))
 	fmt.Fprintf(&b, "新鲜度（已计入/已产生的记录）：%s\n", list(p.Freshness))
 	fmt.Fprintf(&b, "复核：逐条读取 %d 个问题，核对 %d 个数字，全部一致。\n", p.Problems, p.Compared)
 	fmt.Fprintf(&b, "用时 %.1f 秒，REST 调用 %d 次。\n", t.Elapsed.Seconds(), t.Calls)
