@@ -147,7 +147,8 @@ func packed(text string) string { return strings.Join(strings.Fields(text), "") 
 func (m *matrix) call(t *testing.T, c cell, req protobuf.Message) []answer {
 	answers, err := m.wires.call(m.suite.T.Context(), c.method, c.caller.key, req)
 	if err != nil {
-		t.Fatalf("%v: %v", c, err)
+		t.Errorf("%v: %v", c, err) // this is a worker: only the test itself may end the test
+		return nil
 	}
 	m.calls.Add(int64(len(answers)))
 	return answers

@@ -7,9 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -143,6 +142,9 @@ func (m *matrix) staff() {
 		})
 	}
 	wait.Wait()
+	if m.suite.T.Failed() {
+		m.suite.T.FailNow()
+	}
 }
 
 // appoint gives the role to somebody on every unit, and to somebody who lost it.
