@@ -60,7 +60,7 @@ func filled(ctx context.Context, problems, schools int) (*world, error) {
 func (w *world) counted(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 60 * 50 { // a minute
+	for range 300 * 50 { // five minutes
 		s, err := w.status(ctx)
 		if err != nil {
 			return err
@@ -70,7 +70,7 @@ func (w *world) counted(ctx context.Context) error {
 		}
 		<-tick.C
 	}
-	return errors.New("the figures did not catch up within a minute")
+	return errors.New("the figures did not catch up within five minutes")
 }
 
 func (w *world) status(ctx context.Context) (*aggregationv1.Status, error) {
