@@ -69,6 +69,16 @@ func Caller(ctx context.Context) string {
 	return s
 }
 
+// Forward returns a context on which a service calls another for its own caller:
+// the key travels with the call, and the other decides by it. Without a key the
+// call is the service's own.
+func Forward(ctx context.Context) context.Context {
+	for _, key := range metadata.ValueFromIncomingContext(ctx, "authorization") {
+		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", key)
+	}
+	return ctx
+}
+
 // Lifetime bounds how long a key is believed after it was introspected: so long
 // does a revocation take to reach every service.
 const Lifetime = time.Second

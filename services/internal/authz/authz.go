@@ -185,7 +185,7 @@ func (a *Access) Check(unit string) error {
 
 // Sees says whether the caller may know of the unit's records.
 func (a *Access) Sees(unit string) bool {
-	return a.service() || a.Method.Rule.GetPublic() || a.sees(a.path(unit))
+	return a.service() || a.Method.Rule.GetPublic() || a.Principal.Bootstrap || a.sees(a.path(unit))
 }
 
 func (a *Access) sees(path []string) bool {

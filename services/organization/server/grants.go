@@ -29,7 +29,11 @@ func (s *Service) CreateRoleGrant(ctx context.Context, req *organizationv1.Creat
 
 // newGrant makes a grant to a principal that exists.
 func (s *Service) newGrant(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
-	if _, err := s.answers(tx, g.GetPrincipal()); err != nil {
+	home, err := s.answers(tx, g.GetPrincipal())
+	if err == nil && !tx.Access.Sees(home) {
+		err = authz.ErrNotFound // as if the principal were not there
+	}
+	if err != nil {
 		return nil, unknown(err, organization.ErrPrincipalUnknown)
 	}
 	var held []*organizationv1.RoleGrant

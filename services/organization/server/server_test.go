@@ -78,3 +78,19 @@ func TestNobodyGrantsToThemselvesOrHoldsTwoAdministratorsRoles(t *testing.T) {
 		t.Errorf("a machine as head = %v, want ErrRoleNotForPrincipal", err)
 	}
 }
+
+func TestAGrantToSomebodyUnseenIsAGrantToNobody(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	d1 := s.Unit("d1", city, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", city, organizationv1.Unit_KIND_DISTRICT)
+	admin := s.Person(d2, accessv1.Role_ROLE_SECURITY_ADMIN)
+	for name, principal := range map[string]string{"another branch": s.Person(d1).Name, "nobody": d1 + "/members/none"} {
+		_, err := s.Organization(admin.Key).CreateRoleGrant(t.Context(), &organizationv1.CreateRoleGrantRequest{
+			RoleGrant: &organizationv1.RoleGrant{Principal: principal, Role: accessv1.Role_ROLE_VIEWER, Unit: d2},
+		})
+		if !errors.Is(err, organization.ErrPrincipalUnknown) {
+			t.Errorf("a grant to %s = %v, want ErrPrincipalUnknown", name, err)
+		}
+	}
+}

@@ -129,7 +129,7 @@ func TestACampaignsLedgerTakesItsDateAndCategories(t *testing.T) {
 	_, err := create("campaigns/none")
 	want(t, "a campaign that is not there", err, rectification.ErrLedgerCampaignUnknown)
 	_, err = create(draft)
-	want(t, "a draft", err, rectification.ErrLedgerCampaignNotPublished)
+	want(t, "a draft, which the school may not know of", err, rectification.ErrLedgerCampaignUnknown)
 	l := ok[*rectificationv1.Ledger](t)(create(published))
 	if l.GetFilingDueDate() != "2026-04-05" || l.GetCategories()[0].GetItems()[0] != "SLOW-1" {
 		t.Errorf("ledger = %v", l)

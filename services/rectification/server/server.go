@@ -15,6 +15,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/attachment"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -98,15 +99,16 @@ type Campaigns interface {
 	Campaign(ctx context.Context, name string) (*campaignv1.Campaign, error)
 }
 
-// Remote asks the campaign service over a connection on which calls are made in
-// this service's own name.
+// Remote asks the campaign service for whoever calls this one, so that a campaign
+// that the caller may not see is as if it were not there; without a caller it
+// asks in this service's own name.
 type Remote struct {
 	Client campaignv1.CampaignServiceClient
 }
 
 // Campaign implements Campaigns.
 func (r Remote) Campaign(ctx context.Context, name string) (*campaignv1.Campaign, error) {
-	return r.Client.GetCampaign(ctx, &campaignv1.GetCampaignRequest{Name: name})
+	return r.Client.GetCampaign(authn.Forward(ctx), &campaignv1.GetCampaignRequest{Name: name})
 }
 
 // reachProblem says whether the caller may act on the problem.
