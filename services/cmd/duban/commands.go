@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -58,6 +59,7 @@ func standalone(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	slog.SetDefault(s.Log()) // for what logs without being given one
 	err = s.Run(ctx, func(at suite.Addresses) {
 		s.Log().Info("serving", "http", address(at.HTTP), "grpc", address(at.GRPC), "data", c.Data, "simulated", s.Clock.Simulated())
 		if err := show(context.WithoutCancel(ctx), s, out); err != nil {
