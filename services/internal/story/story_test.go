@@ -5,10 +5,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/story"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/rest"
 	"github.com/duban-project/duban/services/internal/story/stage"
+	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -41,7 +43,8 @@ func reduced(t *testing.T) *cast.City {
 // TestStory tells the whole year in a small city, and holds the suite's figures
 // against the story's own count.
 func TestStory(t *testing.T) {
-	s := suitetest.RunIn(t, t.TempDir())
+	folder := t.TempDir()
+	s := suitetest.RunIn(t, folder)
 	client := rest.New(s.HTTP, stage.AtOnce)
 	t.Cleanup(client.Close)
 	tale := story.New(reduced(t), client, s.Bootstrap, func(m stage.Moment) {
@@ -60,5 +63,28 @@ func TestStory(t *testing.T) {
 	}
 	if seen.Compared < 500 || seen.Problems == 0 || seen.Cities["problems_closed"] == 0 || len(seen.Gaps) != 1 || len(seen.Freshness) != 5 {
 		t.Errorf("the picture lacks something: gaps %v, freshness %v, figures %v", seen.Gaps, seen.Freshness, seen.Cities)
+	}
+	s.Stop()
+	agree(t, folder)
+}
+
+// agree holds what is left on disk against itself: every record is the fold of
+// its feed, and every figure is what a recount from the feeds gives.
+func agree(t *testing.T, folder string) {
+	t.Helper()
+	c := suite.Default()
+	c.Data = folder
+	checked := 0
+	err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+		checked++
+		if r.Wrong > 0 || r.Entries == 0 {
+			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)
+		}
+	})
+	if err != nil || checked != 6 {
+		t.Errorf("Fsck of %d stores = %v", checked, err)
+	}
+	if err := suite.Recount(t.Context(), c); err != nil {
+		t.Errorf("Recount = %v", err)
 	}
 }
