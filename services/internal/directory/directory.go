@@ -8,11 +8,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -203,118 +201,4 @@ func (d *Directory) position() (uint64, <-chan struct{}) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	return d.next, d.moved
-}
-
-// Grants implements authz.Tree. The answer MUST NOT be changed.
-func (d *Directory) Grants(principal string) []authz.Grant {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.grants[principal]
-}
-
-// Holders returns the principals that hold the role on exactly the unit, in
-// order.
-func (d *Directory) Holders(name string, role accessv1.Role) (principals []string) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for principal, held := range d.grants {
-		if slices.ContainsFunc(held, func(g authz.Grant) bool { return g.Unit == name && g.Role == role }) {
-			principals = append(principals, principal)
-		}
-	}
-	slices.Sort(principals)
-	return principals
-}
-
-// Root implements authz.Tree.
-func (d *Directory) Root() string {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.root
-}
-
-// Path implements authz.Tree.
-func (d *Directory) Path(name string) []string {
-	return d.path(name, (*unit).now)
-}
-
-// PathAt returns the unit and those above it at t, nearest first; nil if there
-// was no such unit then.
-func (d *Directory) PathAt(name string, t time.Time) []string {
-	return d.path(name, func(u *unit) *organizationv1.Unit { return u.at(t) })
-}
-
-func (d *Directory) path(name string, look func(*unit) *organizationv1.Unit) []string {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	path := make([]string, 0, Depth)
-	for name != "" && len(path) <= Depth {
-		u := d.units[name]
-		if u == nil || look(u) == nil {
-			return nil
-		}
-		path = append(path, name)
-		name = look(u).GetParent()
-	}
-	return path
-}
-
-// Department implements authz.Tree.
-func (d *Directory) Department(name string) bool {
-	u := d.Unit(name)
-	return u.GetKind() == organizationv1.Unit_KIND_DEPARTMENT || u.GetKind() == organizationv1.Unit_KIND_PARTY_BRANCH
-}
-
-// Unit returns the unit as it is now, or nil. It MUST NOT be changed.
-func (d *Directory) Unit(name string) *organizationv1.Unit {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if u := d.units[name]; u != nil {
-		return u.now()
-	}
-	return nil
-}
-
-// UnitAt returns the unit as it was at t, or nil. It MUST NOT be changed.
-func (d *Directory) UnitAt(name string, t time.Time) *organizationv1.Unit {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if u := d.units[name]; u != nil {
-		return u.at(t)
-	}
-	return nil
-}
-
-// Children returns the units directly beneath, in the order of their names.
-func (d *Directory) Children(name string) []string {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return slices.Clone(d.children[name])
-}
-
-// Subtree returns the unit and all beneath it, parents before children.
-func (d *Directory) Subtree(name string) []string {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if d.units[name] == nil {
-		return nil
-	}
-	all := []string{name}
-	for i := 0; i < len(all); i++ {
-		all = append(all, d.children[all[i]]...)
-	}
-	return all
-}
-
-// UnitsAt returns every unit of time t, in the order of their names.
-func (d *Directory) UnitsAt(t time.Time) (all []*organizationv1.Unit) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for _, u := range d.units {
-		if is := u.at(t); is != nil {
-			all = append(all, is)
-		}
-	}
-	slices.SortFunc(all, func(a, b *organizationv1.Unit) int { return strings.Compare(a.GetName(), b.GetName()) })
-	return all
 }
