@@ -126,7 +126,7 @@ func grantFixtures() map[string][]fixture {
 	return map[string][]fixture{
 		"CreateRoleGrant": {asks(func(r records) protobuf.Message {
 			return &organizationv1.CreateRoleGrantRequest{
-				RoleGrant:    &organizationv1.RoleGrant{Principal: r.anyone, Role: accessv1.Role_ROLE_CLERK, Unit: r.unit},
+				RoleGrant:    &organizationv1.RoleGrant{Principal: r.local, Role: accessv1.Role_ROLE_CLERK, Unit: r.unit},
 				ValidateOnly: true,
 			}
 		})},

@@ -15,6 +15,7 @@ type records struct {
 	own         string                        // the unit on which the caller holds its role
 	channel     complaintv1.Complaint_Channel // by which the caller takes complaints in
 	anyone      string                        // a member of a unit elsewhere, who is there whoever asks
+	local       string                        // a member of the home, who is there whoever asks
 	member      string
 	machine     string
 	grant       string
@@ -32,6 +33,7 @@ func (m *matrix) keep(home string) records {
 	s := m.suite
 	r := records{unit: home, child: places[home]["child"], feed: "feeds/organization"}
 	r.anyone = s.Person("units/s3").Name
+	r.local = s.Person(home).Name
 	r.member = s.Person(home).Name
 	r.machine = s.Machine(home).Name
 	r.grant = s.Grant(r.member, home, accessv1.Role_ROLE_VIEWER)
@@ -59,7 +61,7 @@ func (r records) from(c caller) records {
 // and of the unit that is.
 func (r records) ghosts() (elsewhere, leaf records) {
 	leaf = records{
-		unit: r.unit, child: r.child, own: r.own, anyone: r.anyone,
+		unit: r.unit, child: r.child, own: r.own, anyone: r.anyone, local: r.local,
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
 		channel:   r.channel,
