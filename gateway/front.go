@@ -9,6 +9,9 @@ import (
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 )
 
+// Simulated is the header that marks every answer of a simulation.
+const Simulated = "Duban-Simulated"
+
 // front gives every answer its headers and sends each request to where it belongs.
 type front struct {
 	options Options
@@ -23,6 +26,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set(problem.RequestID, id)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
+	if f.options.Simulated {
+		h.Set(Simulated, "true") // refusals too, which no service has seen
+	}
 	if f.share(w, r) {
 		return
 	}

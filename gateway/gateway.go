@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -83,6 +82,7 @@ type Options struct {
 	MaxDepth       int                          // levels of JSON; 0: 64
 	Timeout        time.Duration                // of a call; 0: one minute, twice what a reader of a feed may wait
 	AllowedOrigins []string                     // origins whose pages may call, or "*"; empty: none (CORS is off)
+	Simulated      bool                         // every answer says that the installation is a simulation
 	TraceID        func(context.Context) string // the trace of a request, as 32 hex digits, or ""; nil: there is no tracing
 }
 
@@ -173,8 +173,8 @@ func newMux() *runtime.ServeMux {
 			MarshalOptions: protojson.MarshalOptions{EmitDefaultValues: true},
 		}}),
 		runtime.WithIncomingHeaderMatcher(toMetadata),
-		runtime.WithOutgoingHeaderMatcher(toHeader),
-		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(nothing),
+		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithForwardResponseOption(setETag),
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 			problem.Write(w, r, inputOf(ctx), err)
@@ -182,11 +182,8 @@ func newMux() *runtime.ServeMux {
 	)
 }
 
-// toHeader lets through what services mark their answers with: metadata whose
-// name begins with "duban-".
-func toHeader(key string) (string, bool) {
-	return key, strings.HasPrefix(key, "duban-")
-}
+// nothing lets no metadata of a service become a header.
+func nothing(string) (string, bool) { return "", false }
 
 // setETag gives an answer that is a resource its etag as a header, as If-Match
 // takes it.

@@ -42,6 +42,7 @@ var rules = []struct {
 	{"internal/lifecycle", []string{std}},
 	{"internal/lifecycle/*", []string{std}},
 	{"internal/calendar", []string{std}},
+	{"internal/durable", []string{std}},
 	{"internal/config", []string{std, "go.yaml.in/yaml/"}},
 	{"internal/store", []string{std, pb}},
 	{"internal/store/storetest", append(rooms("store"), std, pb, "pgregory.net/rapid", "github.com/google/go-cmp/")},
@@ -55,7 +56,7 @@ var rules = []struct {
 	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto)},
-	{"internal/clock", append(rooms("fault", "authz"), std, pb, grpc, proto)},
+	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
 	{"internal/change", append(rooms("fault", "authz", "feed", "page", "store", "blob"), std, pb, grpc, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
 	{"internal/serve", append(rooms("fault", "authn", "authz"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
@@ -77,7 +78,7 @@ var rules = []struct {
 	// for the figures' tables, the second hand's reading, and the sealing of cases.
 	{"aggregation/figures", append(rooms("store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
-	{"complaint/envelope", []string{std, "filippo.io/age"}},
+	{"complaint/envelope", []string{std}},
 	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	// The rules of a service are pure.
 	{"*", append(rooms("fault", "lifecycle", "calendar", "media"), std, pb, proto, "go.yaml.in/yaml/")},

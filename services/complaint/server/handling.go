@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -31,7 +33,10 @@ func (s *Service) ListComplaints(ctx context.Context, req *complaintv1.ListCompl
 func (s *Service) known(tx *change.Tx, all iter.Seq2[*complaintv1.Complaint, error]) iter.Seq2[*complaintv1.Complaint, error] {
 	return func(yield func(*complaintv1.Complaint, error) bool) {
 		for c, err := range all {
-			if err == nil && c.GetSealed() && s.mayKnow(tx, c) != nil {
+			if err == nil && c.GetSealed() {
+				err = s.mayKnow(tx, c)
+			}
+			if errors.Is(err, authz.ErrNotFound) {
 				continue
 			}
 			if !yield(c, err) {

@@ -68,11 +68,21 @@ func Settled(ctx context.Context, tree Tree, decide func() (doubt bool, err erro
 
 // Settled is the function Settled for what is decided by this right: the grants
 // are read anew for the second time, and the tree is behind if it has moved on
-// since they were first read.
+// since they were first read. Only what was refused is decided again: whatever
+// succeeded has happened.
 func (a *Access) Settled(ctx context.Context, decide func() error) error {
+	return a.settled(ctx, decide, func(err error) bool { return Refused(err) })
+}
+
+// Seen is Settled for readings, which are also done again if they met a unit that
+// the tree does not know: a list leaves out in silence what Check would refuse.
+func (a *Access) Seen(ctx context.Context, read func() error) error {
+	return a.settled(ctx, read, func(err error) bool { return Refused(err) || err == nil && a.missed })
+}
+
+func (a *Access) settled(ctx context.Context, decide func() error, doubtful func(error) bool) error {
 	err := decide()
-	doubt := Refused(err) || a.missed
-	if !doubt || a.tree.CatchUp(ctx) != nil || a.tree.Position() == a.at {
+	if !doubtful(err) || a.tree.CatchUp(ctx) != nil || a.tree.Position() == a.at {
 		return err
 	}
 	a.missed = false

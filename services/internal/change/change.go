@@ -75,13 +75,18 @@ type Tx struct {
 	book    *Book
 	ctx     context.Context
 	checked bool
+	units   []string // on which Check allowed it
 }
 
 // Check decides whether the caller may act on the unit's records. A change that
 // never checks is refused as broken.
 func (tx *Tx) Check(unit string) error {
 	tx.checked = true
-	return tx.Access.Check(unit)
+	err := tx.Access.Check(unit)
+	if err == nil {
+		tx.units = append(tx.units, unit)
+	}
+	return err
 }
 
 // Trusted says why a change needs no unit: it is about the caller alone, or
@@ -99,7 +104,8 @@ var errUnchecked = errors.New("change: the handler never checked a unit")
 // Do runs one change. Its answer to a repeated request id is the first answer,
 // without what may be shown once only.
 func Do[A proto.Message](ctx context.Context, b *Book, req Request, change func(*Tx) (A, error)) (answer A, err error) {
-	err = settled(ctx, func(access *authz.Access) error {
+	access := authz.From(ctx)
+	err = access.Settled(ctx, func() error {
 		answer, err = attempt(ctx, b, access, req, change)
 		return err
 	})
@@ -112,7 +118,7 @@ func attempt[A proto.Message](ctx context.Context, b *Book, access *authz.Access
 		return answer, err
 	}
 	err = b.Store.Update(ctx, func(raw store.Tx) error {
-		first, err := id.answered(raw, answer)
+		first, err := id.answered(raw, access, answer)
 		if err != nil {
 			return err
 		}
@@ -130,10 +136,10 @@ func attempt[A proto.Message](ctx context.Context, b *Book, access *authz.Access
 		case req.GetValidateOnly():
 			return errDry
 		}
-		return id.keep(raw, b.Clock(), answer)
+		return id.keep(raw, b.Clock(), tx.units, answer)
 	})
 	if errors.Is(err, errDry) {
-		return answer, nil
+		return withoutSecrets(answer).(A), nil // they open nothing
 	}
 	return answer, stored(err)
 }
@@ -150,15 +156,10 @@ func stored(err error) error {
 	}
 }
 
-// settled runs try under the caller's right, as authz.Access.Settled says.
-func settled(ctx context.Context, try func(*authz.Access) error) error {
-	access := authz.From(ctx)
-	return access.Settled(ctx, func() error { return try(access) })
-}
-
 // View runs a reading of the service's records under the caller's right.
 func (b *Book) View(ctx context.Context, read func(*Tx) error) error {
-	return settled(ctx, func(access *authz.Access) error {
+	access := authz.From(ctx)
+	return access.Seen(ctx, func() error {
 		return b.Store.View(ctx, func(raw store.Tx) error {
 			return read(&Tx{Tx: raw, Now: b.Now(), Access: access, book: b, ctx: ctx})
 		})

@@ -10,7 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/organization"
@@ -185,5 +188,56 @@ func TestAPartialUpdateIsHeldOnlyToWhatItChanges(t *testing.T) {
 	}
 	if err := update(&organizationv1.Unit{Kind: organizationv1.Unit_KIND_SCHOOL}, "kind"); !errors.Is(err, change.ErrFields) {
 		t.Errorf("changing the kind = %v, want ErrFields", err)
+	}
+}
+
+func TestARepeatIsNotAnsweredToWhoLostTheRight(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	other := s.Unit("other", s.Root, organizationv1.Unit_KIND_CITY)
+	who := s.Person(other, accessv1.Role_ROLE_SYSTEM_ADMIN)
+	grant := s.Grant(who.Name, city, accessv1.Role_ROLE_SYSTEM_ADMIN)
+	req := create("", "区教育局", "mine")
+	req.Unit.Parent, req.Unit.Kind = city, organizationv1.Unit_KIND_DISTRICT
+	if _, err := s.Organization(who.Key).CreateUnit(t.Context(), req); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Organization(s.SecurityAdmin).DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: grant}); err != nil {
+		t.Fatal(err)
+	}
+	s.CatchUp()
+	if u, err := s.Organization(who.Key).CreateUnit(t.Context(), req); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("the repeat without the right = %v, %v; want ErrNotFound", u, err)
+	}
+}
+
+func TestADryRunShowsNoSecret(t *testing.T) {
+	s := suitetest.Run(t)
+	k, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+		ApiKey: &organizationv1.ApiKey{Principal: s.Person(s.Root).Name}, ValidateOnly: true,
+	})
+	if err != nil || k.GetSecret() != "" || k.GetApiKey().GetName() == "" {
+		t.Errorf("the dry run = %v with a secret of %d bytes, %v", k.GetApiKey(), len(k.GetSecret()), err)
+	}
+}
+
+func TestThePublicsRequestIDsCannotBeGuessed(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	s.Person(s.Root, accessv1.Role_ROLE_COMPLAINT_OFFICER)
+	s.Person(city, accessv1.Role_ROLE_COMPLAINT_OFFICER)
+	submit := func(id string) error {
+		_, err := s.Complaint("").SubmitComplaint(t.Context(), &complaintv1.SubmitComplaintRequest{
+			RequestId: id, Complaint: &complaintv1.Complaint{
+				Unit: city, Type: complaintv1.Complaint_TYPE_SUGGESTION, Channel: complaintv1.Complaint_CHANNEL_WEB, Category: "服务", Text: "请公开办事流程。",
+			},
+		})
+		return err
+	}
+	if err := submit("1"); !errors.Is(err, change.ErrFields) {
+		t.Errorf("a request id that anyone may guess = %v, want ErrFields", err)
+	}
+	if err := submit("0191e5b0-7c1e-4c6a-9d55-3f0c3f2a9b11"); err != nil {
+		t.Errorf("a random one = %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -31,6 +32,10 @@ const (
 	requestAges    = "requests.age" // time, principal 0x00 id → nothing
 )
 
+// publicID is how long a request id of the public must be: all who have no key
+// share one space, in which nobody may guess another's.
+const publicID = 32
+
 const swept = 4 // outdated request ids that a new one takes with it
 
 // identity is what a repeat is recognised by. Without a request id it has no
@@ -52,8 +57,11 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 	if id == "" || req.GetValidateOnly() {
 		return identity{}, nil
 	}
-	if len(id) > 128 {
+	switch public := access.Principal.Name == ""; {
+	case len(id) > 128:
 		return identity{}, ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
+	case public && len(id) < publicID:
+		return identity{}, ErrFields.At("request_id", "须为随机生成的 UUID", "must be a random UUID")
 	}
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 	if err != nil {
@@ -63,8 +71,9 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 	return identity{key: []byte(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body)}, nil
 }
 
-// answered returns the first answer to the request, decoded as like, or nil.
-func (id identity) answered(tx store.Tx, like proto.Message) (proto.Message, error) {
+// answered returns the first answer to the request, decoded as like, or nil. Who
+// may no longer act on the units of the first time gets what anyone gets.
+func (id identity) answered(tx store.Tx, access *authz.Access, like proto.Message) (proto.Message, error) {
 	if id.key == nil {
 		return nil, nil
 	}
@@ -75,21 +84,42 @@ func (id identity) answered(tx store.Tx, like proto.Message) (proto.Message, err
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(value[8:8+sha256.Size], id.digest[:]) {
+	digest, units, answer := parted(value)
+	if !bytes.Equal(digest, id.digest[:]) {
 		return nil, ErrReused
 	}
-	answer := like.ProtoReflect().New().Interface()
-	return answer, proto.Unmarshal(value[8+sha256.Size:], answer)
+	for _, unit := range units {
+		if err := access.Check(unit); err != nil {
+			return nil, err
+		}
+	}
+	first := like.ProtoReflect().New().Interface()
+	return first, proto.Unmarshal(answer, first)
+}
+
+// A remembered request is the time, the digest, how many bytes the names of its
+// units have, these names, and the answer.
+const timeSize = 8
+
+func parted(value []byte) (digest []byte, units []string, answer []byte) {
+	digest, value = value[timeSize:timeSize+sha256.Size], value[timeSize+sha256.Size:]
+	n, value := binary.BigEndian.Uint32(value), value[4:]
+	if n > 0 {
+		units = strings.Split(string(value[:n]), "\n")
+	}
+	return digest, units, value[n:]
 }
 
 // keep remembers the answer, and forgets a few that are outdated.
-func (id identity) keep(tx store.Tx, now time.Time, answer proto.Message) error {
+func (id identity) keep(tx store.Tx, now time.Time, units []string, answer proto.Message) error {
 	if id.key == nil {
 		return nil
 	}
 	value := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
 	age := append(bytes.Clone(value), id.key...)
 	value = append(value, id.digest[:]...)
+	names := strings.Join(units, "\n")
+	value = append(binary.BigEndian.AppendUint32(value, uint32(len(names))), names...)
 	value, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(value, withoutSecrets(answer))
 	if err != nil {
 		return fmt.Errorf("encoding the answer: %w", err)
@@ -160,7 +190,11 @@ func redact(m protoreflect.Message) {
 		switch {
 		case secret(f):
 			m.Clear(f)
-		case f.Message() == nil || f.IsMap():
+		case f.IsMap():
+			if f.MapValue().Message() != nil {
+				v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool { redact(v.Message()); return true })
+			}
+		case f.Message() == nil:
 		case f.IsList():
 			for i := range v.List().Len() {
 				redact(v.List().Get(i).Message())

@@ -21,6 +21,7 @@ import (
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/durable"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
@@ -97,18 +98,9 @@ func (c *Clock) Set(now time.Time) error {
 	return nil
 }
 
-// save writes the time so that a crash, or a power cut, leaves the old or the new
-// one.
+// save makes the time outlast the process.
 func (c *Clock) save(now time.Time) error {
-	f, err := os.OpenFile(c.file+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("saving the simulated time: %w", err)
-	}
-	_, err = f.WriteString(now.UTC().Format(time.RFC3339Nano) + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("saving the simulated time: %w", err)
-	}
-	return os.Rename(c.file+".new", c.file)
+	return durable.WriteFile(c.file, []byte(now.UTC().Format(time.RFC3339Nano)+"\n"))
 }
 
 // Register adds ClockService to r.

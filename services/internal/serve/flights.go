@@ -4,11 +4,12 @@ import (
 	"context"
 	"sync"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
-
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/fault"
 )
+
+var errStopping = fault.Of(faultv1.Reason_REASON_STOPPING)
 
 // flights are the clients' calls under way, for which a process that stops
 // waits. Calls between services are not counted: they end with the call that
@@ -26,7 +27,7 @@ func (f *flights) counted(ctx context.Context, call Call, next func(context.Cont
 		return next(ctx)
 	}
 	if !f.start() {
-		return status.Error(codes.Unavailable, "the server is stopping")
+		return errStopping
 	}
 	defer f.end()
 	return next(ctx)

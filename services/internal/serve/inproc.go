@@ -32,7 +32,7 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 		}
 		return next(ctx)
 	}
-	steps := chain(mark, p.flights.counted, p.every)
+	steps := chain(mark, p.every)
 	channel := (&inprocgrpc.Channel{}).
 		WithCloner(inprocgrpc.CopyFunc(thaw)).
 		WithServerUnaryInterceptor(steps.unary).

@@ -81,6 +81,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 		statuses(log),
 		recovered,
 		p.marked,
+		p.flights.counted,
 		admission(limits.InFlight),
 		deadline(limits.Deadline),
 		p.authentication,
@@ -184,8 +185,8 @@ func worked(ctx context.Context, w Worker) error {
 
 func (p *Process) server() *grpc.Server {
 	options := []grpc.ServerOption{
-		grpc.UnaryInterceptor(chain(p.flights.counted, p.every).unary),
-		grpc.StreamInterceptor(chain(p.flights.counted, p.every).stream),
+		grpc.UnaryInterceptor(p.every.unary),
+		grpc.StreamInterceptor(p.every.stream),
 		grpc.MaxRecvMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
 		grpc.MaxHeaderListSize(16 << 10),
@@ -203,13 +204,14 @@ func (p *Process) server() *grpc.Server {
 	return server
 }
 
-// drain stops the server gently, and hard once the grace is over; then it waits
-// as long for the calls within the process.
+// drain lets no new call start and waits for those under way, over TCP and within
+// the process, until the grace is over.
 func (p *Process) drain(server *grpc.Server) {
 	done := make(chan struct{})
+	landed := p.flights.land()
 	go func() {
 		server.GracefulStop()
-		<-p.flights.land()
+		<-landed
 		close(done)
 	}()
 	select {

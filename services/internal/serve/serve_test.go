@@ -158,8 +158,8 @@ func TestFlightsLand(t *testing.T) {
 		}()
 		synctest.Wait()
 		landed := f.land()
-		if err := f.counted(t.Context(), Call{}, nil); status.Code(err) != codes.Unavailable {
-			t.Errorf("a call while stopping = %v, want Unavailable", err)
+		if err := f.counted(t.Context(), Call{}, nil); !errors.Is(err, errStopping) {
+			t.Errorf("a call while stopping = %v, want errStopping", err)
 		}
 		inner := func(context.Context) error { return nil }
 		if err := f.counted(authn.WithCaller(t.Context(), "campaign"), Call{}, inner); err != nil {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/duban-project/duban/services/internal/durable"
 )
 
 // secrets are what an installation knows and nobody else: one seed in one file,
@@ -38,27 +40,7 @@ func openSecrets(folder string) (secrets, error) {
 	}
 	seed = make([]byte, ed25519.SeedSize)
 	_, _ = rand.Read(seed) // never fails
-	return secrets{seed}, writeDurably(path, seed)
-}
-
-// writeDurably makes a file that is there whole or not at all.
-func writeDurably(path string, b []byte) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	_, err = f.Write(b)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return secrets{seed}, durable.WriteFile(path, seed)
 }
 
 // signing is the key of the installation's logs.

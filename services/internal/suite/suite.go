@@ -68,36 +68,38 @@ type Options struct {
 
 // Open builds a process with every role. What it opened is closed again if a
 // later part fails.
-func Open(ctx context.Context, c Config, o Options) (s *Suite, err error) {
-	s = &Suite{config: c, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.Close())
-		}
-	}()
+func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
+	s := &Suite{config: c, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
+	if err := s.open(ctx, c, o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data folder: %w", err)
+		return fmt.Errorf("making the data folder: %w", err)
 	}
 	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); err != nil {
-		return nil, err
+		return err
 	}
 	if s.secrets, err = openSecrets(c.Data); err != nil {
-		return nil, err
+		return err
 	}
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, "blobs"), c.Reserve<<20); err != nil {
-		return nil, err
+		return err
 	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
-		return nil, err
+		return err
 	}
 	s.closers = append(s.closers, s.flush)
 	if s.process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
-		return nil, err
+		return err
 	}
 	s.process.Grace = c.Grace
 	s.process.Served, s.process.Made = s.telemetry.Handlers()
 	s.wire(o.Now)
-	return s, s.addRoles(ctx, o)
+	return s.addRoles(ctx, o)
 }
 
 // wire connects the steps with the services that they ask.

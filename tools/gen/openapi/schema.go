@@ -82,8 +82,6 @@ func (c *contract) apply(rules, schema object) {
 		switch kind {
 		case "string":
 			c.text(rule, schema)
-		case "enum":
-			without(rule["notIn"], schema)
 		case "repeated":
 			take(rule, schema, "minItems", "minItems", "maxItems", "maxItems", "unique", "uniqueItems")
 			items, _ := rule["items"].(object)
@@ -170,7 +168,6 @@ func (c *contract) pattern(rule string) string {
 	return ""
 }
 
-// without removes from an enum's names the values that a rule excludes. Names are
 // in the order of their numbers, from zero; other enums stay as they are.
 func without(excluded any, schema object) {
 	numbers, _ := excluded.([]any)

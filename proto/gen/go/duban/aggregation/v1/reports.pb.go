@@ -1762,7 +1762,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x8e\x01\n" +
 	"\x19ListReportSourcesResponse\x12I\n" +
 	"\x0ereport_sources\x18\x01 \x03(\v2\".duban.aggregation.v1.ReportSourceR\rreportSources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\x85\x15\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xf6\x14\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12R\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1a7\x92\xb2\x193\b\x01\x12\x15没有这个指标。\x1a\x18There is no such metric.\x12\x90\x01\n" +
@@ -1775,8 +1775,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x19REASON_REPORT_NIL_OR_ROWS\x10\b\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12H报表须有数据行，或声明为零报告，二者只能取其一。\x1a5A report has rows or is a nil report: one of the two.\x12\xa9\x01\n" +
 	"\x1dREASON_REPORT_SEQUENCE_REUSED\x10\t\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12?该来源的序号 {sequence} 已用于内容不同的报表。\x1a;The source has used sequence {sequence} for another report.\x12\xab\x01\n" +
 	"\x1bREASON_REPORT_GAPS_TOO_MANY\x10\n" +
-	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\x8f\x01\n" +
-	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1ao\x92\xb2\x19k\b\x05\x126报表当前状态为 {state}，不能执行 {move}。\x1a/A report in state {state} does not take {move}.\x12g\n" +
+	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\x80\x01\n" +
+	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a`\x92\xb2\x19\\\b\x05\x12*报表的当前状态不允许此操作。\x1a,The state of the report does not allow this.\x12g\n" +
 	"\x1bREASON_REPORT_FIELD_UNKNOWN\x10\f\x1aF\x92\xb2\x19B\b\x01\x12!报表格式中没有这一栏。\x1a\x1bThe form has no such field.\x12}\n" +
 	" REASON_REPORT_VALUE_OUT_OF_RANGE\x10\r\x1aW\x92\xb2\x19S\b\x01\x12$数值须在 0 与 {limit} 之间。\x1a)The value must lie between 0 and {limit}.\x12\x94\x01\n" +
 	"\x1aREASON_REPORT_UNIT_UNKNOWN\x10\x0e\x1at\x92\xb2\x19p\b\x01\x120填报单位及其下级中没有这个单位。\x1a:There is no such unit at or beneath the unit that reports.\x12{\n" +

@@ -3811,10 +3811,10 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xf6\x19\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xd2\x19\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x96\x01\n" +
-	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1at\x92\xb2\x19p\b\x05\x12@活动当前状态（{state}）不允许此操作（{move}）。\x1a*The campaign is {state} and cannot {move}.\x12[\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x84\x01\n" +
+	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1ab\x92\xb2\x19^\b\x05\x12*活动的当前状态不允许此操作。\x1a.The state of the campaign does not allow this.\x12[\n" +
 	"\x16REASON_CAMPAIGN_EXISTS\x10\x02\x1a?\x92\xb2\x19;\b\x04\x12\x1b活动编号已被使用。\x1a\x1aThe campaign id is in use.\x12b\n" +
 	" REASON_CAMPAIGN_TEMPLATE_UNKNOWN\x10\x03\x1a<\x92\xb2\x198\b\x01\x12\x18没有此活动模板。\x1a\x1aThere is no such template.\x12\xae\x01\n" +
 	"\x1cREASON_CAMPAIGN_YEAR_INVALID\x10\x04\x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x129年度须在 2000 至 2100 之间，且只用于模板。\x1aGThe year must lie between 2000 and 2100, and goes with a template only.\x12c\n" +
@@ -3827,8 +3827,8 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12?尚未确定承担科室，请在所列字段中指定单位。\x1aLNo department has been found for a part: name the unit in the fields listed.\x12\x86\x01\n" +
 	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1af\x92\xb2\x19b\b\x05\x12'活动内容不完整，不能发布。\x1a5The campaign lacks something and cannot be published.\x12w\n" +
 	"\x1bREASON_CAMPAIGN_SCOPE_EMPTY\x10\f\x1aV\x92\xb2\x19R\b\x05\x12'范围内没有适用任务的单位。\x1a%No task applies to any unit in scope.\x12\x8f\x02\n" +
-	"$REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\x9a\x01\n" +
-	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1av\x92\xb2\x19r\b\x05\x12@任务当前状态（{state}）不允许此操作（{move}）。\x1a,The assignment is {state} and cannot {move}.\x12\x8f\x01\n" +
+	"$REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\x88\x01\n" +
+	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1ad\x92\xb2\x19`\b\x05\x12*任务的当前状态不允许此操作。\x1a0The state of the assignment does not allow this.\x12\x8f\x01\n" +
 	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\x90\x01\n" +
 	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1ah\x92\xb2\x19d\b\x05\x12.佐证材料不足：{kind} 需 {count} 份。\x1a0Evidence is missing: {count} of the kind {kind}.\x12\x9f\x01\n" +
 	"\"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN\x10\x11\x1aw\x92\xb2\x19s\b\x01\x123所列附件不属于本任务，或重复引用。\x1a:The file is not one of this assignment, or is named twice.\x12\x92\x01\n" +

@@ -172,7 +172,7 @@ func (*GetClockRequest) Descriptor() ([]byte, []int) {
 // Request for SetClock.
 type SetClockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The new time, not before the current one.
+	// The new time, not before the current one and before 2100.
 	Now           *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=now,proto3" json:"now,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -223,9 +223,9 @@ const file_duban_clock_v1_clock_proto_rawDesc = "" +
 	"\x05Clock\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x1c\n" +
 	"\tsimulated\x18\x02 \x01(\bR\tsimulated\"\x11\n" +
-	"\x0fGetClockRequest\"G\n" +
-	"\x0fSetClockRequest\x124\n" +
-	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03now*}\n" +
+	"\x0fGetClockRequest\"R\n" +
+	"\x0fSetClockRequest\x12?\n" +
+	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xc8\x01\x01\xb2\x01\b\x1a\x06\b\x80\xae\x99\xa4\x0fR\x03now*}\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12[\n" +
 	"\x16REASON_CLOCK_BACKWARDS\x10\x01\x1a?\x92\xb2\x19;\b\x05\x12\x15时钟不能倒拨。\x1a The clock does not go backwards.2\xd2\x01\n" +

@@ -2651,10 +2651,10 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x10\n" +
 	"\aoutcome\x12\x05\xbaH\x02\b\x01\"\x1d\n" +
-	"\x1bSettleRectificationResponse*\x8d\x0f\n" +
+	"\x1bSettleRectificationResponse*\xfc\x0e\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x9a\x01\n" +
-	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1aw\x92\xb2\x19s\b\x05\x12=当前状态（{state}）不能执行该操作（{move}）。\x1a0The complaint is {state}: {move} is not allowed.\x12\xeb\x01\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x89\x01\n" +
+	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1af\x92\xb2\x19b\b\x05\x12-该投诉的当前状态不允许此操作。\x1a/The state of the complaint does not allow this.\x12\xeb\x01\n" +
 	"\x1dREASON_COMPLAINT_NOBODY_HEARS\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x05\x12f本系统内没有可以受理的单位，内容未保存；请向{channel}的上一级机关反映。\x1aVNobody here may hear this case and nothing was kept: turn to the body above {channel}.\x12\x92\x01\n" +
 	"\x1dREASON_COMPLAINT_UNIT_UNKNOWN\x10\x03\x1ao\x92\xb2\x19k\b\x01\x12'被反映单位不存在或已撤并。\x1a>The unit concerned is not an active unit of this installation.\x12\x8d\x01\n" +
 	"!REASON_COMPLAINT_CHANNEL_MISMATCH\x10\x04\x1af\x92\xb2\x19b\b\x01\x12\x1e渠道与登记方式不符。\x1a>The channel is not one by which this caller brings complaints.\x12\xc4\x02\n" +

@@ -143,10 +143,10 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\x8b\x14\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\x8c\x14\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x83\x01\n" +
-	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1ad\x92\xb2\x19`\b\x05\x123评议轮次现为 {state}，不能执行 {move}。\x1a'The round is {state} and cannot {move}.\x12[\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x84\x01\n" +
+	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1ae\x92\xb2\x19a\b\x05\x120评议轮次的当前状态不允许此操作。\x1a+The state of the round does not allow this.\x12[\n" +
 	"\x13REASON_ROUND_EXISTS\x10\x02\x1aB\x92\xb2\x19>\b\x04\x12!评议轮次编号已被使用。\x1a\x17The round id is in use.\x12o\n" +
 	"\x1bREASON_ROUND_SCHEME_UNKNOWN\x10\x03\x1aN\x92\xb2\x19J\b\x01\x12!没有此评议方案或版本。\x1a#There is no such scheme or version.\x12\x97\x01\n" +
 	"\x1cREASON_ROUND_SUBJECT_INVALID\x10\x04\x1au\x92\xb2\x19q\b\x01\x129被评单位必须是组织单位下属的在用单位。\x1a2A unit rated must be active and beneath the owner.\x12\x82\x01\n" +

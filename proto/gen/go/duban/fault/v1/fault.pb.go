@@ -155,6 +155,8 @@ const (
 	Reason_REASON_METHOD_NOT_ALLOWED Reason = 18
 	// Simulated time is not running in this installation.
 	Reason_REASON_NOT_SIMULATED Reason = 19
+	// The process is on its way out.
+	Reason_REASON_STOPPING Reason = 20
 )
 
 // Enum value maps for Reason.
@@ -180,6 +182,7 @@ var (
 		17: "REASON_MEDIA_TYPE_UNSUPPORTED",
 		18: "REASON_METHOD_NOT_ALLOWED",
 		19: "REASON_NOT_SIMULATED",
+		20: "REASON_STOPPING",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":            0,
@@ -202,6 +205,7 @@ var (
 		"REASON_MEDIA_TYPE_UNSUPPORTED": 17,
 		"REASON_METHOD_NOT_ALLOWED":     18,
 		"REASON_NOT_SIMULATED":          19,
+		"REASON_STOPPING":               20,
 	}
 )
 
@@ -337,7 +341,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xad\x12\n" +
+	"*\xc9\x13\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12h\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1aM\x92\xb2\x19I\b\x01\x12$请求中有字段不符合要求。\x1a\x1fThe request has invalid fields.\x12w\n" +
@@ -347,8 +351,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x10REASON_NOT_FOUND\x10\x05\x1aB\x92\xb2\x19>\b\x03\x12!没有找到所请求的内容。\x1a\x17There is no such thing.\x12\x86\x01\n" +
 	"\x11REASON_ETAG_STALE\x10\x06\x1ao\x92\xb2\x19k\b\x06\x12<该记录已被他人修改，请重新读取后再提交。\x1a)The record has changed since it was read.\x12\x87\x01\n" +
 	"\x18REASON_REQUEST_ID_REUSED\x10\a\x1ai\x92\xb2\x19e\b\x04\x123同一请求编号已用于内容不同的请求。\x1a,The request id was used for another request.\x12{\n" +
-	"\x19REASON_PAGE_TOKEN_INVALID\x10\b\x1a\\\x92\xb2\x19X\b\x01\x12*分页标记无效或不属于此查询。\x1a(The page token is not one of this query.\x12g\n" +
-	"\x15REASON_FILTER_INVALID\x10\t\x1aL\x92\xb2\x19H\b\x01\x12!筛选条件无效：{problem}。\x1a!The filter is invalid: {problem}.\x12y\n" +
+	"\x19REASON_PAGE_TOKEN_INVALID\x10\b\x1a\\\x92\xb2\x19X\b\x01\x12*分页标记无效或不属于此查询。\x1a(The page token is not one of this query.\x12\x95\x01\n" +
+	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12y\n" +
 	"\x15REASON_BODY_TOO_LARGE\x10\n" +
 	"\x1a^\x92\xb2\x19Z\b\x01\x12-请求正文超过 {limit} 字节的上限。\x1a'The request body exceeds {limit} bytes.\x12c\n" +
 	"\x11REASON_OVERLOADED\x10\v\x1aL\x92\xb2\x19H\b\a\x12!系统繁忙，请稍后重试。\x1a!The server is busy; repeat later.\x12j\n" +
@@ -360,7 +364,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1a?\x92\xb2\x19;\b\x03\x12\x12没有此接口。\x1a#There is no such method of the API.\x12\x9d\x01\n" +
 	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1az\x92\xb2\x19v\b\x01\x128不支持的内容类型：请使用 application/json。\x1a8The content type is not supported: use application/json.\x12x\n" +
 	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1aY\x92\xb2\x19U\b\x01\x12$此地址不支持该 HTTP 方法。\x1a+The address does not take this HTTP method.\x12|\n" +
-	"\x14REASON_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.:M\n" +
+	"\x14REASON_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12k\n" +
+	"\x0fREASON_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.:M\n" +
 	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 
 var (

@@ -205,23 +205,23 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xfc&\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xb9&\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12x\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a^\x92\xb2\x19Z\b\x04\x123该单位在此活动中的整改台账已存在。\x1a!The unit has this ledger already.\x12\x9d\x01\n" +
 	"\x1bREASON_LEDGER_UNIT_ARCHIVED\x10\x02\x1a|\x92\xb2\x19x\b\x05\x12H单位已撤销或并入其他单位，不再产生新的整改事项。\x1a*The unit is archived and gets no new work.\x12Z\n" +
 	"\x1eREASON_LEDGER_CAMPAIGN_UNKNOWN\x10\x03\x1a6\x92\xb2\x192\b\x01\x12\x12活动不存在。\x1a\x1aThere is no such campaign.\x12\x88\x01\n" +
 	"$REASON_LEDGER_CAMPAIGN_NOT_PUBLISHED\x10\x04\x1a^\x92\xb2\x19Z\b\x05\x126活动尚未发布或已结束，不能建立台账。\x1a\x1eThe campaign is not published.\x12\x9a\x01\n" +
-	"\x1eREASON_LEDGER_CAMPAIGN_FOREIGN\x10\x05\x1av\x92\xb2\x19r\b\x05\x126该单位不属于活动主办单位的管辖范围。\x1a6The unit does not lie under the owner of the campaign.\x12\x96\x01\n" +
-	"\x1aREASON_LEDGER_ILLEGAL_MOVE\x10\x06\x1av\x92\xb2\x19r\b\x05\x12=台账处于“{state}”状态，不能执行“{move}”。\x1a/A ledger that is {state} does not allow {move}.\x12\xbc\x01\n" +
+	"\x1eREASON_LEDGER_CAMPAIGN_FOREIGN\x10\x05\x1av\x92\xb2\x19r\b\x05\x126该单位不属于活动主办单位的管辖范围。\x1a6The unit does not lie under the owner of the campaign.\x12\x80\x01\n" +
+	"\x1aREASON_LEDGER_ILLEGAL_MOVE\x10\x06\x1a`\x92\xb2\x19\\\b\x05\x12*台账的当前状态不允许此操作。\x1a,The state of the ledger does not allow this.\x12\xbc\x01\n" +
 	"\x1aREASON_LEDGER_DIGEST_STALE\x10\a\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x06\x12H台账内容在读取之后已有变化，请重新阅读后再签字。\x1aHThe content has changed since it was read; read it again before signing.\x12\xa5\x01\n" +
 	"\x19REASON_LEDGER_NOTHING_NEW\x10\b\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x12<台账内容与已报备版本一致，无需补充报备。\x1a>The content is as it was filed: there is nothing to sign anew.\x12\xb9\x01\n" +
 	"\x1aREASON_LEDGER_HAS_SUPERIOR\x10\t\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12H该单位的上级在本系统内，应由上级直接备案或退回。\x1aEThe unit has a superior here, who acknowledges or returns the ledger.\x12w\n" +
 	"\x12REASON_LEDGER_FULL\x10\n" +
 	"\x1a_\x92\xb2\x19[\b\a\x12-一本台账最多登记 {limit} 个问题。\x1a(A ledger takes at most {limit} problems.\x12\xa4\x01\n" +
 	"\x1fREASON_PROBLEM_CATEGORY_UNKNOWN\x10\v\x1a\x7f\x92\xb2\x19{\b\x01\x129类别或具体情形不在活动的问题分类之内。\x1a<The category or item is not in the taxonomy of the campaign.\x12\x82\x01\n" +
-	"!REASON_PROBLEM_SOURCE_NOT_ALLOWED\x10\f\x1a[\x92\xb2\x19W\b\x02\x12'此来源的问题不能由您登记。\x1a*You may not enter problems of this source.\x12\x98\x01\n" +
-	"\x1bREASON_PROBLEM_ILLEGAL_MOVE\x10\r\x1aw\x92\xb2\x19s\b\x05\x12=问题处于“{state}”状态，不能执行“{move}”。\x1a0A problem that is {state} does not allow {move}.\x12\xa8\x01\n" +
+	"!REASON_PROBLEM_SOURCE_NOT_ALLOWED\x10\f\x1a[\x92\xb2\x19W\b\x02\x12'此来源的问题不能由您登记。\x1a*You may not enter problems of this source.\x12\x82\x01\n" +
+	"\x1bREASON_PROBLEM_ILLEGAL_MOVE\x10\r\x1aa\x92\xb2\x19]\b\x05\x12*问题的当前状态不允许此操作。\x1a-The state of the problem does not allow this.\x12\xa8\x01\n" +
 	"\x1cREASON_PROBLEM_FINDING_FIXED\x10\x0e\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x12Q由上级、检查或投诉登记的问题，本单位不能修改问题本身。\x1a)What others found the unit cannot reword.\x12~\n" +
 	" REASON_PROBLEM_DESCRIPTION_EMPTY\x10\x0f\x1aX\x92\xb2\x19T\b\x01\x12$问题描述和层面不能为空。\x1a*A problem needs its description and level.\x12\xa6\x01\n" +
 	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1a\x81\x01\x92\xb2\x19}\b\x01\x12`制定措施须写明原因、措施、时限、责任领导和责任人，缺少：{missing}。\x1a\x17A plan needs {missing}.\x12\xae\x01\n" +
@@ -235,8 +235,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_PROBLEM_NOT_FILED\x10\x18\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x05\x12<台账报备前可直接修改时限，无需申请延期。\x1aHBefore the ledger is filed the deadline is changed without an extension.\x12m\n" +
 	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1aG\x92\xb2\x19C\b\x05\x12\x1e已有待批的延期申请。\x1a\x1fAn extension awaits a decision.\x12j\n" +
 	"\x1dREASON_PROBLEM_EXTENSION_NONE\x10\x1a\x1aG\x92\xb2\x19C\b\x05\x12\x1e没有待批的延期申请。\x1a\x1fNo extension awaits a decision.\x12\x86\x01\n" +
-	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1ab\x92\xb2\x19^\b\a\x12-一个问题最多申请 {limit} 次延期。\x1a+A problem takes at most {limit} extensions.\x12\x9f\x01\n" +
-	"\x1eREASON_INSPECTION_ILLEGAL_MOVE\x10\x1c\x1a{\x92\xb2\x19w\b\x05\x12=检查处于“{state}”状态，不能执行“{move}”。\x1a4An inspection that is {state} does not allow {move}.\x12\x90\x01\n" +
+	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1ab\x92\xb2\x19^\b\a\x12-一个问题最多申请 {limit} 次延期。\x1a+A problem takes at most {limit} extensions.\x12\x88\x01\n" +
+	"\x1eREASON_INSPECTION_ILLEGAL_MOVE\x10\x1c\x1ad\x92\xb2\x19`\b\x05\x12*检查的当前状态不允许此操作。\x1a0The state of the inspection does not allow this.\x12\x90\x01\n" +
 	" REASON_INSPECTION_TARGET_OUTSIDE\x10\x1d\x1aj\x92\xb2\x19f\b\x05\x12-受检单位须是本单位的下级单位。\x1a3A target must lie beneath the bureau that inspects.\x12v\n" +
 	"\x1aREASON_INSPECTION_OWN_UNIT\x10\x1e\x1aV\x92\xb2\x19R\b\x05\x12-检查人员不得检查本人所在单位。\x1a\x1fNobody inspects their own unit.\x12\x85\x01\n" +
 	" REASON_INSPECTION_MEMBER_UNKNOWN\x10\x1f\x1a_\x92\xb2\x19[\b\x01\x12'检查组成员所在单位不存在。\x1a.The home unit of a team member does not exist.\x12\x80\x01\n" +
