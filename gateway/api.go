@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
@@ -76,7 +75,7 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 	if err != nil {
 		return nil, err
 	}
-	body, err := a.body(w, r, m)
+	body, err := a.body(r, m)
 	if err != nil {
 		return nil, err
 	}
@@ -99,15 +98,14 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 
 // body reads the body, up to the limit. No body at all is an empty request, also
 // where one could be.
-func (a *api) body(w http.ResponseWriter, r *http.Request, m route.Match) ([]byte, error) {
-	if r.ContentLength > a.options.MaxBody {
-		return nil, tooLarge(a.options.MaxBody)
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, a.options.MaxBody))
-	var large *http.MaxBytesError
+func (a *api) body(r *http.Request, m route.Match) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, a.options.MaxBody+1))
 	switch {
-	case errors.As(err, &large):
-		return nil, tooLarge(large.Limit)
+	case int64(len(body)) > a.options.MaxBody:
+		// Most clients read the answer only once they have sent all: what is not
+		// far too large is read to its end, and thrown away.
+		_, _ = io.CopyN(io.Discard, r.Body, patience*a.options.MaxBody)
+		return nil, tooLarge(a.options.MaxBody)
 	case err != nil:
 		return nil, problem.Malformed(problem.Text{Zh: "传输中断", En: "it ended early"})
 	case m.Route.Body == "" && len(body) > 0:
@@ -117,6 +115,10 @@ func (a *api) body(w http.ResponseWriter, r *http.Request, m route.Match) ([]byt
 	}
 	return body, nil
 }
+
+// patience is how many times the limit a body may have whose sender still gets to
+// read the answer.
+const patience = 8
 
 func tooLarge(limit int64) error {
 	return &problem.Problem{

@@ -1,8 +1,12 @@
 package gateway
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -251,5 +255,29 @@ func TestCORS(t *testing.T) {
 	off, _ := start(t, &fake{}, Options{})
 	if w := ask(off, "GET", "/v1/units", "", "Origin: https://portal.example"); w.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("CORS is not off: %v", w.Header())
+	}
+}
+
+// TestTheAnswerToALargeBodyArrives: also at a client that sends everything before
+// it reads anything.
+func TestTheAnswerToALargeBodyArrives(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	server := httptest.NewServer(h)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	const size = 10 << 20
+	if _, err := fmt.Fprintf(conn, "POST /v1/units HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", size); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Write(bytes.Repeat([]byte(" "), size)); err != nil {
+		t.Fatalf("sending the body: %v", err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %v, %v; want 413", res, err)
 	}
 }
