@@ -129,7 +129,7 @@ func final(err error) bool {
 		return false
 	}
 	switch f.Kind() {
-	case faultv1.Kind_KIND_INVALID, faultv1.Kind_KIND_MISSING, faultv1.Kind_KIND_EXISTS, faultv1.Kind_KIND_REFUSED:
+	case faultv1.Kind_KIND_INVALID, faultv1.Kind_KIND_DENIED, faultv1.Kind_KIND_MISSING, faultv1.Kind_KIND_EXISTS, faultv1.Kind_KIND_REFUSED:
 		return true
 	default:
 		return false
