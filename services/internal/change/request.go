@@ -33,8 +33,9 @@ const (
 )
 
 // publicID is how long a request id of the public must be: all who have no key
-// share one space, in which nobody may guess another's.
-const publicID = 32
+// share one space, in which nobody may guess another's. So many characters hold
+// 128 random bits however they are written.
+const publicID = 22
 
 const swept = 4 // outdated request ids that a new one takes with it
 
@@ -61,7 +62,7 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 	case len(id) > 128:
 		return identity{}, ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
 	case public && len(id) < publicID:
-		return identity{}, ErrFields.At("request_id", "须为随机生成的 UUID", "must be a random UUID")
+		return identity{}, ErrFields.At("request_id", "须为随机生成的编号，如 UUID，至少 22 个字符", "must be random, such as a UUID, and at least 22 characters")
 	}
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
 	if err != nil {
