@@ -81,7 +81,7 @@ func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size ui
 			return err
 		}
 		slog.WarnContext(ctx, "counting a feed", "feed", f.service, "error", err)
-		if err := pause(ctx, retry); err != nil {
+		if err := feed.Pause(ctx, retry); err != nil {
 			return err
 		}
 	}
@@ -139,16 +139,4 @@ func (f *follower) seen() (size uint64, heard time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.size, f.heard
-}
-
-// pause waits for d, or for the end of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

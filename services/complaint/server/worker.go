@@ -92,12 +92,8 @@ func (s *Service) delivered(ctx context.Context, name string) error {
 			return ctx.Err()
 		}
 		slog.WarnContext(ctx, "entering an ordered problem", "error", err)
-		timer := time.NewTimer(delay)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if err := feed.Pause(ctx, delay); err != nil {
+			return err
 		}
 	}
 }

@@ -54,16 +54,14 @@ type Tree interface {
 
 // Settled runs decide, and once more if it refused on a tree that turned out to
 // be behind: whoever was granted a right, or saw a unit created, may rely on it
-// at once. Decide says whether it refused or met a unit that the tree does not
-// know.
-func Settled(ctx context.Context, tree Tree, decide func() (doubt bool, err error)) error {
+// at once.
+func Settled(ctx context.Context, tree Tree, decide func() error) error {
 	before := tree.Position()
-	doubt, err := decide()
-	if !doubt || tree.CatchUp(ctx) != nil || tree.Position() == before {
+	err := decide()
+	if !Refused(err) || tree.CatchUp(ctx) != nil || tree.Position() == before {
 		return err
 	}
-	_, err = decide()
-	return err
+	return decide()
 }
 
 // Settled is the function Settled for what is decided by this right: the grants
@@ -71,7 +69,7 @@ func Settled(ctx context.Context, tree Tree, decide func() (doubt bool, err erro
 // since they were first read. Only what was refused is decided again: whatever
 // succeeded has happened.
 func (a *Access) Settled(ctx context.Context, decide func() error) error {
-	return a.settled(ctx, decide, func(err error) bool { return Refused(err) })
+	return a.settled(ctx, decide, Refused)
 }
 
 // Seen is Settled for readings, which are also done again if they met a unit that

@@ -40,7 +40,7 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 		}
 		if err != nil {
 			slog.WarnContext(ctx, "following a feed", "feed", name, "start", req.GetStart(), "error", err)
-			if err := pause(ctx, delay); err != nil {
+			if err := Pause(ctx, delay); err != nil {
 				return err
 			}
 			delay = min(2*delay, lastDelay)
@@ -100,8 +100,9 @@ func decode(start uint64, res *feedv1.ListRecordsResponse) ([]*feedv1.Entry, err
 	return run, nil
 }
 
-// pause waits for d, or for the end of ctx.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for d, or returns ctx's error if that ends first. Followers use it
+// between tries.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

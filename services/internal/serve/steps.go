@@ -106,9 +106,9 @@ func (p *Process) authorisation(ctx context.Context, call Call, next func(contex
 		return next(ctx)
 	}
 	var a *authz.Access
-	err := authz.Settled(ctx, p.Tree, func() (doubt bool, err error) {
+	err := authz.Settled(ctx, p.Tree, func() (err error) {
 		a, err = authz.Enter(p.Tree, p.methods[call.Method], authn.From(ctx))
-		return authz.Refused(err), err
+		return err
 	})
 	if err != nil {
 		return err
