@@ -180,7 +180,7 @@ func TestServicesErrors(t *testing.T) {
 		{status.Error(codes.Unavailable, "dial 10.0.0.1: secret"), none, 503, "UNAVAILABLE", "Retry-After: 1"},
 		{status.Error(codes.DeadlineExceeded, "secret"), none, 504, "DEADLINE_EXCEEDED", ""},
 		{status.Error(codes.Unimplemented, "secret"), none, 501, "UNIMPLEMENTED", ""},
-		{status.Error(codes.ResourceExhausted, "secret"), none, 429, "OVERLOADED", "Retry-After: 1"},
+		{status.Error(codes.ResourceExhausted, "secret"), none, 429, "SERVER_OVERLOADED", "Retry-After: 1"},
 		{status.Error(codes.InvalidArgument, "secret"), none, 400, "FIELDS_INVALID", ""},
 	} {
 		f.reset(c.err)

@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	errOverloaded  = fault.Of(faultv1.Reason_REASON_OVERLOADED)
+	errOverloaded  = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
 	errRateLimited = fault.Of(faultv1.Reason_REASON_RATE_LIMITED)
 )
 

@@ -26,7 +26,7 @@ func (s *Story) complain(ctx context.Context) error {
 	return stage.Each(ctx, s.Stage, s.City.Complaints, func(ctx context.Context, c cast.Complaint) error {
 		if c.Channel == "PORTAL" && c.Type == "REPORT" {
 			_, err := s.bring(ctx, c)
-			if err := stage.Refused("a portal brings a report", err, http.StatusBadRequest, "COMPLAINT_PORTAL_SEALED"); err != nil {
+			if err := stage.Refused("a portal brings a report", err, http.StatusBadRequest, "COMPLAINT_PORTAL_REFUSED"); err != nil {
 				return err
 			}
 			c.Channel = "WEB" // the citizen turns to the suite's own page

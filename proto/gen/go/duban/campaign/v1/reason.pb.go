@@ -43,19 +43,19 @@ const (
 	// A code that nothing has.
 	Reason_REASON_CAMPAIGN_REFERENCE_UNKNOWN Reason = 6
 	// An end before its start.
-	Reason_REASON_CAMPAIGN_DATES_REVERSED Reason = 7
+	Reason_REASON_CAMPAIGN_DATES_INVALID Reason = 7
 	// A quota counts, a one-off task does not.
 	Reason_REASON_CAMPAIGN_COUNT_INVALID Reason = 8
 	// A unit that is not active or not beneath the owner.
 	Reason_REASON_CAMPAIGN_UNIT_OUTSIDE Reason = 9
 	// A part for which no department has been found.
-	Reason_REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED Reason = 10
+	Reason_REASON_CAMPAIGN_DEPARTMENT_MISSING Reason = 10
 	// Something that a published campaign must have.
 	Reason_REASON_CAMPAIGN_INCOMPLETE Reason = 11
 	// No task applies to any unit in scope.
 	Reason_REASON_CAMPAIGN_SCOPE_EMPTY Reason = 12
 	// More than one publication can give out.
-	Reason_REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS Reason = 13
+	Reason_REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY Reason = 13
 	// The state does not allow it.
 	Reason_REASON_ASSIGNMENT_ILLEGAL_MOVE Reason = 14
 	// The campaign is over.
@@ -67,13 +67,13 @@ const (
 	// A kind that the task does not ask for.
 	Reason_REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN Reason = 18
 	// A file of another form than the kind may have.
-	Reason_REASON_ASSIGNMENT_EVIDENCE_MEDIA Reason = 19
+	Reason_REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID Reason = 19
 	// The task takes no nil return, or one that brings evidence.
-	Reason_REASON_ASSIGNMENT_NIL_REFUSED Reason = 20
+	Reason_REASON_ASSIGNMENT_NIL_RETURN_REFUSED Reason = 20
 	// Who submits does not review.
 	Reason_REASON_ASSIGNMENT_SAME_PERSON Reason = 21
 	// Files are added while it is worked on.
-	Reason_REASON_ASSIGNMENT_TAKES_NO_FILES Reason = 22
+	Reason_REASON_ASSIGNMENT_ATTACHMENT_REFUSED Reason = 22
 )
 
 // Enum value maps for Reason.
@@ -86,47 +86,47 @@ var (
 		4:  "REASON_CAMPAIGN_YEAR_INVALID",
 		5:  "REASON_CAMPAIGN_CODE_REPEATED",
 		6:  "REASON_CAMPAIGN_REFERENCE_UNKNOWN",
-		7:  "REASON_CAMPAIGN_DATES_REVERSED",
+		7:  "REASON_CAMPAIGN_DATES_INVALID",
 		8:  "REASON_CAMPAIGN_COUNT_INVALID",
 		9:  "REASON_CAMPAIGN_UNIT_OUTSIDE",
-		10: "REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED",
+		10: "REASON_CAMPAIGN_DEPARTMENT_MISSING",
 		11: "REASON_CAMPAIGN_INCOMPLETE",
 		12: "REASON_CAMPAIGN_SCOPE_EMPTY",
-		13: "REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS",
+		13: "REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY",
 		14: "REASON_ASSIGNMENT_ILLEGAL_MOVE",
 		15: "REASON_ASSIGNMENT_CAMPAIGN_CLOSED",
 		16: "REASON_ASSIGNMENT_EVIDENCE_MISSING",
 		17: "REASON_ASSIGNMENT_EVIDENCE_UNKNOWN",
 		18: "REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN",
-		19: "REASON_ASSIGNMENT_EVIDENCE_MEDIA",
-		20: "REASON_ASSIGNMENT_NIL_REFUSED",
+		19: "REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID",
+		20: "REASON_ASSIGNMENT_NIL_RETURN_REFUSED",
 		21: "REASON_ASSIGNMENT_SAME_PERSON",
-		22: "REASON_ASSIGNMENT_TAKES_NO_FILES",
+		22: "REASON_ASSIGNMENT_ATTACHMENT_REFUSED",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":                      0,
-		"REASON_CAMPAIGN_ILLEGAL_MOVE":            1,
-		"REASON_CAMPAIGN_EXISTS":                  2,
-		"REASON_CAMPAIGN_TEMPLATE_UNKNOWN":        3,
-		"REASON_CAMPAIGN_YEAR_INVALID":            4,
-		"REASON_CAMPAIGN_CODE_REPEATED":           5,
-		"REASON_CAMPAIGN_REFERENCE_UNKNOWN":       6,
-		"REASON_CAMPAIGN_DATES_REVERSED":          7,
-		"REASON_CAMPAIGN_COUNT_INVALID":           8,
-		"REASON_CAMPAIGN_UNIT_OUTSIDE":            9,
-		"REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED":   10,
-		"REASON_CAMPAIGN_INCOMPLETE":              11,
-		"REASON_CAMPAIGN_SCOPE_EMPTY":             12,
-		"REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS":    13,
-		"REASON_ASSIGNMENT_ILLEGAL_MOVE":          14,
-		"REASON_ASSIGNMENT_CAMPAIGN_CLOSED":       15,
-		"REASON_ASSIGNMENT_EVIDENCE_MISSING":      16,
-		"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN":      17,
-		"REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN": 18,
-		"REASON_ASSIGNMENT_EVIDENCE_MEDIA":        19,
-		"REASON_ASSIGNMENT_NIL_REFUSED":           20,
-		"REASON_ASSIGNMENT_SAME_PERSON":           21,
-		"REASON_ASSIGNMENT_TAKES_NO_FILES":        22,
+		"REASON_UNSPECIFIED":                       0,
+		"REASON_CAMPAIGN_ILLEGAL_MOVE":             1,
+		"REASON_CAMPAIGN_EXISTS":                   2,
+		"REASON_CAMPAIGN_TEMPLATE_UNKNOWN":         3,
+		"REASON_CAMPAIGN_YEAR_INVALID":             4,
+		"REASON_CAMPAIGN_CODE_REPEATED":            5,
+		"REASON_CAMPAIGN_REFERENCE_UNKNOWN":        6,
+		"REASON_CAMPAIGN_DATES_INVALID":            7,
+		"REASON_CAMPAIGN_COUNT_INVALID":            8,
+		"REASON_CAMPAIGN_UNIT_OUTSIDE":             9,
+		"REASON_CAMPAIGN_DEPARTMENT_MISSING":       10,
+		"REASON_CAMPAIGN_INCOMPLETE":               11,
+		"REASON_CAMPAIGN_SCOPE_EMPTY":              12,
+		"REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY":     13,
+		"REASON_ASSIGNMENT_ILLEGAL_MOVE":           14,
+		"REASON_ASSIGNMENT_CAMPAIGN_CLOSED":        15,
+		"REASON_ASSIGNMENT_EVIDENCE_MISSING":       16,
+		"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN":       17,
+		"REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN":  18,
+		"REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID": 19,
+		"REASON_ASSIGNMENT_NIL_RETURN_REFUSED":     20,
+		"REASON_ASSIGNMENT_SAME_PERSON":            21,
+		"REASON_ASSIGNMENT_ATTACHMENT_REFUSED":     22,
 	}
 )
 
@@ -161,32 +161,32 @@ var File_duban_campaign_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xd2\x19\n" +
+	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xd8 \n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x84\x01\n" +
-	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1ab\x92\xb2\x19^\b\x05\x12*活动的当前状态不允许此操作。\x1a.The state of the campaign does not allow this.\x12[\n" +
-	"\x16REASON_CAMPAIGN_EXISTS\x10\x02\x1a?\x92\xb2\x19;\b\x04\x12\x1b活动编号已被使用。\x1a\x1aThe campaign id is in use.\x12b\n" +
-	" REASON_CAMPAIGN_TEMPLATE_UNKNOWN\x10\x03\x1a<\x92\xb2\x198\b\x01\x12\x18没有此活动模板。\x1a\x1aThere is no such template.\x12\xae\x01\n" +
-	"\x1cREASON_CAMPAIGN_YEAR_INVALID\x10\x04\x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x129年度须在 2000 至 2100 之间，且只用于模板。\x1aGThe year must lie between 2000 and 2100, and goes with a template only.\x12c\n" +
-	"\x1dREASON_CAMPAIGN_CODE_REPEATED\x10\x05\x1a@\x92\xb2\x19<\b\x01\x12\x18编码重复：{code}。\x1a\x1eThe code {code} is used twice.\x12{\n" +
-	"!REASON_CAMPAIGN_REFERENCE_UNKNOWN\x10\x06\x1aT\x92\xb2\x19P\b\x01\x12$引用的编码不存在：{code}。\x1a&There is nothing with the code {code}.\x12m\n" +
-	"\x1eREASON_CAMPAIGN_DATES_REVERSED\x10\a\x1aI\x92\xb2\x19E\b\x01\x12!结束日期早于开始日期。\x1a\x1eThe end lies before the start.\x12\x96\x01\n" +
-	"\x1dREASON_CAMPAIGN_COUNT_INVALID\x10\b\x1as\x92\xb2\x19o\b\x01\x126定额任务须填写数量，一次性任务不填。\x1a3A quota needs a count, and a one-off task has none.\x12\x8f\x01\n" +
-	"\x1cREASON_CAMPAIGN_UNIT_OUTSIDE\x10\t\x1am\x92\xb2\x19i\b\x01\x129单位不在主办单位辖内，或已撤销：{unit}。\x1a*{unit} is not an active unit of the owner.\x12\xc2\x01\n" +
-	"%REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED\x10\n" +
-	"\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12?尚未确定承担科室，请在所列字段中指定单位。\x1aLNo department has been found for a part: name the unit in the fields listed.\x12\x86\x01\n" +
-	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1af\x92\xb2\x19b\b\x05\x12'活动内容不完整，不能发布。\x1a5The campaign lacks something and cannot be published.\x12w\n" +
-	"\x1bREASON_CAMPAIGN_SCOPE_EMPTY\x10\f\x1aV\x92\xb2\x19R\b\x05\x12'范围内没有适用任务的单位。\x1a%No task applies to any unit in scope.\x12\x8f\x02\n" +
-	"$REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\x88\x01\n" +
-	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1ad\x92\xb2\x19`\b\x05\x12*任务的当前状态不允许此操作。\x1a0The state of the assignment does not allow this.\x12\x8f\x01\n" +
-	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\x90\x01\n" +
-	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1ah\x92\xb2\x19d\b\x05\x12.佐证材料不足：{kind} 需 {count} 份。\x1a0Evidence is missing: {count} of the kind {kind}.\x12\x9f\x01\n" +
-	"\"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN\x10\x11\x1aw\x92\xb2\x19s\b\x01\x123所列附件不属于本任务，或重复引用。\x1a:The file is not one of this assignment, or is named twice.\x12\x92\x01\n" +
-	"'REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN\x10\x12\x1ae\x92\xb2\x19a\b\x01\x12*本任务不要求此种材料：{kind}。\x1a1The task asks for no evidence of the kind {kind}.\x12\xac\x01\n" +
-	" REASON_ASSIGNMENT_EVIDENCE_MEDIA\x10\x13\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x01\x12=附件形式（{media}）不适用于此种材料：{kind}。\x1a=A file of the form {media} is no evidence of the kind {kind}.\x12\xab\x01\n" +
-	"\x1dREASON_ASSIGNMENT_NIL_REFUSED\x10\x14\x1a\x87\x01\x92\xb2\x19\x82\x01\b\x05\x12<本任务不接受零报告，或零报告不应附材料。\x1a@The task takes no nil return, or the nil return brings evidence.\x12\x89\x01\n" +
-	"\x1dREASON_ASSIGNMENT_SAME_PERSON\x10\x15\x1af\x92\xb2\x19b\b\x05\x12-提交人不得审核自己提交的任务。\x1a/Who submitted an assignment does not review it.\x12\x91\x01\n" +
-	" REASON_ASSIGNMENT_TAKES_NO_FILES\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\xb7\x01\n" +
+	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x05\x12B活动的当前状态不允许此操作，请重新读取活动。\x1aGThe state of the campaign does not allow this: read the campaign again.\x12z\n" +
+	"\x16REASON_CAMPAIGN_EXISTS\x10\x02\x1a^\x92\xb2\x19Z\b\x04\x12*活动编号已被使用，请换一个。\x1a*The campaign id is in use: choose another.\x12\xaf\x01\n" +
+	" REASON_CAMPAIGN_TEMPLATE_UNKNOWN\x10\x03\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12<没有此活动模板，请从活动模板列表中选择。\x1aAThere is no such template: choose one from the list of templates.\x12\xae\x01\n" +
+	"\x1cREASON_CAMPAIGN_YEAR_INVALID\x10\x04\x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x129年度须在 2000 至 2100 之间，且只用于模板。\x1aGThe year must lie between 2000 and 2100, and goes with a template only.\x12\x94\x01\n" +
+	"\x1dREASON_CAMPAIGN_CODE_REPEATED\x10\x05\x1aq\x92\xb2\x19m\b\x01\x126编码重复：{code}。请改用未用过的编码。\x1a1The code {code} is used twice: give each its own.\x12\xc1\x01\n" +
+	"!REASON_CAMPAIGN_REFERENCE_UNKNOWN\x10\x06\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x01\x12H引用的编码不存在：{code}。请先在活动中列出该编码。\x1aFThere is nothing with the code {code}: enter it in the campaign first.\x12z\n" +
+	"\x1dREASON_CAMPAIGN_DATES_INVALID\x10\a\x1aW\x92\xb2\x19S\b\x01\x12'结束日期不得早于开始日期。\x1a&The end must not lie before the start.\x12\x96\x01\n" +
+	"\x1dREASON_CAMPAIGN_COUNT_INVALID\x10\b\x1as\x92\xb2\x19o\b\x01\x126定额任务须填写数量，一次性任务不填。\x1a3A quota needs a count, and a one-off task has none.\x12\xc4\x01\n" +
+	"\x1cREASON_CAMPAIGN_UNIT_OUTSIDE\x10\t\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\x01\x12Z单位不在主办单位辖内，或已撤并：{unit}。请改选辖内的在用单位。\x1a<{unit} is not an active unit of the owner: name one that is.\x12\xbf\x01\n" +
+	"\"REASON_CAMPAIGN_DEPARTMENT_MISSING\x10\n" +
+	"\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12?尚未确定承担科室，请在所列字段中指定单位。\x1aLNo department has been found for a part: name the unit in the fields listed.\x12\xbc\x01\n" +
+	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12?活动内容不完整，不能发布，请补充所列字段。\x1aQThe campaign lacks something and cannot be published: complete the fields listed.\x12\xb3\x01\n" +
+	"\x1bREASON_CAMPAIGN_SCOPE_EMPTY\x10\f\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x05\x12B范围内没有适用任务的单位，请调整范围或任务。\x1aDNo task applies to any unit in scope: change the scope or the tasks.\x12\x8f\x02\n" +
+	"$REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\xbd\x01\n" +
+	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12B任务的当前状态不允许此操作，请重新读取任务。\x1aKThe state of the assignment does not allow this: read the assignment again.\x12\x8f\x01\n" +
+	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\xbf\x01\n" +
+	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12F佐证材料不足：{kind} 需 {count} 份，请补充后再提交。\x1aEEvidence is missing: add {count} of the kind {kind} and submit again.\x12\x82\x02\n" +
+	"\"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN\x10\x11\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x01\x12c所列附件不属于本任务，或重复引用，请先添加到本任务，每份只列一次。\x1akThe file is not one of this assignment, or is named twice: add it to the assignment first and name it once.\x12\xcf\x01\n" +
+	"'REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN\x10\x12\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\x01\x12K本任务不要求此种材料：{kind}。请改用任务所列的种类。\x1aKThe task asks for no evidence of the kind {kind}: use a kind that it lists.\x12\xd5\x01\n" +
+	"(REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID\x10\x13\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\x01\x12O附件形式（{media}）不适用于此种材料：{kind}。请更换附件。\x1aLA file of the form {media} is no evidence of the kind {kind}: bring another.\x12\x84\x02\n" +
+	"$REASON_ASSIGNMENT_NIL_RETURN_REFUSED\x10\x14\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x05\x12]本任务不接受零报告，或零报告附有材料：请填报内容，或去掉材料。\x1aqThe task takes no nil return, or the nil return brings evidence: report what was done, or leave the evidence out.\x12\xba\x01\n" +
+	"\x1dREASON_ASSIGNMENT_SAME_PERSON\x10\x15\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12B提交人不得审核自己提交的任务，请由他人审核。\x1aIWho submitted an assignment does not review it: let another person do so.\x12\x95\x01\n" +
+	"$REASON_ASSIGNMENT_ATTACHMENT_REFUSED\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
 
 var (
 	file_duban_campaign_v1_reason_proto_rawDescOnce sync.Once

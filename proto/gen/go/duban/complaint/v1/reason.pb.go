@@ -33,19 +33,19 @@ const (
 	// The move is not allowed from this state.
 	Reason_REASON_COMPLAINT_ILLEGAL_MOVE Reason = 1
 	// Nobody in this installation may hear the case.
-	Reason_REASON_COMPLAINT_NOBODY_HEARS Reason = 2
+	Reason_REASON_COMPLAINT_DESK_MISSING Reason = 2
 	// The unit concerned is not one that is active here.
 	Reason_REASON_COMPLAINT_UNIT_UNKNOWN Reason = 3
 	// The channel is not one by which this caller brings complaints.
-	Reason_REASON_COMPLAINT_CHANNEL_MISMATCH Reason = 4
+	Reason_REASON_COMPLAINT_CHANNEL_INVALID Reason = 4
 	// A portal brought what would be sealed.
-	Reason_REASON_COMPLAINT_PORTAL_SEALED Reason = 5
+	Reason_REASON_COMPLAINT_PORTAL_REFUSED Reason = 5
 	// Who would take it in belongs to whom it is about.
 	Reason_REASON_COMPLAINT_TAKER_INVOLVED Reason = 6
 	// An open complaint is assigned to a unit at or beneath its desk.
-	Reason_REASON_COMPLAINT_UNIT_WANTED Reason = 7
+	Reason_REASON_COMPLAINT_ASSIGNED_UNIT_INVALID Reason = 7
 	// A sealed case is assigned to an officer at its desk.
-	Reason_REASON_COMPLAINT_OFFICER_WANTED Reason = 8
+	Reason_REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID Reason = 8
 	// The complaint is not sealed: reading it needs no opening.
 	Reason_REASON_COMPLAINT_NOT_SEALED Reason = 9
 	// A problem was ordered, or stands in the ledger.
@@ -57,28 +57,28 @@ var (
 	Reason_name = map[int32]string{
 		0:  "REASON_UNSPECIFIED",
 		1:  "REASON_COMPLAINT_ILLEGAL_MOVE",
-		2:  "REASON_COMPLAINT_NOBODY_HEARS",
+		2:  "REASON_COMPLAINT_DESK_MISSING",
 		3:  "REASON_COMPLAINT_UNIT_UNKNOWN",
-		4:  "REASON_COMPLAINT_CHANNEL_MISMATCH",
-		5:  "REASON_COMPLAINT_PORTAL_SEALED",
+		4:  "REASON_COMPLAINT_CHANNEL_INVALID",
+		5:  "REASON_COMPLAINT_PORTAL_REFUSED",
 		6:  "REASON_COMPLAINT_TAKER_INVOLVED",
-		7:  "REASON_COMPLAINT_UNIT_WANTED",
-		8:  "REASON_COMPLAINT_OFFICER_WANTED",
+		7:  "REASON_COMPLAINT_ASSIGNED_UNIT_INVALID",
+		8:  "REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID",
 		9:  "REASON_COMPLAINT_NOT_SEALED",
 		10: "REASON_COMPLAINT_RECTIFICATION_EXISTS",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":                    0,
-		"REASON_COMPLAINT_ILLEGAL_MOVE":         1,
-		"REASON_COMPLAINT_NOBODY_HEARS":         2,
-		"REASON_COMPLAINT_UNIT_UNKNOWN":         3,
-		"REASON_COMPLAINT_CHANNEL_MISMATCH":     4,
-		"REASON_COMPLAINT_PORTAL_SEALED":        5,
-		"REASON_COMPLAINT_TAKER_INVOLVED":       6,
-		"REASON_COMPLAINT_UNIT_WANTED":          7,
-		"REASON_COMPLAINT_OFFICER_WANTED":       8,
-		"REASON_COMPLAINT_NOT_SEALED":           9,
-		"REASON_COMPLAINT_RECTIFICATION_EXISTS": 10,
+		"REASON_UNSPECIFIED":                        0,
+		"REASON_COMPLAINT_ILLEGAL_MOVE":             1,
+		"REASON_COMPLAINT_DESK_MISSING":             2,
+		"REASON_COMPLAINT_UNIT_UNKNOWN":             3,
+		"REASON_COMPLAINT_CHANNEL_INVALID":          4,
+		"REASON_COMPLAINT_PORTAL_REFUSED":           5,
+		"REASON_COMPLAINT_TAKER_INVOLVED":           6,
+		"REASON_COMPLAINT_ASSIGNED_UNIT_INVALID":    7,
+		"REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID": 8,
+		"REASON_COMPLAINT_NOT_SEALED":               9,
+		"REASON_COMPLAINT_RECTIFICATION_EXISTS":     10,
 	}
 )
 
@@ -113,20 +113,20 @@ var File_duban_complaint_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xfc\x0e\n" +
+	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xef\x10\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x89\x01\n" +
-	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1af\x92\xb2\x19b\b\x05\x12-该投诉的当前状态不允许此操作。\x1a/The state of the complaint does not allow this.\x12\xeb\x01\n" +
-	"\x1dREASON_COMPLAINT_NOBODY_HEARS\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x05\x12f本系统内没有可以受理的单位，内容未保存；请向{channel}的上一级机关反映。\x1aVNobody here may hear this case and nothing was kept: turn to the body above {channel}.\x12\x92\x01\n" +
-	"\x1dREASON_COMPLAINT_UNIT_UNKNOWN\x10\x03\x1ao\x92\xb2\x19k\b\x01\x12'被反映单位不存在或已撤并。\x1a>The unit concerned is not an active unit of this installation.\x12\x8d\x01\n" +
-	"!REASON_COMPLAINT_CHANNEL_MISMATCH\x10\x04\x1af\x92\xb2\x19b\b\x01\x12\x1e渠道与登记方式不符。\x1a>The channel is not one by which this caller brings complaints.\x12\xc4\x02\n" +
-	"\x1eREASON_COMPLAINT_PORTAL_SEALED\x10\x05\x1a\x9f\x02\x92\xb2\x19\x9a\x02\b\x05\x12\x87\x01检举控告和反映主要负责人的事项不接受第三方平台转交，内容未保存；请反映人在本系统网站提交。\x1a\x8b\x01Reports and cases about a unit's head are not taken from portals and nothing was kept: the complainant files them on the suite's own pages.\x12\xfe\x01\n" +
-	"\x1fREASON_COMPLAINT_TAKER_INVOLVED\x10\x06\x1a\xd8\x01\x92\xb2\x19\xd3\x01\b\x05\x12f登记人与被反映单位有关，不得登记，内容未保存；请反映人向{channel}反映。\x1agWho takes it in belongs to the unit concerned and nothing was kept: the complainant turns to {channel}.\x12\xac\x01\n" +
-	"\x1cREASON_COMPLAINT_UNIT_WANTED\x10\a\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x126应交办给受理单位或其下级的在用单位。\x1aHThe complaint is assigned to an active unit: the desk or one beneath it.\x12\xc3\x01\n" +
-	"\x1fREASON_COMPLAINT_OFFICER_WANTED\x10\b\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12H保密件只能交办给受理单位中与此事无关的信访专员。\x1aJA sealed case is assigned to an officer at its desk who has no part in it.\x12\x83\x01\n" +
-	"\x1bREASON_COMPLAINT_NOT_SEALED\x10\t\x1ab\x92\xb2\x19^\b\x05\x12*该件不是保密件，可直接查看。\x1a.The complaint is not sealed: read it as it is.\x12x\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\xbd\x01\n" +
+	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E该投诉的当前状态不允许此操作，请重新读取投诉。\x1aIThe state of the complaint does not allow this: read the complaint again.\x12\xeb\x01\n" +
+	"\x1dREASON_COMPLAINT_DESK_MISSING\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x05\x12f本系统内没有可以受理的单位，内容未保存；请向{channel}的上一级机关反映。\x1aVNobody here may hear this case and nothing was kept: turn to the body above {channel}.\x12\xc0\x01\n" +
+	"\x1dREASON_COMPLAINT_UNIT_UNKNOWN\x10\x03\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x01\x12?被反映单位不存在或已撤并，请改选在用单位。\x1aRThe unit concerned is not an active unit of this installation: choose one that is.\x12\xd4\x01\n" +
+	" REASON_COMPLAINT_CHANNEL_INVALID\x10\x04\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x01\x12H渠道与登记方式不符，请改用与登记方式相符的渠道。\x1aZThe channel is not one by which this caller brings complaints: name the one that was used.\x12\xc5\x02\n" +
+	"\x1fREASON_COMPLAINT_PORTAL_REFUSED\x10\x05\x1a\x9f\x02\x92\xb2\x19\x9a\x02\b\x05\x12\x87\x01检举控告和反映主要负责人的事项不接受第三方平台转交，内容未保存；请反映人在本系统网站提交。\x1a\x8b\x01Reports and cases about a unit's head are not taken from portals and nothing was kept: the complainant files them on the suite's own pages.\x12\xfe\x01\n" +
+	"\x1fREASON_COMPLAINT_TAKER_INVOLVED\x10\x06\x1a\xd8\x01\x92\xb2\x19\xd3\x01\b\x05\x12f登记人与被反映单位有关，不得登记，内容未保存；请反映人向{channel}反映。\x1agWho takes it in belongs to the unit concerned and nothing was kept: the complainant turns to {channel}.\x12\xb6\x01\n" +
+	"&REASON_COMPLAINT_ASSIGNED_UNIT_INVALID\x10\a\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x126应交办给受理单位或其下级的在用单位。\x1aHThe complaint is assigned to an active unit: the desk or one beneath it.\x12\xcd\x01\n" +
+	")REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID\x10\b\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12H保密件只能交办给受理单位中与此事无关的信访专员。\x1aJA sealed case is assigned to an officer at its desk who has no part in it.\x12\x83\x01\n" +
+	"\x1bREASON_COMPLAINT_NOT_SEALED\x10\t\x1ab\x92\xb2\x19^\b\x05\x12*该件不是保密件，可直接查看。\x1a.The complaint is not sealed: read it as it is.\x12\xac\x01\n" +
 	"%REASON_COMPLAINT_RECTIFICATION_EXISTS\x10\n" +
-	"\x1aM\x92\xb2\x19I\b\x05\x12\x15该件已转整改。\x1a.A problem has been ordered for this complaint.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
+	"\x1a\x80\x01\x92\xb2\x19|\b\x05\x126该投诉已转整改，请查看已登记的问题。\x1a@A problem has been ordered for this complaint: look at that one.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
 
 var (
 	file_duban_complaint_v1_reason_proto_rawDescOnce sync.Once

@@ -31,21 +31,21 @@ const (
 	// Not a reason.
 	Reason_REASON_UNSPECIFIED Reason = 0
 	// The installation has been set up.
-	Reason_REASON_ALREADY_INITIALIZED Reason = 1
+	Reason_REASON_INSTALLATION_INITIALIZED Reason = 1
 	// The id is in use or was.
 	Reason_REASON_UNIT_EXISTS Reason = 2
 	// A unit cannot lie beneath itself.
 	Reason_REASON_UNIT_CYCLE Reason = 3
 	// The tree is at most eight levels deep.
-	Reason_REASON_TREE_TOO_DEEP Reason = 4
+	Reason_REASON_UNIT_TOO_DEEP Reason = 4
 	// An archived or merged unit takes no changes and no new work.
 	Reason_REASON_UNIT_ARCHIVED Reason = 5
 	// There are active units beneath.
 	Reason_REASON_UNIT_HAS_CHILDREN Reason = 6
 	// Units merge into units of their own kind.
-	Reason_REASON_MERGE_KIND_DIFFERS Reason = 7
+	Reason_REASON_UNIT_KIND_DIFFERS Reason = 7
 	// The unit named above does not exist.
-	Reason_REASON_PARENT_UNKNOWN Reason = 8
+	Reason_REASON_UNIT_PARENT_UNKNOWN Reason = 8
 	// The root has no parent and cannot be moved, merged or archived.
 	Reason_REASON_UNIT_IS_ROOT Reason = 9
 	// A field that this method does not change.
@@ -57,22 +57,22 @@ const (
 	// The principal does not exist.
 	Reason_REASON_PRINCIPAL_UNKNOWN Reason = 13
 	// 三员分立
-	Reason_REASON_ADMINISTRATORS_SEPARATE Reason = 14
+	Reason_REASON_GRANT_ADMINISTRATORS_SEPARATE Reason = 14
 	// Nobody grants to themselves.
-	Reason_REASON_SELF_GRANT Reason = 15
+	Reason_REASON_GRANT_SELF_REFUSED Reason = 15
 	// reporter and portal are for machines, and machines hold nothing else but
 	// viewer.
-	Reason_REASON_ROLE_NOT_FOR_PRINCIPAL Reason = 16
+	Reason_REASON_GRANT_ROLE_INVALID Reason = 16
 	// The grant has ended.
 	Reason_REASON_GRANT_ENDED Reason = 17
 	// The key has expired or was revoked.
 	Reason_REASON_KEY_ENDED Reason = 18
 	// A key ends within two years, in the future.
-	Reason_REASON_EXPIRY_OUT_OF_RANGE Reason = 19
+	Reason_REASON_KEY_EXPIRY_INVALID Reason = 19
 	// The file is not CSV with the header asked for.
-	Reason_REASON_CSV_UNREADABLE Reason = 20
+	Reason_REASON_IMPORT_CSV_MALFORMED Reason = 20
 	// A row of the import is wrong.
-	Reason_REASON_ROW_INVALID Reason = 21
+	Reason_REASON_IMPORT_ROW_INVALID Reason = 21
 	// The same role on the same unit is held already.
 	Reason_REASON_GRANT_EXISTS Reason = 22
 )
@@ -81,53 +81,53 @@ const (
 var (
 	Reason_name = map[int32]string{
 		0:  "REASON_UNSPECIFIED",
-		1:  "REASON_ALREADY_INITIALIZED",
+		1:  "REASON_INSTALLATION_INITIALIZED",
 		2:  "REASON_UNIT_EXISTS",
 		3:  "REASON_UNIT_CYCLE",
-		4:  "REASON_TREE_TOO_DEEP",
+		4:  "REASON_UNIT_TOO_DEEP",
 		5:  "REASON_UNIT_ARCHIVED",
 		6:  "REASON_UNIT_HAS_CHILDREN",
-		7:  "REASON_MERGE_KIND_DIFFERS",
-		8:  "REASON_PARENT_UNKNOWN",
+		7:  "REASON_UNIT_KIND_DIFFERS",
+		8:  "REASON_UNIT_PARENT_UNKNOWN",
 		9:  "REASON_UNIT_IS_ROOT",
 		10: "REASON_FIELD_IMMUTABLE",
 		11: "REASON_MEMBER_EXISTS",
 		12: "REASON_MACHINE_EXISTS",
 		13: "REASON_PRINCIPAL_UNKNOWN",
-		14: "REASON_ADMINISTRATORS_SEPARATE",
-		15: "REASON_SELF_GRANT",
-		16: "REASON_ROLE_NOT_FOR_PRINCIPAL",
+		14: "REASON_GRANT_ADMINISTRATORS_SEPARATE",
+		15: "REASON_GRANT_SELF_REFUSED",
+		16: "REASON_GRANT_ROLE_INVALID",
 		17: "REASON_GRANT_ENDED",
 		18: "REASON_KEY_ENDED",
-		19: "REASON_EXPIRY_OUT_OF_RANGE",
-		20: "REASON_CSV_UNREADABLE",
-		21: "REASON_ROW_INVALID",
+		19: "REASON_KEY_EXPIRY_INVALID",
+		20: "REASON_IMPORT_CSV_MALFORMED",
+		21: "REASON_IMPORT_ROW_INVALID",
 		22: "REASON_GRANT_EXISTS",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":             0,
-		"REASON_ALREADY_INITIALIZED":     1,
-		"REASON_UNIT_EXISTS":             2,
-		"REASON_UNIT_CYCLE":              3,
-		"REASON_TREE_TOO_DEEP":           4,
-		"REASON_UNIT_ARCHIVED":           5,
-		"REASON_UNIT_HAS_CHILDREN":       6,
-		"REASON_MERGE_KIND_DIFFERS":      7,
-		"REASON_PARENT_UNKNOWN":          8,
-		"REASON_UNIT_IS_ROOT":            9,
-		"REASON_FIELD_IMMUTABLE":         10,
-		"REASON_MEMBER_EXISTS":           11,
-		"REASON_MACHINE_EXISTS":          12,
-		"REASON_PRINCIPAL_UNKNOWN":       13,
-		"REASON_ADMINISTRATORS_SEPARATE": 14,
-		"REASON_SELF_GRANT":              15,
-		"REASON_ROLE_NOT_FOR_PRINCIPAL":  16,
-		"REASON_GRANT_ENDED":             17,
-		"REASON_KEY_ENDED":               18,
-		"REASON_EXPIRY_OUT_OF_RANGE":     19,
-		"REASON_CSV_UNREADABLE":          20,
-		"REASON_ROW_INVALID":             21,
-		"REASON_GRANT_EXISTS":            22,
+		"REASON_UNSPECIFIED":                   0,
+		"REASON_INSTALLATION_INITIALIZED":      1,
+		"REASON_UNIT_EXISTS":                   2,
+		"REASON_UNIT_CYCLE":                    3,
+		"REASON_UNIT_TOO_DEEP":                 4,
+		"REASON_UNIT_ARCHIVED":                 5,
+		"REASON_UNIT_HAS_CHILDREN":             6,
+		"REASON_UNIT_KIND_DIFFERS":             7,
+		"REASON_UNIT_PARENT_UNKNOWN":           8,
+		"REASON_UNIT_IS_ROOT":                  9,
+		"REASON_FIELD_IMMUTABLE":               10,
+		"REASON_MEMBER_EXISTS":                 11,
+		"REASON_MACHINE_EXISTS":                12,
+		"REASON_PRINCIPAL_UNKNOWN":             13,
+		"REASON_GRANT_ADMINISTRATORS_SEPARATE": 14,
+		"REASON_GRANT_SELF_REFUSED":            15,
+		"REASON_GRANT_ROLE_INVALID":            16,
+		"REASON_GRANT_ENDED":                   17,
+		"REASON_KEY_ENDED":                     18,
+		"REASON_KEY_EXPIRY_INVALID":            19,
+		"REASON_IMPORT_CSV_MALFORMED":          20,
+		"REASON_IMPORT_ROW_INVALID":            21,
+		"REASON_GRANT_EXISTS":                  22,
 	}
 )
 
@@ -162,32 +162,32 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xbd\x13\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xa1\x1a\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12n\n" +
-	"\x1aREASON_ALREADY_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12S\n" +
-	"\x12REASON_UNIT_EXISTS\x10\x02\x1a;\x92\xb2\x197\b\x04\x12\x1b单位编号已被使用。\x1a\x16The unit id is in use.\x12z\n" +
-	"\x11REASON_UNIT_CYCLE\x10\x03\x1ac\x92\xb2\x19_\b\x05\x123单位不能移到自己或自己的下级之下。\x1a&A unit cannot be moved beneath itself.\x12w\n" +
-	"\x14REASON_TREE_TOO_DEEP\x10\x04\x1a]\x92\xb2\x19Y\b\x05\x12'单位层级不得超过 {limit} 级。\x1a,The tree may be at most {limit} levels deep.\x12`\n" +
-	"\x14REASON_UNIT_ARCHIVED\x10\x05\x1aF\x92\xb2\x19B\b\x05\x12'单位已撤销或并入其他单位。\x1a\x15The unit is archived.\x12t\n" +
-	"\x18REASON_UNIT_HAS_CHILDREN\x10\x06\x1aV\x92\xb2\x19R\b\x05\x12$单位仍有在用的下级单位。\x1a(There are active units beneath this one.\x12p\n" +
-	"\x19REASON_MERGE_KIND_DIFFERS\x10\a\x1aQ\x92\xb2\x19M\b\x05\x12\x1b只能并入同类单位。\x1a,A unit merges only into one of its own kind.\x12Z\n" +
-	"\x15REASON_PARENT_UNKNOWN\x10\b\x1a?\x92\xb2\x19;\b\x01\x12\x18上级单位不存在。\x1a\x1dThere is no such parent unit.\x12\x7f\n" +
-	"\x13REASON_UNIT_IS_ROOT\x10\t\x1af\x92\xb2\x19b\b\x05\x12*根单位不能移动、合并或撤销。\x1a2The root unit cannot be moved, merged or archived.\x12x\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
+	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
+	"\x12REASON_UNIT_EXISTS\x10\x02\x1aZ\x92\xb2\x19V\b\x04\x12*单位编号已被使用，请换一个。\x1a&The unit id is in use: choose another.\x12\xab\x01\n" +
+	"\x11REASON_UNIT_CYCLE\x10\x03\x1a\x93\x01\x92\xb2\x19\x8e\x01\b\x05\x12K单位不能移到自己或自己的下级之下，请改选上级单位。\x1a=A unit cannot be moved beneath itself: choose another parent.\x12\xa5\x01\n" +
+	"\x14REASON_UNIT_TOO_DEEP\x10\x04\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x05\x12<单位树不得超过 {limit} 级，请改选上级单位。\x1aCThe tree may be at most {limit} levels deep: choose another parent.\x12y\n" +
+	"\x14REASON_UNIT_ARCHIVED\x10\x05\x1a_\x92\xb2\x19[\b\x05\x12*单位已撤并，请改选在用单位。\x1a+The unit is archived: choose an active one.\x12\xbd\x01\n" +
+	"\x18REASON_UNIT_HAS_CHILDREN\x10\x06\x1a\x9e\x01\x92\xb2\x19\x99\x01\b\x05\x12H单位仍有在用的下级单位，请先移动或撤并下级单位。\x1aKThere are active units beneath this one: move, merge or archive them first.\x12\x91\x01\n" +
+	"\x18REASON_UNIT_KIND_DIFFERS\x10\a\x1as\x92\xb2\x19o\b\x05\x12-只能并入同类单位，请改选单位。\x1a<A unit merges only into one of its own kind: choose another.\x12\x8b\x01\n" +
+	"\x1aREASON_UNIT_PARENT_UNKNOWN\x10\b\x1ak\x92\xb2\x19g\b\x01\x123上级单位不存在，请先建立上级单位。\x1a.There is no such parent unit: create it first.\x12v\n" +
+	"\x13REASON_UNIT_IS_ROOT\x10\t\x1a]\x92\xb2\x19Y\b\x05\x12!根单位不能移动或撤并。\x1a2The root unit cannot be moved, merged or archived.\x12x\n" +
 	"\x16REASON_FIELD_IMMUTABLE\x10\n" +
-	"\x1a\\\x92\xb2\x19X\b\x01\x12'该字段不能通过此操作修改。\x1a+The field cannot be changed by this method.\x12W\n" +
-	"\x14REASON_MEMBER_EXISTS\x10\v\x1a=\x92\xb2\x199\b\x04\x12\x1b人员编号已被使用。\x1a\x18The member id is in use.\x12_\n" +
-	"\x15REASON_MACHINE_EXISTS\x10\f\x1aD\x92\xb2\x19@\b\x04\x12!接入系统编号已被使用。\x1a\x19The machine id is in use.\x12r\n" +
-	"\x18REASON_PRINCIPAL_UNKNOWN\x10\r\x1aT\x92\xb2\x19P\b\x01\x12'被授权的人员或系统不存在。\x1a#There is no such person or machine.\x12\x80\x02\n" +
-	"\x1eREASON_ADMINISTRATORS_SEPARATE\x10\x0e\x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x05\x12r系统管理员、安全管理员、审计员三员分立，一人不得兼任，也不得由业务角色兼任。\x1a^No one holds two of the three administrators' roles, or one of them beside a role in the work.\x12l\n" +
-	"\x11REASON_SELF_GRANT\x10\x0f\x1aU\x92\xb2\x19Q\b\x05\x12\x18不得给自己授权。\x1a3Nobody grants a role or issues a key to themselves.\x12~\n" +
-	"\x1dREASON_ROLE_NOT_FOR_PRINCIPAL\x10\x10\x1a[\x92\xb2\x19W\b\x05\x12$该角色不适用于此类主体。\x1a-The role is not for a principal of this kind.\x12H\n" +
-	"\x12REASON_GRANT_ENDED\x10\x11\x1a0\x92\xb2\x19,\b\x05\x12\x12授权已终止。\x1a\x14The grant has ended.\x12D\n" +
-	"\x10REASON_KEY_ENDED\x10\x12\x1a.\x92\xb2\x19*\b\x05\x12\x12密钥已失效。\x1a\x12The key has ended.\x12\x80\x01\n" +
-	"\x1aREASON_EXPIRY_OUT_OF_RANGE\x10\x13\x1a`\x92\xb2\x19\\\b\x01\x12*密钥有效期须在今后两年之内。\x1a,A key must expire within the next two years.\x12l\n" +
-	"\x15REASON_CSV_UNREADABLE\x10\x14\x1aQ\x92\xb2\x19M\b\x01\x12%CSV 文件无法读取：{problem}。\x1a\"The CSV cannot be read: {problem}.\x12U\n" +
-	"\x12REASON_ROW_INVALID\x10\x15\x1a=\x92\xb2\x199\b\x01\x12\x1e该行内容不符合要求。\x1a\x15The row is not valid.\x12I\n" +
-	"\x13REASON_GRANT_EXISTS\x10\x16\x1a0\x92\xb2\x19,\b\x04\x12\x15该授权已存在。\x1a\x11The grant exists.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x1a\\\x92\xb2\x19X\b\x01\x12'该字段不能通过此操作修改。\x1a+The field cannot be changed by this method.\x12v\n" +
+	"\x14REASON_MEMBER_EXISTS\x10\v\x1a\\\x92\xb2\x19X\b\x04\x12*人员编号已被使用，请换一个。\x1a(The member id is in use: choose another.\x12~\n" +
+	"\x15REASON_MACHINE_EXISTS\x10\f\x1ac\x92\xb2\x19_\b\x04\x120接入系统编号已被使用，请换一个。\x1a)The machine id is in use: choose another.\x12\x97\x01\n" +
+	"\x18REASON_PRINCIPAL_UNKNOWN\x10\r\x1ay\x92\xb2\x19u\b\x01\x12<被授权的人员或接入系统不存在，请先登记。\x1a3There is no such person or machine: enter it first.\x12\x86\x02\n" +
+	"$REASON_GRANT_ADMINISTRATORS_SEPARATE\x10\x0e\x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x05\x12r系统管理员、安全管理员、审计员三员分立，一人不得兼任，也不得由业务角色兼任。\x1a^No one holds two of the three administrators' roles, or one of them beside a role in the work.\x12\xd6\x01\n" +
+	"\x19REASON_GRANT_SELF_REFUSED\x10\x0f\x1a\xb6\x01\x92\xb2\x19\xb1\x01\b\x05\x12N不得给自己授权或发放密钥，请由另一位安全管理员办理。\x1a]Nobody grants a role or issues a key to themselves: let another security administrator do so.\x12\xf7\x01\n" +
+	"\x19REASON_GRANT_ROLE_INVALID\x10\x10\x1a\xd7\x01\x92\xb2\x19\xd2\x01\b\x05\x12]该角色不适用于此类主体：接入系统只能授予报送、门户和查看角色。\x1aoThe role is not for a principal of this kind: machines hold reporter, portal or viewer, and persons the others.\x12\x81\x01\n" +
+	"\x12REASON_GRANT_ENDED\x10\x11\x1ai\x92\xb2\x19e\b\x05\x12-授权已终止，需要时请重新授权。\x1a2The grant has ended: make another if it is needed.\x12~\n" +
+	"\x10REASON_KEY_ENDED\x10\x12\x1ah\x92\xb2\x19d\b\x05\x12-密钥已失效，需要时请重新发放。\x1a1The key has ended: issue another if it is needed.\x12\x7f\n" +
+	"\x19REASON_KEY_EXPIRY_INVALID\x10\x13\x1a`\x92\xb2\x19\\\b\x01\x12*密钥有效期须在今后两年之内。\x1a,A key must expire within the next two years.\x12r\n" +
+	"\x1bREASON_IMPORT_CSV_MALFORMED\x10\x14\x1aQ\x92\xb2\x19M\b\x01\x12%CSV 文件无法读取：{problem}。\x1a\"The CSV cannot be read: {problem}.\x12\x91\x01\n" +
+	"\x19REASON_IMPORT_ROW_INVALID\x10\x15\x1ar\x92\xb2\x19n\b\x01\x129该行内容不符合要求，请按所列字段改正。\x1a/The row is not valid: correct the field listed.\x12v\n" +
+	"\x13REASON_GRANT_EXISTS\x10\x16\x1a]\x92\xb2\x19Y\b\x04\x12*该授权已存在，无需重复授权。\x1a)The grant exists: there is nothing to do.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once
