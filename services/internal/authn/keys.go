@@ -1,0 +1,119 @@
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/metadata"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+)
+
+// Lifetime bounds how long a key is believed after it was introspected: so long
+// does a revocation take to reach every service.
+const Lifetime = time.Second
+
+const remembered = 10_000 // keys at most; beyond it all are forgotten
+
+// Keys authenticates by API key. It is safe for concurrent use.
+type Keys struct {
+	// Introspect asks organization whose key it is.
+	Introspect func(context.Context, *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error)
+	// Now is real time.
+	Now func() time.Time
+
+	mu    sync.Mutex
+	known map[string]belief // by the key's id, as a key has one secret
+}
+
+// credential is what a key says of itself.
+type credential struct {
+	id     string
+	digest [sha256.Size]byte
+}
+
+type belief struct {
+	digest    [sha256.Size]byte
+	principal Principal
+	until     time.Time
+}
+
+// Authenticate returns the principal whose key the call carries. A call without
+// a key is the calling service's own, or the public's.
+func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
+	token, err := bearer(ctx)
+	if err != nil {
+		return Principal{}, err
+	}
+	if token == "" {
+		if service := Caller(ctx); service != "" {
+			return Principal{Name: "services/" + service}, nil
+		}
+		return Principal{}, nil
+	}
+	id, secret, ok := Split(token)
+	if !ok {
+		return Principal{}, ErrUnauthenticated
+	}
+	return k.whose(ctx, credential{id, sha256.Sum256([]byte(secret))})
+}
+
+// bearer returns the token of the authorization header, or "".
+func bearer(ctx context.Context) (string, error) {
+	values := metadata.ValueFromIncomingContext(ctx, "authorization")
+	if len(values) == 0 {
+		return "", nil
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 256 {
+		return "", ErrUnauthenticated
+	}
+	return token, nil
+}
+
+func (k *Keys) whose(ctx context.Context, c credential) (Principal, error) {
+	now := k.Now()
+	if p, ok := k.recall(c, now); ok {
+		return p, nil
+	}
+	p, err := k.ask(ctx, c)
+	if err != nil {
+		return Principal{}, err
+	}
+	k.remember(c.id, belief{c.digest, p, now.Add(Lifetime)})
+	return p, nil
+}
+
+func (k *Keys) ask(ctx context.Context, c credential) (Principal, error) {
+	answer, err := k.Introspect(ctx, &organizationv1.IntrospectRequest{KeyId: c.id, Digest: c.digest[:]})
+	if err != nil {
+		return Principal{}, err
+	}
+	if answer.GetBootstrap() {
+		return Principal{Name: "bootstrap", Bootstrap: true}, nil
+	}
+	key := answer.GetApiKey()
+	if key == nil {
+		return Principal{}, ErrUnauthenticated
+	}
+	return Principal{Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit()}, nil
+}
+
+func (k *Keys) recall(c credential, now time.Time) (Principal, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b, ok := k.known[c.id]
+	return b.principal, ok && b.digest == c.digest && now.Before(b.until)
+}
+
+func (k *Keys) remember(id string, b belief) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil || len(k.known) >= remembered {
+		k.known = map[string]belief{}
+	}
+	k.known[id] = b
+}
