@@ -12,9 +12,9 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
 
-// Lifetime bounds how long a key is believed after it was introspected: so long
-// does a revocation take to reach every service.
-const Lifetime = time.Second
+// Lifetime bounds how long an answer about a key is believed. A revocation is
+// promised to hold within a second: this leaves half of it for the asking.
+const Lifetime = 500 * time.Millisecond
 
 const remembered = 10_000 // keys at most; beyond it all are forgotten
 
@@ -116,4 +116,16 @@ func (k *Keys) remember(id string, b belief) {
 		k.known = map[string]belief{}
 	}
 	k.known[id] = b
+}
+
+// Forget lets the next call with the key, named apiKeys/{key}, be asked for anew:
+// it has changed.
+func (k *Keys) Forget(name string) {
+	id := strings.TrimPrefix(name, "apiKeys/")
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if b, ok := k.known[id]; ok {
+		b.until = time.Time{}
+		k.known[id] = b
+	}
 }
