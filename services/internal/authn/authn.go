@@ -17,6 +17,10 @@ import (
 // ErrUnauthenticated answers a missing key and one that does not hold alike.
 var ErrUnauthenticated = fault.Of(faultv1.Reason_REASON_UNAUTHENTICATED)
 
+// ErrTooManyFailures answers a network that has tried too many keys that do not
+// hold: the call may be repeated a second later.
+var ErrTooManyFailures = fault.Of(faultv1.Reason_REASON_RATE_LIMITED)
+
 // Principal is who calls. The zero Principal is the public.
 type Principal struct {
 	Name      string          // units/{unit}/members/{member}, machines/{machine} or services/{service}

@@ -83,7 +83,7 @@ func TestARevokedKeyIsBelievedForHalfOfThePromise(t *testing.T) {
 	}
 }
 
-func TestAForgottenKeyIsAskedForAtOnce(t *testing.T) {
+func TestAChangedKeyIsAskedForAtOnce(t *testing.T) {
 	r := &registry{}
 	k := authn.Keys{Introspect: r.introspect, Now: func() time.Time { return time.Unix(0, 0) }}
 	ctx := bearer("Bearer " + authn.Join("k1", "secret"))
@@ -91,12 +91,12 @@ func TestAForgottenKeyIsAskedForAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.revoked = true
-	k.Forget("apiKeys/k2")
+	k.Heard("apiKeys/k2")
 	if _, err := k.Authenticate(ctx); err != nil {
-		t.Errorf("with another key forgotten = %v", err)
+		t.Errorf("with another key changed = %v", err)
 	}
-	k.Forget("apiKeys/k1")
+	k.Heard("apiKeys/k1")
 	if _, err := k.Authenticate(ctx); !errors.Is(err, authn.ErrUnauthenticated) {
-		t.Errorf("once forgotten = %v, want ErrUnauthenticated", err)
+		t.Errorf("once changed = %v, want ErrUnauthenticated", err)
 	}
 }

@@ -3,6 +3,7 @@ package authn
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ import (
 // promised to hold within a second: this leaves half of it for the asking.
 const Lifetime = 500 * time.Millisecond
 
-const remembered = 10_000 // keys at most; beyond it all are forgotten
+const remembered = 10_000 // answers of either kind at most; beyond it all are forgotten
 
 // Keys authenticates by API key. It is safe for concurrent use.
 type Keys struct {
@@ -25,8 +26,11 @@ type Keys struct {
 	// Now is real time.
 	Now func() time.Time
 
-	mu    sync.Mutex
-	known map[string]belief // by the key's id, as a key has one secret
+	mu       sync.Mutex
+	known    map[string]belief        // by the key's id, as a key has one secret
+	refused  map[credential]time.Time // until when; apart, so that wrong keys crowd no good one out
+	issued   map[string]struct{}      // ids, of ended keys too
+	failures failures
 }
 
 // credential is what a key says of itself.
@@ -74,17 +78,25 @@ func bearer(ctx context.Context) (string, error) {
 	return token, nil
 }
 
+// whose asks for what is not known, unless the caller has failed too often.
 func (k *Keys) whose(ctx context.Context, c credential) (Principal, error) {
 	now := k.Now()
-	if p, ok := k.recall(c, now); ok {
-		return p, nil
+	if p, ok, err := k.recall(c, now); ok {
+		return p, err
+	}
+	who := k.culprit(ctx, c.id)
+	if Caller(ctx) == "" && !k.failures.mayTry(who, now) {
+		return Principal{}, ErrTooManyFailures
 	}
 	p, err := k.ask(ctx, c)
-	if err != nil {
-		return Principal{}, err
+	switch {
+	case err == nil:
+		k.remember(c.id, belief{c.digest, p, now.Add(Lifetime)})
+	case errors.Is(err, ErrUnauthenticated):
+		k.refuse(c, now.Add(Lifetime))
+		k.failures.charge(who, now)
 	}
-	k.remember(c.id, belief{c.digest, p, now.Add(Lifetime)})
-	return p, nil
+	return p, err
 }
 
 func (k *Keys) ask(ctx context.Context, c credential) (Principal, error) {
@@ -102,11 +114,17 @@ func (k *Keys) ask(ctx context.Context, c credential) (Principal, error) {
 	return Principal{Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit()}, nil
 }
 
-func (k *Keys) recall(c credential, now time.Time) (Principal, bool) {
+// recall returns the answer about c that is still believed, if there is one.
+func (k *Keys) recall(c credential, now time.Time) (_ Principal, ok bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	b, ok := k.known[c.id]
-	return b.principal, ok && b.digest == c.digest && now.Before(b.until)
+	if b := k.known[c.id]; b.digest == c.digest && now.Before(b.until) {
+		return b.principal, true, nil
+	}
+	if now.Before(k.refused[c]) {
+		return Principal{}, true, ErrUnauthenticated
+	}
+	return Principal{}, false, nil
 }
 
 func (k *Keys) remember(id string, b belief) {
@@ -118,14 +136,34 @@ func (k *Keys) remember(id string, b belief) {
 	k.known[id] = b
 }
 
-// Forget lets the next call with the key, named apiKeys/{key}, be asked for anew:
-// it has changed.
-func (k *Keys) Forget(name string) {
+func (k *Keys) refuse(c credential, until time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.refused == nil || len(k.refused) >= remembered {
+		k.refused = map[credential]time.Time{}
+	}
+	k.refused[c] = until
+}
+
+// culprit is who is charged if the key with that id does not hold.
+func (k *Keys) culprit(ctx context.Context, id string) culprit {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, ok := k.issued[id]; !ok {
+		id = ""
+	}
+	return culprit{network(Peer(ctx)), id}
+}
+
+// Heard notes that organization's feed tells of the key, named apiKeys/{key}: it
+// was issued or has changed, and the next call that carries it is asked for.
+func (k *Keys) Heard(name string) {
 	id := strings.TrimPrefix(name, "apiKeys/")
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if b, ok := k.known[id]; ok {
-		b.until = time.Time{}
-		k.known[id] = b
+	if k.issued == nil {
+		k.issued = map[string]struct{}{}
 	}
+	k.issued[id] = struct{}{}
+	delete(k.known, id)
 }

@@ -30,7 +30,7 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 		if as != "" {
 			ctx = authn.WithCaller(ctx, as)
 		}
-		return next(ctx)
+		return next(authn.WithPeer(ctx, authn.Peer(inprocgrpc.ClientContext(ctx))))
 	}
 	steps := chain(mark, p.every)
 	channel := (&inprocgrpc.Channel{}).
