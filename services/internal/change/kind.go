@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -129,17 +130,28 @@ func (k *Kind[T]) reachAt(tx *Tx, name, etag string) (T, error) {
 	return r, fresh(tx.ctx, etag, r.GetEtag())
 }
 
-// fresh compares the etag of the request, or the If-Match header, with the
+// fresh compares the etag of the request and the If-Match header with the
 // record's.
 func fresh(ctx context.Context, asked, etag string) error {
-	match := header(ctx, "if-match")
-	if match == "*" || match == `"`+etag+`"` {
-		match = etag
-	}
-	if asked != "" && asked != etag || match != "" && match != etag {
+	if asked != "" && asked != etag || !matches(header(ctx, "if-match"), etag) {
 		return ErrEtagStale
 	}
 	return nil
+}
+
+// matches holds a record's etag against If-Match (RFC 9110, section 13.1.1): any
+// of a list may be it, * is any, and a weak one never matches. Our etags hold no
+// comma, so that cutting there finds them.
+func matches(match, etag string) bool {
+	if match == "" || match == "*" {
+		return true
+	}
+	for one := range strings.SplitSeq(match, ",") {
+		if strings.Trim(one, " \t") == `"`+etag+`"` {
+			return true
+		}
+	}
+	return false
 }
 
 // Put stores a record, gives it its etag and times, and appends the method's

@@ -110,6 +110,7 @@ func (s *Suite) wire(now func() time.Time) {
 		return organization.Introspect(ctx, req)
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
+	s.directory.Key = keys.Heard
 	s.process.Authenticate = keys.Authenticate
 	s.process.Tree, s.process.Prepared = s.directory, s.directory.Prepared
 	s.process.Simulated = s.Clock.Simulated
