@@ -17,6 +17,7 @@ var (
 	ErrCategoryAlone     = fault.Of(aggregationv1.Reason_REASON_STATUS_CATEGORY_ALONE)
 	ErrPeriodEmpty       = fault.Of(aggregationv1.Reason_REASON_STATUS_PERIOD_EMPTY)
 	ErrSeriesTooLong     = fault.Of(aggregationv1.Reason_REASON_STATUS_SERIES_TOO_LONG)
+	ErrTooManyCompared   = fault.Of(aggregationv1.Reason_REASON_STATUS_TOO_MANY_COMPARED)
 	ErrFormUnknown       = fault.Of(aggregationv1.Reason_REASON_REPORT_FORM_UNKNOWN)
 	ErrPeriodOpen        = fault.Of(aggregationv1.Reason_REASON_REPORT_PERIOD_OPEN)
 	ErrNilOrRows         = fault.Of(aggregationv1.Reason_REASON_REPORT_NIL_OR_ROWS)

@@ -25,26 +25,35 @@ type Query struct {
 // values are not in it.
 type Values [aggregation.Numbers]int64
 
-// Read returns the values that q asks for: of a stock what stands at the end of
-// End, of a flow what came from Start to End, of what is overdue what is open
-// though it was due before Today.
-func Read(tx store.Tx, q Query) (v Values, err error) {
-	s := sum{tx: tx, base: q.base(), q: q, values: &v}
-	if err := s.before(byDay, q.End+any, func(aggregation.Metric) int64 { return 1 }); err != nil {
-		return v, err
+// Read returns the values that q asks for, of the wanted metrics: of a stock what
+// stands at the end of End, of a flow what came from Start to End, of what is
+// overdue what is open though it was due before Today. Rows that can hold none of
+// them are not read.
+func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
+	s := sum{tx: tx, base: q.base(), q: q, wanted: wanted, values: &v}
+	if wanted.Any(comesByDay) {
+		err = s.before(byDay, q.End+any, plus)
 	}
-	if q.Start != "" {
-		err := s.before(byDay, q.Start, func(m aggregation.Metric) int64 {
-			if standsOn(m) {
-				return 0
-			}
-			return -1
-		})
-		if err != nil {
-			return v, err
-		}
+	if err == nil && q.Start != "" && wanted.Any((*aggregation.Definition).Flow) {
+		err = s.before(byDay, q.Start, minusFlows)
 	}
-	return v, s.before(byDue, q.Today, func(aggregation.Metric) int64 { return 1 })
+	if err == nil && wanted.Any((*aggregation.Definition).Overdue) {
+		err = s.before(byDue, q.Today, plus)
+	}
+	return v, err
+}
+
+// comesByDay says whether some of the metric counts by day: what reports say is
+// overdue does too.
+func comesByDay(d *aggregation.Definition) bool { return !d.Overdue() || aggregation.Reportable(d.Metric) }
+
+func plus(aggregation.Metric) int64 { return 1 }
+
+func minusFlows(m aggregation.Metric) int64 {
+	if standsOn(m) {
+		return 0
+	}
+	return -1
 }
 
 // base is the beginning of the keys of what is asked for.
@@ -63,6 +72,7 @@ type sum struct {
 	tx     store.Tx
 	base   string
 	q      Query
+	wanted aggregation.Set
 	values *Values
 }
 
@@ -88,7 +98,7 @@ func (s *sum) run(from, to string, weight func(aggregation.Metric) int64) error 
 			return err
 		}
 		err = each(e.Value, func(slot slot, n int64) {
-			if s.wanted(slot.standing()) {
+			if s.wanted.Has(slot.metric()) && s.seen(slot.standing()) {
 				s.values[slot.metric()] += n * weight(slot.metric())
 			}
 		})
@@ -99,7 +109,7 @@ func (s *sum) run(from, to string, weight func(aggregation.Metric) int64) error 
 	return nil
 }
 
-func (s *sum) wanted(of standing) bool {
+func (s *sum) seen(of standing) bool {
 	return of == accepted || of == own && s.q.Own || of == beneath && s.q.Beneath
 }
 

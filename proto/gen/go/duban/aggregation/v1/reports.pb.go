@@ -71,6 +71,8 @@ const (
 	Reason_REASON_REPORT_FIGURE_TAKEN Reason = 18
 	// The same source has since said something newer.
 	Reason_REASON_REPORT_SUPERSEDED Reason = 19
+	// The unit has more units directly beneath it than are compared.
+	Reason_REASON_STATUS_TOO_MANY_COMPARED Reason = 20
 )
 
 // Enum value maps for Reason.
@@ -96,6 +98,7 @@ var (
 		17: "REASON_REPORT_ROW_TWICE",
 		18: "REASON_REPORT_FIGURE_TAKEN",
 		19: "REASON_REPORT_SUPERSEDED",
+		20: "REASON_STATUS_TOO_MANY_COMPARED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":               0,
@@ -118,6 +121,7 @@ var (
 		"REASON_REPORT_ROW_TWICE":          17,
 		"REASON_REPORT_FIGURE_TAKEN":       18,
 		"REASON_REPORT_SUPERSEDED":         19,
+		"REASON_STATUS_TOO_MANY_COMPARED":  20,
 	}
 )
 
@@ -1762,7 +1766,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x8e\x01\n" +
 	"\x19ListReportSourcesResponse\x12I\n" +
 	"\x0ereport_sources\x18\x01 \x03(\v2\".duban.aggregation.v1.ReportSourceR\rreportSources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xf6\x14\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xf1\x16\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12R\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1a7\x92\xb2\x193\b\x01\x12\x15没有这个指标。\x1a\x18There is no such metric.\x12\x90\x01\n" +
@@ -1784,7 +1788,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12y\n" +
 	"\x17REASON_REPORT_ROW_TWICE\x10\x11\x1a\\\x92\xb2\x19X\b\x01\x12*同一指标在本报表中重复出现。\x1a(The report brings the same figure twice.\x12\xbd\x01\n" +
 	"\x1aREASON_REPORT_FIGURE_TAKEN\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
-	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
+	"\x1fREASON_STATUS_TOO_MANY_COMPARED\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reports_proto_rawDescOnce sync.Once
