@@ -45,7 +45,9 @@ func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
 
 // comesByDay says whether some of the metric counts by day: what reports say is
 // overdue does too.
-func comesByDay(d *aggregation.Definition) bool { return !d.Overdue() || aggregation.Reportable(d.Metric) }
+func comesByDay(d *aggregation.Definition) bool {
+	return !d.Overdue() || aggregation.Reportable(d.Metric)
+}
 
 func plus(aggregation.Metric) int64 { return 1 }
 
