@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
@@ -32,13 +33,13 @@ type Values [aggregation.Numbers]int64
 func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
 	s := sum{tx: tx, base: q.base(), q: q, wanted: wanted, values: &v}
 	if wanted.Any(comesByDay) {
-		err = s.before(byDay, q.End+any, plus)
+		err = s.until(byDay, q.End, 1, plus)
 	}
 	if err == nil && q.Start != "" && wanted.Any((*aggregation.Definition).Flow) {
-		err = s.before(byDay, q.Start, minusFlows)
+		err = s.until(byDay, q.Start, 0, minusFlows)
 	}
 	if err == nil && wanted.Any((*aggregation.Definition).Overdue) {
-		err = s.before(byDue, q.Today, plus)
+		err = s.until(byDue, q.Today, 0, plus)
 	}
 	return v, err
 }
@@ -48,6 +49,9 @@ func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
 func comesByDay(d *aggregation.Definition) bool {
 	return !d.Overdue() || aggregation.Reportable(d.Metric)
 }
+
+// weight is how often what is read of a metric counts.
+type weight func(aggregation.Metric) int64
 
 func plus(aggregation.Metric) int64 { return 1 }
 
@@ -78,37 +82,37 @@ type sum struct {
 	values *Values
 }
 
-// before adds what lies before a day, each metric times its weight: whole years,
-// then the months of the day's year, then the days of its month.
-func (s *sum) before(axis, day string, weight func(aggregation.Metric) int64) error {
-	year, month := day[:4], day[:7]
-	for _, run := range [3][2]string{
-		{axis + "y", axis + "y" + year},
-		{axis + "m" + year, axis + "m" + month},
-		{axis + "d" + month, axis + "d" + day},
-	} {
-		if err := s.run(s.base+run[0], s.base+run[1], weight); err != nil {
+// until adds what lies before a day, or with 1 more before the one behind it,
+// each metric times its weight: whole years, the months of the day's year, and the
+// days of its month.
+func (s *sum) until(axis, day string, more slot, weight weight) error {
+	year, month := spans(axis, day)[0], spans(axis, day)[1]
+	for e, err := range s.tx.Scan(rowsBucket, []byte(s.base+axis+"y"), []byte(s.base+year.key+any)) {
+		if err != nil {
+			return err
+		}
+		end := year.part
+		if string(e.Key[len(s.base):]) < year.key {
+			end = parts
+		}
+		if err := s.row(e.Value, end, weight); err != nil {
 			return err
 		}
 	}
-	return nil
+	b, err := s.tx.Get(rowsBucket, []byte(s.base+month.key))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return errors.Join(err, s.row(b, month.part+more, weight))
 }
 
-func (s *sum) run(from, to string, weight func(aggregation.Metric) int64) error {
-	for e, err := range s.tx.Scan(rowsBucket, []byte(from), []byte(to)) {
-		if err != nil {
-			return err
+// row adds the parts of a row before end.
+func (s *sum) row(b []byte, end slot, weight weight) error {
+	return each(b, func(at slot, n int64) {
+		if m := at.metric(); at.part() < end && s.wanted.Has(m) && s.seen(at.standing()) {
+			s.values[m] += n * weight(m)
 		}
-		err = each(e.Value, func(slot slot, n int64) {
-			if s.wanted.Has(slot.metric()) && s.seen(slot.standing()) {
-				s.values[slot.metric()] += n * weight(slot.metric())
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 func (s *sum) seen(of standing) bool {

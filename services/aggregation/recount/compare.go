@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
@@ -103,12 +104,16 @@ func (f *Figures) wanted() map[string]map[uint64]int64 {
 				if err != nil {
 					continue
 				}
-				for span, digits := range map[string]int{"y": 4, "m": 7, "d": 10} {
+				for span, digits := range map[string]int{"y": 4, "m": 7} {
 					key := short(unit) + "\x00" + cut + "\x00" + at.axis + span + at.day[:digits]
 					if want[key] == nil {
 						want[key] = map[uint64]int64{}
 					}
-					want[key][uint64(d.Metric)*3+uint64(at.standing)] += n
+					part, err := strconv.ParseUint(at.day[digits+1:digits+3], 10, 8)
+					if err != nil {
+						continue
+					}
+					want[key][part*width+uint64(d.Metric)*3+uint64(at.standing)] += n
 				}
 			}
 		}
@@ -121,6 +126,9 @@ func (f *Figures) wanted() map[string]map[uint64]int64 {
 	}
 	return want
 }
+
+// width is how many numbers a month of a year's row, or a day of a month's, has.
+const width = 3 * aggregation.Numbers
 
 func read(b []byte) (map[uint64]int64, error) {
 	row := map[uint64]int64{}
@@ -143,7 +151,8 @@ func named(row map[uint64]int64) string {
 	var parts []string
 	for _, slot := range slices.Sorted(maps.Keys(row)) {
 		standing := [...]string{"accepted", "own", "beneath"}[slot%3]
-		parts = append(parts, fmt.Sprintf("%s %s %d", aggregation.Define(aggregation.Metric(slot/3)).ID, standing, row[slot]))
+		id := aggregation.Define(aggregation.Metric(slot % width / 3)).ID
+		parts = append(parts, fmt.Sprintf("%d: %s %s %d", slot/width, id, standing, row[slot]))
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
