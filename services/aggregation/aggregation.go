@@ -17,6 +17,7 @@ var (
 	ErrCategoryAlone     = fault.Of(aggregationv1.Reason_REASON_STATUS_CAMPAIGN_MISSING)
 	ErrPeriodEmpty       = fault.Of(aggregationv1.Reason_REASON_STATUS_PERIOD_INVALID)
 	ErrSeriesTooLong     = fault.Of(aggregationv1.Reason_REASON_STATUS_SERIES_INVALID)
+	ErrTooManyCompared   = fault.Of(aggregationv1.Reason_REASON_STATUS_CHILDREN_TOO_MANY)
 	ErrFormUnknown       = fault.Of(aggregationv1.Reason_REASON_REPORT_FORM_UNKNOWN)
 	ErrPeriodOpen        = fault.Of(aggregationv1.Reason_REASON_REPORT_PERIOD_RUNNING)
 	ErrNilOrRows         = fault.Of(aggregationv1.Reason_REASON_REPORT_ROWS_INVALID)

@@ -146,7 +146,7 @@ var numbered = func() (at [Numbers]*Definition) {
 	return at
 }()
 
-// Numbers is larger than every metric's number.
+// Numbers is larger than every metric's number, and the bits of a Set.
 const Numbers = 64
 
 // Metrics returns every metric as the API shows it, in the order of their names.
@@ -176,3 +176,29 @@ func (d *Definition) Latest() bool { return d.Kind == latest }
 
 // HasSeries says whether the metric is known of other days than today.
 func (d *Definition) HasSeries() bool { return d.Kind != overdue && d.Kind != latest }
+
+// Set is some metrics.
+type Set uint64
+
+// Sums are the metrics that are summed to give the defined ones: a ratio's two,
+// and none for a latest value.
+func Sums(definitions ...Definition) (all Set) {
+	for _, d := range definitions {
+		switch d.Kind {
+		case ratio:
+			all |= 1<<d.Over | 1<<d.By
+		case latest:
+		default:
+			all |= 1 << d.Metric
+		}
+	}
+	return all
+}
+
+// Has says whether m is one of them.
+func (s Set) Has(m Metric) bool { return s>>m&1 == 1 }
+
+// Any says whether one of them is of the kind that is asks for.
+func (s Set) Any(is func(*Definition) bool) bool {
+	return slices.ContainsFunc(Definitions, func(d Definition) bool { return s.Has(d.Metric) && is(&d) })
+}

@@ -71,6 +71,8 @@ const (
 	Reason_REASON_REPORT_FIGURE_EXISTS Reason = 18
 	// The same source has since said something newer.
 	Reason_REASON_REPORT_SUPERSEDED Reason = 19
+	// The unit has more units directly beneath it than are compared.
+	Reason_REASON_STATUS_CHILDREN_TOO_MANY Reason = 20
 )
 
 // Enum value maps for Reason.
@@ -96,28 +98,30 @@ var (
 		17: "REASON_REPORT_ROW_REPEATED",
 		18: "REASON_REPORT_FIGURE_EXISTS",
 		19: "REASON_REPORT_SUPERSEDED",
+		20: "REASON_STATUS_CHILDREN_TOO_MANY",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":             0,
-		"REASON_METRIC_UNKNOWN":          1,
-		"REASON_METRIC_SERIES_NONE":      2,
-		"REASON_STATUS_CAMPAIGN_MISSING": 3,
-		"REASON_STATUS_PERIOD_INVALID":   4,
-		"REASON_STATUS_SERIES_INVALID":   5,
-		"REASON_REPORT_FORM_UNKNOWN":     6,
-		"REASON_REPORT_PERIOD_RUNNING":   7,
-		"REASON_REPORT_ROWS_INVALID":     8,
-		"REASON_REPORT_SEQUENCE_REUSED":  9,
-		"REASON_REPORT_GAPS_TOO_MANY":    10,
-		"REASON_REPORT_ILLEGAL_MOVE":     11,
-		"REASON_REPORT_FIELD_UNKNOWN":    12,
-		"REASON_REPORT_VALUE_INVALID":    13,
-		"REASON_REPORT_UNIT_UNKNOWN":     14,
-		"REASON_REPORT_CODE_AMBIGUOUS":   15,
-		"REASON_REPORT_CAMPAIGN_INVALID": 16,
-		"REASON_REPORT_ROW_REPEATED":     17,
-		"REASON_REPORT_FIGURE_EXISTS":    18,
-		"REASON_REPORT_SUPERSEDED":       19,
+		"REASON_UNSPECIFIED":              0,
+		"REASON_METRIC_UNKNOWN":           1,
+		"REASON_METRIC_SERIES_NONE":       2,
+		"REASON_STATUS_CAMPAIGN_MISSING":  3,
+		"REASON_STATUS_PERIOD_INVALID":    4,
+		"REASON_STATUS_SERIES_INVALID":    5,
+		"REASON_REPORT_FORM_UNKNOWN":      6,
+		"REASON_REPORT_PERIOD_RUNNING":    7,
+		"REASON_REPORT_ROWS_INVALID":      8,
+		"REASON_REPORT_SEQUENCE_REUSED":   9,
+		"REASON_REPORT_GAPS_TOO_MANY":     10,
+		"REASON_REPORT_ILLEGAL_MOVE":      11,
+		"REASON_REPORT_FIELD_UNKNOWN":     12,
+		"REASON_REPORT_VALUE_INVALID":     13,
+		"REASON_REPORT_UNIT_UNKNOWN":      14,
+		"REASON_REPORT_CODE_AMBIGUOUS":    15,
+		"REASON_REPORT_CAMPAIGN_INVALID":  16,
+		"REASON_REPORT_ROW_REPEATED":      17,
+		"REASON_REPORT_FIGURE_EXISTS":     18,
+		"REASON_REPORT_SUPERSEDED":        19,
+		"REASON_STATUS_CHILDREN_TOO_MANY": 20,
 	}
 )
 
@@ -1762,7 +1766,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x8e\x01\n" +
 	"\x19ListReportSourcesResponse\x12I\n" +
 	"\x0ereport_sources\x18\x01 \x03(\v2\".duban.aggregation.v1.ReportSourceR\rreportSources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xef\x18\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xea\x1a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -1784,7 +1788,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12\x9d\x01\n" +
 	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xbe\x01\n" +
 	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
-	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
+	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reports_proto_rawDescOnce sync.Once
