@@ -36,6 +36,7 @@ build: ## Build the duban command into .bin.
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler).
 	go test -race -shuffle=on -timeout 9m $(PACKAGES)
+	cd tools/gen && GOWORK=off go test ./...
 
 .PHONY: torture
 torture: ## Kill, starve and stop real processes for an hour or so.
@@ -55,10 +56,12 @@ format:
 .PHONY: vet
 vet:
 	go vet $(PACKAGES)
+	cd tools/gen && GOWORK=off go vet ./...
 
 .PHONY: lint
 lint: $(BIN)/staticcheck
 	staticcheck $(PACKAGES)
+	cd tools/gen && GOWORK=off staticcheck ./...
 
 # Fails when the committed generated code is not what the protos give.
 .PHONY: proto-check
