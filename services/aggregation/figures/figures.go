@@ -33,6 +33,11 @@ const (
 	cursorsBucket  = "figures.cursors"  // service → how far its feed is counted
 )
 
+// Buckets are all of them.
+var Buckets = []string{
+	rowsBucket, factsBucket, treeBucket, holdersBucket, reportedBucket, owedBucket, scoresBucket, cursorsBucket,
+}
+
 const (
 	zero = "\x00"
 	any  = "\x01"

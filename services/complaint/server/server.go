@@ -79,12 +79,18 @@ type Service struct {
 	openings change.Kind[*complaintv1.Opening]
 }
 
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{
+	Indexes: map[string][]string{
+		"duban.complaint.v1.Complaint": {"desk"},
+	},
+	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket},
+}
+
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
-	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Indexes: []store.Index[*complaintv1.Complaint]{{
-		Name: "desk", Keys: func(c *complaintv1.Complaint) []string { return []string{c.GetDesk()} },
-	}}}
+	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear}
 	s.readable = s.cases
 	s.readable.May = s.mayRead
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}

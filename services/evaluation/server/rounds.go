@@ -58,7 +58,7 @@ func (s *Service) ListRounds(ctx context.Context, req *evaluationv1.ListRoundsRe
 		case req.GetOwner() != "":
 			return s.rounds.Lookup(tx, "owner", req.GetOwner(), after), nil
 		case req.GetSubject() != "":
-			return s.rounds.Lookup(tx, "subject", req.GetSubject(), after), nil
+			return s.rounds.Lookup(tx, "subjects", req.GetSubject(), after), nil
 		default:
 			return s.rounds.Scan(tx, after, ""), nil
 		}

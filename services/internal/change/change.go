@@ -38,6 +38,9 @@ var (
 type Book struct {
 	Store store.Engine
 	Log   *feed.Log
+	// Indexes are the fields that each type of record is found by, as the
+	// service's store.Schema has them.
+	Indexes map[string][]string
 	// Blobs keeps the files that records name by their digests. All services of
 	// an installation share it.
 	Blobs *blob.Store

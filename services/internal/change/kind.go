@@ -29,8 +29,6 @@ type Kind[T Record] struct {
 	Book *Book
 	// Unit returns the unit whose record it is.
 	Unit func(T) string
-	// Indexes are kept beside the records.
-	Indexes []store.Index[T]
 	// May, if set, decides instead of the unit alone whether the caller may act
 	// on the record. It answers authz.ErrNotFound for what the caller may not
 	// know of.
@@ -41,11 +39,8 @@ type Kind[T Record] struct {
 // the feed speaks of.
 func (k *Kind[T]) table() store.Table[T] {
 	var zero T
-	return store.Table[T]{
-		Bucket:  string(zero.ProtoReflect().Descriptor().FullName()),
-		Key:     func(r T) string { return r.GetName() },
-		Indexes: k.Indexes,
-	}
+	bucket := string(zero.ProtoReflect().Descriptor().FullName())
+	return store.Table[T]{Bucket: bucket, Key: T.GetName, Indexes: k.Book.Indexes[bucket]}
 }
 
 // may decides about a record that was found.
@@ -209,7 +204,8 @@ func (k *Kind[T]) Scan(tx *Tx, after, prefix string) iter.Seq2[T, error] {
 	return k.table().Scan(tx, after, prefix)
 }
 
-// Lookup yields the records, whoever asks, that an index has under value.
-func (k *Kind[T]) Lookup(tx *Tx, index, value, after string) iter.Seq2[T, error] {
-	return k.table().Lookup(tx, index, value, after)
+// Lookup yields the records, whoever asks, that the index of a field has under
+// value.
+func (k *Kind[T]) Lookup(tx *Tx, field, value, after string) iter.Seq2[T, error] {
+	return k.table().Lookup(tx, field, value, after)
 }
