@@ -34,6 +34,10 @@ type Kind[T Record] struct {
 	// on the record. It answers authz.ErrNotFound for what the caller may not
 	// know of.
 	May func(*Tx, T) error
+	// Show, if set, returns what the caller may know of a record that it may read:
+	// Get and List answer with that, and filters look at nothing else. It MUST NOT
+	// change the record.
+	Show func(*Tx, T) T
 }
 
 // table names the bucket after the message, by which fsck finds the records that
@@ -54,6 +58,14 @@ func (k *Kind[T]) may(tx *Tx, r T) error {
 		return k.May(tx, r)
 	}
 	return tx.Check(k.Unit(r))
+}
+
+// shown is what the caller may know of a record that it may read.
+func (k *Kind[T]) shown(tx *Tx, r T) T {
+	if k.Show == nil {
+		return r
+	}
+	return k.Show(tx, r)
 }
 
 // Find returns a record whoever asks, or authz.ErrNotFound.
@@ -185,7 +197,9 @@ func stamp(m protoreflect.Message, rev uint64, now *timestamppb.Timestamp) {
 // Get returns a record that the caller may see.
 func (k *Kind[T]) Get(ctx context.Context, name string) (r T, err error) {
 	err = k.Book.View(ctx, func(tx *Tx) error {
-		r, err = k.Reach(tx, name)
+		if r, err = k.Reach(tx, name); err == nil {
+			r = k.shown(tx, r)
+		}
 		return err
 	})
 	return r, err

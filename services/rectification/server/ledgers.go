@@ -127,7 +127,7 @@ func (s *Service) problemsOf(tx *change.Tx, l *rectificationv1.Ledger) ([]*recti
 func (s *Service) ListLedgers(ctx context.Context, req *rectificationv1.ListLedgersRequest) (*rectificationv1.ListLedgersResponse, error) {
 	ledgers, next, err := s.ledgers.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Ledger, error], error) {
 		return found(&s.ledgers, tx, req, after)
-	})
+	}, in[*rectificationv1.Ledger](req.GetCampaign()))
 	return &rectificationv1.ListLedgersResponse{Ledgers: ledgers, NextPageToken: next}, err
 }
 
@@ -137,13 +137,12 @@ type search interface {
 	GetCampaign() string
 }
 
-// found yields the records of the unit and the campaign that a request asks for,
-// behind the one of the name after.
+// found yields the records among which those are that a request asks for, behind
+// the one of the name after.
 func found[T owned](k *change.Kind[T], tx *change.Tx, req search, after string) (iter.Seq2[T, error], error) {
-	unit, campaign := req.GetUnit(), req.GetCampaign()
-	switch {
+	switch unit, campaign := req.GetUnit(), req.GetCampaign(); {
 	case unit != "":
-		return within(k.Lookup(tx, "unit", unit, after), campaign), tx.Check(unit)
+		return k.Lookup(tx, "unit", unit, after), tx.Check(unit)
 	case campaign != "":
 		return k.Lookup(tx, "campaign", campaign, after), nil
 	default:
@@ -151,18 +150,9 @@ func found[T owned](k *change.Kind[T], tx *change.Tx, req search, after string) 
 	}
 }
 
-// within passes on the records of the campaign, or all if it is empty.
-func within[T owned](records iter.Seq2[T, error], campaign string) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for r, err := range records {
-			if err == nil && campaign != "" && r.GetCampaign() != campaign {
-				continue
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
+// in keeps the records of the campaign, or all if it is empty.
+func in[T owned](campaign string) change.Keep[T] {
+	return func(_ *change.Tx, r T) (bool, error) { return campaign == "" || r.GetCampaign() == campaign, nil }
 }
 
 // SignLedger implements the RPC.

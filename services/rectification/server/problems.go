@@ -81,13 +81,17 @@ func (s *Service) GetProblem(ctx context.Context, req *rectificationv1.GetProble
 
 // ListProblems implements the RPC.
 func (s *Service) ListProblems(ctx context.Context, req *rectificationv1.ListProblemsRequest) (*rectificationv1.ListProblemsResponse, error) {
+	campaign := req.GetCampaign()
+	if req.GetParent() != "ledgers/-" {
+		campaign = "" // that of the ledger
+	}
 	problems, next, err := s.problems.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Problem, error], error) {
 		if req.GetParent() == "ledgers/-" {
 			return found(&s.problems, tx, req, after)
 		}
 		_, err := s.ledgers.Reach(tx, req.GetParent())
 		return s.problems.Scan(tx, after, req.GetParent()+"/problems/"), err
-	})
+	}, in[*rectificationv1.Problem](campaign))
 	return &rectificationv1.ListProblemsResponse{Problems: problems, NextPageToken: next}, err
 }
 

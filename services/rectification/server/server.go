@@ -58,7 +58,7 @@ func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Cal
 		Indexes: byUnitAndCampaign[*rectificationv1.Problem](),
 	}
 	s.inspections = change.Kind[*rectificationv1.Inspection]{
-		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection,
+		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection, Show: shown,
 		Indexes: []store.Index[*rectificationv1.Inspection]{{
 			Name: "unit", Keys: func(i *rectificationv1.Inspection) []string { return []string{i.GetUnit()} },
 		}},
