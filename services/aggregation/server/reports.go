@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -17,14 +16,8 @@ import (
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
 func (s *Service) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
-	if err := authz.From(ctx).Tree().CatchUp(ctx); err != nil {
-		return nil, fmt.Errorf("bringing the tree up to date: %w", err)
-	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*aggregationv1.Report, error) {
 		asked := req.GetReport()
-		if err := tx.Check(asked.GetUnit()); err != nil {
-			return nil, err
-		}
 		taken, err := s.reports.Find(tx, aggregation.ReportName(asked))
 		if err == nil {
 			return taken, aggregation.Again(taken, asked)
@@ -33,7 +26,7 @@ func (s *Service) CreateReport(ctx context.Context, req *aggregationv1.CreateRep
 			return nil, err
 		}
 		return s.take(tx, asked)
-	})
+	}, change.In(req.GetReport().GetUnit()), change.CatchUp())
 }
 
 // take stores a report that is new, and that its source has sent it.

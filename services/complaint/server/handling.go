@@ -46,15 +46,12 @@ func (s *Service) RejectComplaint(ctx context.Context, req *complaintv1.RejectCo
 
 // AssignComplaint implements the RPC.
 func (s *Service) AssignComplaint(ctx context.Context, req *complaintv1.AssignComplaintRequest) (*complaintv1.Complaint, error) {
-	if err := s.Tree.CatchUp(ctx); err != nil {
-		return nil, err
-	}
 	return s.act(ctx, &s.cases, req, func(_ *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		if req.GetAssignee() != "" {
 			return complaint.AssignOfficer(c, req.GetAssignee(), s.bench)
 		}
 		return complaint.AssignUnit(c, s.bench.active(req.GetUnit()))
-	})
+	}, change.CatchUp())
 }
 
 // ReplyComplaint implements the RPC.

@@ -112,7 +112,7 @@ func (s *Service) beneath(req *organizationv1.ListUnitsRequest) change.Keep[*org
 
 // UpdateUnit implements the RPC.
 func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnitRequest) (*organizationv1.Unit, error) {
-	return s.units.ChangeAs(ctx, req, req.GetUnit().GetName(), req.GetUnit().GetEtag(), func(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+	return s.units.ChangeAs(ctx, req, req.GetUnit(), func(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
 		if err := organization.Editable(u); err != nil {
 			return nil, err
 		}

@@ -31,12 +31,10 @@ func shown(tx *change.Tx, i *rectificationv1.Inspection) *rectificationv1.Inspec
 // CreateInspection implements the RPC.
 func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.CreateInspectionRequest) (*rectificationv1.Inspection, error) {
 	i := req.GetInspection()
-	if _, err := s.campaign(ctx, i.GetCampaign()); err != nil {
-		return nil, err
-	}
+	var c *campaignv1.Campaign // which need only be there
 	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
 		return rectification.NewInspection("inspections/"+tx.NewID(), i, tx.Access.Tree().Path)
-	})
+	}, s.asking(i.GetCampaign(), &c))
 }
 
 // GetInspection implements the RPC.
@@ -57,17 +55,17 @@ func (s *Service) ListInspections(ctx context.Context, req *rectificationv1.List
 
 // RecordInspection implements the RPC.
 func (s *Service) RecordInspection(ctx context.Context, req *rectificationv1.RecordInspectionRequest) (*rectificationv1.Inspection, error) {
-	before, err := s.inspections.Get(ctx, req.GetName())
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.campaign(ctx, before.GetCampaign())
-	if err != nil {
-		return nil, err
-	}
+	var c *campaignv1.Campaign
 	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
 		return s.record(tx, i, c, req)
-	})
+	}, change.Before(func(ctx context.Context) error {
+		i, err := s.inspections.Get(ctx, req.GetName())
+		if err != nil {
+			return err
+		}
+		c, err = s.campaign(ctx, i.GetCampaign())
+		return err
+	}))
 }
 
 // record notes a visit and enters what was found into the target's ledger.

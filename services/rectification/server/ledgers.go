@@ -17,11 +17,8 @@ import (
 
 // CreateLedger implements the RPC.
 func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateLedgerRequest) (*rectificationv1.Ledger, error) {
-	c, err := s.campaign(ctx, req.GetLedger().GetCampaign())
-	if err != nil {
-		return nil, err
-	}
 	unit := req.GetLedger().GetUnit()
+	var c *campaignv1.Campaign
 	return s.ledgers.Create(ctx, req, unit, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
 		_, err := s.ledgers.Find(tx, rectification.LedgerName(c.GetName(), unit))
 		if err == nil {
@@ -31,6 +28,14 @@ func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateL
 			return nil, err
 		}
 		return s.newLedger(tx, c, unit)
+	}, s.asking(req.GetLedger().GetCampaign(), &c))
+}
+
+// asking puts the campaign of that name into c before the change.
+func (s *Service) asking(name string, c **campaignv1.Campaign) change.Option {
+	return change.Before(func(ctx context.Context) (err error) {
+		*c, err = s.campaign(ctx, name)
+		return err
 	})
 }
 
@@ -68,16 +73,10 @@ func (s *Service) active(unit string) error {
 
 // EnsureLedger implements the RPC.
 func (s *Service) EnsureLedger(ctx context.Context, req *rectificationv1.EnsureLedgerRequest) (*rectificationv1.Ledger, error) {
-	c, err := s.campaign(ctx, req.GetCampaign())
-	if err != nil {
-		return nil, err
-	}
+	var c *campaignv1.Campaign
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		if err := tx.Check(req.GetUnit()); err != nil {
-			return nil, err
-		}
 		return s.ensure(tx, c, req.GetUnit())
-	})
+	}, change.In(req.GetUnit()), s.asking(req.GetCampaign(), &c))
 }
 
 // ensure returns the ledger of the unit and campaign, and opens it if there is

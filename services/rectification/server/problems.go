@@ -98,7 +98,7 @@ func (s *Service) ListProblems(ctx context.Context, req *rectificationv1.ListPro
 // UpdateProblem implements the RPC.
 func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.UpdateProblemRequest) (*rectificationv1.Problem, error) {
 	update := req.GetProblem()
-	return s.revise(ctx, req, update.GetName(), update.GetEtag(), func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, update, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		wanted, err := change.Masked(p, update, req.GetUpdateMask(), rectification.Fields...)
 		if err != nil {
 			return nil, err
@@ -109,7 +109,7 @@ func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.Update
 
 // PlanProblem implements the RPC.
 func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProblemRequest) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, req.GetName(), req.GetEtag(), func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, req, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Plan(l, p, &rectificationv1.Problem{
 			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
@@ -122,8 +122,8 @@ type revision func(*change.Tx, *rectificationv1.Ledger, *rectificationv1.Problem
 
 // revise replaces a problem by a rule that asks its ledger, and tells the ledger
 // if the content has changed.
-func (s *Service) revise(ctx context.Context, req change.Request, name, etag string, rule revision) (*rectificationv1.Problem, error) {
-	return s.problems.ChangeAs(ctx, req, name, etag, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+func (s *Service) revise(ctx context.Context, req change.Request, at change.At, rule revision) (*rectificationv1.Problem, error) {
+	return s.problems.ChangeAs(ctx, req, at, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		l, err := s.ledgers.Find(tx, ledgerOf(p.GetName()))
 		if err != nil {
 			return nil, err
