@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -17,19 +16,13 @@ import (
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
 func (s *Service) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
-	if err := authz.From(ctx).Tree().CatchUp(ctx); err != nil {
-		return nil, fmt.Errorf("bringing the tree up to date: %w", err)
-	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*aggregationv1.Report, error) {
 		return s.takeOnce(tx, req.GetReport())
-	})
+	}, change.In(req.GetReport().GetUnit()), change.CatchUp())
 }
 
 // takeOnce answers with the report that was taken before, or takes it.
 func (s *Service) takeOnce(tx *change.Tx, asked *aggregationv1.Report) (*aggregationv1.Report, error) {
-	if err := tx.Check(asked.GetUnit()); err != nil {
-		return nil, err
-	}
 	taken, err := s.reports.Find(tx, aggregation.ReportName(asked))
 	switch {
 	case err == nil:

@@ -26,8 +26,6 @@ type Tree interface {
 	Path(name string) []string
 	// Subtree returns the unit and all beneath it, parents before children.
 	Subtree(name string) []string
-	// CatchUp brings the tree up to date.
-	CatchUp(context.Context) error
 }
 
 // Service implements CampaignService.

@@ -5,7 +5,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -30,8 +29,6 @@ type Tree interface {
 	Grants(principal string) []authz.Grant
 	Unit(name string) *organizationv1.Unit
 	Root() string
-	// CatchUp brings the tree up to what is known now.
-	CatchUp(ctx context.Context) error
 }
 
 // Desks encrypts to desks and opens for them. What is sealed opens only for the

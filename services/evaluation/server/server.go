@@ -5,7 +5,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -22,8 +21,6 @@ import (
 
 // Units tells of the tree.
 type Units interface {
-	// CatchUp brings the tree up to date.
-	CatchUp(context.Context) error
 	Path(unit string) []string
 	Unit(name string) *organizationv1.Unit
 }

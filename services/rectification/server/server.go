@@ -65,7 +65,7 @@ func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Cal
 		Book: book, Unit: (*rectificationv1.Problem).GetUnit,
 	}
 	s.inspections = change.Kind[*rectificationv1.Inspection]{
-		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection,
+		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection, Show: shown,
 	}
 	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile})
 	return s
