@@ -93,7 +93,7 @@ func (Assignment_State) EnumDescriptor() ([]byte, []int) {
 	return file_duban_campaign_v1_assignment_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// A task for one unit (任务分解).
+// A task for one unit (任务).
 type Assignment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// campaigns/{campaign}/assignments/{task}-{unit}, in small letters.

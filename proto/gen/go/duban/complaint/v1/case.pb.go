@@ -361,7 +361,7 @@ type Complaint struct {
 	Channel Complaint_Channel `protobuf:"varint,3,opt,name=channel,proto3,enum=duban.complaint.v1.Complaint_Channel" json:"channel,omitempty"`
 	// The unit concerned (被反映单位).
 	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
-	// It concerns the head of the unit (反映主要负责人): then it is sealed.
+	// It concerns the head of the unit (反映一把手): then it is sealed.
 	AboutHead bool `protobuf:"varint,5,opt,name=about_head,json=aboutHead,proto3" json:"about_head,omitempty"`
 	// 类别, such as 招生入学.
 	Category string `protobuf:"bytes,6,opt,name=category,proto3" json:"category,omitempty"`

@@ -113,14 +113,14 @@ var File_duban_complaint_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xef\x10\n" +
+	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xe9\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xbd\x01\n" +
 	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E该投诉的当前状态不允许此操作，请重新读取投诉。\x1aIThe state of the complaint does not allow this: read the complaint again.\x12\xeb\x01\n" +
 	"\x1dREASON_COMPLAINT_DESK_MISSING\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x05\x12f本系统内没有可以受理的单位，内容未保存；请向{channel}的上一级机关反映。\x1aVNobody here may hear this case and nothing was kept: turn to the body above {channel}.\x12\xc0\x01\n" +
 	"\x1dREASON_COMPLAINT_UNIT_UNKNOWN\x10\x03\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x01\x12?被反映单位不存在或已撤并，请改选在用单位。\x1aRThe unit concerned is not an active unit of this installation: choose one that is.\x12\xd4\x01\n" +
-	" REASON_COMPLAINT_CHANNEL_INVALID\x10\x04\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x01\x12H渠道与登记方式不符，请改用与登记方式相符的渠道。\x1aZThe channel is not one by which this caller brings complaints: name the one that was used.\x12\xc5\x02\n" +
-	"\x1fREASON_COMPLAINT_PORTAL_REFUSED\x10\x05\x1a\x9f\x02\x92\xb2\x19\x9a\x02\b\x05\x12\x87\x01检举控告和反映主要负责人的事项不接受第三方平台转交，内容未保存；请反映人在本系统网站提交。\x1a\x8b\x01Reports and cases about a unit's head are not taken from portals and nothing was kept: the complainant files them on the suite's own pages.\x12\xfe\x01\n" +
+	" REASON_COMPLAINT_CHANNEL_INVALID\x10\x04\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x01\x12H渠道与登记方式不符，请改用与登记方式相符的渠道。\x1aZThe channel is not one by which this caller brings complaints: name the one that was used.\x12\xbf\x02\n" +
+	"\x1fREASON_COMPLAINT_PORTAL_REFUSED\x10\x05\x1a\x99\x02\x92\xb2\x19\x94\x02\b\x05\x12\x81\x01检举控告和反映一把手的事项不接受第三方平台转交，内容未保存；请反映人在本系统网站提交。\x1a\x8b\x01Reports and cases about a unit's head are not taken from portals and nothing was kept: the complainant files them on the suite's own pages.\x12\xfe\x01\n" +
 	"\x1fREASON_COMPLAINT_TAKER_INVOLVED\x10\x06\x1a\xd8\x01\x92\xb2\x19\xd3\x01\b\x05\x12f登记人与被反映单位有关，不得登记，内容未保存；请反映人向{channel}反映。\x1agWho takes it in belongs to the unit concerned and nothing was kept: the complainant turns to {channel}.\x12\xb6\x01\n" +
 	"&REASON_COMPLAINT_ASSIGNED_UNIT_INVALID\x10\a\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x126应交办给受理单位或其下级的在用单位。\x1aHThe complaint is assigned to an active unit: the desk or one beneath it.\x12\xcd\x01\n" +
 	")REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID\x10\b\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12H保密件只能交办给受理单位中与此事无关的信访专员。\x1aJA sealed case is assigned to an officer at its desk who has no part in it.\x12\x83\x01\n" +

@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: duban/complaint/v1/receipt.proto
 
-// What the public submits, and follows by its receipt (查询码).
+// What the public submits, and follows by its receipt (回执码).
 
 package complaintv1
 

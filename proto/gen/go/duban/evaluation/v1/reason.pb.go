@@ -157,7 +157,7 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_ROUND_WINDOW_RUNNING\x10\t\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x05\x12N投票期未满且仍有未使用的投票码，请在投票期满后截止。\x1aVThe window is not over and codes are unspent: close the round when the window is over.\x12\xb0\x01\n" +
 	"\x1bREASON_CREDENTIALS_TOO_MANY\x10\n" +
 	"\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x05\x12D该评议主体尚可发放 {left} 个投票码，请减少数量。\x1a?The group has {left} credentials left: issue no more than that.\x12\xe0\x01\n" +
-	"!REASON_CREDENTIAL_ISSUER_INVOLVED\x10\v\x1a\xb8\x01\x92\xb2\x19\xb3\x01\b\x05\x12]被评单位的人员不得发放投票码，请由与被评单位无关的发票员发放。\x1aPNobody among the evaluated issues credentials: let a registrar who is not do so.\x12\x8b\x01\n" +
+	"!REASON_CREDENTIAL_ISSUER_INVOLVED\x10\v\x1a\xb8\x01\x92\xb2\x19\xb3\x01\b\x05\x12]被评单位的人员不得发放投票码，请由与被评单位无关的发码员发放。\x1aPNobody among the evaluated issues credentials: let a registrar who is not do so.\x12\x8b\x01\n" +
 	"\x1cREASON_BALLOT_CODE_MALFORMED\x10\f\x1ai\x92\xb2\x19e\b\x01\x12-投票码有误，请核对后重新输入。\x1a2The code is mistyped: check it and enter it again.\x12\xa3\x01\n" +
 	"\x1aREASON_BALLOT_CODE_UNKNOWN\x10\r\x1a\x82\x01\x92\xb2\x19~\b\x05\x129投票码不属于本轮评议，请核对评议轮次。\x1a?The code is not one of this round: check which round it is for.\x12\x8f\x01\n" +
 	"\x18REASON_BALLOT_CODE_SPENT\x10\x0e\x1aq\x92\xb2\x19m\b\x05\x129投票码已使用，每个投票码只能投一次票。\x1a.The code is spent: each code casts one ballot.\x12\xa4\x01\n" +
