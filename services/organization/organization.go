@@ -31,6 +31,7 @@ var (
 	ErrGrantExists            = fault.Of(organizationv1.Reason_REASON_GRANT_EXISTS)
 	ErrKeyEnded               = fault.Of(organizationv1.Reason_REASON_KEY_ENDED)
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_EXPIRY_OUT_OF_RANGE)
+	ErrKeyOpensNothing        = fault.Of(organizationv1.Reason_REASON_KEY_OPENS_NOTHING)
 	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_CSV_UNREADABLE)
 	ErrRowInvalid             = fault.Of(organizationv1.Reason_REASON_ROW_INVALID)
 )

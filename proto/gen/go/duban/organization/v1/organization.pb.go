@@ -83,6 +83,8 @@ const (
 	Reason_REASON_ROW_INVALID Reason = 21
 	// The same role on the same unit is held already.
 	Reason_REASON_GRANT_EXISTS Reason = 22
+	// Its principal holds none of the key's roles, or none in the key's subtree.
+	Reason_REASON_KEY_OPENS_NOTHING Reason = 23
 )
 
 // Enum value maps for Reason.
@@ -111,6 +113,7 @@ var (
 		20: "REASON_CSV_UNREADABLE",
 		21: "REASON_ROW_INVALID",
 		22: "REASON_GRANT_EXISTS",
+		23: "REASON_KEY_OPENS_NOTHING",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":             0,
@@ -136,6 +139,7 @@ var (
 		"REASON_CSV_UNREADABLE":          20,
 		"REASON_ROW_INVALID":             21,
 		"REASON_GRANT_EXISTS":            22,
+		"REASON_KEY_OPENS_NOTHING":       23,
 	}
 )
 
@@ -1030,9 +1034,11 @@ type ApiKey struct {
 	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
 	// What it is for.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The roles of its principal that it carries; empty: all.
+	// The roles of its principal that it carries, one of which its principal must
+	// hold when it is issued; empty: all.
 	Roles []v1.Role `protobuf:"varint,4,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
-	// The subtree in which it holds; empty: all of its principal's.
+	// The subtree in which it holds, where its principal must hold a role that it
+	// carries when it is issued; empty: all of its principal's.
 	Unit string `protobuf:"bytes,5,opt,name=unit,proto3" json:"unit,omitempty"`
 	// When it ends by itself. At most two years ahead, which is also the default.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
@@ -3294,7 +3300,10 @@ type RotateApiKeyRequest struct {
 	// Repeats with the same id get the first answer, without the secret.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// When the successor ends by itself. At most two years ahead; absent: as long
+	// after now as the old key was to end after it was issued.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3362,6 +3371,13 @@ func (x *RotateApiKeyRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *RotateApiKeyRequest) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
 }
 
 // Request for RevokeApiKey.
@@ -3920,14 +3936,16 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"w\n" +
 	"\x13ListApiKeysResponse\x128\n" +
 	"\bapi_keys\x18\x01 \x03(\v2\x1d.duban.organization.v1.ApiKeyR\aapiKeys\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x84\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc1\x02\n" +
 	"\x13RotateApiKeyRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^apiKeys/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12D\n" +
 	"\aoverlap\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\x9a\x9e\x012\x00R\aoverlap\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xbe\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12;\n" +
+	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\xbe\x01\n" +
 	"\x13RevokeApiKeyRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^apiKeys/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
@@ -3939,7 +3957,7 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"j\n" +
 	"\x12IntrospectResponse\x126\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x1d.duban.organization.v1.ApiKeyR\x06apiKey\x12\x1c\n" +
-	"\tbootstrap\x18\x02 \x01(\bR\tbootstrap*\xbd\x13\n" +
+	"\tbootstrap\x18\x02 \x01(\bR\tbootstrap*\x94\x15\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12n\n" +
 	"\x1aREASON_ALREADY_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12S\n" +
@@ -3964,7 +3982,8 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\x1aREASON_EXPIRY_OUT_OF_RANGE\x10\x13\x1a`\x92\xb2\x19\\\b\x01\x12*密钥有效期须在今后两年之内。\x1a,A key must expire within the next two years.\x12l\n" +
 	"\x15REASON_CSV_UNREADABLE\x10\x14\x1aQ\x92\xb2\x19M\b\x01\x12%CSV 文件无法读取：{problem}。\x1a\"The CSV cannot be read: {problem}.\x12U\n" +
 	"\x12REASON_ROW_INVALID\x10\x15\x1a=\x92\xb2\x199\b\x01\x12\x1e该行内容不符合要求。\x1a\x15The row is not valid.\x12I\n" +
-	"\x13REASON_GRANT_EXISTS\x10\x16\x1a0\x92\xb2\x19,\b\x04\x12\x15该授权已存在。\x1a\x11The grant exists.2\x92\x1e\n" +
+	"\x13REASON_GRANT_EXISTS\x10\x16\x1a0\x92\xb2\x19,\b\x04\x12\x15该授权已存在。\x1a\x11The grant exists.\x12\xd4\x01\n" +
+	"\x18REASON_KEY_OPENS_NOTHING\x10\x17\x1a\xb5\x01\x92\xb2\x19\xb0\x01\b\x05\x12Z密钥限定的角色或单位不在其持有者的授权之内，密钥将毫无用处。\x1aPThe key is narrowed to what its principal does not hold, and would open nothing.2\x92\x1e\n" +
 	"\x13OrganizationService\x12\x9d\x01\n" +
 	"\n" +
 	"Initialize\x12(.duban.organization.v1.InitializeRequest\x1a).duban.organization.v1.InitializeResponse\":\x8a\xb2\x19\x102\funit.created8\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/installation:initialize\x12k\n" +
@@ -4122,67 +4141,68 @@ var file_duban_organization_v1_organization_proto_depIdxs = []int32{
 	11, // 44: duban.organization.v1.CreateApiKeyRequest.api_key:type_name -> duban.organization.v1.ApiKey
 	11, // 45: duban.organization.v1.ListApiKeysResponse.api_keys:type_name -> duban.organization.v1.ApiKey
 	55, // 46: duban.organization.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	11, // 47: duban.organization.v1.IntrospectResponse.api_key:type_name -> duban.organization.v1.ApiKey
-	4,  // 48: duban.organization.v1.ImportUnitsResponse.Row.verdict:type_name -> duban.organization.v1.ImportUnitsResponse.Verdict
-	15, // 49: duban.organization.v1.OrganizationService.Initialize:input_type -> duban.organization.v1.InitializeRequest
-	14, // 50: duban.organization.v1.OrganizationService.GetCaller:input_type -> duban.organization.v1.GetCallerRequest
-	17, // 51: duban.organization.v1.OrganizationService.CreateUnit:input_type -> duban.organization.v1.CreateUnitRequest
-	18, // 52: duban.organization.v1.OrganizationService.GetUnit:input_type -> duban.organization.v1.GetUnitRequest
-	19, // 53: duban.organization.v1.OrganizationService.ListUnits:input_type -> duban.organization.v1.ListUnitsRequest
-	21, // 54: duban.organization.v1.OrganizationService.UpdateUnit:input_type -> duban.organization.v1.UpdateUnitRequest
-	22, // 55: duban.organization.v1.OrganizationService.MoveUnit:input_type -> duban.organization.v1.MoveUnitRequest
-	23, // 56: duban.organization.v1.OrganizationService.MergeUnit:input_type -> duban.organization.v1.MergeUnitRequest
-	24, // 57: duban.organization.v1.OrganizationService.ArchiveUnit:input_type -> duban.organization.v1.ArchiveUnitRequest
-	25, // 58: duban.organization.v1.OrganizationService.ImportUnits:input_type -> duban.organization.v1.ImportUnitsRequest
-	27, // 59: duban.organization.v1.OrganizationService.CreateMember:input_type -> duban.organization.v1.CreateMemberRequest
-	28, // 60: duban.organization.v1.OrganizationService.GetMember:input_type -> duban.organization.v1.GetMemberRequest
-	29, // 61: duban.organization.v1.OrganizationService.ListMembers:input_type -> duban.organization.v1.ListMembersRequest
-	31, // 62: duban.organization.v1.OrganizationService.UpdateMember:input_type -> duban.organization.v1.UpdateMemberRequest
-	32, // 63: duban.organization.v1.OrganizationService.CreateMachine:input_type -> duban.organization.v1.CreateMachineRequest
-	33, // 64: duban.organization.v1.OrganizationService.GetMachine:input_type -> duban.organization.v1.GetMachineRequest
-	34, // 65: duban.organization.v1.OrganizationService.ListMachines:input_type -> duban.organization.v1.ListMachinesRequest
-	36, // 66: duban.organization.v1.OrganizationService.CreateRoleGrant:input_type -> duban.organization.v1.CreateRoleGrantRequest
-	37, // 67: duban.organization.v1.OrganizationService.GetRoleGrant:input_type -> duban.organization.v1.GetRoleGrantRequest
-	38, // 68: duban.organization.v1.OrganizationService.ListRoleGrants:input_type -> duban.organization.v1.ListRoleGrantsRequest
-	40, // 69: duban.organization.v1.OrganizationService.DeleteRoleGrant:input_type -> duban.organization.v1.DeleteRoleGrantRequest
-	41, // 70: duban.organization.v1.OrganizationService.CreateApiKey:input_type -> duban.organization.v1.CreateApiKeyRequest
-	42, // 71: duban.organization.v1.OrganizationService.GetApiKey:input_type -> duban.organization.v1.GetApiKeyRequest
-	43, // 72: duban.organization.v1.OrganizationService.ListApiKeys:input_type -> duban.organization.v1.ListApiKeysRequest
-	45, // 73: duban.organization.v1.OrganizationService.RotateApiKey:input_type -> duban.organization.v1.RotateApiKeyRequest
-	46, // 74: duban.organization.v1.OrganizationService.RevokeApiKey:input_type -> duban.organization.v1.RevokeApiKeyRequest
-	47, // 75: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
-	16, // 76: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
-	13, // 77: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
-	5,  // 78: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
-	5,  // 79: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
-	20, // 80: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
-	5,  // 81: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
-	5,  // 82: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
-	5,  // 83: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
-	5,  // 84: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
-	26, // 85: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
-	7,  // 86: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
-	7,  // 87: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
-	30, // 88: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
-	7,  // 89: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
-	9,  // 90: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
-	9,  // 91: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
-	35, // 92: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
-	10, // 93: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	10, // 94: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	39, // 95: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
-	10, // 96: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	12, // 97: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	11, // 98: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
-	44, // 99: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
-	12, // 100: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	11, // 101: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
-	48, // 102: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
-	76, // [76:103] is the sub-list for method output_type
-	49, // [49:76] is the sub-list for method input_type
-	49, // [49:49] is the sub-list for extension type_name
-	49, // [49:49] is the sub-list for extension extendee
-	0,  // [0:49] is the sub-list for field type_name
+	52, // 47: duban.organization.v1.RotateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 48: duban.organization.v1.IntrospectResponse.api_key:type_name -> duban.organization.v1.ApiKey
+	4,  // 49: duban.organization.v1.ImportUnitsResponse.Row.verdict:type_name -> duban.organization.v1.ImportUnitsResponse.Verdict
+	15, // 50: duban.organization.v1.OrganizationService.Initialize:input_type -> duban.organization.v1.InitializeRequest
+	14, // 51: duban.organization.v1.OrganizationService.GetCaller:input_type -> duban.organization.v1.GetCallerRequest
+	17, // 52: duban.organization.v1.OrganizationService.CreateUnit:input_type -> duban.organization.v1.CreateUnitRequest
+	18, // 53: duban.organization.v1.OrganizationService.GetUnit:input_type -> duban.organization.v1.GetUnitRequest
+	19, // 54: duban.organization.v1.OrganizationService.ListUnits:input_type -> duban.organization.v1.ListUnitsRequest
+	21, // 55: duban.organization.v1.OrganizationService.UpdateUnit:input_type -> duban.organization.v1.UpdateUnitRequest
+	22, // 56: duban.organization.v1.OrganizationService.MoveUnit:input_type -> duban.organization.v1.MoveUnitRequest
+	23, // 57: duban.organization.v1.OrganizationService.MergeUnit:input_type -> duban.organization.v1.MergeUnitRequest
+	24, // 58: duban.organization.v1.OrganizationService.ArchiveUnit:input_type -> duban.organization.v1.ArchiveUnitRequest
+	25, // 59: duban.organization.v1.OrganizationService.ImportUnits:input_type -> duban.organization.v1.ImportUnitsRequest
+	27, // 60: duban.organization.v1.OrganizationService.CreateMember:input_type -> duban.organization.v1.CreateMemberRequest
+	28, // 61: duban.organization.v1.OrganizationService.GetMember:input_type -> duban.organization.v1.GetMemberRequest
+	29, // 62: duban.organization.v1.OrganizationService.ListMembers:input_type -> duban.organization.v1.ListMembersRequest
+	31, // 63: duban.organization.v1.OrganizationService.UpdateMember:input_type -> duban.organization.v1.UpdateMemberRequest
+	32, // 64: duban.organization.v1.OrganizationService.CreateMachine:input_type -> duban.organization.v1.CreateMachineRequest
+	33, // 65: duban.organization.v1.OrganizationService.GetMachine:input_type -> duban.organization.v1.GetMachineRequest
+	34, // 66: duban.organization.v1.OrganizationService.ListMachines:input_type -> duban.organization.v1.ListMachinesRequest
+	36, // 67: duban.organization.v1.OrganizationService.CreateRoleGrant:input_type -> duban.organization.v1.CreateRoleGrantRequest
+	37, // 68: duban.organization.v1.OrganizationService.GetRoleGrant:input_type -> duban.organization.v1.GetRoleGrantRequest
+	38, // 69: duban.organization.v1.OrganizationService.ListRoleGrants:input_type -> duban.organization.v1.ListRoleGrantsRequest
+	40, // 70: duban.organization.v1.OrganizationService.DeleteRoleGrant:input_type -> duban.organization.v1.DeleteRoleGrantRequest
+	41, // 71: duban.organization.v1.OrganizationService.CreateApiKey:input_type -> duban.organization.v1.CreateApiKeyRequest
+	42, // 72: duban.organization.v1.OrganizationService.GetApiKey:input_type -> duban.organization.v1.GetApiKeyRequest
+	43, // 73: duban.organization.v1.OrganizationService.ListApiKeys:input_type -> duban.organization.v1.ListApiKeysRequest
+	45, // 74: duban.organization.v1.OrganizationService.RotateApiKey:input_type -> duban.organization.v1.RotateApiKeyRequest
+	46, // 75: duban.organization.v1.OrganizationService.RevokeApiKey:input_type -> duban.organization.v1.RevokeApiKeyRequest
+	47, // 76: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
+	16, // 77: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
+	13, // 78: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
+	5,  // 79: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
+	5,  // 80: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
+	20, // 81: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
+	5,  // 82: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
+	5,  // 83: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
+	5,  // 84: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
+	5,  // 85: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
+	26, // 86: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
+	7,  // 87: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
+	7,  // 88: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
+	30, // 89: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
+	7,  // 90: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
+	9,  // 91: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
+	9,  // 92: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
+	35, // 93: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
+	10, // 94: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	10, // 95: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	39, // 96: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
+	10, // 97: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	12, // 98: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	11, // 99: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
+	44, // 100: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
+	12, // 101: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	11, // 102: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
+	48, // 103: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
+	77, // [77:104] is the sub-list for method output_type
+	50, // [50:77] is the sub-list for method input_type
+	50, // [50:50] is the sub-list for extension type_name
+	50, // [50:50] is the sub-list for extension extendee
+	0,  // [0:50] is the sub-list for field type_name
 }
 
 func init() { file_duban_organization_v1_organization_proto_init() }
