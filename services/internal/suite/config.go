@@ -71,6 +71,10 @@ func (c *Config) Check() error {
 	}
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
-	check(l.InFlight > 0 && l.Deadline > 0 && l.Message > 0 && l.Rate > 0 && l.Burst > 0, "limits: every limit must be above 0")
+	for key, ok := range map[string]bool{
+		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "message": l.Message > 0, "rate": l.Rate > 0, "burst": l.Burst > 0,
+	} {
+		check(ok, "limits.%s: must be above 0", key)
+	}
 	return errors.Join(append(mistakes, c.Telemetry.Check())...)
 }
