@@ -9,6 +9,7 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -40,7 +41,7 @@ func (s *Service) CreateComplaint(ctx context.Context, req *complaintv1.CreateCo
 
 // SubmitComplaint implements the RPC.
 func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitComplaintRequest) (*complaintv1.SubmitComplaintResponse, error) {
-	if !s.Admit(s.book.Clock()) {
+	if !s.Admit(authn.Network(ctx), req.GetValidateOnly(), s.book.Clock()) {
 		return nil, errRateLimited
 	}
 	if err := s.Tree.CatchUp(ctx); err != nil {
@@ -56,17 +57,8 @@ func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitCo
 // receive routes and stores a complaint, and returns it as it lies in the open,
 // with its receipt. Of what is refused nothing is kept.
 func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*complaintv1.Complaint, string, error) {
-	asked := req.GetComplaint()
-	in.RealName = req.GetComplainant().GetName() != ""
-	desk, err := s.desk(tx, asked)
+	c, err := s.taken(tx, req, in)
 	if err != nil {
-		return nil, "", err
-	}
-	c, err := complaint.New("complaints/"+tx.NewID(), asked, in, desk)
-	if err != nil {
-		return nil, "", err
-	}
-	if c, err = s.Packs.Set(c, s.Days, calendar.On(tx.Now), calendar.Date{}); err != nil {
 		return nil, "", err
 	}
 	open, err := s.part(tx, c)
@@ -81,6 +73,20 @@ func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*comp
 	}
 	receipt, err := s.giveReceipt(tx, c.GetName())
 	return open, receipt, err
+}
+
+// taken is the complaint as it comes in, at its desk and with its time limits.
+func (s *Service) taken(tx *change.Tx, req filing, in complaint.Intake) (*complaintv1.Complaint, error) {
+	in.RealName = req.GetComplainant().GetName() != ""
+	desk, err := s.desk(tx, req.GetComplaint())
+	if err != nil {
+		return nil, err
+	}
+	c, err := complaint.New("complaints/"+tx.NewID(), req.GetComplaint(), in, desk)
+	if err != nil {
+		return nil, err
+	}
+	return s.Packs.Set(c, s.Days, calendar.On(tx.Now), calendar.Date{})
 }
 
 // desk routes a complaint. Who takes in a sealed case must have no part in it.

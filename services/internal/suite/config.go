@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"time"
 
@@ -27,6 +28,9 @@ type Config struct {
 	Reserve uint64 `yaml:"reserve_mib"`
 	// AllowedOrigins may call from a browser (CORS); none by default.
 	AllowedOrigins []string `yaml:"allowed_origins"`
+	// TrustedProxies are the networks of reverse proxies whose X-Forwarded-For says
+	// who asks; nobody's by default.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// Grace is how long calls may take to end when the process stops.
 	Grace time.Duration `yaml:"grace"`
 	// Metrics is where Prometheus finds its page; empty: nowhere.

@@ -3836,13 +3836,13 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	" REASON_ASSIGNMENT_EVIDENCE_MEDIA\x10\x13\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x01\x12=附件形式（{media}）不适用于此种材料：{kind}。\x1a=A file of the form {media} is no evidence of the kind {kind}.\x12\xab\x01\n" +
 	"\x1dREASON_ASSIGNMENT_NIL_REFUSED\x10\x14\x1a\x87\x01\x92\xb2\x19\x82\x01\b\x05\x12<本任务不接受零报告，或零报告不应附材料。\x1a@The task takes no nil return, or the nil return brings evidence.\x12\x89\x01\n" +
 	"\x1dREASON_ASSIGNMENT_SAME_PERSON\x10\x15\x1af\x92\xb2\x19b\b\x05\x12-提交人不得审核自己提交的任务。\x1a/Who submitted an assignment does not review it.\x12\x91\x01\n" +
-	" REASON_ASSIGNMENT_TAKES_NO_FILES\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.2\x94\x16\n" +
+	" REASON_ASSIGNMENT_TAKES_NO_FILES\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.2\x89\x16\n" +
 	"\x0fCampaignService\x12\x9f\x01\n" +
 	"\x15ListCampaignTemplates\x12/.duban.campaign.v1.ListCampaignTemplatesRequest\x1a0.duban.campaign.v1.ListCampaignTemplatesResponse\"#\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/campaignTemplates\x12\x97\x01\n" +
 	"\x13GetCampaignTemplate\x12-.duban.campaign.v1.GetCampaignTemplateRequest\x1a#.duban.campaign.v1.CampaignTemplate\",\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=campaignTemplates/*}\x12\x95\x01\n" +
-	"\x0eCreateCampaign\x12(.duban.campaign.v1.CreateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"<\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.created\x82\xd3\xe4\x93\x02\x19:\bcampaign\"\r/v1/campaigns\x12\xaa\x01\n" +
-	"\vGetCampaign\x12%.duban.campaign.v1.GetCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"W\x8a\xb2\x195\x18\x03\"\rrectification\"\vaggregation\"\n" +
-	"evaluation\"\tcomplaint\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=campaigns/*}\x12\x7f\n" +
+	"\x0eCreateCampaign\x12(.duban.campaign.v1.CreateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"<\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.created\x82\xd3\xe4\x93\x02\x19:\bcampaign\"\r/v1/campaigns\x12\x9f\x01\n" +
+	"\vGetCampaign\x12%.duban.campaign.v1.GetCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"L\x8a\xb2\x19*\x18\x03\"\rrectification\"\vaggregation\"\n" +
+	"evaluation\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=campaigns/*}\x12\x7f\n" +
 	"\rListCampaigns\x12'.duban.campaign.v1.ListCampaignsRequest\x1a(.duban.campaign.v1.ListCampaignsResponse\"\x1b\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/campaigns\x12\xa7\x01\n" +
 	"\x0eUpdateCampaign\x12(.duban.campaign.v1.UpdateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"N\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.updated\x82\xd3\xe4\x93\x02+:\bcampaign2\x1f/v1/{campaign.name=campaigns/*}\x12\xa4\x01\n" +
 	"\x0fPublishCampaign\x12).duban.campaign.v1.PublishCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"I\x8a\xb2\x19\x1c\x12\x02\x04\x05\x18\x01(\x012\x12campaign.published\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=campaigns/*}:publish\x12\x9b\x01\n" +

@@ -57,6 +57,9 @@ const (
 	Reason_REASON_COMPLAINT_NOT_SEALED Reason = 9
 	// A problem was ordered, or stands in the ledger.
 	Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS Reason = 10
+	// Only a sealed case whose responsible officer may no longer hear it is taken
+	// over.
+	Reason_REASON_COMPLAINT_NOT_VACANT Reason = 11
 )
 
 // Enum value maps for Reason.
@@ -73,6 +76,7 @@ var (
 		8:  "REASON_COMPLAINT_OFFICER_WANTED",
 		9:  "REASON_COMPLAINT_NOT_SEALED",
 		10: "REASON_COMPLAINT_RECTIFICATION_EXISTS",
+		11: "REASON_COMPLAINT_NOT_VACANT",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                    0,
@@ -86,6 +90,7 @@ var (
 		"REASON_COMPLAINT_OFFICER_WANTED":       8,
 		"REASON_COMPLAINT_NOT_SEALED":           9,
 		"REASON_COMPLAINT_RECTIFICATION_EXISTS": 10,
+		"REASON_COMPLAINT_NOT_VACANT":           11,
 	}
 )
 
@@ -504,7 +509,10 @@ type Complaint struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,32,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,32,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The stable reason for which an ordered problem could not be entered so far
+	// (暂缓录入): it is kept and tried again. Empty once it is settled.
+	Hindrance     string `protobuf:"bytes,33,opt,name=hindrance,proto3" json:"hindrance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -759,6 +767,13 @@ func (x *Complaint) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Complaint) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Complaint) GetHindrance() string {
+	if x != nil {
+		return x.Hindrance
 	}
 	return ""
 }
@@ -1838,6 +1853,79 @@ func (*AssignComplaintRequest_Unit) isAssignComplaintRequest_To() {}
 
 func (*AssignComplaintRequest_Assignee) isAssignComplaintRequest_To() {}
 
+// Request for TakeOverComplaint.
+type TakeOverComplaintRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// complaints/{complaint}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Refuse if the complaint has changed since.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Repeats with the same id get the first answer.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeOverComplaintRequest) Reset() {
+	*x = TakeOverComplaintRequest{}
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeOverComplaintRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeOverComplaintRequest) ProtoMessage() {}
+
+func (x *TakeOverComplaintRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeOverComplaintRequest.ProtoReflect.Descriptor instead.
+func (*TakeOverComplaintRequest) Descriptor() ([]byte, []int) {
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *TakeOverComplaintRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TakeOverComplaintRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *TakeOverComplaintRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TakeOverComplaintRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request for ReplyComplaint.
 type ReplyComplaintRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1857,7 +1945,7 @@ type ReplyComplaintRequest struct {
 
 func (x *ReplyComplaintRequest) Reset() {
 	*x = ReplyComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[16]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1869,7 +1957,7 @@ func (x *ReplyComplaintRequest) String() string {
 func (*ReplyComplaintRequest) ProtoMessage() {}
 
 func (x *ReplyComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[16]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1882,7 +1970,7 @@ func (x *ReplyComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyComplaintRequest.ProtoReflect.Descriptor instead.
 func (*ReplyComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{16}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ReplyComplaintRequest) GetName() string {
@@ -1937,7 +2025,7 @@ type CloseComplaintRequest struct {
 
 func (x *CloseComplaintRequest) Reset() {
 	*x = CloseComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[17]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +2037,7 @@ func (x *CloseComplaintRequest) String() string {
 func (*CloseComplaintRequest) ProtoMessage() {}
 
 func (x *CloseComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[17]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +2050,7 @@ func (x *CloseComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseComplaintRequest.ProtoReflect.Descriptor instead.
 func (*CloseComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{17}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CloseComplaintRequest) GetName() string {
@@ -2024,7 +2112,7 @@ type RectifyComplaintRequest struct {
 
 func (x *RectifyComplaintRequest) Reset() {
 	*x = RectifyComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[18]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +2124,7 @@ func (x *RectifyComplaintRequest) String() string {
 func (*RectifyComplaintRequest) ProtoMessage() {}
 
 func (x *RectifyComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[18]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +2137,7 @@ func (x *RectifyComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RectifyComplaintRequest.ProtoReflect.Descriptor instead.
 func (*RectifyComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{18}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *RectifyComplaintRequest) GetName() string {
@@ -2133,7 +2221,7 @@ type LookupReceiptRequest struct {
 
 func (x *LookupReceiptRequest) Reset() {
 	*x = LookupReceiptRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[19]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2145,7 +2233,7 @@ func (x *LookupReceiptRequest) String() string {
 func (*LookupReceiptRequest) ProtoMessage() {}
 
 func (x *LookupReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[19]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2158,7 +2246,7 @@ func (x *LookupReceiptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupReceiptRequest.ProtoReflect.Descriptor instead.
 func (*LookupReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{19}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LookupReceiptRequest) GetReceipt() string {
@@ -2181,7 +2269,7 @@ type LookupReceiptResponse struct {
 
 func (x *LookupReceiptResponse) Reset() {
 	*x = LookupReceiptResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[20]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2193,7 +2281,7 @@ func (x *LookupReceiptResponse) String() string {
 func (*LookupReceiptResponse) ProtoMessage() {}
 
 func (x *LookupReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[20]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2206,7 +2294,7 @@ func (x *LookupReceiptResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupReceiptResponse.ProtoReflect.Descriptor instead.
 func (*LookupReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{20}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LookupReceiptResponse) GetState() Complaint_State {
@@ -2234,6 +2322,7 @@ type SettleRectificationRequest struct {
 	//
 	//	*SettleRectificationRequest_Problem
 	//	*SettleRectificationRequest_Refusal
+	//	*SettleRectificationRequest_Hindrance
 	Outcome isSettleRectificationRequest_Outcome `protobuf_oneof:"outcome"`
 	// Refuse if the complaint has changed since.
 	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -2247,7 +2336,7 @@ type SettleRectificationRequest struct {
 
 func (x *SettleRectificationRequest) Reset() {
 	*x = SettleRectificationRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[21]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2259,7 +2348,7 @@ func (x *SettleRectificationRequest) String() string {
 func (*SettleRectificationRequest) ProtoMessage() {}
 
 func (x *SettleRectificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[21]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2272,7 +2361,7 @@ func (x *SettleRectificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleRectificationRequest.ProtoReflect.Descriptor instead.
 func (*SettleRectificationRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{21}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SettleRectificationRequest) GetName() string {
@@ -2302,6 +2391,15 @@ func (x *SettleRectificationRequest) GetRefusal() string {
 	if x != nil {
 		if x, ok := x.Outcome.(*SettleRectificationRequest_Refusal); ok {
 			return x.Refusal
+		}
+	}
+	return ""
+}
+
+func (x *SettleRectificationRequest) GetHindrance() string {
+	if x != nil {
+		if x, ok := x.Outcome.(*SettleRectificationRequest_Hindrance); ok {
+			return x.Hindrance
 		}
 	}
 	return ""
@@ -2342,9 +2440,16 @@ type SettleRectificationRequest_Refusal struct {
 	Refusal string `protobuf:"bytes,3,opt,name=refusal,proto3,oneof"`
 }
 
+type SettleRectificationRequest_Hindrance struct {
+	// The stable reason for which it is not entered yet; it stays ordered.
+	Hindrance string `protobuf:"bytes,7,opt,name=hindrance,proto3,oneof"`
+}
+
 func (*SettleRectificationRequest_Problem) isSettleRectificationRequest_Outcome() {}
 
 func (*SettleRectificationRequest_Refusal) isSettleRectificationRequest_Outcome() {}
+
+func (*SettleRectificationRequest_Hindrance) isSettleRectificationRequest_Outcome() {}
 
 // Response of SettleRectification.
 type SettleRectificationResponse struct {
@@ -2355,7 +2460,7 @@ type SettleRectificationResponse struct {
 
 func (x *SettleRectificationResponse) Reset() {
 	*x = SettleRectificationResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[22]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2367,7 +2472,7 @@ func (x *SettleRectificationResponse) String() string {
 func (*SettleRectificationResponse) ProtoMessage() {}
 
 func (x *SettleRectificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[22]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2380,7 +2485,7 @@ func (x *SettleRectificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleRectificationResponse.ProtoReflect.Descriptor instead.
 func (*SettleRectificationResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{22}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{23}
 }
 
 // What the desk told the complainant.
@@ -2396,7 +2501,7 @@ type LookupReceiptResponse_Answer struct {
 
 func (x *LookupReceiptResponse_Answer) Reset() {
 	*x = LookupReceiptResponse_Answer{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[23]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2408,7 +2513,7 @@ func (x *LookupReceiptResponse_Answer) String() string {
 func (*LookupReceiptResponse_Answer) ProtoMessage() {}
 
 func (x *LookupReceiptResponse_Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[23]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2421,7 +2526,7 @@ func (x *LookupReceiptResponse_Answer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupReceiptResponse_Answer.ProtoReflect.Descriptor instead.
 func (*LookupReceiptResponse_Answer) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{20, 0}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{21, 0}
 }
 
 func (x *LookupReceiptResponse_Answer) GetText() string {
@@ -2442,7 +2547,7 @@ var File_duban_complaint_v1_complaint_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/complaint/v1/complaint.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x10\n" +
+	"\"duban/complaint/v1/complaint.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x10\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -2486,7 +2591,8 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18  \x01(\tR\x04etag\"w\n" +
+	"\x04etag\x18  \x01(\tR\x04etag\x12!\n" +
+	"\thindrance\x18! \x01(\tB\x03\xe0A\x03R\thindrance\"w\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fTYPE_ENQUIRY\x10\x01\x12\r\n" +
@@ -2604,7 +2710,13 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\v\n" +
-	"\x02to\x12\x05\xbaH\x02\b\x01\"\xe3\x01\n" +
+	"\x02to\x12\x05\xbaH\x02\b\x01\"\xc6\x01\n" +
+	"\x18TakeOverComplaintRequest\x12?\n" +
+	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xe3\x01\n" +
 	"\x15ReplyComplaintRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12\x1e\n" +
 	"\x04text\x18\x02 \x01(\tB\n" +
@@ -2641,17 +2753,18 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\aanswers\x18\x02 \x03(\v20.duban.complaint.v1.LookupReceiptResponse.AnswerR\aanswers\x1aQ\n" +
 	"\x06Answer\x12\x17\n" +
 	"\x04text\x18\x01 \x01(\tB\x03\x80\x01\x01R\x04text\x12.\n" +
-	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa5\x02\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xce\x02\n" +
 	"\x1aSettleRectificationRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12$\n" +
 	"\aproblem\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01H\x00R\aproblem\x12#\n" +
-	"\arefusal\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18PH\x00R\arefusal\x12\x1b\n" +
+	"\arefusal\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18PH\x00R\arefusal\x12'\n" +
+	"\thindrance\x18\a \x01(\tB\a\xbaH\x04r\x02\x18PH\x00R\thindrance\x12\x1b\n" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x10\n" +
 	"\aoutcome\x12\x05\xbaH\x02\b\x01\"\x1d\n" +
-	"\x1bSettleRectificationResponse*\xfc\x0e\n" +
+	"\x1bSettleRectificationResponse*\xbc\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x89\x01\n" +
 	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1af\x92\xb2\x19b\b\x05\x12-该投诉的当前状态不允许此操作。\x1a/The state of the complaint does not allow this.\x12\xeb\x01\n" +
@@ -2664,7 +2777,8 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\x1fREASON_COMPLAINT_OFFICER_WANTED\x10\b\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12H保密件只能交办给受理单位中与此事无关的信访专员。\x1aJA sealed case is assigned to an officer at its desk who has no part in it.\x12\x83\x01\n" +
 	"\x1bREASON_COMPLAINT_NOT_SEALED\x10\t\x1ab\x92\xb2\x19^\b\x05\x12*该件不是保密件，可直接查看。\x1a.The complaint is not sealed: read it as it is.\x12x\n" +
 	"%REASON_COMPLAINT_RECTIFICATION_EXISTS\x10\n" +
-	"\x1aM\x92\xb2\x19I\b\x05\x12\x15该件已转整改。\x1a.A problem has been ordered for this complaint.2\xcb\x10\n" +
+	"\x1aM\x92\xb2\x19I\b\x05\x12\x15该件已转整改。\x1a.A problem has been ordered for this complaint.\x12\xbd\x01\n" +
+	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12?只有受理人已不能继续办理的保密件才可接办。\x1aQOnly a sealed case whose responsible officer may no longer hear it is taken over.2\xfc\x11\n" +
 	"\x10ComplaintService\x12\xa4\x01\n" +
 	"\x0fCreateComplaint\x12*.duban.complaint.v1.CreateComplaintRequest\x1a+.duban.complaint.v1.CreateComplaintResponse\"8\x8a\xb2\x19\x1b\x12\x03\b\x06\r\x18\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/complaints\x12\xa6\x01\n" +
 	"\x0fSubmitComplaint\x12*.duban.complaint.v1.SubmitComplaintRequest\x1a+.duban.complaint.v1.SubmitComplaintResponse\":\x8a\xb2\x19\x16\b\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/complaints:submit\x12\x83\x01\n" +
@@ -2673,7 +2787,8 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\rOpenComplaint\x12(.duban.complaint.v1.OpenComplaintRequest\x1a).duban.complaint.v1.OpenComplaintResponse\"?\x8a\xb2\x19\x14\x12\x01\b\x18\x01(\x012\vcase.opened\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=complaints/*}:open\x12\xa8\x01\n" +
 	"\x0fAcceptComplaint\x12*.duban.complaint.v1.AcceptComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.accepted\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:accept\x12\xa8\x01\n" +
 	"\x0fRejectComplaint\x12*.duban.complaint.v1.RejectComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.rejected\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:reject\x12\xa8\x01\n" +
-	"\x0fAssignComplaint\x12*.duban.complaint.v1.AssignComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.assigned\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:assign\x12\xa4\x01\n" +
+	"\x0fAssignComplaint\x12*.duban.complaint.v1.AssignComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.assigned\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:assign\x12\xae\x01\n" +
+	"\x11TakeOverComplaint\x12,.duban.complaint.v1.TakeOverComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"L\x8a\xb2\x19\x1d\x12\x01\b\x18\x01(\x012\x14complaint.taken_over\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=complaints/*}:takeOver\x12\xa4\x01\n" +
 	"\x0eReplyComplaint\x12).duban.complaint.v1.ReplyComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"H\x8a\xb2\x19\x1c\x12\x03\b\x06\x05\x18\x01(\x012\x11complaint.replied\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=complaints/*}:reply\x12\xa3\x01\n" +
 	"\x0eCloseComplaint\x12).duban.complaint.v1.CloseComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"G\x8a\xb2\x19\x1b\x12\x03\b\x06\x05\x18\x01(\x012\x10complaint.closed\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=complaints/*}:close\x12\xae\x01\n" +
 	"\x10RectifyComplaint\x12+.duban.complaint.v1.RectifyComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"N\x8a\xb2\x19 \x12\x03\b\x06\x05\x18\x01(\x012\x15rectification.ordered\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=complaints/*}:rectify\x12\x8a\x01\n" +
@@ -2693,7 +2808,7 @@ func file_duban_complaint_v1_complaint_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_complaint_v1_complaint_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_duban_complaint_v1_complaint_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_duban_complaint_v1_complaint_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_duban_complaint_v1_complaint_proto_goTypes = []any{
 	(Reason)(0),                          // 0: duban.complaint.v1.Reason
 	(Complaint_Type)(0),                  // 1: duban.complaint.v1.Complaint.Type
@@ -2717,16 +2832,17 @@ var file_duban_complaint_v1_complaint_proto_goTypes = []any{
 	(*AcceptComplaintRequest)(nil),       // 19: duban.complaint.v1.AcceptComplaintRequest
 	(*RejectComplaintRequest)(nil),       // 20: duban.complaint.v1.RejectComplaintRequest
 	(*AssignComplaintRequest)(nil),       // 21: duban.complaint.v1.AssignComplaintRequest
-	(*ReplyComplaintRequest)(nil),        // 22: duban.complaint.v1.ReplyComplaintRequest
-	(*CloseComplaintRequest)(nil),        // 23: duban.complaint.v1.CloseComplaintRequest
-	(*RectifyComplaintRequest)(nil),      // 24: duban.complaint.v1.RectifyComplaintRequest
-	(*LookupReceiptRequest)(nil),         // 25: duban.complaint.v1.LookupReceiptRequest
-	(*LookupReceiptResponse)(nil),        // 26: duban.complaint.v1.LookupReceiptResponse
-	(*SettleRectificationRequest)(nil),   // 27: duban.complaint.v1.SettleRectificationRequest
-	(*SettleRectificationResponse)(nil),  // 28: duban.complaint.v1.SettleRectificationResponse
-	(*LookupReceiptResponse_Answer)(nil), // 29: duban.complaint.v1.LookupReceiptResponse.Answer
-	(*timestamppb.Timestamp)(nil),        // 30: google.protobuf.Timestamp
-	(v1.Problem_Level)(0),                // 31: duban.rectification.v1.Problem.Level
+	(*TakeOverComplaintRequest)(nil),     // 22: duban.complaint.v1.TakeOverComplaintRequest
+	(*ReplyComplaintRequest)(nil),        // 23: duban.complaint.v1.ReplyComplaintRequest
+	(*CloseComplaintRequest)(nil),        // 24: duban.complaint.v1.CloseComplaintRequest
+	(*RectifyComplaintRequest)(nil),      // 25: duban.complaint.v1.RectifyComplaintRequest
+	(*LookupReceiptRequest)(nil),         // 26: duban.complaint.v1.LookupReceiptRequest
+	(*LookupReceiptResponse)(nil),        // 27: duban.complaint.v1.LookupReceiptResponse
+	(*SettleRectificationRequest)(nil),   // 28: duban.complaint.v1.SettleRectificationRequest
+	(*SettleRectificationResponse)(nil),  // 29: duban.complaint.v1.SettleRectificationResponse
+	(*LookupReceiptResponse_Answer)(nil), // 30: duban.complaint.v1.LookupReceiptResponse.Answer
+	(*timestamppb.Timestamp)(nil),        // 31: google.protobuf.Timestamp
+	(v1.Problem_Level)(0),                // 32: duban.rectification.v1.Problem.Level
 }
 var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
 	1,  // 0: duban.complaint.v1.Complaint.type:type_name -> duban.complaint.v1.Complaint.Type
@@ -2735,15 +2851,15 @@ var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
 	7,  // 3: duban.complaint.v1.Complaint.acknowledge_due:type_name -> duban.complaint.v1.Due
 	7,  // 4: duban.complaint.v1.Complaint.decide_due:type_name -> duban.complaint.v1.Due
 	7,  // 5: duban.complaint.v1.Complaint.finish_due:type_name -> duban.complaint.v1.Due
-	30, // 6: duban.complaint.v1.Complaint.accept_time:type_name -> google.protobuf.Timestamp
-	30, // 7: duban.complaint.v1.Complaint.reply_time:type_name -> google.protobuf.Timestamp
-	30, // 8: duban.complaint.v1.Complaint.close_time:type_name -> google.protobuf.Timestamp
+	31, // 6: duban.complaint.v1.Complaint.accept_time:type_name -> google.protobuf.Timestamp
+	31, // 7: duban.complaint.v1.Complaint.reply_time:type_name -> google.protobuf.Timestamp
+	31, // 8: duban.complaint.v1.Complaint.close_time:type_name -> google.protobuf.Timestamp
 	4,  // 9: duban.complaint.v1.Complaint.rectification:type_name -> duban.complaint.v1.Complaint.Rectification
-	30, // 10: duban.complaint.v1.Complaint.create_time:type_name -> google.protobuf.Timestamp
-	30, // 11: duban.complaint.v1.Complaint.update_time:type_name -> google.protobuf.Timestamp
+	31, // 10: duban.complaint.v1.Complaint.create_time:type_name -> google.protobuf.Timestamp
+	31, // 11: duban.complaint.v1.Complaint.update_time:type_name -> google.protobuf.Timestamp
 	5,  // 12: duban.complaint.v1.Opening.purpose:type_name -> duban.complaint.v1.Opening.Purpose
-	30, // 13: duban.complaint.v1.Opening.create_time:type_name -> google.protobuf.Timestamp
-	30, // 14: duban.complaint.v1.Opening.update_time:type_name -> google.protobuf.Timestamp
+	31, // 13: duban.complaint.v1.Opening.create_time:type_name -> google.protobuf.Timestamp
+	31, // 14: duban.complaint.v1.Opening.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 15: duban.complaint.v1.CreateComplaintRequest.complaint:type_name -> duban.complaint.v1.Complaint
 	8,  // 16: duban.complaint.v1.CreateComplaintRequest.complainant:type_name -> duban.complaint.v1.Complainant
 	6,  // 17: duban.complaint.v1.CreateComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
@@ -2753,10 +2869,10 @@ var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
 	5,  // 21: duban.complaint.v1.OpenComplaintRequest.purpose:type_name -> duban.complaint.v1.Opening.Purpose
 	6,  // 22: duban.complaint.v1.OpenComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
 	9,  // 23: duban.complaint.v1.OpenComplaintResponse.opening:type_name -> duban.complaint.v1.Opening
-	31, // 24: duban.complaint.v1.RectifyComplaintRequest.level:type_name -> duban.rectification.v1.Problem.Level
+	32, // 24: duban.complaint.v1.RectifyComplaintRequest.level:type_name -> duban.rectification.v1.Problem.Level
 	3,  // 25: duban.complaint.v1.LookupReceiptResponse.state:type_name -> duban.complaint.v1.Complaint.State
-	29, // 26: duban.complaint.v1.LookupReceiptResponse.answers:type_name -> duban.complaint.v1.LookupReceiptResponse.Answer
-	30, // 27: duban.complaint.v1.LookupReceiptResponse.Answer.time:type_name -> google.protobuf.Timestamp
+	30, // 26: duban.complaint.v1.LookupReceiptResponse.answers:type_name -> duban.complaint.v1.LookupReceiptResponse.Answer
+	31, // 27: duban.complaint.v1.LookupReceiptResponse.Answer.time:type_name -> google.protobuf.Timestamp
 	10, // 28: duban.complaint.v1.ComplaintService.CreateComplaint:input_type -> duban.complaint.v1.CreateComplaintRequest
 	12, // 29: duban.complaint.v1.ComplaintService.SubmitComplaint:input_type -> duban.complaint.v1.SubmitComplaintRequest
 	14, // 30: duban.complaint.v1.ComplaintService.GetComplaint:input_type -> duban.complaint.v1.GetComplaintRequest
@@ -2765,26 +2881,28 @@ var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
 	19, // 33: duban.complaint.v1.ComplaintService.AcceptComplaint:input_type -> duban.complaint.v1.AcceptComplaintRequest
 	20, // 34: duban.complaint.v1.ComplaintService.RejectComplaint:input_type -> duban.complaint.v1.RejectComplaintRequest
 	21, // 35: duban.complaint.v1.ComplaintService.AssignComplaint:input_type -> duban.complaint.v1.AssignComplaintRequest
-	22, // 36: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
-	23, // 37: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
-	24, // 38: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
-	25, // 39: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
-	27, // 40: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
-	11, // 41: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
-	13, // 42: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
-	6,  // 43: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
-	16, // 44: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
-	18, // 45: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
-	6,  // 46: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 47: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 48: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 49: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 50: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 51: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
-	26, // 52: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
-	28, // 53: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
-	41, // [41:54] is the sub-list for method output_type
-	28, // [28:41] is the sub-list for method input_type
+	22, // 36: duban.complaint.v1.ComplaintService.TakeOverComplaint:input_type -> duban.complaint.v1.TakeOverComplaintRequest
+	23, // 37: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
+	24, // 38: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
+	25, // 39: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
+	26, // 40: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
+	28, // 41: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
+	11, // 42: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
+	13, // 43: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
+	6,  // 44: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 45: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
+	18, // 46: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
+	6,  // 47: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 48: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 49: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 50: duban.complaint.v1.ComplaintService.TakeOverComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 51: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 52: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
+	6,  // 53: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
+	27, // 54: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
+	29, // 55: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
+	42, // [42:56] is the sub-list for method output_type
+	28, // [28:42] is the sub-list for method input_type
 	28, // [28:28] is the sub-list for extension type_name
 	28, // [28:28] is the sub-list for extension extendee
 	0,  // [0:28] is the sub-list for field type_name
@@ -2799,9 +2917,10 @@ func file_duban_complaint_v1_complaint_proto_init() {
 		(*AssignComplaintRequest_Unit)(nil),
 		(*AssignComplaintRequest_Assignee)(nil),
 	}
-	file_duban_complaint_v1_complaint_proto_msgTypes[21].OneofWrappers = []any{
+	file_duban_complaint_v1_complaint_proto_msgTypes[22].OneofWrappers = []any{
 		(*SettleRectificationRequest_Problem)(nil),
 		(*SettleRectificationRequest_Refusal)(nil),
+		(*SettleRectificationRequest_Hindrance)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -2809,7 +2928,7 @@ func file_duban_complaint_v1_complaint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_complaint_v1_complaint_proto_rawDesc), len(file_duban_complaint_v1_complaint_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
