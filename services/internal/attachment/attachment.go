@@ -77,20 +77,23 @@ func parentOf(name string) string {
 
 // Create answers CreateAttachment: the file is put, and then named in a record.
 // Who may not act on the parent, and whom it takes nothing more from, puts
-// nothing.
+// nothing; what is refused at first may still be a repeat, which has its answer.
 func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRequest) (*blobv1.Attachment, error) {
-	size := int64(len(req.GetContent()))
-	err := a.kind.Book.View(ctx, func(tx *change.Tx) error { return a.takes(tx, req.GetParent(), size) })
-	if err != nil {
-		return nil, err
-	}
-	info, err := a.put(ctx, req)
-	if err != nil {
-		return nil, err
+	takes := func(tx *change.Tx) error { return a.takes(tx, req.GetParent(), int64(len(req.GetContent()))) }
+	var info blob.Info
+	refusal := a.kind.Book.View(ctx, takes)
+	if refusal == nil {
+		var err error
+		if info, err = a.put(ctx, req); err != nil {
+			return nil, err
+		}
 	}
 	return change.Do(ctx, a.kind.Book, req, func(tx *change.Tx) (*blobv1.Attachment, error) {
-		if err := a.takes(tx, req.GetParent(), size); err != nil {
+		if err := takes(tx); err != nil {
 			return nil, err
+		}
+		if refusal != nil { // it would be taken by now, but nothing was put
+			return nil, refusal
 		}
 		return a.kind.Put(tx, &blobv1.Attachment{
 			Name: req.GetParent() + segment + tx.NewID(), FileName: req.GetAttachment().GetFileName(),
