@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
@@ -55,9 +54,6 @@ func (r Rectification) Enter(ctx context.Context, requestID string, problem *rec
 const (
 	ordered       = "complaint.rectification.ordered.v1"
 	cursorsBucket = "complaint.cursors" // feed → where the worker reads on
-
-	firstDelay = 100 * time.Millisecond
-	lastDelay  = 5 * time.Second
 )
 
 // Work implements serve.Worker: it follows the service's own feed and enters
@@ -86,13 +82,14 @@ func (s *Service) Work(ctx context.Context) error {
 // delivered returns once the order of the complaint is settled. It tries again
 // for as long as the ledgers or the service itself cannot be reached.
 func (s *Service) delivered(ctx context.Context, name string) error {
-	for delay := firstDelay; ; delay = min(2*delay, lastDelay) {
+	var tries feed.Backoff
+	for {
 		err := s.deliver(ctx, name)
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
 		slog.WarnContext(ctx, "entering an ordered problem", "error", err)
-		if err := feed.Pause(ctx, delay); err != nil {
+		if err := tries.Pause(ctx); err != nil {
 			return err
 		}
 	}
