@@ -96,4 +96,3 @@ func decode(start uint64, res *feedv1.ListRecordsResponse) ([]*feedv1.Entry, err
 	}
 	return run, nil
 }
-
