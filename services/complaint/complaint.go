@@ -71,13 +71,7 @@ var Life = lifecycle.Table[complaintv1.Complaint_State, Move]{
 
 // move returns a copy of c in the state to which m leads.
 func move(c *complaintv1.Complaint, m Move) (*complaintv1.Complaint, error) {
-	next, ok := Life.Next(c.GetState(), m)
-	if !ok {
-		return nil, ErrIllegalMove.With("state", c.GetState().String()).With("move", string(m))
-	}
-	c = proto.CloneOf(c)
-	c.State = next
-	return c, nil
+	return lifecycle.Move(Life, c, m, ErrIllegalMove)
 }
 
 // Intake is what is known of how a complaint comes in.

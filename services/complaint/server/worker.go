@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -57,9 +56,6 @@ func (r Rectification) Enter(ctx context.Context, requestID string, problem *rec
 const (
 	ordered       = "complaint.rectification.ordered.v1"
 	cursorsBucket = "complaint.cursors" // feed → where the worker reads on
-
-	firstDelay = 100 * time.Millisecond
-	lastDelay  = 5 * time.Second
 )
 
 // Work implements serve.Worker: it follows the service's own feed and enters
@@ -111,13 +107,14 @@ func (s *Service) delivered(ctx context.Context, name string) error {
 
 // insist tries until it works, after growing delays, or returns ctx's error.
 func insist(ctx context.Context, doing string, try func() error) error {
-	for delay := firstDelay; ; delay = min(2*delay, lastDelay) {
+	var tries feed.Backoff
+	for {
 		err := try()
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
 		slog.WarnContext(ctx, doing, "error", err)
-		if err := feed.Pause(ctx, delay); err != nil {
+		if err := tries.Pause(ctx); err != nil {
 			return err
 		}
 	}
