@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	pollSize  = 1_000            // entries: a reader far behind takes few, large steps
 	pollWait  = 10 * time.Second // how long the other side holds a call open
 	pollGrace = 10 * time.Second // what a call may take beyond that
 )
@@ -30,7 +31,7 @@ type Apply func(ctx context.Context, run []*feedv1.Entry, next, size uint64) err
 // delays of up to five seconds.
 func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, start uint64, apply Apply) error {
 	var tries Backoff
-	req := &feedv1.ListRecordsRequest{Parent: "feeds/" + name, Start: start}
+	req := &feedv1.ListRecordsRequest{Parent: "feeds/" + name, Start: start, PageSize: pollSize}
 	for {
 		run, res, err := poll(ctx, client, req)
 		if ctx.Err() != nil {
@@ -53,7 +54,7 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 
 // after is the request that follows req. Only a reader that is current waits.
 func after(req *feedv1.ListRecordsRequest, res *feedv1.ListRecordsResponse) *feedv1.ListRecordsRequest {
-	next := &feedv1.ListRecordsRequest{Parent: req.GetParent(), Start: res.GetNextStart()}
+	next := &feedv1.ListRecordsRequest{Parent: req.GetParent(), Start: res.GetNextStart(), PageSize: req.GetPageSize()}
 	if res.GetNextStart() == res.GetSize() {
 		next.Wait = durationpb.New(pollWait)
 	}
