@@ -20,7 +20,7 @@ import (
 func TestMatrix(t *testing.T) {
 	m := newMatrix(t)
 	left := m.fixtures()
-	for _, served := range m.suite.Process().Methods() {
+	for _, served := range m.suite.Methods() {
 		t.Run(strings.ReplaceAll(strings.TrimPrefix(served.FullName, "/"), "/", "."), func(t *testing.T) {
 			method := describe(t, served.FullName)
 			if len(left[method.full]) == 0 {

@@ -33,6 +33,8 @@ type Config struct {
 	Metrics string `yaml:"metrics"`
 	// Telemetry says what is told about calls, and to whom.
 	Telemetry telemetry.Config `yaml:"telemetry"`
+	// Peers says how the processes reach each other, if there are several.
+	Peers Peers `yaml:"peers"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -67,5 +69,5 @@ func (c *Config) Check() error {
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
 	check(l.InFlight > 0 && l.Deadline > 0 && l.Message > 0 && l.Rate > 0 && l.Burst > 0, "limits: every limit must be above 0")
-	return errors.Join(append(mistakes, c.Telemetry.Check())...)
+	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Peers.check())...)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -18,15 +19,12 @@ import (
 // Fsck checks every store in the data folder of a suite that does not run. It
 // reports each role that has a store, and changes nothing.
 func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) error {
-	if _, err := os.Stat(filepath.Join(c.Data, seedFile)); err != nil {
+	s, err := findSeed(c.Data)
+	if err != nil {
 		return fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
 	}
-	secrets, err := openSecrets(c.Data)
-	if err != nil {
-		return err
-	}
 	for _, r := range roles {
-		found, err := fsckRole(ctx, c, r.name, secrets.signing().Public().(ed25519.PublicKey))
+		found, err := fsckRole(ctx, c, r.name, s.of(r.name).signing().Public().(ed25519.PublicKey))
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -52,9 +50,26 @@ func fsckRole(ctx context.Context, c Config, role string, key ed25519.PublicKey)
 	return fsck.Check(ctx, engine, verifier)
 }
 
-// reopen opens a store that must be there.
+// keysFolder is where an installation of several processes on one machine keeps
+// its keys, beneath its data.
+const keysFolder = "keys"
+
+// findSeed reads the seed of an installation of one process or of several.
+func findSeed(data string) (seed, error) {
+	s, err := readSecret(filepath.Join(data, seedFile), ed25519.SeedSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return readSecret(filepath.Join(data, keysFolder, seedFile), ed25519.SeedSize)
+	}
+	return s, err
+}
+
+// reopen opens a store that must be there: in the data folder or, where each role
+// has one of its own, in that of the role.
 func reopen(c Config, role string) (store.Engine, error) {
 	path := filepath.Join(c.Data, role+".db")
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		path = filepath.Join(c.Data, role, role+".db")
+	}
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}

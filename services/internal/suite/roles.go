@@ -11,14 +11,11 @@ import (
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
-	organizationserver "github.com/duban-project/duban/services/organization/server"
-	rectificationserver "github.com/duban-project/duban/services/rectification/server"
-	"maps"
-	"slices"
-
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
+	organizationserver "github.com/duban-project/duban/services/organization/server"
+	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 )
 
 // A role is a service that a process runs, with a store and a feed of its own.
@@ -37,9 +34,20 @@ var roles = []role{
 	{"aggregation", aggregation}, // the last: it follows the feeds of those before
 }
 
+// services are the names of the roles that have a store.
+func services() (names []string) {
+	for _, r := range roles {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Roles returns what a process can be asked to run.
+func Roles() []string { return append(services(), Gateway) }
+
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
-	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets.bootstrap())
+	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
 	s.shown = service.Shown
 	return service, err
 }
@@ -61,11 +69,8 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 }
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
-		return name == "organization" || name == "aggregation"
-	})
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
-	return aggregationserver.New(book, s.directory, feeds, services...), nil
+	return aggregationserver.New(book, s.directory, feeds, s.followed...), nil
 }
 
 // follower keeps the directory up to date while the process runs.
