@@ -31,6 +31,7 @@ func usage() error {
 type told struct {
 	suite.Config
 	simulate time.Time
+	leash    bool     // end when standard input does
 	args     []string // that are no flags
 }
 
@@ -40,6 +41,7 @@ func flags(name string, args []string) (s told, err error) {
 	set := flag.NewFlagSet("duban "+name, flag.ContinueOnError)
 	path := set.String("config", "", "configuration file (YAML)")
 	start := set.String("simulate", "", "start a simulation at this time (RFC 3339); the data are marked for ever")
+	set.BoolVar(&s.leash, "leash", false, "end when standard input does: for whoever starts this process as a part of itself")
 	if err := set.Parse(args); err != nil {
 		return s, fmt.Errorf("%w: %w", errUsage, err)
 	}
@@ -84,6 +86,14 @@ func serveCommand(ctx context.Context, args []string, out io.Writer) error {
 // serving runs the roles until ctx is done.
 func serving(ctx context.Context, of told, out io.Writer) error {
 	gently() // see operating.md
+	if of.leash {
+		var end context.CancelFunc
+		ctx, end = context.WithCancel(ctx)
+		go func() {
+			defer end()
+			_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
+		}()
+	}
 	s, err := suite.Open(ctx, of.Config, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: of.simulate, Roles: of.args})
 	if err != nil {
 		return err
@@ -116,12 +126,15 @@ func certificates(_ context.Context, args []string, out io.Writer) error {
 	return err
 }
 
+// bootstrapLine begins the line that the bootstrap key is printed on.
+const bootstrapLine = "bootstrap key (shown this once): "
+
 // show prints the bootstrap key, if the operator has not seen it yet.
 func show(ctx context.Context, s *suite.Suite, out io.Writer) error {
 	if s.Bootstrap == "" {
 		return nil
 	}
-	if _, err := fmt.Fprintf(out, "bootstrap key (shown this once): %s\n", s.Bootstrap); err != nil {
+	if _, err := fmt.Fprintf(out, "%s%s\n", bootstrapLine, s.Bootstrap); err != nil {
 		return err
 	}
 	return s.BootstrapShown(ctx)

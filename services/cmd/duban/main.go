@@ -5,6 +5,7 @@
 //	duban certificates DIR ROLE...
 //	                          keys and certificates for such processes
 //	duban demo [-once]        a year of a city's campaign on simulated data
+//	duban split [-once]       the same, with one process for each role
 //	duban fsck DATA           recompute roots and records from the feeds
 //	duban recount DATA        count the figures once more
 //	duban config print        the configuration as it would be used
@@ -41,10 +42,11 @@ var commands = map[string]struct {
 	help string
 	run  func(ctx context.Context, args []string, out io.Writer) error
 }{
-	"standalone":   {"run every role and the gateway in one process", standalone},
+	"standalone":   {"run every role in one process", standalone},
 	"serve":        {"run the roles named; others run in processes of their own", serveCommand},
 	"certificates": {"make keys and certificates for processes of their own", certificates},
 	"demo":         {"tell a year of a city's campaign on simulated data, and show it", demo},
+	"split":        {"tell the same to an installation of one process for each role", split},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
 	"config":       {"print the configuration as it would be used", configCommand},

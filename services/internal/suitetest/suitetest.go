@@ -9,6 +9,7 @@ import (
 	"context"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,8 +40,10 @@ type Suite struct {
 	// The administrators' keys.
 	SystemAdmin, SecurityAdmin, Auditor string
 
-	parts []*part
-	conn  grpc.ClientConnInterface
+	folder string
+	split  bool
+	parts  []*part
+	conn   grpc.ClientConnInterface
 }
 
 // Run starts a suite in a new folder and sets it up.
@@ -58,7 +61,7 @@ func RunIn(t testing.TB, folder string) *Suite {
 	if os.Getenv("DUBAN_TEST_SPLIT") != "" {
 		return SplitIn(t, folder)
 	}
-	s := &Suite{T: t, Root: "units/root"}
+	s := &Suite{T: t, Root: "units/root", folder: folder}
 	p := s.open(settings(folder), suite.Options{})
 	s.Suite, s.conn = p.Suite, p.Client()
 	p.run(t)
@@ -84,6 +87,22 @@ func (s *Suite) Methods() []*authz.Method {
 		}
 	}
 	return slices.SortedFunc(maps.Values(all), func(a, b *authz.Method) int { return strings.Compare(a.FullName, b.FullName) })
+}
+
+// Store is the file of a role's store.
+func (s *Suite) Store(role string) string {
+	if s.split {
+		return filepath.Join(s.folder, role, role+".db")
+	}
+	return filepath.Join(s.folder, role+".db")
+}
+
+// Conn returns a connection on which calls are made by the role.
+func (s *Suite) Conn(role string) grpc.ClientConnInterface {
+	if s.split {
+		return s.parts[slices.Index(suite.Roles(), role)].Conn(role)
+	}
+	return s.Suite.Conn(role)
 }
 
 // Client returns a connection on which calls are a client's.

@@ -1,0 +1,146 @@
+// Package fleet runs an installation as processes of this program on one machine
+// (多进程托管): it starts them, hears what they print, notices when one ends, and ends
+// them all, also when it is itself killed. What each process does, it is told by
+// its arguments; systemd and the like do the same for an installation that lasts.
+package fleet
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// Fleet is a group of processes. Its fields MUST be set before the first Start.
+type Fleet struct {
+	// Program is the path of the program to run.
+	Program string
+	// Env is added to the environment of the processes.
+	Env []string
+	// Log takes what they write on standard error.
+	Log io.Writer
+	// Grace is how long each may take to end before it is killed.
+	Grace time.Duration
+
+	ships []*Ship
+	lost  chan error
+}
+
+// Ship is one process of a fleet. It MUST end when its standard input does.
+type Ship struct {
+	// Name tells it apart in errors.
+	Name string
+	// Printed are the lines that it prints, without their ends, and closed when it
+	// has ended. More than a few that nobody takes are dropped.
+	Printed <-chan string
+
+	command *exec.Cmd
+	leash   io.Closer
+	ended   chan struct{}
+	err     error // once it has ended
+	asked   chan struct{}
+}
+
+// Start starts a process with the arguments.
+func (f *Fleet) Start(name string, args ...string) (*Ship, error) {
+	if f.lost == nil {
+		f.lost = make(chan error, 1)
+	}
+	c := exec.Command(f.Program, args...)
+	c.Env, c.Stderr = append(os.Environ(), f.Env...), f.Log
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the fleet's to hear
+	leash, err := c.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	if err := c.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	printed := make(chan string, 16)
+	s := &Ship{Name: name, Printed: printed, command: c, leash: leash, ended: make(chan struct{}), asked: make(chan struct{})}
+	f.ships = append(f.ships, s)
+	go f.watch(s, out, printed)
+	return s, nil
+}
+
+// watch hears the process until it ends.
+func (f *Fleet) watch(s *Ship, out io.Reader, printed chan<- string) {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		select {
+		case printed <- lines.Text():
+		default:
+		}
+	}
+	s.err = s.command.Wait()
+	close(printed)
+	close(s.ended)
+	select {
+	case <-s.asked:
+	default:
+		select {
+		case f.lost <- fmt.Errorf("%s ended by itself: %w", s.Name, or(s.err, errors.New("with status 0"))):
+		default:
+		}
+	}
+}
+
+func or(err, instead error) error {
+	if err == nil {
+		return instead
+	}
+	return err
+}
+
+// Lost tells of a process that ended without being asked to.
+func (f *Fleet) Lost() <-chan error { return f.lost }
+
+// Kill ends the process as a power cut would, and returns when it has ended.
+func (s *Ship) Kill() error {
+	close(s.asked)
+	err := s.command.Process.Kill()
+	<-s.ended
+	return err
+}
+
+// Stop ends the processes that still run, the last started first, one after the
+// other, and returns what went wrong with any.
+func (f *Fleet) Stop() (err error) {
+	for _, s := range slices.Backward(f.ships) {
+		err = errors.Join(err, s.stop(f.Grace))
+	}
+	f.ships = nil
+	return err
+}
+
+func (s *Ship) stop(grace time.Duration) error {
+	select {
+	case <-s.asked: // it was killed
+		return nil
+	case <-s.ended: // Lost has told of it
+		return nil
+	default:
+	}
+	close(s.asked)
+	_ = s.leash.Close() // it may have ended this moment
+	select {
+	case <-s.ended:
+	case <-time.After(grace):
+		_ = s.command.Process.Kill() // as above
+		<-s.ended
+		return fmt.Errorf("%s did not end within %v", s.Name, grace)
+	}
+	if s.err != nil {
+		return fmt.Errorf("%s: %w", s.Name, s.err)
+	}
+	return nil
+}
