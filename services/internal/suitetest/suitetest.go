@@ -49,8 +49,14 @@ type Suite struct {
 // Run starts a suite in a new folder and sets it up.
 func Run(t testing.TB) *Suite {
 	t.Helper()
-	s := RunIn(t, t.TempDir())
-	s.Initialize()
+	return New(t, t.TempDir())
+}
+
+// New is Run in a folder that the test knows, which MUST be empty.
+func New(t testing.TB, folder string) *Suite {
+	t.Helper()
+	s := RunIn(t, folder)
+	s.initialize()
 	return s
 }
 
@@ -139,8 +145,7 @@ func (s *Suite) Organization(key string) organizationv1.OrganizationServiceClien
 	return organizationv1.NewOrganizationServiceClient(s.As(key))
 }
 
-// Initialize makes the root unit and the administrators of an empty suite.
-func (s *Suite) Initialize() {
+func (s *Suite) initialize() {
 	s.T.Helper()
 	answer, err := s.Organization(s.Bootstrap).Initialize(s.T.Context(), &organizationv1.InitializeRequest{
 		Root:        &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
