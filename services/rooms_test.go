@@ -62,7 +62,7 @@ var rules = []struct {
 	{"internal/serve", append(rooms("fault", "authn", "authz"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
 	{"internal/fleet", []string{std}},
 	{"internal/papers", append(rooms("durable"), std, grpc)},
-	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
+	{"internal/reach", append(rooms("authn", "serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
 	{"internal/suitetest", []string{""}},

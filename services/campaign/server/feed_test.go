@@ -21,7 +21,7 @@ import (
 
 func TestTheFeedSaysWhatHappenedAndAgreesWithTheRecords(t *testing.T) {
 	folder := t.TempDir()
-	w := settle(suitetest.New(t, folder))
+	w := settle(suitetest.RunNew(t, folder))
 	name := w.submitted("c")
 	_, err := w.Campaign(w.leader.Key).ApproveAssignment(t.Context(), &campaignv1.ApproveAssignmentRequest{Name: name})
 	w.must(err)
@@ -53,7 +53,7 @@ func TestTheFeedSaysWhatHappenedAndAgreesWithTheRecords(t *testing.T) {
 	w.Stop()
 	c := suite.Default()
 	c.Data = folder
-	err = suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err = suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		if r.First != nil || role == "campaign" && r.Entries != uint64(len(want)) {
 			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)
 		}

@@ -6,7 +6,7 @@
 //	                          keys and certificates for such processes
 //	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban split [-once]       the same, with one process for each role
-//	duban fsck DATA           recompute roots and records from the feeds
+//	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban config print        the configuration as it would be used
 package main

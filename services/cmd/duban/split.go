@@ -207,7 +207,7 @@ func (h *port) check(ctx context.Context, out io.Writer) error {
 	c := suite.Default()
 	c.Data = h.folder
 	wrong := 0
-	if err := suite.Fsck(ctx, c, func(_ string, r fsck.Report) { wrong += int(r.Wrong) }); err != nil {
+	if _, err := suite.Fsck(ctx, c, func(_ string, r fsck.Report) { wrong += int(r.Wrong) }); err != nil {
 		return fmt.Errorf("checking the stores: %w", err)
 	}
 	if wrong > 0 {

@@ -3,7 +3,6 @@ package reach
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"sync"
 	"time"
 
@@ -32,8 +31,7 @@ func (n *Network) options(as, role string) []grpc.DialOption {
 			MinConnectTimeout: 5 * time.Second,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
-		// What a service answers is bounded by its pages and files, not by this.
-		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(n.Message), grpc.MaxCallRecvMsgSize(math.MaxInt32)),
+		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(n.Message), grpc.MaxCallRecvMsgSize(n.Message)),
 	}
 	if n.Made != nil {
 		options = append(options, grpc.WithStatsHandler(n.Made))

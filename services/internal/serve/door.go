@@ -21,7 +21,8 @@ type Door struct {
 	// the clear.
 	Credentials credentials.TransportCredentials
 	// Caller names the service in another process that the call's connection
-	// proves, or is "" for a client; nil: all are clients.
+	// proves, or is "" for the gateway, whose calls are clients'; nil: all calls
+	// are clients' own.
 	Caller func(context.Context) string
 	// To, if set, is where calls are passed on to; nil: the services of this
 	// process answer.
@@ -43,6 +44,7 @@ func (p *Process) server(d Door) *grpc.Server {
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
 		grpc.MaxRecvMsgSize(p.limits.Message),
+		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
@@ -84,8 +86,8 @@ func (p *Process) steps(d Door) Step {
 	}
 	return chain(func(ctx context.Context, _ Call, next func(context.Context) error) error {
 		if service := d.Caller(ctx); service != "" {
-			ctx = authn.WithRemote(ctx, service)
+			return next(authn.WithRemote(ctx, service))
 		}
-		return next(ctx)
+		return next(authn.Relayed(ctx))
 	}, p.every)
 }

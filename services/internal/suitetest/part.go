@@ -66,7 +66,7 @@ func (p *part) run(t testing.TB) {
 // SplitIn is RunIn with a process for each role.
 func SplitIn(t testing.TB, folder string) *Suite {
 	t.Helper()
-	s := &Suite{T: t, Root: "units/root", folder: folder, split: true}
+	s := &Suite{T: t, Root: "units/root", Folder: folder, split: true}
 	keys := filepath.Join(folder, "keys")
 	s.must(suite.Equip(keys, suite.Default().Installation, time.Now(), suite.Roles()...))
 	listeners, addresses := map[string]net.Listener{}, map[string]string{}

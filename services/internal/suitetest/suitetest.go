@@ -36,24 +36,24 @@ type Suite struct {
 	Root         string // units/root
 	HTTP         string // http://127.0.0.1:port
 	GRPC         string // 127.0.0.1:port
+	Folder       string // of the data
 
 	// The administrators' keys.
 	SystemAdmin, SecurityAdmin, Auditor string
 
-	folder string
-	split  bool
-	parts  []*part
-	conn   grpc.ClientConnInterface
+	split bool
+	parts []*part
+	conn  grpc.ClientConnInterface
 }
 
 // Run starts a suite in a new folder and sets it up.
 func Run(t testing.TB) *Suite {
 	t.Helper()
-	return New(t, t.TempDir())
+	return RunNew(t, t.TempDir())
 }
 
-// New is Run in a folder that the test knows, which MUST be empty.
-func New(t testing.TB, folder string) *Suite {
+// RunNew starts a suite in an empty folder and sets it up.
+func RunNew(t testing.TB, folder string) *Suite {
 	t.Helper()
 	s := RunIn(t, folder)
 	s.initialize()
@@ -67,7 +67,7 @@ func RunIn(t testing.TB, folder string) *Suite {
 	if os.Getenv("DUBAN_TEST_SPLIT") != "" {
 		return SplitIn(t, folder)
 	}
-	s := &Suite{T: t, Root: "units/root", folder: folder}
+	s := &Suite{T: t, Root: "units/root", Folder: folder}
 	p := s.open(settings(folder), suite.Options{})
 	s.Suite, s.conn = p.Suite, p.Client()
 	p.run(t)
@@ -98,9 +98,9 @@ func (s *Suite) Methods() []*authz.Method {
 // Store is the file of a role's store.
 func (s *Suite) Store(role string) string {
 	if s.split {
-		return filepath.Join(s.folder, role, role+".db")
+		return filepath.Join(s.Folder, role, role+".db")
 	}
-	return filepath.Join(s.folder, role+".db")
+	return filepath.Join(s.Folder, role+".db")
 }
 
 // Conn returns a connection on which calls are made by the role.

@@ -36,14 +36,22 @@ func (s *Service) newGrant(tx *change.Tx, g *organizationv1.RoleGrant) (*organiz
 	if err != nil {
 		return nil, unknown(err, organization.ErrPrincipalUnknown)
 	}
-	var held []*organizationv1.RoleGrant
-	for h, err := range s.grants.Lookup(tx, "principal", g.GetPrincipal(), "") {
+	held, err := s.held(tx, g.GetPrincipal())
+	if err != nil {
+		return nil, err
+	}
+	return organization.NewGrant("roleGrants/"+tx.NewID(), g, held, tx.Access.Principal.Name)
+}
+
+// held returns the grants that the principal has or had.
+func (s *Service) held(tx *change.Tx, principal string) (held []*organizationv1.RoleGrant, err error) {
+	for h, err := range s.grants.Lookup(tx, "principal", principal, "") {
 		if err != nil {
 			return nil, err
 		}
 		held = append(held, h)
 	}
-	return organization.NewGrant("roleGrants/"+tx.NewID(), g, held, tx.Access.Principal.Name)
+	return held, nil
 }
 
 // unknown is the fault if looking for a name found nothing, or what went wrong.
