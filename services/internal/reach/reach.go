@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/stats"
 
-	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/serve"
 )
 
@@ -78,7 +77,7 @@ func (n *Network) connect(as, role string) grpc.ClientConnInterface {
 		return absent(role)
 	}
 	n.close = append(n.close, conn.Close)
-	return remote{conn, as, role}
+	return remote{conn, role}
 }
 
 // Close ends all connections.
@@ -95,14 +94,11 @@ func (n *Network) Close() (err error) {
 // remote is a connection to a role in another process.
 type remote struct {
 	*grpc.ClientConn
-	as, role string
+	role string
 }
 
 // Invoke implements grpc.ClientConnInterface.
 func (r remote) Invoke(ctx context.Context, method string, req, resp any, opts ...grpc.CallOption) error {
-	if r.as == "" {
-		ctx = authn.Relay(ctx)
-	}
 	return serve.Reached(ctx, r.role, r.ClientConn.Invoke(ctx, method, req, resp, opts...))
 }
 

@@ -59,7 +59,7 @@ func (p *Process) server(d Door) *grpc.Server {
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: quiet, Timeout: quiet / 3, MaxConnectionAge: age, MaxConnectionAgeGrace: p.limits.Deadline}))
 	}
 	if d.To != nil {
-		options = append(options, grpc.UnknownServiceHandler(onward(d.To)))
+		options = append(options, grpc.UnknownServiceHandler(p.onward(d.To)))
 	}
 	return p.register(grpc.NewServer(options...), d)
 }
@@ -82,12 +82,12 @@ func (p *Process) steps(d Door) Step {
 		return p.through
 	}
 	if d.Caller == nil {
-		return p.every
+		return chain(p.fromPeer, p.every)
 	}
 	return chain(func(ctx context.Context, _ Call, next func(context.Context) error) error {
 		if service := d.Caller(ctx); service != "" {
 			return next(authn.WithRemote(ctx, service))
 		}
-		return next(authn.Relayed(ctx))
+		return next(fromGateway(ctx))
 	}, p.every)
 }

@@ -18,7 +18,7 @@ var carried = []string{"authorization", "accept-language", "idempotency-key", "i
 
 // onward answers each call of the contract with what the connection answers.
 // Streams are not for clients.
-func onward(to grpc.ClientConnInterface) grpc.StreamHandler {
+func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 	return func(_ any, stream grpc.ServerStream) error {
 		method, _ := grpc.MethodFromServerStream(stream)
 		in, out, err := messages(method)
@@ -29,7 +29,7 @@ func onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 			return passed{err}
 		}
 		var header metadata.MD
-		if err := to.Invoke(outward(stream.Context()), method, in, out, grpc.Header(&header)); err != nil {
+		if err := to.Invoke(p.outward(stream.Context()), method, in, out, grpc.Header(&header)); err != nil {
 			return passed{err}
 		}
 		return stream.SendMsg(out)
@@ -37,7 +37,10 @@ func onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 }
 
 // outward is the context of the call behind.
-func outward(ctx context.Context) context.Context {
+func (p *Process) outward(ctx context.Context) context.Context {
+	if network := p.networkOf(ctx); network != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, NetworkHeader, network)
+	}
 	for _, name := range carried {
 		for _, value := range metadata.ValueFromIncomingContext(ctx, name) {
 			ctx = metadata.AppendToOutgoingContext(ctx, name, value)

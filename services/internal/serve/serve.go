@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -53,6 +54,9 @@ type Process struct {
 	// Simulated says whether the installation's clock is a simulated one, which
 	// every answer then says too.
 	Simulated func() bool
+	// Network hides the address that a client calls from over TCP: what it returns
+	// is all that is known of it. Nil: nothing is known.
+	Network func(netip.Addr) string
 	// Served and Made observe calls, at the side that serves and at the one that
 	// makes them; nil for nobody.
 	Served, Made stats.Handler

@@ -56,7 +56,7 @@ func Run(t testing.TB) *Suite {
 func RunNew(t testing.TB, folder string) *Suite {
 	t.Helper()
 	s := RunIn(t, folder)
-	s.initialize()
+	s.Initialize()
 	return s
 }
 
@@ -145,7 +145,8 @@ func (s *Suite) Organization(key string) organizationv1.OrganizationServiceClien
 	return organizationv1.NewOrganizationServiceClient(s.As(key))
 }
 
-func (s *Suite) initialize() {
+// Initialize sets up a suite that RunIn started in a new folder.
+func (s *Suite) Initialize() {
 	s.T.Helper()
 	answer, err := s.Organization(s.Bootstrap).Initialize(s.T.Context(), &organizationv1.InitializeRequest{
 		Root:        &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},

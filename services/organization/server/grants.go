@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
@@ -83,9 +82,4 @@ func (s *Service) DeleteRoleGrant(ctx context.Context, req *organizationv1.Delet
 	return s.grants.Change(ctx, req, func(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
 		return organization.EndGrant(g, tx.Now)
 	})
-}
-
-// administrators are the roles that the first three members get.
-var administrators = []accessv1.Role{
-	accessv1.Role_ROLE_SYSTEM_ADMIN, accessv1.Role_ROLE_SECURITY_ADMIN, accessv1.Role_ROLE_AUDITOR,
 }

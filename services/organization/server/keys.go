@@ -114,11 +114,7 @@ func (s *Service) ListApiKeys(ctx context.Context, req *organizationv1.ListApiKe
 
 // RotateApiKey implements the RPC.
 func (s *Service) RotateApiKey(ctx context.Context, req *organizationv1.RotateApiKeyRequest) (*organizationv1.IssuedApiKey, error) {
-	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.IssuedApiKey, error) {
-		k, err := s.keys.ReachAt(tx, req)
-		if err != nil {
-			return nil, err
-		}
+	return change.On(ctx, &s.keys, req, func(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
 		name := "apiKeys/" + tx.NewID()
 		next, old, err := organization.RotateKey(name, k, req, tx.Access.Principal.Name, s.book.Clock())
 		if err != nil {
