@@ -52,6 +52,14 @@ func Run(t testing.TB) *Suite {
 	return RunNew(t, t.TempDir())
 }
 
+// Split is Run with a process for each role.
+func Split(t testing.TB) *Suite {
+	t.Helper()
+	s := SplitIn(t, t.TempDir())
+	s.Initialize()
+	return s
+}
+
 // RunNew starts a suite in an empty folder and sets it up.
 func RunNew(t testing.TB, folder string) *Suite {
 	t.Helper()
