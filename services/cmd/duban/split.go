@@ -35,14 +35,14 @@ func split(ctx context.Context, args []string, out io.Writer) error {
 // playSplit runs the processes while the story is told and, unless once, until
 // the end; then it checks what they have left.
 func (d demonstration) playSplit(ctx context.Context, out io.Writer) (err error) {
-	h, err := harbour(d.folder, free(suite.Default().HTTP))
+	h, err := harbour(d.folder, free(suite.Default().HTTP), "")
 	if err != nil {
 		return err
 	}
 	f := &fleet.Fleet{Program: h.program, Env: h.env, Log: os.Stderr, Grace: suite.Default().Grace + 2*time.Second}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	key, err := h.launch(ctx, f, "-simulate", story.Start.Format(time.RFC3339))
+	key, _, err := h.launch(ctx, f, "-simulate", story.Start.Format(time.RFC3339))
 	if err != nil {
 		return errors.Join(err, f.Stop())
 	}
@@ -87,8 +87,9 @@ type port struct {
 }
 
 // harbour prepares such an installation in folder: keys, and a data folder and a
-// configuration for each role.
-func harbour(folder, web string) (*port, error) {
+// configuration for each role. Clients call at web over REST and at rpc over gRPC;
+// empty for nowhere.
+func harbour(folder, web, rpc string) (*port, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -104,8 +105,8 @@ func harbour(folder, web string) (*port, error) {
 	}
 	for _, role := range suite.Roles() {
 		c := suite.Default()
-		c.Data, c.GRPC, c.Metrics, c.Telemetry.LogLevel = filepath.Join(folder, role), "", "", "error"
-		c.HTTP = web
+		c.Data, c.HTTP, c.GRPC, c.Metrics = filepath.Join(folder, role), web, rpc, ""
+		c.Telemetry.LogLevel = "error"
 		c.Peers = suite.Peers{Listen: addresses[role], Keys: keys, Addresses: addresses}
 		if h.files[role], err = h.write(role, c); err != nil {
 			return nil, err
@@ -149,22 +150,22 @@ func (h *port) start(f *fleet.Fleet, role string, args ...string) (*fleet.Ship, 
 	return f.Start(role, append(append([]string{"serve", "-leash", "-config", h.files[role]}, args...), role)...)
 }
 
-// launch starts all roles, and returns the bootstrap key once all serve.
-func (h *port) launch(ctx context.Context, f *fleet.Fleet, args ...string) (key string, err error) {
-	ships := map[string]*fleet.Ship{}
+// launch starts all roles, and returns them and the bootstrap key once all serve.
+func (h *port) launch(ctx context.Context, f *fleet.Fleet, args ...string) (key string, ships map[string]*fleet.Ship, err error) {
+	ships = map[string]*fleet.Ship{}
 	for _, role := range suite.Roles() {
 		if ships[role], err = h.start(f, role, args...); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	if err := h.ready(ctx, f); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	select {
 	case line := <-ships["organization"].Printed:
-		return strings.TrimPrefix(line, bootstrapLine), nil
+		return strings.TrimPrefix(line, bootstrapLine), ships, nil
 	case <-ctx.Done():
-		return "", ctx.Err()
+		return "", nil, ctx.Err()
 	}
 }
 

@@ -86,19 +86,13 @@ func (f *Fleet) watch(s *Ship, out io.Reader, printed chan<- string) {
 	close(s.ended)
 	select {
 	case <-s.asked:
+		return
 	default:
-		select {
-		case f.lost <- fmt.Errorf("%s ended by itself: %w", s.Name, or(s.err, errors.New("with status 0"))):
-		default:
-		}
 	}
-}
-
-func or(err, instead error) error {
-	if err == nil {
-		return instead
+	select {
+	case f.lost <- fmt.Errorf("%s ended by itself: %v", s.Name, s.command.ProcessState):
+	default: // one is enough
 	}
-	return err
 }
 
 // Lost tells of a process that ended without being asked to.
@@ -111,6 +105,9 @@ func (s *Ship) Kill() error {
 	<-s.ended
 	return err
 }
+
+// Terminate asks the process to end, as an operator would. Lost tells of it.
+func (s *Ship) Terminate() error { return s.command.Process.Signal(syscall.SIGTERM) }
 
 // Stop ends the processes that still run, the last started first, one after the
 // other, and returns what went wrong with any.
