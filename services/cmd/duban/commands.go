@@ -126,15 +126,12 @@ func certificates(_ context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// bootstrapLine begins the line that the bootstrap key is printed on.
-const bootstrapLine = "bootstrap key (shown this once): "
-
 // show prints the bootstrap key, if the operator has not seen it yet.
 func show(ctx context.Context, s *suite.Suite, out io.Writer) error {
 	if s.Bootstrap == "" {
 		return nil
 	}
-	if _, err := fmt.Fprintf(out, "%s%s\n", bootstrapLine, s.Bootstrap); err != nil {
+	if _, err := fmt.Fprintf(out, "%s%s\n", suite.BootstrapLine, s.Bootstrap); err != nil {
 		return err
 	}
 	return s.BootstrapShown(ctx)

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -29,7 +29,7 @@ func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
 			defer cancel()
 			written := l.start(ctx, on, writers)
 			<-time.After(100 * time.Millisecond)
-			if err := s.ships[role].Kill(); err != nil {
+			if err := s.Ship(role).Kill(); err != nil {
 				t.Fatal(err)
 			}
 			<-time.After(300 * time.Millisecond)
@@ -38,16 +38,18 @@ func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
 			if down := slices.ContainsFunc(l.errs, isDown); down != (role == "rectification" || role == "organization") {
 				t.Errorf("callers were told %v", l.errs)
 			}
-			s.again(role)
+			if err := s.Again(t.Context(), role); err != nil {
+				t.Fatal(err)
+			}
 			l.kept(t, on)
 			l.repeat(t, on)
 			l.counted(t, on)
 		})
 	}
-	if err := s.fleet.Stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Error(err)
 	}
-	if err := s.check(t.Context(), io.Discard); err != nil {
+	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -56,46 +58,32 @@ func isDown(err error) bool { return errors.Is(serve.FromStatus(err), errDown) }
 
 // ships is an installation of one process for each role.
 type ships struct {
-	*port
-	t     *testing.T
-	fleet *fleet.Fleet
-	ships map[string]*fleet.Ship
-	rpc   string
-	keys  admins
+	*fleet.Installation
+	rpc  string
+	keys admins
 }
 
 // sail starts one, which ends with the test.
 func sail(t *testing.T) *ships {
 	t.Helper()
-	clients, err := vacant("rest", "grpc")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := harbour(t.TempDir(), clients["rest"], clients["grpc"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &ships{port: h, t: t, rpc: clients["grpc"]}
-	s.fleet = &fleet.Fleet{Program: h.program, Env: []string{envChild + "=1"}, Log: t.Output(), Grace: stopTime}
-	t.Cleanup(func() { _ = s.fleet.Stop() }) // the test may have stopped it
-	key, started, err := h.launch(t.Context(), s.fleet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.ships = started
-	s.keys = initializeOn(t, dial(t, s.rpc), key)
-	return s
+	clients := sure[map[string]string](t)(fleet.Vacant("rest", "grpc"))
+	c := settings("")
+	c.HTTP, c.GRPC, c.Telemetry.LogLevel = clients["rest"], clients["grpc"], "error"
+	f := fleet.New(os.Args[0], t.Output(), envChild+"=1")
+	i := sure[*fleet.Installation](t)(fleet.Lay(f, t.TempDir(), c, time.Now()))
+	t.Cleanup(func() { _ = i.Stop() }) // the test may have stopped it
+	key := sure[string](t)(i.Launch(t.Context()))
+	return &ships{i, c.GRPC, initializeOn(t, dial(t, c.GRPC), key)}
 }
 
-// again starts a role that was killed, and waits until all serve.
-func (s *ships) again(role string) {
-	s.t.Helper()
-	var err error
-	if s.ships[role], err = s.start(s.fleet, role); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := s.ready(s.t.Context(), s.fleet); err != nil {
-		s.t.Fatal(err)
+// sure returns what worked, and fails the test for what did not.
+func sure[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
 	}
 }
 
@@ -103,16 +91,16 @@ func (s *ships) again(role string) {
 // others end when they are told to.
 func TestAFleetEndsWithItsShips(t *testing.T) {
 	s := sail(t)
-	if err := s.ships["campaign"].Terminate(); err != nil {
+	if err := s.Ship("campaign").Terminate(); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case err := <-s.fleet.Lost():
+	case err := <-s.Lost():
 		t.Log(err)
 	case <-time.After(patience):
 		t.Error("nobody noticed that a process has ended")
 	}
-	if err := s.fleet.Stop(); err != nil {
+	if err := s.Stop(); err != nil {
 		t.Errorf("stopping the others: %v", err)
 	}
 }

@@ -16,19 +16,23 @@ import (
 	"time"
 )
 
-// Fleet is a group of processes. Its fields MUST be set before the first Start.
+// Fleet is a group of processes.
 type Fleet struct {
-	// Program is the path of the program to run.
-	Program string
-	// Env is added to the environment of the processes.
-	Env []string
-	// Log takes what they write on standard error.
-	Log io.Writer
-	// Grace is how long each may take to end before it is killed.
-	Grace time.Duration
+	program string
+	env     []string
+	log     io.Writer
+	ships   []*Ship
+	lost    chan error
+}
 
-	ships []*Ship
-	lost  chan error
+// grace is how long a process may take to end before it is killed: more than the
+// nine seconds that a suite takes at most.
+const grace = 12 * time.Second
+
+// New returns a fleet of the program at that path. What its processes write on
+// standard error goes to log; env is added to their environment.
+func New(program string, log io.Writer, env ...string) *Fleet {
+	return &Fleet{program: program, env: env, log: log, lost: make(chan error, 1)}
 }
 
 // Ship is one process of a fleet. It MUST end when its standard input does.
@@ -48,11 +52,8 @@ type Ship struct {
 
 // Start starts a process with the arguments.
 func (f *Fleet) Start(name string, args ...string) (*Ship, error) {
-	if f.lost == nil {
-		f.lost = make(chan error, 1)
-	}
-	c := exec.Command(f.Program, args...)
-	c.Env, c.Stderr = append(os.Environ(), f.Env...), f.Log
+	c := exec.Command(f.program, args...)
+	c.Env, c.Stderr = append(os.Environ(), f.env...), f.log
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is the fleet's to hear
 	leash, err := c.StdinPipe()
 	if err != nil {
@@ -113,13 +114,13 @@ func (s *Ship) Terminate() error { return s.command.Process.Signal(syscall.SIGTE
 // other, and returns what went wrong with any.
 func (f *Fleet) Stop() (err error) {
 	for _, s := range slices.Backward(f.ships) {
-		err = errors.Join(err, s.stop(f.Grace))
+		err = errors.Join(err, s.stop())
 	}
 	f.ships = nil
 	return err
 }
 
-func (s *Ship) stop(grace time.Duration) error {
+func (s *Ship) stop() error {
 	select {
 	case <-s.asked: // it was killed
 		return nil

@@ -90,15 +90,15 @@ func reindexRole(ctx context.Context, c Config, r role) (mended int, err error) 
 	return mended, err
 }
 
-// keysFolder is where an installation of several processes on one machine keeps
+// KeysFolder is where an installation of several processes on one machine keeps
 // its keys, beneath its data.
-const keysFolder = "keys"
+const KeysFolder = "keys"
 
 // findSeed reads the seed of an installation of one process or of several.
 func findSeed(data string) (seed, error) {
 	s, err := readSecret(filepath.Join(data, seedFile), ed25519.SeedSize)
 	if errors.Is(err, fs.ErrNotExist) {
-		return readSecret(filepath.Join(data, keysFolder, seedFile), ed25519.SeedSize)
+		return readSecret(filepath.Join(data, KeysFolder, seedFile), ed25519.SeedSize)
 	}
 	return s, err
 }

@@ -45,6 +45,9 @@ func services() (names []string) {
 	return names
 }
 
+// Called returns the roles that other processes call: all but the gateway.
+func Called() []string { return services() }
+
 // Roles returns what a process can be asked to run.
 func Roles() []string { return append(services(), Gateway) }
 

@@ -236,6 +236,9 @@ func (s *Suite) flush() error {
 	return s.telemetry.Shutdown(ctx)
 }
 
+// BootstrapLine begins the line that a process prints the bootstrap key on.
+const BootstrapLine = "bootstrap key (shown this once): "
+
 // BootstrapShown notes that the operator has been shown the bootstrap key: no
 // later start has it again.
 func (s *Suite) BootstrapShown(ctx context.Context) error { return s.shown(ctx) }
