@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -87,12 +88,7 @@ func serveCommand(ctx context.Context, args []string, out io.Writer) error {
 func serving(ctx context.Context, of told, out io.Writer) error {
 	gently() // see operating.md
 	if of.leash {
-		var end context.CancelFunc
-		ctx, end = context.WithCancel(ctx)
-		go func() {
-			defer end()
-			_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
-		}()
+		ctx = fleet.Leashed(ctx)
 	}
 	s, err := suite.Open(ctx, of.Config, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: of.simulate, Roles: of.args})
 	if err != nil {
@@ -102,6 +98,9 @@ func serving(ctx context.Context, of told, out io.Writer) error {
 	err = s.Run(ctx, func(at suite.Addresses) {
 		s.Log().Info("serving", "roles", strings.Join(of.args, " "), "http", address(at.HTTP), "grpc", address(at.GRPC),
 			"peers", address(at.Peers), "data", of.Data, "simulated", s.Clock.Simulated())
+		if of.leash {
+			fmt.Fprintln(out, fleet.Serving) // whoever holds the leash has gone if this fails
+		}
 		if err := show(context.WithoutCancel(ctx), s, out); err != nil {
 			s.Log().Error("showing the bootstrap key; the next start tries again", "error", err)
 		}

@@ -38,7 +38,7 @@ func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
 			if down := slices.ContainsFunc(l.errs, isDown); down != (role == "rectification" || role == "organization") {
 				t.Errorf("callers were told %v", l.errs)
 			}
-			if err := s.Again(t.Context(), role); err != nil {
+			if err := errors.Join(s.Begin(role), s.Ready(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			l.kept(t, on)

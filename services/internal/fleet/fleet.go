@@ -6,15 +6,31 @@ package fleet
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 )
+
+// Serving is the line by which a process tells the fleet that it serves.
+const Serving = "serving"
+
+// Leashed returns the context of a process of a fleet: it ends when standard input
+// does, which is when the fleet ends or is killed.
+func Leashed(ctx context.Context) context.Context {
+	ctx, end := context.WithCancel(ctx)
+	go func() {
+		defer end()
+		_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
+	}()
+	return ctx
+}
 
 // Fleet is a group of processes.
 type Fleet struct {
@@ -42,6 +58,8 @@ type Ship struct {
 	// Printed are the lines that it prints, without their ends, and closed when it
 	// has ended. More than a few that nobody takes are dropped.
 	Printed <-chan string
+	// Serving is closed when it prints Serving.
+	Serving <-chan struct{}
 
 	command *exec.Cmd
 	leash   io.Closer
@@ -66,24 +84,35 @@ func (f *Fleet) Start(name string, args ...string) (*Ship, error) {
 	if err := c.Start(); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", name, err)
 	}
-	printed := make(chan string, 16)
-	s := &Ship{Name: name, Printed: printed, command: c, leash: leash, ended: make(chan struct{}), asked: make(chan struct{})}
+	printed, serving := make(chan string, 16), make(chan struct{})
+	s := &Ship{Name: name, Printed: printed, Serving: serving, command: c, leash: leash, ended: make(chan struct{}), asked: make(chan struct{})}
 	f.ships = append(f.ships, s)
-	go f.watch(s, out, printed)
+	go f.watch(s, hear(out, printed, serving))
 	return s, nil
 }
 
-// watch hears the process until it ends.
-func (f *Fleet) watch(s *Ship, out io.Reader, printed chan<- string) {
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		select {
-		case printed <- lines.Text():
-		default:
+// hear returns what passes on the lines that are printed, to their end.
+func hear(out io.Reader, printed chan<- string, serving chan<- struct{}) func() {
+	return func() {
+		defer close(printed)
+		lines, once := bufio.NewScanner(out), sync.OnceFunc(func() { close(serving) })
+		for lines.Scan() {
+			if lines.Text() == Serving {
+				once()
+				continue
+			}
+			select {
+			case printed <- lines.Text():
+			default:
+			}
 		}
 	}
+}
+
+// watch hears the process until it ends.
+func (f *Fleet) watch(s *Ship, hear func()) {
+	hear()
 	s.err = s.command.Wait()
-	close(printed)
 	close(s.ended)
 	select {
 	case <-s.asked:

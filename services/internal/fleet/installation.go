@@ -87,11 +87,11 @@ func Vacant(names ...string) (map[string]string, error) {
 // bootstrap key of a new installation once all serve.
 func (i *Installation) Launch(ctx context.Context, args ...string) (key string, err error) {
 	for _, role := range suite.Roles() {
-		if err := i.start(role, args...); err != nil {
+		if err := i.Begin(role, args...); err != nil {
 			return "", err
 		}
 	}
-	if err := i.ready(ctx); err != nil {
+	if err := i.Ready(ctx); err != nil {
 		return "", err
 	}
 	select {
@@ -102,15 +102,8 @@ func (i *Installation) Launch(ctx context.Context, args ...string) (key string, 
 	}
 }
 
-// Again starts a role that has ended, and returns when all serve.
-func (i *Installation) Again(ctx context.Context, role string) error {
-	if err := i.start(role); err != nil {
-		return err
-	}
-	return i.ready(ctx)
-}
-
-func (i *Installation) start(role string, args ...string) (err error) {
+// Begin starts a role that does not run.
+func (i *Installation) Begin(role string, args ...string) (err error) {
 	i.ships[role], err = i.Start(role, append(append([]string{"serve", "-leash", "-config", i.files[role]}, args...), role)...)
 	return err
 }
@@ -123,8 +116,8 @@ const (
 	often    = 20 * time.Millisecond // between questions whether they do
 )
 
-// ready returns when the gateway finds every role serving.
-func (i *Installation) ready(ctx context.Context) error {
+// Ready returns when the gateway finds every role serving.
+func (i *Installation) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	for !i.answers(ctx) {
