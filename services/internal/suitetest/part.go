@@ -5,9 +5,12 @@ import (
 	"errors"
 	"net"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
+
+	"google.golang.org/grpc"
 
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -27,9 +30,7 @@ func (s *Suite) open(c suite.Config, o suite.Options) *part {
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	p := &part{Suite: built}
-	s.parts = append(s.parts, p)
-	return p
+	return &part{Suite: built}
 }
 
 // begin lets the part serve until the end of the test or stop, and returns what
@@ -66,23 +67,17 @@ func (p *part) run(t testing.TB) {
 // SplitIn is RunIn with a process for each role.
 func SplitIn(t testing.TB, folder string) *Suite {
 	t.Helper()
-	s := &Suite{T: t, Root: "units/root", Folder: folder, split: true}
-	keys := filepath.Join(folder, "keys")
-	s.must(suite.Equip(keys, suite.Default().Installation, time.Now(), suite.Roles()...))
-	listeners, addresses := map[string]net.Listener{}, map[string]string{}
-	for _, role := range suite.Roles() {
-		if role == suite.Gateway {
-			continue
-		}
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		s.must(err)
-		listeners[role], addresses[role] = l, l.Addr().String()
+	s := &Suite{T: t, Root: "units/root", Folder: folder, split: true, addresses: map[string]string{}}
+	s.must(suite.Equip(s.keys(), suite.Default().Installation, time.Now(), suite.Roles()...))
+	listeners := map[string]net.Listener{}
+	for _, role := range suite.Called() {
+		listeners[role] = s.listen("127.0.0.1:0")
+		s.addresses[role] = listeners[role].Addr().String()
 	}
 	var await []func()
 	for _, role := range suite.Roles() {
-		c := settings(filepath.Join(folder, role))
-		c.Peers = suite.Peers{Keys: keys, Addresses: addresses}
-		p := s.open(c, suite.Options{Roles: []string{role}, Peers: listeners[role]})
+		p := s.role(role, listeners[role])
+		s.parts = append(s.parts, p)
 		await = append(await, p.begin(t))
 	}
 	for _, ready := range await {
@@ -92,4 +87,36 @@ func SplitIn(t testing.TB, folder string) *Suite {
 	s.Suite, s.conn = s.parts[0].Suite, front.Client()
 	s.HTTP, s.GRPC = "http://"+front.at.HTTP.String(), front.at.GRPC.String()
 	return s
+}
+
+func (s *Suite) keys() string { return filepath.Join(s.Folder, suite.KeysFolder) }
+
+func (s *Suite) listen(address string) net.Listener {
+	s.T.Helper()
+	l, err := net.Listen("tcp", address)
+	s.must(err)
+	return l
+}
+
+// role builds the process of a role.
+func (s *Suite) role(role string, l net.Listener) *part {
+	s.T.Helper()
+	c := settings(filepath.Join(s.Folder, role))
+	c.Peers = suite.Peers{Keys: s.keys(), Addresses: s.addresses}
+	return s.open(c, suite.Options{Roles: []string{role}, Peers: l})
+}
+
+// Without does something while the process of a role does not run.
+func (s *Suite) Without(role string, do func()) {
+	s.T.Helper()
+	i := slices.Index(suite.Roles(), role)
+	s.must(s.parts[i].stop())
+	do()
+	s.parts[i] = s.role(role, s.listen(s.addresses[role]))
+	s.parts[i].begin(s.T)()
+}
+
+// Within returns a connection to the process of a role, and to none beyond it.
+func (s *Suite) Within(role string) grpc.ClientConnInterface {
+	return s.parts[slices.Index(suite.Roles(), role)].Process().Conn("")
 }

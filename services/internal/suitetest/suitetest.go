@@ -41,9 +41,10 @@ type Suite struct {
 	// The administrators' keys.
 	SystemAdmin, SecurityAdmin, Auditor string
 
-	split bool
-	parts []*part
-	conn  grpc.ClientConnInterface
+	split     bool
+	addresses map[string]string // of the roles, if it is split
+	parts     []*part
+	conn      grpc.ClientConnInterface
 }
 
 // Run starts a suite in a new folder and sets it up.
@@ -77,7 +78,7 @@ func RunIn(t testing.TB, folder string) *Suite {
 	}
 	s := &Suite{T: t, Root: "units/root", Folder: folder}
 	p := s.open(settings(folder), suite.Options{})
-	s.Suite, s.conn = p.Suite, p.Client()
+	s.Suite, s.conn, s.parts = p.Suite, p.Client(), []*part{p}
 	p.run(t)
 	s.HTTP, s.GRPC = "http://"+p.at.HTTP.String(), p.at.GRPC.String()
 	return s
