@@ -5,13 +5,16 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -21,15 +24,17 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/reach"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
 var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
 
 // log is what roles were asked, in order.
 type log struct {
-	mu    sync.Mutex
-	calls []string
-	fails map[string]error // by role
+	mu     sync.Mutex
+	calls  []string
+	fails  map[string]error // by role
+	traces []string         // that units were asked for with
 }
 
 func (l *log) note(role, method string) error {
@@ -46,7 +51,8 @@ type organization struct {
 	*log
 }
 
-func (o organization) GetUnit(context.Context, *organizationv1.GetUnitRequest) (*organizationv1.Unit, error) {
+func (o organization) GetUnit(ctx context.Context, _ *organizationv1.GetUnitRequest) (*organizationv1.Unit, error) {
+	o.traces = append(o.traces, metadata.ValueFromIncomingContext(ctx, "traceparent")...)
 	return nil, o.note("organization", "/GetUnit")
 }
 
@@ -177,5 +183,21 @@ func TestADeadlineIsHonouredAcross(t *testing.T) {
 	_, err := organizationv1.NewOrganizationServiceClient(n.Conn("")).GetUnit(ctx, &organizationv1.GetUnitRequest{})
 	if !errors.Is(err, context.DeadlineExceeded) || status.Code(err) != codes.DeadlineExceeded {
 		t.Errorf("beyond its deadline = %v", err)
+	}
+}
+
+func TestATraceGoesOn(t *testing.T) {
+	n, l := network(t)
+	observed, err := telemetry.Setup(t.Context(), telemetry.Default, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, n.Made = observed.Handlers()
+	ctx := trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
+		TraceID: trace.TraceID{1, 2, 3}, SpanID: trace.SpanID{4}, Remote: true,
+	}))
+	_, _ = organizationv1.NewOrganizationServiceClient(n.Conn("")).GetUnit(ctx, &organizationv1.GetUnitRequest{}) // answers nothing
+	if len(l.traces) != 1 || !strings.HasPrefix(l.traces[0], "00-01020300000000000000000000000000-") {
+		t.Errorf("the call came with the traces %v", l.traces)
 	}
 }
