@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/grpc"
-
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -114,9 +112,4 @@ func (s *Suite) Without(role string, do func()) {
 	do()
 	s.parts[i] = s.role(role, s.listen(s.addresses[role]))
 	s.parts[i].begin(s.T)()
-}
-
-// Within returns a connection to the process of a role, and to none beyond it.
-func (s *Suite) Within(role string) grpc.ClientConnInterface {
-	return s.parts[slices.Index(suite.Roles(), role)].Process().Conn("")
 }

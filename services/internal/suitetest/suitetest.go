@@ -112,13 +112,16 @@ func (s *Suite) Store(role string) string {
 	return filepath.Join(s.Folder, role+".db")
 }
 
-// Conn returns a connection on which calls are made by the role.
-func (s *Suite) Conn(role string) grpc.ClientConnInterface {
+// Of returns the process that runs the role.
+func (s *Suite) Of(role string) *suite.Suite {
 	if s.split {
-		return s.parts[slices.Index(suite.Roles(), role)].Conn(role)
+		return s.parts[slices.Index(suite.Roles(), role)].Suite
 	}
-	return s.Suite.Conn(role)
+	return s.Suite
 }
+
+// Conn returns a connection on which calls are made by the role.
+func (s *Suite) Conn(role string) grpc.ClientConnInterface { return s.Of(role).Conn(role) }
 
 // Client returns a connection on which calls are a client's.
 func (s *Suite) Client() grpc.ClientConnInterface { return s.conn }
