@@ -10,8 +10,11 @@ package recount
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
 
 	"google.golang.org/protobuf/proto"
 
@@ -24,8 +27,9 @@ const own = "aggregation"
 
 // Check counts anew from the feeds in the stores, which are named by their
 // services and MUST hold organization and aggregation, and returns the first
-// difference from the figures in aggregation's. No entry may be waiting to be
-// counted.
+// difference from the figures in aggregation's. It counts what these have counted,
+// entries that wait to be are left to Waiting; figures of more than a feed has are
+// an error.
 func Check(ctx context.Context, stores map[string]store.Engine) error {
 	c, err := Count(ctx, stores)
 	if err != nil {
@@ -34,30 +38,96 @@ func Check(ctx context.Context, stores map[string]store.Engine) error {
 	return stores[own].View(ctx, c.Compare)
 }
 
-// Count reads the feeds from their beginning.
+// Count reads the feeds from their beginning, each as far as it is counted.
 func Count(ctx context.Context, stores map[string]store.Engine) (*Figures, error) {
 	c := newCount()
 	for _, service := range []string{"organization", own, "campaign", "rectification", "evaluation", "complaint"} {
-		engine, ok := stores[service]
-		if !ok {
+		if stores[service] == nil {
 			continue
 		}
-		err := engine.View(ctx, func(tx store.Tx) error {
-			for e, err := range entries(tx) {
-				if err != nil {
-					return err
-				}
-				if err := c.take(e); err != nil {
-					return fmt.Errorf("entry %d of %s: %w", e.GetSeq(), service, err)
-				}
-			}
-			return nil
-		})
+		next, err := reached(ctx, stores[own], service)
+		if err != nil {
+			return nil, err
+		}
+		err = stores[service].View(ctx, func(tx store.Tx) error { return c.feed(tx, next) })
 		if err != nil {
 			return nil, fmt.Errorf("reading the feed of %s: %w", service, err)
 		}
 	}
 	return c.figures(), nil
+}
+
+// feed takes the entries before next.
+func (c *count) feed(tx store.Tx, next uint64) error {
+	n := uint64(0)
+	for e, err := range entries(tx) {
+		if err != nil {
+			return err
+		}
+		if n == next {
+			return nil
+		}
+		if err := c.take(e); err != nil {
+			return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
+		}
+		n++
+	}
+	if n < next && next != all {
+		return fmt.Errorf("%d entries are counted, and it has %d: it is older than the figures", next, n)
+	}
+	return nil
+}
+
+// all is how far one's own feed is counted: with each entry.
+const all = math.MaxUint64
+
+// reached is how far the figures count a feed.
+func reached(ctx context.Context, figures store.Engine, service string) (next uint64, err error) {
+	if service == own {
+		return all, nil
+	}
+	err = figures.View(ctx, func(tx store.Tx) error {
+		b, err := tx.Get("figures.cursors", []byte(service))
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case len(b) < 8:
+			return errors.New("it cannot be read")
+		}
+		next = binary.BigEndian.Uint64(b)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("how far %s is counted: %w", service, err)
+	}
+	return next, nil
+}
+
+// Waiting returns how many entries of the feeds are not counted yet.
+func Waiting(ctx context.Context, stores map[string]store.Engine) (n uint64, err error) {
+	for service, engine := range stores {
+		next, err := reached(ctx, stores[own], service)
+		if err != nil {
+			return n, err
+		}
+		err = engine.View(ctx, func(tx store.Tx) error {
+			for row, err := range tx.Scan("feed.entries", binary.BigEndian.AppendUint64(nil, next), nil) {
+				if err != nil {
+					return err
+				}
+				if len(row.Key) == 8 {
+					n++
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return n, fmt.Errorf("the feed of %s: %w", service, err)
+		}
+	}
+	return n, nil
 }
 
 // entries yields what the feed in a store says, in its order.

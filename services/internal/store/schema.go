@@ -23,6 +23,14 @@ type Schema struct {
 
 	// Buckets are those that hold neither messages of a table nor an index.
 	Buckets []string
+
+	// Migrations bring older stores to this schema, one version each, in order.
+	// One is never changed once it was released. See Migrate.
+	Migrations []Migration
+
+	// First is the version from which the first of the migrations leads; 0 is 1.
+	// It rises when old migrations are dropped.
+	First uint64
 }
 
 // Reindex makes the index rows of all tables what their messages say and answers

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -24,13 +25,26 @@ func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)
 	if err != nil {
 		return 0, fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
 	}
+	of := func(role string) (secrets, error) { return s.of(role), nil }
+	return fsckRoles(ctx, c, services(), of, report)
+}
+
+// fsckRoles checks the stores of some roles.
+func fsckRoles(ctx context.Context, c Config, wanted []string, of func(role string) (secrets, error), report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	files := map[string]*fsck.Files{}
 	for _, r := range roles {
+		if !slices.Contains(wanted, r.name) {
+			continue
+		}
 		home := c.home(r.name)
 		if files[home] == nil {
 			files[home] = fsck.NewFiles(os.DirFS(filepath.Join(home, blobsFolder)))
 		}
-		found, err := fsckRole(ctx, c, r, s.of(r.name), files[home])
+		s, err := of(r.name)
+		if err != nil {
+			return 0, err
+		}
+		found, err := fsckRole(ctx, c, r, s, files[home])
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -47,7 +61,7 @@ func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)
 }
 
 func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.Files) (report fsck.Report, err error) {
-	engine, err := reopen(c, r.name)
+	engine, err := reopen(ctx, c, r)
 	if err != nil {
 		return report, err
 	}
@@ -78,7 +92,7 @@ func Reindex(ctx context.Context, c Config) (mended int, err error) {
 }
 
 func reindexRole(ctx context.Context, c Config, r role) (mended int, err error) {
-	engine, err := reopen(c, r.name)
+	engine, err := reopen(ctx, c, r)
 	if err != nil {
 		return 0, err
 	}
@@ -96,9 +110,9 @@ const KeysFolder = "keys"
 
 // findSeed reads the seed of an installation of one process or of several.
 func findSeed(data string) (seed, error) {
-	s, err := readSecret(filepath.Join(data, seedFile), ed25519.SeedSize)
+	s, err := readSeed(filepath.Join(data, seedFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return readSecret(filepath.Join(data, KeysFolder, seedFile), ed25519.SeedSize)
+		return readSeed(filepath.Join(data, KeysFolder, seedFile))
 	}
 	return s, err
 }
@@ -113,13 +127,20 @@ func (c Config) home(role string) string {
 	return c.Data
 }
 
-// reopen opens a store that must be there.
-func reopen(c Config, role string) (store.Engine, error) {
-	path := filepath.Join(c.home(role), role+".db")
+// reopen opens a store that must be there, and of the version that is known here.
+func reopen(ctx context.Context, c Config, r role) (store.Engine, error) {
+	path := filepath.Join(c.home(r.name), r.name+".db")
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}
-	return bolt.Open(path, bolt.Options{})
+	engine, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := store.CheckVersion(ctx, engine, r.schema); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return engine, nil
 }
 
 // origin names a role's log among all logs. The last part is its era: a log that
