@@ -117,6 +117,9 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.flush)
+	if err := s.telemetry.Disk(s.disk, c.Reserve<<20); err != nil {
+		return err
+	}
 	if s.process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
 		return err
 	}
@@ -224,6 +227,15 @@ func (s *Suite) size(engine store.Engine, log *feed.Log) func() uint64 {
 		})
 		return size, err
 	})
+}
+
+// disk tells how many bytes are free; 0 if the system does not say.
+func (s *Suite) disk() uint64 {
+	n, err := bolt.Free(s.config.Data)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // counted counts for a metric: 0 if that takes too long or goes wrong.

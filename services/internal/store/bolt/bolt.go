@@ -86,7 +86,7 @@ func open(path string, o Options, file openFile) (*engine, error) {
 		o.MapSize = mapped
 	}
 	if o.Free == nil {
-		o.Free = free
+		o.Free = Free
 	}
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("creating %s: %w", path, err)
