@@ -28,6 +28,7 @@ import (
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 )
 
@@ -103,8 +104,15 @@ func kubernetes(_ string, text []byte) (wrong error) {
 			wrong = errors.Join(wrong, fmt.Errorf("the kind %q is not known here", is.Kind))
 			continue
 		}
-		if err := yaml.UnmarshalStrict([]byte(document), into); err != nil {
-			wrong = errors.Join(wrong, fmt.Errorf("%s: %w", is.Kind, err))
+		text, err := yaml.YAMLToJSONStrict([]byte(document))
+		if err != nil {
+			return err
+		}
+		unknown, err := kjson.UnmarshalStrict(text, into) // as the API server does: case counts
+		for _, err := range append(unknown, err) {
+			if err != nil {
+				wrong = errors.Join(wrong, fmt.Errorf("%s: %w", is.Kind, err))
+			}
 		}
 	}
 	return wrong

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,36 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 	d.stop()
 	clean(t, c)
+}
+
+// TestBackupOfProcesses: one of each, made while they serve, aggregation first,
+// are together an installation; each is restored with its role's keys alone.
+func TestBackupOfProcesses(t *testing.T) {
+	s := sail(t)
+	on := caller{dial(t, s.rpc), s.keys}
+	l := newLoad(t, on, "load")
+	ctx, cancel := context.WithCancel(t.Context())
+	written := l.start(ctx, on, writers)
+	<-time.After(200 * time.Millisecond)
+	folder, keys := t.TempDir(), filepath.Join(filepath.Dir(s.Config("organization")), suite.KeysFolder)
+	for _, role := range slices.Backward(suite.Called()) {
+		ask(t, nil, "backup", "-config", s.Config(role), filepath.Join(folder, role))
+	}
+	cancel()
+	<-written
+	again := settings(t.TempDir())
+	for _, role := range suite.Called() {
+		data := filepath.Join(again.Data, role)
+		ask(t, nil, "restore", "-key", keys, filepath.Join(folder, role), data)
+		if _, err := os.Stat(filepath.Join(data, "installation.key")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s was given the installation's key: %v", role, err)
+		}
+	}
+	if err := os.CopyFS(filepath.Join(again.Data, suite.KeysFolder), os.DirFS(keys)); err != nil {
+		t.Fatal(err)
+	}
+	clean(t, again)
+	ask(t, nil, "recount", again.Data)
 }
 
 // begins checks that each feed of a backup is the beginning of the living one.
