@@ -168,6 +168,9 @@ func TestABackupIsWholeOrNotThere(t *testing.T) {
 	if entries, err := filepath.Glob(filepath.Join(c.Data, "copy-*")); err != nil || len(entries) > 0 {
 		t.Errorf("copies were left: %v, %v", entries, err)
 	}
+	if entries, err := filepath.Glob(filepath.Join(c.Data, "*.sock")); err != nil || len(entries) > 0 {
+		t.Errorf("the socket was left: %v, %v", entries, err)
+	}
 	if keys, err := filepath.Glob(filepath.Join(to, "*key*")); err != nil || len(keys) > 0 {
 		t.Errorf("the backup has keys: %v, %v", keys, err)
 	}

@@ -40,7 +40,7 @@ func (s *Suite) source() *backup.Source {
 }
 
 // offer lets backups be made until ctx is done; then one that is being made ends.
-func (s *Suite) offer(ctx context.Context) error {
+func (s *Suite) offer(ctx context.Context) (err error) {
 	if len(s.engines) == 0 {
 		return nil
 	}
@@ -48,6 +48,7 @@ func (s *Suite) offer(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, os.Remove(filepath.Join(s.config.Data, backup.SocketFile))) }()
 	server := &http.Server{
 		Handler: s.source().Handler(), ReadTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx },
