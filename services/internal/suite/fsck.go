@@ -16,8 +16,8 @@ import (
 )
 
 // Fsck checks every store and file in the data folder of a suite that does not
-// run. It reports each role, answers how many files no record names, and changes
-// nothing.
+// run. It reports each role, also one whose file is damaged, answers how many
+// files no record names, 0 if a file is damaged, and changes nothing.
 func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	if _, err := os.Stat(filepath.Join(c.Data, seedFile)); err != nil {
 		return 0, fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
@@ -26,15 +26,26 @@ func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)
 	if err != nil {
 		return 0, err
 	}
-	files := fsck.NewFiles(os.DirFS(filepath.Join(c.Data, blobsFolder)))
+	files, whole := fsck.NewFiles(os.DirFS(filepath.Join(c.Data, blobsFolder))), true
 	for _, r := range roles {
 		found, err := fsckRole(ctx, c, r, secrets, files)
-		if err != nil {
+		switch {
+		case errors.Is(err, bolt.ErrDamaged):
+			whole, found = false, damaged(err)
+		case err != nil:
 			return 0, fmt.Errorf("%s: %w", r.name, err)
 		}
 		report(r.name, found)
 	}
+	if !whole {
+		return 0, nil // nobody knows what the damaged stores name
+	}
 	return files.Orphans(ctx)
+}
+
+// damaged is the report on a store of which nothing more can be said.
+func damaged(err error) fsck.Report {
+	return fsck.Report{Wrong: 1, First: &fsck.Finding{Seq: fsck.None, What: err.Error()}}
 }
 
 func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.Files) (report fsck.Report, err error) {
@@ -56,11 +67,11 @@ func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.File
 
 // Reindex writes the indexes of every store anew from its records, in the data
 // folder of a suite that does not run, and answers how many rows were not as
-// they should be.
+// they should be. It passes over a file that is damaged: Fsck names it.
 func Reindex(ctx context.Context, c Config) (mended int, err error) {
 	for _, r := range roles {
 		n, err := reindexRole(ctx, c, r)
-		if err != nil {
+		if err != nil && !errors.Is(err, bolt.ErrDamaged) {
 			return mended, fmt.Errorf("%s: %w", r.name, err)
 		}
 		mended += n
@@ -83,11 +94,7 @@ func reindexRole(ctx context.Context, c Config, r role) (mended int, err error) 
 
 // reopen opens a store that must be there.
 func reopen(c Config, role string) (store.Engine, error) {
-	path := filepath.Join(c.Data, role+".db")
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	return bolt.Open(path, bolt.Options{})
+	return bolt.Inspect(filepath.Join(c.Data, role+".db"))
 }
 
 // origin names a role's log among all logs. The last part is its era: a log that
