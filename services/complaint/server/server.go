@@ -82,7 +82,7 @@ var Schema = store.Schema{
 	Indexes: map[string][]string{
 		"duban.complaint.v1.Complaint": {"desk"},
 	},
-	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket},
+	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket, asideBucket},
 }
 
 // New returns the service that writes in book.

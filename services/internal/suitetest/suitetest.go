@@ -16,6 +16,8 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/storetest"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -61,6 +63,7 @@ func RunIn(t testing.TB, folder string) *Suite {
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
 	built, err := suite.Open(t.Context(), c, suite.Options{
 		Out: t.Output(), Now: time.Now, Simulate: Start,
+		Engine: func(role string, e store.Engine) store.Engine { return storetest.Declared(t, e, suite.Schema(role)) },
 	})
 	if err != nil {
 		t.Fatal(err)
