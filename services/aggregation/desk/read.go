@@ -90,20 +90,23 @@ func (d *Desk) ListReportRows(ctx context.Context, req *aggregationv1.ListReport
 			return nil, err
 		}
 	}
-	list, next, err := d.collect(ctx, req.GetParent(), req.GetVerdict(), after, page.Size(req.GetPageSize()))
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), after, page.Size(req.GetPageSize()))
 	return &aggregationv1.ListReportRowsResponse{Rows: list, NextPageToken: d.book.Tokens.Encode(next, req)}, err
 }
 
-// collect reads rows of a verdict, or all.
-func (d *Desk) collect(ctx context.Context, report string, verdict aggregationv1.Report_Verdict, after place, size int) (list []*row, next string, err error) {
+// collect reads rows of a report that a filter lets pass.
+func (d *Desk) collect(ctx context.Context, report, filter string, after place, size int) (list []*row, next string, err error) {
+	wanted, err := page.ParseFilter(filter, (*row)(nil).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, "", err
+	}
 	err = d.book.View(ctx, func(tx *change.Tx) error {
 		if _, err := d.reports.Reach(tx, report); err != nil {
 			return err
 		}
 		at := map[*row]place{}
-		wanted := func(r *row) (bool, error) { return verdict == 0 || r.GetVerdict() == verdict, nil }
 		key := func(r *row) string { return fmt.Sprintf("%d/%d", at[r].page, at[r].index) }
-		list, next, err = page.Collect(d.rows(tx, report, after, at), size, exported, wanted, key)
+		list, next, err = page.Collect(d.rows(tx, report, after, at), size, exported, func(r *row) (bool, error) { return wanted.Match(r), nil }, key)
 		return err
 	})
 	return list, next, err
@@ -115,7 +118,7 @@ const exported = 10_000
 
 // ExportReportRows implements the RPC.
 func (d *Desk) ExportReportRows(ctx context.Context, req *aggregationv1.ExportReportRowsRequest) (*aggregationv1.ExportReportRowsResponse, error) {
-	list, next, err := d.collect(ctx, req.GetParent(), req.GetVerdict(), place{}, exported)
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), place{}, exported)
 	if err != nil {
 		return nil, err
 	}

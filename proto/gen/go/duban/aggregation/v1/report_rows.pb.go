@@ -367,8 +367,8 @@ type ListReportRowsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// reports/{report}
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Only rows of this verdict.
-	Verdict Report_Verdict `protobuf:"varint,2,opt,name=verdict,proto3,enum=duban.aggregation.v1.Report_Verdict" json:"verdict,omitempty"`
+	// A filter by AIP-160, such as verdict = QUARANTINED.
+	Filter string `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
 	// How many at most; 0 means 50, and more than 1,000 means 1,000.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page before ended.
@@ -414,11 +414,11 @@ func (x *ListReportRowsRequest) GetParent() string {
 	return ""
 }
 
-func (x *ListReportRowsRequest) GetVerdict() Report_Verdict {
+func (x *ListReportRowsRequest) GetFilter() string {
 	if x != nil {
-		return x.Verdict
+		return x.Filter
 	}
-	return Report_VERDICT_UNSPECIFIED
+	return ""
 }
 
 func (x *ListReportRowsRequest) GetPageSize() int32 {
@@ -497,8 +497,8 @@ type ExportReportRowsRequest struct {
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// What the file is to be.
 	Format UploadReportRequest_Format `protobuf:"varint,2,opt,name=format,proto3,enum=duban.aggregation.v1.UploadReportRequest_Format" json:"format,omitempty"`
-	// Only rows of this verdict.
-	Verdict       Report_Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=duban.aggregation.v1.Report_Verdict" json:"verdict,omitempty"`
+	// Only rows that a filter by AIP-160 lets pass, such as verdict = REJECTED.
+	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -547,11 +547,11 @@ func (x *ExportReportRowsRequest) GetFormat() UploadReportRequest_Format {
 	return UploadReportRequest_FORMAT_UNSPECIFIED
 }
 
-func (x *ExportReportRowsRequest) GetVerdict() Report_Verdict {
+func (x *ExportReportRowsRequest) GetFilter() string {
 	if x != nil {
-		return x.Verdict
+		return x.Filter
 	}
-	return Report_VERDICT_UNSPECIFIED
+	return ""
 }
 
 // Response of ExportReportRows.
@@ -654,21 +654,21 @@ const file_duban_aggregation_v1_report_rows_proto_rawDesc = "" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"FORMAT_CSV\x10\x01\x12\x0f\n" +
-	"\vFORMAT_XLSX\x10\x02\"\xf2\x01\n" +
+	"\vFORMAT_XLSX\x10\x02\"\xca\x01\n" +
 	"\x15ListReportRowsRequest\x12@\n" +
-	"\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^reports/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x12H\n" +
-	"\averdict\x18\x02 \x01(\x0e2$.duban.aggregation.v1.Report.VerdictB\b\xbaH\x05\x82\x01\x02\x10\x01R\averdict\x12$\n" +
+	"\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^reports/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x12 \n" +
+	"\x06filter\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\x12$\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"v\n" +
 	"\x16ListReportRowsResponse\x124\n" +
 	"\x04rows\x18\x01 \x03(\v2 .duban.aggregation.v1.Report.RowR\x04rows\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xfb\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd3\x01\n" +
 	"\x17ExportReportRowsRequest\x12@\n" +
 	"\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^reports/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x12T\n" +
 	"\x06format\x18\x02 \x01(\x0e20.duban.aggregation.v1.UploadReportRequest.FormatB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06format\x12H\n" +
-	"\averdict\x18\x03 \x01(\x0e2$.duban.aggregation.v1.Report.VerdictB\b\xbaH\x05\x82\x01\x02\x10\x01R\averdict\"q\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06format\x12 \n" +
+	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"q\n" +
 	"\x18ExportReportRowsResponse\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x1d\n" +
 	"\n" +
@@ -702,7 +702,6 @@ var file_duban_aggregation_v1_report_rows_proto_goTypes = []any{
 	(*Report_Row)(nil),               // 9: duban.aggregation.v1.Report.Row
 	(*Report_Totals)(nil),            // 10: duban.aggregation.v1.Report.Totals
 	(*Report)(nil),                   // 11: duban.aggregation.v1.Report
-	(Report_Verdict)(0),              // 12: duban.aggregation.v1.Report.Verdict
 }
 var file_duban_aggregation_v1_report_rows_proto_depIdxs = []int32{
 	9,  // 0: duban.aggregation.v1.ReportPage.rows:type_name -> duban.aggregation.v1.Report.Row
@@ -710,15 +709,13 @@ var file_duban_aggregation_v1_report_rows_proto_depIdxs = []int32{
 	10, // 2: duban.aggregation.v1.ReportJob.change:type_name -> duban.aggregation.v1.Report.Totals
 	11, // 3: duban.aggregation.v1.UploadReportRequest.report:type_name -> duban.aggregation.v1.Report
 	1,  // 4: duban.aggregation.v1.UploadReportRequest.format:type_name -> duban.aggregation.v1.UploadReportRequest.Format
-	12, // 5: duban.aggregation.v1.ListReportRowsRequest.verdict:type_name -> duban.aggregation.v1.Report.Verdict
-	9,  // 6: duban.aggregation.v1.ListReportRowsResponse.rows:type_name -> duban.aggregation.v1.Report.Row
-	1,  // 7: duban.aggregation.v1.ExportReportRowsRequest.format:type_name -> duban.aggregation.v1.UploadReportRequest.Format
-	12, // 8: duban.aggregation.v1.ExportReportRowsRequest.verdict:type_name -> duban.aggregation.v1.Report.Verdict
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	9,  // 5: duban.aggregation.v1.ListReportRowsResponse.rows:type_name -> duban.aggregation.v1.Report.Row
+	1,  // 6: duban.aggregation.v1.ExportReportRowsRequest.format:type_name -> duban.aggregation.v1.UploadReportRequest.Format
+	7,  // [7:7] is the sub-list for method output_type
+	7,  // [7:7] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_report_rows_proto_init() }
