@@ -44,7 +44,8 @@ type Desk struct {
 	codes     change.Kind[*aggregationv1.ReportCode]
 	leaves    change.Kind[*aggregationv1.ReportLeave]
 
-	wake chan struct{} // holds a token if there may be jobs
+	wake  chan struct{} // holds a token if there may be jobs
+	files chan struct{} // holds a token for each file that is being read
 
 	mu    sync.Mutex
 	known *codebook // of the unit that was asked for last
@@ -77,9 +78,12 @@ const (
 // Buckets hold what is neither record nor index.
 var Buckets = []string{spoolBucket, jobsBucket, waitingBucket}
 
+// readers is how many files are read at once: each may unpack to a lot.
+const readers = 2
+
 // New returns the desk that writes in book, and counts due days by the calendar.
 func New(book *change.Book, directory Directory, days *calendar.Calendar) *Desk {
-	d := &Desk{book: book, directory: directory, days: days, wake: make(chan struct{}, 1)}
+	d := &Desk{book: book, directory: directory, days: days, wake: make(chan struct{}, 1), files: make(chan struct{}, readers)}
 	d.reports = change.Kind[*aggregationv1.Report]{Book: book, Unit: (*aggregationv1.Report).GetUnit, Show: d.shown}
 	d.pages = change.Kind[*aggregationv1.ReportPage]{Book: book}
 	d.sources = change.Kind[*aggregationv1.ReportSource]{Book: book, Unit: (*aggregationv1.ReportSource).GetUnit}

@@ -32,6 +32,12 @@ func (d *Desk) CreateReport(ctx context.Context, req *aggregationv1.CreateReport
 func (d *Desk) UploadReport(ctx context.Context, req *aggregationv1.UploadReportRequest) (*aggregationv1.Report, error) {
 	asked := proto.CloneOf(req.GetReport())
 	return d.receive(ctx, req, asked, func(p *parcel) (err error) {
+		select {
+		case d.files <- struct{}{}:
+			defer func() { <-d.files }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 		asked.Rows, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
 		return err
 	})

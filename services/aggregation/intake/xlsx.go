@@ -11,7 +11,7 @@ import (
 
 const (
 	// maxUnpacked is how many bytes a workbook unpacks to at most.
-	maxUnpacked = 128 << 20
+	maxUnpacked = 64 << 20
 	// maxParts is how many files a workbook is packed of at most.
 	maxParts = 256
 	// maxBlank is how many lines a sheet has at most, empty ones counted.
@@ -26,15 +26,15 @@ func xlsxLines(content []byte) iter.Seq2[line, error] {
 			yield(line{}, err)
 			return
 		}
-		// What is larger goes to a temporary file, and not into memory.
+		// All stays in memory: there may be no place for temporary files.
 		book, err := excelize.OpenReader(bytes.NewReader(content), excelize.Options{
-			RawCellValue: true, UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: 16 << 20,
+			RawCellValue: true, UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxUnpacked,
 		})
 		if err != nil {
 			yield(line{}, errFile("不是 .xlsx 文件或已损坏", "it is no .xlsx, or damaged"))
 			return
 		}
-		defer book.Close() // removes the temporary files
+		defer book.Close() // it has no files
 		eachLine(book, yield)
 	}
 }

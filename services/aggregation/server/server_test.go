@@ -25,8 +25,11 @@ type scene struct {
 	machine, head, reviewer, eye suitetest.Person
 }
 
-func newScene(t *testing.T) *scene {
-	s := &scene{Suite: suitetest.Run(t)}
+func newScene(t testing.TB) *scene { return newSceneIn(t, t.TempDir()) }
+
+// newSceneIn is a scene whose data lie in folder.
+func newSceneIn(t testing.TB, folder string) *scene {
+	s := &scene{Suite: suitetest.RunNew(t, folder)}
 	s.district = s.Unit("d", s.Root, organizationv1.Unit_KIND_DISTRICT)
 	s.school = s.Unit("s1", s.district, organizationv1.Unit_KIND_SCHOOL)
 	s.other = s.Unit("s2", s.district, organizationv1.Unit_KIND_SCHOOL)
