@@ -122,6 +122,39 @@ func TestOnlyNamedHeadersBecomeMetadata(t *testing.T) {
 	}
 }
 
+func TestIfMatchIsAListOfEtags(t *testing.T) {
+	for _, c := range []struct {
+		headers []string
+		http    int
+		passed  string
+	}{
+		{[]string{`*`}, 200, `*`},
+		{[]string{`"1"`}, 200, `"1"`},
+		{[]string{`"1", W/"2","a,b"`}, 200, `"1", W/"2","a,b"`},
+		{[]string{`"1"`, `"2"`}, 200, `"1", "2"`},
+		{[]string{`, "1" ,, "2",`}, 200, `, "1" ,, "2",`},
+		{[]string{`1`}, 400, ""},
+		{[]string{` `}, 400, ""},
+		{[]string{`,`}, 400, ""},
+		{[]string{`"1`}, 400, ""},
+		{[]string{`"1" "2"`}, 400, ""},
+		{[]string{`w/"1"`}, 400, ""},
+		{[]string{`*, "1"`}, 400, ""},
+		{[]string{`*`, `*`}, 400, ""},
+	} {
+		f := &fake{}
+		h, _ := start(t, f, Options{})
+		var headers []string
+		for _, value := range c.headers {
+			headers = append(headers, "If-Match: "+value)
+		}
+		w := ask(h, "GET", "/v1/units/a", "", headers...)
+		if w.Code != c.http || strings.Join(f.md.Get("if-match"), "|") != c.passed {
+			t.Errorf("%q: %d, passed on as %q", c.headers, w.Code, f.md.Get("if-match"))
+		}
+	}
+}
+
 func TestRequestIDIsTheTrace(t *testing.T) {
 	f := &fake{}
 	h, _ := start(t, f, Options{})
@@ -180,7 +213,7 @@ func TestServicesErrors(t *testing.T) {
 		{status.Error(codes.Unavailable, "dial 10.0.0.1: secret"), none, 503, "UNAVAILABLE", "Retry-After: 1"},
 		{status.Error(codes.DeadlineExceeded, "secret"), none, 504, "DEADLINE_EXCEEDED", ""},
 		{status.Error(codes.Unimplemented, "secret"), none, 501, "UNIMPLEMENTED", ""},
-		{status.Error(codes.ResourceExhausted, "secret"), none, 429, "OVERLOADED", "Retry-After: 1"},
+		{status.Error(codes.ResourceExhausted, "secret"), none, 429, "SERVER_OVERLOADED", "Retry-After: 1"},
 		{status.Error(codes.InvalidArgument, "secret"), none, 400, "FIELDS_INVALID", ""},
 	} {
 		f.reset(c.err)

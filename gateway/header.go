@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
@@ -23,7 +24,7 @@ func forwarded() map[string]int {
 		"Accept-Language": 256,
 		"Authorization":   4096,
 		"Idempotency-Key": 128,
-		"If-Match":        128,
+		"If-Match":        1024,
 		"Traceparent":     128,
 	}
 }
@@ -79,15 +80,27 @@ func limit(what string, code int) error {
 func checkValues(name string, values []string, most int) problem.Text {
 	joined := strings.Join(values, ", ")
 	switch {
-	case len(values) > 1 && !strings.HasPrefix(name, "Accept"):
+	case len(values) > 1 && !isList(name):
 		return problem.Text{Zh: "请求头重复", En: "the header is given more than once"}
 	case len(joined) > most:
 		return problem.Text{Zh: "请求头过长", En: "the header is too long"}
 	case strings.ContainsFunc(joined, func(c rune) bool { return c < ' ' || c > '~' }):
 		return problem.Text{Zh: "请求头只能含可打印的 ASCII 字符", En: "the header may hold printable ASCII only"}
+	case name == "If-Match" && len(values) > 0 && !etags.MatchString(joined):
+		return problem.Text{Zh: "应为带引号的 etag，以逗号分隔，或 *", En: "must be etags in quotes, with commas between them, or *"}
 	}
 	return problem.Text{}
 }
+
+// isList says whether a header that is given twice means the same as one with a
+// comma between the values (RFC 9110, section 5.3).
+func isList(name string) bool { return strings.HasPrefix(name, "Accept") || name == "If-Match" }
+
+// etags is what If-Match may hold (RFC 9110, section 13.1.1). Which of them is the
+// record's, its service says.
+var etags = regexp.MustCompile(`^(\*|[, ]*` + etag + `( *,( *` + etag + `)?)* *)$`)
+
+const etag = `(W/)?"[!#-~]*"`
 
 // identify returns the id of a request: its trace's, or a random one. If there is
 // no tracing here, the id goes on to the services as a trace of its own.

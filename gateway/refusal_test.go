@@ -210,14 +210,14 @@ func TestAllowNamesTheMethods(t *testing.T) {
 func TestRefusalsSpeakTheCallersLanguage(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{MaxBody: 100})
 	for _, c := range []struct{ accept, target, body, locale, message, field string }{
-		{"", "/v1/units", `{"kind":"X"}`, "zh-CN", "请求中有字段不符合要求。", "应为以下之一：KIND_NATION"},
-		{"fr, *;q=0.1", "/v1/units", `{"kind":"X"}`, "zh-CN", "请求中有字段不符合要求。", "应为以下之一：KIND_NATION"},
-		{"en-GB;q=0.4, zh-TW;q=0.9", "/v1/units", `{"kind":"X"}`, "zh-CN", "请求中有字段不符合要求。", "应为以下之一：KIND_NATION"},
-		{"en-GB, zh;q=0.9", "/v1/units", `{"kind":"X"}`, "en", "The request has invalid fields.", "must be one of KIND_NATION"},
-		{"en", "/v1/x", ``, "en", "There is no such method of the API.", ""},
-		{"zh", "/v1/x", ``, "zh-CN", "没有此接口。", ""},
-		{"zh", "/v1/units", strings.Repeat(" ", 101), "zh-CN", "请求正文超过 100 字节的上限。", ""},
-		{"en", "/v1/units", strings.Repeat(" ", 101), "en", "The request body exceeds 100 bytes.", ""},
+		{"", "/v1/units", `{"kind":"X"}`, "zh-CN", "请求中有字段不符合要求，请按所列字段改正。", "应为以下之一：KIND_NATION"},
+		{"fr, *;q=0.1", "/v1/units", `{"kind":"X"}`, "zh-CN", "请求中有字段不符合要求，请按所列字段改正。", "应为以下之一：KIND_NATION"},
+		{"en-GB;q=0.4, zh-TW;q=0.9", "/v1/units", `{"kind":"X"}`, "zh-CN", "请求中有字段不符合要求，请按所列字段改正。", "应为以下之一：KIND_NATION"},
+		{"en-GB, zh;q=0.9", "/v1/units", `{"kind":"X"}`, "en", "The request has invalid fields: correct those listed.", "must be one of KIND_NATION"},
+		{"en", "/v1/x", ``, "en", "There is no such method of the API: see /docs/.", ""},
+		{"zh", "/v1/x", ``, "zh-CN", "没有此接口，请查阅接口文档 /docs/。", ""},
+		{"zh", "/v1/units", strings.Repeat(" ", 101), "zh-CN", "请求正文超过 100 字节的上限，请拆分后重试。", ""},
+		{"en", "/v1/units", strings.Repeat(" ", 101), "en", "The request body exceeds 100 bytes: part it and repeat.", ""},
 		{"zh", "/v1/units", "[1]", "zh-CN", "请求正文无法解析：应为 JSON 对象。", ""},
 		{"en", "/v1/units", "[1]", "en", "The request body cannot be read: it must be a JSON object.", ""},
 	} {
@@ -240,7 +240,7 @@ func TestProblemJSON(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
 	w := ask(h, "POST", "/v1/units", `{"codes":[{"scheme":1}]}`, "Accept: application/problem+json, application/json;q=0.5",
 		"Traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
-	want := `{"type":"/docs/errors#FIELDS_INVALID","title":"Bad Request","status":400,"detail":"请求中有字段不符合要求。",` +
+	want := `{"type":"/docs/errors#FIELDS_INVALID","title":"Bad Request","status":400,"detail":"请求中有字段不符合要求，请按所列字段改正。",` +
 		`"reason":"FIELDS_INVALID","errors":[{"field":"unit.codes[0].scheme","detail":"应为字符串","reason":"type"}],` +
 		`"requestId":"0af7651916cd43dd8448eb211c80319c"}`
 	if got := w.Body.String(); got != want {

@@ -100,6 +100,18 @@ func TestEveryMethodSaysWhoMayCall(t *testing.T) {
 	}
 }
 
+// answered are events that a person has to answer for, in words of the domain:
+// "machines never sign, verify, close or accept".
+var answered = regexp.MustCompile(`\.(signed|verified|closed|accepted|approved|acknowledged|published|tallied)$`)
+
+func TestMachinesNeverSignVerifyCloseOrAccept(t *testing.T) {
+	for _, m := range methods() {
+		if r := rule(m); answered.MatchString(r.GetEvent()) && !r.GetPerson() {
+			t.Errorf("%s leaves %s, but a machine may call it", m.FullName(), r.GetEvent())
+		}
+	}
+}
+
 var (
 	standard = map[string]string{"Get": http.MethodGet, "List": http.MethodGet, "Create": http.MethodPost, "Update": http.MethodPatch, "Delete": http.MethodDelete}
 	event    = regexp.MustCompile(`^[a-z_]+\.[a-z_]+$`)

@@ -81,42 +81,42 @@ type Definition struct {
 
 // Definitions is every metric there is, in the order that answers have them.
 var Definitions = []Definition{
-	{ProblemsFound, "problems_found", flow, neither, "rectification", "problem", "发现问题数", "Problems found", "按发现日计的问题数，不含已撤销的。", "Problems by the day they were entered, without cancelled ones.", 0, 0},
-	{ProblemsOpen, "problems_open", stock, less, "rectification", "problem", "未销号问题数", "Problems open", "尚未销号也未撤销的问题数。", "Problems that are neither closed nor cancelled.", 0, 0},
+	{ProblemsFound, "problems_found", flow, neither, "rectification", "problem", "发现问题数", "Problems found", "按发现日计的问题数，不含已取消的。", "Problems by the day they were entered, without cancelled ones.", 0, 0},
+	{ProblemsOpen, "problems_open", stock, less, "rectification", "problem", "未销号问题数", "Problems open", "尚未销号也未取消的问题数。", "Problems that are neither closed nor cancelled.", 0, 0},
 	{ProblemsPlanned, "problems_planned", stock, neither, "rectification", "problem", "已定措施问题数", "Problems planned", "已制定整改措施、尚未开始整改的问题数。", "Problems with measures whose rectification has not begun.", 0, 0},
 	{ProblemsRectifying, "problems_rectifying", stock, neither, "rectification", "problem", "整改中问题数", "Problems being rectified", "正在整改的问题数，含退回重改的。", "Problems being rectified, returned ones too.", 0, 0},
 	{ProblemsSubmitted, "problems_submitted", stock, neither, "rectification", "problem", "申请销号问题数", "Problems submitted", "已申请销号、尚未销号的问题数，含已核查的。", "Problems submitted for closing and not closed, verified ones too.", 0, 0},
 	{ProblemsClosed, "problems_closed", flow, more, "rectification", "problem", "已销号问题数", "Problems closed", "按销号日计的已销号问题数，重新打开的不再计。", "Problems closed, by the day they were; one that is reopened counts no more.", 0, 0},
-	{ProblemsCancelled, "problems_cancelled", flow, neither, "rectification", "problem", "已撤销问题数", "Problems cancelled", "按撤销日计的问题数。", "Problems cancelled, by the day they were.", 0, 0},
+	{ProblemsCancelled, "problems_cancelled", flow, neither, "rectification", "problem", "已取消问题数", "Problems cancelled", "按取消日计的问题数。", "Problems cancelled, by the day they were.", 0, 0},
 	{ProblemsReturned, "problems_returned", flow, less, "rectification", "problem", "退回次数", "Returns", "销号申请被退回的次数。", "How often a submitted problem was returned.", 0, 0},
 	{ProblemsReopened, "problems_reopened", flow, less, "rectification", "problem", "重新打开次数", "Reopenings", "回头看中被重新打开的次数。", "How often a closed problem was reopened.", 0, 0},
-	{ProblemsOverdue, "problems_overdue", overdue, less, "rectification", "problem", "超期问题数", "Problems overdue", "整改时限已过、仍未销号的问题数。", "Open problems whose deadline has passed.", 0, 0},
+	{ProblemsOverdue, "problems_overdue", overdue, less, "rectification", "problem", "逾期问题数", "Problems overdue", "整改时限已过、仍未销号的问题数。", "Open problems whose deadline has passed.", 0, 0},
 	{ProblemsClosingRate, "problems_closing_rate", ratio, more, "rectification", "milli", "销号率", "Closing rate", "已销号问题数除以发现问题数，千分数。", "Problems closed by problems found, in thousandths.", ProblemsClosed, ProblemsFound},
 
-	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备期限已到的台账数，按期限日计。", "Ledgers to be filed, by the day they are due.", 0, 0},
+	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备时限已到的台账数，按时限日计。", "Ledgers to be filed, by the day they are due.", 0, 0},
 	{LedgersFiled, "ledgers_filed", flow, more, "rectification", "ledger", "已报备台账数", "Ledgers filed", "按首次报备日计的台账数。", "Ledgers filed, by the day they first were.", 0, 0},
-	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "首次报备晚于期限的台账数。", "Ledgers first filed after they were due.", 0, 0},
+	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "首次报备晚于时限的台账数。", "Ledgers first filed after they were due.", 0, 0},
 	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已确认台账数", "Ledgers acknowledged", "按上级首次确认日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
-	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督查次数", "Inspections concluded", "组织单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
+	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督导检查次数", "Inspections concluded", "主办单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
 
 	{TasksDue, "tasks_due", flow, neither, "campaign", "assignment", "到期任务数", "Tasks due", "按到期日计的任务数，不含免除的。", "Assignments by the day they are due, without waived ones.", 0, 0},
 	{TasksReceived, "tasks_received", flow, more, "campaign", "assignment", "已签收任务数", "Tasks received", "按签收日计的任务数。", "Assignments received, by the day they were.", 0, 0},
 	{TasksSubmitted, "tasks_submitted", flow, more, "campaign", "assignment", "已上报任务数", "Tasks submitted", "按首次上报日计的任务数。", "Assignments submitted, by the day they first were.", 0, 0},
 	{TasksApproved, "tasks_approved", flow, more, "campaign", "assignment", "已审定任务数", "Tasks approved", "按审定日计的任务数。", "Assignments approved, by the day they were.", 0, 0},
 	{TasksReturned, "tasks_returned", flow, less, "campaign", "assignment", "任务退回次数", "Task returns", "任务上报后被退回的次数。", "How often a submitted assignment was returned.", 0, 0},
-	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "首次上报晚于期限的任务数。", "Assignments first submitted after they were due.", 0, 0},
-	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "期限已过、仍待上报的任务数。", "Assignments whose due date has passed and that still await submission.", 0, 0},
+	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "首次上报晚于时限的任务数。", "Assignments first submitted after they were due.", 0, 0},
+	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过、仍待上报的任务数。", "Assignments whose due date has passed and that still await submission.", 0, 0},
 
-	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "期限已过而未报备的台账与未签收的任务数。", "Ledgers not filed and assignments not received though their due date has passed.", 0, 0},
+	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "时限已过而未报备的台账与未签收的任务数。", "Ledgers not filed and assignments not received though their due date has passed.", 0, 0},
 
 	{ComplaintsReceived, "complaints_received", flow, neither, "complaint", "complaint", "收到投诉数", "Complaints received", "按收到日计的公开类投诉数，不含举报。", "Complaints of the open types, by the day they came; sealed reports never count.", 0, 0},
 	{ComplaintsAccepted, "complaints_accepted", flow, neither, "complaint", "complaint", "受理投诉数", "Complaints accepted", "按受理日计的投诉数。", "Complaints accepted, by the day they were.", 0, 0},
-	{ComplaintsAcceptedInTime, "complaints_accepted_in_time", flow, more, "complaint", "complaint", "按时受理投诉数", "Complaints accepted in time", "在期限内受理的投诉数。", "Complaints accepted within the time limit.", 0, 0},
+	{ComplaintsAcceptedInTime, "complaints_accepted_in_time", flow, more, "complaint", "complaint", "按时受理投诉数", "Complaints accepted in time", "在时限内受理的投诉数。", "Complaints accepted within the time limit.", 0, 0},
 	{ComplaintsReplied, "complaints_replied", flow, more, "complaint", "complaint", "已答复投诉数", "Complaints replied", "按首次答复日计的投诉数。", "Complaints replied to, by the day of the first reply.", 0, 0},
 	{ComplaintsClosed, "complaints_closed", flow, more, "complaint", "complaint", "已办结投诉数", "Complaints closed", "按办结日计的投诉数，重新办理的不再计。", "Complaints closed, by the day they were; one that is reopened counts no more.", 0, 0},
 	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时受理数除以受理数，千分数。", "Complaints accepted in time by complaints accepted, in thousandths.", ComplaintsAcceptedInTime, ComplaintsAccepted},
 
-	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "组织单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},
+	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "主办单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},
 	{EvaluationScore, "evaluation_score", latest, more, "evaluation", "milli", "评议得分", "Evaluation score", "最近一次已公布评议的综合得分，千分之一分，不汇总。", "The composite of the newest published round, in thousandths of a point; never summed.", 0, 0},
 	{EvaluationRank, "evaluation_rank", latest, less, "evaluation", "rank", "评议名次", "Evaluation rank", "最近一次已公布评议的名次，不汇总。", "The rank in the newest published round; never summed.", 0, 0},
 }
@@ -146,7 +146,7 @@ var numbered = func() (at [Numbers]*Definition) {
 	return at
 }()
 
-// Numbers is larger than every metric's number.
+// Numbers is larger than every metric's number, and the bits of a Set.
 const Numbers = 64
 
 // Metrics returns every metric as the API shows it, in the order of their names.
@@ -176,3 +176,29 @@ func (d *Definition) Latest() bool { return d.Kind == latest }
 
 // HasSeries says whether the metric is known of other days than today.
 func (d *Definition) HasSeries() bool { return d.Kind != overdue && d.Kind != latest }
+
+// Set is some metrics.
+type Set uint64
+
+// Sums are the metrics that are summed to give the defined ones: a ratio's two,
+// and none for a latest value.
+func Sums(definitions ...Definition) (all Set) {
+	for _, d := range definitions {
+		switch d.Kind {
+		case ratio:
+			all |= 1<<d.Over | 1<<d.By
+		case latest:
+		default:
+			all |= 1 << d.Metric
+		}
+	}
+	return all
+}
+
+// Has says whether m is one of them.
+func (s Set) Has(m Metric) bool { return s>>m&1 == 1 }
+
+// Any says whether one of them is of the kind that is asks for.
+func (s Set) Any(is func(*Definition) bool) bool {
+	return slices.ContainsFunc(Definitions, func(d Definition) bool { return s.Has(d.Metric) && is(&d) })
+}

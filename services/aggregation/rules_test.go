@@ -144,6 +144,31 @@ func TestRanks(t *testing.T) {
 	check(aggregation.EvaluationScore, "a0 b0 c0 e0 d0 ")
 }
 
+func TestRankingsAreBounded(t *testing.T) {
+	if err := aggregation.Comparable(aggregation.Compared); err != nil {
+		t.Error(err)
+	}
+	if err := aggregation.Comparable(aggregation.Compared + 1); !errors.Is(err, aggregation.ErrTooManyCompared) {
+		t.Errorf("more units = %v", err)
+	}
+}
+
+// A metric is read from the sums that it is made of, and from no others.
+func TestSumsOfMetrics(t *testing.T) {
+	for m, want := range map[aggregation.Metric][]aggregation.Metric{
+		aggregation.TasksDue:            {aggregation.TasksDue},
+		aggregation.ProblemsClosingRate: {aggregation.ProblemsClosed, aggregation.ProblemsFound},
+		aggregation.EvaluationRank:      nil,
+	} {
+		sums := aggregation.Sums(*aggregation.Define(m))
+		for _, d := range aggregation.Definitions {
+			if sums.Has(d.Metric) != slices.Contains(want, d.Metric) {
+				t.Errorf("%s needs %s: %v", aggregation.Define(m).ID, d.ID, sums.Has(d.Metric))
+			}
+		}
+	}
+}
+
 func TestStretchesOfASeries(t *testing.T) {
 	got, err := aggregation.Stretches("2024-01-30", "2024-03-02", aggregationv1.GetStatusSeriesRequest_BUCKET_MONTH)
 	want := []aggregation.Stretch{{Start: "2024-01-30", End: "2024-01-31"}, {Start: "2024-02-01", End: "2024-02-29"}, {Start: "2024-03-01", End: "2024-03-02"}}
@@ -167,7 +192,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		aggregation.ErrSeriesTooLong, aggregation.ErrFormUnknown, aggregation.ErrPeriodOpen, aggregation.ErrNilOrRows,
 		aggregation.ErrSequenceReused, aggregation.ErrGapsTooMany, aggregation.ErrReportIllegalMove, aggregation.ErrFieldUnknown,
 		aggregation.ErrValueOutOfRange, aggregation.ErrRowUnitUnknown, aggregation.ErrCodeAmbiguous, aggregation.ErrCampaignInvalid,
-		aggregation.ErrRowTwice, aggregation.ErrFigureTaken, aggregation.ErrSuperseded,
+		aggregation.ErrRowTwice, aggregation.ErrFigureTaken, aggregation.ErrSuperseded, aggregation.ErrTooManyCompared,
 	} {
 		declared["REASON_"+f.Reason] = true
 	}

@@ -53,22 +53,22 @@ func Ranked(d *Definition, f *aggregationv1.Figure) bool {
 	}
 }
 
+// Compared is how many units are ranked among each other at most.
+const Compared = 2000
+
+// Comparable refuses to rank more than Compared units.
+func Comparable(units int) error {
+	if units > Compared {
+		return ErrTooManyCompared.With("limit", strconv.Itoa(Compared))
+	}
+	return nil
+}
+
 // Rank orders places by class, then by how good their figures are, then by unit,
 // and gives each its rank (名次): equals share the better one, and who cannot be
 // ranked has none and stands last in its class.
 func Rank(d *Definition, places []*aggregationv1.CompareStatusResponse_Place) {
-	better := func(a, b *aggregationv1.CompareStatusResponse_Place) int {
-		if c := cmp.Compare(unranked(d, a), unranked(d, b)); c != 0 || unranked(d, a) == 1 {
-			return c
-		}
-		if d.Better == less {
-			return compareFigures(a.GetFigure(), b.GetFigure())
-		}
-		return compareFigures(b.GetFigure(), a.GetFigure())
-	}
-	slices.SortFunc(places, func(a, b *aggregationv1.CompareStatusResponse_Place) int {
-		return cmp.Or(cmp.Compare(a.GetClass(), b.GetClass()), better(a, b), cmp.Compare(a.GetUnit(), b.GetUnit()))
-	})
+	slices.SortFunc(places, d.order)
 	first := 0
 	for i, p := range places {
 		if i > 0 && p.GetClass() != places[i-1].GetClass() {
@@ -77,12 +77,39 @@ func Rank(d *Definition, places []*aggregationv1.CompareStatusResponse_Place) {
 		switch {
 		case unranked(d, p) == 1:
 			p.Rank = 0
-		case i > first && better(places[i-1], p) == 0:
+		case i > first && d.better(places[i-1], p) == 0:
 			p.Rank = places[i-1].GetRank()
 		default:
 			p.Rank = int32(i - first + 1)
 		}
 	}
+}
+
+// Behind returns those of ranked places that come behind one of before, which
+// need not be among them any more. While no figure changes, what comes behind
+// each page's last place is every place once.
+func Behind(d *Definition, places []*aggregationv1.CompareStatusResponse_Place, last *aggregationv1.CompareStatusResponse_Place) []*aggregationv1.CompareStatusResponse_Place {
+	at, found := slices.BinarySearchFunc(places, last, d.order)
+	if found {
+		at++
+	}
+	return places[at:]
+}
+
+// order compares places as they stand in a ranking. No two units are equal.
+func (d *Definition) order(a, b *aggregationv1.CompareStatusResponse_Place) int {
+	return cmp.Or(cmp.Compare(a.GetClass(), b.GetClass()), d.better(a, b), cmp.Compare(a.GetUnit(), b.GetUnit()))
+}
+
+// better is negative if a has the better figure.
+func (d *Definition) better(a, b *aggregationv1.CompareStatusResponse_Place) int {
+	if c := cmp.Compare(unranked(d, a), unranked(d, b)); c != 0 || unranked(d, a) == 1 {
+		return c
+	}
+	if d.Better == less {
+		return compareFigures(a.GetFigure(), b.GetFigure())
+	}
+	return compareFigures(b.GetFigure(), a.GetFigure())
 }
 
 func unranked(d *Definition, p *aggregationv1.CompareStatusResponse_Place) int {

@@ -107,7 +107,7 @@ func fitting(a *campaignv1.Assignment, evidence []Exhibit) (map[string]int32, er
 		}
 		form, allowed := forms[e.File.GetMediaType()], a.GetRequired()[at].GetMedia()
 		if len(allowed) > 0 && !slices.Contains(allowed, form) {
-			return nil, ErrEvidenceMedia.With("kind", e.Kind).With("media", form.String()[len("MEDIA_"):]).
+			return nil, ErrEvidenceMedia.With("kind", e.Kind).Say("media", formWords[form], form.String()[len("MEDIA_"):]).
 				At(path+".attachment", "附件形式不符", "has another form than the kind may have")
 		}
 		seen[key] = true
@@ -125,6 +125,12 @@ var forms = map[string]campaignv1.EvidenceKind_Media{
 	media.CSV:  campaignv1.EvidenceKind_MEDIA_SPREADSHEET,
 	media.PNG:  campaignv1.EvidenceKind_MEDIA_IMAGE,
 	media.JPEG: campaignv1.EvidenceKind_MEDIA_IMAGE,
+}
+
+var formWords = map[campaignv1.EvidenceKind_Media]string{
+	campaignv1.EvidenceKind_MEDIA_DOCUMENT:    "文档",
+	campaignv1.EvidenceKind_MEDIA_SPREADSHEET: "表格",
+	campaignv1.EvidenceKind_MEDIA_IMAGE:       "图片",
 }
 
 // Approve returns a as accepted (审核通过) by who, who is not the one who

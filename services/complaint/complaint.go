@@ -20,13 +20,13 @@ import (
 // The reasons for which a rule refuses.
 var (
 	ErrIllegalMove         = fault.Of(complaintv1.Reason_REASON_COMPLAINT_ILLEGAL_MOVE)
-	ErrNobodyHears         = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOBODY_HEARS)
+	ErrNobodyHears         = fault.Of(complaintv1.Reason_REASON_COMPLAINT_DESK_MISSING)
 	ErrUnitUnknown         = fault.Of(complaintv1.Reason_REASON_COMPLAINT_UNIT_UNKNOWN)
-	ErrChannelMismatch     = fault.Of(complaintv1.Reason_REASON_COMPLAINT_CHANNEL_MISMATCH)
-	ErrPortalSealed        = fault.Of(complaintv1.Reason_REASON_COMPLAINT_PORTAL_SEALED)
+	ErrChannelMismatch     = fault.Of(complaintv1.Reason_REASON_COMPLAINT_CHANNEL_INVALID)
+	ErrPortalSealed        = fault.Of(complaintv1.Reason_REASON_COMPLAINT_PORTAL_REFUSED)
 	ErrTakerInvolved       = fault.Of(complaintv1.Reason_REASON_COMPLAINT_TAKER_INVOLVED)
-	ErrUnitWanted          = fault.Of(complaintv1.Reason_REASON_COMPLAINT_UNIT_WANTED)
-	ErrOfficerWanted       = fault.Of(complaintv1.Reason_REASON_COMPLAINT_OFFICER_WANTED)
+	ErrUnitWanted          = fault.Of(complaintv1.Reason_REASON_COMPLAINT_ASSIGNED_UNIT_INVALID)
+	ErrOfficerWanted       = fault.Of(complaintv1.Reason_REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID)
 	ErrNotSealed           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_SEALED)
 	ErrRectificationExists = fault.Of(complaintv1.Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS)
 )

@@ -12,7 +12,7 @@ const (
 	codeGroup = 4
 )
 
-// NewCode spells a paper code (纸质码) out of 19 numbers that draw returns, each
+// NewCode spells a paper code (纸质投票码) out of 19 numbers that draw returns, each
 // uniform below n, and a check character: XXXX-XXXX-XXXX-XXXX-XXXX.
 func NewCode(draw func(n int) int) string {
 	symbols := make([]int, codeDrawn)

@@ -56,7 +56,7 @@ func checkSubjects(asked *evaluationv1.Round, place func(string) Place) error {
 	for i, subject := range asked.GetSubjects() {
 		p := place(subject)
 		if !p.Active || slices.Index(p.Path, asked.GetOwner()) < 1 {
-			return ErrSubjectInvalid.At(fmt.Sprintf("round.subjects[%d]", i), "不是组织单位下属的在用单位", "is not an active unit beneath the owner")
+			return ErrSubjectInvalid.At(fmt.Sprintf("round.subjects[%d]", i), "不是主办单位下属的在用单位", "is not an active unit beneath the owner")
 		}
 	}
 	return nil

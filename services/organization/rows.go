@@ -3,6 +3,7 @@ package organization
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -37,7 +38,7 @@ func ParseRows(text string) ([]Row, error) {
 	r.FieldsPerRecord = -1
 	header, err := r.Read()
 	if err != nil {
-		return nil, unreadable("no header")
+		return nil, unreadable("缺少表头", "no header")
 	}
 	at, err := positions(header)
 	if err != nil {
@@ -50,17 +51,26 @@ func ParseRows(text string) ([]Row, error) {
 			return rows, nil
 		}
 		if err != nil {
-			return nil, unreadable(err.Error())
+			return nil, malformed(err)
 		}
 		if len(rows) == Rows {
-			return nil, unreadable("more than " + strconv.Itoa(Rows) + " rows")
+			return nil, unreadable(fmt.Sprintf("超过 %d 行", Rows), fmt.Sprintf("more than %d rows", Rows))
 		}
 		line, _ := r.FieldPos(0)
 		rows = append(rows, parseRow(line, cells, at))
 	}
 }
 
-func unreadable(problem string) error { return ErrCSVUnreadable.With("problem", problem) }
+func unreadable(zh, en string) error { return ErrCSVUnreadable.Say("problem", zh, en) }
+
+// malformed says on which line the table is no CSV.
+func malformed(err error) error {
+	var parse *csv.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	return unreadable(fmt.Sprintf("第 %d 行不符合 CSV 格式", parse.Line), parse.Error())
+}
 
 // positions finds the columns by their names.
 func positions(header []string) (map[string]int, error) {
@@ -68,13 +78,13 @@ func positions(header []string) (map[string]int, error) {
 	for i, name := range header {
 		name = strings.TrimSpace(name)
 		if _, twice := at[name]; twice || !slices.Contains(columns, name) {
-			return nil, unreadable("unexpected column " + strconv.Quote(name))
+			return nil, unreadable("不应有列 "+strconv.Quote(name), "unexpected column "+strconv.Quote(name))
 		}
 		at[name] = i
 	}
 	for _, name := range columns[:mandatory] {
 		if _, ok := at[name]; !ok {
-			return nil, unreadable("no column " + name)
+			return nil, unreadable("缺少列 "+name, "no column "+name)
 		}
 	}
 	return at, nil

@@ -86,17 +86,17 @@ func sameFinding(a, b *rectificationv1.Problem) bool {
 
 // complete says whether a plan has all that one needs.
 func complete(p *rectificationv1.Problem) error {
-	var missing []string
-	for _, f := range []struct{ name, value string }{
-		{"cause", p.GetCause()}, {"measures", p.GetMeasures()}, {"deadline", p.GetDeadline()},
-		{"leader_responsible", p.GetLeaderResponsible()}, {"person_responsible", p.GetPersonResponsible()},
+	var zh, en []string
+	for _, f := range []struct{ value, zh, en string }{
+		{p.GetCause(), "原因剖析", "cause"}, {p.GetMeasures(), "整改措施", "measures"}, {p.GetDeadline(), "整改时限", "deadline"},
+		{p.GetLeaderResponsible(), "责任领导", "leader responsible"}, {p.GetPersonResponsible(), "责任人", "person responsible"},
 	} {
 		if f.value == "" {
-			missing = append(missing, f.name)
+			zh, en = append(zh, f.zh), append(en, f.en)
 		}
 	}
-	if len(missing) > 0 {
-		return ErrProblemPlanIncomplete.With("missing", strings.Join(missing, ", "))
+	if len(en) > 0 {
+		return ErrProblemPlanIncomplete.Say("missing", strings.Join(zh, "、"), strings.Join(en, ", "))
 	}
 	return nil
 }

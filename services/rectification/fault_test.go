@@ -249,6 +249,22 @@ var refusals = []struct {
 	}},
 }
 
+func TestAPlanSaysInEachLanguageWhatItLacks(t *testing.T) {
+	p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
+	p.Deadline, p.PersonResponsible = "", ""
+	_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{})
+	f := fault.As(err)
+	if f == nil {
+		t.Fatalf("got %v, want a fault", err)
+	}
+	if got, want := f.Chinese(), "整改计划不完整，请补充：整改时限、责任人。"; got != want {
+		t.Errorf("Chinese = %q, want %q", got, want)
+	}
+	if got, want := f.Error(), "The plan is incomplete: give deadline, person responsible."; got != want {
+		t.Errorf("Error = %q, want %q", got, want)
+	}
+}
+
 func TestEveryFaultIsHit(t *testing.T) {
 	hit := map[string]bool{}
 	for _, f := range byServer {

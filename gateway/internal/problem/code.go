@@ -93,7 +93,7 @@ func unexplained(code codes.Code, l Language) *spb.Status {
 	case codes.NotFound:
 		return Of(faultv1.Reason_REASON_NOT_FOUND).status(l)
 	case codes.ResourceExhausted:
-		return Of(faultv1.Reason_REASON_OVERLOADED).status(l)
+		return Of(faultv1.Reason_REASON_SERVER_OVERLOADED).status(l)
 	}
 	all := outages()
 	for _, o := range all {

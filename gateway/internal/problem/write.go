@@ -37,7 +37,7 @@ func Write(w http.ResponseWriter, r *http.Request, input protoreflect.MessageDes
 		h.Set("Retry-After", "1")
 	}
 	contentType, body := "application/json", said.json
-	if wantsProblem(r) {
+	if wantsProblem(r.Header.Values("Accept")) {
 		contentType, body = "application/problem+json", func() ([]byte, error) { return said.problem(code, h.Get(RequestID)) }
 	}
 	text, err := body()
@@ -63,16 +63,6 @@ func told(l Language, err error) (*spb.Status, int) {
 		}
 	}
 	return unexplained(codes.Code(st.GetCode()), l), 0
-}
-
-// wantsProblem says whether the client asked for RFC 9457.
-func wantsProblem(r *http.Request) bool {
-	for _, header := range r.Header.Values("Accept") {
-		if strings.Contains(strings.ToLower(header), "application/problem+json") {
-			return true
-		}
-	}
-	return false
 }
 
 // saying is a status taken apart.

@@ -4,10 +4,10 @@
 // whoever's cursor; Read answers in a number of rows that does not depend on
 // how much was counted.
 //
-// The rows hold changes by day, summed by day, month and year, so that what
-// stands at the end of a day and what came within a period are sums of at most
-// some hundred small rows. What can be overdue stands by due date in the same
-// way, so that nothing stored depends on the clock.
+// The rows hold changes: a row for each month, by day, and a row for each year,
+// by month, so that what stands at the end of a day and what came within a period
+// are sums of one small row for each year and one more. What can be overdue stands
+// by due date in the same way, so that nothing stored depends on the clock.
 //
 // What a record counts is decided by the rules in package aggregation; who may
 // read is decided by the server; package recount computes the same figures in
@@ -33,6 +33,11 @@ const (
 	cursorsBucket  = "figures.cursors"  // service → how far its feed is counted
 )
 
+// Buckets are all of them.
+var Buckets = []string{
+	rowsBucket, factsBucket, treeBucket, holdersBucket, reportedBucket, owedBucket, scoresBucket, cursorsBucket,
+}
+
 const (
 	zero = "\x00"
 	any  = "\x01"
@@ -45,10 +50,20 @@ const (
 	byDue = "o"
 )
 
-// spans are the three rows that a day counts in.
-func spans(axis, day string) [3]string {
-	return [3]string{axis + "y" + day[:4], axis + "m" + day[:7], axis + "d" + day}
+// span is the end of a row's key, and the part of the row that a day counts in.
+type span struct {
+	key  string
+	part slot
 }
+
+// spans are the rows that a day counts in: its year's, by month, and its month's,
+// by day.
+func spans(axis, day string) [2]span {
+	return [2]span{{axis + "y" + day[:4], number(day[5:7])}, {axis + "m" + day[:7], number(day[8:10])}}
+}
+
+// number reads the two digits of a month or day.
+func number(s string) slot { return slot(s[0]-'0')*10 + slot(s[1]-'0') }
 
 // axis says by which day deltas of m are kept.
 func axis(m aggregation.Metric) string {

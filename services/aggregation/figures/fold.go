@@ -114,22 +114,22 @@ func (f *Fold) follow(d aggregation.Delta, s standing) error {
 	}
 	r := row{{slotOf(d.Metric, s).seenAbove(), d.N}}
 	for i := 1; i < len(all); i++ {
-		before, now := all[i-1].path, all[i].path
-		f.shift(without(before, now), without(now, before), cuts(d.Cell), byDay, all[i].from, r)
+		f.shift(between(all[i-1].path, all[i].path), cuts(d.Cell), byDay, all[i].from, r)
 	}
 	return nil
 }
 
-// shift takes r off some units' rows and adds it to others'.
-func (f *Fold) shift(leaving, entering, cuts []string, axis, day string, r row) {
+// shift takes r off the units that something leaves and adds it to those that it
+// enters.
+func (f *Fold) shift(way way, cuts []string, axis, day string, r row) {
 	less := slices.Clone(r)
 	for i := range less {
 		less[i].n = -less[i].n
 	}
-	for _, unit := range leaving {
+	for _, unit := range way.leaving {
 		f.put(unit, cuts, axis, day, less)
 	}
-	for _, unit := range entering {
+	for _, unit := range way.entering {
 		f.put(unit, cuts, axis, day, r)
 	}
 }
@@ -139,14 +139,13 @@ func (f *Fold) put(unit string, cuts []string, axis, day string, r row) {
 	unit, spans := under(unit), spans(axis, day)
 	for _, cut := range cuts {
 		for _, span := range spans {
-			key := unit + cut + span
+			key := unit + cut + span.key
 			sum := f.rows[key]
 			if sum == nil {
-				copied := slices.Clone(r)
-				f.rows[key] = &copied
-				continue
+				sum = &row{}
+				f.rows[key] = sum
 			}
-			sum.merge(r)
+			sum.merge(r, span.part)
 		}
 	}
 }
@@ -224,7 +223,7 @@ func (f *Fold) writeRow(key string, r row) error {
 	if err != nil {
 		return err
 	}
-	sum.merge(r)
+	sum.merge(r, 0)
 	if len(sum) == 0 {
 		return f.tx.Delete(rowsBucket, []byte(key))
 	}

@@ -2,6 +2,7 @@ package figures
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -51,59 +52,62 @@ func (f *Fold) move(name string, parents []parent, day string) error {
 	if err != nil {
 		return err
 	}
-	leaving, entering := without(before, now), without(now, before)
-	return errors.Join(f.shiftRows(name, day, leaving, entering), f.shiftOwed(name, leaving, entering), f.Flush())
+	way := between(before, now)
+	return errors.Join(f.shiftRows(name, day, way), f.shiftOwed(name, way), f.Flush())
 }
 
-// shiftRows moves what counts in the unit. Only the rows of single days are
-// read: months and years follow from them.
-func (f *Fold) shiftRows(unit, day string, leaving, entering []string) error {
+// shiftRows moves what counts in the unit. Only the rows of months are read: days
+// are in them, and years follow from them.
+func (f *Fold) shiftRows(unit, day string, way way) error {
 	from, to := store.Prefix(under(unit))
-	var cut string
-	var standing row // in that cut, before day
-	settle := func() {
-		if len(standing) > 0 {
-			f.shift(leaving, entering, []string{cut}, byDay, day, standing)
-		}
-		standing = nil
-	}
+	s := shifting{fold: f, day: day, way: way}
 	for e, err := range f.tx.Scan(rowsBucket, from, to) {
 		if err != nil {
 			return err
 		}
 		key := string(e.Key)
 		i := strings.LastIndex(key, zero) + 1
-		if c := key[len(from):i]; c != cut {
-			settle()
-			cut = c
-		}
-		r, err := decode(key, e.Value)
-		if err != nil {
-			return err
-		}
-		r = seenAbove(r)
-		switch span := key[i:]; {
-		case !strings.HasPrefix(span, byDay+"d") && !strings.HasPrefix(span, byDue+"d"):
-		case strings.HasPrefix(span, byDay) && span[2:] < day:
-			for _, a := range r {
-				if standsOn(a.slot.metric()) {
-					standing.add(a.slot, a.n)
-				}
+		s.enter(key[len(from):i])
+		if span := key[i:]; span[1] == 'm' {
+			if err := each(e.Value, func(at slot, n int64) { s.amount(span, at.seenAbove(), n) }); err != nil {
+				return fmt.Errorf("%w: %q", err, key)
 			}
-		default:
-			f.shift(leaving, entering, []string{cut}, span[:1], span[2:], r)
 		}
 	}
-	settle()
+	s.enter("")
 	return nil
 }
 
-// seenAbove is the row as those above count it.
-func seenAbove(r row) (above row) {
-	for _, a := range r {
-		above.add(a.slot.seenAbove(), a.n)
+// shifting moves what counts in a unit, cut by cut.
+type shifting struct {
+	fold     *Fold
+	day      string
+	way      way
+	cut      string
+	standing row // in the cut, before day
+}
+
+// enter goes on to a cut; what stood in the one before moves on day.
+func (s *shifting) enter(cut string) {
+	if cut == s.cut {
+		return
 	}
-	return above
+	if len(s.standing) > 0 {
+		s.fold.shift(s.way, []string{s.cut}, byDay, s.day, s.standing)
+	}
+	s.cut, s.standing = cut, nil
+}
+
+// amount moves one of the row of a month.
+func (s *shifting) amount(span string, at slot, n int64) {
+	axis, day := span[:1], fmt.Sprintf("%s-%02d", span[2:], at.part())
+	at = at.without()
+	switch {
+	case axis == byDue || day >= s.day:
+		s.fold.shift(s.way, []string{s.cut}, axis, day, row{{at, n}})
+	case standsOn(at.metric()):
+		s.standing.add(at, n)
+	}
 }
 
 // owes writes what the unit of a record owes by it, under all above the unit.
@@ -143,19 +147,19 @@ func owedCuts(campaign string) []string {
 }
 
 // shiftOwed moves what is owed by a unit and all beneath it.
-func (f *Fold) shiftOwed(unit string, leaving, entering []string) error {
+func (f *Fold) shiftOwed(unit string, way way) error {
 	from, to := store.Prefix(under(unit))
 	for e, err := range f.tx.Scan(owedBucket, from, to) {
 		if err != nil {
 			return err
 		}
 		rest := string(e.Key[len(from):])
-		for _, u := range leaving {
+		for _, u := range way.leaving {
 			if err := f.tx.Delete(owedBucket, []byte(under(u)+rest)); err != nil {
 				return err
 			}
 		}
-		for _, u := range entering {
+		for _, u := range way.entering {
 			if err := f.tx.Put(owedBucket, []byte(under(u)+rest), e.Value); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
@@ -25,26 +26,40 @@ type Query struct {
 // values are not in it.
 type Values [aggregation.Numbers]int64
 
-// Read returns the values that q asks for: of a stock what stands at the end of
-// End, of a flow what came from Start to End, of what is overdue what is open
-// though it was due before Today.
-func Read(tx store.Tx, q Query) (v Values, err error) {
-	s := sum{tx: tx, base: q.base(), q: q, values: &v}
-	if err := s.before(byDay, q.End+any, func(aggregation.Metric) int64 { return 1 }); err != nil {
-		return v, err
+// Read returns the values that q asks for, of the wanted metrics: of a stock what
+// stands at the end of End, of a flow what came from Start to End, of what is
+// overdue what is open though it was due before Today. Rows that can hold none of
+// them are not read.
+func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
+	s := sum{tx: tx, base: q.base(), q: q, wanted: wanted, values: &v}
+	if wanted.Any(comesByDay) {
+		err = s.until(byDay, q.End, 1, plus)
 	}
-	if q.Start != "" {
-		err := s.before(byDay, q.Start, func(m aggregation.Metric) int64 {
-			if standsOn(m) {
-				return 0
-			}
-			return -1
-		})
-		if err != nil {
-			return v, err
-		}
+	if err == nil && q.Start != "" && wanted.Any((*aggregation.Definition).Flow) {
+		err = s.until(byDay, q.Start, 0, minusFlows)
 	}
-	return v, s.before(byDue, q.Today, func(aggregation.Metric) int64 { return 1 })
+	if err == nil && wanted.Any((*aggregation.Definition).Overdue) {
+		err = s.until(byDue, q.Today, 0, plus)
+	}
+	return v, err
+}
+
+// comesByDay says whether some of the metric counts by day: what reports say is
+// overdue does too.
+func comesByDay(d *aggregation.Definition) bool {
+	return !d.Overdue() || aggregation.Reportable(d.Metric)
+}
+
+// weight is how often what is read of a metric counts.
+type weight func(aggregation.Metric) int64
+
+func plus(aggregation.Metric) int64 { return 1 }
+
+func minusFlows(m aggregation.Metric) int64 {
+	if standsOn(m) {
+		return 0
+	}
+	return -1
 }
 
 // base is the beginning of the keys of what is asked for.
@@ -63,43 +78,44 @@ type sum struct {
 	tx     store.Tx
 	base   string
 	q      Query
+	wanted aggregation.Set
 	values *Values
 }
 
-// before adds what lies before a day, each metric times its weight: whole years,
-// then the months of the day's year, then the days of its month.
-func (s *sum) before(axis, day string, weight func(aggregation.Metric) int64) error {
-	year, month := day[:4], day[:7]
-	for _, run := range [3][2]string{
-		{axis + "y", axis + "y" + year},
-		{axis + "m" + year, axis + "m" + month},
-		{axis + "d" + month, axis + "d" + day},
-	} {
-		if err := s.run(s.base+run[0], s.base+run[1], weight); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *sum) run(from, to string, weight func(aggregation.Metric) int64) error {
-	for e, err := range s.tx.Scan(rowsBucket, []byte(from), []byte(to)) {
+// until adds what lies before a day, or with 1 more before the one behind it,
+// each metric times its weight: whole years, the months of the day's year, and the
+// days of its month.
+func (s *sum) until(axis, day string, more slot, weight weight) error {
+	year, month := spans(axis, day)[0], spans(axis, day)[1]
+	for e, err := range s.tx.Scan(rowsBucket, []byte(s.base+axis+"y"), []byte(s.base+year.key+any)) {
 		if err != nil {
 			return err
 		}
-		err = each(e.Value, func(slot slot, n int64) {
-			if s.wanted(slot.standing()) {
-				s.values[slot.metric()] += n * weight(slot.metric())
-			}
-		})
-		if err != nil {
+		end := year.part
+		if string(e.Key[len(s.base):]) < year.key {
+			end = parts
+		}
+		if err := s.row(e.Value, end, weight); err != nil {
 			return err
 		}
 	}
-	return nil
+	b, err := s.tx.Get(rowsBucket, []byte(s.base+month.key))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	return errors.Join(err, s.row(b, month.part+more, weight))
 }
 
-func (s *sum) wanted(of standing) bool {
+// row adds the parts of a row before end.
+func (s *sum) row(b []byte, end slot, weight weight) error {
+	return each(b, func(at slot, n int64) {
+		if m := at.metric(); at.part() < end && s.wanted.Has(m) && s.seen(at.standing()) {
+			s.values[m] += n * weight(m)
+		}
+	})
+}
+
+func (s *sum) seen(of standing) bool {
 	return of == accepted || of == own && s.q.Own || of == beneath && s.q.Beneath
 }
 

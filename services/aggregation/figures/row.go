@@ -19,18 +19,28 @@ const (
 	standings
 )
 
-// slot is a metric in a standing.
+// slot is a metric in a standing, in a part of a row: a month of a year or a day
+// of a month. Where there are no parts it is 0.
 type slot uint16
+
+// width is how many slots a part has, and parts how many parts two digits can
+// name.
+const (
+	width = slot(aggregation.Numbers) * slot(standings)
+	parts = 100
+)
 
 func slotOf(m aggregation.Metric, s standing) slot { return slot(m)*slot(standings) + slot(s) }
 
-func (s slot) metric() aggregation.Metric { return aggregation.Metric(s / slot(standings)) }
+func (s slot) metric() aggregation.Metric { return aggregation.Metric(s % width / slot(standings)) }
 func (s slot) standing() standing         { return standing(s % slot(standings)) }
+func (s slot) part() slot                 { return s / width }
+func (s slot) without() slot              { return s % width }
 
 // seenAbove is the slot in which s counts in the rows of the units above.
 func (s slot) seenAbove() slot {
 	if s.standing() == own {
-		return slotOf(s.metric(), beneath)
+		return s + slot(beneath-own)
 	}
 	return s
 }
@@ -56,10 +66,10 @@ func (r *row) add(s slot, n int64) {
 	}
 }
 
-// merge adds all of other.
-func (r *row) merge(other row) {
+// merge adds all of other, in a part.
+func (r *row) merge(other row, part slot) {
 	for _, a := range other {
-		r.add(a.slot, a.n)
+		r.add(part*width+a.slot, a.n)
 	}
 }
 
@@ -82,7 +92,7 @@ func each(b []byte, f func(slot, int64)) error {
 			return errRow
 		}
 		n, j := binary.Varint(b[i:])
-		if j <= 0 || s >= uint64(aggregation.Numbers)*uint64(standings) {
+		if j <= 0 || s >= parts*uint64(width) {
 			return errRow
 		}
 		f(slot(s), n)

@@ -109,6 +109,11 @@ func (t *tree) turn(path []string, day string) (next string, err error) {
 	return next, nil
 }
 
+// way is what something leaves and enters when the units above it change.
+type way struct{ leaving, entering []string }
+
+func between(before, now []string) way { return way{without(before, now), without(now, before)} }
+
 // without returns the units of a that are not in b.
 func without(a, b []string) (rest []string) {
 	for _, unit := range a {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
@@ -103,12 +104,16 @@ func (f *Figures) wanted() map[string]map[uint64]int64 {
 				if err != nil {
 					continue
 				}
-				for span, digits := range map[string]int{"y": 4, "m": 7, "d": 10} {
+				for span, digits := range map[string]int{"y": 4, "m": 7} {
 					key := short(unit) + "\x00" + cut + "\x00" + at.axis + span + at.day[:digits]
 					if want[key] == nil {
 						want[key] = map[uint64]int64{}
 					}
-					want[key][uint64(d.Metric)*3+uint64(at.standing)] += n
+					part, err := strconv.ParseUint(at.day[digits+1:digits+3], 10, 8)
+					if err != nil {
+						continue
+					}
+					want[key][part*width+uint64(d.Metric)*3+uint64(at.standing)] += n
 				}
 			}
 		}
@@ -121,6 +126,9 @@ func (f *Figures) wanted() map[string]map[uint64]int64 {
 	}
 	return want
 }
+
+// width is how many numbers a month of a year's row, or a day of a month's, has.
+const width = 3 * aggregation.Numbers
 
 func read(b []byte) (map[uint64]int64, error) {
 	row := map[uint64]int64{}
@@ -143,7 +151,8 @@ func named(row map[uint64]int64) string {
 	var parts []string
 	for _, slot := range slices.Sorted(maps.Keys(row)) {
 		standing := [...]string{"accepted", "own", "beneath"}[slot%3]
-		parts = append(parts, fmt.Sprintf("%s %s %d", aggregation.Define(aggregation.Metric(slot/3)).ID, standing, row[slot]))
+		id := aggregation.Define(aggregation.Metric(slot % width / 3)).ID
+		parts = append(parts, fmt.Sprintf("%d: %s %s %d", slot/width, id, standing, row[slot]))
 	}
 	return "[" + strings.Join(parts, ", ") + "]"
 }
@@ -176,17 +185,41 @@ func (f *Figures) compareLists(tx store.Tx) error {
 	return nil
 }
 
-// Value is what q asks for, worked out day by day: of a flow what came from
-// start to end, of anything else that counts by day what stands at the end, and
-// what is open and was due before today.
-func (f *Figures) Value(unit, campaign, category, source, metric, start, end, today string, flow bool, standings ...int) (sum int64) {
-	or := func(s string) string { return map[bool]string{true: "\x01", false: short(s)}[s == ""] }
-	for at, n := range f.rows[unit][or(campaign)+"\x00"+or(category)+"\x00"+or(source)] {
-		switch {
-		case at.metric != metric || !slices.Contains(standings, at.standing):
-		case at.axis == "o" && at.day < today, at.axis == "d" && at.day <= end && (!flow || at.day >= start):
+// Question asks for one value.
+type Question struct {
+	Unit, Campaign, Category, Source string // empty: any, of all but the unit
+	Metric                           string
+	Flow                             bool // what the metric counts came on a day
+	Start, End, Today                string
+	Own, Beneath                     bool // also what is not accepted, of the unit and of those beneath
+}
+
+// Value answers q, worked out day by day: of a flow what came from start to end,
+// of anything else that counts by day what stands at the end, and what is open
+// and was due before today.
+func (f *Figures) Value(q Question) (sum int64) {
+	for at, n := range f.rows[q.Unit][part(q.Campaign)+"\x00"+part(q.Category)+"\x00"+part(q.Source)] {
+		if at.metric == q.Metric && q.counts(at) {
 			sum += n
 		}
 	}
 	return sum
+}
+
+// part is how a cut has what a question asks for.
+func part(asked string) string {
+	if asked == "" {
+		return "\x01"
+	}
+	return short(asked)
+}
+
+func (q Question) counts(at cell) bool {
+	if at.standing == 1 && !q.Own || at.standing == 2 && !q.Beneath {
+		return false
+	}
+	if at.axis == "o" {
+		return at.day < q.Today
+	}
+	return at.day <= q.End && (!q.Flow || at.day >= q.Start)
 }

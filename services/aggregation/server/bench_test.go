@@ -14,6 +14,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/internal/store"
@@ -130,7 +131,7 @@ func BenchmarkStatus(b *testing.B) {
 func status(tx store.Tx) error {
 	q := figures.Query{Unit: "units/city", Campaign: "campaigns/c1", Start: "2026-02-10", End: "2026-11-20", Today: "2026-11-20", Beneath: true}
 	for d := range districts {
-		if _, err := figures.Read(tx, q); err != nil {
+		if _, err := figures.Read(tx, q, aggregation.Sums(aggregation.Definitions...)); err != nil {
 			return err
 		}
 		q.Unit = fmt.Sprintf("units/d%02d", d)

@@ -396,24 +396,24 @@ func (h *history) ask(tx store.Tx, want *recount.Figures) error {
 		q.Category = []string{"", "c1"}[h.pick("category", 2)]
 	}
 	q.End = max(q.Start, cmp.Or(q.End, h.today()))
-	got, err := figures.Read(tx, q)
+	got, err := figures.Read(tx, q, aggregation.Sums(aggregation.Definitions...))
 	if err != nil {
 		return err
-	}
-	standings := []int{0}
-	if q.Own {
-		standings = append(standings, 1)
-	}
-	if q.Beneath {
-		standings = append(standings, 2)
 	}
 	for _, d := range aggregation.Definitions {
 		if slices.Contains([]aggregationv1.Metric_Kind{aggregationv1.Metric_KIND_RATIO, aggregationv1.Metric_KIND_LATEST}, d.Kind) {
 			continue
 		}
-		n := want.Value(q.Unit, q.Campaign, q.Category, q.Source, d.ID, q.Start, q.End, q.Today, d.Flow(), standings...)
-		if n != got[d.Metric] {
-			return fmt.Errorf("%s of %+v is %d, and %d when counted anew", d.ID, q, got[d.Metric], n)
+		n := want.Value(recount.Question{
+			Unit: q.Unit, Campaign: q.Campaign, Category: q.Category, Source: q.Source, Metric: d.ID, Flow: d.Flow(),
+			Start: q.Start, End: q.End, Today: q.Today, Own: q.Own, Beneath: q.Beneath,
+		})
+		one, err := figures.Read(tx, q, aggregation.Sums(d))
+		if err != nil {
+			return err
+		}
+		if n != got[d.Metric] || n != one[d.Metric] {
+			return fmt.Errorf("%s of %+v is %d, by itself %d, and %d when counted anew", d.ID, q, got[d.Metric], one[d.Metric], n)
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -17,23 +16,22 @@ import (
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
 func (s *Service) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
-	if err := authz.From(ctx).Tree().CatchUp(ctx); err != nil {
-		return nil, fmt.Errorf("bringing the tree up to date: %w", err)
-	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*aggregationv1.Report, error) {
-		asked := req.GetReport()
-		if err := tx.Check(asked.GetUnit()); err != nil {
-			return nil, err
-		}
-		taken, err := s.reports.Find(tx, aggregation.ReportName(asked))
-		if err == nil {
-			return taken, aggregation.Again(taken, asked)
-		}
-		if !errors.Is(err, authz.ErrNotFound) {
-			return nil, err
-		}
+		return s.takeOnce(tx, req.GetReport())
+	}, change.In(req.GetReport().GetUnit()), change.CatchUp())
+}
+
+// takeOnce answers with the report that was taken before, or takes it.
+func (s *Service) takeOnce(tx *change.Tx, asked *aggregationv1.Report) (*aggregationv1.Report, error) {
+	taken, err := s.reports.Find(tx, aggregation.ReportName(asked))
+	switch {
+	case err == nil:
+		return taken, aggregation.Again(taken, asked)
+	case errors.Is(err, authz.ErrNotFound):
 		return s.take(tx, asked)
-	})
+	default:
+		return nil, err
+	}
 }
 
 // take stores a report that is new, and that its source has sent it.
@@ -42,34 +40,40 @@ func (s *Service) take(tx *change.Tx, asked *aggregationv1.Report) (*aggregation
 	if err != nil {
 		return nil, err
 	}
-	if err := s.judge(tx, r); err != nil {
+	if err := s.judgeAll(tx, r); err != nil {
 		return nil, err
 	}
-	source, err := s.sources.Find(tx, aggregation.SourceName(r))
-	if errors.Is(err, authz.ErrNotFound) {
-		source, err = &aggregationv1.ReportSource{Name: aggregation.SourceName(r), Unit: r.GetUnit(), Source: r.GetSource()}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	if source, err = aggregation.Took(source, r.GetSequence()); err != nil {
-		return nil, err
-	}
-	if _, err := s.sources.PutAs(tx, "source.reported", source); err != nil {
+	if err := s.took(tx, r); err != nil {
 		return nil, err
 	}
 	return s.reports.Put(tx, r)
 }
 
-// judge gives every row of a new report, which the caller owns, its verdict.
-func (s *Service) judge(tx *change.Tx, r *aggregationv1.Report) error {
+// took stores that the source has sent a report.
+func (s *Service) took(tx *change.Tx, r *aggregationv1.Report) error {
+	source, err := s.sources.Find(tx, aggregation.SourceName(r))
+	if errors.Is(err, authz.ErrNotFound) {
+		source, err = &aggregationv1.ReportSource{Name: aggregation.SourceName(r), Unit: r.GetUnit(), Source: r.GetSource()}, nil
+	}
+	if err != nil {
+		return err
+	}
+	if source, err = aggregation.Took(source, r.GetSequence()); err != nil {
+		return err
+	}
+	_, err = s.sources.PutAs(tx, "source.reported", source)
+	return err
+}
+
+// judgeAll gives every row of a new report, which the caller owns, its verdict.
+func (s *Service) judgeAll(tx *change.Tx, r *aggregationv1.Report) error {
 	form, err := aggregation.FindForm(r.GetForm())
 	if err != nil {
 		return err
 	}
-	fold, units, twice := figures.New(tx), s.codesOf(r.GetUnit()), map[string]bool{}
+	j := judge{figures.New(tx), form, r, s.codesOf(r.GetUnit()), map[[4]string]bool{}}
 	for _, row := range r.GetRows() {
-		verdict, err := s.judgeRow(fold, form, r, row, units, twice)
+		verdict, err := j.row(row)
 		if err := aggregation.Mark(row, verdict, err); err != nil {
 			return err
 		}
@@ -77,26 +81,35 @@ func (s *Service) judge(tx *change.Tx, r *aggregationv1.Report) error {
 	return nil
 }
 
-func (s *Service) judgeRow(fold *figures.Fold, form *aggregationv1.ReportForm, r *aggregationv1.Report, row *aggregationv1.Report_Row, units codes, twice map[string]bool) (aggregationv1.Report_Verdict, error) {
+// judge judges the rows of one report.
+type judge struct {
+	fold   *figures.Fold
+	form   *aggregationv1.ReportForm
+	report *aggregationv1.Report
+	units  codes
+	seen   map[[4]string]bool // the figures of the rows before
+}
+
+// row finds the unit of a row and says what counting it would do.
+func (j *judge) row(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdict, error) {
 	const rejected = aggregationv1.Report_VERDICT_REJECTED
-	if _, err := aggregation.ReadRow(form, row); err != nil {
-		return rejected, err
-	}
-	unit, err := aggregation.OneUnit(row, units.find(row))
+	_, err := aggregation.ReadRow(j.form, row)
 	if err != nil {
 		return rejected, err
 	}
-	row.ResolvedUnit = unit
-	key := unit + "\x00" + row.GetField() + "\x00" + row.GetCampaign() + "\x00" + row.GetCategory()
-	if twice[key] {
+	if row.ResolvedUnit, err = aggregation.OneUnit(row, j.units.find(row)); err != nil {
+		return rejected, err
+	}
+	figure := [4]string{row.GetResolvedUnit(), row.GetField(), row.GetCampaign(), row.GetCategory()}
+	if j.seen[figure] {
 		return rejected, aggregation.ErrRowTwice.At("field", "重复", "twice")
 	}
-	twice[key] = true
-	reported, err := reportedBy(form, r, row)
+	j.seen[figure] = true
+	reported, err := reportedBy(j.form, j.report, row)
 	if err != nil {
 		return rejected, err
 	}
-	return fold.Judge(reported)
+	return j.fold.Judge(reported)
 }
 
 // reportedBy is the figure that a row brings.

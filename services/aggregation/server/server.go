@@ -13,6 +13,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -36,21 +37,24 @@ type Service struct {
 	sources   change.Kind[*aggregationv1.ReportSource]
 }
 
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{
+	Indexes: map[string][]string{
+		"duban.aggregation.v1.Report":       {"unit"},
+		"duban.aggregation.v1.ReportSource": {"unit"},
+	},
+	Buckets: figures.Buckets,
+}
+
 // New returns the service that writes in book and counts what the feeds of the
 // named services say, organization's before all others'.
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
 	s := &Service{book: book, directory: directory}
 	s.reports = change.Kind[*aggregationv1.Report]{
 		Book: book, Unit: (*aggregationv1.Report).GetUnit,
-		Indexes: []store.Index[*aggregationv1.Report]{{
-			Name: "unit", Keys: func(r *aggregationv1.Report) []string { return []string{r.GetUnit()} },
-		}},
 	}
 	s.sources = change.Kind[*aggregationv1.ReportSource]{
 		Book: book, Unit: (*aggregationv1.ReportSource).GetUnit,
-		Indexes: []store.Index[*aggregationv1.ReportSource]{{
-			Name: "unit", Keys: func(r *aggregationv1.ReportSource) []string { return []string{r.GetUnit()} },
-		}},
 	}
 	s.followers = newFollowers(book, feeds, services)
 	return s

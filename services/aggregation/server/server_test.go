@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -418,8 +419,54 @@ func TestUnitsAreRankedAmongTheirKind(t *testing.T) {
 			t.Errorf("place %d = %v, want %v", i, p, want[i])
 		}
 	}
-	page, err := s.Aggregation(s.reviewer.Key).CompareStatus(t.Context(), &aggregationv1.CompareStatusRequest{Name: s.district, Metric: "metrics/problems_closing_rate", PageSize: 3})
-	if err != nil || len(page.GetPlaces()) != 3 || page.GetNextPageToken() == "" {
-		t.Errorf("page = %v, %v", page, err)
+}
+
+// compared asks for a page of the district's schools by their returns.
+func (s *scene) compared(size int32, token string) *aggregationv1.CompareStatusResponse {
+	s.T.Helper()
+	page, err := s.Aggregation(s.reviewer.Key).CompareStatus(s.T.Context(), &aggregationv1.CompareStatusRequest{
+		Name: s.district, Metric: "metrics/problems_found", PageSize: size, PageToken: token,
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return page
+}
+
+func order(places []*aggregationv1.CompareStatusResponse_Place) (units []string) {
+	for _, p := range places {
+		units = append(units, p.GetUnit())
+	}
+	return units
+}
+
+// Pages of a ranking have every unit once. When figures change in between, the
+// next page begins behind the figure that the page before ended with: it does
+// not shift by whoever came in before.
+func TestPagesOfARankingDoNotShift(t *testing.T) {
+	s := newScene(t)
+	schools := []string{s.school, s.other}
+	for _, id := range []string{"s3", "s4", "s5"} {
+		schools = append(schools, s.Unit(id, s.district, organizationv1.Unit_KIND_SCHOOL))
+	}
+	var rows []*aggregationv1.Report_Row
+	for i, value := range []int64{10, 8, 8, 6, 0} {
+		rows = append(rows, row(schools[i], "found", value))
+	}
+	s.accepted(s.sent(s.report(1, rows...)).GetName())
+
+	var seen []string
+	for token, i := "", 0; i == 0 || token != ""; i++ {
+		page := s.compared(2, token)
+		seen, token = append(seen, order(page.GetPlaces())...), page.GetNextPageToken()
+	}
+	if !slices.Equal(seen, schools) {
+		t.Errorf("the pages have %v, want %v", seen, schools)
+	}
+
+	first := s.compared(2, "")
+	s.accepted(s.sent(s.report(2, row(schools[4], "found", 99))).GetName())
+	if got, want := order(s.compared(2, first.GetNextPageToken()).GetPlaces()), schools[2:4]; !slices.Equal(got, want) {
+		t.Errorf("behind %v come %v after the last has become the first, want %v", order(first.GetPlaces()), got, want)
 	}
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -32,8 +31,24 @@ type view struct {
 	provisional map[string]bool // the services whose feeds are not current
 }
 
-// look opens a reading of a unit's figures, if the caller may see them.
-func (s *Service) look(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*view, error) {
+// question is a request for figures.
+type question interface {
+	GetName() string
+	GetCut() *aggregationv1.Cut
+}
+
+// look lets read look at a unit's figures, if the caller may see them.
+func (s *Service) look(ctx context.Context, asked question, read func(*view) error) error {
+	return s.book.View(ctx, func(tx *change.Tx) error {
+		v, err := s.open(tx, asked.GetName(), asked.GetCut())
+		if err != nil {
+			return err
+		}
+		return read(v)
+	})
+}
+
+func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*view, error) {
 	if err := tx.Check(unit); err != nil {
 		return nil, err
 	}
@@ -81,23 +96,34 @@ func (v *view) readFreshness() error {
 
 // figures are those of the unit that the query names.
 func (v *view) figures(q figures.Query, wanted ...aggregation.Definition) ([]*aggregationv1.Figure, error) {
-	values, err := figures.Read(v.tx, q)
-	if err != nil {
-		return nil, err
-	}
-	latest, err := figures.ReadLatest(v.tx, q.Unit, q.End)
+	values, err := figures.Read(v.tx, q, aggregation.Sums(wanted...))
 	if err != nil {
 		return nil, err
 	}
 	list := make([]*aggregationv1.Figure, len(wanted))
 	for i, d := range wanted {
 		list[i] = aggregation.FigureOf(&d, func(m aggregation.Metric) int64 { return values[m] })
-		if latest != nil && d.Latest() {
-			list[i].Value, list[i].Origin = latest.Value(d.Metric), latest.Origin
-		}
 		list[i].Provisional = v.provisional[d.Service]
 	}
-	return list, nil
+	return list, v.fillLatest(q, wanted, list)
+}
+
+// fillLatest fills in the newest values, if some are wanted.
+func (v *view) fillLatest(q figures.Query, wanted []aggregation.Definition, list []*aggregationv1.Figure) error {
+	isLatest := func(d aggregation.Definition) bool { return d.Latest() }
+	if !slices.ContainsFunc(wanted, isLatest) {
+		return nil
+	}
+	latest, err := figures.ReadLatest(v.tx, q.Unit, q.End)
+	if err != nil || latest == nil {
+		return err
+	}
+	for i, d := range wanted {
+		if d.Latest() {
+			list[i].Value, list[i].Origin = latest.Value(d.Metric), latest.Origin
+		}
+	}
+	return nil
 }
 
 // beneath is the query for a unit beneath the one asked for: its own is nobody's
@@ -114,20 +140,14 @@ func (s *Service) GetStatus(ctx context.Context, req *aggregationv1.GetStatusReq
 	if err != nil {
 		return nil, err
 	}
-	var next string
-	err = s.book.View(ctx, func(tx *change.Tx) error {
-		v, err := s.look(tx, req.GetName(), req.GetCut())
-		if err != nil {
-			return err
+	err = s.look(ctx, req, func(v *view) error {
+		var next string
+		if status, next, err = v.status(after, min(page.Size(req.GetPageSize()), maxChildren)); err == nil {
+			status.NextPageToken = s.book.Tokens.Encode(next, req)
 		}
-		status, next, err = v.status(after, min(page.Size(req.GetPageSize()), maxChildren))
 		return err
 	})
-	if err != nil {
-		return nil, err
-	}
-	status.NextPageToken = s.book.Tokens.Encode(next, req)
-	return status, nil
+	return status, err
 }
 
 func (v *view) status(after string, size int) (status *aggregationv1.Status, next string, err error) {
@@ -170,8 +190,8 @@ func (v *view) children(after string, size int) (rows []*aggregationv1.Status_Ch
 // missing is what the unit and those beneath it owe.
 func (v *view) missing() (*aggregationv1.Missing, error) {
 	q := v.query
-	q.Category, q.Source, q.Start = "", "", ""
-	values, err := figures.Read(v.tx, q)
+	q.Category, q.Source = "", ""
+	values, err := figures.Read(v.tx, q, aggregation.Sums(*aggregation.Define(aggregation.ItemsMissing)))
 	if err != nil {
 		return nil, err
 	}
@@ -186,64 +206,6 @@ func (v *view) missing() (*aggregationv1.Missing, error) {
 	return m, nil
 }
 
-// CompareStatus implements the RPC.
-func (s *Service) CompareStatus(ctx context.Context, req *aggregationv1.CompareStatusRequest) (answer *aggregationv1.CompareStatusResponse, err error) {
-	d, err := metric(req.GetMetric())
-	if err != nil {
-		return nil, err
-	}
-	after, err := s.book.Tokens.Decode(req.GetPageToken(), req)
-	if err != nil {
-		return nil, err
-	}
-	var places []*aggregationv1.CompareStatusResponse_Place
-	err = s.book.View(ctx, func(tx *change.Tx) error {
-		v, err := s.look(tx, req.GetName(), req.GetCut())
-		if err != nil {
-			return err
-		}
-		places, err = v.places(d, req.GetLabel())
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	aggregation.Rank(d, places)
-	from, _ := strconv.Atoi(after)
-	from = min(from, len(places))
-	to, next := from+page.Size(req.GetPageSize()), ""
-	if to < len(places) {
-		next = strconv.Itoa(to)
-	}
-	return &aggregationv1.CompareStatusResponse{Places: places[from:min(to, len(places))], NextPageToken: s.book.Tokens.Encode(next, req)}, nil
-}
-
-// metric finds the metric that a request names.
-func metric(name string) (*aggregation.Definition, error) {
-	d, err := aggregation.Find(name)
-	if err != nil {
-		return nil, aggregation.ErrMetricUnknown.At("metric", "没有这个指标", "there is no such metric")
-	}
-	return d, nil
-}
-
-// places are the units directly beneath with their figures, not yet ranked.
-func (v *view) places(d *aggregation.Definition, label string) (places []*aggregationv1.CompareStatusResponse_Place, err error) {
-	for _, name := range v.directory.Children(v.query.Unit) {
-		list, err := v.figures(v.beneath(name), *d)
-		if err != nil {
-			return nil, err
-		}
-		u := v.directory.Unit(name)
-		class := u.GetKind().String()
-		if label != "" {
-			class += "/" + u.GetLabels()[label]
-		}
-		places = append(places, &aggregationv1.CompareStatusResponse_Place{Unit: name, DisplayName: u.GetDisplayName(), Class: class, Figure: list[0]})
-	}
-	return places, nil
-}
-
 // GetStatusSeries implements the RPC.
 func (s *Service) GetStatusSeries(ctx context.Context, req *aggregationv1.GetStatusSeriesRequest) (series *aggregationv1.StatusSeries, err error) {
 	d, err := metric(req.GetMetric())
@@ -253,11 +215,7 @@ func (s *Service) GetStatusSeries(ctx context.Context, req *aggregationv1.GetSta
 	if !d.HasSeries() {
 		return nil, aggregation.ErrMetricHasNoSeries.At("metric", "该指标没有历史序列", "has no series")
 	}
-	err = s.book.View(ctx, func(tx *change.Tx) error {
-		v, err := s.look(tx, req.GetName(), req.GetCut())
-		if err != nil {
-			return err
-		}
+	err = s.look(ctx, req, func(v *view) error {
 		series, err = v.series(d, req.GetBucket())
 		return err
 	})

@@ -20,27 +20,23 @@ func (s *Service) GetAssignment(ctx context.Context, req *campaignv1.GetAssignme
 
 // ListAssignments implements the RPC.
 func (s *Service) ListAssignments(ctx context.Context, req *campaignv1.ListAssignmentsRequest) (*campaignv1.ListAssignmentsResponse, error) {
+	prefix := req.GetParent() + "/assignments/"
+	if req.GetParent() == "campaigns/-" {
+		prefix = "campaigns/"
+	}
 	found, next, err := s.assignments.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*campaignv1.Assignment, error], error) {
-		prefix := req.GetParent() + "/assignments/"
-		if req.GetParent() == "campaigns/-" {
-			prefix = "campaigns/"
-		}
 		if req.GetUnit() == "" {
 			return s.assignments.Scan(tx, after, prefix), nil
 		}
-		return under(s.assignments.Lookup(tx, "unit", req.GetUnit(), after), prefix), tx.Check(req.GetUnit())
-	})
+		return s.assignments.Lookup(tx, "unit", req.GetUnit(), after), tx.Check(req.GetUnit())
+	}, under(prefix))
 	return &campaignv1.ListAssignmentsResponse{Assignments: found, NextPageToken: next}, err
 }
 
-// under passes on the assignments whose names begin with prefix.
-func under(all iter.Seq2[*campaignv1.Assignment, error], prefix string) iter.Seq2[*campaignv1.Assignment, error] {
-	return func(yield func(*campaignv1.Assignment, error) bool) {
-		for a, err := range all {
-			if (err != nil || strings.HasPrefix(a.GetName(), prefix)) && !yield(a, err) {
-				return
-			}
-		}
+// under keeps the assignments whose names begin with prefix.
+func under(prefix string) change.Keep[*campaignv1.Assignment] {
+	return func(_ *change.Tx, a *campaignv1.Assignment) (bool, error) {
+		return strings.HasPrefix(a.GetName(), prefix), nil
 	}
 }
 

@@ -13,27 +13,25 @@ import (
 
 // CreateCampaign implements the RPC.
 func (s *Service) CreateCampaign(ctx context.Context, req *campaignv1.CreateCampaignRequest) (*campaignv1.Campaign, error) {
-	base, err := s.base(req)
-	if err != nil {
-		return nil, err
+	owner := req.GetCampaign().GetOwner()
+	if owner == "" {
+		return nil, change.ErrFields.At("campaign.owner", "不能为空", "is needed")
 	}
-	if err := s.tree.CatchUp(ctx); err != nil {
-		return nil, err
-	}
-	return s.campaigns.Create(ctx, req, req.GetCampaign().GetOwner(), func(tx *change.Tx) (*campaignv1.Campaign, error) {
+	return s.campaigns.Create(ctx, req, owner, func(tx *change.Tx) (*campaignv1.Campaign, error) {
+		base, err := s.base(req)
+		if err != nil {
+			return nil, err
+		}
 		name, err := s.newName(tx, req.GetCampaignId())
 		if err != nil {
 			return nil, err
 		}
-		return campaign.Draft(name, req.GetCampaign(), base, s.land(req.GetCampaign().GetOwner()))
-	})
+		return campaign.Draft(name, req.GetCampaign(), base, s.land(owner))
+	}, change.CatchUp())
 }
 
 // base is the campaign of the template that the request names, or an empty one.
 func (s *Service) base(req *campaignv1.CreateCampaignRequest) (*campaignv1.Campaign, error) {
-	if req.GetCampaign().GetOwner() == "" {
-		return nil, change.ErrFields.At("campaign.owner", "不能为空", "is needed")
-	}
 	if req.GetTemplate() == "" {
 		if req.GetYear() != 0 {
 			return nil, campaign.ErrYearInvalid.At("year", "没有模板时不填", "goes with a template only")
@@ -81,23 +79,17 @@ func (s *Service) ListCampaigns(ctx context.Context, req *campaignv1.ListCampaig
 
 // UpdateCampaign implements the RPC.
 func (s *Service) UpdateCampaign(ctx context.Context, req *campaignv1.UpdateCampaignRequest) (*campaignv1.Campaign, error) {
-	if err := s.tree.CatchUp(ctx); err != nil {
-		return nil, err
-	}
-	return s.campaigns.ChangeAs(ctx, req, req.GetCampaign().GetName(), req.GetCampaign().GetEtag(), func(_ *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
+	return s.campaigns.ChangeAs(ctx, req, req.GetCampaign(), func(_ *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
 		c, err := change.Masked(c, req.GetCampaign(), req.GetUpdateMask(), campaign.Editable...)
 		if err != nil {
 			return nil, err
 		}
 		return campaign.Revise(c, s.land(c.GetOwner()))
-	})
+	}, change.CatchUp())
 }
 
 // PublishCampaign implements the RPC.
 func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCampaignRequest) (*campaignv1.Campaign, error) {
-	if err := s.tree.CatchUp(ctx); err != nil {
-		return nil, err
-	}
 	return s.campaigns.Change(ctx, req, func(tx *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
 		published, given, err := campaign.Publish(c, s.land(c.GetOwner()), tx.Now, tx.Access.Principal.Name)
 		if err != nil {
@@ -109,7 +101,7 @@ func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCa
 			}
 		}
 		return published, nil
-	})
+	}, change.CatchUp())
 }
 
 // CloseCampaign implements the RPC.

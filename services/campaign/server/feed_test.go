@@ -69,7 +69,7 @@ func TestTheFeedSaysWhatHappenedAndAgreesWithTheRecords(t *testing.T) {
 	w.Stop()
 	c := suite.Default()
 	c.Data = folder
-	err = suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err = suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		if r.First != nil || role == "campaign" && r.Entries != uint64(len(want)) {
 			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)
 		}

@@ -26,8 +26,6 @@ type Tree interface {
 	Path(name string) []string
 	// Subtree returns the unit and all beneath it, parents before children.
 	Subtree(name string) []string
-	// CatchUp brings the tree up to date.
-	CatchUp(context.Context) error
 }
 
 // Service implements CampaignService.
@@ -42,6 +40,14 @@ type Service struct {
 	files       *attachment.Attachments
 }
 
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{
+	Indexes: map[string][]string{
+		"duban.campaign.v1.Campaign":   {"owner"},
+		"duban.campaign.v1.Assignment": {"unit"},
+	},
+}
+
 // New returns the service that writes in book. It fails if a template that ships
 // with it is broken.
 func New(book *change.Book, tree Tree) (*Service, error) {
@@ -53,16 +59,10 @@ func New(book *change.Book, tree Tree) (*Service, error) {
 	s.campaigns = change.Kind[*campaignv1.Campaign]{
 		Book: book,
 		May:  s.mayCampaign,
-		Indexes: []store.Index[*campaignv1.Campaign]{{
-			Name: "owner", Keys: func(c *campaignv1.Campaign) []string { return []string{c.GetOwner()} },
-		}},
 	}
 	s.assignments = change.Kind[*campaignv1.Assignment]{
 		Book: book,
 		Unit: (*campaignv1.Assignment).GetUnit,
-		Indexes: []store.Index[*campaignv1.Assignment]{{
-			Name: "unit", Keys: func(a *campaignv1.Assignment) []string { return []string{a.GetUnit()} },
-		}},
 	}
 	s.files = attachment.New(book, attachment.Parent{Reach: s.reachAssignment, Accept: s.takesFiles})
 	return s, nil

@@ -2,40 +2,26 @@ package server
 
 import (
 	"context"
-	"iter"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
-	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/change"
 )
 
-// ListCampaignTemplates implements the RPC.
+// ListCampaignTemplates implements the RPC. The templates are as of this year.
 func (s *Service) ListCampaignTemplates(_ context.Context, req *campaignv1.ListCampaignTemplatesRequest) (*campaignv1.ListCampaignTemplatesResponse, error) {
-	filter, err := page.ParseFilter(req.GetFilter(), (*campaignv1.CampaignTemplate)(nil).ProtoReflect().Descriptor())
-	if err != nil {
-		return nil, err
-	}
-	after, err := s.book.Tokens.Decode(req.GetPageToken(), req)
-	if err != nil {
-		return nil, err
-	}
-	found, next, err := page.Collect(s.templatesAfter(after), page.Size(req.GetPageSize()), 0,
-		func(t *campaignv1.CampaignTemplate) bool { return filter.Match(t) }, (*campaignv1.CampaignTemplate).GetName)
-	return &campaignv1.ListCampaignTemplatesResponse{CampaignTemplates: found, NextPageToken: s.book.Tokens.Encode(next, req)}, err
-}
-
-// templatesAfter yields the templates behind the one of that name, as of this
-// year.
-func (s *Service) templatesAfter(after string) iter.Seq2[*campaignv1.CampaignTemplate, error] {
-	return func(yield func(*campaignv1.CampaignTemplate, error) bool) {
-		for _, t := range s.templates {
-			if t.Name > after && !yield(t.In(s.year(0))) {
-				return
-			}
+	var all change.Registry[*campaignv1.CampaignTemplate]
+	for _, t := range s.templates {
+		made, err := t.In(s.year(0))
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, made)
 	}
+	found, next, err := all.List(s.book.Tokens, req)
+	return &campaignv1.ListCampaignTemplatesResponse{CampaignTemplates: found, NextPageToken: next}, err
 }
 
 // GetCampaignTemplate implements the RPC.

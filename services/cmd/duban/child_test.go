@@ -148,7 +148,7 @@ func (d *child) each(r io.Reader, take func(line []byte)) {
 	}
 }
 
-var bootstrapKey = regexp.MustCompile(`duban_bootstrap_[a-z2-7]+`)
+var bootstrapKey = regexp.MustCompile(`duban_bootstrap_[a-z0-9]+`)
 
 func (d *child) key(line []byte) {
 	if key := bootstrapKey.Find(line); key != nil {

@@ -4,31 +4,66 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
+// rebuildFlag asks fsckCommand to mend the indexes first.
+const rebuildFlag = "-rebuild-indexes"
+
 // fsckCommand checks the data of a suite that does not run. It exits with 20 if
-// anything is wrong, and names the first wrong entry of each feed.
+// anything is wrong, and names the first wrong thing of each role.
 func fsckCommand(ctx context.Context, args []string, out io.Writer) error {
-	c, err := dataArgs("fsck", args)
+	rebuild := len(args) > 0 && args[0] == rebuildFlag
+	if rebuild {
+		args = args[1:]
+	}
+	c, err := dataArgs("fsck ["+rebuildFlag+"]", args)
 	if err != nil {
 		return err
 	}
+	if rebuild {
+		mended, err := suite.Reindex(ctx, c)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%d index rows mended\n", mended)
+	}
+	return check(ctx, c, out)
+}
+
+func check(ctx context.Context, c suite.Config, out io.Writer) error {
 	wrong := uint64(0)
-	err = suite.Fsck(ctx, c, func(role string, r fsck.Report) {
+	orphans, err := suite.Fsck(ctx, c, func(role string, r fsck.Report) {
 		wrong += r.Wrong
-		fmt.Fprintf(out, "%-14s %8d entries  %8d subjects  %8d openings  %d wrong\n", role, r.Entries, r.Subjects, r.Openings, r.Wrong)
+		fmt.Fprintf(out, "%-14s %8d entries  %8d subjects  %8d openings  %8d index rows  %6d files  %d wrong\n",
+			role, r.Entries, r.Subjects, r.Openings, r.Rows, r.Files, r.Wrong)
 		if r.First != nil {
-			fmt.Fprintf(out, "  first: entry %d, %s: %s\n", r.First.Seq, r.First.Subject, r.First.What)
+			fmt.Fprintln(out, "  first: "+first(*r.First))
 		}
 	})
+	if err == nil && orphans > 0 {
+		fmt.Fprintf(out, "warning: no record names %d of the files under blobs\n", orphans)
+	}
 	if err == nil && wrong > 0 {
 		return fmt.Errorf("%w: %d findings", errWrong, wrong)
 	}
 	return err
+}
+
+// first writes a finding as one line.
+func first(f fsck.Finding) string {
+	about := f.Subject
+	if f.Seq != fsck.None {
+		about = strings.TrimSpace(fmt.Sprintf("entry %d %s", f.Seq, f.Subject))
+	}
+	if about == "" {
+		return f.What
+	}
+	return about + ": " + f.What
 }
 
 // recountCommand counts the figures of a suite that does not run once more, from

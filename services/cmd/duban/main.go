@@ -2,7 +2,7 @@
 //
 //	duban standalone          every role and the gateway in one process
 //	duban demo [-once]        a year of a city's campaign on simulated data
-//	duban fsck DATA           recompute roots and records from the feeds
+//	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban config print        the configuration as it would be used
 package main

@@ -106,7 +106,7 @@ func hash(b []byte) (h tlog.Hash) {
 // its feeds.
 func clean(t *testing.T, c suite.Config) (feeds []string) {
 	t.Helper()
-	err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		feeds = append(feeds, "feeds/"+role)
 		if r.Wrong > 0 {
 			t.Errorf("fsck of %s: %d findings, the first %+v", role, r.Wrong, r.First)

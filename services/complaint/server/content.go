@@ -63,7 +63,7 @@ type rule func(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv1.Compla
 
 // act changes the complaint that req names, which kind lets the caller reach,
 // by rule. The answer is what lies in the open.
-func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Complaint], req change.Named, rule rule) (*complaintv1.Complaint, error) {
+func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Complaint], req change.Named, rule rule, options ...change.Option) (*complaintv1.Complaint, error) {
 	return kind.Change(ctx, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		whole, err := s.whole(tx, c)
 		if err != nil {
@@ -73,7 +73,7 @@ func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Compla
 			return nil, err
 		}
 		return s.part(tx, whole)
-	})
+	}, options...)
 }
 
 // OpenComplaint implements the RPC.

@@ -2,12 +2,10 @@ package server
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -21,29 +19,11 @@ func (s *Service) GetComplaint(ctx context.Context, req *complaintv1.GetComplain
 func (s *Service) ListComplaints(ctx context.Context, req *complaintv1.ListComplaintsRequest) (*complaintv1.ListComplaintsResponse, error) {
 	found, next, err := s.readable.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*complaintv1.Complaint, error], error) {
 		if req.GetDesk() != "" {
-			return s.known(tx, s.readable.Lookup(tx, "desk", req.GetDesk(), after)), nil
+			return s.readable.Lookup(tx, "desk", req.GetDesk(), after), nil
 		}
-		return s.known(tx, s.readable.Scan(tx, after, "")), nil
+		return s.readable.Scan(tx, after, ""), nil
 	})
 	return &complaintv1.ListComplaintsResponse{Complaints: found, NextPageToken: next}, err
-}
-
-// known leaves out the sealed cases that do not exist for the caller before a
-// page is cut, so that not even the page's end tells of them.
-func (s *Service) known(tx *change.Tx, all iter.Seq2[*complaintv1.Complaint, error]) iter.Seq2[*complaintv1.Complaint, error] {
-	return func(yield func(*complaintv1.Complaint, error) bool) {
-		for c, err := range all {
-			if err == nil && c.GetSealed() {
-				err = s.mayKnow(tx, c)
-			}
-			if errors.Is(err, authz.ErrNotFound) {
-				continue
-			}
-			if !yield(c, err) {
-				return
-			}
-		}
-	}
 }
 
 // AcceptComplaint implements the RPC.
@@ -66,15 +46,12 @@ func (s *Service) RejectComplaint(ctx context.Context, req *complaintv1.RejectCo
 
 // AssignComplaint implements the RPC.
 func (s *Service) AssignComplaint(ctx context.Context, req *complaintv1.AssignComplaintRequest) (*complaintv1.Complaint, error) {
-	if err := s.Tree.CatchUp(ctx); err != nil {
-		return nil, err
-	}
 	return s.act(ctx, &s.cases, req, func(_ *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		if req.GetAssignee() != "" {
 			return complaint.AssignOfficer(c, req.GetAssignee(), s.bench)
 		}
 		return complaint.AssignUnit(c, s.bench.active(req.GetUnit()))
-	})
+	}, change.CatchUp())
 }
 
 // ReplyComplaint implements the RPC.

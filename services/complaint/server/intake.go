@@ -25,32 +25,28 @@ type filing interface {
 
 // CreateComplaint implements the RPC.
 func (s *Service) CreateComplaint(ctx context.Context, req *complaintv1.CreateComplaintRequest) (*complaintv1.CreateComplaintResponse, error) {
-	if err := s.Tree.CatchUp(ctx); err != nil {
-		return nil, err
-	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.CreateComplaintResponse, error) {
-		if err := tx.Check(req.GetIntake()); err != nil {
-			return nil, err
-		}
 		in := complaint.Intake{Unit: req.GetIntake(), Machine: !tx.Access.Principal.Person()}
 		c, receipt, err := s.receive(tx, req, in)
 		return &complaintv1.CreateComplaintResponse{Complaint: c, Receipt: receipt}, err
-	})
+	}, change.In(req.GetIntake()), change.CatchUp())
 }
 
 // SubmitComplaint implements the RPC.
 func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitComplaintRequest) (*complaintv1.SubmitComplaintResponse, error) {
-	if !s.Admit(s.book.Clock()) {
-		return nil, errRateLimited
-	}
-	if err := s.Tree.CatchUp(ctx); err != nil {
-		return nil, err
-	}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.SubmitComplaintResponse, error) {
 		tx.Trusted("anyone may complain")
 		c, receipt, err := s.receive(tx, req, complaint.Intake{})
 		return &complaintv1.SubmitComplaintResponse{Desk: c.GetDesk(), Receipt: receipt}, err
-	})
+	}, change.Before(s.admitted), change.CatchUp())
+}
+
+// admitted says whether the public may file one more complaint now.
+func (s *Service) admitted(context.Context) error {
+	if !s.Admit(s.book.Clock()) {
+		return errRateLimited
+	}
+	return nil
 }
 
 // receive routes and stores a complaint, and returns it as it lies in the open,

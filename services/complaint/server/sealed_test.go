@@ -20,6 +20,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/complaint/server"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -300,7 +301,7 @@ func agree(t *testing.T, path string, verifier note.Verifier) {
 			t.Error(err)
 		}
 	}()
-	report, err := fsck.Check(t.Context(), engine, verifier)
+	report, err := fsck.Check(t.Context(), engine, fsck.Expect{Verifier: verifier, Schema: server.Schema})
 	if err != nil || report.Wrong != 0 || report.Entries == 0 {
 		t.Errorf("fsck: %s, %v", fmt.Sprint(report, report.First), err)
 	}

@@ -5,7 +5,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -30,8 +29,6 @@ type Tree interface {
 	Grants(principal string) []authz.Grant
 	Unit(name string) *organizationv1.Unit
 	Root() string
-	// CatchUp brings the tree up to what is known now.
-	CatchUp(ctx context.Context) error
 }
 
 // Desks encrypts to desks and opens for them. What is sealed opens only for the
@@ -79,12 +76,18 @@ type Service struct {
 	openings change.Kind[*complaintv1.Opening]
 }
 
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{
+	Indexes: map[string][]string{
+		"duban.complaint.v1.Complaint": {"desk"},
+	},
+	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket},
+}
+
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
-	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Indexes: []store.Index[*complaintv1.Complaint]{{
-		Name: "desk", Keys: func(c *complaintv1.Complaint) []string { return []string{c.GetDesk()} },
-	}}}
+	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear}
 	s.readable = s.cases
 	s.readable.May = s.mayRead
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}

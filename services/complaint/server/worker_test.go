@@ -78,7 +78,7 @@ func ordering(t *testing.T, l *ledgers, c *self) *Service {
 }
 
 func TestWhatCannotBeDeliveredIsDeliveredAgain(t *testing.T) {
-	down, refused := fault.Of(faultv1.Reason_REASON_OVERLOADED), fault.Of(faultv1.Reason_REASON_NOT_FOUND)
+	down, refused := fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED), fault.Of(faultv1.Reason_REASON_NOT_FOUND)
 	for _, x := range []struct {
 		name             string
 		errs             []error

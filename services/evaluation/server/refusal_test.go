@@ -54,9 +54,9 @@ func TestEveryRefusal(t *testing.T) {
 			return create(func(r *evaluationv1.Round) { r.StartDate, r.EndDate = "2026-02-01", "2026-02-08" })
 		}},
 		{"ROUND_GROUP_INVALID", func() error { return issue(w.registrar.Key, "monitors", 1) }},
-		{"CREDENTIAL_LIMIT", func() error { return issue(w.registrar.Key, "served", 95) }},
-		{"CREDENTIAL_ISSUER_EVALUATED", func() error { return issue(w.insider(w.bureau, w.school1), "served", 1) }},
-		{"CREDENTIAL_ISSUER_EVALUATED", func() error { return issue(w.insider(w.school2, w.bureau), "served", 1) }},
+		{"CREDENTIALS_TOO_MANY", func() error { return issue(w.registrar.Key, "served", 95) }},
+		{"CREDENTIAL_ISSUER_INVOLVED", func() error { return issue(w.insider(w.bureau, w.school1), "served", 1) }},
+		{"CREDENTIAL_ISSUER_INVOLVED", func() error { return issue(w.insider(w.school2, w.bureau), "served", 1) }},
 		{"BALLOT_CODE_MALFORMED", func() error { return castAs("2222-2222", good) }},
 		{"BALLOT_CODE_UNKNOWN", func() error { return castAs(w.codes(w.open("beside"), "served", 1)[0], good) }},
 		{"BALLOT_CODE_SPENT", func() error { return castAs(codes[0], good) }},
@@ -64,7 +64,7 @@ func TestEveryRefusal(t *testing.T) {
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], append(good[1:], good[1])) }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], w.answers("satisfied", "excellent")) }},
 		{"NOT_FOUND", func() error { _, err := w.cast(w.draft("draft"), codes[1], good); return err }},
-		{"BALLOT_NOT_TAKEN", func() error {
+		{"BALLOT_REFUSED", func() error {
 			early := w.open("early", func(r *evaluationv1.Round) { r.StartDate = "2026-02-10" })
 			_, err := w.cast(early, w.codes(early, "served", 1)[0], good)
 			return err
@@ -75,7 +75,7 @@ func TestEveryRefusal(t *testing.T) {
 		}},
 		{"ROUND_OWNER_ARCHIVED", w.archivedOwner},
 		{"", func() error { w.SetTime(afterwards); return nil }},
-		{"BALLOT_NOT_TAKEN", func() error { return castAs(codes[1], good) }},
+		{"BALLOT_REFUSED", func() error { return castAs(codes[1], good) }},
 		{"ROUND_WINDOW_OVER", func() error {
 			_, err := bureau.OpenRound(ctx, &evaluationv1.OpenRoundRequest{Name: "rounds/draft"})
 			return err
@@ -86,7 +86,7 @@ func TestEveryRefusal(t *testing.T) {
 			_, err := bureau.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: open})
 			return err
 		}},
-		{"BALLOT_NOT_TAKEN", func() error { return castAs(codes[0], w.answers("fairly", "fairly")) }},
+		{"BALLOT_REFUSED", func() error { return castAs(codes[0], w.answers("fairly", "fairly")) }},
 		{"ROUND_MEASURE_INVALID", func() error {
 			return tally([]*evaluationv1.Measure{{Subject: w.school1, Indicator: "lawful", Value: "1"}}, nil)
 		}},

@@ -13,12 +13,8 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// CreateRound implements the RPC. The tree is brought up to date first, because
-// no refusal of a unit that was made a moment ago would do it.
+// CreateRound implements the RPC.
 func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRoundRequest) (*evaluationv1.Round, error) {
-	if err := s.units.CatchUp(ctx); err != nil {
-		return nil, err
-	}
 	return s.rounds.Create(ctx, req, req.GetRound().GetOwner(), func(tx *change.Tx) (*evaluationv1.Round, error) {
 		id := req.GetRoundId()
 		if id == "" {
@@ -35,7 +31,7 @@ func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRound
 			return nil, evaluation.ErrSchemeUnknown
 		}
 		return evaluation.NewRound("rounds/"+id, req.GetRound(), scheme, s.place, tx.Now)
-	})
+	}, change.CatchUp())
 }
 
 func (s *Service) place(unit string) evaluation.Place {
@@ -58,7 +54,7 @@ func (s *Service) ListRounds(ctx context.Context, req *evaluationv1.ListRoundsRe
 		case req.GetOwner() != "":
 			return s.rounds.Lookup(tx, "owner", req.GetOwner(), after), nil
 		case req.GetSubject() != "":
-			return s.rounds.Lookup(tx, "subject", req.GetSubject(), after), nil
+			return s.rounds.Lookup(tx, "subjects", req.GetSubject(), after), nil
 		default:
 			return s.rounds.Scan(tx, after, ""), nil
 		}
@@ -84,31 +80,26 @@ type issuing struct {
 
 func (i issuing) GetName() string { return i.GetParent() }
 
-// IssueCredentials implements the RPC. The tree and the grants are brought up to
-// date first: whoever was put among the evaluated a moment ago issues nothing.
+// IssueCredentials implements the RPC. With the tree the grants are brought up to
+// date: whoever was put among the evaluated a moment ago issues nothing.
 func (s *Service) IssueCredentials(ctx context.Context, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
-	if err := s.units.CatchUp(ctx); err != nil {
+	return change.On(ctx, &s.rounds, issuing{req}, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.IssueCredentialsResponse, error) {
+		return s.issue(tx, r, req)
+	}, change.CatchUp())
+}
+
+// issue makes codes of the round and notes how many.
+func (s *Service) issue(tx *change.Tx, r *evaluationv1.Round, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
+	r, err := evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), standing(tx), tx.Now)
+	if err != nil {
 		return nil, err
 	}
-	answer, err := change.Do(ctx, s.book, req, func(tx *change.Tx) (*evaluationv1.IssueCredentialsResponse, error) {
-		r, err := s.rounds.ReachAt(tx, issuing{req})
-		if err != nil {
-			return nil, err
-		}
-		if r, err = evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), standing(tx), tx.Now); err != nil {
-			return nil, err
-		}
-		codes, err := box{tx, r.GetName()}.issue(evaluation.GroupAt(r, req.GetGroup()), int(req.GetCount()))
-		if err != nil {
-			return nil, err
-		}
-		r, err = s.rounds.Put(tx, r)
-		return &evaluationv1.IssueCredentialsResponse{Codes: codes, Round: r}, err
-	})
-	if req.GetValidateOnly() && err == nil {
-		answer.Codes = nil // they open nothing
+	codes, err := box{tx, r.GetName()}.issue(evaluation.GroupAt(r, req.GetGroup()), int(req.GetCount()))
+	if err != nil {
+		return nil, err
 	}
-	return answer, err
+	r, err = s.rounds.Put(tx, r)
+	return &evaluationv1.IssueCredentialsResponse{Codes: codes, Round: r}, err
 }
 
 // standing returns the path of each unit that the caller belongs to or holds a

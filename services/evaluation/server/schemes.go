@@ -2,39 +2,27 @@ package server
 
 import (
 	"context"
-	"iter"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/evaluation"
 	"github.com/duban-project/duban/services/internal/authz"
-	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/change"
 )
 
 // ListEvaluationSchemes implements the RPC.
 func (s *Service) ListEvaluationSchemes(_ context.Context, req *evaluationv1.ListEvaluationSchemesRequest) (*evaluationv1.ListEvaluationSchemesResponse, error) {
-	filter, err := page.ParseFilter(req.GetFilter(), (*evaluationv1.EvaluationScheme)(nil).ProtoReflect().Descriptor())
-	if err != nil {
-		return nil, err
-	}
-	after, err := s.book.Tokens.Decode(req.GetPageToken(), req)
-	if err != nil {
-		return nil, err
-	}
-	list, next, err := page.Collect(s.newest(after), page.Size(req.GetPageSize()), 0, func(e *evaluationv1.EvaluationScheme) bool {
-		return filter.Match(e)
-	}, (*evaluationv1.EvaluationScheme).GetName)
-	return &evaluationv1.ListEvaluationSchemesResponse{EvaluationSchemes: list, NextPageToken: s.book.Tokens.Encode(next, req)}, err
+	list, next, err := s.newest().List(s.book.Tokens, req)
+	return &evaluationv1.ListEvaluationSchemesResponse{EvaluationSchemes: list, NextPageToken: next}, err
 }
 
-// newest yields the newest version of each scheme behind that name.
-func (s *Service) newest(after string) iter.Seq2[*evaluationv1.EvaluationScheme, error] {
-	return func(yield func(*evaluationv1.EvaluationScheme, error) bool) {
-		for _, e := range s.schemes {
-			if e.GetName() > after && s.scheme(e.GetName(), "") == e && !yield(e, nil) {
-				return
-			}
+// newest has the newest version of each scheme.
+func (s *Service) newest() (list change.Registry[*evaluationv1.EvaluationScheme]) {
+	for _, e := range s.schemes {
+		if s.scheme(e.GetName(), "") == e {
+			list = append(list, e)
 		}
 	}
+	return list
 }
 
 // scheme returns the version of a scheme, or its newest, or nil.

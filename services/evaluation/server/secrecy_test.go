@@ -19,6 +19,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/evaluation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
@@ -36,7 +37,7 @@ var buckets = []string{
 	"ballot.final",
 	"duban.evaluation.v1.BallotBatch",
 	"duban.evaluation.v1.Result",
-	"duban.evaluation.v1.Round", "duban.evaluation.v1.Round.owner", "duban.evaluation.v1.Round.subject",
+	"duban.evaluation.v1.Round", "duban.evaluation.v1.Round.owner", "duban.evaluation.v1.Round.subjects",
 	"requests", "requests.age",
 }
 
@@ -63,7 +64,9 @@ func TestNothingLinksACodeToABallotAfterwards(t *testing.T) {
 	s.Stop()
 
 	engine := must[store.Engine](t)(bolt.Open(filepath.Join(folder, "evaluation.db"), bolt.Options{}))
-	report := must[fsck.Report](t)(fsck.Check(t.Context(), engine, must[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey()))))
+	report := must[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{
+		Verifier: must[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey())), Schema: server.Schema,
+	}))
 	if report.Wrong > 0 {
 		t.Errorf("feed and records disagree: %+v", report.First)
 	}

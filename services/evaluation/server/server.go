@@ -5,7 +5,6 @@
 package server
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"time"
@@ -22,8 +21,6 @@ import (
 
 // Units tells of the tree.
 type Units interface {
-	// CatchUp brings the tree up to date.
-	CatchUp(context.Context) error
 	Path(unit string) []string
 	Unit(name string) *organizationv1.Unit
 }
@@ -40,6 +37,14 @@ type Service struct {
 	results change.Kind[*evaluationv1.Result]
 }
 
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{
+	Indexes: map[string][]string{
+		"duban.evaluation.v1.Round": {"owner", "subjects"},
+	},
+	Buckets: []string{peppers, codes, staged, waiting, final},
+}
+
 // New returns the service that writes in book. While it works it looks at the
 // ballot boxes so often as every says, in real time. It fails if a scheme that
 // ships with it does not hold.
@@ -53,10 +58,6 @@ func New(book *change.Book, units Units, every time.Duration) (*Service, error) 
 		Book: book,
 		Unit: (*evaluationv1.Round).GetOwner,
 		May:  s.mayRound,
-		Indexes: []store.Index[*evaluationv1.Round]{
-			{Name: "owner", Keys: func(r *evaluationv1.Round) []string { return []string{r.GetOwner()} }},
-			{Name: "subject", Keys: (*evaluationv1.Round).GetSubjects},
-		},
 	}
 	s.results = change.Kind[*evaluationv1.Result]{Book: book, May: s.mayResult}
 	return s, nil

@@ -66,18 +66,8 @@ func parentOf(name string) string {
 // Create answers CreateAttachment: the file is put, and then named in a record.
 // Who may not act on the parent puts nothing.
 func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRequest) (*blobv1.Attachment, error) {
-	err := a.kind.Book.View(ctx, func(tx *change.Tx) error { return a.parent.Reach(tx, req.GetParent()) })
-	if err != nil {
-		return nil, err
-	}
-	info, err := a.put(ctx, req)
-	if err != nil {
-		return nil, err
-	}
+	var info blob.Info
 	return change.Do(ctx, a.kind.Book, req, func(tx *change.Tx) (*blobv1.Attachment, error) {
-		if err := a.parent.Reach(tx, req.GetParent()); err != nil {
-			return nil, err
-		}
 		if err := a.parent.Accept(tx, req.GetParent()); err != nil {
 			return nil, err
 		}
@@ -85,7 +75,12 @@ func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRe
 			Name: req.GetParent() + segment + tx.NewID(), FileName: req.GetAttachment().GetFileName(),
 			MediaType: info.MediaType, Size: info.Size, Digest: info.Digest,
 		})
-	})
+	}, change.If(func(tx *change.Tx) error {
+		return a.parent.Reach(tx, req.GetParent())
+	}), change.Before(func(ctx context.Context) (err error) {
+		info, err = a.put(ctx, req)
+		return err
+	}))
 }
 
 // put keeps the content, or only looks at it if nothing is to change.

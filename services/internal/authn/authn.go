@@ -5,21 +5,21 @@ package authn
 
 import (
 	"context"
-	"crypto/sha256"
 	"strings"
-	"sync"
-	"time"
 
 	"google.golang.org/grpc/metadata"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // ErrUnauthenticated answers a missing key and one that does not hold alike.
 var ErrUnauthenticated = fault.Of(faultv1.Reason_REASON_UNAUTHENTICATED)
+
+// ErrTooManyFailures answers a network that has tried too many keys that do not
+// hold: the call may be repeated a second later.
+var ErrTooManyFailures = fault.Of(faultv1.Reason_REASON_RATE_LIMITED)
 
 // Principal is who calls. The zero Principal is the public.
 type Principal struct {
@@ -77,114 +77,4 @@ func Forward(ctx context.Context) context.Context {
 		ctx = metadata.AppendToOutgoingContext(ctx, "authorization", key)
 	}
 	return ctx
-}
-
-// Lifetime bounds how long a key is believed after it was introspected: so long
-// does a revocation take to reach every service.
-const Lifetime = time.Second
-
-const remembered = 10_000 // keys at most; beyond it all are forgotten
-
-// Keys authenticates by API key.
-type Keys struct {
-	Introspect func(context.Context, *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error)
-	Now        func() time.Time // real time
-
-	mu    sync.Mutex
-	known map[string]belief
-}
-
-type belief struct {
-	principal Principal
-	until     time.Time
-}
-
-// Authenticate returns the principal whose key the call carries. A call without
-// a key is the calling service's own, or the public's.
-func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
-	token, err := bearer(ctx)
-	if err != nil {
-		return Principal{}, err
-	}
-	if token == "" {
-		if service := Caller(ctx); service != "" {
-			return Principal{Name: "services/" + service}, nil
-		}
-		return Principal{}, nil
-	}
-	now := k.Now()
-	if p, ok := k.recall(token, now); ok {
-		return p, nil
-	}
-	p, err := k.ask(ctx, token)
-	if err != nil {
-		return Principal{}, err
-	}
-	k.remember(token, belief{p, now.Add(Lifetime)})
-	return p, nil
-}
-
-// bearer returns the token of the authorization header, or "".
-func bearer(ctx context.Context) (string, error) {
-	values := metadata.ValueFromIncomingContext(ctx, "authorization")
-	if len(values) == 0 {
-		return "", nil
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 256 {
-		return "", ErrUnauthenticated
-	}
-	return token, nil
-}
-
-func (k *Keys) ask(ctx context.Context, token string) (Principal, error) {
-	id, secret, ok := Split(token)
-	if !ok {
-		return Principal{}, ErrUnauthenticated
-	}
-	digest := sha256.Sum256([]byte(secret))
-	answer, err := k.Introspect(ctx, &organizationv1.IntrospectRequest{KeyId: id, Digest: digest[:]})
-	if err != nil {
-		return Principal{}, err
-	}
-	if answer.GetBootstrap() {
-		return Principal{Name: "bootstrap", Bootstrap: true}, nil
-	}
-	key := answer.GetApiKey()
-	if key == nil {
-		return Principal{}, ErrUnauthenticated
-	}
-	return Principal{Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit()}, nil
-}
-
-func (k *Keys) recall(token string, now time.Time) (Principal, bool) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	b, ok := k.known[token]
-	return b.principal, ok && now.Before(b.until)
-}
-
-func (k *Keys) remember(token string, b belief) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.known == nil || len(k.known) >= remembered {
-		k.known = map[string]belief{}
-	}
-	k.known[token] = b
-}
-
-// Prefix starts every key, so that scanners recognise one that leaked.
-const Prefix = "duban_"
-
-// Join writes a key as its holder sends it.
-func Join(id, secret string) string { return Prefix + id + "_" + secret }
-
-// Split undoes Join.
-func Split(token string) (id, secret string, ok bool) {
-	rest, ok := strings.CutPrefix(token, Prefix)
-	if !ok {
-		return "", "", false
-	}
-	id, secret, ok = strings.Cut(rest, "_")
-	return id, secret, ok && id != "" && secret != ""
 }

@@ -39,6 +39,9 @@ var (
 type Book struct {
 	Store store.Engine
 	Log   *feed.Log
+	// Indexes are the fields that each type of record is found by, as the
+	// service's store.Schema has them.
+	Indexes map[string][]string
 	// Blobs keeps the files that records name by their digests. All services of
 	// an installation share it.
 	Blobs *blob.Store
@@ -102,47 +105,75 @@ var errDry = errors.New("change: validate only")
 
 var errUnchecked = errors.New("change: the handler never checked a unit")
 
-// Do runs one change. Its answer to a repeated request id is the first answer,
-// without what may be shown once only.
-func Do[A proto.Message](ctx context.Context, b *Book, req Request, change func(*Tx) (A, error)) (answer A, err error) {
-	access := authz.From(ctx)
-	err = access.Settled(ctx, func() error {
-		answer, err = attempt(ctx, b, access, req, change)
+// Do runs one change by rule. Its answer to a repeated request id is the first
+// answer, without what may be shown once only.
+func Do[A proto.Message](ctx context.Context, b *Book, req Request, rule func(*Tx) (A, error), options ...Option) (answer A, err error) {
+	r := run[A]{book: b, access: authz.From(ctx), req: req, rule: rule}
+	for _, option := range options {
+		option(&r.steps)
+	}
+	if r.id, err = identify(ctx, r.access, req); err != nil {
+		return answer, err
+	}
+	err = r.access.Settled(ctx, func() error {
+		answer, err = r.attempt(ctx)
 		return err
 	})
 	return answer, err
 }
 
-func attempt[A proto.Message](ctx context.Context, b *Book, access *authz.Access, req Request, change func(*Tx) (A, error)) (answer A, err error) {
-	id, err := identify(ctx, access, req)
-	if err != nil {
+// run is one change on its way.
+type run[A proto.Message] struct {
+	book   *Book
+	access *authz.Access
+	req    Request
+	id     identity
+	rule   func(*Tx) (A, error)
+	steps
+}
+
+func (r *run[A]) attempt(ctx context.Context) (answer A, err error) {
+	answer, repeat, err := r.prepare(ctx)
+	if repeat || err != nil {
 		return answer, err
 	}
-	err = b.Store.Update(ctx, func(raw store.Tx) error {
-		first, err := id.answered(raw, access, answer)
-		if err != nil {
+	err = r.book.Store.Update(ctx, func(raw store.Tx) error {
+		if answer, repeat, err = r.first(raw); repeat || err != nil {
 			return err
 		}
-		if first != nil {
-			answer = first.(A)
-			return nil
-		}
-		tx := &Tx{Tx: raw, Now: b.Now(), Access: access, book: b, ctx: ctx}
-		if answer, err = change(tx); err != nil {
-			return err
-		}
-		switch {
-		case !tx.checked:
-			return fmt.Errorf("%w: %s", errUnchecked, access.Method.FullName)
-		case req.GetValidateOnly():
-			return errDry
-		}
-		return id.keep(raw, b.Clock(), tx.units, answer)
+		answer, err = r.decide(r.book.tx(ctx, raw, r.access))
+		return err
 	})
 	if errors.Is(err, errDry) {
 		return withoutSecrets(answer).(A), nil // they open nothing
 	}
 	return answer, stored(err)
+}
+
+// first returns the first answer, if the request is a repeat.
+func (r *run[A]) first(raw store.Tx) (answer A, repeat bool, err error) {
+	first, err := r.id.answered(raw, r.access, answer)
+	if first == nil || err != nil {
+		return answer, false, err
+	}
+	return first.(A), true, nil
+}
+
+// decide makes the change within its transaction.
+func (r *run[A]) decide(tx *Tx) (answer A, err error) {
+	if err := r.may(tx); err != nil {
+		return answer, err
+	}
+	if answer, err = r.rule(tx); err != nil {
+		return answer, err
+	}
+	switch {
+	case !tx.checked:
+		return answer, fmt.Errorf("%w: %s", errUnchecked, r.access.Method.FullName)
+	case r.req.GetValidateOnly():
+		return answer, errDry
+	}
+	return answer, r.id.keep(tx, r.book.Clock(), tx.units, answer)
 }
 
 // stored turns what the store says into what a caller may act on.
@@ -163,10 +194,12 @@ func stored(err error) error {
 func (b *Book) View(ctx context.Context, read func(*Tx) error) error {
 	access := authz.From(ctx)
 	return access.Seen(ctx, func() error {
-		return b.Store.View(ctx, func(raw store.Tx) error {
-			return read(&Tx{Tx: raw, Now: b.Now(), Access: access, book: b, ctx: ctx})
-		})
+		return b.Store.View(ctx, func(raw store.Tx) error { return read(b.tx(ctx, raw, access)) })
 	})
+}
+
+func (b *Book) tx(ctx context.Context, raw store.Tx, access *authz.Access) *Tx {
+	return &Tx{Tx: raw, Now: b.Now(), Access: access, book: b, ctx: ctx}
 }
 
 // actor says by which right a change was made, without naming a person.

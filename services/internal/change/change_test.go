@@ -121,6 +121,36 @@ func TestAStaleEtagIsRefused(t *testing.T) {
 	}
 }
 
+func TestIfMatch(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	u, err := org.CreateUnit(t.Context(), create("city", "市教育局", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := `"` + u.GetEtag() + `"`
+	for match, want := range map[string]error{
+		"*":                      nil,
+		own:                      nil,
+		`"x", ` + own:            nil,
+		own + `,"x"`:             nil,
+		`"x,y" , ` + own + ` ,`:  nil,
+		`"x"`:                    change.ErrEtagStale,
+		`"x", "y"`:               change.ErrEtagStale,
+		"W/" + own:               change.ErrEtagStale,
+		"W/" + own + `, "x"`:     change.ErrEtagStale,
+		"W/" + own + ", " + own:  nil,
+		u.GetEtag():              change.ErrEtagStale,
+		`"` + u.GetEtag() + `0"`: change.ErrEtagStale,
+	} {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "if-match", match)
+		_, err := org.ArchiveUnit(ctx, &organizationv1.ArchiveUnitRequest{Name: u.GetName(), ValidateOnly: true})
+		if !errors.Is(err, want) {
+			t.Errorf("If-Match: %s = %v, want %v", match, err, want)
+		}
+	}
+}
+
 func TestOneOfManyRepeatsAtOnceCounts(t *testing.T) {
 	s := suitetest.Run(t)
 	org := s.Organization(s.SystemAdmin)

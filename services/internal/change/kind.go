@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -28,23 +29,22 @@ type Kind[T Record] struct {
 	Book *Book
 	// Unit returns the unit whose record it is.
 	Unit func(T) string
-	// Indexes are kept beside the records.
-	Indexes []store.Index[T]
 	// May, if set, decides instead of the unit alone whether the caller may act
 	// on the record. It answers authz.ErrNotFound for what the caller may not
 	// know of.
 	May func(*Tx, T) error
+	// Show, if set, returns what the caller may know of a record that it may read:
+	// Get and List answer with that, and filters look at nothing else. It MUST NOT
+	// change the record.
+	Show func(*Tx, T) T
 }
 
 // table names the bucket after the message, by which fsck finds the records that
 // the feed speaks of.
 func (k *Kind[T]) table() store.Table[T] {
 	var zero T
-	return store.Table[T]{
-		Bucket:  string(zero.ProtoReflect().Descriptor().FullName()),
-		Key:     func(r T) string { return r.GetName() },
-		Indexes: k.Indexes,
-	}
+	bucket := string(zero.ProtoReflect().Descriptor().FullName())
+	return store.Table[T]{Bucket: bucket, Key: T.GetName, Indexes: k.Book.Indexes[bucket]}
 }
 
 // may decides about a record that was found.
@@ -54,6 +54,14 @@ func (k *Kind[T]) may(tx *Tx, r T) error {
 		return k.May(tx, r)
 	}
 	return tx.Check(k.Unit(r))
+}
+
+// shown is what the caller may know of a record that it may read.
+func (k *Kind[T]) shown(tx *Tx, r T) T {
+	if k.Show == nil {
+		return r
+	}
+	return k.Show(tx, r)
 }
 
 // Find returns a record whoever asks, or authz.ErrNotFound.
@@ -78,68 +86,92 @@ func (k *Kind[T]) Reach(tx *Tx, name string) (T, error) {
 
 // Create makes a record of the unit by rule. The unit is checked before the rule
 // is asked.
-func (k *Kind[T]) Create(ctx context.Context, req Request, unit string, rule func(*Tx) (T, error)) (T, error) {
+func (k *Kind[T]) Create(ctx context.Context, req Request, unit string, rule func(*Tx) (T, error), options ...Option) (T, error) {
 	return Do(ctx, k.Book, req, func(tx *Tx) (r T, err error) {
-		if err := tx.Check(unit); err != nil {
-			return r, err
-		}
 		if r, err = rule(tx); err != nil {
 			return r, err
 		}
 		return k.Put(tx, r)
-	})
+	}, append(options, In(unit))...)
+}
+
+// At names a record as the caller knows it: by a request, or by what an update
+// should make of it.
+type At interface {
+	GetName() string
+	GetEtag() string
 }
 
 // Named is a request that changes the record of that name.
 type Named interface {
 	Request
-	GetName() string
-	GetEtag() string
+	At
 }
 
 // Change replaces the record that req names by what rule makes of it.
-func (k *Kind[T]) Change(ctx context.Context, req Named, rule func(*Tx, T) (T, error)) (T, error) {
-	return k.ChangeAs(ctx, req, req.GetName(), req.GetEtag(), rule)
+func (k *Kind[T]) Change(ctx context.Context, req Named, rule func(*Tx, T) (T, error), options ...Option) (T, error) {
+	return k.ChangeAs(ctx, req, req, rule, options...)
 }
 
 // ChangeAs is Change for requests that name the record elsewhere, as the
 // standard method Update does.
-func (k *Kind[T]) ChangeAs(ctx context.Context, req Request, name, etag string, rule func(*Tx, T) (T, error)) (T, error) {
-	return Do(ctx, k.Book, req, func(tx *Tx) (r T, err error) {
-		if r, err = k.reachAt(tx, name, etag); err != nil {
-			return r, err
+func (k *Kind[T]) ChangeAs(ctx context.Context, req Request, at At, rule func(*Tx, T) (T, error), options ...Option) (T, error) {
+	var r T
+	return Do(ctx, k.Book, req, func(tx *Tx) (T, error) {
+		changed, err := rule(tx, r)
+		if err != nil {
+			return changed, err
 		}
-		if r, err = rule(tx, r); err != nil {
-			return r, err
-		}
-		return k.Put(tx, r)
+		return k.Put(tx, changed)
+	}, append(options, k.reaching(at, &r))...)
+}
+
+// On runs a change about the record that req names, for methods that answer with
+// something else than that. The rule stores what it makes.
+func On[T Record, A proto.Message](ctx context.Context, k *Kind[T], req Named, rule func(*Tx, T) (A, error), options ...Option) (A, error) {
+	var r T
+	return Do(ctx, k.Book, req, func(tx *Tx) (A, error) { return rule(tx, r) }, append(options, k.reaching(req, &r))...)
+}
+
+// reaching puts the record into r for those who may act on it.
+func (k *Kind[T]) reaching(at At, r *T) Option {
+	return If(func(tx *Tx) (err error) {
+		*r, err = k.ReachAt(tx, at)
+		return err
 	})
 }
 
-// ReachAt is Reach for the record that req names, if it is still as req knows it.
-func (k *Kind[T]) ReachAt(tx *Tx, req Named) (T, error) {
-	return k.reachAt(tx, req.GetName(), req.GetEtag())
-}
-
-func (k *Kind[T]) reachAt(tx *Tx, name, etag string) (T, error) {
-	r, err := k.Reach(tx, name)
+// ReachAt is Reach for a record that is still as the caller knows it.
+func (k *Kind[T]) ReachAt(tx *Tx, at At) (T, error) {
+	r, err := k.Reach(tx, at.GetName())
 	if err != nil {
 		return r, err
 	}
-	return r, fresh(tx.ctx, etag, r.GetEtag())
+	return r, fresh(tx.ctx, at.GetEtag(), r.GetEtag())
 }
 
-// fresh compares the etag of the request, or the If-Match header, with the
+// fresh compares the etag of the request and the If-Match header with the
 // record's.
 func fresh(ctx context.Context, asked, etag string) error {
-	match := header(ctx, "if-match")
-	if match == "*" || match == `"`+etag+`"` {
-		match = etag
-	}
-	if asked != "" && asked != etag || match != "" && match != etag {
+	if asked != "" && asked != etag || !matches(header(ctx, "if-match"), etag) {
 		return ErrEtagStale
 	}
 	return nil
+}
+
+// matches holds a record's etag against If-Match (RFC 9110, section 13.1.1): any
+// of a list may be it, * is any, and a weak one never matches. Our etags hold no
+// comma, so that cutting there finds them.
+func matches(match, etag string) bool {
+	if match == "" || match == "*" {
+		return true
+	}
+	for one := range strings.SplitSeq(match, ",") {
+		if strings.Trim(one, " \t") == `"`+etag+`"` {
+			return true
+		}
+	}
+	return false
 }
 
 // Put stores a record, gives it its etag and times, and appends the method's
@@ -185,7 +217,9 @@ func stamp(m protoreflect.Message, rev uint64, now *timestamppb.Timestamp) {
 // Get returns a record that the caller may see.
 func (k *Kind[T]) Get(ctx context.Context, name string) (r T, err error) {
 	err = k.Book.View(ctx, func(tx *Tx) error {
-		r, err = k.Reach(tx, name)
+		if r, err = k.Reach(tx, name); err == nil {
+			r = k.shown(tx, r)
+		}
 		return err
 	})
 	return r, err
@@ -197,7 +231,8 @@ func (k *Kind[T]) Scan(tx *Tx, after, prefix string) iter.Seq2[T, error] {
 	return k.table().Scan(tx, after, prefix)
 }
 
-// Lookup yields the records, whoever asks, that an index has under value.
-func (k *Kind[T]) Lookup(tx *Tx, index, value, after string) iter.Seq2[T, error] {
-	return k.table().Lookup(tx, index, value, after)
+// Lookup yields the records, whoever asks, that the index of a field has under
+// value.
+func (k *Kind[T]) Lookup(tx *Tx, field, value, after string) iter.Seq2[T, error] {
+	return k.table().Lookup(tx, field, value, after)
 }

@@ -19,39 +19,74 @@ type Listing interface {
 	GetFilter() string
 }
 
-// List returns a page of the records that read yields, that the caller may see
-// and that the request's filter lets pass, in the order of their names. read
-// starts after the record of that name.
-func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after string) (iter.Seq2[T, error], error)) (items []T, next string, err error) {
-	var zero T
-	filter, err := page.ParseFilter(req.GetFilter(), zero.ProtoReflect().Descriptor())
-	if err != nil {
-		return nil, "", err
-	}
-	after, err := k.Book.Tokens.Decode(req.GetPageToken(), req)
+// Keep says whether a list that was asked for has the record, whoever may see it.
+type Keep[T Record] func(*Tx, T) (bool, error)
+
+// List returns a page of the records that read yields, that keep lets pass, that
+// the caller may see and that, as it is shown them, the request's filter lets
+// pass, in the order of their names. read starts after the record of that name.
+// It MUST yield whatever it comes across and leave skipping to keep: what is
+// skipped counts against the work of a page.
+func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after string) (iter.Seq2[T, error], error), keep ...Keep[T]) (items []T, next string, err error) {
+	cut, err := newCut[T](k.Book.Tokens, req)
 	if err != nil {
 		return nil, "", err
 	}
 	err = k.Book.View(ctx, func(tx *Tx) error {
-		records, err := read(tx, after)
+		records, err := read(tx, cut.after)
 		if err != nil {
 			return err
 		}
-		var broken error
-		items, next, err = page.Collect(records, page.Size(req.GetPageSize()), 0, func(r T) bool {
-			return filter.Match(r) && k.visible(tx, r, &broken)
-		}, func(r T) string { return r.GetName() })
-		return errors.Join(err, broken)
+		items, next, err = cut.page(records, func(r T) (bool, error) { return k.listed(tx, r, keep, cut.filter) })
+		for i, r := range items {
+			items[i] = k.shown(tx, r)
+		}
+		return err
 	})
-	return items, k.Book.Tokens.Encode(next, req), err
+	return items, next, err
 }
 
-// visible says whether the caller may read the record. What goes wrong in
-// finding out goes to broken.
-func (k *Kind[T]) visible(tx *Tx, r T, broken *error) bool {
-	err := k.may(tx, r)
-	if err != nil && !errors.Is(err, authz.ErrNotFound) && !errors.Is(err, authz.ErrDenied) {
-		*broken = err
+// listed says whether a list has the record. What the caller may not see is left
+// out before the filter looks at anything.
+func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (bool, error) {
+	for _, keep := range keep {
+		if kept, err := keep(tx, r); !kept || err != nil {
+			return false, err
+		}
 	}
-	return err == nil
+	err := k.may(tx, r)
+	if errors.Is(err, authz.ErrNotFound) || errors.Is(err, authz.ErrDenied) {
+		return false, nil
+	}
+	return err == nil && filter.Match(k.shown(tx, r)), err
+}
+
+// named is whatever a list has its order by.
+type named interface {
+	proto.Message
+	GetName() string
+}
+
+// cut is where a page begins and which records it shows.
+type cut[T named] struct {
+	tokens *page.Tokens
+	req    Listing
+	after  string
+	filter page.Filter
+}
+
+func newCut[T named](tokens *page.Tokens, req Listing) (c cut[T], err error) {
+	var zero T
+	c = cut[T]{tokens: tokens, req: req}
+	if c.filter, err = page.ParseFilter(req.GetFilter(), zero.ProtoReflect().Descriptor()); err != nil {
+		return c, err
+	}
+	c.after, err = tokens.Decode(req.GetPageToken(), req)
+	return c, err
+}
+
+// page returns the records of the page and the token of the next.
+func (c cut[T]) page(records iter.Seq2[T, error], keep func(T) (bool, error)) ([]T, string, error) {
+	items, next, err := page.Collect(records, page.Size(c.req.GetPageSize()), 0, keep, T.GetName)
+	return items, c.tokens.Encode(next, c.req), err
 }

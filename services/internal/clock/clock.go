@@ -27,7 +27,7 @@ import (
 
 var (
 	errBackwards    = fault.Of(clockv1.Reason_REASON_CLOCK_BACKWARDS)
-	errNotSimulated = fault.Of(faultv1.Reason_REASON_NOT_SIMULATED)
+	errNotSimulated = fault.Of(faultv1.Reason_REASON_CLOCK_NOT_SIMULATED)
 )
 
 // Mark is the file in the data folder that makes it a simulation and holds its

@@ -33,6 +33,9 @@ var ErrStale = fault.Of(faultv1.Reason_REASON_DIRECTORY_STALE)
 type Directory struct {
 	Feed feedv1.FeedServiceClient
 	Now  func() time.Time // real time
+	// Key is told the name of every key that is issued, rotated or revoked, in
+	// the feed's order. It MUST NOT call the directory; nil for nobody.
+	Key func(name string)
 
 	mu       sync.RWMutex
 	units    map[string]*unit
@@ -110,6 +113,10 @@ func (d *Directory) learn(e *feedv1.Entry) error {
 		d.learnUnit(body, e.GetEffective().AsTime())
 	case *organizationv1.RoleGrant:
 		d.learnGrant(body)
+	case *organizationv1.ApiKey:
+		if d.Key != nil {
+			d.Key(body.GetName())
+		}
 	}
 	return nil
 }

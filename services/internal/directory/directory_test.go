@@ -142,3 +142,20 @@ func TestCatchUpWaitsForWhatIsThere(t *testing.T) {
 		t.Error("Await outlived its context")
 	}
 }
+
+func TestKeysAreToldOf(t *testing.T) {
+	d := filled(t)
+	var told []string
+	d.Key = func(name string) { told = append(told, name) }
+	run := []*feedv1.Entry{
+		entry(t, 0, &organizationv1.ApiKey{Name: "apiKeys/a"}),
+		entry(t, 0, &organizationv1.Member{Name: "units/s/members/n"}),
+		entry(t, 0, &organizationv1.ApiKey{Name: "apiKeys/a", RevokeTime: timestamppb.New(day)}),
+	}
+	if err := d.apply(t.Context(), run, 13, 13); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"apiKeys/a", "apiKeys/a"}; !slices.Equal(told, want) {
+		t.Errorf("told of %q, want %q", told, want)
+	}
+}

@@ -26,6 +26,8 @@ type Fault struct {
 	Text   *faultv1.Text
 	Facts  map[string]string
 	Fields []Field
+
+	words map[string]string // Chinese words that stand for facts in the Chinese sentence
 }
 
 // Field is what is wrong at one field of the request.
@@ -53,18 +55,15 @@ func Of(reason protoreflect.Enum) *Fault {
 func (f *Fault) Kind() faultv1.Kind { return f.Text.GetKind() }
 
 // Error is the English sentence.
-func (f *Fault) Error() string { return f.fill(f.Text.GetEn()) }
+func (f *Fault) Error() string { return fill(f.Text.GetEn(), f.Facts) }
 
 // Chinese is the sentence that officials read.
-func (f *Fault) Chinese() string { return f.fill(f.Text.GetZh()) }
+func (f *Fault) Chinese() string { return fill(f.Text.GetZh(), with(f.Facts, f.words)) }
 
-func (f *Fault) fill(text string) string {
-	if len(f.Facts) == 0 {
-		return text
-	}
-	pairs := make([]string, 0, 2*len(f.Facts))
-	for _, key := range slices.Sorted(maps.Keys(f.Facts)) {
-		pairs = append(pairs, "{"+key+"}", f.Facts[key])
+func fill(text string, facts map[string]string) string {
+	pairs := make([]string, 0, 2*len(facts))
+	for _, key := range slices.Sorted(maps.Keys(facts)) {
+		pairs = append(pairs, "{"+key+"}", facts[key])
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
 }
@@ -79,12 +78,23 @@ func (f *Fault) Is(target error) bool {
 // they never hold personal data.
 func (f *Fault) With(key, value string) *Fault {
 	g := *f
-	g.Facts = maps.Clone(f.Facts)
-	if g.Facts == nil {
-		g.Facts = map[string]string{}
-	}
-	g.Facts[key] = value
+	g.Facts = with(f.Facts, map[string]string{key: value})
 	return &g
+}
+
+// Say is With for a fact that is words: each sentence gets them in its language,
+// and clients that read facts get the English ones.
+func (f *Fault) Say(key, zh, en string) *Fault {
+	g := f.With(key, en)
+	g.words = with(f.words, map[string]string{key: zh})
+	return g
+}
+
+func with(facts, more map[string]string) map[string]string {
+	all := map[string]string{}
+	maps.Copy(all, facts)
+	maps.Copy(all, more)
+	return all
 }
 
 // At returns a copy of f that says what is wrong at a field, in both languages.

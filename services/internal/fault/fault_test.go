@@ -13,11 +13,24 @@ var errLarge = fault.Of(faultv1.Reason_REASON_BODY_TOO_LARGE)
 
 func TestFaultSpeaksBothLanguages(t *testing.T) {
 	f := errLarge.With("limit", "1048576")
-	if got, want := f.Error(), "The request body exceeds 1048576 bytes."; got != want {
+	if got, want := f.Error(), "The request body exceeds 1048576 bytes: part it and repeat."; got != want {
 		t.Errorf("Error = %q, want %q", got, want)
 	}
-	if got, want := f.Chinese(), "请求正文超过 1048576 字节的上限。"; got != want {
+	if got, want := f.Chinese(), "请求正文超过 1048576 字节的上限，请拆分后重试。"; got != want {
 		t.Errorf("Chinese = %q, want %q", got, want)
+	}
+}
+
+func TestWordsAreSaidInEachLanguage(t *testing.T) {
+	f := fault.Of(faultv1.Reason_REASON_BODY_MALFORMED).Say("problem", "不是 {a}", "is no {a}").With("a", "b")
+	if got, want := f.Error(), "The request body cannot be read: is no {a}."; got != want {
+		t.Errorf("Error = %q, want %q", got, want)
+	}
+	if got, want := f.Chinese(), "请求正文无法解析：不是 {a}。"; got != want {
+		t.Errorf("Chinese = %q, want %q", got, want)
+	}
+	if got, want := f.Facts["problem"], "is no {a}"; got != want {
+		t.Errorf("the fact is %q, want %q", got, want)
 	}
 }
 

@@ -80,6 +80,8 @@ func (m memory) Scan(string, []byte, []byte) iter.Seq2[store.Entry, error] {
 	return func(func(store.Entry, error) bool) {}
 }
 
+func (m memory) Buckets() ([]string, error) { return nil, nil }
+
 // appendAll appends n entries, half of them about new subjects.
 func appendAll(f *feedtest.Fixture, tx store.Tx, from, n int, body proto.Message) error {
 	for i := range n {

@@ -2,9 +2,9 @@
 // where it starts, which records it shows and in which order (AIP-132, 158,
 // 160).
 //
-// It does not read: package store does, and a list method hands its scan to
+// It does not read: package store does, and package change hands its scan to
 // Collect. It does not decide what a caller may see: that is in the keep
-// function that the method passes. It does not check that page_size is not
+// function that it passes. It does not check that page_size is not
 // negative: the rules in the contract do.
 package page
 
@@ -44,12 +44,13 @@ func Size(asked int32) int {
 // the work of a page. The size MUST be positive, as Size returns it. A key MUST
 // NOT be empty, and MUST be enough to start seq again behind its record.
 //
-// The cursor is the key of the last record looked at if another one follows,
-// kept or not, and "" if none does. So a page may have fewer records than size,
-// even none, and more pages behind it. An error of seq ends the page without
+// The cursor is the key of the last record looked at, kept or not, and "" if no
+// kept one follows: what is not kept does not show at the end of a page, unless
+// it used up the scan. Then a page has fewer records than size, perhaps none, and
+// there may be more behind it. An error of seq or of keep ends the page without
 // records.
 func Collect[T proto.Message](
-	seq iter.Seq2[T, error], size, scan int, keep func(T) bool, key func(T) string,
+	seq iter.Seq2[T, error], size, scan int, keep func(T) (bool, error), key func(T) string,
 ) (items []T, cursor string, err error) {
 	if scan <= 0 {
 		scan = defaultScan
@@ -57,13 +58,16 @@ func Collect[T proto.Message](
 	var last T
 	looked := 0
 	for item, err := range seq {
-		if err != nil {
+		kept := false
+		if err == nil && looked < scan {
+			kept, err = keep(item)
+		}
+		switch {
+		case err != nil:
 			return nil, "", fmt.Errorf("collecting a page: %w", err)
-		}
-		if len(items) == size || looked == scan {
+		case looked == scan, kept && len(items) == size:
 			return items, key(last), nil
-		}
-		if keep(item) {
+		case kept:
 			items = append(items, item)
 		}
 		last = item

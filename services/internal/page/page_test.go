@@ -39,16 +39,16 @@ func records(first, end uint64, taken *int) iter.Seq2[*feedv1.Record, error] {
 
 func key(r *feedv1.Record) string { return strconv.FormatUint(r.GetSeq(), 10) }
 
-func all(*feedv1.Record) bool { return true }
+func all(*feedv1.Record) (bool, error) { return true, nil }
 
-func even(r *feedv1.Record) bool { return r.GetSeq()%2 == 0 }
+func even(r *feedv1.Record) (bool, error) { return r.GetSeq()%2 == 0, nil }
 
 func TestCollect(t *testing.T) {
-	none := func(*feedv1.Record) bool { return false }
+	none := func(*feedv1.Record) (bool, error) { return false, nil }
 	for name, c := range map[string]struct {
 		end        uint64
 		size, scan int
-		keep       func(*feedv1.Record) bool
+		keep       func(*feedv1.Record) (bool, error)
 		items      int
 		cursor     string
 		taken      int
@@ -58,8 +58,9 @@ func TestCollect(t *testing.T) {
 		"exactly a page":             {3, 3, 0, all, 3, "", 3},
 		"one more than a page":       {4, 3, 0, all, 3, "2", 4},
 		"stops at the page":          {1_000, 3, 0, all, 3, "2", 4},
-		"kept ones only":             {1_000, 3, 0, even, 3, "4", 6},
-		"one more, not kept":         {6, 3, 0, even, 3, "4", 6},
+		"kept ones only":             {1_000, 3, 0, even, 3, "5", 7},
+		"one more, not kept":         {6, 3, 0, even, 3, "", 6},
+		"one more, behind others":    {6, 3, 5, even, 3, "4", 6},
 		"none kept":                  {20, 3, 0, none, 0, "", 20},
 		"scan used up":               {20, 3, 10, none, 0, "9", 11},
 		"scan used up, some kept":    {20, 30, 10, even, 5, "9", 11},
@@ -82,9 +83,15 @@ func TestCollectHandsOnErrors(t *testing.T) {
 	seq := func(yield func(*feedv1.Record, error) bool) {
 		_ = yield(&feedv1.Record{}, nil) && yield(nil, boom)
 	}
-	items, cursor, err := page.Collect(seq, 1, 0, all, key)
-	if items != nil || cursor != "" || !errors.Is(err, boom) {
-		t.Errorf("got %v, %q, %v", items, cursor, err)
+	broken := func(r *feedv1.Record) (bool, error) { return r.GetSeq() == 0, boom }
+	for name, c := range map[string]struct {
+		seq  iter.Seq2[*feedv1.Record, error]
+		keep func(*feedv1.Record) (bool, error)
+	}{"of the sequence": {seq, all}, "of keep": {records(0, 3, new(int)), broken}} {
+		items, cursor, err := page.Collect(c.seq, 1, 0, c.keep, key)
+		if items != nil || cursor != "" || !errors.Is(err, boom) {
+			t.Errorf("%s: got %v, %q, %v", name, items, cursor, err)
+		}
 	}
 }
 
@@ -95,7 +102,7 @@ func TestPagesAreTheList(t *testing.T) {
 		end := rapid.Uint64Range(0, 60).Draw(t, "end")
 		size, scan := rapid.IntRange(1, 12).Draw(t, "size"), rapid.IntRange(1, 12).Draw(t, "scan")
 		kept := rapid.SliceOfN(rapid.Bool(), 60, 60).Draw(t, "kept")
-		keep := func(r *feedv1.Record) bool { return kept[r.GetSeq()] }
+		keep := func(r *feedv1.Record) (bool, error) { return kept[r.GetSeq()], nil }
 		var got, want []uint64
 		for seq := range end {
 			if kept[seq] {

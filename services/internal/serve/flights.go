@@ -9,7 +9,7 @@ import (
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
-var errStopping = fault.Of(faultv1.Reason_REASON_STOPPING)
+var errStopping = fault.Of(faultv1.Reason_REASON_SERVER_STOPPING)
 
 // flights are the clients' calls under way, for which a process that stops
 // waits. Calls between services are not counted: they end with the call that

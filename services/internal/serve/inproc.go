@@ -19,7 +19,7 @@ import (
 // caller and handler.
 type conn struct {
 	*inprocgrpc.Channel
-	limit int
+	limits Limits
 }
 
 // Conn returns a connection to the services of this process, those added later
@@ -30,11 +30,11 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 		if as != "" {
 			ctx = authn.WithCaller(ctx, as)
 		}
-		return next(ctx)
+		return next(authn.WithPeer(ctx, authn.Peer(inprocgrpc.ClientContext(ctx))))
 	}
 	steps := chain(mark, p.every)
 	channel := (&inprocgrpc.Channel{}).
-		WithCloner(inprocgrpc.CopyFunc(thaw)).
+		WithCloner(inprocgrpc.CopyFunc(p.limits.thaw)).
 		WithServerUnaryInterceptor(steps.unary).
 		WithServerStreamInterceptor(steps.stream)
 	if p.Served != nil {
@@ -48,7 +48,7 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 	for _, s := range p.services {
 		s.Register(channel)
 	}
-	return conn{channel, p.limits.Message}
+	return conn{channel, p.limits}
 }
 
 // Invoke encodes the request before it leaves the caller, who may change it once
@@ -58,8 +58,8 @@ func (c conn) Invoke(ctx context.Context, method string, req, resp any, opts ...
 	if err != nil {
 		return status.Error(codes.Internal, "encoding the request: "+err.Error())
 	}
-	if len(b) > c.limit {
-		return status.Errorf(codes.ResourceExhausted, "the request has %d bytes; the limit is %d", len(b), c.limit)
+	if err := c.limits.fits(b); err != nil {
+		return err
 	}
 	return FromStatus(c.Channel.Invoke(ctx, method, frozen(b), resp, opts...))
 }
@@ -67,8 +67,17 @@ func (c conn) Invoke(ctx context.Context, method string, req, resp any, opts ...
 // frozen is an encoded message.
 type frozen []byte
 
-// thaw copies a message by way of its bytes, as a wire would.
-func thaw(out, in any) error {
+// fits says whether a message of those bytes may pass, as gRPC does over TCP.
+func (l Limits) fits(b []byte) error {
+	if len(b) > l.Message {
+		return status.Errorf(codes.ResourceExhausted, "the message has %d bytes; the limit is %d", len(b), l.Message)
+	}
+	return nil
+}
+
+// thaw copies a message, a request as well as an answer, by way of its bytes, as
+// a wire would.
+func (l Limits) thaw(out, in any) error {
 	b, ok := in.(frozen)
 	if !ok {
 		m, isMessage := in.(proto.Message)
@@ -79,6 +88,9 @@ func thaw(out, in any) error {
 		if b, err = proto.Marshal(m); err != nil {
 			return err
 		}
+	}
+	if err := l.fits(b); err != nil {
+		return err
 	}
 	if p, ok := out.(*frozen); ok {
 		*p = b

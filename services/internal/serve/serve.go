@@ -188,6 +188,7 @@ func (p *Process) server() *grpc.Server {
 		grpc.UnaryInterceptor(p.every.unary),
 		grpc.StreamInterceptor(p.every.stream),
 		grpc.MaxRecvMsgSize(p.limits.Message),
+		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),

@@ -9,10 +9,12 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authn"
@@ -102,6 +104,20 @@ func TestAFaultCrossesTheWire(t *testing.T) {
 	}
 	if status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("the restored fault lost its status: %v", status.Code(err))
+	}
+}
+
+func TestFieldsCrossTheWire(t *testing.T) {
+	want := errFields.At("unit.kind", "不能为该取值", "must not be this").At("unit.codes[0]", "重复", "is there twice")
+	once := FromStatus(seen(t.Context(), want).Err())
+	if diff := cmp.Diff(want.Fields, fault.As(once).Fields); diff != "" {
+		t.Errorf("after a hop (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(seen(speaking("en"), want).Proto(), seen(speaking("en"), once).Proto(), protocmp.Transform()); diff != "" {
+		t.Errorf("what the client sees after a hop (-want +got):\n%s", diff)
+	}
+	if english := fault.As(FromStatus(seen(speaking("en"), want).Err())); english.Fields[0].Zh != "must not be this" {
+		t.Errorf("after a hop in English: %+v", english.Fields[0])
 	}
 }
 

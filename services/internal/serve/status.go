@@ -111,22 +111,41 @@ func Chinese(ctx context.Context) bool {
 }
 
 // FromStatus is statuses undone, for the clients that services hold of each
-// other: errors.Is then works across processes as it does within one.
+// other: errors.Is then works across processes as it does within one, and what
+// is wrong at which field is passed on.
 func FromStatus(err error) error {
 	s, ok := status.FromError(err)
 	if !ok {
 		return err
 	}
+	f := &fault.Fault{}
 	for _, d := range s.Details() {
-		info, ok := d.(*errdetails.ErrorInfo)
-		if !ok || info.GetDomain() != Domain {
-			continue
-		}
-		if text := texts()[info.GetReason()]; text != nil {
-			return received{&fault.Fault{Reason: info.GetReason(), Text: text, Facts: info.GetMetadata()}, s}
+		switch d := d.(type) {
+		case *errdetails.ErrorInfo:
+			if d.GetDomain() == Domain {
+				f.Reason, f.Text, f.Facts = d.GetReason(), texts()[d.GetReason()], d.GetMetadata()
+			}
+		case *errdetails.BadRequest:
+			f.Fields = fields(d)
 		}
 	}
-	return err
+	if f.Text == nil {
+		return err
+	}
+	return received{f, s}
+}
+
+// fields is badRequest undone. A service that calls another asks for Chinese, so
+// that both languages come; what came in English alone is told in English.
+func fields(b *errdetails.BadRequest) (all []fault.Field) {
+	for _, v := range b.GetFieldViolations() {
+		field := fault.Field{Path: v.GetField(), Rule: v.GetReason(), Zh: v.GetDescription(), En: v.GetDescription()}
+		if local := v.GetLocalizedMessage(); local.GetLocale() == "zh-CN" {
+			field.Zh = local.GetMessage()
+		}
+		all = append(all, field)
+	}
+	return all
 }
 
 // texts is the catalogue of every Reason enum linked into the program.

@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	errOverloaded  = fault.Of(faultv1.Reason_REASON_OVERLOADED)
+	errOverloaded  = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
 	errRateLimited = fault.Of(faultv1.Reason_REASON_RATE_LIMITED)
 )
 
@@ -29,7 +29,8 @@ type Limits struct {
 	InFlight int `yaml:"in_flight"`
 	// Deadline is given to calls that bring none, and bounds those that do.
 	Deadline time.Duration `yaml:"deadline"`
-	// Message is the largest message, in bytes.
+	// Message is the largest message, in bytes: request or answer, over TCP and
+	// within the process alike.
 	Message int `yaml:"message"`
 	// Rate is how many calls a second a principal may make, on average.
 	Rate float64 `yaml:"rate"`

@@ -59,6 +59,9 @@ type Tx interface {
 	// means no upper bound. Writing while scanning is allowed; an entry changed
 	// after the scan began may still be yielded as it was.
 	Scan(bucket string, from, to []byte) iter.Seq2[Entry, error]
+	// Buckets returns the names of all buckets in byte order. What was undone or
+	// deleted may leave empty ones.
+	Buckets() ([]string, error)
 }
 
 // Entry is one key and its value.

@@ -8,24 +8,21 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Table keeps messages of one type under a string key, and their indexes
 // beside them. Keys and index values that contain 0x00 are refused, because
 // they would not sort as text.
 type Table[T proto.Message] struct {
-	Bucket  string
-	Key     func(T) string
-	Indexes []Index[T]
-}
+	Bucket string
+	Key    func(T) string
 
-// Index finds messages by other values than their key. It lives in the bucket
-// "<table>.<Name>" under "value 0x00 key". Whoever changes what Keys answers
-// MUST write every record of the table anew.
-type Index[T proto.Message] struct {
-	Name string
-	// Keys returns the values a message is found under, none or many.
-	Keys func(T) []string
+	// Indexes are the fields, of type string, repeated or not, by which messages
+	// are found too. The index of a field lives in the bucket "<table>.<field>"
+	// under "value 0x00 key"; an empty value has no row. Whoever adds a field
+	// MUST rebuild the rows of those messages that are there: Reindex.
+	Indexes []string
 }
 
 var errZero = errors.New("contains 0x00")
@@ -94,14 +91,13 @@ func (t Table[T]) Scan(tx Tx, after, prefix string) iter.Seq2[T, error] {
 	}
 }
 
-// Lookup yields, in the order of their keys, the messages that the named index
-// has under value and whose key is greater than after. An index entry without
+// Lookup yields, in the order of their keys, the messages that the index of a
+// field has under value and whose key is greater than after. An index entry without
 // its message is an error, and never ErrNotFound.
-func (t Table[T]) Lookup(tx Tx, index, value, after string) iter.Seq2[T, error] {
+func (t Table[T]) Lookup(tx Tx, field, value, after string) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var zero T
-		ix, err := t.index(index, value)
-		if err != nil {
+		if err := t.indexed(field, value); err != nil {
 			yield(zero, err)
 			return
 		}
@@ -109,10 +105,10 @@ func (t Table[T]) Lookup(tx Tx, index, value, after string) iter.Seq2[T, error] 
 		if after != "" {
 			from = append(append(from, after...), 0)
 		}
-		for e, err := range tx.Scan(t.Bucket+"."+index, from, to) {
+		for e, err := range tx.Scan(t.Bucket+"."+field, from, to) {
 			m, live := zero, false
 			if err == nil {
-				m, live, err = t.follow(tx, ix, value, e.Key)
+				m, live, err = t.follow(tx, field, value, e.Key)
 			}
 			switch {
 			case err != nil:
@@ -125,32 +121,31 @@ func (t Table[T]) Lookup(tx Tx, index, value, after string) iter.Seq2[T, error] 
 	}
 }
 
-// index finds an index by its name.
-func (t Table[T]) index(name, value string) (Index[T], error) {
-	i := slices.IndexFunc(t.Indexes, func(ix Index[T]) bool { return ix.Name == name })
-	if i < 0 {
-		return Index[T]{}, fmt.Errorf("table %s has no index %s", t.Bucket, name)
+// indexed refuses to look up what no index can have.
+func (t Table[T]) indexed(field, value string) error {
+	if !slices.Contains(t.Indexes, field) {
+		return fmt.Errorf("table %s has no index %s", t.Bucket, field)
 	}
-	return t.Indexes[i], t.check("index value", value)
+	return check(t.Bucket, "index value", value)
 }
 
 // follow returns the message that an index entry points to. The entry is dead
 // if the caller took it away after the scan had read it.
-func (t Table[T]) follow(tx Tx, ix Index[T], value string, entry []byte) (m T, live bool, err error) {
+func (t Table[T]) follow(tx Tx, field, value string, entry []byte) (m T, live bool, err error) {
 	key := string(entry[len(value)+1:])
 	m, err = t.Get(tx, key)
 	switch {
-	case err == nil && slices.Contains(ix.Keys(m), value):
+	case err == nil && slices.Contains(values(m, field), value):
 		return m, true, nil
 	case err != nil && !errors.Is(err, ErrNotFound):
 		return m, false, err
 	}
-	_, err = tx.Get(t.Bucket+"."+ix.Name, entry)
+	_, err = tx.Get(t.Bucket+"."+field, entry)
 	if errors.Is(err, ErrNotFound) {
 		return m, false, nil
 	}
 	if err == nil {
-		err = fmt.Errorf("index %s.%s: %q stands under %q and should not", t.Bucket, ix.Name, key, value)
+		err = fmt.Errorf("index %s.%s: %q stands under %q and should not", t.Bucket, field, key, value)
 	}
 	return m, false, err
 }
@@ -170,29 +165,50 @@ func (t Table[T]) entries(tx Tx, key string) ([]entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t.entriesOf(m)
+	return rowsOf(t.Bucket, key, m, t.Indexes)
 }
 
-// entriesOf lists the index entries that m must have.
-func (t Table[T]) entriesOf(m T) (list []entry, err error) {
-	for _, ix := range t.Indexes {
-		for _, value := range ix.Keys(m) {
-			if err := t.check("value of index "+ix.Name, value); err != nil {
+// rowsOf lists the index entries that the message at key must have.
+func rowsOf(table, key string, m proto.Message, fields []string) (list []entry, err error) {
+	for _, field := range fields {
+		if f := fieldOf(m, field); f == nil || f.Kind() != protoreflect.StringKind || f.IsMap() {
+			return nil, fmt.Errorf("table %s: no field %s can be an index", table, field)
+		}
+		for _, value := range values(m, field) {
+			if err := check(table, "value of index "+field, value); err != nil {
 				return nil, err
 			}
-			list = append(list, entry{t.Bucket + "." + ix.Name, value + "\x00" + t.Key(m)})
+			list = append(list, entry{table + "." + field, value + "\x00" + key})
 		}
 	}
 	return list, nil
 }
 
+func fieldOf(m proto.Message, name string) protoreflect.FieldDescriptor {
+	return m.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name))
+}
+
+// values returns what a message is found under in the index of a field.
+func values(m proto.Message, field string) (list []string) {
+	f := fieldOf(m, field)
+	v := m.ProtoReflect().Get(f)
+	if !f.IsList() {
+		list = append(list, v.String())
+	} else {
+		for i := range v.List().Len() {
+			list = append(list, v.List().Get(i).String())
+		}
+	}
+	return slices.DeleteFunc(list, func(value string) bool { return value == "" })
+}
+
 // replace stores m, whose key had the index entries old before.
 func (t Table[T]) replace(tx Tx, old []entry, m T) error {
 	key := t.Key(m)
-	if err := t.check("key", key); err != nil {
+	if err := check(t.Bucket, "key", key); err != nil {
 		return err
 	}
-	now, err := t.entriesOf(m)
+	now, err := rowsOf(t.Bucket, key, m, t.Indexes)
 	if err != nil {
 		return err
 	}
@@ -227,9 +243,9 @@ func move(tx Tx, old, now []entry) error {
 	return nil
 }
 
-func (t Table[T]) check(what, s string) error {
+func check(table, what, s string) error {
 	if strings.Contains(s, "\x00") {
-		return fmt.Errorf("table %s: %s %q %w", t.Bucket, what, s, errZero)
+		return fmt.Errorf("table %s: %s %q %w", table, what, s, errZero)
 	}
 	return nil
 }

@@ -38,12 +38,9 @@ func open(t *testing.T) store.Engine {
 // list of strings.
 func types(bucket string) store.Table[*typepb.Type] {
 	return store.Table[*typepb.Type]{
-		Bucket: bucket,
-		Key:    (*typepb.Type).GetName,
-		Indexes: []store.Index[*typepb.Type]{
-			{Name: "edition", Keys: func(m *typepb.Type) []string { return []string{m.GetEdition()} }},
-			{Name: "oneof", Keys: (*typepb.Type).GetOneofs},
-		},
+		Bucket:  bucket,
+		Key:     (*typepb.Type).GetName,
+		Indexes: []string{"edition", "oneofs"},
 	}
 }
 
@@ -116,14 +113,14 @@ func TestTable(t *testing.T) {
 
 		equal(t, "Put", nil, types.Put(tx, message("a", "2", "y", "z", "z")))
 		equal(t, "replaced", []string{"2\x00a"}, indexed(t, tx, "t.edition"))
-		equal(t, "replaced", []string{"y\x00a", "z\x00a"}, indexed(t, tx, "t.oneof"))
+		equal(t, "replaced", []string{"y\x00a", "z\x00a"}, indexed(t, tx, "t.oneofs"))
 
 		equal(t, "Delete", nil, types.Delete(tx, "a"))
 		equal(t, "Delete of nothing", nil, types.Delete(tx, "a"))
 		if _, err := types.Get(tx, "a"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("Get = %v, want ErrNotFound", err)
 		}
-		equal(t, "deleted", []string(nil), append(indexed(t, tx, "t.edition"), indexed(t, tx, "t.oneof")...))
+		equal(t, "deleted", []string(nil), append(indexed(t, tx, "t.edition"), indexed(t, tx, "t.oneofs")...))
 	})
 }
 
@@ -148,9 +145,9 @@ func TestTableOrder(t *testing.T) {
 		} {
 			equal(t, fmt.Sprintf("Scan(%q, %q)", c.after, c.prefix), c.want, names(t, types.Scan(tx, c.after, c.prefix)))
 		}
-		equal(t, "Lookup", []string{"b", "b/1", "b/2", "b/督"}, names(t, types.Lookup(tx, "oneof", "b", "")))
-		equal(t, "Lookup", []string{"b/2", "b/督"}, names(t, types.Lookup(tx, "oneof", "b", "b/1")))
-		equal(t, "Lookup", []string(nil), names(t, types.Lookup(tx, "oneof", "b", "b/督")))
+		equal(t, "Lookup", []string{"b", "b/1", "b/2", "b/督"}, names(t, types.Lookup(tx, "oneofs", "b", "")))
+		equal(t, "Lookup", []string{"b/2", "b/督"}, names(t, types.Lookup(tx, "oneofs", "b", "b/1")))
+		equal(t, "Lookup", []string(nil), names(t, types.Lookup(tx, "oneofs", "b", "b/督")))
 		equal(t, "Lookup", []string{"bb"}, names(t, types.Lookup(tx, "edition", "11", "")))
 	})
 }
@@ -164,12 +161,12 @@ func TestTableRefusesZero(t *testing.T) {
 				t.Errorf("took %v", m)
 			}
 		}
-		for _, err := range types.Lookup(tx, "oneof", "x\x00a", "") {
+		for _, err := range types.Lookup(tx, "oneofs", "x\x00a", "") {
 			if err == nil {
 				t.Error("Lookup took a value with 0x00")
 			}
 		}
-		for _, bucket := range []string{"t", "t.oneof"} {
+		for _, bucket := range []string{"t", "t.oneofs"} {
 			equal(t, "left in "+bucket, []string(nil), indexed(t, tx, bucket))
 		}
 	})
@@ -304,9 +301,9 @@ func (m model) compare(t *rapid.T, tx store.Tx, types store.Table[*typepb.Type])
 		got[v.GetName()] = v
 	}
 	diff("records", m, got)
-	diff("index", m.entries(), indexed(t, tx, types.Bucket+".oneof"))
+	diff("index", m.entries(), indexed(t, tx, types.Bucket+".oneofs"))
 	value, after := rapid.SampledFrom([]string{"a", "b", "ab", "督"}).Draw(t, "value"), rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "after")
-	diff("Lookup", m.with(value, after), names(t, types.Lookup(tx, "oneof", value, after)))
+	diff("Lookup", m.with(value, after), names(t, types.Lookup(tx, "oneofs", value, after)))
 	from := slices.DeleteFunc(m.keys(), func(k string) bool { return k <= after || !strings.HasPrefix(k, value) })
 	if found := names(t, types.Scan(tx, after, value)); len(from)+len(found) > 0 {
 		diff("Scan", from, found)

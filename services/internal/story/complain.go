@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/rest"
@@ -20,13 +19,13 @@ const portal = "machines/portal"
 // complain brings in what citizens have to say: by phone, letter and visit
 // through the city's officer, by a portal, and on the suite's own pages.
 func (s *Story) complain(ctx context.Context) error {
-	if err := s.machine(ctx, portal, "演示市民服务平台", city, "portal"); err != nil {
+	if err := s.setup.Machine(ctx, portal, "演示市民服务平台", city, "portal"); err != nil {
 		return err
 	}
 	return stage.Each(ctx, s.Stage, s.City.Complaints, func(ctx context.Context, c cast.Complaint) error {
 		if c.Channel == "PORTAL" && c.Type == "REPORT" {
 			_, err := s.bring(ctx, c)
-			if err := stage.Refused("a portal brings a report", err, http.StatusBadRequest, "COMPLAINT_PORTAL_SEALED"); err != nil {
+			if err := stage.Refused("a portal brings a report", err, http.StatusBadRequest, "COMPLAINT_PORTAL_REFUSED"); err != nil {
 				return err
 			}
 			c.Channel = "WEB" // the citizen turns to the suite's own page
@@ -47,19 +46,6 @@ func (s *Story) complain(ctx context.Context) error {
 
 // sealed says whether a case exists for its desk alone.
 func sealed(c cast.Complaint) bool { return c.Type == "REPORT" || c.AboutHead }
-
-// machine registers a machine of a unit and gives it a role and a key.
-func (s *Story) machine(ctx context.Context, name, title, unit, role string) error {
-	path := stage.Query("/v1/machines", "machineId", strings.TrimPrefix(name, "machines/"))
-	m := &organizationv1.Machine{DisplayName: title, Unit: cast.Name(unit)}
-	if err := s.As("system").Post(ctx, path, m, m); err != nil {
-		return err
-	}
-	if err := s.grant(ctx, name, cast.Name(unit), role); err != nil {
-		return err
-	}
-	return s.issue(ctx, name)
-}
 
 // bring files a complaint by its channel, and follows it by its receipt. It
 // returns its name, if the channel shows one.

@@ -5,7 +5,7 @@
 // figures of the suite are held against.
 //
 // Who takes part stands in package cast, how calls are made in rest, where it all
-// happens in stage, the evaluation in conduct, what the city then sees in
+// happens in stage, how the city comes into it in setup, the evaluation in conduct, what the city then sees in
 // picture and how that is shown in screen. Starting the suite is for the command
 // or the test.
 package story
@@ -21,6 +21,7 @@ import (
 	"github.com/duban-project/duban/services/internal/story/conduct"
 	"github.com/duban-project/duban/services/internal/story/picture"
 	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/setup"
 	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
@@ -40,8 +41,8 @@ const (
 type Story struct {
 	*stage.Stage
 
-	bootstrap string
-	conduct   *conduct.Round
+	setup   *setup.Setup
+	conduct *conduct.Round
 
 	mu          sync.Mutex // guards what follows while many things are done at a time
 	published   *campaignv1.Campaign
@@ -59,8 +60,9 @@ type Story struct {
 // has the bootstrap key. Tell is told how far it has come.
 func New(city *cast.City, client *rest.Client, bootstrap string, tell func(stage.Moment)) *Story {
 	const seed = 2026 // the same story each time
-	s := &Story{Stage: stage.New(city, client, tell, seed), bootstrap: bootstrap, overdueOutside: map[int]bool{}}
+	s := &Story{Stage: stage.New(city, client, tell, seed), overdueOutside: map[int]bool{}}
 	s.Absent = Absent
+	s.setup = &setup.Setup{Stage: s.Stage, Bootstrap: bootstrap}
 	s.conduct = &conduct.Round{Stage: s.Stage, Owner: "YC"}
 	return s
 }
@@ -72,17 +74,17 @@ type chapter struct {
 }
 
 var chapters = []chapter{
-	{"初始化，设立三员", "", (*Story).initialize},
-	{"导入单位", "", (*Story).importUnits},
-	{"登记人员", "", (*Story).enterPeople},
-	{"授予角色", "", (*Story).grantRoles},
-	{"发放密钥", "", (*Story).issueKeys},
+	{"初始化，设立三员", "", initialize},
+	{"导入单位", "", importUnits},
+	{"登记人员", "", enterPeople},
+	{"授予角色", "", grantRoles},
+	{"发放密钥", "", issueKeys},
 	{"市局发布活动", "2026-02-13", (*Story).publish},
 	{"区县、学校签收任务", "2026-02-14", (*Story).receive},
 	{"学习发动，上报任务", "2026-02-27", until("2026-03-05")},
 	{"自查自纠，建立台账", "2026-03-10", (*Story).selfCheck},
 	{"自查自纠，上报任务", "2026-03-18", until("2026-03-31")},
-	{"主要负责人签字", "2026-04-01", (*Story).sign},
+	{"一把手签字", "2026-04-01", (*Story).sign},
 	{"台账报备", "2026-04-03", (*Story).fileInTime},
 	{"报备任务", "2026-04-04", until("2026-04-05")},
 	{"逾期报备", "2026-04-08", (*Story).fileLate},
@@ -90,7 +92,7 @@ var chapters = []chapter{
 	{"退回后重新报备", "2026-04-16", (*Story).fileAgain},
 	{"综合整治，上报任务", "2026-04-17", until("2026-06-30")},
 	{"四、五月整改销号", "", rectify("2026-04-28", "2026-05-14")},
-	{"不打招呼的督查", "2026-05-20", (*Story).inspect},
+	{"不打招呼的督导检查", "2026-05-20", (*Story).inspect},
 	{"登记投诉举报", "2026-05-22", (*Story).complain},
 	{"受理、答复、转整改", "2026-05-26", (*Story).hear},
 	{"五、六月整改销号", "", rectify("2026-05-28", "2026-06-12", "2026-06-29")},
@@ -135,5 +137,10 @@ func (s *Story) play(ctx context.Context, c chapter) error {
 // Viewer is the key of the city's viewer, to try the API with.
 func (s *Story) Viewer() string { return s.As(stage.Member(city, "viewer")).Key() }
 
-func vote(s *Story, ctx context.Context) error  { return s.conduct.Vote(ctx) }
-func tally(s *Story, ctx context.Context) error { return s.conduct.Tally(ctx) }
+func vote(s *Story, ctx context.Context) error        { return s.conduct.Vote(ctx) }
+func tally(s *Story, ctx context.Context) error       { return s.conduct.Tally(ctx) }
+func initialize(s *Story, ctx context.Context) error  { return s.setup.Initialize(ctx) }
+func importUnits(s *Story, ctx context.Context) error { return s.setup.ImportUnits(ctx) }
+func enterPeople(s *Story, ctx context.Context) error { return s.setup.EnterPeople(ctx) }
+func grantRoles(s *Story, ctx context.Context) error  { return s.setup.GrantRoles(ctx) }
+func issueKeys(s *Story, ctx context.Context) error   { return s.setup.IssueKeys(ctx) }

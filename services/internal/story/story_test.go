@@ -75,7 +75,7 @@ func agree(t *testing.T, folder string) {
 	c := suite.Default()
 	c.Data = folder
 	checked := 0
-	err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		checked++
 		if r.Wrong > 0 || r.Entries == 0 {
 			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)

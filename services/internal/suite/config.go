@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"time"
 
@@ -27,6 +28,9 @@ type Config struct {
 	Reserve uint64 `yaml:"reserve_mib"`
 	// AllowedOrigins may call from a browser (CORS); none by default.
 	AllowedOrigins []string `yaml:"allowed_origins"`
+	// Proxies are the networks of the reverse proxies whose X-Forwarded-For is
+	// believed; others' is not.
+	Proxies []netip.Prefix `yaml:"proxies"`
 	// Grace is how long calls may take to end when the process stops.
 	Grace time.Duration `yaml:"grace"`
 	// Metrics is where Prometheus finds its page; empty: nowhere.
@@ -44,6 +48,7 @@ func Default() Config {
 		Data: "data", Installation: "local/duban",
 		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
 		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default,
+		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Reserve: 64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
 }

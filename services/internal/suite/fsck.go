@@ -15,33 +15,35 @@ import (
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
 
-// Fsck checks every store in the data folder of a suite that does not run. It
-// reports each role that has a store, and changes nothing.
-func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) error {
+// Fsck checks every store and file in the data folder of a suite that does not
+// run. It reports each role, answers how many files no record names, and changes
+// nothing.
+func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	if _, err := os.Stat(filepath.Join(c.Data, seedFile)); err != nil {
-		return fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
+		return 0, fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
 	}
 	secrets, err := openSecrets(c.Data)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	files := fsck.NewFiles(os.DirFS(filepath.Join(c.Data, blobsFolder)))
 	for _, r := range roles {
-		found, err := fsckRole(ctx, c, r.name, secrets.signing().Public().(ed25519.PublicKey))
+		found, err := fsckRole(ctx, c, r, secrets, files)
 		if err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+			return 0, fmt.Errorf("%s: %w", r.name, err)
 		}
 		report(r.name, found)
 	}
-	return nil
+	return files.Orphans(ctx)
 }
 
-func fsckRole(ctx context.Context, c Config, role string, key ed25519.PublicKey) (report fsck.Report, err error) {
-	engine, err := reopen(c, role)
+func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.Files) (report fsck.Report, err error) {
+	engine, err := reopen(c, r.name)
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	text, err := note.NewEd25519VerifierKey(c.origin(role), key)
+	text, err := note.NewEd25519VerifierKey(c.origin(r.name), s.signing().Public().(ed25519.PublicKey))
 	if err != nil {
 		return report, err
 	}
@@ -49,7 +51,34 @@ func fsckRole(ctx context.Context, c Config, role string, key ed25519.PublicKey)
 	if err != nil {
 		return report, err
 	}
-	return fsck.Check(ctx, engine, verifier)
+	return fsck.Check(ctx, engine, fsck.Expect{Verifier: verifier, Schema: r.schema, Files: files})
+}
+
+// Reindex writes the indexes of every store anew from its records, in the data
+// folder of a suite that does not run, and answers how many rows were not as
+// they should be.
+func Reindex(ctx context.Context, c Config) (mended int, err error) {
+	for _, r := range roles {
+		n, err := reindexRole(ctx, c, r)
+		if err != nil {
+			return mended, fmt.Errorf("%s: %w", r.name, err)
+		}
+		mended += n
+	}
+	return mended, nil
+}
+
+func reindexRole(ctx context.Context, c Config, r role) (mended int, err error) {
+	engine, err := reopen(c, r.name)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	err = engine.Update(ctx, func(tx store.Tx) (err error) {
+		mended, err = store.Reindex(tx, r.schema)
+		return err
+	})
+	return mended, err
 }
 
 // reopen opens a store that must be there.

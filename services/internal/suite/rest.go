@@ -14,5 +14,5 @@ func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.telemetry.HTTP(h), nil
+	return s.telemetry.HTTP(addressed(h, s.config.Proxies)), nil
 }

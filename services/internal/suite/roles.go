@@ -2,6 +2,8 @@ package suite
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -10,31 +12,31 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
+	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
-	organizationserver "github.com/duban-project/duban/services/organization/server"
-	rectificationserver "github.com/duban-project/duban/services/rectification/server"
-	"maps"
-	"slices"
-
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/store"
+	organizationserver "github.com/duban-project/duban/services/organization/server"
+	rectificationserver "github.com/duban-project/duban/services/rectification/server"
 )
 
 // A role is a service that a process runs, with a store and a feed of its own.
 type role struct {
-	name  string
-	build func(context.Context, *Suite, *change.Book) (serve.Service, error)
+	name   string
+	schema store.Schema
+	build  func(context.Context, *Suite, *change.Book) (serve.Service, error)
 }
 
 // roles is the whole suite, in the order it is built.
 var roles = []role{
-	{"organization", organization},
-	{"campaign", campaign},
-	{"rectification", rectification},
-	{"evaluation", evaluation},
-	{"complaint", complaint},
-	{"aggregation", aggregation}, // the last: it follows the feeds of those before
+	{"organization", organizationserver.Schema, organization},
+	{"campaign", campaignserver.Schema, campaign},
+	{"rectification", rectificationserver.Schema, rectification},
+	{"evaluation", evaluationserver.Schema, evaluation},
+	{"complaint", complaintserver.Schema, complaint},
+	{"aggregation", aggregationserver.Schema, aggregation}, // the last: it follows the feeds of those before
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {

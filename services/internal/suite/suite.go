@@ -54,6 +54,9 @@ type Suite struct {
 	shown     func(context.Context) error
 }
 
+// blobsFolder is where files lie in the data folder.
+const blobsFolder = "blobs"
+
 // Options are what a process gets from outside its configuration.
 type Options struct {
 	// Out is where the log goes, one JSON object a line.
@@ -86,7 +89,7 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.secrets, err = openSecrets(c.Data); err != nil {
 		return err
 	}
-	if s.blobs, err = blob.Open(filepath.Join(c.Data, "blobs"), c.Reserve<<20); err != nil {
+	if s.blobs, err = blob.Open(filepath.Join(c.Data, blobsFolder), c.Reserve<<20); err != nil {
 		return err
 	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
@@ -110,6 +113,7 @@ func (s *Suite) wire(now func() time.Time) {
 		return organization.Introspect(ctx, req)
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
+	s.directory.Key = keys.Heard
 	s.process.Authenticate = keys.Authenticate
 	s.process.Tree, s.process.Prepared = s.directory, s.directory.Prepared
 	s.process.Simulated = s.Clock.Simulated
@@ -117,7 +121,7 @@ func (s *Suite) wire(now func() time.Time) {
 
 func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	for _, r := range roles {
-		book, err := s.book(r.name, o)
+		book, err := s.book(r, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -137,36 +141,36 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 }
 
 // book opens what a role writes in.
-func (s *Suite) book(role string, o Options) (*change.Book, error) {
+func (s *Suite) book(r role, o Options) (*change.Book, error) {
 	log, err := feed.New(feed.Config{
-		Name: role, Origin: s.config.origin(role),
+		Name: r.name, Origin: s.config.origin(r.name),
 		Key: s.secrets.signing(), Now: o.Now, Random: rand.Reader,
 	})
 	if err != nil {
 		return nil, err
 	}
-	engine, err := bolt.Open(filepath.Join(s.config.Data, role+".db"), bolt.Options{
+	engine, err := bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
 		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: log.Committed, Failed: s.fail,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, engine.Close)
-	tokens, err := page.NewTokens(s.secrets.derive("page tokens " + role))
+	tokens, err := page.NewTokens(s.secrets.derive("page tokens " + r.name))
 	if err != nil {
 		return nil, err
 	}
 	if o.Engine != nil {
-		engine = o.Engine(role, engine)
+		engine = o.Engine(r.name, engine)
 	}
-	engine = s.telemetry.Engine(role, engine)
-	if err := s.telemetry.Feed(role, s.size(engine, log)); err != nil {
+	engine = s.telemetry.Engine(r.name, engine)
+	if err := s.telemetry.Feed(r.name, s.size(engine, log)); err != nil {
 		return nil, err
 	}
-	s.feeds[role] = feedserver.Source{Engine: engine, Log: log}
+	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
 	return &change.Book{
-		Store: engine, Log: log, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
-		Pseudonym: s.secrets.pseudonym(role), Tokens: tokens,
+		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
+		Pseudonym: s.secrets.pseudonym(r.name), Tokens: tokens,
 		Validate: s.process.Validate,
 	}, nil
 }

@@ -40,7 +40,13 @@ type Suite struct {
 // Run starts a suite in a new folder and sets it up.
 func Run(t testing.TB) *Suite {
 	t.Helper()
-	s := RunIn(t, t.TempDir())
+	return RunNew(t, t.TempDir())
+}
+
+// RunNew starts a suite in an empty folder and sets it up.
+func RunNew(t testing.TB, folder string) *Suite {
+	t.Helper()
+	s := RunIn(t, folder)
 	s.initialize()
 	return s
 }

@@ -54,7 +54,7 @@ func (s *Service) ListMembers(ctx context.Context, req *organizationv1.ListMembe
 
 // UpdateMember implements the RPC.
 func (s *Service) UpdateMember(ctx context.Context, req *organizationv1.UpdateMemberRequest) (*organizationv1.Member, error) {
-	return s.members.ChangeAs(ctx, req, req.GetMember().GetName(), req.GetMember().GetEtag(), func(_ *change.Tx, m *organizationv1.Member) (*organizationv1.Member, error) {
+	return s.members.ChangeAs(ctx, req, req.GetMember(), func(_ *change.Tx, m *organizationv1.Member) (*organizationv1.Member, error) {
 		return change.Masked(m, req.GetMember(), req.GetUpdateMask(), "display_name", "posts", "rank", "party_member")
 	})
 }

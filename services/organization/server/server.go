@@ -37,32 +37,32 @@ type Service struct {
 	keys     change.Kind[*organizationv1.ApiKey]
 }
 
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{
+	Indexes: map[string][]string{
+		"duban.organization.v1.Unit":      {"parent"},
+		"duban.organization.v1.RoleGrant": {"principal", "unit"},
+		"duban.organization.v1.ApiKey":    {"principal"},
+	},
+	Buckets: []string{digests, unshown},
+}
+
 // New returns the service that writes in book.
 func New(book *change.Book, past Past) *Service {
 	s := &Service{book: book, past: past}
 	s.units = change.Kind[*organizationv1.Unit]{
 		Book: book,
 		Unit: (*organizationv1.Unit).GetName,
-		Indexes: []store.Index[*organizationv1.Unit]{{
-			Name: "parent", Keys: func(u *organizationv1.Unit) []string { return []string{u.GetParent()} },
-		}},
 	}
 	s.members = change.Kind[*organizationv1.Member]{Book: book, Unit: func(m *organizationv1.Member) string { return home(m.GetName()) }}
 	s.machines = change.Kind[*organizationv1.Machine]{Book: book, Unit: (*organizationv1.Machine).GetUnit}
 	s.grants = change.Kind[*organizationv1.RoleGrant]{
 		Book: book,
 		Unit: (*organizationv1.RoleGrant).GetUnit,
-		Indexes: []store.Index[*organizationv1.RoleGrant]{
-			{Name: "principal", Keys: func(g *organizationv1.RoleGrant) []string { return []string{g.GetPrincipal()} }},
-			{Name: "unit", Keys: func(g *organizationv1.RoleGrant) []string { return []string{g.GetUnit()} }},
-		},
 	}
 	s.keys = change.Kind[*organizationv1.ApiKey]{
 		Book: book,
 		May:  s.mayKey,
-		Indexes: []store.Index[*organizationv1.ApiKey]{{
-			Name: "principal", Keys: func(k *organizationv1.ApiKey) []string { return []string{k.GetPrincipal()} },
-		}},
 	}
 	return s
 }

@@ -68,8 +68,8 @@ S4,d1,school,演示小学,
 s5,d1,palace,演示小学,
 s6,d1,school,,
 `
-	want := []string{"CREATED", "CREATED", "UNCHANGED", "UPDATED", "CONFLICT", "REJECTED PARENT_UNKNOWN parent_id", "REJECTED PARENT_UNKNOWN parent_id",
-		"REJECTED FIELDS_INVALID name", "REJECTED ROW_INVALID kind", "REJECTED FIELDS_INVALID display_name"}
+	want := []string{"CREATED", "CREATED", "UNCHANGED", "UPDATED", "CONFLICT", "REJECTED UNIT_PARENT_UNKNOWN parent_id", "REJECTED UNIT_PARENT_UNKNOWN parent_id",
+		"REJECTED FIELDS_INVALID name", "REJECTED IMPORT_ROW_INVALID kind", "REJECTED FIELDS_INVALID display_name"}
 	req := &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: file, ValidateOnly: true}
 	org := s.Organization(s.SystemAdmin)
 	for range 2 { // the dry run gives the same verdicts

@@ -69,11 +69,12 @@ func (s *Service) ListUnits(ctx context.Context, req *organizationv1.ListUnitsRe
 	}
 	units, next, err := s.units.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.Unit, error], error) {
 		return s.tree(tx, req, after)
-	})
+	}, s.beneath(req))
 	return &organizationv1.ListUnitsResponse{Units: units, NextPageToken: next}, err
 }
 
-// tree yields the units that the request asks for, after the one of that name.
+// tree yields the units of the time that the request asks for, after the one of
+// that name.
 func (s *Service) tree(tx *change.Tx, req *organizationv1.ListUnitsRequest, after string) (iter.Seq2[*organizationv1.Unit, error], error) {
 	if req.GetAncestor() != "" {
 		if err := tx.Check(req.GetAncestor()); err != nil {
@@ -81,11 +82,9 @@ func (s *Service) tree(tx *change.Tx, req *organizationv1.ListUnitsRequest, afte
 		}
 	}
 	if req.GetAsOf() == nil {
-		return beneath(s.units.Scan(tx, after, ""), req.GetAncestor(), tx.Access.Tree().Path), nil
+		return s.units.Scan(tx, after, ""), nil
 	}
-	at := req.GetAsOf().AsTime()
-	path := func(name string) []string { return s.past.PathAt(name, at) }
-	return beneath(from(s.past.UnitsAt(at), after), req.GetAncestor(), path), nil
+	return from(s.past.UnitsAt(req.GetAsOf().AsTime()), after), nil
 }
 
 // from yields the units behind the one of that name.
@@ -99,23 +98,21 @@ func from(units []*organizationv1.Unit, after string) iter.Seq2[*organizationv1.
 	}
 }
 
-// beneath passes on the units that are the ancestor or lie under it.
-func beneath(units iter.Seq2[*organizationv1.Unit, error], ancestor string, path func(string) []string) iter.Seq2[*organizationv1.Unit, error] {
-	if ancestor == "" {
-		return units
-	}
-	return func(yield func(*organizationv1.Unit, error) bool) {
-		for u, err := range units {
-			if (err != nil || slices.Contains(path(u.GetName()), ancestor)) && !yield(u, err) {
-				return
-			}
+// beneath keeps the units that are the ancestor that the request asks for or lie
+// under it, at the time that it asks for.
+func (s *Service) beneath(req *organizationv1.ListUnitsRequest) change.Keep[*organizationv1.Unit] {
+	return func(tx *change.Tx, u *organizationv1.Unit) (bool, error) {
+		path := tx.Access.Tree().Path
+		if req.GetAsOf() != nil {
+			path = func(name string) []string { return s.past.PathAt(name, req.GetAsOf().AsTime()) }
 		}
+		return req.GetAncestor() == "" || slices.Contains(path(u.GetName()), req.GetAncestor()), nil
 	}
 }
 
 // UpdateUnit implements the RPC.
 func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnitRequest) (*organizationv1.Unit, error) {
-	return s.units.ChangeAs(ctx, req, req.GetUnit().GetName(), req.GetUnit().GetEtag(), func(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+	return s.units.ChangeAs(ctx, req, req.GetUnit(), func(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
 		if err := organization.Editable(u); err != nil {
 			return nil, err
 		}

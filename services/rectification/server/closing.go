@@ -96,14 +96,14 @@ func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.Cancel
 
 // ExtendProblem implements the RPC.
 func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.ExtendProblemRequest) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, req.GetName(), req.GetEtag(), func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Extend(l, p, req.GetDeadline(), req.GetReason(), tx.Now)
 	})
 }
 
 // ApproveExtension implements the RPC.
 func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, req.GetName(), req.GetEtag(), func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, req, func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Grant(p, tx.Now)
 	})
 }

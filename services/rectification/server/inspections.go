@@ -17,81 +17,55 @@ func mayInspection(tx *change.Tx, i *rectificationv1.Inspection) error {
 	if tx.Access.Method.Rule.GetEvent() != "" {
 		return tx.Check(i.GetUnit())
 	}
-	if shown(tx.Access, i) == nil {
+	if shown(tx, i) == nil {
 		return authz.ErrNotFound
 	}
 	return nil
 }
 
 // shown is what the caller may know of an inspection, or nil.
-func shown(a *authz.Access, i *rectificationv1.Inspection) *rectificationv1.Inspection {
-	return rectification.Shown(i, a.Principal.Name, a.Sees)
+func shown(tx *change.Tx, i *rectificationv1.Inspection) *rectificationv1.Inspection {
+	return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Sees)
 }
 
 // CreateInspection implements the RPC.
 func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.CreateInspectionRequest) (*rectificationv1.Inspection, error) {
 	i := req.GetInspection()
-	if _, err := s.campaign(ctx, i.GetCampaign()); err != nil {
-		return nil, err
-	}
+	var c *campaignv1.Campaign // which need only be there
 	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
 		return rectification.NewInspection("inspections/"+tx.NewID(), i, tx.Access.Tree().Path)
-	})
+	}, s.asking(i.GetCampaign(), &c))
 }
 
 // GetInspection implements the RPC.
 func (s *Service) GetInspection(ctx context.Context, req *rectificationv1.GetInspectionRequest) (*rectificationv1.Inspection, error) {
-	i, err := s.inspections.Get(ctx, req.GetName())
-	if err != nil {
-		return nil, err
-	}
-	if i = shown(authz.From(ctx), i); i == nil {
-		return nil, authz.ErrNotFound
-	}
-	return i, nil
+	return s.inspections.Get(ctx, req.GetName())
 }
 
 // ListInspections implements the RPC.
 func (s *Service) ListInspections(ctx context.Context, req *rectificationv1.ListInspectionsRequest) (*rectificationv1.ListInspectionsResponse, error) {
 	inspections, next, err := s.inspections.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Inspection, error], error) {
 		if req.GetUnit() != "" {
-			return visible(tx, s.inspections.Lookup(tx, "unit", req.GetUnit(), after)), nil
+			return s.inspections.Lookup(tx, "unit", req.GetUnit(), after), nil
 		}
-		return visible(tx, s.inspections.Scan(tx, after, "")), nil
+		return s.inspections.Scan(tx, after, ""), nil
 	})
 	return &rectificationv1.ListInspectionsResponse{Inspections: inspections, NextPageToken: next}, err
 }
 
-// visible passes on what the caller may know of each inspection, before a filter
-// looks at it: a filter must not tell what is not shown.
-func visible(tx *change.Tx, inspections iter.Seq2[*rectificationv1.Inspection, error]) iter.Seq2[*rectificationv1.Inspection, error] {
-	return func(yield func(*rectificationv1.Inspection, error) bool) {
-		for i, err := range inspections {
-			if err == nil {
-				if i = shown(tx.Access, i); i == nil {
-					continue
-				}
-			}
-			if !yield(i, err) {
-				return
-			}
-		}
-	}
-}
-
 // RecordInspection implements the RPC.
 func (s *Service) RecordInspection(ctx context.Context, req *rectificationv1.RecordInspectionRequest) (*rectificationv1.Inspection, error) {
-	before, err := s.inspections.Get(ctx, req.GetName())
-	if err != nil {
-		return nil, err
-	}
-	c, err := s.campaign(ctx, before.GetCampaign())
-	if err != nil {
-		return nil, err
-	}
+	var c *campaignv1.Campaign
 	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
 		return s.record(tx, i, c, req)
-	})
+	}, change.Before(func(ctx context.Context) error {
+		i, err := s.inspections.Get(ctx, req.GetName())
+		if err != nil {
+			return err
+		}
+		c, err = s.campaign(ctx, i.GetCampaign())
+		return err
+	}))
 }
 
 // record notes a visit and enters what was found into the target's ledger.

@@ -14,7 +14,7 @@ func (w *world) inspection(t *testing.T, announced bool, targets ...string) *rec
 	t.Helper()
 	return ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
 		Inspection: &rectificationv1.Inspection{
-			Unit: w.bureau, Title: "作风督查", Plan: "方案", Announced: announced,
+			Unit: w.bureau, Title: "作风督导检查", Plan: "方案", Announced: announced,
 			Team: []string{w.supervisor.Name, w.bureauLeader.Name}, Targets: targets,
 		},
 	}))

@@ -17,11 +17,8 @@ import (
 
 // CreateLedger implements the RPC.
 func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateLedgerRequest) (*rectificationv1.Ledger, error) {
-	c, err := s.campaign(ctx, req.GetLedger().GetCampaign())
-	if err != nil {
-		return nil, err
-	}
 	unit := req.GetLedger().GetUnit()
+	var c *campaignv1.Campaign
 	return s.ledgers.Create(ctx, req, unit, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
 		_, err := s.ledgers.Find(tx, rectification.LedgerName(c.GetName(), unit))
 		if err == nil {
@@ -31,6 +28,14 @@ func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateL
 			return nil, err
 		}
 		return s.newLedger(tx, c, unit)
+	}, s.asking(req.GetLedger().GetCampaign(), &c))
+}
+
+// asking puts the campaign of that name into c before the change.
+func (s *Service) asking(name string, c **campaignv1.Campaign) change.Option {
+	return change.Before(func(ctx context.Context) (err error) {
+		*c, err = s.campaign(ctx, name)
+		return err
 	})
 }
 
@@ -68,16 +73,10 @@ func (s *Service) active(unit string) error {
 
 // EnsureLedger implements the RPC.
 func (s *Service) EnsureLedger(ctx context.Context, req *rectificationv1.EnsureLedgerRequest) (*rectificationv1.Ledger, error) {
-	c, err := s.campaign(ctx, req.GetCampaign())
-	if err != nil {
-		return nil, err
-	}
+	var c *campaignv1.Campaign
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		if err := tx.Check(req.GetUnit()); err != nil {
-			return nil, err
-		}
 		return s.ensure(tx, c, req.GetUnit())
-	})
+	}, change.In(req.GetUnit()), s.asking(req.GetCampaign(), &c))
 }
 
 // ensure returns the ledger of the unit and campaign, and opens it if there is
@@ -127,7 +126,7 @@ func (s *Service) problemsOf(tx *change.Tx, l *rectificationv1.Ledger) ([]*recti
 func (s *Service) ListLedgers(ctx context.Context, req *rectificationv1.ListLedgersRequest) (*rectificationv1.ListLedgersResponse, error) {
 	ledgers, next, err := s.ledgers.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Ledger, error], error) {
 		return found(&s.ledgers, tx, req, after)
-	})
+	}, in[*rectificationv1.Ledger](req.GetCampaign()))
 	return &rectificationv1.ListLedgersResponse{Ledgers: ledgers, NextPageToken: next}, err
 }
 
@@ -137,13 +136,12 @@ type search interface {
 	GetCampaign() string
 }
 
-// found yields the records of the unit and the campaign that a request asks for,
-// behind the one of the name after.
+// found yields the records among which those are that a request asks for, behind
+// the one of the name after.
 func found[T owned](k *change.Kind[T], tx *change.Tx, req search, after string) (iter.Seq2[T, error], error) {
-	unit, campaign := req.GetUnit(), req.GetCampaign()
-	switch {
+	switch unit, campaign := req.GetUnit(), req.GetCampaign(); {
 	case unit != "":
-		return within(k.Lookup(tx, "unit", unit, after), campaign), tx.Check(unit)
+		return k.Lookup(tx, "unit", unit, after), tx.Check(unit)
 	case campaign != "":
 		return k.Lookup(tx, "campaign", campaign, after), nil
 	default:
@@ -151,18 +149,9 @@ func found[T owned](k *change.Kind[T], tx *change.Tx, req search, after string) 
 	}
 }
 
-// within passes on the records of the campaign, or all if it is empty.
-func within[T owned](records iter.Seq2[T, error], campaign string) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		for r, err := range records {
-			if err == nil && campaign != "" && r.GetCampaign() != campaign {
-				continue
-			}
-			if !yield(r, err) {
-				return
-			}
-		}
-	}
+// in keeps the records of the campaign, or all if it is empty.
+func in[T owned](campaign string) change.Keep[T] {
+	return func(_ *change.Tx, r T) (bool, error) { return campaign == "" || r.GetCampaign() == campaign, nil }
 }
 
 // SignLedger implements the RPC.

@@ -1,6 +1,10 @@
 package server_test
 
 import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -9,6 +13,9 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -234,4 +241,45 @@ func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
 	want(t, "listing an invisible unit", err, authz.ErrNotFound)
 	_, err = w.as(w.viewer).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: other.GetName()})
 	want(t, "reading an invisible ledger", err, authz.ErrNotFound)
+}
+
+// What a search passes over counts as looked at, so that no page costs more than
+// the limit, however few records the caller asks for.
+func TestASearchThatPassesOverManyEndsItsPage(t *testing.T) {
+	w := begin(t)
+	w.Stop()
+	w.crowd(t, 10_001, "campaigns/crowded")
+	w.crowd(t, 1, "campaigns/rare")
+	client := suitetest.RunIn(t, w.folder).Rectification(w.viewer.Key)
+	req := &rectificationv1.ListLedgersRequest{Unit: w.school, Campaign: "campaigns/rare"}
+	first := ok[*rectificationv1.ListLedgersResponse](t)(client.ListLedgers(t.Context(), req))
+	if len(first.GetLedgers()) > 0 || first.GetNextPageToken() == "" {
+		t.Fatalf("the first page has %d ledgers and the token %q, want none and one", len(first.GetLedgers()), first.GetNextPageToken())
+	}
+	req.PageToken = first.GetNextPageToken()
+	second := ok[*rectificationv1.ListLedgersResponse](t)(client.ListLedgers(t.Context(), req))
+	if len(second.GetLedgers()) != 1 || second.GetNextPageToken() != "" {
+		t.Errorf("the second page = %v, want the one ledger", second)
+	}
+}
+
+// crowd enters n ledgers of the school into the store of a suite that has
+// stopped, behind those that are there.
+func (w *world) crowd(t *testing.T, n int, campaign string) {
+	t.Helper()
+	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(w.folder, "rectification.db"), bolt.Options{}))
+	ledgers := store.Table[*rectificationv1.Ledger]{
+		Bucket: "duban.rectification.v1.Ledger", Key: (*rectificationv1.Ledger).GetName,
+		Indexes: []string{"unit", "campaign"},
+	}
+	err := engine.Update(t.Context(), func(tx store.Tx) (err error) {
+		for i := range n {
+			name := fmt.Sprintf("ledgers/%s-%05d", strings.TrimPrefix(campaign, "campaigns/"), i)
+			err = errors.Join(err, ledgers.Put(tx, &rectificationv1.Ledger{Name: name, Unit: w.school, Campaign: campaign}))
+		}
+		return err
+	})
+	if err = errors.Join(err, engine.Close()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -81,20 +81,24 @@ func (s *Service) GetProblem(ctx context.Context, req *rectificationv1.GetProble
 
 // ListProblems implements the RPC.
 func (s *Service) ListProblems(ctx context.Context, req *rectificationv1.ListProblemsRequest) (*rectificationv1.ListProblemsResponse, error) {
+	campaign := req.GetCampaign()
+	if req.GetParent() != "ledgers/-" {
+		campaign = "" // that of the ledger
+	}
 	problems, next, err := s.problems.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Problem, error], error) {
 		if req.GetParent() == "ledgers/-" {
 			return found(&s.problems, tx, req, after)
 		}
 		_, err := s.ledgers.Reach(tx, req.GetParent())
 		return s.problems.Scan(tx, after, req.GetParent()+"/problems/"), err
-	})
+	}, in[*rectificationv1.Problem](campaign))
 	return &rectificationv1.ListProblemsResponse{Problems: problems, NextPageToken: next}, err
 }
 
 // UpdateProblem implements the RPC.
 func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.UpdateProblemRequest) (*rectificationv1.Problem, error) {
 	update := req.GetProblem()
-	return s.revise(ctx, req, update.GetName(), update.GetEtag(), func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, update, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		wanted, err := change.Masked(p, update, req.GetUpdateMask(), rectification.Fields...)
 		if err != nil {
 			return nil, err
@@ -105,7 +109,7 @@ func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.Update
 
 // PlanProblem implements the RPC.
 func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProblemRequest) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, req.GetName(), req.GetEtag(), func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, req, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Plan(l, p, &rectificationv1.Problem{
 			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
@@ -118,8 +122,8 @@ type revision func(*change.Tx, *rectificationv1.Ledger, *rectificationv1.Problem
 
 // revise replaces a problem by a rule that asks its ledger, and tells the ledger
 // if the content has changed.
-func (s *Service) revise(ctx context.Context, req change.Request, name, etag string, rule revision) (*rectificationv1.Problem, error) {
-	return s.problems.ChangeAs(ctx, req, name, etag, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+func (s *Service) revise(ctx context.Context, req change.Request, at change.At, rule revision) (*rectificationv1.Problem, error) {
+	return s.problems.ChangeAs(ctx, req, at, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		l, err := s.ledgers.Find(tx, ledgerOf(p.GetName()))
 		if err != nil {
 			return nil, err

@@ -44,24 +44,28 @@ type Service struct {
 	files       *attachment.Attachments
 }
 
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{
+	Indexes: map[string][]string{
+		"duban.rectification.v1.Ledger":     {"unit", "campaign"},
+		"duban.rectification.v1.Problem":    {"unit", "campaign"},
+		"duban.rectification.v1.Inspection": {"unit"},
+	},
+}
+
 // New returns the service that writes in book.
 func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Calendar) *Service {
 	s := &Service{book: book, campaigns: campaigns, units: units, days: days}
 	s.ledgers = change.Kind[*rectificationv1.Ledger]{
 		Book: book, Unit: (*rectificationv1.Ledger).GetUnit,
-		Indexes: byUnitAndCampaign[*rectificationv1.Ledger](),
 	}
 	s.versions = change.Kind[*rectificationv1.LedgerVersion]{Book: book, Unit: (*rectificationv1.LedgerVersion).GetUnit}
 	s.contents = change.Kind[*rectificationv1.FiledProblem]{Book: book, Unit: (*rectificationv1.FiledProblem).GetUnit}
 	s.problems = change.Kind[*rectificationv1.Problem]{
 		Book: book, Unit: (*rectificationv1.Problem).GetUnit,
-		Indexes: byUnitAndCampaign[*rectificationv1.Problem](),
 	}
 	s.inspections = change.Kind[*rectificationv1.Inspection]{
-		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection,
-		Indexes: []store.Index[*rectificationv1.Inspection]{{
-			Name: "unit", Keys: func(i *rectificationv1.Inspection) []string { return []string{i.GetUnit()} },
-		}},
+		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection, Show: shown,
 	}
 	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile})
 	return s
@@ -72,19 +76,6 @@ type owned interface {
 	change.Record
 	GetUnit() string
 	GetCampaign() string
-}
-
-// byUnitAndCampaign finds records by whose they are and by their campaign.
-func byUnitAndCampaign[T owned]() []store.Index[T] {
-	return []store.Index[T]{
-		{Name: "unit", Keys: func(r T) []string { return []string{r.GetUnit()} }},
-		{Name: "campaign", Keys: func(r T) []string {
-			if r.GetCampaign() == "" {
-				return nil
-			}
-			return []string{r.GetCampaign()}
-		}},
-	}
 }
 
 // Register adds the service to r.

@@ -18,6 +18,7 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/rectification/server"
 )
 
 const (
@@ -186,7 +187,7 @@ func (w *world) sound(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	report := ok[fsck.Report](t)(fsck.Check(t.Context(), engine, verifier))
+	report := ok[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{Verifier: verifier, Schema: server.Schema}))
 	if report.Wrong > 0 || report.Entries != cp.GetSize() || report.Entries == 0 {
 		t.Errorf("feed and records disagree: %+v, first %+v", report, report.First)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -166,13 +165,4 @@ func (c *contract) pattern(rule string) string {
 		return found[1]
 	}
 	return ""
-}
-
-// in the order of their numbers, from zero; other enums stay as they are.
-func without(excluded any, schema object) {
-	numbers, _ := excluded.([]any)
-	names, _ := schema["enum"].([]any)
-	if slices.Contains(numbers, any(float64(0))) && len(names) > 1 && strings.HasSuffix(fmt.Sprint(names[0]), "_UNSPECIFIED") {
-		schema["enum"] = names[1:]
-	}
 }

@@ -1,12 +1,15 @@
 // Package fsck recomputes a service's log and its records from the stored
 // entries alone, and says where what is stored differs: leaves, tree, root and
 // signature, order and times, the chain of each subject, ids, commitments and
-// what opens them, and the state that the entries add up to.
+// what opens them, and the state that the entries add up to. It then holds what
+// is kept beside the records against them and against itself: index rows, by the
+// declarations of the service's store.Schema, files, remembered requests. It
+// shares no code with those who write, but for the names of the feed's buckets.
 //
 // A record lies under its resource name in the bucket that is named by the full
 // name of its message; whatever else lies in such a bucket is an error. Hashes
-// of keys and codes, and request ids, MUST lie in buckets of other names: they
-// are not folded.
+// of keys and codes, and figures, MUST lie in the buckets that the Schema names:
+// what is in them is not looked at. A bucket that nobody names is an error.
 //
 // It only reads and repairs nothing. Whoever has the signing key can write a
 // log that passes: that is found by comparing with what the upper installation
@@ -44,10 +47,13 @@ type Report struct {
 	Entries  uint64
 	Subjects uint64
 	Openings uint64 // commitments that were opened
+	Rows     uint64 // of indexes
+	Files    uint64 // that records name, each as often as it is named
 	Wrong    uint64 // findings; one wrong byte may cause several
 	// First is where to begin: what the first wrong entry shows by itself; else
 	// what is wrong with size, root or signature; else what is wrong with the
-	// rows made of the entries, records included. Nil if nothing is wrong.
+	// rows made of the entries, records and their files included; else what is
+	// wrong beside these. Nil if nothing is wrong.
 	First *Finding
 }
 
@@ -58,20 +64,27 @@ const (
 	inEntry rank = iota // an entry and the rows that stand with it
 	inLog               // size, root, signature
 	inState             // rows that are made of entries
+	aside               // indexes, requests, unknown buckets
 )
 
-// Check reads the log and the records of engine in one View. The verifier is
-// the log's, its name the log's origin. The error says that the check could not
-// be finished; whatever is wrong stands in the report. It holds some 200 bytes
-// and a name per subject, and one entry at a time.
-func Check(ctx context.Context, engine store.Engine, verifier note.Verifier) (Report, error) {
-	return run(ctx, engine, verifier, protoregistry.GlobalTypes)
+// Expect is what a store is held against.
+type Expect struct {
+	Verifier note.Verifier // the log's, its name the log's origin
+	Schema   store.Schema
+	Files    *Files // nil if files are not to be looked at
 }
 
-func run(ctx context.Context, engine store.Engine, verifier note.Verifier, types *protoregistry.Types) (report Report, err error) {
+// Check reads all of engine in one View. The error says that the check could not
+// be finished; whatever is wrong stands in the report. It holds some 200 bytes
+// and a name per subject, and one entry at a time.
+func Check(ctx context.Context, engine store.Engine, expect Expect) (Report, error) {
+	return run(ctx, engine, expect, protoregistry.GlobalTypes)
+}
+
+func run(ctx context.Context, engine store.Engine, expect Expect, types *protoregistry.Types) (report Report, err error) {
 	err = engine.View(ctx, func(tx store.Tx) error {
-		c := &check{tx: tx, origin: verifier.Name(), types: types, subjects: map[string]*subject{}}
-		err := c.all(ctx, verifier)
+		c := newCheck(tx, expect, types)
+		err := c.all(ctx)
 		report = c.report
 		return err
 	})
@@ -81,6 +94,7 @@ func run(ctx context.Context, engine store.Engine, verifier note.Verifier, types
 // check is one run over a log.
 type check struct {
 	tx     store.Tx
+	expect Expect
 	types  *protoregistry.Types
 	origin string
 	report Report
@@ -92,6 +106,10 @@ type check struct {
 	subjects map[string]*subject
 	signed   formats.Checkpoint
 	root     tlog.Hash // at the size that is signed
+}
+
+func newCheck(tx store.Tx, expect Expect, types *protoregistry.Types) *check {
+	return &check{tx: tx, expect: expect, types: types, origin: expect.Verifier.Name(), subjects: map[string]*subject{}}
 }
 
 // wrong notes a finding.
@@ -106,18 +124,21 @@ func (c *check) wrong(seq int64, subject, format string, args ...any) {
 	c.report.First, c.first = &Finding{seq, subject, fmt.Sprintf(format, args...)}, c.rank
 }
 
-func (c *check) all(ctx context.Context, verifier note.Verifier) error {
+func (c *check) all(ctx context.Context) error {
 	for _, step := range []struct {
 		rank rank
 		do   func() error
 	}{
-		{inLog, func() error { return c.checkpoint(verifier) }},
+		{inLog, func() error { return c.checkpoint(c.expect.Verifier) }},
 		{inEntry, func() error { return c.entries(ctx) }},
 		{inLog, c.compareRoot},
 		{inState, c.head},
 		{inState, c.chains},
 		{inState, func() error { return c.records(ctx) }},
 		{inState, c.counts},
+		{aside, func() error { return c.indexes(ctx) }},
+		{aside, func() error { return c.requests(ctx) }},
+		{aside, c.buckets},
 	} {
 		c.rank = step.rank
 		if err := step.do(); err != nil {

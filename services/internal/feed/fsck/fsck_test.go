@@ -52,7 +52,7 @@ func verdict(t testing.TB, f *feedtest.Fixture) Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := run(t.Context(), f.Engine, verifier, feedtest.Types(t))
+	report, err := run(t.Context(), f.Engine, Expect{Verifier: verifier}, feedtest.Types(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestCheckTakesRegisteredTypes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := Check(t.Context(), f.Engine, verifier)
+	report, err := Check(t.Context(), f.Engine, Expect{Verifier: verifier})
 	if err != nil || report.First == nil || !strings.Contains(report.First.What, `unknown type "duban.test.v1.Problem"`) {
 		t.Errorf("got %+v, %v", report.First, err)
 	}
@@ -289,7 +289,7 @@ func TestForeignKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := run(t.Context(), f.Engine, verifier, feedtest.Types(t))
+	report, err := run(t.Context(), f.Engine, Expect{Verifier: verifier}, feedtest.Types(t))
 	if err != nil || report.First == nil || !strings.Contains(report.First.What, "the checkpoint does not hold") {
 		t.Errorf("got %+v, %v", report.First, err)
 	}
@@ -303,7 +303,7 @@ func TestCheckHonoursContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Check(ctx, f.Engine, verifier); !errors.Is(err, context.Canceled) {
+	if _, err := Check(ctx, f.Engine, Expect{Verifier: verifier}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -329,7 +329,7 @@ func FuzzEntry(f *testing.F) {
 			t.Errorf("%x was taken for an entry", b)
 		}
 		err := fixture.Engine.View(t.Context(), func(tx store.Tx) error {
-			c := &check{tx: tx, origin: verifier.Name(), types: feedtest.Types(t), subjects: map[string]*subject{}}
+			c := newCheck(tx, Expect{Verifier: verifier}, feedtest.Types(t))
 			return c.entry(store.Entry{Key: seqKey(0), Value: b})
 		})
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -219,8 +220,14 @@ func (c *check) record(mt protoreflect.MessageType, row store.Entry) error {
 		return nil
 	}
 	got, err := digest(m)
-	if err == nil && got != s.record {
+	if err != nil {
+		return err
+	}
+	if got != s.record {
 		c.wrong(int64(s.seq), name, "its record differs from what the entries add up to")
 	}
-	return err
+	if a, ok := m.(*blobv1.Attachment); ok {
+		return c.attachment(s.seq, a)
+	}
+	return nil
 }

@@ -106,6 +106,18 @@ func (x *tx) Scan(bucket string, from, to []byte) iter.Seq2[store.Entry, error] 
 	}
 }
 
+// Buckets implements store.Tx.
+func (x *tx) Buckets() (names []string, err error) {
+	if x.t == nil {
+		return nil, errOver
+	}
+	err = x.t.ForEach(func(name []byte, _ *bbolt.Bucket) error {
+		names = append(names, string(name))
+		return x.alive()
+	})
+	return names, err
+}
+
 // read copies out at most n entries, so that callers may write while they scan.
 func (x *tx) read(bucket string, from, to []byte, n int) ([]store.Entry, error) {
 	if x.t == nil {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +137,18 @@ func bucketsSeparate(t *testing.T, e store.Engine) {
 	if got := contents(t, e); len(got) != 1 || got["k"] != "1" {
 		t.Errorf("a bucket whose name continues ours shows through: %q", got)
 	}
+}
+
+func bucketNames(t *testing.T, e store.Engine) {
+	for _, name := range []string{"b", "a.b", "a"} {
+		update(t, e, func(tx store.Tx) error { return tx.Put(name, []byte("k"), nil) })
+	}
+	view(t, e, func(tx store.Tx) error {
+		if got, err := tx.Buckets(); err != nil || !slices.Equal(got, []string{"a", "a.b", "b"}) {
+			t.Errorf("Buckets = %q, %v", got, err)
+		}
+		return nil
+	})
 }
 
 func viewCannotWrite(t *testing.T, e store.Engine) {

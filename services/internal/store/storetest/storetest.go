@@ -27,6 +27,7 @@ func Run(t *testing.T, open func(testing.TB) store.Engine) {
 		{"Delete/removes", deleteRemoves},
 		{"Delete/absent", deleteAbsent},
 		{"Bucket/separate", bucketsSeparate},
+		{"Bucket/names", bucketNames},
 		{"Scan/byteOrder", scanByteOrder},
 		{"Scan/bounds", scanBounds},
 		{"Scan/prefix", scanPrefix},

@@ -48,7 +48,7 @@ const (
 	Role_ROLE_COMPLAINT_OFFICER Role = 8
 	// 身份保管员: holds complainants' identities apart from the case.
 	Role_ROLE_CUSTODIAN Role = 9
-	// 发票员: issues ballot credentials.
+	// 发码员: issues ballot credentials.
 	Role_ROLE_REGISTRAR Role = 10
 	// 查看者: reads.
 	Role_ROLE_VIEWER Role = 11

@@ -437,11 +437,12 @@ type Status struct {
 	OwnUnacceptedIncluded bool `protobuf:"varint,4,opt,name=own_unaccepted_included,json=ownUnacceptedIncluded,proto3" json:"own_unaccepted_included,omitempty"`
 	// In the order of the metrics, all of them.
 	Figures []*Figure `protobuf:"bytes,5,rep,name=figures,proto3" json:"figures,omitempty"`
-	// The units directly beneath, in the order of their ids.
+	// The units directly beneath, in the order of their ids: at most 200 on a
+	// page, next_page_token leads to the others.
 	Children []*Status_Child `protobuf:"bytes,6,rep,name=children,proto3" json:"children,omitempty"`
 	// Empty on the last page of children.
 	NextPageToken string `protobuf:"bytes,7,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// How fresh each service's part is.
+	// How fresh each service's part is, one for each.
 	Freshness []*Freshness `protobuf:"bytes,8,rep,name=freshness,proto3" json:"freshness,omitempty"`
 	// What is owed and has not come.
 	Missing *Missing `protobuf:"bytes,9,opt,name=missing,proto3" json:"missing,omitempty"`
@@ -654,7 +655,8 @@ func (x *Freshness) GetCurrent() bool {
 // What units owe by a due date that has passed.
 type Missing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most 100, the oldest first.
+	// The oldest first, and no more than 100: beyond them only the total says
+	// how many there are.
 	Items []*Missing_Item `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	// How many there are.
 	Total         int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
@@ -1132,7 +1134,10 @@ func (x *CompareStatusRequest) GetPageToken() string {
 // Response of CompareStatus.
 type CompareStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By class, then rank, then id.
+	// By class, then rank, then id. All units directly beneath are ranked, of
+	// which there may be at most 2,000: with more the call is refused. A page
+	// begins behind the figure and id that the page before ended with: while no
+	// figure changes, every unit comes once.
 	Places []*CompareStatusResponse_Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
@@ -1260,7 +1265,7 @@ func (x *GetStatusSeriesRequest) GetBucket() GetStatusSeriesRequest_Bucket {
 // A metric over time (趋势).
 type StatusSeries struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In order.
+	// In order, at most 400: a series that would have more is refused, not cut.
 	Points        []*StatusSeries_Point `protobuf:"bytes,1,rep,name=points,proto3" json:"points,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

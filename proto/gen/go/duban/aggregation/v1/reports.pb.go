@@ -36,19 +36,19 @@ const (
 	// There is no such metric.
 	Reason_REASON_METRIC_UNKNOWN Reason = 1
 	// A metric that is only known for today has no series.
-	Reason_REASON_METRIC_HAS_NO_SERIES Reason = 2
+	Reason_REASON_METRIC_SERIES_NONE Reason = 2
 	// A category means nothing without its campaign.
-	Reason_REASON_STATUS_CATEGORY_ALONE Reason = 3
+	Reason_REASON_STATUS_CAMPAIGN_MISSING Reason = 3
 	// The period ends before it begins.
-	Reason_REASON_STATUS_PERIOD_EMPTY Reason = 4
+	Reason_REASON_STATUS_PERIOD_INVALID Reason = 4
 	// A series has no beginning, or too many points.
-	Reason_REASON_STATUS_SERIES_TOO_LONG Reason = 5
+	Reason_REASON_STATUS_SERIES_INVALID Reason = 5
 	// There is no such report form.
 	Reason_REASON_REPORT_FORM_UNKNOWN Reason = 6
 	// The month has not ended.
-	Reason_REASON_REPORT_PERIOD_OPEN Reason = 7
+	Reason_REASON_REPORT_PERIOD_RUNNING Reason = 7
 	// A report has rows, or says that there is nothing, and not both.
-	Reason_REASON_REPORT_NIL_OR_ROWS Reason = 8
+	Reason_REASON_REPORT_ROWS_INVALID Reason = 8
 	// The sequence came before with other content.
 	Reason_REASON_REPORT_SEQUENCE_REUSED Reason = 9
 	// Too many gaps in the sequence.
@@ -58,7 +58,7 @@ const (
 	// A row's field is not one of the form.
 	Reason_REASON_REPORT_FIELD_UNKNOWN Reason = 12
 	// A row's value is negative or beyond what a figure can be.
-	Reason_REASON_REPORT_VALUE_OUT_OF_RANGE Reason = 13
+	Reason_REASON_REPORT_VALUE_INVALID Reason = 13
 	// A row names no unit at or beneath the unit that reports.
 	Reason_REASON_REPORT_UNIT_UNKNOWN Reason = 14
 	// A row's code names more than one unit.
@@ -66,11 +66,13 @@ const (
 	// A row's campaign or category is no name of one.
 	Reason_REASON_REPORT_CAMPAIGN_INVALID Reason = 16
 	// Two rows of the report bring the same figure.
-	Reason_REASON_REPORT_ROW_TWICE Reason = 17
+	Reason_REASON_REPORT_ROW_REPEATED Reason = 17
 	// The figure comes from the feed, or from another source of reports.
-	Reason_REASON_REPORT_FIGURE_TAKEN Reason = 18
+	Reason_REASON_REPORT_FIGURE_EXISTS Reason = 18
 	// The same source has since said something newer.
 	Reason_REASON_REPORT_SUPERSEDED Reason = 19
+	// The unit has more units directly beneath it than are compared.
+	Reason_REASON_STATUS_CHILDREN_TOO_MANY Reason = 20
 )
 
 // Enum value maps for Reason.
@@ -78,46 +80,48 @@ var (
 	Reason_name = map[int32]string{
 		0:  "REASON_UNSPECIFIED",
 		1:  "REASON_METRIC_UNKNOWN",
-		2:  "REASON_METRIC_HAS_NO_SERIES",
-		3:  "REASON_STATUS_CATEGORY_ALONE",
-		4:  "REASON_STATUS_PERIOD_EMPTY",
-		5:  "REASON_STATUS_SERIES_TOO_LONG",
+		2:  "REASON_METRIC_SERIES_NONE",
+		3:  "REASON_STATUS_CAMPAIGN_MISSING",
+		4:  "REASON_STATUS_PERIOD_INVALID",
+		5:  "REASON_STATUS_SERIES_INVALID",
 		6:  "REASON_REPORT_FORM_UNKNOWN",
-		7:  "REASON_REPORT_PERIOD_OPEN",
-		8:  "REASON_REPORT_NIL_OR_ROWS",
+		7:  "REASON_REPORT_PERIOD_RUNNING",
+		8:  "REASON_REPORT_ROWS_INVALID",
 		9:  "REASON_REPORT_SEQUENCE_REUSED",
 		10: "REASON_REPORT_GAPS_TOO_MANY",
 		11: "REASON_REPORT_ILLEGAL_MOVE",
 		12: "REASON_REPORT_FIELD_UNKNOWN",
-		13: "REASON_REPORT_VALUE_OUT_OF_RANGE",
+		13: "REASON_REPORT_VALUE_INVALID",
 		14: "REASON_REPORT_UNIT_UNKNOWN",
 		15: "REASON_REPORT_CODE_AMBIGUOUS",
 		16: "REASON_REPORT_CAMPAIGN_INVALID",
-		17: "REASON_REPORT_ROW_TWICE",
-		18: "REASON_REPORT_FIGURE_TAKEN",
+		17: "REASON_REPORT_ROW_REPEATED",
+		18: "REASON_REPORT_FIGURE_EXISTS",
 		19: "REASON_REPORT_SUPERSEDED",
+		20: "REASON_STATUS_CHILDREN_TOO_MANY",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":               0,
-		"REASON_METRIC_UNKNOWN":            1,
-		"REASON_METRIC_HAS_NO_SERIES":      2,
-		"REASON_STATUS_CATEGORY_ALONE":     3,
-		"REASON_STATUS_PERIOD_EMPTY":       4,
-		"REASON_STATUS_SERIES_TOO_LONG":    5,
-		"REASON_REPORT_FORM_UNKNOWN":       6,
-		"REASON_REPORT_PERIOD_OPEN":        7,
-		"REASON_REPORT_NIL_OR_ROWS":        8,
-		"REASON_REPORT_SEQUENCE_REUSED":    9,
-		"REASON_REPORT_GAPS_TOO_MANY":      10,
-		"REASON_REPORT_ILLEGAL_MOVE":       11,
-		"REASON_REPORT_FIELD_UNKNOWN":      12,
-		"REASON_REPORT_VALUE_OUT_OF_RANGE": 13,
-		"REASON_REPORT_UNIT_UNKNOWN":       14,
-		"REASON_REPORT_CODE_AMBIGUOUS":     15,
-		"REASON_REPORT_CAMPAIGN_INVALID":   16,
-		"REASON_REPORT_ROW_TWICE":          17,
-		"REASON_REPORT_FIGURE_TAKEN":       18,
-		"REASON_REPORT_SUPERSEDED":         19,
+		"REASON_UNSPECIFIED":              0,
+		"REASON_METRIC_UNKNOWN":           1,
+		"REASON_METRIC_SERIES_NONE":       2,
+		"REASON_STATUS_CAMPAIGN_MISSING":  3,
+		"REASON_STATUS_PERIOD_INVALID":    4,
+		"REASON_STATUS_SERIES_INVALID":    5,
+		"REASON_REPORT_FORM_UNKNOWN":      6,
+		"REASON_REPORT_PERIOD_RUNNING":    7,
+		"REASON_REPORT_ROWS_INVALID":      8,
+		"REASON_REPORT_SEQUENCE_REUSED":   9,
+		"REASON_REPORT_GAPS_TOO_MANY":     10,
+		"REASON_REPORT_ILLEGAL_MOVE":      11,
+		"REASON_REPORT_FIELD_UNKNOWN":     12,
+		"REASON_REPORT_VALUE_INVALID":     13,
+		"REASON_REPORT_UNIT_UNKNOWN":      14,
+		"REASON_REPORT_CODE_AMBIGUOUS":    15,
+		"REASON_REPORT_CAMPAIGN_INVALID":  16,
+		"REASON_REPORT_ROW_REPEATED":      17,
+		"REASON_REPORT_FIGURE_EXISTS":     18,
+		"REASON_REPORT_SUPERSEDED":        19,
+		"REASON_STATUS_CHILDREN_TOO_MANY": 20,
 	}
 )
 
@@ -1762,29 +1766,30 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x8e\x01\n" +
 	"\x19ListReportSourcesResponse\x12I\n" +
 	"\x0ereport_sources\x18\x01 \x03(\v2\".duban.aggregation.v1.ReportSourceR\rreportSources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xf6\x14\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xea\x1a\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12R\n" +
-	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1a7\x92\xb2\x193\b\x01\x12\x15没有这个指标。\x1a\x18There is no such metric.\x12\x90\x01\n" +
-	"\x1bREASON_METRIC_HAS_NO_SERIES\x10\x02\x1ao\x92\xb2\x19k\b\x01\x120该指标只有当前值，没有历史序列。\x1a5The metric is known for today only: it has no series.\x12\x86\x01\n" +
-	"\x1cREASON_STATUS_CATEGORY_ALONE\x10\x03\x1ad\x92\xb2\x19`\b\x01\x12-按类别查询时必须同时指明活动。\x1a-A category is asked for without its campaign.\x12l\n" +
-	"\x1aREASON_STATUS_PERIOD_EMPTY\x10\x04\x1aL\x92\xb2\x19H\b\x01\x12!起始日期晚于截止日期。\x1a!The period ends before it begins.\x12\xa5\x01\n" +
-	"\x1dREASON_STATUS_SERIES_TOO_LONG\x10\x05\x1a\x81\x01\x92\xb2\x19}\b\x01\x12<序列须有起始日期，且不得超过 {limit} 个点。\x1a;A series needs a start date and has at most {limit} points.\x12b\n" +
-	"\x1aREASON_REPORT_FORM_UNKNOWN\x10\x06\x1aB\x92\xb2\x19>\b\x01\x12\x1b没有这种报表格式。\x1a\x1dThere is no such report form.\x12g\n" +
-	"\x19REASON_REPORT_PERIOD_OPEN\x10\a\x1aH\x92\xb2\x19D\b\x05\x12\x18报告期尚未结束。\x1a&The month of the report has not ended.\x12\xa8\x01\n" +
-	"\x19REASON_REPORT_NIL_OR_ROWS\x10\b\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12H报表须有数据行，或声明为零报告，二者只能取其一。\x1a5A report has rows or is a nil report: one of the two.\x12\xa9\x01\n" +
-	"\x1dREASON_REPORT_SEQUENCE_REUSED\x10\t\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12?该来源的序号 {sequence} 已用于内容不同的报表。\x1a;The source has used sequence {sequence} for another report.\x12\xab\x01\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
+	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
+	"\x19REASON_METRIC_SERIES_NONE\x10\x02\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\x01\x12N该指标只有当前值，没有历史序列，请查询当前进展情况。\x1aIThe metric is known for today only and has no series: ask for the status.\x12\x9f\x01\n" +
+	"\x1eREASON_STATUS_CAMPAIGN_MISSING\x10\x03\x1a{\x92\xb2\x19w\b\x01\x12-按类别查询时必须同时指明活动。\x1aDA category is asked for without its campaign: name the campaign too.\x12|\n" +
+	"\x1cREASON_STATUS_PERIOD_INVALID\x10\x04\x1aZ\x92\xb2\x19V\b\x01\x12'截止日期不得早于起始日期。\x1a)The period must not end before it begins.\x12\xa4\x01\n" +
+	"\x1cREASON_STATUS_SERIES_INVALID\x10\x05\x1a\x81\x01\x92\xb2\x19}\b\x01\x12<序列须有起始日期，且不得超过 {limit} 个点。\x1a;A series needs a start date and has at most {limit} points.\x12\xa8\x01\n" +
+	"\x1aREASON_REPORT_FORM_UNKNOWN\x10\x06\x1a\x87\x01\x92\xb2\x19\x82\x01\b\x01\x12<没有此报表格式，请从报表格式列表中选择。\x1a@There is no such report form: choose one from the list of forms.\x12\x99\x01\n" +
+	"\x1cREASON_REPORT_PERIOD_RUNNING\x10\a\x1aw\x92\xb2\x19s\b\x05\x123报告期尚未结束，请在月末之后报送。\x1a:The month of the report has not ended: report when it has.\x12\xa9\x01\n" +
+	"\x1aREASON_REPORT_ROWS_INVALID\x10\b\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12H报表须有数据行，或声明为零报告，二者只能取其一。\x1a5A report has rows or is a nil report: one of the two.\x12\xd0\x01\n" +
+	"\x1dREASON_REPORT_SEQUENCE_REUSED\x10\t\x1a\xac\x01\x92\xb2\x19\xa7\x01\b\x04\x12W该来源的序号 {sequence} 已用于内容不同的报表，请换用新的序号。\x1aJThe source has used sequence {sequence} for another report: use a new one.\x12\xab\x01\n" +
 	"\x1bREASON_REPORT_GAPS_TOO_MANY\x10\n" +
-	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\x80\x01\n" +
-	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a`\x92\xb2\x19\\\b\x05\x12*报表的当前状态不允许此操作。\x1a,The state of the report does not allow this.\x12g\n" +
-	"\x1bREASON_REPORT_FIELD_UNKNOWN\x10\f\x1aF\x92\xb2\x19B\b\x01\x12!报表格式中没有这一栏。\x1a\x1bThe form has no such field.\x12}\n" +
-	" REASON_REPORT_VALUE_OUT_OF_RANGE\x10\r\x1aW\x92\xb2\x19S\b\x01\x12$数值须在 0 与 {limit} 之间。\x1a)The value must lie between 0 and {limit}.\x12\x94\x01\n" +
-	"\x1aREASON_REPORT_UNIT_UNKNOWN\x10\x0e\x1at\x92\xb2\x19p\b\x01\x120填报单位及其下级中没有这个单位。\x1a:There is no such unit at or beneath the unit that reports.\x12{\n" +
-	"\x1cREASON_REPORT_CODE_AMBIGUOUS\x10\x0f\x1aY\x92\xb2\x19U\b\x01\x12-该代码对应多个单位，不能确定。\x1a\"The code names more than one unit.\x12\xb4\x01\n" +
-	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12y\n" +
-	"\x17REASON_REPORT_ROW_TWICE\x10\x11\x1a\\\x92\xb2\x19X\b\x01\x12*同一指标在本报表中重复出现。\x1a(The report brings the same figure twice.\x12\xbd\x01\n" +
-	"\x1aREASON_REPORT_FIGURE_TAKEN\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
-	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\xb1\x01\n" +
+	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12B报表的当前状态不允许此操作，请重新读取报表。\x1aCThe state of the report does not allow this: read the report again.\x12\x99\x01\n" +
+	"\x1bREASON_REPORT_FIELD_UNKNOWN\x10\f\x1ax\x92\xb2\x19t\b\x01\x12<报表格式中没有这一栏，请按报表格式填写。\x1a2The form has no such field: use those of the form.\x12x\n" +
+	"\x1bREASON_REPORT_VALUE_INVALID\x10\r\x1aW\x92\xb2\x19S\b\x01\x12$数值须在 0 与 {limit} 之间。\x1a)The value must lie between 0 and {limit}.\x12\x94\x01\n" +
+	"\x1aREASON_REPORT_UNIT_UNKNOWN\x10\x0e\x1at\x92\xb2\x19p\b\x01\x120填报单位及其下级中没有这个单位。\x1a:There is no such unit at or beneath the unit that reports.\x12\xb1\x01\n" +
+	"\x1cREASON_REPORT_CODE_AMBIGUOUS\x10\x0f\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12@该代码对应多个单位，请改用单位名称 units/…。\x1aCThe code names more than one unit: give the unit's name, units/….\x12\xb4\x01\n" +
+	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12\x9d\x01\n" +
+	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xbe\x01\n" +
+	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
+	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
+	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reports_proto_rawDescOnce sync.Once

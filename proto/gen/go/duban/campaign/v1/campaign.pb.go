@@ -12,10 +12,8 @@ package campaignv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
-	v11 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	v1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	v1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -33,139 +31,6 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
-
-// Why the service refuses.
-type Reason int32
-
-const (
-	// Not a reason.
-	Reason_REASON_UNSPECIFIED Reason = 0
-	// The state does not allow it.
-	Reason_REASON_CAMPAIGN_ILLEGAL_MOVE Reason = 1
-	// The id is in use or was.
-	Reason_REASON_CAMPAIGN_EXISTS Reason = 2
-	// There is no such template.
-	Reason_REASON_CAMPAIGN_TEMPLATE_UNKNOWN Reason = 3
-	// A template is applied to a year from 2000 to 2100, and only a template has one.
-	Reason_REASON_CAMPAIGN_YEAR_INVALID Reason = 4
-	// Codes are unique.
-	Reason_REASON_CAMPAIGN_CODE_REPEATED Reason = 5
-	// A code that nothing has.
-	Reason_REASON_CAMPAIGN_REFERENCE_UNKNOWN Reason = 6
-	// An end before its start.
-	Reason_REASON_CAMPAIGN_DATES_REVERSED Reason = 7
-	// A quota counts, a one-off task does not.
-	Reason_REASON_CAMPAIGN_COUNT_INVALID Reason = 8
-	// A unit that is not active or not beneath the owner.
-	Reason_REASON_CAMPAIGN_UNIT_OUTSIDE Reason = 9
-	// A part for which no department has been found.
-	Reason_REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED Reason = 10
-	// Something that a published campaign must have.
-	Reason_REASON_CAMPAIGN_INCOMPLETE Reason = 11
-	// No task applies to any unit in scope.
-	Reason_REASON_CAMPAIGN_SCOPE_EMPTY Reason = 12
-	// More than one publication can give out.
-	Reason_REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS Reason = 13
-	// The state does not allow it.
-	Reason_REASON_ASSIGNMENT_ILLEGAL_MOVE Reason = 14
-	// The campaign is over.
-	Reason_REASON_ASSIGNMENT_CAMPAIGN_CLOSED Reason = 15
-	// Less evidence than the task requires.
-	Reason_REASON_ASSIGNMENT_EVIDENCE_MISSING Reason = 16
-	// A file that is not one of this assignment, or came twice.
-	Reason_REASON_ASSIGNMENT_EVIDENCE_UNKNOWN Reason = 17
-	// A kind that the task does not ask for.
-	Reason_REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN Reason = 18
-	// A file of another form than the kind may have.
-	Reason_REASON_ASSIGNMENT_EVIDENCE_MEDIA Reason = 19
-	// The task takes no nil return, or one that brings evidence.
-	Reason_REASON_ASSIGNMENT_NIL_REFUSED Reason = 20
-	// Who submits does not review.
-	Reason_REASON_ASSIGNMENT_SAME_PERSON Reason = 21
-	// Files are added while it is worked on.
-	Reason_REASON_ASSIGNMENT_TAKES_NO_FILES Reason = 22
-)
-
-// Enum value maps for Reason.
-var (
-	Reason_name = map[int32]string{
-		0:  "REASON_UNSPECIFIED",
-		1:  "REASON_CAMPAIGN_ILLEGAL_MOVE",
-		2:  "REASON_CAMPAIGN_EXISTS",
-		3:  "REASON_CAMPAIGN_TEMPLATE_UNKNOWN",
-		4:  "REASON_CAMPAIGN_YEAR_INVALID",
-		5:  "REASON_CAMPAIGN_CODE_REPEATED",
-		6:  "REASON_CAMPAIGN_REFERENCE_UNKNOWN",
-		7:  "REASON_CAMPAIGN_DATES_REVERSED",
-		8:  "REASON_CAMPAIGN_COUNT_INVALID",
-		9:  "REASON_CAMPAIGN_UNIT_OUTSIDE",
-		10: "REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED",
-		11: "REASON_CAMPAIGN_INCOMPLETE",
-		12: "REASON_CAMPAIGN_SCOPE_EMPTY",
-		13: "REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS",
-		14: "REASON_ASSIGNMENT_ILLEGAL_MOVE",
-		15: "REASON_ASSIGNMENT_CAMPAIGN_CLOSED",
-		16: "REASON_ASSIGNMENT_EVIDENCE_MISSING",
-		17: "REASON_ASSIGNMENT_EVIDENCE_UNKNOWN",
-		18: "REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN",
-		19: "REASON_ASSIGNMENT_EVIDENCE_MEDIA",
-		20: "REASON_ASSIGNMENT_NIL_REFUSED",
-		21: "REASON_ASSIGNMENT_SAME_PERSON",
-		22: "REASON_ASSIGNMENT_TAKES_NO_FILES",
-	}
-	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":                      0,
-		"REASON_CAMPAIGN_ILLEGAL_MOVE":            1,
-		"REASON_CAMPAIGN_EXISTS":                  2,
-		"REASON_CAMPAIGN_TEMPLATE_UNKNOWN":        3,
-		"REASON_CAMPAIGN_YEAR_INVALID":            4,
-		"REASON_CAMPAIGN_CODE_REPEATED":           5,
-		"REASON_CAMPAIGN_REFERENCE_UNKNOWN":       6,
-		"REASON_CAMPAIGN_DATES_REVERSED":          7,
-		"REASON_CAMPAIGN_COUNT_INVALID":           8,
-		"REASON_CAMPAIGN_UNIT_OUTSIDE":            9,
-		"REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED":   10,
-		"REASON_CAMPAIGN_INCOMPLETE":              11,
-		"REASON_CAMPAIGN_SCOPE_EMPTY":             12,
-		"REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS":    13,
-		"REASON_ASSIGNMENT_ILLEGAL_MOVE":          14,
-		"REASON_ASSIGNMENT_CAMPAIGN_CLOSED":       15,
-		"REASON_ASSIGNMENT_EVIDENCE_MISSING":      16,
-		"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN":      17,
-		"REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN": 18,
-		"REASON_ASSIGNMENT_EVIDENCE_MEDIA":        19,
-		"REASON_ASSIGNMENT_NIL_REFUSED":           20,
-		"REASON_ASSIGNMENT_SAME_PERSON":           21,
-		"REASON_ASSIGNMENT_TAKES_NO_FILES":        22,
-	}
-)
-
-func (x Reason) Enum() *Reason {
-	p := new(Reason)
-	*p = x
-	return p
-}
-
-func (x Reason) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Reason) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_campaign_v1_campaign_proto_enumTypes[0].Descriptor()
-}
-
-func (Reason) Type() protoreflect.EnumType {
-	return &file_duban_campaign_v1_campaign_proto_enumTypes[0]
-}
-
-func (x Reason) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Reason.Descriptor instead.
-func (Reason) EnumDescriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{0}
-}
 
 // How far a campaign is.
 type Campaign_State int32
@@ -208,11 +73,11 @@ func (x Campaign_State) String() string {
 }
 
 func (Campaign_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_campaign_v1_campaign_proto_enumTypes[1].Descriptor()
+	return file_duban_campaign_v1_campaign_proto_enumTypes[0].Descriptor()
 }
 
 func (Campaign_State) Type() protoreflect.EnumType {
-	return &file_duban_campaign_v1_campaign_proto_enumTypes[1]
+	return &file_duban_campaign_v1_campaign_proto_enumTypes[0]
 }
 
 func (x Campaign_State) Number() protoreflect.EnumNumber {
@@ -222,296 +87,6 @@ func (x Campaign_State) Number() protoreflect.EnumNumber {
 // Deprecated: Use Campaign_State.Descriptor instead.
 func (Campaign_State) EnumDescriptor() ([]byte, []int) {
 	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{2, 0}
-}
-
-// What a person is in the leading group.
-type LeadingMember_Post int32
-
-const (
-	// Not said.
-	LeadingMember_POST_UNSPECIFIED LeadingMember_Post = 0
-	// 组长
-	LeadingMember_POST_HEAD LeadingMember_Post = 1
-	// 副组长
-	LeadingMember_POST_DEPUTY LeadingMember_Post = 2
-	// 成员
-	LeadingMember_POST_MEMBER LeadingMember_Post = 3
-	// 办公室: who does the group's paperwork.
-	LeadingMember_POST_OFFICE LeadingMember_Post = 4
-)
-
-// Enum value maps for LeadingMember_Post.
-var (
-	LeadingMember_Post_name = map[int32]string{
-		0: "POST_UNSPECIFIED",
-		1: "POST_HEAD",
-		2: "POST_DEPUTY",
-		3: "POST_MEMBER",
-		4: "POST_OFFICE",
-	}
-	LeadingMember_Post_value = map[string]int32{
-		"POST_UNSPECIFIED": 0,
-		"POST_HEAD":        1,
-		"POST_DEPUTY":      2,
-		"POST_MEMBER":      3,
-		"POST_OFFICE":      4,
-	}
-)
-
-func (x LeadingMember_Post) Enum() *LeadingMember_Post {
-	p := new(LeadingMember_Post)
-	*p = x
-	return p
-}
-
-func (x LeadingMember_Post) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (LeadingMember_Post) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_campaign_v1_campaign_proto_enumTypes[2].Descriptor()
-}
-
-func (LeadingMember_Post) Type() protoreflect.EnumType {
-	return &file_duban_campaign_v1_campaign_proto_enumTypes[2]
-}
-
-func (x LeadingMember_Post) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use LeadingMember_Post.Descriptor instead.
-func (LeadingMember_Post) EnumDescriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{4, 0}
-}
-
-// The form of a file.
-type EvidenceKind_Media int32
-
-const (
-	// Not said.
-	EvidenceKind_MEDIA_UNSPECIFIED EvidenceKind_Media = 0
-	// PDF, docx or plain text.
-	EvidenceKind_MEDIA_DOCUMENT EvidenceKind_Media = 1
-	// xlsx or CSV.
-	EvidenceKind_MEDIA_SPREADSHEET EvidenceKind_Media = 2
-	// PNG or JPEG.
-	EvidenceKind_MEDIA_IMAGE EvidenceKind_Media = 3
-)
-
-// Enum value maps for EvidenceKind_Media.
-var (
-	EvidenceKind_Media_name = map[int32]string{
-		0: "MEDIA_UNSPECIFIED",
-		1: "MEDIA_DOCUMENT",
-		2: "MEDIA_SPREADSHEET",
-		3: "MEDIA_IMAGE",
-	}
-	EvidenceKind_Media_value = map[string]int32{
-		"MEDIA_UNSPECIFIED": 0,
-		"MEDIA_DOCUMENT":    1,
-		"MEDIA_SPREADSHEET": 2,
-		"MEDIA_IMAGE":       3,
-	}
-)
-
-func (x EvidenceKind_Media) Enum() *EvidenceKind_Media {
-	p := new(EvidenceKind_Media)
-	*p = x
-	return p
-}
-
-func (x EvidenceKind_Media) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (EvidenceKind_Media) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_campaign_v1_campaign_proto_enumTypes[3].Descriptor()
-}
-
-func (EvidenceKind_Media) Type() protoreflect.EnumType {
-	return &file_duban_campaign_v1_campaign_proto_enumTypes[3]
-}
-
-func (x EvidenceKind_Media) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use EvidenceKind_Media.Descriptor instead.
-func (EvidenceKind_Media) EnumDescriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{10, 0}
-}
-
-// The kinds of tasks.
-type Task_Kind int32
-
-const (
-	// Not said.
-	Task_KIND_UNSPECIFIED Task_Kind = 0
-	// 一次性任务
-	Task_KIND_ONE_OFF Task_Kind = 1
-	// 定额任务: a number of deliverables by a date.
-	Task_KIND_QUOTA Task_Kind = 2
-)
-
-// Enum value maps for Task_Kind.
-var (
-	Task_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_ONE_OFF",
-		2: "KIND_QUOTA",
-	}
-	Task_Kind_value = map[string]int32{
-		"KIND_UNSPECIFIED": 0,
-		"KIND_ONE_OFF":     1,
-		"KIND_QUOTA":       2,
-	}
-)
-
-func (x Task_Kind) Enum() *Task_Kind {
-	p := new(Task_Kind)
-	*p = x
-	return p
-}
-
-func (x Task_Kind) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Task_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_campaign_v1_campaign_proto_enumTypes[4].Descriptor()
-}
-
-func (Task_Kind) Type() protoreflect.EnumType {
-	return &file_duban_campaign_v1_campaign_proto_enumTypes[4]
-}
-
-func (x Task_Kind) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Task_Kind.Descriptor instead.
-func (Task_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{13, 0}
-}
-
-// Why a task is left out.
-type OmittedTask_Cause int32
-
-const (
-	// Not said.
-	OmittedTask_CAUSE_UNSPECIFIED OmittedTask_Cause = 0
-	// 周期值守任务: recurring duties are not kept here.
-	OmittedTask_CAUSE_DUTY OmittedTask_Cause = 1
-	// The items that the task's action requires were not entered before the
-	// campaign was published.
-	OmittedTask_CAUSE_ITEMS_MISSING OmittedTask_Cause = 2
-)
-
-// Enum value maps for OmittedTask_Cause.
-var (
-	OmittedTask_Cause_name = map[int32]string{
-		0: "CAUSE_UNSPECIFIED",
-		1: "CAUSE_DUTY",
-		2: "CAUSE_ITEMS_MISSING",
-	}
-	OmittedTask_Cause_value = map[string]int32{
-		"CAUSE_UNSPECIFIED":   0,
-		"CAUSE_DUTY":          1,
-		"CAUSE_ITEMS_MISSING": 2,
-	}
-)
-
-func (x OmittedTask_Cause) Enum() *OmittedTask_Cause {
-	p := new(OmittedTask_Cause)
-	*p = x
-	return p
-}
-
-func (x OmittedTask_Cause) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (OmittedTask_Cause) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_campaign_v1_campaign_proto_enumTypes[5].Descriptor()
-}
-
-func (OmittedTask_Cause) Type() protoreflect.EnumType {
-	return &file_duban_campaign_v1_campaign_proto_enumTypes[5]
-}
-
-func (x OmittedTask_Cause) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use OmittedTask_Cause.Descriptor instead.
-func (OmittedTask_Cause) EnumDescriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{15, 0}
-}
-
-// How far an assignment is.
-type Assignment_State int32
-
-const (
-	// Not said.
-	Assignment_STATE_UNSPECIFIED Assignment_State = 0
-	// 待签收
-	Assignment_STATE_ISSUED Assignment_State = 1
-	// 已签收
-	Assignment_STATE_RECEIVED Assignment_State = 2
-	// 已提交，待审核
-	Assignment_STATE_SUBMITTED Assignment_State = 3
-	// 审核通过
-	Assignment_STATE_APPROVED Assignment_State = 4
-	// 已退回
-	Assignment_STATE_RETURNED Assignment_State = 5
-)
-
-// Enum value maps for Assignment_State.
-var (
-	Assignment_State_name = map[int32]string{
-		0: "STATE_UNSPECIFIED",
-		1: "STATE_ISSUED",
-		2: "STATE_RECEIVED",
-		3: "STATE_SUBMITTED",
-		4: "STATE_APPROVED",
-		5: "STATE_RETURNED",
-	}
-	Assignment_State_value = map[string]int32{
-		"STATE_UNSPECIFIED": 0,
-		"STATE_ISSUED":      1,
-		"STATE_RECEIVED":    2,
-		"STATE_SUBMITTED":   3,
-		"STATE_APPROVED":    4,
-		"STATE_RETURNED":    5,
-	}
-)
-
-func (x Assignment_State) Enum() *Assignment_State {
-	p := new(Assignment_State)
-	*p = x
-	return p
-}
-
-func (x Assignment_State) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Assignment_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_campaign_v1_campaign_proto_enumTypes[6].Descriptor()
-}
-
-func (Assignment_State) Type() protoreflect.EnumType {
-	return &file_duban_campaign_v1_campaign_proto_enumTypes[6]
-}
-
-func (x Assignment_State) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Assignment_State.Descriptor instead.
-func (Assignment_State) EnumDescriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{16, 0}
 }
 
 // What a campaign is made from (活动模板): data that ships with the suite.
@@ -959,1378 +534,6 @@ func (x *Campaign) GetEtag() string {
 	return ""
 }
 
-// A document that a campaign rests on (依据文件).
-type Document struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// 文件标题
-	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	// 文号
-	Number        string `protobuf:"bytes,2,opt,name=number,proto3" json:"number,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Document) Reset() {
-	*x = Document{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Document) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Document) ProtoMessage() {}
-
-func (x *Document) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Document.ProtoReflect.Descriptor instead.
-func (*Document) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Document) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *Document) GetNumber() string {
-	if x != nil {
-		return x.Number
-	}
-	return ""
-}
-
-// A person of the leading group (领导小组成员).
-type LeadingMember struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// What the person is in it.
-	Post LeadingMember_Post `protobuf:"varint,1,opt,name=post,proto3,enum=duban.campaign.v1.LeadingMember_Post" json:"post,omitempty"`
-	// 姓名
-	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The member, units/{unit}/members/{member}, if the person is one.
-	Member        string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LeadingMember) Reset() {
-	*x = LeadingMember{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LeadingMember) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LeadingMember) ProtoMessage() {}
-
-func (x *LeadingMember) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LeadingMember.ProtoReflect.Descriptor instead.
-func (*LeadingMember) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *LeadingMember) GetPost() LeadingMember_Post {
-	if x != nil {
-		return x.Post
-	}
-	return LeadingMember_POST_UNSPECIFIED
-}
-
-func (x *LeadingMember) GetDisplayName() string {
-	if x != nil {
-		return x.DisplayName
-	}
-	return ""
-}
-
-func (x *LeadingMember) GetMember() string {
-	if x != nil {
-		return x.Member
-	}
-	return ""
-}
-
-// A stretch of a campaign (阶段).
-type Phase struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its code, unique in the campaign.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// 阶段名称
-	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Its first day.
-	StartDate string `protobuf:"bytes,3,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
-	// Its last day.
-	EndDate string `protobuf:"bytes,4,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
-	// What it is for.
-	Goal          string `protobuf:"bytes,5,opt,name=goal,proto3" json:"goal,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Phase) Reset() {
-	*x = Phase{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Phase) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Phase) ProtoMessage() {}
-
-func (x *Phase) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Phase.ProtoReflect.Descriptor instead.
-func (*Phase) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *Phase) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *Phase) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Phase) GetStartDate() string {
-	if x != nil {
-		return x.StartDate
-	}
-	return ""
-}
-
-func (x *Phase) GetEndDate() string {
-	if x != nil {
-		return x.EndDate
-	}
-	return ""
-}
-
-func (x *Phase) GetGoal() string {
-	if x != nil {
-		return x.Goal
-	}
-	return ""
-}
-
-// A category of problems (类别).
-type Category struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its code, unique in the campaign.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// Its short name, such as 弱.
-	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Its full title.
-	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	// Its items (条目).
-	Items         []*Item `protobuf:"bytes,4,rep,name=items,proto3" json:"items,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Category) Reset() {
-	*x = Category{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Category) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Category) ProtoMessage() {}
-
-func (x *Category) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Category.ProtoReflect.Descriptor instead.
-func (*Category) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *Category) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *Category) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Category) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *Category) GetItems() []*Item {
-	if x != nil {
-		return x.Items
-	}
-	return nil
-}
-
-// A line of a category or of an action (条目).
-type Item struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its code, unique in the campaign.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// What it says.
-	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Item) Reset() {
-	*x = Item{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Item) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Item) ProtoMessage() {}
-
-func (x *Item) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Item.ProtoReflect.Descriptor instead.
-func (*Item) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *Item) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *Item) GetText() string {
-	if x != nil {
-		return x.Text
-	}
-	return ""
-}
-
-// A department with a part in the campaign.
-type Organ struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The part, by the value of the label function; finds the unit among the
-	// owner's departments where none is named.
-	Function string `protobuf:"bytes,1,opt,name=function,proto3" json:"function,omitempty"`
-	// The unit. Empty in a draft: none has been found.
-	Unit          string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Organ) Reset() {
-	*x = Organ{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Organ) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Organ) ProtoMessage() {}
-
-func (x *Organ) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Organ.ProtoReflect.Descriptor instead.
-func (*Organ) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *Organ) GetFunction() string {
-	if x != nil {
-		return x.Function
-	}
-	return ""
-}
-
-func (x *Organ) GetUnit() string {
-	if x != nil {
-		return x.Unit
-	}
-	return ""
-}
-
-// A special action (专项行动).
-type Action struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its code, unique in the campaign.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// 行动名称
-	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// What it is for.
-	Goal string `protobuf:"bytes,3,opt,name=goal,proto3" json:"goal,omitempty"`
-	// 牵头单位
-	Lead *Organ `protobuf:"bytes,4,opt,name=lead,proto3" json:"lead,omitempty"`
-	// 配合单位
-	Cooperating []*Organ `protobuf:"bytes,5,rep,name=cooperating,proto3" json:"cooperating,omitempty"`
-	// How many items the owner has to enter. Until it has, the tasks of the action
-	// are given to nobody.
-	ItemsRequired int32 `protobuf:"varint,6,opt,name=items_required,json=itemsRequired,proto3" json:"items_required,omitempty"`
-	// What the owner entered, such as the eight of 八清理.
-	Items         []*Item `protobuf:"bytes,7,rep,name=items,proto3" json:"items,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Action) Reset() {
-	*x = Action{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Action) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Action) ProtoMessage() {}
-
-func (x *Action) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Action.ProtoReflect.Descriptor instead.
-func (*Action) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *Action) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *Action) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Action) GetGoal() string {
-	if x != nil {
-		return x.Goal
-	}
-	return ""
-}
-
-func (x *Action) GetLead() *Organ {
-	if x != nil {
-		return x.Lead
-	}
-	return nil
-}
-
-func (x *Action) GetCooperating() []*Organ {
-	if x != nil {
-		return x.Cooperating
-	}
-	return nil
-}
-
-func (x *Action) GetItemsRequired() int32 {
-	if x != nil {
-		return x.ItemsRequired
-	}
-	return 0
-}
-
-func (x *Action) GetItems() []*Item {
-	if x != nil {
-		return x.Items
-	}
-	return nil
-}
-
-// A kind of evidence (佐证材料的种类).
-type EvidenceKind struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its code, unique in the campaign.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// 名称
-	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// The forms it may have; empty: any.
-	Media         []EvidenceKind_Media `protobuf:"varint,3,rep,packed,name=media,proto3,enum=duban.campaign.v1.EvidenceKind_Media" json:"media,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *EvidenceKind) Reset() {
-	*x = EvidenceKind{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[10]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *EvidenceKind) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*EvidenceKind) ProtoMessage() {}
-
-func (x *EvidenceKind) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[10]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use EvidenceKind.ProtoReflect.Descriptor instead.
-func (*EvidenceKind) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{10}
-}
-
-func (x *EvidenceKind) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *EvidenceKind) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *EvidenceKind) GetMedia() []EvidenceKind_Media {
-	if x != nil {
-		return x.Media
-	}
-	return nil
-}
-
-// Which units a campaign concerns: the active ones beneath the owner, and the
-// owner, that meet all of this. An empty scope is the whole subtree.
-type Scope struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of one of these kinds; empty: of any.
-	Kinds []v1.Unit_Kind `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=duban.organization.v1.Unit_Kind" json:"kinds,omitempty"`
-	// With all of these labels.
-	Labels map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	// One of these or beneath one; empty: anywhere.
-	Units []string `protobuf:"bytes,3,rep,name=units,proto3" json:"units,omitempty"`
-	// Not one of these or beneath one.
-	Exceptions    []string `protobuf:"bytes,4,rep,name=exceptions,proto3" json:"exceptions,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Scope) Reset() {
-	*x = Scope{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[11]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Scope) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Scope) ProtoMessage() {}
-
-func (x *Scope) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[11]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Scope.ProtoReflect.Descriptor instead.
-func (*Scope) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{11}
-}
-
-func (x *Scope) GetKinds() []v1.Unit_Kind {
-	if x != nil {
-		return x.Kinds
-	}
-	return nil
-}
-
-func (x *Scope) GetLabels() map[string]string {
-	if x != nil {
-		return x.Labels
-	}
-	return nil
-}
-
-func (x *Scope) GetUnits() []string {
-	if x != nil {
-		return x.Units
-	}
-	return nil
-}
-
-func (x *Scope) GetExceptions() []string {
-	if x != nil {
-		return x.Exceptions
-	}
-	return nil
-}
-
-// When the ledgers of a campaign are due with the superior (整改台账报备).
-type Filing struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The day.
-	DueDate string `protobuf:"bytes,1,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
-	// Whether it moves to the next working day when it falls on a holiday. If not,
-	// it stands as written.
-	Rolls         bool `protobuf:"varint,2,opt,name=rolls,proto3" json:"rolls,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Filing) Reset() {
-	*x = Filing{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Filing) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Filing) ProtoMessage() {}
-
-func (x *Filing) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Filing.ProtoReflect.Descriptor instead.
-func (*Filing) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *Filing) GetDueDate() string {
-	if x != nil {
-		return x.DueDate
-	}
-	return ""
-}
-
-func (x *Filing) GetRolls() bool {
-	if x != nil {
-		return x.Rolls
-	}
-	return false
-}
-
-// Something to be done (任务).
-type Task struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its code, unique in the campaign.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// 任务内容
-	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Of which kind it is.
-	Kind Task_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=duban.campaign.v1.Task_Kind" json:"kind,omitempty"`
-	// The phase it belongs to.
-	Phase string `protobuf:"bytes,4,opt,name=phase,proto3" json:"phase,omitempty"`
-	// The action it belongs to; empty: none.
-	Action string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
-	// The last day on which it is in time.
-	DueDate string `protobuf:"bytes,6,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
-	// How many deliverables a quota asks for; 0 for one-off tasks. Each required
-	// kind of evidence is then owed that many times.
-	Count int32 `protobuf:"varint,7,opt,name=count,proto3" json:"count,omitempty"`
-	// 牵头单位
-	Lead *Organ `protobuf:"bytes,8,opt,name=lead,proto3" json:"lead,omitempty"`
-	// 配合单位
-	Cooperating []*Organ `protobuf:"bytes,9,rep,name=cooperating,proto3" json:"cooperating,omitempty"`
-	// To which of the units in scope it applies.
-	AppliesTo *Applicability `protobuf:"bytes,10,opt,name=applies_to,json=appliesTo,proto3" json:"applies_to,omitempty"`
-	// The codes of the kinds of evidence that it requires.
-	Evidence []string `protobuf:"bytes,11,rep,name=evidence,proto3" json:"evidence,omitempty"`
-	// Whether a unit may report that there was nothing (零报告).
-	NilReturn bool `protobuf:"varint,12,opt,name=nil_return,json=nilReturn,proto3" json:"nil_return,omitempty"`
-	// What it counts among the tasks of a unit.
-	Weight int32 `protobuf:"varint,13,opt,name=weight,proto3" json:"weight,omitempty"`
-	// The evaluation scheme that carries it out; empty: none.
-	Scheme        string `protobuf:"bytes,14,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Task) Reset() {
-	*x = Task{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Task) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Task) ProtoMessage() {}
-
-func (x *Task) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Task.ProtoReflect.Descriptor instead.
-func (*Task) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *Task) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *Task) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *Task) GetKind() Task_Kind {
-	if x != nil {
-		return x.Kind
-	}
-	return Task_KIND_UNSPECIFIED
-}
-
-func (x *Task) GetPhase() string {
-	if x != nil {
-		return x.Phase
-	}
-	return ""
-}
-
-func (x *Task) GetAction() string {
-	if x != nil {
-		return x.Action
-	}
-	return ""
-}
-
-func (x *Task) GetDueDate() string {
-	if x != nil {
-		return x.DueDate
-	}
-	return ""
-}
-
-func (x *Task) GetCount() int32 {
-	if x != nil {
-		return x.Count
-	}
-	return 0
-}
-
-func (x *Task) GetLead() *Organ {
-	if x != nil {
-		return x.Lead
-	}
-	return nil
-}
-
-func (x *Task) GetCooperating() []*Organ {
-	if x != nil {
-		return x.Cooperating
-	}
-	return nil
-}
-
-func (x *Task) GetAppliesTo() *Applicability {
-	if x != nil {
-		return x.AppliesTo
-	}
-	return nil
-}
-
-func (x *Task) GetEvidence() []string {
-	if x != nil {
-		return x.Evidence
-	}
-	return nil
-}
-
-func (x *Task) GetNilReturn() bool {
-	if x != nil {
-		return x.NilReturn
-	}
-	return false
-}
-
-func (x *Task) GetWeight() int32 {
-	if x != nil {
-		return x.Weight
-	}
-	return 0
-}
-
-func (x *Task) GetScheme() string {
-	if x != nil {
-		return x.Scheme
-	}
-	return ""
-}
-
-// To which units a task applies; empty: to all in scope.
-type Applicability struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Of one of these kinds; empty: of any.
-	Kinds []v1.Unit_Kind `protobuf:"varint,1,rep,packed,name=kinds,proto3,enum=duban.organization.v1.Unit_Kind" json:"kinds,omitempty"`
-	// With all of these labels.
-	Labels        map[string]string `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Applicability) Reset() {
-	*x = Applicability{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Applicability) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Applicability) ProtoMessage() {}
-
-func (x *Applicability) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Applicability.ProtoReflect.Descriptor instead.
-func (*Applicability) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *Applicability) GetKinds() []v1.Unit_Kind {
-	if x != nil {
-		return x.Kinds
-	}
-	return nil
-}
-
-func (x *Applicability) GetLabels() map[string]string {
-	if x != nil {
-		return x.Labels
-	}
-	return nil
-}
-
-// A task that no unit gets.
-type OmittedTask struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its code.
-	Code string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
-	// Its content.
-	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// Why.
-	Cause         OmittedTask_Cause `protobuf:"varint,3,opt,name=cause,proto3,enum=duban.campaign.v1.OmittedTask_Cause" json:"cause,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *OmittedTask) Reset() {
-	*x = OmittedTask{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *OmittedTask) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*OmittedTask) ProtoMessage() {}
-
-func (x *OmittedTask) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use OmittedTask.ProtoReflect.Descriptor instead.
-func (*OmittedTask) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *OmittedTask) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *OmittedTask) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *OmittedTask) GetCause() OmittedTask_Cause {
-	if x != nil {
-		return x.Cause
-	}
-	return OmittedTask_CAUSE_UNSPECIFIED
-}
-
-// A task for one unit (任务分解).
-type Assignment struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}/assignments/{task}-{unit}, in small letters.
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The unit that has to do it.
-	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
-	// The campaign, campaigns/{campaign}.
-	Campaign string `protobuf:"bytes,3,opt,name=campaign,proto3" json:"campaign,omitempty"`
-	// The unit whose campaign it is.
-	Owner string `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
-	// The code of the task.
-	Task string `protobuf:"bytes,5,opt,name=task,proto3" json:"task,omitempty"`
-	// 任务内容
-	Title string `protobuf:"bytes,6,opt,name=title,proto3" json:"title,omitempty"`
-	// The phase of the task.
-	Phase string `protobuf:"bytes,7,opt,name=phase,proto3" json:"phase,omitempty"`
-	// The action of the task; empty: none.
-	Action string `protobuf:"bytes,8,opt,name=action,proto3" json:"action,omitempty"`
-	// The last day on which it is in time.
-	DueDate string `protobuf:"bytes,9,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
-	// What it counts among the tasks of the unit.
-	Weight int32 `protobuf:"varint,10,opt,name=weight,proto3" json:"weight,omitempty"`
-	// The evidence that it requires.
-	Required []*RequiredEvidence `protobuf:"bytes,11,rep,name=required,proto3" json:"required,omitempty"`
-	// Whether the unit may report that there was nothing.
-	NilAllowed bool `protobuf:"varint,12,opt,name=nil_allowed,json=nilAllowed,proto3" json:"nil_allowed,omitempty"`
-	// How far it is.
-	State Assignment_State `protobuf:"varint,13,opt,name=state,proto3,enum=duban.campaign.v1.Assignment_State" json:"state,omitempty"`
-	// When it was received.
-	ReceiveTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=receive_time,json=receiveTime,proto3" json:"receive_time,omitempty"`
-	// When it was last submitted.
-	SubmitTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=submit_time,json=submitTime,proto3" json:"submit_time,omitempty"`
-	// Whether the last submission came after the due date, by the calendar of
-	// Asia/Shanghai.
-	Late bool `protobuf:"varint,16,opt,name=late,proto3" json:"late,omitempty"`
-	// Whether the last submission is a nil return (零报告).
-	NilReturn bool `protobuf:"varint,17,opt,name=nil_return,json=nilReturn,proto3" json:"nil_return,omitempty"`
-	// The evidence of the last submission.
-	Evidence []*Evidence `protobuf:"bytes,18,rep,name=evidence,proto3" json:"evidence,omitempty"`
-	// When it was approved.
-	ApproveTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=approve_time,json=approveTime,proto3" json:"approve_time,omitempty"`
-	// How often it was returned.
-	Returns int32 `protobuf:"varint,20,opt,name=returns,proto3" json:"returns,omitempty"`
-	// What the unit says it has done.
-	Summary string `protobuf:"bytes,21,opt,name=summary,proto3" json:"summary,omitempty"`
-	// Why it was last returned.
-	ReturnReason string `protobuf:"bytes,22,opt,name=return_reason,json=returnReason,proto3" json:"return_reason,omitempty"`
-	// Who received it.
-	Receiver string `protobuf:"bytes,23,opt,name=receiver,proto3" json:"receiver,omitempty"`
-	// Who last submitted it.
-	Submitter string `protobuf:"bytes,24,opt,name=submitter,proto3" json:"submitter,omitempty"`
-	// Who approved it, or last returned it.
-	Reviewer string `protobuf:"bytes,25,opt,name=reviewer,proto3" json:"reviewer,omitempty"`
-	// When it was entered.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last changed.
-	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,27,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,28,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Assignment) Reset() {
-	*x = Assignment{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Assignment) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Assignment) ProtoMessage() {}
-
-func (x *Assignment) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Assignment.ProtoReflect.Descriptor instead.
-func (*Assignment) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *Assignment) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Assignment) GetUnit() string {
-	if x != nil {
-		return x.Unit
-	}
-	return ""
-}
-
-func (x *Assignment) GetCampaign() string {
-	if x != nil {
-		return x.Campaign
-	}
-	return ""
-}
-
-func (x *Assignment) GetOwner() string {
-	if x != nil {
-		return x.Owner
-	}
-	return ""
-}
-
-func (x *Assignment) GetTask() string {
-	if x != nil {
-		return x.Task
-	}
-	return ""
-}
-
-func (x *Assignment) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *Assignment) GetPhase() string {
-	if x != nil {
-		return x.Phase
-	}
-	return ""
-}
-
-func (x *Assignment) GetAction() string {
-	if x != nil {
-		return x.Action
-	}
-	return ""
-}
-
-func (x *Assignment) GetDueDate() string {
-	if x != nil {
-		return x.DueDate
-	}
-	return ""
-}
-
-func (x *Assignment) GetWeight() int32 {
-	if x != nil {
-		return x.Weight
-	}
-	return 0
-}
-
-func (x *Assignment) GetRequired() []*RequiredEvidence {
-	if x != nil {
-		return x.Required
-	}
-	return nil
-}
-
-func (x *Assignment) GetNilAllowed() bool {
-	if x != nil {
-		return x.NilAllowed
-	}
-	return false
-}
-
-func (x *Assignment) GetState() Assignment_State {
-	if x != nil {
-		return x.State
-	}
-	return Assignment_STATE_UNSPECIFIED
-}
-
-func (x *Assignment) GetReceiveTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ReceiveTime
-	}
-	return nil
-}
-
-func (x *Assignment) GetSubmitTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.SubmitTime
-	}
-	return nil
-}
-
-func (x *Assignment) GetLate() bool {
-	if x != nil {
-		return x.Late
-	}
-	return false
-}
-
-func (x *Assignment) GetNilReturn() bool {
-	if x != nil {
-		return x.NilReturn
-	}
-	return false
-}
-
-func (x *Assignment) GetEvidence() []*Evidence {
-	if x != nil {
-		return x.Evidence
-	}
-	return nil
-}
-
-func (x *Assignment) GetApproveTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ApproveTime
-	}
-	return nil
-}
-
-func (x *Assignment) GetReturns() int32 {
-	if x != nil {
-		return x.Returns
-	}
-	return 0
-}
-
-func (x *Assignment) GetSummary() string {
-	if x != nil {
-		return x.Summary
-	}
-	return ""
-}
-
-func (x *Assignment) GetReturnReason() string {
-	if x != nil {
-		return x.ReturnReason
-	}
-	return ""
-}
-
-func (x *Assignment) GetReceiver() string {
-	if x != nil {
-		return x.Receiver
-	}
-	return ""
-}
-
-func (x *Assignment) GetSubmitter() string {
-	if x != nil {
-		return x.Submitter
-	}
-	return ""
-}
-
-func (x *Assignment) GetReviewer() string {
-	if x != nil {
-		return x.Reviewer
-	}
-	return ""
-}
-
-func (x *Assignment) GetCreateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreateTime
-	}
-	return nil
-}
-
-func (x *Assignment) GetUpdateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpdateTime
-	}
-	return nil
-}
-
-func (x *Assignment) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-// Evidence that a task requires.
-type RequiredEvidence struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The code of the kind.
-	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// How many files of it, at least.
-	Count int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
-	// The forms it may have; empty: any.
-	Media         []EvidenceKind_Media `protobuf:"varint,3,rep,packed,name=media,proto3,enum=duban.campaign.v1.EvidenceKind_Media" json:"media,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RequiredEvidence) Reset() {
-	*x = RequiredEvidence{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[17]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RequiredEvidence) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RequiredEvidence) ProtoMessage() {}
-
-func (x *RequiredEvidence) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[17]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RequiredEvidence.ProtoReflect.Descriptor instead.
-func (*RequiredEvidence) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{17}
-}
-
-func (x *RequiredEvidence) GetKind() string {
-	if x != nil {
-		return x.Kind
-	}
-	return ""
-}
-
-func (x *RequiredEvidence) GetCount() int32 {
-	if x != nil {
-		return x.Count
-	}
-	return 0
-}
-
-func (x *RequiredEvidence) GetMedia() []EvidenceKind_Media {
-	if x != nil {
-		return x.Media
-	}
-	return nil
-}
-
-// A file as evidence of a kind.
-type Evidence struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The code of the kind.
-	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The file, an attachment of the assignment.
-	Attachment    string `protobuf:"bytes,2,opt,name=attachment,proto3" json:"attachment,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Evidence) Reset() {
-	*x = Evidence{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Evidence) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Evidence) ProtoMessage() {}
-
-func (x *Evidence) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Evidence.ProtoReflect.Descriptor instead.
-func (*Evidence) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{18}
-}
-
-func (x *Evidence) GetKind() string {
-	if x != nil {
-		return x.Kind
-	}
-	return ""
-}
-
-func (x *Evidence) GetAttachment() string {
-	if x != nil {
-		return x.Attachment
-	}
-	return ""
-}
-
 // Request for ListCampaignTemplates.
 type ListCampaignTemplatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2346,7 +549,7 @@ type ListCampaignTemplatesRequest struct {
 
 func (x *ListCampaignTemplatesRequest) Reset() {
 	*x = ListCampaignTemplatesRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[19]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2358,7 +561,7 @@ func (x *ListCampaignTemplatesRequest) String() string {
 func (*ListCampaignTemplatesRequest) ProtoMessage() {}
 
 func (x *ListCampaignTemplatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[19]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2371,7 +574,7 @@ func (x *ListCampaignTemplatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCampaignTemplatesRequest.ProtoReflect.Descriptor instead.
 func (*ListCampaignTemplatesRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{19}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListCampaignTemplatesRequest) GetPageSize() int32 {
@@ -2408,7 +611,7 @@ type ListCampaignTemplatesResponse struct {
 
 func (x *ListCampaignTemplatesResponse) Reset() {
 	*x = ListCampaignTemplatesResponse{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[20]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2420,7 +623,7 @@ func (x *ListCampaignTemplatesResponse) String() string {
 func (*ListCampaignTemplatesResponse) ProtoMessage() {}
 
 func (x *ListCampaignTemplatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[20]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2433,7 +636,7 @@ func (x *ListCampaignTemplatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCampaignTemplatesResponse.ProtoReflect.Descriptor instead.
 func (*ListCampaignTemplatesResponse) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{20}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListCampaignTemplatesResponse) GetCampaignTemplates() []*CampaignTemplate {
@@ -2463,7 +666,7 @@ type GetCampaignTemplateRequest struct {
 
 func (x *GetCampaignTemplateRequest) Reset() {
 	*x = GetCampaignTemplateRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[21]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2475,7 +678,7 @@ func (x *GetCampaignTemplateRequest) String() string {
 func (*GetCampaignTemplateRequest) ProtoMessage() {}
 
 func (x *GetCampaignTemplateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[21]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2488,7 +691,7 @@ func (x *GetCampaignTemplateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCampaignTemplateRequest.ProtoReflect.Descriptor instead.
 func (*GetCampaignTemplateRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{21}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetCampaignTemplateRequest) GetName() string {
@@ -2526,7 +729,7 @@ type CreateCampaignRequest struct {
 
 func (x *CreateCampaignRequest) Reset() {
 	*x = CreateCampaignRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[22]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2538,7 +741,7 @@ func (x *CreateCampaignRequest) String() string {
 func (*CreateCampaignRequest) ProtoMessage() {}
 
 func (x *CreateCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[22]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2551,7 +754,7 @@ func (x *CreateCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateCampaignRequest.ProtoReflect.Descriptor instead.
 func (*CreateCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{22}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CreateCampaignRequest) GetCampaign() *Campaign {
@@ -2607,7 +810,7 @@ type GetCampaignRequest struct {
 
 func (x *GetCampaignRequest) Reset() {
 	*x = GetCampaignRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[23]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2619,7 +822,7 @@ func (x *GetCampaignRequest) String() string {
 func (*GetCampaignRequest) ProtoMessage() {}
 
 func (x *GetCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[23]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2632,7 +835,7 @@ func (x *GetCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCampaignRequest.ProtoReflect.Descriptor instead.
 func (*GetCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{23}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetCampaignRequest) GetName() string {
@@ -2659,7 +862,7 @@ type ListCampaignsRequest struct {
 
 func (x *ListCampaignsRequest) Reset() {
 	*x = ListCampaignsRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[24]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2671,7 +874,7 @@ func (x *ListCampaignsRequest) String() string {
 func (*ListCampaignsRequest) ProtoMessage() {}
 
 func (x *ListCampaignsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[24]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2684,7 +887,7 @@ func (x *ListCampaignsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCampaignsRequest.ProtoReflect.Descriptor instead.
 func (*ListCampaignsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{24}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListCampaignsRequest) GetOwner() string {
@@ -2728,7 +931,7 @@ type ListCampaignsResponse struct {
 
 func (x *ListCampaignsResponse) Reset() {
 	*x = ListCampaignsResponse{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[25]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2740,7 +943,7 @@ func (x *ListCampaignsResponse) String() string {
 func (*ListCampaignsResponse) ProtoMessage() {}
 
 func (x *ListCampaignsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[25]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2753,7 +956,7 @@ func (x *ListCampaignsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListCampaignsResponse.ProtoReflect.Descriptor instead.
 func (*ListCampaignsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{25}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListCampaignsResponse) GetCampaigns() []*Campaign {
@@ -2789,7 +992,7 @@ type UpdateCampaignRequest struct {
 
 func (x *UpdateCampaignRequest) Reset() {
 	*x = UpdateCampaignRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[26]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2801,7 +1004,7 @@ func (x *UpdateCampaignRequest) String() string {
 func (*UpdateCampaignRequest) ProtoMessage() {}
 
 func (x *UpdateCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[26]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2814,7 +1017,7 @@ func (x *UpdateCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateCampaignRequest.ProtoReflect.Descriptor instead.
 func (*UpdateCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{26}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UpdateCampaignRequest) GetCampaign() *Campaign {
@@ -2862,7 +1065,7 @@ type PublishCampaignRequest struct {
 
 func (x *PublishCampaignRequest) Reset() {
 	*x = PublishCampaignRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[27]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2874,7 +1077,7 @@ func (x *PublishCampaignRequest) String() string {
 func (*PublishCampaignRequest) ProtoMessage() {}
 
 func (x *PublishCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[27]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2887,7 +1090,7 @@ func (x *PublishCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishCampaignRequest.ProtoReflect.Descriptor instead.
 func (*PublishCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{27}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PublishCampaignRequest) GetName() string {
@@ -2935,7 +1138,7 @@ type CloseCampaignRequest struct {
 
 func (x *CloseCampaignRequest) Reset() {
 	*x = CloseCampaignRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[28]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2947,7 +1150,7 @@ func (x *CloseCampaignRequest) String() string {
 func (*CloseCampaignRequest) ProtoMessage() {}
 
 func (x *CloseCampaignRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[28]
+	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2960,7 +1163,7 @@ func (x *CloseCampaignRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseCampaignRequest.ProtoReflect.Descriptor instead.
 func (*CloseCampaignRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{28}
+	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CloseCampaignRequest) GetName() string {
@@ -2991,522 +1194,11 @@ func (x *CloseCampaignRequest) GetValidateOnly() bool {
 	return false
 }
 
-// Request for GetAssignment.
-type GetAssignmentRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}/assignments/{assignment}
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetAssignmentRequest) Reset() {
-	*x = GetAssignmentRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[29]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetAssignmentRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetAssignmentRequest) ProtoMessage() {}
-
-func (x *GetAssignmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[29]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetAssignmentRequest.ProtoReflect.Descriptor instead.
-func (*GetAssignmentRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{29}
-}
-
-func (x *GetAssignmentRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-// Request for ListAssignments.
-type ListAssignmentsRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}, or campaigns/- for all.
-	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Only assignments of this unit; empty: all that the caller may see.
-	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
-	// How many at most; 0 means 50, and more than 1,000 means 1,000.
-	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// Where the page before ended.
-	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// A filter by AIP-160.
-	Filter        string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListAssignmentsRequest) Reset() {
-	*x = ListAssignmentsRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[30]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListAssignmentsRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListAssignmentsRequest) ProtoMessage() {}
-
-func (x *ListAssignmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[30]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListAssignmentsRequest.ProtoReflect.Descriptor instead.
-func (*ListAssignmentsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{30}
-}
-
-func (x *ListAssignmentsRequest) GetParent() string {
-	if x != nil {
-		return x.Parent
-	}
-	return ""
-}
-
-func (x *ListAssignmentsRequest) GetUnit() string {
-	if x != nil {
-		return x.Unit
-	}
-	return ""
-}
-
-func (x *ListAssignmentsRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-func (x *ListAssignmentsRequest) GetPageToken() string {
-	if x != nil {
-		return x.PageToken
-	}
-	return ""
-}
-
-func (x *ListAssignmentsRequest) GetFilter() string {
-	if x != nil {
-		return x.Filter
-	}
-	return ""
-}
-
-// Response of ListAssignments.
-type ListAssignmentsResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of their names.
-	Assignments []*Assignment `protobuf:"bytes,1,rep,name=assignments,proto3" json:"assignments,omitempty"`
-	// Empty on the last page.
-	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListAssignmentsResponse) Reset() {
-	*x = ListAssignmentsResponse{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[31]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListAssignmentsResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListAssignmentsResponse) ProtoMessage() {}
-
-func (x *ListAssignmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[31]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListAssignmentsResponse.ProtoReflect.Descriptor instead.
-func (*ListAssignmentsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{31}
-}
-
-func (x *ListAssignmentsResponse) GetAssignments() []*Assignment {
-	if x != nil {
-		return x.Assignments
-	}
-	return nil
-}
-
-func (x *ListAssignmentsResponse) GetNextPageToken() string {
-	if x != nil {
-		return x.NextPageToken
-	}
-	return ""
-}
-
-// Request for ReceiveAssignment.
-type ReceiveAssignmentRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}/assignments/{assignment}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Refuse if the assignment has changed since.
-	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReceiveAssignmentRequest) Reset() {
-	*x = ReceiveAssignmentRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[32]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReceiveAssignmentRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReceiveAssignmentRequest) ProtoMessage() {}
-
-func (x *ReceiveAssignmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[32]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReceiveAssignmentRequest.ProtoReflect.Descriptor instead.
-func (*ReceiveAssignmentRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{32}
-}
-
-func (x *ReceiveAssignmentRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *ReceiveAssignmentRequest) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *ReceiveAssignmentRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *ReceiveAssignmentRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
-// Request for SubmitAssignment.
-type SubmitAssignmentRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}/assignments/{assignment}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What has been done.
-	Summary string `protobuf:"bytes,2,opt,name=summary,proto3" json:"summary,omitempty"`
-	// The evidence, of files added before.
-	Evidence []*Evidence `protobuf:"bytes,3,rep,name=evidence,proto3" json:"evidence,omitempty"`
-	// There was nothing (零报告): no evidence is needed.
-	NilReturn bool `protobuf:"varint,4,opt,name=nil_return,json=nilReturn,proto3" json:"nil_return,omitempty"`
-	// Refuse if the assignment has changed since.
-	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *SubmitAssignmentRequest) Reset() {
-	*x = SubmitAssignmentRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[33]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SubmitAssignmentRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SubmitAssignmentRequest) ProtoMessage() {}
-
-func (x *SubmitAssignmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[33]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SubmitAssignmentRequest.ProtoReflect.Descriptor instead.
-func (*SubmitAssignmentRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{33}
-}
-
-func (x *SubmitAssignmentRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *SubmitAssignmentRequest) GetSummary() string {
-	if x != nil {
-		return x.Summary
-	}
-	return ""
-}
-
-func (x *SubmitAssignmentRequest) GetEvidence() []*Evidence {
-	if x != nil {
-		return x.Evidence
-	}
-	return nil
-}
-
-func (x *SubmitAssignmentRequest) GetNilReturn() bool {
-	if x != nil {
-		return x.NilReturn
-	}
-	return false
-}
-
-func (x *SubmitAssignmentRequest) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *SubmitAssignmentRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *SubmitAssignmentRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
-// Request for ApproveAssignment.
-type ApproveAssignmentRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}/assignments/{assignment}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Refuse if the assignment has changed since.
-	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ApproveAssignmentRequest) Reset() {
-	*x = ApproveAssignmentRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[34]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ApproveAssignmentRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ApproveAssignmentRequest) ProtoMessage() {}
-
-func (x *ApproveAssignmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[34]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ApproveAssignmentRequest.ProtoReflect.Descriptor instead.
-func (*ApproveAssignmentRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{34}
-}
-
-func (x *ApproveAssignmentRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *ApproveAssignmentRequest) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *ApproveAssignmentRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *ApproveAssignmentRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
-// Request for ReturnAssignment.
-type ReturnAssignmentRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}/assignments/{assignment}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Why.
-	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Refuse if the assignment has changed since.
-	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReturnAssignmentRequest) Reset() {
-	*x = ReturnAssignmentRequest{}
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[35]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReturnAssignmentRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReturnAssignmentRequest) ProtoMessage() {}
-
-func (x *ReturnAssignmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_campaign_v1_campaign_proto_msgTypes[35]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReturnAssignmentRequest.ProtoReflect.Descriptor instead.
-func (*ReturnAssignmentRequest) Descriptor() ([]byte, []int) {
-	return file_duban_campaign_v1_campaign_proto_rawDescGZIP(), []int{35}
-}
-
-func (x *ReturnAssignmentRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *ReturnAssignmentRequest) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-func (x *ReturnAssignmentRequest) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *ReturnAssignmentRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *ReturnAssignmentRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
 var File_duban_campaign_v1_campaign_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\n" +
-	" duban/campaign/v1/campaign.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a(duban/organization/v1/organization.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x02\n" +
+	" duban/campaign/v1/campaign.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a\"duban/campaign/v1/assignment.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x02\n" +
 	"\x10CampaignTemplate\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1d\n" +
 	"\aversion\x18\x02 \x01(\tB\x03\xe0A\x03R\aversion\x12&\n" +
@@ -3557,166 +1249,7 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTATE_DRAFT\x10\x01\x12\x13\n" +
 	"\x0fSTATE_PUBLISHED\x10\x02\x12\x10\n" +
-	"\fSTATE_CLOSED\x10\x03\"M\n" +
-	"\bDocument\x12 \n" +
-	"\x05title\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12\x1f\n" +
-	"\x06number\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18PR\x06number\"\xc7\x02\n" +
-	"\rLeadingMember\x12E\n" +
-	"\x04post\x18\x01 \x01(\x0e2%.duban.campaign.v1.LeadingMember.PostB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04post\x12,\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\vdisplayName\x12a\n" +
-	"\x06member\x18\x03 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9][a-z0-9-]{0,62}/members/[a-z0-9][a-z0-9-]{0,62})?$R\x06member\"^\n" +
-	"\x04Post\x12\x14\n" +
-	"\x10POST_UNSPECIFIED\x10\x00\x12\r\n" +
-	"\tPOST_HEAD\x10\x01\x12\x0f\n" +
-	"\vPOST_DEPUTY\x10\x02\x12\x0f\n" +
-	"\vPOST_MEMBER\x10\x03\x12\x0f\n" +
-	"\vPOST_OFFICE\x10\x04\"\xc7\x01\n" +
-	"\x05Phase\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x04name\x12(\n" +
-	"\n" +
-	"start_date\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\tstartDate\x12$\n" +
-	"\bend_date\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\aendDate\x12\x1c\n" +
-	"\x04goal\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04goal\"\xb4\x01\n" +
-	"\bCategory\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x14R\x04name\x12\x1d\n" +
-	"\x05title\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18xR\x05title\x127\n" +
-	"\x05items\x18\x04 \x03(\v2\x17.duban.campaign.v1.ItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\"Z\n" +
-	"\x04Item\x122\n" +
-	"\x04code\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Z][A-Z0-9_-]{0,31}$R\x04code\x12\x1e\n" +
-	"\x04text\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x04text\"d\n" +
-	"\x05Organ\x12<\n" +
-	"\bfunction\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9_]{0,31})?$R\bfunction\x12\x1d\n" +
-	"\x04unit\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\"\xd7\x02\n" +
-	"\x06Action\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x04name\x12\x1c\n" +
-	"\x04goal\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04goal\x12,\n" +
-	"\x04lead\x18\x04 \x01(\v2\x18.duban.campaign.v1.OrganR\x04lead\x12D\n" +
-	"\vcooperating\x18\x05 \x03(\v2\x18.duban.campaign.v1.OrganB\b\xbaH\x05\x92\x01\x02\x10\x10R\vcooperating\x120\n" +
-	"\x0eitems_required\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\ritemsRequired\x127\n" +
-	"\x05items\x18\a \x03(\v2\x17.duban.campaign.v1.ItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\"\x8e\x02\n" +
-	"\fEvidenceKind\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x04name\x12P\n" +
-	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaB\x13\xbaH\x10\x92\x01\r\x10\x03\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05media\"Z\n" +
-	"\x05Media\x12\x15\n" +
-	"\x11MEDIA_UNSPECIFIED\x10\x00\x12\x12\n" +
-	"\x0eMEDIA_DOCUMENT\x10\x01\x12\x15\n" +
-	"\x11MEDIA_SPREADSHEET\x10\x02\x12\x0f\n" +
-	"\vMEDIA_IMAGE\x10\x03\"\xdd\x02\n" +
-	"\x05Scope\x12K\n" +
-	"\x05kinds\x18\x01 \x03(\x0e2 .duban.organization.v1.Unit.KindB\x13\xbaH\x10\x92\x01\r\x10\t\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12h\n" +
-	"\x06labels\x18\x02 \x03(\v2$.duban.campaign.v1.Scope.LabelsEntryB*\xbaH'\x9a\x01$\x10 \"\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$*\x04r\x02\x18@R\x06labels\x12+\n" +
-	"\x05units\x18\x03 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x10\xe8\a\x18\x01\"\br\x06\xa8\xb2\x19\x01\x10\x01R\x05units\x125\n" +
-	"\n" +
-	"exceptions\x18\x04 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x10\xe8\a\x18\x01\"\br\x06\xa8\xb2\x19\x01\x10\x01R\n" +
-	"exceptions\x1a9\n" +
-	"\vLabelsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
-	"\x06Filing\x12$\n" +
-	"\bdue_date\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\adueDate\x12\x14\n" +
-	"\x05rolls\x18\x02 \x01(\bR\x05rolls\"\x84\x06\n" +
-	"\x04Task\x120\n" +
-	"\x04code\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Z][A-Z0-9]{0,15}$R\x04code\x12 \n" +
-	"\x05title\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12<\n" +
-	"\x04kind\x18\x03 \x01(\x0e2\x1c.duban.campaign.v1.Task.KindB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x123\n" +
-	"\x05phase\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x05phase\x128\n" +
-	"\x06action\x18\x05 \x01(\tB \xbaH\x1dr\x1b2\x19^([A-Z][A-Z0-9_]{0,31})?$R\x06action\x12$\n" +
-	"\bdue_date\x18\x06 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\adueDate\x12\x1f\n" +
-	"\x05count\x18\a \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\x05count\x12,\n" +
-	"\x04lead\x18\b \x01(\v2\x18.duban.campaign.v1.OrganR\x04lead\x12D\n" +
-	"\vcooperating\x18\t \x03(\v2\x18.duban.campaign.v1.OrganB\b\xbaH\x05\x92\x01\x02\x10\x10R\vcooperating\x12?\n" +
-	"\n" +
-	"applies_to\x18\n" +
-	" \x01(\v2 .duban.campaign.v1.ApplicabilityR\tappliesTo\x12B\n" +
-	"\bevidence\x18\v \x03(\tB&\xbaH#\x92\x01 \x10\x10\x18\x01\"\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\bevidence\x12\x1d\n" +
-	"\n" +
-	"nil_return\x18\f \x01(\bR\tnilReturn\x12\"\n" +
-	"\x06weight\x18\r \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x06weight\x128\n" +
-	"\x06scheme\x18\x0e \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9_]{0,31})?$R\x06scheme\">\n" +
-	"\x04Kind\x12\x14\n" +
-	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
-	"\fKIND_ONE_OFF\x10\x01\x12\x0e\n" +
-	"\n" +
-	"KIND_QUOTA\x10\x02\"\x89\x02\n" +
-	"\rApplicability\x12K\n" +
-	"\x05kinds\x18\x01 \x03(\x0e2 .duban.organization.v1.Unit.KindB\x13\xbaH\x10\x92\x01\r\x10\t\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12p\n" +
-	"\x06labels\x18\x02 \x03(\v2,.duban.campaign.v1.Applicability.LabelsEntryB*\xbaH'\x9a\x01$\x10 \"\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$*\x04r\x02\x18@R\x06labels\x1a9\n" +
-	"\vLabelsEntry\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbc\x01\n" +
-	"\vOmittedTask\x12\x12\n" +
-	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\x12:\n" +
-	"\x05cause\x18\x03 \x01(\x0e2$.duban.campaign.v1.OmittedTask.CauseR\x05cause\"G\n" +
-	"\x05Cause\x12\x15\n" +
-	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\x0e\n" +
-	"\n" +
-	"CAUSE_DUTY\x10\x01\x12\x17\n" +
-	"\x13CAUSE_ITEMS_MISSING\x10\x02\"\xab\n" +
-	"\n" +
-	"\n" +
-	"Assignment\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
-	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
-	"\bcampaign\x18\x03 \x01(\tB\x03\xe0A\x03R\bcampaign\x12\x19\n" +
-	"\x05owner\x18\x04 \x01(\tB\x03\xe0A\x03R\x05owner\x12\x17\n" +
-	"\x04task\x18\x05 \x01(\tB\x03\xe0A\x03R\x04task\x12\x19\n" +
-	"\x05title\x18\x06 \x01(\tB\x03\xe0A\x03R\x05title\x12\x19\n" +
-	"\x05phase\x18\a \x01(\tB\x03\xe0A\x03R\x05phase\x12\x1b\n" +
-	"\x06action\x18\b \x01(\tB\x03\xe0A\x03R\x06action\x12\x1e\n" +
-	"\bdue_date\x18\t \x01(\tB\x03\xe0A\x03R\adueDate\x12\x1b\n" +
-	"\x06weight\x18\n" +
-	" \x01(\x05B\x03\xe0A\x03R\x06weight\x12D\n" +
-	"\brequired\x18\v \x03(\v2#.duban.campaign.v1.RequiredEvidenceB\x03\xe0A\x03R\brequired\x12$\n" +
-	"\vnil_allowed\x18\f \x01(\bB\x03\xe0A\x03R\n" +
-	"nilAllowed\x12>\n" +
-	"\x05state\x18\r \x01(\x0e2#.duban.campaign.v1.Assignment.StateB\x03\xe0A\x03R\x05state\x12B\n" +
-	"\freceive_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vreceiveTime\x12@\n" +
-	"\vsubmit_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"submitTime\x12\x17\n" +
-	"\x04late\x18\x10 \x01(\bB\x03\xe0A\x03R\x04late\x12\"\n" +
-	"\n" +
-	"nil_return\x18\x11 \x01(\bB\x03\xe0A\x03R\tnilReturn\x12<\n" +
-	"\bevidence\x18\x12 \x03(\v2\x1b.duban.campaign.v1.EvidenceB\x03\xe0A\x03R\bevidence\x12B\n" +
-	"\fapprove_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vapproveTime\x12\x1d\n" +
-	"\areturns\x18\x14 \x01(\x05B\x03\xe0A\x03R\areturns\x12%\n" +
-	"\asummary\x18\x15 \x01(\tB\v\xe0A\x03\x9a\xb2\x19\x04textR\asummary\x120\n" +
-	"\rreturn_reason\x18\x16 \x01(\tB\v\xe0A\x03\x9a\xb2\x19\x04textR\freturnReason\x12)\n" +
-	"\breceiver\x18\x17 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\breceiver\x12+\n" +
-	"\tsubmitter\x18\x18 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\tsubmitter\x12)\n" +
-	"\breviewer\x18\x19 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\breviewer\x12@\n" +
-	"\vcreate_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12@\n" +
-	"\vupdate_time\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x1c \x01(\tR\x04etag\"\x81\x01\n" +
-	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
-	"\fSTATE_ISSUED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_RECEIVED\x10\x02\x12\x13\n" +
-	"\x0fSTATE_SUBMITTED\x10\x03\x12\x12\n" +
-	"\x0eSTATE_APPROVED\x10\x04\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\x05\"y\n" +
-	"\x10RequiredEvidence\x12\x12\n" +
-	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
-	"\x05count\x18\x02 \x01(\x05R\x05count\x12;\n" +
-	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaR\x05media\"i\n" +
-	"\bEvidence\x121\n" +
-	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04kind\x12*\n" +
-	"\n" +
-	"attachment\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\n" +
-	"attachment\"\x8f\x01\n" +
+	"\fSTATE_CLOSED\x10\x03\"\x8f\x01\n" +
 	"\x1cListCampaignTemplatesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
@@ -3768,81 +1301,12 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"z\n" +
-	"\x14GetAssignmentRequest\x12b\n" +
-	"\x04name\x18\x01 \x01(\tBN\xbaHKrI2G^campaigns/[a-z0-9][a-z0-9-]{0,62}/assignments/[a-z0-9][a-z0-9-]{0,95}$R\x04name\"\xf0\x01\n" +
-	"\x16ListAssignmentsRequest\x12F\n" +
-	"\x06parent\x18\x01 \x01(\tB.\xbaH+r)2'^campaigns/(-|[a-z0-9][a-z0-9-]{0,62})$R\x06parent\x12\x1d\n" +
-	"\x04unit\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\x12$\n" +
-	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
-	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12 \n" +
-	"\x06filter\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x82\x01\n" +
-	"\x17ListAssignmentsResponse\x12?\n" +
-	"\vassignments\x18\x01 \x03(\v2\x1d.duban.campaign.v1.AssignmentR\vassignments\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe9\x01\n" +
-	"\x18ReceiveAssignmentRequest\x12b\n" +
-	"\x04name\x18\x01 \x01(\tBN\xbaHKrI2G^campaigns/[a-z0-9][a-z0-9-]{0,62}/assignments/[a-z0-9][a-z0-9-]{0,95}$R\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
-	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf0\x02\n" +
-	"\x17SubmitAssignmentRequest\x12b\n" +
-	"\x04name\x18\x01 \x01(\tBN\xbaHKrI2G^campaigns/[a-z0-9][a-z0-9-]{0,62}/assignments/[a-z0-9][a-z0-9-]{0,95}$R\x04name\x12$\n" +
-	"\asummary\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xa0\x1fR\asummary\x12A\n" +
-	"\bevidence\x18\x03 \x03(\v2\x1b.duban.campaign.v1.EvidenceB\b\xbaH\x05\x92\x01\x02\x10dR\bevidence\x12\x1d\n" +
-	"\n" +
-	"nil_return\x18\x04 \x01(\bR\tnilReturn\x12\x1b\n" +
-	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
-	"\n" +
-	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\"\xe9\x01\n" +
-	"\x18ApproveAssignmentRequest\x12b\n" +
-	"\x04name\x18\x01 \x01(\tBN\xbaHKrI2G^campaigns/[a-z0-9][a-z0-9-]{0,62}/assignments/[a-z0-9][a-z0-9-]{0,95}$R\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
-	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\x8c\x02\n" +
-	"\x17ReturnAssignmentRequest\x12b\n" +
-	"\x04name\x18\x01 \x01(\tBN\xbaHKrI2G^campaigns/[a-z0-9][a-z0-9-]{0,62}/assignments/[a-z0-9][a-z0-9-]{0,95}$R\x04name\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x06reason\x12\x1b\n" +
-	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
-	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xd2\x19\n" +
-	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x84\x01\n" +
-	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1ab\x92\xb2\x19^\b\x05\x12*活动的当前状态不允许此操作。\x1a.The state of the campaign does not allow this.\x12[\n" +
-	"\x16REASON_CAMPAIGN_EXISTS\x10\x02\x1a?\x92\xb2\x19;\b\x04\x12\x1b活动编号已被使用。\x1a\x1aThe campaign id is in use.\x12b\n" +
-	" REASON_CAMPAIGN_TEMPLATE_UNKNOWN\x10\x03\x1a<\x92\xb2\x198\b\x01\x12\x18没有此活动模板。\x1a\x1aThere is no such template.\x12\xae\x01\n" +
-	"\x1cREASON_CAMPAIGN_YEAR_INVALID\x10\x04\x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x129年度须在 2000 至 2100 之间，且只用于模板。\x1aGThe year must lie between 2000 and 2100, and goes with a template only.\x12c\n" +
-	"\x1dREASON_CAMPAIGN_CODE_REPEATED\x10\x05\x1a@\x92\xb2\x19<\b\x01\x12\x18编码重复：{code}。\x1a\x1eThe code {code} is used twice.\x12{\n" +
-	"!REASON_CAMPAIGN_REFERENCE_UNKNOWN\x10\x06\x1aT\x92\xb2\x19P\b\x01\x12$引用的编码不存在：{code}。\x1a&There is nothing with the code {code}.\x12m\n" +
-	"\x1eREASON_CAMPAIGN_DATES_REVERSED\x10\a\x1aI\x92\xb2\x19E\b\x01\x12!结束日期早于开始日期。\x1a\x1eThe end lies before the start.\x12\x96\x01\n" +
-	"\x1dREASON_CAMPAIGN_COUNT_INVALID\x10\b\x1as\x92\xb2\x19o\b\x01\x126定额任务须填写数量，一次性任务不填。\x1a3A quota needs a count, and a one-off task has none.\x12\x8f\x01\n" +
-	"\x1cREASON_CAMPAIGN_UNIT_OUTSIDE\x10\t\x1am\x92\xb2\x19i\b\x01\x129单位不在主办单位辖内，或已撤销：{unit}。\x1a*{unit} is not an active unit of the owner.\x12\xc2\x01\n" +
-	"%REASON_CAMPAIGN_DEPARTMENT_UNRESOLVED\x10\n" +
-	"\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12?尚未确定承担科室，请在所列字段中指定单位。\x1aLNo department has been found for a part: name the unit in the fields listed.\x12\x86\x01\n" +
-	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1af\x92\xb2\x19b\b\x05\x12'活动内容不完整，不能发布。\x1a5The campaign lacks something and cannot be published.\x12w\n" +
-	"\x1bREASON_CAMPAIGN_SCOPE_EMPTY\x10\f\x1aV\x92\xb2\x19R\b\x05\x12'范围内没有适用任务的单位。\x1a%No task applies to any unit in scope.\x12\x8f\x02\n" +
-	"$REASON_CAMPAIGN_TOO_MANY_ASSIGNMENTS\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\x88\x01\n" +
-	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1ad\x92\xb2\x19`\b\x05\x12*任务的当前状态不允许此操作。\x1a0The state of the assignment does not allow this.\x12\x8f\x01\n" +
-	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\x90\x01\n" +
-	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1ah\x92\xb2\x19d\b\x05\x12.佐证材料不足：{kind} 需 {count} 份。\x1a0Evidence is missing: {count} of the kind {kind}.\x12\x9f\x01\n" +
-	"\"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN\x10\x11\x1aw\x92\xb2\x19s\b\x01\x123所列附件不属于本任务，或重复引用。\x1a:The file is not one of this assignment, or is named twice.\x12\x92\x01\n" +
-	"'REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN\x10\x12\x1ae\x92\xb2\x19a\b\x01\x12*本任务不要求此种材料：{kind}。\x1a1The task asks for no evidence of the kind {kind}.\x12\xac\x01\n" +
-	" REASON_ASSIGNMENT_EVIDENCE_MEDIA\x10\x13\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x01\x12=附件形式（{media}）不适用于此种材料：{kind}。\x1a=A file of the form {media} is no evidence of the kind {kind}.\x12\xab\x01\n" +
-	"\x1dREASON_ASSIGNMENT_NIL_REFUSED\x10\x14\x1a\x87\x01\x92\xb2\x19\x82\x01\b\x05\x12<本任务不接受零报告，或零报告不应附材料。\x1a@The task takes no nil return, or the nil return brings evidence.\x12\x89\x01\n" +
-	"\x1dREASON_ASSIGNMENT_SAME_PERSON\x10\x15\x1af\x92\xb2\x19b\b\x05\x12-提交人不得审核自己提交的任务。\x1a/Who submitted an assignment does not review it.\x12\x91\x01\n" +
-	" REASON_ASSIGNMENT_TAKES_NO_FILES\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.2\x94\x16\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly2\xfb\x15\n" +
 	"\x0fCampaignService\x12\x9f\x01\n" +
 	"\x15ListCampaignTemplates\x12/.duban.campaign.v1.ListCampaignTemplatesRequest\x1a0.duban.campaign.v1.ListCampaignTemplatesResponse\"#\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/campaignTemplates\x12\x97\x01\n" +
 	"\x13GetCampaignTemplate\x12-.duban.campaign.v1.GetCampaignTemplateRequest\x1a#.duban.campaign.v1.CampaignTemplate\",\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=campaignTemplates/*}\x12\x95\x01\n" +
-	"\x0eCreateCampaign\x12(.duban.campaign.v1.CreateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"<\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.created\x82\xd3\xe4\x93\x02\x19:\bcampaign\"\r/v1/campaigns\x12\xaa\x01\n" +
-	"\vGetCampaign\x12%.duban.campaign.v1.GetCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"W\x8a\xb2\x195\x18\x03\"\rrectification\"\vaggregation\"\n" +
-	"evaluation\"\tcomplaint\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=campaigns/*}\x12\x7f\n" +
+	"\x0eCreateCampaign\x12(.duban.campaign.v1.CreateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"<\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.created\x82\xd3\xe4\x93\x02\x19:\bcampaign\"\r/v1/campaigns\x12\x91\x01\n" +
+	"\vGetCampaign\x12%.duban.campaign.v1.GetCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\">\x8a\xb2\x19\x1c\x18\x03\"\rrectification\"\tcomplaint\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=campaigns/*}\x12\x7f\n" +
 	"\rListCampaigns\x12'.duban.campaign.v1.ListCampaignsRequest\x1a(.duban.campaign.v1.ListCampaignsResponse\"\x1b\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/campaigns\x12\xa7\x01\n" +
 	"\x0eUpdateCampaign\x12(.duban.campaign.v1.UpdateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"N\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.updated\x82\xd3\xe4\x93\x02+:\bcampaign2\x1f/v1/{campaign.name=campaigns/*}\x12\xa4\x01\n" +
 	"\x0fPublishCampaign\x12).duban.campaign.v1.PublishCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"I\x8a\xb2\x19\x1c\x12\x02\x04\x05\x18\x01(\x012\x12campaign.published\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=campaigns/*}:publish\x12\x9b\x01\n" +
@@ -3869,152 +1333,112 @@ func file_duban_campaign_v1_campaign_proto_rawDescGZIP() []byte {
 	return file_duban_campaign_v1_campaign_proto_rawDescData
 }
 
-var file_duban_campaign_v1_campaign_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_duban_campaign_v1_campaign_proto_msgTypes = make([]protoimpl.MessageInfo, 38)
+var file_duban_campaign_v1_campaign_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_duban_campaign_v1_campaign_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_duban_campaign_v1_campaign_proto_goTypes = []any{
-	(Reason)(0),                           // 0: duban.campaign.v1.Reason
-	(Campaign_State)(0),                   // 1: duban.campaign.v1.Campaign.State
-	(LeadingMember_Post)(0),               // 2: duban.campaign.v1.LeadingMember.Post
-	(EvidenceKind_Media)(0),               // 3: duban.campaign.v1.EvidenceKind.Media
-	(Task_Kind)(0),                        // 4: duban.campaign.v1.Task.Kind
-	(OmittedTask_Cause)(0),                // 5: duban.campaign.v1.OmittedTask.Cause
-	(Assignment_State)(0),                 // 6: duban.campaign.v1.Assignment.State
-	(*CampaignTemplate)(nil),              // 7: duban.campaign.v1.CampaignTemplate
-	(*DepartmentRole)(nil),                // 8: duban.campaign.v1.DepartmentRole
-	(*Campaign)(nil),                      // 9: duban.campaign.v1.Campaign
-	(*Document)(nil),                      // 10: duban.campaign.v1.Document
-	(*LeadingMember)(nil),                 // 11: duban.campaign.v1.LeadingMember
-	(*Phase)(nil),                         // 12: duban.campaign.v1.Phase
-	(*Category)(nil),                      // 13: duban.campaign.v1.Category
-	(*Item)(nil),                          // 14: duban.campaign.v1.Item
-	(*Organ)(nil),                         // 15: duban.campaign.v1.Organ
-	(*Action)(nil),                        // 16: duban.campaign.v1.Action
-	(*EvidenceKind)(nil),                  // 17: duban.campaign.v1.EvidenceKind
-	(*Scope)(nil),                         // 18: duban.campaign.v1.Scope
-	(*Filing)(nil),                        // 19: duban.campaign.v1.Filing
-	(*Task)(nil),                          // 20: duban.campaign.v1.Task
-	(*Applicability)(nil),                 // 21: duban.campaign.v1.Applicability
-	(*OmittedTask)(nil),                   // 22: duban.campaign.v1.OmittedTask
-	(*Assignment)(nil),                    // 23: duban.campaign.v1.Assignment
-	(*RequiredEvidence)(nil),              // 24: duban.campaign.v1.RequiredEvidence
-	(*Evidence)(nil),                      // 25: duban.campaign.v1.Evidence
-	(*ListCampaignTemplatesRequest)(nil),  // 26: duban.campaign.v1.ListCampaignTemplatesRequest
-	(*ListCampaignTemplatesResponse)(nil), // 27: duban.campaign.v1.ListCampaignTemplatesResponse
-	(*GetCampaignTemplateRequest)(nil),    // 28: duban.campaign.v1.GetCampaignTemplateRequest
-	(*CreateCampaignRequest)(nil),         // 29: duban.campaign.v1.CreateCampaignRequest
-	(*GetCampaignRequest)(nil),            // 30: duban.campaign.v1.GetCampaignRequest
-	(*ListCampaignsRequest)(nil),          // 31: duban.campaign.v1.ListCampaignsRequest
-	(*ListCampaignsResponse)(nil),         // 32: duban.campaign.v1.ListCampaignsResponse
-	(*UpdateCampaignRequest)(nil),         // 33: duban.campaign.v1.UpdateCampaignRequest
-	(*PublishCampaignRequest)(nil),        // 34: duban.campaign.v1.PublishCampaignRequest
-	(*CloseCampaignRequest)(nil),          // 35: duban.campaign.v1.CloseCampaignRequest
-	(*GetAssignmentRequest)(nil),          // 36: duban.campaign.v1.GetAssignmentRequest
-	(*ListAssignmentsRequest)(nil),        // 37: duban.campaign.v1.ListAssignmentsRequest
-	(*ListAssignmentsResponse)(nil),       // 38: duban.campaign.v1.ListAssignmentsResponse
-	(*ReceiveAssignmentRequest)(nil),      // 39: duban.campaign.v1.ReceiveAssignmentRequest
-	(*SubmitAssignmentRequest)(nil),       // 40: duban.campaign.v1.SubmitAssignmentRequest
-	(*ApproveAssignmentRequest)(nil),      // 41: duban.campaign.v1.ApproveAssignmentRequest
-	(*ReturnAssignmentRequest)(nil),       // 42: duban.campaign.v1.ReturnAssignmentRequest
-	nil,                                   // 43: duban.campaign.v1.Scope.LabelsEntry
-	nil,                                   // 44: duban.campaign.v1.Applicability.LabelsEntry
-	(*timestamppb.Timestamp)(nil),         // 45: google.protobuf.Timestamp
-	(v1.Unit_Kind)(0),                     // 46: duban.organization.v1.Unit.Kind
-	(*fieldmaskpb.FieldMask)(nil),         // 47: google.protobuf.FieldMask
-	(*v11.CreateAttachmentRequest)(nil),   // 48: duban.blob.v1.CreateAttachmentRequest
-	(*v11.ListAttachmentsRequest)(nil),    // 49: duban.blob.v1.ListAttachmentsRequest
-	(*v11.GetAttachmentRequest)(nil),      // 50: duban.blob.v1.GetAttachmentRequest
-	(*v11.Attachment)(nil),                // 51: duban.blob.v1.Attachment
-	(*v11.ListAttachmentsResponse)(nil),   // 52: duban.blob.v1.ListAttachmentsResponse
-	(*v11.GetAttachmentResponse)(nil),     // 53: duban.blob.v1.GetAttachmentResponse
+	(Campaign_State)(0),                   // 0: duban.campaign.v1.Campaign.State
+	(*CampaignTemplate)(nil),              // 1: duban.campaign.v1.CampaignTemplate
+	(*DepartmentRole)(nil),                // 2: duban.campaign.v1.DepartmentRole
+	(*Campaign)(nil),                      // 3: duban.campaign.v1.Campaign
+	(*ListCampaignTemplatesRequest)(nil),  // 4: duban.campaign.v1.ListCampaignTemplatesRequest
+	(*ListCampaignTemplatesResponse)(nil), // 5: duban.campaign.v1.ListCampaignTemplatesResponse
+	(*GetCampaignTemplateRequest)(nil),    // 6: duban.campaign.v1.GetCampaignTemplateRequest
+	(*CreateCampaignRequest)(nil),         // 7: duban.campaign.v1.CreateCampaignRequest
+	(*GetCampaignRequest)(nil),            // 8: duban.campaign.v1.GetCampaignRequest
+	(*ListCampaignsRequest)(nil),          // 9: duban.campaign.v1.ListCampaignsRequest
+	(*ListCampaignsResponse)(nil),         // 10: duban.campaign.v1.ListCampaignsResponse
+	(*UpdateCampaignRequest)(nil),         // 11: duban.campaign.v1.UpdateCampaignRequest
+	(*PublishCampaignRequest)(nil),        // 12: duban.campaign.v1.PublishCampaignRequest
+	(*CloseCampaignRequest)(nil),          // 13: duban.campaign.v1.CloseCampaignRequest
+	(*Document)(nil),                      // 14: duban.campaign.v1.Document
+	(*LeadingMember)(nil),                 // 15: duban.campaign.v1.LeadingMember
+	(*Phase)(nil),                         // 16: duban.campaign.v1.Phase
+	(*Category)(nil),                      // 17: duban.campaign.v1.Category
+	(*Action)(nil),                        // 18: duban.campaign.v1.Action
+	(*EvidenceKind)(nil),                  // 19: duban.campaign.v1.EvidenceKind
+	(*Scope)(nil),                         // 20: duban.campaign.v1.Scope
+	(*Filing)(nil),                        // 21: duban.campaign.v1.Filing
+	(*Task)(nil),                          // 22: duban.campaign.v1.Task
+	(*OmittedTask)(nil),                   // 23: duban.campaign.v1.OmittedTask
+	(*timestamppb.Timestamp)(nil),         // 24: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),         // 25: google.protobuf.FieldMask
+	(*GetAssignmentRequest)(nil),          // 26: duban.campaign.v1.GetAssignmentRequest
+	(*ListAssignmentsRequest)(nil),        // 27: duban.campaign.v1.ListAssignmentsRequest
+	(*ReceiveAssignmentRequest)(nil),      // 28: duban.campaign.v1.ReceiveAssignmentRequest
+	(*SubmitAssignmentRequest)(nil),       // 29: duban.campaign.v1.SubmitAssignmentRequest
+	(*ApproveAssignmentRequest)(nil),      // 30: duban.campaign.v1.ApproveAssignmentRequest
+	(*ReturnAssignmentRequest)(nil),       // 31: duban.campaign.v1.ReturnAssignmentRequest
+	(*v1.CreateAttachmentRequest)(nil),    // 32: duban.blob.v1.CreateAttachmentRequest
+	(*v1.ListAttachmentsRequest)(nil),     // 33: duban.blob.v1.ListAttachmentsRequest
+	(*v1.GetAttachmentRequest)(nil),       // 34: duban.blob.v1.GetAttachmentRequest
+	(*Assignment)(nil),                    // 35: duban.campaign.v1.Assignment
+	(*ListAssignmentsResponse)(nil),       // 36: duban.campaign.v1.ListAssignmentsResponse
+	(*v1.Attachment)(nil),                 // 37: duban.blob.v1.Attachment
+	(*v1.ListAttachmentsResponse)(nil),    // 38: duban.blob.v1.ListAttachmentsResponse
+	(*v1.GetAttachmentResponse)(nil),      // 39: duban.blob.v1.GetAttachmentResponse
 }
 var file_duban_campaign_v1_campaign_proto_depIdxs = []int32{
-	8,  // 0: duban.campaign.v1.CampaignTemplate.departments:type_name -> duban.campaign.v1.DepartmentRole
-	9,  // 1: duban.campaign.v1.CampaignTemplate.campaign:type_name -> duban.campaign.v1.Campaign
-	10, // 2: duban.campaign.v1.Campaign.basis:type_name -> duban.campaign.v1.Document
-	11, // 3: duban.campaign.v1.Campaign.leading_group:type_name -> duban.campaign.v1.LeadingMember
-	12, // 4: duban.campaign.v1.Campaign.phases:type_name -> duban.campaign.v1.Phase
-	13, // 5: duban.campaign.v1.Campaign.categories:type_name -> duban.campaign.v1.Category
-	16, // 6: duban.campaign.v1.Campaign.actions:type_name -> duban.campaign.v1.Action
-	17, // 7: duban.campaign.v1.Campaign.evidence_kinds:type_name -> duban.campaign.v1.EvidenceKind
-	18, // 8: duban.campaign.v1.Campaign.scope:type_name -> duban.campaign.v1.Scope
-	19, // 9: duban.campaign.v1.Campaign.filing:type_name -> duban.campaign.v1.Filing
-	20, // 10: duban.campaign.v1.Campaign.tasks:type_name -> duban.campaign.v1.Task
-	22, // 11: duban.campaign.v1.Campaign.omitted_tasks:type_name -> duban.campaign.v1.OmittedTask
-	1,  // 12: duban.campaign.v1.Campaign.state:type_name -> duban.campaign.v1.Campaign.State
-	45, // 13: duban.campaign.v1.Campaign.publish_time:type_name -> google.protobuf.Timestamp
-	45, // 14: duban.campaign.v1.Campaign.close_time:type_name -> google.protobuf.Timestamp
-	45, // 15: duban.campaign.v1.Campaign.create_time:type_name -> google.protobuf.Timestamp
-	45, // 16: duban.campaign.v1.Campaign.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 17: duban.campaign.v1.LeadingMember.post:type_name -> duban.campaign.v1.LeadingMember.Post
-	14, // 18: duban.campaign.v1.Category.items:type_name -> duban.campaign.v1.Item
-	15, // 19: duban.campaign.v1.Action.lead:type_name -> duban.campaign.v1.Organ
-	15, // 20: duban.campaign.v1.Action.cooperating:type_name -> duban.campaign.v1.Organ
-	14, // 21: duban.campaign.v1.Action.items:type_name -> duban.campaign.v1.Item
-	3,  // 22: duban.campaign.v1.EvidenceKind.media:type_name -> duban.campaign.v1.EvidenceKind.Media
-	46, // 23: duban.campaign.v1.Scope.kinds:type_name -> duban.organization.v1.Unit.Kind
-	43, // 24: duban.campaign.v1.Scope.labels:type_name -> duban.campaign.v1.Scope.LabelsEntry
-	4,  // 25: duban.campaign.v1.Task.kind:type_name -> duban.campaign.v1.Task.Kind
-	15, // 26: duban.campaign.v1.Task.lead:type_name -> duban.campaign.v1.Organ
-	15, // 27: duban.campaign.v1.Task.cooperating:type_name -> duban.campaign.v1.Organ
-	21, // 28: duban.campaign.v1.Task.applies_to:type_name -> duban.campaign.v1.Applicability
-	46, // 29: duban.campaign.v1.Applicability.kinds:type_name -> duban.organization.v1.Unit.Kind
-	44, // 30: duban.campaign.v1.Applicability.labels:type_name -> duban.campaign.v1.Applicability.LabelsEntry
-	5,  // 31: duban.campaign.v1.OmittedTask.cause:type_name -> duban.campaign.v1.OmittedTask.Cause
-	24, // 32: duban.campaign.v1.Assignment.required:type_name -> duban.campaign.v1.RequiredEvidence
-	6,  // 33: duban.campaign.v1.Assignment.state:type_name -> duban.campaign.v1.Assignment.State
-	45, // 34: duban.campaign.v1.Assignment.receive_time:type_name -> google.protobuf.Timestamp
-	45, // 35: duban.campaign.v1.Assignment.submit_time:type_name -> google.protobuf.Timestamp
-	25, // 36: duban.campaign.v1.Assignment.evidence:type_name -> duban.campaign.v1.Evidence
-	45, // 37: duban.campaign.v1.Assignment.approve_time:type_name -> google.protobuf.Timestamp
-	45, // 38: duban.campaign.v1.Assignment.create_time:type_name -> google.protobuf.Timestamp
-	45, // 39: duban.campaign.v1.Assignment.update_time:type_name -> google.protobuf.Timestamp
-	3,  // 40: duban.campaign.v1.RequiredEvidence.media:type_name -> duban.campaign.v1.EvidenceKind.Media
-	7,  // 41: duban.campaign.v1.ListCampaignTemplatesResponse.campaign_templates:type_name -> duban.campaign.v1.CampaignTemplate
-	9,  // 42: duban.campaign.v1.CreateCampaignRequest.campaign:type_name -> duban.campaign.v1.Campaign
-	9,  // 43: duban.campaign.v1.ListCampaignsResponse.campaigns:type_name -> duban.campaign.v1.Campaign
-	9,  // 44: duban.campaign.v1.UpdateCampaignRequest.campaign:type_name -> duban.campaign.v1.Campaign
-	47, // 45: duban.campaign.v1.UpdateCampaignRequest.update_mask:type_name -> google.protobuf.FieldMask
-	23, // 46: duban.campaign.v1.ListAssignmentsResponse.assignments:type_name -> duban.campaign.v1.Assignment
-	25, // 47: duban.campaign.v1.SubmitAssignmentRequest.evidence:type_name -> duban.campaign.v1.Evidence
-	26, // 48: duban.campaign.v1.CampaignService.ListCampaignTemplates:input_type -> duban.campaign.v1.ListCampaignTemplatesRequest
-	28, // 49: duban.campaign.v1.CampaignService.GetCampaignTemplate:input_type -> duban.campaign.v1.GetCampaignTemplateRequest
-	29, // 50: duban.campaign.v1.CampaignService.CreateCampaign:input_type -> duban.campaign.v1.CreateCampaignRequest
-	30, // 51: duban.campaign.v1.CampaignService.GetCampaign:input_type -> duban.campaign.v1.GetCampaignRequest
-	31, // 52: duban.campaign.v1.CampaignService.ListCampaigns:input_type -> duban.campaign.v1.ListCampaignsRequest
-	33, // 53: duban.campaign.v1.CampaignService.UpdateCampaign:input_type -> duban.campaign.v1.UpdateCampaignRequest
-	34, // 54: duban.campaign.v1.CampaignService.PublishCampaign:input_type -> duban.campaign.v1.PublishCampaignRequest
-	35, // 55: duban.campaign.v1.CampaignService.CloseCampaign:input_type -> duban.campaign.v1.CloseCampaignRequest
-	36, // 56: duban.campaign.v1.CampaignService.GetAssignment:input_type -> duban.campaign.v1.GetAssignmentRequest
-	37, // 57: duban.campaign.v1.CampaignService.ListAssignments:input_type -> duban.campaign.v1.ListAssignmentsRequest
-	39, // 58: duban.campaign.v1.CampaignService.ReceiveAssignment:input_type -> duban.campaign.v1.ReceiveAssignmentRequest
-	40, // 59: duban.campaign.v1.CampaignService.SubmitAssignment:input_type -> duban.campaign.v1.SubmitAssignmentRequest
-	41, // 60: duban.campaign.v1.CampaignService.ApproveAssignment:input_type -> duban.campaign.v1.ApproveAssignmentRequest
-	42, // 61: duban.campaign.v1.CampaignService.ReturnAssignment:input_type -> duban.campaign.v1.ReturnAssignmentRequest
-	48, // 62: duban.campaign.v1.CampaignService.CreateAttachment:input_type -> duban.blob.v1.CreateAttachmentRequest
-	49, // 63: duban.campaign.v1.CampaignService.ListAttachments:input_type -> duban.blob.v1.ListAttachmentsRequest
-	50, // 64: duban.campaign.v1.CampaignService.GetAttachment:input_type -> duban.blob.v1.GetAttachmentRequest
-	27, // 65: duban.campaign.v1.CampaignService.ListCampaignTemplates:output_type -> duban.campaign.v1.ListCampaignTemplatesResponse
-	7,  // 66: duban.campaign.v1.CampaignService.GetCampaignTemplate:output_type -> duban.campaign.v1.CampaignTemplate
-	9,  // 67: duban.campaign.v1.CampaignService.CreateCampaign:output_type -> duban.campaign.v1.Campaign
-	9,  // 68: duban.campaign.v1.CampaignService.GetCampaign:output_type -> duban.campaign.v1.Campaign
-	32, // 69: duban.campaign.v1.CampaignService.ListCampaigns:output_type -> duban.campaign.v1.ListCampaignsResponse
-	9,  // 70: duban.campaign.v1.CampaignService.UpdateCampaign:output_type -> duban.campaign.v1.Campaign
-	9,  // 71: duban.campaign.v1.CampaignService.PublishCampaign:output_type -> duban.campaign.v1.Campaign
-	9,  // 72: duban.campaign.v1.CampaignService.CloseCampaign:output_type -> duban.campaign.v1.Campaign
-	23, // 73: duban.campaign.v1.CampaignService.GetAssignment:output_type -> duban.campaign.v1.Assignment
-	38, // 74: duban.campaign.v1.CampaignService.ListAssignments:output_type -> duban.campaign.v1.ListAssignmentsResponse
-	23, // 75: duban.campaign.v1.CampaignService.ReceiveAssignment:output_type -> duban.campaign.v1.Assignment
-	23, // 76: duban.campaign.v1.CampaignService.SubmitAssignment:output_type -> duban.campaign.v1.Assignment
-	23, // 77: duban.campaign.v1.CampaignService.ApproveAssignment:output_type -> duban.campaign.v1.Assignment
-	23, // 78: duban.campaign.v1.CampaignService.ReturnAssignment:output_type -> duban.campaign.v1.Assignment
-	51, // 79: duban.campaign.v1.CampaignService.CreateAttachment:output_type -> duban.blob.v1.Attachment
-	52, // 80: duban.campaign.v1.CampaignService.ListAttachments:output_type -> duban.blob.v1.ListAttachmentsResponse
-	53, // 81: duban.campaign.v1.CampaignService.GetAttachment:output_type -> duban.blob.v1.GetAttachmentResponse
-	65, // [65:82] is the sub-list for method output_type
-	48, // [48:65] is the sub-list for method input_type
-	48, // [48:48] is the sub-list for extension type_name
-	48, // [48:48] is the sub-list for extension extendee
-	0,  // [0:48] is the sub-list for field type_name
+	2,  // 0: duban.campaign.v1.CampaignTemplate.departments:type_name -> duban.campaign.v1.DepartmentRole
+	3,  // 1: duban.campaign.v1.CampaignTemplate.campaign:type_name -> duban.campaign.v1.Campaign
+	14, // 2: duban.campaign.v1.Campaign.basis:type_name -> duban.campaign.v1.Document
+	15, // 3: duban.campaign.v1.Campaign.leading_group:type_name -> duban.campaign.v1.LeadingMember
+	16, // 4: duban.campaign.v1.Campaign.phases:type_name -> duban.campaign.v1.Phase
+	17, // 5: duban.campaign.v1.Campaign.categories:type_name -> duban.campaign.v1.Category
+	18, // 6: duban.campaign.v1.Campaign.actions:type_name -> duban.campaign.v1.Action
+	19, // 7: duban.campaign.v1.Campaign.evidence_kinds:type_name -> duban.campaign.v1.EvidenceKind
+	20, // 8: duban.campaign.v1.Campaign.scope:type_name -> duban.campaign.v1.Scope
+	21, // 9: duban.campaign.v1.Campaign.filing:type_name -> duban.campaign.v1.Filing
+	22, // 10: duban.campaign.v1.Campaign.tasks:type_name -> duban.campaign.v1.Task
+	23, // 11: duban.campaign.v1.Campaign.omitted_tasks:type_name -> duban.campaign.v1.OmittedTask
+	0,  // 12: duban.campaign.v1.Campaign.state:type_name -> duban.campaign.v1.Campaign.State
+	24, // 13: duban.campaign.v1.Campaign.publish_time:type_name -> google.protobuf.Timestamp
+	24, // 14: duban.campaign.v1.Campaign.close_time:type_name -> google.protobuf.Timestamp
+	24, // 15: duban.campaign.v1.Campaign.create_time:type_name -> google.protobuf.Timestamp
+	24, // 16: duban.campaign.v1.Campaign.update_time:type_name -> google.protobuf.Timestamp
+	1,  // 17: duban.campaign.v1.ListCampaignTemplatesResponse.campaign_templates:type_name -> duban.campaign.v1.CampaignTemplate
+	3,  // 18: duban.campaign.v1.CreateCampaignRequest.campaign:type_name -> duban.campaign.v1.Campaign
+	3,  // 19: duban.campaign.v1.ListCampaignsResponse.campaigns:type_name -> duban.campaign.v1.Campaign
+	3,  // 20: duban.campaign.v1.UpdateCampaignRequest.campaign:type_name -> duban.campaign.v1.Campaign
+	25, // 21: duban.campaign.v1.UpdateCampaignRequest.update_mask:type_name -> google.protobuf.FieldMask
+	4,  // 22: duban.campaign.v1.CampaignService.ListCampaignTemplates:input_type -> duban.campaign.v1.ListCampaignTemplatesRequest
+	6,  // 23: duban.campaign.v1.CampaignService.GetCampaignTemplate:input_type -> duban.campaign.v1.GetCampaignTemplateRequest
+	7,  // 24: duban.campaign.v1.CampaignService.CreateCampaign:input_type -> duban.campaign.v1.CreateCampaignRequest
+	8,  // 25: duban.campaign.v1.CampaignService.GetCampaign:input_type -> duban.campaign.v1.GetCampaignRequest
+	9,  // 26: duban.campaign.v1.CampaignService.ListCampaigns:input_type -> duban.campaign.v1.ListCampaignsRequest
+	11, // 27: duban.campaign.v1.CampaignService.UpdateCampaign:input_type -> duban.campaign.v1.UpdateCampaignRequest
+	12, // 28: duban.campaign.v1.CampaignService.PublishCampaign:input_type -> duban.campaign.v1.PublishCampaignRequest
+	13, // 29: duban.campaign.v1.CampaignService.CloseCampaign:input_type -> duban.campaign.v1.CloseCampaignRequest
+	26, // 30: duban.campaign.v1.CampaignService.GetAssignment:input_type -> duban.campaign.v1.GetAssignmentRequest
+	27, // 31: duban.campaign.v1.CampaignService.ListAssignments:input_type -> duban.campaign.v1.ListAssignmentsRequest
+	28, // 32: duban.campaign.v1.CampaignService.ReceiveAssignment:input_type -> duban.campaign.v1.ReceiveAssignmentRequest
+	29, // 33: duban.campaign.v1.CampaignService.SubmitAssignment:input_type -> duban.campaign.v1.SubmitAssignmentRequest
+	30, // 34: duban.campaign.v1.CampaignService.ApproveAssignment:input_type -> duban.campaign.v1.ApproveAssignmentRequest
+	31, // 35: duban.campaign.v1.CampaignService.ReturnAssignment:input_type -> duban.campaign.v1.ReturnAssignmentRequest
+	32, // 36: duban.campaign.v1.CampaignService.CreateAttachment:input_type -> duban.blob.v1.CreateAttachmentRequest
+	33, // 37: duban.campaign.v1.CampaignService.ListAttachments:input_type -> duban.blob.v1.ListAttachmentsRequest
+	34, // 38: duban.campaign.v1.CampaignService.GetAttachment:input_type -> duban.blob.v1.GetAttachmentRequest
+	5,  // 39: duban.campaign.v1.CampaignService.ListCampaignTemplates:output_type -> duban.campaign.v1.ListCampaignTemplatesResponse
+	1,  // 40: duban.campaign.v1.CampaignService.GetCampaignTemplate:output_type -> duban.campaign.v1.CampaignTemplate
+	3,  // 41: duban.campaign.v1.CampaignService.CreateCampaign:output_type -> duban.campaign.v1.Campaign
+	3,  // 42: duban.campaign.v1.CampaignService.GetCampaign:output_type -> duban.campaign.v1.Campaign
+	10, // 43: duban.campaign.v1.CampaignService.ListCampaigns:output_type -> duban.campaign.v1.ListCampaignsResponse
+	3,  // 44: duban.campaign.v1.CampaignService.UpdateCampaign:output_type -> duban.campaign.v1.Campaign
+	3,  // 45: duban.campaign.v1.CampaignService.PublishCampaign:output_type -> duban.campaign.v1.Campaign
+	3,  // 46: duban.campaign.v1.CampaignService.CloseCampaign:output_type -> duban.campaign.v1.Campaign
+	35, // 47: duban.campaign.v1.CampaignService.GetAssignment:output_type -> duban.campaign.v1.Assignment
+	36, // 48: duban.campaign.v1.CampaignService.ListAssignments:output_type -> duban.campaign.v1.ListAssignmentsResponse
+	35, // 49: duban.campaign.v1.CampaignService.ReceiveAssignment:output_type -> duban.campaign.v1.Assignment
+	35, // 50: duban.campaign.v1.CampaignService.SubmitAssignment:output_type -> duban.campaign.v1.Assignment
+	35, // 51: duban.campaign.v1.CampaignService.ApproveAssignment:output_type -> duban.campaign.v1.Assignment
+	35, // 52: duban.campaign.v1.CampaignService.ReturnAssignment:output_type -> duban.campaign.v1.Assignment
+	37, // 53: duban.campaign.v1.CampaignService.CreateAttachment:output_type -> duban.blob.v1.Attachment
+	38, // 54: duban.campaign.v1.CampaignService.ListAttachments:output_type -> duban.blob.v1.ListAttachmentsResponse
+	39, // 55: duban.campaign.v1.CampaignService.GetAttachment:output_type -> duban.blob.v1.GetAttachmentResponse
+	39, // [39:56] is the sub-list for method output_type
+	22, // [22:39] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_duban_campaign_v1_campaign_proto_init() }
@@ -4022,13 +1446,15 @@ func file_duban_campaign_v1_campaign_proto_init() {
 	if File_duban_campaign_v1_campaign_proto != nil {
 		return
 	}
+	file_duban_campaign_v1_assignment_proto_init()
+	file_duban_campaign_v1_plan_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_campaign_v1_campaign_proto_rawDesc), len(file_duban_campaign_v1_campaign_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   38,
+			NumEnums:      1,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

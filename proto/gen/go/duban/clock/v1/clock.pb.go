@@ -225,10 +225,10 @@ const file_duban_clock_v1_clock_proto_rawDesc = "" +
 	"\tsimulated\x18\x02 \x01(\bR\tsimulated\"\x11\n" +
 	"\x0fGetClockRequest\"R\n" +
 	"\x0fSetClockRequest\x12?\n" +
-	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xc8\x01\x01\xb2\x01\b\x1a\x06\b\x80\xae\x99\xa4\x0fR\x03now*}\n" +
+	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xc8\x01\x01\xb2\x01\b\x1a\x06\b\x80\xae\x99\xa4\x0fR\x03now*\xab\x01\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12[\n" +
-	"\x16REASON_CLOCK_BACKWARDS\x10\x01\x1a?\x92\xb2\x19;\b\x05\x12\x15时钟不能倒拨。\x1a The clock does not go backwards.2\xd2\x01\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x88\x01\n" +
+	"\x16REASON_CLOCK_BACKWARDS\x10\x01\x1al\x92\xb2\x19h\b\x05\x120时钟不能倒拨，请设为更晚的时间。\x1a2The clock does not go backwards: set a later time.2\xd2\x01\n" +
 	"\fClockService\x12[\n" +
 	"\bGetClock\x12\x1f.duban.clock.v1.GetClockRequest\x1a\x15.duban.clock.v1.Clock\"\x17\x8a\xb2\x19\x02\b\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/clock\x12e\n" +
 	"\bSetClock\x12\x1f.duban.clock.v1.SetClockRequest\x1a\x15.duban.clock.v1.Clock\"!\x8a\xb2\x19\x05\x12\x01\x01\x18\x03\x82\xd3\xe4\x93\x02\x12:\x01*\"\r/v1/clock:setBDZBgithub.com/duban-project/duban/proto/gen/go/duban/clock/v1;clockv1b\x06proto3"

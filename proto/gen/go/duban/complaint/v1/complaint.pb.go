@@ -11,14 +11,11 @@ package complaintv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -30,958 +27,6 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
-
-// Why the service refuses.
-type Reason int32
-
-const (
-	// Not a reason.
-	Reason_REASON_UNSPECIFIED Reason = 0
-	// The move is not allowed from this state.
-	Reason_REASON_COMPLAINT_ILLEGAL_MOVE Reason = 1
-	// Nobody in this installation may hear the case.
-	Reason_REASON_COMPLAINT_NOBODY_HEARS Reason = 2
-	// The unit concerned is not one that is active here.
-	Reason_REASON_COMPLAINT_UNIT_UNKNOWN Reason = 3
-	// The channel is not one by which this caller brings complaints.
-	Reason_REASON_COMPLAINT_CHANNEL_MISMATCH Reason = 4
-	// A portal brought what would be sealed.
-	Reason_REASON_COMPLAINT_PORTAL_SEALED Reason = 5
-	// Who would take it in belongs to whom it is about.
-	Reason_REASON_COMPLAINT_TAKER_INVOLVED Reason = 6
-	// An open complaint is assigned to a unit at or beneath its desk.
-	Reason_REASON_COMPLAINT_UNIT_WANTED Reason = 7
-	// A sealed case is assigned to an officer at its desk.
-	Reason_REASON_COMPLAINT_OFFICER_WANTED Reason = 8
-	// The complaint is not sealed: reading it needs no opening.
-	Reason_REASON_COMPLAINT_NOT_SEALED Reason = 9
-	// A problem was ordered, or stands in the ledger.
-	Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS Reason = 10
-)
-
-// Enum value maps for Reason.
-var (
-	Reason_name = map[int32]string{
-		0:  "REASON_UNSPECIFIED",
-		1:  "REASON_COMPLAINT_ILLEGAL_MOVE",
-		2:  "REASON_COMPLAINT_NOBODY_HEARS",
-		3:  "REASON_COMPLAINT_UNIT_UNKNOWN",
-		4:  "REASON_COMPLAINT_CHANNEL_MISMATCH",
-		5:  "REASON_COMPLAINT_PORTAL_SEALED",
-		6:  "REASON_COMPLAINT_TAKER_INVOLVED",
-		7:  "REASON_COMPLAINT_UNIT_WANTED",
-		8:  "REASON_COMPLAINT_OFFICER_WANTED",
-		9:  "REASON_COMPLAINT_NOT_SEALED",
-		10: "REASON_COMPLAINT_RECTIFICATION_EXISTS",
-	}
-	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":                    0,
-		"REASON_COMPLAINT_ILLEGAL_MOVE":         1,
-		"REASON_COMPLAINT_NOBODY_HEARS":         2,
-		"REASON_COMPLAINT_UNIT_UNKNOWN":         3,
-		"REASON_COMPLAINT_CHANNEL_MISMATCH":     4,
-		"REASON_COMPLAINT_PORTAL_SEALED":        5,
-		"REASON_COMPLAINT_TAKER_INVOLVED":       6,
-		"REASON_COMPLAINT_UNIT_WANTED":          7,
-		"REASON_COMPLAINT_OFFICER_WANTED":       8,
-		"REASON_COMPLAINT_NOT_SEALED":           9,
-		"REASON_COMPLAINT_RECTIFICATION_EXISTS": 10,
-	}
-)
-
-func (x Reason) Enum() *Reason {
-	p := new(Reason)
-	*p = x
-	return p
-}
-
-func (x Reason) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Reason) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_complaint_v1_complaint_proto_enumTypes[0].Descriptor()
-}
-
-func (Reason) Type() protoreflect.EnumType {
-	return &file_duban_complaint_v1_complaint_proto_enumTypes[0]
-}
-
-func (x Reason) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Reason.Descriptor instead.
-func (Reason) EnumDescriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{0}
-}
-
-// What is wanted.
-type Complaint_Type int32
-
-const (
-	// Not said.
-	Complaint_TYPE_UNSPECIFIED Complaint_Type = 0
-	// 咨询
-	Complaint_TYPE_ENQUIRY Complaint_Type = 1
-	// 求助
-	Complaint_TYPE_HELP Complaint_Type = 2
-	// 建议
-	Complaint_TYPE_SUGGESTION Complaint_Type = 3
-	// 投诉
-	Complaint_TYPE_COMPLAINT Complaint_Type = 4
-	// 举报、检举控告: always sealed.
-	Complaint_TYPE_REPORT Complaint_Type = 5
-)
-
-// Enum value maps for Complaint_Type.
-var (
-	Complaint_Type_name = map[int32]string{
-		0: "TYPE_UNSPECIFIED",
-		1: "TYPE_ENQUIRY",
-		2: "TYPE_HELP",
-		3: "TYPE_SUGGESTION",
-		4: "TYPE_COMPLAINT",
-		5: "TYPE_REPORT",
-	}
-	Complaint_Type_value = map[string]int32{
-		"TYPE_UNSPECIFIED": 0,
-		"TYPE_ENQUIRY":     1,
-		"TYPE_HELP":        2,
-		"TYPE_SUGGESTION":  3,
-		"TYPE_COMPLAINT":   4,
-		"TYPE_REPORT":      5,
-	}
-)
-
-func (x Complaint_Type) Enum() *Complaint_Type {
-	p := new(Complaint_Type)
-	*p = x
-	return p
-}
-
-func (x Complaint_Type) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Complaint_Type) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_complaint_v1_complaint_proto_enumTypes[1].Descriptor()
-}
-
-func (Complaint_Type) Type() protoreflect.EnumType {
-	return &file_duban_complaint_v1_complaint_proto_enumTypes[1]
-}
-
-func (x Complaint_Type) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Complaint_Type.Descriptor instead.
-func (Complaint_Type) EnumDescriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{0, 0}
-}
-
-// How it came.
-type Complaint_Channel int32
-
-const (
-	// Not said.
-	Complaint_CHANNEL_UNSPECIFIED Complaint_Channel = 0
-	// 热线
-	Complaint_CHANNEL_HOTLINE Complaint_Channel = 1
-	// 信箱
-	Complaint_CHANNEL_MAILBOX Complaint_Channel = 2
-	// 网站: the suite's own pages.
-	Complaint_CHANNEL_WEB Complaint_Channel = 3
-	// 第三方平台
-	Complaint_CHANNEL_PORTAL Complaint_Channel = 4
-	// 来访
-	Complaint_CHANNEL_VISIT Complaint_Channel = 5
-)
-
-// Enum value maps for Complaint_Channel.
-var (
-	Complaint_Channel_name = map[int32]string{
-		0: "CHANNEL_UNSPECIFIED",
-		1: "CHANNEL_HOTLINE",
-		2: "CHANNEL_MAILBOX",
-		3: "CHANNEL_WEB",
-		4: "CHANNEL_PORTAL",
-		5: "CHANNEL_VISIT",
-	}
-	Complaint_Channel_value = map[string]int32{
-		"CHANNEL_UNSPECIFIED": 0,
-		"CHANNEL_HOTLINE":     1,
-		"CHANNEL_MAILBOX":     2,
-		"CHANNEL_WEB":         3,
-		"CHANNEL_PORTAL":      4,
-		"CHANNEL_VISIT":       5,
-	}
-)
-
-func (x Complaint_Channel) Enum() *Complaint_Channel {
-	p := new(Complaint_Channel)
-	*p = x
-	return p
-}
-
-func (x Complaint_Channel) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Complaint_Channel) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_complaint_v1_complaint_proto_enumTypes[2].Descriptor()
-}
-
-func (Complaint_Channel) Type() protoreflect.EnumType {
-	return &file_duban_complaint_v1_complaint_proto_enumTypes[2]
-}
-
-func (x Complaint_Channel) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Complaint_Channel.Descriptor instead.
-func (Complaint_Channel) EnumDescriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{0, 1}
-}
-
-// How far it is.
-type Complaint_State int32
-
-const (
-	// Not said.
-	Complaint_STATE_UNSPECIFIED Complaint_State = 0
-	// 已登记
-	Complaint_STATE_RECEIVED Complaint_State = 1
-	// 已受理
-	Complaint_STATE_ACCEPTED Complaint_State = 2
-	// 不予受理
-	Complaint_STATE_REJECTED Complaint_State = 3
-	// 办理中
-	Complaint_STATE_INVESTIGATING Complaint_State = 4
-	// 已答复
-	Complaint_STATE_REPLIED Complaint_State = 5
-	// 已办结
-	Complaint_STATE_CLOSED Complaint_State = 6
-)
-
-// Enum value maps for Complaint_State.
-var (
-	Complaint_State_name = map[int32]string{
-		0: "STATE_UNSPECIFIED",
-		1: "STATE_RECEIVED",
-		2: "STATE_ACCEPTED",
-		3: "STATE_REJECTED",
-		4: "STATE_INVESTIGATING",
-		5: "STATE_REPLIED",
-		6: "STATE_CLOSED",
-	}
-	Complaint_State_value = map[string]int32{
-		"STATE_UNSPECIFIED":   0,
-		"STATE_RECEIVED":      1,
-		"STATE_ACCEPTED":      2,
-		"STATE_REJECTED":      3,
-		"STATE_INVESTIGATING": 4,
-		"STATE_REPLIED":       5,
-		"STATE_CLOSED":        6,
-	}
-)
-
-func (x Complaint_State) Enum() *Complaint_State {
-	p := new(Complaint_State)
-	*p = x
-	return p
-}
-
-func (x Complaint_State) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Complaint_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_complaint_v1_complaint_proto_enumTypes[3].Descriptor()
-}
-
-func (Complaint_State) Type() protoreflect.EnumType {
-	return &file_duban_complaint_v1_complaint_proto_enumTypes[3]
-}
-
-func (x Complaint_State) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Complaint_State.Descriptor instead.
-func (Complaint_State) EnumDescriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{0, 2}
-}
-
-// What became of the problem that was ordered (转整改).
-type Complaint_Rectification int32
-
-const (
-	// None was ordered.
-	Complaint_RECTIFICATION_UNSPECIFIED Complaint_Rectification = 0
-	// Ordered, and not yet entered.
-	Complaint_RECTIFICATION_ORDERED Complaint_Rectification = 1
-	// It stands in the ledger.
-	Complaint_RECTIFICATION_ENTERED Complaint_Rectification = 2
-	// The ledger refused it; it may be ordered anew.
-	Complaint_RECTIFICATION_REFUSED Complaint_Rectification = 3
-)
-
-// Enum value maps for Complaint_Rectification.
-var (
-	Complaint_Rectification_name = map[int32]string{
-		0: "RECTIFICATION_UNSPECIFIED",
-		1: "RECTIFICATION_ORDERED",
-		2: "RECTIFICATION_ENTERED",
-		3: "RECTIFICATION_REFUSED",
-	}
-	Complaint_Rectification_value = map[string]int32{
-		"RECTIFICATION_UNSPECIFIED": 0,
-		"RECTIFICATION_ORDERED":     1,
-		"RECTIFICATION_ENTERED":     2,
-		"RECTIFICATION_REFUSED":     3,
-	}
-)
-
-func (x Complaint_Rectification) Enum() *Complaint_Rectification {
-	p := new(Complaint_Rectification)
-	*p = x
-	return p
-}
-
-func (x Complaint_Rectification) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Complaint_Rectification) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_complaint_v1_complaint_proto_enumTypes[4].Descriptor()
-}
-
-func (Complaint_Rectification) Type() protoreflect.EnumType {
-	return &file_duban_complaint_v1_complaint_proto_enumTypes[4]
-}
-
-func (x Complaint_Rectification) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Complaint_Rectification.Descriptor instead.
-func (Complaint_Rectification) EnumDescriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{0, 3}
-}
-
-// What for.
-type Opening_Purpose int32
-
-const (
-	// Not said.
-	Opening_PURPOSE_UNSPECIFIED Opening_Purpose = 0
-	// 审查是否受理
-	Opening_PURPOSE_DECISION Opening_Purpose = 1
-	// 核查
-	Opening_PURPOSE_INVESTIGATION Opening_Purpose = 2
-	// 答复
-	Opening_PURPOSE_REPLY Opening_Purpose = 3
-	// 转整改
-	Opening_PURPOSE_RECTIFICATION Opening_Purpose = 4
-	// 办结归档
-	Opening_PURPOSE_CLOSING Opening_Purpose = 5
-)
-
-// Enum value maps for Opening_Purpose.
-var (
-	Opening_Purpose_name = map[int32]string{
-		0: "PURPOSE_UNSPECIFIED",
-		1: "PURPOSE_DECISION",
-		2: "PURPOSE_INVESTIGATION",
-		3: "PURPOSE_REPLY",
-		4: "PURPOSE_RECTIFICATION",
-		5: "PURPOSE_CLOSING",
-	}
-	Opening_Purpose_value = map[string]int32{
-		"PURPOSE_UNSPECIFIED":   0,
-		"PURPOSE_DECISION":      1,
-		"PURPOSE_INVESTIGATION": 2,
-		"PURPOSE_REPLY":         3,
-		"PURPOSE_RECTIFICATION": 4,
-		"PURPOSE_CLOSING":       5,
-	}
-)
-
-func (x Opening_Purpose) Enum() *Opening_Purpose {
-	p := new(Opening_Purpose)
-	*p = x
-	return p
-}
-
-func (x Opening_Purpose) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Opening_Purpose) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_complaint_v1_complaint_proto_enumTypes[5].Descriptor()
-}
-
-func (Opening_Purpose) Type() protoreflect.EnumType {
-	return &file_duban_complaint_v1_complaint_proto_enumTypes[5]
-}
-
-func (x Opening_Purpose) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Opening_Purpose.Descriptor instead.
-func (Opening_Purpose) EnumDescriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{3, 0}
-}
-
-// A complaint. Of a sealed case the desk, type, state, dates and who is
-// responsible are kept in the open; everything else is encrypted and empty here.
-type Complaint struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// complaints/{complaint}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// What is wanted.
-	Type Complaint_Type `protobuf:"varint,2,opt,name=type,proto3,enum=duban.complaint.v1.Complaint_Type" json:"type,omitempty"`
-	// How it came.
-	Channel Complaint_Channel `protobuf:"varint,3,opt,name=channel,proto3,enum=duban.complaint.v1.Complaint_Channel" json:"channel,omitempty"`
-	// The unit concerned (被反映单位).
-	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
-	// It concerns the head of the unit (反映主要负责人): then it is sealed.
-	AboutHead bool `protobuf:"varint,5,opt,name=about_head,json=aboutHead,proto3" json:"about_head,omitempty"`
-	// 类别, such as 招生入学.
-	Category string `protobuf:"bytes,6,opt,name=category,proto3" json:"category,omitempty"`
-	// What is said (反映内容).
-	Text string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
-	// The unit that it is assigned to may not learn who complained (要求保密).
-	WithholdIdentity bool `protobuf:"varint,8,opt,name=withhold_identity,json=withholdIdentity,proto3" json:"withhold_identity,omitempty"`
-	// Whether the complainant gave a name (实名).
-	RealName bool `protobuf:"varint,9,opt,name=real_name,json=realName,proto3" json:"real_name,omitempty"`
-	// The unit that took it in (登记单位); empty if a citizen did.
-	Intake string `protobuf:"bytes,10,opt,name=intake,proto3" json:"intake,omitempty"`
-	// The unit that hears it (受理单位).
-	Desk string `protobuf:"bytes,11,opt,name=desk,proto3" json:"desk,omitempty"`
-	// The version of the routing by which the desk was found.
-	Routing string `protobuf:"bytes,12,opt,name=routing,proto3" json:"routing,omitempty"`
-	// A report or about a unit's head: it exists for its desk alone.
-	Sealed bool `protobuf:"varint,13,opt,name=sealed,proto3" json:"sealed,omitempty"`
-	// How far it is.
-	State Complaint_State `protobuf:"varint,14,opt,name=state,proto3,enum=duban.complaint.v1.Complaint_State" json:"state,omitempty"`
-	// Who accepted it and is responsible (受理人).
-	Responsible string `protobuf:"bytes,15,opt,name=responsible,proto3" json:"responsible,omitempty"`
-	// The unit that an open complaint is assigned to (承办单位).
-	AssignedUnit string `protobuf:"bytes,16,opt,name=assigned_unit,json=assignedUnit,proto3" json:"assigned_unit,omitempty"`
-	// The officer that a sealed case is assigned to (承办人).
-	Assignee string `protobuf:"bytes,17,opt,name=assignee,proto3" json:"assignee,omitempty"`
-	// By when its receipt is to be confirmed (签收时限); absent: no rule.
-	AcknowledgeDue *Due `protobuf:"bytes,18,opt,name=acknowledge_due,json=acknowledgeDue,proto3" json:"acknowledge_due,omitempty"`
-	// By when to accept or reject it (受理时限); absent: no rule.
-	DecideDue *Due `protobuf:"bytes,19,opt,name=decide_due,json=decideDue,proto3" json:"decide_due,omitempty"`
-	// By when to answer it (办结时限); absent: no rule, or not yet accepted.
-	FinishDue *Due `protobuf:"bytes,20,opt,name=finish_due,json=finishDue,proto3" json:"finish_due,omitempty"`
-	// The rule pack of these limits, as id@version.
-	RulePack string `protobuf:"bytes,21,opt,name=rule_pack,json=rulePack,proto3" json:"rule_pack,omitempty"`
-	// When it was accepted.
-	AcceptTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=accept_time,json=acceptTime,proto3" json:"accept_time,omitempty"`
-	// When it was answered.
-	ReplyTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=reply_time,json=replyTime,proto3" json:"reply_time,omitempty"`
-	// When it was closed.
-	CloseTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
-	// Why it was rejected (不予受理的理由).
-	Rejection string `protobuf:"bytes,25,opt,name=rejection,proto3" json:"rejection,omitempty"`
-	// What was answered (答复内容).
-	Reply string `protobuf:"bytes,26,opt,name=reply,proto3" json:"reply,omitempty"`
-	// What became of the problem that was ordered.
-	Rectification Complaint_Rectification `protobuf:"varint,27,opt,name=rectification,proto3,enum=duban.complaint.v1.Complaint_Rectification" json:"rectification,omitempty"`
-	// The problem in the ledger: ledgers/{ledger}/problems/{problem}.
-	Problem string `protobuf:"bytes,28,opt,name=problem,proto3" json:"problem,omitempty"`
-	// The stable reason for which the ledger refused the problem.
-	Refusal string `protobuf:"bytes,29,opt,name=refusal,proto3" json:"refusal,omitempty"`
-	// When it was received.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,30,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last changed.
-	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,32,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Complaint) Reset() {
-	*x = Complaint{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Complaint) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Complaint) ProtoMessage() {}
-
-func (x *Complaint) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Complaint.ProtoReflect.Descriptor instead.
-func (*Complaint) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *Complaint) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Complaint) GetType() Complaint_Type {
-	if x != nil {
-		return x.Type
-	}
-	return Complaint_TYPE_UNSPECIFIED
-}
-
-func (x *Complaint) GetChannel() Complaint_Channel {
-	if x != nil {
-		return x.Channel
-	}
-	return Complaint_CHANNEL_UNSPECIFIED
-}
-
-func (x *Complaint) GetUnit() string {
-	if x != nil {
-		return x.Unit
-	}
-	return ""
-}
-
-func (x *Complaint) GetAboutHead() bool {
-	if x != nil {
-		return x.AboutHead
-	}
-	return false
-}
-
-func (x *Complaint) GetCategory() string {
-	if x != nil {
-		return x.Category
-	}
-	return ""
-}
-
-func (x *Complaint) GetText() string {
-	if x != nil {
-		return x.Text
-	}
-	return ""
-}
-
-func (x *Complaint) GetWithholdIdentity() bool {
-	if x != nil {
-		return x.WithholdIdentity
-	}
-	return false
-}
-
-func (x *Complaint) GetRealName() bool {
-	if x != nil {
-		return x.RealName
-	}
-	return false
-}
-
-func (x *Complaint) GetIntake() string {
-	if x != nil {
-		return x.Intake
-	}
-	return ""
-}
-
-func (x *Complaint) GetDesk() string {
-	if x != nil {
-		return x.Desk
-	}
-	return ""
-}
-
-func (x *Complaint) GetRouting() string {
-	if x != nil {
-		return x.Routing
-	}
-	return ""
-}
-
-func (x *Complaint) GetSealed() bool {
-	if x != nil {
-		return x.Sealed
-	}
-	return false
-}
-
-func (x *Complaint) GetState() Complaint_State {
-	if x != nil {
-		return x.State
-	}
-	return Complaint_STATE_UNSPECIFIED
-}
-
-func (x *Complaint) GetResponsible() string {
-	if x != nil {
-		return x.Responsible
-	}
-	return ""
-}
-
-func (x *Complaint) GetAssignedUnit() string {
-	if x != nil {
-		return x.AssignedUnit
-	}
-	return ""
-}
-
-func (x *Complaint) GetAssignee() string {
-	if x != nil {
-		return x.Assignee
-	}
-	return ""
-}
-
-func (x *Complaint) GetAcknowledgeDue() *Due {
-	if x != nil {
-		return x.AcknowledgeDue
-	}
-	return nil
-}
-
-func (x *Complaint) GetDecideDue() *Due {
-	if x != nil {
-		return x.DecideDue
-	}
-	return nil
-}
-
-func (x *Complaint) GetFinishDue() *Due {
-	if x != nil {
-		return x.FinishDue
-	}
-	return nil
-}
-
-func (x *Complaint) GetRulePack() string {
-	if x != nil {
-		return x.RulePack
-	}
-	return ""
-}
-
-func (x *Complaint) GetAcceptTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.AcceptTime
-	}
-	return nil
-}
-
-func (x *Complaint) GetReplyTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.ReplyTime
-	}
-	return nil
-}
-
-func (x *Complaint) GetCloseTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CloseTime
-	}
-	return nil
-}
-
-func (x *Complaint) GetRejection() string {
-	if x != nil {
-		return x.Rejection
-	}
-	return ""
-}
-
-func (x *Complaint) GetReply() string {
-	if x != nil {
-		return x.Reply
-	}
-	return ""
-}
-
-func (x *Complaint) GetRectification() Complaint_Rectification {
-	if x != nil {
-		return x.Rectification
-	}
-	return Complaint_RECTIFICATION_UNSPECIFIED
-}
-
-func (x *Complaint) GetProblem() string {
-	if x != nil {
-		return x.Problem
-	}
-	return ""
-}
-
-func (x *Complaint) GetRefusal() string {
-	if x != nil {
-		return x.Refusal
-	}
-	return ""
-}
-
-func (x *Complaint) GetCreateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreateTime
-	}
-	return nil
-}
-
-func (x *Complaint) GetUpdateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpdateTime
-	}
-	return nil
-}
-
-func (x *Complaint) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-// The last day of a time limit (时限).
-type Due struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The last day on which it is in time, YYYY-MM-DD.
-	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
-	// 暂定: counted in a year whose working days are not yet announced.
-	Provisional bool `protobuf:"varint,2,opt,name=provisional,proto3" json:"provisional,omitempty"`
-	// The version of the calendar it was counted with.
-	Calendar      string `protobuf:"bytes,3,opt,name=calendar,proto3" json:"calendar,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Due) Reset() {
-	*x = Due{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Due) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Due) ProtoMessage() {}
-
-func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[1]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Due.ProtoReflect.Descriptor instead.
-func (*Due) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *Due) GetDate() string {
-	if x != nil {
-		return x.Date
-	}
-	return ""
-}
-
-func (x *Due) GetProvisional() bool {
-	if x != nil {
-		return x.Provisional
-	}
-	return false
-}
-
-func (x *Due) GetCalendar() string {
-	if x != nil {
-		return x.Calendar
-	}
-	return ""
-}
-
-// Who complained (反映人). It is encrypted for custody at intake and is part of
-// no resource.
-type Complainant struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// 姓名; empty: anonymous.
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// 联系方式: phone or address.
-	Contact       string `protobuf:"bytes,2,opt,name=contact,proto3" json:"contact,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Complainant) Reset() {
-	*x = Complainant{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Complainant) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Complainant) ProtoMessage() {}
-
-func (x *Complainant) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Complainant.ProtoReflect.Descriptor instead.
-func (*Complainant) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Complainant) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Complainant) GetContact() string {
-	if x != nil {
-		return x.Contact
-	}
-	return ""
-}
-
-// That a sealed case was opened (调阅记录).
-type Opening struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// complaints/{complaint}/openings/{opening}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The unit that hears the case.
-	Desk string `protobuf:"bytes,2,opt,name=desk,proto3" json:"desk,omitempty"`
-	// Who opened it (调阅人).
-	OpenedBy string `protobuf:"bytes,3,opt,name=opened_by,json=openedBy,proto3" json:"opened_by,omitempty"`
-	// What for.
-	Purpose Opening_Purpose `protobuf:"varint,4,opt,name=purpose,proto3,enum=duban.complaint.v1.Opening_Purpose" json:"purpose,omitempty"`
-	// When.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last changed: it does not.
-	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// Its one version.
-	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Opening) Reset() {
-	*x = Opening{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Opening) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Opening) ProtoMessage() {}
-
-func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Opening.ProtoReflect.Descriptor instead.
-func (*Opening) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *Opening) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Opening) GetDesk() string {
-	if x != nil {
-		return x.Desk
-	}
-	return ""
-}
-
-func (x *Opening) GetOpenedBy() string {
-	if x != nil {
-		return x.OpenedBy
-	}
-	return ""
-}
-
-func (x *Opening) GetPurpose() Opening_Purpose {
-	if x != nil {
-		return x.Purpose
-	}
-	return Opening_PURPOSE_UNSPECIFIED
-}
-
-func (x *Opening) GetCreateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreateTime
-	}
-	return nil
-}
-
-func (x *Opening) GetUpdateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpdateTime
-	}
-	return nil
-}
-
-func (x *Opening) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
 
 // Request for CreateComplaint.
 type CreateComplaintRequest struct {
@@ -1002,7 +47,7 @@ type CreateComplaintRequest struct {
 
 func (x *CreateComplaintRequest) Reset() {
 	*x = CreateComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[4]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1014,7 +59,7 @@ func (x *CreateComplaintRequest) String() string {
 func (*CreateComplaintRequest) ProtoMessage() {}
 
 func (x *CreateComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[4]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1027,7 +72,7 @@ func (x *CreateComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateComplaintRequest.ProtoReflect.Descriptor instead.
 func (*CreateComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{4}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *CreateComplaintRequest) GetComplaint() *Complaint {
@@ -1078,7 +123,7 @@ type CreateComplaintResponse struct {
 
 func (x *CreateComplaintResponse) Reset() {
 	*x = CreateComplaintResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[5]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1090,7 +135,7 @@ func (x *CreateComplaintResponse) String() string {
 func (*CreateComplaintResponse) ProtoMessage() {}
 
 func (x *CreateComplaintResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[5]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1103,7 +148,7 @@ func (x *CreateComplaintResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateComplaintResponse.ProtoReflect.Descriptor instead.
 func (*CreateComplaintResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{5}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *CreateComplaintResponse) GetComplaint() *Complaint {
@@ -1114,134 +159,6 @@ func (x *CreateComplaintResponse) GetComplaint() *Complaint {
 }
 
 func (x *CreateComplaintResponse) GetReceipt() string {
-	if x != nil {
-		return x.Receipt
-	}
-	return ""
-}
-
-// Request for SubmitComplaint.
-type SubmitComplaintRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The complaint; its channel is WEB.
-	Complaint *Complaint `protobuf:"bytes,1,opt,name=complaint,proto3" json:"complaint,omitempty"`
-	// Who complains; absent: anonymous.
-	Complainant *Complainant `protobuf:"bytes,2,opt,name=complainant,proto3" json:"complainant,omitempty"`
-	// Repeats with the same id get the first answer, without the receipt.
-	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *SubmitComplaintRequest) Reset() {
-	*x = SubmitComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SubmitComplaintRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SubmitComplaintRequest) ProtoMessage() {}
-
-func (x *SubmitComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SubmitComplaintRequest.ProtoReflect.Descriptor instead.
-func (*SubmitComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *SubmitComplaintRequest) GetComplaint() *Complaint {
-	if x != nil {
-		return x.Complaint
-	}
-	return nil
-}
-
-func (x *SubmitComplaintRequest) GetComplainant() *Complainant {
-	if x != nil {
-		return x.Complainant
-	}
-	return nil
-}
-
-func (x *SubmitComplaintRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *SubmitComplaintRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
-// Response of SubmitComplaint.
-type SubmitComplaintResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The unit that hears it.
-	Desk string `protobuf:"bytes,1,opt,name=desk,proto3" json:"desk,omitempty"`
-	// The code to follow the case with (回执码), shown this once.
-	Receipt       string `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *SubmitComplaintResponse) Reset() {
-	*x = SubmitComplaintResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SubmitComplaintResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SubmitComplaintResponse) ProtoMessage() {}
-
-func (x *SubmitComplaintResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SubmitComplaintResponse.ProtoReflect.Descriptor instead.
-func (*SubmitComplaintResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *SubmitComplaintResponse) GetDesk() string {
-	if x != nil {
-		return x.Desk
-	}
-	return ""
-}
-
-func (x *SubmitComplaintResponse) GetReceipt() string {
 	if x != nil {
 		return x.Receipt
 	}
@@ -1259,7 +176,7 @@ type GetComplaintRequest struct {
 
 func (x *GetComplaintRequest) Reset() {
 	*x = GetComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[8]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1271,7 +188,7 @@ func (x *GetComplaintRequest) String() string {
 func (*GetComplaintRequest) ProtoMessage() {}
 
 func (x *GetComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[8]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1284,7 +201,7 @@ func (x *GetComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetComplaintRequest.ProtoReflect.Descriptor instead.
 func (*GetComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{8}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetComplaintRequest) GetName() string {
@@ -1312,7 +229,7 @@ type ListComplaintsRequest struct {
 
 func (x *ListComplaintsRequest) Reset() {
 	*x = ListComplaintsRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[9]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1324,7 +241,7 @@ func (x *ListComplaintsRequest) String() string {
 func (*ListComplaintsRequest) ProtoMessage() {}
 
 func (x *ListComplaintsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[9]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1337,7 +254,7 @@ func (x *ListComplaintsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListComplaintsRequest.ProtoReflect.Descriptor instead.
 func (*ListComplaintsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{9}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListComplaintsRequest) GetDesk() string {
@@ -1381,7 +298,7 @@ type ListComplaintsResponse struct {
 
 func (x *ListComplaintsResponse) Reset() {
 	*x = ListComplaintsResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1393,7 +310,7 @@ func (x *ListComplaintsResponse) String() string {
 func (*ListComplaintsResponse) ProtoMessage() {}
 
 func (x *ListComplaintsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1406,7 +323,7 @@ func (x *ListComplaintsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListComplaintsResponse.ProtoReflect.Descriptor instead.
 func (*ListComplaintsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{10}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListComplaintsResponse) GetComplaints() []*Complaint {
@@ -1442,7 +359,7 @@ type OpenComplaintRequest struct {
 
 func (x *OpenComplaintRequest) Reset() {
 	*x = OpenComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +371,7 @@ func (x *OpenComplaintRequest) String() string {
 func (*OpenComplaintRequest) ProtoMessage() {}
 
 func (x *OpenComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +384,7 @@ func (x *OpenComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenComplaintRequest.ProtoReflect.Descriptor instead.
 func (*OpenComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{11}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OpenComplaintRequest) GetName() string {
@@ -1518,7 +435,7 @@ type OpenComplaintResponse struct {
 
 func (x *OpenComplaintResponse) Reset() {
 	*x = OpenComplaintResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1530,7 +447,7 @@ func (x *OpenComplaintResponse) String() string {
 func (*OpenComplaintResponse) ProtoMessage() {}
 
 func (x *OpenComplaintResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1543,7 +460,7 @@ func (x *OpenComplaintResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenComplaintResponse.ProtoReflect.Descriptor instead.
 func (*OpenComplaintResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{12}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *OpenComplaintResponse) GetComplaint() *Complaint {
@@ -1577,7 +494,7 @@ type AcceptComplaintRequest struct {
 
 func (x *AcceptComplaintRequest) Reset() {
 	*x = AcceptComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1589,7 +506,7 @@ func (x *AcceptComplaintRequest) String() string {
 func (*AcceptComplaintRequest) ProtoMessage() {}
 
 func (x *AcceptComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1602,7 +519,7 @@ func (x *AcceptComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptComplaintRequest.ProtoReflect.Descriptor instead.
 func (*AcceptComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{13}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AcceptComplaintRequest) GetName() string {
@@ -1652,7 +569,7 @@ type RejectComplaintRequest struct {
 
 func (x *RejectComplaintRequest) Reset() {
 	*x = RejectComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +581,7 @@ func (x *RejectComplaintRequest) String() string {
 func (*RejectComplaintRequest) ProtoMessage() {}
 
 func (x *RejectComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +594,7 @@ func (x *RejectComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RejectComplaintRequest.ProtoReflect.Descriptor instead.
 func (*RejectComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{14}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RejectComplaintRequest) GetName() string {
@@ -1739,7 +656,7 @@ type AssignComplaintRequest struct {
 
 func (x *AssignComplaintRequest) Reset() {
 	*x = AssignComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[15]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1751,7 +668,7 @@ func (x *AssignComplaintRequest) String() string {
 func (*AssignComplaintRequest) ProtoMessage() {}
 
 func (x *AssignComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[15]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1764,7 +681,7 @@ func (x *AssignComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssignComplaintRequest.ProtoReflect.Descriptor instead.
 func (*AssignComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{15}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *AssignComplaintRequest) GetName() string {
@@ -1857,7 +774,7 @@ type ReplyComplaintRequest struct {
 
 func (x *ReplyComplaintRequest) Reset() {
 	*x = ReplyComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[16]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1869,7 +786,7 @@ func (x *ReplyComplaintRequest) String() string {
 func (*ReplyComplaintRequest) ProtoMessage() {}
 
 func (x *ReplyComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[16]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1882,7 +799,7 @@ func (x *ReplyComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyComplaintRequest.ProtoReflect.Descriptor instead.
 func (*ReplyComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{16}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ReplyComplaintRequest) GetName() string {
@@ -1937,7 +854,7 @@ type CloseComplaintRequest struct {
 
 func (x *CloseComplaintRequest) Reset() {
 	*x = CloseComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[17]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1949,7 +866,7 @@ func (x *CloseComplaintRequest) String() string {
 func (*CloseComplaintRequest) ProtoMessage() {}
 
 func (x *CloseComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[17]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1962,7 +879,7 @@ func (x *CloseComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseComplaintRequest.ProtoReflect.Descriptor instead.
 func (*CloseComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{17}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CloseComplaintRequest) GetName() string {
@@ -2024,7 +941,7 @@ type RectifyComplaintRequest struct {
 
 func (x *RectifyComplaintRequest) Reset() {
 	*x = RectifyComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[18]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2036,7 +953,7 @@ func (x *RectifyComplaintRequest) String() string {
 func (*RectifyComplaintRequest) ProtoMessage() {}
 
 func (x *RectifyComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[18]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2049,7 +966,7 @@ func (x *RectifyComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RectifyComplaintRequest.ProtoReflect.Descriptor instead.
 func (*RectifyComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{18}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RectifyComplaintRequest) GetName() string {
@@ -2122,107 +1039,6 @@ func (x *RectifyComplaintRequest) GetValidateOnly() bool {
 	return false
 }
 
-// Request for LookupReceipt.
-type LookupReceiptRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The code; spaces and hyphens do not matter.
-	Receipt       string `protobuf:"bytes,1,opt,name=receipt,proto3" json:"receipt,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LookupReceiptRequest) Reset() {
-	*x = LookupReceiptRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[19]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LookupReceiptRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LookupReceiptRequest) ProtoMessage() {}
-
-func (x *LookupReceiptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[19]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LookupReceiptRequest.ProtoReflect.Descriptor instead.
-func (*LookupReceiptRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{19}
-}
-
-func (x *LookupReceiptRequest) GetReceipt() string {
-	if x != nil {
-		return x.Receipt
-	}
-	return ""
-}
-
-// Response of LookupReceipt.
-type LookupReceiptResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How far the case is.
-	State Complaint_State `protobuf:"varint,1,opt,name=state,proto3,enum=duban.complaint.v1.Complaint_State" json:"state,omitempty"`
-	// What was answered, or why it was rejected, in order.
-	Answers       []*LookupReceiptResponse_Answer `protobuf:"bytes,2,rep,name=answers,proto3" json:"answers,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LookupReceiptResponse) Reset() {
-	*x = LookupReceiptResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[20]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LookupReceiptResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LookupReceiptResponse) ProtoMessage() {}
-
-func (x *LookupReceiptResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[20]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LookupReceiptResponse.ProtoReflect.Descriptor instead.
-func (*LookupReceiptResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{20}
-}
-
-func (x *LookupReceiptResponse) GetState() Complaint_State {
-	if x != nil {
-		return x.State
-	}
-	return Complaint_STATE_UNSPECIFIED
-}
-
-func (x *LookupReceiptResponse) GetAnswers() []*LookupReceiptResponse_Answer {
-	if x != nil {
-		return x.Answers
-	}
-	return nil
-}
-
 // Request for SettleRectification.
 type SettleRectificationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2247,7 +1063,7 @@ type SettleRectificationRequest struct {
 
 func (x *SettleRectificationRequest) Reset() {
 	*x = SettleRectificationRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[21]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2259,7 +1075,7 @@ func (x *SettleRectificationRequest) String() string {
 func (*SettleRectificationRequest) ProtoMessage() {}
 
 func (x *SettleRectificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[21]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2272,7 +1088,7 @@ func (x *SettleRectificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleRectificationRequest.ProtoReflect.Descriptor instead.
 func (*SettleRectificationRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{21}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SettleRectificationRequest) GetName() string {
@@ -2355,7 +1171,7 @@ type SettleRectificationResponse struct {
 
 func (x *SettleRectificationResponse) Reset() {
 	*x = SettleRectificationResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[22]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2367,7 +1183,7 @@ func (x *SettleRectificationResponse) String() string {
 func (*SettleRectificationResponse) ProtoMessage() {}
 
 func (x *SettleRectificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[22]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2380,165 +1196,14 @@ func (x *SettleRectificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleRectificationResponse.ProtoReflect.Descriptor instead.
 func (*SettleRectificationResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{22}
-}
-
-// What the desk told the complainant.
-type LookupReceiptResponse_Answer struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The words.
-	Text string `protobuf:"bytes,1,opt,name=text,proto3" json:"text,omitempty"`
-	// When; absent for a rejection.
-	Time          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LookupReceiptResponse_Answer) Reset() {
-	*x = LookupReceiptResponse_Answer{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[23]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LookupReceiptResponse_Answer) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LookupReceiptResponse_Answer) ProtoMessage() {}
-
-func (x *LookupReceiptResponse_Answer) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[23]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LookupReceiptResponse_Answer.ProtoReflect.Descriptor instead.
-func (*LookupReceiptResponse_Answer) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{20, 0}
-}
-
-func (x *LookupReceiptResponse_Answer) GetText() string {
-	if x != nil {
-		return x.Text
-	}
-	return ""
-}
-
-func (x *LookupReceiptResponse_Answer) GetTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.Time
-	}
-	return nil
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{14}
 }
 
 var File_duban_complaint_v1_complaint_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/complaint/v1/complaint.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x10\n" +
-	"\tComplaint\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
-	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04type\x12K\n" +
-	"\achannel\x18\x03 \x01(\x0e2%.duban.complaint.v1.Complaint.ChannelB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\achannel\x12\x1f\n" +
-	"\x04unit\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12\x1d\n" +
-	"\n" +
-	"about_head\x18\x05 \x01(\bR\taboutHead\x12#\n" +
-	"\bcategory\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18<R\bcategory\x12&\n" +
-	"\x04text\x18\a \x01(\tB\x12\xbaH\ar\x05\x10\x01\x18\xa0\x1f\x9a\xb2\x19\x04textR\x04text\x12+\n" +
-	"\x11withhold_identity\x18\b \x01(\bR\x10withholdIdentity\x12 \n" +
-	"\treal_name\x18\t \x01(\bB\x03\xe0A\x03R\brealName\x12\x1b\n" +
-	"\x06intake\x18\n" +
-	" \x01(\tB\x03\xe0A\x03R\x06intake\x12\x17\n" +
-	"\x04desk\x18\v \x01(\tB\x03\xe0A\x03R\x04desk\x12\x1d\n" +
-	"\arouting\x18\f \x01(\tB\x03\xe0A\x03R\arouting\x12\x1b\n" +
-	"\x06sealed\x18\r \x01(\bB\x03\xe0A\x03R\x06sealed\x12>\n" +
-	"\x05state\x18\x0e \x01(\x0e2#.duban.complaint.v1.Complaint.StateB\x03\xe0A\x03R\x05state\x12/\n" +
-	"\vresponsible\x18\x0f \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\vresponsible\x12(\n" +
-	"\rassigned_unit\x18\x10 \x01(\tB\x03\xe0A\x03R\fassignedUnit\x12)\n" +
-	"\bassignee\x18\x11 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\bassignee\x12E\n" +
-	"\x0facknowledge_due\x18\x12 \x01(\v2\x17.duban.complaint.v1.DueB\x03\xe0A\x03R\x0eacknowledgeDue\x12;\n" +
-	"\n" +
-	"decide_due\x18\x13 \x01(\v2\x17.duban.complaint.v1.DueB\x03\xe0A\x03R\tdecideDue\x12;\n" +
-	"\n" +
-	"finish_due\x18\x14 \x01(\v2\x17.duban.complaint.v1.DueB\x03\xe0A\x03R\tfinishDue\x12 \n" +
-	"\trule_pack\x18\x15 \x01(\tB\x03\xe0A\x03R\brulePack\x12@\n" +
-	"\vaccept_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"acceptTime\x12>\n" +
-	"\n" +
-	"reply_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\treplyTime\x12>\n" +
-	"\n" +
-	"close_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\tcloseTime\x12)\n" +
-	"\trejection\x18\x19 \x01(\tB\v\xe0A\x03\x9a\xb2\x19\x04textR\trejection\x12!\n" +
-	"\x05reply\x18\x1a \x01(\tB\v\xe0A\x03\x9a\xb2\x19\x04textR\x05reply\x12V\n" +
-	"\rrectification\x18\x1b \x01(\x0e2+.duban.complaint.v1.Complaint.RectificationB\x03\xe0A\x03R\rrectification\x12\x1d\n" +
-	"\aproblem\x18\x1c \x01(\tB\x03\xe0A\x03R\aproblem\x12\x1d\n" +
-	"\arefusal\x18\x1d \x01(\tB\x03\xe0A\x03R\arefusal\x12@\n" +
-	"\vcreate_time\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12@\n" +
-	"\vupdate_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\x12\x12\n" +
-	"\x04etag\x18  \x01(\tR\x04etag\"w\n" +
-	"\x04Type\x12\x14\n" +
-	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x10\n" +
-	"\fTYPE_ENQUIRY\x10\x01\x12\r\n" +
-	"\tTYPE_HELP\x10\x02\x12\x13\n" +
-	"\x0fTYPE_SUGGESTION\x10\x03\x12\x12\n" +
-	"\x0eTYPE_COMPLAINT\x10\x04\x12\x0f\n" +
-	"\vTYPE_REPORT\x10\x05\"\x84\x01\n" +
-	"\aChannel\x12\x17\n" +
-	"\x13CHANNEL_UNSPECIFIED\x10\x00\x12\x13\n" +
-	"\x0fCHANNEL_HOTLINE\x10\x01\x12\x13\n" +
-	"\x0fCHANNEL_MAILBOX\x10\x02\x12\x0f\n" +
-	"\vCHANNEL_WEB\x10\x03\x12\x12\n" +
-	"\x0eCHANNEL_PORTAL\x10\x04\x12\x11\n" +
-	"\rCHANNEL_VISIT\x10\x05\"\x98\x01\n" +
-	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
-	"\x0eSTATE_RECEIVED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_ACCEPTED\x10\x02\x12\x12\n" +
-	"\x0eSTATE_REJECTED\x10\x03\x12\x17\n" +
-	"\x13STATE_INVESTIGATING\x10\x04\x12\x11\n" +
-	"\rSTATE_REPLIED\x10\x05\x12\x10\n" +
-	"\fSTATE_CLOSED\x10\x06\"\x7f\n" +
-	"\rRectification\x12\x1d\n" +
-	"\x19RECTIFICATION_UNSPECIFIED\x10\x00\x12\x19\n" +
-	"\x15RECTIFICATION_ORDERED\x10\x01\x12\x19\n" +
-	"\x15RECTIFICATION_ENTERED\x10\x02\x12\x19\n" +
-	"\x15RECTIFICATION_REFUSED\x10\x03\"W\n" +
-	"\x03Due\x12\x12\n" +
-	"\x04date\x18\x01 \x01(\tR\x04date\x12 \n" +
-	"\vprovisional\x18\x02 \x01(\bR\vprovisional\x12\x1a\n" +
-	"\bcalendar\x18\x03 \x01(\tR\bcalendar\"T\n" +
-	"\vComplainant\x12\x1e\n" +
-	"\x04name\x18\x01 \x01(\tB\n" +
-	"\xbaH\x04r\x02\x18<\x80\x01\x01R\x04name\x12%\n" +
-	"\acontact\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\xc8\x01\x80\x01\x01R\acontact\"\xe1\x03\n" +
-	"\aOpening\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
-	"\x04desk\x18\x02 \x01(\tB\x03\xe0A\x03R\x04desk\x12*\n" +
-	"\topened_by\x18\x03 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\bopenedBy\x12B\n" +
-	"\apurpose\x18\x04 \x01(\x0e2#.duban.complaint.v1.Opening.PurposeB\x03\xe0A\x03R\apurpose\x12@\n" +
-	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12@\n" +
-	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\x12\x17\n" +
-	"\x04etag\x18\a \x01(\tB\x03\xe0A\x03R\x04etag\"\x96\x01\n" +
-	"\aPurpose\x12\x17\n" +
-	"\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10PURPOSE_DECISION\x10\x01\x12\x19\n" +
-	"\x15PURPOSE_INVESTIGATION\x10\x02\x12\x11\n" +
-	"\rPURPOSE_REPLY\x10\x03\x12\x19\n" +
-	"\x15PURPOSE_RECTIFICATION\x10\x04\x12\x13\n" +
-	"\x0fPURPOSE_CLOSING\x10\x05\"\x93\x02\n" +
+	"\"duban/complaint/v1/complaint.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1dduban/complaint/v1/case.proto\x1a duban/complaint/v1/receipt.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\"\x93\x02\n" +
 	"\x16CreateComplaintRequest\x12C\n" +
 	"\tcomplaint\x18\x01 \x01(\v2\x1d.duban.complaint.v1.ComplaintB\x06\xbaH\x03\xc8\x01\x01R\tcomplaint\x12A\n" +
 	"\vcomplainant\x18\x02 \x01(\v2\x1f.duban.complaint.v1.ComplainantR\vcomplainant\x12#\n" +
@@ -2548,15 +1213,6 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"u\n" +
 	"\x17CreateComplaintResponse\x12;\n" +
 	"\tcomplaint\x18\x01 \x01(\v2\x1d.duban.complaint.v1.ComplaintR\tcomplaint\x12\x1d\n" +
-	"\areceipt\x18\x02 \x01(\tB\x03\x80\x01\x01R\areceipt\"\xee\x01\n" +
-	"\x16SubmitComplaintRequest\x12C\n" +
-	"\tcomplaint\x18\x01 \x01(\v2\x1d.duban.complaint.v1.ComplaintB\x06\xbaH\x03\xc8\x01\x01R\tcomplaint\x12A\n" +
-	"\vcomplainant\x18\x02 \x01(\v2\x1f.duban.complaint.v1.ComplainantR\vcomplainant\x12'\n" +
-	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"L\n" +
-	"\x17SubmitComplaintResponse\x12\x12\n" +
-	"\x04desk\x18\x01 \x01(\tR\x04desk\x12\x1d\n" +
 	"\areceipt\x18\x02 \x01(\tB\x03\x80\x01\x01R\areceipt\"V\n" +
 	"\x13GetComplaintRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\"\xa7\x01\n" +
@@ -2633,15 +1289,7 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\n" +
-	" \x01(\bR\fvalidateOnly\">\n" +
-	"\x14LookupReceiptRequest\x12&\n" +
-	"\areceipt\x18\x01 \x01(\tB\f\xbaH\x06r\x04\x10\x01\x18@\x80\x01\x01R\areceipt\"\xf1\x01\n" +
-	"\x15LookupReceiptResponse\x129\n" +
-	"\x05state\x18\x01 \x01(\x0e2#.duban.complaint.v1.Complaint.StateR\x05state\x12J\n" +
-	"\aanswers\x18\x02 \x03(\v20.duban.complaint.v1.LookupReceiptResponse.AnswerR\aanswers\x1aQ\n" +
-	"\x06Answer\x12\x17\n" +
-	"\x04text\x18\x01 \x01(\tB\x03\x80\x01\x01R\x04text\x12.\n" +
-	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xa5\x02\n" +
+	" \x01(\bR\fvalidateOnly\"\xa5\x02\n" +
 	"\x1aSettleRectificationRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12$\n" +
 	"\aproblem\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01H\x00R\aproblem\x12#\n" +
@@ -2651,20 +1299,7 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x10\n" +
 	"\aoutcome\x12\x05\xbaH\x02\b\x01\"\x1d\n" +
-	"\x1bSettleRectificationResponse*\xfc\x0e\n" +
-	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x89\x01\n" +
-	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1af\x92\xb2\x19b\b\x05\x12-该投诉的当前状态不允许此操作。\x1a/The state of the complaint does not allow this.\x12\xeb\x01\n" +
-	"\x1dREASON_COMPLAINT_NOBODY_HEARS\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x05\x12f本系统内没有可以受理的单位，内容未保存；请向{channel}的上一级机关反映。\x1aVNobody here may hear this case and nothing was kept: turn to the body above {channel}.\x12\x92\x01\n" +
-	"\x1dREASON_COMPLAINT_UNIT_UNKNOWN\x10\x03\x1ao\x92\xb2\x19k\b\x01\x12'被反映单位不存在或已撤并。\x1a>The unit concerned is not an active unit of this installation.\x12\x8d\x01\n" +
-	"!REASON_COMPLAINT_CHANNEL_MISMATCH\x10\x04\x1af\x92\xb2\x19b\b\x01\x12\x1e渠道与登记方式不符。\x1a>The channel is not one by which this caller brings complaints.\x12\xc4\x02\n" +
-	"\x1eREASON_COMPLAINT_PORTAL_SEALED\x10\x05\x1a\x9f\x02\x92\xb2\x19\x9a\x02\b\x05\x12\x87\x01检举控告和反映主要负责人的事项不接受第三方平台转交，内容未保存；请反映人在本系统网站提交。\x1a\x8b\x01Reports and cases about a unit's head are not taken from portals and nothing was kept: the complainant files them on the suite's own pages.\x12\xfe\x01\n" +
-	"\x1fREASON_COMPLAINT_TAKER_INVOLVED\x10\x06\x1a\xd8\x01\x92\xb2\x19\xd3\x01\b\x05\x12f登记人与被反映单位有关，不得登记，内容未保存；请反映人向{channel}反映。\x1agWho takes it in belongs to the unit concerned and nothing was kept: the complainant turns to {channel}.\x12\xac\x01\n" +
-	"\x1cREASON_COMPLAINT_UNIT_WANTED\x10\a\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x126应交办给受理单位或其下级的在用单位。\x1aHThe complaint is assigned to an active unit: the desk or one beneath it.\x12\xc3\x01\n" +
-	"\x1fREASON_COMPLAINT_OFFICER_WANTED\x10\b\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12H保密件只能交办给受理单位中与此事无关的信访专员。\x1aJA sealed case is assigned to an officer at its desk who has no part in it.\x12\x83\x01\n" +
-	"\x1bREASON_COMPLAINT_NOT_SEALED\x10\t\x1ab\x92\xb2\x19^\b\x05\x12*该件不是保密件，可直接查看。\x1a.The complaint is not sealed: read it as it is.\x12x\n" +
-	"%REASON_COMPLAINT_RECTIFICATION_EXISTS\x10\n" +
-	"\x1aM\x92\xb2\x19I\b\x05\x12\x15该件已转整改。\x1a.A problem has been ordered for this complaint.2\xcb\x10\n" +
+	"\x1bSettleRectificationResponse2\xcb\x10\n" +
 	"\x10ComplaintService\x12\xa4\x01\n" +
 	"\x0fCreateComplaint\x12*.duban.complaint.v1.CreateComplaintRequest\x1a+.duban.complaint.v1.CreateComplaintResponse\"8\x8a\xb2\x19\x1b\x12\x03\b\x06\r\x18\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/complaints\x12\xa6\x01\n" +
 	"\x0fSubmitComplaint\x12*.duban.complaint.v1.SubmitComplaintRequest\x1a+.duban.complaint.v1.SubmitComplaintResponse\":\x8a\xb2\x19\x16\b\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/complaints:submit\x12\x83\x01\n" +
@@ -2692,102 +1327,73 @@ func file_duban_complaint_v1_complaint_proto_rawDescGZIP() []byte {
 	return file_duban_complaint_v1_complaint_proto_rawDescData
 }
 
-var file_duban_complaint_v1_complaint_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_duban_complaint_v1_complaint_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_duban_complaint_v1_complaint_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_duban_complaint_v1_complaint_proto_goTypes = []any{
-	(Reason)(0),                          // 0: duban.complaint.v1.Reason
-	(Complaint_Type)(0),                  // 1: duban.complaint.v1.Complaint.Type
-	(Complaint_Channel)(0),               // 2: duban.complaint.v1.Complaint.Channel
-	(Complaint_State)(0),                 // 3: duban.complaint.v1.Complaint.State
-	(Complaint_Rectification)(0),         // 4: duban.complaint.v1.Complaint.Rectification
-	(Opening_Purpose)(0),                 // 5: duban.complaint.v1.Opening.Purpose
-	(*Complaint)(nil),                    // 6: duban.complaint.v1.Complaint
-	(*Due)(nil),                          // 7: duban.complaint.v1.Due
-	(*Complainant)(nil),                  // 8: duban.complaint.v1.Complainant
-	(*Opening)(nil),                      // 9: duban.complaint.v1.Opening
-	(*CreateComplaintRequest)(nil),       // 10: duban.complaint.v1.CreateComplaintRequest
-	(*CreateComplaintResponse)(nil),      // 11: duban.complaint.v1.CreateComplaintResponse
-	(*SubmitComplaintRequest)(nil),       // 12: duban.complaint.v1.SubmitComplaintRequest
-	(*SubmitComplaintResponse)(nil),      // 13: duban.complaint.v1.SubmitComplaintResponse
-	(*GetComplaintRequest)(nil),          // 14: duban.complaint.v1.GetComplaintRequest
-	(*ListComplaintsRequest)(nil),        // 15: duban.complaint.v1.ListComplaintsRequest
-	(*ListComplaintsResponse)(nil),       // 16: duban.complaint.v1.ListComplaintsResponse
-	(*OpenComplaintRequest)(nil),         // 17: duban.complaint.v1.OpenComplaintRequest
-	(*OpenComplaintResponse)(nil),        // 18: duban.complaint.v1.OpenComplaintResponse
-	(*AcceptComplaintRequest)(nil),       // 19: duban.complaint.v1.AcceptComplaintRequest
-	(*RejectComplaintRequest)(nil),       // 20: duban.complaint.v1.RejectComplaintRequest
-	(*AssignComplaintRequest)(nil),       // 21: duban.complaint.v1.AssignComplaintRequest
-	(*ReplyComplaintRequest)(nil),        // 22: duban.complaint.v1.ReplyComplaintRequest
-	(*CloseComplaintRequest)(nil),        // 23: duban.complaint.v1.CloseComplaintRequest
-	(*RectifyComplaintRequest)(nil),      // 24: duban.complaint.v1.RectifyComplaintRequest
-	(*LookupReceiptRequest)(nil),         // 25: duban.complaint.v1.LookupReceiptRequest
-	(*LookupReceiptResponse)(nil),        // 26: duban.complaint.v1.LookupReceiptResponse
-	(*SettleRectificationRequest)(nil),   // 27: duban.complaint.v1.SettleRectificationRequest
-	(*SettleRectificationResponse)(nil),  // 28: duban.complaint.v1.SettleRectificationResponse
-	(*LookupReceiptResponse_Answer)(nil), // 29: duban.complaint.v1.LookupReceiptResponse.Answer
-	(*timestamppb.Timestamp)(nil),        // 30: google.protobuf.Timestamp
-	(v1.Problem_Level)(0),                // 31: duban.rectification.v1.Problem.Level
+	(*CreateComplaintRequest)(nil),      // 0: duban.complaint.v1.CreateComplaintRequest
+	(*CreateComplaintResponse)(nil),     // 1: duban.complaint.v1.CreateComplaintResponse
+	(*GetComplaintRequest)(nil),         // 2: duban.complaint.v1.GetComplaintRequest
+	(*ListComplaintsRequest)(nil),       // 3: duban.complaint.v1.ListComplaintsRequest
+	(*ListComplaintsResponse)(nil),      // 4: duban.complaint.v1.ListComplaintsResponse
+	(*OpenComplaintRequest)(nil),        // 5: duban.complaint.v1.OpenComplaintRequest
+	(*OpenComplaintResponse)(nil),       // 6: duban.complaint.v1.OpenComplaintResponse
+	(*AcceptComplaintRequest)(nil),      // 7: duban.complaint.v1.AcceptComplaintRequest
+	(*RejectComplaintRequest)(nil),      // 8: duban.complaint.v1.RejectComplaintRequest
+	(*AssignComplaintRequest)(nil),      // 9: duban.complaint.v1.AssignComplaintRequest
+	(*ReplyComplaintRequest)(nil),       // 10: duban.complaint.v1.ReplyComplaintRequest
+	(*CloseComplaintRequest)(nil),       // 11: duban.complaint.v1.CloseComplaintRequest
+	(*RectifyComplaintRequest)(nil),     // 12: duban.complaint.v1.RectifyComplaintRequest
+	(*SettleRectificationRequest)(nil),  // 13: duban.complaint.v1.SettleRectificationRequest
+	(*SettleRectificationResponse)(nil), // 14: duban.complaint.v1.SettleRectificationResponse
+	(*Complaint)(nil),                   // 15: duban.complaint.v1.Complaint
+	(*Complainant)(nil),                 // 16: duban.complaint.v1.Complainant
+	(Opening_Purpose)(0),                // 17: duban.complaint.v1.Opening.Purpose
+	(*Opening)(nil),                     // 18: duban.complaint.v1.Opening
+	(v1.Problem_Level)(0),               // 19: duban.rectification.v1.Problem.Level
+	(*SubmitComplaintRequest)(nil),      // 20: duban.complaint.v1.SubmitComplaintRequest
+	(*LookupReceiptRequest)(nil),        // 21: duban.complaint.v1.LookupReceiptRequest
+	(*SubmitComplaintResponse)(nil),     // 22: duban.complaint.v1.SubmitComplaintResponse
+	(*LookupReceiptResponse)(nil),       // 23: duban.complaint.v1.LookupReceiptResponse
 }
 var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
-	1,  // 0: duban.complaint.v1.Complaint.type:type_name -> duban.complaint.v1.Complaint.Type
-	2,  // 1: duban.complaint.v1.Complaint.channel:type_name -> duban.complaint.v1.Complaint.Channel
-	3,  // 2: duban.complaint.v1.Complaint.state:type_name -> duban.complaint.v1.Complaint.State
-	7,  // 3: duban.complaint.v1.Complaint.acknowledge_due:type_name -> duban.complaint.v1.Due
-	7,  // 4: duban.complaint.v1.Complaint.decide_due:type_name -> duban.complaint.v1.Due
-	7,  // 5: duban.complaint.v1.Complaint.finish_due:type_name -> duban.complaint.v1.Due
-	30, // 6: duban.complaint.v1.Complaint.accept_time:type_name -> google.protobuf.Timestamp
-	30, // 7: duban.complaint.v1.Complaint.reply_time:type_name -> google.protobuf.Timestamp
-	30, // 8: duban.complaint.v1.Complaint.close_time:type_name -> google.protobuf.Timestamp
-	4,  // 9: duban.complaint.v1.Complaint.rectification:type_name -> duban.complaint.v1.Complaint.Rectification
-	30, // 10: duban.complaint.v1.Complaint.create_time:type_name -> google.protobuf.Timestamp
-	30, // 11: duban.complaint.v1.Complaint.update_time:type_name -> google.protobuf.Timestamp
-	5,  // 12: duban.complaint.v1.Opening.purpose:type_name -> duban.complaint.v1.Opening.Purpose
-	30, // 13: duban.complaint.v1.Opening.create_time:type_name -> google.protobuf.Timestamp
-	30, // 14: duban.complaint.v1.Opening.update_time:type_name -> google.protobuf.Timestamp
-	6,  // 15: duban.complaint.v1.CreateComplaintRequest.complaint:type_name -> duban.complaint.v1.Complaint
-	8,  // 16: duban.complaint.v1.CreateComplaintRequest.complainant:type_name -> duban.complaint.v1.Complainant
-	6,  // 17: duban.complaint.v1.CreateComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
-	6,  // 18: duban.complaint.v1.SubmitComplaintRequest.complaint:type_name -> duban.complaint.v1.Complaint
-	8,  // 19: duban.complaint.v1.SubmitComplaintRequest.complainant:type_name -> duban.complaint.v1.Complainant
-	6,  // 20: duban.complaint.v1.ListComplaintsResponse.complaints:type_name -> duban.complaint.v1.Complaint
-	5,  // 21: duban.complaint.v1.OpenComplaintRequest.purpose:type_name -> duban.complaint.v1.Opening.Purpose
-	6,  // 22: duban.complaint.v1.OpenComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
-	9,  // 23: duban.complaint.v1.OpenComplaintResponse.opening:type_name -> duban.complaint.v1.Opening
-	31, // 24: duban.complaint.v1.RectifyComplaintRequest.level:type_name -> duban.rectification.v1.Problem.Level
-	3,  // 25: duban.complaint.v1.LookupReceiptResponse.state:type_name -> duban.complaint.v1.Complaint.State
-	29, // 26: duban.complaint.v1.LookupReceiptResponse.answers:type_name -> duban.complaint.v1.LookupReceiptResponse.Answer
-	30, // 27: duban.complaint.v1.LookupReceiptResponse.Answer.time:type_name -> google.protobuf.Timestamp
-	10, // 28: duban.complaint.v1.ComplaintService.CreateComplaint:input_type -> duban.complaint.v1.CreateComplaintRequest
-	12, // 29: duban.complaint.v1.ComplaintService.SubmitComplaint:input_type -> duban.complaint.v1.SubmitComplaintRequest
-	14, // 30: duban.complaint.v1.ComplaintService.GetComplaint:input_type -> duban.complaint.v1.GetComplaintRequest
-	15, // 31: duban.complaint.v1.ComplaintService.ListComplaints:input_type -> duban.complaint.v1.ListComplaintsRequest
-	17, // 32: duban.complaint.v1.ComplaintService.OpenComplaint:input_type -> duban.complaint.v1.OpenComplaintRequest
-	19, // 33: duban.complaint.v1.ComplaintService.AcceptComplaint:input_type -> duban.complaint.v1.AcceptComplaintRequest
-	20, // 34: duban.complaint.v1.ComplaintService.RejectComplaint:input_type -> duban.complaint.v1.RejectComplaintRequest
-	21, // 35: duban.complaint.v1.ComplaintService.AssignComplaint:input_type -> duban.complaint.v1.AssignComplaintRequest
-	22, // 36: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
-	23, // 37: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
-	24, // 38: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
-	25, // 39: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
-	27, // 40: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
-	11, // 41: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
-	13, // 42: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
-	6,  // 43: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
-	16, // 44: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
-	18, // 45: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
-	6,  // 46: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 47: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 48: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 49: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 50: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
-	6,  // 51: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
-	26, // 52: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
-	28, // 53: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
-	41, // [41:54] is the sub-list for method output_type
-	28, // [28:41] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	15, // 0: duban.complaint.v1.CreateComplaintRequest.complaint:type_name -> duban.complaint.v1.Complaint
+	16, // 1: duban.complaint.v1.CreateComplaintRequest.complainant:type_name -> duban.complaint.v1.Complainant
+	15, // 2: duban.complaint.v1.CreateComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
+	15, // 3: duban.complaint.v1.ListComplaintsResponse.complaints:type_name -> duban.complaint.v1.Complaint
+	17, // 4: duban.complaint.v1.OpenComplaintRequest.purpose:type_name -> duban.complaint.v1.Opening.Purpose
+	15, // 5: duban.complaint.v1.OpenComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
+	18, // 6: duban.complaint.v1.OpenComplaintResponse.opening:type_name -> duban.complaint.v1.Opening
+	19, // 7: duban.complaint.v1.RectifyComplaintRequest.level:type_name -> duban.rectification.v1.Problem.Level
+	0,  // 8: duban.complaint.v1.ComplaintService.CreateComplaint:input_type -> duban.complaint.v1.CreateComplaintRequest
+	20, // 9: duban.complaint.v1.ComplaintService.SubmitComplaint:input_type -> duban.complaint.v1.SubmitComplaintRequest
+	2,  // 10: duban.complaint.v1.ComplaintService.GetComplaint:input_type -> duban.complaint.v1.GetComplaintRequest
+	3,  // 11: duban.complaint.v1.ComplaintService.ListComplaints:input_type -> duban.complaint.v1.ListComplaintsRequest
+	5,  // 12: duban.complaint.v1.ComplaintService.OpenComplaint:input_type -> duban.complaint.v1.OpenComplaintRequest
+	7,  // 13: duban.complaint.v1.ComplaintService.AcceptComplaint:input_type -> duban.complaint.v1.AcceptComplaintRequest
+	8,  // 14: duban.complaint.v1.ComplaintService.RejectComplaint:input_type -> duban.complaint.v1.RejectComplaintRequest
+	9,  // 15: duban.complaint.v1.ComplaintService.AssignComplaint:input_type -> duban.complaint.v1.AssignComplaintRequest
+	10, // 16: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
+	11, // 17: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
+	12, // 18: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
+	21, // 19: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
+	13, // 20: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
+	1,  // 21: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
+	22, // 22: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
+	15, // 23: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
+	4,  // 24: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
+	6,  // 25: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
+	15, // 26: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
+	15, // 27: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
+	15, // 28: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
+	15, // 29: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
+	15, // 30: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
+	15, // 31: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
+	23, // 32: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
+	14, // 33: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
+	21, // [21:34] is the sub-list for method output_type
+	8,  // [8:21] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_duban_complaint_v1_complaint_proto_init() }
@@ -2795,11 +1401,13 @@ func file_duban_complaint_v1_complaint_proto_init() {
 	if File_duban_complaint_v1_complaint_proto != nil {
 		return
 	}
-	file_duban_complaint_v1_complaint_proto_msgTypes[15].OneofWrappers = []any{
+	file_duban_complaint_v1_case_proto_init()
+	file_duban_complaint_v1_receipt_proto_init()
+	file_duban_complaint_v1_complaint_proto_msgTypes[9].OneofWrappers = []any{
 		(*AssignComplaintRequest_Unit)(nil),
 		(*AssignComplaintRequest_Assignee)(nil),
 	}
-	file_duban_complaint_v1_complaint_proto_msgTypes[21].OneofWrappers = []any{
+	file_duban_complaint_v1_complaint_proto_msgTypes[13].OneofWrappers = []any{
 		(*SettleRectificationRequest_Problem)(nil),
 		(*SettleRectificationRequest_Refusal)(nil),
 	}
@@ -2808,14 +1416,13 @@ func file_duban_complaint_v1_complaint_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_complaint_v1_complaint_proto_rawDesc), len(file_duban_complaint_v1_complaint_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   24,
+			NumEnums:      0,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_duban_complaint_v1_complaint_proto_goTypes,
 		DependencyIndexes: file_duban_complaint_v1_complaint_proto_depIdxs,
-		EnumInfos:         file_duban_complaint_v1_complaint_proto_enumTypes,
 		MessageInfos:      file_duban_complaint_v1_complaint_proto_msgTypes,
 	}.Build()
 	File_duban_complaint_v1_complaint_proto = out.File

@@ -57,7 +57,7 @@ type EvaluationServiceClient interface {
 	// Opens a drafted round: from now on credentials are issued, and within its
 	// window ballots are cast.
 	OpenRound(ctx context.Context, in *OpenRoundRequest, opts ...grpc.CallOption) (*Round, error)
-	// Issues one-time paper codes (纸质码) to a rater group. They are shown this
+	// Issues one-time paper codes (纸质投票码) to a rater group. They are shown this
 	// once. Nobody among the evaluated issues them.
 	IssueCredentials(ctx context.Context, in *IssueCredentialsRequest, opts ...grpc.CallOption) (*IssueCredentialsResponse, error)
 	// Casts a ballot (投票) with a code. It is durable when answered, and appended
@@ -250,7 +250,7 @@ type EvaluationServiceServer interface {
 	// Opens a drafted round: from now on credentials are issued, and within its
 	// window ballots are cast.
 	OpenRound(context.Context, *OpenRoundRequest) (*Round, error)
-	// Issues one-time paper codes (纸质码) to a rater group. They are shown this
+	// Issues one-time paper codes (纸质投票码) to a rater group. They are shown this
 	// once. Nobody among the evaluated issues them.
 	IssueCredentials(context.Context, *IssueCredentialsRequest) (*IssueCredentialsResponse, error)
 	// Casts a ballot (投票) with a code. It is durable when answered, and appended

@@ -31,7 +31,7 @@ type CredentialStrength int32
 const (
 	// Not said.
 	CredentialStrength_CREDENTIAL_STRENGTH_UNSPECIFIED CredentialStrength = 0
-	// 纸质码: whoever printed and handed out the codes could note who got which.
+	// 纸质投票码: whoever printed and handed out the codes could note who got which.
 	CredentialStrength_CREDENTIAL_STRENGTH_PAPER_CODE CredentialStrength = 1
 )
 
@@ -202,7 +202,7 @@ type Round struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// rounds/{round}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// 组织单位: the unit that has others rated.
+	// 主办单位: the unit that has others rated.
 	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
 	// 轮次名称
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
@@ -696,7 +696,7 @@ func (x *BallotOpening) GetChoices() []uint32 {
 	return nil
 }
 
-// Ballots as the feed knows them (票据批次): how many, and their receipts in the
+// Ballots as the feed knows them (选票批次): how many, and their receipts in the
 // order of the hashes. Nobody is named as having cast or appended them.
 type BallotBatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -770,7 +770,7 @@ func (x *BallotBatch) GetCommitments() [][]byte {
 	return nil
 }
 
-// The receipts of all ballots of a closed round (票据公示).
+// The receipts of all ballots of a closed round (选票公示).
 type BallotSet struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// rounds/{round}/ballotSet

@@ -138,7 +138,7 @@ const (
 	// The body is larger than the server reads.
 	Reason_REASON_BODY_TOO_LARGE Reason = 10
 	// Too many calls at once.
-	Reason_REASON_OVERLOADED Reason = 11
+	Reason_REASON_SERVER_OVERLOADED Reason = 11
 	// Too many calls by this caller.
 	Reason_REASON_RATE_LIMITED Reason = 12
 	// The disk is down to its reserve.
@@ -154,9 +154,9 @@ const (
 	// The path exists, but not with this HTTP method.
 	Reason_REASON_METHOD_NOT_ALLOWED Reason = 18
 	// Simulated time is not running in this installation.
-	Reason_REASON_NOT_SIMULATED Reason = 19
+	Reason_REASON_CLOCK_NOT_SIMULATED Reason = 19
 	// The process is on its way out.
-	Reason_REASON_STOPPING Reason = 20
+	Reason_REASON_SERVER_STOPPING Reason = 20
 	// The service's log is shorter than it once was, as after an old backup was
 	// restored: what it wrote now would be a second history.
 	Reason_REASON_LOG_HELD Reason = 30
@@ -176,7 +176,7 @@ var (
 		8:  "REASON_PAGE_TOKEN_INVALID",
 		9:  "REASON_FILTER_INVALID",
 		10: "REASON_BODY_TOO_LARGE",
-		11: "REASON_OVERLOADED",
+		11: "REASON_SERVER_OVERLOADED",
 		12: "REASON_RATE_LIMITED",
 		13: "REASON_DISK_FULL",
 		14: "REASON_DIRECTORY_STALE",
@@ -184,8 +184,8 @@ var (
 		16: "REASON_ROUTE_UNKNOWN",
 		17: "REASON_MEDIA_TYPE_UNSUPPORTED",
 		18: "REASON_METHOD_NOT_ALLOWED",
-		19: "REASON_NOT_SIMULATED",
-		20: "REASON_STOPPING",
+		19: "REASON_CLOCK_NOT_SIMULATED",
+		20: "REASON_SERVER_STOPPING",
 		30: "REASON_LOG_HELD",
 	}
 	Reason_value = map[string]int32{
@@ -200,7 +200,7 @@ var (
 		"REASON_PAGE_TOKEN_INVALID":     8,
 		"REASON_FILTER_INVALID":         9,
 		"REASON_BODY_TOO_LARGE":         10,
-		"REASON_OVERLOADED":             11,
+		"REASON_SERVER_OVERLOADED":      11,
 		"REASON_RATE_LIMITED":           12,
 		"REASON_DISK_FULL":              13,
 		"REASON_DIRECTORY_STALE":        14,
@@ -208,8 +208,8 @@ var (
 		"REASON_ROUTE_UNKNOWN":          16,
 		"REASON_MEDIA_TYPE_UNSUPPORTED": 17,
 		"REASON_METHOD_NOT_ALLOWED":     18,
-		"REASON_NOT_SIMULATED":          19,
-		"REASON_STOPPING":               20,
+		"REASON_CLOCK_NOT_SIMULATED":    19,
+		"REASON_SERVER_STOPPING":        20,
 		"REASON_LOG_HELD":               30,
 	}
 )
@@ -346,31 +346,31 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xd2\x15\n" +
+	"*\xae\x19\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12h\n" +
-	"\x15REASON_FIELDS_INVALID\x10\x01\x1aM\x92\xb2\x19I\b\x01\x12$请求中有字段不符合要求。\x1a\x1fThe request has invalid fields.\x12w\n" +
-	"\x15REASON_BODY_MALFORMED\x10\x02\x1a\\\x92\xb2\x19X\b\x01\x12'请求正文无法解析：{problem}。\x1a+The request body cannot be read: {problem}.\x12e\n" +
-	"\x16REASON_UNAUTHENTICATED\x10\x03\x1aI\x92\xb2\x19E\b\t\x12!未提供有效的身份凭证。\x1a\x1eNo valid credential was given.\x12`\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
+	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
+	"\x15REASON_BODY_MALFORMED\x10\x02\x1a\\\x92\xb2\x19X\b\x01\x12'请求正文无法解析：{problem}。\x1a+The request body cannot be read: {problem}.\x12\x92\x01\n" +
+	"\x16REASON_UNAUTHENTICATED\x10\x03\x1av\x92\xb2\x19r\b\t\x12<未提供有效的身份凭证，请使用有效的密钥。\x1a0No valid credential was given: send a valid key.\x12`\n" +
 	"\x18REASON_PERMISSION_DENIED\x10\x04\x1aB\x92\xb2\x19>\b\x02\x12$您没有执行此操作的权限。\x1a\x14You may not do this.\x12X\n" +
-	"\x10REASON_NOT_FOUND\x10\x05\x1aB\x92\xb2\x19>\b\x03\x12!没有找到所请求的内容。\x1a\x17There is no such thing.\x12\x86\x01\n" +
-	"\x11REASON_ETAG_STALE\x10\x06\x1ao\x92\xb2\x19k\b\x06\x12<该记录已被他人修改，请重新读取后再提交。\x1a)The record has changed since it was read.\x12\x87\x01\n" +
-	"\x18REASON_REQUEST_ID_REUSED\x10\a\x1ai\x92\xb2\x19e\b\x04\x123同一请求编号已用于内容不同的请求。\x1a,The request id was used for another request.\x12{\n" +
-	"\x19REASON_PAGE_TOKEN_INVALID\x10\b\x1a\\\x92\xb2\x19X\b\x01\x12*分页标记无效或不属于此查询。\x1a(The page token is not one of this query.\x12\x95\x01\n" +
-	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12y\n" +
+	"\x10REASON_NOT_FOUND\x10\x05\x1aB\x92\xb2\x19>\b\x03\x12!没有找到所请求的内容。\x1a\x17There is no such thing.\x12\xa2\x01\n" +
+	"\x11REASON_ETAG_STALE\x10\x06\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x06\x12<该记录已被他人修改，请重新读取后再提交。\x1aCThe record has changed since it was read: read it again and repeat.\x12\xb0\x01\n" +
+	"\x18REASON_REQUEST_ID_REUSED\x10\a\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x04\x12K同一请求编号已用于内容不同的请求，请换用新的编号。\x1a;The request id was used for another request: use a new one.\x12\xb4\x01\n" +
+	"\x19REASON_PAGE_TOKEN_INVALID\x10\b\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x01\x12H分页标记无效或不属于此查询，请从第一页重新查询。\x1aAThe page token is not one of this query: begin at the first page.\x12\x95\x01\n" +
+	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12\xa4\x01\n" +
 	"\x15REASON_BODY_TOO_LARGE\x10\n" +
-	"\x1a^\x92\xb2\x19Z\b\x01\x12-请求正文超过 {limit} 字节的上限。\x1a'The request body exceeds {limit} bytes.\x12c\n" +
-	"\x11REASON_OVERLOADED\x10\v\x1aL\x92\xb2\x19H\b\a\x12!系统繁忙，请稍后重试。\x1a!The server is busy; repeat later.\x12j\n" +
-	"\x13REASON_RATE_LIMITED\x10\f\x1aQ\x92\xb2\x19M\b\a\x12'请求过于频繁，请稍后重试。\x1a Too many requests; repeat later.\x12\x95\x01\n" +
-	"\x10REASON_DISK_FULL\x10\r\x1a\x7f\x92\xb2\x19{\b\a\x12<存储空间不足，暂不能写入；查询不受影响。\x1a9The disk is nearly full: nothing is written, reads go on.\x12\x9b\x01\n" +
+	"\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat.\x12j\n" +
+	"\x18REASON_SERVER_OVERLOADED\x10\v\x1aL\x92\xb2\x19H\b\a\x12!系统繁忙，请稍后重试。\x1a!The server is busy; repeat later.\x12j\n" +
+	"\x13REASON_RATE_LIMITED\x10\f\x1aQ\x92\xb2\x19M\b\a\x12'请求过于频繁，请稍后重试。\x1a Too many requests; repeat later.\x12\xd9\x01\n" +
+	"\x10REASON_DISK_FULL\x10\r\x1a\xc2\x01\x92\xb2\x19\xbd\x01\b\a\x12W存储空间不足，暂不能写入，请联系系统管理员；查询不受影响。\x1a`The disk is nearly full: nothing is written until the administrator makes room, and reads go on.\x12\x9b\x01\n" +
 	"\x16REASON_DIRECTORY_STALE\x10\x0e\x1a\x7f\x92\xb2\x19{\b\b\x126组织与授权信息尚未就绪，请稍后重试。\x1a?The directory of units and grants is not current; repeat later.\x12\x96\x01\n" +
 	"\x16REASON_OUTCOME_UNKNOWN\x10\x0f\x1az\x92\xb2\x19v\b\n" +
-	"\x126写入结果未知，请用同一请求编号重试。\x1a:The outcome is not known; repeat with the same request id.\x12Y\n" +
-	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1a?\x92\xb2\x19;\b\x03\x12\x12没有此接口。\x1a#There is no such method of the API.\x12\x9d\x01\n" +
-	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1az\x92\xb2\x19v\b\x01\x128不支持的内容类型：请使用 application/json。\x1a8The content type is not supported: use application/json.\x12x\n" +
-	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1aY\x92\xb2\x19U\b\x01\x12$此地址不支持该 HTTP 方法。\x1a+The address does not take this HTTP method.\x12|\n" +
-	"\x14REASON_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12k\n" +
-	"\x0fREASON_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\x86\x02\n" +
+	"\x126写入结果未知，请用同一请求编号重试。\x1a:The outcome is not known; repeat with the same request id.\x12\x84\x01\n" +
+	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1aj\x92\xb2\x19f\b\x03\x121没有此接口，请查阅接口文档 /docs/。\x1a/There is no such method of the API: see /docs/.\x12\x9d\x01\n" +
+	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1az\x92\xb2\x19v\b\x01\x128不支持的内容类型：请使用 application/json。\x1a8The content type is not supported: use application/json.\x12\xc3\x01\n" +
+	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes.\x12\x82\x01\n" +
+	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
+	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\x86\x02\n" +
 	"\x0fREASON_LOG_HELD\x10\x1e\x1a\xf0\x01\x92\xb2\x19\xeb\x01\b\x05\x12l本服务的日志短于已公布的长度（可能恢复了旧备份），在找回之前不接受写入。\x1ayThe log is shorter than it was known to be, as after an old backup was restored: nothing is written until that is mended.:M\n" +
 	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 

@@ -337,7 +337,7 @@ type Finding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 类别
 	Category string `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`
-	// 具体情形
+	// 条目
 	Item string `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
 	// Whose problem it is within the unit.
 	Level Problem_Level `protobuf:"varint,3,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`

@@ -166,7 +166,7 @@ type Ledger struct {
 	Campaign string `protobuf:"bytes,3,opt,name=campaign,proto3" json:"campaign,omitempty"`
 	// How far the newest content has come.
 	State Ledger_State `protobuf:"varint,4,opt,name=state,proto3,enum=duban.rectification.v1.Ledger_State" json:"state,omitempty"`
-	// 报备期限: the day by which it is filed, YYYY-MM-DD; empty: none. As the
+	// 报备时限: the day by which it is filed, YYYY-MM-DD; empty: none. As the
 	// campaign writes it, or rolled to a working day where the campaign says so.
 	FilingDueDate string `protobuf:"bytes,5,opt,name=filing_due_date,json=filingDueDate,proto3" json:"filing_due_date,omitempty"`
 	// The day was rolled by a calendar that is not yet announced (暂定).
@@ -725,7 +725,7 @@ type FiledProblem struct {
 	Number int32 `protobuf:"varint,3,opt,name=number,proto3" json:"number,omitempty"`
 	// 类别
 	Category string `protobuf:"bytes,4,opt,name=category,proto3" json:"category,omitempty"`
-	// 具体情形
+	// 条目
 	Item string `protobuf:"bytes,5,opt,name=item,proto3" json:"item,omitempty"`
 	// 具体问题
 	Description string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`

@@ -51,7 +51,7 @@ const (
 	Problem_STATE_RETURNED Problem_State = 7
 	// 回头看重新整改
 	Problem_STATE_REOPENED Problem_State = 8
-	// 已撤销, by the superior.
+	// 已取消, by the superior.
 	Problem_STATE_CANCELLED Problem_State = 9
 )
 
@@ -314,7 +314,7 @@ type Problem struct {
 	Number int32 `protobuf:"varint,4,opt,name=number,proto3" json:"number,omitempty"`
 	// 类别: a code of the campaign's taxonomy.
 	Category string `protobuf:"bytes,5,opt,name=category,proto3" json:"category,omitempty"`
-	// 具体情形: the code of an item in the category.
+	// 条目: the code of an item in the category.
 	Item string `protobuf:"bytes,6,opt,name=item,proto3" json:"item,omitempty"`
 	// Whose problem it is within the unit.
 	Level Problem_Level `protobuf:"varint,7,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`

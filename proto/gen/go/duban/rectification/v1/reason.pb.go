@@ -39,27 +39,27 @@ const (
 	// Ledgers are opened for published campaigns.
 	Reason_REASON_LEDGER_CAMPAIGN_NOT_PUBLISHED Reason = 4
 	// The unit does not lie beneath the bureau whose campaign it is.
-	Reason_REASON_LEDGER_CAMPAIGN_FOREIGN Reason = 5
+	Reason_REASON_LEDGER_UNIT_OUTSIDE Reason = 5
 	// The state of the ledger does not allow it.
 	Reason_REASON_LEDGER_ILLEGAL_MOVE Reason = 6
 	// The content has changed since the head read it.
 	Reason_REASON_LEDGER_DIGEST_STALE Reason = 7
 	// The content is as it was filed.
-	Reason_REASON_LEDGER_NOTHING_NEW Reason = 8
+	Reason_REASON_LEDGER_UNCHANGED Reason = 8
 	// Only the topmost unit records what a superior outside replied.
-	Reason_REASON_LEDGER_HAS_SUPERIOR Reason = 9
+	Reason_REASON_LEDGER_SUPERIOR_EXISTS Reason = 9
 	// A ledger takes so many problems.
 	Reason_REASON_LEDGER_FULL Reason = 10
 	// The campaign has no such category or item.
 	Reason_REASON_PROBLEM_CATEGORY_UNKNOWN Reason = 11
 	// Another enters problems of this source.
-	Reason_REASON_PROBLEM_SOURCE_NOT_ALLOWED Reason = 12
+	Reason_REASON_PROBLEM_SOURCE_DENIED Reason = 12
 	// The state of the problem does not allow it.
 	Reason_REASON_PROBLEM_ILLEGAL_MOVE Reason = 13
 	// What others found the unit does not reword.
 	Reason_REASON_PROBLEM_FINDING_FIXED Reason = 14
 	// A problem keeps its description and level.
-	Reason_REASON_PROBLEM_DESCRIPTION_EMPTY Reason = 15
+	Reason_REASON_PROBLEM_DESCRIPTION_MISSING Reason = 15
 	// Planning needs cause, measures, deadline and who is responsible.
 	Reason_REASON_PROBLEM_PLAN_INCOMPLETE Reason = 16
 	// Once the ledger is filed a deadline moves by extension alone.
@@ -73,11 +73,11 @@ const (
 	// Who rectifies, who verifies and who closes are three persons.
 	Reason_REASON_PROBLEM_SAME_PERSON Reason = 21
 	// The source decides who verifies and closes.
-	Reason_REASON_PROBLEM_NOT_YOURS_TO_DECIDE Reason = 22
+	Reason_REASON_PROBLEM_DECISION_DENIED Reason = 22
 	// An extension asks for another day that is not past.
-	Reason_REASON_PROBLEM_DEADLINE_NOT_LATER Reason = 23
+	Reason_REASON_PROBLEM_DEADLINE_INVALID Reason = 23
 	// Before filing the unit sets the deadline itself.
-	Reason_REASON_PROBLEM_NOT_FILED Reason = 24
+	Reason_REASON_PROBLEM_LEDGER_NOT_FILED Reason = 24
 	// One extension is decided before the next is asked.
 	Reason_REASON_PROBLEM_EXTENSION_PENDING Reason = 25
 	// No extension awaits a decision.
@@ -89,7 +89,7 @@ const (
 	// A bureau inspects units beneath it.
 	Reason_REASON_INSPECTION_TARGET_OUTSIDE Reason = 29
 	// Nobody inspects their own unit.
-	Reason_REASON_INSPECTION_OWN_UNIT Reason = 30
+	Reason_REASON_INSPECTION_MEMBER_INVOLVED Reason = 30
 	// The home unit of a team member is not there.
 	Reason_REASON_INSPECTION_MEMBER_UNKNOWN Reason = 31
 	// The unit is not a target of the inspection.
@@ -106,32 +106,32 @@ var (
 		2:  "REASON_LEDGER_UNIT_ARCHIVED",
 		3:  "REASON_LEDGER_CAMPAIGN_UNKNOWN",
 		4:  "REASON_LEDGER_CAMPAIGN_NOT_PUBLISHED",
-		5:  "REASON_LEDGER_CAMPAIGN_FOREIGN",
+		5:  "REASON_LEDGER_UNIT_OUTSIDE",
 		6:  "REASON_LEDGER_ILLEGAL_MOVE",
 		7:  "REASON_LEDGER_DIGEST_STALE",
-		8:  "REASON_LEDGER_NOTHING_NEW",
-		9:  "REASON_LEDGER_HAS_SUPERIOR",
+		8:  "REASON_LEDGER_UNCHANGED",
+		9:  "REASON_LEDGER_SUPERIOR_EXISTS",
 		10: "REASON_LEDGER_FULL",
 		11: "REASON_PROBLEM_CATEGORY_UNKNOWN",
-		12: "REASON_PROBLEM_SOURCE_NOT_ALLOWED",
+		12: "REASON_PROBLEM_SOURCE_DENIED",
 		13: "REASON_PROBLEM_ILLEGAL_MOVE",
 		14: "REASON_PROBLEM_FINDING_FIXED",
-		15: "REASON_PROBLEM_DESCRIPTION_EMPTY",
+		15: "REASON_PROBLEM_DESCRIPTION_MISSING",
 		16: "REASON_PROBLEM_PLAN_INCOMPLETE",
 		17: "REASON_PROBLEM_DEADLINE_FIXED",
 		18: "REASON_PROBLEM_PROGRESS_FULL",
 		19: "REASON_PROBLEM_EVIDENCE_MISSING",
 		20: "REASON_PROBLEM_EVIDENCE_UNKNOWN",
 		21: "REASON_PROBLEM_SAME_PERSON",
-		22: "REASON_PROBLEM_NOT_YOURS_TO_DECIDE",
-		23: "REASON_PROBLEM_DEADLINE_NOT_LATER",
-		24: "REASON_PROBLEM_NOT_FILED",
+		22: "REASON_PROBLEM_DECISION_DENIED",
+		23: "REASON_PROBLEM_DEADLINE_INVALID",
+		24: "REASON_PROBLEM_LEDGER_NOT_FILED",
 		25: "REASON_PROBLEM_EXTENSION_PENDING",
 		26: "REASON_PROBLEM_EXTENSION_NONE",
 		27: "REASON_PROBLEM_EXTENSIONS_FULL",
 		28: "REASON_INSPECTION_ILLEGAL_MOVE",
 		29: "REASON_INSPECTION_TARGET_OUTSIDE",
-		30: "REASON_INSPECTION_OWN_UNIT",
+		30: "REASON_INSPECTION_MEMBER_INVOLVED",
 		31: "REASON_INSPECTION_MEMBER_UNKNOWN",
 		32: "REASON_INSPECTION_TARGET_UNKNOWN",
 		33: "REASON_INSPECTION_TARGET_RECORDED",
@@ -142,32 +142,32 @@ var (
 		"REASON_LEDGER_UNIT_ARCHIVED":          2,
 		"REASON_LEDGER_CAMPAIGN_UNKNOWN":       3,
 		"REASON_LEDGER_CAMPAIGN_NOT_PUBLISHED": 4,
-		"REASON_LEDGER_CAMPAIGN_FOREIGN":       5,
+		"REASON_LEDGER_UNIT_OUTSIDE":           5,
 		"REASON_LEDGER_ILLEGAL_MOVE":           6,
 		"REASON_LEDGER_DIGEST_STALE":           7,
-		"REASON_LEDGER_NOTHING_NEW":            8,
-		"REASON_LEDGER_HAS_SUPERIOR":           9,
+		"REASON_LEDGER_UNCHANGED":              8,
+		"REASON_LEDGER_SUPERIOR_EXISTS":        9,
 		"REASON_LEDGER_FULL":                   10,
 		"REASON_PROBLEM_CATEGORY_UNKNOWN":      11,
-		"REASON_PROBLEM_SOURCE_NOT_ALLOWED":    12,
+		"REASON_PROBLEM_SOURCE_DENIED":         12,
 		"REASON_PROBLEM_ILLEGAL_MOVE":          13,
 		"REASON_PROBLEM_FINDING_FIXED":         14,
-		"REASON_PROBLEM_DESCRIPTION_EMPTY":     15,
+		"REASON_PROBLEM_DESCRIPTION_MISSING":   15,
 		"REASON_PROBLEM_PLAN_INCOMPLETE":       16,
 		"REASON_PROBLEM_DEADLINE_FIXED":        17,
 		"REASON_PROBLEM_PROGRESS_FULL":         18,
 		"REASON_PROBLEM_EVIDENCE_MISSING":      19,
 		"REASON_PROBLEM_EVIDENCE_UNKNOWN":      20,
 		"REASON_PROBLEM_SAME_PERSON":           21,
-		"REASON_PROBLEM_NOT_YOURS_TO_DECIDE":   22,
-		"REASON_PROBLEM_DEADLINE_NOT_LATER":    23,
-		"REASON_PROBLEM_NOT_FILED":             24,
+		"REASON_PROBLEM_DECISION_DENIED":       22,
+		"REASON_PROBLEM_DEADLINE_INVALID":      23,
+		"REASON_PROBLEM_LEDGER_NOT_FILED":      24,
 		"REASON_PROBLEM_EXTENSION_PENDING":     25,
 		"REASON_PROBLEM_EXTENSION_NONE":        26,
 		"REASON_PROBLEM_EXTENSIONS_FULL":       27,
 		"REASON_INSPECTION_ILLEGAL_MOVE":       28,
 		"REASON_INSPECTION_TARGET_OUTSIDE":     29,
-		"REASON_INSPECTION_OWN_UNIT":           30,
+		"REASON_INSPECTION_MEMBER_INVOLVED":    30,
 		"REASON_INSPECTION_MEMBER_UNKNOWN":     31,
 		"REASON_INSPECTION_TARGET_UNKNOWN":     32,
 		"REASON_INSPECTION_TARGET_RECORDED":    33,
@@ -205,42 +205,42 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xb9&\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xe9,\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12x\n" +
-	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a^\x92\xb2\x19Z\b\x04\x123该单位在此活动中的整改台账已存在。\x1a!The unit has this ledger already.\x12\x9d\x01\n" +
-	"\x1bREASON_LEDGER_UNIT_ARCHIVED\x10\x02\x1a|\x92\xb2\x19x\b\x05\x12H单位已撤销或并入其他单位，不再产生新的整改事项。\x1a*The unit is archived and gets no new work.\x12Z\n" +
-	"\x1eREASON_LEDGER_CAMPAIGN_UNKNOWN\x10\x03\x1a6\x92\xb2\x192\b\x01\x12\x12活动不存在。\x1a\x1aThere is no such campaign.\x12\x88\x01\n" +
-	"$REASON_LEDGER_CAMPAIGN_NOT_PUBLISHED\x10\x04\x1a^\x92\xb2\x19Z\b\x05\x126活动尚未发布或已结束，不能建立台账。\x1a\x1eThe campaign is not published.\x12\x9a\x01\n" +
-	"\x1eREASON_LEDGER_CAMPAIGN_FOREIGN\x10\x05\x1av\x92\xb2\x19r\b\x05\x126该单位不属于活动主办单位的管辖范围。\x1a6The unit does not lie under the owner of the campaign.\x12\x80\x01\n" +
-	"\x1aREASON_LEDGER_ILLEGAL_MOVE\x10\x06\x1a`\x92\xb2\x19\\\b\x05\x12*台账的当前状态不允许此操作。\x1a,The state of the ledger does not allow this.\x12\xbc\x01\n" +
-	"\x1aREASON_LEDGER_DIGEST_STALE\x10\a\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x06\x12H台账内容在读取之后已有变化，请重新阅读后再签字。\x1aHThe content has changed since it was read; read it again before signing.\x12\xa5\x01\n" +
-	"\x19REASON_LEDGER_NOTHING_NEW\x10\b\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x12<台账内容与已报备版本一致，无需补充报备。\x1a>The content is as it was filed: there is nothing to sign anew.\x12\xb9\x01\n" +
-	"\x1aREASON_LEDGER_HAS_SUPERIOR\x10\t\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12H该单位的上级在本系统内，应由上级直接备案或退回。\x1aEThe unit has a superior here, who acknowledges or returns the ledger.\x12w\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
+	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
+	"\x1bREASON_LEDGER_UNIT_ARCHIVED\x10\x02\x1ag\x92\xb2\x19c\b\x05\x123单位已撤并，不再产生新的整改事项。\x1a*The unit is archived and gets no new work.\x12\x82\x01\n" +
+	"\x1eREASON_LEDGER_CAMPAIGN_UNKNOWN\x10\x03\x1a^\x92\xb2\x19Z\b\x01\x12*活动不存在，请核对活动编号。\x1a*There is no such campaign: check its name.\x12\x9f\x01\n" +
+	"$REASON_LEDGER_CAMPAIGN_NOT_PUBLISHED\x10\x04\x1au\x92\xb2\x19q\b\x05\x126活动尚未发布或已结束，不能建立台账。\x1a5The campaign is not published, so it takes no ledger.\x12\x8a\x01\n" +
+	"\x1aREASON_LEDGER_UNIT_OUTSIDE\x10\x05\x1aj\x92\xb2\x19f\b\x05\x12*该单位不在活动主办单位辖内。\x1a6The unit does not lie under the owner of the campaign.\x12\xb1\x01\n" +
+	"\x1aREASON_LEDGER_ILLEGAL_MOVE\x10\x06\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12B台账的当前状态不允许此操作，请重新读取台账。\x1aCThe state of the ledger does not allow this: read the ledger again.\x12\xbc\x01\n" +
+	"\x1aREASON_LEDGER_DIGEST_STALE\x10\a\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x06\x12H台账内容在读取之后已有变化，请重新阅读后再签字。\x1aHThe content has changed since it was read; read it again before signing.\x12\xa3\x01\n" +
+	"\x17REASON_LEDGER_UNCHANGED\x10\b\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x12<台账内容与已报备版本一致，无需补充报备。\x1a>The content is as it was filed: there is nothing to sign anew.\x12\xbc\x01\n" +
+	"\x1dREASON_LEDGER_SUPERIOR_EXISTS\x10\t\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12H该单位的上级在本系统内，应由上级直接备案或退回。\x1aEThe unit has a superior here, who acknowledges or returns the ledger.\x12\xa9\x01\n" +
 	"\x12REASON_LEDGER_FULL\x10\n" +
-	"\x1a_\x92\xb2\x19[\b\a\x12-一本台账最多登记 {limit} 个问题。\x1a(A ledger takes at most {limit} problems.\x12\xa4\x01\n" +
-	"\x1fREASON_PROBLEM_CATEGORY_UNKNOWN\x10\v\x1a\x7f\x92\xb2\x19{\b\x01\x129类别或具体情形不在活动的问题分类之内。\x1a<The category or item is not in the taxonomy of the campaign.\x12\x82\x01\n" +
-	"!REASON_PROBLEM_SOURCE_NOT_ALLOWED\x10\f\x1a[\x92\xb2\x19W\b\x02\x12'此来源的问题不能由您登记。\x1a*You may not enter problems of this source.\x12\x82\x01\n" +
-	"\x1bREASON_PROBLEM_ILLEGAL_MOVE\x10\r\x1aa\x92\xb2\x19]\b\x05\x12*问题的当前状态不允许此操作。\x1a-The state of the problem does not allow this.\x12\xa8\x01\n" +
-	"\x1cREASON_PROBLEM_FINDING_FIXED\x10\x0e\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x12Q由上级、检查或投诉登记的问题，本单位不能修改问题本身。\x1a)What others found the unit cannot reword.\x12~\n" +
-	" REASON_PROBLEM_DESCRIPTION_EMPTY\x10\x0f\x1aX\x92\xb2\x19T\b\x01\x12$问题描述和层面不能为空。\x1a*A problem needs its description and level.\x12\xa6\x01\n" +
-	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1a\x81\x01\x92\xb2\x19}\b\x01\x12`制定措施须写明原因、措施、时限、责任领导和责任人，缺少：{missing}。\x1a\x17A plan needs {missing}.\x12\xae\x01\n" +
-	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x05\x12?台账报备后，整改时限只能通过申请延期调整。\x1a@Once the ledger is filed, a deadline moves only by an extension.\x12\x8d\x01\n" +
-	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1ak\x92\xb2\x19g\b\a\x12-一个问题最多填写 {limit} 条进展。\x1a4A problem takes at most {limit} entries on progress.\x12j\n" +
-	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1aE\x92\xb2\x19A\b\x05\x12!申请销号须附佐证材料。\x1a\x1aSubmitting needs evidence.\x12\x8f\x01\n" +
-	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1aj\x92\xb2\x19f\b\x01\x12-所列佐证材料不是该问题的附件。\x1a3What is named is not an attachment of this problem.\x12\x9e\x01\n" +
-	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a~\x92\xb2\x19z\b\x05\x123整改、核查、销号须由三人分别进行。\x1aAWho rectifies, who verifies and who closes must be three persons.\x12\x85\x02\n" +
-	"\"REASON_PROBLEM_NOT_YOURS_TO_DECIDE\x10\x16\x1a\xdc\x01\x92\xb2\x19\xd7\x01\b\x02\x12o自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号。\x1abWhat the unit found itself a leader of the unit decides on; all else a supervisor or leader above.\x12\xba\x01\n" +
-	"!REASON_PROBLEM_DEADLINE_NOT_LATER\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xae\x01\n" +
-	"\x18REASON_PROBLEM_NOT_FILED\x10\x18\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x05\x12<台账报备前可直接修改时限，无需申请延期。\x1aHBefore the ledger is filed the deadline is changed without an extension.\x12m\n" +
-	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1aG\x92\xb2\x19C\b\x05\x12\x1e已有待批的延期申请。\x1a\x1fAn extension awaits a decision.\x12j\n" +
-	"\x1dREASON_PROBLEM_EXTENSION_NONE\x10\x1a\x1aG\x92\xb2\x19C\b\x05\x12\x1e没有待批的延期申请。\x1a\x1fNo extension awaits a decision.\x12\x86\x01\n" +
-	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1ab\x92\xb2\x19^\b\a\x12-一个问题最多申请 {limit} 次延期。\x1a+A problem takes at most {limit} extensions.\x12\x88\x01\n" +
-	"\x1eREASON_INSPECTION_ILLEGAL_MOVE\x10\x1c\x1ad\x92\xb2\x19`\b\x05\x12*检查的当前状态不允许此操作。\x1a0The state of the inspection does not allow this.\x12\x90\x01\n" +
-	" REASON_INSPECTION_TARGET_OUTSIDE\x10\x1d\x1aj\x92\xb2\x19f\b\x05\x12-受检单位须是本单位的下级单位。\x1a3A target must lie beneath the bureau that inspects.\x12v\n" +
-	"\x1aREASON_INSPECTION_OWN_UNIT\x10\x1e\x1aV\x92\xb2\x19R\b\x05\x12-检查人员不得检查本人所在单位。\x1a\x1fNobody inspects their own unit.\x12\x85\x01\n" +
-	" REASON_INSPECTION_MEMBER_UNKNOWN\x10\x1f\x1a_\x92\xb2\x19[\b\x01\x12'检查组成员所在单位不存在。\x1a.The home unit of a team member does not exist.\x12\x80\x01\n" +
-	" REASON_INSPECTION_TARGET_UNKNOWN\x10 \x1aZ\x92\xb2\x19V\b\x01\x12$该单位不在受检单位之列。\x1a,The unit is not a target of this inspection.\x12z\n" +
+	"\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\a\x12E一本台账最多登记 {limit} 个问题，请合并同类问题。\x1a@A ledger takes at most {limit} problems: enter like ones as one.\x12\xc2\x01\n" +
+	"\x1fREASON_PROBLEM_CATEGORY_UNKNOWN\x10\v\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x01\x12E类别或条目不在活动的问题分类之内，请从中选择。\x1aLThe category or item is not in the taxonomy of the campaign: choose from it.\x12}\n" +
+	"\x1cREASON_PROBLEM_SOURCE_DENIED\x10\f\x1a[\x92\xb2\x19W\b\x02\x12'此来源的问题不能由您登记。\x1a*You may not enter problems of this source.\x12\xb4\x01\n" +
+	"\x1bREASON_PROBLEM_ILLEGAL_MOVE\x10\r\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x05\x12B问题的当前状态不允许此操作，请重新读取问题。\x1aEThe state of the problem does not allow this: read the problem again.\x12\xdd\x01\n" +
+	"\x1cREASON_PROBLEM_FINDING_FIXED\x10\x0e\x1a\xba\x01\x92\xb2\x19\xb5\x01\b\x05\x12l由上级、检查或投诉登记的问题，本单位不能修改问题本身，只能填写整改内容。\x1aCWhat others found the unit cannot reword: it only plans against it.\x12}\n" +
+	"\"REASON_PROBLEM_DESCRIPTION_MISSING\x10\x0f\x1aU\x92\xb2\x19Q\b\x01\x12!请填写问题描述和层面。\x1a*A problem needs its description and level.\x12\x85\x01\n" +
+	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1aa\x92\xb2\x19]\b\x01\x120整改计划不完整，请补充：{missing}。\x1a'The plan is incomplete: give {missing}.\x12\xae\x01\n" +
+	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x05\x12?台账报备后，整改时限只能通过申请延期调整。\x1a@Once the ledger is filed, a deadline moves only by an extension.\x12\xbb\x01\n" +
+	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\a\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\x98\x01\n" +
+	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1as\x92\xb2\x19o\b\x05\x126申请销号须附佐证材料，请先添加附件。\x1a3Submitting needs evidence: add an attachment first.\x12\xb4\x01\n" +
+	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xd1\x01\n" +
+	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x05\x12H整改、核查、销号须由三人分别进行，请由他人办理。\x1a]Who rectifies, who verifies and who closes must be three persons: let another person do this.\x12\x81\x02\n" +
+	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\xdc\x01\x92\xb2\x19\xd7\x01\b\x02\x12o自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号。\x1abWhat the unit found itself a leader of the unit decides on; all else a supervisor or leader above.\x12\xb8\x01\n" +
+	"\x1fREASON_PROBLEM_DEADLINE_INVALID\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xbc\x01\n" +
+	"\x1fREASON_PROBLEM_LEDGER_NOT_FILED\x10\x18\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12<台账报备前可直接修改时限，无需申请延期。\x1aOBefore the ledger is filed, change the deadline itself: no extension is needed.\x12\x92\x01\n" +
+	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1al\x92\xb2\x19h\b\x05\x126已有待批的延期申请，请等待上级决定。\x1a,An extension awaits a decision: wait for it.\x12j\n" +
+	"\x1dREASON_PROBLEM_EXTENSION_NONE\x10\x1a\x1aG\x92\xb2\x19C\b\x05\x12\x1e没有待批的延期申请。\x1a\x1fNo extension awaits a decision.\x12\xc7\x01\n" +
+	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\a\x12Q一个问题最多申请 {limit} 次延期，请在现有时限内完成整改。\x1aFA problem takes at most {limit} extensions: keep the present deadline.\x12\xbd\x01\n" +
+	"\x1eREASON_INSPECTION_ILLEGAL_MOVE\x10\x1c\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12B检查的当前状态不允许此操作，请重新读取检查。\x1aKThe state of the inspection does not allow this: read the inspection again.\x12\xae\x01\n" +
+	" REASON_INSPECTION_TARGET_OUTSIDE\x10\x1d\x1a\x87\x01\x92\xb2\x19\x82\x01\b\x05\x129受检单位须是本单位的下级单位，请改选。\x1aCA target must lie beneath the bureau that inspects: choose another.\x12\xc3\x01\n" +
+	"!REASON_INSPECTION_MEMBER_INVOLVED\x10\x1e\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12Q检查人员不得检查本人所在单位，请调整检查组或受检单位。\x1a?Nobody inspects their own unit: change the team or the targets.\x12\xb8\x01\n" +
+	" REASON_INSPECTION_MEMBER_UNKNOWN\x10\x1f\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x01\x12?检查组成员所在单位不存在，请核对人员编号。\x1aGThe home unit of a team member does not exist: check the member's name.\x12\xb2\x01\n" +
+	" REASON_INSPECTION_TARGET_UNKNOWN\x10 \x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x12B该单位不在受检单位之列，请从受检单位中选择。\x1a>The unit is not a target of this inspection: name one that is.\x12z\n" +
 	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aS\x92\xb2\x19O\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (

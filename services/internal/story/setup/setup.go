@@ -1,4 +1,7 @@
-package story
+// Package setup brings a city into an empty installation: its units, its people,
+// what they may do and the keys they call with. What they then do is for package
+// story.
+package setup
 
 import (
 	"context"
@@ -12,12 +15,19 @@ import (
 	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
-// initialize sets up the installation: the province, and the three
+// Setup is that of a stage.
+type Setup struct {
+	*stage.Stage
+	// Bootstrap is the key of the first start.
+	Bootstrap string
+}
+
+// Initialize sets up the installation: the province, and the three
 // administrators with a key each.
-func (s *Story) initialize(ctx context.Context) error {
+func (s *Setup) Initialize(ctx context.Context) error {
 	root := s.City.Units[0]
 	answer := &organizationv1.InitializeResponse{}
-	err := s.Client.As(s.bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{
+	err := s.Client.As(s.Bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{
 		Root:   &organizationv1.Unit{DisplayName: root.DisplayName, Kind: kind(root)},
 		RootId: strings.ToLower(root.Code), SystemAdmin: s.nameOf("system_admin"),
 		SecurityAdmin: s.nameOf("security_admin"), Auditor: s.nameOf("auditor"),
@@ -28,14 +38,14 @@ func (s *Story) initialize(ctx context.Context) error {
 	s.Keep("system", answer.GetSystemAdmin().GetSecret())
 	s.Keep("security", answer.GetSecurityAdmin().GetSecret())
 	s.Keep("auditor", answer.GetAuditor().GetSecret())
-	again := s.Client.As(s.bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{}, answer)
+	again := s.Client.As(s.Bootstrap).Post(ctx, "/v1/installation:initialize", &organizationv1.InitializeRequest{}, answer)
 	if again == nil {
 		return fmt.Errorf("the bootstrap key still holds after it was used")
 	}
 	return nil
 }
 
-func (s *Story) nameOf(role string) string {
+func (s *Setup) nameOf(role string) string {
 	for _, p := range s.City.People {
 		if p.Has(role) {
 			return p.DisplayName
@@ -48,8 +58,8 @@ func kind(u cast.Unit) organizationv1.Unit_Kind {
 	return organizationv1.Unit_Kind(organizationv1.Unit_Kind_value["KIND_"+u.Kind])
 }
 
-// importUnits brings in the whole tree with one call.
-func (s *Story) importUnits(ctx context.Context) error {
+// ImportUnits brings in the whole tree with one call.
+func (s *Setup) ImportUnits(ctx context.Context) error {
 	var table strings.Builder
 	w := csv.NewWriter(&table)
 	rows := [][]string{{"id", "parent_id", "kind", "display_name", "labels", "codes"}}
@@ -77,8 +87,8 @@ var posts = map[string]organizationv1.Post_Kind{
 	"chief": organizationv1.Post_KIND_MIDDLE_CADRE, "teacher": organizationv1.Post_KIND_TEACHER,
 }
 
-// enterPeople enters everybody but the administrators, who are there already.
-func (s *Story) enterPeople(ctx context.Context) error {
+// EnterPeople enters everybody but the administrators, who are there already.
+func (s *Setup) EnterPeople(ctx context.Context) error {
 	return stage.Each(ctx, s.Stage, s.people(func(p cast.Person) bool { return true }), func(ctx context.Context, p cast.Person) error {
 		post, ok := posts[p.ID()]
 		if !ok {
@@ -97,7 +107,7 @@ func (s *Story) enterPeople(ctx context.Context) error {
 }
 
 // people returns those who are no administrators and whom the choice takes.
-func (s *Story) people(choice func(cast.Person) bool) (list []cast.Person) {
+func (s *Setup) people(choice func(cast.Person) bool) (list []cast.Person) {
 	for _, p := range s.City.People {
 		if !p.Has("system_admin") && !p.Has("security_admin") && !p.Has("auditor") && choice(p) {
 			list = append(list, p)
@@ -106,9 +116,9 @@ func (s *Story) people(choice func(cast.Person) bool) (list []cast.Person) {
 	return list
 }
 
-// grantRoles gives everybody their roles, but for the absent district: nobody
+// GrantRoles gives everybody their roles, but for the absent district: nobody
 // there works in the suite.
-func (s *Story) grantRoles(ctx context.Context) error {
+func (s *Setup) GrantRoles(ctx context.Context) error {
 	able := s.people(func(p cast.Person) bool { return len(p.Roles) > 0 && s.Works(p.Unit) })
 	return stage.Each(ctx, s.Stage, able, func(ctx context.Context, p cast.Person) error {
 		for _, role := range p.Roles {
@@ -120,7 +130,7 @@ func (s *Story) grantRoles(ctx context.Context) error {
 	})
 }
 
-func (s *Story) grant(ctx context.Context, principal, unit, role string) error {
+func (s *Setup) grant(ctx context.Context, principal, unit, role string) error {
 	g := &organizationv1.RoleGrant{
 		Principal: principal, Unit: unit,
 		Role: accessv1.Role(accessv1.Role_value["ROLE_"+strings.ToUpper(role)]),
@@ -128,13 +138,13 @@ func (s *Story) grant(ctx context.Context, principal, unit, role string) error {
 	return s.As("security").Post(ctx, "/v1/roleGrants", g, g)
 }
 
-// issueKeys gives a key to all who act: departments act through their bureau.
-func (s *Story) issueKeys(ctx context.Context) error {
+// IssueKeys gives a key to all who act: departments act through their bureau.
+func (s *Setup) IssueKeys(ctx context.Context) error {
 	acting := s.people(func(p cast.Person) bool { return len(p.Roles) > 0 && s.Works(p.Unit) && p.ID() != "chief" })
 	return stage.Each(ctx, s.Stage, acting, func(ctx context.Context, p cast.Person) error { return s.issue(ctx, p.Name()) })
 }
 
-func (s *Story) issue(ctx context.Context, principal string) error {
+func (s *Setup) issue(ctx context.Context, principal string) error {
 	answer := &organizationv1.IssuedApiKey{}
 	k := &organizationv1.ApiKey{Principal: principal, DisplayName: "演示"}
 	if err := s.As("security").Post(ctx, "/v1/apiKeys", k, answer); err != nil {
@@ -142,4 +152,17 @@ func (s *Story) issue(ctx context.Context, principal string) error {
 	}
 	s.Keep(principal, answer.GetSecret())
 	return nil
+}
+
+// Machine registers a machine of a unit and gives it a role and a key.
+func (s *Setup) Machine(ctx context.Context, name, title, unit, role string) error {
+	path := stage.Query("/v1/machines", "machineId", strings.TrimPrefix(name, "machines/"))
+	m := &organizationv1.Machine{DisplayName: title, Unit: cast.Name(unit)}
+	if err := s.As("system").Post(ctx, path, m, m); err != nil {
+		return err
+	}
+	if err := s.grant(ctx, name, cast.Name(unit), role); err != nil {
+		return err
+	}
+	return s.issue(ctx, name)
 }

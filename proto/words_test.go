@@ -1,0 +1,65 @@
+package proto_test
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// things are what reasons are about, and states what may be wrong with them: one
+// word for one thing. A new word is a decision.
+const (
+	things = `ASSIGNED|ASSIGNMENT|ATTACHMENT|BALLOT|BODY|CAMPAIGN|CLOCK|COMPLAINT|CREDENTIALS?|DIRECTORY|DISK|ETAG|FIELDS?|FILTER|` +
+		`GRANT|IMPORT|INSPECTION|INSTALLATION|KEY|LEDGER|MACHINE|MEDIA_TYPE|MEMBER|METHOD|METRIC|OUTCOME|PAGE_TOKEN|` +
+		`PERMISSION|PRINCIPAL|PROBLEM|REPORT|REQUEST_ID|ROUND|ROUTE|SERVER|STATUS|UNIT`
+	states = `AMBIGUOUS|ARCHIVED|BACKWARDS|CLOSED|CYCLE|DENIED|DIFFERS|EMPTY|ENDED|EXISTS|FIXED|FULL|HAS_CHILDREN|ILLEGAL_MOVE|IMMUTABLE|` +
+		`INCOMPLETE|INITIALIZED|INVALID|INVOLVED|IS_ROOT|MALFORMED|MISSING|NONE|NOT_ALLOWED|NOT_FILED|NOT_PUBLISHED|NOT_SEALED|NOT_SIMULATED|` +
+		`OUTSIDE|OVER|OVERLOADED|PENDING|RECORDED|REFUSED|REPEATED|REUSED|RUNNING|SAME_PERSON|SEPARATE|SPENT|STALE|STOPPING|SUPERSEDED|` +
+		`TOO_DEEP|TOO_LARGE|TOO_MANY|UNCHANGED|UNKNOWN|UNSUPPORTED`
+)
+
+var named = regexp.MustCompile(`^REASON_(` + things + `)_([A-Z]+_)*?(` + states + `)$`)
+
+// general are reasons that are known by the name of their gRPC code, or by usage.
+var general = map[protoreflect.Name]bool{"REASON_UNAUTHENTICATED": true, "REASON_NOT_FOUND": true, "REASON_RATE_LIMITED": true}
+
+func TestReasonsNameAThingThenItsState(t *testing.T) {
+	n := 0
+	for _, f := range files() {
+		reasons := f.Enums().ByName("Reason")
+		if reasons == nil {
+			continue
+		}
+		for i := 1; i < reasons.Values().Len(); i++ {
+			n++
+			if name := reasons.Values().Get(i).Name(); !general[name] && !named.MatchString(string(name)) {
+				t.Errorf("%s does not name a thing and then its state", name)
+			}
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d reasons were looked at, which cannot be all", n)
+	}
+}
+
+// TestContractsAreShort: a contract that needs more is parted by resource.
+func TestContractsAreShort(t *testing.T) {
+	const limit = 500
+	paths, err := filepath.Glob("api/duban/*/v1/*.proto")
+	if err != nil || len(paths) < 10 {
+		t.Fatalf("%d contracts, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(text), "\n"); n > limit {
+			t.Errorf("%s has %d lines, more than %d", path, n, limit)
+		}
+	}
+}

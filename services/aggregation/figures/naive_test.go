@@ -1,0 +1,280 @@
+package figures_test
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures"
+)
+
+// naive keeps whatever happened and counts it anew for every question, record by
+// record and day by day. It knows nothing of rows, cuts or sums.
+type naive struct {
+	moves    []move
+	problems map[string]*life
+	ledgers  map[string]*rectificationv1.Ledger
+	reports  []figures.Reported // that were counted
+	holders  map[figure]string  // whose each figure is; feed if a feed's
+}
+
+// move says that a unit lies under another since a day.
+type move struct{ unit, above, day string }
+
+// life is what became of a problem.
+type life struct {
+	versions []version
+	returned []string // the days on which it was
+}
+
+type version struct {
+	day string
+	is  *rectificationv1.Problem // nil: gone
+}
+
+// figure is what has one source: of what comes on a day in a month, else for good.
+type figure struct {
+	unit   string
+	metric aggregation.Metric
+	month  string
+}
+
+const feed = "\x00feed"
+
+func figureOf(unit string, m aggregation.Metric, day string) figure {
+	if m == aggregation.ProblemsFound || m == aggregation.ProblemsClosed {
+		return figure{unit, m, day[:7]}
+	}
+	return figure{unit, m, ""}
+}
+
+func (n *naive) parent(unit, day string) (above string) {
+	first := true
+	for _, m := range n.moves {
+		if m.unit == unit && (first || m.day <= day) {
+			above, first = m.above, false
+		}
+	}
+	return above
+}
+
+// within says whether a unit lay at or beneath another at the end of a day.
+func (n *naive) within(unit, top, day string) bool {
+	for ; unit != ""; unit = n.parent(unit, day) {
+		if unit == top {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *life) now() *rectificationv1.Problem { return l.versions[len(l.versions)-1].is }
+
+// at is the problem at the end of a day.
+func (l *life) at(day string) (is *rectificationv1.Problem) {
+	for _, v := range l.versions {
+		if v.day <= day {
+			is = v.is
+		}
+	}
+	return is
+}
+
+// days are those on which a problem as it is counts in a flow.
+func (l *life) days(p *rectificationv1.Problem, m aggregation.Metric) []string {
+	switch {
+	case p == nil:
+		return nil
+	case m == aggregation.ProblemsFound && p.GetState() != rectificationv1.Problem_STATE_CANCELLED:
+		return []string{civil(p.GetCreateTime().AsTime())}
+	case m == aggregation.ProblemsClosed && p.GetState() == rectificationv1.Problem_STATE_CLOSED:
+		return []string{civil(p.GetCloseTime().AsTime())}
+	case m == aggregation.ProblemsReturned:
+		return l.returned
+	}
+	return nil
+}
+
+// open says whether a problem is, and in the stage that the metric counts.
+func open(p *rectificationv1.Problem, m aggregation.Metric) bool {
+	switch p.GetState() {
+	case rectificationv1.Problem_STATE_CLOSED, rectificationv1.Problem_STATE_CANCELLED:
+		return false
+	case rectificationv1.Problem_STATE_RECTIFYING, rectificationv1.Problem_STATE_RETURNED, rectificationv1.Problem_STATE_REOPENED:
+		return p != nil
+	}
+	return p != nil && m != aggregation.ProblemsRectifying
+}
+
+// change notes what became of a problem, and the figures that it gives the feed.
+func (n *naive) change(p *rectificationv1.Problem, name, day string) {
+	l := n.problems[name]
+	if l == nil {
+		l = &life{}
+		n.problems[name] = l
+	}
+	if p == nil {
+		l.returned = nil
+	}
+	for len(l.returned) < int(p.GetReturns()) {
+		l.returned = append(l.returned, day)
+	}
+	l.versions = append(l.versions, version{day, p})
+	if open(p, aggregation.ProblemsRectifying) {
+		n.claim(figureOf(p.GetUnit(), aggregation.ProblemsRectifying, ""), feed)
+	}
+	if open(p, aggregation.ProblemsOverdue) && p.GetDeadline() != "" {
+		n.claim(figureOf(p.GetUnit(), aggregation.ProblemsOverdue, ""), feed)
+	}
+}
+
+func (n *naive) claim(f figure, who string) {
+	if n.holders[f] == "" {
+		n.holders[f] = who
+	}
+}
+
+// enter notes a row of an accepted report, if it counts: nobody else has the
+// figure, and the source has said nothing newer.
+func (n *naive) enter(r figures.Reported) (counts bool) {
+	f := figureOf(r.Cell.Unit, r.Metric, r.Month)
+	if held := n.holders[f]; held != "" && held != r.Source || n.fed(f) {
+		return false
+	}
+	for _, other := range n.reports {
+		if other.Cell == r.Cell && other.Metric == r.Metric && other.Month == r.Month && other.Sequence > r.Sequence {
+			return false
+		}
+	}
+	n.holders[f] = r.Source
+	n.reports = append(n.reports, r)
+	return true
+}
+
+// fed says whether problems count in a flow of a month.
+func (n *naive) fed(f figure) bool {
+	return slices.ContainsFunc(n.lives(), func(l *life) bool {
+		return l.now().GetUnit() == f.unit && slices.ContainsFunc(l.days(l.now(), f.metric), func(day string) bool { return day[:7] == f.month })
+	})
+}
+
+func (n *naive) lives() (all []*life) {
+	for _, l := range n.problems {
+		all = append(all, l)
+	}
+	return all
+}
+
+// value answers a question.
+func (n *naive) value(q figures.Query, m aggregation.Metric) (sum int64) {
+	for _, l := range n.problems {
+		sum += n.ofProblem(q, m, l)
+	}
+	for _, r := range n.latest(q.End) {
+		if r.Metric == m && wanted(q, r.Cell, true) {
+			sum += n.ofReport(q, r)
+		}
+	}
+	if m == aggregation.ItemsMissing {
+		cut := q
+		cut.Category, cut.Source = "", ""
+		if cut == q {
+			sum += int64(len(n.owed(q)))
+		}
+	}
+	return sum
+}
+
+func (n *naive) ofProblem(q figures.Query, m aggregation.Metric, l *life) (sum int64) {
+	reported := func(unit, day string) bool {
+		held := n.holders[figureOf(unit, m, day)]
+		return held != "" && held != feed
+	}
+	add := func(p *rectificationv1.Problem, day, treeDay string) {
+		if n.asked(q, p) && n.within(p.GetUnit(), q.Unit, treeDay) && !reported(p.GetUnit(), day) {
+			sum++
+		}
+	}
+	switch now := l.now(); m {
+	case aggregation.ProblemsOpen, aggregation.ProblemsRectifying:
+		if p := l.at(q.End); open(p, m) {
+			add(p, q.End, q.End)
+		}
+	case aggregation.ProblemsOverdue:
+		if open(now, m) && now.GetDeadline() != "" && now.GetDeadline() < q.Today {
+			add(now, now.GetDeadline(), "9999")
+		}
+	default:
+		for _, day := range l.days(now, m) {
+			if q.Start <= day && day <= q.End {
+				add(now, day, day)
+			}
+		}
+	}
+	return sum
+}
+
+// asked says whether a problem is in the part that q asks for.
+func (n *naive) asked(q figures.Query, p *rectificationv1.Problem) bool {
+	source := strings.TrimPrefix(p.GetSource().String(), "SOURCE_")
+	return wanted(q, aggregation.Cell{Unit: p.GetUnit(), Campaign: p.GetCampaign(), Category: p.GetCategory(), Source: source}, p.GetAccepted())
+}
+
+func wanted(q figures.Query, c aggregation.Cell, accepted bool) bool {
+	is := func(asked, value string) bool { return asked == "" || asked == value }
+	seen := accepted || q.Own && c.Unit == q.Unit || q.Beneath && c.Unit != q.Unit
+	return seen && is(q.Campaign, c.Campaign) && is(q.Category, c.Category) && is(q.Source, c.Source)
+}
+
+// latest are the reported figures that say what is so at the end of a day: of
+// each month the newest, of what stands that of the newest month.
+func (n *naive) latest(day string) (all []figures.Reported) {
+	for _, r := range n.reports {
+		flow := r.Metric == aggregation.ProblemsFound || r.Metric == aggregation.ProblemsClosed
+		newer := func(o figures.Reported) bool {
+			return o.Cell == r.Cell && o.Metric == r.Metric && (o.Month == r.Month || !flow && o.Month < r.Month)
+		}
+		older := func(o figures.Reported) bool {
+			return o.Cell == r.Cell && o.Metric == r.Metric && !flow && o.Month > r.Month
+		}
+		if monthEnd(r.Month) > day || slices.ContainsFunc(all, older) {
+			continue
+		}
+		all = append(slices.DeleteFunc(all, newer), r)
+	}
+	return all
+}
+
+func (n *naive) ofReport(q figures.Query, r figures.Reported) int64 {
+	day := q.End
+	if r.Metric == aggregation.ProblemsFound || r.Metric == aggregation.ProblemsClosed {
+		if day = monthEnd(r.Month); day < q.Start {
+			return 0
+		}
+	}
+	if !n.within(r.Cell.Unit, q.Unit, day) {
+		return 0
+	}
+	return r.Value
+}
+
+// owed are the ledgers that should have been filed, the oldest first.
+func (n *naive) owed(q figures.Query) (all []figures.Owed) {
+	for name, l := range n.ledgers {
+		late := l.GetVersion() == 0 && l.GetFilingDueDate() != "" && l.GetFilingDueDate() < q.Today
+		if late && (q.Campaign == "" || q.Campaign == l.GetCampaign()) && n.within(l.GetUnit(), q.Unit, "9999") {
+			all = append(all, figures.Owed{Unit: l.GetUnit(), Subject: name, Due: l.GetFilingDueDate()})
+		}
+	}
+	slices.SortFunc(all, func(a, b figures.Owed) int { return strings.Compare(a.Due+a.Subject, b.Due+b.Subject) })
+	return all
+}
+
+func civil(t time.Time) string { return t.Add(8 * time.Hour).UTC().Format(time.DateOnly) }
+
+func monthEnd(month string) string {
+	t, _ := time.Parse("2006-01", month)
+	return t.AddDate(0, 1, 0).Add(-time.Hour).Format(time.DateOnly)
+}

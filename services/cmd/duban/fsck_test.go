@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+// TestFsckNamesALostIndexRow: a record that lists would leave out is named by
+// fsck, which rebuilds the index when it is asked to, and counts what lies about.
+func TestFsckNamesALostIndexRow(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	lose(t, filepath.Join(c.Data, "organization.db"), "duban.organization.v1.RoleGrant.unit")
+	if err := os.WriteFile(filepath.Join(c.Data, "blobs", "new-1"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	told := fsckSays(t, errWrong, c.Data)
+	for _, want := range []string{
+		"organization ", " 1 wrong", "first: entry ", ` roleGrants/`,
+		`duban.organization.v1.RoleGrant.unit does not have it under "units/root"`,
+		"warning: no record names 1 of the files",
+	} {
+		if !strings.Contains(told, want) {
+			t.Errorf("fsck does not say %s:\n%s", want, told)
+		}
+	}
+	if told := fsckSays(t, nil, rebuildFlag, c.Data); !strings.HasPrefix(told, "1 index rows mended\n") {
+		t.Errorf("fsck %s said:\n%s", rebuildFlag, told)
+	}
+	fsckSays(t, nil, c.Data)
+}
+
+// fsckSays runs the command and returns what it printed.
+func fsckSays(t *testing.T, want error, args ...string) string {
+	t.Helper()
+	var out strings.Builder
+	if err := run(t.Context(), append([]string{"fsck"}, args...), &out); !errors.Is(err, want) {
+		t.Errorf("fsck = %v, want %v:\n%s", err, want, &out)
+	}
+	return out.String()
+}
+
+// lose deletes the first row of a bucket.
+func lose(t *testing.T, path, bucket string) {
+	t.Helper()
+	engine, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = engine.Update(t.Context(), func(tx store.Tx) error {
+		for row, err := range tx.Scan(bucket, nil, nil) {
+			return errors.Join(err, tx.Delete(bucket, row.Key))
+		}
+		return errors.New("nothing to lose")
+	})
+	if err := errors.Join(err, engine.Close()); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,81 @@
+package change
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Option is a step that some changes have before their rule.
+type Option func(*steps)
+
+// steps are what happens before the rule.
+type steps struct {
+	checks []func(*Tx) error
+	asks   []func(context.Context) error
+	asked  bool
+}
+
+// If lets nobody change anything whom check refuses. It is asked in every
+// transaction, the one before asking outside included, and MUST NOT write.
+func If(check func(*Tx) error) Option {
+	return func(s *steps) { s.checks = append(s.checks, check) }
+}
+
+// In is If for those who may not act on the records of the unit.
+func In(unit string) Option { return If(func(tx *Tx) error { return tx.Check(unit) }) }
+
+// Before lets a change ask what only others know: another service, the newest
+// tree, the disk. It runs outside of the transaction, once, and not for a repeat,
+// which gets its first answer even if nobody else answers. Where not everyone
+// may make the change, In, If or On MUST say who may: others get to ask nothing,
+// and learn nothing from what was answered.
+func Before(ask func(context.Context) error) Option {
+	return func(s *steps) { s.asks = append(s.asks, ask) }
+}
+
+// CatchUp brings the tree up to date before the change, for rules that ask it
+// about units and grants of a moment ago: no refusal would do so.
+func CatchUp() Option {
+	return Before(func(ctx context.Context) error {
+		if err := authz.From(ctx).Tree().CatchUp(ctx); err != nil {
+			return fmt.Errorf("bringing the tree up to date: %w", err)
+		}
+		return nil
+	})
+}
+
+func (s *steps) may(tx *Tx) error {
+	for _, check := range s.checks {
+		if err := check(tx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare asks outside what the change must know, unless it is a repeat: then it
+// returns the first answer.
+func (r *run[A]) prepare(ctx context.Context) (answer A, repeat bool, err error) {
+	if len(r.asks) == 0 || r.asked {
+		return answer, false, nil
+	}
+	err = r.book.Store.View(ctx, func(raw store.Tx) error {
+		if answer, repeat, err = r.first(raw); repeat || err != nil {
+			return err
+		}
+		return r.may(r.book.tx(ctx, raw, r.access))
+	})
+	if repeat || err != nil {
+		return answer, repeat, err
+	}
+	for _, ask := range r.asks {
+		if err := ask(ctx); err != nil {
+			return answer, false, err
+		}
+	}
+	r.asked = true
+	return answer, false, nil
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// Schema says what a service keeps in its store beside its feed and its
+// remembered requests. It is data, by which those who write go as well as those
+// who check what was written, without sharing code.
+type Schema struct {
+	// Indexes are the fields by which messages are found other than by their
+	// key, under the message's full name, which is also the table's bucket. See
+	// Table.
+	Indexes map[string][]string
+
+	// Buckets are those that hold neither messages of a table nor an index.
+	Buckets []string
+}
+
+// Reindex makes the index rows of all tables what their messages say and answers
+// how many rows it put or deleted. Every message type MUST be registered. It is
+// for stores that nobody else uses: it may hold the turn for long.
+func Reindex(tx Tx, s Schema) (mended int, err error) {
+	for _, table := range slices.Sorted(maps.Keys(s.Indexes)) {
+		mt, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(table))
+		if err != nil {
+			return mended, fmt.Errorf("the table %s: %w", table, err)
+		}
+		r := reindexing{tx: tx, table: table, fields: s.Indexes[table], message: mt, mended: &mended}
+		if err := errors.Join(r.drop(), r.add()); err != nil {
+			return mended, fmt.Errorf("the table %s: %w", table, err)
+		}
+	}
+	return mended, nil
+}
+
+// reindexing mends the index rows of one table.
+type reindexing struct {
+	tx      Tx
+	table   string
+	fields  []string
+	message protoreflect.MessageType
+	mended  *int
+}
+
+// drop deletes the rows that no message asks for.
+func (r reindexing) drop() error {
+	for _, field := range r.fields {
+		bucket := r.table + "." + field
+		for row, err := range r.tx.Scan(bucket, nil, nil) {
+			if err != nil {
+				return err
+			}
+			_, key, _ := strings.Cut(string(row.Key), "\x00")
+			wanted, err := r.wanted(key)
+			if err != nil {
+				return err
+			}
+			if slices.Contains(wanted, entry{bucket, string(row.Key)}) {
+				continue
+			}
+			*r.mended++
+			if err := r.tx.Delete(bucket, row.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wanted lists the rows of the message at key, none if there is none.
+func (r reindexing) wanted(key string) ([]entry, error) {
+	b, err := r.tx.Get(r.table, []byte(key))
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.rows(key, b)
+}
+
+func (r reindexing) rows(key string, b []byte) ([]entry, error) {
+	m := r.message.New().Interface()
+	if err := proto.Unmarshal(b, m); err != nil {
+		return nil, fmt.Errorf("decoding %q: %w", key, err)
+	}
+	return rowsOf(r.table, key, m, r.fields)
+}
+
+// add puts the rows that are missing.
+func (r reindexing) add() error {
+	for record, err := range r.tx.Scan(r.table, nil, nil) {
+		if err != nil {
+			return err
+		}
+		wanted, err := r.rows(string(record.Key), record.Value)
+		if err != nil {
+			return err
+		}
+		for _, e := range wanted {
+			if err := r.put(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r reindexing) put(e entry) error {
+	_, err := r.tx.Get(e.bucket, []byte(e.key))
+	if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	*r.mended++
+	return r.tx.Put(e.bucket, []byte(e.key), nil)
+}
