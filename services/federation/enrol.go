@@ -65,7 +65,7 @@ func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
 // Extend returns the installation with further logs.
 func Extend(in *federationv1.Installation, logs []*federationv1.EnrolledLog) (*federationv1.Installation, error) {
 	if in.GetState() == federationv1.Installation_STATE_REVOKED {
-		return nil, ErrInstallationState
+		return nil, ErrIllegalMove
 	}
 	out := proto.CloneOf(in)
 	out.Logs = append(out.Logs, logs...)
@@ -86,7 +86,7 @@ func named(logs []*federationv1.EnrolledLog) (name string, err error) {
 		case !ok || place != "" && here != place:
 			return "", ErrOriginInvalid
 		case seen[log.GetOrigin()]:
-			return "", ErrLogTwice
+			return "", ErrLogRepeated
 		}
 		if v, err := note.NewVerifier(log.GetVerifierKey()); err != nil || v.Name() != log.GetOrigin() {
 			return "", ErrKeyInvalid
@@ -95,7 +95,7 @@ func named(logs []*federationv1.EnrolledLog) (name string, err error) {
 		name = "installations/" + o.Installation
 	}
 	if !voice {
-		return "", ErrFederationLogMissing
+		return "", ErrLogMissing
 	}
 	return name, nil
 }
@@ -104,7 +104,7 @@ func named(logs []*federationv1.EnrolledLog) (name string, err error) {
 func Moved(in *federationv1.Installation, m move, reason string) (*federationv1.Installation, error) {
 	next, ok := Life.Next(in.GetState(), m)
 	if !ok {
-		return nil, ErrInstallationState
+		return nil, ErrIllegalMove
 	}
 	out := proto.CloneOf(in)
 	out.State, out.Reason = next, reason

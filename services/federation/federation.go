@@ -16,16 +16,16 @@ import (
 
 // The reasons for which an enrolment or a stream is refused.
 var (
-	ErrInstallationExists   = fault.Of(federationv1.Reason_REASON_INSTALLATION_EXISTS)
-	ErrOriginInvalid        = fault.Of(federationv1.Reason_REASON_ORIGIN_INVALID)
-	ErrKeyInvalid           = fault.Of(federationv1.Reason_REASON_KEY_INVALID)
-	ErrLogTwice             = fault.Of(federationv1.Reason_REASON_LOG_TWICE)
-	ErrFederationLogMissing = fault.Of(federationv1.Reason_REASON_FEDERATION_LOG_MISSING)
-	ErrUnitNotFree          = fault.Of(federationv1.Reason_REASON_UNIT_NOT_FREE)
-	ErrInstallationState    = fault.Of(federationv1.Reason_REASON_INSTALLATION_STATE)
-	ErrNotBelieved          = fault.Of(federationv1.Reason_REASON_NOT_BELIEVED)
-	ErrStreamOpen           = fault.Of(federationv1.Reason_REASON_STREAM_OPEN)
-	ErrStreamEnded          = fault.Of(federationv1.Reason_REASON_STREAM_ENDED)
+	ErrInstallationExists = fault.Of(federationv1.Reason_REASON_INSTALLATION_EXISTS)
+	ErrOriginInvalid      = fault.Of(federationv1.Reason_REASON_ORIGIN_INVALID)
+	ErrKeyInvalid         = fault.Of(federationv1.Reason_REASON_KEY_INVALID)
+	ErrLogRepeated        = fault.Of(federationv1.Reason_REASON_LOG_REPEATED)
+	ErrLogMissing         = fault.Of(federationv1.Reason_REASON_LOG_MISSING)
+	ErrUnitRefused        = fault.Of(federationv1.Reason_REASON_INSTALLATION_UNIT_REFUSED)
+	ErrIllegalMove        = fault.Of(federationv1.Reason_REASON_INSTALLATION_ILLEGAL_MOVE)
+	ErrSignatureRefused   = fault.Of(federationv1.Reason_REASON_INSTALLATION_SIGNATURE_REFUSED)
+	ErrStreamRunning      = fault.Of(federationv1.Reason_REASON_STREAM_RUNNING)
+	ErrStreamEnded        = fault.Of(federationv1.Reason_REASON_STREAM_ENDED)
 )
 
 // What both sides keep to.

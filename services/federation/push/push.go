@@ -45,7 +45,7 @@ type Config struct {
 	// Patience is how long an answer may take; 0: 30 s.
 	Patience time.Duration
 	// First and Last are the pauses between tries: they grow from the one to the
-	// other; 0: 200 ms and a minute.
+	// other; 0: 200 ms and 5 s.
 	First, Last time.Duration
 }
 
@@ -67,7 +67,7 @@ func (c Config) withDefaults() Config {
 	for _, d := range []struct {
 		of   *time.Duration
 		when time.Duration
-	}{{&c.Patience, 30 * time.Second}, {&c.First, 200 * time.Millisecond}, {&c.Last, time.Minute}} {
+	}{{&c.Patience, 30 * time.Second}, {&c.First, 200 * time.Millisecond}, {&c.Last, 5 * time.Second}} {
 		if *d.of == 0 {
 			*d.of = d.when
 		}
@@ -79,9 +79,9 @@ func (c Config) withDefaults() Config {
 // after a growing pause.
 func Run(ctx context.Context, c Config) error {
 	c = c.withDefaults()
-	pause := c.First
+	pause, said := c.First, &said{last: map[string]string{}}
 	for ctx.Err() == nil {
-		s := &session{Config: c, pause: pause, logs: map[string]*outgoing{}, sour: make(chan struct{})}
+		s := &session{Config: c, pause: pause, said: said, logs: map[string]*outgoing{}, sour: make(chan struct{})}
 		err := s.run(ctx)
 		if ctx.Err() != nil {
 			break

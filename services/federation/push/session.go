@@ -22,6 +22,7 @@ import (
 type session struct {
 	Config
 	pause time.Duration // after which refused logs are tried again
+	said  *said
 	logs  map[string]*outgoing
 
 	stream  grpc.BidiStreamingClient[federationv1.ReplicateRequest, federationv1.ReplicateResponse]
@@ -137,7 +138,9 @@ func (s *session) behind(o *outgoing, l *federationv1.Standing) {
 
 // refused notes that a log is not taken; the others go on.
 func (s *session) refused(ctx context.Context, o *outgoing, err error) {
-	slog.WarnContext(ctx, "a log is not taken above", "feed", o.name, "error", err)
+	if s.said.changed(o.name, err.Error()) {
+		slog.WarnContext(ctx, "a log is not taken above", "feed", o.name, "error", err)
+	}
 	s.souring.Do(func() { close(s.sour) })
 }
 
@@ -218,4 +221,18 @@ func (s *session) renamed(ctx context.Context, logs []*outgoing) error {
 			return errAgain
 		}
 	}
+}
+
+// said remembers what was logged about each log, to say the same once.
+type said struct {
+	mu   sync.Mutex
+	last map[string]string
+}
+
+func (s *said) changed(log, what string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := s.last[log] != what
+	s.last[log] = what
+	return changed
 }

@@ -34,14 +34,14 @@ func (s *Service) free(tx *change.Tx, in installation) error {
 		return err
 	}
 	if s.parts.Tree.Unit(in.GetUnit()) == nil || in.GetUnit() == s.parts.Tree.Root() {
-		return federation.ErrUnitNotFree
+		return federation.ErrUnitRefused
 	}
 	for other, err := range s.installations.Scan(tx, "", "") {
 		if err != nil {
 			return err
 		}
 		if other.GetUnit() == in.GetUnit() && other.GetState() != federationv1.Installation_STATE_REVOKED {
-			return federation.ErrUnitNotFree
+			return federation.ErrUnitRefused
 		}
 	}
 	return nil

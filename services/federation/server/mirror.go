@@ -25,6 +25,7 @@ const (
 	evidenceBucket = "evidence" // 510104.rectification → Evidence
 	relayedBucket  = "relayed"  // installations/510104 → installation that relays it, 0x00, Installation
 
+	mirrorPrefix   = "mirror/"
 	cosignedBucket = "cosigned" // size → when that head was first cosigned
 	shownBucket    = "shown"    // size, inverted → when that head was last shown
 	coverBucket    = "cover"    // newest → Branch: that what is mirrored is the start of what was signed
@@ -62,7 +63,7 @@ func (m *mirrors) of(origin, key string) (*mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &mirror{o, fmt.Sprintf("mirror/%s/%d/", o.Feed(), o.Era), log}
+	opened := &mirror{o, fmt.Sprintf(mirrorPrefix+"%s/%d/", o.Feed(), o.Era), log}
 	m.open[origin] = opened
 	return opened, nil
 }

@@ -31,8 +31,8 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 	err = s.book.View(ctx, func(tx *change.Tx) error {
 		tx.Trusted("each mirror is checked by its unit")
 		var next string
-		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Size(req.GetPageSize()), 0, func(m *federationv1.Mirror) bool {
-			return strings.HasPrefix(m.GetName(), prefix) && tx.Access.Sees(m.GetUnit()) && filter.Match(m)
+		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Size(req.GetPageSize()), 0, func(m *federationv1.Mirror) (bool, error) {
+			return strings.HasPrefix(m.GetName(), prefix) && tx.Access.Sees(m.GetUnit()) && filter.Match(m), nil
 		}, feedName)
 		res.NextPageToken = s.book.Tokens.Encode(next, req)
 		return err

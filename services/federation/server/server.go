@@ -16,6 +16,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // Directory knows the units as they are now.
@@ -36,6 +37,9 @@ type Parts struct {
 	// Stopping is closed when the process begins to stop: streams end then.
 	Stopping <-chan struct{}
 }
+
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidenceBucket, relayedBucket, anchoredBucket, mirrorPrefix}}
 
 // Service implements FederationService.
 type Service struct {

@@ -135,7 +135,7 @@ func (s *Service) refuse(stream stream, err error) error {
 	if err := stream.Send(r.message()); err != nil {
 		return federation.ErrStreamEnded
 	}
-	return federation.ErrNotBelieved
+	return federation.ErrSignatureRefused
 }
 
 // streams are those that are open, by installation: one each.
@@ -165,7 +165,7 @@ func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct
 		case before == nil || isClosed(before.left):
 			if before != nil && !c.said.At.After(before.last) {
 				s.mu.Unlock()
-				return nil, nil, federation.ErrNotBelieved // a greeting of then, said again
+				return nil, nil, federation.ErrSignatureRefused // a greeting of then, said again
 			}
 			mine := &openStream{c.said.Boot, c.said.At, make(chan struct{}), make(chan struct{})}
 			s.open[c.name] = mine
@@ -173,7 +173,7 @@ func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct
 			return mine.replaced, func() { close(mine.left) }, nil
 		case before.boot != c.said.Boot:
 			s.mu.Unlock()
-			return nil, nil, federation.ErrStreamOpen
+			return nil, nil, federation.ErrStreamRunning
 		case c.said.At.After(before.last) && !isClosed(before.replaced):
 			close(before.replaced)
 		}

@@ -29,7 +29,7 @@ import (
 var (
 	ErrEtagStale      = fault.Of(faultv1.Reason_REASON_ETAG_STALE)
 	ErrDiskFull       = fault.Of(faultv1.Reason_REASON_DISK_FULL)
-	ErrLogHeld        = fault.Of(faultv1.Reason_REASON_LOG_HELD)
+	ErrLogIncomplete  = fault.Of(faultv1.Reason_REASON_LOG_INCOMPLETE)
 	ErrOutcomeUnknown = fault.Of(faultv1.Reason_REASON_OUTCOME_UNKNOWN)
 	ErrFields         = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
 )
@@ -182,7 +182,7 @@ func stored(err error) error {
 	case errors.Is(err, store.ErrFull):
 		return ErrDiskFull
 	case errors.Is(err, feed.ErrHeld):
-		return ErrLogHeld
+		return ErrLogIncomplete
 	case errors.Is(err, store.ErrUnknown):
 		return ErrOutcomeUnknown
 	default:

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"iter"
+	"strings"
 )
 
 // Within returns an engine that keeps its buckets among those of e, under names
@@ -50,4 +51,15 @@ func (u under) Delete(bucket string, key []byte) error { return u.tx.Delete(u.pr
 // Scan implements Tx.
 func (u under) Scan(bucket string, from, to []byte) iter.Seq2[Entry, error] {
 	return u.tx.Scan(u.prefix+bucket, from, to)
+}
+
+// Buckets implements Tx: those under the prefix, by the rest of their names.
+func (u under) Buckets() (names []string, err error) {
+	all, err := u.tx.Buckets()
+	for _, name := range all {
+		if rest, ok := strings.CutPrefix(name, u.prefix); ok {
+			names = append(names, rest)
+		}
+	}
+	return names, err
 }

@@ -37,6 +37,8 @@ type Config struct {
 	Metrics string `yaml:"metrics"`
 	// Telemetry says what is told about calls, and to whom.
 	Telemetry telemetry.Config `yaml:"telemetry"`
+	// Federation says who is above this installation, and how those below reach it.
+	Federation Federation `yaml:"federation"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -47,7 +49,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Installation: "local/duban",
 		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
-		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default,
+		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default, Federation: Federation{Silence: 10 * time.Minute},
 		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Reserve: 64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
@@ -72,5 +74,5 @@ func (c *Config) Check() error {
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
 	check(l.InFlight > 0 && l.Deadline > 0 && l.Message > 0 && l.Rate > 0 && l.Burst > 0, "limits: every limit must be above 0")
-	return errors.Join(append(mistakes, c.Telemetry.Check())...)
+	return errors.Join(append(mistakes, c.Federation.check(), c.Telemetry.Check())...)
 }

@@ -14,6 +14,7 @@ import (
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
+	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
@@ -36,6 +37,7 @@ var roles = []role{
 	{"rectification", rectificationserver.Schema, rectification},
 	{"evaluation", evaluationserver.Schema, evaluation},
 	{"complaint", complaintserver.Schema, complaint},
+	{"federation", federationserver.Schema, federated},
 	{"aggregation", aggregationserver.Schema, aggregation}, // the last: it follows the feeds of those before
 }
 
@@ -64,7 +66,7 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
-		return name == "organization" || name == "aggregation"
+		return name == "organization" || name == "federation" || name == "aggregation"
 	})
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
 	return aggregationserver.New(book, s.directory, feeds, services...), nil

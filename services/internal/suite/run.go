@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +17,7 @@ var ErrCommit = errors.New("a commit met an I/O error")
 
 // Addresses are where a running process can be reached; nil where it does not
 // listen.
-type Addresses struct{ HTTP, GRPC, Metrics net.Addr }
+type Addresses struct{ HTTP, GRPC, Metrics, Below net.Addr }
 
 // Run serves until ctx is done, a worker fails or a commit does. Ready is called
 // once calls are answered.
@@ -54,10 +55,16 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 	if err != nil {
 		return err
 	}
+	below, err := s.config.Federation.below()
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
 	rpc, rest, metrics := listeners[0], listeners[1], listeners[2]
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return s.process.Run(ctx, func() { ready(Addresses{HTTP: addr(rest), GRPC: addr(rpc), Metrics: addr(metrics)}) }, given(rpc)...)
+		return s.process.Run(ctx, func() {
+			ready(Addresses{HTTP: addr(rest), GRPC: addr(rpc), Metrics: addr(metrics), Below: addr(below)})
+		}, given(rpc, below)...)
 	})
 	for l, h := range map[net.Listener]http.Handler{rest: handler, metrics: s.telemetry.Metrics} {
 		if l != nil {
@@ -83,12 +90,9 @@ func listen(addresses ...string) ([]net.Listener, error) {
 	return listeners, nil
 }
 
-// given returns l, if it is one.
-func given(l net.Listener) []net.Listener {
-	if l == nil {
-		return nil
-	}
-	return []net.Listener{l}
+// given returns those that are listeners.
+func given(listeners ...net.Listener) []net.Listener {
+	return slices.DeleteFunc(listeners, func(l net.Listener) bool { return l == nil })
 }
 
 func addr(l net.Listener) net.Addr {

@@ -49,6 +49,8 @@ type Suite struct {
 	secrets   secrets
 	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
+	mirrors   func(context.Context, string) (feedserver.Source, error)
+	marks     *marks
 	closers   []func() error
 	failed    chan error
 	shown     func(context.Context) error
@@ -90,6 +92,9 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 		return err
 	}
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, blobsFolder), c.Reserve<<20); err != nil {
+		return err
+	}
+	if s.marks, err = openMarks(c.Data, o.Now); err != nil {
 		return err
 	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
@@ -134,7 +139,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		}
 	}
 	return errors.Join(
-		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping()}),
+		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping(), Mirrors: s.mirrors}),
 		s.process.Add(s.Clock),
 		s.process.Add(s.follower()),
 	)
@@ -168,6 +173,9 @@ func (s *Suite) book(r role, o Options) (*change.Book, error) {
 		return nil, err
 	}
 	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
+	if err := s.hold(r.name); err != nil {
+		return nil, err
+	}
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets.pseudonym(r.name), Tokens: tokens,

@@ -55,10 +55,17 @@ func RunNew(t testing.TB, folder string) *Suite {
 // stopped at the end of the test, or by Stop.
 func RunIn(t testing.TB, folder string) *Suite {
 	t.Helper()
+	return RunAs(t, folder, func(*suite.Config) {})
+}
+
+// RunAs is RunIn with a configuration that set has changed.
+func RunAs(t testing.TB, folder string, set func(*suite.Config)) *Suite {
+	t.Helper()
 	c := suite.Default()
 	c.Data, c.HTTP, c.GRPC = folder, "127.0.0.1:0", "127.0.0.1:0"
 	c.Metrics, c.Telemetry.LogLevel = "127.0.0.1:0", "warn"
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
+	set(&c)
 	built, err := suite.Open(t.Context(), c, suite.Options{
 		Out: t.Output(), Now: time.Now, Simulate: Start,
 	})
@@ -131,11 +138,15 @@ func (s *Suite) Organization(key string) organizationv1.OrganizationServiceClien
 	return organizationv1.NewOrganizationServiceClient(s.As(key))
 }
 
-func (s *Suite) initialize() {
+func (s *Suite) initialize() { s.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE) }
+
+// InitializeAs sets up a suite whose root is a unit of that id and kind.
+func (s *Suite) InitializeAs(id string, kind organizationv1.Unit_Kind) {
 	s.T.Helper()
+	s.Root = "units/" + id
 	answer, err := s.Organization(s.Bootstrap).Initialize(s.T.Context(), &organizationv1.InitializeRequest{
-		Root:        &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
-		RootId:      "root",
+		Root:        &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: kind},
+		RootId:      id,
 		SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员",
 	})
 	s.must(err)

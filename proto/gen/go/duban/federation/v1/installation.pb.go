@@ -39,18 +39,18 @@ const (
 	// The verification key is none, or is not named by the log's origin.
 	Reason_REASON_KEY_INVALID Reason = 3
 	// Two keys are given for one log, or one log of a service twice.
-	Reason_REASON_LOG_TWICE Reason = 4
+	Reason_REASON_LOG_REPEATED Reason = 4
 	// The log by which the installation shows who it is, that of the service
 	// federation, is not among them.
-	Reason_REASON_FEDERATION_LOG_MISSING Reason = 5
+	Reason_REASON_LOG_MISSING Reason = 5
 	// The unit is unknown, the root, or another installation's already.
-	Reason_REASON_UNIT_NOT_FREE Reason = 6
+	Reason_REASON_INSTALLATION_UNIT_REFUSED Reason = 6
 	// The move is not possible from this state.
-	Reason_REASON_INSTALLATION_STATE Reason = 7
+	Reason_REASON_INSTALLATION_ILLEGAL_MOVE Reason = 7
 	// What was pushed is not believed; the answer in the stream says why.
-	Reason_REASON_NOT_BELIEVED Reason = 8
+	Reason_REASON_INSTALLATION_SIGNATURE_REFUSED Reason = 8
 	// Another stream of the same installation is open.
-	Reason_REASON_STREAM_OPEN Reason = 9
+	Reason_REASON_STREAM_RUNNING Reason = 9
 	// The stream broke off: too much time without a message, a message out of
 	// place, or the process stops.
 	Reason_REASON_STREAM_ENDED Reason = 10
@@ -63,26 +63,26 @@ var (
 		1:  "REASON_INSTALLATION_EXISTS",
 		2:  "REASON_ORIGIN_INVALID",
 		3:  "REASON_KEY_INVALID",
-		4:  "REASON_LOG_TWICE",
-		5:  "REASON_FEDERATION_LOG_MISSING",
-		6:  "REASON_UNIT_NOT_FREE",
-		7:  "REASON_INSTALLATION_STATE",
-		8:  "REASON_NOT_BELIEVED",
-		9:  "REASON_STREAM_OPEN",
+		4:  "REASON_LOG_REPEATED",
+		5:  "REASON_LOG_MISSING",
+		6:  "REASON_INSTALLATION_UNIT_REFUSED",
+		7:  "REASON_INSTALLATION_ILLEGAL_MOVE",
+		8:  "REASON_INSTALLATION_SIGNATURE_REFUSED",
+		9:  "REASON_STREAM_RUNNING",
 		10: "REASON_STREAM_ENDED",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":            0,
-		"REASON_INSTALLATION_EXISTS":    1,
-		"REASON_ORIGIN_INVALID":         2,
-		"REASON_KEY_INVALID":            3,
-		"REASON_LOG_TWICE":              4,
-		"REASON_FEDERATION_LOG_MISSING": 5,
-		"REASON_UNIT_NOT_FREE":          6,
-		"REASON_INSTALLATION_STATE":     7,
-		"REASON_NOT_BELIEVED":           8,
-		"REASON_STREAM_OPEN":            9,
-		"REASON_STREAM_ENDED":           10,
+		"REASON_UNSPECIFIED":                    0,
+		"REASON_INSTALLATION_EXISTS":            1,
+		"REASON_ORIGIN_INVALID":                 2,
+		"REASON_KEY_INVALID":                    3,
+		"REASON_LOG_REPEATED":                   4,
+		"REASON_LOG_MISSING":                    5,
+		"REASON_INSTALLATION_UNIT_REFUSED":      6,
+		"REASON_INSTALLATION_ILLEGAL_MOVE":      7,
+		"REASON_INSTALLATION_SIGNATURE_REFUSED": 8,
+		"REASON_STREAM_RUNNING":                 9,
+		"REASON_STREAM_ENDED":                   10,
 	}
 )
 
@@ -123,7 +123,7 @@ const (
 	Installation_STATE_ACTIVE Installation_State = 1
 	// 暂停: nothing is taken until it is resumed.
 	Installation_STATE_SUSPENDED Installation_State = 2
-	// 撤销: its keys are never believed again.
+	// 作废: its keys are never believed again.
 	Installation_STATE_REVOKED Installation_State = 3
 )
 
@@ -965,18 +965,18 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\x95\f\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xb6\f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12j\n" +
 	"\x1aREASON_INSTALLATION_EXISTS\x10\x01\x1aJ\x92\xb2\x19F\b\x04\x12\x1b该机构系统已登记。\x1a%The installation is enrolled already.\x12\xce\x01\n" +
 	"\x15REASON_ORIGIN_INVALID\x10\x02\x1a\xb2\x01\x92\xb2\x19\xad\x01\b\x01\x12Z日志来源须为“省级域名/机构编号/服务/年代”，且同属一个机构。\x1aMAn origin must be province/installation/service/era, all of one installation.\x12\xa2\x01\n" +
-	"\x12REASON_KEY_INVALID\x10\x03\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x12<验证公钥无效，或其名称与日志来源不一致。\x1aBThe verification key is invalid, or not named by the log's origin.\x12\x88\x01\n" +
-	"\x10REASON_LOG_TWICE\x10\x04\x1ar\x92\xb2\x19n\b\x01\x126同一日志只能登记一次，公钥不得更换。\x1a2A log is enrolled once, and its key never changes.\x12\xa6\x01\n" +
-	"\x1dREASON_FEDERATION_LOG_MISSING\x10\x05\x1a\x82\x01\x92\xb2\x19~\b\x01\x129登记的日志中须包含 federation 服务的日志。\x1a?The log of the service federation must be among those enrolled.\x12\xc4\x01\n" +
-	"\x14REASON_UNIT_NOT_FREE\x10\x06\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12N该单位不存在、为本机构根单位，或已对应其他机构系统。\x1aPThe unit does not exist, is the root here, or is another installation's already.\x12\x86\x01\n" +
-	"\x19REASON_INSTALLATION_STATE\x10\a\x1ag\x92\xb2\x19c\b\x05\x120该机构系统当前状态不允许此操作。\x1a-The installation's state does not allow this.\x12s\n" +
-	"\x13REASON_NOT_BELIEVED\x10\b\x1aZ\x92\xb2\x19V\b\t\x12'无法确认该机构系统的身份。\x1a)The installation has not shown who it is.\x12\xa7\x01\n" +
-	"\x12REASON_STREAM_OPEN\x10\t\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\b\x12?该机构系统已有一条上报连接，可能存在克隆。\x1aDAnother stream of the installation is open; it may have been cloned.\x12n\n" +
+	"\x12REASON_KEY_INVALID\x10\x03\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x12<验证公钥无效，或其名称与日志来源不一致。\x1aBThe verification key is invalid, or not named by the log's origin.\x12\x8b\x01\n" +
+	"\x13REASON_LOG_REPEATED\x10\x04\x1ar\x92\xb2\x19n\b\x01\x126同一日志只能登记一次，公钥不得更换。\x1a2A log is enrolled once, and its key never changes.\x12\x9b\x01\n" +
+	"\x12REASON_LOG_MISSING\x10\x05\x1a\x82\x01\x92\xb2\x19~\b\x01\x129登记的日志中须包含 federation 服务的日志。\x1a?The log of the service federation must be among those enrolled.\x12\xd0\x01\n" +
+	" REASON_INSTALLATION_UNIT_REFUSED\x10\x06\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12N该单位不存在、为本机构根单位，或已对应其他机构系统。\x1aPThe unit does not exist, is the root here, or is another installation's already.\x12\x8d\x01\n" +
+	" REASON_INSTALLATION_ILLEGAL_MOVE\x10\a\x1ag\x92\xb2\x19c\b\x05\x120该机构系统当前状态不允许此操作。\x1a-The installation's state does not allow this.\x12\x85\x01\n" +
+	"%REASON_INSTALLATION_SIGNATURE_REFUSED\x10\b\x1aZ\x92\xb2\x19V\b\t\x12'无法确认该机构系统的身份。\x1a)The installation has not shown who it is.\x12\xaa\x01\n" +
+	"\x15REASON_STREAM_RUNNING\x10\t\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\b\x12?该机构系统已有一条上报连接，可能存在克隆。\x1aDAnother stream of the installation is open; it may have been cloned.\x12n\n" +
 	"\x13REASON_STREAM_ENDED\x10\n" +
 	"\x1aU\x92\xb2\x19Q\b\b\x12*上报连接已结束，请重新连接。\x1a!The stream has ended; dial again.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
 
