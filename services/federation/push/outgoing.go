@@ -144,23 +144,34 @@ func (o *outgoing) send(ctx context.Context, s *session, cp *feedv1.Checkpoint) 
 func (o *outgoing) prove(ctx context.Context, s *session, cp *feedv1.Checkpoint, acked uint64) error {
 	p := &federationv1.Prove{Origin: o.origin, Note: cp.GetNote(), Size: acked}
 	if acked > 0 {
-		was, err := o.proof(ctx, s, acked, acked)
-		if err != nil {
+		var err error
+		if p.Root, p.Consistency, err = Proofs(ctx, s.Feeds, o.name, acked, cp.GetSize()); err != nil {
 			return err
 		}
-		proof, err := o.proof(ctx, s, acked, cp.GetSize())
-		if err != nil {
-			return err
-		}
-		p.Root, p.Consistency = was.GetRoot(), proof.GetHashes()
 	}
 	return s.send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Prove{Prove: p}})
 }
 
-func (o *outgoing) proof(ctx context.Context, s *session, first, size uint64) (*feedv1.Proof, error) {
-	p, err := s.Feeds.GetProof(ctx, &feedv1.GetProofRequest{Parent: "feeds/" + o.name, Size: size, Of: &feedv1.GetProofRequest_First{First: first}})
+// Proofs returns the root of a feed's tree of size first, and the proof that it is
+// the start of that of size.
+func Proofs(ctx context.Context, feeds feedv1.FeedServiceClient, name string, first, size uint64) (root []byte, proof [][]byte, err error) {
+	was, err := prove(ctx, feeds, name, first, first)
 	if err != nil {
-		return nil, fmt.Errorf("proving %s from %d to %d: %w", o.name, first, size, err)
+		return nil, nil, err
+	}
+	proof, err = consistency(ctx, feeds, name, first, size)
+	return was.GetRoot(), proof, err
+}
+
+func consistency(ctx context.Context, feeds feedv1.FeedServiceClient, name string, first, size uint64) ([][]byte, error) {
+	p, err := prove(ctx, feeds, name, first, size)
+	return p.GetHashes(), err
+}
+
+func prove(ctx context.Context, feeds feedv1.FeedServiceClient, name string, first, size uint64) (*feedv1.Proof, error) {
+	p, err := feeds.GetProof(ctx, &feedv1.GetProofRequest{Parent: "feeds/" + name, Size: size, Of: &feedv1.GetProofRequest_First{First: first}})
+	if err != nil {
+		return nil, fmt.Errorf("proving %s from %d to %d: %w", name, first, size, err)
 	}
 	return p, nil
 }
@@ -178,11 +189,8 @@ func (o *outgoing) run(ctx context.Context, s *session, cp *feedv1.Checkpoint, s
 	if len(run) == 0 {
 		return nil, fmt.Errorf("reading %s from %d: none of the entries up to %d came", o.name, start, cp.GetSize())
 	}
-	proof, err := o.proof(ctx, s, start+uint64(len(run)), cp.GetSize())
-	if err != nil {
-		return nil, err
-	}
-	return &federationv1.Append{Origin: o.origin, Records: run, Consistency: proof.GetHashes()}, nil
+	proof, err := consistency(ctx, s.Feeds, o.name, start+uint64(len(run)), cp.GetSize())
+	return &federationv1.Append{Origin: o.origin, Records: run, Consistency: proof}, err
 }
 
 // fitting is the start of the run that, with what opens its commitments, has at

@@ -58,9 +58,10 @@ type Keeper interface {
 	// Reached takes a signed size that the log has had: never again may it be
 	// smaller.
 	Reached(origin string, size uint64) error
-	// Behind says that the installation above has shown, by a checkpoint that
-	// both have signed, that the log once had so many entries; it has fewer now.
-	Behind(feed string, size uint64)
+	// Hold says that the log must make no more entries, and why: the installation
+	// above has shown, by what this one has signed, that the log once had more, or
+	// that it has two histories.
+	Hold(feed, why string)
 }
 
 func (c Config) withDefaults() Config {

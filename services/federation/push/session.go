@@ -128,11 +128,22 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 // behind holds a log of which the installation above can show, by both
 // signatures, that it once had more.
 func (s *session) behind(o *outgoing, l *federationv1.Standing) {
+	s.forked(o, l.GetEvidence())
 	if !o.own() || !both(o.key, s.Cosigner, l.GetNote()) {
 		return
 	}
 	if h, err := federation.OpenHead(o.key, l.GetNote()); err == nil && h.Size > o.first.GetSize() {
-		s.Keep.Behind(o.name, h.Size)
+		s.Keep.Hold(o.name, fmt.Sprintf("it once had %d entries, and has %d", h.Size, o.first.GetSize()))
+	}
+}
+
+// forked holds a log that is shown to have two histories, by its own signatures.
+func (s *session) forked(o *outgoing, e *federationv1.Evidence) {
+	if !o.own() || e.GetFork() == nil || e.GetOrigin() != o.origin {
+		return
+	}
+	if f := federation.Verify(e, federation.Keys{Logs: map[string]string{o.origin: o.key}}); f.Verdict == federation.Forked {
+		s.Keep.Hold(o.name, f.What)
 	}
 }
 
@@ -172,6 +183,7 @@ func (s *session) receive() error {
 			if o == nil {
 				return refusal(m.Reject)
 			}
+			s.forked(o, m.Reject.GetEvidence())
 			o.told(func() { o.refused = fmt.Errorf("%w: %w", errRefused, refusal(m.Reject)) })
 		}
 	}

@@ -148,11 +148,11 @@ func (k keeper) Anchored(ctx context.Context, origin, note string) error {
 // Reached implements push.Keeper.
 func (k keeper) Reached(origin string, size uint64) error { return k.marks.reached(origin, size) }
 
-// Behind implements push.Keeper.
-func (k keeper) Behind(feed string, size uint64) {
+// Hold implements push.Keeper.
+func (k keeper) Hold(feed, why string) {
 	if log := k.feeds[feed].Log; !log.Held() {
 		log.Hold()
-		k.Log().Error("the log has lost its tail, as the installation above can show: nothing is written to it", "feed", feed, "was", size)
+		k.Log().Error("nothing more is written to the log: the installation above has shown that it is not whole", "feed", feed, "why", why)
 	}
 }
 
