@@ -25,6 +25,7 @@ var (
 	ErrIllegalMove        = fault.Of(federationv1.Reason_REASON_INSTALLATION_ILLEGAL_MOVE)
 	ErrSignatureRefused   = fault.Of(federationv1.Reason_REASON_INSTALLATION_SIGNATURE_REFUSED)
 	ErrStreamRunning      = fault.Of(federationv1.Reason_REASON_STREAM_RUNNING)
+	ErrNoEvidence         = fault.Of(federationv1.Reason_REASON_LOG_EVIDENCE_NONE)
 	ErrStreamEnded        = fault.Of(federationv1.Reason_REASON_STREAM_ENDED)
 )
 

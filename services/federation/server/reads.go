@@ -79,7 +79,7 @@ func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRe
 func (s *Service) GetEvidence(ctx context.Context, req *federationv1.GetEvidenceRequest) (e *federationv1.Evidence, err error) {
 	err = s.mirrored(ctx, req.GetName(), func(m *held) error {
 		if e, err = evidence(m.all, m.origin.Feed()); errors.Is(err, store.ErrNotFound) {
-			return authz.ErrNotFound
+			return federation.ErrNoEvidence
 		}
 		return err
 	})

@@ -29,6 +29,8 @@ type Suite struct {
 	Root string // units/root
 	HTTP string // http://127.0.0.1:port
 	GRPC string // 127.0.0.1:port
+	// Folder has its data.
+	Folder string
 
 	// The administrators' keys.
 	SystemAdmin, SecurityAdmin, Auditor string
@@ -72,7 +74,7 @@ func RunAs(t testing.TB, folder string, set func(*suite.Config)) *Suite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Suite{Suite: built, T: t, Root: "units/root", conn: built.Client()}
+	s := &Suite{Suite: built, T: t, Root: "units/root", Folder: folder, conn: built.Client()}
 	s.run()
 	return s
 }

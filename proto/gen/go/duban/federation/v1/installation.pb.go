@@ -54,6 +54,8 @@ const (
 	// The stream broke off: too much time without a message, a message out of
 	// place, or the process stops.
 	Reason_REASON_STREAM_ENDED Reason = 10
+	// Nothing speaks against the log.
+	Reason_REASON_LOG_EVIDENCE_NONE Reason = 11
 )
 
 // Enum value maps for Reason.
@@ -70,6 +72,7 @@ var (
 		8:  "REASON_INSTALLATION_SIGNATURE_REFUSED",
 		9:  "REASON_STREAM_RUNNING",
 		10: "REASON_STREAM_ENDED",
+		11: "REASON_LOG_EVIDENCE_NONE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                    0,
@@ -83,6 +86,7 @@ var (
 		"REASON_INSTALLATION_SIGNATURE_REFUSED": 8,
 		"REASON_STREAM_RUNNING":                 9,
 		"REASON_STREAM_ENDED":                   10,
+		"REASON_LOG_EVIDENCE_NONE":              11,
 	}
 )
 
@@ -965,7 +969,7 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xb6\f\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xc0\r\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12j\n" +
 	"\x1aREASON_INSTALLATION_EXISTS\x10\x01\x1aJ\x92\xb2\x19F\b\x04\x12\x1b该机构系统已登记。\x1a%The installation is enrolled already.\x12\xce\x01\n" +
@@ -973,12 +977,13 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x12REASON_KEY_INVALID\x10\x03\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x12<验证公钥无效，或其名称与日志来源不一致。\x1aBThe verification key is invalid, or not named by the log's origin.\x12\x8b\x01\n" +
 	"\x13REASON_LOG_REPEATED\x10\x04\x1ar\x92\xb2\x19n\b\x01\x126同一日志只能登记一次，公钥不得更换。\x1a2A log is enrolled once, and its key never changes.\x12\x9b\x01\n" +
 	"\x12REASON_LOG_MISSING\x10\x05\x1a\x82\x01\x92\xb2\x19~\b\x01\x129登记的日志中须包含 federation 服务的日志。\x1a?The log of the service federation must be among those enrolled.\x12\xd0\x01\n" +
-	" REASON_INSTALLATION_UNIT_REFUSED\x10\x06\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12N该单位不存在、为本机构根单位，或已对应其他机构系统。\x1aPThe unit does not exist, is the root here, or is another installation's already.\x12\x8d\x01\n" +
+	" REASON_INSTALLATION_UNIT_REFUSED\x10\x06\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x05\x12N该单位不存在、为本机构根单位，或已对应其他机构系统。\x1aPThe unit does not exist, is the root here, or is another installation's already.\x12\x8d\x01\n" +
 	" REASON_INSTALLATION_ILLEGAL_MOVE\x10\a\x1ag\x92\xb2\x19c\b\x05\x120该机构系统当前状态不允许此操作。\x1a-The installation's state does not allow this.\x12\x85\x01\n" +
 	"%REASON_INSTALLATION_SIGNATURE_REFUSED\x10\b\x1aZ\x92\xb2\x19V\b\t\x12'无法确认该机构系统的身份。\x1a)The installation has not shown who it is.\x12\xaa\x01\n" +
 	"\x15REASON_STREAM_RUNNING\x10\t\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\b\x12?该机构系统已有一条上报连接，可能存在克隆。\x1aDAnother stream of the installation is open; it may have been cloned.\x12n\n" +
 	"\x13REASON_STREAM_ENDED\x10\n" +
-	"\x1aU\x92\xb2\x19Q\b\b\x12*上报连接已结束，请重新连接。\x1a!The stream has ended; dial again.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
+	"\x1aU\x92\xb2\x19Q\b\b\x12*上报连接已结束，请重新连接。\x1a!The stream has ended; dial again.\x12\x87\x01\n" +
+	"\x18REASON_LOG_EVIDENCE_NONE\x10\v\x1ai\x92\xb2\x19e\b\x05\x12*该日志没有异常，不存在证据。\x1a5Nothing speaks against the log: there is no evidence.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
 
 var (
 	file_duban_federation_v1_installation_proto_rawDescOnce sync.Once
