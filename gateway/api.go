@@ -44,6 +44,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Pattern = m.Route.Method + " " + m.Route.Template // what traces and metrics call the request
 	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), inputKey{}, m.Route.Input()), a.options.Timeout)
 	defer cancel()
+	ctx = a.options.withNetwork(ctx, r)
 	checked, err := a.rewrite(w, r, m)
 	if err != nil {
 		problem.Write(w, r, m.Route.Input(), err)

@@ -93,6 +93,9 @@ func complaintFixtures() map[string][]fixture {
 		"RectifyComplaint": handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.RectifyComplaintRequest{Name: name, Description: "问题", Level: rectificationv1.Problem_LEVEL_UNIT, ValidateOnly: true}
 		}),
+		"TakeOverComplaint": handled(onlooker, func(name string) protobuf.Message {
+			return &complaintv1.TakeOverComplaintRequest{Name: name, ValidateOnly: true}
+		}),
 		"OpenComplaint": handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_DECISION, ValidateOnly: true}
 		}),
@@ -138,7 +141,7 @@ func intakeFixtures() map[string][]fixture {
 		"CreateComplaint": {asks(func(r records) protobuf.Message {
 			return &complaintv1.CreateComplaintRequest{Intake: r.unit, Complaint: complaining(r.unit, complaintv1.Complaint_TYPE_HELP, r.channel), ValidateOnly: true}
 		})},
-		// All citizens together may file one a second, which the matrix outruns.
+		// The public may try so many a second, which the matrix outruns.
 		"SubmitComplaint": {{homes: nowhere, limited: true, ask: func(records) protobuf.Message {
 			return &complaintv1.SubmitComplaintRequest{
 				Complaint: complaining(school, complaintv1.Complaint_TYPE_HELP, complaintv1.Complaint_CHANNEL_WEB), ValidateOnly: true,

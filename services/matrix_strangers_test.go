@@ -64,13 +64,24 @@ func (m *matrix) keyed(role accessv1.Role) []caller {
 	revoked := m.issue(&organizationv1.ApiKey{Principal: p.Name})
 	m.revoke(revoked.GetApiKey().GetName())
 	beside := m.issue(&organizationv1.ApiKey{Principal: p.Name, Unit: "units/city2"})
-	less := m.issue(&organizationv1.ApiKey{Principal: p.Name, Roles: []accessv1.Role{other}})
+	less := m.lost(p.Name, other)
 	of := " of " + role.String() + " on the root"
 	return []caller{
 		{name: "a revoked key" + of, key: revoked.GetSecret(), dead: true},
 		{name: "a key for another branch" + of, key: beside.GetSecret(), machine: machine(role), role: role, unit: province, reach: "units/city2"},
 		{name: "a key for another role" + of, key: less.GetSecret(), machine: machine(role)},
 	}
+}
+
+// lost issues a key for a role that its principal holds no more.
+func (m *matrix) lost(principal string, role accessv1.Role) *organizationv1.IssuedApiKey {
+	grant := m.suite.Grant(principal, province, role)
+	k := m.issue(&organizationv1.ApiKey{Principal: principal, Roles: []accessv1.Role{role}})
+	_, err := m.suite.Organization(m.suite.SecurityAdmin).DeleteRoleGrant(m.suite.T.Context(), &organizationv1.DeleteRoleGrantRequest{Name: grant})
+	if err != nil {
+		m.suite.T.Fatal(err)
+	}
+	return k
 }
 
 func (m *matrix) issue(k *organizationv1.ApiKey) *organizationv1.IssuedApiKey {

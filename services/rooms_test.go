@@ -39,7 +39,7 @@ var rules = []struct {
 }{
 	{".", nil},
 	{"internal/fault", []string{std, pb, proto + "fault/"}},
-	{"internal/lifecycle", []string{std}},
+	{"internal/lifecycle", append(rooms("fault"), std, pb)},
 	{"internal/lifecycle/*", []string{std}},
 	{"internal/calendar", []string{std}},
 	{"internal/durable", []string{std}},
@@ -52,7 +52,8 @@ var rules = []struct {
 	{"internal/page", append(rooms("fault"), std, pb, proto, "go.einride.tech/aip/", "google.golang.org/genproto/")},
 	{"internal/media", []string{std}},
 	{"internal/blob", append(rooms("fault", "media", "store"), std, proto+"blob/")},
-	{"internal/attachment", append(rooms("authz", "blob", "change", "store"), std, proto+"blob/")},
+	{"internal/attachment", append(rooms("authz", "blob", "change", "fault", "store"), std, proto+"blob/")},
+	{"internal/network", []string{std, "golang.org/x/time/rate"}},
 	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto)},

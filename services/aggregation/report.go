@@ -139,12 +139,11 @@ func Return(r *aggregationv1.Report, who, reason string) (*aggregationv1.Report,
 }
 
 func review(r *aggregationv1.Report, m Move, who, reason string) (*aggregationv1.Report, error) {
-	next, ok := Life.Next(r.GetState(), m)
-	if !ok {
-		return nil, ErrReportIllegalMove.With("state", r.GetState().String()).With("move", string(m))
+	r, err := lifecycle.Move(Life, r, m, ErrReportIllegalMove)
+	if err != nil {
+		return nil, err
 	}
-	r = proto.CloneOf(r)
-	r.State, r.Reviewer, r.ReturnReason = next, who, reason
+	r.Reviewer, r.ReturnReason = who, reason
 	return r, nil
 }
 

@@ -1,10 +1,8 @@
 package campaign
 
 import (
-	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -34,17 +32,8 @@ var Life = lifecycle.Table[campaignv1.Campaign_State, Move]{
 
 // move returns a copy of c in the state that m leads to.
 func move(c *campaignv1.Campaign, m Move) (*campaignv1.Campaign, error) {
-	next, ok := Life.Next(c.GetState(), m)
-	if !ok {
-		return nil, ErrIllegalMove.With("state", word(c.GetState().String())).With("move", string(m))
-	}
-	c = proto.CloneOf(c)
-	c.State = next
-	return c, nil
+	return lifecycle.Move(Life, c, m, ErrIllegalMove)
 }
-
-// word is a state's name as facts carry it.
-func word(state string) string { return strings.TrimPrefix(state, "STATE_") }
 
 // Close ends c. Its assignments stay as they are.
 func Close(c *campaignv1.Campaign, now time.Time, who string) (*campaignv1.Campaign, error) {
@@ -90,11 +79,5 @@ func step(c *campaignv1.Campaign, a *campaignv1.Assignment, m Step) (*campaignv1
 	if c.GetState() == campaignv1.Campaign_STATE_CLOSED {
 		return nil, ErrCampaignClosed
 	}
-	next, ok := Work.Next(a.GetState(), m)
-	if !ok {
-		return nil, ErrAssignmentIllegalMove.With("state", word(a.GetState().String())).With("move", string(m))
-	}
-	a = proto.CloneOf(a)
-	a.State = next
-	return a, nil
+	return lifecycle.Move(Work, a, m, ErrAssignmentIllegalMove)
 }

@@ -29,13 +29,14 @@ var (
 	ErrOfficerWanted       = fault.Of(complaintv1.Reason_REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID)
 	ErrNotSealed           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_SEALED)
 	ErrRectificationExists = fault.Of(complaintv1.Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS)
+	ErrNotVacant           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_VACANT)
 )
 
 // Move is something that happens to a complaint.
 type Move string
 
-// The moves of a complaint. Rectifying changes no state; the table says from
-// which it may be done.
+// The moves of a complaint. Rectifying and taking over change no state; the
+// table says from which they may be done.
 const (
 	Accepting  Move = "accept"
 	Rejecting  Move = "reject"
@@ -43,6 +44,7 @@ const (
 	Replying   Move = "reply"
 	Closing    Move = "close"
 	Rectifying Move = "rectify"
+	TakingOver Move = "take over"
 )
 
 // Life says which moves are allowed from which state.
@@ -52,27 +54,24 @@ var Life = lifecycle.Table[complaintv1.Complaint_State, Move]{
 		Rejecting: complaintv1.Complaint_STATE_REJECTED,
 	},
 	complaintv1.Complaint_STATE_ACCEPTED: {
-		Assigning: complaintv1.Complaint_STATE_INVESTIGATING,
+		Assigning:  complaintv1.Complaint_STATE_INVESTIGATING,
+		TakingOver: complaintv1.Complaint_STATE_ACCEPTED,
 	},
 	complaintv1.Complaint_STATE_INVESTIGATING: {
 		Replying:   complaintv1.Complaint_STATE_REPLIED,
 		Rectifying: complaintv1.Complaint_STATE_INVESTIGATING,
+		TakingOver: complaintv1.Complaint_STATE_INVESTIGATING,
 	},
 	complaintv1.Complaint_STATE_REPLIED: {
 		Closing:    complaintv1.Complaint_STATE_CLOSED,
 		Rectifying: complaintv1.Complaint_STATE_REPLIED,
+		TakingOver: complaintv1.Complaint_STATE_REPLIED,
 	},
 }
 
 // move returns a copy of c in the state to which m leads.
 func move(c *complaintv1.Complaint, m Move) (*complaintv1.Complaint, error) {
-	next, ok := Life.Next(c.GetState(), m)
-	if !ok {
-		return nil, ErrIllegalMove.With("state", c.GetState().String()).With("move", string(m))
-	}
-	c = proto.CloneOf(c)
-	c.State = next
-	return c, nil
+	return lifecycle.Move(Life, c, m, ErrIllegalMove)
 }
 
 // Intake is what is known of how a complaint comes in.
@@ -210,17 +209,27 @@ func OrderRectification(c *complaintv1.Complaint) (*complaintv1.Complaint, error
 	return c, nil
 }
 
-// SettleRectification notes what became of the order: the problem, or the
-// reason for which it was refused. A repeat, when nothing is on order, changes
-// nothing.
-func SettleRectification(c *complaintv1.Complaint, problem, refusal string) *complaintv1.Complaint {
-	c = proto.CloneOf(c)
-	switch {
-	case c.GetRectification() != complaintv1.Complaint_RECTIFICATION_ORDERED:
-	case problem != "":
-		c.Rectification, c.Problem = complaintv1.Complaint_RECTIFICATION_ENTERED, problem
-	default:
-		c.Rectification, c.Refusal = complaintv1.Complaint_RECTIFICATION_REFUSED, refusal
+// Outcome is what became of an order, or why it is not carried out yet.
+type Outcome interface {
+	GetProblem() string
+	GetRefusal() string
+	GetHindrance() string
+}
+
+// SettleRectification notes what became of the order: the problem, the reason
+// for which it was refused, or what hinders it so far (暂缓). settled says whether
+// nothing is on order any more. A repeat changes nothing.
+func SettleRectification(c *complaintv1.Complaint, o Outcome) (next *complaintv1.Complaint, settled bool) {
+	if c.GetRectification() != complaintv1.Complaint_RECTIFICATION_ORDERED {
+		return c, true
 	}
-	return c
+	c = proto.CloneOf(c)
+	c.Hindrance = o.GetHindrance()
+	switch {
+	case o.GetProblem() != "":
+		c.Rectification, c.Problem = complaintv1.Complaint_RECTIFICATION_ENTERED, o.GetProblem()
+	case o.GetRefusal() != "":
+		c.Rectification, c.Refusal = complaintv1.Complaint_RECTIFICATION_REFUSED, o.GetRefusal()
+	}
+	return c, c.GetRectification() != complaintv1.Complaint_RECTIFICATION_ORDERED
 }

@@ -30,15 +30,20 @@ var moves = map[complaint.Move]func(*complaintv1.Complaint) (*complaintv1.Compla
 		return complaint.Close(c, now)
 	},
 	complaint.Rectifying: complaint.OrderRectification,
+	complaint.TakingOver: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		c = proto.CloneOf(c)
+		c.Sealed, c.Unit, c.Desk, c.Responsible = true, "units/1", "units/0", "units/0/members/gone"
+		return complaint.TakeOver(c, "units/0/members/a", world{parents: []int{-1, 0}, officers: []seat{{"units/0/members/a", 0}}})
+	},
 }
 
 // drawn is the life as the domain draws it, apart from the table.
 var drawn = map[string]map[complaint.Move]string{
 	"RECEIVED":      {complaint.Accepting: "ACCEPTED", complaint.Rejecting: "REJECTED"},
-	"ACCEPTED":      {complaint.Assigning: "INVESTIGATING"},
+	"ACCEPTED":      {complaint.Assigning: "INVESTIGATING", complaint.TakingOver: "ACCEPTED"},
 	"REJECTED":      {},
-	"INVESTIGATING": {complaint.Replying: "REPLIED", complaint.Rectifying: "INVESTIGATING"},
-	"REPLIED":       {complaint.Closing: "CLOSED", complaint.Rectifying: "REPLIED"},
+	"INVESTIGATING": {complaint.Replying: "REPLIED", complaint.Rectifying: "INVESTIGATING", complaint.TakingOver: "INVESTIGATING"},
+	"REPLIED":       {complaint.Closing: "CLOSED", complaint.Rectifying: "REPLIED", complaint.TakingOver: "REPLIED"},
 	"CLOSED":        {},
 }
 
@@ -92,7 +97,7 @@ func TestWhatAMoveLeaves(t *testing.T) {
 	if _, err := complaint.OrderRectification(c); !errors.Is(err, complaint.ErrRectificationExists) {
 		t.Errorf("ordering twice = %v, want ErrRectificationExists", err)
 	}
-	refused := complaint.SettleRectification(c, "", "PROBLEM_CATEGORY_UNKNOWN")
+	refused := settled(c, &complaintv1.SettleRectificationRequest{Outcome: &complaintv1.SettleRectificationRequest_Refusal{Refusal: "PROBLEM_CATEGORY_UNKNOWN"}})
 	if refused.GetRectification() != complaintv1.Complaint_RECTIFICATION_REFUSED || refused.GetRefusal() != "PROBLEM_CATEGORY_UNKNOWN" {
 		t.Errorf("refused: %v", refused)
 	}
@@ -100,11 +105,18 @@ func TestWhatAMoveLeaves(t *testing.T) {
 	if err != nil || again.GetRefusal() != "" {
 		t.Errorf("ordering anew = %v, %v", again, err)
 	}
-	c = complaint.SettleRectification(again, "ledgers/l/problems/0001", "")
+	hindered, over := complaint.SettleRectification(again, &complaintv1.SettleRectificationRequest{Outcome: &complaintv1.SettleRectificationRequest_Hindrance{Hindrance: "ORDER_UNREADABLE"}})
+	if over || hindered.GetRectification() != complaintv1.Complaint_RECTIFICATION_ORDERED || hindered.GetHindrance() != "ORDER_UNREADABLE" {
+		t.Errorf("hindered: %v, settled %v", hindered, over)
+	}
+	c = settled(hindered, &complaintv1.SettleRectificationRequest{Outcome: &complaintv1.SettleRectificationRequest_Problem{Problem: "ledgers/l/problems/0001"}})
+	if c.GetHindrance() != "" {
+		t.Errorf("entered, and hindered: %v", c)
+	}
 	if _, err := complaint.OrderRectification(c); !errors.Is(err, complaint.ErrRectificationExists) {
 		t.Errorf("ordering what was entered = %v, want ErrRectificationExists", err)
 	}
-	if late := complaint.SettleRectification(c, "", "LATE"); late.GetProblem() != "ledgers/l/problems/0001" || late.GetRefusal() != "" {
+	if late := settled(c, &complaintv1.SettleRectificationRequest{Outcome: &complaintv1.SettleRectificationRequest_Refusal{Refusal: "LATE"}}); late.GetProblem() != "ledgers/l/problems/0001" || late.GetRefusal() != "" {
 		t.Errorf("a repeat changed the outcome: %v", late)
 	}
 	do(complaint.Replying)
@@ -112,6 +124,11 @@ func TestWhatAMoveLeaves(t *testing.T) {
 	if c.GetReply() != "已办理" || c.GetReplyTime() == nil || !c.GetCloseTime().AsTime().Equal(now) {
 		t.Errorf("closed: %v", c)
 	}
+}
+
+func settled(c *complaintv1.Complaint, o complaint.Outcome) *complaintv1.Complaint {
+	c, _ = complaint.SettleRectification(c, o)
+	return c
 }
 
 func TestWhoBringsWhat(t *testing.T) {

@@ -34,6 +34,10 @@ var refusals = []struct {
 		return err
 	}},
 	{complaint.ErrNotSealed, func() error { return complaint.Openable(&complaintv1.Complaint{}) }},
+	{complaint.ErrNotVacant, func() error {
+		_, err := complaint.TakeOver(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Sealed: true, Desk: "units/0"}, "p", line)
+		return err
+	}},
 	{complaint.ErrRectificationExists, func() error {
 		_, err := complaint.OrderRectification(&complaintv1.Complaint{
 			State: complaintv1.Complaint_STATE_REPLIED, Rectification: complaintv1.Complaint_RECTIFICATION_ORDERED,

@@ -45,6 +45,11 @@ func Openable(c *complaintv1.Complaint) error {
 	return nil
 }
 
+// NewOpening is the record that who opened c, and what for (调阅记录).
+func NewOpening(c *complaintv1.Complaint, id, who string, purpose complaintv1.Opening_Purpose) *complaintv1.Opening {
+	return &complaintv1.Opening{Name: c.GetName() + "/openings/" + id, Desk: c.GetDesk(), OpenedBy: who, Purpose: purpose}
+}
+
 // Join undoes Part.
 func Join(open, content *complaintv1.Complaint) *complaintv1.Complaint {
 	whole := proto.CloneOf(open)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -12,6 +11,7 @@ import (
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
 // Credentials is how many codes a round may have in all its groups.
@@ -94,14 +94,7 @@ func (w window) open(now time.Time) bool { return !now.Before(w.first.Start()) &
 
 // moved returns a copy of r where m leads.
 func moved(r *evaluationv1.Round, m Move) (*evaluationv1.Round, error) {
-	next, ok := Life.Next(r.GetState(), m)
-	if !ok {
-		state := strings.TrimPrefix(r.GetState().String(), "STATE_")
-		return nil, ErrIllegalMove.With("state", state).With("move", string(m))
-	}
-	r = proto.CloneOf(r)
-	r.State = next
-	return r, nil
+	return lifecycle.Move(Life, r, m, ErrIllegalMove)
 }
 
 // Open lets codes be issued and ballots be cast.

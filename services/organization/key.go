@@ -1,6 +1,7 @@
 package organization
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -19,16 +20,45 @@ func NewKey(name string, k *organizationv1.ApiKey, by string, now time.Time) (*o
 	}
 	expire := now.Add(KeyLifetime)
 	if k.GetExpireTime() != nil {
-		asked := k.GetExpireTime().AsTime()
-		if !asked.After(now) || asked.After(expire) {
-			return nil, ErrExpiryOutOfRange.At("api_key.expire_time", "须在今后两年之内", "must lie within the next two years")
+		expire = k.GetExpireTime().AsTime()
+		if err := inRange("api_key.expire_time", expire, now); err != nil {
+			return nil, err
 		}
-		expire = asked
 	}
 	return &organizationv1.ApiKey{
 		Name: name, Principal: k.GetPrincipal(), DisplayName: k.GetDisplayName(),
 		Roles: k.GetRoles(), Unit: k.GetUnit(), ExpireTime: timestamppb.New(expire),
 	}, nil
+}
+
+func inRange(field string, expire, now time.Time) error {
+	if !expire.After(now) || expire.After(now.Add(KeyLifetime)) {
+		return ErrExpiryOutOfRange.At(field, "须在今后两年之内", "must lie within the next two years")
+	}
+	return nil
+}
+
+// Opens refuses a key that is narrowed to nothing. held is what its principal has
+// or had; meets says whether a grant on the unit reaches into the key's subtree,
+// or lies in it.
+func Opens(k *organizationv1.ApiKey, held []*organizationv1.RoleGrant, meets func(unit string) (bool, error)) error {
+	field := "api_key.roles"
+	for _, g := range held {
+		if g.GetEndTime() != nil || len(k.GetRoles()) > 0 && !slices.Contains(k.GetRoles(), g.GetRole()) {
+			continue
+		}
+		field = "api_key.unit"
+		if ok, err := meets(g.GetUnit()); ok || err != nil {
+			return err
+		}
+	}
+	switch {
+	case len(k.GetRoles()) == 0 && k.GetUnit() == "":
+		return nil // it carries whatever is granted later
+	case len(k.GetRoles()) == 0:
+		field = "api_key.unit"
+	}
+	return ErrKeyOpensNothing.At(field, "持有者在此范围内没有授权", "its principal holds nothing there")
 }
 
 // Holds says whether k opens anything at the time.
@@ -37,21 +67,39 @@ func Holds(k *organizationv1.ApiKey, now time.Time) bool {
 }
 
 // RotateKey returns the successor of k, under name, and k as it ends after the
-// overlap.
-func RotateKey(name string, k *organizationv1.ApiKey, overlap time.Duration, by string, now time.Time) (successor, old *organizationv1.ApiKey, err error) {
+// overlap. The successor ends when req asks, or after the time that k was issued
+// for.
+func RotateKey(name string, k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest, by string, now time.Time) (successor, old *organizationv1.ApiKey, err error) {
 	if !Holds(k, now) {
 		return nil, nil, ErrKeyEnded
 	}
+	expire := now.Add(lifetime(k))
+	if req.GetExpireTime() != nil {
+		expire = req.GetExpireTime().AsTime()
+		if err := inRange("expire_time", expire, now); err != nil {
+			return nil, nil, err
+		}
+	}
 	next := proto.CloneOf(k)
-	next.ExpireTime = nil
+	next.ExpireTime = timestamppb.New(expire)
 	if successor, err = NewKey(name, next, by, now); err != nil {
 		return nil, nil, err
 	}
 	old = proto.CloneOf(k)
-	if end := now.Add(overlap); end.Before(old.GetExpireTime().AsTime()) {
+	if end := now.Add(req.GetOverlap().AsDuration()); end.Before(old.GetExpireTime().AsTime()) {
 		old.ExpireTime = timestamppb.New(end)
 	}
 	return successor, old, nil
+}
+
+// lifetime is how long k was issued for. Where that cannot be told, as in a
+// simulation, whose keys alone go by real time, it is the longest.
+func lifetime(k *organizationv1.ApiKey) time.Duration {
+	d := k.GetExpireTime().AsTime().Sub(k.GetCreateTime().AsTime())
+	if k.GetCreateTime() == nil || d <= 0 {
+		return KeyLifetime
+	}
+	return min(d, KeyLifetime)
 }
 
 // RevokeKey ends k at once.

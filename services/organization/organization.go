@@ -31,6 +31,7 @@ var (
 	ErrGrantExists            = fault.Of(organizationv1.Reason_REASON_GRANT_EXISTS)
 	ErrKeyEnded               = fault.Of(organizationv1.Reason_REASON_KEY_ENDED)
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_KEY_EXPIRY_INVALID)
+	ErrKeyOpensNothing        = fault.Of(organizationv1.Reason_REASON_KEY_GRANTS_NONE)
 	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_IMPORT_CSV_MALFORMED)
 	ErrRowInvalid             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_INVALID)
 )

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/organization"
 )
 
@@ -163,7 +165,7 @@ func TestKeys(t *testing.T) {
 	if _, err := organization.NewKey("apiKeys/k", ask, "machines/x", now); !errors.Is(err, organization.ErrSelfGrant) {
 		t.Errorf("a key to oneself = %v", err)
 	}
-	next, old, err := organization.RotateKey("apiKeys/n", k, time.Hour, "by", now)
+	next, old, err := organization.RotateKey("apiKeys/n", k, &organizationv1.RotateApiKeyRequest{Overlap: durationpb.New(time.Hour)}, "by", now)
 	switch {
 	case err != nil:
 		t.Fatal(err)
@@ -179,8 +181,42 @@ func TestKeys(t *testing.T) {
 	if _, err := organization.RevokeKey(gone, now); !errors.Is(err, organization.ErrKeyEnded) {
 		t.Errorf("revoking twice = %v", err)
 	}
-	if _, _, err := organization.RotateKey("apiKeys/n", gone, 0, "by", now); !errors.Is(err, organization.ErrKeyEnded) {
+	if _, _, err := organization.RotateKey("apiKeys/n", gone, &organizationv1.RotateApiKeyRequest{}, "by", now); !errors.Is(err, organization.ErrKeyEnded) {
 		t.Errorf("rotating what has ended = %v", err)
+	}
+}
+
+func TestASuccessorLivesAsLongAsTheKeyBefore(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name            string
+		lifetime, asked time.Duration // the old key's; 0: not asked
+		want            time.Duration
+		err             error
+	}{
+		{"a week again", 7 * day, 0, 7 * day, nil},
+		{"two years again", organization.KeyLifetime, 0, organization.KeyLifetime, nil},
+		{"issued for longer than may be", organization.KeyLifetime + day, 0, organization.KeyLifetime, nil},
+		{"asked for", 7 * day, 30 * day, 30 * day, nil},
+		{"asked for in the past", 7 * day, -1, 0, organization.ErrExpiryOutOfRange},
+		{"asked for too long", 7 * day, organization.KeyLifetime + 1, 0, organization.ErrExpiryOutOfRange},
+	} {
+		created := now.Add(-3 * day)
+		k := &organizationv1.ApiKey{Principal: "machines/x", CreateTime: timestamppb.New(created), ExpireTime: timestamppb.New(created.Add(c.lifetime))}
+		req := &organizationv1.RotateApiKeyRequest{}
+		if c.asked != 0 {
+			req.ExpireTime = timestamppb.New(now.Add(c.asked))
+		}
+		next, _, err := organization.RotateKey("apiKeys/n", k, req, "by", now)
+		switch {
+		case !errors.Is(err, c.err) || (err == nil) != (c.err == nil):
+			t.Errorf("%s: %v, want %v", c.name, err, c.err)
+		case err != nil && fault.As(err).Fields[0].Path != "expire_time":
+			t.Errorf("%s: refused at %q", c.name, fault.As(err).Fields[0].Path)
+		case err == nil && next.GetExpireTime().AsTime().Sub(now) != c.want:
+			t.Errorf("%s: for %v, want %v", c.name, next.GetExpireTime().AsTime().Sub(now), c.want)
+		}
 	}
 }
 

@@ -94,7 +94,7 @@ func MergeUnit(u *organizationv1.Unit, into []*organizationv1.Unit, levels int) 
 		return nil, err
 	}
 	merged.MergedInto = into[0].GetName()
-	return end(merged, Merging)
+	return lifecycle.Move(Life, merged, Merging, ErrUnitArchived.With("unit", u.GetName()))
 }
 
 // ArchiveUnit ends u, beneath which nothing active lies.
@@ -107,17 +107,7 @@ func ArchiveUnit(u *organizationv1.Unit, beneath []*organizationv1.Unit) (*organ
 			return nil, ErrUnitHasChildren.With("unit", b.GetName())
 		}
 	}
-	return end(proto.CloneOf(u), Archiving)
-}
-
-// end moves u, which the caller owns, to where m leads.
-func end(u *organizationv1.Unit, m Move) (*organizationv1.Unit, error) {
-	next, ok := Life.Next(u.GetState(), m)
-	if !ok {
-		return nil, ErrUnitArchived.With("unit", u.GetName())
-	}
-	u.State = next
-	return u, nil
+	return lifecycle.Move(Life, u, Archiving, ErrUnitArchived.With("unit", u.GetName()))
 }
 
 // Editable says whether a unit's name, codes and labels may change.

@@ -33,13 +33,7 @@ var InspectionLife = lifecycle.Table[rectificationv1.Inspection_State, Inspectio
 }
 
 func moveInspection(i *rectificationv1.Inspection, m InspectionMove) (*rectificationv1.Inspection, error) {
-	next, ok := InspectionLife.Next(i.GetState(), m)
-	if !ok {
-		return nil, ErrInspectionIllegalMove.With("state", i.GetState().String()).With("move", string(m))
-	}
-	i = proto.CloneOf(i)
-	i.State = next
-	return i, nil
+	return lifecycle.Move(InspectionLife, i, m, ErrInspectionIllegalMove)
 }
 
 // Path returns a unit and those above it, nearest first; nil if there is no such

@@ -62,13 +62,7 @@ var LedgerLife = lifecycle.Table[rectificationv1.Ledger_State, LedgerMove]{
 
 // moveLedger returns a copy of l after the move.
 func moveLedger(l *rectificationv1.Ledger, m LedgerMove) (*rectificationv1.Ledger, error) {
-	next, ok := LedgerLife.Next(l.GetState(), m)
-	if !ok {
-		return nil, ErrLedgerIllegalMove.With("state", l.GetState().String()).With("move", string(m))
-	}
-	l = proto.CloneOf(l)
-	l.State = next
-	return l, nil
+	return lifecycle.Move(LedgerLife, l, m, ErrLedgerIllegalMove)
 }
 
 // LedgerName returns the name of the one ledger of a campaign and unit; an empty

@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -80,13 +79,7 @@ var ProblemLife = lifecycle.Table[rectificationv1.Problem_State, ProblemMove]{
 
 // moveProblem returns a copy of p after the move.
 func moveProblem(p *rectificationv1.Problem, m ProblemMove) (*rectificationv1.Problem, error) {
-	next, ok := ProblemLife.Next(p.GetState(), m)
-	if !ok {
-		return nil, ErrProblemIllegalMove.With("state", p.GetState().String()).With("move", string(m))
-	}
-	p = proto.CloneOf(p)
-	p.State = next
-	return p, nil
+	return lifecycle.Move(ProblemLife, p, m, ErrProblemIllegalMove)
 }
 
 // Enter returns the problem that found asks for, as the next of the ledger, and

@@ -53,13 +53,11 @@ func frozen(version string, p *rectificationv1.Problem) *rectificationv1.FiledPr
 // Supersede returns v after a later version was filed, or nil if the superior has
 // decided on v and nothing changes.
 func Supersede(v *rectificationv1.LedgerVersion) *rectificationv1.LedgerVersion {
-	next, ok := VersionLife.Next(v.GetState(), VersionSuperseding)
-	if !ok {
+	superseded, err := lifecycle.Move(VersionLife, v, VersionSuperseding, ErrLedgerIllegalMove)
+	if err != nil {
 		return nil
 	}
-	v = proto.CloneOf(v)
-	v.State = next
-	return v
+	return superseded
 }
 
 // Verdict is what a superior says of the newest filed version.
@@ -84,12 +82,10 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 		l.AcknowledgedVersion = v.GetVersion()
 	}
 	l.ReturnReason = d.Reason
-	next, ok := VersionLife.Next(v.GetState(), versionMove)
-	if !ok {
-		return nil, nil, ErrLedgerIllegalMove.With("state", v.GetState().String()).With("move", string(versionMove))
+	if v, err = lifecycle.Move(VersionLife, v, versionMove, ErrLedgerIllegalMove); err != nil {
+		return nil, nil, err
 	}
-	v = proto.CloneOf(v)
-	v.State, v.ReturnReason, v.DocumentNumber = next, d.Reason, d.Document
+	v.ReturnReason, v.DocumentNumber = d.Reason, d.Document
 	v.Decider, v.DecideTime = d.Decider, timestamppb.New(d.Time)
 	return l, v, nil
 }

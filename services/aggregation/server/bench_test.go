@@ -24,7 +24,7 @@ import (
 const (
 	districts = 10
 	schools   = 200
-	run       = 256 // entries, as a follower gets them
+	run       = 1000 // entries, as a follower gets them
 )
 
 var benchStart = time.Date(2026, 1, 1, 2, 0, 0, 0, time.UTC)

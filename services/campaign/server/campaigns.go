@@ -2,12 +2,10 @@ package server
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -22,7 +20,7 @@ func (s *Service) CreateCampaign(ctx context.Context, req *campaignv1.CreateCamp
 		if err != nil {
 			return nil, err
 		}
-		name, err := s.newName(tx, req.GetCampaignId())
+		name, err := s.campaigns.NewName(tx, "campaigns/", req.GetCampaignId(), campaign.ErrExists)
 		if err != nil {
 			return nil, err
 		}
@@ -44,21 +42,6 @@ func (s *Service) base(req *campaignv1.CreateCampaignRequest) (*campaignv1.Campa
 	}
 	made, err := t.In(s.year(req.GetYear()))
 	return made.GetCampaign(), err
-}
-
-// newName makes the name of a new campaign; an empty id gets a new one.
-func (s *Service) newName(tx *change.Tx, id string) (string, error) {
-	if id == "" {
-		id = tx.NewID()
-	}
-	name := "campaigns/" + id
-	switch _, err := s.campaigns.Find(tx, name); {
-	case err == nil:
-		return "", campaign.ErrExists
-	case !errors.Is(err, authz.ErrNotFound):
-		return "", err
-	}
-	return name, nil
 }
 
 // GetCampaign implements the RPC.

@@ -207,6 +207,7 @@ func TestWhoReadsACampaign(t *testing.T) {
 	draft, name := w.draft("draft").GetName(), w.publish("c")
 	narrow := func(unit string) suitetest.Person {
 		p := w.Person(w.school, clerk)
+		w.Grant(p.Name, w.other, clerk)
 		k, err := w.Organization(w.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
 			ApiKey: &organizationv1.ApiKey{Principal: p.Name, Unit: unit},
 		})

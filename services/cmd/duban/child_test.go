@@ -48,6 +48,9 @@ func TestMain(m *testing.M) {
 
 // confine takes from the child what a test says that it must do without.
 func confine() error {
+	if err := mount(); err != nil {
+		return err
+	}
 	if n, err := strconv.ParseUint(os.Getenv(envFsize), 10, 64); err == nil {
 		signal.Ignore(syscall.SIGXFSZ) // a write beyond then answers EFBIG
 		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
@@ -96,6 +99,7 @@ func launch(t *testing.T, c suite.Config, env ...string) *child {
 	d := &child{t: t, log: &tail{}, served: make(chan struct{}), ended: make(chan struct{}), keys: make(chan string, 8)}
 	d.cmd = exec.Command(os.Args[0], "standalone", "-config", file, "-simulate", "2026-02-09T01:00:00Z")
 	d.cmd.Env = append(os.Environ(), append(env, envChild+"=1")...)
+	d.cmd.SysProcAttr = namespaces(env)
 	d.start()
 	t.Cleanup(d.kill)
 	return d

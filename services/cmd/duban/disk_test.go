@@ -7,12 +7,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
 // reason is the stable reason of an error that a child answered.
@@ -70,6 +73,31 @@ func TestCommitFails(t *testing.T) {
 	d.stop()
 
 	d = boot(t, c, fmt.Sprintf("%s=%d", envFsize, room))
+	l.fail(t, d, keys, "file too large")
+	l.recover(t, c, keys)
+}
+
+// disk is how many bytes a small disk has.
+const disk = 1 << 20
+
+// TestDiskOverflows is TestCommitFails on a disk that is really full, as when
+// somebody else has taken what was held in reserve.
+func TestDiskOverflows(t *testing.T) {
+	if err := mounting(t); err != nil {
+		t.Logf("NOT TESTED on a full disk, only on a limited file (TestCommitFails): no child may mount here: %v", err)
+		return
+	}
+	small, left := settings(t.TempDir()), settings(filepath.Join(t.TempDir(), "left"))
+	d := boot(t, small, envSmall+"="+small.Data+":"+left.Data)
+	keys := initialize(t, d)
+	l := newLoad(t, d.as(keys), "failing")
+	l.fail(t, d, keys, "no space left on device")
+	l.recover(t, left, keys)
+}
+
+// fail writes until the child's disk does not take any more.
+func (l *load) fail(t *testing.T, d *child, keys admins, why string) {
+	t.Helper()
 	waits := d.wait(t, keys)
 	<-l.start(t.Context(), d.as(keys), writers)
 	d.ends(exitCommit, stopTime)
@@ -86,12 +114,16 @@ func TestCommitFails(t *testing.T) {
 	if unknown == 0 || len(l.acked) == 0 {
 		t.Errorf("%d acknowledged, %d with unknown outcome; want some of both", len(l.acked), unknown)
 	}
-	if log := d.log.String(); !strings.Contains(log, "organization.db") {
-		t.Errorf("the log does not name the file that failed:\n%s", log)
+	if log := d.log.String(); !strings.Contains(log, ".db") || !strings.Contains(log, why) {
+		t.Errorf("the log does not name the file that failed, and why:\n%s", log)
 	}
-	clean(t, c)
+}
 
-	d = boot(t, c)
+// recover checks that what a failed child left is sound, and goes on with it.
+func (l *load) recover(t *testing.T, c suite.Config, keys admins) {
+	t.Helper()
+	clean(t, c)
+	d := boot(t, c)
 	on := d.as(keys)
 	l.kept(t, on)
 	l.repeat(t, on)
@@ -103,27 +135,41 @@ func TestCommitFails(t *testing.T) {
 const nobody = 65534
 
 // TestReadOnly: duban on data that it may read but not change does not start,
-// says which file, and changes nothing.
+// says which file, and changes nothing. Where a child may mount, the disk is
+// read-only, else the files are.
 func TestReadOnly(t *testing.T) {
 	c := settings(t.TempDir())
 	d := boot(t, c)
 	initialize(t, d)
 	d.stop()
-	freeze(t, c.Data)
-	before := files(t, c.Data)
 
-	env := []string{}
-	if os.Geteuid() == 0 {
-		env = append(env, fmt.Sprintf("%s=%d", envUser, nobody)) // nothing stops root
-	}
+	env, why := readOnly(t, c.Data)
+	before := files(t, c.Data)
 	d = launch(t, c, env...)
 	d.ends(exitError, patience)
-	if log := d.log.String(); !strings.Contains(log, filepath.Join(c.Data, "organization.db")) || !strings.Contains(log, "permission denied") {
-		t.Errorf("the error does not name the file:\n%s", log)
+	if log := d.log.String(); !strings.Contains(log, filepath.Join(c.Data, "organization.db")) || !strings.Contains(log, why) {
+		t.Errorf("the error does not name the file and %q:\n%s", why, log)
 	}
 	if diff := cmp.Diff(before, files(t, c.Data)); diff != "" {
 		t.Errorf("the data changed (-before +after):\n%s", diff)
 	}
+}
+
+// readOnly returns the environment in which a child cannot write to folder, and
+// what it is told when it tries.
+func readOnly(t *testing.T, folder string) (env []string, why string) {
+	t.Helper()
+	err := mounting(t)
+	if err == nil {
+		t.Log("on a read-only mount")
+		return []string{envReadOnly + "=" + folder}, syscall.EROFS.Error()
+	}
+	t.Logf("with permissions alone: no child may mount here: %v", err)
+	freeze(t, folder)
+	if os.Geteuid() == 0 {
+		env = []string{fmt.Sprintf("%s=%d", envUser, nobody)} // nothing stops root
+	}
+	return env, syscall.EACCES.Error()
 }
 
 // freeze takes the right to write away from all, and gives that to read to all,

@@ -86,10 +86,7 @@ func (s *Service) OpenComplaint(ctx context.Context, req *complaintv1.OpenCompla
 		if err := complaint.Openable(c); err != nil {
 			return nil, err
 		}
-		opening, err := s.openings.PutAs(tx, "case.opened", &complaintv1.Opening{
-			Name: c.GetName() + "/openings/" + tx.NewID(), Desk: c.GetDesk(),
-			OpenedBy: tx.Access.Principal.Name, Purpose: req.GetPurpose(),
-		})
+		opening, err := s.openings.PutAs(tx, "case.opened", complaint.NewOpening(c, tx.NewID(), tx.Access.Principal.Name, req.GetPurpose()))
 		if err != nil || req.GetValidateOnly() {
 			return &complaintv1.OpenComplaintResponse{}, err
 		}

@@ -54,9 +54,17 @@ func (s *Service) AssignComplaint(ctx context.Context, req *complaintv1.AssignCo
 	}, change.CatchUp())
 }
 
+// TakeOverComplaint implements the RPC. What was sealed to the old desk is
+// sealed to the new one.
+func (s *Service) TakeOverComplaint(ctx context.Context, req *complaintv1.TakeOverComplaintRequest) (*complaintv1.Complaint, error) {
+	return s.act(ctx, &s.heritable, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		return complaint.TakeOver(c, tx.Access.Principal.Name, s.bench)
+	}, change.CatchUp())
+}
+
 // ReplyComplaint implements the RPC.
 func (s *Service) ReplyComplaint(ctx context.Context, req *complaintv1.ReplyComplaintRequest) (*complaintv1.Complaint, error) {
-	return s.act(ctx, &s.readable, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+	return s.act(ctx, &s.answerable, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		return complaint.Reply(c, req.GetText(), tx.Now)
 	})
 }

@@ -9,6 +9,7 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -38,12 +39,12 @@ func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitCo
 		tx.Trusted("anyone may complain")
 		c, receipt, err := s.receive(tx, req, complaint.Intake{})
 		return &complaintv1.SubmitComplaintResponse{Desk: c.GetDesk(), Receipt: receipt}, err
-	}, change.Before(s.admitted), change.CatchUp())
+	}, change.Before(func(ctx context.Context) error { return s.admitted(ctx, req) }), change.CatchUp())
 }
 
 // admitted says whether the public may file one more complaint now.
-func (s *Service) admitted(context.Context) error {
-	if !s.Admit(s.book.Clock()) {
+func (s *Service) admitted(ctx context.Context, req change.Request) error {
+	if !s.Admit(authn.Network(ctx), req.GetValidateOnly(), s.book.Clock()) {
 		return errRateLimited
 	}
 	return nil
@@ -52,17 +53,8 @@ func (s *Service) admitted(context.Context) error {
 // receive routes and stores a complaint, and returns it as it lies in the open,
 // with its receipt. Of what is refused nothing is kept.
 func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*complaintv1.Complaint, string, error) {
-	asked := req.GetComplaint()
-	in.RealName = req.GetComplainant().GetName() != ""
-	desk, err := s.desk(tx, asked)
+	c, err := s.taken(tx, req, in)
 	if err != nil {
-		return nil, "", err
-	}
-	c, err := complaint.New("complaints/"+tx.NewID(), asked, in, desk)
-	if err != nil {
-		return nil, "", err
-	}
-	if c, err = s.Packs.Set(c, s.Days, calendar.On(tx.Now), calendar.Date{}); err != nil {
 		return nil, "", err
 	}
 	open, err := s.part(tx, c)
@@ -77,6 +69,20 @@ func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*comp
 	}
 	receipt, err := s.giveReceipt(tx, c.GetName())
 	return open, receipt, err
+}
+
+// taken is the complaint as it comes in, at its desk and with its time limits.
+func (s *Service) taken(tx *change.Tx, req filing, in complaint.Intake) (*complaintv1.Complaint, error) {
+	in.RealName = req.GetComplainant().GetName() != ""
+	desk, err := s.desk(tx, req.GetComplaint())
+	if err != nil {
+		return nil, err
+	}
+	c, err := complaint.New("complaints/"+tx.NewID(), req.GetComplaint(), in, desk)
+	if err != nil {
+		return nil, err
+	}
+	return s.Packs.Set(c, s.Days, calendar.On(tx.Now), calendar.Date{})
 }
 
 // desk routes a complaint. Who takes in a sealed case must have no part in it.

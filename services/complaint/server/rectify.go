@@ -10,6 +10,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // ordersBucket keeps, until they are settled, the problems that were ordered:
@@ -32,7 +33,7 @@ func (s *Service) RectifyComplaint(ctx context.Context, req *complaintv1.Rectify
 	})
 }
 
-func (s *Service) keepOrder(tx *change.Tx, name string, problem *rectificationv1.Problem) error {
+func (s *Service) keepOrder(tx store.Tx, name string, problem *rectificationv1.Problem) error {
 	plain, err := deterministic.Marshal(problem)
 	if err != nil {
 		return fmt.Errorf("encoding the order of %s: %w", name, err)
@@ -48,32 +49,55 @@ func (s *Service) keepOrder(tx *change.Tx, name string, problem *rectificationv1
 func (s *Service) readOrder(name string, sealed []byte) (*rectificationv1.Problem, error) {
 	plain, err := s.Desks.Open(ordersBucket, "order of "+name, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("opening the order of %s: %w", name, err)
+		return nil, fmt.Errorf("opening the order of %s: %w: %w", name, errUnreadable, err)
 	}
 	problem := &rectificationv1.Problem{}
-	return problem, proto.Unmarshal(plain, problem)
+	if err := proto.Unmarshal(plain, problem); err != nil {
+		return nil, fmt.Errorf("decoding the order of %s: %w: %w", name, errUnreadable, err)
+	}
+	return problem, nil
 }
 
 // SettleRectification implements the RPC.
 func (s *Service) SettleRectification(ctx context.Context, req *complaintv1.SettleRectificationRequest) (*complaintv1.SettleRectificationResponse, error) {
-	done := &complaintv1.SettleRectificationResponse{}
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.SettleRectificationResponse, error) {
 		c, err := s.cases.ReachAt(tx, req)
 		if err != nil {
 			return nil, err
 		}
-		if c, err = s.whole(tx, c); err != nil {
-			return nil, err
-		}
-		if c.GetRectification() != complaintv1.Complaint_RECTIFICATION_ORDERED {
-			return done, nil // a repeat
-		}
-		if c, err = s.part(tx, complaint.SettleRectification(c, req.GetProblem(), req.GetRefusal())); err != nil {
-			return nil, err
-		}
-		if _, err = s.cases.Put(tx, c); err != nil {
-			return nil, err
-		}
-		return done, tx.Delete(ordersBucket, []byte(req.GetName()))
+		return &complaintv1.SettleRectificationResponse{}, s.settle(tx, c, req)
 	})
+}
+
+// settle notes the outcome. Of what is settled no order is left, also after a
+// repeat; what changes nothing leaves no entry.
+func (s *Service) settle(tx *change.Tx, c *complaintv1.Complaint, o complaint.Outcome) error {
+	whole, err := s.whole(tx, c)
+	if err != nil {
+		return err
+	}
+	next, settled := complaint.SettleRectification(whole, o)
+	if !proto.Equal(next, whole) {
+		if err := s.note(tx, next, settled); err != nil {
+			return err
+		}
+	}
+	if !settled {
+		return nil
+	}
+	return s.forget(tx, c.GetName())
+}
+
+// note stores a complaint of whose order something became, or is hindered.
+func (s *Service) note(tx *change.Tx, whole *complaintv1.Complaint, settled bool) error {
+	open, err := s.part(tx, whole)
+	if err != nil {
+		return err
+	}
+	event := "rectification.hindered"
+	if settled {
+		event = tx.Access.Method.Rule.GetEvent()
+	}
+	_, err = s.cases.PutAs(tx, event, open)
+	return err
 }

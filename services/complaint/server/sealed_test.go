@@ -68,6 +68,9 @@ func asks(t testing.TB, c complaintv1.ComplaintServiceClient, name, person strin
 	do("close", func() (proto.Message, error) {
 		return c.CloseComplaint(ctx, &complaintv1.CloseComplaintRequest{Name: name})
 	})
+	do("take over", func() (proto.Message, error) {
+		return c.TakeOverComplaint(ctx, &complaintv1.TakeOverComplaintRequest{Name: name})
+	})
 	do("rectify", func() (proto.Message, error) { return c.RectifyComplaint(ctx, rectify(name)) })
 	do("settle", func() (proto.Message, error) {
 		return c.SettleRectification(ctx, &complaintv1.SettleRectificationRequest{Name: name, Outcome: &complaintv1.SettleRectificationRequest_Refusal{Refusal: "X"}})

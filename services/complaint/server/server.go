@@ -5,8 +5,6 @@
 package server
 
 import (
-	"errors"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -53,9 +51,10 @@ type Parts struct {
 	Receipt func(code string) []byte
 	Packs   *complaint.Packs
 	Days    *calendar.Calendar
-	// Admit says whether the public may file one more complaint now. Everyone
-	// shares it, so that nobody needs to be recognised.
-	Admit func(now time.Time) bool
+	// Admit says whether somebody on the network, which is a hash that nobody can
+	// undo or "", may file one more complaint now. What is validated only is
+	// counted apart.
+	Admit func(network string, validateOnly bool, now time.Time) bool
 	// Ledgers, Feed and Self are called in the service's own name.
 	Ledgers Ledgers
 	Feed    feedv1.FeedServiceClient
@@ -69,10 +68,12 @@ type Service struct {
 
 	book  *change.Book
 	bench bench
-	// cases are complaints as their desk acts on them, readable as they are read
-	// and answered, which the unit that an open one is assigned to may do too.
-	cases    change.Kind[*complaintv1.Complaint]
-	readable change.Kind[*complaintv1.Complaint]
+	// cases are complaints as their desk acts on them; answerable as they are
+	// answered, which the unit that an open one is assigned to may do too; readable
+	// as they are read, which whoever may take a vacant one over may do too, and
+	// heritable as they are taken over.
+	cases, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
+
 	openings change.Kind[*complaintv1.Opening]
 }
 
@@ -88,8 +89,8 @@ var Schema = store.Schema{
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
 	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear}
-	s.readable = s.cases
-	s.readable.May = s.mayRead
+	s.answerable, s.readable, s.heritable = s.cases, s.cases, s.cases
+	s.answerable.May, s.readable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
 	return s
 }
@@ -97,60 +98,6 @@ func New(book *change.Book, parts Parts) *Service {
 // Register adds the service to r.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	complaintv1.RegisterComplaintServiceServer(r, s)
-}
-
-// mayHear decides who acts on a complaint: its desk.
-func (s *Service) mayHear(tx *change.Tx, c *complaintv1.Complaint) error {
-	if c.GetSealed() {
-		return s.mayKnow(tx, c)
-	}
-	err := tx.Check(c.GetDesk())
-	if errors.Is(err, authz.ErrNotFound) && c.GetAssignedUnit() != "" && tx.Access.Sees(c.GetAssignedUnit()) {
-		return authz.ErrDenied
-	}
-	return err
-}
-
-// mayRead decides who reads a complaint: its desk, and the unit that an open one
-// is assigned to.
-func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
-	err := s.mayHear(tx, c)
-	if err == nil || c.GetAssignedUnit() == "" || tx.Check(c.GetAssignedUnit()) != nil {
-		return err
-	}
-	return nil
-}
-
-// mayKnow decides for whom a sealed case exists: officers on exactly its desk
-// who have no part in it, and of these, once it is accepted, who is responsible
-// or was assigned. To everyone else it MUST look as if it were not there.
-func (s *Service) mayKnow(tx *change.Tx, c *complaintv1.Complaint) error {
-	if err := tx.Check(c.GetDesk()); err != nil {
-		return authz.ErrNotFound
-	}
-	who := tx.Access.Principal
-	if who.Service() != "" {
-		return nil
-	}
-	if !officerAt(tx, c.GetDesk()) || !complaint.Knows(c, who.Name) {
-		return authz.ErrNotFound
-	}
-	whole, err := s.whole(tx, c)
-	if err != nil {
-		return err
-	}
-	if complaint.Involved(s.bench, whole, who.Name) {
-		return authz.ErrNotFound
-	}
-	return nil
-}
-
-// officerAt says whether the caller, as its key narrows it, is a complaint
-// officer of exactly the unit.
-func officerAt(tx *change.Tx, unit string) bool {
-	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
-		return g.Role == accessv1.Role_ROLE_COMPLAINT_OFFICER && g.Unit == unit
-	})
 }
 
 // bench answers routing from the tree.

@@ -1,13 +1,20 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"net/http"
+	"strconv"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -257,7 +264,44 @@ func TestCitizensFileWithoutCredentialsUpToALimit(t *testing.T) {
 		_, err = submit(func(c *complaintv1.Complaint) { c.Unit = p.Root })
 	}
 	if status.Code(err) != codes.ResourceExhausted {
-		t.Errorf("the hundredth filing of the public = %v, want a limit", err)
+		t.Errorf("the hundredth filing of one network = %v, want a limit", err)
+	}
+	if _, err = p.Complaint("").SubmitComplaint(t.Context(), &complaintv1.SubmitComplaintRequest{
+		Complaint: p.web(), ValidateOnly: true,
+	}); err != nil {
+		t.Errorf("what is validated only meets the limit of what is filed: %v", err)
+	}
+	p.otherNetworks()
+}
+
+// web is a complaint of a citizen.
+func (p *place) web() *complaintv1.Complaint {
+	c := p.about(p.school, complaintv1.Complaint_TYPE_REPORT).GetComplaint()
+	c.Channel = complaintv1.Complaint_CHANNEL_WEB
+	return c
+}
+
+// otherNetworks files through the listeners, from a network that has not filed
+// yet; what a client says of its network is not believed.
+func (p *place) otherNetworks() {
+	p.T.Helper()
+	conn := ok[*grpc.ClientConn](p.T)(grpc.NewClient(p.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	defer func() { _ = conn.Close() }()
+	var err error
+	for i := range 21 {
+		ctx := metadata.AppendToOutgoingContext(p.T.Context(), "duban-network", strconv.Itoa(i))
+		if _, err = complaintv1.NewComplaintServiceClient(conn).SubmitComplaint(ctx, &complaintv1.SubmitComplaintRequest{Complaint: p.web()}); i == 0 && err != nil {
+			p.T.Errorf("another network is kept out: %v", err)
+		}
+	}
+	if status.Code(err) != codes.ResourceExhausted {
+		p.T.Errorf("the 21st filing under forged networks = %v, want a limit", err)
+	}
+	body := ok[[]byte](p.T)(protojson.Marshal(&complaintv1.SubmitComplaintRequest{Complaint: p.web()}))
+	res := ok[*http.Response](p.T)(http.Post(p.HTTP+"/v1/complaints:submit", "application/json", bytes.NewReader(body)))
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode != http.StatusTooManyRequests {
+		p.T.Errorf("the same network over REST: %s, want 429", res.Status)
 	}
 }
 

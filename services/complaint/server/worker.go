@@ -7,7 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
@@ -55,44 +56,65 @@ func (r Rectification) Enter(ctx context.Context, requestID string, problem *rec
 const (
 	ordered       = "complaint.rectification.ordered.v1"
 	cursorsBucket = "complaint.cursors" // feed → where the worker reads on
-
-	firstDelay = 100 * time.Millisecond
-	lastDelay  = 5 * time.Second
 )
 
 // Work implements serve.Worker: it follows the service's own feed and enters
-// what was ordered, in order. What is delivered twice is applied once.
+// what was ordered, in order, and tries again what was set aside. What is
+// delivered twice is applied once.
 func (s *Service) Work(ctx context.Context) error {
 	start, err := s.cursor(ctx)
 	if err != nil {
 		return err
 	}
-	return feed.Follow(ctx, s.Feed, "complaint", start, func(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
-		for _, e := range run {
-			if e.GetKind() != ordered {
-				continue
-			}
-			if err := s.delivered(ctx, e.GetSubject()); err != nil {
-				return err
-			}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return feed.Follow(ctx, s.Feed, "complaint", start, s.carryOut) })
+	g.Go(func() error { return s.retry(ctx) })
+	return g.Wait()
+}
+
+// carryOut delivers what a run of the feed orders, and then remembers where the
+// next one begins.
+func (s *Service) carryOut(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
+	for _, e := range run {
+		if e.GetKind() != ordered {
+			continue
 		}
-		if len(run) == 0 {
-			return nil
+		if err := s.delivered(ctx, e.GetSubject()); err != nil {
+			return err
 		}
-		return s.advance(ctx, next)
+	}
+	if len(run) == 0 {
+		return nil
+	}
+	return insist(ctx, "remembering what was delivered", func() error { return s.advance(ctx, next) })
+}
+
+// delivered returns once the order of the complaint is settled or set aside. It
+// tries again for as long as the ledgers or the service itself cannot be reached.
+func (s *Service) delivered(ctx context.Context, name string) error {
+	own := 0
+	return insist(ctx, "entering an ordered problem", func() error {
+		err := s.deliver(ctx, name)
+		if err == nil || outage(err) || ctx.Err() != nil {
+			return err
+		}
+		if own++; own < patience {
+			return err
+		}
+		return s.setAside(ctx, name, err)
 	})
 }
 
-// delivered returns once the order of the complaint is settled. It tries again
-// for as long as the ledgers or the service itself cannot be reached.
-func (s *Service) delivered(ctx context.Context, name string) error {
-	for delay := firstDelay; ; delay = min(2*delay, lastDelay) {
-		err := s.deliver(ctx, name)
+// insist tries until it works, after growing delays, or returns ctx's error.
+func insist(ctx context.Context, doing string, try func() error) error {
+	var tries feed.Backoff
+	for {
+		err := try()
 		if err == nil || ctx.Err() != nil {
 			return ctx.Err()
 		}
-		slog.WarnContext(ctx, "entering an ordered problem", "error", err)
-		if err := feed.Pause(ctx, delay); err != nil {
+		slog.WarnContext(ctx, doing, "error", err)
+		if err := tries.Pause(ctx); err != nil {
 			return err
 		}
 	}
@@ -104,18 +126,53 @@ func (s *Service) deliver(ctx context.Context, name string) error {
 	if err != nil || problem == nil {
 		return err
 	}
+	settled, err := s.enter(ctx, name, problem)
+	if err != nil {
+		return err
+	}
+	if _, err = s.Self.SettleRectification(ctx, settled); err != nil && settled.GetProblem() != problem.GetName() {
+		return errors.Join(err, s.entered(ctx, name, settled.GetProblem()))
+	}
+	return err
+}
+
+// enter enters an ordered problem and says what came of it. An order that has a
+// name was entered before, and only not settled.
+func (s *Service) enter(ctx context.Context, name string, problem *rectificationv1.Problem) (*complaintv1.SettleRectificationRequest, error) {
+	entered, err := problem.GetName(), error(nil)
+	if entered == "" {
+		entered, err = s.Ledgers.Enter(ctx, s.requestID(name), problem)
+	}
 	settled := &complaintv1.SettleRectificationRequest{Name: name}
-	entered, err := s.Ledgers.Enter(ctx, s.requestID(name), problem)
 	switch {
 	case err == nil:
 		settled.Outcome = &complaintv1.SettleRectificationRequest_Problem{Problem: entered}
 	case final(err):
 		settled.Outcome = &complaintv1.SettleRectificationRequest_Refusal{Refusal: fault.As(err).Reason}
 	default:
-		return err
+		return nil, err
 	}
-	_, err = s.Self.SettleRectification(ctx, settled)
-	return err
+	return settled, nil
+}
+
+// entered notes in an order that still stands which problem it became: it must
+// not be entered again when the ledger no longer remembers the request id.
+func (s *Service) entered(ctx context.Context, name, problem string) error {
+	return s.book.Store.Update(ctx, func(tx store.Tx) error {
+		sealed, err := tx.Get(ordersBucket, []byte(name))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		order, err := s.readOrder(name, sealed)
+		if err != nil {
+			return err
+		}
+		order.Name = problem
+		return s.keepOrder(tx, name, order)
+	})
 }
 
 // final says whether the same order would be refused again.

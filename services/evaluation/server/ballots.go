@@ -36,21 +36,26 @@ func (s *Service) CastBallot(ctx context.Context, req *evaluationv1.CastBallotRe
 	ctx = metadata.NewIncomingContext(ctx, nil)
 	answer, err := change.Do(ctx, s.book, casting{req}, func(tx *change.Tx) (*evaluationv1.CastBallotResponse, error) {
 		tx.Trusted("the code says who may cast")
-		r, err := s.rounds.Find(tx, req.GetParent())
-		if err != nil {
-			return nil, err
-		}
-		kept, err := cast(tx, r, code, req.GetAnswers())
-		if err != nil {
-			return nil, err
-		}
-		receipt := evaluation.Receipt(r.GetName(), kept.stored)
-		return &evaluationv1.CastBallotResponse{Receipt: hex.EncodeToString(receipt[:])}, nil
+		return s.take(tx, code, req)
 	})
 	if req.GetValidateOnly() && err == nil {
 		answer.Receipt = "" // it stands for nothing
 	}
 	return answer, err
+}
+
+// take puts a ballot into the box of its round, and gives a receipt for it.
+func (s *Service) take(tx *change.Tx, code string, req *evaluationv1.CastBallotRequest) (*evaluationv1.CastBallotResponse, error) {
+	r, err := s.rounds.Find(tx, req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	kept, err := cast(tx, r, code, req.GetAnswers())
+	if err != nil {
+		return nil, err
+	}
+	receipt := evaluation.Receipt(r.GetName(), kept.stored)
+	return &evaluationv1.CastBallotResponse{Receipt: hex.EncodeToString(receipt[:])}, nil
 }
 
 // cast spends the code on the ballot, or finds that this was done before.
@@ -89,25 +94,32 @@ func (s *Service) GetBallotSet(ctx context.Context, req *evaluationv1.GetBallotS
 	if err != nil {
 		return nil, err
 	}
-	next := ""
 	err = s.book.View(ctx, func(tx *change.Tx) error {
-		r, err := s.rounds.Find(tx, strings.TrimSuffix(req.GetName(), "/ballotSet"))
-		if err != nil {
-			return err
-		}
-		if r.GetCloseTime() == nil {
-			return authz.ErrNotFound
-		}
-		set = &evaluationv1.BallotSet{Name: req.GetName()}
-		for _, g := range r.GetGroups() {
-			set.Count += g.GetCast()
-		}
-		set.Receipts, next, err = box{tx, r.GetName()}.receipts(after, page.Size(req.GetPageSize()))
+		set, err = s.ballotSet(tx, req.GetName(), after, page.Size(req.GetPageSize()))
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	set.NextPageToken = s.book.Tokens.Encode(next, req)
+	set.NextPageToken = s.book.Tokens.Encode(set.GetNextPageToken(), req)
 	return set, nil
+}
+
+// ballotSet returns a page of the ballot set of that name behind a receipt, with
+// the last receipt of the page, if others follow, for its token. An open round
+// has none.
+func (s *Service) ballotSet(tx *change.Tx, name, after string, size int) (*evaluationv1.BallotSet, error) {
+	r, err := s.rounds.Find(tx, strings.TrimSuffix(name, "/ballotSet"))
+	if err != nil {
+		return nil, err
+	}
+	if r.GetCloseTime() == nil {
+		return nil, authz.ErrNotFound
+	}
+	set := &evaluationv1.BallotSet{Name: name}
+	for _, g := range r.GetGroups() {
+		set.Count += g.GetCast()
+	}
+	set.Receipts, set.NextPageToken, err = box{tx, r.GetName()}.receipts(after, size)
+	return set, err
 }

@@ -2,35 +2,27 @@ package server
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"strings"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/evaluation"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
 // CreateRound implements the RPC.
 func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRoundRequest) (*evaluationv1.Round, error) {
 	return s.rounds.Create(ctx, req, req.GetRound().GetOwner(), func(tx *change.Tx) (*evaluationv1.Round, error) {
-		id := req.GetRoundId()
-		if id == "" {
-			id = tx.NewID()
-		}
-		switch _, err := s.rounds.Find(tx, "rounds/"+id); {
-		case err == nil:
-			return nil, evaluation.ErrRoundExists
-		case !errors.Is(err, authz.ErrNotFound):
+		name, err := s.rounds.NewName(tx, "rounds/", req.GetRoundId(), evaluation.ErrRoundExists)
+		if err != nil {
 			return nil, err
 		}
 		scheme := s.scheme(req.GetRound().GetScheme(), req.GetRound().GetSchemeVersion())
 		if scheme == nil {
 			return nil, evaluation.ErrSchemeUnknown
 		}
-		return evaluation.NewRound("rounds/"+id, req.GetRound(), scheme, s.place, tx.Now)
+		return evaluation.NewRound(name, req.GetRound(), scheme, s.place, tx.Now)
 	}, change.CatchUp())
 }
 

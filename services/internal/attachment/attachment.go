@@ -19,17 +19,29 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
 // Limit is how many bytes a file has at most: as base64 it fits in a request.
 const Limit = 2 << 20
+
+// What a parent may have at most.
+const (
+	Files = 50
+	Bytes = 40 << 20 // in all
+)
+
+// ErrFull says that the parent has all the files it may have.
+var ErrFull = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TOO_MANY).
+	With("files", strconv.Itoa(Files)).With("bytes", strconv.Itoa(Bytes))
 
 // Parent is how the parent's service decides.
 type Parent struct {
@@ -64,23 +76,42 @@ func parentOf(name string) string {
 }
 
 // Create answers CreateAttachment: the file is put, and then named in a record.
-// Who may not act on the parent puts nothing.
+// Who may not act on the parent, and whom it takes nothing more from, puts
+// nothing.
 func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRequest) (*blobv1.Attachment, error) {
 	var info blob.Info
 	return change.Do(ctx, a.kind.Book, req, func(tx *change.Tx) (*blobv1.Attachment, error) {
-		if err := a.parent.Accept(tx, req.GetParent()); err != nil {
-			return nil, err
-		}
 		return a.kind.Put(tx, &blobv1.Attachment{
 			Name: req.GetParent() + segment + tx.NewID(), FileName: req.GetAttachment().GetFileName(),
 			MediaType: info.MediaType, Size: info.Size, Digest: info.Digest,
 		})
 	}, change.If(func(tx *change.Tx) error {
-		return a.parent.Reach(tx, req.GetParent())
+		return a.takes(tx, req.GetParent(), int64(len(req.GetContent())))
 	}), change.Before(func(ctx context.Context) (err error) {
 		info, err = a.put(ctx, req)
 		return err
 	}))
+}
+
+// takes says whether the caller may add a file of so many bytes to the parent.
+func (a *Attachments) takes(tx *change.Tx, parent string, size int64) error {
+	if err := a.parent.Reach(tx, parent); err != nil {
+		return err
+	}
+	if err := a.parent.Accept(tx, parent); err != nil {
+		return err
+	}
+	files := 1
+	for held, err := range a.kind.Scan(tx, "", parent+segment) {
+		if err != nil {
+			return err
+		}
+		files, size = files+1, size+held.GetSize()
+	}
+	if files > Files || size > Bytes {
+		return ErrFull
+	}
+	return nil
 }
 
 // put keeps the content, or only looks at it if nothing is to change.

@@ -69,6 +69,21 @@ func Caller(ctx context.Context) string {
 	return s
 }
 
+type networkKey struct{}
+
+// WithNetwork marks a call as made from a network, of which it is given a hash.
+// Only the steps before authentication do so; nothing a client sends can.
+func WithNetwork(ctx context.Context, network string) context.Context {
+	return context.WithValue(ctx, networkKey{}, network)
+}
+
+// Network returns the hash of the network that a client calls from, or "" if none
+// is known.
+func Network(ctx context.Context) string {
+	s, _ := ctx.Value(networkKey{}).(string)
+	return s
+}
+
 // Forward returns a context on which a service calls another for its own caller:
 // the key travels with the call, and the other decides by it. Without a key the
 // call is the service's own.

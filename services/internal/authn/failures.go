@@ -1,13 +1,8 @@
 package authn
 
 import (
-	"context"
-	"net"
-	"net/netip"
 	"sync"
 	"time"
-
-	"google.golang.org/grpc/peer"
 )
 
 // How often a network may try keys that do not hold.
@@ -21,44 +16,11 @@ const (
 	culprits = 10_000 // counted apart; beyond it those that come new are counted as one
 )
 
-type peerKey struct{}
-
-// WithPeer returns the context of a call that came from the address, where the
-// connection does not tell. It is kept in memory, as a network, and only while
-// that network fails.
-func WithPeer(ctx context.Context, from netip.Addr) context.Context {
-	return context.WithValue(ctx, peerKey{}, from)
-}
-
-// Peer returns the address that the call came from, or the zero Addr.
-func Peer(ctx context.Context) netip.Addr {
-	if from, ok := ctx.Value(peerKey{}).(netip.Addr); ok {
-		return from
-	}
-	if p, ok := peer.FromContext(ctx); ok {
-		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
-			return tcp.AddrPort().Addr()
-		}
-	}
-	return netip.Addr{}
-}
-
-// network is what one subscriber may have: a /24 of IPv4 or a /56 of IPv6.
-func network(from netip.Addr) netip.Prefix {
-	from = from.Unmap()
-	bits := 56
-	if from.Is4() {
-		bits = 24
-	}
-	prefix, _ := from.Prefix(bits) // the zero Prefix for the zero Addr
-	return prefix
-}
-
 // culprit is who is charged with a key that does not hold: a network and, if the
 // key was issued once, that key alone. So a neighbour that makes keys up shuts
 // nobody out who has one.
 type culprit struct {
-	network netip.Prefix
+	network string
 	id      string
 }
 

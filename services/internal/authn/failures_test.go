@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
@@ -42,7 +40,7 @@ func (d *door) try(ctx context.Context, id string) error {
 }
 
 func from(address string) context.Context {
-	return WithPeer(context.Background(), netip.MustParseAddr(address))
+	return WithNetwork(context.Background(), address)
 }
 
 // flood tries so many keys that were never issued.
@@ -58,7 +56,7 @@ func TestANetworkMayNotTryKeysForEver(t *testing.T) {
 	if err := d.flood(from("10.1.1.1"), burst); !errors.Is(err, ErrUnauthenticated) {
 		t.Errorf("the last of the burst = %v, want ErrUnauthenticated", err)
 	}
-	if err := d.flood(from("10.1.1.200"), 1000); !errors.Is(err, ErrTooManyFailures) || d.asked != burst {
+	if err := d.flood(from("10.1.1.1"), 1000); !errors.Is(err, ErrTooManyFailures) || d.asked != burst {
 		t.Errorf("beyond it = %v with %d asked, want ErrTooManyFailures with %d", err, d.asked, burst)
 	}
 	if err := d.try(from("10.1.2.1"), "unknown"); !errors.Is(err, ErrUnauthenticated) {
@@ -126,7 +124,7 @@ func TestCountingIsBounded(t *testing.T) {
 	var f failures
 	now := time.Unix(0, 0)
 	nth := func(i int) culprit {
-		return culprit{network: network(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}))}
+		return culprit{network: strconv.Itoa(i)}
 	}
 	for i := range culprits + burst {
 		f.charge(nth(i), now)
@@ -151,25 +149,5 @@ func TestAlwaysATryASecondLater(t *testing.T) {
 	}
 	if f.mayTry(c, now) || !f.mayTry(c, now.Add(time.Second)) {
 		t.Error("not refused now, or still refused a second later")
-	}
-}
-
-func TestPeers(t *testing.T) {
-	tcp := func(address string) context.Context {
-		return peer.NewContext(t.Context(), &peer.Peer{Addr: net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address))})
-	}
-	for _, c := range []struct {
-		ctx  context.Context
-		want string
-	}{
-		{tcp("10.1.2.3:4"), "10.1.2.0/24"},
-		{tcp("[::ffff:10.1.2.3]:4"), "10.1.2.0/24"},
-		{tcp("[2001:db8:1:2ff::1]:4"), "2001:db8:1:200::/56"},
-		{WithPeer(tcp("127.0.0.1:4"), netip.MustParseAddr("10.1.2.3")), "10.1.2.0/24"},
-		{t.Context(), "invalid Prefix"},
-	} {
-		if got := network(Peer(c.ctx)).String(); got != c.want {
-			t.Errorf("network = %s, want %s", got, c.want)
-		}
 	}
 }

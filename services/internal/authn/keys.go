@@ -152,7 +152,7 @@ func (k *Keys) culprit(ctx context.Context, id string) culprit {
 	if _, ok := k.issued[id]; !ok {
 		id = ""
 	}
-	return culprit{network(Peer(ctx)), id}
+	return culprit{Network(ctx), id}
 }
 
 // Heard notes that organization's feed tells of the key, named apiKeys/{key}: it

@@ -6,8 +6,9 @@
 //
 // A file is put before the transaction that names it. If that one fails, a file
 // remains that nobody can find; it takes room and does no other harm, and the
-// same file sent again uses it. A crash may leave a file "new-…" in the folder,
-// which may be removed while no process runs.
+// same file sent again uses it. Whoever holds All against the records finds it.
+// A crash may leave a file "new-…" in the folder, which may be removed while no
+// process runs.
 package blob
 
 import (
@@ -19,10 +20,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -114,10 +117,11 @@ func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error)
 // Open returns the content under a digest, whole and checked against it. It
 // fails with ErrNotFound or ErrCorrupt.
 func (s *Store) Open(digest string) ([]byte, error) {
-	if b, err := hex.DecodeString(digest); err != nil || len(b) != sha256.Size {
+	path := s.pathOf(digest)
+	if path == "" {
 		return nil, ErrNotFound
 	}
-	content, err := os.ReadFile(s.path(digest))
+	content, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNotFound
@@ -128,6 +132,47 @@ func (s *Store) Open(digest string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %s", ErrCorrupt, digest)
 	}
 	return content, nil
+}
+
+// Held is a file that the store holds.
+type Held struct {
+	Digest string    // that its name says; Open checks it
+	Size   int64     // bytes
+	Since  time.Time // when it was last written
+}
+
+// All yields the files in the order of their digests, and ends with the first
+// error. What is put meanwhile may be left out.
+func (s *Store) All() iter.Seq2[Held, error] {
+	return func(yield func(Held, error) bool) {
+		err := filepath.WalkDir(s.folder, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || path != s.pathOf(d.Name()) {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if !yield(Held{Digest: d.Name(), Size: info.Size(), Since: info.ModTime()}, nil) {
+				return errStopped
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(Held{}, fmt.Errorf("looking through the files: %w", err))
+		}
+	}
+}
+
+// errStopped ends a walk that is looked at no further.
+var errStopped = errors.New("blob: stopped")
+
+// pathOf is path for what may be no digest; "" if it is none.
+func (s *Store) pathOf(name string) string {
+	if b, err := hex.DecodeString(name); err != nil || len(b) != sha256.Size {
+		return ""
+	}
+	return s.path(name)
 }
 
 // path shards by the first byte: 256 folders keep each of them small.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -106,5 +107,40 @@ func TestOpenTellsMissingFromCorrupt(t *testing.T) {
 	}
 	if content, err := s.Open(abc); err != nil || string(content) != "abc" {
 		t.Errorf("Open after it was put again = %q, %v", content, err)
+	}
+}
+
+func TestAllYieldsWhatIsHeldAndNothingElse(t *testing.T) {
+	s, folder := open(t, 0)
+	for _, text := range []string{"abc", "abd"} {
+		if _, err := s.Put(t.Context(), strings.NewReader(text), 3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, stray := range []string{"new-1", filepath.Join("ba", "x"), filepath.Join("ba", strings.Repeat("0", 64))} {
+		if err := os.WriteFile(filepath.Join(folder, stray), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var digests []string
+	for held, err := range s.All() {
+		if err != nil || held.Size != 3 || held.Since.IsZero() {
+			t.Errorf("All yields %v, %v", held, err)
+		}
+		digests = append(digests, held.Digest)
+	}
+	if len(digests) != 2 || !slices.Contains(digests, abc) || !slices.IsSorted(digests) {
+		t.Errorf("All yields %q", digests)
+	}
+	for range s.All() {
+		break // which must not be told an end again
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range s.All() {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("without a folder All yields %v", err)
+		}
 	}
 }

@@ -73,6 +73,27 @@ func (k *Kind[T]) Find(tx *Tx, name string) (T, error) {
 	return r, err
 }
 
+// Free says whether no record has that name, or answers taken.
+func (k *Kind[T]) Free(tx *Tx, name string, taken error) error {
+	switch _, err := k.Find(tx, name); {
+	case errors.Is(err, authz.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return taken
+	}
+}
+
+// NewName returns the name of a new record: prefix and the id that the caller
+// asks for, or a new id if that is empty. If a record has it, it answers taken.
+func (k *Kind[T]) NewName(tx *Tx, prefix, id string, taken error) (string, error) {
+	if id == "" {
+		id = tx.NewID()
+	}
+	return prefix + id, k.Free(tx, prefix+id, taken)
+}
+
 // Reach returns a record on which the caller may act, or says that there is
 // none, or that it may not.
 func (k *Kind[T]) Reach(tx *Tx, name string) (T, error) {

@@ -14,35 +14,45 @@ import (
 
 // Section is a part of the configuration that can say what is wrong with it.
 type Section interface {
-	// Check returns every mistake at once, each with the key it is at.
+	// Check returns every mistake at once, joined, each beginning with the path
+	// of its key and a colon: "limits.burst: must be above 0".
 	Check() error
 }
 
-// Read decodes the file at path over the defaults that are in c. An unknown key
-// is an error; no path leaves the defaults.
+// Read decodes the file at path over the defaults that are in c, and returns
+// everything that is wrong with it at once, each with its line and key where they
+// are known. An unknown key is an error; no path leaves the defaults.
 func Read(path string, c Section) error {
-	if path != "" {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("reading the configuration: %w", err)
-		}
-		if err := decode(b, c); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
+	if path == "" {
+		return c.Check()
 	}
-	return c.Check()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("reading the configuration: %w", err)
+	}
+	var wrong []error
+	for _, err := range placed(b, decode(b, c), c.Check()) {
+		wrong = append(wrong, fmt.Errorf("%s: %w", path, err))
+	}
+	return errors.Join(wrong...)
 }
 
 func decode(b []byte, c Section) error {
 	d := yaml.NewDecoder(bytes.NewReader(b))
 	d.KnownFields(true)
-	if err := d.Decode(c); err != nil && !errors.Is(err, io.EOF) {
-		return err
+	err := d.Decode(c)
+	var mistakes *yaml.TypeError
+	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &mistakes) {
+		return err // it is not YAML: there is nothing after it
 	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("more than one document")
+	var many error
+	if again := d.Decode(new(yaml.Node)); !errors.Is(again, io.EOF) {
+		many = errors.New("more than one document")
 	}
-	return nil
+	if mistakes == nil {
+		return many
+	}
+	return errors.Join(append(texts(mistakes), many)...)
 }
 
 // Print writes c as the file that would give it.

@@ -48,6 +48,41 @@ func TestRead(t *testing.T) {
 	}
 }
 
+type nested struct {
+	A section `yaml:"a"`
+	B section `yaml:"b"`
+	L []int   `yaml:"list"`
+}
+
+func (n *nested) Check() error {
+	return errors.Join(errors.New("a.count: is refused"), errors.Join(errors.New("b.data: is refused")))
+}
+
+func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	text := "a:\n  count: 1\n  nonsense: 2\nb:\n  count: two\nlist:\n  - 1\n  - x\n---\nmore: 1\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err := config.Read(path, &nested{})
+	if err == nil {
+		t.Fatal("Read took it")
+	}
+	got := strings.Split(err.Error(), "\n")
+	want := []string{
+		"line 3: a.nonsense: field nonsense not found", "line 5: b.count: cannot unmarshal", "line 8: list: cannot unmarshal",
+		"more than one document", "line 2: a.count: is refused", "b.data: is refused",
+	}
+	if len(got) != len(want) {
+		t.Fatalf("told of\n%v\nwant %d mistakes", err, len(want))
+	}
+	for i := range want {
+		if !strings.HasPrefix(got[i], path+": "+want[i]) {
+			t.Errorf("told %q, want %q", got[i], want[i])
+		}
+	}
+}
+
 func TestPrintGivesTheFile(t *testing.T) {
 	var b strings.Builder
 	if err := config.Print(&b, &section{Data: "d", N: 3}); err != nil {

@@ -13,10 +13,9 @@ import (
 )
 
 const (
-	pollWait   = 10 * time.Second // how long the other side holds a call open
-	pollGrace  = 10 * time.Second // what a call may take beyond that
-	firstDelay = 100 * time.Millisecond
-	lastDelay  = 5 * time.Second
+	pollSize  = 1_000            // entries: a reader far behind takes few, large steps
+	pollWait  = 10 * time.Second // how long the other side holds a call open
+	pollGrace = 10 * time.Second // what a call may take beyond that
 )
 
 // Apply takes a run of a feed's entries, decoded, in their order and without
@@ -31,8 +30,8 @@ type Apply func(ctx context.Context, run []*feedv1.Entry, next, size uint64) err
 // that is shorter than start or has a gap, is logged and tried again, after
 // delays of up to five seconds.
 func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, start uint64, apply Apply) error {
-	delay := firstDelay
-	req := &feedv1.ListRecordsRequest{Parent: "feeds/" + name, Start: start}
+	var tries Backoff
+	req := &feedv1.ListRecordsRequest{Parent: "feeds/" + name, Start: start, PageSize: pollSize}
 	for {
 		run, res, err := poll(ctx, client, req)
 		if ctx.Err() != nil {
@@ -40,23 +39,22 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 		}
 		if err != nil {
 			slog.WarnContext(ctx, "following a feed", "feed", name, "start", req.GetStart(), "error", err)
-			if err := Pause(ctx, delay); err != nil {
+			if err := tries.Pause(ctx); err != nil {
 				return err
 			}
-			delay = min(2*delay, lastDelay)
 			continue
 		}
 		if err := apply(ctx, run, res.GetNextStart(), res.GetSize()); err != nil {
 			return err
 		}
-		delay = firstDelay
+		tries = Backoff{}
 		req = after(req, res)
 	}
 }
 
 // after is the request that follows req. Only a reader that is current waits.
 func after(req *feedv1.ListRecordsRequest, res *feedv1.ListRecordsResponse) *feedv1.ListRecordsRequest {
-	next := &feedv1.ListRecordsRequest{Parent: req.GetParent(), Start: res.GetNextStart()}
+	next := &feedv1.ListRecordsRequest{Parent: req.GetParent(), Start: res.GetNextStart(), PageSize: req.GetPageSize()}
 	if res.GetNextStart() == res.GetSize() {
 		next.Wait = durationpb.New(pollWait)
 	}
@@ -98,17 +96,4 @@ func decode(start uint64, res *feedv1.ListRecordsResponse) ([]*feedv1.Entry, err
 		return nil, fmt.Errorf("none of the entries from %d to %d came", start, res.GetSize())
 	}
 	return run, nil
-}
-
-// Pause waits for d, or returns ctx's error if that ends first. Followers use it
-// between tries.
-func Pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

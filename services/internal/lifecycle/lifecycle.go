@@ -7,12 +7,24 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // State is a state as protoc generates it.
 type State interface {
 	comparable
+	protoreflect.Enum
 	fmt.Stringer
+}
+
+// Record is a resource that has a state, in its field "state".
+type Record[S State] interface {
+	proto.Message
+	GetState() S
 }
 
 // Table maps a state and a move to the next state. A missing entry is an
@@ -23,6 +35,20 @@ type Table[S State, M ~string] map[S]map[M]S
 func (t Table[S, M]) Next(s S, m M) (S, bool) {
 	next, ok := t[s][m]
 	return next, ok
+}
+
+// Move returns a copy of r in the state that m leads to. A move that t does not
+// have is refused with illegal, which gets the facts "state" and "move".
+func Move[R Record[S], S State, M ~string](t Table[S, M], r R, m M, illegal *fault.Fault) (R, error) {
+	next, ok := t.Next(r.GetState(), m)
+	if !ok {
+		var none R
+		return none, illegal.With("state", short(r.GetState())).With("move", string(m))
+	}
+	r = proto.CloneOf(r)
+	fields := r.ProtoReflect().Descriptor().Fields()
+	r.ProtoReflect().Set(fields.ByName("state"), protoreflect.ValueOfEnum(next.Number()))
+	return r, nil
 }
 
 // Mermaid draws t; each service's README holds the drawing and a test compares.

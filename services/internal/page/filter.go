@@ -46,7 +46,8 @@ func (f Filter) Match(m proto.Message) bool {
 // in AIP-160, OR binds closer than AND: a AND b OR c means a AND (b OR c). A
 // restriction has a field on its left, an operator, and a value on its right.
 //
-// The field has the name it has in the contract. A dot leads into a message
+// The field has the name it has in the contract, due_date, or the one it has in
+// JSON, dueDate: REST clients see no other. A dot leads into a message
 // (plan.level) or to the value under a key of a map (labels.district, or
 // labels."a key").
 //

@@ -67,7 +67,7 @@ func (r restriction) asksPresence() bool { return r.op == has && r.value == any(
 // message compiles the restriction of what path leads to from messages of a
 // type.
 func (r restriction) message(md protoreflect.MessageDescriptor, path []string) (predicate, error) {
-	field, rest := md.Fields().ByName(protoreflect.Name(path[0])), path[1:]
+	field, rest := named(md.Fields(), path[0]), path[1:]
 	switch {
 	case field == nil || proto.HasExtension(field.Options(), feedv1.E_Sealed):
 		return nil, refuse("没有字段 %q", "unknown field %q", r.path)
@@ -85,6 +85,14 @@ func (r restriction) message(md protoreflect.MessageDescriptor, path []string) (
 		return nil, err
 	}
 	return func(m protoreflect.Message) bool { return m.Has(field) && inner(m.Get(field).Message()) }, nil
+}
+
+// named finds a field by its name in the contract or in JSON.
+func named(fields protoreflect.FieldDescriptors, name string) protoreflect.FieldDescriptor {
+	if field := fields.ByName(protoreflect.Name(name)); field != nil {
+		return field
+	}
+	return fields.ByJSONName(name)
 }
 
 func (r restriction) single(field protoreflect.FieldDescriptor) (predicate, error) {

@@ -27,10 +27,11 @@ type conn struct {
 // a client's.
 func (p *Process) Conn(as string) grpc.ClientConnInterface {
 	mark := func(ctx context.Context, _ Call, next func(context.Context) error) error {
-		if as != "" {
-			ctx = authn.WithCaller(ctx, as)
+		if as == "" {
+			return next(fromGateway(ctx))
 		}
-		return next(authn.WithPeer(ctx, authn.Peer(inprocgrpc.ClientContext(ctx))))
+		ctx = authn.WithNetwork(ctx, authn.Network(inprocgrpc.ClientContext(ctx)))
+		return next(authn.WithCaller(ctx, as))
 	}
 	steps := chain(mark, p.every)
 	channel := (&inprocgrpc.Channel{}).

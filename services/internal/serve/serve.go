@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -54,6 +55,9 @@ type Process struct {
 	// Simulated says whether the installation's clock is a simulated one, which
 	// every answer then says too.
 	Simulated func() bool
+	// Network hides the address that a client calls from over TCP: what it returns
+	// is all that is known of it. Nil: nothing is known.
+	Network func(netip.Addr) string
 	// Served and Made observe calls, at the side that serves and at the one that
 	// makes them; nil for nobody.
 	Served, Made stats.Handler
@@ -184,9 +188,10 @@ func worked(ctx context.Context, w Worker) error {
 }
 
 func (p *Process) server() *grpc.Server {
+	steps := chain(p.fromPeer, p.every)
 	options := []grpc.ServerOption{
-		grpc.UnaryInterceptor(p.every.unary),
-		grpc.StreamInterceptor(p.every.stream),
+		grpc.UnaryInterceptor(steps.unary),
+		grpc.StreamInterceptor(steps.stream),
 		grpc.MaxRecvMsgSize(p.limits.Message),
 		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),

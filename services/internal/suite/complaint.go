@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -16,14 +14,29 @@ import (
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/network"
 	"github.com/duban-project/duban/services/internal/serve"
 )
 
-// What the public may file in all, without a key.
-const (
-	publicComplaints = 1  // a second
-	publicBurst      = 60 // at once
+// What the public may file without a key: of each network, behind which a whole
+// school may sit, and of all together. What is validated only is counted apart.
+var (
+	filedByEach = network.Limit{Rate: 0.1, Burst: 20}
+	filedByAll  = network.Limit{Rate: 20, Burst: 400}
+	triedByEach = network.Limit{Rate: 1, Burst: 60}
+	triedByAll  = network.Limit{Rate: 50, Burst: 500}
 )
+
+// admission is what the public may file, and what it may try.
+func admission() func(from string, validateOnly bool, now time.Time) bool {
+	filed, tried := network.NewGate(filedByEach, filedByAll), network.NewGate(triedByEach, triedByAll)
+	return func(from string, validateOnly bool, now time.Time) bool {
+		if validateOnly {
+			return tried.Admit(from, now)
+		}
+		return filed.Admit(from, now)
+	}
+}
 
 func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	custody, err := envelope.NewBox(s.secrets.derive("complaint custody"))
@@ -31,9 +44,8 @@ func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		return nil, err
 	}
 	pepper := s.secrets.derive("complaint receipts")
-	public := rate.NewLimiter(publicComplaints, publicBurst)
 	self := s.Conn("complaint")
-	return complaintserver.New(book, complaintserver.Parts{
+	service := complaintserver.New(book, complaintserver.Parts{
 		Tree:    s.directory,
 		Desks:   envelope.Desks{Secret: func(desk string) []byte { return s.secrets.derive("complaint desk " + desk) }},
 		Custody: custody.Slot,
@@ -43,9 +55,10 @@ func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 			return mac.Sum(nil)
 		},
 		Packs: complaintrules.BuiltinPacks(), Days: calendar.Builtin(),
-		Admit:   func(now time.Time) bool { return public.AllowN(now, 1) },
+		Admit:   admission(),
 		Ledgers: complaintserver.Rectification{Client: rectificationv1.NewRectificationServiceClient(self)},
 		Feed:    feedv1.NewFeedServiceClient(self),
 		Self:    complaintv1.NewComplaintServiceClient(self),
-	}), nil
+	})
+	return service, s.telemetry.SetAside("complaint", counted(service.SetAside))
 }

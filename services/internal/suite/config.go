@@ -28,9 +28,9 @@ type Config struct {
 	Reserve uint64 `yaml:"reserve_mib"`
 	// AllowedOrigins may call from a browser (CORS); none by default.
 	AllowedOrigins []string `yaml:"allowed_origins"`
-	// Proxies are the networks of the reverse proxies whose X-Forwarded-For is
-	// believed; others' is not.
-	Proxies []netip.Prefix `yaml:"proxies"`
+	// TrustedProxies are the networks of the reverse proxies whose X-Forwarded-For
+	// says who asks; others' is not believed.
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	// Grace is how long calls may take to end when the process stops.
 	Grace time.Duration `yaml:"grace"`
 	// Metrics is where Prometheus finds its page; empty: nowhere.
@@ -50,8 +50,8 @@ func Default() Config {
 		Data: "data", Installation: "local/duban",
 		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
 		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default, Federation: Federation{Silence: 10 * time.Minute},
-		Proxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-		Reserve: 64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		Reserve:        64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
 }
 
@@ -73,6 +73,10 @@ func (c *Config) Check() error {
 	}
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
-	check(l.InFlight > 0 && l.Deadline > 0 && l.Message > 0 && l.Rate > 0 && l.Burst > 0, "limits: every limit must be above 0")
+	for key, ok := range map[string]bool{
+		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "message": l.Message > 0, "rate": l.Rate > 0, "burst": l.Burst > 0,
+	} {
+		check(ok, "limits.%s: must be above 0", key)
+	}
 	return errors.Join(append(mistakes, c.Federation.check(), c.Telemetry.Check())...)
 }

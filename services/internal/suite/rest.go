@@ -10,9 +10,12 @@ import (
 
 // Handler serves the REST API over this process's services.
 func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
-	h, err := gateway.Handler(ctx, gateway.All(s.Client()), gateway.Options{AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), TraceID: telemetry.TraceID})
+	h, err := gateway.Handler(ctx, gateway.All(s.Client()), gateway.Options{
+		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), TraceID: telemetry.TraceID,
+		Network: s.process.Network, TrustedProxies: s.config.TrustedProxies,
+	})
 	if err != nil {
 		return nil, err
 	}
-	return s.telemetry.HTTP(addressed(h, s.config.Proxies)), nil
+	return s.telemetry.HTTP(h), nil
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/duban-project/duban/services/internal/directory"
 	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
+	"github.com/duban-project/duban/services/internal/network"
 	"github.com/duban-project/duban/services/internal/page"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
@@ -122,6 +123,7 @@ func (s *Suite) wire(now func() time.Time) {
 	s.process.Authenticate = keys.Authenticate
 	s.process.Tree, s.process.Prepared = s.directory, s.directory.Prepared
 	s.process.Simulated = s.Clock.Simulated
+	s.process.Network = (&network.Veil{Now: now}).Of
 }
 
 func (s *Suite) addRoles(ctx context.Context, o Options) error {
@@ -185,14 +187,25 @@ func (s *Suite) book(r role, o Options) (*change.Book, error) {
 
 // size tells how many entries a feed has; 0 if it cannot be read.
 func (s *Suite) size(engine store.Engine, log *feed.Log) func() uint64 {
-	return func() (size uint64) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = engine.View(ctx, func(tx store.Tx) (err error) {
+	return counted(func(ctx context.Context) (size uint64, err error) {
+		err = engine.View(ctx, func(tx store.Tx) (err error) {
 			size, err = log.Size(tx)
 			return err
 		})
-		return size
+		return size, err
+	})
+}
+
+// counted counts for a metric: 0 if that takes too long or goes wrong.
+func counted(count func(context.Context) (uint64, error)) func() uint64 {
+	return func() uint64 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		n, err := count(ctx)
+		if err != nil {
+			return 0
+		}
+		return n
 	}
 }
 

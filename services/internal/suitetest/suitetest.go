@@ -49,7 +49,7 @@ func Run(t testing.TB) *Suite {
 func RunNew(t testing.TB, folder string) *Suite {
 	t.Helper()
 	s := RunIn(t, folder)
-	s.initialize()
+	s.Initialize()
 	return s
 }
 
@@ -140,9 +140,10 @@ func (s *Suite) Organization(key string) organizationv1.OrganizationServiceClien
 	return organizationv1.NewOrganizationServiceClient(s.As(key))
 }
 
-func (s *Suite) initialize() { s.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE) }
+// Initialize sets up a suite that RunIn started in a new folder.
+func (s *Suite) Initialize() { s.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE) }
 
-// InitializeAs sets up a suite whose root is a unit of that id and kind.
+// InitializeAs is Initialize with a root of that id and kind.
 func (s *Suite) InitializeAs(id string, kind organizationv1.Unit_Kind) {
 	s.T.Helper()
 	s.Root = "units/" + id

@@ -43,16 +43,16 @@ func (c Config) level() slog.Level { return levels[c.LogLevel] }
 func (c Config) Check() error {
 	var errs []error
 	if _, ok := levels[c.LogLevel]; !ok {
-		errs = append(errs, fmt.Errorf("log_level: %q is none of debug, info, warn, error", c.LogLevel))
+		errs = append(errs, fmt.Errorf("telemetry.log_level: %q is none of debug, info, warn, error", c.LogLevel))
 	}
 	if c.OTLPEndpoint != "" && !isAddress(c.OTLPEndpoint) {
-		errs = append(errs, fmt.Errorf("otlp_endpoint: %q is not host:port", c.OTLPEndpoint))
+		errs = append(errs, fmt.Errorf("telemetry.otlp_endpoint: %q is not host:port", c.OTLPEndpoint))
 	}
 	if c.Service == "" {
-		errs = append(errs, errors.New("service: is empty"))
+		errs = append(errs, errors.New("telemetry.service: is empty"))
 	}
 	if !(c.Sample >= 0 && c.Sample <= 1) { // NaN is neither
-		errs = append(errs, fmt.Errorf("sample: %v is not between 0 and 1", c.Sample))
+		errs = append(errs, fmt.Errorf("telemetry.sample: %v is not between 0 and 1", c.Sample))
 	}
 	return errors.Join(errs...)
 }

@@ -49,13 +49,22 @@ func page(registry *prometheus.Registry, log *slog.Logger) http.Handler {
 // called at each scrape, by several goroutines at a time; it MUST NOT block. A
 // service's second Feed is an error.
 func (t *Telemetry) Feed(service string, size func() uint64) error {
+	return t.gauge("duban_feed_size", "Entries in the feed of a service.", service, size)
+}
+
+// SetAside shows how many orders of a service to another are set aside because
+// they fail for a reason of their own (暂缓): above 0 somebody must look. Count is
+// called as Feed's size is.
+func (t *Telemetry) SetAside(service string, count func() uint64) error {
+	return t.gauge("duban_orders_set_aside", "Orders to other services that fail for a reason of their own and are tried again later.", service, count)
+}
+
+func (t *Telemetry) gauge(name, help, service string, value func() uint64) error {
 	err := t.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name:        "duban_feed_size",
-		Help:        "Entries in the feed of a service.",
-		ConstLabels: prometheus.Labels{"service": service},
-	}, func() float64 { return float64(size()) }))
+		Name: name, Help: help, ConstLabels: prometheus.Labels{"service": service},
+	}, func() float64 { return float64(value()) }))
 	if err != nil {
-		return fmt.Errorf("showing the feed of %s: %w", service, err)
+		return fmt.Errorf("showing %s of %s: %w", name, service, err)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func TestSetupRefusesMistakes(t *testing.T) {
 	} {
 		c := Default
 		spoil(&c)
-		if _, err := Setup(t.Context(), c, io.Discard); err == nil || !strings.HasPrefix(err.Error(), key+":") {
+		if _, err := Setup(t.Context(), c, io.Discard); err == nil || !strings.HasPrefix(err.Error(), "telemetry."+key+":") {
 			t.Errorf("%s: %v", key, err)
 		}
 	}

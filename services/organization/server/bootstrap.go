@@ -86,16 +86,33 @@ func (s *Service) Initialize(ctx context.Context, req *organizationv1.Initialize
 		if err != nil {
 			return nil, err
 		}
-		answer := &organizationv1.InitializeResponse{Root: root}
-		names := []string{req.GetSystemAdmin(), req.GetSecurityAdmin(), req.GetAuditor()}
-		into := []**organizationv1.IssuedApiKey{&answer.SystemAdmin, &answer.SecurityAdmin, &answer.Auditor}
-		for i, role := range administrators {
-			if *into[i], err = s.administrator(tx, root.GetName(), names[i], role); err != nil {
-				return nil, err
-			}
+		answer, err := s.administrators(tx, root, req)
+		if err != nil {
+			return nil, err
 		}
 		return answer, s.bury(tx)
 	})
+}
+
+// administrators enters the first three members, each with a role of their own.
+func (s *Service) administrators(tx *change.Tx, root *organizationv1.Unit, req *organizationv1.InitializeRequest) (*organizationv1.InitializeResponse, error) {
+	answer := &organizationv1.InitializeResponse{Root: root}
+	for _, first := range []struct {
+		name string
+		role accessv1.Role
+		key  **organizationv1.IssuedApiKey
+	}{
+		{req.GetSystemAdmin(), accessv1.Role_ROLE_SYSTEM_ADMIN, &answer.SystemAdmin},
+		{req.GetSecurityAdmin(), accessv1.Role_ROLE_SECURITY_ADMIN, &answer.SecurityAdmin},
+		{req.GetAuditor(), accessv1.Role_ROLE_AUDITOR, &answer.Auditor},
+	} {
+		issued, err := s.administrator(tx, root.GetName(), first.name, first.role)
+		if err != nil {
+			return nil, err
+		}
+		*first.key = issued
+	}
+	return answer, nil
 }
 
 // root makes the unit that all others lie beneath.

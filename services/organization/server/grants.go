@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
@@ -36,14 +35,22 @@ func (s *Service) newGrant(tx *change.Tx, g *organizationv1.RoleGrant) (*organiz
 	if err != nil {
 		return nil, unknown(err, organization.ErrPrincipalUnknown)
 	}
-	var held []*organizationv1.RoleGrant
-	for h, err := range s.grants.Lookup(tx, "principal", g.GetPrincipal(), "") {
+	held, err := s.held(tx, g.GetPrincipal())
+	if err != nil {
+		return nil, err
+	}
+	return organization.NewGrant("roleGrants/"+tx.NewID(), g, held, tx.Access.Principal.Name)
+}
+
+// held returns the grants that the principal has or had.
+func (s *Service) held(tx *change.Tx, principal string) (held []*organizationv1.RoleGrant, err error) {
+	for h, err := range s.grants.Lookup(tx, "principal", principal, "") {
 		if err != nil {
 			return nil, err
 		}
 		held = append(held, h)
 	}
-	return organization.NewGrant("roleGrants/"+tx.NewID(), g, held, tx.Access.Principal.Name)
+	return held, nil
 }
 
 // unknown is the fault if looking for a name found nothing, or what went wrong.
@@ -75,9 +82,4 @@ func (s *Service) DeleteRoleGrant(ctx context.Context, req *organizationv1.Delet
 	return s.grants.Change(ctx, req, func(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
 		return organization.EndGrant(g, tx.Now)
 	})
-}
-
-// administrators are the roles that the first three members get.
-var administrators = []accessv1.Role{
-	accessv1.Role_ROLE_SYSTEM_ADMIN, accessv1.Role_ROLE_SECURITY_ADMIN, accessv1.Role_ROLE_AUDITOR,
 }

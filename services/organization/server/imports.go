@@ -17,26 +17,29 @@ import (
 // they are.
 func (s *Service) ImportUnits(ctx context.Context, req *organizationv1.ImportUnitsRequest) (*organizationv1.ImportUnitsResponse, error) {
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.ImportUnitsResponse, error) {
-		if err := tx.Check(req.GetAncestor()); err != nil {
-			return nil, err
-		}
 		rows, err := organization.ParseRows(req.GetCsv())
 		if err != nil {
 			return nil, err
 		}
-		answer := &organizationv1.ImportUnitsResponse{Totals: map[string]int32{}}
-		for _, row := range rows {
-			verdict, err := s.importRow(tx, req.GetAncestor(), row)
-			f := fault.As(err)
-			if err != nil && f == nil {
-				return nil, err
-			}
-			r := report(row, verdict, f, serve.Chinese(ctx))
-			answer.Rows = append(answer.Rows, r)
-			answer.Totals[r.GetVerdict().String()]++
+		return s.importRows(tx, req.GetAncestor(), rows, serve.Chinese(ctx))
+	}, change.In(req.GetAncestor()))
+}
+
+// importRows stores what it can of the rows and says of each, in Chinese or
+// English, what became of it.
+func (s *Service) importRows(tx *change.Tx, ancestor string, rows []organization.Row, zh bool) (*organizationv1.ImportUnitsResponse, error) {
+	answer := &organizationv1.ImportUnitsResponse{Totals: map[string]int32{}}
+	for _, row := range rows {
+		verdict, err := s.importRow(tx, ancestor, row)
+		f := fault.As(err)
+		if err != nil && f == nil {
+			return nil, err
 		}
-		return answer, nil
-	})
+		r := report(row, verdict, f, zh)
+		answer.Rows = append(answer.Rows, r)
+		answer.Totals[r.GetVerdict().String()]++
+	}
+	return answer, nil
 }
 
 // importRow stores at most one unit, as the last thing it does: a row that fails
@@ -59,11 +62,17 @@ func (s *Service) importRow(tx *change.Tx, ancestor string, row organization.Row
 	if err := s.within(tx, ancestor, u.GetParent()); err != nil {
 		return rejected, err
 	}
+	return s.importAgain(tx, u, row)
+}
+
+// importAgain brings a unit that is there to what its row says.
+func (s *Service) importAgain(tx *change.Tx, u *organizationv1.Unit, row organization.Row) (organizationv1.ImportUnitsResponse_Verdict, error) {
 	verdict := organization.Compare(u, row.Unit)
-	if verdict == organizationv1.ImportUnitsResponse_VERDICT_UPDATED {
-		u.DisplayName, u.Labels, u.Codes = row.Unit.GetDisplayName(), row.Unit.GetLabels(), row.Unit.GetCodes()
-		_, err = s.units.PutAs(tx, "unit.updated", u)
+	if verdict != organizationv1.ImportUnitsResponse_VERDICT_UPDATED {
+		return verdict, nil
 	}
+	u.DisplayName, u.Labels, u.Codes = row.Unit.GetDisplayName(), row.Unit.GetLabels(), row.Unit.GetCodes()
+	_, err := s.units.PutAs(tx, "unit.updated", u)
 	return verdict, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -37,12 +38,43 @@ func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateAp
 		if err := s.mayKey(tx, req.GetApiKey()); err != nil {
 			return nil, s.hidden(tx, err)
 		}
+		if err := s.opens(tx, req.GetApiKey()); err != nil {
+			return nil, err
+		}
 		k, err := organization.NewKey("apiKeys/"+tx.NewID(), req.GetApiKey(), tx.Access.Principal.Name, s.book.Clock())
 		if err != nil {
 			return nil, err
 		}
 		return s.issue(tx, k)
 	})
+}
+
+// opens refuses a key that is narrowed to nothing.
+func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) error {
+	held, err := s.held(tx, k.GetPrincipal())
+	if err != nil {
+		return err
+	}
+	return organization.Opens(k, held, func(unit string) (bool, error) {
+		within, err := s.reaches(tx, unit, k.GetUnit())
+		if err != nil || within {
+			return within, err
+		}
+		return s.reaches(tx, k.GetUnit(), unit)
+	})
+}
+
+// reaches says whether the unit is top or lies in its subtree; an empty top is
+// above all.
+func (s *Service) reaches(tx *change.Tx, unit, top string) (bool, error) {
+	if top == "" {
+		return true, nil
+	}
+	path, err := s.path(tx, unit)
+	if errors.Is(err, authz.ErrNotFound) {
+		return false, nil
+	}
+	return slices.ContainsFunc(path, func(u *organizationv1.Unit) bool { return u.GetName() == top }), err
 }
 
 // hidden answers alike for a principal that is not there and one that the caller
@@ -82,13 +114,9 @@ func (s *Service) ListApiKeys(ctx context.Context, req *organizationv1.ListApiKe
 
 // RotateApiKey implements the RPC.
 func (s *Service) RotateApiKey(ctx context.Context, req *organizationv1.RotateApiKeyRequest) (*organizationv1.IssuedApiKey, error) {
-	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.IssuedApiKey, error) {
-		k, err := s.keys.ReachAt(tx, req)
-		if err != nil {
-			return nil, err
-		}
+	return change.On(ctx, &s.keys, req, func(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
 		name := "apiKeys/" + tx.NewID()
-		next, old, err := organization.RotateKey(name, k, req.GetOverlap().AsDuration(), tx.Access.Principal.Name, s.book.Clock())
+		next, old, err := organization.RotateKey(name, k, req, tx.Access.Principal.Name, s.book.Clock())
 		if err != nil {
 			return nil, err
 		}

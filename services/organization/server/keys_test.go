@@ -13,7 +13,9 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/organization"
 )
 
 // refused calls until the key is refused, and says how long that took.
@@ -128,5 +130,38 @@ func TestAFloodOfWrongKeysIsStopped(t *testing.T) {
 	}
 	if code := knock(t, s, authn.Join("unknown", "secret"), "10.1.2.1").StatusCode; code != http.StatusUnauthorized {
 		t.Errorf("a wrong key in another network = %d, want 401", code)
+	}
+}
+
+func TestAKeyThatOpensNothingIsNotIssued(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	d1 := s.Unit("d1", city, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", city, organizationv1.Unit_KIND_DISTRICT)
+	who, nobody := s.Person(d1, accessv1.Role_ROLE_VIEWER), s.Person(d1)
+	viewer, head := []accessv1.Role{accessv1.Role_ROLE_VIEWER}, []accessv1.Role{accessv1.Role_ROLE_HEAD}
+	for _, c := range []struct {
+		name, principal, unit string
+		roles                 []accessv1.Role
+		field                 string // where it is refused
+	}{
+		{"all of its principal's", who.Name, "", nil, ""},
+		{"the unit of the grant", who.Name, d1, viewer, ""},
+		{"a unit above it", who.Name, city, viewer, ""},
+		{"whatever is granted later", nobody.Name, "", nil, ""},
+		{"a role that is not held", who.Name, "", head, "api_key.roles"},
+		{"a unit beside it", who.Name, d2, nil, "api_key.unit"},
+		{"the role, in a unit beside it", who.Name, d2, viewer, "api_key.unit"},
+		{"a unit that is not there", who.Name, "units/x", nil, "api_key.unit"},
+		{"a role of somebody without", nobody.Name, "", viewer, "api_key.roles"},
+	} {
+		k := &organizationv1.ApiKey{Principal: c.principal, Unit: c.unit, Roles: c.roles}
+		_, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: k})
+		switch refused := errors.Is(err, organization.ErrKeyOpensNothing); {
+		case refused != (c.field != "") || !refused && err != nil:
+			t.Errorf("%s: %v", c.name, err)
+		case refused && fault.As(err).Fields[0].Path != c.field:
+			t.Errorf("%s: refused at %q, want %q", c.name, fault.As(err).Fields[0].Path, c.field)
+		}
 	}
 }

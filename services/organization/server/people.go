@@ -2,11 +2,9 @@ package server
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/organization"
 )
@@ -27,16 +25,10 @@ func (s *Service) CreateMember(ctx context.Context, req *organizationv1.CreateMe
 
 // newMember enters a person into a unit; an empty id gets a new one.
 func (s *Service) newMember(tx *change.Tx, unit, id string, m *organizationv1.Member) (*organizationv1.Member, error) {
-	if id == "" {
-		id = tx.NewID()
-	}
-	name := unit + "/members/" + id
-	if _, err := s.members.Find(tx, name); !errors.Is(err, authz.ErrNotFound) {
-		return nil, found(err, organization.ErrMemberExists)
-	}
+	name, err := s.members.NewName(tx, unit+"/members/", id, organization.ErrMemberExists)
 	return &organizationv1.Member{
 		Name: name, DisplayName: m.GetDisplayName(), Posts: m.GetPosts(), Rank: m.GetRank(), PartyMember: m.GetPartyMember(),
-	}, nil
+	}, err
 }
 
 // GetMember implements the RPC.
@@ -63,14 +55,8 @@ func (s *Service) UpdateMember(ctx context.Context, req *organizationv1.UpdateMe
 func (s *Service) CreateMachine(ctx context.Context, req *organizationv1.CreateMachineRequest) (*organizationv1.Machine, error) {
 	m := req.GetMachine()
 	return s.machines.Create(ctx, req, m.GetUnit(), func(tx *change.Tx) (*organizationv1.Machine, error) {
-		id := req.GetMachineId()
-		if id == "" {
-			id = tx.NewID()
-		}
-		if _, err := s.machines.Find(tx, "machines/"+id); !errors.Is(err, authz.ErrNotFound) {
-			return nil, found(err, organization.ErrMachineExists)
-		}
-		return &organizationv1.Machine{Name: "machines/" + id, DisplayName: m.GetDisplayName(), Unit: m.GetUnit()}, nil
+		name, err := s.machines.NewName(tx, "machines/", req.GetMachineId(), organization.ErrMachineExists)
+		return &organizationv1.Machine{Name: name, DisplayName: m.GetDisplayName(), Unit: m.GetUnit()}, err
 	})
 }
 

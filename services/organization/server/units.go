@@ -23,25 +23,15 @@ func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnit
 // newUnit makes a unit beneath the parent that u names; an empty id gets a new
 // one.
 func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*organizationv1.Unit, error) {
-	if id == "" {
-		id = tx.NewID()
-	}
-	if _, err := s.units.Find(tx, "units/"+id); !errors.Is(err, authz.ErrNotFound) {
-		return nil, found(err, organization.ErrUnitExists)
+	name, err := s.units.NewName(tx, "units/", id, organization.ErrUnitExists)
+	if err != nil {
+		return nil, err
 	}
 	above, err := s.path(tx, u.GetParent())
 	if err != nil {
 		return nil, err
 	}
-	return organization.NewUnit("units/"+id, u, above)
-}
-
-// found is the fault if looking for a name found something, or what went wrong.
-func found(err, fault error) error {
-	if err == nil {
-		return fault
-	}
-	return err
+	return organization.NewUnit(name, u, above)
 }
 
 // GetUnit implements the RPC.

@@ -20,11 +20,7 @@ func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateL
 	unit := req.GetLedger().GetUnit()
 	var c *campaignv1.Campaign
 	return s.ledgers.Create(ctx, req, unit, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		_, err := s.ledgers.Find(tx, rectification.LedgerName(c.GetName(), unit))
-		if err == nil {
-			return nil, rectification.ErrLedgerExists
-		}
-		if !errors.Is(err, authz.ErrNotFound) {
+		if err := s.ledgers.Free(tx, rectification.LedgerName(c.GetName(), unit), rectification.ErrLedgerExists); err != nil {
 			return nil, err
 		}
 		return s.newLedger(tx, c, unit)

@@ -344,6 +344,51 @@ func local_request_ComplaintService_AssignComplaint_0(ctx context.Context, marsh
 	return msg, metadata, err
 }
 
+func request_ComplaintService_TakeOverComplaint_0(ctx context.Context, marshaler runtime.Marshaler, client extComplaintv1.ComplaintServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extComplaintv1.TakeOverComplaintRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.TakeOverComplaint(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ComplaintService_TakeOverComplaint_0(ctx context.Context, marshaler runtime.Marshaler, server extComplaintv1.ComplaintServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extComplaintv1.TakeOverComplaintRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	msg, err := server.TakeOverComplaint(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_ComplaintService_ReplyComplaint_0(ctx context.Context, marshaler runtime.Marshaler, client extComplaintv1.ComplaintServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq extComplaintv1.ReplyComplaintRequest
@@ -672,6 +717,26 @@ func RegisterComplaintServiceHandlerServer(ctx context.Context, mux *runtime.Ser
 		}
 		forward_ComplaintService_AssignComplaint_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ComplaintService_TakeOverComplaint_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/duban.complaint.v1.ComplaintService/TakeOverComplaint", runtime.WithHTTPPathPattern("/v1/{name=complaints/*}:takeOver"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ComplaintService_TakeOverComplaint_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ComplaintService_TakeOverComplaint_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ComplaintService_ReplyComplaint_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -928,6 +993,23 @@ func RegisterComplaintServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 		}
 		forward_ComplaintService_AssignComplaint_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ComplaintService_TakeOverComplaint_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/duban.complaint.v1.ComplaintService/TakeOverComplaint", runtime.WithHTTPPathPattern("/v1/{name=complaints/*}:takeOver"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ComplaintService_TakeOverComplaint_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ComplaintService_TakeOverComplaint_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ComplaintService_ReplyComplaint_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1000,31 +1082,33 @@ func RegisterComplaintServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 }
 
 var (
-	pattern_ComplaintService_CreateComplaint_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "complaints"}, ""))
-	pattern_ComplaintService_SubmitComplaint_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "complaints"}, "submit"))
-	pattern_ComplaintService_GetComplaint_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, ""))
-	pattern_ComplaintService_ListComplaints_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "complaints"}, ""))
-	pattern_ComplaintService_OpenComplaint_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "open"))
-	pattern_ComplaintService_AcceptComplaint_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "accept"))
-	pattern_ComplaintService_RejectComplaint_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "reject"))
-	pattern_ComplaintService_AssignComplaint_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "assign"))
-	pattern_ComplaintService_ReplyComplaint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "reply"))
-	pattern_ComplaintService_CloseComplaint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "close"))
-	pattern_ComplaintService_RectifyComplaint_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "rectify"))
-	pattern_ComplaintService_LookupReceipt_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "receipts"}, "lookup"))
+	pattern_ComplaintService_CreateComplaint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "complaints"}, ""))
+	pattern_ComplaintService_SubmitComplaint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "complaints"}, "submit"))
+	pattern_ComplaintService_GetComplaint_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, ""))
+	pattern_ComplaintService_ListComplaints_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "complaints"}, ""))
+	pattern_ComplaintService_OpenComplaint_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "open"))
+	pattern_ComplaintService_AcceptComplaint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "accept"))
+	pattern_ComplaintService_RejectComplaint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "reject"))
+	pattern_ComplaintService_AssignComplaint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "assign"))
+	pattern_ComplaintService_TakeOverComplaint_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "takeOver"))
+	pattern_ComplaintService_ReplyComplaint_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "reply"))
+	pattern_ComplaintService_CloseComplaint_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "close"))
+	pattern_ComplaintService_RectifyComplaint_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "complaints", "name"}, "rectify"))
+	pattern_ComplaintService_LookupReceipt_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "receipts"}, "lookup"))
 )
 
 var (
-	forward_ComplaintService_CreateComplaint_0  = runtime.ForwardResponseMessage
-	forward_ComplaintService_SubmitComplaint_0  = runtime.ForwardResponseMessage
-	forward_ComplaintService_GetComplaint_0     = runtime.ForwardResponseMessage
-	forward_ComplaintService_ListComplaints_0   = runtime.ForwardResponseMessage
-	forward_ComplaintService_OpenComplaint_0    = runtime.ForwardResponseMessage
-	forward_ComplaintService_AcceptComplaint_0  = runtime.ForwardResponseMessage
-	forward_ComplaintService_RejectComplaint_0  = runtime.ForwardResponseMessage
-	forward_ComplaintService_AssignComplaint_0  = runtime.ForwardResponseMessage
-	forward_ComplaintService_ReplyComplaint_0   = runtime.ForwardResponseMessage
-	forward_ComplaintService_CloseComplaint_0   = runtime.ForwardResponseMessage
-	forward_ComplaintService_RectifyComplaint_0 = runtime.ForwardResponseMessage
-	forward_ComplaintService_LookupReceipt_0    = runtime.ForwardResponseMessage
+	forward_ComplaintService_CreateComplaint_0   = runtime.ForwardResponseMessage
+	forward_ComplaintService_SubmitComplaint_0   = runtime.ForwardResponseMessage
+	forward_ComplaintService_GetComplaint_0      = runtime.ForwardResponseMessage
+	forward_ComplaintService_ListComplaints_0    = runtime.ForwardResponseMessage
+	forward_ComplaintService_OpenComplaint_0     = runtime.ForwardResponseMessage
+	forward_ComplaintService_AcceptComplaint_0   = runtime.ForwardResponseMessage
+	forward_ComplaintService_RejectComplaint_0   = runtime.ForwardResponseMessage
+	forward_ComplaintService_AssignComplaint_0   = runtime.ForwardResponseMessage
+	forward_ComplaintService_TakeOverComplaint_0 = runtime.ForwardResponseMessage
+	forward_ComplaintService_ReplyComplaint_0    = runtime.ForwardResponseMessage
+	forward_ComplaintService_CloseComplaint_0    = runtime.ForwardResponseMessage
+	forward_ComplaintService_RectifyComplaint_0  = runtime.ForwardResponseMessage
+	forward_ComplaintService_LookupReceipt_0     = runtime.ForwardResponseMessage
 )

@@ -41,6 +41,8 @@ const (
 	Reason_REASON_ATTACHMENT_EMPTY Reason = 2
 	// The content is none of the kinds that are taken.
 	Reason_REASON_ATTACHMENT_TYPE_REFUSED Reason = 3
+	// The resource has as many files, or bytes of files, as it may have.
+	Reason_REASON_ATTACHMENT_TOO_MANY Reason = 4
 )
 
 // Enum value maps for Reason.
@@ -50,12 +52,14 @@ var (
 		1: "REASON_ATTACHMENT_TOO_LARGE",
 		2: "REASON_ATTACHMENT_EMPTY",
 		3: "REASON_ATTACHMENT_TYPE_REFUSED",
+		4: "REASON_ATTACHMENT_TOO_MANY",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":             0,
 		"REASON_ATTACHMENT_TOO_LARGE":    1,
 		"REASON_ATTACHMENT_EMPTY":        2,
 		"REASON_ATTACHMENT_TYPE_REFUSED": 3,
+		"REASON_ATTACHMENT_TOO_MANY":     4,
 	}
 )
 
@@ -552,12 +556,13 @@ const file_duban_blob_v1_blob_proto_rawDesc = "" +
 	"\n" +
 	"attachment\x18\x01 \x01(\v2\x19.duban.blob.v1.AttachmentR\n" +
 	"attachment\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent*\xab\x04\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent*\xdf\x05\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x9e\x01\n" +
 	"\x1bREASON_ATTACHMENT_TOO_LARGE\x10\x01\x1a}\x92\xb2\x19y\b\x01\x12<附件超过 {limit} 字节的上限，请压缩或拆分。\x1a7The file exceeds {limit} bytes: compress it or part it.\x12v\n" +
 	"\x17REASON_ATTACHMENT_EMPTY\x10\x02\x1aY\x92\xb2\x19U\b\x01\x12-附件没有内容，请重新选择文件。\x1a\"The file is empty: choose another.\x12\xef\x01\n" +
-	"\x1eREASON_ATTACHMENT_TYPE_REFUSED\x10\x03\x1a\xca\x01\x92\xb2\x19\xc5\x01\b\x01\x12k不接受此类文件：请使用 PDF、PNG、JPEG、纯文本、CSV、Word（docx）或 Excel（xlsx）。\x1aTFiles of this kind are not taken: use PDF, PNG, JPEG, plain text, CSV, docx or xlsx.BBZ@github.com/duban-project/duban/proto/gen/go/duban/blob/v1;blobv1b\x06proto3"
+	"\x1eREASON_ATTACHMENT_TYPE_REFUSED\x10\x03\x1a\xca\x01\x92\xb2\x19\xc5\x01\b\x01\x12k不接受此类文件：请使用 PDF、PNG、JPEG、纯文本、CSV、Word（docx）或 Excel（xlsx）。\x1aTFiles of this kind are not taken: use PDF, PNG, JPEG, plain text, CSV, docx or xlsx.\x12\xb1\x01\n" +
+	"\x1aREASON_ATTACHMENT_TOO_MANY\x10\x04\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x129附件已满：最多 {files} 个，共 {bytes} 字节。\x1aLIt has all the files it may have: at most {files}, and {bytes} bytes in all.BBZ@github.com/duban-project/duban/proto/gen/go/duban/blob/v1;blobv1b\x06proto3"
 
 var (
 	file_duban_blob_v1_blob_proto_rawDescOnce sync.Once

@@ -1301,12 +1301,12 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly2\xfb\x15\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly2\xf0\x15\n" +
 	"\x0fCampaignService\x12\x9f\x01\n" +
 	"\x15ListCampaignTemplates\x12/.duban.campaign.v1.ListCampaignTemplatesRequest\x1a0.duban.campaign.v1.ListCampaignTemplatesResponse\"#\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/campaignTemplates\x12\x97\x01\n" +
 	"\x13GetCampaignTemplate\x12-.duban.campaign.v1.GetCampaignTemplateRequest\x1a#.duban.campaign.v1.CampaignTemplate\",\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=campaignTemplates/*}\x12\x95\x01\n" +
-	"\x0eCreateCampaign\x12(.duban.campaign.v1.CreateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"<\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.created\x82\xd3\xe4\x93\x02\x19:\bcampaign\"\r/v1/campaigns\x12\x91\x01\n" +
-	"\vGetCampaign\x12%.duban.campaign.v1.GetCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\">\x8a\xb2\x19\x1c\x18\x03\"\rrectification\"\tcomplaint\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=campaigns/*}\x12\x7f\n" +
+	"\x0eCreateCampaign\x12(.duban.campaign.v1.CreateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"<\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.created\x82\xd3\xe4\x93\x02\x19:\bcampaign\"\r/v1/campaigns\x12\x86\x01\n" +
+	"\vGetCampaign\x12%.duban.campaign.v1.GetCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"3\x8a\xb2\x19\x11\x18\x03\"\rrectification\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=campaigns/*}\x12\x7f\n" +
 	"\rListCampaigns\x12'.duban.campaign.v1.ListCampaignsRequest\x1a(.duban.campaign.v1.ListCampaignsResponse\"\x1b\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/campaigns\x12\xa7\x01\n" +
 	"\x0eUpdateCampaign\x12(.duban.campaign.v1.UpdateCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"N\x8a\xb2\x19\x19\x12\x03\x06\x05\x04\x18\x012\x10campaign.updated\x82\xd3\xe4\x93\x02+:\bcampaign2\x1f/v1/{campaign.name=campaigns/*}\x12\xa4\x01\n" +
 	"\x0fPublishCampaign\x12).duban.campaign.v1.PublishCampaignRequest\x1a\x1b.duban.campaign.v1.Campaign\"I\x8a\xb2\x19\x1c\x12\x02\x04\x05\x18\x01(\x012\x12campaign.published\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=campaigns/*}:publish\x12\x9b\x01\n" +

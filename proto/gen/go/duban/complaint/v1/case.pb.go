@@ -416,7 +416,10 @@ type Complaint struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,32,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,32,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The stable reason for which an ordered problem could not be entered so far
+	// (暂缓录入): it is kept and tried again. Empty once it is settled.
+	Hindrance     string `protobuf:"bytes,33,opt,name=hindrance,proto3" json:"hindrance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -675,6 +678,13 @@ func (x *Complaint) GetEtag() string {
 	return ""
 }
 
+func (x *Complaint) GetHindrance() string {
+	if x != nil {
+		return x.Hindrance
+	}
+	return ""
+}
+
 // The last day of a time limit (时限).
 type Due struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -899,7 +909,7 @@ var File_duban_complaint_v1_case_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x10\n" +
+	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x10\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -943,7 +953,8 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18  \x01(\tR\x04etag\"w\n" +
+	"\x04etag\x18  \x01(\tR\x04etag\x12!\n" +
+	"\thindrance\x18! \x01(\tB\x03\xe0A\x03R\thindrance\"w\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fTYPE_ENQUIRY\x10\x01\x12\r\n" +

@@ -755,6 +755,79 @@ func (*AssignComplaintRequest_Unit) isAssignComplaintRequest_To() {}
 
 func (*AssignComplaintRequest_Assignee) isAssignComplaintRequest_To() {}
 
+// Request for TakeOverComplaint.
+type TakeOverComplaintRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// complaints/{complaint}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Refuse if the complaint has changed since.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Repeats with the same id get the first answer.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TakeOverComplaintRequest) Reset() {
+	*x = TakeOverComplaintRequest{}
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TakeOverComplaintRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TakeOverComplaintRequest) ProtoMessage() {}
+
+func (x *TakeOverComplaintRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TakeOverComplaintRequest.ProtoReflect.Descriptor instead.
+func (*TakeOverComplaintRequest) Descriptor() ([]byte, []int) {
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *TakeOverComplaintRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *TakeOverComplaintRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *TakeOverComplaintRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *TakeOverComplaintRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request for ReplyComplaint.
 type ReplyComplaintRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -774,7 +847,7 @@ type ReplyComplaintRequest struct {
 
 func (x *ReplyComplaintRequest) Reset() {
 	*x = ReplyComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -786,7 +859,7 @@ func (x *ReplyComplaintRequest) String() string {
 func (*ReplyComplaintRequest) ProtoMessage() {}
 
 func (x *ReplyComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[10]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -799,7 +872,7 @@ func (x *ReplyComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplyComplaintRequest.ProtoReflect.Descriptor instead.
 func (*ReplyComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{10}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReplyComplaintRequest) GetName() string {
@@ -854,7 +927,7 @@ type CloseComplaintRequest struct {
 
 func (x *CloseComplaintRequest) Reset() {
 	*x = CloseComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -866,7 +939,7 @@ func (x *CloseComplaintRequest) String() string {
 func (*CloseComplaintRequest) ProtoMessage() {}
 
 func (x *CloseComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[11]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -879,7 +952,7 @@ func (x *CloseComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseComplaintRequest.ProtoReflect.Descriptor instead.
 func (*CloseComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{11}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CloseComplaintRequest) GetName() string {
@@ -941,7 +1014,7 @@ type RectifyComplaintRequest struct {
 
 func (x *RectifyComplaintRequest) Reset() {
 	*x = RectifyComplaintRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -953,7 +1026,7 @@ func (x *RectifyComplaintRequest) String() string {
 func (*RectifyComplaintRequest) ProtoMessage() {}
 
 func (x *RectifyComplaintRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[12]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -966,7 +1039,7 @@ func (x *RectifyComplaintRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RectifyComplaintRequest.ProtoReflect.Descriptor instead.
 func (*RectifyComplaintRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{12}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RectifyComplaintRequest) GetName() string {
@@ -1050,6 +1123,7 @@ type SettleRectificationRequest struct {
 	//
 	//	*SettleRectificationRequest_Problem
 	//	*SettleRectificationRequest_Refusal
+	//	*SettleRectificationRequest_Hindrance
 	Outcome isSettleRectificationRequest_Outcome `protobuf_oneof:"outcome"`
 	// Refuse if the complaint has changed since.
 	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -1063,7 +1137,7 @@ type SettleRectificationRequest struct {
 
 func (x *SettleRectificationRequest) Reset() {
 	*x = SettleRectificationRequest{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1149,7 @@ func (x *SettleRectificationRequest) String() string {
 func (*SettleRectificationRequest) ProtoMessage() {}
 
 func (x *SettleRectificationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[13]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1162,7 @@ func (x *SettleRectificationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleRectificationRequest.ProtoReflect.Descriptor instead.
 func (*SettleRectificationRequest) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{13}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SettleRectificationRequest) GetName() string {
@@ -1118,6 +1192,15 @@ func (x *SettleRectificationRequest) GetRefusal() string {
 	if x != nil {
 		if x, ok := x.Outcome.(*SettleRectificationRequest_Refusal); ok {
 			return x.Refusal
+		}
+	}
+	return ""
+}
+
+func (x *SettleRectificationRequest) GetHindrance() string {
+	if x != nil {
+		if x, ok := x.Outcome.(*SettleRectificationRequest_Hindrance); ok {
+			return x.Hindrance
 		}
 	}
 	return ""
@@ -1158,9 +1241,16 @@ type SettleRectificationRequest_Refusal struct {
 	Refusal string `protobuf:"bytes,3,opt,name=refusal,proto3,oneof"`
 }
 
+type SettleRectificationRequest_Hindrance struct {
+	// The stable reason for which it is not entered yet; it stays ordered.
+	Hindrance string `protobuf:"bytes,7,opt,name=hindrance,proto3,oneof"`
+}
+
 func (*SettleRectificationRequest_Problem) isSettleRectificationRequest_Outcome() {}
 
 func (*SettleRectificationRequest_Refusal) isSettleRectificationRequest_Outcome() {}
+
+func (*SettleRectificationRequest_Hindrance) isSettleRectificationRequest_Outcome() {}
 
 // Response of SettleRectification.
 type SettleRectificationResponse struct {
@@ -1171,7 +1261,7 @@ type SettleRectificationResponse struct {
 
 func (x *SettleRectificationResponse) Reset() {
 	*x = SettleRectificationResponse{}
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1183,7 +1273,7 @@ func (x *SettleRectificationResponse) String() string {
 func (*SettleRectificationResponse) ProtoMessage() {}
 
 func (x *SettleRectificationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[14]
+	mi := &file_duban_complaint_v1_complaint_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1196,7 +1286,7 @@ func (x *SettleRectificationResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettleRectificationResponse.ProtoReflect.Descriptor instead.
 func (*SettleRectificationResponse) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{14}
+	return file_duban_complaint_v1_complaint_proto_rawDescGZIP(), []int{15}
 }
 
 var File_duban_complaint_v1_complaint_proto protoreflect.FileDescriptor
@@ -1260,7 +1350,13 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\v\n" +
-	"\x02to\x12\x05\xbaH\x02\b\x01\"\xe3\x01\n" +
+	"\x02to\x12\x05\xbaH\x02\b\x01\"\xc6\x01\n" +
+	"\x18TakeOverComplaintRequest\x12?\n" +
+	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xe3\x01\n" +
 	"\x15ReplyComplaintRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12\x1e\n" +
 	"\x04text\x18\x02 \x01(\tB\n" +
@@ -1289,17 +1385,18 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\n" +
-	" \x01(\bR\fvalidateOnly\"\xa5\x02\n" +
+	" \x01(\bR\fvalidateOnly\"\xce\x02\n" +
 	"\x1aSettleRectificationRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12$\n" +
 	"\aproblem\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01H\x00R\aproblem\x12#\n" +
-	"\arefusal\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18PH\x00R\arefusal\x12\x1b\n" +
+	"\arefusal\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18PH\x00R\arefusal\x12'\n" +
+	"\thindrance\x18\a \x01(\tB\a\xbaH\x04r\x02\x18PH\x00R\thindrance\x12\x1b\n" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x10\n" +
 	"\aoutcome\x12\x05\xbaH\x02\b\x01\"\x1d\n" +
-	"\x1bSettleRectificationResponse2\xcb\x10\n" +
+	"\x1bSettleRectificationResponse2\xfc\x11\n" +
 	"\x10ComplaintService\x12\xa4\x01\n" +
 	"\x0fCreateComplaint\x12*.duban.complaint.v1.CreateComplaintRequest\x1a+.duban.complaint.v1.CreateComplaintResponse\"8\x8a\xb2\x19\x1b\x12\x03\b\x06\r\x18\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/complaints\x12\xa6\x01\n" +
 	"\x0fSubmitComplaint\x12*.duban.complaint.v1.SubmitComplaintRequest\x1a+.duban.complaint.v1.SubmitComplaintResponse\":\x8a\xb2\x19\x16\b\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/complaints:submit\x12\x83\x01\n" +
@@ -1308,7 +1405,8 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\rOpenComplaint\x12(.duban.complaint.v1.OpenComplaintRequest\x1a).duban.complaint.v1.OpenComplaintResponse\"?\x8a\xb2\x19\x14\x12\x01\b\x18\x01(\x012\vcase.opened\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=complaints/*}:open\x12\xa8\x01\n" +
 	"\x0fAcceptComplaint\x12*.duban.complaint.v1.AcceptComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.accepted\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:accept\x12\xa8\x01\n" +
 	"\x0fRejectComplaint\x12*.duban.complaint.v1.RejectComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.rejected\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:reject\x12\xa8\x01\n" +
-	"\x0fAssignComplaint\x12*.duban.complaint.v1.AssignComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.assigned\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:assign\x12\xa4\x01\n" +
+	"\x0fAssignComplaint\x12*.duban.complaint.v1.AssignComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.assigned\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:assign\x12\xae\x01\n" +
+	"\x11TakeOverComplaint\x12,.duban.complaint.v1.TakeOverComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"L\x8a\xb2\x19\x1d\x12\x01\b\x18\x01(\x012\x14complaint.taken_over\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=complaints/*}:takeOver\x12\xa4\x01\n" +
 	"\x0eReplyComplaint\x12).duban.complaint.v1.ReplyComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"H\x8a\xb2\x19\x1c\x12\x03\b\x06\x05\x18\x01(\x012\x11complaint.replied\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=complaints/*}:reply\x12\xa3\x01\n" +
 	"\x0eCloseComplaint\x12).duban.complaint.v1.CloseComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"G\x8a\xb2\x19\x1b\x12\x03\b\x06\x05\x18\x01(\x012\x10complaint.closed\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=complaints/*}:close\x12\xae\x01\n" +
 	"\x10RectifyComplaint\x12+.duban.complaint.v1.RectifyComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"N\x8a\xb2\x19 \x12\x03\b\x06\x05\x18\x01(\x012\x15rectification.ordered\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=complaints/*}:rectify\x12\x8a\x01\n" +
@@ -1327,7 +1425,7 @@ func file_duban_complaint_v1_complaint_proto_rawDescGZIP() []byte {
 	return file_duban_complaint_v1_complaint_proto_rawDescData
 }
 
-var file_duban_complaint_v1_complaint_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_duban_complaint_v1_complaint_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_duban_complaint_v1_complaint_proto_goTypes = []any{
 	(*CreateComplaintRequest)(nil),      // 0: duban.complaint.v1.CreateComplaintRequest
 	(*CreateComplaintResponse)(nil),     // 1: duban.complaint.v1.CreateComplaintResponse
@@ -1339,58 +1437,61 @@ var file_duban_complaint_v1_complaint_proto_goTypes = []any{
 	(*AcceptComplaintRequest)(nil),      // 7: duban.complaint.v1.AcceptComplaintRequest
 	(*RejectComplaintRequest)(nil),      // 8: duban.complaint.v1.RejectComplaintRequest
 	(*AssignComplaintRequest)(nil),      // 9: duban.complaint.v1.AssignComplaintRequest
-	(*ReplyComplaintRequest)(nil),       // 10: duban.complaint.v1.ReplyComplaintRequest
-	(*CloseComplaintRequest)(nil),       // 11: duban.complaint.v1.CloseComplaintRequest
-	(*RectifyComplaintRequest)(nil),     // 12: duban.complaint.v1.RectifyComplaintRequest
-	(*SettleRectificationRequest)(nil),  // 13: duban.complaint.v1.SettleRectificationRequest
-	(*SettleRectificationResponse)(nil), // 14: duban.complaint.v1.SettleRectificationResponse
-	(*Complaint)(nil),                   // 15: duban.complaint.v1.Complaint
-	(*Complainant)(nil),                 // 16: duban.complaint.v1.Complainant
-	(Opening_Purpose)(0),                // 17: duban.complaint.v1.Opening.Purpose
-	(*Opening)(nil),                     // 18: duban.complaint.v1.Opening
-	(v1.Problem_Level)(0),               // 19: duban.rectification.v1.Problem.Level
-	(*SubmitComplaintRequest)(nil),      // 20: duban.complaint.v1.SubmitComplaintRequest
-	(*LookupReceiptRequest)(nil),        // 21: duban.complaint.v1.LookupReceiptRequest
-	(*SubmitComplaintResponse)(nil),     // 22: duban.complaint.v1.SubmitComplaintResponse
-	(*LookupReceiptResponse)(nil),       // 23: duban.complaint.v1.LookupReceiptResponse
+	(*TakeOverComplaintRequest)(nil),    // 10: duban.complaint.v1.TakeOverComplaintRequest
+	(*ReplyComplaintRequest)(nil),       // 11: duban.complaint.v1.ReplyComplaintRequest
+	(*CloseComplaintRequest)(nil),       // 12: duban.complaint.v1.CloseComplaintRequest
+	(*RectifyComplaintRequest)(nil),     // 13: duban.complaint.v1.RectifyComplaintRequest
+	(*SettleRectificationRequest)(nil),  // 14: duban.complaint.v1.SettleRectificationRequest
+	(*SettleRectificationResponse)(nil), // 15: duban.complaint.v1.SettleRectificationResponse
+	(*Complaint)(nil),                   // 16: duban.complaint.v1.Complaint
+	(*Complainant)(nil),                 // 17: duban.complaint.v1.Complainant
+	(Opening_Purpose)(0),                // 18: duban.complaint.v1.Opening.Purpose
+	(*Opening)(nil),                     // 19: duban.complaint.v1.Opening
+	(v1.Problem_Level)(0),               // 20: duban.rectification.v1.Problem.Level
+	(*SubmitComplaintRequest)(nil),      // 21: duban.complaint.v1.SubmitComplaintRequest
+	(*LookupReceiptRequest)(nil),        // 22: duban.complaint.v1.LookupReceiptRequest
+	(*SubmitComplaintResponse)(nil),     // 23: duban.complaint.v1.SubmitComplaintResponse
+	(*LookupReceiptResponse)(nil),       // 24: duban.complaint.v1.LookupReceiptResponse
 }
 var file_duban_complaint_v1_complaint_proto_depIdxs = []int32{
-	15, // 0: duban.complaint.v1.CreateComplaintRequest.complaint:type_name -> duban.complaint.v1.Complaint
-	16, // 1: duban.complaint.v1.CreateComplaintRequest.complainant:type_name -> duban.complaint.v1.Complainant
-	15, // 2: duban.complaint.v1.CreateComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
-	15, // 3: duban.complaint.v1.ListComplaintsResponse.complaints:type_name -> duban.complaint.v1.Complaint
-	17, // 4: duban.complaint.v1.OpenComplaintRequest.purpose:type_name -> duban.complaint.v1.Opening.Purpose
-	15, // 5: duban.complaint.v1.OpenComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
-	18, // 6: duban.complaint.v1.OpenComplaintResponse.opening:type_name -> duban.complaint.v1.Opening
-	19, // 7: duban.complaint.v1.RectifyComplaintRequest.level:type_name -> duban.rectification.v1.Problem.Level
+	16, // 0: duban.complaint.v1.CreateComplaintRequest.complaint:type_name -> duban.complaint.v1.Complaint
+	17, // 1: duban.complaint.v1.CreateComplaintRequest.complainant:type_name -> duban.complaint.v1.Complainant
+	16, // 2: duban.complaint.v1.CreateComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
+	16, // 3: duban.complaint.v1.ListComplaintsResponse.complaints:type_name -> duban.complaint.v1.Complaint
+	18, // 4: duban.complaint.v1.OpenComplaintRequest.purpose:type_name -> duban.complaint.v1.Opening.Purpose
+	16, // 5: duban.complaint.v1.OpenComplaintResponse.complaint:type_name -> duban.complaint.v1.Complaint
+	19, // 6: duban.complaint.v1.OpenComplaintResponse.opening:type_name -> duban.complaint.v1.Opening
+	20, // 7: duban.complaint.v1.RectifyComplaintRequest.level:type_name -> duban.rectification.v1.Problem.Level
 	0,  // 8: duban.complaint.v1.ComplaintService.CreateComplaint:input_type -> duban.complaint.v1.CreateComplaintRequest
-	20, // 9: duban.complaint.v1.ComplaintService.SubmitComplaint:input_type -> duban.complaint.v1.SubmitComplaintRequest
+	21, // 9: duban.complaint.v1.ComplaintService.SubmitComplaint:input_type -> duban.complaint.v1.SubmitComplaintRequest
 	2,  // 10: duban.complaint.v1.ComplaintService.GetComplaint:input_type -> duban.complaint.v1.GetComplaintRequest
 	3,  // 11: duban.complaint.v1.ComplaintService.ListComplaints:input_type -> duban.complaint.v1.ListComplaintsRequest
 	5,  // 12: duban.complaint.v1.ComplaintService.OpenComplaint:input_type -> duban.complaint.v1.OpenComplaintRequest
 	7,  // 13: duban.complaint.v1.ComplaintService.AcceptComplaint:input_type -> duban.complaint.v1.AcceptComplaintRequest
 	8,  // 14: duban.complaint.v1.ComplaintService.RejectComplaint:input_type -> duban.complaint.v1.RejectComplaintRequest
 	9,  // 15: duban.complaint.v1.ComplaintService.AssignComplaint:input_type -> duban.complaint.v1.AssignComplaintRequest
-	10, // 16: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
-	11, // 17: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
-	12, // 18: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
-	21, // 19: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
-	13, // 20: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
-	1,  // 21: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
-	22, // 22: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
-	15, // 23: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
-	4,  // 24: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
-	6,  // 25: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
-	15, // 26: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
-	15, // 27: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
-	15, // 28: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
-	15, // 29: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
-	15, // 30: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
-	15, // 31: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
-	23, // 32: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
-	14, // 33: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
-	21, // [21:34] is the sub-list for method output_type
-	8,  // [8:21] is the sub-list for method input_type
+	10, // 16: duban.complaint.v1.ComplaintService.TakeOverComplaint:input_type -> duban.complaint.v1.TakeOverComplaintRequest
+	11, // 17: duban.complaint.v1.ComplaintService.ReplyComplaint:input_type -> duban.complaint.v1.ReplyComplaintRequest
+	12, // 18: duban.complaint.v1.ComplaintService.CloseComplaint:input_type -> duban.complaint.v1.CloseComplaintRequest
+	13, // 19: duban.complaint.v1.ComplaintService.RectifyComplaint:input_type -> duban.complaint.v1.RectifyComplaintRequest
+	22, // 20: duban.complaint.v1.ComplaintService.LookupReceipt:input_type -> duban.complaint.v1.LookupReceiptRequest
+	14, // 21: duban.complaint.v1.ComplaintService.SettleRectification:input_type -> duban.complaint.v1.SettleRectificationRequest
+	1,  // 22: duban.complaint.v1.ComplaintService.CreateComplaint:output_type -> duban.complaint.v1.CreateComplaintResponse
+	23, // 23: duban.complaint.v1.ComplaintService.SubmitComplaint:output_type -> duban.complaint.v1.SubmitComplaintResponse
+	16, // 24: duban.complaint.v1.ComplaintService.GetComplaint:output_type -> duban.complaint.v1.Complaint
+	4,  // 25: duban.complaint.v1.ComplaintService.ListComplaints:output_type -> duban.complaint.v1.ListComplaintsResponse
+	6,  // 26: duban.complaint.v1.ComplaintService.OpenComplaint:output_type -> duban.complaint.v1.OpenComplaintResponse
+	16, // 27: duban.complaint.v1.ComplaintService.AcceptComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 28: duban.complaint.v1.ComplaintService.RejectComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 29: duban.complaint.v1.ComplaintService.AssignComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 30: duban.complaint.v1.ComplaintService.TakeOverComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 31: duban.complaint.v1.ComplaintService.ReplyComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 32: duban.complaint.v1.ComplaintService.CloseComplaint:output_type -> duban.complaint.v1.Complaint
+	16, // 33: duban.complaint.v1.ComplaintService.RectifyComplaint:output_type -> duban.complaint.v1.Complaint
+	24, // 34: duban.complaint.v1.ComplaintService.LookupReceipt:output_type -> duban.complaint.v1.LookupReceiptResponse
+	15, // 35: duban.complaint.v1.ComplaintService.SettleRectification:output_type -> duban.complaint.v1.SettleRectificationResponse
+	22, // [22:36] is the sub-list for method output_type
+	8,  // [8:22] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name
@@ -1407,9 +1508,10 @@ func file_duban_complaint_v1_complaint_proto_init() {
 		(*AssignComplaintRequest_Unit)(nil),
 		(*AssignComplaintRequest_Assignee)(nil),
 	}
-	file_duban_complaint_v1_complaint_proto_msgTypes[13].OneofWrappers = []any{
+	file_duban_complaint_v1_complaint_proto_msgTypes[14].OneofWrappers = []any{
 		(*SettleRectificationRequest_Problem)(nil),
 		(*SettleRectificationRequest_Refusal)(nil),
+		(*SettleRectificationRequest_Hindrance)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1417,7 +1519,7 @@ func file_duban_complaint_v1_complaint_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_complaint_v1_complaint_proto_rawDesc), len(file_duban_complaint_v1_complaint_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

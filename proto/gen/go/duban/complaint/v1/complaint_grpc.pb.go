@@ -29,6 +29,7 @@ const (
 	ComplaintService_AcceptComplaint_FullMethodName     = "/duban.complaint.v1.ComplaintService/AcceptComplaint"
 	ComplaintService_RejectComplaint_FullMethodName     = "/duban.complaint.v1.ComplaintService/RejectComplaint"
 	ComplaintService_AssignComplaint_FullMethodName     = "/duban.complaint.v1.ComplaintService/AssignComplaint"
+	ComplaintService_TakeOverComplaint_FullMethodName   = "/duban.complaint.v1.ComplaintService/TakeOverComplaint"
 	ComplaintService_ReplyComplaint_FullMethodName      = "/duban.complaint.v1.ComplaintService/ReplyComplaint"
 	ComplaintService_CloseComplaint_FullMethodName      = "/duban.complaint.v1.ComplaintService/CloseComplaint"
 	ComplaintService_RectifyComplaint_FullMethodName    = "/duban.complaint.v1.ComplaintService/RectifyComplaint"
@@ -65,6 +66,11 @@ type ComplaintServiceClient interface {
 	// Assigns an accepted complaint (交办): an open one to a unit, a sealed one to
 	// another officer at the desk.
 	AssignComplaint(ctx context.Context, in *AssignComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
+	// Takes over a sealed case whose responsible officer may no longer hear it
+	// (接办): the grant has ended, or the officer has come to have a part in it. An
+	// officer at the same desk does so, or if none is left there who may hear it,
+	// one at the nearest desk above. Whoever takes it over is responsible.
+	TakeOverComplaint(ctx context.Context, in *TakeOverComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Answers the complainant, who reads it with the receipt (答复). The unit that
 	// an open complaint is assigned to may do so too.
 	ReplyComplaint(ctx context.Context, in *ReplyComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
@@ -76,8 +82,8 @@ type ComplaintServiceClient interface {
 	RectifyComplaint(ctx context.Context, in *RectifyComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Tells, to whom holds the receipt, how far the case is and what was answered.
 	LookupReceipt(ctx context.Context, in *LookupReceiptRequest, opts ...grpc.CallOption) (*LookupReceiptResponse, error)
-	// Records what became of an ordered problem. Not part of the REST API: the
-	// service's own worker calls it.
+	// Records what became of an ordered problem, or why it is not entered yet. Not
+	// part of the REST API: the service's own worker calls it.
 	SettleRectification(ctx context.Context, in *SettleRectificationRequest, opts ...grpc.CallOption) (*SettleRectificationResponse, error)
 }
 
@@ -169,6 +175,16 @@ func (c *complaintServiceClient) AssignComplaint(ctx context.Context, in *Assign
 	return out, nil
 }
 
+func (c *complaintServiceClient) TakeOverComplaint(ctx context.Context, in *TakeOverComplaintRequest, opts ...grpc.CallOption) (*Complaint, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Complaint)
+	err := c.cc.Invoke(ctx, ComplaintService_TakeOverComplaint_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *complaintServiceClient) ReplyComplaint(ctx context.Context, in *ReplyComplaintRequest, opts ...grpc.CallOption) (*Complaint, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Complaint)
@@ -248,6 +264,11 @@ type ComplaintServiceServer interface {
 	// Assigns an accepted complaint (交办): an open one to a unit, a sealed one to
 	// another officer at the desk.
 	AssignComplaint(context.Context, *AssignComplaintRequest) (*Complaint, error)
+	// Takes over a sealed case whose responsible officer may no longer hear it
+	// (接办): the grant has ended, or the officer has come to have a part in it. An
+	// officer at the same desk does so, or if none is left there who may hear it,
+	// one at the nearest desk above. Whoever takes it over is responsible.
+	TakeOverComplaint(context.Context, *TakeOverComplaintRequest) (*Complaint, error)
 	// Answers the complainant, who reads it with the receipt (答复). The unit that
 	// an open complaint is assigned to may do so too.
 	ReplyComplaint(context.Context, *ReplyComplaintRequest) (*Complaint, error)
@@ -259,8 +280,8 @@ type ComplaintServiceServer interface {
 	RectifyComplaint(context.Context, *RectifyComplaintRequest) (*Complaint, error)
 	// Tells, to whom holds the receipt, how far the case is and what was answered.
 	LookupReceipt(context.Context, *LookupReceiptRequest) (*LookupReceiptResponse, error)
-	// Records what became of an ordered problem. Not part of the REST API: the
-	// service's own worker calls it.
+	// Records what became of an ordered problem, or why it is not entered yet. Not
+	// part of the REST API: the service's own worker calls it.
 	SettleRectification(context.Context, *SettleRectificationRequest) (*SettleRectificationResponse, error)
 	mustEmbedUnimplementedComplaintServiceServer()
 }
@@ -295,6 +316,9 @@ func (UnimplementedComplaintServiceServer) RejectComplaint(context.Context, *Rej
 }
 func (UnimplementedComplaintServiceServer) AssignComplaint(context.Context, *AssignComplaintRequest) (*Complaint, error) {
 	return nil, status.Error(codes.Unimplemented, "method AssignComplaint not implemented")
+}
+func (UnimplementedComplaintServiceServer) TakeOverComplaint(context.Context, *TakeOverComplaintRequest) (*Complaint, error) {
+	return nil, status.Error(codes.Unimplemented, "method TakeOverComplaint not implemented")
 }
 func (UnimplementedComplaintServiceServer) ReplyComplaint(context.Context, *ReplyComplaintRequest) (*Complaint, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReplyComplaint not implemented")
@@ -476,6 +500,24 @@ func _ComplaintService_AssignComplaint_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ComplaintService_TakeOverComplaint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TakeOverComplaintRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ComplaintServiceServer).TakeOverComplaint(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ComplaintService_TakeOverComplaint_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ComplaintServiceServer).TakeOverComplaint(ctx, req.(*TakeOverComplaintRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ComplaintService_ReplyComplaint_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ReplyComplaintRequest)
 	if err := dec(in); err != nil {
@@ -604,6 +646,10 @@ var ComplaintService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AssignComplaint",
 			Handler:    _ComplaintService_AssignComplaint_Handler,
+		},
+		{
+			MethodName: "TakeOverComplaint",
+			Handler:    _ComplaintService_TakeOverComplaint_Handler,
 		},
 		{
 			MethodName: "ReplyComplaint",

@@ -147,9 +147,11 @@ type ApiKey struct {
 	Principal string `protobuf:"bytes,2,opt,name=principal,proto3" json:"principal,omitempty"`
 	// What it is for.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The roles of its principal that it carries; empty: all.
+	// The roles of its principal that it carries, one of which its principal must
+	// hold when it is issued; empty: all.
 	Roles []v1.Role `protobuf:"varint,4,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
-	// The subtree in which it holds; empty: all of its principal's.
+	// The subtree in which it holds, where its principal must hold a role that it
+	// carries when it is issued; empty: all of its principal's.
 	Unit string `protobuf:"bytes,5,opt,name=unit,proto3" json:"unit,omitempty"`
 	// When it ends by itself. At most two years ahead, which is also the default.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
@@ -882,7 +884,10 @@ type RotateApiKeyRequest struct {
 	// Repeats with the same id get the first answer, without the secret.
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// When the successor ends by itself. At most two years ahead; absent: as long
+	// after now as the old key was to end after it was issued.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -950,6 +955,13 @@ func (x *RotateApiKeyRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *RotateApiKeyRequest) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
 }
 
 // Request for RevokeApiKey.
@@ -1100,14 +1112,16 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"w\n" +
 	"\x13ListApiKeysResponse\x128\n" +
 	"\bapi_keys\x18\x01 \x03(\v2\x1d.duban.organization.v1.ApiKeyR\aapiKeys\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x84\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc1\x02\n" +
 	"\x13RotateApiKeyRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^apiKeys/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12D\n" +
 	"\aoverlap\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\x9a\x9e\x012\x00R\aoverlap\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xbe\x01\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\x12;\n" +
+	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\xbe\x01\n" +
 	"\x13RevokeApiKeyRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^apiKeys/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
@@ -1163,11 +1177,12 @@ var file_duban_organization_v1_grant_proto_depIdxs = []int32{
 	1,  // 12: duban.organization.v1.CreateApiKeyRequest.api_key:type_name -> duban.organization.v1.ApiKey
 	1,  // 13: duban.organization.v1.ListApiKeysResponse.api_keys:type_name -> duban.organization.v1.ApiKey
 	16, // 14: duban.organization.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 15: duban.organization.v1.RotateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_duban_organization_v1_grant_proto_init() }

@@ -107,7 +107,9 @@ type OrganizationServiceClient interface {
 	GetApiKey(ctx context.Context, in *GetApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
 	// Lists keys.
 	ListApiKeys(ctx context.Context, in *ListApiKeysRequest, opts ...grpc.CallOption) (*ListApiKeysResponse, error)
-	// Issues a successor to a key; the old one holds for the overlap and ends.
+	// Issues a successor to a key, with the same narrowing and for as long as the
+	// old one was issued for, unless asked otherwise; the old one holds for the
+	// overlap and ends.
 	RotateApiKey(ctx context.Context, in *RotateApiKeyRequest, opts ...grpc.CallOption) (*IssuedApiKey, error)
 	// Ends a key at once; every service refuses it within a second.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
@@ -450,7 +452,9 @@ type OrganizationServiceServer interface {
 	GetApiKey(context.Context, *GetApiKeyRequest) (*ApiKey, error)
 	// Lists keys.
 	ListApiKeys(context.Context, *ListApiKeysRequest) (*ListApiKeysResponse, error)
-	// Issues a successor to a key; the old one holds for the overlap and ends.
+	// Issues a successor to a key, with the same narrowing and for as long as the
+	// old one was issued for, unless asked otherwise; the old one holds for the
+	// overlap and ends.
 	RotateApiKey(context.Context, *RotateApiKeyRequest) (*IssuedApiKey, error)
 	// Ends a key at once; every service refuses it within a second.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*ApiKey, error)

@@ -30,11 +30,11 @@ var File_duban_rectification_v1_rectification_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_rectification_proto_rawDesc = "" +
 	"\n" +
-	"*duban/rectification/v1/rectification.proto\x12\x16duban.rectification.v1\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a'duban/rectification/v1/inspection.proto\x1a#duban/rectification/v1/ledger.proto\x1a$duban/rectification/v1/problem.proto\x1a\x1cgoogle/api/annotations.proto2\xcf/\n" +
+	"*duban/rectification/v1/rectification.proto\x12\x16duban.rectification.v1\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a'duban/rectification/v1/inspection.proto\x1a#duban/rectification/v1/ledger.proto\x1a$duban/rectification/v1/problem.proto\x1a\x1cgoogle/api/annotations.proto2\xb8/\n" +
 	"\x14RectificationService\x12\x93\x01\n" +
 	"\fCreateLedger\x12+.duban.rectification.v1.CreateLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"6\x8a\xb2\x19\x17\x12\x03\x06\x05\x04\x18\x012\x0eledger.created\x82\xd3\xe4\x93\x02\x15:\x06ledger\"\v/v1/ledgers\x12|\n" +
-	"\fEnsureLedger\x12+.duban.rectification.v1.EnsureLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"\x1f\x8a\xb2\x19\x1b\"\tcomplaint2\x0eledger.created\x12\x84\x01\n" +
-	"\tGetLedger\x12(.duban.rectification.v1.GetLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"-\x8a\xb2\x19\r\x18\x03\"\tcomplaint\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=ledgers/*}\x12\x81\x01\n" +
+	"\fEnsureLedger\x12+.duban.rectification.v1.EnsureLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"\x1f\x8a\xb2\x19\x1b\"\tcomplaint2\x0eledger.created\x12y\n" +
+	"\tGetLedger\x12(.duban.rectification.v1.GetLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=ledgers/*}\x12\x81\x01\n" +
 	"\vListLedgers\x12*.duban.rectification.v1.ListLedgersRequest\x1a+.duban.rectification.v1.ListLedgersResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/ledgers\x12\x97\x01\n" +
 	"\n" +
 	"SignLedger\x12).duban.rectification.v1.SignLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\">\x8a\xb2\x19\x16\x12\x01\x04\x18\x01(\x012\rledger.signed\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=ledgers/*}:sign\x12\x96\x01\n" +
@@ -46,9 +46,9 @@ const file_duban_rectification_v1_rectification_proto_rawDesc = "" +
 	"\x10GetLedgerVersion\x12/.duban.rectification.v1.GetLedgerVersionRequest\x1a%.duban.rectification.v1.LedgerVersion\"-\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=ledgers/*/versions/*}\x12\xaa\x01\n" +
 	"\x12ListLedgerVersions\x121.duban.rectification.v1.ListLedgerVersionsRequest\x1a2.duban.rectification.v1.ListLedgerVersionsResponse\"-\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=ledgers/*}/versions\x12\xb2\x01\n" +
 	"\x11ListFiledProblems\x120.duban.rectification.v1.ListFiledProblemsRequest\x1a1.duban.rectification.v1.ListFiledProblemsResponse\"8\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=ledgers/*/versions/*}/problems\x12\xb8\x01\n" +
-	"\rCreateProblem\x12,.duban.rectification.v1.CreateProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"X\x8a\xb2\x19$\x12\x04\x06\x05\x04\a\x18\x03\"\tcomplaint2\x0fproblem.created\x82\xd3\xe4\x93\x02*:\aproblem\"\x1f/v1/{parent=ledgers/*}/problems\x12\x92\x01\n" +
+	"\rCreateProblem\x12,.duban.rectification.v1.CreateProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"X\x8a\xb2\x19$\x12\x04\x06\x05\x04\a\x18\x03\"\tcomplaint2\x0fproblem.created\x82\xd3\xe4\x93\x02*:\aproblem\"\x1f/v1/{parent=ledgers/*}/problems\x12\x87\x01\n" +
 	"\n" +
-	"GetProblem\x12).duban.rectification.v1.GetProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"8\x8a\xb2\x19\r\x18\x03\"\tcomplaint\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=ledgers/*/problems/*}\x12\x98\x01\n" +
+	"GetProblem\x12).duban.rectification.v1.GetProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"-\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=ledgers/*/problems/*}\x12\x98\x01\n" +
 	"\fListProblems\x12+.duban.rectification.v1.ListProblemsRequest\x1a,.duban.rectification.v1.ListProblemsResponse\"-\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=ledgers/*}/problems\x12\xb4\x01\n" +
 	"\rUpdateProblem\x12,.duban.rectification.v1.UpdateProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"T\x8a\xb2\x19\x18\x12\x03\x06\x05\x04\x18\x012\x0fproblem.updated\x82\xd3\xe4\x93\x022:\aproblem2'/v1/{problem.name=ledgers/*/problems/*}\x12\xa7\x01\n" +
 	"\vPlanProblem\x12*.duban.rectification.v1.PlanProblemRequest\x1a\x1f.duban.rectification.v1.Problem\"K\x8a\xb2\x19\x18\x12\x03\x06\x05\x04\x18\x012\x0fproblem.planned\x82\xd3\xe4\x93\x02):\x01*\"$/v1/{name=ledgers/*/problems/*}:plan\x12\xaa\x01\n" +

@@ -1,0 +1,47 @@
+package complaint
+
+import (
+	"slices"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+)
+
+// Vacant says whether nobody is left who is responsible for a sealed case, given
+// with its content: who accepted it may no longer hear it, and it has not ended.
+func Vacant(b Bench, c *complaintv1.Complaint) bool {
+	_, goesOn := Life.Next(c.GetState(), TakingOver)
+	return goesOn && c.GetSealed() && !Hears(b, c, c.GetResponsible())
+}
+
+// Heir returns the desk at which a vacant case, given with its content, is taken
+// over (接办): its own while an officer is left there who may hear it, else the
+// nearest above, by the rule of Desk. It is "" if the case is not vacant, or if
+// nobody is left: then a new officer must be granted the role.
+func Heir(b Bench, c *complaintv1.Complaint) string {
+	if !Vacant(b, c) {
+		return ""
+	}
+	path := b.Path(c.GetDesk())
+	i := slices.IndexFunc(path, func(unit string) bool { return hearsAt(b, c, unit) })
+	if i < 0 {
+		return ""
+	}
+	return path[i]
+}
+
+// TakeOver makes who takes c over responsible for it, at the desk that inherits
+// it. Whom it was assigned to keeps it only while the desk does.
+func TakeOver(c *complaintv1.Complaint, who string, b Bench) (*complaintv1.Complaint, error) {
+	taken, err := move(c, TakingOver)
+	if err != nil {
+		return nil, err
+	}
+	if taken.Desk = Heir(b, c); taken.Desk == "" || !Hears(b, taken, who) {
+		return nil, ErrNotVacant
+	}
+	taken.Responsible = who
+	if !Hears(b, taken, c.GetAssignee()) {
+		taken.Assignee = ""
+	}
+	return taken, nil
+}

@@ -1,0 +1,71 @@
+package complaint_test
+
+import (
+	"testing"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/complaint"
+)
+
+// vacated is a case about units/2, accepted at units/1 by somebody.
+func vacated(by string) *complaintv1.Complaint {
+	return &complaintv1.Complaint{
+		Type: report, State: complaintv1.Complaint_STATE_INVESTIGATING, Sealed: true, Unit: "units/2", Desk: "units/1", Responsible: by,
+	}
+}
+
+// TestWhoInheritsACase: 0 ← 1 ← 2 ← 3; units/2 is accused, units/1 hears it.
+func TestWhoInheritsACase(t *testing.T) {
+	const gone, a, above, spy, under = "units/1/members/gone", "units/1/members/a", "units/0/members/above", "units/2/members/spy", "units/3/members/under"
+	for _, x := range []struct {
+		name     string
+		officers []seat
+		heads    []seat
+		by, who  string
+		desk     string // "": nobody takes it over so
+	}{
+		{"who is responsible is there", []seat{{gone, 1}, {a, 1}}, nil, gone, a, ""},
+		{"a colleague", []seat{{a, 1}}, nil, gone, a, "units/1"},
+		{"from above, while a colleague is left", []seat{{a, 1}, {above, 0}}, nil, gone, above, ""},
+		{"from above, when nobody is left", []seat{{above, 0}}, nil, gone, above, "units/0"},
+		{"from above, when those left come from the accused", []seat{{spy, 1}, {under, 1}, {above, 0}}, nil, gone, above, "units/0"},
+		{"the accused", []seat{{spy, 1}, {above, 0}}, nil, gone, spy, ""},
+		{"a subordinate of the accused", []seat{{under, 1}, {above, 0}}, nil, gone, under, ""},
+		{"the accused, from above", []seat{{spy, 0}, {above, 0}}, nil, gone, spy, ""},
+		{"who is responsible came to have a part in it", []seat{{gone, 1}, {gone, 3}, {a, 1}}, nil, gone, a, "units/1"},
+		{"the desk is led by who leads the accused", []seat{{a, 1}, {above, 0}}, []seat{{"units/0/members/h", 1}, {"units/0/members/h", 2}}, gone, a, ""},
+		{"above a desk that is led by who leads the accused", []seat{{a, 1}, {above, 0}}, []seat{{"units/0/members/h", 1}, {"units/0/members/h", 2}}, gone, above, "units/0"},
+		{"without a role", nil, nil, gone, a, ""},
+	} {
+		w := world{parents: []int{-1, 0, 1, 2}, officers: x.officers, heads: x.heads}
+		c, err := complaint.TakeOver(vacated(x.by), x.who, w)
+		if c.GetDesk() != x.desk || (err == nil) != (x.desk != "") {
+			t.Errorf("%s: at %q, %v; want %q", x.name, c.GetDesk(), err, x.desk)
+		}
+		if err == nil && (c.GetResponsible() != x.who || complaint.Involved(w, c, x.who)) {
+			t.Errorf("%s: %v is responsible", x.name, c.GetResponsible())
+		}
+	}
+}
+
+func TestAnOpenCaseIsNotTakenOver(t *testing.T) {
+	c := vacated("units/1/members/gone")
+	c.Sealed = false
+	if desk := complaint.Heir(world{parents: []int{-1, 0, 1}, officers: []seat{{"units/1/members/a", 1}}}, c); desk != "" {
+		t.Errorf("an open case is taken over at %q", desk)
+	}
+}
+
+func TestWhomACaseWasAssignedToKeepsItWithTheDesk(t *testing.T) {
+	const a, b, above = "units/1/members/a", "units/1/members/b", "units/0/members/above"
+	c := vacated("units/1/members/gone")
+	c.Assignee = b
+	kept, err := complaint.TakeOver(c, a, world{parents: []int{-1, 0, 1}, officers: []seat{{a, 1}, {b, 1}}})
+	if err != nil || kept.GetAssignee() != b {
+		t.Errorf("at the desk: %v, %v", kept, err)
+	}
+	lost, err := complaint.TakeOver(c, above, world{parents: []int{-1, 0, 1}, officers: []seat{{above, 0}}})
+	if err != nil || lost.GetAssignee() != "" {
+		t.Errorf("above: %v, %v", lost, err)
+	}
+}

@@ -1,0 +1,115 @@
+package server
+
+import (
+	"errors"
+	"slices"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// mayHear decides who acts on a complaint: its desk. Who may only take it over
+// is told so.
+func (s *Service) mayHear(tx *change.Tx, c *complaintv1.Complaint) error {
+	if c.GetSealed() {
+		err := s.mayOpen(tx, c)
+		if errors.Is(err, authz.ErrNotFound) && s.inherits(tx, c) != "" {
+			return authz.ErrDenied
+		}
+		return err
+	}
+	err := tx.Check(c.GetDesk())
+	if errors.Is(err, authz.ErrNotFound) && c.GetAssignedUnit() != "" && tx.Access.Sees(c.GetAssignedUnit()) {
+		return authz.ErrDenied
+	}
+	return err
+}
+
+// mayAnswer decides who answers a complaint: its desk, and the unit that an open
+// one is assigned to.
+func (s *Service) mayAnswer(tx *change.Tx, c *complaintv1.Complaint) error {
+	err := s.mayHear(tx, c)
+	if err == nil || c.GetAssignedUnit() == "" || tx.Check(c.GetAssignedUnit()) != nil {
+		return err
+	}
+	return nil
+}
+
+// mayRead decides who reads of a complaint what lies in the open.
+func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
+	if c.GetSealed() {
+		return s.mayKnow(tx, c)
+	}
+	return s.mayAnswer(tx, c)
+}
+
+// mayInherit decides who takes a vacant case over. To who hears a complaint
+// anyway the rule says why not.
+func (s *Service) mayInherit(tx *change.Tx, c *complaintv1.Complaint) error {
+	if desk := s.inherits(tx, c); desk != "" {
+		return tx.Check(desk)
+	}
+	return s.mayHear(tx, c)
+}
+
+// mayKnow decides for whom a sealed case exists: who may open it, and who may
+// take it over. To everyone else it MUST look as if it were not there.
+func (s *Service) mayKnow(tx *change.Tx, c *complaintv1.Complaint) error {
+	err := s.mayOpen(tx, c)
+	if errors.Is(err, authz.ErrNotFound) && s.inherits(tx, c) != "" {
+		return nil
+	}
+	return err
+}
+
+// mayOpen decides who opens a sealed case and acts on it: officers on exactly
+// its desk who have no part in it, and of these, once it is accepted, who is
+// responsible or was assigned.
+func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
+	if err := tx.Check(c.GetDesk()); err != nil {
+		return authz.ErrNotFound
+	}
+	who := tx.Access.Principal
+	if who.Service() != "" {
+		return nil
+	}
+	if !officerAt(tx, c.GetDesk()) || !complaint.Knows(c, who.Name) {
+		return authz.ErrNotFound
+	}
+	whole, err := s.whole(tx, c)
+	if err != nil {
+		return err
+	}
+	if complaint.Involved(s.bench, whole, who.Name) {
+		return authz.ErrNotFound
+	}
+	return nil
+}
+
+// inherits returns the desk at which the caller may take the case over, or "". A
+// case that cannot be decrypted nobody inherits: whom it is about is not known.
+func (s *Service) inherits(tx *change.Tx, c *complaintv1.Complaint) string {
+	if !c.GetSealed() || c.GetResponsible() == "" || !tx.Access.Sees(c.GetDesk()) || !slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) }) {
+		return ""
+	}
+	whole, err := s.whole(tx, c)
+	if err != nil {
+		return ""
+	}
+	desk := complaint.Heir(s.bench, whole)
+	if !officerAt(tx, desk) || !tx.Access.Sees(desk) || complaint.Involved(s.bench, whole, tx.Access.Principal.Name) {
+		return ""
+	}
+	return desk
+}
+
+// officerAt says whether the caller, as its key narrows it, is a complaint
+// officer of exactly the unit.
+func officerAt(tx *change.Tx, unit string) bool {
+	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
+		return g.Role == accessv1.Role_ROLE_COMPLAINT_OFFICER && g.Unit == unit
+	})
+}
