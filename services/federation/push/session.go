@@ -219,10 +219,13 @@ func (s *session) again(ctx context.Context) error {
 	return errAgain
 }
 
+// renaming is how often it is asked whether there are other logs to push.
+const renaming = time.Second
+
 // renamed ends the stream when there are other logs to push than at its start.
 func (s *session) renamed(ctx context.Context, logs []*outgoing) error {
 	for {
-		if err := feed.Pause(ctx, federation.Beat/4); err != nil {
+		if err := feed.Pause(ctx, renaming); err != nil {
 			return err
 		}
 		names, err := s.Names(ctx)

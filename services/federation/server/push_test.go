@@ -19,8 +19,7 @@ type bureau struct {
 	set    func(*suite.Config)
 }
 
-// config is what the installation of that id is started with; above is the one it
-// pushes to, or nil.
+// start starts the installation of that id; above is the one it pushes to, or nil.
 func start(t *testing.T, id string, above *bureau) *bureau {
 	t.Helper()
 	b := &bureau{folder: t.TempDir()}
@@ -30,8 +29,13 @@ func start(t *testing.T, id string, above *bureau) *bureau {
 			c.Federation.Parent = suite.Parent{Address: above.GRPC, Cosigner: above.identity(t).Cosigner, Plaintext: true}
 		}
 	}
-	b.Suite = suitetest.RunAs(t, b.folder, b.set)
+	b.run(t)
 	return b
+}
+
+func (b *bureau) run(t *testing.T) {
+	t.Helper()
+	b.Suite = suitetest.RunAs(t, b.folder, b.set)
 }
 
 func (b *bureau) identity(t *testing.T) suite.Identity {

@@ -29,6 +29,8 @@ type Suite struct {
 	Root string // units/root
 	HTTP string // http://127.0.0.1:port
 	GRPC string // 127.0.0.1:port
+	// Below is where installations below push to by TLS, if anywhere.
+	Below string
 	// Folder has its data.
 	Folder string
 
@@ -104,6 +106,9 @@ func (s *Suite) run() {
 	select {
 	case at := <-ready:
 		s.HTTP, s.GRPC = "http://"+address(at.HTTP), address(at.GRPC)
+		if at.Below != nil {
+			s.Below = address(at.Below)
+		}
 	case err := <-ended:
 		s.T.Fatalf("starting the suite: %v", err)
 	}
