@@ -131,7 +131,7 @@ func opened(origin string, e *feedv1.Entry, openings []*feedv1.OpenedCommitment)
 
 func verifyFork(key string, f *federationv1.Fork) Finding {
 	for _, b := range []*federationv1.Branch{f.GetFirst(), f.GetSecond()} {
-		if err := verifyBranch(key, f.GetSize(), b); err != nil {
+		if err := CheckBranch(key, f.GetSize(), b); err != nil {
 			return found(Invalid, "a history is not shown to be the log's: %v", err)
 		}
 	}
@@ -141,7 +141,9 @@ func verifyFork(key string, f *federationv1.Fork) Finding {
 	return found(Forked, "the log's holder has signed two histories, which differ within the first %d entries", f.GetSize())
 }
 
-func verifyBranch(key string, size uint64, b *federationv1.Branch) error {
+// CheckBranch says whether the holder of key has signed a head of which the
+// branch's root, at that size, is the start.
+func CheckBranch(key string, size uint64, b *federationv1.Branch) error {
 	h, err := OpenHead(key, b.GetNote())
 	if err != nil {
 		return err

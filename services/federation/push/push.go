@@ -15,6 +15,8 @@ import (
 	"log/slog"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -62,6 +64,9 @@ type Keeper interface {
 	// above has shown, by what this one has signed, that the log once had more, or
 	// that it has two histories.
 	Hold(feed, why string)
+	// Restore takes back the tail that a held log has lost, with the root that it
+	// leads to, which the log itself once signed.
+	Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error
 }
 
 func (c Config) withDefaults() Config {

@@ -104,7 +104,8 @@ func (s *session) welcome(cancel context.CancelFunc) (*federationv1.Welcome, err
 
 func refusal(r *federationv1.Reject) error { return fmt.Errorf("%s: %s", r.GetCode(), r.GetDetail()) }
 
-// begin takes in how each log stands above, and returns those that can be pushed.
+// begin takes in how each log stands above, and returns those that can be pushed. What a log
+// has lost it takes back.
 func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*outgoing) (all []*outgoing) {
 	standing := map[string]*federationv1.Standing{}
 	for _, l := range w.GetLogs() {
@@ -117,24 +118,14 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 			o.acked, o.credit = l.GetSize(), uint64(l.GetCredit())
 			s.logs[o.origin] = o
 			all = append(all, o)
+		case o.own() && l.GetCode() == federationv1.Code_CODE_ROLLBACK:
+			s.refused(ctx, o, s.recover(ctx, o, l))
 		default:
 			s.refused(ctx, o, fmt.Errorf("%s at %d", l.GetCode(), l.GetSize()))
-			s.behind(o, l)
+			s.forked(o, l.GetEvidence())
 		}
 	}
 	return all
-}
-
-// behind holds a log of which the installation above can show, by both
-// signatures, that it once had more.
-func (s *session) behind(o *outgoing, l *federationv1.Standing) {
-	s.forked(o, l.GetEvidence())
-	if !o.own() || !both(o.key, s.Cosigner, l.GetNote()) {
-		return
-	}
-	if h, err := federation.OpenHead(o.key, l.GetNote()); err == nil && h.Size > o.first.GetSize() {
-		s.Keep.Hold(o.name, fmt.Sprintf("it once had %d entries, and has %d", h.Size, o.first.GetSize()))
-	}
 }
 
 // forked holds a log that is shown to have two histories, by its own signatures.

@@ -10,12 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/feed/fsck"
 )
 
 // greeting is what a node says when it dials.
@@ -268,5 +270,57 @@ func TestHonestNodesRaiseNoAlarm(t *testing.T) {
 				t.Errorf("a false alarm: %v", e)
 			}
 		})
+	}
+}
+
+// TestARestoredBackupTakesItsTailBack: an old backup under the same name goes on
+// where the mirror is, and nothing is a fork.
+func TestARestoredBackupTakesItsTailBack(t *testing.T) {
+	for seed := range schedules(t) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			dice := mathrand.New(mathrand.NewPCG(seed, 17))
+			upper, lower := newNode(t, "510000"), newNode(t, "510100")
+			lower.recovers = true
+			upper.enrol(lower)
+			lower.work(dice.IntN(30))
+			lower.close()
+			restore := lower.backup()
+			lower.open()
+			lower.work(1 + dice.IntN(60))
+			stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
+			agrees(t, upper, lower, "rectification")
+			want := upper.head("510100.rectification")
+			stop()
+			lower.close()
+			restore()
+			lower.open()
+			lower.push(upper.up(), upper.cosigner().VerifierKey())
+			eventually(t, "the tail is back", func() bool {
+				return lower.head("rectification").GetSize() == want.GetSize() && !lower.wasHeld("rectification")
+			})
+			if got := lower.head("rectification"); string(got.GetRoot()) != string(want.GetRoot()) {
+				t.Fatalf("the root is %x, want %x", got.GetRoot(), want.GetRoot())
+			}
+			lower.work(5)
+			agrees(t, upper, lower, "rectification")
+			eventually(t, "the mirror is active", func() bool {
+				return upper.row("510100.rectification").GetState() == federationv1.Mirror_STATE_ACTIVE
+			})
+			whole(t, lower, "rectification")
+		})
+	}
+}
+
+// whole says whether fsck finds nothing wrong.
+func whole(t *testing.T, n *node, role string) {
+	t.Helper()
+	key, err := note.NewVerifier(n.logs[role].VerifierKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := fsck.Check(t.Context(), n.engines[role], fsck.Expect{Verifier: key})
+	if err != nil || report.Wrong > 0 {
+		t.Errorf("fsck = %+v, first %+v, %v", report, report.First, err)
 	}
 }

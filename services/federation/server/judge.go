@@ -28,7 +28,11 @@ func (c *session) shorter(m *held, h federation.Head) error {
 			return c.fork(m, h, h.Size, federation.NewBranch(h, h.Root, nil))
 		}
 	}
-	m.row.State, m.kept = federationv1.Mirror_STATE_BEHIND, true
+	cover, err := m.cover()
+	if err != nil {
+		return err
+	}
+	m.row.State, m.kept, m.lost = federationv1.Mirror_STATE_BEHIND, true, cover
 	r := &refusal{origin: m.row.GetOrigin(), code: federationv1.Code_CODE_ROLLBACK, size: m.size, detail: "less is shown than is mirrored"}
 	if claim, ok := c.said.Claimed(m.row.GetOrigin()); ok && claim.Size < m.size && m.row.GetNote() != "" {
 		r.evidence = federation.NewRollback(m.row.GetOrigin(), m.row.GetNote(), c.statement)

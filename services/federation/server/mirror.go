@@ -127,8 +127,9 @@ type held struct {
 	all  store.Tx // the whole
 	row  *federationv1.Mirror
 	size uint64
-	root tlog.Hash // of an empty log: zero
-	kept bool      // what was changed stays, even if the log is refused
+	root tlog.Hash            // of an empty log: zero
+	kept bool                 // what was changed stays, even if the log is refused
+	lost *federationv1.Branch // covers what is mirrored, if its installation has less
 }
 
 // hold reads the mirror of an enrolled log. One that is not kept yet is empty.

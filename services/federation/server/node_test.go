@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -29,6 +30,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/push"
+	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -48,6 +50,8 @@ type node struct {
 	skew   time.Duration // of its clock
 	ahead  *atomic.Int64 // by how much all clocks were moved on
 	engine func(store.Engine) store.Engine
+	// recovers says whether it takes back what its logs have lost.
+	recovers bool
 
 	engines map[string]store.Engine
 	logs    map[string]*feed.Log
@@ -261,6 +265,21 @@ func (n *node) Reached(string, uint64) error { return nil }
 
 // Hold implements push.Keeper.
 func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }
+
+// Restore implements push.Keeper.
+func (n *node) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
+	if !n.recovers {
+		return errors.New("it is told not to")
+	}
+	err := n.engines[feed].Update(ctx, func(tx store.Tx) error {
+		_, err := recovery.Apply(tx, n.logs[feed], tail, root)
+		return err
+	})
+	if err == nil {
+		n.logs[feed].Release()
+	}
+	return err
+}
 
 func (n *node) wasHeld(feed string) bool { return n.logs[feed].Held() }
 

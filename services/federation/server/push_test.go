@@ -2,6 +2,8 @@ package server_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -123,4 +125,62 @@ func TestThreeLevels(t *testing.T) {
 	arrives(t, chengdu, jinjiang, "510104", "organization")
 	arrives(t, province, chengdu, "510100", "organization")
 	arrives(t, province, jinjiang, "510104", "organization")
+}
+
+// TestARestoredInstallationTakesItsTailBack: an old backup of the stores; what it
+// lacks comes back from above, indexes included, before anything new is written.
+func TestARestoredInstallationTakesItsTailBack(t *testing.T) {
+	province := start(t, "510000", nil)
+	province.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE)
+	lower := city(t, province, "510100")
+	province.enrol(t, lower, "units/510100")
+	lower.Unit("before", lower.Root, organizationv1.Unit_KIND_SCHOOL)
+	arrives(t, province, lower, "510100", "organization")
+	admin, auditor := lower.SystemAdmin, lower.Auditor
+	lower.Stop()
+	restore := backup(t, lower.folder)
+	lower.run(t)
+	lower.Root, lower.SystemAdmin, lower.Auditor = "units/510100", admin, auditor
+	lower.Unit("lost", lower.Root, organizationv1.Unit_KIND_SCHOOL)
+	arrives(t, province, lower, "510100", "organization")
+	want := lower.head(t, "feeds/organization").GetSize()
+	lower.Stop()
+	restore()
+	lower.run(t)
+	lower.Root, lower.SystemAdmin, lower.Auditor = "units/510100", admin, auditor
+	eventually(t, "the tail is back", func() bool { return lower.head(t, "feeds/organization").GetSize() >= want })
+	eventually(t, "the log goes on", func() bool {
+		_, err := lower.Organization(admin).CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{
+			UnitId: "after", Unit: &organizationv1.Unit{DisplayName: "新校", Kind: organizationv1.Unit_KIND_SCHOOL, Parent: "units/510100"},
+		})
+		return err == nil
+	})
+	units, err := lower.Organization(admin).ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: "units/510100"})
+	if err != nil || len(units.GetUnits()) != 4 {
+		t.Errorf("the tree has %d units, %v; want four", len(units.GetUnits()), err)
+	}
+	arrives(t, province, lower, "510100", "organization")
+}
+
+// backup copies the stores of a suite that is stopped, and returns how to put them
+// back.
+func backup(t *testing.T, folder string) (restore func()) {
+	t.Helper()
+	stores, err := filepath.Glob(filepath.Join(folder, "*.db"))
+	if err != nil || len(stores) == 0 {
+		t.Fatalf("%d stores, %v", len(stores), err)
+	}
+	copies := map[string][]byte{}
+	for _, path := range stores {
+		if copies[path], err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return func() {
+		for path, b := range copies {
+			if err := os.WriteFile(path, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }

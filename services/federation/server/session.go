@@ -96,7 +96,7 @@ func (c *session) standing(ctx context.Context, head *federationv1.Head) (*feder
 	standing := &federationv1.Standing{Origin: head.GetOrigin(), Credit: federation.Credit}
 	err := c.on(ctx, head.GetOrigin(), func(m *held) error {
 		err := c.compare(m, head)
-		standing.Size, standing.Note = m.size, m.row.GetNote()
+		standing.Size, standing.Note, standing.Cover = m.size, m.row.GetNote(), m.lost
 		if m.size > 0 {
 			standing.Root = m.root[:]
 		}

@@ -101,8 +101,11 @@ func New(c Config) (*Log, error) {
 // VerifierKey is the key that verifies the log's checkpoints, in note format.
 func (l *Log) VerifierKey() string { return l.verifier }
 
-// Hold lets the log make no more entries while this process runs.
+// Hold lets the log make no more entries while this process runs, until Release.
 func (l *Log) Hold() { l.held.Store(true) }
+
+// Release lets a held log go on that has its tail again.
+func (l *Log) Release() { l.held.Store(false) }
 
 // Held says whether Hold was called.
 func (l *Log) Held() bool { return l.held.Load() }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -25,9 +26,11 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/push"
+	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // Federation is the part of the configuration that is about the installations
@@ -154,6 +157,28 @@ func (k keeper) Hold(feed, why string) {
 		log.Hold()
 		k.Log().Error("nothing more is written to the log: the installation above has shown that it is not whole", "feed", feed, "why", why)
 	}
+}
+
+// Restore implements push.Keeper, for the roles of this process.
+func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
+	src := k.feeds[feed]
+	i := slices.IndexFunc(roles, func(r role) bool { return r.name == feed })
+	if i < 0 {
+		return fmt.Errorf("%s is not kept by this process", feed)
+	}
+	missing := 0
+	err := src.Engine.Update(ctx, func(tx store.Tx) (err error) {
+		if missing, err = recovery.Apply(tx, src.Log, tail, root); err == nil {
+			_, err = store.Reindex(tx, roles[i].schema)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("taking back %s: %w", feed, err)
+	}
+	src.Log.Release()
+	k.Log().Warn("the log has its tail again; what is sealed and was not pushed is missing", "feed", feed, "entries", len(tail), "missing", missing)
+	return nil
 }
 
 // dial returns the connection to the installation above; it is made when it is

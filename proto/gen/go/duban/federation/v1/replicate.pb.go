@@ -559,8 +559,11 @@ type Standing struct {
 	Note string `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
 	// How many entries may be under way.
 	Credit uint32 `protobuf:"varint,6,opt,name=credit,proto3" json:"credit,omitempty"`
-	// If code is FORK: why.
-	Evidence      *Evidence `protobuf:"bytes,7,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// If code is FORK or ROLLBACK: why.
+	Evidence *Evidence `protobuf:"bytes,7,opt,name=evidence,proto3" json:"evidence,omitempty"`
+	// If code is ROLLBACK: that what is mirrored is the start of what the log has
+	// signed, so that whoever lost it can take it back.
+	Cover         *Branch `protobuf:"bytes,8,opt,name=cover,proto3" json:"cover,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -640,6 +643,13 @@ func (x *Standing) GetCredit() uint32 {
 func (x *Standing) GetEvidence() *Evidence {
 	if x != nil {
 		return x.Evidence
+	}
+	return nil
+}
+
+func (x *Standing) GetCover() *Branch {
+	if x != nil {
+		return x.Cover
 	}
 	return nil
 }
@@ -1137,7 +1147,7 @@ const file_duban_federation_v1_replicate_proto_rawDesc = "" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\"<\n" +
 	"\aWelcome\x121\n" +
-	"\x04logs\x18\x01 \x03(\v2\x1d.duban.federation.v1.StandingR\x04logs\"\xe0\x01\n" +
+	"\x04logs\x18\x01 \x03(\v2\x1d.duban.federation.v1.StandingR\x04logs\"\x93\x02\n" +
 	"\bStanding\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12-\n" +
 	"\x04code\x18\x02 \x01(\x0e2\x19.duban.federation.v1.CodeR\x04code\x12\x12\n" +
@@ -1145,7 +1155,8 @@ const file_duban_federation_v1_replicate_proto_rawDesc = "" +
 	"\x04root\x18\x04 \x01(\fR\x04root\x12\x12\n" +
 	"\x04note\x18\x05 \x01(\tR\x04note\x12\x16\n" +
 	"\x06credit\x18\x06 \x01(\rR\x06credit\x129\n" +
-	"\bevidence\x18\a \x01(\v2\x1d.duban.federation.v1.EvidenceR\bevidence\"}\n" +
+	"\bevidence\x18\a \x01(\v2\x1d.duban.federation.v1.EvidenceR\bevidence\x121\n" +
+	"\x05cover\x18\b \x01(\v2\x1b.duban.federation.v1.BranchR\x05cover\"}\n" +
 	"\x05Prove\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x12\n" +
@@ -1223,8 +1234,9 @@ var file_duban_federation_v1_replicate_proto_goTypes = []any{
 	(*Fetch)(nil),               // 12: duban.federation.v1.Fetch
 	(*Entries)(nil),             // 13: duban.federation.v1.Entries
 	(*Evidence)(nil),            // 14: duban.federation.v1.Evidence
-	(*v1.Record)(nil),           // 15: duban.feed.v1.Record
-	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
+	(*Branch)(nil),              // 15: duban.federation.v1.Branch
+	(*v1.Record)(nil),           // 16: duban.feed.v1.Record
+	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
 }
 var file_duban_federation_v1_replicate_proto_depIdxs = []int32{
 	3,  // 0: duban.federation.v1.ReplicateRequest.hello:type_name -> duban.federation.v1.Hello
@@ -1240,17 +1252,18 @@ var file_duban_federation_v1_replicate_proto_depIdxs = []int32{
 	6,  // 10: duban.federation.v1.Welcome.logs:type_name -> duban.federation.v1.Standing
 	0,  // 11: duban.federation.v1.Standing.code:type_name -> duban.federation.v1.Code
 	14, // 12: duban.federation.v1.Standing.evidence:type_name -> duban.federation.v1.Evidence
-	15, // 13: duban.federation.v1.Append.records:type_name -> duban.feed.v1.Record
-	4,  // 14: duban.federation.v1.Beat.head:type_name -> duban.federation.v1.Head
-	0,  // 15: duban.federation.v1.Reject.code:type_name -> duban.federation.v1.Code
-	16, // 16: duban.federation.v1.Reject.retry_after:type_name -> google.protobuf.Duration
-	14, // 17: duban.federation.v1.Reject.evidence:type_name -> duban.federation.v1.Evidence
-	15, // 18: duban.federation.v1.Entries.records:type_name -> duban.feed.v1.Record
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	15, // 13: duban.federation.v1.Standing.cover:type_name -> duban.federation.v1.Branch
+	16, // 14: duban.federation.v1.Append.records:type_name -> duban.feed.v1.Record
+	4,  // 15: duban.federation.v1.Beat.head:type_name -> duban.federation.v1.Head
+	0,  // 16: duban.federation.v1.Reject.code:type_name -> duban.federation.v1.Code
+	17, // 17: duban.federation.v1.Reject.retry_after:type_name -> google.protobuf.Duration
+	14, // 18: duban.federation.v1.Reject.evidence:type_name -> duban.federation.v1.Evidence
+	16, // 19: duban.federation.v1.Entries.records:type_name -> duban.feed.v1.Record
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_replicate_proto_init() }
