@@ -75,6 +75,11 @@ var rules = []struct {
 	{"cmd/*/*", []string{""}},
 	// It keeps secrets and knows nothing else.
 	{"complaint/envelope", []string{std}},
+	// Its rules are those of logs; it pushes through the API alone.
+	{"federation", append(rooms("fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
+	{"federation/recovery", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
+	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
+	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// The server of a service knows its rules, the rooms, and other services
 	// only by their API.
 	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/")},

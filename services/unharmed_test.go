@@ -237,7 +237,7 @@ func (w *ward) content(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stores != 6 {
+	if stores != 7 {
 		t.Fatalf("%d stores were read, want one of each service", stores)
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil))

@@ -8,6 +8,8 @@
 //	duban split [-once]       the same, with one process for each role
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
+//	duban identity            the keys that installations above and below are told
+//	duban verify EVIDENCE     what a receipt or a proof of a fork is worth, offline
 //	duban config print        the configuration as it would be used
 package main
 
@@ -49,6 +51,8 @@ var commands = map[string]struct {
 	"split":        {"tell the same to an installation of one process for each role", split},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
+	"identity":     {"print the keys that installations above and below are told on paper", identityCommand},
+	"verify":       {"say what evidence is worth: 0 valid, 10 incomplete, 20 invalid, 30 fork", verifyCommand},
 	"config":       {"print the configuration as it would be used", configCommand},
 	"version":      {"print the version", version},
 }
@@ -73,7 +77,10 @@ func exit(err error) int {
 		return exitOK
 	}
 	fmt.Fprintln(os.Stderr, "duban:", err)
+	var v verdict
 	switch {
+	case errors.As(err, &v):
+		return int(v.Verdict)
 	case errors.Is(err, errUsage):
 		return exitUsage
 	case errors.Is(err, errWrong):

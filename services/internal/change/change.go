@@ -29,6 +29,7 @@ import (
 var (
 	ErrEtagStale      = fault.Of(faultv1.Reason_REASON_ETAG_STALE)
 	ErrDiskFull       = fault.Of(faultv1.Reason_REASON_DISK_FULL)
+	ErrLogIncomplete  = fault.Of(faultv1.Reason_REASON_LOG_INCOMPLETE)
 	ErrOutcomeUnknown = fault.Of(faultv1.Reason_REASON_OUTCOME_UNKNOWN)
 	ErrFields         = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
 )
@@ -183,6 +184,8 @@ func stored(err error) error {
 	switch {
 	case errors.Is(err, store.ErrFull):
 		return ErrDiskFull
+	case errors.Is(err, feed.ErrHeld):
+		return ErrLogIncomplete
 	case errors.Is(err, store.ErrUnknown):
 		return ErrOutcomeUnknown
 	default:

@@ -2,6 +2,8 @@ package serve
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -21,9 +23,12 @@ var carried = []string{"authorization", "accept-language", "idempotency-key", "i
 func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 	return func(_ any, stream grpc.ServerStream) error {
 		method, _ := grpc.MethodFromServerStream(stream)
-		in, out, err := messages(method)
+		in, out, streams, err := messages(method)
 		if err != nil {
 			return passed{err}
+		}
+		if streams {
+			return p.carry(to, stream, in, out)
 		}
 		if err := stream.RecvMsg(in); err != nil {
 			return passed{err}
@@ -33,6 +38,42 @@ func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 			return passed{err}
 		}
 		return stream.SendMsg(out)
+	}
+}
+
+// carry passes a stream on, message by message in both directions, until either
+// side ends it.
+func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, in, out proto.Message) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	ctx, cancel := context.WithCancel(p.outward(stream.Context()))
+	defer cancel()
+	behind, err := to.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method)
+	if err != nil {
+		return passed{err}
+	}
+	go func() { // ends with the stream, which ends when carry returns
+		for {
+			m := in.ProtoReflect().New().Interface()
+			if err := stream.RecvMsg(m); err != nil {
+				_ = behind.CloseSend() // what becomes of it, the answers say
+				return
+			}
+			if behind.SendMsg(m) != nil {
+				return
+			}
+		}
+	}()
+	for {
+		m := out.ProtoReflect().New().Interface()
+		switch err := behind.RecvMsg(m); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return passed{err}
+		}
+		if err := stream.SendMsg(m); err != nil {
+			return passed{err}
+		}
 	}
 }
 
@@ -49,23 +90,25 @@ func (p *Process) outward(ctx context.Context) context.Context {
 	return ctx
 }
 
-// messages are empty ones of a unary method's types.
-func messages(method string) (in, out proto.Message, err error) {
+// messages are empty ones of a method's types; streams says whether there may be
+// several.
+func messages(method string) (in, out proto.Message, streams bool, err error) {
 	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
 	d, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	m, ok := d.(protoreflect.MethodDescriptor)
-	if !ok || !strings.HasPrefix(name, "duban.") || m.IsStreamingClient() || m.IsStreamingServer() {
-		return nil, nil, status.Error(codes.Unimplemented, "unknown method "+method)
+	if !ok || !strings.HasPrefix(name, "duban.") {
+		return nil, nil, false, status.Error(codes.Unimplemented, "unknown method "+method)
 	}
 	request, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	answer, err := protoregistry.GlobalTypes.FindMessageByName(m.Output().FullName())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	return request.New().Interface(), answer.New().Interface(), nil
+	streams = m.IsStreamingClient() || m.IsStreamingServer()
+	return request.New().Interface(), answer.New().Interface(), streams, nil
 }
 
 // passed is the error of the service behind, which has its status already.

@@ -80,9 +80,13 @@ func admission(limit int) Step {
 	}
 }
 
-// deadline bounds how long a call may take.
+// deadline bounds how long a call may take. A stream lasts as long as its handler
+// lets it.
 func deadline(limit time.Duration) Step {
-	return func(ctx context.Context, _ Call, next func(context.Context) error) error {
+	return func(ctx context.Context, call Call, next func(context.Context) error) error {
+		if call.Request == nil {
+			return next(ctx)
+		}
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		return next(ctx)

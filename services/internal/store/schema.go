@@ -21,7 +21,8 @@ type Schema struct {
 	// Table.
 	Indexes map[string][]string
 
-	// Buckets are those that hold neither messages of a table nor an index.
+	// Buckets are those that hold neither messages of a table nor an index. A name
+	// that ends with a slash stands for all that begin with it.
 	Buckets []string
 }
 

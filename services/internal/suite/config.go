@@ -37,6 +37,8 @@ type Config struct {
 	Metrics string `yaml:"metrics"`
 	// Telemetry says what is told about calls, and to whom.
 	Telemetry telemetry.Config `yaml:"telemetry"`
+	// Federation says who is above this installation, and how those below reach it.
+	Federation Federation `yaml:"federation"`
 	// Peers says how the processes reach each other, if there are several.
 	Peers Peers `yaml:"peers"`
 	// Limits bound what the process takes on.
@@ -49,7 +51,7 @@ func Default() Config {
 	return Config{
 		Data: "data", Installation: "local/duban",
 		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
-		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default,
+		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default, Federation: Federation{Silence: 10 * time.Minute},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Reserve:        64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
@@ -78,5 +80,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Peers.check())...)
+	return errors.Join(append(mistakes, c.Federation.check(), c.Telemetry.Check(), c.Peers.check())...)
 }

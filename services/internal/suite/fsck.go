@@ -64,7 +64,7 @@ func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.File
 		return report, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	text, err := note.NewEd25519VerifierKey(c.origin(r.name), s.signing().Public().(ed25519.PublicKey))
+	text, err := s.verifier(c.origin(r.name))
 	if err != nil {
 		return report, err
 	}

@@ -31,7 +31,7 @@ func (s *Suite) backends() gateway.Backends {
 	to := func(role string) grpc.ClientConnInterface { return s.network.To("", role) }
 	return gateway.Backends{
 		Organization: to("organization"), Campaign: to("campaign"), Rectification: to("rectification"),
-		Evaluation: to("evaluation"), Complaint: to("complaint"), Aggregation: to("aggregation"),
+		Evaluation: to("evaluation"), Complaint: to("complaint"), Federation: to("federation"), Aggregation: to("aggregation"),
 		Clock: spread{s.Client(), to("organization")}, Feed: spread{s.Client(), to("organization")},
 	}
 }

@@ -12,6 +12,7 @@ import (
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
+	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
@@ -34,6 +35,7 @@ var roles = []role{
 	{"rectification", rectificationserver.Schema, rectification},
 	{"evaluation", evaluationserver.Schema, evaluation},
 	{"complaint", complaintserver.Schema, complaint},
+	{"federation", federationserver.Schema, federated},
 	{"aggregation", aggregationserver.Schema, aggregation}, // the last: it follows the feeds of those before
 }
 

@@ -48,6 +48,7 @@ type Suite struct {
 	roles     []string // that run here
 	whole     bool     // all do
 	followed  []string // whose feeds are aggregated
+	pushes    []string // own feeds that go upward
 	telemetry *telemetry.Telemetry
 	process   *serve.Process
 	directory *directory.Directory
@@ -57,6 +58,8 @@ type Suite struct {
 	peers     net.Listener
 	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
+	mirrors   func(context.Context, string) (feedserver.Source, error)
+	marks     *marks
 	closers   []func() error
 	failed    chan error
 	shown     func(context.Context) error
@@ -107,6 +110,9 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, blobsFolder), c.Reserve<<20); err != nil {
 		return err
 	}
+	if s.marks, err = openMarks(c.Data, o.Now); err != nil {
+		return err
+	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
 		return err
 	}
@@ -143,7 +149,10 @@ func (s *Suite) wire(now func() time.Time) {
 
 func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	for _, r := range roles {
-		if name := r.name; s.present(name) && name != "organization" && name != "aggregation" {
+		if s.present(r.name) {
+			s.pushes = append(s.pushes, r.name)
+		}
+		if name := r.name; s.present(name) && name != "organization" && name != "federation" && name != "aggregation" {
 			s.followed = append(s.followed, name)
 		}
 	}
@@ -164,7 +173,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		}
 	}
 	return errors.Join(
-		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping()}),
+		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping(), Mirrors: s.mirrors}),
 		s.process.Add(s.Clock),
 		s.process.Add(s.follower()),
 	)
@@ -198,6 +207,9 @@ func (s *Suite) book(r role, o Options) (*change.Book, error) {
 		return nil, err
 	}
 	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
+	if err := s.hold(r.name); err != nil {
+		return nil, err
+	}
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets[r.name].pseudonym(), Tokens: tokens,
