@@ -55,6 +55,8 @@ var rules = []struct {
 	{"internal/attachment", append(rooms("authz", "blob", "change", "fault", "store"), std, proto+"blob/")},
 	{"internal/network", []string{std, "golang.org/x/time/rate"}},
 	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
+	{"internal/authn/oidc/oidctest", []string{std}},
+	{"internal/authn/oidc", append(rooms("authn"), std, "github.com/go-jose/go-jose/v4")},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto)},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},

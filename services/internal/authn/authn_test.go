@@ -100,3 +100,49 @@ func TestAChangedKeyIsAskedForAtOnce(t *testing.T) {
 		t.Errorf("once changed = %v, want ErrUnauthenticated", err)
 	}
 }
+
+func TestAKeySignsWhereItMay(t *testing.T) {
+	for _, may := range []bool{true, false} {
+		k := authn.Keys{Introspect: (&registry{}).introspect, Now: time.Now, Sign: may}
+		if p, err := k.Authenticate(bearer("Bearer " + authn.Join("k1", "secret"))); err != nil || p.SecondFactor != may {
+			t.Errorf("a key that may sign, %v: %v, %v", may, p.SecondFactor, err)
+		}
+	}
+}
+
+// TestATokenIsVerifiedOnceInAWhile: from memory for half a second, and never
+// beyond its end.
+func TestATokenIsVerifiedOnceInAWhile(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	verified, end := 0, now.Add(authn.Lifetime/2)
+	k := authn.Keys{
+		Now: func() time.Time { return now },
+		Introspect: func(context.Context, *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+			return &organizationv1.IntrospectResponse{Principal: "units/u/members/m"}, nil
+		},
+		Verify: func(context.Context, string) (authn.Account, error) {
+			verified++
+			if !now.Before(end) {
+				return authn.Account{}, authn.ErrUnauthenticated
+			}
+			return authn.Account{Issuer: "i", Subject: "s", Until: end}, nil
+		},
+	}
+	for range 3 {
+		if p, err := k.Authenticate(bearer("Bearer a.b.c")); err != nil || p.Name != "units/u/members/m" {
+			t.Fatal(p, err)
+		}
+	}
+	now = end
+	for range 3 {
+		if _, err := k.Authenticate(bearer("Bearer a.b.c")); !errors.Is(err, authn.ErrUnauthenticated) {
+			t.Errorf("at its end: %v", err)
+		}
+	}
+	if verified != 2 {
+		t.Errorf("verified %d times, want 2", verified)
+	}
+	if _, err := k.Authenticate(bearer("Bearer a.b." + string(make([]byte, 5000)))); !errors.Is(err, authn.ErrUnauthenticated) || verified != 2 {
+		t.Errorf("an endless one: %v, verified %d times", err, verified)
+	}
+}

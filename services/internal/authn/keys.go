@@ -19,10 +19,16 @@ const Lifetime = 500 * time.Millisecond
 
 const remembered = 10_000 // answers of either kind at most; beyond it all are forgotten
 
-// Keys authenticates by API key. It is safe for concurrent use.
+// Keys authenticates by API key, and by token of an identity provider. It is safe
+// for concurrent use.
 type Keys struct {
-	// Introspect asks organization whose key it is.
+	// Introspect asks organization whose key or account it is.
 	Introspect func(context.Context, *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error)
+	// Verify returns the account that a token was issued to, or an error that is
+	// ErrUnauthenticated or ErrIssuerUnavailable; nil: no tokens are taken.
+	Verify func(ctx context.Context, token string) (Account, error)
+	// Sign says whether a key is enough where a second factor is asked for.
+	Sign bool
 	// Now is real time.
 	Now func() time.Time
 
@@ -45,8 +51,8 @@ type belief struct {
 	until     time.Time
 }
 
-// Authenticate returns the principal whose key the call carries. A call without
-// a key is the calling service's own, or the public's.
+// Authenticate returns the principal whose key or token the call carries. A call
+// without either is the calling service's own, or the public's.
 func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
 	token, err := bearer(ctx)
 	if err != nil {
@@ -57,6 +63,9 @@ func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
 			return Principal{Name: "services/" + service}, nil
 		}
 		return Principal{}, nil
+	}
+	if k.Verify != nil && isToken(token) {
+		return k.account(ctx, token)
 	}
 	id, secret, ok := Split(token)
 	if !ok {
@@ -72,7 +81,7 @@ func bearer(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 256 {
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > longestToken {
 		return "", ErrUnauthenticated
 	}
 	return token, nil
@@ -111,7 +120,7 @@ func (k *Keys) ask(ctx context.Context, c credential) (Principal, error) {
 	if key == nil {
 		return Principal{}, ErrUnauthenticated
 	}
-	return Principal{Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit()}, nil
+	return Principal{Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit(), SecondFactor: k.Sign}, nil
 }
 
 // recall returns the answer about c that is still believed, if there is one.

@@ -37,6 +37,8 @@ type Config struct {
 	Metrics string `yaml:"metrics"`
 	// Telemetry says what is told about calls, and to whom.
 	Telemetry telemetry.Config `yaml:"telemetry"`
+	// Identity says who is believed to say who calls.
+	Identity Identity `yaml:"identity"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -49,6 +51,7 @@ func Default() Config {
 		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
 		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		Identity:       Identity{KeysSign: true},
 		Reserve:        64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
 }
@@ -76,5 +79,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Telemetry.Check())...)
+	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Identity.Check())...)
 }

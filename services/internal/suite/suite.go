@@ -22,6 +22,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/clock"
@@ -110,7 +111,8 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 func (s *Suite) wire(now func() time.Time) {
 	self := s.process.Conn("process")
 	organization := organizationv1.NewOrganizationServiceClient(self)
-	keys := &authn.Keys{Now: now, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+	tokens := oidc.New(s.config.Identity.Issuers, now, s.telemetry.Log)
+	keys := &authn.Keys{Now: now, Verify: tokens.Verify, Sign: s.config.Identity.KeysSign, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
 		return organization.Introspect(ctx, req)
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)

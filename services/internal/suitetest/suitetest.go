@@ -55,10 +55,25 @@ func RunNew(t testing.TB, folder string) *Suite {
 // stopped at the end of the test, or by Stop.
 func RunIn(t testing.TB, folder string) *Suite {
 	t.Helper()
+	return run(t, folder, func(*suite.Config) {})
+}
+
+// RunWith starts a suite with another configuration, in a new folder, and sets it
+// up.
+func RunWith(t testing.TB, change func(*suite.Config)) *Suite {
+	t.Helper()
+	s := run(t, t.TempDir(), change)
+	s.Initialize()
+	return s
+}
+
+func run(t testing.TB, folder string, change func(*suite.Config)) *Suite {
+	t.Helper()
 	c := suite.Default()
 	c.Data, c.HTTP, c.GRPC = folder, "127.0.0.1:0", "127.0.0.1:0"
 	c.Metrics, c.Telemetry.LogLevel = "127.0.0.1:0", "warn"
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
+	change(&c)
 	built, err := suite.Open(t.Context(), c, suite.Options{
 		Out: t.Output(), Now: time.Now, Simulate: Start,
 	})

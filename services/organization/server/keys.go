@@ -25,7 +25,12 @@ const digests = "key.digests"
 
 // mayKey decides about a key by the unit that answers for its principal.
 func (s *Service) mayKey(tx *change.Tx, k *organizationv1.ApiKey) error {
-	unit, err := s.answers(tx, k.GetPrincipal())
+	return s.mayPrincipal(tx, k.GetPrincipal())
+}
+
+// mayPrincipal decides about what belongs to a principal.
+func (s *Service) mayPrincipal(tx *change.Tx, principal string) error {
+	unit, err := s.answers(tx, principal)
 	if err != nil {
 		return err
 	}
@@ -144,6 +149,9 @@ func (s *Service) Introspect(ctx context.Context, req *organizationv1.Introspect
 }
 
 func (s *Service) introspect(tx *change.Tx, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+	if req.GetKeyId() == "" {
+		return s.holder(tx, req.GetDigest())
+	}
 	none := &organizationv1.IntrospectResponse{}
 	digest, err := tx.Get(digests, []byte(req.GetKeyId()))
 	if errors.Is(err, store.ErrNotFound) {

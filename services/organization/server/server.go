@@ -35,6 +35,8 @@ type Service struct {
 	machines change.Kind[*organizationv1.Machine]
 	grants   change.Kind[*organizationv1.RoleGrant]
 	keys     change.Kind[*organizationv1.ApiKey]
+
+	identities change.Kind[*organizationv1.Identity]
 }
 
 // Schema is what the service keeps beside its feed.
@@ -43,8 +45,9 @@ var Schema = store.Schema{
 		"duban.organization.v1.Unit":      {"parent"},
 		"duban.organization.v1.RoleGrant": {"principal", "unit"},
 		"duban.organization.v1.ApiKey":    {"principal"},
+		"duban.organization.v1.Identity":  {"principal"},
 	},
-	Buckets: []string{digests, unshown},
+	Buckets: []string{accounts, digests, unshown},
 }
 
 // New returns the service that writes in book.
@@ -63,6 +66,10 @@ func New(book *change.Book, past Past) *Service {
 	s.keys = change.Kind[*organizationv1.ApiKey]{
 		Book: book,
 		May:  s.mayKey,
+	}
+	s.identities = change.Kind[*organizationv1.Identity]{
+		Book: book,
+		May:  func(tx *change.Tx, i *organizationv1.Identity) error { return s.mayPrincipal(tx, i.GetPrincipal()) },
 	}
 	return s
 }
