@@ -56,7 +56,7 @@ func (f *front) share(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "Allow, ETag, Retry-After, "+problem.RequestID)
+	h.Set("Access-Control-Expose-Headers", "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, "+problem.RequestID)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}

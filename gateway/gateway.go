@@ -177,10 +177,11 @@ func newMux() *runtime.ServeMux {
 		}}),
 		runtime.WithIncomingHeaderMatcher(toMetadata),
 		runtime.WithMetadata(networkOf),
-		runtime.WithOutgoingHeaderMatcher(nothing),
+		runtime.WithOutgoingHeaderMatcher(toHeader),
 		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithForwardResponseOption(setETag),
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			tellLimits(ctx, w)
 			problem.Write(w, r, inputOf(ctx), err)
 		}),
 	)

@@ -54,7 +54,7 @@ var rules = []struct {
 	{"internal/blob", append(rooms("fault", "media", "store"), std, proto+"blob/")},
 	{"internal/attachment", append(rooms("authz", "blob", "change", "fault", "store"), std, proto+"blob/")},
 	{"internal/network", []string{std, "golang.org/x/time/rate"}},
-	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
+	{"internal/authn", append(rooms("fault", "calendar"), std, grpc, proto)},
 	{"internal/authn/oidc/oidctest", []string{std}},
 	{"internal/authn/oidc", append(rooms("authn"), std, "github.com/go-jose/go-jose/v4")},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},

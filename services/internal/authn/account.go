@@ -47,13 +47,13 @@ func (k *Keys) account(ctx context.Context, token string) (Principal, error) {
 	digest := sha256.Sum256([]byte(token))
 	c := credential{"." + hex.EncodeToString(digest[:]), digest} // no key's id begins so
 	now := k.Now()
-	if p, ok, err := k.recall(c, now); ok {
-		return p, err
+	if b, ok, err := k.recall(c, now); ok {
+		return b.principal, err
 	}
 	p, until, err := k.linked(ctx, token)
 	switch {
 	case err == nil && now.Before(until):
-		k.remember(c.id, belief{c.digest, p, earlier(until, now.Add(Lifetime))})
+		k.remember(c.id, belief{digest: c.digest, principal: p, until: earlier(until, now.Add(Lifetime))})
 	case errors.Is(err, ErrUnauthenticated):
 		k.refuse(c, now.Add(Lifetime))
 	}

@@ -32,6 +32,8 @@ type Principal struct {
 	// SecondFactor says whether the principal may sign: it has proven itself by a
 	// second factor, or by what the installation takes for as much.
 	SecondFactor bool
+	// Quota is that of the key used.
+	Quota Quota
 }
 
 // Person says whether the principal is a human being.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,11 @@ type credential struct {
 type belief struct {
 	digest    [sha256.Size]byte
 	principal Principal
+	networks  []netip.Prefix // that the key holds in; none: any
 	until     time.Time
+
+	today uint64 // calls with the key, as organization has told and as it has been told
+	calls uint32 // since then
 }
 
 // Authenticate returns the principal whose key or token the call carries. A call
@@ -87,53 +92,76 @@ func bearer(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-// whose asks for what is not known, unless the caller has failed too often.
+// whose returns the principal of a key, if it may be used so.
 func (k *Keys) whose(ctx context.Context, c credential) (Principal, error) {
 	now := k.Now()
-	if p, ok, err := k.recall(c, now); ok {
-		return p, err
+	b, ok, err := k.recall(c, now)
+	if !ok {
+		b, err = k.learn(ctx, c, now)
 	}
+	if err != nil {
+		return Principal{}, err
+	}
+	return k.use(ctx, c.id, b, now)
+}
+
+// learn asks for what is not known, unless the caller has failed too often.
+func (k *Keys) learn(ctx context.Context, c credential, now time.Time) (belief, error) {
 	who := k.culprit(ctx, c.id)
 	if Caller(ctx) == "" && !k.failures.mayTry(who, now) {
-		return Principal{}, ErrTooManyFailures
+		return belief{}, ErrTooManyFailures
 	}
-	p, err := k.ask(ctx, c)
+	b, err := k.ask(ctx, c)
 	switch {
 	case err == nil:
-		k.remember(c.id, belief{c.digest, p, now.Add(Lifetime)})
+		b.until = now.Add(Lifetime)
+		k.remember(c.id, b)
 	case errors.Is(err, ErrUnauthenticated):
 		k.refuse(c, now.Add(Lifetime))
 		k.failures.charge(who, now)
 	}
-	return p, err
+	return b, err
 }
 
-func (k *Keys) ask(ctx context.Context, c credential) (Principal, error) {
-	answer, err := k.Introspect(ctx, &organizationv1.IntrospectRequest{KeyId: c.id, Digest: c.digest[:]})
+// ask asks organization whose key it is, and tells it how often it was used.
+func (k *Keys) ask(ctx context.Context, c credential) (belief, error) {
+	calls := k.untold(c)
+	answer, err := k.Introspect(ctx, &organizationv1.IntrospectRequest{KeyId: c.id, Digest: c.digest[:], Calls: calls})
 	if err != nil {
-		return Principal{}, err
+		k.retell(c.id, calls)
+		return belief{}, err
 	}
 	if answer.GetBootstrap() {
-		return Principal{Name: "bootstrap", Bootstrap: true}, nil
+		return belief{digest: c.digest, principal: Principal{Name: "bootstrap", Bootstrap: true}}, nil
 	}
 	key := answer.GetApiKey()
 	if key == nil {
-		return Principal{}, ErrUnauthenticated
+		return belief{}, ErrUnauthenticated
 	}
-	return Principal{Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit(), SecondFactor: k.Sign}, nil
+	within, err := networks(key)
+	return belief{digest: c.digest, principal: k.holder(key), networks: within, today: answer.GetCallsToday()}, err
+}
+
+// holder is who calls with the key.
+func (k *Keys) holder(key *organizationv1.ApiKey) Principal {
+	q := key.GetQuota()
+	return Principal{
+		Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit(), SecondFactor: k.Sign,
+		Quota: Quota{PerMinute: int(q.GetPerMinute()), PerDay: int(q.GetPerDay())},
+	}
 }
 
 // recall returns the answer about c that is still believed, if there is one.
-func (k *Keys) recall(c credential, now time.Time) (_ Principal, ok bool, err error) {
+func (k *Keys) recall(c credential, now time.Time) (_ belief, ok bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if b := k.known[c.id]; b.digest == c.digest && now.Before(b.until) {
-		return b.principal, true, nil
+		return b, true, nil
 	}
 	if now.Before(k.refused[c]) {
-		return Principal{}, true, ErrUnauthenticated
+		return belief{}, true, ErrUnauthenticated
 	}
-	return Principal{}, false, nil
+	return belief{}, false, nil
 }
 
 func (k *Keys) remember(id string, b belief) {
@@ -142,6 +170,7 @@ func (k *Keys) remember(id string, b belief) {
 	if k.known == nil || len(k.known) >= remembered {
 		k.known = map[string]belief{}
 	}
+	b.calls += k.known[id].calls // made while organization was asked
 	k.known[id] = b
 }
 
@@ -174,5 +203,8 @@ func (k *Keys) Heard(name string) {
 		k.issued = map[string]struct{}{}
 	}
 	k.issued[id] = struct{}{}
-	delete(k.known, id)
+	if b, ok := k.known[id]; ok {
+		b.until = time.Time{}
+		k.known[id] = b
+	}
 }

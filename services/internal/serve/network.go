@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"net"
+	"net/netip"
 
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -14,12 +15,30 @@ import (
 // which network a request came: a hash, never an address.
 const NetworkHeader = "duban-network"
 
+// AddressHeader is the metadata by which the gateway, and nobody else, says from
+// which address a request with a key came, as a key may hold in some networks
+// only. Authentication is shown it; it goes no further.
+const AddressHeader = "duban-address"
+
 // fromGateway believes the gateway, which reaches a process from within it.
 func fromGateway(ctx context.Context) context.Context {
 	if values := metadata.ValueFromIncomingContext(ctx, NetworkHeader); len(values) == 1 {
-		return authn.WithNetwork(ctx, values[0])
+		ctx = authn.WithNetwork(ctx, values[0])
+	}
+	if values := metadata.ValueFromIncomingContext(ctx, AddressHeader); len(values) == 1 {
+		ctx = withoutAddress(ctx)
+		if a, err := netip.ParseAddr(values[0]); err == nil {
+			ctx = authn.WithAddress(ctx, a)
+		}
 	}
 	return ctx
+}
+
+// withoutAddress takes the address from the metadata, so that no handler sees it.
+func withoutAddress(ctx context.Context) context.Context {
+	md, _ := metadata.FromIncomingContext(ctx) // a copy
+	delete(md, AddressHeader)
+	return metadata.NewIncomingContext(ctx, md)
 }
 
 // fromPeer asks the connection: what a client over TCP sends about its network
@@ -33,5 +52,6 @@ func (p *Process) fromPeer(ctx context.Context, _ Call, next func(context.Contex
 	if !ok {
 		return next(ctx)
 	}
+	ctx = authn.WithAddress(ctx, at.AddrPort().Addr())
 	return next(authn.WithNetwork(ctx, p.Network(at.AddrPort().Addr())))
 }

@@ -65,6 +65,7 @@ type Process struct {
 	limits    Limits
 	validator protovalidate.Validator
 	every     Step
+	admission *admission
 	services  []Service
 	channels  []*inprocgrpc.Channel
 	methods   map[string]*authz.Method
@@ -79,14 +80,14 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules of the contract: %w", err)
 	}
-	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
+	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
 	p.health.Shutdown() // until Run
 	p.every = chain(    // in this order; docs/architecture.md says why
 		statuses(log),
 		recovered,
 		p.marked,
 		p.flights.counted,
-		admission(limits.InFlight),
+		p.admission.step,
 		deadline(limits.Deadline),
 		p.authentication,
 		rateLimit(limits),
@@ -192,6 +193,7 @@ func (p *Process) server() *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
+		grpc.InTapHandle(p.admission.tap),
 		grpc.MaxRecvMsgSize(p.limits.Message),
 		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),

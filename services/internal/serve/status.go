@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -73,6 +74,9 @@ func toStatus(f *fault.Fault, zh bool) *status.Status {
 	if len(f.Fields) > 0 {
 		details = append(details, badRequest(f, locale, zh))
 	}
+	if f.Retry > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.Retry)})
+	}
 	p := status.New(code[f.Kind()], f.Error()).Proto()
 	for _, d := range details {
 		if any, err := anypb.New(d); err == nil {
@@ -102,7 +106,10 @@ var languages = language.NewMatcher([]language.Tag{language.SimplifiedChinese, l
 // Chinese says whether the caller reads Chinese, which is what the suite speaks
 // unless asked otherwise.
 func Chinese(ctx context.Context) bool {
-	values := metadata.ValueFromIncomingContext(ctx, "accept-language")
+	return speaksChinese(metadata.ValueFromIncomingContext(ctx, "accept-language"))
+}
+
+func speaksChinese(values []string) bool {
 	if len(values) == 0 {
 		return true
 	}
@@ -127,6 +134,8 @@ func FromStatus(err error) error {
 			}
 		case *errdetails.BadRequest:
 			f.Fields = fields(d)
+		case *errdetails.RetryInfo:
+			f.Retry = d.GetRetryDelay().AsDuration()
 		}
 	}
 	if f.Text == nil {

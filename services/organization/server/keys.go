@@ -167,5 +167,9 @@ func (s *Service) introspect(tx *change.Tx, req *organizationv1.IntrospectReques
 	if errors.Is(err, authz.ErrNotFound) || err == nil && !organization.Holds(k, s.book.Clock()) {
 		return none, nil
 	}
-	return &organizationv1.IntrospectResponse{ApiKey: k}, err
+	if err != nil {
+		return nil, err
+	}
+	calls, err := s.uses.note(tx, req.GetKeyId(), s.today(), req.GetCalls())
+	return &organizationv1.IntrospectResponse{ApiKey: k, CallsToday: calls}, err
 }

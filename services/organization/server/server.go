@@ -37,6 +37,7 @@ type Service struct {
 	keys     change.Kind[*organizationv1.ApiKey]
 
 	identities change.Kind[*organizationv1.Identity]
+	uses       uses
 }
 
 // Schema is what the service keeps beside its feed.
@@ -47,7 +48,7 @@ var Schema = store.Schema{
 		"duban.organization.v1.ApiKey":    {"principal"},
 		"duban.organization.v1.Identity":  {"principal"},
 	},
-	Buckets: []string{accounts, digests, unshown},
+	Buckets: []string{accounts, digests, unshown, usage},
 }
 
 // New returns the service that writes in book.
@@ -66,6 +67,7 @@ func New(book *change.Book, past Past) *Service {
 	s.keys = change.Kind[*organizationv1.ApiKey]{
 		Book: book,
 		May:  s.mayKey,
+		Show: s.used,
 	}
 	s.identities = change.Kind[*organizationv1.Identity]{
 		Book: book,
