@@ -35,5 +35,6 @@ var (
 	ErrIdentityExists         = fault.Of(organizationv1.Reason_REASON_IDENTITY_EXISTS)
 	ErrIdentityEnded          = fault.Of(organizationv1.Reason_REASON_IDENTITY_ENDED)
 	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_IMPORT_CSV_MALFORMED)
+	ErrRowDiffers             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_DIFFERS)
 	ErrRowInvalid             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_INVALID)
 )

@@ -108,7 +108,7 @@ func (k *Keys) whose(ctx context.Context, c credential) (Principal, error) {
 // learn asks for what is not known, unless the caller has failed too often.
 func (k *Keys) learn(ctx context.Context, c credential, now time.Time) (belief, error) {
 	who := k.culprit(ctx, c.id)
-	if Caller(ctx) == "" && !k.failures.mayTry(who, now) {
+	if Caller(ctx) == "" && !k.held(c) && !k.failures.mayTry(who, now) {
 		return belief{}, ErrTooManyFailures
 	}
 	b, err := k.ask(ctx, c)
@@ -164,6 +164,15 @@ func (k *Keys) recall(c credential, now time.Time) (_ belief, ok bool, err error
 	return belief{}, false, nil
 }
 
+// held says whether c was good when it was last asked for: its owner is not kept
+// out by who tries other secrets with the same id.
+func (k *Keys) held(c credential) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	b, ok := k.known[c.id]
+	return ok && b.digest == c.digest
+}
+
 func (k *Keys) remember(id string, b belief) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -181,6 +190,9 @@ func (k *Keys) refuse(c credential, until time.Time) {
 		k.refused = map[credential]time.Time{}
 	}
 	k.refused[c] = until
+	if k.known[c.id].digest == c.digest {
+		delete(k.known, c.id) // it was good
+	}
 }
 
 // culprit is who is charged if the key with that id does not hold.
