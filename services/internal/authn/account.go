@@ -40,6 +40,12 @@ const longestToken = 4096
 // has.
 func isToken(token string) bool { return strings.Count(token, ".") == 2 }
 
+// BearsKey says whether the call carries a key, by its form.
+func BearsKey(ctx context.Context) bool {
+	token, err := bearer(ctx)
+	return err == nil && strings.HasPrefix(token, scanned)
+}
+
 // account returns the principal whose account the token is of. Tokens cannot be
 // guessed, so that wrong ones are charged to nobody's network; they are refused
 // from memory for as long as a good one is believed.

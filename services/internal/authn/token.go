@@ -10,8 +10,9 @@ import (
 const Prefix = "duban_"
 
 const (
-	checksum = 8  // hexadecimal digits of a CRC-32 that end every key
-	longest  = 63 // bytes of an id
+	scanned  = "duban" // starts the keys of all installations, sandboxes too
+	checksum = 8       // hexadecimal digits of a CRC-32 that end every key
+	longest  = 63      // bytes of an id
 )
 
 // Join writes a key as its holder sends it. It ends in a checksum, so that one

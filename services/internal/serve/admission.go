@@ -44,10 +44,13 @@ func (a *admission) step(ctx context.Context, call Call, next func(context.Conte
 
 // tap refuses a call over TCP before there is a stream for it: what is shed costs
 // next to nothing. It counts nothing, which is for step to do; a few calls that
-// come at the same moment may thus pass here and end there.
-func (a *admission) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
-	if open(info.FullMethodName) || a.running.Load() < a.limit {
-		return ctx, nil
+// come at the same moment may thus pass here and end there. caller names the
+// service that calls, as a Door's does.
+func (a *admission) tap(caller func(context.Context) string) tap.ServerInHandle {
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if a.running.Load() < a.limit || open(info.FullMethodName) || caller != nil && caller(ctx) != "" {
+			return ctx, nil
+		}
+		return ctx, a.shed[speaksChinese(info.Header.Get("accept-language"))]
 	}
-	return ctx, a.shed[speaksChinese(info.Header.Get("accept-language"))]
 }

@@ -24,20 +24,24 @@ import (
 func TestACallOverTCPIsShedBeforeItsStream(t *testing.T) {
 	a := newAdmission(1)
 	info := &tap.Info{FullMethodName: "/duban.x/Y", Header: metadata.Pairs("accept-language", "en")}
-	if _, err := a.tap(t.Context(), info); err != nil {
+	tapped, service := a.tap(nil), a.tap(func(context.Context) string { return "campaign" })
+	if _, err := tapped(t.Context(), info); err != nil {
 		t.Fatalf("an idle process: %v", err)
 	}
 	_ = a.step(t.Context(), Call{}, func(ctx context.Context) error {
-		_, err := a.tap(ctx, info)
+		_, err := tapped(ctx, info)
 		if status.Code(err) != codes.ResourceExhausted || fault.As(FromStatus(err)).Retry != time.Second {
 			t.Errorf("a busy process: %v", err)
 		}
-		if _, err := a.tap(ctx, &tap.Info{FullMethodName: "/grpc.health.v1.Health/Check"}); err != nil {
+		if _, err := tapped(ctx, &tap.Info{FullMethodName: "/grpc.health.v1.Health/Check"}); err != nil {
 			t.Errorf("a probe: %v", err)
+		}
+		if _, err := service(ctx, info); err != nil {
+			t.Errorf("a service's call: %v", err)
 		}
 		return nil
 	})
-	if _, err := a.tap(t.Context(), info); err != nil {
+	if _, err := tapped(t.Context(), info); err != nil {
 		t.Errorf("once the call has ended: %v", err)
 	}
 }
@@ -118,7 +122,7 @@ func overloaded(b *testing.B, shed bool) string {
 	var options []grpc.ServerOption
 	if shed {
 		steps := chain(statuses(slog.New(slog.DiscardHandler)), a.step)
-		options = []grpc.ServerOption{grpc.InTapHandle(a.tap), grpc.UnaryInterceptor(steps.unary)}
+		options = []grpc.ServerOption{grpc.InTapHandle(a.tap(nil)), grpc.UnaryInterceptor(steps.unary)}
 	}
 	server := grpc.NewServer(options...)
 	desc := grpc.ServiceDesc{ServiceName: "duban.work", HandlerType: (*healthv1.HealthServer)(nil), Methods: healthv1.Health_ServiceDesc.Methods[:1]}

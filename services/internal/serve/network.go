@@ -41,17 +41,30 @@ func withoutAddress(ctx context.Context) context.Context {
 	return metadata.NewIncomingContext(ctx, md)
 }
 
-// fromPeer asks the connection: what a client over TCP sends about its network
-// is not looked at.
+// fromPeer asks the connection: what a client over TCP sends about where it is is
+// not looked at.
 func (p *Process) fromPeer(ctx context.Context, _ Call, next func(context.Context) error) error {
+	at := addressOf(ctx)
+	return next(authn.WithAddress(authn.WithNetwork(ctx, p.networkOf(at)), at))
+}
+
+// addressOf is where the call's connection comes from, if that is known.
+func addressOf(ctx context.Context) netip.Addr {
 	from, ok := peer.FromContext(ctx)
-	if !ok || p.Network == nil {
-		return next(ctx)
+	if !ok {
+		return netip.Addr{}
 	}
 	at, ok := from.Addr.(*net.TCPAddr)
 	if !ok {
-		return next(ctx)
+		return netip.Addr{}
 	}
-	ctx = authn.WithAddress(ctx, at.AddrPort().Addr())
-	return next(authn.WithNetwork(ctx, p.Network(at.AddrPort().Addr())))
+	return at.AddrPort().Addr()
+}
+
+// networkOf is the network of an address, "" if that is not known.
+func (p *Process) networkOf(at netip.Addr) string {
+	if !at.IsValid() || p.Network == nil {
+		return ""
+	}
+	return p.Network(at)
 }

@@ -39,6 +39,8 @@ type Config struct {
 	Telemetry telemetry.Config `yaml:"telemetry"`
 	// Identity says who is believed to say who calls.
 	Identity Identity `yaml:"identity"`
+	// Peers says how the processes reach each other, if there are several.
+	Peers Peers `yaml:"peers"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -79,5 +81,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Identity.Check())...)
+	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Identity.Check(), c.Peers.check())...)
 }
