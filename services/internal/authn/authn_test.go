@@ -39,16 +39,16 @@ func TestAuthenticate(t *testing.T) {
 		want string
 		err  error
 	}{
-		{"a key", bearer("Bearer " + authn.Join("k1", "secret")), "units/u/members/m", nil},
-		{"in another case", bearer("bearer " + authn.Join("k1", "secret")), "units/u/members/m", nil},
-		{"a wrong secret", bearer("Bearer " + authn.Join("k1", "guess")), "", authn.ErrUnauthenticated},
-		{"an unknown key", bearer("Bearer " + authn.Join("k2", "secret")), "", authn.ErrUnauthenticated},
+		{"a key", bearer("Bearer " + authn.Real.Join("k1", "secret")), "units/u/members/m", nil},
+		{"in another case", bearer("bearer " + authn.Real.Join("k1", "secret")), "units/u/members/m", nil},
+		{"a wrong secret", bearer("Bearer " + authn.Real.Join("k1", "guess")), "", authn.ErrUnauthenticated},
+		{"an unknown key", bearer("Bearer " + authn.Real.Join("k2", "secret")), "", authn.ErrUnauthenticated},
 		{"no key of ours", bearer("Bearer abc"), "", authn.ErrUnauthenticated},
 		{"another scheme", bearer("Basic abc"), "", authn.ErrUnauthenticated},
-		{"an endless one", bearer("Bearer " + authn.Join("k1", string(make([]byte, 300)))), "", authn.ErrUnauthenticated},
+		{"an endless one", bearer("Bearer " + authn.Real.Join("k1", string(make([]byte, 300)))), "", authn.ErrUnauthenticated},
 		{"nothing", context.Background(), "", nil},
 		{"a service", authn.WithCaller(context.Background(), "complaint"), "services/complaint", nil},
-		{"a service for a person", authn.WithCaller(bearer("Bearer "+authn.Join("k1", "secret")), "complaint"), "units/u/members/m", nil},
+		{"a service for a person", authn.WithCaller(bearer("Bearer "+authn.Real.Join("k1", "secret")), "complaint"), "units/u/members/m", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := authn.Keys{Introspect: (&registry{}).introspect, Now: time.Now}
@@ -67,7 +67,7 @@ func TestARevokedKeyIsBelievedForHalfOfThePromise(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	r := &registry{}
 	k := authn.Keys{Introspect: r.introspect, Now: func() time.Time { return now }}
-	ctx := bearer("Bearer " + authn.Join("k1", "secret"))
+	ctx := bearer("Bearer " + authn.Real.Join("k1", "secret"))
 	for range 3 {
 		if _, err := k.Authenticate(ctx); err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func TestARevokedKeyIsBelievedForHalfOfThePromise(t *testing.T) {
 func TestAChangedKeyIsAskedForAtOnce(t *testing.T) {
 	r := &registry{}
 	k := authn.Keys{Introspect: r.introspect, Now: func() time.Time { return time.Unix(0, 0) }}
-	ctx := bearer("Bearer " + authn.Join("k1", "secret"))
+	ctx := bearer("Bearer " + authn.Real.Join("k1", "secret"))
 	if _, err := k.Authenticate(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestAChangedKeyIsAskedForAtOnce(t *testing.T) {
 func TestAKeySignsWhereItMay(t *testing.T) {
 	for _, may := range []bool{true, false} {
 		k := authn.Keys{Introspect: (&registry{}).introspect, Now: time.Now, Sign: may}
-		if p, err := k.Authenticate(bearer("Bearer " + authn.Join("k1", "secret"))); err != nil || p.SecondFactor != may {
+		if p, err := k.Authenticate(bearer("Bearer " + authn.Real.Join("k1", "secret"))); err != nil || p.SecondFactor != may {
 			t.Errorf("a key that may sign, %v: %v, %v", may, p.SecondFactor, err)
 		}
 	}

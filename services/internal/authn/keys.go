@@ -28,6 +28,8 @@ type Keys struct {
 	// Verify returns the account that a token was issued to, or an error that is
 	// ErrUnauthenticated or ErrIssuerUnavailable; nil: no tokens are taken.
 	Verify func(ctx context.Context, token string) (Account, error)
+	// Form is that of this installation's keys.
+	Form Form
 	// Sign says whether a key is enough where a second factor is asked for.
 	Sign bool
 	// Now is real time.
@@ -72,7 +74,7 @@ func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
 	if k.Verify != nil && isToken(token) {
 		return k.account(ctx, token)
 	}
-	id, secret, ok := Split(token)
+	id, secret, ok := k.Form.Split(token)
 	if !ok {
 		return Principal{}, ErrUnauthenticated
 	}

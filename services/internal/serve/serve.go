@@ -54,6 +54,9 @@ type Process struct {
 	// Simulated says whether the installation's clock is a simulated one, which
 	// every answer then says too.
 	Simulated func() bool
+	// Sandbox says whether the installation is one to try things in, which every
+	// answer then says too.
+	Sandbox bool
 	// Network hides the address that a client calls from over TCP: what it returns
 	// is all that is known of it. Nil: nothing is known.
 	Network func(netip.Addr) string

@@ -41,13 +41,23 @@ func recovered(ctx context.Context, _ Call, next func(context.Context) error) (e
 	return next(ctx)
 }
 
-// SimulatedHeader stands in every answer of a simulation.
-const SimulatedHeader = "duban-simulated"
+// What stands in every answer of a simulation, and of a sandbox.
+const (
+	SimulatedHeader = "duban-simulated"
+	SandboxHeader   = "duban-sandbox"
+)
 
-// marked says in every answer of a simulation that it is one.
+// marked says in every answer of a simulation or a sandbox that it is one.
 func (p *Process) marked(ctx context.Context, call Call, next func(context.Context) error) error {
+	marks := metadata.MD{}
 	if p.Simulated() {
-		if err := grpc.SetHeader(ctx, metadata.Pairs(SimulatedHeader, "true")); err != nil {
+		marks.Set(SimulatedHeader, "true")
+	}
+	if p.Sandbox {
+		marks.Set(SandboxHeader, "true")
+	}
+	if len(marks) > 0 {
+		if err := grpc.SetHeader(ctx, marks); err != nil {
 			return fmt.Errorf("marking the answer of %s: %w", call.Method, err)
 		}
 	}

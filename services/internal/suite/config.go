@@ -41,6 +41,8 @@ type Config struct {
 	Identity Identity `yaml:"identity"`
 	// Peers says how the processes reach each other, if there are several.
 	Peers Peers `yaml:"peers"`
+	// Sandbox is where duban sandbox runs.
+	Sandbox Sandbox `yaml:"sandbox"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -54,6 +56,7 @@ func Default() Config {
 		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Identity:       Identity{KeysSign: true},
+		Sandbox:        Sandbox{Data: "sandbox", HTTP: "127.0.0.1:8090"},
 		Reserve:        64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
 }
@@ -81,5 +84,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Identity.Check(), c.Peers.check())...)
+	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Identity.Check(), c.Sandbox.check(), c.Peers.check())...)
 }

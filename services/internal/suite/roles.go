@@ -52,7 +52,7 @@ func Called() []string { return services() }
 func Roles() []string { return append(services(), Gateway) }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
-	service := organizationserver.New(book, s.directory)
+	service := organizationserver.New(book, s.directory, s.form())
 	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
 	s.shown = service.Shown
 	return service, err

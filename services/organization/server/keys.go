@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -98,7 +97,7 @@ func (s *Service) issue(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv
 		return nil, err
 	}
 	k, err := s.keys.PutAs(tx, "key.created", k)
-	return &organizationv1.IssuedApiKey{ApiKey: k, Secret: authn.Join(id, secret)}, err
+	return &organizationv1.IssuedApiKey{ApiKey: k, Secret: s.form.Join(id, secret)}, err
 }
 
 // GetApiKey implements the RPC.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -30,6 +31,7 @@ type Service struct {
 
 	book     *change.Book
 	past     Past
+	form     authn.Form
 	units    change.Kind[*organizationv1.Unit]
 	members  change.Kind[*organizationv1.Member]
 	machines change.Kind[*organizationv1.Machine]
@@ -51,9 +53,9 @@ var Schema = store.Schema{
 	Buckets: []string{accounts, digests, unshown, usage},
 }
 
-// New returns the service that writes in book.
-func New(book *change.Book, past Past) *Service {
-	s := &Service{book: book, past: past}
+// New returns the service that writes in book and issues keys of that form.
+func New(book *change.Book, past Past, form authn.Form) *Service {
+	s := &Service{book: book, past: past, form: form}
 	s.units = change.Kind[*organizationv1.Unit]{
 		Book: book,
 		Unit: (*organizationv1.Unit).GetName,
