@@ -26,11 +26,12 @@ func (s *told) SetHeader(md metadata.MD) error {
 }
 
 // limited runs a call of p through the step, and returns what its answer says.
-func limited(t *testing.T, step Step, p authn.Principal) (error, metadata.MD) {
+func limited(t *testing.T, step Step, p authn.Principal) (metadata.MD, error) {
 	t.Helper()
 	s := &told{}
 	ctx := grpc.NewContextWithServerTransportStream(authn.With(t.Context(), p), s)
-	return step(ctx, Call{}, func(context.Context) error { return nil }), s.md
+	err := step(ctx, Call{}, func(context.Context) error { return nil })
+	return s.md, err
 }
 
 func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
@@ -52,7 +53,7 @@ func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
 			{"one too many", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=17;t=1, "minute";r=0;t=60, "day";r=41;t=5400`, errRateLimited, 30 * time.Second},
 			{"after its day", spent, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=16;t=1, "minute";r=1;t=30, "day";r=0;t=5400`, errQuotaSpent, 90 * time.Minute},
 		} {
-			err, md := limited(t, step, c.who)
+			md, err := limited(t, step, c.who)
 			if c.err == nil && err != nil || c.err != nil && (!errors.Is(err, c.err) || fault.As(err).Retry != c.wait) {
 				t.Errorf("%s: %v, want %v after %v", c.name, err, c.err, c.wait)
 			}
@@ -64,7 +65,7 @@ func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
 			}
 		}
 		<-time.After(30 * time.Second)
-		if err, _ := limited(t, step, key); err != nil {
+		if _, err := limited(t, step, key); err != nil {
 			t.Errorf("half a minute later: %v", err)
 		}
 	})
@@ -73,7 +74,7 @@ func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
 func TestServicesAndProbesAreNotLimited(t *testing.T) {
 	step := rateLimit(Limits{Rate: 1, Burst: 1})
 	for range 3 {
-		if err, md := limited(t, step, authn.Principal{Name: "services/campaign"}); err != nil || len(md) > 0 {
+		if md, err := limited(t, step, authn.Principal{Name: "services/campaign"}); err != nil || len(md) > 0 {
 			t.Errorf("a service: %v, %v", err, md)
 		}
 		if err := step(t.Context(), Call{Method: "/grpc.health.v1.Health/Check"}, func(context.Context) error { return nil }); err != nil {

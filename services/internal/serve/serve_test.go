@@ -147,7 +147,7 @@ func TestAdmissionShedsClientsAndLetsServicesPass(t *testing.T) {
 func TestRateLimitIsPerPrincipal(t *testing.T) {
 	step := rateLimit(Limits{Rate: 1, Burst: 2})
 	call := func(name string) error {
-		err, _ := limited(t, step, authn.Principal{Name: name})
+		_, err := limited(t, step, authn.Principal{Name: name})
 		return err
 	}
 	if err := errors.Join(call("machines/a"), call("machines/a")); err != nil {
