@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -236,15 +237,22 @@ func TestMadeUpKeysCauseNoStorm(t *testing.T) {
 }
 
 func TestAnIssuerThatIsDown(t *testing.T) {
-	for name, broken := range map[string]func(http.ResponseWriter){
-		"an error":    func(w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
-		"too much":    func(w http.ResponseWriter) { _, _ = w.Write(bytes.Repeat([]byte(" "), 300<<10)) },
-		"no JSON":     func(w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) },
-		"a redirect":  func(w http.ResponseWriter) { w.Header().Set("Location", "/elsewhere"); w.WriteHeader(http.StatusFound) },
-		"another one": func(w http.ResponseWriter) { _, _ = w.Write([]byte(`{"issuer":"https://id.example","jwks_uri":"x"}`)) },
+	for name, broken := range map[string]func(provider, http.ResponseWriter){
+		"an error": func(_ provider, w http.ResponseWriter) { w.WriteHeader(http.StatusInternalServerError) },
+		"too much": func(p provider, w http.ResponseWriter) { // what can be read is as it should be
+			_, _ = fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q,"keys":[]}%s`, p.URL, p.URL+"/keys", bytes.Repeat([]byte(" "), 300<<10))
+		},
+		"no JSON": func(_ provider, w http.ResponseWriter) { _, _ = w.Write([]byte("<html>")) },
+		"a redirect": func(_ provider, w http.ResponseWriter) {
+			w.Header().Set("Location", "/elsewhere")
+			w.WriteHeader(http.StatusFound)
+		},
+		"another one": func(_ provider, w http.ResponseWriter) {
+			_, _ = w.Write([]byte(`{"issuer":"https://id.example","jwks_uri":"x"}`))
+		},
 	} {
 		p := provider{oidctest.New(t)}
-		p.Break(broken)
+		p.Break(func(w http.ResponseWriter) { broken(p, w) })
 		r := p.reader(t, nil)
 		for range 3 {
 			if _, err := r.Verify(t.Context(), p.good()); !errors.Is(err, authn.ErrIssuerUnavailable) {
