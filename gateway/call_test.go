@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -202,6 +203,8 @@ func TestServicesErrors(t *testing.T) {
 		{explained(t, codes.FailedPrecondition, "UNIT_IS_ROOT"), none, 400, "UNIT_IS_ROOT", ""},
 		{explained(t, codes.AlreadyExists, "REQUEST_ID_REUSED"), none, 409, "REQUEST_ID_REUSED", ""},
 		{explained(t, codes.ResourceExhausted, "RATE_LIMITED"), none, 429, "RATE_LIMITED", "Retry-After: 1"},
+		{explained(t, codes.ResourceExhausted, "QUOTA_SPENT", &errdetails.RetryInfo{RetryDelay: durationpb.New(89*time.Minute + 1)}), none, 429, "QUOTA_SPENT", "Retry-After: 5341"},
+		{explained(t, codes.Unauthenticated, "SECOND_FACTOR_REQUIRED"), none, 401, "SECOND_FACTOR_REQUIRED", `Www-Authenticate: Bearer error="insufficient_user_authentication"`},
 		{explained(t, codes.Unavailable, "DIRECTORY_STALE"), none, 503, "DIRECTORY_STALE", "Retry-After: 1"},
 		{explained(t, codes.Unauthenticated, "UNAUTHENTICATED"), none, 401, "UNAUTHENTICATED", "Www-Authenticate: Bearer"},
 		{explained(t, codes.PermissionDenied, "PERMISSION_DENIED"), none, 403, "PERMISSION_DENIED", ""},

@@ -88,6 +88,7 @@ type Options struct {
 	Timeout        time.Duration                // of a call; 0: one minute, twice what a reader of a feed may wait
 	AllowedOrigins []string                     // origins whose pages may call, or "*"; empty: none (CORS is off)
 	Simulated      bool                         // every answer says that the installation is a simulation
+	Sandbox        bool                         // every answer says that the installation is a sandbox
 	Network        func(netip.Addr) string      // hides the address of a client; what it returns goes on as the metadata duban-network; nil: nothing does
 	TrustedProxies []netip.Prefix               // whose X-Forwarded-For is believed; empty: nobody's
 	TraceID        func(context.Context) string // the trace of a request, as 32 hex digits, or ""; nil: there is no tracing
@@ -181,10 +182,11 @@ func newMux() *runtime.ServeMux {
 		}}),
 		runtime.WithIncomingHeaderMatcher(toMetadata),
 		runtime.WithMetadata(networkOf),
-		runtime.WithOutgoingHeaderMatcher(nothing),
+		runtime.WithOutgoingHeaderMatcher(toHeader),
 		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithForwardResponseOption(setETag),
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			tellLimits(ctx, w)
 			problem.Write(w, r, inputOf(ctx), err)
 		}),
 	)

@@ -20,6 +20,7 @@ type records struct {
 	machine     string
 	grant       string
 	key         string
+	identity    string
 	feed        string
 	campaigns   campaignRecords
 	ledgers     ledgerRecords
@@ -39,6 +40,7 @@ func (m *matrix) keep(home string) records {
 	r.machine = s.Machine(home).Name
 	r.grant = s.Grant(r.member, home, accessv1.Role_ROLE_VIEWER)
 	r.key = m.issue(&organizationv1.ApiKey{Principal: r.member}).GetApiKey().GetName()
+	r.identity = m.link(r.member, home)
 	r.campaigns = m.keepCampaigns(home)
 	r.ledgers = m.keepLedgers(home)
 	r.cases = m.keepCases(home)
@@ -46,6 +48,18 @@ func (m *matrix) keep(home string) records {
 	r.reports = m.keepReports(home)
 	r.below = m.keepBelow(home)
 	return r
+}
+
+// link gives the member an account at an identity provider.
+func (m *matrix) link(member, home string) string {
+	m.suite.T.Helper()
+	i, err := m.suite.Organization(m.suite.SecurityAdmin).CreateIdentity(m.suite.T.Context(), &organizationv1.CreateIdentityRequest{
+		Identity: &organizationv1.Identity{Principal: member, Issuer: "https://id.example", Subject: home},
+	})
+	if err != nil {
+		m.suite.T.Fatal(err)
+	}
+	return i.GetName()
 }
 
 // from is how a caller asks for the records.
@@ -65,7 +79,7 @@ func (r records) ghosts() (elsewhere, leaf records) {
 	leaf = records{
 		unit: r.unit, child: r.child, own: r.own, anyone: r.anyone, local: r.local,
 		member: r.unit + "/members/nobody", machine: "machines/none",
-		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
+		grant: "roleGrants/none", key: "apiKeys/none", identity: "identities/none", feed: "feeds/none",
 		channel:   r.channel,
 		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), below: noBelow(),
 	}

@@ -6,6 +6,7 @@
 //	                          keys and certificates for such processes
 //	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban split [-once]       the same, with one process for each role
+//	duban sandbox [-reset]    an installation to try things in, with demo data and keys
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban identity            the keys that installations above and below are told
@@ -49,6 +50,7 @@ var commands = map[string]struct {
 	"certificates": {"make keys and certificates for processes of their own", certificates},
 	"demo":         {"tell a year of a city's campaign on simulated data, and show it", demo},
 	"split":        {"tell the same to an installation of one process for each role", split},
+	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
 	"identity":     {"print the keys that installations above and below are told on paper", identityCommand},

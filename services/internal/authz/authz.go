@@ -24,6 +24,10 @@ var (
 
 	// ErrDenied answers for what the caller may see but not do.
 	ErrDenied = fault.Of(faultv1.Reason_REASON_PERMISSION_DENIED)
+
+	// ErrSecondFactor answers who could sign, had it signed in with a second
+	// factor.
+	ErrSecondFactor = fault.Of(faultv1.Reason_REASON_SECOND_FACTOR_REQUIRED)
 )
 
 // Grant is a role held on a unit and the subtree under it.
@@ -138,6 +142,9 @@ func Enter(tree Tree, m *Method, p authn.Principal) (*Access, error) {
 	}
 	if m.Rule.GetPerson() && !p.Person() || !slices.ContainsFunc(a.grants, a.listed) {
 		return nil, ErrDenied
+	}
+	if m.Rule.GetSecondFactor() && !p.SecondFactor {
+		return nil, ErrSecondFactor
 	}
 	return a, nil
 }

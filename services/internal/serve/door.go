@@ -43,6 +43,7 @@ func (p *Process) server(d Door) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
+		grpc.InTapHandle(p.admission.tap(d.Caller)),
 		grpc.MaxRecvMsgSize(p.limits.Message),
 		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),

@@ -14,7 +14,7 @@ import (
 // Handler serves the REST API over the installation's services.
 func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
 	h, err := gateway.Handler(ctx, s.backends(), gateway.Options{
-		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), TraceID: telemetry.TraceID,
+		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), Sandbox: s.sandbox, TraceID: telemetry.TraceID,
 		Network: s.process.Network, TrustedProxies: s.config.TrustedProxies,
 	})
 	if err != nil {

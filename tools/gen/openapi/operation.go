@@ -170,6 +170,7 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 	delete(responses, "default")
 	headers := child(responses, "200", "headers")
 	headers["X-Request-Id"] = object{"$ref": "#/components/headers/RequestId"}
+	limits(headers)
 	if has(call.Output(), "etag") {
 		headers["ETag"] = object{"$ref": "#/components/headers/ETag"}
 	}
@@ -191,6 +192,12 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 	}
 }
 
+// limits adds the headers that say how often the caller may call.
+func limits(headers object) {
+	headers["RateLimit-Policy"] = object{"$ref": "#/components/headers/RateLimitPolicy"}
+	headers["RateLimit"] = object{"$ref": "#/components/headers/RateLimit"}
+}
+
 // refusals gives every error answer its headers and its two forms.
 func refusals(document object) {
 	for code, value := range child(document, "components", "responses") {
@@ -204,7 +211,10 @@ func refusals(document object) {
 		switch code {
 		case "401":
 			headers["WWW-Authenticate"] = object{"$ref": "#/components/headers/Authenticate"}
-		case "429", "503":
+		case "429":
+			limits(headers)
+			headers["Retry-After"] = object{"$ref": "#/components/headers/RetryAfter"}
+		case "503":
 			headers["Retry-After"] = object{"$ref": "#/components/headers/RetryAfter"}
 		}
 	}
