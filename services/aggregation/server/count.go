@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -14,7 +15,6 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
-	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -34,10 +34,10 @@ func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
 		case e.GetSeq() > cursor.Next:
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", service, e.GetSeq(), cursor.Next)
 		}
-		if err := count(fold, e); err != nil {
+		cursor = behind(cursor, e)
+		if err := errors.Join(fold.At(cursor.Effective), count(fold, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), service, err)
 		}
-		cursor = figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: e.GetEffective().AsTime()}
 	}
 	if err := fold.Flush(); err != nil {
 		return err
@@ -45,16 +45,25 @@ func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
 	return figures.WriteCursor(tx, service, cursor)
 }
 
+// behind is the cursor behind an entry. A clock that was set back counts as one
+// that stood still: what a feed says later was not known before.
+func behind(c figures.Cursor, e *feedv1.Entry) figures.Cursor {
+	effective := e.GetEffective().AsTime()
+	if effective.Before(c.Effective) {
+		effective = c.Effective
+	}
+	return figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: effective}
+}
+
 func count(fold *figures.Fold, e *feedv1.Entry) error {
 	body, counted, err := read(e)
 	if err != nil || !counted {
 		return err
 	}
-	day := calendar.On(e.GetEffective().AsTime()).String()
 	if u, ok := body.(*organizationv1.Unit); ok {
-		return fold.Unit(u.GetName(), u.GetParent(), day)
+		return fold.Unit(u.GetName(), u.GetParent())
 	}
-	return fold.Record(e.GetSubject(), day, func(before *aggregation.Fact) aggregation.Fact {
+	return fold.Record(e.GetSubject(), func(before *aggregation.Fact, day string) aggregation.Fact {
 		return aggregation.FactOf(body, before, day)
 	})
 }

@@ -294,6 +294,9 @@ func (h *history) report() {
 	}
 	h.update(func(tx store.Tx) error {
 		fold := figures.New(tx)
+		if err := fold.At(h.now); err != nil {
+			return err
+		}
 		for _, row := range r.GetRows() {
 			m, err := aggregation.ReadRow(form, row)
 			if err != nil {

@@ -195,6 +195,9 @@ func (s *Service) enter(tx *change.Tx, r *aggregationv1.Report) error {
 		return err
 	}
 	fold := figures.New(tx)
+	if err := fold.At(tx.Now); err != nil {
+		return err
+	}
 	for _, row := range r.GetRows() {
 		if row.GetVerdict() == aggregationv1.Report_VERDICT_REJECTED {
 			continue
