@@ -78,6 +78,8 @@ var rules = []struct {
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables, the second hand's reading, and the sealing of cases.
 	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
+	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
+	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
 	{"complaint/envelope", []string{std}},
 	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},

@@ -142,7 +142,9 @@ func foldAll(b *testing.B, engine store.Engine, steps []step) {
 				if err := f.At(s.at); err != nil {
 					return err
 				}
-				err := f.Record(s.name, func(before *aggregation.Fact, day string) aggregation.Fact { return aggregation.FactOf(s.body, before, day) })
+				err := f.Record(s.name, func(before *aggregation.Fact, day string) aggregation.Fact {
+					return aggregation.FactOf(s.body, before, day)
+				})
 				if err != nil {
 					return err
 				}

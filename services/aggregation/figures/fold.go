@@ -48,6 +48,13 @@ func (f *Fold) At(t time.Time) (err error) {
 	return err
 }
 
+// Day is the civil day of the fold's moment.
+func (f *Fold) Day() string { return f.at.day() }
+
+// Path returns the unit and those above it, as far as the tree is folded, nearest
+// first.
+func (f *Fold) Path(unit string) ([]string, error) { return f.tree.path(unit, never) }
+
 // Record replaces what the record of that name counts by what rule makes of it,
 // if the change took effect on day.
 func (f *Fold) Record(name string, rule func(before *aggregation.Fact, day string) aggregation.Fact) error {

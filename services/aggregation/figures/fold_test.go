@@ -177,7 +177,9 @@ func (p *past) record(name string, body proto.Message) {
 		if err := f.At(at); err != nil {
 			return err
 		}
-		return f.Record(name, func(before *aggregation.Fact, day string) aggregation.Fact { return aggregation.FactOf(body, before, day) })
+		return f.Record(name, func(before *aggregation.Fact, day string) aggregation.Fact {
+			return aggregation.FactOf(body, before, day)
+		})
 	})
 }
 

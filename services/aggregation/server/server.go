@@ -7,6 +7,8 @@ package server
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -14,6 +16,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -24,6 +27,8 @@ type Directory interface {
 	Unit(name string) *organizationv1.Unit
 	Children(name string) []string
 	Subtree(name string) []string
+	UnitAt(name string, t time.Time) *organizationv1.Unit
+	SubtreeAt(name string, t time.Time) []string
 }
 
 // Service implements AggregationService.
@@ -35,6 +40,8 @@ type Service struct {
 	followers []*follower
 	reports   change.Kind[*aggregationv1.Report]
 	sources   change.Kind[*aggregationv1.ReportSource]
+	targets   change.Kind[*aggregationv1.Target]
+	urges     change.Kind[*aggregationv1.Urge]
 }
 
 // Schema is what the service keeps beside its feed.
@@ -42,8 +49,9 @@ var Schema = store.Schema{
 	Indexes: map[string][]string{
 		"duban.aggregation.v1.Report":       {"unit"},
 		"duban.aggregation.v1.ReportSource": {"unit"},
+		"duban.aggregation.v1.Target":       {"unit"},
 	},
-	Buckets: figures.Buckets,
+	Buckets: slices.Concat(figures.Buckets, worklist.Buckets),
 }
 
 // New returns the service that writes in book and counts what the feeds of the
@@ -56,6 +64,8 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	s.sources = change.Kind[*aggregationv1.ReportSource]{
 		Book: book, Unit: (*aggregationv1.ReportSource).GetUnit,
 	}
+	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
+	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
 	return s
 }

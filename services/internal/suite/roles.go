@@ -64,7 +64,7 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
-		return name == "organization" || name == "aggregation"
+		return name == "organization"
 	})
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
 	return aggregationserver.New(book, s.directory, feeds, services...), nil

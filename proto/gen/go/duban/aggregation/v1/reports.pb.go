@@ -73,6 +73,24 @@ const (
 	Reason_REASON_REPORT_SUPERSEDED Reason = 19
 	// The unit has more units directly beneath it than are compared.
 	Reason_REASON_STATUS_CHILDREN_TOO_MANY Reason = 20
+	// A metric that is never summed has no targets.
+	Reason_REASON_METRIC_TARGET_NONE Reason = 40
+	// There is a target for this metric, unit, campaign and period.
+	Reason_REASON_TARGET_EXISTS Reason = 41
+	// The period of a target ends before it begins.
+	Reason_REASON_TARGET_PERIOD_INVALID Reason = 42
+	// A unit changes what its superior has set.
+	Reason_REASON_TARGET_FIXED Reason = 43
+	// The unit has too many targets.
+	Reason_REASON_TARGET_TOO_MANY Reason = 44
+	// What is urged does not await the unit.
+	Reason_REASON_WORK_ITEM_UNKNOWN Reason = 45
+	// What is urged is not late.
+	Reason_REASON_WORK_ITEM_DUE_PENDING Reason = 46
+	// It was urged today.
+	Reason_REASON_WORK_ITEM_URGE_REPEATED Reason = 47
+	// An export of one metric names none.
+	Reason_REASON_STATUS_METRIC_MISSING Reason = 48
 )
 
 // Enum value maps for Reason.
@@ -99,6 +117,15 @@ var (
 		18: "REASON_REPORT_FIGURE_EXISTS",
 		19: "REASON_REPORT_SUPERSEDED",
 		20: "REASON_STATUS_CHILDREN_TOO_MANY",
+		40: "REASON_METRIC_TARGET_NONE",
+		41: "REASON_TARGET_EXISTS",
+		42: "REASON_TARGET_PERIOD_INVALID",
+		43: "REASON_TARGET_FIXED",
+		44: "REASON_TARGET_TOO_MANY",
+		45: "REASON_WORK_ITEM_UNKNOWN",
+		46: "REASON_WORK_ITEM_DUE_PENDING",
+		47: "REASON_WORK_ITEM_URGE_REPEATED",
+		48: "REASON_STATUS_METRIC_MISSING",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":              0,
@@ -122,6 +149,15 @@ var (
 		"REASON_REPORT_FIGURE_EXISTS":     18,
 		"REASON_REPORT_SUPERSEDED":        19,
 		"REASON_STATUS_CHILDREN_TOO_MANY": 20,
+		"REASON_METRIC_TARGET_NONE":       40,
+		"REASON_TARGET_EXISTS":            41,
+		"REASON_TARGET_PERIOD_INVALID":    42,
+		"REASON_TARGET_FIXED":             43,
+		"REASON_TARGET_TOO_MANY":          44,
+		"REASON_WORK_ITEM_UNKNOWN":        45,
+		"REASON_WORK_ITEM_DUE_PENDING":    46,
+		"REASON_WORK_ITEM_URGE_REPEATED":  47,
+		"REASON_STATUS_METRIC_MISSING":    48,
 	}
 )
 
@@ -1766,7 +1802,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x8e\x01\n" +
 	"\x19ListReportSourcesResponse\x12I\n" +
 	"\x0ereport_sources\x18\x01 \x03(\v2\".duban.aggregation.v1.ReportSourceR\rreportSources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xea\x1a\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xab%\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -1789,7 +1825,16 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xbe\x01\n" +
 	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
 	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
-	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.\x12\x82\x01\n" +
+	"\x19REASON_METRIC_TARGET_NONE\x10(\x1ac\x92\xb2\x19_\b\x01\x12*该指标不汇总，不能设定目标。\x1a/The metric is never summed and takes no target.\x12\xad\x01\n" +
+	"\x14REASON_TARGET_EXISTS\x10)\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x04\x12E该单位此项指标在此期间已有目标，请修改原目标。\x1aBThe unit has a target for this metric and period: change that one.\x12\x93\x01\n" +
+	"\x1cREASON_TARGET_PERIOD_INVALID\x10*\x1aq\x92\xb2\x19m\b\x01\x120目标的截止日期不得早于起始日期。\x1a7The period of the target must not end before it begins.\x12\x91\x01\n" +
+	"\x13REASON_TARGET_FIXED\x10+\x1ax\x92\xb2\x19t\b\x05\x123此目标由上级下达，只能由上级调整。\x1a;A superior has set this target: only a superior changes it.\x12\x8a\x01\n" +
+	"\x16REASON_TARGET_TOO_MANY\x10,\x1an\x92\xb2\x19j\b\x05\x12'该单位的目标已达 {limit} 个。\x1a=The unit has {limit} targets, which is the most there may be.\x12\x94\x01\n" +
+	"\x18REASON_WORK_ITEM_UNKNOWN\x10-\x1av\x92\xb2\x19r\b\x05\x126该单位没有这项待办，请刷新待办列表。\x1a6This does not await the unit: read the worklist again.\x12x\n" +
+	"\x1cREASON_WORK_ITEM_DUE_PENDING\x10.\x1aV\x92\xb2\x19R\b\x05\x12'该事项尚未逾期，不能催报。\x1a%This is not late and cannot be urged.\x12\xae\x01\n" +
+	"\x1eREASON_WORK_ITEM_URGE_REPEATED\x10/\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x04\x12B该事项今天已催报，同一事项每天只能催报一次。\x1a<This was urged today: one thing is urged once a day at most.\x12\x90\x01\n" +
+	"\x1cREASON_STATUS_METRIC_MISSING\x100\x1an\x92\xb2\x19j\b\x01\x12*导出排名或趋势时须指明指标。\x1a:A comparison or series is exported of one metric: name it.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reports_proto_rawDescOnce sync.Once
