@@ -193,6 +193,8 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		aggregation.ErrSequenceReused, aggregation.ErrGapsTooMany, aggregation.ErrReportIllegalMove, aggregation.ErrFieldUnknown,
 		aggregation.ErrValueOutOfRange, aggregation.ErrRowUnitUnknown, aggregation.ErrCodeAmbiguous, aggregation.ErrCampaignInvalid,
 		aggregation.ErrRowTwice, aggregation.ErrFigureTaken, aggregation.ErrSuperseded, aggregation.ErrTooManyCompared,
+		aggregation.ErrNoTargets, aggregation.ErrTargetExists, aggregation.ErrTargetPeriod, aggregation.ErrTargetFixed, aggregation.ErrTargetsTooMany,
+		aggregation.ErrNotAwaited, aggregation.ErrNotLate, aggregation.ErrUrgedToday, aggregation.ErrMetricMissing,
 	} {
 		declared["REASON_"+f.Reason] = true
 	}
