@@ -37,6 +37,8 @@ type Config struct {
 	Metrics string `yaml:"metrics"`
 	// Telemetry says what is told about calls, and to whom.
 	Telemetry telemetry.Config `yaml:"telemetry"`
+	// Peers says how the processes reach each other, if there are several.
+	Peers Peers `yaml:"peers"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -76,5 +78,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Telemetry.Check())...)
+	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Peers.check())...)
 }
