@@ -67,7 +67,7 @@ func figureFixtures() map[string][]fixture {
 		}}},
 		"ListReportForms": {{homes: nowhere, ask: func(records) protobuf.Message { return &aggregationv1.ListReportFormsRequest{} }}},
 		"GetStatus":       {asks(func(r records) protobuf.Message { return &aggregationv1.GetStatusRequest{Name: r.unit} })},
-		"ExportStatus": {asks(func(r records) protobuf.Message { return &aggregationv1.ExportStatusRequest{Name: r.unit} })},
+		"ExportStatus":    {asks(func(r records) protobuf.Message { return &aggregationv1.ExportStatusRequest{Name: r.unit} })},
 		"CompareStatus": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.CompareStatusRequest{Name: r.unit, Metric: problemsFound}
 		})},
