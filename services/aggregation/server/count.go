@@ -15,6 +15,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
@@ -38,7 +39,7 @@ func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", service, e.GetSeq(), cursor.Next)
 		}
 		cursor = behind(cursor, e)
-		if err := errors.Join(fold.At(cursor.Effective), count(fold, list, e)); err != nil {
+		if err := errors.Join(fold.At(cursor.Effective), count(fold, list, e), known(tx, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), service, err)
 		}
 	}
@@ -86,6 +87,15 @@ func lie(fold *figures.Fold, list *worklist.List, u *organizationv1.Unit) error 
 		return err
 	}
 	return list.Move(before, now)
+}
+
+// known lets rows of reports that wait for a unit or its codes be judged again.
+func known(tx store.Tx, e *feedv1.Entry) error {
+	body, counted, err := read(e)
+	if u, ok := body.(*organizationv1.Unit); ok && counted && err == nil {
+		return desk.Known(tx, u)
+	}
+	return err
 }
 
 // read decodes the body of an entry if it is of a kind that counts. An entry

@@ -30,16 +30,16 @@ func (s *Service) ListWorkItems(ctx context.Context, req *aggregationv1.ListWork
 	}
 	res := &aggregationv1.ListWorkItemsResponse{}
 	err = s.book.View(ctx, func(tx *change.Tx) error {
-		desk := &desk{s, tx, req, filter, s.today()}
-		res.WorkItems, res.NextPageToken, err = desk.page(after)
+		r := &reading{s, tx, req, filter, s.today()}
+		res.WorkItems, res.NextPageToken, err = r.page(after)
 		return err
 	})
 	res.NextPageToken = s.book.Tokens.Encode(res.GetNextPageToken(), req)
 	return res, err
 }
 
-// desk is one reading of a worklist.
-type desk struct {
+// reading is one reading of a worklist.
+type reading struct {
 	*Service
 	tx     *change.Tx
 	req    *aggregationv1.ListWorkItemsRequest
@@ -47,7 +47,7 @@ type desk struct {
 	today  string
 }
 
-func (d *desk) page(after string) ([]*worklist.Item, string, error) {
+func (d *reading) page(after string) ([]*worklist.Item, string, error) {
 	units, err := d.units()
 	if err != nil {
 		return nil, "", err
@@ -60,7 +60,7 @@ func (d *desk) page(after string) ([]*worklist.Item, string, error) {
 }
 
 // units are those whose lists are asked for.
-func (d *desk) units() (units []string, err error) {
+func (d *reading) units() (units []string, err error) {
 	if d.req.GetParent() != mine {
 		if err := d.tx.Check(d.req.GetParent()); err != nil {
 			return nil, err
@@ -77,7 +77,7 @@ func (d *desk) units() (units []string, err error) {
 }
 
 // lit gives items what depends on the day, and how they were urged.
-func (d *desk) lit(items iter.Seq2[*worklist.Item, error]) iter.Seq2[*worklist.Item, error] {
+func (d *reading) lit(items iter.Seq2[*worklist.Item, error]) iter.Seq2[*worklist.Item, error] {
 	return func(yield func(*worklist.Item, error) bool) {
 		for item, err := range items {
 			if err == nil {
@@ -97,7 +97,7 @@ func shown(access *authz.Access, item *worklist.Item) bool {
 }
 
 // keep says whether the list has the item for the caller.
-func (d *desk) keep(item *worklist.Item) (bool, error) {
+func (d *reading) keep(item *worklist.Item) (bool, error) {
 	if !shown(d.tx.Access, item) {
 		return false, nil
 	}
@@ -118,14 +118,14 @@ var readers = []accessv1.Role{
 }
 
 // falls says whether the item falls to the caller: by a role on exactly its unit.
-func (d *desk) falls(item *worklist.Item) bool {
+func (d *reading) falls(item *worklist.Item) bool {
 	return slices.ContainsFunc(d.tx.Access.Grants(), func(g authz.Grant) bool {
 		return g.Unit == item.GetUnit() && slices.Contains(item.GetRoles(), g.Role)
 	})
 }
 
 // urged says how the item was urged since it awaits its unit, or nil.
-func (d *desk) urged(item *worklist.Item) (*aggregationv1.Urge, error) {
+func (d *reading) urged(item *worklist.Item) (*aggregationv1.Urge, error) {
 	u, err := d.kept(d.tx, item.GetUnit(), item.GetSubject(), item.GetAction())
 	if err != nil || !aggregation.Urged(u, item) {
 		return nil, err
