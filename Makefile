@@ -8,7 +8,7 @@ export BUF_CACHE_DIR := $(CURDIR)/.cache/buf
 MODULES    := proto gateway services
 PACKAGES   := $(addprefix ./,$(addsuffix /...,$(MODULES)))
 DEP_PROTOS := google/api/annotations.proto google/api/field_behavior.proto google/api/resource.proto \
-	google/api/field_info.proto buf/validate/validate.proto
+	google/api/field_info.proto google/api/httpbody.proto buf/validate/validate.proto
 # What the contract may not break: the newest release. Until there is one, where this branch left main, and on main itself the
 # commit before: never HEAD, against which a committed break would pass. A break that is meant, before the first release:
 # BASE=HEAD.

@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -185,6 +187,7 @@ func newMux() *runtime.ServeMux {
 		runtime.WithOutgoingHeaderMatcher(toHeader),
 		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithForwardResponseOption(setETag),
+		runtime.WithForwardResponseOption(setDisposition),
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 			tellLimits(ctx, w)
 			problem.Write(w, r, inputOf(ctx), err)
@@ -201,5 +204,19 @@ func setETag(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	if r, ok := m.(interface{ GetEtag() string }); ok && r.GetEtag() != "" {
 		w.Header().Set("ETag", `"`+r.GetEtag()+`"`)
 	}
+	return nil
+}
+
+// setDisposition lets browsers save an answer that is a file, and never show it.
+func setDisposition(_ context.Context, w http.ResponseWriter, m proto.Message) error {
+	file, ok := m.(*httpbody.HttpBody)
+	if !ok {
+		return nil
+	}
+	name := "export.xlsx"
+	if strings.HasPrefix(file.GetContentType(), "text/csv") {
+		name = "export.csv"
+	}
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	return nil
 }

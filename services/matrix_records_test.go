@@ -28,6 +28,7 @@ type records struct {
 	rounds      roundRecords
 	reports     reportRecords
 	below       belowRecords
+	target      string
 }
 
 // keep makes one record of each kind for the home.
@@ -47,6 +48,7 @@ func (m *matrix) keep(home string) records {
 	r.rounds = m.keepRounds(home)
 	r.reports = m.keepReports(home)
 	r.below = m.keepBelow(home)
+	r.target = m.keepTarget(home)
 	return r
 }
 
@@ -81,7 +83,7 @@ func (r records) ghosts() (elsewhere, leaf records) {
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", identity: "identities/none", feed: "feeds/none",
 		channel:   r.channel,
-		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), below: noBelow(),
+		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), below: noBelow(), target: "targets/none",
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"

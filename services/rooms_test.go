@@ -84,10 +84,12 @@ var rules = []struct {
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// The server of a service knows its rules, the rooms, and other services
 	// only by their API.
-	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/")},
+	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/", "google.golang.org/genproto/googleapis/api/httpbody")},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
-	{"aggregation/figures", append(rooms("store"), std, pb, proto, root+"aggregation")},
+	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
+	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
+	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},

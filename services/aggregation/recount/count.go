@@ -213,6 +213,9 @@ func (c *count) stands(f *Figures, o of, changes map[string]int64) {
 	level, had := int64(0), map[string]int64{}
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		level += changes[day]
+		if changes[day] != 0 {
+			f.alone(o, "d", day, changes[day])
+		}
 		has := map[string]int64{}
 		for _, unit := range c.path(o.unit, day) {
 			has[unit] = level

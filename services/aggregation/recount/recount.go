@@ -12,8 +12,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/store"
@@ -34,8 +36,14 @@ func Check(ctx context.Context, stores map[string]store.Engine) error {
 	return stores[own].View(ctx, c.Compare)
 }
 
-// Count reads the feeds from their beginning.
+// Count reads the feeds from their beginning to their end.
 func Count(ctx context.Context, stores map[string]store.Engine) (*Figures, error) {
+	return CountUntil(ctx, stores, time.Unix(1<<40, 0))
+}
+
+// CountUntil is Count of what took effect until a moment: of each feed the entries
+// before the first one that took effect later.
+func CountUntil(ctx context.Context, stores map[string]store.Engine, until time.Time) (*Figures, error) {
 	c := newCount()
 	for _, service := range []string{"organization", own, "campaign", "rectification", "evaluation", "complaint"} {
 		engine, ok := stores[service]
@@ -43,9 +51,17 @@ func Count(ctx context.Context, stores map[string]store.Engine) (*Figures, error
 			continue
 		}
 		err := engine.View(ctx, func(tx store.Tx) error {
+			latest := &timestamppb.Timestamp{}
 			for e, err := range entries(tx) {
 				if err != nil {
 					return err
+				}
+				if latest.AsTime().Before(e.GetEffective().AsTime()) {
+					latest = e.GetEffective()
+				}
+				e.Effective = latest // a clock that was set back stood still
+				if e.GetEffective().AsTime().After(until) {
+					return nil
 				}
 				if err := c.take(e); err != nil {
 					return fmt.Errorf("entry %d of %s: %w", e.GetSeq(), service, err)

@@ -67,7 +67,7 @@ func told(t *testing.T, s *suitetest.Suite) {
 		t.Errorf("districts %d, schools %d, categories %d of a school and %d of the city",
 			len(seen.City.Lines), len(seen.District.Lines), len(seen.School.Lines), len(seen.Categories.Lines))
 	}
-	if seen.Compared < 500 || seen.Problems == 0 || seen.Cities["problems_closed"] == 0 || len(seen.Gaps) != 1 || len(seen.Freshness) != 5 {
+	if seen.Compared < 500 || seen.Problems == 0 || seen.Cities["problems_closed"] == 0 || len(seen.Gaps) != 1 || len(seen.Freshness) != 6 {
 		t.Errorf("the picture lacks something: gaps %v, freshness %v, figures %v", seen.Gaps, seen.Freshness, seen.Cities)
 	}
 	s.Stop()

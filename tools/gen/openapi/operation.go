@@ -174,6 +174,9 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 	if has(call.Output(), "etag") {
 		headers["ETag"] = object{"$ref": "#/components/headers/ETag"}
 	}
+	if call.Output().FullName() == "google.api.HttpBody" {
+		child(responses, "200")["content"] = tables()
+	}
 	codes := []string{"400", "404", "429", "500", "503"}
 	if access["public"] != true {
 		codes = append(codes, "401", "403")
@@ -196,6 +199,12 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 func limits(headers object) {
 	headers["RateLimit-Policy"] = object{"$ref": "#/components/headers/RateLimitPolicy"}
 	headers["RateLimit"] = object{"$ref": "#/components/headers/RateLimit"}
+}
+
+// tables are the forms in which a call that answers with a file does so.
+func tables() object {
+	file := object{"schema": object{"type": "string", "format": "binary"}}
+	return object{"text/csv": file, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": file}
 }
 
 // refusals gives every error answer its headers and its two forms.
