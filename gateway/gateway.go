@@ -26,6 +26,7 @@ import (
 	clockgw "github.com/duban-project/duban/gateway/internal/gen/duban/clock/v1"
 	complaintgw "github.com/duban-project/duban/gateway/internal/gen/duban/complaint/v1"
 	evaluationgw "github.com/duban-project/duban/gateway/internal/gen/duban/evaluation/v1"
+	eventgw "github.com/duban-project/duban/gateway/internal/gen/duban/event/v1"
 	feedgw "github.com/duban-project/duban/gateway/internal/gen/duban/feed/v1"
 	organizationgw "github.com/duban-project/duban/gateway/internal/gen/duban/organization/v1"
 	rectificationgw "github.com/duban-project/duban/gateway/internal/gen/duban/rectification/v1"
@@ -36,6 +37,7 @@ import (
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -50,6 +52,7 @@ type Backends struct {
 	Evaluation    grpc.ClientConnInterface
 	Complaint     grpc.ClientConnInterface
 	Aggregation   grpc.ClientConnInterface
+	Event         grpc.ClientConnInterface
 	Clock         grpc.ClientConnInterface // takes the calls for the installation's clock
 	Feed          grpc.ClientConnInterface // takes the calls for every service's feed
 }
@@ -59,7 +62,7 @@ type Backends struct {
 func All(conn grpc.ClientConnInterface) Backends {
 	return Backends{
 		Organization: conn, Campaign: conn, Rectification: conn, Evaluation: conn,
-		Complaint: conn, Aggregation: conn, Clock: conn, Feed: conn,
+		Complaint: conn, Aggregation: conn, Event: conn, Clock: conn, Feed: conn,
 	}
 }
 
@@ -72,6 +75,7 @@ func (b Backends) services() []service {
 		bind("evaluation", b.Evaluation, evaluationv1.EvaluationService_ServiceDesc, evaluationv1.NewEvaluationServiceClient, evaluationgw.RegisterEvaluationServiceHandlerClient),
 		bind("complaint", b.Complaint, complaintv1.ComplaintService_ServiceDesc, complaintv1.NewComplaintServiceClient, complaintgw.RegisterComplaintServiceHandlerClient),
 		bind("aggregation", b.Aggregation, aggregationv1.AggregationService_ServiceDesc, aggregationv1.NewAggregationServiceClient, aggregationgw.RegisterAggregationServiceHandlerClient),
+		bind("event", b.Event, eventv1.EventService_ServiceDesc, eventv1.NewEventServiceClient, eventgw.RegisterEventServiceHandlerClient),
 		bind("clock", b.Clock, clockv1.ClockService_ServiceDesc, clockv1.NewClockServiceClient, clockgw.RegisterClockServiceHandlerClient),
 		bind("feed", b.Feed, feedv1.FeedService_ServiceDesc, feedv1.NewFeedServiceClient, feedgw.RegisterFeedServiceHandlerClient),
 	}

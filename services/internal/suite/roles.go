@@ -14,6 +14,7 @@ import (
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
+	eventserver "github.com/duban-project/duban/services/event/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
@@ -36,7 +37,8 @@ var roles = []role{
 	{"rectification", rectificationserver.Schema, rectification},
 	{"evaluation", evaluationserver.Schema, evaluation},
 	{"complaint", complaintserver.Schema, complaint},
-	{"aggregation", aggregationserver.Schema, aggregation}, // the last: it follows the feeds of those before
+	{"aggregation", aggregationserver.Schema, aggregation}, // it follows the feeds of those before
+	{"event", eventserver.Schema, event},                   // so does this, aggregation's too
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
@@ -68,6 +70,14 @@ func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service,
 	})
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
 	return aggregationserver.New(book, s.directory, feeds, services...), nil
+}
+
+func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool { return name == "event" })
+	return eventserver.New(book, eventserver.Parts{
+		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(s.Conn("event")), Services: services,
+		Stopping: s.process.Stopping(),
+	}), nil
 }
 
 // follower keeps the directory up to date while the process runs.
