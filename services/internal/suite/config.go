@@ -37,6 +37,8 @@ type Config struct {
 	Metrics string `yaml:"metrics"`
 	// Telemetry says what is told about calls, and to whom.
 	Telemetry telemetry.Config `yaml:"telemetry"`
+	// Webhooks says where events may be sent.
+	Webhooks Webhooks `yaml:"webhooks"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -76,5 +78,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Telemetry.Check())...)
+	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Webhooks.check())...)
 }

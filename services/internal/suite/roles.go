@@ -72,14 +72,6 @@ func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service,
 	return aggregationserver.New(book, s.directory, feeds, services...), nil
 }
 
-func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool { return name == "event" })
-	return eventserver.New(book, eventserver.Parts{
-		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(s.Conn("event")), Services: services,
-		Stopping: s.process.Stopping(),
-	}), nil
-}
-
 // follower keeps the directory up to date while the process runs.
 func (s *Suite) follower() serve.Service { return follower{s.directory.Follow} }
 

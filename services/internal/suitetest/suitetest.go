@@ -59,6 +59,7 @@ func RunIn(t testing.TB, folder string) *Suite {
 	c.Data, c.HTTP, c.GRPC = folder, "127.0.0.1:0", "127.0.0.1:0"
 	c.Metrics, c.Telemetry.LogLevel = "127.0.0.1:0", "warn"
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
+	c.Webhooks.AllowLoopback = true
 	built, err := suite.Open(t.Context(), c, suite.Options{
 		Out: t.Output(), Now: time.Now, Simulate: Start,
 	})
