@@ -26,6 +26,7 @@ type records struct {
 	cases       caseRecords
 	rounds      roundRecords
 	reports     reportRecords
+	hooks       hookRecords
 }
 
 // keep makes one record of each kind for the home.
@@ -43,6 +44,7 @@ func (m *matrix) keep(home string) records {
 	r.cases = m.keepCases(home)
 	r.rounds = m.keepRounds(home)
 	r.reports = m.keepReports(home)
+	r.hooks = m.keepHooks(home)
 	return r
 }
 
@@ -65,7 +67,7 @@ func (r records) ghosts() (elsewhere, leaf records) {
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
 		channel:   r.channel,
-		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(),
+		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), hooks: noHooks(),
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
@@ -84,6 +86,7 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.complaint.v1.ComplaintService/":         complaintFixtures(),
 		"/duban.evaluation.v1.EvaluationService/":       evaluationFixtures(),
 		"/duban.aggregation.v1.AggregationService/":     aggregationFixtures(),
+		"/duban.event.v1.EventService/":                 eventFixtures(),
 	} {
 		for name, list := range of {
 			all[service+name] = list

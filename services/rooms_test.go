@@ -75,6 +75,9 @@ var rules = []struct {
 	// The server of a service knows its rules, the rooms, and other services
 	// only by their API.
 	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/")},
+	// Which addresses may be called, and what signs: they know nothing else.
+	{"event/target", []string{std}},
+	{"event/secret", []string{std}},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables, the second hand's reading, and the sealing of cases.
 	{"aggregation/figures", append(rooms("store"), std, pb, proto, root+"aggregation")},

@@ -1,7 +1,6 @@
 package event
 
 import (
-	"net/http"
 	"slices"
 	"time"
 
@@ -27,6 +26,15 @@ const (
 	Dead = 1_000
 )
 
+// The statuses of HTTP by which a receiver says more than that it failed.
+const (
+	gone               = 410
+	tooManyRequests    = 429
+	badGateway         = 502
+	serviceUnavailable = 503
+	gatewayTimeout     = 504
+)
+
 // Outcome is what came of one try.
 type Outcome struct {
 	Status     int           // of HTTP; 0 for none
@@ -37,14 +45,12 @@ type Outcome struct {
 func (o Outcome) Delivered() bool { return o.Status >= 200 && o.Status < 300 }
 
 // Gone says whether the receiver wants no more at all.
-func (o Outcome) Gone() bool { return o.Status == http.StatusGone }
+func (o Outcome) Gone() bool { return o.Status == gone }
 
 // Throttled says whether the receiver has too much to do: then nothing else is
 // sent to it either until the pause is over.
 func (o Outcome) Throttled() bool {
-	return slices.Contains([]int{
-		http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-	}, o.Status)
+	return slices.Contains([]int{tooManyRequests, badGateway, serviceUnavailable, gatewayTimeout}, o.Status)
 }
 
 // Again says how long to wait before the next try, if tries have failed so far,
