@@ -26,6 +26,10 @@ help: ## Show what can be made.
 demo: build ## Run the whole suite with a real campaign, then keep serving (ONCE=1: then end).
 	$(BIN)/duban demo $(if $(ONCE),-once)
 
+.PHONY: split
+split: build ## The same with one process for each service, each with its own store and keys (ONCE=1: then end).
+	$(BIN)/duban split $(if $(ONCE),-once)
+
 .PHONY: build
 build: ## Build the duban command into .bin.
 	@mkdir -p $(BIN)

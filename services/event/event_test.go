@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	_ "github.com/duban-project/duban/proto/gen/go/duban/blob/v1" // with the rules', every resource is linked
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/blob/v1" // with the rules', every resource is linked
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
@@ -114,7 +114,9 @@ func TestEveryMoveOfAWebhook(t *testing.T) {
 	}
 }
 
-func TestTheReadmeDrawsTheTable(t *testing.T) { lifecycletest.Drawn(t, "README.md", event.Life.Mermaid()) }
+func TestTheReadmeDrawsTheTable(t *testing.T) {
+	lifecycletest.Drawn(t, "README.md", event.Life.Mermaid())
+}
 
 // The schedule of the specification, written down once more.
 func TestTheScheduleIsThatOfTheSpecification(t *testing.T) {

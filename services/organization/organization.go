@@ -33,5 +33,6 @@ var (
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_KEY_EXPIRY_INVALID)
 	ErrKeyOpensNothing        = fault.Of(organizationv1.Reason_REASON_KEY_GRANTS_NONE)
 	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_IMPORT_CSV_MALFORMED)
+	ErrRowDiffers             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_DIFFERS)
 	ErrRowInvalid             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_INVALID)
 )

@@ -24,19 +24,8 @@ type scene struct {
 	machine, head, reviewer, eye suitetest.Person
 }
 
-func newScene(t *testing.T) *scene { return newSceneIn(t, t.TempDir()) }
-
-// newSceneIn is a scene whose data lie in folder.
-func newSceneIn(t *testing.T, folder string) *scene {
-	s := &scene{Suite: suitetest.RunIn(t, folder)}
-	first, err := s.Organization(s.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
-		Root: &organizationv1.Unit{DisplayName: "演示省", Kind: organizationv1.Unit_KIND_PROVINCE}, RootId: "root",
-		SystemAdmin: "甲", SecurityAdmin: "乙", Auditor: "丙",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.SystemAdmin, s.SecurityAdmin, s.Auditor = first.GetSystemAdmin().GetSecret(), first.GetSecurityAdmin().GetSecret(), first.GetAuditor().GetSecret()
+func newScene(t *testing.T) *scene {
+	s := &scene{Suite: suitetest.Run(t)}
 	s.district = s.Unit("d", s.Root, organizationv1.Unit_KIND_DISTRICT)
 	s.school = s.Unit("s1", s.district, organizationv1.Unit_KIND_SCHOOL)
 	s.other = s.Unit("s2", s.district, organizationv1.Unit_KIND_SCHOOL)

@@ -241,7 +241,7 @@ func TestNothingOfAReportLiesInTheOpen(t *testing.T) {
 	if bytes.Contains(found["complaint.db"], []byte(p.school)) {
 		t.Error("the complaints' store names the accused")
 	}
-	agree(t, filepath.Join(folder, "complaint.db"), verifier)
+	agree(t, s.Store("complaint"), verifier)
 }
 
 // sealedInTheFeed looks at what an auditor reads.

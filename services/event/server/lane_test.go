@@ -400,3 +400,31 @@ func chaos(t *testing.T, random *mathrand.Rand) {
 		t.Errorf("%d tries", n)
 	}
 }
+
+// Each entry is one event, however often a run comes; a run with a gap is refused.
+func TestEachEntryIsTakenOnce(t *testing.T) {
+	w := newWorld(t)
+	w.happen("p/1", 1, 3)
+	w.entries = 1
+	w.happen("p/1", 2, 4)
+	count := func() (n int) {
+		w.must(w.book.Store.View(t.Context(), func(tx store.Tx) error {
+			for _, err := range tx.Scan(eventsBucket, nil, nil) {
+				if n++; err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		return n
+	}
+	if got := count(); got != 5 {
+		t.Errorf("%d events of five entries", got)
+	}
+	err := w.book.Store.Update(t.Context(), func(tx store.Tx) error {
+		return w.take(tx, "rectification", []*feedv1.Entry{{Seq: 9}})
+	})
+	if err == nil || count() != 5 {
+		t.Errorf("a run with a gap = %v", err)
+	}
+}

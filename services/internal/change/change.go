@@ -78,6 +78,7 @@ type Tx struct {
 	book    *Book
 	ctx     context.Context
 	checked bool
+	matched bool     // whether If-Match was held against a record
 	units   []string // on which Check allowed it
 }
 
@@ -169,6 +170,8 @@ func (r *run[A]) decide(tx *Tx) (answer A, err error) {
 	switch {
 	case !tx.checked:
 		return answer, fmt.Errorf("%w: %s", errUnchecked, r.access.Method.FullName)
+	case !tx.matched && header(tx.ctx, "if-match") != "":
+		return answer, ErrEtagStale // of what is only coming to be nothing matches
 	case r.req.GetValidateOnly():
 		return answer, errDry
 	}

@@ -39,6 +39,8 @@ type Config struct {
 	Telemetry telemetry.Config `yaml:"telemetry"`
 	// Webhooks says where events may be sent.
 	Webhooks Webhooks `yaml:"webhooks"`
+	// Peers says how the processes reach each other, if there are several.
+	Peers Peers `yaml:"peers"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -78,5 +80,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Webhooks.check())...)
+	return errors.Join(append(mistakes, c.Telemetry.Check(), c.Webhooks.check(), c.Peers.check())...)
 }

@@ -3,7 +3,6 @@ package suite
 import (
 	"context"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -41,7 +40,7 @@ func (w Webhooks) check() error {
 }
 
 func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	vault, err := secret.NewVault(s.secrets.derive("webhook secrets"))
+	vault, err := secret.NewVault(s.secrets["event"].derive("webhook secrets"))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,7 @@ func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error
 	}
 	self := s.Conn("event")
 	service, err := eventserver.New(book, eventserver.Parts{
-		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(self), Services: s.others("event"),
+		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(self), Services: s.told(),
 		Self: eventv1.NewEventServiceClient(self), Targets: policy, Sender: policy.Sender(), Vault: vault,
 		Jitter: rand.Float64, Counted: counted, Stopping: s.process.Stopping(),
 	})
@@ -70,9 +69,13 @@ func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error
 	})
 }
 
-// others are the services whose feeds there are, but for the one named.
-func (s *Suite) others(name string) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(other string) bool { return other == name })
+// told are the services whose changes are told as events.
+func (s *Suite) told() []string {
+	names := append([]string{"organization"}, s.followed...)
+	if s.present("aggregation") {
+		names = append(names, "aggregation")
+	}
+	return names
 }
 
 func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
@@ -82,7 +85,7 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 // own says whether this process listens at an address: at one of its ports, on
 // one of the machine's addresses.
 func (c Config) own(at netip.AddrPort) bool {
-	listens := slices.ContainsFunc([]string{c.HTTP, c.GRPC, c.Metrics}, func(address string) bool {
+	listens := slices.ContainsFunc([]string{c.HTTP, c.GRPC, c.Metrics, c.Peers.Listen}, func(address string) bool {
 		_, port, err := net.SplitHostPort(address)
 		return err == nil && port == strconv.Itoa(int(at.Port()))
 	})

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -16,25 +17,33 @@ import (
 )
 
 // Fsck checks every store and file in the data folder of a suite that does not
-// run. It reports each role, answers how many files no record names, and changes
-// nothing.
+// run, of one process or of several. It reports each role, answers how many files
+// no record names, and changes nothing.
 func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
-	if _, err := os.Stat(filepath.Join(c.Data, seedFile)); err != nil {
+	s, err := findSeed(c.Data)
+	if err != nil {
 		return 0, fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
 	}
-	secrets, err := openSecrets(c.Data)
-	if err != nil {
-		return 0, err
-	}
-	files := fsck.NewFiles(os.DirFS(filepath.Join(c.Data, blobsFolder)))
+	files := map[string]*fsck.Files{}
 	for _, r := range roles {
-		found, err := fsckRole(ctx, c, r, secrets, files)
+		home := c.home(r.name)
+		if files[home] == nil {
+			files[home] = fsck.NewFiles(os.DirFS(filepath.Join(home, blobsFolder)))
+		}
+		found, err := fsckRole(ctx, c, r, s.of(r.name), files[home])
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", r.name, err)
 		}
 		report(r.name, found)
 	}
-	return files.Orphans(ctx)
+	for _, f := range files {
+		n, err := f.Orphans(ctx)
+		if err != nil {
+			return orphans, err
+		}
+		orphans += n
+	}
+	return orphans, nil
 }
 
 func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.Files) (report fsck.Report, err error) {
@@ -81,9 +90,32 @@ func reindexRole(ctx context.Context, c Config, r role) (mended int, err error) 
 	return mended, err
 }
 
+// KeysFolder is where an installation of several processes on one machine keeps
+// its keys, beneath its data.
+const KeysFolder = "keys"
+
+// findSeed reads the seed of an installation of one process or of several.
+func findSeed(data string) (seed, error) {
+	s, err := readSecret(filepath.Join(data, seedFile), ed25519.SeedSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return readSecret(filepath.Join(data, KeysFolder, seedFile), ed25519.SeedSize)
+	}
+	return s, err
+}
+
+// home is the folder of a role's store: the data folder or, where each role has one
+// of its own beneath it, that of the role.
+func (c Config) home(role string) string {
+	own := filepath.Join(c.Data, role)
+	if _, err := os.Stat(filepath.Join(own, role+".db")); err == nil {
+		return own
+	}
+	return c.Data
+}
+
 // reopen opens a store that must be there.
 func reopen(c Config, role string) (store.Engine, error) {
-	path := filepath.Join(c.Data, role+".db")
+	path := filepath.Join(c.home(role), role+".db")
 	if _, err := os.Stat(path); err != nil {
 		return nil, err
 	}

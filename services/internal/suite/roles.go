@@ -2,8 +2,6 @@ package suite
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -41,9 +39,23 @@ var roles = []role{
 	{"event", eventserver.Schema, event},                   // so does this, aggregation's too
 }
 
+// services are the names of the roles that have a store.
+func services() (names []string) {
+	for _, r := range roles {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Called returns the roles that other processes call: all but the gateway.
+func Called() []string { return services() }
+
+// Roles returns what a process can be asked to run.
+func Roles() []string { return append(services(), Gateway) }
+
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
-	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets.bootstrap())
+	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
 	s.shown = service.Shown
 	return service, err
 }
@@ -65,11 +77,8 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 }
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
-		return name == "organization" || name == "aggregation"
-	})
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
-	return aggregationserver.New(book, s.directory, feeds, services...), nil
+	return aggregationserver.New(book, s.directory, feeds, s.followed...), nil
 }
 
 // follower keeps the directory up to date while the process runs.

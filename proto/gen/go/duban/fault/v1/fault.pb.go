@@ -157,6 +157,9 @@ const (
 	Reason_REASON_CLOCK_NOT_SIMULATED Reason = 19
 	// The process is on its way out.
 	Reason_REASON_SERVER_STOPPING Reason = 20
+	// Another service of the installation, which this call needs, cannot be
+	// reached; the fact "service" names it.
+	Reason_REASON_SERVICE_DOWN Reason = 21
 )
 
 // Enum value maps for Reason.
@@ -183,6 +186,7 @@ var (
 		18: "REASON_METHOD_NOT_ALLOWED",
 		19: "REASON_CLOCK_NOT_SIMULATED",
 		20: "REASON_SERVER_STOPPING",
+		21: "REASON_SERVICE_DOWN",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":            0,
@@ -206,6 +210,7 @@ var (
 		"REASON_METHOD_NOT_ALLOWED":     18,
 		"REASON_CLOCK_NOT_SIMULATED":    19,
 		"REASON_SERVER_STOPPING":        20,
+		"REASON_SERVICE_DOWN":           21,
 	}
 )
 
@@ -341,7 +346,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xa5\x17\n" +
+	"*\xe9\x18\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -365,7 +370,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1az\x92\xb2\x19v\b\x01\x128不支持的内容类型：请使用 application/json。\x1a8The content type is not supported: use application/json.\x12\xc3\x01\n" +
 	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes.\x12\x82\x01\n" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
-	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.:M\n" +
+	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xc1\x01\n" +
+	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\b\x12L{service} 服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.:M\n" +
 	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 
 var (
