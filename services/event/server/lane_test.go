@@ -333,7 +333,7 @@ func TestOneSlowReceiverHoldsUpNobody(t *testing.T) {
 // and lose the answer, and lanes that are killed at any moment: every event is
 // taken at least once, in the order of each resource, with few tries.
 func TestChaos(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(6) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { chaos(t, mathrand.New(mathrand.NewPCG(seed, 7))) })
 		})
@@ -345,7 +345,7 @@ func chaos(t *testing.T, random *mathrand.Rand) {
 	w := newWorld(t)
 	w.hook("webhooks/a")
 	took := map[string][]string{} // subject → ids of the events taken, repeats too
-	calm := false
+	calm, rests := false, mathrand.New(mathrand.NewPCG(random.Uint64(), 0)) // the receiver's dice are its own
 	w.far.answer = func(p post) (time.Duration, target.Answer) {
 		subject, _, _ := strings.Cut(p.body[strings.Index(p.body, `"p/`)+1:], `"`)
 		take := func() { took[subject] = append(took[subject], p.id) }
@@ -376,10 +376,12 @@ func chaos(t *testing.T, random *mathrand.Rand) {
 		for i := range subjects {
 			w.happen("p/"+strconv.Itoa(i), round+1, 1)
 		}
-		time.Sleep(time.Duration(random.IntN(600_000)) * time.Millisecond)
+		time.Sleep(time.Duration(rests.IntN(600_000)) * time.Millisecond)
 		w.kill()
 	}
+	w.far.mu.Lock()
 	calm = true
+	w.far.mu.Unlock()
 	w.start("webhooks/a")
 	time.Sleep(30 * time.Hour)
 	synctest.Wait()
