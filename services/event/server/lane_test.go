@@ -344,7 +344,7 @@ func chaos(t *testing.T, random *mathrand.Rand) {
 	const subjects, each = 12, 8
 	w := newWorld(t)
 	w.hook("webhooks/a")
-	took := map[string][]string{} // subject → ids of the events taken, repeats too
+	took := map[string][]string{}                                           // subject → ids of the events taken, repeats too
 	calm, rests := false, mathrand.New(mathrand.NewPCG(random.Uint64(), 0)) // the receiver's dice are its own
 	w.far.answer = func(p post) (time.Duration, target.Answer) {
 		subject, _, _ := strings.Cut(p.body[strings.Index(p.body, `"p/`)+1:], `"`)
