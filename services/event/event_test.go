@@ -27,6 +27,7 @@ import (
 
 // untold are the resources of which there are no events, each with its reason.
 var untold = map[protoreflect.FullName]string{
+	"duban.aggregation.v1.ReportCode": "codes are their source's, whose unit they do not name",
 	"duban.blob.v1.Attachment":        "a file is its parent's, whose event tells the unit",
 	"duban.complaint.v1.Opening":      "who opened a sealed case is for its desk alone",
 	"duban.evaluation.v1.BallotBatch": "ballots are told of by the public ballot set",

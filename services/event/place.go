@@ -40,7 +40,8 @@ func PlaceOf(body proto.Message) (p Place, told bool) {
 		return Place{Unit: r.GetName()}, true
 	case *organizationv1.Member:
 		return Place{Unit: home(r.GetName())}, true
-	case *organizationv1.Machine, *organizationv1.RoleGrant, *aggregationv1.Report, *aggregationv1.ReportSource:
+	case *organizationv1.Machine, *organizationv1.RoleGrant,
+		*aggregationv1.Report, *aggregationv1.ReportSource, *aggregationv1.ReportLeave:
 		return Place{Unit: r.(owned).GetUnit()}, true
 	case *campaignv1.Assignment, *rectificationv1.Ledger, *rectificationv1.LedgerVersion, *rectificationv1.FiledProblem,
 		*rectificationv1.Problem, *rectificationv1.Inspection:
