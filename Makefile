@@ -51,7 +51,7 @@ bench: ## Measure against our own engine and write docs/performance.md.
 	go run ./services/cmd/bench
 
 .PHONY: check
-check: format vet lint proto-check proto-breaking openapi-lint ## Everything else that CI checks.
+check: format vet lint proto-check proto-breaking openapi-lint webhooks-verify ## Everything else that CI checks.
 
 .PHONY: format
 format:
@@ -84,6 +84,13 @@ proto-breaking: $(BIN)/buf proto/.deps/.stamp
 .PHONY: openapi-lint
 openapi-lint:
 	cd gateway && REDOCLY_TELEMETRY=off npx --yes @redocly/cli@2.77.0 lint openapi.json
+
+# So is the library of Standard Webhooks, which takes what a running suite sends.
+.PHONY: webhooks-verify
+webhooks-verify:
+	@folder=$$(mktemp -d) && trap 'rm -rf '$$folder EXIT && \
+	npm install --silent --no-audit --no-fund --prefix $$folder standardwebhooks@1.0.0 && \
+	CGO_ENABLED=0 go build -o $$folder/ ./services/cmd/duban && node services/event/verify.mjs $$folder
 
 ##@ Contract and tools
 

@@ -28,6 +28,7 @@ import (
 	clockgw "github.com/duban-project/duban/gateway/internal/gen/duban/clock/v1"
 	complaintgw "github.com/duban-project/duban/gateway/internal/gen/duban/complaint/v1"
 	evaluationgw "github.com/duban-project/duban/gateway/internal/gen/duban/evaluation/v1"
+	eventgw "github.com/duban-project/duban/gateway/internal/gen/duban/event/v1"
 	federationgw "github.com/duban-project/duban/gateway/internal/gen/duban/federation/v1"
 	feedgw "github.com/duban-project/duban/gateway/internal/gen/duban/feed/v1"
 	organizationgw "github.com/duban-project/duban/gateway/internal/gen/duban/organization/v1"
@@ -39,6 +40,7 @@ import (
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -55,6 +57,7 @@ type Backends struct {
 	Complaint     grpc.ClientConnInterface
 	Federation    grpc.ClientConnInterface
 	Aggregation   grpc.ClientConnInterface
+	Event         grpc.ClientConnInterface
 	Clock         grpc.ClientConnInterface // takes the calls for the installation's clock
 	Feed          grpc.ClientConnInterface // takes the calls for every service's feed
 }
@@ -64,7 +67,7 @@ type Backends struct {
 func All(conn grpc.ClientConnInterface) Backends {
 	return Backends{
 		Organization: conn, Campaign: conn, Rectification: conn, Evaluation: conn,
-		Complaint: conn, Federation: conn, Aggregation: conn, Clock: conn, Feed: conn,
+		Complaint: conn, Federation: conn, Aggregation: conn, Event: conn, Clock: conn, Feed: conn,
 	}
 }
 
@@ -78,6 +81,7 @@ func (b Backends) services() []service {
 		bind("complaint", b.Complaint, complaintv1.ComplaintService_ServiceDesc, complaintv1.NewComplaintServiceClient, complaintgw.RegisterComplaintServiceHandlerClient),
 		bind("federation", b.Federation, federationv1.FederationService_ServiceDesc, federationv1.NewFederationServiceClient, federationgw.RegisterFederationServiceHandlerClient),
 		bind("aggregation", b.Aggregation, aggregationv1.AggregationService_ServiceDesc, aggregationv1.NewAggregationServiceClient, aggregationgw.RegisterAggregationServiceHandlerClient),
+		bind("event", b.Event, eventv1.EventService_ServiceDesc, eventv1.NewEventServiceClient, eventgw.RegisterEventServiceHandlerClient),
 		bind("clock", b.Clock, clockv1.ClockService_ServiceDesc, clockv1.NewClockServiceClient, clockgw.RegisterClockServiceHandlerClient),
 		bind("feed", b.Feed, feedv1.FeedService_ServiceDesc, feedv1.NewFeedServiceClient, feedgw.RegisterFeedServiceHandlerClient),
 	}

@@ -29,6 +29,7 @@ type records struct {
 	reports     reportRecords
 	below       belowRecords
 	target      string
+	hooks       hookRecords
 }
 
 // keep makes one record of each kind for the home.
@@ -49,6 +50,7 @@ func (m *matrix) keep(home string) records {
 	r.reports = m.keepReports(home)
 	r.below = m.keepBelow(home)
 	r.target = m.keepTarget(home)
+	r.hooks = m.keepHooks(home)
 	return r
 }
 
@@ -83,7 +85,7 @@ func (r records) ghosts() (elsewhere, leaf records) {
 		member: r.unit + "/members/nobody", machine: "machines/none",
 		grant: "roleGrants/none", key: "apiKeys/none", identity: "identities/none", feed: "feeds/none",
 		channel:   r.channel,
-		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), below: noBelow(), target: "targets/none",
+		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), below: noBelow(), target: "targets/none", hooks: noHooks(),
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
@@ -103,6 +105,7 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.evaluation.v1.EvaluationService/":       evaluationFixtures(),
 		"/duban.federation.v1.FederationService/":       federationFixtures(),
 		"/duban.aggregation.v1.AggregationService/":     aggregationFixtures(),
+		"/duban.event.v1.EventService/":                 eventFixtures(),
 	} {
 		for name, list := range of {
 			all[service+name] = list

@@ -85,6 +85,9 @@ var rules = []struct {
 	// The server of a service knows its rules, the rooms, and other services
 	// only by their API.
 	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/", "google.golang.org/genproto/googleapis/api/httpbody")},
+	// Which addresses may be called, and what signs: they know nothing else.
+	{"event/target", []string{std}},
+	{"event/secret", []string{std}},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
 	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},

@@ -92,6 +92,16 @@ func (a *Access) settled(ctx context.Context, decide func() error, doubtful func
 	return decide()
 }
 
+// Renew brings the tree up to date and reads the grants anew, for readings that
+// nobody repeats: whatever they leave out is never asked for again.
+func (a *Access) Renew(ctx context.Context) error {
+	if err := a.tree.CatchUp(ctx); err != nil {
+		return err
+	}
+	a.read()
+	return nil
+}
+
 // read takes the caller's grants from the tree.
 func (a *Access) read() {
 	a.at = a.tree.Position()

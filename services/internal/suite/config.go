@@ -41,6 +41,8 @@ type Config struct {
 	Federation Federation `yaml:"federation"`
 	// Identity says who is believed to say who calls.
 	Identity Identity `yaml:"identity"`
+	// Webhooks says where events may be sent.
+	Webhooks Webhooks `yaml:"webhooks"`
 	// Peers says how the processes reach each other, if there are several.
 	Peers Peers `yaml:"peers"`
 	// Sandbox is where duban sandbox runs.
@@ -86,5 +88,6 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Sandbox.check(), c.Peers.check())...)
+	return errors.Join(append(mistakes,
+		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }

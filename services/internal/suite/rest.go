@@ -32,6 +32,7 @@ func (s *Suite) backends() gateway.Backends {
 	return gateway.Backends{
 		Organization: to("organization"), Campaign: to("campaign"), Rectification: to("rectification"),
 		Evaluation: to("evaluation"), Complaint: to("complaint"), Federation: to("federation"), Aggregation: to("aggregation"),
+		Event: to("event"),
 		Clock: spread{s.Client(), to("organization")}, Feed: spread{s.Client(), to("organization")},
 	}
 }

@@ -160,7 +160,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		if s.present(r.name) {
 			s.pushes = append(s.pushes, r.name)
 		}
-		if name := r.name; s.present(name) && name != "organization" && name != "federation" {
+		if name := r.name; s.present(name) && name != "organization" && name != "federation" && name != "event" {
 			s.followed = append(s.followed, name)
 		}
 	}
