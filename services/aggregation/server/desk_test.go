@@ -17,7 +17,9 @@ import (
 // bounds it.
 func (s *scene) finished(name string) *aggregationv1.Report {
 	s.T.Helper()
-	for {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		r, err := s.Aggregation(s.reviewer.Key).GetReport(s.T.Context(), &aggregationv1.GetReportRequest{Name: name})
 		if err != nil {
 			s.T.Fatal(err)
