@@ -3,6 +3,8 @@ package server_test
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -312,5 +314,33 @@ func TestALongReportIsChecked(t *testing.T) {
 	}
 	if _, err := s.Aggregation(s.machine.Key).GetReport(t.Context(), &aggregationv1.GetReportRequest{Name: reports.Name(s.report(1))}); err == nil {
 		t.Error("it was kept")
+	}
+}
+
+// A body may be larger than other messages: 100,000 rows in JSON.
+func TestALargeBodyIsTaken(t *testing.T) {
+	s := newScene(t)
+	var b strings.Builder
+	fmt.Fprintf(&b, `{"form":"reportForms/ledger-monthly","unit":%q,"period":"2026-01","source":"eis","sequence":"1","rows":[`, s.district)
+	for i := range 100_000 {
+		fmt.Fprintf(&b, `{"unit":%q,"campaign":"campaigns/x","category":"c%d","field":"lost","value":"1"},`, s.school, i)
+	}
+	body := strings.TrimSuffix(b.String(), ",") + "]}"
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.HTTP+"/v1/reports", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.machine.Key)
+	req.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(text), "PROCESSING") {
+		t.Errorf("%d bytes: %s %s, %v", len(body), answer.Status, text, err)
+	}
+	if tt := s.finished(reports.Name(s.report(1))).GetTotals(); tt.GetRejected() != 100_000 {
+		t.Errorf("totals = %v", tt)
 	}
 }
