@@ -44,7 +44,7 @@ func (p *Process) server(d Door) *grpc.Server {
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
 		grpc.InTapHandle(p.admission.tap(d.Caller)),
-		grpc.MaxRecvMsgSize(p.limits.Message),
+		grpc.MaxRecvMsgSize(p.largest()),
 		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
 		grpc.MaxHeaderListSize(16 << 10),

@@ -86,6 +86,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
 	p.health.Shutdown() // until Run
 	p.every = chain(    // in this order; docs/architecture.md says why
+		p.sized,
 		statuses(log),
 		recovered,
 		p.marked,

@@ -30,7 +30,7 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xbe\"\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xc2\"\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
 	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12z\n" +
@@ -46,9 +46,9 @@ const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\rListWorkItems\x12*.duban.aggregation.v1.ListWorkItemsRequest\x1a+.duban.aggregation.v1.ListWorkItemsResponse\"+\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=units/*}/worklist\x12\xa0\x01\n" +
 	"\fUrgeWorkItem\x12).duban.aggregation.v1.UrgeWorkItemRequest\x1a\x1a.duban.aggregation.v1.Urge\"I\x8a\xb2\x19\x1a\x12\x03\x04\x05\a\x18\x02(\x012\x0fwork_item.urged\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=units/*}/worklist:urge\x12\x83\x01\n" +
 	"\rGetReportForm\x12*.duban.aggregation.v1.GetReportFormRequest\x1a .duban.aggregation.v1.ReportForm\"$\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=reportForms/*}\x12\x8b\x01\n" +
-	"\x0fListReportForms\x12,.duban.aggregation.v1.ListReportFormsRequest\x1a-.duban.aggregation.v1.ListReportFormsResponse\"\x1b\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/reportForms\x12\x8f\x01\n" +
-	"\fCreateReport\x12).duban.aggregation.v1.CreateReportRequest\x1a\x1c.duban.aggregation.v1.Report\"6\x8a\xb2\x19\x17\x12\x01\f\x18\x012\x10report.submitted\x82\xd3\xe4\x93\x02\x15:\x06report\"\v/v1/reports\x12\x91\x01\n" +
-	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\"8\x8a\xb2\x19\x17\x12\x01\f\x18\x012\x10report.submitted\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
+	"\x0fListReportForms\x12,.duban.aggregation.v1.ListReportFormsRequest\x1a-.duban.aggregation.v1.ListReportFormsResponse\"\x1b\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/reportForms\x12\x91\x01\n" +
+	"\fCreateReport\x12).duban.aggregation.v1.CreateReportRequest\x1a\x1c.duban.aggregation.v1.Report\"8\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x15:\x06report\"\v/v1/reports\x12\x93\x01\n" +
+	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\":\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
 	"\tGetReport\x12&.duban.aggregation.v1.GetReportRequest\x1a\x1c.duban.aggregation.v1.Report\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12}\n" +
 	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12\x96\x01\n" +
 	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa3\x01\n" +
