@@ -84,10 +84,12 @@ var rules = []struct {
 	// only by their API.
 	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/")},
 	// What a service's rules are too much for one package: pure as well, except
-	// for the figures' tables, the second hand's reading, and the sealing of cases.
+	// for the figures' tables and the second hand's reading.
 	{"aggregation/figures", append(rooms("store"), std, pb, proto, root+"aggregation")},
+	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
+	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
+	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
-	{"complaint/envelope", []string{std}},
 	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	// The rules of a service are pure.
 	{"*", append(rooms("fault", "lifecycle", "calendar", "media"), std, pb, proto, "go.yaml.in/yaml/")},

@@ -28,6 +28,7 @@ var (
 	ErrSelfGrant              = fault.Of(organizationv1.Reason_REASON_GRANT_SELF_REFUSED)
 	ErrRoleNotForPrincipal    = fault.Of(organizationv1.Reason_REASON_GRANT_ROLE_INVALID)
 	ErrGrantEnded             = fault.Of(organizationv1.Reason_REASON_GRANT_ENDED)
+	ErrGrantLast              = fault.Of(organizationv1.Reason_REASON_GRANT_LAST_REFUSED)
 	ErrGrantExists            = fault.Of(organizationv1.Reason_REASON_GRANT_EXISTS)
 	ErrKeyEnded               = fault.Of(organizationv1.Reason_REASON_KEY_ENDED)
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_KEY_EXPIRY_INVALID)

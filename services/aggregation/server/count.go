@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -13,6 +14,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
@@ -34,7 +36,7 @@ func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
 		case e.GetSeq() > cursor.Next:
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", service, e.GetSeq(), cursor.Next)
 		}
-		if err := count(fold, e); err != nil {
+		if err := errors.Join(count(fold, e), known(tx, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), service, err)
 		}
 		cursor = figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: e.GetEffective().AsTime()}
@@ -57,6 +59,15 @@ func count(fold *figures.Fold, e *feedv1.Entry) error {
 	return fold.Record(e.GetSubject(), day, func(before *aggregation.Fact) aggregation.Fact {
 		return aggregation.FactOf(body, before, day)
 	})
+}
+
+// known lets rows of reports that wait for a unit or its codes be judged again.
+func known(tx store.Tx, e *feedv1.Entry) error {
+	body, counted, err := read(e)
+	if u, ok := body.(*organizationv1.Unit); ok && counted && err == nil {
+		return desk.Known(tx, u)
+	}
+	return err
 }
 
 // read decodes the body of an entry if it is of a kind that counts. An entry

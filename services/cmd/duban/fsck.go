@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -67,14 +70,18 @@ func first(f fsck.Finding) string {
 }
 
 // recountCommand counts the figures of a suite that does not run once more, from
-// its feeds. It exits with 20 at the first difference.
+// its feeds. It exits with 20 at the first difference, or a file that is damaged.
 func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	c, err := dataArgs("recount", args)
 	if err != nil {
 		return err
 	}
-	if err := suite.Recount(ctx, c); err != nil {
+	err = suite.Recount(ctx, c)
+	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
 		return fmt.Errorf("%w: %w", errWrong, err)
+	}
+	if err != nil {
+		return err
 	}
 	_, err = fmt.Fprintln(out, "every figure is as the feeds say")
 	return err

@@ -225,3 +225,11 @@ func header(ctx context.Context, name string) string {
 	}
 	return ""
 }
+
+// Own runs a change that no caller asked for: a worker of the service goes on
+// with what was begun. It has the service's own right, and no request id: that it
+// is done once is for the worker's cursor to say, which it moves in the same
+// transaction.
+func (b *Book) Own(ctx context.Context, service string, do func(*Tx) error) error {
+	return b.Store.Update(ctx, func(raw store.Tx) error { return do(b.tx(ctx, raw, authz.Own(service))) })
+}

@@ -53,6 +53,16 @@ func Called() []string { return services() }
 // Roles returns what a process can be asked to run.
 func Roles() []string { return append(services(), Gateway) }
 
+// Schema is what the role of that name keeps beside its feed.
+func Schema(name string) store.Schema {
+	for _, r := range roles {
+		if r.name == name {
+			return r.schema
+		}
+	}
+	return store.Schema{}
+}
+
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
 	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
