@@ -47,7 +47,7 @@ func (w writing) Put(bucket string, key, value []byte) error {
 // has says whether a bucket is one of the feed or of remembered requests, holds
 // records or an index of them, or is declared as none of these.
 func (d declared) has(bucket string) bool {
-	if strings.HasPrefix(bucket, "feed.") || bucket == "requests" || bucket == "requests.age" || slices.ContainsFunc(d.schema.Buckets, of(bucket)) {
+	if strings.HasPrefix(bucket, "feed.") || bucket == "requests" || bucket == "requests.age" || slices.Contains(d.schema.Buckets, bucket) || d.schema.Within(bucket) {
 		return true
 	}
 	if _, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(bucket)); err == nil {
@@ -55,11 +55,4 @@ func (d declared) has(bucket string) bool {
 	}
 	dot := max(0, strings.LastIndexByte(bucket, '.'))
 	return slices.Contains(d.schema.Indexes[bucket[:dot]], bucket[min(len(bucket), dot+1):])
-}
-
-// of says whether a declared bucket is the one, or a prefix of its name.
-func of(bucket string) func(string) bool {
-	return func(declared string) bool {
-		return declared == bucket || strings.HasSuffix(declared, "/") && strings.HasPrefix(bucket, declared)
-	}
 }
