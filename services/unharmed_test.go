@@ -272,7 +272,7 @@ func (w *ward) content(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stores != 7 {
+	if stores != 8 {
 		t.Fatalf("%d stores were read, want one of each service", stores)
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil))

@@ -28,11 +28,14 @@ import (
 // untold are the resources of which there are no events, each with its reason.
 var untold = map[protoreflect.FullName]string{
 	"duban.aggregation.v1.ReportCode": "codes are their source's, whose unit they do not name",
+	"duban.aggregation.v1.Target":     "a target is read with the status that it is of",
+	"duban.aggregation.v1.Urge":       "who is urged sees it in the worklist",
 	"duban.blob.v1.Attachment":        "a file is its parent's, whose event tells the unit",
 	"duban.complaint.v1.Opening":      "who opened a sealed case is for its desk alone",
 	"duban.evaluation.v1.BallotBatch": "ballots are told of by the public ballot set",
 	"duban.event.v1.Webhook":          "webhooks are their owners'",
 	"duban.organization.v1.ApiKey":    "keys are for the administrators",
+	"duban.organization.v1.Identity":  "accounts are for the administrators",
 }
 
 // TestEveryResourceIsDecidedAbout: a new resource is told to nobody until

@@ -87,7 +87,7 @@ func agree(t *testing.T, folder string) {
 			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)
 		}
 	})
-	if err != nil || checked != 7 {
+	if err != nil || checked != 8 {
 		t.Errorf("Fsck of %d stores = %v", checked, err)
 	}
 	if err := suite.Recount(t.Context(), c); err != nil {
