@@ -35,6 +35,9 @@ func TestMatrixOfProcesses(t *testing.T) {
 func (m *matrix) fill(t *testing.T) {
 	left := m.fixtures()
 	for _, served := range m.suite.Methods() {
+		if streams[served.FullName] != "" {
+			continue
+		}
 		t.Run(strings.ReplaceAll(strings.TrimPrefix(served.FullName, "/"), "/", "."), func(t *testing.T) {
 			method := describe(t, served.FullName)
 			if len(left[method.full]) == 0 {
@@ -51,6 +54,11 @@ func (m *matrix) fill(t *testing.T) {
 		t.Errorf("there is a fixture for %s, which is no method of the suite", full)
 	}
 	t.Logf("%d methods, %d cells, %d calls", len(m.seen), m.cells, m.calls.Load())
+}
+
+// streams are methods that one request does not show, and the test that does.
+var streams = map[string]string{
+	"/duban.federation.v1.FederationService/Replicate": "federation/server: TestForgeriesAreRefused",
 }
 
 // fixture says how a method is called for a record of a unit.

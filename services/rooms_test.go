@@ -55,7 +55,9 @@ var rules = []struct {
 	{"internal/blob", append(rooms("fault", "media", "store"), std, proto+"blob/")},
 	{"internal/attachment", append(rooms("authz", "blob", "change", "fault", "store"), std, proto+"blob/")},
 	{"internal/network", []string{std, "golang.org/x/time/rate"}},
-	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
+	{"internal/authn", append(rooms("fault", "calendar"), std, grpc, proto)},
+	{"internal/authn/oidc/oidctest", []string{std}},
+	{"internal/authn/oidc", append(rooms("authn"), std, "github.com/go-jose/go-jose/v4")},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto)},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
@@ -76,14 +78,26 @@ var rules = []struct {
 	{"cmd/*/*", []string{""}},
 	// It keeps secrets and knows nothing else.
 	{"complaint/envelope", []string{std}},
+	// Its rules are those of logs; it pushes through the API alone.
+	{"federation", append(rooms("fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
+	{"federation/recovery", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
+	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
+	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// The server of a service knows its rules, the rooms, and other services
 	// only by their API.
-	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/")},
+	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/", "google.golang.org/genproto/googleapis/api/httpbody")},
+	// Which addresses may be called, and what signs: they know nothing else.
+	{"event/target", []string{std}},
+	{"event/secret", []string{std}},
 	// What a service's rules are too much for one package: pure as well, except
-	// for the figures' tables, the second hand's reading, and the sealing of cases.
-	{"aggregation/figures", append(rooms("store"), std, pb, proto, root+"aggregation")},
+	// for the figures' tables and the second hand's reading.
+	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
+	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
+	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
+	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
+	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
+	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
-	{"complaint/envelope", []string{std}},
 	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	// The rules of a service are pure.
 	{"*", append(rooms("fault", "lifecycle", "calendar", "media"), std, pb, proto, "go.yaml.in/yaml/")},

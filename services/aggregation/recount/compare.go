@@ -31,6 +31,14 @@ func (f *Figures) spread(path []string, o of, axis, day string, n int64) {
 	for _, unit := range path {
 		f.add(unit, o, axis, day, n)
 	}
+	f.alone(o, axis, day, n)
+}
+
+// alone adds n to a unit's own figures, without those beneath.
+func (f *Figures) alone(o of, axis, day string, n int64) {
+	own := o
+	own.unit += "\x01"
+	f.add(own.unit, own, axis, day, n)
 }
 
 // add adds n to a unit, in every cut that asks for it.
@@ -81,15 +89,15 @@ func (f *Figures) Compare(tx store.Tx) error {
 		}
 		got, err := read(kv.Value)
 		if err != nil {
-			return fmt.Errorf("figures at %q: %w", kv.Key, err)
+			return differ("figures at %s are %v", readable(string(kv.Key)), err)
 		}
 		if !maps.Equal(got, want[string(kv.Key)]) {
-			return fmt.Errorf("figures at %q are %v, and %v when counted anew", kv.Key, named(got), named(want[string(kv.Key)]))
+			return differ("figures at %s are %v, and %v when counted anew", readable(string(kv.Key)), named(got), named(want[string(kv.Key)]))
 		}
 		delete(want, string(kv.Key))
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
-		return fmt.Errorf("figures at %q are missing, and %v when counted anew", key, named(want[key]))
+		return differ("figures at %s are missing, and %v when counted anew", readable(key), named(want[key]))
 	}
 	return f.compareLists(tx)
 }
@@ -167,7 +175,7 @@ func (f *Figures) compareLists(tx store.Tx) error {
 		owed[string(kv.Key)] = string(kv.Value)
 	}
 	if !maps.Equal(owed, f.owed) {
-		return fmt.Errorf("what is owed is %q, and %q when counted anew", owed, f.owed)
+		return differ("what is owed at %s", firstOf(owed, f.owed))
 	}
 	scores := map[string]score{}
 	for kv, err := range tx.Scan("figures.scores", nil, nil) {
@@ -180,7 +188,7 @@ func (f *Figures) compareLists(tx store.Tx) error {
 		scores[string(kv.Key)] = score{"units/" + parts[0], parts[1], milli, rank}
 	}
 	if !maps.Equal(scores, f.scores) {
-		return fmt.Errorf("scores are %v, and %v when counted anew", scores, f.scores)
+		return differ("the score at %s", firstOf(scores, f.scores))
 	}
 	return nil
 }
@@ -192,13 +200,18 @@ type Question struct {
 	Flow                             bool // what the metric counts came on a day
 	Start, End, Today                string
 	Own, Beneath                     bool // also what is not accepted, of the unit and of those beneath
+	Alone                            bool // only the unit's own
 }
 
 // Value answers q, worked out day by day: of a flow what came from start to end,
 // of anything else that counts by day what stands at the end, and what is open
 // and was due before today.
 func (f *Figures) Value(q Question) (sum int64) {
-	for at, n := range f.rows[q.Unit][part(q.Campaign)+"\x00"+part(q.Category)+"\x00"+part(q.Source)] {
+	unit := q.Unit
+	if q.Alone {
+		unit += "\x01"
+	}
+	for at, n := range f.rows[unit][part(q.Campaign)+"\x00"+part(q.Category)+"\x00"+part(q.Source)] {
 		if at.metric == q.Metric && q.counts(at) {
 			sum += n
 		}

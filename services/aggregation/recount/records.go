@@ -77,7 +77,9 @@ func (c *count) take(e *feedv1.Entry) error {
 	case *organizationv1.Unit:
 		c.lies(b.GetName(), b.GetParent(), day)
 	case *aggregationv1.Report:
-		c.report(b)
+		c.reports[b.GetName()] = b
+	case *aggregationv1.ReportPage:
+		c.page(b)
 	case *rectificationv1.Problem:
 		c.replace(b.GetName(), problem(b, old, day), day)
 	case *rectificationv1.Ledger:

@@ -7,13 +7,19 @@ package server
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"time"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -21,42 +27,50 @@ import (
 
 // Directory knows the units as they are now.
 type Directory interface {
-	Unit(name string) *organizationv1.Unit
+	desk.Directory
 	Children(name string) []string
-	Subtree(name string) []string
+	UnitAt(name string, t time.Time) *organizationv1.Unit
+	SubtreeAt(name string, t time.Time) []string
+}
+
+// unimplemented stands one step further away than the desk, whose methods come
+// before its own.
+type unimplemented struct {
+	aggregationv1.UnimplementedAggregationServiceServer
 }
 
 // Service implements AggregationService.
 type Service struct {
-	aggregationv1.UnimplementedAggregationServiceServer
+	unimplemented
+	*desk.Desk // the methods that are about reports
 
 	book      *change.Book
 	directory Directory
 	followers []*follower
-	reports   change.Kind[*aggregationv1.Report]
-	sources   change.Kind[*aggregationv1.ReportSource]
+	targets   change.Kind[*aggregationv1.Target]
+	urges     change.Kind[*aggregationv1.Urge]
 }
 
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
-	Indexes: map[string][]string{
-		"duban.aggregation.v1.Report":       {"unit"},
-		"duban.aggregation.v1.ReportSource": {"unit"},
-	},
-	Buckets: figures.Buckets,
+	Indexes: indexes(),
+	Buckets: slices.Concat(figures.Buckets, worklist.Buckets, desk.Buckets),
+}
+
+func indexes() map[string][]string {
+	all := maps.Clone(desk.Indexes)
+	all["duban.aggregation.v1.Target"] = []string{"unit"}
+	return all
 }
 
 // New returns the service that writes in book and counts what the feeds of the
 // named services say, organization's before all others'.
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
-	s := &Service{book: book, directory: directory}
-	s.reports = change.Kind[*aggregationv1.Report]{
-		Book: book, Unit: (*aggregationv1.Report).GetUnit,
-	}
-	s.sources = change.Kind[*aggregationv1.ReportSource]{
-		Book: book, Unit: (*aggregationv1.ReportSource).GetUnit,
-	}
+	s := &Service{Desk: desk.New(book, directory, calendar.Builtin()), book: book, directory: directory}
+	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
+	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
+	s.followers[0].counts = s.Stir // units that rows wait for may have come
 	return s
 }
 
@@ -65,8 +79,13 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	aggregationv1.RegisterAggregationServiceServer(r, s)
 }
 
-// Work follows the feeds until ctx is done.
-func (s *Service) Work(ctx context.Context) error { return followAll(ctx, s.followers) }
+// Work follows the feeds, and goes on with long reports, until ctx is done.
+func (s *Service) Work(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return followAll(ctx, s.followers) })
+	g.Go(func() error { return s.Desk.Work(ctx) })
+	return g.Wait()
+}
 
 // Counted returns, by service, what tells how many entries of its feed the figures
 // count.

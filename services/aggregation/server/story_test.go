@@ -10,8 +10,8 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
-	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -110,7 +110,7 @@ func TestWhatServicesWriteIsCounted(t *testing.T) {
 	r := s.report(1, row(s.school, "found", 9))
 	r.Unit, r.Period = s.school, "2026-02"
 	taken, err := s.Aggregation(machine.Key).CreateReport(t.Context(), &aggregationv1.CreateReportRequest{Report: r})
-	if err != nil || taken.GetRows()[0].GetReason() != aggregation.ErrFigureTaken.Reason {
+	if err != nil || taken.GetRows()[0].GetReason() != reports.ErrFigureTaken.Reason {
 		t.Errorf("a report beside the feed = %v, %v", taken, err)
 	}
 	s.settled()

@@ -114,20 +114,20 @@ func loadREST(ctx context.Context, url string, p plan) error {
 			return err
 		}
 		path := fmt.Sprintf("%s/v1/%s/problems", url, o.Ledgers[caller%len(o.Ledgers)])
-		return post(ctx, client, path, o.Key, fmt.Sprintf("bench-%d", number), body)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, path, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+o.Key)
+		req.Header.Set("Idempotency-Key", fmt.Sprintf("bench-%d", number))
+		return post(client, req)
 	})
 	fmt.Println(rate)
 	return err
 }
 
-func post(ctx context.Context, client *http.Client, url, key, id string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
+func post(client *http.Client, req *http.Request) error {
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", id)
 	res, err := client.Do(req)
 	if err != nil {
 		return err

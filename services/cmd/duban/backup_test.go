@@ -20,8 +20,8 @@ import (
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
-// ask runs a command in this process and returns what it printed.
-func ask(t *testing.T, want error, args ...string) string {
+// runs runs a command in this process, which MUST end with want and returns what it printed.
+func runs(t *testing.T, want error, args ...string) string {
 	t.Helper()
 	var out strings.Builder
 	if err := run(t.Context(), args, &out); !errors.Is(err, want) {
@@ -55,7 +55,7 @@ func TestBackupUnderLoad(t *testing.T) {
 	folder, key := t.TempDir(), filepath.Join(c.Data, "installation.key")
 	for _, name := range []string{"a", "b", "c"} {
 		<-time.After(100 * time.Millisecond)
-		t.Log(ask(t, nil, "backup", "-config", file(t, c), filepath.Join(folder, name)))
+		t.Log(runs(t, nil, "backup", "-config", file(t, c), filepath.Join(folder, name)))
 	}
 	cancel()
 	<-written
@@ -66,9 +66,9 @@ func TestBackupUnderLoad(t *testing.T) {
 		}
 		begins(t, on.feed(), m)
 		again := settings(filepath.Join(t.TempDir(), "data"))
-		ask(t, nil, "restore", "-key", key, filepath.Join(folder, name), again.Data)
+		runs(t, nil, "restore", "-key", key, filepath.Join(folder, name), again.Data)
 		clean(t, again)
-		ask(t, nil, "recount", again.Data)
+		runs(t, nil, "recount", again.Data)
 		serves(t, again, on.admins)
 	}
 	d.stop()
@@ -86,14 +86,14 @@ func TestBackupOfProcesses(t *testing.T) {
 	<-time.After(200 * time.Millisecond)
 	folder, keys := t.TempDir(), filepath.Join(filepath.Dir(s.Config("organization")), suite.KeysFolder)
 	for _, role := range slices.Backward(suite.Called()) {
-		ask(t, nil, "backup", "-config", s.Config(role), filepath.Join(folder, role))
+		runs(t, nil, "backup", "-config", s.Config(role), filepath.Join(folder, role))
 	}
 	cancel()
 	<-written
 	again := settings(t.TempDir())
 	for _, role := range suite.Called() {
 		data := filepath.Join(again.Data, role)
-		ask(t, nil, "restore", "-key", keys, filepath.Join(folder, role), data)
+		runs(t, nil, "restore", "-key", keys, filepath.Join(folder, role), data)
 		if _, err := os.Stat(filepath.Join(data, "installation.key")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s was given the installation's key: %v", role, err)
 		}
@@ -102,7 +102,7 @@ func TestBackupOfProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	clean(t, again)
-	ask(t, nil, "recount", again.Data)
+	runs(t, nil, "recount", again.Data)
 }
 
 // begins checks that each feed of a backup is the beginning of the living one.
@@ -132,7 +132,7 @@ func serves(t *testing.T, c suite.Config, keys admins) {
 	l.counted(t, on)
 	d.stop()
 	clean(t, c)
-	ask(t, nil, "recount", c.Data)
+	runs(t, nil, "recount", c.Data)
 }
 
 // backedUp makes an installation, a backup of it, and ends it.
@@ -141,7 +141,7 @@ func backedUp(t *testing.T) (c suite.Config, to string) {
 	c, to = settings(t.TempDir()), filepath.Join(t.TempDir(), "backup")
 	d := boot(t, c)
 	initialize(t, d)
-	ask(t, nil, "backup", "-config", file(t, c), to)
+	runs(t, nil, "backup", "-config", file(t, c), to)
 	d.stop()
 	return c, to
 }
@@ -189,7 +189,7 @@ func TestRestoreRefuses(t *testing.T) {
 		do  func(t *testing.T, folder string)
 		key string
 	}{
-		"a flipped bit":             {flip("campaign.db"), key},
+		"a flipped bit":             {flipMiddle("campaign.db"), key},
 		"a store that is missing":   {without("campaign.db"), key},
 		"no manifest":               {without("manifest.json"), key},
 		"another key":               {func(*testing.T, string) {}, other},
@@ -210,7 +210,7 @@ func TestRestoreRefuses(t *testing.T) {
 			if entries, _ := os.ReadDir(data); len(entries) > 0 {
 				unfinished(t, data)
 			}
-			ask(t, nil, "restore", "-key", key, to, data)
+			runs(t, nil, "restore", "-key", key, to, data)
 			clean(t, settings(data))
 		})
 	}
@@ -257,7 +257,7 @@ func TestANewerStoreIsRefused(t *testing.T) {
 			t.Errorf("duban %v = %v", args, err)
 		}
 	}
-	ask(t, nil, "restore", "-key", filepath.Join(c.Data, "installation.key"), to, filepath.Join(t.TempDir(), "data"))
+	runs(t, nil, "restore", "-key", filepath.Join(c.Data, "installation.key"), to, filepath.Join(t.TempDir(), "data"))
 }
 
 // newer makes a store one of a later program.
@@ -275,7 +275,7 @@ func newer(t *testing.T, path string) {
 	}
 }
 
-func flip(name string) func(*testing.T, string) {
+func flipMiddle(name string) func(*testing.T, string) {
 	return change(name, func(b []byte) []byte {
 		b[len(b)/2] ^= 1
 		return b

@@ -221,7 +221,7 @@ func TestEveryMetricAskedForIsShown(t *testing.T) {
 	if asked < 30 {
 		t.Errorf("only %d names were found", asked)
 	}
-	if out := ask(t, nil, "health", "http://"+at+"/readyz"); out != "" {
+	if out := runs(t, nil, "health", "http://"+at+"/readyz"); out != "" {
 		t.Errorf("health says %q", out)
 	}
 	d.stop()

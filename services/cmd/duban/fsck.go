@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -74,18 +77,21 @@ func first(f fsck.Finding) string {
 }
 
 // recountCommand counts the figures of a suite that does not run once more, from
-// its feeds. It exits with 20 at the first difference.
+// its feeds. It exits with 20 at the first difference, or a file that is damaged.
 func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	c, err := dataArgs("recount", args)
 	if err != nil {
 		return err
 	}
 	waiting, err := suite.Waiting(ctx, c)
+	if err == nil {
+		err = suite.Recount(ctx, c)
+	}
+	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
+		return fmt.Errorf("%w: %w", errWrong, err)
+	}
 	if err != nil {
 		return err
-	}
-	if err := suite.Recount(ctx, c); err != nil {
-		return fmt.Errorf("%w: %w", errWrong, err)
 	}
 	if waiting > 0 {
 		fmt.Fprintf(out, "%d entries are counted after the next start\n", waiting)

@@ -6,12 +6,15 @@
 //	                          keys and certificates for such processes
 //	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban split [-once]       the same, with one process for each role
+//	duban sandbox [-reset]    an installation to try things in, with demo data and keys
 //	duban backup DIR          copy the data of a process while it runs
 //	duban restore -key KEY BACKUP DATA
 //	                          put such a copy into an empty data folder and check it
 //	duban health [URL]        ask a process whether it is ready
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
+//	duban identity            the keys that installations above and below are told
+//	duban verify EVIDENCE     what a receipt or a proof of a fork is worth, offline
 //	duban config print        the configuration as it would be used
 package main
 
@@ -54,11 +57,14 @@ var commands = map[string]struct {
 	"certificates": {"make keys and certificates for processes of their own", certificates},
 	"demo":         {"tell a year of a city's campaign on simulated data, and show it", demo},
 	"split":        {"tell the same to an installation of one process for each role", split},
+	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
 	"backup":       {"copy the data of a process while it runs", backupCommand},
 	"restore":      {"put such a copy into an empty data folder and check it", restoreCommand},
 	"health":       {"ask a process whether it is ready", health},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
+	"identity":     {"print the keys that installations above and below are told on paper", identityCommand},
+	"verify":       {"say what evidence is worth: 0 valid, 10 incomplete, 20 invalid, 30 fork", verifyCommand},
 	"config":       {"print the configuration as it would be used", configCommand},
 	"version":      {"print the version", version},
 }
@@ -83,7 +89,10 @@ func exit(err error) int {
 		return exitOK
 	}
 	fmt.Fprintln(os.Stderr, "duban:", err)
+	var v verdict
 	switch {
+	case errors.As(err, &v):
+		return int(v.Verdict)
 	case errors.Is(err, errUsage):
 		return exitUsage
 	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken):

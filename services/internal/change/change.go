@@ -29,6 +29,7 @@ import (
 var (
 	ErrEtagStale      = fault.Of(faultv1.Reason_REASON_ETAG_STALE)
 	ErrDiskFull       = fault.Of(faultv1.Reason_REASON_DISK_FULL)
+	ErrLogIncomplete  = fault.Of(faultv1.Reason_REASON_LOG_INCOMPLETE)
 	ErrOutcomeUnknown = fault.Of(faultv1.Reason_REASON_OUTCOME_UNKNOWN)
 	ErrFields         = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
 )
@@ -183,6 +184,8 @@ func stored(err error) error {
 	switch {
 	case errors.Is(err, store.ErrFull):
 		return ErrDiskFull
+	case errors.Is(err, feed.ErrHeld):
+		return ErrLogIncomplete
 	case errors.Is(err, store.ErrUnknown):
 		return ErrOutcomeUnknown
 	default:
@@ -221,4 +224,12 @@ func header(ctx context.Context, name string) string {
 		return values[0]
 	}
 	return ""
+}
+
+// Own runs a change that no caller asked for: a worker of the service goes on
+// with what was begun. It has the service's own right, and no request id: that it
+// is done once is for the worker's cursor to say, which it moves in the same
+// transaction.
+func (b *Book) Own(ctx context.Context, service string, do func(*Tx) error) error {
+	return b.Store.Update(ctx, func(raw store.Tx) error { return do(b.tx(ctx, raw, authz.Own(service))) })
 }

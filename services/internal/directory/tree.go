@@ -111,6 +111,28 @@ func (d *Directory) Subtree(name string) []string {
 	return all
 }
 
+// SubtreeAt returns the unit and all beneath it at t, parents before children; nil
+// if there was no such unit then. It looks at every unit.
+func (d *Directory) SubtreeAt(name string, t time.Time) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if u := d.units[name]; u == nil || u.at(t) == nil {
+		return nil
+	}
+	children := map[string][]string{}
+	for child, u := range d.units {
+		if is := u.at(t); is != nil {
+			children[is.GetParent()] = append(children[is.GetParent()], child)
+		}
+	}
+	all := []string{name}
+	for i := 0; i < len(all); i++ {
+		slices.Sort(children[all[i]])
+		all = append(all, children[all[i]]...)
+	}
+	return all
+}
+
 // UnitsAt returns every unit of time t, in the order of their names.
 func (d *Directory) UnitsAt(t time.Time) (all []*organizationv1.Unit) {
 	d.mu.RLock()

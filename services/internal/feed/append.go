@@ -64,7 +64,12 @@ func (l *Log) Append(tx store.Tx, c Change) (Leaf, error) {
 }
 
 func (l *Log) append(tx store.Tx, c Change) (Leaf, error) {
-	if c.Kind == "" || c.Subject == "" {
+	switch {
+	case l.held.Load():
+		return Leaf{}, ErrHeld
+	case l.signer.key == nil:
+		return Leaf{}, errMirror
+	case c.Kind == "" || c.Subject == "":
 		return Leaf{}, errors.New("a change needs a kind and a subject")
 	}
 	h, err := readHead(tx)
@@ -164,8 +169,22 @@ func put(tx store.Tx, h head, e *feedv1.Entry) (Leaf, error) {
 	if len(b) > MaxEntry {
 		return Leaf{}, fmt.Errorf("%w: an entry of %d bytes", ErrTooLarge, len(b))
 	}
+	if err := untaken(tx, e.GetId()); err != nil {
+		return Leaf{}, fmt.Errorf("%w: the randomness is broken", err)
+	}
+	leaf, err := keep(tx, h, e, b)
+	if err != nil {
+		return Leaf{}, err
+	}
+	h.size++
+	return leaf, h.put(tx)
+}
+
+// keep stores the entry of these bytes as the one that follows h, and the rows
+// that stand with it.
+func keep(tx store.Tx, h head, e *feedv1.Entry, b []byte) (Leaf, error) {
 	leaf := Leaf{h.size, tlog.RecordHash(b)}
-	if err := putID(tx, e.GetId(), leaf.Seq); err != nil {
+	if err := tx.Put(IDsBucket, e.GetId(), key(leaf.Seq)); err != nil {
 		return Leaf{}, err
 	}
 	if err := tx.Put(EntriesBucket, key(leaf.Seq), b); err != nil {
@@ -174,19 +193,16 @@ func put(tx store.Tx, h head, e *feedv1.Entry) (Leaf, error) {
 	if err := (hashes{tx}).grow(leaf.Seq, leaf.Hash); err != nil {
 		return Leaf{}, err
 	}
-	if err := (tail{e.GetRev(), leaf.Seq, leaf.Hash}).put(tx, e.GetSubject()); err != nil {
-		return Leaf{}, err
-	}
-	h.size++
-	return leaf, h.put(tx)
+	return leaf, (tail{e.GetRev(), leaf.Seq, leaf.Hash}).put(tx, e.GetSubject())
 }
 
-func putID(tx store.Tx, id []byte, seq uint64) error {
+// untaken says whether no entry has the id.
+func untaken(tx store.Tx, id []byte) error {
 	switch _, err := tx.Get(IDsBucket, id); {
 	case err == nil:
-		return fmt.Errorf("the id %x is taken: the randomness is broken", id)
+		return fmt.Errorf("the id %x is taken", id)
 	case !errors.Is(err, store.ErrNotFound):
 		return fmt.Errorf("looking for the id %x: %w", id, err)
 	}
-	return tx.Put(IDsBucket, id, key(seq))
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -29,6 +30,10 @@ var (
 
 	// ErrRev says that a change does not follow its subject's newest entry.
 	ErrRev = errors.New("feed: not the subject's next rev")
+
+	// ErrHeld says that the log has lost its tail and makes no entries: whatever it
+	// made would be a second history.
+	ErrHeld = errors.New("feed: the log has lost its tail")
 
 	// ErrRange says that the log has no such entry, or no tree of such a size.
 	ErrRange = errors.New("feed: beyond the log")
@@ -62,6 +67,7 @@ type Log struct {
 	verifier string // the key in note format
 	seams    sync.Map
 	bell     bell
+	held     atomic.Bool
 }
 
 // New returns the log that c describes. It says what is wrong with c.
@@ -94,6 +100,15 @@ func New(c Config) (*Log, error) {
 
 // VerifierKey is the key that verifies the log's checkpoints, in note format.
 func (l *Log) VerifierKey() string { return l.verifier }
+
+// Hold lets the log make no more entries while this process runs, until Release.
+func (l *Log) Hold() { l.held.Store(true) }
+
+// Release lets a held log go on that has its tail again.
+func (l *Log) Release() { l.held.Store(false) }
+
+// Held says whether Hold was called.
+func (l *Log) Held() bool { return l.held.Load() }
 
 // seamsOf returns where messages of body's type are parted; it looks at each
 // type once.

@@ -90,6 +90,30 @@ func (l *Log) Opening(tx store.Tx, seq uint64, label string) (*feedv1.Opening, e
 	return o, nil
 }
 
+// Open adds to the records what opens their commitments under label, as far as
+// it is here.
+func (l *Log) Open(tx store.Tx, run []*feedv1.Record, label string) error {
+	if len(run) == 0 {
+		return nil
+	}
+	first, past := run[0].GetSeq(), run[len(run)-1].GetSeq()+1
+	for row, err := range tx.Scan(OpeningsBucket, key(first), key(past)) {
+		if err != nil {
+			return fmt.Errorf("reading openings from %d: %w", first, err)
+		}
+		if string(row.Key[8:]) != label {
+			continue
+		}
+		o := &feedv1.Opening{}
+		if err := proto.Unmarshal(row.Value, o); err != nil {
+			return fmt.Errorf("decoding an opening: %w", err)
+		}
+		record := run[binary.BigEndian.Uint64(row.Key)-first]
+		record.Openings = append(record.Openings, &feedv1.OpenedCommitment{Label: label, Opening: o})
+	}
+	return nil
+}
+
 func (l *Log) within(tx store.Tx, size uint64) error {
 	n, err := l.Size(tx)
 	if err != nil {

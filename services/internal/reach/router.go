@@ -85,5 +85,9 @@ func fed(req any) string {
 	case *feedv1.GetProofRequest:
 		name = req.GetParent()
 	}
-	return strings.TrimPrefix(name, "feeds/")
+	role := strings.TrimPrefix(name, "feeds/")
+	if strings.Contains(role, ".") { // the mirror of a lower installation's log
+		return "federation"
+	}
+	return role
 }

@@ -2,6 +2,8 @@ package serve
 
 import (
 	"context"
+	"errors"
+	"io"
 	"strings"
 
 	"google.golang.org/grpc"
@@ -11,6 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/duban-project/duban/services/internal/authn"
 )
 
 // carried is what a client may tell the service behind, as metadata.
@@ -21,25 +25,81 @@ var carried = []string{"authorization", "accept-language", "idempotency-key", "i
 func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 	return func(_ any, stream grpc.ServerStream) error {
 		method, _ := grpc.MethodFromServerStream(stream)
-		in, out, err := messages(method)
+		in, out, streams, err := messages(method)
 		if err != nil {
 			return passed{err}
+		}
+		if streams {
+			return p.carry(to, stream, in, out)
 		}
 		if err := stream.RecvMsg(in); err != nil {
 			return passed{err}
 		}
 		var header metadata.MD
-		if err := to.Invoke(p.outward(stream.Context()), method, in, out, grpc.Header(&header)); err != nil {
+		err = to.Invoke(p.outward(stream.Context()), method, in, out, grpc.Header(&header))
+		if err := stream.SetHeader(limitsIn(header)); err != nil {
+			return passed{err}
+		}
+		if err != nil {
 			return passed{err}
 		}
 		return stream.SendMsg(out)
 	}
 }
 
+// carry passes a stream on, message by message in both directions, until either
+// side ends it.
+func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, in, out proto.Message) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	ctx, cancel := context.WithCancel(p.outward(stream.Context()))
+	defer cancel()
+	behind, err := to.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method)
+	if err != nil {
+		return passed{err}
+	}
+	go func() { // ends with the stream, which ends when carry returns
+		for {
+			m := in.ProtoReflect().New().Interface()
+			if err := stream.RecvMsg(m); err != nil {
+				_ = behind.CloseSend() // what becomes of it, the answers say
+				return
+			}
+			if behind.SendMsg(m) != nil {
+				return
+			}
+		}
+	}()
+	for {
+		m := out.ProtoReflect().New().Interface()
+		switch err := behind.RecvMsg(m); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return passed{err}
+		}
+		if err := stream.SendMsg(m); err != nil {
+			return passed{err}
+		}
+	}
+}
+
+// limitsIn is what the service behind says of what the caller has left.
+func limitsIn(header metadata.MD) metadata.MD {
+	out := metadata.MD{}
+	for _, name := range []string{PolicyHeader, LimitHeader} {
+		out.Append(name, header.Get(name)...)
+	}
+	return out
+}
+
 // outward is the context of the call behind.
 func (p *Process) outward(ctx context.Context) context.Context {
-	if network := p.networkOf(ctx); network != "" {
+	at := addressOf(ctx)
+	if network := p.networkOf(at); network != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, NetworkHeader, network)
+	}
+	if at.IsValid() && authn.BearsKey(ctx) {
+		ctx = metadata.AppendToOutgoingContext(ctx, AddressHeader, at.String())
 	}
 	for _, name := range carried {
 		for _, value := range metadata.ValueFromIncomingContext(ctx, name) {
@@ -49,23 +109,25 @@ func (p *Process) outward(ctx context.Context) context.Context {
 	return ctx
 }
 
-// messages are empty ones of a unary method's types.
-func messages(method string) (in, out proto.Message, err error) {
+// messages are empty ones of a method's types; streams says whether there may be
+// several.
+func messages(method string) (in, out proto.Message, streams bool, err error) {
 	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
 	d, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	m, ok := d.(protoreflect.MethodDescriptor)
-	if !ok || !strings.HasPrefix(name, "duban.") || m.IsStreamingClient() || m.IsStreamingServer() {
-		return nil, nil, status.Error(codes.Unimplemented, "unknown method "+method)
+	if !ok || !strings.HasPrefix(name, "duban.") {
+		return nil, nil, false, status.Error(codes.Unimplemented, "unknown method "+method)
 	}
 	request, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
 	answer, err := protoregistry.GlobalTypes.FindMessageByName(m.Output().FullName())
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	return request.New().Interface(), answer.New().Interface(), nil
+	streams = m.IsStreamingClient() || m.IsStreamingServer()
+	return request.New().Interface(), answer.New().Interface(), streams, nil
 }
 
 // passed is the error of the service behind, which has its status already.

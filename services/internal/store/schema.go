@@ -21,7 +21,8 @@ type Schema struct {
 	// Table.
 	Indexes map[string][]string
 
-	// Buckets are those that hold neither messages of a table nor an index.
+	// Buckets are those that hold neither messages of a table nor an index. A name
+	// that ends with a slash stands for all that begin with it.
 	Buckets []string
 
 	// Migrations bring older stores to this schema, one version each, in order.
@@ -31,6 +32,13 @@ type Schema struct {
 	// First is the version from which the first of the migrations leads; 0 is 1.
 	// It rises when old migrations are dropped.
 	First uint64
+}
+
+// Within says whether the schema has all buckets that begin as this one does.
+func (s Schema) Within(bucket string) bool {
+	return slices.ContainsFunc(s.Buckets, func(name string) bool {
+		return strings.HasSuffix(name, "/") && strings.HasPrefix(bucket, name)
+	})
 }
 
 // Reindex makes the index rows of all tables what their messages say and answers

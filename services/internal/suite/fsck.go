@@ -2,7 +2,6 @@ package suite
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,8 +17,9 @@ import (
 )
 
 // Fsck checks every store and file in the data folder of a suite that does not
-// run, of one process or of several. It reports each role, answers how many files
-// no record names, and changes nothing.
+// run, of one process or of several. It reports each role, also one whose file is
+// damaged, answers how many files no record names, 0 if a store is damaged, and
+// changes nothing.
 func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	s, err := findSeed(c.Data)
 	if err != nil {
@@ -31,7 +31,7 @@ func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)
 
 // fsckRoles checks the stores of some roles.
 func fsckRoles(ctx context.Context, c Config, wanted []string, of func(role string) (secrets, error), report func(role string, r fsck.Report)) (orphans uint64, err error) {
-	files := map[string]*fsck.Files{}
+	files, whole := map[string]*fsck.Files{}, true
 	for _, r := range roles {
 		if !slices.Contains(wanted, r.name) {
 			continue
@@ -45,10 +45,16 @@ func fsckRoles(ctx context.Context, c Config, wanted []string, of func(role stri
 			return 0, err
 		}
 		found, err := fsckRole(ctx, c, r, s, files[home])
-		if err != nil {
+		switch {
+		case errors.Is(err, bolt.ErrDamaged):
+			whole, found = false, damaged(err)
+		case err != nil:
 			return 0, fmt.Errorf("%s: %w", r.name, err)
 		}
 		report(r.name, found)
+	}
+	if !whole {
+		return 0, nil // nobody knows what the damaged stores name
 	}
 	for _, f := range files {
 		n, err := f.Orphans(ctx)
@@ -60,13 +66,18 @@ func fsckRoles(ctx context.Context, c Config, wanted []string, of func(role stri
 	return orphans, nil
 }
 
+// damaged is the report on a store of which nothing more can be said.
+func damaged(err error) fsck.Report {
+	return fsck.Report{Wrong: 1, First: &fsck.Finding{Seq: fsck.None, What: err.Error()}}
+}
+
 func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.Files) (report fsck.Report, err error) {
 	engine, err := reopen(ctx, c, r)
 	if err != nil {
 		return report, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	text, err := note.NewEd25519VerifierKey(c.origin(r.name), s.signing().Public().(ed25519.PublicKey))
+	text, err := s.verifier(c.origin(r.name))
 	if err != nil {
 		return report, err
 	}
@@ -79,11 +90,11 @@ func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.File
 
 // Reindex writes the indexes of every store anew from its records, in the data
 // folder of a suite that does not run, and answers how many rows were not as
-// they should be.
+// they should be. It passes over a file that is damaged: Fsck names it.
 func Reindex(ctx context.Context, c Config) (mended int, err error) {
 	for _, r := range roles {
 		n, err := reindexRole(ctx, c, r)
-		if err != nil {
+		if err != nil && !errors.Is(err, bolt.ErrDamaged) {
 			return mended, fmt.Errorf("%s: %w", r.name, err)
 		}
 		mended += n
@@ -129,11 +140,7 @@ func (c Config) home(role string) string {
 
 // reopen opens a store that must be there, and of the version that is known here.
 func reopen(ctx context.Context, c Config, r role) (store.Engine, error) {
-	path := filepath.Join(c.home(r.name), r.name+".db")
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	engine, err := bolt.Open(path, bolt.Options{})
+	engine, err := bolt.Inspect(filepath.Join(c.home(r.name), r.name+".db"))
 	if err != nil {
 		return nil, err
 	}

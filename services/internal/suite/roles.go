@@ -12,6 +12,8 @@ import (
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
+	eventserver "github.com/duban-project/duban/services/event/server"
+	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/serve"
@@ -34,7 +36,9 @@ var roles = []role{
 	{"rectification", rectificationserver.Schema, rectification},
 	{"evaluation", evaluationserver.Schema, evaluation},
 	{"complaint", complaintserver.Schema, complaint},
-	{"aggregation", aggregationserver.Schema, aggregation}, // the last: it follows the feeds of those before
+	{"federation", federationserver.Schema, federated},
+	{"aggregation", aggregationserver.Schema, aggregation}, // it follows the feeds of those before
+	{"event", eventserver.Schema, event},                   // so does this, aggregation's too
 }
 
 // services are the names of the roles that have a store.
@@ -51,8 +55,18 @@ func Called() []string { return services() }
 // Roles returns what a process can be asked to run.
 func Roles() []string { return append(services(), Gateway) }
 
+// Schema is what the role of that name keeps beside its feed.
+func Schema(name string) store.Schema {
+	for _, r := range roles {
+		if r.name == name {
+			return r.schema
+		}
+	}
+	return store.Schema{}
+}
+
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
-	service := organizationserver.New(book, s.directory)
+	service := organizationserver.New(book, s.directory, s.form())
 	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
 	s.shown = service.Shown
 	return service, err

@@ -18,7 +18,7 @@ var ErrCommit = errors.New("a commit met an I/O error")
 
 // Addresses are where a running process can be reached; nil where it does not
 // listen.
-type Addresses struct{ HTTP, GRPC, Metrics, Peers net.Addr }
+type Addresses struct{ HTTP, GRPC, Metrics, Peers, Below net.Addr }
 
 // Run serves until ctx is done, a worker fails or a commit does. Ready is called
 // once calls are answered.
@@ -59,7 +59,11 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 	if s.peers != nil {
 		listeners[3] = s.peers
 	}
-	at := Addresses{GRPC: addr(listeners[0]), HTTP: addr(listeners[1]), Metrics: addr(listeners[2]), Peers: addr(listeners[3])}
+	below, err := s.below()
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
+	at := Addresses{GRPC: addr(listeners[0]), HTTP: addr(listeners[1]), Metrics: addr(listeners[2]), Peers: addr(listeners[3]), Below: addr(below)}
 	pages, err := s.pages(ctx, listeners[1], listeners[2])
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
@@ -67,7 +71,7 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.offer(ctx) })
 	g.Go(func() error {
-		return s.process.Run(ctx, func() { ready(at) }, s.doors(listeners[0], listeners[3])...)
+		return s.process.Run(ctx, func() { ready(at) }, s.doors(listeners[0], listeners[3], below)...)
 	})
 	for l, h := range pages {
 		g.Go(func() error { return s.serveHTTP(ctx, h, l) })
@@ -75,8 +79,9 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 	return g.Wait()
 }
 
-// doors are where clients and other processes call, as far as there are listeners.
-func (s *Suite) doors(clients, peers net.Listener) (doors []serve.Door) {
+// doors are where clients, other processes and installations below call, as far as
+// there are listeners.
+func (s *Suite) doors(clients, peers, below net.Listener) (doors []serve.Door) {
 	if clients != nil {
 		d := serve.Door{Listener: clients}
 		if !s.whole {
@@ -88,6 +93,9 @@ func (s *Suite) doors(clients, peers net.Listener) (doors []serve.Door) {
 		d := s.peerDoor()
 		d.Listener = peers
 		doors = append(doors, d)
+	}
+	if below != nil {
+		doors = append(doors, serve.Door{Listener: below})
 	}
 	return doors
 }

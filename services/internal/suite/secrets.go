@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
+
 	"github.com/duban-project/duban/services/internal/durable"
 )
 
@@ -111,6 +113,11 @@ func (s secrets) write(folder string) error {
 
 // signing is the key of the installation's logs.
 func (s secrets) signing() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(s.log) }
+
+// verifier is the key that verifies the log of that origin, in note format.
+func (s secrets) verifier(origin string) (string, error) {
+	return note.NewEd25519VerifierKey(origin, s.signing().Public().(ed25519.PublicKey))
+}
 
 // derive makes a key for one purpose.
 func (s secrets) derive(purpose string) []byte { return derive(s.own, purpose) }

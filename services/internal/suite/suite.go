@@ -20,6 +20,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/change"
@@ -49,6 +50,7 @@ type Suite struct {
 	roles     []string // that run here
 	whole     bool     // all do
 	followed  []string // whose feeds are aggregated
+	pushes    []string // own feeds that go upward
 	telemetry *telemetry.Telemetry
 	process   *serve.Process
 	directory *directory.Directory
@@ -58,10 +60,13 @@ type Suite struct {
 	peers     net.Listener
 	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
+	mirrors   func(context.Context, string) (feedserver.Source, error)
+	marks     *marks
 	engines   map[string]store.Engine // as they were opened, to be copied
 	now       func() time.Time        // real time
 	closers   []func() error
 	failed    chan error
+	sandbox   bool
 	shown     func(context.Context) error
 }
 
@@ -76,6 +81,8 @@ type Options struct {
 	Now func() time.Time
 	// Simulate is the first time of a simulation; zero for real time.
 	Simulate time.Time
+	// Sandbox makes an empty data folder a sandbox, for ever.
+	Sandbox bool
 	// Roles are those that the process runs; none: all.
 	Roles []string
 	// Peers, if set, is where other processes call, instead of Config.Peers.Listen.
@@ -107,10 +114,16 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); err != nil {
 		return err
 	}
+	if s.sandbox, err = openSandbox(c.Data, o.Sandbox); err != nil {
+		return err
+	}
 	if s.secrets, err = openSecrets(c, s.roles); err != nil {
 		return err
 	}
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, blobsFolder), c.Reserve<<20); err != nil {
+		return err
+	}
+	if s.marks, err = openMarks(c.Data, o.Now); err != nil {
 		return err
 	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
@@ -125,7 +138,7 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	}
 	s.process.Grace = c.Grace
 	s.process.Served, s.process.Made = s.telemetry.Handlers()
-	s.process.Prepared, s.process.Simulated = s.prepared, s.Clock.Simulated
+	s.process.Prepared, s.process.Simulated, s.process.Sandbox = s.prepared, s.Clock.Simulated, s.sandbox
 	s.process.Network = (&network.Veil{Now: o.Now}).Of
 	if err := s.connect(); err != nil {
 		return err
@@ -141,7 +154,8 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 func (s *Suite) wire(now func() time.Time) {
 	self := s.Conn(s.self())
 	organization := organizationv1.NewOrganizationServiceClient(self)
-	keys := &authn.Keys{Now: now, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+	tokens := oidc.New(s.config.Identity.Issuers, now, s.telemetry.Log)
+	keys := &authn.Keys{Now: now, Form: s.form(), Verify: tokens.Verify, Sign: s.config.Identity.KeysSign, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
 		return organization.Introspect(ctx, req)
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
@@ -152,7 +166,10 @@ func (s *Suite) wire(now func() time.Time) {
 
 func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	for _, r := range roles {
-		if name := r.name; s.present(name) && name != "organization" && name != "aggregation" {
+		if s.present(r.name) {
+			s.pushes = append(s.pushes, r.name)
+		}
+		if name := r.name; s.present(name) && name != "organization" && name != "federation" && name != "event" {
 			s.followed = append(s.followed, name)
 		}
 	}
@@ -173,7 +190,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		}
 	}
 	return errors.Join(
-		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping()}),
+		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping(), Mirrors: s.mirrors}),
 		s.process.Add(s.Clock),
 		s.process.Add(s.follower()),
 	)
@@ -211,6 +228,9 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 		return nil, err
 	}
 	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
+	if err := s.hold(r.name); err != nil {
+		return nil, err
+	}
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets[r.name].pseudonym(), Tokens: tokens,

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/storetest"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -24,6 +26,7 @@ type part struct {
 func (s *Suite) open(c suite.Config, o suite.Options) *part {
 	s.T.Helper()
 	o.Out, o.Now, o.Simulate = s.T.Output(), time.Now, Start
+	o.Engine = func(role string, e store.Engine) store.Engine { return storetest.Declared(s.T, e, suite.Schema(role)) }
 	built, err := suite.Open(s.T.Context(), c, o)
 	if err != nil {
 		s.T.Fatal(err)

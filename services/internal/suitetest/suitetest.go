@@ -37,6 +37,7 @@ type Suite struct {
 	HTTP         string // http://127.0.0.1:port
 	GRPC         string // 127.0.0.1:port
 	Folder       string // of the data
+	Below        string // where installations below push to by TLS, if anywhere
 
 	// The administrators' keys.
 	SystemAdmin, SecurityAdmin, Auditor string
@@ -76,11 +77,30 @@ func RunIn(t testing.TB, folder string) *Suite {
 	if os.Getenv("DUBAN_TEST_SPLIT") != "" {
 		return SplitIn(t, folder)
 	}
-	s := &Suite{T: t, Root: "units/root", Folder: folder}
-	p := s.open(settings(folder), suite.Options{})
+	return RunAs(t, folder, func(*suite.Config) {})
+}
+
+// RunWith starts a suite with another configuration, in one process and a new
+// folder, and sets it up.
+func RunWith(t testing.TB, set func(*suite.Config)) *Suite {
+	t.Helper()
+	s := RunAs(t, t.TempDir(), set)
+	s.Initialize()
+	return s
+}
+
+// RunAs is RunIn in one process, with a configuration that set has changed.
+func RunAs(t testing.TB, folder string, set func(*suite.Config)) *Suite {
+	t.Helper()
+	s, c := &Suite{T: t, Root: "units/root", Folder: folder}, settings(folder)
+	set(&c)
+	p := s.open(c, suite.Options{})
 	s.Suite, s.conn, s.parts = p.Suite, p.Client(), []*part{p}
 	p.run(t)
 	s.HTTP, s.GRPC = "http://"+p.at.HTTP.String(), p.at.GRPC.String()
+	if p.at.Below != nil {
+		s.Below = p.at.Below.String()
+	}
 	return s
 }
 
@@ -90,6 +110,7 @@ func settings(folder string) suite.Config {
 	c.Data, c.HTTP, c.GRPC = folder, "127.0.0.1:0", "127.0.0.1:0"
 	c.Metrics, c.Telemetry.LogLevel = "127.0.0.1:0", "warn"
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
+	c.Webhooks.AllowLoopback = true
 	return c
 }
 
@@ -158,11 +179,15 @@ func (s *Suite) Organization(key string) organizationv1.OrganizationServiceClien
 }
 
 // Initialize sets up a suite that RunIn started in a new folder.
-func (s *Suite) Initialize() {
+func (s *Suite) Initialize() { s.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE) }
+
+// InitializeAs is Initialize with a root of that id and kind.
+func (s *Suite) InitializeAs(id string, kind organizationv1.Unit_Kind) {
 	s.T.Helper()
+	s.Root = "units/" + id
 	answer, err := s.Organization(s.Bootstrap).Initialize(s.T.Context(), &organizationv1.InitializeRequest{
-		Root:        &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
-		RootId:      "root",
+		Root:        &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: kind},
+		RootId:      id,
 		SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员",
 	})
 	s.must(err)

@@ -36,12 +36,10 @@ func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*or
 
 // GetUnit implements the RPC.
 func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitRequest) (*organizationv1.Unit, error) {
-	if req.GetAsOf() == nil {
-		return s.units.Get(ctx, req.GetName())
-	}
 	// Who may see a unit is decided by the tree as it is.
-	if _, err := s.units.Get(ctx, req.GetName()); err != nil {
-		return nil, err
+	u, err := s.units.Get(ctx, req.GetName())
+	if err != nil || req.GetAsOf() == nil {
+		return u, err
 	}
 	if err := s.past.CatchUp(ctx); err != nil {
 		return nil, err

@@ -23,6 +23,10 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
+// Office is the label of what goes upward opened: the names of those responsible
+// in office (责任人).
+const Office = "office"
+
 const (
 	pageSize    = 256
 	maxPageSize = 1000
@@ -48,6 +52,9 @@ type Service struct {
 	feedv1.UnimplementedFeedServiceServer
 	Sources  map[string]Source
 	Stopping <-chan struct{}
+	// Mirrors finds the mirror of a lower installation's log, such as
+	// "510104.rectification"; nil where none are kept.
+	Mirrors func(ctx context.Context, name string) (Source, error)
 }
 
 // Register adds the service to r.
@@ -71,6 +78,9 @@ func (s *Service) ListRecords(ctx context.Context, req *feedv1.ListRecordsReques
 	src, err := s.source(ctx, req.GetParent())
 	if err != nil {
 		return nil, err
+	}
+	if req.GetOffice() && authz.From(ctx).Principal.Service() == "" {
+		return nil, authz.ErrDenied
 	}
 	res, err := src.list(ctx, req)
 	if err != nil || len(res.GetRecords()) > 0 || req.GetWait().AsDuration() <= 0 {
@@ -102,11 +112,18 @@ func (s *Service) source(ctx context.Context, name string) (Source, error) {
 	if err := a.Check(a.Tree().Root()); err != nil {
 		return Source{}, err
 	}
-	src, ok := s.Sources[strings.TrimPrefix(name, "feeds/")]
-	if !ok {
+	name = strings.TrimPrefix(name, "feeds/")
+	if src, ok := s.Sources[name]; ok {
+		return src, nil
+	}
+	if s.Mirrors == nil || !strings.Contains(name, ".") {
 		return Source{}, errUnknown
 	}
-	return src, nil
+	src, err := s.Mirrors(ctx, name)
+	if errors.Is(err, store.ErrNotFound) {
+		return Source{}, errUnknown
+	}
+	return src, err
 }
 
 // list reads one page in a View of its own.
@@ -120,7 +137,10 @@ func (s Source) list(ctx context.Context, req *feedv1.ListRecordsRequest) (*feed
 			return errInvalid.At("start", "起始序号超出日志末尾。", "The feed ends before this index.")
 		}
 		res.Records, err = s.Log.Records(tx, req.GetStart(), page(req))
-		return err
+		if err != nil || !req.GetOffice() {
+			return err
+		}
+		return s.Log.Open(tx, res.GetRecords(), Office)
 	})
 	res.NextStart = req.GetStart() + uint64(len(res.GetRecords()))
 	return res, err

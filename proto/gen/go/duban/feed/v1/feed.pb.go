@@ -460,7 +460,9 @@ type Record struct {
 	// The leaf's index.
 	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	// The bytes of an Entry, as hashed.
-	Entry         []byte `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	Entry []byte `protobuf:"bytes,2,opt,name=entry,proto3" json:"entry,omitempty"`
+	// What opens its commitments, where that was asked for.
+	Openings      []*OpenedCommitment `protobuf:"bytes,3,rep,name=openings,proto3" json:"openings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -509,10 +511,73 @@ func (x *Record) GetEntry() []byte {
 	return nil
 }
 
+func (x *Record) GetOpenings() []*OpenedCommitment {
+	if x != nil {
+		return x.Openings
+	}
+	return nil
+}
+
+// What opens the commitment of one label.
+type OpenedCommitment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The commitment's label.
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// What opens it.
+	Opening       *Opening `protobuf:"bytes,2,opt,name=opening,proto3" json:"opening,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OpenedCommitment) Reset() {
+	*x = OpenedCommitment{}
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OpenedCommitment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OpenedCommitment) ProtoMessage() {}
+
+func (x *OpenedCommitment) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OpenedCommitment.ProtoReflect.Descriptor instead.
+func (*OpenedCommitment) Descriptor() ([]byte, []int) {
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *OpenedCommitment) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *OpenedCommitment) GetOpening() *Opening {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
 // Request for GetCheckpoint.
 type GetCheckpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// feeds/{service}
+	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
+	// installation's.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -520,7 +585,7 @@ type GetCheckpointRequest struct {
 
 func (x *GetCheckpointRequest) Reset() {
 	*x = GetCheckpointRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +597,7 @@ func (x *GetCheckpointRequest) String() string {
 func (*GetCheckpointRequest) ProtoMessage() {}
 
 func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +610,7 @@ func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{6}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetCheckpointRequest) GetName() string {
@@ -558,21 +623,25 @@ func (x *GetCheckpointRequest) GetName() string {
 // Request for ListRecords.
 type ListRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// feeds/{service}
+	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
+	// installation's.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The first index wanted.
 	Start uint64 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
 	// How many at most; 0 means 256, and more than 1,000 means 1,000.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// How long to wait for an entry if there is none yet; at most 30 s.
-	Wait          *durationpb.Duration `protobuf:"bytes,4,opt,name=wait,proto3" json:"wait,omitempty"`
+	Wait *durationpb.Duration `protobuf:"bytes,4,opt,name=wait,proto3" json:"wait,omitempty"`
+	// Also what opens the commitments under the label office (责任人), which go
+	// upward; for services alone.
+	Office        bool `protobuf:"varint,5,opt,name=office,proto3" json:"office,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListRecordsRequest) Reset() {
 	*x = ListRecordsRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +653,7 @@ func (x *ListRecordsRequest) String() string {
 func (*ListRecordsRequest) ProtoMessage() {}
 
 func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +666,7 @@ func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsRequest.ProtoReflect.Descriptor instead.
 func (*ListRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{7}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListRecordsRequest) GetParent() string {
@@ -628,6 +697,13 @@ func (x *ListRecordsRequest) GetWait() *durationpb.Duration {
 	return nil
 }
 
+func (x *ListRecordsRequest) GetOffice() bool {
+	if x != nil {
+		return x.Office
+	}
+	return false
+}
+
 // Response of ListRecords.
 type ListRecordsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -644,7 +720,7 @@ type ListRecordsResponse struct {
 
 func (x *ListRecordsResponse) Reset() {
 	*x = ListRecordsResponse{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +732,7 @@ func (x *ListRecordsResponse) String() string {
 func (*ListRecordsResponse) ProtoMessage() {}
 
 func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +745,7 @@ func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsResponse.ProtoReflect.Descriptor instead.
 func (*ListRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{8}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListRecordsResponse) GetRecords() []*Record {
@@ -696,7 +772,8 @@ func (x *ListRecordsResponse) GetSize() uint64 {
 // Request for GetProof.
 type GetProofRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// feeds/{service}
+	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
+	// installation's.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The size of the tree that the proof is about; 0 means the newest.
 	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
@@ -713,7 +790,7 @@ type GetProofRequest struct {
 
 func (x *GetProofRequest) Reset() {
 	*x = GetProofRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -725,7 +802,7 @@ func (x *GetProofRequest) String() string {
 func (*GetProofRequest) ProtoMessage() {}
 
 func (x *GetProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -738,7 +815,7 @@ func (x *GetProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProofRequest.ProtoReflect.Descriptor instead.
 func (*GetProofRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{9}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetProofRequest) GetParent() string {
@@ -813,7 +890,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +902,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +915,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{10}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Proof) GetSize() uint64 {
@@ -921,24 +998,29 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\x04root\x18\x04 \x01(\fR\x04root\x12\x12\n" +
 	"\x04note\x18\x05 \x01(\tR\x04note\x12!\n" +
 	"\fverifier_key\x18\x06 \x01(\tR\vverifierKey\x12*\n" +
-	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"0\n" +
+	"\x02at\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"m\n" +
 	"\x06Record\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x14\n" +
-	"\x05entry\x18\x02 \x01(\fR\x05entry\"F\n" +
-	"\x14GetCheckpointRequest\x12.\n" +
-	"\x04name\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^feeds/[a-z]{1,32}$R\x04name\"\xc1\x01\n" +
-	"\x12ListRecordsRequest\x122\n" +
-	"\x06parent\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^feeds/[a-z]{1,32}$R\x06parent\x12\x14\n" +
+	"\x05entry\x18\x02 \x01(\fR\x05entry\x12;\n" +
+	"\bopenings\x18\x03 \x03(\v2\x1f.duban.feed.v1.OpenedCommitmentR\bopenings\"Z\n" +
+	"\x10OpenedCommitment\x12\x14\n" +
+	"\x05label\x18\x01 \x01(\tR\x05label\x120\n" +
+	"\aopening\x18\x02 \x01(\v2\x16.duban.feed.v1.OpeningR\aopening\"c\n" +
+	"\x14GetCheckpointRequest\x12K\n" +
+	"\x04name\x18\x01 \x01(\tB7\xbaH4r220^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}$R\x04name\"\xf6\x01\n" +
+	"\x12ListRecordsRequest\x12O\n" +
+	"\x06parent\x18\x01 \x01(\tB7\xbaH4r220^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}$R\x06parent\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x04R\x05start\x12$\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12;\n" +
-	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x1e2\x00R\x04wait\"y\n" +
+	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x1e2\x00R\x04wait\x12\x16\n" +
+	"\x06office\x18\x05 \x01(\bR\x06office\"y\n" +
 	"\x13ListRecordsResponse\x12/\n" +
 	"\arecords\x18\x01 \x03(\v2\x15.duban.feed.v1.RecordR\arecords\x12\x1d\n" +
 	"\n" +
 	"next_start\x18\x02 \x01(\x04R\tnextStart\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x04R\x04size\"\x92\x01\n" +
-	"\x0fGetProofRequest\x122\n" +
-	"\x06parent\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^feeds/[a-z]{1,32}$R\x06parent\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\"\xaf\x01\n" +
+	"\x0fGetProofRequest\x12O\n" +
+	"\x06parent\x18\x01 \x01(\tB7\xbaH4r220^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}$R\x06parent\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
 	"\x03seq\x18\x03 \x01(\x04H\x00R\x03seq\x12\x16\n" +
 	"\x05first\x18\x04 \x01(\x04H\x00R\x05firstB\v\n" +
@@ -946,11 +1028,12 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\x05Proof\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\fR\x04root\x12\x16\n" +
-	"\x06hashes\x18\x03 \x03(\fR\x06hashes2\x8b\x03\n" +
+	"\x06hashes\x18\x03 \x03(\fR\x06hashes2\x97\x03\n" +
 	"\vFeedService\x12\x82\x01\n" +
 	"\rGetCheckpoint\x12#.duban.feed.v1.GetCheckpointRequest\x1a\x19.duban.feed.v1.Checkpoint\"1\x8a\xb2\x19\b\x12\x01\x03\x18\x03\"\x01*\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=feeds/*}/checkpoint\x12\x86\x01\n" +
-	"\vListRecords\x12!.duban.feed.v1.ListRecordsRequest\x1a\".duban.feed.v1.ListRecordsResponse\"0\x8a\xb2\x19\b\x12\x01\x03\x18\x03\"\x01*\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{parent=feeds/*}/records\x12n\n" +
-	"\bGetProof\x12\x1e.duban.feed.v1.GetProofRequest\x1a\x14.duban.feed.v1.Proof\",\x8a\xb2\x19\x05\x12\x01\x03\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=feeds/*}/proofs:7\n" +
+	"\vListRecords\x12!.duban.feed.v1.ListRecordsRequest\x1a\".duban.feed.v1.ListRecordsResponse\"0\x8a\xb2\x19\b\x12\x01\x03\x18\x03\"\x01*\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{parent=feeds/*}/records\x12z\n" +
+	"\bGetProof\x12\x1e.duban.feed.v1.GetProofRequest\x1a\x14.duban.feed.v1.Proof\"8\x8a\xb2\x19\x11\x12\x01\x03\x18\x03\"\n" +
+	"federation\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=feeds/*}/proofs:7\n" +
 	"\x06sealed\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x96\x03 \x01(\tR\x06sealedBBZ@github.com/duban-project/duban/proto/gen/go/duban/feed/v1;feedv1b\x06proto3"
 
 var (
@@ -965,7 +1048,7 @@ func file_duban_feed_v1_feed_proto_rawDescGZIP() []byte {
 	return file_duban_feed_v1_feed_proto_rawDescData
 }
 
-var file_duban_feed_v1_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_duban_feed_v1_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_duban_feed_v1_feed_proto_goTypes = []any{
 	(*Entry)(nil),                     // 0: duban.feed.v1.Entry
 	(*Actor)(nil),                     // 1: duban.feed.v1.Actor
@@ -973,37 +1056,40 @@ var file_duban_feed_v1_feed_proto_goTypes = []any{
 	(*Opening)(nil),                   // 3: duban.feed.v1.Opening
 	(*Checkpoint)(nil),                // 4: duban.feed.v1.Checkpoint
 	(*Record)(nil),                    // 5: duban.feed.v1.Record
-	(*GetCheckpointRequest)(nil),      // 6: duban.feed.v1.GetCheckpointRequest
-	(*ListRecordsRequest)(nil),        // 7: duban.feed.v1.ListRecordsRequest
-	(*ListRecordsResponse)(nil),       // 8: duban.feed.v1.ListRecordsResponse
-	(*GetProofRequest)(nil),           // 9: duban.feed.v1.GetProofRequest
-	(*Proof)(nil),                     // 10: duban.feed.v1.Proof
-	(*timestamppb.Timestamp)(nil),     // 11: google.protobuf.Timestamp
-	(*anypb.Any)(nil),                 // 12: google.protobuf.Any
-	(*durationpb.Duration)(nil),       // 13: google.protobuf.Duration
-	(*descriptorpb.FieldOptions)(nil), // 14: google.protobuf.FieldOptions
+	(*OpenedCommitment)(nil),          // 6: duban.feed.v1.OpenedCommitment
+	(*GetCheckpointRequest)(nil),      // 7: duban.feed.v1.GetCheckpointRequest
+	(*ListRecordsRequest)(nil),        // 8: duban.feed.v1.ListRecordsRequest
+	(*ListRecordsResponse)(nil),       // 9: duban.feed.v1.ListRecordsResponse
+	(*GetProofRequest)(nil),           // 10: duban.feed.v1.GetProofRequest
+	(*Proof)(nil),                     // 11: duban.feed.v1.Proof
+	(*timestamppb.Timestamp)(nil),     // 12: google.protobuf.Timestamp
+	(*anypb.Any)(nil),                 // 13: google.protobuf.Any
+	(*durationpb.Duration)(nil),       // 14: google.protobuf.Duration
+	(*descriptorpb.FieldOptions)(nil), // 15: google.protobuf.FieldOptions
 }
 var file_duban_feed_v1_feed_proto_depIdxs = []int32{
-	11, // 0: duban.feed.v1.Entry.at:type_name -> google.protobuf.Timestamp
-	11, // 1: duban.feed.v1.Entry.effective:type_name -> google.protobuf.Timestamp
+	12, // 0: duban.feed.v1.Entry.at:type_name -> google.protobuf.Timestamp
+	12, // 1: duban.feed.v1.Entry.effective:type_name -> google.protobuf.Timestamp
 	1,  // 2: duban.feed.v1.Entry.actor:type_name -> duban.feed.v1.Actor
-	12, // 3: duban.feed.v1.Entry.body:type_name -> google.protobuf.Any
+	13, // 3: duban.feed.v1.Entry.body:type_name -> google.protobuf.Any
 	2,  // 4: duban.feed.v1.Entry.sealed:type_name -> duban.feed.v1.Commitment
-	11, // 5: duban.feed.v1.Checkpoint.at:type_name -> google.protobuf.Timestamp
-	13, // 6: duban.feed.v1.ListRecordsRequest.wait:type_name -> google.protobuf.Duration
-	5,  // 7: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
-	14, // 8: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
-	6,  // 9: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
-	7,  // 10: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
-	9,  // 11: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
-	4,  // 12: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
-	8,  // 13: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
-	10, // 14: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	8,  // [8:9] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	12, // 5: duban.feed.v1.Checkpoint.at:type_name -> google.protobuf.Timestamp
+	6,  // 6: duban.feed.v1.Record.openings:type_name -> duban.feed.v1.OpenedCommitment
+	3,  // 7: duban.feed.v1.OpenedCommitment.opening:type_name -> duban.feed.v1.Opening
+	14, // 8: duban.feed.v1.ListRecordsRequest.wait:type_name -> google.protobuf.Duration
+	5,  // 9: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
+	15, // 10: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
+	7,  // 11: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
+	8,  // 12: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
+	10, // 13: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
+	4,  // 14: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
+	9,  // 15: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
+	11, // 16: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
+	14, // [14:17] is the sub-list for method output_type
+	11, // [11:14] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	10, // [10:11] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_duban_feed_v1_feed_proto_init() }
@@ -1011,7 +1097,7 @@ func file_duban_feed_v1_feed_proto_init() {
 	if File_duban_feed_v1_feed_proto != nil {
 		return
 	}
-	file_duban_feed_v1_feed_proto_msgTypes[9].OneofWrappers = []any{
+	file_duban_feed_v1_feed_proto_msgTypes[10].OneofWrappers = []any{
 		(*GetProofRequest_Seq)(nil),
 		(*GetProofRequest_First)(nil),
 	}
@@ -1021,7 +1107,7 @@ func file_duban_feed_v1_feed_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_feed_v1_feed_proto_rawDesc), len(file_duban_feed_v1_feed_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 1,
 			NumServices:   1,
 		},

@@ -1,0 +1,52 @@
+package reports
+
+import (
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+)
+
+// MaxGaps is how many stretches of a source's numbers may be missing.
+const MaxGaps = 100
+
+// Took returns the source (报送来源) after the report of that sequence has come;
+// a zero source has had none. A sequence that is not missing and not beyond the
+// last has come before and changes nothing.
+func Took(s *aggregationv1.ReportSource, sequence int64) (*aggregationv1.ReportSource, error) {
+	s = proto.CloneOf(s)
+	if last := s.GetLastSequence(); sequence > last {
+		if sequence > last+1 {
+			s.MissingSequences = append(s.MissingSequences, &aggregationv1.ReportSource_Gap{First: last + 1, Last: sequence - 1})
+		}
+		s.LastSequence = sequence
+	} else {
+		s.MissingSequences = filled(s.GetMissingSequences(), sequence)
+	}
+	if len(s.GetMissingSequences()) > MaxGaps {
+		return nil, ErrGapsTooMany.With("limit", strconv.Itoa(MaxGaps))
+	}
+	s.MissingTotal = 0
+	for _, g := range s.GetMissingSequences() {
+		s.MissingTotal += g.GetLast() - g.GetFirst() + 1
+	}
+	return s, nil
+}
+
+// filled returns the gaps without one number.
+func filled(gaps []*aggregationv1.ReportSource_Gap, n int64) []*aggregationv1.ReportSource_Gap {
+	i := slices.IndexFunc(gaps, func(g *aggregationv1.ReportSource_Gap) bool { return g.GetFirst() <= n && n <= g.GetLast() })
+	if i < 0 {
+		return gaps
+	}
+	var left []*aggregationv1.ReportSource_Gap
+	if g := gaps[i]; g.GetFirst() < n {
+		left = append(left, &aggregationv1.ReportSource_Gap{First: g.GetFirst(), Last: n - 1})
+	}
+	if g := gaps[i]; n < g.GetLast() {
+		left = append(left, &aggregationv1.ReportSource_Gap{First: n + 1, Last: g.GetLast()})
+	}
+	return slices.Replace(gaps, i, i+1, left...)
+}

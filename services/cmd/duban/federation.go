@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// maxEvidence is how many bytes a file of evidence may have.
+const maxEvidence = 4 << 20
+
+// verdict is what evidence came to, when that is not valid. Its number is the
+// exit code.
+type verdict federation.Finding
+
+// Error implements error.
+func (v verdict) Error() string { return v.What }
+
+// identityCommand prints what those above and below must be told on paper: the
+// keys of the installation. It may run before the first start and makes the key
+// then.
+func identityCommand(_ context.Context, args []string, out io.Writer) error {
+	told, err := flagsAlone("identity", args)
+	if err != nil {
+		return err
+	}
+	identity, err := suite.ReadIdentity(told.Config)
+	if err != nil {
+		return err
+	}
+	in := identity.Installation
+	in.DisplayName, in.Unit = "(name it)", "units/(the unit there that is the root here)"
+	b, err := protojson.MarshalOptions{Multiline: true}.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encoding the installation: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "For the installations below, as federation.parent.cosigner:\n\n%s\n\nFor the installation above, as the body of POST /v1/installations:\n\n%s\n", identity.Cosigner, b)
+	return err
+}
+
+// verifyCommand says what a file of evidence is worth to who trusts the keys in
+// another file. It needs no network and no data.
+func verifyCommand(_ context.Context, args []string, out io.Writer) error {
+	set := flag.NewFlagSet("duban verify", flag.ContinueOnError)
+	trusted := set.String("keys", "", "file of the keys that are trusted, one in note format a line")
+	if err := set.Parse(args); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if set.NArg() != 1 {
+		return fmt.Errorf("%w: duban verify [-keys FILE] EVIDENCE", errUsage)
+	}
+	keys, err := readKeys(*trusted)
+	if err != nil {
+		return err
+	}
+	e, err := readEvidence(set.Arg(0))
+	if err != nil {
+		return err
+	}
+	f := federation.Verify(e, keys)
+	if f.Verdict != federation.Valid {
+		return verdict(f)
+	}
+	_, err = fmt.Fprintln(out, "valid:", f.What)
+	return err
+}
+
+func readKeys(path string) (federation.Keys, error) {
+	if path == "" {
+		return federation.Keys{}, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return federation.Keys{}, err
+	}
+	return federation.ReadKeys(string(b))
+}
+
+// readEvidence reads a file as GetReceipt and GetEvidence answer it over REST. One
+// that is none is invalid evidence.
+func readEvidence(path string) (*federationv1.Evidence, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxEvidence+1))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	e := &federationv1.Evidence{}
+	if len(b) > maxEvidence || protojson.Unmarshal(b, e) != nil {
+		return nil, verdict{federation.Invalid, path + " holds no evidence"}
+	}
+	return e, nil
+}

@@ -1,0 +1,138 @@
+package federation
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"google.golang.org/protobuf/proto"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+)
+
+// Service is the service whose log is an installation's voice: with its key it
+// shows who it is.
+const Service = "federation"
+
+var (
+	installationShape = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	serviceShape      = regexp.MustCompile(`^[a-z]{1,32}$`)
+)
+
+// Origin is the name of a log, parted.
+type Origin struct {
+	Place        string // province, and what stands between it and the installation
+	Installation string // 510104
+	Service      string // rectification
+	Era          uint64 // from 1
+}
+
+// ParseOrigin parts the name of a log.
+func ParseOrigin(s string) (o Origin, ok bool) {
+	parts := strings.Split(s, "/")
+	if len(parts) < 4 || len(s) > 255 {
+		return o, false
+	}
+	n := len(parts)
+	era, err := strconv.ParseUint(parts[n-1], 10, 32)
+	o = Origin{strings.Join(parts[:n-3], "/"), parts[n-3], parts[n-2], era}
+	ok = err == nil && era > 0 && parts[n-1] == strconv.FormatUint(era, 10) &&
+		installationShape.MatchString(o.Installation) && serviceShape.MatchString(o.Service) && parts[0] != ""
+	return o, ok
+}
+
+// Mirror is the name of the log's mirror.
+func (o Origin) Mirror() string { return "installations/" + o.Installation + "/mirrors/" + o.Service }
+
+// Feed is under which name, after feeds/, the feed API reads the log's mirror. Of
+// several eras it is the newest.
+func (o Origin) Feed() string { return o.Installation + "." + o.Service }
+
+// Enrol returns the installation that is to be enrolled: its name comes from the
+// origins of its logs, among which that of the service federation must be.
+func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
+	name, err := named(in.GetLogs())
+	if err != nil {
+		return nil, err
+	}
+	return &federationv1.Installation{
+		Name: name, DisplayName: in.GetDisplayName(), Unit: in.GetUnit(), Logs: in.GetLogs(),
+		State: federationv1.Installation_STATE_ACTIVE,
+	}, nil
+}
+
+// Extend returns the installation with further logs.
+func Extend(in *federationv1.Installation, logs []*federationv1.EnrolledLog) (*federationv1.Installation, error) {
+	if in.GetState() == federationv1.Installation_STATE_REVOKED {
+		return nil, ErrIllegalMove
+	}
+	out := proto.CloneOf(in)
+	out.Logs = append(out.Logs, logs...)
+	name, err := named(out.GetLogs())
+	if err == nil && name != in.GetName() {
+		err = ErrOriginInvalid
+	}
+	return out, err
+}
+
+// named checks the logs of one installation and returns its name.
+func named(logs []*federationv1.EnrolledLog) (name string, err error) {
+	seen, place, voice := map[string]bool{}, "", false
+	for _, log := range logs {
+		o, ok := ParseOrigin(log.GetOrigin())
+		here := o.Place + "/" + o.Installation
+		switch {
+		case !ok || place != "" && here != place:
+			return "", ErrOriginInvalid
+		case seen[log.GetOrigin()]:
+			return "", ErrLogRepeated
+		}
+		if v, err := note.NewVerifier(log.GetVerifierKey()); err != nil || v.Name() != log.GetOrigin() {
+			return "", ErrKeyInvalid
+		}
+		seen[log.GetOrigin()], place, voice = true, here, voice || o.Service == Service
+		name = "installations/" + o.Installation
+	}
+	if !voice {
+		return "", ErrLogMissing
+	}
+	return name, nil
+}
+
+// Moved returns the installation after a move, which its state must allow.
+func Moved(in *federationv1.Installation, m move, reason string) (*federationv1.Installation, error) {
+	next, ok := Life.Next(in.GetState(), m)
+	if !ok {
+		return nil, ErrIllegalMove
+	}
+	out := proto.CloneOf(in)
+	out.State, out.Reason = next, reason
+	return out, nil
+}
+
+// KeyOf returns the key of an installation's log, or "" if it is not enrolled or
+// a newer era of it is.
+func KeyOf(in *federationv1.Installation, origin string) (key string) {
+	asked, _ := ParseOrigin(origin)
+	for _, log := range in.GetLogs() {
+		switch o, _ := ParseOrigin(log.GetOrigin()); {
+		case log.GetOrigin() == origin:
+			key = log.GetVerifierKey()
+		case o.Service == asked.Service && o.Era > asked.Era:
+			return ""
+		}
+	}
+	return key
+}
+
+// Voice returns the key of the log by which an installation shows who it is, that
+// of the newest era.
+func Voice(in *federationv1.Installation) (key string) {
+	for _, log := range in.GetLogs() {
+		if o, _ := ParseOrigin(log.GetOrigin()); o.Service == Service && KeyOf(in, log.GetOrigin()) != "" {
+			key = log.GetVerifierKey()
+		}
+	}
+	return key
+}

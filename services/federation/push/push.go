@@ -1,0 +1,141 @@
+// Package push sends an installation's logs to the one above it: its own, and
+// those that it mirrors, unchanged and under their own origins. It dials, asks how
+// far each log is known above, proves that what it has now grew out of that, and
+// sends the rest; what breaks is begun again from there. It keeps no cursor: the
+// one above does, with the entries.
+//
+// It reads the logs through the feed API and decides nothing about them. What is
+// taken is decided above, by package federation.
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/feed"
+)
+
+// Config is what pushing takes.
+type Config struct {
+	// Installation is the name by which this one is enrolled above,
+	// installations/{installation}.
+	Installation string
+	// Up is the installation above.
+	Up federationv1.FederationServiceClient
+	// Cosigner verifies what it cosigns, in note format: it came on paper.
+	Cosigner string
+	// Feeds reads the logs.
+	Feeds feedv1.FeedServiceClient
+	// Names returns the feeds to push, such as "rectification" and, of a lower
+	// installation, "510104.rectification".
+	Names func(context.Context) ([]string, error)
+	// Sign signs with the key of the log of the service federation.
+	Sign func(text string) ([]byte, error)
+	// Now is real time.
+	Now func() time.Time
+	// Boot is random and the same while the process runs.
+	Boot string
+	// Keep takes what is learned of a log while it is pushed.
+	Keep Keeper
+	// Patience is how long an answer may take; 0: 30 s.
+	Patience time.Duration
+	// First and Last are the pauses between tries: they grow from the one to the
+	// other; 0: 200 ms and 5 s.
+	First, Last time.Duration
+}
+
+// Keeper takes what is learned of one's own logs while they are pushed. Its
+// methods are called by several goroutines.
+type Keeper interface {
+	// Anchored takes the newest checkpoint that the installation above has
+	// cosigned.
+	Anchored(ctx context.Context, origin, note string) error
+	// Reached takes a signed size that the log has had: never again may it be
+	// smaller.
+	Reached(origin string, size uint64) error
+	// Hold says that the log must make no more entries, and why: the installation
+	// above has shown, by what this one has signed, that the log once had more, or
+	// that it has two histories.
+	Hold(feed, why string)
+	// Restore takes back the tail that a held log has lost, with the root that it
+	// leads to, which the log itself once signed.
+	Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error
+}
+
+func (c Config) withDefaults() Config {
+	for _, d := range []struct {
+		of   *time.Duration
+		when time.Duration
+	}{{&c.Patience, 30 * time.Second}, {&c.First, 200 * time.Millisecond}, {&c.Last, 5 * time.Second}} {
+		if *d.of == 0 {
+			*d.of = d.when
+		}
+	}
+	return c
+}
+
+// Run pushes until ctx is done. Whatever goes wrong is logged and tried again
+// after a growing pause.
+func Run(ctx context.Context, c Config) error {
+	c = c.withDefaults()
+	pause, said := c.First, &said{last: map[string]string{}}
+	for ctx.Err() == nil {
+		s := &session{Config: c, pause: pause, said: said, logs: map[string]*outgoing{}, sour: make(chan struct{})}
+		err := s.run(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if pause = min(2*pause, c.Last); s.healthy() {
+			pause = c.First
+		}
+		if errors.Is(err, errAgain) {
+			continue
+		}
+		slog.WarnContext(ctx, "pushing upward", "error", err, "pause", pause)
+		if err := feed.Pause(ctx, pause); err != nil {
+			break
+		}
+	}
+	return ctx.Err()
+}
+
+var (
+	errAgain    = errors.New("some logs are to be tried again")
+	errPatience = errors.New("no answer came in time")
+)
+
+// greeting is the first message and what it is about.
+func (c Config) greeting(ctx context.Context) (*federationv1.Hello, []*outgoing, error) {
+	names, err := c.Names(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing the feeds to push: %w", err)
+	}
+	hello := &federationv1.Hello{Installation: c.Installation}
+	logs := make([]*outgoing, 0, len(names))
+	for _, name := range names {
+		cp, err := c.Feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+		if err != nil {
+			return nil, nil, fmt.Errorf("reading the head of %s: %w", name, err)
+		}
+		logs = append(logs, newOutgoing(name, cp))
+		hello.Logs = append(hello.Logs, head(cp))
+	}
+	hello.Statement, err = c.state(logs)
+	return hello, logs, err
+}
+
+// head is what of a checkpoint is shown. An empty log has nothing to show.
+func head(cp *feedv1.Checkpoint) *federationv1.Head {
+	h := &federationv1.Head{Origin: cp.GetOrigin()}
+	if cp.GetSize() > 0 {
+		h.Note = cp.GetNote()
+	}
+	return h
+}

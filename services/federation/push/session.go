@@ -1,0 +1,244 @@
+package push
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/feed"
+)
+
+// session is one stream.
+type session struct {
+	Config
+	pause time.Duration // after which refused logs are tried again
+	said  *said
+	logs  map[string]*outgoing
+
+	stream  grpc.BidiStreamingClient[federationv1.ReplicateRequest, federationv1.ReplicateResponse]
+	sending sync.Mutex
+	souring sync.Once
+	sour    chan struct{} // closed once a log is refused
+	moved   atomic.Bool   // something was acknowledged
+}
+
+// healthy says whether the stream has brought something forward, and nothing was
+// refused.
+func (s *session) healthy() bool {
+	select {
+	case <-s.sour:
+		return false
+	default:
+		return s.moved.Load()
+	}
+}
+
+// run dials, and pushes until something breaks.
+func (s *session) run(ctx context.Context) (err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	hello, logs, err := s.greeting(ctx)
+	if err != nil {
+		return err
+	}
+	if s.stream, err = s.Up.Replicate(ctx); err != nil {
+		return fmt.Errorf("dialling: %w", err)
+	}
+	if err := s.send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Hello{Hello: hello}}); err != nil {
+		return err
+	}
+	welcome, err := s.welcome(cancel)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, o := range s.begin(ctx, welcome, logs) {
+		g.Go(func() error { return s.pushed(ctx, o) })
+	}
+	g.Go(func() error { return s.receive() })
+	g.Go(func() error { return s.again(ctx) })
+	g.Go(func() error { return s.renamed(ctx, logs) })
+	go func() { // ends receive, which nothing else does
+		<-ctx.Done()
+		cancel()
+	}()
+	return g.Wait()
+}
+
+// send gives a message to the stream, one at a time.
+func (s *session) send(m *federationv1.ReplicateRequest) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	if err := s.stream.Send(m); err != nil {
+		return fmt.Errorf("sending: %w", err)
+	}
+	return nil
+}
+
+// welcome waits for the answer to the greeting, as long as patience lasts.
+func (s *session) welcome(cancel context.CancelFunc) (*federationv1.Welcome, error) {
+	timer := time.AfterFunc(s.Patience, cancel)
+	defer timer.Stop()
+	m, err := s.stream.Recv()
+	if err != nil {
+		return nil, fmt.Errorf("greeting: %w", err)
+	}
+	if r := m.GetReject(); r != nil {
+		return nil, fmt.Errorf("greeting: %w", refusal(r))
+	}
+	if m.GetWelcome() == nil {
+		return nil, errors.New("greeting: the answer is no welcome")
+	}
+	return m.GetWelcome(), nil
+}
+
+func refusal(r *federationv1.Reject) error { return fmt.Errorf("%s: %s", r.GetCode(), r.GetDetail()) }
+
+// begin takes in how each log stands above, and returns those that can be pushed. What a log
+// has lost it takes back.
+func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*outgoing) (all []*outgoing) {
+	standing := map[string]*federationv1.Standing{}
+	for _, l := range w.GetLogs() {
+		standing[l.GetOrigin()] = l
+	}
+	for _, o := range logs {
+		l := standing[o.origin]
+		switch {
+		case l != nil && l.GetCode() == federationv1.Code_CODE_UNSPECIFIED && l.GetSize() <= o.first.GetSize():
+			o.acked, o.credit = l.GetSize(), uint64(l.GetCredit())
+			s.logs[o.origin] = o
+			all = append(all, o)
+		case o.own() && l.GetCode() == federationv1.Code_CODE_ROLLBACK:
+			s.refused(ctx, o, s.recover(ctx, o, l))
+		default:
+			s.refused(ctx, o, fmt.Errorf("%s at %d", l.GetCode(), l.GetSize()))
+			s.forked(o, l.GetEvidence())
+		}
+	}
+	return all
+}
+
+// forked holds a log that is shown to have two histories, by its own signatures.
+func (s *session) forked(o *outgoing, e *federationv1.Evidence) {
+	if !o.own() || e.GetFork() == nil || e.GetOrigin() != o.origin {
+		return
+	}
+	if f := federation.Verify(e, federation.Keys{Logs: map[string]string{o.origin: o.key}}); f.Verdict == federation.Forked {
+		s.Keep.Hold(o.name, f.What)
+	}
+}
+
+// refused notes that a log is not taken; the others go on.
+func (s *session) refused(ctx context.Context, o *outgoing, err error) {
+	if s.said.changed(o.name, err.Error()) {
+		slog.WarnContext(ctx, "a log is not taken above", "feed", o.name, "error", err)
+	}
+	s.souring.Do(func() { close(s.sour) })
+}
+
+// errRefused says that a log is not taken in this stream.
+var errRefused = errors.New("refused")
+
+// pushed pushes one log. That it is refused ends nothing but itself.
+func (s *session) pushed(ctx context.Context, o *outgoing) error {
+	err := o.push(ctx, s)
+	if errors.Is(err, errRefused) {
+		s.refused(ctx, o, err)
+		return nil
+	}
+	return err
+}
+
+// receive hands out what comes, until the stream ends.
+func (s *session) receive() error {
+	for {
+		m, err := s.stream.Recv()
+		if err != nil {
+			return fmt.Errorf("receiving: %w", err)
+		}
+		switch m := m.GetMessage().(type) {
+		case *federationv1.ReplicateResponse_Ack:
+			s.acknowledged(m.Ack)
+		case *federationv1.ReplicateResponse_Reject:
+			o := s.logs[m.Reject.GetOrigin()]
+			if o == nil {
+				return refusal(m.Reject)
+			}
+			s.forked(o, m.Reject.GetEvidence())
+			o.told(func() { o.refused = fmt.Errorf("%w: %w", errRefused, refusal(m.Reject)) })
+		}
+	}
+}
+
+func (s *session) acknowledged(a *federationv1.Ack) {
+	o := s.logs[a.GetOrigin()]
+	if o == nil {
+		return
+	}
+	s.moved.Store(true)
+	o.told(func() {
+		if a.GetSize() > o.sent { // damaged: nobody has what was not sent
+			return
+		}
+		o.acked, o.credit = max(o.acked, a.GetSize()), uint64(a.GetCredit())
+		if a.GetNote() != "" {
+			o.noted = a.GetNote()
+		}
+	})
+}
+
+// again ends the stream some time after a log was refused, to greet anew.
+func (s *session) again(ctx context.Context) error {
+	select {
+	case <-s.sour:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := feed.Pause(ctx, s.pause); err != nil {
+		return err
+	}
+	return errAgain
+}
+
+// renaming is how often it is asked whether there are other logs to push.
+const renaming = time.Second
+
+// renamed ends the stream when there are other logs to push than at its start.
+func (s *session) renamed(ctx context.Context, logs []*outgoing) error {
+	for {
+		if err := feed.Pause(ctx, renaming); err != nil {
+			return err
+		}
+		names, err := s.Names(ctx)
+		if err != nil {
+			return err
+		}
+		if !slices.EqualFunc(names, logs, func(name string, o *outgoing) bool { return name == o.name }) {
+			return errAgain
+		}
+	}
+}
+
+// said remembers what was logged about each log, to say the same once.
+type said struct {
+	mu   sync.Mutex
+	last map[string]string
+}
+
+func (s *said) changed(log, what string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	changed := s.last[log] != what
+	s.last[log] = what
+	return changed
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+type installation = *federationv1.Installation
+
+// CreateInstallation implements the RPC.
+func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.CreateInstallationRequest) (installation, error) {
+	asked := req.GetInstallation()
+	return s.installations.Create(ctx, req, asked.GetUnit(), func(tx *change.Tx) (installation, error) {
+		in, err := federation.Enrol(asked)
+		if err != nil {
+			return nil, err
+		}
+		return in, s.free(tx, in)
+	})
+}
+
+// free says whether neither the installation's name nor its unit is taken.
+func (s *Service) free(tx *change.Tx, in installation) error {
+	switch _, err := s.installations.Find(tx, in.GetName()); {
+	case err == nil:
+		return federation.ErrInstallationExists
+	case !errors.Is(err, authz.ErrNotFound):
+		return err
+	}
+	if s.parts.Tree.Unit(in.GetUnit()) == nil || in.GetUnit() == s.parts.Tree.Root() {
+		return federation.ErrUnitRefused
+	}
+	for other, err := range s.installations.Scan(tx, "", "") {
+		if err != nil {
+			return err
+		}
+		if other.GetUnit() == in.GetUnit() && other.GetState() != federationv1.Installation_STATE_REVOKED {
+			return federation.ErrUnitRefused
+		}
+	}
+	return nil
+}
+
+// GetInstallation implements the RPC.
+func (s *Service) GetInstallation(ctx context.Context, req *federationv1.GetInstallationRequest) (installation, error) {
+	return s.installations.Get(ctx, req.GetName())
+}
+
+// ListInstallations implements the RPC.
+func (s *Service) ListInstallations(ctx context.Context, req *federationv1.ListInstallationsRequest) (*federationv1.ListInstallationsResponse, error) {
+	list, next, err := s.installations.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[installation, error], error) {
+		return s.installations.Scan(tx, after, ""), nil
+	})
+	return &federationv1.ListInstallationsResponse{Installations: list, NextPageToken: next}, err
+}
+
+// ExtendInstallation implements the RPC.
+func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.ExtendInstallationRequest) (installation, error) {
+	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
+		return federation.Extend(in, req.GetLogs())
+	})
+}
+
+// SuspendInstallation implements the RPC.
+func (s *Service) SuspendInstallation(ctx context.Context, req *federationv1.SuspendInstallationRequest) (installation, error) {
+	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
+		return federation.Moved(in, "suspend", req.GetReason())
+	})
+}
+
+// ResumeInstallation implements the RPC.
+func (s *Service) ResumeInstallation(ctx context.Context, req *federationv1.ResumeInstallationRequest) (installation, error) {
+	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
+		return federation.Moved(in, "resume", "")
+	})
+}
+
+// RevokeInstallation implements the RPC.
+func (s *Service) RevokeInstallation(ctx context.Context, req *federationv1.RevokeInstallationRequest) (installation, error) {
+	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
+		return federation.Moved(in, "revoke", req.GetReason())
+	})
+}

@@ -1,0 +1,112 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// heard notes that the log's installation has shown its head.
+func (h *held) heard(now time.Time) { h.row.HeardTime = timestamppb.New(now) }
+
+// shorter judges a head that has less than is mirrored: the start of it is a log
+// that has lost its tail, anything else a second history.
+func (c *session) shorter(m *held, h federation.Head) error {
+	if h.Size > 0 {
+		root, err := m.log.Root(m.tx, h.Size)
+		if err != nil {
+			return err
+		}
+		if root != h.Root {
+			return c.fork(m, h, h.Size, federation.NewBranch(h, h.Root, nil))
+		}
+	}
+	cover, err := m.cover()
+	if err != nil {
+		return err
+	}
+	m.row.State, m.kept, m.lost = federationv1.Mirror_STATE_BEHIND, true, cover
+	r := &refusal{origin: m.row.GetOrigin(), code: federationv1.Code_CODE_ROLLBACK, size: m.size, detail: "less is shown than is mirrored"}
+	if claim, ok := c.said.Claimed(m.row.GetOrigin()); ok && claim.Size < m.size && m.row.GetNote() != "" {
+		r.evidence = federation.NewRollback(m.row.GetOrigin(), m.row.GetNote(), c.statement)
+		if err := put(m.all, evidenceBucket, m.origin.Feed(), r.evidence); err != nil {
+			return err
+		}
+	}
+	return r
+}
+
+// fork freezes a log of which two histories are signed: that of the mirror, and
+// one that has another root at size, as the second branch shows.
+func (c *session) fork(m *held, h federation.Head, size uint64, second *federationv1.Branch) error {
+	first, err := m.branch(size)
+	if err != nil {
+		return err
+	}
+	e := federation.NewFork(m.row.GetOrigin(), size, first, second)
+	m.row.State, m.kept = federationv1.Mirror_STATE_FROZEN, true
+	if err := put(m.all, evidenceBucket, m.origin.Feed(), e); err != nil {
+		return err
+	}
+	if err := c.s.testify(m, h.Note, true); err != nil {
+		return err
+	}
+	return &refusal{
+		origin: m.row.GetOrigin(), code: federationv1.Code_CODE_FORK, size: m.size, evidence: e,
+		detail: fmt.Sprintf("two histories differ within the first %d entries", size),
+	}
+}
+
+// branch shows that the mirror's tree of that size is the start of a head that the
+// log has signed.
+func (m *held) branch(size uint64) (*federationv1.Branch, error) {
+	cover, err := m.cover()
+	if err != nil {
+		return nil, err
+	}
+	if size == m.size {
+		return cover, nil
+	}
+	h, err := federation.OpenHead(m.row.GetVerifierKey(), m.row.GetNote())
+	if err != nil || size > h.Size { // in the midst of a backlog: it is known when that is here
+		return nil, m.refuse(federationv1.Code_CODE_BUSY, "no checkpoint covers this size yet")
+	}
+	root, err := m.log.Root(m.tx, size)
+	if err != nil {
+		return nil, err
+	}
+	proof, err := m.log.Consistency(m.tx, size, h.Size)
+	if err != nil {
+		return nil, err
+	}
+	return federation.NewBranch(h, root, proof), nil
+}
+
+func (m *held) cover() (*federationv1.Branch, error) {
+	b, err := m.tx.Get(coverBucket, []byte(newest))
+	if err != nil {
+		return nil, fmt.Errorf("reading what covers %s: %w", m.origin.Feed(), err)
+	}
+	cover := &federationv1.Branch{}
+	return cover, proto.Unmarshal(b, cover)
+}
+
+// evidence reads why a log is refused, or store.ErrNotFound.
+func evidence(tx store.Tx, feed string) (*federationv1.Evidence, error) {
+	b, err := tx.Get(evidenceBucket, []byte(feed))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the evidence on %s: %w", feed, err)
+	}
+	e := &federationv1.Evidence{}
+	return e, proto.Unmarshal(b, e)
+}

@@ -1,0 +1,202 @@
+package server
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/proto"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/feed"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Buckets beside the records. What is mirrored lies under a prefix of its own for
+// each log and era: a log as package feed keeps it, and these.
+const (
+	mirrorsBucket  = "mirrors"  // 510104.rectification → Mirror
+	evidenceBucket = "evidence" // 510104.rectification → Evidence
+	relayedBucket  = "relayed"  // installations/510104 → installation that relays it, 0x00, Installation
+
+	mirrorPrefix   = "mirror/"
+	cosignedBucket = "cosigned" // size → when that head was first cosigned
+	shownBucket    = "shown"    // size, inverted → when that head was last shown
+	coverBucket    = "cover"    // newest → Branch: that what is mirrored is the start of what was signed
+)
+
+const newest = "newest"
+
+// mirrors finds the logs that are mirrored.
+type mirrors struct {
+	engine store.Engine
+	mu     sync.Mutex
+	open   map[string]*mirror // by origin
+}
+
+// mirror is one mirrored log.
+type mirror struct {
+	origin federation.Origin
+	prefix string
+	log    *feed.Log
+}
+
+// of returns the mirror of a log that is enrolled with key. It opens each once,
+// so that whoever waits for entries hears of them.
+func (m *mirrors) of(origin, key string) (*mirror, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if found := m.open[origin]; found != nil {
+		return found, nil
+	}
+	o, ok := federation.ParseOrigin(origin)
+	if !ok {
+		return nil, fmt.Errorf("%q is no origin of a log", origin)
+	}
+	log, err := feed.NewMirror(o.Feed(), key)
+	if err != nil {
+		return nil, err
+	}
+	opened := &mirror{o, fmt.Sprintf(mirrorPrefix+"%s/%d/", o.Feed(), o.Era), log}
+	m.open[origin] = opened
+	return opened, nil
+}
+
+// row reads what is kept of the mirror of that feed, or store.ErrNotFound.
+func row(tx store.Tx, name string) (*federationv1.Mirror, error) {
+	b, err := tx.Get(mirrorsBucket, []byte(name))
+	if err != nil {
+		return nil, err
+	}
+	r := &federationv1.Mirror{}
+	if err := proto.Unmarshal(b, r); err != nil {
+		return nil, fmt.Errorf("reading the mirror %s: %w", name, err)
+	}
+	return r, nil
+}
+
+// put stores a message under a key.
+func put(tx store.Tx, bucket, key string, m proto.Message) error {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding for %s: %w", bucket, err)
+	}
+	return tx.Put(bucket, []byte(key), b)
+}
+
+// Mirror finds the mirror of that name for the feed API, or store.ErrNotFound.
+func (s *Service) Mirror(ctx context.Context, name string) (source feedserver.Source, err error) {
+	err = s.book.Store.View(ctx, func(tx store.Tx) error {
+		r, err := row(tx, name)
+		if err != nil {
+			return err
+		}
+		m, err := s.mirrors.of(r.GetOrigin(), r.GetVerifierKey())
+		if err != nil {
+			return err
+		}
+		source = feedserver.Source{Engine: store.Within(s.book.Store, m.prefix), Log: m.log}
+		return nil
+	})
+	return source, err
+}
+
+func (m *mirrors) names(ctx context.Context) (names []string, err error) {
+	err = m.engine.View(ctx, func(tx store.Tx) error {
+		for e, err := range tx.Scan(mirrorsBucket, nil, nil) {
+			if err != nil {
+				return fmt.Errorf("listing mirrors: %w", err)
+			}
+			names = append(names, string(e.Key))
+		}
+		return nil
+	})
+	return names, err
+}
+
+// held is what a transaction holds of a mirror.
+type held struct {
+	*mirror
+	tx   store.Tx // the mirror's part of the store
+	all  store.Tx // the whole
+	row  *federationv1.Mirror
+	size uint64
+	root tlog.Hash            // of an empty log: zero
+	kept bool                 // what was changed stays, even if the log is refused
+	lost *federationv1.Branch // covers what is mirrored, if its installation has less
+}
+
+// hold reads the mirror of an enrolled log. One that is not kept yet is empty.
+func (s *Service) hold(tx store.Tx, e enrolment, origin string) (*held, error) {
+	m, err := s.mirrors.of(origin, e.key)
+	if err != nil {
+		return nil, err
+	}
+	h := &held{mirror: m, tx: store.Under(tx, m.prefix), all: tx}
+	h.row, err = row(tx, m.origin.Feed())
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && h.row.GetOrigin() != origin:
+		h.row = e.mirror(m.origin, origin)
+	case err != nil:
+		return nil, err
+	}
+	return h, h.measure()
+}
+
+// measure reads size and root.
+func (h *held) measure() (err error) {
+	if h.size, err = h.log.Size(h.tx); err != nil || h.size == 0 {
+		return err
+	}
+	h.root, err = h.log.Root(h.tx, h.size)
+	return err
+}
+
+func (h *held) save() error { return put(h.all, mirrorsBucket, h.origin.Feed(), h.row) }
+
+// shown notes that the head of that size was shown now. Only heads that were
+// cosigned count.
+func (h *held) shown(size uint64, now time.Time) error {
+	switch _, err := h.tx.Get(cosignedBucket, number(size)); {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return h.tx.Put(shownBucket, number(^size), number(uint64(now.UnixNano())))
+}
+
+// cosigned notes that the head of that size was cosigned, and so shown, now.
+func (h *held) cosigned(size uint64, now time.Time) error {
+	nanos := number(uint64(now.UnixNano()))
+	return errors.Join(h.tx.Put(cosignedBucket, number(size), nanos), h.tx.Put(shownBucket, number(^size), nanos))
+}
+
+// bracket finds when the last head without the entry was shown, and when the
+// first with it was cosigned; zero where there is none.
+func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
+	if without, err = first(h.tx, shownBucket, ^seq); err != nil {
+		return without, with, err
+	}
+	with, err = first(h.tx, cosignedBucket, seq+1)
+	return without, with, err
+}
+
+// first reads the first moment in the bucket from the number on.
+func first(tx store.Tx, bucket string, from uint64) (time.Time, error) {
+	for e, err := range tx.Scan(bucket, number(from), nil) {
+		if err != nil {
+			return time.Time{}, fmt.Errorf("reading %s: %w", bucket, err)
+		}
+		return time.Unix(0, int64(binary.BigEndian.Uint64(e.Value))).UTC(), nil
+	}
+	return time.Time{}, nil
+}
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

@@ -1,0 +1,396 @@
+package server_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/push"
+	"github.com/duban-project/duban/services/federation/recovery"
+	"github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/feed"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+// node is an installation without its services: logs that a test writes in, the
+// federation service, and the pushing upward. Its calls are real gRPC.
+type node struct {
+	t      testing.TB
+	id     string
+	dir    string
+	skew   time.Duration // of its clock
+	ahead  *atomic.Int64 // by how much all clocks were moved on
+	engine func(store.Engine) store.Engine
+	// recovers says whether it takes back what its logs have lost.
+	recovers bool
+
+	engines map[string]store.Engine
+	logs    map[string]*feed.Log
+	service *server.Service
+	feeds   feedv1.FeedServiceClient
+	server  *grpc.Server
+	lis     *bufconn.Listener
+	stop    chan struct{}
+	ended   sync.WaitGroup
+}
+
+var roles = []string{"federation", "rectification"}
+
+func newNode(t testing.TB, id string) *node {
+	n := &node{t: t, id: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }}
+	n.open()
+	t.Cleanup(n.close)
+	return n
+}
+
+func (n *node) now() time.Time {
+	return time.Now().Add(n.skew + time.Duration(n.ahead.Load()))
+}
+
+func (n *node) origin(role string) string { return "edu.example/" + n.id + "/" + role + "/1" }
+
+func (n *node) key() ed25519.PrivateKey {
+	seed := sha256.Sum256([]byte(n.id))
+	return ed25519.NewKeyFromSeed(seed[:])
+}
+
+func (n *node) cosigner() federation.Cosigner {
+	seed := sha256.Sum256([]byte("cosigner " + n.id))
+	return federation.NewCosigner("edu.example/"+n.id+"/mirror", ed25519.NewKeyFromSeed(seed[:]))
+}
+
+func (n *node) must(err error) {
+	n.t.Helper()
+	if err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// open starts it on what its folder has.
+func (n *node) open() {
+	n.engines, n.logs, n.stop = map[string]store.Engine{}, map[string]*feed.Log{}, make(chan struct{})
+	sources := map[string]feedserver.Source{}
+	for _, role := range roles {
+		log, err := feed.New(feed.Config{Name: role, Origin: n.origin(role), Key: n.key(), Now: n.now, Random: rand.Reader})
+		n.must(err)
+		engine, err := bolt.Open(filepath.Join(n.dir, role+".db"), bolt.Options{BeforeCommit: log.Seal, OnCommit: log.Committed, MapSize: 64 << 20})
+		n.must(err)
+		n.engines[role], n.logs[role] = n.engine(engine), log
+		sources[role] = feedserver.Source{Engine: n.engines[role], Log: log}
+	}
+	n.lis = bufconn.Listen(1 << 20)
+	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
+	n.service = server.New(n.book("federation"), server.Parts{
+		Tree: units{}, Cosigner: n.cosigner(), Silence: time.Minute, Stopping: n.stop,
+	})
+	n.service.Register(n.server)
+	(&feedserver.Service{Sources: sources, Stopping: n.stop, Mirrors: n.service.Mirror}).Register(n.server)
+	n.feeds = feedv1.NewFeedServiceClient(n.dial())
+	lis, s := n.lis, n.server
+	n.ended.Go(func() { _ = s.Serve(lis) })
+}
+
+func (n *node) book(role string) *change.Book {
+	return &change.Book{
+		Store: n.engines[role], Log: n.logs[role], Now: n.now, Clock: n.now,
+		Pseudonym: func(string) []byte { return []byte("pseudonym") },
+	}
+}
+
+// close stops it at once, whatever is under way.
+func (n *node) close() {
+	if n.server == nil {
+		return
+	}
+	close(n.stop)
+	n.server.Stop()
+	n.server = nil
+	n.ended.Wait()
+	for _, e := range n.engines {
+		n.must(e.Close())
+	}
+}
+
+// dial returns a connection to the node as it runs now.
+func (n *node) dial() *grpc.ClientConn {
+	lis := n.lis
+	conn, err := grpc.NewClient("passthrough:///"+n.id, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return lis.DialContext(ctx) }))
+	n.must(err)
+	n.t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// asService makes every call that of a service, as between those of one process.
+func asService(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	methods, err := authz.Methods(strings.Split(info.FullMethod, "/")[1])
+	if err != nil {
+		return nil, err
+	}
+	a, err := authz.Enter(units{}, methods[info.FullMethod], authn.Principal{Name: "services/federation"})
+	if err != nil {
+		return nil, err
+	}
+	return handler(authz.With(ctx, a), req)
+}
+
+// units is a tree in which every unit stands beneath the root.
+type units struct{ authz.Tree }
+
+func (units) Fresh() error                          { return nil }
+func (units) Root() string                          { return "units/root" }
+func (units) Position() uint64                      { return 0 }
+func (units) Path(unit string) []string             { return []string{unit, "units/root"} }
+func (units) Unit(name string) *organizationv1.Unit { return &organizationv1.Unit{Name: name} }
+
+// enrol enters the lower node's keys.
+func (n *node) enrol(lower *node) {
+	n.t.Helper()
+	in := &federationv1.Installation{Unit: "units/" + lower.id, DisplayName: "演示下级机构"}
+	for _, role := range roles {
+		key, err := note.NewEd25519VerifierKey(lower.origin(role), lower.key().Public().(ed25519.PublicKey))
+		n.must(err)
+		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: lower.origin(role), VerifierKey: key})
+	}
+	in, err := federation.Enrol(in)
+	n.must(err)
+	n.put("federation", "federation.installation.enrolled.v1", in.GetName(), in)
+}
+
+// put writes a record and its entry, as the pipeline does.
+func (n *node) put(role, kind, name string, m proto.Message) {
+	n.t.Helper()
+	n.must(n.write(role, kind, name, m))
+}
+
+func (n *node) write(role, kind, name string, m proto.Message) error {
+	log := n.logs[role]
+	return n.engines[role].Update(context.Background(), func(tx store.Tx) error {
+		rev, err := log.Next(tx, name)
+		if err != nil {
+			return err
+		}
+		b, err := proto.Marshal(m)
+		if err != nil {
+			return err
+		}
+		_, err = log.Append(tx, feed.Change{Kind: kind, Subject: name, Rev: rev, Effective: n.now(), Body: m})
+		return errors.Join(err, tx.Put(string(m.ProtoReflect().Descriptor().FullName()), []byte(name), b))
+	})
+}
+
+// work writes so many entries of the ledger.
+func (n *node) work(count int) {
+	n.t.Helper()
+	var wait sync.WaitGroup
+	for i := range count {
+		wait.Go(func() {
+			name := fmt.Sprintf("problems/%d", i%7)
+			if err := n.write("rectification", "rectification.problem.updated.v1", name, problem(name, rand.Text())); err != nil {
+				n.t.Error(err)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// problem has something to seal as office.
+func problem(name, text string) *rectificationv1.Problem {
+	return &rectificationv1.Problem{Name: name, Description: text, PersonResponsible: "某某", LeaderResponsible: "某人"}
+}
+
+// push pushes to the upper node, through the transport, until the test or stop
+// ends it.
+func (n *node) push(up federationv1.FederationServiceClient, cosigner string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = push.Run(ctx, n.pushing(up, cosigner))
+	}()
+	stop = func() { cancel(); <-done }
+	n.t.Cleanup(stop)
+	return stop
+}
+
+func (n *node) pushing(up federationv1.FederationServiceClient, cosigner string) push.Config {
+	service := n.service
+	return push.Config{
+		Installation: "installations/" + n.id, Up: up, Cosigner: cosigner, Feeds: n.feeds,
+		Names: func(ctx context.Context) ([]string, error) {
+			mirrored, err := service.Names(ctx)
+			return append(slices.Clone(roles), mirrored...), err
+		},
+		Sign: n.logs["federation"].Sign, Now: n.now, Boot: strings.ToLower(rand.Text()), Keep: n,
+		Patience: 300 * time.Millisecond, First: time.Millisecond, Last: 20 * time.Millisecond,
+	}
+}
+
+// Anchored implements push.Keeper.
+func (n *node) Anchored(ctx context.Context, origin, text string) error {
+	return n.service.Anchored(ctx, origin, text)
+}
+
+// Reached implements push.Keeper.
+func (n *node) Reached(string, uint64) error { return nil }
+
+// Hold implements push.Keeper.
+func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }
+
+// Restore implements push.Keeper.
+func (n *node) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
+	if !n.recovers {
+		return errors.New("it is told not to")
+	}
+	err := n.engines[feed].Update(ctx, func(tx store.Tx) error {
+		_, err := recovery.Apply(tx, n.logs[feed], tail, root)
+		return err
+	})
+	if err == nil {
+		n.logs[feed].Release()
+	}
+	return err
+}
+
+func (n *node) wasHeld(feed string) bool { return n.logs[feed].Held() }
+
+func (n *node) up() federationv1.FederationServiceClient {
+	return federationv1.NewFederationServiceClient(n.dial())
+}
+
+// head reads a feed's checkpoint; size 0 if there is no such feed.
+func (n *node) head(feed string) *feedv1.Checkpoint {
+	cp, err := n.feeds.GetCheckpoint(context.Background(), &feedv1.GetCheckpointRequest{Name: "feeds/" + feed})
+	if err != nil {
+		return &feedv1.Checkpoint{}
+	}
+	return cp
+}
+
+// agrees waits until the upper node has the log of the lower one, and compares
+// every byte of it.
+func agrees(t testing.TB, upper, lower *node, role string) {
+	t.Helper()
+	want, deadline := lower.head(role), time.Now().Add(30*time.Second)
+	mirror := lower.id + "." + role
+	for got := upper.head(mirror); got.GetSize() != want.GetSize(); got = upper.head(mirror) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s has %d of %d entries of %s", upper.id, got.GetSize(), want.GetSize(), mirror)
+		}
+		_, _ = upper.feeds.ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/" + mirror, Start: got.GetSize()})
+	}
+	if got := upper.head(mirror); string(got.GetRoot()) != string(want.GetRoot()) {
+		t.Fatalf("%s: the roots at %d are %x and %x", mirror, want.GetSize(), got.GetRoot(), want.GetRoot())
+	}
+	a, b := lower.records(role), upper.records(mirror)
+	if len(a) != len(b) {
+		t.Fatalf("%s: %d entries here, %d there", mirror, len(a), len(b))
+	}
+	for i := range a {
+		if !proto.Equal(a[i], b[i]) {
+			t.Fatalf("%s: entry %d differs", mirror, i)
+		}
+	}
+}
+
+// records reads a whole feed, with what is opened of it.
+func (n *node) records(feed string) (all []*feedv1.Record) {
+	n.t.Helper()
+	for {
+		res, err := n.feeds.ListRecords(context.Background(), &feedv1.ListRecordsRequest{Parent: "feeds/" + feed, Start: uint64(len(all)), PageSize: 1000, Office: true})
+		n.must(err)
+		if all = append(all, res.GetRecords()...); len(res.GetRecords()) == 0 {
+			return all
+		}
+	}
+}
+
+// size is how much of the city's ledger is mirrored.
+func (n *node) size() uint64 { return n.head("510100.rectification").GetSize() }
+
+// row reads what the node keeps of a mirror.
+func (n *node) row(mirror string) *federationv1.Mirror {
+	m := &federationv1.Mirror{}
+	n.must(n.engines["federation"].View(context.Background(), func(tx store.Tx) error {
+		b, err := tx.Get("mirrors", []byte(mirror))
+		if err != nil {
+			return err
+		}
+		return proto.Unmarshal(b, m)
+	}))
+	return m
+}
+
+// evidence reads why a mirror is refused; nil if it is not.
+func (n *node) evidence(mirror string) *federationv1.Evidence {
+	e := &federationv1.Evidence{}
+	err := n.engines["federation"].View(context.Background(), func(tx store.Tx) error {
+		b, err := tx.Get("evidence", []byte(mirror))
+		if err != nil {
+			return err
+		}
+		return proto.Unmarshal(b, e)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	n.must(err)
+	return e
+}
+
+// backup copies the stores of a node that is closed, and returns how to put them
+// back.
+func (n *node) backup() (restore func()) {
+	n.t.Helper()
+	copies := map[string][]byte{}
+	for _, role := range roles {
+		b, err := os.ReadFile(filepath.Join(n.dir, role+".db"))
+		n.must(err)
+		copies[role] = b
+	}
+	return func() {
+		for role, b := range copies {
+			n.must(os.WriteFile(filepath.Join(n.dir, role+".db"), b, 0o600))
+		}
+	}
+}
+
+// keys are what somebody who verifies has on paper.
+func keys(upper *node, lower ...*node) federation.Keys {
+	k := federation.Keys{Logs: map[string]string{}, Cosigners: []string{upper.cosigner().VerifierKey()}}
+	for _, n := range lower {
+		for _, role := range roles {
+			k.Logs[n.origin(role)], _ = note.NewEd25519VerifierKey(n.origin(role), n.key().Public().(ed25519.PublicKey))
+		}
+	}
+	return k
+}

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// ListMirrors implements the RPC.
+func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrorsRequest) (*federationv1.ListMirrorsResponse, error) {
+	filter, err := page.ParseFilter(req.GetFilter(), (*federationv1.Mirror)(nil).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.book.Tokens.Decode(req.GetPageToken(), req)
+	if err != nil {
+		return nil, err
+	}
+	res, prefix := &federationv1.ListMirrorsResponse{}, strings.TrimSuffix(req.GetParent(), "-")
+	err = s.book.View(ctx, func(tx *change.Tx) error {
+		tx.Trusted("each mirror is checked by its unit")
+		var next string
+		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Size(req.GetPageSize()), 0, func(m *federationv1.Mirror) (bool, error) {
+			return strings.HasPrefix(m.GetName(), prefix) && tx.Access.Sees(m.GetUnit()) && filter.Match(m), nil
+		}, feedName)
+		res.NextPageToken = s.book.Tokens.Encode(next, req)
+		return err
+	})
+	for _, m := range res.GetMirrors() {
+		s.listen(m)
+	}
+	return res, err
+}
+
+// mirrorTable reads the rows of mirrors by their feeds' names.
+var mirrorTable = store.Table[*federationv1.Mirror]{Bucket: mirrorsBucket, Key: feedName}
+
+func feedName(m *federationv1.Mirror) string { return strings.TrimPrefix(m.GetFeed(), "feeds/") }
+
+// listen says how long ago the log was heard of.
+func (s *Service) listen(m *federationv1.Mirror) {
+	now, heard := s.book.Clock(), m.GetHeardTime().AsTime()
+	m.HeardAgo = durationpb.New(max(0, now.Sub(heard).Truncate(time.Second)))
+	if m.GetState() == federationv1.Mirror_STATE_ACTIVE && federation.Silent(heard, now, s.parts.Silence) {
+		m.State = federationv1.Mirror_STATE_SILENT
+	}
+}
+
+// GetBracket implements the RPC.
+func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRequest) (b *federationv1.Bracket, err error) {
+	err = s.mirrored(ctx, req.GetName(), func(m *held) error {
+		records, err := m.log.Records(m.tx, req.GetSeq(), 1)
+		if err != nil || len(records) == 0 {
+			return errors.Join(err, authz.ErrNotFound)
+		}
+		e, err := federation.ReadEntry(records[0].GetEntry())
+		if err != nil {
+			return err
+		}
+		without, with, err := m.bracket(req.GetSeq())
+		b = federation.NewBracket(without, with, e.GetAt().AsTime())
+		return err
+	})
+	return b, err
+}
+
+// GetEvidence implements the RPC.
+func (s *Service) GetEvidence(ctx context.Context, req *federationv1.GetEvidenceRequest) (e *federationv1.Evidence, err error) {
+	err = s.mirrored(ctx, req.GetName(), func(m *held) error {
+		if e, err = evidence(m.all, m.origin.Feed()); errors.Is(err, store.ErrNotFound) {
+			return federation.ErrNoEvidence
+		}
+		return err
+	})
+	return e, err
+}
+
+// mirrored reads a mirror of which the caller may know.
+func (s *Service) mirrored(ctx context.Context, name string, read func(*held) error) error {
+	return s.book.View(ctx, func(tx *change.Tx) error {
+		tx.Trusted("unless the mirror is found")
+		installation, service, ok := strings.Cut(strings.TrimPrefix(name, "installations/"), "/mirrors/")
+		r, err := row(tx, installation+"."+service)
+		if !ok || errors.Is(err, store.ErrNotFound) {
+			return authz.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		if err := tx.Check(r.GetUnit()); err != nil {
+			return err
+		}
+		m, err := s.hold(tx, enrolment{key: r.GetVerifierKey()}, r.GetOrigin())
+		if err != nil {
+			return err
+		}
+		return read(m)
+	})
+}
+
+// GetReceipt implements the RPC. The newest checkpoint that the upper
+// installation has cosigned is used if it has the entry, else one's own.
+func (s *Service) GetReceipt(ctx context.Context, req *federationv1.GetReceiptRequest) (*federationv1.Evidence, error) {
+	a := authz.From(ctx)
+	if err := a.Check(a.Tree().Root()); err != nil {
+		return nil, err
+	}
+	cp, err := s.parts.Feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: req.GetName()})
+	if err != nil {
+		return nil, err
+	}
+	size, text, err := s.anchor(ctx, cp, req.GetSeq())
+	if err != nil {
+		return nil, err
+	}
+	proof, err := s.parts.Feeds.GetProof(ctx, &feedv1.GetProofRequest{Parent: req.GetName(), Size: size, Of: &feedv1.GetProofRequest_Seq{Seq: req.GetSeq()}})
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.parts.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: req.GetName(), Start: req.GetSeq(), PageSize: 1})
+	if err != nil || len(run.GetRecords()) == 0 {
+		return nil, errors.Join(err, authz.ErrNotFound)
+	}
+	return &federationv1.Evidence{Origin: cp.GetOrigin(), Of: &federationv1.Evidence_Receipt{Receipt: &federationv1.Receipt{
+		Record: run.GetRecords()[0], Inclusion: proof.GetHashes(), Note: text,
+	}}}, nil
+}
+
+// anchoredBucket has the newest cosigned note of each own log, by origin.
+const anchoredBucket = "anchored"
+
+// anchor returns the size and note of the checkpoint that a receipt is about.
+func (s *Service) anchor(ctx context.Context, cp *feedv1.Checkpoint, seq uint64) (size uint64, text string, err error) {
+	size, text = cp.GetSize(), cp.GetNote()
+	err = s.book.Store.View(ctx, func(tx store.Tx) error {
+		b, err := tx.Get(anchoredBucket, []byte(cp.GetOrigin()))
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		h, err := federation.OpenHead(cp.GetVerifierKey(), string(b))
+		if err == nil && h.Size > seq && h.Size <= cp.GetSize() {
+			size, text = h.Size, h.Note
+		}
+		return err
+	})
+	return size, text, err
+}
+
+// Anchored keeps the newest note that the upper installation has cosigned.
+func (s *Service) Anchored(ctx context.Context, origin, text string) error {
+	return s.book.Store.Update(ctx, func(tx store.Tx) error { return tx.Put(anchoredBucket, []byte(origin), []byte(text)) })
+}

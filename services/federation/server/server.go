@@ -1,0 +1,70 @@
+// Package server serves FederationService: it enrols lower installations, takes
+// the logs that they push, and keeps them as mirrors. What of a log is believed
+// is decided by package federation; how entries stand in a log, by package feed.
+// It does not read what the entries say, but for the enrolments of those below
+// and the root of a tree. It does not push upward: package push does.
+package server
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Directory knows the units as they are now.
+type Directory interface {
+	Unit(name string) *organizationv1.Unit
+	Root() string
+}
+
+// Parts are what the service is made of beside its book.
+type Parts struct {
+	Tree Directory
+	// Cosigner signs what is durable here.
+	Cosigner federation.Cosigner
+	// Silence is how long a log may not be heard of before it is called silent.
+	Silence time.Duration
+	// Feeds reads the installation's own feeds, for receipts.
+	Feeds feedv1.FeedServiceClient
+	// Stopping is closed when the process begins to stop: streams end then.
+	Stopping <-chan struct{}
+}
+
+// Schema is what the service keeps beside its feed.
+var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidenceBucket, relayedBucket, anchoredBucket, mirrorPrefix}}
+
+// Service implements FederationService.
+type Service struct {
+	federationv1.UnimplementedFederationServiceServer
+
+	book          *change.Book
+	parts         Parts
+	installations change.Kind[*federationv1.Installation]
+	mirrors       mirrors
+	streams       streams
+}
+
+// New returns the service that writes in book.
+func New(book *change.Book, parts Parts) *Service {
+	s := &Service{book: book, parts: parts, streams: newStreams()}
+	s.installations = change.Kind[*federationv1.Installation]{Book: book, Unit: (*federationv1.Installation).GetUnit}
+	s.mirrors = mirrors{engine: book.Store, open: map[string]*mirror{}}
+	return s
+}
+
+// Register adds the service to r.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	federationv1.RegisterFederationServiceServer(r, s)
+}
+
+// Names returns the feeds of all mirrors, such as "510104.rectification": what is
+// relayed upward beside the installation's own.
+func (s *Service) Names(ctx context.Context) ([]string, error) { return s.mirrors.names(ctx) }

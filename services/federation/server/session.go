@@ -1,0 +1,187 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// session is one stream of one installation. It is used by one goroutine; no
+// other stream touches the same logs.
+type session struct {
+	s         *Service
+	name      string // installations/…
+	statement string // as signed
+	said      federation.Statement
+	heads     map[string]federation.Head // proved, by origin; entries beneath them may come
+}
+
+// refusal is why something is not taken; it goes back as a Reject.
+type refusal struct {
+	origin   string
+	code     federationv1.Code
+	size     uint64
+	detail   string
+	evidence *federationv1.Evidence
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return fmt.Sprintf("%s: %s: %s", r.origin, r.code, r.detail) }
+
+func (r *refusal) message() *federationv1.ReplicateResponse {
+	return &federationv1.ReplicateResponse{Message: &federationv1.ReplicateResponse_Reject{Reject: &federationv1.Reject{
+		Origin: r.origin, Code: r.code, Size: r.size, Detail: r.detail, Evidence: r.evidence,
+	}}}
+}
+
+// maxLogs is how many logs one installation may push, with those it relays.
+const maxLogs = 4096
+
+// greet believes the installation's first message, or says why not.
+func (s *Service) greet(ctx context.Context, hello *federationv1.Hello) (*session, error) {
+	now := s.book.Clock()
+	in, err := s.known(ctx, hello.GetInstallation())
+	if err != nil {
+		return nil, err
+	}
+	said, err := federation.ReadStatement(federation.Voice(in), hello.GetStatement())
+	switch {
+	case err != nil, said.To != s.parts.Cosigner.Name():
+		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting is not signed by the key that is enrolled, or not meant for here"}
+	case said.At.Before(now.Add(-federation.Skew)) || said.At.After(now.Add(federation.Skew)):
+		return nil, &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the greeting is of " + said.At.Format(time.RFC3339) + "; here it is " + now.UTC().Format(time.RFC3339)}
+	case len(hello.GetLogs()) > maxLogs:
+		return nil, &refusal{code: federationv1.Code_CODE_TOO_LARGE, detail: "too many logs"}
+	}
+	return &session{s: s, name: in.GetName(), statement: hello.GetStatement(), said: said, heads: map[string]federation.Head{}}, nil
+}
+
+// known reads the installation that calls itself so, if it is active.
+func (s *Service) known(ctx context.Context, name string) (in installation, err error) {
+	err = s.book.Store.View(ctx, func(tx store.Tx) error {
+		in, err = s.find(tx, name)
+		return err
+	})
+	switch {
+	case errors.Is(err, authz.ErrNotFound) || name == "":
+		return nil, &refusal{code: federationv1.Code_CODE_UNKNOWN_LOG, detail: "no such installation is enrolled"}
+	case err == nil && in.GetState() != federationv1.Installation_STATE_ACTIVE:
+		return nil, &refusal{code: federationv1.Code_CODE_REVOKED, detail: "the installation is " + strings.ToLower(strings.TrimPrefix(in.GetState().String(), "STATE_"))}
+	}
+	return in, err
+}
+
+// welcome says how each log stands.
+func (c *session) welcome(ctx context.Context, hello *federationv1.Hello) (*federationv1.ReplicateResponse, error) {
+	w := &federationv1.Welcome{}
+	for _, head := range hello.GetLogs() {
+		standing, err := c.standing(ctx, head)
+		if err != nil {
+			return nil, err
+		}
+		w.Logs = append(w.Logs, standing)
+	}
+	return &federationv1.ReplicateResponse{Message: &federationv1.ReplicateResponse_Welcome{Welcome: w}}, nil
+}
+
+// standing compares a log's head with its mirror.
+func (c *session) standing(ctx context.Context, head *federationv1.Head) (*federationv1.Standing, error) {
+	standing := &federationv1.Standing{Origin: head.GetOrigin(), Credit: federation.Credit}
+	err := c.on(ctx, head.GetOrigin(), func(m *held) error {
+		err := c.compare(m, head)
+		standing.Size, standing.Note, standing.Cover = m.size, m.row.GetNote(), m.lost
+		if m.size > 0 {
+			standing.Root = m.root[:]
+		}
+		return err
+	})
+	var r *refusal
+	if errors.As(err, &r) {
+		standing.Code, standing.Evidence = r.code, r.evidence
+		return standing, nil
+	}
+	return standing, err
+}
+
+// compare judges the head that a log is shown with. What it finds out about the
+// log is kept, so a refusal alone does not undo the transaction: see on.
+func (c *session) compare(m *held, head *federationv1.Head) error {
+	h, err := open(m, head)
+	if err != nil {
+		return err
+	}
+	now := c.s.book.Clock()
+	if h.Size < m.size {
+		return c.shorter(m, h)
+	}
+	if h.Size == m.size && h.Root != m.root {
+		return c.fork(m, h, m.size, federation.NewBranch(h, h.Root, nil))
+	}
+	m.row.State = federationv1.Mirror_STATE_ACTIVE
+	m.heard(now)
+	return m.shown(h.Size, now)
+}
+
+// open reads a head by the key that is enrolled. That of an empty log needs no
+// signature.
+func open(m *held, head *federationv1.Head) (federation.Head, error) {
+	if head.GetNote() == "" {
+		return federation.Head{}, nil
+	}
+	h, err := federation.OpenHead(m.row.GetVerifierKey(), head.GetNote())
+	if err != nil {
+		return h, m.refuse(federationv1.Code_CODE_BAD_SIGNATURE, "the checkpoint is not signed by the key that is enrolled")
+	}
+	return h, nil
+}
+
+func (h *held) refuse(code federationv1.Code, detail string) error {
+	return &refusal{origin: h.row.GetOrigin(), code: code, size: h.size, detail: detail}
+}
+
+// on runs do with a log's mirror, in a transaction. If do refuses, what it has
+// saved stays: a refusal may be what is to be remembered.
+func (c *session) on(ctx context.Context, origin string, do func(*held) error) error {
+	var refused *refusal
+	err := c.s.book.Store.Update(ctx, func(tx store.Tx) error {
+		refused = nil
+		e, err := c.s.enrolled(tx, origin)
+		if err != nil {
+			return err
+		}
+		if code := e.refused(c.name); code != federationv1.Code_CODE_UNSPECIFIED {
+			return &refusal{origin: origin, code: code, detail: "the log is not enrolled, or no longer"}
+		}
+		m, err := c.s.hold(tx, e, origin)
+		if err != nil {
+			return err
+		}
+		if m.row.GetState() == federationv1.Mirror_STATE_FROZEN {
+			return frozen(tx, m)
+		}
+		if err := do(m); err != nil && !(errors.As(err, &refused) && m.kept) {
+			return err
+		}
+		return m.save()
+	})
+	if err == nil && refused != nil {
+		return refused
+	}
+	return err
+}
+
+// frozen refuses a log with the evidence for it.
+func frozen(tx store.Tx, m *held) error {
+	e, err := evidence(tx, m.origin.Feed())
+	if err != nil {
+		return err
+	}
+	return &refusal{origin: m.row.GetOrigin(), code: federationv1.Code_CODE_FORK, size: m.size, detail: "the log is frozen", evidence: e}
+}

@@ -1,0 +1,196 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+)
+
+// stream is what gRPC gives to Replicate.
+type stream = grpc.BidiStreamingServer[federationv1.ReplicateRequest, federationv1.ReplicateResponse]
+
+// patience is how long a stream may be without a message.
+const patience = 3 * federation.Beat
+
+// Replicate implements the RPC. One goroutine reads, one works: what is not taken
+// yet waits in the connection, which so slows the sender down, and nobody else.
+func (s *Service) Replicate(stream stream) error {
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	messages := make(chan *federationv1.ReplicateRequest)
+	ended := make(chan error, 1)
+	go func() { ended <- receive(ctx, stream, messages) }()
+	first, err := s.next(ctx, messages, ended, nil)
+	if err != nil {
+		return ending(err)
+	}
+	session, err := s.greet(ctx, first.GetHello())
+	if err != nil {
+		return s.refuse(stream, err)
+	}
+	replaced, leave, err := s.streams.enter(ctx, session)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	answer, err := session.welcome(ctx, first.GetHello())
+	for err == nil {
+		if answer != nil {
+			if err = stream.Send(answer); err != nil {
+				break
+			}
+		}
+		var message *federationv1.ReplicateRequest
+		if message, err = s.next(ctx, messages, ended, replaced); err == nil {
+			answer, err = session.handle(ctx, message)
+		}
+	}
+	return ending(err)
+}
+
+// ending is how a stream ends: what the other side did is no error of ours.
+func ending(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case errors.Is(err, errBroken):
+		return federation.ErrStreamEnded
+	default:
+		return err
+	}
+}
+
+// errBroken says that the connection broke, in whatever way.
+var errBroken = errors.New("the stream broke off")
+
+func receive(ctx context.Context, stream stream, messages chan<- *federationv1.ReplicateRequest) error {
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return io.EOF
+		}
+		if err != nil {
+			return errBroken
+		}
+		select {
+		case messages <- m:
+		case <-ctx.Done():
+			return errBroken
+		}
+	}
+}
+
+// next waits for a message. A stream that says nothing for three heartbeats is
+// over, and all are when the process stops.
+func (s *Service) next(ctx context.Context, messages <-chan *federationv1.ReplicateRequest, ended <-chan error, replaced <-chan struct{}) (*federationv1.ReplicateRequest, error) {
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
+	select {
+	case m := <-messages:
+		return m, nil
+	case err := <-ended:
+		return nil, err
+	case <-timer.C:
+	case <-replaced:
+	case <-s.parts.Stopping:
+	case <-ctx.Done():
+	}
+	return nil, federation.ErrStreamEnded
+}
+
+// handle does what a message asks. A refusal is an answer too: the stream goes on.
+func (c *session) handle(ctx context.Context, m *federationv1.ReplicateRequest) (answer *federationv1.ReplicateResponse, err error) {
+	switch m := m.GetMessage().(type) {
+	case *federationv1.ReplicateRequest_Prove:
+		err = c.prove(ctx, m.Prove)
+	case *federationv1.ReplicateRequest_Append:
+		answer, err = c.take(ctx, m.Append)
+	case *federationv1.ReplicateRequest_Beat:
+		err = c.beat(ctx, m.Beat)
+	case *federationv1.ReplicateRequest_Fetch:
+		answer, err = c.fetch(ctx, m.Fetch)
+	default:
+		err = federation.ErrStreamEnded
+	}
+	var r *refusal
+	if errors.As(err, &r) {
+		return r.message(), nil
+	}
+	return answer, err
+}
+
+// refuse tells a caller who is not believed why, and ends the stream.
+func (s *Service) refuse(stream stream, err error) error {
+	var r *refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	if err := stream.Send(r.message()); err != nil {
+		return federation.ErrStreamEnded
+	}
+	return federation.ErrSignatureRefused
+}
+
+// streams are those that are open, by installation: one each.
+type streams struct {
+	mu   sync.Mutex
+	open map[string]*openStream
+}
+
+type openStream struct {
+	boot     string
+	last     time.Time     // the newest greeting: none is taken twice
+	replaced chan struct{} // closed when a newer stream of the same process comes
+	left     chan struct{} // closed when the stream has ended
+}
+
+func newStreams() streams { return streams{open: map[string]*openStream{}} }
+
+// enter takes the installation's place. A newer stream of the same process takes
+// it from the older, which may not have noticed that its connection is gone;
+// another process does not get it while the first is there: two at once are a
+// clone.
+func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct{}, leave func(), err error) {
+	for {
+		s.mu.Lock()
+		before := s.open[c.name]
+		switch {
+		case before == nil || isClosed(before.left):
+			if before != nil && !c.said.At.After(before.last) {
+				s.mu.Unlock()
+				return nil, nil, federation.ErrSignatureRefused // a greeting of then, said again
+			}
+			mine := &openStream{c.said.Boot, c.said.At, make(chan struct{}), make(chan struct{})}
+			s.open[c.name] = mine
+			s.mu.Unlock()
+			return mine.replaced, func() { close(mine.left) }, nil
+		case before.boot != c.said.Boot:
+			s.mu.Unlock()
+			return nil, nil, federation.ErrStreamRunning
+		case c.said.At.After(before.last) && !isClosed(before.replaced):
+			close(before.replaced)
+		}
+		s.mu.Unlock()
+		select {
+		case <-before.left:
+		case <-ctx.Done():
+			return nil, nil, federation.ErrStreamEnded
+		}
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}

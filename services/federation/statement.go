@@ -1,0 +1,109 @@
+package federation
+
+import (
+	"encoding/base64"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+const greeting = "duban/hello/v1"
+
+var bootShape = regexp.MustCompile(`^[0-9a-z]{8,64}$`)
+
+// Statement is what an installation says of itself when it dials, signed by the
+// key of its log of the service federation.
+type Statement struct {
+	// To is the name by which the installation above cosigns: nobody else may
+	// take the statement for one to himself.
+	To string
+	// At is when it was said.
+	At time.Time
+	// Boot is random and stays the same while a process runs: two at once are a
+	// clone.
+	Boot string
+	// Heads are the sizes and roots of its own logs, by origin, in order.
+	Heads []Claim
+}
+
+// Claim is how large a log was said to be.
+type Claim struct {
+	Origin string
+	Size   uint64
+	Root   tlog.Hash
+}
+
+// Text is what is to be signed.
+func (s Statement) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s\n%d\n%s\n", greeting, s.To, s.At.UnixMilli(), s.Boot)
+	for _, h := range s.Heads {
+		fmt.Fprintf(&b, "%s %d %s\n", h.Origin, h.Size, base64.StdEncoding.EncodeToString(h.Root[:]))
+	}
+	return b.String()
+}
+
+// ReadStatement opens a signed statement with the key of the installation's log
+// of the service federation. It answers ErrSignature.
+func ReadStatement(key, text string) (s Statement, err error) {
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		return s, fmt.Errorf("reading a verifier key: %w", err)
+	}
+	if len(text) > maxNote {
+		return s, ErrSignature
+	}
+	n, err := note.Open([]byte(text), note.VerifierList(verifier))
+	if err != nil {
+		return s, fmt.Errorf("%w: %w", ErrSignature, err)
+	}
+	lines := strings.Split(strings.TrimSuffix(n.Text, "\n"), "\n")
+	if len(lines) < 4 || lines[0] != greeting || !bootShape.MatchString(lines[3]) {
+		return s, fmt.Errorf("%w: it is no greeting", ErrSignature)
+	}
+	millis, err := strconv.ParseInt(lines[2], 10, 64)
+	if err != nil {
+		return s, fmt.Errorf("%w: it is no greeting", ErrSignature)
+	}
+	s = Statement{To: lines[1], At: time.UnixMilli(millis).UTC(), Boot: lines[3]}
+	for _, line := range lines[4:] {
+		claim, err := readClaim(line)
+		if err != nil {
+			return s, err
+		}
+		s.Heads = append(s.Heads, claim)
+	}
+	return s, nil
+}
+
+func readClaim(line string) (c Claim, err error) {
+	parts := strings.Split(line, " ")
+	if len(parts) != 3 {
+		return c, fmt.Errorf("%w: it is no greeting", ErrSignature)
+	}
+	c.Origin = parts[0]
+	root, err := base64.StdEncoding.DecodeString(parts[2])
+	if err != nil || len(root) != tlog.HashSize {
+		return c, fmt.Errorf("%w: it is no greeting", ErrSignature)
+	}
+	c.Root = tlog.Hash(root)
+	if c.Size, err = strconv.ParseUint(parts[1], 10, 62); err != nil {
+		return c, fmt.Errorf("%w: it is no greeting", ErrSignature)
+	}
+	return c, nil
+}
+
+// Claimed returns what the statement says of a log.
+func (s Statement) Claimed(origin string) (Claim, bool) {
+	for _, h := range s.Heads {
+		if h.Origin == origin {
+			return h, true
+		}
+	}
+	return Claim{}, false
+}

@@ -1,0 +1,275 @@
+package suite
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/push"
+	"github.com/duban-project/duban/services/federation/recovery"
+	federationserver "github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Federation is the part of the configuration that is about the installations
+// above and below. An installation alone needs none of it.
+type Federation struct {
+	// Listen is where installations below push to, by TLS; empty: at the address
+	// of gRPC alone, and so without TLS.
+	Listen string `yaml:"listen"`
+	// Certificate and Key are files (PEM) by which this installation shows itself
+	// to those below; ClientCA has who signs their certificates.
+	Certificate string `yaml:"certificate"`
+	Key         string `yaml:"key"`
+	ClientCA    string `yaml:"client_ca"`
+	// Silence is how long a log below may not be heard of before it is called
+	// silent (失联).
+	Silence time.Duration `yaml:"silence"`
+	// Parent is the installation above.
+	Parent Parent `yaml:"parent"`
+}
+
+// Parent is the installation above, to which this one pushes its logs.
+type Parent struct {
+	// Address is where it listens, host:port; empty: there is none.
+	Address string `yaml:"address"`
+	// Cosigner is the key that verifies what it cosigns, in note format; its
+	// `duban identity` prints it.
+	Cosigner string `yaml:"cosigner"`
+	// CA has who signs its certificate; Certificate and PrivateKey are files by
+	// which this installation shows itself (PEM).
+	CA          string `yaml:"ca"`
+	Certificate string `yaml:"certificate"`
+	PrivateKey  string `yaml:"private_key"`
+	// Plaintext dials without TLS, which only a loopback address allows.
+	Plaintext bool `yaml:"plaintext"`
+}
+
+func (f Federation) check() error {
+	var mistakes []error
+	check := func(ok bool, text string) {
+		if !ok {
+			mistakes = append(mistakes, errors.New("federation: "+text))
+		}
+	}
+	check(f.Silence > 0, "silence: must be above 0")
+	check(f.Listen == "" || f.Certificate != "" && f.Key != "" && f.ClientCA != "", "listen: needs certificate, key and client_ca")
+	p := f.Parent
+	if p.Address == "" {
+		return errors.Join(mistakes...)
+	}
+	host, _, err := net.SplitHostPort(p.Address)
+	check(err == nil, "parent.address: must be host:port")
+	check(federation.CheckCosigner(p.Cosigner) == nil, "parent.cosigner: must be a key in note format, as the parent's `duban identity` prints it")
+	check(!p.Plaintext || net.ParseIP(host).IsLoopback(), "parent.plaintext: only to a loopback address")
+	check(p.Plaintext || p.CA != "" && p.Certificate != "" && p.PrivateKey != "", "parent: needs ca, certificate and private_key")
+	return errors.Join(mistakes...)
+}
+
+// cosigner signs what is durable here, under the installation's name.
+func (s secrets) cosigner(c Config) federation.Cosigner {
+	return federation.NewCosigner(c.Installation+"/mirror", ed25519.NewKeyFromSeed(s.derive("cosigner")))
+}
+
+// federatedRole is what serves FederationService and pushes upward.
+type federatedRole struct {
+	*federationserver.Service
+	work func(context.Context) error
+}
+
+// Work implements serve.Worker.
+func (f federatedRole) Work(ctx context.Context) error { return f.work(ctx) }
+
+func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	self := feedv1.NewFeedServiceClient(s.Conn("federation"))
+	service := federationserver.New(book, federationserver.Parts{
+		Tree: s.directory, Cosigner: s.secrets["federation"].cosigner(s.config), Silence: s.config.Federation.Silence,
+		Feeds: self, Stopping: s.process.Stopping(),
+	})
+	s.mirrors = service.Mirror
+	s.closers = append(s.closers, s.marks.close)
+	if s.config.Federation.Parent.Address == "" {
+		return federatedRole{service, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, nil
+	}
+	conn, err := s.config.Federation.Parent.dial()
+	if err != nil {
+		return nil, err
+	}
+	s.closers = append(s.closers, conn.Close)
+	return federatedRole{service, func(ctx context.Context) error {
+		return push.Run(ctx, push.Config{
+			Installation: "installations/" + path.Base(s.config.Installation),
+			Up:           federationv1.NewFederationServiceClient(conn), Cosigner: s.config.Federation.Parent.Cosigner,
+			Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
+			Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
+		})
+	}}, nil
+}
+
+// pushed names the feeds that go upward: the installation's own, then those it
+// mirrors.
+func (s *Suite) pushed(service *federationserver.Service) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		mirrored, err := service.Names(ctx)
+		return slices.Concat(s.pushes, mirrored), err
+	}
+}
+
+// keeper implements push.Keeper.
+type keeper struct {
+	*Suite
+	service *federationserver.Service
+}
+
+// Anchored implements push.Keeper.
+func (k keeper) Anchored(ctx context.Context, origin, note string) error {
+	return k.service.Anchored(ctx, origin, note)
+}
+
+// Reached implements push.Keeper.
+func (k keeper) Reached(origin string, size uint64) error { return k.marks.reached(origin, size) }
+
+// Hold implements push.Keeper.
+func (k keeper) Hold(feed, why string) {
+	if log := k.feeds[feed].Log; log != nil && !log.Held() {
+		log.Hold()
+		k.Log().Error("nothing more is written to the log: the installation above has shown that it is not whole", "feed", feed, "why", why)
+	}
+}
+
+// Restore implements push.Keeper, for the roles of this process.
+func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
+	src := k.feeds[feed]
+	i := slices.IndexFunc(roles, func(r role) bool { return r.name == feed })
+	if src.Log == nil || i < 0 {
+		return fmt.Errorf("%s is not kept by this process", feed)
+	}
+	missing := 0
+	err := src.Engine.Update(ctx, func(tx store.Tx) (err error) {
+		if missing, err = recovery.Apply(tx, src.Log, tail, root); err == nil {
+			_, err = store.Reindex(tx, roles[i].schema)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("taking back %s: %w", feed, err)
+	}
+	src.Log.Release()
+	k.Log().Warn("the log has its tail again; what is sealed and was not pushed is missing", "feed", feed, "entries", len(tail), "missing", missing)
+	return nil
+}
+
+// dial returns the connection to the installation above; it is made when it is
+// used, and again when it breaks.
+func (p Parent) dial() (*grpc.ClientConn, error) {
+	creds, err := p.credentials()
+	if err != nil {
+		return nil, fmt.Errorf("federation.parent: %w", err)
+	}
+	return grpc.NewClient(p.Address, grpc.WithTransportCredentials(creds),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 20 * time.Second}))
+}
+
+func (p Parent) credentials() (credentials.TransportCredentials, error) {
+	if p.Plaintext {
+		return insecure.NewCredentials(), nil
+	}
+	own, err := tls.LoadX509KeyPair(p.Certificate, p.PrivateKey)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := pool(p.CA)
+	if err != nil {
+		return nil, err
+	}
+	return credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{own}, RootCAs: roots, MinVersion: tls.VersionTLS13}), nil
+}
+
+func pool(file string) (*x509.CertPool, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	all := x509.NewCertPool()
+	if !all.AppendCertsFromPEM(b) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return all, nil
+}
+
+// below listens for installations below, who must show a certificate; nil if
+// there is no address for them, or their role is in another process.
+func (s *Suite) below() (net.Listener, error) {
+	f := s.config.Federation
+	if f.Listen == "" || !s.here("federation") {
+		return nil, nil
+	}
+	own, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("federation: %w", err)
+	}
+	clients, err := pool(f.ClientCA)
+	if err != nil {
+		return nil, fmt.Errorf("federation: %w", err)
+	}
+	return tls.Listen("tcp", f.Listen, &tls.Config{
+		Certificates: []tls.Certificate{own}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
+		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"},
+	})
+}
+
+// PaperIdentity is what somebody above or below must be told on paper.
+type PaperIdentity struct {
+	// Cosigner is the key that verifies what this installation cosigns: for the
+	// configuration of those below.
+	Cosigner string
+	// Installation is what CreateInstallation takes above, but for the display
+	// name and the unit.
+	Installation *federationv1.Installation
+}
+
+// ReadIdentity reads the identity of the installation in the data folder, and
+// makes its key if it was never started.
+func ReadIdentity(c Config) (PaperIdentity, error) {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return PaperIdentity{}, fmt.Errorf("making the data folder: %w", err)
+	}
+	s, err := findSeed(c.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		s, err = openSeed(c.Data)
+	}
+	if err != nil {
+		return PaperIdentity{}, err
+	}
+	in := &federationv1.Installation{Name: "installations/" + path.Base(c.Installation)}
+	for _, r := range roles {
+		key, err := s.of(r.name).verifier(c.origin(r.name))
+		if err != nil {
+			return PaperIdentity{}, err
+		}
+		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: c.origin(r.name), VerifierKey: key})
+	}
+	return PaperIdentity{s.of("federation").cosigner(c).VerifierKey(), in}, nil
+}

@@ -1,0 +1,138 @@
+package services_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+	protobuf "google.golang.org/protobuf/proto"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+// belowRecords are of an installation whose root is the home.
+type belowRecords struct {
+	installation, mirror string
+	fresh                *federationv1.Installation // one that is not enrolled
+}
+
+func noBelow() belowRecords {
+	return belowRecords{installation: "installations/none", mirror: "installations/none/mirrors/organization", fresh: identity("", "fresh")}
+}
+
+// keepBelow runs the installation of a school until it has pushed its tree.
+func (m *matrix) keepBelow(home string) belowRecords {
+	if home != school {
+		return noBelow()
+	}
+	id, t := strings.TrimPrefix(home, "units/"), m.suite.T
+	c := below(t.TempDir(), id)
+	c.Federation.Parent = suite.Parent{Address: m.suite.GRPC, Cosigner: must(suite.ReadIdentity(above(m.suite))).Cosigner, Plaintext: true}
+	in := identityOf(c, home)
+	enrolled, err := federationv1.NewFederationServiceClient(m.suite.As(m.suite.SecurityAdmin)).
+		CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: in})
+	if err != nil {
+		t.Fatal(err)
+	}
+	lower := suitetest.RunAs(t, c.Data, func(to *suite.Config) { to.Installation, to.Federation = c.Installation, c.Federation })
+	lower.InitializeAs(id, organizationv1.Unit_KIND_SCHOOL)
+	m.mirrored("feeds/" + id + ".organization")
+	return belowRecords{enrolled.GetName(), enrolled.GetName() + "/mirrors/organization", identity("", "fresh")}
+}
+
+// mirrored returns when something of the feed has come.
+func (m *matrix) mirrored(feed string) {
+	ctx, cancel := context.WithTimeout(m.suite.T.Context(), 20*time.Second)
+	defer cancel()
+	feeds := feedv1.NewFeedServiceClient(m.suite.As(m.suite.Auditor))
+	for {
+		cp, err := feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: feed})
+		if err == nil && cp.GetSize() > 0 {
+			return
+		}
+		if ctx.Err() != nil {
+			m.suite.T.Fatalf("%s did not come: %v", feed, err)
+		}
+	}
+}
+
+func below(folder, id string) suite.Config {
+	c := suite.Default()
+	c.Data, c.Installation = folder, "edu.example/"+id
+	return c
+}
+
+// above is the configuration of the matrix's own suite, as far as its keys go.
+func above(s *suitetest.Suite) suite.Config {
+	c := suite.Default()
+	c.Data = s.Folder
+	return c
+}
+
+// identity is that of an installation which never ran, for a unit.
+func identity(unit, id string) *federationv1.Installation {
+	in := &federationv1.Installation{DisplayName: "演示下级机构", Unit: unit}
+	for _, service := range []string{"federation", "organization"} {
+		origin := "edu.example/" + id + "/" + service + "/1"
+		key := must(note.NewEd25519VerifierKey(origin, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)))
+		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
+	}
+	return in
+}
+
+func identityOf(c suite.Config, unit string) *federationv1.Installation {
+	in := must(suite.ReadIdentity(c)).Installation
+	in.DisplayName, in.Unit = "演示下级机构", unit
+	return in
+}
+
+func federationFixtures() map[string][]fixture {
+	const why = "核对"
+	further := identity("", "s1").GetLogs()[:1] // the voice of a newer era
+	further[0].Origin = "edu.example/s1/federation/2"
+	further[0].VerifierKey = must(note.NewEd25519VerifierKey(further[0].GetOrigin(), make([]byte, ed25519.PublicKeySize)))
+	return map[string][]fixture{
+		"CreateInstallation": {asks(func(r records) protobuf.Message {
+			in := protobuf.CloneOf(r.below.fresh)
+			in.Unit = r.unit
+			return &federationv1.CreateInstallationRequest{Installation: in, ValidateOnly: true}
+		})},
+		"GetInstallation": {asks(func(r records) protobuf.Message {
+			return &federationv1.GetInstallationRequest{Name: r.below.installation}
+		})},
+		"ListInstallations": {{sifts: true, shows: func(r records) string { return r.below.installation }, ask: func(records) protobuf.Message {
+			return &federationv1.ListInstallationsRequest{PageSize: 1000}
+		}}},
+		"ExtendInstallation": {asks(func(r records) protobuf.Message {
+			return &federationv1.ExtendInstallationRequest{Name: r.below.installation, Logs: further, ValidateOnly: true}
+		})},
+		"SuspendInstallation": {asks(func(r records) protobuf.Message {
+			return &federationv1.SuspendInstallationRequest{Name: r.below.installation, Reason: why, ValidateOnly: true}
+		})},
+		"ResumeInstallation": {asks(func(r records) protobuf.Message {
+			return &federationv1.ResumeInstallationRequest{Name: r.below.installation, ValidateOnly: true}
+		})},
+		"RevokeInstallation": {asks(func(r records) protobuf.Message {
+			return &federationv1.RevokeInstallationRequest{Name: r.below.installation, Reason: why, ValidateOnly: true}
+		})},
+		"ListMirrors": {{sifts: true, shows: func(r records) string { return r.below.mirror }, ask: func(records) protobuf.Message {
+			return &federationv1.ListMirrorsRequest{Parent: "installations/-", PageSize: 1000}
+		}}},
+		"GetBracket":  {asks(func(r records) protobuf.Message { return &federationv1.GetBracketRequest{Name: r.below.mirror} })},
+		"GetEvidence": {asks(func(r records) protobuf.Message { return &federationv1.GetEvidenceRequest{Name: r.below.mirror} })},
+		"GetReceipt":  {{homes: whole, ask: func(r records) protobuf.Message { return &federationv1.GetReceiptRequest{Name: r.feed} }}},
+	}
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
