@@ -90,7 +90,13 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
-	return aggregationserver.New(book, s.directory, feeds, s.followed...), nil
+	service := aggregationserver.New(book, s.directory, feeds, s.followed...)
+	for feed, count := range service.Counted() {
+		if err := s.telemetry.Counted(feed, count); err != nil {
+			return nil, err
+		}
+	}
+	return service, nil
 }
 
 // follower keeps the directory up to date while the process runs.
