@@ -140,7 +140,7 @@ func (l *load) fail(t *testing.T, d *child, keys admins, why string) {
 	t.Helper()
 	waits := d.wait(t, keys)
 	<-l.start(t.Context(), d.as(keys), writers)
-	d.ends(exitCommit, patience)
+	d.ends(exitCommit)
 	<-waits
 	unknown := 0
 	for _, err := range l.errs {
@@ -186,7 +186,7 @@ func TestReadOnly(t *testing.T) {
 	env, why := readOnly(t, c.Data)
 	before := files(t, c.Data)
 	d = launch(t, c, env...)
-	d.ends(exitError, patience)
+	d.ends(exitError)
 	if log := d.log.String(); !strings.Contains(log, filepath.Join(c.Data, "organization.db")) || !strings.Contains(log, why) {
 		t.Errorf("the error does not name the file and %q:\n%s", why, log)
 	}

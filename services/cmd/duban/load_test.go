@@ -145,6 +145,26 @@ func (l *load) write(ctx context.Context, c caller, writer int) {
 	}
 }
 
+// goesOn waits until one more record was written.
+func (l *load) goesOn(ctx context.Context, t *testing.T) {
+	t.Helper()
+	before := l.written()
+	for l.written() == before {
+		select {
+		case <-ctx.Done():
+			t.Fatal("nobody can write")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// written is how many records were written so far.
+func (l *load) written() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
+}
+
 // do sends a write and notes what came of it.
 func (l *load) do(ctx context.Context, c caller, w write) (string, error) {
 	r, err := w.send(ctx, c)
