@@ -94,7 +94,7 @@ var rules = []struct {
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
-	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
+	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
 	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
