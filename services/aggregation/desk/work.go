@@ -51,7 +51,7 @@ func (d *Desk) Work(ctx context.Context) error {
 		}
 		err := d.round(ctx)
 		if err == nil {
-			tries = feed.Backoff{}
+			tries.Reset()
 			continue
 		}
 		if ctx.Err() != nil {
