@@ -89,5 +89,5 @@ func (g *Gate) Admit(network string, now time.Time) bool {
 // IPv4 within IPv6.
 func Loopback(host string) bool {
 	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
+	return host == "localhost" || err == nil && a.IsLoopback()
 }
