@@ -20,7 +20,8 @@ import (
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
-// runs runs a command in this process, which MUST end with want and returns what it printed.
+// runs runs a command in this process, which MUST end with want, and returns what
+// it printed.
 func runs(t *testing.T, want error, args ...string) string {
 	t.Helper()
 	var out strings.Builder
@@ -248,7 +249,7 @@ func TestANewerStoreIsRefused(t *testing.T) {
 	c, to := backedUp(t)
 	newer(t, filepath.Join(c.Data, "campaign.db"))
 	d := launch(t, c)
-	d.ends(exitVersion, patience)
+	d.ends(exitVersion)
 	if !strings.Contains(d.log.String(), "its version is 9, and this program knows up to") {
 		t.Errorf("it said:\n%s", d.log)
 	}
