@@ -56,7 +56,7 @@ var rules = []struct {
 	{"internal/network", []string{std, "golang.org/x/time/rate"}},
 	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
-	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto)},
+	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
 	{"internal/change", append(rooms("fault", "authz", "feed", "page", "store", "blob"), std, pb, grpc, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},

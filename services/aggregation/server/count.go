@@ -1,18 +1,21 @@
 package server
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
-	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
@@ -22,41 +25,52 @@ import (
 // behind them, all in tx: each entry is counted once, however often it comes. A
 // run that leaves entries out is an error.
 func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
-	cursor, err := figures.ReadCursor(tx, service)
+	return Source{Feed: service}.Count(tx, run)
+}
+
+// Count is the function Count for the feed of any installation.
+func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
+	cursor, err := figures.ReadCursor(tx, s.Feed)
 	if err != nil {
 		return err
 	}
+	for len(run) > 0 && run[0].GetSeq() < cursor.Next {
+		run = run[1:]
+	}
 	fold := figures.New(tx)
 	for _, e := range run {
-		switch {
-		case e.GetSeq() < cursor.Next:
-			continue
-		case e.GetSeq() > cursor.Next:
-			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", service, e.GetSeq(), cursor.Next)
+		if e.GetSeq() != cursor.Next {
+			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", s.Feed, e.GetSeq(), cursor.Next)
 		}
-		if err := count(fold, e); err != nil {
-			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), service, err)
+		if err := s.count(fold, e); err != nil {
+			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), s.Feed, err)
 		}
 		cursor = figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: e.GetEffective().AsTime()}
 	}
 	if err := fold.Flush(); err != nil {
 		return err
 	}
-	return figures.WriteCursor(tx, service, cursor)
+	return errors.Join(s.withhold(tx, run), figures.WriteCursor(tx, s.Feed, cursor))
 }
 
-func count(fold *figures.Fold, e *feedv1.Entry) error {
+func (s Source) count(fold *figures.Fold, e *feedv1.Entry) error {
 	body, counted, err := read(e)
 	if err != nil || !counted {
 		return err
 	}
 	day := calendar.On(e.GetEffective().AsTime()).String()
-	if u, ok := body.(*organizationv1.Unit); ok {
-		return fold.Unit(u.GetName(), u.GetParent(), day)
+	switch body := body.(type) {
+	case *organizationv1.Unit:
+		return lies(fold, body, "", day)
+	case *federationv1.RemoteUnit:
+		return remote(fold, body)
+	case *federationv1.RefusedUnit:
+		return fold.Refuse(body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
+	case *aggregationv1.Report:
+		return s.report(fold, body)
+	default:
+		return s.record(fold, e, body, day)
 	}
-	return fold.Record(e.GetSubject(), day, func(before *aggregation.Fact) aggregation.Fact {
-		return aggregation.FactOf(body, before, day)
-	})
 }
 
 // read decodes the body of an entry if it is of a kind that counts. An entry
@@ -77,6 +91,7 @@ func read(e *feedv1.Entry) (body proto.Message, counted bool, err error) {
 var kinds = byName(
 	&organizationv1.Unit{}, &rectificationv1.Problem{}, &rectificationv1.Ledger{}, &rectificationv1.Inspection{},
 	&campaignv1.Assignment{}, &complaintv1.Complaint{}, &evaluationv1.Round{}, &evaluationv1.Result{},
+	&aggregationv1.Report{}, &federationv1.RemoteUnit{}, &federationv1.RefusedUnit{},
 )
 
 func byName(messages ...proto.Message) map[protoreflect.FullName]proto.Message {

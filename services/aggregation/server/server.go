@@ -8,9 +8,11 @@ package server
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/figures"
@@ -24,6 +26,7 @@ type Directory interface {
 	Unit(name string) *organizationv1.Unit
 	Children(name string) []string
 	Subtree(name string) []string
+	Path(name string) []string
 }
 
 // Service implements AggregationService.
@@ -33,6 +36,7 @@ type Service struct {
 	book      *change.Book
 	directory Directory
 	followers []*follower
+	below     below
 	reports   change.Kind[*aggregationv1.Report]
 	sources   change.Kind[*aggregationv1.ReportSource]
 }
@@ -60,13 +64,31 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	return s
 }
 
+// Federate lets the service count the feeds of installations below too, which
+// mirrors lists. It MUST be called before Work, or not at all.
+func (s *Service) Federate(mirrors federationv1.FederationServiceClient) {
+	s.below.list = mirrors
+	s.below.tree = newFollower(s.book, s.followers[0].feeds, Source{Feed: federation})
+	for _, f := range s.followers[1:] {
+		f.trees = append(f.trees, s.below.tree)
+	}
+}
+
 // Register adds the service to r.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	aggregationv1.RegisterAggregationServiceServer(r, s)
 }
 
 // Work follows the feeds until ctx is done.
-func (s *Service) Work(ctx context.Context) error { return followAll(ctx, s.followers) }
+func (s *Service) Work(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return followAll(ctx, s.followers) })
+	if s.below.list != nil {
+		g.Go(func() error { return s.below.tree.follow(ctx) })
+		g.Go(func() error { return s.watch(ctx) })
+	}
+	return g.Wait()
+}
 
 // today is the civil day of the service's clock in China.
 func (s *Service) today() string { return calendar.On(s.book.Now()).String() }

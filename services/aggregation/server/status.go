@@ -75,7 +75,7 @@ func holdsOn(tx *change.Tx, unit string) bool {
 // readFreshness says of each feed how much of it is counted.
 func (v *view) readFreshness() error {
 	for _, f := range v.followers {
-		cursor, err := figures.ReadCursor(v.tx, f.service)
+		cursor, err := figures.ReadCursor(v.tx, f.Feed)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (v *view) readFreshness() error {
 		v.freshness = append(v.freshness, part)
 		v.provisional[f.service] = !part.Current
 	}
-	return nil
+	return v.readBelow()
 }
 
 // figures are those of the unit that the query names.

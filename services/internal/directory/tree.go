@@ -38,6 +38,10 @@ func (d *Directory) Root() string {
 	return d.root
 }
 
+// deepest ends every walk upwards: a tree here and what lies below have as many
+// levels at most.
+const deepest = 16
+
 // Path implements authz.Tree.
 func (d *Directory) Path(name string) []string {
 	return d.path(name, (*unit).now)
@@ -53,7 +57,7 @@ func (d *Directory) path(name string, look func(*unit) *organizationv1.Unit) []s
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	path := make([]string, 0, Depth)
-	for name != "" && len(path) <= Depth {
+	for name != "" && len(path) < deepest {
 		u := d.units[name]
 		if u == nil || look(u) == nil {
 			return nil
@@ -97,7 +101,8 @@ func (d *Directory) Children(name string) []string {
 	return slices.Clone(d.children[name])
 }
 
-// Subtree returns the unit and all beneath it, parents before children.
+// Subtree returns the unit and all beneath it that are kept here, parents before
+// children: whoever gives work to a subtree gives none to units below.
 func (d *Directory) Subtree(name string) []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
@@ -106,7 +111,11 @@ func (d *Directory) Subtree(name string) []string {
 	}
 	all := []string{name}
 	for i := 0; i < len(all); i++ {
-		all = append(all, d.children[all[i]]...)
+		for _, child := range d.children[all[i]] {
+			if d.units[child].now().GetInstallation() == "" {
+				all = append(all, child)
+			}
+		}
 	}
 	return all
 }

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
@@ -69,7 +70,9 @@ func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service,
 		return name == "organization" || name == "federation" || name == "aggregation"
 	})
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
-	return aggregationserver.New(book, s.directory, feeds, services...), nil
+	service := aggregationserver.New(book, s.directory, feeds, services...)
+	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")))
+	return service, nil
 }
 
 // follower keeps the directory up to date while the process runs.

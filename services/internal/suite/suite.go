@@ -181,7 +181,7 @@ func (s *Suite) book(r role, o Options) (*change.Book, error) {
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets.pseudonym(r.name), Tokens: tokens,
-		Validate: s.process.Validate,
+		Validate: s.process.Validate, Remote: s.directory.Remote,
 	}, nil
 }
 
