@@ -25,6 +25,9 @@ type count struct {
 	claimed map[[3]string]bool
 	// reported has what was last said, by month.
 	reported map[of]map[string]said
+	// owners are the installations that keep the units, and roots those whose root
+	// a unit is.
+	owners, roots map[string]string
 }
 
 type said struct{ sequence, value int64 }
@@ -33,6 +36,7 @@ func newCount() *count {
 	return &count{
 		records: map[string]*record{}, parents: map[string]map[string]string{}, stock: map[of]map[string]int64{},
 		claimed: map[[3]string]bool{}, reported: map[of]map[string]said{},
+		owners: map[string]string{}, roots: map[string]string{},
 	}
 }
 
@@ -116,7 +120,7 @@ var fields = map[string]struct {
 }
 
 // report notes what an accepted report says.
-func (c *count) report(r *aggregationv1.Report) {
+func (c *count) report(installation string, r *aggregationv1.Report) {
 	if r.GetState() != aggregationv1.Report_STATE_ACCEPTED {
 		return
 	}
@@ -126,8 +130,11 @@ func (c *count) report(r *aggregationv1.Report) {
 		default:
 			continue
 		}
+		if installation != "" && !c.has(installation, row.GetResolvedUnit()) {
+			continue
+		}
 		f := fields[row.GetField()]
-		o := of{where{unit: row.GetResolvedUnit(), campaign: row.GetCampaign(), category: row.GetCategory(), accepted: true}, f.metric}
+		o := of{where{unit: row.GetResolvedUnit(), campaign: theirCampaign(installation, row.GetCampaign()), category: row.GetCategory(), accepted: true}, f.metric}
 		if c.reported[o] == nil {
 			c.reported[o] = map[string]said{}
 		}

@@ -22,42 +22,67 @@ import (
 // own is the service whose feed has the reports and whose store the figures.
 const own = "aggregation"
 
-// Check counts anew from the feeds in the stores, which are named by their
-// services and MUST hold organization and aggregation, and returns the first
-// difference from the figures in aggregation's. No entry may be waiting to be
-// counted.
-func Check(ctx context.Context, stores map[string]store.Engine) error {
-	c, err := Count(ctx, stores)
+// Source is a feed that counts.
+type Source struct {
+	// Installation keeps it, such as 510104; empty: the one whose figures they are.
+	Installation string
+	Service      string
+	Engine       store.Engine
+}
+
+// services are those that count, each after those whose entries it rests on.
+var services = []string{"organization", "federation", own, "campaign", "rectification", "evaluation", "complaint"}
+
+// Check counts anew from the feeds and returns the first difference from the
+// figures in kept. The feeds of installations below are read from their mirrors or
+// from their own stores: with organization's among them, what federation's says
+// of the tree is not needed. No entry may be waiting to be counted.
+func Check(ctx context.Context, kept store.Engine, sources []Source) error {
+	f, err := CountAll(ctx, sources)
 	if err != nil {
 		return err
 	}
-	return stores[own].View(ctx, c.Compare)
+	return kept.View(ctx, f.Compare)
 }
 
-// Count reads the feeds from their beginning.
+// Count reads the feeds of one installation, by their services.
 func Count(ctx context.Context, stores map[string]store.Engine) (*Figures, error) {
+	var sources []Source
+	for service, engine := range stores {
+		sources = append(sources, Source{Service: service, Engine: engine})
+	}
+	return CountAll(ctx, sources)
+}
+
+// CountAll reads the feeds from their beginning.
+func CountAll(ctx context.Context, sources []Source) (*Figures, error) {
 	c := newCount()
-	for _, service := range []string{"organization", own, "campaign", "rectification", "evaluation", "complaint"} {
-		engine, ok := stores[service]
-		if !ok {
-			continue
-		}
-		err := engine.View(ctx, func(tx store.Tx) error {
-			for e, err := range entries(tx) {
-				if err != nil {
-					return err
-				}
-				if err := c.take(e); err != nil {
-					return fmt.Errorf("entry %d of %s: %w", e.GetSeq(), service, err)
-				}
+	for _, service := range services {
+		for _, s := range sources {
+			if s.Service != service {
+				continue
 			}
-			return nil
-		})
-		if err != nil {
-			return nil, fmt.Errorf("reading the feed of %s: %w", service, err)
+			if err := c.read(ctx, s); err != nil {
+				return nil, fmt.Errorf("reading the feed of %s %s: %w", s.Installation, service, err)
+			}
 		}
 	}
 	return c.figures(), nil
+}
+
+// read takes one feed in.
+func (c *count) read(ctx context.Context, s Source) error {
+	return s.Engine.View(ctx, func(tx store.Tx) error {
+		for e, err := range entries(tx) {
+			if err != nil {
+				return err
+			}
+			if err := c.take(s.Installation, e); err != nil {
+				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
+			}
+		}
+		return nil
+	})
 }
 
 // entries yields what the feed in a store says, in its order.

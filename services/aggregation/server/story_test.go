@@ -133,5 +133,9 @@ func recounted(t *testing.T, folder string) error {
 		defer engine.Close()
 		stores[name] = engine
 	}
-	return recount.Check(t.Context(), stores)
+	f, err := recount.Count(t.Context(), stores)
+	if err != nil {
+		return err
+	}
+	return stores["aggregation"].View(t.Context(), f.Compare)
 }

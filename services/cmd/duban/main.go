@@ -4,6 +4,7 @@
 //	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
+//	duban recount -below DATA BELOW…   the same from the stores of those below
 //	duban identity            the keys that installations above and below are told
 //	duban verify EVIDENCE     what a receipt or a proof of a fork is worth, offline
 //	duban config print        the configuration as it would be used

@@ -4,35 +4,111 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount"
+	federationserver "github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Recount counts all figures once more from the feeds of a running suite, and
-// returns the first difference from those that are kept. Entries that come while
-// it counts may show as one.
+// Recount counts all figures once more from the feeds of a running suite, its own
+// and those it mirrors, and returns the first difference from those that are
+// kept. Entries that come while it counts may show as one.
 func (s *Suite) Recount(ctx context.Context) error {
 	stores := map[string]store.Engine{}
 	for role, source := range s.feeds {
 		stores[role] = source.Engine
 	}
-	return recount.Check(ctx, stores)
+	return recountMirrored(ctx, stores)
 }
 
 // Recount does the same for the data folder of a suite that does not run.
-func Recount(ctx context.Context, c Config) (err error) {
+func Recount(ctx context.Context, c Config) error {
+	return withStores(c, func(stores map[string]store.Engine) error { return recountMirrored(ctx, stores) })
+}
+
+// recountMirrored counts anew from the stores of one installation. What lies below
+// is read from the mirrors, and where it lies from federation's feed.
+func recountMirrored(ctx context.Context, stores map[string]store.Engine) error {
+	sources := sourcesOf("", stores)
+	mirrored, err := federationserver.Mirrored(ctx, stores["federation"])
+	if err != nil {
+		return err
+	}
+	for name, engine := range mirrored {
+		installation, service, _ := strings.Cut(name, ".")
+		if service != "organization" {
+			sources = append(sources, recount.Source{Installation: installation, Service: service, Engine: engine})
+		}
+	}
+	return recount.Check(ctx, stores["aggregation"], sources)
+}
+
+// RecountFederation counts the figures in the data folder of c once more from its
+// own feeds and from the stores of all installations below, in their folders and
+// not as they were mirrored. None of them may run.
+func RecountFederation(ctx context.Context, c Config, below []string) error {
+	return withStores(c, func(stores map[string]store.Engine) error {
+		kept := stores["aggregation"]
+		delete(stores, "federation") // what it says of the tree is not believed here
+		return recountFrom(ctx, kept, sourcesOf("", stores), below)
+	})
+}
+
+// recountFrom adds one folder after the other to the sources, and then counts.
+func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Source, below []string) error {
+	if len(below) == 0 {
+		return recount.Check(ctx, kept, sources)
+	}
+	return withStores(Config{Data: below[0]}, func(stores map[string]store.Engine) error {
+		installation, err := installationOf(ctx, stores["organization"])
+		if err != nil {
+			return fmt.Errorf("%s: %w", below[0], err)
+		}
+		delete(stores, "federation")
+		return recountFrom(ctx, kept, append(sources, sourcesOf(installation, stores)...), below[1:])
+	})
+}
+
+func sourcesOf(installation string, stores map[string]store.Engine) (sources []recount.Source) {
+	for service, engine := range stores {
+		sources = append(sources, recount.Source{Installation: installation, Service: service, Engine: engine})
+	}
+	return sources
+}
+
+// installationOf reads whose store it is, from the origin of its newest
+// checkpoint: province/installation/service/era.
+func installationOf(ctx context.Context, engine store.Engine) (id string, err error) {
+	err = engine.View(ctx, func(tx store.Tx) error {
+		note, err := tx.Get(feed.MetaBucket, []byte(feed.CheckpointKey))
+		if err != nil {
+			return fmt.Errorf("reading the newest checkpoint: %w", err)
+		}
+		origin, _, _ := strings.Cut(string(note), "\n")
+		id = filepath.Base(filepath.Dir(filepath.Dir(origin)))
+		return nil
+	})
+	return id, err
+}
+
+// withStores opens all stores of a suite that does not run.
+func withStores(c Config, use func(map[string]store.Engine) error) (err error) {
 	stores := map[string]store.Engine{}
 	defer func() {
 		for _, engine := range stores {
 			err = errors.Join(err, engine.Close())
 		}
 	}()
+	given := map[string]store.Engine{}
 	for _, r := range roles {
-		if stores[r.name], err = reopen(c, r.name); err != nil {
-			delete(stores, r.name)
+		engine, err := reopen(c, r.name)
+		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
+		stores[r.name], given[r.name] = engine, engine
 	}
-	return recount.Check(ctx, stores)
+	return use(given)
 }

@@ -1,0 +1,78 @@
+package recount
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+)
+
+// tree takes in what is no record of work: units and reports. It says whether the
+// body is such.
+func (c *count) tree(installation string, body proto.Message, day string) bool {
+	switch b := body.(type) {
+	case *organizationv1.Unit:
+		c.unit(installation, b, day)
+	case *federationv1.RemoteUnit:
+		if installation == "" && b.GetUnit() != nil {
+			c.unit(short(b.GetInstallation()), b.GetUnit(), dayOf(b.GetEffectiveTime()))
+		}
+	case *federationv1.Installation:
+		if installation == "" {
+			c.roots[b.GetUnit()] = short(b.GetName())
+		} else if c.roots[b.GetUnit()] == "" {
+			c.roots[b.GetUnit()] = short(b.GetName())
+		}
+	case *aggregationv1.Report:
+		c.report(installation, b)
+	default:
+		return false
+	}
+	return true
+}
+
+// unit takes in where a unit lies. Of the root of an installation below, what the
+// one above says stands; otherwise who had a unit first.
+func (c *count) unit(installation string, u *organizationv1.Unit, day string) {
+	if installation != "" && u.GetParent() == "" {
+		c.roots[u.GetName()] = installation
+		return
+	}
+	owner, known := c.owners[u.GetName()]
+	if known && owner != installation {
+		return
+	}
+	c.owners[u.GetName()] = installation
+	c.lies(u.GetName(), u.GetParent(), day)
+}
+
+// theirs is a record of an installation below as it counts here: nothing, if it
+// is about another's unit, and under a campaign that is not taken for one here.
+func (c *count) theirs(installation string, r *record) *record {
+	unit := r.at.unit
+	if r.score != nil {
+		unit = r.score.unit
+	}
+	if installation == "" || unit == "" {
+		return r
+	}
+	if !c.has(installation, unit) {
+		return &record{}
+	}
+	r.at.campaign = theirCampaign(installation, r.at.campaign)
+	return r
+}
+
+// has says whether the unit is the installation's, or its root.
+func (c *count) has(installation, unit string) bool {
+	owner, known := c.owners[unit]
+	return known && owner == installation || c.roots[unit] == installation
+}
+
+func theirCampaign(installation, campaign string) string {
+	if installation == "" || campaign == "" {
+		return campaign
+	}
+	return "campaigns/" + installation + "." + short(campaign)
+}
