@@ -21,8 +21,8 @@ import (
 	_ "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )

@@ -13,11 +13,14 @@ import (
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // greeting is what a node says when it dials.
@@ -78,7 +81,7 @@ func fork(t *testing.T, seed uint64) {
 	lower.close()
 	clone := lower.backup()
 	lower.open()
-	more := 1 + dice.IntN(40)
+	more := 2 + dice.IntN(40)
 	lower.work(more)
 	stop = lower.push(upper.up(), upper.cosigner().VerifierKey())
 	agrees(t, upper, lower, "rectification")
@@ -86,7 +89,7 @@ func fork(t *testing.T, seed uint64) {
 	lower.close()
 	clone()
 	lower.open()
-	lower.work(1 + dice.IntN(2*more))
+	lower.work([]int{more, more - 1, more + 1 + dice.IntN(20)}[seed%3])
 	lower.push(upper.up(), upper.cosigner().VerifierKey())
 	mirror := "510100.rectification"
 	eventually(t, "the log is frozen", func() bool { return upper.row(mirror).GetState() == federationv1.Mirror_STATE_FROZEN })
@@ -204,6 +207,11 @@ func hello(h *federationv1.Hello) *federationv1.ReplicateRequest {
 // genuine proves the lower node's head from size on.
 func genuine(t *testing.T, lower *node, size uint64) *federationv1.ReplicateRequest {
 	t.Helper()
+	if size == 0 {
+		return &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Prove{Prove: &federationv1.Prove{
+			Origin: lower.origin("rectification"), Note: lower.head("rectification").GetNote(),
+		}}}
+	}
 	was, proof, err := push.Proofs(t.Context(), lower.feeds, "rectification", size, lower.head("rectification").GetSize())
 	if err != nil {
 		t.Fatal(err)
@@ -234,6 +242,51 @@ func say(t *testing.T, upper *node, messages ...*federationv1.ReplicateRequest) 
 			return last
 		}
 		last = m
+	}
+}
+
+// TestTwiceReceivedIsOnceApplied: a run that comes again, whole or in part, is
+// acknowledged and changes nothing.
+func TestTwiceReceivedIsOnceApplied(t *testing.T) {
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	upper.enrol(lower)
+	lower.work(9)
+	all := lower.records("rectification")
+	run := func(from int) *federationv1.ReplicateRequest {
+		return &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Append{
+			Append: &federationv1.Append{Origin: lower.origin("rectification"), Records: all[from:]},
+		}}
+	}
+	for _, from := range []int{0, 0, 5} {
+		got := say(t, upper, hello(greeting(t, lower, upper)), genuine(t, lower, upper.size()), run(from), run(from))
+		if got.GetAck().GetSize() != 9 {
+			t.Errorf("a run from %d on is answered %v", from, got)
+		}
+	}
+	agrees(t, upper, lower, "rectification")
+}
+
+// TestTooMuchOpenedIsRefused: what is sealed otherwise than as office does not go
+// up, even if who has it sends it.
+func TestTooMuchOpenedIsRefused(t *testing.T) {
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	upper.enrol(lower)
+	lower.put("rectification", "complaint.complaint.created.v1", "complaints/1", &complaintv1.Complaint{Name: "complaints/1", Text: "王某某反映"})
+	run := lower.records("rectification")
+	o := &feedv1.Opening{}
+	err := lower.engines["rectification"].View(t.Context(), func(tx store.Tx) (err error) {
+		o, err = lower.logs["rectification"].Opening(tx, 0, "text")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run[0].Openings = append(run[0].Openings, &feedv1.OpenedCommitment{Label: "text", Opening: o})
+	got := say(t, upper, hello(greeting(t, lower, upper)), genuine(t, lower, 0), &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Append{
+		Append: &federationv1.Append{Origin: lower.origin("rectification"), Records: run},
+	}})
+	if got.GetReject().GetCode() != federationv1.Code_CODE_BAD_ENTRY {
+		t.Errorf("it is answered %v", got)
 	}
 }
 

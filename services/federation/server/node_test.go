@@ -346,6 +346,9 @@ func (n *node) records(feed string) (all []*feedv1.Record) {
 	}
 }
 
+// size is how much of the city's ledger is mirrored.
+func (n *node) size() uint64 { return n.head("510100.rectification").GetSize() }
+
 // row reads what the node keeps of a mirror.
 func (n *node) row(mirror string) *federationv1.Mirror {
 	m := &federationv1.Mirror{}

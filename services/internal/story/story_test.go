@@ -77,11 +77,11 @@ func agree(t *testing.T, folder string) {
 	checked := 0
 	_, err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		checked++
-		if r.Wrong > 0 || r.Entries == 0 {
+		if r.Wrong > 0 || r.Entries == 0 && role != "federation" { // the bureau of the story is alone
 			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)
 		}
 	})
-	if err != nil || checked != 6 {
+	if err != nil || checked != 7 {
 		t.Errorf("Fsck of %d stores = %v", checked, err)
 	}
 	if err := suite.Recount(t.Context(), c); err != nil {
