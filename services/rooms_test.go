@@ -66,8 +66,8 @@ var rules = []struct {
 	{"internal/suitetest", []string{""}},
 	// The story is told through REST: it knows the contract alone.
 	{"internal/story", append(rooms("story/"), std, pb, proto)},
-	{"internal/story/screen", append(rooms("story/picture"), std, "golang.org/x/text/width")},
-	{"internal/story/*", append(rooms("story/"), std, pb, proto, "golang.org/x/sync/")},
+	{"internal/story/screen", append(rooms("story/picture", "story/tiers"), std, "golang.org/x/text/width")},
+	{"internal/story/*", append(rooms("story", "story/"), std, pb, proto, "golang.org/x/sync/")},
 	{"cmd/*", []string{""}},
 	{"cmd/*/*", []string{""}},
 	// It keeps secrets and knows nothing else.

@@ -2,6 +2,7 @@
 //
 //	duban standalone          every role and the gateway in one process
 //	duban demo [-once]        a year of a city's campaign on simulated data
+//	duban federation [-once]  a province, two cities, four districts, on simulated data
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban recount -below DATA BELOW…   the same from the stores of those below
@@ -43,6 +44,7 @@ var commands = map[string]struct {
 }{
 	"standalone": {"run every role and the gateway in one process", standalone},
 	"demo":       {"tell a year of a city's campaign on simulated data, and show it", demo},
+	"federation": {"run a province, its cities and districts on simulated data, and show it", federationCommand},
 	"fsck":       {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":    {"count the figures of stores once more, without a running suite", recountCommand},
 	"identity":   {"print the keys that installations above and below are told on paper", identityCommand},

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/picture"
 	"github.com/duban-project/duban/services/internal/story/rest"
@@ -29,6 +30,7 @@ var district = []chapter{
 	{"逾期报备", "2026-04-08", (*Story).fileLate},
 	{"上级备案或退回", "2026-04-10", (*Story).review},
 	{"退回后重新报备", "2026-04-16", (*Story).fileAgain},
+	{"登记举报，密封不上送", "2026-04-20", (*Story).sealOne},
 	{"整改销号", "", rectify(rounds[:len(rounds)-1]...)},
 	{"回头看", "", rectify(secondLook)},
 	{"年底整改销号", "", rectify("2026-12-01")},
@@ -42,6 +44,16 @@ func NewDistrict(d *cast.City, client *rest.Client, bootstrap string, seed uint6
 	s.Stage = stage.New(d, client, tell, seed)
 	s.setup.Stage, s.top, s.chapters = s.Stage, d.Units[0].Code, district
 	return s
+}
+
+// sealOne takes in a report on a school that stays sealed: it is no figure, and of
+// what it says nothing goes upward.
+func (s *Story) sealOne(ctx context.Context) error {
+	said := &complaintv1.CreateComplaintRequest{Intake: cast.Name(s.top), Complaint: &complaintv1.Complaint{
+		Type: complaintv1.Complaint_TYPE_REPORT, Channel: complaintv1.Complaint_CHANNEL_HOTLINE,
+		Unit: s.Working("SCHOOL")[0].Name(), Category: "收费", Text: "演示举报内容，只在本区县保存。",
+	}}
+	return s.By(s.top, "complaint").Post(ctx, "/v1/complaints", said, &complaintv1.CreateComplaintResponse{})
 }
 
 // lookDistrict compares the district's figures with what the story counted.

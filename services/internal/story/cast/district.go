@@ -58,3 +58,22 @@ func (c *City) unit(code string) Unit {
 	}
 	return c.Units[i]
 }
+
+// Bureau returns a bureau above others as a city of its own: its unit, those
+// directly beneath it, and its administrators and viewer.
+func (c *City) Bureau(root Unit, beneath []Unit) *City {
+	root.Parent = ""
+	b := &City{Units: []Unit{root}}
+	for _, u := range beneath {
+		if u.Parent == root.Code {
+			b.Units = append(b.Units, u)
+		}
+	}
+	for _, p := range c.People {
+		if slices.ContainsFunc(above, p.Has) {
+			p.Code, p.Unit = root.Code+"-"+strings.ToUpper(p.ID()), root.Code
+			b.People = append(b.People, p)
+		}
+	}
+	return b
+}
