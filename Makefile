@@ -30,6 +30,10 @@ demo: build ## Run the whole suite with a real campaign, then keep serving (ONCE
 federation: build ## Run a province, two cities and four districts, each a process (ONCE=1: then end).
 	$(BIN)/duban federation $(if $(ONCE),-once)
 
+.PHONY: split
+split: build ## The same with one process for each service, each with its own store and keys (ONCE=1: then end).
+	$(BIN)/duban split $(if $(ONCE),-once)
+
 .PHONY: build
 build: ## Build the duban command into .bin.
 	@mkdir -p $(BIN)

@@ -133,8 +133,10 @@ func TestRefusals(t *testing.T) {
 		{"trailing data", "POST", "/v1/units", "{} {}", nil, 400, "BODY_MALFORMED", ""},
 		{"too deep", "POST", "/v1/units", `{"x":` + deep + `}`, nil, 400, "BODY_MALFORMED", ""},
 		{"too many values", "POST", "/v1/apiKeys", `{"roles":[1` + strings.Repeat(",1", 250_000) + `]}`, nil, 400, "BODY_MALFORMED", ""},
-		{"not UTF-8", "POST", "/v1/units", "{\"displayName\":\"\xff\"}", nil, 400, "BODY_MALFORMED", ""},
-		{"half a character", "POST", "/v1/units", `{"displayName":"\ud800x"}`, nil, 400, "BODY_MALFORMED", ""},
+		{"not UTF-8 in a name", "POST", "/v1/units", "{\"labels\":{\"a\xff\":\"b\"}}", nil, 400, "BODY_MALFORMED", ""},
+		{"not UTF-8", "POST", "/v1/units", "{\"displayName\":\"\xff\"}", nil, 400, "FIELDS_INVALID", "unit.displayName encoding"},
+		{"not UTF-8 in a list", "POST", "/v1/units", "{\"codes\":[{\"scheme\":\"\xff\"}]}", nil, 400, "FIELDS_INVALID", "unit.codes[0].scheme encoding"},
+		{"half a character", "POST", "/v1/units", `{"displayName":"\ud800x"}`, nil, 400, "FIELDS_INVALID", "unit.displayName encoding"},
 
 		{"unknown field", "POST", "/v1/units", `{"displayNme":"a"}`, nil, 400, "FIELDS_INVALID", "unit.displayNme unknown"},
 		{"unknown nested field", "POST", "/v1/units", `{"codes":[{"scheme":"a"},{"schema":"b"}]}`, nil, 400, "FIELDS_INVALID", "unit.codes[1].schema unknown"},

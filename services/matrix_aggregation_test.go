@@ -32,6 +32,11 @@ func reporting(unit string, sequence int64) *aggregationv1.Report {
 	}
 }
 
+// leaving is leave for the unit to report late.
+func leaving(unit string) *aggregationv1.ReportLeave {
+	return &aggregationv1.ReportLeave{Unit: unit, Form: "reportForms/ledger-monthly", Period: "2025-01", UntilDate: "2026-12-31", Reason: "系统故障"}
+}
+
 func aggregationFixtures() map[string][]fixture {
 	all := figureFixtures()
 	for name, list := range reportFixtures() {
@@ -67,6 +72,40 @@ func reportFixtures() map[string][]fixture {
 	return map[string][]fixture{
 		"CreateReport": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.CreateReportRequest{Report: reporting(r.unit, 2), ValidateOnly: true}
+		})},
+		"UploadReport": {asks(func(r records) protobuf.Message {
+			upload := reporting(r.unit, 2)
+			upload.NilReport = false
+			return &aggregationv1.UploadReportRequest{
+				Report: upload, Content: []byte("单位,发现问题数\n" + r.unit + ",1\n"), Format: aggregationv1.UploadReportRequest_FORMAT_CSV, ValidateOnly: true,
+			}
+		})},
+		"ListReportRows": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.ListReportRowsRequest{Parent: r.reports.report}
+		})},
+		"ExportReportRows": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.ExportReportRowsRequest{Parent: r.reports.report, Format: aggregationv1.UploadReportRequest_FORMAT_CSV}
+		})},
+		"ListReportCodes": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.ListReportCodesRequest{Parent: r.reports.source}
+		})},
+		"SetReportCodes": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.SetReportCodesRequest{
+				Parent: r.reports.source, Codes: []*aggregationv1.ReportCode{{Code: "x", Unit: r.unit}}, ValidateOnly: true,
+			}
+		})},
+		"CreateReportLeave": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.CreateReportLeaveRequest{ReportLeave: leaving(r.unit), ValidateOnly: true}
+		})},
+		"ListReportLeaves": {
+			{note: "all", sifts: true, ask: func(records) protobuf.Message { return &aggregationv1.ListReportLeavesRequest{PageSize: 1000} }},
+			{note: "of a unit", ask: func(r records) protobuf.Message { return &aggregationv1.ListReportLeavesRequest{Unit: r.unit} }},
+		},
+		"ListReportDues": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.ListReportDuesRequest{Parent: "reportForms/ledger-monthly", Unit: r.unit, Period: "2026-01"}
+		})},
+		"GetReportQuality": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.GetReportQualityRequest{Name: r.reports.source, Month: "2026-01"}
 		})},
 		"GetReport": {asks(func(r records) protobuf.Message { return &aggregationv1.GetReportRequest{Name: r.reports.report} })},
 		"ListReports": {

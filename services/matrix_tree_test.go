@@ -104,14 +104,14 @@ type matrix struct {
 	records  map[string]records // by home
 	seen     map[string]map[visit]bool
 	cells    int
+	every    int // one cell in so many is tried
 	calls    atomic.Int64
 }
 
-func newMatrix(t *testing.T) *matrix {
-	s := suitetest.Run(t)
+func newMatrix(t *testing.T, s *suitetest.Suite) *matrix {
 	m := &matrix{
 		suite: s, wires: dial(t, s), held: map[post]caller{}, narrowed: map[accessv1.Role][]caller{},
-		records: map[string]records{}, seen: map[string]map[visit]bool{},
+		records: map[string]records{}, seen: map[string]map[visit]bool{}, every: 1,
 	}
 	for _, u := range units {
 		s.Unit(strings.TrimPrefix(u.name, "units/"), parents[u.name], u.kind)

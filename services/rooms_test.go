@@ -48,7 +48,7 @@ var rules = []struct {
 	{"internal/store/storetest", append(rooms("store"), std, pb, "pgregory.net/rapid", "github.com/google/go-cmp/")},
 	{"internal/store/*", append(rooms("store"), std, "go.etcd.io/bbolt", "golang.org/x/sys/")},
 	{"internal/feed", append(rooms("store"), std, pb, proto+"feed/", tlog, "github.com/transparency-dev/formats/")},
-	{"internal/feed/*", append(rooms("store", "feed", "fault", "authz"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
+	{"internal/feed/*", append(rooms("store", "feed", "fault", "authn", "authz"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"internal/page", append(rooms("fault"), std, pb, proto, "go.einride.tech/aip/", "google.golang.org/genproto/")},
 	{"internal/media", []string{std}},
 	{"internal/blob", append(rooms("fault", "media", "store"), std, proto+"blob/")},
@@ -61,9 +61,12 @@ var rules = []struct {
 	{"internal/change", append(rooms("fault", "authz", "feed", "page", "store", "blob"), std, pb, grpc, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
 	{"internal/serve", append(rooms("fault", "authn", "authz"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
+	{"internal/papers", append(rooms("durable"), std, grpc)},
+	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
 	{"internal/suitetest", []string{""}},
+	{"internal/fleet", append(rooms("suite", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.
 	{"internal/story", append(rooms("story/"), std, pb, proto)},
 	{"internal/story/screen", append(rooms("story/picture", "story/tiers"), std, "golang.org/x/text/width")},
@@ -81,10 +84,12 @@ var rules = []struct {
 	// only by their API.
 	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/")},
 	// What a service's rules are too much for one package: pure as well, except
-	// for the figures' tables, the second hand's reading, and the sealing of cases.
+	// for the figures' tables and the second hand's reading.
 	{"aggregation/figures", append(rooms("store"), std, pb, proto, root+"aggregation")},
+	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
+	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
+	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
-	{"complaint/envelope", []string{std}},
 	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	// The rules of a service are pure.
 	{"*", append(rooms("fault", "lifecycle", "calendar", "media"), std, pb, proto, "go.yaml.in/yaml/")},

@@ -3,10 +3,10 @@ package aggregation_test
 import (
 	"testing"
 
-	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 )
 
 func TestTheReadmeDrawsTheTable(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", aggregation.Life.Mermaid())
+	lifecycletest.Drawn(t, "README.md", reports.Life.Mermaid())
 }

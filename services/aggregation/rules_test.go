@@ -5,88 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/testing/protocmp"
-
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
-	"github.com/duban-project/duban/services/internal/fault"
 )
-
-func TestEveryMoveOfAReport(t *testing.T) {
-	moves := map[aggregation.Move]func(*aggregationv1.Report) (*aggregationv1.Report, error){
-		aggregation.Accepting: func(r *aggregationv1.Report) (*aggregationv1.Report, error) { return aggregation.Accept(r, "who") },
-		aggregation.Returning: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
-			return aggregation.Return(r, "who", "why")
-		},
-	}
-	for number := range aggregationv1.Report_State_name {
-		state := aggregationv1.Report_State(number)
-		for move, apply := range moves {
-			before := &aggregationv1.Report{State: state}
-			after, err := apply(before)
-			want, legal := aggregation.Life.Next(state, move)
-			switch {
-			case before.GetState() != state || before.GetReviewer() != "":
-				t.Errorf("%s from %s changed its argument", move, state)
-			case legal && (err != nil || after.GetState() != want || after.GetReviewer() != "who"):
-				t.Errorf("%s from %s = %v, %v", move, state, after, err)
-			case !legal && !errors.Is(err, aggregation.ErrReportIllegalMove):
-				t.Errorf("%s from %s = %v, want a refusal", move, state, err)
-			}
-		}
-	}
-}
-
-func TestGapsInASequence(t *testing.T) {
-	gap := func(first, last int64) *aggregationv1.ReportSource_Gap {
-		return &aggregationv1.ReportSource_Gap{First: first, Last: last}
-	}
-	for name, c := range map[string]struct {
-		came []int64
-		want *aggregationv1.ReportSource
-	}{
-		"in order":  {[]int64{1, 2}, &aggregationv1.ReportSource{LastSequence: 2}},
-		"a gap":     {[]int64{4}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 3, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(1, 3)}}},
-		"its start": {[]int64{4, 1}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 2, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(2, 3)}}},
-		"its end":   {[]int64{4, 3}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 2, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(1, 2)}}},
-		"within":    {[]int64{4, 2}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 2, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(1, 1), gap(3, 3)}}},
-		"filled":    {[]int64{3, 1, 2}, &aggregationv1.ReportSource{LastSequence: 3}},
-		"again":     {[]int64{1, 1}, &aggregationv1.ReportSource{LastSequence: 1}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := &aggregationv1.ReportSource{}
-			for _, n := range c.came {
-				before := proto.CloneOf(s)
-				next, err := aggregation.Took(s, n)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !proto.Equal(s, before) {
-					t.Error("the argument was changed")
-				}
-				s = next
-			}
-			if diff := cmp.Diff(c.want, s, protocmp.Transform()); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func TestGapsAreBounded(t *testing.T) {
-	s := &aggregationv1.ReportSource{}
-	var err error
-	for n := int64(2); err == nil; n += 2 {
-		if s, err = aggregation.Took(s, n); n > 1000 {
-			t.Fatal("no end of gaps")
-		}
-	}
-	if !errors.Is(err, aggregation.ErrGapsTooMany) {
-		t.Error(err)
-	}
-}
 
 func TestMetricsAreWhole(t *testing.T) {
 	seen := map[aggregation.Metric]bool{}
@@ -180,25 +101,5 @@ func TestStretchesOfASeries(t *testing.T) {
 	}
 	if _, err := aggregation.Stretches("2024-01-01", "2025-02-04", aggregationv1.GetStatusSeriesRequest_BUCKET_DAY); !errors.Is(err, aggregation.ErrSeriesTooLong) {
 		t.Errorf("401 days = %v", err)
-	}
-}
-
-// Every reason of the contract is declared, and every one of them is given by
-// some test of this package or of the server.
-func TestEveryReasonIsDeclared(t *testing.T) {
-	declared := map[string]bool{}
-	for _, f := range []*fault.Fault{
-		aggregation.ErrMetricUnknown, aggregation.ErrMetricHasNoSeries, aggregation.ErrCategoryAlone, aggregation.ErrPeriodEmpty,
-		aggregation.ErrSeriesTooLong, aggregation.ErrFormUnknown, aggregation.ErrPeriodOpen, aggregation.ErrNilOrRows,
-		aggregation.ErrSequenceReused, aggregation.ErrGapsTooMany, aggregation.ErrReportIllegalMove, aggregation.ErrFieldUnknown,
-		aggregation.ErrValueOutOfRange, aggregation.ErrRowUnitUnknown, aggregation.ErrCodeAmbiguous, aggregation.ErrCampaignInvalid,
-		aggregation.ErrRowTwice, aggregation.ErrFigureTaken, aggregation.ErrSuperseded, aggregation.ErrTooManyCompared,
-	} {
-		declared["REASON_"+f.Reason] = true
-	}
-	for number, name := range aggregationv1.Reason_name {
-		if number != 0 && !declared[name] {
-			t.Errorf("%s has no fault", name)
-		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -158,4 +159,10 @@ func Stretches(start, end string, bucket aggregationv1.GetStatusSeriesRequest_Bu
 		}
 	}
 	return all, nil
+}
+
+// LastDay returns the last day of a month YYYY-MM, which MUST be one.
+func LastDay(month string) string {
+	t, _ := time.Parse("2006-01", month)
+	return t.AddDate(0, 1, -1).Format(time.DateOnly)
 }

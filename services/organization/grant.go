@@ -68,3 +68,17 @@ func EndGrant(g *organizationv1.RoleGrant, now time.Time) (*organizationv1.RoleG
 	g.EndTime = timestamppb.New(now)
 	return g, nil
 }
+
+// Spare says whether g can be ended where others, which may have g among them,
+// are held on the root: each administrator's role remains with somebody.
+func Spare(g *organizationv1.RoleGrant, others []*organizationv1.RoleGrant) error {
+	if !Administrator(g.GetRole()) || g.GetEndTime() != nil {
+		return nil
+	}
+	for _, other := range others {
+		if other.GetName() != g.GetName() && other.GetRole() == g.GetRole() && other.GetEndTime() == nil {
+			return nil
+		}
+	}
+	return ErrGrantLast
+}

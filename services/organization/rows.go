@@ -45,6 +45,7 @@ func ParseRows(text string) ([]Row, error) {
 		return nil, err
 	}
 	var rows []Row
+	lines := map[string]int{} // of each id
 	for {
 		cells, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -57,7 +58,12 @@ func ParseRows(text string) ([]Row, error) {
 			return nil, unreadable(fmt.Sprintf("超过 %d 行", Rows), fmt.Sprintf("more than %d rows", Rows))
 		}
 		line, _ := r.FieldPos(0)
-		rows = append(rows, parseRow(line, cells, at))
+		row := parseRow(line, cells, at)
+		if before, twice := lines[row.ID]; twice && row.Err == nil {
+			row.Err = wrong("id", fmt.Sprintf("与第 %d 行重复", before), fmt.Sprintf("repeats line %d", before))
+		}
+		lines[row.ID] = line
+		rows = append(rows, row)
 	}
 }
 
@@ -125,6 +131,19 @@ func parseRow(line int, cells []string, at map[string]int) Row {
 	return row
 }
 
+// Column returns the column that brings a field of a unit.
+func Column(path string) string {
+	field, _, _ := strings.Cut(path, "[")
+	switch field {
+	case "name":
+		return "id"
+	case "parent":
+		return "parent_id"
+	default:
+		return field
+	}
+}
+
 func wrong(column, zh, en string) *fault.Fault { return ErrRowInvalid.At(column, zh, en) }
 
 // pairs reads "a=1;b=2".
@@ -152,16 +171,30 @@ func coded(codes map[string]string) (list []*organizationv1.Code) {
 	return list
 }
 
-// Compare says what a row does to the unit that is there.
-func Compare(u, row *organizationv1.Unit) organizationv1.ImportUnitsResponse_Verdict {
+// Compare says what a row does to the unit that is there, and of a conflict where
+// it lies.
+func Compare(u, row *organizationv1.Unit) (organizationv1.ImportUnitsResponse_Verdict, error) {
+	if err := conflict(u, row); err != nil {
+		return organizationv1.ImportUnitsResponse_VERDICT_CONFLICT, err
+	}
 	said := proto.CloneOf(u)
 	said.DisplayName, said.Labels, said.Codes = row.GetDisplayName(), row.GetLabels(), row.GetCodes()
+	if proto.Equal(u, said) {
+		return organizationv1.ImportUnitsResponse_VERDICT_UNCHANGED, nil
+	}
+	return organizationv1.ImportUnitsResponse_VERDICT_UPDATED, nil
+}
+
+// conflict is what an import never changes of a unit.
+func conflict(u, row *organizationv1.Unit) error {
 	switch {
-	case u.GetKind() != row.GetKind(), u.GetParent() != row.GetParent(), u.GetState() != organizationv1.Unit_STATE_ACTIVE:
-		return organizationv1.ImportUnitsResponse_VERDICT_CONFLICT
-	case proto.Equal(u, said):
-		return organizationv1.ImportUnitsResponse_VERDICT_UNCHANGED
+	case u.GetState() != organizationv1.Unit_STATE_ACTIVE:
+		return ErrRowDiffers.At("id", "该单位已撤并", "the unit is archived or merged")
+	case u.GetKind() != row.GetKind():
+		return ErrRowDiffers.At("kind", "单位类别不能更改", "the kind of a unit does not change")
+	case u.GetParent() != row.GetParent():
+		return ErrRowDiffers.At("parent_id", "该单位在另一上级之下，调整隶属关系请用移动", "the unit stands elsewhere: move it")
 	default:
-		return organizationv1.ImportUnitsResponse_VERDICT_UPDATED
+		return nil
 	}
 }

@@ -38,6 +38,9 @@ func Body(m route.Match, body []byte, maxDepth int) ([]protoreflect.FieldDescrip
 	if len(r.wrong) > 0 {
 		return nil, problem.Invalid(r.wrong...)
 	}
+	if text := miswritten(body); text != (problem.Text{}) { // in a name
+		return nil, problem.Malformed(text)
+	}
 	return set, nil
 }
 

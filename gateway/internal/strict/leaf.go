@@ -8,12 +8,16 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/duban-project/duban/gateway/internal/problem"
 )
 
 // leaf checks a value without members of its own. Value is f itself, or the
 // value of the map f; key the entry's.
 func (r *reader) leaf(f, value protoreflect.FieldDescriptor, key string, raw json.RawMessage, path string) {
-	switch {
+	switch text := miswritten(raw); {
+	case text != problem.Text{}:
+		r.tell(path, "encoding", text)
 	case !decodes(f, value, key, raw):
 		r.tell(path, rule(value), expected(value, 0))
 	case value.Kind() == protoreflect.StringKind:

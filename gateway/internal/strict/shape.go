@@ -11,12 +11,9 @@ import (
 	"github.com/duban-project/duban/gateway/internal/problem"
 )
 
-// shape checks what needs no contract: that the body is one JSON value, in
-// UTF-8, not nested too deeply.
+// shape checks what needs no contract: that the body is one JSON value, not
+// nested too deeply.
 func shape(body []byte, maxDepth int) error {
-	if !utf8.Valid(body) {
-		return problem.Malformed(problem.Text{Zh: "不是 UTF-8 编码", En: "it is not UTF-8"})
-	}
 	depth, values := measure(body)
 	if values > maxValues {
 		return problem.Malformed(problem.Text{
@@ -36,10 +33,20 @@ func shape(body []byte, maxDepth int) error {
 			En: fmt.Sprintf("at byte %d: %s", wrong.Offset, wrong),
 		})
 	}
-	if loneSurrogate(body) {
-		return problem.Malformed(problem.Text{Zh: `\u 转义不成对`, En: `a \u escape stands for half a character`})
-	}
 	return nil
+}
+
+// miswritten says what is wrong with the characters of a text; it is the zero
+// Text if nothing is.
+func miswritten(text []byte) problem.Text {
+	switch {
+	case !utf8.Valid(text):
+		return problem.Text{Zh: "不是 UTF-8 编码", En: "it is not UTF-8"}
+	case loneSurrogate(text):
+		return problem.Text{Zh: `\u 转义不成对`, En: `a \u escape stands for half a character`}
+	default:
+		return problem.Text{}
+	}
 }
 
 // maxValues bounds the work that a small body can make; an import of many rows is

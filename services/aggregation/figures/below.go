@@ -3,8 +3,12 @@ package figures
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -13,6 +17,7 @@ const (
 	ownersBucket   = "figures.owners"   // unit → its installation, or "" for this one
 	refusedBucket  = "figures.refused"  // installation, unit → nothing
 	withheldBucket = "figures.withheld" // feed → how many sealed parts stayed below
+	headsBucket    = "figures.reports"  // installation and report → Report without rows
 )
 
 // Standing is what a unit is to an installation below.
@@ -96,4 +101,39 @@ func AddWithheld(tx store.Tx, feed string, n uint64) error {
 		return err
 	}
 	return tx.Put(withheldBucket, []byte(feed), binary.AppendUvarint(nil, before+n))
+}
+
+// KeepReport remembers what the pages of a report from below are read by.
+func (f *Fold) KeepReport(name string, r *aggregationv1.Report) error {
+	b, err := proto.Marshal(&aggregationv1.Report{
+		Form: r.GetForm(), Unit: r.GetUnit(), Source: r.GetSource(), Period: r.GetPeriod(), Sequence: r.GetSequence(),
+	})
+	if err != nil {
+		return fmt.Errorf("encoding %s: %w", name, err)
+	}
+	return f.tx.Put(headsBucket, []byte(name), b)
+}
+
+// ReadReport returns what KeepReport remembers, or store.ErrNotFound.
+func (f *Fold) ReadReport(name string) (*aggregationv1.Report, error) {
+	b, err := f.tx.Get(headsBucket, []byte(name))
+	if err != nil {
+		return nil, err
+	}
+	r := &aggregationv1.Report{}
+	return r, proto.Unmarshal(b, r)
+}
+
+// EnterBelow counts what an installation below counts of a report, in the place of
+// what it counted before. Its fault says that the figure is another source's here.
+func (f *Fold) EnterBelow(r Reported) error {
+	s, said, err := f.said(r.key())
+	if err != nil {
+		return err
+	}
+	if said {
+		r.Supersedes = s.sequence
+	}
+	_, _, err = f.Enter(r)
+	return err
 }

@@ -36,7 +36,7 @@ const (
 // Buckets are all of them.
 var Buckets = []string{
 	rowsBucket, factsBucket, treeBucket, holdersBucket, reportedBucket, owedBucket, scoresBucket, cursorsBucket,
-	ownersBucket, refusedBucket, withheldBucket,
+	ownersBucket, refusedBucket, withheldBucket, headsBucket,
 }
 
 const (

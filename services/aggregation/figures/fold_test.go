@@ -180,16 +180,23 @@ func (p *past) report() {
 	r := figures.Reported{
 		Cell:   aggregation.Cell{Unit: p.one(units[3:5]), Campaign: p.one(campaigns[:2])},
 		Metric: rapid.SampledFrom(reported).Draw(p.T, "metric"),
-		Month:  p.now.AddDate(0, -1-p.pick("months", 3), -p.now.Day()+1).Format("2006-01"), Source: p.one([]string{"s", "t"}),
-		Sequence: int64(1 + p.pick("sequence", 50)), Value: int64(p.pick("value", 6)),
+		Months: []string{p.now.AddDate(0, -1-p.pick("months", 3), -p.now.Day()+1).Format("2006-01")}, Source: p.one([]string{"s", "t"}),
+		Sequence: int64(1 + p.pick("sequence", 9)), Supersedes: int64(p.pick("superseded", 9)), Value: int64(p.pick("value", 6)),
 	}
 	if r.Cell.Campaign != "" {
 		r.Cell.Category = p.one([]string{"", "c1"})
 	}
+	if r.Supersedes == r.Sequence {
+		r.Supersedes = 0
+	}
 	p.fold(func(f *figures.Fold) error {
-		_, refused := f.Enter(r)
-		if counts := p.naive.enter(r); counts != (refused == nil) {
-			return fmt.Errorf("entering %+v = %w, want it counted: %v", r, refused, counts)
+		if p.pick("withdraw", 4) == 0 {
+			p.naive.withdraw(r)
+			return f.Withdraw(r)
+		}
+		_, counted, err := f.Enter(r)
+		if counts := p.naive.enter(r); counts != counted {
+			return fmt.Errorf("entering %+v = %v, %w, want it counted: %v", r, counted, err, counts)
 		}
 		return nil
 	})

@@ -9,11 +9,12 @@ import (
 	"strconv"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
 // holder says who has a figure of a unit: the source of reports of that name,
-// or, if n is not 0, the feed.
+// with its form if the figure is a flow, or, if n is not 0, the feed.
 type holder struct {
 	source string
 	n      int64
@@ -33,7 +34,7 @@ func holderKey(unit string, m aggregation.Metric, day string) string {
 // admit says whether the feed has the figure that d changes, and if nobody has
 // it, gives it to the feed.
 func (f *Fold) admit(d aggregation.Delta) (bool, error) {
-	if !aggregation.Reportable(d.Metric) {
+	if !reports.Reportable(d.Metric) {
 		return true, nil
 	}
 	key := holderKey(d.Unit, d.Metric, d.Day)

@@ -137,21 +137,40 @@ func (n *naive) claim(f figure, who string) {
 }
 
 // enter notes a row of an accepted report, if it counts: nobody else has the
-// figure, and the source has said nothing newer.
+// figure, and nothing that it does not supersede was said of it.
 func (n *naive) enter(r figures.Reported) (counts bool) {
-	f := figureOf(r.Cell.Unit, r.Metric, r.Month)
+	f := figureOf(r.Cell.Unit, r.Metric, month(r))
 	if held := n.holders[f]; held != "" && held != r.Source || n.fed(f) {
 		return false
 	}
-	for _, other := range n.reports {
-		if other.Cell == r.Cell && other.Metric == r.Metric && other.Month == r.Month && other.Sequence > r.Sequence {
-			return false
-		}
+	at := n.sayer(r)
+	switch {
+	case at < 0:
+		n.reports = append(n.reports, r)
+	case n.reports[at].Sequence == r.Supersedes && r.Supersedes != r.Sequence:
+		n.reports[at] = r
+	default:
+		return false
 	}
 	n.holders[f] = r.Source
-	n.reports = append(n.reports, r)
 	return true
 }
+
+// withdraw forgets what a report said. Its source keeps the figure.
+func (n *naive) withdraw(r figures.Reported) {
+	if at := n.sayer(r); at >= 0 && n.reports[at].Sequence == r.Sequence {
+		n.reports = slices.Delete(n.reports, at, at+1)
+	}
+}
+
+// sayer is the report that counts for the figure and month of r, or -1.
+func (n *naive) sayer(r figures.Reported) int {
+	return slices.IndexFunc(n.reports, func(o figures.Reported) bool {
+		return o.Cell == r.Cell && o.Metric == r.Metric && month(o) == month(r)
+	})
+}
+
+func month(r figures.Reported) string { return r.Months[0] }
 
 // fed says whether problems count in a flow of a month.
 func (n *naive) fed(f figure) bool {
@@ -234,12 +253,12 @@ func (n *naive) latest(day string) (all []figures.Reported) {
 	for _, r := range n.reports {
 		flow := r.Metric == aggregation.ProblemsFound || r.Metric == aggregation.ProblemsClosed
 		newer := func(o figures.Reported) bool {
-			return o.Cell == r.Cell && o.Metric == r.Metric && (o.Month == r.Month || !flow && o.Month < r.Month)
+			return o.Cell == r.Cell && o.Metric == r.Metric && (month(o) == month(r) || !flow && month(o) < month(r))
 		}
 		older := func(o figures.Reported) bool {
-			return o.Cell == r.Cell && o.Metric == r.Metric && !flow && o.Month > r.Month
+			return o.Cell == r.Cell && o.Metric == r.Metric && !flow && month(o) > month(r)
 		}
-		if monthEnd(r.Month) > day || slices.ContainsFunc(all, older) {
+		if monthEnd(month(r)) > day || slices.ContainsFunc(all, older) {
 			continue
 		}
 		all = append(slices.DeleteFunc(all, newer), r)
@@ -250,7 +269,7 @@ func (n *naive) latest(day string) (all []figures.Reported) {
 func (n *naive) ofReport(q figures.Query, r figures.Reported) int64 {
 	day := q.End
 	if r.Metric == aggregation.ProblemsFound || r.Metric == aggregation.ProblemsClosed {
-		if day = monthEnd(r.Month); day < q.Start {
+		if day = monthEnd(month(r)); day < q.Start {
 			return 0
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -47,7 +48,7 @@ func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
 // comesByDay says whether some of the metric counts by day: what reports say is
 // overdue does too.
 func comesByDay(d *aggregation.Definition) bool {
-	return !d.Overdue() || aggregation.Reportable(d.Metric)
+	return !d.Overdue() || reports.Reportable(d.Metric)
 }
 
 // weight is how often what is read of a metric counts.

@@ -1,6 +1,8 @@
 package recount
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -25,7 +27,9 @@ func (c *count) tree(installation string, body proto.Message, day string) bool {
 			c.roots[b.GetUnit()] = short(b.GetName())
 		}
 	case *aggregationv1.Report:
-		c.report(installation, b)
+		c.reports[b.GetName()] = b
+	case *aggregationv1.ReportPage:
+		c.page(installation, b)
 	default:
 		return false
 	}
@@ -75,4 +79,15 @@ func theirCampaign(installation, campaign string) string {
 		return campaign
 	}
 	return "campaigns/" + installation + "." + short(campaign)
+}
+
+// theirPage is a page from below as it counts here: without rows about another's
+// units, and under campaigns that are not taken for those here.
+func (c *count) theirPage(installation string, p *aggregationv1.ReportPage) *aggregationv1.ReportPage {
+	p = proto.CloneOf(p)
+	p.Rows = slices.DeleteFunc(p.GetRows(), func(row *aggregationv1.Report_Row) bool { return !c.has(installation, row.GetResolvedUnit()) })
+	for _, row := range p.GetRows() {
+		row.Campaign = theirCampaign(installation, row.GetCampaign())
+	}
+	return p
 }

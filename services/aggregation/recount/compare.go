@@ -81,15 +81,15 @@ func (f *Figures) Compare(tx store.Tx) error {
 		}
 		got, err := read(kv.Value)
 		if err != nil {
-			return fmt.Errorf("figures at %q: %w", kv.Key, err)
+			return differ("figures at %s are %v", readable(string(kv.Key)), err)
 		}
 		if !maps.Equal(got, want[string(kv.Key)]) {
-			return fmt.Errorf("figures at %q are %v, and %v when counted anew", kv.Key, named(got), named(want[string(kv.Key)]))
+			return differ("figures at %s are %v, and %v when counted anew", readable(string(kv.Key)), named(got), named(want[string(kv.Key)]))
 		}
 		delete(want, string(kv.Key))
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
-		return fmt.Errorf("figures at %q are missing, and %v when counted anew", key, named(want[key]))
+		return differ("figures at %s are missing, and %v when counted anew", readable(key), named(want[key]))
 	}
 	return f.compareLists(tx)
 }
@@ -167,7 +167,7 @@ func (f *Figures) compareLists(tx store.Tx) error {
 		owed[string(kv.Key)] = string(kv.Value)
 	}
 	if !maps.Equal(owed, f.owed) {
-		return fmt.Errorf("what is owed is %q, and %q when counted anew", owed, f.owed)
+		return differ("what is owed at %s", firstOf(owed, f.owed))
 	}
 	scores := map[string]score{}
 	for kv, err := range tx.Scan("figures.scores", nil, nil) {
@@ -180,7 +180,7 @@ func (f *Figures) compareLists(tx store.Tx) error {
 		scores[string(kv.Key)] = score{"units/" + parts[0], parts[1], milli, rank}
 	}
 	if !maps.Equal(scores, f.scores) {
-		return fmt.Errorf("scores are %v, and %v when counted anew", scores, f.scores)
+		return differ("the score at %s", firstOf(scores, f.scores))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package recount
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -23,19 +24,18 @@ type count struct {
 	stock map[of]map[string]int64
 	// claimed are the figures that reports have: unit, metric, and month or "".
 	claimed map[[3]string]bool
-	// reported has what was last said, by month.
-	reported map[of]map[string]said
+	// reports are the reports, and pages what became of their rows.
+	reports map[string]*aggregationv1.Report
+	pages   map[string]*aggregationv1.ReportPage
 	// owners are the installations that keep the units, and roots those whose root
 	// a unit is.
 	owners, roots map[string]string
 }
 
-type said struct{ sequence, value int64 }
-
 func newCount() *count {
 	return &count{
 		records: map[string]*record{}, parents: map[string]map[string]string{}, stock: map[of]map[string]int64{},
-		claimed: map[[3]string]bool{}, reported: map[of]map[string]said{},
+		claimed: map[[3]string]bool{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
 		owners: map[string]string{}, roots: map[string]string{},
 	}
 }
@@ -109,48 +109,68 @@ func (c *count) add(o of, day string, n int64) {
 	c.stock[o][day] += n
 }
 
-// fields says which metrics the fields of a form bring, and which of them come
-// on a day.
-var fields = map[string]struct {
-	metric string
-	flow   bool
-}{
-	"found": {"problems_found", true}, "closed": {"problems_closed", true},
-	"rectifying": {"problems_rectifying", false}, "overdue": {"problems_overdue", false},
+// fields says which metrics the fields of the forms bring.
+var fields = map[string]string{
+	"ledger-monthly/found": "problems_found", "ledger-monthly/closed": "problems_closed",
+	"ledger-monthly/rectifying": "problems_rectifying", "ledger-monthly/overdue": "problems_overdue",
+	"tasks-monthly/due": "tasks_due", "tasks-monthly/submitted": "tasks_submitted",
+	"tasks-monthly/late": "tasks_late", "tasks-monthly/approved": "tasks_approved",
+	"complaints-monthly/received": "complaints_received", "complaints-monthly/accepted": "complaints_accepted",
+	"complaints-monthly/accepted_in_time": "complaints_accepted_in_time", "complaints-monthly/closed": "complaints_closed",
+	"supervision-quarterly/inspections": "inspections_concluded", "supervision-quarterly/rounds": "rounds_published",
 }
 
-// report notes what an accepted report says.
-func (c *count) report(installation string, r *aggregationv1.Report) {
-	if r.GetState() != aggregationv1.Report_STATE_ACCEPTED {
-		return
+// stocks are those of them that stand until something else is said.
+var stocks = map[string]bool{"problems_rectifying": true, "problems_overdue": true}
+
+// page notes what is counted of a page of a report. What a report once had, the
+// feed never has again.
+func (c *count) page(installation string, p *aggregationv1.ReportPage) {
+	if installation != "" {
+		p = c.theirPage(installation, p)
 	}
-	for _, row := range r.GetRows() {
-		switch row.GetVerdict() {
-		case aggregationv1.Report_VERDICT_CREATED, aggregationv1.Report_VERDICT_UPDATED, aggregationv1.Report_VERDICT_UNCHANGED:
-		default:
-			continue
+	c.pages[p.GetName()] = p
+	r := c.reports[p.GetReport()]
+	for _, row := range p.GetRows() {
+		if row.GetCounted() {
+			for _, month := range months(r.GetPeriod()) {
+				c.claimed[claim(row.GetResolvedUnit(), metricOf(r, row), month)] = true
+			}
 		}
-		if installation != "" && !c.has(installation, row.GetResolvedUnit()) {
-			continue
-		}
-		f := fields[row.GetField()]
-		o := of{where{unit: row.GetResolvedUnit(), campaign: theirCampaign(installation, row.GetCampaign()), category: row.GetCategory(), accepted: true}, f.metric}
-		if c.reported[o] == nil {
-			c.reported[o] = map[string]said{}
-		}
-		c.reported[o][r.GetPeriod()] = said{r.GetSequence(), row.GetValue()}
-		c.claimed[claim(o.unit, f.metric, r.GetPeriod())] = true
 	}
+}
+
+func metricOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
+	return fields[short(r.GetForm())+"/"+row.GetField()]
+}
+
+// months lists those of a period, as it is written.
+func months(period string) (list []string) {
+	year, part := period[:4], ""
+	if len(period) > 5 {
+		part = period[5:]
+	}
+	first, n := 1, 12
+	switch {
+	case part != "" && part[0] == 'Q':
+		first, n = 3*int(part[1]-'1')+1, 3
+	case part != "" && part[0] == 'H':
+		first, n = 6*int(part[1]-'1')+1, 6
+	case part != "":
+		return []string{period}
+	}
+	for m := first; m < first+n; m++ {
+		list = append(list, fmt.Sprintf("%s-%02d", year, m))
+	}
+	return list
 }
 
 // claim names a figure that has one source.
 func claim(unit, metric, day string) [3]string {
-	switch metric {
-	case "problems_found", "problems_closed":
-		return [3]string{unit, metric, day[:7]}
-	default:
+	if stocks[metric] || len(day) < 7 {
 		return [3]string{unit, metric, ""}
 	}
+	return [3]string{unit, metric, day[:7]}
 }
 
 func lastDay(month string) string {
@@ -182,7 +202,7 @@ func (c *count) figures() *Figures {
 			c.stands(f, o, days)
 		}
 	}
-	c.reports(f)
+	c.reported(f)
 	return f
 }
 
@@ -214,14 +234,34 @@ func (c *count) stands(f *Figures, o of, changes map[string]int64) {
 	}
 }
 
-// reports counts what reports say: of a stock, until the next one says
+// said lists what is counted of reports, by the month at whose end it counts.
+func (c *count) said() map[of]map[string]int64 {
+	all := map[of]map[string]int64{}
+	for _, p := range c.pages {
+		r := c.reports[p.GetReport()]
+		for _, row := range p.GetRows() {
+			if !row.GetCounted() {
+				continue
+			}
+			o := of{where{unit: row.GetResolvedUnit(), campaign: row.GetCampaign(), category: row.GetCategory(), accepted: true}, metricOf(r, row)}
+			if all[o] == nil {
+				all[o] = map[string]int64{}
+			}
+			list := months(r.GetPeriod())
+			all[o][list[len(list)-1]] += row.GetValue()
+		}
+	}
+	return all
+}
+
+// reported counts what reports say: of a stock, until the next one says
 // otherwise.
-func (c *count) reports(f *Figures) {
-	for o, months := range c.reported {
+func (c *count) reported(f *Figures) {
+	for o, months := range c.said() {
 		changes, level := map[string]int64{}, int64(0)
 		for _, month := range slices.Sorted(maps.Keys(months)) {
-			v := months[month].value
-			if o.metric == "problems_found" || o.metric == "problems_closed" {
+			v := months[month]
+			if !stocks[o.metric] {
 				c.flow(f, o, lastDay(month), v)
 				continue
 			}

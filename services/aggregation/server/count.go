@@ -16,6 +16,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
@@ -42,7 +43,7 @@ func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 		if e.GetSeq() != cursor.Next {
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", s.Feed, e.GetSeq(), cursor.Next)
 		}
-		if err := s.count(fold, e); err != nil {
+		if err := errors.Join(s.count(fold, e), known(tx, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), s.Feed, err)
 		}
 		cursor = figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: e.GetEffective().AsTime()}
@@ -67,10 +68,21 @@ func (s Source) count(fold *figures.Fold, e *feedv1.Entry) error {
 	case *federationv1.RefusedUnit:
 		return fold.Refuse(body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
 	case *aggregationv1.Report:
-		return s.report(fold, body)
+		return fold.KeepReport(s.Installation+"/"+body.GetName(), body)
+	case *aggregationv1.ReportPage:
+		return s.page(fold, body)
 	default:
 		return s.record(fold, e, body, day)
 	}
+}
+
+// known lets rows of reports that wait for a unit or its codes be judged again.
+func known(tx store.Tx, e *feedv1.Entry) error {
+	body, counted, err := read(e)
+	if u, ok := body.(*organizationv1.Unit); ok && counted && err == nil {
+		return desk.Known(tx, u)
+	}
+	return err
 }
 
 // read decodes the body of an entry if it is of a kind that counts. An entry
@@ -91,7 +103,7 @@ func read(e *feedv1.Entry) (body proto.Message, counted bool, err error) {
 var kinds = byName(
 	&organizationv1.Unit{}, &rectificationv1.Problem{}, &rectificationv1.Ledger{}, &rectificationv1.Inspection{},
 	&campaignv1.Assignment{}, &complaintv1.Complaint{}, &evaluationv1.Round{}, &evaluationv1.Result{},
-	&aggregationv1.Report{}, &federationv1.RemoteUnit{}, &federationv1.RefusedUnit{},
+	&aggregationv1.Report{}, &aggregationv1.ReportPage{}, &federationv1.RemoteUnit{}, &federationv1.RefusedUnit{},
 )
 
 func byName(messages ...proto.Message) map[protoreflect.FullName]proto.Message {

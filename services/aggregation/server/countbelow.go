@@ -13,6 +13,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
@@ -66,43 +67,52 @@ func (s Source) theirs(fold *figures.Fold, unit string) (bool, error) {
 	return standing == figures.Theirs, err
 }
 
-// report counts what an installation below has counted of a report.
-func (s Source) report(fold *figures.Fold, r *aggregationv1.Report) error {
-	if r.GetState() != aggregationv1.Report_STATE_ACCEPTED {
-		return nil
+// page counts what an installation below counts of a page of a report.
+func (s Source) page(fold *figures.Fold, p *aggregationv1.ReportPage) error {
+	r, err := fold.ReadReport(s.Installation + "/" + p.GetReport())
+	if err != nil {
+		return fmt.Errorf("reading the report of %s: %w", p.GetName(), err)
 	}
-	form, err := aggregation.FindForm(r.GetForm())
+	form, err := reports.FindForm(r.GetForm())
 	if err != nil {
 		return nil // a form that only they have
 	}
-	for _, row := range r.GetRows() {
-		switch row.GetVerdict() {
-		case aggregationv1.Report_VERDICT_CREATED, aggregationv1.Report_VERDICT_UPDATED, aggregationv1.Report_VERDICT_UNCHANGED:
-		default:
-			continue
-		}
-		if err := s.row(fold, form, r, row); err != nil {
+	period, err := reports.ParsePeriod(form, r.GetPeriod())
+	if err != nil {
+		return nil
+	}
+	for _, row := range p.GetRows() {
+		if err := s.row(fold, form, period.Months(), r, row); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s Source) row(fold *figures.Fold, form *aggregationv1.ReportForm, r *aggregationv1.Report, row *aggregationv1.Report_Row) error {
+// row counts a row that counts below, and takes off one that no longer does.
+func (s Source) row(fold *figures.Fold, form *aggregationv1.ReportForm, months []string, r *aggregationv1.Report, row *aggregationv1.Report_Row) error {
+	m, err := reports.MetricOf(form, row.GetField())
+	if err != nil || row.GetResolvedUnit() == "" {
+		return nil // nothing that counts here
+	}
+	said := figures.Reported{
+		Cell: aggregation.Cell{
+			Unit: row.GetResolvedUnit(), Campaign: figures.BelowCampaign(s.Installation, row.GetCampaign()), Category: row.GetCategory(),
+		},
+		Metric: m, Months: months, Source: s.Installation + "/" + reports.SourceName(r.GetUnit(), r.GetSource()), Form: form.GetName(),
+		Sequence: r.GetSequence(), Value: row.GetValue(),
+	}
+	if !row.GetCounted() {
+		return fold.Withdraw(said)
+	}
 	theirs, err := s.theirs(fold, row.GetResolvedUnit())
 	if err != nil || !theirs {
 		return err
 	}
-	reported, err := reportedBy(form, r, row)
-	if err != nil {
-		return nil // a field that only they have
+	if err := fold.EnterBelow(said); fault.As(err) == nil {
+		return err
 	}
-	reported.Source = s.Installation + "/" + reported.Source
-	reported.Cell.Campaign = figures.BelowCampaign(s.Installation, reported.Cell.Campaign)
-	if _, err = fold.Enter(reported); fault.As(err) != nil {
-		return nil // the figure is another source's
-	}
-	return err
+	return nil // another source's stays that one's
 }
 
 // lies takes in a unit's place and whose it is.

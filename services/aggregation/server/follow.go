@@ -33,6 +33,7 @@ type follower struct {
 	book    *change.Book
 	feeds   feedv1.FeedServiceClient
 	trees   []*follower // of the feeds that tell of the tree; none for themselves
+	counts  func()      // called when a run is counted; or nil
 
 	mu      sync.Mutex
 	next    uint64
@@ -79,7 +80,8 @@ func (f *follower) follow(ctx context.Context) error {
 // apply counts a run. A full disk and a silent organization are waited for;
 // other errors end the follower.
 func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
-	for len(run) > 0 {
+	counted := len(run) > 0
+	for counted {
 		err := f.count(ctx, run)
 		if err == nil {
 			break
@@ -93,6 +95,9 @@ func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size ui
 		}
 	}
 	f.reach(next, size, f.book.Clock())
+	if f.counts != nil && counted {
+		f.counts()
+	}
 	return nil
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
@@ -272,11 +273,12 @@ func (h *history) changeResult() {
 	})
 }
 
-// report accepts a report, as the server does.
+// report accepts a report, as the desk does, and sometimes takes off what another
+// said.
 func (h *history) report() {
 	h.count("organization", len(h.feeds["organization"]))
 	h.reports++
-	form, err := aggregation.FindForm("reportForms/ledger-monthly")
+	form, err := reports.FindForm("reportForms/ledger-monthly")
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -285,31 +287,55 @@ func (h *history) report() {
 		Period: h.now.AddDate(0, -1-h.pick("months", 3), -h.now.Day()+1).Format("2006-01"), Source: []string{"s", "t"}[h.pick("source", 2)],
 		Sequence: int64(1 + h.pick("sequence", 50)),
 	}
+	page := &aggregationv1.ReportPage{Name: r.GetName() + "/pages/000000", Report: r.GetName()}
 	for _, field := range form.GetFields() {
 		if h.flip(field.GetField()) {
-			r.Rows = append(r.Rows, &aggregationv1.Report_Row{
+			page.Rows = append(page.Rows, &aggregationv1.Report_Row{
 				ResolvedUnit: h.unit(), Field: field.GetField(), Campaign: campaigns[h.pick("campaign", 3)], Value: int64(h.pick("value", 5)),
 			})
 		}
 	}
+	h.append("aggregation", r.GetName(), r)
+	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said figures.Reported) error {
+		verdict, counted, err := fold.Enter(said)
+		row.Counted = counted
+		return reports.Mark(row, verdict, err)
+	})
+	if h.flip("withdraw") {
+		h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said figures.Reported) error {
+			if !row.GetCounted() {
+				return nil
+			}
+			row.Counted = false
+			return fold.Withdraw(said)
+		})
+	}
+}
+
+// fold does something with every row of a page, and stores that.
+func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, do func(*figures.Fold, *aggregationv1.Report_Row, figures.Reported) error) {
 	h.update(func(tx store.Tx) error {
 		fold := figures.New(tx)
-		for _, row := range r.GetRows() {
-			m, err := aggregation.ReadRow(form, row)
+		for _, row := range page.GetRows() {
+			form, err := reports.FindForm(r.GetForm())
 			if err != nil {
 				return err
 			}
-			verdict, err := fold.Enter(figures.Reported{
-				Cell: aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign()}, Metric: m,
-				Month: r.GetPeriod(), Source: r.GetSource(), Sequence: r.GetSequence(), Value: row.GetValue(),
+			m, err := reports.ReadRow(form, row)
+			if err != nil {
+				return err
+			}
+			err = do(fold, row, figures.Reported{
+				Cell: aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign()}, Metric: m, Form: r.GetForm(),
+				Months: []string{r.GetPeriod()}, Source: r.GetSource(), Sequence: r.GetSequence(), Value: row.GetValue(),
 			})
-			if err := aggregation.Mark(row, verdict, err); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 		return fold.Flush()
 	})
-	h.append("aggregation", r.GetName(), r)
+	h.append("aggregation", page.GetName(), page)
 }
 
 func (h *history) update(f func(store.Tx) error) {

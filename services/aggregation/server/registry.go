@@ -5,12 +5,13 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
 func metrics() change.Registry[*aggregationv1.Metric] { return aggregation.Metrics() }
 
-func forms() change.Registry[*aggregationv1.ReportForm] { return aggregation.Forms() }
+func forms() change.Registry[*aggregationv1.ReportForm] { return reports.Forms() }
 
 // GetMetric implements the RPC.
 func (s *Service) GetMetric(_ context.Context, req *aggregationv1.GetMetricRequest) (*aggregationv1.Metric, error) {

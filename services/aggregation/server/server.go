@@ -7,6 +7,7 @@ package server
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -14,7 +15,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -23,44 +24,39 @@ import (
 
 // Directory knows the units as they are now.
 type Directory interface {
-	Unit(name string) *organizationv1.Unit
+	desk.Directory
 	Children(name string) []string
-	Subtree(name string) []string
-	Path(name string) []string
+}
+
+// unimplemented stands one step further away than the desk, whose methods come
+// before its own.
+type unimplemented struct {
+	aggregationv1.UnimplementedAggregationServiceServer
 }
 
 // Service implements AggregationService.
 type Service struct {
-	aggregationv1.UnimplementedAggregationServiceServer
+	unimplemented
+	*desk.Desk // the methods that are about reports
 
 	book      *change.Book
 	directory Directory
 	followers []*follower
 	below     below
-	reports   change.Kind[*aggregationv1.Report]
-	sources   change.Kind[*aggregationv1.ReportSource]
 }
 
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
-	Indexes: map[string][]string{
-		"duban.aggregation.v1.Report":       {"unit"},
-		"duban.aggregation.v1.ReportSource": {"unit"},
-	},
-	Buckets: figures.Buckets,
+	Indexes: desk.Indexes,
+	Buckets: slices.Concat(figures.Buckets, desk.Buckets),
 }
 
 // New returns the service that writes in book and counts what the feeds of the
 // named services say, organization's before all others'.
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
-	s := &Service{book: book, directory: directory}
-	s.reports = change.Kind[*aggregationv1.Report]{
-		Book: book, Unit: (*aggregationv1.Report).GetUnit,
-	}
-	s.sources = change.Kind[*aggregationv1.ReportSource]{
-		Book: book, Unit: (*aggregationv1.ReportSource).GetUnit,
-	}
+	s := &Service{Desk: desk.New(book, directory, calendar.Builtin()), book: book, directory: directory}
 	s.followers = newFollowers(book, feeds, services)
+	s.followers[0].counts = s.Stir // units that rows wait for may have come
 	return s
 }
 
@@ -79,10 +75,11 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	aggregationv1.RegisterAggregationServiceServer(r, s)
 }
 
-// Work follows the feeds until ctx is done.
+// Work follows the feeds, and goes on with long reports, until ctx is done.
 func (s *Service) Work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return followAll(ctx, s.followers) })
+	g.Go(func() error { return s.Desk.Work(ctx) })
 	if s.below.list != nil {
 		g.Go(func() error { return s.below.tree.follow(ctx) })
 		g.Go(func() error { return s.watch(ctx) })

@@ -11,6 +11,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -24,19 +25,11 @@ type scene struct {
 	machine, head, reviewer, eye suitetest.Person
 }
 
-func newScene(t *testing.T) *scene { return newSceneIn(t, t.TempDir()) }
+func newScene(t testing.TB) *scene { return newSceneIn(t, t.TempDir()) }
 
 // newSceneIn is a scene whose data lie in folder.
-func newSceneIn(t *testing.T, folder string) *scene {
-	s := &scene{Suite: suitetest.RunIn(t, folder)}
-	first, err := s.Organization(s.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
-		Root: &organizationv1.Unit{DisplayName: "演示省", Kind: organizationv1.Unit_KIND_PROVINCE}, RootId: "root",
-		SystemAdmin: "甲", SecurityAdmin: "乙", Auditor: "丙",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.SystemAdmin, s.SecurityAdmin, s.Auditor = first.GetSystemAdmin().GetSecret(), first.GetSecurityAdmin().GetSecret(), first.GetAuditor().GetSecret()
+func newSceneIn(t testing.TB, folder string) *scene {
+	s := &scene{Suite: suitetest.RunNew(t, folder)}
 	s.district = s.Unit("d", s.Root, organizationv1.Unit_KIND_DISTRICT)
 	s.school = s.Unit("s1", s.district, organizationv1.Unit_KIND_SCHOOL)
 	s.other = s.Unit("s2", s.district, organizationv1.Unit_KIND_SCHOOL)
@@ -137,7 +130,7 @@ func TestAReportIsTakenOnce(t *testing.T) {
 	if again := s.sent(s.report(3, row(s.school, "found", 8))); !proto.Equal(first, again) {
 		t.Errorf("the same report again = %v, want %v", again, first)
 	}
-	if _, err := s.send(s.report(3, row(s.school, "found", 9))); !errors.Is(err, aggregation.ErrSequenceReused) {
+	if _, err := s.send(s.report(3, row(s.school, "found", 9))); !errors.Is(err, reports.ErrSequenceReused) {
 		t.Errorf("another report under the sequence = %v", err)
 	}
 	list, err := s.Aggregation(s.reviewer.Key).ListReportSources(t.Context(), &aggregationv1.ListReportSourcesRequest{Unit: s.district, Filter: "missing_total > 0"})
@@ -160,10 +153,10 @@ func TestReportsThatCannotBeTaken(t *testing.T) {
 		bend func(*aggregationv1.Report)
 		want error
 	}{
-		"form":   {func(r *aggregationv1.Report) { r.Form = "reportForms/none" }, aggregation.ErrFormUnknown},
-		"open":   {func(r *aggregationv1.Report) { r.Period = "2026-02" }, aggregation.ErrPeriodOpen},
-		"empty":  {func(r *aggregationv1.Report) { r.Rows = nil }, aggregation.ErrNilOrRows},
-		"both":   {func(r *aggregationv1.Report) { r.NilReport = true }, aggregation.ErrNilOrRows},
+		"form":   {func(r *aggregationv1.Report) { r.Form = "reportForms/none" }, reports.ErrFormUnknown},
+		"open":   {func(r *aggregationv1.Report) { r.Period = "2026-02" }, reports.ErrPeriodOpen},
+		"empty":  {func(r *aggregationv1.Report) { r.Rows = nil }, reports.ErrNilOrRows},
+		"both":   {func(r *aggregationv1.Report) { r.NilReport = true }, reports.ErrNilOrRows},
 		"unit":   {func(r *aggregationv1.Report) { r.Unit = s.school }, authz.ErrDenied},
 		"unseen": {func(r *aggregationv1.Report) { r.Unit = "units/none" }, authz.ErrNotFound},
 		"month":  {func(r *aggregationv1.Report) { r.Period = "2026-13" }, change.ErrFields},
@@ -196,8 +189,8 @@ func TestRowsHaveVerdicts(t *testing.T) {
 		row(s.school, "found", 2),
 	))
 	for i, want := range []*fault.Fault{
-		nil, aggregation.ErrCodeAmbiguous, aggregation.ErrRowUnitUnknown, aggregation.ErrRowUnitUnknown, aggregation.ErrFieldUnknown,
-		aggregation.ErrValueOutOfRange, aggregation.ErrCampaignInvalid, aggregation.ErrRowTwice,
+		nil, reports.ErrCodeAmbiguous, reports.ErrRowUnitUnknown, reports.ErrRowUnitUnknown, reports.ErrFieldUnknown,
+		reports.ErrValueOutOfRange, reports.ErrCampaignInvalid, reports.ErrRowTwice,
 	} {
 		got := r.GetRows()[i]
 		switch {
@@ -205,12 +198,20 @@ func TestRowsHaveVerdicts(t *testing.T) {
 			if got.GetVerdict() != aggregationv1.Report_VERDICT_CREATED || got.GetResolvedUnit() != s.school {
 				t.Errorf("row %d = %v", i, got)
 			}
-		case got.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED, got.GetReason() != want.Reason, got.GetColumn() == "", got.GetMessageZh() == "", got.GetMessageEn() == "":
+		case got.GetVerdict() != refusal(want), got.GetReason() != want.Reason, got.GetColumn() == "", got.GetMessageZh() == "", got.GetMessageEn() == "":
 			t.Errorf("row %d = %v, want %s", i, got, want.Reason)
 		}
 	}
 	s.accepted(r.GetName())
 	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 1)
+}
+
+// refusal is the verdict of a row with that fault.
+func refusal(f *fault.Fault) aggregationv1.Report_Verdict {
+	if f == reports.ErrCodeAmbiguous || f == reports.ErrRowUnitUnknown {
+		return aggregationv1.Report_VERDICT_QUARANTINED
+	}
+	return aggregationv1.Report_VERDICT_REJECTED
 }
 
 // coded gives a unit codes, as pairs of scheme and value.
@@ -235,21 +236,26 @@ func TestAFigureHasOneSource(t *testing.T) {
 	}
 	s.accepted(a.GetName())
 	late := s.accepted(b.GetName()).GetRows()[0]
-	if late.GetVerdict() != aggregationv1.Report_VERDICT_CONFLICT || late.GetReason() != aggregation.ErrFigureTaken.Reason {
+	if late.GetVerdict() != aggregationv1.Report_VERDICT_CONFLICT || late.GetReason() != reports.ErrFigureTaken.Reason {
 		t.Errorf("the second source = %v", late)
 	}
 	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 5)
 
-	better := s.sent(s.report(3, row(s.school, "found", 6), row(s.other, "found", 0)))
-	older := s.sent(s.report(2, row(s.school, "found", 4)))
-	if got := s.accepted(better.GetName()).GetRows()[0].GetVerdict(); got != aggregationv1.Report_VERDICT_UPDATED {
+	wrong := s.sent(s.report(3, row(s.school, "found", 6), row(s.other, "found", 0)))
+	if got := s.accepted(wrong.GetName()).GetRows()[0]; got.GetReason() != reports.ErrFigureLocked.Reason {
+		t.Errorf("changing what is locked = %v", got)
+	}
+	better := s.report(4, row(s.school, "found", 6))
+	better.Supersedes = a.GetName()
+	if got := s.accepted(s.sent(better).GetName()).GetRows()[0].GetVerdict(); got != aggregationv1.Report_VERDICT_UPDATED {
 		t.Errorf("a correction = %v", got)
 	}
-	if got := s.accepted(older.GetName()).GetRows()[0]; got.GetReason() != aggregation.ErrSuperseded.Reason {
+	older := s.sent(s.report(2, row(s.school, "found", 4)))
+	if got := s.accepted(older.GetName()).GetRows()[0]; got.GetReason() != reports.ErrSuperseded.Reason {
 		t.Errorf("an older report = %v", got)
 	}
-	same := s.sent(s.report(4, row(s.school, "found", 6)))
-	if got := s.accepted(same.GetName()).GetRows()[0].GetVerdict(); got != aggregationv1.Report_VERDICT_UNCHANGED {
+	same := s.sent(s.report(5, row(s.school, "found", 6)))
+	if got := s.accepted(same.GetName()).GetRows()[0]; got.GetVerdict() != aggregationv1.Report_VERDICT_UNCHANGED || got.GetCounted() {
 		t.Errorf("the same value = %v", got)
 	}
 	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 6)
@@ -260,18 +266,18 @@ func TestWhatStandsCarriesOver(t *testing.T) {
 	for i, c := range []struct {
 		month string
 		value int64
-	}{{"2025-10", 5}, {"2026-01", 1}, {"2025-11", 9}} {
+	}{{"2025-11", 5}, {"2026-01", 1}, {"2025-12", 9}} {
 		r := s.report(int64(i+1), row(s.school, "rectifying", c.value))
 		r.Period = c.month
 		s.accepted(s.sent(r).GetName())
 	}
 	series, err := s.Aggregation(s.reviewer.Key).GetStatusSeries(t.Context(), &aggregationv1.GetStatusSeriesRequest{
-		Name: s.Root, Metric: "metrics/problems_rectifying", Cut: &aggregationv1.Cut{StartDate: "2025-09-15"},
+		Name: s.Root, Metric: "metrics/problems_rectifying", Cut: &aggregationv1.Cut{StartDate: "2025-10-15"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []int64{0, 5, 9, 9, 1, 1}
+	want := []int64{0, 5, 9, 1, 1}
 	if len(series.GetPoints()) != len(want) {
 		t.Fatalf("points = %v", series.GetPoints())
 	}
@@ -314,7 +320,7 @@ func TestReportsAreReviewedFromAbove(t *testing.T) {
 	if err != nil || back.GetState() != aggregationv1.Report_STATE_RETURNED || back.GetReviewer() != s.reviewer.Name {
 		t.Fatalf("returned = %v, %v", back, err)
 	}
-	if _, err := s.Aggregation(s.reviewer.Key).AcceptReport(t.Context(), accept); !errors.Is(err, aggregation.ErrReportIllegalMove) {
+	if _, err := s.Aggregation(s.reviewer.Key).AcceptReport(t.Context(), accept); !errors.Is(err, reports.ErrIllegalMove) {
 		t.Errorf("accepting what was returned = %v", err)
 	}
 	list, err := s.Aggregation(s.machine.Key).ListReports(t.Context(), &aggregationv1.ListReportsRequest{Unit: s.district, Filter: "state = RETURNED"})
@@ -390,10 +396,10 @@ func TestRegistries(t *testing.T) {
 		t.Errorf("no metric = %v", err)
 	}
 	forms, err := api.ListReportForms(t.Context(), &aggregationv1.ListReportFormsRequest{})
-	if err != nil || len(forms.GetReportForms()) != 1 {
+	if err != nil || len(forms.GetReportForms()) != 4 {
 		t.Fatalf("forms = %v, %v", forms, err)
 	}
-	f, err := api.GetReportForm(t.Context(), &aggregationv1.GetReportFormRequest{Name: forms.GetReportForms()[0].GetName()})
+	f, err := api.GetReportForm(t.Context(), &aggregationv1.GetReportFormRequest{Name: forms.GetReportForms()[1].GetName()})
 	if err != nil || len(f.GetFields()) != 4 {
 		t.Errorf("form = %v, %v", f, err)
 	}

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -11,8 +10,8 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
-	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -80,8 +79,7 @@ func (s *scene) problems(clerk suitetest.Person) {
 // What one service writes is in every superior's figures, moves with its unit,
 // falls overdue by the clock alone, and bars reports of the same figure.
 func TestWhatServicesWriteIsCounted(t *testing.T) {
-	folder := t.TempDir()
-	s := newSceneIn(t, folder)
+	s := newScene(t)
 	clerk := s.Person(s.school, accessv1.Role_ROLE_CLERK)
 	next := s.Unit("d2", s.Root, organizationv1.Unit_KIND_DISTRICT)
 	s.problems(clerk)
@@ -112,21 +110,21 @@ func TestWhatServicesWriteIsCounted(t *testing.T) {
 	r := s.report(1, row(s.school, "found", 9))
 	r.Unit, r.Period = s.school, "2026-02"
 	taken, err := s.Aggregation(machine.Key).CreateReport(t.Context(), &aggregationv1.CreateReportRequest{Report: r})
-	if err != nil || taken.GetRows()[0].GetReason() != aggregation.ErrFigureTaken.Reason {
+	if err != nil || taken.GetRows()[0].GetReason() != reports.ErrFigureTaken.Reason {
 		t.Errorf("a report beside the feed = %v, %v", taken, err)
 	}
 	s.settled()
 	s.Stop()
-	if err := recounted(t, folder); err != nil {
+	if err := recounted(t, s.Suite); err != nil {
 		t.Error(err)
 	}
 }
 
-// recounted counts anew what a stopped suite has in a folder.
-func recounted(t *testing.T, folder string) error {
+// recounted counts anew what a stopped suite has.
+func recounted(t *testing.T, s *suitetest.Suite) error {
 	stores := map[string]store.Engine{}
 	for _, name := range services {
-		engine, err := bolt.Open(filepath.Join(folder, name+".db"), bolt.Options{})
+		engine, err := bolt.Open(s.Store(name), bolt.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,16 +16,20 @@ func (s *Service) CreateCampaign(ctx context.Context, req *campaignv1.CreateCamp
 		return nil, change.ErrFields.At("campaign.owner", "不能为空", "is needed")
 	}
 	return s.campaigns.Create(ctx, req, owner, func(tx *change.Tx) (*campaignv1.Campaign, error) {
-		base, err := s.base(req)
-		if err != nil {
-			return nil, err
-		}
 		name, err := s.campaigns.NewName(tx, "campaigns/", req.GetCampaignId(), campaign.ErrExists)
 		if err != nil {
 			return nil, err
 		}
-		return campaign.Draft(name, req.GetCampaign(), base, s.land(owner))
+		return s.draft(name, req)
 	}, change.CatchUp())
+}
+
+func (s *Service) draft(name string, req *campaignv1.CreateCampaignRequest) (*campaignv1.Campaign, error) {
+	base, err := s.base(req)
+	if err != nil {
+		return nil, err
+	}
+	return campaign.Draft(name, req.GetCampaign(), base, s.land(req.GetCampaign().GetOwner()))
 }
 
 // base is the campaign of the template that the request names, or an empty one.

@@ -13,31 +13,15 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
-// in sets up a suite in a folder that the test knows.
-func in(t *testing.T, folder string) *world {
-	t.Helper()
-	s := suitetest.RunIn(t, folder)
-	answer, err := s.Organization(s.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
-		Root: &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE}, RootId: "root",
-		SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员",
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.SystemAdmin, s.SecurityAdmin, s.Auditor = answer.GetSystemAdmin().GetSecret(), answer.GetSecurityAdmin().GetSecret(), answer.GetAuditor().GetSecret()
-	return settle(s)
-}
-
 func TestTheFeedSaysWhatHappenedAndAgreesWithTheRecords(t *testing.T) {
 	folder := t.TempDir()
-	w := in(t, folder)
+	w := settle(suitetest.RunNew(t, folder))
 	name := w.submitted("c")
 	_, err := w.Campaign(w.leader.Key).ApproveAssignment(t.Context(), &campaignv1.ApproveAssignmentRequest{Name: name})
 	w.must(err)

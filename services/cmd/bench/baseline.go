@@ -68,7 +68,7 @@ func record(ctx context.Context, n, callers int) (updates [][]put, err error) {
 		return nil, err
 	}
 	r.recording = true
-	_, err = w.creates(ctx, w.suite.Client(), 0, n, callers)
+	_, err = w.creates(ctx, w.conn, 0, n, callers)
 	return r.updates, errors.Join(err, w.stop())
 }
 

@@ -18,35 +18,45 @@ import (
 // creates is what a round of durable creates gave, in creates a second.
 type creates struct {
 	bare, grpc, rest float64
+	split            float64       // over REST, through a process for each role
 	clientCPU        time.Duration // that the REST client took beside
 }
 
-func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
+func measureCreates(ctx context.Context, p plan) (all []creates, took starts, err error) {
 	updates, err := record(ctx, (p.rounds+1)*p.creates, p.callers)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	b, err := newBare()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	w, err := newWorld(ctx, p.callers, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
+	split, installation, err := newFleet(ctx, p.callers)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, split.stop()) }()
 	for round := range p.rounds + 1 { // the first warms up
 		c, err := w.round(ctx, p, b, updates[round*p.creates:][:p.creates], round)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		fmt.Fprintf(os.Stderr, "round %d: engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s\n", round, c.bare, c.grpc, c.rest)
+		if c.split, _, err = split.overREST(ctx, p, round*p.creates); err != nil {
+			return nil, nil, err
+		}
+		fmt.Fprintf(os.Stderr, "round %d: engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s, through processes %.0f/s\n", round, c.bare, c.grpc, c.rest, c.split)
 		if round > 0 {
 			all = append(all, c)
 		}
 	}
-	return all, nil
+	took, err = restarts(ctx, installation)
+	return all, took, err
 }
 
 // round measures the three ways in turn.
@@ -55,7 +65,7 @@ func (w *world) round(ctx context.Context, p plan, b *bare, updates [][]put, rou
 		return c, err
 	}
 	from := 2 * round * p.creates
-	if c.grpc, err = w.creates(ctx, w.suite.Client(), from, p.creates, p.callers); err != nil {
+	if c.grpc, err = w.creates(ctx, w.conn, from, p.creates, p.callers); err != nil {
 		return c, err
 	}
 	c.rest, c.clientCPU, err = w.overREST(ctx, p, from+p.creates)
@@ -104,20 +114,20 @@ func loadREST(ctx context.Context, url string, p plan) error {
 			return err
 		}
 		path := fmt.Sprintf("%s/v1/%s/problems", url, o.Ledgers[caller%len(o.Ledgers)])
-		return post(ctx, client, path, o.Key, fmt.Sprintf("bench-%d", number), body)
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, path, bytes.NewReader(body))
+		if err != nil {
+			return err
+		}
+		req.Header.Set("Authorization", "Bearer "+o.Key)
+		req.Header.Set("Idempotency-Key", fmt.Sprintf("bench-%d", number))
+		return post(client, req)
 	})
 	fmt.Println(rate)
 	return err
 }
 
-func post(ctx context.Context, client *http.Client, url, key, id string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+key)
+func post(client *http.Client, req *http.Request) error {
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", id)
 	res, err := client.Do(req)
 	if err != nil {
 		return err

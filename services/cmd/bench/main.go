@@ -19,7 +19,11 @@ import (
 
 func main() {
 	debug.SetGCPercent(400) // as the suite runs
-	if err := run(context.Background()); err != nil {
+	do := func() error { return run(context.Background()) }
+	if len(os.Args) > 1 && os.Args[1] == "serve" {
+		do = func() error { return serve(context.Background(), os.Args[2:]) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -54,7 +58,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
-	creates, err := measureCreates(ctx, p)
+	creates, started, err := measureCreates(ctx, p)
 	if err != nil {
 		return fmt.Errorf("measuring creates: %w", err)
 	}
@@ -62,7 +66,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("measuring status: %w", err)
 	}
-	return write(*out, p, creates, status)
+	return write(*out, p, creates, status, started)
 }
 
 // profiled starts a CPU profile, if one is asked for, and returns what ends it.

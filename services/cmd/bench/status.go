@@ -50,7 +50,7 @@ func filled(ctx context.Context, problems, schools int) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.creates(ctx, w.suite.Client(), 0, problems, schools); err != nil {
+	if _, err := w.creates(ctx, w.conn, 0, problems, schools); err != nil {
 		return nil, errors.Join(err, w.stop())
 	}
 	return w, w.counted(ctx)
@@ -74,7 +74,7 @@ func (w *world) counted(ctx context.Context) error {
 }
 
 func (w *world) status(ctx context.Context) (*aggregationv1.Status, error) {
-	return aggregationv1.NewAggregationServiceClient(w.suite.Client()).GetStatus(as(ctx, w.key), &aggregationv1.GetStatusRequest{Name: "units/city"})
+	return aggregationv1.NewAggregationServiceClient(w.conn).GetStatus(as(ctx, w.key), &aggregationv1.GetStatusRequest{Name: "units/city"})
 }
 
 // statusP95 asks for the city's status in a closed loop of four callers.

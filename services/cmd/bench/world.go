@@ -22,7 +22,7 @@ import (
 // world is a running suite with a city, schools, and a clerk who may enter
 // problems for all of them.
 type world struct {
-	suite   *suite.Suite
+	conn    grpc.ClientConnInterface
 	http    string
 	key     string // of a leader of the city
 	ledgers []string
@@ -45,7 +45,7 @@ func newWorld(ctx context.Context, schools int, wrap func(string, store.Engine) 
 	ctx, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan suite.Addresses, 1), make(chan error, 1)
 	go func() { ended <- s.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
-	w = &world{suite: s, stop: func() error {
+	w = &world{conn: s.Client(), stop: func() error {
 		cancel()
 		return errors.Join(<-ended, s.Close(), os.RemoveAll(folder))
 	}}
@@ -55,14 +55,13 @@ func newWorld(ctx context.Context, schools int, wrap func(string, store.Engine) 
 	case err := <-ended:
 		return nil, errors.Join(err, s.Close(), os.RemoveAll(folder))
 	}
-	return w, w.settle(ctx, schools)
+	return w, w.settle(ctx, s.Bootstrap, schools)
 }
 
 // settle enters the units, the person and a ledger for each school.
-func (w *world) settle(ctx context.Context, schools int) error {
-	conn := w.suite.Client()
-	org := organizationv1.NewOrganizationServiceClient(conn)
-	first, err := org.Initialize(as(ctx, w.suite.Bootstrap), &organizationv1.InitializeRequest{
+func (w *world) settle(ctx context.Context, bootstrap string, schools int) error {
+	org := organizationv1.NewOrganizationServiceClient(w.conn)
+	first, err := org.Initialize(as(ctx, bootstrap), &organizationv1.InitializeRequest{
 		Root: &organizationv1.Unit{DisplayName: "演示市教育局", Kind: organizationv1.Unit_KIND_CITY}, RootId: "city",
 		SystemAdmin: "甲", SecurityAdmin: "乙", Auditor: "丙",
 	})
@@ -99,7 +98,7 @@ func person(system, security context.Context, org organizationv1.OrganizationSer
 
 // school enters a school with its head, who makes its ledger.
 func (w *world) school(ctx, system, security context.Context, i int) error {
-	org := organizationv1.NewOrganizationServiceClient(w.suite.Client())
+	org := organizationv1.NewOrganizationServiceClient(w.conn)
 	u, err := org.CreateUnit(system, &organizationv1.CreateUnitRequest{UnitId: fmt.Sprintf("s%d", i), Unit: &organizationv1.Unit{
 		DisplayName: "演示小学", Kind: organizationv1.Unit_KIND_SCHOOL, Parent: "units/city",
 	}})
@@ -110,7 +109,7 @@ func (w *world) school(ctx, system, security context.Context, i int) error {
 	if err != nil {
 		return err
 	}
-	rect := rectificationv1.NewRectificationServiceClient(w.suite.Client())
+	rect := rectificationv1.NewRectificationServiceClient(w.conn)
 	l, err := rect.CreateLedger(as(ctx, head), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: u.GetName()}})
 	if err != nil {
 		return fmt.Errorf("a ledger of %s: %w", u.GetName(), err)

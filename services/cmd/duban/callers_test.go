@@ -39,7 +39,12 @@ func (d *child) bootstrap() string {
 
 func initializeWith(t *testing.T, d *child, key string) admins {
 	t.Helper()
-	answer, err := caller{d.dial(), admins{system: key}}.org().Initialize(t.Context(), &organizationv1.InitializeRequest{
+	return initializeOn(t, d.dial(), key)
+}
+
+func initializeOn(t *testing.T, conn *grpc.ClientConn, key string) admins {
+	t.Helper()
+	answer, err := caller{conn, admins{system: key}}.org().Initialize(t.Context(), &organizationv1.InitializeRequest{
 		Root:        &organizationv1.Unit{DisplayName: "某省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
 		RootId:      "root",
 		SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员",
@@ -48,7 +53,7 @@ func initializeWith(t *testing.T, d *child, key string) admins {
 		t.Fatalf("initializing: %v", err)
 	}
 	keys := admins{system: answer.GetSystemAdmin().GetSecret(), security: answer.GetSecurityAdmin().GetSecret(), auditor: answer.GetAuditor().GetSecret()}
-	return d.as(keys).enter(t)
+	return caller{conn, keys}.enter(t)
 }
 
 // enter makes the clerk.
@@ -75,11 +80,16 @@ type caller struct {
 // dial connects to the child by gRPC.
 func (d *child) dial() *grpc.ClientConn {
 	d.t.Helper()
-	conn, err := grpc.NewClient(d.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return dial(d.t, d.grpc)
+}
+
+func dial(t *testing.T, address string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
-		d.t.Fatal(err)
+		t.Fatal(err)
 	}
-	d.t.Cleanup(func() { _ = conn.Close() }) // some close it before
+	t.Cleanup(func() { _ = conn.Close() }) // some close it before
 	return conn
 }
 

@@ -16,52 +16,91 @@ import (
 	"time"
 
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
 func usage() error {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(commands)) {
-		fmt.Fprintf(&b, "\n  duban %-11s %s", name, commands[name].help)
+		fmt.Fprintf(&b, "\n  duban %-12s %s", name, commands[name].help)
 	}
 	return fmt.Errorf("%w:%s", errUsage, b.String())
 }
 
-// flags are those of every command that reads the configuration.
-func flags(name string, args []string) (suite.Config, time.Time, error) {
-	c := suite.Default()
+// told is what every command is told that reads the configuration.
+type told struct {
+	suite.Config
+	simulate time.Time
+	leash    bool     // end when standard input does
+	args     []string // that are no flags
+}
+
+// flags reads them.
+func flags(name string, args []string) (s told, err error) {
+	s.Config = suite.Default()
 	set := flag.NewFlagSet("duban "+name, flag.ContinueOnError)
 	path := set.String("config", "", "configuration file (YAML)")
 	start := set.String("simulate", "", "start a simulation at this time (RFC 3339); the data are marked for ever")
+	set.BoolVar(&s.leash, "leash", false, "end when standard input does: for whoever starts this process as a part of itself")
 	if err := set.Parse(args); err != nil {
-		return c, time.Time{}, fmt.Errorf("%w: %w", errUsage, err)
+		return s, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if set.NArg() > 0 {
-		return c, time.Time{}, fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
-	}
-	var simulate time.Time
 	if *start != "" {
-		var err error
-		if simulate, err = time.Parse(time.RFC3339, *start); err != nil {
-			return c, simulate, fmt.Errorf("%w: -simulate: %w", errUsage, err)
+		if s.simulate, err = time.Parse(time.RFC3339, *start); err != nil {
+			return s, fmt.Errorf("%w: -simulate: %w", errUsage, err)
 		}
 	}
-	return c, simulate, config.Read(*path, &c)
+	s.args = set.Args()
+	return s, config.Read(*path, &s.Config)
+}
+
+// flagsAlone reads them for a command that takes nothing else.
+func flagsAlone(name string, args []string) (told, error) {
+	s, err := flags(name, args)
+	if err == nil && len(s.args) > 0 {
+		err = fmt.Errorf("%w: unexpected %q", errUsage, s.args[0])
+	}
+	return s, err
 }
 
 func standalone(ctx context.Context, args []string, out io.Writer) error {
-	c, simulate, err := flags("standalone", args)
+	s, err := flagsAlone("standalone", args)
 	if err != nil {
 		return err
 	}
+	return serving(ctx, s, out)
+}
+
+// serveCommand runs the roles named.
+func serveCommand(ctx context.Context, args []string, out io.Writer) error {
+	s, err := flags("serve", args)
+	if err != nil {
+		return err
+	}
+	if len(s.args) == 0 {
+		return fmt.Errorf("%w: duban serve [-config FILE] ROLE..., of %s", errUsage, strings.Join(suite.Roles(), ", "))
+	}
+	return serving(ctx, s, out)
+}
+
+// serving runs the roles until ctx is done.
+func serving(ctx context.Context, of told, out io.Writer) error {
 	gently() // see operating.md
-	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: simulate})
+	if of.leash {
+		ctx = fleet.Leashed(ctx)
+	}
+	s, err := suite.Open(ctx, of.Config, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: of.simulate, Roles: of.args})
 	if err != nil {
 		return err
 	}
 	slog.SetDefault(s.Log()) // for what logs without being given one
 	err = s.Run(ctx, func(at suite.Addresses) {
-		s.Log().Info("serving", "http", address(at.HTTP), "grpc", address(at.GRPC), "data", c.Data, "simulated", s.Clock.Simulated())
+		s.Log().Info("serving", "roles", strings.Join(of.args, " "), "http", address(at.HTTP), "grpc", address(at.GRPC),
+			"peers", address(at.Peers), "data", of.Data, "simulated", s.Clock.Simulated())
+		if of.leash {
+			fmt.Fprintln(out, fleet.Serving) // whoever holds the leash has gone if this fails
+		}
 		if err := show(context.WithoutCancel(ctx), s, out); err != nil {
 			s.Log().Error("showing the bootstrap key; the next start tries again", "error", err)
 		}
@@ -69,12 +108,29 @@ func standalone(ctx context.Context, args []string, out io.Writer) error {
 	return errors.Join(err, s.Close())
 }
 
+// certificates equips the processes of an installation.
+func certificates(_ context.Context, args []string, out io.Writer) error {
+	s, err := flags("certificates", args)
+	if err != nil {
+		return err
+	}
+	if len(s.args) < 2 {
+		return fmt.Errorf("%w: duban certificates [-config FILE] DIR ROLE..., of %s", errUsage, strings.Join(suite.Roles(), ", "))
+	}
+	folder, roles := s.args[0], s.args[1:]
+	if err := suite.Equip(folder, s.Installation, time.Now(), roles...); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: ca.key and installation.key stay here, for nobody; each process gets the folder of its role: %s\n", folder, strings.Join(roles, ", "))
+	return err
+}
+
 // show prints the bootstrap key, if the operator has not seen it yet.
 func show(ctx context.Context, s *suite.Suite, out io.Writer) error {
 	if s.Bootstrap == "" {
 		return nil
 	}
-	if _, err := fmt.Fprintf(out, "bootstrap key (shown this once): %s\n", s.Bootstrap); err != nil {
+	if _, err := fmt.Fprintf(out, "%s%s\n", suite.BootstrapLine, s.Bootstrap); err != nil {
 		return err
 	}
 	return s.BootstrapShown(ctx)
@@ -100,11 +156,11 @@ func configCommand(_ context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || args[0] != "print" {
 		return fmt.Errorf("%w: duban config print [-config FILE]", errUsage)
 	}
-	c, _, err := flags("config print", args[1:])
+	s, err := flagsAlone("config print", args[1:])
 	if err != nil {
 		return err
 	}
-	return config.Print(out, &c)
+	return config.Print(out, &s.Config)
 }
 
 func version(_ context.Context, _ []string, out io.Writer) error {

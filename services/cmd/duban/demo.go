@@ -16,30 +16,44 @@ import (
 
 	"github.com/duban-project/duban/services/internal/story"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/picture"
 	"github.com/duban-project/duban/services/internal/story/rest"
 	"github.com/duban-project/duban/services/internal/story/screen"
 	"github.com/duban-project/duban/services/internal/story/stage"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
-// demo starts the suite on empty stores, tells it a year of a city's campaign
-// through REST, shows what came of it, and goes on serving.
-func demo(ctx context.Context, args []string, out io.Writer) error {
-	set := flag.NewFlagSet("duban demo", flag.ContinueOnError)
+// demonstration is what one is told.
+type demonstration struct {
+	once   bool
+	folder string // for the data
+	remove func() error
+}
+
+func demoFlags(name string, args []string) (d demonstration, err error) {
+	set := flag.NewFlagSet("duban "+name, flag.ContinueOnError)
 	once := set.Bool("once", false, "end after printing")
 	data := set.String("data", "", "keep the data in this new folder; default: a temporary one, removed at the end")
 	if err := set.Parse(args); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+		return d, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if set.NArg() > 0 {
-		return fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
+		return d, fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
 	}
-	folder, remove, err := demoFolder(*data)
+	d.once = *once
+	d.folder, d.remove, err = demoFolder(*data)
+	return d, err
+}
+
+// demo starts the suite on empty stores, tells it a year of a city's campaign
+// through REST, shows what came of it, and goes on serving.
+func demo(ctx context.Context, args []string, out io.Writer) error {
+	d, err := demoFlags("demo", args)
 	if err != nil {
 		return err
 	}
 	gently()
-	return errors.Join(play(ctx, folder, *once, out), remove())
+	return errors.Join(play(ctx, d.folder, d.once, out), d.remove())
 }
 
 // demoFolder is where the demonstration keeps its data, and how to remove it.
@@ -76,7 +90,7 @@ func play(ctx context.Context, folder string, once bool, out io.Writer) error {
 		if base != "http://"+suite.Default().HTTP {
 			fmt.Fprintf(out, "%s 已被占用，改用 %s\n", suite.Default().HTTP, base)
 		}
-		err = tell(ctx, s, base, once, out)
+		err = perform(ctx, s, base, once, out)
 	}
 	if err != nil || once {
 		stop()
@@ -97,21 +111,10 @@ func free(address string) string {
 	return address
 }
 
-// tell tells the story and shows what came of it.
-func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Writer) error {
-	city, err := cast.Load()
+// perform tells the story, recounts its figures and says how to go on.
+func perform(ctx context.Context, s *suite.Suite, base string, once bool, out io.Writer) error {
+	tale, picture, err := tell(ctx, base, s.Bootstrap, out)
 	if err != nil {
-		return err
-	}
-	client := rest.New(base, stage.AtOnce)
-	defer client.Close()
-	begun := time.Now()
-	tale := story.New(city, client, s.Bootstrap, teller(os.Stderr, begun))
-	picture, err := tale.Run(ctx)
-	if err != nil {
-		return err
-	}
-	if err := screen.Show(out, picture, screen.Telling{Calls: client.Calls(), Elapsed: time.Since(begun)}); err != nil {
 		return err
 	}
 	if err := s.Recount(ctx); err != nil {
@@ -122,10 +125,32 @@ func tell(ctx context.Context, s *suite.Suite, base string, once bool, out io.Wr
 		_, err = fmt.Fprintln(out, "\n如何继续：运行 make demo（不带 ONCE=1），服务会留着，并给出地址、接口文档、试用密钥和可粘贴的 curl 命令。")
 		return err
 	}
-	if err := screen.Further(out, base, tale.Viewer(), picture); err != nil {
+	return further(out, base, tale, picture)
+}
+
+// tell tells the story to the installation at base and shows what came of it.
+func tell(ctx context.Context, base, key string, out io.Writer) (*story.Story, *picture.Picture, error) {
+	city, err := cast.Load()
+	if err != nil {
+		return nil, nil, err
+	}
+	client := rest.New(base, stage.AtOnce)
+	defer client.Close()
+	begun := time.Now()
+	tale := story.New(city, client, key, teller(os.Stderr, begun))
+	seen, err := tale.Run(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return tale, seen, screen.Show(out, seen, screen.Telling{Calls: client.Calls(), Elapsed: time.Since(begun)})
+}
+
+// further says how to go on with what is being served.
+func further(out io.Writer, base string, tale *story.Story, seen *picture.Picture) error {
+	if err := screen.Further(out, base, tale.Viewer(), seen); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, "\n服务运行中，按 Ctrl-C 结束。")
+	_, err := fmt.Fprintln(out, "\n服务运行中，按 Ctrl-C 结束。")
 	return err
 }
 

@@ -29,11 +29,11 @@ func (v verdict) Error() string { return v.What }
 // keys of the installation. It may run before the first start and makes the key
 // then.
 func identityCommand(_ context.Context, args []string, out io.Writer) error {
-	c, _, err := flags("identity", args)
+	told, err := flagsAlone("identity", args)
 	if err != nil {
 		return err
 	}
-	identity, err := suite.ReadIdentity(c)
+	identity, err := suite.ReadIdentity(told.Config)
 	if err != nil {
 		return err
 	}

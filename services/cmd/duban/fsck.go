@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -72,7 +75,7 @@ const belowFlag = "-below"
 
 // recountCommand counts the figures of a suite that does not run once more, from
 // its feeds and its mirrors, or from those of all installations below: "-below
-// DATA DATA…". It exits with 20 at the first difference.
+// DATA DATA…". It exits with 20 at the first difference, or a file that is damaged.
 func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	var below []string
 	if len(args) > 0 && args[0] == belowFlag {
@@ -87,8 +90,11 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	} else {
 		err = suite.RecountFederation(ctx, c, below)
 	}
-	if err != nil {
+	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
 		return fmt.Errorf("%w: %w", errWrong, err)
+	}
+	if err != nil {
+		return err
 	}
 	_, err = fmt.Fprintln(out, "every figure is as the feeds say")
 	return err

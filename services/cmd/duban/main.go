@@ -1,8 +1,12 @@
 // Command duban runs the suite and looks after its data.
 //
 //	duban standalone          every role and the gateway in one process
+//	duban serve ROLE...       the roles named, others in processes of their own
+//	duban certificates DIR ROLE...
+//	                          keys and certificates for such processes
 //	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban federation [-once]  a province, two cities, four districts, on simulated data
+//	duban split [-once]       the same, with one process for each role
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban recount -below DATA BELOW…   the same from the stores of those below
@@ -42,15 +46,18 @@ var commands = map[string]struct {
 	help string
 	run  func(ctx context.Context, args []string, out io.Writer) error
 }{
-	"standalone": {"run every role and the gateway in one process", standalone},
-	"demo":       {"tell a year of a city's campaign on simulated data, and show it", demo},
-	"federation": {"run a province, its cities and districts on simulated data, and show it", federationCommand},
-	"fsck":       {"check stores against their feeds, without a running suite", fsckCommand},
-	"recount":    {"count the figures of stores once more, without a running suite", recountCommand},
-	"identity":   {"print the keys that installations above and below are told on paper", identityCommand},
-	"verify":     {"say what evidence is worth: 0 valid, 10 incomplete, 20 invalid, 30 fork", verifyCommand},
-	"config":     {"print the configuration as it would be used", configCommand},
-	"version":    {"print the version", version},
+	"standalone":   {"run every role in one process", standalone},
+	"serve":        {"run the roles named; others run in processes of their own", serveCommand},
+	"certificates": {"make keys and certificates for processes of their own", certificates},
+	"demo":         {"tell a year of a city's campaign on simulated data, and show it", demo},
+	"split":        {"tell the same to an installation of one process for each role", split},
+	"federation":   {"run a province, its cities and districts on simulated data, and show it", federationCommand},
+	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
+	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
+	"identity":     {"print the keys that installations above and below are told on paper", identityCommand},
+	"verify":       {"say what evidence is worth: 0 valid, 10 incomplete, 20 invalid, 30 fork", verifyCommand},
+	"config":       {"print the configuration as it would be used", configCommand},
+	"version":      {"print the version", version},
 }
 
 func main() {

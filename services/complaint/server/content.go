@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -9,6 +10,7 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // Encrypted rows lie outside the feed and outside of what fsck folds: dropping
@@ -20,22 +22,28 @@ const (
 
 var deterministic = proto.MarshalOptions{Deterministic: true}
 
-// whole returns the complaint with its content.
+// errShut says that the content of a sealed case is lost or cannot be decrypted.
+var errShut = errors.New("the case cannot be opened")
+
+// whole returns the complaint with its content, or an errShut.
 func (s *Service) whole(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	if !c.GetSealed() {
 		return c, nil
 	}
 	sealed, err := tx.Get(contentsBucket, []byte(c.GetName()))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %s has no content", errShut, c.GetName())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the content of %s: %w", c.GetName(), err)
 	}
 	plain, err := s.Desks.Open(c.GetDesk(), "content of "+c.GetName(), sealed)
 	if err != nil {
-		return nil, fmt.Errorf("opening the content of %s: %w", c.GetName(), err)
+		return nil, fmt.Errorf("%w: opening the content of %s: %w", errShut, c.GetName(), err)
 	}
 	content := &complaintv1.Complaint{}
 	if err := proto.Unmarshal(plain, content); err != nil {
-		return nil, fmt.Errorf("decoding the content of %s: %w", c.GetName(), err)
+		return nil, fmt.Errorf("%w: decoding the content of %s: %w", errShut, c.GetName(), err)
 	}
 	return complaint.Join(c, content), nil
 }
@@ -78,11 +86,7 @@ func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Compla
 
 // OpenComplaint implements the RPC.
 func (s *Service) OpenComplaint(ctx context.Context, req *complaintv1.OpenComplaintRequest) (*complaintv1.OpenComplaintResponse, error) {
-	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*complaintv1.OpenComplaintResponse, error) {
-		c, err := s.cases.ReachAt(tx, req)
-		if err != nil {
-			return nil, err
-		}
+	return change.On(ctx, &s.cases, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.OpenComplaintResponse, error) {
 		if err := complaint.Openable(c); err != nil {
 			return nil, err
 		}

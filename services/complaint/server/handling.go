@@ -17,11 +17,11 @@ func (s *Service) GetComplaint(ctx context.Context, req *complaintv1.GetComplain
 
 // ListComplaints implements the RPC.
 func (s *Service) ListComplaints(ctx context.Context, req *complaintv1.ListComplaintsRequest) (*complaintv1.ListComplaintsResponse, error) {
-	found, next, err := s.readable.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*complaintv1.Complaint, error], error) {
+	found, next, err := s.listable.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*complaintv1.Complaint, error], error) {
 		if req.GetDesk() != "" {
-			return s.readable.Lookup(tx, "desk", req.GetDesk(), after), nil
+			return s.listable.Lookup(tx, "desk", req.GetDesk(), after), nil
 		}
-		return s.readable.Scan(tx, after, ""), nil
+		return s.listable.Scan(tx, after, ""), nil
 	})
 	return &complaintv1.ListComplaintsResponse{Complaints: found, NextPageToken: next}, err
 }

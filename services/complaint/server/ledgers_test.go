@@ -3,7 +3,6 @@ package server_test
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -108,8 +107,8 @@ func TestTheLinkOfASealedCaseLiesOnItsSideAlone(t *testing.T) {
 	}
 	p.Stop()
 	_, id, _ := strings.Cut(name, "/")
-	for file, secrets := range map[string][]string{"rectification.db": {id, "canary-text"}, "complaint.db": {problems[0].GetName(), "canary-text"}} {
-		b := ok[[]byte](t)(os.ReadFile(filepath.Join(folder, file)))
+	for file, secrets := range map[string][]string{"rectification": {id, "canary-text"}, "complaint": {problems[0].GetName(), "canary-text"}} {
+		b := ok[[]byte](t)(os.ReadFile(p.Store(file)))
 		for _, secret := range secrets {
 			if bytes.Contains(b, []byte(secret)) {
 				t.Errorf("%s has %q", file, secret)

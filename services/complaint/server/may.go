@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -44,6 +45,17 @@ func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
 		return s.mayKnow(tx, c)
 	}
 	return s.mayAnswer(tx, c)
+}
+
+// mayList decides what stands in lists. A case that cannot be opened does not:
+// whom it is about is not known, and it MUST NOT take the others with it.
+func (s *Service) mayList(tx *change.Tx, c *complaintv1.Complaint) error {
+	err := s.mayRead(tx, c)
+	if errors.Is(err, errShut) {
+		slog.Warn("a sealed case is left out of a list", "complaint", c.GetName(), "error", err)
+		return authz.ErrNotFound
+	}
+	return err
 }
 
 // mayInherit decides who takes a vacant case over. To who hears a complaint

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"golang.org/x/mod/sumdb/note"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -23,6 +25,7 @@ import (
 	"github.com/duban-project/duban/services/complaint/server"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
@@ -241,7 +244,7 @@ func TestNothingOfAReportLiesInTheOpen(t *testing.T) {
 	if bytes.Contains(found["complaint.db"], []byte(p.school)) {
 		t.Error("the complaints' store names the accused")
 	}
-	agree(t, filepath.Join(folder, "complaint.db"), verifier)
+	agree(t, s.Store("complaint"), verifier)
 }
 
 // sealedInTheFeed looks at what an auditor reads.
@@ -326,4 +329,30 @@ func TestACaseAboutAHeadPassesTheBureauThatThePersonLeads(t *testing.T) {
 		t.Errorf("the desk is %s, want the city", c.GetDesk())
 	}
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(p.officer.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: c.GetName()}))
+}
+
+// TestACaseThatCannotBeOpenedHidesNoOther: the list of the desk goes without it,
+// and who asks for it by its name is told of the error.
+func TestACaseThatCannotBeOpenedHidesNoOther(t *testing.T) {
+	folder := t.TempDir()
+	s := suitetest.RunNew(t, folder)
+	p := furnish(s)
+	broken, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_REPORT))
+	good, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_REPORT))
+	s.Stop()
+	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
+	err := engine.Update(t.Context(), func(tx store.Tx) error {
+		return tx.Put("complaint.contents", []byte(broken.GetName()), []byte("garbage"))
+	})
+	if err := errors.Join(err, engine.Close()); err != nil {
+		t.Fatal(err)
+	}
+	desk := suitetest.RunIn(t, folder).Complaint(p.officer.Key)
+	found, err := desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})
+	if err != nil || len(found.GetComplaints()) != 1 || found.GetComplaints()[0].GetName() != good.GetName() {
+		t.Errorf("the list = %v, %v; want %s alone", found, err, good.GetName())
+	}
+	if _, err := desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: broken.GetName()}); status.Code(err) != codes.Internal {
+		t.Errorf("the broken one = %v, want an internal error", err)
+	}
 }

@@ -70,9 +70,9 @@ type Service struct {
 	bench bench
 	// cases are complaints as their desk acts on them; answerable as they are
 	// answered, which the unit that an open one is assigned to may do too; readable
-	// as they are read, which whoever may take a vacant one over may do too, and
-	// heritable as they are taken over.
-	cases, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
+	// as they are read, which whoever may take a vacant one over may do too;
+	// listable as they stand in lists, and heritable as they are taken over.
+	cases, answerable, readable, listable, heritable change.Kind[*complaintv1.Complaint]
 
 	openings change.Kind[*complaintv1.Opening]
 }
@@ -82,15 +82,15 @@ var Schema = store.Schema{
 	Indexes: map[string][]string{
 		"duban.complaint.v1.Complaint": {"desk"},
 	},
-	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket},
+	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket, asideBucket},
 }
 
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
 	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear}
-	s.answerable, s.readable, s.heritable = s.cases, s.cases, s.cases
-	s.answerable.May, s.readable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayInherit
+	s.answerable, s.readable, s.listable, s.heritable = s.cases, s.cases, s.cases, s.cases
+	s.answerable.May, s.readable.May, s.listable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayList, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
 	return s
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
+	"github.com/duban-project/duban/services/internal/store/storetest"
 )
 
 // ledgers answers each delivery by the next of its errors, and notes under which
@@ -68,7 +69,7 @@ func ordering(t *testing.T, l *ledgers, c *self) *Service {
 			t.Error(err)
 		}
 	})
-	book := &change.Book{Store: engine, Clock: func() time.Time { return clock }, Pseudonym: func(name string) []byte { return []byte("keyed " + name) }}
+	book := &change.Book{Store: storetest.Declared(t, engine, Schema), Clock: func() time.Time { return clock }, Pseudonym: func(name string) []byte { return []byte("keyed " + name) }}
 	s := New(book, Parts{
 		Desks:   envelope.Desks{Secret: func(desk string) []byte { return append(make([]byte, 32), desk...) }},
 		Ledgers: l, Self: c,

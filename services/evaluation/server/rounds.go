@@ -42,16 +42,21 @@ func (s *Service) ListRounds(ctx context.Context, req *evaluationv1.ListRoundsRe
 		return nil, change.ErrFields.At("subject", "不能与 owner 同时填写", "must not be set together with owner")
 	}
 	rounds, next, err := s.rounds.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*evaluationv1.Round, error], error) {
-		switch {
-		case req.GetOwner() != "":
-			return s.rounds.Lookup(tx, "owner", req.GetOwner(), after), nil
-		case req.GetSubject() != "":
-			return s.rounds.Lookup(tx, "subjects", req.GetSubject(), after), nil
-		default:
-			return s.rounds.Scan(tx, after, ""), nil
-		}
+		return s.asked(tx, req, after), nil
 	})
 	return &evaluationv1.ListRoundsResponse{Rounds: rounds, NextPageToken: next}, err
+}
+
+// asked yields the rounds of the owner or the subject that the request names.
+func (s *Service) asked(tx *change.Tx, req *evaluationv1.ListRoundsRequest, after string) iter.Seq2[*evaluationv1.Round, error] {
+	switch {
+	case req.GetOwner() != "":
+		return s.rounds.Lookup(tx, "owner", req.GetOwner(), after)
+	case req.GetSubject() != "":
+		return s.rounds.Lookup(tx, "subjects", req.GetSubject(), after)
+	default:
+		return s.rounds.Scan(tx, after, "")
+	}
 }
 
 // OpenRound implements the RPC.
@@ -117,11 +122,17 @@ func (s *Service) CloseRound(ctx context.Context, req *evaluationv1.CloseRoundRe
 		if err != nil {
 			return nil, err
 		}
-		if err := s.appendBatches(tx, r.GetName(), tx.Now); err != nil {
-			return nil, err
-		}
-		return closed, box{tx, r.GetName()}.seal()
+		return closed, s.sealBox(tx, r.GetName())
 	})
+}
+
+// sealBox tells in the feed what lies in the round's box, and lets nothing more
+// into it.
+func (s *Service) sealBox(tx *change.Tx, round string) error {
+	if err := s.appendBatches(tx, round, tx.Now); err != nil {
+		return err
+	}
+	return box{tx, round}.seal()
 }
 
 // TallyRound implements the RPC.
@@ -142,19 +153,26 @@ func (s *Service) TallyRound(ctx context.Context, req *evaluationv1.TallyRoundRe
 // PublishRound implements the RPC.
 func (s *Service) PublishRound(ctx context.Context, req *evaluationv1.PublishRoundRequest) (*evaluationv1.Round, error) {
 	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
-		var results []*evaluationv1.Result
-		for result, err := range s.results.Scan(tx, "", r.GetName()+"/results/") {
-			if err != nil {
-				return nil, err
-			}
-			results = append(results, result)
+		results, err := s.resultsOf(tx, r.GetName())
+		if err != nil {
+			return nil, err
 		}
-		r, results, err := evaluation.Publish(r, results, tx.Now)
+		r, results, err = evaluation.Publish(r, results, tx.Now)
 		if err != nil {
 			return nil, err
 		}
 		return r, s.putResults(tx, "result.published", results)
 	})
+}
+
+func (s *Service) resultsOf(tx *change.Tx, round string) (results []*evaluationv1.Result, err error) {
+	for result, err := range s.results.Scan(tx, "", round+"/results/") {
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, result)
+	}
+	return results, nil
 }
 
 func (s *Service) putResults(tx *change.Tx, event string, results []*evaluationv1.Result) error {

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,6 @@ import (
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/evaluation"
 	"github.com/duban-project/duban/services/evaluation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -44,9 +42,8 @@ var buckets = []string{
 // TestNothingLinksACodeToABallotAfterwards reads the store of a closed round as
 // an administrator would who has the codes, the receipts and the file.
 func TestNothingLinksACodeToABallotAfterwards(t *testing.T) {
-	folder := t.TempDir()
-	s := suitetest.RunIn(t, folder)
-	w := populate(initialized(s))
+	s := suitetest.Run(t)
+	w := populate(s)
 	name := w.open("secret")
 	req := &evaluationv1.IssueCredentialsRequest{Parent: name, Group: "served", Count: 6, RequestId: "issue"}
 	codes := must[*evaluationv1.IssueCredentialsResponse](t)(w.Evaluation(w.registrar.Key).IssueCredentials(t.Context(), req)).GetCodes()
@@ -63,7 +60,7 @@ func TestNothingLinksACodeToABallotAfterwards(t *testing.T) {
 	cp := must[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(w.As(w.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/evaluation"}))
 	s.Stop()
 
-	engine := must[store.Engine](t)(bolt.Open(filepath.Join(folder, "evaluation.db"), bolt.Options{}))
+	engine := must[store.Engine](t)(bolt.Open(s.Store("evaluation"), bolt.Options{}))
 	report := must[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{
 		Verifier: must[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey())), Schema: server.Schema,
 	}))
@@ -89,7 +86,7 @@ func TestNothingLinksACodeToABallotAfterwards(t *testing.T) {
 	if err := engine.Close(); err != nil {
 		t.Fatal(err)
 	}
-	bucketsAre(t, filepath.Join(folder, "evaluation.db"), codes)
+	bucketsAre(t, s.Store("evaluation"), codes)
 }
 
 // ballotsAreFiledByReceiptAlone checks that a ballot has nothing beside it.
@@ -193,14 +190,4 @@ func bucketsAre(t *testing.T, path string, codes []string) {
 			t.Errorf("the file has the code %s", code)
 		}
 	}
-}
-
-// initialized sets up a suite that runs in a folder of the test's own.
-func initialized(s *suitetest.Suite) *suitetest.Suite {
-	answer := must[*organizationv1.InitializeResponse](s.T)(s.Organization(s.Bootstrap).Initialize(s.T.Context(), &organizationv1.InitializeRequest{
-		Root:   &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
-		RootId: "root", SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员",
-	}))
-	s.SystemAdmin, s.SecurityAdmin, s.Auditor = answer.GetSystemAdmin().GetSecret(), answer.GetSecurityAdmin().GetSecret(), answer.GetAuditor().GetSecret()
-	return s
 }

@@ -57,16 +57,33 @@ func From(ctx context.Context) Principal {
 
 type callerKey struct{}
 
-// WithCaller marks a call as made by a service of the suite. Only the
-// connection between services does so; nothing a client sends can.
+type caller struct {
+	service string
+	remote  bool
+}
+
+// WithCaller marks a call as made by a service of the suite in this process. Only
+// the connection between services does so; nothing a client sends can.
 func WithCaller(ctx context.Context, service string) context.Context {
-	return context.WithValue(ctx, callerKey{}, service)
+	return context.WithValue(ctx, callerKey{}, caller{service: service})
+}
+
+// WithRemote marks a call as made by a service in another process, which its
+// certificate proves. Only the listener for other processes does so.
+func WithRemote(ctx context.Context, service string) context.Context {
+	return context.WithValue(ctx, callerKey{}, caller{service: service, remote: true})
 }
 
 // Caller returns the service that makes the call, or "" for a client.
 func Caller(ctx context.Context) string {
-	s, _ := ctx.Value(callerKey{}).(string)
-	return s
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c.service
+}
+
+// Within says whether the call is made by a service of this process.
+func Within(ctx context.Context) bool {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c.service != "" && !c.remote
 }
 
 type networkKey struct{}

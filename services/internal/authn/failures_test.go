@@ -1,7 +1,9 @@
 package authn
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strconv"
@@ -25,7 +27,7 @@ func newDoor() *door {
 	d.Now = func() time.Time { return d.now }
 	d.Introspect = func(_ context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
 		d.asked++
-		if req.GetKeyId() != "good" {
+		if digest := sha256.Sum256([]byte("secret")); req.GetKeyId() != "good" || !bytes.Equal(req.GetDigest(), digest[:]) {
 			return &organizationv1.IntrospectResponse{}, nil
 		}
 		return &organizationv1.IntrospectResponse{ApiKey: &organizationv1.ApiKey{Name: "apiKeys/good", Principal: "machines/m"}}, nil
@@ -80,6 +82,25 @@ func TestANeighbourShutsNoKeyOut(t *testing.T) {
 			t.Errorf("the neighbour's key = %v", err)
 		}
 		d.now = d.now.Add(Lifetime / 2)
+	}
+}
+
+func TestWhoHasAKeysIDShutsItsOwnerNotOut(t *testing.T) {
+	d := newDoor()
+	d.Heard("apiKeys/good")
+	ctx := from("10.1.1.1")
+	if err := d.try(ctx, "good"); err != nil {
+		t.Fatal(err)
+	}
+	d.now = d.now.Add(2 * Lifetime) // the answer is believed no more
+	for i := range 2 * burst {
+		guess := metadata.NewIncomingContext(ctx, metadata.Pairs("authorization", "Bearer "+Join("good", fmt.Sprint("guess", i))))
+		if _, err := d.Authenticate(guess); err == nil {
+			t.Fatal("a guess was right")
+		}
+	}
+	if err := d.try(ctx, "good"); err != nil {
+		t.Errorf("its owner = %v", err)
 	}
 }
 

@@ -84,6 +84,7 @@ type Tx struct {
 	ctx     context.Context
 	checked bool
 	writes  bool
+	matched bool     // whether If-Match was held against a record
 	units   []string // on which Check allowed it
 }
 
@@ -184,6 +185,8 @@ func (r *run[A]) decide(tx *Tx) (answer A, err error) {
 	switch {
 	case !tx.checked:
 		return answer, fmt.Errorf("%w: %s", errUnchecked, r.access.Method.FullName)
+	case !tx.matched && header(tx.ctx, "if-match") != "":
+		return answer, ErrEtagStale // of what is only coming to be nothing matches
 	case r.req.GetValidateOnly():
 		return answer, errDry
 	}
@@ -241,4 +244,12 @@ func header(ctx context.Context, name string) string {
 		return values[0]
 	}
 	return ""
+}
+
+// Own runs a change that no caller asked for: a worker of the service goes on
+// with what was begun. It has the service's own right, and no request id: that it
+// is done once is for the worker's cursor to say, which it moves in the same
+// transaction.
+func (b *Book) Own(ctx context.Context, service string, do func(*Tx) error) error {
+	return b.Store.Update(ctx, func(raw store.Tx) error { return do(b.tx(ctx, raw, authz.Own(service))) })
 }

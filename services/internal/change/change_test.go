@@ -1,6 +1,7 @@
 package change_test
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"sync"
@@ -58,9 +59,14 @@ func TestAHeaderIsAsGoodAsTheField(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := org.CreateUnit(ctx, create("", "市教育局", ""))
-	if err != nil || again.GetName() != first.GetName() {
-		t.Errorf("the repeat = %v, %v; want %s", again, err, first.GetName())
+	for name, again := range map[string]struct {
+		ctx context.Context
+		id  string
+	}{"in the header": {ctx, ""}, "in the field": {t.Context(), "h1"}, "in both": {ctx, "h1"}} {
+		answer, err := org.CreateUnit(again.ctx, create("", "市教育局", again.id))
+		if err != nil || answer.GetName() != first.GetName() {
+			t.Errorf("the repeat %s = %v, %v; want %s", name, answer, err, first.GetName())
+		}
 	}
 }
 
@@ -147,6 +153,17 @@ func TestIfMatch(t *testing.T) {
 		_, err := org.ArchiveUnit(ctx, &organizationv1.ArchiveUnitRequest{Name: u.GetName(), ValidateOnly: true})
 		if !errors.Is(err, want) {
 			t.Errorf("If-Match: %s = %v, want %v", match, err, want)
+		}
+	}
+}
+
+func TestIfMatchNeverHoldsForWhatIsNew(t *testing.T) {
+	org := suitetest.Run(t)
+	for _, match := range []string{"*", `"1"`} {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "if-match", match)
+		_, err := org.Organization(org.SystemAdmin).CreateUnit(ctx, create("city", "市教育局", ""))
+		if !errors.Is(err, change.ErrEtagStale) {
+			t.Errorf("If-Match: %s = %v, want ErrEtagStale", match, err)
 		}
 	}
 }

@@ -168,6 +168,7 @@ func (k *Kind[T]) ReachAt(tx *Tx, at At) (T, error) {
 	if err != nil {
 		return r, err
 	}
+	tx.matched = true
 	return r, fresh(tx.ctx, at.GetEtag(), r.GetEtag())
 }
 

@@ -64,12 +64,24 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 	case public && len(id) < publicID:
 		return identity{}, ErrFields.At("request_id", "须为随机生成的编号，如 UUID，至少 22 个字符", "must be random, such as a UUID, and at least 22 characters")
 	}
-	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(req)
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(withoutID(req))
 	if err != nil {
 		return identity{}, fmt.Errorf("encoding the request: %w", err)
 	}
 	body = append(body, access.Method.FullName...)
 	return identity{key: []byte(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body)}, nil
+}
+
+// withoutID is what a request says beside its id, which may as well stand in the
+// header.
+func withoutID(req Request) proto.Message {
+	if req.GetRequestId() == "" {
+		return req
+	}
+	bare := proto.Clone(req)
+	m := bare.ProtoReflect()
+	m.Clear(m.Descriptor().Fields().ByName("request_id"))
+	return bare
 }
 
 // answered returns the first answer to the request, decoded as like, or nil. Who

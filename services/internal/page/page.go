@@ -11,14 +11,8 @@ package page
 import (
 	"fmt"
 	"iter"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
-
-	"github.com/duban-project/duban/services/internal/fault"
-
-	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 )
 
 const (
@@ -26,8 +20,6 @@ const (
 	maxSize     = 1_000
 	defaultScan = 10_000
 )
-
-var errFields = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
 
 // Size returns how many records a page has at most for a page_size asked for:
 // 50 if it is 0, and never more than 1,000. The contract refuses negative ones
@@ -74,18 +66,4 @@ func Collect[T proto.Message](
 		looked++
 	}
 	return items, "", nil
-}
-
-// ParseOrder reads an order_by (AIP-132) of one field: "due_date" or
-// "create_time desc". It accepts only what stands in allowed, in the same form:
-// the orders that an index serves. No text gives no field, which means the
-// list's natural order. Any other text is the fault FIELDS_INVALID at order_by.
-func ParseOrder(text string, allowed ...string) (field string, desc bool, err error) {
-	order := strings.Join(strings.Fields(text), " ")
-	if order != "" && !slices.Contains(allowed, order) {
-		orders := strings.Join(allowed, ", ")
-		return "", false, errFields.At("order_by", "排序方式只能是："+orders, "the order must be one of: "+orders)
-	}
-	field, desc = strings.CutSuffix(order, " desc")
-	return field, desc, nil
 }

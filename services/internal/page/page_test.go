@@ -2,7 +2,6 @@ package page_test
 
 import (
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 	"strconv"
@@ -10,10 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/page"
 
-	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 )
 
@@ -133,23 +130,4 @@ func TestPagesAreTheList(t *testing.T) {
 			t.Fatalf("got %v, want %v", got, want)
 		}
 	})
-}
-
-func TestParseOrder(t *testing.T) {
-	for text, want := range map[string]string{
-		"":                      " false",
-		"due_date":              "due_date false",
-		" create_time \t desc ": "create_time true",
-	} {
-		field, desc, err := page.ParseOrder(text, "due_date", "create_time desc")
-		if got := fmt.Sprint(field, " ", desc); got != want || err != nil {
-			t.Errorf("ParseOrder(%q) = %q, %v, want %q", text, got, err, want)
-		}
-	}
-	for _, text := range []string{"due_date desc", "create_time", "due_date, create_time desc", "desc", "x", "due_datedesc"} {
-		_, _, err := page.ParseOrder(text, "due_date", "create_time desc")
-		if !errors.Is(err, fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)) || fault.As(err).Fields[0].Path != "order_by" {
-			t.Errorf("ParseOrder(%q): %v", text, err)
-		}
-	}
 }

@@ -25,13 +25,19 @@ func fromGateway(ctx context.Context) context.Context {
 // fromPeer asks the connection: what a client over TCP sends about its network
 // is not looked at.
 func (p *Process) fromPeer(ctx context.Context, _ Call, next func(context.Context) error) error {
+	return next(authn.WithNetwork(ctx, p.networkOf(ctx)))
+}
+
+// networkOf is the network that the call's connection comes from, "" if that is
+// not known.
+func (p *Process) networkOf(ctx context.Context) string {
 	from, ok := peer.FromContext(ctx)
 	if !ok || p.Network == nil {
-		return next(ctx)
+		return ""
 	}
 	at, ok := from.Addr.(*net.TCPAddr)
 	if !ok {
-		return next(ctx)
+		return ""
 	}
-	return next(authn.WithNetwork(ctx, p.Network(at.AddrPort().Addr())))
+	return p.Network(at.AddrPort().Addr())
 }

@@ -9,10 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"buf.build/go/protovalidate"
@@ -21,7 +21,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/stats"
 
 	"github.com/duban-project/duban/services/internal/authn"
@@ -64,7 +63,8 @@ type Process struct {
 
 	limits    Limits
 	validator protovalidate.Validator
-	every     Step
+	every     Step // that calls pass which are answered here
+	through   Step // and those that are passed on
 	services  []Service
 	channels  []*inprocgrpc.Channel
 	methods   map[string]*authz.Method
@@ -93,6 +93,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 		p.authorisation,
 		validation(v),
 	)
+	p.through = chain(statuses(log), recovered, p.marked, p.flights.counted, admission(limits.InFlight), deadline(limits.Deadline))
 	return p, nil
 }
 
@@ -142,18 +143,19 @@ func open(method string) bool {
 // something to happen answers then.
 func (p *Process) Stopping() <-chan struct{} { return p.stopping }
 
-// Run serves on listeners, and lets workers work, until ctx is done; then it
+// Run serves at the doors, and lets workers work, until ctx is done; then it
 // lets running calls end, and after them the workers, on whom calls may rely.
 // Ready is called once the process serves.
-func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listener) error {
-	server := p.server()
+func (p *Process) Run(ctx context.Context, ready func(), doors ...Door) error {
+	servers := make([]*grpc.Server, len(doors))
 	g, running := errgroup.WithContext(ctx)
 	working, rest := context.WithCancel(context.WithoutCancel(ctx))
 	defer rest()
-	for _, l := range listeners {
+	for i, d := range doors {
+		servers[i] = p.server(d)
 		g.Go(func() error {
-			if err := server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-				return fmt.Errorf("serving %s: %w", l.Addr(), err)
+			if err := servers[i].Serve(d); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+				return fmt.Errorf("serving %s: %w", d.Addr(), err)
 			}
 			return nil
 		})
@@ -164,18 +166,28 @@ func (p *Process) Run(ctx context.Context, ready func(), listeners ...net.Listen
 		}
 	}
 	g.Go(func() error {
-		if err := p.Prepared(running); err == nil {
+		err := p.Prepared(running)
+		if err == nil {
 			p.health.Resume()
 			ready()
+			<-running.Done()
 		}
-		<-running.Done()
 		p.health.Shutdown()
 		close(p.stopping)
-		p.drain(server)
+		p.drain(servers)
 		rest()
-		return nil
+		if running.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("preparing: %w", err)
 	})
 	return g.Wait()
+}
+
+// Ready says whether the process serves.
+func (p *Process) Ready(ctx context.Context) bool {
+	answer, err := p.health.Check(ctx, &healthv1.HealthCheckRequest{})
+	return err == nil && answer.GetStatus() == healthv1.HealthCheckResponse_SERVING
 }
 
 // worked takes the end of ctx for what it is.
@@ -187,36 +199,17 @@ func worked(ctx context.Context, w Worker) error {
 	return fmt.Errorf("%T stopped working: %w", w, err)
 }
 
-func (p *Process) server() *grpc.Server {
-	steps := chain(p.fromPeer, p.every)
-	options := []grpc.ServerOption{
-		grpc.UnaryInterceptor(steps.unary),
-		grpc.StreamInterceptor(steps.stream),
-		grpc.MaxRecvMsgSize(p.limits.Message),
-		grpc.MaxSendMsgSize(p.limits.Message),
-		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
-		grpc.MaxHeaderListSize(16 << 10),
-		grpc.ConnectionTimeout(10 * time.Second),
-	}
-	if p.Served != nil {
-		options = append(options, grpc.StatsHandler(p.Served))
-	}
-	server := grpc.NewServer(options...)
-	for _, s := range p.services {
-		s.Register(server)
-	}
-	healthv1.RegisterHealthServer(server, p.health)
-	reflection.Register(server)
-	return server
-}
-
 // drain lets no new call start and waits for those under way, over TCP and within
 // the process, until the grace is over.
-func (p *Process) drain(server *grpc.Server) {
+func (p *Process) drain(servers []*grpc.Server) {
 	done := make(chan struct{})
 	landed := p.flights.land()
 	go func() {
-		server.GracefulStop()
+		var stopped sync.WaitGroup
+		for _, s := range servers {
+			stopped.Go(s.GracefulStop)
+		}
+		stopped.Wait()
 		<-landed
 		close(done)
 	}()
@@ -224,6 +217,8 @@ func (p *Process) drain(server *grpc.Server) {
 	case <-done:
 	case <-time.After(p.Grace):
 		p.Log.Warn("calls that ran longer than the grace were cut off", "grace", p.Grace)
-		server.Stop()
+		for _, s := range servers {
+			s.Stop()
+		}
 	}
 }

@@ -49,7 +49,7 @@ func connections(t *testing.T, s Service) map[string]grpc.ClientConnInterface {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := p.server()
+	server := p.server(Door{})
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(server.Stop)
 	tcp, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))

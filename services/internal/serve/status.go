@@ -47,6 +47,9 @@ func statuses(log *slog.Logger) Step {
 		if err == nil {
 			return nil
 		}
+		if p := (passed{}); errors.As(err, &p) {
+			return p.GRPCStatus().Err()
+		}
 		if f := fault.As(err); f != nil {
 			return toStatus(f, Chinese(ctx)).Err()
 		}
@@ -103,6 +106,9 @@ var languages = language.NewMatcher([]language.Tag{language.SimplifiedChinese, l
 // unless asked otherwise.
 func Chinese(ctx context.Context) bool {
 	values := metadata.ValueFromIncomingContext(ctx, "accept-language")
+	if sent, ok := metadata.FromOutgoingContext(ctx); ok && len(values) == 0 {
+		values = sent.Get("accept-language") // of a call that the gateway makes
+	}
 	if len(values) == 0 {
 		return true
 	}
@@ -129,10 +135,16 @@ func FromStatus(err error) error {
 			f.Fields = fields(d)
 		}
 	}
-	if f.Text == nil {
+	switch {
+	case f.Text != nil:
+		return received{f, s}
+	case s.Code() == codes.DeadlineExceeded:
+		return cutShort{s, context.DeadlineExceeded}
+	case s.Code() == codes.Canceled:
+		return cutShort{s, context.Canceled}
+	default:
 		return err
 	}
-	return received{f, s}
 }
 
 // fields is badRequest undone. A service that calls another asks for Chinese, so
@@ -164,6 +176,23 @@ var texts = sync.OnceValue(func() map[string]*faultv1.Text {
 	return catalogue
 })
 
+var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
+
+// Unreachable says that a service of the installation cannot be reached.
+func Unreachable(ctx context.Context, service string) error {
+	f := errDown.With("service", service)
+	return received{f, toStatus(f, Chinese(ctx))}
+}
+
+// Reached is FromStatus for a call to a service in another process, which may not
+// be there.
+func Reached(ctx context.Context, service string, err error) error {
+	if err = FromStatus(err); fault.As(err) == nil && status.Code(err) == codes.Unavailable {
+		return Unreachable(ctx, service)
+	}
+	return err
+}
+
 // received is a fault that came over the wire; the gateway reads its status.
 type received struct {
 	*fault.Fault
@@ -172,3 +201,13 @@ type received struct {
 
 func (r received) GRPCStatus() *status.Status { return r.status }
 func (r received) Unwrap() error              { return r.Fault }
+
+// cutShort is a call that came to its end before its answer did.
+type cutShort struct {
+	status *status.Status
+	cause  error
+}
+
+func (c cutShort) Error() string              { return c.status.Err().Error() }
+func (c cutShort) GRPCStatus() *status.Status { return c.status }
+func (c cutShort) Unwrap() error              { return c.cause }

@@ -32,8 +32,12 @@ func validation(v protovalidate.Validator) Step {
 	}
 }
 
-// check returns the fault that names the fields of m which break a rule.
+// check returns the fault that names the fields of m which are no text, or else
+// break a rule.
 func check(v protovalidate.Validator, m proto.Message) error {
+	if err := legible(m); err != nil {
+		return err
+	}
 	err := v.Validate(m)
 	var invalid *protovalidate.ValidationError
 	if errors.As(err, &invalid) {

@@ -26,6 +26,13 @@ type Schema struct {
 	Buckets []string
 }
 
+// Within says whether the schema has all buckets that begin as this one does.
+func (s Schema) Within(bucket string) bool {
+	return slices.ContainsFunc(s.Buckets, func(name string) bool {
+		return strings.HasSuffix(name, "/") && strings.HasPrefix(bucket, name)
+	})
+}
+
 // Reindex makes the index rows of all tables what their messages say and answers
 // how many rows it put or deleted. Every message type MUST be registered. It is
 // for stores that nobody else uses: it may hold the turn for long.

@@ -64,10 +64,31 @@ func reportFrom(months ...string) func(*Story, context.Context) error {
 	}
 }
 
+// lateMonth is the month that is reported after the late window, with the city's
+// leave.
+const lateMonth = "2026-07"
+
+// leave: without it the report is refused (准予补报).
+func (s *Story) leave(ctx context.Context, month string) error {
+	_, err := s.push(ctx, month, s.rows(month))
+	if err := stage.Refused("a report after the late window", err, http.StatusBadRequest, "REPORT_LEAVE_MISSING"); err != nil {
+		return err
+	}
+	leave := &aggregationv1.ReportLeave{
+		Unit: cast.Name(Absent), Form: "reportForms/ledger-monthly", Period: month, UntilDate: "2026-12-31", Reason: "自建系统故障，准予补报。",
+	}
+	return s.By(city, "supervisor1").Post(ctx, "/v1/reportLeaves", leave, &aggregationv1.ReportLeave{})
+}
+
 func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) error {
 	s.sequence++
 	if month == missingMonth {
 		return nil
+	}
+	if month == lateMonth {
+		if err := s.leave(ctx, month); err != nil {
+			return err
+		}
 	}
 	if mistaken {
 		r, err := s.push(ctx, month, []*aggregationv1.Report_Row{row(Absent, "WEAK", "found", 999)})

@@ -41,10 +41,16 @@ func reduced(t *testing.T) *cast.City {
 }
 
 // TestStory tells the whole year in a small city, and holds the suite's figures
-// against the story's own count.
+// against the story's own count: in one process, and in one for each role.
 func TestStory(t *testing.T) {
-	folder := t.TempDir()
-	s := suitetest.RunIn(t, folder)
+	for name, start := range map[string]func(testing.TB, string) *suitetest.Suite{
+		"standalone": suitetest.RunIn, "split": suitetest.SplitIn,
+	} {
+		t.Run(name, func(t *testing.T) { told(t, start(t, t.TempDir())) })
+	}
+}
+
+func told(t *testing.T, s *suitetest.Suite) {
 	client := rest.New(s.HTTP, stage.AtOnce)
 	t.Cleanup(client.Close)
 	tale := story.New(reduced(t), client, s.Bootstrap, func(m stage.Moment) {
@@ -65,7 +71,7 @@ func TestStory(t *testing.T) {
 		t.Errorf("the picture lacks something: gaps %v, freshness %v, figures %v", seen.Gaps, seen.Freshness, seen.Cities)
 	}
 	s.Stop()
-	agree(t, folder)
+	agree(t, s.Folder)
 }
 
 // agree holds what is left on disk against itself: every record is the fold of

@@ -39,15 +39,16 @@ func admission() func(from string, validateOnly bool, now time.Time) bool {
 }
 
 func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	custody, err := envelope.NewBox(s.secrets.derive("complaint custody"))
+	own := s.secrets["complaint"]
+	custody, err := envelope.NewBox(own.derive("complaint custody"))
 	if err != nil {
 		return nil, err
 	}
-	pepper := s.secrets.derive("complaint receipts")
+	pepper := own.derive("complaint receipts")
 	self := s.Conn("complaint")
 	service := complaintserver.New(book, complaintserver.Parts{
 		Tree:    s.directory,
-		Desks:   envelope.Desks{Secret: func(desk string) []byte { return s.secrets.derive("complaint desk " + desk) }},
+		Desks:   envelope.Desks{Secret: func(desk string) []byte { return own.derive("complaint desk " + desk) }},
 		Custody: custody.Slot,
 		Receipt: func(code string) []byte {
 			mac := hmac.New(sha256.New, pepper)

@@ -39,6 +39,8 @@ type Config struct {
 	Telemetry telemetry.Config `yaml:"telemetry"`
 	// Federation says who is above this installation, and how those below reach it.
 	Federation Federation `yaml:"federation"`
+	// Peers says how the processes reach each other, if there are several.
+	Peers Peers `yaml:"peers"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -78,5 +80,5 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Federation.check(), c.Telemetry.Check())...)
+	return errors.Join(append(mistakes, c.Federation.check(), c.Telemetry.Check(), c.Peers.check())...)
 }

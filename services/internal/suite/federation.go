@@ -8,7 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"net"
 	"os"
 	"path"
@@ -105,7 +105,7 @@ func (f federatedRole) Work(ctx context.Context) error { return f.work(ctx) }
 func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	self := feedv1.NewFeedServiceClient(s.Conn("federation"))
 	service := federationserver.New(book, federationserver.Parts{
-		Tree: s.directory, Cosigner: s.secrets.cosigner(s.config), Silence: s.config.Federation.Silence,
+		Tree: s.directory, Cosigner: s.secrets["federation"].cosigner(s.config), Silence: s.config.Federation.Silence,
 		Feeds: self, Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
@@ -133,7 +133,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 func (s *Suite) pushed(service *federationserver.Service) func(context.Context) ([]string, error) {
 	return func(ctx context.Context) ([]string, error) {
 		mirrored, err := service.Names(ctx)
-		return append(slices.Sorted(maps.Keys(s.feeds)), mirrored...), err
+		return slices.Concat(s.pushes, mirrored), err
 	}
 }
 
@@ -153,7 +153,7 @@ func (k keeper) Reached(origin string, size uint64) error { return k.marks.reach
 
 // Hold implements push.Keeper.
 func (k keeper) Hold(feed, why string) {
-	if log := k.feeds[feed].Log; !log.Held() {
+	if log := k.feeds[feed].Log; log != nil && !log.Held() {
 		log.Hold()
 		k.Log().Error("nothing more is written to the log: the installation above has shown that it is not whole", "feed", feed, "why", why)
 	}
@@ -163,7 +163,7 @@ func (k keeper) Hold(feed, why string) {
 func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
 	src := k.feeds[feed]
 	i := slices.IndexFunc(roles, func(r role) bool { return r.name == feed })
-	if i < 0 {
+	if src.Log == nil || i < 0 {
 		return fmt.Errorf("%s is not kept by this process", feed)
 	}
 	missing := 0
@@ -220,9 +220,10 @@ func pool(file string) (*x509.CertPool, error) {
 }
 
 // below listens for installations below, who must show a certificate; nil if
-// there is no address for them.
-func (f Federation) below() (net.Listener, error) {
-	if f.Listen == "" {
+// there is no address for them, or their role is in another process.
+func (s *Suite) below() (net.Listener, error) {
+	f := s.config.Federation
+	if f.Listen == "" || !s.here("federation") {
 		return nil, nil
 	}
 	own, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
@@ -255,17 +256,20 @@ func ReadIdentity(c Config) (Identity, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return Identity{}, fmt.Errorf("making the data folder: %w", err)
 	}
-	s, err := openSecrets(c.Data)
+	s, err := findSeed(c.Data)
+	if errors.Is(err, fs.ErrNotExist) {
+		s, err = openSeed(c.Data)
+	}
 	if err != nil {
 		return Identity{}, err
 	}
 	in := &federationv1.Installation{Name: "installations/" + path.Base(c.Installation)}
 	for _, r := range roles {
-		key, err := s.verifier(c.origin(r.name))
+		key, err := s.of(r.name).verifier(c.origin(r.name))
 		if err != nil {
 			return Identity{}, err
 		}
 		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: c.origin(r.name), VerifierKey: key})
 	}
-	return Identity{s.cosigner(c).VerifierKey(), in}, nil
+	return Identity{s.of("federation").cosigner(c).VerifierKey(), in}, nil
 }

@@ -2,8 +2,10 @@ package suite
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -15,25 +17,45 @@ import (
 )
 
 // Fsck checks every store and file in the data folder of a suite that does not
-// run. It reports each role, answers how many files no record names, and changes
-// nothing.
+// run, of one process or of several. It reports each role, also one whose file is
+// damaged, answers how many files no record names, 0 if a store is damaged, and
+// changes nothing.
 func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
-	if _, err := os.Stat(filepath.Join(c.Data, seedFile)); err != nil {
+	s, err := findSeed(c.Data)
+	if err != nil {
 		return 0, fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
 	}
-	secrets, err := openSecrets(c.Data)
-	if err != nil {
-		return 0, err
-	}
-	files := fsck.NewFiles(os.DirFS(filepath.Join(c.Data, blobsFolder)))
+	files, whole := map[string]*fsck.Files{}, true
 	for _, r := range roles {
-		found, err := fsckRole(ctx, c, r, secrets, files)
-		if err != nil {
+		home := c.home(r.name)
+		if files[home] == nil {
+			files[home] = fsck.NewFiles(os.DirFS(filepath.Join(home, blobsFolder)))
+		}
+		found, err := fsckRole(ctx, c, r, s.of(r.name), files[home])
+		switch {
+		case errors.Is(err, bolt.ErrDamaged):
+			whole, found = false, damaged(err)
+		case err != nil:
 			return 0, fmt.Errorf("%s: %w", r.name, err)
 		}
 		report(r.name, found)
 	}
-	return files.Orphans(ctx)
+	if !whole {
+		return 0, nil // nobody knows what the damaged stores name
+	}
+	for _, f := range files {
+		n, err := f.Orphans(ctx)
+		if err != nil {
+			return orphans, err
+		}
+		orphans += n
+	}
+	return orphans, nil
+}
+
+// damaged is the report on a store of which nothing more can be said.
+func damaged(err error) fsck.Report {
+	return fsck.Report{Wrong: 1, First: &fsck.Finding{Seq: fsck.None, What: err.Error()}}
 }
 
 func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.Files) (report fsck.Report, err error) {
@@ -55,11 +77,11 @@ func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.File
 
 // Reindex writes the indexes of every store anew from its records, in the data
 // folder of a suite that does not run, and answers how many rows were not as
-// they should be.
+// they should be. It passes over a file that is damaged: Fsck names it.
 func Reindex(ctx context.Context, c Config) (mended int, err error) {
 	for _, r := range roles {
 		n, err := reindexRole(ctx, c, r)
-		if err != nil {
+		if err != nil && !errors.Is(err, bolt.ErrDamaged) {
 			return mended, fmt.Errorf("%s: %w", r.name, err)
 		}
 		mended += n
@@ -80,13 +102,32 @@ func reindexRole(ctx context.Context, c Config, r role) (mended int, err error) 
 	return mended, err
 }
 
+// KeysFolder is where an installation of several processes on one machine keeps
+// its keys, beneath its data.
+const KeysFolder = "keys"
+
+// findSeed reads the seed of an installation of one process or of several.
+func findSeed(data string) (seed, error) {
+	s, err := readSecret(filepath.Join(data, seedFile), ed25519.SeedSize)
+	if errors.Is(err, fs.ErrNotExist) {
+		return readSecret(filepath.Join(data, KeysFolder, seedFile), ed25519.SeedSize)
+	}
+	return s, err
+}
+
+// home is the folder of a role's store: the data folder or, where each role has one
+// of its own beneath it, that of the role.
+func (c Config) home(role string) string {
+	own := filepath.Join(c.Data, role)
+	if _, err := os.Stat(filepath.Join(own, role+".db")); err == nil {
+		return own
+	}
+	return c.Data
+}
+
 // reopen opens a store that must be there.
 func reopen(c Config, role string) (store.Engine, error) {
-	path := filepath.Join(c.Data, role+".db")
-	if _, err := os.Stat(path); err != nil {
-		return nil, err
-	}
-	return bolt.Open(path, bolt.Options{})
+	return bolt.Inspect(filepath.Join(c.home(role), role+".db"))
 }
 
 // origin names a role's log among all logs. The last part is its era: a log that

@@ -2,8 +2,6 @@ package suite
 
 import (
 	"context"
-	"maps"
-	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -42,9 +40,33 @@ var roles = []role{
 	{"aggregation", aggregationserver.Schema, aggregation}, // the last: it follows the feeds of those before
 }
 
+// services are the names of the roles that have a store.
+func services() (names []string) {
+	for _, r := range roles {
+		names = append(names, r.name)
+	}
+	return names
+}
+
+// Called returns the roles that other processes call: all but the gateway.
+func Called() []string { return services() }
+
+// Roles returns what a process can be asked to run.
+func Roles() []string { return append(services(), Gateway) }
+
+// Schema is what the role of that name keeps beside its feed.
+func Schema(name string) store.Schema {
+	for _, r := range roles {
+		if r.name == name {
+			return r.schema
+		}
+	}
+	return store.Schema{}
+}
+
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory)
-	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets.bootstrap())
+	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
 	s.shown = service.Shown
 	return service, err
 }
@@ -66,11 +88,8 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 }
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	services := slices.DeleteFunc(slices.Sorted(maps.Keys(s.feeds)), func(name string) bool {
-		return name == "organization" || name == "federation" || name == "aggregation"
-	})
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
-	service := aggregationserver.New(book, s.directory, feeds, services...)
+	service := aggregationserver.New(book, s.directory, feeds, s.followed...)
 	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")))
 	return service, nil
 }

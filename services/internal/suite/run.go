@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/duban-project/duban/services/internal/serve"
 )
 
 // ErrCommit says that a commit met an I/O error. The process must exit.
@@ -17,7 +18,7 @@ var ErrCommit = errors.New("a commit met an I/O error")
 
 // Addresses are where a running process can be reached; nil where it does not
 // listen.
-type Addresses struct{ HTTP, GRPC, Metrics, Below net.Addr }
+type Addresses struct{ HTTP, GRPC, Metrics, Peers, Below net.Addr }
 
 // Run serves until ctx is done, a worker fails or a commit does. Ready is called
 // once calls are answered.
@@ -47,31 +48,84 @@ func (s *Suite) failure() error {
 }
 
 func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
-	handler, err := s.Handler(ctx)
+	web, rpc := s.config.HTTP, s.config.GRPC
+	if !s.here(Gateway) { // clients have no business here
+		web, rpc = "", ""
+	}
+	listeners, err := listen(rpc, web, s.config.Metrics, s.config.Peers.Listen)
 	if err != nil {
 		return err
 	}
-	listeners, err := listen(s.config.GRPC, s.config.HTTP, s.config.Metrics)
-	if err != nil {
-		return err
+	if s.peers != nil {
+		listeners[3] = s.peers
 	}
-	below, err := s.config.Federation.below()
+	below, err := s.below()
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
 	}
-	rpc, rest, metrics := listeners[0], listeners[1], listeners[2]
+	at := Addresses{GRPC: addr(listeners[0]), HTTP: addr(listeners[1]), Metrics: addr(listeners[2]), Peers: addr(listeners[3]), Below: addr(below)}
+	pages, err := s.pages(ctx, listeners[1], listeners[2])
+	if err != nil {
+		return errors.Join(err, closeAll(listeners))
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return s.process.Run(ctx, func() {
-			ready(Addresses{HTTP: addr(rest), GRPC: addr(rpc), Metrics: addr(metrics), Below: addr(below)})
-		}, given(rpc, below)...)
+		return s.process.Run(ctx, func() { ready(at) }, s.doors(listeners[0], listeners[3], below)...)
 	})
-	for l, h := range map[net.Listener]http.Handler{rest: handler, metrics: s.telemetry.Metrics} {
-		if l != nil {
-			g.Go(func() error { return s.serveHTTP(ctx, h, l) })
-		}
+	for l, h := range pages {
+		g.Go(func() error { return s.serveHTTP(ctx, h, l) })
 	}
 	return g.Wait()
+}
+
+// doors are where clients, other processes and installations below call, as far as
+// there are listeners.
+func (s *Suite) doors(clients, peers, below net.Listener) (doors []serve.Door) {
+	if clients != nil {
+		d := serve.Door{Listener: clients}
+		if !s.whole {
+			d.To = s.Client()
+		}
+		doors = append(doors, d)
+	}
+	if peers != nil {
+		d := s.peerDoor()
+		d.Listener = peers
+		doors = append(doors, d)
+	}
+	if below != nil {
+		doors = append(doors, serve.Door{Listener: below})
+	}
+	return doors
+}
+
+// pages are what is served over HTTP, as far as there are listeners.
+func (s *Suite) pages(ctx context.Context, rest, metrics net.Listener) (map[net.Listener]http.Handler, error) {
+	pages := map[net.Listener]http.Handler{}
+	if metrics != nil {
+		pages[metrics] = s.operators()
+	}
+	if rest != nil {
+		h, err := s.Handler(ctx)
+		if err != nil {
+			return nil, err
+		}
+		pages[rest] = h
+	}
+	return pages, nil
+}
+
+// operators are the pages about this process, whatever roles it runs.
+func (s *Suite) operators() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.telemetry.Metrics)
+	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		if !s.process.Ready(r.Context()) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	return mux
 }
 
 // listen opens the addresses, all or none; an empty one gives no listener.
@@ -88,11 +142,6 @@ func listen(addresses ...string) ([]net.Listener, error) {
 		listeners[i] = l
 	}
 	return listeners, nil
-}
-
-// given returns those that are listeners.
-func given(listeners ...net.Listener) []net.Listener {
-	return slices.DeleteFunc(listeners, func(l net.Listener) bool { return l == nil })
 }
 
 func addr(l net.Listener) net.Addr {

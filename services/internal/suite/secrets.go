@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/hmac"
@@ -19,34 +20,87 @@ import (
 	"github.com/duban-project/duban/services/internal/durable"
 )
 
-// secrets are what an installation knows and nobody else: one seed in one file,
-// made at the first start, from which all keys come.
-type secrets struct{ seed []byte }
+// seed is what an installation knows and nobody else: one file, made at the first
+// start, from which all secrets come.
+type seed []byte
 
-const seedFile = "installation.key"
+const (
+	seedFile = "installation.key"
+	roleFile = "secret.key" // in a role's folder: its secrets, where the seed is not
+)
 
-// openSecrets reads the seed in folder, or makes one.
-func openSecrets(folder string) (secrets, error) {
+// openSeed reads the seed in folder, or makes one.
+func openSeed(folder string) (seed, error) {
 	path := filepath.Join(folder, seedFile)
-	seed, err := os.ReadFile(path)
-	switch {
-	case err == nil && len(seed) == ed25519.SeedSize:
-		return secrets{seed}, nil
-	case err == nil:
-		return secrets{}, fmt.Errorf("%s: %d bytes, want %d", path, len(seed), ed25519.SeedSize)
-	case !errors.Is(err, fs.ErrNotExist):
-		return secrets{}, fmt.Errorf("reading the installation's key: %w", err)
+	s, err := readSecret(path, ed25519.SeedSize)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return s, err
 	}
 	if stores, _ := filepath.Glob(filepath.Join(folder, "*.db")); len(stores) > 0 {
-		return secrets{}, fmt.Errorf("%s is missing, but there are stores: restore it from the backup", path)
+		return nil, fmt.Errorf("%s is missing, but there are stores: restore it from the backup", path)
 	}
-	seed = make([]byte, ed25519.SeedSize)
-	_, _ = rand.Read(seed) // never fails
-	return secrets{seed}, durable.WriteFile(path, seed)
+	s = make([]byte, ed25519.SeedSize)
+	_, _ = rand.Read(s) // never fails
+	return s, durable.WriteFile(path, s)
+}
+
+func readSecret(path string, size int) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err == nil && len(b) != size {
+		err = fmt.Errorf("%s: %d bytes, want %d", path, len(b), size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading a secret: %w", err)
+	}
+	return b, nil
+}
+
+// of are the secrets of one role: those of others do not follow from them, but
+// for the key of the logs, by which others know the installation.
+func (s seed) of(role string) secrets {
+	return secrets{log: derive(s, "logs"), own: derive(s, "role "+role)}
+}
+
+// secrets are what one role knows.
+type secrets struct {
+	log []byte // the seed of the key that signs the installation's logs
+	own []byte
+}
+
+// openSecrets returns the secrets of each role: from the files that were handed
+// to the process or, if it has none, from the installation's seed.
+func openSecrets(c Config, roles []string) (map[string]secrets, error) {
+	held := map[string]secrets{}
+	if c.Peers.Keys != "" {
+		for _, role := range roles {
+			b, err := readSecret(filepath.Join(c.Peers.Keys, role, roleFile), ed25519.SeedSize+sha256.Size)
+			if err != nil {
+				return nil, err
+			}
+			held[role] = secrets{log: b[:ed25519.SeedSize], own: b[ed25519.SeedSize:]}
+		}
+		return held, nil
+	}
+	s, err := openSeed(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	for _, role := range roles {
+		held[role] = s.of(role)
+	}
+	return held, nil
+}
+
+// write puts the secrets into the folder that the role's process gets.
+func (s secrets) write(folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return fmt.Errorf("making the folder of a role's keys: %w", err)
+	}
+	return durable.WriteFile(filepath.Join(folder, roleFile), bytes.Join([][]byte{s.log, s.own}, nil))
 }
 
 // signing is the key of the installation's logs.
-func (s secrets) signing() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(s.seed) }
+func (s secrets) signing() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(s.log) }
 
 // verifier is the key that verifies the log of that origin, in note format.
 func (s secrets) verifier(origin string) (string, error) {
@@ -54,8 +108,10 @@ func (s secrets) verifier(origin string) (string, error) {
 }
 
 // derive makes a key for one purpose.
-func (s secrets) derive(purpose string) []byte {
-	key, err := hkdf.Key(sha256.New, s.seed, nil, "duban "+purpose, 32)
+func (s secrets) derive(purpose string) []byte { return derive(s.own, purpose) }
+
+func derive(from []byte, purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, from, nil, "duban "+purpose, 32)
 	if err != nil {
 		panic(err) // 32 bytes are never too many
 	}
@@ -69,8 +125,8 @@ func (s secrets) bootstrap() string {
 }
 
 // pseudonym hides a principal's name from those without the key, per service.
-func (s secrets) pseudonym(service string) func(string) []byte {
-	key := s.derive("pseudonym " + service)
+func (s secrets) pseudonym() func(string) []byte {
+	key := s.derive("pseudonym")
 	return func(principal string) []byte {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(principal))

@@ -11,13 +11,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/google/uuid"
-	"google.golang.org/grpc"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -30,10 +28,13 @@ import (
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/network"
 	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/papers"
+	"github.com/duban-project/duban/services/internal/reach"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/telemetry"
+	"github.com/google/uuid"
 )
 
 // Suite is a built process that has not been run.
@@ -44,10 +45,17 @@ type Suite struct {
 	Clock *clock.Clock
 
 	config    Config
+	roles     []string // that run here
+	whole     bool     // all do
+	followed  []string // whose feeds are aggregated
+	pushes    []string // own feeds that go upward
 	telemetry *telemetry.Telemetry
 	process   *serve.Process
 	directory *directory.Directory
-	secrets   secrets
+	secrets   map[string]secrets
+	papers    map[string]*papers.Paper
+	network   *reach.Network
+	peers     net.Listener
 	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
@@ -68,14 +76,18 @@ type Options struct {
 	Now func() time.Time
 	// Simulate is the first time of a simulation; zero for real time.
 	Simulate time.Time
+	// Roles are those that the process runs; none: all.
+	Roles []string
+	// Peers, if set, is where other processes call, instead of Config.Peers.Listen.
+	Peers net.Listener
 	// Engine, if set, stands between a role and its engine, to measure or disturb.
 	Engine func(role string, e store.Engine) store.Engine
 }
 
-// Open builds a process with every role. What it opened is closed again if a
+// Open builds a process with the roles. What it opened is closed again if a
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
-	s := &Suite{config: c, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
+	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
 	if err := s.open(ctx, c, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -83,13 +95,16 @@ func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
 }
 
 func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
+	if err := s.choose(o.Roles); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
 	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); err != nil {
 		return err
 	}
-	if s.secrets, err = openSecrets(c.Data); err != nil {
+	if s.secrets, err = openSecrets(c, s.roles); err != nil {
 		return err
 	}
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, blobsFolder), c.Reserve<<20); err != nil {
@@ -107,13 +122,21 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	}
 	s.process.Grace = c.Grace
 	s.process.Served, s.process.Made = s.telemetry.Handlers()
+	s.process.Prepared, s.process.Simulated = s.prepared, s.Clock.Simulated
+	s.process.Network = (&network.Veil{Now: o.Now}).Of
+	if err := s.connect(); err != nil {
+		return err
+	}
+	if len(s.roles) == 1 && s.here(Gateway) {
+		return nil
+	}
 	s.wire(o.Now)
 	return s.addRoles(ctx, o)
 }
 
 // wire connects the steps with the services that they ask.
 func (s *Suite) wire(now func() time.Time) {
-	self := s.process.Conn("process")
+	self := s.Conn(s.self())
 	organization := organizationv1.NewOrganizationServiceClient(self)
 	keys := &authn.Keys{Now: now, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
 		return organization.Introspect(ctx, req)
@@ -121,13 +144,22 @@ func (s *Suite) wire(now func() time.Time) {
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
 	s.directory.Key = keys.Heard
 	s.process.Authenticate = keys.Authenticate
-	s.process.Tree, s.process.Prepared = s.directory, s.directory.Prepared
-	s.process.Simulated = s.Clock.Simulated
-	s.process.Network = (&network.Veil{Now: now}).Of
+	s.process.Tree = s.directory
 }
 
 func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	for _, r := range roles {
+		if s.present(r.name) {
+			s.pushes = append(s.pushes, r.name)
+		}
+		if name := r.name; s.present(name) && name != "organization" && name != "federation" && name != "aggregation" {
+			s.followed = append(s.followed, name)
+		}
+	}
+	for _, r := range roles {
+		if !s.here(r.name) {
+			continue
+		}
 		book, err := s.book(r, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
@@ -151,7 +183,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 func (s *Suite) book(r role, o Options) (*change.Book, error) {
 	log, err := feed.New(feed.Config{
 		Name: r.name, Origin: s.config.origin(r.name),
-		Key: s.secrets.signing(), Now: o.Now, Random: rand.Reader,
+		Key: s.secrets[r.name].signing(), Now: o.Now, Random: rand.Reader,
 	})
 	if err != nil {
 		return nil, err
@@ -163,7 +195,7 @@ func (s *Suite) book(r role, o Options) (*change.Book, error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, engine.Close)
-	tokens, err := page.NewTokens(s.secrets.derive("page tokens " + r.name))
+	tokens, err := page.NewTokens(s.secrets[r.name].derive("page tokens"))
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +212,7 @@ func (s *Suite) book(r role, o Options) (*change.Book, error) {
 	}
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
-		Pseudonym: s.secrets.pseudonym(r.name), Tokens: tokens,
+		Pseudonym: s.secrets[r.name].pseudonym(), Tokens: tokens,
 		Validate: s.process.Validate, Remote: s.directory.Remote,
 	}, nil
 }
@@ -216,6 +248,9 @@ func (s *Suite) flush() error {
 	return s.telemetry.Shutdown(ctx)
 }
 
+// BootstrapLine begins the line that a process prints the bootstrap key on.
+const BootstrapLine = "bootstrap key (shown this once): "
+
 // BootstrapShown notes that the operator has been shown the bootstrap key: no
 // later start has it again.
 func (s *Suite) BootstrapShown(ctx context.Context) error { return s.shown(ctx) }
@@ -234,12 +269,6 @@ func (s *Suite) fail(err error) {
 	default:
 	}
 }
-
-// Client returns a connection on which calls are a client's.
-func (s *Suite) Client() grpc.ClientConnInterface { return s.process.Conn("") }
-
-// Conn returns a connection on which calls are made by the role.
-func (s *Suite) Conn(role string) grpc.ClientConnInterface { return s.process.Conn(role) }
 
 // Process is what runs the services, for tests that look at every method.
 func (s *Suite) Process() *serve.Process { return s.process }

@@ -1,11 +1,17 @@
-// Package suitetest starts the suite for a test: every role in one process, on
-// real stores in a temporary folder, on a simulated clock, with a root unit and
-// its administrators. Tests call it as its users do, with keys.
+// Package suitetest starts the suite for a test, on real stores in a temporary
+// folder, on a simulated clock, with a root unit and its administrators: every
+// role in one process or, if the test asks for it or DUBAN_TEST_SPLIT is set,
+// each role in a process of its own as far as a test can tell, with TCP and
+// certificates between them. Tests call it as its users do, with keys.
 package suitetest
 
 import (
 	"context"
-	"net"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +22,7 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -24,27 +31,35 @@ var Start = time.Date(2026, 2, 9, 1, 0, 0, 0, time.UTC)
 
 // Suite is a running suite.
 type Suite struct {
-	*suite.Suite
-	T    testing.TB
-	Root string // units/root
-	HTTP string // http://127.0.0.1:port
-	GRPC string // 127.0.0.1:port
-	// Below is where installations below push to by TLS, if anywhere.
-	Below string
-	// Folder has its data.
-	Folder string
+	*suite.Suite // the process that runs organization
+	T            testing.TB
+	Root         string // units/root
+	HTTP         string // http://127.0.0.1:port
+	GRPC         string // 127.0.0.1:port
+	Folder       string // of the data
+	Below        string // where installations below push to by TLS, if anywhere
 
 	// The administrators' keys.
 	SystemAdmin, SecurityAdmin, Auditor string
 
-	conn grpc.ClientConnInterface
-	stop func() error
+	split     bool
+	addresses map[string]string // of the roles, if it is split
+	parts     []*part
+	conn      grpc.ClientConnInterface
 }
 
 // Run starts a suite in a new folder and sets it up.
 func Run(t testing.TB) *Suite {
 	t.Helper()
 	return RunNew(t, t.TempDir())
+}
+
+// Split is Run with a process for each role.
+func Split(t testing.TB) *Suite {
+	t.Helper()
+	s := SplitIn(t, t.TempDir())
+	s.Initialize()
+	return s
 }
 
 // RunNew starts a suite in an empty folder and sets it up.
@@ -59,68 +74,76 @@ func RunNew(t testing.TB, folder string) *Suite {
 // stopped at the end of the test, or by Stop.
 func RunIn(t testing.TB, folder string) *Suite {
 	t.Helper()
+	if os.Getenv("DUBAN_TEST_SPLIT") != "" {
+		return SplitIn(t, folder)
+	}
 	return RunAs(t, folder, func(*suite.Config) {})
 }
 
-// RunAs is RunIn with a configuration that set has changed.
+// RunAs is RunIn in one process, with a configuration that set has changed.
 func RunAs(t testing.TB, folder string, set func(*suite.Config)) *Suite {
 	t.Helper()
+	s, c := &Suite{T: t, Root: "units/root", Folder: folder}, settings(folder)
+	set(&c)
+	p := s.open(c, suite.Options{})
+	s.Suite, s.conn, s.parts = p.Suite, p.Client(), []*part{p}
+	p.run(t)
+	s.HTTP, s.GRPC = "http://"+p.at.HTTP.String(), p.at.GRPC.String()
+	if p.at.Below != nil {
+		s.Below = p.at.Below.String()
+	}
+	return s
+}
+
+// settings are those of a process that runs every role.
+func settings(folder string) suite.Config {
 	c := suite.Default()
 	c.Data, c.HTTP, c.GRPC = folder, "127.0.0.1:0", "127.0.0.1:0"
 	c.Metrics, c.Telemetry.LogLevel = "127.0.0.1:0", "warn"
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
-	set(&c)
-	built, err := suite.Open(t.Context(), c, suite.Options{
-		Out: t.Output(), Now: time.Now, Simulate: Start,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &Suite{Suite: built, T: t, Root: "units/root", Folder: folder, conn: built.Client()}
-	s.run()
-	return s
+	return c
 }
 
-func (s *Suite) run() {
-	ctx, cancel := context.WithCancel(context.Background())
-	ended, ready := make(chan error, 1), make(chan suite.Addresses, 1)
-	go func() { ended <- s.Suite.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
-	stopped := false
-	s.stop = func() error {
-		if stopped {
-			return nil
+// Methods returns every method that the suite serves.
+func (s *Suite) Methods() []*authz.Method {
+	all := map[string]*authz.Method{}
+	for _, p := range s.parts {
+		for _, m := range p.Process().Methods() {
+			all[m.FullName] = m
 		}
-		stopped = true
-		cancel()
-		err := <-ended
-		if closed := s.Suite.Close(); err == nil {
-			err = closed
-		}
-		return err
 	}
-	s.T.Cleanup(func() {
-		if err := s.stop(); err != nil {
-			s.T.Errorf("stopping the suite: %v", err)
-		}
-	})
-	select {
-	case at := <-ready:
-		s.HTTP, s.GRPC = "http://"+address(at.HTTP), address(at.GRPC)
-		if at.Below != nil {
-			s.Below = address(at.Below)
-		}
-	case err := <-ended:
-		s.T.Fatalf("starting the suite: %v", err)
-	}
+	return slices.SortedFunc(maps.Values(all), func(a, b *authz.Method) int { return strings.Compare(a.FullName, b.FullName) })
 }
 
-func address(a net.Addr) string { return a.String() }
+// Store is the file of a role's store.
+func (s *Suite) Store(role string) string {
+	if s.split {
+		return filepath.Join(s.Folder, role, role+".db")
+	}
+	return filepath.Join(s.Folder, role+".db")
+}
+
+// Of returns the process that runs the role.
+func (s *Suite) Of(role string) *suite.Suite {
+	if s.split {
+		return s.parts[slices.Index(suite.Roles(), role)].Suite
+	}
+	return s.Suite
+}
+
+// Conn returns a connection on which calls are made by the role.
+func (s *Suite) Conn(role string) grpc.ClientConnInterface { return s.Of(role).Conn(role) }
+
+// Client returns a connection on which calls are a client's.
+func (s *Suite) Client() grpc.ClientConnInterface { return s.conn }
 
 // Stop stops the suite, so that its folder may be opened again.
 func (s *Suite) Stop() {
 	s.T.Helper()
-	if err := s.stop(); err != nil {
-		s.T.Fatalf("stopping the suite: %v", err)
+	for _, p := range slices.Backward(s.parts) {
+		if err := p.stop(); err != nil {
+			s.T.Fatalf("stopping the suite: %v", err)
+		}
 	}
 }
 
@@ -238,5 +261,9 @@ func (s *Suite) SetTime(now time.Time) {
 // was given holds at once, what was taken follows a moment later.
 func (s *Suite) CatchUp() {
 	s.T.Helper()
-	s.must(s.Process().Tree.CatchUp(s.T.Context()))
+	for _, p := range s.parts {
+		if tree := p.Process().Tree; tree != nil {
+			s.must(tree.CatchUp(s.T.Context()))
+		}
+	}
 }

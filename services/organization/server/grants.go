@@ -43,14 +43,18 @@ func (s *Service) newGrant(tx *change.Tx, g *organizationv1.RoleGrant) (*organiz
 }
 
 // held returns the grants that the principal has or had.
-func (s *Service) held(tx *change.Tx, principal string) (held []*organizationv1.RoleGrant, err error) {
-	for h, err := range s.grants.Lookup(tx, "principal", principal, "") {
+func (s *Service) held(tx *change.Tx, principal string) ([]*organizationv1.RoleGrant, error) {
+	return collected(s.grants.Lookup(tx, "principal", principal, ""))
+}
+
+func collected(grants iter.Seq2[*organizationv1.RoleGrant, error]) (list []*organizationv1.RoleGrant, err error) {
+	for g, err := range grants {
 		if err != nil {
 			return nil, err
 		}
-		held = append(held, h)
+		list = append(list, g)
 	}
-	return held, nil
+	return list, nil
 }
 
 // unknown is the fault if looking for a name found nothing, or what went wrong.
@@ -80,6 +84,22 @@ func (s *Service) ListRoleGrants(ctx context.Context, req *organizationv1.ListRo
 // DeleteRoleGrant implements the RPC.
 func (s *Service) DeleteRoleGrant(ctx context.Context, req *organizationv1.DeleteRoleGrantRequest) (*organizationv1.RoleGrant, error) {
 	return s.grants.Change(ctx, req, func(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
+		if err := s.spare(tx, g); err != nil {
+			return nil, err
+		}
 		return organization.EndGrant(g, tx.Now)
 	})
+}
+
+// spare refuses to end an administrator's last grant on the root.
+func (s *Service) spare(tx *change.Tx, g *organizationv1.RoleGrant) error {
+	u, err := s.units.Find(tx, g.GetUnit())
+	if err != nil || u.GetParent() != "" {
+		return err
+	}
+	held, err := collected(s.grants.Lookup(tx, "unit", u.GetName(), ""))
+	if err != nil {
+		return err
+	}
+	return organization.Spare(g, held)
 }

@@ -67,12 +67,12 @@ func (s *Service) importRow(tx *change.Tx, ancestor string, row organization.Row
 
 // importAgain brings a unit that is there to what its row says.
 func (s *Service) importAgain(tx *change.Tx, u *organizationv1.Unit, row organization.Row) (organizationv1.ImportUnitsResponse_Verdict, error) {
-	verdict := organization.Compare(u, row.Unit)
+	verdict, err := organization.Compare(u, row.Unit)
 	if verdict != organizationv1.ImportUnitsResponse_VERDICT_UPDATED {
-		return verdict, nil
+		return verdict, err
 	}
 	u.DisplayName, u.Labels, u.Codes = row.Unit.GetDisplayName(), row.Unit.GetLabels(), row.Unit.GetCodes()
-	_, err := s.units.PutAs(tx, "unit.updated", u)
+	_, err = s.units.PutAs(tx, "unit.updated", u)
 	return verdict, err
 }
 
@@ -107,12 +107,15 @@ func report(row organization.Row, verdict organizationv1.ImportUnitsResponse_Ver
 	if f == nil {
 		return r
 	}
-	r.Verdict, r.Reason, r.Message = organizationv1.ImportUnitsResponse_VERDICT_REJECTED, f.Reason, f.Error()
+	if verdict != organizationv1.ImportUnitsResponse_VERDICT_CONFLICT {
+		r.Verdict = organizationv1.ImportUnitsResponse_VERDICT_REJECTED
+	}
+	r.Reason, r.Message = f.Reason, f.Error()
 	if zh {
 		r.Message = f.Chinese()
 	}
 	if len(f.Fields) > 0 {
-		r.Column = f.Fields[0].Path
+		r.Column = organization.Column(f.Fields[0].Path)
 	}
 	return r
 }

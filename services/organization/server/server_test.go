@@ -94,3 +94,29 @@ func TestAGrantToSomebodyUnseenIsAGrantToNobody(t *testing.T) {
 		}
 	}
 }
+
+func TestTheLastGrantOfAnAdministratorStays(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SecurityAdmin)
+	for who, role := range map[string]accessv1.Role{
+		"system-admin": accessv1.Role_ROLE_SYSTEM_ADMIN, "security-admin": accessv1.Role_ROLE_SECURITY_ADMIN, "auditor": accessv1.Role_ROLE_AUDITOR,
+	} {
+		found, err := org.ListRoleGrants(t.Context(), &organizationv1.ListRoleGrantsRequest{Principal: s.Root + "/members/" + who})
+		if err != nil || len(found.GetRoleGrants()) != 1 {
+			t.Fatalf("the grants of %s = %v, %v", who, found, err)
+		}
+		end := func() error {
+			_, err := org.DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: found.GetRoleGrants()[0].GetName(), ValidateOnly: true})
+			return err
+		}
+		beneath := s.Unit("city-"+who, s.Root, organizationv1.Unit_KIND_CITY)
+		s.Person(beneath, role)
+		if err := end(); !errors.Is(err, organization.ErrGrantLast) {
+			t.Errorf("ending the last grant of %s = %v, want ErrGrantLast", who, err)
+		}
+		s.Person(s.Root, role)
+		if err := end(); err != nil {
+			t.Errorf("ending the last but one of %s = %v", who, err)
+		}
+	}
+}

@@ -56,40 +56,49 @@ func TestAnImportHasAVerdictForEveryRow(t *testing.T) {
 	s := suitetest.Run(t)
 	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
 	s.Unit("elsewhere", s.Root, organizationv1.Unit_KIND_CITY)
-	const file = `id,parent_id,kind,display_name,labels
-d1,city,district,演示区教育局,
-s1,d1,school,演示小学,stage=primary
+	const header = "id,parent_id,kind,display_name,labels\n"
+	for _, file := range []struct {
+		text string
+		want []string
+	}{
+		{`d1,city,district,演示区教育局,
+d2,city,district,演示县教育局,
 s1,d1,school,演示小学,stage=primary
 s1,d1,school,演示中学,stage=junior
-s1,d1,affiliate,演示中学,
 s2,nowhere,school,演示小学,
 s3,elsewhere,school,演示小学,
 S4,d1,school,演示小学,
 s5,d1,palace,演示小学,
 s6,d1,school,,
-`
-	want := []string{"CREATED", "CREATED", "UNCHANGED", "UPDATED", "CONFLICT", "REJECTED UNIT_PARENT_UNKNOWN parent_id", "REJECTED UNIT_PARENT_UNKNOWN parent_id",
-		"REJECTED FIELDS_INVALID name", "REJECTED IMPORT_ROW_INVALID kind", "REJECTED FIELDS_INVALID display_name"}
-	req := &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: file, ValidateOnly: true}
-	org := s.Organization(s.SystemAdmin)
-	for range 2 { // the dry run gives the same verdicts
-		answer, err := org.ImportUnits(t.Context(), req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, row := range answer.GetRows() {
-			got := row.GetVerdict().String()[len("VERDICT_"):]
-			if row.GetReason() != "" {
-				got += " " + row.GetReason() + " " + row.GetColumn()
+`, []string{"CREATED", "CREATED", "CREATED", "REJECTED IMPORT_ROW_INVALID id", "REJECTED UNIT_PARENT_UNKNOWN parent_id",
+			"REJECTED UNIT_PARENT_UNKNOWN parent_id", "REJECTED FIELDS_INVALID id", "REJECTED IMPORT_ROW_INVALID kind", "REJECTED FIELDS_INVALID display_name"}},
+		{`d1,city,district,演示区教育局,
+s1,d1,school,演示中学,stage=junior
+`, []string{"UNCHANGED", "UPDATED"}},
+		{`s1,d1,affiliate,演示中学,
+d1,d2,district,演示区教育局,
+`, []string{"CONFLICT IMPORT_ROW_DIFFERS kind", "CONFLICT IMPORT_ROW_DIFFERS parent_id"}},
+	} {
+		req := &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: header + file.text, ValidateOnly: true}
+		for range 2 { // the dry run gives the same verdicts
+			answer, err := s.Organization(s.SystemAdmin).ImportUnits(t.Context(), req)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if got != want[i] || int(row.GetLine()) != i+2 {
-				t.Errorf("line %d: %s, want %s", row.GetLine(), got, want[i])
+			for i, row := range answer.GetRows() {
+				got := row.GetVerdict().String()[len("VERDICT_"):]
+				if row.GetReason() != "" {
+					got += " " + row.GetReason() + " " + row.GetColumn()
+				}
+				if got != file.want[i] || int(row.GetLine()) != i+2 {
+					t.Errorf("line %d: %s, want %s", row.GetLine(), got, file.want[i])
+				}
 			}
+			req.ValidateOnly = false
 		}
-		req.ValidateOnly = false
 	}
-	page, err := org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: city})
-	if err != nil || len(page.GetUnits()) != 3 {
-		t.Errorf("after the import: %v, %v; want three units", page.GetUnits(), err)
+	page, err := s.Organization(s.SystemAdmin).ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: city})
+	if err != nil || len(page.GetUnits()) != 4 {
+		t.Errorf("after the import: %v, %v; want four units", page.GetUnits(), err)
 	}
 }

@@ -40,7 +40,8 @@ func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*or
 // GetUnit implements the RPC.
 func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitRequest) (*organizationv1.Unit, error) {
 	// Who may see a unit is decided by the tree as it is.
-	if u, err := s.unit(ctx, req.GetName()); err != nil || req.GetAsOf() == nil {
+	u, err := s.unit(ctx, req.GetName())
+	if err != nil || req.GetAsOf() == nil {
 		return u, err
 	}
 	if err := s.past.CatchUp(ctx); err != nil {

@@ -3,7 +3,6 @@ package server_test
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -250,7 +249,7 @@ func TestASearchThatPassesOverManyEndsItsPage(t *testing.T) {
 	w.Stop()
 	w.crowd(t, 10_001, "campaigns/crowded")
 	w.crowd(t, 1, "campaigns/rare")
-	client := suitetest.RunIn(t, w.folder).Rectification(w.viewer.Key)
+	client := suitetest.RunIn(t, w.Folder).Rectification(w.viewer.Key)
 	req := &rectificationv1.ListLedgersRequest{Unit: w.school, Campaign: "campaigns/rare"}
 	first := ok[*rectificationv1.ListLedgersResponse](t)(client.ListLedgers(t.Context(), req))
 	if len(first.GetLedgers()) > 0 || first.GetNextPageToken() == "" {
@@ -267,7 +266,7 @@ func TestASearchThatPassesOverManyEndsItsPage(t *testing.T) {
 // stopped, behind those that are there.
 func (w *world) crowd(t *testing.T, n int, campaign string) {
 	t.Helper()
-	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(w.folder, "rectification.db"), bolt.Options{}))
+	engine := ok[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
 	ledgers := store.Table[*rectificationv1.Ledger]{
 		Bucket: "duban.rectification.v1.Ledger", Key: (*rectificationv1.Ledger).GetName,
 		Indexes: []string{"unit", "campaign"},

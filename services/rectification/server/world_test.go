@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"errors"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -32,7 +31,6 @@ const (
 // world is a bureau with two schools and the people in them.
 type world struct {
 	*suitetest.Suite
-	folder                        string
 	bureau, school, other, office string
 
 	clerk, leader, head      suitetest.Person // of the school
@@ -43,9 +41,7 @@ type world struct {
 
 func begin(t *testing.T) *world {
 	t.Helper()
-	folder := t.TempDir()
-	w := &world{Suite: suitetest.RunIn(t, folder), folder: folder}
-	w.initialize(t)
+	w := &world{Suite: suitetest.Run(t)}
 	w.bureau = w.Unit("bureau", w.Root, organizationv1.Unit_KIND_DISTRICT)
 	w.school = w.Unit("school", w.bureau, organizationv1.Unit_KIND_SCHOOL)
 	w.other = w.Unit("other", w.bureau, organizationv1.Unit_KIND_SCHOOL)
@@ -55,16 +51,6 @@ func begin(t *testing.T) *world {
 	w.supervisor, w.bureauLeader = w.Person(w.bureau, supervisor), w.Person(w.bureau, leader)
 	w.stranger = w.Person(w.other, clerk, leader, head, supervisor)
 	return w
-}
-
-// initialize sets the suite up, in a folder that the test knows.
-func (w *world) initialize(t *testing.T) {
-	t.Helper()
-	answer := ok[*organizationv1.InitializeResponse](t)(w.Organization(w.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
-		Root:   &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
-		RootId: "root", SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员",
-	}))
-	w.SystemAdmin, w.SecurityAdmin, w.Auditor = answer.GetSystemAdmin().GetSecret(), answer.GetSecurityAdmin().GetSecret(), answer.GetAuditor().GetSecret()
 }
 
 // as returns the service as a person calls it.
@@ -181,7 +167,7 @@ func (w *world) sound(t *testing.T) {
 	cp := ok[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(w.As(w.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/rectification"}))
 	verifier := ok[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey()))
 	w.Stop()
-	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(w.folder, "rectification.db"), bolt.Options{}))
+	engine := ok[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
 	defer func() {
 		if err := engine.Close(); err != nil {
 			t.Error(err)

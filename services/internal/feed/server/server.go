@@ -16,6 +16,7 @@ import (
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -157,7 +158,7 @@ func page(req *feedv1.ListRecordsRequest) int {
 func (s *Service) wait(ctx context.Context, src Source, req *feedv1.ListRecordsRequest) error {
 	waiting, cancel := context.WithTimeout(ctx, min(req.GetWait().AsDuration(), maxWait))
 	defer cancel()
-	if authz.From(ctx).Principal.Service() == "" {
+	if !authn.Within(ctx) {
 		go func() {
 			select {
 			case <-s.Stopping:

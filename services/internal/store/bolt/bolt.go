@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -100,6 +101,10 @@ func open(path string, o Options, file openFile) (*engine, error) {
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening %s: another process holds it: %w", path, err)
+	}
+	var system syscall.Errno
+	if err != nil && !errors.As(err, &system) { // bbolt's own: it is no database of its
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", path, err)

@@ -29,7 +29,7 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\x1cgoogle/api/annotations.proto2\xb6\x0f\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\x1cgoogle/api/annotations.proto2\xd8\x1a\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
 	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12z\n" +
@@ -38,13 +38,22 @@ const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\x0fGetStatusSeries\x12,.duban.aggregation.v1.GetStatusSeriesRequest\x1a\".duban.aggregation.v1.StatusSeries\".\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=units/*}/status:series\x12\x83\x01\n" +
 	"\rGetReportForm\x12*.duban.aggregation.v1.GetReportFormRequest\x1a .duban.aggregation.v1.ReportForm\"$\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=reportForms/*}\x12\x8b\x01\n" +
 	"\x0fListReportForms\x12,.duban.aggregation.v1.ListReportFormsRequest\x1a-.duban.aggregation.v1.ListReportFormsResponse\"\x1b\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/reportForms\x12\x8f\x01\n" +
-	"\fCreateReport\x12).duban.aggregation.v1.CreateReportRequest\x1a\x1c.duban.aggregation.v1.Report\"6\x8a\xb2\x19\x17\x12\x01\f\x18\x012\x10report.submitted\x82\xd3\xe4\x93\x02\x15:\x06report\"\v/v1/reports\x12u\n" +
+	"\fCreateReport\x12).duban.aggregation.v1.CreateReportRequest\x1a\x1c.duban.aggregation.v1.Report\"6\x8a\xb2\x19\x17\x12\x01\f\x18\x012\x10report.submitted\x82\xd3\xe4\x93\x02\x15:\x06report\"\v/v1/reports\x12\x91\x01\n" +
+	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\"8\x8a\xb2\x19\x17\x12\x01\f\x18\x012\x10report.submitted\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
 	"\tGetReport\x12&.duban.aggregation.v1.GetReportRequest\x1a\x1c.duban.aggregation.v1.Report\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12}\n" +
-	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12\x9c\x01\n" +
+	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12\x96\x01\n" +
+	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa3\x01\n" +
+	"\x10ExportReportRows\x12-.duban.aggregation.v1.ExportReportRowsRequest\x1a..duban.aggregation.v1.ExportReportRowsResponse\"0\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reports/*}/rows:export\x12\x9c\x01\n" +
 	"\fAcceptReport\x12).duban.aggregation.v1.AcceptReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.accepted\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:accept\x12\x9c\x01\n" +
 	"\fReturnReport\x12).duban.aggregation.v1.ReturnReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.returned\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:return\x12\x8d\x01\n" +
 	"\x0fGetReportSource\x12,.duban.aggregation.v1.GetReportSourceRequest\x1a\".duban.aggregation.v1.ReportSource\"(\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=reportSources/*}\x12\x95\x01\n" +
-	"\x11ListReportSources\x12..duban.aggregation.v1.ListReportSourcesRequest\x1a/.duban.aggregation.v1.ListReportSourcesResponse\"\x1f\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/reportSourcesBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x11ListReportSources\x12..duban.aggregation.v1.ListReportSourcesRequest\x1a/.duban.aggregation.v1.ListReportSourcesResponse\"\x1f\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/reportSources\x12\xa0\x01\n" +
+	"\x0fListReportCodes\x12,.duban.aggregation.v1.ListReportCodesRequest\x1a-.duban.aggregation.v1.ListReportCodesResponse\"0\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reportSources/*}/codes\x12\xb3\x01\n" +
+	"\x0eSetReportCodes\x12+.duban.aggregation.v1.SetReportCodesRequest\x1a,.duban.aggregation.v1.SetReportCodesResponse\"F\x8a\xb2\x19\x11\x12\x03\f\x06\x05\x18\x012\bcode.set\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{parent=reportSources/*}/codes:set\x12\xa7\x01\n" +
+	"\x11CreateReportLeave\x12..duban.aggregation.v1.CreateReportLeaveRequest\x1a!.duban.aggregation.v1.ReportLeave\"?\x8a\xb2\x19\x15\x12\x02\a\x05\x18\x02(\x012\vleave.given\x82\xd3\xe4\x93\x02 :\freport_leave\"\x10/v1/reportLeaves\x12\x91\x01\n" +
+	"\x10ListReportLeaves\x12-.duban.aggregation.v1.ListReportLeavesRequest\x1a..duban.aggregation.v1.ListReportLeavesResponse\"\x1e\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/reportLeaves\x12\x9a\x01\n" +
+	"\x0eListReportDues\x12+.duban.aggregation.v1.ListReportDuesRequest\x1a,.duban.aggregation.v1.ListReportDuesResponse\"-\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=reportForms/*}/dues\x12\x98\x01\n" +
+	"\x10GetReportQuality\x12-.duban.aggregation.v1.GetReportQualityRequest\x1a#.duban.aggregation.v1.ReportQuality\"0\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{name=reportSources/*}/qualityBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var file_duban_aggregation_v1_aggregation_proto_goTypes = []any{
 	(*GetMetricRequest)(nil),          // 0: duban.aggregation.v1.GetMetricRequest
@@ -55,23 +64,40 @@ var file_duban_aggregation_v1_aggregation_proto_goTypes = []any{
 	(*GetReportFormRequest)(nil),      // 5: duban.aggregation.v1.GetReportFormRequest
 	(*ListReportFormsRequest)(nil),    // 6: duban.aggregation.v1.ListReportFormsRequest
 	(*CreateReportRequest)(nil),       // 7: duban.aggregation.v1.CreateReportRequest
-	(*GetReportRequest)(nil),          // 8: duban.aggregation.v1.GetReportRequest
-	(*ListReportsRequest)(nil),        // 9: duban.aggregation.v1.ListReportsRequest
-	(*AcceptReportRequest)(nil),       // 10: duban.aggregation.v1.AcceptReportRequest
-	(*ReturnReportRequest)(nil),       // 11: duban.aggregation.v1.ReturnReportRequest
-	(*GetReportSourceRequest)(nil),    // 12: duban.aggregation.v1.GetReportSourceRequest
-	(*ListReportSourcesRequest)(nil),  // 13: duban.aggregation.v1.ListReportSourcesRequest
-	(*Metric)(nil),                    // 14: duban.aggregation.v1.Metric
-	(*ListMetricsResponse)(nil),       // 15: duban.aggregation.v1.ListMetricsResponse
-	(*Status)(nil),                    // 16: duban.aggregation.v1.Status
-	(*CompareStatusResponse)(nil),     // 17: duban.aggregation.v1.CompareStatusResponse
-	(*StatusSeries)(nil),              // 18: duban.aggregation.v1.StatusSeries
-	(*ReportForm)(nil),                // 19: duban.aggregation.v1.ReportForm
-	(*ListReportFormsResponse)(nil),   // 20: duban.aggregation.v1.ListReportFormsResponse
-	(*Report)(nil),                    // 21: duban.aggregation.v1.Report
-	(*ListReportsResponse)(nil),       // 22: duban.aggregation.v1.ListReportsResponse
-	(*ReportSource)(nil),              // 23: duban.aggregation.v1.ReportSource
-	(*ListReportSourcesResponse)(nil), // 24: duban.aggregation.v1.ListReportSourcesResponse
+	(*UploadReportRequest)(nil),       // 8: duban.aggregation.v1.UploadReportRequest
+	(*GetReportRequest)(nil),          // 9: duban.aggregation.v1.GetReportRequest
+	(*ListReportsRequest)(nil),        // 10: duban.aggregation.v1.ListReportsRequest
+	(*ListReportRowsRequest)(nil),     // 11: duban.aggregation.v1.ListReportRowsRequest
+	(*ExportReportRowsRequest)(nil),   // 12: duban.aggregation.v1.ExportReportRowsRequest
+	(*AcceptReportRequest)(nil),       // 13: duban.aggregation.v1.AcceptReportRequest
+	(*ReturnReportRequest)(nil),       // 14: duban.aggregation.v1.ReturnReportRequest
+	(*GetReportSourceRequest)(nil),    // 15: duban.aggregation.v1.GetReportSourceRequest
+	(*ListReportSourcesRequest)(nil),  // 16: duban.aggregation.v1.ListReportSourcesRequest
+	(*ListReportCodesRequest)(nil),    // 17: duban.aggregation.v1.ListReportCodesRequest
+	(*SetReportCodesRequest)(nil),     // 18: duban.aggregation.v1.SetReportCodesRequest
+	(*CreateReportLeaveRequest)(nil),  // 19: duban.aggregation.v1.CreateReportLeaveRequest
+	(*ListReportLeavesRequest)(nil),   // 20: duban.aggregation.v1.ListReportLeavesRequest
+	(*ListReportDuesRequest)(nil),     // 21: duban.aggregation.v1.ListReportDuesRequest
+	(*GetReportQualityRequest)(nil),   // 22: duban.aggregation.v1.GetReportQualityRequest
+	(*Metric)(nil),                    // 23: duban.aggregation.v1.Metric
+	(*ListMetricsResponse)(nil),       // 24: duban.aggregation.v1.ListMetricsResponse
+	(*Status)(nil),                    // 25: duban.aggregation.v1.Status
+	(*CompareStatusResponse)(nil),     // 26: duban.aggregation.v1.CompareStatusResponse
+	(*StatusSeries)(nil),              // 27: duban.aggregation.v1.StatusSeries
+	(*ReportForm)(nil),                // 28: duban.aggregation.v1.ReportForm
+	(*ListReportFormsResponse)(nil),   // 29: duban.aggregation.v1.ListReportFormsResponse
+	(*Report)(nil),                    // 30: duban.aggregation.v1.Report
+	(*ListReportsResponse)(nil),       // 31: duban.aggregation.v1.ListReportsResponse
+	(*ListReportRowsResponse)(nil),    // 32: duban.aggregation.v1.ListReportRowsResponse
+	(*ExportReportRowsResponse)(nil),  // 33: duban.aggregation.v1.ExportReportRowsResponse
+	(*ReportSource)(nil),              // 34: duban.aggregation.v1.ReportSource
+	(*ListReportSourcesResponse)(nil), // 35: duban.aggregation.v1.ListReportSourcesResponse
+	(*ListReportCodesResponse)(nil),   // 36: duban.aggregation.v1.ListReportCodesResponse
+	(*SetReportCodesResponse)(nil),    // 37: duban.aggregation.v1.SetReportCodesResponse
+	(*ReportLeave)(nil),               // 38: duban.aggregation.v1.ReportLeave
+	(*ListReportLeavesResponse)(nil),  // 39: duban.aggregation.v1.ListReportLeavesResponse
+	(*ListReportDuesResponse)(nil),    // 40: duban.aggregation.v1.ListReportDuesResponse
+	(*ReportQuality)(nil),             // 41: duban.aggregation.v1.ReportQuality
 }
 var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	0,  // 0: duban.aggregation.v1.AggregationService.GetMetric:input_type -> duban.aggregation.v1.GetMetricRequest
@@ -82,28 +108,46 @@ var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	5,  // 5: duban.aggregation.v1.AggregationService.GetReportForm:input_type -> duban.aggregation.v1.GetReportFormRequest
 	6,  // 6: duban.aggregation.v1.AggregationService.ListReportForms:input_type -> duban.aggregation.v1.ListReportFormsRequest
 	7,  // 7: duban.aggregation.v1.AggregationService.CreateReport:input_type -> duban.aggregation.v1.CreateReportRequest
-	8,  // 8: duban.aggregation.v1.AggregationService.GetReport:input_type -> duban.aggregation.v1.GetReportRequest
-	9,  // 9: duban.aggregation.v1.AggregationService.ListReports:input_type -> duban.aggregation.v1.ListReportsRequest
-	10, // 10: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
-	11, // 11: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
-	12, // 12: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
-	13, // 13: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
-	14, // 14: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
-	15, // 15: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
-	16, // 16: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
-	17, // 17: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
-	18, // 18: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
-	19, // 19: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
-	20, // 20: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
-	21, // 21: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
-	21, // 22: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
-	22, // 23: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
-	21, // 24: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
-	21, // 25: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
-	23, // 26: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
-	24, // 27: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
-	14, // [14:28] is the sub-list for method output_type
-	0,  // [0:14] is the sub-list for method input_type
+	8,  // 8: duban.aggregation.v1.AggregationService.UploadReport:input_type -> duban.aggregation.v1.UploadReportRequest
+	9,  // 9: duban.aggregation.v1.AggregationService.GetReport:input_type -> duban.aggregation.v1.GetReportRequest
+	10, // 10: duban.aggregation.v1.AggregationService.ListReports:input_type -> duban.aggregation.v1.ListReportsRequest
+	11, // 11: duban.aggregation.v1.AggregationService.ListReportRows:input_type -> duban.aggregation.v1.ListReportRowsRequest
+	12, // 12: duban.aggregation.v1.AggregationService.ExportReportRows:input_type -> duban.aggregation.v1.ExportReportRowsRequest
+	13, // 13: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
+	14, // 14: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
+	15, // 15: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
+	16, // 16: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
+	17, // 17: duban.aggregation.v1.AggregationService.ListReportCodes:input_type -> duban.aggregation.v1.ListReportCodesRequest
+	18, // 18: duban.aggregation.v1.AggregationService.SetReportCodes:input_type -> duban.aggregation.v1.SetReportCodesRequest
+	19, // 19: duban.aggregation.v1.AggregationService.CreateReportLeave:input_type -> duban.aggregation.v1.CreateReportLeaveRequest
+	20, // 20: duban.aggregation.v1.AggregationService.ListReportLeaves:input_type -> duban.aggregation.v1.ListReportLeavesRequest
+	21, // 21: duban.aggregation.v1.AggregationService.ListReportDues:input_type -> duban.aggregation.v1.ListReportDuesRequest
+	22, // 22: duban.aggregation.v1.AggregationService.GetReportQuality:input_type -> duban.aggregation.v1.GetReportQualityRequest
+	23, // 23: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
+	24, // 24: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
+	25, // 25: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
+	26, // 26: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
+	27, // 27: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
+	28, // 28: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
+	29, // 29: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
+	30, // 30: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
+	30, // 31: duban.aggregation.v1.AggregationService.UploadReport:output_type -> duban.aggregation.v1.Report
+	30, // 32: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
+	31, // 33: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
+	32, // 34: duban.aggregation.v1.AggregationService.ListReportRows:output_type -> duban.aggregation.v1.ListReportRowsResponse
+	33, // 35: duban.aggregation.v1.AggregationService.ExportReportRows:output_type -> duban.aggregation.v1.ExportReportRowsResponse
+	30, // 36: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
+	30, // 37: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
+	34, // 38: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
+	35, // 39: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
+	36, // 40: duban.aggregation.v1.AggregationService.ListReportCodes:output_type -> duban.aggregation.v1.ListReportCodesResponse
+	37, // 41: duban.aggregation.v1.AggregationService.SetReportCodes:output_type -> duban.aggregation.v1.SetReportCodesResponse
+	38, // 42: duban.aggregation.v1.AggregationService.CreateReportLeave:output_type -> duban.aggregation.v1.ReportLeave
+	39, // 43: duban.aggregation.v1.AggregationService.ListReportLeaves:output_type -> duban.aggregation.v1.ListReportLeavesResponse
+	40, // 44: duban.aggregation.v1.AggregationService.ListReportDues:output_type -> duban.aggregation.v1.ListReportDuesResponse
+	41, // 45: duban.aggregation.v1.AggregationService.GetReportQuality:output_type -> duban.aggregation.v1.ReportQuality
+	23, // [23:46] is the sub-list for method output_type
+	0,  // [0:23] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -115,6 +159,9 @@ func file_duban_aggregation_v1_aggregation_proto_init() {
 		return
 	}
 	file_duban_aggregation_v1_figures_proto_init()
+	file_duban_aggregation_v1_report_forms_proto_init()
+	file_duban_aggregation_v1_report_rows_proto_init()
+	file_duban_aggregation_v1_report_sources_proto_init()
 	file_duban_aggregation_v1_reports_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

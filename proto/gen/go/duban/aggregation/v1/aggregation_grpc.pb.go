@@ -30,12 +30,21 @@ const (
 	AggregationService_GetReportForm_FullMethodName     = "/duban.aggregation.v1.AggregationService/GetReportForm"
 	AggregationService_ListReportForms_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportForms"
 	AggregationService_CreateReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/CreateReport"
+	AggregationService_UploadReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/UploadReport"
 	AggregationService_GetReport_FullMethodName         = "/duban.aggregation.v1.AggregationService/GetReport"
 	AggregationService_ListReports_FullMethodName       = "/duban.aggregation.v1.AggregationService/ListReports"
+	AggregationService_ListReportRows_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportRows"
+	AggregationService_ExportReportRows_FullMethodName  = "/duban.aggregation.v1.AggregationService/ExportReportRows"
 	AggregationService_AcceptReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/AcceptReport"
 	AggregationService_ReturnReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/ReturnReport"
 	AggregationService_GetReportSource_FullMethodName   = "/duban.aggregation.v1.AggregationService/GetReportSource"
 	AggregationService_ListReportSources_FullMethodName = "/duban.aggregation.v1.AggregationService/ListReportSources"
+	AggregationService_ListReportCodes_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportCodes"
+	AggregationService_SetReportCodes_FullMethodName    = "/duban.aggregation.v1.AggregationService/SetReportCodes"
+	AggregationService_CreateReportLeave_FullMethodName = "/duban.aggregation.v1.AggregationService/CreateReportLeave"
+	AggregationService_ListReportLeaves_FullMethodName  = "/duban.aggregation.v1.AggregationService/ListReportLeaves"
+	AggregationService_ListReportDues_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportDues"
+	AggregationService_GetReportQuality_FullMethodName  = "/duban.aggregation.v1.AggregationService/GetReportQuality"
 )
 
 // AggregationServiceClient is the client API for AggregationService service.
@@ -64,11 +73,20 @@ type AggregationServiceClient interface {
 	// Takes a report, with a verdict for every row. The report of a source and
 	// sequence that was taken before answers as it did then.
 	CreateReport(ctx context.Context, in *CreateReportRequest, opts ...grpc.CallOption) (*Report, error)
+	// Takes a report whose rows are in a file, CSV or .xlsx. Its first line names
+	// the columns as the form does, in Chinese or by field; a line is a unit.
+	UploadReport(ctx context.Context, in *UploadReportRequest, opts ...grpc.CallOption) (*Report, error)
 	// Reads a report.
 	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*Report, error)
 	// Lists reports.
 	ListReports(ctx context.Context, in *ListReportsRequest, opts ...grpc.CallOption) (*ListReportsResponse, error)
-	// Accepts a report (接受): from now on its rows are counted.
+	// Lists the rows of a report with what became of each.
+	ListReportRows(ctx context.Context, in *ListReportRowsRequest, opts ...grpc.CallOption) (*ListReportRowsResponse, error)
+	// Writes the rows of a report, with what became of each, into a file that
+	// spreadsheets open without running anything in it.
+	ExportReportRows(ctx context.Context, in *ExportReportRowsRequest, opts ...grpc.CallOption) (*ExportReportRowsResponse, error)
+	// Accepts a report (接受): its rows are counted and locked, at once or, if they
+	// are many, as it goes on by itself.
 	AcceptReport(ctx context.Context, in *AcceptReportRequest, opts ...grpc.CallOption) (*Report, error)
 	// Returns a report to its sender (退回): it is never counted, and what is put
 	// right comes as a new report.
@@ -77,6 +95,21 @@ type AggregationServiceClient interface {
 	GetReportSource(ctx context.Context, in *GetReportSourceRequest, opts ...grpc.CallOption) (*ReportSource, error)
 	// Lists the sources that have reported.
 	ListReportSources(ctx context.Context, in *ListReportSourcesRequest, opts ...grpc.CallOption) (*ListReportSourcesResponse, error)
+	// Lists the codes of its own by which a source means units (代码对照).
+	ListReportCodes(ctx context.Context, in *ListReportCodesRequest, opts ...grpc.CallOption) (*ListReportCodesResponse, error)
+	// Says which units a source means by codes of its own. Quarantined rows with
+	// these codes are judged again.
+	SetReportCodes(ctx context.Context, in *SetReportCodesRequest, opts ...grpc.CallOption) (*SetReportCodesResponse, error)
+	// Gives a unit leave to report after the late window (准予补报).
+	CreateReportLeave(ctx context.Context, in *CreateReportLeaveRequest, opts ...grpc.CallOption) (*ReportLeave, error)
+	// Lists the leaves to report late.
+	ListReportLeaves(ctx context.Context, in *ListReportLeavesRequest, opts ...grpc.CallOption) (*ListReportLeavesResponse, error)
+	// Lists what a unit and those beneath it owe by a form in a period, and what
+	// has come of it: open, overdue, missing, late (应报、欠报、迟报、缺报).
+	ListReportDues(ctx context.Context, in *ListReportDuesRequest, opts ...grpc.CallOption) (*ListReportDuesResponse, error)
+	// Reads how good what a source sent of a month is, and what the score is made
+	// of (报送质量).
+	GetReportQuality(ctx context.Context, in *GetReportQualityRequest, opts ...grpc.CallOption) (*ReportQuality, error)
 }
 
 type aggregationServiceClient struct {
@@ -167,6 +200,16 @@ func (c *aggregationServiceClient) CreateReport(ctx context.Context, in *CreateR
 	return out, nil
 }
 
+func (c *aggregationServiceClient) UploadReport(ctx context.Context, in *UploadReportRequest, opts ...grpc.CallOption) (*Report, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Report)
+	err := c.cc.Invoke(ctx, AggregationService_UploadReport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *aggregationServiceClient) GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*Report, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Report)
@@ -181,6 +224,26 @@ func (c *aggregationServiceClient) ListReports(ctx context.Context, in *ListRepo
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListReportsResponse)
 	err := c.cc.Invoke(ctx, AggregationService_ListReports_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ListReportRows(ctx context.Context, in *ListReportRowsRequest, opts ...grpc.CallOption) (*ListReportRowsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReportRowsResponse)
+	err := c.cc.Invoke(ctx, AggregationService_ListReportRows_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ExportReportRows(ctx context.Context, in *ExportReportRowsRequest, opts ...grpc.CallOption) (*ExportReportRowsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExportReportRowsResponse)
+	err := c.cc.Invoke(ctx, AggregationService_ExportReportRows_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +290,66 @@ func (c *aggregationServiceClient) ListReportSources(ctx context.Context, in *Li
 	return out, nil
 }
 
+func (c *aggregationServiceClient) ListReportCodes(ctx context.Context, in *ListReportCodesRequest, opts ...grpc.CallOption) (*ListReportCodesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReportCodesResponse)
+	err := c.cc.Invoke(ctx, AggregationService_ListReportCodes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) SetReportCodes(ctx context.Context, in *SetReportCodesRequest, opts ...grpc.CallOption) (*SetReportCodesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SetReportCodesResponse)
+	err := c.cc.Invoke(ctx, AggregationService_SetReportCodes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) CreateReportLeave(ctx context.Context, in *CreateReportLeaveRequest, opts ...grpc.CallOption) (*ReportLeave, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportLeave)
+	err := c.cc.Invoke(ctx, AggregationService_CreateReportLeave_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ListReportLeaves(ctx context.Context, in *ListReportLeavesRequest, opts ...grpc.CallOption) (*ListReportLeavesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReportLeavesResponse)
+	err := c.cc.Invoke(ctx, AggregationService_ListReportLeaves_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ListReportDues(ctx context.Context, in *ListReportDuesRequest, opts ...grpc.CallOption) (*ListReportDuesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListReportDuesResponse)
+	err := c.cc.Invoke(ctx, AggregationService_ListReportDues_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) GetReportQuality(ctx context.Context, in *GetReportQualityRequest, opts ...grpc.CallOption) (*ReportQuality, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReportQuality)
+	err := c.cc.Invoke(ctx, AggregationService_GetReportQuality_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // AggregationServiceServer is the server API for AggregationService service.
 // All implementations must embed UnimplementedAggregationServiceServer
 // for forward compatibility.
@@ -253,11 +376,20 @@ type AggregationServiceServer interface {
 	// Takes a report, with a verdict for every row. The report of a source and
 	// sequence that was taken before answers as it did then.
 	CreateReport(context.Context, *CreateReportRequest) (*Report, error)
+	// Takes a report whose rows are in a file, CSV or .xlsx. Its first line names
+	// the columns as the form does, in Chinese or by field; a line is a unit.
+	UploadReport(context.Context, *UploadReportRequest) (*Report, error)
 	// Reads a report.
 	GetReport(context.Context, *GetReportRequest) (*Report, error)
 	// Lists reports.
 	ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error)
-	// Accepts a report (接受): from now on its rows are counted.
+	// Lists the rows of a report with what became of each.
+	ListReportRows(context.Context, *ListReportRowsRequest) (*ListReportRowsResponse, error)
+	// Writes the rows of a report, with what became of each, into a file that
+	// spreadsheets open without running anything in it.
+	ExportReportRows(context.Context, *ExportReportRowsRequest) (*ExportReportRowsResponse, error)
+	// Accepts a report (接受): its rows are counted and locked, at once or, if they
+	// are many, as it goes on by itself.
 	AcceptReport(context.Context, *AcceptReportRequest) (*Report, error)
 	// Returns a report to its sender (退回): it is never counted, and what is put
 	// right comes as a new report.
@@ -266,6 +398,21 @@ type AggregationServiceServer interface {
 	GetReportSource(context.Context, *GetReportSourceRequest) (*ReportSource, error)
 	// Lists the sources that have reported.
 	ListReportSources(context.Context, *ListReportSourcesRequest) (*ListReportSourcesResponse, error)
+	// Lists the codes of its own by which a source means units (代码对照).
+	ListReportCodes(context.Context, *ListReportCodesRequest) (*ListReportCodesResponse, error)
+	// Says which units a source means by codes of its own. Quarantined rows with
+	// these codes are judged again.
+	SetReportCodes(context.Context, *SetReportCodesRequest) (*SetReportCodesResponse, error)
+	// Gives a unit leave to report after the late window (准予补报).
+	CreateReportLeave(context.Context, *CreateReportLeaveRequest) (*ReportLeave, error)
+	// Lists the leaves to report late.
+	ListReportLeaves(context.Context, *ListReportLeavesRequest) (*ListReportLeavesResponse, error)
+	// Lists what a unit and those beneath it owe by a form in a period, and what
+	// has come of it: open, overdue, missing, late (应报、欠报、迟报、缺报).
+	ListReportDues(context.Context, *ListReportDuesRequest) (*ListReportDuesResponse, error)
+	// Reads how good what a source sent of a month is, and what the score is made
+	// of (报送质量).
+	GetReportQuality(context.Context, *GetReportQualityRequest) (*ReportQuality, error)
 	mustEmbedUnimplementedAggregationServiceServer()
 }
 
@@ -300,11 +447,20 @@ func (UnimplementedAggregationServiceServer) ListReportForms(context.Context, *L
 func (UnimplementedAggregationServiceServer) CreateReport(context.Context, *CreateReportRequest) (*Report, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateReport not implemented")
 }
+func (UnimplementedAggregationServiceServer) UploadReport(context.Context, *UploadReportRequest) (*Report, error) {
+	return nil, status.Error(codes.Unimplemented, "method UploadReport not implemented")
+}
 func (UnimplementedAggregationServiceServer) GetReport(context.Context, *GetReportRequest) (*Report, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReport not implemented")
 }
 func (UnimplementedAggregationServiceServer) ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReports not implemented")
+}
+func (UnimplementedAggregationServiceServer) ListReportRows(context.Context, *ListReportRowsRequest) (*ListReportRowsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReportRows not implemented")
+}
+func (UnimplementedAggregationServiceServer) ExportReportRows(context.Context, *ExportReportRowsRequest) (*ExportReportRowsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportReportRows not implemented")
 }
 func (UnimplementedAggregationServiceServer) AcceptReport(context.Context, *AcceptReportRequest) (*Report, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcceptReport not implemented")
@@ -317,6 +473,24 @@ func (UnimplementedAggregationServiceServer) GetReportSource(context.Context, *G
 }
 func (UnimplementedAggregationServiceServer) ListReportSources(context.Context, *ListReportSourcesRequest) (*ListReportSourcesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReportSources not implemented")
+}
+func (UnimplementedAggregationServiceServer) ListReportCodes(context.Context, *ListReportCodesRequest) (*ListReportCodesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReportCodes not implemented")
+}
+func (UnimplementedAggregationServiceServer) SetReportCodes(context.Context, *SetReportCodesRequest) (*SetReportCodesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetReportCodes not implemented")
+}
+func (UnimplementedAggregationServiceServer) CreateReportLeave(context.Context, *CreateReportLeaveRequest) (*ReportLeave, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateReportLeave not implemented")
+}
+func (UnimplementedAggregationServiceServer) ListReportLeaves(context.Context, *ListReportLeavesRequest) (*ListReportLeavesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReportLeaves not implemented")
+}
+func (UnimplementedAggregationServiceServer) ListReportDues(context.Context, *ListReportDuesRequest) (*ListReportDuesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListReportDues not implemented")
+}
+func (UnimplementedAggregationServiceServer) GetReportQuality(context.Context, *GetReportQualityRequest) (*ReportQuality, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetReportQuality not implemented")
 }
 func (UnimplementedAggregationServiceServer) mustEmbedUnimplementedAggregationServiceServer() {}
 func (UnimplementedAggregationServiceServer) testEmbeddedByValue()                            {}
@@ -483,6 +657,24 @@ func _AggregationService_CreateReport_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AggregationService_UploadReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UploadReportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).UploadReport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_UploadReport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).UploadReport(ctx, req.(*UploadReportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AggregationService_GetReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetReportRequest)
 	if err := dec(in); err != nil {
@@ -515,6 +707,42 @@ func _AggregationService_ListReports_Handler(srv interface{}, ctx context.Contex
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AggregationServiceServer).ListReports(ctx, req.(*ListReportsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ListReportRows_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReportRowsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ListReportRows(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ListReportRows_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ListReportRows(ctx, req.(*ListReportRowsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ExportReportRows_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportReportRowsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportReportRows(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportReportRows_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportReportRows(ctx, req.(*ExportReportRowsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -591,6 +819,114 @@ func _AggregationService_ListReportSources_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AggregationService_ListReportCodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReportCodesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ListReportCodes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ListReportCodes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ListReportCodes(ctx, req.(*ListReportCodesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_SetReportCodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetReportCodesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).SetReportCodes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_SetReportCodes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).SetReportCodes(ctx, req.(*SetReportCodesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_CreateReportLeave_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateReportLeaveRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).CreateReportLeave(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_CreateReportLeave_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).CreateReportLeave(ctx, req.(*CreateReportLeaveRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ListReportLeaves_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReportLeavesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ListReportLeaves(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ListReportLeaves_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ListReportLeaves(ctx, req.(*ListReportLeavesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ListReportDues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListReportDuesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ListReportDues(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ListReportDues_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ListReportDues(ctx, req.(*ListReportDuesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_GetReportQuality_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetReportQualityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).GetReportQuality(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_GetReportQuality_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).GetReportQuality(ctx, req.(*GetReportQualityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // AggregationService_ServiceDesc is the grpc.ServiceDesc for AggregationService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -631,12 +967,24 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AggregationService_CreateReport_Handler,
 		},
 		{
+			MethodName: "UploadReport",
+			Handler:    _AggregationService_UploadReport_Handler,
+		},
+		{
 			MethodName: "GetReport",
 			Handler:    _AggregationService_GetReport_Handler,
 		},
 		{
 			MethodName: "ListReports",
 			Handler:    _AggregationService_ListReports_Handler,
+		},
+		{
+			MethodName: "ListReportRows",
+			Handler:    _AggregationService_ListReportRows_Handler,
+		},
+		{
+			MethodName: "ExportReportRows",
+			Handler:    _AggregationService_ExportReportRows_Handler,
 		},
 		{
 			MethodName: "AcceptReport",
@@ -653,6 +1001,30 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListReportSources",
 			Handler:    _AggregationService_ListReportSources_Handler,
+		},
+		{
+			MethodName: "ListReportCodes",
+			Handler:    _AggregationService_ListReportCodes_Handler,
+		},
+		{
+			MethodName: "SetReportCodes",
+			Handler:    _AggregationService_SetReportCodes_Handler,
+		},
+		{
+			MethodName: "CreateReportLeave",
+			Handler:    _AggregationService_CreateReportLeave_Handler,
+		},
+		{
+			MethodName: "ListReportLeaves",
+			Handler:    _AggregationService_ListReportLeaves_Handler,
+		},
+		{
+			MethodName: "ListReportDues",
+			Handler:    _AggregationService_ListReportDues_Handler,
+		},
+		{
+			MethodName: "GetReportQuality",
+			Handler:    _AggregationService_GetReportQuality_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -4,6 +4,8 @@
 // 	protoc        (unknown)
 // source: duban/aggregation/v1/reports.proto
 
+// Reports (报表) of systems that are not duban.
+
 package aggregationv1
 
 import (
@@ -73,6 +75,32 @@ const (
 	Reason_REASON_REPORT_SUPERSEDED Reason = 19
 	// The unit has more units directly beneath it than are compared.
 	Reason_REASON_STATUS_CHILDREN_TOO_MANY Reason = 20
+	// The period is not one of the form's rhythm.
+	Reason_REASON_REPORT_PERIOD_INVALID Reason = 30
+	// The late window is over.
+	Reason_REASON_REPORT_WINDOW_CLOSED Reason = 31
+	// The late window is over, and the superior has given no leave.
+	Reason_REASON_REPORT_LEAVE_MISSING Reason = 32
+	// The report that is to be superseded cannot be.
+	Reason_REASON_REPORT_SUPERSEDES_INVALID Reason = 33
+	// The figure stands in an accepted report of the source.
+	Reason_REASON_REPORT_FIGURE_FIXED Reason = 34
+	// The values break a check of the form.
+	Reason_REASON_REPORT_CHECK_REFUSED Reason = 35
+	// The form has no such dimension.
+	Reason_REASON_REPORT_DIMENSION_UNKNOWN Reason = 36
+	// A value of a file is no whole number.
+	Reason_REASON_REPORT_VALUE_MALFORMED Reason = 37
+	// The file cannot be read.
+	Reason_REASON_REPORT_FILE_INVALID Reason = 38
+	// The file's first line lacks what is needed, or has what the form does not know.
+	Reason_REASON_REPORT_COLUMN_INVALID Reason = 39
+	// The file has more than is taken.
+	Reason_REASON_REPORT_FILE_TOO_LARGE Reason = 40
+	// A code is to mean a unit that the source does not report for.
+	Reason_REASON_REPORT_CODE_INVALID Reason = 41
+	// The report has more rows than one report may have.
+	Reason_REASON_REPORT_TOO_LARGE Reason = 42
 )
 
 // Enum value maps for Reason.
@@ -99,29 +127,55 @@ var (
 		18: "REASON_REPORT_FIGURE_EXISTS",
 		19: "REASON_REPORT_SUPERSEDED",
 		20: "REASON_STATUS_CHILDREN_TOO_MANY",
+		30: "REASON_REPORT_PERIOD_INVALID",
+		31: "REASON_REPORT_WINDOW_CLOSED",
+		32: "REASON_REPORT_LEAVE_MISSING",
+		33: "REASON_REPORT_SUPERSEDES_INVALID",
+		34: "REASON_REPORT_FIGURE_FIXED",
+		35: "REASON_REPORT_CHECK_REFUSED",
+		36: "REASON_REPORT_DIMENSION_UNKNOWN",
+		37: "REASON_REPORT_VALUE_MALFORMED",
+		38: "REASON_REPORT_FILE_INVALID",
+		39: "REASON_REPORT_COLUMN_INVALID",
+		40: "REASON_REPORT_FILE_TOO_LARGE",
+		41: "REASON_REPORT_CODE_INVALID",
+		42: "REASON_REPORT_TOO_LARGE",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":              0,
-		"REASON_METRIC_UNKNOWN":           1,
-		"REASON_METRIC_SERIES_NONE":       2,
-		"REASON_STATUS_CAMPAIGN_MISSING":  3,
-		"REASON_STATUS_PERIOD_INVALID":    4,
-		"REASON_STATUS_SERIES_INVALID":    5,
-		"REASON_REPORT_FORM_UNKNOWN":      6,
-		"REASON_REPORT_PERIOD_RUNNING":    7,
-		"REASON_REPORT_ROWS_INVALID":      8,
-		"REASON_REPORT_SEQUENCE_REUSED":   9,
-		"REASON_REPORT_GAPS_TOO_MANY":     10,
-		"REASON_REPORT_ILLEGAL_MOVE":      11,
-		"REASON_REPORT_FIELD_UNKNOWN":     12,
-		"REASON_REPORT_VALUE_INVALID":     13,
-		"REASON_REPORT_UNIT_UNKNOWN":      14,
-		"REASON_REPORT_CODE_AMBIGUOUS":    15,
-		"REASON_REPORT_CAMPAIGN_INVALID":  16,
-		"REASON_REPORT_ROW_REPEATED":      17,
-		"REASON_REPORT_FIGURE_EXISTS":     18,
-		"REASON_REPORT_SUPERSEDED":        19,
-		"REASON_STATUS_CHILDREN_TOO_MANY": 20,
+		"REASON_UNSPECIFIED":               0,
+		"REASON_METRIC_UNKNOWN":            1,
+		"REASON_METRIC_SERIES_NONE":        2,
+		"REASON_STATUS_CAMPAIGN_MISSING":   3,
+		"REASON_STATUS_PERIOD_INVALID":     4,
+		"REASON_STATUS_SERIES_INVALID":     5,
+		"REASON_REPORT_FORM_UNKNOWN":       6,
+		"REASON_REPORT_PERIOD_RUNNING":     7,
+		"REASON_REPORT_ROWS_INVALID":       8,
+		"REASON_REPORT_SEQUENCE_REUSED":    9,
+		"REASON_REPORT_GAPS_TOO_MANY":      10,
+		"REASON_REPORT_ILLEGAL_MOVE":       11,
+		"REASON_REPORT_FIELD_UNKNOWN":      12,
+		"REASON_REPORT_VALUE_INVALID":      13,
+		"REASON_REPORT_UNIT_UNKNOWN":       14,
+		"REASON_REPORT_CODE_AMBIGUOUS":     15,
+		"REASON_REPORT_CAMPAIGN_INVALID":   16,
+		"REASON_REPORT_ROW_REPEATED":       17,
+		"REASON_REPORT_FIGURE_EXISTS":      18,
+		"REASON_REPORT_SUPERSEDED":         19,
+		"REASON_STATUS_CHILDREN_TOO_MANY":  20,
+		"REASON_REPORT_PERIOD_INVALID":     30,
+		"REASON_REPORT_WINDOW_CLOSED":      31,
+		"REASON_REPORT_LEAVE_MISSING":      32,
+		"REASON_REPORT_SUPERSEDES_INVALID": 33,
+		"REASON_REPORT_FIGURE_FIXED":       34,
+		"REASON_REPORT_CHECK_REFUSED":      35,
+		"REASON_REPORT_DIMENSION_UNKNOWN":  36,
+		"REASON_REPORT_VALUE_MALFORMED":    37,
+		"REASON_REPORT_FILE_INVALID":       38,
+		"REASON_REPORT_COLUMN_INVALID":     39,
+		"REASON_REPORT_FILE_TOO_LARGE":     40,
+		"REASON_REPORT_CODE_INVALID":       41,
+		"REASON_REPORT_TOO_LARGE":          42,
 	}
 )
 
@@ -158,12 +212,18 @@ type Report_State int32
 const (
 	// Not said.
 	Report_STATE_UNSPECIFIED Report_State = 0
-	// 已报送: awaits the superior and is not counted.
+	// 已报送: its rows are judged; it awaits the superior and is not counted.
 	Report_STATE_SUBMITTED Report_State = 1
-	// 已接受: its rows are counted.
+	// 已接受: its rows are counted, and locked.
 	Report_STATE_ACCEPTED Report_State = 2
 	// 已退回: it is never counted.
 	Report_STATE_RETURNED Report_State = 3
+	// 校验中: its rows are being judged.
+	Report_STATE_PROCESSING Report_State = 4
+	// 计入中: accepted, and its rows are being counted.
+	Report_STATE_ENTERING Report_State = 5
+	// 已更正: a later report stands in its place.
+	Report_STATE_SUPERSEDED Report_State = 6
 )
 
 // Enum value maps for Report_State.
@@ -173,12 +233,18 @@ var (
 		1: "STATE_SUBMITTED",
 		2: "STATE_ACCEPTED",
 		3: "STATE_RETURNED",
+		4: "STATE_PROCESSING",
+		5: "STATE_ENTERING",
+		6: "STATE_SUPERSEDED",
 	}
 	Report_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
 		"STATE_SUBMITTED":   1,
 		"STATE_ACCEPTED":    2,
 		"STATE_RETURNED":    3,
+		"STATE_PROCESSING":  4,
+		"STATE_ENTERING":    5,
+		"STATE_SUPERSEDED":  6,
 	}
 )
 
@@ -206,7 +272,7 @@ func (x Report_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Report_State.Descriptor instead.
 func (Report_State) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{1, 0}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0, 0}
 }
 
 // What became of a row.
@@ -217,14 +283,17 @@ const (
 	Report_VERDICT_UNSPECIFIED Report_Verdict = 0
 	// The first value of its figure.
 	Report_VERDICT_CREATED Report_Verdict = 1
-	// Replaces what this source said before.
+	// Replaces what the superseded report said.
 	Report_VERDICT_UPDATED Report_Verdict = 2
 	// As this source said before.
 	Report_VERDICT_UNCHANGED Report_Verdict = 3
-	// Another source has the figure; the row is not counted.
+	// The figure has another source, or is locked; the row is not counted.
 	Report_VERDICT_CONFLICT Report_Verdict = 4
-	// The row cannot be read or has no place; it is not counted.
+	// The row cannot be read or breaks a rule; it is not counted.
 	Report_VERDICT_REJECTED Report_Verdict = 5
+	// 待对照: its code names no unit yet, or more than one. The row is kept, and
+	// judged again when the code is mapped.
+	Report_VERDICT_QUARANTINED Report_Verdict = 6
 )
 
 // Enum value maps for Report_Verdict.
@@ -236,6 +305,7 @@ var (
 		3: "VERDICT_UNCHANGED",
 		4: "VERDICT_CONFLICT",
 		5: "VERDICT_REJECTED",
+		6: "VERDICT_QUARANTINED",
 	}
 	Report_Verdict_value = map[string]int32{
 		"VERDICT_UNSPECIFIED": 0,
@@ -244,6 +314,7 @@ var (
 		"VERDICT_UNCHANGED":   3,
 		"VERDICT_CONFLICT":    4,
 		"VERDICT_REJECTED":    5,
+		"VERDICT_QUARANTINED": 6,
 	}
 )
 
@@ -271,84 +342,11 @@ func (x Report_Verdict) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Report_Verdict.Descriptor instead.
 func (Report_Verdict) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{1, 1}
-}
-
-// Which figures a report brings (报表格式).
-type ReportForm struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// reportForms/{form}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// 中文名称
-	DisplayNameZh string `protobuf:"bytes,2,opt,name=display_name_zh,json=displayNameZh,proto3" json:"display_name_zh,omitempty"`
-	// The name in English.
-	DisplayNameEn string `protobuf:"bytes,3,opt,name=display_name_en,json=displayNameEn,proto3" json:"display_name_en,omitempty"`
-	// Its fields.
-	Fields        []*ReportForm_Field `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReportForm) Reset() {
-	*x = ReportForm{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReportForm) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReportForm) ProtoMessage() {}
-
-func (x *ReportForm) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReportForm.ProtoReflect.Descriptor instead.
-func (*ReportForm) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *ReportForm) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *ReportForm) GetDisplayNameZh() string {
-	if x != nil {
-		return x.DisplayNameZh
-	}
-	return ""
-}
-
-func (x *ReportForm) GetDisplayNameEn() string {
-	if x != nil {
-		return x.DisplayNameEn
-	}
-	return ""
-}
-
-func (x *ReportForm) GetFields() []*ReportForm_Field {
-	if x != nil {
-		return x.Fields
-	}
-	return nil
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0, 1}
 }
 
 // What a system that is not duban says of a unit and those beneath it in one
-// month (报表).
+// period (报表).
 type Report struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// reports/{report}; it follows from unit, source and sequence.
@@ -357,13 +355,15 @@ type Report struct {
 	Form string `protobuf:"bytes,2,opt,name=form,proto3" json:"form,omitempty"`
 	// The unit that reports, for itself and those beneath it.
 	Unit string `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
-	// The month, YYYY-MM. It must have ended.
+	// The period, as the form's rhythm has it: YYYY-MM, YYYY-Q1, YYYY-H1 or YYYY. It
+	// must have ended.
 	Period string `protobuf:"bytes,4,opt,name=period,proto3" json:"period,omitempty"`
 	// Which of the unit's systems reports.
 	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	// 1, 2, 3 … for each source. A number that is left out shows as a gap.
 	Sequence int64 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// The rows.
+	// The rows. In answers only those of a report with at most 400, and never in
+	// lists: ListReportRows has them all.
 	Rows []*Report_Row `protobuf:"bytes,7,rep,name=rows,proto3" json:"rows,omitempty"`
 	// 零报告: there is nothing to report. All fields of the form are 0 for the
 	// unit itself, and there are no rows.
@@ -381,14 +381,34 @@ type Report struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
+	// reports/{report}: the source's earlier report of the same form and period
+	// whose place it takes as a whole (更正), or that was returned to it. Figures of
+	// an accepted report change in no other way.
+	Supersedes string `protobuf:"bytes,16,opt,name=supersedes,proto3" json:"supersedes,omitempty"`
+	// The report that stands in its place.
+	SupersededBy string `protobuf:"bytes,17,opt,name=superseded_by,json=supersededBy,proto3" json:"superseded_by,omitempty"`
+	// The day on which it was due (报送时限).
+	DueDate string `protobuf:"bytes,18,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	// 迟报: it came after it was due. A report that takes the place of another is as
+	// late as that one.
+	Late bool `protobuf:"varint,19,opt,name=late,proto3" json:"late,omitempty"`
+	// How many rows came to which verdict.
+	Totals *Report_Totals `protobuf:"bytes,20,opt,name=totals,proto3" json:"totals,omitempty"`
+	// How far the work on it has come, while it is PROCESSING or ENTERING.
+	Progress *Report_Progress `protobuf:"bytes,21,opt,name=progress,proto3" json:"progress,omitempty"`
+	// What the unit owed by it: the same for all reports of a unit, form and
+	// period.
+	Duty string `protobuf:"bytes,22,opt,name=duty,proto3" json:"duty,omitempty"`
+	// How many pages its rows are kept in.
+	Pages         int32 `protobuf:"varint,23,opt,name=pages,proto3" json:"pages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Report) Reset() {
 	*x = Report{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[1]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -400,7 +420,7 @@ func (x *Report) String() string {
 func (*Report) ProtoMessage() {}
 
 func (x *Report) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[1]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -413,7 +433,7 @@ func (x *Report) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report.ProtoReflect.Descriptor instead.
 func (*Report) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{1}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Report) GetName() string {
@@ -521,288 +541,60 @@ func (x *Report) GetEtag() string {
 	return ""
 }
 
-// One of a unit's systems that report, and what it left out (报送来源).
-type ReportSource struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// reportSources/{source}; it follows from unit and source.
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// units/{unit}
-	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
-	// What its reports call it.
-	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	// The highest number that has come.
-	LastSequence int64 `protobuf:"varint,4,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
-	// The numbers below it that have not, at most 100 stretches. A report that
-	// would open one more is refused.
-	MissingSequences []*ReportSource_Gap `protobuf:"bytes,5,rep,name=missing_sequences,json=missingSequences,proto3" json:"missing_sequences,omitempty"`
-	// How many numbers are missing.
-	MissingTotal int64 `protobuf:"varint,6,opt,name=missing_total,json=missingTotal,proto3" json:"missing_total,omitempty"`
-	// When it first reported.
-	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last reported.
-	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	// Changes with every change.
-	Etag          string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReportSource) Reset() {
-	*x = ReportSource{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReportSource) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReportSource) ProtoMessage() {}
-
-func (x *ReportSource) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[2]
+func (x *Report) GetSupersedes() string {
 	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReportSource.ProtoReflect.Descriptor instead.
-func (*ReportSource) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *ReportSource) GetName() string {
-	if x != nil {
-		return x.Name
+		return x.Supersedes
 	}
 	return ""
 }
 
-func (x *ReportSource) GetUnit() string {
+func (x *Report) GetSupersededBy() string {
 	if x != nil {
-		return x.Unit
+		return x.SupersededBy
 	}
 	return ""
 }
 
-func (x *ReportSource) GetSource() string {
+func (x *Report) GetDueDate() string {
 	if x != nil {
-		return x.Source
+		return x.DueDate
 	}
 	return ""
 }
 
-func (x *ReportSource) GetLastSequence() int64 {
+func (x *Report) GetLate() bool {
 	if x != nil {
-		return x.LastSequence
+		return x.Late
+	}
+	return false
+}
+
+func (x *Report) GetTotals() *Report_Totals {
+	if x != nil {
+		return x.Totals
+	}
+	return nil
+}
+
+func (x *Report) GetProgress() *Report_Progress {
+	if x != nil {
+		return x.Progress
+	}
+	return nil
+}
+
+func (x *Report) GetDuty() string {
+	if x != nil {
+		return x.Duty
+	}
+	return ""
+}
+
+func (x *Report) GetPages() int32 {
+	if x != nil {
+		return x.Pages
 	}
 	return 0
-}
-
-func (x *ReportSource) GetMissingSequences() []*ReportSource_Gap {
-	if x != nil {
-		return x.MissingSequences
-	}
-	return nil
-}
-
-func (x *ReportSource) GetMissingTotal() int64 {
-	if x != nil {
-		return x.MissingTotal
-	}
-	return 0
-}
-
-func (x *ReportSource) GetCreateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.CreateTime
-	}
-	return nil
-}
-
-func (x *ReportSource) GetUpdateTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.UpdateTime
-	}
-	return nil
-}
-
-func (x *ReportSource) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-// Request for GetReportForm.
-type GetReportFormRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// reportForms/{form}
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetReportFormRequest) Reset() {
-	*x = GetReportFormRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetReportFormRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetReportFormRequest) ProtoMessage() {}
-
-func (x *GetReportFormRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetReportFormRequest.ProtoReflect.Descriptor instead.
-func (*GetReportFormRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *GetReportFormRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-// Request for ListReportForms.
-type ListReportFormsRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many at most; 0 means 50, and more than 1,000 means 1,000.
-	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// Where the page before ended.
-	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// A filter by AIP-160.
-	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListReportFormsRequest) Reset() {
-	*x = ListReportFormsRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[4]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListReportFormsRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListReportFormsRequest) ProtoMessage() {}
-
-func (x *ListReportFormsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[4]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListReportFormsRequest.ProtoReflect.Descriptor instead.
-func (*ListReportFormsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{4}
-}
-
-func (x *ListReportFormsRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-func (x *ListReportFormsRequest) GetPageToken() string {
-	if x != nil {
-		return x.PageToken
-	}
-	return ""
-}
-
-func (x *ListReportFormsRequest) GetFilter() string {
-	if x != nil {
-		return x.Filter
-	}
-	return ""
-}
-
-// Response of ListReportForms.
-type ListReportFormsResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of their names.
-	ReportForms []*ReportForm `protobuf:"bytes,1,rep,name=report_forms,json=reportForms,proto3" json:"report_forms,omitempty"`
-	// Empty on the last page.
-	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListReportFormsResponse) Reset() {
-	*x = ListReportFormsResponse{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListReportFormsResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListReportFormsResponse) ProtoMessage() {}
-
-func (x *ListReportFormsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListReportFormsResponse.ProtoReflect.Descriptor instead.
-func (*ListReportFormsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{5}
-}
-
-func (x *ListReportFormsResponse) GetReportForms() []*ReportForm {
-	if x != nil {
-		return x.ReportForms
-	}
-	return nil
-}
-
-func (x *ListReportFormsResponse) GetNextPageToken() string {
-	if x != nil {
-		return x.NextPageToken
-	}
-	return ""
 }
 
 // Request for CreateReport.
@@ -820,7 +612,7 @@ type CreateReportRequest struct {
 
 func (x *CreateReportRequest) Reset() {
 	*x = CreateReportRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -832,7 +624,7 @@ func (x *CreateReportRequest) String() string {
 func (*CreateReportRequest) ProtoMessage() {}
 
 func (x *CreateReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -845,7 +637,7 @@ func (x *CreateReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateReportRequest.ProtoReflect.Descriptor instead.
 func (*CreateReportRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{6}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *CreateReportRequest) GetReport() *Report {
@@ -880,7 +672,7 @@ type GetReportRequest struct {
 
 func (x *GetReportRequest) Reset() {
 	*x = GetReportRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +684,7 @@ func (x *GetReportRequest) String() string {
 func (*GetReportRequest) ProtoMessage() {}
 
 func (x *GetReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +697,7 @@ func (x *GetReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetReportRequest.ProtoReflect.Descriptor instead.
 func (*GetReportRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{7}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetReportRequest) GetName() string {
@@ -932,7 +724,7 @@ type ListReportsRequest struct {
 
 func (x *ListReportsRequest) Reset() {
 	*x = ListReportsRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -944,7 +736,7 @@ func (x *ListReportsRequest) String() string {
 func (*ListReportsRequest) ProtoMessage() {}
 
 func (x *ListReportsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -957,7 +749,7 @@ func (x *ListReportsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReportsRequest.ProtoReflect.Descriptor instead.
 func (*ListReportsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{8}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *ListReportsRequest) GetUnit() string {
@@ -1001,7 +793,7 @@ type ListReportsResponse struct {
 
 func (x *ListReportsResponse) Reset() {
 	*x = ListReportsResponse{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +805,7 @@ func (x *ListReportsResponse) String() string {
 func (*ListReportsResponse) ProtoMessage() {}
 
 func (x *ListReportsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +818,7 @@ func (x *ListReportsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReportsResponse.ProtoReflect.Descriptor instead.
 func (*ListReportsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{9}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListReportsResponse) GetReports() []*Report {
@@ -1060,7 +852,7 @@ type AcceptReportRequest struct {
 
 func (x *AcceptReportRequest) Reset() {
 	*x = AcceptReportRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1072,7 +864,7 @@ func (x *AcceptReportRequest) String() string {
 func (*AcceptReportRequest) ProtoMessage() {}
 
 func (x *AcceptReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1085,7 +877,7 @@ func (x *AcceptReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptReportRequest.ProtoReflect.Descriptor instead.
 func (*AcceptReportRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{10}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *AcceptReportRequest) GetName() string {
@@ -1135,7 +927,7 @@ type ReturnReportRequest struct {
 
 func (x *ReturnReportRequest) Reset() {
 	*x = ReturnReportRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1147,7 +939,7 @@ func (x *ReturnReportRequest) String() string {
 func (*ReturnReportRequest) ProtoMessage() {}
 
 func (x *ReturnReportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1160,7 +952,7 @@ func (x *ReturnReportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReturnReportRequest.ProtoReflect.Descriptor instead.
 func (*ReturnReportRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{11}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ReturnReportRequest) GetName() string {
@@ -1198,241 +990,13 @@ func (x *ReturnReportRequest) GetValidateOnly() bool {
 	return false
 }
 
-// Request for GetReportSource.
-type GetReportSourceRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// reportSources/{source}
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetReportSourceRequest) Reset() {
-	*x = GetReportSourceRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[12]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetReportSourceRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetReportSourceRequest) ProtoMessage() {}
-
-func (x *GetReportSourceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[12]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetReportSourceRequest.ProtoReflect.Descriptor instead.
-func (*GetReportSourceRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{12}
-}
-
-func (x *GetReportSourceRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-// Request for ListReportSources.
-type ListReportSourcesRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Only sources of this unit; empty: all that the caller may see.
-	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
-	// How many at most; 0 means 50, and more than 1,000 means 1,000.
-	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// Where the page before ended.
-	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// A filter by AIP-160, such as missing_total > 0.
-	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListReportSourcesRequest) Reset() {
-	*x = ListReportSourcesRequest{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[13]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListReportSourcesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListReportSourcesRequest) ProtoMessage() {}
-
-func (x *ListReportSourcesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[13]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListReportSourcesRequest.ProtoReflect.Descriptor instead.
-func (*ListReportSourcesRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{13}
-}
-
-func (x *ListReportSourcesRequest) GetUnit() string {
-	if x != nil {
-		return x.Unit
-	}
-	return ""
-}
-
-func (x *ListReportSourcesRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-func (x *ListReportSourcesRequest) GetPageToken() string {
-	if x != nil {
-		return x.PageToken
-	}
-	return ""
-}
-
-func (x *ListReportSourcesRequest) GetFilter() string {
-	if x != nil {
-		return x.Filter
-	}
-	return ""
-}
-
-// Response of ListReportSources.
-type ListReportSourcesResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of their ids.
-	ReportSources []*ReportSource `protobuf:"bytes,1,rep,name=report_sources,json=reportSources,proto3" json:"report_sources,omitempty"`
-	// Empty on the last page.
-	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListReportSourcesResponse) Reset() {
-	*x = ListReportSourcesResponse{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[14]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListReportSourcesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListReportSourcesResponse) ProtoMessage() {}
-
-func (x *ListReportSourcesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[14]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListReportSourcesResponse.ProtoReflect.Descriptor instead.
-func (*ListReportSourcesResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{14}
-}
-
-func (x *ListReportSourcesResponse) GetReportSources() []*ReportSource {
-	if x != nil {
-		return x.ReportSources
-	}
-	return nil
-}
-
-func (x *ListReportSourcesResponse) GetNextPageToken() string {
-	if x != nil {
-		return x.NextPageToken
-	}
-	return ""
-}
-
-// A column of the form.
-type ReportForm_Field struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// What rows call it.
-	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// The metric that it brings.
-	Metric        string `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ReportForm_Field) Reset() {
-	*x = ReportForm_Field{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ReportForm_Field) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ReportForm_Field) ProtoMessage() {}
-
-func (x *ReportForm_Field) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ReportForm_Field.ProtoReflect.Descriptor instead.
-func (*ReportForm_Field) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0, 0}
-}
-
-func (x *ReportForm_Field) GetField() string {
-	if x != nil {
-		return x.Field
-	}
-	return ""
-}
-
-func (x *ReportForm_Field) GetMetric() string {
-	if x != nil {
-		return x.Metric
-	}
-	return ""
-}
-
 // One figure of one unit.
 type Report_Row struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// units/{unit}; or empty, and a code says which.
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
-	// The scheme of the code, such as "school".
+	// The scheme of the code, such as "school" or "gbt2260"; empty: the source's
+	// own code table.
 	Scheme string `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"`
 	// The unit's code in it.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
@@ -1449,21 +1013,29 @@ type Report_Row struct {
 	Verdict Report_Verdict `protobuf:"varint,8,opt,name=verdict,proto3,enum=duban.aggregation.v1.Report_Verdict" json:"verdict,omitempty"`
 	// The unit that the row is counted for.
 	ResolvedUnit string `protobuf:"bytes,9,opt,name=resolved_unit,json=resolvedUnit,proto3" json:"resolved_unit,omitempty"`
-	// The stable reason of a conflict or rejection.
+	// The stable reason of a conflict, rejection or quarantine.
 	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The column at fault.
 	Column string `protobuf:"bytes,11,opt,name=column,proto3" json:"column,omitempty"`
 	// 原因
 	MessageZh string `protobuf:"bytes,12,opt,name=message_zh,json=messageZh,proto3" json:"message_zh,omitempty"`
 	// The reason in English.
-	MessageEn     string `protobuf:"bytes,13,opt,name=message_en,json=messageEn,proto3" json:"message_en,omitempty"`
+	MessageEn string `protobuf:"bytes,13,opt,name=message_en,json=messageEn,proto3" json:"message_en,omitempty"`
+	// The row's place: its number among the rows, from 1, or its line in the file.
+	Line int32 `protobuf:"varint,14,opt,name=line,proto3" json:"line,omitempty"`
+	// The form's checks that it breaks and is counted in spite of.
+	Warnings []string `protobuf:"bytes,15,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// Whether the figures have it.
+	Counted bool `protobuf:"varint,16,opt,name=counted,proto3" json:"counted,omitempty"`
+	// What the file has in place of a value that cannot be read.
+	Unreadable    string `protobuf:"bytes,17,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Report_Row) Reset() {
 	*x = Report_Row{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1475,7 +1047,7 @@ func (x *Report_Row) String() string {
 func (*Report_Row) ProtoMessage() {}
 
 func (x *Report_Row) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1488,7 +1060,7 @@ func (x *Report_Row) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Report_Row.ProtoReflect.Descriptor instead.
 func (*Report_Row) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{1, 0}
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0, 0}
 }
 
 func (x *Report_Row) GetUnit() string {
@@ -1582,32 +1154,74 @@ func (x *Report_Row) GetMessageEn() string {
 	return ""
 }
 
-// Numbers that have not come.
-type ReportSource_Gap struct {
+func (x *Report_Row) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *Report_Row) GetWarnings() []string {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *Report_Row) GetCounted() bool {
+	if x != nil {
+		return x.Counted
+	}
+	return false
+}
+
+func (x *Report_Row) GetUnreadable() string {
+	if x != nil {
+		return x.Unreadable
+	}
+	return ""
+}
+
+// How many rows came to which verdict.
+type Report_Totals struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The first.
-	First int64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
-	// The last.
-	Last          int64 `protobuf:"varint,2,opt,name=last,proto3" json:"last,omitempty"`
+	// All rows.
+	Rows int32 `protobuf:"varint,1,opt,name=rows,proto3" json:"rows,omitempty"`
+	// Created.
+	Created int32 `protobuf:"varint,2,opt,name=created,proto3" json:"created,omitempty"`
+	// Updated.
+	Updated int32 `protobuf:"varint,3,opt,name=updated,proto3" json:"updated,omitempty"`
+	// Unchanged.
+	Unchanged int32 `protobuf:"varint,4,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// In conflict.
+	Conflict int32 `protobuf:"varint,5,opt,name=conflict,proto3" json:"conflict,omitempty"`
+	// Rejected.
+	Rejected int32 `protobuf:"varint,6,opt,name=rejected,proto3" json:"rejected,omitempty"`
+	// Quarantined.
+	Quarantined int32 `protobuf:"varint,7,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
+	// With warnings.
+	Warned int32 `protobuf:"varint,8,opt,name=warned,proto3" json:"warned,omitempty"`
+	// Counted.
+	Counted       int32 `protobuf:"varint,9,opt,name=counted,proto3" json:"counted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ReportSource_Gap) Reset() {
-	*x = ReportSource_Gap{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[17]
+func (x *Report_Totals) Reset() {
+	*x = Report_Totals{}
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ReportSource_Gap) String() string {
+func (x *Report_Totals) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ReportSource_Gap) ProtoMessage() {}
+func (*Report_Totals) ProtoMessage() {}
 
-func (x *ReportSource_Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[17]
+func (x *Report_Totals) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1618,21 +1232,125 @@ func (x *ReportSource_Gap) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ReportSource_Gap.ProtoReflect.Descriptor instead.
-func (*ReportSource_Gap) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{2, 0}
+// Deprecated: Use Report_Totals.ProtoReflect.Descriptor instead.
+func (*Report_Totals) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0, 1}
 }
 
-func (x *ReportSource_Gap) GetFirst() int64 {
+func (x *Report_Totals) GetRows() int32 {
 	if x != nil {
-		return x.First
+		return x.Rows
 	}
 	return 0
 }
 
-func (x *ReportSource_Gap) GetLast() int64 {
+func (x *Report_Totals) GetCreated() int32 {
 	if x != nil {
-		return x.Last
+		return x.Created
+	}
+	return 0
+}
+
+func (x *Report_Totals) GetUpdated() int32 {
+	if x != nil {
+		return x.Updated
+	}
+	return 0
+}
+
+func (x *Report_Totals) GetUnchanged() int32 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *Report_Totals) GetConflict() int32 {
+	if x != nil {
+		return x.Conflict
+	}
+	return 0
+}
+
+func (x *Report_Totals) GetRejected() int32 {
+	if x != nil {
+		return x.Rejected
+	}
+	return 0
+}
+
+func (x *Report_Totals) GetQuarantined() int32 {
+	if x != nil {
+		return x.Quarantined
+	}
+	return 0
+}
+
+func (x *Report_Totals) GetWarned() int32 {
+	if x != nil {
+		return x.Warned
+	}
+	return 0
+}
+
+func (x *Report_Totals) GetCounted() int32 {
+	if x != nil {
+		return x.Counted
+	}
+	return 0
+}
+
+// How far the work on a report has come.
+type Report_Progress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Pages of rows that are done.
+	Done int32 `protobuf:"varint,1,opt,name=done,proto3" json:"done,omitempty"`
+	// All pages.
+	Total         int32 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Report_Progress) Reset() {
+	*x = Report_Progress{}
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Report_Progress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Report_Progress) ProtoMessage() {}
+
+func (x *Report_Progress) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Report_Progress.ProtoReflect.Descriptor instead.
+func (*Report_Progress) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0, 2}
+}
+
+func (x *Report_Progress) GetDone() int32 {
+	if x != nil {
+		return x.Done
+	}
+	return 0
+}
+
+func (x *Report_Progress) GetTotal() int32 {
+	if x != nil {
+		return x.Total
 	}
 	return 0
 }
@@ -1641,25 +1359,17 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x01\n" +
-	"\n" +
-	"ReportForm\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12&\n" +
-	"\x0fdisplay_name_zh\x18\x02 \x01(\tR\rdisplayNameZh\x12&\n" +
-	"\x0fdisplay_name_en\x18\x03 \x01(\tR\rdisplayNameEn\x12>\n" +
-	"\x06fields\x18\x04 \x03(\v2&.duban.aggregation.v1.ReportForm.FieldR\x06fields\x1a5\n" +
-	"\x05Field\x12\x14\n" +
-	"\x05field\x18\x01 \x01(\tR\x05field\x12\x16\n" +
-	"\x06metric\x18\x02 \x01(\tR\x06metric\"\x87\v\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x12\n" +
 	"\x06Report\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
 	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
-	"\x04unit\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x129\n" +
-	"\x06period\x18\x04 \x01(\tB!\xbaH\x1er\x1c2\x1a^[0-9]{4}-(0[1-9]|1[0-2])$R\x06period\x12#\n" +
+	"\x04unit\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
+	"\x06period\x18\x04 \x01(\tB1\xbaH.r,2*^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]|H[12]))?$R\x06period\x12#\n" +
 	"\x06source\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0\xb2\x19\x01\x10\x01R\x06source\x12)\n" +
 	"\bsequence\x18\x06 \x01(\x03B\r\xbaH\n" +
-	"\"\b\x18\x80\x94\xeb\xdc\x03(\x01R\bsequence\x12?\n" +
-	"\x04rows\x18\a \x03(\v2 .duban.aggregation.v1.Report.RowB\t\xbaH\x06\x92\x01\x03\x10\x90\x03R\x04rows\x12\x1d\n" +
+	"\"\b\x18\x80\x94\xeb\xdc\x03(\x01R\bsequence\x12@\n" +
+	"\x04rows\x18\a \x03(\v2 .duban.aggregation.v1.Report.RowB\n" +
+	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\x04rows\x12\x1d\n" +
 	"\n" +
 	"nil_report\x18\b \x01(\bR\tnilReport\x12=\n" +
 	"\x05state\x18\t \x01(\x0e2\".duban.aggregation.v1.Report.StateB\x03\xe0A\x03R\x05state\x12(\n" +
@@ -1671,7 +1381,17 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x0f \x01(\tR\x04etag\x1a\xd1\x03\n" +
+	"\x04etag\x18\x0f \x01(\tR\x04etag\x12K\n" +
+	"\n" +
+	"supersedes\x18\x10 \x01(\tB+\xbaH(r&2$^(reports/[a-z0-9][a-z0-9-]{0,62})?$R\n" +
+	"supersedes\x12(\n" +
+	"\rsuperseded_by\x18\x11 \x01(\tB\x03\xe0A\x03R\fsupersededBy\x12\x1e\n" +
+	"\bdue_date\x18\x12 \x01(\tB\x03\xe0A\x03R\adueDate\x12\x17\n" +
+	"\x04late\x18\x13 \x01(\bB\x03\xe0A\x03R\x04late\x12@\n" +
+	"\x06totals\x18\x14 \x01(\v2#.duban.aggregation.v1.Report.TotalsB\x03\xe0A\x03R\x06totals\x12F\n" +
+	"\bprogress\x18\x15 \x01(\v2%.duban.aggregation.v1.Report.ProgressB\x03\xe0A\x03R\bprogress\x12\x17\n" +
+	"\x04duty\x18\x16 \x01(\tB\x03\xe0A\x03R\x04duty\x12\x19\n" +
+	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x1a\xcf\x04\n" +
 	"\x03Row\x12\x1c\n" +
 	"\x04unit\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04unit\x12\x1f\n" +
 	"\x06scheme\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06scheme\x12\x1b\n" +
@@ -1688,44 +1408,42 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
 	"message_zh\x18\f \x01(\tB\x03\xe0A\x03R\tmessageZh\x12\"\n" +
 	"\n" +
-	"message_en\x18\r \x01(\tB\x03\xe0A\x03R\tmessageEn\"[\n" +
+	"message_en\x18\r \x01(\tB\x03\xe0A\x03R\tmessageEn\x12\x17\n" +
+	"\x04line\x18\x0e \x01(\x05B\x03\xe0A\x03R\x04line\x12\x1f\n" +
+	"\bwarnings\x18\x0f \x03(\tB\x03\xe0A\x03R\bwarnings\x12\x1d\n" +
+	"\acounted\x18\x10 \x01(\bB\x03\xe0A\x03R\acounted\x12#\n" +
+	"\n" +
+	"unreadable\x18\x11 \x01(\tB\x03\xe0A\x03R\n" +
+	"unreadable\x1a\xfa\x01\n" +
+	"\x06Totals\x12\x12\n" +
+	"\x04rows\x18\x01 \x01(\x05R\x04rows\x12\x18\n" +
+	"\acreated\x18\x02 \x01(\x05R\acreated\x12\x18\n" +
+	"\aupdated\x18\x03 \x01(\x05R\aupdated\x12\x1c\n" +
+	"\tunchanged\x18\x04 \x01(\x05R\tunchanged\x12\x1a\n" +
+	"\bconflict\x18\x05 \x01(\x05R\bconflict\x12\x1a\n" +
+	"\brejected\x18\x06 \x01(\x05R\brejected\x12 \n" +
+	"\vquarantined\x18\a \x01(\x05R\vquarantined\x12\x16\n" +
+	"\x06warned\x18\b \x01(\x05R\x06warned\x12\x18\n" +
+	"\acounted\x18\t \x01(\x05R\acounted\x1a4\n" +
+	"\bProgress\x12\x12\n" +
+	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\"\x9b\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fSTATE_SUBMITTED\x10\x01\x12\x12\n" +
 	"\x0eSTATE_ACCEPTED\x10\x02\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\x03\"\x8f\x01\n" +
+	"\x0eSTATE_RETURNED\x10\x03\x12\x14\n" +
+	"\x10STATE_PROCESSING\x10\x04\x12\x12\n" +
+	"\x0eSTATE_ENTERING\x10\x05\x12\x14\n" +
+	"\x10STATE_SUPERSEDED\x10\x06\"\xa8\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVERDICT_CREATED\x10\x01\x12\x13\n" +
 	"\x0fVERDICT_UPDATED\x10\x02\x12\x15\n" +
 	"\x11VERDICT_UNCHANGED\x10\x03\x12\x14\n" +
 	"\x10VERDICT_CONFLICT\x10\x04\x12\x14\n" +
-	"\x10VERDICT_REJECTED\x10\x05\"\xbb\x03\n" +
-	"\fReportSource\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
-	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x16\n" +
-	"\x06source\x18\x03 \x01(\tR\x06source\x12#\n" +
-	"\rlast_sequence\x18\x04 \x01(\x03R\flastSequence\x12S\n" +
-	"\x11missing_sequences\x18\x05 \x03(\v2&.duban.aggregation.v1.ReportSource.GapR\x10missingSequences\x12#\n" +
-	"\rmissing_total\x18\x06 \x01(\x03R\fmissingTotal\x12@\n" +
-	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12@\n" +
-	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"updateTime\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\x1a/\n" +
-	"\x03Gap\x12\x14\n" +
-	"\x05first\x18\x01 \x01(\x03R\x05first\x12\x12\n" +
-	"\x04last\x18\x02 \x01(\x03R\x04last\"U\n" +
-	"\x14GetReportFormRequest\x12=\n" +
-	"\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04name\"\x89\x01\n" +
-	"\x16ListReportFormsRequest\x12$\n" +
-	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
-	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12 \n" +
-	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x86\x01\n" +
-	"\x17ListReportFormsResponse\x12C\n" +
-	"\freport_forms\x18\x01 \x03(\v2 .duban.aggregation.v1.ReportFormR\vreportForms\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa1\x01\n" +
+	"\x10VERDICT_REJECTED\x10\x05\x12\x17\n" +
+	"\x13VERDICT_QUARANTINED\x10\x06\"\xa1\x01\n" +
 	"\x13CreateReportRequest\x12<\n" +
 	"\x06report\x18\x01 \x01(\v2\x1c.duban.aggregation.v1.ReportB\x06\xbaH\x03\xc8\x01\x01R\x06report\x12'\n" +
 	"\n" +
@@ -1755,18 +1473,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\\\n" +
-	"\x16GetReportSourceRequest\x12B\n" +
-	"\x04name\x18\x01 \x01(\tB.\xbaH+r)2'^reportSources/[a-z0-9][a-z0-9-]{0,62}$R\x04name\"\xaa\x01\n" +
-	"\x18ListReportSourcesRequest\x12\x1d\n" +
-	"\x04unit\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\x12$\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
-	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12 \n" +
-	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x8e\x01\n" +
-	"\x19ListReportSourcesResponse\x12I\n" +
-	"\x0ereport_sources\x18\x01 \x03(\v2\".duban.aggregation.v1.ReportSourceR\rreportSources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*\xea\x1a\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xab-\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -1789,7 +1496,20 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xbe\x01\n" +
 	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
 	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
-	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.\x12\xb5\x01\n" +
+	"\x1cREASON_REPORT_PERIOD_INVALID\x10\x1e\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12H报告期与报表格式的报送周期不符，请按 {shape} 填写。\x1a?The period does not fit the form's rhythm: write it as {shape}.\x12\xb7\x01\n" +
+	"\x1bREASON_REPORT_WINDOW_CLOSED\x10\x1f\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x05\x12G补报窗口已于 {date} 关闭，不再接收该报告期的报表。\x1aCThe late window closed on {date}: the period is no longer reported.\x12\xbb\x01\n" +
+	"\x1bREASON_REPORT_LEAVE_MISSING\x10 \x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12G补报窗口已于 {date} 关闭，请先取得上级的准予补报。\x1aGThe late window closed on {date}: ask the superior for leave to report.\x12\xa6\x02\n" +
+	" REASON_REPORT_SUPERSEDES_INVALID\x10!\x1a\xff\x01\x92\xb2\x19\xfa\x01\b\x05\x12x被更正的报表须为同一来源、同一格式与报告期、序号更小、处理完毕且未被更正的报表。\x1a|What is superseded must be the source's earlier report of the same form and period, all work on it done, and not superseded.\x12\xcb\x01\n" +
+	"\x1aREASON_REPORT_FIGURE_FIXED\x10\"\x1a\xaa\x01\x92\xb2\x19\xa5\x01\b\x04\x12R该数值已随接受的报表锁定，请以更正报表（supersedes）修改。\x1aMThe figure is locked by an accepted report: send a report that supersedes it.\x12\x94\x01\n" +
+	"\x1bREASON_REPORT_CHECK_REFUSED\x10#\x1as\x92\xb2\x19o\b\x01\x128不符合勾稽关系 {check}，请核对相关数值。\x1a1The values break the check {check}: correct them.\x12\x98\x01\n" +
+	"\x1fREASON_REPORT_DIMENSION_UNKNOWN\x10$\x1as\x92\xb2\x19o\b\x01\x129该报表格式不按此项分列，请将此栏留空。\x1a0The form is not divided by this: leave it empty.\x12c\n" +
+	"\x1dREASON_REPORT_VALUE_MALFORMED\x10%\x1a@\x92\xb2\x19<\b\x01\x12\x15数值须为整数。\x1a!The value must be a whole number.\x12\xd7\x01\n" +
+	"\x1aREASON_REPORT_FILE_INVALID\x10&\x1a\xb6\x01\x92\xb2\x19\xb1\x01\b\x01\x12Y无法读取文件：请使用 UTF-8 或 GB18030 编码的 CSV，或未加密的 .xlsx。\x1aRThe file cannot be read: use CSV in UTF-8 or GB18030, or .xlsx without a password.\x12\xea\x01\n" +
+	"\x1cREASON_REPORT_COLUMN_INVALID\x10'\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12`表头有误：须有单位或代码栏，其余各栏按报表格式命名，且不得重复。\x1a\\The header is wrong: it needs a unit or a code, and otherwise the form's columns, each once.\x12\x8e\x01\n" +
+	"\x1cREASON_REPORT_FILE_TOO_LARGE\x10(\x1al\x92\xb2\x19h\b\x01\x124文件超过上限（{limit}），请拆分报送。\x1a.The file exceeds the limit ({limit}): part it.\x12\x98\x01\n" +
+	"\x1aREASON_REPORT_CODE_INVALID\x10)\x1ax\x92\xb2\x19t\b\x01\x126代码只能对照到填报单位或其下级单位。\x1a8A code can mean the unit that reports or one beneath it.\x12\x8d\x01\n" +
+	"\x17REASON_REPORT_TOO_LARGE\x10*\x1ap\x92\xb2\x19l\b\x01\x129一份报表最多 {limit} 个数值，请拆分报送。\x1a-A report has at most {limit} values: part it.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reports_proto_rawDescOnce sync.Once
@@ -1804,50 +1524,38 @@ func file_duban_aggregation_v1_reports_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_reports_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_duban_aggregation_v1_reports_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_duban_aggregation_v1_reports_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_duban_aggregation_v1_reports_proto_goTypes = []any{
-	(Reason)(0),                       // 0: duban.aggregation.v1.Reason
-	(Report_State)(0),                 // 1: duban.aggregation.v1.Report.State
-	(Report_Verdict)(0),               // 2: duban.aggregation.v1.Report.Verdict
-	(*ReportForm)(nil),                // 3: duban.aggregation.v1.ReportForm
-	(*Report)(nil),                    // 4: duban.aggregation.v1.Report
-	(*ReportSource)(nil),              // 5: duban.aggregation.v1.ReportSource
-	(*GetReportFormRequest)(nil),      // 6: duban.aggregation.v1.GetReportFormRequest
-	(*ListReportFormsRequest)(nil),    // 7: duban.aggregation.v1.ListReportFormsRequest
-	(*ListReportFormsResponse)(nil),   // 8: duban.aggregation.v1.ListReportFormsResponse
-	(*CreateReportRequest)(nil),       // 9: duban.aggregation.v1.CreateReportRequest
-	(*GetReportRequest)(nil),          // 10: duban.aggregation.v1.GetReportRequest
-	(*ListReportsRequest)(nil),        // 11: duban.aggregation.v1.ListReportsRequest
-	(*ListReportsResponse)(nil),       // 12: duban.aggregation.v1.ListReportsResponse
-	(*AcceptReportRequest)(nil),       // 13: duban.aggregation.v1.AcceptReportRequest
-	(*ReturnReportRequest)(nil),       // 14: duban.aggregation.v1.ReturnReportRequest
-	(*GetReportSourceRequest)(nil),    // 15: duban.aggregation.v1.GetReportSourceRequest
-	(*ListReportSourcesRequest)(nil),  // 16: duban.aggregation.v1.ListReportSourcesRequest
-	(*ListReportSourcesResponse)(nil), // 17: duban.aggregation.v1.ListReportSourcesResponse
-	(*ReportForm_Field)(nil),          // 18: duban.aggregation.v1.ReportForm.Field
-	(*Report_Row)(nil),                // 19: duban.aggregation.v1.Report.Row
-	(*ReportSource_Gap)(nil),          // 20: duban.aggregation.v1.ReportSource.Gap
-	(*timestamppb.Timestamp)(nil),     // 21: google.protobuf.Timestamp
+	(Reason)(0),                   // 0: duban.aggregation.v1.Reason
+	(Report_State)(0),             // 1: duban.aggregation.v1.Report.State
+	(Report_Verdict)(0),           // 2: duban.aggregation.v1.Report.Verdict
+	(*Report)(nil),                // 3: duban.aggregation.v1.Report
+	(*CreateReportRequest)(nil),   // 4: duban.aggregation.v1.CreateReportRequest
+	(*GetReportRequest)(nil),      // 5: duban.aggregation.v1.GetReportRequest
+	(*ListReportsRequest)(nil),    // 6: duban.aggregation.v1.ListReportsRequest
+	(*ListReportsResponse)(nil),   // 7: duban.aggregation.v1.ListReportsResponse
+	(*AcceptReportRequest)(nil),   // 8: duban.aggregation.v1.AcceptReportRequest
+	(*ReturnReportRequest)(nil),   // 9: duban.aggregation.v1.ReturnReportRequest
+	(*Report_Row)(nil),            // 10: duban.aggregation.v1.Report.Row
+	(*Report_Totals)(nil),         // 11: duban.aggregation.v1.Report.Totals
+	(*Report_Progress)(nil),       // 12: duban.aggregation.v1.Report.Progress
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_duban_aggregation_v1_reports_proto_depIdxs = []int32{
-	18, // 0: duban.aggregation.v1.ReportForm.fields:type_name -> duban.aggregation.v1.ReportForm.Field
-	19, // 1: duban.aggregation.v1.Report.rows:type_name -> duban.aggregation.v1.Report.Row
-	1,  // 2: duban.aggregation.v1.Report.state:type_name -> duban.aggregation.v1.Report.State
-	21, // 3: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
-	21, // 4: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
-	20, // 5: duban.aggregation.v1.ReportSource.missing_sequences:type_name -> duban.aggregation.v1.ReportSource.Gap
-	21, // 6: duban.aggregation.v1.ReportSource.create_time:type_name -> google.protobuf.Timestamp
-	21, // 7: duban.aggregation.v1.ReportSource.update_time:type_name -> google.protobuf.Timestamp
-	3,  // 8: duban.aggregation.v1.ListReportFormsResponse.report_forms:type_name -> duban.aggregation.v1.ReportForm
-	4,  // 9: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
-	4,  // 10: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
-	5,  // 11: duban.aggregation.v1.ListReportSourcesResponse.report_sources:type_name -> duban.aggregation.v1.ReportSource
-	2,  // 12: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	10, // 0: duban.aggregation.v1.Report.rows:type_name -> duban.aggregation.v1.Report.Row
+	1,  // 1: duban.aggregation.v1.Report.state:type_name -> duban.aggregation.v1.Report.State
+	13, // 2: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
+	13, // 3: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
+	11, // 4: duban.aggregation.v1.Report.totals:type_name -> duban.aggregation.v1.Report.Totals
+	12, // 5: duban.aggregation.v1.Report.progress:type_name -> duban.aggregation.v1.Report.Progress
+	3,  // 6: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
+	3,  // 7: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
+	2,  // 8: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_reports_proto_init() }
@@ -1861,7 +1569,7 @@ func file_duban_aggregation_v1_reports_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_reports_proto_rawDesc), len(file_duban_aggregation_v1_reports_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   18,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

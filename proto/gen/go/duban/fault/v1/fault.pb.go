@@ -159,6 +159,9 @@ const (
 	Reason_REASON_SERVER_STOPPING Reason = 20
 	// The unit lies in the tree of a lower installation, which keeps its records.
 	Reason_REASON_UNIT_REMOTE Reason = 31
+	// Another service of the installation, which this call needs, cannot be
+	// reached; the fact "service" names it.
+	Reason_REASON_SERVICE_DOWN Reason = 21
 	// The service's log is shorter than it once was, as after an old backup was
 	// restored: what it wrote now would be a second history.
 	Reason_REASON_LOG_INCOMPLETE Reason = 30
@@ -189,6 +192,7 @@ var (
 		19: "REASON_CLOCK_NOT_SIMULATED",
 		20: "REASON_SERVER_STOPPING",
 		31: "REASON_UNIT_REMOTE",
+		21: "REASON_SERVICE_DOWN",
 		30: "REASON_LOG_INCOMPLETE",
 	}
 	Reason_value = map[string]int32{
@@ -214,6 +218,7 @@ var (
 		"REASON_CLOCK_NOT_SIMULATED":    19,
 		"REASON_SERVER_STOPPING":        20,
 		"REASON_UNIT_REMOTE":            31,
+		"REASON_SERVICE_DOWN":           21,
 		"REASON_LOG_INCOMPLETE":         30,
 	}
 )
@@ -350,7 +355,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xa2\x1b\n" +
+	"*\xe6\x1c\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -375,7 +380,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes.\x12\x82\x01\n" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
 	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xeb\x01\n" +
-	"\x12REASON_UNIT_REMOTE\x10\x1f\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.\x12\x8c\x02\n" +
+	"\x12REASON_UNIT_REMOTE\x10\x1f\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.\x12\xc1\x01\n" +
+	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\b\x12L{service} 服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\x8c\x02\n" +
 	"\x15REASON_LOG_INCOMPLETE\x10\x1e\x1a\xf0\x01\x92\xb2\x19\xeb\x01\b\x05\x12l本服务的日志短于已公布的长度（可能恢复了旧备份），在找回之前不接受写入。\x1ayThe log is shorter than it was known to be, as after an old backup was restored: nothing is written until that is mended.:M\n" +
 	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 

@@ -1,0 +1,175 @@
+package desk
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// codebook has the units at and beneath one, by their codes.
+type codebook struct {
+	unit     string
+	position uint64
+	units    map[string]bool
+	byCode   map[[2]string][]string
+}
+
+// codesOf returns the codebook of a unit, which is made anew when the tree has
+// changed.
+func (d *Desk) codesOf(unit string) *codebook {
+	position := d.directory.Position()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.known == nil || d.known.unit != unit || d.known.position != position {
+		d.known = d.newCodebook(unit, position)
+	}
+	return d.known
+}
+
+func (d *Desk) newCodebook(unit string, position uint64) *codebook {
+	c := &codebook{unit, position, map[string]bool{}, map[[2]string][]string{}}
+	for _, name := range d.directory.Subtree(unit) {
+		c.units[name] = true
+		for _, code := range d.directory.Unit(name).GetCodes() {
+			key := [2]string{code.GetScheme(), code.GetValue()}
+			if !slices.Contains(c.byCode[key], name) {
+				c.byCode[key] = append(c.byCode[key], name)
+			}
+		}
+	}
+	return c
+}
+
+// unitsOf returns the units that a row may be about: that which it names, that
+// which the source's own code table has, or those that have the code.
+func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([]string, error) {
+	scheme, code := reports.CodeOf(row)
+	if row.GetUnit() != "" && j.units.units[row.GetUnit()] {
+		return []string{row.GetUnit()}, nil
+	}
+	source := reports.SourceName(j.report.GetUnit(), j.report.GetSource())
+	own, err := found(j.desk.codes.Find(j.tx, reports.CodeName(source, scheme, code)))
+	if err != nil {
+		return nil, err
+	}
+	if j.units.units[own.GetUnit()] {
+		return []string{own.GetUnit()}, nil
+	}
+	return j.units.byCode[[2]string{scheme, code}], nil
+}
+
+// await notes for which codes rows are in quarantine.
+func (j *judge) await(rows []*aggregationv1.Report_Row) error {
+	for _, row := range rows {
+		if !waits(row) {
+			continue
+		}
+		scheme, code := reports.CodeOf(row)
+		key := waitKey(scheme, code, reports.SourceName(j.report.GetUnit(), j.report.GetSource())) + j.report.GetName()
+		if err := j.tx.Put(waitingBucket, []byte(key), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitKey begins the keys of a code; without a source, of all sources. Codes are
+// the sender's, and may hold anything.
+func waitKey(scheme, code, source string) string {
+	key := reports.CodeName("", scheme, code) + "\x00"
+	if source != "" {
+		key += source + "\x00"
+	}
+	return key
+}
+
+// Known lets the quarantined rows that wait for a unit or one of its codes be
+// judged again, in the transaction that takes the unit in. Stir MUST be called
+// after it.
+func Known(tx store.Tx, u *organizationv1.Unit) error {
+	keys := []string{waitKey("unit", u.GetName(), "")}
+	for _, code := range u.GetCodes() {
+		keys = append(keys, waitKey(code.GetScheme(), code.GetValue(), ""))
+	}
+	_, err := recall(tx, keys)
+	return err
+}
+
+// recall lets the reports whose rows wait under the keys be judged again.
+func recall(tx store.Tx, keys []string) (int, error) {
+	called := map[string]bool{}
+	for _, key := range keys {
+		from, to := store.Prefix(key)
+		for e, err := range tx.Scan(waitingBucket, from, to) {
+			if err != nil {
+				return 0, err
+			}
+			called[string(e.Key[strings.LastIndexByte(string(e.Key), 0)+1:])] = true
+			if err := tx.Delete(waitingBucket, e.Key); err != nil {
+				return 0, err
+			}
+		}
+	}
+	for report := range called {
+		if err := judgeAgain(tx, report); err != nil {
+			return 0, err
+		}
+	}
+	return len(called), nil
+}
+
+// SetReportCodes implements the RPC.
+func (d *Desk) SetReportCodes(ctx context.Context, req *aggregationv1.SetReportCodesRequest) (*aggregationv1.SetReportCodesResponse, error) {
+	var source *aggregationv1.ReportSource
+	answer, err := change.Do(ctx, d.book, req, func(tx *change.Tx) (*aggregationv1.SetReportCodesResponse, error) {
+		return d.setCodes(tx, source, req.GetCodes())
+	}, change.If(func(tx *change.Tx) (err error) {
+		source, err = d.sources.Reach(tx, req.GetParent())
+		return err
+	}), change.CatchUp())
+	if err == nil && answer.GetReports() > 0 {
+		d.Stir()
+	}
+	return answer, err
+}
+
+func (d *Desk) setCodes(tx *change.Tx, source *aggregationv1.ReportSource, codes []*aggregationv1.ReportCode) (*aggregationv1.SetReportCodesResponse, error) {
+	answer, keys := &aggregationv1.SetReportCodesResponse{}, []string{}
+	units := d.codesOf(source.GetUnit()).units
+	for _, c := range codes {
+		if c.GetUnit() != "" && !units[c.GetUnit()] {
+			return nil, reports.ErrCodeInvalid.At("codes.unit", "不在填报单位范围内", "not within the unit that reports")
+		}
+		kept, err := d.codes.Put(tx, &aggregationv1.ReportCode{
+			Name: reports.CodeName(source.GetName(), c.GetScheme(), c.GetCode()), Scheme: c.GetScheme(), Code: c.GetCode(), Unit: c.GetUnit(),
+		})
+		if err != nil {
+			return nil, err
+		}
+		answer.ReportCodes = append(answer.ReportCodes, kept)
+		keys = append(keys, waitKey(c.GetScheme(), c.GetCode(), source.GetName()))
+	}
+	called, err := recall(tx, keys)
+	answer.Reports = int32(called)
+	return answer, err
+}
+
+// ListReportCodes implements the RPC.
+func (d *Desk) ListReportCodes(ctx context.Context, req *aggregationv1.ListReportCodesRequest) (*aggregationv1.ListReportCodesResponse, error) {
+	kind := d.codes
+	kind.May = func(tx *change.Tx, _ *aggregationv1.ReportCode) error { return nil } // the source is checked
+	codes, next, err := kind.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*aggregationv1.ReportCode, error], error) {
+		if _, err := d.sources.Reach(tx, req.GetParent()); err != nil {
+			return nil, err
+		}
+		return d.codes.Scan(tx, after, req.GetParent()+"/codes/"), nil
+	})
+	return &aggregationv1.ListReportCodesResponse{ReportCodes: codes, NextPageToken: next}, err
+}

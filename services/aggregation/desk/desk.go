@@ -1,0 +1,104 @@
+// Package desk takes reports (报表受理): it stores what other systems say, has
+// every row judged, counts what a superior accepts, keeps what cannot be placed
+// yet, and says what is owed and how good what came is. What a report must be is
+// decided by the rules in package reports, files are read by package intake,
+// figures are kept by package figures. It is the part of the server that is about
+// reports; feeds and statuses are the other.
+//
+// Rows are kept in pages. A report of one page is dealt with in the transaction
+// of the call; of a longer one the rows wait in the store, and a worker goes on
+// with them page by page. Each page, and how far the work has come, is written in
+// one transaction: wherever the process ends, no row is lost or counted twice.
+package desk
+
+import (
+	"context"
+	"sync"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// service is whose records they are.
+const service = "aggregation"
+
+// Directory knows the units as they are now.
+type Directory interface {
+	Unit(name string) *organizationv1.Unit
+	Subtree(name string) []string
+	Path(name string) []string
+	Position() uint64
+	CatchUp(context.Context) error
+}
+
+// Desk implements the methods of AggregationService that are about reports.
+type Desk struct {
+	book      *change.Book
+	directory Directory
+	days      *calendar.Calendar
+	reports   change.Kind[*aggregationv1.Report]
+	pages     change.Kind[*aggregationv1.ReportPage]
+	sources   change.Kind[*aggregationv1.ReportSource]
+	codes     change.Kind[*aggregationv1.ReportCode]
+	leaves    change.Kind[*aggregationv1.ReportLeave]
+
+	wake  chan struct{} // holds a token if there may be jobs
+	files chan struct{} // holds a token for each file that is being read
+
+	mu    sync.Mutex
+	known *codebook // of the unit that was asked for last
+
+	seen *memory // the worker's own
+}
+
+// memory is what the pages of a report that are judged brought.
+type memory struct {
+	of      string
+	pages   int32
+	figures figureSet
+}
+
+// Indexes are the fields by which records are found other than by name.
+var Indexes = map[string][]string{
+	"duban.aggregation.v1.Report":       {"unit", "duty"},
+	"duban.aggregation.v1.ReportPage":   nil,
+	"duban.aggregation.v1.ReportSource": {"unit"},
+	"duban.aggregation.v1.ReportCode":   nil,
+	"duban.aggregation.v1.ReportLeave":  {"unit"},
+}
+
+const (
+	spoolBucket   = "reports.spool"   // name of a page → its rows, not judged yet
+	jobsBucket    = "reports.jobs"    // report, kind → ReportJob
+	waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
+)
+
+// Buckets hold what is neither record nor index.
+var Buckets = []string{spoolBucket, jobsBucket, waitingBucket}
+
+// readers is how many files are read at once: each may unpack to a lot.
+const readers = 2
+
+// New returns the desk that writes in book, and counts due days by the calendar.
+func New(book *change.Book, directory Directory, days *calendar.Calendar) *Desk {
+	d := &Desk{book: book, directory: directory, days: days, wake: make(chan struct{}, 1), files: make(chan struct{}, readers)}
+	d.reports = change.Kind[*aggregationv1.Report]{Book: book, Unit: (*aggregationv1.Report).GetUnit, Show: d.shown}
+	d.pages = change.Kind[*aggregationv1.ReportPage]{Book: book}
+	d.sources = change.Kind[*aggregationv1.ReportSource]{Book: book, Unit: (*aggregationv1.ReportSource).GetUnit}
+	d.codes = change.Kind[*aggregationv1.ReportCode]{Book: book}
+	d.leaves = change.Kind[*aggregationv1.ReportLeave]{Book: book, Unit: (*aggregationv1.ReportLeave).GetUnit}
+	return d
+}
+
+// today is the civil day of the service's clock in China.
+func (d *Desk) today() string { return calendar.On(d.book.Now()).String() }
+
+// Stir lets the worker look for jobs.
+func (d *Desk) Stir() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}

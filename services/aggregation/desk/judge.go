@@ -1,0 +1,255 @@
+package desk
+
+import (
+	"crypto/sha256"
+	"fmt"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// judge judges the rows of one report, and counts them.
+type judge struct {
+	desk   *Desk
+	tx     *change.Tx
+	fold   *figures.Fold
+	form   *aggregationv1.ReportForm
+	report *aggregationv1.Report
+	before int64 // the sequence of the report that it supersedes
+	period reports.Period
+	units  *codebook
+	seen   figureSet
+}
+
+func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
+	form, err := reports.FindForm(r.GetForm())
+	if err != nil {
+		return nil, err
+	}
+	period, err := reports.ParsePeriod(form, r.GetPeriod())
+	if err != nil {
+		return nil, err
+	}
+	before, err := d.origin(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	return &judge{d, tx, figures.New(tx), form, r, before.GetSequence(), period, d.codesOf(r.GetUnit()), figureSet{}}, nil
+}
+
+// figureSet are the figures that rows brought.
+type figureSet map[[16]byte]bool
+
+// add says whether the row's figure was not there before.
+func (s figureSet) add(row *aggregationv1.Report_Row) bool {
+	h := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", row.GetResolvedUnit(), row.GetField(), row.GetCampaign(), row.GetCategory()))
+	key := [16]byte(h[:16])
+	if s[key] {
+		return false
+	}
+	s[key] = true
+	return true
+}
+
+func all(*aggregationv1.Report_Row) bool { return true }
+
+func waits(row *aggregationv1.Report_Row) bool {
+	return row.GetVerdict() == aggregationv1.Report_VERDICT_QUARANTINED
+}
+
+// stands says whether a row was neither rejected nor quarantined.
+func stands(row *aggregationv1.Report_Row) bool {
+	return row.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED && !waits(row)
+}
+
+// page judges all rows of a page and stores it.
+func (j *judge) page(page *aggregationv1.ReportPage) error {
+	if err := j.judge(page.GetRows(), all); err != nil {
+		return err
+	}
+	if err := j.await(page.GetRows()); err != nil {
+		return err
+	}
+	_, err := j.desk.pages.PutAs(j.tx, "page.judged", page)
+	return err
+}
+
+// judge gives those rows their verdicts that which picks; the others are there
+// for the checks between them.
+func (j *judge) judge(rows []*aggregationv1.Report_Row, which func(*aggregationv1.Report_Row) bool) error {
+	var picked []*aggregationv1.Report_Row
+	for _, row := range rows {
+		if !which(row) {
+			continue
+		}
+		verdict, err := j.place(row)
+		if err := reports.Mark(row, verdict, err); err != nil {
+			return err
+		}
+		if stands(row) {
+			picked = append(picked, row)
+		}
+	}
+	if err := j.check(rows, picked); err != nil {
+		return err
+	}
+	for _, row := range picked {
+		if err := j.weigh(row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// place reads a row and finds its unit.
+func (j *judge) place(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdict, error) {
+	const rejected = aggregationv1.Report_VERDICT_REJECTED
+	if _, err := reports.ReadRow(j.form, row); err != nil {
+		return rejected, err
+	}
+	units, err := j.unitsOf(row)
+	if err != nil {
+		return rejected, err
+	}
+	if row.ResolvedUnit, err = reports.OneUnit(row, units); err != nil {
+		return aggregationv1.Report_VERDICT_QUARANTINED, err
+	}
+	if !j.seen.add(row) {
+		return rejected, reports.ErrRowTwice.At("field", "重复", "twice")
+	}
+	return aggregationv1.Report_VERDICT_CREATED, nil
+}
+
+// weigh says what counting a row that stands would do.
+func (j *judge) weigh(row *aggregationv1.Report_Row) error {
+	if !stands(row) {
+		return nil // a check has rejected it
+	}
+	said, err := j.reported(row)
+	if err != nil {
+		return err
+	}
+	verdict, err := j.fold.Judge(said)
+	return reports.Mark(row, verdict, err)
+}
+
+// reported is the figure that a row brings.
+func (j *judge) reported(row *aggregationv1.Report_Row) (figures.Reported, error) {
+	m, err := reports.MetricOf(j.form, row.GetField())
+	return figures.Reported{
+		Cell:   aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign(), Category: row.GetCategory()},
+		Metric: m, Months: j.period.Months(), Source: reports.SourceName(j.report.GetUnit(), j.report.GetSource()), Form: j.form.GetName(),
+		Sequence: j.report.GetSequence(), Supersedes: j.before, Value: row.GetValue(),
+	}, err
+}
+
+// group is what checks look at together.
+type group struct{ unit, campaign, category string }
+
+func groupOf(row *aggregationv1.Report_Row) group {
+	return group{row.GetResolvedUnit(), row.GetCampaign(), row.GetCategory()}
+}
+
+// check holds the picked rows against the form's checks.
+func (j *judge) check(rows, picked []*aggregationv1.Report_Row) error {
+	values := map[group]map[string]int64{}
+	for _, row := range rows {
+		if g := groupOf(row); stands(row) {
+			if values[g] == nil {
+				values[g] = map[string]int64{}
+			}
+			values[g][row.GetField()] = row.GetValue()
+		}
+	}
+	broken := map[group][]*aggregationv1.ReportForm_Check{}
+	for g, now := range values {
+		last, err := j.last(g)
+		if err != nil {
+			return err
+		}
+		broken[g] = reports.Broken(j.form, func(field string, before bool) (v int64, ok bool) {
+			if v, ok = now[field]; before {
+				v, ok = last[field]
+			}
+			return v, ok
+		})
+	}
+	for _, row := range picked {
+		if err := j.broke(row, broken[groupOf(row)]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// last is what counts of the period before.
+func (j *judge) last(g group) (map[string]int64, error) {
+	last := map[string]int64{}
+	for _, field := range reports.LastFields(j.form) {
+		said, err := j.reported(&aggregationv1.Report_Row{ResolvedUnit: g.unit, Campaign: g.campaign, Category: g.category, Field: field})
+		if err != nil {
+			return nil, err
+		}
+		said.Months = j.period.Before().Months()
+		if v, ok, err := j.fold.Said(said); err != nil {
+			return nil, err
+		} else if ok {
+			last[field] = v
+		}
+	}
+	return last, nil
+}
+
+// broke marks a row with the checks that its values break.
+func (j *judge) broke(row *aggregationv1.Report_Row, broken []*aggregationv1.ReportForm_Check) error {
+	row.Warnings = nil
+	for _, c := range broken {
+		if !reports.Concerns(c, row.GetField()) {
+			continue
+		}
+		if err := reports.Broke(row, c); err != nil {
+			return reports.Mark(row, aggregationv1.Report_VERDICT_REJECTED, err)
+		}
+	}
+	return nil
+}
+
+// enter counts the rows that stand and are not counted.
+func (j *judge) enter(rows []*aggregationv1.Report_Row) error {
+	for _, row := range rows {
+		if !stands(row) || row.GetCounted() {
+			continue
+		}
+		said, err := j.reported(row)
+		if err != nil {
+			return err
+		}
+		verdict, counted, err := j.fold.Enter(said)
+		if err := reports.Mark(row, verdict, err); err != nil {
+			return err
+		}
+		row.Counted = counted
+	}
+	return j.fold.Flush()
+}
+
+// withdraw takes off what still counts of the report's rows.
+func (j *judge) withdraw(rows []*aggregationv1.Report_Row) error {
+	for _, row := range rows {
+		if !row.GetCounted() {
+			continue
+		}
+		said, err := j.reported(row)
+		if err != nil {
+			return err
+		}
+		if err := j.fold.Withdraw(said); err != nil {
+			return err
+		}
+		row.Counted = false
+	}
+	return j.fold.Flush()
+}

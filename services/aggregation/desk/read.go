@@ -1,0 +1,127 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/intake"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/page"
+)
+
+// GetReport implements the RPC.
+func (d *Desk) GetReport(ctx context.Context, req *aggregationv1.GetReportRequest) (r *aggregationv1.Report, err error) {
+	err = d.book.View(ctx, func(tx *change.Tx) error {
+		if r, err = d.reports.Reach(tx, req.GetName()); err == nil {
+			r, err = d.whole(tx, r)
+		}
+		return err
+	})
+	return r, err
+}
+
+// ListReports implements the RPC.
+func (d *Desk) ListReports(ctx context.Context, req *aggregationv1.ListReportsRequest) (*aggregationv1.ListReportsResponse, error) {
+	list, next, err := d.reports.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*aggregationv1.Report, error], error) {
+		return of(&d.reports, tx, req.GetUnit(), after)
+	})
+	return &aggregationv1.ListReportsResponse{Reports: list, NextPageToken: next}, err
+}
+
+// of yields the records of a unit, or all.
+func of[T change.Record](kind *change.Kind[T], tx *change.Tx, unit, after string) (iter.Seq2[T, error], error) {
+	if unit == "" {
+		return kind.Scan(tx, after, ""), nil
+	}
+	if err := tx.Check(unit); err != nil {
+		return nil, err
+	}
+	return kind.Lookup(tx, "unit", unit, after), nil
+}
+
+type row = aggregationv1.Report_Row
+
+// place is where a row is kept.
+type place struct{ page, index int32 }
+
+// rows yields the rows of a report behind a place, and notes where they are.
+func (d *Desk) rows(tx *change.Tx, report string, after place, at map[*row]place) iter.Seq2[*row, error] {
+	return func(yield func(*row, error) bool) {
+		from := ""
+		if after.page > 0 {
+			from = reports.PageName(report, after.page-1)
+		}
+		for p, err := range d.pages.Scan(tx, from, report+"/pages/") {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			var here place
+			if _, err := fmt.Sscanf(p.GetName()[len(report):], "/pages/%06d", &here.page); err != nil {
+				yield(nil, err)
+				return
+			}
+			for i, row := range p.GetRows() {
+				here.index = int32(i) + 1
+				if here.page == after.page && here.index <= after.index {
+					continue
+				}
+				if at[row] = here; !yield(row, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// ListReportRows implements the RPC. The token says behind which place it goes
+// on.
+func (d *Desk) ListReportRows(ctx context.Context, req *aggregationv1.ListReportRowsRequest) (*aggregationv1.ListReportRowsResponse, error) {
+	cursor, err := d.book.Tokens.Decode(req.GetPageToken(), req)
+	if err != nil {
+		return nil, err
+	}
+	var after place
+	if cursor != "" {
+		if _, err := fmt.Sscanf(cursor, "%d/%d", &after.page, &after.index); err != nil {
+			return nil, err
+		}
+	}
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), after, page.Size(req.GetPageSize()))
+	return &aggregationv1.ListReportRowsResponse{Rows: list, NextPageToken: d.book.Tokens.Encode(next, req)}, err
+}
+
+// collect reads rows of a report that a filter lets pass.
+func (d *Desk) collect(ctx context.Context, report, filter string, after place, size int) (list []*row, next string, err error) {
+	wanted, err := page.ParseFilter(filter, (*row)(nil).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, "", err
+	}
+	err = d.book.View(ctx, func(tx *change.Tx) error {
+		if _, err := d.reports.Reach(tx, report); err != nil {
+			return err
+		}
+		at := map[*row]place{}
+		key := func(r *row) string { return fmt.Sprintf("%d/%d", at[r].page, at[r].index) }
+		list, next, err = page.Collect(d.rows(tx, report, after, at), size, exported, func(r *row) (bool, error) { return wanted.Match(r), nil }, key)
+		return err
+	})
+	return list, next, err
+}
+
+// exported is how many rows a file has at most, and how many are looked at for
+// one answer.
+const exported = 10_000
+
+// ExportReportRows implements the RPC.
+func (d *Desk) ExportReportRows(ctx context.Context, req *aggregationv1.ExportReportRowsRequest) (*aggregationv1.ExportReportRowsResponse, error) {
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), place{}, exported)
+	if err != nil {
+		return nil, err
+	}
+	content, media, err := intake.Write(req.GetFormat(), intake.Verdicts(list))
+	return &aggregationv1.ExportReportRowsResponse{Content: content, MediaType: media, Truncated: next != ""}, err
+}

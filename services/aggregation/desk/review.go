@@ -1,0 +1,122 @@
+package desk
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// AcceptReport implements the RPC.
+func (d *Desk) AcceptReport(ctx context.Context, req *aggregationv1.AcceptReportRequest) (*aggregationv1.Report, error) {
+	r, err := change.On(ctx, &d.reports, req, d.accept)
+	if err == nil && r.GetState() == aggregationv1.Report_STATE_ENTERING {
+		d.Stir()
+	}
+	return r, err
+}
+
+// accept counts a short report at once and leaves a long one to the worker.
+func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	r, err := reports.Accept(r, tx.Access.Principal.Name)
+	if err != nil {
+		return nil, err
+	}
+	before, err := d.counted(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_ENTER, Total: r.GetPages() + before.GetPages()}
+	if job.GetTotal() > 2 {
+		if err := putJob(tx, r.GetName(), job); err != nil {
+			return nil, err
+		}
+		if r, err = d.reports.Put(tx, r); err != nil {
+			return nil, err
+		}
+		return d.shown(tx, r), nil
+	}
+	for job.GetDone() < job.GetTotal() {
+		if err := d.work(tx, r, job); err != nil {
+			return nil, err
+		}
+	}
+	if r, err = d.complete(tx, r, job); err != nil {
+		return nil, err
+	}
+	return d.put(tx, r)
+}
+
+// origin returns the report in whose place r is to count, or nil: what another
+// that was returned was to supersede is superseded by what comes for that one.
+func (d *Desk) origin(tx *change.Tx, r *aggregationv1.Report) (before *aggregationv1.Report, err error) {
+	for before = r; before != nil && (before == r || before.GetState() == aggregationv1.Report_STATE_RETURNED); {
+		if before, err = d.before(tx, before); err != nil {
+			return nil, err
+		}
+	}
+	return before, nil
+}
+
+// counted returns the report in whose place r is to count if that one counts now,
+// or nil.
+func (d *Desk) counted(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	before, err := d.origin(tx, r)
+	if before.GetState() != aggregationv1.Report_STATE_ACCEPTED {
+		return nil, err
+	}
+	return before, err
+}
+
+// ReturnReport implements the RPC. What the report was to supersede stands as
+// before.
+func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReportRequest) (*aggregationv1.Report, error) {
+	return change.On(ctx, &d.reports, req, func(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
+		r, err := reports.Return(r, tx.Access.Principal.Name, req.GetReason())
+		if err != nil {
+			return nil, err
+		}
+		before, err := d.counted(tx, r)
+		if err != nil {
+			return nil, err
+		}
+		if before.GetSupersededBy() == r.GetName() && before != nil {
+			if _, err := d.reports.PutAs(tx, "report.released", reports.Released(before)); err != nil {
+				return nil, err
+			}
+		}
+		return d.put(tx, r)
+	})
+}
+
+// whole is a report as Get answers with it: with its rows, if they are few.
+func (d *Desk) whole(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	r = proto.CloneOf(d.shown(tx, r))
+	if r.GetPages() != 1 {
+		return r, nil
+	}
+	page, err := d.pages.Find(tx, reports.PageName(r.GetName(), 0))
+	r.Rows = page.GetRows()
+	return r, err
+}
+
+// shown is a report with how far the work on it has come.
+func (d *Desk) shown(tx *change.Tx, r *aggregationv1.Report) *aggregationv1.Report {
+	kind := map[aggregationv1.Report_State]aggregationv1.ReportJob_Kind{
+		aggregationv1.Report_STATE_PROCESSING: aggregationv1.ReportJob_KIND_JUDGE,
+		aggregationv1.Report_STATE_ENTERING:   aggregationv1.ReportJob_KIND_ENTER,
+	}[r.GetState()]
+	if kind == 0 {
+		return r
+	}
+	job, err := readJob(tx, r.GetName(), kind)
+	if err != nil {
+		return r
+	}
+	r = proto.CloneOf(r)
+	r.Progress = &aggregationv1.Report_Progress{Done: job.GetDone(), Total: job.GetTotal()}
+	return r
+}

@@ -1,0 +1,272 @@
+package desk
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/intake"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// parcel is a report on its way in.
+type parcel struct {
+	asked  *aggregationv1.Report
+	form   *aggregationv1.ReportForm
+	pages  [][]*aggregationv1.Report_Row
+	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
+}
+
+// CreateReport implements the RPC. Rows may name units that were entered a moment
+// ago.
+func (d *Desk) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
+	return d.receive(ctx, req, req.GetReport(), func(*parcel) error { return nil })
+}
+
+// UploadReport implements the RPC.
+func (d *Desk) UploadReport(ctx context.Context, req *aggregationv1.UploadReportRequest) (*aggregationv1.Report, error) {
+	asked := proto.CloneOf(req.GetReport())
+	return d.receive(ctx, req, asked, func(p *parcel) (err error) {
+		select {
+		case d.files <- struct{}{}:
+			defer func() { <-d.files }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		asked.Rows, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
+		return err
+	})
+}
+
+// receive takes a report whose rows are there once open has run.
+func (d *Desk) receive(ctx context.Context, req change.Request, asked *aggregationv1.Report, open func(*parcel) error) (*aggregationv1.Report, error) {
+	p := &parcel{asked: asked}
+	unpack := change.Before(func(ctx context.Context) error {
+		if err := p.unpack(open); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
+			return err
+		}
+		return d.preview(ctx, p)
+	})
+	r, err := change.Do(ctx, d.book, req, func(tx *change.Tx) (*aggregationv1.Report, error) {
+		return d.takeOnce(tx, p)
+	}, change.In(asked.GetUnit()), change.CatchUp(), unpack)
+	if err == nil && r.GetState() == aggregationv1.Report_STATE_PROCESSING {
+		d.Stir()
+	}
+	return r, err
+}
+
+// unpack reads the rows and parts them into pages.
+func (p *parcel) unpack(open func(*parcel) error) (err error) {
+	if p.form, err = reports.FindForm(p.asked.GetForm()); err != nil {
+		return err
+	}
+	if err := open(p); err != nil {
+		return err
+	}
+	p.pages = reports.Paged(reports.Rows(p.form, p.asked))
+	return nil
+}
+
+// preview judges a long report of which nothing is to be kept, beside the
+// transactions that write.
+func (d *Desk) preview(ctx context.Context, p *parcel) error {
+	return d.book.View(ctx, func(tx *change.Tx) error {
+		r, err := d.arrive(tx, p)
+		if err != nil {
+			return err
+		}
+		j, err := d.judge(tx, r)
+		if err != nil {
+			return err
+		}
+		for _, rows := range p.pages {
+			if err := j.judge(rows, all); err != nil {
+				return err
+			}
+			reports.Tally(r.Totals, 1, rows...)
+		}
+		p.totals = r.GetTotals()
+		return nil
+	})
+}
+
+// takeOnce answers with the report that was taken before, or takes it.
+func (d *Desk) takeOnce(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
+	taken, err := d.reports.Find(tx, reports.Name(p.asked))
+	switch {
+	case err == nil && reports.Again(taken, p.asked) != nil:
+		return nil, reports.Again(taken, p.asked)
+	case err == nil:
+		return d.whole(tx, taken)
+	case errors.Is(err, authz.ErrNotFound):
+		return d.take(tx, p)
+	default:
+		return nil, err
+	}
+}
+
+// take stores a report that is new, that its source has sent it, and that another
+// is superseded.
+func (d *Desk) take(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
+	r, err := d.arrive(tx, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(d.took(tx, r), d.replace(tx, r)); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.totals != nil:
+		r.Totals = p.totals
+		return r, nil
+	case len(p.pages) > 1:
+		return d.spool(tx, r, p.pages)
+	}
+	if err := d.judgeAtOnce(tx, r, p.pages[0]); err != nil {
+		return nil, err
+	}
+	if r, err = reports.Judged(r); err != nil {
+		return nil, err
+	}
+	return d.put(tx, r)
+}
+
+// judgeAtOnce judges and stores the only page.
+func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggregationv1.Report_Row) error {
+	j, err := d.judge(tx, r)
+	if err != nil {
+		return err
+	}
+	page := &aggregationv1.ReportPage{Name: reports.PageName(r.GetName(), 0), Report: r.GetName(), Rows: clones(rows)}
+	if err := j.page(page); err != nil {
+		return err
+	}
+	reports.Tally(r.Totals, 1, page.GetRows()...)
+	return nil
+}
+
+// clones are copies, because a transaction may be run again.
+func clones(rows []*aggregationv1.Report_Row) (list []*aggregationv1.Report_Row) {
+	for _, row := range rows {
+		list = append(list, proto.CloneOf(row))
+	}
+	return list
+}
+
+// put stores a report and answers with all of it.
+func (d *Desk) put(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	r, err := d.reports.Put(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	return d.whole(tx, r)
+}
+
+// arrive holds a new report against what it meets.
+func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
+	a := reports.Arrival{Form: p.form, Today: d.today()}
+	period, err := reports.ParsePeriod(p.form, p.asked.GetPeriod())
+	if err != nil {
+		return nil, err
+	}
+	a.Window = reports.WindowOf(p.form, period, d.days)
+	if a.Leave, err = found(d.leaves.Find(tx, reports.LeaveName(p.asked.GetUnit(), p.asked.GetForm(), p.asked.GetPeriod()))); err != nil {
+		return nil, err
+	}
+	if a.Before, err = d.before(tx, p.asked); err != nil {
+		return nil, err
+	}
+	r, err := reports.NewReport(p.asked, a)
+	if err != nil {
+		return nil, err
+	}
+	r.Pages = int32(len(p.pages))
+	return r, nil
+}
+
+// before returns the report that r supersedes, or nil.
+func (d *Desk) before(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	if r.GetSupersedes() == "" {
+		return nil, nil
+	}
+	return found(d.reports.Find(tx, r.GetSupersedes()))
+}
+
+// found turns what is not there into nothing.
+func found[T any](r *T, err error) (*T, error) {
+	if errors.Is(err, authz.ErrNotFound) {
+		return nil, nil
+	}
+	return r, err
+}
+
+// replace notes in the report before that r takes its place.
+func (d *Desk) replace(tx *change.Tx, r *aggregationv1.Report) error {
+	before, err := d.before(tx, r)
+	if before == nil || err != nil {
+		return err
+	}
+	if before, err = reports.Replaced(before, r.GetName()); err != nil {
+		return err
+	}
+	_, err = d.reports.PutAs(tx, "report.replaced", before)
+	return err
+}
+
+// took stores that the source has sent a report.
+func (d *Desk) took(tx *change.Tx, r *aggregationv1.Report) error {
+	name := reports.SourceName(r.GetUnit(), r.GetSource())
+	source, err := found(d.sources.Find(tx, name))
+	if err != nil {
+		return err
+	}
+	if source == nil {
+		source = &aggregationv1.ReportSource{Name: name, Unit: r.GetUnit(), Source: r.GetSource()}
+	}
+	if source, err = reports.Took(source, r.GetSequence()); err != nil {
+		return err
+	}
+	_, err = d.sources.PutAs(tx, "source.reported", source)
+	return err
+}
+
+// spool keeps the rows of a long report for the worker.
+func (d *Desk) spool(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregationv1.Report_Row) (*aggregationv1.Report, error) {
+	for i, rows := range pages {
+		b, err := proto.Marshal(&aggregationv1.ReportPage{Rows: rows})
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.Put(spoolBucket, []byte(reports.PageName(r.GetName(), int32(i))), b); err != nil {
+			return nil, err
+		}
+	}
+	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_JUDGE, Total: r.GetPages()}
+	if err := putJob(tx, r.GetName(), job); err != nil {
+		return nil, err
+	}
+	r, err := d.reports.Put(tx, r)
+	if err != nil {
+		return nil, err
+	}
+	return d.shown(tx, r), nil
+}
+
+// unspool takes the rows of a page that wait.
+func unspool(tx store.Tx, name string) (*aggregationv1.ReportPage, error) {
+	b, err := tx.Get(spoolBucket, []byte(name))
+	if err != nil {
+		return nil, err
+	}
+	page := &aggregationv1.ReportPage{}
+	if err := proto.Unmarshal(b, page); err != nil {
+		return nil, err
+	}
+	return page, tx.Delete(spoolBucket, []byte(name))
+}

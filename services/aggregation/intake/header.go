@@ -1,0 +1,97 @@
+package intake
+
+import (
+	"slices"
+	"strings"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+)
+
+// header says what the columns of a table are.
+type header []column
+
+// column is one of a table: what a line is about, or a value.
+type column struct {
+	about func(*aggregationv1.Report_Row, string)
+	unit  bool   // says which unit a line is about
+	field string // a value of this field
+	value bool   // a value of the field that the line names
+}
+
+type row = aggregationv1.Report_Row
+
+// known are the columns that every form has, by their names.
+var known = func() map[string]column {
+	all := map[string]column{}
+	for names, c := range map[string]column{
+		"unit 单位":           {unit: true, about: func(r *row, s string) { r.Unit = s }},
+		"code 代码 单位代码":      {unit: true, about: func(r *row, s string) { r.Code = s }},
+		"scheme 代码类别":       {about: func(r *row, s string) { r.Scheme = s }},
+		"school 学校代码 学校标识码": {unit: true, about: inScheme("school")},
+		"gbt2260 行政区划代码":    {unit: true, about: inScheme("gbt2260")},
+		"uscc 统一社会信用代码":     {unit: true, about: inScheme("uscc")},
+		"campaign 活动":       {about: func(r *row, s string) { r.Campaign = s }},
+		"category 类别":       {about: func(r *row, s string) { r.Category = s }},
+		"field 指标":          {about: func(r *row, s string) { r.Field = s }},
+		"value 数值":          {value: true},
+		"note 备注 单位名称 name": {about: func(*row, string) {}},
+	} {
+		for name := range strings.FieldsSeq(names) {
+			all[name] = c
+		}
+	}
+	return all
+}()
+
+// inScheme reads a code of a scheme. Where a line has several, the last counts.
+func inScheme(scheme string) func(*row, string) {
+	return func(r *row, s string) {
+		if s != "" {
+			r.Scheme, r.Code = scheme, s
+		}
+	}
+}
+
+// readHeader reads the names of the columns. All must be known, each once; one
+// must say the unit, and there must be a value.
+func readHeader(cells []string, form *aggregationv1.ReportForm) (h header, err error) {
+	var seen []string
+	for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
+		cells = cells[:len(cells)-1]
+	}
+	for _, cell := range cells {
+		name := strings.ToLower(strings.TrimSpace(cell))
+		c, ok := named(name, form)
+		if !ok || slices.Contains(seen, name) {
+			return nil, errHeader("“"+clip(name, 64)+"”", "“"+clip(name, 64)+"”")
+		}
+		seen, h = append(seen, name), append(h, c)
+	}
+	if !slices.ContainsFunc(h, func(c column) bool { return c.unit }) {
+		return nil, errHeader("缺少单位或代码栏", "it has no unit and no code")
+	}
+	if !slices.ContainsFunc(h, func(c column) bool { return c.value || c.field != "" }) {
+		return nil, errHeader("缺少数值栏", "it has no value")
+	}
+	return h, nil
+}
+
+// named finds a column of the form, or of every form.
+func named(name string, form *aggregationv1.ReportForm) (column, bool) {
+	for _, f := range form.GetFields() {
+		if name == f.GetField() || name == f.GetDisplayNameZh() {
+			return column{field: f.GetField()}, true
+		}
+	}
+	c, ok := known[name]
+	return c, ok
+}
+
+func errHeader(zh, en string) error { return reports.ErrColumnInvalid.At("content", zh, en) }
+
+func tooLarge(what, limit string) error {
+	return reports.ErrFileTooLarge.Say("limit", limit+map[string]string{
+		"lines": " 行", "values": " 个数值", "columns": " 栏", "cell": " 字节每格", "bytes": " 字节（解压后）",
+	}[what], limit+" "+what)
+}

@@ -1,0 +1,66 @@
+package reports
+
+import (
+	"slices"
+	"strings"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+)
+
+// Owes says whether a unit at a depth of the tree, of which the topmost is 1,
+// owes the form for the period: units in use that were there when it ended.
+func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32, p Period) bool {
+	o := form.GetOwed()
+	switch {
+	case u.GetState() == organizationv1.Unit_STATE_ARCHIVED:
+		return false
+	case u.GetCreateTime() != nil && calendar.On(u.GetCreateTime().AsTime()).String() > p.LastDay():
+		return false
+	case o.GetDepth() != 0 && o.GetDepth() != depth:
+		return false
+	case len(o.GetKinds()) > 0 && !slices.Contains(o.GetKinds(), strings.TrimPrefix(u.GetKind().String(), "KIND_")):
+		return false
+	}
+	return !slices.ContainsFunc(o.GetLabels(), func(label string) bool {
+		key, value, _ := strings.Cut(label, "=")
+		return u.GetLabels()[key] != value
+	})
+}
+
+// progress says how far a state has brought what is owed: 0 nowhere.
+var progress = map[aggregationv1.Report_State]struct {
+	far int
+	due aggregationv1.ReportDue_State
+}{
+	aggregationv1.Report_STATE_RETURNED:   {1, aggregationv1.ReportDue_STATE_RETURNED},
+	aggregationv1.Report_STATE_PROCESSING: {2, aggregationv1.ReportDue_STATE_SUBMITTED},
+	aggregationv1.Report_STATE_SUBMITTED:  {2, aggregationv1.ReportDue_STATE_SUBMITTED},
+	aggregationv1.Report_STATE_ENTERING:   {3, aggregationv1.ReportDue_STATE_ACCEPTED},
+	aggregationv1.Report_STATE_ACCEPTED:   {3, aggregationv1.ReportDue_STATE_ACCEPTED},
+}
+
+// DueOf says what has come of what a unit owes (应报情况), of which these are all
+// reports. The one that has come furthest counts, and of these the newest.
+func DueOf(unit string, p Period, w Window, today string, sent []*aggregationv1.Report) *aggregationv1.ReportDue {
+	due := &aggregationv1.ReportDue{
+		Name: unit, Period: p.String(), DueDate: w.Due, LateUntilDate: w.Late, State: aggregationv1.ReportDue_STATE_OPEN,
+	}
+	switch {
+	case today > w.Late:
+		due.State = aggregationv1.ReportDue_STATE_MISSING
+	case today > w.Due:
+		due.State = aggregationv1.ReportDue_STATE_OVERDUE
+	}
+	far, sequence := 0, int64(0)
+	for _, r := range sent {
+		at := progress[r.GetState()]
+		if at.far == 0 || at.far < far || at.far == far && r.GetSequence() < sequence {
+			continue
+		}
+		far, sequence = at.far, r.GetSequence()
+		due.State, due.Late, due.Report = at.due, r.GetLate(), r.GetName()
+	}
+	return due
+}

@@ -1,0 +1,183 @@
+package reports
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
+)
+
+//go:embed forms/*.yaml
+var files embed.FS
+
+// forms are those that ship with the program, in the order of their names. A
+// test reads them once more, so that a broken one never ships.
+var forms = func() []*aggregationv1.ReportForm {
+	all, err := read(files)
+	if err != nil {
+		panic(fmt.Sprintf("the report forms in the program: %v", err))
+	}
+	return all
+}()
+
+// read returns the forms of a folder.
+func read(folder fs.FS) ([]*aggregationv1.ReportForm, error) {
+	names, err := fs.Glob(folder, "forms/*.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var all []*aggregationv1.ReportForm
+	for _, name := range names {
+		b, err := fs.ReadFile(folder, name)
+		if err != nil {
+			return nil, err
+		}
+		form, err := ParseForm(b)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, form)
+	}
+	slices.SortFunc(all, func(a, b *aggregationv1.ReportForm) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return all, nil
+}
+
+// ParseForm reads a report form (报表格式) in YAML, with the names of the contract.
+// What the contract does not know, a key that is there twice, and what does not
+// hold together are errors.
+func ParseForm(b []byte) (*aggregationv1.ReportForm, error) {
+	form := &aggregationv1.ReportForm{}
+	if err := unmarshal(b, form); err != nil {
+		return nil, err
+	}
+	return form, check(form)
+}
+
+// unmarshal reads YAML into a message.
+func unmarshal(b []byte, m proto.Message) error {
+	var tree map[string]any
+	if err := yaml.Unmarshal(b, &tree); err != nil {
+		return err
+	}
+	text, err := json.Marshal(tree)
+	if err != nil {
+		return err
+	}
+	return protojson.Unmarshal(text, m)
+}
+
+// check says what does not hold together in a form.
+func check(form *aggregationv1.ReportForm) error {
+	switch {
+	case !strings.HasPrefix(form.GetName(), "reportForms/"), form.GetDisplayNameZh() == "", form.GetDisplayNameEn() == "", form.GetVersion() < 1:
+		return fmt.Errorf("a form needs its name, its names in both languages and a version")
+	case rhythms[form.GetRhythm()].months == 0, form.GetAfter() == 0:
+		return fmt.Errorf("a form needs a rhythm, and what becomes of a report after the late window")
+	case form.GetDueDay() < 1 || form.GetDueDay() > 28, form.GetLateDays() < 0:
+		return fmt.Errorf("the due day must be 1 to 28, and late days 0 or more")
+	case len(form.GetFields()) == 0:
+		return fmt.Errorf("a form needs fields")
+	}
+	for i, f := range form.GetFields() {
+		if err := checkField(f); err != nil {
+			return err
+		}
+		if j := fieldAt(form, f.GetField()); j != i {
+			return fmt.Errorf("the field %s is there twice", f.GetField())
+		}
+	}
+	for _, c := range form.GetChecks() {
+		if err := checkCheck(form, c); err != nil {
+			return fmt.Errorf("the check %q: %w", c.GetId(), err)
+		}
+	}
+	return nil
+}
+
+// checkField: a field brings what is summed, and is of its metric's kind.
+func checkField(f *aggregationv1.ReportForm_Field) error {
+	d, err := aggregation.Find(f.GetMetric())
+	switch {
+	case err != nil:
+		return fmt.Errorf("the field %s: %w", f.GetField(), err)
+	case d.Kind != f.GetKind():
+		return fmt.Errorf("the field %s is %v, and its metric %v", f.GetField(), f.GetKind(), d.Kind)
+	case !aggregation.Sums(*d).Has(d.Metric):
+		return fmt.Errorf("the field %s brings %s, which is never summed", f.GetField(), d.ID)
+	case f.GetDisplayNameZh() == "" || f.GetDisplayNameEn() == "":
+		return fmt.Errorf("the field %s needs names in both languages", f.GetField())
+	}
+	return nil
+}
+
+func checkCheck(form *aggregationv1.ReportForm, c *aggregationv1.ReportForm_Check) error {
+	if c.GetId() == "" || c.GetDisplayNameZh() == "" || c.GetDisplayNameEn() == "" || c.GetRelation() == 0 || len(c.GetLeft())*len(c.GetRight()) == 0 {
+		return fmt.Errorf("it needs an id, names in both languages, a relation and two sides")
+	}
+	for _, text := range slices.Concat(c.GetLeft(), c.GetRight()) {
+		if t := termOf(text); fieldAt(form, t.field) < 0 {
+			return fmt.Errorf("there is no field %s", t.field)
+		}
+	}
+	return nil
+}
+
+// Forms returns every report form, in the order of their names.
+func Forms() (all []*aggregationv1.ReportForm) {
+	for _, f := range forms {
+		all = append(all, proto.CloneOf(f))
+	}
+	return all
+}
+
+// FindForm returns the report form of that name, which MUST NOT be changed.
+func FindForm(name string) (*aggregationv1.ReportForm, error) {
+	i := slices.IndexFunc(forms, func(f *aggregationv1.ReportForm) bool { return f.GetName() == name })
+	if i < 0 {
+		return nil, ErrFormUnknown.At("report.form", "没有这种报表格式", "there is no such form")
+	}
+	return forms[i], nil
+}
+
+// reportable has true at the metrics that a form brings.
+var reportable = func() (is [aggregation.Numbers]bool) {
+	for _, f := range forms {
+		for _, field := range f.GetFields() {
+			if d, err := aggregation.Find(field.GetMetric()); err == nil {
+				is[d.Metric] = true
+			}
+		}
+	}
+	return is
+}()
+
+// Reportable says whether a form brings the metric: then a unit's figure has one
+// source, feed or report.
+func Reportable(m aggregation.Metric) bool { return reportable[m] }
+
+// fieldAt returns the place of a field in the form, or -1.
+func fieldAt(form *aggregationv1.ReportForm, field string) int {
+	return slices.IndexFunc(form.GetFields(), func(f *aggregationv1.ReportForm_Field) bool { return f.GetField() == field })
+}
+
+// MetricOf returns the metric that a field of the form brings.
+func MetricOf(form *aggregationv1.ReportForm, field string) (aggregation.Metric, error) {
+	i := fieldAt(form, field)
+	if i < 0 {
+		return 0, ErrFieldUnknown.At("field", "报表格式中没有这一栏", "the form has no such field")
+	}
+	d, err := aggregation.Find(form.GetFields()[i].GetMetric())
+	if err != nil {
+		return 0, err
+	}
+	return d.Metric, nil
+}

@@ -1,0 +1,163 @@
+package reports
+
+import (
+	"strconv"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/internal/lifecycle"
+)
+
+// Move is something that happens to a report.
+type Move string
+
+// The moves of a report.
+const (
+	Judging     Move = "judge"
+	Accepting   Move = "accept"
+	Entering    Move = "enter"
+	Returning   Move = "return"
+	Superseding Move = "supersede"
+)
+
+// Life says which moves are allowed from which state.
+var Life = lifecycle.Table[aggregationv1.Report_State, Move]{
+	aggregationv1.Report_STATE_PROCESSING: {
+		Judging: aggregationv1.Report_STATE_SUBMITTED,
+	},
+	aggregationv1.Report_STATE_SUBMITTED: {
+		Accepting:   aggregationv1.Report_STATE_ENTERING,
+		Returning:   aggregationv1.Report_STATE_RETURNED,
+		Superseding: aggregationv1.Report_STATE_SUPERSEDED,
+	},
+	aggregationv1.Report_STATE_ENTERING: {
+		Entering: aggregationv1.Report_STATE_ACCEPTED,
+	},
+	aggregationv1.Report_STATE_ACCEPTED: {
+		Superseding: aggregationv1.Report_STATE_SUPERSEDED,
+	},
+}
+
+// Arrival is what a report meets when it comes.
+type Arrival struct {
+	Form   *aggregationv1.ReportForm
+	Today  string // YYYY-MM-DD
+	Window Window
+	Leave  *aggregationv1.ReportLeave // nil: there is none
+	Before *aggregationv1.Report      // what it supersedes; nil: nothing
+}
+
+// NewReport returns the report (报表) that r asks for, without rows, as its rows
+// wait to be judged.
+func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error) {
+	p, err := ParsePeriod(a.Form, r.GetPeriod())
+	switch {
+	case err != nil:
+		return nil, err
+	case r.GetNilReport() == (len(r.GetRows()) > 0):
+		return nil, ErrNilOrRows.At("report.rows", "数据行与零报告须取其一", "rows or a nil report")
+	case len(r.GetRows()) > MaxRows:
+		return nil, ErrTooLong.With("limit", strconv.Itoa(MaxRows))
+	case p.LastDay() >= a.Today:
+		return nil, ErrPeriodOpen.At("report.period", "报告期尚未结束", "the period has not ended")
+	}
+	if err := a.admits(r); err != nil {
+		return nil, err
+	}
+	late := a.Today > a.Window.Due
+	if a.Before != nil {
+		late = a.Before.GetLate()
+	}
+	return &aggregationv1.Report{
+		Name: Name(r), Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(), Sequence: r.GetSequence(),
+		NilReport: r.GetNilReport(), State: aggregationv1.Report_STATE_PROCESSING, ContentDigest: Digest(r), Supersedes: r.GetSupersedes(),
+		Late: late, DueDate: a.Window.Due, Duty: Duty(r.GetUnit(), r.GetForm(), r.GetPeriod()), Totals: &aggregationv1.Report_Totals{},
+	}, nil
+}
+
+// admits says whether the report may still come. What takes the place of another
+// may always: that one came in its time.
+func (a Arrival) admits(r *aggregationv1.Report) error {
+	if r.GetSupersedes() != "" {
+		return a.supersedes(r)
+	}
+	if a.Today <= a.Window.Late || a.Today <= a.Leave.GetUntilDate() {
+		return nil
+	}
+	if a.Form.GetAfter() == aggregationv1.ReportForm_AFTER_LEAVE {
+		return ErrLeaveMissing.With("date", a.Window.Late).At("report.period", "补报窗口已关闭", "the late window is closed")
+	}
+	return ErrWindowClosed.With("date", a.Window.Late).At("report.period", "补报窗口已关闭", "the late window is closed")
+}
+
+// supersedes says whether r may take the place of the report before.
+func (a Arrival) supersedes(r *aggregationv1.Report) error {
+	b := a.Before
+	same := b != nil && b.GetUnit() == r.GetUnit() && b.GetSource() == r.GetSource() && b.GetForm() == r.GetForm() &&
+		b.GetPeriod() == r.GetPeriod() && b.GetSequence() < r.GetSequence()
+	if same && b.GetSupersededBy() == "" {
+		switch b.GetState() {
+		case aggregationv1.Report_STATE_SUBMITTED, aggregationv1.Report_STATE_ACCEPTED, aggregationv1.Report_STATE_RETURNED:
+			return nil
+		}
+	}
+	return ErrSupersedes.At("report.supersedes", "不能被更正", "cannot be superseded")
+}
+
+// Replaced returns the report before as another one that takes its place has
+// come: one that awaited the superior no longer does, one that is accepted counts
+// until the other one does.
+func Replaced(before *aggregationv1.Report, by string) (*aggregationv1.Report, error) {
+	before = proto.CloneOf(before)
+	if before.GetState() == aggregationv1.Report_STATE_SUBMITTED {
+		moved, err := Superseded(before)
+		if err != nil {
+			return nil, err
+		}
+		before = moved
+	}
+	before.SupersededBy = by
+	return before, nil
+}
+
+// Released returns the report before as what was to take its place was returned.
+func Released(before *aggregationv1.Report) *aggregationv1.Report {
+	before = proto.CloneOf(before)
+	before.SupersededBy = ""
+	return before
+}
+
+// Judged returns the report (已报送) when all its rows are judged.
+func Judged(r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	return lifecycle.Move(Life, r, Judging, ErrIllegalMove)
+}
+
+// Accept returns the report as accepted by who, as its rows wait to be counted.
+func Accept(r *aggregationv1.Report, who string) (*aggregationv1.Report, error) {
+	return review(r, Accepting, who, "")
+}
+
+// Entered returns the report (已接受) when all its rows are counted.
+func Entered(r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	return lifecycle.Move(Life, r, Entering, ErrIllegalMove)
+}
+
+// Superseded returns the report (已更正) when another counts in its place.
+func Superseded(r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	return lifecycle.Move(Life, r, Superseding, ErrIllegalMove)
+}
+
+// Return returns the report as returned (退回) by who.
+func Return(r *aggregationv1.Report, who, reason string) (*aggregationv1.Report, error) {
+	return review(r, Returning, who, reason)
+}
+
+func review(r *aggregationv1.Report, m Move, who, reason string) (*aggregationv1.Report, error) {
+	r, err := lifecycle.Move(Life, r, m, ErrIllegalMove)
+	if err != nil {
+		return nil, err
+	}
+	r.Reviewer, r.ReturnReason = who, reason
+	return r, nil
+}

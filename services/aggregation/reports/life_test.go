@@ -1,0 +1,117 @@
+package reports_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+// reviewed are the moves that a superior makes.
+var reviewed = map[reports.Move]bool{reports.Accepting: true, reports.Returning: true}
+
+func TestEveryMoveOfAReport(t *testing.T) {
+	moves := map[reports.Move]func(*aggregationv1.Report) (*aggregationv1.Report, error){
+		reports.Judging:   reports.Judged,
+		reports.Accepting: func(r *aggregationv1.Report) (*aggregationv1.Report, error) { return reports.Accept(r, "who") },
+		reports.Entering:  reports.Entered,
+		reports.Returning: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
+			return reports.Return(r, "who", "why")
+		},
+		reports.Superseding: reports.Superseded,
+	}
+	for number := range aggregationv1.Report_State_name {
+		state := aggregationv1.Report_State(number)
+		for move, apply := range moves {
+			before := &aggregationv1.Report{State: state}
+			after, err := apply(before)
+			want, legal := reports.Life.Next(state, move)
+			switch {
+			case before.GetState() != state || before.GetReviewer() != "":
+				t.Errorf("%s from %s changed its argument", move, state)
+			case legal && (err != nil || after.GetState() != want || reviewed[move] != (after.GetReviewer() == "who")):
+				t.Errorf("%s from %s = %v, %v", move, state, after, err)
+			case !legal && !errors.Is(err, reports.ErrIllegalMove):
+				t.Errorf("%s from %s = %v, want a refusal", move, state, err)
+			}
+		}
+	}
+}
+
+func TestGapsInASequence(t *testing.T) {
+	gap := func(first, last int64) *aggregationv1.ReportSource_Gap {
+		return &aggregationv1.ReportSource_Gap{First: first, Last: last}
+	}
+	for name, c := range map[string]struct {
+		came []int64
+		want *aggregationv1.ReportSource
+	}{
+		"in order":  {[]int64{1, 2}, &aggregationv1.ReportSource{LastSequence: 2}},
+		"a gap":     {[]int64{4}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 3, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(1, 3)}}},
+		"its start": {[]int64{4, 1}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 2, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(2, 3)}}},
+		"its end":   {[]int64{4, 3}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 2, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(1, 2)}}},
+		"within":    {[]int64{4, 2}, &aggregationv1.ReportSource{LastSequence: 4, MissingTotal: 2, MissingSequences: []*aggregationv1.ReportSource_Gap{gap(1, 1), gap(3, 3)}}},
+		"filled":    {[]int64{3, 1, 2}, &aggregationv1.ReportSource{LastSequence: 3}},
+		"again":     {[]int64{1, 1}, &aggregationv1.ReportSource{LastSequence: 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &aggregationv1.ReportSource{}
+			for _, n := range c.came {
+				before := proto.CloneOf(s)
+				next, err := reports.Took(s, n)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !proto.Equal(s, before) {
+					t.Error("the argument was changed")
+				}
+				s = next
+			}
+			if diff := cmp.Diff(c.want, s, protocmp.Transform()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestGapsAreBounded(t *testing.T) {
+	s := &aggregationv1.ReportSource{}
+	var err error
+	for n := int64(2); err == nil; n += 2 {
+		if s, err = reports.Took(s, n); n > 1000 {
+			t.Fatal("no end of gaps")
+		}
+	}
+	if !errors.Is(err, reports.ErrGapsTooMany) {
+		t.Error(err)
+	}
+}
+
+// Every reason of the contract is declared.
+func TestEveryReasonIsDeclared(t *testing.T) {
+	declared := map[string]bool{}
+	for _, f := range []*fault.Fault{
+		aggregation.ErrMetricUnknown, aggregation.ErrMetricHasNoSeries, aggregation.ErrCategoryAlone, aggregation.ErrPeriodEmpty,
+		aggregation.ErrSeriesTooLong, aggregation.ErrTooManyCompared,
+		reports.ErrFormUnknown, reports.ErrPeriodInvalid, reports.ErrPeriodOpen, reports.ErrWindowClosed, reports.ErrLeaveMissing,
+		reports.ErrNilOrRows, reports.ErrTooLong, reports.ErrSequenceReused, reports.ErrGapsTooMany, reports.ErrIllegalMove,
+		reports.ErrSupersedes, reports.ErrFieldUnknown, reports.ErrDimensionUnknown, reports.ErrValueOutOfRange,
+		reports.ErrValueUnreadable, reports.ErrRowUnitUnknown, reports.ErrCodeAmbiguous, reports.ErrCodeInvalid, reports.ErrFileInvalid,
+		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCheckBroken, reports.ErrRowTwice,
+		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded,
+	} {
+		declared["REASON_"+f.Reason] = true
+	}
+	for number, name := range aggregationv1.Reason_name {
+		if number != 0 && !declared[name] {
+			t.Errorf("%s has no fault", name)
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package reports
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+)
+
+// Rows returns what a new report says, row by row: a nil report (零报告) says 0
+// for each field of the form. Nothing that only the service says is in them but
+// their places.
+func Rows(form *aggregationv1.ReportForm, r *aggregationv1.Report) (rows []*aggregationv1.Report_Row) {
+	for i, row := range r.GetRows() {
+		row := asked(row)
+		if row.Line == 0 {
+			row.Line = int32(i + 1)
+		}
+		rows = append(rows, row)
+	}
+	if r.GetNilReport() {
+		for i, f := range form.GetFields() {
+			rows = append(rows, &aggregationv1.Report_Row{Unit: r.GetUnit(), Field: f.GetField(), Line: int32(i + 1)})
+		}
+	}
+	return rows
+}
+
+// asked is a row without what only the service says.
+func asked(row *aggregationv1.Report_Row) *aggregationv1.Report_Row {
+	return &aggregationv1.Report_Row{
+		Unit: row.GetUnit(), Scheme: row.GetScheme(), Code: row.GetCode(), Field: row.GetField(), Campaign: row.GetCampaign(),
+		Category: row.GetCategory(), Value: row.GetValue(), Line: row.GetLine(), Unreadable: row.GetUnreadable(),
+	}
+}
+
+// Paged parts the rows into pages, which share their memory with them. If there
+// is more than one, what is said of one unit, campaign and category stands
+// together on a page, unless it alone has more than a page's rows.
+func Paged(rows []*aggregationv1.Report_Row) (pages [][]*aggregationv1.Report_Row) {
+	if len(rows) <= PageRows {
+		return [][]*aggregationv1.Report_Row{rows}
+	}
+	slices.SortStableFunc(rows, inGroups)
+	for len(rows) > PageRows {
+		n := PageRows
+		for n > 1 && inGroups(rows[n-1], rows[n]) == 0 {
+			n--
+		}
+		if n == 1 {
+			n = PageRows
+		}
+		pages, rows = append(pages, rows[:n]), rows[n:]
+	}
+	return append(pages, rows)
+}
+
+// inGroups orders rows by what they are about.
+func inGroups(a, b *aggregationv1.Report_Row) int {
+	return cmp.Or(
+		strings.Compare(a.GetUnit(), b.GetUnit()), strings.Compare(a.GetScheme(), b.GetScheme()), strings.Compare(a.GetCode(), b.GetCode()),
+		strings.Compare(a.GetCampaign(), b.GetCampaign()), strings.Compare(a.GetCategory(), b.GetCategory()),
+	)
+}
+
+// PageName is the name of a report's page, counted from 0.
+func PageName(report string, page int32) string { return fmt.Sprintf("%s/pages/%06d", report, page) }
+
+// Digest is what two reports have in common exactly if their senders said the
+// same.
+func Digest(r *aggregationv1.Report) string {
+	h := sha256.New()
+	write := func(m proto.Message) {
+		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+		if err != nil {
+			panic(fmt.Sprintf("encoding a report that was decoded: %v", err))
+		}
+		fmt.Fprintf(h, "%d\n", len(b))
+		h.Write(b)
+	}
+	write(&aggregationv1.Report{
+		Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(),
+		Sequence: r.GetSequence(), NilReport: r.GetNilReport(), Supersedes: r.GetSupersedes(),
+	})
+	for _, row := range r.GetRows() {
+		write(asked(row))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Again says whether r is the report that was taken before under its sequence.
+func Again(taken, r *aggregationv1.Report) error {
+	if taken.GetContentDigest() != Digest(r) {
+		return ErrSequenceReused.With("sequence", strconv.FormatInt(r.GetSequence(), 10))
+	}
+	return nil
+}
+
+// Name is the name of the report of a unit's source and sequence.
+func Name(r *aggregationv1.Report) string {
+	return "reports/" + derived(r.GetUnit(), r.GetSource(), strconv.FormatInt(r.GetSequence(), 10))
+}
+
+// SourceName is the name of a unit's source.
+func SourceName(unit, source string) string { return "reportSources/" + derived(unit, source) }
+
+// Duty is the same for all reports of a unit, form and period.
+func Duty(unit, form, period string) string { return derived(unit, form, period) }
+
+// LeaveName is the name of the leave to report late.
+func LeaveName(unit, form, period string) string {
+	return "reportLeaves/" + derived(unit, form, period)
+}
+
+// CodeName is the name of a source's code.
+func CodeName(source, scheme, code string) string { return source + "/codes/" + derived(scheme, code) }
+
+// derived is an id that follows from parts. How long each is parts them.
+func derived(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d %s\n", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}

@@ -1,0 +1,144 @@
+package reports
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+const (
+	// MaxValue is the largest value of a row.
+	MaxValue = 1_000_000_000
+	// MaxRows is how many rows a report has at most: 100,000 lines of four values.
+	MaxRows = 400_000
+	// PageRows is how many rows are kept and judged together.
+	PageRows = 400
+)
+
+var campaignShape = regexp.MustCompile(`^campaigns/[a-z0-9][a-z0-9-]{0,62}$`)
+
+// ReadRow returns the metric that a row of the form brings, or the fault of the
+// row. Which unit it is about is not looked at.
+func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (aggregation.Metric, error) {
+	m, err := MetricOf(form, row.GetField())
+	switch {
+	case err != nil:
+		return 0, err
+	case row.GetUnreadable() != "":
+		return 0, ErrValueUnreadable.At(row.GetField(), "不是整数", "is no whole number")
+	case row.GetValue() < 0 || row.GetValue() > MaxValue:
+		return 0, ErrValueOutOfRange.With("limit", strconv.Itoa(MaxValue)).At("value", "超出范围", "out of range")
+	}
+	return m, readDimensions(form, row)
+}
+
+func readDimensions(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) error {
+	for dimension, value := range map[string]string{"campaign": row.GetCampaign(), "category": row.GetCategory()} {
+		if value != "" && !slices.Contains(form.GetDimensions(), dimension) {
+			return ErrDimensionUnknown.At(dimension, "报表格式不按此分列", "the form is not divided by it")
+		}
+	}
+	switch {
+	case row.GetCampaign() != "" && !campaignShape.MatchString(row.GetCampaign()):
+		return ErrCampaignInvalid.At("campaign", "活动名称的写法有误", "is not the name of a campaign")
+	case row.GetCategory() != "" && (row.GetCampaign() == "" || strings.ContainsAny(row.GetCategory(), "\x00\x01")):
+		return ErrCampaignInvalid.At("category", "类别须与活动一并填写", "needs its campaign")
+	}
+	return nil
+}
+
+// OneUnit returns the only one of the units that a row may be about. Its fault
+// puts the row into quarantine.
+func OneUnit(row *aggregationv1.Report_Row, units []string) (string, error) {
+	column := "code"
+	if row.GetUnit() != "" {
+		column = "unit"
+	}
+	switch len(units) {
+	case 0:
+		return "", ErrRowUnitUnknown.At(column, "范围内没有这个单位", "no such unit within the report")
+	case 1:
+		return units[0], nil
+	default:
+		return "", ErrCodeAmbiguous.At(column, "对应多个单位", "names more than one unit")
+	}
+}
+
+// CodeOf returns scheme and code by which a row names its unit: of one that says
+// units/… itself that name, in the scheme "unit".
+func CodeOf(row *aggregationv1.Report_Row) (scheme, code string) {
+	if row.GetUnit() != "" {
+		return "unit", row.GetUnit()
+	}
+	return row.GetScheme(), row.GetCode()
+}
+
+// Mark writes into row, which the caller owns, what became of it. An error that
+// is no fault of the row is returned.
+func Mark(row *aggregationv1.Report_Row, verdict aggregationv1.Report_Verdict, err error) error {
+	f := fault.As(err)
+	if err != nil && f == nil {
+		return err
+	}
+	row.Verdict, row.Reason, row.Column, row.MessageZh, row.MessageEn = verdict, "", "", "", ""
+	if f == nil {
+		return nil
+	}
+	if verdict != aggregationv1.Report_VERDICT_CONFLICT && verdict != aggregationv1.Report_VERDICT_QUARANTINED {
+		row.Verdict = aggregationv1.Report_VERDICT_REJECTED
+	}
+	row.Reason, row.MessageZh, row.MessageEn = f.Reason, f.Chinese(), f.Error()
+	if len(f.Fields) > 0 {
+		row.Column = f.Fields[0].Path
+	}
+	return nil
+}
+
+// Tally adds n times what the rows came to, to the totals, which the caller owns.
+func Tally(t *aggregationv1.Report_Totals, n int32, rows ...*aggregationv1.Report_Row) {
+	for _, row := range rows {
+		t.Rows += n
+		if at := verdictOf(t, row.GetVerdict()); at != nil {
+			*at += n
+		}
+		if len(row.GetWarnings()) > 0 {
+			t.Warned += n
+		}
+		if row.GetCounted() {
+			t.Counted += n
+		}
+	}
+}
+
+func verdictOf(t *aggregationv1.Report_Totals, v aggregationv1.Report_Verdict) *int32 {
+	switch v {
+	case aggregationv1.Report_VERDICT_CREATED:
+		return &t.Created
+	case aggregationv1.Report_VERDICT_UPDATED:
+		return &t.Updated
+	case aggregationv1.Report_VERDICT_UNCHANGED:
+		return &t.Unchanged
+	case aggregationv1.Report_VERDICT_CONFLICT:
+		return &t.Conflict
+	case aggregationv1.Report_VERDICT_REJECTED:
+		return &t.Rejected
+	case aggregationv1.Report_VERDICT_QUARANTINED:
+		return &t.Quarantined
+	default:
+		return nil
+	}
+}
+
+// Sum returns both totals together.
+func Sum(a, b *aggregationv1.Report_Totals) *aggregationv1.Report_Totals {
+	return &aggregationv1.Report_Totals{
+		Rows: a.GetRows() + b.GetRows(), Created: a.GetCreated() + b.GetCreated(), Updated: a.GetUpdated() + b.GetUpdated(),
+		Unchanged: a.GetUnchanged() + b.GetUnchanged(), Conflict: a.GetConflict() + b.GetConflict(), Rejected: a.GetRejected() + b.GetRejected(),
+		Quarantined: a.GetQuarantined() + b.GetQuarantined(), Warned: a.GetWarned() + b.GetWarned(), Counted: a.GetCounted() + b.GetCounted(),
+	}
+}

@@ -1,0 +1,314 @@
+package server_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+// finished returns the report once no work on it is left. The test's own time
+// bounds it.
+func (s *scene) finished(name string) *aggregationv1.Report {
+	s.T.Helper()
+	for {
+		r, err := s.Aggregation(s.reviewer.Key).GetReport(s.T.Context(), &aggregationv1.GetReportRequest{Name: name})
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		if p := r.GetProgress(); p == nil {
+			return r
+		} else if p.GetDone() > p.GetTotal() {
+			s.T.Fatalf("progress = %v", p)
+		}
+	}
+}
+
+func (s *scene) uploaded(r *aggregationv1.Report, csv string) *aggregationv1.Report {
+	s.T.Helper()
+	r, err := s.Aggregation(s.machine.Key).UploadReport(s.T.Context(), &aggregationv1.UploadReportRequest{
+		Report: r, Content: []byte(csv), Format: aggregationv1.UploadReportRequest_FORMAT_CSV,
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return r
+}
+
+// rows reads all rows of a report that a filter lets pass.
+func (s *scene) rows(name, filter string) (all []*aggregationv1.Report_Row) {
+	s.T.Helper()
+	req := &aggregationv1.ListReportRowsRequest{Parent: name, Filter: filter, PageSize: 777}
+	for {
+		page, err := s.Aggregation(s.reviewer.Key).ListReportRows(s.T.Context(), req)
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		all = append(all, page.GetRows()...)
+		if req.PageToken = page.GetNextPageToken(); req.PageToken == "" {
+			return all
+		}
+	}
+}
+
+// recounted holds the figures against a recount from the feeds.
+func (s *scene) recounted() {
+	s.T.Helper()
+	s.settled()
+	if err := s.Recount(s.T.Context()); err != nil {
+		s.T.Error(err)
+	}
+}
+
+func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
+	s := newScene(t)
+	s.coded(s.school, "school", "4205020001")
+	r := s.uploaded(s.report(1), "学校标识码,发现问题数,closed\n4205020001,8,6\n9999999999,1,\n4205020001,x,\n")
+	if tt := r.GetTotals(); tt.GetRows() != 4 || tt.GetCreated() != 2 || tt.GetQuarantined() != 1 || tt.GetRejected() != 1 {
+		t.Errorf("totals = %v", tt)
+	}
+	bad := s.rows(r.GetName(), "verdict = REJECTED")
+	if len(bad) != 1 || bad[0].GetLine() != 4 || bad[0].GetColumn() != "found" || bad[0].GetReason() != reports.ErrValueUnreadable.Reason {
+		t.Errorf("rejected = %v", bad)
+	}
+	file, err := s.Aggregation(s.machine.Key).ExportReportRows(t.Context(), &aggregationv1.ExportReportRowsRequest{
+		Parent: r.GetName(), Format: aggregationv1.UploadReportRequest_FORMAT_CSV, Filter: "verdict = QUARANTINED",
+	})
+	if err != nil || !strings.Contains(string(file.GetContent()), "\n3,,school,9999999999,") || file.GetTruncated() {
+		t.Errorf("file = %s, %v", file.GetContent(), err)
+	}
+}
+
+// What waits for its unit is kept, and counts as soon as the unit is known: by the
+// source's own table, by a code of the unit, or as the unit is entered.
+func TestQuarantinedRowsAreJudgedAgain(t *testing.T) {
+	s := newScene(t)
+	r := s.sent(s.report(1,
+		&aggregationv1.Report_Row{Code: "own-7", Field: "found", Value: 1},
+		&aggregationv1.Report_Row{Scheme: "school", Code: "4205020001", Field: "found", Value: 10},
+		&aggregationv1.Report_Row{Unit: "units/late", Field: "found", Value: 100},
+	))
+	s.accepted(r.GetName())
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 0)
+	source := reports.SourceName(s.district, "eis")
+	set := func(unit string) error {
+		_, err := s.Aggregation(s.machine.Key).SetReportCodes(t.Context(), &aggregationv1.SetReportCodesRequest{
+			Parent: source, Codes: []*aggregationv1.ReportCode{{Code: "own-7", Unit: unit}},
+		})
+		return err
+	}
+	if err := set(s.Root); !errors.Is(err, reports.ErrCodeInvalid) {
+		t.Errorf("a code for a unit above = %v", err)
+	}
+	if err := set(s.other); err != nil {
+		t.Fatal(err)
+	}
+	s.coded(s.school, "school", "4205020001")
+	s.Unit("late", s.district, organizationv1.Unit_KIND_SCHOOL)
+	for s.finished(r.GetName()).GetTotals().GetQuarantined() > 0 {
+		if t.Context().Err() != nil {
+			t.Fatal(t.Context().Err())
+		}
+	}
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 111)
+	if tt := s.finished(r.GetName()).GetTotals(); tt.GetCounted() != 3 || tt.GetCreated() != 3 {
+		t.Errorf("totals = %v", tt)
+	}
+	codes, err := s.Aggregation(s.machine.Key).ListReportCodes(t.Context(), &aggregationv1.ListReportCodesRequest{Parent: source})
+	if err != nil || len(codes.GetReportCodes()) != 1 || codes.GetReportCodes()[0].GetUnit() != s.other {
+		t.Errorf("codes = %v, %v", codes, err)
+	}
+	s.recounted()
+}
+
+func TestAReportIsCorrectedByAnother(t *testing.T) {
+	s := newScene(t)
+	first := s.accepted(s.sent(s.report(1, row(s.school, "found", 5), row(s.other, "found", 7), row(s.other, "rectifying", 3))).GetName())
+	next := func(sequence int64, before string, rows ...*aggregationv1.Report_Row) (*aggregationv1.Report, error) {
+		r := s.report(sequence, rows...)
+		r.Supersedes = before
+		return s.send(r)
+	}
+	second, err := next(2, first.GetName(), row(s.school, "found", 6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next(3, first.GetName(), row(s.school, "found", 9)); !errors.Is(err, reports.ErrSupersedes) {
+		t.Errorf("a second correction meanwhile = %v", err)
+	}
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 12)
+	back := &aggregationv1.ReturnReportRequest{Name: second.GetName(), Reason: "漏报"}
+	if _, err := s.Aggregation(s.reviewer.Key).ReturnReport(t.Context(), back); err != nil {
+		t.Fatal(err)
+	}
+	third, err := next(4, second.GetName(), row(s.school, "found", 6))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.accepted(third.GetName())
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 6)
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_rectifying", 0)
+	old := s.finished(first.GetName())
+	if old.GetState() != aggregationv1.Report_STATE_SUPERSEDED || len(old.GetRows()) != 3 || old.GetTotals().GetCounted() != 0 {
+		t.Errorf("the first = %v", old)
+	}
+	if _, err := next(5, first.GetName(), row(s.school, "found", 1)); !errors.Is(err, reports.ErrSupersedes) {
+		t.Errorf("correcting what is corrected = %v", err)
+	}
+	s.recounted()
+}
+
+func TestReportsHaveTheirTime(t *testing.T) {
+	s := newScene(t)
+	of := func(form, period string, sequence int64) (*aggregationv1.Report, error) {
+		r := s.report(sequence)
+		r.Form, r.Period, r.NilReport = form, period, true
+		return s.send(r)
+	}
+	const ledger, quarter = "reportForms/ledger-monthly", "reportForms/supervision-quarterly"
+	if r, err := of(ledger, "2026-01", 1); err != nil || r.GetDueDate() != "2026-02-05" || !r.GetLate() {
+		t.Errorf("late = %v, %v", r, err)
+	}
+	for name, c := range map[string]struct {
+		form, period string
+		want         error
+	}{
+		"not the rhythm": {ledger, "2026-Q1", reports.ErrPeriodInvalid},
+		"not over":       {quarter, "2026-Q1", reports.ErrPeriodOpen},
+		"without leave":  {ledger, "2025-06", reports.ErrLeaveMissing},
+		"never":          {quarter, "2025-Q2", reports.ErrWindowClosed},
+	} {
+		if _, err := of(c.form, c.period, 2); !errors.Is(err, c.want) {
+			t.Errorf("%s = %v, want %v", name, err, c.want)
+		}
+	}
+	leave := &aggregationv1.CreateReportLeaveRequest{ReportLeave: &aggregationv1.ReportLeave{
+		Unit: s.district, Form: ledger, Period: "2025-06", UntilDate: "2026-02-09", Reason: "系统故障",
+	}}
+	if _, err := s.Aggregation(s.reviewer.Key).CreateReportLeave(t.Context(), leave); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := of(ledger, "2025-06", 2); err != nil || !r.GetLate() {
+		t.Errorf("with leave = %v, %v", r, err)
+	}
+	if list, err := s.Aggregation(s.machine.Key).ListReportLeaves(t.Context(), &aggregationv1.ListReportLeavesRequest{Unit: s.district}); err != nil || len(list.GetReportLeaves()) != 1 {
+		t.Errorf("leaves = %v, %v", list, err)
+	}
+}
+
+func TestWhatIsOwedAndHowGoodItIs(t *testing.T) {
+	s := newScene(t)
+	owes := &organizationv1.Unit{Name: s.district, DisplayName: "区", Kind: organizationv1.Unit_KIND_DISTRICT, Labels: map[string]string{"reports": "forms"}}
+	if _, err := s.Organization(s.SystemAdmin).UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: owes}); err != nil {
+		t.Fatal(err)
+	}
+	s.CatchUp()
+	s.SetTime(time.Date(2026, 3, 10, 1, 0, 0, 0, time.UTC))
+	due := func() *aggregationv1.ReportDue {
+		t.Helper()
+		list, err := s.Aggregation(s.reviewer.Key).ListReportDues(t.Context(), &aggregationv1.ListReportDuesRequest{
+			Parent: "reportForms/ledger-monthly", Unit: s.Root, Period: "2026-02",
+		})
+		if err != nil || len(list.GetReportDues()) != 1 {
+			t.Fatalf("dues = %v, %v", list, err)
+		}
+		return list.GetReportDues()[0]
+	}
+	if d := due(); d.GetName() != s.district || d.GetState() != aggregationv1.ReportDue_STATE_OVERDUE || d.GetDueDate() != "2026-03-05" {
+		t.Errorf("before = %v", d)
+	}
+	r := s.report(2, row(s.school, "found", 1), row(s.school, "lost", 1))
+	r.Period = "2026-02"
+	r = s.sent(r)
+	if d := due(); d.GetState() != aggregationv1.ReportDue_STATE_SUBMITTED || !d.GetLate() || d.GetReport() != r.GetName() {
+		t.Errorf("after = %v", d)
+	}
+	q, err := s.Aggregation(s.machine.Key).GetReportQuality(t.Context(), &aggregationv1.GetReportQualityRequest{Name: reports.SourceName(s.district, "eis"), Month: "2026-02"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// complete 1/1, timely 0/1, valid 1/2, consistent 2/2, stable 1/2: 30 + 0 + 10 + 20 + 5.
+	if q.GetScoreMilli() != 65_000 || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
+		t.Errorf("quality = %v", q)
+	}
+}
+
+// lines is a file of n lines of four values, each for a unit that is there or is
+// not.
+func lines(n int, units ...string) string {
+	var b strings.Builder
+	b.WriteString("unit,category,campaign,found,closed\n")
+	for i := range n {
+		fmt.Fprintf(&b, "%s,c%d,campaigns/x,2,1\n", units[i%len(units)], i/len(units))
+	}
+	return b.String()
+}
+
+// A long report goes on wherever the process ends: no row is lost or counted
+// twice.
+func TestALongReportSurvivesItsProcess(t *testing.T) {
+	folder := t.TempDir()
+	s := newSceneIn(t, folder)
+	const n = 3000
+	file := lines(n, s.school, s.other, "units/none")
+	r := s.uploaded(s.report(1), file)
+	if r.GetState() != aggregationv1.Report_STATE_PROCESSING || r.GetProgress() == nil || len(r.GetRows()) != 0 {
+		t.Errorf("a long report = %v", r)
+	}
+	s = s.again(folder)
+	if tt := s.finished(r.GetName()).GetTotals(); tt.GetRows() != 2*n || tt.GetCreated() != 4*n/3 || tt.GetQuarantined() != 2*n/3 {
+		t.Errorf("judged = %v", tt)
+	}
+	s.accepted(r.GetName())
+	s = s.again(folder)
+	if got := s.finished(r.GetName()); got.GetState() != aggregationv1.Report_STATE_ACCEPTED || got.GetTotals().GetCounted() != 4*n/3 {
+		t.Errorf("entered = %v", got)
+	}
+	if again := s.uploaded(s.report(1), file); again.GetName() != r.GetName() || again.GetState() != aggregationv1.Report_STATE_ACCEPTED {
+		t.Errorf("sent again = %v", again)
+	}
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 2*2*n/3)
+	if rows := s.rows(r.GetName(), ""); len(rows) != 2*n {
+		t.Errorf("%d rows", len(rows))
+	}
+	better := s.report(2)
+	better.Supersedes = r.GetName()
+	s.accepted(s.finished(s.uploaded(better, lines(900, s.school)).GetName()).GetName())
+	s.finished(reports.Name(better))
+	if old := s.finished(r.GetName()); old.GetState() != aggregationv1.Report_STATE_SUPERSEDED {
+		t.Errorf("the old one = %v", old)
+	}
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 1800)
+	s.recounted()
+}
+
+// again is the scene after its process was started anew.
+func (s *scene) again(folder string) *scene {
+	s.T.Helper()
+	s.Stop()
+	next := *s
+	next.Suite = suitetest.RunIn(s.T, folder)
+	next.SystemAdmin, next.SecurityAdmin, next.Auditor, next.Root = s.SystemAdmin, s.SecurityAdmin, s.Auditor, s.Root
+	return &next
+}
+
+// A long report that is only checked says what would become of it.
+func TestALongReportIsChecked(t *testing.T) {
+	s := newScene(t)
+	req := &aggregationv1.UploadReportRequest{
+		Report: s.report(1), Content: []byte(lines(1200, s.school, "units/none")), Format: aggregationv1.UploadReportRequest_FORMAT_CSV, ValidateOnly: true,
+	}
+	r, err := s.Aggregation(s.machine.Key).UploadReport(t.Context(), req)
+	if tt := r.GetTotals(); err != nil || tt.GetCreated() != 1200 || tt.GetQuarantined() != 1200 {
+		t.Errorf("= %v, %v", r, err)
+	}
+	if _, err := s.Aggregation(s.machine.Key).GetReport(t.Context(), &aggregationv1.GetReportRequest{Name: reports.Name(s.report(1))}); err == nil {
+		t.Error("it was kept")
+	}
+}

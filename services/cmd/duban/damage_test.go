@@ -1,0 +1,81 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// pageSize is that of the machine, which bbolt's pages have.
+var pageSize = os.Getpagesize()
+
+// TestFsckOutlivesADamagedFile: whatever happened to the file of a role, fsck
+// names it with status 20 and goes on to the last role, and so does recount, as
+// far as it needs the file.
+func TestFsckOutlivesADamagedFile(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	for name, damage := range map[string]func(b []byte) []byte{
+		"empty":            func([]byte) []byte { return nil },
+		"cut in a page":    func(b []byte) []byte { return b[:pageSize/2] },
+		"cut among pages":  func(b []byte) []byte { return b[:8*pageSize] },
+		"cut after meta":   func(b []byte) []byte { return b[:2*pageSize] },
+		"zeroed meta":      zero(0, 2),
+		"zeroed pages":     zero(2, 1<<20),
+		"flipped flags":    flip(8, 0xff),
+		"flipped page ids": flip(0, 0xff),
+		"flipped counts":   flip(10, 0xff),
+	} {
+		t.Run(name, func(t *testing.T) {
+			data := filepath.Join(t.TempDir(), "data")
+			if err := os.CopyFS(data, os.DirFS(c.Data)); err != nil {
+				t.Fatal(err)
+			}
+			spoil(t, filepath.Join(data, "organization.db"), damage)
+			for _, told := range []string{fsckSays(t, errWrong, data), fsckSays(t, errWrong, rebuildFlag, data)} {
+				if !strings.Contains(told, "first: organization.db: the file itself is damaged: ") &&
+					!strings.Contains(told, "first: opening "+data+"/organization.db: the file itself is damaged: ") ||
+					!strings.Contains(told, "\naggregation ") || strings.Contains(told, "warning") {
+					t.Errorf("fsck said:\n%s", told)
+				}
+			}
+			if err := run(t.Context(), []string{"recount", data}, t.Output()); !errors.Is(err, errWrong) || !strings.Contains(err.Error(), "organization.db: the file itself is damaged") {
+				t.Errorf("recount = %v", err)
+			}
+		})
+	}
+}
+
+// zero makes pages from one to before another all zeros.
+func zero(from, to int) func([]byte) []byte {
+	return func(b []byte) []byte {
+		clear(b[min(len(b), from*pageSize):min(len(b), to*pageSize)])
+		return b
+	}
+}
+
+// flip changes a byte in the header of every page but the two that have sums.
+func flip(at int, mask byte) func([]byte) []byte {
+	return func(b []byte) []byte {
+		for page := 2 * pageSize; page < len(b); page += pageSize {
+			b[page+at] ^= mask
+		}
+		return b
+	}
+}
+
+func spoil(t *testing.T, path string, damage func([]byte) []byte) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, damage(bytes.Clone(b)), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/fleet"
+	"github.com/duban-project/duban/services/internal/serve"
+)
+
+var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
+
+// TestOneProcessIsKilledWhileOthersGoOn: callers are told that a service is down,
+// and repeat with their request ids; nothing acknowledged is lost, nothing is
+// there twice, and what all processes leave agrees.
+func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
+	s := sail(t)
+	for _, role := range []string{"rectification", "aggregation", "organization", "gateway"} {
+		t.Run(role, func(t *testing.T) {
+			on := caller{dial(t, s.rpc), s.keys}
+			l := newLoad(t, on, role)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			written := l.start(ctx, on, writers)
+			<-time.After(100 * time.Millisecond)
+			if err := s.Ship(role).Kill(); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(300 * time.Millisecond)
+			cancel() // those who need nothing of the role
+			<-written
+			if down := slices.ContainsFunc(l.errs, isDown); down != (role == "rectification" || role == "organization") {
+				t.Errorf("callers were told %v", l.errs)
+			}
+			if err := errors.Join(s.Begin(role), s.Ready(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+			l.kept(t, on)
+			l.repeat(t, on)
+			l.counted(t, on)
+		})
+	}
+	if err := s.Stop(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func isDown(err error) bool { return errors.Is(serve.FromStatus(err), errDown) }
+
+// ships is an installation of one process for each role.
+type ships struct {
+	*fleet.Installation
+	rpc  string
+	keys admins
+}
+
+// sail starts one, which ends with the test.
+func sail(t *testing.T) *ships {
+	t.Helper()
+	clients := sure[map[string]string](t)(fleet.Vacant("rest", "grpc"))
+	c := settings("")
+	c.HTTP, c.GRPC, c.Telemetry.LogLevel = clients["rest"], clients["grpc"], "error"
+	f := fleet.New(os.Args[0], t.Output(), envChild+"=1")
+	i := sure[*fleet.Installation](t)(fleet.Lay(f, t.TempDir(), c, time.Now()))
+	t.Cleanup(func() { _ = i.Stop() }) // the test may have stopped it
+	key := sure[string](t)(i.Launch(t.Context()))
+	return &ships{i, c.GRPC, initializeOn(t, dial(t, c.GRPC), key)}
+}
+
+// sure returns what worked, and fails the test for what did not.
+func sure[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// TestAFleetEndsWithItsShips: a process that ends by itself is noticed, and the
+// others end when they are told to.
+func TestAFleetEndsWithItsShips(t *testing.T) {
+	s := sail(t)
+	if err := s.Ship("campaign").Terminate(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-s.Lost():
+		t.Log(err)
+	case <-time.After(patience):
+		t.Error("nobody noticed that a process has ended")
+	}
+	if err := s.Stop(); err != nil {
+		t.Errorf("stopping the others: %v", err)
+	}
+}

@@ -1,0 +1,167 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/durable"
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// Installation is one of a process for each role, which the fleet's program runs
+// when it is told: serve -leash -config FILE ROLE.
+type Installation struct {
+	*Fleet
+	// Base is where REST is served, such as http://127.0.0.1:8080.
+	Base string
+
+	folder string
+	files  map[string]string // configurations, by role
+	ships  map[string]*Ship
+}
+
+// Lay prepares an installation in a new folder: keys, and a data folder and a
+// configuration for each role, on ports that nobody has. c says where clients call
+// and all else that is the same for all roles.
+func Lay(f *Fleet, folder string, c suite.Config, now time.Time) (*Installation, error) {
+	c.Data, c.Peers.Keys = folder, filepath.Join(folder, suite.KeysFolder)
+	if err := suite.Equip(c.Peers.Keys, c.Installation, now, suite.Roles()...); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.Peers.Addresses, err = Vacant(suite.Called()...); err != nil {
+		return nil, err
+	}
+	i := &Installation{Fleet: f, Base: "http://" + c.HTTP, folder: folder, files: map[string]string{}, ships: map[string]*Ship{}}
+	for _, role := range suite.Roles() {
+		i.files[role] = filepath.Join(folder, role+".yaml")
+		if err := write(i.files[role], c, role); err != nil {
+			return nil, err
+		}
+	}
+	return i, nil
+}
+
+// write writes the configuration of a role.
+func write(path string, c suite.Config, role string) error {
+	c.Data, c.Peers.Listen = filepath.Join(c.Data, role), c.Peers.Addresses[role]
+	var text bytes.Buffer
+	if err := config.Print(&text, &c); err != nil {
+		return err
+	}
+	return durable.WriteFile(path, text.Bytes())
+}
+
+// Vacant returns an address of this machine for each name, on ports that nobody
+// has.
+func Vacant(names ...string) (map[string]string, error) {
+	addresses := map[string]string{}
+	var held []net.Listener
+	defer func() {
+		for _, l := range held {
+			_ = l.Close() // it was never used
+		}
+	}()
+	for _, name := range names {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("looking for a port: %w", err)
+		}
+		held = append(held, l)
+		addresses[name] = l.Addr().String()
+	}
+	return addresses, nil
+}
+
+// Launch starts all roles with the arguments beside their own, and returns the
+// bootstrap key of a new installation once all serve.
+func (i *Installation) Launch(ctx context.Context, args ...string) (key string, err error) {
+	for _, role := range suite.Roles() {
+		if err := i.Begin(role, args...); err != nil {
+			return "", err
+		}
+	}
+	if err := i.Ready(ctx); err != nil {
+		return "", err
+	}
+	select {
+	case line := <-i.Ship("organization").Printed:
+		return strings.TrimPrefix(line, suite.BootstrapLine), nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// Begin starts a role that does not run.
+func (i *Installation) Begin(role string, args ...string) (err error) {
+	i.ships[role], err = i.Start(role, append(append([]string{"serve", "-leash", "-config", i.files[role]}, args...), role)...)
+	return err
+}
+
+// Ship is the process of a role.
+func (i *Installation) Ship(role string) *Ship { return i.ships[role] }
+
+const (
+	patience = time.Minute           // for processes that are to serve
+	often    = 20 * time.Millisecond // between questions whether they do
+)
+
+// Ready returns when the gateway finds every role serving.
+func (i *Installation) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for !i.answers(ctx) {
+		select {
+		case err := <-i.Lost():
+			return err
+		default:
+		}
+		if err := feed.Pause(ctx, often); err != nil {
+			return fmt.Errorf("waiting for all roles to serve: %w", err)
+		}
+	}
+	return nil
+}
+
+func (i *Installation) answers(ctx context.Context) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, i.Base+"/readyz", nil)
+	if err != nil {
+		return false
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	return res.Body.Close() == nil && res.StatusCode == http.StatusOK
+}
+
+// ErrWrong says that what is stored is not what the feeds say.
+var ErrWrong = errors.New("stores and feeds disagree")
+
+// Check holds what the processes, which have ended, left on disk against itself:
+// every store against its feed, and every figure against a recount.
+func (i *Installation) Check(ctx context.Context) error {
+	c := suite.Default()
+	c.Data = i.folder
+	var wrong uint64
+	if _, err := suite.Fsck(ctx, c, func(_ string, r fsck.Report) { wrong += r.Wrong }); err != nil {
+		return fmt.Errorf("checking the stores: %w", err)
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%w: %d entries", ErrWrong, wrong)
+	}
+	if err := suite.Recount(ctx, c); err != nil {
+		return fmt.Errorf("the recount: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package serve
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+
+	"github.com/duban-project/duban/services/internal/authn"
+)
+
+// Door is a listener at which calls come in.
+type Door struct {
+	net.Listener
+	// Credentials are what both sides prove; nil: the connections are clients', in
+	// the clear.
+	Credentials credentials.TransportCredentials
+	// Caller names the service in another process that the call's connection
+	// proves, or is "" for the gateway, whose calls are clients'; nil: all calls
+	// are clients' own.
+	Caller func(context.Context) string
+	// To, if set, is where calls are passed on to; nil: the services of this
+	// process answer.
+	To grpc.ClientConnInterface
+}
+
+const (
+	// age is how long a connection between processes lasts, and so how long one
+	// is believed whose certificate is no longer good.
+	age = 30 * time.Minute
+	// quiet is how long a connection says nothing before it is asked whether it
+	// lives; who asks more often than every third of it is sent away.
+	quiet = 30 * time.Second
+)
+
+func (p *Process) server(d Door) *grpc.Server {
+	steps := p.steps(d)
+	options := []grpc.ServerOption{
+		grpc.UnaryInterceptor(steps.unary),
+		grpc.StreamInterceptor(steps.stream),
+		grpc.MaxRecvMsgSize(p.limits.Message),
+		grpc.MaxSendMsgSize(p.limits.Message),
+		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
+		grpc.MaxHeaderListSize(16 << 10),
+		grpc.ConnectionTimeout(10 * time.Second),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: quiet / 3}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: quiet, Timeout: quiet / 3}),
+	}
+	if p.Served != nil {
+		options = append(options, grpc.StatsHandler(p.Served))
+	}
+	if d.Credentials != nil {
+		options = append(options, grpc.Creds(d.Credentials),
+			grpc.KeepaliveParams(keepalive.ServerParameters{Time: quiet, Timeout: quiet / 3, MaxConnectionAge: age, MaxConnectionAgeGrace: p.limits.Deadline}))
+	}
+	if d.To != nil {
+		options = append(options, grpc.UnknownServiceHandler(p.onward(d.To)))
+	}
+	return p.register(grpc.NewServer(options...), d)
+}
+
+func (p *Process) register(server *grpc.Server, d Door) *grpc.Server {
+	if d.To == nil {
+		for _, s := range p.services {
+			s.Register(server)
+		}
+	}
+	healthv1.RegisterHealthServer(server, p.health)
+	reflection.Register(server)
+	return server
+}
+
+// steps are those that calls through the door pass. What is passed on passes the
+// others where it is answered.
+func (p *Process) steps(d Door) Step {
+	if d.To != nil {
+		return p.through
+	}
+	if d.Caller == nil {
+		return chain(p.fromPeer, p.every)
+	}
+	return chain(func(ctx context.Context, _ Call, next func(context.Context) error) error {
+		if service := d.Caller(ctx); service != "" {
+			return next(authn.WithRemote(ctx, service))
+		}
+		return next(fromGateway(ctx))
+	}, p.every)
+}

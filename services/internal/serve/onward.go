@@ -1,0 +1,121 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// carried is what a client may tell the service behind, as metadata.
+var carried = []string{"authorization", "accept-language", "idempotency-key", "if-match"}
+
+// onward answers each call of the contract with what the connection answers.
+// Streams are not for clients.
+func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
+	return func(_ any, stream grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(stream)
+		in, out, streams, err := messages(method)
+		if err != nil {
+			return passed{err}
+		}
+		if streams {
+			return p.carry(to, stream, in, out)
+		}
+		if err := stream.RecvMsg(in); err != nil {
+			return passed{err}
+		}
+		var header metadata.MD
+		if err := to.Invoke(p.outward(stream.Context()), method, in, out, grpc.Header(&header)); err != nil {
+			return passed{err}
+		}
+		return stream.SendMsg(out)
+	}
+}
+
+// carry passes a stream on, message by message in both directions, until either
+// side ends it.
+func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, in, out proto.Message) error {
+	method, _ := grpc.MethodFromServerStream(stream)
+	ctx, cancel := context.WithCancel(p.outward(stream.Context()))
+	defer cancel()
+	behind, err := to.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method)
+	if err != nil {
+		return passed{err}
+	}
+	go func() { // ends with the stream, which ends when carry returns
+		for {
+			m := in.ProtoReflect().New().Interface()
+			if err := stream.RecvMsg(m); err != nil {
+				_ = behind.CloseSend() // what becomes of it, the answers say
+				return
+			}
+			if behind.SendMsg(m) != nil {
+				return
+			}
+		}
+	}()
+	for {
+		m := out.ProtoReflect().New().Interface()
+		switch err := behind.RecvMsg(m); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return passed{err}
+		}
+		if err := stream.SendMsg(m); err != nil {
+			return passed{err}
+		}
+	}
+}
+
+// outward is the context of the call behind.
+func (p *Process) outward(ctx context.Context) context.Context {
+	if network := p.networkOf(ctx); network != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, NetworkHeader, network)
+	}
+	for _, name := range carried {
+		for _, value := range metadata.ValueFromIncomingContext(ctx, name) {
+			ctx = metadata.AppendToOutgoingContext(ctx, name, value)
+		}
+	}
+	return ctx
+}
+
+// messages are empty ones of a method's types; streams says whether there may be
+// several.
+func messages(method string) (in, out proto.Message, streams bool, err error) {
+	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
+	d, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	m, ok := d.(protoreflect.MethodDescriptor)
+	if !ok || !strings.HasPrefix(name, "duban.") {
+		return nil, nil, false, status.Error(codes.Unimplemented, "unknown method "+method)
+	}
+	request, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())
+	if err != nil {
+		return nil, nil, false, err
+	}
+	answer, err := protoregistry.GlobalTypes.FindMessageByName(m.Output().FullName())
+	if err != nil {
+		return nil, nil, false, err
+	}
+	streams = m.IsStreamingClient() || m.IsStreamingServer()
+	return request.New().Interface(), answer.New().Interface(), streams, nil
+}
+
+// passed is the error of the service behind, which has its status already.
+type passed struct{ error }
+
+// GRPCStatus tells what the service told.
+func (p passed) GRPCStatus() *status.Status { return status.Convert(p.error) }
+
+// Unwrap returns the error itself.
+func (p passed) Unwrap() error { return p.error }

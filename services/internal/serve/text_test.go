@@ -1,0 +1,49 @@
+package serve
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+// TestControlCharactersAreNoText: wherever a string stands in a request, it is
+// held to the same rule, and named.
+func TestControlCharactersAreNoText(t *testing.T) {
+	unit := func(text string) proto.Message {
+		return &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{DisplayName: text}}
+	}
+	file := func(name string) proto.Message {
+		return &blobv1.CreateAttachmentRequest{Attachment: &blobv1.Attachment{FileName: name}, Content: []byte{0, 1}}
+	}
+	labelled := func(key, value string) proto.Message {
+		return &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{Labels: map[string]string{key: value}}}
+	}
+	for _, c := range []struct {
+		m    proto.Message
+		want string // the field that is named
+	}{
+		{unit("第一行\n\t第二行"), ""},
+		{unit("a\x00b"), "unit.display_name"},
+		{unit("a\rb"), "unit.display_name"},
+		{unit("a\x7f"), "unit.display_name"},
+		{labelled("a", "b\x1b"), `unit.labels["a"]`},
+		{labelled("a\x1b", "b"), `unit.labels["a\x1b"]`},
+		{file("照片 1.jpg"), ""},
+		{file("a\r\nb.jpg"), "attachment.file_name"},
+		{file("a\nb.jpg"), "attachment.file_name"},
+		{file("../b.jpg"), "attachment.file_name"},
+		{file(`c:\b.jpg`), "attachment.file_name"},
+	} {
+		got := ""
+		if f := fault.As(legible(c.m)); f != nil {
+			got = f.Fields[0].Path
+		}
+		if got != c.want {
+			t.Errorf("%v: %q is named, want %q", c.m, got, c.want)
+		}
+	}
+}

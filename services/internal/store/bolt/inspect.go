@@ -1,0 +1,107 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// ErrDamaged says that a file is not, or no longer, a database: its pages are not
+// what they should be. Only a backup helps.
+var ErrDamaged = errors.New("the file itself is damaged")
+
+// Inspect opens the file at path, which MUST be there, for a check of data that
+// nobody uses. Where a damaged page makes bbolt panic, or the memory that the file
+// is mapped into fault, its engine answers ErrDamaged with the name of the file;
+// it is to be closed then and not used any more.
+func Inspect(path string) (store.Engine, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	g := &guarded{path: path}
+	if info.Size() == 0 { // which Open would make a new one of
+		return nil, g.damage("it is empty")
+	}
+	if err = g.guard(func() error { return g.begin(info.Size()) }); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return g, nil
+}
+
+// begin opens the file, which MUST have all the pages that are in use.
+func (g *guarded) begin(size int64) error {
+	e, err := open(g.path, Options{}, g.open)
+	if err != nil {
+		return err
+	}
+	g.Engine = e
+	return e.db.View(func(t *bbolt.Tx) error {
+		if t.Size() > size {
+			return g.damage(fmt.Sprintf("it has %d of %d bytes", size, t.Size()))
+		}
+		return nil
+	})
+}
+
+// guarded turns what a damaged file does to its readers into an error.
+type guarded struct {
+	store.Engine
+	path    string
+	file    *os.File
+	damaged bool
+}
+
+// open keeps the file, whose lock ends with it.
+func (g *guarded) open(name string, flag int, mode os.FileMode) (file *os.File, err error) {
+	g.file, err = os.OpenFile(name, flag, mode)
+	return g.file, err
+}
+
+// View implements store.Engine.
+func (g *guarded) View(ctx context.Context, fn func(store.Tx) error) error {
+	return g.guard(func() error { return g.Engine.View(ctx, fn) })
+}
+
+// Update implements store.Engine.
+func (g *guarded) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return g.guard(func() error { return g.Engine.Update(ctx, fn) })
+}
+
+// Close implements store.Engine. After a panic locks inside bbolt may be held
+// for ever, so that only the file is closed.
+func (g *guarded) Close() error {
+	switch {
+	case !g.damaged && g.Engine != nil:
+		return g.Engine.Close()
+	case g.damaged && g.file != nil:
+		// The file stays mapped, and would keep its lock.
+		return errors.Join(syscall.Flock(int(g.file.Fd()), syscall.LOCK_UN), g.file.Close())
+	default:
+		return nil
+	}
+}
+
+// guard runs do in this goroutine, in which alone a fault becomes a panic.
+func (g *guarded) guard(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = g.damage(p)
+		}
+	}()
+	return do()
+}
+
+func (g *guarded) damage(what any) error {
+	g.damaged = true
+	return fmt.Errorf("%s: %w: %v", filepath.Base(g.path), ErrDamaged, what)
+}

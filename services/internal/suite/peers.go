@@ -1,0 +1,70 @@
+package suite
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/duban-project/duban/services/internal/papers"
+)
+
+// Peers says how the processes of an installation reach each other, where each
+// runs some of the roles. The zero Peers are those of a process that runs all.
+type Peers struct {
+	// Listen is where this process answers the others; empty: nowhere.
+	Listen string `yaml:"listen"`
+	// Keys is the folder that has a folder for each role run here, with its
+	// certificate and its secrets; empty: the secrets come from the data folder.
+	Keys string `yaml:"keys"`
+	// Addresses are where other roles listen, by role. Those of roles that run
+	// here are not used, so that all processes may have the same list.
+	Addresses map[string]string `yaml:"addresses"`
+}
+
+// check returns every mistake.
+func (p Peers) check() error {
+	var mistakes []error
+	for role, address := range p.Addresses {
+		if !slices.Contains(Roles(), role) || role == Gateway {
+			mistakes = append(mistakes, fmt.Errorf("peers.addresses: %s is no role that is called", role))
+		}
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("peers.addresses.%s: must be host:port", role))
+		}
+	}
+	if _, _, err := net.SplitHostPort(p.Listen); p.Listen != "" && err != nil {
+		mistakes = append(mistakes, errors.New("peers.listen: must be host:port"))
+	}
+	if p.Keys == "" && (p.Listen != "" || len(p.Addresses) > 0) {
+		mistakes = append(mistakes, errors.New("peers.keys: processes that reach each other need certificates"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// Equip writes into folder what the processes of an installation need to know: a
+// certification authority and the installation's seed, if they are not there,
+// and beneath, for each role, a folder with its secrets and a new certificate. The
+// role's process gets its folder and nothing else.
+func Equip(folder, installation string, now time.Time, wanted ...string) error {
+	for _, role := range wanted {
+		if !slices.Contains(Roles(), role) {
+			return fmt.Errorf("there is no role %q", role)
+		}
+	}
+	if err := papers.Issue(folder, installation, now, wanted...); err != nil {
+		return err
+	}
+	s, err := openSeed(folder)
+	if err != nil {
+		return err
+	}
+	for _, role := range wanted {
+		if err := s.of(role).write(filepath.Join(folder, role)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package suitetest
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/storetest"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// part is a process of the suite.
+type part struct {
+	*suite.Suite
+	at   suite.Addresses
+	stop func() error
+}
+
+// open builds a part on the simulated clock.
+func (s *Suite) open(c suite.Config, o suite.Options) *part {
+	s.T.Helper()
+	o.Out, o.Now, o.Simulate = s.T.Output(), time.Now, Start
+	o.Engine = func(role string, e store.Engine) store.Engine { return storetest.Declared(s.T, e, suite.Schema(role)) }
+	built, err := suite.Open(s.T.Context(), c, o)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	return &part{Suite: built}
+}
+
+// begin lets the part serve until the end of the test or stop, and returns what
+// waits until it does.
+func (p *part) begin(t testing.TB) (await func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended, ready := make(chan error, 1), make(chan suite.Addresses, 1)
+	go func() { ended <- p.Suite.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
+	p.stop = sync.OnceValue(func() error {
+		cancel()
+		return errors.Join(<-ended, p.Close())
+	})
+	t.Cleanup(func() {
+		if err := p.stop(); err != nil {
+			t.Errorf("stopping the suite: %v", err)
+		}
+	})
+	return func() {
+		t.Helper()
+		select {
+		case p.at = <-ready:
+		case err := <-ended:
+			ended <- err
+			t.Fatalf("starting the suite: %v", err)
+		}
+	}
+}
+
+func (p *part) run(t testing.TB) {
+	t.Helper()
+	p.begin(t)()
+}
+
+// SplitIn is RunIn with a process for each role.
+func SplitIn(t testing.TB, folder string) *Suite {
+	t.Helper()
+	s := &Suite{T: t, Root: "units/root", Folder: folder, split: true, addresses: map[string]string{}}
+	s.must(suite.Equip(s.keys(), suite.Default().Installation, time.Now(), suite.Roles()...))
+	listeners := map[string]net.Listener{}
+	for _, role := range suite.Called() {
+		listeners[role] = s.listen("127.0.0.1:0")
+		s.addresses[role] = listeners[role].Addr().String()
+	}
+	var await []func()
+	for _, role := range suite.Roles() {
+		p := s.role(role, listeners[role])
+		s.parts = append(s.parts, p)
+		await = append(await, p.begin(t))
+	}
+	for _, ready := range await {
+		ready()
+	}
+	front := s.parts[len(s.parts)-1]
+	s.Suite, s.conn = s.parts[0].Suite, front.Client()
+	s.HTTP, s.GRPC = "http://"+front.at.HTTP.String(), front.at.GRPC.String()
+	return s
+}
+
+func (s *Suite) keys() string { return filepath.Join(s.Folder, suite.KeysFolder) }
+
+func (s *Suite) listen(address string) net.Listener {
+	s.T.Helper()
+	l, err := net.Listen("tcp", address)
+	s.must(err)
+	return l
+}
+
+// role builds the process of a role.
+func (s *Suite) role(role string, l net.Listener) *part {
+	s.T.Helper()
+	c := settings(filepath.Join(s.Folder, role))
+	c.Peers = suite.Peers{Keys: s.keys(), Addresses: s.addresses}
+	return s.open(c, suite.Options{Roles: []string{role}, Peers: l})
+}
+
+// Without does something while the process of a role does not run.
+func (s *Suite) Without(role string, do func()) {
+	s.T.Helper()
+	i := slices.Index(suite.Roles(), role)
+	s.must(s.parts[i].stop())
+	do()
+	s.parts[i] = s.role(role, s.listen(s.addresses[role]))
+	s.parts[i].begin(s.T)()
+}
