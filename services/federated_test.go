@@ -252,8 +252,12 @@ func TestRemoteUnitsAreReadAndNotWritten(t *testing.T) {
 	if u.GetInstallation() != "installations/510104" || u.GetParent() != "units/510104" {
 		t.Errorf("the school as the province sees it: %v", u)
 	}
-	list := must(org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: "units/510104"})).GetUnits()
-	if len(list) != 3 || list[0].GetInstallation() != "installations/510100" {
+	var list []*organizationv1.Unit
+	eventually(t, "the district's units are not all there", func() bool {
+		list = must(org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: "units/510104"})).GetUnits()
+		return len(list) == 3
+	})
+	if list[0].GetInstallation() != "installations/510100" {
 		t.Errorf("under the district are %v", list)
 	}
 	bound := must(f.one.Organization(f.one.SystemAdmin).GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: "units/510104"}))

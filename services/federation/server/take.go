@@ -87,12 +87,15 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 }
 
 // ready brings the tree here up to date before units of another are held against
-// it.
+// it. Without it the stream ends: the installation dials again.
 func (c *session) ready(ctx context.Context, origin string) error {
 	if o, _ := federation.ParseOrigin(origin); o.Service != "organization" && o.Service != federation.Service {
 		return nil
 	}
-	return c.s.parts.Tree.CatchUp(ctx)
+	if c.s.parts.Tree.CatchUp(ctx) != nil {
+		return federation.ErrStreamEnded
+	}
+	return nil
 }
 
 // refused turns what is wrong with a run into the answer to it. Other errors stay
