@@ -8,7 +8,7 @@ export BUF_CACHE_DIR := $(CURDIR)/.cache/buf
 MODULES    := proto gateway services
 PACKAGES   := $(addprefix ./,$(addsuffix /...,$(MODULES)))
 DEP_PROTOS := google/api/annotations.proto google/api/field_behavior.proto google/api/resource.proto \
-	google/api/field_info.proto buf/validate/validate.proto
+	google/api/field_info.proto google/api/httpbody.proto buf/validate/validate.proto
 # What the contract may not break: the newest release. Until there is one, where this branch left main, and on main itself the
 # commit before: never HEAD, against which a committed break would pass. A break that is meant, before the first release:
 # BASE=HEAD.
@@ -55,7 +55,7 @@ bench: ## Measure against our own engine and write docs/performance.md.
 	go run ./services/cmd/bench
 
 .PHONY: check
-check: format vet lint proto-check proto-breaking openapi-lint ## Everything else that CI checks.
+check: format vet lint proto-check proto-breaking openapi-lint webhooks-verify ## Everything else that CI checks.
 
 .PHONY: format
 format:
@@ -88,6 +88,13 @@ proto-breaking: $(BIN)/buf proto/.deps/.stamp
 .PHONY: openapi-lint
 openapi-lint:
 	cd gateway && REDOCLY_TELEMETRY=off npx --yes @redocly/cli@2.77.0 lint openapi.json
+
+# So is the library of Standard Webhooks, which takes what a running suite sends.
+.PHONY: webhooks-verify
+webhooks-verify:
+	@folder=$$(mktemp -d) && trap 'rm -rf '$$folder EXIT && \
+	npm install --silent --no-audit --no-fund --prefix $$folder standardwebhooks@1.0.0 && \
+	CGO_ENABLED=0 go build -o $$folder/ ./services/cmd/duban && node services/event/verify.mjs $$folder
 
 ##@ Contract and tools
 

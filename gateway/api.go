@@ -10,11 +10,13 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
 	"github.com/duban-project/duban/gateway/internal/route"
 	"github.com/duban-project/duban/gateway/internal/strict"
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 )
 
@@ -100,13 +102,14 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 // body reads the body, up to the limit. No body at all is an empty request, also
 // where one could be.
 func (a *api) body(r *http.Request, m route.Match) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(r.Body, a.options.MaxBody+1))
+	limit := a.limit(m.Route)
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	switch {
-	case int64(len(body)) > a.options.MaxBody:
+	case int64(len(body)) > limit:
 		// Most clients read the answer only once they have sent all: what is not
 		// far too large is read to its end, and thrown away.
-		_, _ = io.CopyN(io.Discard, r.Body, patience*a.options.MaxBody)
-		return nil, tooLarge(a.options.MaxBody)
+		_, _ = io.CopyN(io.Discard, r.Body, patience*limit)
+		return nil, tooLarge(limit)
 	case err != nil:
 		return nil, problem.Malformed(problem.Text{Zh: "传输中断", En: "it ended early"})
 	case m.Route.Body == "" && len(body) > 0:
@@ -115,6 +118,13 @@ func (a *api) body(r *http.Request, m route.Match) ([]byte, error) {
 		return nil, problem.Of(faultv1.Reason_REASON_MEDIA_TYPE_UNSUPPORTED)
 	}
 	return body, nil
+}
+
+// limit is how many bytes a body of the route may have: the contract lets those of
+// some calls have more than others.
+func (a *api) limit(r *route.Route) int64 {
+	rule, _ := proto.GetExtension(r.Call.Options(), accessv1.E_Rule).(*accessv1.Rule)
+	return max(a.options.MaxBody, int64(rule.GetMaxMib())<<20)
 }
 
 // patience is how many times the limit a body may have whose sender still gets to

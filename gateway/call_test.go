@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -77,6 +78,19 @@ func TestMaskComesFromTheBody(t *testing.T) {
 		}
 		if got := req.GetUpdateMask().GetPaths(); !slices.Equal(got, c.want) || req.GetUnit().GetName() != "units/a" {
 			t.Errorf("%s %s: the mask is %q of %s, want %q", c.target, c.body, got, req.GetUnit().GetName(), c.want)
+		}
+	}
+}
+
+func TestAFileIsAnsweredAsItIs(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	w := ask(h, "GET", "/v1/units/a/status:export?format=FORMAT_CSV&cut.asOf=2026-03-01T00:00:00Z&level=KIND_SCHOOL", "")
+	if w.Code != http.StatusOK || w.Body.String() != "单位,8\r\n" {
+		t.Errorf("= %d %q", w.Code, w.Body)
+	}
+	for name, want := range map[string]string{"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": `attachment; filename="export.csv"`} {
+		if got := w.Header().Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
 }
@@ -202,6 +216,8 @@ func TestServicesErrors(t *testing.T) {
 		{explained(t, codes.FailedPrecondition, "UNIT_IS_ROOT"), none, 400, "UNIT_IS_ROOT", ""},
 		{explained(t, codes.AlreadyExists, "REQUEST_ID_REUSED"), none, 409, "REQUEST_ID_REUSED", ""},
 		{explained(t, codes.ResourceExhausted, "RATE_LIMITED"), none, 429, "RATE_LIMITED", "Retry-After: 1"},
+		{explained(t, codes.ResourceExhausted, "QUOTA_SPENT", &errdetails.RetryInfo{RetryDelay: durationpb.New(89*time.Minute + 1)}), none, 429, "QUOTA_SPENT", "Retry-After: 5341"},
+		{explained(t, codes.Unauthenticated, "SECOND_FACTOR_REQUIRED"), none, 401, "SECOND_FACTOR_REQUIRED", `Www-Authenticate: Bearer error="insufficient_user_authentication"`},
 		{explained(t, codes.Unavailable, "DIRECTORY_STALE"), none, 503, "DIRECTORY_STALE", "Retry-After: 1"},
 		{explained(t, codes.Unauthenticated, "UNAUTHENTICATED"), none, 401, "UNAUTHENTICATED", "Www-Authenticate: Bearer"},
 		{explained(t, codes.PermissionDenied, "PERMISSION_DENIED"), none, 403, "PERMISSION_DENIED", ""},

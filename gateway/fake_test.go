@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -25,6 +27,7 @@ type fake struct {
 	organizationv1.UnimplementedOrganizationServiceServer
 	feedv1.UnimplementedFeedServiceServer
 	clockv1.UnimplementedClockServiceServer
+	aggregationv1.UnimplementedAggregationServiceServer
 
 	mu   sync.Mutex
 	last proto.Message
@@ -44,6 +47,10 @@ func (f *fake) reset(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.last, f.md, f.err = nil, nil, err
+}
+
+func (f *fake) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatusRequest) (*httpbody.HttpBody, error) {
+	return &httpbody.HttpBody{ContentType: "text/csv; charset=utf-8", Data: []byte("单位,8\r\n")}, f.seen(ctx, req)
 }
 
 func (f *fake) CreateUnit(ctx context.Context, req *organizationv1.CreateUnitRequest) (*organizationv1.Unit, error) {
@@ -98,6 +105,7 @@ func start(t testing.TB, f *fake, o Options) (http.Handler, *health.Server) {
 	organizationv1.RegisterOrganizationServiceServer(server, f)
 	feedv1.RegisterFeedServiceServer(server, f)
 	clockv1.RegisterClockServiceServer(server, f)
+	aggregationv1.RegisterAggregationServiceServer(server, f)
 	grpc_health_v1.RegisterHealthServer(server, healthy)
 	conn := connect(t, server)
 	h, err := Handler(t.Context(), All(conn), o)

@@ -9,8 +9,11 @@ import (
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 )
 
-// Simulated is the header that marks every answer of a simulation.
-const Simulated = "Duban-Simulated"
+// The headers that mark every answer of a simulation, and of a sandbox.
+const (
+	Simulated = "Duban-Simulated"
+	Sandbox   = "Duban-Sandbox"
+)
 
 // front gives every answer its headers and sends each request to where it belongs.
 type front struct {
@@ -28,6 +31,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	if f.options.Simulated {
 		h.Set(Simulated, "true") // refusals too, which no service has seen
+	}
+	if f.options.Sandbox {
+		h.Set(Sandbox, "true")
 	}
 	if f.share(w, r) {
 		return
@@ -56,7 +62,7 @@ func (f *front) share(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "Allow, ETag, Retry-After, "+problem.RequestID)
+	h.Set("Access-Control-Expose-Headers", "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, "+problem.RequestID)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}

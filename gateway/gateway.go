@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -26,6 +28,7 @@ import (
 	clockgw "github.com/duban-project/duban/gateway/internal/gen/duban/clock/v1"
 	complaintgw "github.com/duban-project/duban/gateway/internal/gen/duban/complaint/v1"
 	evaluationgw "github.com/duban-project/duban/gateway/internal/gen/duban/evaluation/v1"
+	eventgw "github.com/duban-project/duban/gateway/internal/gen/duban/event/v1"
 	federationgw "github.com/duban-project/duban/gateway/internal/gen/duban/federation/v1"
 	feedgw "github.com/duban-project/duban/gateway/internal/gen/duban/feed/v1"
 	organizationgw "github.com/duban-project/duban/gateway/internal/gen/duban/organization/v1"
@@ -37,6 +40,7 @@ import (
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -53,6 +57,7 @@ type Backends struct {
 	Complaint     grpc.ClientConnInterface
 	Federation    grpc.ClientConnInterface
 	Aggregation   grpc.ClientConnInterface
+	Event         grpc.ClientConnInterface
 	Clock         grpc.ClientConnInterface // takes the calls for the installation's clock
 	Feed          grpc.ClientConnInterface // takes the calls for every service's feed
 }
@@ -62,7 +67,7 @@ type Backends struct {
 func All(conn grpc.ClientConnInterface) Backends {
 	return Backends{
 		Organization: conn, Campaign: conn, Rectification: conn, Evaluation: conn,
-		Complaint: conn, Federation: conn, Aggregation: conn, Clock: conn, Feed: conn,
+		Complaint: conn, Federation: conn, Aggregation: conn, Event: conn, Clock: conn, Feed: conn,
 	}
 }
 
@@ -76,6 +81,7 @@ func (b Backends) services() []service {
 		bind("complaint", b.Complaint, complaintv1.ComplaintService_ServiceDesc, complaintv1.NewComplaintServiceClient, complaintgw.RegisterComplaintServiceHandlerClient),
 		bind("federation", b.Federation, federationv1.FederationService_ServiceDesc, federationv1.NewFederationServiceClient, federationgw.RegisterFederationServiceHandlerClient),
 		bind("aggregation", b.Aggregation, aggregationv1.AggregationService_ServiceDesc, aggregationv1.NewAggregationServiceClient, aggregationgw.RegisterAggregationServiceHandlerClient),
+		bind("event", b.Event, eventv1.EventService_ServiceDesc, eventv1.NewEventServiceClient, eventgw.RegisterEventServiceHandlerClient),
 		bind("clock", b.Clock, clockv1.ClockService_ServiceDesc, clockv1.NewClockServiceClient, clockgw.RegisterClockServiceHandlerClient),
 		bind("feed", b.Feed, feedv1.FeedService_ServiceDesc, feedv1.NewFeedServiceClient, feedgw.RegisterFeedServiceHandlerClient),
 	}
@@ -88,6 +94,7 @@ type Options struct {
 	Timeout        time.Duration                // of a call; 0: one minute, twice what a reader of a feed may wait
 	AllowedOrigins []string                     // origins whose pages may call, or "*"; empty: none (CORS is off)
 	Simulated      bool                         // every answer says that the installation is a simulation
+	Sandbox        bool                         // every answer says that the installation is a sandbox
 	Network        func(netip.Addr) string      // hides the address of a client; what it returns goes on as the metadata duban-network; nil: nothing does
 	TrustedProxies []netip.Prefix               // whose X-Forwarded-For is believed; empty: nobody's
 	TraceID        func(context.Context) string // the trace of a request, as 32 hex digits, or ""; nil: there is no tracing
@@ -181,10 +188,12 @@ func newMux() *runtime.ServeMux {
 		}}),
 		runtime.WithIncomingHeaderMatcher(toMetadata),
 		runtime.WithMetadata(networkOf),
-		runtime.WithOutgoingHeaderMatcher(nothing),
+		runtime.WithOutgoingHeaderMatcher(toHeader),
 		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithForwardResponseOption(setETag),
+		runtime.WithForwardResponseOption(setDisposition),
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+			tellLimits(ctx, w)
 			problem.Write(w, r, inputOf(ctx), err)
 		}),
 	)
@@ -199,5 +208,19 @@ func setETag(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	if r, ok := m.(interface{ GetEtag() string }); ok && r.GetEtag() != "" {
 		w.Header().Set("ETag", `"`+r.GetEtag()+`"`)
 	}
+	return nil
+}
+
+// setDisposition lets browsers save an answer that is a file, and never show it.
+func setDisposition(_ context.Context, w http.ResponseWriter, m proto.Message) error {
+	file, ok := m.(*httpbody.HttpBody)
+	if !ok {
+		return nil
+	}
+	name := "export.xlsx"
+	if strings.HasPrefix(file.GetContentType(), "text/csv") {
+		name = "export.csv"
+	}
+	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	return nil
 }

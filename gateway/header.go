@@ -1,11 +1,14 @@
 package gateway
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
 )
@@ -37,6 +40,28 @@ func toMetadata(header string) (string, bool) {
 		return strings.ToLower(header), true
 	}
 	return "", false
+}
+
+// limitHeaders say how often the caller may call, and how much of that is left
+// (draft-ietf-httpapi-ratelimit-headers-10), by the metadata that says so.
+func limitHeaders() map[string]string {
+	return map[string]string{"ratelimit-policy": "RateLimit-Policy", "ratelimit": "RateLimit"}
+}
+
+// toHeader lets no other metadata of a service become a header.
+func toHeader(key string) (string, bool) {
+	name, ok := limitHeaders()[key]
+	return name, ok
+}
+
+// tellLimits gives a refusal the headers that an answer gets by itself.
+func tellLimits(ctx context.Context, w http.ResponseWriter) {
+	md, _ := runtime.ServerMetadataFromContext(ctx)
+	for key, name := range limitHeaders() {
+		if values := md.HeaderMD.Get(key); len(values) > 0 {
+			w.Header().Set(name, strings.Join(values, ", "))
+		}
+	}
 }
 
 // checkHeader returns the headers that go on, each at most once. It refuses those

@@ -10,28 +10,43 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// networkHeader is the metadata by which services know from which network a
-// request came. No header of a client becomes it.
-const networkHeader = "duban-network"
+// The metadata by which services know from which network a request came, hidden,
+// and from which address one with a key. No header of a client becomes them.
+const (
+	networkHeader = "duban-network"
+	addressHeader = "duban-address"
+)
 
-type networkKey struct{}
+type originKey struct{}
 
 // withNetwork remembers, hidden, where the request came from. The address itself
-// goes nowhere.
+// goes on with a key alone, which may hold in some networks only; that of the
+// public goes nowhere.
 func (o Options) withNetwork(ctx context.Context, r *http.Request) context.Context {
 	if o.Network == nil {
 		return ctx
 	}
-	return context.WithValue(ctx, networkKey{}, o.Network(o.client(r)))
+	at := o.client(r)
+	origin := metadata.MD{}
+	if network := o.Network(at); network != "" {
+		origin.Set(networkHeader, network)
+	}
+	if at.IsValid() && bearsKey(r) {
+		origin.Set(addressHeader, at.String())
+	}
+	return context.WithValue(ctx, originKey{}, origin)
+}
+
+// bearsKey says whether the request carries a key of duban's, by its form.
+func bearsKey(r *http.Request) bool {
+	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.HasPrefix(token, "duban")
 }
 
 // networkOf is what generated code sends along.
 func networkOf(ctx context.Context, _ *http.Request) metadata.MD {
-	network, _ := ctx.Value(networkKey{}).(string)
-	if network == "" {
-		return nil
-	}
-	return metadata.Pairs(networkHeader, network)
+	origin, _ := ctx.Value(originKey{}).(metadata.MD)
+	return origin
 }
 
 // client returns the address of who asks: the peer's or, as long as that is a

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +36,34 @@ func TestAddressesGoOnHiddenAndFromTrustedProxiesAlone(t *testing.T) {
 		h.ServeHTTP(httptest.NewRecorder(), r)
 		if got := f.md.Get(networkHeader); len(got) != 1 || got[0] != "hidden "+x.want {
 			t.Errorf("%s forwarding for %q: the services hear %q, want %s", x.peer, x.forwarded, got, x.want)
+		}
+		if got := f.md.Get(addressHeader); len(got) > 0 {
+			t.Errorf("the address of the public goes on: %q", got)
+		}
+	}
+}
+
+func TestAnAddressGoesOnWithAKeyAlone(t *testing.T) {
+	f := &fake{}
+	h, _ := start(t, f, Options{Network: func(netip.Addr) string { return "hidden" }})
+	for _, x := range []struct{ authorization, want string }{
+		{"Bearer duban_k_s", "192.0.2.1"},
+		{"bearer dubansandbox_k_s", "192.0.2.1"},
+		{"Bearer a.b.c", ""},
+		{"Basic YTpi", ""},
+		{"", ""},
+	} {
+		f.reset(nil)
+		r := httptest.NewRequest("GET", "/v1/units/a", nil)
+		r.RemoteAddr = "192.0.2.1:9"
+		r.Header.Set("Duban-Address", "198.51.100.7")
+		r.Header.Set("Grpc-Metadata-Duban-Address", "198.51.100.7")
+		if x.authorization != "" {
+			r.Header.Set("Authorization", x.authorization)
+		}
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if got := strings.Join(f.md.Get(addressHeader), " "); got != x.want {
+			t.Errorf("%q: the services hear %q, want %q", x.authorization, got, x.want)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	_ "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -147,8 +148,8 @@ func TestMethodsKeepToAIP(t *testing.T) {
 	}
 }
 
-// byIndex are lists whose records are numbered, and read by number.
-var byIndex = []protoreflect.FullName{"duban.feed.v1.FeedService.ListRecords"}
+// byIndex are lists that are read on in for ever, from a number or a cursor.
+var byIndex = []protoreflect.FullName{"duban.feed.v1.FeedService.ListRecords", "duban.event.v1.EventService.ListEvents"}
 
 // unrepeated are changes without a request id.
 var unrepeated = []protoreflect.FullName{

@@ -1,7 +1,10 @@
 package services_test
 
 import (
+	"maps"
+
 	protobuf "google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -25,6 +28,18 @@ func (m *matrix) keepReports(home string) (r reportRecords) {
 	return r
 }
 
+func (m *matrix) keepTarget(home string) string {
+	leader := m.suite.Aggregation(m.key(accessv1.Role_ROLE_LEADER, home))
+	return done[*aggregationv1.Target](m)(leader.CreateTarget(m.suite.T.Context(), &aggregationv1.CreateTargetRequest{Target: goal(home, "2026-06-30")})).GetName()
+}
+
+// goal is a target of the unit.
+func goal(unit, end string) *aggregationv1.Target {
+	return &aggregationv1.Target{
+		Unit: unit, Metric: problemsFound, StartDate: "2026-01-01", EndDate: end, Goal: 9, Direction: aggregationv1.Target_DIRECTION_AT_MOST,
+	}
+}
+
 // reporting is a nil report (零报告) of the unit.
 func reporting(unit string, sequence int64) *aggregationv1.Report {
 	return &aggregationv1.Report{
@@ -39,8 +54,8 @@ func leaving(unit string) *aggregationv1.ReportLeave {
 
 func aggregationFixtures() map[string][]fixture {
 	all := figureFixtures()
-	for name, list := range reportFixtures() {
-		all[name] = list
+	for _, more := range []map[string][]fixture{reportFixtures(), targetFixtures(), worklistFixtures()} {
+		maps.Copy(all, more)
 	}
 	return all
 }
@@ -57,11 +72,48 @@ func figureFixtures() map[string][]fixture {
 		}}},
 		"ListReportForms": {{homes: nowhere, ask: func(records) protobuf.Message { return &aggregationv1.ListReportFormsRequest{} }}},
 		"GetStatus":       {asks(func(r records) protobuf.Message { return &aggregationv1.GetStatusRequest{Name: r.unit} })},
+		"ExportStatus":    {asks(func(r records) protobuf.Message { return &aggregationv1.ExportStatusRequest{Name: r.unit} })},
 		"CompareStatus": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.CompareStatusRequest{Name: r.unit, Metric: problemsFound}
 		})},
 		"GetStatusSeries": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.GetStatusSeriesRequest{Name: r.unit, Metric: problemsFound, Cut: &aggregationv1.Cut{StartDate: "2026-01-01"}}
+		})},
+	}
+}
+
+func targetFixtures() map[string][]fixture {
+	target := func(r records) string { return r.target }
+	return map[string][]fixture{
+		"CreateTarget": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.CreateTargetRequest{Target: goal(r.unit, "2026-12-31"), ValidateOnly: true}
+		})},
+		"GetTarget": {asks(func(r records) protobuf.Message { return &aggregationv1.GetTargetRequest{Name: r.target} })},
+		"ListTargets": {
+			{note: "all", sifts: true, shows: target, ask: func(records) protobuf.Message { return &aggregationv1.ListTargetsRequest{PageSize: 1000} }},
+			{note: "of a unit", shows: target, ask: func(r records) protobuf.Message { return &aggregationv1.ListTargetsRequest{Unit: r.unit} }},
+		},
+		"UpdateTarget": {asks(func(r records) protobuf.Message {
+			is := goal(r.unit, "2026-06-30")
+			is.Name, is.Goal = r.target, 8
+			return &aggregationv1.UpdateTargetRequest{Target: is, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"goal"}}, ValidateOnly: true}
+		})},
+	}
+}
+
+func worklistFixtures() map[string][]fixture {
+	return map[string][]fixture{
+		"ListWorkItems": {
+			{note: "of a unit", ask: func(r records) protobuf.Message { return &aggregationv1.ListWorkItemsRequest{Parent: r.unit} }},
+			{note: "beneath", ask: func(r records) protobuf.Message {
+				return &aggregationv1.ListWorkItemsRequest{Parent: r.unit, Beneath: true}
+			}},
+			{note: "mine", sifts: true, ask: func(r records) protobuf.Message { return &aggregationv1.ListWorkItemsRequest{Parent: "units/-"} }},
+		},
+		"UrgeWorkItem": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.UrgeWorkItemRequest{
+				Name: r.unit, Subject: "ledgers/none", Action: aggregationv1.WorkItem_ACTION_FILE_LEDGER, ValidateOnly: true,
+			}
 		})},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -111,6 +112,8 @@ func (w wires) overGRPC(ctx context.Context, m method, key string, req protobuf.
 	var header, trailer metadata.MD
 	res := m.answers.New().Interface()
 	st := status.Convert(w.grpc.Invoke(ctx, m.full, req, res, rpc.Header(&header), rpc.Trailer(&trailer)))
+	header.Delete(serve.LimitHeader) // what the caller has left, whatever it asks for
+	header.Delete(serve.PolicyHeader)
 	told, err := protobuf.MarshalOptions{Deterministic: true}.Marshal(st.Proto())
 	if err != nil {
 		return answer{}, err

@@ -19,7 +19,7 @@ func asks(ask func(records) protobuf.Message) fixture { return fixture{ask: ask}
 
 func organizationFixtures() map[string][]fixture {
 	all := map[string][]fixture{}
-	for _, part := range []map[string][]fixture{setupFixtures(), unitFixtures(), peopleFixtures(), grantFixtures(), keyFixtures()} {
+	for _, part := range []map[string][]fixture{setupFixtures(), unitFixtures(), peopleFixtures(), grantFixtures(), keyFixtures(), identityFixtures()} {
 		for name, list := range part {
 			all[name] = list
 		}
@@ -163,6 +163,30 @@ func keyFixtures() map[string][]fixture {
 		})},
 		"RevokeApiKey": {asks(func(r records) protobuf.Message {
 			return &organizationv1.RevokeApiKeyRequest{Name: r.key, ValidateOnly: true}
+		})},
+	}
+}
+
+func identityFixtures() map[string][]fixture {
+	shows := func(r records) string { return r.identity }
+	return map[string][]fixture{
+		"CreateIdentity": {{hides: codes.InvalidArgument, ask: func(r records) protobuf.Message {
+			return &organizationv1.CreateIdentityRequest{
+				Identity:     &organizationv1.Identity{Principal: r.member, Issuer: "https://id.example", Subject: "new"},
+				ValidateOnly: true,
+			}
+		}}},
+		"GetIdentity": {asks(func(r records) protobuf.Message { return &organizationv1.GetIdentityRequest{Name: r.identity} })},
+		"ListIdentities": {
+			{note: "all", sifts: true, shows: shows, ask: func(records) protobuf.Message {
+				return &organizationv1.ListIdentitiesRequest{PageSize: 1000}
+			}},
+			{note: "of a principal", sifts: true, shows: shows, ask: func(r records) protobuf.Message {
+				return &organizationv1.ListIdentitiesRequest{PageSize: 1000, Principal: r.member}
+			}},
+		},
+		"DeleteIdentity": {asks(func(r records) protobuf.Message {
+			return &organizationv1.DeleteIdentityRequest{Name: r.identity, ValidateOnly: true}
 		})},
 	}
 }

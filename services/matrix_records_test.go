@@ -20,6 +20,7 @@ type records struct {
 	machine     string
 	grant       string
 	key         string
+	identity    string
 	feed        string
 	campaigns   campaignRecords
 	ledgers     ledgerRecords
@@ -27,6 +28,8 @@ type records struct {
 	rounds      roundRecords
 	reports     reportRecords
 	below       belowRecords
+	target      string
+	hooks       hookRecords
 }
 
 // keep makes one record of each kind for the home.
@@ -39,13 +42,28 @@ func (m *matrix) keep(home string) records {
 	r.machine = s.Machine(home).Name
 	r.grant = s.Grant(r.member, home, accessv1.Role_ROLE_VIEWER)
 	r.key = m.issue(&organizationv1.ApiKey{Principal: r.member}).GetApiKey().GetName()
+	r.identity = m.link(r.member, home)
 	r.campaigns = m.keepCampaigns(home)
 	r.ledgers = m.keepLedgers(home)
 	r.cases = m.keepCases(home)
 	r.rounds = m.keepRounds(home)
 	r.reports = m.keepReports(home)
 	r.below = m.keepBelow(home)
+	r.target = m.keepTarget(home)
+	r.hooks = m.keepHooks(home)
 	return r
+}
+
+// link gives the member an account at an identity provider.
+func (m *matrix) link(member, home string) string {
+	m.suite.T.Helper()
+	i, err := m.suite.Organization(m.suite.SecurityAdmin).CreateIdentity(m.suite.T.Context(), &organizationv1.CreateIdentityRequest{
+		Identity: &organizationv1.Identity{Principal: member, Issuer: "https://id.example", Subject: home},
+	})
+	if err != nil {
+		m.suite.T.Fatal(err)
+	}
+	return i.GetName()
 }
 
 // from is how a caller asks for the records.
@@ -65,9 +83,9 @@ func (r records) ghosts() (elsewhere, leaf records) {
 	leaf = records{
 		unit: r.unit, child: r.child, own: r.own, anyone: r.anyone, local: r.local,
 		member: r.unit + "/members/nobody", machine: "machines/none",
-		grant: "roleGrants/none", key: "apiKeys/none", feed: "feeds/none",
+		grant: "roleGrants/none", key: "apiKeys/none", identity: "identities/none", feed: "feeds/none",
 		channel:   r.channel,
-		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), below: noBelow(),
+		campaigns: noCampaigns(), ledgers: noLedgers(), cases: noCases(), rounds: noRounds(r.rounds.code), reports: noReports(), below: noBelow(), target: "targets/none", hooks: noHooks(),
 	}
 	elsewhere = leaf
 	elsewhere.unit, elsewhere.child, elsewhere.member = "units/none", "units/none-beneath", "units/none/members/nobody"
@@ -87,6 +105,7 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.evaluation.v1.EvaluationService/":       evaluationFixtures(),
 		"/duban.federation.v1.FederationService/":       federationFixtures(),
 		"/duban.aggregation.v1.AggregationService/":     aggregationFixtures(),
+		"/duban.event.v1.EventService/":                 eventFixtures(),
 	} {
 		for name, list := range of {
 			all[service+name] = list

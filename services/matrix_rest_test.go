@@ -50,7 +50,7 @@ func (r rest) call(ctx context.Context, m method, key string, req protobuf.Messa
 	if err != nil {
 		return answer{}, fmt.Errorf("%s %s: %w", out.Method, out.URL, err)
 	}
-	for _, changing := range []string{"Date", "X-Request-Id", "Traceparent"} {
+	for _, changing := range []string{"Date", "X-Request-Id", "Traceparent", "Ratelimit", "Ratelimit-Policy"} {
 		res.Header.Del(changing)
 	}
 	told := fmt.Sprintf("%s\n%v\n%s", res.Status, res.Header, body) // in the order of the keys

@@ -54,7 +54,9 @@ var rules = []struct {
 	{"internal/blob", append(rooms("fault", "media", "store"), std, proto+"blob/")},
 	{"internal/attachment", append(rooms("authz", "blob", "change", "fault", "store"), std, proto+"blob/")},
 	{"internal/network", []string{std, "golang.org/x/time/rate"}},
-	{"internal/authn", append(rooms("fault"), std, grpc, proto)},
+	{"internal/authn", append(rooms("fault", "calendar"), std, grpc, proto)},
+	{"internal/authn/oidc/oidctest", []string{std}},
+	{"internal/authn/oidc", append(rooms("authn"), std, "github.com/go-jose/go-jose/v4")},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
@@ -82,10 +84,15 @@ var rules = []struct {
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// The server of a service knows its rules, the rooms, and other services
 	// only by their API.
-	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/")},
+	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/", "google.golang.org/genproto/googleapis/api/httpbody")},
+	// Which addresses may be called, and what signs: they know nothing else.
+	{"event/target", []string{std}},
+	{"event/secret", []string{std}},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
-	{"aggregation/figures", append(rooms("store"), std, pb, proto, root+"aggregation")},
+	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
+	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
+	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},

@@ -3,6 +3,7 @@ package services_test
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -111,7 +112,7 @@ func (w *ward) settle(t *testing.T) {
 	viewer := w.suite.Person(w.suite.Root, accessv1.Role_ROLE_VIEWER).Key
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !w.counted(t, viewer) {
+	for !w.counted(t, viewer) || !w.relayed(t) {
 		select {
 		case <-tick.C:
 		case <-t.Context().Done():
@@ -136,6 +137,40 @@ func (w *ward) counted(t *testing.T, viewer string) bool {
 		}
 	}
 	return len(status.GetFreshness()) > 0
+}
+
+// relayed says whether all feeds are taken in as events.
+func (w *ward) relayed(t *testing.T) bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.folder, "event.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "copy")
+	if err := os.WriteFile(copied, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(copied, 0o600, &bbolt.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	all := true
+	err = db.View(func(tx *bbolt.Tx) error {
+		for _, service := range []string{"organization", "campaign", "rectification", "evaluation", "complaint", "aggregation"} {
+			cp, err := feedv1.NewFeedServiceClient(w.suite.As(w.suite.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/" + service})
+			if err != nil {
+				return err
+			}
+			b := tx.Bucket([]byte("event.cursors"))
+			all = all && (cp.GetSize() == 0 || b != nil && bytes.Equal(b.Get([]byte(service)), binary.BigEndian.AppendUint64(nil, cp.GetSize())))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 // told is what the test reads of an answer.
@@ -237,7 +272,7 @@ func (w *ward) content(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if stores != 7 {
+	if stores != 8 {
 		t.Fatalf("%d stores were read, want one of each service", stores)
 	}
 	return fmt.Sprintf("%x", sum.Sum(nil))

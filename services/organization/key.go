@@ -28,6 +28,7 @@ func NewKey(name string, k *organizationv1.ApiKey, by string, now time.Time) (*o
 	return &organizationv1.ApiKey{
 		Name: name, Principal: k.GetPrincipal(), DisplayName: k.GetDisplayName(),
 		Roles: k.GetRoles(), Unit: k.GetUnit(), ExpireTime: timestamppb.New(expire),
+		Quota: k.GetQuota(), AllowedNetworks: k.GetAllowedNetworks(),
 	}, nil
 }
 

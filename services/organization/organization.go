@@ -35,6 +35,8 @@ var (
 	ErrKeyEnded               = fault.Of(organizationv1.Reason_REASON_KEY_ENDED)
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_KEY_EXPIRY_INVALID)
 	ErrKeyOpensNothing        = fault.Of(organizationv1.Reason_REASON_KEY_GRANTS_NONE)
+	ErrIdentityExists         = fault.Of(organizationv1.Reason_REASON_IDENTITY_EXISTS)
+	ErrIdentityEnded          = fault.Of(organizationv1.Reason_REASON_IDENTITY_ENDED)
 	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_IMPORT_CSV_MALFORMED)
 	ErrRowDiffers             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_DIFFERS)
 	ErrRowInvalid             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_INVALID)

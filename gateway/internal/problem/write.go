@@ -3,7 +3,9 @@ package problem
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -32,9 +34,9 @@ func Write(w http.ResponseWriter, r *http.Request, input protoreflect.MessageDes
 	h := w.Header()
 	switch code {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", "Bearer")
+		h.Set("WWW-Authenticate", said.challenge())
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
+		h.Set("Retry-After", strconv.Itoa(max(said.retry, 1)))
 	}
 	contentType, body := "application/json", said.json
 	if wantsProblem(r.Header.Values("Accept")) {
@@ -71,6 +73,16 @@ type saying struct {
 	reason string
 	detail string
 	fields []violation
+	retry  int // seconds after which the caller may repeat; 0: not said
+}
+
+// challenge says how to authenticate: by whatever holds or, where it was not
+// enough, anew and with more (RFC 9470).
+func (s *saying) challenge() string {
+	if s.reason == "SECOND_FACTOR_REQUIRED" {
+		return `Bearer error="insufficient_user_authentication"`
+	}
+	return "Bearer"
 }
 
 type violation struct {
@@ -92,6 +104,8 @@ func read(st *spb.Status, input protoreflect.MessageDescriptor) *saying {
 			s.reason = d.GetReason()
 		case *errdetails.LocalizedMessage:
 			s.detail = d.GetMessage()
+		case *errdetails.RetryInfo:
+			s.retry = int(math.Ceil(d.GetRetryDelay().AsDuration().Seconds()))
 		case *errdetails.BadRequest:
 			s.violations(d, input)
 			st.Details[i] = pack(d)

@@ -15,9 +15,9 @@ import (
 // nested too deeply.
 func shape(body []byte, maxDepth int) error {
 	depth, values := measure(body)
-	if values > maxValues {
+	if limit := allowed(len(body)); values > limit {
 		return problem.Malformed(problem.Text{
-			Zh: fmt.Sprintf("超过 %d 个值", maxValues), En: fmt.Sprintf("it has more than %d values", maxValues),
+			Zh: fmt.Sprintf("超过 %d 个值", limit), En: fmt.Sprintf("it has more than %d values", limit),
 		})
 	}
 	if depth > maxDepth {
@@ -49,9 +49,15 @@ func miswritten(text []byte) problem.Text {
 	}
 }
 
-// maxValues bounds the work that a small body can make; an import of many rows is
-// one string.
-const maxValues = 250_000
+// maxValues bounds the work that a small body can make. One of many rows may have
+// more, but not of less than sparse bytes each.
+const (
+	maxValues = 250_000
+	sparse    = 10
+)
+
+// allowed is how many values a body of so many bytes may have.
+func allowed(bytes int) int { return max(maxValues, bytes/sparse) }
 
 // measure counts how deeply objects and arrays are nested and how many values they
 // have at most. Of what is not JSON the answer means nothing.

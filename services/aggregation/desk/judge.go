@@ -37,7 +37,11 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &judge{d, tx, figures.New(tx), form, r, before.GetSequence(), period, d.codesOf(r.GetUnit()), figureSet{}}, nil
+	fold := figures.New(tx)
+	if err := fold.At(tx.Now); err != nil {
+		return nil, err
+	}
+	return &judge{d, tx, fold, form, r, before.GetSequence(), period, d.codesOf(r.GetUnit()), figureSet{}}, nil
 }
 
 // figureSet are the figures that rows brought.

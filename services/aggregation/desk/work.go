@@ -65,7 +65,7 @@ func (d *Desk) Work(ctx context.Context) error {
 	}
 }
 
-// round does a page of every report on which there is work, again and again
+// round does some pages of every report on which there is work, again and again
 // until there is none.
 func (d *Desk) round(ctx context.Context) error {
 	if err := d.directory.CatchUp(ctx); err != nil {
@@ -109,7 +109,12 @@ func (d *Desk) jobs(ctx context.Context) (list []string, err error) {
 	return list, err
 }
 
-// step does one page of the first job of a report, in one transaction.
+// stride is how many pages are done in one transaction: few enough that nobody
+// waits long for their turn, and more than one, because a commit waits for the
+// disk.
+const stride = 5
+
+// step does some pages of the first job of a report, in one transaction.
 func (d *Desk) step(ctx context.Context, name string) error {
 	return d.book.Own(ctx, service, func(tx *change.Tx) error {
 		job, err := firstJob(tx, name)
@@ -120,7 +125,8 @@ func (d *Desk) step(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		if job.Total = max(job.GetTotal(), r.GetPages()); job.GetDone() < job.GetTotal() {
+		job.Total = max(job.GetTotal(), r.GetPages())
+		for n := 0; n < stride && job.GetDone() < job.GetTotal(); n++ {
 			if err := d.work(tx, r, job); err != nil {
 				return err
 			}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -29,8 +28,9 @@ func school(n int) string { return fmt.Sprintf("units/school-%03d", n%schools) }
 
 // step is a record as it is after a change on a day.
 type step struct {
-	name, day string
-	body      proto.Message
+	name string
+	at   time.Time
+	body proto.Message
 }
 
 // year is what a year brings to so many matters: of five, three are problems that
@@ -39,7 +39,7 @@ func year(matters int) (steps []step) {
 	for i := range matters {
 		at := time.Date(2026, 1, 1, 2, 0, 0, 0, time.UTC).Add(time.Duration(i) * 365 * 24 * time.Hour / time.Duration(matters))
 		for n := range 4 {
-			s := step{day: civil(at.AddDate(0, 0, n))}
+			s := step{at: at.AddDate(0, 0, n)}
 			switch i % 5 {
 			case 3:
 				s.name, s.body = fmt.Sprint("campaigns/c/assignments/", i), task(i, n, at)
@@ -51,7 +51,7 @@ func year(matters int) (steps []step) {
 			steps = append(steps, s)
 		}
 	}
-	slices.SortStableFunc(steps, func(a, b step) int { return strings.Compare(a.day, b.day) })
+	slices.SortStableFunc(steps, func(a, b step) int { return a.at.Compare(b.at) })
 	return steps
 }
 
@@ -109,8 +109,11 @@ func county(b *testing.B) store.Engine {
 			district := fmt.Sprint("units/d", i%10)
 			lies = append(lies, [2]string{district, "units/city"}, [2]string{school(i), district})
 		}
+		if err := f.At(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+			return err
+		}
 		for _, l := range lies {
-			if err := f.Unit(l[0], l[1], "2026-01-01"); err != nil {
+			if err := f.Unit(l[0], l[1]); err != nil {
 				return err
 			}
 		}
@@ -136,7 +139,12 @@ func foldAll(b *testing.B, engine store.Engine, steps []step) {
 	for part := range slices.Chunk(steps, run) {
 		folded(b, engine, func(f *figures.Fold) error {
 			for _, s := range part {
-				err := f.Record(s.name, s.day, func(before *aggregation.Fact) aggregation.Fact { return aggregation.FactOf(s.body, before, s.day) })
+				if err := f.At(s.at); err != nil {
+					return err
+				}
+				err := f.Record(s.name, func(before *aggregation.Fact, day string) aggregation.Fact {
+					return aggregation.FactOf(s.body, before, day)
+				})
 				if err != nil {
 					return err
 				}

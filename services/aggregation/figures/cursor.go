@@ -13,8 +13,8 @@ import (
 type Cursor struct {
 	// Next is the first entry that is not counted.
 	Next uint64
-	// At and Effective are the times of the newest one that is; the zero time if
-	// there is none.
+	// At is when the newest one that is was written, and Effective the latest
+	// moment at which one of them took effect; the zero time if there is none.
 	At, Effective time.Time
 }
 
@@ -30,10 +30,10 @@ func ReadCursor(tx store.Tx, service string) (Cursor, error) {
 	if len(b) != 24 {
 		return Cursor{}, fmt.Errorf("the cursor of %s has %d bytes", service, len(b))
 	}
-	return Cursor{binary.BigEndian.Uint64(b), moment(b[8:]), moment(b[16:])}, nil
+	return Cursor{binary.BigEndian.Uint64(b), instant(b[8:]), instant(b[16:])}, nil
 }
 
-func moment(b []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(b))).UTC() }
+func instant(b []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(b))).UTC() }
 
 // WriteCursor stores the cursor, in the transaction of the fold that counted the
 // entries before it.

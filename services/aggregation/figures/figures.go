@@ -9,6 +9,11 @@
 // are sums of one small row for each year and one more. What can be overdue stands
 // by due date in the same way, so that nothing stored depends on the clock.
 //
+// Beside them it keeps when each change became known, a small row for each unit,
+// cut and day, and a journal of single changes within a day: so that every figure
+// can be told as it was known at any moment (Past). A unit's own rows, without
+// those beneath, are kept as well: by them figures are grouped by another tree.
+//
 // What a record counts is decided by the rules in package aggregation; who may
 // read is decided by the server; package recount computes the same figures in
 // another way.
@@ -25,24 +30,31 @@ import (
 const (
 	rowsBucket     = "figures"          // unit, campaign, category, source, axis and span → row
 	factsBucket    = "figures.facts"    // resource name → what it counts
+	knownBucket    = "figures.known"    // unit, campaign, category, source, stretch → what changed
+	journalBucket  = "figures.journal"  // stretch, moment, resource name → what was counted
 	treeBucket     = "figures.tree"     // unit → its parents in time
+	turnsBucket    = "figures.turns"    // moment on which a unit got another parent → nothing
 	holdersBucket  = "figures.holders"  // unit, metric, period → who has the figure
 	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value and sequence
 	owedBucket     = "figures.owed"     // unit, campaign, due date, resource name → who owes
 	scoresBucket   = "figures.scores"   // unit, day, resource name → score and rank
+	scoredBucket   = "figures.scored"   // unit, moment, resource name → day, score and rank, or nothing
 	cursorsBucket  = "figures.cursors"  // service → how far its feed is counted
 )
 
 // Buckets are all of them.
 var Buckets = []string{
-	rowsBucket, factsBucket, treeBucket, holdersBucket, reportedBucket, owedBucket, scoresBucket, cursorsBucket,
-	ownersBucket, refusedBucket, withheldBucket, headsBucket,
+	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, holdersBucket, reportedBucket, owedBucket,
+	scoresBucket, scoredBucket, cursorsBucket, ownersBucket, refusedBucket, withheldBucket, headsBucket,
 }
 
 const (
 	zero = "\x00"
 	any  = "\x01"
 )
+
+// alone behind a unit's name stands for the unit without all beneath it.
+const alone = "\x01"
 
 // The axes of a row: on which day something came or changed, and when what is
 // open is due.
@@ -65,14 +77,6 @@ func spans(axis, day string) [2]span {
 
 // number reads the two digits of a month or day.
 func number(s string) slot { return slot(s[0]-'0')*10 + slot(s[1]-'0') }
-
-// axis says by which day deltas of m are kept.
-func axis(m aggregation.Metric) string {
-	if aggregation.Define(m).Overdue() {
-		return byDue
-	}
-	return byDay
-}
 
 // cuts are the parts of the figures that a cell counts in: all, its campaign,
 // its category in the campaign, and each of these from its source.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/store"
@@ -15,38 +16,55 @@ import (
 // MUST fail.
 type Fold struct {
 	tx      store.Tx
-	tree    tree
+	tree    *tree
+	at      moment                       // when what is taken in took effect
+	stretch moment                       // the first moment of its stretch
+	name    string                       // of the record that is taken in
 	facts   map[string]*aggregation.Fact // of this fold, to be written
 	places  map[place]*row
-	rows    map[string]*row // what is to be added, by key
+	rows    map[string]*row    // what is to be added, by key
+	known   map[string]changes // the same, by when it became known
+	journal map[string][]byte
 	holders map[string]holder
-	paths   map[[2]string][]string
-}
-
-// place is where a delta counts before it is spread over rows.
-type place struct {
-	cell aggregation.Cell
-	axis string
-	day  string
 }
 
 // New returns a fold within tx.
 func New(tx store.Tx) *Fold {
 	return &Fold{
-		tx: tx, tree: tree{tx, map[string][]parent{}},
-		facts: map[string]*aggregation.Fact{}, places: map[place]*row{}, rows: map[string]*row{},
-		holders: map[string]holder{}, paths: map[[2]string][]string{},
+		tx: tx, tree: newTree(tx), facts: map[string]*aggregation.Fact{}, places: map[place]*row{}, rows: map[string]*row{},
+		known: map[string]changes{}, journal: map[string][]byte{}, holders: map[string]holder{},
 	}
 }
 
-// Record replaces what the record of that name counts by what rule makes of it.
-// The change took effect on day.
-func (f *Fold) Record(name, day string, rule func(before *aggregation.Fact) aggregation.Fact) error {
+// At says when what is taken in from now on took effect. It MUST be called
+// before anything is, and no feed's time MUST go back.
+func (f *Fold) At(t time.Time) (err error) {
+	at := momentOf(t)
+	if at == f.at {
+		return nil
+	}
+	f.at = at
+	f.stretch, err = f.tree.stretch(at)
+	return err
+}
+
+// Day is the civil day of the fold's moment.
+func (f *Fold) Day() string { return f.at.day() }
+
+// Path returns the unit and those above it, as far as the tree is folded, nearest
+// first.
+func (f *Fold) Path(unit string) ([]string, error) { return f.tree.path(unit, never) }
+
+// Record replaces what the record of that name counts by what rule makes of it,
+// if the change took effect on day.
+func (f *Fold) Record(name string, rule func(before *aggregation.Fact, day string) aggregation.Fact) error {
 	before, err := f.fact(name)
 	if err != nil {
 		return err
 	}
-	after := rule(before)
+	f.name = name
+	day := f.at.day()
+	after := rule(before, day)
 	for _, d := range aggregation.Change(before, &after, day) {
 		if err := f.count(d); err != nil {
 			return err
@@ -77,66 +95,52 @@ func (f *Fold) count(d aggregation.Delta) error {
 	case err != nil:
 		return err
 	case ours:
-		return f.add(axis(d.Metric), d)
+		return f.add(kindOf(d.Metric), d)
 	default:
 		return nil
 	}
 }
 
+var errNoMoment = errors.New("figures: what is counted took effect at no moment")
+
 // add counts a delta in the unit and those above it.
-func (f *Fold) add(axis string, d aggregation.Delta) error {
+func (f *Fold) add(k kind, d aggregation.Delta) error {
+	if f.at == ever {
+		return errNoMoment
+	}
+	f.note(k, d)
+	gather(f.places, k, d, f.stretch)
+	return nil
+}
+
+// gather puts a delta in its place.
+func gather(places map[place]*row, k kind, d aggregation.Delta, stretch moment) {
 	s := own
 	if d.Accepted {
 		s = accepted
 	}
-	at := place{d.Cell, axis, d.Day}
-	if f.places[at] == nil {
-		f.places[at] = &row{}
+	at := place{d.Cell, k, d.Day, stretch}
+	if places[at] == nil {
+		places[at] = &row{}
 	}
-	f.places[at].add(slotOf(d.Metric, s), d.N)
-	if axis == byDay && standsOn(d.Metric) {
-		return f.follow(d, s)
-	}
-	return nil
-}
-
-// standsOn says whether what counts by day goes on counting on later days.
-func standsOn(m aggregation.Metric) bool {
-	return !aggregation.Define(m).Flow()
-}
-
-// follow lets what stands since a day in the past move with its unit on later
-// days.
-func (f *Fold) follow(d aggregation.Delta, s standing) error {
-	all, err := f.tree.stretches(d.Unit, d.Day)
-	if err != nil {
-		return err
-	}
-	r := row{{slotOf(d.Metric, s).seenAbove(), d.N}}
-	for i := 1; i < len(all); i++ {
-		f.shift(between(all[i-1].path, all[i].path), cuts(d.Cell), byDay, all[i].from, r)
-	}
-	return nil
+	places[at].add(slotOf(d.Metric, s), d.N)
 }
 
 // shift takes r off the units that something leaves and adds it to those that it
 // enters.
-func (f *Fold) shift(way way, cuts []string, axis, day string, r row) {
-	less := slices.Clone(r)
-	for i := range less {
-		less[i].n = -less[i].n
-	}
+func (f *Fold) shift(way way, cuts []string, axis, day string, known moment, r row) {
+	less := r.negative()
 	for _, unit := range way.leaving {
-		f.put(unit, cuts, axis, day, less)
+		f.put(unit, cuts, axis, day, known, less)
 	}
 	for _, unit := range way.entering {
-		f.put(unit, cuts, axis, day, r)
+		f.put(unit, cuts, axis, day, known, r)
 	}
 }
 
 // put adds r to the rows of one unit on one day.
-func (f *Fold) put(unit string, cuts []string, axis, day string, r row) {
-	unit, spans := under(unit), spans(axis, day)
+func (f *Fold) put(unit string, cuts []string, axis, day string, known moment, r row) {
+	unit, spans, since := under(unit), spans(axis, day), known.key()
 	for _, cut := range cuts {
 		for _, span := range spans {
 			key := unit + cut + span.key
@@ -147,6 +151,11 @@ func (f *Fold) put(unit string, cuts []string, axis, day string, r row) {
 			}
 			sum.merge(r, span.part)
 		}
+		key := unit + cut + since
+		if f.known[key] == nil {
+			f.known[key] = changes{}
+		}
+		f.known[key].add(axis, day, r)
 	}
 }
 
@@ -165,50 +174,30 @@ func (f *Fold) Flush() error {
 			return err
 		}
 	}
-	clear(f.facts)
-	clear(f.rows)
-	return f.writeHolders()
-}
-
-// spread turns places into rows of every unit on their paths.
-func (f *Fold) spread() error {
-	for at, r := range f.places {
-		path, err := f.path(at)
-		if err != nil {
+	for _, key := range slices.Sorted(maps.Keys(f.known)) {
+		if err := writeChanges(f.tx, key, f.known[key]); err != nil {
 			return err
 		}
-		above := slices.Clone(*r)
-		for i := range above {
-			above[i].slot = above[i].slot.seenAbove()
-		}
+	}
+	clear(f.facts)
+	clear(f.rows)
+	clear(f.known)
+	return errors.Join(f.writeJournal(), f.writeHolders())
+}
+
+// spread turns places into rows of every unit on their ways.
+func (f *Fold) spread() error {
+	for at, r := range f.places {
 		cuts := cuts(at.cell)
-		for i, unit := range path {
-			if i == 0 {
-				f.put(unit, cuts, at.axis, at.day, *r)
-			} else {
-				f.put(unit, cuts, at.axis, at.day, above)
-			}
+		err := f.tree.spread(at, *r, func(unit, day string, known moment, r row) {
+			f.put(unit, cuts, at.kind.axis(), day, known, r)
+		})
+		if err != nil {
+			return err
 		}
 	}
 	clear(f.places)
 	return nil
-}
-
-// path is that of the place's day; what is due stands where its unit is now.
-func (f *Fold) path(at place) (path []string, err error) {
-	day := at.day
-	if at.axis == byDue {
-		day = end
-	}
-	key := [2]string{at.cell.Unit, day}
-	path, ok := f.paths[key]
-	if !ok {
-		if path, err = f.tree.path(at.cell.Unit, day); err != nil {
-			return nil, err
-		}
-		f.paths[key] = path
-	}
-	return path, nil
 }
 
 func (f *Fold) writeRow(key string, r row) error {

@@ -85,9 +85,19 @@ func (p *past) fold(do func(*figures.Fold) error) {
 	}
 }
 
+// foldNow is fold of what takes effect now.
+func (p *past) foldNow(do func(*figures.Fold) error) {
+	p.fold(func(f *figures.Fold) error {
+		if err := f.At(p.now); err != nil {
+			return err
+		}
+		return do(f)
+	})
+}
+
 func (p *past) lie(unit, above string) {
 	p.naive.moves = append(p.naive.moves, move{unit, above, civil(p.now)})
-	p.fold(func(f *figures.Fold) error { return f.Unit(unit, above, civil(p.now)) })
+	p.foldNow(func(f *figures.Fold) error { return f.Unit(unit, above) })
 }
 
 // count folds the next n records in one run.
@@ -158,12 +168,18 @@ func (p *past) problem() {
 		is, body = nil, nil
 	}
 	p.naive.change(is, name, day)
-	p.record(name, day, body)
+	p.record(name, body)
 }
 
-func (p *past) record(name, day string, body proto.Message) {
+func (p *past) record(name string, body proto.Message) {
+	at := p.now
 	p.waiting = append(p.waiting, func(f *figures.Fold) error {
-		return f.Record(name, day, func(before *aggregation.Fact) aggregation.Fact { return aggregation.FactOf(body, before, day) })
+		if err := f.At(at); err != nil {
+			return err
+		}
+		return f.Record(name, func(before *aggregation.Fact, day string) aggregation.Fact {
+			return aggregation.FactOf(body, before, day)
+		})
 	})
 }
 
@@ -171,7 +187,7 @@ func (p *past) ledger() {
 	name := fmt.Sprint("ledgers/", p.pick("ledger", 4))
 	l := &rectificationv1.Ledger{Name: name, Unit: p.one(units), Campaign: p.one(campaigns), FilingDueDate: p.near(), Version: int32(p.pick("version", 2))}
 	p.naive.ledgers[name] = l
-	p.record(name, civil(p.now), l)
+	p.record(name, l)
 }
 
 // report enters one row of an accepted report, of few figures, so that they meet.
@@ -189,7 +205,7 @@ func (p *past) report() {
 	if r.Supersedes == r.Sequence {
 		r.Supersedes = 0
 	}
-	p.fold(func(f *figures.Fold) error {
+	p.foldNow(func(f *figures.Fold) error {
 		if p.pick("withdraw", 4) == 0 {
 			p.naive.withdraw(r)
 			return f.Withdraw(r)

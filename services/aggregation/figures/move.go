@@ -10,24 +10,24 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Unit says under which unit another lies since the end of the day. If it lay
-// elsewhere, all that counts in it moves: what came since that day, what stands
-// on that day and what is due leaves those above it before and enters those
-// above it now; what came earlier stays.
-func (f *Fold) Unit(name, above, day string) error {
+// Unit says under which unit another lies from the fold's moment on. If it lay
+// elsewhere, all that counts in it moves: what came since the beginning of that
+// day, what stands on it and what is due leaves those above it before and enters
+// those above it now; what came earlier stays.
+func (f *Fold) Unit(name, above string) error {
 	parents, err := f.tree.parents(name)
 	if err != nil {
 		return err
 	}
-	now := parent{day, above}
+	now := parent{f.at, above}
 	parents = slices.Clone(parents)
 	switch last := len(parents) - 1; {
 	case last < 0:
-		now.since = ""
+		now.since = ever
 		parents = []parent{now}
 	case parents[last].unit == above:
 		return nil
-	case parents[last].since >= day:
+	case parents[last].since >= f.at:
 		now.since = parents[last].since
 		parents[last] = now
 	default:
@@ -36,31 +36,33 @@ func (f *Fold) Unit(name, above, day string) error {
 	return f.move(name, parents, now.since)
 }
 
-func (f *Fold) move(name string, parents []parent, day string) error {
+func (f *Fold) move(name string, parents []parent, since moment) error {
 	if err := f.Flush(); err != nil {
 		return err
 	}
-	before, err := f.tree.path(name, end)
+	before, err := f.tree.path(name, never)
 	if err != nil {
 		return err
 	}
 	if err := f.tree.put(name, parents); err != nil {
 		return err
 	}
-	clear(f.paths)
-	now, err := f.tree.path(name, end)
+	if f.stretch, err = f.tree.stretch(f.at); err != nil {
+		return err
+	}
+	now, err := f.tree.path(name, never)
 	if err != nil {
 		return err
 	}
 	way := between(before, now)
-	return errors.Join(f.shiftRows(name, day, way), f.shiftOwed(name, way), f.Flush())
+	return errors.Join(f.shiftRows(name, since, way), f.shiftOwed(name, way), f.Flush())
 }
 
 // shiftRows moves what counts in the unit. Only the rows of months are read: days
 // are in them, and years follow from them.
-func (f *Fold) shiftRows(unit, day string, way way) error {
+func (f *Fold) shiftRows(unit string, since moment, way way) error {
 	from, to := store.Prefix(under(unit))
-	s := shifting{fold: f, day: day, way: way}
+	s := shifting{fold: f, day: since.day(), since: since, way: way}
 	for e, err := range f.tx.Scan(rowsBucket, from, to) {
 		if err != nil {
 			return err
@@ -82,6 +84,7 @@ func (f *Fold) shiftRows(unit, day string, way way) error {
 type shifting struct {
 	fold     *Fold
 	day      string
+	since    moment
 	way      way
 	cut      string
 	standing row // in the cut, before day
@@ -93,7 +96,7 @@ func (s *shifting) enter(cut string) {
 		return
 	}
 	if len(s.standing) > 0 {
-		s.fold.shift(s.way, []string{s.cut}, byDay, s.day, s.standing)
+		s.fold.shift(s.way, []string{s.cut}, byDay, s.day, s.since, s.standing)
 	}
 	s.cut, s.standing = cut, nil
 }
@@ -104,7 +107,7 @@ func (s *shifting) amount(span string, at slot, n int64) {
 	at = at.without()
 	switch {
 	case axis == byDue || day >= s.day:
-		s.fold.shift(s.way, []string{s.cut}, axis, day, row{{at, n}})
+		s.fold.shift(s.way, []string{s.cut}, axis, day, s.since, row{{at, n}})
 	case standsOn(at.metric()):
 		s.standing.add(at, n)
 	}
@@ -125,7 +128,7 @@ func (f *Fold) eachOwed(name string, fact *aggregation.Fact, do func(key string)
 	if fact.Owes == "" {
 		return nil
 	}
-	path, err := f.tree.path(fact.Unit, end)
+	path, err := f.tree.path(fact.Unit, never)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,11 @@ type Query struct {
 	// Start and End are the first and the last day, Today is the one that goes
 	// on. An empty Start is the beginning.
 	Start, End, Today string
+	// Alone asks for the unit's own figures, without those of units beneath.
+	Alone bool
+	// AsOf, if set, answers as was known then; its cut MUST be that of the query,
+	// and End and Today MUST NOT come after its day.
+	AsOf *Past
 	// Own and Beneath count also what no superior has accepted: of the unit
 	// itself, and of those beneath.
 	Own, Beneath bool
@@ -42,7 +47,30 @@ func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
 	if err == nil && wanted.Any((*aggregation.Definition).Overdue) {
 		err = s.until(byDue, q.Today, 0, plus)
 	}
+	if err == nil && q.AsOf != nil {
+		err = q.AsOf.takeOff(q, wanted, &v)
+	}
 	return v, err
+}
+
+// ReadGrouped is Read as if the units of subtree, which MUST hold the query's,
+// had always stood at and beneath it. It costs a Read for each of them.
+func ReadGrouped(tx store.Tx, q Query, subtree []string, wanted aggregation.Set) (v Values, err error) {
+	for _, unit := range subtree {
+		one := q
+		one.Unit, one.Alone = unit, true
+		if unit != q.Unit {
+			one.Own = q.Beneath
+		}
+		values, err := Read(tx, one, wanted)
+		if err != nil {
+			return v, err
+		}
+		for m, n := range values {
+			v[m] += n
+		}
+	}
+	return v, nil
 }
 
 // comesByDay says whether some of the metric counts by day: what reports say is
@@ -71,7 +99,15 @@ func (q Query) base() string {
 		}
 		return s
 	}
-	return under(q.Unit) + cut(or(strings.TrimPrefix(q.Campaign, "campaigns/")), or(q.Category), or(q.Source))
+	return under(q.rowsOf()) + cut(or(strings.TrimPrefix(q.Campaign, "campaigns/")), or(q.Category), or(q.Source))
+}
+
+// rowsOf names the rows of the unit, or its own.
+func (q Query) rowsOf() string {
+	if q.Alone {
+		return q.Unit + alone
+	}
+	return q.Unit
 }
 
 // sum adds rows up.
@@ -110,14 +146,14 @@ func (s *sum) until(axis, day string, more slot, weight weight) error {
 // row adds the parts of a row before end.
 func (s *sum) row(b []byte, end slot, weight weight) error {
 	return each(b, func(at slot, n int64) {
-		if m := at.metric(); at.part() < end && s.wanted.Has(m) && s.seen(at.standing()) {
+		if m := at.metric(); at.part() < end && s.wanted.Has(m) && s.q.seen(at.standing()) {
 			s.values[m] += n * weight(m)
 		}
 	})
 }
 
-func (s *sum) seen(of standing) bool {
-	return of == accepted || of == own && s.q.Own || of == beneath && s.q.Beneath
+func (q Query) seen(of standing) bool {
+	return of == accepted || of == own && q.Own || of == beneath && q.Beneath
 }
 
 // Owed is what a unit owes.

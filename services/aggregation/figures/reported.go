@@ -130,7 +130,17 @@ func (f *Fold) addReported(r Reported, day string, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	return f.add(byDay, aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n})
+	f.name = "reports/" + r.Source
+	return f.add(kindOfReported(r.Metric), aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n})
+}
+
+// kindOfReported is that of what reports say: also what is overdue stands, until
+// the next month says otherwise.
+func kindOfReported(m aggregation.Metric) kind {
+	if kindOf(m) == flows {
+		return flows
+	}
+	return stands
 }
 
 // neighbours are what was said around a month.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/duban-project/duban/services/internal/store"
@@ -14,16 +15,19 @@ import (
 type tree struct {
 	tx    store.Tx
 	known map[string][]parent
+	legs  map[place][]leg
 }
 
-// parent is the unit above, since the end of a day; the first one since ever.
-type parent struct{ since, unit string }
+func newTree(tx store.Tx) *tree { return &tree{tx, map[string][]parent{}, map[place][]leg{}} }
+
+// parent is the unit above, since a moment; the first one since ever.
+type parent struct {
+	since moment
+	unit  string
+}
 
 // depth ends every walk upwards, also in a tree that is broken.
 const depth = 16
-
-// end comes after every day.
-const end = "9999-12-31"
 
 func (t *tree) parents(unit string) ([]parent, error) {
 	if p, ok := t.known[unit]; ok {
@@ -35,25 +39,35 @@ func (t *tree) parents(unit string) ([]parent, error) {
 	}
 	var parents []parent
 	for line := range strings.Lines(string(b)) {
-		since, above, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		parents = append(parents, parent{since, above})
+		text, above, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
+		since, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading the parents of %s: %w", unit, err)
+		}
+		parents = append(parents, parent{moment(since), above})
 	}
 	t.known[unit] = parents
 	return parents, nil
 }
 
-// put writes the parents of a unit.
+// put writes the parents of a unit. A change of parents is a turn of the tree.
 func (t *tree) put(unit string, parents []parent) error {
 	var b strings.Builder
 	for _, p := range parents {
-		b.WriteString(p.since + " " + p.unit + "\n")
+		b.WriteString(strconv.FormatInt(int64(p.since), 10) + " " + p.unit + "\n")
 	}
 	t.known[unit] = parents
+	clear(t.legs)
+	if now := parents[len(parents)-1]; now.since != ever {
+		if err := t.tx.Put(turnsBucket, []byte(now.since.key()), nil); err != nil {
+			return err
+		}
+	}
 	return t.tx.Put(treeBucket, []byte(unit), []byte(b.String()))
 }
 
-// path returns the unit and those above it at the end of the day, nearest first.
-func (t *tree) path(unit, day string) ([]string, error) {
+// path returns the unit and those above it at a moment, nearest first.
+func (t *tree) path(unit string, at moment) ([]string, error) {
 	var path []string
 	for unit != "" && len(path) < depth {
 		path = append(path, unit)
@@ -63,7 +77,7 @@ func (t *tree) path(unit, day string) ([]string, error) {
 		}
 		unit = ""
 		for i, p := range parents {
-			if i == 0 || p.since <= day {
+			if i == 0 || p.since <= at {
 				unit = p.unit
 			}
 		}
@@ -71,42 +85,35 @@ func (t *tree) path(unit, day string) ([]string, error) {
 	return path, nil
 }
 
-// stretch is a run of days on which a unit had the same path.
-type stretch struct {
-	from string
-	path []string
-}
-
-// stretches returns the paths of a unit from day on.
-func (t *tree) stretches(unit, day string) (all []stretch, err error) {
-	for day != "" {
-		path, err := t.path(unit, day)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, stretch{day, path})
-		if day, err = t.turn(path, day); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-// turn returns the next day after day on which a unit of the path gets another
-// parent, or "".
-func (t *tree) turn(path []string, day string) (next string, err error) {
+// turn returns the next moment after at on which a unit of the path gets another
+// parent, or never.
+func (t *tree) turn(path []string, at moment) (next moment, err error) {
+	next = never
 	for _, unit := range path {
 		parents, err := t.parents(unit)
 		if err != nil {
-			return "", err
+			return never, err
 		}
 		for _, p := range parents {
-			if p.since > day && (next == "" || p.since < next) {
-				next = p.since
+			if p.since > at {
+				next = min(next, p.since)
 			}
 		}
 	}
 	return next, nil
+}
+
+// stretch returns the first moment of the stretch of a moment: the part of a day
+// in which the tree does not turn.
+func (t *tree) stretch(at moment) (moment, error) {
+	first := at.dawn()
+	for e, err := range t.tx.Scan(turnsBucket, []byte(first.key()), []byte((at + 1).key())) {
+		if err != nil {
+			return 0, err
+		}
+		first = readMoment(e.Key)
+	}
+	return first, nil
 }
 
 // way is what something leaves and enters when the units above it change.

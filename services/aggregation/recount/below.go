@@ -18,7 +18,7 @@ func (c *count) tree(installation string, body proto.Message, day string) bool {
 		c.unit(installation, b, day)
 	case *federationv1.RemoteUnit:
 		if installation == "" && b.GetUnit() != nil {
-			c.unit(short(b.GetInstallation()), b.GetUnit(), dayOf(b.GetEffectiveTime()))
+			c.remote(b)
 		}
 	case *federationv1.Installation:
 		if installation == "" {
@@ -43,12 +43,25 @@ func (c *count) unit(installation string, u *organizationv1.Unit, day string) {
 		c.roots[u.GetName()] = installation
 		return
 	}
-	owner, known := c.owners[u.GetName()]
-	if known && owner != installation {
-		return
+	if c.owns(installation, u.GetName()) {
+		c.lies(u.GetName(), u.GetParent(), day)
 	}
-	c.owners[u.GetName()] = installation
-	c.lies(u.GetName(), u.GetParent(), day)
+}
+
+// remote takes in where a unit from below lies since it took effect there.
+func (c *count) remote(r *federationv1.RemoteUnit) {
+	u := r.GetUnit()
+	if c.owns(short(r.GetInstallation()), u.GetName()) && !c.later(r.GetEffectiveTime()) {
+		c.lies(u.GetName(), u.GetParent(), dayOf(r.GetEffectiveTime()))
+	}
+}
+
+// owns says whether a unit is the installation's: who had it first keeps it.
+func (c *count) owns(installation, unit string) bool {
+	if _, known := c.owners[unit]; !known {
+		c.owners[unit] = installation
+	}
+	return c.owners[unit] == installation
 }
 
 // theirs is a record of an installation below as it counts here: nothing, if it

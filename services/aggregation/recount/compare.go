@@ -31,6 +31,14 @@ func (f *Figures) spread(path []string, o of, axis, day string, n int64) {
 	for _, unit := range path {
 		f.add(unit, o, axis, day, n)
 	}
+	f.alone(o, axis, day, n)
+}
+
+// alone adds n to a unit's own figures, without those beneath.
+func (f *Figures) alone(o of, axis, day string, n int64) {
+	own := o
+	own.unit += "\x01"
+	f.add(own.unit, own, axis, day, n)
 }
 
 // add adds n to a unit, in every cut that asks for it.
@@ -192,13 +200,18 @@ type Question struct {
 	Flow                             bool // what the metric counts came on a day
 	Start, End, Today                string
 	Own, Beneath                     bool // also what is not accepted, of the unit and of those beneath
+	Alone                            bool // only the unit's own
 }
 
 // Value answers q, worked out day by day: of a flow what came from start to end,
 // of anything else that counts by day what stands at the end, and what is open
 // and was due before today.
 func (f *Figures) Value(q Question) (sum int64) {
-	for at, n := range f.rows[q.Unit][part(q.Campaign)+"\x00"+part(q.Category)+"\x00"+part(q.Source)] {
+	unit := q.Unit
+	if q.Alone {
+		unit += "\x01"
+	}
+	for at, n := range f.rows[unit][part(q.Campaign)+"\x00"+part(q.Category)+"\x00"+part(q.Source)] {
 		if at.metric == q.Metric && q.counts(at) {
 			sum += n
 		}

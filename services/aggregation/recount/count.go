@@ -17,6 +17,7 @@ type of struct {
 
 // count is what has been read so far.
 type count struct {
+	until   time.Time // what took effect later is left out
 	records map[string]*record
 	// parents has, for every unit, who stood above it at the end of a day.
 	parents map[string]map[string]string
@@ -32,8 +33,9 @@ type count struct {
 	owners, roots map[string]string
 }
 
-func newCount() *count {
+func newCount(until time.Time) *count {
 	return &count{
+		until:   until,
 		records: map[string]*record{}, parents: map[string]map[string]string{}, stock: map[of]map[string]int64{},
 		claimed: map[[3]string]bool{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
 		owners: map[string]string{}, roots: map[string]string{},
@@ -220,6 +222,9 @@ func (c *count) stands(f *Figures, o of, changes map[string]int64) {
 	level, had := int64(0), map[string]int64{}
 	for _, day := range slices.Sorted(maps.Keys(days)) {
 		level += changes[day]
+		if changes[day] != 0 {
+			f.alone(o, "d", day, changes[day])
+		}
 		has := map[string]int64{}
 		for _, unit := range c.path(o.unit, day) {
 			has[unit] = level

@@ -12,8 +12,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/store"
@@ -30,6 +32,14 @@ type Source struct {
 	Engine       store.Engine
 }
 
+// Sources are the feeds of one installation, by their services.
+func Sources(installation string, stores map[string]store.Engine) (sources []Source) {
+	for service, engine := range stores {
+		sources = append(sources, Source{Installation: installation, Service: service, Engine: engine})
+	}
+	return sources
+}
+
 // services are those that count, each after those whose entries it rests on.
 var services = []string{"organization", "federation", own, "campaign", "rectification", "evaluation", "complaint"}
 
@@ -38,25 +48,22 @@ var services = []string{"organization", "federation", own, "campaign", "rectific
 // from their own stores: with organization's among them, what federation's says
 // of the tree is not needed. No entry may be waiting to be counted.
 func Check(ctx context.Context, kept store.Engine, sources []Source) error {
-	f, err := CountAll(ctx, sources)
+	f, err := Count(ctx, sources)
 	if err != nil {
 		return err
 	}
 	return kept.View(ctx, f.Compare)
 }
 
-// Count reads the feeds of one installation, by their services.
-func Count(ctx context.Context, stores map[string]store.Engine) (*Figures, error) {
-	var sources []Source
-	for service, engine := range stores {
-		sources = append(sources, Source{Service: service, Engine: engine})
-	}
-	return CountAll(ctx, sources)
+// Count reads the feeds from their beginning to their end.
+func Count(ctx context.Context, sources []Source) (*Figures, error) {
+	return CountUntil(ctx, sources, time.Unix(1<<40, 0))
 }
 
-// CountAll reads the feeds from their beginning.
-func CountAll(ctx context.Context, sources []Source) (*Figures, error) {
-	c := newCount()
+// CountUntil is Count of what took effect until a moment: of each feed the entries
+// before the first one that took effect later. Whose a unit is, is as it is now.
+func CountUntil(ctx context.Context, sources []Source, until time.Time) (*Figures, error) {
+	c := newCount(until)
 	for _, service := range services {
 		for _, s := range sources {
 			if s.Service != service {
@@ -70,12 +77,21 @@ func CountAll(ctx context.Context, sources []Source) (*Figures, error) {
 	return c.figures(), nil
 }
 
-// read takes one feed in.
+// read takes one feed in. What federation has found out took effect below, and
+// not when it was found out.
 func (c *count) read(ctx context.Context, s Source) error {
 	return s.Engine.View(ctx, func(tx store.Tx) error {
+		latest := &timestamppb.Timestamp{}
 		for e, err := range entries(tx) {
 			if err != nil {
 				return err
+			}
+			if latest.AsTime().Before(e.GetEffective().AsTime()) {
+				latest = e.GetEffective()
+			}
+			e.Effective = latest // a clock that was set back stood still
+			if s.Service != "federation" && c.later(latest) {
+				return nil
 			}
 			if err := c.take(s.Installation, e); err != nil {
 				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
@@ -84,6 +100,10 @@ func (c *count) read(ctx context.Context, s Source) error {
 		return nil
 	})
 }
+
+// later says whether something took effect after the moment until which is
+// counted.
+func (c *count) later(t *timestamppb.Timestamp) bool { return t.AsTime().After(c.until) }
 
 // entries yields what the feed in a store says, in its order.
 func entries(tx store.Tx) iter.Seq2[*feedv1.Entry, error] {

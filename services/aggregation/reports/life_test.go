@@ -98,6 +98,8 @@ func TestGapsAreBounded(t *testing.T) {
 func TestEveryReasonIsDeclared(t *testing.T) {
 	declared := map[string]bool{}
 	for _, f := range []*fault.Fault{
+		aggregation.ErrNoTargets, aggregation.ErrTargetExists, aggregation.ErrTargetPeriod, aggregation.ErrTargetFixed, aggregation.ErrTargetsTooMany,
+		aggregation.ErrNotAwaited, aggregation.ErrNotLate, aggregation.ErrUrgedToday, aggregation.ErrMetricMissing,
 		aggregation.ErrMetricUnknown, aggregation.ErrMetricHasNoSeries, aggregation.ErrCategoryAlone, aggregation.ErrPeriodEmpty,
 		aggregation.ErrSeriesTooLong, aggregation.ErrTooManyCompared,
 		reports.ErrFormUnknown, reports.ErrPeriodInvalid, reports.ErrPeriodOpen, reports.ErrWindowClosed, reports.ErrLeaveMissing,

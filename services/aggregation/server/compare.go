@@ -64,7 +64,7 @@ func (s *Service) pageOf(places []*place, req *aggregationv1.CompareStatusReques
 	return &aggregationv1.CompareStatusResponse{Places: places[:size], NextPageToken: s.book.Tokens.Encode(string(cursor), req)}, nil
 }
 
-// ranked are the units directly beneath in the order of their ranks.
+// ranked are the units beneath in the order of their ranks.
 func (s *Service) ranked(ctx context.Context, d *aggregation.Definition, req *aggregationv1.CompareStatusRequest) (places []*place, err error) {
 	err = s.look(ctx, req, func(v *view) error {
 		places, err = v.places(d, req.GetLabel())
@@ -77,9 +77,9 @@ func (s *Service) ranked(ctx context.Context, d *aggregation.Definition, req *ag
 	return places, nil
 }
 
-// places are the units directly beneath with their figures, not yet ranked.
+// places are the units beneath with their figures, not yet ranked.
 func (v *view) places(d *aggregation.Definition, label string) ([]*place, error) {
-	names := v.directory.Children(v.query.Unit)
+	names := v.units()
 	if err := aggregation.Comparable(len(names)); err != nil {
 		return nil, err
 	}

@@ -16,13 +16,14 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
-	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Count takes a run of a service's entries into the figures and moves the cursor
+// Count takes a run of a service's entries into figures and worklists and moves the cursor
 // behind them, all in tx: each entry is counted once, however often it comes. A
 // run that leaves entries out is an error.
 func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
@@ -39,14 +40,15 @@ func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 		run = run[1:]
 	}
 	fold := figures.New(tx)
+	c := counting{s, fold, worklist.New(tx, fold.Path, s.Root)}
 	for _, e := range run {
 		if e.GetSeq() != cursor.Next {
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", s.Feed, e.GetSeq(), cursor.Next)
 		}
-		if err := errors.Join(s.count(fold, e), known(tx, e)); err != nil {
+		cursor = behind(cursor, e)
+		if err := errors.Join(fold.At(cursor.Effective), c.count(e), known(tx, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), s.Feed, err)
 		}
-		cursor = figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: e.GetEffective().AsTime()}
 	}
 	if err := fold.Flush(); err != nil {
 		return err
@@ -54,26 +56,75 @@ func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 	return errors.Join(s.withhold(tx, run), figures.WriteCursor(tx, s.Feed, cursor))
 }
 
-func (s Source) count(fold *figures.Fold, e *feedv1.Entry) error {
+// behind is the cursor behind an entry. A clock that was set back counts as one
+// that stood still: what a feed says later was not known before.
+func behind(c figures.Cursor, e *feedv1.Entry) figures.Cursor {
+	effective := e.GetEffective().AsTime()
+	if effective.Before(c.Effective) {
+		effective = c.Effective
+	}
+	return figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: effective}
+}
+
+// counting takes the entries of a source in.
+type counting struct {
+	Source
+	fold *figures.Fold
+	list *worklist.List
+}
+
+func (c counting) count(e *feedv1.Entry) error {
 	body, counted, err := read(e)
 	if err != nil || !counted {
 		return err
 	}
-	day := calendar.On(e.GetEffective().AsTime()).String()
 	switch body := body.(type) {
 	case *organizationv1.Unit:
-		return lies(fold, body, "", day)
+		return c.lies(body, "")
 	case *federationv1.RemoteUnit:
-		return remote(fold, body)
+		return c.remote(body)
 	case *federationv1.RefusedUnit:
-		return fold.Refuse(body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
-	case *aggregationv1.Report:
-		return fold.KeepReport(s.Installation+"/"+body.GetName(), body)
+		return c.fold.Refuse(body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
 	case *aggregationv1.ReportPage:
-		return s.page(fold, body)
+		return c.page(body)
+	case *aggregationv1.Report:
+		return errors.Join(c.head(body), c.record(e, body))
 	default:
-		return s.record(fold, e, body, day)
+		return c.record(e, body)
 	}
+}
+
+// record counts a record, and what it asks for, under a name of its own among
+// those of all installations.
+func (c counting) record(e *feedv1.Entry, body proto.Message) error {
+	name := c.named(e.GetSubject())
+	items, err := c.items(name, body)
+	if err != nil {
+		return err
+	}
+	var failed error
+	err = c.fold.Record(name, func(before *aggregation.Fact, day string) (fact aggregation.Fact) {
+		fact, failed = c.theirFact(aggregation.FactOf(body, before, day))
+		return fact
+	})
+	return errors.Join(failed, err, c.list.Record(name, items, c.fold.Day()))
+}
+
+// lies takes in where a unit lies now, and whose it is: its figures and what
+// awaits it go with it.
+func (c counting) lies(u *organizationv1.Unit, installation string) error {
+	before, err := c.fold.Path(u.GetName())
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(c.fold.Own(u.GetName(), installation), c.fold.Unit(u.GetName(), u.GetParent())); err != nil {
+		return err
+	}
+	now, err := c.fold.Path(u.GetName())
+	if err != nil {
+		return err
+	}
+	return c.list.Move(before, now)
 }
 
 // known lets rows of reports that wait for a unit or its codes be judged again.
@@ -99,7 +150,7 @@ func read(e *feedv1.Entry) (body proto.Message, counted bool, err error) {
 	return body, true, proto.Unmarshal(e.GetBody().GetValue(), body)
 }
 
-// kinds are the records that count.
+// kinds are the records that count or ask for something.
 var kinds = byName(
 	&organizationv1.Unit{}, &rectificationv1.Problem{}, &rectificationv1.Ledger{}, &rectificationv1.Inspection{},
 	&campaignv1.Assignment{}, &complaintv1.Complaint{}, &evaluationv1.Round{}, &evaluationv1.Result{},

@@ -10,11 +10,10 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/reports"
-	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/fault"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
@@ -34,42 +33,70 @@ type Source struct {
 // does not know yet whether it is theirs.
 var errUnknownUnit = fmt.Errorf("%w: a unit from below", errNoTree)
 
-// record counts a record of the source, under a name of its own among those of
-// all installations. What is about another's units counts nothing.
-func (s Source) record(fold *figures.Fold, e *feedv1.Entry, body proto.Message, day string) error {
+// named is the name of a record among those of all installations.
+func (s Source) named(record string) string {
 	if s.Installation == "" {
-		return fold.Record(e.GetSubject(), day, func(before *aggregation.Fact) aggregation.Fact {
-			return aggregation.FactOf(body, before, day)
-		})
+		return record
 	}
-	var failed error
-	err := fold.Record(s.Installation+"/"+e.GetSubject(), day, func(before *aggregation.Fact) aggregation.Fact {
-		fact := aggregation.FactOf(body, before, day)
-		if fact.Unit == "" {
-			return fact
+	return s.Installation + "/" + record
+}
+
+// theirFact is what a record of the source counts here. What is about another's
+// units counts nothing, and a campaign of theirs is not taken for one here.
+func (c counting) theirFact(fact aggregation.Fact) (aggregation.Fact, error) {
+	if c.Installation == "" || fact.Unit == "" {
+		return fact, nil
+	}
+	theirs, err := c.theirs(fact.Unit)
+	if !theirs {
+		return aggregation.Fact{}, err
+	}
+	fact.Campaign = figures.BelowCampaign(c.Installation, fact.Campaign)
+	return fact, nil
+}
+
+// items are what a record of the source asks for, if it is its units' to ask.
+func (c counting) items(name string, body proto.Message) (items []*worklist.Item, err error) {
+	for _, item := range worklist.Of(body) {
+		if c.Installation != "" {
+			theirs, err := c.theirs(item.GetOwner())
+			if err != nil {
+				return nil, err
+			}
+			if !theirs {
+				continue
+			}
+			item.Subject, item.Campaign = name, figures.BelowCampaign(c.Installation, item.GetCampaign())
 		}
-		var theirs bool
-		if theirs, failed = s.theirs(fold, fact.Unit); !theirs {
-			return aggregation.Fact{}
-		}
-		fact.Campaign = figures.BelowCampaign(s.Installation, fact.Campaign)
-		return fact
-	})
-	return errors.Join(failed, err)
+		items = append(items, item)
+	}
+	return items, nil
 }
 
 // theirs says whether the source may speak of the unit, or errUnknownUnit.
-func (s Source) theirs(fold *figures.Fold, unit string) (bool, error) {
-	standing, err := fold.StandingOf(unit, s.Installation, s.Root)
+func (c counting) theirs(unit string) (bool, error) {
+	standing, err := c.fold.StandingOf(unit, c.Installation, c.Root)
 	if err == nil && standing == figures.Unknown {
 		err = errUnknownUnit
 	}
 	return standing == figures.Theirs, err
 }
 
-// page counts what an installation below counts of a page of a report.
-func (s Source) page(fold *figures.Fold, p *aggregationv1.ReportPage) error {
-	r, err := fold.ReadReport(s.Installation + "/" + p.GetReport())
+// head remembers what the pages of a report from below are read by.
+func (c counting) head(r *aggregationv1.Report) error {
+	if c.Installation == "" {
+		return nil
+	}
+	return c.fold.KeepReport(c.named(r.GetName()), r)
+}
+
+// page counts what an installation below counts of a page of a report. Those of
+// reports that were made here are counted by the desk.
+func (c counting) page(p *aggregationv1.ReportPage) error {
+	if c.Installation == "" {
+		return nil
+	}
+	r, err := c.fold.ReadReport(c.named(p.GetReport()))
 	if err != nil {
 		return fmt.Errorf("reading the report of %s: %w", p.GetName(), err)
 	}
@@ -82,7 +109,7 @@ func (s Source) page(fold *figures.Fold, p *aggregationv1.ReportPage) error {
 		return nil
 	}
 	for _, row := range p.GetRows() {
-		if err := s.row(fold, form, period.Months(), r, row); err != nil {
+		if err := c.row(form, period.Months(), r, row); err != nil {
 			return err
 		}
 	}
@@ -90,42 +117,37 @@ func (s Source) page(fold *figures.Fold, p *aggregationv1.ReportPage) error {
 }
 
 // row counts a row that counts below, and takes off one that no longer does.
-func (s Source) row(fold *figures.Fold, form *aggregationv1.ReportForm, months []string, r *aggregationv1.Report, row *aggregationv1.Report_Row) error {
+func (c counting) row(form *aggregationv1.ReportForm, months []string, r *aggregationv1.Report, row *aggregationv1.Report_Row) error {
 	m, err := reports.MetricOf(form, row.GetField())
 	if err != nil || row.GetResolvedUnit() == "" {
 		return nil // nothing that counts here
 	}
 	said := figures.Reported{
 		Cell: aggregation.Cell{
-			Unit: row.GetResolvedUnit(), Campaign: figures.BelowCampaign(s.Installation, row.GetCampaign()), Category: row.GetCategory(),
+			Unit: row.GetResolvedUnit(), Campaign: figures.BelowCampaign(c.Installation, row.GetCampaign()), Category: row.GetCategory(),
 		},
-		Metric: m, Months: months, Source: s.Installation + "/" + reports.SourceName(r.GetUnit(), r.GetSource()), Form: form.GetName(),
+		Metric: m, Months: months, Source: c.Installation + "/" + reports.SourceName(r.GetUnit(), r.GetSource()), Form: form.GetName(),
 		Sequence: r.GetSequence(), Value: row.GetValue(),
 	}
 	if !row.GetCounted() {
-		return fold.Withdraw(said)
+		return c.fold.Withdraw(said)
 	}
-	theirs, err := s.theirs(fold, row.GetResolvedUnit())
+	theirs, err := c.theirs(row.GetResolvedUnit())
 	if err != nil || !theirs {
 		return err
 	}
-	if err := fold.EnterBelow(said); fault.As(err) == nil {
+	if err := c.fold.EnterBelow(said); fault.As(err) == nil {
 		return err
 	}
 	return nil // another source's stays that one's
 }
 
-// lies takes in a unit's place and whose it is.
-func lies(fold *figures.Fold, u *organizationv1.Unit, installation, day string) error {
-	return errors.Join(fold.Own(u.GetName(), installation), fold.Unit(u.GetName(), u.GetParent(), day))
-}
-
-// remote takes in a unit of an installation below.
-func remote(fold *figures.Fold, r *federationv1.RemoteUnit) error {
+// remote takes in a unit of an installation below, since it took effect there.
+func (c counting) remote(r *federationv1.RemoteUnit) error {
 	if r.GetUnit() == nil {
-		return fold.Own("units/"+strings.TrimPrefix(r.GetName(), "remoteUnits/"), r.GetInstallation())
+		return c.fold.Own("units/"+strings.TrimPrefix(r.GetName(), "remoteUnits/"), r.GetInstallation())
 	}
-	return lies(fold, r.GetUnit(), r.GetInstallation(), calendar.On(r.GetEffectiveTime().AsTime()).String())
+	return errors.Join(c.fold.At(r.GetEffectiveTime().AsTime()), c.lies(r.GetUnit(), r.GetInstallation()))
 }
 
 // withhold counts the sealed parts of a run from below that stayed there.

@@ -218,6 +218,7 @@ func (h *history) changeLedger() {
 	}
 	l := h.ledger[h.pick("ledger", len(h.ledger))]
 	l.Version += int32(h.pick("version", 2))
+	l.State = rectificationv1.Ledger_State(1 + h.pick("state", 5))
 	if l.GetVersion() > 0 {
 		l.FiledLate, l.AcknowledgedVersion = h.flip("late"), int32(h.pick("acknowledged", 2))
 	}
@@ -246,7 +247,7 @@ func (h *history) changeTask() {
 func (h *history) changeComplaint() {
 	if h.flip("new") || len(h.voice) == 0 {
 		h.voice = append(h.voice, &complaintv1.Complaint{
-			Name: fmt.Sprintf("complaints/%d", len(h.voice)), Unit: h.unit(), CreateTime: h.stamp(), Sealed: h.pick("sealed", 4) == 0,
+			Name: fmt.Sprintf("complaints/%d", len(h.voice)), Unit: h.unit(), Desk: h.unit(), CreateTime: h.stamp(), Sealed: h.pick("sealed", 4) == 0,
 			Type: complaintv1.Complaint_Type(1 + h.pick("type", 5)), DecideDue: &complaintv1.Due{Date: h.around()},
 		})
 	}
@@ -316,6 +317,9 @@ func (h *history) report() {
 func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, do func(*figures.Fold, *aggregationv1.Report_Row, figures.Reported) error) {
 	h.update(func(tx store.Tx) error {
 		fold := figures.New(tx)
+		if err := fold.At(h.now); err != nil {
+			return err
+		}
 		for _, row := range page.GetRows() {
 			form, err := reports.FindForm(r.GetForm())
 			if err != nil {
@@ -391,7 +395,7 @@ func TestFiguresAreThoseOfARecount(t *testing.T) {
 		r.Repeat(h.actions())
 		h.T = r
 		h.settle()
-		want, err := recount.Count(t.Context(), h.stores)
+		want, err := recount.Count(t.Context(), recount.Sources("", h.stores))
 		if err != nil {
 			r.Fatal(err)
 		}

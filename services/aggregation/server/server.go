@@ -7,7 +7,9 @@ package server
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
@@ -15,8 +17,10 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -26,6 +30,9 @@ import (
 type Directory interface {
 	desk.Directory
 	Children(name string) []string
+	UnitAt(name string, t time.Time) *organizationv1.Unit
+	SubtreeAt(name string, t time.Time) []string
+	Whole(name string) []string
 }
 
 // unimplemented stands one step further away than the desk, whose methods come
@@ -43,18 +50,28 @@ type Service struct {
 	directory Directory
 	followers []*follower
 	below     below
+	targets   change.Kind[*aggregationv1.Target]
+	urges     change.Kind[*aggregationv1.Urge]
 }
 
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
-	Indexes: desk.Indexes,
-	Buckets: slices.Concat(figures.Buckets, desk.Buckets),
+	Indexes: indexes(),
+	Buckets: slices.Concat(figures.Buckets, worklist.Buckets, desk.Buckets),
+}
+
+func indexes() map[string][]string {
+	all := maps.Clone(desk.Indexes)
+	all["duban.aggregation.v1.Target"] = []string{"unit"}
+	return all
 }
 
 // New returns the service that writes in book and counts what the feeds of the
 // named services say, organization's before all others'.
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
 	s := &Service{Desk: desk.New(book, directory, calendar.Builtin()), book: book, directory: directory}
+	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
+	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
 	s.followers[0].counts = s.Stir // units that rows wait for may have come
 	return s

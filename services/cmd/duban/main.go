@@ -7,6 +7,7 @@
 //	duban demo [-once]        a year of a city's campaign on simulated data
 //	duban federation [-once]  a province, two cities, four districts, on simulated data
 //	duban split [-once]       the same, with one process for each role
+//	duban sandbox [-reset]    an installation to try things in, with demo data and keys
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban recount -below DATA BELOW…   the same from the stores of those below
@@ -52,6 +53,7 @@ var commands = map[string]struct {
 	"demo":         {"tell a year of a city's campaign on simulated data, and show it", demo},
 	"split":        {"tell the same to an installation of one process for each role", split},
 	"federation":   {"run a province, its cities and districts on simulated data, and show it", federationCommand},
+	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
 	"identity":     {"print the keys that installations above and below are told on paper", identityCommand},

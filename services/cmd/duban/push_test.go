@@ -92,7 +92,7 @@ func foundProvince(t *testing.T, d *child) admins {
 	return keys
 }
 
-func identify(t *testing.T, c suite.Config) suite.Identity {
+func identify(t *testing.T, c suite.Config) suite.PaperIdentity {
 	t.Helper()
 	identity, err := suite.ReadIdentity(c)
 	if err != nil {

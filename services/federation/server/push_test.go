@@ -40,7 +40,7 @@ func (b *bureau) run(t *testing.T) {
 	b.Suite = suitetest.RunAs(t, b.folder, b.set)
 }
 
-func (b *bureau) identity(t *testing.T) suite.Identity {
+func (b *bureau) identity(t *testing.T) suite.PaperIdentity {
 	t.Helper()
 	c := suite.Default()
 	c.Data = b.folder

@@ -1,6 +1,7 @@
-// Package authn says who is calling: it turns the key that a call carries into
-// a principal. What the principal may do is for authz to say; keys are issued
-// and kept by the organization service, which this package asks.
+// Package authn says who is calling: it turns the key or token that a call
+// carries into a principal. What the principal may do is for authz to say; keys
+// are issued, and accounts linked, by the organization service, which this
+// package asks. Tokens are verified by package oidc beneath.
 package authn
 
 import (
@@ -28,6 +29,11 @@ type Principal struct {
 	Roles     []accessv1.Role // the roles that the key narrows to; empty: all
 	Unit      string          // the subtree that the key narrows to; empty: all
 	Bootstrap bool            // the bootstrap key of the first start
+	// SecondFactor says whether the principal may sign: it has proven itself by a
+	// second factor, or by what the installation takes for as much.
+	SecondFactor bool
+	// Quota is that of the key used.
+	Quota Quota
 }
 
 // Person says whether the principal is a human being.

@@ -39,16 +39,16 @@ func TestAuthenticate(t *testing.T) {
 		want string
 		err  error
 	}{
-		{"a key", bearer("Bearer " + authn.Join("k1", "secret")), "units/u/members/m", nil},
-		{"in another case", bearer("bearer " + authn.Join("k1", "secret")), "units/u/members/m", nil},
-		{"a wrong secret", bearer("Bearer " + authn.Join("k1", "guess")), "", authn.ErrUnauthenticated},
-		{"an unknown key", bearer("Bearer " + authn.Join("k2", "secret")), "", authn.ErrUnauthenticated},
+		{"a key", bearer("Bearer " + authn.Real.Join("k1", "secret")), "units/u/members/m", nil},
+		{"in another case", bearer("bearer " + authn.Real.Join("k1", "secret")), "units/u/members/m", nil},
+		{"a wrong secret", bearer("Bearer " + authn.Real.Join("k1", "guess")), "", authn.ErrUnauthenticated},
+		{"an unknown key", bearer("Bearer " + authn.Real.Join("k2", "secret")), "", authn.ErrUnauthenticated},
 		{"no key of ours", bearer("Bearer abc"), "", authn.ErrUnauthenticated},
 		{"another scheme", bearer("Basic abc"), "", authn.ErrUnauthenticated},
-		{"an endless one", bearer("Bearer " + authn.Join("k1", string(make([]byte, 300)))), "", authn.ErrUnauthenticated},
+		{"an endless one", bearer("Bearer " + authn.Real.Join("k1", string(make([]byte, 300)))), "", authn.ErrUnauthenticated},
 		{"nothing", context.Background(), "", nil},
 		{"a service", authn.WithCaller(context.Background(), "complaint"), "services/complaint", nil},
-		{"a service for a person", authn.WithCaller(bearer("Bearer "+authn.Join("k1", "secret")), "complaint"), "units/u/members/m", nil},
+		{"a service for a person", authn.WithCaller(bearer("Bearer "+authn.Real.Join("k1", "secret")), "complaint"), "units/u/members/m", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			k := authn.Keys{Introspect: (&registry{}).introspect, Now: time.Now}
@@ -67,7 +67,7 @@ func TestARevokedKeyIsBelievedForHalfOfThePromise(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	r := &registry{}
 	k := authn.Keys{Introspect: r.introspect, Now: func() time.Time { return now }}
-	ctx := bearer("Bearer " + authn.Join("k1", "secret"))
+	ctx := bearer("Bearer " + authn.Real.Join("k1", "secret"))
 	for range 3 {
 		if _, err := k.Authenticate(ctx); err != nil {
 			t.Fatal(err)
@@ -86,7 +86,7 @@ func TestARevokedKeyIsBelievedForHalfOfThePromise(t *testing.T) {
 func TestAChangedKeyIsAskedForAtOnce(t *testing.T) {
 	r := &registry{}
 	k := authn.Keys{Introspect: r.introspect, Now: func() time.Time { return time.Unix(0, 0) }}
-	ctx := bearer("Bearer " + authn.Join("k1", "secret"))
+	ctx := bearer("Bearer " + authn.Real.Join("k1", "secret"))
 	if _, err := k.Authenticate(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -98,5 +98,51 @@ func TestAChangedKeyIsAskedForAtOnce(t *testing.T) {
 	k.Heard("apiKeys/k1")
 	if _, err := k.Authenticate(ctx); !errors.Is(err, authn.ErrUnauthenticated) {
 		t.Errorf("once changed = %v, want ErrUnauthenticated", err)
+	}
+}
+
+func TestAKeySignsWhereItMay(t *testing.T) {
+	for _, may := range []bool{true, false} {
+		k := authn.Keys{Introspect: (&registry{}).introspect, Now: time.Now, Sign: may}
+		if p, err := k.Authenticate(bearer("Bearer " + authn.Real.Join("k1", "secret"))); err != nil || p.SecondFactor != may {
+			t.Errorf("a key that may sign, %v: %v, %v", may, p.SecondFactor, err)
+		}
+	}
+}
+
+// TestATokenIsVerifiedOnceInAWhile: from memory for half a second, and never
+// beyond its end.
+func TestATokenIsVerifiedOnceInAWhile(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	verified, end := 0, now.Add(authn.Lifetime/2)
+	k := authn.Keys{
+		Now: func() time.Time { return now },
+		Introspect: func(context.Context, *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+			return &organizationv1.IntrospectResponse{Principal: "units/u/members/m"}, nil
+		},
+		Verify: func(context.Context, string) (authn.Account, error) {
+			verified++
+			if !now.Before(end) {
+				return authn.Account{}, authn.ErrUnauthenticated
+			}
+			return authn.Account{Issuer: "i", Subject: "s", Until: end}, nil
+		},
+	}
+	for range 3 {
+		if p, err := k.Authenticate(bearer("Bearer a.b.c")); err != nil || p.Name != "units/u/members/m" {
+			t.Fatal(p, err)
+		}
+	}
+	now = end
+	for range 3 {
+		if _, err := k.Authenticate(bearer("Bearer a.b.c")); !errors.Is(err, authn.ErrUnauthenticated) {
+			t.Errorf("at its end: %v", err)
+		}
+	}
+	if verified != 2 {
+		t.Errorf("verified %d times, want 2", verified)
+	}
+	if _, err := k.Authenticate(bearer("Bearer a.b." + string(make([]byte, 5000)))); !errors.Is(err, authn.ErrUnauthenticated) || verified != 2 {
+		t.Errorf("an endless one: %v, verified %d times", err, verified)
 	}
 }

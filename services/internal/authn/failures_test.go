@@ -36,7 +36,7 @@ func newDoor() *door {
 }
 
 func (d *door) try(ctx context.Context, id string) error {
-	ctx = metadata.NewIncomingContext(ctx, metadata.Pairs("authorization", "Bearer "+Join(id, "secret")))
+	ctx = metadata.NewIncomingContext(ctx, metadata.Pairs("authorization", "Bearer "+Real.Join(id, "secret")))
 	_, err := d.Authenticate(ctx)
 	return err
 }
@@ -94,7 +94,7 @@ func TestWhoHasAKeysIDShutsItsOwnerNotOut(t *testing.T) {
 	}
 	d.now = d.now.Add(2 * Lifetime) // the answer is believed no more
 	for i := range 2 * burst {
-		guess := metadata.NewIncomingContext(ctx, metadata.Pairs("authorization", "Bearer "+Join("good", fmt.Sprint("guess", i))))
+		guess := metadata.NewIncomingContext(ctx, metadata.Pairs("authorization", "Bearer "+Real.Join("good", fmt.Sprint("guess", i))))
 		if _, err := d.Authenticate(guess); err == nil {
 			t.Fatal("a guess was right")
 		}
@@ -122,7 +122,7 @@ func TestAWrongKeyIsAskedForOnceInALifetime(t *testing.T) {
 
 func TestWhatIsNoKeyIsNotAskedFor(t *testing.T) {
 	d := newDoor()
-	for _, token := range []string{"abc", Join("good", "secret")[1:], Join("good", "secret") + "0"} {
+	for _, token := range []string{"abc", Real.Join("good", "secret")[1:], Real.Join("good", "secret") + "0"} {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+token))
 		if _, err := d.Authenticate(ctx); !errors.Is(err, ErrUnauthenticated) || d.asked != 0 {
 			t.Errorf("%q = %v with %d asked", token, err, d.asked)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -19,10 +20,18 @@ const Lifetime = 500 * time.Millisecond
 
 const remembered = 10_000 // answers of either kind at most; beyond it all are forgotten
 
-// Keys authenticates by API key. It is safe for concurrent use.
+// Keys authenticates by API key, and by token of an identity provider. It is safe
+// for concurrent use.
 type Keys struct {
-	// Introspect asks organization whose key it is.
+	// Introspect asks organization whose key or account it is.
 	Introspect func(context.Context, *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error)
+	// Verify returns the account that a token was issued to, or an error that is
+	// ErrUnauthenticated or ErrIssuerUnavailable; nil: no tokens are taken.
+	Verify func(ctx context.Context, token string) (Account, error)
+	// Form is that of this installation's keys.
+	Form Form
+	// Sign says whether a key is enough where a second factor is asked for.
+	Sign bool
 	// Now is real time.
 	Now func() time.Time
 
@@ -42,11 +51,15 @@ type credential struct {
 type belief struct {
 	digest    [sha256.Size]byte
 	principal Principal
+	networks  []netip.Prefix // that the key holds in; none: any
 	until     time.Time
+
+	today uint64 // calls with the key, as organization has told and as it has been told
+	calls uint32 // since then
 }
 
-// Authenticate returns the principal whose key the call carries. A call without
-// a key is the calling service's own, or the public's.
+// Authenticate returns the principal whose key or token the call carries. A call
+// without either is the calling service's own, or the public's.
 func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
 	token, err := bearer(ctx)
 	if err != nil {
@@ -58,7 +71,10 @@ func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
 		}
 		return Principal{}, nil
 	}
-	id, secret, ok := Split(token)
+	if k.Verify != nil && isToken(token) {
+		return k.account(ctx, token)
+	}
+	id, secret, ok := k.Form.Split(token)
 	if !ok {
 		return Principal{}, ErrUnauthenticated
 	}
@@ -72,59 +88,82 @@ func bearer(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > 256 {
+	if len(values) > 1 || !strings.EqualFold(scheme, "Bearer") || token == "" || len(token) > longestToken {
 		return "", ErrUnauthenticated
 	}
 	return token, nil
 }
 
-// whose asks for what is not known, unless the caller has failed too often.
+// whose returns the principal of a key, if it may be used so.
 func (k *Keys) whose(ctx context.Context, c credential) (Principal, error) {
 	now := k.Now()
-	if p, ok, err := k.recall(c, now); ok {
-		return p, err
+	b, ok, err := k.recall(c, now)
+	if !ok {
+		b, err = k.learn(ctx, c, now)
 	}
+	if err != nil {
+		return Principal{}, err
+	}
+	return k.use(ctx, c.id, b, now)
+}
+
+// learn asks for what is not known, unless the caller has failed too often.
+func (k *Keys) learn(ctx context.Context, c credential, now time.Time) (belief, error) {
 	who := k.culprit(ctx, c.id)
 	if Caller(ctx) == "" && !k.held(c) && !k.failures.mayTry(who, now) {
-		return Principal{}, ErrTooManyFailures
+		return belief{}, ErrTooManyFailures
 	}
-	p, err := k.ask(ctx, c)
+	b, err := k.ask(ctx, c)
 	switch {
 	case err == nil:
-		k.remember(c.id, belief{c.digest, p, now.Add(Lifetime)})
+		b.until = now.Add(Lifetime)
+		k.remember(c.id, b)
 	case errors.Is(err, ErrUnauthenticated):
 		k.refuse(c, now.Add(Lifetime))
 		k.failures.charge(who, now)
 	}
-	return p, err
+	return b, err
 }
 
-func (k *Keys) ask(ctx context.Context, c credential) (Principal, error) {
-	answer, err := k.Introspect(ctx, &organizationv1.IntrospectRequest{KeyId: c.id, Digest: c.digest[:]})
+// ask asks organization whose key it is, and tells it how often it was used.
+func (k *Keys) ask(ctx context.Context, c credential) (belief, error) {
+	calls := k.untold(c)
+	answer, err := k.Introspect(ctx, &organizationv1.IntrospectRequest{KeyId: c.id, Digest: c.digest[:], Calls: calls})
 	if err != nil {
-		return Principal{}, err
+		k.retell(c.id, calls)
+		return belief{}, err
 	}
 	if answer.GetBootstrap() {
-		return Principal{Name: "bootstrap", Bootstrap: true}, nil
+		return belief{digest: c.digest, principal: Principal{Name: "bootstrap", Bootstrap: true}}, nil
 	}
 	key := answer.GetApiKey()
 	if key == nil {
-		return Principal{}, ErrUnauthenticated
+		return belief{}, ErrUnauthenticated
 	}
-	return Principal{Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit()}, nil
+	within, err := networks(key)
+	return belief{digest: c.digest, principal: k.holder(key), networks: within, today: answer.GetCallsToday()}, err
+}
+
+// holder is who calls with the key.
+func (k *Keys) holder(key *organizationv1.ApiKey) Principal {
+	q := key.GetQuota()
+	return Principal{
+		Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit(), SecondFactor: k.Sign,
+		Quota: Quota{PerMinute: int(q.GetPerMinute()), PerDay: int(q.GetPerDay())},
+	}
 }
 
 // recall returns the answer about c that is still believed, if there is one.
-func (k *Keys) recall(c credential, now time.Time) (_ Principal, ok bool, err error) {
+func (k *Keys) recall(c credential, now time.Time) (_ belief, ok bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if b := k.known[c.id]; b.digest == c.digest && now.Before(b.until) {
-		return b.principal, true, nil
+		return b, true, nil
 	}
 	if now.Before(k.refused[c]) {
-		return Principal{}, true, ErrUnauthenticated
+		return belief{}, true, ErrUnauthenticated
 	}
-	return Principal{}, false, nil
+	return belief{}, false, nil
 }
 
 // held says whether c was good when it was last asked for: its owner is not kept
@@ -142,6 +181,7 @@ func (k *Keys) remember(id string, b belief) {
 	if k.known == nil || len(k.known) >= remembered {
 		k.known = map[string]belief{}
 	}
+	b.calls += k.known[id].calls // made while organization was asked
 	k.known[id] = b
 }
 
@@ -152,6 +192,9 @@ func (k *Keys) refuse(c credential, until time.Time) {
 		k.refused = map[credential]time.Time{}
 	}
 	k.refused[c] = until
+	if k.known[c.id].digest == c.digest {
+		delete(k.known, c.id) // it was good
+	}
 }
 
 // culprit is who is charged if the key with that id does not hold.
@@ -174,5 +217,8 @@ func (k *Keys) Heard(name string) {
 		k.issued = map[string]struct{}{}
 	}
 	k.issued[id] = struct{}{}
-	delete(k.known, id)
+	if b, ok := k.known[id]; ok {
+		b.until = time.Time{}
+		k.known[id] = b
+	}
 }

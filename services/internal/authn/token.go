@@ -6,28 +6,38 @@ import (
 	"strings"
 )
 
-// Prefix starts every key, so that scanners recognise one that leaked.
-const Prefix = "duban_"
+// Form is how the keys of an installation look: those of a sandbox open nothing
+// anywhere else, nor does a real one open a sandbox, whoever mixes them up.
+type Form string
+
+// The forms of keys.
+const (
+	Real    Form = ""
+	Sandbox Form = "sandbox"
+)
 
 const (
-	checksum = 8  // hexadecimal digits of a CRC-32 that end every key
-	longest  = 63 // bytes of an id
+	scanned  = "duban" // starts every key, so that scanners recognise one that leaked
+	checksum = 8       // hexadecimal digits of a CRC-32 that end every key
+	longest  = 63      // bytes of an id
 )
+
+func (f Form) prefix() string { return scanned + string(f) + "_" }
 
 // Join writes a key as its holder sends it. It ends in a checksum, so that one
 // which was cut off, mistyped or made up is recognised without asking anybody. The
 // checksum is no secret and proves nothing.
-func Join(id, secret string) string {
-	body := Prefix + id + "_" + secret
+func (f Form) Join(id, secret string) string {
+	body := f.prefix() + id + "_" + secret
 	return body + sum(body)
 }
 
 func sum(body string) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(body))) }
 
 // Split undoes Join. It is not ok for what Join cannot have written.
-func Split(token string) (id, secret string, ok bool) {
+func (f Form) Split(token string) (id, secret string, ok bool) {
 	end := max(len(token)-checksum, 0)
-	rest, ok := strings.CutPrefix(token[:end], Prefix)
+	rest, ok := strings.CutPrefix(token[:end], f.prefix())
 	if !ok || sum(token[:end]) != token[end:] {
 		return "", "", false
 	}

@@ -24,6 +24,10 @@ var (
 
 	// ErrDenied answers for what the caller may see but not do.
 	ErrDenied = fault.Of(faultv1.Reason_REASON_PERMISSION_DENIED)
+
+	// ErrSecondFactor answers who could sign, had it signed in with a second
+	// factor.
+	ErrSecondFactor = fault.Of(faultv1.Reason_REASON_SECOND_FACTOR_REQUIRED)
 )
 
 // Grant is a role held on a unit and the subtree under it.
@@ -88,6 +92,16 @@ func (a *Access) settled(ctx context.Context, decide func() error, doubtful func
 	return decide()
 }
 
+// Renew brings the tree up to date and reads the grants anew, for readings that
+// nobody repeats: whatever they leave out is never asked for again.
+func (a *Access) Renew(ctx context.Context) error {
+	if err := a.tree.CatchUp(ctx); err != nil {
+		return err
+	}
+	a.read()
+	return nil
+}
+
 // read takes the caller's grants from the tree.
 func (a *Access) read() {
 	a.at = a.tree.Position()
@@ -138,6 +152,9 @@ func Enter(tree Tree, m *Method, p authn.Principal) (*Access, error) {
 	}
 	if m.Rule.GetPerson() && !p.Person() || !slices.ContainsFunc(a.grants, a.listed) {
 		return nil, ErrDenied
+	}
+	if m.Rule.GetSecondFactor() && !p.SecondFactor {
+		return nil, ErrSecondFactor
 	}
 	return a, nil
 }

@@ -74,6 +74,7 @@ func TestCheck(t *testing.T) {
 func TestEnter(t *testing.T) {
 	person := authn.Principal{Name: "units/c/members/m"}
 	heads := &accessv1.Rule{Roles: []accessv1.Role{head}, Scope: accessv1.Scope_SCOPE_OWN, Person: true}
+	signed := &accessv1.Rule{Roles: heads.Roles, Scope: heads.Scope, SecondFactor: true}
 	services := &accessv1.Rule{Services: []string{"complaint"}}
 	for _, c := range []struct {
 		name string
@@ -86,6 +87,9 @@ func TestEnter(t *testing.T) {
 		{"a person with the role", heads, person, nil},
 		{"a machine where a person is needed", heads, authn.Principal{Name: "machines/m"}, authz.ErrDenied},
 		{"a key without the role", heads, authn.Principal{Name: person.Name, Roles: []accessv1.Role{viewer}}, authz.ErrDenied},
+		{"a signature without a second factor", signed, person, authz.ErrSecondFactor},
+		{"a signature with one", signed, authn.Principal{Name: person.Name, SecondFactor: true}, nil},
+		{"a signature without the role", signed, authn.Principal{Name: person.Name, Roles: []accessv1.Role{viewer}}, authz.ErrDenied},
 		{"a service that is named", services, authn.Principal{Name: "services/complaint"}, nil},
 		{"a service that is not", services, authn.Principal{Name: "services/campaign"}, authn.ErrUnauthenticated},
 		{"a person where services call", services, person, authz.ErrDenied},

@@ -22,6 +22,15 @@ type Method struct {
 // "rectification.problem.closed.v1".
 func (m *Method) Kind(event string) string { return m.Service + "." + event + ".v1" }
 
+// GetMaxMiB returns how many MiB a request of the method may have; 0 if the rule
+// does not say, or there is no such method.
+func (m *Method) GetMaxMiB() int32 {
+	if m == nil {
+		return 0
+	}
+	return m.Rule.GetMaxMib()
+}
+
 // Methods reads the rule of every method of the services. It fails if one has
 // none, so that a forgotten rule stops the process from starting.
 func Methods(services ...string) (map[string]*Method, error) {

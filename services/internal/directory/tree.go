@@ -106,16 +106,50 @@ func (d *Directory) Children(name string) []string {
 func (d *Directory) Subtree(name string) []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
+	return d.subtree(name, func(u *organizationv1.Unit) bool { return u.GetInstallation() == "" })
+}
+
+// Whole returns the unit and all beneath it, those of installations below too,
+// parents before children.
+func (d *Directory) Whole(name string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.subtree(name, func(*organizationv1.Unit) bool { return true })
+}
+
+func (d *Directory) subtree(name string, in func(*organizationv1.Unit) bool) []string {
 	if d.units[name] == nil {
 		return nil
 	}
 	all := []string{name}
 	for i := 0; i < len(all); i++ {
 		for _, child := range d.children[all[i]] {
-			if d.units[child].now().GetInstallation() == "" {
+			if in(d.units[child].now()) {
 				all = append(all, child)
 			}
 		}
+	}
+	return all
+}
+
+// SubtreeAt returns the unit and all beneath it at t, parents before children; nil
+// if there was no such unit then. It looks at every unit.
+func (d *Directory) SubtreeAt(name string, t time.Time) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if u := d.units[name]; u == nil || u.at(t) == nil {
+		return nil
+	}
+	children := map[string][]string{}
+	for child, u := range d.units {
+		if is := u.at(t); is != nil {
+			children[is.GetParent()] = append(children[is.GetParent()], child)
+		}
+	}
+	all := []string{name}
+	for i := 0; i < len(all); i++ {
+		slices.Sort(children[all[i]])
+		all = append(all, children[all[i]]...)
 	}
 	return all
 }

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -26,6 +27,7 @@ type Fault struct {
 	Text   *faultv1.Text
 	Facts  map[string]string
 	Fields []Field
+	Retry  time.Duration // after which the caller may repeat; 0: nobody knows
 
 	words map[string]string // Chinese words that stand for facts in the Chinese sentence
 }
@@ -101,6 +103,13 @@ func with(facts, more map[string]string) map[string]string {
 func (f *Fault) At(path, zh, en string) *Fault {
 	g := *f
 	g.Fields = append(slices.Clip(f.Fields), Field{Path: path, Rule: strings.ToLower(f.Reason), Zh: zh, En: en})
+	return &g
+}
+
+// After returns a copy of f that says when the caller may repeat.
+func (f *Fault) After(d time.Duration) *Fault {
+	g := *f
+	g.Retry = d
 	return &g
 }
 

@@ -43,7 +43,8 @@ func (p *Process) server(d Door) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
-		grpc.MaxRecvMsgSize(p.limits.Message),
+		grpc.InTapHandle(p.admission.tap(d.Caller)),
+		grpc.MaxRecvMsgSize(p.largest()),
 		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
 		grpc.MaxHeaderListSize(16 << 10),

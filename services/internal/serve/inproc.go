@@ -19,7 +19,7 @@ import (
 // caller and handler.
 type conn struct {
 	*inprocgrpc.Channel
-	limits Limits
+	process *Process
 }
 
 // Conn returns a connection to the services of this process, those added later
@@ -49,7 +49,7 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 	for _, s := range p.services {
 		s.Register(channel)
 	}
-	return conn{channel, p.limits}
+	return conn{channel, p}
 }
 
 // Invoke encodes the request before it leaves the caller, who may change it once
@@ -59,7 +59,7 @@ func (c conn) Invoke(ctx context.Context, method string, req, resp any, opts ...
 	if err != nil {
 		return status.Error(codes.Internal, "encoding the request: "+err.Error())
 	}
-	if err := c.limits.fits(b); err != nil {
+	if err := c.process.admits(method, len(b)); err != nil {
 		return err
 	}
 	return FromStatus(c.Channel.Invoke(ctx, method, frozen(b), resp, opts...))
@@ -67,14 +67,6 @@ func (c conn) Invoke(ctx context.Context, method string, req, resp any, opts ...
 
 // frozen is an encoded message.
 type frozen []byte
-
-// fits says whether a message of those bytes may pass, as gRPC does over TCP.
-func (l Limits) fits(b []byte) error {
-	if len(b) > l.Message {
-		return status.Errorf(codes.ResourceExhausted, "the message has %d bytes; the limit is %d", len(b), l.Message)
-	}
-	return nil
-}
 
 // thaw copies a message, a request as well as an answer, by way of its bytes, as
 // a wire would.
@@ -89,9 +81,9 @@ func (l Limits) thaw(out, in any) error {
 		if b, err = proto.Marshal(m); err != nil {
 			return err
 		}
-	}
-	if err := l.fits(b); err != nil {
-		return err
+		if err := fits(len(b), l.Message); err != nil {
+			return err
+		}
 	}
 	if p, ok := out.(*frozen); ok {
 		*p = b

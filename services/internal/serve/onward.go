@@ -13,6 +13,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/duban-project/duban/services/internal/authn"
 )
 
 // carried is what a client may tell the service behind, as metadata.
@@ -34,7 +36,11 @@ func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 			return passed{err}
 		}
 		var header metadata.MD
-		if err := to.Invoke(p.outward(stream.Context()), method, in, out, grpc.Header(&header)); err != nil {
+		err = to.Invoke(p.outward(stream.Context()), method, in, out, grpc.Header(&header))
+		if err := stream.SetHeader(limitsIn(header)); err != nil {
+			return passed{err}
+		}
+		if err != nil {
 			return passed{err}
 		}
 		return stream.SendMsg(out)
@@ -77,10 +83,23 @@ func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, i
 	}
 }
 
+// limitsIn is what the service behind says of what the caller has left.
+func limitsIn(header metadata.MD) metadata.MD {
+	out := metadata.MD{}
+	for _, name := range []string{PolicyHeader, LimitHeader} {
+		out.Append(name, header.Get(name)...)
+	}
+	return out
+}
+
 // outward is the context of the call behind.
 func (p *Process) outward(ctx context.Context) context.Context {
-	if network := p.networkOf(ctx); network != "" {
+	at := addressOf(ctx)
+	if network := p.networkOf(at); network != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, NetworkHeader, network)
+	}
+	if at.IsValid() && authn.BearsKey(ctx) {
+		ctx = metadata.AppendToOutgoingContext(ctx, AddressHeader, at.String())
 	}
 	for _, name := range carried {
 		for _, value := range metadata.ValueFromIncomingContext(ctx, name) {

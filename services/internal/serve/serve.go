@@ -54,6 +54,9 @@ type Process struct {
 	// Simulated says whether the installation's clock is a simulated one, which
 	// every answer then says too.
 	Simulated func() bool
+	// Sandbox says whether the installation is one to try things in, which every
+	// answer then says too.
+	Sandbox bool
 	// Network hides the address that a client calls from over TCP: what it returns
 	// is all that is known of it. Nil: nothing is known.
 	Network func(netip.Addr) string
@@ -65,6 +68,7 @@ type Process struct {
 	validator protovalidate.Validator
 	every     Step // that calls pass which are answered here
 	through   Step // and those that are passed on
+	admission *admission
 	services  []Service
 	channels  []*inprocgrpc.Channel
 	methods   map[string]*authz.Method
@@ -79,21 +83,22 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules of the contract: %w", err)
 	}
-	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
+	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
 	p.health.Shutdown() // until Run
 	p.every = chain(    // in this order; docs/architecture.md says why
+		p.sized,
 		statuses(log),
 		recovered,
 		p.marked,
 		p.flights.counted,
-		admission(limits.InFlight),
+		p.admission.step,
 		deadline(limits.Deadline),
 		p.authentication,
 		rateLimit(limits),
 		p.authorisation,
 		validation(v),
 	)
-	p.through = chain(statuses(log), recovered, p.marked, p.flights.counted, admission(limits.InFlight), deadline(limits.Deadline))
+	p.through = chain(statuses(log), recovered, p.marked, p.flights.counted, p.admission.step, deadline(limits.Deadline))
 	return p, nil
 }
 

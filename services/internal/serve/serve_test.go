@@ -123,7 +123,7 @@ func TestFieldsCrossTheWire(t *testing.T) {
 
 func TestAdmissionShedsClientsAndLetsServicesPass(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		step := admission(1)
+		step := newAdmission(1).step
 		release := make(chan struct{})
 		go func() {
 			_ = step(t.Context(), Call{}, func(context.Context) error { <-release; return nil })
@@ -147,8 +147,8 @@ func TestAdmissionShedsClientsAndLetsServicesPass(t *testing.T) {
 func TestRateLimitIsPerPrincipal(t *testing.T) {
 	step := rateLimit(Limits{Rate: 1, Burst: 2})
 	call := func(name string) error {
-		ctx := authn.With(t.Context(), authn.Principal{Name: name})
-		return step(ctx, Call{}, func(context.Context) error { return nil })
+		_, err := limited(t, step, authn.Principal{Name: name})
+		return err
 	}
 	if err := errors.Join(call("machines/a"), call("machines/a")); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -76,6 +77,9 @@ func toStatus(f *fault.Fault, zh bool) *status.Status {
 	if len(f.Fields) > 0 {
 		details = append(details, badRequest(f, locale, zh))
 	}
+	if f.Retry > 0 {
+		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(f.Retry)})
+	}
 	p := status.New(code[f.Kind()], f.Error()).Proto()
 	for _, d := range details {
 		if any, err := anypb.New(d); err == nil {
@@ -109,6 +113,10 @@ func Chinese(ctx context.Context) bool {
 	if sent, ok := metadata.FromOutgoingContext(ctx); ok && len(values) == 0 {
 		values = sent.Get("accept-language") // of a call that the gateway makes
 	}
+	return speaksChinese(values)
+}
+
+func speaksChinese(values []string) bool {
 	if len(values) == 0 {
 		return true
 	}
@@ -133,6 +141,8 @@ func FromStatus(err error) error {
 			}
 		case *errdetails.BadRequest:
 			f.Fields = fields(d)
+		case *errdetails.RetryInfo:
+			f.Retry = d.GetRetryDelay().AsDuration()
 		}
 	}
 	switch {

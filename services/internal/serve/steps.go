@@ -4,23 +4,13 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
-	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
-	"github.com/duban-project/duban/services/internal/fault"
-)
-
-var (
-	errOverloaded  = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
-	errRateLimited = fault.Of(faultv1.Reason_REASON_RATE_LIMITED)
 )
 
 // Limits bound what a process takes on.
@@ -51,33 +41,27 @@ func recovered(ctx context.Context, _ Call, next func(context.Context) error) (e
 	return next(ctx)
 }
 
-// SimulatedHeader stands in every answer of a simulation.
-const SimulatedHeader = "duban-simulated"
+// What stands in every answer of a simulation, and of a sandbox.
+const (
+	SimulatedHeader = "duban-simulated"
+	SandboxHeader   = "duban-sandbox"
+)
 
-// marked says in every answer of a simulation that it is one.
+// marked says in every answer of a simulation or a sandbox that it is one.
 func (p *Process) marked(ctx context.Context, call Call, next func(context.Context) error) error {
+	marks := metadata.MD{}
 	if p.Simulated() {
-		if err := grpc.SetHeader(ctx, metadata.Pairs(SimulatedHeader, "true")); err != nil {
+		marks.Set(SimulatedHeader, "true")
+	}
+	if p.Sandbox {
+		marks.Set(SandboxHeader, "true")
+	}
+	if len(marks) > 0 {
+		if err := grpc.SetHeader(ctx, marks); err != nil {
 			return fmt.Errorf("marking the answer of %s: %w", call.Method, err)
 		}
 	}
 	return next(ctx)
-}
-
-// admission refuses a client's call before it starts when too many run. Calls
-// between services pass: the client's call that caused them was admitted.
-func admission(limit int) Step {
-	var running atomic.Int64
-	return func(ctx context.Context, _ Call, next func(context.Context) error) error {
-		if authn.Caller(ctx) != "" {
-			return next(ctx)
-		}
-		defer running.Add(-1)
-		if running.Add(1) > int64(limit) {
-			return errOverloaded
-		}
-		return next(ctx)
-	}
 }
 
 // deadline bounds how long a call may take. A stream lasts as long as its handler
@@ -119,37 +103,4 @@ func (p *Process) authorisation(ctx context.Context, call Call, next func(contex
 		return err
 	}
 	return next(authz.With(ctx, a))
-}
-
-// rateLimit bounds how often each principal calls. The public shares one bucket.
-func rateLimit(limits Limits) Step {
-	b := &buckets{limits: limits}
-	return func(ctx context.Context, _ Call, next func(context.Context) error) error {
-		if p := authn.From(ctx); p.Service() == "" && authn.Caller(ctx) == "" && !b.of(p.Name).Allow() {
-			return errRateLimited
-		}
-		return next(ctx)
-	}
-}
-
-const principals = 10_000 // buckets at most; beyond it all start anew
-
-type buckets struct {
-	limits Limits
-	mu     sync.Mutex
-	held   map[string]*rate.Limiter
-}
-
-func (b *buckets) of(principal string) *rate.Limiter {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if l := b.held[principal]; l != nil {
-		return l
-	}
-	if b.held == nil || len(b.held) >= principals {
-		b.held = map[string]*rate.Limiter{}
-	}
-	l := rate.NewLimiter(rate.Limit(b.limits.Rate), b.limits.Burst)
-	b.held[principal] = l
-	return l
 }

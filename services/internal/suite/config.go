@@ -39,8 +39,14 @@ type Config struct {
 	Telemetry telemetry.Config `yaml:"telemetry"`
 	// Federation says who is above this installation, and how those below reach it.
 	Federation Federation `yaml:"federation"`
+	// Identity says who is believed to say who calls.
+	Identity Identity `yaml:"identity"`
+	// Webhooks says where events may be sent.
+	Webhooks Webhooks `yaml:"webhooks"`
 	// Peers says how the processes reach each other, if there are several.
 	Peers Peers `yaml:"peers"`
+	// Sandbox is where duban sandbox runs.
+	Sandbox Sandbox `yaml:"sandbox"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
 }
@@ -53,6 +59,8 @@ func Default() Config {
 		HTTP: "127.0.0.1:8080", GRPC: "127.0.0.1:9090",
 		Metrics: "127.0.0.1:9464", Telemetry: telemetry.Default, Federation: Federation{Silence: 10 * time.Minute},
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+		Identity:       Identity{KeysSign: true},
+		Sandbox:        Sandbox{Data: "sandbox", HTTP: "127.0.0.1:8090"},
 		Reserve:        64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
 }
@@ -80,5 +88,6 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes, c.Federation.check(), c.Telemetry.Check(), c.Peers.check())...)
+	return errors.Join(append(mistakes,
+		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }

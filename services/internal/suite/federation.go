@@ -240,8 +240,8 @@ func (s *Suite) below() (net.Listener, error) {
 	})
 }
 
-// Identity is what somebody above or below must be told on paper.
-type Identity struct {
+// PaperIdentity is what somebody above or below must be told on paper.
+type PaperIdentity struct {
 	// Cosigner is the key that verifies what this installation cosigns: for the
 	// configuration of those below.
 	Cosigner string
@@ -252,24 +252,24 @@ type Identity struct {
 
 // ReadIdentity reads the identity of the installation in the data folder, and
 // makes its key if it was never started.
-func ReadIdentity(c Config) (Identity, error) {
+func ReadIdentity(c Config) (PaperIdentity, error) {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return Identity{}, fmt.Errorf("making the data folder: %w", err)
+		return PaperIdentity{}, fmt.Errorf("making the data folder: %w", err)
 	}
 	s, err := findSeed(c.Data)
 	if errors.Is(err, fs.ErrNotExist) {
 		s, err = openSeed(c.Data)
 	}
 	if err != nil {
-		return Identity{}, err
+		return PaperIdentity{}, err
 	}
 	in := &federationv1.Installation{Name: "installations/" + path.Base(c.Installation)}
 	for _, r := range roles {
 		key, err := s.of(r.name).verifier(c.origin(r.name))
 		if err != nil {
-			return Identity{}, err
+			return PaperIdentity{}, err
 		}
 		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: c.origin(r.name), VerifierKey: key})
 	}
-	return Identity{s.of("federation").cosigner(c).VerifierKey(), in}, nil
+	return PaperIdentity{s.of("federation").cosigner(c).VerifierKey(), in}, nil
 }

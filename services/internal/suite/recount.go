@@ -32,7 +32,7 @@ func Recount(ctx context.Context, c Config) error {
 // recountMirrored counts anew from the stores of one installation. What lies below
 // is read from the mirrors, and where it lies from federation's feed.
 func recountMirrored(ctx context.Context, stores map[string]store.Engine) error {
-	sources := sourcesOf("", stores)
+	sources := recount.Sources("", stores)
 	mirrored, err := federationserver.Mirrored(ctx, stores["federation"])
 	if err != nil {
 		return err
@@ -53,7 +53,7 @@ func RecountFederation(ctx context.Context, c Config, below []string) error {
 	return withStores(c, func(stores map[string]store.Engine) error {
 		kept := stores["aggregation"]
 		delete(stores, "federation") // what it says of the tree is not believed here
-		return recountFrom(ctx, kept, sourcesOf("", stores), below)
+		return recountFrom(ctx, kept, recount.Sources("", stores), below)
 	})
 }
 
@@ -68,15 +68,8 @@ func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Sourc
 			return fmt.Errorf("%s: %w", below[0], err)
 		}
 		delete(stores, "federation")
-		return recountFrom(ctx, kept, append(sources, sourcesOf(installation, stores)...), below[1:])
+		return recountFrom(ctx, kept, append(sources, recount.Sources(installation, stores)...), below[1:])
 	})
-}
-
-func sourcesOf(installation string, stores map[string]store.Engine) (sources []recount.Source) {
-	for service, engine := range stores {
-		sources = append(sources, recount.Source{Installation: installation, Service: service, Engine: engine})
-	}
-	return sources
 }
 
 // installationOf reads whose store it is, from the origin of its newest

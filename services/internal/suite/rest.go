@@ -14,7 +14,7 @@ import (
 // Handler serves the REST API over the installation's services.
 func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
 	h, err := gateway.Handler(ctx, s.backends(), gateway.Options{
-		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), TraceID: telemetry.TraceID,
+		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), Sandbox: s.sandbox, TraceID: telemetry.TraceID,
 		Network: s.process.Network, TrustedProxies: s.config.TrustedProxies,
 	})
 	if err != nil {
@@ -32,6 +32,7 @@ func (s *Suite) backends() gateway.Backends {
 	return gateway.Backends{
 		Organization: to("organization"), Campaign: to("campaign"), Rectification: to("rectification"),
 		Evaluation: to("evaluation"), Complaint: to("complaint"), Federation: to("federation"), Aggregation: to("aggregation"),
+		Event: to("event"),
 		Clock: spread{s.Client(), to("organization")}, Feed: spread{s.Client(), to("organization")},
 	}
 }

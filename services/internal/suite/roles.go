@@ -13,6 +13,7 @@ import (
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
+	eventserver "github.com/duban-project/duban/services/event/server"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -37,7 +38,8 @@ var roles = []role{
 	{"evaluation", evaluationserver.Schema, evaluation},
 	{"complaint", complaintserver.Schema, complaint},
 	{"federation", federationserver.Schema, federated},
-	{"aggregation", aggregationserver.Schema, aggregation}, // the last: it follows the feeds of those before
+	{"aggregation", aggregationserver.Schema, aggregation}, // it follows the feeds of those before
+	{"event", eventserver.Schema, event},                   // so does this, aggregation's too
 }
 
 // services are the names of the roles that have a store.
@@ -65,7 +67,7 @@ func Schema(name string) store.Schema {
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
-	service := organizationserver.New(book, s.directory)
+	service := organizationserver.New(book, s.directory, s.form())
 	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
 	s.shown = service.Shown
 	return service, err

@@ -20,6 +20,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/clock"
@@ -62,6 +63,7 @@ type Suite struct {
 	marks     *marks
 	closers   []func() error
 	failed    chan error
+	sandbox   bool
 	shown     func(context.Context) error
 }
 
@@ -76,6 +78,8 @@ type Options struct {
 	Now func() time.Time
 	// Simulate is the first time of a simulation; zero for real time.
 	Simulate time.Time
+	// Sandbox makes an empty data folder a sandbox, for ever.
+	Sandbox bool
 	// Roles are those that the process runs; none: all.
 	Roles []string
 	// Peers, if set, is where other processes call, instead of Config.Peers.Listen.
@@ -104,6 +108,9 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); err != nil {
 		return err
 	}
+	if s.sandbox, err = openSandbox(c.Data, o.Sandbox); err != nil {
+		return err
+	}
 	if s.secrets, err = openSecrets(c, s.roles); err != nil {
 		return err
 	}
@@ -122,7 +129,7 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	}
 	s.process.Grace = c.Grace
 	s.process.Served, s.process.Made = s.telemetry.Handlers()
-	s.process.Prepared, s.process.Simulated = s.prepared, s.Clock.Simulated
+	s.process.Prepared, s.process.Simulated, s.process.Sandbox = s.prepared, s.Clock.Simulated, s.sandbox
 	s.process.Network = (&network.Veil{Now: o.Now}).Of
 	if err := s.connect(); err != nil {
 		return err
@@ -138,7 +145,8 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 func (s *Suite) wire(now func() time.Time) {
 	self := s.Conn(s.self())
 	organization := organizationv1.NewOrganizationServiceClient(self)
-	keys := &authn.Keys{Now: now, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+	tokens := oidc.New(s.config.Identity.Issuers, now, s.telemetry.Log)
+	keys := &authn.Keys{Now: now, Form: s.form(), Verify: tokens.Verify, Sign: s.config.Identity.KeysSign, Introspect: func(ctx context.Context, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
 		return organization.Introspect(ctx, req)
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
@@ -152,7 +160,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		if s.present(r.name) {
 			s.pushes = append(s.pushes, r.name)
 		}
-		if name := r.name; s.present(name) && name != "organization" && name != "federation" && name != "aggregation" {
+		if name := r.name; s.present(name) && name != "organization" && name != "federation" && name != "event" {
 			s.followed = append(s.followed, name)
 		}
 	}

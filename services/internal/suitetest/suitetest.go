@@ -80,6 +80,15 @@ func RunIn(t testing.TB, folder string) *Suite {
 	return RunAs(t, folder, func(*suite.Config) {})
 }
 
+// RunWith starts a suite with another configuration, in one process and a new
+// folder, and sets it up.
+func RunWith(t testing.TB, set func(*suite.Config)) *Suite {
+	t.Helper()
+	s := RunAs(t, t.TempDir(), set)
+	s.Initialize()
+	return s
+}
+
 // RunAs is RunIn in one process, with a configuration that set has changed.
 func RunAs(t testing.TB, folder string, set func(*suite.Config)) *Suite {
 	t.Helper()
@@ -101,6 +110,7 @@ func settings(folder string) suite.Config {
 	c.Data, c.HTTP, c.GRPC = folder, "127.0.0.1:0", "127.0.0.1:0"
 	c.Metrics, c.Telemetry.LogLevel = "127.0.0.1:0", "warn"
 	c.Limits.Rate, c.Limits.Burst = 1e6, 1e6
+	c.Webhooks.AllowLoopback = true
 	return c
 }
 

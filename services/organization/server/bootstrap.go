@@ -9,7 +9,6 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/organization"
@@ -30,7 +29,7 @@ func (s *Service) Bootstrap(ctx context.Context, secret string) (string, error) 
 	case err != nil:
 		return "", fmt.Errorf("reading the bootstrap key: %w", err)
 	case waiting:
-		return authn.Join(bootstrapID, secret), s.hatch(ctx, secret)
+		return s.form.Join(bootstrapID, secret), s.hatch(ctx, secret)
 	default:
 		return "", nil
 	}

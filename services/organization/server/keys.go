@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -25,7 +24,12 @@ const digests = "key.digests"
 
 // mayKey decides about a key by the unit that answers for its principal.
 func (s *Service) mayKey(tx *change.Tx, k *organizationv1.ApiKey) error {
-	unit, err := s.answers(tx, k.GetPrincipal())
+	return s.mayPrincipal(tx, k.GetPrincipal())
+}
+
+// mayPrincipal decides about what belongs to a principal.
+func (s *Service) mayPrincipal(tx *change.Tx, principal string) error {
+	unit, err := s.answers(tx, principal)
 	if err != nil {
 		return err
 	}
@@ -93,7 +97,7 @@ func (s *Service) issue(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv
 		return nil, err
 	}
 	k, err := s.keys.PutAs(tx, "key.created", k)
-	return &organizationv1.IssuedApiKey{ApiKey: k, Secret: authn.Join(id, secret)}, err
+	return &organizationv1.IssuedApiKey{ApiKey: k, Secret: s.form.Join(id, secret)}, err
 }
 
 // GetApiKey implements the RPC.
@@ -144,6 +148,9 @@ func (s *Service) Introspect(ctx context.Context, req *organizationv1.Introspect
 }
 
 func (s *Service) introspect(tx *change.Tx, req *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+	if req.GetKeyId() == "" {
+		return s.holder(tx, req.GetDigest())
+	}
 	none := &organizationv1.IntrospectResponse{}
 	digest, err := tx.Get(digests, []byte(req.GetKeyId()))
 	if errors.Is(err, store.ErrNotFound) {
@@ -159,5 +166,9 @@ func (s *Service) introspect(tx *change.Tx, req *organizationv1.IntrospectReques
 	if errors.Is(err, authz.ErrNotFound) || err == nil && !organization.Holds(k, s.book.Clock()) {
 		return none, nil
 	}
-	return &organizationv1.IntrospectResponse{ApiKey: k}, err
+	if err != nil {
+		return nil, err
+	}
+	calls, err := s.uses.note(tx, req.GetKeyId(), s.today(), req.GetCalls())
+	return &organizationv1.IntrospectResponse{ApiKey: k, CallsToday: calls}, err
 }

@@ -120,7 +120,7 @@ func TestAFloodOfWrongKeysIsStopped(t *testing.T) {
 	who := s.Person(s.Root, accessv1.Role_ROLE_VIEWER)
 	answer := &http.Response{}
 	for i := 0; i < 500 && answer.StatusCode != http.StatusTooManyRequests; i++ {
-		answer = knock(t, s, authn.Join(fmt.Sprintf("made-up-%d", i), "secret"), "10.1.1.1")
+		answer = knock(t, s, authn.Real.Join(fmt.Sprintf("made-up-%d", i), "secret"), "10.1.1.1")
 	}
 	if answer.StatusCode != http.StatusTooManyRequests || answer.Header.Get("Retry-After") != "1" {
 		t.Errorf("the flood ends in %d, repeat after %q", answer.StatusCode, answer.Header.Get("Retry-After"))
@@ -128,7 +128,7 @@ func TestAFloodOfWrongKeysIsStopped(t *testing.T) {
 	if code := knock(t, s, who.Key, "10.1.1.2").StatusCode; code != http.StatusOK {
 		t.Errorf("a neighbour with a key = %d, want 200", code)
 	}
-	if code := knock(t, s, authn.Join("unknown", "secret"), "10.1.2.1").StatusCode; code != http.StatusUnauthorized {
+	if code := knock(t, s, authn.Real.Join("unknown", "secret"), "10.1.2.1").StatusCode; code != http.StatusUnauthorized {
 		t.Errorf("a wrong key in another network = %d, want 401", code)
 	}
 }

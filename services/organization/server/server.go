@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -39,11 +40,15 @@ type Service struct {
 
 	book     *change.Book
 	past     Past
+	form     authn.Form
 	units    change.Kind[*organizationv1.Unit]
 	members  change.Kind[*organizationv1.Member]
 	machines change.Kind[*organizationv1.Machine]
 	grants   change.Kind[*organizationv1.RoleGrant]
 	keys     change.Kind[*organizationv1.ApiKey]
+
+	identities change.Kind[*organizationv1.Identity]
+	uses       uses
 }
 
 // Schema is what the service keeps beside its feed.
@@ -52,13 +57,14 @@ var Schema = store.Schema{
 		"duban.organization.v1.Unit":      {"parent"},
 		"duban.organization.v1.RoleGrant": {"principal", "unit"},
 		"duban.organization.v1.ApiKey":    {"principal"},
+		"duban.organization.v1.Identity":  {"principal"},
 	},
-	Buckets: []string{digests, unshown},
+	Buckets: []string{accounts, digests, unshown, usage},
 }
 
-// New returns the service that writes in book.
-func New(book *change.Book, past Past) *Service {
-	s := &Service{book: book, past: past}
+// New returns the service that writes in book and issues keys of that form.
+func New(book *change.Book, past Past, form authn.Form) *Service {
+	s := &Service{book: book, past: past, form: form}
 	s.units = change.Kind[*organizationv1.Unit]{
 		Book: book,
 		Unit: (*organizationv1.Unit).GetName, Show: s.marked,
@@ -72,6 +78,11 @@ func New(book *change.Book, past Past) *Service {
 	s.keys = change.Kind[*organizationv1.ApiKey]{
 		Book: book,
 		May:  s.mayKey,
+		Show: s.used,
+	}
+	s.identities = change.Kind[*organizationv1.Identity]{
+		Book: book,
+		May:  func(tx *change.Tx, i *organizationv1.Identity) error { return s.mayPrincipal(tx, i.GetPrincipal()) },
 	}
 	return s
 }

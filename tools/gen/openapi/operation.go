@@ -170,8 +170,12 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 	delete(responses, "default")
 	headers := child(responses, "200", "headers")
 	headers["X-Request-Id"] = object{"$ref": "#/components/headers/RequestId"}
+	limits(headers)
 	if has(call.Output(), "etag") {
 		headers["ETag"] = object{"$ref": "#/components/headers/ETag"}
+	}
+	if call.Output().FullName() == "google.api.HttpBody" {
+		child(responses, "200")["content"] = tables()
 	}
 	codes := []string{"400", "404", "429", "500", "503"}
 	if access["public"] != true {
@@ -191,6 +195,18 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 	}
 }
 
+// limits adds the headers that say how often the caller may call.
+func limits(headers object) {
+	headers["RateLimit-Policy"] = object{"$ref": "#/components/headers/RateLimitPolicy"}
+	headers["RateLimit"] = object{"$ref": "#/components/headers/RateLimit"}
+}
+
+// tables are the forms in which a call that answers with a file does so.
+func tables() object {
+	file := object{"schema": object{"type": "string", "format": "binary"}}
+	return object{"text/csv": file, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": file}
+}
+
 // refusals gives every error answer its headers and its two forms.
 func refusals(document object) {
 	for code, value := range child(document, "components", "responses") {
@@ -204,7 +220,10 @@ func refusals(document object) {
 		switch code {
 		case "401":
 			headers["WWW-Authenticate"] = object{"$ref": "#/components/headers/Authenticate"}
-		case "429", "503":
+		case "429":
+			limits(headers)
+			headers["Retry-After"] = object{"$ref": "#/components/headers/RetryAfter"}
+		case "503":
 			headers["Retry-After"] = object{"$ref": "#/components/headers/RetryAfter"}
 		}
 	}

@@ -5,6 +5,7 @@ package stage
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -122,6 +123,13 @@ func (s *Stage) Keep(principal, key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.keys[principal] = key
+}
+
+// Keys returns the keys that were kept, by whose they are.
+func (s *Stage) Keys() map[string]string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.keys)
 }
 
 // Unit finds a unit by its code.

@@ -196,7 +196,13 @@ type Rule struct {
 	// "problem.closed". Set on every method that changes something.
 	Event string `protobuf:"bytes,6,opt,name=event,proto3" json:"event,omitempty"`
 	// Only the bootstrap key of the first start.
-	Bootstrap     bool `protobuf:"varint,7,opt,name=bootstrap,proto3" json:"bootstrap,omitempty"`
+	Bootstrap bool `protobuf:"varint,7,opt,name=bootstrap,proto3" json:"bootstrap,omitempty"`
+	// What counts as a signature, or gives a right to somebody: who calls has
+	// proven itself by a second factor, where the installation asks for one.
+	SecondFactor bool `protobuf:"varint,8,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
+	// How many MiB a request may have; 0: as many as the process lets any message
+	// have.
+	MaxMib        int32 `protobuf:"varint,9,opt,name=max_mib,json=maxMib,proto3" json:"max_mib,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -280,6 +286,20 @@ func (x *Rule) GetBootstrap() bool {
 	return false
 }
 
+func (x *Rule) GetSecondFactor() bool {
+	if x != nil {
+		return x.SecondFactor
+	}
+	return false
+}
+
+func (x *Rule) GetMaxMib() int32 {
+	if x != nil {
+		return x.MaxMib
+	}
+	return 0
+}
+
 var file_duban_access_v1_access_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MethodOptions)(nil),
@@ -304,7 +324,7 @@ var File_duban_access_v1_access_proto protoreflect.FileDescriptor
 
 const file_duban_access_v1_access_proto_rawDesc = "" +
 	"\n" +
-	"\x1cduban/access/v1/access.proto\x12\x0fduban.access.v1\x1a google/protobuf/descriptor.proto\"\xe1\x01\n" +
+	"\x1cduban/access/v1/access.proto\x12\x0fduban.access.v1\x1a google/protobuf/descriptor.proto\"\x9f\x02\n" +
 	"\x04Rule\x12\x16\n" +
 	"\x06public\x18\x01 \x01(\bR\x06public\x12+\n" +
 	"\x05roles\x18\x02 \x03(\x0e2\x15.duban.access.v1.RoleR\x05roles\x12,\n" +
@@ -312,7 +332,9 @@ const file_duban_access_v1_access_proto_rawDesc = "" +
 	"\bservices\x18\x04 \x03(\tR\bservices\x12\x16\n" +
 	"\x06person\x18\x05 \x01(\bR\x06person\x12\x14\n" +
 	"\x05event\x18\x06 \x01(\tR\x05event\x12\x1c\n" +
-	"\tbootstrap\x18\a \x01(\bR\tbootstrap*\x9c\x02\n" +
+	"\tbootstrap\x18\a \x01(\bR\tbootstrap\x12#\n" +
+	"\rsecond_factor\x18\b \x01(\bR\fsecondFactor\x12\x17\n" +
+	"\amax_mib\x18\t \x01(\x05R\x06maxMib*\x9c\x02\n" +
 	"\x04Role\x12\x14\n" +
 	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ROLE_SYSTEM_ADMIN\x10\x01\x12\x17\n" +

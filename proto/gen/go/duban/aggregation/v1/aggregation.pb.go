@@ -12,6 +12,7 @@ package aggregationv1
 import (
 	_ "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -29,17 +30,25 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\x1cgoogle/api/annotations.proto2\xd8\x1a\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xc2\"\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
 	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12z\n" +
 	"\tGetStatus\x12&.duban.aggregation.v1.GetStatusRequest\x1a\x1c.duban.aggregation.v1.Status\"'\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=units/*}/status\x12\x99\x01\n" +
 	"\rCompareStatus\x12*.duban.aggregation.v1.CompareStatusRequest\x1a+.duban.aggregation.v1.CompareStatusResponse\"/\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02#\x12!/v1/{name=units/*}/status:compare\x12\x93\x01\n" +
-	"\x0fGetStatusSeries\x12,.duban.aggregation.v1.GetStatusSeriesRequest\x1a\".duban.aggregation.v1.StatusSeries\".\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=units/*}/status:series\x12\x83\x01\n" +
+	"\x0fGetStatusSeries\x12,.duban.aggregation.v1.GetStatusSeriesRequest\x1a\".duban.aggregation.v1.StatusSeries\".\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=units/*}/status:series\x12\x7f\n" +
+	"\fExportStatus\x12).duban.aggregation.v1.ExportStatusRequest\x1a\x14.google.api.HttpBody\".\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=units/*}/status:export\x12\x8d\x01\n" +
+	"\fCreateTarget\x12).duban.aggregation.v1.CreateTargetRequest\x1a\x1c.duban.aggregation.v1.Target\"4\x8a\xb2\x19\x15\x12\x03\x04\x05\a\x18\x03(\x012\n" +
+	"target.set\x82\xd3\xe4\x93\x02\x15:\x06target\"\v/v1/targets\x12u\n" +
+	"\tGetTarget\x12&.duban.aggregation.v1.GetTargetRequest\x1a\x1c.duban.aggregation.v1.Target\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=targets/*}\x12}\n" +
+	"\vListTargets\x12(.duban.aggregation.v1.ListTargetsRequest\x1a).duban.aggregation.v1.ListTargetsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/targets\x12\xa1\x01\n" +
+	"\fUpdateTarget\x12).duban.aggregation.v1.UpdateTargetRequest\x1a\x1c.duban.aggregation.v1.Target\"H\x8a\xb2\x19\x19\x12\x03\x04\x05\a\x18\x03(\x012\x0etarget.changed\x82\xd3\xe4\x93\x02%:\x06target2\x1b/v1/{target.name=targets/*}\x12\x95\x01\n" +
+	"\rListWorkItems\x12*.duban.aggregation.v1.ListWorkItemsRequest\x1a+.duban.aggregation.v1.ListWorkItemsResponse\"+\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=units/*}/worklist\x12\xa0\x01\n" +
+	"\fUrgeWorkItem\x12).duban.aggregation.v1.UrgeWorkItemRequest\x1a\x1a.duban.aggregation.v1.Urge\"I\x8a\xb2\x19\x1a\x12\x03\x04\x05\a\x18\x02(\x012\x0fwork_item.urged\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=units/*}/worklist:urge\x12\x83\x01\n" +
 	"\rGetReportForm\x12*.duban.aggregation.v1.GetReportFormRequest\x1a .duban.aggregation.v1.ReportForm\"$\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=reportForms/*}\x12\x8b\x01\n" +
-	"\x0fListReportForms\x12,.duban.aggregation.v1.ListReportFormsRequest\x1a-.duban.aggregation.v1.ListReportFormsResponse\"\x1b\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/reportForms\x12\x8f\x01\n" +
-	"\fCreateReport\x12).duban.aggregation.v1.CreateReportRequest\x1a\x1c.duban.aggregation.v1.Report\"6\x8a\xb2\x19\x17\x12\x01\f\x18\x012\x10report.submitted\x82\xd3\xe4\x93\x02\x15:\x06report\"\v/v1/reports\x12\x91\x01\n" +
-	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\"8\x8a\xb2\x19\x17\x12\x01\f\x18\x012\x10report.submitted\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
+	"\x0fListReportForms\x12,.duban.aggregation.v1.ListReportFormsRequest\x1a-.duban.aggregation.v1.ListReportFormsResponse\"\x1b\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/reportForms\x12\x91\x01\n" +
+	"\fCreateReport\x12).duban.aggregation.v1.CreateReportRequest\x1a\x1c.duban.aggregation.v1.Report\"8\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x15:\x06report\"\v/v1/reports\x12\x93\x01\n" +
+	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\":\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
 	"\tGetReport\x12&.duban.aggregation.v1.GetReportRequest\x1a\x1c.duban.aggregation.v1.Report\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12}\n" +
 	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12\x96\x01\n" +
 	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa3\x01\n" +
@@ -61,43 +70,55 @@ var file_duban_aggregation_v1_aggregation_proto_goTypes = []any{
 	(*GetStatusRequest)(nil),          // 2: duban.aggregation.v1.GetStatusRequest
 	(*CompareStatusRequest)(nil),      // 3: duban.aggregation.v1.CompareStatusRequest
 	(*GetStatusSeriesRequest)(nil),    // 4: duban.aggregation.v1.GetStatusSeriesRequest
-	(*GetReportFormRequest)(nil),      // 5: duban.aggregation.v1.GetReportFormRequest
-	(*ListReportFormsRequest)(nil),    // 6: duban.aggregation.v1.ListReportFormsRequest
-	(*CreateReportRequest)(nil),       // 7: duban.aggregation.v1.CreateReportRequest
-	(*UploadReportRequest)(nil),       // 8: duban.aggregation.v1.UploadReportRequest
-	(*GetReportRequest)(nil),          // 9: duban.aggregation.v1.GetReportRequest
-	(*ListReportsRequest)(nil),        // 10: duban.aggregation.v1.ListReportsRequest
-	(*ListReportRowsRequest)(nil),     // 11: duban.aggregation.v1.ListReportRowsRequest
-	(*ExportReportRowsRequest)(nil),   // 12: duban.aggregation.v1.ExportReportRowsRequest
-	(*AcceptReportRequest)(nil),       // 13: duban.aggregation.v1.AcceptReportRequest
-	(*ReturnReportRequest)(nil),       // 14: duban.aggregation.v1.ReturnReportRequest
-	(*GetReportSourceRequest)(nil),    // 15: duban.aggregation.v1.GetReportSourceRequest
-	(*ListReportSourcesRequest)(nil),  // 16: duban.aggregation.v1.ListReportSourcesRequest
-	(*ListReportCodesRequest)(nil),    // 17: duban.aggregation.v1.ListReportCodesRequest
-	(*SetReportCodesRequest)(nil),     // 18: duban.aggregation.v1.SetReportCodesRequest
-	(*CreateReportLeaveRequest)(nil),  // 19: duban.aggregation.v1.CreateReportLeaveRequest
-	(*ListReportLeavesRequest)(nil),   // 20: duban.aggregation.v1.ListReportLeavesRequest
-	(*ListReportDuesRequest)(nil),     // 21: duban.aggregation.v1.ListReportDuesRequest
-	(*GetReportQualityRequest)(nil),   // 22: duban.aggregation.v1.GetReportQualityRequest
-	(*Metric)(nil),                    // 23: duban.aggregation.v1.Metric
-	(*ListMetricsResponse)(nil),       // 24: duban.aggregation.v1.ListMetricsResponse
-	(*Status)(nil),                    // 25: duban.aggregation.v1.Status
-	(*CompareStatusResponse)(nil),     // 26: duban.aggregation.v1.CompareStatusResponse
-	(*StatusSeries)(nil),              // 27: duban.aggregation.v1.StatusSeries
-	(*ReportForm)(nil),                // 28: duban.aggregation.v1.ReportForm
-	(*ListReportFormsResponse)(nil),   // 29: duban.aggregation.v1.ListReportFormsResponse
-	(*Report)(nil),                    // 30: duban.aggregation.v1.Report
-	(*ListReportsResponse)(nil),       // 31: duban.aggregation.v1.ListReportsResponse
-	(*ListReportRowsResponse)(nil),    // 32: duban.aggregation.v1.ListReportRowsResponse
-	(*ExportReportRowsResponse)(nil),  // 33: duban.aggregation.v1.ExportReportRowsResponse
-	(*ReportSource)(nil),              // 34: duban.aggregation.v1.ReportSource
-	(*ListReportSourcesResponse)(nil), // 35: duban.aggregation.v1.ListReportSourcesResponse
-	(*ListReportCodesResponse)(nil),   // 36: duban.aggregation.v1.ListReportCodesResponse
-	(*SetReportCodesResponse)(nil),    // 37: duban.aggregation.v1.SetReportCodesResponse
-	(*ReportLeave)(nil),               // 38: duban.aggregation.v1.ReportLeave
-	(*ListReportLeavesResponse)(nil),  // 39: duban.aggregation.v1.ListReportLeavesResponse
-	(*ListReportDuesResponse)(nil),    // 40: duban.aggregation.v1.ListReportDuesResponse
-	(*ReportQuality)(nil),             // 41: duban.aggregation.v1.ReportQuality
+	(*ExportStatusRequest)(nil),       // 5: duban.aggregation.v1.ExportStatusRequest
+	(*CreateTargetRequest)(nil),       // 6: duban.aggregation.v1.CreateTargetRequest
+	(*GetTargetRequest)(nil),          // 7: duban.aggregation.v1.GetTargetRequest
+	(*ListTargetsRequest)(nil),        // 8: duban.aggregation.v1.ListTargetsRequest
+	(*UpdateTargetRequest)(nil),       // 9: duban.aggregation.v1.UpdateTargetRequest
+	(*ListWorkItemsRequest)(nil),      // 10: duban.aggregation.v1.ListWorkItemsRequest
+	(*UrgeWorkItemRequest)(nil),       // 11: duban.aggregation.v1.UrgeWorkItemRequest
+	(*GetReportFormRequest)(nil),      // 12: duban.aggregation.v1.GetReportFormRequest
+	(*ListReportFormsRequest)(nil),    // 13: duban.aggregation.v1.ListReportFormsRequest
+	(*CreateReportRequest)(nil),       // 14: duban.aggregation.v1.CreateReportRequest
+	(*UploadReportRequest)(nil),       // 15: duban.aggregation.v1.UploadReportRequest
+	(*GetReportRequest)(nil),          // 16: duban.aggregation.v1.GetReportRequest
+	(*ListReportsRequest)(nil),        // 17: duban.aggregation.v1.ListReportsRequest
+	(*ListReportRowsRequest)(nil),     // 18: duban.aggregation.v1.ListReportRowsRequest
+	(*ExportReportRowsRequest)(nil),   // 19: duban.aggregation.v1.ExportReportRowsRequest
+	(*AcceptReportRequest)(nil),       // 20: duban.aggregation.v1.AcceptReportRequest
+	(*ReturnReportRequest)(nil),       // 21: duban.aggregation.v1.ReturnReportRequest
+	(*GetReportSourceRequest)(nil),    // 22: duban.aggregation.v1.GetReportSourceRequest
+	(*ListReportSourcesRequest)(nil),  // 23: duban.aggregation.v1.ListReportSourcesRequest
+	(*ListReportCodesRequest)(nil),    // 24: duban.aggregation.v1.ListReportCodesRequest
+	(*SetReportCodesRequest)(nil),     // 25: duban.aggregation.v1.SetReportCodesRequest
+	(*CreateReportLeaveRequest)(nil),  // 26: duban.aggregation.v1.CreateReportLeaveRequest
+	(*ListReportLeavesRequest)(nil),   // 27: duban.aggregation.v1.ListReportLeavesRequest
+	(*ListReportDuesRequest)(nil),     // 28: duban.aggregation.v1.ListReportDuesRequest
+	(*GetReportQualityRequest)(nil),   // 29: duban.aggregation.v1.GetReportQualityRequest
+	(*Metric)(nil),                    // 30: duban.aggregation.v1.Metric
+	(*ListMetricsResponse)(nil),       // 31: duban.aggregation.v1.ListMetricsResponse
+	(*Status)(nil),                    // 32: duban.aggregation.v1.Status
+	(*CompareStatusResponse)(nil),     // 33: duban.aggregation.v1.CompareStatusResponse
+	(*StatusSeries)(nil),              // 34: duban.aggregation.v1.StatusSeries
+	(*httpbody.HttpBody)(nil),         // 35: google.api.HttpBody
+	(*Target)(nil),                    // 36: duban.aggregation.v1.Target
+	(*ListTargetsResponse)(nil),       // 37: duban.aggregation.v1.ListTargetsResponse
+	(*ListWorkItemsResponse)(nil),     // 38: duban.aggregation.v1.ListWorkItemsResponse
+	(*Urge)(nil),                      // 39: duban.aggregation.v1.Urge
+	(*ReportForm)(nil),                // 40: duban.aggregation.v1.ReportForm
+	(*ListReportFormsResponse)(nil),   // 41: duban.aggregation.v1.ListReportFormsResponse
+	(*Report)(nil),                    // 42: duban.aggregation.v1.Report
+	(*ListReportsResponse)(nil),       // 43: duban.aggregation.v1.ListReportsResponse
+	(*ListReportRowsResponse)(nil),    // 44: duban.aggregation.v1.ListReportRowsResponse
+	(*ExportReportRowsResponse)(nil),  // 45: duban.aggregation.v1.ExportReportRowsResponse
+	(*ReportSource)(nil),              // 46: duban.aggregation.v1.ReportSource
+	(*ListReportSourcesResponse)(nil), // 47: duban.aggregation.v1.ListReportSourcesResponse
+	(*ListReportCodesResponse)(nil),   // 48: duban.aggregation.v1.ListReportCodesResponse
+	(*SetReportCodesResponse)(nil),    // 49: duban.aggregation.v1.SetReportCodesResponse
+	(*ReportLeave)(nil),               // 50: duban.aggregation.v1.ReportLeave
+	(*ListReportLeavesResponse)(nil),  // 51: duban.aggregation.v1.ListReportLeavesResponse
+	(*ListReportDuesResponse)(nil),    // 52: duban.aggregation.v1.ListReportDuesResponse
+	(*ReportQuality)(nil),             // 53: duban.aggregation.v1.ReportQuality
 }
 var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	0,  // 0: duban.aggregation.v1.AggregationService.GetMetric:input_type -> duban.aggregation.v1.GetMetricRequest
@@ -105,49 +126,63 @@ var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	2,  // 2: duban.aggregation.v1.AggregationService.GetStatus:input_type -> duban.aggregation.v1.GetStatusRequest
 	3,  // 3: duban.aggregation.v1.AggregationService.CompareStatus:input_type -> duban.aggregation.v1.CompareStatusRequest
 	4,  // 4: duban.aggregation.v1.AggregationService.GetStatusSeries:input_type -> duban.aggregation.v1.GetStatusSeriesRequest
-	5,  // 5: duban.aggregation.v1.AggregationService.GetReportForm:input_type -> duban.aggregation.v1.GetReportFormRequest
-	6,  // 6: duban.aggregation.v1.AggregationService.ListReportForms:input_type -> duban.aggregation.v1.ListReportFormsRequest
-	7,  // 7: duban.aggregation.v1.AggregationService.CreateReport:input_type -> duban.aggregation.v1.CreateReportRequest
-	8,  // 8: duban.aggregation.v1.AggregationService.UploadReport:input_type -> duban.aggregation.v1.UploadReportRequest
-	9,  // 9: duban.aggregation.v1.AggregationService.GetReport:input_type -> duban.aggregation.v1.GetReportRequest
-	10, // 10: duban.aggregation.v1.AggregationService.ListReports:input_type -> duban.aggregation.v1.ListReportsRequest
-	11, // 11: duban.aggregation.v1.AggregationService.ListReportRows:input_type -> duban.aggregation.v1.ListReportRowsRequest
-	12, // 12: duban.aggregation.v1.AggregationService.ExportReportRows:input_type -> duban.aggregation.v1.ExportReportRowsRequest
-	13, // 13: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
-	14, // 14: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
-	15, // 15: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
-	16, // 16: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
-	17, // 17: duban.aggregation.v1.AggregationService.ListReportCodes:input_type -> duban.aggregation.v1.ListReportCodesRequest
-	18, // 18: duban.aggregation.v1.AggregationService.SetReportCodes:input_type -> duban.aggregation.v1.SetReportCodesRequest
-	19, // 19: duban.aggregation.v1.AggregationService.CreateReportLeave:input_type -> duban.aggregation.v1.CreateReportLeaveRequest
-	20, // 20: duban.aggregation.v1.AggregationService.ListReportLeaves:input_type -> duban.aggregation.v1.ListReportLeavesRequest
-	21, // 21: duban.aggregation.v1.AggregationService.ListReportDues:input_type -> duban.aggregation.v1.ListReportDuesRequest
-	22, // 22: duban.aggregation.v1.AggregationService.GetReportQuality:input_type -> duban.aggregation.v1.GetReportQualityRequest
-	23, // 23: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
-	24, // 24: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
-	25, // 25: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
-	26, // 26: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
-	27, // 27: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
-	28, // 28: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
-	29, // 29: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
-	30, // 30: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
-	30, // 31: duban.aggregation.v1.AggregationService.UploadReport:output_type -> duban.aggregation.v1.Report
-	30, // 32: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
-	31, // 33: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
-	32, // 34: duban.aggregation.v1.AggregationService.ListReportRows:output_type -> duban.aggregation.v1.ListReportRowsResponse
-	33, // 35: duban.aggregation.v1.AggregationService.ExportReportRows:output_type -> duban.aggregation.v1.ExportReportRowsResponse
-	30, // 36: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
-	30, // 37: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
-	34, // 38: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
-	35, // 39: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
-	36, // 40: duban.aggregation.v1.AggregationService.ListReportCodes:output_type -> duban.aggregation.v1.ListReportCodesResponse
-	37, // 41: duban.aggregation.v1.AggregationService.SetReportCodes:output_type -> duban.aggregation.v1.SetReportCodesResponse
-	38, // 42: duban.aggregation.v1.AggregationService.CreateReportLeave:output_type -> duban.aggregation.v1.ReportLeave
-	39, // 43: duban.aggregation.v1.AggregationService.ListReportLeaves:output_type -> duban.aggregation.v1.ListReportLeavesResponse
-	40, // 44: duban.aggregation.v1.AggregationService.ListReportDues:output_type -> duban.aggregation.v1.ListReportDuesResponse
-	41, // 45: duban.aggregation.v1.AggregationService.GetReportQuality:output_type -> duban.aggregation.v1.ReportQuality
-	23, // [23:46] is the sub-list for method output_type
-	0,  // [0:23] is the sub-list for method input_type
+	5,  // 5: duban.aggregation.v1.AggregationService.ExportStatus:input_type -> duban.aggregation.v1.ExportStatusRequest
+	6,  // 6: duban.aggregation.v1.AggregationService.CreateTarget:input_type -> duban.aggregation.v1.CreateTargetRequest
+	7,  // 7: duban.aggregation.v1.AggregationService.GetTarget:input_type -> duban.aggregation.v1.GetTargetRequest
+	8,  // 8: duban.aggregation.v1.AggregationService.ListTargets:input_type -> duban.aggregation.v1.ListTargetsRequest
+	9,  // 9: duban.aggregation.v1.AggregationService.UpdateTarget:input_type -> duban.aggregation.v1.UpdateTargetRequest
+	10, // 10: duban.aggregation.v1.AggregationService.ListWorkItems:input_type -> duban.aggregation.v1.ListWorkItemsRequest
+	11, // 11: duban.aggregation.v1.AggregationService.UrgeWorkItem:input_type -> duban.aggregation.v1.UrgeWorkItemRequest
+	12, // 12: duban.aggregation.v1.AggregationService.GetReportForm:input_type -> duban.aggregation.v1.GetReportFormRequest
+	13, // 13: duban.aggregation.v1.AggregationService.ListReportForms:input_type -> duban.aggregation.v1.ListReportFormsRequest
+	14, // 14: duban.aggregation.v1.AggregationService.CreateReport:input_type -> duban.aggregation.v1.CreateReportRequest
+	15, // 15: duban.aggregation.v1.AggregationService.UploadReport:input_type -> duban.aggregation.v1.UploadReportRequest
+	16, // 16: duban.aggregation.v1.AggregationService.GetReport:input_type -> duban.aggregation.v1.GetReportRequest
+	17, // 17: duban.aggregation.v1.AggregationService.ListReports:input_type -> duban.aggregation.v1.ListReportsRequest
+	18, // 18: duban.aggregation.v1.AggregationService.ListReportRows:input_type -> duban.aggregation.v1.ListReportRowsRequest
+	19, // 19: duban.aggregation.v1.AggregationService.ExportReportRows:input_type -> duban.aggregation.v1.ExportReportRowsRequest
+	20, // 20: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
+	21, // 21: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
+	22, // 22: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
+	23, // 23: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
+	24, // 24: duban.aggregation.v1.AggregationService.ListReportCodes:input_type -> duban.aggregation.v1.ListReportCodesRequest
+	25, // 25: duban.aggregation.v1.AggregationService.SetReportCodes:input_type -> duban.aggregation.v1.SetReportCodesRequest
+	26, // 26: duban.aggregation.v1.AggregationService.CreateReportLeave:input_type -> duban.aggregation.v1.CreateReportLeaveRequest
+	27, // 27: duban.aggregation.v1.AggregationService.ListReportLeaves:input_type -> duban.aggregation.v1.ListReportLeavesRequest
+	28, // 28: duban.aggregation.v1.AggregationService.ListReportDues:input_type -> duban.aggregation.v1.ListReportDuesRequest
+	29, // 29: duban.aggregation.v1.AggregationService.GetReportQuality:input_type -> duban.aggregation.v1.GetReportQualityRequest
+	30, // 30: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
+	31, // 31: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
+	32, // 32: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
+	33, // 33: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
+	34, // 34: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
+	35, // 35: duban.aggregation.v1.AggregationService.ExportStatus:output_type -> google.api.HttpBody
+	36, // 36: duban.aggregation.v1.AggregationService.CreateTarget:output_type -> duban.aggregation.v1.Target
+	36, // 37: duban.aggregation.v1.AggregationService.GetTarget:output_type -> duban.aggregation.v1.Target
+	37, // 38: duban.aggregation.v1.AggregationService.ListTargets:output_type -> duban.aggregation.v1.ListTargetsResponse
+	36, // 39: duban.aggregation.v1.AggregationService.UpdateTarget:output_type -> duban.aggregation.v1.Target
+	38, // 40: duban.aggregation.v1.AggregationService.ListWorkItems:output_type -> duban.aggregation.v1.ListWorkItemsResponse
+	39, // 41: duban.aggregation.v1.AggregationService.UrgeWorkItem:output_type -> duban.aggregation.v1.Urge
+	40, // 42: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
+	41, // 43: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
+	42, // 44: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
+	42, // 45: duban.aggregation.v1.AggregationService.UploadReport:output_type -> duban.aggregation.v1.Report
+	42, // 46: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
+	43, // 47: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
+	44, // 48: duban.aggregation.v1.AggregationService.ListReportRows:output_type -> duban.aggregation.v1.ListReportRowsResponse
+	45, // 49: duban.aggregation.v1.AggregationService.ExportReportRows:output_type -> duban.aggregation.v1.ExportReportRowsResponse
+	42, // 50: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
+	42, // 51: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
+	46, // 52: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
+	47, // 53: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
+	48, // 54: duban.aggregation.v1.AggregationService.ListReportCodes:output_type -> duban.aggregation.v1.ListReportCodesResponse
+	49, // 55: duban.aggregation.v1.AggregationService.SetReportCodes:output_type -> duban.aggregation.v1.SetReportCodesResponse
+	50, // 56: duban.aggregation.v1.AggregationService.CreateReportLeave:output_type -> duban.aggregation.v1.ReportLeave
+	51, // 57: duban.aggregation.v1.AggregationService.ListReportLeaves:output_type -> duban.aggregation.v1.ListReportLeavesResponse
+	52, // 58: duban.aggregation.v1.AggregationService.ListReportDues:output_type -> duban.aggregation.v1.ListReportDuesResponse
+	53, // 59: duban.aggregation.v1.AggregationService.GetReportQuality:output_type -> duban.aggregation.v1.ReportQuality
+	30, // [30:60] is the sub-list for method output_type
+	0,  // [0:30] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name
@@ -163,6 +198,8 @@ func file_duban_aggregation_v1_aggregation_proto_init() {
 	file_duban_aggregation_v1_report_rows_proto_init()
 	file_duban_aggregation_v1_report_sources_proto_init()
 	file_duban_aggregation_v1_reports_proto_init()
+	file_duban_aggregation_v1_targets_proto_init()
+	file_duban_aggregation_v1_worklist_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

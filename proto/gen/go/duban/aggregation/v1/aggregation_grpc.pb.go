@@ -11,6 +11,7 @@ package aggregationv1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -27,6 +28,13 @@ const (
 	AggregationService_GetStatus_FullMethodName         = "/duban.aggregation.v1.AggregationService/GetStatus"
 	AggregationService_CompareStatus_FullMethodName     = "/duban.aggregation.v1.AggregationService/CompareStatus"
 	AggregationService_GetStatusSeries_FullMethodName   = "/duban.aggregation.v1.AggregationService/GetStatusSeries"
+	AggregationService_ExportStatus_FullMethodName      = "/duban.aggregation.v1.AggregationService/ExportStatus"
+	AggregationService_CreateTarget_FullMethodName      = "/duban.aggregation.v1.AggregationService/CreateTarget"
+	AggregationService_GetTarget_FullMethodName         = "/duban.aggregation.v1.AggregationService/GetTarget"
+	AggregationService_ListTargets_FullMethodName       = "/duban.aggregation.v1.AggregationService/ListTargets"
+	AggregationService_UpdateTarget_FullMethodName      = "/duban.aggregation.v1.AggregationService/UpdateTarget"
+	AggregationService_ListWorkItems_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListWorkItems"
+	AggregationService_UrgeWorkItem_FullMethodName      = "/duban.aggregation.v1.AggregationService/UrgeWorkItem"
 	AggregationService_GetReportForm_FullMethodName     = "/duban.aggregation.v1.AggregationService/GetReportForm"
 	AggregationService_ListReportForms_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportForms"
 	AggregationService_CreateReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/CreateReport"
@@ -61,11 +69,28 @@ type AggregationServiceClient interface {
 	// Reads the figures of a unit and all beneath it, and of each unit directly
 	// beneath it (进展情况).
 	GetStatus(ctx context.Context, in *GetStatusRequest, opts ...grpc.CallOption) (*Status, error)
-	// Ranks the units directly beneath a unit by one metric, each among its kind
-	// (排名).
+	// Ranks the units beneath a unit by one metric, each among its kind (排名).
 	CompareStatus(ctx context.Context, in *CompareStatusRequest, opts ...grpc.CallOption) (*CompareStatusResponse, error)
 	// Reads one metric of a unit over time (趋势).
 	GetStatusSeries(ctx context.Context, in *GetStatusSeriesRequest, opts ...grpc.CallOption) (*StatusSeries, error)
+	// Exports the figures as a table (导出), as CSV or an Excel workbook: the same
+	// figures that the other methods answer, of at most 2,000 units.
+	ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
+	// Sets what a figure of a unit shall come to in a period (下达目标).
+	CreateTarget(ctx context.Context, in *CreateTargetRequest, opts ...grpc.CallOption) (*Target, error)
+	// Reads a target.
+	GetTarget(ctx context.Context, in *GetTargetRequest, opts ...grpc.CallOption) (*Target, error)
+	// Lists targets (目标).
+	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
+	// Changes the goal of a target (调整目标). What a superior has set only a
+	// superior changes.
+	UpdateTarget(ctx context.Context, in *UpdateTargetRequest, opts ...grpc.CallOption) (*Target, error)
+	// Lists what awaits a unit, those beneath it, or the caller, from all services,
+	// by due date (待办). Sealed cases are in no worklist: whoever is responsible
+	// for one finds it among the complaints.
+	ListWorkItems(ctx context.Context, in *ListWorkItemsRequest, opts ...grpc.CallOption) (*ListWorkItemsResponse, error)
+	// Urges a unit beneath to do what is late (催报), once a day at most.
+	UrgeWorkItem(ctx context.Context, in *UrgeWorkItemRequest, opts ...grpc.CallOption) (*Urge, error)
 	// Reads a report form.
 	GetReportForm(ctx context.Context, in *GetReportFormRequest, opts ...grpc.CallOption) (*ReportForm, error)
 	// Lists the report forms (报表格式).
@@ -164,6 +189,76 @@ func (c *aggregationServiceClient) GetStatusSeries(ctx context.Context, in *GetS
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StatusSeries)
 	err := c.cc.Invoke(ctx, AggregationService_GetStatusSeries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_ExportStatus_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) CreateTarget(ctx context.Context, in *CreateTargetRequest, opts ...grpc.CallOption) (*Target, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Target)
+	err := c.cc.Invoke(ctx, AggregationService_CreateTarget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) GetTarget(ctx context.Context, in *GetTargetRequest, opts ...grpc.CallOption) (*Target, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Target)
+	err := c.cc.Invoke(ctx, AggregationService_GetTarget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListTargetsResponse)
+	err := c.cc.Invoke(ctx, AggregationService_ListTargets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) UpdateTarget(ctx context.Context, in *UpdateTargetRequest, opts ...grpc.CallOption) (*Target, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Target)
+	err := c.cc.Invoke(ctx, AggregationService_UpdateTarget_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ListWorkItems(ctx context.Context, in *ListWorkItemsRequest, opts ...grpc.CallOption) (*ListWorkItemsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListWorkItemsResponse)
+	err := c.cc.Invoke(ctx, AggregationService_ListWorkItems_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) UrgeWorkItem(ctx context.Context, in *UrgeWorkItemRequest, opts ...grpc.CallOption) (*Urge, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Urge)
+	err := c.cc.Invoke(ctx, AggregationService_UrgeWorkItem_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -364,11 +459,28 @@ type AggregationServiceServer interface {
 	// Reads the figures of a unit and all beneath it, and of each unit directly
 	// beneath it (进展情况).
 	GetStatus(context.Context, *GetStatusRequest) (*Status, error)
-	// Ranks the units directly beneath a unit by one metric, each among its kind
-	// (排名).
+	// Ranks the units beneath a unit by one metric, each among its kind (排名).
 	CompareStatus(context.Context, *CompareStatusRequest) (*CompareStatusResponse, error)
 	// Reads one metric of a unit over time (趋势).
 	GetStatusSeries(context.Context, *GetStatusSeriesRequest) (*StatusSeries, error)
+	// Exports the figures as a table (导出), as CSV or an Excel workbook: the same
+	// figures that the other methods answer, of at most 2,000 units.
+	ExportStatus(context.Context, *ExportStatusRequest) (*httpbody.HttpBody, error)
+	// Sets what a figure of a unit shall come to in a period (下达目标).
+	CreateTarget(context.Context, *CreateTargetRequest) (*Target, error)
+	// Reads a target.
+	GetTarget(context.Context, *GetTargetRequest) (*Target, error)
+	// Lists targets (目标).
+	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
+	// Changes the goal of a target (调整目标). What a superior has set only a
+	// superior changes.
+	UpdateTarget(context.Context, *UpdateTargetRequest) (*Target, error)
+	// Lists what awaits a unit, those beneath it, or the caller, from all services,
+	// by due date (待办). Sealed cases are in no worklist: whoever is responsible
+	// for one finds it among the complaints.
+	ListWorkItems(context.Context, *ListWorkItemsRequest) (*ListWorkItemsResponse, error)
+	// Urges a unit beneath to do what is late (催报), once a day at most.
+	UrgeWorkItem(context.Context, *UrgeWorkItemRequest) (*Urge, error)
 	// Reads a report form.
 	GetReportForm(context.Context, *GetReportFormRequest) (*ReportForm, error)
 	// Lists the report forms (报表格式).
@@ -437,6 +549,27 @@ func (UnimplementedAggregationServiceServer) CompareStatus(context.Context, *Com
 }
 func (UnimplementedAggregationServiceServer) GetStatusSeries(context.Context, *GetStatusSeriesRequest) (*StatusSeries, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStatusSeries not implemented")
+}
+func (UnimplementedAggregationServiceServer) ExportStatus(context.Context, *ExportStatusRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportStatus not implemented")
+}
+func (UnimplementedAggregationServiceServer) CreateTarget(context.Context, *CreateTargetRequest) (*Target, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateTarget not implemented")
+}
+func (UnimplementedAggregationServiceServer) GetTarget(context.Context, *GetTargetRequest) (*Target, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTarget not implemented")
+}
+func (UnimplementedAggregationServiceServer) ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListTargets not implemented")
+}
+func (UnimplementedAggregationServiceServer) UpdateTarget(context.Context, *UpdateTargetRequest) (*Target, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateTarget not implemented")
+}
+func (UnimplementedAggregationServiceServer) ListWorkItems(context.Context, *ListWorkItemsRequest) (*ListWorkItemsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListWorkItems not implemented")
+}
+func (UnimplementedAggregationServiceServer) UrgeWorkItem(context.Context, *UrgeWorkItemRequest) (*Urge, error) {
+	return nil, status.Error(codes.Unimplemented, "method UrgeWorkItem not implemented")
 }
 func (UnimplementedAggregationServiceServer) GetReportForm(context.Context, *GetReportFormRequest) (*ReportForm, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReportForm not implemented")
@@ -599,6 +732,132 @@ func _AggregationService_GetStatusSeries_Handler(srv interface{}, ctx context.Co
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AggregationServiceServer).GetStatusSeries(ctx, req.(*GetStatusSeriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ExportStatus_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportStatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportStatus(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportStatus_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportStatus(ctx, req.(*ExportStatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_CreateTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateTargetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).CreateTarget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_CreateTarget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).CreateTarget(ctx, req.(*CreateTargetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_GetTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTargetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).GetTarget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_GetTarget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).GetTarget(ctx, req.(*GetTargetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ListTargets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListTargetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ListTargets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ListTargets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ListTargets(ctx, req.(*ListTargetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_UpdateTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateTargetRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).UpdateTarget(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_UpdateTarget_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).UpdateTarget(ctx, req.(*UpdateTargetRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ListWorkItems_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListWorkItemsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ListWorkItems(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ListWorkItems_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ListWorkItems(ctx, req.(*ListWorkItemsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_UrgeWorkItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UrgeWorkItemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).UrgeWorkItem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_UrgeWorkItem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).UrgeWorkItem(ctx, req.(*UrgeWorkItemRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -953,6 +1212,34 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetStatusSeries",
 			Handler:    _AggregationService_GetStatusSeries_Handler,
+		},
+		{
+			MethodName: "ExportStatus",
+			Handler:    _AggregationService_ExportStatus_Handler,
+		},
+		{
+			MethodName: "CreateTarget",
+			Handler:    _AggregationService_CreateTarget_Handler,
+		},
+		{
+			MethodName: "GetTarget",
+			Handler:    _AggregationService_GetTarget_Handler,
+		},
+		{
+			MethodName: "ListTargets",
+			Handler:    _AggregationService_ListTargets_Handler,
+		},
+		{
+			MethodName: "UpdateTarget",
+			Handler:    _AggregationService_UpdateTarget_Handler,
+		},
+		{
+			MethodName: "ListWorkItems",
+			Handler:    _AggregationService_ListWorkItems_Handler,
+		},
+		{
+			MethodName: "UrgeWorkItem",
+			Handler:    _AggregationService_UrgeWorkItem_Handler,
 		},
 		{
 			MethodName: "GetReportForm",

@@ -8,6 +8,7 @@ package aggregationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -25,6 +26,62 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// By which tree of units figures are grouped (单位树口径): units move, merge and
+// close (撤并).
+type Tree int32
+
+const (
+	// As it was.
+	Tree_TREE_UNSPECIFIED Tree = 0
+	// 按当时隶属关系: what came on a day stays with those that stood above on that
+	// day, and the units beneath are those of the moment that is asked for.
+	Tree_TREE_THEN Tree = 1
+	// 按现在隶属关系: every unit's own figures, as if the tree had always been as
+	// it is now.
+	Tree_TREE_NOW Tree = 2
+)
+
+// Enum value maps for Tree.
+var (
+	Tree_name = map[int32]string{
+		0: "TREE_UNSPECIFIED",
+		1: "TREE_THEN",
+		2: "TREE_NOW",
+	}
+	Tree_value = map[string]int32{
+		"TREE_UNSPECIFIED": 0,
+		"TREE_THEN":        1,
+		"TREE_NOW":         2,
+	}
+)
+
+func (x Tree) Enum() *Tree {
+	p := new(Tree)
+	*p = x
+	return p
+}
+
+func (x Tree) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Tree) Descriptor() protoreflect.EnumDescriptor {
+	return file_duban_aggregation_v1_figures_proto_enumTypes[0].Descriptor()
+}
+
+func (Tree) Type() protoreflect.EnumType {
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[0]
+}
+
+func (x Tree) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Tree.Descriptor instead.
+func (Tree) EnumDescriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{0}
+}
 
 // How a figure comes to be.
 type Metric_Kind int32
@@ -75,11 +132,11 @@ func (x Metric_Kind) String() string {
 }
 
 func (Metric_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[0].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[1].Descriptor()
 }
 
 func (Metric_Kind) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[0]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[1]
 }
 
 func (x Metric_Kind) Number() protoreflect.EnumNumber {
@@ -128,11 +185,11 @@ func (x Metric_Better) String() string {
 }
 
 func (Metric_Better) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[1].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[2].Descriptor()
 }
 
 func (Metric_Better) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[1]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[2]
 }
 
 func (x Metric_Better) Number() protoreflect.EnumNumber {
@@ -181,11 +238,11 @@ func (x GetStatusSeriesRequest_Bucket) String() string {
 }
 
 func (GetStatusSeriesRequest_Bucket) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[2].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[3].Descriptor()
 }
 
 func (GetStatusSeriesRequest_Bucket) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[2]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[3]
 }
 
 func (x GetStatusSeriesRequest_Bucket) Number() protoreflect.EnumNumber {
@@ -195,6 +252,117 @@ func (x GetStatusSeriesRequest_Bucket) Number() protoreflect.EnumNumber {
 // Deprecated: Use GetStatusSeriesRequest_Bucket.Descriptor instead.
 func (GetStatusSeriesRequest_Bucket) EnumDescriptor() ([]byte, []int) {
 	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12, 0}
+}
+
+// Which answer is exported.
+type ExportStatusRequest_Table int32
+
+const (
+	// The status.
+	ExportStatusRequest_TABLE_UNSPECIFIED ExportStatusRequest_Table = 0
+	// 进展情况: a row for the unit and one for each beneath, a column for each
+	// metric.
+	ExportStatusRequest_TABLE_STATUS ExportStatusRequest_Table = 1
+	// 排名: what CompareStatus answers.
+	ExportStatusRequest_TABLE_COMPARISON ExportStatusRequest_Table = 2
+	// 趋势: what GetStatusSeries answers.
+	ExportStatusRequest_TABLE_SERIES ExportStatusRequest_Table = 3
+)
+
+// Enum value maps for ExportStatusRequest_Table.
+var (
+	ExportStatusRequest_Table_name = map[int32]string{
+		0: "TABLE_UNSPECIFIED",
+		1: "TABLE_STATUS",
+		2: "TABLE_COMPARISON",
+		3: "TABLE_SERIES",
+	}
+	ExportStatusRequest_Table_value = map[string]int32{
+		"TABLE_UNSPECIFIED": 0,
+		"TABLE_STATUS":      1,
+		"TABLE_COMPARISON":  2,
+		"TABLE_SERIES":      3,
+	}
+)
+
+func (x ExportStatusRequest_Table) Enum() *ExportStatusRequest_Table {
+	p := new(ExportStatusRequest_Table)
+	*p = x
+	return p
+}
+
+func (x ExportStatusRequest_Table) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExportStatusRequest_Table) Descriptor() protoreflect.EnumDescriptor {
+	return file_duban_aggregation_v1_figures_proto_enumTypes[4].Descriptor()
+}
+
+func (ExportStatusRequest_Table) Type() protoreflect.EnumType {
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[4]
+}
+
+func (x ExportStatusRequest_Table) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExportStatusRequest_Table.Descriptor instead.
+func (ExportStatusRequest_Table) EnumDescriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 0}
+}
+
+// As what it is exported.
+type ExportStatusRequest_Format int32
+
+const (
+	// CSV.
+	ExportStatusRequest_FORMAT_UNSPECIFIED ExportStatusRequest_Format = 0
+	// text/csv in UTF-8 with a byte order mark.
+	ExportStatusRequest_FORMAT_CSV ExportStatusRequest_Format = 1
+	// An Excel workbook.
+	ExportStatusRequest_FORMAT_XLSX ExportStatusRequest_Format = 2
+)
+
+// Enum value maps for ExportStatusRequest_Format.
+var (
+	ExportStatusRequest_Format_name = map[int32]string{
+		0: "FORMAT_UNSPECIFIED",
+		1: "FORMAT_CSV",
+		2: "FORMAT_XLSX",
+	}
+	ExportStatusRequest_Format_value = map[string]int32{
+		"FORMAT_UNSPECIFIED": 0,
+		"FORMAT_CSV":         1,
+		"FORMAT_XLSX":        2,
+	}
+)
+
+func (x ExportStatusRequest_Format) Enum() *ExportStatusRequest_Format {
+	p := new(ExportStatusRequest_Format)
+	*p = x
+	return p
+}
+
+func (x ExportStatusRequest_Format) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ExportStatusRequest_Format) Descriptor() protoreflect.EnumDescriptor {
+	return file_duban_aggregation_v1_figures_proto_enumTypes[5].Descriptor()
+}
+
+func (ExportStatusRequest_Format) Type() protoreflect.EnumType {
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[5]
+}
+
+func (x ExportStatusRequest_Format) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ExportStatusRequest_Format.Descriptor instead.
+func (ExportStatusRequest_Format) EnumDescriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 1}
 }
 
 // What a figure means (指标).
@@ -437,17 +605,23 @@ type Status struct {
 	OwnUnacceptedIncluded bool `protobuf:"varint,4,opt,name=own_unaccepted_included,json=ownUnacceptedIncluded,proto3" json:"own_unaccepted_included,omitempty"`
 	// In the order of the metrics, all of them.
 	Figures []*Figure `protobuf:"bytes,5,rep,name=figures,proto3" json:"figures,omitempty"`
-	// The units directly beneath, in the order of their ids: at most 200 on a
-	// page, next_page_token leads to the others.
+	// The units directly beneath, or of the level, in the order of their ids: at
+	// most 200 on a page, next_page_token leads to the others.
 	Children []*Status_Child `protobuf:"bytes,6,rep,name=children,proto3" json:"children,omitempty"`
 	// Empty on the last page of children.
 	NextPageToken string `protobuf:"bytes,7,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// How fresh each service's part is, one for each.
 	Freshness []*Freshness `protobuf:"bytes,8,rep,name=freshness,proto3" json:"freshness,omitempty"`
-	// What is owed and has not come.
+	// What is owed and has not come; of a past moment its total alone.
 	Missing *Missing `protobuf:"bytes,9,opt,name=missing,proto3" json:"missing,omitempty"`
 	// 暂定: some figure is provisional.
-	Provisional   bool `protobuf:"varint,10,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	Provisional bool `protobuf:"varint,10,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	// 截至时刻: the moment as of which the figures are known, if one was asked for.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// By which tree they are grouped.
+	TreeAsOf Tree `protobuf:"varint,12,opt,name=tree_as_of,json=treeAsOf,proto3,enum=duban.aggregation.v1.Tree" json:"tree_as_of,omitempty"`
+	// How far the unit has come towards the targets of the period, at most 100.
+	Targets       []*TargetProgress `protobuf:"bytes,13,rep,name=targets,proto3" json:"targets,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -550,6 +724,27 @@ func (x *Status) GetProvisional() bool {
 		return x.Provisional
 	}
 	return false
+}
+
+func (x *Status) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *Status) GetTreeAsOf() Tree {
+	if x != nil {
+		return x.TreeAsOf
+	}
+	return Tree_TREE_UNSPECIFIED
+}
+
+func (x *Status) GetTargets() []*TargetProgress {
+	if x != nil {
+		return x.Targets
+	}
+	return nil
 }
 
 // How fresh a service's part of the figures is.
@@ -929,8 +1124,14 @@ type Cut struct {
 	// Counts also what no superior has accepted. Without it, only the figures of
 	// the caller's own unit hold what that unit itself has not had accepted yet.
 	IncludeUnaccepted bool `protobuf:"varint,6,opt,name=include_unaccepted,json=includeUnaccepted,proto3" json:"include_unaccepted,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// 截至时刻: the figures as they were known at that moment, by when things took
+	// effect: what was entered or put right later is not in them. Absent, or in
+	// the future: now.
+	AsOf *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
+	// By which tree figures are grouped.
+	TreeAsOf      Tree `protobuf:"varint,8,opt,name=tree_as_of,json=treeAsOf,proto3,enum=duban.aggregation.v1.Tree" json:"tree_as_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Cut) Reset() {
@@ -1005,6 +1206,20 @@ func (x *Cut) GetIncludeUnaccepted() bool {
 	return false
 }
 
+func (x *Cut) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
+}
+
+func (x *Cut) GetTreeAsOf() Tree {
+	if x != nil {
+		return x.TreeAsOf
+	}
+	return Tree_TREE_UNSPECIFIED
+}
+
 // Request for GetStatus.
 type GetStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1015,7 +1230,12 @@ type GetStatusRequest struct {
 	// How many children at most; 0 means 50, and more than 200 means 200.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page of children before ended.
-	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only these, metrics/{metric}; empty: all.
+	Metrics []string `protobuf:"bytes,5,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	// All units of this kind (按单位类型) beneath the unit instead of those directly
+	// beneath, such as all schools of a city.
+	Level         v1.Unit_Kind `protobuf:"varint,6,opt,name=level,proto3,enum=duban.organization.v1.Unit_Kind" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1078,6 +1298,20 @@ func (x *GetStatusRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *GetStatusRequest) GetMetrics() []string {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *GetStatusRequest) GetLevel() v1.Unit_Kind {
+	if x != nil {
+		return x.Level
+	}
+	return v1.Unit_Kind(0)
+}
+
 // Request for CompareStatus.
 type CompareStatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1093,7 +1327,9 @@ type CompareStatusRequest struct {
 	// How many at most; 0 means 50, and more than 1,000 means 1,000.
 	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// Where the page before ended.
-	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// All units of this kind beneath the unit instead of those directly beneath.
+	Level         v1.Unit_Kind `protobuf:"varint,7,opt,name=level,proto3,enum=duban.organization.v1.Unit_Kind" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1170,10 +1406,17 @@ func (x *CompareStatusRequest) GetPageToken() string {
 	return ""
 }
 
+func (x *CompareStatusRequest) GetLevel() v1.Unit_Kind {
+	if x != nil {
+		return x.Level
+	}
+	return v1.Unit_Kind(0)
+}
+
 // Response of CompareStatus.
 type CompareStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By class, then rank, then id. All units directly beneath are ranked, of
+	// By class, then rank, then id. All units asked for are ranked, of
 	// which there may be at most 2,000: with more the call is refused. A page
 	// begins behind the figure and id that the page before ended with: while no
 	// figure changes, every unit comes once.
@@ -1347,6 +1590,124 @@ func (x *StatusSeries) GetPoints() []*StatusSeries_Point {
 	return nil
 }
 
+// Request for ExportStatus.
+type ExportStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// units/{unit}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Which answer.
+	Table ExportStatusRequest_Table `protobuf:"varint,2,opt,name=table,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Table" json:"table,omitempty"`
+	// As what.
+	Format ExportStatusRequest_Format `protobuf:"varint,3,opt,name=format,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Format" json:"format,omitempty"`
+	// Which part of the figures.
+	Cut *Cut `protobuf:"bytes,4,opt,name=cut,proto3" json:"cut,omitempty"`
+	// Of a status: only these, metrics/{metric}; empty: all.
+	Metrics []string `protobuf:"bytes,5,rep,name=metrics,proto3" json:"metrics,omitempty"`
+	// Of a comparison or series: metrics/{metric}.
+	Metric string `protobuf:"bytes,6,opt,name=metric,proto3" json:"metric,omitempty"`
+	// Of a status or comparison: all units of this kind beneath the unit.
+	Level v1.Unit_Kind `protobuf:"varint,7,opt,name=level,proto3,enum=duban.organization.v1.Unit_Kind" json:"level,omitempty"`
+	// Of a comparison: the key of a label, as in CompareStatus.
+	Label string `protobuf:"bytes,8,opt,name=label,proto3" json:"label,omitempty"`
+	// Of a series: how wide a point is.
+	Bucket        GetStatusSeriesRequest_Bucket `protobuf:"varint,9,opt,name=bucket,proto3,enum=duban.aggregation.v1.GetStatusSeriesRequest_Bucket" json:"bucket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportStatusRequest) Reset() {
+	*x = ExportStatusRequest{}
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportStatusRequest) ProtoMessage() {}
+
+func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
+func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ExportStatusRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportStatusRequest) GetTable() ExportStatusRequest_Table {
+	if x != nil {
+		return x.Table
+	}
+	return ExportStatusRequest_TABLE_UNSPECIFIED
+}
+
+func (x *ExportStatusRequest) GetFormat() ExportStatusRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return ExportStatusRequest_FORMAT_UNSPECIFIED
+}
+
+func (x *ExportStatusRequest) GetCut() *Cut {
+	if x != nil {
+		return x.Cut
+	}
+	return nil
+}
+
+func (x *ExportStatusRequest) GetMetrics() []string {
+	if x != nil {
+		return x.Metrics
+	}
+	return nil
+}
+
+func (x *ExportStatusRequest) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *ExportStatusRequest) GetLevel() v1.Unit_Kind {
+	if x != nil {
+		return x.Level
+	}
+	return v1.Unit_Kind(0)
+}
+
+func (x *ExportStatusRequest) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *ExportStatusRequest) GetBucket() GetStatusSeriesRequest_Bucket {
+	if x != nil {
+		return x.Bucket
+	}
+	return GetStatusSeriesRequest_BUCKET_UNSPECIFIED
+}
+
 // What the status of a unit directly beneath is.
 type Status_Child struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1362,7 +1723,7 @@ type Status_Child struct {
 
 func (x *Status_Child) Reset() {
 	*x = Status_Child{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1374,7 +1735,7 @@ func (x *Status_Child) String() string {
 func (*Status_Child) ProtoMessage() {}
 
 func (x *Status_Child) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1427,7 +1788,7 @@ type Missing_Item struct {
 
 func (x *Missing_Item) Reset() {
 	*x = Missing_Item{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1800,7 @@ func (x *Missing_Item) String() string {
 func (*Missing_Item) ProtoMessage() {}
 
 func (x *Missing_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1496,7 +1857,7 @@ type CompareStatusResponse_Place struct {
 
 func (x *CompareStatusResponse_Place) Reset() {
 	*x = CompareStatusResponse_Place{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1508,7 +1869,7 @@ func (x *CompareStatusResponse_Place) String() string {
 func (*CompareStatusResponse_Place) ProtoMessage() {}
 
 func (x *CompareStatusResponse_Place) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1935,7 @@ type StatusSeries_Point struct {
 
 func (x *StatusSeries_Point) Reset() {
 	*x = StatusSeries_Point{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1586,7 +1947,7 @@ func (x *StatusSeries_Point) String() string {
 func (*StatusSeries_Point) ProtoMessage() {}
 
 func (x *StatusSeries_Point) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1988,7 @@ var File_duban_aggregation_v1_figures_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/figures.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x04\n" +
+	"\"duban/aggregation/v1/figures.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/targets.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x04\n" +
 	"\x06Metric\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12&\n" +
 	"\x0fdisplay_name_zh\x18\x02 \x01(\tR\rdisplayNameZh\x12&\n" +
@@ -1660,7 +2021,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\tnumerator\x18\x03 \x01(\x03R\tnumerator\x12 \n" +
 	"\vdenominator\x18\x04 \x01(\x03R\vdenominator\x12 \n" +
 	"\vprovisional\x18\x05 \x01(\bR\vprovisional\x12\x16\n" +
-	"\x06origin\x18\x06 \x01(\tR\x06origin\"\xd7\x04\n" +
+	"\x06origin\x18\x06 \x01(\tR\x06origin\"\x82\x06\n" +
 	"\x06Status\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x12/\n" +
@@ -1672,7 +2033,11 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\tfreshness\x18\b \x03(\v2\x1f.duban.aggregation.v1.FreshnessR\tfreshness\x127\n" +
 	"\amissing\x18\t \x01(\v2\x1d.duban.aggregation.v1.MissingR\amissing\x12 \n" +
 	"\vprovisional\x18\n" +
-	" \x01(\bR\vprovisional\x1av\n" +
+	" \x01(\bR\vprovisional\x12/\n" +
+	"\x05as_of\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x128\n" +
+	"\n" +
+	"tree_as_of\x18\f \x01(\x0e2\x1a.duban.aggregation.v1.TreeR\btreeAsOf\x12>\n" +
+	"\atargets\x18\r \x03(\v2$.duban.aggregation.v1.TargetProgressR\atargets\x1av\n" +
 	"\x05Child\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x126\n" +
@@ -1706,7 +2071,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"u\n" +
 	"\x13ListMetricsResponse\x126\n" +
 	"\ametrics\x18\x01 \x03(\v2\x1c.duban.aggregation.v1.MetricR\ametrics\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcc\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc1\x03\n" +
 	"\x03Cut\x12e\n" +
 	"\bcampaign\x18\x01 \x01(\tBI\xbaHFrD2B^(campaigns/([a-z0-9][a-z0-9-]{0,62}\\.)?[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x120\n" +
 	"\bcategory\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18@2\v^[^\\x00*]*$R\bcategory\x12-\n" +
@@ -1714,13 +2079,18 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\n" +
 	"start_date\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\tstartDate\x12$\n" +
 	"\bend_date\x18\x05 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\aendDate\x12-\n" +
-	"\x12include_unaccepted\x18\x06 \x01(\bR\x11includeUnaccepted\"\xaf\x01\n" +
+	"\x12include_unaccepted\x18\x06 \x01(\bR\x11includeUnaccepted\x12/\n" +
+	"\x05as_of\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x12B\n" +
+	"\n" +
+	"tree_as_of\x18\b \x01(\x0e2\x1a.duban.aggregation.v1.TreeB\b\xbaH\x05\x82\x01\x02\x10\x01R\btreeAsOf\"\xbb\x02\n" +
 	"\x10GetStatusRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04name\x12+\n" +
 	"\x03cut\x18\x02 \x01(\v2\x19.duban.aggregation.v1.CutR\x03cut\x12$\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\xaa\x02\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12H\n" +
+	"\ametrics\x18\x05 \x03(\tB.\xbaH+\x92\x01(\x10@\x18\x01\"\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\ametrics\x12@\n" +
+	"\x05level\x18\x06 \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\xec\x02\n" +
 	"\x14CompareStatusRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04name\x12=\n" +
 	"\x06metric\x18\x02 \x01(\tB%\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\x06metric\x12+\n" +
@@ -1728,7 +2098,8 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x05label\x18\x04 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9_]{0,31})?$R\x05label\x12$\n" +
 	"\tpage_size\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\"\xab\x02\n" +
+	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12@\n" +
+	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\xab\x02\n" +
 	"\x15CompareStatusResponse\x12I\n" +
 	"\x06places\x18\x01 \x03(\v21.duban.aggregation.v1.CompareStatusResponse.PlaceR\x06places\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x1a\x9e\x01\n" +
@@ -1754,7 +2125,31 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\n" +
 	"start_date\x18\x01 \x01(\tR\tstartDate\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x124\n" +
-	"\x06figure\x18\x03 \x01(\v2\x1c.duban.aggregation.v1.FigureR\x06figureBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x06figure\x18\x03 \x01(\v2\x1c.duban.aggregation.v1.FigureR\x06figure\"\x82\x06\n" +
+	"\x13ExportStatusRequest\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04name\x12O\n" +
+	"\x05table\x18\x02 \x01(\x0e2/.duban.aggregation.v1.ExportStatusRequest.TableB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05table\x12R\n" +
+	"\x06format\x18\x03 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12+\n" +
+	"\x03cut\x18\x04 \x01(\v2\x19.duban.aggregation.v1.CutR\x03cut\x12H\n" +
+	"\ametrics\x18\x05 \x03(\tB.\xbaH+\x92\x01(\x10@\x18\x01\"\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\ametrics\x12@\n" +
+	"\x06metric\x18\x06 \x01(\tB(\xbaH%r#2!^(metrics/[a-z][a-z0-9_]{0,62})?$R\x06metric\x12@\n" +
+	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\x126\n" +
+	"\x05label\x18\b \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9_]{0,31})?$R\x05label\x12U\n" +
+	"\x06bucket\x18\t \x01(\x0e23.duban.aggregation.v1.GetStatusSeriesRequest.BucketB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06bucket\"X\n" +
+	"\x05Table\x12\x15\n" +
+	"\x11TABLE_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fTABLE_STATUS\x10\x01\x12\x14\n" +
+	"\x10TABLE_COMPARISON\x10\x02\x12\x10\n" +
+	"\fTABLE_SERIES\x10\x03\"A\n" +
+	"\x06Format\x12\x16\n" +
+	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"FORMAT_CSV\x10\x01\x12\x0f\n" +
+	"\vFORMAT_XLSX\x10\x02*9\n" +
+	"\x04Tree\x12\x14\n" +
+	"\x10TREE_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tTREE_THEN\x10\x01\x12\f\n" +
+	"\bTREE_NOW\x10\x02BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_figures_proto_rawDescOnce sync.Once
@@ -1768,59 +2163,77 @@ func file_duban_aggregation_v1_figures_proto_rawDescGZIP() []byte {
 	return file_duban_aggregation_v1_figures_proto_rawDescData
 }
 
-var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
+var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_duban_aggregation_v1_figures_proto_goTypes = []any{
-	(Metric_Kind)(0),                    // 0: duban.aggregation.v1.Metric.Kind
-	(Metric_Better)(0),                  // 1: duban.aggregation.v1.Metric.Better
-	(GetStatusSeriesRequest_Bucket)(0),  // 2: duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	(*Metric)(nil),                      // 3: duban.aggregation.v1.Metric
-	(*Figure)(nil),                      // 4: duban.aggregation.v1.Figure
-	(*Status)(nil),                      // 5: duban.aggregation.v1.Status
-	(*Freshness)(nil),                   // 6: duban.aggregation.v1.Freshness
-	(*Missing)(nil),                     // 7: duban.aggregation.v1.Missing
-	(*GetMetricRequest)(nil),            // 8: duban.aggregation.v1.GetMetricRequest
-	(*ListMetricsRequest)(nil),          // 9: duban.aggregation.v1.ListMetricsRequest
-	(*ListMetricsResponse)(nil),         // 10: duban.aggregation.v1.ListMetricsResponse
-	(*Cut)(nil),                         // 11: duban.aggregation.v1.Cut
-	(*GetStatusRequest)(nil),            // 12: duban.aggregation.v1.GetStatusRequest
-	(*CompareStatusRequest)(nil),        // 13: duban.aggregation.v1.CompareStatusRequest
-	(*CompareStatusResponse)(nil),       // 14: duban.aggregation.v1.CompareStatusResponse
-	(*GetStatusSeriesRequest)(nil),      // 15: duban.aggregation.v1.GetStatusSeriesRequest
-	(*StatusSeries)(nil),                // 16: duban.aggregation.v1.StatusSeries
-	(*Status_Child)(nil),                // 17: duban.aggregation.v1.Status.Child
-	(*Missing_Item)(nil),                // 18: duban.aggregation.v1.Missing.Item
-	(*CompareStatusResponse_Place)(nil), // 19: duban.aggregation.v1.CompareStatusResponse.Place
-	(*StatusSeries_Point)(nil),          // 20: duban.aggregation.v1.StatusSeries.Point
-	(*timestamppb.Timestamp)(nil),       // 21: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),         // 22: google.protobuf.Duration
+	(Tree)(0),                           // 0: duban.aggregation.v1.Tree
+	(Metric_Kind)(0),                    // 1: duban.aggregation.v1.Metric.Kind
+	(Metric_Better)(0),                  // 2: duban.aggregation.v1.Metric.Better
+	(GetStatusSeriesRequest_Bucket)(0),  // 3: duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	(ExportStatusRequest_Table)(0),      // 4: duban.aggregation.v1.ExportStatusRequest.Table
+	(ExportStatusRequest_Format)(0),     // 5: duban.aggregation.v1.ExportStatusRequest.Format
+	(*Metric)(nil),                      // 6: duban.aggregation.v1.Metric
+	(*Figure)(nil),                      // 7: duban.aggregation.v1.Figure
+	(*Status)(nil),                      // 8: duban.aggregation.v1.Status
+	(*Freshness)(nil),                   // 9: duban.aggregation.v1.Freshness
+	(*Missing)(nil),                     // 10: duban.aggregation.v1.Missing
+	(*GetMetricRequest)(nil),            // 11: duban.aggregation.v1.GetMetricRequest
+	(*ListMetricsRequest)(nil),          // 12: duban.aggregation.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),         // 13: duban.aggregation.v1.ListMetricsResponse
+	(*Cut)(nil),                         // 14: duban.aggregation.v1.Cut
+	(*GetStatusRequest)(nil),            // 15: duban.aggregation.v1.GetStatusRequest
+	(*CompareStatusRequest)(nil),        // 16: duban.aggregation.v1.CompareStatusRequest
+	(*CompareStatusResponse)(nil),       // 17: duban.aggregation.v1.CompareStatusResponse
+	(*GetStatusSeriesRequest)(nil),      // 18: duban.aggregation.v1.GetStatusSeriesRequest
+	(*StatusSeries)(nil),                // 19: duban.aggregation.v1.StatusSeries
+	(*ExportStatusRequest)(nil),         // 20: duban.aggregation.v1.ExportStatusRequest
+	(*Status_Child)(nil),                // 21: duban.aggregation.v1.Status.Child
+	(*Missing_Item)(nil),                // 22: duban.aggregation.v1.Missing.Item
+	(*CompareStatusResponse_Place)(nil), // 23: duban.aggregation.v1.CompareStatusResponse.Place
+	(*StatusSeries_Point)(nil),          // 24: duban.aggregation.v1.StatusSeries.Point
+	(*timestamppb.Timestamp)(nil),       // 25: google.protobuf.Timestamp
+	(*TargetProgress)(nil),              // 26: duban.aggregation.v1.TargetProgress
+	(*durationpb.Duration)(nil),         // 27: google.protobuf.Duration
+	(v1.Unit_Kind)(0),                   // 28: duban.organization.v1.Unit.Kind
 }
 var file_duban_aggregation_v1_figures_proto_depIdxs = []int32{
-	0,  // 0: duban.aggregation.v1.Metric.kind:type_name -> duban.aggregation.v1.Metric.Kind
-	1,  // 1: duban.aggregation.v1.Metric.better:type_name -> duban.aggregation.v1.Metric.Better
-	4,  // 2: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
-	17, // 3: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
-	6,  // 4: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
-	7,  // 5: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
-	21, // 6: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
-	21, // 7: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
-	22, // 8: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
-	18, // 9: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
-	3,  // 10: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
-	11, // 11: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	11, // 12: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	19, // 13: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
-	11, // 14: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
-	2,  // 15: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	20, // 16: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
-	4,  // 17: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
-	4,  // 18: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
-	4,  // 19: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	1,  // 0: duban.aggregation.v1.Metric.kind:type_name -> duban.aggregation.v1.Metric.Kind
+	2,  // 1: duban.aggregation.v1.Metric.better:type_name -> duban.aggregation.v1.Metric.Better
+	7,  // 2: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
+	21, // 3: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
+	9,  // 4: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
+	10, // 5: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
+	25, // 6: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
+	0,  // 7: duban.aggregation.v1.Status.tree_as_of:type_name -> duban.aggregation.v1.Tree
+	26, // 8: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
+	25, // 9: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
+	25, // 10: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
+	27, // 11: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
+	22, // 12: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
+	6,  // 13: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
+	25, // 14: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
+	0,  // 15: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
+	14, // 16: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	28, // 17: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	14, // 18: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	28, // 19: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	23, // 20: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
+	14, // 21: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
+	3,  // 22: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	24, // 23: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
+	4,  // 24: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
+	5,  // 25: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	14, // 26: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	28, // 27: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	3,  // 28: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	7,  // 29: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
+	7,  // 30: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
+	7,  // 31: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
+	32, // [32:32] is the sub-list for method output_type
+	32, // [32:32] is the sub-list for method input_type
+	32, // [32:32] is the sub-list for extension type_name
+	32, // [32:32] is the sub-list for extension extendee
+	0,  // [0:32] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_figures_proto_init() }
@@ -1828,13 +2241,14 @@ func file_duban_aggregation_v1_figures_proto_init() {
 	if File_duban_aggregation_v1_figures_proto != nil {
 		return
 	}
+	file_duban_aggregation_v1_targets_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_figures_proto_rawDesc), len(file_duban_aggregation_v1_figures_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   18,
+			NumEnums:      6,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

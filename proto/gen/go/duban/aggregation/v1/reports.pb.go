@@ -10,7 +10,6 @@ package aggregationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -28,183 +27,6 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
-
-// Why the service refuses a call or a row of a report.
-type Reason int32
-
-const (
-	// Not a reason.
-	Reason_REASON_UNSPECIFIED Reason = 0
-	// There is no such metric.
-	Reason_REASON_METRIC_UNKNOWN Reason = 1
-	// A metric that is only known for today has no series.
-	Reason_REASON_METRIC_SERIES_NONE Reason = 2
-	// A category means nothing without its campaign.
-	Reason_REASON_STATUS_CAMPAIGN_MISSING Reason = 3
-	// The period ends before it begins.
-	Reason_REASON_STATUS_PERIOD_INVALID Reason = 4
-	// A series has no beginning, or too many points.
-	Reason_REASON_STATUS_SERIES_INVALID Reason = 5
-	// There is no such report form.
-	Reason_REASON_REPORT_FORM_UNKNOWN Reason = 6
-	// The month has not ended.
-	Reason_REASON_REPORT_PERIOD_RUNNING Reason = 7
-	// A report has rows, or says that there is nothing, and not both.
-	Reason_REASON_REPORT_ROWS_INVALID Reason = 8
-	// The sequence came before with other content.
-	Reason_REASON_REPORT_SEQUENCE_REUSED Reason = 9
-	// Too many gaps in the sequence.
-	Reason_REASON_REPORT_GAPS_TOO_MANY Reason = 10
-	// The report's state does not allow it.
-	Reason_REASON_REPORT_ILLEGAL_MOVE Reason = 11
-	// A row's field is not one of the form.
-	Reason_REASON_REPORT_FIELD_UNKNOWN Reason = 12
-	// A row's value is negative or beyond what a figure can be.
-	Reason_REASON_REPORT_VALUE_INVALID Reason = 13
-	// A row names no unit at or beneath the unit that reports.
-	Reason_REASON_REPORT_UNIT_UNKNOWN Reason = 14
-	// A row's code names more than one unit.
-	Reason_REASON_REPORT_CODE_AMBIGUOUS Reason = 15
-	// A row's campaign or category is no name of one.
-	Reason_REASON_REPORT_CAMPAIGN_INVALID Reason = 16
-	// Two rows of the report bring the same figure.
-	Reason_REASON_REPORT_ROW_REPEATED Reason = 17
-	// The figure comes from the feed, or from another source of reports.
-	Reason_REASON_REPORT_FIGURE_EXISTS Reason = 18
-	// The same source has since said something newer.
-	Reason_REASON_REPORT_SUPERSEDED Reason = 19
-	// The unit has more units directly beneath it than are compared.
-	Reason_REASON_STATUS_CHILDREN_TOO_MANY Reason = 20
-	// The period is not one of the form's rhythm.
-	Reason_REASON_REPORT_PERIOD_INVALID Reason = 30
-	// The late window is over.
-	Reason_REASON_REPORT_WINDOW_CLOSED Reason = 31
-	// The late window is over, and the superior has given no leave.
-	Reason_REASON_REPORT_LEAVE_MISSING Reason = 32
-	// The report that is to be superseded cannot be.
-	Reason_REASON_REPORT_SUPERSEDES_INVALID Reason = 33
-	// The figure stands in an accepted report of the source.
-	Reason_REASON_REPORT_FIGURE_FIXED Reason = 34
-	// The values break a check of the form.
-	Reason_REASON_REPORT_CHECK_REFUSED Reason = 35
-	// The form has no such dimension.
-	Reason_REASON_REPORT_DIMENSION_UNKNOWN Reason = 36
-	// A value of a file is no whole number.
-	Reason_REASON_REPORT_VALUE_MALFORMED Reason = 37
-	// The file cannot be read.
-	Reason_REASON_REPORT_FILE_INVALID Reason = 38
-	// The file's first line lacks what is needed, or has what the form does not know.
-	Reason_REASON_REPORT_COLUMN_INVALID Reason = 39
-	// The file has more than is taken.
-	Reason_REASON_REPORT_FILE_TOO_LARGE Reason = 40
-	// A code is to mean a unit that the source does not report for.
-	Reason_REASON_REPORT_CODE_INVALID Reason = 41
-	// The report has more rows than one report may have.
-	Reason_REASON_REPORT_TOO_LARGE Reason = 42
-)
-
-// Enum value maps for Reason.
-var (
-	Reason_name = map[int32]string{
-		0:  "REASON_UNSPECIFIED",
-		1:  "REASON_METRIC_UNKNOWN",
-		2:  "REASON_METRIC_SERIES_NONE",
-		3:  "REASON_STATUS_CAMPAIGN_MISSING",
-		4:  "REASON_STATUS_PERIOD_INVALID",
-		5:  "REASON_STATUS_SERIES_INVALID",
-		6:  "REASON_REPORT_FORM_UNKNOWN",
-		7:  "REASON_REPORT_PERIOD_RUNNING",
-		8:  "REASON_REPORT_ROWS_INVALID",
-		9:  "REASON_REPORT_SEQUENCE_REUSED",
-		10: "REASON_REPORT_GAPS_TOO_MANY",
-		11: "REASON_REPORT_ILLEGAL_MOVE",
-		12: "REASON_REPORT_FIELD_UNKNOWN",
-		13: "REASON_REPORT_VALUE_INVALID",
-		14: "REASON_REPORT_UNIT_UNKNOWN",
-		15: "REASON_REPORT_CODE_AMBIGUOUS",
-		16: "REASON_REPORT_CAMPAIGN_INVALID",
-		17: "REASON_REPORT_ROW_REPEATED",
-		18: "REASON_REPORT_FIGURE_EXISTS",
-		19: "REASON_REPORT_SUPERSEDED",
-		20: "REASON_STATUS_CHILDREN_TOO_MANY",
-		30: "REASON_REPORT_PERIOD_INVALID",
-		31: "REASON_REPORT_WINDOW_CLOSED",
-		32: "REASON_REPORT_LEAVE_MISSING",
-		33: "REASON_REPORT_SUPERSEDES_INVALID",
-		34: "REASON_REPORT_FIGURE_FIXED",
-		35: "REASON_REPORT_CHECK_REFUSED",
-		36: "REASON_REPORT_DIMENSION_UNKNOWN",
-		37: "REASON_REPORT_VALUE_MALFORMED",
-		38: "REASON_REPORT_FILE_INVALID",
-		39: "REASON_REPORT_COLUMN_INVALID",
-		40: "REASON_REPORT_FILE_TOO_LARGE",
-		41: "REASON_REPORT_CODE_INVALID",
-		42: "REASON_REPORT_TOO_LARGE",
-	}
-	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":               0,
-		"REASON_METRIC_UNKNOWN":            1,
-		"REASON_METRIC_SERIES_NONE":        2,
-		"REASON_STATUS_CAMPAIGN_MISSING":   3,
-		"REASON_STATUS_PERIOD_INVALID":     4,
-		"REASON_STATUS_SERIES_INVALID":     5,
-		"REASON_REPORT_FORM_UNKNOWN":       6,
-		"REASON_REPORT_PERIOD_RUNNING":     7,
-		"REASON_REPORT_ROWS_INVALID":       8,
-		"REASON_REPORT_SEQUENCE_REUSED":    9,
-		"REASON_REPORT_GAPS_TOO_MANY":      10,
-		"REASON_REPORT_ILLEGAL_MOVE":       11,
-		"REASON_REPORT_FIELD_UNKNOWN":      12,
-		"REASON_REPORT_VALUE_INVALID":      13,
-		"REASON_REPORT_UNIT_UNKNOWN":       14,
-		"REASON_REPORT_CODE_AMBIGUOUS":     15,
-		"REASON_REPORT_CAMPAIGN_INVALID":   16,
-		"REASON_REPORT_ROW_REPEATED":       17,
-		"REASON_REPORT_FIGURE_EXISTS":      18,
-		"REASON_REPORT_SUPERSEDED":         19,
-		"REASON_STATUS_CHILDREN_TOO_MANY":  20,
-		"REASON_REPORT_PERIOD_INVALID":     30,
-		"REASON_REPORT_WINDOW_CLOSED":      31,
-		"REASON_REPORT_LEAVE_MISSING":      32,
-		"REASON_REPORT_SUPERSEDES_INVALID": 33,
-		"REASON_REPORT_FIGURE_FIXED":       34,
-		"REASON_REPORT_CHECK_REFUSED":      35,
-		"REASON_REPORT_DIMENSION_UNKNOWN":  36,
-		"REASON_REPORT_VALUE_MALFORMED":    37,
-		"REASON_REPORT_FILE_INVALID":       38,
-		"REASON_REPORT_COLUMN_INVALID":     39,
-		"REASON_REPORT_FILE_TOO_LARGE":     40,
-		"REASON_REPORT_CODE_INVALID":       41,
-		"REASON_REPORT_TOO_LARGE":          42,
-	}
-)
-
-func (x Reason) Enum() *Reason {
-	p := new(Reason)
-	*p = x
-	return p
-}
-
-func (x Reason) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Reason) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_reports_proto_enumTypes[0].Descriptor()
-}
-
-func (Reason) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_reports_proto_enumTypes[0]
-}
-
-func (x Reason) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Reason.Descriptor instead.
-func (Reason) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{0}
-}
 
 // How far a report has come.
 type Report_State int32
@@ -259,11 +81,11 @@ func (x Report_State) String() string {
 }
 
 func (Report_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_reports_proto_enumTypes[1].Descriptor()
+	return file_duban_aggregation_v1_reports_proto_enumTypes[0].Descriptor()
 }
 
 func (Report_State) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_reports_proto_enumTypes[1]
+	return &file_duban_aggregation_v1_reports_proto_enumTypes[0]
 }
 
 func (x Report_State) Number() protoreflect.EnumNumber {
@@ -329,11 +151,11 @@ func (x Report_Verdict) String() string {
 }
 
 func (Report_Verdict) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_reports_proto_enumTypes[2].Descriptor()
+	return file_duban_aggregation_v1_reports_proto_enumTypes[1].Descriptor()
 }
 
 func (Report_Verdict) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_reports_proto_enumTypes[2]
+	return &file_duban_aggregation_v1_reports_proto_enumTypes[1]
 }
 
 func (x Report_Verdict) Number() protoreflect.EnumNumber {
@@ -1359,7 +1181,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x12\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x12\n" +
 	"\x06Report\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
 	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
@@ -1473,43 +1295,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xab-\n" +
-	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
-	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
-	"\x19REASON_METRIC_SERIES_NONE\x10\x02\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\x01\x12N该指标只有当前值，没有历史序列，请查询当前进展情况。\x1aIThe metric is known for today only and has no series: ask for the status.\x12\x9f\x01\n" +
-	"\x1eREASON_STATUS_CAMPAIGN_MISSING\x10\x03\x1a{\x92\xb2\x19w\b\x01\x12-按类别查询时必须同时指明活动。\x1aDA category is asked for without its campaign: name the campaign too.\x12|\n" +
-	"\x1cREASON_STATUS_PERIOD_INVALID\x10\x04\x1aZ\x92\xb2\x19V\b\x01\x12'截止日期不得早于起始日期。\x1a)The period must not end before it begins.\x12\xa4\x01\n" +
-	"\x1cREASON_STATUS_SERIES_INVALID\x10\x05\x1a\x81\x01\x92\xb2\x19}\b\x01\x12<序列须有起始日期，且不得超过 {limit} 个点。\x1a;A series needs a start date and has at most {limit} points.\x12\xa8\x01\n" +
-	"\x1aREASON_REPORT_FORM_UNKNOWN\x10\x06\x1a\x87\x01\x92\xb2\x19\x82\x01\b\x01\x12<没有此报表格式，请从报表格式列表中选择。\x1a@There is no such report form: choose one from the list of forms.\x12\x99\x01\n" +
-	"\x1cREASON_REPORT_PERIOD_RUNNING\x10\a\x1aw\x92\xb2\x19s\b\x05\x123报告期尚未结束，请在月末之后报送。\x1a:The month of the report has not ended: report when it has.\x12\xa9\x01\n" +
-	"\x1aREASON_REPORT_ROWS_INVALID\x10\b\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12H报表须有数据行，或声明为零报告，二者只能取其一。\x1a5A report has rows or is a nil report: one of the two.\x12\xd0\x01\n" +
-	"\x1dREASON_REPORT_SEQUENCE_REUSED\x10\t\x1a\xac\x01\x92\xb2\x19\xa7\x01\b\x04\x12W该来源的序号 {sequence} 已用于内容不同的报表，请换用新的序号。\x1aJThe source has used sequence {sequence} for another report: use a new one.\x12\xab\x01\n" +
-	"\x1bREASON_REPORT_GAPS_TOO_MANY\x10\n" +
-	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\xb1\x01\n" +
-	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12B报表的当前状态不允许此操作，请重新读取报表。\x1aCThe state of the report does not allow this: read the report again.\x12\x99\x01\n" +
-	"\x1bREASON_REPORT_FIELD_UNKNOWN\x10\f\x1ax\x92\xb2\x19t\b\x01\x12<报表格式中没有这一栏，请按报表格式填写。\x1a2The form has no such field: use those of the form.\x12x\n" +
-	"\x1bREASON_REPORT_VALUE_INVALID\x10\r\x1aW\x92\xb2\x19S\b\x01\x12$数值须在 0 与 {limit} 之间。\x1a)The value must lie between 0 and {limit}.\x12\x94\x01\n" +
-	"\x1aREASON_REPORT_UNIT_UNKNOWN\x10\x0e\x1at\x92\xb2\x19p\b\x01\x120填报单位及其下级中没有这个单位。\x1a:There is no such unit at or beneath the unit that reports.\x12\xb1\x01\n" +
-	"\x1cREASON_REPORT_CODE_AMBIGUOUS\x10\x0f\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12@该代码对应多个单位，请改用单位名称 units/…。\x1aCThe code names more than one unit: give the unit's name, units/….\x12\xb4\x01\n" +
-	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12\x9d\x01\n" +
-	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xbe\x01\n" +
-	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
-	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
-	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.\x12\xb5\x01\n" +
-	"\x1cREASON_REPORT_PERIOD_INVALID\x10\x1e\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12H报告期与报表格式的报送周期不符，请按 {shape} 填写。\x1a?The period does not fit the form's rhythm: write it as {shape}.\x12\xb7\x01\n" +
-	"\x1bREASON_REPORT_WINDOW_CLOSED\x10\x1f\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x05\x12G补报窗口已于 {date} 关闭，不再接收该报告期的报表。\x1aCThe late window closed on {date}: the period is no longer reported.\x12\xbb\x01\n" +
-	"\x1bREASON_REPORT_LEAVE_MISSING\x10 \x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12G补报窗口已于 {date} 关闭，请先取得上级的准予补报。\x1aGThe late window closed on {date}: ask the superior for leave to report.\x12\xa6\x02\n" +
-	" REASON_REPORT_SUPERSEDES_INVALID\x10!\x1a\xff\x01\x92\xb2\x19\xfa\x01\b\x05\x12x被更正的报表须为同一来源、同一格式与报告期、序号更小、处理完毕且未被更正的报表。\x1a|What is superseded must be the source's earlier report of the same form and period, all work on it done, and not superseded.\x12\xcb\x01\n" +
-	"\x1aREASON_REPORT_FIGURE_FIXED\x10\"\x1a\xaa\x01\x92\xb2\x19\xa5\x01\b\x04\x12R该数值已随接受的报表锁定，请以更正报表（supersedes）修改。\x1aMThe figure is locked by an accepted report: send a report that supersedes it.\x12\x94\x01\n" +
-	"\x1bREASON_REPORT_CHECK_REFUSED\x10#\x1as\x92\xb2\x19o\b\x01\x128不符合勾稽关系 {check}，请核对相关数值。\x1a1The values break the check {check}: correct them.\x12\x98\x01\n" +
-	"\x1fREASON_REPORT_DIMENSION_UNKNOWN\x10$\x1as\x92\xb2\x19o\b\x01\x129该报表格式不按此项分列，请将此栏留空。\x1a0The form is not divided by this: leave it empty.\x12c\n" +
-	"\x1dREASON_REPORT_VALUE_MALFORMED\x10%\x1a@\x92\xb2\x19<\b\x01\x12\x15数值须为整数。\x1a!The value must be a whole number.\x12\xd7\x01\n" +
-	"\x1aREASON_REPORT_FILE_INVALID\x10&\x1a\xb6\x01\x92\xb2\x19\xb1\x01\b\x01\x12Y无法读取文件：请使用 UTF-8 或 GB18030 编码的 CSV，或未加密的 .xlsx。\x1aRThe file cannot be read: use CSV in UTF-8 or GB18030, or .xlsx without a password.\x12\xea\x01\n" +
-	"\x1cREASON_REPORT_COLUMN_INVALID\x10'\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12`表头有误：须有单位或代码栏，其余各栏按报表格式命名，且不得重复。\x1a\\The header is wrong: it needs a unit or a code, and otherwise the form's columns, each once.\x12\x8e\x01\n" +
-	"\x1cREASON_REPORT_FILE_TOO_LARGE\x10(\x1al\x92\xb2\x19h\b\x01\x124文件超过上限（{limit}），请拆分报送。\x1a.The file exceeds the limit ({limit}): part it.\x12\x98\x01\n" +
-	"\x1aREASON_REPORT_CODE_INVALID\x10)\x1ax\x92\xb2\x19t\b\x01\x126代码只能对照到填报单位或其下级单位。\x1a8A code can mean the unit that reports or one beneath it.\x12\x8d\x01\n" +
-	"\x17REASON_REPORT_TOO_LARGE\x10*\x1ap\x92\xb2\x19l\b\x01\x129一份报表最多 {limit} 个数值，请拆分报送。\x1a-A report has at most {limit} values: part it.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnlyBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reports_proto_rawDescOnce sync.Once
@@ -1523,34 +1309,33 @@ func file_duban_aggregation_v1_reports_proto_rawDescGZIP() []byte {
 	return file_duban_aggregation_v1_reports_proto_rawDescData
 }
 
-var file_duban_aggregation_v1_reports_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_duban_aggregation_v1_reports_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_duban_aggregation_v1_reports_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_duban_aggregation_v1_reports_proto_goTypes = []any{
-	(Reason)(0),                   // 0: duban.aggregation.v1.Reason
-	(Report_State)(0),             // 1: duban.aggregation.v1.Report.State
-	(Report_Verdict)(0),           // 2: duban.aggregation.v1.Report.Verdict
-	(*Report)(nil),                // 3: duban.aggregation.v1.Report
-	(*CreateReportRequest)(nil),   // 4: duban.aggregation.v1.CreateReportRequest
-	(*GetReportRequest)(nil),      // 5: duban.aggregation.v1.GetReportRequest
-	(*ListReportsRequest)(nil),    // 6: duban.aggregation.v1.ListReportsRequest
-	(*ListReportsResponse)(nil),   // 7: duban.aggregation.v1.ListReportsResponse
-	(*AcceptReportRequest)(nil),   // 8: duban.aggregation.v1.AcceptReportRequest
-	(*ReturnReportRequest)(nil),   // 9: duban.aggregation.v1.ReturnReportRequest
-	(*Report_Row)(nil),            // 10: duban.aggregation.v1.Report.Row
-	(*Report_Totals)(nil),         // 11: duban.aggregation.v1.Report.Totals
-	(*Report_Progress)(nil),       // 12: duban.aggregation.v1.Report.Progress
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Report_State)(0),             // 0: duban.aggregation.v1.Report.State
+	(Report_Verdict)(0),           // 1: duban.aggregation.v1.Report.Verdict
+	(*Report)(nil),                // 2: duban.aggregation.v1.Report
+	(*CreateReportRequest)(nil),   // 3: duban.aggregation.v1.CreateReportRequest
+	(*GetReportRequest)(nil),      // 4: duban.aggregation.v1.GetReportRequest
+	(*ListReportsRequest)(nil),    // 5: duban.aggregation.v1.ListReportsRequest
+	(*ListReportsResponse)(nil),   // 6: duban.aggregation.v1.ListReportsResponse
+	(*AcceptReportRequest)(nil),   // 7: duban.aggregation.v1.AcceptReportRequest
+	(*ReturnReportRequest)(nil),   // 8: duban.aggregation.v1.ReturnReportRequest
+	(*Report_Row)(nil),            // 9: duban.aggregation.v1.Report.Row
+	(*Report_Totals)(nil),         // 10: duban.aggregation.v1.Report.Totals
+	(*Report_Progress)(nil),       // 11: duban.aggregation.v1.Report.Progress
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
 }
 var file_duban_aggregation_v1_reports_proto_depIdxs = []int32{
-	10, // 0: duban.aggregation.v1.Report.rows:type_name -> duban.aggregation.v1.Report.Row
-	1,  // 1: duban.aggregation.v1.Report.state:type_name -> duban.aggregation.v1.Report.State
-	13, // 2: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
-	13, // 3: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
-	11, // 4: duban.aggregation.v1.Report.totals:type_name -> duban.aggregation.v1.Report.Totals
-	12, // 5: duban.aggregation.v1.Report.progress:type_name -> duban.aggregation.v1.Report.Progress
-	3,  // 6: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
-	3,  // 7: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
-	2,  // 8: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
+	9,  // 0: duban.aggregation.v1.Report.rows:type_name -> duban.aggregation.v1.Report.Row
+	0,  // 1: duban.aggregation.v1.Report.state:type_name -> duban.aggregation.v1.Report.State
+	12, // 2: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
+	12, // 3: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
+	10, // 4: duban.aggregation.v1.Report.totals:type_name -> duban.aggregation.v1.Report.Totals
+	11, // 5: duban.aggregation.v1.Report.progress:type_name -> duban.aggregation.v1.Report.Progress
+	2,  // 6: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
+	2,  // 7: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
+	1,  // 8: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
 	9,  // [9:9] is the sub-list for method output_type
 	9,  // [9:9] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
@@ -1568,7 +1353,7 @@ func file_duban_aggregation_v1_reports_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_reports_proto_rawDesc), len(file_duban_aggregation_v1_reports_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      2,
 			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,

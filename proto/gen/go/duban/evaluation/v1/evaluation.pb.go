@@ -1367,7 +1367,7 @@ const file_duban_evaluation_v1_evaluation_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"t\n" +
 	"\x13ListResultsResponse\x125\n" +
 	"\aresults\x18\x01 \x03(\v2\x1b.duban.evaluation.v1.ResultR\aresults\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x92\x10\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x94\x10\n" +
 	"\x11EvaluationService\x12\xa3\x01\n" +
 	"\x15ListEvaluationSchemes\x121.duban.evaluation.v1.ListEvaluationSchemesRequest\x1a2.duban.evaluation.v1.ListEvaluationSchemesResponse\"#\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/evaluationSchemes\x12\x9b\x01\n" +
 	"\x13GetEvaluationScheme\x12/.duban.evaluation.v1.GetEvaluationSchemeRequest\x1a%.duban.evaluation.v1.EvaluationScheme\",\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=evaluationSchemes/*}\x12\x86\x01\n" +
@@ -1386,8 +1386,8 @@ const file_duban_evaluation_v1_evaluation_proto_rawDesc = "" +
 	"CloseRound\x12&.duban.evaluation.v1.CloseRoundRequest\x1a\x1a.duban.evaluation.v1.Round\">\x8a\xb2\x19\x16\x12\x02\a\x05\x18\x01(\x012\fround.closed\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=rounds/*}:close\x12\x85\x01\n" +
 	"\fGetBallotSet\x12(.duban.evaluation.v1.GetBallotSetRequest\x1a\x1e.duban.evaluation.v1.BallotSet\"+\x8a\xb2\x19\x02\b\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=rounds/*/ballotSet}\x12\x91\x01\n" +
 	"\n" +
-	"TallyRound\x12&.duban.evaluation.v1.TallyRoundRequest\x1a\x1a.duban.evaluation.v1.Round\"?\x8a\xb2\x19\x17\x12\x02\a\x05\x18\x01(\x012\rround.tallied\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=rounds/*}:tally\x12\x99\x01\n" +
-	"\fPublishRound\x12(.duban.evaluation.v1.PublishRoundRequest\x1a\x1a.duban.evaluation.v1.Round\"C\x8a\xb2\x19\x19\x12\x02\x04\x05\x18\x01(\x012\x0fround.published\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=rounds/*}:publish\x12|\n" +
+	"TallyRound\x12&.duban.evaluation.v1.TallyRoundRequest\x1a\x1a.duban.evaluation.v1.Round\"?\x8a\xb2\x19\x17\x12\x02\a\x05\x18\x01(\x012\rround.tallied\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=rounds/*}:tally\x12\x9b\x01\n" +
+	"\fPublishRound\x12(.duban.evaluation.v1.PublishRoundRequest\x1a\x1a.duban.evaluation.v1.Round\"E\x8a\xb2\x19\x1b\x12\x02\x04\x05\x18\x01(\x012\x0fround.published@\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=rounds/*}:publish\x12|\n" +
 	"\tGetResult\x12%.duban.evaluation.v1.GetResultRequest\x1a\x1b.duban.evaluation.v1.Result\"+\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=rounds/*/results/*}\x12\x8d\x01\n" +
 	"\vListResults\x12'.duban.evaluation.v1.ListResultsRequest\x1a(.duban.evaluation.v1.ListResultsResponse\"+\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=rounds/*}/resultsBNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
 

@@ -157,14 +157,22 @@ const (
 	Reason_REASON_CLOCK_NOT_SIMULATED Reason = 19
 	// The process is on its way out.
 	Reason_REASON_SERVER_STOPPING Reason = 20
-	// The unit lies in the tree of a lower installation, which keeps its records.
-	Reason_REASON_UNIT_REMOTE Reason = 31
 	// Another service of the installation, which this call needs, cannot be
 	// reached; the fact "service" names it.
 	Reason_REASON_SERVICE_DOWN Reason = 21
 	// The service's log is shorter than it once was, as after an old backup was
 	// restored: what it wrote now would be a second history.
-	Reason_REASON_LOG_INCOMPLETE Reason = 30
+	Reason_REASON_LOG_INCOMPLETE Reason = 34
+	// A signature by somebody who signed in without a second factor.
+	Reason_REASON_SECOND_FACTOR_REQUIRED Reason = 30
+	// The keys of a token's issuer are not known and cannot be fetched.
+	Reason_REASON_ISSUER_UNAVAILABLE Reason = 31
+	// A good key from a network that it does not hold in.
+	Reason_REASON_NETWORK_REFUSED Reason = 32
+	// A key has used up its calls of the day.
+	Reason_REASON_QUOTA_SPENT Reason = 33
+	// The unit lies in the tree of a lower installation, which keeps its records.
+	Reason_REASON_UNIT_REMOTE Reason = 35
 )
 
 // Enum value maps for Reason.
@@ -191,9 +199,13 @@ var (
 		18: "REASON_METHOD_NOT_ALLOWED",
 		19: "REASON_CLOCK_NOT_SIMULATED",
 		20: "REASON_SERVER_STOPPING",
-		31: "REASON_UNIT_REMOTE",
 		21: "REASON_SERVICE_DOWN",
-		30: "REASON_LOG_INCOMPLETE",
+		34: "REASON_LOG_INCOMPLETE",
+		30: "REASON_SECOND_FACTOR_REQUIRED",
+		31: "REASON_ISSUER_UNAVAILABLE",
+		32: "REASON_NETWORK_REFUSED",
+		33: "REASON_QUOTA_SPENT",
+		35: "REASON_UNIT_REMOTE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":            0,
@@ -217,9 +229,13 @@ var (
 		"REASON_METHOD_NOT_ALLOWED":     18,
 		"REASON_CLOCK_NOT_SIMULATED":    19,
 		"REASON_SERVER_STOPPING":        20,
-		"REASON_UNIT_REMOTE":            31,
 		"REASON_SERVICE_DOWN":           21,
-		"REASON_LOG_INCOMPLETE":         30,
+		"REASON_LOG_INCOMPLETE":         34,
+		"REASON_SECOND_FACTOR_REQUIRED": 30,
+		"REASON_ISSUER_UNAVAILABLE":     31,
+		"REASON_NETWORK_REFUSED":        32,
+		"REASON_QUOTA_SPENT":            33,
+		"REASON_UNIT_REMOTE":            35,
 	}
 )
 
@@ -355,7 +371,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xe6\x1c\n" +
+	"*\xad#\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -379,10 +395,14 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1az\x92\xb2\x19v\b\x01\x128不支持的内容类型：请使用 application/json。\x1a8The content type is not supported: use application/json.\x12\xc3\x01\n" +
 	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes.\x12\x82\x01\n" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
-	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xeb\x01\n" +
-	"\x12REASON_UNIT_REMOTE\x10\x1f\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.\x12\xc1\x01\n" +
+	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xc1\x01\n" +
 	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\b\x12L{service} 服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\x8c\x02\n" +
-	"\x15REASON_LOG_INCOMPLETE\x10\x1e\x1a\xf0\x01\x92\xb2\x19\xeb\x01\b\x05\x12l本服务的日志短于已公布的长度（可能恢复了旧备份），在找回之前不接受写入。\x1ayThe log is shorter than it was known to be, as after an old backup was restored: nothing is written until that is mended.:M\n" +
+	"\x15REASON_LOG_INCOMPLETE\x10\"\x1a\xf0\x01\x92\xb2\x19\xeb\x01\b\x05\x12l本服务的日志短于已公布的长度（可能恢复了旧备份），在找回之前不接受写入。\x1ayThe log is shorter than it was known to be, as after an old backup was restored: nothing is written until that is mended.\x12\xc5\x01\n" +
+	"\x1dREASON_SECOND_FACTOR_REQUIRED\x10\x1e\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\t\x12K此操作相当于签字，请以双因素认证重新登录后再办理。\x1aKThis counts as a signature: sign in again with a second factor, and repeat.\x12\xba\x01\n" +
+	"\x19REASON_ISSUER_UNAVAILABLE\x10\x1f\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\b\x12K统一身份认证系统暂不可用，请稍后重试，或使用密钥。\x1aDThe identity provider cannot be reached: repeat later, or use a key.\x12\xf8\x01\n" +
+	"\x16REASON_NETWORK_REFUSED\x10 \x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x02\x12l该密钥不得从此网络使用，请从登记的网络调用，或请安全管理员重新发放密钥。\x1adThe key does not hold in this network: call from one that it was issued for, or ask for another key.\x12\xc4\x01\n" +
+	"\x12REASON_QUOTA_SPENT\x10!\x1a\xab\x01\x92\xb2\x19\xa6\x01\b\a\x12T该密钥今日的调用次数已用完，请于北京时间次日零时后重试。\x1aLThe key has used up its calls of the day: repeat after midnight, China time.\x12\xeb\x01\n" +
+	"\x12REASON_UNIT_REMOTE\x10#\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.:M\n" +
 	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 
 var (

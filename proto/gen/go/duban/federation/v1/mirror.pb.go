@@ -99,7 +99,7 @@ const (
 	RefusedUnit_REASON_ELSEWHERE RefusedUnit_Reason = 1
 	// 编号已被占用: there is a unit of this id here, or of another installation.
 	RefusedUnit_REASON_TAKEN RefusedUnit_Reason = 2
-	// 层级过深: it lies too deep, or beneath itself.
+	// 级数过多: it lies too deep, or beneath itself.
 	RefusedUnit_REASON_TOO_DEEP RefusedUnit_Reason = 3
 )
 

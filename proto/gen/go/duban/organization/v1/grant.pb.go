@@ -162,7 +162,14 @@ type ApiKey struct {
 	// When last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,10,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How often it may be used; absent: as often as the installation lets any.
+	Quota *Quota `protobuf:"bytes,11,opt,name=quota,proto3" json:"quota,omitempty"`
+	// The networks that it holds in, such as "192.0.2.0/24"; empty: any.
+	AllowedNetworks []string `protobuf:"bytes,12,rep,name=allowed_networks,json=allowedNetworks,proto3" json:"allowed_networks,omitempty"`
+	// The last day on which it was used, YYYY-MM-DD in China; empty: never. It
+	// follows a minute later and changes no etag.
+	LastUseDate   string `protobuf:"bytes,13,opt,name=last_use_date,json=lastUseDate,proto3" json:"last_use_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -267,6 +274,82 @@ func (x *ApiKey) GetEtag() string {
 	return ""
 }
 
+func (x *ApiKey) GetQuota() *Quota {
+	if x != nil {
+		return x.Quota
+	}
+	return nil
+}
+
+func (x *ApiKey) GetAllowedNetworks() []string {
+	if x != nil {
+		return x.AllowedNetworks
+	}
+	return nil
+}
+
+func (x *ApiKey) GetLastUseDate() string {
+	if x != nil {
+		return x.LastUseDate
+	}
+	return ""
+}
+
+// How often a key may be used (配额), over all of an installation's processes.
+type Quota struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Calls a minute; 0: no bound of its own.
+	PerMinute int32 `protobuf:"varint,1,opt,name=per_minute,json=perMinute,proto3" json:"per_minute,omitempty"`
+	// Calls a day, by the days of China; 0: no bound of its own.
+	PerDay        int32 `protobuf:"varint,2,opt,name=per_day,json=perDay,proto3" json:"per_day,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Quota) Reset() {
+	*x = Quota{}
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Quota) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Quota) ProtoMessage() {}
+
+func (x *Quota) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Quota.ProtoReflect.Descriptor instead.
+func (*Quota) Descriptor() ([]byte, []int) {
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Quota) GetPerMinute() int32 {
+	if x != nil {
+		return x.PerMinute
+	}
+	return 0
+}
+
+func (x *Quota) GetPerDay() int32 {
+	if x != nil {
+		return x.PerDay
+	}
+	return 0
+}
+
 // A key with its secret, shown once.
 type IssuedApiKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -281,7 +364,7 @@ type IssuedApiKey struct {
 
 func (x *IssuedApiKey) Reset() {
 	*x = IssuedApiKey{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[2]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -293,7 +376,7 @@ func (x *IssuedApiKey) String() string {
 func (*IssuedApiKey) ProtoMessage() {}
 
 func (x *IssuedApiKey) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[2]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -306,7 +389,7 @@ func (x *IssuedApiKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IssuedApiKey.ProtoReflect.Descriptor instead.
 func (*IssuedApiKey) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{2}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *IssuedApiKey) GetApiKey() *ApiKey {
@@ -338,7 +421,7 @@ type CreateRoleGrantRequest struct {
 
 func (x *CreateRoleGrantRequest) Reset() {
 	*x = CreateRoleGrantRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[3]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -350,7 +433,7 @@ func (x *CreateRoleGrantRequest) String() string {
 func (*CreateRoleGrantRequest) ProtoMessage() {}
 
 func (x *CreateRoleGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[3]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -363,7 +446,7 @@ func (x *CreateRoleGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateRoleGrantRequest.ProtoReflect.Descriptor instead.
 func (*CreateRoleGrantRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{3}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateRoleGrantRequest) GetRoleGrant() *RoleGrant {
@@ -398,7 +481,7 @@ type GetRoleGrantRequest struct {
 
 func (x *GetRoleGrantRequest) Reset() {
 	*x = GetRoleGrantRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[4]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +493,7 @@ func (x *GetRoleGrantRequest) String() string {
 func (*GetRoleGrantRequest) ProtoMessage() {}
 
 func (x *GetRoleGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[4]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +506,7 @@ func (x *GetRoleGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleGrantRequest.ProtoReflect.Descriptor instead.
 func (*GetRoleGrantRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{4}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetRoleGrantRequest) GetName() string {
@@ -450,7 +533,7 @@ type ListRoleGrantsRequest struct {
 
 func (x *ListRoleGrantsRequest) Reset() {
 	*x = ListRoleGrantsRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[5]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -462,7 +545,7 @@ func (x *ListRoleGrantsRequest) String() string {
 func (*ListRoleGrantsRequest) ProtoMessage() {}
 
 func (x *ListRoleGrantsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[5]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -475,7 +558,7 @@ func (x *ListRoleGrantsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoleGrantsRequest.ProtoReflect.Descriptor instead.
 func (*ListRoleGrantsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{5}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListRoleGrantsRequest) GetPrincipal() string {
@@ -519,7 +602,7 @@ type ListRoleGrantsResponse struct {
 
 func (x *ListRoleGrantsResponse) Reset() {
 	*x = ListRoleGrantsResponse{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[6]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +614,7 @@ func (x *ListRoleGrantsResponse) String() string {
 func (*ListRoleGrantsResponse) ProtoMessage() {}
 
 func (x *ListRoleGrantsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[6]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +627,7 @@ func (x *ListRoleGrantsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRoleGrantsResponse.ProtoReflect.Descriptor instead.
 func (*ListRoleGrantsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{6}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListRoleGrantsResponse) GetRoleGrants() []*RoleGrant {
@@ -578,7 +661,7 @@ type DeleteRoleGrantRequest struct {
 
 func (x *DeleteRoleGrantRequest) Reset() {
 	*x = DeleteRoleGrantRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[7]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +673,7 @@ func (x *DeleteRoleGrantRequest) String() string {
 func (*DeleteRoleGrantRequest) ProtoMessage() {}
 
 func (x *DeleteRoleGrantRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[7]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +686,7 @@ func (x *DeleteRoleGrantRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteRoleGrantRequest.ProtoReflect.Descriptor instead.
 func (*DeleteRoleGrantRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{7}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DeleteRoleGrantRequest) GetName() string {
@@ -649,7 +732,7 @@ type CreateApiKeyRequest struct {
 
 func (x *CreateApiKeyRequest) Reset() {
 	*x = CreateApiKeyRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[8]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -661,7 +744,7 @@ func (x *CreateApiKeyRequest) String() string {
 func (*CreateApiKeyRequest) ProtoMessage() {}
 
 func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[8]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -674,7 +757,7 @@ func (x *CreateApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*CreateApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{8}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CreateApiKeyRequest) GetApiKey() *ApiKey {
@@ -709,7 +792,7 @@ type GetApiKeyRequest struct {
 
 func (x *GetApiKeyRequest) Reset() {
 	*x = GetApiKeyRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[9]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -721,7 +804,7 @@ func (x *GetApiKeyRequest) String() string {
 func (*GetApiKeyRequest) ProtoMessage() {}
 
 func (x *GetApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[9]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -734,7 +817,7 @@ func (x *GetApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*GetApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{9}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetApiKeyRequest) GetName() string {
@@ -761,7 +844,7 @@ type ListApiKeysRequest struct {
 
 func (x *ListApiKeysRequest) Reset() {
 	*x = ListApiKeysRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[10]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -773,7 +856,7 @@ func (x *ListApiKeysRequest) String() string {
 func (*ListApiKeysRequest) ProtoMessage() {}
 
 func (x *ListApiKeysRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[10]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -786,7 +869,7 @@ func (x *ListApiKeysRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListApiKeysRequest.ProtoReflect.Descriptor instead.
 func (*ListApiKeysRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{10}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListApiKeysRequest) GetPrincipal() string {
@@ -830,7 +913,7 @@ type ListApiKeysResponse struct {
 
 func (x *ListApiKeysResponse) Reset() {
 	*x = ListApiKeysResponse{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[11]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +925,7 @@ func (x *ListApiKeysResponse) String() string {
 func (*ListApiKeysResponse) ProtoMessage() {}
 
 func (x *ListApiKeysResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[11]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +938,7 @@ func (x *ListApiKeysResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListApiKeysResponse.ProtoReflect.Descriptor instead.
 func (*ListApiKeysResponse) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{11}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListApiKeysResponse) GetApiKeys() []*ApiKey {
@@ -894,7 +977,7 @@ type RotateApiKeyRequest struct {
 
 func (x *RotateApiKeyRequest) Reset() {
 	*x = RotateApiKeyRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[12]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -906,7 +989,7 @@ func (x *RotateApiKeyRequest) String() string {
 func (*RotateApiKeyRequest) ProtoMessage() {}
 
 func (x *RotateApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[12]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -919,7 +1002,7 @@ func (x *RotateApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RotateApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*RotateApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{12}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RotateApiKeyRequest) GetName() string {
@@ -981,7 +1064,7 @@ type RevokeApiKeyRequest struct {
 
 func (x *RevokeApiKeyRequest) Reset() {
 	*x = RevokeApiKeyRequest{}
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[13]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1076,7 @@ func (x *RevokeApiKeyRequest) String() string {
 func (*RevokeApiKeyRequest) ProtoMessage() {}
 
 func (x *RevokeApiKeyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_organization_v1_grant_proto_msgTypes[13]
+	mi := &file_duban_organization_v1_grant_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1089,7 @@ func (x *RevokeApiKeyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeApiKeyRequest.ProtoReflect.Descriptor instead.
 func (*RevokeApiKeyRequest) Descriptor() ([]byte, []int) {
-	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{13}
+	return file_duban_organization_v1_grant_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RevokeApiKeyRequest) GetName() string {
@@ -1053,7 +1136,7 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xac\x04\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\"\xc7\x05\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12*\n" +
@@ -1069,7 +1152,15 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"\vupdate_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\n" +
-	" \x01(\tR\x04etag\"c\n" +
+	" \x01(\tR\x04etag\x122\n" +
+	"\x05quota\x18\v \x01(\v2\x1c.duban.organization.v1.QuotaR\x05quota\x12<\n" +
+	"\x10allowed_networks\x18\f \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10 \x18\x01\"\x05r\x03\xe8\x01\x01R\x0fallowedNetworks\x12'\n" +
+	"\rlast_use_date\x18\r \x01(\tB\x03\xe0A\x03R\vlastUseDate\"[\n" +
+	"\x05Quota\x12*\n" +
+	"\n" +
+	"per_minute\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\tperMinute\x12&\n" +
+	"\aper_day\x18\x02 \x01(\x05B\r\xbaH\n" +
+	"\x1a\b\x18\x80\x94\xeb\xdc\x03(\x00R\x06perDay\"c\n" +
 	"\fIssuedApiKey\x126\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x1d.duban.organization.v1.ApiKeyR\x06apiKey\x12\x1b\n" +
 	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\"\xaf\x01\n" +
@@ -1141,48 +1232,50 @@ func file_duban_organization_v1_grant_proto_rawDescGZIP() []byte {
 	return file_duban_organization_v1_grant_proto_rawDescData
 }
 
-var file_duban_organization_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_duban_organization_v1_grant_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_duban_organization_v1_grant_proto_goTypes = []any{
 	(*RoleGrant)(nil),              // 0: duban.organization.v1.RoleGrant
 	(*ApiKey)(nil),                 // 1: duban.organization.v1.ApiKey
-	(*IssuedApiKey)(nil),           // 2: duban.organization.v1.IssuedApiKey
-	(*CreateRoleGrantRequest)(nil), // 3: duban.organization.v1.CreateRoleGrantRequest
-	(*GetRoleGrantRequest)(nil),    // 4: duban.organization.v1.GetRoleGrantRequest
-	(*ListRoleGrantsRequest)(nil),  // 5: duban.organization.v1.ListRoleGrantsRequest
-	(*ListRoleGrantsResponse)(nil), // 6: duban.organization.v1.ListRoleGrantsResponse
-	(*DeleteRoleGrantRequest)(nil), // 7: duban.organization.v1.DeleteRoleGrantRequest
-	(*CreateApiKeyRequest)(nil),    // 8: duban.organization.v1.CreateApiKeyRequest
-	(*GetApiKeyRequest)(nil),       // 9: duban.organization.v1.GetApiKeyRequest
-	(*ListApiKeysRequest)(nil),     // 10: duban.organization.v1.ListApiKeysRequest
-	(*ListApiKeysResponse)(nil),    // 11: duban.organization.v1.ListApiKeysResponse
-	(*RotateApiKeyRequest)(nil),    // 12: duban.organization.v1.RotateApiKeyRequest
-	(*RevokeApiKeyRequest)(nil),    // 13: duban.organization.v1.RevokeApiKeyRequest
-	(v1.Role)(0),                   // 14: duban.access.v1.Role
-	(*timestamppb.Timestamp)(nil),  // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 16: google.protobuf.Duration
+	(*Quota)(nil),                  // 2: duban.organization.v1.Quota
+	(*IssuedApiKey)(nil),           // 3: duban.organization.v1.IssuedApiKey
+	(*CreateRoleGrantRequest)(nil), // 4: duban.organization.v1.CreateRoleGrantRequest
+	(*GetRoleGrantRequest)(nil),    // 5: duban.organization.v1.GetRoleGrantRequest
+	(*ListRoleGrantsRequest)(nil),  // 6: duban.organization.v1.ListRoleGrantsRequest
+	(*ListRoleGrantsResponse)(nil), // 7: duban.organization.v1.ListRoleGrantsResponse
+	(*DeleteRoleGrantRequest)(nil), // 8: duban.organization.v1.DeleteRoleGrantRequest
+	(*CreateApiKeyRequest)(nil),    // 9: duban.organization.v1.CreateApiKeyRequest
+	(*GetApiKeyRequest)(nil),       // 10: duban.organization.v1.GetApiKeyRequest
+	(*ListApiKeysRequest)(nil),     // 11: duban.organization.v1.ListApiKeysRequest
+	(*ListApiKeysResponse)(nil),    // 12: duban.organization.v1.ListApiKeysResponse
+	(*RotateApiKeyRequest)(nil),    // 13: duban.organization.v1.RotateApiKeyRequest
+	(*RevokeApiKeyRequest)(nil),    // 14: duban.organization.v1.RevokeApiKeyRequest
+	(v1.Role)(0),                   // 15: duban.access.v1.Role
+	(*timestamppb.Timestamp)(nil),  // 16: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 17: google.protobuf.Duration
 }
 var file_duban_organization_v1_grant_proto_depIdxs = []int32{
-	14, // 0: duban.organization.v1.RoleGrant.role:type_name -> duban.access.v1.Role
-	15, // 1: duban.organization.v1.RoleGrant.end_time:type_name -> google.protobuf.Timestamp
-	15, // 2: duban.organization.v1.RoleGrant.create_time:type_name -> google.protobuf.Timestamp
-	15, // 3: duban.organization.v1.RoleGrant.update_time:type_name -> google.protobuf.Timestamp
-	14, // 4: duban.organization.v1.ApiKey.roles:type_name -> duban.access.v1.Role
-	15, // 5: duban.organization.v1.ApiKey.expire_time:type_name -> google.protobuf.Timestamp
-	15, // 6: duban.organization.v1.ApiKey.revoke_time:type_name -> google.protobuf.Timestamp
-	15, // 7: duban.organization.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
-	15, // 8: duban.organization.v1.ApiKey.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 9: duban.organization.v1.IssuedApiKey.api_key:type_name -> duban.organization.v1.ApiKey
-	0,  // 10: duban.organization.v1.CreateRoleGrantRequest.role_grant:type_name -> duban.organization.v1.RoleGrant
-	0,  // 11: duban.organization.v1.ListRoleGrantsResponse.role_grants:type_name -> duban.organization.v1.RoleGrant
-	1,  // 12: duban.organization.v1.CreateApiKeyRequest.api_key:type_name -> duban.organization.v1.ApiKey
-	1,  // 13: duban.organization.v1.ListApiKeysResponse.api_keys:type_name -> duban.organization.v1.ApiKey
-	16, // 14: duban.organization.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	15, // 15: duban.organization.v1.RotateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	15, // 0: duban.organization.v1.RoleGrant.role:type_name -> duban.access.v1.Role
+	16, // 1: duban.organization.v1.RoleGrant.end_time:type_name -> google.protobuf.Timestamp
+	16, // 2: duban.organization.v1.RoleGrant.create_time:type_name -> google.protobuf.Timestamp
+	16, // 3: duban.organization.v1.RoleGrant.update_time:type_name -> google.protobuf.Timestamp
+	15, // 4: duban.organization.v1.ApiKey.roles:type_name -> duban.access.v1.Role
+	16, // 5: duban.organization.v1.ApiKey.expire_time:type_name -> google.protobuf.Timestamp
+	16, // 6: duban.organization.v1.ApiKey.revoke_time:type_name -> google.protobuf.Timestamp
+	16, // 7: duban.organization.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
+	16, // 8: duban.organization.v1.ApiKey.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 9: duban.organization.v1.ApiKey.quota:type_name -> duban.organization.v1.Quota
+	1,  // 10: duban.organization.v1.IssuedApiKey.api_key:type_name -> duban.organization.v1.ApiKey
+	0,  // 11: duban.organization.v1.CreateRoleGrantRequest.role_grant:type_name -> duban.organization.v1.RoleGrant
+	0,  // 12: duban.organization.v1.ListRoleGrantsResponse.role_grants:type_name -> duban.organization.v1.RoleGrant
+	1,  // 13: duban.organization.v1.CreateApiKeyRequest.api_key:type_name -> duban.organization.v1.ApiKey
+	1,  // 14: duban.organization.v1.ListApiKeysResponse.api_keys:type_name -> duban.organization.v1.ApiKey
+	17, // 15: duban.organization.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
+	16, // 16: duban.organization.v1.RotateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_duban_organization_v1_grant_proto_init() }
@@ -1196,7 +1289,7 @@ func file_duban_organization_v1_grant_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_organization_v1_grant_proto_rawDesc), len(file_duban_organization_v1_grant_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

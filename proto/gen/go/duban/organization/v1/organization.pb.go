@@ -285,10 +285,13 @@ func (x *InitializeResponse) GetAuditor() *IssuedApiKey {
 // Request for Introspect.
 type IntrospectRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The key's id.
+	// The key's id; empty: it is about an account.
 	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	// SHA-256 of its secret.
-	Digest        []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// SHA-256 of the key's secret; of an account, of its issuer, a zero byte and
+	// its subject.
+	Digest []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
+	// Calls that were made with the key since the service last asked.
+	Calls         uint32 `protobuf:"varint,3,opt,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -337,13 +340,24 @@ func (x *IntrospectRequest) GetDigest() []byte {
 	return nil
 }
 
+func (x *IntrospectRequest) GetCalls() uint32 {
+	if x != nil {
+		return x.Calls
+	}
+	return 0
+}
+
 // Response of Introspect.
 type IntrospectResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The key; absent if there is none that holds.
 	ApiKey *ApiKey `protobuf:"bytes,1,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
 	// The key is the bootstrap key of the first start.
-	Bootstrap     bool `protobuf:"varint,2,opt,name=bootstrap,proto3" json:"bootstrap,omitempty"`
+	Bootstrap bool `protobuf:"varint,2,opt,name=bootstrap,proto3" json:"bootstrap,omitempty"`
+	// Whose the account is; empty if it is nobody's.
+	Principal string `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
+	// Calls made with the key today, as far as services have told.
+	CallsToday    uint64 `protobuf:"varint,4,opt,name=calls_today,json=callsToday,proto3" json:"calls_today,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,11 +406,25 @@ func (x *IntrospectResponse) GetBootstrap() bool {
 	return false
 }
 
+func (x *IntrospectResponse) GetPrincipal() string {
+	if x != nil {
+		return x.Principal
+	}
+	return ""
+}
+
+func (x *IntrospectResponse) GetCallsToday() uint64 {
+	if x != nil {
+		return x.CallsToday
+	}
+	return 0
+}
+
 var File_duban_organization_v1_organization_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\n" +
-	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a\x1cgoogle/api/annotations.proto\"y\n" +
+	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a\x1cgoogle/api/annotations.proto\"y\n" +
 	"\x06Caller\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x17\n" +
 	"\aapi_key\x18\x02 \x01(\tR\x06apiKey\x128\n" +
@@ -412,13 +440,17 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitR\x04root\x12F\n" +
 	"\fsystem_admin\x18\x02 \x01(\v2#.duban.organization.v1.IssuedApiKeyR\vsystemAdmin\x12J\n" +
 	"\x0esecurity_admin\x18\x03 \x01(\v2#.duban.organization.v1.IssuedApiKeyR\rsecurityAdmin\x12=\n" +
-	"\aauditor\x18\x04 \x01(\v2#.duban.organization.v1.IssuedApiKeyR\aauditor\"T\n" +
+	"\aauditor\x18\x04 \x01(\v2#.duban.organization.v1.IssuedApiKeyR\aauditor\"j\n" +
 	"\x11IntrospectRequest\x12\x1e\n" +
 	"\x06key_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x05keyId\x12\x1f\n" +
-	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\"j\n" +
+	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12\x14\n" +
+	"\x05calls\x18\x03 \x01(\rR\x05calls\"\xa9\x01\n" +
 	"\x12IntrospectResponse\x126\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x1d.duban.organization.v1.ApiKeyR\x06apiKey\x12\x1c\n" +
-	"\tbootstrap\x18\x02 \x01(\bR\tbootstrap2\x92\x1e\n" +
+	"\tbootstrap\x18\x02 \x01(\bR\tbootstrap\x12\x1c\n" +
+	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12\x1f\n" +
+	"\vcalls_today\x18\x04 \x01(\x04R\n" +
+	"callsToday2\xf2\"\n" +
 	"\x13OrganizationService\x12\x9d\x01\n" +
 	"\n" +
 	"Initialize\x12(.duban.organization.v1.InitializeRequest\x1a).duban.organization.v1.InitializeResponse\":\x8a\xb2\x19\x102\funit.created8\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/installation:initialize\x12k\n" +
@@ -442,17 +474,21 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\rCreateMachine\x12+.duban.organization.v1.CreateMachineRequest\x1a\x1e.duban.organization.v1.Machine\"7\x8a\xb2\x19\x16\x12\x01\x01\x18\x032\x0fmachine.created\x82\xd3\xe4\x93\x02\x17:\amachine\"\f/v1/machines\x12{\n" +
 	"\n" +
 	"GetMachine\x12(.duban.organization.v1.GetMachineRequest\x1a\x1e.duban.organization.v1.Machine\"#\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=machines/*}\x12\x83\x01\n" +
-	"\fListMachines\x12*.duban.organization.v1.ListMachinesRequest\x1a+.duban.organization.v1.ListMachinesResponse\"\x1a\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/machines\x12\xa0\x01\n" +
-	"\x0fCreateRoleGrant\x12-.duban.organization.v1.CreateRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\"<\x8a\xb2\x19\x16\x12\x01\x02\x18\x03(\x012\rgrant.created\x82\xd3\xe4\x93\x02\x1c:\n" +
+	"\fListMachines\x12*.duban.organization.v1.ListMachinesRequest\x1a+.duban.organization.v1.ListMachinesResponse\"\x1a\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/machines\x12\xa2\x01\n" +
+	"\x0fCreateRoleGrant\x12-.duban.organization.v1.CreateRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\">\x8a\xb2\x19\x18\x12\x01\x02\x18\x03(\x012\rgrant.created@\x01\x82\xd3\xe4\x93\x02\x1c:\n" +
 	"role_grant\"\x0e/v1/roleGrants\x12\x88\x01\n" +
 	"\fGetRoleGrant\x12*.duban.organization.v1.GetRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\"*\x8a\xb2\x19\a\x12\x03\x02\x01\x03\x18\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=roleGrants/*}\x12\x90\x01\n" +
 	"\x0eListRoleGrants\x12,.duban.organization.v1.ListRoleGrantsRequest\x1a-.duban.organization.v1.ListRoleGrantsResponse\"!\x8a\xb2\x19\a\x12\x03\x02\x01\x03\x18\x03\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/roleGrants\x12\x9b\x01\n" +
-	"\x0fDeleteRoleGrant\x12-.duban.organization.v1.DeleteRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\"7\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vgrant.ended\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=roleGrants/*}\x12\x95\x01\n" +
-	"\fCreateApiKey\x12*.duban.organization.v1.CreateApiKeyRequest\x1a#.duban.organization.v1.IssuedApiKey\"4\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vkey.created\x82\xd3\xe4\x93\x02\x16:\aapi_key\"\v/v1/apiKeys\x12{\n" +
+	"\x0fDeleteRoleGrant\x12-.duban.organization.v1.DeleteRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\"7\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vgrant.ended\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=roleGrants/*}\x12\x97\x01\n" +
+	"\fCreateApiKey\x12*.duban.organization.v1.CreateApiKeyRequest\x1a#.duban.organization.v1.IssuedApiKey\"6\x8a\xb2\x19\x16\x12\x01\x02\x18\x03(\x012\vkey.created@\x01\x82\xd3\xe4\x93\x02\x16:\aapi_key\"\v/v1/apiKeys\x12{\n" +
 	"\tGetApiKey\x12'.duban.organization.v1.GetApiKeyRequest\x1a\x1d.duban.organization.v1.ApiKey\"&\x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=apiKeys/*}\x12\x83\x01\n" +
-	"\vListApiKeys\x12).duban.organization.v1.ListApiKeysRequest\x1a*.duban.organization.v1.ListApiKeysResponse\"\x1d\x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/apiKeys\x12\x9f\x01\n" +
-	"\fRotateApiKey\x12*.duban.organization.v1.RotateApiKeyRequest\x1a#.duban.organization.v1.IssuedApiKey\">\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vkey.created\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=apiKeys/*}:rotate\x12\x99\x01\n" +
-	"\fRevokeApiKey\x12*.duban.organization.v1.RevokeApiKeyRequest\x1a\x1d.duban.organization.v1.ApiKey\">\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vkey.revoked\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=apiKeys/*}:revoke\x12j\n" +
+	"\vListApiKeys\x12).duban.organization.v1.ListApiKeysRequest\x1a*.duban.organization.v1.ListApiKeysResponse\"\x1d\x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/apiKeys\x12\xa1\x01\n" +
+	"\fRotateApiKey\x12*.duban.organization.v1.RotateApiKeyRequest\x1a#.duban.organization.v1.IssuedApiKey\"@\x8a\xb2\x19\x16\x12\x01\x02\x18\x03(\x012\vkey.created@\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=apiKeys/*}:rotate\x12\x99\x01\n" +
+	"\fRevokeApiKey\x12*.duban.organization.v1.RevokeApiKeyRequest\x1a\x1d.duban.organization.v1.ApiKey\">\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vkey.revoked\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=apiKeys/*}:revoke\x12\xa0\x01\n" +
+	"\x0eCreateIdentity\x12,.duban.organization.v1.CreateIdentityRequest\x1a\x1f.duban.organization.v1.Identity\"?\x8a\xb2\x19\x1b\x12\x01\x02\x18\x03(\x012\x10identity.created@\x01\x82\xd3\xe4\x93\x02\x1a:\bidentity\"\x0e/v1/identities\x12\x84\x01\n" +
+	"\vGetIdentity\x12).duban.organization.v1.GetIdentityRequest\x1a\x1f.duban.organization.v1.Identity\")\x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=identities/*}\x12\x8f\x01\n" +
+	"\x0eListIdentities\x12,.duban.organization.v1.ListIdentitiesRequest\x1a-.duban.organization.v1.ListIdentitiesResponse\" \x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/identities\x12\x9b\x01\n" +
+	"\x0eDeleteIdentity\x12,.duban.organization.v1.DeleteIdentityRequest\x1a\x1f.duban.organization.v1.Identity\":\x8a\xb2\x19\x17\x12\x01\x02\x18\x03(\x012\x0eidentity.ended\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=identities/*}\x12j\n" +
 	"\n" +
 	"Introspect\x12(.duban.organization.v1.IntrospectRequest\x1a).duban.organization.v1.IntrospectResponse\"\a\x8a\xb2\x19\x03\"\x01*BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
@@ -504,14 +540,20 @@ var file_duban_organization_v1_organization_proto_goTypes = []any{
 	(*ListApiKeysRequest)(nil),     // 31: duban.organization.v1.ListApiKeysRequest
 	(*RotateApiKeyRequest)(nil),    // 32: duban.organization.v1.RotateApiKeyRequest
 	(*RevokeApiKeyRequest)(nil),    // 33: duban.organization.v1.RevokeApiKeyRequest
-	(*ListUnitsResponse)(nil),      // 34: duban.organization.v1.ListUnitsResponse
-	(*ImportUnitsResponse)(nil),    // 35: duban.organization.v1.ImportUnitsResponse
-	(*Member)(nil),                 // 36: duban.organization.v1.Member
-	(*ListMembersResponse)(nil),    // 37: duban.organization.v1.ListMembersResponse
-	(*Machine)(nil),                // 38: duban.organization.v1.Machine
-	(*ListMachinesResponse)(nil),   // 39: duban.organization.v1.ListMachinesResponse
-	(*ListRoleGrantsResponse)(nil), // 40: duban.organization.v1.ListRoleGrantsResponse
-	(*ListApiKeysResponse)(nil),    // 41: duban.organization.v1.ListApiKeysResponse
+	(*CreateIdentityRequest)(nil),  // 34: duban.organization.v1.CreateIdentityRequest
+	(*GetIdentityRequest)(nil),     // 35: duban.organization.v1.GetIdentityRequest
+	(*ListIdentitiesRequest)(nil),  // 36: duban.organization.v1.ListIdentitiesRequest
+	(*DeleteIdentityRequest)(nil),  // 37: duban.organization.v1.DeleteIdentityRequest
+	(*ListUnitsResponse)(nil),      // 38: duban.organization.v1.ListUnitsResponse
+	(*ImportUnitsResponse)(nil),    // 39: duban.organization.v1.ImportUnitsResponse
+	(*Member)(nil),                 // 40: duban.organization.v1.Member
+	(*ListMembersResponse)(nil),    // 41: duban.organization.v1.ListMembersResponse
+	(*Machine)(nil),                // 42: duban.organization.v1.Machine
+	(*ListMachinesResponse)(nil),   // 43: duban.organization.v1.ListMachinesResponse
+	(*ListRoleGrantsResponse)(nil), // 44: duban.organization.v1.ListRoleGrantsResponse
+	(*ListApiKeysResponse)(nil),    // 45: duban.organization.v1.ListApiKeysResponse
+	(*Identity)(nil),               // 46: duban.organization.v1.Identity
+	(*ListIdentitiesResponse)(nil), // 47: duban.organization.v1.ListIdentitiesResponse
 }
 var file_duban_organization_v1_organization_proto_depIdxs = []int32{
 	6,  // 0: duban.organization.v1.Caller.grants:type_name -> duban.organization.v1.RoleGrant
@@ -547,36 +589,44 @@ var file_duban_organization_v1_organization_proto_depIdxs = []int32{
 	31, // 30: duban.organization.v1.OrganizationService.ListApiKeys:input_type -> duban.organization.v1.ListApiKeysRequest
 	32, // 31: duban.organization.v1.OrganizationService.RotateApiKey:input_type -> duban.organization.v1.RotateApiKeyRequest
 	33, // 32: duban.organization.v1.OrganizationService.RevokeApiKey:input_type -> duban.organization.v1.RevokeApiKeyRequest
-	4,  // 33: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
-	3,  // 34: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
-	0,  // 35: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
-	7,  // 36: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
-	7,  // 37: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
-	34, // 38: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
-	7,  // 39: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
-	7,  // 40: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
-	7,  // 41: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
-	7,  // 42: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
-	35, // 43: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
-	36, // 44: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
-	36, // 45: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
-	37, // 46: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
-	36, // 47: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
-	38, // 48: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
-	38, // 49: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
-	39, // 50: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
-	6,  // 51: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	6,  // 52: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	40, // 53: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
-	6,  // 54: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	8,  // 55: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	9,  // 56: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
-	41, // 57: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
-	8,  // 58: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	9,  // 59: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
-	5,  // 60: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
-	34, // [34:61] is the sub-list for method output_type
-	7,  // [7:34] is the sub-list for method input_type
+	34, // 33: duban.organization.v1.OrganizationService.CreateIdentity:input_type -> duban.organization.v1.CreateIdentityRequest
+	35, // 34: duban.organization.v1.OrganizationService.GetIdentity:input_type -> duban.organization.v1.GetIdentityRequest
+	36, // 35: duban.organization.v1.OrganizationService.ListIdentities:input_type -> duban.organization.v1.ListIdentitiesRequest
+	37, // 36: duban.organization.v1.OrganizationService.DeleteIdentity:input_type -> duban.organization.v1.DeleteIdentityRequest
+	4,  // 37: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
+	3,  // 38: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
+	0,  // 39: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
+	7,  // 40: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
+	7,  // 41: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
+	38, // 42: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
+	7,  // 43: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
+	7,  // 44: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
+	7,  // 45: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
+	7,  // 46: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
+	39, // 47: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
+	40, // 48: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
+	40, // 49: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
+	41, // 50: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
+	40, // 51: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
+	42, // 52: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
+	42, // 53: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
+	43, // 54: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
+	6,  // 55: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	6,  // 56: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	44, // 57: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
+	6,  // 58: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	8,  // 59: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	9,  // 60: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
+	45, // 61: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
+	8,  // 62: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	9,  // 63: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
+	46, // 64: duban.organization.v1.OrganizationService.CreateIdentity:output_type -> duban.organization.v1.Identity
+	46, // 65: duban.organization.v1.OrganizationService.GetIdentity:output_type -> duban.organization.v1.Identity
+	47, // 66: duban.organization.v1.OrganizationService.ListIdentities:output_type -> duban.organization.v1.ListIdentitiesResponse
+	46, // 67: duban.organization.v1.OrganizationService.DeleteIdentity:output_type -> duban.organization.v1.Identity
+	5,  // 68: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
+	38, // [38:69] is the sub-list for method output_type
+	7,  // [7:38] is the sub-list for method input_type
 	7,  // [7:7] is the sub-list for extension type_name
 	7,  // [7:7] is the sub-list for extension extendee
 	0,  // [0:7] is the sub-list for field type_name
@@ -588,6 +638,7 @@ func file_duban_organization_v1_organization_proto_init() {
 		return
 	}
 	file_duban_organization_v1_grant_proto_init()
+	file_duban_organization_v1_identity_proto_init()
 	file_duban_organization_v1_member_proto_init()
 	file_duban_organization_v1_unit_proto_init()
 	type x struct{}

@@ -47,6 +47,10 @@ const (
 	OrganizationService_ListApiKeys_FullMethodName     = "/duban.organization.v1.OrganizationService/ListApiKeys"
 	OrganizationService_RotateApiKey_FullMethodName    = "/duban.organization.v1.OrganizationService/RotateApiKey"
 	OrganizationService_RevokeApiKey_FullMethodName    = "/duban.organization.v1.OrganizationService/RevokeApiKey"
+	OrganizationService_CreateIdentity_FullMethodName  = "/duban.organization.v1.OrganizationService/CreateIdentity"
+	OrganizationService_GetIdentity_FullMethodName     = "/duban.organization.v1.OrganizationService/GetIdentity"
+	OrganizationService_ListIdentities_FullMethodName  = "/duban.organization.v1.OrganizationService/ListIdentities"
+	OrganizationService_DeleteIdentity_FullMethodName  = "/duban.organization.v1.OrganizationService/DeleteIdentity"
 	OrganizationService_Introspect_FullMethodName      = "/duban.organization.v1.OrganizationService/Introspect"
 )
 
@@ -113,7 +117,15 @@ type OrganizationServiceClient interface {
 	RotateApiKey(ctx context.Context, in *RotateApiKeyRequest, opts ...grpc.CallOption) (*IssuedApiKey, error)
 	// Ends a key at once; every service refuses it within a second.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
-	// Tells a service to whom a key belongs. Not part of the REST API.
+	// Links an account at an identity provider to a person or machine.
+	CreateIdentity(ctx context.Context, in *CreateIdentityRequest, opts ...grpc.CallOption) (*Identity, error)
+	// Reads a link.
+	GetIdentity(ctx context.Context, in *GetIdentityRequest, opts ...grpc.CallOption) (*Identity, error)
+	// Lists links.
+	ListIdentities(ctx context.Context, in *ListIdentitiesRequest, opts ...grpc.CallOption) (*ListIdentitiesResponse, error)
+	// Ends a link; every service refuses the account's tokens within a second.
+	DeleteIdentity(ctx context.Context, in *DeleteIdentityRequest, opts ...grpc.CallOption) (*Identity, error)
+	// Tells a service to whom a key or an account belongs. Not part of the REST API.
 	Introspect(ctx context.Context, in *IntrospectRequest, opts ...grpc.CallOption) (*IntrospectResponse, error)
 }
 
@@ -385,6 +397,46 @@ func (c *organizationServiceClient) RevokeApiKey(ctx context.Context, in *Revoke
 	return out, nil
 }
 
+func (c *organizationServiceClient) CreateIdentity(ctx context.Context, in *CreateIdentityRequest, opts ...grpc.CallOption) (*Identity, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Identity)
+	err := c.cc.Invoke(ctx, OrganizationService_CreateIdentity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) GetIdentity(ctx context.Context, in *GetIdentityRequest, opts ...grpc.CallOption) (*Identity, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Identity)
+	err := c.cc.Invoke(ctx, OrganizationService_GetIdentity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) ListIdentities(ctx context.Context, in *ListIdentitiesRequest, opts ...grpc.CallOption) (*ListIdentitiesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListIdentitiesResponse)
+	err := c.cc.Invoke(ctx, OrganizationService_ListIdentities_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *organizationServiceClient) DeleteIdentity(ctx context.Context, in *DeleteIdentityRequest, opts ...grpc.CallOption) (*Identity, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Identity)
+	err := c.cc.Invoke(ctx, OrganizationService_DeleteIdentity_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *organizationServiceClient) Introspect(ctx context.Context, in *IntrospectRequest, opts ...grpc.CallOption) (*IntrospectResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(IntrospectResponse)
@@ -458,7 +510,15 @@ type OrganizationServiceServer interface {
 	RotateApiKey(context.Context, *RotateApiKeyRequest) (*IssuedApiKey, error)
 	// Ends a key at once; every service refuses it within a second.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*ApiKey, error)
-	// Tells a service to whom a key belongs. Not part of the REST API.
+	// Links an account at an identity provider to a person or machine.
+	CreateIdentity(context.Context, *CreateIdentityRequest) (*Identity, error)
+	// Reads a link.
+	GetIdentity(context.Context, *GetIdentityRequest) (*Identity, error)
+	// Lists links.
+	ListIdentities(context.Context, *ListIdentitiesRequest) (*ListIdentitiesResponse, error)
+	// Ends a link; every service refuses the account's tokens within a second.
+	DeleteIdentity(context.Context, *DeleteIdentityRequest) (*Identity, error)
+	// Tells a service to whom a key or an account belongs. Not part of the REST API.
 	Introspect(context.Context, *IntrospectRequest) (*IntrospectResponse, error)
 	mustEmbedUnimplementedOrganizationServiceServer()
 }
@@ -547,6 +607,18 @@ func (UnimplementedOrganizationServiceServer) RotateApiKey(context.Context, *Rot
 }
 func (UnimplementedOrganizationServiceServer) RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*ApiKey, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeApiKey not implemented")
+}
+func (UnimplementedOrganizationServiceServer) CreateIdentity(context.Context, *CreateIdentityRequest) (*Identity, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateIdentity not implemented")
+}
+func (UnimplementedOrganizationServiceServer) GetIdentity(context.Context, *GetIdentityRequest) (*Identity, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetIdentity not implemented")
+}
+func (UnimplementedOrganizationServiceServer) ListIdentities(context.Context, *ListIdentitiesRequest) (*ListIdentitiesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListIdentities not implemented")
+}
+func (UnimplementedOrganizationServiceServer) DeleteIdentity(context.Context, *DeleteIdentityRequest) (*Identity, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteIdentity not implemented")
 }
 func (UnimplementedOrganizationServiceServer) Introspect(context.Context, *IntrospectRequest) (*IntrospectResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Introspect not implemented")
@@ -1040,6 +1112,78 @@ func _OrganizationService_RevokeApiKey_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrganizationService_CreateIdentity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateIdentityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).CreateIdentity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_CreateIdentity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).CreateIdentity(ctx, req.(*CreateIdentityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_GetIdentity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetIdentityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).GetIdentity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_GetIdentity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).GetIdentity(ctx, req.(*GetIdentityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_ListIdentities_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListIdentitiesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).ListIdentities(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_ListIdentities_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).ListIdentities(ctx, req.(*ListIdentitiesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrganizationService_DeleteIdentity_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteIdentityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrganizationServiceServer).DeleteIdentity(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrganizationService_DeleteIdentity_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrganizationServiceServer).DeleteIdentity(ctx, req.(*DeleteIdentityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrganizationService_Introspect_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(IntrospectRequest)
 	if err := dec(in); err != nil {
@@ -1168,6 +1312,22 @@ var OrganizationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeApiKey",
 			Handler:    _OrganizationService_RevokeApiKey_Handler,
+		},
+		{
+			MethodName: "CreateIdentity",
+			Handler:    _OrganizationService_CreateIdentity_Handler,
+		},
+		{
+			MethodName: "GetIdentity",
+			Handler:    _OrganizationService_GetIdentity_Handler,
+		},
+		{
+			MethodName: "ListIdentities",
+			Handler:    _OrganizationService_ListIdentities_Handler,
+		},
+		{
+			MethodName: "DeleteIdentity",
+			Handler:    _OrganizationService_DeleteIdentity_Handler,
 		},
 		{
 			MethodName: "Introspect",

@@ -81,6 +81,10 @@ const (
 	Reason_REASON_IMPORT_ROW_DIFFERS Reason = 24
 	// Each of the three administrators' roles is held by somebody on the root.
 	Reason_REASON_GRANT_LAST_REFUSED Reason = 25
+	// The account is linked to somebody already.
+	Reason_REASON_IDENTITY_EXISTS Reason = 30
+	// The link has ended.
+	Reason_REASON_IDENTITY_ENDED Reason = 31
 )
 
 // Enum value maps for Reason.
@@ -112,6 +116,8 @@ var (
 		23: "REASON_KEY_GRANTS_NONE",
 		24: "REASON_IMPORT_ROW_DIFFERS",
 		25: "REASON_GRANT_LAST_REFUSED",
+		30: "REASON_IDENTITY_EXISTS",
+		31: "REASON_IDENTITY_ENDED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -140,6 +146,8 @@ var (
 		"REASON_KEY_GRANTS_NONE":               23,
 		"REASON_IMPORT_ROW_DIFFERS":            24,
 		"REASON_GRANT_LAST_REFUSED":            25,
+		"REASON_IDENTITY_EXISTS":               30,
+		"REASON_IDENTITY_ENDED":                31,
 	}
 )
 
@@ -174,7 +182,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\x9f \n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xb4\"\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -202,7 +210,9 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x13REASON_GRANT_EXISTS\x10\x16\x1a]\x92\xb2\x19Y\b\x04\x12*该授权已存在，无需重复授权。\x1a)The grant exists: there is nothing to do.\x12\x9c\x02\n" +
 	"\x16REASON_KEY_GRANTS_NONE\x10\x17\x1a\xff\x01\x92\xb2\x19\xfa\x01\b\x05\x12{密钥限定的角色或单位不在其持有者的授权之内，密钥将毫无用处。请放宽限定，或先授权。\x1ayThe key is narrowed to what its principal does not hold, and would open nothing. Narrow it less, or grant the role first.\x12\xac\x01\n" +
 	"\x19REASON_IMPORT_ROW_DIFFERS\x10\x18\x1a\x8c\x01\x92\xb2\x19\x87\x01\b\x05\x12H该单位已存在，且与本行不一致。请核对后另行处理。\x1a9The unit is there and differs from the row: look at both.\x12\xad\x02\n" +
-	"\x19REASON_GRANT_LAST_REFUSED\x10\x19\x1a\x8d\x02\x92\xb2\x19\x88\x02\b\x05\x12\x84\x01这是根单位上该管理员角色的最后一项授权，终止后将无人履职。请先另授一人，再终止此项授权。\x1a}This is the last grant of the administrator's role on the root. Grant the role to somebody else first, and then end this one.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x19REASON_GRANT_LAST_REFUSED\x10\x19\x1a\x8d\x02\x92\xb2\x19\x88\x02\b\x05\x12\x84\x01这是根单位上该管理员角色的最后一项授权，终止后将无人履职。请先另授一人，再终止此项授权。\x1a}This is the last grant of the administrator's role on the root. Grant the role to somebody else first, and then end this one.\x12\x8c\x01\n" +
+	"\x16REASON_IDENTITY_EXISTS\x10\x1e\x1ap\x92\xb2\x19l\b\x04\x123该认证账号已绑定，请先解除原绑定。\x1a3The account is linked already: end that link first.\x12\x83\x01\n" +
+	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once

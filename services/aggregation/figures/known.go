@@ -1,0 +1,97 @@
+package figures
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// changes are what changed in one cut of one unit within a stretch: what is kept
+// so that figures can be told as they were known before.
+type changes map[change]int64
+
+// change is which part of the figures changed: what counts on a day of an axis.
+type change struct {
+	axis byte
+	day  int32
+	slot slot
+}
+
+// number packs a civil day so that later days are larger.
+func packed(day string) int32 {
+	return (int32(number(day[:2]))*100+int32(number(day[2:4])))*372 + int32(number(day[5:7]))*31 + int32(number(day[8:10]))
+}
+
+func (c changes) add(axis, day string, r row) {
+	for _, a := range r {
+		c[change{axis[0], packed(day), a.slot}] += a.n
+	}
+}
+
+func (c changes) merge(other changes) {
+	for at, n := range other {
+		c[at] += n
+	}
+}
+
+func (c changes) encode() []byte {
+	ordered := slices.SortedFunc(maps.Keys(c), func(a, b change) int {
+		return cmp.Or(cmp.Compare(a.axis, b.axis), cmp.Compare(a.day, b.day), cmp.Compare(a.slot, b.slot))
+	})
+	b := make([]byte, 0, 8*len(c))
+	for _, at := range ordered {
+		if c[at] == 0 {
+			continue
+		}
+		b = append(b, at.axis)
+		b = binary.AppendUvarint(b, uint64(at.day))
+		b = binary.AppendUvarint(b, uint64(at.slot))
+		b = binary.AppendVarint(b, c[at])
+	}
+	return b
+}
+
+var errChanges = errors.New("changes of figures that cannot be read")
+
+// decodeChanges calls f for every change of an encoded record.
+func decodeChanges(b []byte, f func(change, int64)) error {
+	for len(b) > 0 {
+		at := change{axis: b[0]}
+		day, i := binary.Uvarint(b[1:])
+		if i <= 0 {
+			return errChanges
+		}
+		s, j := binary.Uvarint(b[1+i:])
+		if j <= 0 {
+			return errChanges
+		}
+		n, k := binary.Varint(b[1+i+j:])
+		if k <= 0 {
+			return errChanges
+		}
+		at.day, at.slot = int32(day), slot(s)
+		f(at, n)
+		b = b[1+i+j+k:]
+	}
+	return nil
+}
+
+// writeChanges adds changes to those that are kept under a key.
+func writeChanges(tx store.Tx, key string, c changes) error {
+	b, err := tx.Get(knownBucket, []byte(key))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return fmt.Errorf("reading changes of figures: %w", err)
+	}
+	if err := decodeChanges(b, func(at change, n int64) { c[at] += n }); err != nil {
+		return fmt.Errorf("%w: %q", err, key)
+	}
+	if b = c.encode(); len(b) == 0 {
+		return tx.Delete(knownBucket, []byte(key))
+	}
+	return tx.Put(knownBucket, []byte(key), b)
+}

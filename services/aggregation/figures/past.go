@@ -1,0 +1,122 @@
+package figures
+
+import (
+	"strings"
+	"time"
+
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Past tells figures as they were known at a moment: what became known later is
+// taken off what is known now. That costs one small row of a unit for each later
+// day on which something changed in it, and what changed on the moment's own day
+// after it.
+type Past struct {
+	tx      store.Tx
+	at      moment
+	stretch moment
+	cut     Query              // whose campaign, category and source it is for
+	rest    map[string]changes // of units, in what was left of the stretch; nil: not read yet
+	later   map[string]changes // of units, since the moment
+}
+
+// NewPast returns the past as it was known at a moment, of the cut that q asks
+// for.
+func NewPast(tx store.Tx, at time.Time, q Query) (*Past, error) {
+	p := &Past{tx: tx, at: momentOf(at), cut: q, later: map[string]changes{}}
+	var err error
+	p.stretch, err = newTree(tx).stretch(p.at)
+	return p, err
+}
+
+// since returns what became known of the figures under a base after the moment.
+func (p *Past) since(unit, base string) (changes, error) {
+	if c, ok := p.later[unit]; ok {
+		return c, nil
+	}
+	if err := p.readRest(); err != nil {
+		return nil, err
+	}
+	c := changes{}
+	c.merge(p.rest[unit])
+	_, to := store.Prefix(base)
+	for e, err := range p.tx.Scan(knownBucket, []byte(base+(p.stretch+1).key()), to) {
+		if err != nil {
+			return nil, err
+		}
+		if err := decodeChanges(e.Value, func(at change, n int64) { c[at] += n }); err != nil {
+			return nil, err
+		}
+	}
+	p.later[unit] = c
+	return c, nil
+}
+
+// readRest reads what became known in the rest of the moment's stretch.
+func (p *Past) readRest() error {
+	if p.rest != nil {
+		return nil
+	}
+	p.rest = map[string]changes{}
+	places := map[place]*row{}
+	err := readJournal(p.tx, p.stretch, p.at, func(k kind, d aggregation.Delta) error {
+		if p.holds(d.Cell) {
+			gather(places, k, d, p.stretch)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	tree := newTree(p.tx)
+	for at, r := range places {
+		if err := p.spread(tree, at, *r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Past) spread(tree *tree, at place, r row) error {
+	return tree.spread(at, r, func(unit, day string, known moment, r row) {
+		if known > p.stretch {
+			return // kept with the stretch in which the unit moved
+		}
+		if p.rest[unit] == nil {
+			p.rest[unit] = changes{}
+		}
+		p.rest[unit].add(at.kind.axis(), day, r)
+	})
+}
+
+// holds says whether what is in a cell counts in the cut.
+func (p *Past) holds(c aggregation.Cell) bool {
+	campaign := strings.TrimPrefix(p.cut.Campaign, "campaigns/")
+	return (campaign == "" || campaign == strings.TrimPrefix(c.Campaign, "campaigns/")) &&
+		(p.cut.Category == "" || p.cut.Category == c.Category) && (p.cut.Source == "" || p.cut.Source == c.Source)
+}
+
+// takeOff takes what became known later off the values of q.
+func (p *Past) takeOff(q Query, wanted aggregation.Set, values *Values) error {
+	later, err := p.since(q.rowsOf(), q.base())
+	if err != nil {
+		return err
+	}
+	start, end, today := int32(0), packed(q.End), packed(q.Today)
+	if q.Start != "" {
+		start = packed(q.Start)
+	}
+	for at, n := range later {
+		m := at.slot.metric()
+		if !wanted.Has(m) || !q.seen(at.slot.standing()) {
+			continue
+		}
+		switch {
+		case at.axis == byDue[0] && at.day < today,
+			at.axis == byDay[0] && at.day <= end && (kindOf(m) != flows || at.day >= start):
+			values[m] -= n
+		}
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package server
+
+import (
+	"context"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/sheet"
+)
+
+// ExportStatus implements the RPC.
+func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatusRequest) (*httpbody.HttpBody, error) {
+	var table *sheet.Table
+	err := s.look(ctx, req, func(v *view) (err error) {
+		table, err = v.table(req)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	body := &httpbody.HttpBody{ContentType: sheet.TypeCSV}
+	if req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX {
+		body.ContentType = sheet.TypeXLSX
+		body.Data, err = sheet.XLSX(table)
+		return body, err
+	}
+	body.Data, err = sheet.CSV(table)
+	return body, err
+}
+
+// table is what is exported.
+func (v *view) table(req *aggregationv1.ExportStatusRequest) (*sheet.Table, error) {
+	if kind := req.GetTable(); kind <= aggregationv1.ExportStatusRequest_TABLE_STATUS {
+		return v.statusTable(req.GetMetrics())
+	}
+	if req.GetMetric() == "" {
+		return nil, aggregation.ErrMetricMissing.At("metric", "须指明指标", "is missing")
+	}
+	d, err := metric(req.GetMetric())
+	if err != nil {
+		return nil, err
+	}
+	if req.GetTable() == aggregationv1.ExportStatusRequest_TABLE_COMPARISON {
+		return v.rankTable(d, req.GetLabel())
+	}
+	return v.seriesTable(d, req.GetBucket())
+}
+
+// statusTable has a row for the unit, and one for each unit beneath.
+func (v *view) statusTable(names []string) (*sheet.Table, error) {
+	wanted, err := wanted(names)
+	if err != nil {
+		return nil, err
+	}
+	units := v.units()
+	if err := aggregation.Comparable(len(units)); err != nil {
+		return nil, err
+	}
+	t := v.newTable("进展情况", "单位 (unit)", "单位名称 (display_name)")
+	for _, d := range wanted {
+		t.Header = append(t.Header, column(&d))
+	}
+	own, err := v.figures(v.query, wanted...)
+	if err != nil {
+		return nil, err
+	}
+	t.Rows = append(t.Rows, v.line(v.query.Unit, wanted, own))
+	for _, unit := range units {
+		list, err := v.figures(v.beneath(unit), wanted...)
+		if err != nil {
+			return nil, err
+		}
+		t.Rows = append(t.Rows, v.line(unit, wanted, list))
+	}
+	return t, nil
+}
+
+func (v *view) line(unit string, wanted []aggregation.Definition, list []*aggregationv1.Figure) []any {
+	row := []any{unit, v.directory.Unit(unit).GetDisplayName()}
+	for i, f := range list {
+		row = append(row, cell(&wanted[i], f))
+	}
+	return row
+}
+
+// column is what a metric is called: in Chinese first.
+func column(d *aggregation.Definition) string { return d.Zh + " (" + d.ID + ")" }
+
+// cell is a figure as a number; nothing, if there is none.
+func cell(d *aggregation.Definition, f *aggregationv1.Figure) any {
+	switch {
+	case !aggregation.Ranked(d, f):
+		return ""
+	case d.Measure == "milli":
+		return sheet.Milli(f.GetValue())
+	default:
+		return f.GetValue()
+	}
+}
+
+func (v *view) rankTable(d *aggregation.Definition, label string) (*sheet.Table, error) {
+	places, err := v.places(d, label)
+	if err != nil {
+		return nil, err
+	}
+	aggregation.Rank(d, places)
+	t := v.newTable("排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d))
+	for _, p := range places {
+		t.Rows = append(t.Rows, []any{p.GetUnit(), p.GetDisplayName(), p.GetClass(), int64(p.GetRank()), cell(d, p.GetFigure())})
+	}
+	return t, nil
+}
+
+func (v *view) seriesTable(d *aggregation.Definition, bucket aggregationv1.GetStatusSeriesRequest_Bucket) (*sheet.Table, error) {
+	series, err := v.series(d, bucket)
+	if err != nil {
+		return nil, err
+	}
+	t := v.newTable("趋势", "起始日期 (start_date)", "截止日期 (end_date)", column(d))
+	for _, p := range series.GetPoints() {
+		t.Rows = append(t.Rows, []any{p.GetStartDate(), p.GetEndDate(), cell(d, p.GetFigure())})
+	}
+	return t, nil
+}
+
+// newTable begins a table and notes what its figures rest on.
+func (v *view) newTable(name string, header ...string) *sheet.Table {
+	t := &sheet.Table{Name: name, Header: header, Notes: [][2]string{
+		{"单位 (unit)", v.query.Unit}, {"起始日期 (start_date)", v.query.Start}, {"截止日期 (end_date)", v.query.End},
+		{"活动 (campaign)", v.query.Campaign}, {"单位树口径 (tree_as_of)", v.tree.String()},
+	}}
+	if !v.at.IsZero() {
+		t.Notes = append(t.Notes, [2]string{"截至时刻 (as_of)", v.at.UTC().Format("2006-01-02T15:04:05.999999999Z07:00")})
+	}
+	if v.query.Beneath {
+		t.Notes = append(t.Notes, [2]string{"含未经上级认可的数据 (include_unaccepted)", "true"})
+	}
+	for _, f := range v.freshness {
+		state := "已汇总 (current)"
+		if !f.GetCurrent() {
+			state = "暂定 (provisional)"
+		}
+		t.Notes = append(t.Notes, [2]string{f.GetService(), state})
+	}
+	return t
+}

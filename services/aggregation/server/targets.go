@@ -1,0 +1,70 @@
+package server
+
+import (
+	"context"
+	"iter"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// CreateTarget implements the RPC.
+func (s *Service) CreateTarget(ctx context.Context, req *aggregationv1.CreateTargetRequest) (*aggregationv1.Target, error) {
+	asked := req.GetTarget()
+	return s.targets.Create(ctx, req, asked.GetUnit(), func(tx *change.Tx) (*aggregationv1.Target, error) {
+		if err := s.targets.Free(tx, aggregation.TargetName(asked), aggregation.ErrTargetExists); err != nil {
+			return nil, err
+		}
+		had, err := s.countTargets(tx, asked.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		return aggregation.NewTarget(asked, had, tx.Access.Principal.Name, tx.Access.Acting().Unit)
+	})
+}
+
+func (s *Service) countTargets(tx *change.Tx, unit string) (n int, err error) {
+	for _, err := range s.targets.Lookup(tx, "unit", unit, "") {
+		if err != nil {
+			return 0, err
+		}
+		n++
+	}
+	return n, nil
+}
+
+// GetTarget implements the RPC.
+func (s *Service) GetTarget(ctx context.Context, req *aggregationv1.GetTargetRequest) (*aggregationv1.Target, error) {
+	return s.targets.Get(ctx, req.GetName())
+}
+
+// ListTargets implements the RPC.
+func (s *Service) ListTargets(ctx context.Context, req *aggregationv1.ListTargetsRequest) (*aggregationv1.ListTargetsResponse, error) {
+	list, next, err := s.targets.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*aggregationv1.Target, error], error) {
+		if req.GetUnit() == "" {
+			return s.targets.Scan(tx, after, "targets/"), nil
+		}
+		return s.targets.Lookup(tx, "unit", req.GetUnit(), after), tx.Check(req.GetUnit())
+	})
+	return &aggregationv1.ListTargetsResponse{Targets: list, NextPageToken: next}, err
+}
+
+// setters are who sets targets.
+var setters = []accessv1.Role{accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR}
+
+// UpdateTarget implements the RPC.
+func (s *Service) UpdateTarget(ctx context.Context, req *aggregationv1.UpdateTargetRequest) (*aggregationv1.Target, error) {
+	return s.targets.ChangeAs(ctx, req, req.GetTarget(), func(tx *change.Tx, t *aggregationv1.Target) (*aggregationv1.Target, error) {
+		if !tx.Access.Holds(t.GetSetterUnit(), setters...) {
+			return nil, aggregation.ErrTargetFixed
+		}
+		changed, err := change.Masked(t, req.GetTarget(), req.GetUpdateMask(), "goal", "direction")
+		if err != nil {
+			return nil, err
+		}
+		changed.Setter, changed.SetterUnit = tx.Access.Principal.Name, tx.Access.Acting().Unit
+		return changed, nil
+	})
+}

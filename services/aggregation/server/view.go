@@ -1,0 +1,203 @@
+package server
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// fresh is how old what was heard of a feed may be.
+const fresh = 30 * time.Second
+
+// view is one reading of figures.
+type view struct {
+	*Service
+	tx          *change.Tx
+	query       figures.Query
+	at          time.Time // as of when; the zero time: now
+	tree        aggregationv1.Tree
+	level       organizationv1.Unit_Kind // of the units beneath; none: those directly beneath
+	pasts       map[figures.Query]*figures.Past
+	freshness   []*aggregationv1.Freshness
+	provisional map[string]bool // the services whose feeds are not current
+}
+
+// question is a request for figures.
+type question interface {
+	GetName() string
+	GetCut() *aggregationv1.Cut
+}
+
+// look lets read look at a unit's figures, if the caller may see them.
+func (s *Service) look(ctx context.Context, asked question, read func(*view) error) error {
+	return s.book.View(ctx, func(tx *change.Tx) error {
+		v, err := s.open(tx, asked.GetName(), asked.GetCut())
+		if err != nil {
+			return err
+		}
+		if leveled, ok := asked.(interface {
+			GetLevel() organizationv1.Unit_Kind
+		}); ok {
+			v.level = leveled.GetLevel()
+		}
+		return read(v)
+	})
+}
+
+func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*view, error) {
+	if err := tx.Check(unit); err != nil {
+		return nil, err
+	}
+	if s.directory.Unit(unit) == nil {
+		return nil, authz.ErrNotFound
+	}
+	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, pasts: map[figures.Query]*figures.Past{}}
+	today := s.today()
+	if at := cut.GetAsOf(); at != nil && at.AsTime().Before(tx.Now) {
+		v.at = at.AsTime()
+		today = calendar.On(v.at).String()
+	}
+	start, end, err := aggregation.Period(cut, today)
+	if err != nil {
+		return nil, err
+	}
+	v.query = figures.Query{
+		Unit: unit, Campaign: cut.GetCampaign(), Category: cut.GetCategory(), Source: cut.GetSource(),
+		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted(), Own: cut.GetIncludeUnaccepted() || holdsOn(tx, unit),
+	}
+	return v, v.readFreshness()
+}
+
+// treeOf is the tree that a cut asks for: as it was, if it does not say.
+func treeOf(cut *aggregationv1.Cut) aggregationv1.Tree {
+	return max(cut.GetTreeAsOf(), aggregationv1.Tree_TREE_THEN)
+}
+
+// holdsOn says whether the caller holds a grant on exactly the unit: then it is
+// the caller's own.
+func holdsOn(tx *change.Tx, unit string) bool {
+	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool { return g.Unit == unit })
+}
+
+// readFreshness says of each feed how much of it is counted.
+func (v *view) readFreshness() error {
+	for _, f := range v.followers {
+		cursor, err := figures.ReadCursor(v.tx, f.Feed)
+		if err != nil {
+			return err
+		}
+		size, heard := f.seen()
+		part := &aggregationv1.Freshness{Service: f.service, Size: max(size, cursor.Next), Cursor: cursor.Next}
+		if cursor.Next > 0 {
+			part.NewestAt, part.NewestEffective = timestamppb.New(cursor.At), timestamppb.New(cursor.Effective)
+		}
+		if !heard.IsZero() {
+			ago := max(v.book.Clock().Sub(heard), 0)
+			part.HeardAgo, part.Current = durationpb.New(ago), part.Size == cursor.Next && ago <= fresh
+		}
+		v.freshness = append(v.freshness, part)
+		v.provisional[f.service] = !part.Current
+	}
+	return v.readBelow()
+}
+
+// figures are those of the unit that the query names.
+func (v *view) figures(q figures.Query, wanted ...aggregation.Definition) ([]*aggregationv1.Figure, error) {
+	values, err := v.read(&q, aggregation.Sums(wanted...))
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*aggregationv1.Figure, len(wanted))
+	for i, d := range wanted {
+		list[i] = aggregation.FigureOf(&d, func(m aggregation.Metric) int64 { return values[m] })
+		list[i].Provisional = v.provisional[d.Service]
+	}
+	return list, v.fillLatest(q, wanted, list)
+}
+
+// read reads sums as of the view's moment, by its tree.
+func (v *view) read(q *figures.Query, wanted aggregation.Set) (values figures.Values, err error) {
+	if q.AsOf, err = v.past(*q); err != nil {
+		return values, err
+	}
+	if v.tree == aggregationv1.Tree_TREE_NOW {
+		return figures.ReadGrouped(v.tx, *q, v.directory.Whole(q.Unit), wanted)
+	}
+	return figures.Read(v.tx, *q, wanted)
+}
+
+// past is the past of the query's cut as of the view's moment; nil if that is now.
+func (v *view) past(q figures.Query) (past *figures.Past, err error) {
+	cut := figures.Query{Campaign: q.Campaign, Category: q.Category, Source: q.Source}
+	if past = v.pasts[cut]; past != nil || v.at.IsZero() {
+		return past, nil
+	}
+	past, err = figures.NewPast(v.tx, v.at, cut)
+	v.pasts[cut] = past
+	return past, err
+}
+
+// fillLatest fills in the newest values, if some are wanted.
+func (v *view) fillLatest(q figures.Query, wanted []aggregation.Definition, list []*aggregationv1.Figure) error {
+	isLatest := func(d aggregation.Definition) bool { return d.Latest() }
+	if !slices.ContainsFunc(wanted, isLatest) {
+		return nil
+	}
+	latest, err := v.latest(q)
+	if err != nil || latest == nil {
+		return err
+	}
+	for i, d := range wanted {
+		if d.Latest() {
+			list[i].Value, list[i].Origin = latest.Value(d.Metric), latest.Origin
+		}
+	}
+	return nil
+}
+
+func (v *view) latest(q figures.Query) (*figures.Latest, error) {
+	if q.AsOf != nil {
+		return q.AsOf.Latest(q.Unit, q.End)
+	}
+	return figures.ReadLatest(v.tx, q.Unit, q.End)
+}
+
+// units are those beneath the one asked for, by the view's tree, moment and level,
+// in the order of their names.
+func (v *view) units() (names []string) {
+	subtree, unit := v.directory.Whole(v.query.Unit), v.directory.Unit
+	if !v.at.IsZero() && v.tree == aggregationv1.Tree_TREE_THEN {
+		subtree = v.directory.SubtreeAt(v.query.Unit, v.at)
+		unit = func(name string) *organizationv1.Unit { return v.directory.UnitAt(name, v.at) }
+	} else if v.level == organizationv1.Unit_KIND_UNSPECIFIED {
+		return v.directory.Children(v.query.Unit)
+	}
+	for _, name := range subtree {
+		u := unit(name)
+		directly := v.level == organizationv1.Unit_KIND_UNSPECIFIED && u.GetParent() == v.query.Unit
+		if name != v.query.Unit && (directly || v.level != organizationv1.Unit_KIND_UNSPECIFIED && u.GetKind() == v.level) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// beneath is the query for a unit beneath the one asked for: its own is nobody's
+// here.
+func (v *view) beneath(unit string) figures.Query {
+	q := v.query
+	q.Unit, q.Own = unit, q.Beneath
+	return q
+}

@@ -1,0 +1,134 @@
+package server
+
+import (
+	"context"
+	"iter"
+	"slices"
+	"strings"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/worklist"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/page"
+)
+
+// mine stands for every unit on which the caller holds a role.
+const mine = "units/-"
+
+// ListWorkItems implements the RPC.
+func (s *Service) ListWorkItems(ctx context.Context, req *aggregationv1.ListWorkItemsRequest) (*aggregationv1.ListWorkItemsResponse, error) {
+	filter, err := page.ParseFilter(req.GetFilter(), (&worklist.Item{}).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.book.Tokens.Decode(req.GetPageToken(), req)
+	if err != nil {
+		return nil, err
+	}
+	res := &aggregationv1.ListWorkItemsResponse{}
+	err = s.book.View(ctx, func(tx *change.Tx) error {
+		r := &reading{s, tx, req, filter, s.today()}
+		res.WorkItems, res.NextPageToken, err = r.page(after)
+		return err
+	})
+	res.NextPageToken = s.book.Tokens.Encode(res.GetNextPageToken(), req)
+	return res, err
+}
+
+// reading is one reading of a worklist.
+type reading struct {
+	*Service
+	tx     *change.Tx
+	req    *aggregationv1.ListWorkItemsRequest
+	filter page.Filter
+	today  string
+}
+
+func (d *reading) page(after string) ([]*worklist.Item, string, error) {
+	units, err := d.units()
+	if err != nil {
+		return nil, "", err
+	}
+	var lists []iter.Seq2[*worklist.Item, error]
+	for _, unit := range units {
+		lists = append(lists, d.lit(worklist.Read(d.tx, unit, d.req.GetBeneath(), after)))
+	}
+	return page.Collect(worklist.Merge(lists), page.Size(d.req.GetPageSize()), 0, d.keep, worklist.Place)
+}
+
+// units are those whose lists are asked for.
+func (d *reading) units() (units []string, err error) {
+	if d.req.GetParent() != mine {
+		if err := d.tx.Check(d.req.GetParent()); err != nil {
+			return nil, err
+		}
+		return []string{d.req.GetParent()}, nil
+	}
+	for _, g := range d.tx.Access.Grants() {
+		if d.tx.Access.Sees(g.Unit) {
+			units = append(units, g.Unit)
+		}
+	}
+	slices.Sort(units)
+	return slices.Compact(units), nil
+}
+
+// lit gives items what depends on the day, and how they were urged.
+func (d *reading) lit(items iter.Seq2[*worklist.Item, error]) iter.Seq2[*worklist.Item, error] {
+	return func(yield func(*worklist.Item, error) bool) {
+		for item, err := range items {
+			if err == nil {
+				item, err = worklist.Shine(item, d.today)
+			}
+			if !yield(item, err) {
+				return
+			}
+		}
+	}
+}
+
+// shown says whether the caller may know of the item. Of complaints only those
+// hear who may read them.
+func shown(access *authz.Access, item *worklist.Item) bool {
+	return !strings.HasPrefix(item.GetSubject(), "complaints/") || access.Holds(item.GetUnit(), readers...)
+}
+
+// keep says whether the list has the item for the caller.
+func (d *reading) keep(item *worklist.Item) (bool, error) {
+	if !shown(d.tx.Access, item) {
+		return false, nil
+	}
+	if d.req.GetParent() == mine && !d.req.GetBeneath() && !d.falls(item) {
+		return false, nil
+	}
+	urge, err := d.urged(item)
+	if err != nil {
+		return false, err
+	}
+	item.Urge = urge
+	return d.filter.Match(item), nil
+}
+
+// readers are who reads complaints, as the contract of their service says.
+var readers = []accessv1.Role{
+	accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_CLERK,
+}
+
+// falls says whether the item falls to the caller: by a role on exactly its unit.
+func (d *reading) falls(item *worklist.Item) bool {
+	return slices.ContainsFunc(d.tx.Access.Grants(), func(g authz.Grant) bool {
+		return g.Unit == item.GetUnit() && slices.Contains(item.GetRoles(), g.Role)
+	})
+}
+
+// urged says how the item was urged since it awaits its unit, or nil.
+func (d *reading) urged(item *worklist.Item) (*aggregationv1.Urge, error) {
+	u, err := d.kept(d.tx, item.GetUnit(), item.GetSubject(), item.GetAction())
+	if err != nil || !aggregation.Urged(u, item) {
+		return nil, err
+	}
+	return u, nil
+}

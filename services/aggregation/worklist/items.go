@@ -1,0 +1,232 @@
+// Package worklist says what awaits whom (待办): what a record of any service
+// asks of which unit, by when and of which roles, and keeps that in lists by due
+// date, for every unit and for those above it, in the transaction that counts the
+// record's entry. What is kept never depends on the clock; lights and days left
+// are worked out when it is read. Who may read a list and who may urge is decided
+// by the server.
+package worklist
+
+import (
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+)
+
+// Item is what a record asks of a unit.
+type Item = aggregationv1.WorkItem
+
+// side says whose turn it is: that of the unit whose record it is, or that of the
+// unit directly above it.
+type side bool
+
+const (
+	own   side = false
+	above side = true
+)
+
+// duty is what is to be done, by whose side and by which roles: those that the
+// contract names at the method.
+type duty struct {
+	side  side
+	roles []accessv1.Role
+}
+
+const (
+	head       = accessv1.Role_ROLE_HEAD
+	leader     = accessv1.Role_ROLE_LEADER
+	clerk      = accessv1.Role_ROLE_CLERK
+	supervisor = accessv1.Role_ROLE_SUPERVISOR
+	officer    = accessv1.Role_ROLE_COMPLAINT_OFFICER
+)
+
+var (
+	office    = []accessv1.Role{clerk, leader, head}
+	reviewers = []accessv1.Role{leader, supervisor, head}
+	superiors = []accessv1.Role{supervisor, leader}
+	desk      = []accessv1.Role{officer, clerk, leader}
+)
+
+// duties are those of every action. Who verifies and closes what a unit found
+// itself is the unit's own leader: see ownFinding.
+var duties = map[aggregationv1.WorkItem_Action]duty{
+	aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT:  {own, office},
+	aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT:   {own, office},
+	aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT:   {above, reviewers},
+	aggregationv1.WorkItem_ACTION_SIGN_LEDGER:         {own, []accessv1.Role{head}},
+	aggregationv1.WorkItem_ACTION_FILE_LEDGER:         {own, office},
+	aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER:  {above, superiors},
+	aggregationv1.WorkItem_ACTION_PLAN_PROBLEM:        {own, office},
+	aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM:     {own, office},
+	aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM:      {above, superiors},
+	aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM:       {above, superiors},
+	aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION:    {above, superiors},
+	aggregationv1.WorkItem_ACTION_CONCLUDE_INSPECTION: {own, superiors},
+	aggregationv1.WorkItem_ACTION_CLOSE_ROUND:         {own, superiors},
+	aggregationv1.WorkItem_ACTION_TALLY_ROUND:         {own, superiors},
+	aggregationv1.WorkItem_ACTION_PUBLISH_ROUND:       {own, []accessv1.Role{head, leader}},
+	aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT:    {own, desk},
+	aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT:     {own, desk},
+	aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:     {own, desk},
+	aggregationv1.WorkItem_ACTION_REVIEW_REPORT:       {above, superiors},
+}
+
+// Of returns what a record asks for, at most one item for each action. Records of
+// other kinds, those that are gone and sealed cases ask for nothing.
+func Of(body proto.Message) []*Item {
+	switch r := body.(type) {
+	case *campaignv1.Assignment:
+		return assignment(r)
+	case *rectificationv1.Ledger:
+		return ledger(r)
+	case *rectificationv1.Problem:
+		return problem(r)
+	case *rectificationv1.Inspection:
+		return inspection(r)
+	case *evaluationv1.Round:
+		return round(r)
+	case *complaintv1.Complaint:
+		return complaint(r)
+	case *aggregationv1.Report:
+		return report(r)
+	default:
+		return nil
+	}
+}
+
+// record is what every record has that something can be asked for by.
+type record interface {
+	GetName() string
+	GetUpdateTime() *timestamppb.Timestamp
+}
+
+// ask is one item about a record of a unit; of no action, none.
+func ask(r record, unit, campaign string, action aggregationv1.WorkItem_Action, due string) []*Item {
+	if action == aggregationv1.WorkItem_ACTION_UNSPECIFIED || unit == "" {
+		return nil
+	}
+	return []*Item{{Subject: r.GetName(), Owner: unit, Campaign: campaign, Action: action, DueDate: due, Roles: duties[action].roles}}
+}
+
+func assignment(a *campaignv1.Assignment) []*Item {
+	var action aggregationv1.WorkItem_Action
+	due := a.GetDueDate()
+	switch a.GetState() {
+	case campaignv1.Assignment_STATE_ISSUED:
+		action = aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT
+	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
+		action = aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT
+	case campaignv1.Assignment_STATE_SUBMITTED:
+		action, due = aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, ""
+	}
+	return ask(a, a.GetUnit(), a.GetCampaign(), action, due)
+}
+
+// ledger asks for a signature where something is to be filed: by a day, or
+// because the content has changed since.
+func ledger(l *rectificationv1.Ledger) []*Item {
+	var action aggregationv1.WorkItem_Action
+	due := l.GetFilingDueDate()
+	if l.GetVersion() > 0 {
+		due = ""
+	}
+	switch l.GetState() {
+	case rectificationv1.Ledger_STATE_FILED:
+		action, due = aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, ""
+	case rectificationv1.Ledger_STATE_SIGNED:
+		action = aggregationv1.WorkItem_ACTION_FILE_LEDGER
+	case rectificationv1.Ledger_STATE_RETURNED:
+		action = aggregationv1.WorkItem_ACTION_SIGN_LEDGER
+	default:
+		if due != "" || l.GetPendingChanges() {
+			action = aggregationv1.WorkItem_ACTION_SIGN_LEDGER
+		}
+	}
+	return ask(l, l.GetUnit(), l.GetCampaign(), action, due)
+}
+
+var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Action{
+	rectificationv1.Problem_STATE_IDENTIFIED: aggregationv1.WorkItem_ACTION_PLAN_PROBLEM,
+	rectificationv1.Problem_STATE_PLANNED:    aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
+	rectificationv1.Problem_STATE_RECTIFYING: aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
+	rectificationv1.Problem_STATE_RETURNED:   aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
+	rectificationv1.Problem_STATE_REOPENED:   aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
+	rectificationv1.Problem_STATE_SUBMITTED:  aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM,
+	rectificationv1.Problem_STATE_VERIFIED:   aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM,
+}
+
+func problem(p *rectificationv1.Problem) []*Item {
+	items := ask(p, p.GetUnit(), p.GetCampaign(), problemActions[p.GetState()], p.GetDeadline())
+	for _, item := range items {
+		if duties[item.GetAction()].side == above && ownFinding(p) {
+			item.Unit, item.Roles = p.GetUnit(), []accessv1.Role{leader, head}
+		}
+	}
+	extensions := p.GetExtensions()
+	if n := len(extensions); n > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
+		items = append(items, ask(p, p.GetUnit(), p.GetCampaign(), aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, p.GetDeadline())...)
+	}
+	return items
+}
+
+// ownFinding says whether the unit found the problem itself: then its own leaders
+// verify and close it.
+func ownFinding(p *rectificationv1.Problem) bool {
+	return p.GetSource() == rectificationv1.Problem_SOURCE_SELF_CHECK || p.GetSource() == rectificationv1.Problem_SOURCE_OUTREACH
+}
+
+func inspection(i *rectificationv1.Inspection) []*Item {
+	if i.GetState() == rectificationv1.Inspection_STATE_CONCLUDED {
+		return nil
+	}
+	return ask(i, i.GetUnit(), i.GetCampaign(), aggregationv1.WorkItem_ACTION_CONCLUDE_INSPECTION, "")
+}
+
+func round(r *evaluationv1.Round) []*Item {
+	var action aggregationv1.WorkItem_Action
+	due := ""
+	switch r.GetState() {
+	case evaluationv1.Round_STATE_OPEN:
+		action, due = aggregationv1.WorkItem_ACTION_CLOSE_ROUND, r.GetEndDate()
+	case evaluationv1.Round_STATE_CLOSED:
+		action = aggregationv1.WorkItem_ACTION_TALLY_ROUND
+	case evaluationv1.Round_STATE_TALLIED:
+		action = aggregationv1.WorkItem_ACTION_PUBLISH_ROUND
+	}
+	return ask(r, r.GetOwner(), "", action, due)
+}
+
+// complaint asks the desk to decide and to close, and who it is assigned to for
+// the answer. A sealed case is in no list: who may know of it only its own
+// service can say.
+func complaint(c *complaintv1.Complaint) []*Item {
+	if c.GetSealed() || c.GetAboutHead() || c.GetType() == complaintv1.Complaint_TYPE_REPORT {
+		return nil
+	}
+	switch c.GetState() {
+	case complaintv1.Complaint_STATE_RECEIVED:
+		return ask(c, c.GetDesk(), "", aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, c.GetDecideDue().GetDate())
+	case complaintv1.Complaint_STATE_ACCEPTED, complaintv1.Complaint_STATE_INVESTIGATING:
+		unit := c.GetAssignedUnit()
+		if unit == "" {
+			unit = c.GetDesk()
+		}
+		return ask(c, unit, "", aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, c.GetFinishDue().GetDate())
+	case complaintv1.Complaint_STATE_REPLIED:
+		return ask(c, c.GetDesk(), "", aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT, "")
+	default:
+		return nil
+	}
+}
+
+func report(r *aggregationv1.Report) []*Item {
+	if r.GetState() != aggregationv1.Report_STATE_SUBMITTED {
+		return nil
+	}
+	return ask(r, r.GetUnit(), "", aggregationv1.WorkItem_ACTION_REVIEW_REPORT, "")
+}

@@ -1,0 +1,155 @@
+package worklist_test
+
+import (
+	"slices"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation/worklist"
+)
+
+func task(state campaignv1.Assignment_State) proto.Message {
+	return &campaignv1.Assignment{Name: "campaigns/c/assignments/a", Unit: "units/u", State: state, DueDate: "2026-03-01"}
+}
+
+func ledger(state rectificationv1.Ledger_State, bend func(*rectificationv1.Ledger)) proto.Message {
+	l := &rectificationv1.Ledger{Name: "ledgers/l", Unit: "units/u", State: state, FilingDueDate: "2026-04-05"}
+	bend(l)
+	return l
+}
+
+func problem(state rectificationv1.Problem_State, source rectificationv1.Problem_Source, extensions ...*rectificationv1.Extension) proto.Message {
+	return &rectificationv1.Problem{Name: "ledgers/l/problems/0001", Unit: "units/u", State: state, Source: source, Deadline: "2026-05-01", Extensions: extensions}
+}
+
+func voice(state complaintv1.Complaint_State, bend func(*complaintv1.Complaint)) proto.Message {
+	c := &complaintv1.Complaint{
+		Name: "complaints/c", Unit: "units/accused", Desk: "units/desk", State: state, Type: complaintv1.Complaint_TYPE_COMPLAINT,
+		DecideDue: &complaintv1.Due{Date: "2026-03-08"}, FinishDue: &complaintv1.Due{Date: "2026-05-08"},
+	}
+	bend(c)
+	return c
+}
+
+func same[T any](T) {}
+
+// asked is an item as the tables write it: action, whose record, unit if it is
+// fixed, due date.
+type asked struct {
+	action           aggregationv1.WorkItem_Action
+	owner, unit, due string
+}
+
+func TestWhatRecordsAskFor(t *testing.T) {
+	const u, desk = "units/u", "units/desk"
+	self, other := rectificationv1.Problem_SOURCE_SELF_CHECK, rectificationv1.Problem_SOURCE_SUPERIOR
+	for name, c := range map[string]struct {
+		body proto.Message
+		want []asked
+	}{
+		"an issued task":    {task(campaignv1.Assignment_STATE_ISSUED), []asked{{aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a received task":   {task(campaignv1.Assignment_STATE_RECEIVED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a returned task":   {task(campaignv1.Assignment_STATE_RETURNED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a submitted task":  {task(campaignv1.Assignment_STATE_SUBMITTED), []asked{{aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, u, "", ""}}},
+		"an approved task":  {task(campaignv1.Assignment_STATE_APPROVED), nil},
+		"an open ledger":    {ledger(rectificationv1.Ledger_STATE_OPEN, same), []asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-05"}}},
+		"a standing ledger": {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.FilingDueDate = "" }), nil},
+		"a signed ledger":   {ledger(rectificationv1.Ledger_STATE_SIGNED, same), []asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-05"}}},
+		"a filed ledger": {
+			ledger(rectificationv1.Ledger_STATE_FILED, func(l *rectificationv1.Ledger) { l.Version = 1 }),
+			[]asked{{aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, u, "", ""}},
+		},
+		"an acknowledged ledger": {ledger(rectificationv1.Ledger_STATE_ACKNOWLEDGED, func(l *rectificationv1.Ledger) { l.Version = 1 }), nil},
+		"a changed ledger": {
+			ledger(rectificationv1.Ledger_STATE_ACKNOWLEDGED, func(l *rectificationv1.Ledger) { l.Version, l.PendingChanges = 1, true }),
+			[]asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", ""}},
+		},
+		"a new problem":            {problem(rectificationv1.Problem_STATE_IDENTIFIED, other), []asked{{aggregationv1.WorkItem_ACTION_PLAN_PROBLEM, u, "", "2026-05-01"}}},
+		"a planned problem":        {problem(rectificationv1.Problem_STATE_PLANNED, other), []asked{{aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM, u, "", "2026-05-01"}}},
+		"a reopened problem":       {problem(rectificationv1.Problem_STATE_REOPENED, other), []asked{{aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM, u, "", "2026-05-01"}}},
+		"a superior's problem":     {problem(rectificationv1.Problem_STATE_SUBMITTED, other), []asked{{aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM, u, "", "2026-05-01"}}},
+		"the unit's own problem":   {problem(rectificationv1.Problem_STATE_VERIFIED, self), []asked{{aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM, u, u, "2026-05-01"}}},
+		"a closed problem":         {problem(rectificationv1.Problem_STATE_CLOSED, other), nil},
+		"a cancelled problem":      {problem(rectificationv1.Problem_STATE_CANCELLED, other), nil},
+		"an extension that stands": {problem(rectificationv1.Problem_STATE_CLOSED, other, &rectificationv1.Extension{State: rectificationv1.Extension_STATE_APPROVED}), nil},
+		"an extension that is asked for": {
+			problem(rectificationv1.Problem_STATE_PLANNED, other, &rectificationv1.Extension{State: rectificationv1.Extension_STATE_ASKED}),
+			[]asked{{aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM, u, "", "2026-05-01"}, {aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, u, "", "2026-05-01"}},
+		},
+		"an inspection": {
+			&rectificationv1.Inspection{Name: "inspections/i", Unit: u, State: rectificationv1.Inspection_STATE_RECORDED},
+			[]asked{{aggregationv1.WorkItem_ACTION_CONCLUDE_INSPECTION, u, "", ""}},
+		},
+		"a concluded inspection": {&rectificationv1.Inspection{Unit: u, State: rectificationv1.Inspection_STATE_CONCLUDED}, nil},
+		"an open round": {
+			&evaluationv1.Round{Name: "rounds/r", Owner: u, State: evaluationv1.Round_STATE_OPEN, EndDate: "2026-09-01"},
+			[]asked{{aggregationv1.WorkItem_ACTION_CLOSE_ROUND, u, "", "2026-09-01"}},
+		},
+		"a closed round":  {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_CLOSED}, []asked{{aggregationv1.WorkItem_ACTION_TALLY_ROUND, u, "", ""}}},
+		"a tallied round": {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_TALLIED}, []asked{{aggregationv1.WorkItem_ACTION_PUBLISH_ROUND, u, "", ""}}},
+		"a complaint":     {voice(complaintv1.Complaint_STATE_RECEIVED, same), []asked{{aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, desk, "", "2026-03-08"}}},
+		"an accepted complaint": {
+			voice(complaintv1.Complaint_STATE_ACCEPTED, same), []asked{{aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, desk, "", "2026-05-08"}},
+		},
+		"an assigned complaint": {
+			voice(complaintv1.Complaint_STATE_INVESTIGATING, func(c *complaintv1.Complaint) { c.AssignedUnit = u }),
+			[]asked{{aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, u, "", "2026-05-08"}},
+		},
+		"a complaint that is replied to": {voice(complaintv1.Complaint_STATE_REPLIED, same), []asked{{aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT, desk, "", ""}}},
+		"a sealed case":                  {voice(complaintv1.Complaint_STATE_RECEIVED, func(c *complaintv1.Complaint) { c.Sealed = true }), nil},
+		"a case about a head":            {voice(complaintv1.Complaint_STATE_RECEIVED, func(c *complaintv1.Complaint) { c.AboutHead = true }), nil},
+		"a report of misconduct":         {voice(complaintv1.Complaint_STATE_RECEIVED, func(c *complaintv1.Complaint) { c.Type = complaintv1.Complaint_TYPE_REPORT }), nil},
+		"a report": {
+			&aggregationv1.Report{Unit: u, State: aggregationv1.Report_STATE_SUBMITTED}, []asked{{aggregationv1.WorkItem_ACTION_REVIEW_REPORT, u, "", ""}},
+		},
+		"an accepted report": {&aggregationv1.Report{Unit: u, State: aggregationv1.Report_STATE_ACCEPTED}, nil},
+		"nothing":            {nil, nil},
+	} {
+		var got []asked
+		for _, item := range worklist.Of(c.body) {
+			got = append(got, asked{item.GetAction(), item.GetOwner(), item.GetUnit(), item.GetDueDate()})
+			if len(item.GetRoles()) == 0 {
+				t.Errorf("%s: nobody can do %v", name, item)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s asks for %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// What a unit found itself awaits its own leaders, all else the superior's.
+func TestWhoClosesAProblem(t *testing.T) {
+	for source, want := range map[rectificationv1.Problem_Source]accessv1.Role{
+		rectificationv1.Problem_SOURCE_OUTREACH: accessv1.Role_ROLE_LEADER, rectificationv1.Problem_SOURCE_AUDIT: accessv1.Role_ROLE_SUPERVISOR,
+	} {
+		if roles := worklist.Of(problem(rectificationv1.Problem_STATE_VERIFIED, source))[0].GetRoles(); roles[0] != want {
+			t.Errorf("a problem from %v is closed by %v", source, roles)
+		}
+	}
+}
+
+func TestLights(t *testing.T) {
+	for due, want := range map[string]struct {
+		light aggregationv1.WorkItem_Light
+		left  int32
+	}{
+		"":           {aggregationv1.WorkItem_LIGHT_UNSPECIFIED, 0},
+		"2026-03-09": {aggregationv1.WorkItem_LIGHT_RED, -1},
+		"2026-03-10": {aggregationv1.WorkItem_LIGHT_YELLOW, 0},
+		"2026-03-13": {aggregationv1.WorkItem_LIGHT_YELLOW, 3},
+		"2026-03-14": {aggregationv1.WorkItem_LIGHT_GREEN, 4},
+	} {
+		lit, err := worklist.Shine(&worklist.Item{DueDate: due}, "2026-03-10")
+		if err != nil || lit.GetLight() != want.light || lit.GetDaysLeft() != want.left {
+			t.Errorf("due on %q: %v, %v", due, lit, err)
+		}
+	}
+}

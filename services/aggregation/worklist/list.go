@@ -1,0 +1,296 @@
+package worklist
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// The buckets and what is in them; parts of keys are parted by 0x00.
+const (
+	listsBucket    = "worklist"          // unit, list, due date, subject, action → item
+	subjectsBucket = "worklist.subjects" // subject, action → item
+)
+
+// Buckets are all of them.
+var Buckets = []string{listsBucket, subjectsBucket}
+
+const (
+	zero = "\x00"
+
+	// The lists of a unit: what awaits itself, and what awaits those beneath it.
+	itself  = "o"
+	beneath = "b"
+
+	// undated comes after every due date.
+	undated = "~"
+)
+
+// List changes worklists within a transaction.
+type List struct {
+	tx store.Tx
+	// path returns the unit and those above it now, nearest first.
+	path func(unit string) ([]string, error)
+	// top is the unit whose superior has no turn in the records that are taken in.
+	top string
+}
+
+// New returns the lists of a tree. top is the root of the installation whose
+// records are taken in, or "" if that is this one: what awaits a superior of top
+// is done below, and awaits top's own head there.
+func New(tx store.Tx, path func(unit string) ([]string, error), top string) *List {
+	return &List{tx, path, top}
+}
+
+// Record replaces what a record asked for until now by items, which await their
+// units since day.
+func (l *List) Record(subject string, items []*Item, day string) error {
+	before, err := l.of(subject)
+	if err != nil {
+		return err
+	}
+	for _, item := range items {
+		item.SinceDate = day
+		if i := slices.IndexFunc(before, func(b *Item) bool { return b.GetAction() == item.GetAction() }); i >= 0 {
+			item.SinceDate = before[i].GetSinceDate()
+		}
+		if item.GetUnit() == "" {
+			if item.Unit, err = l.turn(item); err != nil {
+				return err
+			}
+		}
+	}
+	for _, item := range before {
+		if !slices.ContainsFunc(items, func(i *Item) bool { return proto.Equal(i, item) }) {
+			if err := l.remove(item); err != nil {
+				return err
+			}
+		}
+	}
+	for _, item := range items {
+		if !slices.ContainsFunc(before, func(b *Item) bool { return proto.Equal(b, item) }) {
+			if err := l.add(item); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// turn says whose turn it is. What awaits the superior of the topmost unit awaits
+// its own head: that superior is not in the tree where the record is kept.
+func (l *List) turn(item *Item) (string, error) {
+	if duties[item.GetAction()].side == own {
+		return item.GetOwner(), nil
+	}
+	path, err := l.path(item.GetOwner())
+	if err != nil {
+		return "", err
+	}
+	if len(path) > 1 && item.GetOwner() != l.top {
+		item.Roles = duties[item.GetAction()].roles
+		return path[1], nil
+	}
+	item.Roles = []accessv1.Role{head}
+	return item.GetOwner(), nil
+}
+
+// of returns what a record asks for now.
+func (l *List) of(subject string) (items []*Item, err error) {
+	from, to := store.Prefix(subject + zero)
+	for e, err := range l.tx.Scan(subjectsBucket, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		item, err := decode(e.Value)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+func (l *List) add(item *Item) error {
+	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(item)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		l.tx.Put(subjectsBucket, subjectKey(item), b),
+		l.each(item, func(key string) error { return l.tx.Put(listsBucket, []byte(key), b) }),
+	)
+}
+
+func (l *List) remove(item *Item) error {
+	return errors.Join(
+		l.tx.Delete(subjectsBucket, subjectKey(item)),
+		l.each(item, func(key string) error { return l.tx.Delete(listsBucket, []byte(key)) }),
+	)
+}
+
+func subjectKey(item *Item) []byte { return []byte(item.GetSubject() + zero + action(item)) }
+
+// each calls do with the key of the item in every list that has it.
+func (l *List) each(item *Item, do func(key string) error) error {
+	path, err := l.path(item.GetUnit())
+	if err != nil {
+		return err
+	}
+	list := itself
+	for _, unit := range path {
+		if err := do(begin(unit, list) + rest(item)); err != nil {
+			return err
+		}
+		list = beneath
+	}
+	return nil
+}
+
+func begin(unit, list string) string { return strings.TrimPrefix(unit, "units/") + zero + list }
+
+// rest is the end of an item's key, by which lists are in their order.
+func rest(item *Item) string {
+	due := item.GetDueDate()
+	if due == "" {
+		due = undated
+	}
+	return due + zero + item.GetSubject() + zero + action(item)
+}
+
+func action(item *Item) string { return strconv.Itoa(int(item.GetAction())) }
+
+func decode(b []byte) (*Item, error) {
+	item := &Item{}
+	if err := proto.Unmarshal(b, item); err != nil {
+		return nil, fmt.Errorf("reading a work item: %w", err)
+	}
+	return item, nil
+}
+
+// Move takes a unit, with all beneath it, from those above it before to those
+// above it now, by its paths. What awaited its superior awaits the new one.
+func (l *List) Move(before, now []string) error {
+	if len(before) < 2 || slices.Equal(before, now) {
+		return nil
+	}
+	handed, err := l.handed(before)
+	if err != nil {
+		return err
+	}
+	unit := before[0]
+	for _, list := range []string{itself, beneath} {
+		from, to := store.Prefix(begin(unit, list))
+		for e, err := range l.tx.Scan(listsBucket, from, to) {
+			if err != nil {
+				return err
+			}
+			if err := l.shift(string(e.Key[len(from):]), e.Value, before[1:], now[1:]); err != nil {
+				return err
+			}
+		}
+	}
+	for _, item := range handed {
+		item.Unit = ""
+		if item.Unit, err = l.turn(item); err != nil {
+			return err
+		}
+		if err := l.add(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handed takes what awaits the unit's old superior because of the unit out of all
+// lists.
+func (l *List) handed(before []string) (items []*Item, err error) {
+	from, to := store.Prefix(begin(before[1], itself))
+	for e, err := range l.tx.Scan(listsBucket, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		item, err := decode(e.Value)
+		if err != nil {
+			return nil, err
+		}
+		if item.GetOwner() == before[0] {
+			items = append(items, item)
+		}
+	}
+	old := List{tx: l.tx, path: func(string) ([]string, error) { return before[1:], nil }}
+	for _, item := range items {
+		if err := old.remove(item); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// shift takes an item out of the lists of some units and puts it into those of
+// others.
+func (l *List) shift(rest string, item []byte, leaving, entering []string) error {
+	for _, unit := range leaving {
+		if err := l.tx.Delete(listsBucket, []byte(begin(unit, beneath)+rest)); err != nil {
+			return err
+		}
+	}
+	for _, unit := range entering {
+		if err := l.tx.Put(listsBucket, []byte(begin(unit, beneath)+rest), item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Find returns what a record asks of a unit by an action, or nil.
+func Find(tx store.Tx, unit, subject string, action aggregationv1.WorkItem_Action) (*Item, error) {
+	b, err := tx.Get(subjectsBucket, subjectKey(&Item{Subject: subject, Action: action}))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	item, err := decode(b)
+	if err != nil || item.GetUnit() != unit {
+		return nil, err
+	}
+	return item, nil
+}
+
+// Read yields what awaits a unit, or those beneath it, by due date, behind the
+// place of that item.
+func Read(tx store.Tx, unit string, below bool, after string) iter.Seq2[*Item, error] {
+	list := itself
+	if below {
+		list = beneath
+	}
+	from, to := store.Prefix(begin(unit, list))
+	if after != "" {
+		from = []byte(begin(unit, list) + after + zero)
+	}
+	return func(yield func(*Item, error) bool) {
+		for e, err := range tx.Scan(listsBucket, from, to) {
+			var item *Item
+			if err == nil {
+				item, err = decode(e.Value)
+			}
+			if !yield(item, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Place is where an item stands in every list that has it.
+func Place(item *Item) string { return rest(item) }

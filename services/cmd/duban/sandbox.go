@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/durable"
+	"github.com/duban-project/duban/services/internal/story"
+	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/rest"
+	"github.com/duban-project/duban/services/internal/story/stage"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// keysFile holds the keys of a sandbox, by whose they are. It is written once the
+// sandbox is seeded.
+const keysFile = "keys.json"
+
+// sandbox runs an installation to try things in, beside another or alone: a city
+// with a year's work, keys for everybody in it, and a clock that can be set.
+func sandbox(ctx context.Context, args []string, out io.Writer) error {
+	base := suite.Default()
+	set := flag.NewFlagSet("duban sandbox", flag.ContinueOnError)
+	path := set.String("config", "", "configuration file (YAML)")
+	reset := set.Bool("reset", false, "remove what is in the sandbox, and seed it anew")
+	if err := set.Parse(args); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if set.NArg() > 0 {
+		return fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
+	}
+	if err := config.Read(*path, &base); err != nil {
+		return err
+	}
+	c := base.AsSandbox()
+	if *reset {
+		if err := suite.ResetSandbox(c); err != nil {
+			return err
+		}
+	}
+	gently()
+	return runSandbox(ctx, c, out)
+}
+
+// runSandbox serves until ctx is done, and seeds what is empty.
+func runSandbox(ctx context.Context, c suite.Config, out io.Writer) error {
+	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: story.Start, Sandbox: true})
+	if err != nil {
+		return err
+	}
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	ready, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- s.Run(serving, func(at suite.Addresses) { ready <- "http://" + address(at.HTTP) }) }()
+	select {
+	case err := <-ended:
+		return errors.Join(err, s.Close())
+	case base := <-ready:
+		err = open(ctx, s, base, filepath.Join(c.Data, keysFile), out)
+	}
+	if err != nil {
+		stop()
+	}
+	return errors.Join(err, <-ended, s.Close())
+}
+
+// open seeds the sandbox, if that was not done, and says how to use it.
+func open(ctx context.Context, s *suite.Suite, base, keys string, out io.Writer) error {
+	if _, err := os.Stat(keys); err != nil {
+		if s.Bootstrap == "" {
+			return errors.New("the sandbox was not seeded to its end: start it with -reset")
+		}
+		if err := seed(ctx, s, base, keys); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(out, "沙箱 %s　接口文档 %s/docs/　密钥 %s\n所有数据均为演示数据，不计入任何汇总；重置：duban sandbox -reset\n", base, base, keys)
+	return err
+}
+
+// seed tells the story, and keeps the keys of everybody in it.
+func seed(ctx context.Context, s *suite.Suite, base, keys string) error {
+	city, err := cast.Load()
+	if err != nil {
+		return err
+	}
+	client := rest.New(base, stage.AtOnce)
+	defer client.Close()
+	tale := story.New(city, client, s.Bootstrap, teller(os.Stderr, time.Now()))
+	if _, err := tale.Run(ctx); err != nil {
+		return fmt.Errorf("seeding the sandbox: %w", err)
+	}
+	text, err := json.MarshalIndent(tale.Keys(), "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing the keys: %w", err)
+	}
+	return errors.Join(durable.WriteFile(keys, append(text, '\n')), s.BootstrapShown(ctx))
+}

@@ -1,0 +1,314 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+const (
+	// together is how many deliveries to one webhook are on their way at once.
+	together = 8
+	// leap is how many events that are not for a webhook it passes over before it
+	// notes that: until then a restart only looks at them again.
+	leap = 1_000
+	// idle is how long a lane sleeps when nothing wakes it.
+	idle = time.Minute
+)
+
+// lane sends to one webhook. A webhook that is slow or down holds up its own
+// lane and no other.
+type lane struct {
+	*Service
+	webhook string
+	nudged  *bell // when the webhook has changed
+
+	position, seen uint64 // the queue's position, and how far was looked beyond it
+}
+
+// run sends until ctx is done. What goes wrong here is tried again: only the
+// store itself may end the process.
+func (l *lane) run(ctx context.Context) error {
+	for {
+		nudged, rung := l.nudged.next(), l.rung.next()
+		pause, err := l.round(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, store.ErrUnknown):
+			return err
+		case err != nil:
+			slog.WarnContext(ctx, "sending to a webhook", "webhook", l.webhook, "error", err)
+			nudged, rung, pause = nil, nil, retry
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-nudged:
+		case <-rung: // often many at a time
+			_ = feed.Pause(ctx, pace)
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		timer.Stop()
+	}
+}
+
+// round queues what is new and sends what is due. It says when to look again.
+func (l *lane) round(ctx context.Context) (time.Duration, error) {
+	reader, err := l.reader(ctx)
+	if err != nil {
+		return idle, err
+	}
+	if reader.webhook.GetState() != eventv1.Webhook_STATE_ENABLED {
+		return idle, nil
+	}
+	more, err := l.fill(ctx, reader)
+	if err != nil {
+		return idle, err
+	}
+	due, pause, err := l.due(ctx, reader)
+	if err != nil {
+		return idle, err
+	}
+	if len(due) == 0 {
+		if more {
+			return 0, nil
+		}
+		return pause, nil
+	}
+	return 0, l.settle(ctx, l.send(ctx, reader, due))
+}
+
+// reader is what a lane knows for one round: the webhook, and what its owner may
+// read now. Without an access the owner may read nothing.
+type reader struct {
+	webhook *eventv1.Webhook
+	keys    [][]byte
+	search
+}
+
+// listing is the method by whose rule owners read what is sent to them.
+const listing = service + "ListEvents"
+
+func (l *lane) reader(ctx context.Context) (r reader, err error) {
+	var kept secrets
+	err = l.book.Store.View(ctx, func(tx store.Tx) error {
+		if r.webhook, err = l.table.Get(tx, l.webhook); err != nil {
+			return err
+		}
+		if r.webhook.GetState() != eventv1.Webhook_STATE_ENABLED {
+			return nil
+		}
+		kept, err = readSecrets(tx, l.webhook)
+		return err
+	})
+	if err != nil || r.webhook.GetState() != eventv1.Webhook_STATE_ENABLED {
+		return r, err
+	}
+	if r.keys, err = l.keys(kept, l.webhook, l.book.Clock()); err != nil {
+		return r, err
+	}
+	w := r.webhook
+	owner := authn.Principal{Name: w.GetOwner(), Key: w.GetApiKey(), Roles: w.GetRoles(), Unit: w.GetUnit()}
+	r.search = search{tree: l.Tree, types: w.GetTypes(), unit: w.GetUnit(), campaign: w.GetCampaign()}
+	r.access, err = l.enter(ctx, owner)
+	return r, err
+}
+
+// enter is the owner's right on the newest tree; nil if it holds none.
+func (l *lane) enter(ctx context.Context, owner authn.Principal) (*authz.Access, error) {
+	if err := l.Tree.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	access, err := authz.Enter(l.Tree, l.listing, owner)
+	if errors.Is(err, authz.ErrDenied) {
+		return nil, nil
+	}
+	return access, err
+}
+
+// fill queues the events behind the queue's position, and moves that in the same
+// transaction: each is queued once. More says that not all were looked at.
+func (l *lane) fill(ctx context.Context, r reader) (more bool, err error) {
+	if r.access == nil {
+		return false, nil
+	}
+	page, room, err := l.look(ctx, r)
+	if err != nil || room == 0 {
+		return false, err
+	}
+	l.seen = max(l.seen, page.next)
+	if len(page.rows) == 0 && l.seen-l.position < leap {
+		return !page.current, nil
+	}
+	err = l.book.Store.Update(ctx, func(tx store.Tx) error {
+		return changeQueue(tx, l.webhook, func(q *queue) error { return l.enqueue(tx, q, page) })
+	})
+	return !page.current, err
+}
+
+// look reads the events that are to be queued next, as many as there is room for.
+func (l *lane) look(ctx context.Context, r reader) (page found, room int, err error) {
+	err = l.book.Store.View(ctx, func(tx store.Tx) error {
+		q, err := readQueue(tx, l.webhook)
+		if err != nil {
+			return err
+		}
+		if room = int(waitingMost - q.Pending); room <= 0 {
+			room = 0
+			return nil
+		}
+		if q.Position != l.position || l.seen < l.position {
+			l.position, l.seen = q.Position, q.Position
+		}
+		page, err = r.page(tx, l.seen, min(room, together*together))
+		return err
+	})
+	return page, room, err
+}
+
+// enqueue queues a page of events, unless a replay has moved the position since
+// they were read.
+func (l *lane) enqueue(tx store.Tx, q *queue, page found) error {
+	if q.Position != l.position {
+		return nil
+	}
+	for _, e := range page.rows {
+		told, err := tell(e)
+		if err != nil {
+			return err
+		}
+		_, err = q.enqueue(tx, l.webhook, e.number, &eventv1.Delivery{
+			Event: told.GetId(), Type: told.GetType(), Subject: told.GetSubject(),
+		}, l.book.Clock())
+		if err != nil {
+			return err
+		}
+	}
+	q.Position = l.seen
+	return nil
+}
+
+// due are the deliveries to be sent now: of each resource the first that waits,
+// and not more than may be on their way. If there are none, pause says when to
+// look again.
+func (l *lane) due(ctx context.Context, r reader) (due []delivery, pause time.Duration, err error) {
+	now, pause := l.book.Clock(), idle
+	err = l.book.Store.View(ctx, func(tx store.Tx) error {
+		q, err := readQueue(tx, l.webhook)
+		if err != nil {
+			return err
+		}
+		if rest := time.Unix(0, q.Resume).Sub(now); rest > 0 {
+			pause = min(pause, rest)
+			return nil
+		}
+		taken := map[string]bool{}
+		for d, err := range deliveries(tx, l.webhook, 0) {
+			if err != nil {
+				return err
+			}
+			if d.is.GetState() != eventv1.Delivery_STATE_PENDING || taken[d.is.GetSubject()] {
+				continue
+			}
+			taken[d.is.GetSubject()] = true
+			if rest := d.is.GetNextTime().AsTime().Sub(now); rest > 0 {
+				pause = min(pause, rest)
+			} else if due = append(due, d); len(due) == together {
+				return nil
+			}
+		}
+		return nil
+	})
+	return due, pause, err
+}
+
+// settle notes what came of some deliveries, and suspends the webhook if it must
+// be.
+func (l *lane) settle(ctx context.Context, tried []try) error {
+	var cause eventv1.Webhook_Cause
+	err := l.book.Store.Update(ctx, func(tx store.Tx) error {
+		cause = eventv1.Webhook_CAUSE_UNSPECIFIED
+		return changeQueue(tx, l.webhook, func(q *queue) error {
+			for _, t := range tried {
+				c, err := l.note(tx, q, t)
+				if err != nil {
+					return err
+				}
+				cause = max(cause, c)
+			}
+			return q.trim(tx, l.webhook)
+		})
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // it was deleted
+	}
+	if err != nil || cause == eventv1.Webhook_CAUSE_UNSPECIFIED {
+		return err
+	}
+	_, err = l.Self.SuspendWebhook(ctx, &eventv1.SuspendWebhookRequest{Name: l.webhook, Cause: cause})
+	return err
+}
+
+// note stores what came of one delivery, unless it was replayed or forgotten
+// meanwhile.
+func (l *lane) note(tx store.Tx, q *queue, t try) (cause eventv1.Webhook_Cause, err error) {
+	d, err := readDelivery(tx, l.webhook, t.number)
+	if errors.Is(err, store.ErrNotFound) || err == nil && d.is.GetAttempts() != t.is.GetAttempts() {
+		return cause, nil
+	}
+	if err != nil {
+		return cause, err
+	}
+	if t.withheld {
+		return cause, q.drop(tx, l.webhook, d)
+	}
+	before := d.is.GetState()
+	t.apply(d.is, q)
+	q.count(before, d.is.GetState())
+	l.Counted(result(t, d.is))
+	return t.outcome.Cause(time.Unix(0, q.Failing), t.at, int(q.Dead)), d.put(tx, l.webhook)
+}
+
+// apply writes what came of a try into a delivery and its queue.
+func (t try) apply(d *eventv1.Delivery, q *queue) {
+	d.Attempts++
+	d.Status, d.Failure, d.AttemptTime, d.NextTime = int32(t.outcome.Status), t.failure, timestamppb.New(t.at), nil
+	if t.outcome.Delivered() {
+		d.State, q.Failing, q.Resume = eventv1.Delivery_STATE_DELIVERED, 0, 0
+		return
+	}
+	if q.Failing == 0 {
+		q.Failing = t.at.UnixNano()
+	}
+	pause, again := t.outcome.Again(int(d.GetAttempts()), t.jitter)
+	if !again || t.outcome.Gone() {
+		d.State = eventv1.Delivery_STATE_DEAD
+		return
+	}
+	d.NextTime = timestamppb.New(t.at.Add(pause))
+	if t.outcome.Throttled() {
+		q.Resume = max(q.Resume, t.at.Add(pause).UnixNano())
+	}
+}
+
+// result is what metrics call it.
+func result(t try, d *eventv1.Delivery) string {
+	switch {
+	case t.outcome.Delivered():
+		return "delivered"
+	case d.GetState() == eventv1.Delivery_STATE_DEAD:
+		return "given_up"
+	default:
+		return "failed"
+	}
+}

@@ -1,0 +1,200 @@
+package server_test
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/event"
+	"github.com/duban-project/duban/services/internal/authz"
+)
+
+// hook is one request that a receiver got.
+type hook struct {
+	id, timestamp, signature string
+	body                     []byte
+	data                     struct {
+		Type string
+		Data struct{ Subject, Revision, Unit string }
+	}
+}
+
+// receiver takes deliveries and answers as it is told.
+type receiver struct {
+	*httptest.Server
+	mu     sync.Mutex
+	got    []hook
+	answer func(n int, h hook) int
+	more   chan struct{}
+}
+
+func newReceiver(t *testing.T) *receiver {
+	r := &receiver{more: make(chan struct{}, 1), answer: func(int, hook) int { return http.StatusNoContent }}
+	r.Server = httptest.NewServer(r)
+	t.Cleanup(r.Close)
+	return r
+}
+
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	h := hook{req.Header.Get("Webhook-Id"), req.Header.Get("Webhook-Timestamp"), req.Header.Get("Webhook-Signature"), body, hook{}.data}
+	if err := json.Unmarshal(body, &h.data); err != nil {
+		h.id = "no JSON"
+	}
+	r.mu.Lock()
+	r.got = append(r.got, h)
+	status := r.answer(len(r.got), h)
+	r.mu.Unlock()
+	w.WriteHeader(status)
+	select {
+	case r.more <- struct{}{}:
+	default:
+	}
+}
+
+// until waits for what the receiver has got to be enough.
+func (r *receiver) until(t *testing.T, enough func([]hook) bool) []hook {
+	t.Helper()
+	over := time.After(30 * time.Second)
+	for {
+		r.mu.Lock()
+		got := append([]hook(nil), r.got...)
+		r.mu.Unlock()
+		if enough(got) {
+			return got
+		}
+		select {
+		case <-r.more:
+		case <-over:
+			t.Fatalf("the receiver got %d: %+v", len(got), got)
+		}
+	}
+}
+
+// verified checks a delivery by the words of Standard Webhooks, on its own.
+func (h hook) verified(secret string) bool {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	if err != nil || len(key) != 32 {
+		return false
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(h.id + "." + h.timestamp + "."))
+	mac.Write(h.body)
+	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+	at, err := strconv.ParseInt(h.timestamp, 10, 64)
+	return err == nil && time.Since(time.Unix(at, 0)).Abs() < 5*time.Minute && strings.Contains(" "+h.signature+" ", " "+want+" ")
+}
+
+func (s *scene) hooked(key, unit, url string) *eventv1.IssuedWebhook {
+	s.T.Helper()
+	w, err := s.Event(key).CreateWebhook(s.T.Context(), &eventv1.CreateWebhookRequest{
+		Webhook: &eventv1.Webhook{Unit: unit, Url: url, Types: []string{"rectification.problem.*"}},
+	})
+	s.must(err)
+	return w
+}
+
+func TestEventsAreDeliveredSigned(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	w := s.hooked(s.eye.Key, s.district, r.URL+"/hook")
+	p := s.edit(s.problem(), 5)
+	got := r.until(t, func(got []hook) bool { return len(got) == 6 })
+	for i, h := range got {
+		if !h.verified(w.GetSecret()) || h.data.Data.Subject != p.GetName() || h.data.Data.Revision != strconv.Itoa(i+1) || h.data.Data.Unit != s.school {
+			t.Errorf("delivery %d: %+v %s", i, h, h.body)
+		}
+		if strings.Contains(string(h.body), s.clerk.Name) || len(h.body) > event.Largest {
+			t.Errorf("delivery %d: %s", i, h.body)
+		}
+	}
+	rotated, err := s.Event(s.eye.Key).RotateWebhookSecret(t.Context(), &eventv1.RotateWebhookSecretRequest{Name: w.GetWebhook().GetName()})
+	s.must(err)
+	_, err = s.Event(s.eye.Key).PingWebhook(t.Context(), &eventv1.PingWebhookRequest{Name: w.GetWebhook().GetName()})
+	s.must(err)
+	ping := r.until(t, func(got []hook) bool { return len(got) == 7 })[6]
+	if !ping.verified(w.GetSecret()) || !ping.verified(rotated.GetSecret()) || rotated.GetSecret() == w.GetSecret() || ping.data.Type != event.Ping {
+		t.Errorf("during the overlap: %+v", ping)
+	}
+}
+
+func TestAWebhookIsItsOwners(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	w := s.hooked(s.eye.Key, s.district, r.URL).GetWebhook()
+	other := s.Person(s.district, accessv1.Role_ROLE_VIEWER)
+	if _, err := s.Event(other.Key).GetWebhook(t.Context(), &eventv1.GetWebhookRequest{Name: w.GetName()}); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("another reader of the unit reads it: %v", err)
+	}
+	if _, err := s.Event(s.SystemAdmin).GetWebhook(t.Context(), &eventv1.GetWebhookRequest{Name: w.GetName()}); err != nil {
+		t.Errorf("the administrator reads it: %v", err)
+	}
+	update := &eventv1.UpdateWebhookRequest{Webhook: &eventv1.Webhook{Name: w.GetName(), Unit: w.GetUnit(), Url: r.URL + "/mine"}}
+	if _, err := s.Event(s.SystemAdmin).UpdateWebhook(t.Context(), update); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("the administrator turns it aside: %v", err)
+	}
+	for _, url := range []string{"http://example.com/", "https://10.0.0.1/", "https://169.254.169.254/latest", s.HTTP} {
+		_, err := s.Event(s.eye.Key).CreateWebhook(t.Context(), &eventv1.CreateWebhookRequest{Webhook: &eventv1.Webhook{Unit: s.district, Url: url}})
+		if url != s.HTTP && !errors.Is(err, event.ErrURL) {
+			t.Errorf("%s = %v", url, err)
+		}
+	}
+	if _, err := s.Event(s.SystemAdmin).DeleteWebhook(t.Context(), &eventv1.DeleteWebhookRequest{Name: w.GetName()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Event(s.eye.Key).GetWebhook(t.Context(), &eventv1.GetWebhookRequest{Name: w.GetName()}); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("what was deleted is there: %v", err)
+	}
+}
+
+// Who loses the grant gets nothing more, not even what was queued.
+func TestDeliveriesEndWithTheRight(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	down := true
+	r.answer = func(int, hook) int {
+		if down {
+			return http.StatusInternalServerError
+		}
+		return http.StatusOK
+	}
+	owner := s.Person(s.other)
+	grant := s.Grant(owner.Name, s.district, accessv1.Role_ROLE_VIEWER)
+	w := s.hooked(owner.Key, s.district, r.URL).GetWebhook()
+	s.problem()
+	r.until(t, func(got []hook) bool { return len(got) == 1 })
+	_, err := s.Organization(s.SecurityAdmin).DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: grant})
+	s.must(err)
+	s.CatchUp()
+	r.mu.Lock()
+	down = false
+	r.mu.Unlock()
+	s.problem()
+	left := func() int {
+		list, err := s.Event(s.SystemAdmin).ListDeliveries(t.Context(), &eventv1.ListDeliveriesRequest{Parent: w.GetName()})
+		s.must(err)
+		return len(list.GetDeliveries())
+	}
+	over, tick := time.After(30*time.Second), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for left() > 0 {
+		select {
+		case <-tick.C:
+		case <-over:
+			t.Fatalf("%d deliveries are left", left())
+		}
+	}
+	if got := r.until(t, func([]hook) bool { return true }); len(got) != 1 {
+		t.Errorf("the receiver got %d", len(got))
+	}
+}

@@ -1,0 +1,101 @@
+package oidc
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Issuer is an identity provider whose tokens are believed.
+type Issuer struct {
+	// Issuer is its name, as its tokens have it, and where its configuration is
+	// found: https, or http on the machine itself.
+	Issuer string `yaml:"issuer"`
+	// Audience is what its tokens for this installation name as their audience.
+	Audience string `yaml:"audience"`
+	// Algorithms are those of its signatures: RS256, ES256 or EdDSA; empty: any of
+	// the three.
+	Algorithms []string `yaml:"algorithms"`
+	// Subject is the claim by which accounts are linked; empty: sub. It MUST be one
+	// that a person can neither change nor leave to another.
+	Subject string `yaml:"subject_claim"`
+	// Lifetime is how long a token may be made for; 0: an hour.
+	Lifetime time.Duration `yaml:"max_lifetime"`
+	// Skew is how far its clock may be from ours; 0: half a minute.
+	Skew time.Duration `yaml:"skew"`
+	// SecondFactor says by what its tokens show a second factor. Without a claim,
+	// they sign as they are.
+	SecondFactor Factor `yaml:"second_factor"`
+}
+
+// Factor is a claim and the values of it that show a second factor: one of them
+// is the claim, as with acr, or stands in its list, as with amr.
+type Factor struct {
+	Claim  string   `yaml:"claim"`
+	Values []string `yaml:"values"`
+}
+
+// What a configuration may ask for at most.
+const (
+	longestLifetime = 24 * time.Hour
+	widestSkew      = 2 * time.Minute
+)
+
+// algorithms are those that can be asked for: never none, and none whose key
+// would be a shared secret.
+var algorithms = []string{string(jose.RS256), string(jose.ES256), string(jose.EdDSA)}
+
+// Check returns every mistake at once, each beginning with its key.
+func (i Issuer) Check() error {
+	var mistakes []error
+	check := func(ok bool, text string) {
+		if !ok {
+			mistakes = append(mistakes, errors.New(text))
+		}
+	}
+	check(safe(i.Issuer), "issuer: must be an https URL without query or fragment, or http on this machine")
+	check(i.Audience != "", "audience: must be given")
+	for _, a := range i.Algorithms {
+		check(slices.Contains(algorithms, a), fmt.Sprintf("algorithms: must be of %q", algorithms))
+	}
+	check(i.Lifetime >= 0 && i.Lifetime <= longestLifetime, "max_lifetime: must be at most 24h")
+	check(i.Skew >= 0 && i.Skew <= widestSkew, "skew: must be at most 2m")
+	check((i.SecondFactor.Claim == "") == (len(i.SecondFactor.Values) == 0), "second_factor: must have a claim and values, or neither")
+	return errors.Join(mistakes...)
+}
+
+// filled is i with the defaults in place of what it leaves open.
+func (i Issuer) filled() Issuer {
+	if len(i.Algorithms) == 0 {
+		i.Algorithms = algorithms
+	}
+	if i.Subject == "" {
+		i.Subject = "sub"
+	}
+	if i.Lifetime == 0 {
+		i.Lifetime = time.Hour
+	}
+	if i.Skew == 0 {
+		i.Skew = 30 * time.Second
+	}
+	return i
+}
+
+// safe says whether nobody between here and the address can change what it says.
+func safe(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return false
+	}
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
+}
+
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
+}

@@ -1,0 +1,84 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+// told takes the headers of one answer.
+type told struct {
+	grpc.ServerTransportStream
+	md metadata.MD
+}
+
+func (s *told) SetHeader(md metadata.MD) error {
+	s.md = metadata.Join(s.md, md)
+	return nil
+}
+
+// limited runs a call of p through the step, and returns what its answer says.
+func limited(t *testing.T, step Step, p authn.Principal) (metadata.MD, error) {
+	t.Helper()
+	s := &told{}
+	ctx := grpc.NewContextWithServerTransportStream(authn.With(t.Context(), p), s)
+	err := step(ctx, Call{}, func(context.Context) error { return nil })
+	return s.md, err
+}
+
+func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
+	key := authn.Principal{Name: "machines/a", Key: "apiKeys/k", Quota: authn.Quota{PerMinute: 2, PerDay: 100, Left: 41, Reset: 90 * time.Minute}}
+	spent := key
+	spent.Key, spent.Quota.Left = "apiKeys/spent", -1
+	synctest.Test(t, func(t *testing.T) {
+		step := rateLimit(Limits{Rate: 10, Burst: 20})
+		for _, c := range []struct {
+			name         string
+			who          authn.Principal
+			policy, left string
+			err          *fault.Fault
+			wait         time.Duration
+		}{
+			{"the public", authn.Principal{}, `"calls";q=20;w=2`, `"calls";r=19;t=1`, nil, 0},
+			{"a key", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=19;t=1, "minute";r=1;t=30, "day";r=41;t=5400`, nil, 0},
+			{"its last of the minute", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=18;t=1, "minute";r=0;t=60, "day";r=41;t=5400`, nil, 0},
+			{"one too many", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=17;t=1, "minute";r=0;t=60, "day";r=41;t=5400`, errRateLimited, 30 * time.Second},
+			{"after its day", spent, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=16;t=1, "minute";r=1;t=30, "day";r=0;t=5400`, errQuotaSpent, 90 * time.Minute},
+		} {
+			md, err := limited(t, step, c.who)
+			if c.err == nil && err != nil || c.err != nil && (!errors.Is(err, c.err) || fault.As(err).Retry != c.wait) {
+				t.Errorf("%s: %v, want %v after %v", c.name, err, c.err, c.wait)
+			}
+			if got := md.Get(PolicyHeader); len(got) != 1 || got[0] != c.policy {
+				t.Errorf("%s: the policy is %q, want %q", c.name, got, c.policy)
+			}
+			if got := md.Get(LimitHeader); len(got) != 1 || got[0] != c.left {
+				t.Errorf("%s: left are %q, want %q", c.name, got, c.left)
+			}
+		}
+		<-time.After(30 * time.Second)
+		if _, err := limited(t, step, key); err != nil {
+			t.Errorf("half a minute later: %v", err)
+		}
+	})
+}
+
+func TestServicesAndProbesAreNotLimited(t *testing.T) {
+	step := rateLimit(Limits{Rate: 1, Burst: 1})
+	for range 3 {
+		if md, err := limited(t, step, authn.Principal{Name: "services/campaign"}); err != nil || len(md) > 0 {
+			t.Errorf("a service: %v, %v", err, md)
+		}
+		if err := step(t.Context(), Call{Method: "/grpc.health.v1.Health/Check"}, func(context.Context) error { return nil }); err != nil {
+			t.Errorf("a probe: %v", err)
+		}
+	}
+}

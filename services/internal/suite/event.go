@@ -1,0 +1,110 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/event/secret"
+	eventserver "github.com/duban-project/duban/services/event/server"
+	"github.com/duban-project/duban/services/event/target"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/telemetry"
+)
+
+// Webhooks says which addresses may be registered beside public ones.
+type Webhooks struct {
+	// AllowedNetworks are the private networks to which events may be sent.
+	AllowedNetworks []netip.Prefix `yaml:"allowed_networks"`
+	// AllowLoopback lets this machine be sent to, by http too: for tests and
+	// sandboxes only.
+	AllowLoopback bool `yaml:"allow_loopback"`
+}
+
+// check says what is wrong with the networks.
+func (w Webhooks) check() error {
+	for _, n := range w.AllowedNetworks {
+		if !n.IsValid() || n.Bits() == 0 {
+			return fmt.Errorf("webhooks.allowed_networks: %s is no private network", n)
+		}
+	}
+	return nil
+}
+
+func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
+	vault, err := secret.NewVault(s.secrets["event"].derive("webhook secrets"))
+	if err != nil {
+		return nil, err
+	}
+	policy := &target.Policy{
+		Networks: s.config.Webhooks.AllowedNetworks, Loopback: s.config.Webhooks.AllowLoopback,
+		Own: s.config.own, Resolve: resolve,
+	}
+	counted, err := s.telemetry.Deliveries()
+	if err != nil {
+		return nil, err
+	}
+	self := s.Conn("event")
+	service, err := eventserver.New(book, eventserver.Parts{
+		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(self), Services: s.told(),
+		Self: eventv1.NewEventServiceClient(self), Targets: policy, Sender: policy.Sender(), Vault: vault,
+		Jitter: rand.Float64, Counted: counted, Stopping: s.process.Stopping(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return service, s.telemetry.Events(func() telemetry.Lag {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		lag, _ := service.Lag(ctx) // what cannot be read shows as 0, as counted has it
+		return telemetry.Lag(lag)
+	})
+}
+
+// told are the services whose changes are told as events.
+func (s *Suite) told() []string {
+	names := append([]string{"organization"}, s.followed...)
+	if s.present("aggregation") {
+		names = append(names, "aggregation")
+	}
+	return names
+}
+
+func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// own says whether this process listens at an address: at one of its ports, on
+// one of the machine's addresses.
+func (c Config) own(at netip.AddrPort) bool {
+	listens := slices.ContainsFunc([]string{c.HTTP, c.GRPC, c.Metrics, c.Peers.Listen}, func(address string) bool {
+		_, port, err := net.SplitHostPort(address)
+		return err == nil && port == strconv.Itoa(int(at.Port()))
+	})
+	return listens && (at.Addr().IsLoopback() || here(at.Addr()))
+}
+
+// here says whether the address is one of this machine; if that cannot be told,
+// it is taken for one.
+func here(a netip.Addr) bool {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(addresses, func(of net.Addr) bool {
+		n, ok := of.(*net.IPNet)
+		if !ok {
+			return false
+		}
+		own, ok := netip.AddrFromSlice(n.IP)
+		return ok && own.Unmap() == a
+	})
+}

@@ -1,0 +1,28 @@
+package organization
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+)
+
+// NewIdentity returns the link that i asks for, under name; by is who links.
+func NewIdentity(name string, i *organizationv1.Identity, by string) (*organizationv1.Identity, error) {
+	if i.GetPrincipal() == by {
+		return nil, ErrSelfGrant
+	}
+	return &organizationv1.Identity{Name: name, Principal: i.GetPrincipal(), Issuer: i.GetIssuer(), Subject: i.GetSubject()}, nil
+}
+
+// EndIdentity ends i.
+func EndIdentity(i *organizationv1.Identity, now time.Time) (*organizationv1.Identity, error) {
+	if i.GetEndTime() != nil {
+		return nil, ErrIdentityEnded
+	}
+	i = proto.CloneOf(i)
+	i.EndTime = timestamppb.New(now)
+	return i, nil
+}

@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/organization"
+)
+
+// accounts keeps, under the digest of each linked account, the name of its link,
+// outside of the feed: an account could be guessed from its digest.
+const accounts = "identity.accounts"
+
+// CreateIdentity implements the RPC.
+func (s *Service) CreateIdentity(ctx context.Context, req *organizationv1.CreateIdentityRequest) (*organizationv1.Identity, error) {
+	i := req.GetIdentity()
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.Identity, error) {
+		if err := s.mayPrincipal(tx, i.GetPrincipal()); err != nil {
+			return nil, s.hidden(tx, err)
+		}
+		link, err := organization.NewIdentity("identities/"+tx.NewID(), i, tx.Access.Principal.Name)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.claim(tx, link); err != nil {
+			return nil, err
+		}
+		return s.identities.Put(tx, link)
+	})
+}
+
+// claim takes the account for the link, unless another has it.
+func (s *Service) claim(tx *change.Tx, link *organizationv1.Identity) error {
+	digest := authn.Digest(link.GetIssuer(), link.GetSubject())
+	switch _, err := tx.Get(accounts, digest); {
+	case err == nil:
+		return organization.ErrIdentityExists
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	default:
+		return tx.Put(accounts, digest, []byte(link.GetName()))
+	}
+}
+
+// GetIdentity implements the RPC.
+func (s *Service) GetIdentity(ctx context.Context, req *organizationv1.GetIdentityRequest) (*organizationv1.Identity, error) {
+	return s.identities.Get(ctx, req.GetName())
+}
+
+// ListIdentities implements the RPC.
+func (s *Service) ListIdentities(ctx context.Context, req *organizationv1.ListIdentitiesRequest) (*organizationv1.ListIdentitiesResponse, error) {
+	links, next, err := s.identities.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.Identity, error], error) {
+		if req.GetPrincipal() != "" {
+			return s.identities.Lookup(tx, "principal", req.GetPrincipal(), after), nil
+		}
+		return s.identities.Scan(tx, after, ""), nil
+	})
+	return &organizationv1.ListIdentitiesResponse{Identities: links, NextPageToken: next}, err
+}
+
+// DeleteIdentity implements the RPC.
+func (s *Service) DeleteIdentity(ctx context.Context, req *organizationv1.DeleteIdentityRequest) (*organizationv1.Identity, error) {
+	return s.identities.Change(ctx, req, func(tx *change.Tx, i *organizationv1.Identity) (*organizationv1.Identity, error) {
+		ended, err := organization.EndIdentity(i, tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		return ended, tx.Delete(accounts, authn.Digest(i.GetIssuer(), i.GetSubject()))
+	})
+}
+
+// holder tells whose the account with that digest is.
+func (s *Service) holder(tx *change.Tx, digest []byte) (*organizationv1.IntrospectResponse, error) {
+	name, err := tx.Get(accounts, digest)
+	if errors.Is(err, store.ErrNotFound) {
+		return &organizationv1.IntrospectResponse{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	link, err := s.identities.Find(tx, string(name))
+	if errors.Is(err, authz.ErrNotFound) {
+		return &organizationv1.IntrospectResponse{}, nil
+	}
+	return &organizationv1.IntrospectResponse{Principal: link.GetPrincipal()}, err
+}

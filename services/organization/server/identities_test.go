@@ -1,0 +1,155 @@
+package server_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authn/oidc"
+	"github.com/duban-project/duban/services/internal/authn/oidc/oidctest"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/organization"
+)
+
+// signIn starts a suite that believes a provider, whose tokens show a second
+// factor by amr.
+func signIn(t *testing.T, change func(*suite.Config)) (*suitetest.Suite, *oidctest.Provider) {
+	t.Helper()
+	p := oidctest.New(t)
+	return suitetest.RunWith(t, func(c *suite.Config) {
+		c.Identity.Issuers = []oidc.Issuer{{Issuer: p.URL, Audience: "duban", SecondFactor: oidc.Factor{Claim: "amr", Values: []string{"otp"}}}}
+		if change != nil {
+			change(c)
+		}
+	}), p
+}
+
+func token(p *oidctest.Provider, changes oidctest.M) string {
+	return p.Token(oidctest.M{"alg": "ES256", "kid": "e1"}, p.Claims(time.Now(), changes))
+}
+
+// link links an account to a principal.
+func link(t *testing.T, s *suitetest.Suite, p *oidctest.Provider, principal, subject string) *organizationv1.Identity {
+	t.Helper()
+	i, err := s.Organization(s.SecurityAdmin).CreateIdentity(t.Context(), &organizationv1.CreateIdentityRequest{
+		Identity: &organizationv1.Identity{Principal: principal, Issuer: p.URL, Subject: subject},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// caller asks who the token is.
+func caller(t *testing.T, s *suitetest.Suite, token string) (string, error) {
+	t.Helper()
+	c, err := s.Organization(token).GetCaller(t.Context(), &organizationv1.GetCallerRequest{})
+	return c.GetPrincipal(), err
+}
+
+func TestALinkedAccountCallsAsItsPrincipal(t *testing.T) {
+	s, p := signIn(t, nil)
+	who := s.Person(s.Root, accessv1.Role_ROLE_VIEWER)
+	if _, err := caller(t, s, token(p, nil)); !errors.Is(err, authn.ErrUnauthenticated) {
+		t.Errorf("an account that nobody has linked: %v", err)
+	}
+	i := link(t, s, p, who.Name, "alice")
+	again := token(p, oidctest.M{"jti": "2"})
+	if got, err := caller(t, s, again); err != nil || got != who.Name {
+		t.Fatalf("once linked: %q, %v", got, err)
+	}
+	org := s.Organization(s.SecurityAdmin)
+	if _, err := org.DeleteIdentity(t.Context(), &organizationv1.DeleteIdentityRequest{Name: i.GetName()}); err != nil {
+		t.Fatal(err)
+	}
+	if took := refused(t, s, again); took > promised {
+		t.Errorf("the token was believed for %v after the link ended", took)
+	}
+	if _, err := org.DeleteIdentity(t.Context(), &organizationv1.DeleteIdentityRequest{Name: i.GetName()}); !errors.Is(err, organization.ErrIdentityEnded) {
+		t.Errorf("ending the link again: %v", err)
+	}
+	link(t, s, p, who.Name, "alice") // the account is free again
+}
+
+// promised is how soon a link that has ended is refused, by the contract.
+const promised = time.Second
+
+func TestAnAccountIsLinkedOnce(t *testing.T) {
+	s, p := signIn(t, nil)
+	who, other := s.Person(s.Root, accessv1.Role_ROLE_VIEWER), s.Person(s.Root, accessv1.Role_ROLE_VIEWER)
+	link(t, s, p, who.Name, "alice")
+	link(t, s, p, who.Name, "alice2")
+	org := s.Organization(s.SecurityAdmin)
+	me, err := caller(t, s, s.SecurityAdmin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		principal, subject string
+		want               error
+	}{
+		"to somebody else": {other.Name, "alice", organization.ErrIdentityExists},
+		"to nobody":        {s.Root + "/members/none", "bob", organization.ErrPrincipalUnknown},
+		"to oneself":       {me, "bob", organization.ErrSelfGrant},
+	} {
+		_, err := org.CreateIdentity(t.Context(), &organizationv1.CreateIdentityRequest{
+			Identity: &organizationv1.Identity{Principal: c.principal, Issuer: p.URL, Subject: c.subject},
+		})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	all, err := org.ListIdentities(t.Context(), &organizationv1.ListIdentitiesRequest{Principal: who.Name})
+	if err != nil || len(all.GetIdentities()) != 2 || all.GetIdentities()[0].GetSubject() != "alice" {
+		t.Errorf("ListIdentities = %v, %v", all, err)
+	}
+}
+
+// grant tries what counts as a signature: giving somebody a right.
+func grant(t *testing.T, s *suitetest.Suite, credential string) error {
+	t.Helper()
+	_, err := s.Organization(credential).CreateRoleGrant(t.Context(), &organizationv1.CreateRoleGrantRequest{
+		RoleGrant:    &organizationv1.RoleGrant{Principal: s.Person(s.Root).Name, Role: accessv1.Role_ROLE_VIEWER, Unit: s.Root},
+		ValidateOnly: true,
+	})
+	return err
+}
+
+func TestASignatureTakesASecondFactor(t *testing.T) {
+	s, p := signIn(t, nil)
+	security, viewer := s.Person(s.Root, accessv1.Role_ROLE_SECURITY_ADMIN), s.Person(s.Root, accessv1.Role_ROLE_VIEWER)
+	link(t, s, p, security.Name, "alice")
+	link(t, s, p, viewer.Name, "bob")
+	for name, c := range map[string]struct {
+		credential string
+		want       error
+	}{
+		"a password alone": {token(p, oidctest.M{"amr": []string{"pwd"}}), authz.ErrSecondFactor},
+		"with an OTP":      {token(p, oidctest.M{"amr": []string{"pwd", "otp"}}), nil},
+		"an OTP, no right": {token(p, oidctest.M{"sub": "bob", "amr": []string{"otp"}}), authz.ErrDenied},
+		"no right, no OTP": {token(p, oidctest.M{"sub": "bob"}), authz.ErrDenied},
+		"a key":            {security.Key, nil},
+	} {
+		if err := grant(t, s, c.credential); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestAnIssuerThatIsDownHindersNoKey(t *testing.T) {
+	s, p := signIn(t, nil)
+	who := s.Person(s.Root, accessv1.Role_ROLE_VIEWER)
+	p.Break(func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) })
+	if _, err := caller(t, s, token(p, nil)); !errors.Is(err, authn.ErrIssuerUnavailable) {
+		t.Errorf("a token: %v", err)
+	}
+	if got, err := caller(t, s, who.Key); err != nil || got != who.Name {
+		t.Errorf("a key: %q, %v", got, err)
+	}
+}

@@ -1,0 +1,145 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+// issue issues a key to a new viewer of the root.
+func issue(t *testing.T, s *suitetest.Suite, k *organizationv1.ApiKey) *organizationv1.IssuedApiKey {
+	t.Helper()
+	k.Principal = s.Person(s.Root, accessv1.Role_ROLE_VIEWER).Name
+	issued, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: k})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued
+}
+
+func TestAKeyHoldsInItsNetworks(t *testing.T) {
+	s := suitetest.Run(t)
+	office := issue(t, s, &organizationv1.ApiKey{AllowedNetworks: []string{"192.0.2.0/24", "2001:db8::/32"}}).GetSecret()
+	for from, want := range map[string]int{
+		"192.0.2.77": http.StatusOK, "::ffff:192.0.2.1": http.StatusOK, "2001:db8:1::1": http.StatusOK,
+		"192.0.3.1": http.StatusForbidden, "2001:db9::1": http.StatusForbidden, "nowhere": http.StatusForbidden,
+	} {
+		if got := knock(t, s, office, from).StatusCode; got != want {
+			t.Errorf("from %s: %d, want %d", from, got, want)
+		}
+	}
+	if got := knock(t, s, issue(t, s, &organizationv1.ApiKey{}).GetSecret(), "198.51.100.1").StatusCode; got != http.StatusOK {
+		t.Errorf("a key without networks: %d", got)
+	}
+	for name, networks := range map[string][]string{"host bits": {"192.0.2.1/24"}, "an address": {"192.0.2.1"}, "twice": {"10.0.0.0/8", "10.0.0.0/8"}} {
+		_, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+			ApiKey: &organizationv1.ApiKey{Principal: s.Person(s.Root, accessv1.Role_ROLE_VIEWER).Name, AllowedNetworks: networks},
+		})
+		if err == nil {
+			t.Errorf("%s: issued", name)
+		}
+	}
+}
+
+// TestOverTCPTheConnectionSaysWhereAClientIs, and nothing that it sends.
+func TestOverTCPTheConnectionSaysWhereAClientIs(t *testing.T) {
+	s := suitetest.Run(t)
+	conn, err := grpc.NewClient(s.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	call := func(key, claimed string) error {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer "+key, "duban-address", claimed)
+		_, err := organizationv1.NewOrganizationServiceClient(conn).GetCaller(ctx, &organizationv1.GetCallerRequest{})
+		return err
+	}
+	here := issue(t, s, &organizationv1.ApiKey{AllowedNetworks: []string{"127.0.0.0/8"}}).GetSecret()
+	there := issue(t, s, &organizationv1.ApiKey{AllowedNetworks: []string{"192.0.2.0/24"}}).GetSecret()
+	if err := call(here, "192.0.2.1"); err != nil {
+		t.Errorf("a key for this machine: %v", err)
+	}
+	if err := call(there, "192.0.2.1"); err == nil || !strings.Contains(err.Error(), "network") {
+		t.Errorf("a key for elsewhere: %v", err)
+	}
+}
+
+func TestAQuotaOfTheDayIsSpent(t *testing.T) {
+	s := suitetest.Run(t)
+	key := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 3, PerMinute: 100}}).GetSecret()
+	for left := 2; left >= 0; left-- {
+		answer := knock(t, s, key, "192.0.2.1")
+		if answer.StatusCode != http.StatusOK || !strings.Contains(answer.Header.Get("RateLimit"), `"day";r=`+string(rune('0'+left))+";t=") {
+			t.Errorf("with %d left: %d, %q", left, answer.StatusCode, answer.Header.Get("RateLimit"))
+		}
+		if p := answer.Header.Get("RateLimit-Policy"); !strings.HasSuffix(p, `"minute";q=100;w=60, "day";q=3;w=86400`) {
+			t.Errorf("the policy is %q", p)
+		}
+	}
+	answer := knock(t, s, key, "192.0.2.1")
+	wait, err := time.ParseDuration(answer.Header.Get("Retry-After") + "s")
+	if midnight := calendar.On(time.Now()).End(); answer.StatusCode != http.StatusTooManyRequests || err != nil || time.Until(midnight.Add(-wait)).Abs() > 10*time.Second {
+		t.Errorf("one too many: %d, repeat after %q", answer.StatusCode, answer.Header.Get("Retry-After"))
+	}
+	if !strings.Contains(answer.Header.Get("RateLimit"), `"day";r=0;`) {
+		t.Errorf("one too many says %q", answer.Header.Get("RateLimit"))
+	}
+}
+
+// TestUsesOutlastTheProcess: the last day and the calls of that day, once they
+// were told, whatever the key's own record says.
+func TestUsesOutlastTheProcess(t *testing.T) {
+	folder := t.TempDir()
+	s := suitetest.RunNew(t, folder)
+	issued := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 3}})
+	last := func(s *suitetest.Suite, admin string) *organizationv1.ApiKey {
+		k, err := s.Organization(admin).GetApiKey(t.Context(), &organizationv1.GetApiKeyRequest{Name: issued.GetApiKey().GetName()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	admin, auditor := s.SecurityAdmin, s.Auditor
+	if k := last(s, admin); k.GetLastUseDate() != "" {
+		t.Errorf("before its first use: %v", k)
+	}
+	knock(t, s, issued.GetSecret(), "192.0.2.1")
+	knock(t, s, issued.GetSecret(), "192.0.2.1")
+	if k := last(s, admin); k.GetLastUseDate() != calendar.On(time.Now()).String() || k.GetEtag() != issued.GetApiKey().GetEtag() {
+		t.Errorf("after its first use: %v", k)
+	}
+	tell(t, s, issued)
+	s.Stop()
+	s = suitetest.RunIn(t, folder)
+	if k := last(s, auditor); k.GetLastUseDate() != calendar.On(time.Now()).String() {
+		t.Errorf("after a restart: %v", k)
+	}
+	if answer := knock(t, s, issued.GetSecret(), "192.0.2.1"); !strings.Contains(answer.Header.Get("RateLimit"), `"day";r=0;`) {
+		t.Errorf("after a restart: %q", answer.Header.Get("RateLimit"))
+	}
+}
+
+// tell lets the process ask about the key once more, as it has changed, by which
+// organization is told how often it was used.
+func tell(t *testing.T, s *suitetest.Suite, issued *organizationv1.IssuedApiKey) {
+	t.Helper()
+	_, err := s.Organization(s.SecurityAdmin).RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{
+		Name: issued.GetApiKey().GetName(), Overlap: durationpb.New(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.CatchUp()
+	knock(t, s, issued.GetSecret(), "192.0.2.1")
+}
