@@ -52,8 +52,10 @@ func (h *history) merge() {
 }
 
 // moment is one at which something happened, one just before, or any.
-func (h *history) moment() time.Time {
-	var feed = h.feeds[services[h.pick("service", len(services))]]
+func (h *history) moment() time.Time { return h.momentOf(services) }
+
+func (h *history) momentOf(services []string) time.Time {
+	feed := h.feeds[services[h.pick("service", len(services))]]
 	if len(feed) == 0 {
 		return h.now
 	}

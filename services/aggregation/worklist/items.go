@@ -99,6 +99,17 @@ func Of(body proto.Message) []*Item {
 	}
 }
 
+// Complains says whether the item is about a complaint.
+func Complains(item *Item) bool {
+	switch item.GetAction() {
+	case aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT,
+		aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:
+		return true
+	default:
+		return false
+	}
+}
+
 // record is what every record has that something can be asked for by.
 type record interface {
 	GetName() string
