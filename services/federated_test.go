@@ -5,8 +5,11 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -194,6 +197,12 @@ func TestFiguresOfAFederation(t *testing.T) {
 	f.province.counts("units/510204-s1", 5)
 	f.one.counts("units/510104", 6)
 
+	f.worklists(t)
+	before := f.newest(t)
+	for _, o := range f.all() {
+		o.SetTime(before.AsTime().Add(2 * time.Hour))
+	}
+
 	// A school moves to another department's school, one is merged; a restart loses
 	// nothing, and what came meanwhile follows.
 	d := f.districts[0]
@@ -217,8 +226,71 @@ func TestFiguresOfAFederation(t *testing.T) {
 		})
 	})
 	f.province.counts(f.province.Root, f.filed()) // sealed cases are no figures
+	f.past(t, before)
 	f.siblings(t)
 	f.agree(t)
+}
+
+// worklists: what is open below awaits the districts' own people, is seen from above
+// by those who may, and can be urged only below.
+func (f *federated) worklists(t *testing.T) {
+	t.Helper()
+	list := func(key, unit string, beneath bool) []*aggregationv1.WorkItem {
+		return must(f.province.Aggregation(key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: unit, Beneath: beneath})).GetWorkItems()
+	}
+	items := list(f.province.clerk.Key, "units/510104", false)
+	if len(items) != 4 {
+		t.Fatalf("the district's worklist has %v", items)
+	}
+	for _, item := range items {
+		if !strings.HasPrefix(item.GetSubject(), "installations/510104/complaints/") || item.GetAction() != aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT {
+			t.Errorf("what awaits the district is %v", item)
+		}
+	}
+	if n := len(list(f.province.clerk.Key, f.province.Root, true)); int64(n) != f.filed() {
+		t.Errorf("%d things await those beneath, and %d were entered", n, f.filed())
+	}
+	if seen := list(f.province.viewer.Key, "units/510104", false); len(seen) != 0 {
+		t.Errorf("who may not read complaints sees %v", seen)
+	}
+	leader := f.province.Person(f.province.Root, accessv1.Role_ROLE_LEADER)
+	_, err := f.province.Aggregation(leader.Key).UrgeWorkItem(t.Context(), &aggregationv1.UrgeWorkItemRequest{
+		Name: "units/510104", Subject: items[0].GetSubject(), Action: items[0].GetAction(),
+	})
+	if !errors.Is(err, change.ErrUnitRemote) {
+		t.Errorf("urging what is kept below: %v", err)
+	}
+}
+
+// newest is when the newest of all that the province counts took effect.
+func (f *federated) newest(t *testing.T) *timestamppb.Timestamp {
+	t.Helper()
+	newest := &timestamppb.Timestamp{}
+	for _, part := range f.province.status(f.province.viewer.Key, f.province.Root).GetFreshness() {
+		if newest.AsTime().Before(part.GetNewestEffective().AsTime()) {
+			newest = part.GetNewestEffective()
+		}
+	}
+	return newest
+}
+
+// past: as known before the school moved, it counted in the district alone; by
+// today's tree it counts where it lies now.
+func (f *federated) past(t *testing.T, before *timestamppb.Timestamp) {
+	t.Helper()
+	for tree, want := range map[aggregationv1.Tree]map[string]int64{
+		aggregationv1.Tree_TREE_THEN: {f.province.Root: 17, "units/510104": 6, "units/510104-x": 0, "units/510104-s1": 3},
+		aggregationv1.Tree_TREE_NOW:  {f.province.Root: 17, "units/510104": 6, "units/510104-x": 3, "units/510104-s1": 3},
+	} {
+		for unit, n := range want {
+			s := must(f.province.Aggregation(f.province.viewer.Key).GetStatus(t.Context(), &aggregationv1.GetStatusRequest{
+				Name: unit, Cut: &aggregationv1.Cut{AsOf: before, TreeAsOf: tree},
+			}))
+			if got := received(s.GetFigures()); got != n {
+				t.Errorf("%s as of then, by %s: %d, want %d", unit, tree, got, n)
+			}
+		}
+	}
 }
 
 // siblings know nothing of one another, and sources of one are not shown with

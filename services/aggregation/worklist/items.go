@@ -7,6 +7,8 @@
 package worklist
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -109,6 +111,9 @@ func Complains(item *Item) bool {
 		return false
 	}
 }
+
+// Below says whether the record that the item is about is an installation's below.
+func Below(item *Item) bool { return strings.HasPrefix(item.GetSubject(), "installations/") }
 
 // record is what every record has that something can be asked for by.
 type record interface {
