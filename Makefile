@@ -39,6 +39,10 @@ build: ## Build the duban command into .bin.
 	@mkdir -p $(BIN)
 	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./services/cmd/duban
 
+.PHONY: dist
+dist: ## Make the archives that install without a network into .bin/dist.
+	deploy/dist.sh $(BIN)/dist
+
 ##@ Check
 
 .PHONY: test
@@ -55,7 +59,7 @@ bench: ## Measure against our own engine and write docs/performance.md.
 	go run ./services/cmd/bench
 
 .PHONY: check
-check: format vet lint proto-check proto-breaking openapi-lint webhooks-verify ## Everything else that CI checks.
+check: format vet lint proto-check proto-breaking openapi-lint webhooks-verify deploy-check ## Everything else that CI checks.
 
 .PHONY: format
 format:
@@ -96,6 +100,17 @@ webhooks-verify:
 	npm install --silent --no-audit --no-fund --prefix $$folder standardwebhooks@1.0.0 && \
 	CGO_ENABLED=0 go build -o $$folder/ ./services/cmd/duban && node services/event/verify.mjs $$folder
 
+# The files of deploy/, by those who will read them, and the archives. systemd-analyze wants the command to be there.
+.PHONY: deploy-check
+deploy-check: $(BIN)/deploy
+	deploy deploy
+	@if command -v systemd-analyze >/dev/null; then \
+		root=$$(mktemp -d) && trap 'rm -rf '$$root EXIT && \
+		for unit in deploy/systemd/*.service; do sed 's#/usr/local/bin/duban#/bin/true#' $$unit > $$root/$$(basename $$unit) || exit 1; done && \
+		systemd-analyze verify $$root/duban.service $$root/duban@campaign.service; \
+	fi
+	deploy/dist-test.sh
+
 ##@ Contract and tools
 
 .PHONY: proto
@@ -114,6 +129,9 @@ $(BIN)/.gen: tools/gen/go.mod tools/gen/go.sum $(wildcard tools/gen/*/*)
 
 $(BIN)/staticcheck: tools/lint/go.mod tools/lint/go.sum
 	cd tools/lint && GOWORK=off go build -trimpath -o $@ honnef.co/go/tools/cmd/staticcheck
+
+$(BIN)/deploy: tools/deploy/go.mod tools/deploy/go.sum tools/deploy/main.go
+	cd tools/deploy && GOWORK=off go build -trimpath -o $@ .
 
 proto/.deps/.stamp: $(BIN)/.gen Makefile
 	protodeps -out proto/.deps $(DEP_PROTOS)

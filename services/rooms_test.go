@@ -43,6 +43,7 @@ var rules = []struct {
 	{"internal/lifecycle/*", []string{std}},
 	{"internal/calendar", []string{std}},
 	{"internal/durable", []string{std}},
+	{"internal/backup", append(rooms("durable"), std)},
 	{"internal/config", []string{std, "go.yaml.in/yaml/"}},
 	{"internal/store", []string{std, pb}},
 	{"internal/store/storetest", append(rooms("store"), std, pb, "pgregory.net/rapid", "github.com/google/go-cmp/")},

@@ -10,8 +10,11 @@ package recount
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -40,70 +43,149 @@ func Sources(installation string, stores map[string]store.Engine) (sources []Sou
 	return sources
 }
 
-// services are those that count, each after those whose entries it rests on.
-var services = []string{"organization", "federation", own, "campaign", "rectification", "evaluation", "complaint"}
+// folded are the services whose feeds are counted, each after those whose entries
+// it rests on.
+var folded = []string{"organization", "federation", own, "campaign", "rectification", "evaluation", "complaint"}
+
+// inOrder yields the sources that are counted, in the order of their services.
+func inOrder(sources []Source) iter.Seq[Source] {
+	return func(yield func(Source) bool) {
+		for _, service := range folded {
+			for _, s := range sources {
+				if s.Service == service && !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Check counts anew from the feeds and returns the first difference from the
-// figures in kept. The feeds of installations below are read from their mirrors or
-// from their own stores: with organization's among them, what federation's says
-// of the tree is not needed. No entry may be waiting to be counted.
+// figures in kept. It counts what these have counted: entries that wait to be are
+// left to Waiting, and figures of more than a feed has are a difference. The feeds
+// of installations below are read from their mirrors or from their own stores: with
+// organization's among them, what federation's says of the tree is not needed, and
+// all of it MUST have been counted.
 func Check(ctx context.Context, kept store.Engine, sources []Source) error {
-	f, err := Count(ctx, sources)
+	f, err := Count(ctx, kept, sources)
 	if err != nil {
 		return err
 	}
 	return kept.View(ctx, f.Compare)
 }
 
-// Count reads the feeds from their beginning to their end.
-func Count(ctx context.Context, sources []Source) (*Figures, error) {
-	return CountUntil(ctx, sources, time.Unix(1<<40, 0))
+// Count reads the feeds from their beginning, each as far as kept has counted it.
+func Count(ctx context.Context, kept store.Engine, sources []Source) (*Figures, error) {
+	return CountUntil(ctx, kept, sources, time.Unix(1<<40, 0))
 }
 
 // CountUntil is Count of what took effect until a moment: of each feed the entries
 // before the first one that took effect later. Whose a unit is, is as it is now.
-func CountUntil(ctx context.Context, sources []Source, until time.Time) (*Figures, error) {
+func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until time.Time) (*Figures, error) {
 	c := newCount(until)
-	for _, service := range services {
-		for _, s := range sources {
-			if s.Service != service {
-				continue
-			}
-			if err := c.read(ctx, s); err != nil {
-				return nil, fmt.Errorf("reading the feed of %s %s: %w", s.Installation, service, err)
-			}
+	for s := range inOrder(sources) {
+		next, err := s.reached(ctx, kept)
+		if err != nil {
+			return nil, err
+		}
+		if err = s.Engine.View(ctx, func(tx store.Tx) error { return c.feed(tx, s, next) }); err != nil {
+			return nil, fmt.Errorf("reading the feed of %s: %w", s.name(), err)
 		}
 	}
 	return c.figures(), nil
 }
 
-// read takes one feed in. What federation has found out took effect below, and
-// not when it was found out.
-func (c *count) read(ctx context.Context, s Source) error {
-	return s.Engine.View(ctx, func(tx store.Tx) error {
-		latest := &timestamppb.Timestamp{}
-		for e, err := range entries(tx) {
-			if err != nil {
-				return err
-			}
-			if latest.AsTime().Before(e.GetEffective().AsTime()) {
-				latest = e.GetEffective()
-			}
-			e.Effective = latest // a clock that was set back stood still
-			if s.Service != "federation" && c.later(latest) {
-				return nil
-			}
-			if err := c.take(s.Installation, e); err != nil {
-				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
-			}
+// feed takes the entries before next. What federation has found out took effect
+// below, and not when it was found out.
+func (c *count) feed(tx store.Tx, s Source, next uint64) error {
+	latest, n := &timestamppb.Timestamp{}, uint64(0)
+	for e, err := range entries(tx) {
+		if err != nil {
+			return err
 		}
-		return nil
-	})
+		if latest.AsTime().Before(e.GetEffective().AsTime()) {
+			latest = e.GetEffective()
+		}
+		e.Effective = latest // a clock that was set back stood still
+		if n == next || s.Service != "federation" && c.later(latest) {
+			return nil
+		}
+		if err := c.take(s.Installation, e); err != nil {
+			return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
+		}
+		n++
+	}
+	if n < next && next != all {
+		return differ("%d entries are counted, and it has %d: it is older than the figures", next, n)
+	}
+	return nil
 }
 
 // later says whether something took effect after the moment until which is
 // counted.
 func (c *count) later(t *timestamppb.Timestamp) bool { return t.AsTime().After(c.until) }
+
+// Waiting returns how many entries of the feeds are not counted yet.
+func Waiting(ctx context.Context, kept store.Engine, sources []Source) (n uint64, err error) {
+	for s := range inOrder(sources) {
+		next, err := s.reached(ctx, kept)
+		if err != nil {
+			return n, err
+		}
+		if next == all {
+			continue
+		}
+		err = s.Engine.View(ctx, func(tx store.Tx) error {
+			for _, err := range tx.Scan("feed.entries", binary.BigEndian.AppendUint64(nil, next), nil) {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			return nil
+		})
+		if err != nil {
+			return n, fmt.Errorf("the feed of %s: %w", s.name(), err)
+		}
+	}
+	return n, nil
+}
+
+// name is that of the feed among those of all installations.
+func (s Source) name() string {
+	if s.Installation == "" {
+		return s.Service
+	}
+	return s.Installation + "." + s.Service
+}
+
+// all is how far one's own feed is counted, reports with each entry in its
+// transaction, and a tree below, which figures know from federation.
+const all = math.MaxUint64
+
+// reached is how far the figures count the feed.
+func (s Source) reached(ctx context.Context, kept store.Engine) (next uint64, err error) {
+	if s.name() == own || s.Installation != "" && s.Service == "organization" {
+		return all, nil
+	}
+	err = kept.View(ctx, func(tx store.Tx) error {
+		b, err := tx.Get("figures.cursors", []byte(s.name()))
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case len(b) < 8:
+			return differ("how far it is counted cannot be read")
+		}
+		next = binary.BigEndian.Uint64(b)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("how far %s is counted: %w", s.name(), err)
+	}
+	return next, nil
+}
 
 // entries yields what the feed in a store says, in its order.
 func entries(tx store.Tx) iter.Seq2[*feedv1.Entry, error] {

@@ -130,7 +130,7 @@ func TestFiguresBelowAreThoseOfARecount(t *testing.T) {
 		r.Repeat(j.actions())
 		j.T = r
 		sources := j.settleBelow()
-		now, err := recount.Count(t.Context(), sources)
+		now, err := recount.Count(t.Context(), j.stores["aggregation"], sources)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestFiguresBelowAreThoseOfARecount(t *testing.T) {
 		}
 		for range moments / 5 { // there are histories enough
 			at := j.momentOf(slices.Sorted(maps.Keys(j.feeds)))
-			want, err := recount.CountUntil(t.Context(), sources, at)
+			want, err := recount.CountUntil(t.Context(), j.stores["aggregation"], sources, at)
 			if err != nil {
 				r.Fatal(err)
 			}

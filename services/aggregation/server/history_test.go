@@ -401,7 +401,7 @@ func TestFiguresAreThoseOfARecount(t *testing.T) {
 		r.Repeat(h.actions())
 		h.T = r
 		h.settle()
-		want, err := recount.Count(t.Context(), recount.Sources("", h.stores))
+		want, err := recount.Count(t.Context(), h.stores["aggregation"], recount.Sources("", h.stores))
 		if err != nil {
 			r.Fatal(err)
 		}

@@ -74,7 +74,7 @@ func TestPastFiguresAreThoseOfARecount(t *testing.T) {
 		h.settle()
 		for range moments {
 			at := h.moment()
-			want, err := recount.CountUntil(t.Context(), recount.Sources("", h.stores), at)
+			want, err := recount.CountUntil(t.Context(), h.stores["aggregation"], recount.Sources("", h.stores), at)
 			if err != nil {
 				r.Fatal(err)
 			}

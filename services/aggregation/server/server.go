@@ -104,5 +104,18 @@ func (s *Service) Work(ctx context.Context) error {
 	return g.Wait()
 }
 
+// Counted returns, by service, what tells how many entries of its feed the figures
+// count.
+func (s *Service) Counted() map[string]func() uint64 {
+	counts := map[string]func() uint64{}
+	for _, f := range s.followers {
+		counts[f.service] = func() uint64 {
+			next, _ := f.reached()
+			return next
+		}
+	}
+	return counts
+}
+
 // today is the civil day of the service's clock in China.
 func (s *Service) today() string { return calendar.On(s.book.Now()).String() }

@@ -131,7 +131,7 @@ func recounted(t *testing.T, s *suitetest.Suite) error {
 		defer engine.Close()
 		stores[name] = engine
 	}
-	f, err := recount.Count(t.Context(), recount.Sources("", stores))
+	f, err := recount.Count(t.Context(), stores["aggregation"], recount.Sources("", stores))
 	if err != nil {
 		return err
 	}

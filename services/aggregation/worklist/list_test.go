@@ -30,8 +30,9 @@ func TestWhoseTurnItIs(t *testing.T) {
 		"units/c": {"units/c", accessv1.Role_ROLE_SUPERVISOR},
 	} {
 		err := engine.Update(t.Context(), func(tx store.Tx) error {
-			p := problem(rectificationv1.Problem_STATE_SUBMITTED, rectificationv1.Problem_SOURCE_AUDIT)
-			p.Unit = "units/d"
+			p := &rectificationv1.Problem{
+				Name: "ledgers/l/problems/p", Unit: "units/d", State: rectificationv1.Problem_STATE_SUBMITTED, Source: rectificationv1.Problem_SOURCE_AUDIT,
+			}
 			items := worklist.Of(p)
 			err := worklist.New(tx, path, top).Record(p.GetName()+top, items, "2026-03-01")
 			if items[0].GetUnit() != want.unit || items[0].GetRoles()[0] != want.role {

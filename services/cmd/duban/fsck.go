@@ -38,15 +38,22 @@ func fsckCommand(ctx context.Context, args []string, out io.Writer) error {
 	return check(ctx, c, out)
 }
 
-func check(ctx context.Context, c suite.Config, out io.Writer) error {
-	wrong := uint64(0)
-	orphans, err := suite.Fsck(ctx, c, func(role string, r fsck.Report) {
-		wrong += r.Wrong
+// say prints what was found in each role's store.
+func say(out io.Writer) func(role string, r fsck.Report) {
+	return func(role string, r fsck.Report) {
 		fmt.Fprintf(out, "%-14s %8d entries  %8d subjects  %8d openings  %8d index rows  %6d files  %d wrong\n",
 			role, r.Entries, r.Subjects, r.Openings, r.Rows, r.Files, r.Wrong)
 		if r.First != nil {
 			fmt.Fprintln(out, "  first: "+first(*r.First))
 		}
+	}
+}
+
+func check(ctx context.Context, c suite.Config, out io.Writer) error {
+	wrong, found := uint64(0), say(out)
+	orphans, err := suite.Fsck(ctx, c, func(role string, r fsck.Report) {
+		wrong += r.Wrong
+		found(role, r)
 	})
 	if err == nil && orphans > 0 {
 		fmt.Fprintf(out, "warning: no record names %d of the files under blobs\n", orphans)
@@ -85,9 +92,12 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if below == nil {
+	waiting, err := suite.Waiting(ctx, c)
+	switch {
+	case err != nil:
+	case below == nil:
 		err = suite.Recount(ctx, c)
-	} else {
+	default:
 		err = suite.RecountFederation(ctx, c, below)
 	}
 	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
@@ -95,6 +105,9 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if err != nil {
 		return err
+	}
+	if waiting > 0 {
+		fmt.Fprintf(out, "%d entries are counted after the next start\n", waiting)
 	}
 	_, err = fmt.Fprintln(out, "every figure is as the feeds say")
 	return err

@@ -8,6 +8,10 @@
 //	duban federation [-once]  a province, two cities, four districts, on simulated data
 //	duban split [-once]       the same, with one process for each role
 //	duban sandbox [-reset]    an installation to try things in, with demo data and keys
+//	duban backup DIR          copy the data of a process while it runs
+//	duban restore -key KEY BACKUP DATA
+//	                          put such a copy into an empty data folder and check it
+//	duban health [URL]        ask a process whether it is ready
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban recount -below DATA BELOW…   the same from the stores of those below
@@ -25,16 +29,19 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/duban-project/duban/services/internal/backup"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
 // Exit codes.
 const (
-	exitOK     = 0
-	exitError  = 1
-	exitUsage  = 2
-	exitCommit = 3 // a commit met an I/O error; start again and repeat
-	exitWrong  = 20
+	exitOK      = 0
+	exitError   = 1
+	exitUsage   = 2
+	exitCommit  = 3 // a commit met an I/O error; start again and repeat
+	exitVersion = 4 // a store is of a version that this program does not work on
+	exitWrong   = 20
 )
 
 var (
@@ -54,6 +61,9 @@ var commands = map[string]struct {
 	"split":        {"tell the same to an installation of one process for each role", split},
 	"federation":   {"run a province, its cities and districts on simulated data, and show it", federationCommand},
 	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
+	"backup":       {"copy the data of a process while it runs", backupCommand},
+	"restore":      {"put such a copy into an empty data folder and check it", restoreCommand},
+	"health":       {"ask a process whether it is ready", health},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
 	"identity":     {"print the keys that installations above and below are told on paper", identityCommand},
@@ -88,10 +98,12 @@ func exit(err error) int {
 		return int(v.Verdict)
 	case errors.Is(err, errUsage):
 		return exitUsage
-	case errors.Is(err, errWrong):
+	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit
+	case errors.Is(err, store.ErrVersion):
+		return exitVersion
 	default:
 		return exitError
 	}

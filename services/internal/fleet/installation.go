@@ -108,6 +108,9 @@ func (i *Installation) Begin(role string, args ...string) (err error) {
 	return err
 }
 
+// Config is the file that has the configuration of a role.
+func (i *Installation) Config(role string) string { return i.files[role] }
+
 // Ship is the process of a role.
 func (i *Installation) Ship(role string) *Ship { return i.ships[role] }
 

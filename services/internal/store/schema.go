@@ -24,6 +24,14 @@ type Schema struct {
 	// Buckets are those that hold neither messages of a table nor an index. A name
 	// that ends with a slash stands for all that begin with it.
 	Buckets []string
+
+	// Migrations bring older stores to this schema, one version each, in order.
+	// One is never changed once it was released. See Migrate.
+	Migrations []Migration
+
+	// First is the version from which the first of the migrations leads; 0 is 1.
+	// It rises when old migrations are dropped.
+	First uint64
 }
 
 // Within says whether the schema has all buckets that begin as this one does.

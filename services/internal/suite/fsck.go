@@ -2,12 +2,12 @@ package suite
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/mod/sumdb/note"
 
@@ -25,13 +25,26 @@ func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)
 	if err != nil {
 		return 0, fmt.Errorf("%s does not hold an installation: %w", c.Data, err)
 	}
+	of := func(role string) (secrets, error) { return s.of(role), nil }
+	return fsckRoles(ctx, c, services(), of, report)
+}
+
+// fsckRoles checks the stores of some roles.
+func fsckRoles(ctx context.Context, c Config, wanted []string, of func(role string) (secrets, error), report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	files, whole := map[string]*fsck.Files{}, true
 	for _, r := range roles {
+		if !slices.Contains(wanted, r.name) {
+			continue
+		}
 		home := c.home(r.name)
 		if files[home] == nil {
 			files[home] = fsck.NewFiles(os.DirFS(filepath.Join(home, blobsFolder)))
 		}
-		found, err := fsckRole(ctx, c, r, s.of(r.name), files[home])
+		s, err := of(r.name)
+		if err != nil {
+			return 0, err
+		}
+		found, err := fsckRole(ctx, c, r, s, files[home])
 		switch {
 		case errors.Is(err, bolt.ErrDamaged):
 			whole, found = false, damaged(err)
@@ -59,7 +72,7 @@ func damaged(err error) fsck.Report {
 }
 
 func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.Files) (report fsck.Report, err error) {
-	engine, err := reopen(c, r.name)
+	engine, err := reopen(ctx, c, r)
 	if err != nil {
 		return report, err
 	}
@@ -90,7 +103,7 @@ func Reindex(ctx context.Context, c Config) (mended int, err error) {
 }
 
 func reindexRole(ctx context.Context, c Config, r role) (mended int, err error) {
-	engine, err := reopen(c, r.name)
+	engine, err := reopen(ctx, c, r)
 	if err != nil {
 		return 0, err
 	}
@@ -108,9 +121,9 @@ const KeysFolder = "keys"
 
 // findSeed reads the seed of an installation of one process or of several.
 func findSeed(data string) (seed, error) {
-	s, err := readSecret(filepath.Join(data, seedFile), ed25519.SeedSize)
+	s, err := readSeed(filepath.Join(data, seedFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return readSecret(filepath.Join(data, KeysFolder, seedFile), ed25519.SeedSize)
+		return readSeed(filepath.Join(data, KeysFolder, seedFile))
 	}
 	return s, err
 }
@@ -125,9 +138,16 @@ func (c Config) home(role string) string {
 	return c.Data
 }
 
-// reopen opens a store that must be there.
-func reopen(c Config, role string) (store.Engine, error) {
-	return bolt.Inspect(filepath.Join(c.home(role), role+".db"))
+// reopen opens a store that must be there, and of the version that is known here.
+func reopen(ctx context.Context, c Config, r role) (store.Engine, error) {
+	engine, err := bolt.Inspect(filepath.Join(c.home(r.name), r.name+".db"))
+	if err != nil {
+		return nil, err
+	}
+	if err := store.CheckVersion(ctx, engine, r.schema); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return engine, nil
 }
 
 // origin names a role's log among all logs. The last part is its era: a log that

@@ -14,8 +14,7 @@ import (
 )
 
 // Recount counts all figures once more from the feeds of a running suite, its own
-// and those it mirrors, and returns the first difference from those that are
-// kept. Entries that come while it counts may show as one.
+// and those it mirrors, and returns the first difference from those that are kept.
 func (s *Suite) Recount(ctx context.Context) error {
 	stores := map[string]store.Engine{}
 	for role, source := range s.feeds {
@@ -26,31 +25,54 @@ func (s *Suite) Recount(ctx context.Context) error {
 
 // Recount does the same for the data folder of a suite that does not run.
 func Recount(ctx context.Context, c Config) error {
-	return withStores(c, func(stores map[string]store.Engine) error { return recountMirrored(ctx, stores) })
+	return withStores(ctx, c, recountMirrored)
 }
 
-// recountMirrored counts anew from the stores of one installation. What lies below
-// is read from the mirrors, and where it lies from federation's feed.
+// recountMirrored counts anew from the stores of one installation.
 func recountMirrored(ctx context.Context, stores map[string]store.Engine) error {
-	sources := recount.Sources("", stores)
-	mirrored, err := federationserver.Mirrored(ctx, stores["federation"])
+	sources, err := mirrored(ctx, stores)
 	if err != nil {
 		return err
 	}
-	for name, engine := range mirrored {
+	return recount.Check(ctx, stores["aggregation"], sources)
+}
+
+// mirrored are the feeds that an installation counts. What lies below is read from
+// the mirrors, and where it lies from federation's feed.
+func mirrored(ctx context.Context, stores map[string]store.Engine) ([]recount.Source, error) {
+	sources := recount.Sources("", stores)
+	mirrors, err := federationserver.Mirrored(ctx, stores["federation"])
+	if err != nil {
+		return nil, err
+	}
+	for name, engine := range mirrors {
 		installation, service, _ := strings.Cut(name, ".")
 		if service != "organization" {
 			sources = append(sources, recount.Source{Installation: installation, Service: service, Engine: engine})
 		}
 	}
-	return recount.Check(ctx, stores["aggregation"], sources)
+	return sources, nil
+}
+
+// Waiting answers how many entries of the feeds and mirrors in the data folder of
+// a suite that does not run are not counted yet: the next start does it.
+func Waiting(ctx context.Context, c Config) (n uint64, err error) {
+	err = withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
+		sources, err := mirrored(ctx, stores)
+		if err != nil {
+			return err
+		}
+		n, err = recount.Waiting(ctx, stores["aggregation"], sources)
+		return err
+	})
+	return n, err
 }
 
 // RecountFederation counts the figures in the data folder of c once more from its
 // own feeds and from the stores of all installations below, in their folders and
 // not as they were mirrored. None of them may run.
 func RecountFederation(ctx context.Context, c Config, below []string) error {
-	return withStores(c, func(stores map[string]store.Engine) error {
+	return withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
 		kept := stores["aggregation"]
 		delete(stores, "federation") // what it says of the tree is not believed here
 		return recountFrom(ctx, kept, recount.Sources("", stores), below)
@@ -62,7 +84,7 @@ func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Sourc
 	if len(below) == 0 {
 		return recount.Check(ctx, kept, sources)
 	}
-	return withStores(Config{Data: below[0]}, func(stores map[string]store.Engine) error {
+	return withStores(ctx, Config{Data: below[0]}, func(ctx context.Context, stores map[string]store.Engine) error {
 		installation, err := installationOf(ctx, stores["organization"])
 		if err != nil {
 			return fmt.Errorf("%s: %w", below[0], err)
@@ -87,8 +109,8 @@ func installationOf(ctx context.Context, engine store.Engine) (id string, err er
 	return id, err
 }
 
-// withStores opens all stores of a suite that does not run.
-func withStores(c Config, use func(map[string]store.Engine) error) (err error) {
+// withStores opens the stores of all roles.
+func withStores(ctx context.Context, c Config, use func(context.Context, map[string]store.Engine) error) (err error) {
 	stores := map[string]store.Engine{}
 	defer func() {
 		for _, engine := range stores {
@@ -97,11 +119,11 @@ func withStores(c Config, use func(map[string]store.Engine) error) (err error) {
 	}()
 	given := map[string]store.Engine{}
 	for _, r := range roles {
-		engine, err := reopen(c, r.name)
+		engine, err := reopen(ctx, c, r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 		stores[r.name], given[r.name] = engine, engine
 	}
-	return use(given)
+	return use(ctx, given)
 }

@@ -93,6 +93,11 @@ func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service,
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
 	service := aggregationserver.New(book, s.directory, feeds, s.followed...)
 	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")))
+	for feed, count := range service.Counted() {
+		if err := s.telemetry.Counted(feed, count); err != nil {
+			return nil, err
+		}
+	}
 	return service, nil
 }
 

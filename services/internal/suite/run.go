@@ -69,6 +69,7 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 		return errors.Join(err, closeAll(listeners))
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.offer(ctx) })
 	g.Go(func() error {
 		return s.process.Run(ctx, func() { ready(at) }, s.doors(listeners[0], listeners[3], below)...)
 	})

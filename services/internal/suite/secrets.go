@@ -32,7 +32,7 @@ const (
 // openSeed reads the seed in folder, or makes one.
 func openSeed(folder string) (seed, error) {
 	path := filepath.Join(folder, seedFile)
-	s, err := readSecret(path, ed25519.SeedSize)
+	s, err := readSeed(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return s, err
 	}
@@ -43,6 +43,8 @@ func openSeed(folder string) (seed, error) {
 	_, _ = rand.Read(s) // never fails
 	return s, durable.WriteFile(path, s)
 }
+
+func readSeed(path string) (seed, error) { return readSecret(path, ed25519.SeedSize) }
 
 func readSecret(path string, size int) ([]byte, error) {
 	b, err := os.ReadFile(path)
@@ -73,11 +75,11 @@ func openSecrets(c Config, roles []string) (map[string]secrets, error) {
 	held := map[string]secrets{}
 	if c.Peers.Keys != "" {
 		for _, role := range roles {
-			b, err := readSecret(filepath.Join(c.Peers.Keys, role, roleFile), ed25519.SeedSize+sha256.Size)
+			s, err := readRole(c.Peers.Keys, role)
 			if err != nil {
 				return nil, err
 			}
-			held[role] = secrets{log: b[:ed25519.SeedSize], own: b[ed25519.SeedSize:]}
+			held[role] = s
 		}
 		return held, nil
 	}
@@ -89,6 +91,16 @@ func openSecrets(c Config, roles []string) (map[string]secrets, error) {
 		held[role] = s.of(role)
 	}
 	return held, nil
+}
+
+// readRole reads the secrets that a role was handed, in the folder that has a
+// folder for each role.
+func readRole(folder, role string) (secrets, error) {
+	b, err := readSecret(filepath.Join(folder, role, roleFile), ed25519.SeedSize+sha256.Size)
+	if err != nil {
+		return secrets{}, err
+	}
+	return secrets{log: b[:ed25519.SeedSize], own: b[ed25519.SeedSize:]}, nil
 }
 
 // write puts the secrets into the folder that the role's process gets.

@@ -21,6 +21,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authn/oidc"
+	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/clock"
@@ -61,6 +62,8 @@ type Suite struct {
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
 	marks     *marks
+	engines   map[string]store.Engine // as they were opened, to be copied
+	now       func() time.Time        // real time
 	closers   []func() error
 	failed    chan error
 	sandbox   bool
@@ -91,7 +94,7 @@ type Options struct {
 // Open builds a process with the roles. What it opened is closed again if a
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
-	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, failed: make(chan error, 1)}
+	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, now: o.Now, failed: make(chan error, 1)}
 	if err := s.open(ctx, c, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -104,6 +107,9 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
+	}
+	if err := backup.Whole(c.Data); err != nil {
+		return err
 	}
 	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); err != nil {
 		return err
@@ -124,6 +130,9 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.flush)
+	if err := s.telemetry.Disk(s.disk, c.Reserve<<20); err != nil {
+		return err
+	}
 	if s.process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
 		return err
 	}
@@ -168,7 +177,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		if !s.here(r.name) {
 			continue
 		}
-		book, err := s.book(r, o)
+		book, err := s.book(ctx, r, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
@@ -188,7 +197,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 }
 
 // book opens what a role writes in.
-func (s *Suite) book(r role, o Options) (*change.Book, error) {
+func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, error) {
 	log, err := feed.New(feed.Config{
 		Name: r.name, Origin: s.config.origin(r.name),
 		Key: s.secrets[r.name].signing(), Now: o.Now, Random: rand.Reader,
@@ -203,6 +212,10 @@ func (s *Suite) book(r role, o Options) (*change.Book, error) {
 		return nil, err
 	}
 	s.closers = append(s.closers, engine.Close)
+	s.engines[r.name] = engine
+	if err := store.Migrate(ctx, engine, r.schema); err != nil {
+		return nil, err
+	}
 	tokens, err := page.NewTokens(s.secrets[r.name].derive("page tokens"))
 	if err != nil {
 		return nil, err
@@ -234,6 +247,15 @@ func (s *Suite) size(engine store.Engine, log *feed.Log) func() uint64 {
 		})
 		return size, err
 	})
+}
+
+// disk tells how many bytes are free; 0 if the system does not say.
+func (s *Suite) disk() uint64 {
+	n, err := bolt.Free(s.config.Data)
+	if err != nil {
+		return 0
+	}
+	return n
 }
 
 // counted counts for a metric: 0 if that takes too long or goes wrong.

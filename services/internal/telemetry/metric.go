@@ -52,6 +52,31 @@ func (t *Telemetry) Feed(service string, size func() uint64) error {
 	return t.gauge("duban_feed_size", "Entries in the feed of a service.", service, size)
 }
 
+// Counted shows how many entries of the feed of a service the figures count
+// (汇总进度): what Feed shows, a moment later. Count is called as Feed's size is.
+func (t *Telemetry) Counted(service string, count func() uint64) error {
+	return t.gauge("duban_feed_counted", "Entries of the feed of a service that the figures count.", service, count)
+}
+
+// Disk shows how many bytes are free where the data are, and below how many
+// nothing is written (磁盘余量). Free is called as Feed's size is.
+func (t *Telemetry) Disk(free func() uint64, reserve uint64) error {
+	for name, gauge := range map[string]struct {
+		help  string
+		value func() uint64
+	}{
+		"duban_disk_free_bytes":    {"Free bytes of the disk that holds the data.", free},
+		"duban_disk_reserve_bytes": {"Free bytes below which nothing is written.", func() uint64 { return reserve }},
+	} {
+		err := t.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: gauge.help},
+			func() float64 { return float64(gauge.value()) }))
+		if err != nil {
+			return fmt.Errorf("showing %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // SetAside shows how many orders of a service to another are set aside because
 // they fail for a reason of their own (暂缓): above 0 somebody must look. Count is
 // called as Feed's size is.

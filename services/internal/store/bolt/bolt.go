@@ -87,7 +87,7 @@ func open(path string, o Options, file openFile) (*engine, error) {
 		o.MapSize = mapped
 	}
 	if o.Free == nil {
-		o.Free = free
+		o.Free = Free
 	}
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("creating %s: %w", path, err)
@@ -114,6 +114,15 @@ func open(path string, o Options, file openFile) (*engine, error) {
 
 // View implements store.Engine.
 func (e *engine) View(ctx context.Context, fn func(store.Tx) error) error {
+	return e.snapshot(ctx, func(t *bbolt.Tx) error {
+		x := &tx{t: t, alive: ctx.Err}
+		defer x.close()
+		return fn(x)
+	})
+}
+
+// snapshot runs fn on what is durable.
+func (e *engine) snapshot(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	if err := errors.Join(ctx.Err(), e.failure()); err != nil {
 		return err
 	}
@@ -125,9 +134,7 @@ func (e *engine) View(ctx context.Context, fn func(store.Tx) error) error {
 	if err := e.durable(ctx, t.ID()); err != nil {
 		return err
 	}
-	x := &tx{t: t, alive: ctx.Err}
-	defer x.close()
-	return fn(x)
+	return fn(t)
 }
 
 // durable waits until the snapshot id is safe: bbolt shows a commit to readers

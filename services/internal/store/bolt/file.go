@@ -74,8 +74,8 @@ func lock(dir *os.File) error {
 	}
 }
 
-// free returns the bytes that the disk under path has for us.
-func free(path string) (uint64, error) {
+// Free returns the bytes that the disk under path has for us.
+func Free(path string) (uint64, error) {
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(path, &s); err != nil {
 		return 0, err

@@ -1,0 +1,293 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/duban-project/duban/services/internal/fleet"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+const deploy = "../../../deploy"
+
+// order is a command as a file of deploy/ gives it, without the program.
+type order struct {
+	file  string
+	words []string
+}
+
+// TestWhatIsDeployedCanBeStarted: every command in deploy/ exists and takes the
+// flags that it is given, every configuration named there is right, and every
+// role in it is one.
+func TestWhatIsDeployedCanBeStarted(t *testing.T) {
+	configs := configurations(t)
+	found := map[string]int{}
+	for _, o := range orders(t) {
+		found[o.words[0]]++
+		if err := o.try(configs); err != nil {
+			t.Errorf("%s: duban %s: %v", o.file, strings.Join(o.words, " "), err)
+		}
+	}
+	if found["standalone"] < 3 || found["serve"] < 9 || found["health"] != 1 {
+		t.Errorf("only %v was found", found)
+	}
+}
+
+// try reads the order's flags and what they name, as the command does.
+func (o order) try(configs map[string]string) error {
+	switch o.words[0] {
+	case "health":
+		_, err := url.Parse(o.words[1])
+		return err
+	case "standalone", "serve":
+	default:
+		return fmt.Errorf("is not looked at here")
+	}
+	args := slices.Clone(o.words[1:])
+	for i, word := range args {
+		if path := configs[filepath.Base(word)+" of "+o.file]; path != "" {
+			args[i] = path
+		} else if path := configs[filepath.Base(word)]; path != "" {
+			args[i] = path
+		}
+	}
+	s, err := flags(o.words[0], args)
+	for _, role := range s.args {
+		if !slices.Contains(suite.Roles(), role) && role != "ROLE" && role != "%i" {
+			err = errors.Join(err, fmt.Errorf("there is no role %s", role))
+		}
+	}
+	if (o.words[0] == "serve") != (len(s.args) == 1) {
+		err = errors.Join(err, fmt.Errorf("it has the arguments %q", s.args))
+	}
+	return err
+}
+
+// configurations are the files that commands may name, by their names and, where
+// a file of deploy/ has its own, by that too.
+func configurations(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{"duban.yaml": deploy + "/duban.yaml", "role.yaml": deploy + "/docker/role.yaml", "%i.yaml": deploy + "/docker/role.yaml"}
+	all["duban.yaml of docker/compose.yaml"] = deploy + "/docker/duban.yaml"
+	for _, from := range []string{"kubernetes/standalone.yaml", "kubernetes/split.yaml"} {
+		for _, d := range documents(t, from) {
+			data, _ := d["data"].(map[string]any)
+			for name, text := range data {
+				path := filepath.Join(t.TempDir(), name)
+				if err := os.WriteFile(path, []byte(text.(string)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				all[name+" of "+strings.Replace(from, "split", "role", 1)] = path
+			}
+		}
+	}
+	return all
+}
+
+// documents decodes a YAML file of deploy/.
+func documents(t *testing.T, name string) (all []map[string]any) {
+	t.Helper()
+	f, err := os.Open(filepath.Join(deploy, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	for d := yaml.NewDecoder(f); ; {
+		var one map[string]any
+		switch err := d.Decode(&one); {
+		case errors.Is(err, io.EOF):
+			return all
+		case err != nil:
+			t.Fatalf("%s: %v", name, err)
+		}
+		all = append(all, one)
+	}
+}
+
+var (
+	started = regexp.MustCompile(`(?m)^ExecStart=/usr/local/bin/duban (.*)$`)
+	quoted  = regexp.MustCompile(`(?m)(?:CMD|ENTRYPOINT) (\[.*\])$`)
+)
+
+// orders finds them.
+func orders(t *testing.T) (all []order) {
+	t.Helper()
+	err := fs.WalkDir(os.DirFS(deploy), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(filepath.Join(deploy, name))
+		switch {
+		case path.Ext(name) == ".service":
+			for _, m := range started.FindAllSubmatch(text, -1) {
+				all = append(all, order{name, strings.Fields(string(m[1]))})
+			}
+		case path.Base(name) == "Dockerfile":
+			for _, m := range quoted.FindAllSubmatch(text, -1) {
+				var words []string
+				if err := json.Unmarshal(m[1], &words); err != nil {
+					return err
+				}
+				if words = slices.DeleteFunc(words, func(w string) bool { return w == "/usr/local/bin/duban" }); len(words) > 0 {
+					all = append(all, order{name, words})
+				}
+			}
+		case path.Ext(name) == ".yaml":
+			for _, one := range documents(t, name) {
+				all = append(all, named(name, one)...)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// named finds orders in YAML, under the names that compose and Kubernetes have
+// for them.
+func named(file string, in any) (all []order) {
+	switch v := in.(type) {
+	case []any:
+		for _, one := range v {
+			all = append(all, named(file, one)...)
+		}
+	case map[string]any:
+		for key, one := range v {
+			if words, ok := one.([]any); ok && (key == "command" || key == "args") {
+				o := order{file: file}
+				for _, w := range words {
+					o.words = append(o.words, fmt.Sprint(w))
+				}
+				all = append(all, o)
+				continue
+			}
+			all = append(all, named(file, one)...)
+		}
+	}
+	return all
+}
+
+var (
+	within = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|\b(?:(?:sum|max) )?(?:by|on) \([^)]*\)`)
+	word   = regexp.MustCompile(`[a-z_][a-z0-9_]*\(?`)
+)
+
+// metrics are the names of those that an expression asks for.
+func metrics(expr string) (names []string) {
+	for _, w := range word.FindAllString(within.ReplaceAllString(expr, " "), -1) {
+		if !strings.HasSuffix(w, "(") && !slices.Contains([]string{"up", "and", "or", "unless", "by", "on", "le"}, w) {
+			names = append(names, w)
+		}
+	}
+	return names
+}
+
+// TestEveryMetricAskedForIsShown: what rules and dashboard ask for, a process
+// that was called shows.
+func TestEveryMetricAskedForIsShown(t *testing.T) {
+	at := sure[map[string]string](t)(fleet.Vacant("metrics"))["metrics"]
+	c := settings(t.TempDir())
+	c.Metrics = at
+	d := boot(t, c)
+	keys := initialize(t, d)
+	d.poke(t, keys)
+	shown := page(t, "http://"+at+"/metrics")
+	asked := 0
+	for _, expr := range expressions(t) {
+		for _, name := range metrics(expr) {
+			asked++
+			if !strings.Contains(shown, "\n"+name+"{") && !strings.Contains(shown, "\n"+name+" ") {
+				t.Errorf("there is no metric %s, for which asks: %s", name, expr)
+			}
+		}
+	}
+	if asked < 30 {
+		t.Errorf("only %d names were found", asked)
+	}
+	if out := runs(t, nil, "health", "http://"+at+"/readyz"); out != "" {
+		t.Errorf("health says %q", out)
+	}
+	d.stop()
+	if err := run(t.Context(), []string{"health", "http://" + at + "/readyz"}, io.Discard); exit(err) != exitError {
+		t.Errorf("health of what does not run = %v", err)
+	}
+}
+
+// poke makes a call by REST, and a transaction that fails.
+func (d *child) poke(t *testing.T, keys admins) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPatch, "http://"+d.http+"/v1/units/nobody", bytes.NewReader([]byte(`{"displayName":"x"}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+keys.system)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+}
+
+// page reads one, with a line's end before it.
+func page(t *testing.T, url string) string {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%s: %s %v", url, res.Status, err)
+	}
+	return "\n" + string(text)
+}
+
+// expressions are those of the rules and of the dashboard, and the dashboard's
+// question for its job.
+func expressions(t *testing.T) (all []string) {
+	t.Helper()
+	var board struct {
+		Panels []struct{ Targets []struct{ Expr string } }
+	}
+	text, err := os.ReadFile(deploy + "/grafana/dashboard.json")
+	if err := errors.Join(err, json.Unmarshal(text, &board)); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range board.Panels {
+		for _, target := range p.Targets {
+			all = append(all, target.Expr)
+		}
+	}
+	told, err := os.ReadFile("../../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, group := range documents(t, "prometheus/rules.yaml")[0]["groups"].([]any) {
+		for _, r := range group.(map[string]any)["rules"].([]any) {
+			rule := r.(map[string]any)
+			all = append(all, rule["expr"].(string))
+			if !bytes.Contains(told, []byte("`"+rule["alert"].(string)+"`")) {
+				t.Errorf("docs/operating.md does not say what to do about %s", rule["alert"])
+			}
+		}
+	}
+	return all
+}

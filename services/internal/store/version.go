@@ -1,0 +1,108 @@
+package store
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// VersionBucket has nothing but a store's version.
+const VersionBucket = "store"
+
+var versionKey = []byte("version")
+
+// ErrVersion says that a store is of a version that this program does not work
+// on. Nothing was changed.
+var ErrVersion = errors.New("store: of another version")
+
+// Migration brings a store from one version to the next.
+type Migration struct {
+	Name string // what it does, for errors
+	// Do runs in the transaction in which the version is written too, on a store
+	// that nobody else uses yet. It MUST NOT append to the feed.
+	Do func(Tx) error
+}
+
+// Version is that of the stores which the schema describes.
+func (s Schema) Version() uint64 { return s.first() + uint64(len(s.Migrations)) }
+
+func (s Schema) first() uint64 { return max(s.First, 1) }
+
+// Migrate brings the store to the schema's version, in one transaction; a new
+// one is of that version from the beginning. A newer one, and one from before
+// Schema.First, are refused with ErrVersion.
+func Migrate(ctx context.Context, e Engine, s Schema) error {
+	is, err := VersionOf(ctx, e)
+	if err != nil || is == s.Version() {
+		return err
+	}
+	if err := s.takes(is); err != nil {
+		return err
+	}
+	return e.Update(ctx, func(tx Tx) error { return s.migrate(tx, is) })
+}
+
+// takes refuses a version that cannot be brought to the schema's; 0 is that of a
+// new store.
+func (s Schema) takes(is uint64) error {
+	switch {
+	case is > s.Version():
+		return fmt.Errorf("%w: its version is %d, and this program knows up to %d: run a newer one, or restore a backup from before", ErrVersion, is, s.Version())
+	case is != 0 && is < s.first():
+		return fmt.Errorf("%w: its version is %d, and this program takes over from %d on: start a release between the two first", ErrVersion, is, s.first())
+	}
+	return nil
+}
+
+func (s Schema) migrate(tx Tx, is uint64) error {
+	if is != 0 {
+		for _, m := range s.Migrations[is-s.first():] {
+			if err := m.Do(tx); err != nil {
+				return fmt.Errorf("bringing the store to another version: %s: %w", m.Name, err)
+			}
+		}
+	}
+	return tx.Put(VersionBucket, versionKey, binary.BigEndian.AppendUint64(nil, s.Version()))
+}
+
+// CheckVersion refuses with ErrVersion a store that is not of the schema's
+// version, for those who only read.
+func CheckVersion(ctx context.Context, e Engine, s Schema) error {
+	is, err := VersionOf(ctx, e)
+	if err != nil || is == s.Version() || is == 0 {
+		return err
+	}
+	if err := s.takes(is); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: its version is %d, and this program works on %d: start it on the data once, or use the program of that version", ErrVersion, is, s.Version())
+}
+
+// VersionOf returns the version of a store: 0 of one in which nothing was ever
+// written, 1 of one from before versions were kept.
+func VersionOf(ctx context.Context, e Engine) (is uint64, err error) {
+	err = e.View(ctx, func(tx Tx) error {
+		b, err := tx.Get(VersionBucket, versionKey)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			is, err = unversioned(tx)
+			return err
+		case err != nil:
+			return err
+		case len(b) != 8:
+			return fmt.Errorf("%w: it cannot be read", ErrVersion)
+		}
+		is = binary.BigEndian.Uint64(b)
+		return nil
+	})
+	return is, err
+}
+
+func unversioned(tx Tx) (uint64, error) {
+	buckets, err := tx.Buckets()
+	if err != nil || len(buckets) == 0 {
+		return 0, err
+	}
+	return 1, nil
+}

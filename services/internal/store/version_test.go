@@ -1,0 +1,128 @@
+package store_test
+
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+// step is a migration that notes that it ran.
+func step(name string) store.Migration {
+	return store.Migration{Name: name, Do: func(tx store.Tx) error {
+		said, err := tx.Get("steps", []byte("said"))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		return tx.Put("steps", []byte("said"), append(said, name...))
+	}}
+}
+
+// stale returns a store of the version that s describes.
+func stale(t *testing.T, s store.Schema) store.Engine {
+	t.Helper()
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	if err := store.Migrate(t.Context(), e, s); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// said returns which migrations ran on a store.
+func said(t *testing.T, e store.Engine) (text string) {
+	t.Helper()
+	err := e.View(t.Context(), func(tx store.Tx) error {
+		b, err := tx.Get("steps", []byte("said"))
+		text = string(b)
+		return err
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestMigrate: each migration that a store lacks runs once, in order; a new store
+// needs none.
+func TestMigrate(t *testing.T) {
+	schema := store.Schema{Migrations: []store.Migration{step("a"), step("b"), step("c")}}
+	for want, from := range map[string]store.Schema{
+		"abc": {},
+		"bc":  {Migrations: schema.Migrations[:1]},
+		"c":   {First: 3},
+		"":    schema,
+	} {
+		e := stale(t, from)
+		for range 2 {
+			if err := store.Migrate(t.Context(), e, schema); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := said(t, e); got != want {
+			t.Errorf("from version %d: the migrations %q ran, want %q", from.Version(), got, want)
+		}
+		if is, err := store.VersionOf(t.Context(), e); err != nil || is != 4 {
+			t.Errorf("the version is %d, %v", is, err)
+		}
+	}
+}
+
+// TestAStoreFromBeforeVersions is of the first.
+func TestAStoreFromBeforeVersions(t *testing.T) {
+	e, err := bolt.Open(filepath.Join(t.TempDir(), "db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = e.Close() })
+	if err := e.Update(t.Context(), func(tx store.Tx) error { return tx.Put("b", []byte("k"), nil) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Migrate(t.Context(), e, store.Schema{Migrations: []store.Migration{step("a")}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := said(t, e); got != "a" {
+		t.Errorf("the migrations %q ran", got)
+	}
+}
+
+// TestOtherVersionsAreRefused, and nothing of them is changed.
+func TestOtherVersionsAreRefused(t *testing.T) {
+	newer := stale(t, store.Schema{First: 7})
+	for name, c := range map[string]struct {
+		schema store.Schema
+		check  func(store.Schema) error
+		want   string
+	}{
+		"newer, to serve": {store.Schema{First: 6}, func(s store.Schema) error { return store.Migrate(t.Context(), newer, s) }, "knows up to 6"},
+		"newer, to read":  {store.Schema{First: 6}, func(s store.Schema) error { return store.CheckVersion(t.Context(), newer, s) }, "knows up to 6"},
+		"too old":         {store.Schema{First: 8}, func(s store.Schema) error { return store.Migrate(t.Context(), newer, s) }, "takes over from 8 on"},
+		"older, to read": {store.Schema{First: 7, Migrations: []store.Migration{step("a")}},
+			func(s store.Schema) error { return store.CheckVersion(t.Context(), newer, s) }, "start it on the data once"},
+	} {
+		if err := c.check(c.schema); !errors.Is(err, store.ErrVersion) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want ErrVersion that says %q", name, err, c.want)
+		}
+	}
+	if is, err := store.VersionOf(t.Context(), newer); err != nil || is != 7 {
+		t.Errorf("the version is %d now, %v", is, err)
+	}
+}
+
+// TestAFailedMigrationLeavesTheStoreAsItWas.
+func TestAFailedMigrationLeavesTheStoreAsItWas(t *testing.T) {
+	e := stale(t, store.Schema{})
+	broken := store.Migration{Name: "b", Do: func(store.Tx) error { return errors.New("no") }}
+	if err := store.Migrate(t.Context(), e, store.Schema{Migrations: []store.Migration{step("a"), broken}}); err == nil {
+		t.Error("a migration failed and nobody heard of it")
+	}
+	if is, err := store.VersionOf(t.Context(), e); err != nil || is != 1 || said(t, e) != "" {
+		t.Errorf("the version is %d, the migrations %q ran, %v", is, said(t, e), err)
+	}
+}
