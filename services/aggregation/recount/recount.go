@@ -160,12 +160,13 @@ func (s Source) name() string {
 }
 
 // all is how far one's own feed is counted, reports with each entry in its
-// transaction, and a tree below, which figures know from federation.
+// transaction, and what tells of a tree below: figures know that from federation.
 const all = math.MaxUint64
 
 // reached is how far the figures count the feed.
 func (s Source) reached(ctx context.Context, kept store.Engine) (next uint64, err error) {
-	if s.name() == own || s.Installation != "" && s.Service == "organization" {
+	below := s.Installation != ""
+	if s.name() == own || below && (s.Service == "organization" || s.Service == "federation") {
 		return all, nil
 	}
 	err = kept.View(ctx, func(tx store.Tx) error {
