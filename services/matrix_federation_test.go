@@ -49,7 +49,7 @@ func (m *matrix) keepBelow(home string) belowRecords {
 
 // mirrored returns when something of the feed has come.
 func (m *matrix) mirrored(feed string) {
-	ctx, cancel := context.WithTimeout(m.suite.T.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(m.suite.T.Context(), time.Minute)
 	defer cancel()
 	feeds := feedv1.NewFeedServiceClient(m.suite.As(m.suite.Auditor))
 	for {

@@ -39,7 +39,7 @@ func (m *matrix) outsiders() []caller {
 // bury returns once the bootstrap key, which was used up a moment ago, is no
 // longer believed.
 func (m *matrix) bury() {
-	ctx, cancel := context.WithTimeout(m.suite.T.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(m.suite.T.Context(), time.Minute)
 	defer cancel()
 	clock := clockv1.NewClockServiceClient(m.suite.As(m.suite.Bootstrap))
 	for {

@@ -54,16 +54,17 @@ var rules = []struct {
 	{"internal/media", []string{std}},
 	{"internal/blob", append(rooms("fault", "media", "store"), std, proto+"blob/")},
 	{"internal/attachment", append(rooms("authz", "blob", "change", "fault", "store"), std, proto+"blob/")},
-	{"internal/network", []string{std, "golang.org/x/time/rate"}},
-	{"internal/authn", append(rooms("fault", "calendar"), std, grpc, proto)},
+	{"internal/limit", []string{std, "golang.org/x/time/rate"}},
+	{"internal/network", append(rooms("limit"), std, "golang.org/x/time/rate")},
+	{"internal/authn", append(rooms("fault", "calendar", "limit"), std, grpc, proto)},
 	{"internal/authn/oidc/oidctest", []string{std}},
-	{"internal/authn/oidc", append(rooms("authn"), std, "github.com/go-jose/go-jose/v4")},
+	{"internal/authn/oidc", append(rooms("authn", "network"), std, "github.com/go-jose/go-jose/v4")},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
 	{"internal/change", append(rooms("fault", "authz", "feed", "page", "store", "blob"), std, pb, grpc, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
-	{"internal/serve", append(rooms("fault", "authn", "authz"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
+	{"internal/serve", append(rooms("fault", "authn", "authz", "limit"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
 	{"internal/papers", append(rooms("durable"), std, grpc)},
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
@@ -87,7 +88,7 @@ var rules = []struct {
 	// only by their API.
 	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/", "google.golang.org/genproto/googleapis/api/httpbody")},
 	// Which addresses may be called, and what signs: they know nothing else.
-	{"event/target", []string{std}},
+	{"event/target", append(rooms("network"), std)},
 	{"event/secret", []string{std}},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
@@ -95,7 +96,7 @@ var rules = []struct {
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
-	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
+	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
 	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},

@@ -12,31 +12,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
-	"github.com/duban-project/duban/services/internal/store"
 )
-
-// jobKey names a job; those of a report stand in the order in which they are
-// done.
-func jobKey(report string, kind aggregationv1.ReportJob_Kind) []byte {
-	return fmt.Appendf(nil, "%s\x00%d", report, kind)
-}
-
-func putJob(tx store.Tx, report string, job *aggregationv1.ReportJob) error {
-	b, err := proto.Marshal(job)
-	if err != nil {
-		return err
-	}
-	return tx.Put(jobsBucket, jobKey(report, job.GetKind()), b)
-}
-
-func readJob(tx store.Tx, report string, kind aggregationv1.ReportJob_Kind) (*aggregationv1.ReportJob, error) {
-	b, err := tx.Get(jobsBucket, jobKey(report, kind))
-	if err != nil {
-		return nil, err
-	}
-	job := &aggregationv1.ReportJob{}
-	return job, proto.Unmarshal(b, job)
-}
 
 // Work goes on with what was begun until ctx is done. A job that fails is tried
 // again, and does not keep the others waiting.
@@ -51,7 +27,7 @@ func (d *Desk) Work(ctx context.Context) error {
 		}
 		err := d.round(ctx)
 		if err == nil {
-			tries = feed.Backoff{}
+			tries.Reset()
 			continue
 		}
 		if ctx.Err() != nil {
@@ -88,27 +64,6 @@ func (d *Desk) round(ctx context.Context) error {
 	}
 }
 
-// jobs lists some reports on which there is work.
-func (d *Desk) jobs(ctx context.Context) (list []string, err error) {
-	err = d.book.Store.View(ctx, func(tx store.Tx) error {
-		list = nil
-		for e, err := range tx.Scan(jobsBucket, nil, nil) {
-			if err != nil {
-				return err
-			}
-			report := string(e.Key[:len(e.Key)-2])
-			if n := len(list); n == 0 || list[n-1] != report {
-				list = append(list, report)
-			}
-			if len(list) == 100 {
-				return nil
-			}
-		}
-		return nil
-	})
-	return list, err
-}
-
 // stride is how many pages are done in one transaction: few enough that nobody
 // waits long for their turn, and more than one, because a commit waits for the
 // disk.
@@ -136,16 +91,6 @@ func (d *Desk) step(ctx context.Context, name string) error {
 		}
 		return d.finish(tx, r, job)
 	})
-}
-
-func firstJob(tx store.Tx, report string) (*aggregationv1.ReportJob, error) {
-	for kind := aggregationv1.ReportJob_KIND_JUDGE; kind <= aggregationv1.ReportJob_KIND_AGAIN; kind++ {
-		job, err := readJob(tx, report, kind)
-		if !errors.Is(err, store.ErrNotFound) {
-			return job, err
-		}
-	}
-	return nil, nil
 }
 
 // finish ends a job.
@@ -197,132 +142,4 @@ func (d *Desk) supersede(tx *change.Tx, r *aggregationv1.Report) error {
 	before.Totals.Counted = 0
 	_, err = d.reports.PutAs(tx, "report.superseded", before)
 	return err
-}
-
-// work does the next page of a job, which it moves on.
-func (d *Desk) work(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
-	j, err := d.judge(tx, r)
-	if err != nil {
-		return err
-	}
-	if job.Change == nil {
-		job.Change = &aggregationv1.Report_Totals{}
-	}
-	switch n := job.GetDone(); {
-	case job.GetKind() == aggregationv1.ReportJob_KIND_JUDGE:
-		err = j.fresh(job)
-	case job.GetKind() == aggregationv1.ReportJob_KIND_AGAIN:
-		err = j.revise(job, reports.PageName(r.GetName(), n), j.again)
-	case n < r.GetPages():
-		err = j.revise(job, reports.PageName(r.GetName(), n), j.enter)
-	default:
-		err = j.takeOff(n - r.GetPages())
-	}
-	job.Done++
-	return err
-}
-
-// fresh judges a page that has waited since the report came.
-func (j *judge) fresh(job *aggregationv1.ReportJob) error {
-	if err := j.recall(job.GetDone()); err != nil {
-		return err
-	}
-	name := reports.PageName(j.report.GetName(), job.GetDone())
-	page, err := unspool(j.tx, name)
-	if err != nil {
-		return fmt.Errorf("the rows of %s: %w", name, err)
-	}
-	page.Name, page.Report = name, j.report.GetName()
-	if err := j.page(page); err != nil {
-		return err
-	}
-	reports.Tally(job.Change, 1, page.GetRows()...)
-	return nil
-}
-
-// recall remembers what the pages before brought; after a restart it reads them.
-func (j *judge) recall(pages int32) error {
-	seen := j.desk.seen
-	if pages == 0 || seen == nil || seen.of != j.report.GetName() || seen.pages != pages {
-		seen = &memory{of: j.report.GetName(), figures: figureSet{}}
-		for n := range pages {
-			page, err := j.desk.pages.Find(j.tx, reports.PageName(j.report.GetName(), n))
-			if err != nil {
-				return err
-			}
-			for _, row := range page.GetRows() {
-				if row.GetResolvedUnit() != "" {
-					seen.figures.add(row)
-				}
-			}
-		}
-	}
-	seen.pages = pages + 1
-	j.desk.seen, j.seen = seen, seen.figures
-	return nil
-}
-
-// revise changes the rows of a page by what, and stores it if any changed.
-func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func([]*aggregationv1.Report_Row) error) error {
-	page, err := j.desk.pages.Find(j.tx, name)
-	if err != nil {
-		return err
-	}
-	was := proto.CloneOf(page)
-	if err := what(page.GetRows()); err != nil {
-		return err
-	}
-	if proto.Equal(was, page) {
-		return nil
-	}
-	reports.Tally(job.Change, -1, was.GetRows()...)
-	reports.Tally(job.Change, 1, page.GetRows()...)
-	_, err = j.desk.pages.PutAs(j.tx, "page.revised", page)
-	return err
-}
-
-// again judges quarantined rows once more, and counts them if the report counts.
-func (j *judge) again(rows []*aggregationv1.Report_Row) error {
-	for _, row := range rows {
-		if stands(row) {
-			j.seen.add(row)
-		}
-	}
-	if err := j.judge(rows, waits); err != nil {
-		return err
-	}
-	if err := j.await(rows); err != nil {
-		return err
-	}
-	if j.report.GetState() == aggregationv1.Report_STATE_ACCEPTED {
-		return j.enter(rows)
-	}
-	return nil
-}
-
-// takeOff takes off a page of the report in whose place this one counts.
-func (j *judge) takeOff(n int32) error {
-	before, err := j.desk.counted(j.tx, j.report)
-	if before == nil || err != nil {
-		return err
-	}
-	old, err := j.desk.judge(j.tx, before)
-	if err != nil {
-		return err
-	}
-	return old.revise(&aggregationv1.ReportJob{Change: &aggregationv1.Report_Totals{}}, reports.PageName(before.GetName(), n), old.withdraw)
-}
-
-// judgeAgain lets the quarantined rows of a report be judged once more, from the
-// first page on, wherever an earlier time of it is.
-func judgeAgain(tx store.Tx, report string) error {
-	job, err := readJob(tx, report, aggregationv1.ReportJob_KIND_AGAIN)
-	if errors.Is(err, store.ErrNotFound) {
-		job, err = &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_AGAIN}, nil
-	}
-	if err != nil {
-		return err
-	}
-	job.Done = 0
-	return putJob(tx, report, job)
 }

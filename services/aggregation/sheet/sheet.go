@@ -1,4 +1,5 @@
-// Package sheet writes tables as files that offices open: CSV and Excel workbooks.
+// Package sheet writes tables as files that offices open: CSV and Excel workbooks,
+// in which nothing that somebody wrote into a cell is a formula (防公式注入).
 // What is in them is decided by whoever makes the table; reading such files is not
 // its business.
 package sheet
@@ -6,14 +7,16 @@ package sheet
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 )
 
-// Table is one table. A cell is a string, an int64 or a Milli.
+// Table is one table. A cell is a string, a Plain, an int64 or a Milli.
 type Table struct {
 	// Name is the name of the sheet.
 	Name string
@@ -24,6 +27,11 @@ type Table struct {
 	// workbook has room for them, in a sheet of their own.
 	Notes [][2]string
 }
+
+// Plain is a text that CSV has as it is, whatever it begins with. The maker of the
+// table MUST have seen that it is no formula, such as a number that was written by
+// hand.
+type Plain string
 
 // Milli is a number in thousandths.
 type Milli int64
@@ -36,64 +44,60 @@ const (
 	TypeXLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 )
 
-// mark is the byte order mark by which Excel knows UTF-8.
+// mark is the byte order mark by which Excel knows UTF-8: in Chinese it takes a file
+// without one for GB18030.
 const mark = "\xef\xbb\xbf"
 
 // CSV writes the table by RFC 4180, in UTF-8 with a byte order mark. A text that a
 // spreadsheet would take for a formula has an apostrophe before it.
 func CSV(t *Table) ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteString(mark)
-	w := csv.NewWriter(&b)
+	b := bytes.NewBufferString(mark)
+	w := csv.NewWriter(b)
 	w.UseCRLF = true
-	if err := w.Write(t.Header); err != nil {
-		return nil, err
-	}
-	for _, row := range t.Rows {
+	for _, row := range t.lines() {
 		record := make([]string, len(row))
 		for i, cell := range row {
 			record[i] = text(cell)
 		}
 		if err := w.Write(record); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("writing CSV: %w", err)
 		}
 	}
 	w.Flush()
 	return b.Bytes(), w.Error()
 }
 
+// lines are the header and the rows.
+func (t *Table) lines() [][]any {
+	header := make([]any, len(t.Header))
+	for i, name := range t.Header {
+		header[i] = name
+	}
+	return append([][]any{header}, t.Rows...)
+}
+
+// begins are the characters by which spreadsheets know a formula, in both widths,
+// and those that they pass over before one.
+const begins = "=+-@\t\r\n＝＋－＠"
+
 func text(cell any) string {
 	s, ok := cell.(string)
-	if !ok {
-		return fmt.Sprint(cell)
-	}
-	if s != "" && strings.ContainsRune("=+-@\t\r\n", rune(s[0])) {
+	if first, _ := utf8.DecodeRuneInString(s); ok && s != "" && strings.ContainsRune(begins, first) {
 		return "'" + s
 	}
-	return s
+	return fmt.Sprint(cell)
 }
 
 // XLSX writes the table as an Excel workbook. Texts are texts there: none is a
 // formula.
 func XLSX(t *Table) (_ []byte, err error) {
 	f := excelize.NewFile()
-	defer func() {
-		if closing := f.Close(); err == nil {
-			err = closing
-		}
-	}()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := f.SetSheetName("Sheet1", t.Name); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("naming a sheet: %w", err)
 	}
-	header := make([]any, len(t.Header))
-	for i, name := range t.Header {
-		header[i] = name
-	}
-	if err := write(f, t.Name, append([][]any{header}, t.Rows...)); err != nil {
-		return nil, err
-	}
-	if err := notes(f, t.Notes); err != nil {
-		return nil, err
+	if err := errors.Join(write(f, t.Name, t.lines()), notes(f, t.Notes)); err != nil {
+		return nil, fmt.Errorf("writing a workbook: %w", err)
 	}
 	b, err := f.WriteToBuffer()
 	if err != nil {

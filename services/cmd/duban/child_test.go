@@ -207,27 +207,24 @@ func (d *child) term() {
 	}
 }
 
-// stop asks the child to stop and checks that it does, cleanly and in time.
+// stop asks the child to stop and checks that it does, cleanly.
 func (d *child) stop() {
 	d.t.Helper()
 	d.term()
-	d.ends(exitOK, stopTime)
+	d.ends(exitOK)
 }
 
-// stopTime is how long a stop may take.
-const stopTime = 10 * time.Second
-
-// ends checks that the child ends within the time, with that status.
-func (d *child) ends(status int, within time.Duration) {
+// ends checks that the child ends, with that status.
+func (d *child) ends(status int) {
 	d.t.Helper()
 	select {
 	case <-d.ended:
 		if got := d.status(); got != status {
 			d.t.Errorf("duban ended with status %d, want %d:\n%s", got, status, d.log)
 		}
-	case <-time.After(within):
+	case <-time.After(patience):
 		d.kill()
-		d.t.Errorf("duban did not end within %v:\n%s", within, d.log)
+		d.t.Errorf("duban did not end within %v:\n%s", patience, d.log)
 	}
 }
 

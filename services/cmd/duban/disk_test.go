@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -59,26 +62,29 @@ func TestDiskFull(t *testing.T) {
 	clean(t, c)
 }
 
-// room is how many bytes of its files a child may write to before a commit fails.
-const room = 384 << 10
+const (
+	// room is how many bytes a child may write beyond those that are in use before
+	// a commit fails: several of the largest groups.
+	room = 1 << 20
+
+	// ahead is how many bytes a file must be ahead of all others, to reach a limit
+	// that all have before they do. An engine makes its file 16 MiB longer at once.
+	ahead = 24 << 20
+)
 
 // TestCommitFails: when the disk fails under a commit, callers learn that nobody
 // knows, and the process ends with status 3, whoever is waiting. The next start
 // has every acknowledged write.
 func TestCommitFails(t *testing.T) {
-	c := settings(t.TempDir())
-	d := boot(t, c)
-	keys := initialize(t, d)
-	l := newLoad(t, d.as(keys), "failing")
-	d.stop()
-
-	d = boot(t, c, fmt.Sprintf("%s=%d", envFsize, room))
+	c, keys, l := failing(t)
+	file := filepath.Join(c.Data, failingFile)
+	ballast(t, file, func(tx store.Tx) error { return tx.Put("ballast", []byte("1"), bytes.Repeat([]byte("b"), ahead)) })
+	used := sure[[]byte](t)(inUse(file))
+	d := boot(t, c, fmt.Sprintf("%s=%d", envFsize, len(used)+room))
 	l.fail(t, d, keys, "file too large")
+	ballast(t, file, func(tx store.Tx) error { return tx.Delete("ballast", []byte("1")) })
 	l.recover(t, c, keys)
 }
-
-// disk is how many bytes a small disk has.
-const disk = 1 << 20
 
 // TestDiskOverflows is TestCommitFails on a disk that is really full, as when
 // somebody else has taken what was held in reserve.
@@ -87,12 +93,46 @@ func TestDiskOverflows(t *testing.T) {
 		t.Logf("NOT TESTED on a full disk, only on a limited file (TestCommitFails): no child may mount here: %v", err)
 		return
 	}
-	small, left := settings(t.TempDir()), settings(filepath.Join(t.TempDir(), "left"))
-	d := boot(t, small, envSmall+"="+small.Data+":"+left.Data)
+	c, keys, l := failing(t)
+	d := boot(t, c, envSmall+"="+filepath.Join(c.Data, failingFile)+":"+t.TempDir())
+	l.fail(t, d, keys, "no space left on device")
+	l.recover(t, c, keys)
+}
+
+// failingFile is of the store whose disk is to fail. Only callers write to it, so
+// that it is one of them whose commit fails.
+const failingFile = "rectification.db"
+
+// failing returns an installation that does not run, and a load for that store
+// alone: were there writes to others, theirs might be the first to fail.
+func failing(t *testing.T) (suite.Config, admins, *load) {
+	t.Helper()
+	c := settings(t.TempDir())
+	d := boot(t, c)
 	keys := initialize(t, d)
 	l := newLoad(t, d.as(keys), "failing")
-	l.fail(t, d, keys, "no space left on device")
-	l.recover(t, left, keys)
+	l.kinds = []kind{aProblem}
+	d.stop()
+	return c, keys, l
+}
+
+// ballast changes a file that no child uses, beside what the suite keeps in it.
+func ballast(t *testing.T, path string, do func(store.Tx) error) {
+	t.Helper()
+	engine, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(engine.Update(t.Context(), do), engine.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inUse returns the content of an engine's file without the part at its end that
+// nothing was written to yet.
+func inUse(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	return bytes.TrimRight(b, "\x00"), err
 }
 
 // fail writes until the child's disk does not take any more.
@@ -100,7 +140,7 @@ func (l *load) fail(t *testing.T, d *child, keys admins, why string) {
 	t.Helper()
 	waits := d.wait(t, keys)
 	<-l.start(t.Context(), d.as(keys), writers)
-	d.ends(exitCommit, stopTime)
+	d.ends(exitCommit)
 	<-waits
 	unknown := 0
 	for _, err := range l.errs {
@@ -114,7 +154,7 @@ func (l *load) fail(t *testing.T, d *child, keys admins, why string) {
 	if unknown == 0 || len(l.acked) == 0 {
 		t.Errorf("%d acknowledged, %d with unknown outcome; want some of both", len(l.acked), unknown)
 	}
-	if log := d.log.String(); !strings.Contains(log, ".db") || !strings.Contains(log, why) {
+	if log := d.log.String(); !strings.Contains(log, failingFile) || !strings.Contains(log, why) {
 		t.Errorf("the log does not name the file that failed, and why:\n%s", log)
 	}
 }
@@ -146,7 +186,7 @@ func TestReadOnly(t *testing.T) {
 	env, why := readOnly(t, c.Data)
 	before := files(t, c.Data)
 	d = launch(t, c, env...)
-	d.ends(exitError, patience)
+	d.ends(exitError)
 	if log := d.log.String(); !strings.Contains(log, filepath.Join(c.Data, "organization.db")) || !strings.Contains(log, why) {
 		t.Errorf("the error does not name the file and %q:\n%s", why, log)
 	}

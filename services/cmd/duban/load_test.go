@@ -22,8 +22,9 @@ const (
 	aUnit kind = iota
 	aMember
 	aProblem
-	kinds
 )
+
+var everyKind = []kind{aUnit, aMember, aProblem}
 
 // A write creates or changes one record. It says what the record must be
 // afterwards, so that its repeat can be told from a second one.
@@ -80,6 +81,7 @@ func (w write) send(ctx context.Context, c caller) (record, error) {
 // load is what writers did beneath one unit, and what they were told.
 type load struct {
 	parent, ledger string
+	kinds          []kind // of writes, in turn
 
 	mu    sync.Mutex
 	acked map[string]saved // by name
@@ -106,7 +108,7 @@ func newLoad(t *testing.T, c caller, id string) *load {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &load{parent: u.GetName(), ledger: g.GetName(), acked: map[string]saved{}}
+	return &load{parent: u.GetName(), ledger: g.GetName(), kinds: everyKind, acked: map[string]saved{}}
 }
 
 // start lets writers write until each meets an error, and returns a channel that
@@ -128,7 +130,7 @@ func (l *load) start(ctx context.Context, c caller, writers int) <-chan struct{}
 func (l *load) write(ctx context.Context, c caller, writer int) {
 	for n := 0; ; n++ {
 		id := fmt.Sprintf("%s w%d n%d", l.parent, writer, n)
-		w := write{id: id + " create", kind: kind((writer + n) % int(kinds)), parent: l.parent, text: id + " new"}
+		w := write{id: id + " create", kind: l.kinds[(writer+n)%len(l.kinds)], parent: l.parent, text: id + " new"}
 		if w.kind == aProblem {
 			w.parent = l.ledger
 		}
@@ -141,6 +143,26 @@ func (l *load) write(ctx context.Context, c caller, writer int) {
 			return
 		}
 	}
+}
+
+// goesOn waits until one more record was written.
+func (l *load) goesOn(ctx context.Context, t *testing.T) {
+	t.Helper()
+	before := l.written()
+	for l.written() == before {
+		select {
+		case <-ctx.Done():
+			t.Fatal("nobody can write")
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// written is how many records were written so far.
+func (l *load) written() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.acked)
 }
 
 // do sends a write and notes what came of it.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,7 +14,7 @@ import (
 // Mounts that a child makes for itself alone, in a namespace that ends with it.
 const (
 	envReadOnly = "DUBAN_TEST_READONLY" // mount this folder read-only
-	envSmall    = "DUBAN_TEST_SMALL"    // FROM:TO: mount a small disk on FROM, and leave in TO what was on it
+	envSmall    = "DUBAN_TEST_SMALL"    // FILE:FOLDER: mount a small disk on FOLDER, and keep FILE on it while the child runs
 )
 
 // mounting says why this system lets no child mount, or nil.
@@ -49,14 +50,28 @@ func mount() error {
 	if folder := os.Getenv(envReadOnly); folder != "" {
 		return freezeMount(folder)
 	}
-	from, to, asked := strings.Cut(os.Getenv(envSmall), ":")
+	file, disk, asked := strings.Cut(os.Getenv(envSmall), ":")
 	if !asked {
 		return nil
 	}
-	if err := syscall.Mount("duban", from, "tmpfs", 0, fmt.Sprintf("size=%d", disk)); err != nil {
+	small := filepath.Join(disk, filepath.Base(file))
+	if err := shrink(file, disk, small); err != nil {
 		return fmt.Errorf("mounting a small disk: %w", err)
 	}
-	return supervise(from, to)
+	return supervise(file, small)
+}
+
+// shrink puts a file on a disk of its own that has some room beyond what of the
+// file is in use.
+func shrink(file, disk, small string) error {
+	b, err := inUse(file)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Mount("duban", disk, "tmpfs", 0, fmt.Sprintf("size=%d", len(b)+room)); err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(small, b, 0o600), syscall.Mount(small, file, "", syscall.MS_BIND, ""))
 }
 
 // freezeMount mounts a folder on itself, read-only. What forbids more than that
@@ -75,9 +90,9 @@ func freezeMount(folder string) error {
 	return nil
 }
 
-// supervise runs the real child, keeps what it left on the small disk, which
+// supervise runs the real child, brings back what it left on the small disk, which
 // goes with the namespace, and ends as it did.
-func supervise(from, to string) error {
+func supervise(file, small string) error {
 	cmd := exec.Command(os.Args[0], os.Args[1:]...)
 	cmd.Env = append(os.Environ(), envSmall+"=")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
@@ -86,7 +101,8 @@ func supervise(from, to string) error {
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		return err
 	}
-	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+	left, err := os.ReadFile(small)
+	if err := errors.Join(err, syscall.Unmount(file, 0), os.WriteFile(file, left, 0o600)); err != nil {
 		return fmt.Errorf("keeping what is on the small disk: %w", err)
 	}
 	os.Exit(cmd.ProcessState.ExitCode())

@@ -21,22 +21,34 @@ var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
 // there twice, and what all processes leave agrees.
 func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
 	s := sail(t)
-	for _, role := range []string{"rectification", "aggregation", "organization", "gateway"} {
+	for role, needed := range map[string]bool{"rectification": true, "aggregation": false, "organization": true, "gateway": true} {
 		t.Run(role, func(t *testing.T) {
 			on := caller{dial(t, s.rpc), s.keys}
 			l := newLoad(t, on, role)
-			ctx, cancel := context.WithCancel(t.Context())
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			written := l.start(ctx, on, writers)
-			<-time.After(100 * time.Millisecond)
+			l.goesOn(ctx, t)
 			if err := s.Ship(role).Kill(); err != nil {
 				t.Fatal(err)
 			}
-			<-time.After(300 * time.Millisecond)
-			cancel() // those who need nothing of the role
+			if !needed {
+				l.goesOn(ctx, t)
+				cancel()
+			}
 			<-written
-			if down := slices.ContainsFunc(l.errs, isDown); down != (role == "rectification" || role == "organization") {
+			if needed == (ctx.Err() != nil) {
 				t.Errorf("callers were told %v", l.errs)
+			}
+			switch role {
+			case "rectification":
+				down(t, on, write{kind: aProblem, parent: l.ledger, text: "down"})
+			case "organization":
+				down(t, on, write{kind: aUnit, parent: l.parent, text: "down"})
+			default:
+				if slices.ContainsFunc(l.errs, isDown) {
+					t.Errorf("callers were told %v", l.errs)
+				}
 			}
 			if err := errors.Join(s.Begin(role), s.Ready(t.Context())); err != nil {
 				t.Fatal(err)
@@ -51,6 +63,24 @@ func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
 	}
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// down waits until who calls a role that has ended is told that it is down: calls
+// that were under way learn less.
+func down(t *testing.T, c caller, w write) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		_, err := w.send(ctx, c)
+		if isDown(err) {
+			return
+		}
+		if err == nil || ctx.Err() != nil {
+			t.Fatalf("without the role a caller is told %v", err)
+		}
+		<-time.After(time.Millisecond)
 	}
 }
 

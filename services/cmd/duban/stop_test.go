@@ -17,9 +17,10 @@ import (
 // callers is how many write when a child is told to stop.
 const callers = 32
 
-// TestStopUnderLoad: a stop takes less than ten seconds and ends with status 0,
-// whoever writes or waits, and however often it is asked for. Calls end with
-// success or are refused as unavailable, and nothing acknowledged is lost.
+// TestStopUnderLoad: a stop needs less than its grace, so less than ten seconds, and
+// ends with status 0, whoever writes or waits, and however often it is asked for.
+// Calls end with success or are refused as unavailable, and nothing acknowledged is
+// lost.
 func TestStopUnderLoad(t *testing.T) {
 	for name, signals := range map[string]int{"once": 1, "twice": 2} {
 		t.Run(name, func(t *testing.T) {
@@ -34,7 +35,7 @@ func TestStopUnderLoad(t *testing.T) {
 			for range signals {
 				d.term()
 			}
-			d.ends(exitOK, stopTime)
+			d.ends(exitOK)
 			<-written
 			<-waits
 			if strings.Contains(d.log.String(), "cut off") {

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/duban-project/duban/services/internal/network"
 )
 
 // Refusal says in both languages why an address is not called.
@@ -50,19 +52,13 @@ func (p *Policy) URL(text string) (*url.URL, error) {
 		return nil, refuse("不得包含用户名或口令", "it holds a user or a password")
 	case strings.Contains(text, "#"):
 		return nil, refuse("不得包含 # 片段", "it has a fragment")
-	case u.Scheme != "https" && !(u.Scheme == "http" && p.Loopback && loopback(u.Hostname())):
+	case u.Scheme != "https" && !(u.Scheme == "http" && p.Loopback && network.Loopback(u.Hostname())):
 		return nil, refuse("必须使用 https", "it is not https")
 	}
 	if err := port(u); err != nil {
 		return nil, err
 	}
 	return u, p.host(u)
-}
-
-// loopback says whether a host names this machine.
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
 func port(u *url.URL) error {

@@ -266,7 +266,7 @@ func both(key, cosigner, text string) bool {
 }
 
 // state signs what the installation says of its own logs.
-func (c Config) state(logs []*outgoing) (string, error) {
+func (c *Config) state(logs []*outgoing) (string, error) {
 	said := federation.Statement{To: cosignerName(c.Cosigner), At: c.Now(), Boot: c.Boot}
 	for _, o := range logs {
 		if !o.own() {

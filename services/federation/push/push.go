@@ -9,6 +9,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,9 +47,8 @@ type Config struct {
 	Keep Keeper
 	// Patience is how long an answer may take; 0: 30 s.
 	Patience time.Duration
-	// First and Last are the pauses between tries: they grow from the one to the
-	// other; 0: 200 ms and 5 s.
-	First, Last time.Duration
+	// Tries are the pauses between tries.
+	Tries feed.Backoff
 }
 
 // Keeper takes what is learned of one's own logs while they are pushed. Its
@@ -69,37 +69,25 @@ type Keeper interface {
 	Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error
 }
 
-func (c Config) withDefaults() Config {
-	for _, d := range []struct {
-		of   *time.Duration
-		when time.Duration
-	}{{&c.Patience, 30 * time.Second}, {&c.First, 200 * time.Millisecond}, {&c.Last, 5 * time.Second}} {
-		if *d.of == 0 {
-			*d.of = d.when
-		}
-	}
-	return c
-}
-
 // Run pushes until ctx is done. Whatever goes wrong is logged and tried again
 // after a growing pause.
 func Run(ctx context.Context, c Config) error {
-	c = c.withDefaults()
-	pause, said := c.First, &said{last: map[string]string{}}
+	c.Patience = cmp.Or(c.Patience, 30*time.Second)
+	said := &said{last: map[string]string{}}
 	for ctx.Err() == nil {
-		s := &session{Config: c, pause: pause, said: said, logs: map[string]*outgoing{}, sour: make(chan struct{})}
+		s := &session{Config: &c, said: said, logs: map[string]*outgoing{}, sour: make(chan struct{})}
 		err := s.run(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if pause = min(2*pause, c.Last); s.healthy() {
-			pause = c.First
+		if s.healthy() {
+			c.Tries.Reset()
 		}
 		if errors.Is(err, errAgain) {
 			continue
 		}
-		slog.WarnContext(ctx, "pushing upward", "error", err, "pause", pause)
-		if err := feed.Pause(ctx, pause); err != nil {
+		slog.WarnContext(ctx, "pushing upward", "error", err)
+		if err := c.Tries.Pause(ctx); err != nil {
 			break
 		}
 	}
@@ -112,7 +100,7 @@ var (
 )
 
 // greeting is the first message and what it is about.
-func (c Config) greeting(ctx context.Context) (*federationv1.Hello, []*outgoing, error) {
+func (c *Config) greeting(ctx context.Context) (*federationv1.Hello, []*outgoing, error) {
 	names, err := c.Names(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing the feeds to push: %w", err)

@@ -20,10 +20,9 @@ import (
 
 // session is one stream.
 type session struct {
-	Config
-	pause time.Duration // after which refused logs are tried again
-	said  *said
-	logs  map[string]*outgoing
+	*Config
+	said *said
+	logs map[string]*outgoing
 
 	stream  grpc.BidiStreamingClient[federationv1.ReplicateRequest, federationv1.ReplicateResponse]
 	sending sync.Mutex
@@ -204,7 +203,7 @@ func (s *session) again(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	if err := feed.Pause(ctx, s.pause); err != nil {
+	if err := s.Tries.Pause(ctx); err != nil {
 		return err
 	}
 	return errAgain

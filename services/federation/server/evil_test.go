@@ -224,7 +224,7 @@ func genuine(t *testing.T, lower *node, size uint64) *federationv1.ReplicateRequ
 // say sends messages in a stream of their own and returns the last answer.
 func say(t *testing.T, upper *node, messages ...*federationv1.ReplicateRequest) (last *federationv1.ReplicateResponse) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stream, err := upper.up().Replicate(ctx)
 	if err != nil {

@@ -263,7 +263,7 @@ func (n *node) pushing(up federationv1.FederationServiceClient, cosigner string)
 			return append(slices.Clone(roles), mirrored...), err
 		},
 		Sign: n.logs["federation"].Sign, Now: n.now, Boot: strings.ToLower(rand.Text()), Keep: n,
-		Patience: 300 * time.Millisecond, First: time.Millisecond, Last: 20 * time.Millisecond,
+		Patience: 300 * time.Millisecond, Tries: feed.Backoff{First: time.Millisecond, Last: 20 * time.Millisecond},
 	}
 }
 

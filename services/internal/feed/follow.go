@@ -47,7 +47,7 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 		if err := apply(ctx, run, res.GetNextStart(), res.GetSize()); err != nil {
 			return err
 		}
-		tries = Backoff{}
+		tries.Reset()
 		req = after(req, res)
 	}
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -11,16 +12,25 @@ const (
 )
 
 // Backoff is the growing pause between tries at something that does not answer:
-// a tenth of a second at first, twice as long each time, five seconds at most.
-// The zero Backoff begins anew, which is what follows a success.
-type Backoff struct{ next time.Duration }
+// twice as long each time, between two bounds. The zero Backoff is ready for use.
+type Backoff struct {
+	// First and Last are the shortest and the longest pause; 0: a tenth of a second
+	// and five seconds.
+	First, Last time.Duration
+
+	next time.Duration
+}
 
 // Pause waits before the next try, or returns ctx's error if that ends first.
 func (b *Backoff) Pause(ctx context.Context) error {
-	delay := max(b.next, firstDelay)
-	b.next = min(2*delay, lastDelay)
+	last := cmp.Or(b.Last, lastDelay)
+	delay := min(cmp.Or(b.next, b.First, firstDelay), last)
+	b.next = min(2*delay, last)
 	return Pause(ctx, delay)
 }
+
+// Reset begins anew, which is what follows a success.
+func (b *Backoff) Reset() { b.next = 0 }
 
 // Pause waits for d, or returns ctx's error if that ends first. Followers use it
 // between tries.

@@ -1,12 +1,12 @@
 // Package network tells callers without credentials apart by the network that
 // they call from, and bounds what each may do, without keeping where that is: an
 // address comes in, a keyed hash goes on, and the key is thrown away every hour.
-// Nothing here is ever stored or logged. Who calls with credentials is for authn
+// Nothing here is ever stored or logged. It also knows the names of this machine,
+// to which a call may go in the clear. Who calls with credentials is for authn
 // to say; what a principal may do, for serve.
 package network
 
 import (
-	"container/list"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/duban-project/duban/services/internal/limit"
 )
 
 // Rotation is how long a network keeps its hash.
@@ -59,56 +61,33 @@ func (v *Veil) current() [32]byte {
 	return v.key
 }
 
-// Limit is how much is admitted: so many a second on average, and so many at
-// once.
-type Limit struct {
-	Rate  rate.Limit
-	Burst int
-}
+// Limit is how much is admitted.
+type Limit = limit.Size
 
 // Gate admits up to a limit of each network, and of all together. It is safe for
 // concurrent use.
 type Gate struct {
-	each Limit
-	all  *rate.Limiter
-
-	mu    sync.Mutex
-	order *list.List // of *bucket, the latest used first
-	held  map[string]*list.Element
-}
-
-// Held is how many networks a Gate remembers. One that is forgotten starts anew.
-const Held = 10_000
-
-type bucket struct {
-	network string
-	left    *rate.Limiter
+	each  Limit
+	all   *rate.Limiter
+	table limit.Table[string]
 }
 
 // NewGate returns a gate through which nobody has come yet.
 func NewGate(each, all Limit) *Gate {
-	return &Gate{each: each, all: rate.NewLimiter(all.Rate, all.Burst), order: list.New(), held: map[string]*list.Element{}}
+	return &Gate{each: each, all: rate.NewLimiter(all.Rate, all.Burst)}
 }
 
 // Admit says whether one more from the network is let in at that time. Those of
 // whom no network is known share one. What its own network keeps out uses up
 // nothing of the limit for all.
 func (g *Gate) Admit(network string, now time.Time) bool {
-	return g.of(network).AllowN(now, 1) && g.all.AllowN(now, 1)
+	return g.table.Of(network, g.each, now).AllowN(now, 1) && g.all.AllowN(now, 1)
 }
 
-func (g *Gate) of(network string) *rate.Limiter {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if e := g.held[network]; e != nil {
-		g.order.MoveToFront(e)
-		return e.Value.(*bucket).left
-	}
-	if len(g.held) >= Held {
-		oldest := g.order.Remove(g.order.Back()).(*bucket)
-		delete(g.held, oldest.network)
-	}
-	b := &bucket{network, rate.NewLimiter(g.each.Rate, g.each.Burst)}
-	g.held[network] = g.order.PushFront(b)
-	return b.left
+// Loopback says whether a host, without brackets, names this machine in a way that
+// nobody elsewhere decides: as localhost or by an address of its own, also of
+// IPv4 within IPv6.
+func Loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && a.IsLoopback()
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/duban-project/duban/services/internal/limit"
 	"github.com/duban-project/duban/services/internal/network"
 )
 
@@ -70,19 +71,26 @@ func TestOneNetworkDoesNotKeepTheOthersOut(t *testing.T) {
 	}
 }
 
-func TestTheTableIsBoundedAndForgetsTheOldest(t *testing.T) {
+func TestManyNetworksLetNobodyInAgain(t *testing.T) {
 	g := network.NewGate(network.Limit{Burst: 1}, network.Limit{Rate: 1, Burst: 1 << 30})
-	if !g.Admit("kept", start) || !g.Admit("gone", start) {
+	if !g.Admit("spent", start) {
 		t.Fatal("nobody is admitted")
 	}
-	for i := range network.Held - 1 {
-		g.Admit("kept", start)
+	for i := range 2 * limit.Most {
 		g.Admit(strconv.Itoa(i), start)
 	}
-	if g.Admit("kept", start) {
-		t.Error("who came all the time was forgotten")
+	if g.Admit("spent", start) {
+		t.Error("who had nothing left was forgotten")
 	}
-	if !g.Admit("gone", start) {
-		t.Error("the table has more than it may hold")
+}
+
+func TestOnlyThisMachineIsLoopback(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true, "::ffff:7f00:1": true,
+		"": false, "localhost.example": false, "127.0.0.1.example": false, "::ffff:10.0.0.1": false, "10.0.0.1": false, "::": false, "0.0.0.0": false, "127.1": false,
+	} {
+		if got := network.Loopback(host); got != want {
+			t.Errorf("%q is this machine: %v, want %v", host, got, want)
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -15,6 +14,7 @@ import (
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/limit"
 )
 
 var (
@@ -32,14 +32,13 @@ const (
 // rateLimit bounds how often each principal calls, and each key by its quota. The
 // public shares one bucket.
 func rateLimit(limits Limits) Step {
-	principals := &buckets{rate: rate.Limit(limits.Rate), burst: limits.Burst}
-	keys := &buckets{}
+	b := &buckets{each: limit.Size{Rate: rate.Limit(limits.Rate), Burst: limits.Burst}}
 	return func(ctx context.Context, call Call, next func(context.Context) error) error {
 		p := authn.From(ctx)
 		if p.Service() != "" || authn.Caller(ctx) != "" || open(call.Method) {
 			return next(ctx)
 		}
-		all := spend(p, principals, keys)
+		all := b.spend(p)
 		if err := grpc.SetHeader(ctx, metadata.Pairs(PolicyHeader, policy(all), LimitHeader, left(all))); err != nil {
 			return fmt.Errorf("saying what is left to the caller of %s: %w", call.Method, err)
 		}
@@ -63,12 +62,19 @@ type allowance struct {
 	wait    time.Duration // then: until another may be made
 }
 
+// buckets are what is left to principals, and to keys by their quotas.
+type buckets struct {
+	each       limit.Size // of principals
+	principals limit.Table[string]
+	keys       limit.Table[string]
+}
+
 // spend takes one call from all that bounds p. What one refuses may have taken
 // from the others: who calls too often is not owed exactness.
-func spend(p authn.Principal, principals, keys *buckets) []allowance {
-	all := []allowance{take("calls", principals.of(p.Name, principals.rate, principals.burst))}
+func (b *buckets) spend(p authn.Principal) []allowance {
+	all := []allowance{take("calls", b.principals.Of(p.Name, b.each, time.Time{}))}
 	if q := p.Quota.PerMinute; q > 0 {
-		all = append(all, take("minute", keys.of(p.Key, rate.Limit(float64(q)/60), q)))
+		all = append(all, take("minute", b.keys.Of(p.Key, limit.Size{Rate: rate.Limit(float64(q) / 60), Burst: q}, time.Time{})))
 	}
 	if q := p.Quota; q.PerDay > 0 {
 		day := allowance{name: "day", quota: q.PerDay, window: 24 * time.Hour, left: max(q.Left, 0), reset: q.Reset}
@@ -112,30 +118,4 @@ func each(all []allowance, text func(allowance) string) string {
 		parts[i] = text(a)
 	}
 	return strings.Join(parts, ", ")
-}
-
-const callers = 10_000 // buckets of a kind at most; beyond it all start anew
-
-// buckets are what callers have left, by their names.
-type buckets struct {
-	rate  rate.Limit
-	burst int
-
-	mu   sync.Mutex
-	held map[string]*rate.Limiter
-}
-
-// of returns the caller's bucket, or a full one of that size.
-func (b *buckets) of(name string, r rate.Limit, burst int) *rate.Limiter {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if l := b.held[name]; l != nil {
-		return l
-	}
-	if b.held == nil || len(b.held) >= callers {
-		b.held = map[string]*rate.Limiter{}
-	}
-	l := rate.NewLimiter(r, burst)
-	b.held[name] = l
-	return l
 }

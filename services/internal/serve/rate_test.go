@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/limit"
 )
 
 // told takes the headers of one answer.
@@ -67,6 +69,32 @@ func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
 		<-time.After(30 * time.Second)
 		if _, err := limited(t, step, key); err != nil {
 			t.Errorf("half a minute later: %v", err)
+		}
+	})
+}
+
+// Nobody who has called too often may call again because many others do, and a
+// quota that was changed holds at once.
+func TestManyCallersLetNobodyInAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &buckets{each: limit.Size{Rate: 1, Burst: 1}}
+		key := authn.Principal{Name: "machines/a", Key: "apiKeys/a", Quota: authn.Quota{PerMinute: 1}}
+		b.spend(key)
+		for i := range 2 * limit.Most {
+			b.spend(authn.Principal{Name: fmt.Sprint(i), Key: fmt.Sprint(i), Quota: authn.Quota{PerMinute: 1}})
+		}
+		for _, a := range b.spend(key) {
+			if a.refused == nil {
+				t.Errorf("%s: let in again", a.name)
+			}
+		}
+		key.Quota.PerMinute = 60
+		b.spend(key)
+		<-time.After(time.Second)
+		for _, a := range b.spend(key) {
+			if a.refused != nil || a.name == "minute" && a.quota != 60 {
+				t.Errorf("%s: %d calls, %v; want that its new quota holds", a.name, a.quota, a.refused)
+			}
 		}
 	})
 }

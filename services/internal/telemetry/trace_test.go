@@ -149,7 +149,7 @@ func (b *bed) get(t *testing.T, unit, traceparent string) *httptest.ResponseReco
 // recorded waits for n spans and returns them by kind and name: a
 // server's ends after its client has the answer.
 func (b *bed) recorded(t *testing.T, n int) map[string]tracetest.SpanStub {
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for len(b.spans.GetSpans()) < n {
 		if err := b.traces.ForceFlush(ctx); err != nil {

@@ -3,12 +3,13 @@ package oidc
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/duban-project/duban/services/internal/network"
 )
 
 // Issuer is an identity provider whose tokens are believed.
@@ -92,10 +93,5 @@ func safe(address string) bool {
 	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return false
 	}
-	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
-}
-
-func loopback(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && a.IsLoopback()
+	return u.Scheme == "https" || u.Scheme == "http" && network.Loopback(u.Hostname())
 }

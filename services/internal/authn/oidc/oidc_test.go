@@ -301,6 +301,7 @@ func TestAConfigurationIsChecked(t *testing.T) {
 	}{
 		"as it should be":    {func(*oidc.Issuer) {}, ""},
 		"this machine":       {func(i *oidc.Issuer) { i.Issuer = "http://127.0.0.1:8081" }, ""},
+		"mapped":             {func(i *oidc.Issuer) { i.Issuer = "http://[::ffff:127.0.0.1]:8081" }, ""},
 		"plain http":         {func(i *oidc.Issuer) { i.Issuer = "http://id.example" }, "issuer:"},
 		"nearly localhost":   {func(i *oidc.Issuer) { i.Issuer = "http://localhost.example" }, "issuer:"},
 		"a password":         {func(i *oidc.Issuer) { i.Issuer = "https://a:b@id.example" }, "issuer:"},

@@ -155,7 +155,7 @@ func TestWaitEndsWhenTheProcessStops(t *testing.T) {
 	stopping := make(chan struct{})
 	s.Stopping = stopping
 	answers := make(chan error, 2)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	wait := func(principal string) {
 		_, err := s.ListRecords(as(ctx, t, principal), &feedv1.ListRecordsRequest{Parent: "feeds/test", Wait: durationpb.New(30 * time.Second)})

@@ -1,0 +1,125 @@
+package desk
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// work does the next page of a job, which it moves on.
+func (d *Desk) work(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
+	j, err := d.judge(tx, r)
+	if err != nil {
+		return err
+	}
+	if job.Change == nil {
+		job.Change = &aggregationv1.Report_Totals{}
+	}
+	switch n := job.GetDone(); {
+	case job.GetKind() == aggregationv1.ReportJob_KIND_JUDGE:
+		err = j.fresh(job)
+	case job.GetKind() == aggregationv1.ReportJob_KIND_AGAIN:
+		err = j.revise(job, reports.PageName(r.GetName(), n), j.again)
+	case n < r.GetPages():
+		err = j.revise(job, reports.PageName(r.GetName(), n), j.enter)
+	default:
+		err = j.takeOff(n - r.GetPages())
+	}
+	job.Done++
+	return err
+}
+
+// fresh judges a page that has waited since the report came.
+func (j *judge) fresh(job *aggregationv1.ReportJob) error {
+	if err := j.recall(job.GetDone()); err != nil {
+		return err
+	}
+	name := reports.PageName(j.report.GetName(), job.GetDone())
+	page, err := unspool(j.tx, name)
+	if err != nil {
+		return fmt.Errorf("the rows of %s: %w", name, err)
+	}
+	page.Name, page.Report = name, j.report.GetName()
+	if err := j.page(page); err != nil {
+		return err
+	}
+	reports.Tally(job.Change, 1, page.GetRows()...)
+	return nil
+}
+
+// recall remembers what the pages before brought; after a restart it reads them.
+func (j *judge) recall(pages int32) error {
+	seen := j.desk.seen
+	if pages == 0 || seen == nil || seen.of != j.report.GetName() || seen.pages != pages {
+		seen = &memory{of: j.report.GetName(), figures: figureSet{}}
+		for n := range pages {
+			page, err := j.desk.pages.Find(j.tx, reports.PageName(j.report.GetName(), n))
+			if err != nil {
+				return err
+			}
+			for _, row := range page.GetRows() {
+				if row.GetResolvedUnit() != "" {
+					seen.figures.add(row)
+				}
+			}
+		}
+	}
+	seen.pages = pages + 1
+	j.desk.seen, j.seen = seen, seen.figures
+	return nil
+}
+
+// revise changes the rows of a page by what, and stores it if any changed.
+func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func([]*aggregationv1.Report_Row) error) error {
+	page, err := j.desk.pages.Find(j.tx, name)
+	if err != nil {
+		return err
+	}
+	was := proto.CloneOf(page)
+	if err := what(page.GetRows()); err != nil {
+		return err
+	}
+	if proto.Equal(was, page) {
+		return nil
+	}
+	reports.Tally(job.Change, -1, was.GetRows()...)
+	reports.Tally(job.Change, 1, page.GetRows()...)
+	_, err = j.desk.pages.PutAs(j.tx, "page.revised", page)
+	return err
+}
+
+// again judges quarantined rows once more, and counts them if the report counts.
+func (j *judge) again(rows []*aggregationv1.Report_Row) error {
+	for _, row := range rows {
+		if stands(row) {
+			j.seen.add(row)
+		}
+	}
+	if err := j.judge(rows, waits); err != nil {
+		return err
+	}
+	if err := j.await(rows); err != nil {
+		return err
+	}
+	if j.report.GetState() == aggregationv1.Report_STATE_ACCEPTED {
+		return j.enter(rows)
+	}
+	return nil
+}
+
+// takeOff takes off a page of the report in whose place this one counts.
+func (j *judge) takeOff(n int32) error {
+	before, err := j.desk.counted(j.tx, j.report)
+	if before == nil || err != nil {
+		return err
+	}
+	old, err := j.desk.judge(j.tx, before)
+	if err != nil {
+		return err
+	}
+	return old.revise(&aggregationv1.ReportJob{Change: &aggregationv1.Report_Totals{}}, reports.PageName(before.GetName(), n), old.withdraw)
+}

@@ -1,0 +1,4 @@
+package sheet
+
+// Text is what CSV has of a cell.
+var Text = text
