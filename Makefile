@@ -26,6 +26,10 @@ help: ## Show what can be made.
 demo: build ## Run the whole suite with a real campaign, then keep serving (ONCE=1: then end).
 	$(BIN)/duban demo $(if $(ONCE),-once)
 
+.PHONY: federation
+federation: build ## Run a province, two cities and four districts, each a process (ONCE=1: then end).
+	$(BIN)/duban federation $(if $(ONCE),-once)
+
 .PHONY: split
 split: build ## The same with one process for each service, each with its own store and keys (ONCE=1: then end).
 	$(BIN)/duban split $(if $(ONCE),-once)

@@ -104,7 +104,7 @@ func TestAnswersShowWhatIsEmpty(t *testing.T) {
 	}
 	want := map[string]any{
 		"name": "units/a", "displayName": "", "kind": "KIND_UNSPECIFIED", "parent": "", "codes": []any{},
-		"labels": map[string]any{}, "state": "STATE_UNSPECIFIED", "mergedInto": "", "etag": "7",
+		"labels": map[string]any{}, "state": "STATE_UNSPECIFIED", "mergedInto": "", "etag": "7", "installation": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -16,34 +16,35 @@ import (
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
-// belowRecords are of an installation whose root is the home.
+// belowRecords are of an installation whose root lies beneath the home.
 type belowRecords struct {
 	installation, mirror string
 	fresh                *federationv1.Installation // one that is not enrolled
 }
 
 func noBelow() belowRecords {
-	return belowRecords{installation: "installations/none", mirror: "installations/none/mirrors/organization", fresh: identity("", "fresh")}
+	return belowRecords{installation: "installations/none", mirror: "installations/none/mirrors/organization", fresh: identity("units/none", "fresh")}
 }
 
-// keepBelow runs the installation of a school until it has pushed its tree.
+// keepBelow runs the installation of a unit of a school until it has pushed its tree.
 func (m *matrix) keepBelow(home string) belowRecords {
 	if home != school {
 		return noBelow()
 	}
-	id, t := strings.TrimPrefix(home, "units/"), m.suite.T
+	id, t := strings.TrimPrefix(home, "units/")+"-below", m.suite.T
+	unit := m.suite.Unit(id, home, organizationv1.Unit_KIND_AFFILIATE)
 	c := below(t.TempDir(), id)
 	c.Federation.Parent = suite.Parent{Address: m.suite.GRPC, Cosigner: must(suite.ReadIdentity(above(m.suite))).Cosigner, Plaintext: true}
-	in := identityOf(c, home)
+	in := identityOf(c, unit)
 	enrolled, err := federationv1.NewFederationServiceClient(m.suite.As(m.suite.SecurityAdmin)).
 		CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: in})
 	if err != nil {
 		t.Fatal(err)
 	}
 	lower := suitetest.RunAs(t, c.Data, func(to *suite.Config) { to.Installation, to.Federation = c.Installation, c.Federation })
-	lower.InitializeAs(id, organizationv1.Unit_KIND_SCHOOL)
+	lower.InitializeAs(id, organizationv1.Unit_KIND_AFFILIATE)
 	m.mirrored("feeds/" + id + ".organization")
-	return belowRecords{enrolled.GetName(), enrolled.GetName() + "/mirrors/organization", identity("", "fresh")}
+	return belowRecords{enrolled.GetName(), enrolled.GetName() + "/mirrors/organization", identity(m.suite.Unit("fresh", home, organizationv1.Unit_KIND_AFFILIATE), "fresh")}
 }
 
 // mirrored returns when something of the feed has come.
@@ -94,14 +95,12 @@ func identityOf(c suite.Config, unit string) *federationv1.Installation {
 
 func federationFixtures() map[string][]fixture {
 	const why = "核对"
-	further := identity("", "s1").GetLogs()[:1] // the voice of a newer era
-	further[0].Origin = "edu.example/s1/federation/2"
+	further := identity("", "s1-below").GetLogs()[:1] // the voice of a newer era
+	further[0].Origin = "edu.example/s1-below/federation/2"
 	further[0].VerifierKey = must(note.NewEd25519VerifierKey(further[0].GetOrigin(), make([]byte, ed25519.PublicKeySize)))
 	return map[string][]fixture{
 		"CreateInstallation": {asks(func(r records) protobuf.Message {
-			in := protobuf.CloneOf(r.below.fresh)
-			in.Unit = r.unit
-			return &federationv1.CreateInstallationRequest{Installation: in, ValidateOnly: true}
+			return &federationv1.CreateInstallationRequest{Installation: r.below.fresh, ValidateOnly: true}
 		})},
 		"GetInstallation": {asks(func(r records) protobuf.Message {
 			return &federationv1.GetInstallationRequest{Name: r.below.installation}

@@ -60,7 +60,7 @@ var rules = []struct {
 	{"internal/authn/oidc/oidctest", []string{std}},
 	{"internal/authn/oidc", append(rooms("authn", "network"), std, "github.com/go-jose/go-jose/v4")},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
-	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto)},
+	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
 	{"internal/change", append(rooms("fault", "authz", "feed", "page", "store", "blob"), std, pb, grpc, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
@@ -73,8 +73,8 @@ var rules = []struct {
 	{"internal/fleet", append(rooms("suite", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.
 	{"internal/story", append(rooms("story/"), std, pb, proto)},
-	{"internal/story/screen", append(rooms("story/picture"), std, "golang.org/x/text/width")},
-	{"internal/story/*", append(rooms("story/"), std, pb, proto, "golang.org/x/sync/")},
+	{"internal/story/screen", append(rooms("story/picture", "story/tiers"), std, "golang.org/x/text/width")},
+	{"internal/story/*", append(rooms("story", "story/"), std, pb, proto, "golang.org/x/sync/")},
 	{"cmd/*", []string{""}},
 	{"cmd/*/*", []string{""}},
 	// It keeps secrets and knows nothing else.

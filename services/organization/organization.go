@@ -5,6 +5,7 @@
 package organization
 
 import (
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/fault"
 )
@@ -16,6 +17,7 @@ var (
 	ErrUnitCycle              = fault.Of(organizationv1.Reason_REASON_UNIT_CYCLE)
 	ErrTreeTooDeep            = fault.Of(organizationv1.Reason_REASON_UNIT_TOO_DEEP)
 	ErrUnitArchived           = fault.Of(organizationv1.Reason_REASON_UNIT_ARCHIVED)
+	ErrUnitRemote             = fault.Of(faultv1.Reason_REASON_UNIT_REMOTE)
 	ErrUnitHasChildren        = fault.Of(organizationv1.Reason_REASON_UNIT_HAS_CHILDREN)
 	ErrMergeKindDiffers       = fault.Of(organizationv1.Reason_REASON_UNIT_KIND_DIFFERS)
 	ErrParentUnknown          = fault.Of(organizationv1.Reason_REASON_UNIT_PARENT_UNKNOWN)

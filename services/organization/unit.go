@@ -47,6 +47,9 @@ func mayLieUnder(above []*organizationv1.Unit, levels int) error {
 	if len(above) > 0 && above[0].GetState() != organizationv1.Unit_STATE_ACTIVE {
 		return ErrUnitArchived.With("unit", above[0].GetName())
 	}
+	if len(above) > 0 && above[0].GetInstallation() != "" {
+		return ErrUnitRemote.With("unit", above[0].GetName())
+	}
 	if len(above)+levels > Depth {
 		return ErrTreeTooDeep.With("limit", strconv.Itoa(Depth))
 	}

@@ -45,7 +45,7 @@ const (
 // Buckets are all of them.
 var Buckets = []string{
 	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, holdersBucket, reportedBucket, owedBucket,
-	scoresBucket, scoredBucket, cursorsBucket,
+	scoresBucket, scoredBucket, cursorsBucket, ownersBucket, refusedBucket, withheldBucket, headsBucket,
 }
 
 const (

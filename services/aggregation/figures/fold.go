@@ -37,7 +37,8 @@ func New(tx store.Tx) *Fold {
 }
 
 // At says when what is taken in from now on took effect. It MUST be called
-// before anything is, and no feed's time MUST go back.
+// before anything is. The time of one feed MUST NOT go back, nor that of the moves
+// within one installation.
 func (f *Fold) At(t time.Time) (err error) {
 	at := momentOf(t)
 	if at == f.at {

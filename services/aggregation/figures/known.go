@@ -22,9 +22,15 @@ type change struct {
 	slot slot
 }
 
-// number packs a civil day so that later days are larger.
+// packed is a civil day as a number, so that later days are larger.
 func packed(day string) int32 {
 	return (int32(number(day[:2]))*100+int32(number(day[2:4])))*372 + int32(number(day[5:7]))*31 + int32(number(day[8:10]))
+}
+
+// unpacked is the civil day of a number.
+func unpacked(day int32) string {
+	day -= 32 // the first day of a year that is 0
+	return fmt.Sprintf("%04d-%02d-%02d", day/372, day%372/31+1, day%31+1)
 }
 
 func (c changes) add(axis, day string, r row) {

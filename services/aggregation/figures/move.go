@@ -10,7 +10,8 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Unit says under which unit another lies from the fold's moment on. If it lay
+// Unit says under which unit another lies from the fold's moment on, also if what
+// took effect later is counted already. If it lay
 // elsewhere, all that counts in it moves: what came since the beginning of that
 // day, what stands on it and what is due leaves those above it before and enters
 // those above it now; what came earlier stays.
@@ -44,6 +45,9 @@ func (f *Fold) move(name string, parents []parent, since moment) error {
 	if err != nil {
 		return err
 	}
+	if err := errors.Join(f.split(since), f.Flush()); err != nil {
+		return err
+	}
 	if err := f.tree.put(name, parents); err != nil {
 		return err
 	}
@@ -55,7 +59,7 @@ func (f *Fold) move(name string, parents []parent, since moment) error {
 		return err
 	}
 	way := between(before, now)
-	return errors.Join(f.shiftRows(name, since, way), f.shiftOwed(name, way), f.Flush())
+	return errors.Join(f.shiftRows(name, since, way), f.shiftLater(name, since, way), f.shiftOwed(name, way), f.Flush())
 }
 
 // shiftRows moves what counts in the unit. Only the rows of months are read: days

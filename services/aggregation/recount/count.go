@@ -17,6 +17,7 @@ type of struct {
 
 // count is what has been read so far.
 type count struct {
+	until   time.Time // what took effect later is left out
 	records map[string]*record
 	// parents has, for every unit, who stood above it at the end of a day.
 	parents map[string]map[string]string
@@ -27,12 +28,17 @@ type count struct {
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
 	pages   map[string]*aggregationv1.ReportPage
+	// owners are the installations that keep the units, and roots those whose root
+	// a unit is.
+	owners, roots map[string]string
 }
 
-func newCount() *count {
+func newCount(until time.Time) *count {
 	return &count{
+		until:   until,
 		records: map[string]*record{}, parents: map[string]map[string]string{}, stock: map[of]map[string]int64{},
 		claimed: map[[3]string]bool{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
+		owners: map[string]string{}, roots: map[string]string{},
 	}
 }
 
@@ -121,7 +127,10 @@ var stocks = map[string]bool{"problems_rectifying": true, "problems_overdue": tr
 
 // page notes what is counted of a page of a report. What a report once had, the
 // feed never has again.
-func (c *count) page(p *aggregationv1.ReportPage) {
+func (c *count) page(installation string, p *aggregationv1.ReportPage) {
+	if installation != "" {
+		p = c.theirPage(installation, p)
+	}
 	c.pages[p.GetName()] = p
 	r := c.reports[p.GetReport()]
 	for _, row := range p.GetRows() {

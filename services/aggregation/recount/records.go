@@ -5,15 +5,14 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
@@ -56,10 +55,13 @@ func dayOf(t *timestamppb.Timestamp) string {
 }
 
 // take takes one entry in.
-func (c *count) take(e *feedv1.Entry) error {
-	day := dayOf(e.GetEffective())
+func (c *count) take(installation string, e *feedv1.Entry) error {
+	day, subject := dayOf(e.GetEffective()), e.GetSubject()
+	if installation != "" {
+		subject = "installations/" + installation + "/" + subject
+	}
 	if e.GetBody() == nil {
-		c.replace(e.GetSubject(), &record{}, day)
+		c.replace(subject, &record{}, day)
 		return nil
 	}
 	body, err := e.GetBody().UnmarshalNew()
@@ -69,45 +71,52 @@ func (c *count) take(e *feedv1.Entry) error {
 	case err != nil:
 		return err
 	}
-	old := c.records[e.GetSubject()]
+	if c.tree(installation, body, day) {
+		return nil
+	}
+	old := c.records[subject]
 	if old == nil {
 		old = &record{}
 	}
+	if r := recordOf(body, old, day); r != nil {
+		c.replace(subject, c.theirs(installation, r), day)
+	}
+	return nil
+}
+
+// recordOf is what is known of a record by its newest version; nil of a kind that
+// does not count.
+func recordOf(body proto.Message, old *record, day string) *record {
 	switch b := body.(type) {
-	case *organizationv1.Unit:
-		c.lies(b.GetName(), b.GetParent(), day)
-	case *aggregationv1.Report:
-		c.reports[b.GetName()] = b
-	case *aggregationv1.ReportPage:
-		c.page(b)
 	case *rectificationv1.Problem:
-		c.replace(b.GetName(), problem(b, old, day), day)
+		return problem(b, old, day)
 	case *rectificationv1.Ledger:
-		c.replace(b.GetName(), ledger(b, old, day), day)
+		return ledger(b, old, day)
 	case *rectificationv1.Inspection:
 		r := fresh(b.GetUnit(), b.GetCampaign())
 		if b.GetState() == rectificationv1.Inspection_STATE_CONCLUDED {
 			r.come("inspections_concluded", dayOf(b.GetConcludeTime()))
 		}
-		c.replace(b.GetName(), r, day)
+		return r
 	case *campaignv1.Assignment:
-		c.replace(b.GetName(), assignment(b, old, day), day)
+		return assignment(b, old, day)
 	case *complaintv1.Complaint:
-		c.replace(b.GetName(), complaint(b, old), day)
+		return complaint(b, old)
 	case *evaluationv1.Round:
 		r := fresh(b.GetOwner(), "")
 		if b.GetState() == evaluationv1.Round_STATE_PUBLISHED {
 			r.come("rounds_published", dayOf(b.GetPublishTime()))
 		}
-		c.replace(b.GetName(), r, day)
+		return r
 	case *evaluationv1.Result:
 		r := fresh(b.GetUnit(), "")
 		if b.GetPublishTime() != nil && b.CompositeMilli != nil {
 			r.score = &score{b.GetUnit(), dayOf(b.GetPublishTime()), b.GetCompositeMilli(), int64(b.GetRank())}
 		}
-		c.replace(b.GetName(), r, day)
+		return r
+	default:
+		return nil
 	}
-	return nil
 }
 
 func fresh(unit, campaign string) *record {

@@ -27,49 +27,77 @@ import (
 // own is the service whose feed has the reports and whose store the figures.
 const own = "aggregation"
 
-// Check counts anew from the feeds in the stores, which are named by their
-// services and MUST hold organization and aggregation, and returns the first
-// difference from the figures in aggregation's. It counts what these have counted:
-// entries that wait to be are left to Waiting, and figures of more than a feed has
-// are a difference.
-func Check(ctx context.Context, stores map[string]store.Engine) error {
-	c, err := Count(ctx, stores)
+// Source is a feed that counts.
+type Source struct {
+	// Installation keeps it, such as 510104; empty: the one whose figures they are.
+	Installation string
+	Service      string
+	Engine       store.Engine
+}
+
+// Sources are the feeds of one installation, by their services.
+func Sources(installation string, stores map[string]store.Engine) (sources []Source) {
+	for service, engine := range stores {
+		sources = append(sources, Source{Installation: installation, Service: service, Engine: engine})
+	}
+	return sources
+}
+
+// folded are the services whose feeds are counted, each after those whose entries
+// it rests on.
+var folded = []string{"organization", "federation", own, "campaign", "rectification", "evaluation", "complaint"}
+
+// inOrder yields the sources that are counted, in the order of their services.
+func inOrder(sources []Source) iter.Seq[Source] {
+	return func(yield func(Source) bool) {
+		for _, service := range folded {
+			for _, s := range sources {
+				if s.Service == service && !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Check counts anew from the feeds and returns the first difference from the
+// figures in kept. It counts what these have counted: entries that wait to be are
+// left to Waiting, and figures of more than a feed has are a difference. The feeds
+// of installations below are read from their mirrors or from their own stores: with
+// organization's among them, what federation's says of the tree is not needed, and
+// all of it MUST have been counted.
+func Check(ctx context.Context, kept store.Engine, sources []Source) error {
+	f, err := Count(ctx, kept, sources)
 	if err != nil {
 		return err
 	}
-	return stores[own].View(ctx, c.Compare)
+	return kept.View(ctx, f.Compare)
 }
 
-// folded are the services whose feeds are counted, organization's tree first.
-var folded = []string{"organization", own, "campaign", "rectification", "evaluation", "complaint"}
-
-// Count reads the feeds from their beginning, each as far as it is counted.
-func Count(ctx context.Context, stores map[string]store.Engine) (*Figures, error) {
-	return CountUntil(ctx, stores, time.Unix(1<<40, 0))
+// Count reads the feeds from their beginning, each as far as kept has counted it.
+func Count(ctx context.Context, kept store.Engine, sources []Source) (*Figures, error) {
+	return CountUntil(ctx, kept, sources, time.Unix(1<<40, 0))
 }
 
 // CountUntil is Count of what took effect until a moment: of each feed the entries
-// before the first one that took effect later.
-func CountUntil(ctx context.Context, stores map[string]store.Engine, until time.Time) (*Figures, error) {
-	c := newCount()
-	for _, service := range folded {
-		if stores[service] == nil {
-			continue
-		}
-		next, err := reached(ctx, stores[own], service)
+// before the first one that took effect later. Whose a unit is, is as it is now.
+func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until time.Time) (*Figures, error) {
+	c := newCount(until)
+	for s := range inOrder(sources) {
+		next, err := s.reached(ctx, kept)
 		if err != nil {
 			return nil, err
 		}
-		err = stores[service].View(ctx, func(tx store.Tx) error { return c.feed(tx, next, until) })
-		if err != nil {
-			return nil, fmt.Errorf("reading the feed of %s: %w", service, err)
+		if err = s.Engine.View(ctx, func(tx store.Tx) error { return c.feed(tx, s, next) }); err != nil {
+			return nil, fmt.Errorf("reading the feed of %s: %w", s.name(), err)
 		}
 	}
 	return c.figures(), nil
 }
 
-// feed takes the entries before next that took effect until a moment.
-func (c *count) feed(tx store.Tx, next uint64, until time.Time) error {
+// feed takes the entries before next. What federation has found out took effect
+// below, and not when it was found out.
+func (c *count) feed(tx store.Tx, s Source, next uint64) error {
 	latest, n := &timestamppb.Timestamp{}, uint64(0)
 	for e, err := range entries(tx) {
 		if err != nil {
@@ -79,10 +107,10 @@ func (c *count) feed(tx store.Tx, next uint64, until time.Time) error {
 			latest = e.GetEffective()
 		}
 		e.Effective = latest // a clock that was set back stood still
-		if n == next || latest.AsTime().After(until) {
+		if n == next || s.Service != "federation" && c.later(latest) {
 			return nil
 		}
-		if err := c.take(e); err != nil {
+		if err := c.take(s.Installation, e); err != nil {
 			return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
 		}
 		n++
@@ -93,17 +121,21 @@ func (c *count) feed(tx store.Tx, next uint64, until time.Time) error {
 	return nil
 }
 
+// later says whether something took effect after the moment until which is
+// counted.
+func (c *count) later(t *timestamppb.Timestamp) bool { return t.AsTime().After(c.until) }
+
 // Waiting returns how many entries of the feeds are not counted yet.
-func Waiting(ctx context.Context, stores map[string]store.Engine) (n uint64, err error) {
-	for _, service := range folded {
-		if stores[service] == nil || service == own {
-			continue
-		}
-		next, err := reached(ctx, stores[own], service)
+func Waiting(ctx context.Context, kept store.Engine, sources []Source) (n uint64, err error) {
+	for s := range inOrder(sources) {
+		next, err := s.reached(ctx, kept)
 		if err != nil {
 			return n, err
 		}
-		err = stores[service].View(ctx, func(tx store.Tx) error {
+		if next == all {
+			continue
+		}
+		err = s.Engine.View(ctx, func(tx store.Tx) error {
 			for _, err := range tx.Scan("feed.entries", binary.BigEndian.AppendUint64(nil, next), nil) {
 				if err != nil {
 					return err
@@ -113,23 +145,32 @@ func Waiting(ctx context.Context, stores map[string]store.Engine) (n uint64, err
 			return nil
 		})
 		if err != nil {
-			return n, fmt.Errorf("the feed of %s: %w", service, err)
+			return n, fmt.Errorf("the feed of %s: %w", s.name(), err)
 		}
 	}
 	return n, nil
 }
 
-// all is how far one's own feed is counted: reports with each entry, in its
-// transaction.
+// name is that of the feed among those of all installations.
+func (s Source) name() string {
+	if s.Installation == "" {
+		return s.Service
+	}
+	return s.Installation + "." + s.Service
+}
+
+// all is how far one's own feed is counted, reports with each entry in its
+// transaction, and what tells of a tree below: figures know that from federation.
 const all = math.MaxUint64
 
-// reached is how far the figures count a feed.
-func reached(ctx context.Context, figures store.Engine, service string) (next uint64, err error) {
-	if service == own {
+// reached is how far the figures count the feed.
+func (s Source) reached(ctx context.Context, kept store.Engine) (next uint64, err error) {
+	below := s.Installation != ""
+	if s.name() == own || below && (s.Service == "organization" || s.Service == "federation") {
 		return all, nil
 	}
-	err = figures.View(ctx, func(tx store.Tx) error {
-		b, err := tx.Get("figures.cursors", []byte(service))
+	err = kept.View(ctx, func(tx store.Tx) error {
+		b, err := tx.Get("figures.cursors", []byte(s.name()))
 		switch {
 		case errors.Is(err, store.ErrNotFound):
 			return nil
@@ -142,7 +183,7 @@ func reached(ctx context.Context, figures store.Engine, service string) (next ui
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("how far %s is counted: %w", service, err)
+		return 0, fmt.Errorf("how far %s is counted: %w", s.name(), err)
 	}
 	return next, nil
 }

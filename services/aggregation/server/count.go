@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -11,6 +12,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -25,28 +27,33 @@ import (
 // behind them, all in tx: each entry is counted once, however often it comes. A
 // run that leaves entries out is an error.
 func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
-	cursor, err := figures.ReadCursor(tx, service)
+	return Source{Feed: service}.Count(tx, run)
+}
+
+// Count is the function Count for the feed of any installation.
+func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
+	cursor, err := figures.ReadCursor(tx, s.Feed)
 	if err != nil {
 		return err
 	}
+	for len(run) > 0 && run[0].GetSeq() < cursor.Next {
+		run = run[1:]
+	}
 	fold := figures.New(tx)
-	list := worklist.New(tx, fold.Path)
+	c := counting{s, fold, worklist.New(tx, fold.Path, s.Root)}
 	for _, e := range run {
-		switch {
-		case e.GetSeq() < cursor.Next:
-			continue
-		case e.GetSeq() > cursor.Next:
-			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", service, e.GetSeq(), cursor.Next)
+		if e.GetSeq() != cursor.Next {
+			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", s.Feed, e.GetSeq(), cursor.Next)
 		}
 		cursor = behind(cursor, e)
-		if err := errors.Join(fold.At(cursor.Effective), count(fold, list, e), known(tx, e)); err != nil {
-			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), service, err)
+		if err := errors.Join(fold.At(cursor.Effective), c.count(e), known(tx, e)); err != nil {
+			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), s.Feed, err)
 		}
 	}
 	if err := fold.Flush(); err != nil {
 		return err
 	}
-	return figures.WriteCursor(tx, service, cursor)
+	return errors.Join(s.withhold(tx, run), figures.WriteCursor(tx, s.Feed, cursor))
 }
 
 // behind is the cursor behind an entry. A clock that was set back counts as one
@@ -59,34 +66,65 @@ func behind(c figures.Cursor, e *feedv1.Entry) figures.Cursor {
 	return figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: effective}
 }
 
-func count(fold *figures.Fold, list *worklist.List, e *feedv1.Entry) error {
+// counting takes the entries of a source in.
+type counting struct {
+	Source
+	fold *figures.Fold
+	list *worklist.List
+}
+
+func (c counting) count(e *feedv1.Entry) error {
 	body, counted, err := read(e)
 	if err != nil || !counted {
 		return err
 	}
-	if u, ok := body.(*organizationv1.Unit); ok {
-		return lie(fold, list, u)
+	switch body := body.(type) {
+	case *organizationv1.Unit:
+		return c.lies(body, "")
+	case *federationv1.RemoteUnit:
+		return c.remote(body)
+	case *federationv1.RefusedUnit:
+		return c.fold.Refuse(body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
+	case *aggregationv1.ReportPage:
+		return c.page(body)
+	case *aggregationv1.Report:
+		return errors.Join(c.head(body), c.record(e, body))
+	default:
+		return c.record(e, body)
 	}
-	err = fold.Record(e.GetSubject(), func(before *aggregation.Fact, day string) aggregation.Fact {
-		return aggregation.FactOf(body, before, day)
-	})
-	return errors.Join(err, list.Record(e.GetSubject(), worklist.Of(body), fold.Day()))
 }
 
-// lie takes in where a unit lies now: its figures and what awaits it go with it.
-func lie(fold *figures.Fold, list *worklist.List, u *organizationv1.Unit) error {
-	before, err := fold.Path(u.GetName())
+// record counts a record, and what it asks for, under a name of its own among
+// those of all installations.
+func (c counting) record(e *feedv1.Entry, body proto.Message) error {
+	name := c.named(e.GetSubject())
+	items, err := c.items(name, body)
 	if err != nil {
 		return err
 	}
-	if err := fold.Unit(u.GetName(), u.GetParent()); err != nil {
-		return err
-	}
-	now, err := fold.Path(u.GetName())
+	var failed error
+	err = c.fold.Record(name, func(before *aggregation.Fact, day string) (fact aggregation.Fact) {
+		fact, failed = c.theirFact(aggregation.FactOf(body, before, day))
+		return fact
+	})
+	return errors.Join(failed, err, c.list.Record(name, items, c.fold.Day()))
+}
+
+// lies takes in where a unit lies now, and whose it is: its figures and what
+// awaits it go with it.
+func (c counting) lies(u *organizationv1.Unit, installation string) error {
+	before, err := c.fold.Path(u.GetName())
 	if err != nil {
 		return err
 	}
-	return list.Move(before, now)
+	if err := errors.Join(c.fold.Own(u.GetName(), installation), c.fold.Unit(u.GetName(), u.GetParent())); err != nil {
+		return err
+	}
+	now, err := c.fold.Path(u.GetName())
+	if err != nil {
+		return err
+	}
+	return c.list.Move(before, now)
 }
 
 // known lets rows of reports that wait for a unit or its codes be judged again.
@@ -116,7 +154,7 @@ func read(e *feedv1.Entry) (body proto.Message, counted bool, err error) {
 var kinds = byName(
 	&organizationv1.Unit{}, &rectificationv1.Problem{}, &rectificationv1.Ledger{}, &rectificationv1.Inspection{},
 	&campaignv1.Assignment{}, &complaintv1.Complaint{}, &evaluationv1.Round{}, &evaluationv1.Result{},
-	&aggregationv1.Report{},
+	&aggregationv1.Report{}, &aggregationv1.ReportPage{}, &federationv1.RemoteUnit{}, &federationv1.RefusedUnit{},
 )
 
 func byName(messages ...proto.Message) map[protoreflect.FullName]proto.Message {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,13 +26,14 @@ const organization = "organization"
 // had.
 const retry = time.Second
 
-// follower counts the feed of one service.
+// follower counts one feed: that of a service here or below.
 type follower struct {
+	Source
 	service string
 	book    *change.Book
 	feeds   feedv1.FeedServiceClient
-	tree    *follower // organization's; nil for itself
-	counts  func()    // called when a run is counted; or nil
+	trees   []*follower // of the feeds that tell of the tree; none for themselves
+	counts  func()      // called when a run is counted; or nil
 
 	mu      sync.Mutex
 	next    uint64
@@ -41,12 +43,17 @@ type follower struct {
 }
 
 func newFollowers(book *change.Book, feeds feedv1.FeedServiceClient, services []string) []*follower {
-	tree := &follower{service: organization, book: book, feeds: feeds, counted: make(chan struct{})}
+	tree := newFollower(book, feeds, Source{Feed: organization})
 	all := []*follower{tree}
 	for _, service := range services {
-		all = append(all, &follower{service: service, book: book, feeds: feeds, tree: tree, counted: make(chan struct{})})
+		all = append(all, newFollower(book, feeds, Source{Feed: service}, tree))
 	}
 	return all
+}
+
+func newFollower(book *change.Book, feeds feedv1.FeedServiceClient, s Source, trees ...*follower) *follower {
+	service := s.Feed[strings.LastIndexByte(s.Feed, '.')+1:]
+	return &follower{Source: s, service: service, book: book, feeds: feeds, trees: trees, counted: make(chan struct{})}
 }
 
 func followAll(ctx context.Context, followers []*follower) error {
@@ -60,14 +67,14 @@ func followAll(ctx context.Context, followers []*follower) error {
 func (f *follower) follow(ctx context.Context) error {
 	var start figures.Cursor
 	err := f.book.Store.View(ctx, func(tx store.Tx) (err error) {
-		start, err = figures.ReadCursor(tx, f.service)
+		start, err = figures.ReadCursor(tx, f.Feed)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("reading how far %s is counted: %w", f.service, err)
+		return fmt.Errorf("reading how far %s is counted: %w", f.Feed, err)
 	}
 	f.reach(start.Next, start.Next, time.Time{})
-	return feed.Follow(ctx, f.feeds, f.service, start.Next, f.apply)
+	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, f.apply)
 }
 
 // apply counts a run. A full disk and a silent organization are waited for;
@@ -82,7 +89,7 @@ func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size ui
 		if !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) || ctx.Err() != nil {
 			return err
 		}
-		slog.WarnContext(ctx, "counting a feed", "feed", f.service, "error", err)
+		slog.WarnContext(ctx, "counting a feed", "feed", f.Feed, "error", err)
 		if err := feed.Pause(ctx, retry); err != nil {
 			return err
 		}
@@ -95,25 +102,25 @@ func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size ui
 }
 
 func (f *follower) count(ctx context.Context, run []*feedv1.Entry) error {
-	if f.tree != nil {
-		if err := f.awaitTree(ctx); err != nil {
+	for _, tree := range f.trees {
+		if err := tree.await(ctx); err != nil {
 			return err
 		}
 	}
-	return f.book.Store.Update(ctx, func(tx store.Tx) error { return Count(tx, f.service, run) })
+	return f.book.Store.Update(ctx, func(tx store.Tx) error { return f.Count(tx, run) })
 }
 
 var errNoTree = errors.New("organization does not say how long its feed is")
 
-// awaitTree returns when all units that were entered or moved before now are in
-// the figures' tree.
-func (f *follower) awaitTree(ctx context.Context) error {
-	cp, err := f.feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + organization})
+// await returns when all that the feed has told before now is counted: of a feed
+// that tells of the tree, all units that were entered or moved.
+func (f *follower) await(ctx context.Context) error {
+	cp, err := f.feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + f.Feed})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoTree, err)
 	}
 	for {
-		next, counted := f.tree.reached()
+		next, counted := f.reached()
 		if next >= cp.GetSize() {
 			return nil
 		}

@@ -52,8 +52,10 @@ func (h *history) merge() {
 }
 
 // moment is one at which something happened, one just before, or any.
-func (h *history) moment() time.Time {
-	var feed = h.feeds[services[h.pick("service", len(services))]]
+func (h *history) moment() time.Time { return h.momentOf(services) }
+
+func (h *history) momentOf(services []string) time.Time {
+	feed := h.feeds[services[h.pick("service", len(services))]]
 	if len(feed) == 0 {
 		return h.now
 	}
@@ -72,7 +74,7 @@ func TestPastFiguresAreThoseOfARecount(t *testing.T) {
 		h.settle()
 		for range moments {
 			at := h.moment()
-			want, err := recount.CountUntil(t.Context(), h.stores, at)
+			want, err := recount.CountUntil(t.Context(), h.stores["aggregation"], recount.Sources("", h.stores), at)
 			if err != nil {
 				r.Fatal(err)
 			}

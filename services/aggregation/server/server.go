@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/desk"
@@ -31,6 +32,7 @@ type Directory interface {
 	Children(name string) []string
 	UnitAt(name string, t time.Time) *organizationv1.Unit
 	SubtreeAt(name string, t time.Time) []string
+	Whole(name string) []string
 }
 
 // unimplemented stands one step further away than the desk, whose methods come
@@ -47,6 +49,7 @@ type Service struct {
 	book      *change.Book
 	directory Directory
 	followers []*follower
+	below     below
 	targets   change.Kind[*aggregationv1.Target]
 	urges     change.Kind[*aggregationv1.Urge]
 }
@@ -74,6 +77,16 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	return s
 }
 
+// Federate lets the service count the feeds of installations below too, which
+// mirrors lists. It MUST be called before Work, or not at all.
+func (s *Service) Federate(mirrors federationv1.FederationServiceClient) {
+	s.below.list = mirrors
+	s.below.tree = newFollower(s.book, s.followers[0].feeds, Source{Feed: federation})
+	for _, f := range s.followers[1:] {
+		f.trees = append(f.trees, s.below.tree)
+	}
+}
+
 // Register adds the service to r.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	aggregationv1.RegisterAggregationServiceServer(r, s)
@@ -84,6 +97,10 @@ func (s *Service) Work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return followAll(ctx, s.followers) })
 	g.Go(func() error { return s.Desk.Work(ctx) })
+	if s.below.list != nil {
+		g.Go(func() error { return s.below.tree.follow(ctx) })
+		g.Go(func() error { return s.watch(ctx) })
+	}
 	return g.Wait()
 }
 

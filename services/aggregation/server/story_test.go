@@ -131,5 +131,9 @@ func recounted(t *testing.T, s *suitetest.Suite) error {
 		defer engine.Close()
 		stores[name] = engine
 	}
-	return recount.Check(t.Context(), stores)
+	f, err := recount.Count(t.Context(), stores["aggregation"], recount.Sources("", stores))
+	if err != nil {
+		return err
+	}
+	return stores["aggregation"].View(t.Context(), f.Compare)
 }

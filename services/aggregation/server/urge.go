@@ -26,11 +26,15 @@ func (s *Service) UrgeWorkItem(ctx context.Context, req *aggregationv1.UrgeWorkI
 	})
 }
 
-// awaited is the item that is urged; nil if there is none for the caller.
+// awaited is the item that is urged; nil if there is none for the caller. What is
+// kept below is urged there: nobody below would hear of it here.
 func awaited(tx *change.Tx, req *aggregationv1.UrgeWorkItemRequest) (*worklist.Item, error) {
 	item, err := worklist.Find(tx, req.GetName(), req.GetSubject(), req.GetAction())
 	if err != nil || item == nil || !shown(tx.Access, item) {
 		return nil, err
+	}
+	if worklist.Below(item) {
+		return nil, change.ErrUnitRemote.With("unit", item.GetOwner())
 	}
 	return item, nil
 }

@@ -93,7 +93,7 @@ func holdsOn(tx *change.Tx, unit string) bool {
 // readFreshness says of each feed how much of it is counted.
 func (v *view) readFreshness() error {
 	for _, f := range v.followers {
-		cursor, err := figures.ReadCursor(v.tx, f.service)
+		cursor, err := figures.ReadCursor(v.tx, f.Feed)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (v *view) readFreshness() error {
 		v.freshness = append(v.freshness, part)
 		v.provisional[f.service] = !part.Current
 	}
-	return nil
+	return v.readBelow()
 }
 
 // figures are those of the unit that the query names.
@@ -132,7 +132,7 @@ func (v *view) read(q *figures.Query, wanted aggregation.Set) (values figures.Va
 		return values, err
 	}
 	if v.tree == aggregationv1.Tree_TREE_NOW {
-		return figures.ReadGrouped(v.tx, *q, v.directory.Subtree(q.Unit), wanted)
+		return figures.ReadGrouped(v.tx, *q, v.directory.Whole(q.Unit), wanted)
 	}
 	return figures.Read(v.tx, *q, wanted)
 }
@@ -176,7 +176,7 @@ func (v *view) latest(q figures.Query) (*figures.Latest, error) {
 // units are those beneath the one asked for, by the view's tree, moment and level,
 // in the order of their names.
 func (v *view) units() (names []string) {
-	subtree, unit := v.directory.Subtree(v.query.Unit), v.directory.Unit
+	subtree, unit := v.directory.Whole(v.query.Unit), v.directory.Unit
 	if !v.at.IsZero() && v.tree == aggregationv1.Tree_TREE_THEN {
 		subtree = v.directory.SubtreeAt(v.query.Unit, v.at)
 		unit = func(name string) *organizationv1.Unit { return v.directory.UnitAt(name, v.at) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -93,7 +92,7 @@ func (d *reading) lit(items iter.Seq2[*worklist.Item, error]) iter.Seq2[*worklis
 // shown says whether the caller may know of the item. Of complaints only those
 // hear who may read them.
 func shown(access *authz.Access, item *worklist.Item) bool {
-	return !strings.HasPrefix(item.GetSubject(), "complaints/") || access.Holds(item.GetUnit(), readers...)
+	return !worklist.Complains(item) || access.Holds(item.GetUnit(), readers...)
 }
 
 // keep says whether the list has the item for the caller.

@@ -7,6 +7,8 @@
 package worklist
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -98,6 +100,20 @@ func Of(body proto.Message) []*Item {
 		return nil
 	}
 }
+
+// Complains says whether the item is about a complaint.
+func Complains(item *Item) bool {
+	switch item.GetAction() {
+	case aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT,
+		aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:
+		return true
+	default:
+		return false
+	}
+}
+
+// Below says whether the record that the item is about is an installation's below.
+func Below(item *Item) bool { return strings.HasPrefix(item.GetSubject(), "installations/") }
 
 // record is what every record has that something can be asked for by.
 type record interface {

@@ -40,10 +40,16 @@ type List struct {
 	tx store.Tx
 	// path returns the unit and those above it now, nearest first.
 	path func(unit string) ([]string, error)
+	// top is the unit whose superior has no turn in the records that are taken in.
+	top string
 }
 
-// New returns the lists of a tree.
-func New(tx store.Tx, path func(unit string) ([]string, error)) *List { return &List{tx, path} }
+// New returns the lists of a tree. top is the root of the installation whose
+// records are taken in, or "" if that is this one: what awaits a superior of top
+// is done below, and awaits top's own head there.
+func New(tx store.Tx, path func(unit string) ([]string, error), top string) *List {
+	return &List{tx, path, top}
+}
 
 // Record replaces what a record asked for until now by items, which await their
 // units since day.
@@ -81,7 +87,7 @@ func (l *List) Record(subject string, items []*Item, day string) error {
 }
 
 // turn says whose turn it is. What awaits the superior of the topmost unit awaits
-// its own head: that superior is not in the tree.
+// its own head: that superior is not in the tree where the record is kept.
 func (l *List) turn(item *Item) (string, error) {
 	if duties[item.GetAction()].side == own {
 		return item.GetOwner(), nil
@@ -90,7 +96,7 @@ func (l *List) turn(item *Item) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(path) > 1 {
+	if len(path) > 1 && item.GetOwner() != l.top {
 		item.Roles = duties[item.GetAction()].roles
 		return path[1], nil
 	}
@@ -221,7 +227,7 @@ func (l *List) handed(before []string) (items []*Item, err error) {
 			items = append(items, item)
 		}
 	}
-	old := List{l.tx, func(string) ([]string, error) { return before[1:], nil }}
+	old := List{tx: l.tx, path: func(string) ([]string, error) { return before[1:], nil }}
 	for _, item := range items {
 		if err := old.remove(item); err != nil {
 			return nil, err

@@ -76,16 +76,29 @@ func first(f fsck.Finding) string {
 	return about + ": " + f.What
 }
 
+// belowFlag asks recountCommand to read installations below from their own
+// folders, which follow that of the one above them.
+const belowFlag = "-below"
+
 // recountCommand counts the figures of a suite that does not run once more, from
-// its feeds. It exits with 20 at the first difference, or a file that is damaged.
+// its feeds and its mirrors, or from those of all installations below: "-below
+// DATA DATA…". It exits with 20 at the first difference, or a file that is damaged.
 func recountCommand(ctx context.Context, args []string, out io.Writer) error {
+	var below []string
+	if len(args) > 0 && args[0] == belowFlag {
+		args, below = args[1:min(2, len(args))], args[min(2, len(args)):]
+	}
 	c, err := dataArgs("recount", args)
 	if err != nil {
 		return err
 	}
 	waiting, err := suite.Waiting(ctx, c)
-	if err == nil {
+	switch {
+	case err != nil:
+	case below == nil:
 		err = suite.Recount(ctx, c)
+	default:
+		err = suite.RecountFederation(ctx, c, below)
 	}
 	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
 		return fmt.Errorf("%w: %w", errWrong, err)

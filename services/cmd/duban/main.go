@@ -5,6 +5,7 @@
 //	duban certificates DIR ROLE...
 //	                          keys and certificates for such processes
 //	duban demo [-once]        a year of a city's campaign on simulated data
+//	duban federation [-once]  a province, two cities, four districts, on simulated data
 //	duban split [-once]       the same, with one process for each role
 //	duban sandbox [-reset]    an installation to try things in, with demo data and keys
 //	duban backup DIR          copy the data of a process while it runs
@@ -13,6 +14,7 @@
 //	duban health [URL]        ask a process whether it is ready
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
+//	duban recount -below DATA BELOW…   the same from the stores of those below
 //	duban identity            the keys that installations above and below are told
 //	duban verify EVIDENCE     what a receipt or a proof of a fork is worth, offline
 //	duban config print        the configuration as it would be used
@@ -57,6 +59,7 @@ var commands = map[string]struct {
 	"certificates": {"make keys and certificates for processes of their own", certificates},
 	"demo":         {"tell a year of a city's campaign on simulated data, and show it", demo},
 	"split":        {"tell the same to an installation of one process for each role", split},
+	"federation":   {"run a province, its cities and districts on simulated data, and show it", federationCommand},
 	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
 	"backup":       {"copy the data of a process while it runs", backupCommand},
 	"restore":      {"put such a copy into an empty data folder and check it", restoreCommand},

@@ -95,7 +95,7 @@ func (s *Service) learn(tx store.Tx, m *held, run []*feedv1.Entry) error {
 				return err
 			}
 		case m.origin.Service == "organization" && m.row.GetUnit() != "":
-			if err := federation.CheckRoot(e, m.row.GetUnit()); err != nil {
+			if err := errors.Join(federation.CheckRoot(e, m.row.GetUnit()), s.settle(tx, m, e)); err != nil {
 				return err
 			}
 		}
@@ -104,7 +104,8 @@ func (s *Service) learn(tx store.Tx, m *held, run []*feedv1.Entry) error {
 }
 
 // relay takes the enrolment of an installation further down. One that is enrolled
-// here, or relayed by another, stays as it is.
+// here, or relayed by another, stays as it is, and one whose unit is another's is
+// not believed.
 func (s *Service) relay(tx store.Tx, m *held, e *feedv1.Entry) error {
 	in := &federationv1.Installation{}
 	if err := e.GetBody().UnmarshalTo(in); err != nil {
@@ -116,6 +117,9 @@ func (s *Service) relay(tx store.Tx, m *held, e *feedv1.Entry) error {
 	}
 	before, err := relayed(tx, in.GetName())
 	if err != nil || before.via != "" && before.via != m.row.GetVia() {
+		return err
+	}
+	if mine, err := s.claim(tx, m, e.GetSeq(), in.GetUnit()); err != nil || !mine {
 		return err
 	}
 	b, err := proto.Marshal(in)

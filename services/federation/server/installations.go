@@ -33,7 +33,7 @@ func (s *Service) free(tx *change.Tx, in installation) error {
 	case !errors.Is(err, authz.ErrNotFound):
 		return err
 	}
-	if s.parts.Tree.Unit(in.GetUnit()) == nil || in.GetUnit() == s.parts.Tree.Root() {
+	if !s.bindable(in.GetUnit()) {
 		return federation.ErrUnitRefused
 	}
 	for other, err := range s.installations.Scan(tx, "", "") {
@@ -45,6 +45,13 @@ func (s *Service) free(tx *change.Tx, in installation) error {
 		}
 	}
 	return nil
+}
+
+// bindable says whether an installation's root may be the unit: it is kept here,
+// and has nothing beneath it, which will come from below.
+func (s *Service) bindable(unit string) bool {
+	u := s.parts.Tree.Unit(unit)
+	return u != nil && u.GetInstallation() == "" && unit != s.parts.Tree.Root() && len(s.parts.Tree.Subtree(unit)) == 1
 }
 
 // GetInstallation implements the RPC.

@@ -63,7 +63,7 @@ func (m *mirrors) of(origin, key string) (*mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &mirror{o, fmt.Sprintf(mirrorPrefix+"%s/%d/", o.Feed(), o.Era), log}
+	opened := &mirror{o, prefixOf(o), log}
 	m.open[origin] = opened
 	return opened, nil
 }
@@ -106,6 +106,26 @@ func (s *Service) Mirror(ctx context.Context, name string) (source feedserver.So
 	})
 	return source, err
 }
+
+// Mirrored returns the mirrors in a store of federation, each as an engine that has
+// it alone, by their feeds' names.
+func Mirrored(ctx context.Context, engine store.Engine) (map[string]store.Engine, error) {
+	all := map[string]store.Engine{}
+	err := engine.View(ctx, func(tx store.Tx) error {
+		for m, err := range mirrorTable.Scan(tx, "", "") {
+			if err != nil {
+				return fmt.Errorf("listing mirrors: %w", err)
+			}
+			o, _ := federation.ParseOrigin(m.GetOrigin())
+			all[o.Feed()] = store.Within(engine, prefixOf(o))
+		}
+		return nil
+	})
+	return all, err
+}
+
+// prefixOf is where the store has the mirror of a log.
+func prefixOf(o federation.Origin) string { return fmt.Sprintf(mirrorPrefix+"%s/%d/", o.Feed(), o.Era) }
 
 func (m *mirrors) names(ctx context.Context) (names []string, err error) {
 	err = m.engine.View(ctx, func(tx store.Tx) error {

@@ -19,10 +19,13 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Directory knows the units as they are now.
+// Directory knows the units as they are now, those of installations below
+// included; Subtree has only those kept here.
 type Directory interface {
 	Unit(name string) *organizationv1.Unit
+	Subtree(name string) []string
 	Root() string
+	CatchUp(context.Context) error
 }
 
 // Parts are what the service is made of beside its book.

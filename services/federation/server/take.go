@@ -64,6 +64,9 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 	if err != nil {
 		return nil, refused(a.GetOrigin(), err)
 	}
+	if err := c.ready(ctx, a.GetOrigin()); err != nil {
+		return nil, err
+	}
 	var log *feed.Log
 	err = c.on(ctx, a.GetOrigin(), func(m *held) error {
 		log = m.log
@@ -81,6 +84,18 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 	}
 	log.Grown(ack.GetSize())
 	return &federationv1.ReplicateResponse{Message: &federationv1.ReplicateResponse_Ack{Ack: ack}}, nil
+}
+
+// ready brings the tree here up to date before units of another are held against
+// it. Without it the stream ends: the installation dials again.
+func (c *session) ready(ctx context.Context, origin string) error {
+	if o, _ := federation.ParseOrigin(origin); o.Service != "organization" && o.Service != federation.Service {
+		return nil
+	}
+	if c.s.parts.Tree.CatchUp(ctx) != nil {
+		return federation.ErrStreamEnded
+	}
+	return nil
 }
 
 // refused turns what is wrong with a run into the answer to it. Other errors stay

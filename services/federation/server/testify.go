@@ -11,7 +11,6 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -56,11 +55,7 @@ func (s *Service) testify(m *held, note string, frozen bool) error {
 	if err := cosignatures.Put(m.all, c); err != nil {
 		return fmt.Errorf("keeping a cosignature: %w", err)
 	}
-	_, err = s.book.Log.Append(m.all, feed.Change{
-		Kind: "federation.checkpoint.cosigned.v1", Subject: name, Rev: rev, Effective: s.book.Now(),
-		Actor: &feedv1.Actor{Role: "service", Pseudonym: s.book.Pseudonym("services/federation")}, Body: c,
-	})
-	return err
+	return s.say(m.all, "federation.checkpoint.cosigned.v1", name, rev, c)
 }
 
 func leafOf(r *feedv1.Record) tlog.Hash { return tlog.RecordHash(r.GetEntry()) }

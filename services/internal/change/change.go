@@ -32,6 +32,7 @@ var (
 	ErrLogIncomplete  = fault.Of(faultv1.Reason_REASON_LOG_INCOMPLETE)
 	ErrOutcomeUnknown = fault.Of(faultv1.Reason_REASON_OUTCOME_UNKNOWN)
 	ErrFields         = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
+	ErrUnitRemote     = fault.Of(faultv1.Reason_REASON_UNIT_REMOTE)
 )
 
 // Book is what a service writes in: its store and its log, its clocks and its
@@ -58,6 +59,9 @@ type Book struct {
 	// Validate holds a record that did not come as a request, such as a row of an
 	// import, against the rules of the contract.
 	Validate func(proto.Message) error
+	// Remote says of which units an installation below keeps the records: none of
+	// them changes here. Nil: of none.
+	Remote func(unit string) bool
 }
 
 // Request is what every request that changes something has (AIP-155, AIP-163).
@@ -79,6 +83,7 @@ type Tx struct {
 	book    *Book
 	ctx     context.Context
 	checked bool
+	writes  bool
 	matched bool     // whether If-Match was held against a record
 	units   []string // on which Check allowed it
 }
@@ -90,8 +95,17 @@ func (tx *Tx) Check(unit string) error {
 	err := tx.Access.Check(unit)
 	if err == nil {
 		tx.units = append(tx.units, unit)
+		err = tx.local(unit)
 	}
 	return err
+}
+
+// local refuses a change of what an installation below keeps.
+func (tx *Tx) local(unit string) error {
+	if tx.writes && tx.book.Remote != nil && tx.book.Remote(unit) {
+		return ErrUnitRemote.With("unit", unit)
+	}
+	return nil
 }
 
 // Trusted says why a change needs no unit: it is about the caller alone, or
@@ -142,7 +156,7 @@ func (r *run[A]) attempt(ctx context.Context) (answer A, err error) {
 		if answer, repeat, err = r.first(raw); repeat || err != nil {
 			return err
 		}
-		answer, err = r.decide(r.book.tx(ctx, raw, r.access))
+		answer, err = r.decide(r.book.writing(ctx, raw, r.access))
 		return err
 	})
 	if errors.Is(err, errDry) {
@@ -199,6 +213,12 @@ func (b *Book) View(ctx context.Context, read func(*Tx) error) error {
 	return access.Seen(ctx, func() error {
 		return b.Store.View(ctx, func(raw store.Tx) error { return read(b.tx(ctx, raw, access)) })
 	})
+}
+
+func (b *Book) writing(ctx context.Context, raw store.Tx, access *authz.Access) *Tx {
+	tx := b.tx(ctx, raw, access)
+	tx.writes = true
+	return tx
 }
 
 func (b *Book) tx(ctx context.Context, raw store.Tx, access *authz.Access) *Tx {

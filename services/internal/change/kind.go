@@ -205,6 +205,11 @@ func (k *Kind[T]) Put(tx *Tx, r T) (T, error) {
 // PutAs is Put with an event of its own, for records that change beside the one
 // that the method is about.
 func (k *Kind[T]) PutAs(tx *Tx, event string, r T) (T, error) {
+	if k.Unit != nil {
+		if err := tx.local(k.Unit(r)); err != nil {
+			return r, err
+		}
+	}
 	rev, err := tx.book.Log.Next(tx, r.GetName())
 	if err != nil {
 		return r, err

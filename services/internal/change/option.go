@@ -66,7 +66,7 @@ func (r *run[A]) prepare(ctx context.Context) (answer A, repeat bool, err error)
 		if answer, repeat, err = r.first(raw); repeat || err != nil {
 			return err
 		}
-		return r.may(r.book.tx(ctx, raw, r.access))
+		return r.may(r.book.writing(ctx, raw, r.access))
 	})
 	if repeat || err != nil {
 		return answer, repeat, err

@@ -1,7 +1,9 @@
 // Package directory holds the tree of units and the grants in memory, as it is
 // and as it was on any past day, by following the organization service's feed.
-// Every process has one; authz decides by it, and services ask it who stands
-// above whom. It changes nothing: the organization service does.
+// The units of installations below come from federation's feed, which has judged
+// what those may bring; their grants never do. Every process has one; authz decides
+// by it, and services ask it who stands above whom. It changes nothing: the
+// organization service does.
 package directory
 
 import (
@@ -10,6 +12,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -42,10 +46,11 @@ type Directory struct {
 	children map[string][]string // by parent, in the order of their names
 	grants   map[string][]authz.Grant
 	root     string
-	next     uint64
 	current  bool // has been up to date once
 	heard    time.Time
-	moved    chan struct{} // closed when next changes
+	next     map[string]uint64 // by feed
+	moved    chan struct{}     // closed when next changes
+	remote
 }
 
 // unit is a unit in time: its versions in the order they took effect.
@@ -74,14 +79,23 @@ func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
 		Feed: client, Now: now,
 		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{},
-		moved: make(chan struct{}),
+		next: map[string]uint64{}, moved: make(chan struct{}), remote: remote{bound: map[string]string{}},
 	}
 }
 
 // Follow keeps the directory up to date until ctx is done.
 func (d *Directory) Follow(ctx context.Context) error {
-	return feed.Follow(ctx, d.Feed, "organization", 0, d.apply)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return feed.Follow(ctx, d.Feed, own, 0, d.apply) })
+	g.Go(func() error { return feed.Follow(ctx, d.Feed, below, 0, d.applyBelow) })
+	return g.Wait()
 }
+
+// The feeds that tell of the tree: of the units kept here, and of those below.
+const (
+	own   = "organization"
+	below = "federation"
+)
 
 func (d *Directory) apply(_ context.Context, run []*feedv1.Entry, next, size uint64) error {
 	d.mu.Lock()
@@ -91,11 +105,17 @@ func (d *Directory) apply(_ context.Context, run []*feedv1.Entry, next, size uin
 			return fmt.Errorf("entry %d of the organization: %w", e.GetSeq(), err)
 		}
 	}
-	d.heard, d.next = d.Now(), next
+	d.heard = d.Now()
 	d.current = d.current || next == size
+	d.reach(own, next)
+	return nil
+}
+
+// reach notes how far a feed is known, for those who wait for it.
+func (d *Directory) reach(name string, next uint64) {
+	d.next[name] = next
 	close(d.moved)
 	d.moved = make(chan struct{})
-	return nil
 }
 
 // learn takes in one change. What is neither unit nor grant is not kept here;
@@ -127,6 +147,7 @@ func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {
 	if u == nil {
 		u = &unit{}
 		d.units[name] = u
+		d.enter(name, is)
 	} else {
 		before := u.now().GetParent()
 		d.children[before] = slices.DeleteFunc(d.children[before], func(c string) bool { return c == name })
@@ -161,7 +182,7 @@ func (d *Directory) Fresh() error {
 // error.
 func (d *Directory) Prepared(ctx context.Context) error {
 	for {
-		_, moved := d.position()
+		_, moved := d.position(own)
 		if d.Fresh() == nil {
 			return nil
 		}
@@ -175,24 +196,31 @@ func (d *Directory) Prepared(ctx context.Context) error {
 
 // Position says how many entries of the organization's feed the directory knows.
 func (d *Directory) Position() uint64 {
-	next, _ := d.position()
+	next, _ := d.position(own)
 	return next
 }
 
 // CatchUp brings the directory up to what the organization service has now.
-func (d *Directory) CatchUp(ctx context.Context) error {
-	cp, err := d.Feed.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/organization"})
+func (d *Directory) CatchUp(ctx context.Context) error { return d.catchUp(ctx, own) }
+
+// CatchUpBelow brings it up to what is known of the units of installations below.
+func (d *Directory) CatchUpBelow(ctx context.Context) error { return d.catchUp(ctx, below) }
+
+func (d *Directory) catchUp(ctx context.Context, name string) error {
+	cp, err := d.Feed.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
 	if err != nil {
 		return err
 	}
-	return d.Await(ctx, cp.GetSize())
+	return d.await(ctx, name, cp.GetSize())
 }
 
-// Await returns when the directory knows the first size entries, or with ctx's
-// error.
-func (d *Directory) Await(ctx context.Context, size uint64) error {
+// Await returns when the directory knows the first size entries of the
+// organization, or with ctx's error.
+func (d *Directory) Await(ctx context.Context, size uint64) error { return d.await(ctx, own, size) }
+
+func (d *Directory) await(ctx context.Context, name string, size uint64) error {
 	for {
-		next, moved := d.position()
+		next, moved := d.position(name)
 		if next >= size {
 			return nil
 		}
@@ -204,8 +232,8 @@ func (d *Directory) Await(ctx context.Context, size uint64) error {
 	}
 }
 
-func (d *Directory) position() (uint64, <-chan struct{}) {
+func (d *Directory) position(name string) (uint64, <-chan struct{}) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.next, d.moved
+	return d.next[name], d.moved
 }

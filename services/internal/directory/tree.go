@@ -38,6 +38,10 @@ func (d *Directory) Root() string {
 	return d.root
 }
 
+// deepest ends every walk upwards: a tree here and what lies below have as many
+// levels at most.
+const deepest = 16
+
 // Path implements authz.Tree.
 func (d *Directory) Path(name string) []string {
 	return d.path(name, (*unit).now)
@@ -53,7 +57,7 @@ func (d *Directory) path(name string, look func(*unit) *organizationv1.Unit) []s
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	path := make([]string, 0, Depth)
-	for name != "" && len(path) <= Depth {
+	for name != "" && len(path) < deepest {
 		u := d.units[name]
 		if u == nil || look(u) == nil {
 			return nil
@@ -97,16 +101,33 @@ func (d *Directory) Children(name string) []string {
 	return slices.Clone(d.children[name])
 }
 
-// Subtree returns the unit and all beneath it, parents before children.
+// Subtree returns the unit and all beneath it that are kept here, parents before
+// children: whoever gives work to a subtree gives none to units below.
 func (d *Directory) Subtree(name string) []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
+	return d.subtree(name, func(u *organizationv1.Unit) bool { return u.GetInstallation() == "" })
+}
+
+// Whole returns the unit and all beneath it, those of installations below too,
+// parents before children.
+func (d *Directory) Whole(name string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.subtree(name, func(*organizationv1.Unit) bool { return true })
+}
+
+func (d *Directory) subtree(name string, in func(*organizationv1.Unit) bool) []string {
 	if d.units[name] == nil {
 		return nil
 	}
 	all := []string{name}
 	for i := 0; i < len(all); i++ {
-		all = append(all, d.children[all[i]]...)
+		for _, child := range d.children[all[i]] {
+			if in(d.units[child].now()) {
+				all = append(all, child)
+			}
+		}
 	}
 	return all
 }

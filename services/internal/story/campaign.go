@@ -15,33 +15,43 @@ import (
 // template leaves to the bureau, and publishes it.
 func (s *Story) publish(ctx context.Context) error {
 	c := &campaignv1.Campaign{
-		Owner: cast.Name(city), DisplayName: "全市教育系统干部作风整顿（演示数据）",
+		Owner: cast.Name(s.top), DisplayName: "教育系统干部作风整顿（演示数据）",
 		Basis: []*campaignv1.Document{{Title: "干部作风整顿实施方案（演示）", Number: "演示〔2026〕1号"}},
 		LeadingGroup: []*campaignv1.LeadingMember{
-			{Post: campaignv1.LeadingMember_POST_HEAD, DisplayName: "示例局长·YC", Member: stage.Member(city, "head")},
-			{Post: campaignv1.LeadingMember_POST_DEPUTY, DisplayName: "示例副局长·YC", Member: stage.Member(city, "leader")},
+			{Post: campaignv1.LeadingMember_POST_HEAD, DisplayName: s.nameOf("head"), Member: stage.Member(s.top, "head")},
+			{Post: campaignv1.LeadingMember_POST_DEPUTY, DisplayName: s.nameOf("leader"), Member: stage.Member(s.top, "leader")},
 		},
 	}
 	if s.Unit(Absent).Code != "" {
 		c.Scope = &campaignv1.Scope{Exceptions: []string{cast.Name(Absent)}}
 	}
 	path := stage.Query("/v1/campaigns", "campaignId", strings.TrimPrefix(campaign, "campaigns/"), "template", "campaignTemplates/work-style", "year", "2026")
-	if err := s.By(city, "clerk").Post(ctx, path, c, c); err != nil {
+	if err := s.By(s.top, "clerk").Post(ctx, path, c, c); err != nil {
 		return err
 	}
 	if err := s.enterItems(ctx, c); err != nil {
 		return err
 	}
-	err := s.By(city, "clerk").Post(ctx, "/v1/"+campaign+":publish", &campaignv1.PublishCampaignRequest{Name: campaign}, c)
+	err := s.By(s.top, "clerk").Post(ctx, "/v1/"+campaign+":publish", &campaignv1.PublishCampaignRequest{Name: campaign}, c)
 	if err := stage.Refused("a clerk publishes", err, http.StatusForbidden, ""); err != nil {
 		return err
 	}
 	publish := &campaignv1.PublishCampaignRequest{Name: campaign, Etag: c.GetEtag()}
-	if err := s.By(city, "leader").Post(ctx, "/v1/"+campaign+":publish", publish, c); err != nil {
+	if err := s.By(s.top, "leader").Post(ctx, "/v1/"+campaign+":publish", publish, c); err != nil {
 		return err
 	}
 	s.published = c
 	return s.checkCampaign(c)
+}
+
+// nameOf is what the person of the bureau that runs the campaign is called.
+func (s *Story) nameOf(person string) string {
+	for _, p := range s.City.People {
+		if p.Unit == s.top && p.ID() == person {
+			return p.DisplayName
+		}
+	}
+	return ""
 }
 
 // enterItems writes down the items of 八清理, which only the bureau knows.
@@ -54,7 +64,7 @@ func (s *Story) enterItems(ctx context.Context, c *campaignv1.Campaign) error {
 		}
 	}
 	change := &campaignv1.Campaign{Name: campaign, Actions: c.GetActions(), Etag: c.GetEtag()}
-	return s.By(city, "clerk").Patch(ctx, stage.Query("/v1/"+campaign, "updateMask", "actions"), change, c)
+	return s.By(s.top, "clerk").Patch(ctx, stage.Query("/v1/"+campaign, "updateMask", "actions"), change, c)
 }
 
 // checkCampaign says whether the campaign is what the template promises.

@@ -25,6 +25,9 @@ func (s *Story) selfCheck(ctx context.Context) error {
 	late, returned := s.Pick("SCHOOL", 7), s.Pick("SCHOOL", 9)
 	never := s.troubled(1)
 	for _, u := range s.Working("CITY", "DISTRICT", "SCHOOL", "AFFILIATE") {
+		if u.Parent == "" { // nobody here is above it
+			continue
+		}
 		s.ledgers = append(s.ledgers, &ledger{
 			unit: u.Code, never: never[u.Code], late: late[u.Code] && !never[u.Code], returned: returned[u.Code] && !never[u.Code],
 		})

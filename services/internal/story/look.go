@@ -26,7 +26,7 @@ func (s *Story) look(ctx context.Context) error {
 
 func (s *Story) lookNames(ctx context.Context) error {
 	list := &aggregationv1.ListMetricsResponse{}
-	if err := s.By(city, "viewer").Get(ctx, stage.Query("/v1/metrics", "pageSize", "1000"), list); err != nil {
+	if err := s.By(s.top, "viewer").Get(ctx, stage.Query("/v1/metrics", "pageSize", "1000"), list); err != nil {
 		return err
 	}
 	for _, m := range list.GetMetrics() {
@@ -40,7 +40,7 @@ func (s *Story) status(ctx context.Context, unit string, pairs ...string) (*aggr
 	path := stage.Query("/v1/"+cast.Name(unit)+"/status", append(pairs, "pageSize", "200")...)
 	for range stage.Patience {
 		status := &aggregationv1.Status{}
-		if err := s.By(city, "viewer").Get(ctx, path, status); err != nil {
+		if err := s.By(s.top, "viewer").Get(ctx, path, status); err != nil {
 			return nil, err
 		}
 		if !status.GetProvisional() {
@@ -73,7 +73,7 @@ func (s *Story) lookCity(ctx context.Context) error {
 	}
 	places := &aggregationv1.CompareStatusResponse{}
 	path := stage.Query("/v1/"+cast.Name(city)+"/status:compare", "metric", "metrics/problems_closing_rate", "pageSize", "1000")
-	if err := s.By(city, "viewer").Get(ctx, path, places); err != nil {
+	if err := s.By(s.top, "viewer").Get(ctx, path, places); err != nil {
 		return err
 	}
 	for _, p := range places.GetPlaces() {
@@ -199,7 +199,7 @@ func (s *Story) lookSchool(ctx context.Context, code string) error {
 func (s *Story) lookSeries(ctx context.Context) error {
 	series := &aggregationv1.StatusSeries{}
 	path := stage.Query("/v1/"+cast.Name(city)+"/status:series", "metric", "metrics/problems_closed", "cut.startDate", "2026-02-01", "bucket", "BUCKET_MONTH")
-	if err := s.By(city, "viewer").Get(ctx, path, series); err != nil {
+	if err := s.By(s.top, "viewer").Get(ctx, path, series); err != nil {
 		return err
 	}
 	sum := int64(0)
@@ -214,7 +214,7 @@ func (s *Story) lookSeries(ctx context.Context) error {
 // lookGaps reads which reports of the absent district never came.
 func (s *Story) lookGaps(ctx context.Context) error {
 	list := &aggregationv1.ListReportSourcesResponse{}
-	if err := s.By(city, "viewer").Get(ctx, "/v1/reportSources", list); err != nil {
+	if err := s.By(s.top, "viewer").Get(ctx, "/v1/reportSources", list); err != nil {
 		return err
 	}
 	for _, source := range list.GetReportSources() {

@@ -44,7 +44,7 @@ func (s *Story) recount(ctx context.Context) error {
 	for token := ""; ; {
 		list := &rectificationv1.ListProblemsResponse{}
 		path := stage.Query("/v1/ledgers/-/problems", "campaign", campaign, "pageSize", "1000", "pageToken", token)
-		if err := s.By(city, "viewer").Get(ctx, path, list); err != nil {
+		if err := s.By(s.top, "viewer").Get(ctx, path, list); err != nil {
 			return err
 		}
 		for _, p := range list.GetProblems() {

@@ -41,8 +41,10 @@ const (
 type Story struct {
 	*stage.Stage
 
-	setup   *setup.Setup
-	conduct *conduct.Round
+	top      string    // the code of the bureau that runs the campaign
+	chapters []chapter // what is told
+	setup    *setup.Setup
+	conduct  *conduct.Round
 
 	mu          sync.Mutex // guards what follows while many things are done at a time
 	published   *campaignv1.Campaign
@@ -58,9 +60,9 @@ type Story struct {
 
 // New returns the story of a city in the installation that client calls and that
 // has the bootstrap key. Tell is told how far it has come.
-func New(city *cast.City, client *rest.Client, bootstrap string, tell func(stage.Moment)) *Story {
+func New(c *cast.City, client *rest.Client, bootstrap string, tell func(stage.Moment)) *Story {
 	const seed = 2026 // the same story each time
-	s := &Story{Stage: stage.New(city, client, tell, seed), overdueOutside: map[int]bool{}}
+	s := &Story{Stage: stage.New(c, client, tell, seed), top: city, chapters: chapters, overdueOutside: map[int]bool{}}
 	s.Absent = Absent
 	s.setup = &setup.Setup{Stage: s.Stage, Bootstrap: bootstrap}
 	s.conduct = &conduct.Round{Stage: s.Stage, Owner: "YC"}
@@ -113,8 +115,8 @@ var chapters = []chapter{
 // Run tells the story to its end and returns what the city then saw. It stops at
 // the first answer that is not as it should be.
 func (s *Story) Run(ctx context.Context) (*picture.Picture, error) {
-	for i, c := range chapters {
-		m := stage.Moment{Chapter: c.name, Number: i + 1, Chapters: len(chapters)}
+	for i, c := range s.chapters {
+		m := stage.Moment{Chapter: c.name, Number: i + 1, Chapters: len(s.chapters)}
 		s.Reach(m)
 		if err := s.play(ctx, c); err != nil {
 			return nil, fmt.Errorf("步骤“%s”: %w", c.name, err)
@@ -135,7 +137,7 @@ func (s *Story) play(ctx context.Context, c chapter) error {
 }
 
 // Viewer is the key of the city's viewer, to try the API with.
-func (s *Story) Viewer() string { return s.As(stage.Member(city, "viewer")).Key() }
+func (s *Story) Viewer() string { return s.As(stage.Member(s.top, "viewer")).Key() }
 
 func vote(s *Story, ctx context.Context) error        { return s.conduct.Vote(ctx) }
 func tally(s *Story, ctx context.Context) error       { return s.conduct.Tally(ctx) }

@@ -12,6 +12,7 @@ import (
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
@@ -37,7 +38,7 @@ func (s *Story) decide() {
 	slices.SortFunc(s.assignments, func(a, b *task) int { return cmp.Compare(a.GetName(), b.GetName()) })
 	for _, t := range s.assignments {
 		switch n := s.Random.IntN(100); {
-		case t.GetState() != campaignv1.Assignment_STATE_RECEIVED || n >= 98:
+		case t.GetState() != campaignv1.Assignment_STATE_RECEIVED || n >= 98 || s.Unit(cast.Code(t.GetUnit())).Parent == "": // nobody here is above it
 			t.fate = neverReported
 		case n >= 95:
 			t.fate = sentBack
@@ -72,8 +73,8 @@ func (s *Story) report(ctx context.Context, t *task) error {
 		return err
 	}
 	superior := s.By(s.Supervisor(t.actor), "supervisor1")
-	if t.actor == city {
-		superior = s.By(city, "leader") // over its departments
+	if t.actor == s.top {
+		superior = s.By(s.top, "leader") // over its departments
 	}
 	if t.fate == sentBack {
 		back := &campaignv1.ReturnAssignmentRequest{Name: t.GetName(), Reason: "材料与通知要求不符，请补充后重报。"}

@@ -4,48 +4,126 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount"
+	federationserver "github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Recount counts all figures once more from the feeds of a running suite, and
-// returns the first difference from those that are kept.
+// Recount counts all figures once more from the feeds of a running suite, its own
+// and those it mirrors, and returns the first difference from those that are kept.
 func (s *Suite) Recount(ctx context.Context) error {
 	stores := map[string]store.Engine{}
 	for role, source := range s.feeds {
 		stores[role] = source.Engine
 	}
-	return recount.Check(ctx, stores)
+	return recountMirrored(ctx, stores)
 }
 
 // Recount does the same for the data folder of a suite that does not run.
-func Recount(ctx context.Context, c Config) error { return withStores(ctx, c, recount.Check) }
+func Recount(ctx context.Context, c Config) error {
+	return withStores(ctx, c, recountMirrored)
+}
 
-// Waiting answers how many entries of the feeds in the data folder of a suite that
-// does not run are not counted yet: the next start does it.
+// recountMirrored counts anew from the stores of one installation.
+func recountMirrored(ctx context.Context, stores map[string]store.Engine) error {
+	sources, err := mirrored(ctx, stores)
+	if err != nil {
+		return err
+	}
+	return recount.Check(ctx, stores["aggregation"], sources)
+}
+
+// mirrored are the feeds that an installation counts. What lies below is read from
+// the mirrors, and where it lies from federation's feed.
+func mirrored(ctx context.Context, stores map[string]store.Engine) ([]recount.Source, error) {
+	sources := recount.Sources("", stores)
+	mirrors, err := federationserver.Mirrored(ctx, stores["federation"])
+	if err != nil {
+		return nil, err
+	}
+	for name, engine := range mirrors {
+		installation, service, _ := strings.Cut(name, ".")
+		if service != "organization" {
+			sources = append(sources, recount.Source{Installation: installation, Service: service, Engine: engine})
+		}
+	}
+	return sources, nil
+}
+
+// Waiting answers how many entries of the feeds and mirrors in the data folder of
+// a suite that does not run are not counted yet: the next start does it.
 func Waiting(ctx context.Context, c Config) (n uint64, err error) {
-	err = withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) (err error) {
-		n, err = recount.Waiting(ctx, stores)
+	err = withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
+		sources, err := mirrored(ctx, stores)
+		if err != nil {
+			return err
+		}
+		n, err = recount.Waiting(ctx, stores["aggregation"], sources)
 		return err
 	})
 	return n, err
 }
 
+// RecountFederation counts the figures in the data folder of c once more from its
+// own feeds and from the stores of all installations below, in their folders and
+// not as they were mirrored. None of them may run.
+func RecountFederation(ctx context.Context, c Config, below []string) error {
+	return withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
+		kept := stores["aggregation"]
+		delete(stores, "federation") // what it says of the tree is not believed here
+		return recountFrom(ctx, kept, recount.Sources("", stores), below)
+	})
+}
+
+// recountFrom adds one folder after the other to the sources, and then counts.
+func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Source, below []string) error {
+	if len(below) == 0 {
+		return recount.Check(ctx, kept, sources)
+	}
+	return withStores(ctx, Config{Data: below[0]}, func(ctx context.Context, stores map[string]store.Engine) error {
+		installation, err := installationOf(ctx, stores["organization"])
+		if err != nil {
+			return fmt.Errorf("%s: %w", below[0], err)
+		}
+		delete(stores, "federation")
+		return recountFrom(ctx, kept, append(sources, recount.Sources(installation, stores)...), below[1:])
+	})
+}
+
+// installationOf reads whose store it is, from the origin of its newest
+// checkpoint: province/installation/service/era.
+func installationOf(ctx context.Context, engine store.Engine) (id string, err error) {
+	err = engine.View(ctx, func(tx store.Tx) error {
+		note, err := tx.Get(feed.MetaBucket, []byte(feed.CheckpointKey))
+		if err != nil {
+			return fmt.Errorf("reading the newest checkpoint: %w", err)
+		}
+		origin, _, _ := strings.Cut(string(note), "\n")
+		id = filepath.Base(filepath.Dir(filepath.Dir(origin)))
+		return nil
+	})
+	return id, err
+}
+
 // withStores opens the stores of all roles.
-func withStores(ctx context.Context, c Config, fn func(context.Context, map[string]store.Engine) error) (err error) {
+func withStores(ctx context.Context, c Config, use func(context.Context, map[string]store.Engine) error) (err error) {
 	stores := map[string]store.Engine{}
 	defer func() {
 		for _, engine := range stores {
 			err = errors.Join(err, engine.Close())
 		}
 	}()
+	given := map[string]store.Engine{}
 	for _, r := range roles {
 		engine, err := reopen(ctx, c, r)
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
-		stores[r.name] = engine
+		stores[r.name], given[r.name] = engine, engine
 	}
-	return fn(ctx, stores)
+	return use(ctx, given)
 }

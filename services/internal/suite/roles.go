@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
@@ -91,6 +92,7 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
 	service := aggregationserver.New(book, s.directory, feeds, s.followed...)
+	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")))
 	for feed, count := range service.Counted() {
 		if err := s.telemetry.Counted(feed, count); err != nil {
 			return nil, err

@@ -234,7 +234,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets[r.name].pseudonym(), Tokens: tokens,
-		Validate: s.process.Validate,
+		Validate: s.process.Validate, Remote: s.directory.Remote,
 	}, nil
 }
 

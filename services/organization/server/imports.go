@@ -22,7 +22,7 @@ func (s *Service) ImportUnits(ctx context.Context, req *organizationv1.ImportUni
 			return nil, err
 		}
 		return s.importRows(tx, req.GetAncestor(), rows, serve.Chinese(ctx))
-	}, change.In(req.GetAncestor()))
+	}, change.In(req.GetAncestor()), change.Before(s.past.CatchUpBelow))
 }
 
 // importRows stores what it can of the rows and says of each, in Chinese or

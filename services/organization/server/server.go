@@ -20,6 +20,15 @@ import (
 type Past interface {
 	// CatchUp takes in what this service has stored so far.
 	CatchUp(context.Context) error
+	// CatchUpBelow takes in what is known of the units of installations below.
+	CatchUpBelow(context.Context) error
+	// Below returns the names of these units behind the one of that name, in their
+	// order.
+	Below(after string) []string
+	// Installation returns the installation that keeps what lies beneath the unit,
+	// or "" for this one.
+	Installation(name string) string
+	Unit(name string) *organizationv1.Unit
 	UnitAt(name string, t time.Time) *organizationv1.Unit
 	UnitsAt(t time.Time) []*organizationv1.Unit
 	PathAt(name string, t time.Time) []string
@@ -58,7 +67,7 @@ func New(book *change.Book, past Past, form authn.Form) *Service {
 	s := &Service{book: book, past: past, form: form}
 	s.units = change.Kind[*organizationv1.Unit]{
 		Book: book,
-		Unit: (*organizationv1.Unit).GetName,
+		Unit: (*organizationv1.Unit).GetName, Show: s.marked,
 	}
 	s.members = change.Kind[*organizationv1.Member]{Book: book, Unit: func(m *organizationv1.Member) string { return home(m.GetName()) }}
 	s.machines = change.Kind[*organizationv1.Machine]{Book: book, Unit: (*organizationv1.Machine).GetUnit}
@@ -107,6 +116,7 @@ func (s *Service) path(tx *change.Tx, name string) (path []*organizationv1.Unit,
 		if err != nil {
 			return nil, err
 		}
+		u.Installation = s.past.Installation(name)
 		path = append(path, u)
 		name = u.GetParent()
 	}

@@ -17,7 +17,7 @@ func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnit
 	parent := req.GetUnit().GetParent()
 	return s.units.Create(ctx, req, parent, func(tx *change.Tx) (*organizationv1.Unit, error) {
 		return s.newUnit(tx, req.GetUnitId(), req.GetUnit())
-	})
+	}, change.Before(s.past.CatchUpBelow))
 }
 
 // newUnit makes a unit beneath the parent that u names; an empty id gets a new
@@ -26,6 +26,9 @@ func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*or
 	name, err := s.units.NewName(tx, "units/", id, organization.ErrUnitExists)
 	if err != nil {
 		return nil, err
+	}
+	if s.past.Unit(name).GetInstallation() != "" {
+		return nil, organization.ErrUnitExists
 	}
 	above, err := s.path(tx, u.GetParent())
 	if err != nil {
@@ -37,7 +40,7 @@ func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*or
 // GetUnit implements the RPC.
 func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitRequest) (*organizationv1.Unit, error) {
 	// Who may see a unit is decided by the tree as it is.
-	u, err := s.units.Get(ctx, req.GetName())
+	u, err := s.unit(ctx, req.GetName())
 	if err != nil || req.GetAsOf() == nil {
 		return u, err
 	}
@@ -70,7 +73,7 @@ func (s *Service) tree(tx *change.Tx, req *organizationv1.ListUnitsRequest, afte
 		}
 	}
 	if req.GetAsOf() == nil {
-		return s.units.Scan(tx, after, ""), nil
+		return joined(s.units.Scan(tx, after, ""), s.below(after)), nil
 	}
 	return from(s.past.UnitsAt(req.GetAsOf().AsTime()), after), nil
 }

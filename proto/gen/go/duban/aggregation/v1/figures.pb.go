@@ -762,8 +762,18 @@ type Freshness struct {
 	NewestEffective *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=newest_effective,json=newestEffective,proto3" json:"newest_effective,omitempty"`
 	// How long ago the feed was last heard of; absent: not since the start.
 	HeardAgo *durationpb.Duration `protobuf:"bytes,6,opt,name=heard_ago,json=heardAgo,proto3" json:"heard_ago,omitempty"`
-	// Whether everything is counted and the feed was heard of within 30 s.
-	Current       bool `protobuf:"varint,7,opt,name=current,proto3" json:"current,omitempty"`
+	// Whether everything is counted and the feed was heard of within 30 s, or, of a
+	// lower installation, within what the policy allows.
+	Current bool `protobuf:"varint,7,opt,name=current,proto3" json:"current,omitempty"`
+	// The lower installation whose feed it is, installations/{installation}; empty:
+	// this one.
+	Installation string `protobuf:"bytes,8,opt,name=installation,proto3" json:"installation,omitempty"`
+	// The unit of the tree here that is the installation's root.
+	Unit string `protobuf:"bytes,9,opt,name=unit,proto3" json:"unit,omitempty"`
+	// 失联: the installation was not heard of for longer than the policy allows.
+	Silent bool `protobuf:"varint,10,opt,name=silent,proto3" json:"silent,omitempty"`
+	// 未上送: how many sealed parts of the counted entries stayed below.
+	Withheld      uint64 `protobuf:"varint,11,opt,name=withheld,proto3" json:"withheld,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -845,6 +855,34 @@ func (x *Freshness) GetCurrent() bool {
 		return x.Current
 	}
 	return false
+}
+
+func (x *Freshness) GetInstallation() string {
+	if x != nil {
+		return x.Installation
+	}
+	return ""
+}
+
+func (x *Freshness) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Freshness) GetSilent() bool {
+	if x != nil {
+		return x.Silent
+	}
+	return false
+}
+
+func (x *Freshness) GetWithheld() uint64 {
+	if x != nil {
+		return x.Withheld
+	}
+	return 0
 }
 
 // What units owe by a due date that has passed.
@@ -1071,7 +1109,8 @@ func (x *ListMetricsResponse) GetNextPageToken() string {
 // Which part of the figures is wanted; empty fields do not narrow.
 type Cut struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// campaigns/{campaign}
+	// campaigns/{campaign}; one of a lower installation:
+	// campaigns/{installation}.{campaign}
 	Campaign string `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
 	// A category's code; only together with its campaign.
 	Category string `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"`
@@ -2002,7 +2041,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x05Child\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x126\n" +
-	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afigures\"\xa3\x02\n" +
+	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afigures\"\x8f\x03\n" +
 	"\tFreshness\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x16\n" +
@@ -2010,7 +2049,12 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\tnewest_at\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bnewestAt\x12E\n" +
 	"\x10newest_effective\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x0fnewestEffective\x126\n" +
 	"\theard_ago\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bheardAgo\x12\x18\n" +
-	"\acurrent\x18\a \x01(\bR\acurrent\"\xaa\x01\n" +
+	"\acurrent\x18\a \x01(\bR\acurrent\x12\"\n" +
+	"\finstallation\x18\b \x01(\tR\finstallation\x12\x12\n" +
+	"\x04unit\x18\t \x01(\tR\x04unit\x12\x16\n" +
+	"\x06silent\x18\n" +
+	" \x01(\bR\x06silent\x12\x1a\n" +
+	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xaa\x01\n" +
 	"\aMissing\x128\n" +
 	"\x05items\x18\x01 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\x05items\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x03R\x05total\x1aO\n" +
@@ -2027,9 +2071,9 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"u\n" +
 	"\x13ListMetricsResponse\x126\n" +
 	"\ametrics\x18\x01 \x03(\v2\x1c.duban.aggregation.v1.MetricR\ametrics\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa5\x03\n" +
-	"\x03Cut\x12I\n" +
-	"\bcampaign\x18\x01 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x120\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc1\x03\n" +
+	"\x03Cut\x12e\n" +
+	"\bcampaign\x18\x01 \x01(\tBI\xbaHFrD2B^(campaigns/([a-z0-9][a-z0-9-]{0,62}\\.)?[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x120\n" +
 	"\bcategory\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18@2\v^[^\\x00*]*$R\bcategory\x12-\n" +
 	"\x06source\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[A-Z_]{0,40}$R\x06source\x12(\n" +
 	"\n" +

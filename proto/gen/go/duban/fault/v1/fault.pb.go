@@ -171,6 +171,8 @@ const (
 	Reason_REASON_NETWORK_REFUSED Reason = 32
 	// A key has used up its calls of the day.
 	Reason_REASON_QUOTA_SPENT Reason = 33
+	// The unit lies in the tree of a lower installation, which keeps its records.
+	Reason_REASON_UNIT_REMOTE Reason = 35
 )
 
 // Enum value maps for Reason.
@@ -203,6 +205,7 @@ var (
 		31: "REASON_ISSUER_UNAVAILABLE",
 		32: "REASON_NETWORK_REFUSED",
 		33: "REASON_QUOTA_SPENT",
+		35: "REASON_UNIT_REMOTE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":            0,
@@ -232,6 +235,7 @@ var (
 		"REASON_ISSUER_UNAVAILABLE":     31,
 		"REASON_NETWORK_REFUSED":        32,
 		"REASON_QUOTA_SPENT":            33,
+		"REASON_UNIT_REMOTE":            35,
 	}
 )
 
@@ -367,7 +371,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xbf!\n" +
+	"*\xad#\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -397,7 +401,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x1dREASON_SECOND_FACTOR_REQUIRED\x10\x1e\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\t\x12K此操作相当于签字，请以双因素认证重新登录后再办理。\x1aKThis counts as a signature: sign in again with a second factor, and repeat.\x12\xba\x01\n" +
 	"\x19REASON_ISSUER_UNAVAILABLE\x10\x1f\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\b\x12K统一身份认证系统暂不可用，请稍后重试，或使用密钥。\x1aDThe identity provider cannot be reached: repeat later, or use a key.\x12\xf8\x01\n" +
 	"\x16REASON_NETWORK_REFUSED\x10 \x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x02\x12l该密钥不得从此网络使用，请从登记的网络调用，或请安全管理员重新发放密钥。\x1adThe key does not hold in this network: call from one that it was issued for, or ask for another key.\x12\xc4\x01\n" +
-	"\x12REASON_QUOTA_SPENT\x10!\x1a\xab\x01\x92\xb2\x19\xa6\x01\b\a\x12T该密钥今日的调用次数已用完，请于北京时间次日零时后重试。\x1aLThe key has used up its calls of the day: repeat after midnight, China time.:M\n" +
+	"\x12REASON_QUOTA_SPENT\x10!\x1a\xab\x01\x92\xb2\x19\xa6\x01\b\a\x12T该密钥今日的调用次数已用完，请于北京时间次日零时后重试。\x1aLThe key has used up its calls of the day: repeat after midnight, China time.\x12\xeb\x01\n" +
+	"\x12REASON_UNIT_REMOTE\x10#\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.:M\n" +
 	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 
 var (

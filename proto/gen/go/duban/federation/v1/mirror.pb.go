@@ -8,6 +8,7 @@ package federationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -88,6 +89,63 @@ func (Mirror_State) EnumDescriptor() ([]byte, []int) {
 	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{0, 0}
 }
 
+// Why a unit has no place in the tree.
+type RefusedUnit_Reason int32
+
+const (
+	// Not a reason.
+	RefusedUnit_REASON_UNSPECIFIED RefusedUnit_Reason = 0
+	// 不在其根单位之下: it does not lie under the installation's root.
+	RefusedUnit_REASON_ELSEWHERE RefusedUnit_Reason = 1
+	// 编号已被占用: there is a unit of this id here, or of another installation.
+	RefusedUnit_REASON_TAKEN RefusedUnit_Reason = 2
+	// 级数过多: it lies too deep, or beneath itself.
+	RefusedUnit_REASON_TOO_DEEP RefusedUnit_Reason = 3
+)
+
+// Enum value maps for RefusedUnit_Reason.
+var (
+	RefusedUnit_Reason_name = map[int32]string{
+		0: "REASON_UNSPECIFIED",
+		1: "REASON_ELSEWHERE",
+		2: "REASON_TAKEN",
+		3: "REASON_TOO_DEEP",
+	}
+	RefusedUnit_Reason_value = map[string]int32{
+		"REASON_UNSPECIFIED": 0,
+		"REASON_ELSEWHERE":   1,
+		"REASON_TAKEN":       2,
+		"REASON_TOO_DEEP":    3,
+	}
+)
+
+func (x RefusedUnit_Reason) Enum() *RefusedUnit_Reason {
+	p := new(RefusedUnit_Reason)
+	*p = x
+	return p
+}
+
+func (x RefusedUnit_Reason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RefusedUnit_Reason) Descriptor() protoreflect.EnumDescriptor {
+	return file_duban_federation_v1_mirror_proto_enumTypes[1].Descriptor()
+}
+
+func (RefusedUnit_Reason) Type() protoreflect.EnumType {
+	return &file_duban_federation_v1_mirror_proto_enumTypes[1]
+}
+
+func (x RefusedUnit_Reason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RefusedUnit_Reason.Descriptor instead.
+func (RefusedUnit_Reason) EnumDescriptor() ([]byte, []int) {
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{1, 0}
+}
+
 // A log of a lower installation, as it is kept here: its bytes unchanged.
 type Mirror struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -112,7 +170,12 @@ type Mirror struct {
 	// How long ago that is.
 	HeardAgo *durationpb.Duration `protobuf:"bytes,10,opt,name=heard_ago,json=heardAgo,proto3" json:"heard_ago,omitempty"`
 	// The key that verifies its checkpoints, in note format.
-	VerifierKey   string `protobuf:"bytes,11,opt,name=verifier_key,json=verifierKey,proto3" json:"verifier_key,omitempty"`
+	VerifierKey string `protobuf:"bytes,11,opt,name=verifier_key,json=verifierKey,proto3" json:"verifier_key,omitempty"`
+	// How many units it brought that have no place in the tree here; the rest of
+	// the log is taken all the same.
+	RefusedCount uint64 `protobuf:"varint,12,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
+	// The first 100 of them.
+	RefusedUnits  []*RefusedUnit `protobuf:"bytes,13,rep,name=refused_units,json=refusedUnits,proto3" json:"refused_units,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -224,6 +287,205 @@ func (x *Mirror) GetVerifierKey() string {
 	return ""
 }
 
+func (x *Mirror) GetRefusedCount() uint64 {
+	if x != nil {
+		return x.RefusedCount
+	}
+	return 0
+}
+
+func (x *Mirror) GetRefusedUnits() []*RefusedUnit {
+	if x != nil {
+		return x.RefusedUnits
+	}
+	return nil
+}
+
+// A unit that a lower installation claims and does not get. The first refusal is
+// an entry of this installation's own log.
+type RefusedUnit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The index of the mirrored entry, which the installation has signed.
+	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// units/{unit}
+	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	// Why it has no place.
+	Reason RefusedUnit_Reason `protobuf:"varint,3,opt,name=reason,proto3,enum=duban.federation.v1.RefusedUnit_Reason" json:"reason,omitempty"`
+	// installations/{installation}/refusedUnits/{unit}
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// Changes with every change (AIP-154).
+	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefusedUnit) Reset() {
+	*x = RefusedUnit{}
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefusedUnit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefusedUnit) ProtoMessage() {}
+
+func (x *RefusedUnit) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefusedUnit.ProtoReflect.Descriptor instead.
+func (*RefusedUnit) Descriptor() ([]byte, []int) {
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RefusedUnit) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RefusedUnit) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *RefusedUnit) GetReason() RefusedUnit_Reason {
+	if x != nil {
+		return x.Reason
+	}
+	return RefusedUnit_REASON_UNSPECIFIED
+}
+
+func (x *RefusedUnit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RefusedUnit) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// A unit of a lower installation as it lies in the tree here (下级单位). Each
+// version is an entry of this installation's own log: what follows that log and
+// organization's knows the whole tree, and need not judge what others claim.
+type RemoteUnit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// remoteUnits/{unit}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// installations/{installation}: who brought it first, and alone may change it.
+	Installation string `protobuf:"bytes,2,opt,name=installation,proto3" json:"installation,omitempty"`
+	// The unit as its installation has it; absent while it is only enrolled below.
+	Unit *v1.Unit `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
+	// When this took effect there.
+	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
+	// When it came first.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When this came.
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Changes with every change (AIP-154).
+	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoteUnit) Reset() {
+	*x = RemoteUnit{}
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoteUnit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoteUnit) ProtoMessage() {}
+
+func (x *RemoteUnit) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoteUnit.ProtoReflect.Descriptor instead.
+func (*RemoteUnit) Descriptor() ([]byte, []int) {
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RemoteUnit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RemoteUnit) GetInstallation() string {
+	if x != nil {
+		return x.Installation
+	}
+	return ""
+}
+
+func (x *RemoteUnit) GetUnit() *v1.Unit {
+	if x != nil {
+		return x.Unit
+	}
+	return nil
+}
+
+func (x *RemoteUnit) GetEffectiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveTime
+	}
+	return nil
+}
+
+func (x *RemoteUnit) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *RemoteUnit) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
+func (x *RemoteUnit) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
 // A checkpoint of a lower installation that was cosigned here. Each is an entry
 // of this installation's own log, so that whoever holds that log's head holds
 // the heads of all below.
@@ -251,7 +513,7 @@ type Cosignature struct {
 
 func (x *Cosignature) Reset() {
 	*x = Cosignature{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +525,7 @@ func (x *Cosignature) String() string {
 func (*Cosignature) ProtoMessage() {}
 
 func (x *Cosignature) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +538,7 @@ func (x *Cosignature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cosignature.ProtoReflect.Descriptor instead.
 func (*Cosignature) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{1}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Cosignature) GetName() string {
@@ -352,7 +614,7 @@ type ListMirrorsRequest struct {
 
 func (x *ListMirrorsRequest) Reset() {
 	*x = ListMirrorsRequest{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -364,7 +626,7 @@ func (x *ListMirrorsRequest) String() string {
 func (*ListMirrorsRequest) ProtoMessage() {}
 
 func (x *ListMirrorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -377,7 +639,7 @@ func (x *ListMirrorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMirrorsRequest.ProtoReflect.Descriptor instead.
 func (*ListMirrorsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{2}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListMirrorsRequest) GetParent() string {
@@ -421,7 +683,7 @@ type ListMirrorsResponse struct {
 
 func (x *ListMirrorsResponse) Reset() {
 	*x = ListMirrorsResponse{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +695,7 @@ func (x *ListMirrorsResponse) String() string {
 func (*ListMirrorsResponse) ProtoMessage() {}
 
 func (x *ListMirrorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +708,7 @@ func (x *ListMirrorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMirrorsResponse.ProtoReflect.Descriptor instead.
 func (*ListMirrorsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{3}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListMirrorsResponse) GetMirrors() []*Mirror {
@@ -476,7 +738,7 @@ type GetBracketRequest struct {
 
 func (x *GetBracketRequest) Reset() {
 	*x = GetBracketRequest{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -488,7 +750,7 @@ func (x *GetBracketRequest) String() string {
 func (*GetBracketRequest) ProtoMessage() {}
 
 func (x *GetBracketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -501,7 +763,7 @@ func (x *GetBracketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBracketRequest.ProtoReflect.Descriptor instead.
 func (*GetBracketRequest) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{4}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetBracketRequest) GetName() string {
@@ -537,7 +799,7 @@ type Bracket struct {
 
 func (x *Bracket) Reset() {
 	*x = Bracket{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -549,7 +811,7 @@ func (x *Bracket) String() string {
 func (*Bracket) ProtoMessage() {}
 
 func (x *Bracket) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -562,7 +824,7 @@ func (x *Bracket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bracket.ProtoReflect.Descriptor instead.
 func (*Bracket) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{5}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Bracket) GetWithoutTime() *timestamppb.Timestamp {
@@ -604,7 +866,7 @@ type GetEvidenceRequest struct {
 
 func (x *GetEvidenceRequest) Reset() {
 	*x = GetEvidenceRequest{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +878,7 @@ func (x *GetEvidenceRequest) String() string {
 func (*GetEvidenceRequest) ProtoMessage() {}
 
 func (x *GetEvidenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +891,7 @@ func (x *GetEvidenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEvidenceRequest.ProtoReflect.Descriptor instead.
 func (*GetEvidenceRequest) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{6}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetEvidenceRequest) GetName() string {
@@ -643,7 +905,7 @@ var File_duban_federation_v1_mirror_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\n" +
-	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x03\n" +
+	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x04\n" +
 	"\x06Mirror\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04feed\x18\x02 \x01(\tR\x04feed\x12\x16\n" +
@@ -657,13 +919,37 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"heard_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\theardTime\x126\n" +
 	"\theard_ago\x18\n" +
 	" \x01(\v2\x19.google.protobuf.DurationR\bheardAgo\x12!\n" +
-	"\fverifier_key\x18\v \x01(\tR\vverifierKey\"f\n" +
+	"\fverifier_key\x18\v \x01(\tR\vverifierKey\x12#\n" +
+	"\rrefused_count\x18\f \x01(\x04R\frefusedCount\x12E\n" +
+	"\rrefused_units\x18\r \x03(\v2 .duban.federation.v1.RefusedUnitR\frefusedUnits\"f\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x01\x12\x10\n" +
 	"\fSTATE_SILENT\x10\x02\x12\x10\n" +
 	"\fSTATE_BEHIND\x10\x03\x12\x10\n" +
-	"\fSTATE_FROZEN\x10\x04\"\x96\x02\n" +
+	"\fSTATE_FROZEN\x10\x04\"\x80\x02\n" +
+	"\vRefusedUnit\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\x12?\n" +
+	"\x06reason\x18\x03 \x01(\x0e2'.duban.federation.v1.RefusedUnit.ReasonR\x06reason\x12\x17\n" +
+	"\x04name\x18\x04 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
+	"\x04etag\x18\x05 \x01(\tR\x04etag\"]\n" +
+	"\x06Reason\x12\x16\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10REASON_ELSEWHERE\x10\x01\x12\x10\n" +
+	"\fREASON_TAKEN\x10\x02\x12\x13\n" +
+	"\x0fREASON_TOO_DEEP\x10\x03\"\xd5\x02\n" +
+	"\n" +
+	"RemoteUnit\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\"\n" +
+	"\finstallation\x18\x02 \x01(\tR\finstallation\x12/\n" +
+	"\x04unit\x18\x03 \x01(\v2\x1b.duban.organization.v1.UnitR\x04unit\x12A\n" +
+	"\x0eeffective_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12@\n" +
+	"\vcreate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"createTime\x12@\n" +
+	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"updateTime\x12\x12\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\x96\x02\n" +
 	"\vCosignature\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -707,35 +993,45 @@ func file_duban_federation_v1_mirror_proto_rawDescGZIP() []byte {
 	return file_duban_federation_v1_mirror_proto_rawDescData
 }
 
-var file_duban_federation_v1_mirror_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_duban_federation_v1_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_duban_federation_v1_mirror_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_duban_federation_v1_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_duban_federation_v1_mirror_proto_goTypes = []any{
 	(Mirror_State)(0),             // 0: duban.federation.v1.Mirror.State
-	(*Mirror)(nil),                // 1: duban.federation.v1.Mirror
-	(*Cosignature)(nil),           // 2: duban.federation.v1.Cosignature
-	(*ListMirrorsRequest)(nil),    // 3: duban.federation.v1.ListMirrorsRequest
-	(*ListMirrorsResponse)(nil),   // 4: duban.federation.v1.ListMirrorsResponse
-	(*GetBracketRequest)(nil),     // 5: duban.federation.v1.GetBracketRequest
-	(*Bracket)(nil),               // 6: duban.federation.v1.Bracket
-	(*GetEvidenceRequest)(nil),    // 7: duban.federation.v1.GetEvidenceRequest
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
+	(RefusedUnit_Reason)(0),       // 1: duban.federation.v1.RefusedUnit.Reason
+	(*Mirror)(nil),                // 2: duban.federation.v1.Mirror
+	(*RefusedUnit)(nil),           // 3: duban.federation.v1.RefusedUnit
+	(*RemoteUnit)(nil),            // 4: duban.federation.v1.RemoteUnit
+	(*Cosignature)(nil),           // 5: duban.federation.v1.Cosignature
+	(*ListMirrorsRequest)(nil),    // 6: duban.federation.v1.ListMirrorsRequest
+	(*ListMirrorsResponse)(nil),   // 7: duban.federation.v1.ListMirrorsResponse
+	(*GetBracketRequest)(nil),     // 8: duban.federation.v1.GetBracketRequest
+	(*Bracket)(nil),               // 9: duban.federation.v1.Bracket
+	(*GetEvidenceRequest)(nil),    // 10: duban.federation.v1.GetEvidenceRequest
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 12: google.protobuf.Duration
+	(*v1.Unit)(nil),               // 13: duban.organization.v1.Unit
 }
 var file_duban_federation_v1_mirror_proto_depIdxs = []int32{
-	0, // 0: duban.federation.v1.Mirror.state:type_name -> duban.federation.v1.Mirror.State
-	8, // 1: duban.federation.v1.Mirror.heard_time:type_name -> google.protobuf.Timestamp
-	9, // 2: duban.federation.v1.Mirror.heard_ago:type_name -> google.protobuf.Duration
-	8, // 3: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
-	8, // 4: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
-	1, // 5: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
-	8, // 6: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
-	8, // 7: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
-	8, // 8: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	0,  // 0: duban.federation.v1.Mirror.state:type_name -> duban.federation.v1.Mirror.State
+	11, // 1: duban.federation.v1.Mirror.heard_time:type_name -> google.protobuf.Timestamp
+	12, // 2: duban.federation.v1.Mirror.heard_ago:type_name -> google.protobuf.Duration
+	3,  // 3: duban.federation.v1.Mirror.refused_units:type_name -> duban.federation.v1.RefusedUnit
+	1,  // 4: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
+	13, // 5: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
+	11, // 6: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
+	11, // 7: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
+	11, // 8: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
+	11, // 9: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
+	11, // 10: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 11: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
+	11, // 12: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
+	11, // 13: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
+	11, // 14: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_mirror_proto_init() }
@@ -748,8 +1044,8 @@ func file_duban_federation_v1_mirror_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_federation_v1_mirror_proto_rawDesc), len(file_duban_federation_v1_mirror_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      2,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

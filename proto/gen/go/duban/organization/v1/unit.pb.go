@@ -255,7 +255,11 @@ type Unit struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,11,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,11,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The lower installation in which what lies beneath is kept, and the unit too
+	// unless it is the one that the installation is bound to; empty: this one.
+	// installations/{installation}
+	Installation  string `protobuf:"bytes,12,opt,name=installation,proto3" json:"installation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -363,6 +367,13 @@ func (x *Unit) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Unit) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Unit) GetInstallation() string {
+	if x != nil {
+		return x.Installation
 	}
 	return ""
 }
@@ -1223,7 +1234,7 @@ var File_duban_organization_v1_unit_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\n" +
-	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\a\n" +
+	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\a\n" +
 	"\x04Unit\x12 \n" +
 	"\x04name\x18\x01 \x01(\tB\f\xe0A\b\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04name\x12,\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12@\n" +
@@ -1240,7 +1251,8 @@ const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\v \x01(\tR\x04etag\x1a9\n" +
+	"\x04etag\x18\v \x01(\tR\x04etag\x12'\n" +
+	"\finstallation\x18\f \x01(\tB\x03\xe0A\x03R\finstallation\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcd\x01\n" +

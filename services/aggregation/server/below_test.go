@@ -1,0 +1,152 @@
+package server_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+	"pgregory.net/rapid"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/aggregation/server"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// joined is a history in which the units under one, and the records about them,
+// are an installation's below. What that one tells of its units comes late.
+type joined struct {
+	*history
+	told time.Time // when the newest move below took effect
+}
+
+const (
+	belowID   = "510104"
+	belowName = "installations/" + belowID
+	belowFeed = belowID + ".rectification"
+)
+
+var (
+	ownNames   = []string{"root", "a", "b", "b1"}
+	belowNames = []string{"a1", "a2", "a1x"}
+)
+
+func newJoined(t *testing.T, r *rapid.T) *joined {
+	j := &joined{history: newEmptyHistory(t, r)}
+	j.told = j.now
+	for _, u := range [][2]string{{"root", ""}, {"a", "root"}, {"b", "root"}, {"b1", "b"}} {
+		j.lie(u[0], u[1])
+	}
+	j.append("federation", belowName, &federationv1.Installation{Name: belowName, Unit: "units/a"})
+	for _, u := range [][2]string{{"a1", "a"}, {"a2", "a"}, {"a1x", "a1"}} {
+		j.lieBelow(u[0], u[1], j.now)
+	}
+	return j
+}
+
+// lieBelow is what federation writes of a unit of the installation below.
+func (j *joined) lieBelow(name, parent string, since time.Time) {
+	j.parents[name] = parent
+	u := &organizationv1.Unit{Name: "units/" + name, Parent: "units/" + parent, Installation: belowName}
+	r := &federationv1.RemoteUnit{Name: "remoteUnits/" + name, Installation: belowName, Unit: u, EffectiveTime: timestamppb.New(since)}
+	j.append("federation", r.GetName(), r)
+}
+
+// move moves a unit of this installation, or one below some time ago.
+func (j *joined) move() {
+	if j.flip("own") {
+		name, to := ownNames[1+j.pick("mover", 3)], ownNames[j.pick("target", 4)]
+		if !j.beneath(to, name) && to != "a" {
+			j.lie(name, to)
+		}
+		return
+	}
+	name, to := belowNames[j.pick("mover", 3)], append(belowNames, "a")[j.pick("target", 4)]
+	if j.beneath(to, name) {
+		return
+	}
+	late := time.Duration(j.pick("late", 60)) * time.Hour * time.Duration(j.pick("whether late", 2))
+	if since := j.now.Add(-late); since.After(j.told) {
+		j.told = since
+	}
+	j.lieBelow(name, to, j.told)
+}
+
+// enter adds a version of a problem that is kept below.
+func (j *joined) enterBelow() {
+	p := &rectificationv1.Problem{
+		Name: fmt.Sprintf("ledgers/l/problems/%04d", j.pick("problem", 20)), Unit: "units/" + append(belowNames, "a")[j.pick("unit", 4)],
+		Campaign: campaigns[j.pick("campaign", 3)], CreateTime: j.stamp(), State: rectificationv1.Problem_State(1 + j.pick("state", 9)),
+		Accepted: j.flip("accepted"), Deadline: j.around(), CloseTime: j.stamp(),
+	}
+	j.append(belowFeed, p.GetName(), p)
+}
+
+func (j *joined) actions() map[string]func(*rapid.T) {
+	all := j.busy()
+	delete(all, "move2")
+	delete(all, "merge")
+	do := func(f func()) func(*rapid.T) { return func(t *rapid.T) { j.T = t; f() } }
+	report := all["report"]
+	all["report"] = func(t *rapid.T) { j.T = t; j.countBelow(len(j.feeds[belowFeed])); report(t) }
+	all["move"], all["below"], all["below2"] = do(j.move), do(j.enterBelow), do(j.enterBelow)
+	all["count below"] = do(func() { j.countBelow(1 + j.pick("entries", 9)) })
+	return all
+}
+
+// countBelow counts the next n entries from below, and before them all units.
+func (j *joined) countBelow(n int) {
+	j.count("federation", len(j.feeds["federation"]))
+	from := j.counted[belowFeed]
+	to := min(from+n, len(j.feeds[belowFeed]))
+	source := server.Source{Feed: belowFeed, Installation: belowName, Root: "units/a"}
+	j.update(func(tx store.Tx) error { return source.Count(tx, j.feeds[belowFeed][from:to]) })
+	j.counted[belowFeed] = to
+}
+
+// settleBelow counts everything, and returns the sources to count it from anew.
+func (j *joined) settleBelow() []recount.Source {
+	j.countBelow(len(j.feeds[belowFeed]))
+	j.settle()
+	sources := recount.Sources("", j.stores)
+	for name, as := range map[string]recount.Source{"federation": {Service: "federation"}, belowFeed: {Installation: belowID, Service: "rectification"}} {
+		as.Engine = fed{entries: j.feeds[name]}
+		sources = append(sources, as)
+	}
+	return sources
+}
+
+// The figures of an installation below are those of a recount, now and as known at
+// any past moment, also if what it tells of its tree comes late.
+func TestFiguresBelowAreThoseOfARecount(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		j := newJoined(t, r)
+		defer j.close()
+		r.Repeat(j.actions())
+		j.T = r
+		sources := j.settleBelow()
+		now, err := recount.Count(t.Context(), j.stores["aggregation"], sources)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if err := j.stores["aggregation"].View(t.Context(), now.Compare); err != nil {
+			r.Fatal(err)
+		}
+		for range moments / 5 { // there are histories enough
+			at := j.momentOf(slices.Sorted(maps.Keys(j.feeds)))
+			want, err := recount.CountUntil(t.Context(), j.stores["aggregation"], sources, at)
+			if err != nil {
+				r.Fatal(err)
+			}
+			err = j.stores["aggregation"].View(t.Context(), func(tx store.Tx) error { return j.askOf(tx, want, at) })
+			if err != nil {
+				r.Fatalf("as of %v: %v", at, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,164 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/worklist"
+	"github.com/duban-project/duban/services/internal/fault"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Source is whose feed is counted.
+type Source struct {
+	// Feed is the name under which it is read, such as "rectification" or
+	// "510104.rectification".
+	Feed string
+	// Installation is the one below that keeps it, installations/510104, and Root
+	// the unit here that is its root; empty: this one.
+	Installation, Root string
+}
+
+// errUnknownUnit says that an entry from below is about a unit of which the tree
+// does not know yet whether it is theirs.
+var errUnknownUnit = fmt.Errorf("%w: a unit from below", errNoTree)
+
+// named is the name of a record among those of all installations.
+func (s Source) named(record string) string {
+	if s.Installation == "" {
+		return record
+	}
+	return s.Installation + "/" + record
+}
+
+// theirFact is what a record of the source counts here. What is about another's
+// units counts nothing, and a campaign of theirs is not taken for one here.
+func (c counting) theirFact(fact aggregation.Fact) (aggregation.Fact, error) {
+	if c.Installation == "" || fact.Unit == "" {
+		return fact, nil
+	}
+	theirs, err := c.theirs(fact.Unit)
+	if !theirs {
+		return aggregation.Fact{}, err
+	}
+	fact.Campaign = figures.BelowCampaign(c.Installation, fact.Campaign)
+	return fact, nil
+}
+
+// items are what a record of the source asks for, if it is its units' to ask.
+func (c counting) items(name string, body proto.Message) (items []*worklist.Item, err error) {
+	for _, item := range worklist.Of(body) {
+		if c.Installation != "" {
+			theirs, err := c.theirs(item.GetOwner())
+			if err != nil {
+				return nil, err
+			}
+			if !theirs {
+				continue
+			}
+			item.Subject, item.Campaign = name, figures.BelowCampaign(c.Installation, item.GetCampaign())
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// theirs says whether the source may speak of the unit, or errUnknownUnit.
+func (c counting) theirs(unit string) (bool, error) {
+	standing, err := c.fold.StandingOf(unit, c.Installation, c.Root)
+	if err == nil && standing == figures.Unknown {
+		err = errUnknownUnit
+	}
+	return standing == figures.Theirs, err
+}
+
+// head remembers what the pages of a report from below are read by.
+func (c counting) head(r *aggregationv1.Report) error {
+	if c.Installation == "" {
+		return nil
+	}
+	return c.fold.KeepReport(c.named(r.GetName()), r)
+}
+
+// page counts what an installation below counts of a page of a report. Those of
+// reports that were made here are counted by the desk.
+func (c counting) page(p *aggregationv1.ReportPage) error {
+	if c.Installation == "" {
+		return nil
+	}
+	r, err := c.fold.ReadReport(c.named(p.GetReport()))
+	if err != nil {
+		return fmt.Errorf("reading the report of %s: %w", p.GetName(), err)
+	}
+	form, err := reports.FindForm(r.GetForm())
+	if err != nil {
+		return nil // a form that only they have
+	}
+	period, err := reports.ParsePeriod(form, r.GetPeriod())
+	if err != nil {
+		return nil
+	}
+	for _, row := range p.GetRows() {
+		if err := c.row(form, period.Months(), r, row); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// row counts a row that counts below, and takes off one that no longer does.
+func (c counting) row(form *aggregationv1.ReportForm, months []string, r *aggregationv1.Report, row *aggregationv1.Report_Row) error {
+	m, err := reports.MetricOf(form, row.GetField())
+	if err != nil || row.GetResolvedUnit() == "" {
+		return nil // nothing that counts here
+	}
+	said := figures.Reported{
+		Cell: aggregation.Cell{
+			Unit: row.GetResolvedUnit(), Campaign: figures.BelowCampaign(c.Installation, row.GetCampaign()), Category: row.GetCategory(),
+		},
+		Metric: m, Months: months, Source: c.Installation + "/" + reports.SourceName(r.GetUnit(), r.GetSource()), Form: form.GetName(),
+		Sequence: r.GetSequence(), Value: row.GetValue(),
+	}
+	if !row.GetCounted() {
+		return c.fold.Withdraw(said)
+	}
+	theirs, err := c.theirs(row.GetResolvedUnit())
+	if err != nil || !theirs {
+		return err
+	}
+	if err := c.fold.EnterBelow(said); fault.As(err) == nil {
+		return err
+	}
+	return nil // another source's stays that one's
+}
+
+// remote takes in a unit of an installation below, since it took effect there.
+func (c counting) remote(r *federationv1.RemoteUnit) error {
+	if r.GetUnit() == nil {
+		return c.fold.Own("units/"+strings.TrimPrefix(r.GetName(), "remoteUnits/"), r.GetInstallation())
+	}
+	return errors.Join(c.fold.At(r.GetEffectiveTime().AsTime()), c.lies(r.GetUnit(), r.GetInstallation()))
+}
+
+// withhold counts the sealed parts of a run from below that stayed there.
+func (s Source) withhold(tx store.Tx, run []*feedv1.Entry) error {
+	n := uint64(0)
+	for _, e := range run {
+		for _, c := range e.GetSealed() {
+			if s.Installation != "" && c.GetLabel() != feedserver.Office {
+				n++
+			}
+		}
+	}
+	return figures.AddWithheld(tx, s.Feed, n)
+}

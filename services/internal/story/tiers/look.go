@@ -1,0 +1,95 @@
+package tiers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/internal/story/picture"
+	"github.com/duban-project/duban/services/internal/story/stage"
+)
+
+// Line is what the province knows of one tier.
+type Line struct {
+	Tier    *Tier
+	Figures picture.Figures
+	// Counted of Size entries of the tier's logs are in the figures, Withheld
+	// sealed parts of them stayed below. Silent says that it was not heard of.
+	Counted, Size, Withheld uint64
+	Silent                  bool
+}
+
+// patience is how often the province is asked until everything has arrived.
+const patience = 1200
+
+// Look asks the province for the status of every tier, once all that was done has
+// arrived there, and compares it with what the stories counted. It answers the
+// lines and how many figures were compared.
+func Look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
+	for range patience {
+		if lines, compared, err = look(ctx, all); err == nil {
+			return lines, compared, nil
+		}
+		if wait := stage.Wait(ctx); wait != nil {
+			return nil, 0, wait
+		}
+	}
+	return nil, 0, fmt.Errorf("the province does not say what the districts counted: %w", err)
+}
+
+func look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
+	province := all[0]
+	for _, t := range all {
+		status := &aggregationv1.Status{}
+		path := stage.Query("/v1/"+t.root().Name()+"/status", "pageSize", "1")
+		if err := province.stage.By(province.root().Code, "viewer").Get(ctx, path, status); err != nil {
+			return nil, 0, err
+		}
+		l := Line{Tier: t, Figures: picture.Figures{}}
+		for _, f := range status.GetFigures() {
+			l.Figures[strings.TrimPrefix(f.GetMetric(), "metrics/")] = f.GetValue()
+		}
+		for metric, want := range counted(all, t) {
+			if compared++; l.Figures[metric] != want {
+				return nil, 0, fmt.Errorf("%s of %s is %d, and the stories counted %d", metric, t.Name(), l.Figures[metric], want)
+			}
+		}
+		if err := l.fresh(t, status); err != nil {
+			return nil, 0, err
+		}
+		lines = append(lines, l)
+	}
+	return byTree(lines, nil), compared, nil
+}
+
+// byTree orders lines so that each tier is followed by those beneath it.
+func byTree(lines []Line, above *Tier) (ordered []Line) {
+	for _, l := range lines {
+		if l.Tier.Above == above {
+			ordered = append(append(ordered, l), byTree(lines, l.Tier)...)
+		}
+	}
+	return ordered
+}
+
+// fresh adds up how fresh the tier's own logs are. All of them must be counted.
+func (l *Line) fresh(t *Tier, status *aggregationv1.Status) error {
+	if status.GetProvisional() {
+		return fmt.Errorf("the status of %s is provisional", t.Name())
+	}
+	installation := ""
+	if t.Above != nil {
+		installation = "installations/" + t.ID()
+	}
+	parts := slices.DeleteFunc(status.GetFreshness(), func(p *aggregationv1.Freshness) bool { return p.GetInstallation() != installation })
+	if len(parts) < 5 {
+		return fmt.Errorf("%d logs of %s are counted", len(parts), t.Name())
+	}
+	for _, p := range parts {
+		l.Counted, l.Size, l.Withheld = l.Counted+p.GetCursor(), l.Size+p.GetSize(), l.Withheld+p.GetWithheld()
+		l.Silent = l.Silent || p.GetSilent()
+	}
+	return nil
+}
