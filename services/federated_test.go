@@ -21,6 +21,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // seat is an installation of a federation, with people who can work in it.
@@ -41,10 +42,10 @@ func open(t *testing.T, id string, kind organizationv1.Unit_Kind, above *seat) *
 	folder := t.TempDir()
 	o.set = func(c *suite.Config) { c.Installation = "edu.example/" + id }
 	if above != nil {
-		parent := suite.Parent{Address: above.GRPC, Cosigner: must(suite.ReadIdentity(above.config())).Cosigner, Plaintext: true}
+		parent := suite.Parent{Address: above.GRPC, Cosigner: must(upkeep.ReadIdentity(above.config())).Cosigner, Plaintext: true}
 		o.set = func(c *suite.Config) { c.Installation, c.Federation.Parent = "edu.example/"+id, parent }
 		above.Unit(id, above.Root, kind)
-		in := must(suite.ReadIdentity(o.in(folder))).Installation
+		in := must(upkeep.ReadIdentity(o.in(folder))).Installation
 		in.DisplayName, in.Unit = "演示下级机构", "units/"+id
 		must(federationv1.NewFederationServiceClient(above.As(above.SecurityAdmin)).
 			CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: in}))
@@ -177,14 +178,14 @@ func (f *federated) agree(t *testing.T) {
 		return paths
 	}
 	for _, o := range f.all() {
-		if err := suite.Recount(t.Context(), o.config()); err != nil {
+		if err := upkeep.Recount(t.Context(), o.config()); err != nil {
 			t.Errorf("%s, from its mirrors: %v", o.id, err)
 		}
 	}
 	for top, below := range map[*seat][]string{
 		f.province: folders(f.all()[1:]...), f.one: folders(f.districts[:2]...), f.two: folders(f.districts[2]),
 	} {
-		if err := suite.RecountFederation(t.Context(), top.config(), below); err != nil {
+		if err := upkeep.RecountFederation(t.Context(), top.config(), below); err != nil {
 			t.Errorf("%s, from the stores below: %v", top.id, err)
 		}
 	}
@@ -377,7 +378,7 @@ func TestUnitsThatAreTakenAreRefused(t *testing.T) {
 	}
 	for _, o := range []*seat{f.province} {
 		o.Stop()
-		if err := suite.Recount(t.Context(), o.config()); err != nil {
+		if err := upkeep.Recount(t.Context(), o.config()); err != nil {
 			t.Error(err)
 		}
 	}

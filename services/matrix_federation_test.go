@@ -14,6 +14,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // belowRecords are of an installation whose root lies beneath the home.
@@ -34,7 +35,7 @@ func (m *matrix) keepBelow(home string) belowRecords {
 	id, t := strings.TrimPrefix(home, "units/")+"-below", m.suite.T
 	unit := m.suite.Unit(id, home, organizationv1.Unit_KIND_AFFILIATE)
 	c := below(t.TempDir(), id)
-	c.Federation.Parent = suite.Parent{Address: m.suite.GRPC, Cosigner: must(suite.ReadIdentity(above(m.suite))).Cosigner, Plaintext: true}
+	c.Federation.Parent = suite.Parent{Address: m.suite.GRPC, Cosigner: must(upkeep.ReadIdentity(above(m.suite))).Cosigner, Plaintext: true}
 	in := identityOf(c, unit)
 	enrolled, err := federationv1.NewFederationServiceClient(m.suite.As(m.suite.SecurityAdmin)).
 		CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: in})
@@ -88,7 +89,7 @@ func identity(unit, id string) *federationv1.Installation {
 }
 
 func identityOf(c suite.Config, unit string) *federationv1.Installation {
-	in := must(suite.ReadIdentity(c)).Installation
+	in := must(upkeep.ReadIdentity(c)).Installation
 	in.DisplayName, in.Unit = "演示下级机构", unit
 	return in
 }

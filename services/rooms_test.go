@@ -65,12 +65,14 @@ var rules = []struct {
 	{"internal/change", append(rooms("fault", "authz", "feed", "page", "store", "blob"), std, pb, grpc, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
 	{"internal/serve", append(rooms("fault", "authn", "authz", "limit"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
+	{"internal/seed", append(rooms("durable"), std, tlog)},
 	{"internal/papers", append(rooms("durable"), std, grpc)},
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
+	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"federation/server")},
 	{"internal/suitetest", []string{""}},
-	{"internal/fleet", append(rooms("suite", "config", "durable", "feed"), std)},
+	{"internal/fleet", append(rooms("suite", "upkeep", "seed", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.
 	{"internal/story", append(rooms("story/"), std, pb, proto)},
 	{"internal/story/screen", append(rooms("story/picture", "story/tiers"), std, "golang.org/x/text/width")},

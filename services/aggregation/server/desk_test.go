@@ -14,6 +14,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // finished returns the report once no work on it is left. The test's own time
@@ -66,7 +67,7 @@ func (s *scene) rows(name, filter string) (all []*aggregationv1.Report_Row) {
 func (s *scene) recounted() {
 	s.T.Helper()
 	s.settled()
-	if err := s.Recount(s.T.Context()); err != nil {
+	if err := upkeep.RecountStores(s.T.Context(), s.Stores()); err != nil {
 		s.T.Error(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 func TestTheFeedSaysWhatHappenedAndAgreesWithTheRecords(t *testing.T) {
@@ -53,7 +54,7 @@ func TestTheFeedSaysWhatHappenedAndAgreesWithTheRecords(t *testing.T) {
 	w.Stop()
 	c := suite.Default()
 	c.Data = folder
-	_, err = suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err = upkeep.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		if r.First != nil || role == "campaign" && r.Entries != uint64(len(want)) {
 			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)
 		}

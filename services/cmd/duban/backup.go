@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // backupCommand makes a backup of a process that runs.
@@ -19,7 +20,7 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 	if len(s.args) != 1 {
 		return fmt.Errorf("%w: duban backup [-config FILE] DIR", errUsage)
 	}
-	m, err := suite.Backup(ctx, s.Config, s.args[0], time.Now)
+	m, err := upkeep.Backup(ctx, s.Config, s.args[0], time.Now)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func restoreCommand(ctx context.Context, args []string, out io.Writer) error {
 	}
 	c := suite.Default()
 	c.Data = set.Arg(1)
-	m, err := suite.Restore(ctx, c, set.Arg(0), *key, say(out))
+	m, err := upkeep.Restore(ctx, c, set.Arg(0), *key, say(out))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -85,7 +86,7 @@ func TestBackupOfProcesses(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	written := l.start(ctx, on, writers)
 	<-time.After(200 * time.Millisecond)
-	folder, keys := t.TempDir(), filepath.Join(filepath.Dir(s.Config("organization")), suite.KeysFolder)
+	folder, keys := t.TempDir(), filepath.Join(filepath.Dir(s.Config("organization")), seed.KeysFolder)
 	for _, role := range slices.Backward(suite.Called()) {
 		runs(t, nil, "backup", "-config", s.Config(role), filepath.Join(folder, role))
 	}
@@ -99,7 +100,7 @@ func TestBackupOfProcesses(t *testing.T) {
 			t.Errorf("%s was given the installation's key: %v", role, err)
 		}
 	}
-	if err := os.CopyFS(filepath.Join(again.Data, suite.KeysFolder), os.DirFS(keys)); err != nil {
+	if err := os.CopyFS(filepath.Join(again.Data, seed.KeysFolder), os.DirFS(keys)); err != nil {
 		t.Fatal(err)
 	}
 	clean(t, again)

@@ -18,6 +18,7 @@ import (
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 func usage() error {
@@ -118,7 +119,7 @@ func certificates(_ context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("%w: duban certificates [-config FILE] DIR ROLE..., of %s", errUsage, strings.Join(suite.Roles(), ", "))
 	}
 	folder, roles := s.args[0], s.args[1:]
-	if err := suite.Equip(folder, s.Installation, time.Now(), roles...); err != nil {
+	if err := upkeep.Equip(folder, s.Installation, time.Now(), roles...); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(out, "%s: ca.key and installation.key stay here, for nobody; each process gets the folder of its role: %s\n", folder, strings.Join(roles, ", "))

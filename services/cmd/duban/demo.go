@@ -21,6 +21,7 @@ import (
 	"github.com/duban-project/duban/services/internal/story/screen"
 	"github.com/duban-project/duban/services/internal/story/stage"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // demonstration is what one is told.
@@ -117,7 +118,7 @@ func perform(ctx context.Context, s *suite.Suite, base string, once bool, out io
 	if err != nil {
 		return err
 	}
-	if err := s.Recount(ctx); err != nil {
+	if err := upkeep.RecountStores(ctx, s.Stores()); err != nil {
 		return fmt.Errorf("the recount: %w", err)
 	}
 	fmt.Fprintln(out, "复算：由各服务的日志从头重算全部汇总数字，与现有数字一致。")

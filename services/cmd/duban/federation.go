@@ -12,7 +12,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
-	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // maxEvidence is how many bytes a file of evidence may have.
@@ -33,7 +33,7 @@ func identityCommand(_ context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	identity, err := suite.ReadIdentity(told.Config)
+	identity, err := upkeep.ReadIdentity(told.Config)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // rebuildFlag asks fsckCommand to mend the indexes first.
@@ -29,7 +30,7 @@ func fsckCommand(ctx context.Context, args []string, out io.Writer) error {
 		return err
 	}
 	if rebuild {
-		mended, err := suite.Reindex(ctx, c)
+		mended, err := upkeep.Reindex(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func say(out io.Writer) func(role string, r fsck.Report) {
 
 func check(ctx context.Context, c suite.Config, out io.Writer) error {
 	wrong, found := uint64(0), say(out)
-	orphans, err := suite.Fsck(ctx, c, func(role string, r fsck.Report) {
+	orphans, err := upkeep.Fsck(ctx, c, func(role string, r fsck.Report) {
 		wrong += r.Wrong
 		found(role, r)
 	})
@@ -92,13 +93,13 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	waiting, err := suite.Waiting(ctx, c)
+	waiting, err := upkeep.Waiting(ctx, c)
 	switch {
 	case err != nil:
 	case below == nil:
-		err = suite.Recount(ctx, c)
+		err = upkeep.Recount(ctx, c)
 	default:
-		err = suite.RecountFederation(ctx, c, below)
+		err = upkeep.RecountFederation(ctx, c, below)
 	}
 	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
 		return fmt.Errorf("%w: %w", errWrong, err)

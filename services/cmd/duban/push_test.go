@@ -12,6 +12,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // TestTorturePush kills the installation above or the one below while the one
@@ -92,9 +93,9 @@ func foundProvince(t *testing.T, d *child) admins {
 	return keys
 }
 
-func identify(t *testing.T, c suite.Config) suite.PaperIdentity {
+func identify(t *testing.T, c suite.Config) upkeep.Identity {
 	t.Helper()
-	identity, err := suite.ReadIdentity(c)
+	identity, err := upkeep.ReadIdentity(c)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func open(ctx context.Context, s *suite.Suite, base, keys string, out io.Writer)
 		if s.Bootstrap == "" {
 			return errors.New("the sandbox was not seeded to its end: start it with -reset")
 		}
-		if err := seed(ctx, s, base, keys); err != nil {
+		if err := sow(ctx, s, base, keys); err != nil {
 			return err
 		}
 	}
@@ -86,8 +86,8 @@ func open(ctx context.Context, s *suite.Suite, base, keys string, out io.Writer)
 	return err
 }
 
-// seed tells the story, and keeps the keys of everybody in it.
-func seed(ctx context.Context, s *suite.Suite, base, keys string) error {
+// sow tells the story, and keeps the keys of everybody in it.
+func sow(ctx context.Context, s *suite.Suite, base, keys string) error {
 	city, err := cast.Load()
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/duban-project/duban/services/internal/story/screen"
 	"github.com/duban-project/duban/services/internal/story/tiers"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // federationCommand starts a province, two cities and four districts, each a
@@ -89,7 +90,7 @@ func (f *realm) place(folder string, t *tiers.Tier) (*place, error) {
 	}
 	if t.Above != nil {
 		above := f.of(t.Above)
-		identity, err := suite.ReadIdentity(above.config)
+		identity, err := upkeep.ReadIdentity(above.config)
 		if err != nil {
 			return nil, err
 		}
@@ -130,7 +131,7 @@ func (f *realm) play(ctx context.Context, once bool) error {
 func (f *realm) begin(ctx context.Context) error {
 	for _, p := range f.places {
 		if p.Above != nil {
-			identity, err := suite.ReadIdentity(p.config)
+			identity, err := upkeep.ReadIdentity(p.config)
 			if err != nil {
 				return err
 			}
@@ -181,10 +182,10 @@ func (f *realm) recount(ctx context.Context) error {
 		return err
 	}
 	for _, p := range f.places {
-		if err := suite.Recount(ctx, p.config); err != nil {
+		if err := upkeep.Recount(ctx, p.config); err != nil {
 			return fmt.Errorf("%s, from its mirrors: %w: %w", p.Name(), errWrong, err)
 		}
-		if err := suite.RecountFederation(ctx, p.config, f.below(p.Tier)); err != nil {
+		if err := upkeep.RecountFederation(ctx, p.config, f.below(p.Tier)); err != nil {
 			return fmt.Errorf("%s, from the stores below: %w: %w", p.Name(), errWrong, err)
 		}
 	}

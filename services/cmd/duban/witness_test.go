@@ -12,6 +12,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // witness remembers the largest checkpoint that it saw of each feed, as an upper
@@ -106,7 +107,7 @@ func hash(b []byte) (h tlog.Hash) {
 // its feeds.
 func clean(t *testing.T, c suite.Config) (feeds []string) {
 	t.Helper()
-	_, err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err := upkeep.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		feeds = append(feeds, "feeds/"+role)
 		if r.Wrong > 0 {
 			t.Errorf("fsck of %s: %d findings, the first %+v", role, r.Wrong, r.First)

@@ -9,6 +9,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // What was not delivered when the process ended is delivered after the next start,
@@ -59,7 +60,7 @@ func wrong(t *testing.T, s *scene) {
 	t.Helper()
 	c := suite.Default()
 	c.Data = s.Folder
-	_, err := suite.Fsck(t.Context(), c, func(role string, report fsck.Report) {
+	_, err := upkeep.Fsck(t.Context(), c, func(role string, report fsck.Report) {
 		if report.Wrong > 0 {
 			t.Errorf("%s: %+v", role, report.First)
 		}

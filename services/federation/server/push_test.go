@@ -12,6 +12,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // bureau is an installation in a folder that outlives its process.
@@ -40,12 +41,12 @@ func (b *bureau) run(t *testing.T) {
 	b.Suite = suitetest.RunAs(t, b.folder, b.set)
 }
 
-func (b *bureau) identity(t *testing.T) suite.PaperIdentity {
+func (b *bureau) identity(t *testing.T) upkeep.Identity {
 	t.Helper()
 	c := suite.Default()
 	c.Data = b.folder
 	b.set(&c)
-	identity, err := suite.ReadIdentity(c)
+	identity, err := upkeep.ReadIdentity(c)
 	if err != nil {
 		t.Fatal(err)
 	}

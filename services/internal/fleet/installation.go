@@ -15,7 +15,9 @@ import (
 	"github.com/duban-project/duban/services/internal/durable"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // Installation is one of a process for each role, which the fleet's program runs
@@ -34,8 +36,8 @@ type Installation struct {
 // configuration for each role, on ports that nobody has. c says where clients call
 // and all else that is the same for all roles.
 func Lay(f *Fleet, folder string, c suite.Config, now time.Time) (*Installation, error) {
-	c.Data, c.Peers.Keys = folder, filepath.Join(folder, suite.KeysFolder)
-	if err := suite.Equip(c.Peers.Keys, c.Installation, now, suite.Roles()...); err != nil {
+	c.Data, c.Peers.Keys = folder, filepath.Join(folder, seed.KeysFolder)
+	if err := upkeep.Equip(c.Peers.Keys, c.Installation, now, suite.Roles()...); err != nil {
 		return nil, err
 	}
 	var err error
@@ -157,13 +159,13 @@ func (i *Installation) Check(ctx context.Context) error {
 	c := suite.Default()
 	c.Data = i.folder
 	var wrong uint64
-	if _, err := suite.Fsck(ctx, c, func(_ string, r fsck.Report) { wrong += r.Wrong }); err != nil {
+	if _, err := upkeep.Fsck(ctx, c, func(_ string, r fsck.Report) { wrong += r.Wrong }); err != nil {
 		return fmt.Errorf("checking the stores: %w", err)
 	}
 	if wrong > 0 {
 		return fmt.Errorf("%w: %d entries", ErrWrong, wrong)
 	}
-	if err := suite.Recount(ctx, c); err != nil {
+	if err := upkeep.Recount(ctx, c); err != nil {
 		return fmt.Errorf("the recount: %w", err)
 	}
 	return nil

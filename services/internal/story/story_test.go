@@ -12,6 +12,7 @@ import (
 	"github.com/duban-project/duban/services/internal/story/stage"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // small is the city with two districts of three schools that work in the suite,
@@ -81,7 +82,7 @@ func agree(t *testing.T, folder string) {
 	c := suite.Default()
 	c.Data = folder
 	checked := 0
-	_, err := suite.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err := upkeep.Fsck(t.Context(), c, func(role string, r fsck.Report) {
 		checked++
 		if alone := role == "federation" || role == "event"; r.Wrong > 0 || r.Entries == 0 && !alone { // no other bureau, no webhook
 			t.Errorf("%s: %d entries, %d wrong, first %+v", role, r.Entries, r.Wrong, r.First)
@@ -90,7 +91,7 @@ func agree(t *testing.T, folder string) {
 	if err != nil || checked != 8 {
 		t.Errorf("Fsck of %d stores = %v", checked, err)
 	}
-	if err := suite.Recount(t.Context(), c); err != nil {
+	if err := upkeep.Recount(t.Context(), c); err != nil {
 		t.Errorf("Recount = %v", err)
 	}
 }

@@ -40,15 +40,15 @@ func admission() func(from string, validateOnly bool, now time.Time) bool {
 
 func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	own := s.secrets["complaint"]
-	custody, err := envelope.NewBox(own.derive("complaint custody"))
+	custody, err := envelope.NewBox(own.Derive("complaint custody"))
 	if err != nil {
 		return nil, err
 	}
-	pepper := own.derive("complaint receipts")
+	pepper := own.Derive("complaint receipts")
 	self := s.Conn("complaint")
 	service := complaintserver.New(book, complaintserver.Parts{
 		Tree:    s.directory,
-		Desks:   envelope.Desks{Secret: func(desk string) []byte { return own.derive("complaint desk " + desk) }},
+		Desks:   envelope.Desks{Secret: func(desk string) []byte { return own.Derive("complaint desk " + desk) }},
 		Custody: custody.Slot,
 		Receipt: func(code string) []byte {
 			mac := hmac.New(sha256.New, pepper)

@@ -40,7 +40,7 @@ func (w Webhooks) check() error {
 }
 
 func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	vault, err := secret.NewVault(s.secrets["event"].derive("webhook secrets"))
+	vault, err := secret.NewVault(s.secrets["event"].Derive("webhook secrets"))
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path"
@@ -29,6 +28,7 @@ import (
 	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -88,9 +88,10 @@ func (f Federation) check() error {
 	return errors.Join(mistakes...)
 }
 
-// cosigner signs what is durable here, under the installation's name.
-func (s secrets) cosigner(c Config) federation.Cosigner {
-	return federation.NewCosigner(c.Installation+"/mirror", ed25519.NewKeyFromSeed(s.derive("cosigner")))
+// Cosigner signs what is durable here, under the installation's name, with what
+// federation's role knows.
+func (c Config) Cosigner(s seed.Role) federation.Cosigner {
+	return federation.NewCosigner(c.Installation+"/mirror", ed25519.NewKeyFromSeed(s.Derive("cosigner")))
 }
 
 // federatedRole is what serves FederationService and pushes upward.
@@ -105,7 +106,7 @@ func (f federatedRole) Work(ctx context.Context) error { return f.work(ctx) }
 func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	self := feedv1.NewFeedServiceClient(s.Conn("federation"))
 	service := federationserver.New(book, federationserver.Parts{
-		Tree: s.directory, Cosigner: s.secrets["federation"].cosigner(s.config), Silence: s.config.Federation.Silence,
+		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
 		Feeds: self, Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
@@ -238,38 +239,4 @@ func (s *Suite) below() (net.Listener, error) {
 		Certificates: []tls.Certificate{own}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
 		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"},
 	})
-}
-
-// PaperIdentity is what somebody above or below must be told on paper.
-type PaperIdentity struct {
-	// Cosigner is the key that verifies what this installation cosigns: for the
-	// configuration of those below.
-	Cosigner string
-	// Installation is what CreateInstallation takes above, but for the display
-	// name and the unit.
-	Installation *federationv1.Installation
-}
-
-// ReadIdentity reads the identity of the installation in the data folder, and
-// makes its key if it was never started.
-func ReadIdentity(c Config) (PaperIdentity, error) {
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return PaperIdentity{}, fmt.Errorf("making the data folder: %w", err)
-	}
-	s, err := findSeed(c.Data)
-	if errors.Is(err, fs.ErrNotExist) {
-		s, err = openSeed(c.Data)
-	}
-	if err != nil {
-		return PaperIdentity{}, err
-	}
-	in := &federationv1.Installation{Name: "installations/" + path.Base(c.Installation)}
-	for _, r := range roles {
-		key, err := s.of(r.name).verifier(c.origin(r.name))
-		if err != nil {
-			return PaperIdentity{}, err
-		}
-		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: c.origin(r.name), VerifierKey: key})
-	}
-	return PaperIdentity{s.of("federation").cosigner(c).VerifierKey(), in}, nil
 }

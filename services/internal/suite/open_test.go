@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/duban-project/duban/services/internal/seed"
 )
 
 // TestAFailedStartSaysWhy: whatever Open meets, it answers with an error that
@@ -16,8 +18,8 @@ func TestAFailedStartSaysWhy(t *testing.T) {
 		simulate time.Time
 		want     string
 	}{
-		"a cut key":               {func(f string) error { return os.WriteFile(filepath.Join(f, seedFile), []byte("short"), 0o600) }, time.Time{}, seedFile},
-		"stores without a key":    {func(f string) error { return os.WriteFile(filepath.Join(f, "campaign.db"), nil, 0o600) }, time.Time{}, seedFile},
+		"a cut key":               {func(f string) error { return os.WriteFile(filepath.Join(f, seed.File), []byte("short"), 0o600) }, time.Time{}, seed.File},
+		"stores without a key":    {func(f string) error { return os.WriteFile(filepath.Join(f, "campaign.db"), nil, 0o600) }, time.Time{}, seed.File},
 		"a file for a folder":     {func(f string) error { return os.WriteFile(filepath.Join(f, "blobs"), nil, 0o600) }, time.Time{}, "blobs"},
 		"a real one as simulated": {func(f string) error { return os.WriteFile(filepath.Join(f, "organization.db"), nil, 0o600) }, time.Unix(0, 0), "simulation"},
 	} {

@@ -4,11 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"slices"
-	"time"
-
-	"github.com/duban-project/duban/services/internal/papers"
 )
 
 // Peers says how the processes of an installation reach each other, where each
@@ -42,29 +38,4 @@ func (p Peers) check() error {
 		mistakes = append(mistakes, errors.New("peers.keys: processes that reach each other need certificates"))
 	}
 	return errors.Join(mistakes...)
-}
-
-// Equip writes into folder what the processes of an installation need to know: a
-// certification authority and the installation's seed, if they are not there,
-// and beneath, for each role, a folder with its secrets and a new certificate. The
-// role's process gets its folder and nothing else.
-func Equip(folder, installation string, now time.Time, wanted ...string) error {
-	for _, role := range wanted {
-		if !slices.Contains(Roles(), role) {
-			return fmt.Errorf("there is no role %q", role)
-		}
-	}
-	if err := papers.Issue(folder, installation, now, wanted...); err != nil {
-		return err
-	}
-	s, err := openSeed(folder)
-	if err != nil {
-		return err
-	}
-	for _, role := range wanted {
-		if err := s.of(role).write(filepath.Join(folder, role)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -68,7 +68,7 @@ func Schema(name string) store.Schema {
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
 	service := organizationserver.New(book, s.directory, s.form())
-	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].bootstrap())
+	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].Bootstrap())
 	s.shown = service.Shown
 	return service, err
 }

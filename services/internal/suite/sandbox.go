@@ -80,7 +80,7 @@ func ResetSandbox(c Config) error {
 	if marked, err := openSandbox(c.Data, false); err != nil || !marked {
 		return errors.Join(err, fmt.Errorf("%s is not a sandbox: nothing is removed", c.Data))
 	}
-	engine, err := bolt.Inspect(filepath.Join(c.home("organization"), "organization.db")) // one that runs holds it
+	engine, err := bolt.Inspect(filepath.Join(c.Data, "organization.db")) // one that runs holds it
 	switch {
 	case err == nil:
 		err = engine.Close()

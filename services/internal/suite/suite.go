@@ -17,6 +17,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
+
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
@@ -32,11 +34,11 @@ import (
 	"github.com/duban-project/duban/services/internal/page"
 	"github.com/duban-project/duban/services/internal/papers"
 	"github.com/duban-project/duban/services/internal/reach"
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/telemetry"
-	"github.com/google/uuid"
 )
 
 // Suite is a built process that has not been run.
@@ -54,7 +56,7 @@ type Suite struct {
 	telemetry *telemetry.Telemetry
 	process   *serve.Process
 	directory *directory.Directory
-	secrets   map[string]secrets
+	secrets   map[string]seed.Role
 	papers    map[string]*papers.Paper
 	network   *reach.Network
 	peers     net.Listener
@@ -70,8 +72,8 @@ type Suite struct {
 	shown     func(context.Context) error
 }
 
-// blobsFolder is where files lie in the data folder.
-const blobsFolder = "blobs"
+// BlobsFolder is where files lie in the data folder.
+const BlobsFolder = "blobs"
 
 // Options are what a process gets from outside its configuration.
 type Options struct {
@@ -117,10 +119,10 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.sandbox, err = openSandbox(c.Data, o.Sandbox); err != nil {
 		return err
 	}
-	if s.secrets, err = openSecrets(c, s.roles); err != nil {
+	if s.secrets, err = seed.Roles(c.Data, c.Peers.Keys, s.roles); err != nil {
 		return err
 	}
-	if s.blobs, err = blob.Open(filepath.Join(c.Data, blobsFolder), c.Reserve<<20); err != nil {
+	if s.blobs, err = blob.Open(filepath.Join(c.Data, BlobsFolder), c.Reserve<<20); err != nil {
 		return err
 	}
 	if s.marks, err = openMarks(c.Data, o.Now); err != nil {
@@ -199,8 +201,8 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 // book opens what a role writes in.
 func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, error) {
 	log, err := feed.New(feed.Config{
-		Name: r.name, Origin: s.config.origin(r.name),
-		Key: s.secrets[r.name].signing(), Now: o.Now, Random: rand.Reader,
+		Name: r.name, Origin: s.config.Origin(r.name),
+		Key: s.secrets[r.name].Signing(), Now: o.Now, Random: rand.Reader,
 	})
 	if err != nil {
 		return nil, err
@@ -216,7 +218,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {
 		return nil, err
 	}
-	tokens, err := page.NewTokens(s.secrets[r.name].derive("page tokens"))
+	tokens, err := page.NewTokens(s.secrets[r.name].Derive("page tokens"))
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +235,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	}
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
-		Pseudonym: s.secrets[r.name].pseudonym(), Tokens: tokens,
+		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
 		Validate: s.process.Validate, Remote: s.directory.Remote,
 	}, nil
 }
@@ -310,4 +312,13 @@ func (s *Suite) Close() (err error) {
 	}
 	s.closers = nil
 	return err
+}
+
+// Stores are those of the roles that run here, by role.
+func (s *Suite) Stores() map[string]store.Engine {
+	stores := map[string]store.Engine{}
+	for role, source := range s.feeds {
+		stores[role] = source.Engine
+	}
+	return stores
 }

@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/storetest"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // part is a process of the suite.
@@ -69,7 +71,7 @@ func (p *part) run(t testing.TB) {
 func SplitIn(t testing.TB, folder string) *Suite {
 	t.Helper()
 	s := &Suite{T: t, Root: "units/root", Folder: folder, split: true, addresses: map[string]string{}}
-	s.must(suite.Equip(s.keys(), suite.Default().Installation, time.Now(), suite.Roles()...))
+	s.must(upkeep.Equip(s.keys(), suite.Default().Installation, time.Now(), suite.Roles()...))
 	listeners := map[string]net.Listener{}
 	for _, role := range suite.Called() {
 		listeners[role] = s.listen("127.0.0.1:0")
@@ -90,7 +92,7 @@ func SplitIn(t testing.TB, folder string) *Suite {
 	return s
 }
 
-func (s *Suite) keys() string { return filepath.Join(s.Folder, suite.KeysFolder) }
+func (s *Suite) keys() string { return filepath.Join(s.Folder, seed.KeysFolder) }
 
 func (s *Suite) listen(address string) net.Listener {
 	s.T.Helper()

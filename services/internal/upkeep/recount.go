@@ -1,4 +1,4 @@
-package suite
+package upkeep
 
 import (
 	"context"
@@ -11,25 +11,18 @@ import (
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
-// Recount counts all figures once more from the feeds of a running suite, its own
-// and those it mirrors, and returns the first difference from those that are kept.
-func (s *Suite) Recount(ctx context.Context) error {
-	stores := map[string]store.Engine{}
-	for role, source := range s.feeds {
-		stores[role] = source.Engine
-	}
-	return recountMirrored(ctx, stores)
+// Recount counts all figures once more from the feeds in the data folder of a suite
+// that does not run, its own and those it mirrors, and returns the first difference
+// from those that are kept.
+func Recount(ctx context.Context, c suite.Config) error {
+	return withStores(ctx, c, RecountStores)
 }
 
-// Recount does the same for the data folder of a suite that does not run.
-func Recount(ctx context.Context, c Config) error {
-	return withStores(ctx, c, recountMirrored)
-}
-
-// recountMirrored counts anew from the stores of one installation.
-func recountMirrored(ctx context.Context, stores map[string]store.Engine) error {
+// RecountStores is Recount from the stores of one installation, by role.
+func RecountStores(ctx context.Context, stores map[string]store.Engine) error {
 	sources, err := mirrored(ctx, stores)
 	if err != nil {
 		return err
@@ -56,7 +49,7 @@ func mirrored(ctx context.Context, stores map[string]store.Engine) ([]recount.So
 
 // Waiting answers how many entries of the feeds and mirrors in the data folder of
 // a suite that does not run are not counted yet: the next start does it.
-func Waiting(ctx context.Context, c Config) (n uint64, err error) {
+func Waiting(ctx context.Context, c suite.Config) (n uint64, err error) {
 	err = withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
 		sources, err := mirrored(ctx, stores)
 		if err != nil {
@@ -71,7 +64,7 @@ func Waiting(ctx context.Context, c Config) (n uint64, err error) {
 // RecountFederation counts the figures in the data folder of c once more from its
 // own feeds and from the stores of all installations below, in their folders and
 // not as they were mirrored. None of them may run.
-func RecountFederation(ctx context.Context, c Config, below []string) error {
+func RecountFederation(ctx context.Context, c suite.Config, below []string) error {
 	return withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
 		kept := stores["aggregation"]
 		delete(stores, "federation") // what it says of the tree is not believed here
@@ -84,7 +77,7 @@ func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Sourc
 	if len(below) == 0 {
 		return recount.Check(ctx, kept, sources)
 	}
-	return withStores(ctx, Config{Data: below[0]}, func(ctx context.Context, stores map[string]store.Engine) error {
+	return withStores(ctx, suite.Config{Data: below[0]}, func(ctx context.Context, stores map[string]store.Engine) error {
 		installation, err := installationOf(ctx, stores["organization"])
 		if err != nil {
 			return fmt.Errorf("%s: %w", below[0], err)
@@ -110,7 +103,7 @@ func installationOf(ctx context.Context, engine store.Engine) (id string, err er
 }
 
 // withStores opens the stores of all roles.
-func withStores(ctx context.Context, c Config, use func(context.Context, map[string]store.Engine) error) (err error) {
+func withStores(ctx context.Context, c suite.Config, use func(context.Context, map[string]store.Engine) error) (err error) {
 	stores := map[string]store.Engine{}
 	defer func() {
 		for _, engine := range stores {
@@ -118,12 +111,12 @@ func withStores(ctx context.Context, c Config, use func(context.Context, map[str
 		}
 	}()
 	given := map[string]store.Engine{}
-	for _, r := range roles {
-		engine, err := reopen(ctx, c, r)
+	for _, role := range suite.Called() {
+		engine, err := reopen(ctx, c, role)
 		if err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+			return fmt.Errorf("%s: %w", role, err)
 		}
-		stores[r.name], given[r.name] = engine, engine
+		stores[role], given[role] = engine, engine
 	}
 	return use(ctx, given)
 }
