@@ -41,6 +41,9 @@ func NewLine(seed uint64) *Line { return &Line{dice: rand.New(rand.NewPCG(seed, 
 // Calm ends the failing. What was lost before stays lost.
 func (l *Line) Calm() { l.calm.Store(true) }
 
+// Calmed says whether the failing has ended.
+func (l *Line) Calmed() bool { return l.calm.Load() }
+
 // Faults is how often the line has failed.
 func (l *Line) Faults() int64 { return l.faults.Load() }
 
