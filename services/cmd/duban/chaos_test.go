@@ -305,8 +305,7 @@ func (p *pair) folded(l *load) {
 // quiet checks that no alarm was raised: no log is frozen or behind.
 func (p *pair) quiet() {
 	p.t.Helper()
-	list, err := federationv1.NewFederationServiceClient(keyed{p.upper.dial(), p.over.auditor}).
-		ListMirrors(p.t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/city"})
+	list, err := p.mirrors().ListMirrors(p.t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/city"})
 	if err != nil || len(list.GetMirrors()) != len(p.logs) {
 		p.t.Errorf("%d mirrors, %v; want %d", len(list.GetMirrors()), err, len(p.logs))
 	}

@@ -77,7 +77,7 @@ func (c caller) grant(t *testing.T, principal string, role accessv1.Role, unit s
 // row has the one verdict that it must have, and the figures are those of a
 // process that was never killed. DUBAN_TORTURE says how often.
 func TestTortureReports(t *testing.T) {
-	s, n := newSender(t), number(t, "DUBAN_TORTURE", 2)
+	s, n := newSender(t), number(t, "DUBAN_TORTURE", 1)
 	for round := range n {
 		file := s.upload(int64(round + 1))
 		r := s.survives(func(ctx context.Context) (*aggregationv1.Report, error) { return s.reporting().UploadReport(ctx, file) })

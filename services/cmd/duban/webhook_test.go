@@ -140,7 +140,7 @@ func TestTortureWebhooks(t *testing.T) {
 	d := boot(t, settings)
 	keys := initialize(t, d)
 	hook := d.as(keys).subscribe(t, c)
-	want, n := map[revision]bool{}, number(t, "DUBAN_TORTURE", 3)
+	want, n := map[revision]bool{}, number(t, "DUBAN_TORTURE", 2)
 	for round := range n {
 		on := d.as(keys)
 		l := newLoad(t, on, fmt.Sprintf("hook-%d", round))

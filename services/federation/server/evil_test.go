@@ -52,7 +52,7 @@ func greeting(t testing.TB, n, upper *node) *federationv1.Hello {
 // eventually runs check until it holds.
 func eventually(t testing.TB, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !check(); {
+	for deadline := time.Now().Add(2 * time.Minute); !check(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -263,7 +263,7 @@ func genuine(t *testing.T, lower *node, size uint64) *federationv1.ReplicateRequ
 // say sends messages in a stream of their own and returns the last answer.
 func say(t *testing.T, upper *node, messages ...*federationv1.ReplicateRequest) (last *federationv1.ReplicateResponse) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stream, err := upper.up().Replicate(ctx)
 	if err != nil {
