@@ -36,6 +36,7 @@ type consumer struct {
 	dice    *rand.Rand
 	ids     map[revision]string // under which each revision came
 	tries   map[string]int      // by id
+	refuse  bool                // the next that comes for the first time
 	refused map[string]bool     // by id: not taken at the first try
 	taken   map[revision]bool
 	early   map[string]time.Time // by id: none may come before
@@ -97,8 +98,8 @@ func (c *consumer) take(id string, r revision) int {
 	}
 	c.ids[r] = id
 	c.tries[id]++
-	if c.tries[id] == 1 && c.dice.IntN(8) == 0 {
-		c.refused[id] = true
+	if c.tries[id] == 1 && (c.refuse || c.dice.IntN(8) == 0) {
+		c.refuse, c.refused[id] = false, true
 		return http.StatusInternalServerError
 	}
 	c.taken[r] = true
@@ -118,13 +119,47 @@ func (c *consumer) lacks(want map[revision]bool) (missing []revision, wrong []st
 }
 
 // expect notes when the next tries are, as the suite tells it: a restart must not
-// forget.
-func (c *consumer) expect(list []*eventv1.Delivery) {
+// forget. It says whether there are any.
+func (c *consumer) expect(list []*eventv1.Delivery) (told bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, d := range list {
 		if d.GetAttempts() > 0 && d.GetNextTime() != nil {
-			c.early[d.GetEvent()] = d.GetNextTime().AsTime()
+			c.early[d.GetEvent()], told = d.GetNextTime().AsTime(), true
+		}
+	}
+	return told
+}
+
+// refuseNext lets the consumer refuse what comes next for the first time.
+func (c *consumer) refuseNext() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refuse = true
+}
+
+// relented says whether what was refused has come again, and nothing is to be
+// refused any more.
+func (c *consumer) relented() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range c.refused {
+		if c.tries[id] == 1 {
+			return false
+		}
+	}
+	return !c.refuse
+}
+
+// untilRefused waits until the suite tells when it tries again what was refused.
+func (c caller) untilRefused(t *testing.T, to *consumer, hook string) {
+	t.Helper()
+	over := time.After(4 * patience)
+	for !to.expect(c.deliveries(t, hook, "state = PENDING")) && !to.relented() {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-over:
+			t.Fatal("what was refused is not to be tried again")
 		}
 	}
 }
@@ -145,10 +180,12 @@ func TestTortureWebhooks(t *testing.T) {
 		on := d.as(keys)
 		l := newLoad(t, on, fmt.Sprintf("hook-%d", round))
 		l.most = 3
+		c.refuseNext()
 		written := l.start(t.Context(), on, writers)
-		<-time.After(moment(r, 0, 400*time.Millisecond))
-		c.expect(on.deliveries(t, hook, "state = PENDING"))
-		<-time.After(moment(r, 0, 50*time.Millisecond))
+		if round%2 == 0 {
+			on.untilRefused(t, c, hook)
+		}
+		<-time.After(moment(r, 0, 200*time.Millisecond))
 		d.kill()
 		<-written
 		d = boot(t, settings)
