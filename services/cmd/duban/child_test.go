@@ -204,7 +204,9 @@ func boot(t *testing.T, c suite.Config, env ...string) *child {
 	case <-d.served:
 	case <-d.ended:
 		t.Fatalf("duban ended with status %d instead of serving:\n%s", d.status(), d.log)
-	case <-time.After(patience):
+	case <-time.After(4 * patience):
+		d.signal(syscall.SIGQUIT) // it then tells where it is
+		<-d.ended
 		t.Fatalf("duban does not serve:\n%s", d.log)
 	}
 	return d
