@@ -133,9 +133,13 @@ func (s *sender) survives(call func(context.Context) (*aggregationv1.Report, err
 			s.midway += on.follow(s.t.Context(), r.GetName(), page)
 		}
 	}()
-	select { // the report comes to some page, or the moment does
+	latest := patience // the report comes to some page
+	if s.dice.IntN(3) == 0 {
+		latest = moment(s.dice, 10*time.Millisecond, 1500*time.Millisecond) // or the moment does
+	}
+	select {
 	case <-begun:
-	case <-time.After(moment(s.dice, 10*time.Millisecond, 1500*time.Millisecond)):
+	case <-time.After(latest):
 	}
 	s.d.kill()
 	<-begun
