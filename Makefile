@@ -51,8 +51,9 @@ test: ## Run all tests with the race detector (needs a C compiler).
 	cd tools/gen && GOWORK=off go test ./...
 
 .PHONY: torture
-torture: ## Kill, starve and stop real processes for an hour or so.
-	DUBAN_TORTURE=200 go test -race -run Torture -timeout 120m ./services/cmd/duban
+torture: ## Kill, starve, stop and slander real processes for some hours.
+	DUBAN_TORTURE=200 go test -race -run Torture -timeout 240m ./services/cmd/duban
+	DUBAN_TORTURE=200 go test -race -timeout 120m ./services/federation/server
 
 .PHONY: bench
 bench: ## Measure against our own engine and write docs/performance.md.

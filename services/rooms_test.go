@@ -86,6 +86,8 @@ var rules = []struct {
 	{"federation/recovery", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
 	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
+	// A line that fails, for the tests of whoever speaks over it.
+	{"federation/chaostest", append(rooms("feed"), std, pb, grpc, proto)},
 	// The server of a service knows its rules, the rooms, and other services
 	// only by their API.
 	{"*/server", append(rooms(""), std, pb, grpc, proto, root+"SELF", "golang.org/x/sync/", "google.golang.org/genproto/googleapis/api/httpbody")},

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ const (
 	envChild = "DUBAN_TEST_CHILD" // be duban
 	envFsize = "DUBAN_TEST_FSIZE" // files may not grow beyond so many bytes
 	envUser  = "DUBAN_TEST_USER"  // drop to this user first
+	envSkew  = "DUBAN_TEST_SKEW"  // by how much the clock is wrong
 )
 
 // patience is how long a test waits for what must happen.
@@ -43,7 +45,22 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "confining the child:", err)
 		os.Exit(99)
 	}
+	if skew, err := time.ParseDuration(os.Getenv(envSkew)); err == nil {
+		os.Exit(exit(skewed(skew)))
+	}
 	main()
+}
+
+// skewed is duban on a machine whose clock is wrong.
+func skewed(by time.Duration) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	s, err := flagsAlone(os.Args[1], os.Args[2:])
+	if err != nil {
+		return err
+	}
+	s.now = func() time.Time { return time.Now().Add(by) }
+	return serving(ctx, s, os.Stdout)
 }
 
 // confine takes from the child what a test says that it must do without.
@@ -187,7 +204,9 @@ func boot(t *testing.T, c suite.Config, env ...string) *child {
 	case <-d.served:
 	case <-d.ended:
 		t.Fatalf("duban ended with status %d instead of serving:\n%s", d.status(), d.log)
-	case <-time.After(patience):
+	case <-time.After(4 * patience):
+		d.signal(syscall.SIGQUIT) // it then tells where it is
+		<-d.ended
 		t.Fatalf("duban does not serve:\n%s", d.log)
 	}
 	return d

@@ -32,6 +32,7 @@ func usage() error {
 // told is what every command is told that reads the configuration.
 type told struct {
 	suite.Config
+	now      func() time.Time // the machine's clock
 	simulate time.Time
 	leash    bool     // end when standard input does
 	args     []string // that are no flags
@@ -39,7 +40,7 @@ type told struct {
 
 // flags reads them.
 func flags(name string, args []string) (s told, err error) {
-	s.Config = suite.Default()
+	s.Config, s.now = suite.Default(), time.Now
 	set := flag.NewFlagSet("duban "+name, flag.ContinueOnError)
 	path := set.String("config", "", "configuration file (YAML)")
 	start := set.String("simulate", "", "start a simulation at this time (RFC 3339); the data are marked for ever")
@@ -91,7 +92,7 @@ func serving(ctx context.Context, of told, out io.Writer) error {
 	if of.leash {
 		ctx = fleet.Leashed(ctx)
 	}
-	s, err := suite.Open(ctx, of.Config, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: of.simulate, Roles: of.args})
+	s, err := suite.Open(ctx, of.Config, suite.Options{Out: os.Stderr, Now: of.now, Simulate: of.simulate, Roles: of.args})
 	if err != nil {
 		return err
 	}

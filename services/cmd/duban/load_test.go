@@ -82,6 +82,7 @@ func (w write) send(ctx context.Context, c caller) (record, error) {
 type load struct {
 	parent, ledger string
 	kinds          []kind // of writes, in turn
+	most           int    // records that each writer makes; 0: until it meets an error
 
 	mu    sync.Mutex
 	acked map[string]saved // by name
@@ -111,8 +112,8 @@ func newLoad(t *testing.T, c caller, id string) *load {
 	return &load{parent: u.GetName(), ledger: g.GetName(), kinds: everyKind, acked: map[string]saved{}}
 }
 
-// start lets writers write until each meets an error, and returns a channel that
-// is closed when all have.
+// start lets writers write until each meets an error or has made as many as it
+// may, and returns a channel that is closed when all have.
 func (l *load) start(ctx context.Context, c caller, writers int) <-chan struct{} {
 	var wg sync.WaitGroup
 	for i := range writers {
@@ -128,7 +129,7 @@ func (l *load) start(ctx context.Context, c caller, writers int) <-chan struct{}
 
 // write creates a record and changes it, over and over.
 func (l *load) write(ctx context.Context, c caller, writer int) {
-	for n := 0; ; n++ {
+	for n := 0; l.most == 0 || n < l.most; n++ {
 		id := fmt.Sprintf("%s w%d n%d", l.parent, writer, n)
 		w := write{id: id + " create", kind: l.kinds[(writer+n)%len(l.kinds)], parent: l.parent, text: id + " new"}
 		if w.kind == aProblem {

@@ -5,13 +5,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	mathrand "math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -49,7 +52,7 @@ func greeting(t testing.TB, n, upper *node) *federationv1.Hello {
 // eventually runs check until it holds.
 func eventually(t testing.TB, what string, check func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !check(); {
+	for deadline := time.Now().Add(2 * time.Minute); !check(); {
 		if time.Now().After(deadline) {
 			t.Fatalf("never: %s", what)
 		}
@@ -94,7 +97,7 @@ func fork(t *testing.T, seed uint64) {
 	mirror := "510100.rectification"
 	eventually(t, "the log is frozen", func() bool { return upper.row(mirror).GetState() == federationv1.Mirror_STATE_FROZEN })
 	e := upper.evidence(mirror)
-	if got := federation.Verify(e, keys(upper, lower)); got.Verdict != federation.Forked {
+	if got := worth(t, e, keys(upper, lower)); got.Verdict != federation.Forked {
 		t.Errorf("the evidence is worth %d: %s", got.Verdict, got.What)
 	}
 	eventually(t, "the lower log is held", func() bool { return lower.wasHeld("rectification") })
@@ -103,10 +106,30 @@ func fork(t *testing.T, seed uint64) {
 	}
 	if s := e.GetFork(); s != nil { // whoever changes it shows nothing
 		s.Second.Root, s.Second.Note = s.First.GetRoot(), s.First.GetNote()
-		if got := federation.Verify(e, keys(upper, lower)); got.Verdict != federation.Invalid {
+		if got := worth(t, e, keys(upper, lower)); got.Verdict != federation.Invalid {
 			t.Errorf("evidence of one history is worth %d", got.Verdict)
 		}
 	}
+}
+
+// worth is what duban verify finds: the evidence as GetEvidence answers it over
+// REST, and keys as they stand on paper.
+func worth(t *testing.T, e *federationv1.Evidence, k federation.Keys) federation.Finding {
+	t.Helper()
+	b, err := protojson.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := &federationv1.Evidence{}
+	if err := protojson.Unmarshal(b, read); err != nil {
+		t.Fatal(err)
+	}
+	onPaper := slices.Concat([]string{"# who is trusted"}, slices.Sorted(maps.Values(k.Logs)), k.Cosigners)
+	trusted, err := federation.ReadKeys(strings.Join(onPaper, "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return federation.Verify(read, trusted)
 }
 
 // TestRollbacksAreProved: an installation that shows less than it had gets its
@@ -134,7 +157,7 @@ func TestRollbacksAreProved(t *testing.T) {
 			lower.push(upper.up(), upper.cosigner().VerifierKey())
 			mirror := "510100.rectification"
 			eventually(t, "the lower log is held", func() bool { return lower.wasHeld("rectification") })
-			if got := federation.Verify(upper.evidence(mirror), keys(upper, lower)); got.Verdict != federation.Forked {
+			if got := worth(t, upper.evidence(mirror), keys(upper, lower)); got.Verdict != federation.Forked {
 				t.Errorf("the evidence is worth %d: %s", got.Verdict, got.What)
 			}
 			if state := upper.row(mirror).GetState(); state != federationv1.Mirror_STATE_BEHIND {
@@ -197,6 +220,22 @@ func forge(t *testing.T, upper, lower, forger *node, dice *mathrand.Rand) {
 	case federationv1.Code_CODE_BAD_PROOF, federationv1.Code_CODE_BAD_ENTRY, federationv1.Code_CODE_SCHEMA_TOO_NEW, federationv1.Code_CODE_CLOCK_SKEW:
 	default:
 		t.Errorf("a changed entry is answered %v", got)
+	}
+	slander(t, upper, lower, forger)
+}
+
+// slander makes up that the lower node has two histories, of which a forger has
+// signed the second.
+func slander(t *testing.T, upper, lower, forger *node) {
+	t.Helper()
+	branch := func(n *node) *federationv1.Branch {
+		h := n.head("rectification")
+		return &federationv1.Branch{Root: h.GetRoot(), Note: h.GetNote()}
+	}
+	forger.work(int(lower.head("rectification").GetSize()))
+	e := federation.NewFork(lower.origin("rectification"), lower.head("rectification").GetSize(), branch(lower), branch(forger))
+	if got := worth(t, e, keys(upper, lower, forger)); got.Verdict != federation.Invalid {
+		t.Errorf("made-up evidence is worth %d: %s", got.Verdict, got.What)
 	}
 }
 

@@ -312,7 +312,7 @@ func (n *node) head(feed string) *feedv1.Checkpoint {
 // every byte of it.
 func agrees(t testing.TB, upper, lower *node, role string) {
 	t.Helper()
-	want, deadline := lower.head(role), time.Now().Add(30*time.Second)
+	want, deadline := lower.head(role), time.Now().Add(2*time.Minute)
 	mirror := lower.id + "." + role
 	for got := upper.head(mirror); got.GetSize() != want.GetSize(); got = upper.head(mirror) {
 		if time.Now().After(deadline) {

@@ -87,7 +87,7 @@ func (b *bureau) head(t *testing.T, feed string) *feedv1.Checkpoint {
 func arrives(t *testing.T, upper, lower *bureau, id, service string) {
 	t.Helper()
 	want := lower.head(t, "feeds/"+service)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		got, err := upper.feeds().GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + id + "." + service})

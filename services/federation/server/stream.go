@@ -37,7 +37,7 @@ func (s *Service) Replicate(stream stream) error {
 	}
 	replaced, leave, err := s.streams.enter(ctx, session)
 	if err != nil {
-		return err
+		return s.refuse(stream, err)
 	}
 	defer leave()
 	answer, err := session.welcome(ctx, first.GetHello())
@@ -165,7 +165,7 @@ func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct
 		case before == nil || isClosed(before.left):
 			if before != nil && !c.said.At.After(before.last) {
 				s.mu.Unlock()
-				return nil, nil, federation.ErrSignatureRefused // a greeting of then, said again
+				return nil, nil, &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "a later greeting has come before: this one is said again, or the clock there was set back"}
 			}
 			mine := &openStream{c.said.Boot, c.said.At, make(chan struct{}), make(chan struct{})}
 			s.open[c.name] = mine

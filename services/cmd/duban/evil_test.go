@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+)
+
+// exitFork is what duban verify exits with when two histories are proved.
+const exitFork = 30
+
+// TestTortureEvil lets a real installation go two ways: an old copy of its data
+// that writes before it dials, and a copy that runs beside it. Each is refused for
+// good, with evidence that duban verify accepts. An old backup that is put back
+// honestly takes its tail back and raises no alarm. DUBAN_TORTURE says how many
+// there are of the three together.
+func TestTortureEvil(t *testing.T) {
+	ways := []func(*pair){(*pair).forks, (*pair).isCloned, (*pair).isRestored}
+	for round := range number(t, "DUBAN_TORTURE", 3) {
+		t.Run(fmt.Sprint(round), func(t *testing.T) {
+			p := newPair(t)
+			p.write(p.lower, "before")
+			p.agree("rectification")
+			ways[round%3](p)
+		})
+	}
+}
+
+// write lets an installation write some entries.
+func (p *pair) write(d *child, name string) *load {
+	p.t.Helper()
+	on := d.as(p.keys)
+	l := newLoad(p.t, on, name)
+	l.most = 1 + p.dice.IntN(2)
+	<-l.start(p.t.Context(), on, writers)
+	if len(l.errs) > 0 {
+		p.t.Fatalf("writing %s: %v", name, l.errs[0])
+	}
+	return l
+}
+
+// copied copies the data of the lower installation, which is killed for that and
+// started again.
+func (p *pair) copied() string {
+	p.t.Helper()
+	folder := p.t.TempDir()
+	p.lower.kill()
+	copyAll(p.t, folder, p.below.Data)
+	p.bootLower()
+	return folder
+}
+
+// copyAll copies files of the owner's.
+func copyAll(t *testing.T, to, from string) {
+	t.Helper()
+	for path, text := range files(t, from) {
+		name := filepath.Join(to, strings.TrimPrefix(path, from))
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// forks puts an old copy of everything in the place of what there is, and lets it
+// write before the installation above is reached.
+func (p *pair) forks() {
+	old := p.copied()
+	p.write(p.lower, "first")
+	p.agree("rectification")
+	p.lower.kill()
+	p.below.Data = old
+	nowhere := ""
+	p.relay.upper.Store(&nowhere)
+	p.bootLower()
+	p.write(p.lower, "second")
+	p.relay.upper.Store(&p.upper.grpc)
+	p.proved()
+}
+
+// isCloned lets a copy run beside the first, which dials too.
+func (p *pair) isCloned() {
+	c := p.below
+	c.Data = p.copied()
+	p.write(p.lower, "first")
+	p.agree("rectification")
+	clone := boot(p.t, c, p.skews[1])
+	p.write(clone, "second")
+	p.lower.kill()
+	p.proved()
+}
+
+// isRestored puts an old backup of the stores back, beside the file that says how
+// long the logs were.
+func (p *pair) isRestored() {
+	old := p.copied()
+	lost := p.write(p.lower, "first")
+	p.agree("organization")
+	p.agree("rectification")
+	p.lower.kill()
+	stores, err := filepath.Glob(filepath.Join(old, "*.db"))
+	if err != nil || len(stores) == 0 {
+		p.t.Fatalf("%d stores, %v", len(stores), err)
+	}
+	for _, path := range stores {
+		b, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(p.below.Data, filepath.Base(path)), b, 0o600)
+		}
+		if err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	p.bootLower()
+	on := p.lower.as(p.keys)
+	for _, probe := range []write{
+		{id: "probe of units", kind: aUnit, parent: lost.parent, text: "probe"},
+		{id: "probe of problems", kind: aProblem, parent: lost.ledger, text: "probe"},
+	} {
+		p.eventually(probe.id, func() bool { _, err := lost.do(p.t.Context(), on, probe); return err == nil })
+	}
+	lost.kept(p.t, on)
+	p.write(p.lower, "second")
+	p.agree("organization")
+	p.agree("rectification")
+	p.quiet()
+}
+
+func (p *pair) mirrors() federationv1.FederationServiceClient {
+	return federationv1.NewFederationServiceClient(keyed{p.upper.dial(), p.over.auditor})
+}
+
+func (p *pair) eventually(what string, holds func() bool) {
+	p.t.Helper()
+	over := time.After(4 * patience)
+	for !holds() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-over:
+			p.t.Fatalf("never: %s\nabove:\n%s\nbelow:\n%s", what, p.upper.log, p.lower.log)
+		}
+	}
+}
+
+// proved waits until the ledger's log is frozen, and gives the evidence to duban
+// verify, with the keys that stand on paper.
+func (p *pair) proved() {
+	p.t.Helper()
+	var e *federationv1.Evidence
+	above := p.mirrors()
+	p.eventually("evidence", func() bool {
+		var err error
+		e, err = above.GetEvidence(p.t.Context(), &federationv1.GetEvidenceRequest{Name: "installations/city/mirrors/rectification"})
+		return err == nil
+	})
+	keys := identify(p.t, p.above).Cosigner + "\n"
+	for _, l := range identify(p.t, p.below).Installation.GetLogs() {
+		keys += l.GetVerifierKey() + "\n"
+	}
+	if got := verify(p.t, keys, e); got != exitFork {
+		p.t.Errorf("duban verify exits with %d, want %d: %v", got, exitFork, e)
+	}
+	list, err := above.ListMirrors(p.t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/city"})
+	for _, m := range list.GetMirrors() {
+		if strings.HasSuffix(m.GetName(), "/rectification") && m.GetState() != federationv1.Mirror_STATE_FROZEN {
+			p.t.Errorf("the log is %s, %v", m.GetState(), err)
+		}
+	}
+}
