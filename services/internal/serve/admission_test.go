@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -44,6 +45,26 @@ func TestACallOverTCPIsShedBeforeItsStream(t *testing.T) {
 	if _, err := tapped(t.Context(), info); err != nil {
 		t.Errorf("once the call has ended: %v", err)
 	}
+}
+
+func TestAsManyAreToldToComeInASecondAsMayRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit = 10
+		a, told := newAdmission(limit), map[time.Duration]int{}
+		a.running.Store(limit)
+		for range longest * limit * 2 {
+			_, err := a.tap(nil)(t.Context(), &tap.Info{FullMethodName: "/duban.x/Y"})
+			told[fault.As(FromStatus(err)).Retry]++
+		}
+		for wait := time.Second; wait < longest*time.Second; wait += time.Second {
+			if n := told[wait]; n < limit-1 || n > limit+1 {
+				t.Errorf("%d of %d are to come in %v, where %d may run", n, longest*limit*2, wait, limit)
+			}
+		}
+		if len(told) != longest {
+			t.Errorf("waits: %v", told)
+		}
+	})
 }
 
 // work is a service with two workers, of whom each takes five milliseconds a call.
