@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/duban-project/duban/services/cmd/bench/replication"
 )
 
 // What the page says of each measurement: its lines in the table at the top, and
@@ -81,12 +83,12 @@ and not how many problems there are.
 }
 
 func replicationLines(_ plan, r results) []line {
-	rate := median(r.replications, func(r replications) float64 { return r.mirrored })
-	lag := median(r.replications, func(r replications) time.Duration { return r.lag })
+	rate := median(r.replications, func(r replication.Round) float64 { return r.Mirrored })
+	lag := median(r.replications, func(r replication.Round) time.Duration { return r.Lag })
 	return []line{
-		atLeast(fmt.Sprintf("replication ÷ own entries, in commits of %d", batch), 0.7, median(r.replications, func(r replications) float64 { return r.mirrored / r.own })),
+		atLeast(fmt.Sprintf("replication ÷ own entries, in commits of %d", replication.Batch), 0.7, median(r.replications, func(r replication.Round) float64 { return r.Mirrored / r.Own })),
 		{"replicated entries a second", "≥ 10000", fmt.Sprintf("%.0f", rate), rate >= 10_000},
-		{fmt.Sprintf("lag p99 at %d entries a second", steady), "≤ 2 s", short(lag), lag <= 2*time.Second},
+		{fmt.Sprintf("lag p99 at %d entries a second", replication.Steady), "≤ 2 s", short(lag), lag <= 2*time.Second},
 	}
 }
 
@@ -100,9 +102,9 @@ taken from each commit until the entry is durable above.
 
 | round | own entries /s | replicated /s | written /s | lag p99 |
 |--:|--:|--:|--:|--:|
-`, p.entries, batch, p.lagged)
+`, p.entries, replication.Batch, p.lagged)
 	for i, r := range r.replications {
-		fmt.Fprintf(&b, "| %d | %.0f | %.0f | %.0f | %s |\n", i+1, r.own, r.mirrored, r.sustained, short(r.lag))
+		fmt.Fprintf(&b, "| %d | %.0f | %.0f | %.0f | %s |\n", i+1, r.Own, r.Mirrored, r.Written, short(r.Lag))
 	}
 	return b.String()
 }

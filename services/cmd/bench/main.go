@@ -1,7 +1,7 @@
 // Command bench measures the suite against its own engine and against itself, in
 // one run, and writes what it found into docs/performance.md.
 //
-//	bench [-quick] [-only creates,status,…] [-duban FILE] [-out docs/performance.md]
+//	bench [-quick] [-only creates,status,…] [-problems 1000000] [-duban FILE] [-out docs/performance.md]
 //
 // Every figure that counts is a ratio of two things measured in turn in the same
 // run, or a time or a size that was measured several times; the median of the
@@ -74,12 +74,16 @@ func measure(ctx context.Context, args []string) error {
 	small := set.Bool("quick", false, "measure next to nothing, to see that it works")
 	only := set.String("only", "", "the measurements to make, by names with commas between; all if empty")
 	out := set.String("out", "docs/performance.md", "the page to write")
+	problems := set.Int("problems", 0, "problems in the largest store; 0: as many as the page is about")
 	program := set.String("duban", "", "the duban command whose start is timed; this program if empty")
 	profile := set.String("cpuprofile", "", "write a CPU profile of the whole run here")
 	_ = set.Parse(args) // it exits
 	p := full
 	if *small {
 		p = quick
+	}
+	if *problems > 0 {
+		p.stores[len(p.stores)-1] = *problems
 	}
 	var err error
 	if p.program, err = programOf(*program); err != nil {

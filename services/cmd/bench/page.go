@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/duban-project/duban/services/cmd/bench/replication"
 )
 
 // results are what was measured; a part that was not is empty.
@@ -18,7 +20,7 @@ type results struct {
 	creates      []creates
 	statuses     []statuses
 	processes    processes
-	replications []replications
+	replications []replication.Round
 	overloads    []overloads
 }
 
@@ -32,7 +34,7 @@ var measurements = []struct {
 		return err
 	}},
 	{"replication", func(ctx context.Context, p plan, r *results) (err error) {
-		r.replications, err = measureReplication(ctx, p)
+		r.replications, err = replication.Measure(ctx, p.rounds, p.entries, p.lagged)
 		return err
 	}},
 	{"overload", func(ctx context.Context, p plan, r *results) (err error) {

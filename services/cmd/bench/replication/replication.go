@@ -1,4 +1,6 @@
-package main
+// Package replication measures how fast a log is pushed to the installation above,
+// against how fast it was written. What becomes of the figures is for the command.
+package replication
 
 import (
 	"context"
@@ -15,33 +17,34 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// replications is what a round of pushing a log upward gave.
-type replications struct {
-	own       float64       // entries a second that the lower one wrote, batch by batch
-	mirrored  float64       // and that the upper one had durably, of the same
-	lag       time.Duration // that 99 of 100 stayed under, at a steady rate
-	sustained float64       // the rate at which was really written
+// Round is what a round of pushing a log upward gave.
+type Round struct {
+	Own      float64       // entries a second that the lower one wrote, batch by batch
+	Mirrored float64       // and that the upper one had durably, of the same
+	Lag      time.Duration // that 99 of 100 stayed under, at a steady rate
+	Written  float64       // entries a second, while lag was measured
 }
 
 const (
-	// batch is how many entries share a commit: as many as replication sends at
+	// Batch is how many entries share a commit: as many as replication sends at
 	// once.
-	batch = 256
-	// steady is how many entries a second are written while lag is measured.
-	steady = 500
+	Batch = 256
+	// Steady is how many entries a second are written while lag is measured.
+	Steady = 500
 	// caughtUp is how long to wait at most for what was pushed.
 	caughtUp = 5 * time.Minute
 )
 
-// measureReplication writes a log and pushes it, on new stores in each round, and
-// then goes on writing.
-func measureReplication(ctx context.Context, p plan) (all []replications, err error) {
-	for round := range p.rounds + 1 { // the first warms up
-		r, err := replicate(ctx, p)
+// Measure writes a log of so many entries and pushes it, on new stores in each
+// round, and then writes as many more as are to be lagged. It reports each round,
+// and one before, which warms up and is not returned, on standard error.
+func Measure(ctx context.Context, rounds, entries, lagged int) (all []Round, err error) {
+	for round := range rounds + 1 {
+		r, err := measure(ctx, entries, lagged)
 		if err != nil {
 			return nil, err
 		}
-		fmt.Fprintf(os.Stderr, "round %d: own entries %.0f/s, mirrored %.0f/s, lag p99 %v at %.0f/s\n", round, r.own, r.mirrored, r.lag, r.sustained)
+		fmt.Fprintf(os.Stderr, "round %d: own entries %.0f/s, mirrored %.0f/s, lag p99 %v at %.0f/s\n", round, r.Own, r.Mirrored, r.Lag, r.Written)
 		if round > 0 {
 			all = append(all, r)
 		}
@@ -49,7 +52,7 @@ func measureReplication(ctx context.Context, p plan) (all []replications, err er
 	return all, nil
 }
 
-func replicate(ctx context.Context, p plan) (r replications, err error) {
+func measure(ctx context.Context, entries, lagged int) (r Round, err error) {
 	upper, err := newNode("510000")
 	if err != nil {
 		return r, err
@@ -64,19 +67,19 @@ func replicate(ctx context.Context, p plan) (r replications, err error) {
 		return r, err
 	}
 	begun := time.Now()
-	for done := 0; done < p.entries; done += batch {
-		if err := lower.write(ctx, done, min(batch, p.entries-done)); err != nil {
+	for done := 0; done < entries; done += Batch {
+		if err := lower.write(ctx, done, min(Batch, entries-done)); err != nil {
 			return r, err
 		}
 	}
-	r.own = float64(p.entries) / time.Since(begun).Seconds()
+	r.Own = float64(entries) / time.Since(begun).Seconds()
 	begun = time.Now()
 	defer lower.push(ctx, upper)()
-	if err := upper.await(ctx, lower, uint64(p.entries)); err != nil {
+	if err := upper.await(ctx, lower, uint64(entries)); err != nil {
 		return r, err
 	}
-	r.mirrored = float64(p.entries) / time.Since(begun).Seconds()
-	r.lag, r.sustained, err = lag(ctx, upper, lower, p.entries, p.lagged)
+	r.Mirrored = float64(entries) / time.Since(begun).Seconds()
+	r.Lag, r.Written, err = lag(ctx, upper, lower, entries, lagged)
 	return r, err
 }
 
@@ -145,11 +148,11 @@ func lag(ctx context.Context, upper, lower *node, from, n int) (p99 time.Duratio
 // and returns how often a second it was done.
 func steadily(n int, work func(i int) error) (float64, error) {
 	var all errgroup.Group
-	tick := time.NewTicker(time.Second / steady)
+	tick := time.NewTicker(time.Second / Steady)
 	defer tick.Stop()
 	begun := time.Now()
 	for made := 0; made < n; <-tick.C {
-		for due := min(n, int(time.Since(begun).Seconds()*steady)); made < due; made++ {
+		for due := min(n, int(time.Since(begun).Seconds()*Steady)); made < due; made++ {
 			i := made
 			all.Go(func() error { return work(i) })
 		}
