@@ -23,7 +23,7 @@ type creates struct {
 }
 
 func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
-	updates, err := record(ctx, (p.rounds+1)*p.creates, p.callers)
+	updates, err := record(ctx, (p.warm+p.rounds)*p.creates, p.callers)
 	if err != nil {
 		return nil, err
 	}
@@ -42,32 +42,27 @@ func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, split.stop()) }()
-	for round := range p.rounds + 1 { // the first warms up
-		c, err := w.round(ctx, p, b, updates[round*p.creates:][:p.creates], round)
-		if err != nil {
-			return nil, err
-		}
-		if c.split, _, err = split.overREST(ctx, p, round*p.creates); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(os.Stderr, "round %d: engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s, through processes %.0f/s\n", round, c.bare, c.grpc, c.rest, c.split)
-		if round > 0 {
-			all = append(all, c)
-		}
-	}
-	return all, nil
+	return rounds(p, func(round int) (creates, error) { return w.round(ctx, p, b, split, updates, round) })
 }
 
-// round measures the three ways in turn.
-func (w *world) round(ctx context.Context, p plan, b *bare, updates [][]put, round int) (c creates, err error) {
-	if c.bare, err = b.replay(ctx, updates, p.callers); err != nil {
+// String is the round in short.
+func (c creates) String() string {
+	return fmt.Sprintf("engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s, through processes %.0f/s", c.bare, c.grpc, c.rest, c.split)
+}
+
+// round measures the four ways in turn.
+func (w *world) round(ctx context.Context, p plan, b *bare, split *world, updates [][]put, round int) (c creates, err error) {
+	from := 2 * round * p.creates
+	if c.bare, err = b.replay(ctx, updates[from/2:][:p.creates], p.callers); err != nil {
 		return c, err
 	}
-	from := 2 * round * p.creates
 	if c.grpc, err = w.creates(ctx, w.conn, from, p.creates, p.callers); err != nil {
 		return c, err
 	}
-	c.rest, c.clientCPU, err = w.overREST(ctx, p, from+p.creates)
+	if c.rest, c.clientCPU, err = w.overREST(ctx, p, from+p.creates); err != nil {
+		return c, err
+	}
+	c.split, _, err = split.overREST(ctx, p, from)
 	return c, err
 }
 

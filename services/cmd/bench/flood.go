@@ -93,9 +93,9 @@ func (f *flooder) open(ctx context.Context) {
 
 // call reads the problem, and returns how long to wait if it is refused.
 func (f *flooder) call(ctx context.Context, i int) time.Duration {
-	ctx, cancel := context.WithTimeout(ctx, intime)
+	each, cancel := context.WithTimeout(ctx, intime)
 	defer cancel()
-	_, err := f.clients[i%len(f.clients)].GetProblem(ctx, &rectificationv1.GetProblemRequest{Name: f.Problem})
+	_, err := f.clients[i%len(f.clients)].GetProblem(each, &rectificationv1.GetProblemRequest{Name: f.Problem})
 	switch status.Code(err) {
 	case codes.OK:
 		f.good.Add(1)
@@ -105,7 +105,9 @@ func (f *flooder) call(ctx context.Context, i int) time.Duration {
 			return told.Retry
 		}
 	default:
-		f.late.Add(1)
+		if ctx.Err() == nil { // it is not the end that cut it off
+			f.late.Add(1)
+		}
 	}
 	return 0
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"time"
 
@@ -72,17 +71,12 @@ func measureOverload(ctx context.Context, p plan) (all []overloads, err error) {
 	}
 	disk.on.Store(true)
 	defer disk.on.Store(false)
-	for round := range p.rounds + 1 { // the first warms up
-		o, err := w.overload(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(os.Stderr, "round %d: goodput at capacity %v; tenfold, polite %v; tenfold, rude %v\n", round, o.peak, o.polite, o.rude)
-		if round > 0 {
-			all = append(all, o)
-		}
-	}
-	return all, nil
+	return rounds(p, func(int) (overloads, error) { return w.overload(ctx, p) })
+}
+
+// String is the round in short.
+func (o overloads) String() string {
+	return fmt.Sprintf("goodput at capacity %v; tenfold, as refusals say %v; tenfold, whatever is answered %v", o.peak, o.polite, o.rude)
 }
 
 func (w *world) overload(ctx context.Context, p plan) (o overloads, err error) {

@@ -34,7 +34,7 @@ var measurements = []struct {
 		return err
 	}},
 	{"replication", func(ctx context.Context, p plan, r *results) (err error) {
-		r.replications, err = replication.Measure(ctx, p.rounds, p.entries, p.lagged)
+		r.replications, err = rounds(p, func(int) (replication.Round, error) { return replication.Measure(ctx, p.entries, p.lagged) })
 		return err
 	}},
 	{"overload", func(ctx context.Context, p plan, r *results) (err error) {
@@ -58,6 +58,20 @@ func measureStores(ctx context.Context, p plan, r *results) (err error) {
 	}
 	r.processes, err = measureProcesses(ctx, p, largest, storeOf(folder, p.stores[len(p.stores)-1]))
 	return err
+}
+
+// rounds measures so many times, and returns what each round gave, but for those
+// that warm up.
+func rounds[R fmt.Stringer](p plan, one func(round int) (R, error)) (all []R, err error) {
+	for round := range p.warm + p.rounds {
+		r, err := one(round)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "round %d: %v\n", round, r)
+		all = append(all, r)
+	}
+	return all[p.warm:], nil
 }
 
 // median of what a round gives.

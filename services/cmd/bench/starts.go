@@ -85,17 +85,20 @@ func restarts(ctx context.Context, p plan, folder string) (all []starts, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
-	for range p.rounds {
+	return rounds(p, func(int) (starts, error) {
 		took := starts{}
 		for _, role := range suite.Called() {
 			if took[role], err = restart(ctx, i, role); err != nil {
 				return nil, fmt.Errorf("%s: %w", role, err)
 			}
 		}
-		fmt.Fprintf(os.Stderr, "from exec until they serve: %v\n", took)
-		all = append(all, took)
-	}
-	return all, nil
+		return took, nil
+	})
+}
+
+// String is the round in short.
+func (s starts) String() string {
+	return fmt.Sprintf("from exec until they serve %v", map[string]time.Duration(s))
 }
 
 func restart(ctx context.Context, i *fleet.Installation, role string) (took time.Duration, err error) {
@@ -129,7 +132,7 @@ func alive(ctx context.Context, p plan, of *world, folder string) (all []heaps, 
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
 	w.key, w.ledgers, w.heads = of.key, of.ledgers, of.heads
-	for range p.rounds {
+	return rounds(p, func(int) (heaps, error) {
 		if err := w.use(ctx, p); err != nil {
 			return nil, fmt.Errorf("using it: %w", err)
 		}
@@ -139,11 +142,12 @@ func alive(ctx context.Context, p plan, of *world, folder string) (all []heaps, 
 				return nil, fmt.Errorf("%s: %w", role, err)
 			}
 		}
-		fmt.Fprintf(os.Stderr, "bytes that live: %v\n", live)
-		all = append(all, live)
-	}
-	return all, nil
+		return live, nil
+	})
 }
+
+// String is the round in short.
+func (h heaps) String() string { return fmt.Sprintf("bytes that live %v", map[string]uint64(h)) }
 
 // use reads and writes a little of everything that is large.
 func (w *world) use(ctx context.Context, p plan) error {

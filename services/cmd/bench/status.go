@@ -47,17 +47,13 @@ func measureStatus(ctx context.Context, p plan, folder string) (all []statuses, 
 		worlds = append(worlds, w)
 		fmt.Fprintf(os.Stderr, "a store of %d problems took %v\n", problems, time.Since(begun).Round(time.Second))
 	}
-	for round := range p.rounds + 1 { // the first warms up
-		s, err := statusRound(ctx, p, worlds)
-		if err != nil {
-			return nil, nil, err
-		}
-		fmt.Fprintf(os.Stderr, "round %d: status p95 %v idle, %v while writing (%.0f/s)\n", round, s.idle, s.busy, s.writes)
-		if round > 0 {
-			all = append(all, s)
-		}
-	}
-	return all, worlds[len(worlds)-1], nil
+	all, err = rounds(p, func(int) (statuses, error) { return statusRound(ctx, p, worlds) })
+	return all, worlds[len(worlds)-1], err
+}
+
+// String is the round in short.
+func (s statuses) String() string {
+	return fmt.Sprintf("status p95 %v, while writing %v (%.0f/s)", s.idle, s.busy, s.writes)
 }
 
 func storeOf(folder string, problems int) string { return filepath.Join(folder, fmt.Sprint(problems)) }

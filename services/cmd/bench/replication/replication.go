@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -35,24 +34,14 @@ const (
 	caughtUp = 5 * time.Minute
 )
 
-// Measure writes a log of so many entries and pushes it, on new stores in each
-// round, and then writes as many more as are to be lagged. It reports each round,
-// and one before, which warms up and is not returned, on standard error.
-func Measure(ctx context.Context, rounds, entries, lagged int) (all []Round, err error) {
-	for round := range rounds + 1 {
-		r, err := measure(ctx, entries, lagged)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(os.Stderr, "round %d: own entries %.0f/s, mirrored %.0f/s, lag p99 %v at %.0f/s\n", round, r.Own, r.Mirrored, r.Lag, r.Written)
-		if round > 0 {
-			all = append(all, r)
-		}
-	}
-	return all, nil
+// String is the round in short.
+func (r Round) String() string {
+	return fmt.Sprintf("own entries %.0f/s, mirrored %.0f/s, lag p99 %v at %.0f/s", r.Own, r.Mirrored, r.Lag, r.Written)
 }
 
-func measure(ctx context.Context, entries, lagged int) (r Round, err error) {
+// Measure writes a log of so many entries on a new installation, pushes it to
+// another, and then writes as many more as are to be lagged.
+func Measure(ctx context.Context, entries, lagged int) (r Round, err error) {
 	upper, err := newNode("510000")
 	if err != nil {
 		return r, err
