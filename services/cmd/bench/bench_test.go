@@ -17,12 +17,8 @@ func TestMain(m *testing.M) {
 }
 
 func TestAllIsMeasured(t *testing.T) {
-	p, out := quick, filepath.Join(t.TempDir(), "page.md")
-	var err error
-	if p.program, err = os.Executable(); err != nil {
-		t.Fatal(err)
-	}
-	if err := run(t.Context(), p, nil, out); err != nil {
+	out := filepath.Join(t.TempDir(), "page.md")
+	if err := run(t.Context(), quick, nil, out); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(out)

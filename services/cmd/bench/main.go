@@ -13,7 +13,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
 	"slices"
@@ -86,24 +85,13 @@ func measure(ctx context.Context, args []string) error {
 	if *problems > 0 {
 		p.stores[len(p.stores)-1] = *problems
 	}
-	var err error
-	if p.program, err = programOf(*program); err != nil {
-		return err
-	}
+	p.program = *program
 	stop, err := profiled(*profile)
 	if err != nil {
 		return err
 	}
 	defer stop()
 	return run(ctx, p, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }), *out)
-}
-
-// programOf is the path of what is started for a role.
-func programOf(path string) (string, error) {
-	if path == "" {
-		return os.Executable()
-	}
-	return filepath.Abs(path)
 }
 
 func run(ctx context.Context, p plan, only []string, out string) error {

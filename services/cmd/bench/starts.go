@@ -35,10 +35,24 @@ func measureProcesses(ctx context.Context, p plan, w *world, folder string) (all
 	if err := part(folder, apart); err != nil {
 		return all, fmt.Errorf("parting the store: %w", err)
 	}
-	if all.started, err = restarts(ctx, p, apart); err != nil {
-		return all, fmt.Errorf("starting: %w", err)
+	self, err := os.Executable()
+	if err != nil {
+		return all, err
 	}
-	all.live, err = alive(ctx, p, w, apart)
+	live := func(v *world, i *fleet.Installation) (err error) {
+		v.key, v.ledgers, v.heads = w.key, w.ledgers, w.heads
+		all.live, err = alive(ctx, p, v, i)
+		return err
+	}
+	start := func(_ *world, i *fleet.Installation) (err error) {
+		all.started, err = restarts(ctx, p, i)
+		return err
+	}
+	if p.program == "" {
+		err = running(ctx, self, apart, live, start)
+	} else {
+		err = errors.Join(running(ctx, self, apart, live), running(ctx, p.program, apart, start))
+	}
 	return all, err
 }
 
@@ -59,37 +73,37 @@ func part(from, to string) error {
 	return nil
 }
 
-// launched is an installation that runs on what the folder has.
-func launched(ctx context.Context, program, folder string) (*world, *fleet.Installation, error) {
+// running lets an installation run on what the folder has, while it is measured.
+func running(ctx context.Context, program, folder string, measure ...func(*world, *fleet.Installation) error) (err error) {
 	w, i, err := prepared(program, folder)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
+	defer func() { err = errors.Join(err, w.stop()) }()
 	for _, role := range suite.Roles() {
-		err = errors.Join(err, i.Begin(role))
+		if err := i.Begin(role); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		err = i.Ready(ctx)
+	if err := i.Ready(ctx); err != nil {
+		return err
 	}
-	if err != nil {
-		return nil, nil, errors.Join(err, w.stop())
+	for _, m := range measure {
+		if err := m(w, i); err != nil {
+			return err
+		}
 	}
-	return w, i, nil
+	return nil
 }
 
 // restarts kills every role that has a store, one after the other, and starts it
-// again on what it has, several times.
-func restarts(ctx context.Context, p plan, folder string) (all []starts, err error) {
-	w, i, err := launched(ctx, p.program, folder)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, w.stop()) }()
-	return rounds(p, func(int) (starts, error) {
-		took := starts{}
+// again on what it has.
+func restarts(ctx context.Context, p plan, i *fleet.Installation) ([]starts, error) {
+	return rounds(p, func(int) (took starts, err error) {
+		took = starts{}
 		for _, role := range suite.Called() {
 			if took[role], err = restart(ctx, i, role); err != nil {
-				return nil, fmt.Errorf("%s: %w", role, err)
+				return nil, fmt.Errorf("starting %s: %w", role, err)
 			}
 		}
 		return took, nil
@@ -120,26 +134,16 @@ func restart(ctx context.Context, i *fleet.Installation, role string) (took time
 }
 
 // alive lets the processes, this program being them, serve a while and asks each
-// what it holds, several times.
-func alive(ctx context.Context, p plan, of *world, folder string) (all []heaps, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	w, i, err := launched(ctx, self, folder)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, w.stop()) }()
-	w.key, w.ledgers, w.heads = of.key, of.ledgers, of.heads
-	return rounds(p, func(int) (heaps, error) {
+// what it holds.
+func alive(ctx context.Context, p plan, w *world, i *fleet.Installation) ([]heaps, error) {
+	return rounds(p, func(int) (live heaps, err error) {
 		if err := w.use(ctx, p); err != nil {
 			return nil, fmt.Errorf("using it: %w", err)
 		}
-		live := heaps{}
+		live = heaps{}
 		for _, role := range suite.Roles() {
 			if live[role], err = heapOf(i.Ship(role)); err != nil {
-				return nil, fmt.Errorf("%s: %w", role, err)
+				return nil, fmt.Errorf("asking %s: %w", role, err)
 			}
 		}
 		return live, nil

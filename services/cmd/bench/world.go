@@ -71,11 +71,11 @@ func start(ctx context.Context, c suite.Config, o suite.Options) (w *world, boot
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan suite.Addresses, 1), make(chan error, 1)
-	go func() { ended <- s.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
 	w = &world{conn: s.Client(), stop: func() error {
 		cancel()
 		return errors.Join(<-ended, s.Close())
 	}}
+	go func() { ended <- s.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
 	select {
 	case at := <-ready:
 		w.http, w.grpc = "http://"+at.HTTP.String(), at.GRPC.String()
