@@ -56,8 +56,10 @@ torture: ## Kill, starve, stop and slander real processes for some hours.
 	DUBAN_TORTURE=200 go test -race -timeout 120m ./services/federation/server
 
 .PHONY: bench
-bench: ## Measure against our own engine and write docs/performance.md.
-	go run ./services/cmd/bench
+bench: build ## Measure for half an hour on idle cores, and write docs/performance.md (QUICK=1: next to nothing, into .cache).
+	@mkdir -p .cache
+	go build -trimpath -o .cache/bench ./services/cmd/bench
+	.cache/bench -duban $(BIN)/duban $(if $(QUICK),-quick -out .cache/performance.md)
 
 .PHONY: check
 check: format vet lint proto-check proto-breaking openapi-lint webhooks-verify deploy-check ## Everything else that CI checks.

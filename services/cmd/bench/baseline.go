@@ -57,7 +57,7 @@ func (n noting) Put(bucket string, key, value []byte) error {
 // feed entry, as bytes. They come from a suite of their own, untimed.
 func record(ctx context.Context, n, callers int) (updates [][]put, err error) {
 	var r *recorder
-	w, err := newWorld(ctx, callers, func(role string, e store.Engine) store.Engine {
+	w, err := newWorld(ctx, city{schools: callers}, func(role string, e store.Engine) store.Engine {
 		if role != "rectification" {
 			return e
 		}

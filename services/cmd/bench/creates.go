@@ -22,98 +22,98 @@ type creates struct {
 	clientCPU        time.Duration // that the REST client took beside
 }
 
-func measureCreates(ctx context.Context, p plan) (all []creates, took starts, err error) {
-	updates, err := record(ctx, (p.rounds+1)*p.creates, p.callers)
+func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
+	updates, err := record(ctx, (p.warm+p.rounds)*p.creates, p.callers)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	b, err := newBare()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	w, err := newWorld(ctx, p.callers, nil)
+	w, err := newWorld(ctx, city{schools: p.callers}, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
-	split, installation, err := newFleet(ctx, p.callers)
+	split, err := newFleet(ctx, city{schools: p.callers})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, split.stop()) }()
-	for round := range p.rounds + 1 { // the first warms up
-		c, err := w.round(ctx, p, b, updates[round*p.creates:][:p.creates], round)
-		if err != nil {
-			return nil, nil, err
-		}
-		if c.split, _, err = split.overREST(ctx, p, round*p.creates); err != nil {
-			return nil, nil, err
-		}
-		fmt.Fprintf(os.Stderr, "round %d: engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s, through processes %.0f/s\n", round, c.bare, c.grpc, c.rest, c.split)
-		if round > 0 {
-			all = append(all, c)
-		}
-	}
-	took, err = restarts(ctx, installation)
-	return all, took, err
+	return rounds(p, func(round int) (creates, error) { return w.round(ctx, p, b, split, updates, round) })
 }
 
-// round measures the three ways in turn.
-func (w *world) round(ctx context.Context, p plan, b *bare, updates [][]put, round int) (c creates, err error) {
-	if c.bare, err = b.replay(ctx, updates, p.callers); err != nil {
+// String is the round in short.
+func (c creates) String() string {
+	return fmt.Sprintf("engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s, through processes %.0f/s", c.bare, c.grpc, c.rest, c.split)
+}
+
+// round measures the four ways in turn.
+func (w *world) round(ctx context.Context, p plan, b *bare, split *world, updates [][]put, round int) (c creates, err error) {
+	from := 2 * round * p.creates
+	if c.bare, err = b.replay(ctx, updates[from/2:][:p.creates], p.callers); err != nil {
 		return c, err
 	}
-	from := 2 * round * p.creates
 	if c.grpc, err = w.creates(ctx, w.conn, from, p.creates, p.callers); err != nil {
 		return c, err
 	}
-	c.rest, c.clientCPU, err = w.overREST(ctx, p, from+p.creates)
+	if c.rest, c.clientCPU, err = w.overREST(ctx, p, from+p.creates); err != nil {
+		return c, err
+	}
+	c.split, _, err = split.overREST(ctx, p, from)
 	return c, err
 }
 
 // order is what the parent process tells the one that loads over REST.
 type order struct {
-	Key     string
-	Ledgers []string
-	From    int
+	At, Key                string
+	Ledgers                []string
+	From, Creates, Callers int
 }
 
 // overREST lets a process of its own create over REST, so that what the client
 // costs can be told from what the suite costs.
 func (w *world) overREST(ctx context.Context, p plan, from int) (rate float64, cpu time.Duration, err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return 0, 0, err
-	}
-	told, err := json.Marshal(order{w.key, w.ledgers, from})
-	if err != nil {
-		return 0, 0, err
-	}
-	load := exec.CommandContext(ctx, self, "-load", w.http, "-creates", fmt.Sprint(p.creates))
-	load.Stdin, load.Stderr = bytes.NewReader(told), os.Stderr
-	out, err := load.Output()
+	out, state, err := self(ctx, order{w.http, w.key, w.ledgers, from, p.creates, p.callers}, "load")
 	if err != nil {
 		return 0, 0, fmt.Errorf("loading over REST: %w", err)
 	}
 	_, err = fmt.Sscan(string(out), &rate)
-	return rate, load.ProcessState.UserTime() + load.ProcessState.SystemTime(), err
+	return rate, state.UserTime() + state.SystemTime(), err
+}
+
+// self runs this program again as one of its parts, which reads what to do.
+func self(ctx context.Context, order any, part string) (out []byte, state *os.ProcessState, err error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	told, err := json.Marshal(order)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := exec.CommandContext(ctx, path, part)
+	c.Stdin, c.Stderr = bytes.NewReader(told), os.Stderr
+	out, err = c.Output()
+	return out, c.ProcessState, err
 }
 
 // loadREST is what that process does.
-func loadREST(ctx context.Context, url string, p plan) error {
+func loadREST(ctx context.Context, _ []string) error {
 	var o order
 	if err := json.NewDecoder(os.Stdin).Decode(&o); err != nil {
 		return err
 	}
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: p.callers}}
-	rate, err := spread(p.creates, p.callers, func(caller int, i int64) error {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.Callers}}
+	rate, err := spread(o.Creates, o.Callers, func(caller int, i int64) error {
 		number := int64(o.From) + i
 		body, err := protojson.Marshal(found(number))
 		if err != nil {
 			return err
 		}
-		path := fmt.Sprintf("%s/v1/%s/problems", url, o.Ledgers[caller%len(o.Ledgers)])
+		path := fmt.Sprintf("%s/v1/%s/problems", o.At, o.Ledgers[caller%len(o.Ledgers)])
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, path, bytes.NewReader(body))
 		if err != nil {
 			return err

@@ -1,11 +1,11 @@
-// Command bench measures the suite against its own engine, in one interleaved
-// run, and writes what it found into docs/performance.md.
+// Command bench measures the suite against its own engine and against itself, in
+// one run, and writes what it found into docs/performance.md.
 //
-//	bench [-rounds 5] [-creates 6000] [-out docs/performance.md]
+//	bench [-quick] [-only creates,status,…] [-problems 1000000] [-duban FILE] [-out docs/performance.md]
 //
 // Every figure that counts is a ratio of two things measured in turn in the same
-// run; a round gives one ratio, and the median of the rounds is reported. It
-// asserts nothing: machines differ.
+// run, or a time or a size that was measured several times; the median of the
+// rounds is reported. It asserts nothing: machines differ.
 package main
 
 import (
@@ -15,15 +15,26 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/pprof"
+	"slices"
+	"strings"
+	"time"
 )
+
+// parts are what this program is when it starts itself: the first argument says
+// which. Otherwise it measures.
+var parts = map[string]func(context.Context, []string) error{
+	"serve": serveRole,
+	"load":  loadREST,
+	"flood": func(ctx context.Context, _ []string) error { return loadFlood(ctx, os.Stdin, os.Stdout) },
+}
 
 func main() {
 	debug.SetGCPercent(400) // as the suite runs
-	do := func() error { return run(context.Background()) }
-	if len(os.Args) > 1 && os.Args[1] == "serve" {
-		do = func() error { return serve(context.Background(), os.Args[2:]) }
+	do, args := measure, os.Args[1:]
+	if len(args) > 0 && parts[args[0]] != nil {
+		do, args = parts[args[0]], args[1:]
 	}
-	if err := do(); err != nil {
+	if err := do(context.Background(), args); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -31,42 +42,71 @@ func main() {
 
 // plan is how much is measured.
 type plan struct {
+	warm    int // rounds before those that count
 	rounds  int
-	creates int // durable creates in a round, by each way
 	callers int
-	small   int // problems in the small store that status is asked of
-	large   int // and in the large one
-	calls   int // status calls in a round, of each store
+	creates int           // durable creates in a round, by each way
+	city    city          // that the stores below are of
+	stores  sizes         // problems in the stores that status is asked of
+	calls   int           // status calls in a round, of each store
+	entries int           // pushed upward in a round
+	lagged  int           // and written while lag is measured
+	service time.Duration // that a call takes when too many come
+	flood   time.Duration // how long they come
+	program string        // that is started for a role; this one if empty
 }
 
-func run(ctx context.Context) error {
-	p := plan{callers: 64}
-	flag.IntVar(&p.rounds, "rounds", 5, "rounds; at least five for a figure to be reported")
-	flag.IntVar(&p.creates, "creates", 6000, "creates in a round, by each way")
-	flag.IntVar(&p.small, "small", 1000, "problems in the small store")
-	flag.IntVar(&p.large, "large", 100_000, "problems in the large store")
-	flag.IntVar(&p.calls, "calls", 20_000, "status calls in a round, of each store")
-	out := flag.String("out", "docs/performance.md", "the page to write")
-	profile := flag.String("cpuprofile", "", "write a CPU profile of the whole run here")
-	load := flag.String("load", "", "internal: create over REST at this address")
-	flag.Parse()
-	if *load != "" {
-		return loadREST(ctx, *load, p)
+// full is what the page is written from; quick shows whether all of it works.
+var (
+	full = plan{
+		warm: 1, rounds: 5, callers: 64, creates: 6000, city: city{districts: 10, schools: 600}, stores: sizes{1000, 10_000, 100_000, 1_000_000}, calls: 10_000,
+		entries: 50_000, lagged: 2500, service: time.Millisecond, flood: 8 * time.Second,
 	}
+	quick = plan{
+		rounds: 1, callers: 2, creates: 20, city: city{districts: 1, schools: 2}, stores: sizes{4, 8, 16, 32}, calls: 20,
+		entries: 512, lagged: 50, service: time.Millisecond, flood: 100 * time.Millisecond,
+	}
+)
+
+// measure measures all, or what is named, and writes the page.
+func measure(ctx context.Context, args []string) error {
+	set := flag.NewFlagSet("bench", flag.ExitOnError)
+	small := set.Bool("quick", false, "measure next to nothing, to see that it works")
+	only := set.String("only", "", "the measurements to make, by names with commas between; all if empty")
+	out := set.String("out", "docs/performance.md", "the page to write")
+	problems := set.Int("problems", 0, "problems in the largest store; 0: as many as the page is about")
+	program := set.String("duban", "", "the duban command whose start is timed; this program if empty")
+	profile := set.String("cpuprofile", "", "write a CPU profile of the whole run here")
+	_ = set.Parse(args) // it exits
+	p := full
+	if *small {
+		p = quick
+	}
+	if *problems > 0 {
+		p.stores[len(p.stores)-1] = *problems
+	}
+	p.program = *program
 	stop, err := profiled(*profile)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	creates, started, err := measureCreates(ctx, p)
-	if err != nil {
-		return fmt.Errorf("measuring creates: %w", err)
+	return run(ctx, p, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }), *out)
+}
+
+func run(ctx context.Context, p plan, only []string, out string) error {
+	var r results
+	for _, m := range measurements {
+		if len(only) > 0 && !slices.Contains(only, m.name) {
+			continue
+		}
+		begun := time.Now()
+		if err := m.make(ctx, p, &r); err != nil {
+			return fmt.Errorf("measuring %s: %w", m.name, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s took %v\n", m.name, time.Since(begun).Round(time.Second))
 	}
-	status, err := measureStatus(ctx, p)
-	if err != nil {
-		return fmt.Errorf("measuring status: %w", err)
-	}
-	return write(*out, p, creates, status, started)
+	return os.WriteFile(out, []byte(page(p, r)), 0o644)
 }
 
 // profiled starts a CPU profile, if one is asked for, and returns what ends it.

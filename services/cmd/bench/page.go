@@ -2,6 +2,8 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,7 +11,68 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/duban-project/duban/services/cmd/bench/replication"
 )
+
+// results are what was measured; a part that was not is empty.
+type results struct {
+	creates      []creates
+	statuses     []statuses
+	processes    processes
+	replications []replication.Round
+	overloads    []overloads
+}
+
+// measurements are what is measured, in this order.
+var measurements = []struct {
+	name string
+	make func(context.Context, plan, *results) error
+}{
+	{"creates", func(ctx context.Context, p plan, r *results) (err error) {
+		r.creates, err = measureCreates(ctx, p)
+		return err
+	}},
+	{"replication", func(ctx context.Context, p plan, r *results) (err error) {
+		r.replications, err = rounds(p, func(int) (replication.Round, error) { return replication.Measure(ctx, p.entries, p.lagged) })
+		return err
+	}},
+	{"overload", func(ctx context.Context, p plan, r *results) (err error) {
+		r.overloads, err = measureOverload(ctx, p)
+		return err
+	}},
+	{"status", measureStores}, // and what runs on the same stores
+}
+
+// measureStores makes the stores, asks them for status, and starts processes on
+// the largest.
+func measureStores(ctx context.Context, p plan, r *results) (err error) {
+	folder, err := os.MkdirTemp("", "duban-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	var largest *world
+	if r.statuses, largest, err = measureStatus(ctx, p, folder); err != nil {
+		return err
+	}
+	r.processes, err = measureProcesses(ctx, p, largest, storeOf(folder, p.stores[len(p.stores)-1]))
+	return err
+}
+
+// rounds measures so many times, and returns what each round gave, but for those
+// that warm up.
+func rounds[R fmt.Stringer](p plan, one func(round int) (R, error)) (all []R, err error) {
+	for round := range p.warm + p.rounds {
+		r, err := one(round)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(os.Stderr, "round %d: %v\n", round, r)
+		all = append(all, r)
+	}
+	return all[p.warm:], nil
+}
 
 // median of what a round gives.
 func median[R any, N cmp.Ordered](rounds []R, figure func(R) N) N {
@@ -21,59 +84,75 @@ func median[R any, N cmp.Ordered](rounds []R, figure func(R) N) N {
 	return all[len(all)/2]
 }
 
-func verdict(ok bool) string {
-	if ok {
+// worst returns the role whose median is the largest, and that.
+func worst[M ~map[string]N, N cmp.Ordered](rounds []M) (role string, largest N) {
+	for _, name := range slices.Sorted(maps.Keys(rounds[0])) {
+		if m := median(rounds, func(r M) N { return r[name] }); role == "" || m > largest {
+			role, largest = name, m
+		}
+	}
+	return role, largest
+}
+
+// line is one of the table at the top.
+type line struct {
+	what, goal, got string
+	held            bool
+}
+
+func atLeast(what string, goal, got float64) line {
+	return line{what, fmt.Sprintf("≥ %g", goal), fmt.Sprintf("%.2f", got), got >= goal}
+}
+
+func atMost(what string, goal, got float64) line {
+	return line{what, fmt.Sprintf("≤ %g", goal), fmt.Sprintf("%.2f", got), got <= goal}
+}
+
+// page is the whole page.
+func page(p plan, r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, head, p.rounds, processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	var chapters []string
+	for _, c := range []struct {
+		measured bool
+		lines    func(plan, results) []line
+		text     func(plan, results) string
+	}{
+		{len(r.creates) > 0, createLines, createText},
+		{len(r.statuses) > 0, statusLines, statusText},
+		{len(r.replications) > 0, replicationLines, replicationText},
+		{len(r.overloads) > 0, overloadLines, overloadText},
+		{len(r.processes.live) > 0, processLines, processText},
+	} {
+		if !c.measured {
+			continue
+		}
+		for _, l := range c.lines(p, r) {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", l.what, l.goal, l.got, verdict(l.held))
+		}
+		chapters = append(chapters, c.text(p, r))
+	}
+	return b.String() + "\n" + strings.Join(chapters, "\n")
+}
+
+func verdict(held bool) string {
+	if held {
 		return "held"
 	}
 	return "**short**"
 }
 
-// write makes the page anew.
-func write(path string, p plan, c []creates, s []statuses, started starts) error {
-	inProcess := median(c, func(c creates) float64 { return c.grpc / c.bare })
-	rest := median(c, func(c creates) float64 { return c.rest / c.bare })
-	split := median(c, func(c creates) float64 { return c.split / c.bare })
-	status := median(s, func(s statuses) float64 { return float64(s.large) / float64(s.small) })
-	var b strings.Builder
-	fmt.Fprintf(&b, `# Performance
+const head = "# Performance\n\nWritten by `make bench`" + `: medians of %d rounds, after one that warms up where two things are compared, which are then measured
+in turn in each round. Absolute figures are of the machine named below and say nothing about yours; ratios do.
 
-Written by %[1]smake bench%[1]s: ratios of one interleaved run, medians of %[2]d rounds after one that warms up. Absolute figures
-are of the machine named below and say nothing about yours; the ratios do.
-
-Machine: %[3]s, %[4]d cores, %[5]s/%[6]s, %[7]s.
+Machine: %s, %d cores, %s/%s, %s. Whoever calls runs on the same cores.
 
 | what | goal | median | |
 |---|--:|--:|---|
-| durable create of a problem, in-process gRPC ÷ engine alone | ≥ 0.50 | %.2[8]f | %[9]s |
-| the same over REST, from another process ÷ engine alone | ≥ 0.33 (aim 0.5) | %.2[10]f | %[11]s |
-| the same over REST, through a process for each role ÷ engine alone | ≥ 0.22 | %.2[16]f | %[17]s |
-| status p95 at %[12]d problems ÷ at %[13]d | ≤ 1.2 | %.2[14]f | %[15]s |
+`
 
-`, "`", p.rounds, processor(), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
-		inProcess, verdict(inProcess >= 0.5), rest, verdict(rest >= 0.33), p.large, p.small, status, verdict(status <= 1.2), split, verdict(split >= 0.22))
-	fmt.Fprintf(&b, `**Engine alone**: %d callers put the same bytes — record, indexes, request id, feed entries — as recorded from real creates, in
-groups on our engine, without deciding, encoding, hashing or signing anything. **With all steps**: the same callers call
-CreateProblem with request ids. Over REST the client is a process of its own on the same cores; its CPU stands beside. **Through processes** the
-gateway and every role run alone, with mutual TLS between them and the same client.
-
-| round | engine alone /s | in-process gRPC /s | REST /s | REST client's CPU s | REST through processes /s |
-|--:|--:|--:|--:|--:|--:|
-`, p.callers)
-	for i, r := range c {
-		fmt.Fprintf(&b, "| %d | %.0f | %.0f | %.0f | %.2f | %.0f |\n", i+1, r.bare, r.grpc, r.rest, r.clientCPU.Seconds(), r.split)
-	}
-	fmt.Fprintf(&b, "\n**From exec until it serves**, killed and started again with %d problems, mutual TLS between all:", (p.rounds+1)*p.creates)
-	for _, role := range slices.Sorted(maps.Keys(started)) {
-		fmt.Fprintf(&b, " %s %v;", role, started[role].Round(time.Millisecond))
-	}
-	b.WriteString(" the others go on meanwhile.\n")
-	fmt.Fprintf(&b, "\n**Status** of a city over gRPC in process, %d callers in a closed loop, %d calls a round of each store.\n\n", statusCallers, p.calls)
-	fmt.Fprintf(&b, "| round | p95 at %d problems | p95 at %d |\n|--:|--:|--:|\n", p.small, p.large)
-	for i, r := range s {
-		fmt.Fprintf(&b, "| %d | %v | %v |\n", i+1, r.small.Round(time.Microsecond), r.large.Round(time.Microsecond))
-	}
-	return os.WriteFile(path, []byte(b.String()), 0o644)
-}
+// short is a duration as a table shows it.
+func short(d time.Duration) string { return fmt.Sprintf("%.2f ms", float64(d.Microseconds())/1000) }
 
 // processor is the name that Linux has for the processor.
 func processor() string {

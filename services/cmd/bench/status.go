@@ -5,62 +5,119 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
-// statuses is what a round of status calls gave: the time that 95 of 100 stayed
-// under.
-type statuses struct{ small, large time.Duration }
-
-const statusCallers = 4
-
-func measureStatus(ctx context.Context, p plan) (all []statuses, err error) {
-	small, err := filled(ctx, p.small, p.callers)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, small.stop()) }()
-	large, err := filled(ctx, p.large, p.callers)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, large.stop()) }()
-	for round := range p.rounds + 1 { // the first warms up
-		var s statuses
-		if s.small, err = small.statusP95(ctx, p.calls); err != nil {
-			return nil, err
-		}
-		if s.large, err = large.statusP95(ctx, p.calls); err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(os.Stderr, "round %d: status p95 %v with %d problems, %v with %d\n", round, s.small, p.small, s.large, p.large)
-		if round > 0 {
-			all = append(all, s)
-		}
-	}
-	return all, nil
+// statuses is what a round of status calls gave: of each store the time that 95
+// of 100 stayed under, while nobody wrote and while many did.
+type statuses struct {
+	idle, busy []time.Duration
+	writes     []float64 // a second, while it was busy
 }
 
-// filled is a world with so many problems, all of them counted.
-func filled(ctx context.Context, problems, schools int) (*world, error) {
-	w, err := newWorld(ctx, schools, nil)
-	if err != nil {
-		return nil, err
+// Of so many problems stores are made of which status is asked: the first two are
+// compared with the last two.
+type sizes [4]int
+
+// statusCallers ask in a closed loop.
+const statusCallers = 4
+
+// measureStatus asks each store in turn. What the stores have is left in a folder
+// for each, for what is measured with the largest afterwards, whose world, which
+// does not run any more, is returned.
+func measureStatus(ctx context.Context, p plan, folder string) (all []statuses, largest *world, err error) {
+	var worlds []*world
+	defer func() {
+		for _, w := range worlds {
+			err = errors.Join(err, w.stop())
+		}
+	}()
+	for _, problems := range p.stores {
+		begun := time.Now()
+		w, err := filled(ctx, storeOf(folder, problems), p.city, problems)
+		if err != nil {
+			return nil, nil, fmt.Errorf("a store of %d problems: %w", problems, err)
+		}
+		worlds = append(worlds, w)
+		fmt.Fprintf(os.Stderr, "a store of %d problems took %v\n", problems, time.Since(begun).Round(time.Second))
 	}
-	if _, err := w.creates(ctx, w.conn, 0, problems, schools); err != nil {
-		return nil, errors.Join(err, w.stop())
+	all, err = rounds(p, func(int) (statuses, error) { return statusRound(ctx, p, worlds) })
+	return all, worlds[len(worlds)-1], err
+}
+
+// String is the round in short.
+func (s statuses) String() string {
+	return fmt.Sprintf("status p95 %v, while writing %v (%.0f/s)", s.idle, s.busy, s.writes)
+}
+
+func storeOf(folder string, problems int) string { return filepath.Join(folder, fmt.Sprint(problems)) }
+
+func statusRound(ctx context.Context, p plan, worlds []*world) (s statuses, err error) {
+	for _, w := range worlds {
+		idle, err := w.statusP95(ctx, p.calls)
+		if err != nil {
+			return s, err
+		}
+		s.idle = append(s.idle, idle)
 	}
-	return w, w.counted(ctx)
+	for _, w := range worlds {
+		busy, writes, err := w.statusWhileWriting(ctx, p)
+		if err != nil {
+			return s, fmt.Errorf("while writing: %w", err)
+		}
+		s.busy, s.writes = append(s.busy, busy), append(s.writes, writes)
+	}
+	return s, nil
+}
+
+// statusWhileWriting asks while others plan what their schools will do about their
+// problems: that changes records, feeds and figures, and not how many problems
+// there are.
+func (w *world) statusWhileWriting(ctx context.Context, p plan) (p95 time.Duration, writes float64, err error) {
+	var written atomic.Int64
+	writing, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	begun := time.Now()
+	go func() {
+		_, err := spread(1<<40, p.callers, func(caller int, i int64) error {
+			if writing.Err() != nil {
+				return errEnough
+			}
+			written.Add(1)
+			return w.plan(ctx, caller, i)
+		})
+		ended <- err
+	}()
+	p95, err = w.statusP95(ctx, max(1, p.calls/10))
+	stop()
+	if ending := <-ended; !errors.Is(ending, errEnough) {
+		err = errors.Join(err, ending)
+	}
+	return p95, float64(written.Load()) / time.Since(begun).Seconds(), errors.Join(err, w.counted(ctx))
+}
+
+var errEnough = errors.New("it is enough")
+
+// plan plans the rectification of one of the first problems of a ledger.
+func (w *world) plan(ctx context.Context, caller int, i int64) error {
+	_, err := rectificationv1.NewRectificationServiceClient(w.conn).PlanProblem(as(ctx, w.heads[caller]), &rectificationv1.PlanProblemRequest{
+		Name: w.ledgers[caller] + "/problems/0001", Cause: "交接制度未落实", Measures: fmt.Sprintf("第 %d 次修订措施", i),
+		Deadline: time.Now().AddDate(0, 0, 30+int(i%30)).Format(time.DateOnly), LeaderResponsible: "演示甲", PersonResponsible: "演示乙",
+	})
+	return err
 }
 
 // counted waits until the figures have taken in what was entered.
 func (w *world) counted(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 300 * 50 { // five minutes
+	for range 900 * 50 { // fifteen minutes
 		s, err := w.status(ctx)
 		if err != nil {
 			return err
@@ -70,7 +127,7 @@ func (w *world) counted(ctx context.Context) error {
 		}
 		<-tick.C
 	}
-	return errors.New("the figures did not catch up within five minutes")
+	return errors.New("the figures did not catch up within fifteen minutes")
 }
 
 func (w *world) status(ctx context.Context) (*aggregationv1.Status, error) {

@@ -24,42 +24,70 @@ import (
 type world struct {
 	conn    grpc.ClientConnInterface
 	http    string
+	grpc    string // its address
 	key     string // of a leader of the city
 	ledgers []string
+	heads   []string // keys of those who have the ledgers
 	stop    func() error
 }
 
-// newWorld starts one. wrap, if set, stands between a role and its engine.
-func newWorld(ctx context.Context, schools int, wrap func(string, store.Engine) store.Engine) (w *world, err error) {
+// A city has schools, beneath it or in districts.
+type city struct{ districts, schools int }
+
+// newWorld starts one in a folder of its own, which goes when it stops. wrap, if
+// set, stands between a role and its engine.
+func newWorld(ctx context.Context, of city, wrap func(string, store.Engine) store.Engine) (*world, error) {
 	folder, err := os.MkdirTemp("", "duban-bench-")
 	if err != nil {
 		return nil, err
 	}
-	c := suite.Default()
-	c.Data, c.HTTP, c.GRPC, c.Metrics, c.Telemetry.LogLevel = folder, "127.0.0.1:0", "", "", "warn"
-	c.Limits.Rate, c.Limits.Burst = 1e9, 1e9
-	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Engine: wrap})
+	w, bootstrap, err := start(ctx, configured(folder), suite.Options{Now: time.Now, Engine: wrap})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
+	halt := w.stop
+	w.stop = func() error { return errors.Join(halt(), os.RemoveAll(folder)) }
+	if err := w.settle(ctx, bootstrap, of); err != nil {
+		return nil, errors.Join(err, w.stop())
+	}
+	return w, nil
+}
+
+// configured is how the measured suite is configured: as it is by default, but
+// that nobody calls too often.
+func configured(folder string) suite.Config {
+	c := suite.Default()
+	c.Data, c.HTTP, c.GRPC, c.Metrics, c.Telemetry.LogLevel = folder, "127.0.0.1:0", "127.0.0.1:0", "", "error"
+	c.Limits.Rate, c.Limits.Burst = 1e9, 1e9
+	return c
+}
+
+// start runs a suite on what its folder has.
+func start(ctx context.Context, c suite.Config, o suite.Options) (w *world, bootstrap string, err error) {
+	o.Out = os.Stderr
+	s, err := suite.Open(ctx, c, o)
+	if err != nil {
+		return nil, "", err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan suite.Addresses, 1), make(chan error, 1)
-	go func() { ended <- s.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
 	w = &world{conn: s.Client(), stop: func() error {
 		cancel()
-		return errors.Join(<-ended, s.Close(), os.RemoveAll(folder))
+		return errors.Join(<-ended, s.Close())
 	}}
+	go func() { ended <- s.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
 	select {
 	case at := <-ready:
-		w.http = "http://" + at.HTTP.String()
+		w.http, w.grpc = "http://"+at.HTTP.String(), at.GRPC.String()
+		return w, s.Bootstrap, nil
 	case err := <-ended:
-		return nil, errors.Join(err, s.Close(), os.RemoveAll(folder))
+		cancel()
+		return nil, "", errors.Join(err, s.Close())
 	}
-	return w, w.settle(ctx, s.Bootstrap, schools)
 }
 
 // settle enters the units, the person and a ledger for each school.
-func (w *world) settle(ctx context.Context, bootstrap string, schools int) error {
+func (w *world) settle(ctx context.Context, bootstrap string, of city) error {
 	org := organizationv1.NewOrganizationServiceClient(w.conn)
 	first, err := org.Initialize(as(ctx, bootstrap), &organizationv1.InitializeRequest{
 		Root: &organizationv1.Unit{DisplayName: "演示市教育局", Kind: organizationv1.Unit_KIND_CITY}, RootId: "city",
@@ -72,12 +100,28 @@ func (w *world) settle(ctx context.Context, bootstrap string, schools int) error
 	if w.key, err = person(system, security, org, "units/city", accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR); err != nil {
 		return err
 	}
-	for i := range schools {
-		if err := w.school(ctx, system, security, i); err != nil {
+	for i := range of.districts {
+		if err := w.unit(system, district(i), "units/city", organizationv1.Unit_KIND_DISTRICT); err != nil {
 			return err
 		}
 	}
-	return nil
+	w.ledgers, w.heads = make([]string, of.schools), make([]string, of.schools)
+	_, err = spread(of.schools, settlers, func(_ int, i int64) error {
+		return w.school(ctx, system, security, int(i-1), of)
+	})
+	return err
+}
+
+// settlers enter schools at once: each waits for the disk several times.
+const settlers = 16
+
+func district(i int) string { return fmt.Sprintf("d%d", i) }
+
+func (w *world) unit(system context.Context, id, parent string, kind organizationv1.Unit_Kind) error {
+	_, err := organizationv1.NewOrganizationServiceClient(w.conn).CreateUnit(system, &organizationv1.CreateUnitRequest{
+		UnitId: id, Unit: &organizationv1.Unit{DisplayName: "演示单位", Kind: kind, Parent: parent},
+	})
+	return err
 }
 
 // person enters somebody with the roles and returns a key.
@@ -97,24 +141,24 @@ func person(system, security context.Context, org organizationv1.OrganizationSer
 }
 
 // school enters a school with its head, who makes its ledger.
-func (w *world) school(ctx, system, security context.Context, i int) error {
-	org := organizationv1.NewOrganizationServiceClient(w.conn)
-	u, err := org.CreateUnit(system, &organizationv1.CreateUnitRequest{UnitId: fmt.Sprintf("s%d", i), Unit: &organizationv1.Unit{
-		DisplayName: "演示小学", Kind: organizationv1.Unit_KIND_SCHOOL, Parent: "units/city",
-	}})
-	if err != nil {
+func (w *world) school(ctx, system, security context.Context, i int, of city) error {
+	id, parent := fmt.Sprintf("s%d", i), "units/city"
+	if of.districts > 0 {
+		parent = "units/" + district(i%of.districts)
+	}
+	if err := w.unit(system, id, parent, organizationv1.Unit_KIND_SCHOOL); err != nil {
 		return err
 	}
-	head, err := person(system, security, org, u.GetName(), accessv1.Role_ROLE_HEAD)
+	head, err := person(system, security, organizationv1.NewOrganizationServiceClient(w.conn), "units/"+id, accessv1.Role_ROLE_HEAD)
 	if err != nil {
 		return err
 	}
 	rect := rectificationv1.NewRectificationServiceClient(w.conn)
-	l, err := rect.CreateLedger(as(ctx, head), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: u.GetName()}})
+	l, err := rect.CreateLedger(as(ctx, head), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: "units/" + id}})
 	if err != nil {
-		return fmt.Errorf("a ledger of %s: %w", u.GetName(), err)
+		return fmt.Errorf("a ledger of units/%s: %w", id, err)
 	}
-	w.ledgers = append(w.ledgers, l.GetName())
+	w.ledgers[i], w.heads[i] = l.GetName(), head
 	return nil
 }
 

@@ -137,7 +137,10 @@ func (s *Ship) Kill() error {
 }
 
 // Terminate asks the process to end, as an operator would. Lost tells of it.
-func (s *Ship) Terminate() error { return s.command.Process.Signal(syscall.SIGTERM) }
+func (s *Ship) Terminate() error { return s.Signal(syscall.SIGTERM) }
+
+// Signal sends the process a signal. Lost tells if it ends of that.
+func (s *Ship) Signal(sig os.Signal) error { return s.command.Process.Signal(sig) }
 
 // Stop ends the processes that still run, the last started first, one after the
 // other, and returns what went wrong with any.

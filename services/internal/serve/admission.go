@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc/tap"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
@@ -12,23 +13,36 @@ import (
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
-var errOverloaded = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED).After(time.Second)
+var errOverloaded = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
+
+// longest is how many seconds whoever is refused is told to wait at most.
+const longest = 30
 
 // admission bounds how many clients' calls run at once, over TCP and within the
 // process together. Calls between services pass: the client's call that caused
 // them was admitted. So do those of the infrastructure: whether a process lives
 // does not depend on its load.
+//
+// Who is refused is told when to come again, as by a number drawn in a queue: in
+// each second as many are told to come as may run at once. However many there
+// are, refusing them again and again costs little beside what is done.
 type admission struct {
 	limit   int64
 	running atomic.Int64
-	shed    map[bool]error // what a caller gets over TCP, by whether it reads Chinese
+	queue   *rate.Limiter
+	shed    [longest + 1]map[bool]error // what a caller gets over TCP, by the seconds to wait and by whether it reads Chinese
 }
 
 func newAdmission(limit int) *admission {
-	return &admission{limit: int64(limit), shed: map[bool]error{
-		true: toStatus(errOverloaded, true).Err(), false: toStatus(errOverloaded, false).Err(),
-	}}
+	a := &admission{limit: int64(limit), queue: rate.NewLimiter(rate.Limit(limit), 1)}
+	for wait := range a.shed {
+		f := refusal(wait)
+		a.shed[wait] = map[bool]error{true: toStatus(f, true).Err(), false: toStatus(f, false).Err()}
+	}
+	return a
 }
+
+func refusal(wait int) *fault.Fault { return errOverloaded.After(time.Duration(wait) * time.Second) }
 
 // step counts the calls that run and refuses one too many before it starts.
 func (a *admission) step(ctx context.Context, call Call, next func(context.Context) error) error {
@@ -37,7 +51,7 @@ func (a *admission) step(ctx context.Context, call Call, next func(context.Conte
 	}
 	defer a.running.Add(-1)
 	if a.running.Add(1) > a.limit {
-		return errOverloaded
+		return refusal(a.wait())
 	}
 	return next(ctx)
 }
@@ -51,6 +65,17 @@ func (a *admission) tap(caller func(context.Context) string) tap.ServerInHandle 
 		if a.running.Load() < a.limit || open(info.FullMethodName) || caller != nil && caller(ctx) != "" {
 			return ctx, nil
 		}
-		return ctx, a.shed[speaksChinese(info.Header.Get("accept-language"))]
+		return ctx, a.shed[a.wait()][speaksChinese(info.Header.Get("accept-language"))]
 	}
+}
+
+// wait draws a number, and returns in how many seconds it is called. Who finds
+// the queue full gets none, and the longest wait.
+func (a *admission) wait() int {
+	number := a.queue.Reserve()
+	delay := number.Delay()
+	if delay >= (longest-1)*time.Second {
+		number.Cancel()
+	}
+	return min(1+int(delay/time.Second), longest)
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
@@ -39,8 +38,8 @@ func rateLimit(limits Limits) Step {
 			return next(ctx)
 		}
 		all := b.spend(p)
-		if err := grpc.SetHeader(ctx, metadata.Pairs(PolicyHeader, policy(all), LimitHeader, left(all))); err != nil {
-			return fmt.Errorf("saying what is left to the caller of %s: %w", call.Method, err)
+		if err := tell(ctx, call, metadata.Pairs(PolicyHeader, policy(all), LimitHeader, left(all))); err != nil {
+			return err
 		}
 		for _, a := range all {
 			if a.refused != nil {

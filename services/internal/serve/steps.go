@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/duban-project/duban/services/internal/authn"
@@ -29,7 +28,7 @@ type Limits struct {
 }
 
 // DefaultLimits suit one bureau on one machine.
-var DefaultLimits = Limits{InFlight: 1024, Deadline: time.Minute, Message: 4 << 20, Rate: 2000, Burst: 4000}
+var DefaultLimits = Limits{InFlight: 256, Deadline: time.Minute, Message: 4 << 20, Rate: 2000, Burst: 4000}
 
 // recovered turns a panic into an error, which statuses then masks and logs.
 func recovered(ctx context.Context, _ Call, next func(context.Context) error) (err error) {
@@ -57,8 +56,8 @@ func (p *Process) marked(ctx context.Context, call Call, next func(context.Conte
 		marks.Set(SandboxHeader, "true")
 	}
 	if len(marks) > 0 {
-		if err := grpc.SetHeader(ctx, marks); err != nil {
-			return fmt.Errorf("marking the answer of %s: %w", call.Method, err)
+		if err := tell(ctx, call, marks); err != nil {
+			return err
 		}
 	}
 	return next(ctx)

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMain makes this program the parts that the measurements start.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && parts[os.Args[1]] != nil {
+		main()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func TestAllIsMeasured(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "page.md")
+	if err := run(t.Context(), quick, nil, out); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(b), "| held |") + strings.Count(string(b), "| **short** |"); n != 13 {
+		t.Errorf("%d goals are told of, want 13:\n%s", n, b)
+	}
+	if strings.Contains(string(b), "%!") {
+		t.Errorf("the page is not well made:\n%s", b)
+	}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/duban-project/duban/services/cmd/bench/replication"
+)
+
+// What the page says of each measurement: its lines in the table at the top, and
+// below what was done and what came of each round.
+
+func createLines(_ plan, r results) []line {
+	by := func(figure func(creates) float64) float64 {
+		return median(r.creates, func(c creates) float64 { return figure(c) / c.bare })
+	}
+	return []line{
+		atLeast("durable create of a problem, in-process gRPC ÷ engine alone", 0.5, by(func(c creates) float64 { return c.grpc })),
+		atLeast("the same over REST, from another process ÷ engine alone", 0.33, by(func(c creates) float64 { return c.rest })),
+		atLeast("the same over REST, through a process for each role ÷ engine alone", 0.22, by(func(c creates) float64 { return c.split })),
+	}
+}
+
+func createText(p plan, r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `## Creates
+
+**Engine alone**: %d callers put the same bytes — record, indexes, request id, feed entries — as recorded from real creates, in groups
+on our engine, without deciding, encoding, hashing or signing anything. **With all steps**: the same callers call CreateProblem with
+request ids. Over REST the client is a process of its own; its processor time stands beside. **Through processes** the gateway and
+every role run alone, with mutual TLS between them and the same client.
+
+| round | engine alone /s | in-process gRPC /s | REST /s | REST client's CPU s | REST through processes /s |
+|--:|--:|--:|--:|--:|--:|
+`, p.callers)
+	for i, c := range r.creates {
+		fmt.Fprintf(&b, "| %d | %.0f | %.0f | %.0f | %.2f | %.0f |\n", i+1, c.bare, c.grpc, c.rest, c.clientCPU.Seconds(), c.split)
+	}
+	return b.String()
+}
+
+func statusLines(p plan, r results) []line {
+	ratio := func(of func(statuses) []time.Duration, large, small int) float64 {
+		return median(r.statuses, func(s statuses) float64 { return float64(of(s)[large]) / float64(of(s)[small]) })
+	}
+	idle, busy := func(s statuses) []time.Duration { return s.idle }, func(s statuses) []time.Duration { return s.busy }
+	return []line{
+		atMost(fmt.Sprintf("status p95 at %d problems ÷ at %d", p.stores[2], p.stores[0]), 1.2, ratio(idle, 2, 0)),
+		atMost(fmt.Sprintf("status p95 at %d problems ÷ at %d", p.stores[3], p.stores[1]), 1.2, ratio(idle, 3, 1)),
+		atMost(fmt.Sprintf("the same while %d callers write", p.callers), 1.2, ratio(busy, 3, 1)),
+	}
+}
+
+func statusText(p plan, r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `## Status
+
+A city of %d districts and %d schools. Its problems were not created one call at a time: while no suite ran, they were entered by the
+service's rules as the records, indexes and feed entries that it writes, in commits of %d, spread over the %d days before; without
+request ids, and each ledger once in a commit. The suite's own followers then counted all of it.
+
+Status of the city, all metrics and all districts, over gRPC in process, %d callers in a closed loop, %d calls of each store in turn;
+then a tenth of that of each while %d callers plan what schools do about their problems, which changes records, feed and figures
+and not how many problems there are.
+
+`, p.city.districts, p.city.schools, together, int(months.Hours()/24), statusCallers, p.calls, p.callers)
+	b.WriteString("| round |")
+	for _, n := range p.stores {
+		fmt.Fprintf(&b, " p95 at %d | while writing (/s) |", n)
+	}
+	b.WriteString("\n|--:|" + strings.Repeat("--:|--:|", len(p.stores)) + "\n")
+	for i, s := range r.statuses {
+		fmt.Fprintf(&b, "| %d |", i+1)
+		for j := range s.idle {
+			fmt.Fprintf(&b, " %s | %s (%.0f) |", short(s.idle[j]), short(s.busy[j]), s.writes[j])
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+func replicationLines(_ plan, r results) []line {
+	rate := median(r.replications, func(r replication.Round) float64 { return r.Mirrored })
+	lag := median(r.replications, func(r replication.Round) time.Duration { return r.Lag })
+	return []line{
+		atLeast(fmt.Sprintf("replication ÷ own entries, in commits of %d", replication.Batch), 0.7, median(r.replications, func(r replication.Round) float64 { return r.Mirrored / r.Own })),
+		{"replicated entries a second", "≥ 10000", fmt.Sprintf("%.0f", rate), rate >= 10_000},
+		{fmt.Sprintf("lag p99 at %d entries a second", replication.Steady), "≤ 2 s", short(lag), lag <= 2*time.Second},
+	}
+}
+
+func replicationText(p plan, r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `## Replication
+
+In each round two new installations: the lower writes %d entries, %d in a commit, signed; then it pushes them over TCP to the upper,
+which verifies, stores and cosigns them, until the last is durable there. Then the lower writes %d more, each by itself, and the time is
+taken from each commit until the entry is durable above.
+
+| round | own entries /s | replicated /s | written /s | lag p99 |
+|--:|--:|--:|--:|--:|
+`, p.entries, replication.Batch, p.lagged)
+	for i, r := range r.replications {
+		fmt.Fprintf(&b, "| %d | %.0f | %.0f | %.0f | %s |\n", i+1, r.Own, r.Mirrored, r.Written, short(r.Lag))
+	}
+	return b.String()
+}
+
+func overloadLines(p plan, r results) []line {
+	kept := func(of func(overloads) flood) float64 {
+		return median(r.overloads, func(o overloads) float64 { return of(o).Good / o.peak.Good })
+	}
+	return []line{
+		atLeast(fmt.Sprintf("goodput at %d times the load ÷ at capacity, calls of %v, clients that do as refusals say", tenfold, p.service), 0.7,
+			kept(func(o overloads) flood { return o.polite })),
+		atLeast("the same, clients that call on whatever is answered", 0.7, kept(func(o overloads) flood { return o.rude })),
+	}
+}
+
+func overloadText(p plan, r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `## Overload
+
+A problem is read over gRPC on TCP, from a process of its own with %d connections, while the store of rectification answers %d reads at a
+time in %v each. Good is what is answered within %v of the call. **At capacity** %d callers call in a closed loop. **As refusals say**: ten
+times as many callers as may run at once, who wait as long as a refusal's RetryInfo says, more or less by half. **Whatever is
+answered**: ten times the calls a second of capacity, as an attack does. What each process took of the processors stands behind.
+
+| round | at capacity /s | as refusals say /s | refused /s | client, server | whatever is answered /s | refused /s | client, server |
+|--:|--:|--:|--:|--:|--:|--:|--:|
+`, connections, slots, p.service, intime, p.callers)
+	for i, o := range r.overloads {
+		fmt.Fprintf(&b, "| %d | %.0f | %s | %s |\n", i+1, o.peak.Good, o.polite.cells(), o.rude.cells())
+	}
+	return b.String()
+}
+
+func (f flood) cells() string {
+	return fmt.Sprintf("%.0f | %.0f | %.2f, %.2f", f.Good, f.Refused, f.client.Seconds(), f.server.Seconds())
+}
+
+// allowed is how many bytes may live in a process when there are so many problems.
+func allowed(problems int) uint64 { return 64e6 + 16*uint64(problems) }
+
+func processLines(p plan, r results) []line {
+	slowest, took := worst(r.processes.started)
+	fullest, live := worst(r.processes.live)
+	problems := p.stores[len(p.stores)-1]
+	return []line{
+		{fmt.Sprintf("from exec until it serves, at %d problems, the slowest role (%s)", problems, slowest), "≤ 150 ms", short(took), took <= 150*time.Millisecond},
+		{fmt.Sprintf("live heap at %d problems, the fullest process (%s)", problems, fullest), fmt.Sprintf("≤ %.1f MB", float64(allowed(problems))/1e6),
+			fmt.Sprintf("%.1f MB", float64(live)/1e6), live <= allowed(problems)},
+	}
+}
+
+func processText(p plan, r results) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `## Processes
+
+On the store of %d problems, each role as a process of its own with mutual TLS between all. **From exec**: each is killed and started
+again while the others go on, its files in the page cache, and it has followed nothing yet. **Live heap**: what is left after two
+collections, when statuses were read, ledgers listed and problems planned through the gateway.
+
+| role | from exec until it serves | live heap |
+|---|--:|--:|
+`, p.stores[len(p.stores)-1])
+	for _, role := range slices.Sorted(maps.Keys(r.processes.live[0])) {
+		took := "–"
+		if _, ok := r.processes.started[0][role]; ok {
+			took = short(median(r.processes.started, func(s starts) time.Duration { return s[role] }))
+		}
+		live := median(r.processes.live, func(h heaps) uint64 { return h[role] })
+		fmt.Fprintf(&b, "| %s | %s | %.1f MB |\n", role, took, float64(live)/1e6)
+	}
+	return b.String()
+}
