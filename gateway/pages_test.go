@@ -181,7 +181,7 @@ func TestOpenAPISaysWhatTheContractDemands(t *testing.T) {
 		unit + "/codes/maxItems":                                                "16",
 		unit + "/labels/additionalProperties/maxLength":                         "64",
 		unit + "/parent/pattern":                                                "^$|^units/[a-z0-9][a-z0-9-]{0,62}$",
-		unit + "/kind/enum/0":                                                   "KIND_UNSPECIFIED",
+		unit + "/kind/enum/0":                                                   "KIND_PROVINCE",
 		"components/schemas/duban.feed.v1.Checkpoint/properties/size/format":    "uint64",
 		"components/schemas/duban.feed.v1.Checkpoint/properties/root/format":    "byte",
 		"components/schemas/duban.clock.v1.SetClockRequest/required/0":          "now",
