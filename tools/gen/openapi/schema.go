@@ -55,6 +55,9 @@ func (c *contract) limit(f protoreflect.FieldDescriptor, schema object) bool {
 	}
 	rules, _ := options[validateOption].(object)
 	wide(f, schema)
+	if of := f.ContainingOneof(); of != nil && !of.IsSynthetic() {
+		schema["x-duban-oneof"] = string(of.Name())
+	}
 	c.apply(rules, schema)
 	return rules["required"] == true
 }
@@ -90,6 +93,8 @@ func (c *contract) apply(rules, schema object) {
 			take(rule, schema, "minPairs", "minProperties", "maxPairs", "maxProperties")
 			values, _ := rule["values"].(object)
 			c.apply(values, child(schema, "additionalProperties"))
+		case "bytes": // base64 is never shorter
+			take(rule, schema, "minLen", "minLength")
 		case "enum":
 			sayable(rule, schema)
 		case "int64", "uint64": // strings in JSON, for which JSON Schema has no minimum
