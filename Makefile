@@ -100,6 +100,7 @@ proto: $(BIN)/buf proto/.deps/.stamp ## Format, lint and generate from the proto
 	@mkdir -p .cache
 	cd proto && buf build -o ../.cache/api.binpb
 	openapi -in proto/gen/openapi/openapi.yaml -image .cache/api.binpb -out gateway/openapi.json
+	cp CHANGELOG.md gateway/internal/developer/changelog.md
 
 $(BIN)/buf: tools/buf/go.mod tools/buf/go.sum
 	cd tools/buf && GOWORK=off go build -trimpath -ldflags='-s -w' -o $@ github.com/bufbuild/buf/cmd/buf

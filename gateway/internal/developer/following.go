@@ -14,6 +14,7 @@ var following = []Event{
 	{"aggregation.source.reported.v1", "ReportSource", "", problem.Text{Zh: "报送来源报来一份报表", En: "a report of the source came"}},
 	{"campaign.assignment.issued.v1", "Assignment", "", problem.Text{Zh: "活动发布，任务下达", En: "its campaign was published"}},
 	{"complaint.rectification.hindered.v1", "Complaint", "", problem.Text{Zh: "转整改受阻，待人工处理", En: "its order for rectification is held up"}},
+	{"evaluation.credentials.issued.v1", "Round", "IssueCredentials", problem.Text{}},
 	{"evaluation.result.published.v1", "Result", "", problem.Text{Zh: "所属评议已公布", En: "its round was published"}},
 	{"event.webhook.pinged.v1", "", "PingWebhook", problem.Text{}},
 	{"rectification.content.filed.v1", "FiledProblem", "", problem.Text{Zh: "随台账报备的问题", En: "a problem as it was filed with its ledger"}},
