@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
@@ -21,14 +22,16 @@ type Reference = developer.Reference
 // The policies keep the pages from loading anything from elsewhere, whatever is in
 // them. Swagger UI starts by a script and styles in its page; pages of our own have
 // a stylesheet and nothing else.
-const ours = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-const swagger = "default-src 'none'; connect-src 'self'; script-src 'self' 'unsafe-inline'; " +
-	"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+const (
+	ours    = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	swagger = "default-src 'none'; connect-src 'self'; script-src 'self' 'unsafe-inline'; " +
+		"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 // pages is what the gateway shows beside the API, by path.
 type pages map[string]http.Handler
 
-func newPages(services []service, r Reference) (pages, error) {
+func newPages(services []service, r func() (Reference, error)) pages {
 	console := v5emb.NewHandlerWithConfig(swgui.Config{
 		Title: "duban 督办", SwaggerJSON: "/openapi.json", BasePath: "/docs/",
 		SettingsUI: map[string]string{"validatorUrl": "null", "layout": `"BaseLayout"`, "docExpansion": `"none"`},
@@ -44,11 +47,35 @@ func newPages(services []service, r Reference) (pages, error) {
 		"/healthz":      static("application/json", []byte(`{"status":"alive"}`)),
 		"/readyz":       ready(services),
 	}
-	made, err := developer.Pages(openAPI, r)
-	for path, page := range made {
-		all[path] = protect(ours, static(page.ContentType, page.Body))
+	developers := protect(ours, forDevelopers(r))
+	for _, path := range developer.Paths() {
+		all[path] = developers
 	}
-	return all, err
+	return all
+}
+
+// forDevelopers serves the pages for developers. To make them takes longer than all
+// else at the start of a process, so it is done when somebody asks for one.
+func forDevelopers(tell func() (Reference, error)) http.Handler {
+	made := sync.OnceValues(func() (map[string]developer.Page, error) {
+		var r Reference
+		if tell != nil {
+			var err error
+			if r, err = tell(); err != nil {
+				return nil, err
+			}
+		}
+		return developer.Pages(openAPI, r)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pages, err := made()
+		if err != nil {
+			problem.Write(w, r, nil, err)
+			return
+		}
+		page := pages[r.URL.Path]
+		static(page.ContentType, page.Body).ServeHTTP(w, r)
+	})
 }
 
 // inLanguage leads to a page for developers in the language that the client

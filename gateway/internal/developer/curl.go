@@ -41,17 +41,35 @@ func (d *document) bodyOf(c *Call) (string, error) {
 	}
 	s := d.resolve(c.body())
 	from := named(c.Path, s)
-	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
-		if p := s.Properties[name]; !p.ReadOnly && name != from {
-			c.Fields = append(c.Fields, Field{"body", name, d.kind(p), p.Description, slices.Contains(s.Required, name) || d.needed(p)})
-		}
-	}
+	c.Fields = append(c.Fields, d.fields(s, "", from)...)
 	var text bytes.Buffer
 	e := json.NewEncoder(&text)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	err := e.Encode(d.object(s, from))
 	return strings.TrimSpace(text.String()), err
+}
+
+// deepest is how many messages within each other the table of fields shows.
+const deepest = 3
+
+// fields are those of a body, with those of the messages in it.
+func (d *document) fields(s *schema, within, except string) (all []Field) {
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		p := s.Properties[name]
+		if p.ReadOnly || within+name == except {
+			continue
+		}
+		all = append(all, Field{"body", within + name, d.kind(p), p.Description, slices.Contains(s.Required, name) || d.needed(p)})
+		inner, dot := d.resolve(p), "."
+		if inner.Type == "array" {
+			inner, dot = d.resolve(inner.Items), "[]."
+		}
+		if strings.Count(within, ".") < deepest-1 {
+			all = append(all, d.fields(inner, within+name+dot, "")...)
+		}
+	}
+	return all
 }
 
 // named is the field of the body that the path gives already, or "".

@@ -72,6 +72,15 @@ func Short(l problem.Language) string {
 	return "zh"
 }
 
+// Paths are those of all pages.
+func Paths() []string {
+	paths := []string{Root + "style.css"}
+	for _, c := range chapters {
+		paths = append(paths, Root+"zh/"+c.ID, Root+"en/"+c.ID)
+	}
+	return paths
+}
+
 // Pages makes every page, by its path. It fails if the document is not what the
 // pages are made of.
 func Pages(document []byte, r Reference) (map[string]Page, error) {

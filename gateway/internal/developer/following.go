@@ -13,6 +13,8 @@ var following = []Event{
 	{"aggregation.report.superseded.v1", "Report", "", problem.Text{Zh: "已接受的报表已被更正", En: "a correction was accepted in its place"}},
 	{"aggregation.source.reported.v1", "ReportSource", "", problem.Text{Zh: "报送来源报来一份报表", En: "a report of the source came"}},
 	{"campaign.assignment.issued.v1", "Assignment", "", problem.Text{Zh: "活动发布，任务下达", En: "its campaign was published"}},
+	{"complaint.complaint.received.v1", "Complaint", "", problem.Text{Zh: "收到投诉", En: "it came"}},
+	{"complaint.rectification.settled.v1", "Complaint", "", problem.Text{Zh: "转整改有结果：已列入台账或未被接收", En: "the ledger took its order, or refused it"}},
 	{"complaint.rectification.hindered.v1", "Complaint", "", problem.Text{Zh: "转整改受阻，待人工处理", En: "its order for rectification is held up"}},
 	{"evaluation.credentials.issued.v1", "Round", "IssueCredentials", problem.Text{}},
 	{"evaluation.result.published.v1", "Result", "", problem.Text{Zh: "所属评议已公布", En: "its round was published"}},

@@ -12,7 +12,7 @@ import (
 // demand them of every request: without them it would say nothing. Asked are those
 // of queries.
 var (
-	shown = []string{"displayName", "rows", "field", "value", "codes", "csv", "description", "level", "source", "text", "ids"}
+	shown = []string{"displayName", "rows", "unit", "field", "value", "codes", "csv", "description", "level", "source", "text", "ids"}
 	asked = []string{"seq"}
 )
 

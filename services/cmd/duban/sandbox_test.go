@@ -72,6 +72,7 @@ func TestASandboxIsSeededOnceAndSaysWhatItIs(t *testing.T) {
 		if i == 0 {
 			followThePage(t, base, keys)
 			everyEventIsOnThePage(t, base, keys["system"])
+			everyEventIsOnThePage(t, base, keys["units/yc/members/clerk"])
 		}
 		stop()
 	}

@@ -1,8 +1,6 @@
 package suite
 
 import (
-	"time"
-
 	"google.golang.org/protobuf/proto"
 
 	"github.com/duban-project/duban/gateway"
@@ -15,14 +13,14 @@ import (
 
 // reference is what the pages for developers tell of the data that the program
 // ships with; templates are as of this year.
-func reference(now time.Time) (gateway.Reference, error) {
+func (s *Suite) reference() (gateway.Reference, error) {
 	r := gateway.Reference{Metrics: aggregationrules.Metrics(), Forms: reports.Forms(), Told: told}
 	templates, err := campaignrules.Shipped()
 	if err != nil {
 		return r, err
 	}
 	for _, t := range templates {
-		made, err := t.In(calendar.On(now).Year())
+		made, err := t.In(calendar.On(s.Clock.Now()).Year())
 		if err != nil {
 			return r, err
 		}

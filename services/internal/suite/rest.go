@@ -13,13 +13,9 @@ import (
 
 // Handler serves the REST API over the installation's services.
 func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
-	reference, err := reference(s.Clock.Now())
-	if err != nil {
-		return nil, err
-	}
 	h, err := gateway.Handler(ctx, s.backends(), gateway.Options{
 		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), Sandbox: s.sandbox, TraceID: telemetry.TraceID,
-		Network: s.process.Network, TrustedProxies: s.config.TrustedProxies, Reference: reference,
+		Network: s.process.Network, TrustedProxies: s.config.TrustedProxies, Reference: s.reference,
 	})
 	if err != nil {
 		return nil, err
