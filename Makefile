@@ -62,7 +62,7 @@ bench: build ## Measure for half an hour on idle cores, and write docs/performan
 	.cache/bench -duban $(BIN)/duban $(if $(QUICK),-quick -out .cache/performance.md)
 
 .PHONY: check
-check: format vet lint proto-check proto-breaking openapi-lint webhooks-verify deploy-check ## Everything else that CI checks.
+check: format vet lint proto-check proto-breaking openapi-lint clients deploy-check ## Everything else that CI checks.
 
 .PHONY: format
 format:
@@ -96,12 +96,16 @@ proto-breaking: $(BIN)/buf proto/.deps/.stamp
 openapi-lint:
 	cd gateway && REDOCLY_TELEMETRY=off npx --yes @redocly/cli@2.77.0 lint openapi.json
 
-# So is the library of Standard Webhooks, which takes what a running suite sends.
-.PHONY: webhooks-verify
-webhooks-verify:
+# So are the clients of others: a stranger's program in Node, types and a client in TypeScript, against a sandbox.
+.PHONY: clients
+clients:
 	@folder=$$(mktemp -d) && trap 'rm -rf '$$folder EXIT && \
-	npm install --silent --no-audit --no-fund --prefix $$folder standardwebhooks@1.0.0 && \
-	CGO_ENABLED=0 go build -o $$folder/ ./services/cmd/duban && node services/event/verify.mjs $$folder
+	npm install --silent --no-audit --no-fund --prefix $$folder \
+		standardwebhooks@1.0.0 openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3 && \
+	CGO_ENABLED=0 go build -o $$folder/ ./services/cmd/duban && cp gateway/clients/stranger/* gateway/clients/typescript/* $$folder && \
+	$$folder/node_modules/.bin/openapi-typescript gateway/openapi.json -o $$folder/duban.d.ts >/dev/null && \
+	$$folder/node_modules/.bin/tsc -p $$folder && mv $$folder/example.js $$folder/example.mjs && \
+	node gateway/clients/check.mjs $$folder
 
 # The files of deploy/, by those who will read them, and the archives. systemd-analyze wants the command to be there.
 .PHONY: deploy-check
@@ -122,6 +126,7 @@ proto: $(BIN)/buf proto/.deps/.stamp ## Format, lint and generate from the proto
 	@mkdir -p .cache
 	cd proto && buf build -o ../.cache/api.binpb
 	openapi -in proto/gen/openapi/openapi.yaml -image .cache/api.binpb -out gateway/openapi.json
+	cp CHANGELOG.md gateway/internal/developer/changelog.md
 
 $(BIN)/buf: tools/buf/go.mod tools/buf/go.sum
 	cd tools/buf && GOWORK=off go build -trimpath -ldflags='-s -w' -o $@ github.com/bufbuild/buf/cmd/buf

@@ -97,6 +97,7 @@ type Options struct {
 	Sandbox        bool                         // every answer says that the installation is a sandbox
 	Network        func(netip.Addr) string      // hides the address of a client; what it returns goes on as the metadata duban-network; nil: nothing does
 	TrustedProxies []netip.Prefix               // whose X-Forwarded-For is believed; empty: nobody's
+	Reference      func() (Reference, error)    // what the pages for developers tell of the services' data; nil: nothing
 	TraceID        func(context.Context) string // the trace of a request, as 32 hex digits, or ""; nil: there is no tracing
 }
 
@@ -140,10 +141,7 @@ func Handler(ctx context.Context, b Backends, o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages, err := newPages(services)
-	if err != nil {
-		return nil, err
-	}
+	pages := newPages(services, o.Reference)
 	return &front{options: o, pages: pages, api: &api{options: o, routes: routes, mux: mux}}, nil
 }
 

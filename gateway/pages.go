@@ -1,51 +1,91 @@
 package gateway
 
 import (
-	"bytes"
 	_ "embed"
-	"fmt"
-	"html/template"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/swaggest/swgui"
 	"github.com/swaggest/swgui/v5emb"
 
+	"github.com/duban-project/duban/gateway/internal/developer"
 	"github.com/duban-project/duban/gateway/internal/problem"
 )
 
 //go:embed openapi.json
 var openAPI []byte
 
-//go:embed errors.html
-var errorsTemplate string
+// Reference is what the services' data say, for the pages for developers.
+type Reference = developer.Reference
 
-// policy keeps the pages from loading anything from elsewhere, whatever is in
-// them. Swagger UI starts by a script and styles in its page.
-const policy = "default-src 'none'; connect-src 'self'; script-src 'self' 'unsafe-inline'; " +
-	"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+// The policies keep the pages from loading anything from elsewhere, whatever is in
+// them. Swagger UI starts by a script and styles in its page; pages of our own have
+// a stylesheet and nothing else.
+const (
+	ours    = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	swagger = "default-src 'none'; connect-src 'self'; script-src 'self' 'unsafe-inline'; " +
+		"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
 
 // pages is what the gateway shows beside the API, by path.
 type pages map[string]http.Handler
 
-func newPages(services []service) (pages, error) {
-	catalogue, err := errorsPage()
-	if err != nil {
-		return nil, err
-	}
+func newPages(services []service, r func() (Reference, error)) pages {
 	console := v5emb.NewHandlerWithConfig(swgui.Config{
 		Title: "duban 督办", SwaggerJSON: "/openapi.json", BasePath: "/docs/",
 		SettingsUI: map[string]string{"validatorUrl": "null", "layout": `"BaseLayout"`, "docExpansion": `"none"`},
 	})
-	return pages{
-		"/":             http.RedirectHandler("/docs/", http.StatusFound),
+	all := pages{
+		"/":             inLanguage(""),
+		"/developers":   inLanguage(""),
+		developer.Root:  inLanguage(""),
 		"/docs":         http.RedirectHandler("/docs/", http.StatusFound),
-		"/docs/":        protect(console),
-		"/docs/errors":  protect(static("text/html; charset=utf-8", catalogue)),
+		"/docs/":        protect(swagger, console),
+		"/docs/errors":  inLanguage("errors"), // what problems name as their type
 		"/openapi.json": static("application/json", openAPI),
 		"/healthz":      static("application/json", []byte(`{"status":"alive"}`)),
 		"/readyz":       ready(services),
-	}, nil
+	}
+	developers := protect(ours, forDevelopers(r))
+	for _, path := range developer.Paths() {
+		all[path] = developers
+	}
+	return all
+}
+
+// forDevelopers serves the pages for developers. To make them takes longer than all
+// else at the start of a process, so it is done when somebody asks for one.
+func forDevelopers(tell func() (Reference, error)) http.Handler {
+	made := sync.OnceValues(func() (map[string]developer.Page, error) {
+		var r Reference
+		if tell != nil {
+			var err error
+			if r, err = tell(); err != nil {
+				return nil, err
+			}
+		}
+		return developer.Pages(openAPI, r)
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pages, err := made()
+		if err != nil {
+			problem.Write(w, r, nil, err)
+			return
+		}
+		page := pages[r.URL.Path]
+		static(page.ContentType, page.Body).ServeHTTP(w, r)
+	})
+}
+
+// inLanguage leads to a page for developers in the language that the client
+// prefers.
+func inLanguage(page string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Vary", "Accept-Language")
+		l := problem.Preferred(r.Header.Get("Accept-Language"))
+		http.Redirect(w, r, developer.Root+developer.Short(l)+"/"+page, http.StatusFound)
+	})
 }
 
 // at finds the page of a path; those beneath /docs/ are Swagger UI's files.
@@ -56,7 +96,7 @@ func (p pages) at(at string) (http.Handler, bool) {
 	return p["/docs/"], strings.HasPrefix(at, "/docs/")
 }
 
-func protect(h http.Handler) http.Handler {
+func protect(policy string, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", policy)
 		w.Header().Set("Referrer-Policy", "no-referrer")
@@ -69,17 +109,4 @@ func static(contentType string, body []byte) http.Handler {
 		w.Header().Set("Content-Type", contentType)
 		_, _ = w.Write(body) // a client that has gone needs no answer
 	})
-}
-
-// errorsPage lists every reason for which a call can be refused (错误码).
-func errorsPage() ([]byte, error) {
-	page, err := template.New("errors").Parse(errorsTemplate)
-	if err != nil {
-		return nil, fmt.Errorf("the page of errors: %w", err)
-	}
-	var out bytes.Buffer
-	if err := page.Execute(&out, problem.Catalogue()); err != nil {
-		return nil, fmt.Errorf("the page of errors: %w", err)
-	}
-	return out.Bytes(), nil
 }

@@ -10,6 +10,7 @@ import (
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/fleet"
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -58,9 +59,8 @@ func measureProcesses(ctx context.Context, p plan, w *world, folder string) (all
 
 // part moves what one process had into a folder for each role.
 func part(from, to string) error {
-	const seed = "installation.key"
-	keys := filepath.Join(to, suite.KeysFolder)
-	if err := errors.Join(os.MkdirAll(keys, 0o700), os.Rename(filepath.Join(from, seed), filepath.Join(keys, seed))); err != nil {
+	keys := filepath.Join(to, seed.KeysFolder)
+	if err := errors.Join(os.MkdirAll(keys, 0o700), os.Rename(filepath.Join(from, seed.File), filepath.Join(keys, seed.File))); err != nil {
 		return err
 	}
 	for _, role := range suite.Called() {

@@ -82,7 +82,7 @@ func open(ctx context.Context, s *suite.Suite, base, keys string, out io.Writer)
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "沙箱 %s　接口文档 %s/docs/　密钥 %s\n所有数据均为演示数据，不计入任何汇总；重置：duban sandbox -reset\n", base, base, keys)
+	_, err := fmt.Fprintf(out, "沙箱 %s　开发者中心 %s/developers/　密钥 %s\n所有数据均为演示数据，不计入任何汇总；重置：duban sandbox -reset\n", base, base, keys)
 	return err
 }
 

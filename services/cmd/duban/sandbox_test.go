@@ -42,11 +42,11 @@ func TestASandboxIsSeededOnceAndSaysWhatItIs(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "duban.yaml")
 	data := filepath.Join(folder, "sandbox")
-	text := fmt.Sprintf("sandbox:\n  data: %s\n  http: 127.0.0.1:0\ntelemetry:\n  log_level: error\n", data)
+	text := fmt.Sprintf("sandbox:\n  data: %s\n  http: 127.0.0.1:0\n  webhooks: {allow_loopback: true}\ntelemetry:\n  log_level: error\n", data)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for range 2 {
+	for i := range 2 {
 		base, stop := playIn(t, file)
 		written, err := os.ReadFile(filepath.Join(data, keysFile))
 		if err != nil {
@@ -68,6 +68,11 @@ func TestASandboxIsSeededOnceAndSaysWhatItIs(t *testing.T) {
 		real := strings.Replace(keys["system"], "dubansandbox_", "duban_", 1)
 		if said := ask(t, base, real); said.StatusCode != http.StatusUnauthorized || said.Header.Get("Duban-Sandbox") != "true" {
 			t.Errorf("a real key: %s, %v", said.Status, said.Header)
+		}
+		if i == 0 {
+			followThePage(t, base, keys)
+			everyEventIsOnThePage(t, base, keys["system"])
+			everyEventIsOnThePage(t, base, keys["units/yc/members/clerk"])
 		}
 		stop()
 	}

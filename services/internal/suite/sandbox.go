@@ -21,10 +21,12 @@ type Sandbox struct {
 	HTTP string `yaml:"http"`
 	// GRPC is where its gRPC listens; empty: nowhere.
 	GRPC string `yaml:"grpc"`
+	// Webhooks says where its events may be sent, whatever its owner allows.
+	Webhooks Webhooks `yaml:"webhooks"`
 }
 
 func (s Sandbox) check() error {
-	var mistakes []error
+	mistakes := []error{s.Webhooks.check()}
 	if s.Data == "" {
 		mistakes = append(mistakes, errors.New("sandbox.data: must name a folder"))
 	}
@@ -45,7 +47,7 @@ func (c *Config) AsSandbox() Config {
 	s.Installation = "sandbox/duban"
 	s.Reserve, s.Grace, s.Limits = c.Reserve, c.Grace, c.Limits
 	s.AllowedOrigins, s.TrustedProxies = c.AllowedOrigins, c.TrustedProxies
-	s.Telemetry.LogLevel = c.Telemetry.LogLevel
+	s.Telemetry.LogLevel, s.Webhooks = c.Telemetry.LogLevel, c.Sandbox.Webhooks
 	return s
 }
 

@@ -89,8 +89,9 @@ func TestASandboxIsBoundToNobody(t *testing.T) {
 	c.Identity.Issuers = []oidc.Issuer{{Issuer: "https://id.example", Audience: "duban"}}
 	c.Peers.Listen = "127.0.0.1:7000"
 	c.Installation, c.Limits.Rate = "hubei/yichang", 7
+	c.Webhooks.AllowLoopback = true
 	s := c.AsSandbox()
-	if len(s.Identity.Issuers) > 0 || s.Peers.Listen != "" || s.Installation == c.Installation || s.Data == c.Data || s.HTTP == c.HTTP || s.Limits.Rate != 7 {
+	if len(s.Identity.Issuers) > 0 || s.Peers.Listen != "" || s.Installation == c.Installation || s.Data == c.Data || s.HTTP == c.HTTP || s.Limits.Rate != 7 || s.Webhooks.AllowLoopback {
 		t.Errorf("the sandbox is %+v", s)
 	}
 	if err := s.Check(); err != nil {

@@ -67,6 +67,7 @@ func enrich(c *contract, text []byte) (object, error) {
 		return nil, err
 	}
 	c.schemas(document)
+	c.enums(document)
 	tidy(document)
 	return document, nil
 }

@@ -58,6 +58,17 @@ func firstSentence(comment string) string {
 	return strings.TrimSuffix(strings.TrimSpace(sentence), ".")
 }
 
+var named = regexp.MustCompile(`\(([^()]*\p{Han}[^()]*)\)`)
+
+// chineseName is what the comment says in parentheses that a thing is called in
+// Chinese, or "".
+func chineseName(comment string) string {
+	if found := named.FindStringSubmatch(comment); found != nil {
+		return found[1]
+	}
+	return ""
+}
+
 // tidy replaces in all schemas the formats that only the plugin knows.
 func tidy(value any) {
 	switch v := value.(type) {

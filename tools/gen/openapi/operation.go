@@ -43,6 +43,9 @@ func (c *contract) operation(o object, call protoreflect.MethodDescriptor, path 
 	access, _ := options[accessOption].(object)
 	route, _ := options[httpOption].(object)
 	o["summary"], o["description"] = firstSentence(comment(call)), comment(call)
+	if o["x-duban-name"] = chineseName(comment(call)); o["x-duban-name"] == "" {
+		return fmt.Errorf("the comment of %s has no Chinese name in parentheses", call.FullName())
+	}
 	permission(o, access)
 	for _, p := range list(o["parameters"]) {
 		c.parameter(p, call.Input(), route, path)

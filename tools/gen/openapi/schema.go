@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -54,6 +55,9 @@ func (c *contract) limit(f protoreflect.FieldDescriptor, schema object) bool {
 	}
 	rules, _ := options[validateOption].(object)
 	wide(f, schema)
+	if of := f.ContainingOneof(); of != nil && !of.IsSynthetic() {
+		schema["x-duban-oneof"] = string(of.Name())
+	}
 	c.apply(rules, schema)
 	return rules["required"] == true
 }
@@ -89,10 +93,25 @@ func (c *contract) apply(rules, schema object) {
 			take(rule, schema, "minPairs", "minProperties", "maxPairs", "maxProperties")
 			values, _ := rule["values"].(object)
 			c.apply(values, child(schema, "additionalProperties"))
+		case "bytes": // base64 is never shorter
+			take(rule, schema, "minLen", "minLength")
+		case "enum":
+			sayable(rule, schema)
+		case "int64", "uint64": // strings in JSON, for which JSON Schema has no minimum
+			take(rule, schema, "gte", "x-duban-minimum")
 		case "int32", "uint32", "double", "float":
 			take(rule, schema, "gte", "minimum", "lte", "maximum", "gt", "minimum", "lt", "maximum")
 			exclusive(rule, schema)
 		}
+	}
+}
+
+// sayable leaves out the value 0 of an enum if the contract refuses it.
+func sayable(rule, schema object) {
+	values, _ := schema["enum"].([]any)
+	refused, _ := rule["notIn"].([]any)
+	if len(values) > 0 && slices.Contains(refused, any(0.0)) {
+		schema["enum"] = values[1:]
 	}
 }
 

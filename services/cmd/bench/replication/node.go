@@ -130,6 +130,8 @@ type flat struct{ authz.Tree }
 func (flat) Fresh() error                          { return nil }
 func (flat) Root() string                          { return "units/root" }
 func (flat) Position() uint64                      { return 0 }
+func (flat) CatchUp(context.Context) error         { return nil }
+func (flat) Subtree(unit string) []string          { return []string{unit} }
 func (flat) Path(unit string) []string             { return []string{unit, "units/root"} }
 func (flat) Unit(name string) *organizationv1.Unit { return &organizationv1.Unit{Name: name} }
 

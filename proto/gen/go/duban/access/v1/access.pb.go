@@ -52,9 +52,9 @@ const (
 	Role_ROLE_REGISTRAR Role = 10
 	// 查看者: reads.
 	Role_ROLE_VIEWER Role = 11
-	// A lower system that pushes reports; for machines only.
+	// 报送系统: a lower system that pushes reports; for machines only.
 	Role_ROLE_REPORTER Role = 12
-	// A third-party portal; for machines only.
+	// 门户: a third-party portal; for machines only.
 	Role_ROLE_PORTAL Role = 13
 )
 
@@ -127,11 +127,11 @@ type Scope int32
 const (
 	// The rule names no unit: the method is public, internal, or about the caller.
 	Scope_SCOPE_UNSPECIFIED Scope = 0
-	// The same unit, or the unit whose department the record's unit is.
+	// 本单位: the same unit, or the unit whose department the record's unit is.
 	Scope_SCOPE_OWN Scope = 1
-	// A strict ancestor: one acts as superior.
+	// 上级: a strict ancestor: one acts as superior.
 	Scope_SCOPE_SUPERIOR Scope = 2
-	// The same unit or any ancestor.
+	// 本单位及上级: the same unit or any ancestor.
 	Scope_SCOPE_ANY Scope = 3
 )
 

@@ -62,7 +62,7 @@ const (
 // Folds every service's feed into kept figures, answers with them, and takes
 // reports of lower systems.
 type AggregationServiceClient interface {
-	// Reads what a figure means.
+	// Reads what a figure means (读取指标).
 	GetMetric(ctx context.Context, in *GetMetricRequest, opts ...grpc.CallOption) (*Metric, error)
 	// Lists all metrics (指标目录).
 	ListMetrics(ctx context.Context, in *ListMetricsRequest, opts ...grpc.CallOption) (*ListMetricsResponse, error)
@@ -78,7 +78,7 @@ type AggregationServiceClient interface {
 	ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Sets what a figure of a unit shall come to in a period (下达目标).
 	CreateTarget(ctx context.Context, in *CreateTargetRequest, opts ...grpc.CallOption) (*Target, error)
-	// Reads a target.
+	// Reads a target (读取目标).
 	GetTarget(ctx context.Context, in *GetTargetRequest, opts ...grpc.CallOption) (*Target, error)
 	// Lists targets (目标).
 	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
@@ -91,24 +91,25 @@ type AggregationServiceClient interface {
 	ListWorkItems(ctx context.Context, in *ListWorkItemsRequest, opts ...grpc.CallOption) (*ListWorkItemsResponse, error)
 	// Urges a unit beneath to do what is late (催报), once a day at most.
 	UrgeWorkItem(ctx context.Context, in *UrgeWorkItemRequest, opts ...grpc.CallOption) (*Urge, error)
-	// Reads a report form.
+	// Reads a report form (读取报表格式).
 	GetReportForm(ctx context.Context, in *GetReportFormRequest, opts ...grpc.CallOption) (*ReportForm, error)
 	// Lists the report forms (报表格式).
 	ListReportForms(ctx context.Context, in *ListReportFormsRequest, opts ...grpc.CallOption) (*ListReportFormsResponse, error)
-	// Takes a report, with a verdict for every row. The report of a source and
-	// sequence that was taken before answers as it did then.
+	// Takes a report (报送报表), with a verdict for every row. The report of a source
+	// and sequence that was taken before answers as it did then.
 	CreateReport(ctx context.Context, in *CreateReportRequest, opts ...grpc.CallOption) (*Report, error)
-	// Takes a report whose rows are in a file, CSV or .xlsx. Its first line names
-	// the columns as the form does, in Chinese or by field; a line is a unit.
+	// Takes a report whose rows are in a file (以文件报送报表), CSV or .xlsx. Its first
+	// line names the columns as the form does, in Chinese or by field; a line is
+	// a unit.
 	UploadReport(ctx context.Context, in *UploadReportRequest, opts ...grpc.CallOption) (*Report, error)
-	// Reads a report.
+	// Reads a report (读取报表).
 	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*Report, error)
-	// Lists reports.
+	// Lists reports (列出报表).
 	ListReports(ctx context.Context, in *ListReportsRequest, opts ...grpc.CallOption) (*ListReportsResponse, error)
-	// Lists the rows of a report with what became of each.
+	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(ctx context.Context, in *ListReportRowsRequest, opts ...grpc.CallOption) (*ListReportRowsResponse, error)
-	// Writes the rows of a report, with what became of each, into a file that
-	// spreadsheets open without running anything in it.
+	// Writes the rows of a report (导出报表各行), with what became of each, into a file
+	// that spreadsheets open without running anything in it.
 	ExportReportRows(ctx context.Context, in *ExportReportRowsRequest, opts ...grpc.CallOption) (*ExportReportRowsResponse, error)
 	// Accepts a report (接受): its rows are counted and locked, at once or, if they
 	// are many, as it goes on by itself.
@@ -116,18 +117,18 @@ type AggregationServiceClient interface {
 	// Returns a report to its sender (退回): it is never counted, and what is put
 	// right comes as a new report.
 	ReturnReport(ctx context.Context, in *ReturnReportRequest, opts ...grpc.CallOption) (*Report, error)
-	// Reads which reports of a source have come and which are missing.
+	// Reads which reports of a source have come and which are missing (读取报送来源).
 	GetReportSource(ctx context.Context, in *GetReportSourceRequest, opts ...grpc.CallOption) (*ReportSource, error)
-	// Lists the sources that have reported.
+	// Lists the sources that have reported (列出报送来源).
 	ListReportSources(ctx context.Context, in *ListReportSourcesRequest, opts ...grpc.CallOption) (*ListReportSourcesResponse, error)
 	// Lists the codes of its own by which a source means units (代码对照).
 	ListReportCodes(ctx context.Context, in *ListReportCodesRequest, opts ...grpc.CallOption) (*ListReportCodesResponse, error)
-	// Says which units a source means by codes of its own. Quarantined rows with
-	// these codes are judged again.
+	// Says which units a source means by codes of its own (设定代码对照). Quarantined
+	// rows with these codes are judged again.
 	SetReportCodes(ctx context.Context, in *SetReportCodesRequest, opts ...grpc.CallOption) (*SetReportCodesResponse, error)
 	// Gives a unit leave to report after the late window (准予补报).
 	CreateReportLeave(ctx context.Context, in *CreateReportLeaveRequest, opts ...grpc.CallOption) (*ReportLeave, error)
-	// Lists the leaves to report late.
+	// Lists the leaves to report late (列出准予补报).
 	ListReportLeaves(ctx context.Context, in *ListReportLeavesRequest, opts ...grpc.CallOption) (*ListReportLeavesResponse, error)
 	// Lists what a unit and those beneath it owe by a form in a period, and what
 	// has come of it: open, overdue, missing, late (应报、欠报、迟报、缺报).
@@ -452,7 +453,7 @@ func (c *aggregationServiceClient) GetReportQuality(ctx context.Context, in *Get
 // Folds every service's feed into kept figures, answers with them, and takes
 // reports of lower systems.
 type AggregationServiceServer interface {
-	// Reads what a figure means.
+	// Reads what a figure means (读取指标).
 	GetMetric(context.Context, *GetMetricRequest) (*Metric, error)
 	// Lists all metrics (指标目录).
 	ListMetrics(context.Context, *ListMetricsRequest) (*ListMetricsResponse, error)
@@ -468,7 +469,7 @@ type AggregationServiceServer interface {
 	ExportStatus(context.Context, *ExportStatusRequest) (*httpbody.HttpBody, error)
 	// Sets what a figure of a unit shall come to in a period (下达目标).
 	CreateTarget(context.Context, *CreateTargetRequest) (*Target, error)
-	// Reads a target.
+	// Reads a target (读取目标).
 	GetTarget(context.Context, *GetTargetRequest) (*Target, error)
 	// Lists targets (目标).
 	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
@@ -481,24 +482,25 @@ type AggregationServiceServer interface {
 	ListWorkItems(context.Context, *ListWorkItemsRequest) (*ListWorkItemsResponse, error)
 	// Urges a unit beneath to do what is late (催报), once a day at most.
 	UrgeWorkItem(context.Context, *UrgeWorkItemRequest) (*Urge, error)
-	// Reads a report form.
+	// Reads a report form (读取报表格式).
 	GetReportForm(context.Context, *GetReportFormRequest) (*ReportForm, error)
 	// Lists the report forms (报表格式).
 	ListReportForms(context.Context, *ListReportFormsRequest) (*ListReportFormsResponse, error)
-	// Takes a report, with a verdict for every row. The report of a source and
-	// sequence that was taken before answers as it did then.
+	// Takes a report (报送报表), with a verdict for every row. The report of a source
+	// and sequence that was taken before answers as it did then.
 	CreateReport(context.Context, *CreateReportRequest) (*Report, error)
-	// Takes a report whose rows are in a file, CSV or .xlsx. Its first line names
-	// the columns as the form does, in Chinese or by field; a line is a unit.
+	// Takes a report whose rows are in a file (以文件报送报表), CSV or .xlsx. Its first
+	// line names the columns as the form does, in Chinese or by field; a line is
+	// a unit.
 	UploadReport(context.Context, *UploadReportRequest) (*Report, error)
-	// Reads a report.
+	// Reads a report (读取报表).
 	GetReport(context.Context, *GetReportRequest) (*Report, error)
-	// Lists reports.
+	// Lists reports (列出报表).
 	ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error)
-	// Lists the rows of a report with what became of each.
+	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(context.Context, *ListReportRowsRequest) (*ListReportRowsResponse, error)
-	// Writes the rows of a report, with what became of each, into a file that
-	// spreadsheets open without running anything in it.
+	// Writes the rows of a report (导出报表各行), with what became of each, into a file
+	// that spreadsheets open without running anything in it.
 	ExportReportRows(context.Context, *ExportReportRowsRequest) (*ExportReportRowsResponse, error)
 	// Accepts a report (接受): its rows are counted and locked, at once or, if they
 	// are many, as it goes on by itself.
@@ -506,18 +508,18 @@ type AggregationServiceServer interface {
 	// Returns a report to its sender (退回): it is never counted, and what is put
 	// right comes as a new report.
 	ReturnReport(context.Context, *ReturnReportRequest) (*Report, error)
-	// Reads which reports of a source have come and which are missing.
+	// Reads which reports of a source have come and which are missing (读取报送来源).
 	GetReportSource(context.Context, *GetReportSourceRequest) (*ReportSource, error)
-	// Lists the sources that have reported.
+	// Lists the sources that have reported (列出报送来源).
 	ListReportSources(context.Context, *ListReportSourcesRequest) (*ListReportSourcesResponse, error)
 	// Lists the codes of its own by which a source means units (代码对照).
 	ListReportCodes(context.Context, *ListReportCodesRequest) (*ListReportCodesResponse, error)
-	// Says which units a source means by codes of its own. Quarantined rows with
-	// these codes are judged again.
+	// Says which units a source means by codes of its own (设定代码对照). Quarantined
+	// rows with these codes are judged again.
 	SetReportCodes(context.Context, *SetReportCodesRequest) (*SetReportCodesResponse, error)
 	// Gives a unit leave to report after the late window (准予补报).
 	CreateReportLeave(context.Context, *CreateReportLeaveRequest) (*ReportLeave, error)
-	// Lists the leaves to report late.
+	// Lists the leaves to report late (列出准予补报).
 	ListReportLeaves(context.Context, *ListReportLeavesRequest) (*ListReportLeavesResponse, error)
 	// Lists what a unit and those beneath it owe by a form in a period, and what
 	// has come of it: open, overdue, missing, late (应报、欠报、迟报、缺报).

@@ -154,9 +154,9 @@ type Metric_Better int32
 const (
 	// Neither: more comes first.
 	Metric_BETTER_UNSPECIFIED Metric_Better = 0
-	// More is better.
+	// 越多越好: more is better.
 	Metric_BETTER_MORE Metric_Better = 1
-	// Less is better.
+	// 越少越好: less is better.
 	Metric_BETTER_LESS Metric_Better = 2
 )
 
@@ -207,9 +207,9 @@ type GetStatusSeriesRequest_Bucket int32
 const (
 	// A month.
 	GetStatusSeriesRequest_BUCKET_UNSPECIFIED GetStatusSeriesRequest_Bucket = 0
-	// A day.
+	// 按日: a day.
 	GetStatusSeriesRequest_BUCKET_DAY GetStatusSeriesRequest_Bucket = 1
-	// A month.
+	// 按月: a month.
 	GetStatusSeriesRequest_BUCKET_MONTH GetStatusSeriesRequest_Bucket = 2
 )
 
@@ -318,9 +318,9 @@ type ExportStatusRequest_Format int32
 const (
 	// CSV.
 	ExportStatusRequest_FORMAT_UNSPECIFIED ExportStatusRequest_Format = 0
-	// text/csv in UTF-8 with a byte order mark.
+	// CSV 文件: text/csv in UTF-8 with a byte order mark.
 	ExportStatusRequest_FORMAT_CSV ExportStatusRequest_Format = 1
-	// An Excel workbook.
+	// Excel 文件: an Excel workbook.
 	ExportStatusRequest_FORMAT_XLSX ExportStatusRequest_Format = 2
 )
 

@@ -94,7 +94,7 @@ type ReportForm_After int32
 const (
 	// Not said.
 	ReportForm_AFTER_UNSPECIFIED ReportForm_After = 0
-	// It is refused.
+	// 不再接收: it is refused.
 	ReportForm_AFTER_REFUSED ReportForm_After = 1
 	// It is taken if the superior has given leave (准予补报).
 	ReportForm_AFTER_LEAVE ReportForm_After = 2
@@ -147,9 +147,9 @@ type ReportForm_Check_Relation int32
 const (
 	// Not said.
 	ReportForm_Check_RELATION_UNSPECIFIED ReportForm_Check_Relation = 0
-	// The left side is at most the right one.
+	// 不大于: the left side is at most the right one.
 	ReportForm_Check_RELATION_AT_MOST ReportForm_Check_Relation = 1
-	// Both sides are equal.
+	// 等于: both sides are equal.
 	ReportForm_Check_RELATION_EQUAL ReportForm_Check_Relation = 2
 )
 

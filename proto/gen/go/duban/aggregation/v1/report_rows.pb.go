@@ -30,11 +30,12 @@ type ReportJob_Kind int32
 const (
 	// Not said.
 	ReportJob_KIND_UNSPECIFIED ReportJob_Kind = 0
-	// Its rows are judged.
+	// 校验: its rows are judged.
 	ReportJob_KIND_JUDGE ReportJob_Kind = 1
-	// Its rows are counted; then those of the superseded report are taken off.
+	// 计入: its rows are counted; then those of the superseded report are taken
+	// off.
 	ReportJob_KIND_ENTER ReportJob_Kind = 2
-	// Its quarantined rows are judged again.
+	// 重新校验: its quarantined rows are judged again.
 	ReportJob_KIND_AGAIN ReportJob_Kind = 3
 )
 
@@ -87,9 +88,10 @@ type UploadReportRequest_Format int32
 const (
 	// Not said.
 	UploadReportRequest_FORMAT_UNSPECIFIED UploadReportRequest_Format = 0
-	// CSV in UTF-8, with or without a mark at its beginning, or in GB18030.
+	// CSV 文件: CSV in UTF-8, with or without a mark at its beginning, or in
+	// GB18030.
 	UploadReportRequest_FORMAT_CSV UploadReportRequest_Format = 1
-	// A workbook (.xlsx); its first sheet is read.
+	// Excel 文件: a workbook (.xlsx); its first sheet is read.
 	UploadReportRequest_FORMAT_XLSX UploadReportRequest_Format = 2
 )
 

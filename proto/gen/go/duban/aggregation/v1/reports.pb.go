@@ -103,15 +103,15 @@ type Report_Verdict int32
 const (
 	// Not said.
 	Report_VERDICT_UNSPECIFIED Report_Verdict = 0
-	// The first value of its figure.
+	// 新增: the first value of its figure.
 	Report_VERDICT_CREATED Report_Verdict = 1
-	// Replaces what the superseded report said.
+	// 更正: replaces what the superseded report said.
 	Report_VERDICT_UPDATED Report_Verdict = 2
-	// As this source said before.
+	// 未变: as this source said before.
 	Report_VERDICT_UNCHANGED Report_Verdict = 3
-	// The figure has another source, or is locked; the row is not counted.
+	// 冲突: the figure has another source, or is locked; the row is not counted.
 	Report_VERDICT_CONFLICT Report_Verdict = 4
-	// The row cannot be read or breaks a rule; it is not counted.
+	// 拒绝: the row cannot be read or breaks a rule; it is not counted.
 	Report_VERDICT_REJECTED Report_Verdict = 5
 	// 待对照: its code names no unit yet, or more than one. The row is kept, and
 	// judged again when the code is mapped.

@@ -49,28 +49,28 @@ const (
 // Keeps campaigns, the templates they are made from, and the assignments that
 // they give to units.
 type CampaignServiceClient interface {
-	// Lists the templates that campaigns are made from.
+	// Lists the templates that campaigns are made from (列出活动模板).
 	ListCampaignTemplates(ctx context.Context, in *ListCampaignTemplatesRequest, opts ...grpc.CallOption) (*ListCampaignTemplatesResponse, error)
-	// Reads a template, as the campaign that it makes of a year.
+	// Reads a template (读取活动模板), as the campaign that it makes of a year.
 	GetCampaignTemplate(ctx context.Context, in *GetCampaignTemplateRequest, opts ...grpc.CallOption) (*CampaignTemplate, error)
-	// Drafts a campaign, from a template or from scratch.
+	// Drafts a campaign (新建活动), from a template or from scratch.
 	CreateCampaign(ctx context.Context, in *CreateCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
-	// Reads a campaign. Who holds anything in a unit in scope reads it once it is
-	// published, though its owner stands above.
+	// Reads a campaign (读取活动). Who holds anything in a unit in scope reads it
+	// once it is published, though its owner stands above.
 	GetCampaign(ctx context.Context, in *GetCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
-	// Lists campaigns: of an owner, or all that the caller may see.
+	// Lists campaigns (列出活动): of an owner, or all that the caller may see.
 	ListCampaigns(ctx context.Context, in *ListCampaignsRequest, opts ...grpc.CallOption) (*ListCampaignsResponse, error)
-	// Changes a campaign that is still a draft.
+	// Changes a campaign that is still a draft (修改活动).
 	UpdateCampaign(ctx context.Context, in *UpdateCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
 	// Publishes a campaign (发布、下达): gives each unit in scope an assignment for
 	// every task that applies to it, all or none.
 	PublishCampaign(ctx context.Context, in *PublishCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
 	// Closes a campaign (结束): its assignments change no more.
 	CloseCampaign(ctx context.Context, in *CloseCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
-	// Reads an assignment.
+	// Reads an assignment (读取任务).
 	GetAssignment(ctx context.Context, in *GetAssignmentRequest, opts ...grpc.CallOption) (*Assignment, error)
-	// Lists assignments: of a campaign or of all, of a unit or of all that the
-	// caller may see.
+	// Lists assignments (列出任务): of a campaign or of all, of a unit or of all that
+	// the caller may see.
 	ListAssignments(ctx context.Context, in *ListAssignmentsRequest, opts ...grpc.CallOption) (*ListAssignmentsResponse, error)
 	// Acknowledges that a task has arrived (签收).
 	ReceiveAssignment(ctx context.Context, in *ReceiveAssignmentRequest, opts ...grpc.CallOption) (*Assignment, error)
@@ -82,9 +82,9 @@ type CampaignServiceClient interface {
 	ReturnAssignment(ctx context.Context, in *ReturnAssignmentRequest, opts ...grpc.CallOption) (*Assignment, error)
 	// Adds a file to an assignment that is being worked on (佐证材料).
 	CreateAttachment(ctx context.Context, in *v1.CreateAttachmentRequest, opts ...grpc.CallOption) (*v1.Attachment, error)
-	// Lists the files of an assignment.
+	// Lists the files of an assignment (列出任务的佐证材料).
 	ListAttachments(ctx context.Context, in *v1.ListAttachmentsRequest, opts ...grpc.CallOption) (*v1.ListAttachmentsResponse, error)
-	// Reads a file of an assignment, with its content.
+	// Reads a file of an assignment (读取任务的佐证材料), with its content.
 	GetAttachment(ctx context.Context, in *v1.GetAttachmentRequest, opts ...grpc.CallOption) (*v1.GetAttachmentResponse, error)
 }
 
@@ -273,28 +273,28 @@ func (c *campaignServiceClient) GetAttachment(ctx context.Context, in *v1.GetAtt
 // Keeps campaigns, the templates they are made from, and the assignments that
 // they give to units.
 type CampaignServiceServer interface {
-	// Lists the templates that campaigns are made from.
+	// Lists the templates that campaigns are made from (列出活动模板).
 	ListCampaignTemplates(context.Context, *ListCampaignTemplatesRequest) (*ListCampaignTemplatesResponse, error)
-	// Reads a template, as the campaign that it makes of a year.
+	// Reads a template (读取活动模板), as the campaign that it makes of a year.
 	GetCampaignTemplate(context.Context, *GetCampaignTemplateRequest) (*CampaignTemplate, error)
-	// Drafts a campaign, from a template or from scratch.
+	// Drafts a campaign (新建活动), from a template or from scratch.
 	CreateCampaign(context.Context, *CreateCampaignRequest) (*Campaign, error)
-	// Reads a campaign. Who holds anything in a unit in scope reads it once it is
-	// published, though its owner stands above.
+	// Reads a campaign (读取活动). Who holds anything in a unit in scope reads it
+	// once it is published, though its owner stands above.
 	GetCampaign(context.Context, *GetCampaignRequest) (*Campaign, error)
-	// Lists campaigns: of an owner, or all that the caller may see.
+	// Lists campaigns (列出活动): of an owner, or all that the caller may see.
 	ListCampaigns(context.Context, *ListCampaignsRequest) (*ListCampaignsResponse, error)
-	// Changes a campaign that is still a draft.
+	// Changes a campaign that is still a draft (修改活动).
 	UpdateCampaign(context.Context, *UpdateCampaignRequest) (*Campaign, error)
 	// Publishes a campaign (发布、下达): gives each unit in scope an assignment for
 	// every task that applies to it, all or none.
 	PublishCampaign(context.Context, *PublishCampaignRequest) (*Campaign, error)
 	// Closes a campaign (结束): its assignments change no more.
 	CloseCampaign(context.Context, *CloseCampaignRequest) (*Campaign, error)
-	// Reads an assignment.
+	// Reads an assignment (读取任务).
 	GetAssignment(context.Context, *GetAssignmentRequest) (*Assignment, error)
-	// Lists assignments: of a campaign or of all, of a unit or of all that the
-	// caller may see.
+	// Lists assignments (列出任务): of a campaign or of all, of a unit or of all that
+	// the caller may see.
 	ListAssignments(context.Context, *ListAssignmentsRequest) (*ListAssignmentsResponse, error)
 	// Acknowledges that a task has arrived (签收).
 	ReceiveAssignment(context.Context, *ReceiveAssignmentRequest) (*Assignment, error)
@@ -306,9 +306,9 @@ type CampaignServiceServer interface {
 	ReturnAssignment(context.Context, *ReturnAssignmentRequest) (*Assignment, error)
 	// Adds a file to an assignment that is being worked on (佐证材料).
 	CreateAttachment(context.Context, *v1.CreateAttachmentRequest) (*v1.Attachment, error)
-	// Lists the files of an assignment.
+	// Lists the files of an assignment (列出任务的佐证材料).
 	ListAttachments(context.Context, *v1.ListAttachmentsRequest) (*v1.ListAttachmentsResponse, error)
-	// Reads a file of an assignment, with its content.
+	// Reads a file of an assignment (读取任务的佐证材料), with its content.
 	GetAttachment(context.Context, *v1.GetAttachmentRequest) (*v1.GetAttachmentResponse, error)
 	mustEmbedUnimplementedCampaignServiceServer()
 }

@@ -93,11 +93,11 @@ type EvidenceKind_Media int32
 const (
 	// Not said.
 	EvidenceKind_MEDIA_UNSPECIFIED EvidenceKind_Media = 0
-	// PDF, docx or plain text.
+	// 文档: PDF, docx or plain text.
 	EvidenceKind_MEDIA_DOCUMENT EvidenceKind_Media = 1
-	// xlsx or CSV.
+	// 电子表格: xlsx or CSV.
 	EvidenceKind_MEDIA_SPREADSHEET EvidenceKind_Media = 2
-	// PNG or JPEG.
+	// 图片: PNG or JPEG.
 	EvidenceKind_MEDIA_IMAGE EvidenceKind_Media = 3
 )
 
@@ -205,8 +205,8 @@ const (
 	OmittedTask_CAUSE_UNSPECIFIED OmittedTask_Cause = 0
 	// 周期值守任务: recurring duties are not kept here.
 	OmittedTask_CAUSE_DUTY OmittedTask_Cause = 1
-	// The items that the task's action requires were not entered before the
-	// campaign was published.
+	// 尚无条目: the items that the task's action requires were not entered before
+	// the campaign was published.
 	OmittedTask_CAUSE_ITEMS_MISSING OmittedTask_Cause = 2
 )
 

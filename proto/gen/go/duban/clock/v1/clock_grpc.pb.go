@@ -32,9 +32,9 @@ const (
 // Tells the time and, in an installation that was started as a simulation, sets
 // it. Keys, TLS and the feed's own times stay real.
 type ClockServiceClient interface {
-	// Tells the installation's time.
+	// Tells the installation's time (当前时间).
 	GetClock(ctx context.Context, in *GetClockRequest, opts ...grpc.CallOption) (*Clock, error)
-	// Sets the time of a simulation, forward only.
+	// Sets the time of a simulation (设定模拟时间), forward only.
 	SetClock(ctx context.Context, in *SetClockRequest, opts ...grpc.CallOption) (*Clock, error)
 }
 
@@ -73,9 +73,9 @@ func (c *clockServiceClient) SetClock(ctx context.Context, in *SetClockRequest, 
 // Tells the time and, in an installation that was started as a simulation, sets
 // it. Keys, TLS and the feed's own times stay real.
 type ClockServiceServer interface {
-	// Tells the installation's time.
+	// Tells the installation's time (当前时间).
 	GetClock(context.Context, *GetClockRequest) (*Clock, error)
-	// Sets the time of a simulation, forward only.
+	// Sets the time of a simulation (设定模拟时间), forward only.
 	SetClock(context.Context, *SetClockRequest) (*Clock, error)
 	mustEmbedUnimplementedClockServiceServer()
 }

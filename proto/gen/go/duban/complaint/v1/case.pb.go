@@ -233,11 +233,11 @@ type Complaint_Rectification int32
 const (
 	// None was ordered.
 	Complaint_RECTIFICATION_UNSPECIFIED Complaint_Rectification = 0
-	// Ordered, and not yet entered.
+	// 已交办整改: ordered, and not yet entered.
 	Complaint_RECTIFICATION_ORDERED Complaint_Rectification = 1
-	// It stands in the ledger.
+	// 已列入台账: it stands in the ledger.
 	Complaint_RECTIFICATION_ENTERED Complaint_Rectification = 2
-	// The ledger refused it; it may be ordered anew.
+	// 未被接收: the ledger refused it; it may be ordered anew.
 	Complaint_RECTIFICATION_REFUSED Complaint_Rectification = 3
 )
 

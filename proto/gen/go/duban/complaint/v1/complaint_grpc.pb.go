@@ -52,9 +52,10 @@ type ComplaintServiceClient interface {
 	// Takes in a complaint from a citizen on the suite's own pages, without
 	// credentials (网上提交).
 	SubmitComplaint(ctx context.Context, in *SubmitComplaintRequest, opts ...grpc.CallOption) (*SubmitComplaintResponse, error)
-	// Reads a complaint: of a sealed case only what OpenComplaint need not log.
+	// Reads a complaint (读取投诉): of a sealed case only what OpenComplaint need not
+	// log.
 	GetComplaint(ctx context.Context, in *GetComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
-	// Lists the complaints that the caller may read.
+	// Lists the complaints that the caller may read (列出投诉).
 	ListComplaints(ctx context.Context, in *ListComplaintsRequest, opts ...grpc.CallOption) (*ListComplaintsResponse, error)
 	// Opens a sealed case (调阅): an officer at its desk, and once it is accepted
 	// only who is responsible or was assigned. Every opening is logged.
@@ -80,7 +81,8 @@ type ComplaintServiceClient interface {
 	// the officer without who complained. It is entered a moment later; what came
 	// of it is in Complaint.rectification.
 	RectifyComplaint(ctx context.Context, in *RectifyComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
-	// Tells, to whom holds the receipt, how far the case is and what was answered.
+	// Tells (凭回执码查询), to whom holds the receipt, how far the case is and what was
+	// answered.
 	LookupReceipt(ctx context.Context, in *LookupReceiptRequest, opts ...grpc.CallOption) (*LookupReceiptResponse, error)
 	// Records what became of an ordered problem, or why it is not entered yet. Not
 	// part of the REST API: the service's own worker calls it.
@@ -250,9 +252,10 @@ type ComplaintServiceServer interface {
 	// Takes in a complaint from a citizen on the suite's own pages, without
 	// credentials (网上提交).
 	SubmitComplaint(context.Context, *SubmitComplaintRequest) (*SubmitComplaintResponse, error)
-	// Reads a complaint: of a sealed case only what OpenComplaint need not log.
+	// Reads a complaint (读取投诉): of a sealed case only what OpenComplaint need not
+	// log.
 	GetComplaint(context.Context, *GetComplaintRequest) (*Complaint, error)
-	// Lists the complaints that the caller may read.
+	// Lists the complaints that the caller may read (列出投诉).
 	ListComplaints(context.Context, *ListComplaintsRequest) (*ListComplaintsResponse, error)
 	// Opens a sealed case (调阅): an officer at its desk, and once it is accepted
 	// only who is responsible or was assigned. Every opening is logged.
@@ -278,7 +281,8 @@ type ComplaintServiceServer interface {
 	// the officer without who complained. It is entered a moment later; what came
 	// of it is in Complaint.rectification.
 	RectifyComplaint(context.Context, *RectifyComplaintRequest) (*Complaint, error)
-	// Tells, to whom holds the receipt, how far the case is and what was answered.
+	// Tells (凭回执码查询), to whom holds the receipt, how far the case is and what was
+	// answered.
 	LookupReceipt(context.Context, *LookupReceiptRequest) (*LookupReceiptResponse, error)
 	// Records what became of an ordered problem, or why it is not entered yet. Not
 	// part of the REST API: the service's own worker calls it.

@@ -46,16 +46,17 @@ const (
 type EvaluationServiceClient interface {
 	// Lists the schemes (评议方案) that rounds can be made by.
 	ListEvaluationSchemes(ctx context.Context, in *ListEvaluationSchemesRequest, opts ...grpc.CallOption) (*ListEvaluationSchemesResponse, error)
-	// Reads a scheme, in its newest or in a chosen version.
+	// Reads a scheme (读取评议方案), in its newest or in a chosen version.
 	GetEvaluationScheme(ctx context.Context, in *GetEvaluationSchemeRequest, opts ...grpc.CallOption) (*EvaluationScheme, error)
-	// Drafts a round; the scheme is frozen into it.
+	// Drafts a round (新建评议轮次); the scheme is frozen into it.
 	CreateRound(ctx context.Context, in *CreateRoundRequest, opts ...grpc.CallOption) (*Round, error)
-	// Reads a round: the owner's side always, the units rated once it is published.
+	// Reads a round (读取评议轮次): the owner's side always, the units rated once it is
+	// published.
 	GetRound(ctx context.Context, in *GetRoundRequest, opts ...grpc.CallOption) (*Round, error)
-	// Lists rounds that the caller may see.
+	// Lists rounds that the caller may see (列出评议轮次).
 	ListRounds(ctx context.Context, in *ListRoundsRequest, opts ...grpc.CallOption) (*ListRoundsResponse, error)
-	// Opens a drafted round: from now on credentials are issued, and within its
-	// window ballots are cast.
+	// Opens a drafted round (开始评议): from now on credentials are issued, and
+	// within its window ballots are cast.
 	OpenRound(ctx context.Context, in *OpenRoundRequest, opts ...grpc.CallOption) (*Round, error)
 	// Issues one-time paper codes (纸质投票码) to a rater group. They are shown this
 	// once. Nobody among the evaluated issues them.
@@ -65,20 +66,21 @@ type EvaluationServiceClient interface {
 	// same answer until the round closes; the Idempotency-Key header is ignored,
 	// because it would stand beside the ballot.
 	CastBallot(ctx context.Context, in *CastBallotRequest, opts ...grpc.CallOption) (*CastBallotResponse, error)
-	// Closes a round, once its window is over or every code issued is spent.
-	// Whatever could tie a code to a ballot is destroyed.
+	// Closes a round (结束评议), once its window is over or every code issued is
+	// spent. Whatever could tie a code to a ballot is destroyed.
 	CloseRound(ctx context.Context, in *CloseRoundRequest, opts ...grpc.CallOption) (*Round, error)
-	// Reads the receipts of all ballots of a closed round, so that a rater can
-	// check that the own ballot is among them.
+	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
+	// can check that the own ballot is among them.
 	GetBallotSet(ctx context.Context, in *GetBallotSetRequest, opts ...grpc.CallOption) (*BallotSet, error)
 	// Counts the ballots (计票) and makes a result for every unit rated.
 	TallyRound(ctx context.Context, in *TallyRoundRequest, opts ...grpc.CallOption) (*Round, error)
 	// Publishes a tallied round to the units rated (公布).
 	PublishRound(ctx context.Context, in *PublishRoundRequest, opts ...grpc.CallOption) (*Round, error)
-	// Reads a unit's result: the owner's side once tallied, the unit itself once
-	// published, the other units rated if the scheme publishes to all.
+	// Reads a unit's result (读取评议结果): the owner's side once tallied, the unit
+	// itself once published, the other units rated if the scheme publishes to
+	// all.
 	GetResult(ctx context.Context, in *GetResultRequest, opts ...grpc.CallOption) (*Result, error)
-	// Lists those results of a round that the caller may see.
+	// Lists those results of a round that the caller may see (列出评议结果).
 	ListResults(ctx context.Context, in *ListResultsRequest, opts ...grpc.CallOption) (*ListResultsResponse, error)
 }
 
@@ -239,16 +241,17 @@ func (c *evaluationServiceClient) ListResults(ctx context.Context, in *ListResul
 type EvaluationServiceServer interface {
 	// Lists the schemes (评议方案) that rounds can be made by.
 	ListEvaluationSchemes(context.Context, *ListEvaluationSchemesRequest) (*ListEvaluationSchemesResponse, error)
-	// Reads a scheme, in its newest or in a chosen version.
+	// Reads a scheme (读取评议方案), in its newest or in a chosen version.
 	GetEvaluationScheme(context.Context, *GetEvaluationSchemeRequest) (*EvaluationScheme, error)
-	// Drafts a round; the scheme is frozen into it.
+	// Drafts a round (新建评议轮次); the scheme is frozen into it.
 	CreateRound(context.Context, *CreateRoundRequest) (*Round, error)
-	// Reads a round: the owner's side always, the units rated once it is published.
+	// Reads a round (读取评议轮次): the owner's side always, the units rated once it is
+	// published.
 	GetRound(context.Context, *GetRoundRequest) (*Round, error)
-	// Lists rounds that the caller may see.
+	// Lists rounds that the caller may see (列出评议轮次).
 	ListRounds(context.Context, *ListRoundsRequest) (*ListRoundsResponse, error)
-	// Opens a drafted round: from now on credentials are issued, and within its
-	// window ballots are cast.
+	// Opens a drafted round (开始评议): from now on credentials are issued, and
+	// within its window ballots are cast.
 	OpenRound(context.Context, *OpenRoundRequest) (*Round, error)
 	// Issues one-time paper codes (纸质投票码) to a rater group. They are shown this
 	// once. Nobody among the evaluated issues them.
@@ -258,20 +261,21 @@ type EvaluationServiceServer interface {
 	// same answer until the round closes; the Idempotency-Key header is ignored,
 	// because it would stand beside the ballot.
 	CastBallot(context.Context, *CastBallotRequest) (*CastBallotResponse, error)
-	// Closes a round, once its window is over or every code issued is spent.
-	// Whatever could tie a code to a ballot is destroyed.
+	// Closes a round (结束评议), once its window is over or every code issued is
+	// spent. Whatever could tie a code to a ballot is destroyed.
 	CloseRound(context.Context, *CloseRoundRequest) (*Round, error)
-	// Reads the receipts of all ballots of a closed round, so that a rater can
-	// check that the own ballot is among them.
+	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
+	// can check that the own ballot is among them.
 	GetBallotSet(context.Context, *GetBallotSetRequest) (*BallotSet, error)
 	// Counts the ballots (计票) and makes a result for every unit rated.
 	TallyRound(context.Context, *TallyRoundRequest) (*Round, error)
 	// Publishes a tallied round to the units rated (公布).
 	PublishRound(context.Context, *PublishRoundRequest) (*Round, error)
-	// Reads a unit's result: the owner's side once tallied, the unit itself once
-	// published, the other units rated if the scheme publishes to all.
+	// Reads a unit's result (读取评议结果): the owner's side once tallied, the unit
+	// itself once published, the other units rated if the scheme publishes to
+	// all.
 	GetResult(context.Context, *GetResultRequest) (*Result, error)
-	// Lists those results of a round that the caller may see.
+	// Lists those results of a round that the caller may see (列出评议结果).
 	ListResults(context.Context, *ListResultsRequest) (*ListResultsResponse, error)
 	mustEmbedUnimplementedEvaluationServiceServer()
 }

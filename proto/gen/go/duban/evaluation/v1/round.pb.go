@@ -145,12 +145,12 @@ type Result_Outcome int32
 const (
 	// Not said.
 	Result_OUTCOME_UNSPECIFIED Result_Outcome = 0
-	// There is.
+	// 完整: there is.
 	Result_OUTCOME_COMPLETE Result_Outcome = 1
-	// There is none: a group or a part without a valid answer.
+	// 不完整: there is none: a group or a part without a valid answer.
 	Result_OUTCOME_INCOMPLETE Result_Outcome = 2
-	// It is not shown: it rests on too few ballots, or would give away one that
-	// does.
+	// 不予显示: it is not shown: it rests on too few ballots, or would give away
+	// one that does.
 	Result_OUTCOME_SUPPRESSED Result_Outcome = 3
 )
 

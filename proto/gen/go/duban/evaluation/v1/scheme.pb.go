@@ -28,9 +28,9 @@ type EvaluationScheme_Publish int32
 const (
 	// Not said.
 	EvaluationScheme_PUBLISH_UNSPECIFIED EvaluationScheme_Publish = 0
-	// Every unit rated may read all results.
+	// 向各被评单位公布: every unit rated may read all results.
 	EvaluationScheme_PUBLISH_PUBLIC EvaluationScheme_Publish = 1
-	// Each unit rated may read its own.
+	// 只告知本单位: each unit rated may read its own.
 	EvaluationScheme_PUBLISH_SUBJECTS EvaluationScheme_Publish = 2
 )
 
@@ -82,9 +82,9 @@ type EvaluationScheme_Unanswered int32
 const (
 	// Not said.
 	EvaluationScheme_UNANSWERED_UNSPECIFIED EvaluationScheme_Unanswered = 0
-	// The others share it, in proportion to their own.
+	// 按比例分摊: the others share it, in proportion to their own.
 	EvaluationScheme_UNANSWERED_REDISTRIBUTE EvaluationScheme_Unanswered = 1
-	// The unit's result is incomplete and has no composite.
+	// 记为不完整: the unit's result is incomplete and has no composite.
 	EvaluationScheme_UNANSWERED_INCOMPLETE EvaluationScheme_Unanswered = 2
 )
 

@@ -51,13 +51,14 @@ type EventServiceClient interface {
 	// Has events sent to an address (登记推送地址), by Standard Webhooks 1.0.0. What
 	// is sent is what the owner may read at that moment.
 	CreateWebhook(ctx context.Context, in *CreateWebhookRequest, opts ...grpc.CallOption) (*IssuedWebhook, error)
-	// Reads a webhook: its owner, and the administrators over its unit.
+	// Reads a webhook (读取推送地址): its owner, and the administrators over its unit.
 	GetWebhook(ctx context.Context, in *GetWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
-	// Lists the webhooks that the caller may read.
+	// Lists the webhooks that the caller may read (列出推送地址).
 	ListWebhooks(ctx context.Context, in *ListWebhooksRequest, opts ...grpc.CallOption) (*ListWebhooksResponse, error)
-	// Changes where a webhook sends or what: its owner alone.
+	// Changes where a webhook sends or what (修改推送地址): its owner alone.
 	UpdateWebhook(ctx context.Context, in *UpdateWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
-	// Ends a webhook for good, with its secrets and all that waits to be sent.
+	// Ends a webhook for good (删除推送地址), with its secrets and all that waits to be
+	// sent.
 	DeleteWebhook(ctx context.Context, in *DeleteWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
 	// Sends again (启用): what waits goes on where it stopped.
 	EnableWebhook(ctx context.Context, in *EnableWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
@@ -70,10 +71,10 @@ type EventServiceClient interface {
 	// Sends once more what came after a cursor (重新推送), each under its own
 	// webhook-id, which receivers know it by.
 	ReplayWebhook(ctx context.Context, in *ReplayWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
-	// Lists what waits, what was given up (dead letters, 死信) and what was
-	// delivered lately, of one webhook.
+	// Lists what waits (列出推送记录), what was given up (dead letters, 死信) and what
+	// was delivered lately, of one webhook.
 	ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error)
-	// Sends one event again, from the first try on.
+	// Sends one event again (重发一条推送), from the first try on.
 	ReplayDelivery(ctx context.Context, in *ReplayDeliveryRequest, opts ...grpc.CallOption) (*Delivery, error)
 	// Disables a webhook whose receiver is gone or has failed for too long. Not
 	// part of the REST API: the service's own worker calls it.
@@ -241,13 +242,14 @@ type EventServiceServer interface {
 	// Has events sent to an address (登记推送地址), by Standard Webhooks 1.0.0. What
 	// is sent is what the owner may read at that moment.
 	CreateWebhook(context.Context, *CreateWebhookRequest) (*IssuedWebhook, error)
-	// Reads a webhook: its owner, and the administrators over its unit.
+	// Reads a webhook (读取推送地址): its owner, and the administrators over its unit.
 	GetWebhook(context.Context, *GetWebhookRequest) (*Webhook, error)
-	// Lists the webhooks that the caller may read.
+	// Lists the webhooks that the caller may read (列出推送地址).
 	ListWebhooks(context.Context, *ListWebhooksRequest) (*ListWebhooksResponse, error)
-	// Changes where a webhook sends or what: its owner alone.
+	// Changes where a webhook sends or what (修改推送地址): its owner alone.
 	UpdateWebhook(context.Context, *UpdateWebhookRequest) (*Webhook, error)
-	// Ends a webhook for good, with its secrets and all that waits to be sent.
+	// Ends a webhook for good (删除推送地址), with its secrets and all that waits to be
+	// sent.
 	DeleteWebhook(context.Context, *DeleteWebhookRequest) (*Webhook, error)
 	// Sends again (启用): what waits goes on where it stopped.
 	EnableWebhook(context.Context, *EnableWebhookRequest) (*Webhook, error)
@@ -260,10 +262,10 @@ type EventServiceServer interface {
 	// Sends once more what came after a cursor (重新推送), each under its own
 	// webhook-id, which receivers know it by.
 	ReplayWebhook(context.Context, *ReplayWebhookRequest) (*Webhook, error)
-	// Lists what waits, what was given up (dead letters, 死信) and what was
-	// delivered lately, of one webhook.
+	// Lists what waits (列出推送记录), what was given up (dead letters, 死信) and what
+	// was delivered lately, of one webhook.
 	ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error)
-	// Sends one event again, from the first try on.
+	// Sends one event again (重发一条推送), from the first try on.
 	ReplayDelivery(context.Context, *ReplayDeliveryRequest) (*Delivery, error)
 	// Disables a webhook whose receiver is gone or has failed for too long. Not
 	// part of the REST API: the service's own worker calls it.

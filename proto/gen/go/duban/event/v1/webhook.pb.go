@@ -98,11 +98,11 @@ type Webhook_Cause int32
 const (
 	// It is not.
 	Webhook_CAUSE_UNSPECIFIED Webhook_Cause = 0
-	// The receiver answered 410: it wants no more.
+	// 对方已停用: the receiver answered 410: it wants no more.
 	Webhook_CAUSE_GONE Webhook_Cause = 1
-	// No delivery has succeeded for five days.
+	// 持续失败: no delivery has succeeded for five days.
 	Webhook_CAUSE_FAILING Webhook_Cause = 2
-	// More was given up than is kept.
+	// 死信过多: more was given up than is kept.
 	Webhook_CAUSE_DEAD_LETTERS Webhook_Cause = 3
 )
 

@@ -43,31 +43,31 @@ const (
 // Takes the logs that lower installations push, and keeps them as mirrors that
 // the feed API reads under feeds/{installation}.{service}.
 type FederationServiceClient interface {
-	// Enrols a lower installation by hand: its keys come on paper, never over the
-	// line on which they are to be trusted.
+	// Enrols a lower installation by hand (登记下级系统): its keys come on paper, never
+	// over the line on which they are to be trusted.
 	CreateInstallation(ctx context.Context, in *CreateInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
-	// Reads an installation.
+	// Reads an installation (读取下级系统).
 	GetInstallation(ctx context.Context, in *GetInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
-	// Lists the installations that are enrolled here.
+	// Lists the installations that are enrolled here (列出下级系统).
 	ListInstallations(ctx context.Context, in *ListInstallationsRequest, opts ...grpc.CallOption) (*ListInstallationsResponse, error)
-	// Enrols further logs of an installation: those of a new service, or of a new
-	// era after a log has lost its tail. A log's key never changes.
+	// Enrols further logs of an installation (追加下级系统的日志): those of a new service,
+	// or of a new era after a log has lost its tail. A log's key never changes.
 	ExtendInstallation(ctx context.Context, in *ExtendInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
-	// Takes nothing from an installation until it is resumed.
+	// Takes nothing from an installation until it is resumed (暂停接收).
 	SuspendInstallation(ctx context.Context, in *SuspendInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
-	// Takes again what an installation pushes.
+	// Takes again what an installation pushes (恢复接收).
 	ResumeInstallation(ctx context.Context, in *ResumeInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
-	// Never again believes an installation's keys. What was cosigned before stays
-	// valid and readable.
+	// Never again believes an installation's keys (永久停止信任). What was cosigned
+	// before stays valid and readable.
 	RevokeInstallation(ctx context.Context, in *RevokeInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
-	// Lists the mirrored logs, of installations enrolled here and of those below
-	// them: how much is here, how long ago each was heard of, which is silent
-	// (失联) or frozen.
+	// Lists the mirrored logs (列出镜像日志), of installations enrolled here and of
+	// those below them: how much is here, how long ago each was heard of, which
+	// is silent (失联) or frozen.
 	ListMirrors(ctx context.Context, in *ListMirrorsRequest, opts ...grpc.CallOption) (*ListMirrorsResponse, error)
-	// Says between which moments an entry of a mirrored log became known here, and
-	// whether it claims to be older than it can be (倒签嫌疑).
+	// Says between which moments an entry of a mirrored log became known here
+	// (条目入账时间), and whether it claims to be older than it can be (倒签嫌疑).
 	GetBracket(ctx context.Context, in *GetBracketRequest, opts ...grpc.CallOption) (*Bracket, error)
-	// Reads why a log is frozen, in a form that anyone can verify.
+	// Reads why a log is frozen (读取冻结证据), in a form that anyone can verify.
 	GetEvidence(ctx context.Context, in *GetEvidenceRequest, opts ...grpc.CallOption) (*Evidence, error)
 	// Gives the receipt (回执) of an entry of one of this installation's feeds: proof
 	// that it stands in a checkpoint, cosigned by the upper installation if there
@@ -216,31 +216,31 @@ type FederationService_ReplicateClient = grpc.BidiStreamingClient[ReplicateReque
 // Takes the logs that lower installations push, and keeps them as mirrors that
 // the feed API reads under feeds/{installation}.{service}.
 type FederationServiceServer interface {
-	// Enrols a lower installation by hand: its keys come on paper, never over the
-	// line on which they are to be trusted.
+	// Enrols a lower installation by hand (登记下级系统): its keys come on paper, never
+	// over the line on which they are to be trusted.
 	CreateInstallation(context.Context, *CreateInstallationRequest) (*Installation, error)
-	// Reads an installation.
+	// Reads an installation (读取下级系统).
 	GetInstallation(context.Context, *GetInstallationRequest) (*Installation, error)
-	// Lists the installations that are enrolled here.
+	// Lists the installations that are enrolled here (列出下级系统).
 	ListInstallations(context.Context, *ListInstallationsRequest) (*ListInstallationsResponse, error)
-	// Enrols further logs of an installation: those of a new service, or of a new
-	// era after a log has lost its tail. A log's key never changes.
+	// Enrols further logs of an installation (追加下级系统的日志): those of a new service,
+	// or of a new era after a log has lost its tail. A log's key never changes.
 	ExtendInstallation(context.Context, *ExtendInstallationRequest) (*Installation, error)
-	// Takes nothing from an installation until it is resumed.
+	// Takes nothing from an installation until it is resumed (暂停接收).
 	SuspendInstallation(context.Context, *SuspendInstallationRequest) (*Installation, error)
-	// Takes again what an installation pushes.
+	// Takes again what an installation pushes (恢复接收).
 	ResumeInstallation(context.Context, *ResumeInstallationRequest) (*Installation, error)
-	// Never again believes an installation's keys. What was cosigned before stays
-	// valid and readable.
+	// Never again believes an installation's keys (永久停止信任). What was cosigned
+	// before stays valid and readable.
 	RevokeInstallation(context.Context, *RevokeInstallationRequest) (*Installation, error)
-	// Lists the mirrored logs, of installations enrolled here and of those below
-	// them: how much is here, how long ago each was heard of, which is silent
-	// (失联) or frozen.
+	// Lists the mirrored logs (列出镜像日志), of installations enrolled here and of
+	// those below them: how much is here, how long ago each was heard of, which
+	// is silent (失联) or frozen.
 	ListMirrors(context.Context, *ListMirrorsRequest) (*ListMirrorsResponse, error)
-	// Says between which moments an entry of a mirrored log became known here, and
-	// whether it claims to be older than it can be (倒签嫌疑).
+	// Says between which moments an entry of a mirrored log became known here
+	// (条目入账时间), and whether it claims to be older than it can be (倒签嫌疑).
 	GetBracket(context.Context, *GetBracketRequest) (*Bracket, error)
-	// Reads why a log is frozen, in a form that anyone can verify.
+	// Reads why a log is frozen (读取冻结证据), in a form that anyone can verify.
 	GetEvidence(context.Context, *GetEvidenceRequest) (*Evidence, error)
 	// Gives the receipt (回执) of an entry of one of this installation's feeds: proof
 	// that it stands in a checkpoint, cosigned by the upper installation if there

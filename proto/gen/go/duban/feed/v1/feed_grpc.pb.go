@@ -33,11 +33,13 @@ const (
 //
 // Reads feeds: entries, signed checkpoints, proofs.
 type FeedServiceClient interface {
-	// Reads the newest signed checkpoint of a feed.
+	// Reads the newest signed checkpoint of a feed (读取日志检查点).
 	GetCheckpoint(ctx context.Context, in *GetCheckpointRequest, opts ...grpc.CallOption) (*Checkpoint, error)
-	// Reads entries in their order, with the leaf data that proofs are made of.
+	// Reads entries in their order (读取日志条目), with the leaf data that proofs are
+	// made of.
 	ListRecords(ctx context.Context, in *ListRecordsRequest, opts ...grpc.CallOption) (*ListRecordsResponse, error)
-	// Proves that an entry is in the feed, or that one feed is the other's start.
+	// Proves that an entry is in the feed (读取日志证明), or that one feed is the
+	// other's start.
 	GetProof(ctx context.Context, in *GetProofRequest, opts ...grpc.CallOption) (*Proof, error)
 }
 
@@ -85,11 +87,13 @@ func (c *feedServiceClient) GetProof(ctx context.Context, in *GetProofRequest, o
 //
 // Reads feeds: entries, signed checkpoints, proofs.
 type FeedServiceServer interface {
-	// Reads the newest signed checkpoint of a feed.
+	// Reads the newest signed checkpoint of a feed (读取日志检查点).
 	GetCheckpoint(context.Context, *GetCheckpointRequest) (*Checkpoint, error)
-	// Reads entries in their order, with the leaf data that proofs are made of.
+	// Reads entries in their order (读取日志条目), with the leaf data that proofs are
+	// made of.
 	ListRecords(context.Context, *ListRecordsRequest) (*ListRecordsResponse, error)
-	// Proves that an entry is in the feed, or that one feed is the other's start.
+	// Proves that an entry is in the feed (读取日志证明), or that one feed is the
+	// other's start.
 	GetProof(context.Context, *GetProofRequest) (*Proof, error)
 	mustEmbedUnimplementedFeedServiceServer()
 }

@@ -60,70 +60,72 @@ const (
 //
 // Keeps the tree of units in time, the people in it, their grants and keys.
 type OrganizationServiceClient interface {
-	// Sets up an installation: its root unit and the three administrators (三员)
-	// with a key each. Takes the bootstrap key of the first start, once.
+	// Sets up an installation (系统初始化): its root unit and the three administrators
+	// (三员) with a key each. Takes the bootstrap key of the first start, once.
 	Initialize(ctx context.Context, in *InitializeRequest, opts ...grpc.CallOption) (*InitializeResponse, error)
-	// Tells the caller who it is and by which grants it acts.
+	// Tells the caller who it is and by which grants it acts (我是谁).
 	GetCaller(ctx context.Context, in *GetCallerRequest, opts ...grpc.CallOption) (*Caller, error)
-	// Creates a unit beneath another.
+	// Creates a unit beneath another (新建单位).
 	CreateUnit(ctx context.Context, in *CreateUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Reads a unit, as it is or as it was.
+	// Reads a unit (读取单位), as it is or as it was.
 	GetUnit(ctx context.Context, in *GetUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Lists units: the tree, or a subtree of it, as it is or as it was.
+	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was.
 	ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error)
-	// Changes a unit's name, codes or labels.
+	// Changes a unit's name, codes or labels (修改单位).
 	UpdateUnit(ctx context.Context, in *UpdateUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Moves a unit, with all beneath it, under another parent.
+	// Moves a unit (调整隶属), with all beneath it, under another parent.
 	MoveUnit(ctx context.Context, in *MoveUnitRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Merges a unit into another (撤并): archives it beneath the target, moves its
 	// children there and ends its grants.
 	MergeUnit(ctx context.Context, in *MergeUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Archives a unit that has no active unit beneath it; it gets no new work.
+	// Archives a unit that has no active unit beneath it (停用单位); it gets no new
+	// work.
 	ArchiveUnit(ctx context.Context, in *ArchiveUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Imports units from CSV, with a verdict for every row.
+	// Imports units from CSV (批量导入单位), with a verdict for every row.
 	ImportUnits(ctx context.Context, in *ImportUnitsRequest, opts ...grpc.CallOption) (*ImportUnitsResponse, error)
-	// Enters a person into a unit.
+	// Enters a person into a unit (登记人员).
 	CreateMember(ctx context.Context, in *CreateMemberRequest, opts ...grpc.CallOption) (*Member, error)
-	// Reads a member.
+	// Reads a member (读取人员).
 	GetMember(ctx context.Context, in *GetMemberRequest, opts ...grpc.CallOption) (*Member, error)
-	// Lists the members of a unit.
+	// Lists the members of a unit (列出人员).
 	ListMembers(ctx context.Context, in *ListMembersRequest, opts ...grpc.CallOption) (*ListMembersResponse, error)
-	// Changes a member's name, posts or rank.
+	// Changes a member's name, posts or rank (修改人员).
 	UpdateMember(ctx context.Context, in *UpdateMemberRequest, opts ...grpc.CallOption) (*Member, error)
-	// Registers a machine: a lower system that reports, or a portal.
+	// Registers a machine (登记接入系统): a lower system that reports, or a portal.
 	CreateMachine(ctx context.Context, in *CreateMachineRequest, opts ...grpc.CallOption) (*Machine, error)
-	// Reads a machine.
+	// Reads a machine (读取接入系统).
 	GetMachine(ctx context.Context, in *GetMachineRequest, opts ...grpc.CallOption) (*Machine, error)
-	// Lists machines.
+	// Lists machines (列出接入系统).
 	ListMachines(ctx context.Context, in *ListMachinesRequest, opts ...grpc.CallOption) (*ListMachinesResponse, error)
-	// Grants a role on a unit. Nobody grants to themselves, and no one holds two
-	// of the three administrators' roles.
+	// Grants a role on a unit (授予角色). Nobody grants to themselves, and no one
+	// holds two of the three administrators' roles.
 	CreateRoleGrant(ctx context.Context, in *CreateRoleGrantRequest, opts ...grpc.CallOption) (*RoleGrant, error)
-	// Reads a grant.
+	// Reads a grant (读取授权).
 	GetRoleGrant(ctx context.Context, in *GetRoleGrantRequest, opts ...grpc.CallOption) (*RoleGrant, error)
-	// Lists grants.
+	// Lists grants (列出授权).
 	ListRoleGrants(ctx context.Context, in *ListRoleGrantsRequest, opts ...grpc.CallOption) (*ListRoleGrantsResponse, error)
-	// Ends a grant.
+	// Ends a grant (收回授权).
 	DeleteRoleGrant(ctx context.Context, in *DeleteRoleGrantRequest, opts ...grpc.CallOption) (*RoleGrant, error)
-	// Issues a key to a person or machine. The secret is shown this once.
+	// Issues a key to a person or machine (签发密钥). The secret is shown this once.
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*IssuedApiKey, error)
-	// Reads what is known of a key; never its secret.
+	// Reads what is known of a key (读取密钥信息); never its secret.
 	GetApiKey(ctx context.Context, in *GetApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
-	// Lists keys.
+	// Lists keys (列出密钥).
 	ListApiKeys(ctx context.Context, in *ListApiKeysRequest, opts ...grpc.CallOption) (*ListApiKeysResponse, error)
-	// Issues a successor to a key, with the same narrowing and for as long as the
-	// old one was issued for, unless asked otherwise; the old one holds for the
-	// overlap and ends.
+	// Issues a successor to a key (轮换密钥), with the same narrowing and for as long
+	// as the old one was issued for, unless asked otherwise; the old one holds
+	// for the overlap and ends.
 	RotateApiKey(ctx context.Context, in *RotateApiKeyRequest, opts ...grpc.CallOption) (*IssuedApiKey, error)
-	// Ends a key at once; every service refuses it within a second.
+	// Ends a key at once (吊销密钥); every service refuses it within a second.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
-	// Links an account at an identity provider to a person or machine.
+	// Links an account at an identity provider to a person or machine (绑定统一身份).
 	CreateIdentity(ctx context.Context, in *CreateIdentityRequest, opts ...grpc.CallOption) (*Identity, error)
-	// Reads a link.
+	// Reads a link (读取统一身份绑定).
 	GetIdentity(ctx context.Context, in *GetIdentityRequest, opts ...grpc.CallOption) (*Identity, error)
-	// Lists links.
+	// Lists links (列出统一身份绑定).
 	ListIdentities(ctx context.Context, in *ListIdentitiesRequest, opts ...grpc.CallOption) (*ListIdentitiesResponse, error)
-	// Ends a link; every service refuses the account's tokens within a second.
+	// Ends a link (解除统一身份绑定); every service refuses the account's tokens within a
+	// second.
 	DeleteIdentity(ctx context.Context, in *DeleteIdentityRequest, opts ...grpc.CallOption) (*Identity, error)
 	// Tells a service to whom a key or an account belongs. Not part of the REST API.
 	Introspect(ctx context.Context, in *IntrospectRequest, opts ...grpc.CallOption) (*IntrospectResponse, error)
@@ -453,70 +455,72 @@ func (c *organizationServiceClient) Introspect(ctx context.Context, in *Introspe
 //
 // Keeps the tree of units in time, the people in it, their grants and keys.
 type OrganizationServiceServer interface {
-	// Sets up an installation: its root unit and the three administrators (三员)
-	// with a key each. Takes the bootstrap key of the first start, once.
+	// Sets up an installation (系统初始化): its root unit and the three administrators
+	// (三员) with a key each. Takes the bootstrap key of the first start, once.
 	Initialize(context.Context, *InitializeRequest) (*InitializeResponse, error)
-	// Tells the caller who it is and by which grants it acts.
+	// Tells the caller who it is and by which grants it acts (我是谁).
 	GetCaller(context.Context, *GetCallerRequest) (*Caller, error)
-	// Creates a unit beneath another.
+	// Creates a unit beneath another (新建单位).
 	CreateUnit(context.Context, *CreateUnitRequest) (*Unit, error)
-	// Reads a unit, as it is or as it was.
+	// Reads a unit (读取单位), as it is or as it was.
 	GetUnit(context.Context, *GetUnitRequest) (*Unit, error)
-	// Lists units: the tree, or a subtree of it, as it is or as it was.
+	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was.
 	ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error)
-	// Changes a unit's name, codes or labels.
+	// Changes a unit's name, codes or labels (修改单位).
 	UpdateUnit(context.Context, *UpdateUnitRequest) (*Unit, error)
-	// Moves a unit, with all beneath it, under another parent.
+	// Moves a unit (调整隶属), with all beneath it, under another parent.
 	MoveUnit(context.Context, *MoveUnitRequest) (*Unit, error)
 	// Merges a unit into another (撤并): archives it beneath the target, moves its
 	// children there and ends its grants.
 	MergeUnit(context.Context, *MergeUnitRequest) (*Unit, error)
-	// Archives a unit that has no active unit beneath it; it gets no new work.
+	// Archives a unit that has no active unit beneath it (停用单位); it gets no new
+	// work.
 	ArchiveUnit(context.Context, *ArchiveUnitRequest) (*Unit, error)
-	// Imports units from CSV, with a verdict for every row.
+	// Imports units from CSV (批量导入单位), with a verdict for every row.
 	ImportUnits(context.Context, *ImportUnitsRequest) (*ImportUnitsResponse, error)
-	// Enters a person into a unit.
+	// Enters a person into a unit (登记人员).
 	CreateMember(context.Context, *CreateMemberRequest) (*Member, error)
-	// Reads a member.
+	// Reads a member (读取人员).
 	GetMember(context.Context, *GetMemberRequest) (*Member, error)
-	// Lists the members of a unit.
+	// Lists the members of a unit (列出人员).
 	ListMembers(context.Context, *ListMembersRequest) (*ListMembersResponse, error)
-	// Changes a member's name, posts or rank.
+	// Changes a member's name, posts or rank (修改人员).
 	UpdateMember(context.Context, *UpdateMemberRequest) (*Member, error)
-	// Registers a machine: a lower system that reports, or a portal.
+	// Registers a machine (登记接入系统): a lower system that reports, or a portal.
 	CreateMachine(context.Context, *CreateMachineRequest) (*Machine, error)
-	// Reads a machine.
+	// Reads a machine (读取接入系统).
 	GetMachine(context.Context, *GetMachineRequest) (*Machine, error)
-	// Lists machines.
+	// Lists machines (列出接入系统).
 	ListMachines(context.Context, *ListMachinesRequest) (*ListMachinesResponse, error)
-	// Grants a role on a unit. Nobody grants to themselves, and no one holds two
-	// of the three administrators' roles.
+	// Grants a role on a unit (授予角色). Nobody grants to themselves, and no one
+	// holds two of the three administrators' roles.
 	CreateRoleGrant(context.Context, *CreateRoleGrantRequest) (*RoleGrant, error)
-	// Reads a grant.
+	// Reads a grant (读取授权).
 	GetRoleGrant(context.Context, *GetRoleGrantRequest) (*RoleGrant, error)
-	// Lists grants.
+	// Lists grants (列出授权).
 	ListRoleGrants(context.Context, *ListRoleGrantsRequest) (*ListRoleGrantsResponse, error)
-	// Ends a grant.
+	// Ends a grant (收回授权).
 	DeleteRoleGrant(context.Context, *DeleteRoleGrantRequest) (*RoleGrant, error)
-	// Issues a key to a person or machine. The secret is shown this once.
+	// Issues a key to a person or machine (签发密钥). The secret is shown this once.
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*IssuedApiKey, error)
-	// Reads what is known of a key; never its secret.
+	// Reads what is known of a key (读取密钥信息); never its secret.
 	GetApiKey(context.Context, *GetApiKeyRequest) (*ApiKey, error)
-	// Lists keys.
+	// Lists keys (列出密钥).
 	ListApiKeys(context.Context, *ListApiKeysRequest) (*ListApiKeysResponse, error)
-	// Issues a successor to a key, with the same narrowing and for as long as the
-	// old one was issued for, unless asked otherwise; the old one holds for the
-	// overlap and ends.
+	// Issues a successor to a key (轮换密钥), with the same narrowing and for as long
+	// as the old one was issued for, unless asked otherwise; the old one holds
+	// for the overlap and ends.
 	RotateApiKey(context.Context, *RotateApiKeyRequest) (*IssuedApiKey, error)
-	// Ends a key at once; every service refuses it within a second.
+	// Ends a key at once (吊销密钥); every service refuses it within a second.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*ApiKey, error)
-	// Links an account at an identity provider to a person or machine.
+	// Links an account at an identity provider to a person or machine (绑定统一身份).
 	CreateIdentity(context.Context, *CreateIdentityRequest) (*Identity, error)
-	// Reads a link.
+	// Reads a link (读取统一身份绑定).
 	GetIdentity(context.Context, *GetIdentityRequest) (*Identity, error)
-	// Lists links.
+	// Lists links (列出统一身份绑定).
 	ListIdentities(context.Context, *ListIdentitiesRequest) (*ListIdentitiesResponse, error)
-	// Ends a link; every service refuses the account's tokens within a second.
+	// Ends a link (解除统一身份绑定); every service refuses the account's tokens within a
+	// second.
 	DeleteIdentity(context.Context, *DeleteIdentityRequest) (*Identity, error)
 	// Tells a service to whom a key or an account belongs. Not part of the REST API.
 	Introspect(context.Context, *IntrospectRequest) (*IntrospectResponse, error)

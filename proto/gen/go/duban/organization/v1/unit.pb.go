@@ -115,9 +115,9 @@ type Unit_State int32
 const (
 	// Not said.
 	Unit_STATE_UNSPECIFIED Unit_State = 0
-	// It does.
+	// 在用: it does.
 	Unit_STATE_ACTIVE Unit_State = 1
-	// Closed: it keeps its past and gets no new work.
+	// 已停用: closed: it keeps its past and gets no new work.
 	Unit_STATE_ARCHIVED Unit_State = 2
 	// 撤并: archived beneath the unit it was merged into.
 	Unit_STATE_MERGED Unit_State = 3
@@ -172,15 +172,15 @@ type ImportUnitsResponse_Verdict int32
 const (
 	// Not said.
 	ImportUnitsResponse_VERDICT_UNSPECIFIED ImportUnitsResponse_Verdict = 0
-	// A new unit.
+	// 新增: a new unit.
 	ImportUnitsResponse_VERDICT_CREATED ImportUnitsResponse_Verdict = 1
-	// An existing unit was changed.
+	// 修改: an existing unit was changed.
 	ImportUnitsResponse_VERDICT_UPDATED ImportUnitsResponse_Verdict = 2
-	// The unit is already as the row says.
+	// 未变: the unit is already as the row says.
 	ImportUnitsResponse_VERDICT_UNCHANGED ImportUnitsResponse_Verdict = 3
-	// The row contradicts what is there: another kind or parent.
+	// 冲突: the row contradicts what is there: another kind or parent.
 	ImportUnitsResponse_VERDICT_CONFLICT ImportUnitsResponse_Verdict = 4
-	// The row cannot be read or may not be done.
+	// 拒绝: the row cannot be read or may not be done.
 	ImportUnitsResponse_VERDICT_REJECTED ImportUnitsResponse_Verdict = 5
 )
 

@@ -106,7 +106,7 @@ const (
 	LedgerVersion_STATE_ACKNOWLEDGED LedgerVersion_State = 2
 	// 已退回
 	LedgerVersion_STATE_RETURNED LedgerVersion_State = 3
-	// A later version was filed before the superior decided.
+	// 已替换: a later version was filed before the superior decided.
 	LedgerVersion_STATE_SUPERSEDED LedgerVersion_State = 4
 )
 

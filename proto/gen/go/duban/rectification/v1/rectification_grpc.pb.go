@@ -67,15 +67,15 @@ const (
 //
 // Keeps ledgers, their filed versions and problems, and inspections.
 type RectificationServiceClient interface {
-	// Opens the ledger of a unit for a campaign, or its standing ledger. There is
-	// one for each: a second answers LEDGER_EXISTS.
+	// Opens the ledger of a unit for a campaign (新建台账), or its standing ledger.
+	// There is one for each: a second answers LEDGER_EXISTS.
 	CreateLedger(ctx context.Context, in *CreateLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
 	// Returns the ledger of a unit and campaign, and opens it if there is none.
 	// Not part of the REST API.
 	EnsureLedger(ctx context.Context, in *EnsureLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
-	// Reads a ledger, with the digest of its content as it stands.
+	// Reads a ledger (读取台账), with the digest of its content as it stands.
 	GetLedger(ctx context.Context, in *GetLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
-	// Lists ledgers.
+	// Lists ledgers (列出台账).
 	ListLedgers(ctx context.Context, in *ListLedgersRequest, opts ...grpc.CallOption) (*ListLedgersResponse, error)
 	// Signs the content of a ledger (签字背书): the head alone, over the digest that
 	// reading returned.
@@ -86,28 +86,30 @@ type RectificationServiceClient interface {
 	AcknowledgeLedger(ctx context.Context, in *AcknowledgeLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
 	// Returns the newest filed version with the reason (退回).
 	ReturnLedger(ctx context.Context, in *ReturnLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
-	// Records, for the topmost unit, what its superior outside this installation
-	// replied, with the number of the document (批复文号).
+	// Records (登记批复), for the topmost unit, what its superior outside this
+	// installation replied, with the number of the document (批复文号).
 	RecordLedgerReply(ctx context.Context, in *RecordLedgerReplyRequest, opts ...grpc.CallOption) (*Ledger, error)
-	// Reads a filed version.
+	// Reads a filed version (读取台账版本).
 	GetLedgerVersion(ctx context.Context, in *GetLedgerVersionRequest, opts ...grpc.CallOption) (*LedgerVersion, error)
-	// Lists the filed versions of a ledger.
+	// Lists the filed versions of a ledger (列出台账版本).
 	ListLedgerVersions(ctx context.Context, in *ListLedgerVersionsRequest, opts ...grpc.CallOption) (*ListLedgerVersionsResponse, error)
-	// Lists the problems of a filed version as they were filed.
+	// Lists the problems of a filed version as they were filed (列出报备的问题).
 	ListFiledProblems(ctx context.Context, in *ListFiledProblemsRequest, opts ...grpc.CallOption) (*ListFiledProblemsResponse, error)
-	// Enters a problem into a ledger. Who may enter it follows from its source.
+	// Enters a problem into a ledger (登记问题). Who may enter it follows from its
+	// source.
 	CreateProblem(ctx context.Context, in *CreateProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Reads a problem.
+	// Reads a problem (读取问题).
 	GetProblem(ctx context.Context, in *GetProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Lists the problems of a ledger, or with ledgers/- those of a unit or a
-	// campaign.
+	// Lists the problems of a ledger (列出问题), or with ledgers/- those of a unit or
+	// a campaign.
 	ListProblems(ctx context.Context, in *ListProblemsRequest, opts ...grpc.CallOption) (*ListProblemsResponse, error)
-	// Changes the content of a problem. Before filing this reopens a signed ledger;
-	// after it, the change awaits a supplementary version.
+	// Changes the content of a problem (修改问题). Before filing this reopens a
+	// signed ledger; after it, the change awaits a supplementary version.
 	UpdateProblem(ctx context.Context, in *UpdateProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Plans the rectification: cause, measures, deadline, who leads and who does it.
+	// Plans the rectification (制定整改措施): cause, measures, deadline, who leads and
+	// who does it.
 	PlanProblem(ctx context.Context, in *PlanProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Begins to rectify, for the first time or again.
+	// Begins to rectify (开始整改), for the first time or again.
 	StartProblem(ctx context.Context, in *StartProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Adds an entry on progress (整改进展).
 	ProgressProblem(ctx context.Context, in *ProgressProblemRequest, opts ...grpc.CallOption) (*Problem, error)
@@ -119,34 +121,36 @@ type RectificationServiceClient interface {
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
 	// unit; else a supervisor or leader above. Never who submitted or verified it.
 	CloseProblem(ctx context.Context, in *CloseProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Sends a submitted or verified problem back, with the reason.
+	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(ctx context.Context, in *ReturnProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Reopens a closed problem that was looked at again (回头看), with the reason.
+	// Reopens a closed problem that was looked at again (回头看), with the
+	// reason.
 	ReopenProblem(ctx context.Context, in *ReopenProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Cancels a problem: the superior alone, with the reason.
+	// Cancels a problem (取消问题): the superior alone, with the reason.
 	CancelProblem(ctx context.Context, in *CancelProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(ctx context.Context, in *ExtendProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Grants the deadline asked for.
+	// Grants the deadline asked for (同意延期).
 	ApproveExtension(ctx context.Context, in *ApproveExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Refuses the deadline asked for, with the reason.
+	// Refuses the deadline asked for (不同意延期), with the reason.
 	RefuseExtension(ctx context.Context, in *RefuseExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Adds a file to a problem (佐证材料).
 	CreateAttachment(ctx context.Context, in *v1.CreateAttachmentRequest, opts ...grpc.CallOption) (*v1.Attachment, error)
-	// Lists the files of a problem.
+	// Lists the files of a problem (列出问题的佐证材料).
 	ListAttachments(ctx context.Context, in *v1.ListAttachmentsRequest, opts ...grpc.CallOption) (*v1.ListAttachmentsResponse, error)
-	// Reads a file of a problem, with its content.
+	// Reads a file of a problem (读取问题的佐证材料), with its content.
 	GetAttachment(ctx context.Context, in *v1.GetAttachmentRequest, opts ...grpc.CallOption) (*v1.GetAttachmentResponse, error)
-	// Plans an inspection of units beneath one's own.
+	// Plans an inspection of units beneath one's own (新建督导检查).
 	CreateInspection(ctx context.Context, in *CreateInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
-	// Reads an inspection. Whoever sees a target alone reads its part, and nothing
-	// before an unannounced visit is recorded.
+	// Reads an inspection (读取督导检查). Whoever sees a target alone reads its part,
+	// and nothing before an unannounced visit is recorded.
 	GetInspection(ctx context.Context, in *GetInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
-	// Lists inspections.
+	// Lists inspections (列出督导检查).
 	ListInspections(ctx context.Context, in *ListInspectionsRequest, opts ...grpc.CallOption) (*ListInspectionsResponse, error)
-	// Records the visit to one target. What was found becomes problems in its ledger.
+	// Records the visit to one target (督导检查记录). What was found becomes problems
+	// in its ledger.
 	RecordInspection(ctx context.Context, in *RecordInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
-	// Ends an inspection with its conclusion.
+	// Ends an inspection with its conclusion (督导检查结论).
 	ConcludeInspection(ctx context.Context, in *ConcludeInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 }
 
@@ -524,15 +528,15 @@ func (c *rectificationServiceClient) ConcludeInspection(ctx context.Context, in 
 //
 // Keeps ledgers, their filed versions and problems, and inspections.
 type RectificationServiceServer interface {
-	// Opens the ledger of a unit for a campaign, or its standing ledger. There is
-	// one for each: a second answers LEDGER_EXISTS.
+	// Opens the ledger of a unit for a campaign (新建台账), or its standing ledger.
+	// There is one for each: a second answers LEDGER_EXISTS.
 	CreateLedger(context.Context, *CreateLedgerRequest) (*Ledger, error)
 	// Returns the ledger of a unit and campaign, and opens it if there is none.
 	// Not part of the REST API.
 	EnsureLedger(context.Context, *EnsureLedgerRequest) (*Ledger, error)
-	// Reads a ledger, with the digest of its content as it stands.
+	// Reads a ledger (读取台账), with the digest of its content as it stands.
 	GetLedger(context.Context, *GetLedgerRequest) (*Ledger, error)
-	// Lists ledgers.
+	// Lists ledgers (列出台账).
 	ListLedgers(context.Context, *ListLedgersRequest) (*ListLedgersResponse, error)
 	// Signs the content of a ledger (签字背书): the head alone, over the digest that
 	// reading returned.
@@ -543,28 +547,30 @@ type RectificationServiceServer interface {
 	AcknowledgeLedger(context.Context, *AcknowledgeLedgerRequest) (*Ledger, error)
 	// Returns the newest filed version with the reason (退回).
 	ReturnLedger(context.Context, *ReturnLedgerRequest) (*Ledger, error)
-	// Records, for the topmost unit, what its superior outside this installation
-	// replied, with the number of the document (批复文号).
+	// Records (登记批复), for the topmost unit, what its superior outside this
+	// installation replied, with the number of the document (批复文号).
 	RecordLedgerReply(context.Context, *RecordLedgerReplyRequest) (*Ledger, error)
-	// Reads a filed version.
+	// Reads a filed version (读取台账版本).
 	GetLedgerVersion(context.Context, *GetLedgerVersionRequest) (*LedgerVersion, error)
-	// Lists the filed versions of a ledger.
+	// Lists the filed versions of a ledger (列出台账版本).
 	ListLedgerVersions(context.Context, *ListLedgerVersionsRequest) (*ListLedgerVersionsResponse, error)
-	// Lists the problems of a filed version as they were filed.
+	// Lists the problems of a filed version as they were filed (列出报备的问题).
 	ListFiledProblems(context.Context, *ListFiledProblemsRequest) (*ListFiledProblemsResponse, error)
-	// Enters a problem into a ledger. Who may enter it follows from its source.
+	// Enters a problem into a ledger (登记问题). Who may enter it follows from its
+	// source.
 	CreateProblem(context.Context, *CreateProblemRequest) (*Problem, error)
-	// Reads a problem.
+	// Reads a problem (读取问题).
 	GetProblem(context.Context, *GetProblemRequest) (*Problem, error)
-	// Lists the problems of a ledger, or with ledgers/- those of a unit or a
-	// campaign.
+	// Lists the problems of a ledger (列出问题), or with ledgers/- those of a unit or
+	// a campaign.
 	ListProblems(context.Context, *ListProblemsRequest) (*ListProblemsResponse, error)
-	// Changes the content of a problem. Before filing this reopens a signed ledger;
-	// after it, the change awaits a supplementary version.
+	// Changes the content of a problem (修改问题). Before filing this reopens a
+	// signed ledger; after it, the change awaits a supplementary version.
 	UpdateProblem(context.Context, *UpdateProblemRequest) (*Problem, error)
-	// Plans the rectification: cause, measures, deadline, who leads and who does it.
+	// Plans the rectification (制定整改措施): cause, measures, deadline, who leads and
+	// who does it.
 	PlanProblem(context.Context, *PlanProblemRequest) (*Problem, error)
-	// Begins to rectify, for the first time or again.
+	// Begins to rectify (开始整改), for the first time or again.
 	StartProblem(context.Context, *StartProblemRequest) (*Problem, error)
 	// Adds an entry on progress (整改进展).
 	ProgressProblem(context.Context, *ProgressProblemRequest) (*Problem, error)
@@ -576,34 +582,36 @@ type RectificationServiceServer interface {
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
 	// unit; else a supervisor or leader above. Never who submitted or verified it.
 	CloseProblem(context.Context, *CloseProblemRequest) (*Problem, error)
-	// Sends a submitted or verified problem back, with the reason.
+	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(context.Context, *ReturnProblemRequest) (*Problem, error)
-	// Reopens a closed problem that was looked at again (回头看), with the reason.
+	// Reopens a closed problem that was looked at again (回头看), with the
+	// reason.
 	ReopenProblem(context.Context, *ReopenProblemRequest) (*Problem, error)
-	// Cancels a problem: the superior alone, with the reason.
+	// Cancels a problem (取消问题): the superior alone, with the reason.
 	CancelProblem(context.Context, *CancelProblemRequest) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(context.Context, *ExtendProblemRequest) (*Problem, error)
-	// Grants the deadline asked for.
+	// Grants the deadline asked for (同意延期).
 	ApproveExtension(context.Context, *ApproveExtensionRequest) (*Problem, error)
-	// Refuses the deadline asked for, with the reason.
+	// Refuses the deadline asked for (不同意延期), with the reason.
 	RefuseExtension(context.Context, *RefuseExtensionRequest) (*Problem, error)
 	// Adds a file to a problem (佐证材料).
 	CreateAttachment(context.Context, *v1.CreateAttachmentRequest) (*v1.Attachment, error)
-	// Lists the files of a problem.
+	// Lists the files of a problem (列出问题的佐证材料).
 	ListAttachments(context.Context, *v1.ListAttachmentsRequest) (*v1.ListAttachmentsResponse, error)
-	// Reads a file of a problem, with its content.
+	// Reads a file of a problem (读取问题的佐证材料), with its content.
 	GetAttachment(context.Context, *v1.GetAttachmentRequest) (*v1.GetAttachmentResponse, error)
-	// Plans an inspection of units beneath one's own.
+	// Plans an inspection of units beneath one's own (新建督导检查).
 	CreateInspection(context.Context, *CreateInspectionRequest) (*Inspection, error)
-	// Reads an inspection. Whoever sees a target alone reads its part, and nothing
-	// before an unannounced visit is recorded.
+	// Reads an inspection (读取督导检查). Whoever sees a target alone reads its part,
+	// and nothing before an unannounced visit is recorded.
 	GetInspection(context.Context, *GetInspectionRequest) (*Inspection, error)
-	// Lists inspections.
+	// Lists inspections (列出督导检查).
 	ListInspections(context.Context, *ListInspectionsRequest) (*ListInspectionsResponse, error)
-	// Records the visit to one target. What was found becomes problems in its ledger.
+	// Records the visit to one target (督导检查记录). What was found becomes problems
+	// in its ledger.
 	RecordInspection(context.Context, *RecordInspectionRequest) (*Inspection, error)
-	// Ends an inspection with its conclusion.
+	// Ends an inspection with its conclusion (督导检查结论).
 	ConcludeInspection(context.Context, *ConcludeInspectionRequest) (*Inspection, error)
 	mustEmbedUnimplementedRectificationServiceServer()
 }
