@@ -11,6 +11,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/recheck"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -18,7 +20,7 @@ import (
 
 // Fsck checks every store and file in the data folder of a suite that does not
 // run, of one process or of several. It reports each role, also one whose file is
-// damaged, answers how many files no record names, 0 if a store is damaged, and
+// damaged, and after federation each mirror as package recheck names it; answers how many files no record names, 0 if a store is damaged, and
 // changes nothing.
 func Fsck(ctx context.Context, c Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	s, err := findSeed(c.Data)
@@ -52,6 +54,16 @@ func fsckRoles(ctx context.Context, c Config, wanted []string, of func(role stri
 			return 0, fmt.Errorf("%s: %w", r.name, err)
 		}
 		report(r.name, found)
+		if r.name != federation.Service || errors.Is(err, bolt.ErrDamaged) {
+			continue
+		}
+		switch err := fsckMirrors(ctx, c, r, s, report); {
+		case errors.Is(err, bolt.ErrDamaged):
+			whole = false
+			report(r.name, damaged(err))
+		case err != nil:
+			return 0, err
+		}
 	}
 	if !whole {
 		return 0, nil // nobody knows what the damaged stores name
@@ -86,6 +98,16 @@ func fsckRole(ctx context.Context, c Config, r role, s secrets, files *fsck.File
 		return report, err
 	}
 	return fsck.Check(ctx, engine, fsck.Expect{Verifier: verifier, Schema: r.schema, Files: files})
+}
+
+// fsckMirrors checks what is mirrored of installations below.
+func fsckMirrors(ctx context.Context, c Config, r role, s secrets, report func(mirror string, r fsck.Report)) (err error) {
+	engine, err := reopen(ctx, c, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	return recheck.Check(ctx, engine, s.cosigner(c).VerifierKey(), report)
 }
 
 // Reindex writes the indexes of every store anew from its records, in the data
