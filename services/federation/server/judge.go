@@ -13,8 +13,13 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// heard notes that the log's installation has shown its head.
-func (h *held) heard(now time.Time) { h.row.HeardTime = timestamppb.New(now) }
+// heard notes that the log's installation has shown its head at that moment, which
+// a bundle may tell late.
+func (h *held) heard(at time.Time) {
+	if at.After(h.row.GetHeardTime().AsTime()) {
+		h.row.HeardTime = timestamppb.New(at)
+	}
+}
 
 // shorter judges a head that has less than is mirrored: the start of it is a log
 // that has lost its tail, anything else a second history.
