@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,6 +122,9 @@ func refused(origin string, err error) error {
 // out whether that is what the log has signed.
 func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *federationv1.Append) error {
 	skip, err := m.overlap(run, a.GetRecords())
+	if errors.Is(err, errOther) {
+		return cmp.Or(c.branched(m, head, run[0].GetSeq(), a), err)
+	}
 	if err != nil || skip == len(run) { // all of it came before
 		return err
 	}
@@ -144,6 +148,8 @@ func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *
 	return c.cover(m, head, a)
 }
 
+var errOther = errors.New("it is here with other bytes")
+
 // overlap returns how many entries of the run are here already. They must be the
 // same ones.
 func (m *held) overlap(run []*feedv1.Entry, records []*feedv1.Record) (int, error) {
@@ -157,7 +163,7 @@ func (m *held) overlap(run []*feedv1.Entry, records []*feedv1.Record) (int, erro
 			return 0, err
 		}
 		if leaf != leafOf(records[i]) {
-			return 0, fmt.Errorf("%w: entry %d is here with other bytes", feed.ErrEntry, run[i].GetSeq())
+			return 0, fmt.Errorf("%w: entry %d: %w", feed.ErrEntry, run[i].GetSeq(), errOther)
 		}
 	}
 	return int(skip), nil
