@@ -31,7 +31,7 @@ func (s *Service) Import(ctx context.Context, next func() (*federationv1.Replica
 	}
 	i := &imported{session: c, proofs: map[string]*federationv1.Prove{}, refused: map[string]*refusal{}}
 	for _, head := range first.GetHello().GetLogs() {
-		if err := i.note(head.GetOrigin(), i.lost(ctx, head)); err != nil {
+		if err := i.note(head.GetOrigin(), i.greeted(ctx, head)); err != nil {
 			return nil, err
 		}
 	}
@@ -132,22 +132,23 @@ func (i *imported) appended(ctx context.Context, a *federationv1.Append) error {
 	return i.note(origin, err)
 }
 
-// lost judges a head of less than is mirrored, if that was said after more had been
-// cosigned here. An older bundle shows less too, and means nothing.
-func (i *imported) lost(ctx context.Context, head *federationv1.Head) error {
-	claim, ok := i.said.Claimed(head.GetOrigin())
-	if !ok {
-		return nil
-	}
+// greeted judges the head of a log that a greeting shows: more than is mirrored is
+// to be proved yet. Less was said by an older bundle too, and means nothing unless
+// it was said after more had been cosigned here.
+func (i *imported) greeted(ctx context.Context, head *federationv1.Head) error {
 	err := i.on(ctx, head.GetOrigin(), func(m *held) error {
+		h, err := open(m, head)
+		switch {
+		case err != nil || h.Size > m.size:
+			return err
+		case h.Size == m.size:
+			return i.compare(m, head)
+		}
 		at, err := federation.Cosigned(i.s.parts.Cosigner.VerifierKey(), m.row.GetNote())
-		if err != nil || claim.Size >= m.size || i.said.At.Before(at.Add(federation.Skew)) {
+		if err != nil || i.said.At.Before(at.Add(federation.Skew)) {
 			return nil
 		}
-		h, err := open(m, head)
-		if err != nil || h.Size >= m.size {
-			return err
-		}
+		i.heard(m)
 		return i.shorter(m, h)
 	})
 	var r *refusal

@@ -215,6 +215,9 @@ func TestWhatABundleSaysOfTime(t *testing.T) {
 	if heard := upper.row(mirror).GetHeardTime().AsTime(); heard.After(said) {
 		t.Errorf("heard of at %v, and it was said by %v", heard, said)
 	}
+	if empty := upper.row("510100.federation").GetHeardTime().AsTime(); empty.Before(said.Add(-time.Hour)) {
+		t.Errorf("an empty log was heard of at %v", empty)
+	}
 	upper.must(upper.engines["federation"].View(t.Context(), func(tx store.Tx) error {
 		for row, err := range tx.Scan("mirror/"+mirror+"/1/shown", nil, nil) {
 			if at := time.Unix(0, int64(number(row.Value))); err != nil || at.After(said) {
@@ -237,6 +240,10 @@ func TestWhatABundleSaysOfTime(t *testing.T) {
 	}
 	if got := federation.Verify(upper.evidence(mirror), keys(upper, lower)); got.Verdict != federation.Forked {
 		t.Errorf("the evidence is worth %d: %s", got.Verdict, got.What)
+	}
+	imports(upper, second)
+	if state := upper.row(mirror).GetState(); state != federationv1.Mirror_STATE_BEHIND {
+		t.Errorf("after an older bundle the mirror is %s", state)
 	}
 }
 

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/protobuf/proto"
@@ -14,11 +13,21 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// heard notes that the log's installation has shown its head at that moment, which
-// a bundle may tell late.
-func (h *held) heard(at time.Time) {
-	if at.After(h.row.GetHeardTime().AsTime()) {
-		h.row.HeardTime = timestamppb.New(at)
+// heard notes when the log's installation has shown its head, and says whether it
+// has not said anything later: a bundle tells it late.
+func (c *session) heard(m *held) bool {
+	at := c.moment()
+	if !c.shown.IsZero() && at.Before(m.row.GetHeardTime().AsTime()) {
+		return false
+	}
+	m.row.HeardTime = timestamppb.New(at)
+	return true
+}
+
+// stands notes that the log is here as its installation has shown it.
+func (c *session) stands(m *held) {
+	if c.heard(m) {
+		m.row.State = federationv1.Mirror_STATE_ACTIVE
 	}
 }
 

@@ -141,16 +141,14 @@ func (c *session) compare(m *held, head *federationv1.Head) error {
 	if err != nil {
 		return err
 	}
-	now := c.s.book.Clock()
 	if h.Size < m.size {
 		return c.shorter(m, h)
 	}
 	if h.Size == m.size && h.Root != m.root {
 		return c.fork(m, h, m.size, federation.NewBranch(h, h.Root, nil))
 	}
-	m.row.State = federationv1.Mirror_STATE_ACTIVE
-	m.heard(now)
-	return m.shown(h.Size, now)
+	c.stands(m)
+	return m.shown(h.Size, c.moment())
 }
 
 // open reads a head by the key that is enrolled. That of an empty log needs no

@@ -29,8 +29,7 @@ func (c *session) prove(ctx context.Context, p *federationv1.Prove) error {
 			return err
 		}
 		if h.Size >= m.size {
-			m.row.State = federationv1.Mirror_STATE_ACTIVE
-			m.heard(c.moment())
+			c.stands(m)
 		}
 		c.heads[p.GetOrigin()] = h
 		return nil
@@ -200,7 +199,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	}
 	now := c.s.book.Clock()
 	m.row.Size = m.size
-	m.heard(c.moment())
+	c.heard(m)
 	if m.size != head.Size {
 		return nil
 	}
@@ -229,7 +228,7 @@ func (c *session) beat(ctx context.Context, b *federationv1.Beat) error {
 			return c.fork(m, h, m.size, federation.NewBranch(h, h.Root, nil))
 		}
 		now := c.s.book.Clock()
-		m.heard(now)
+		c.heard(m)
 		return m.shown(h.Size, now)
 	})
 }
