@@ -86,7 +86,7 @@ func bundleImport(ctx context.Context, args []string, out io.Writer) error {
 	file := set.String("config", "", "the configuration of the running process")
 	receipt := set.String("receipt", "", "where the receipt goes")
 	if err := set.Parse(args); err != nil || set.NArg() == 0 || *receipt == "" {
-		return fmt.Errorf("%w: duban bundle import [-config FILE] -receipt RECEIPT FILE...", errUsage)
+		return fmt.Errorf("%w: duban bundle import [-config FILE] -receipt RECEIPT FILES", errUsage)
 	}
 	_, process, err := ofProcess(*file)
 	if err != nil {

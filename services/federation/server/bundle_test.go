@@ -253,3 +253,24 @@ func number(b []byte) (n uint64) {
 	}
 	return n
 }
+
+// TestOneFileHasAllOrNothing: a gap in one log keeps the others of the file out
+// too; a log that entries of the same file enrol is taken with them.
+func TestOneFileHasAllOrNothing(t *testing.T) {
+	top, middle, low := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510104")
+	top.enrol(middle)
+	middle.enrol(low)
+	low.work(5)
+	middle.work(10)
+	stop := low.push(middle.up(), middle.cosigner().VerifierKey())
+	agrees(t, middle, low, "rectification")
+	stop()
+	codes, sizes := imports(top, exported(middle, top, map[string]uint64{middle.origin("rectification"): 5}, 1<<20))
+	if codes[middle.origin("rectification")] != federationv1.Code_CODE_GAP || sizes[middle.origin("federation")] != 0 {
+		t.Errorf("a file with a gap: %v, %v", codes, sizes)
+	}
+	if codes, _ = imports(top, exported(middle, top, nil, 1<<20)); len(codes) > 0 {
+		t.Errorf("a whole file: %v", codes)
+	}
+	agrees(t, top, low, "rectification")
+}
