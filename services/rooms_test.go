@@ -70,7 +70,7 @@ var rules = []struct {
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
-	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"federation/server")},
+	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"federation")},
 	{"internal/suitetest", []string{""}},
 	{"internal/fleet", append(rooms("suite", "upkeep", "seed", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.
@@ -85,6 +85,9 @@ var rules = []struct {
 	{"federation", append(rooms("fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"federation/recovery", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
 	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
+	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
+	{"federation/bundle", append(rooms("feed"), std, pb, proto)},
+	{"federation/carry", append(rooms("durable"), std, pb, proto, root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// A line that fails, for the tests of whoever speaks over it.
 	{"federation/chaostest", append(rooms("feed"), std, pb, grpc, proto)},

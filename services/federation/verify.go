@@ -113,6 +113,25 @@ func verifyReceipt(key, origin string, r *federationv1.Receipt, keys Keys) Findi
 	return found(Incomplete, "the log has signed the entry, and no cosigner who is trusted has seen it")
 }
 
+// VerifyNote says what a cosigned checkpoint of a log is worth to who trusts the
+// keys: by when all its entries existed.
+func VerifyNote(origin, text string, keys Keys) Finding {
+	key := keys.Logs[origin]
+	if key == "" {
+		return found(Incomplete, "no key of the log %q is at hand", origin)
+	}
+	h, err := OpenHead(key, text)
+	if err != nil {
+		return found(Invalid, "the log %s has not signed the checkpoint: %v", origin, err)
+	}
+	for _, cosigner := range keys.Cosigners {
+		if at, err := Cosigned(cosigner, text); err == nil {
+			return found(Valid, "%s: %d entries existed by %s", origin, h.Size, at.Format("2006-01-02 15:04:05Z"))
+		}
+	}
+	return found(Incomplete, "%s has signed %d entries, and no cosigner who is trusted has seen them", origin, h.Size)
+}
+
 // opened says whether each opening opens its commitment, or the label of one that
 // does not.
 func opened(origin string, e *feedv1.Entry, openings []*feedv1.OpenedCommitment) (string, bool) {

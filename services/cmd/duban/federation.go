@@ -47,8 +47,8 @@ func identityCommand(_ context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// verifyCommand says what a file of evidence is worth to who trusts the keys in
-// another file. It needs no network and no data.
+// verifyCommand says what a file of evidence, or the receipt of a bundle, is worth
+// to who trusts the keys in another file. It needs no network and no data.
 func verifyCommand(_ context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("duban verify", flag.ContinueOnError)
 	trusted := set.String("keys", "", "file of the keys that are trusted, one in note format a line")
@@ -61,6 +61,9 @@ func verifyCommand(_ context.Context, args []string, out io.Writer) error {
 	keys, err := readKeys(*trusted)
 	if err != nil {
 		return err
+	}
+	if answers, err := readAnswers(set.Arg(0)); err != nil || answers != nil {
+		return errors.Join(err, verifyAnswers(answers, keys, out))
 	}
 	e, err := readEvidence(set.Arg(0))
 	if err != nil {

@@ -39,11 +39,25 @@ func fsckCommand(ctx context.Context, args []string, out io.Writer) error {
 	return check(ctx, c, out)
 }
 
-// say prints what was found in each role's store.
-func say(out io.Writer) func(role string, r fsck.Report) {
-	return func(role string, r fsck.Report) {
+// maxMirrors is how many mirrors of which nothing is wrong get a line of their own,
+// and how many wrong ones do.
+const maxMirrors = 100
+
+// say prints what was found in each role's store, and in each mirror.
+func say(out io.Writer) func(name string, r fsck.Report) {
+	mirrors := map[bool]int{}
+	return func(name string, r fsck.Report) {
+		if strings.Contains(name, "/") {
+			bad := r.Wrong > 0
+			if mirrors[bad]++; mirrors[bad] == maxMirrors+1 {
+				fmt.Fprintln(out, map[bool]string{true: "… more mirrors are wrong", false: "… further mirrors are named if something is wrong"}[bad])
+			}
+			if mirrors[bad] > maxMirrors {
+				return
+			}
+		}
 		fmt.Fprintf(out, "%-14s %8d entries  %8d subjects  %8d openings  %8d index rows  %6d files  %d wrong\n",
-			role, r.Entries, r.Subjects, r.Openings, r.Rows, r.Files, r.Wrong)
+			name, r.Entries, r.Subjects, r.Openings, r.Rows, r.Files, r.Wrong)
 		if r.First != nil {
 			fmt.Fprintln(out, "  first: "+first(*r.First))
 		}

@@ -16,6 +16,9 @@
 //	duban recount DATA        count the figures once more
 //	duban recount -below DATA BELOW…   the same from the stores of those below
 //	duban identity            the keys that installations above and below are told
+//	duban bundle export DIR   what is new for the installation above, in files
+//	duban bundle import -receipt RECEIPT FILE...
+//	                          take such files of one below
 //	duban verify EVIDENCE     what a receipt or a proof of a fork is worth, offline
 //	duban config print        the configuration as it would be used
 package main
@@ -67,6 +70,7 @@ var commands = map[string]struct {
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},
 	"identity":     {"print the keys that installations above and below are told on paper", identityCommand},
+	"bundle":       {"carry in files, to the installation above, what no network takes there", bundleCommand},
 	"verify":       {"say what evidence is worth: 0 valid, 10 incomplete, 20 invalid, 30 fork", verifyCommand},
 	"config":       {"print the configuration as it would be used", configCommand},
 	"version":      {"print the version", version},

@@ -127,7 +127,7 @@ func (o *outgoing) send(ctx context.Context, s *session, cp *feedv1.Checkpoint) 
 		if err := o.room(ctx, s, sent); err != nil {
 			return err
 		}
-		run, err := o.run(ctx, s, cp, sent)
+		run, err := o.run(ctx, s.Feeds, cp, span{sent, federation.MaxBytes})
 		if err != nil {
 			return err
 		}
@@ -142,14 +142,22 @@ func (o *outgoing) send(ctx context.Context, s *session, cp *feedv1.Checkpoint) 
 
 // prove shows that what is known above is the start of what is here.
 func (o *outgoing) prove(ctx context.Context, s *session, cp *feedv1.Checkpoint, acked uint64) error {
+	p, err := o.proof(ctx, s.Feeds, cp, acked)
+	if err != nil {
+		return err
+	}
+	return s.send(p)
+}
+
+func (o *outgoing) proof(ctx context.Context, feeds feedv1.FeedServiceClient, cp *feedv1.Checkpoint, acked uint64) (*federationv1.ReplicateRequest, error) {
 	p := &federationv1.Prove{Origin: o.origin, Note: cp.GetNote(), Size: acked}
 	if acked > 0 {
 		var err error
-		if p.Root, p.Consistency, err = Proofs(ctx, s.Feeds, o.name, acked, cp.GetSize()); err != nil {
-			return err
+		if p.Root, p.Consistency, err = Proofs(ctx, feeds, o.name, acked, cp.GetSize()); err != nil {
+			return nil, err
 		}
 	}
-	return s.send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Prove{Prove: p}})
+	return &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Prove{Prove: p}}, nil
 }
 
 // Proofs returns the root of a feed's tree of size first, and the proof that it is
@@ -176,29 +184,36 @@ func prove(ctx context.Context, feeds feedv1.FeedServiceClient, name string, fir
 	return p, nil
 }
 
-// run reads the entries from start on that go into one message, and proves that
-// they lead to the head.
-func (o *outgoing) run(ctx context.Context, s *session, cp *feedv1.Checkpoint, start uint64) (*federationv1.Append, error) {
-	res, err := s.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{
+// span is from where on so many bytes are wanted.
+type span struct {
+	start uint64
+	bytes int
+}
+
+// run reads the entries that go into one message, and proves that they lead to the
+// head.
+func (o *outgoing) run(ctx context.Context, feeds feedv1.FeedServiceClient, cp *feedv1.Checkpoint, of span) (*federationv1.Append, error) {
+	start := of.start
+	res, err := feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{
 		Parent: "feeds/" + o.name, Start: start, PageSize: int32(min(federation.MaxRun, cp.GetSize()-start)), Office: true,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading %s from %d: %w", o.name, start, err)
 	}
-	run := fitting(res.GetRecords())
+	run := fitting(res.GetRecords(), of.bytes)
 	if len(run) == 0 {
 		return nil, fmt.Errorf("reading %s from %d: none of the entries up to %d came", o.name, start, cp.GetSize())
 	}
-	proof, err := consistency(ctx, s.Feeds, o.name, start+uint64(len(run)), cp.GetSize())
+	proof, err := consistency(ctx, feeds, o.name, start+uint64(len(run)), cp.GetSize())
 	return &federationv1.Append{Origin: o.origin, Records: run, Consistency: proof}, err
 }
 
 // fitting is the start of the run that, with what opens its commitments, has at
-// most so many bytes as a run may have; at least one entry.
-func fitting(run []*feedv1.Record) []*feedv1.Record {
+// most so many bytes; at least one entry.
+func fitting(run []*feedv1.Record, most int) []*feedv1.Record {
 	bytes := 0
 	for i, r := range run {
-		if bytes += proto.Size(r); bytes > federation.MaxBytes && i > 0 {
+		if bytes += proto.Size(r); bytes > most && i > 0 {
 			return run[:i]
 		}
 	}

@@ -128,12 +128,12 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 }
 
 // forked holds a log that is shown to have two histories, by its own signatures.
-func (s *session) forked(o *outgoing, e *federationv1.Evidence) {
+func (c Config) forked(o *outgoing, e *federationv1.Evidence) {
 	if !o.own() || e.GetFork() == nil || e.GetOrigin() != o.origin {
 		return
 	}
 	if f := federation.Verify(e, federation.Keys{Logs: map[string]string{o.origin: o.key}}); f.Verdict == federation.Forked {
-		s.Keep.Hold(o.name, f.What)
+		c.Keep.Hold(o.name, f.What)
 	}
 }
 

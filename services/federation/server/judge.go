@@ -3,8 +3,8 @@ package server
 import (
 	"errors"
 	"fmt"
-	"time"
 
+	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -13,8 +13,23 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// heard notes that the log's installation has shown its head.
-func (h *held) heard(now time.Time) { h.row.HeardTime = timestamppb.New(now) }
+// heard notes when the log's installation has shown its head, and says whether it
+// has not said anything later: a bundle tells it late.
+func (c *session) heard(m *held) bool {
+	at := c.moment()
+	if !c.shown.IsZero() && at.Before(m.row.GetHeardTime().AsTime()) {
+		return false
+	}
+	m.row.HeardTime = timestamppb.New(at)
+	return true
+}
+
+// stands notes that the log is here as its installation has shown it.
+func (c *session) stands(m *held) {
+	if c.heard(m) {
+		m.row.State = federationv1.Mirror_STATE_ACTIVE
+	}
+}
 
 // shorter judges a head that has less than is mirrored: the start of it is a log
 // that has lost its tail, anything else a second history.
@@ -62,6 +77,68 @@ func (c *session) fork(m *held, h federation.Head, size uint64, second *federati
 		origin: m.row.GetOrigin(), code: federationv1.Code_CODE_FORK, size: m.size, evidence: e,
 		detail: fmt.Sprintf("two histories differ within the first %d entries", size),
 	}
+}
+
+// branched judges a run that differs from what is mirrored. If the log has signed
+// it, there are two histories; if that is not shown, it is no more than a run that
+// is refused, and the answer is nil.
+func (c *session) branched(m *held, h federation.Head, start uint64, a *federationv1.Append) error {
+	theirs := nodes{m.log.Nodes(m.tx), map[int64]tlog.Hash{}}
+	for i, r := range a.GetRecords() {
+		if err := theirs.add(int64(start)+int64(i), leafOf(r)); err != nil {
+			return err
+		}
+	}
+	proof, err := federation.Hashes(a.GetConsistency())
+	if err != nil {
+		return nil
+	}
+	end := start + uint64(len(a.GetRecords()))
+	f, err := federation.NewFrontier(h, end, theirs, proof)
+	if errors.Is(err, federation.ErrProof) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	size := min(end, m.size)
+	root, proof, err := f.At(size)
+	if err != nil {
+		return err
+	}
+	return c.fork(m, h, size, federation.NewBranch(h, root, proof))
+}
+
+// nodes are those of a tree that begins as the mirror's and goes another way. It
+// implements tlog.HashReader.
+type nodes struct {
+	common tlog.HashReader
+	own    map[int64]tlog.Hash
+}
+
+// ReadHashes implements tlog.HashReader.
+func (n nodes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	all := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		if h, ok := n.own[index]; ok {
+			all[i] = h
+			continue
+		}
+		read, err := n.common.ReadHashes([]int64{index})
+		if err != nil {
+			return nil, err
+		}
+		all[i] = read[0]
+	}
+	return all, nil
+}
+
+func (n nodes) add(seq int64, leaf tlog.Hash) error {
+	made, err := tlog.StoredHashesForRecordHash(seq, leaf, n)
+	for i, h := range made {
+		n.own[tlog.StoredHashIndex(0, seq)+int64(i)] = h
+	}
+	return err
 }
 
 // branch shows that the mirror's tree of that size is the start of a head that the

@@ -180,22 +180,26 @@ func (h *held) measure() (err error) {
 
 func (h *held) save() error { return put(h.all, mirrorsBucket, h.origin.Feed(), h.row) }
 
-// shown notes that the head of that size was shown now. Only heads that were
-// cosigned count.
-func (h *held) shown(size uint64, now time.Time) error {
+// shown notes that the head of that size was shown at that moment, or later. Only
+// heads that were cosigned count.
+func (h *held) shown(size uint64, at time.Time) error {
 	switch _, err := h.tx.Get(cosignedBucket, number(size)); {
 	case errors.Is(err, store.ErrNotFound):
 		return nil
 	case err != nil:
 		return err
 	}
-	return h.tx.Put(shownBucket, number(^size), number(uint64(now.UnixNano())))
+	last, err := first(h.tx, shownBucket, ^size)
+	if err != nil || last.After(at) {
+		return err
+	}
+	return h.tx.Put(shownBucket, number(^size), number(uint64(at.UnixNano())))
 }
 
-// cosigned notes that the head of that size was cosigned, and so shown, now.
-func (h *held) cosigned(size uint64, now time.Time) error {
+// cosigned notes that the head of that size was cosigned now, and when it was shown.
+func (h *held) cosigned(size uint64, now, shown time.Time) error {
 	nanos := number(uint64(now.UnixNano()))
-	return errors.Join(h.tx.Put(cosignedBucket, number(size), nanos), h.tx.Put(shownBucket, number(^size), nanos))
+	return errors.Join(h.tx.Put(cosignedBucket, number(size), nanos), h.shown(size, shown))
 }
 
 // bracket finds when the last head without the entry was shown, and when the

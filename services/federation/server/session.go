@@ -21,6 +21,15 @@ type session struct {
 	statement string // as signed
 	said      federation.Statement
 	heads     map[string]federation.Head // proved, by origin; entries beneath them may come
+	shown     time.Time                  // when its heads were shown; zero: now
+}
+
+// moment is when the session's heads are shown.
+func (c *session) moment() time.Time {
+	if c.shown.IsZero() {
+		return c.s.book.Clock()
+	}
+	return c.shown
 }
 
 // refusal is why something is not taken; it goes back as a Reject.
@@ -46,7 +55,24 @@ const maxLogs = 4096
 
 // greet believes the installation's first message, or says why not.
 func (s *Service) greet(ctx context.Context, hello *federationv1.Hello) (*session, error) {
+	c, err := s.believe(ctx, hello)
+	if err != nil {
+		return nil, err
+	}
 	now := s.book.Clock()
+	if c.said.At.Before(now.Add(-federation.Skew)) || c.said.At.After(now.Add(federation.Skew)) {
+		return nil, skewed(c.said.At, now)
+	}
+	return c, nil
+}
+
+// skewed refuses what was said too long ago, or is yet to be said.
+func skewed(at, now time.Time) error {
+	return &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the greeting is of " + at.Format(time.RFC3339) + "; here it is " + now.UTC().Format(time.RFC3339)}
+}
+
+// believe says who has signed a greeting to this installation, whenever that was.
+func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*session, error) {
 	in, err := s.known(ctx, hello.GetInstallation())
 	if err != nil {
 		return nil, err
@@ -55,8 +81,6 @@ func (s *Service) greet(ctx context.Context, hello *federationv1.Hello) (*sessio
 	switch {
 	case err != nil, said.To != s.parts.Cosigner.Name():
 		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting is not signed by the key that is enrolled, or not meant for here"}
-	case said.At.Before(now.Add(-federation.Skew)) || said.At.After(now.Add(federation.Skew)):
-		return nil, &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the greeting is of " + said.At.Format(time.RFC3339) + "; here it is " + now.UTC().Format(time.RFC3339)}
 	case len(hello.GetLogs()) > maxLogs:
 		return nil, &refusal{code: federationv1.Code_CODE_TOO_LARGE, detail: "too many logs"}
 	}
@@ -117,16 +141,14 @@ func (c *session) compare(m *held, head *federationv1.Head) error {
 	if err != nil {
 		return err
 	}
-	now := c.s.book.Clock()
 	if h.Size < m.size {
 		return c.shorter(m, h)
 	}
 	if h.Size == m.size && h.Root != m.root {
 		return c.fork(m, h, m.size, federation.NewBranch(h, h.Root, nil))
 	}
-	m.row.State = federationv1.Mirror_STATE_ACTIVE
-	m.heard(now)
-	return m.shown(h.Size, now)
+	c.stands(m)
+	return m.shown(h.Size, c.moment())
 }
 
 // open reads a head by the key that is enrolled. That of an empty log needs no

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// prove takes a newer head, which must have grown out of what is mirrored.
+// prove takes a head, which must be what is mirrored, or have grown out of it, or
+// be the start of it: then there is nothing to take.
 func (c *session) prove(ctx context.Context, p *federationv1.Prove) error {
 	delete(c.heads, p.GetOrigin())
 	return c.on(ctx, p.GetOrigin(), func(m *held) error {
@@ -20,33 +22,51 @@ func (c *session) prove(ctx context.Context, p *federationv1.Prove) error {
 		if err != nil {
 			return err
 		}
-		switch {
-		case p.GetSize() != m.size || h.Size < m.size:
-			return m.refuse(federationv1.Code_CODE_GAP, "the proof is not about what is mirrored")
-		case m.size > 0:
-			if err := c.grown(m, h, p); err != nil {
-				return err
-			}
+		if p.GetSize() > m.size {
+			return m.refuse(federationv1.Code_CODE_GAP, fmt.Sprintf("it goes on after %d entries, and %d are here", p.GetSize(), m.size))
 		}
-		m.heard(c.s.book.Clock())
+		if err := c.grown(m, h, p); err != nil {
+			return err
+		}
+		if h.Size >= m.size {
+			c.stands(m)
+		}
 		c.heads[p.GetOrigin()] = h
 		return nil
 	})
 }
 
-// grown holds a head against what is mirrored.
+// grown holds a head against what is mirrored: all of it, or as much as the proof
+// is about. What lies between is compared entry by entry when the run comes.
 func (c *session) grown(m *held, h federation.Head, p *federationv1.Prove) error {
+	size, proved := p.GetSize(), h.Size > m.size
+	if !proved {
+		size = h.Size
+	}
+	if size == 0 {
+		return nil
+	}
+	root, err := m.log.Root(m.tx, size)
+	if err != nil {
+		return err
+	}
+	if !proved {
+		if root != h.Root {
+			return c.fork(m, h, size, federation.NewBranch(h, h.Root, nil))
+		}
+		return nil
+	}
 	claimed, err := federation.Hash(p.GetRoot())
 	proof, err2 := federation.Hashes(p.GetConsistency())
 	if errors.Join(err, err2) != nil {
 		return m.refuse(federationv1.Code_CODE_BAD_PROOF, "the proof cannot be read")
 	}
-	fork, err := federation.Grown(h, m.size, m.root, claimed, proof)
+	fork, err := federation.Grown(h, size, root, claimed, proof)
 	switch {
 	case err != nil:
 		return m.refuse(federationv1.Code_CODE_BAD_PROOF, "the proof does not hold")
 	case fork:
-		return c.fork(m, h, m.size, federation.NewBranch(h, claimed, proof))
+		return c.fork(m, h, size, federation.NewBranch(h, claimed, proof))
 	default:
 		return nil
 	}
@@ -116,6 +136,9 @@ func refused(origin string, err error) error {
 // out whether that is what the log has signed.
 func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *federationv1.Append) error {
 	skip, err := m.overlap(run, a.GetRecords())
+	if errors.Is(err, errOther) {
+		return cmp.Or(c.branched(m, head, run[0].GetSeq(), a), err)
+	}
 	if err != nil || skip == len(run) { // all of it came before
 		return err
 	}
@@ -139,6 +162,8 @@ func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *
 	return c.cover(m, head, a)
 }
 
+var errOther = errors.New("it is here with other bytes")
+
 // overlap returns how many entries of the run are here already. They must be the
 // same ones.
 func (m *held) overlap(run []*feedv1.Entry, records []*feedv1.Record) (int, error) {
@@ -152,7 +177,7 @@ func (m *held) overlap(run []*feedv1.Entry, records []*feedv1.Record) (int, erro
 			return 0, err
 		}
 		if leaf != leafOf(records[i]) {
-			return 0, fmt.Errorf("%w: entry %d is here with other bytes", feed.ErrEntry, run[i].GetSeq())
+			return 0, fmt.Errorf("%w: entry %d: %w", feed.ErrEntry, run[i].GetSeq(), errOther)
 		}
 	}
 	return int(skip), nil
@@ -189,7 +214,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	}
 	now := c.s.book.Clock()
 	m.row.Size = m.size
-	m.heard(now)
+	c.heard(m)
 	if m.size != head.Size {
 		return nil
 	}
@@ -198,7 +223,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	}
 	return errors.Join(
 		m.log.KeepCheckpoint(m.tx, []byte(m.row.GetNote())),
-		m.cosigned(m.size, now),
+		m.cosigned(m.size, now, c.moment()),
 		c.s.testify(m, m.row.GetNote(), false),
 	)
 }
@@ -218,7 +243,7 @@ func (c *session) beat(ctx context.Context, b *federationv1.Beat) error {
 			return c.fork(m, h, m.size, federation.NewBranch(h, h.Root, nil))
 		}
 		now := c.s.book.Clock()
-		m.heard(now)
+		c.heard(m)
 		return m.shown(h.Size, now)
 	})
 }

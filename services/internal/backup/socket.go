@@ -62,7 +62,11 @@ type peer struct {
 }
 
 // reach returns the process whose data are in folder.
-func reach(folder string) peer {
+func reach(folder string) peer { return peer{Client(folder)} }
+
+// Client asks the running process whose data are in folder, whatever host a URL
+// names. It waits as long as its caller does.
+func Client(folder string) *http.Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		at, end, err := short(folder)
 		if err != nil {
@@ -71,7 +75,7 @@ func reach(folder string) peer {
 		defer end()
 		return new(net.Dialer).DialContext(ctx, "unix", at)
 	}
-	return peer{&http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true, DisableKeepAlives: true}}}
+	return &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true, DisableKeepAlives: true}}
 }
 
 // get asks for a page, which the caller MUST close.

@@ -19,11 +19,16 @@ func WriteFile(path string, b []byte) error {
 	if err := os.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	folder, err := os.Open(filepath.Dir(path))
+	return Sync(filepath.Dir(path))
+}
+
+// Sync returns when the names in the folder are on disk.
+func Sync(folder string) error {
+	f, err := os.Open(folder)
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
+		return fmt.Errorf("syncing %s: %w", folder, err)
 	}
-	return errors.Join(folder.Sync(), folder.Close())
+	return errors.Join(f.Sync(), f.Close())
 }
 
 func write(path string, b []byte) error {

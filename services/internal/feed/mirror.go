@@ -115,6 +115,9 @@ func (l *Log) Leaf(tx store.Tx, seq uint64) (tlog.Hash, error) {
 	return tlog.RecordHash(b), err
 }
 
+// Nodes reads the tree's stored nodes within a transaction.
+func (l *Log) Nodes(tx store.Tx) tlog.HashReader { return hashes{tx} }
+
 // Sign makes a signed note of text in the log's name. What the text says MUST
 // begin with a line that no checkpoint begins with.
 func (l *Log) Sign(text string) ([]byte, error) {

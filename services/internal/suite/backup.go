@@ -32,7 +32,8 @@ func (s *Suite) source() *backup.Source {
 	}
 }
 
-// offer lets backups be made until ctx is done; then one that is being made ends.
+// offer lets backups be made and bundles be carried, by whoever may open the data
+// folder, until ctx is done; then what is under way ends.
 func (s *Suite) offer(ctx context.Context) (err error) {
 	if len(s.engines) == 0 {
 		return nil
@@ -43,7 +44,7 @@ func (s *Suite) offer(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.Remove(filepath.Join(s.config.Data, backup.SocketFile))) }()
 	server := &http.Server{
-		Handler: s.source().Handler(), ReadTimeout: 10 * time.Second,
+		Handler: s.desk(), ReadTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // however it ends
@@ -52,3 +53,17 @@ func (s *Suite) offer(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// desk is what the socket in the data folder answers.
+func (s *Suite) desk() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.source().Handler())
+	if s.bundles != nil {
+		mux.Handle("/bundle/", s.bundles)
+	}
+	return mux
+}
+
+// Process asks the running process whose data folder c names: for backups and
+// bundles.
+func Process(c Config) *http.Client { return backup.Client(c.Data) }

@@ -24,6 +24,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/carry"
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
@@ -53,7 +54,8 @@ type Federation struct {
 
 // Parent is the installation above, to which this one pushes its logs.
 type Parent struct {
-	// Address is where it listens, host:port; empty: there is none.
+	// Address is where it listens, host:port; empty: there is none, or no network
+	// reaches it and bundles are carried.
 	Address string `yaml:"address"`
 	// Cosigner is the key that verifies what it cosigns, in note format; its
 	// `duban identity` prints it.
@@ -77,7 +79,8 @@ func (f Federation) check() error {
 	check(f.Silence > 0, "silence: must be above 0")
 	check(f.Listen == "" || f.Certificate != "" && f.Key != "" && f.ClientCA != "", "listen: needs certificate, key and client_ca")
 	p := f.Parent
-	if p.Address == "" {
+	if p.Address == "" { // bundles go there, if anything does
+		check(p.Cosigner == "" || federation.CheckCosigner(p.Cosigner) == nil, "parent.cosigner: must be a key in note format, as the parent's `duban identity` prints it")
 		return errors.Join(mistakes...)
 	}
 	host, _, err := net.SplitHostPort(p.Address)
@@ -111,6 +114,12 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	})
 	s.mirrors = service.Mirror
 	s.closers = append(s.closers, s.marks.close)
+	pushing := push.Config{
+		Installation: "installations/" + path.Base(s.config.Installation), Cosigner: s.config.Federation.Parent.Cosigner,
+		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
+		Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
+	}
+	s.bundles = carry.Desk{Push: pushing, Importer: service, Now: s.now}.Handler()
 	if s.config.Federation.Parent.Address == "" {
 		return federatedRole{service, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, nil
 	}
@@ -119,14 +128,8 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		return nil, err
 	}
 	s.closers = append(s.closers, conn.Close)
-	return federatedRole{service, func(ctx context.Context) error {
-		return push.Run(ctx, push.Config{
-			Installation: "installations/" + path.Base(s.config.Installation),
-			Up:           federationv1.NewFederationServiceClient(conn), Cosigner: s.config.Federation.Parent.Cosigner,
-			Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
-			Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
-		})
-	}}, nil
+	pushing.Up = federationv1.NewFederationServiceClient(conn)
+	return federatedRole{service, func(ctx context.Context) error { return push.Run(ctx, pushing) }}, nil
 }
 
 // pushed names the feeds that go upward: the installation's own, then those it

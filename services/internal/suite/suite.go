@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -64,6 +65,7 @@ type Suite struct {
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
 	marks     *marks
+	bundles   http.Handler            // for operators, if federation runs here
 	engines   map[string]store.Engine // as they were opened, to be copied
 	now       func() time.Time        // real time
 	closers   []func() error

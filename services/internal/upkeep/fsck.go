@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/recheck"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -22,8 +24,8 @@ import (
 
 // Fsck checks every store and file in the data folder of a suite that does not
 // run, of one process or of several. It reports each role, also one whose file is
-// damaged, answers how many files no record names, 0 if a store is damaged, and
-// changes nothing.
+// damaged, and after federation each mirror as package recheck names it. It answers
+// how many files no record names, 0 if a store is damaged, and changes nothing.
 func Fsck(ctx context.Context, c suite.Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	s, err := seed.Find(c.Data)
 	if err != nil {
@@ -53,6 +55,16 @@ func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(rol
 			return 0, fmt.Errorf("%s: %w", role, err)
 		}
 		report(role, found)
+		if role != federation.Service || errors.Is(err, bolt.ErrDamaged) {
+			continue
+		}
+		switch err := fsckMirrors(ctx, c, role, s, report); {
+		case errors.Is(err, bolt.ErrDamaged):
+			whole = false
+			report(role, damaged(err))
+		case err != nil:
+			return 0, err
+		}
 	}
 	if !whole {
 		return 0, nil // nobody knows what the damaged stores name
@@ -87,6 +99,16 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 		return report, err
 	}
 	return fsck.Check(ctx, engine, fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files})
+}
+
+// fsckMirrors checks what is mirrored of installations below.
+func fsckMirrors(ctx context.Context, c suite.Config, role string, s seed.Role, report func(mirror string, r fsck.Report)) (err error) {
+	engine, err := reopen(ctx, c, role)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	return recheck.Check(ctx, engine, c.Cosigner(s).VerifierKey(), report)
 }
 
 // Reindex writes the indexes of every store anew from its records, in the data

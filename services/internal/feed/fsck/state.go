@@ -52,7 +52,26 @@ func (c *check) change(seq uint64, leaf tlog.Hash, e *feedv1.Entry) error {
 		c.wrong(int64(seq), e.GetSubject(), "it does not follow its subject's entry before")
 	}
 	*s = subject{rev: e.GetRev(), seq: seq, leaf: leaf}
+	if c.expect.Mirror != nil {
+		return c.opened(seq, e)
+	}
 	return c.fold(s, e)
+}
+
+// opened holds what opens a mirrored entry's commitments against them, whatever
+// it is.
+func (c *check) opened(seq uint64, e *feedv1.Entry) error {
+	for _, promise := range e.GetSealed() {
+		switch o, err := c.opening(seq, e, promise); {
+		case errors.Is(err, store.ErrNotFound):
+			c.report.Withheld++
+		case err != nil:
+			return err
+		case o == nil:
+			c.wrong(int64(seq), e.GetSubject(), "what should open its commitment %s does not", promise.GetLabel())
+		}
+	}
+	return nil
 }
 
 // fold computes the record after e.
@@ -86,7 +105,7 @@ func (c *check) fold(s *subject, e *feedv1.Entry) error {
 
 // open returns what stands behind a commitment, or nil after a finding.
 func (c *check) open(s *subject, e *feedv1.Entry, promise *feedv1.Commitment) (proto.Message, error) {
-	b, err := c.tx.Get(feed.OpeningsBucket, append(number(s.seq), promise.GetLabel()...))
+	o, err := c.opening(s.seq, e, promise)
 	if errors.Is(err, store.ErrNotFound) {
 		c.wrong(int64(s.seq), e.GetSubject(), "MISSING: nothing opens its commitment %s", promise.GetLabel())
 		return nil, nil
@@ -94,9 +113,7 @@ func (c *check) open(s *subject, e *feedv1.Entry, promise *feedv1.Commitment) (p
 	if err != nil {
 		return nil, err
 	}
-	c.report.Openings++
-	o := &feedv1.Opening{}
-	if proto.Unmarshal(b, o) != nil || len(o.GetSalt()) != feed.SaltSize || !opens(c.origin, e.GetId(), promise, o) {
+	if o == nil {
 		c.wrong(int64(s.seq), e.GetSubject(), "what should open its commitment %s does not", promise.GetLabel())
 		return nil, nil
 	}
@@ -106,6 +123,20 @@ func (c *check) open(s *subject, e *feedv1.Entry, promise *feedv1.Commitment) (p
 		return nil, nil
 	}
 	return m, nil
+}
+
+// opening reads what opens a commitment, or store.ErrNotFound; nil if it does not.
+func (c *check) opening(seq uint64, e *feedv1.Entry, promise *feedv1.Commitment) (*feedv1.Opening, error) {
+	b, err := c.tx.Get(feed.OpeningsBucket, append(number(seq), promise.GetLabel()...))
+	if err != nil {
+		return nil, err
+	}
+	c.report.Openings++
+	o := &feedv1.Opening{}
+	if proto.Unmarshal(b, o) != nil || len(o.GetSalt()) != feed.SaltSize || !opens(c.origin, e.GetId(), promise, o) {
+		return nil, nil
+	}
+	return o, nil
 }
 
 func opens(origin string, id []byte, promise *feedv1.Commitment, o *feedv1.Opening) bool {

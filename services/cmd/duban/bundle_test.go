@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+
+	"github.com/duban-project/duban/services/federation/bundle"
+	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// carried are two installations that no network connects.
+type carried struct {
+	t            *testing.T
+	above, below suite.Config
+	upper, lower *child
+	over, keys   admins
+}
+
+func newCarried(t *testing.T) *carried {
+	x := &carried{t: t, above: settings(t.TempDir()), below: settings(t.TempDir())}
+	x.above.Installation, x.below.Installation = "edu.example/province", "edu.example/city"
+	x.upper = boot(t, x.above)
+	x.over = foundProvince(t, x.upper)
+	x.below.Federation.Parent.Cosigner = identify(t, x.above).Cosigner
+	x.lower = boot(t, x.below)
+	x.keys = initialize(t, x.lower)
+	enrol(t, x.upper, x.over, identify(t, x.below).Installation)
+	return x
+}
+
+// bundle runs the command on one of them, and checks with what it exits.
+func (x *carried) bundle(want int, c suite.Config, args ...string) string {
+	x.t.Helper()
+	file := filepath.Join(x.t.TempDir(), "duban.yaml")
+	var text, out strings.Builder
+	err := config.Print(&text, &c)
+	if err == nil {
+		err = os.WriteFile(file, []byte(text.String()), 0o600)
+	}
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	err = run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", file}, args[1:]), &out)
+	if got := exit(err); got != want {
+		x.t.Fatalf("bundle %s exits with %d, want %d: %v\n%s", strings.Join(args, " "), got, want, err, &out)
+	}
+	return out.String()
+}
+
+// export makes files after a receipt, "" for none.
+func (x *carried) export(receipt string) (files []string, said string) {
+	x.t.Helper()
+	folder := filepath.Join(x.t.TempDir(), "out")
+	said = x.bundle(0, x.below, "export", "-after", receipt, "-max", "2000", folder)
+	files, err := filepath.Glob(filepath.Join(folder, "*"))
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return files, said
+}
+
+func (x *carried) taken(want int, receipt string, files ...string) string {
+	x.t.Helper()
+	return x.bundle(want, x.above, slices.Concat([]string{"import", "-receipt", receipt}, files)...)
+}
+
+// agree says whether all of the lower installation is above.
+func (x *carried) agree() {
+	x.t.Helper()
+	for _, name := range []string{"organization", "rectification", "federation"} {
+		want, err := x.lower.as(x.keys).feed().GetCheckpoint(x.t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if want.GetSize() == 0 {
+			continue
+		}
+		got, err := x.upper.as(x.over).feed().GetCheckpoint(x.t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/city." + name})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		if got.GetSize() != want.GetSize() || !bytes.Equal(got.GetRoot(), want.GetRoot()) {
+			x.t.Errorf("%s: %d entries with root %x are above, want %d with %x", name, got.GetSize(), got.GetRoot(), want.GetSize(), want.GetRoot())
+		}
+	}
+}
+
+// size is how much of a log is above.
+func (x *carried) size(name string) uint64 {
+	cp, err := x.upper.as(x.over).feed().ListRecords(x.t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/city." + name, PageSize: 1})
+	if err != nil {
+		return 0
+	}
+	return cp.GetSize()
+}
+
+// units makes entries.
+func (x *carried) units(from, to int) {
+	x.t.Helper()
+	for i := from; i < to; i++ {
+		_, err := x.lower.as(x.keys).org().CreateUnit(x.t.Context(), &organizationv1.CreateUnitRequest{
+			UnitId: fmt.Sprintf("school-%d", i), Unit: &organizationv1.Unit{DisplayName: "某小学", Kind: organizationv1.Unit_KIND_SCHOOL, Parent: "units/root"},
+		})
+		if err != nil {
+			x.t.Fatal(err)
+		}
+	}
+}
+
+// TestBundlesAreCarried: what is exported below arrives above, in any order and
+// repeated; what is damaged, forged or too early does not; the receipt says where
+// the next export starts.
+func TestBundlesAreCarried(t *testing.T) {
+	x := newCarried(t)
+	x.units(0, 3)
+	first, _ := x.export("")
+	x.units(3, 6)
+	files, _ := x.export("")
+	if len(first) < 1 || len(files) < 2 {
+		t.Fatalf("%d and %d files were made, want several", len(first), len(files))
+	}
+	receipt := filepath.Join(t.TempDir(), "receipt")
+	x.taken(10, receipt, files[len(files)-1])
+	if said := x.taken(10, receipt, files[len(files)-1]); !strings.Contains(said, "entries, and 0 are here") || x.size("organization") > 0 {
+		t.Errorf("a file that came too early left %d entries:\n%s", x.size("organization"), said)
+	}
+	x.damaged(files[0], receipt)
+	shuffled := slices.Concat(files, first, files[:1])
+	slices.Reverse(shuffled)
+	x.taken(0, receipt, shuffled...)
+	x.agree()
+	x.taken(0, receipt, first...) // older ones do no harm, and leave the newer receipt
+	x.agree()
+
+	if next, said := x.export(receipt); len(next) > 0 || said != "nothing is new\n" {
+		t.Errorf("%d files have nothing new:\n%s", len(next), said)
+	}
+	size := x.size("organization")
+	x.units(6, 8)
+	next, said := x.export(receipt)
+	if !strings.Contains(said, fmt.Sprintf("/organization/1: entries %d to ", size)) {
+		t.Errorf("the next export does not start at %d:\n%s", size, said)
+	}
+	x.taken(0, receipt, next...)
+	x.agree()
+	x.verified(receipt)
+	x.lower.stop()
+	x.upper.stop()
+	clean(t, x.above)
+	clean(t, x.below)
+	x.mirrorIsChecked()
+}
+
+// damaged shows what cannot be taken: with a byte flipped, cut short, and with the
+// byte flipped and the digest made anew.
+func (x *carried) damaged(file, receipt string) {
+	x.t.Helper()
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	flipped := bytes.Clone(whole)
+	at := bytes.Index(flipped, []byte("duban.organization.v1.Unit"))
+	flipped[at+30] ^= 1
+	for name, b := range map[string][]byte{"flipped": flipped, "cut": whole[:len(whole)/2], "forged": resealed(x.t, flipped)} {
+		spoilt := filepath.Join(x.t.TempDir(), name)
+		if err := os.WriteFile(spoilt, b, 0o600); err != nil {
+			x.t.Fatal(err)
+		}
+		x.taken(20, receipt, spoilt)
+	}
+	if got := x.size("organization"); got > 0 {
+		x.t.Errorf("damaged files left %d entries", got)
+	}
+}
+
+// resealed is a file with the digest that it must have.
+func resealed(t *testing.T, b []byte) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w, err := bundle.NewWriter(&out, bundle.Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := bundle.NewReader(bytes.NewReader(b), bundle.Bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		m := &federationv1.ReplicateRequest{}
+		if err := r.Next(m); errors.Is(err, bundle.ErrDamaged) { // its digest
+			break
+		} else if err != nil && !errors.Is(err, io.EOF) {
+			t.Fatal(err)
+		}
+		if err := w.Put(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// verified holds the receipt against the keys on paper.
+func (x *carried) verified(receipt string) {
+	x.t.Helper()
+	keys := identify(x.t, x.above).Cosigner + "\n"
+	for _, l := range identify(x.t, x.below).Installation.GetLogs() {
+		keys += l.GetVerifierKey() + "\n"
+	}
+	file := filepath.Join(x.t.TempDir(), "keys")
+	if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+		x.t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := run(x.t.Context(), []string{"verify", "-keys", file, receipt}, &out); err != nil || !regexp.MustCompile(`edu.example/city/organization/1: \d+ entries existed by`).MatchString(out.String()) {
+		x.t.Errorf("the receipt: %v\n%s", err, &out)
+	}
+}
+
+// mirrorIsChecked flips a byte of what arrived, which fsck finds.
+func (x *carried) mirrorIsChecked() {
+	x.t.Helper()
+	engine, err := bolt.Open(filepath.Join(x.above.Data, "federation.db"), bolt.Options{})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	err = engine.Update(x.t.Context(), func(tx store.Tx) error {
+		key := []byte("\x00\x00\x00\x00\x00\x00\x00\x04")
+		b, err := tx.Get("mirror/city.organization/1/feed.entries", key)
+		if err != nil {
+			return err
+		}
+		b = bytes.Clone(b)
+		b[len(b)-1] ^= 1
+		return tx.Put("mirror/city.organization/1/feed.entries", key, b)
+	})
+	if err := errors.Join(err, engine.Close()); err != nil {
+		x.t.Fatal(err)
+	}
+	file := filepath.Join(x.t.TempDir(), "duban.yaml")
+	var text strings.Builder
+	if err := errors.Join(config.Print(&text, &x.above), os.WriteFile(file, []byte(text.String()), 0o600)); err != nil {
+		x.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		x.t.Fatal(err)
+	}
+	if told := fsckSays(x.t, errWrong, "-config", file, x.above.Data); !regexp.MustCompile(`city.organization/1 .* [1-9]\d* wrong\n  first: entry 4 `).MatchString(told) {
+		x.t.Errorf("fsck does not name the entry:\n%s", told)
+	}
+}
