@@ -47,7 +47,7 @@ dist: ## Make the archives that install without a network into .bin/dist.
 
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler).
-	go test -race -shuffle=on -timeout 9m $(PACKAGES)
+	go test -race -shuffle=on -timeout 20m $(PACKAGES)
 	cd tools/gen && GOWORK=off go test ./...
 
 .PHONY: torture

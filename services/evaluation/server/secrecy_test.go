@@ -37,6 +37,7 @@ var buckets = []string{
 	"duban.evaluation.v1.Result",
 	"duban.evaluation.v1.Round", "duban.evaluation.v1.Round.owner", "duban.evaluation.v1.Round.subjects",
 	"requests", "requests.age",
+	"store", // its version alone
 }
 
 // TestNothingLinksACodeToABallotAfterwards reads the store of a closed round as
