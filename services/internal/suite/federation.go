@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -120,7 +119,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	s.closers = append(s.closers, conn.Close)
 	return federatedRole{service, func(ctx context.Context) error {
 		return push.Run(ctx, push.Config{
-			Installation: "installations/" + path.Base(s.config.Installation),
+			Installation: s.config.name(),
 			Up:           federationv1.NewFederationServiceClient(conn), Cosigner: s.config.Federation.Parent.Cosigner,
 			Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
 			Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
@@ -263,7 +262,7 @@ func ReadIdentity(c Config) (PaperIdentity, error) {
 	if err != nil {
 		return PaperIdentity{}, err
 	}
-	in := &federationv1.Installation{Name: "installations/" + path.Base(c.Installation)}
+	in := &federationv1.Installation{Name: c.name()}
 	for _, r := range roles {
 		key, err := s.of(r.name).verifier(c.origin(r.name))
 		if err != nil {
