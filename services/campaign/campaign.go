@@ -10,6 +10,8 @@
 package campaign
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -31,6 +33,7 @@ var (
 	ErrDepartmentUnresolved = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_DEPARTMENT_MISSING)
 	ErrIncomplete           = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_INCOMPLETE)
 	ErrScopeEmpty           = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_SCOPE_EMPTY)
+	ErrParentInvalid        = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_PARENT_INVALID)
 	ErrTooManyAssignments   = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY)
 
 	ErrAssignmentIllegalMove = fault.Of(campaignv1.Reason_REASON_ASSIGNMENT_ILLEGAL_MOVE)
@@ -47,7 +50,16 @@ var (
 // Editable are the fields of a draft that its owner sets.
 var Editable = []string{
 	"display_name", "basis", "objective", "leading_group", "phases", "categories",
-	"actions", "evidence_kinds", "scope", "filing", "tasks",
+	"actions", "evidence_kinds", "scope", "filing", "tasks", "parent",
+}
+
+// CheckParent says whether the campaign that c is part of can be one above the
+// installation of that name, such as installations/510104, which keeps c.
+func CheckParent(c *campaignv1.Campaign, installation string) error {
+	if strings.HasPrefix(c.GetParent(), installation+"/") {
+		return ErrParentInvalid.At("campaign.parent", "是本系统的活动", "is a campaign of this installation")
+	}
+	return nil
 }
 
 // Draft returns the draft that asked describes, under name: what asked leaves

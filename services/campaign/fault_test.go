@@ -40,6 +40,9 @@ var refusals = []struct {
 	{campaign.ErrDepartmentUnresolved, "campaign.tasks[1].cooperating[0].unit", published(func(c *campaignv1.Campaign) {
 		c.Tasks[1].Cooperating = []*campaignv1.Organ{{Function: "twice"}}
 	})},
+	{campaign.ErrParentInvalid, "campaign.parent", func() error {
+		return campaign.CheckParent(&campaignv1.Campaign{Parent: "installations/510104/campaigns/c"}, "installations/510104")
+	}},
 	{campaign.ErrIncomplete, "campaign.display_name", published(func(c *campaignv1.Campaign) { c.DisplayName = "" })},
 	{campaign.ErrIncomplete, "campaign.tasks", published(func(c *campaignv1.Campaign) { c.Tasks = nil })},
 	{campaign.ErrIncomplete, "campaign.tasks[0].due_date", published(func(c *campaignv1.Campaign) { c.Tasks[0].DueDate = "" })},

@@ -46,6 +46,7 @@ const (
 var Buckets = []string{
 	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, holdersBucket, reportedBucket, owedBucket,
 	scoresBucket, scoredBucket, cursorsBucket, ownersBucket, refusedBucket, withheldBucket, headsBucket,
+	joinsBucket, parentsBucket,
 }
 
 const (

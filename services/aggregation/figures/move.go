@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -150,7 +151,12 @@ func owedCuts(campaign string) []string {
 	if campaign == "" {
 		return []string{any}
 	}
-	return []string{any, strings.TrimPrefix(campaign, "campaigns/")}
+	return []string{any, owedCut(campaign)}
+}
+
+// owedCut is the part of keys that stands for a campaign; "" is any.
+func owedCut(campaign string) string {
+	return cmp.Or(strings.TrimPrefix(campaign, "campaigns/"), any)
 }
 
 // shiftOwed moves what is owed by a unit and all beneath it.

@@ -196,12 +196,8 @@ func (n *naive) value(q figures.Query, m aggregation.Metric) (sum int64) {
 			sum += n.ofReport(q, r)
 		}
 	}
-	if m == aggregation.ItemsMissing {
-		cut := q
-		cut.Category, cut.Source = "", ""
-		if cut == q {
-			sum += int64(len(n.owed(q)))
-		}
+	if m == aggregation.ItemsMissing && q.Category == "" && q.Source == "" {
+		sum += int64(len(n.owed(q)))
 	}
 	return sum
 }

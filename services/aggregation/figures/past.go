@@ -1,7 +1,6 @@
 package figures
 
 import (
-	"strings"
 	"time"
 
 	"github.com/duban-project/duban/services/aggregation"
@@ -30,8 +29,9 @@ func NewPast(tx store.Tx, at time.Time, q Query) (*Past, error) {
 	return p, err
 }
 
-// since returns what became known of the figures under a base after the moment.
-func (p *Past) since(unit, base string) (changes, error) {
+// since returns what became known of the figures of q after the moment.
+func (p *Past) since(q Query) (changes, error) {
+	unit := q.rowsOf()
 	if c, ok := p.later[unit]; ok {
 		return c, nil
 	}
@@ -40,17 +40,31 @@ func (p *Past) since(unit, base string) (changes, error) {
 	}
 	c := changes{}
 	c.merge(p.rest[unit])
-	_, to := store.Prefix(base)
-	for e, err := range p.tx.Scan(knownBucket, []byte(base+(p.stretch+1).key()), to) {
-		if err != nil {
-			return nil, err
-		}
-		if err := decodeChanges(e.Value, func(at change, n int64) { c[at] += n }); err != nil {
+	campaigns, err := q.campaigns(p.tx, knownBucket)
+	if err != nil {
+		return nil, err
+	}
+	for _, campaign := range campaigns {
+		if err := p.add(c, q.base(campaign)); err != nil {
 			return nil, err
 		}
 	}
 	p.later[unit] = c
 	return c, nil
+}
+
+// add adds what became known under a base in later stretches.
+func (p *Past) add(c changes, base string) error {
+	_, to := store.Prefix(base)
+	for e, err := range p.tx.Scan(knownBucket, []byte(base+(p.stretch+1).key()), to) {
+		if err != nil {
+			return err
+		}
+		if err := decodeChanges(e.Value, func(at change, n int64) { c[at] += n }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // readRest reads what became known in the rest of the moment's stretch.
@@ -61,7 +75,7 @@ func (p *Past) readRest() error {
 	p.rest = map[string]changes{}
 	places := map[place]*row{}
 	err := readJournal(p.tx, p.stretch, p.at, func(k kind, d aggregation.Delta) error {
-		if p.holds(d.Cell) {
+		if p.cut.holds(d.Cell) {
 			gather(places, k, d, p.stretch)
 		}
 		return nil
@@ -90,16 +104,9 @@ func (p *Past) spread(tree *tree, at place, r row) error {
 	})
 }
 
-// holds says whether what is in a cell counts in the cut.
-func (p *Past) holds(c aggregation.Cell) bool {
-	campaign := strings.TrimPrefix(p.cut.Campaign, "campaigns/")
-	return (campaign == "" || campaign == strings.TrimPrefix(c.Campaign, "campaigns/")) &&
-		(p.cut.Category == "" || p.cut.Category == c.Category) && (p.cut.Source == "" || p.cut.Source == c.Source)
-}
-
 // takeOff takes what became known later off the values of q.
 func (p *Past) takeOff(q Query, wanted aggregation.Set, values *Values) error {
-	later, err := p.since(q.rowsOf(), q.base())
+	later, err := p.since(q)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package figures
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
@@ -15,6 +17,8 @@ type Query struct {
 	// Campaign, Category and Source narrow unless they are empty. A category
 	// needs its campaign.
 	Campaign, Category, Source string
+	// Joined are the campaigns that count with Campaign, in their order.
+	Joined []string
 	// Start and End are the first and the last day, Today is the one that goes
 	// on. An empty Start is the beginning.
 	Start, End, Today string
@@ -37,17 +41,17 @@ type Values [aggregation.Numbers]int64
 // overdue what is open though it was due before Today. Rows that can hold none of
 // them are not read.
 func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
-	s := sum{tx: tx, base: q.base(), q: q, wanted: wanted, values: &v}
-	if wanted.Any(comesByDay) {
-		err = s.until(byDay, q.End, 1, plus)
+	campaigns, err := q.campaigns(tx, rowsBucket)
+	if err != nil {
+		return v, err
 	}
-	if err == nil && q.Start != "" && wanted.Any((*aggregation.Definition).Flow) {
-		err = s.until(byDay, q.Start, 0, minusFlows)
+	for _, campaign := range campaigns {
+		s := sum{tx: tx, base: q.base(campaign), q: q, wanted: wanted, values: &v}
+		if err := s.all(); err != nil {
+			return v, err
+		}
 	}
-	if err == nil && wanted.Any((*aggregation.Definition).Overdue) {
-		err = s.until(byDue, q.Today, 0, plus)
-	}
-	if err == nil && q.AsOf != nil {
+	if q.AsOf != nil {
 		err = q.AsOf.takeOff(q, wanted, &v)
 	}
 	return v, err
@@ -91,15 +95,15 @@ func minusFlows(m aggregation.Metric) int64 {
 	return -1
 }
 
-// base is the beginning of the keys of what is asked for.
-func (q Query) base() string {
+// base is the beginning of the keys of what is asked for, in a campaign of it.
+func (q Query) base(campaign string) string {
 	or := func(s string) string {
 		if s == "" {
 			return any
 		}
 		return s
 	}
-	return under(q.rowsOf()) + cut(or(strings.TrimPrefix(q.Campaign, "campaigns/")), or(q.Category), or(q.Source))
+	return under(q.rowsOf()) + cut(or(strings.TrimPrefix(campaign, "campaigns/")), or(q.Category), or(q.Source))
 }
 
 // rowsOf names the rows of the unit, or its own.
@@ -117,6 +121,20 @@ type sum struct {
 	q      Query
 	wanted aggregation.Set
 	values *Values
+}
+
+// all adds all that is wanted.
+func (s *sum) all() (err error) {
+	if s.wanted.Any(comesByDay) {
+		err = s.until(byDay, s.q.End, 1, plus)
+	}
+	if err == nil && s.q.Start != "" && s.wanted.Any((*aggregation.Definition).Flow) {
+		err = s.until(byDay, s.q.Start, 0, minusFlows)
+	}
+	if err == nil && s.wanted.Any((*aggregation.Definition).Overdue) {
+		err = s.until(byDue, s.q.Today, 0, plus)
+	}
+	return err
 }
 
 // until adds what lies before a day, or with 1 more before the one behind it,
@@ -163,10 +181,24 @@ type Owed struct{ Unit, Subject, Due string }
 // most limit things, the oldest first. How many there are is the value of
 // aggregation.ItemsMissing.
 func ReadOwed(tx store.Tx, q Query, limit int) (owed []Owed, err error) {
-	campaign := strings.TrimPrefix(q.Campaign, "campaigns/")
-	if campaign == "" {
-		campaign = any
+	campaigns, err := q.campaigns(tx, owedBucket)
+	if err != nil {
+		return nil, err
 	}
+	for _, campaign := range campaigns {
+		some, err := readOwed(tx, q, owedCut(campaign), limit)
+		if err != nil {
+			return nil, err
+		}
+		owed = append(owed, some...)
+	}
+	slices.SortStableFunc(owed, func(a, b Owed) int {
+		return cmp.Or(strings.Compare(a.Due, b.Due), strings.Compare(a.Subject, b.Subject))
+	})
+	return owed[:min(limit, len(owed))], nil
+}
+
+func readOwed(tx store.Tx, q Query, campaign string, limit int) (owed []Owed, err error) {
 	base := under(q.Unit) + campaign + zero
 	for e, err := range tx.Scan(owedBucket, []byte(base), []byte(base+q.Today)) {
 		if err != nil {

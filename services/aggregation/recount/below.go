@@ -6,11 +6,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
 
-// tree takes in what is no record of work: units and reports. It says whether the
+// tree takes in what is no record of work: units, campaigns and reports. It says whether the
 // body is such.
 func (c *count) tree(installation string, body proto.Message, day string) bool {
 	switch b := body.(type) {
@@ -26,6 +27,8 @@ func (c *count) tree(installation string, body proto.Message, day string) bool {
 		} else if c.roots[b.GetUnit()] == "" {
 			c.roots[b.GetUnit()] = short(b.GetName())
 		}
+	case *campaignv1.Campaign:
+		c.parts.take(installation, b)
 	case *aggregationv1.Report:
 		c.reports[b.GetName()] = b
 	case *aggregationv1.ReportPage:

@@ -18,6 +18,8 @@ type Figures struct {
 	rows   map[string]map[string]map[cell]int64
 	owed   map[string]string
 	scores map[string]score
+	parts  parts
+	over   map[string][]string // of an installation, those above it and itself
 }
 
 // cell is how much of a metric, in a standing, counts on a day of an axis.
@@ -190,7 +192,7 @@ func (f *Figures) compareLists(tx store.Tx) error {
 	if !maps.Equal(scores, f.scores) {
 		return differ("the score at %s", firstOf(scores, f.scores))
 	}
-	return nil
+	return f.compareParts(tx)
 }
 
 // Question asks for one value.
@@ -201,6 +203,9 @@ type Question struct {
 	Start, End, Today                string
 	Own, Beneath                     bool // also what is not accepted, of the unit and of those beneath
 	Alone                            bool // only the unit's own
+	// Home is the installation whose figures they are, such as 510000: by that name
+	// campaigns below mean one here.
+	Home string
 }
 
 // Value answers q, worked out day by day: of a flow what came from start to end,
@@ -211,9 +216,11 @@ func (f *Figures) Value(q Question) (sum int64) {
 	if q.Alone {
 		unit += "\x01"
 	}
-	for at, n := range f.rows[unit][part(q.Campaign)+"\x00"+part(q.Category)+"\x00"+part(q.Source)] {
-		if at.metric == q.Metric && q.counts(at) {
-			sum += n
+	for _, campaign := range f.with(q.Campaign, q.Home) {
+		for at, n := range f.rows[unit][part(campaign)+"\x00"+part(q.Category)+"\x00"+part(q.Source)] {
+			if at.metric == q.Metric && q.counts(at) {
+				sum += n
+			}
 		}
 	}
 	return sum

@@ -31,6 +31,7 @@ type count struct {
 	// owners are the installations that keep the units, and roots those whose root
 	// a unit is.
 	owners, roots map[string]string
+	parts         parts
 }
 
 func newCount(until time.Time) *count {
@@ -38,7 +39,7 @@ func newCount(until time.Time) *count {
 		until:   until,
 		records: map[string]*record{}, parents: map[string]map[string]string{}, stock: map[of]map[string]int64{},
 		claimed: map[[3]string]bool{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
-		owners: map[string]string{}, roots: map[string]string{},
+		owners: map[string]string{}, roots: map[string]string{}, parts: parts{},
 	}
 }
 
@@ -185,7 +186,7 @@ func lastDay(month string) string {
 
 // figures works out what the figures must be.
 func (c *count) figures() *Figures {
-	f := &Figures{rows: map[string]map[string]map[cell]int64{}, owed: map[string]string{}, scores: map[string]score{}}
+	f := &Figures{rows: map[string]map[string]map[cell]int64{}, owed: map[string]string{}, scores: map[string]score{}, parts: c.parts, over: c.over()}
 	for name, r := range c.records {
 		for t, n := range r.came {
 			if !c.claimed[claim(r.at.unit, t.metric, t.day)] {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -95,6 +96,10 @@ func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until 
 	return c.figures(), nil
 }
 
+// campaigns are the records that say which campaign is part of which: as it is
+// now, also of the past.
+var campaigns = (&campaignv1.Campaign{}).ProtoReflect().Descriptor().FullName()
+
 // feed takes the entries before next. What federation has found out took effect
 // below, and not when it was found out.
 func (c *count) feed(tx store.Tx, s Source, next uint64) error {
@@ -107,11 +112,13 @@ func (c *count) feed(tx store.Tx, s Source, next uint64) error {
 			latest = e.GetEffective()
 		}
 		e.Effective = latest // a clock that was set back stood still
-		if n == next || s.Service != "federation" && c.later(latest) {
+		if n == next {
 			return nil
 		}
-		if err := c.take(s.Installation, e); err != nil {
-			return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
+		if s.Service == "federation" || e.GetBody().MessageName() == campaigns || !c.later(latest) {
+			if err := c.take(s.Installation, e); err != nil {
+				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
+			}
 		}
 		n++
 	}

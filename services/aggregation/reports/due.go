@@ -3,6 +3,7 @@ package reports
 import (
 	"slices"
 	"strings"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -27,6 +28,29 @@ func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32, p
 		key, value, _ := strings.Cut(label, "=")
 		return u.GetLabels()[key] != value
 	})
+}
+
+// FormPeriod is a period of a form.
+type FormPeriod struct {
+	Form *aggregationv1.ReportForm
+	Period
+}
+
+// Ended returns the periods of all forms that ended in the months before today's,
+// the newest first.
+func Ended(today string, months int) (all []FormPeriod) {
+	month, err := time.Parse("2006-01", today[:len("2006-01")])
+	if err != nil {
+		return nil
+	}
+	for i := range months {
+		for _, form := range forms {
+			if p, ends := EndingIn(form, month.AddDate(0, -1-i, 0).Format("2006-01")); ends {
+				all = append(all, FormPeriod{form, p})
+			}
+		}
+	}
+	return all
 }
 
 // progress says how far a state has brought what is owed: 0 nowhere.

@@ -86,6 +86,9 @@ func (p Period) end() calendar.Date {
 // LastDay returns the last day of the period, YYYY-MM-DD.
 func (p Period) LastDay() string { return p.end().String() }
 
+// DayAfter returns the first day after the period, YYYY-MM-DD.
+func (p Period) DayAfter() string { return p.end().AddDays(1).String() }
+
 // Before returns the period before this one.
 func (p Period) Before() Period {
 	if p.first > 1 {

@@ -29,6 +29,7 @@ const lookEvery = 2 * time.Second
 // below is what is counted of installations below.
 type below struct {
 	list federationv1.FederationServiceClient
+	home string    // this installation's name
 	tree *follower // of federation's feed
 
 	mu      sync.Mutex
@@ -131,6 +132,25 @@ func (v *view) readBelow() error {
 
 func (v *view) concerns(root string) bool {
 	return slices.Contains(v.directory.Path(root), v.query.Unit) || slices.Contains(v.directory.Path(v.query.Unit), root)
+}
+
+// joined are the campaigns of installations below that count with one.
+func (v *view) joined(campaign string) (list []string, err error) {
+	if campaign == "" || v.below.list == nil {
+		return nil, nil
+	}
+	if list, ok := v.joins[campaign]; ok {
+		return list, nil
+	}
+	roots := map[string]string{}
+	for _, src := range v.below.all() {
+		roots[src.Installation] = src.Root
+	}
+	list, err = figures.ReadJoined(v.tx, v.below.home, campaign, func(installation, below string) bool {
+		return roots[installation] != "" && slices.Contains(v.directory.Path(roots[below]), roots[installation])
+	})
+	v.joins[campaign] = list
+	return list, err
 }
 
 // partOf is how fresh the part of a source is.

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -29,6 +30,7 @@ const (
 	belowID   = "510104"
 	belowName = "installations/" + belowID
 	belowFeed = belowID + ".rectification"
+	belowPlan = belowID + ".campaign"
 )
 
 var (
@@ -87,34 +89,51 @@ func (j *joined) enterBelow() {
 	j.append(belowFeed, p.GetName(), p)
 }
 
+// plan publishes or changes a campaign of the installation below, or changes one
+// that it should not.
+func (j *joined) plan() {
+	c := &campaignv1.Campaign{
+		Name: campaigns[1+j.pick("planned", 2)], State: campaignv1.Campaign_State(1 + j.pick("state", 2)),
+		Parent: rapid.SampledFrom([]string{
+			"", "installations/510000/campaigns/x", "installations/510000/campaigns/y", belowName + "/campaigns/x", belowName + "/campaigns/y",
+			"installations/elsewhere/campaigns/x", "campaigns/x", "installations/510000/campaigns/x\x00",
+		}).Draw(j.T, "parent"),
+	}
+	j.append(belowPlan, c.GetName(), c)
+}
+
 func (j *joined) actions() map[string]func(*rapid.T) {
 	all := j.busy()
 	delete(all, "move2")
 	delete(all, "merge")
 	do := func(f func()) func(*rapid.T) { return func(t *rapid.T) { j.T = t; f() } }
 	report := all["report"]
-	all["report"] = func(t *rapid.T) { j.T = t; j.countBelow(len(j.feeds[belowFeed])); report(t) }
+	all["report"] = func(t *rapid.T) { j.T = t; j.countBelow(belowFeed, len(j.feeds[belowFeed])); report(t) }
 	all["move"], all["below"], all["below2"] = do(j.move), do(j.enterBelow), do(j.enterBelow)
-	all["count below"] = do(func() { j.countBelow(1 + j.pick("entries", 9)) })
+	all["count below"] = do(func() { j.countBelow(belowFeed, 1+j.pick("entries", 9)) })
+	all["plan"], all["count plans"] = do(j.plan), do(func() { j.countBelow(belowPlan, 1+j.pick("entries", 3)) })
 	return all
 }
 
-// countBelow counts the next n entries from below, and before them all units.
-func (j *joined) countBelow(n int) {
+// countBelow counts the next n entries of a feed from below, and before them all
+// units.
+func (j *joined) countBelow(feed string, n int) {
 	j.count("federation", len(j.feeds["federation"]))
-	from := j.counted[belowFeed]
-	to := min(from+n, len(j.feeds[belowFeed]))
-	source := server.Source{Feed: belowFeed, Installation: belowName, Root: "units/a"}
-	j.update(func(tx store.Tx) error { return source.Count(tx, j.feeds[belowFeed][from:to]) })
-	j.counted[belowFeed] = to
+	from := j.counted[feed]
+	to := min(from+n, len(j.feeds[feed]))
+	source := server.Source{Feed: feed, Installation: belowName, Root: "units/a"}
+	j.update(func(tx store.Tx) error { return source.Count(tx, j.feeds[feed][from:to]) })
+	j.counted[feed] = to
 }
 
 // settleBelow counts everything, and returns the sources to count it from anew.
 func (j *joined) settleBelow() []recount.Source {
-	j.countBelow(len(j.feeds[belowFeed]))
+	for _, feed := range []string{belowFeed, belowPlan} {
+		j.countBelow(feed, len(j.feeds[feed]))
+	}
 	j.settle()
 	sources := recount.Sources("", j.stores)
-	for name, as := range map[string]recount.Source{"federation": {Service: "federation"}, belowFeed: {Installation: belowID, Service: "rectification"}} {
+	for name, as := range map[string]recount.Source{"federation": {Service: "federation"}, belowFeed: {Installation: belowID, Service: "rectification"}, belowPlan: {Installation: belowID, Service: "campaign"}} {
 		as.Engine = fed{entries: j.feeds[name]}
 		sources = append(sources, as)
 	}

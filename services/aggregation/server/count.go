@@ -85,6 +85,8 @@ func (c counting) count(e *feedv1.Entry) error {
 		return c.remote(body)
 	case *federationv1.RefusedUnit:
 		return c.fold.Refuse(body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
+	case *campaignv1.Campaign:
+		return c.joins(body)
 	case *aggregationv1.ReportPage:
 		return c.page(body)
 	case *aggregationv1.Report:
@@ -153,7 +155,7 @@ func read(e *feedv1.Entry) (body proto.Message, counted bool, err error) {
 // kinds are the records that count or ask for something.
 var kinds = byName(
 	&organizationv1.Unit{}, &rectificationv1.Problem{}, &rectificationv1.Ledger{}, &rectificationv1.Inspection{},
-	&campaignv1.Assignment{}, &complaintv1.Complaint{}, &evaluationv1.Round{}, &evaluationv1.Result{},
+	&campaignv1.Campaign{}, &campaignv1.Assignment{}, &complaintv1.Complaint{}, &evaluationv1.Round{}, &evaluationv1.Result{},
 	&aggregationv1.Report{}, &aggregationv1.ReportPage{}, &federationv1.RemoteUnit{}, &federationv1.RefusedUnit{},
 )
 

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/aggregation"
@@ -140,6 +141,15 @@ func (c counting) row(form *aggregationv1.ReportForm, months []string, r *aggreg
 		return err
 	}
 	return nil // another source's stays that one's
+}
+
+// joins notes which campaign above one from below is part of, once that can change
+// no more. Campaigns of this installation are part of none here.
+func (c counting) joins(of *campaignv1.Campaign) error {
+	if c.Installation == "" || of.GetState() == campaignv1.Campaign_STATE_DRAFT {
+		return nil
+	}
+	return c.fold.Join(c.Installation, of.GetName(), of.GetParent())
 }
 
 // remote takes in a unit of an installation below, since it took effect there.

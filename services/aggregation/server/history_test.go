@@ -357,8 +357,10 @@ func (h *history) update(f func(store.Tx) error) {
 // count counts the next n entries of a feed, and before them all units, as the
 // followers do.
 func (h *history) count(service string, n int) {
-	if service != "organization" {
-		h.count("organization", len(h.feeds["organization"]))
+	for _, tree := range []string{"organization", "federation"} { // what tells of the tree comes first, as for followers
+		if service != tree && service != "organization" {
+			h.count(tree, len(h.feeds[tree]))
+		}
 	}
 	from := h.counted[service]
 	to := min(from+n, len(h.feeds[service]))

@@ -91,7 +91,7 @@ func TestPastFiguresAreThoseOfARecount(t *testing.T) {
 func (h *history) askOf(tx store.Tx, want *recount.Figures, at time.Time) error {
 	day := calendar.On(at).String()
 	q := figures.Query{
-		Unit: h.unit(), Campaign: campaigns[h.pick("campaign", 3)], End: h.around(), Today: day,
+		Unit: h.unit(), Campaign: append(campaigns, "campaigns/510104.x")[h.pick("campaign", 4)], End: h.around(), Today: day,
 		Own: h.flip("own"), Beneath: h.flip("beneath"), Source: []string{"", "SELF_CHECK"}[h.pick("source", 2)],
 	}
 	if q.Campaign != "" {
@@ -99,7 +99,12 @@ func (h *history) askOf(tx store.Tx, want *recount.Figures, at time.Time) error 
 	}
 	q.End = min(cmp.Or(q.End, day), day)
 	q.Start = min(h.around(), q.End)
-	var err error
+	itself := func(installation, below string) bool { return installation == below } // there is one below at most
+	joined, err := figures.ReadJoined(tx, "installations/510000", q.Campaign, itself)
+	if err != nil {
+		return err
+	}
+	q.Joined = joined
 	if q.AsOf, err = figures.NewPast(tx, at, q); err != nil {
 		return err
 	}
@@ -119,7 +124,7 @@ func (h *history) askOf(tx store.Tx, want *recount.Figures, at time.Time) error 
 		}
 		asked := recount.Question{
 			Unit: q.Unit, Campaign: q.Campaign, Category: q.Category, Source: q.Source, Metric: d.ID, Flow: d.Flow(),
-			Start: q.Start, End: q.End, Today: q.Today, Own: q.Own, Beneath: q.Beneath,
+			Start: q.Start, End: q.End, Today: q.Today, Own: q.Own, Beneath: q.Beneath, Home: "510000",
 		}
 		if n := want.Value(asked); then[d.Metric] != n {
 			return fmt.Errorf("%s of %+v is %d by the tree as it was, and %d when counted anew", d.ID, q, then[d.Metric], n)

@@ -78,9 +78,10 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 }
 
 // Federate lets the service count the feeds of installations below too, which
-// mirrors lists. It MUST be called before Work, or not at all.
-func (s *Service) Federate(mirrors federationv1.FederationServiceClient) {
-	s.below.list = mirrors
+// mirrors lists. home is the name of this one there, such as installations/510104.
+// It MUST be called before Work, or not at all.
+func (s *Service) Federate(mirrors federationv1.FederationServiceClient, home string) {
+	s.below.list, s.below.home = mirrors, home
 	s.below.tree = newFollower(s.book, s.followers[0].feeds, Source{Feed: federation})
 	for _, f := range s.followers[1:] {
 		f.trees = append(f.trees, s.below.tree)

@@ -28,10 +28,14 @@ type view struct {
 	at          time.Time // as of when; the zero time: now
 	tree        aggregationv1.Tree
 	level       organizationv1.Unit_Kind // of the units beneath; none: those directly beneath
-	pasts       map[figures.Query]*figures.Past
+	pasts       map[section]*figures.Past
+	joins       map[string][]string // by campaign, those that count with it
 	freshness   []*aggregationv1.Freshness
 	provisional map[string]bool // the services whose feeds are not current
 }
+
+// section is which part of a unit's figures is read.
+type section struct{ campaign, category, source string }
 
 // question is a request for figures.
 type question interface {
@@ -62,7 +66,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 	if s.directory.Unit(unit) == nil {
 		return nil, authz.ErrNotFound
 	}
-	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, pasts: map[figures.Query]*figures.Past{}}
+	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, pasts: map[section]*figures.Past{}, joins: map[string][]string{}}
 	today := s.today()
 	if at := cut.GetAsOf(); at != nil && at.AsTime().Before(tx.Now) {
 		v.at = at.AsTime()
@@ -128,6 +132,9 @@ func (v *view) figures(q figures.Query, wanted ...aggregation.Definition) ([]*ag
 
 // read reads sums as of the view's moment, by its tree.
 func (v *view) read(q *figures.Query, wanted aggregation.Set) (values figures.Values, err error) {
+	if q.Joined, err = v.joined(q.Campaign); err != nil {
+		return values, err
+	}
 	if q.AsOf, err = v.past(*q); err != nil {
 		return values, err
 	}
@@ -139,12 +146,12 @@ func (v *view) read(q *figures.Query, wanted aggregation.Set) (values figures.Va
 
 // past is the past of the query's cut as of the view's moment; nil if that is now.
 func (v *view) past(q figures.Query) (past *figures.Past, err error) {
-	cut := figures.Query{Campaign: q.Campaign, Category: q.Category, Source: q.Source}
-	if past = v.pasts[cut]; past != nil || v.at.IsZero() {
+	of := section{q.Campaign, q.Category, q.Source}
+	if past = v.pasts[of]; past != nil || v.at.IsZero() {
 		return past, nil
 	}
-	past, err = figures.NewPast(v.tx, v.at, cut)
-	v.pasts[cut] = past
+	past, err = figures.NewPast(v.tx, v.at, q)
+	v.pasts[of] = past
 	return past, err
 }
 

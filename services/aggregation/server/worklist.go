@@ -53,7 +53,11 @@ func (d *reading) page(after string) ([]*worklist.Item, string, error) {
 	}
 	var lists []iter.Seq2[*worklist.Item, error]
 	for _, unit := range units {
-		lists = append(lists, d.lit(worklist.Read(d.tx, unit, d.req.GetBeneath(), after)))
+		owed, err := d.Awaited(d.tx, unit, d.req.GetBeneath())
+		if err != nil {
+			return nil, "", err
+		}
+		lists = append(lists, d.lit(worklist.Read(d.tx, unit, d.req.GetBeneath(), after)), d.lit(worklist.Behind(owed, after)))
 	}
 	return page.Collect(worklist.Merge(lists), page.Size(d.req.GetPageSize()), 0, d.keep, worklist.Place)
 }

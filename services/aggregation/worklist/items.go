@@ -45,6 +45,7 @@ const (
 	clerk      = accessv1.Role_ROLE_CLERK
 	supervisor = accessv1.Role_ROLE_SUPERVISOR
 	officer    = accessv1.Role_ROLE_COMPLAINT_OFFICER
+	reporter   = accessv1.Role_ROLE_REPORTER
 )
 
 var (
@@ -76,6 +77,7 @@ var duties = map[aggregationv1.WorkItem_Action]duty{
 	aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT:     {own, desk},
 	aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:     {own, desk},
 	aggregationv1.WorkItem_ACTION_REVIEW_REPORT:       {above, superiors},
+	aggregationv1.WorkItem_ACTION_SUBMIT_REPORT:       {own, []accessv1.Role{reporter}},
 }
 
 // Of returns what a record asks for, at most one item for each action. Records of
@@ -99,6 +101,14 @@ func Of(body proto.Message) []*Item {
 	default:
 		return nil
 	}
+}
+
+// Owed is a report by a form that a unit owes for a period, since a day. What is
+// owed follows from the clock and from no record: it is worked out when it is read.
+func Owed(unit, form, period, since, due string) *Item {
+	const action = aggregationv1.WorkItem_ACTION_SUBMIT_REPORT
+	subject := form + "/dues/" + period + "." + strings.TrimPrefix(unit, "units/")
+	return &Item{Unit: unit, Owner: unit, Subject: subject, Action: action, DueDate: due, SinceDate: since, Roles: duties[action].roles}
 }
 
 // Complains says whether the item is about a complaint.

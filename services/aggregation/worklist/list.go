@@ -292,5 +292,17 @@ func Read(tx store.Tx, unit string, below bool, after string) iter.Seq2[*Item, e
 	}
 }
 
+// Behind yields items in the order of lists, behind the place of that item.
+func Behind(items []*Item, after string) iter.Seq2[*Item, error] {
+	slices.SortFunc(items, func(a, b *Item) int { return strings.Compare(Place(a), Place(b)) })
+	return func(yield func(*Item, error) bool) {
+		for _, item := range items {
+			if Place(item) > after && !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
 // Place is where an item stands in every list that has it.
 func Place(item *Item) string { return rest(item) }

@@ -29,6 +29,9 @@ func (s *Service) draft(name string, req *campaignv1.CreateCampaignRequest) (*ca
 	if err != nil {
 		return nil, err
 	}
+	if err := campaign.CheckParent(req.GetCampaign(), s.installation); err != nil {
+		return nil, err
+	}
 	return campaign.Draft(name, req.GetCampaign(), base, s.land(req.GetCampaign().GetOwner()))
 }
 
@@ -69,6 +72,9 @@ func (s *Service) UpdateCampaign(ctx context.Context, req *campaignv1.UpdateCamp
 	return s.campaigns.ChangeAs(ctx, req, req.GetCampaign(), func(_ *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
 		c, err := change.Masked(c, req.GetCampaign(), req.GetUpdateMask(), campaign.Editable...)
 		if err != nil {
+			return nil, err
+		}
+		if err := campaign.CheckParent(c, s.installation); err != nil {
 			return nil, err
 		}
 		return campaign.Revise(c, s.land(c.GetOwner()))

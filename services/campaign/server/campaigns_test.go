@@ -290,3 +290,31 @@ func TestServicesReadACampaign(t *testing.T) {
 		}
 	}
 }
+
+// A draft may become part of a campaign of an installation above, never of one here
+// or of what is no campaign; publishing settles it.
+func TestACampaignIsPartOfOneAbove(t *testing.T) {
+	w := newWorld(t)
+	c := w.draft("c")
+	part := func(of string) error {
+		_, err := w.Campaign(w.clerk.Key).UpdateCampaign(t.Context(), &campaignv1.UpdateCampaignRequest{Campaign: &campaignv1.Campaign{Name: c.GetName(), Parent: of}})
+		return err
+	}
+	for of, want := range map[string]error{
+		"campaigns/c":                          change.ErrFields,
+		"installations/51/campaigns/p/tasks/t": change.ErrFields,
+		"installations/duban/campaigns/c":      campaign.ErrParentInvalid,
+		"installations/51/campaigns/p":         nil,
+	} {
+		if err := part(of); !errors.Is(err, want) {
+			t.Errorf("part of %q = %v, want %v", of, err, want)
+		}
+	}
+	published, err := w.Campaign(w.head.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()})
+	if err != nil || published.GetParent() != "installations/51/campaigns/p" {
+		t.Errorf("published: %v, %v", published, err)
+	}
+	if err := part("installations/51/campaigns/q"); !errors.Is(err, campaign.ErrIllegalMove) {
+		t.Errorf("another parent once it is published = %v", err)
+	}
+}

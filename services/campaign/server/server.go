@@ -32,12 +32,13 @@ type Tree interface {
 type Service struct {
 	campaignv1.UnimplementedCampaignServiceServer
 
-	book        *change.Book
-	tree        Tree
-	templates   []*campaign.Template
-	campaigns   change.Kind[*campaignv1.Campaign]
-	assignments change.Kind[*campaignv1.Assignment]
-	files       *attachment.Attachments
+	book         *change.Book
+	tree         Tree
+	installation string
+	templates    []*campaign.Template
+	campaigns    change.Kind[*campaignv1.Campaign]
+	assignments  change.Kind[*campaignv1.Assignment]
+	files        *attachment.Attachments
 }
 
 // Schema is what the service keeps beside its feed.
@@ -48,14 +49,15 @@ var Schema = store.Schema{
 	},
 }
 
-// New returns the service that writes in book. It fails if a template that ships
-// with it is broken.
-func New(book *change.Book, tree Tree) (*Service, error) {
+// New returns the service that writes in book, of the installation of that name,
+// such as installations/510104. It fails if a template that ships with it is
+// broken.
+func New(book *change.Book, tree Tree, installation string) (*Service, error) {
 	templates, err := campaign.Shipped()
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{book: book, tree: tree, templates: templates}
+	s := &Service{book: book, tree: tree, installation: installation, templates: templates}
 	s.campaigns = change.Kind[*campaignv1.Campaign]{
 		Book: book,
 		May:  s.mayCampaign,

@@ -89,6 +89,9 @@ func (e enrolment) refused(by string) federationv1.Code {
 // installation below has enrolled, and that its tree begins where it must.
 func (s *Service) learn(tx store.Tx, m *held, run []*feedv1.Entry) error {
 	for _, e := range run {
+		if e.GetEffective().AsTime().After(m.row.GetEffectiveTime().AsTime()) {
+			m.row.EffectiveTime = e.GetEffective()
+		}
 		switch body := e.GetBody(); {
 		case m.origin.Service == federation.Service && body.MessageIs((*federationv1.Installation)(nil)):
 			if err := s.relay(tx, m, e); err != nil {

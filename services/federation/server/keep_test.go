@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"net"
 	"os"
@@ -25,6 +26,7 @@ import (
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -55,6 +57,36 @@ func TestWhatIsSealedStaysBelow(t *testing.T) {
 		t.Errorf("the store above holds what was complained of (%v)", err)
 	}
 	upper.open()
+}
+
+// TestTimeBelowNeverGoesBack: while a clock below is set back, what its units do took
+// effect when the entry before did, be that one about a unit or not.
+func TestTimeBelowNeverGoesBack(t *testing.T) {
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	upper.enrol(lower)
+	start := lower.now()
+	unit := func(name, parent string) {
+		u := &organizationv1.Unit{Name: name, Parent: parent}
+		lower.put("organization", "organization.unit.updated.v1", name, u)
+	}
+	unit("units/510100", "")
+	unit("units/school", "units/510100")
+	lower.skew = time.Minute
+	m := &organizationv1.Member{Name: "units/school/members/head"}
+	lower.put("organization", "organization.member.created.v1", m.GetName(), m)
+	lower.skew = -time.Hour
+	unit("units/school", "units/510100")
+	lower.skew = 0
+	lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "organization")
+	kept := &federationv1.RemoteUnit{}
+	upper.must(upper.engines["federation"].View(t.Context(), func(tx store.Tx) error {
+		b, err := tx.Get(string(kept.ProtoReflect().Descriptor().FullName()), []byte("remoteUnits/school"))
+		return errors.Join(err, proto.Unmarshal(b, kept))
+	}))
+	if since := kept.GetEffectiveTime().AsTime().Sub(start); since < time.Minute {
+		t.Errorf("the unit's newest version took effect %v after the first entry, before the one in between", since)
+	}
 }
 
 // TestARelayedLogNeedsNoTrust: the entries from two levels down are verified by

@@ -63,7 +63,7 @@ type node struct {
 	ended   sync.WaitGroup
 }
 
-var roles = []string{"federation", "rectification"}
+var roles = []string{"federation", "organization", "rectification"}
 
 func newNode(t testing.TB, id string) *node {
 	n := &node{t: t, id: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }}

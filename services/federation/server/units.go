@@ -44,7 +44,7 @@ func (s *Service) settle(tx store.Tx, m *held, e *feedv1.Entry) error {
 	}
 	u.Installation = installation
 	return s.keepUnit(tx, &federationv1.RemoteUnit{
-		Name: federation.RemoteName(u.GetName()), Installation: installation, Unit: u, EffectiveTime: e.GetEffective(),
+		Name: federation.RemoteName(u.GetName()), Installation: installation, Unit: u, EffectiveTime: m.row.GetEffectiveTime(),
 	})
 }
 

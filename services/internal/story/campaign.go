@@ -15,7 +15,7 @@ import (
 // template leaves to the bureau, and publishes it.
 func (s *Story) publish(ctx context.Context) error {
 	c := &campaignv1.Campaign{
-		Owner: cast.Name(s.top), DisplayName: "教育系统干部作风整顿（演示数据）",
+		Owner: cast.Name(s.top), Parent: s.parent, DisplayName: "教育系统干部作风整顿（演示数据）",
 		Basis: []*campaignv1.Document{{Title: "干部作风整顿实施方案（演示）", Number: "演示〔2026〕1号"}},
 		LeadingGroup: []*campaignv1.LeadingMember{
 			{Post: campaignv1.LeadingMember_POST_HEAD, DisplayName: s.nameOf("head"), Member: stage.Member(s.top, "head")},

@@ -47,6 +47,10 @@ func NewDistrict(d *cast.City, client *rest.Client, bootstrap string, seed uint6
 	return s
 }
 
+// Join makes the district's campaign part of one above, by the name that it has
+// there. It MUST be called before Run.
+func (s *Story) Join(parent string) { s.parent = parent }
+
 // sealOne takes in a report on a school that stays sealed: it is no figure, and of
 // what it says nothing goes upward.
 func (s *Story) sealOne(ctx context.Context) error {

@@ -32,9 +32,12 @@ var Start = time.Date(2026, 2, 9, 1, 0, 0, 0, time.UTC)
 // system of its own.
 const Absent = "YC-420526"
 
+// Campaign is the name of the campaign that is told of.
+const Campaign = "campaigns/zuofeng-2026"
+
 const (
 	city     = "YC"
-	campaign = "campaigns/zuofeng-2026"
+	campaign = Campaign
 )
 
 // Story is one telling.
@@ -42,6 +45,7 @@ type Story struct {
 	*stage.Stage
 
 	top      string    // the code of the bureau that runs the campaign
+	parent   string    // the campaign above that it is part of
 	chapters []chapter // what is told
 	setup    *setup.Setup
 	conduct  *conduct.Round

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path"
 	"regexp"
 	"time"
 
@@ -64,6 +65,9 @@ func Default() Config {
 		Reserve:        64, Grace: 8 * time.Second, Limits: serve.DefaultLimits,
 	}
 }
+
+// Name is the installation's among those that its parent knows.
+func (c Config) Name() string { return "installations/" + path.Base(c.Installation) }
 
 var installation = regexp.MustCompile(`^[a-z0-9.-]{1,60}(/[a-z0-9.-]{1,60}){1,2}$`)
 

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -115,7 +114,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	s.mirrors = service.Mirror
 	s.closers = append(s.closers, s.marks.close)
 	pushing := push.Config{
-		Installation: "installations/" + path.Base(s.config.Installation), Cosigner: s.config.Federation.Parent.Cosigner,
+		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
 		Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
 	}

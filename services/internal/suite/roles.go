@@ -74,7 +74,7 @@ func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Ser
 }
 
 func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	return campaignserver.New(book, s.directory)
+	return campaignserver.New(book, s.directory, s.config.Name())
 }
 
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
@@ -92,7 +92,7 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
 	service := aggregationserver.New(book, s.directory, feeds, s.followed...)
-	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")))
+	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")), s.config.Name())
 	for feed, count := range service.Counted() {
 		if err := s.telemetry.Counted(feed, count); err != nil {
 			return nil, err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/internal/seed"
@@ -35,7 +34,7 @@ func ReadIdentity(c suite.Config) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	in := &federationv1.Installation{Name: "installations/" + path.Base(c.Installation)}
+	in := &federationv1.Installation{Name: c.Name()}
 	for _, role := range suite.Called() {
 		key, err := s.Of(role).Verifier(c.Origin(role))
 		if err != nil {

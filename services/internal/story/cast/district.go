@@ -9,6 +9,9 @@ import (
 // of its own needs too.
 var above = []string{"system_admin", "security_admin", "auditor", "viewer"}
 
+// plans are the roles that a bureau above districts needs to publish a campaign.
+var plans = []string{"clerk", "leader"}
+
 // Beneath returns a district with its first schools as a city of its own: the
 // root of a tree, organised as the city's bureau is, with its administrators and
 // viewer. What the district found in itself is left out, because nobody there is
@@ -60,7 +63,7 @@ func (c *City) unit(code string) Unit {
 }
 
 // Bureau returns a bureau above others as a city of its own: its unit, those
-// directly beneath it, and its administrators and viewer.
+// directly beneath it, its administrators and viewer, and who plans a campaign.
 func (c *City) Bureau(root Unit, beneath []Unit) *City {
 	root.Parent = ""
 	b := &City{Units: []Unit{root}}
@@ -69,8 +72,9 @@ func (c *City) Bureau(root Unit, beneath []Unit) *City {
 			b.Units = append(b.Units, u)
 		}
 	}
+	seat := c.People[slices.IndexFunc(c.People, func(p Person) bool { return p.Has("system_admin") })].Unit
 	for _, p := range c.People {
-		if slices.ContainsFunc(above, p.Has) {
+		if slices.ContainsFunc(above, p.Has) || p.Unit == seat && slices.ContainsFunc(plans, p.Has) {
 			p.Code, p.Unit = root.Code+"-"+strings.ToUpper(p.ID()), root.Code
 			b.People = append(b.People, p)
 		}

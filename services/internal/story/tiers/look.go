@@ -24,9 +24,10 @@ type Line struct {
 // patience is how often the province is asked until everything has arrived.
 const patience = 1200
 
-// Look asks the province for the status of every tier, once all that was done has
-// arrived there, and compares it with what the stories counted. It answers the
-// lines and how many figures were compared.
+// Look asks the province for the status of every tier in its campaign, and each
+// city for its own in that of the city, once all that was done has arrived there,
+// and compares it with what the stories counted. It answers the lines of the
+// province and how many figures were compared.
 func Look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
 	for range patience {
 		if lines, compared, err = look(ctx, all); err == nil {
@@ -42,26 +43,59 @@ func Look(ctx context.Context, all []*Tier) (lines []Line, compared int, err err
 func look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
 	province := all[0]
 	for _, t := range all {
-		status := &aggregationv1.Status{}
-		path := stage.Query("/v1/"+t.root().Name()+"/status", "pageSize", "1")
-		if err := province.stage.By(province.root().Code, "viewer").Get(ctx, path, status); err != nil {
+		l, status, err := province.ask(ctx, t)
+		if err != nil {
 			return nil, 0, err
 		}
-		l := Line{Tier: t, Figures: picture.Figures{}}
-		for _, f := range status.GetFigures() {
-			l.Figures[strings.TrimPrefix(f.GetMetric(), "metrics/")] = f.GetValue()
-		}
-		for metric, want := range counted(all, t) {
-			if compared++; l.Figures[metric] != want {
-				return nil, 0, fmt.Errorf("%s of %s is %d, and the stories counted %d", metric, t.Name(), l.Figures[metric], want)
-			}
+		n, err := l.compare(counted(all, t, province))
+		if err != nil {
+			return nil, 0, err
 		}
 		if err := l.fresh(t, status); err != nil {
 			return nil, 0, err
 		}
-		lines = append(lines, l)
+		lines, compared = append(lines, l), compared+n
+		if t.Above == province {
+			n, err = t.compare(ctx, all)
+		}
+		if compared += n; err != nil {
+			return nil, 0, err
+		}
 	}
 	return byTree(lines, nil), compared, nil
+}
+
+// compare asks a city for its own figures, in its campaign.
+func (t *Tier) compare(ctx context.Context, all []*Tier) (int, error) {
+	l, _, err := t.ask(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	return l.compare(counted(all, t, t))
+}
+
+// ask asks a tier for the status of one beneath or of itself, in its campaign.
+func (t *Tier) ask(ctx context.Context, about *Tier) (Line, *aggregationv1.Status, error) {
+	status := &aggregationv1.Status{}
+	path := stage.Query("/v1/"+about.root().Name()+"/status", "cut.campaign", t.campaign(), "pageSize", "1")
+	if err := t.stage.By(t.root().Code, "viewer").Get(ctx, path, status); err != nil {
+		return Line{}, nil, err
+	}
+	l := Line{Tier: about, Figures: picture.Figures{}}
+	for _, f := range status.GetFigures() {
+		l.Figures[strings.TrimPrefix(f.GetMetric(), "metrics/")] = f.GetValue()
+	}
+	return l, status, nil
+}
+
+// compare answers how many figures are as wanted, if all are.
+func (l Line) compare(wanted picture.Figures) (n int, err error) {
+	for metric, want := range wanted {
+		if n++; l.Figures[metric] != want {
+			return n, fmt.Errorf("%s of %s is %d, and the stories counted %d", metric, l.Tier.Name(), l.Figures[metric], want)
+		}
+	}
+	return n, nil
 }
 
 // byTree orders lines so that each tier is followed by those beneath it.

@@ -84,17 +84,18 @@ func (t *Tier) Enrol(ctx context.Context, in *federationv1.Installation) error {
 }
 
 // Begin sets the installation up that answers at base: root, administrators and
-// the units beneath; of a district that is for the story.
+// the units beneath, and its campaign; of a district that is for the story.
 func (t *Tier) Begin(ctx context.Context, base, bootstrap string) error {
 	t.client = rest.New(base, stage.AtOnce)
 	if t.District() {
 		t.tale = story.NewDistrict(t.City, t.client, bootstrap, t.Seed, func(stage.Moment) {})
+		t.tale.Join(t.parent())
 		t.stage = t.tale.Stage
 		return nil
 	}
 	t.stage = stage.New(t.City, t.client, func(stage.Moment) {}, t.Seed)
 	s := &setup.Setup{Stage: t.stage, Bootstrap: bootstrap}
-	for _, step := range []func(context.Context) error{s.Initialize, s.ImportUnits, s.EnterPeople, s.GrantRoles, s.IssueKeys} {
+	for _, step := range []func(context.Context) error{s.Initialize, s.ImportUnits, s.EnterPeople, s.GrantRoles, s.IssueKeys, t.announce} {
 		if err := step(ctx); err != nil {
 			return fmt.Errorf("%s: %w", t.Name(), err)
 		}
@@ -129,12 +130,12 @@ func (t *Tier) Calls() int64 { return t.client.Calls() }
 // Viewer is the key of the viewer of the tier.
 func (t *Tier) Viewer() string { return t.stage.As(stage.Member(t.root().Code, "viewer")).Key() }
 
-// counted are the figures of the tier's root by what the stories in and beneath
-// it counted.
-func counted(all []*Tier, of *Tier) picture.Figures {
+// counted are the figures of the tier's root, in the campaign of another or of it,
+// by what the stories in and beneath it counted.
+func counted(all []*Tier, of, in *Tier) picture.Figures {
 	sum := picture.Figures{}
 	for _, t := range all {
-		if !t.District() || t != of && t.Above != of && t.Above.Above != of {
+		if !t.District() || t != of && t.Above != of && t.Above.Above != of || !t.counts(in) {
 			continue
 		}
 		for metric, n := range t.tale.Counted(t.root().Code) {

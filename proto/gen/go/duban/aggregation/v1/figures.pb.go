@@ -1110,7 +1110,9 @@ func (x *ListMetricsResponse) GetNextPageToken() string {
 type Cut struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// campaigns/{campaign}; one of a lower installation:
-	// campaigns/{installation}.{campaign}
+	// campaigns/{installation}.{campaign}. Campaigns of lower installations that
+	// name it as their parent, and those that name these, count with it: of one
+	// installation that name one parent at most 100, the first that were published.
 	Campaign string `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
 	// A category's code; only together with its campaign.
 	Category string `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"`

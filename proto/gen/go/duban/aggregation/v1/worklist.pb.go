@@ -73,6 +73,8 @@ const (
 	WorkItem_ACTION_CLOSE_COMPLAINT WorkItem_Action = 18
 	// 审核报表
 	WorkItem_ACTION_REVIEW_REPORT WorkItem_Action = 19
+	// 报送报表 (欠报): a report that is owed and may still come, or was returned.
+	WorkItem_ACTION_SUBMIT_REPORT WorkItem_Action = 20
 )
 
 // Enum value maps for WorkItem_Action.
@@ -98,6 +100,7 @@ var (
 		17: "ACTION_REPLY_COMPLAINT",
 		18: "ACTION_CLOSE_COMPLAINT",
 		19: "ACTION_REVIEW_REPORT",
+		20: "ACTION_SUBMIT_REPORT",
 	}
 	WorkItem_Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED":         0,
@@ -120,6 +123,7 @@ var (
 		"ACTION_REPLY_COMPLAINT":     17,
 		"ACTION_CLOSE_COMPLAINT":     18,
 		"ACTION_REVIEW_REPORT":       19,
+		"ACTION_SUBMIT_REPORT":       20,
 	}
 )
 
@@ -214,7 +218,8 @@ type WorkItem struct {
 	// Whose turn it is: units/{unit}
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// What it is about, such as ledgers/{ledger}; of an installation below
-	// installations/{installation}/ledgers/{ledger}, and only there it is done.
+	// installations/{installation}/ledgers/{ledger}, and only there it is done. Of
+	// a report that is owed reportForms/{form}/dues/{period}.{unit}.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// What is to be done.
 	Action WorkItem_Action `protobuf:"varint,3,opt,name=action,proto3,enum=duban.aggregation.v1.WorkItem_Action" json:"action,omitempty"`
@@ -716,7 +721,7 @@ var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\b\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\b\n" +
 	"\bWorkItem\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12=\n" +
@@ -730,7 +735,7 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
 	"since_date\x18\n" +
 	" \x01(\tR\tsinceDate\x12.\n" +
-	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeR\x04urge\"\xaa\x04\n" +
+	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeR\x04urge\"\xc4\x04\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x12\x1c\n" +
@@ -752,7 +757,8 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\x17ACTION_DECIDE_COMPLAINT\x10\x10\x12\x1a\n" +
 	"\x16ACTION_REPLY_COMPLAINT\x10\x11\x12\x1a\n" +
 	"\x16ACTION_CLOSE_COMPLAINT\x10\x12\x12\x18\n" +
-	"\x14ACTION_REVIEW_REPORT\x10\x13\"P\n" +
+	"\x14ACTION_REVIEW_REPORT\x10\x13\x12\x18\n" +
+	"\x14ACTION_SUBMIT_REPORT\x10\x14\"P\n" +
 	"\x05Light\x12\x15\n" +
 	"\x11LIGHT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vLIGHT_GREEN\x10\x01\x12\x10\n" +

@@ -317,7 +317,11 @@ type Campaign struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,25,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,26,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,26,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The campaign of an installation above that it is part of (上级活动), whose
+	// figures there count this one's: installations/{installation}/campaigns/{campaign}.
+	// Empty: none. Whether that one exists is not known here.
+	Parent        string `protobuf:"bytes,27,opt,name=parent,proto3" json:"parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,6 +534,13 @@ func (x *Campaign) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Campaign) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Campaign) GetParent() string {
+	if x != nil {
+		return x.Parent
 	}
 	return ""
 }
@@ -979,8 +990,8 @@ type UpdateCampaignRequest struct {
 	// The campaign, with its name.
 	Campaign *Campaign `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
 	// Which of display_name, basis, objective, leading_group, phases, categories,
-	// actions, evidence_kinds, scope, filing and tasks change; empty: all that are
-	// set.
+	// actions, evidence_kinds, scope, filing, tasks and parent change; empty: all
+	// that are set.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// Repeats with the same id get the first answer.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1211,7 +1222,7 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x0eDepartmentRole\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
-	"\aaliases\x18\x03 \x03(\tR\aaliases\"\xcb\v\n" +
+	"\aaliases\x18\x03 \x03(\tR\aaliases\"\xb8\f\n" +
 	"\bCampaign\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x05owner\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x05owner\x12*\n" +
@@ -1244,7 +1255,8 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x1a \x01(\tR\x04etag\"V\n" +
+	"\x04etag\x18\x1a \x01(\tR\x04etag\x12k\n" +
+	"\x06parent\x18\x1b \x01(\tBS\xbaHPrN2L^(installations/[a-z0-9][a-z0-9-]{0,62}/campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\x06parent\"V\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vSTATE_DRAFT\x10\x01\x12\x13\n" +

@@ -175,7 +175,10 @@ type Mirror struct {
 	// the log is taken all the same.
 	RefusedCount uint64 `protobuf:"varint,12,opt,name=refused_count,json=refusedCount,proto3" json:"refused_count,omitempty"`
 	// The first 100 of them.
-	RefusedUnits  []*RefusedUnit `protobuf:"bytes,13,rep,name=refused_units,json=refusedUnits,proto3" json:"refused_units,omitempty"`
+	RefusedUnits []*RefusedUnit `protobuf:"bytes,13,rep,name=refused_units,json=refusedUnits,proto3" json:"refused_units,omitempty"`
+	// The latest moment at which one of the entries here took effect. While the
+	// clock below is set back it stands still, and so does what units do there.
+	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -301,6 +304,13 @@ func (x *Mirror) GetRefusedUnits() []*RefusedUnit {
 	return nil
 }
 
+func (x *Mirror) GetEffectiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveTime
+	}
+	return nil
+}
+
 // A unit that a lower installation claims and does not get. The first refusal is
 // an entry of this installation's own log.
 type RefusedUnit struct {
@@ -395,7 +405,8 @@ type RemoteUnit struct {
 	Installation string `protobuf:"bytes,2,opt,name=installation,proto3" json:"installation,omitempty"`
 	// The unit as its installation has it; absent while it is only enrolled below.
 	Unit *v1.Unit `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
-	// When this took effect there.
+	// When this took effect there: no earlier than anything before it in that log,
+	// whatever became of the clock.
 	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
 	// When it came first.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -905,7 +916,7 @@ var File_duban_federation_v1_mirror_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\n" +
-	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x04\n" +
+	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x04\n" +
 	"\x06Mirror\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04feed\x18\x02 \x01(\tR\x04feed\x12\x16\n" +
@@ -921,7 +932,8 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	" \x01(\v2\x19.google.protobuf.DurationR\bheardAgo\x12!\n" +
 	"\fverifier_key\x18\v \x01(\tR\vverifierKey\x12#\n" +
 	"\rrefused_count\x18\f \x01(\x04R\frefusedCount\x12E\n" +
-	"\rrefused_units\x18\r \x03(\v2 .duban.federation.v1.RefusedUnitR\frefusedUnits\"f\n" +
+	"\rrefused_units\x18\r \x03(\v2 .duban.federation.v1.RefusedUnitR\frefusedUnits\x12A\n" +
+	"\x0eeffective_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\"f\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x01\x12\x10\n" +
@@ -1016,22 +1028,23 @@ var file_duban_federation_v1_mirror_proto_depIdxs = []int32{
 	11, // 1: duban.federation.v1.Mirror.heard_time:type_name -> google.protobuf.Timestamp
 	12, // 2: duban.federation.v1.Mirror.heard_ago:type_name -> google.protobuf.Duration
 	3,  // 3: duban.federation.v1.Mirror.refused_units:type_name -> duban.federation.v1.RefusedUnit
-	1,  // 4: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
-	13, // 5: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
-	11, // 6: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
-	11, // 7: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
-	11, // 8: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
-	11, // 9: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
-	11, // 10: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 11: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
-	11, // 12: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
-	11, // 13: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
-	11, // 14: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	11, // 4: duban.federation.v1.Mirror.effective_time:type_name -> google.protobuf.Timestamp
+	1,  // 5: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
+	13, // 6: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
+	11, // 7: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
+	11, // 8: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
+	11, // 9: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
+	11, // 10: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
+	11, // 11: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 12: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
+	11, // 13: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
+	11, // 14: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
+	11, // 15: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_mirror_proto_init() }

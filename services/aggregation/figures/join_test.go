@@ -1,0 +1,110 @@
+package figures_test
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+// province has two cities with a district each; beneath says who lies beneath whom.
+const (
+	province = "installations/51"
+	city     = "installations/5101"
+	district = "installations/510104"
+	stranger = "installations/510704" // of the other city
+)
+
+func above(installation, below string) bool { return installation == city && below == district }
+
+// A campaign counts with the one above that it names, and with what that is part
+// of, whichever was heard of first. One that names what is not above it counts
+// alone.
+func TestCampaignsCountWithThoseAbove(t *testing.T) {
+	links := [][3]string{
+		{district, "campaigns/d", city + "/campaigns/c"},
+		{city, "campaigns/c", province + "/campaigns/p"},
+		{stranger, "campaigns/s", city + "/campaigns/c"},
+		{stranger, "campaigns/own", province + "/campaigns/p"},
+		{district, "campaigns/moved", province + "/campaigns/p"},
+		{district, "campaigns/moved", province + "/campaigns/q"},
+		{district, "campaigns/none", "campaigns/p"},
+	}
+	for name, order := range map[string][]int{"in order": {0, 1, 2, 3, 4, 5, 6}, "those above first": {6, 4, 5, 3, 2, 1, 0}} {
+		t.Run(name, func(t *testing.T) {
+			engine := empty(t)
+			join(t, engine, func(f *figures.Fold) (err error) {
+				for _, i := range order {
+					err = errors.Join(err, f.Join(links[i][0], links[i][1], links[i][2]))
+				}
+				return err
+			})
+			for asked, want := range map[string][]string{
+				"campaigns/p":      {"campaigns/5101.c", "campaigns/510104.d", "campaigns/510704.own"},
+				"campaigns/q":      {"campaigns/510104.moved"},
+				"campaigns/5101.c": {"campaigns/510104.d"}, "campaigns/c": nil, "campaigns/510104.d": nil,
+			} {
+				if diff := cmp.Diff(want, joined(t, engine, asked)); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", asked, diff)
+				}
+			}
+		})
+	}
+}
+
+// What names itself, or each other, ends; and no installation fills a campaign.
+func TestJoinsAreBounded(t *testing.T) {
+	engine := empty(t)
+	join(t, engine, func(f *figures.Fold) (err error) {
+		err = errors.Join(f.Join(city, "campaigns/a", province+"/campaigns/p"), f.Join(city, "campaigns/a", city+"/campaigns/a"))
+		for i := range figures.Joins + 5 {
+			err = errors.Join(err, f.Join(stranger, fmt.Sprintf("campaigns/%d", i), province+"/campaigns/p"))
+		}
+		return err
+	})
+	if got := joined(t, engine, "campaigns/p"); len(got) != figures.Joins {
+		t.Errorf("%d campaigns of one installation count, want %d", len(got), figures.Joins)
+	}
+	if got := joined(t, engine, "campaigns/5101.a"); len(got) > 0 {
+		t.Errorf("%v count with themselves", got)
+	}
+}
+
+func join(t *testing.T, engine store.Engine, do func(*figures.Fold) error) {
+	t.Helper()
+	if err := engine.Update(t.Context(), func(tx store.Tx) error { return do(figures.New(tx)) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func joined(t *testing.T, engine store.Engine, campaign string) (list []string) {
+	t.Helper()
+	err := engine.View(t.Context(), func(tx store.Tx) (err error) {
+		list, err = figures.ReadJoined(tx, province, campaign, above)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func empty(t *testing.T) store.Engine {
+	t.Helper()
+	engine, err := bolt.Open(filepath.Join(t.TempDir(), "figures.db"), bolt.Options{MapSize: 1 << 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return engine
+}
