@@ -2,6 +2,7 @@ package rectification_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -76,6 +77,29 @@ func asked(p *rectificationv1.Problem, n int) *rectificationv1.Problem {
 }
 
 var unfiled = &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN}
+
+// after goes on if what came before worked.
+func after(_ *rectificationv1.Problem, err error, do func() error) error {
+	if err != nil {
+		return err
+	}
+	return do()
+}
+
+// handedOver has another take p over and submit it, and who verify it.
+func handedOver(p *rectificationv1.Problem, who string) error {
+	wanted := proto.CloneOf(p)
+	wanted.PersonResponsible = submitter
+	p, err := rectification.Edit(unfiled, p, wanted)
+	if err != nil {
+		return err
+	}
+	if p, err = rectification.Submit(p, []string{"a"}, submitter, now); err != nil {
+		return err
+	}
+	_, err = rectification.Verify(p, who)
+	return err
+}
 
 // refusals has, for every fault of the rules, what is refused for it.
 var refusals = []struct {
@@ -168,6 +192,39 @@ var refusals = []struct {
 	}},
 	{"verifying as the one responsible", rectification.ErrProblemSamePerson, func() error {
 		_, err := rectification.Verify(plannedProblem(submitted), "person")
+		return err
+	}},
+	{"verifying what one entered progress on", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.AddProgress(plannedProblem(rectifying), "did", 10, verifier, now)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"verifying what one was responsible for when it began", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(planned)
+		p.PersonResponsible = verifier
+		p, err := rectification.Start(p)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"verifying what one was responsible for in between", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(rectifying)
+		wanted := proto.CloneOf(p)
+		wanted.PersonResponsible = verifier
+		p, err := rectification.Edit(unfiled, p, wanted)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"closing what one submitted before it was returned", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Submit(plannedProblem(rectifying), []string{"a"}, closer, now)
+		return after(p, err, func() error {
+			p.State, p.Submitter = verified, submitter
+			_, err := rectification.Close(p, closer, now)
+			return err
+		})
+	}},
+	{"too many who work on one problem", rectification.ErrProblemRectifiersFull, func() error {
+		p := plannedProblem(rectifying)
+		for i := range rectification.MaxRectifiers {
+			p.Rectifiers = append(p.Rectifiers, strconv.Itoa(i))
+		}
+		_, err := rectification.AddProgress(p, "did", 10, submitter, now)
 		return err
 	}},
 	{"closing one's own", rectification.ErrProblemSamePerson, func() error {

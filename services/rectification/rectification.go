@@ -31,6 +31,7 @@ var (
 	ErrProblemPlanIncomplete      = fault.Of(rectificationv1.Reason_REASON_PROBLEM_PLAN_INCOMPLETE)
 	ErrProblemDeadlineFixed       = fault.Of(rectificationv1.Reason_REASON_PROBLEM_DEADLINE_FIXED)
 	ErrProblemProgressFull        = fault.Of(rectificationv1.Reason_REASON_PROBLEM_PROGRESS_FULL)
+	ErrProblemRectifiersFull      = fault.Of(rectificationv1.Reason_REASON_PROBLEM_RECTIFIERS_FULL)
 	ErrProblemEvidenceMissing     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EVIDENCE_MISSING)
 	ErrProblemEvidenceUnknown     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EVIDENCE_UNKNOWN)
 	ErrProblemSamePerson          = fault.Of(rectificationv1.Reason_REASON_PROBLEM_SAME_PERSON)

@@ -47,6 +47,25 @@ func TestWhatAUnitFindsItselfThreeOfItsPeoplePutRight(t *testing.T) {
 	w.sound(t)
 }
 
+func TestWhoRectifiedDoesNotVerifyWhoeverIsResponsibleLater(t *testing.T) {
+	w := begin(t)
+	done := ok[*problem](t)
+	name := w.problem(t, w.clerk, w.ledger(t).GetName(), selfCheck("问题")).GetName()
+	leader := w.as(w.leader)
+	done(leader.PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
+		Name: name, Cause: "原因", Measures: "措施", Deadline: "2026-03-31", LeaderResponsible: w.head.Name, PersonResponsible: w.leader.Name,
+	}))
+	done(leader.StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+	done(leader.ProgressProblem(t.Context(), &rectificationv1.ProgressProblemRequest{Name: name, Text: "整改", Percent: 90}))
+	done(w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, PersonResponsible: w.clerk.Name}}))
+	file := ok[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
+		Parent: name, Attachment: &blobv1.Attachment{FileName: "记录.txt"}, Content: []byte("整改记录"),
+	}))
+	done(w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: name, Evidence: []string{file.GetName()}}))
+	_, err := leader.VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name})
+	want(t, "verifying what one rectified", err, rectification.ErrProblemSamePerson)
+}
+
 func TestWhatOthersFindASuperiorCloses(t *testing.T) {
 	w := begin(t)
 	done := ok[*problem](t)

@@ -371,7 +371,11 @@ type Problem struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,32,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,33,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,33,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 整改经办人: who has worked on it since it was found or reopened: who was
+	// responsible for it while it was rectified, entered progress or submitted it,
+	// in this order. None of them verifies, closes or returns it.
+	Rectifiers    []string `protobuf:"bytes,34,rep,name=rectifiers,proto3" json:"rectifiers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,6 +639,13 @@ func (x *Problem) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Problem) GetRectifiers() []string {
+	if x != nil {
+		return x.Rectifiers
+	}
+	return nil
 }
 
 // A wish for another deadline, and what came of it (延期).
@@ -2156,7 +2167,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x0f\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x10\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2199,7 +2210,10 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18  \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18! \x01(\tR\x04etag\"\xd5\x01\n" +
+	"\x04etag\x18! \x01(\tR\x04etag\x12-\n" +
+	"\n" +
+	"rectifiers\x18\" \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
+	"rectifiers\"\xd5\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x12\x11\n" +

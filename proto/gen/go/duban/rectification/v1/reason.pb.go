@@ -96,6 +96,8 @@ const (
 	Reason_REASON_INSPECTION_TARGET_UNKNOWN Reason = 32
 	// A target is visited once in an inspection.
 	Reason_REASON_INSPECTION_TARGET_RECORDED Reason = 33
+	// So many persons work on a problem, one after the other.
+	Reason_REASON_PROBLEM_RECTIFIERS_FULL Reason = 34
 )
 
 // Enum value maps for Reason.
@@ -135,6 +137,7 @@ var (
 		31: "REASON_INSPECTION_MEMBER_UNKNOWN",
 		32: "REASON_INSPECTION_TARGET_UNKNOWN",
 		33: "REASON_INSPECTION_TARGET_RECORDED",
+		34: "REASON_PROBLEM_RECTIFIERS_FULL",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -171,6 +174,7 @@ var (
 		"REASON_INSPECTION_MEMBER_UNKNOWN":     31,
 		"REASON_INSPECTION_TARGET_UNKNOWN":     32,
 		"REASON_INSPECTION_TARGET_RECORDED":    33,
+		"REASON_PROBLEM_RECTIFIERS_FULL":       34,
 	}
 )
 
@@ -205,7 +209,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xe9,\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xb4.\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -241,7 +245,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"!REASON_INSPECTION_MEMBER_INVOLVED\x10\x1e\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12Q检查人员不得检查本人所在单位，请调整检查组或受检单位。\x1a?Nobody inspects their own unit: change the team or the targets.\x12\xb8\x01\n" +
 	" REASON_INSPECTION_MEMBER_UNKNOWN\x10\x1f\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x01\x12?检查组成员所在单位不存在，请核对人员编号。\x1aGThe home unit of a team member does not exist: check the member's name.\x12\xb2\x01\n" +
 	" REASON_INSPECTION_TARGET_UNKNOWN\x10 \x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x12B该单位不在受检单位之列，请从受检单位中选择。\x1a>The unit is not a target of this inspection: name one that is.\x12z\n" +
-	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aS\x92\xb2\x19O\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aS\x92\xb2\x19O\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded.\x12\xc8\x01\n" +
+	"\x1eREASON_PROBLEM_RECTIFIERS_FULL\x10\"\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\a\x12W一个问题最多由 {limit} 人先后整改，请由已参与的人员继续办理。\x1aAAt most {limit} persons work on a problem: let one of them go on.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once
