@@ -109,7 +109,8 @@ func Mark(row *aggregationv1.Report_Row, verdict aggregationv1.Report_Verdict, e
 	if verdict != aggregationv1.Report_VERDICT_CONFLICT && verdict != aggregationv1.Report_VERDICT_QUARANTINED {
 		row.Verdict = aggregationv1.Report_VERDICT_REJECTED
 	}
-	row.Reason, row.MessageZh, row.MessageEn = f.Reason, f.Chinese(), f.Error()
+	row.Reason = f.Reason
+	row.MessageZh, row.MessageEn = f.Whole()
 	if len(f.Fields) > 0 {
 		row.Column = f.Fields[0].Path
 	}
