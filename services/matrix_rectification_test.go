@@ -38,7 +38,7 @@ func (m *matrix) keepLedgers(home string) (r ledgerRecords) {
 	r.ledger = done[*rectificationv1.Ledger](m)(clerk.CreateLedger(ctx, &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: home}})).GetName()
 	r.problem = problem(clerk.CreateProblem(ctx, entering(r.ledger, rectificationv1.Problem_SOURCE_SELF_CHECK))).GetName()
 	problem(clerk.PlanProblem(ctx, &rectificationv1.PlanProblemRequest{
-		Name: r.problem, Cause: "原因", Measures: "措施", Deadline: "2026-04-30", LeaderResponsible: "示例领导", PersonResponsible: "示例人员",
+		Name: r.problem, Cause: "原因", Measures: "措施", Deadline: "2026-04-30", LeaderResponsible: m.held[post{accessv1.Role_ROLE_LEADER, home}].person, PersonResponsible: m.held[post{accessv1.Role_ROLE_CLERK, home}].person,
 	}))
 	r.version = m.file(r.ledger, home)
 	r.filed = r.version + "/problems/0001"

@@ -63,7 +63,7 @@ func recorded(v rectification.Visited, change func(*rectificationv1.Inspection))
 func planning(change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.NewInspection("inspections/i", i, tree)
+	_, err := rectification.NewInspection("inspections/i", i, tree, serving)
 	return err
 }
 
@@ -77,6 +77,17 @@ func asked(p *rectificationv1.Problem, n int) *rectificationv1.Problem {
 }
 
 var unfiled = &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN}
+
+// serving is who is in office: all but those whose names say otherwise.
+func serving(_, member string) bool { return !strings.HasSuffix(member, "/gone") }
+
+// settable sets something of a problem that has all.
+func settable(do func(*rectificationv1.Problem)) error {
+	p := plannedProblem(planned)
+	wanted := proto.CloneOf(p)
+	do(wanted)
+	return rectification.Settable(p, wanted, now, serving)
+}
 
 // after goes on if what came before worked.
 func after(_ *rectificationv1.Problem, err error, do func() error) error {
@@ -291,6 +302,24 @@ var refusals = []struct {
 	{"a member from nowhere", rectification.ErrInspectionMemberUnknown, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/gone/members/m"} })
 	}},
+	{"a member who is not in office", rectification.ErrInspectionMemberUnknown, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/bureau/members/gone"} })
+	}},
+	{"a leader who is not in office", rectification.ErrProblemPersonUnknown, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.LeaderResponsible = "units/school/members/gone" })
+	}},
+	{"a person responsible who is not in office", rectification.ErrProblemPersonUnknown, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.PersonResponsible = "units/school/members/gone" })
+	}},
+	{"a deadline before today", rectification.ErrProblemDeadlineOutside, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.Deadline = "2026-03-01" })
+	}},
+	{"a deadline after three years", rectification.ErrProblemDeadlineOutside, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.Deadline = "2029-03-03" })
+	}},
+	{"extending beyond three years", rectification.ErrProblemDeadlineOutside, func() error {
+		return extended(filedLedger(), plannedProblem(planned), "9999-12-30")
+	}},
 	{"a visit elsewhere", rectification.ErrInspectionTargetUnknown, func() error {
 		return recorded(rectification.Visited{Target: "units/office"}, func(*rectificationv1.Inspection) {})
 	}},
@@ -304,6 +333,19 @@ var refusals = []struct {
 			i.Targets = append(i.Targets, "units/moved")
 		})
 	}},
+}
+
+func TestWhatAProblemHadAlreadyMayStayAndTheBoundsAreIn(t *testing.T) {
+	for _, deadline := range []string{"2026-06-30", "2026-03-02", "2029-03-02", ""} {
+		if err := settable(func(p *rectificationv1.Problem) { p.Deadline = deadline }); err != nil {
+			t.Errorf("the deadline %q = %v", deadline, err)
+		}
+	}
+	p := plannedProblem(planned)
+	p.PersonResponsible, p.Deadline = "units/school/members/gone", "2020-01-01"
+	if err := rectification.Settable(p, proto.CloneOf(p), now, serving); err != nil {
+		t.Errorf("what was set before = %v", err)
+	}
 }
 
 func TestAPlanSaysInEachLanguageWhatItLacks(t *testing.T) {

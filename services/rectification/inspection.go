@@ -42,9 +42,9 @@ type Path func(unit string) []string
 
 // NewInspection returns the inspection that i asks for, under name. path is the
 // tree as it is.
-func NewInspection(name string, i *rectificationv1.Inspection, path Path) (*rectificationv1.Inspection, error) {
+func NewInspection(name string, i *rectificationv1.Inspection, path Path, serves Serves) (*rectificationv1.Inspection, error) {
 	for _, m := range i.GetTeam() {
-		if path(home(m)) == nil {
+		if path(home(m)) == nil || !serves(home(m), m) {
 			return nil, ErrInspectionMemberUnknown.With("unit", home(m))
 		}
 	}

@@ -19,7 +19,7 @@ type story struct {
 
 	returns, reopens int32
 	hands            map[string]bool // who worked on it
-	granted          bool // the last move granted an extension
+	granted          bool            // the last move granted an extension
 	done             string
 }
 

@@ -32,6 +32,8 @@ var (
 	ErrProblemDeadlineFixed       = fault.Of(rectificationv1.Reason_REASON_PROBLEM_DEADLINE_FIXED)
 	ErrProblemProgressFull        = fault.Of(rectificationv1.Reason_REASON_PROBLEM_PROGRESS_FULL)
 	ErrProblemRectifiersFull      = fault.Of(rectificationv1.Reason_REASON_PROBLEM_RECTIFIERS_FULL)
+	ErrProblemPersonUnknown       = fault.Of(rectificationv1.Reason_REASON_PROBLEM_PERSON_UNKNOWN)
+	ErrProblemDeadlineOutside     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_DEADLINE_OUTSIDE)
 	ErrProblemEvidenceMissing     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EVIDENCE_MISSING)
 	ErrProblemEvidenceUnknown     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EVIDENCE_UNKNOWN)
 	ErrProblemSamePerson          = fault.Of(rectificationv1.Reason_REASON_PROBLEM_SAME_PERSON)

@@ -8,6 +8,7 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -319,4 +320,32 @@ func TestEveryChangeIsRefusedToWhomItIsNotFor(t *testing.T) {
 	for _, method := range []string{"CreateLedger", "SignLedger", "FileLedger", "UpdateProblem", "PlanProblem", "StartProblem", "SubmitProblem", "ExtendProblem", "CreateAttachment"} {
 		want(t, method+" by a leader above", above[method], authz.ErrDenied)
 	}
+}
+
+func TestWhoIsResponsibleIsInOfficeInTheUnit(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t)
+	officer, gone := w.Person(w.office, viewer), w.Person(w.school, viewer)
+	_, err := w.Organization(w.SystemAdmin).UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{
+		Name: gone.Name, Posts: []*organizationv1.Post{{Unit: w.school, Kind: organizationv1.Post_KIND_STAFF, EndDate: "2026-01-31"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, refusal := range map[string]error{
+		w.clerk.Name: nil, officer.Name: nil, // of a department
+		w.school + "/members/nobody": rectification.ErrProblemPersonUnknown, "某某": rectification.ErrProblemPersonUnknown,
+		w.stranger.Name: rectification.ErrProblemPersonUnknown, w.supervisor.Name: rectification.ErrProblemPersonUnknown,
+		gone.Name: rectification.ErrProblemPersonUnknown,
+	} {
+		found := selfCheck("问题")
+		found.PersonResponsible = name
+		_, err := w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: found})
+		want(t, "entering "+name, err, refusal)
+	}
+	p := w.problem(t, w.clerk, l.GetName(), selfCheck("问题"))
+	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), LeaderResponsible: w.stranger.Name}})
+	want(t, "a leader of another school", err, rectification.ErrProblemPersonUnknown)
+	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), Deadline: "2020-01-01"}})
+	want(t, "a deadline that is past", err, rectification.ErrProblemDeadlineOutside)
 }
