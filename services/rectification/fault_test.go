@@ -278,8 +278,17 @@ var refusals = []struct {
 		return extended(filedLedger(), asked(plannedProblem(planned), rectification.MaxExtensions), "2026-07-31")
 	}},
 	{"concluding what nobody visited", rectification.ErrInspectionIllegalMove, func() error {
-		_, err := rectification.Conclude(inspection(), "done", now)
+		_, err := rectification.Conclude(inspection(), "done", "units/section/members/m", now)
 		return err
+	}},
+	{"concluding beside the team", rectification.ErrInspectionNotOfTeam, func() error {
+		i := inspection()
+		i.State = rectificationv1.Inspection_STATE_RECORDED
+		_, err := rectification.Conclude(i, "done", "units/bureau/members/other", now)
+		return err
+	}},
+	{"recording beside the team", rectification.ErrInspectionNotOfTeam, func() error {
+		return recorded(rectification.Visited{Target: "units/school", By: "units/bureau/members/other"}, func(*rectificationv1.Inspection) {})
 	}},
 	{"inspecting the bureau itself", rectification.ErrInspectionTargetOutside, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Targets = []string{"units/bureau"} })
@@ -297,7 +306,9 @@ var refusals = []struct {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/office/members/m"} })
 	}},
 	{"recording on one's own unit", rectification.ErrInspectionOwnUnit, func() error {
-		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(*rectificationv1.Inspection) {})
+		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(i *rectificationv1.Inspection) {
+			i.Team = append(i.Team, "units/office/members/m") // who has been moved there since
+		})
 	}},
 	{"a member from nowhere", rectification.ErrInspectionMemberUnknown, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/gone/members/m"} })
@@ -321,15 +332,15 @@ var refusals = []struct {
 		return extended(filedLedger(), plannedProblem(planned), "9999-12-30")
 	}},
 	{"a visit elsewhere", rectification.ErrInspectionTargetUnknown, func() error {
-		return recorded(rectification.Visited{Target: "units/office"}, func(*rectificationv1.Inspection) {})
+		return recorded(rectification.Visited{Target: "units/office", By: "units/section/members/m"}, func(*rectificationv1.Inspection) {})
 	}},
 	{"a visit twice", rectification.ErrInspectionTargetRecorded, func() error {
-		return recorded(rectification.Visited{Target: "units/school"}, func(i *rectificationv1.Inspection) {
+		return recorded(rectification.Visited{Target: "units/school", By: "units/section/members/m"}, func(i *rectificationv1.Inspection) {
 			i.Visits = []*rectificationv1.Visit{{Target: "units/school"}}
 		})
 	}},
 	{"a target that moved away", rectification.ErrInspectionTargetOutside, func() error {
-		return recorded(rectification.Visited{Target: "units/moved"}, func(i *rectificationv1.Inspection) {
+		return recorded(rectification.Visited{Target: "units/moved", By: "units/section/members/m"}, func(i *rectificationv1.Inspection) {
 			i.Targets = append(i.Targets, "units/moved")
 		})
 	}},

@@ -46,6 +46,7 @@ var (
 	ErrInspectionIllegalMove      = fault.Of(rectificationv1.Reason_REASON_INSPECTION_ILLEGAL_MOVE)
 	ErrInspectionTargetOutside    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_OUTSIDE)
 	ErrInspectionOwnUnit          = fault.Of(rectificationv1.Reason_REASON_INSPECTION_MEMBER_INVOLVED)
+	ErrInspectionNotOfTeam        = fault.Of(rectificationv1.Reason_REASON_INSPECTION_RECORD_DENIED)
 	ErrInspectionMemberUnknown    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_MEMBER_UNKNOWN)
 	ErrInspectionTargetUnknown    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_UNKNOWN)
 	ErrInspectionTargetRecorded   = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_RECORDED)

@@ -103,6 +103,6 @@ func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaign
 // ConcludeInspection implements the RPC.
 func (s *Service) ConcludeInspection(ctx context.Context, req *rectificationv1.ConcludeInspectionRequest) (*rectificationv1.Inspection, error) {
 	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-		return rectification.Conclude(i, req.GetConclusion(), tx.Now)
+		return rectification.Conclude(i, req.GetConclusion(), tx.Access.Principal.Name, tx.Now)
 	})
 }

@@ -102,6 +102,8 @@ const (
 	Reason_REASON_PROBLEM_PERSON_UNKNOWN Reason = 35
 	// A deadline that is set lies neither before today nor years ahead.
 	Reason_REASON_PROBLEM_DEADLINE_OUTSIDE Reason = 36
+	// The team of an inspection alone records and concludes it.
+	Reason_REASON_INSPECTION_RECORD_DENIED Reason = 37
 )
 
 // Enum value maps for Reason.
@@ -144,6 +146,7 @@ var (
 		34: "REASON_PROBLEM_RECTIFIERS_FULL",
 		35: "REASON_PROBLEM_PERSON_UNKNOWN",
 		36: "REASON_PROBLEM_DEADLINE_OUTSIDE",
+		37: "REASON_INSPECTION_RECORD_DENIED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -183,6 +186,7 @@ var (
 		"REASON_PROBLEM_RECTIFIERS_FULL":       34,
 		"REASON_PROBLEM_PERSON_UNKNOWN":        35,
 		"REASON_PROBLEM_DEADLINE_OUTSIDE":      36,
+		"REASON_INSPECTION_RECORD_DENIED":      37,
 	}
 )
 
@@ -217,7 +221,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xaf2\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xd43\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -256,7 +260,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aS\x92\xb2\x19O\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded.\x12\xc8\x01\n" +
 	"\x1eREASON_PROBLEM_RECTIFIERS_FULL\x10\"\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\a\x12W一个问题最多由 {limit} 人先后整改，请由已参与的人员继续办理。\x1aAAt most {limit} persons work on a problem: let one of them go on.\x12\x9a\x02\n" +
 	"\x1dREASON_PROBLEM_PERSON_UNKNOWN\x10#\x1a\xf6\x01\x92\xb2\x19\xf1\x01\b\x01\x12\x7f责任领导、责任人须是本单位（含内设机构）的在任人员，请填写其人员编号 units/…/members/…。\x1alWho is responsible must be in office in the unit or its departments: give their name, units/…/members/….\x12\xcf\x01\n" +
-	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
+	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once

@@ -144,9 +144,9 @@ type RectificationServiceClient interface {
 	GetInspection(ctx context.Context, in *GetInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 	// Lists inspections.
 	ListInspections(ctx context.Context, in *ListInspectionsRequest, opts ...grpc.CallOption) (*ListInspectionsResponse, error)
-	// Records the visit to one target. What was found becomes problems in its ledger.
+	// Records the visit to one target, by one of the team. What was found becomes problems in its ledger.
 	RecordInspection(ctx context.Context, in *RecordInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
-	// Ends an inspection with its conclusion.
+	// Ends an inspection with its conclusion, by one of the team.
 	ConcludeInspection(ctx context.Context, in *ConcludeInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 }
 
@@ -601,9 +601,9 @@ type RectificationServiceServer interface {
 	GetInspection(context.Context, *GetInspectionRequest) (*Inspection, error)
 	// Lists inspections.
 	ListInspections(context.Context, *ListInspectionsRequest) (*ListInspectionsResponse, error)
-	// Records the visit to one target. What was found becomes problems in its ledger.
+	// Records the visit to one target, by one of the team. What was found becomes problems in its ledger.
 	RecordInspection(context.Context, *RecordInspectionRequest) (*Inspection, error)
-	// Ends an inspection with its conclusion.
+	// Ends an inspection with its conclusion, by one of the team.
 	ConcludeInspection(context.Context, *ConcludeInspectionRequest) (*Inspection, error)
 	mustEmbedUnimplementedRectificationServiceServer()
 }
