@@ -11,9 +11,9 @@ import (
 // ledgerRecords are the standing ledger of the home, a filed version of it, its
 // problems, and inspections by the home of a unit beneath.
 type ledgerRecords struct {
-	ledger, version, filed string
-	problem, ordered       string // found by the unit itself, and ordered from above
-	file                   string
+	ledger, version, filed           string
+	problem, ordered                 string // found by the unit itself, and ordered from above
+	file                             string
 	unannounced, announced, recorded string
 }
 
