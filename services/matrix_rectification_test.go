@@ -11,17 +11,17 @@ import (
 // ledgerRecords are the standing ledger of the home, a filed version of it, its
 // problems, and inspections by the home of a unit beneath.
 type ledgerRecords struct {
-	ledger, version, filed string
-	problem, ordered       string // found by the unit itself, and ordered from above
-	file                   string
-	unannounced, announced string
+	ledger, version, filed           string
+	problem, ordered                 string // found by the unit itself, and ordered from above
+	file                             string
+	unannounced, announced, recorded string
 }
 
 func noLedgers() ledgerRecords {
 	return ledgerRecords{
 		ledger: "ledgers/none", version: "ledgers/none/versions/0001", filed: "ledgers/none/versions/0001/problems/0001",
 		problem: "ledgers/none/problems/0001", ordered: "ledgers/none/problems/0002", file: "ledgers/none/problems/0001/attachments/none",
-		unannounced: "inspections/none", announced: "inspections/none",
+		unannounced: "inspections/none", announced: "inspections/none", recorded: "inspections/none",
 	}
 }
 
@@ -38,14 +38,17 @@ func (m *matrix) keepLedgers(home string) (r ledgerRecords) {
 	r.ledger = done[*rectificationv1.Ledger](m)(clerk.CreateLedger(ctx, &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: home}})).GetName()
 	r.problem = problem(clerk.CreateProblem(ctx, entering(r.ledger, rectificationv1.Problem_SOURCE_SELF_CHECK))).GetName()
 	problem(clerk.PlanProblem(ctx, &rectificationv1.PlanProblemRequest{
-		Name: r.problem, Cause: "原因", Measures: "措施", Deadline: "2026-04-30", LeaderResponsible: "示例领导", PersonResponsible: "示例人员",
+		Name: r.problem, Cause: "原因", Measures: "措施", Deadline: "2026-04-30", LeaderResponsible: m.held[post{accessv1.Role_ROLE_LEADER, home}].person, PersonResponsible: m.held[post{accessv1.Role_ROLE_CLERK, home}].person,
 	}))
 	r.version = m.file(r.ledger, home)
 	r.filed = r.version + "/problems/0001"
 	r.ordered = problem(m.ledgers(accessv1.Role_ROLE_SUPERVISOR, parents[home]).CreateProblem(ctx, entering(r.ledger, rectificationv1.Problem_SOURCE_SUPERIOR))).GetName()
 	problem(clerk.StartProblem(ctx, &rectificationv1.StartProblemRequest{Name: r.problem}))
 	r.file = done[*blobv1.Attachment](m)(clerk.CreateAttachment(ctx, attaching(r.problem))).GetName()
-	r.unannounced, r.announced = m.inspect(home, false), m.inspect(home, true)
+	r.unannounced, r.announced, r.recorded = m.inspect(home, false), m.inspect(home, true), m.inspect(home, false)
+	done[*rectificationv1.Inspection](m)(m.ledgers(accessv1.Role_ROLE_SUPERVISOR, home).RecordInspection(ctx, &rectificationv1.RecordInspectionRequest{
+		Name: r.recorded, Target: places[home]["child"], Summary: "正常",
+	}))
 	return r
 }
 
@@ -148,6 +151,7 @@ func versionFixtures() map[string][]fixture {
 
 func inspectionFixtures() map[string][]fixture {
 	shows := func(r records) string { return r.ledgers.unannounced }
+	team := []exception{{"the team alone records and concludes", beside, denied}}
 	announced := []exception{{"a unit that is to be inspected, and was told, reads its part", beneath, granted}}
 	return map[string][]fixture{
 		"CreateInspection": {asks(func(r records) protobuf.Message { return visiting(r.unit, r.child, r.anyone) })},
@@ -167,11 +171,18 @@ func inspectionFixtures() map[string][]fixture {
 				return &rectificationv1.ListInspectionsRequest{PageSize: 1000, Unit: r.unit}
 			}},
 		},
-		"RecordInspection": {asks(func(r records) protobuf.Message {
+		"RecordInspection": {{except: team, ask: func(r records) protobuf.Message {
 			return &rectificationv1.RecordInspectionRequest{Name: r.ledgers.unannounced, Target: r.child, Summary: "正常", ValidateOnly: true}
-		})},
-		"ConcludeInspection": {asks(func(r records) protobuf.Message {
-			return &rectificationv1.ConcludeInspectionRequest{Name: r.ledgers.unannounced, Conclusion: "正常", ValidateOnly: true}
-		})},
+		}}},
+		"ConcludeInspection": {{except: team, ask: func(r records) protobuf.Message {
+			return &rectificationv1.ConcludeInspectionRequest{Name: r.ledgers.recorded, Conclusion: "正常", ValidateOnly: true}
+		}}},
 	}
+}
+
+// beside says whether who sees the home is not the supervisor who inspects from
+// there.
+func beside(c caller, home string) bool {
+	sees := within(home, c.unit) && (c.reach == "" || within(home, c.reach))
+	return sees && !(c.role == accessv1.Role_ROLE_SUPERVISOR && c.unit == home)
 }

@@ -26,6 +26,30 @@ type Row struct {
 	ID   string
 	Unit *organizationv1.Unit
 	Err  error
+
+	columns map[string]int // that the table has
+}
+
+// Name is the unit's, or empty if the line does not say which.
+func (r Row) Name() string {
+	if r.ID == "" {
+		return ""
+	}
+	return r.Unit.GetName()
+}
+
+// onto returns u as the line has it. What the table has no column for stays; an
+// empty cell empties its field.
+func (r Row) onto(u *organizationv1.Unit) *organizationv1.Unit {
+	said := proto.CloneOf(u)
+	said.DisplayName = r.Unit.GetDisplayName()
+	if _, ok := r.columns["labels"]; ok {
+		said.Labels = r.Unit.GetLabels()
+	}
+	if _, ok := r.columns["codes"]; ok {
+		said.Codes = r.Unit.GetCodes()
+	}
+	return said
 }
 
 var columns = []string{"id", "parent_id", "kind", "display_name", "labels", "codes"}
@@ -103,7 +127,7 @@ func parseRow(line int, cells []string, at map[string]int) Row {
 		}
 		return ""
 	}
-	row := Row{Line: line, ID: cell("id")}
+	row := Row{Line: line, ID: cell("id"), columns: at}
 	kind, ok := organizationv1.Unit_Kind_value["KIND_"+strings.ToUpper(cell("kind"))]
 	switch {
 	case len(cells) != len(at):
@@ -171,18 +195,17 @@ func coded(codes map[string]string) (list []*organizationv1.Code) {
 	return list
 }
 
-// Compare says what a row does to the unit that is there, and of a conflict where
-// it lies.
-func Compare(u, row *organizationv1.Unit) (organizationv1.ImportUnitsResponse_Verdict, error) {
-	if err := conflict(u, row); err != nil {
-		return organizationv1.ImportUnitsResponse_VERDICT_CONFLICT, err
+// Compare returns the unit that is there as a row has it, what the row does to it,
+// and of a conflict where it lies.
+func Compare(u *organizationv1.Unit, row Row) (*organizationv1.Unit, organizationv1.ImportUnitsResponse_Verdict, error) {
+	if err := conflict(u, row.Unit); err != nil {
+		return nil, organizationv1.ImportUnitsResponse_VERDICT_CONFLICT, err
 	}
-	said := proto.CloneOf(u)
-	said.DisplayName, said.Labels, said.Codes = row.GetDisplayName(), row.GetLabels(), row.GetCodes()
+	said := row.onto(u)
 	if proto.Equal(u, said) {
-		return organizationv1.ImportUnitsResponse_VERDICT_UNCHANGED, nil
+		return said, organizationv1.ImportUnitsResponse_VERDICT_UNCHANGED, nil
 	}
-	return organizationv1.ImportUnitsResponse_VERDICT_UPDATED, nil
+	return said, organizationv1.ImportUnitsResponse_VERDICT_UPDATED, nil
 }
 
 // conflict is what an import never changes of a unit.

@@ -1,6 +1,8 @@
 package rectification
 
 import (
+	"slices"
+	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -9,7 +11,7 @@ import (
 )
 
 // Submit returns p after who asked for it to be struck off, with the names of its
-// attachments as evidence. It begins a new round of three persons.
+// attachments as evidence. Others than its rectifiers have to verify and close it.
 func Submit(p *rectificationv1.Problem, evidence []string, who string, now time.Time) (*rectificationv1.Problem, error) {
 	p, err := moveProblem(p, Submitting)
 	if err != nil {
@@ -20,7 +22,7 @@ func Submit(p *rectificationv1.Problem, evidence []string, who string, now time.
 	}
 	p.Evidence, p.SubmitTime = evidence, timestamppb.New(now)
 	p.Submitter, p.Verifier, p.Closer = who, "", ""
-	return p, nil
+	return worked(p, p.GetPersonResponsible(), who)
 }
 
 // Verify returns p as confirmed by who.
@@ -30,7 +32,7 @@ func Verify(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, e
 		return nil, err
 	}
 	p.Verifier = who
-	return p, another(who, p.GetSubmitter(), p.GetPersonResponsible())
+	return p, another(who, p)
 }
 
 // Close returns p as struck off by who.
@@ -40,7 +42,7 @@ func Close(p *rectificationv1.Problem, who string, now time.Time) (*rectificatio
 		return nil, err
 	}
 	p.Closer, p.CloseTime = who, timestamppb.New(now)
-	return p, another(who, p.GetSubmitter(), p.GetPersonResponsible(), p.GetVerifier())
+	return p, another(who, p, p.GetVerifier())
 }
 
 // SendBack returns p as returned by who; it counts.
@@ -51,27 +53,41 @@ func SendBack(p *rectificationv1.Problem, reason, who string) (*rectificationv1.
 	}
 	p.Returns++
 	p.Reason, p.Verifier = reason, ""
-	return p, another(who, p.GetSubmitter(), p.GetPersonResponsible())
+	return p, another(who, p)
 }
 
-// another says whether who is none of the others.
-func another(who string, others ...string) error {
-	for _, o := range others {
-		if o == who {
-			return ErrProblemSamePerson
-		}
+// another says whether who is neither one of those who worked on p, or have to,
+// nor one of the others.
+func another(who string, p *rectificationv1.Problem, others ...string) error {
+	others = append(others, p.GetSubmitter(), p.GetPersonResponsible())
+	if slices.Contains(others, who) || slices.Contains(p.GetRectifiers(), who) {
+		return ErrProblemSamePerson
 	}
 	return nil
 }
 
-// Reopen returns p as reopened after it was looked at again; it counts.
+// worked returns p, which it changes, with those who worked on it.
+func worked(p *rectificationv1.Problem, who ...string) (*rectificationv1.Problem, error) {
+	for _, w := range who {
+		if w != "" && !slices.Contains(p.GetRectifiers(), w) {
+			p.Rectifiers = append(p.Rectifiers, w)
+		}
+	}
+	if len(p.GetRectifiers()) > MaxRectifiers {
+		return nil, ErrProblemRectifiersFull.With("limit", strconv.Itoa(MaxRectifiers))
+	}
+	return p, nil
+}
+
+// Reopen returns p as reopened after it was looked at again; it counts. Who works
+// on it now is another matter than who did.
 func Reopen(p *rectificationv1.Problem, reason string) (*rectificationv1.Problem, error) {
 	p, err := moveProblem(p, Reopening)
 	if err != nil {
 		return nil, err
 	}
 	p.Reopens++
-	p.Reason, p.CloseTime = reason, nil
+	p.Reason, p.CloseTime, p.Rectifiers = reason, nil, nil
 	return p, nil
 }
 

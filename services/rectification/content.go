@@ -35,7 +35,11 @@ func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem) (*recti
 			return nil, err
 		}
 	}
-	return unfiled(p, wanted), nil
+	wanted = unfiled(p, wanted)
+	if p.GetState() == rectifying {
+		return worked(wanted, wanted.GetPersonResponsible())
+	}
+	return wanted, nil
 }
 
 // Plan returns p with the plan's cause, measures, deadline and who is

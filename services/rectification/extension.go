@@ -26,6 +26,8 @@ func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, deadline, rea
 		return nil, ErrProblemNotFiled
 	case pending(p) != nil:
 		return nil, ErrProblemExtensionPending
+	case timely(deadline, now) != nil && deadline >= calendar.On(now).String():
+		return nil, timely(deadline, now)
 	case len(p.GetExtensions()) >= MaxExtensions:
 		return nil, ErrProblemExtensionsFull.With("limit", strconv.Itoa(MaxExtensions))
 	case deadline == p.GetDeadline() || deadline < calendar.On(now).String():

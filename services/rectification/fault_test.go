@@ -2,6 +2,7 @@ package rectification_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,7 +63,7 @@ func recorded(v rectification.Visited, change func(*rectificationv1.Inspection))
 func planning(change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.NewInspection("inspections/i", i, tree)
+	_, err := rectification.NewInspection("inspections/i", i, tree, serving)
 	return err
 }
 
@@ -76,6 +77,40 @@ func asked(p *rectificationv1.Problem, n int) *rectificationv1.Problem {
 }
 
 var unfiled = &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN}
+
+// serving is who is in office: all but those whose names say otherwise.
+func serving(_, member string) bool { return !strings.HasSuffix(member, "/gone") }
+
+// settable sets something of a problem that has all.
+func settable(do func(*rectificationv1.Problem)) error {
+	p := plannedProblem(planned)
+	wanted := proto.CloneOf(p)
+	do(wanted)
+	return rectification.Settable(p, wanted, now, serving)
+}
+
+// after goes on if what came before worked.
+func after(_ *rectificationv1.Problem, err error, do func() error) error {
+	if err != nil {
+		return err
+	}
+	return do()
+}
+
+// handedOver has another take p over and submit it, and who verify it.
+func handedOver(p *rectificationv1.Problem, who string) error {
+	wanted := proto.CloneOf(p)
+	wanted.PersonResponsible = submitter
+	p, err := rectification.Edit(unfiled, p, wanted)
+	if err != nil {
+		return err
+	}
+	if p, err = rectification.Submit(p, []string{"a"}, submitter, now); err != nil {
+		return err
+	}
+	_, err = rectification.Verify(p, who)
+	return err
+}
 
 // refusals has, for every fault of the rules, what is refused for it.
 var refusals = []struct {
@@ -170,6 +205,39 @@ var refusals = []struct {
 		_, err := rectification.Verify(plannedProblem(submitted), "person")
 		return err
 	}},
+	{"verifying what one entered progress on", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.AddProgress(plannedProblem(rectifying), "did", 10, verifier, now)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"verifying what one was responsible for when it began", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(planned)
+		p.PersonResponsible = verifier
+		p, err := rectification.Start(p)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"verifying what one was responsible for in between", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(rectifying)
+		wanted := proto.CloneOf(p)
+		wanted.PersonResponsible = verifier
+		p, err := rectification.Edit(unfiled, p, wanted)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"closing what one submitted before it was returned", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Submit(plannedProblem(rectifying), []string{"a"}, closer, now)
+		return after(p, err, func() error {
+			p.State, p.Submitter = verified, submitter
+			_, err := rectification.Close(p, closer, now)
+			return err
+		})
+	}},
+	{"too many who work on one problem", rectification.ErrProblemRectifiersFull, func() error {
+		p := plannedProblem(rectifying)
+		for i := range rectification.MaxRectifiers {
+			p.Rectifiers = append(p.Rectifiers, strconv.Itoa(i))
+		}
+		_, err := rectification.AddProgress(p, "did", 10, submitter, now)
+		return err
+	}},
 	{"closing one's own", rectification.ErrProblemSamePerson, func() error {
 		_, err := rectification.Close(plannedProblem(verified), submitter, now)
 		return err
@@ -210,8 +278,17 @@ var refusals = []struct {
 		return extended(filedLedger(), asked(plannedProblem(planned), rectification.MaxExtensions), "2026-07-31")
 	}},
 	{"concluding what nobody visited", rectification.ErrInspectionIllegalMove, func() error {
-		_, err := rectification.Conclude(inspection(), "done", now)
+		_, err := rectification.Conclude(inspection(), "done", "units/section/members/m", now)
 		return err
+	}},
+	{"concluding beside the team", rectification.ErrInspectionNotOfTeam, func() error {
+		i := inspection()
+		i.State = rectificationv1.Inspection_STATE_RECORDED
+		_, err := rectification.Conclude(i, "done", "units/bureau/members/other", now)
+		return err
+	}},
+	{"recording beside the team", rectification.ErrInspectionNotOfTeam, func() error {
+		return recorded(rectification.Visited{Target: "units/school", By: "units/bureau/members/other"}, func(*rectificationv1.Inspection) {})
 	}},
 	{"inspecting the bureau itself", rectification.ErrInspectionTargetOutside, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Targets = []string{"units/bureau"} })
@@ -229,24 +306,57 @@ var refusals = []struct {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/office/members/m"} })
 	}},
 	{"recording on one's own unit", rectification.ErrInspectionOwnUnit, func() error {
-		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(*rectificationv1.Inspection) {})
+		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(i *rectificationv1.Inspection) {
+			i.Team = append(i.Team, "units/office/members/m") // who has been moved there since
+		})
 	}},
 	{"a member from nowhere", rectification.ErrInspectionMemberUnknown, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/gone/members/m"} })
 	}},
+	{"a member who is not in office", rectification.ErrInspectionMemberUnknown, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/bureau/members/gone"} })
+	}},
+	{"a leader who is not in office", rectification.ErrProblemPersonUnknown, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.LeaderResponsible = "units/school/members/gone" })
+	}},
+	{"a person responsible who is not in office", rectification.ErrProblemPersonUnknown, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.PersonResponsible = "units/school/members/gone" })
+	}},
+	{"a deadline before today", rectification.ErrProblemDeadlineOutside, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.Deadline = "2026-03-01" })
+	}},
+	{"a deadline after three years", rectification.ErrProblemDeadlineOutside, func() error {
+		return settable(func(p *rectificationv1.Problem) { p.Deadline = "2029-03-03" })
+	}},
+	{"extending beyond three years", rectification.ErrProblemDeadlineOutside, func() error {
+		return extended(filedLedger(), plannedProblem(planned), "9999-12-30")
+	}},
 	{"a visit elsewhere", rectification.ErrInspectionTargetUnknown, func() error {
-		return recorded(rectification.Visited{Target: "units/office"}, func(*rectificationv1.Inspection) {})
+		return recorded(rectification.Visited{Target: "units/office", By: "units/section/members/m"}, func(*rectificationv1.Inspection) {})
 	}},
 	{"a visit twice", rectification.ErrInspectionTargetRecorded, func() error {
-		return recorded(rectification.Visited{Target: "units/school"}, func(i *rectificationv1.Inspection) {
+		return recorded(rectification.Visited{Target: "units/school", By: "units/section/members/m"}, func(i *rectificationv1.Inspection) {
 			i.Visits = []*rectificationv1.Visit{{Target: "units/school"}}
 		})
 	}},
 	{"a target that moved away", rectification.ErrInspectionTargetOutside, func() error {
-		return recorded(rectification.Visited{Target: "units/moved"}, func(i *rectificationv1.Inspection) {
+		return recorded(rectification.Visited{Target: "units/moved", By: "units/section/members/m"}, func(i *rectificationv1.Inspection) {
 			i.Targets = append(i.Targets, "units/moved")
 		})
 	}},
+}
+
+func TestWhatAProblemHadAlreadyMayStayAndTheBoundsAreIn(t *testing.T) {
+	for _, deadline := range []string{"2026-06-30", "2026-03-02", "2029-03-02", ""} {
+		if err := settable(func(p *rectificationv1.Problem) { p.Deadline = deadline }); err != nil {
+			t.Errorf("the deadline %q = %v", deadline, err)
+		}
+	}
+	p := plannedProblem(planned)
+	p.PersonResponsible, p.Deadline = "units/school/members/gone", "2020-01-01"
+	if err := rectification.Settable(p, proto.CloneOf(p), now, serving); err != nil {
+		t.Errorf("what was set before = %v", err)
+	}
 }
 
 func TestAPlanSaysInEachLanguageWhatItLacks(t *testing.T) {

@@ -42,9 +42,9 @@ type Path func(unit string) []string
 
 // NewInspection returns the inspection that i asks for, under name. path is the
 // tree as it is.
-func NewInspection(name string, i *rectificationv1.Inspection, path Path) (*rectificationv1.Inspection, error) {
+func NewInspection(name string, i *rectificationv1.Inspection, path Path, serves Serves) (*rectificationv1.Inspection, error) {
 	for _, m := range i.GetTeam() {
-		if path(home(m)) == nil {
+		if path(home(m)) == nil || !serves(home(m), m) {
 			return nil, ErrInspectionMemberUnknown.With("unit", home(m))
 		}
 	}
@@ -104,6 +104,8 @@ func Record(i *rectificationv1.Inspection, v Visited, path Path) (*rectification
 		return nil, err
 	}
 	switch {
+	case !slices.Contains(i.GetTeam(), v.By):
+		return nil, ErrInspectionNotOfTeam
 	case !slices.Contains(i.GetTargets(), v.Target):
 		return nil, ErrInspectionTargetUnknown.With("target", v.Target)
 	case visited(i, v.Target):
@@ -123,11 +125,14 @@ func visited(i *rectificationv1.Inspection, target string) bool {
 	return slices.ContainsFunc(i.GetVisits(), func(v *rectificationv1.Visit) bool { return v.GetTarget() == target })
 }
 
-// Conclude returns i as ended.
-func Conclude(i *rectificationv1.Inspection, conclusion string, now time.Time) (*rectificationv1.Inspection, error) {
+// Conclude returns i as ended by who.
+func Conclude(i *rectificationv1.Inspection, conclusion, who string, now time.Time) (*rectificationv1.Inspection, error) {
 	i, err := moveInspection(i, Concluding)
 	if err != nil {
 		return nil, err
+	}
+	if !slices.Contains(i.GetTeam(), who) {
+		return nil, ErrInspectionNotOfTeam
 	}
 	i.Conclusion, i.ConcludeTime = conclusion, timestamppb.New(now)
 	return i, nil

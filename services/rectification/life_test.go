@@ -231,10 +231,10 @@ func TestEveryMoveOfAVersionFromEveryState(t *testing.T) {
 func TestEveryMoveOfAnInspectionFromEveryState(t *testing.T) {
 	moves := map[rectification.InspectionMove]func(*rectificationv1.Inspection) (*rectificationv1.Inspection, error){
 		rectification.Recording: func(i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-			return rectification.Record(i, rectification.Visited{Target: "units/school", By: "units/bureau/members/m", Time: now}, tree)
+			return rectification.Record(i, rectification.Visited{Target: "units/school", By: "units/section/members/m", Time: now}, tree)
 		},
 		rectification.Concluding: func(i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-			return rectification.Conclude(i, "done", now)
+			return rectification.Conclude(i, "done", "units/section/members/m", now)
 		},
 	}
 	got := walk(t, rectificationv1.Inspection_STATE_UNSPECIFIED.Descriptor().Values().Len(), moves, rectification.ErrInspectionIllegalMove,

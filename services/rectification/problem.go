@@ -14,6 +14,10 @@ import (
 // MaxProgress is how many entries on progress a problem takes.
 const MaxProgress = 200
 
+// MaxRectifiers is how many persons work on a problem from its being found or
+// reopened to its being struck off.
+const MaxRectifiers = 200
+
 // ProblemMove is something that happens to a problem.
 type ProblemMove string
 
@@ -122,9 +126,13 @@ func described(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
 	return nil
 }
 
-// Start returns p as it is worked on.
+// Start returns p as it is worked on by the person responsible.
 func Start(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-	return moveProblem(p, Starting)
+	p, err := moveProblem(p, Starting)
+	if err != nil {
+		return nil, err
+	}
+	return worked(p, p.GetPersonResponsible())
 }
 
 // AddProgress returns p with one more entry.
@@ -139,7 +147,7 @@ func AddProgress(p *rectificationv1.Problem, text string, percent int32, author 
 	p.Progress = append(p.Progress, &rectificationv1.Progress{
 		Time: timestamppb.New(now), Text: text, Percent: percent, Author: author,
 	})
-	return p, nil
+	return worked(p, author)
 }
 
 // TakesFiles says whether files may be added to p.

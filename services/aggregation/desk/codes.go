@@ -65,19 +65,27 @@ func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([]string, error) {
 	return j.units.byCode[[2]string{scheme, code}], nil
 }
 
-// await notes for which codes rows are in quarantine.
+// await notes for which codes and campaigns rows are in quarantine.
 func (j *judge) await(rows []*aggregationv1.Report_Row) error {
 	for _, row := range rows {
 		if !waits(row) {
 			continue
 		}
-		scheme, code := reports.CodeOf(row)
-		key := waitKey(scheme, code, reports.SourceName(j.report.GetUnit(), j.report.GetSource())) + j.report.GetName()
-		if err := j.tx.Put(waitingBucket, []byte(key), nil); err != nil {
+		if err := j.tx.Put(waitingBucket, []byte(j.awaited(row)+j.report.GetName()), nil); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// awaited begins the key of what a row waits for: its unit, or if that is found
+// its campaign.
+func (j *judge) awaited(row *aggregationv1.Report_Row) string {
+	if row.GetResolvedUnit() != "" {
+		return campaignKey(row.GetCampaign())
+	}
+	scheme, code := reports.CodeOf(row)
+	return waitKey(scheme, code, reports.SourceName(j.report.GetUnit(), j.report.GetSource()))
 }
 
 // waitKey begins the keys of a code; without a source, of all sources. Codes are

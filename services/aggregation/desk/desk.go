@@ -73,10 +73,12 @@ const (
 	spoolBucket   = "reports.spool"   // name of a page → its rows, not judged yet
 	jobsBucket    = "reports.jobs"    // report, kind → ReportJob
 	waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
+
+	campaignsBucket = "reports.campaigns" // name of a campaign that was published → its owner and categories
 )
 
 // Buckets hold what is neither record nor index.
-var Buckets = []string{spoolBucket, jobsBucket, waitingBucket}
+var Buckets = []string{spoolBucket, jobsBucket, waitingBucket, campaignsBucket}
 
 // readers is how many files are read at once: each may unpack to a lot.
 const readers = 2

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -22,6 +23,8 @@ type judge struct {
 	period reports.Period
 	units  *codebook
 	seen   figureSet
+
+	campaigns map[string]*campaignv1.Campaign // those that were asked for
 }
 
 func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
@@ -41,7 +44,10 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 	if err := fold.At(tx.Now); err != nil {
 		return nil, err
 	}
-	return &judge{d, tx, fold, form, r, before.GetSequence(), period, d.codesOf(r.GetUnit()), figureSet{}}, nil
+	return &judge{
+		desk: d, tx: tx, fold: fold, form: form, report: r, before: before.GetSequence(), period: period,
+		units: d.codesOf(r.GetUnit()), seen: figureSet{}, campaigns: map[string]*campaignv1.Campaign{},
+	}, nil
 }
 
 // figureSet are the figures that rows brought.
@@ -108,7 +114,7 @@ func (j *judge) judge(rows []*aggregationv1.Report_Row, which func(*aggregationv
 	return nil
 }
 
-// place reads a row and finds its unit.
+// place reads a row and finds its unit and campaign.
 func (j *judge) place(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdict, error) {
 	const rejected = aggregationv1.Report_VERDICT_REJECTED
 	if _, err := reports.ReadRow(j.form, row); err != nil {
@@ -119,6 +125,9 @@ func (j *judge) place(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdi
 		return rejected, err
 	}
 	if row.ResolvedUnit, err = reports.OneUnit(row, units); err != nil {
+		return aggregationv1.Report_VERDICT_QUARANTINED, err
+	}
+	if err := j.within(row); err != nil {
 		return aggregationv1.Report_VERDICT_QUARANTINED, err
 	}
 	if !j.seen.add(row) {

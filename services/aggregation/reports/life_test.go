@@ -106,7 +106,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		reports.ErrNilOrRows, reports.ErrTooLong, reports.ErrSequenceReused, reports.ErrGapsTooMany, reports.ErrIllegalMove,
 		reports.ErrSupersedes, reports.ErrFieldUnknown, reports.ErrDimensionUnknown, reports.ErrValueOutOfRange,
 		reports.ErrValueUnreadable, reports.ErrRowUnitUnknown, reports.ErrCodeAmbiguous, reports.ErrCodeInvalid, reports.ErrFileInvalid,
-		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCheckBroken, reports.ErrRowTwice,
+		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCampaignUnknown, reports.ErrCategoryUnknown, reports.ErrCheckBroken, reports.ErrRowTwice,
 		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded,
 	} {
 		declared["REASON_"+f.Reason] = true

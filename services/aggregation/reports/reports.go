@@ -35,6 +35,8 @@ var (
 	ErrFileTooLarge     = fault.Of(aggregationv1.Reason_REASON_REPORT_FILE_TOO_LARGE)
 	ErrColumnInvalid    = fault.Of(aggregationv1.Reason_REASON_REPORT_COLUMN_INVALID)
 	ErrCampaignInvalid  = fault.Of(aggregationv1.Reason_REASON_REPORT_CAMPAIGN_INVALID)
+	ErrCampaignUnknown  = fault.Of(aggregationv1.Reason_REASON_REPORT_CAMPAIGN_UNKNOWN)
+	ErrCategoryUnknown  = fault.Of(aggregationv1.Reason_REASON_REPORT_CATEGORY_UNKNOWN)
 	ErrCheckBroken      = fault.Of(aggregationv1.Reason_REASON_REPORT_CHECK_REFUSED)
 	ErrRowTwice         = fault.Of(aggregationv1.Reason_REASON_REPORT_ROW_REPEATED)
 	ErrFigureTaken      = fault.Of(aggregationv1.Reason_REASON_REPORT_FIGURE_EXISTS)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/fault"
 )
@@ -69,6 +70,22 @@ func OneUnit(row *aggregationv1.Report_Row, units []string) (string, error) {
 	}
 }
 
+// InCampaign holds the campaign and category of a row against the campaign, which
+// is empty if it is unknown, for a unit whose path begins with it. Its fault puts
+// the row into quarantine: the campaign may be published, or have the category,
+// later. As in a ledger, a campaign without categories takes any.
+func InCampaign(row *aggregationv1.Report_Row, c *campaignv1.Campaign, path []string) error {
+	is := func(category *campaignv1.Category) bool { return category.GetCode() == row.GetCategory() }
+	switch {
+	case !slices.Contains(path, c.GetOwner()):
+		return ErrCampaignUnknown.At("campaign", "该单位没有参加这样的活动", "the unit takes part in no such campaign")
+	case row.GetCategory() != "" && len(c.GetCategories()) > 0 && !slices.ContainsFunc(c.GetCategories(), is):
+		return ErrCategoryUnknown.At("category", "活动没有这一类别", "the campaign has no such category")
+	default:
+		return nil
+	}
+}
+
 // CodeOf returns scheme and code by which a row names its unit: of one that says
 // units/… itself that name, in the scheme "unit".
 func CodeOf(row *aggregationv1.Report_Row) (scheme, code string) {
@@ -92,7 +109,8 @@ func Mark(row *aggregationv1.Report_Row, verdict aggregationv1.Report_Verdict, e
 	if verdict != aggregationv1.Report_VERDICT_CONFLICT && verdict != aggregationv1.Report_VERDICT_QUARANTINED {
 		row.Verdict = aggregationv1.Report_VERDICT_REJECTED
 	}
-	row.Reason, row.MessageZh, row.MessageEn = f.Reason, f.Chinese(), f.Error()
+	row.Reason = f.Reason
+	row.MessageZh, row.MessageEn = f.Whole()
 	if len(f.Fields) > 0 {
 		row.Column = f.Fields[0].Path
 	}

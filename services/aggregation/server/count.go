@@ -46,7 +46,7 @@ func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", s.Feed, e.GetSeq(), cursor.Next)
 		}
 		cursor = behind(cursor, e)
-		if err := errors.Join(fold.At(cursor.Effective), c.count(e), known(tx, e)); err != nil {
+		if err := errors.Join(fold.At(cursor.Effective), c.count(e), s.known(tx, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), s.Feed, err)
 		}
 	}
@@ -129,13 +129,18 @@ func (c counting) lies(u *organizationv1.Unit, installation string) error {
 	return c.list.Move(before, now)
 }
 
-// known lets rows of reports that wait for a unit or its codes be judged again.
-func known(tx store.Tx, e *feedv1.Entry) error {
-	body, counted, err := read(e)
-	if u, ok := body.(*organizationv1.Unit); ok && counted && err == nil {
-		return desk.Known(tx, u)
+// known lets rows of reports that wait for a unit, its codes or a campaign be
+// judged again. What installations below tell is no business of our reports.
+func (s Source) known(tx store.Tx, e *feedv1.Entry) error {
+	unit, campaign := &organizationv1.Unit{}, &campaignv1.Campaign{}
+	switch body := e.GetBody(); {
+	case s.Feed == organization && body.MessageIs(unit):
+		return errors.Join(body.UnmarshalTo(unit), desk.Known(tx, unit))
+	case s.Feed == campaigns && body.MessageIs(campaign):
+		return errors.Join(body.UnmarshalTo(campaign), desk.Campaign(tx, campaign))
+	default:
+		return nil
 	}
-	return err
 }
 
 // read decodes the body of an entry if it is of a kind that counts. An entry

@@ -22,6 +22,9 @@ import (
 // counted before the tree that it was written under.
 const organization = "organization"
 
+// campaigns is the service whose feed says what campaigns reports may name.
+const campaigns = "campaign"
+
 // retry is how long a follower waits when its store or organization is not to be
 // had.
 const retry = time.Second

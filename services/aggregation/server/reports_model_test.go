@@ -131,6 +131,7 @@ func (m *model) look(t *rapid.T) {
 // after any order of reports, corrections, returns and acceptances.
 func TestWhatCountsIsWhatStandsAccepted(t *testing.T) {
 	s := newScene(t)
+	s.published("x", s.Root)
 	n, taken := 0, int64(0)
 	rapid.Check(t, func(r *rapid.T) {
 		n++

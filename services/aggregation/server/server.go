@@ -58,6 +58,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, worklist.Buckets, desk.Buckets),
+	First:   2, // since it keeps which campaigns there are
 }
 
 func indexes() map[string][]string {
@@ -73,7 +74,11 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
 	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
-	s.followers[0].counts = s.Stir // units that rows wait for may have come
+	for _, f := range s.followers {
+		if f.Feed == organization || f.Feed == campaigns {
+			f.counts = s.Stir // what rows wait for may have come
+		}
+	}
 	return s
 }
 

@@ -90,7 +90,10 @@ func (s *Service) OpenComplaint(ctx context.Context, req *complaintv1.OpenCompla
 		if err := complaint.Openable(c); err != nil {
 			return nil, err
 		}
-		opening, err := s.openings.PutAs(tx, "case.opened", complaint.NewOpening(c, tx.NewID(), tx.Access.Principal.Name, req.GetPurpose()))
+		who := tx.Access.Principal
+		opening := complaint.NewOpening(c, tx.NewID(), who.Name, req.GetPurpose())
+		opening.ApiKey = who.Key
+		opening, err := s.openings.PutAs(tx, "case.opened", opening)
 		if err != nil || req.GetValidateOnly() {
 			return &complaintv1.OpenComplaintResponse{}, err
 		}

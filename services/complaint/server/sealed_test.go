@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -356,4 +358,32 @@ func TestACaseThatCannotBeOpenedHidesNoOther(t *testing.T) {
 	if _, err := desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: broken.GetName()}); status.Code(err) != codes.Internal {
 		t.Errorf("the broken one = %v, want an internal error", err)
 	}
+}
+
+// An opening names the key that was used; where keys do not sign, none opens.
+func TestAnOpeningNamesItsKeyAndTakesASecondFactor(t *testing.T) {
+	p := newPlace(t)
+	req := p.about(p.school, complaintv1.Complaint_TYPE_REPORT)
+	req.Intake = p.city
+	filed := ok[*complaintv1.CreateComplaintResponse](t)(p.Complaint(p.cityOfficer.Key).CreateComplaint(t.Context(), req))
+	opened := ok[*complaintv1.OpenComplaintResponse](t)(p.Complaint(p.officer.Key).OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{
+		Name: filed.GetComplaint().GetName(), Purpose: complaintv1.Opening_PURPOSE_DECISION,
+	}))
+	if key := opened.GetOpening().GetApiKey(); !strings.HasPrefix(key, "apiKeys/") || strings.Contains(p.officer.Key, key) {
+		t.Errorf("opened with %q", key)
+	}
+	if !rule(t, "OpenComplaint").GetSecondFactor() {
+		t.Error("a key that does not sign opens")
+	}
+}
+
+// rule is who may call a method of the service.
+func rule(t *testing.T, method protoreflect.Name) *accessv1.Rule {
+	t.Helper()
+	m := complaintv1.File_duban_complaint_v1_complaint_proto.Services().Get(0).Methods().ByName(method)
+	is, found := proto.GetExtension(m.Options(), accessv1.E_Rule).(*accessv1.Rule)
+	if !found {
+		t.Fatalf("%s has no rule", method)
+	}
+	return is
 }

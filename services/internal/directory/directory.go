@@ -45,6 +45,7 @@ type Directory struct {
 	units    map[string]*unit
 	children map[string][]string // by parent, in the order of their names
 	grants   map[string][]authz.Grant
+	posts    map[string][]*organizationv1.Post // by member; none of one who is entered without
 	root     string
 	current  bool // has been up to date once
 	heard    time.Time
@@ -78,7 +79,7 @@ func (u *unit) at(t time.Time) *organizationv1.Unit {
 func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
 		Feed: client, Now: now,
-		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{},
+		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{},
 		next: map[string]uint64{}, moved: make(chan struct{}), remote: remote{bound: map[string]string{}},
 	}
 }
@@ -118,8 +119,8 @@ func (d *Directory) reach(name string, next uint64) {
 	d.moved = make(chan struct{})
 }
 
-// learn takes in one change. What is neither unit nor grant is not kept here;
-// neither is ever deleted.
+// learn takes in one change. What is neither unit nor grant, nor who serves where,
+// is not kept here; none of them is ever deleted.
 func (d *Directory) learn(e *feedv1.Entry) error {
 	if e.GetBody() == nil {
 		return nil
@@ -133,6 +134,8 @@ func (d *Directory) learn(e *feedv1.Entry) error {
 		d.learnUnit(body, e.GetEffective().AsTime())
 	case *organizationv1.RoleGrant:
 		d.learnGrant(body)
+	case *organizationv1.Member:
+		d.posts[body.GetName()] = body.GetPosts()
 	case *organizationv1.ApiKey:
 		if d.Key != nil {
 			d.Key(body.GetName())

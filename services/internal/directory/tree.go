@@ -74,6 +74,33 @@ func (d *Directory) Department(name string) bool {
 	return u.GetKind() == organizationv1.Unit_KIND_DEPARTMENT || u.GetKind() == organizationv1.Unit_KIND_PARTY_BRANCH
 }
 
+// House returns the body that the unit is an organ of, or the unit itself.
+func (d *Directory) House(name string) string {
+	for d.Department(name) {
+		name = d.Unit(name).GetParent()
+	}
+	return name
+}
+
+// Serves returns the units that the member serves in on a day, YYYY-MM-DD: by
+// posts, or without any where they are entered. There are none for someone who is
+// not there, or whose posts have ended.
+func (d *Directory) Serves(member, day string) (units []string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	posts, ok := d.posts[member]
+	if ok && len(posts) == 0 {
+		unit, _, _ := strings.Cut(member, "/members/")
+		return []string{unit}
+	}
+	for _, p := range posts {
+		if p.GetStartDate() <= day && (p.GetEndDate() == "" || day <= p.GetEndDate()) {
+			units = append(units, p.GetUnit())
+		}
+	}
+	return units
+}
+
 // Unit returns the unit as it is now, or nil. It MUST NOT be changed.
 func (d *Directory) Unit(name string) *organizationv1.Unit {
 	d.mu.RLock()

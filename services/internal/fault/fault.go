@@ -62,6 +62,16 @@ func (f *Fault) Error() string { return fill(f.Text.GetEn(), f.Facts) }
 // Chinese is the sentence that officials read.
 func (f *Fault) Chinese() string { return fill(f.Text.GetZh(), with(f.Facts, f.words)) }
 
+// Whole is both sentences with what is wrong at the fields, for answers that have
+// no place for fields, such as those about the rows of a table.
+func (f *Fault) Whole() (zh, en string) {
+	zh, en = f.Chinese(), f.Error()
+	for _, field := range f.Fields {
+		zh, en = zh+"（"+field.Zh+"）", en+" ("+field.En+")"
+	}
+	return zh, en
+}
+
 func fill(text string, facts map[string]string) string {
 	pairs := make([]string, 0, 2*len(facts))
 	for _, key := range slices.Sorted(maps.Keys(facts)) {

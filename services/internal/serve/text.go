@@ -2,6 +2,7 @@ package serve
 
 import (
 	"strings"
+	"unicode"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
@@ -9,9 +10,9 @@ import (
 )
 
 // legible returns the fault that names the strings of m, at any depth and keys of
-// maps too, which hold what no text has: C0 control characters but tab and line
-// break, and delete. A file's name has no tab, line break or path separator
-// either.
+// maps too, which hold what no text has: control characters but tab and line
+// break, and characters that are not seen. A file's name has no tab, line break or
+// path separator either; a table may begin with a byte order mark.
 func legible(m proto.Message) error {
 	f := errFields
 	err := protorange.Range(m.ProtoReflect(), func(at protopath.Values) error {
@@ -46,10 +47,28 @@ func reads(at protopath.Values) bool {
 	if strings.HasSuffix(fieldOf(at.Path), "file_name") && strings.ContainsAny(s, "/\\\t\n") {
 		return false
 	}
+	if fieldOf(at.Path) == "csv" {
+		s = strings.TrimPrefix(s, "\ufeff")
+	}
 	return !strings.ContainsFunc(s, unprintable)
 }
 
-func unprintable(r rune) bool { return r < ' ' && r != '\t' && r != '\n' || r == 0x7f }
+// unprintable says whether a rune is a control character, or one of those that are
+// not seen and make a text look like another: they turn the direction of what
+// follows, or have no width.
+func unprintable(r rune) bool {
+	return r < ' ' && r != '\t' && r != '\n' || r >= 0x7f && r <= 0x9f || unicode.Is(unseen, r)
+}
+
+// unseen are the marks of direction (bidirectional formatting), the characters
+// without width, and the tags.
+var unseen = &unicode.RangeTable{
+	R16: []unicode.Range16{
+		{Lo: 0x061c, Hi: 0x061c, Stride: 1}, {Lo: 0x180e, Hi: 0x180e, Stride: 1}, {Lo: 0x200b, Hi: 0x200f, Stride: 1},
+		{Lo: 0x202a, Hi: 0x202e, Stride: 1}, {Lo: 0x2060, Hi: 0x206f, Stride: 1}, {Lo: 0xfeff, Hi: 0xfeff, Stride: 1},
+	},
+	R32: []unicode.Range32{{Lo: 0xe0000, Hi: 0xe007f, Stride: 1}},
+}
 
 // fieldOf writes a path as the rules of the contract do: unit.labels["a"].
 func fieldOf(path protopath.Path) string {

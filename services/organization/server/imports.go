@@ -67,12 +67,11 @@ func (s *Service) importRow(tx *change.Tx, ancestor string, row organization.Row
 
 // importAgain brings a unit that is there to what its row says.
 func (s *Service) importAgain(tx *change.Tx, u *organizationv1.Unit, row organization.Row) (organizationv1.ImportUnitsResponse_Verdict, error) {
-	verdict, err := organization.Compare(u, row.Unit)
+	said, verdict, err := organization.Compare(u, row)
 	if verdict != organizationv1.ImportUnitsResponse_VERDICT_UPDATED {
 		return verdict, err
 	}
-	u.DisplayName, u.Labels, u.Codes = row.Unit.GetDisplayName(), row.Unit.GetLabels(), row.Unit.GetCodes()
-	_, err = s.units.PutAs(tx, "unit.updated", u)
+	_, err = s.units.PutAs(tx, "unit.updated", said)
 	return verdict, err
 }
 
@@ -103,16 +102,17 @@ func (s *Service) within(tx *change.Tx, ancestor, parent string) error {
 
 // report says what became of a row, in the caller's language.
 func report(row organization.Row, verdict organizationv1.ImportUnitsResponse_Verdict, f *fault.Fault, zh bool) *organizationv1.ImportUnitsResponse_Row {
-	r := &organizationv1.ImportUnitsResponse_Row{Line: int32(row.Line), Unit: row.Unit.GetName(), Verdict: verdict}
+	r := &organizationv1.ImportUnitsResponse_Row{Line: int32(row.Line), Unit: row.Name(), Verdict: verdict}
 	if f == nil {
 		return r
 	}
 	if verdict != organizationv1.ImportUnitsResponse_VERDICT_CONFLICT {
 		r.Verdict = organizationv1.ImportUnitsResponse_VERDICT_REJECTED
 	}
-	r.Reason, r.Message = f.Reason, f.Error()
+	inChinese, inEnglish := f.Whole()
+	r.Reason, r.Message = f.Reason, inEnglish
 	if zh {
-		r.Message = f.Chinese()
+		r.Message = inChinese
 	}
 	if len(f.Fields) > 0 {
 		r.Column = organization.Column(f.Fields[0].Path)

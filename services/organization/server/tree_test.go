@@ -2,9 +2,11 @@ package server_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -100,5 +102,59 @@ d1,d2,district,演示区教育局,
 	page, err := s.Organization(s.SystemAdmin).ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: city})
 	if err != nil || len(page.GetUnits()) != 4 {
 		t.Errorf("after the import: %v, %v; want four units", page.GetUnits(), err)
+	}
+}
+
+// A table without a column says nothing of its field; an empty cell empties it.
+func TestAnImportLeavesWhatItHasNoColumnFor(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	org := s.Organization(s.SystemAdmin)
+	for _, c := range []struct{ csv, want string }{
+		{"id,parent_id,kind,display_name,labels,codes\ns1,city,school,甲小学,stage=primary,school=4205020001\n", "CREATED 甲小学 primary 4205020001"},
+		{"id,parent_id,kind,display_name\ns1,city,school,甲小学\n", "UNCHANGED 甲小学 primary 4205020001"},
+		{"id,parent_id,kind,display_name,labels\ns1,city,school,乙小学,stage=junior\n", "UPDATED 乙小学 junior 4205020001"},
+		{"id,parent_id,kind,display_name,codes\ns1,city,school,乙小学,\n", "UPDATED 乙小学 junior "},
+	} {
+		answer, err := org.ImportUnits(t.Context(), &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: c.csv})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: "units/s1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		code := ""
+		if len(u.GetCodes()) > 0 {
+			code = u.GetCodes()[0].GetValue()
+		}
+		verdict := answer.GetRows()[0].GetVerdict().String()[len("VERDICT_"):]
+		if got := fmt.Sprintf("%s %s %s %s", verdict, u.GetDisplayName(), u.GetLabels()["stage"], code); got != c.want {
+			t.Errorf("after %q: %q, want %q", c.csv, got, c.want)
+		}
+	}
+}
+
+func TestARowSaysInTheCallersLanguageWhatIsWrong(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	const csv = "id,parent_id,kind,display_name\ns1,city,school,甲\ns1,city,school,乙\n,city,palace,丙\ns2,city,palace,丁\n"
+	for language, want := range map[string][]string{
+		"zh": {"", "与第 2 行重复", "不能为空", "单位类别未定义"},
+		"en": {"", "repeats line 2", "must not be empty", "is not a kind of unit"},
+	} {
+		ctx := metadata.AppendToOutgoingContext(t.Context(), "accept-language", language)
+		answer, err := s.Organization(s.SystemAdmin).ImportUnits(ctx, &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: csv, ValidateOnly: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range answer.GetRows() {
+			if !strings.Contains(row.GetMessage(), want[i]) {
+				t.Errorf("%s, line %d: %q, want %q", language, row.GetLine(), row.GetMessage(), want[i])
+			}
+			if row.GetUnit() == "units/" {
+				t.Errorf("line %d names a unit without an id", row.GetLine())
+			}
+		}
 	}
 }

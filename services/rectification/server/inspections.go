@@ -33,8 +33,8 @@ func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.Cre
 	i := req.GetInspection()
 	var c *campaignv1.Campaign // which need only be there
 	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
-		return rectification.NewInspection("inspections/"+tx.NewID(), i, tx.Access.Tree().Path)
-	}, s.asking(i.GetCampaign(), &c))
+		return rectification.NewInspection("inspections/"+tx.NewID(), i, tx.Access.Tree().Path, s.serves(tx.Now))
+	}, s.asking(i.GetCampaign(), &c), change.CatchUp())
 }
 
 // GetInspection implements the RPC.
@@ -103,6 +103,6 @@ func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaign
 // ConcludeInspection implements the RPC.
 func (s *Service) ConcludeInspection(ctx context.Context, req *rectificationv1.ConcludeInspectionRequest) (*rectificationv1.Inspection, error) {
 	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-		return rectification.Conclude(i, req.GetConclusion(), tx.Now)
+		return rectification.Conclude(i, req.GetConclusion(), tx.Access.Principal.Name, tx.Now)
 	})
 }

@@ -121,5 +121,5 @@ func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 	_, err := w.as(seconded).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
 		Name: w.inspection(t, true, w.school).GetName(), Target: w.school, Summary: "s",
 	})
-	want(t, "someone of the target who records", err, rectification.ErrInspectionOwnUnit)
+	want(t, "a supervisor beside the team who records", err, rectification.ErrInspectionNotOfTeam)
 }

@@ -26,6 +26,14 @@ func (s *Service) CreateProblem(ctx context.Context, req *rectificationv1.Create
 			return nil, err
 		}
 		return s.enter(tx, l, req.GetProblem(), accepted)
+	}, s.in(req.GetParent()), change.CatchUp())
+}
+
+// in lets those change something in a ledger who may act on it.
+func (s *Service) in(ledger string) change.Option {
+	return change.If(func(tx *change.Tx) error {
+		_, err := s.ledgers.Reach(tx, ledger)
+		return err
 	})
 }
 
@@ -68,6 +76,9 @@ func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectifi
 	if err != nil {
 		return nil, err
 	}
+	if err := rectification.Settable(nil, p, tx.Now, s.serves(tx.Now)); err != nil {
+		return nil, err
+	}
 	if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil {
 		return nil, err
 	}
@@ -98,7 +109,7 @@ func (s *Service) ListProblems(ctx context.Context, req *rectificationv1.ListPro
 // UpdateProblem implements the RPC.
 func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.UpdateProblemRequest) (*rectificationv1.Problem, error) {
 	update := req.GetProblem()
-	return s.revise(ctx, req, update, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.reset(ctx, req, update, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		wanted, err := change.Masked(p, update, req.GetUpdateMask(), rectification.Fields...)
 		if err != nil {
 			return nil, err
@@ -109,7 +120,7 @@ func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.Update
 
 // PlanProblem implements the RPC.
 func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProblemRequest) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, req, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.reset(ctx, req, req, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Plan(l, p, &rectificationv1.Problem{
 			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
@@ -120,9 +131,20 @@ func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProb
 // revision makes of a problem, which stands in the ledger, what it should be.
 type revision func(*change.Tx, *rectificationv1.Ledger, *rectificationv1.Problem) (*rectificationv1.Problem, error)
 
+// reset is revise for rules that may name others and other days than before.
+func (s *Service) reset(ctx context.Context, req change.Request, at change.At, rule revision) (*rectificationv1.Problem, error) {
+	return s.revise(ctx, req, at, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		wanted, err := rule(tx, l, p)
+		if err != nil {
+			return nil, err
+		}
+		return wanted, rectification.Settable(p, wanted, tx.Now, s.serves(tx.Now))
+	}, change.CatchUp())
+}
+
 // revise replaces a problem by a rule that asks its ledger, and tells the ledger
 // if the content has changed.
-func (s *Service) revise(ctx context.Context, req change.Request, at change.At, rule revision) (*rectificationv1.Problem, error) {
+func (s *Service) revise(ctx context.Context, req change.Request, at change.At, rule revision, options ...change.Option) (*rectificationv1.Problem, error) {
 	return s.problems.ChangeAs(ctx, req, at, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		l, err := s.ledgers.Find(tx, ledgerOf(p.GetName()))
 		if err != nil {
@@ -133,7 +155,7 @@ func (s *Service) revise(ctx context.Context, req change.Request, at change.At, 
 			return revised, err
 		}
 		return revised, s.touch(tx, l)
-	})
+	}, options...)
 }
 
 // touch tells a ledger that its content has changed.

@@ -8,6 +8,7 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -45,6 +46,25 @@ func TestWhatAUnitFindsItselfThreeOfItsPeoplePutRight(t *testing.T) {
 		t.Errorf("progress = %v", p.GetProgress())
 	}
 	w.sound(t)
+}
+
+func TestWhoRectifiedDoesNotVerifyWhoeverIsResponsibleLater(t *testing.T) {
+	w := begin(t)
+	done := ok[*problem](t)
+	name := w.problem(t, w.clerk, w.ledger(t).GetName(), selfCheck("问题")).GetName()
+	leader := w.as(w.leader)
+	done(leader.PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
+		Name: name, Cause: "原因", Measures: "措施", Deadline: "2026-03-31", LeaderResponsible: w.head.Name, PersonResponsible: w.leader.Name,
+	}))
+	done(leader.StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+	done(leader.ProgressProblem(t.Context(), &rectificationv1.ProgressProblemRequest{Name: name, Text: "整改", Percent: 90}))
+	done(w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, PersonResponsible: w.clerk.Name}}))
+	file := ok[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
+		Parent: name, Attachment: &blobv1.Attachment{FileName: "记录.txt"}, Content: []byte("整改记录"),
+	}))
+	done(w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: name, Evidence: []string{file.GetName()}}))
+	_, err := leader.VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name})
+	want(t, "verifying what one rectified", err, rectification.ErrProblemSamePerson)
 }
 
 func TestWhatOthersFindASuperiorCloses(t *testing.T) {
@@ -300,4 +320,32 @@ func TestEveryChangeIsRefusedToWhomItIsNotFor(t *testing.T) {
 	for _, method := range []string{"CreateLedger", "SignLedger", "FileLedger", "UpdateProblem", "PlanProblem", "StartProblem", "SubmitProblem", "ExtendProblem", "CreateAttachment"} {
 		want(t, method+" by a leader above", above[method], authz.ErrDenied)
 	}
+}
+
+func TestWhoIsResponsibleIsInOfficeInTheUnit(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t)
+	officer, gone := w.Person(w.office, viewer), w.Person(w.school, viewer)
+	_, err := w.Organization(w.SystemAdmin).UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{
+		Name: gone.Name, Posts: []*organizationv1.Post{{Unit: w.school, Kind: organizationv1.Post_KIND_STAFF, EndDate: "2026-01-31"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, refusal := range map[string]error{
+		w.clerk.Name: nil, officer.Name: nil, // of a department
+		w.school + "/members/nobody": rectification.ErrProblemPersonUnknown, "某某": rectification.ErrProblemPersonUnknown,
+		w.stranger.Name: rectification.ErrProblemPersonUnknown, w.supervisor.Name: rectification.ErrProblemPersonUnknown,
+		gone.Name: rectification.ErrProblemPersonUnknown,
+	} {
+		found := selfCheck("问题")
+		found.PersonResponsible = name
+		_, err := w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: found})
+		want(t, "entering "+name, err, refusal)
+	}
+	p := w.problem(t, w.clerk, l.GetName(), selfCheck("问题"))
+	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), LeaderResponsible: w.stranger.Name}})
+	want(t, "a leader of another school", err, rectification.ErrProblemPersonUnknown)
+	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), Deadline: "2020-01-01"}})
+	want(t, "a deadline that is past", err, rectification.ErrProblemDeadlineOutside)
 }

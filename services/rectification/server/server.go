@@ -25,6 +25,10 @@ import (
 type Units interface {
 	// Unit returns the unit, or nil. It MUST NOT be changed.
 	Unit(name string) *organizationv1.Unit
+	// House returns the body that the unit is an organ of, or the unit itself.
+	House(unit string) string
+	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
+	Serves(member, day string) []string
 }
 
 // Service implements RectificationService.

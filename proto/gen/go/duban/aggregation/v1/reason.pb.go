@@ -114,6 +114,10 @@ const (
 	Reason_REASON_WORK_ITEM_URGE_REPEATED Reason = 67
 	// An export of one metric names none.
 	Reason_REASON_STATUS_METRIC_MISSING Reason = 68
+	// A row names a campaign that is not published for its unit.
+	Reason_REASON_REPORT_CAMPAIGN_UNKNOWN Reason = 69
+	// A row names a category that its campaign does not have.
+	Reason_REASON_REPORT_CATEGORY_UNKNOWN Reason = 70
 )
 
 // Enum value maps for Reason.
@@ -162,6 +166,8 @@ var (
 		66: "REASON_WORK_ITEM_DUE_PENDING",
 		67: "REASON_WORK_ITEM_URGE_REPEATED",
 		68: "REASON_STATUS_METRIC_MISSING",
+		69: "REASON_REPORT_CAMPAIGN_UNKNOWN",
+		70: "REASON_REPORT_CATEGORY_UNKNOWN",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":               0,
@@ -207,6 +213,8 @@ var (
 		"REASON_WORK_ITEM_DUE_PENDING":     66,
 		"REASON_WORK_ITEM_URGE_REPEATED":   67,
 		"REASON_STATUS_METRIC_MISSING":     68,
+		"REASON_REPORT_CAMPAIGN_UNKNOWN":   69,
+		"REASON_REPORT_CATEGORY_UNKNOWN":   70,
 	}
 )
 
@@ -241,7 +249,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xec7\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xaf;\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -286,7 +294,9 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_WORK_ITEM_UNKNOWN\x10A\x1av\x92\xb2\x19r\b\x05\x126该单位没有这项待办，请刷新待办列表。\x1a6This does not await the unit: read the worklist again.\x12x\n" +
 	"\x1cREASON_WORK_ITEM_DUE_PENDING\x10B\x1aV\x92\xb2\x19R\b\x05\x12'该事项尚未逾期，不能催报。\x1a%This is not late and cannot be urged.\x12\xae\x01\n" +
 	"\x1eREASON_WORK_ITEM_URGE_REPEATED\x10C\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x04\x12B该事项今天已催报，同一事项每天只能催报一次。\x1a<This was urged today: one thing is urged once a day at most.\x12\x90\x01\n" +
-	"\x1cREASON_STATUS_METRIC_MISSING\x10D\x1an\x92\xb2\x19j\b\x01\x12*导出排名或趋势时须指明指标。\x1a:A comparison or series is exported of one metric: name it.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x1cREASON_STATUS_METRIC_MISSING\x10D\x1an\x92\xb2\x19j\b\x01\x12*导出排名或趋势时须指明指标。\x1a:A comparison or series is exported of one metric: name it.\x12\xe7\x01\n" +
+	"\x1eREASON_REPORT_CAMPAIGN_UNKNOWN\x10E\x1a\xc2\x01\x92\xb2\x19\xbd\x01\b\x01\x12]该单位没有这样的已发布活动；本行暂存，活动发布后自动重新判定。\x1aZNo such campaign is published for the unit: the row waits, and is judged again once it is.\x12\xd6\x01\n" +
+	"\x1eREASON_REPORT_CATEGORY_UNKNOWN\x10F\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x01\x12`活动的问题分类中没有这一类别，请按活动的类别编号填报；本行暂存。\x1aFThe campaign has no such category: report by its codes. The row waits.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reason_proto_rawDescOnce sync.Once

@@ -821,7 +821,10 @@ type Opening struct {
 	// When it last changed: it does not.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Its one version.
-	Etag          string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,7,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The key that was used, apiKeys/{key}, by its name; empty for a sign-in. In
+	// the feed too: the auditor finds there by whom it was issued.
+	ApiKey        string `protobuf:"bytes,8,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -901,6 +904,13 @@ func (x *Opening) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Opening) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Opening) GetApiKey() string {
+	if x != nil {
+		return x.ApiKey
 	}
 	return ""
 }
@@ -989,7 +999,7 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\vComplainant\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"\xbaH\x04r\x02\x18<\x80\x01\x01R\x04name\x12%\n" +
-	"\acontact\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\xc8\x01\x80\x01\x01R\acontact\"\xe1\x03\n" +
+	"\acontact\x18\x02 \x01(\tB\v\xbaH\x05r\x03\x18\xc8\x01\x80\x01\x01R\acontact\"\xff\x03\n" +
 	"\aOpening\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04desk\x18\x02 \x01(\tB\x03\xe0A\x03R\x04desk\x12*\n" +
@@ -999,7 +1009,8 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x17\n" +
-	"\x04etag\x18\a \x01(\tB\x03\xe0A\x03R\x04etag\"\x96\x01\n" +
+	"\x04etag\x18\a \x01(\tB\x03\xe0A\x03R\x04etag\x12\x1c\n" +
+	"\aapi_key\x18\b \x01(\tB\x03\xe0A\x03R\x06apiKey\"\x96\x01\n" +
 	"\aPurpose\x12\x17\n" +
 	"\x13PURPOSE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10PURPOSE_DECISION\x10\x01\x12\x19\n" +

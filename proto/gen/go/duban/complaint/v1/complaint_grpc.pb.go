@@ -58,7 +58,8 @@ type ComplaintServiceClient interface {
 	// Lists the complaints that the caller may read (列出投诉).
 	ListComplaints(ctx context.Context, in *ListComplaintsRequest, opts ...grpc.CallOption) (*ListComplaintsResponse, error)
 	// Opens a sealed case (调阅): an officer at its desk, and once it is accepted
-	// only who is responsible or was assigned. Every opening is logged.
+	// only who is responsible or was assigned. Every opening is logged,
+	// with the key that was used. Where keys do not sign, it takes a second factor.
 	OpenComplaint(ctx context.Context, in *OpenComplaintRequest, opts ...grpc.CallOption) (*OpenComplaintResponse, error)
 	// Accepts a complaint (受理). Who accepts is responsible (谁受理谁负责).
 	AcceptComplaint(ctx context.Context, in *AcceptComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
@@ -258,7 +259,8 @@ type ComplaintServiceServer interface {
 	// Lists the complaints that the caller may read (列出投诉).
 	ListComplaints(context.Context, *ListComplaintsRequest) (*ListComplaintsResponse, error)
 	// Opens a sealed case (调阅): an officer at its desk, and once it is accepted
-	// only who is responsible or was assigned. Every opening is logged.
+	// only who is responsible or was assigned. Every opening is logged,
+	// with the key that was used. Where keys do not sign, it takes a second factor.
 	OpenComplaint(context.Context, *OpenComplaintRequest) (*OpenComplaintResponse, error)
 	// Accepts a complaint (受理). Who accepts is responsible (谁受理谁负责).
 	AcceptComplaint(context.Context, *AcceptComplaintRequest) (*Complaint, error)

@@ -1016,7 +1016,8 @@ type ImportUnitsRequest struct {
 	Ancestor string `protobuf:"bytes,1,opt,name=ancestor,proto3" json:"ancestor,omitempty"`
 	// CSV in UTF-8 with a header: id, parent_id, kind, display_name, and
 	// optionally labels (stage=primary;boarding=true) and codes
-	// (gbt2260=420502). At most 5,000 rows.
+	// (gbt2260=420502). At most 5,000 rows. Of a unit that is there, a column that
+	// the header does not have leaves its field as it is; an empty cell empties it.
 	Csv string `protobuf:"bytes,2,opt,name=csv,proto3" json:"csv,omitempty"`
 	// Repeats with the same id get the first answer.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1150,7 +1151,7 @@ type ImportUnitsResponse_Row struct {
 	Verdict ImportUnitsResponse_Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=duban.organization.v1.ImportUnitsResponse_Verdict" json:"verdict,omitempty"`
 	// The stable reason of a conflict or rejection.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The reason in words, in the caller's language.
+	// The reason in words, in the caller's language, and what is wrong at the column.
 	Message string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
 	// The column at fault.
 	Column        string `protobuf:"bytes,6,opt,name=column,proto3" json:"column,omitempty"`

@@ -326,11 +326,12 @@ type Problem struct {
 	Cause string `protobuf:"bytes,10,opt,name=cause,proto3" json:"cause,omitempty"`
 	// 整改措施
 	Measures string `protobuf:"bytes,11,opt,name=measures,proto3" json:"measures,omitempty"`
-	// 整改时限, YYYY-MM-DD.
+	// 整改时限, YYYY-MM-DD: when it is set, between today and three years from now.
 	Deadline string `protobuf:"bytes,12,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// 责任领导: units/{unit}/members/{member}, or a name.
+	// 责任领导: units/{unit}/members/{member}, in office in the unit or its
+	// departments.
 	LeaderResponsible string `protobuf:"bytes,13,opt,name=leader_responsible,json=leaderResponsible,proto3" json:"leader_responsible,omitempty"`
-	// 责任人: units/{unit}/members/{member}, or a name.
+	// 责任人: units/{unit}/members/{member}, as the leader.
 	PersonResponsible string `protobuf:"bytes,14,opt,name=person_responsible,json=personResponsible,proto3" json:"person_responsible,omitempty"`
 	// How far the rectification has come.
 	State Problem_State `protobuf:"varint,15,opt,name=state,proto3,enum=duban.rectification.v1.Problem_State" json:"state,omitempty"`
@@ -371,7 +372,11 @@ type Problem struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,32,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,33,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,33,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 整改经办人: who has worked on it since it was found or reopened: who was
+	// responsible for it while it was rectified, entered progress or submitted it,
+	// in this order. None of them verifies, closes or returns it.
+	Rectifiers    []string `protobuf:"bytes,34,rep,name=rectifiers,proto3" json:"rectifiers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,6 +640,13 @@ func (x *Problem) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Problem) GetRectifiers() []string {
+	if x != nil {
+		return x.Rectifiers
+	}
+	return nil
 }
 
 // A wish for another deadline, and what came of it (延期).
@@ -2156,7 +2168,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf2\x0f\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x10\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2199,7 +2211,10 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18  \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18! \x01(\tR\x04etag\"\xd5\x01\n" +
+	"\x04etag\x18! \x01(\tR\x04etag\x12-\n" +
+	"\n" +
+	"rectifiers\x18\" \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
+	"rectifiers\"\xd5\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x12\x11\n" +

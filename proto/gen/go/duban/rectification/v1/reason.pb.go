@@ -90,12 +90,20 @@ const (
 	Reason_REASON_INSPECTION_TARGET_OUTSIDE Reason = 29
 	// Nobody inspects their own unit.
 	Reason_REASON_INSPECTION_MEMBER_INVOLVED Reason = 30
-	// The home unit of a team member is not there.
+	// A team member is not there, or not in office.
 	Reason_REASON_INSPECTION_MEMBER_UNKNOWN Reason = 31
 	// The unit is not a target of the inspection.
 	Reason_REASON_INSPECTION_TARGET_UNKNOWN Reason = 32
 	// A target is visited once in an inspection.
 	Reason_REASON_INSPECTION_TARGET_RECORDED Reason = 33
+	// So many persons work on a problem, one after the other.
+	Reason_REASON_PROBLEM_RECTIFIERS_FULL Reason = 34
+	// Who is responsible is nobody in office in the unit or its departments.
+	Reason_REASON_PROBLEM_PERSON_UNKNOWN Reason = 35
+	// A deadline that is set lies neither before today nor years ahead.
+	Reason_REASON_PROBLEM_DEADLINE_OUTSIDE Reason = 36
+	// The team of an inspection alone records and concludes it.
+	Reason_REASON_INSPECTION_RECORD_DENIED Reason = 37
 )
 
 // Enum value maps for Reason.
@@ -135,6 +143,10 @@ var (
 		31: "REASON_INSPECTION_MEMBER_UNKNOWN",
 		32: "REASON_INSPECTION_TARGET_UNKNOWN",
 		33: "REASON_INSPECTION_TARGET_RECORDED",
+		34: "REASON_PROBLEM_RECTIFIERS_FULL",
+		35: "REASON_PROBLEM_PERSON_UNKNOWN",
+		36: "REASON_PROBLEM_DEADLINE_OUTSIDE",
+		37: "REASON_INSPECTION_RECORD_DENIED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -171,6 +183,10 @@ var (
 		"REASON_INSPECTION_MEMBER_UNKNOWN":     31,
 		"REASON_INSPECTION_TARGET_UNKNOWN":     32,
 		"REASON_INSPECTION_TARGET_RECORDED":    33,
+		"REASON_PROBLEM_RECTIFIERS_FULL":       34,
+		"REASON_PROBLEM_PERSON_UNKNOWN":        35,
+		"REASON_PROBLEM_DEADLINE_OUTSIDE":      36,
+		"REASON_INSPECTION_RECORD_DENIED":      37,
 	}
 )
 
@@ -205,7 +221,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xe9,\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xd43\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -238,10 +254,14 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\a\x12Q一个问题最多申请 {limit} 次延期，请在现有时限内完成整改。\x1aFA problem takes at most {limit} extensions: keep the present deadline.\x12\xbd\x01\n" +
 	"\x1eREASON_INSPECTION_ILLEGAL_MOVE\x10\x1c\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12B检查的当前状态不允许此操作，请重新读取检查。\x1aKThe state of the inspection does not allow this: read the inspection again.\x12\xae\x01\n" +
 	" REASON_INSPECTION_TARGET_OUTSIDE\x10\x1d\x1a\x87\x01\x92\xb2\x19\x82\x01\b\x05\x129受检单位须是本单位的下级单位，请改选。\x1aCA target must lie beneath the bureau that inspects: choose another.\x12\xc3\x01\n" +
-	"!REASON_INSPECTION_MEMBER_INVOLVED\x10\x1e\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12Q检查人员不得检查本人所在单位，请调整检查组或受检单位。\x1a?Nobody inspects their own unit: change the team or the targets.\x12\xb8\x01\n" +
-	" REASON_INSPECTION_MEMBER_UNKNOWN\x10\x1f\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x01\x12?检查组成员所在单位不存在，请核对人员编号。\x1aGThe home unit of a team member does not exist: check the member's name.\x12\xb2\x01\n" +
+	"!REASON_INSPECTION_MEMBER_INVOLVED\x10\x1e\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12Q检查人员不得检查本人所在单位，请调整检查组或受检单位。\x1a?Nobody inspects their own unit: change the team or the targets.\x12\xc4\x01\n" +
+	" REASON_INSPECTION_MEMBER_UNKNOWN\x10\x1f\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12B检查组成员不存在或已不在任，请核对人员编号。\x1aPA team member does not exist or is no longer in office: check the member's name.\x12\xb2\x01\n" +
 	" REASON_INSPECTION_TARGET_UNKNOWN\x10 \x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x12B该单位不在受检单位之列，请从受检单位中选择。\x1a>The unit is not a target of this inspection: name one that is.\x12z\n" +
-	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aS\x92\xb2\x19O\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aS\x92\xb2\x19O\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded.\x12\xc8\x01\n" +
+	"\x1eREASON_PROBLEM_RECTIFIERS_FULL\x10\"\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\a\x12W一个问题最多由 {limit} 人先后整改，请由已参与的人员继续办理。\x1aAAt most {limit} persons work on a problem: let one of them go on.\x12\x9a\x02\n" +
+	"\x1dREASON_PROBLEM_PERSON_UNKNOWN\x10#\x1a\xf6\x01\x92\xb2\x19\xf1\x01\b\x01\x12\x7f责任领导、责任人须是本单位（含内设机构）的在任人员，请填写其人员编号 units/…/members/…。\x1alWho is responsible must be in office in the unit or its departments: give their name, units/…/members/….\x12\xcf\x01\n" +
+	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
+	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once

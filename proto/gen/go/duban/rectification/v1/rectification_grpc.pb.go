@@ -147,10 +147,10 @@ type RectificationServiceClient interface {
 	GetInspection(ctx context.Context, in *GetInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 	// Lists inspections (列出督导检查).
 	ListInspections(ctx context.Context, in *ListInspectionsRequest, opts ...grpc.CallOption) (*ListInspectionsResponse, error)
-	// Records the visit to one target (督导检查记录). What was found becomes problems
-	// in its ledger.
+	// Records the visit to one target, by one of the team (督导检查记录). What was
+	// found becomes problems in its ledger.
 	RecordInspection(ctx context.Context, in *RecordInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
-	// Ends an inspection with its conclusion (督导检查结论).
+	// Ends an inspection with its conclusion, by one of the team (督导检查结论).
 	ConcludeInspection(ctx context.Context, in *ConcludeInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 }
 
@@ -608,10 +608,10 @@ type RectificationServiceServer interface {
 	GetInspection(context.Context, *GetInspectionRequest) (*Inspection, error)
 	// Lists inspections (列出督导检查).
 	ListInspections(context.Context, *ListInspectionsRequest) (*ListInspectionsResponse, error)
-	// Records the visit to one target (督导检查记录). What was found becomes problems
-	// in its ledger.
+	// Records the visit to one target, by one of the team (督导检查记录). What was
+	// found becomes problems in its ledger.
 	RecordInspection(context.Context, *RecordInspectionRequest) (*Inspection, error)
-	// Ends an inspection with its conclusion (督导检查结论).
+	// Ends an inspection with its conclusion, by one of the team (督导检查结论).
 	ConcludeInspection(context.Context, *ConcludeInspectionRequest) (*Inspection, error)
 	mustEmbedUnimplementedRectificationServiceServer()
 }

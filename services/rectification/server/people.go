@@ -1,0 +1,21 @@
+package server
+
+import (
+	"slices"
+	"time"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+// serves says who is in office where at that time, by the tree as it is: changes
+// that ask it MUST catch up with the tree before.
+func (s *Service) serves(now time.Time) rectification.Serves {
+	day := calendar.On(now).String()
+	return func(unit, member string) bool {
+		return slices.ContainsFunc(s.units.Serves(member, day), func(in string) bool {
+			return s.units.Unit(in).GetState() == organizationv1.Unit_STATE_ACTIVE && s.units.House(in) == s.units.House(unit)
+		})
+	}
+}
