@@ -12,6 +12,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// ErrWrong says that a process cannot run as it is configured: no second try
+// helps before somebody has changed the configuration.
+var ErrWrong = errors.New("the configuration is wrong")
+
 // Section is a part of the configuration that can say what is wrong with it.
 type Section interface {
 	// Check returns every mistake at once, joined, each beginning with the path
@@ -21,20 +25,27 @@ type Section interface {
 
 // Read decodes the file at path over the defaults that are in c, and returns
 // everything that is wrong with it at once, each with its line and key where they
-// are known. An unknown key is an error; no path leaves the defaults.
+// are known, as an ErrWrong. An unknown key is an error; no path leaves the defaults.
 func Read(path string, c Section) error {
 	if path == "" {
-		return c.Check()
+		return wrong(c.Check())
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
+		return wrong(err)
 	}
-	var wrong []error
+	var mistakes []error
 	for _, err := range placed(b, decode(b, c), c.Check()) {
-		wrong = append(wrong, fmt.Errorf("%s: %w", path, err))
+		mistakes = append(mistakes, fmt.Errorf("%s: %w", path, err))
 	}
-	return errors.Join(wrong...)
+	return wrong(errors.Join(mistakes...))
+}
+
+func wrong(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w:\n%w", ErrWrong, err)
 }
 
 func decode(b []byte, c Section) error {

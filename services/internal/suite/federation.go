@@ -28,6 +28,7 @@ import (
 	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
@@ -187,7 +188,7 @@ func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record,
 func (p Parent) dial() (*grpc.ClientConn, error) {
 	creds, err := p.credentials()
 	if err != nil {
-		return nil, fmt.Errorf("federation.parent: %w", err)
+		return nil, fmt.Errorf("%w: federation.parent: %w", config.ErrWrong, err)
 	}
 	return grpc.NewClient(p.Address, grpc.WithTransportCredentials(creds),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 20 * time.Second}))
@@ -229,11 +230,11 @@ func (s *Suite) below() (net.Listener, error) {
 	}
 	own, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
 	if err != nil {
-		return nil, fmt.Errorf("federation: %w", err)
+		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
 	}
 	clients, err := pool(f.ClientCA)
 	if err != nil {
-		return nil, fmt.Errorf("federation: %w", err)
+		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
 	}
 	return tls.Listen("tcp", f.Listen, &tls.Config{
 		Certificates: []tls.Certificate{own}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
