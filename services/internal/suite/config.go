@@ -91,7 +91,3 @@ func (c *Config) Check() error {
 	return errors.Join(append(mistakes,
 		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }
-
-// Origin names a role's log among all logs. The last part is its era: a log that
-// lost its tail goes on in a new one, never silently.
-func (c Config) Origin(role string) string { return c.Installation + "/" + role + "/1" }

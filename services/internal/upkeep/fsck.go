@@ -23,7 +23,7 @@ import (
 // Fsck checks every store and file in the data folder of a suite that does not
 // run, of one process or of several. It reports each role, also one whose file is
 // damaged, answers how many files no record names, 0 if a store is damaged, and
-// changes nothing.
+// changes nothing. If c names no installation, the data do.
 func Fsck(ctx context.Context, c suite.Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	s, err := seed.Find(c.Data)
 	if err != nil {
@@ -35,6 +35,9 @@ func Fsck(ctx context.Context, c suite.Config, report func(role string, r fsck.R
 
 // fsckRoles checks the stores of some roles.
 func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(role string) (seed.Role, error), report func(role string, r fsck.Report)) (orphans uint64, err error) {
+	if c, err = named(ctx, c, wanted); err != nil {
+		return 0, err
+	}
 	files, whole := map[string]*fsck.Files{}, true
 	for _, role := range wanted {
 		home := home(c, role)
@@ -93,6 +96,9 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 // folder of a suite that does not run, and answers how many rows were not as
 // they should be. It passes over a file that is damaged: Fsck names it.
 func Reindex(ctx context.Context, c suite.Config) (mended int, err error) {
+	if c, err = named(ctx, c, suite.Called()); err != nil {
+		return 0, err
+	}
 	for _, role := range suite.Called() {
 		n, err := reindexRole(ctx, c, role)
 		if err != nil && !errors.Is(err, bolt.ErrDamaged) {
