@@ -3,7 +3,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -30,12 +29,14 @@ func Read(path string, c Section) error {
 	if path == "" {
 		return wrong(c.Check())
 	}
-	b, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return wrong(err)
 	}
+	defer file.Close()
+	keys, err := decode(file, c)
 	var mistakes []error
-	for _, err := range placed(b, decode(b, c), c.Check()) {
+	for _, err := range append(flat(err), placed(keys, c.Check())...) {
 		mistakes = append(mistakes, fmt.Errorf("%s: %w", path, err))
 	}
 	return wrong(errors.Join(mistakes...))
@@ -46,24 +47,6 @@ func wrong(err error) error {
 		return nil
 	}
 	return fmt.Errorf("%w:\n%w", ErrWrong, err)
-}
-
-func decode(b []byte, c Section) error {
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	err := d.Decode(c)
-	var mistakes *yaml.TypeError
-	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &mistakes) {
-		return err // it is not YAML: there is nothing after it
-	}
-	var many error
-	if again := d.Decode(new(yaml.Node)); !errors.Is(again, io.EOF) {
-		many = errors.New("more than one document")
-	}
-	if mistakes == nil {
-		return many
-	}
-	return errors.Join(append(texts(mistakes), many)...)
 }
 
 // Print writes c as the file that would give it.

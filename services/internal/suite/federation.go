@@ -72,17 +72,18 @@ func (f Federation) check() error {
 	var mistakes []error
 	check := func(ok bool, text string) {
 		if !ok {
-			mistakes = append(mistakes, errors.New("federation: "+text))
+			mistakes = append(mistakes, errors.New("federation."+text))
 		}
 	}
 	check(f.Silence > 0, "silence: must be above 0")
 	check(f.Listen == "" || f.Certificate != "" && f.Key != "" && f.ClientCA != "", "listen: needs certificate, key and client_ca")
+	check(listens(f.Listen), "listen: must be host:port")
 	p := f.Parent
 	if p.Address == "" {
 		return errors.Join(mistakes...)
 	}
-	host, _, err := net.SplitHostPort(p.Address)
-	check(err == nil, "parent.address: must be host:port")
+	host, _, _ := net.SplitHostPort(p.Address)
+	check(isAddress(p.Address), "parent.address: must be host:port")
 	check(federation.CheckCosigner(p.Cosigner) == nil, "parent.cosigner: must be a key in note format, as the parent's `duban identity` prints it")
 	check(!p.Plaintext || net.ParseIP(host).IsLoopback(), "parent.plaintext: only to a loopback address")
 	check(p.Plaintext || p.CA != "" && p.Certificate != "" && p.PrivateKey != "", "parent: needs ca, certificate and private_key")
