@@ -38,6 +38,10 @@ func inputOf(ctx context.Context) protoreflect.MessageDescriptor {
 
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead { // as GET, by RFC 9110; net/http sends no body
+		r = r.Clone(r.Context())
+		r.Method = http.MethodGet
+	}
 	m, err := a.find(w, r)
 	if err != nil {
 		problem.Write(w, r, nil, err)
