@@ -38,10 +38,6 @@ func inputOf(ctx context.Context) protoreflect.MessageDescriptor {
 
 // ServeHTTP implements http.Handler.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodHead { // as GET, by RFC 9110; net/http sends no body
-		r = r.Clone(r.Context())
-		r.Method = http.MethodGet
-	}
 	m, err := a.find(w, r)
 	if err != nil {
 		problem.Write(w, r, nil, err)
@@ -87,7 +83,7 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 		return nil, err
 	}
 	out := &http.Request{
-		Method: r.Method, Header: header, Body: http.NoBody,
+		Method: m.Route.Method, Header: header, Body: http.NoBody,
 		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 	}
 	if len(body) > 0 {
