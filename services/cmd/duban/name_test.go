@@ -66,6 +66,15 @@ func TestAnotherNameDoesNotStart(t *testing.T) {
 	}
 }
 
+// TestAMissingKeyIsNamed by where it should lie.
+func TestAMissingKeyIsNamed(t *testing.T) {
+	data := t.TempDir()
+	err := run(t.Context(), []string{"fsck", data}, io.Discard)
+	if want := filepath.Join(data, "installation.key"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("fsck = %v, want it to name %s", err, want)
+	}
+}
+
 // TestAWrongConfigurationEndsWithItsOwnStatus, which tells whoever starts the process
 // that starting it again does not help.
 func TestAWrongConfigurationEndsWithItsOwnStatus(t *testing.T) {

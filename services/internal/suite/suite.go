@@ -290,6 +290,9 @@ const BootstrapLine = "bootstrap key (shown this once): "
 // later start has it again.
 func (s *Suite) BootstrapShown(ctx context.Context) error { return s.shown(ctx) }
 
+// Roles are those that run here.
+func (s *Suite) Roles() []string { return s.roles }
+
 // Log is the process's log.
 func (s *Suite) Log() *slog.Logger { return s.telemetry.Log }
 
