@@ -83,7 +83,7 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 		return nil, err
 	}
 	out := &http.Request{
-		Method: r.Method, Header: header, Body: http.NoBody,
+		Method: m.Route.Method, Header: header, Body: http.NoBody,
 		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 	}
 	if len(body) > 0 {

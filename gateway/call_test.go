@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -269,6 +270,36 @@ func TestServicesFieldsGetTheirJSONNames(t *testing.T) {
 	}
 }
 
+// TestHEADIsGETWithoutABody (RFC 9110, 9.3.2): the same status and headers.
+func TestHEADIsGETWithoutABody(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for _, target := range []string{"/v1/units/a", "/v1/units", "/v1/nothing", "/openapi.json"} {
+		get, head := fetch(t, "GET", server.URL+target), fetch(t, "HEAD", server.URL+target)
+		if head.StatusCode != get.StatusCode || head.Header.Get("Content-Type") != get.Header.Get("Content-Type") || head.Header.Get("ETag") != get.Header.Get("ETag") {
+			t.Errorf("HEAD %s = %s %v, GET = %s %v", target, head.Status, head.Header, get.Status, get.Header)
+		}
+		if n, err := io.Copy(io.Discard, head.Body); n != 0 || err != nil {
+			t.Errorf("HEAD %s has a body: %d, %v", target, n, err)
+		}
+	}
+}
+
+func fetch(t *testing.T, method, url string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
 func TestTimeoutReachesTheCall(t *testing.T) {
 	f := &fake{}
 	h, _ := start(t, f, Options{Timeout: time.Nanosecond})
@@ -285,7 +316,7 @@ func TestCORS(t *testing.T) {
 	}
 	w := preflight("https://portal.example", "/v1/units")
 	for name, want := range map[string]string{
-		"Access-Control-Allow-Origin": "https://portal.example", "Access-Control-Allow-Methods": "GET, POST", "Vary": "Origin",
+		"Access-Control-Allow-Origin": "https://portal.example", "Access-Control-Allow-Methods": "GET, HEAD, POST", "Vary": "Origin",
 	} {
 		if got := w.Header().Get(name); got != want || w.Code != http.StatusNoContent {
 			t.Errorf("preflight: %d, %s is %q, want %q", w.Code, name, got, want)

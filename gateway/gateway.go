@@ -4,7 +4,8 @@
 // It decides nothing about the work and keeps no state: who may call, what is
 // allowed and what comes of it is for the services to say. What it does itself is
 // to refuse, before any call is made, whatever is not exactly a request of the
-// contract. Listening, TLS and telemetry are for the process that mounts it.
+// contract. Listening, TLS and telemetry are for the process that mounts it, and
+// so is the answer to what is no request at all (see MaxHeaderBytes).
 package gateway
 
 import (

@@ -19,6 +19,12 @@ const (
 	maxHeader = 32 << 10 // all headers together
 )
 
+// MaxHeaderBytes is what the server that mounts the gateway MUST let through at least,
+// so that a request whose address or headers are too large is answered in the form
+// of every other refusal. What is larger still, and what is no HTTP at all, net/http
+// answers by itself, in a line of plain text (431, 400), before any handler has it.
+const MaxHeaderBytes = 4 * (maxURL + maxHeader)
+
 // forwarded returns the headers that generated code sees and the limit, in bytes,
 // of each. Those in toMetadata, and Authorization, reach the services.
 func forwarded() map[string]int {

@@ -114,7 +114,7 @@ func TestRefusals(t *testing.T) {
 		{"not part of REST", "POST", "/duban.organization.v1.OrganizationService/Introspect", "{}", nil, 404, "ROUTE_UNKNOWN", ""},
 		{"wrong method", "DELETE", "/v1/units", "", nil, 405, "METHOD_NOT_ALLOWED", ""},
 		{"method override", "POST", "/v1/units/a", "", []string{"X-HTTP-Method-Override: GET"}, 405, "METHOD_NOT_ALLOWED", ""},
-		{"HEAD", "HEAD", "/v1/units", "", nil, 405, "METHOD_NOT_ALLOWED", ""},
+		{"HEAD of what is not to GET", "HEAD", "/v1/units/a:move", "", nil, 405, "METHOD_NOT_ALLOWED", ""},
 		{"OPTIONS without CORS", "OPTIONS", "/v1/units", "", []string{"Origin: https://a.example", "Access-Control-Request-Method: GET"}, 405, "METHOD_NOT_ALLOWED", ""},
 		{"POST on a page", "POST", "/openapi.json", "{}", nil, 405, "METHOD_NOT_ALLOWED", ""},
 
@@ -201,7 +201,7 @@ func TestRefusals(t *testing.T) {
 func TestAllowNamesTheMethods(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
 	for target, want := range map[string]string{
-		"/v1/units": "GET, POST", "/v1/units/a": "GET, PATCH", "/v1/roleGrants/a": "DELETE, GET", "/v1/units/a:move": "POST",
+		"/v1/units": "GET, HEAD, POST", "/v1/units/a": "GET, HEAD, PATCH", "/v1/roleGrants/a": "DELETE, GET, HEAD", "/v1/units/a:move": "POST",
 	} {
 		if got := ask(h, "PUT", target, "{}").Header().Get("Allow"); got != want {
 			t.Errorf("Allow of %s is %q, want %q", target, got, want)

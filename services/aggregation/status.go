@@ -54,6 +54,13 @@ func Ranked(d *Definition, f *aggregationv1.Figure) bool {
 	}
 }
 
+// Absent says whether a figure is a latest value, such as a score, that there is
+// none of: 0 would be a score.
+func Absent(f *aggregationv1.Figure) bool {
+	d, err := Find(f.GetMetric())
+	return err == nil && d.Latest() && f.GetOrigin() == ""
+}
+
 // Compared is how many units are ranked among each other at most.
 const Compared = 2000
 

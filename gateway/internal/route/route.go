@@ -163,6 +163,9 @@ func (t *Table) Find(method, escaped string) Match {
 	if verb != "" {
 		m.Path += ":" + verb
 	}
+	if method == http.MethodHead { // whatever is answered, net/http sends no body
+		method = http.MethodGet
+	}
 	allow := map[string]bool{}
 	for _, r := range t.routes {
 		bound := r.path.bind(segments, verb)
@@ -170,6 +173,9 @@ func (t *Table) Find(method, escaped string) Match {
 			continue
 		}
 		allow[r.Method] = true
+		if r.Method == http.MethodGet {
+			allow[http.MethodHead] = true
+		}
 		if r.Method == method {
 			m.Route, m.Bound = r, bound
 		}

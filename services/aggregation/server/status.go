@@ -68,6 +68,7 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 	for _, f := range status.GetFigures() {
 		status.Provisional = status.GetProvisional() || f.GetProvisional()
 	}
+	status.Figures = slices.DeleteFunc(status.Figures, func(f *aggregationv1.Figure) bool { return aggregation.Absent(f) })
 	if status.Missing, err = v.missing(); err != nil {
 		return nil, "", err
 	}

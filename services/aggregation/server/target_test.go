@@ -104,6 +104,11 @@ func TestAStatusOfALevelAndOfSomeMetrics(t *testing.T) {
 	if err != nil || len(status.GetChildren()) != 2 || len(status.GetFigures()) != 1 || status.GetChildren()[1].GetFigures()[0].GetValue() != 3 {
 		t.Errorf("all schools = %v, %v", status, err)
 	}
+	for _, f := range s.status(s.reviewer.Key, s.Root, nil).GetFigures() {
+		if f.GetMetric() == "metrics/evaluation_score" {
+			t.Errorf("a unit that nobody evaluated has the score %v", f)
+		}
+	}
 	ranking, err := s.Aggregation(s.reviewer.Key).CompareStatus(t.Context(), &aggregationv1.CompareStatusRequest{
 		Name: s.Root, Level: organizationv1.Unit_KIND_SCHOOL, Metric: "metrics/problems_found",
 	})

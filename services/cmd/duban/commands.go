@@ -98,7 +98,7 @@ func serving(ctx context.Context, of told, out io.Writer) error {
 	}
 	slog.SetDefault(s.Log()) // for what logs without being given one
 	err = s.Run(ctx, func(at suite.Addresses) {
-		s.Log().Info("serving", "roles", strings.Join(of.args, " "), "http", address(at.HTTP), "grpc", address(at.GRPC),
+		s.Log().Info("serving", "roles", strings.Join(s.Roles(), " "), "http", address(at.HTTP), "grpc", address(at.GRPC),
 			"peers", address(at.Peers), "data", of.Data, "simulated", s.Clock.Simulated())
 		if of.leash {
 			fmt.Fprintln(out, fleet.Serving) // whoever holds the leash has gone if this fails

@@ -128,7 +128,8 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// dataArgs reads "[-config FILE] DATA".
+// dataArgs reads "[-config FILE] DATA". Without a file the data say themselves
+// which installation they belong to.
 func dataArgs(command string, args []string) (suite.Config, error) {
 	c := suite.Default()
 	switch {
@@ -138,7 +139,7 @@ func dataArgs(command string, args []string) (suite.Config, error) {
 		}
 		c.Data = args[2]
 	case len(args) == 1:
-		c.Data = args[0]
+		c.Data, c.Installation = args[0], ""
 	default:
 		return c, fmt.Errorf("%w: duban %s [-config FILE] DATA", errUsage, command)
 	}

@@ -33,6 +33,7 @@ import (
 	"syscall"
 
 	"github.com/duban-project/duban/services/internal/backup"
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -41,7 +42,7 @@ import (
 const (
 	exitOK      = 0
 	exitError   = 1
-	exitUsage   = 2
+	exitUsage   = 2 // the command or the configuration is wrong; no second try helps
 	exitCommit  = 3 // a commit met an I/O error; start again and repeat
 	exitVersion = 4 // a store is of a version that this program does not work on
 	exitWrong   = 20
@@ -100,7 +101,7 @@ func exit(err error) int {
 	switch {
 	case errors.As(err, &v):
 		return int(v.Verdict)
-	case errors.Is(err, errUsage):
+	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
 		return exitUsage
 	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken):
 		return exitWrong

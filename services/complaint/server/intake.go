@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
@@ -42,10 +43,13 @@ func (s *Service) SubmitComplaint(ctx context.Context, req *complaintv1.SubmitCo
 	}, change.Before(func(ctx context.Context) error { return s.admitted(ctx, req) }), change.CatchUp())
 }
 
+// again is after how long a network that filed too much may file once more.
+const again = 10 * time.Second
+
 // admitted says whether the public may file one more complaint now.
 func (s *Service) admitted(ctx context.Context, req change.Request) error {
 	if !s.Admit(authn.Network(ctx), req.GetValidateOnly(), s.book.Clock()) {
-		return errRateLimited
+		return errRateLimited.After(again)
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/seat"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -36,6 +37,7 @@ func (s *Service) ListEvents(ctx context.Context, req *eventv1.ListEventsRequest
 		if err != nil || len(res.GetEvents()) > 0 || !res.GetCurrent() {
 			return res, err
 		}
+		seat.Leave(ctx)
 		select {
 		case <-rung:
 		case <-waiting.Done():

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -205,6 +206,27 @@ func TestAReaderWaits(t *testing.T) {
 	if err != nil || len(res.GetEvents()) != 0 || !res.GetCurrent() {
 		t.Errorf("the sibling = %v, %v", res, err)
 	}
+}
+
+// More readers may wait than calls may run, and shut out nobody.
+func TestManyReadersWait(t *testing.T) {
+	s := newScene(t)
+	p := s.problem()
+	var all sync.WaitGroup
+	for range 300 {
+		all.Go(func() {
+			_, err := s.Event(s.eye.Key).ListEvents(t.Context(), &eventv1.ListEventsRequest{
+				Wait: durationpb.New(3 * time.Second), Types: []string{"campaign.none.*"},
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	for i := range 4 {
+		p = s.edit(p, i+1)
+	}
+	all.Wait()
 }
 
 // Sealed cases do not exist in events, and open ones only for who may read them.

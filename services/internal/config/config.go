@@ -3,7 +3,6 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,10 @@ import (
 
 	"go.yaml.in/yaml/v3"
 )
+
+// ErrWrong says that a process cannot run as it is configured: no second try
+// helps before somebody has changed the configuration.
+var ErrWrong = errors.New("the configuration is wrong")
 
 // Section is a part of the configuration that can say what is wrong with it.
 type Section interface {
@@ -21,38 +24,29 @@ type Section interface {
 
 // Read decodes the file at path over the defaults that are in c, and returns
 // everything that is wrong with it at once, each with its line and key where they
-// are known. An unknown key is an error; no path leaves the defaults.
+// are known, as an ErrWrong. An unknown key is an error; no path leaves the defaults.
 func Read(path string, c Section) error {
 	if path == "" {
-		return c.Check()
+		return wrong(c.Check())
 	}
-	b, err := os.ReadFile(path)
+	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("reading the configuration: %w", err)
+		return wrong(err)
 	}
-	var wrong []error
-	for _, err := range placed(b, decode(b, c), c.Check()) {
-		wrong = append(wrong, fmt.Errorf("%s: %w", path, err))
+	defer file.Close()
+	keys, err := decode(file, c)
+	var mistakes []error
+	for _, err := range append(flat(err), placed(keys, c.Check())...) {
+		mistakes = append(mistakes, fmt.Errorf("%s: %w", path, err))
 	}
-	return errors.Join(wrong...)
+	return wrong(errors.Join(mistakes...))
 }
 
-func decode(b []byte, c Section) error {
-	d := yaml.NewDecoder(bytes.NewReader(b))
-	d.KnownFields(true)
-	err := d.Decode(c)
-	var mistakes *yaml.TypeError
-	if err != nil && !errors.Is(err, io.EOF) && !errors.As(err, &mistakes) {
-		return err // it is not YAML: there is nothing after it
+func wrong(err error) error {
+	if err == nil {
+		return nil
 	}
-	var many error
-	if again := d.Decode(new(yaml.Node)); !errors.Is(again, io.EOF) {
-		many = errors.New("more than one document")
-	}
-	if mistakes == nil {
-		return many
-	}
-	return errors.Join(append(texts(mistakes), many)...)
+	return fmt.Errorf("%w:\n%w", ErrWrong, err)
 }
 
 // Print writes c as the file that would give it.

@@ -26,8 +26,13 @@ func TestRead(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"a value over the default", "count: 2\n", ""},
 		{"nothing", "", ""},
-		{"an unknown key", "m: 2\n", "field m not found"},
-		{"a wrong type", "count: two\n", "cannot unmarshal"},
+		{"an unknown key", "m: 2\n", "line 1: m: there is no such key"},
+		{"a wrong type", "count: two\n", `line 1: count: must be a whole number, not "two"`},
+		{"a list for a number", "count: [1]\n", "line 1: count: must be a whole number"},
+		{"a key twice, and more", "count: 1\ncount: 2\nm: 1\n", "line 2: count: is there already, in line 1\n"},
+		{"after a key twice", "count: 1\ncount: 2\nm: 1\n", "line 3: m: there is no such key"},
+		{"no keys", "[1]\n", "line 1: must have keys of its own"},
+		{"no YAML", "count: 1\n{", "line 2: "},
 		{"two documents", "count: 1\n---\ncount: 2\n", "more than one document"},
 		{"a value that the section refuses", "count: -1\n", "must not be negative"},
 	} {
@@ -68,10 +73,10 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("Read took it")
 	}
-	got := strings.Split(err.Error(), "\n")
+	got := strings.Split(err.Error(), "\n")[1:]
 	want := []string{
-		"line 3: a.nonsense: field nonsense not found", "line 5: b.count: cannot unmarshal", "line 8: list: cannot unmarshal",
-		"more than one document", "line 2: a.count: is refused", "b.data: is refused",
+		"line 3: a.nonsense: there is no such key", `line 5: b.count: must be a whole number, not "two"`, `line 8: list: must be a whole number, not "x"`,
+		"more than one document", "line 2: a.count: is refused", "line 4: b.data: is refused",
 	}
 	if len(got) != len(want) {
 		t.Fatalf("told of\n%v\nwant %d mistakes", err, len(want))

@@ -1,23 +1,12 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
-
-// texts are the mistakes that the library found, one by one.
-func texts(e *yaml.TypeError) (all []error) {
-	for _, text := range e.Errors {
-		all = append(all, errors.New(text))
-	}
-	return all
-}
 
 // key is a key of the file and the line on which it stands.
 type key struct {
@@ -25,18 +14,28 @@ type key struct {
 	line int
 }
 
-// placed gives each of the mistakes its line and key: what decoding found has a
-// line, what a section refuses begins with a key.
-func placed(b []byte, found ...error) (all []error) {
-	var document yaml.Node
-	_ = yaml.Unmarshal(b, &document) // what is no YAML has no keys
-	keys := keysOf("", &document)
-	for _, err := range found {
-		for _, one := range flat(err) {
-			all = append(all, place(one, keys))
+// placed gives each mistake, which begins with its key, the line of it.
+func placed(keys []key, err error) (all []error) {
+	for _, one := range flat(err) {
+		path, _, _ := strings.Cut(one.Error(), ":")
+		if line := lineOf(keys, path); line > 0 {
+			one = fmt.Errorf("line %d: %w", line, one)
 		}
+		all = append(all, one)
 	}
 	return all
+}
+
+// lineOf is where a key stands or, if it does not, the one that it is missing
+// under; 0 if that does not either.
+func lineOf(keys []key, path string) int {
+	if i := slices.IndexFunc(keys, func(k key) bool { return k.path == path }); i >= 0 {
+		return keys[i].line
+	}
+	if i := strings.LastIndex(path, "."); i > 0 {
+		return lineOf(keys, path[:i])
+	}
+	return 0
 }
 
 // flat takes joined errors apart.
@@ -52,23 +51,6 @@ func flat(err error) (all []error) {
 		all = append(all, flat(one)...)
 	}
 	return all
-}
-
-var lined = regexp.MustCompile(`^line ([0-9]+): (.*)$`)
-
-func place(err error, keys []key) error {
-	if m := lined.FindStringSubmatch(err.Error()); m != nil {
-		line, _ := strconv.Atoi(m[1]) // digits
-		if i := slices.IndexFunc(keys, func(k key) bool { return k.line == line }); i >= 0 {
-			return fmt.Errorf("line %d: %s: %s", line, keys[i].path, m[2])
-		}
-		return err
-	}
-	path, _, _ := strings.Cut(err.Error(), ":")
-	if i := slices.IndexFunc(keys, func(k key) bool { return k.path == path }); i >= 0 {
-		return fmt.Errorf("line %d: %w", keys[i].line, err)
-	}
-	return err
 }
 
 // keysOf lists the keys beneath a node, the innermost of a line first. It ends

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"strings"
 
 	formats "github.com/transparency-dev/formats/log"
 	"golang.org/x/mod/sumdb/note"
@@ -81,6 +82,20 @@ func (l *Log) signed(tx store.Tx) (cp formats.Checkpoint, text []byte, err error
 		return cp, nil, fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	return cp, text, nil
+}
+
+// OriginOf reads whose log a store holds from its newest checkpoint; "" if nothing
+// was ever written.
+func OriginOf(tx store.Tx) (string, error) {
+	text, err := tx.Get(MetaBucket, []byte(CheckpointKey))
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	origin, _, _ := strings.Cut(string(text), "\n")
+	return origin, nil
 }
 
 // sign makes the note of the tree of that size, by C2SP tlog-checkpoint.

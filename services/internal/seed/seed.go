@@ -57,10 +57,13 @@ func Read(path string) (Seed, error) { return readSecret(path, ed25519.SeedSize)
 // Find reads the seed of an installation of one process or of several.
 func Find(data string) (Seed, error) {
 	s, err := Read(filepath.Join(data, File))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Read(filepath.Join(data, KeysFolder, File))
+	if !errors.Is(err, fs.ErrNotExist) {
+		return s, err
 	}
-	return s, err
+	if of, other := Read(filepath.Join(data, KeysFolder, File)); !errors.Is(other, fs.ErrNotExist) {
+		return of, other
+	}
+	return nil, err // the one that every installation of one process has
 }
 
 func readSecret(path string, size int) ([]byte, error) {

@@ -11,9 +11,13 @@ import (
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/seat"
 )
 
 var errOverloaded = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
+
+// waiters is how many calls may wait for news, for each that may run.
+const waiters = 4
 
 // longest is how many seconds whoever is refused is told to wait at most.
 const longest = 30
@@ -23,12 +27,16 @@ const longest = 30
 // them was admitted. So do those of the infrastructure: whether a process lives
 // does not depend on its load.
 //
+// A call that only waits for news gives up its place (package seat) as long as there
+// is room among those who wait, and never takes it again: it reads once more, and ends.
+//
 // Who is refused is told when to come again, as by a number drawn in a queue: in
 // each second as many are told to come as may run at once. However many there
 // are, refusing them again and again costs little beside what is done.
 type admission struct {
 	limit   int64
 	running atomic.Int64
+	waiting atomic.Int64
 	queue   *rate.Limiter
 	shed    [longest + 1]map[bool]error // what a caller gets over TCP, by the seconds to wait and by whether it reads Chinese
 }
@@ -49,11 +57,26 @@ func (a *admission) step(ctx context.Context, call Call, next func(context.Conte
 	if authn.Caller(ctx) != "" || open(call.Method) {
 		return next(ctx)
 	}
-	defer a.running.Add(-1)
+	counted := &a.running
+	defer func() { counted.Add(-1) }()
 	if a.running.Add(1) > a.limit {
 		return refusal(a.wait())
 	}
-	return next(ctx)
+	return next(seat.With(ctx, func() {
+		if counted == &a.running && a.waits() {
+			counted = &a.waiting
+			a.running.Add(-1)
+		}
+	}))
+}
+
+// waits counts one who waits, if there is room.
+func (a *admission) waits() bool {
+	if a.waiting.Add(1) > waiters*a.limit {
+		a.waiting.Add(-1)
+		return false
+	}
+	return true
 }
 
 // tap refuses a call over TCP before there is a stream for it: what is shed costs

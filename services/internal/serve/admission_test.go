@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/seat"
 )
 
 func TestACallOverTCPIsShedBeforeItsStream(t *testing.T) {
@@ -57,4 +59,40 @@ func TestAsManyAreToldToComeInASecondAsMayRun(t *testing.T) {
 			t.Errorf("waits: %v", told)
 		}
 	})
+}
+
+// TestWhoWaitsShutsOutNobody, up to as many as may wait: from there on they take
+// the places of those who run.
+func TestWhoWaitsShutsOutNobody(t *testing.T) {
+	const limit = 3
+	a, news := newAdmission(limit), make(chan struct{})
+	var all sync.WaitGroup
+	waiting := func() {
+		sat := make(chan struct{})
+		all.Go(func() {
+			_ = a.step(t.Context(), Call{}, func(ctx context.Context) error {
+				seat.Leave(ctx)
+				seat.Leave(ctx) // again, as in a loop
+				close(sat)
+				<-news
+				return nil
+			})
+		})
+		<-sat
+	}
+	idle := func(context.Context) error { return nil }
+	for range waiters*limit + limit {
+		if err := a.step(t.Context(), Call{}, idle); err != nil {
+			t.Fatalf("a call beside %d who wait: %v", a.waiting.Load(), err)
+		}
+		waiting()
+	}
+	if err := a.step(t.Context(), Call{}, idle); err == nil {
+		t.Error("there is no end to those who wait")
+	}
+	close(news)
+	all.Wait()
+	if r, w := a.running.Load(), a.waiting.Load(); r != 0 || w != 0 {
+		t.Errorf("afterwards %d run and %d wait", r, w)
+	}
 }

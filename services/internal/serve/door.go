@@ -43,10 +43,10 @@ func (p *Process) server(d Door) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
-		grpc.InTapHandle(p.admission.tap(d.Caller)),
+		grpc.InTapHandle(p.gate(d).tap(d.Caller)),
 		grpc.MaxRecvMsgSize(p.largest()),
 		grpc.MaxSendMsgSize(p.limits.Message),
-		grpc.MaxConcurrentStreams(uint32(p.limits.InFlight)),
+		grpc.MaxConcurrentStreams(uint32(p.passing.limit)), // on one connection, also of the gateway for many
 		grpc.MaxHeaderListSize(16 << 10),
 		grpc.ConnectionTimeout(10 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: quiet / 3}),
@@ -63,6 +63,14 @@ func (p *Process) server(d Door) *grpc.Server {
 		options = append(options, grpc.UnknownServiceHandler(p.onward(d.To)))
 	}
 	return p.register(grpc.NewServer(options...), d)
+}
+
+// gate bounds the calls through the door.
+func (p *Process) gate(d Door) *admission {
+	if d.To != nil {
+		return p.passing
+	}
+	return p.admission
 }
 
 func (p *Process) register(server *grpc.Server, d Door) *grpc.Server {

@@ -66,9 +66,10 @@ type Process struct {
 
 	limits    Limits
 	validator protovalidate.Validator
-	every     Step // that calls pass which are answered here
-	through   Step // and those that are passed on
-	admission *admission
+	every     Step       // that calls pass which are answered here
+	through   Step       // and those that are passed on
+	admission *admission // of calls that are answered here
+	passing   *admission // of those that are passed on: as many as may run and wait behind
 	services  []Service
 	channels  []*inprocgrpc.Channel
 	methods   map[string]*authz.Method
@@ -83,7 +84,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules of the contract: %w", err)
 	}
-	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
+	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), passing: newAdmission((1 + waiters) * limits.InFlight), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
 	p.health.Shutdown() // until Run
 	p.every = chain(    // in this order; docs/architecture.md says why
 		p.sized,
@@ -98,7 +99,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 		p.authorisation,
 		validation(v),
 	)
-	p.through = chain(statuses(log), recovered, p.marked, p.flights.counted, p.admission.step, deadline(limits.Deadline))
+	p.through = chain(statuses(log), recovered, p.marked, p.flights.counted, p.passing.step, deadline(limits.Deadline))
 	return p, nil
 }
 

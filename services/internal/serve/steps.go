@@ -14,7 +14,9 @@ import (
 
 // Limits bound what a process takes on.
 type Limits struct {
-	// InFlight is how many clients' calls run at once; one more is refused.
+	// InFlight is how many clients' calls run at once; one more is refused. Those
+	// that only wait for news do not count, as long as they are at most four times
+	// as many.
 	InFlight int `yaml:"in_flight"`
 	// Deadline is given to calls that bring none, and bounds those that do.
 	Deadline time.Duration `yaml:"deadline"`

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -90,8 +91,26 @@ func (s *Story) lookCity(ctx context.Context) error {
 			return err
 		}
 	}
+	s.picture.Absent = s.Unit(Absent).DisplayName
+	s.picture.Direct = direct(s.picture.Cities, s.picture.City.Lines)
 	s.tellFresh(status)
 	return nil
+}
+
+// direct is what the city's own bureau and what is directly beneath it have: all of
+// the city but the districts. Shares are not sums; the score is nobody's.
+func direct(all picture.Figures, districts []picture.Line) picture.Figures {
+	rest := maps.Clone(all)
+	for _, l := range districts {
+		for metric, n := range l.Figures {
+			rest[metric] -= n
+		}
+	}
+	rest["evaluation_score"], rest["problems_closing_rate"] = 0, 0
+	if found := rest["problems_found"]; found > 0 {
+		rest["problems_closing_rate"] = (rest["problems_closed"]*1000 + found/2) / found
+	}
+	return rest
 }
 
 func (s *Story) tellFresh(status *aggregationv1.Status) {
@@ -219,7 +238,7 @@ func (s *Story) lookGaps(ctx context.Context) error {
 	}
 	for _, source := range list.GetReportSources() {
 		for _, gap := range source.GetMissingSequences() {
-			s.picture.Gaps = append(s.picture.Gaps, fmt.Sprintf("%s月报 第%d号", s.fullName(cast.Code(source.GetUnit())), gap.GetFirst()))
+			s.picture.Gaps = append(s.picture.Gaps, fmt.Sprintf("%s %s 月报（第%d号）", s.fullName(cast.Code(source.GetUnit())), missingMonth, gap.GetFirst()))
 		}
 	}
 	want := 0

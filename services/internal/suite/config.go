@@ -3,7 +3,6 @@ package suite
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"path"
 	"regexp"
@@ -71,6 +70,13 @@ func (c Config) Name() string { return "installations/" + path.Base(c.Installati
 
 var installation = regexp.MustCompile(`^[a-z0-9.-]{1,60}(/[a-z0-9.-]{1,60}){1,2}$`)
 
+// What limits.message may be: in less the pages that processes read of each other's
+// feeds find no room, and more would have to be held at once.
+const (
+	leastMessage = 1 << 20
+	mostMessage  = 1 << 30
+)
+
 // Check implements config.Section.
 func (c *Config) Check() error {
 	var mistakes []error
@@ -82,20 +88,16 @@ func (c *Config) Check() error {
 	check(c.Data != "", "data: must name a folder")
 	check(installation.MatchString(c.Installation), "installation: must be province/installation in a-z, 0-9, dot and hyphen")
 	for key, address := range map[string]string{"http": c.HTTP, "grpc": c.GRPC, "metrics": c.Metrics} {
-		_, _, err := net.SplitHostPort(address)
-		check(address == "" || err == nil, "%s: must be host:port", key)
+		check(listens(address), "%s: must be host:port", key)
 	}
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
 	for key, ok := range map[string]bool{
-		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "message": l.Message > 0, "rate": l.Rate > 0, "burst": l.Burst > 0,
+		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "rate": l.Rate > 0, "burst": l.Burst > 0,
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
-	return errors.Join(append(mistakes,
+	check(l.Message >= leastMessage && l.Message <= mostMessage, "limits.message: must be from %d to %d bytes", leastMessage, mostMessage)
+	return errors.Join(append(mistakes, checkOrigins(c.AllowedOrigins), checkProxies(c.TrustedProxies),
 		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }
-
-// Origin names a role's log among all logs. The last part is its era: a log that
-// lost its tail goes on in a new one, never silently.
-func (c Config) Origin(role string) string { return c.Installation + "/" + role + "/1" }

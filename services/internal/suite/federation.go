@@ -28,6 +28,7 @@ import (
 	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
@@ -72,18 +73,19 @@ func (f Federation) check() error {
 	var mistakes []error
 	check := func(ok bool, text string) {
 		if !ok {
-			mistakes = append(mistakes, errors.New("federation: "+text))
+			mistakes = append(mistakes, errors.New("federation."+text))
 		}
 	}
 	check(f.Silence > 0, "silence: must be above 0")
 	check(f.Listen == "" || f.Certificate != "" && f.Key != "" && f.ClientCA != "", "listen: needs certificate, key and client_ca")
+	check(listens(f.Listen), "listen: must be host:port")
 	p := f.Parent
 	if p.Address == "" { // bundles go there, if anything does
 		check(p.Cosigner == "" || federation.CheckCosigner(p.Cosigner) == nil, "parent.cosigner: must be a key in note format, as the parent's `duban identity` prints it")
 		return errors.Join(mistakes...)
 	}
-	host, _, err := net.SplitHostPort(p.Address)
-	check(err == nil, "parent.address: must be host:port")
+	host, _, _ := net.SplitHostPort(p.Address)
+	check(isAddress(p.Address), "parent.address: must be host:port")
 	check(federation.CheckCosigner(p.Cosigner) == nil, "parent.cosigner: must be a key in note format, as the parent's `duban identity` prints it")
 	check(!p.Plaintext || net.ParseIP(host).IsLoopback(), "parent.plaintext: only to a loopback address")
 	check(p.Plaintext || p.CA != "" && p.Certificate != "" && p.PrivateKey != "", "parent: needs ca, certificate and private_key")
@@ -189,7 +191,7 @@ func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record,
 func (p Parent) dial() (*grpc.ClientConn, error) {
 	creds, err := p.credentials()
 	if err != nil {
-		return nil, fmt.Errorf("federation.parent: %w", err)
+		return nil, fmt.Errorf("%w: federation.parent: %w", config.ErrWrong, err)
 	}
 	return grpc.NewClient(p.Address, grpc.WithTransportCredentials(creds),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 20 * time.Second}))
@@ -231,11 +233,11 @@ func (s *Suite) below() (net.Listener, error) {
 	}
 	own, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
 	if err != nil {
-		return nil, fmt.Errorf("federation: %w", err)
+		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
 	}
 	clients, err := pool(f.ClientCA)
 	if err != nil {
-		return nil, fmt.Errorf("federation: %w", err)
+		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
 	}
 	return tls.Listen("tcp", f.Listen, &tls.Config{
 		Certificates: []tls.Certificate{own}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/papers"
 	"github.com/duban-project/duban/services/internal/reach"
@@ -34,7 +35,7 @@ func (s *Suite) connect() error {
 		for _, role := range s.roles {
 			p, err := papers.Open(filepath.Join(c.Keys, role), s.config.Installation, role, s.Log())
 			if err != nil {
-				return err
+				return fmt.Errorf("%w: peers.keys: %w", config.ErrWrong, err)
 			}
 			s.papers[role] = p
 		}
@@ -144,7 +145,7 @@ func (s *Suite) choose(wanted []string) error {
 	}
 	for _, role := range wanted {
 		if !slices.Contains(Roles(), role) {
-			return fmt.Errorf("there is no role %q; there are %v", role, Roles())
+			return fmt.Errorf("%w: there is no role %q; there are %v", config.ErrWrong, role, Roles())
 		}
 	}
 	s.roles = slices.DeleteFunc(Roles(), func(role string) bool { return !slices.Contains(wanted, role) })

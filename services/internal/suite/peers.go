@@ -3,7 +3,6 @@ package suite
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 )
 
@@ -27,11 +26,11 @@ func (p Peers) check() error {
 		if !slices.Contains(Roles(), role) || role == Gateway {
 			mistakes = append(mistakes, fmt.Errorf("peers.addresses: %s is no role that is called", role))
 		}
-		if _, _, err := net.SplitHostPort(address); err != nil {
+		if !isAddress(address) {
 			mistakes = append(mistakes, fmt.Errorf("peers.addresses.%s: must be host:port", role))
 		}
 	}
-	if _, _, err := net.SplitHostPort(p.Listen); p.Listen != "" && err != nil {
+	if !listens(p.Listen) {
 		mistakes = append(mistakes, errors.New("peers.listen: must be host:port"))
 	}
 	if p.Keys == "" && (p.Listen != "" || len(p.Addresses) > 0) {

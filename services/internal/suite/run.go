@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/duban-project/duban/gateway"
 	"github.com/duban-project/duban/services/internal/serve"
 )
 
@@ -161,12 +162,17 @@ func closeAll(listeners []net.Listener) (err error) {
 	return err
 }
 
+// web is a server of pages, bounded in all that a client can make it hold.
+func web(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
+		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: gateway.MaxHeaderBytes,
+	}
+}
+
 // serveHTTP serves until ctx is done, and then lets running requests end.
 func (s *Suite) serveHTTP(ctx context.Context, h http.Handler, l net.Listener) error {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
-		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 16 << 10,
-	}
+	server := web(h)
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

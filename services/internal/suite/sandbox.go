@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -31,7 +30,7 @@ func (s Sandbox) check() error {
 		mistakes = append(mistakes, errors.New("sandbox.data: must name a folder"))
 	}
 	for key, address := range map[string]string{"http": s.HTTP, "grpc": s.GRPC} {
-		if _, _, err := net.SplitHostPort(address); address != "" && err != nil {
+		if !listens(address) {
 			mistakes = append(mistakes, fmt.Errorf("sandbox.%s: must be host:port", key))
 		}
 	}

@@ -217,6 +217,9 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	}
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
+	if err := s.belongs(ctx, engine); err != nil {
+		return nil, err
+	}
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {
 		return nil, err
 	}
@@ -288,6 +291,9 @@ const BootstrapLine = "bootstrap key (shown this once): "
 // BootstrapShown notes that the operator has been shown the bootstrap key: no
 // later start has it again.
 func (s *Suite) BootstrapShown(ctx context.Context) error { return s.shown(ctx) }
+
+// Roles are those that run here.
+func (s *Suite) Roles() []string { return s.roles }
 
 // Log is the process's log.
 func (s *Suite) Log() *slog.Logger { return s.telemetry.Log }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/clock"
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/durable"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
@@ -72,6 +73,9 @@ func Restore(ctx context.Context, c suite.Config, from, key string, report func(
 			wrong += r.Wrong
 			report(role, r)
 		})
+		if errors.Is(err, config.ErrWrong) {
+			return fmt.Errorf("%w: its manifest: %v", backup.ErrBroken, err)
+		}
 		if err == nil && wrong > 0 {
 			err = fmt.Errorf("%w: %d findings, or the key is another installation's", backup.ErrBroken, wrong)
 		}

@@ -25,7 +25,8 @@ import (
 // Fsck checks every store and file in the data folder of a suite that does not
 // run, of one process or of several. It reports each role, also one whose file is
 // damaged, and after federation each mirror as package recheck names it. It answers
-// how many files no record names, 0 if a store is damaged, and changes nothing.
+// how many files no record names, 0 if a store is damaged, and changes nothing. If c
+// names no installation, the data do.
 func Fsck(ctx context.Context, c suite.Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	s, err := seed.Find(c.Data)
 	if err != nil {
@@ -37,6 +38,9 @@ func Fsck(ctx context.Context, c suite.Config, report func(role string, r fsck.R
 
 // fsckRoles checks the stores of some roles.
 func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(role string) (seed.Role, error), report func(role string, r fsck.Report)) (orphans uint64, err error) {
+	if c, err = named(ctx, c, wanted); err != nil {
+		return 0, err
+	}
 	files, whole := map[string]*fsck.Files{}, true
 	for _, role := range wanted {
 		home := home(c, role)
@@ -115,6 +119,9 @@ func fsckMirrors(ctx context.Context, c suite.Config, role string, s seed.Role, 
 // folder of a suite that does not run, and answers how many rows were not as
 // they should be. It passes over a file that is damaged: Fsck names it.
 func Reindex(ctx context.Context, c suite.Config) (mended int, err error) {
+	if c, err = named(ctx, c, suite.Called()); err != nil {
+		return 0, err
+	}
 	for _, role := range suite.Called() {
 		n, err := reindexRole(ctx, c, role)
 		if err != nil && !errors.Is(err, bolt.ErrDamaged) {

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"path"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount"
 	federationserver "github.com/duban-project/duban/services/federation/server"
-	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -78,32 +77,20 @@ func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Sourc
 		return recount.Check(ctx, kept, sources)
 	}
 	return withStores(ctx, suite.Config{Data: below[0]}, func(ctx context.Context, stores map[string]store.Engine) error {
-		installation, err := installationOf(ctx, stores["organization"])
+		name, err := suite.InstallationOf(ctx, stores["organization"])
 		if err != nil {
 			return fmt.Errorf("%s: %w", below[0], err)
 		}
 		delete(stores, "federation")
-		return recountFrom(ctx, kept, append(sources, recount.Sources(installation, stores)...), below[1:])
+		return recountFrom(ctx, kept, append(sources, recount.Sources(path.Base(name), stores)...), below[1:])
 	})
-}
-
-// installationOf reads whose store it is, from the origin of its newest
-// checkpoint: province/installation/service/era.
-func installationOf(ctx context.Context, engine store.Engine) (id string, err error) {
-	err = engine.View(ctx, func(tx store.Tx) error {
-		note, err := tx.Get(feed.MetaBucket, []byte(feed.CheckpointKey))
-		if err != nil {
-			return fmt.Errorf("reading the newest checkpoint: %w", err)
-		}
-		origin, _, _ := strings.Cut(string(note), "\n")
-		id = filepath.Base(filepath.Dir(filepath.Dir(origin)))
-		return nil
-	})
-	return id, err
 }
 
 // withStores opens the stores of all roles.
 func withStores(ctx context.Context, c suite.Config, use func(context.Context, map[string]store.Engine) error) (err error) {
+	if _, err := named(ctx, c, suite.Called()); err != nil {
+		return err
+	}
 	stores := map[string]store.Engine{}
 	defer func() {
 		for _, engine := range stores {

@@ -20,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/seat"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -167,6 +168,7 @@ func (s *Service) wait(ctx context.Context, src Source, req *feedv1.ListRecordsR
 			}
 		}()
 	}
+	seat.Leave(ctx)
 	if err := src.Log.Wait(waiting, req.GetStart()); err != nil {
 		return ctx.Err() // nil if only the waiting is over
 	}

@@ -9,6 +9,7 @@ type Picture struct {
 	Names  map[string]string // of the metrics, in Chinese, by id
 	City   Sheet             // by district
 	Cities Figures           // of the whole city
+	Direct Figures           // of its own bureau and of what is directly beneath that
 	// Drill-down: a district by school, and a school by category.
 	District, School Sheet
 	Categories       Sheet   // of the whole city
@@ -16,6 +17,7 @@ type Picture struct {
 	Missing          []string
 	MissingTotal     int64
 	Gaps             []string // months that the absent district left out
+	Absent           string   // the district that reports by the month; "": none
 	Freshness        []string
 	Problems         int // how many the recount read one by one
 	Compared         int // how many figures were compared

@@ -36,8 +36,12 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 		}
 		city.add(append([]string{rank, short(l.Name)}, cells(l.Figures, wide)...))
 	}
+	city.add(append([]string{"-", "市直"}, cells(p.Direct, wide)...))
 	city.add(append([]string{"", "全市"}, cells(p.Cities, wide)...))
 	city.write(&b, 2)
+	if p.Absent != "" {
+		fmt.Fprintf(&b, "%s由自有系统按月报数，月报不含未销号存量：全市未销号 %d 不含该区县，不等于发现数减销号数。\n", short(p.Absent), p.Cities["problems_open"])
+	}
 	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，逾期 %d；投诉：收到 %d，受理 %d，办结 %d\n",
 		p.Cities["tasks_due"], p.Cities["tasks_approved"], p.Cities["tasks_late"],
 		p.Cities["ledgers_due"], p.Cities["ledgers_filed"], p.Cities["ledgers_filed_late"],
@@ -45,7 +49,8 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	fmt.Fprintf(&b, "按类别（发现/销号）：%s\n", categories(p.Categories))
 	fmt.Fprintf(&b, "逐月%s：%s\n", p.Names["problems_closed"], months(p.Months))
 	down(&b, p)
-	fmt.Fprintf(&b, "\n欠报（演示数据，共 %d 项）：%s\n", p.MissingTotal, list(append(p.Missing, p.Gaps...)))
+	fmt.Fprintf(&b, "\n欠报（演示数据，共 %d 项）：%s\n", p.MissingTotal, list(p.Missing))
+	fmt.Fprintf(&b, "月报缺号（不计入欠报）：%s\n", list(p.Gaps))
 	fmt.Fprintf(&b, "新鲜度（已计入/已产生的记录）：%s\n", list(p.Freshness))
 	fmt.Fprintf(&b, "复核：逐条读取 %d 个问题，核对 %d 个数字，全部一致。\n", p.Problems, p.Compared)
 	fmt.Fprintf(&b, "用时 %.1f 秒，REST 调用 %d 次。\n", t.Elapsed.Seconds(), t.Calls)

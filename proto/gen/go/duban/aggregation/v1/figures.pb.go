@@ -514,7 +514,8 @@ type Figure struct {
 	Denominator int64 `protobuf:"varint,4,opt,name=denominator,proto3" json:"denominator,omitempty"`
 	// 暂定: the feed behind it has entries that are not counted yet.
 	Provisional bool `protobuf:"varint,5,opt,name=provisional,proto3" json:"provisional,omitempty"`
-	// Of a latest value: what it is from, such as rounds/{round}.
+	// Of a latest value: what it is from, such as rounds/{round}; empty if there is
+	// none yet, which a status then leaves out.
 	Origin        string `protobuf:"bytes,6,opt,name=origin,proto3" json:"origin,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

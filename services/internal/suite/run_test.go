@@ -1,0 +1,53 @@
+package suite
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// TestTooMuchIsRefusedLikeAnythingElse: with a reason, in both languages, although
+// net/http has a limit of its own and plain text for it.
+func TestTooMuchIsRefusedLikeAnythingElse(t *testing.T) {
+	s, err := sandboxIn(t, t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := s.Handler(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = web(h)
+	server.Start()
+	defer server.Close()
+	long := strings.Repeat("a", 60<<10)
+	for name, c := range map[string]struct {
+		query, header string
+		want          int
+	}{
+		"headers": {"", long, http.StatusRequestHeaderFieldsTooLarge},
+		"address": {"?filter=" + long, "", http.StatusRequestURITooLong},
+		"both":    {"?filter=" + long, long, http.StatusRequestURITooLong},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/v1/units"+c.query, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Accept-Language", "en")
+			req.Header.Set("X-Large", c.header)
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = res.Body.Close() }()
+			var said struct{ Message string }
+			if err := json.NewDecoder(res.Body).Decode(&said); err != nil || res.StatusCode != c.want || res.Header.Get("Content-Language") != "en" || said.Message == "" {
+				t.Errorf("answered %s %v: %q, %v", res.Status, res.Header, said.Message, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,45 @@
+package upkeep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/duban-project/duban/services/internal/store/bolt"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// named is c with the installation that the stores of the roles in its data folder
+// belong to. If c names one, at least one store MUST be of it; else it is the one
+// that most are of. A damaged store says nothing.
+func named(ctx context.Context, c suite.Config, roles []string) (suite.Config, error) {
+	most, of := "", map[string]int{}
+	for _, role := range roles {
+		name, err := installationOf(ctx, c, role)
+		if err != nil && !errors.Is(err, bolt.ErrDamaged) {
+			return c, fmt.Errorf("%s: %w", role, err)
+		}
+		if name == "" {
+			continue
+		}
+		if of[name]++; of[name] > of[most] {
+			most = name
+		}
+	}
+	if c.Installation == "" {
+		c.Installation = most
+	}
+	if of[c.Installation] > 0 {
+		return c, nil
+	}
+	return c, c.Belongs(most)
+}
+
+func installationOf(ctx context.Context, c suite.Config, role string) (name string, err error) {
+	engine, err := reopen(ctx, c, role)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	return suite.InstallationOf(ctx, engine)
+}
