@@ -106,9 +106,9 @@ var errEnough = errors.New("it is enough")
 
 // plan plans the rectification of one of the first problems of a ledger.
 func (w *world) plan(ctx context.Context, caller int, i int64) error {
-	_, err := rectificationv1.NewRectificationServiceClient(w.conn).PlanProblem(as(ctx, w.heads[caller]), &rectificationv1.PlanProblemRequest{
+	_, err := rectificationv1.NewRectificationServiceClient(w.conn).PlanProblem(as(ctx, w.heads[caller].key), &rectificationv1.PlanProblemRequest{
 		Name: w.ledgers[caller] + "/problems/0001", Cause: "交接制度未落实", Measures: fmt.Sprintf("第 %d 次修订措施", i),
-		Deadline: time.Now().AddDate(0, 0, 30+int(i%30)).Format(time.DateOnly), LeaderResponsible: "演示甲", PersonResponsible: "演示乙",
+		Deadline: time.Now().AddDate(0, 0, 30+int(i%30)).Format(time.DateOnly), LeaderResponsible: w.heads[caller].name, PersonResponsible: w.heads[caller].name,
 	})
 	return err
 }

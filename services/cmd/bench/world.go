@@ -27,9 +27,12 @@ type world struct {
 	grpc    string // its address
 	key     string // of a leader of the city
 	ledgers []string
-	heads   []string // keys of those who have the ledgers
+	heads   []answerable // of those who have the ledgers
 	stop    func() error
 }
+
+// answerable is who answers for a school: its head, by name and key.
+type answerable struct{ name, key string }
 
 // A city has schools, beneath it or in districts.
 type city struct{ districts, schools int }
@@ -97,7 +100,7 @@ func (w *world) settle(ctx context.Context, bootstrap string, of city) error {
 		return err
 	}
 	system, security := as(ctx, first.GetSystemAdmin().GetSecret()), as(ctx, first.GetSecurityAdmin().GetSecret())
-	if w.key, err = person(system, security, org, "units/city", accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR); err != nil {
+	if _, w.key, err = person(system, security, org, "units/city", accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR); err != nil {
 		return err
 	}
 	for i := range of.districts {
@@ -105,7 +108,7 @@ func (w *world) settle(ctx context.Context, bootstrap string, of city) error {
 			return err
 		}
 	}
-	w.ledgers, w.heads = make([]string, of.schools), make([]string, of.schools)
+	w.ledgers, w.heads = make([]string, of.schools), make([]answerable, of.schools)
 	_, err = spread(of.schools, settlers, func(_ int, i int64) error {
 		return w.school(ctx, system, security, int(i-1), of)
 	})
@@ -124,20 +127,20 @@ func (w *world) unit(system context.Context, id, parent string, kind organizatio
 	return err
 }
 
-// person enters somebody with the roles and returns a key.
-func person(system, security context.Context, org organizationv1.OrganizationServiceClient, unit string, roles ...accessv1.Role) (string, error) {
+// person enters somebody with the roles and returns their name and a key.
+func person(system, security context.Context, org organizationv1.OrganizationServiceClient, unit string, roles ...accessv1.Role) (name, key string, err error) {
 	m, err := org.CreateMember(system, &organizationv1.CreateMemberRequest{Parent: unit, Member: &organizationv1.Member{DisplayName: "演示人员"}})
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	for _, role := range roles {
 		grant := &organizationv1.RoleGrant{Principal: m.GetName(), Role: role, Unit: unit}
 		if _, err := org.CreateRoleGrant(security, &organizationv1.CreateRoleGrantRequest{RoleGrant: grant}); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
 	k, err := org.CreateApiKey(security, &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: m.GetName()}})
-	return k.GetSecret(), err
+	return m.GetName(), k.GetSecret(), err
 }
 
 // school enters a school with its head, who makes its ledger.
@@ -149,16 +152,16 @@ func (w *world) school(ctx, system, security context.Context, i int, of city) er
 	if err := w.unit(system, id, parent, organizationv1.Unit_KIND_SCHOOL); err != nil {
 		return err
 	}
-	head, err := person(system, security, organizationv1.NewOrganizationServiceClient(w.conn), "units/"+id, accessv1.Role_ROLE_HEAD)
+	name, key, err := person(system, security, organizationv1.NewOrganizationServiceClient(w.conn), "units/"+id, accessv1.Role_ROLE_HEAD)
 	if err != nil {
 		return err
 	}
 	rect := rectificationv1.NewRectificationServiceClient(w.conn)
-	l, err := rect.CreateLedger(as(ctx, head), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: "units/" + id}})
+	l, err := rect.CreateLedger(as(ctx, key), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: "units/" + id}})
 	if err != nil {
 		return fmt.Errorf("a ledger of units/%s: %w", id, err)
 	}
-	w.ledgers[i], w.heads[i] = l.GetName(), head
+	w.ledgers[i], w.heads[i] = l.GetName(), answerable{name, key}
 	return nil
 }
 
