@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/upkeep"
@@ -44,6 +46,7 @@ func newSender(t *testing.T) *sender {
 	}
 	on.grant(t, m.GetName(), accessv1.Role_ROLE_REPORTER, "units/d")
 	on.grant(t, s.keys.name, accessv1.Role_ROLE_SUPERVISOR, "units/root")
+	on.grant(t, s.keys.name, accessv1.Role_ROLE_LEADER, "units/d")
 	k, err := on.security().CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: m.GetName()}})
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +83,7 @@ func (c caller) grant(t *testing.T, principal string, role accessv1.Role, unit s
 func TestTortureReports(t *testing.T) {
 	s, n := newSender(t), number(t, "DUBAN_TORTURE", 1)
 	for round := range n {
+		s.campaign(fmt.Sprintf("r%d", round+1))
 		file := s.upload(int64(round + 1))
 		r := s.survives(func(ctx context.Context) (*aggregationv1.Report, error) { return s.reporting().UploadReport(ctx, file) })
 		s.judged(r)
@@ -108,6 +112,35 @@ func TestTortureReports(t *testing.T) {
 
 func (s *sender) reporting() aggregationv1.AggregationServiceClient {
 	return aggregationv1.NewAggregationServiceClient(keyed{s.d.dial(), s.machine})
+}
+
+// campaign publishes one that takes any category, and returns when reports may name
+// it.
+func (s *sender) campaign(id string) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	day := func(after int) string { return time.Now().AddDate(0, 0, after).Format(time.DateOnly) }
+	on := campaignv1.NewCampaignServiceClient(keyed{s.d.dial(), s.keys.clerk})
+	c, err := on.CreateCampaign(ctx, &campaignv1.CreateCampaignRequest{CampaignId: id, Campaign: &campaignv1.Campaign{
+		Owner: "units/d", DisplayName: "演示活动",
+		Phases: []*campaignv1.Phase{{Code: "ONE", Name: "一", StartDate: day(0), EndDate: day(60)}},
+		Tasks: []*campaignv1.Task{{
+			Code: "T1", Title: "一", Kind: campaignv1.Task_KIND_ONE_OFF, Phase: "ONE", DueDate: day(30),
+			AppliesTo: &campaignv1.Applicability{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_SCHOOL}},
+		}},
+	}})
+	if err == nil {
+		_, err = on.PublishCampaign(ctx, &campaignv1.PublishCampaignRequest{Name: c.GetName()})
+	}
+	for current := false; err == nil && !current; {
+		var status *aggregationv1.Status
+		status, err = s.d.as(s.keys).figures().GetStatus(ctx, &aggregationv1.GetStatusRequest{Name: "units/root"})
+		current = !slices.ContainsFunc(status.GetFreshness(), func(f *aggregationv1.Freshness) bool { return !f.GetCurrent() })
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // upload is a report of which a third of the lines names no unit.

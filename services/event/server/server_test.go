@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -19,6 +21,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -211,21 +214,28 @@ func TestAReaderWaits(t *testing.T) {
 // More readers may wait than calls may run, and shut out nobody.
 func TestManyReadersWait(t *testing.T) {
 	s := newScene(t)
-	p := s.problem()
+	edit := &rectificationv1.UpdateProblemRequest{Problem: &rectificationv1.Problem{Name: s.problem().GetName(), Description: "演示问题"}}
+	reading, enough := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	for range 300 {
 		all.Go(func() {
-			_, err := s.Event(s.eye.Key).ListEvents(t.Context(), &eventv1.ListEventsRequest{
-				Wait: durationpb.New(3 * time.Second), Types: []string{"campaign.none.*"},
-			})
-			if err != nil {
-				t.Error(err)
+			for reading.Err() == nil { // who comes in a crowd is told to repeat
+				_, _ = s.Event(s.eye.Key).ListEvents(reading, &eventv1.ListEventsRequest{
+					Wait: durationpb.New(30 * time.Second), Types: []string{"campaign.none.*"},
+				})
+				_ = feed.Pause(reading, 100*time.Millisecond)
 			}
 		})
 	}
-	for i := range 4 {
-		p = s.edit(p, i+1)
+	<-time.After(time.Second) // most of them wait by then
+	soon, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	defer cancel()
+	_, err := s.Rectification(s.clerk.Key).UpdateProblem(soon, edit)
+	for ; status.Code(err) == codes.ResourceExhausted && soon.Err() == nil; _, err = s.Rectification(s.clerk.Key).UpdateProblem(soon, edit) {
+		_ = feed.Pause(soon, 10*time.Millisecond)
 	}
+	s.must(err)
+	enough()
 	all.Wait()
 }
 

@@ -111,7 +111,7 @@ func Receive(ctx context.Context, c Config, answers []*federationv1.ReplicateRes
 }
 
 // anchored keeps a cosigned checkpoint of one's own log.
-func (c Config) anchored(ctx context.Context, o *outgoing, a *federationv1.Ack) error {
+func (c *Config) anchored(ctx context.Context, o *outgoing, a *federationv1.Ack) error {
 	if a.GetNote() == "" || !o.own() {
 		return nil
 	}

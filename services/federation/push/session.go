@@ -128,7 +128,7 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 }
 
 // forked holds a log that is shown to have two histories, by its own signatures.
-func (c Config) forked(o *outgoing, e *federationv1.Evidence) {
+func (c *Config) forked(o *outgoing, e *federationv1.Evidence) {
 	if !o.own() || e.GetFork() == nil || e.GetOrigin() != o.origin {
 		return
 	}
