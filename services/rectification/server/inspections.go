@@ -2,12 +2,15 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -77,14 +80,24 @@ func (s *Service) record(tx *change.Tx, i *rectificationv1.Inspection, c *campai
 	if _, err := rectification.Record(i, v, path); err != nil {
 		return nil, err
 	}
-	for _, f := range req.GetFindings() {
+	for n, f := range req.GetFindings() {
 		p, err := s.find(tx, i, c, req.GetTarget(), f)
 		if err != nil {
-			return nil, err
+			return nil, inFinding(err, n)
 		}
 		v.Problems = append(v.Problems, p.GetName())
 	}
 	return rectification.Record(i, v, path)
+}
+
+// inFinding is what is wrong with a problem, at the finding that it was to be
+// entered from.
+func inFinding(err error, n int) error {
+	var f *fault.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	return f.Under("problem", fmt.Sprintf("findings[%d]", n))
 }
 
 // find enters one finding as a problem, into a ledger that is opened if there is
