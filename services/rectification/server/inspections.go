@@ -26,9 +26,13 @@ func mayInspection(tx *change.Tx, i *rectificationv1.Inspection) error {
 	return nil
 }
 
-// shown is what the caller may know of an inspection, or nil.
+// shown is what the caller may know of an inspection, or nil. For portals there is
+// none before it is concluded.
 func shown(tx *change.Tx, i *rectificationv1.Inspection) *rectificationv1.Inspection {
-	return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Sees)
+	if rectification.Public(i) {
+		return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Sees)
+	}
+	return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Inside)
 }
 
 // CreateInspection implements the RPC.
