@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -51,12 +50,7 @@ func (s *Service) GetInspection(ctx context.Context, req *rectificationv1.GetIns
 
 // ListInspections implements the RPC.
 func (s *Service) ListInspections(ctx context.Context, req *rectificationv1.ListInspectionsRequest) (*rectificationv1.ListInspectionsResponse, error) {
-	inspections, next, err := s.inspections.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Inspection, error], error) {
-		if req.GetUnit() != "" {
-			return s.inspections.Lookup(tx, "unit", req.GetUnit(), after), nil
-		}
-		return s.inspections.Scan(tx, after, ""), nil
-	})
+	inspections, next, err := s.inspections.List(ctx, req, s.inspections.By("unit", req.GetUnit()))
 	return &rectificationv1.ListInspectionsResponse{Inspections: inspections, NextPageToken: next}, err
 }
 
