@@ -8,7 +8,7 @@ import (
 )
 
 func problemFixtures() map[string][]fixture {
-	shows := func(r records) string { return r.ledgers.problem }
+	shows, drafted := func(r records) string { return r.ledgers.problem }, func(r records) string { return r.ledgers.drafted }
 	return map[string][]fixture{
 		"CreateProblem": {
 			{note: "found by the unit", only: []right{unitsOffice}, ask: enters(rectificationv1.Problem_SOURCE_SELF_CHECK)},
@@ -16,7 +16,12 @@ func problemFixtures() map[string][]fixture {
 			{note: "found by an audit", only: []right{unitsOffice, superiors}, ask: enters(rectificationv1.Problem_SOURCE_AUDIT)},
 			{note: "of a complaint, which a service enters", only: []right{}, ask: enters(rectificationv1.Problem_SOURCE_COMPLAINT)},
 		},
-		"GetProblem": {asks(func(r records) protobuf.Message { return &rectificationv1.GetProblemRequest{Name: r.ledgers.problem} })},
+		"GetProblem": {
+			asks(func(r records) protobuf.Message { return &rectificationv1.GetProblemRequest{Name: r.ledgers.problem} }),
+			{note: "unsigned", except: draft(), ask: func(r records) protobuf.Message {
+				return &rectificationv1.GetProblemRequest{Name: r.ledgers.drafted}
+			}},
+		},
 		"ListProblems": {
 			{note: "of a ledger", shows: shows, ask: func(r records) protobuf.Message {
 				return &rectificationv1.ListProblemsRequest{Parent: r.ledgers.ledger}
@@ -25,6 +30,12 @@ func problemFixtures() map[string][]fixture {
 				return &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", Unit: r.unit}
 			}},
 			{note: "all", sifts: true, shows: shows, ask: func(records) protobuf.Message {
+				return &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", PageSize: 1000}
+			}},
+			{note: "unsigned, of a ledger", except: draft(), shows: drafted, ask: func(r records) protobuf.Message {
+				return &rectificationv1.ListProblemsRequest{Parent: r.ledgers.draft}
+			}},
+			{note: "unsigned, of all", sifts: true, except: draft(), shows: drafted, ask: func(records) protobuf.Message {
 				return &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", PageSize: 1000}
 			}},
 		},
@@ -47,7 +58,12 @@ func problemFixtures() map[string][]fixture {
 		"ListAttachments": {{shows: func(r records) string { return r.ledgers.file }, ask: func(r records) protobuf.Message {
 			return &blobv1.ListAttachmentsRequest{Parent: r.ledgers.problem}
 		}}},
-		"GetAttachment": {asks(func(r records) protobuf.Message { return &blobv1.GetAttachmentRequest{Name: r.ledgers.file} })},
+		"GetAttachment": {
+			asks(func(r records) protobuf.Message { return &blobv1.GetAttachmentRequest{Name: r.ledgers.file} }),
+			{note: "of a draft", except: draft(), ask: func(r records) protobuf.Message {
+				return &blobv1.GetAttachmentRequest{Name: r.ledgers.draftFile}
+			}},
+		},
 	}
 }
 

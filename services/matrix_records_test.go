@@ -44,7 +44,7 @@ func (m *matrix) keep(home string) records {
 	r.key = m.issue(&organizationv1.ApiKey{Principal: r.member}).GetApiKey().GetName()
 	r.identity = m.link(r.member, home)
 	r.campaigns = m.keepCampaigns(home)
-	r.ledgers = m.keepLedgers(home)
+	r.ledgers = m.keepLedgers(home, r.campaigns.published)
 	r.cases = m.keepCases(home)
 	r.rounds = m.keepRounds(home)
 	r.reports = m.keepReports(home)

@@ -6,16 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/internal/shipped"
 )
 
 //go:embed templates/*.yaml
-var shipped embed.FS
+var templates embed.FS
 
 // Template is what campaigns are made from (活动模板): a document of one file,
 // which has no year yet.
@@ -29,23 +29,7 @@ type Template struct {
 // Shipped reads the templates that ship with the suite, in the order of their
 // names. It fails if one of them is not a coherent campaign.
 func Shipped() ([]*Template, error) {
-	var all []*Template
-	files, err := fs.Glob(shipped, "templates/*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	for _, file := range files {
-		text, err := shipped.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		t, err := ParseTemplate(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		all = append(all, t)
-	}
-	return all, nil
+	return shipped.Read(templates, "templates/*.yaml", ParseTemplate)
 }
 
 // ParseTemplate reads one template. It fails on keys that it does not know,

@@ -90,7 +90,7 @@ func New(name string, c *complaintv1.Complaint, in Intake, desk string) (*compla
 		return nil, err
 	}
 	return &complaintv1.Complaint{
-		Name: name, Type: c.GetType(), Channel: c.GetChannel(), Unit: c.GetUnit(), AboutHead: c.GetAboutHead(),
+		Name: name, Type: c.GetType(), Channel: in.channel(c), Unit: c.GetUnit(), AboutHead: c.GetAboutHead(),
 		Category: c.GetCategory(), Text: c.GetText(), WithholdIdentity: c.GetWithholdIdentity(),
 		RealName: in.RealName, Intake: in.Unit, Desk: desk, Routing: Routing, Sealed: Sealed(c),
 		State: complaintv1.Complaint_STATE_RECEIVED,
@@ -108,13 +108,22 @@ func (in Intake) check(c *complaintv1.Complaint) error {
 	case in.Unit == "":
 		channels = []complaintv1.Complaint_Channel{complaintv1.Complaint_CHANNEL_WEB}
 	}
-	if !slices.Contains(channels, c.GetChannel()) {
+	if !slices.Contains(channels, in.channel(c)) {
 		return ErrChannelMismatch.At("complaint.channel", "渠道与登记方式不符", "is not a channel by which this caller brings complaints")
 	}
 	if in.Machine && Sealed(c) {
 		return ErrPortalSealed
 	}
 	return nil
+}
+
+// channel is how a complaint came; what is filed on the suite's own pages need not
+// say so.
+func (in Intake) channel(c *complaintv1.Complaint) complaintv1.Complaint_Channel {
+	if c.GetChannel() == complaintv1.Complaint_CHANNEL_UNSPECIFIED && in.Unit == "" && !in.Machine {
+		return complaintv1.Complaint_CHANNEL_WEB
+	}
+	return c.GetChannel()
 }
 
 // Sealed says whether a complaint exists for its desk alone (保密件): reports,

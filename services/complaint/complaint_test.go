@@ -149,11 +149,17 @@ func TestWhoBringsWhat(t *testing.T) {
 		{"a portal's report", machine, &complaintv1.Complaint{Channel: portal, Type: report}, complaint.ErrPortalSealed},
 		{"a portal about a head", machine, &complaintv1.Complaint{Channel: portal, Type: help, AboutHead: true}, complaint.ErrPortalSealed},
 		{"a citizen's report", citizen, &complaintv1.Complaint{Channel: web, Type: report}, nil},
+		{"a citizen who names no channel", citizen, &complaintv1.Complaint{Type: help}, nil},
+		{"a clerk who names no channel", taker, &complaintv1.Complaint{Type: help}, complaint.ErrChannelMismatch},
+		{"a portal that names no channel", machine, &complaintv1.Complaint{Type: help}, complaint.ErrChannelMismatch},
 		{"a citizen as hotline", citizen, &complaintv1.Complaint{Channel: hotline, Type: help}, complaint.ErrChannelMismatch},
 	} {
 		c, err := complaint.New("complaints/1", x.c, x.in, "units/d")
 		if !errors.Is(err, x.want) || (err == nil) != (x.want == nil) {
 			t.Errorf("%s = %v, want %v", x.name, err, x.want)
+		}
+		if err == nil && (c.GetChannel() == 0 || x.c.GetChannel() != 0 && c.GetChannel() != x.c.GetChannel()) {
+			t.Errorf("%s came by %v", x.name, c.GetChannel())
 		}
 		if err == nil && c.GetSealed() != (x.c.GetType() == report || x.c.GetAboutHead()) {
 			t.Errorf("%s: sealed = %v", x.name, c.GetSealed())

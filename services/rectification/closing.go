@@ -18,7 +18,7 @@ func Submit(p *rectificationv1.Problem, evidence []string, who string, now time.
 		return nil, err
 	}
 	if len(evidence) == 0 {
-		return nil, ErrProblemEvidenceMissing
+		return nil, ErrProblemEvidenceMissing.At("evidence", "请列出作为佐证的附件", "must name the attachments that prove it")
 	}
 	p.Evidence, p.SubmitTime = evidence, timestamppb.New(now)
 	p.Submitter, p.Verifier, p.Closer = who, "", ""

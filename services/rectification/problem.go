@@ -118,10 +118,12 @@ func described(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
 	}
 	i := slices.IndexFunc(l.GetCategories(), func(c *rectificationv1.Category) bool { return c.GetCode() == p.GetCategory() })
 	if i < 0 {
-		return ErrProblemCategoryUnknown.With("category", p.GetCategory())
+		return ErrProblemCategoryUnknown.With("category", p.GetCategory()).
+			At("problem.category", "不是活动的问题类别", "is no category of the campaign")
 	}
 	if p.GetItem() != "" && !slices.Contains(l.GetCategories()[i].GetItems(), p.GetItem()) {
-		return ErrProblemCategoryUnknown.With("category", p.GetCategory()).With("item", p.GetItem())
+		return ErrProblemCategoryUnknown.With("category", p.GetCategory()).With("item", p.GetItem()).
+			At("problem.item", "不是该类别的条目", "is no item of the category")
 	}
 	return nil
 }

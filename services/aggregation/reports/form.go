@@ -14,6 +14,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/shipped"
 )
 
 //go:embed forms/*.yaml
@@ -31,21 +32,9 @@ var forms = func() []*aggregationv1.ReportForm {
 
 // read returns the forms of a folder.
 func read(folder fs.FS) ([]*aggregationv1.ReportForm, error) {
-	names, err := fs.Glob(folder, "forms/*.yaml")
+	all, err := shipped.Read(folder, "forms/*.yaml", ParseForm)
 	if err != nil {
 		return nil, err
-	}
-	var all []*aggregationv1.ReportForm
-	for _, name := range names {
-		b, err := fs.ReadFile(folder, name)
-		if err != nil {
-			return nil, err
-		}
-		form, err := ParseForm(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		all = append(all, form)
 	}
 	slices.SortFunc(all, func(a, b *aggregationv1.ReportForm) int { return strings.Compare(a.GetName(), b.GetName()) })
 	return all, nil

@@ -94,9 +94,10 @@ func (d *reading) lit(items iter.Seq2[*worklist.Item, error]) iter.Seq2[*worklis
 }
 
 // shown says whether the caller may know of the item. Of complaints only those
-// hear who may read them.
+// hear who may read them, and portals of nothing: what is to be done is about
+// drafts and plans.
 func shown(access *authz.Access, item *worklist.Item) bool {
-	return !worklist.Complains(item) || access.Holds(item.GetUnit(), readers...)
+	return access.Inside(item.GetUnit()) && (!worklist.Complains(item) || access.Holds(item.GetUnit(), readers...))
 }
 
 // keep says whether the list has the item for the caller.

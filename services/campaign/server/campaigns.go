@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"iter"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
@@ -58,12 +57,7 @@ func (s *Service) GetCampaign(ctx context.Context, req *campaignv1.GetCampaignRe
 
 // ListCampaigns implements the RPC.
 func (s *Service) ListCampaigns(ctx context.Context, req *campaignv1.ListCampaignsRequest) (*campaignv1.ListCampaignsResponse, error) {
-	found, next, err := s.campaigns.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*campaignv1.Campaign, error], error) {
-		if req.GetOwner() != "" {
-			return s.campaigns.Lookup(tx, "owner", req.GetOwner(), after), nil
-		}
-		return s.campaigns.Scan(tx, after, ""), nil
-	})
+	found, next, err := s.campaigns.List(ctx, req, s.campaigns.By("owner", req.GetOwner()))
 	return &campaignv1.ListCampaignsResponse{Campaigns: found, NextPageToken: next}, err
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"iter"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
@@ -17,12 +16,7 @@ func (s *Service) GetComplaint(ctx context.Context, req *complaintv1.GetComplain
 
 // ListComplaints implements the RPC.
 func (s *Service) ListComplaints(ctx context.Context, req *complaintv1.ListComplaintsRequest) (*complaintv1.ListComplaintsResponse, error) {
-	found, next, err := s.listable.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*complaintv1.Complaint, error], error) {
-		if req.GetDesk() != "" {
-			return s.listable.Lookup(tx, "desk", req.GetDesk(), after), nil
-		}
-		return s.listable.Scan(tx, after, ""), nil
-	})
+	found, next, err := s.listable.List(ctx, req, s.listable.By("desk", req.GetDesk()))
 	return &complaintv1.ListComplaintsResponse{Complaints: found, NextPageToken: next}, err
 }
 

@@ -7,7 +7,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -16,6 +15,7 @@ import (
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/shipped"
 )
 
 //go:embed *.yaml
@@ -24,29 +24,19 @@ var files embed.FS
 // All returns every version of every scheme, in the order of the file names. It
 // fails if one cannot be read, does not hold, or is there twice.
 func All() ([]*evaluationv1.EvaluationScheme, error) {
-	names, err := fs.Glob(files, "*.yaml")
-	if err != nil {
-		return nil, err
-	}
-	var all []*evaluationv1.EvaluationScheme
-	seen := map[string]string{}
-	for _, name := range names {
-		b, err := files.ReadFile(name)
+	seen := map[string]bool{}
+	return shipped.Read(files, "*.yaml", func(b []byte) (*evaluationv1.EvaluationScheme, error) {
+		s, err := Parse(b)
 		if err != nil {
 			return nil, err
 		}
-		s, err := Parse(b)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
 		key := s.GetId() + " " + s.GetVersion()
-		if seen[key] != "" {
-			return nil, fmt.Errorf("%s: %s is in %s too", name, key, seen[key])
+		if seen[key] {
+			return nil, fmt.Errorf("%s is in another file too", key)
 		}
-		seen[key] = name
-		all = append(all, s)
-	}
-	return all, nil
+		seen[key] = true
+		return s, nil
+	})
 }
 
 // Parse reads one scheme. Keys that the contract does not know, keys that are

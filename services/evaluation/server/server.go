@@ -71,14 +71,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 // mayRound decides about a round: the owner's side by the rule, the units rated
 // by reading it once it is published.
 func (s *Service) mayRound(tx *change.Tx, r *evaluationv1.Round) error {
-	err := tx.Check(r.GetOwner())
-	if !errors.Is(err, authz.ErrNotFound) || !published(r) || !rated(tx, r) {
-		return err
-	}
-	if tx.Access.Method.Rule.GetEvent() != "" {
-		return authz.ErrDenied
-	}
-	return nil
+	return tx.CheckOr(r.GetOwner(), func() bool { return published(r) && rated(tx, r) })
 }
 
 // mayResult decides about reading a result: the owner's side always, the unit

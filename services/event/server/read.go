@@ -187,7 +187,20 @@ func (q search) want(r row) (*feedv1.Entry, error) {
 	if !event.Wanted(q.types, e.GetKind()) || !q.may(r.place, e.GetBody().MessageName()) {
 		return nil, nil
 	}
+	if open, err := q.open(r.place, e); !open || err != nil {
+		return nil, err
+	}
 	return e, nil
+}
+
+// open says whether the resource is public, unless the reader sees its place by
+// another role than a portal's.
+func (q search) open(p event.Place, e *feedv1.Entry) (bool, error) {
+	if q.access.Inside(p.Unit) {
+		return true, nil
+	}
+	body, err := bodyOf(e)
+	return body != nil && event.Public(body), err
 }
 
 // within says whether the place lies in the unit asked for.

@@ -43,3 +43,27 @@ func TestActsAsIsTheGrantInTheScopeAsked(t *testing.T) {
 		t.Error("a service acts as a head")
 	}
 }
+
+func TestAPortalIsNotInside(t *testing.T) {
+	const portal = accessv1.Role_ROLE_PORTAL
+	held := []authz.Grant{{Role: portal, Unit: "p"}, {Role: viewer, Unit: "d"}}
+	for _, c := range []struct {
+		key    authn.Principal
+		inside map[string]bool
+	}{
+		{authn.Principal{}, map[string]bool{"c": false, "d": true, "s": true, "d2": false, "x": false}},
+		{authn.Principal{Roles: []accessv1.Role{portal}}, map[string]bool{"d": false, "s": false}},
+		{authn.Principal{Unit: "s2"}, map[string]bool{"d": false, "s": false, "s2": true}},
+	} {
+		c.key.Name = "machines/m"
+		a, err := authz.Enter(tree{held}, &authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, c.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for unit, want := range c.inside {
+			if got := a.Inside(unit); got != want {
+				t.Errorf("a key %v is inside %s: %v", c.key, unit, got)
+			}
+		}
+	}
+}

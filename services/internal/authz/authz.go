@@ -213,6 +213,18 @@ func (a *Access) Sees(unit string) bool {
 	return a.service() || a.Method.Rule.GetPublic() || a.Principal.Bootstrap || a.sees(a.path(unit))
 }
 
+// Inside says whether the caller sees the unit's records by another role than a
+// portal's: what is not yet for the public is not for portals.
+func (a *Access) Inside(unit string) bool {
+	if a.service() {
+		return true
+	}
+	path := a.path(unit)
+	return slices.ContainsFunc(a.grants, func(g Grant) bool {
+		return g.Role != accessv1.Role_ROLE_PORTAL && slices.Contains(path, g.Unit)
+	})
+}
+
 func (a *Access) sees(path []string) bool {
 	return slices.ContainsFunc(a.grants, func(g Grant) bool { return slices.Contains(path, g.Unit) })
 }

@@ -88,6 +88,19 @@ type Tx struct {
 	units   []string // on which Check allowed it
 }
 
+// CheckOr is Check for a record of the unit that others, who do not see the unit,
+// may read but not change, if it concerns them.
+func (tx *Tx) CheckOr(unit string, concerned func() bool) error {
+	err := tx.Check(unit)
+	if !errors.Is(err, authz.ErrNotFound) || !concerned() {
+		return err
+	}
+	if tx.Access.Method.Rule.GetEvent() != "" {
+		return authz.ErrDenied
+	}
+	return nil
+}
+
 // Check decides whether the caller may act on the unit's records. A change that
 // never checks is refused as broken.
 func (tx *Tx) Check(unit string) error {

@@ -46,6 +46,17 @@ func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after
 	return items, next, err
 }
 
+// By returns what List reads for a request that may name a value of an indexed
+// field: the records under it, or all if it is empty.
+func (k *Kind[T]) By(field, value string) func(tx *Tx, after string) (iter.Seq2[T, error], error) {
+	return func(tx *Tx, after string) (iter.Seq2[T, error], error) {
+		if value == "" {
+			return k.Scan(tx, after, ""), nil
+		}
+		return k.Lookup(tx, field, value, after), nil
+	}
+}
+
 // listed says whether a list has the record. What the caller may not see is left
 // out before the filter looks at anything.
 func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (bool, error) {

@@ -116,6 +116,19 @@ func (f *Fault) At(path, zh, en string) *Fault {
 	return &g
 }
 
+// Under returns a copy of f for a request in which what stands at from when the
+// rule is asked stands at to, such as "problem" at "findings[2]".
+func (f *Fault) Under(from, to string) *Fault {
+	g := *f
+	g.Fields = slices.Clone(f.Fields)
+	for i, field := range g.Fields {
+		if rest, ok := strings.CutPrefix(field.Path, from+"."); ok {
+			g.Fields[i].Path = to + "." + rest
+		}
+	}
+	return &g
+}
+
 // After returns a copy of f that says when the caller may repeat.
 func (f *Fault) After(d time.Duration) *Fault {
 	g := *f

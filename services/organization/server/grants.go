@@ -72,12 +72,7 @@ func (s *Service) GetRoleGrant(ctx context.Context, req *organizationv1.GetRoleG
 
 // ListRoleGrants implements the RPC.
 func (s *Service) ListRoleGrants(ctx context.Context, req *organizationv1.ListRoleGrantsRequest) (*organizationv1.ListRoleGrantsResponse, error) {
-	grants, next, err := s.grants.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.RoleGrant, error], error) {
-		if req.GetPrincipal() != "" {
-			return s.grants.Lookup(tx, "principal", req.GetPrincipal(), after), nil
-		}
-		return s.grants.Scan(tx, after, ""), nil
-	})
+	grants, next, err := s.grants.List(ctx, req, s.grants.By("principal", req.GetPrincipal()))
 	return &organizationv1.ListRoleGrantsResponse{RoleGrants: grants, NextPageToken: next}, err
 }
 

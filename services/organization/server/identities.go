@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"iter"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
@@ -55,12 +54,7 @@ func (s *Service) GetIdentity(ctx context.Context, req *organizationv1.GetIdenti
 
 // ListIdentities implements the RPC.
 func (s *Service) ListIdentities(ctx context.Context, req *organizationv1.ListIdentitiesRequest) (*organizationv1.ListIdentitiesResponse, error) {
-	links, next, err := s.identities.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.Identity, error], error) {
-		if req.GetPrincipal() != "" {
-			return s.identities.Lookup(tx, "principal", req.GetPrincipal(), after), nil
-		}
-		return s.identities.Scan(tx, after, ""), nil
-	})
+	links, next, err := s.identities.List(ctx, req, s.identities.By("principal", req.GetPrincipal()))
 	return &organizationv1.ListIdentitiesResponse{Identities: links, NextPageToken: next}, err
 }
 

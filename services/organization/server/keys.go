@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"iter"
 	"slices"
 	"strings"
 
@@ -107,12 +106,7 @@ func (s *Service) GetApiKey(ctx context.Context, req *organizationv1.GetApiKeyRe
 
 // ListApiKeys implements the RPC.
 func (s *Service) ListApiKeys(ctx context.Context, req *organizationv1.ListApiKeysRequest) (*organizationv1.ListApiKeysResponse, error) {
-	keys, next, err := s.keys.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*organizationv1.ApiKey, error], error) {
-		if req.GetPrincipal() != "" {
-			return s.keys.Lookup(tx, "principal", req.GetPrincipal(), after), nil
-		}
-		return s.keys.Scan(tx, after, ""), nil
-	})
+	keys, next, err := s.keys.List(ctx, req, s.keys.By("principal", req.GetPrincipal()))
 	return &organizationv1.ListApiKeysResponse{ApiKeys: keys, NextPageToken: next}, err
 }
 

@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
-	"iter"
+	"errors"
+	"fmt"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -23,9 +25,13 @@ func mayInspection(tx *change.Tx, i *rectificationv1.Inspection) error {
 	return nil
 }
 
-// shown is what the caller may know of an inspection, or nil.
+// shown is what the caller may know of an inspection, or nil. For portals there is
+// none before it is concluded.
 func shown(tx *change.Tx, i *rectificationv1.Inspection) *rectificationv1.Inspection {
-	return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Sees)
+	if rectification.Public(i) {
+		return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Sees)
+	}
+	return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Inside)
 }
 
 // CreateInspection implements the RPC.
@@ -44,12 +50,7 @@ func (s *Service) GetInspection(ctx context.Context, req *rectificationv1.GetIns
 
 // ListInspections implements the RPC.
 func (s *Service) ListInspections(ctx context.Context, req *rectificationv1.ListInspectionsRequest) (*rectificationv1.ListInspectionsResponse, error) {
-	inspections, next, err := s.inspections.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*rectificationv1.Inspection, error], error) {
-		if req.GetUnit() != "" {
-			return s.inspections.Lookup(tx, "unit", req.GetUnit(), after), nil
-		}
-		return s.inspections.Scan(tx, after, ""), nil
-	})
+	inspections, next, err := s.inspections.List(ctx, req, s.inspections.By("unit", req.GetUnit()))
 	return &rectificationv1.ListInspectionsResponse{Inspections: inspections, NextPageToken: next}, err
 }
 
@@ -77,14 +78,24 @@ func (s *Service) record(tx *change.Tx, i *rectificationv1.Inspection, c *campai
 	if _, err := rectification.Record(i, v, path); err != nil {
 		return nil, err
 	}
-	for _, f := range req.GetFindings() {
+	for n, f := range req.GetFindings() {
 		p, err := s.find(tx, i, c, req.GetTarget(), f)
 		if err != nil {
-			return nil, err
+			return nil, inFinding(err, n)
 		}
 		v.Problems = append(v.Problems, p.GetName())
 	}
 	return rectification.Record(i, v, path)
+}
+
+// inFinding is what is wrong with a problem, at the finding that it was to be
+// entered from.
+func inFinding(err error, n int) error {
+	var f *fault.Fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	return f.Under("problem", fmt.Sprintf("findings[%d]", n))
 }
 
 // find enters one finding as a problem, into a ledger that is opened if there is

@@ -91,7 +91,9 @@ func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
 		})
 		return err
 	}
-	want(t, "a category that the campaign has not", record(finding("SLOW"), finding("HARD")), rectification.ErrProblemCategoryUnknown)
+	unknown := record(finding("SLOW"), finding("HARD"))
+	want(t, "a category that the campaign has not", unknown, rectification.ErrProblemCategoryUnknown)
+	at(t, unknown, "findings[1].category")
 	if l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{})); len(l.GetLedgers()) != 0 {
 		t.Errorf("the refused record left %v", l.GetLedgers())
 	}

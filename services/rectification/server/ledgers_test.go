@@ -150,6 +150,7 @@ func TestACampaignsLedgerTakesItsDateAndCategories(t *testing.T) {
 	p.Category = "HARD"
 	_, err = w.as(w.clerk).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: p})
 	want(t, "a category that the campaign has not", err, rectification.ErrProblemCategoryUnknown)
+	at(t, err, "problem.category")
 	p.Category, p.Item = "SLOW", "SLOW-1"
 	if p = w.problem(t, w.clerk, l.GetName(), p); p.GetCampaign() != published || p.GetNumber() != 1 {
 		t.Errorf("problem = %v", p)

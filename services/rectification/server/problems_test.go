@@ -145,6 +145,7 @@ func TestSubmittingNeedsAttachmentsOfTheProblem(t *testing.T) {
 	ok[*problem](t)(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: one.GetName()}))
 	_, err := w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: one.GetName()})
 	want(t, "no evidence", err, rectification.ErrProblemEvidenceMissing)
+	at(t, err, "evidence")
 	_, err = w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: one.GetName(), Evidence: evidence})
 	want(t, "another problem's evidence", err, rectification.ErrProblemEvidenceUnknown)
 	_, err = w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{

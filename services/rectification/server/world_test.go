@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/mod/sumdb/note"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -13,6 +14,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -80,6 +82,18 @@ func want(t *testing.T, what string, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {
 		t.Errorf("%s = %v, want %v", what, got, want)
+	}
+}
+
+// at says whether what is wrong is wrong at these fields.
+func at(t *testing.T, err error, fields ...string) {
+	t.Helper()
+	var paths []string
+	for _, f := range fault.As(err).Fields {
+		paths = append(paths, f.Path)
+	}
+	if diff := cmp.Diff(fields, paths); diff != "" {
+		t.Errorf("%v is wrong elsewhere (-want +got):\n%s", err, diff)
 	}
 }
 

@@ -54,7 +54,9 @@ const (
 	Role_ROLE_VIEWER Role = 11
 	// 报送系统: a lower system that pushes reports; for machines only.
 	Role_ROLE_REPORTER Role = 12
-	// 门户: a third-party portal; for machines only.
+	// 门户: a third-party portal; for machines only. What is not public yet does
+	// not exist for it: inspections before they are concluded, ledgers and problems
+	// before they are filed, worklists.
 	Role_ROLE_PORTAL Role = 13
 )
 

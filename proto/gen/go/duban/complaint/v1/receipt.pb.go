@@ -28,7 +28,7 @@ const (
 // Request for SubmitComplaint.
 type SubmitComplaintRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The complaint; its channel is WEB.
+	// The complaint; its channel is WEB, and need not be said.
 	Complaint *Complaint `protobuf:"bytes,1,opt,name=complaint,proto3" json:"complaint,omitempty"`
 	// Who complains; absent: anonymous.
 	Complainant *Complainant `protobuf:"bytes,2,opt,name=complainant,proto3" json:"complainant,omitempty"`

@@ -2168,17 +2168,20 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x10\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x10\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
 	"\bcampaign\x18\x03 \x01(\tB\x03\xe0A\x03R\bcampaign\x12\x1b\n" +
 	"\x06number\x18\x04 \x01(\x05B\x03\xe0A\x03R\x06number\x12#\n" +
 	"\bcategory\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\x1b\n" +
-	"\x04item\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04item\x12E\n" +
-	"\x05level\x18\a \x01(\x0e2%.duban.rectification.v1.Problem.LevelB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\x12H\n" +
-	"\x06source\x18\b \x01(\x0e2&.duban.rectification.v1.Problem.SourceB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06source\x12*\n" +
-	"\vdescription\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\vdescription\x12\x1e\n" +
+	"\x04item\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04item\x12G\n" +
+	"\x05level\x18\a \x01(\x0e2%.duban.rectification.v1.Problem.LevelB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05level\x12J\n" +
+	"\x06source\x18\b \x01(\x0e2&.duban.rectification.v1.Problem.SourceB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06source\x12,\n" +
+	"\vdescription\x18\t \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\vdescription\x12\x1e\n" +
 	"\x05cause\x18\n" +
 	" \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x05cause\x12$\n" +
 	"\bmeasures\x18\v \x01(\tB\b\xbaH\x05r\x03\x18\xa0\x1fR\bmeasures\x12%\n" +
@@ -2260,11 +2263,10 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
 	"\apercent\x18\x03 \x01(\x05R\apercent\x12\x16\n" +
-	"\x06author\x18\x04 \x01(\tR\x06author\"\xe7\x02\n" +
+	"\x06author\x18\x04 \x01(\tR\x06author\"\xe9\x01\n" +
 	"\x14CreateProblemRequest\x12@\n" +
-	"\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^ledgers/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x12\xbe\x01\n" +
-	"\aproblem\x18\x02 \x01(\v2\x1f.duban.rectification.v1.ProblemB\x82\x01\xbaH\x7f\xba\x01y\n" +
-	"\rproblem.found\x12)needs a level, a source and a description\x1a=this.level != 0 && this.source != 0 && this.description != ''\xc8\x01\x01R\aproblem\x12'\n" +
+	"\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^ledgers/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x12A\n" +
+	"\aproblem\x18\x02 \x01(\v2\x1f.duban.rectification.v1.ProblemB\x06\xbaH\x03\xc8\x01\x01R\aproblem\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"c\n" +

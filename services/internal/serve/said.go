@@ -1,0 +1,75 @@
+package serve
+
+import (
+	"fmt"
+	"strings"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// chinese says, for every rule that the contract uses, what it asks for; %s is
+// the rule's value. What patterns and enums ask for is said by said.
+var chinese = map[string]string{
+	"required":               "不能为空",
+	"bool.const":             "只能为 %s，否则不填",
+	"string.min_len":         "至少 %s 个字符",
+	"string.max_len":         "最多 %s 个字符",
+	"string.max_bytes":       "最多 %s 字节",
+	"string.civil_date":      "必须是存在的日期，格式为 YYYY-MM-DD",
+	"string.unit":            "必须是单位名称，格式为 units/{单位编号}",
+	"string.ip_prefix":       "必须是网段，如 192.0.2.0/24，主机位为零",
+	"string.ip_prefix_empty": "不能为空",
+	"string.identifier":      "只能使用小写字母、数字和连字符，最多 63 个字符，且不以连字符开头",
+	"bytes.len":              "必须为 %s 字节",
+	"bytes.min_len":          "至少 %s 字节",
+	"timestamp.lt":           "时间过晚，超出允许范围",
+	"bytes.max_len":          "最多 %s 字节",
+	"repeated.min_items":     "至少 %s 项",
+	"repeated.max_items":     "最多 %s 项",
+	"repeated.unique":        "不能有重复项",
+	"map.max_pairs":          "最多 %s 项",
+	"int32.gte":              "不能小于 %s",
+	"int32.gte_lte":          "超出允许范围",
+	"duration.gte_lte":       "超出允许范围",
+	"int64.gte_lte":          "超出允许范围",
+}
+
+// said says in Chinese and in English what is to be written instead of what broke
+// the rule.
+func said(v *protovalidate.Violation) (zh, en string) {
+	switch rule := v.Proto.GetRuleId(); rule {
+	case "string.pattern":
+		return form(v.RuleValue.String())
+	case "enum.defined_only", "enum.not_in", "enum.in":
+		return choice(v.FieldDescriptor)
+	default:
+		return inChinese(rule, v.RuleValue), v.Proto.GetMessage()
+	}
+}
+
+func inChinese(rule string, value protoreflect.Value) string {
+	text, ok := chinese[rule]
+	switch {
+	case !ok:
+		return "不符合要求（" + rule + "）"
+	case strings.Contains(text, "%s"):
+		return fmt.Sprintf(text, value.String())
+	default:
+		return text
+	}
+}
+
+// choice names the values of an enum that say something.
+func choice(field protoreflect.FieldDescriptor) (zh, en string) {
+	if field.IsMap() {
+		field = field.MapValue()
+	}
+	var names []string
+	for i, values := 0, field.Enum().Values(); i < values.Len(); i++ {
+		if v := values.Get(i); v.Number() != 0 {
+			names = append(names, string(v.Name()))
+		}
+	}
+	return "请填写以下取值之一：" + strings.Join(names, "、"), "must be one of " + strings.Join(names, ", ")
+}

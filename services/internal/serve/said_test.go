@@ -1,0 +1,205 @@
+package serve
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"buf.build/go/protovalidate"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	_ "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+)
+
+// rules are those that the contract uses, found by reflection alone.
+type rules struct {
+	ids      map[string]protoreflect.FullName // by rule, a place that uses it
+	patterns map[string]protoreflect.FullName
+	nameless []protoreflect.FullName // rules of the contract's own that name no field
+}
+
+func contract(t *testing.T) *rules {
+	r := &rules{ids: map[string]protoreflect.FullName{}, patterns: map[string]protoreflect.FullName{}}
+	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
+		if strings.HasPrefix(f.Path(), "duban/") {
+			r.messages(t, f.Messages())
+		}
+		return true
+	})
+	return r
+}
+
+func (r *rules) messages(t *testing.T, all protoreflect.MessageDescriptors) {
+	for i := range all.Len() {
+		m := all.Get(i)
+		r.messages(t, m.Messages())
+		option(t, m, "buf.validate.message", func(at protoreflect.FieldDescriptor, _ protoreflect.Value) {
+			if r.ids["message."+string(at.Name())] = m.FullName(); strings.HasPrefix(string(at.Name()), "cel") {
+				r.nameless = append(r.nameless, m.FullName())
+			}
+		})
+		for j := range m.Oneofs().Len() {
+			option(t, m.Oneofs().Get(j), "buf.validate.oneof", func(at protoreflect.FieldDescriptor, _ protoreflect.Value) {
+				r.ids[string(at.Name())] = m.FullName()
+			})
+		}
+		for j := range m.Fields().Len() {
+			f := m.Fields().Get(j)
+			option(t, f, "buf.validate.field", func(at protoreflect.FieldDescriptor, v protoreflect.Value) { r.field(t, f, at, v) })
+		}
+	}
+}
+
+// option calls visit for what an option sets.
+func option(t *testing.T, d protoreflect.Descriptor, name protoreflect.FullName, visit func(protoreflect.FieldDescriptor, protoreflect.Value)) {
+	x, err := protoregistry.GlobalTypes.FindExtensionByName(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if proto.HasExtension(d.Options(), x) {
+		ranged(d.Options().ProtoReflect().Get(x.TypeDescriptor()).Message(), visit)
+	}
+}
+
+func ranged(m protoreflect.Message, visit func(protoreflect.FieldDescriptor, protoreflect.Value)) {
+	m.Range(func(at protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		visit(at, v)
+		return true
+	})
+}
+
+// field takes in what stands at one place of a field's rules.
+func (r *rules) field(t *testing.T, f, at protoreflect.FieldDescriptor, v protoreflect.Value) {
+	switch {
+	case at.IsList(): // rules of the field's own
+		for i := range v.List().Len() {
+			rule := v.List().Get(i).Message()
+			r.ids[rule.Get(rule.Descriptor().Fields().ByName("id")).String()] = f.FullName()
+		}
+		if f.Message() != nil {
+			r.nameless = append(r.nameless, f.FullName())
+		}
+	case at.Name() == "required":
+		r.ids["required"] = f.FullName()
+	case at.Message() != nil:
+		of := v.Message()
+		ranged(of, func(rule protoreflect.FieldDescriptor, v protoreflect.Value) { r.standard(t, f, of, rule, v) })
+	}
+}
+
+// standard takes in one rule of those about a type.
+func (r *rules) standard(t *testing.T, f protoreflect.FieldDescriptor, of protoreflect.Message, rule protoreflect.FieldDescriptor, v protoreflect.Value) {
+	kind := strings.ToLower(strings.TrimSuffix(string(of.Descriptor().Name()), "Rules"))
+	if rule.Message() != nil && rule.Message().FullName() == "buf.validate.FieldRules" { // of the items
+		ranged(v.Message(), func(at protoreflect.FieldDescriptor, v protoreflect.Value) { r.field(t, f, at, v) })
+		return
+	}
+	if kind+"."+string(rule.Name()) == "string.pattern" {
+		r.patterns[v.String()] = f.FullName()
+	}
+	found := false
+	option(t, rule, "buf.validate.predefined", func(_ protoreflect.FieldDescriptor, v protoreflect.Value) {
+		for i := range v.List().Len() {
+			found = true
+			expression := v.List().Get(i).Message()
+			if id := expression.Get(expression.Descriptor().Fields().ByName("id")).String(); holds(of, id) {
+				r.ids[id] = f.FullName()
+			}
+		}
+	})
+	if !found {
+		r.ids[kind+"."+string(rule.Name())] = f.FullName()
+	}
+}
+
+// holds says whether a bound, or a pair of bounds such as gte_lte, is what the
+// rules set. A range whose ends are the wrong way round is none that we use.
+func holds(of protoreflect.Message, id string) bool {
+	has := func(name string) bool {
+		f := of.Descriptor().Fields().ByName(protoreflect.Name(name))
+		return f != nil && of.Has(f)
+	}
+	bounds := strings.Split(id[strings.Index(id, ".")+1:], "_")
+	lower, upper := []string{"gt", "gte"}, []string{"lt", "lte"}
+	switch {
+	case !slices.Contains(append(lower, upper...), bounds[0]):
+		return true
+	case len(bounds) == 1:
+		return !slices.ContainsFunc(lower, has) || !slices.ContainsFunc(upper, has)
+	default:
+		return len(bounds) == 2 && has(bounds[0]) && has(bounds[1])
+	}
+}
+
+// TestEveryRuleOfTheContractIsSaidInChinese: what is refused is told in words, at
+// a field, and there are no words for rules that nobody uses.
+func TestEveryRuleOfTheContractIsSaidInChinese(t *testing.T) {
+	used := contract(t)
+	for id, at := range used.ids {
+		if chinese[id] == "" && id != "string.pattern" && !strings.HasPrefix(id, "enum.") {
+			t.Errorf("%s of %s is not said in Chinese", id, at)
+		}
+	}
+	for id := range chinese {
+		if used.ids[id] == "" {
+			t.Errorf("%s is a rule that the contract does not use", id)
+		}
+	}
+	for _, at := range used.nameless {
+		t.Errorf("the rule of %s names none of the fields that it is about", at)
+	}
+}
+
+// TestPatternsAreSaidInWords: nobody is shown a regular expression.
+func TestPatternsAreSaidInWords(t *testing.T) {
+	for pattern, at := range contract(t).patterns {
+		zh, en := form(pattern)
+		if strings.ContainsAny(zh+en, `^$[](?\|+`) {
+			t.Errorf("%s of %s is said as %s / %s", pattern, at, zh, en)
+		}
+	}
+	zh, en := form("^(ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4})?$")
+	if zh != "必须是名称，格式为 ledgers/{编号}/problems/{序号}，或不填" || en != "must be a name, ledgers/{id}/problems/{number}, or nothing" {
+		t.Errorf("a name is said as %s / %s", zh, en)
+	}
+}
+
+// TestFieldsAreToldWhatToWrite: one look at each way to say it, by real requests.
+func TestFieldsAreToldWhatToWrite(t *testing.T) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = check(validator, &rectificationv1.CreateProblemRequest{
+		Parent: "a", Problem: &rectificationv1.Problem{Source: rectificationv1.Problem_SOURCE_AUDIT},
+	})
+	want := []fault.Field{
+		{
+			Path: "parent", Rule: "string.pattern",
+			Zh: "必须是名称，格式为 ledgers/{编号}", En: "must be a name, ledgers/{id}",
+		}, {
+			Path: "problem.level", Rule: "enum.not_in",
+			Zh: "请填写以下取值之一：LEVEL_UNIT、LEVEL_LEADERS、LEVEL_STAFF", En: "must be one of LEVEL_UNIT, LEVEL_LEADERS, LEVEL_STAFF",
+		}, {
+			Path: "problem.description", Rule: "string.min_len",
+			Zh: "至少 1 个字符", En: "must be at least 1 characters",
+		},
+	}
+	if diff := cmp.Diff(want, fault.As(err).Fields); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
