@@ -50,6 +50,7 @@ var rules = []struct {
 	{"internal/store/*", append(rooms("store"), std, "go.etcd.io/bbolt", "golang.org/x/sys/")},
 	{"internal/feed", append(rooms("store"), std, pb, proto+"feed/", tlog, "github.com/transparency-dev/formats/")},
 	{"internal/seat", []string{std}},
+	{"internal/shipped", []string{std}},
 	{"internal/feed/*", append(rooms("store", "feed", "fault", "authn", "authz", "seat"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"internal/page", append(rooms("fault"), std, pb, proto, "go.einride.tech/aip/", "google.golang.org/genproto/")},
 	{"internal/media", []string{std}},
@@ -103,13 +104,13 @@ var rules = []struct {
 	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
-	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
+	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
-	{"evaluation/schemes", append(rooms("fault"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
+	{"evaluation/schemes", append(rooms("fault", "shipped"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	// The rules of a service are pure.
-	{"*", append(rooms("fault", "lifecycle", "calendar", "media"), std, pb, proto, "go.yaml.in/yaml/")},
+	{"*", append(rooms("fault", "lifecycle", "calendar", "media", "shipped"), std, pb, proto, "go.yaml.in/yaml/")},
 }
 
 // impure are standard packages that rules may not use: time and names come in.
