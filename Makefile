@@ -47,13 +47,14 @@ dist: ## Make the archives that install without a network into .bin/dist.
 
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler).
-	go test -race -shuffle=on -timeout 20m $(PACKAGES)
+	go test -race -shuffle=on -p 3 -timeout 20m $(PACKAGES)
 	cd tools/gen && GOWORK=off go test ./...
 
 .PHONY: torture
 torture: ## Kill, starve, stop and slander real processes for some hours.
 	DUBAN_TORTURE=200 go test -race -run Torture -timeout 240m ./services/cmd/duban
 	DUBAN_TORTURE=200 go test -race -timeout 120m ./services/federation/server
+	go test -race -timeout 60m ./services/aggregation/server -rapid.checks=1000
 
 .PHONY: bench
 bench: build ## Measure for half an hour on idle cores, and write docs/performance.md (QUICK=1: next to nothing, into .cache).
