@@ -45,6 +45,8 @@ const (
 	digestHeader = "Duban-Sha256"
 	// patience is how long whoever takes a copy may take nothing of it.
 	patience = time.Minute
+	// putAway is how long another copy is waited for.
+	putAway = 5 * time.Second
 )
 
 // Handler answers a backup's questions.
@@ -62,7 +64,7 @@ func (s *Source) Handler() http.Handler {
 // give copies a store next to it, and then hands the copy over: however slow the
 // taker is, the store does not wait for it.
 func (s *Source) give(w http.ResponseWriter, r *http.Request, role string) {
-	if !s.one.TryLock() {
+	if !s.turn(r.Context()) {
 		http.Error(w, "another backup is being made", http.StatusConflict)
 		return
 	}
@@ -79,6 +81,24 @@ func (s *Source) give(w http.ResponseWriter, r *http.Request, role string) {
 		return
 	}
 	s.Log.Info("a store was copied for a backup", "service", role)
+}
+
+// turn waits until it may copy, and answers whether it may: who has taken one store
+// asks for the next before the first is put away.
+func (s *Source) turn(ctx context.Context) bool {
+	tick := time.NewTicker(putAway / 100)
+	defer tick.Stop()
+	for range 100 {
+		if s.one.TryLock() {
+			return true
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return false
 }
 
 // hold copies a store into a file that has no name, so that nothing of it remains

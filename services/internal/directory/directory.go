@@ -35,13 +35,13 @@ var ErrStale = fault.Of(faultv1.Reason_REASON_DIRECTORY_STALE)
 
 // Directory is safe for concurrent use.
 type Directory struct {
-	Feed feedv1.FeedServiceClient
-	Now  func() time.Time // real time
+	Now func() time.Time // real time
 	// Key is told the name of every key that is issued, rotated or revoked, in
 	// the feed's order. It MUST NOT call the directory; nil for nobody.
 	Key func(name string)
 
 	mu       sync.RWMutex
+	feeds    feedv1.FeedServiceClient
 	units    map[string]*unit
 	children map[string][]string // by parent, in the order of their names
 	grants   map[string][]authz.Grant
@@ -78,7 +78,7 @@ func (u *unit) at(t time.Time) *organizationv1.Unit {
 // New returns an empty directory; Follow fills it.
 func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
-		Feed: client, Now: now,
+		feeds: client, Now: now,
 		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{},
 		next: map[string]uint64{}, moved: make(chan struct{}), remote: remote{bound: map[string]string{}},
 	}
@@ -87,8 +87,8 @@ func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 // Follow keeps the directory up to date until ctx is done.
 func (d *Directory) Follow(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return feed.Follow(ctx, d.Feed, own, 0, d.apply) })
-	g.Go(func() error { return feed.Follow(ctx, d.Feed, below, 0, d.applyBelow) })
+	g.Go(func() error { return feed.Follow(ctx, d.source(), own, 0, d.apply) })
+	g.Go(func() error { return feed.Follow(ctx, d.source(), below, 0, d.applyBelow) })
 	return g.Wait()
 }
 
@@ -210,7 +210,7 @@ func (d *Directory) CatchUp(ctx context.Context) error { return d.catchUp(ctx, o
 func (d *Directory) CatchUpBelow(ctx context.Context) error { return d.catchUp(ctx, below) }
 
 func (d *Directory) catchUp(ctx context.Context, name string) error {
-	cp, err := d.Feed.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+	cp, err := d.source().GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
 	if err != nil {
 		return err
 	}
@@ -233,6 +233,19 @@ func (d *Directory) await(ctx context.Context, name string, size uint64) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// Turn lets the directory ask another service, as tests do when one falls silent.
+func (d *Directory) Turn(to func(feedv1.FeedServiceClient) feedv1.FeedServiceClient) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.feeds = to(d.feeds)
+}
+
+func (d *Directory) source() feedv1.FeedServiceClient {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.feeds
 }
 
 func (d *Directory) position(name string) (uint64, <-chan struct{}) {
