@@ -12,8 +12,8 @@ DEP_PROTOS := google/api/annotations.proto google/api/field_behavior.proto googl
 # What the contract may not break: the newest release. Until there is one, where this branch left main, and on main itself the
 # commit before: never HEAD, against which a committed break would pass. A break that is meant, before the first release:
 # BASE=HEAD.
-BASE ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git merge-base HEAD^ origin/main 2>/dev/null || \
-	git merge-base HEAD^ main 2>/dev/null || echo HEAD)
+BASE ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git merge-base HEAD^ main 2>/dev/null || \
+	git rev-parse --verify --quiet HEAD^ || echo HEAD)
 
 .DEFAULT_GOAL := help
 .PHONY: help
