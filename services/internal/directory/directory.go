@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/proto"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -101,14 +102,27 @@ const (
 func (d *Directory) apply(_ context.Context, run []*feedv1.Entry, next, size uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, e := range run {
-		if err := d.learn(e); err != nil {
-			return fmt.Errorf("entry %d of the organization: %w", e.GetSeq(), err)
-		}
+	if err := each(own, run, d.learn); err != nil {
+		return err
 	}
 	d.heard = d.Now()
 	d.current = d.current || next == size
 	d.reach(own, next)
+	return nil
+}
+
+// each gives what the entries of a feed say to learn, and since when.
+func each(name string, run []*feedv1.Entry, learn func(body proto.Message, since time.Time)) error {
+	for _, e := range run {
+		if e.GetBody() == nil {
+			continue
+		}
+		body, err := e.GetBody().UnmarshalNew()
+		if err != nil {
+			return fmt.Errorf("entry %d of the %s: %w", e.GetSeq(), name, err)
+		}
+		learn(body, e.GetEffective().AsTime())
+	}
 	return nil
 }
 
@@ -121,17 +135,10 @@ func (d *Directory) reach(name string, next uint64) {
 
 // learn takes in one change. What is neither unit nor grant, nor who serves where,
 // is not kept here; none of them is ever deleted.
-func (d *Directory) learn(e *feedv1.Entry) error {
-	if e.GetBody() == nil {
-		return nil
-	}
-	body, err := e.GetBody().UnmarshalNew()
-	if err != nil {
-		return err
-	}
+func (d *Directory) learn(body proto.Message, since time.Time) {
 	switch body := body.(type) {
 	case *organizationv1.Unit:
-		d.learnUnit(body, e.GetEffective().AsTime())
+		d.learnUnit(body, since)
 	case *organizationv1.RoleGrant:
 		d.learnGrant(body)
 	case *organizationv1.Member:
@@ -141,7 +148,6 @@ func (d *Directory) learn(e *feedv1.Entry) error {
 			d.Key(body.GetName())
 		}
 	}
-	return nil
 }
 
 func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {

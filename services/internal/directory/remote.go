@@ -2,8 +2,10 @@ package directory
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -20,30 +22,20 @@ type remote struct {
 func (d *Directory) applyBelow(_ context.Context, run []*feedv1.Entry, next, _ uint64) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, e := range run {
-		if err := d.learnBelow(e); err != nil {
-			return fmt.Errorf("entry %d of the federation: %w", e.GetSeq(), err)
-		}
+	if err := each(below, run, d.learnBelow); err != nil {
+		return err
 	}
 	d.reach(below, next)
 	return nil
 }
 
-func (d *Directory) learnBelow(e *feedv1.Entry) error {
-	if e.GetBody() == nil {
-		return nil
-	}
-	body, err := e.GetBody().UnmarshalNew()
-	if err != nil {
-		return err
-	}
+func (d *Directory) learnBelow(body proto.Message, _ time.Time) {
 	switch body := body.(type) {
 	case *federationv1.RemoteUnit:
 		d.learnRemote(body)
 	case *federationv1.Installation:
 		d.bind(body)
 	}
-	return nil
 }
 
 // learnRemote takes in a unit of an installation below. If one of that name is
