@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"sync"
 	"time"
 )
 
@@ -38,7 +37,7 @@ type Source struct {
 	Now  func() time.Time // real time
 	Log  *slog.Logger
 
-	one sync.Mutex // copy at a time, so that no more room is taken
+	one chan struct{} // copy at a time, so that no more room is taken
 }
 
 const (
@@ -49,8 +48,9 @@ const (
 	putAway = 5 * time.Second
 )
 
-// Handler answers a backup's questions.
+// Handler answers a backup's questions. It is called once.
 func (s *Source) Handler() http.Handler {
+	s.one = make(chan struct{}, 1)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /about", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(s.About) // whoever asked has gone
@@ -68,7 +68,7 @@ func (s *Source) give(w http.ResponseWriter, r *http.Request, role string) {
 		http.Error(w, "another backup is being made", http.StatusConflict)
 		return
 	}
-	defer s.one.Unlock()
+	defer func() { <-s.one }()
 	held, digest, err := s.hold(r.Context(), role)
 	if err != nil {
 		s.Log.Error("copying a store for a backup", "service", role, "error", err)
@@ -86,19 +86,14 @@ func (s *Source) give(w http.ResponseWriter, r *http.Request, role string) {
 // turn waits until it may copy, and answers whether it may: who has taken one store
 // asks for the next before the first is put away.
 func (s *Source) turn(ctx context.Context) bool {
-	tick := time.NewTicker(putAway / 100)
-	defer tick.Stop()
-	for range 100 {
-		if s.one.TryLock() {
-			return true
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return false
-		}
+	ctx, cancel := context.WithTimeout(ctx, putAway)
+	defer cancel()
+	select {
+	case s.one <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
 	}
-	return false
 }
 
 // hold copies a store into a file that has no name, so that nothing of it remains
