@@ -51,6 +51,7 @@ var rules = []struct {
 	{"internal/feed", append(rooms("store"), std, pb, proto+"feed/", tlog, "github.com/transparency-dev/formats/")},
 	{"internal/seat", []string{std}},
 	{"internal/shipped", []string{std}},
+	{"internal/portal", []string{pb, proto + "rectification/"}},
 	{"internal/feed/*", append(rooms("store", "feed", "fault", "authn", "authz", "seat"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"internal/page", append(rooms("fault"), std, pb, proto, "go.einride.tech/aip/", "google.golang.org/genproto/")},
 	{"internal/media", []string{std}},

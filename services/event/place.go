@@ -94,20 +94,3 @@ func Readers(message protoreflect.FullName) []accessv1.Role {
 		return nil
 	}
 }
-
-// Public says whether readers who hold nothing but a portal's role are told of a
-// resource as it is after a change: of inspections when they are concluded, of
-// ledgers and problems when they are filed. The service that keeps them decides
-// alike.
-func Public(body proto.Message) bool {
-	switch r := body.(type) {
-	case *rectificationv1.Inspection:
-		return r.GetState() == rectificationv1.Inspection_STATE_CONCLUDED
-	case *rectificationv1.Ledger:
-		return r.GetVersion() > 0
-	case *rectificationv1.Problem:
-		return r.GetFiledVersion() > 0
-	default:
-		return true
-	}
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -200,7 +201,7 @@ func (q search) open(p event.Place, e *feedv1.Entry) (bool, error) {
 		return true, nil
 	}
 	body, err := bodyOf(e)
-	return body != nil && event.Public(body), err
+	return body != nil && portal.Public(body), err
 }
 
 // within says whether the place lies in the unit asked for.

@@ -10,6 +10,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -28,7 +29,7 @@ func mayInspection(tx *change.Tx, i *rectificationv1.Inspection) error {
 // shown is what the caller may know of an inspection, or nil. For portals there is
 // none before it is concluded.
 func shown(tx *change.Tx, i *rectificationv1.Inspection) *rectificationv1.Inspection {
-	if rectification.Public(i) {
+	if portal.Public(i) {
 		return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Sees)
 	}
 	return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Inside)

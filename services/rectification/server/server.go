@@ -19,8 +19,8 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/internal/store"
-	"github.com/duban-project/duban/services/rectification"
 )
 
 // Units answers for the tree as it is.
@@ -87,7 +87,7 @@ type owned interface {
 // may decides by the unit of a record; for portals there is none that is not
 // public.
 func may[T owned](tx *change.Tx, r T) error {
-	if !rectification.Public(r) && !tx.Access.Inside(r.GetUnit()) {
+	if !portal.Public(r) && !tx.Access.Inside(r.GetUnit()) {
 		return authz.ErrNotFound
 	}
 	return tx.Check(r.GetUnit())
