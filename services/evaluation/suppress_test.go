@@ -1,7 +1,7 @@
 package evaluation
 
 import (
-	"math/big"
+	"slices"
 	"testing"
 )
 
@@ -50,14 +50,13 @@ func leaks(t *testing.T, counts [][]int, averaged []bool, k int) {
 	s := show(counts, averaged, k)
 	groups := len(counts[0])
 	at := func(subject, group int) int { return subject*groups + group }
-	var rows [][]*big.Rat
+	var rows [][]int64
 	row := func(in func(subject, group int) bool) {
-		r := make([]*big.Rat, len(counts)*groups)
+		r := make([]int64, len(counts)*groups)
 		for i := range counts {
 			for g, n := range counts[i] {
-				r[at(i, g)] = new(big.Rat)
 				if n > 0 && in(i, g) {
-					r[at(i, g)].SetInt64(int64(7*i + 3*g + 2)) // any weights
+					r[at(i, g)] = int64(7*i + 3*g + 2) // any weights
 				}
 			}
 		}
@@ -97,10 +96,10 @@ func rows0(counts [][]int) []int { return make([]int, len(counts)*len(counts[0])
 
 // isolates says whether some combination of the rows is not zero and rests on
 // the cells of set alone: whether leaving those cells out loses rank.
-func isolates(rows [][]*big.Rat, set int) bool {
-	var outside [][]*big.Rat
+func isolates(rows [][]int64, set int) bool {
+	var outside [][]int64
 	for _, r := range rows {
-		var kept []*big.Rat
+		var kept []int64
 		for cell, v := range r {
 			if set>>cell&1 == 0 {
 				kept = append(kept, v)
@@ -111,20 +110,21 @@ func isolates(rows [][]*big.Rat, set int) bool {
 	return rank0(rows) > rank0(outside)
 }
 
-// rank0 is the rank of a matrix, by elimination.
-func rank0(rows [][]*big.Rat) (rank int) {
-	m := make([][]*big.Rat, len(rows))
+// rank0 is the rank of a matrix, by elimination without fractions (Bareiss): all
+// that stands in between is a minor, and those of worlds as small as these are far
+// from overflowing.
+func rank0(rows [][]int64) (rank int) {
+	m := make([][]int64, len(rows))
 	for i, r := range rows {
-		for _, v := range r {
-			m[i] = append(m[i], new(big.Rat).Set(v))
-		}
+		m[i] = slices.Clone(r)
 	}
 	if len(m) == 0 {
 		return 0
 	}
+	last := int64(1)
 	for column := range m[0] {
 		pivot := rank
-		for pivot < len(m) && m[pivot][column].Sign() == 0 {
+		for pivot < len(m) && m[pivot][column] == 0 {
 			pivot++
 		}
 		if pivot == len(m) {
@@ -132,14 +132,11 @@ func rank0(rows [][]*big.Rat) (rank int) {
 		}
 		m[rank], m[pivot] = m[pivot], m[rank]
 		for i := rank + 1; i < len(m); i++ {
-			if m[i][column].Sign() == 0 {
-				continue
-			}
-			factor := new(big.Rat).Quo(m[i][column], m[rank][column])
-			for c := range m[i] {
-				m[i][c].Sub(m[i][c], new(big.Rat).Mul(factor, m[rank][c]))
+			for c := len(m[i]) - 1; c >= column; c-- {
+				m[i][c] = (m[i][c]*m[rank][column] - m[i][column]*m[rank][c]) / last
 			}
 		}
+		last = m[rank][column]
 		if rank++; rank == len(m) {
 			break
 		}

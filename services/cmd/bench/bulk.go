@@ -26,24 +26,25 @@ import (
 const months = 300 * 24 * time.Hour
 
 // filled is a world with so many problems, all of them counted by the followers
-// of the suite itself. Its folder stays when it stops.
-func filled(ctx context.Context, folder string, of city, problems int) (*world, error) {
-	c, begun := configured(folder), time.Now().Add(-months)
-	w, bootstrap, err := start(ctx, c, suite.Options{Now: func() time.Time { return time.Now().Add(-months) }})
+// of the suite itself. What it keeps stays when it stops.
+func filled(ctx context.Context, c suite.Config, of city, problems int) (*world, error) {
+	begun, past := time.Now().Add(-months), c
+	past.Federation.Parent = suite.Parent{} // whose clock is of today
+	w, bootstrap, err := start(ctx, past, suite.Options{Now: func() time.Time { return time.Now().Add(-months) }})
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(w.settle(ctx, bootstrap, of), w.stop()); err != nil {
 		return nil, err
 	}
-	if err := bulk(ctx, c, w.ledgers, begun.Add(time.Hour), problems); err != nil {
+	if err := bulk(ctx, past, w.ledgers, begun.Add(time.Hour), problems); err != nil {
 		return nil, fmt.Errorf("filling: %w", err)
 	}
 	again, _, err := start(ctx, c, suite.Options{Now: time.Now})
 	if err != nil {
 		return nil, err
 	}
-	again.key, again.ledgers, again.heads = w.key, w.ledgers, w.heads
+	again.root, again.key, again.ledgers, again.heads = w.root, w.key, w.ledgers, w.heads
 	return again, again.counted(ctx)
 }
 

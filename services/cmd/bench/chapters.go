@@ -51,6 +51,8 @@ func statusLines(p plan, r results) []line {
 		atMost(fmt.Sprintf("status p95 at %d problems ÷ at %d", p.stores[2], p.stores[0]), 1.2, ratio(idle, 2, 0)),
 		atMost(fmt.Sprintf("status p95 at %d problems ÷ at %d", p.stores[3], p.stores[1]), 1.2, ratio(idle, 3, 1)),
 		atMost(fmt.Sprintf("the same while %d callers write", p.callers), 1.2, ratio(busy, 3, 1)),
+		atMost("the same at the province, which has it by push", 1.2, ratio(idle, 5, 4)),
+		atMost(fmt.Sprintf("the same while %d callers write in the city", p.callers), 1.2, ratio(busy, 5, 4)),
 	}
 }
 
@@ -62,16 +64,22 @@ A city of %d districts and %d schools. Its problems were not created one call at
 service's rules as the records, indexes and feed entries that it writes, in commits of %d, spread over the %d days before; without
 request ids, and each ledger once in a commit. The suite's own followers then counted all of it.
 
+Above the second and the fourth stands a province, an installation of its own in the same process, which took over TCP all that they
+have pushed.
+
 Status of the city, all metrics and all districts, over gRPC in process, %d callers in a closed loop, %d calls of each store in turn;
 then a tenth of that of each while %d callers plan what schools do about their problems, which changes records, feed and figures
-and not how many problems there are.
+and not how many problems there are. Then the same of the provinces, while callers write in the city below.
 
 `, p.city.districts, p.city.schools, together, int(months.Hours()/24), statusCallers, p.calls, p.callers)
 	b.WriteString("| round |")
 	for _, n := range p.stores {
 		fmt.Fprintf(&b, " p95 at %d | while writing (/s) |", n)
 	}
-	b.WriteString("\n|--:|" + strings.Repeat("--:|--:|", len(p.stores)) + "\n")
+	for _, n := range []int{p.stores[1], p.stores[3]} {
+		fmt.Fprintf(&b, " province: p95 at %d | while writing (/s) |", n)
+	}
+	b.WriteString("\n|--:|" + strings.Repeat("--:|--:|", len(r.statuses[0].idle)) + "\n")
 	for i, s := range r.statuses {
 		fmt.Fprintf(&b, "| %d |", i+1)
 		for j := range s.idle {

@@ -12,43 +12,74 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
-// statuses is what a round of status calls gave: of each store the time that 95
-// of 100 stayed under, while nobody wrote and while many did.
+// statuses is what a round of status calls gave: at each desk the time that 95 of
+// 100 stayed under, while nobody wrote and while many did.
 type statuses struct {
 	idle, busy []time.Duration
 	writes     []float64 // a second, while it was busy
 }
 
-// Of so many problems stores are made of which status is asked: the first two are
-// compared with the last two.
+// Of so many problems cities have stores: the first two are compared with the last
+// two. The second and the last have a province above them.
 type sizes [4]int
+
+// desk is where status is asked, of the desk's own root.
+type desk struct {
+	*world
+	city *world // where is written meanwhile: itself, or the one below
+}
+
+// desks are where status is asked in turn.
+type desks struct{ cities, provinces []desk }
+
+func (all desks) list() []desk { return slices.Concat(all.cities, all.provinces) }
 
 // statusCallers ask in a closed loop.
 const statusCallers = 4
 
-// measureStatus asks each store in turn. What the stores have is left in a folder
-// for each, for what is measured with the largest afterwards, whose world, which
-// does not run any more, is returned.
+// measureStatus asks at each desk in turn. What the cities have is left in a
+// folder for each, for what is measured with the largest afterwards, whose world,
+// which does not run any more, is returned.
 func measureStatus(ctx context.Context, p plan, folder string) (all []statuses, largest *world, err error) {
-	var worlds []*world
+	var open desks
 	defer func() {
-		for _, w := range worlds {
-			err = errors.Join(err, w.stop())
+		for _, d := range open.list() {
+			err = errors.Join(err, d.stop())
 		}
 	}()
-	for _, problems := range p.stores {
+	for i, problems := range p.stores {
 		begun := time.Now()
-		w, err := filled(ctx, storeOf(folder, problems), p.city, problems)
-		if err != nil {
+		if err := open.furnish(ctx, configured(storeOf(folder, problems)), p.city, problems, i%2 == 1); err != nil {
 			return nil, nil, fmt.Errorf("a store of %d problems: %w", problems, err)
 		}
-		worlds = append(worlds, w)
 		fmt.Fprintf(os.Stderr, "a store of %d problems took %v\n", problems, time.Since(begun).Round(time.Second))
 	}
-	all, err = rounds(p, func(int) (statuses, error) { return statusRound(ctx, p, worlds) })
-	return all, worlds[len(worlds)-1], err
+	all, err = rounds(p, func(int) (statuses, error) { return open.ask(ctx, p) })
+	return all, open.cities[len(open.cities)-1].world, err
+}
+
+// furnish makes a city of so many problems, beneath a province if asked.
+func (all *desks) furnish(ctx context.Context, c suite.Config, of city, problems int, beneath bool) error {
+	var above *world
+	if beneath {
+		var err error
+		if above, err = provinceOver(ctx, c.Data+"-above", &c); err != nil {
+			return fmt.Errorf("above it: %w", err)
+		}
+	}
+	w, err := filled(ctx, c, of, problems)
+	if err != nil {
+		return err
+	}
+	all.cities = append(all.cities, desk{w, w})
+	if !beneath {
+		return nil
+	}
+	all.provinces = append(all.provinces, desk{above, w})
+	return above.pushed(ctx, w)
 }
 
 // String is the round in short.
@@ -58,16 +89,16 @@ func (s statuses) String() string {
 
 func storeOf(folder string, problems int) string { return filepath.Join(folder, fmt.Sprint(problems)) }
 
-func statusRound(ctx context.Context, p plan, worlds []*world) (s statuses, err error) {
-	for _, w := range worlds {
-		idle, err := w.statusP95(ctx, p.calls)
+func (all desks) ask(ctx context.Context, p plan) (s statuses, err error) {
+	for _, d := range all.list() {
+		idle, err := d.statusP95(ctx, p.calls)
 		if err != nil {
 			return s, err
 		}
 		s.idle = append(s.idle, idle)
 	}
-	for _, w := range worlds {
-		busy, writes, err := w.statusWhileWriting(ctx, p)
+	for _, d := range all.list() {
+		busy, writes, err := d.whileWriting(ctx, p)
 		if err != nil {
 			return s, fmt.Errorf("while writing: %w", err)
 		}
@@ -76,10 +107,10 @@ func statusRound(ctx context.Context, p plan, worlds []*world) (s statuses, err 
 	return s, nil
 }
 
-// statusWhileWriting asks while others plan what their schools will do about their
+// whileWriting asks while others plan what their schools will do about their
 // problems: that changes records, feeds and figures, and not how many problems
 // there are.
-func (w *world) statusWhileWriting(ctx context.Context, p plan) (p95 time.Duration, writes float64, err error) {
+func (d desk) whileWriting(ctx context.Context, p plan) (p95 time.Duration, writes float64, err error) {
 	var written atomic.Int64
 	writing, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -90,16 +121,20 @@ func (w *world) statusWhileWriting(ctx context.Context, p plan) (p95 time.Durati
 				return errEnough
 			}
 			written.Add(1)
-			return w.plan(ctx, caller, i)
+			return d.city.plan(ctx, caller, i)
 		})
 		ended <- err
 	}()
-	p95, err = w.statusP95(ctx, max(1, p.calls/10))
+	p95, err = d.statusP95(ctx, max(1, p.calls/10))
 	stop()
 	if ending := <-ended; !errors.Is(ending, errEnough) {
 		err = errors.Join(err, ending)
 	}
-	return p95, float64(written.Load()) / time.Since(begun).Seconds(), errors.Join(err, w.counted(ctx))
+	rate := float64(written.Load()) / time.Since(begun).Seconds()
+	if d.world == d.city {
+		return p95, rate, errors.Join(err, d.counted(ctx))
+	}
+	return p95, rate, errors.Join(err, d.pushed(ctx, d.city))
 }
 
 var errEnough = errors.New("it is enough")
@@ -115,15 +150,19 @@ func (w *world) plan(ctx context.Context, caller int, i int64) error {
 
 // counted waits until the figures have taken in what was entered.
 func (w *world) counted(ctx context.Context) error {
+	return w.until(ctx, func(s *aggregationv1.Status) bool {
+		return !slices.ContainsFunc(s.GetFreshness(), func(f *aggregationv1.Freshness) bool { return !f.GetCurrent() })
+	})
+}
+
+// until waits until the status of the root is as wanted.
+func (w *world) until(ctx context.Context, wanted func(*aggregationv1.Status) bool) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for range 900 * 50 { // fifteen minutes
 		s, err := w.status(ctx)
-		if err != nil {
+		if err != nil || wanted(s) {
 			return err
-		}
-		if !slices.ContainsFunc(s.GetFreshness(), func(f *aggregationv1.Freshness) bool { return !f.GetCurrent() }) {
-			return nil
 		}
 		<-tick.C
 	}
@@ -131,10 +170,10 @@ func (w *world) counted(ctx context.Context) error {
 }
 
 func (w *world) status(ctx context.Context) (*aggregationv1.Status, error) {
-	return aggregationv1.NewAggregationServiceClient(w.conn).GetStatus(as(ctx, w.key), &aggregationv1.GetStatusRequest{Name: "units/city"})
+	return aggregationv1.NewAggregationServiceClient(w.conn).GetStatus(as(ctx, w.key), &aggregationv1.GetStatusRequest{Name: w.root})
 }
 
-// statusP95 asks for the city's status in a closed loop of four callers.
+// statusP95 asks for the status of the root in a closed loop of four callers.
 func (w *world) statusP95(ctx context.Context, calls int) (time.Duration, error) {
 	took := make([]time.Duration, calls)
 	_, err := spread(calls, statusCallers, func(_ int, i int64) error {

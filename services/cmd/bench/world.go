@@ -25,7 +25,8 @@ type world struct {
 	conn    grpc.ClientConnInterface
 	http    string
 	grpc    string // its address
-	key     string // of a leader of the city
+	root    string // units/…
+	key     string // of a leader of the root
 	ledgers []string
 	heads   []answerable // of those who have the ledgers
 	stop    func() error
@@ -91,20 +92,12 @@ func start(ctx context.Context, c suite.Config, o suite.Options) (w *world, boot
 
 // settle enters the units, the person and a ledger for each school.
 func (w *world) settle(ctx context.Context, bootstrap string, of city) error {
-	org := organizationv1.NewOrganizationServiceClient(w.conn)
-	first, err := org.Initialize(as(ctx, bootstrap), &organizationv1.InitializeRequest{
-		Root: &organizationv1.Unit{DisplayName: "演示市教育局", Kind: organizationv1.Unit_KIND_CITY}, RootId: "city",
-		SystemAdmin: "甲", SecurityAdmin: "乙", Auditor: "丙",
-	})
+	system, security, err := w.begin(ctx, bootstrap, "city", organizationv1.Unit_KIND_CITY)
 	if err != nil {
 		return err
 	}
-	system, security := as(ctx, first.GetSystemAdmin().GetSecret()), as(ctx, first.GetSecurityAdmin().GetSecret())
-	if _, w.key, err = person(system, security, org, "units/city", accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR); err != nil {
-		return err
-	}
 	for i := range of.districts {
-		if err := w.unit(system, district(i), "units/city", organizationv1.Unit_KIND_DISTRICT); err != nil {
+		if err := w.unit(system, district(i), w.root, organizationv1.Unit_KIND_DISTRICT); err != nil {
 			return err
 		}
 	}
@@ -113,6 +106,22 @@ func (w *world) settle(ctx context.Context, bootstrap string, of city) error {
 		return w.school(ctx, system, security, int(i-1), of)
 	})
 	return err
+}
+
+// begin enters the root and its leader, and returns who administers.
+func (w *world) begin(ctx context.Context, bootstrap, root string, kind organizationv1.Unit_Kind) (system, security context.Context, err error) {
+	org := organizationv1.NewOrganizationServiceClient(w.conn)
+	first, err := org.Initialize(as(ctx, bootstrap), &organizationv1.InitializeRequest{
+		Root: &organizationv1.Unit{DisplayName: "演示教育局", Kind: kind}, RootId: root,
+		SystemAdmin: "甲", SecurityAdmin: "乙", Auditor: "丙",
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	w.root = "units/" + root
+	system, security = as(ctx, first.GetSystemAdmin().GetSecret()), as(ctx, first.GetSecurityAdmin().GetSecret())
+	_, w.key, err = person(system, security, org, w.root, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR)
+	return system, security, err
 }
 
 // settlers enter schools at once: each waits for the disk several times.
@@ -145,7 +154,7 @@ func person(system, security context.Context, org organizationv1.OrganizationSer
 
 // school enters a school with its head, who makes its ledger.
 func (w *world) school(ctx, system, security context.Context, i int, of city) error {
-	id, parent := fmt.Sprintf("s%d", i), "units/city"
+	id, parent := fmt.Sprintf("s%d", i), w.root
 	if of.districts > 0 {
 		parent = "units/" + district(i%of.districts)
 	}

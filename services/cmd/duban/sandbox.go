@@ -31,11 +31,15 @@ func sandbox(ctx context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("duban sandbox", flag.ContinueOnError)
 	path := set.String("config", "", "configuration file (YAML)")
 	reset := set.Bool("reset", false, "remove what is in the sandbox, and seed it anew")
+	schools := set.Int("schools", allSchools, "seed so many schools of each district at most: fewer take less time")
 	if err := set.Parse(args); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if set.NArg() > 0 {
 		return fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
+	}
+	if *schools < fewestSchools {
+		return fmt.Errorf("%w: -schools must be at least %d", errUsage, fewestSchools)
 	}
 	if err := config.Read(*path, &base); err != nil {
 		return err
@@ -47,12 +51,31 @@ func sandbox(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	gently()
-	return runSandbox(ctx, c, out)
+	p := playground{config: c, schools: *schools, out: out}
+	return p.run(ctx)
 }
 
-// runSandbox serves until ctx is done, and seeds what is empty.
-func runSandbox(ctx context.Context, c suite.Config, out io.Writer) error {
-	s, err := suite.Open(ctx, c, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: story.Start, Sandbox: true})
+const (
+	// fewestSchools of a district are those without whom some of the year does not
+	// happen: a complaint is about the fourth.
+	fewestSchools = 4
+	// allSchools is more than any district has.
+	allSchools = 1000
+)
+
+// playground is a sandbox that is run.
+type playground struct {
+	config  suite.Config
+	schools int // of each district, that are seeded at most
+	out     io.Writer
+}
+
+// keys is the path of the keys.
+func (p playground) keys() string { return filepath.Join(p.config.Data, keysFile) }
+
+// run serves until ctx is done, and seeds what is empty.
+func (p playground) run(ctx context.Context) error {
+	s, err := suite.Open(ctx, p.config, suite.Options{Out: os.Stderr, Now: time.Now, Simulate: story.Start, Sandbox: true})
 	if err != nil {
 		return err
 	}
@@ -64,7 +87,7 @@ func runSandbox(ctx context.Context, c suite.Config, out io.Writer) error {
 	case err := <-ended:
 		return errors.Join(err, s.Close())
 	case base := <-ready:
-		err = open(ctx, s, base, filepath.Join(c.Data, keysFile), out)
+		err = p.open(ctx, s, base)
 	}
 	if err != nil {
 		stop()
@@ -73,28 +96,28 @@ func runSandbox(ctx context.Context, c suite.Config, out io.Writer) error {
 }
 
 // open seeds the sandbox, if that was not done, and says how to use it.
-func open(ctx context.Context, s *suite.Suite, base, keys string, out io.Writer) error {
-	if _, err := os.Stat(keys); err != nil {
+func (p playground) open(ctx context.Context, s *suite.Suite, base string) error {
+	if _, err := os.Stat(p.keys()); err != nil {
 		if s.Bootstrap == "" {
 			return errors.New("the sandbox was not seeded to its end: start it with -reset")
 		}
-		if err := sow(ctx, s, base, keys); err != nil {
+		if err := p.sow(ctx, s, base); err != nil {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(out, "沙箱 %s　开发者中心 %s/developers/　密钥 %s\n所有数据均为演示数据，不计入任何汇总；重置：duban sandbox -reset\n", base, base, keys)
+	_, err := fmt.Fprintf(p.out, "沙箱 %s　开发者中心 %s/developers/　密钥 %s\n所有数据均为演示数据，不计入任何汇总；重置：duban sandbox -reset\n", base, base, p.keys())
 	return err
 }
 
 // sow tells the story, and keeps the keys of everybody in it.
-func sow(ctx context.Context, s *suite.Suite, base, keys string) error {
+func (p playground) sow(ctx context.Context, s *suite.Suite, base string) error {
 	city, err := cast.Load()
 	if err != nil {
 		return err
 	}
 	client := rest.New(base, stage.AtOnce)
 	defer client.Close()
-	tale := story.New(city, client, s.Bootstrap, teller(os.Stderr, time.Now()))
+	tale := story.New(city.AtMost(p.schools), client, s.Bootstrap, teller(os.Stderr, time.Now()))
 	if _, err := tale.Run(ctx); err != nil {
 		return fmt.Errorf("seeding the sandbox: %w", err)
 	}
@@ -102,5 +125,5 @@ func sow(ctx context.Context, s *suite.Suite, base, keys string) error {
 	if err != nil {
 		return fmt.Errorf("writing the keys: %w", err)
 	}
-	return errors.Join(durable.WriteFile(keys, append(text, '\n')), s.BootstrapShown(ctx))
+	return errors.Join(durable.WriteFile(p.keys(), append(text, '\n')), s.BootstrapShown(ctx))
 }

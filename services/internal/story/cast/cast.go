@@ -154,6 +154,18 @@ func (c *City) check() error {
 	return nil
 }
 
+// AtMost returns the city with so many schools in each district.
+func (c *City) AtMost(schools int) *City {
+	taken := map[string]int{}
+	return c.Only(func(u Unit) bool {
+		if u.Kind != "SCHOOL" {
+			return true
+		}
+		taken[u.Parent]++
+		return taken[u.Parent] <= schools
+	})
+}
+
 // Only returns the city with those units alone that keep says and that stand
 // beneath units that are kept, and with what belongs to them.
 func (c *City) Only(keep func(Unit) bool) *City {
