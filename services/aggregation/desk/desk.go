@@ -30,6 +30,7 @@ type Directory interface {
 	Subtree(name string) []string
 	Path(name string) []string
 	Position() uint64
+	// CatchUp brings it, and the tree by which figures are kept, up to date.
 	CatchUp(context.Context) error
 }
 

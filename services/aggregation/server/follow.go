@@ -77,7 +77,7 @@ func (f *follower) follow(ctx context.Context) error {
 		return fmt.Errorf("reading how far %s is counted: %w", f.Feed, err)
 	}
 	f.reach(start.Next, start.Next, time.Time{})
-	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, f.apply)
+	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, feed.Gathered(f.apply))
 }
 
 // apply counts a run. A full disk and a silent organization are waited for;

@@ -70,7 +70,8 @@ func indexes() map[string][]string {
 // New returns the service that writes in book and counts what the feeds of the
 // named services say, organization's before all others'.
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
-	s := &Service{Desk: desk.New(book, directory, calendar.Builtin()), book: book, directory: directory}
+	s := &Service{book: book, directory: directory}
+	s.Desk = desk.New(book, kept{directory, s}, calendar.Builtin())
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
 	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
@@ -91,6 +92,34 @@ func (s *Service) Federate(mirrors federationv1.FederationServiceClient, home st
 	for _, f := range s.followers[1:] {
 		f.trees = append(f.trees, s.below.tree)
 	}
+}
+
+// kept is the directory for who enters figures: it is up to date when the tree is
+// too by which figures are kept.
+type kept struct {
+	Directory
+	service *Service
+}
+
+// CatchUp implements desk.Directory.
+func (k kept) CatchUp(ctx context.Context) error {
+	if err := k.Directory.CatchUp(ctx); err != nil {
+		return err
+	}
+	return k.service.planted(ctx)
+}
+
+// planted returns when the tree that figures are kept by is as it is now.
+func (s *Service) planted(ctx context.Context) error {
+	for _, tree := range []*follower{s.followers[0], s.below.tree} {
+		if tree == nil {
+			continue
+		}
+		if err := tree.await(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Register adds the service to r.

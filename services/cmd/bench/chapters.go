@@ -68,7 +68,7 @@ Above the second and the fourth stands a province, an installation of its own in
 have pushed.
 
 Status of the city, all metrics and all districts, over gRPC in process, %d callers in a closed loop, %d calls of each store in turn;
-then a tenth of that of each while %d callers plan what schools do about their problems, which changes records, feed and figures
+then as many of each while %d callers plan what schools do about their problems, which changes records, feed and figures
 and not how many problems there are. Then the same of the provinces, while callers write in the city below.
 
 `, p.city.districts, p.city.schools, together, int(months.Hours()/24), statusCallers, p.calls, p.callers)

@@ -59,7 +59,7 @@ type plan struct {
 // full is what the page is written from; quick shows whether all of it works.
 var (
 	full = plan{
-		warm: 1, rounds: 5, callers: 64, creates: 6000, city: city{districts: 10, schools: 600}, stores: sizes{1000, 10_000, 100_000, 1_000_000}, calls: 10_000,
+		warm: 1, rounds: 5, callers: 64, creates: 6000, city: city{districts: 10, schools: 600}, stores: sizes{1000, 10_000, 100_000, 1_000_000}, calls: 20_000,
 		entries: 50_000, lagged: 2500, service: time.Millisecond, flood: 8 * time.Second,
 	}
 	quick = plan{

@@ -125,7 +125,7 @@ func (d desk) whileWriting(ctx context.Context, p plan) (p95 time.Duration, writ
 		})
 		ended <- err
 	}()
-	p95, err = d.statusP95(ctx, max(1, p.calls/10))
+	p95, err = d.statusP95(ctx, p.calls)
 	stop()
 	if ending := <-ended; !errors.Is(ending, errEnough) {
 		err = errors.Join(err, ending)

@@ -29,14 +29,14 @@ func (s *Service) follow(ctx context.Context, service string) error {
 	if err != nil {
 		return fmt.Errorf("reading how far %s is taken in: %w", service, err)
 	}
-	return feed.Follow(ctx, s.Feeds, service, start, func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
+	return feed.Follow(ctx, s.Feeds, service, start, feed.Gathered(func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
 		s.heard.set(service, size-next+uint64(len(run)))
 		if err := s.apply(ctx, service, run); err != nil {
 			return err
 		}
 		s.heard.set(service, size-next)
 		return nil
-	})
+	}))
 }
 
 // apply takes in a run. A full disk is waited for; other errors end the follower.

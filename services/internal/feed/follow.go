@@ -52,6 +52,25 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 	}
 }
 
+const (
+	crowd  = 16                    // entries in a run, which many must have written at once
+	gather = 50 * time.Millisecond // how long to let more come together then
+)
+
+// Gathered is apply for who writes down durably what becomes of the entries: of a
+// feed that many write to, a while passes between two runs. So it is followed in
+// few commits, which share a disk with the feed's own. What comes one by one is
+// applied at once.
+func Gathered(apply Apply) Apply {
+	return func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
+		err := apply(ctx, run, next, size)
+		if err != nil || len(run) < crowd || next < size {
+			return err
+		}
+		return Pause(ctx, gather)
+	}
+}
+
 // after is the request that follows req. Only a reader that is current waits.
 func after(req *feedv1.ListRecordsRequest, res *feedv1.ListRecordsResponse) *feedv1.ListRecordsRequest {
 	next := &feedv1.ListRecordsRequest{Parent: req.GetParent(), Start: res.GetNextStart(), PageSize: req.GetPageSize()}

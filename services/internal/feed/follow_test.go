@@ -153,3 +153,23 @@ func TestFollowGivesUpOnASilentServer(t *testing.T) {
 		}
 	})
 }
+
+// TestOnlyACrowdIsGathered: who is alone is not waited for, nor is who is behind.
+func TestOnlyACrowdIsGathered(t *testing.T) {
+	for _, c := range []struct {
+		entries int
+		behind  uint64
+		waits   bool
+	}{{1, 0, false}, {15, 0, false}, {16, 0, true}, {1000, 1, false}} {
+		synctest.Test(t, func(t *testing.T) {
+			begun, next := time.Now(), uint64(c.entries)
+			apply := feed.Gathered(func(context.Context, []*feedv1.Entry, uint64, uint64) error { return nil })
+			if err := apply(t.Context(), make([]*feedv1.Entry, c.entries), next, next+c.behind); err != nil {
+				t.Fatal(err)
+			}
+			if waited := time.Since(begun) > 0; waited != c.waits {
+				t.Errorf("after %d entries, %d behind: waited %v", c.entries, c.behind, time.Since(begun))
+			}
+		})
+	}
+}
