@@ -224,7 +224,7 @@ func stored(err error) error {
 func (b *Book) View(ctx context.Context, read func(*Tx) error) error {
 	access := authz.From(ctx)
 	return access.Seen(ctx, func() error {
-		return b.Store.View(ctx, func(raw store.Tx) error { return read(b.tx(ctx, raw, access)) })
+		return stored(b.Store.View(ctx, func(raw store.Tx) error { return read(b.tx(ctx, raw, access)) }))
 	})
 }
 

@@ -69,7 +69,7 @@ func (r *run[A]) prepare(ctx context.Context) (answer A, repeat bool, err error)
 		return r.may(r.book.writing(ctx, raw, r.access))
 	})
 	if repeat || err != nil {
-		return answer, repeat, err
+		return answer, repeat, stored(err)
 	}
 	for _, ask := range r.asks {
 		if err := ask(ctx); err != nil {
