@@ -45,7 +45,7 @@ func inRange(field string, expire, now time.Time) error {
 func Opens(k *organizationv1.ApiKey, held []*organizationv1.RoleGrant, meets func(unit string) (bool, error)) error {
 	field := "api_key.roles"
 	for _, g := range held {
-		if g.GetEndTime() != nil || len(k.GetRoles()) > 0 && !slices.Contains(k.GetRoles(), g.GetRole()) {
+		if !Carries(k, g) {
 			continue
 		}
 		field = "api_key.unit"
@@ -60,6 +60,11 @@ func Opens(k *organizationv1.ApiKey, held []*organizationv1.RoleGrant, meets fun
 		field = "api_key.unit"
 	}
 	return ErrKeyOpensNothing.At(field, "持有者在此范围内没有授权", "its principal holds nothing there")
+}
+
+// Carries says whether k has the role of a grant of its principal's.
+func Carries(k *organizationv1.ApiKey, g *organizationv1.RoleGrant) bool {
+	return g.GetEndTime() == nil && (len(k.GetRoles()) == 0 || slices.Contains(k.GetRoles(), g.GetRole()))
 }
 
 // Holds says whether k opens anything at the time.

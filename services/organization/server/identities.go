@@ -23,6 +23,9 @@ func (s *Service) CreateIdentity(ctx context.Context, req *organizationv1.Create
 		if err := s.mayPrincipal(tx, i.GetPrincipal()); err != nil {
 			return nil, s.hidden(tx, err)
 		}
+		if err := s.lends(tx, &organizationv1.ApiKey{Principal: i.GetPrincipal()}, "identity.principal"); err != nil {
+			return nil, err
+		}
 		link, err := organization.NewIdentity("identities/"+tx.NewID(), i, tx.Access.Principal.Name)
 		if err != nil {
 			return nil, err

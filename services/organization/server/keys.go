@@ -44,6 +44,9 @@ func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateAp
 		if err := s.opens(tx, req.GetApiKey()); err != nil {
 			return nil, err
 		}
+		if err := s.lends(tx, req.GetApiKey(), "api_key.unit"); err != nil {
+			return nil, err
+		}
 		k, err := organization.NewKey("apiKeys/"+tx.NewID(), req.GetApiKey(), tx.Access.Principal.Name, s.book.Clock())
 		if err != nil {
 			return nil, err
@@ -59,12 +62,46 @@ func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) error {
 		return err
 	}
 	return organization.Opens(k, held, func(unit string) (bool, error) {
-		within, err := s.reaches(tx, unit, k.GetUnit())
-		if err != nil || within {
-			return within, err
-		}
-		return s.reaches(tx, k.GetUnit(), unit)
+		place, err := s.meet(tx, unit, k.GetUnit())
+		return place != "", err
 	})
+}
+
+// lends refuses, at the field, what would carry a right to where the caller has
+// none to give: who hands out a secret could use it.
+func (s *Service) lends(tx *change.Tx, k *organizationv1.ApiKey, field string) error {
+	held, err := s.held(tx, k.GetPrincipal())
+	if err != nil {
+		return err
+	}
+	for _, g := range held {
+		if !organization.Carries(k, g) {
+			continue
+		}
+		place, err := s.meet(tx, g.GetUnit(), k.GetUnit())
+		if err != nil {
+			return err
+		}
+		if place == "" {
+			continue
+		}
+		if err := tx.Check(place); err != nil {
+			return unknown(err, organization.ErrRightsWider.At(field, "持有者的授权超出您的管辖范围", "its principal holds rights beyond your reach"))
+		}
+	}
+	return nil
+}
+
+// meet is the lower of two units of which one stands above the other, or "" if
+// neither does. An empty top is above all.
+func (s *Service) meet(tx *change.Tx, unit, top string) (string, error) {
+	if within, err := s.reaches(tx, unit, top); err != nil || within {
+		return unit, err
+	}
+	if within, err := s.reaches(tx, top, unit); err != nil || within {
+		return top, err
+	}
+	return "", nil
 }
 
 // reaches says whether the unit is top or lies in its subtree; an empty top is
@@ -113,6 +150,9 @@ func (s *Service) ListApiKeys(ctx context.Context, req *organizationv1.ListApiKe
 // RotateApiKey implements the RPC.
 func (s *Service) RotateApiKey(ctx context.Context, req *organizationv1.RotateApiKeyRequest) (*organizationv1.IssuedApiKey, error) {
 	return change.On(ctx, &s.keys, req, func(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
+		if err := s.lends(tx, k, "name"); err != nil {
+			return nil, err
+		}
 		name := "apiKeys/" + tx.NewID()
 		next, old, err := organization.RotateKey(name, k, req, tx.Access.Principal.Name, s.book.Clock())
 		if err != nil {

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -93,6 +96,68 @@ func TestAKeyOnlyNarrows(t *testing.T) {
 	}
 	if _, err := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: d2}); !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("outside of it = %v, want ErrNotFound", err)
+	}
+}
+
+// A security administrator issues, rotates and links nothing that carries rights
+// to where they have none: whoever hands out a secret could use it.
+func TestNobodyLendsThemselvesRights(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	d1 := s.Unit("d1", city, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", city, organizationv1.Unit_KIND_DISTRICT)
+	who := s.Person(d1, accessv1.Role_ROLE_CLERK)
+	if _, err := s.Organization(s.SecurityAdmin).CreateRoleGrant(t.Context(), &organizationv1.CreateRoleGrantRequest{
+		RoleGrant: &organizationv1.RoleGrant{Principal: who.Name, Role: accessv1.Role_ROLE_SUPERVISOR, Unit: city},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	above := s.Person(city, accessv1.Role_ROLE_SECURITY_ADMIN)
+	narrowed, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+		ApiKey: &organizationv1.ApiKey{Principal: above.Name, Unit: d1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := s.Organization(s.SecurityAdmin).ListApiKeys(t.Context(), &organizationv1.ListApiKeysRequest{Principal: who.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]string{"the district's": s.Person(d1, accessv1.Role_ROLE_SECURITY_ADMIN).Key, "a narrowed key of the city's": narrowed.GetSecret()} {
+		org := s.Organization(key)
+		issue := func(k *organizationv1.ApiKey) (string, error) {
+			issued, err := org.CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: k})
+			return issued.GetSecret(), err
+		}
+		_, err := issue(&organizationv1.ApiKey{Principal: who.Name})
+		wantWider(t, name+", issuing", err, "api_key.unit")
+		_, err = org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: keys.GetApiKeys()[0].GetName()})
+		wantWider(t, name+", rotating", err, "name")
+		_, err = org.CreateIdentity(t.Context(), &organizationv1.CreateIdentityRequest{
+			Identity: &organizationv1.Identity{Principal: who.Name, Issuer: "https://issuer.example", Subject: "x"},
+		})
+		wantWider(t, name+", linking", err, "identity.principal")
+		if _, err := issue(&organizationv1.ApiKey{Principal: who.Name, Roles: []accessv1.Role{accessv1.Role_ROLE_CLERK}}); err != nil {
+			t.Errorf("%s, issuing for the clerk in the district alone: %v", name, err)
+		}
+		within, err := issue(&organizationv1.ApiKey{Principal: who.Name, Unit: d1})
+		if err != nil {
+			t.Fatalf("%s, issuing for the district alone: %v", name, err)
+		}
+		if _, err := s.Organization(within).GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: d2}); !errors.Is(err, authz.ErrNotFound) {
+			t.Errorf("%s: the key for the district opens another: %v", name, err)
+		}
+	}
+}
+
+func wantWider(t *testing.T, what string, err error, field string) {
+	t.Helper()
+	at := slices.ContainsFunc(status.Convert(err).Details(), func(d any) bool {
+		bad, ok := d.(*errdetails.BadRequest)
+		return ok && bad.GetFieldViolations()[0].GetField() == field
+	})
+	if !errors.Is(err, organization.ErrRightsWider) || !at {
+		t.Errorf("%s = %v, want ErrRightsWider at %s", what, err, field)
 	}
 }
 
