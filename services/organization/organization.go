@@ -24,6 +24,7 @@ var (
 	ErrUnitIsRoot             = fault.Of(organizationv1.Reason_REASON_UNIT_IS_ROOT)
 	ErrFieldImmutable         = fault.Of(organizationv1.Reason_REASON_FIELD_IMMUTABLE)
 	ErrMemberExists           = fault.Of(organizationv1.Reason_REASON_MEMBER_EXISTS)
+	ErrPostInvalid            = fault.Of(organizationv1.Reason_REASON_MEMBER_POST_INVALID)
 	ErrMachineExists          = fault.Of(organizationv1.Reason_REASON_MACHINE_EXISTS)
 	ErrPrincipalUnknown       = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_UNKNOWN)
 	ErrAdministratorsSeparate = fault.Of(organizationv1.Reason_REASON_GRANT_ADMINISTRATORS_SEPARATE)

@@ -11,16 +11,23 @@ import (
 
 // legible returns the fault that names the strings of m, at any depth and keys of
 // maps too, which hold what no text has: control characters but tab and line
-// break, and characters that are not seen. A file's name has no tab, line break or
-// path separator either; a table may begin with a byte order mark.
+// break, and characters that are not seen; or nothing but blanks. A file's name has
+// no tab, line break or path separator either; a table may begin with a byte order
+// mark.
 func legible(m proto.Message) error {
 	f := errFields
 	err := protorange.Range(m.ProtoReflect(), func(at protopath.Values) error {
-		if reads(at) {
+		rule := "string.text"
+		switch {
+		case !reads(at):
+			f = f.At(fieldOf(at.Path), "含有控制字符或不允许的字符", "has control characters, or others that it may not have")
+		case blank(at):
+			f = f.At(fieldOf(at.Path), "不能只有空白", "must not be blank")
+			rule = "string.blank"
+		default:
 			return nil
 		}
-		f = f.At(fieldOf(at.Path), "含有控制字符或不允许的字符", "has control characters, or others that it may not have")
-		f.Fields[len(f.Fields)-1].Rule = "string.text"
+		f.Fields[len(f.Fields)-1].Rule = rule
 		if len(f.Fields) == violations {
 			return protorange.Terminate
 		}
@@ -51,6 +58,12 @@ func reads(at protopath.Values) bool {
 		s = strings.TrimPrefix(s, "\ufeff")
 	}
 	return !strings.ContainsFunc(s, unprintable)
+}
+
+// blank says whether a value is a string of blanks and nothing else.
+func blank(at protopath.Values) bool {
+	s, ok := at.Index(-1).Value.Interface().(string)
+	return ok && s != "" && strings.TrimSpace(s) == ""
 }
 
 // unprintable says whether a rune is a control character, or one of those that are

@@ -28,6 +28,8 @@ func TestControlCharactersAreNoText(t *testing.T) {
 	}{
 		{unit("第一行\n\t第二行"), ""},
 		{unit("a\x00b"), "unit.display_name"},
+		{unit(" \t　"), "unit.display_name"},
+		{labelled("a", " "), `unit.labels["a"]`},
 		{unit("a\rb"), "unit.display_name"},
 		{unit("a\x7f"), "unit.display_name"},
 		{unit("a\u0085b"), "unit.display_name"},

@@ -2,9 +2,15 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/organization"
 )
@@ -19,8 +25,39 @@ func (s *Service) CreateMember(ctx context.Context, req *organizationv1.CreateMe
 		if err := organization.Editable(u); err != nil {
 			return nil, err
 		}
+		if err := s.posted(tx, nil, req.GetMember().GetPosts()); err != nil {
+			return nil, err
+		}
 		return s.newMember(tx, u.GetName(), req.GetMemberId(), req.GetMember())
 	})
+}
+
+// posted refuses posts that are not among those of before, and are in a unit that
+// is not there, or not within the caller's reach, or end before they begin.
+func (s *Service) posted(tx *change.Tx, before, now []*organizationv1.Post) error {
+	for i, p := range now {
+		if slices.ContainsFunc(before, func(b *organizationv1.Post) bool { return proto.Equal(b, p) }) {
+			continue
+		}
+		field := fmt.Sprintf("member.posts[%d]", i)
+		if p.GetEndDate() != "" && p.GetEndDate() < p.GetStartDate() {
+			return organization.ErrPostInvalid.At(field+".end_date", "止日早于起日", "is before the first day")
+		}
+		if err := s.reachable(tx, p.GetUnit()); err != nil {
+			return unknown(err, organization.ErrPostInvalid.At(field+".unit", "没有这个单位，或已停用", "there is no such unit, or it is not in use"))
+		}
+	}
+	return nil
+}
+
+// reachable refuses, as not found, a unit that is not in use or not within the
+// caller's reach.
+func (s *Service) reachable(tx *change.Tx, unit string) error {
+	u, err := s.units.Find(tx, unit)
+	if err == nil && organization.Editable(u) != nil {
+		return authz.ErrNotFound
+	}
+	return errors.Join(err, tx.Check(unit))
 }
 
 // newMember enters a person into a unit; an empty id gets a new one.
@@ -46,8 +83,12 @@ func (s *Service) ListMembers(ctx context.Context, req *organizationv1.ListMembe
 
 // UpdateMember implements the RPC.
 func (s *Service) UpdateMember(ctx context.Context, req *organizationv1.UpdateMemberRequest) (*organizationv1.Member, error) {
-	return s.members.ChangeAs(ctx, req, req.GetMember(), func(_ *change.Tx, m *organizationv1.Member) (*organizationv1.Member, error) {
-		return change.Masked(m, req.GetMember(), req.GetUpdateMask(), "display_name", "posts", "rank", "party_member")
+	return s.members.ChangeAs(ctx, req, req.GetMember(), func(tx *change.Tx, m *organizationv1.Member) (*organizationv1.Member, error) {
+		next, err := change.Masked(m, req.GetMember(), req.GetUpdateMask(), "display_name", "posts", "rank", "party_member")
+		if err != nil {
+			return nil, err
+		}
+		return next, s.posted(tx, m.GetPosts(), next.GetPosts())
 	})
 }
 
@@ -55,6 +96,13 @@ func (s *Service) UpdateMember(ctx context.Context, req *organizationv1.UpdateMe
 func (s *Service) CreateMachine(ctx context.Context, req *organizationv1.CreateMachineRequest) (*organizationv1.Machine, error) {
 	m := req.GetMachine()
 	return s.machines.Create(ctx, req, m.GetUnit(), func(tx *change.Tx) (*organizationv1.Machine, error) {
+		u, err := s.units.Find(tx, m.GetUnit())
+		if err != nil {
+			return nil, err
+		}
+		if err := organization.Editable(u); err != nil {
+			return nil, err
+		}
 		name, err := s.machines.NewName(tx, "machines/", req.GetMachineId(), organization.ErrMachineExists)
 		return &organizationv1.Machine{Name: name, DisplayName: m.GetDisplayName(), Unit: m.GetUnit()}, err
 	})
