@@ -371,7 +371,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xad#\n" +
+	"*\x9a$\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -391,8 +391,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x16REASON_DIRECTORY_STALE\x10\x0e\x1a\x7f\x92\xb2\x19{\b\b\x126组织与授权信息尚未就绪，请稍后重试。\x1a?The directory of units and grants is not current; repeat later.\x12\x96\x01\n" +
 	"\x16REASON_OUTCOME_UNKNOWN\x10\x0f\x1az\x92\xb2\x19v\b\n" +
 	"\x126写入结果未知，请用同一请求编号重试。\x1a:The outcome is not known; repeat with the same request id.\x12\x84\x01\n" +
-	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1aj\x92\xb2\x19f\b\x03\x121没有此接口，请查阅接口文档 /docs/。\x1a/There is no such method of the API: see /docs/.\x12\x9d\x01\n" +
-	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1az\x92\xb2\x19v\b\x01\x128不支持的内容类型：请使用 application/json。\x1a8The content type is not supported: use application/json.\x12\xc3\x01\n" +
+	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1aj\x92\xb2\x19f\b\x03\x121没有此接口，请查阅接口文档 /docs/。\x1a/There is no such method of the API: see /docs/.\x12\x8a\x02\n" +
+	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1a\xe6\x01\x92\xb2\x19\xe1\x01\b\x01\x12t不支持的内容类型：请使用 UTF-8 编码的 application/json，且不压缩（不带 Content-Encoding）。\x1agThe content type is not supported: use application/json in UTF-8, not compressed (no Content-Encoding).\x12\xc3\x01\n" +
 	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes.\x12\x82\x01\n" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
 	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xc1\x01\n" +
