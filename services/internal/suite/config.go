@@ -49,6 +49,8 @@ type Config struct {
 	Sandbox Sandbox `yaml:"sandbox"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
+
+	beside []string // where a sandbox's owner listens and those that it reaches
 }
 
 // Default is a configuration for one bureau on one machine, reachable from that
