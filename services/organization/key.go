@@ -1,6 +1,7 @@
 package organization
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -74,7 +75,7 @@ func Holds(k *organizationv1.ApiKey, now time.Time) bool {
 
 // RotateKey returns the successor of k, under name, and k as it ends after the
 // overlap. The successor ends when req asks, or after the time that k was issued
-// for.
+// for, and shares the quota of k.
 func RotateKey(name string, k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest, by string, now time.Time) (successor, old *organizationv1.ApiKey, err error) {
 	if !Holds(k, now) {
 		return nil, nil, ErrKeyEnded
@@ -91,6 +92,7 @@ func RotateKey(name string, k *organizationv1.ApiKey, req *organizationv1.Rotate
 	if successor, err = NewKey(name, next, by, now); err != nil {
 		return nil, nil, err
 	}
+	successor.FirstKey = cmp.Or(k.GetFirstKey(), k.GetName())
 	old = proto.CloneOf(k)
 	if end := now.Add(req.GetOverlap().AsDuration()); end.Before(old.GetExpireTime().AsTime()) {
 		old.ExpireTime = timestamppb.New(end)

@@ -34,10 +34,12 @@ func (s *Service) ListEvents(ctx context.Context, req *eventv1.ListEventsRequest
 	for {
 		rung := s.rung.next()
 		res, err := s.list(ctx, q, after, page.Size(req.GetPageSize()))
-		if err != nil || len(res.GetEvents()) > 0 || !res.GetCurrent() {
+		if err != nil || len(res.GetEvents()) > 0 || !res.GetCurrent() || req.GetWait().AsDuration() <= 0 {
 			return res, err
 		}
-		seat.Leave(ctx)
+		if err := seat.Leave(ctx); err != nil {
+			return nil, err
+		}
 		select {
 		case <-rung:
 		case <-waiting.Done():

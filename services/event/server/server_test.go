@@ -17,11 +17,15 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -217,15 +221,16 @@ func TestManyReadersWait(t *testing.T) {
 	edit := &rectificationv1.UpdateProblemRequest{Problem: &rectificationv1.Problem{Name: s.problem().GetName(), Description: "演示问题"}}
 	reading, enough := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	for range 300 {
-		all.Go(func() {
-			for reading.Err() == nil { // who comes in a crowd is told to repeat
-				_, _ = s.Event(s.eye.Key).ListEvents(reading, &eventv1.ListEventsRequest{
-					Wait: durationpb.New(30 * time.Second), Types: []string{"campaign.none.*"},
-				})
-				_ = feed.Pause(reading, 100*time.Millisecond)
-			}
-		})
+	for range 300 / serve.DefaultLimits.Waits {
+		eye := s.Person(s.school, accessv1.Role_ROLE_VIEWER).Key
+		for range serve.DefaultLimits.Waits {
+			all.Go(func() {
+				for reading.Err() == nil { // who comes in a crowd is told to repeat
+					_ = s.await(reading, eye)
+					_ = feed.Pause(reading, 100*time.Millisecond)
+				}
+			})
+		}
 	}
 	<-time.After(time.Second) // most of them wait by then
 	soon, cancel := context.WithTimeout(t.Context(), 25*time.Second)
@@ -237,6 +242,57 @@ func TestManyReadersWait(t *testing.T) {
 	s.must(err)
 	enough()
 	all.Wait()
+}
+
+// await waits for events that do not come.
+func (s *scene) await(ctx context.Context, key string) error {
+	_, err := s.Event(key).ListEvents(ctx, &eventv1.ListEventsRequest{Wait: durationpb.New(30 * time.Second), Types: []string{"campaign.none.*"}})
+	return err
+}
+
+// One reader takes not the places of all who wait: beyond its own it is refused, and
+// others wait and work.
+func TestOneReaderShutsOutNobody(t *testing.T) {
+	const most, polls = 3, 30
+	s := &scene{Suite: suitetest.RunWith(t, func(c *suite.Config) { c.Limits.InFlight, c.Limits.Waits = 4, most })}
+	eye, other := s.Person(s.Root, accessv1.Role_ROLE_VIEWER).Key, s.Person(s.Root, accessv1.Role_ROLE_VIEWER).Key
+	reading, enough := context.WithCancel(t.Context())
+	defer enough()
+	tooMany := fault.Of(faultv1.Reason_REASON_PRINCIPAL_WAITS_TOO_MANY)
+	refused := make(chan struct{}, polls)
+	for range polls {
+		go func() {
+			err := s.await(reading, eye)
+			for busy(err) && reading.Err() == nil { // they come in a crowd
+				_ = feed.Pause(reading, 10*time.Millisecond)
+				err = s.await(reading, eye)
+			}
+			if errors.Is(err, tooMany) && fault.As(err).Retry > 0 {
+				refused <- struct{}{}
+			}
+		}()
+	}
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for n := range polls - most {
+		select {
+		case <-refused:
+		case <-soon.Done():
+			t.Fatalf("%d of %d are refused, want all but %d", n, polls, most)
+		}
+	}
+	req := &eventv1.ListEventsRequest{Wait: durationpb.New(10 * time.Millisecond), Types: []string{"campaign.none.*"}}
+	_, err := s.Event(other).ListEvents(soon, req)
+	for busy(err) && soon.Err() == nil { // the last to wait may not have left their places
+		_, err = s.Event(other).ListEvents(soon, req)
+	}
+	if err != nil {
+		t.Errorf("another reader: %v", err)
+	}
+}
+
+func busy(err error) bool {
+	return errors.Is(err, fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED))
 }
 
 // Sealed cases do not exist in events, and open ones only for who may read them.

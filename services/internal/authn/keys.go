@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -39,6 +40,7 @@ type Keys struct {
 	known    map[string]belief        // by the key's id, as a key has one secret
 	refused  map[credential]time.Time // until when; apart, so that wrong keys crowd no good one out
 	issued   map[string]struct{}      // ids, of ended keys too
+	lines    map[string]tally         // by the name of the first key
 	failures failures
 }
 
@@ -53,13 +55,11 @@ type belief struct {
 	principal Principal
 	networks  []netip.Prefix // that the key holds in; none: any
 	until     time.Time
-
-	today uint64 // calls with the key, as organization has told and as it has been told
-	calls uint32 // since then
 }
 
 // Authenticate returns the principal whose key or token the call carries. A call
-// without either is the calling service's own, or the public's.
+// without either is the calling service's own, or the public's. With ErrNetwork it
+// says whose key was refused.
 func (k *Keys) Authenticate(ctx context.Context) (Principal, error) {
 	token, err := bearer(ctx)
 	if err != nil {
@@ -104,7 +104,7 @@ func (k *Keys) whose(ctx context.Context, c credential) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	return k.use(ctx, c.id, b, now)
+	return k.use(ctx, b, now)
 }
 
 // learn asks for what is not known, unless the caller has failed too often.
@@ -127,21 +127,26 @@ func (k *Keys) learn(ctx context.Context, c credential, now time.Time) (belief, 
 
 // ask asks organization whose key it is, and tells it how often it was used.
 func (k *Keys) ask(ctx context.Context, c credential) (belief, error) {
-	calls := k.untold(c)
+	line, calls := k.tell(c)
 	answer, err := k.Introspect(ctx, &organizationv1.IntrospectRequest{KeyId: c.id, Digest: c.digest[:], Calls: calls})
 	if err != nil {
-		k.retell(c.id, calls)
+		k.retell(line, calls)
 		return belief{}, err
 	}
 	if answer.GetBootstrap() {
 		return belief{digest: c.digest, principal: Principal{Name: "bootstrap", Bootstrap: true}}, nil
 	}
 	key := answer.GetApiKey()
-	if key == nil {
+	if key == nil { // it has ended: its successor tells
+		k.retell(line, calls)
 		return belief{}, ErrUnauthenticated
 	}
+	p := k.holder(key)
+	if p.Quota.PerDay > 0 {
+		k.told(p.Quota.Line, answer.GetCallsToday())
+	}
 	within, err := networks(key)
-	return belief{digest: c.digest, principal: k.holder(key), networks: within, today: answer.GetCallsToday()}, err
+	return belief{digest: c.digest, principal: p, networks: within}, err
 }
 
 // holder is who calls with the key.
@@ -149,7 +154,7 @@ func (k *Keys) holder(key *organizationv1.ApiKey) Principal {
 	q := key.GetQuota()
 	return Principal{
 		Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit(), SecondFactor: k.Sign,
-		Quota: Quota{PerMinute: int(q.GetPerMinute()), PerDay: int(q.GetPerDay())},
+		Quota: Quota{PerMinute: int(q.GetPerMinute()), PerDay: int(q.GetPerDay()), Line: cmp.Or(key.GetFirstKey(), key.GetName())},
 	}
 }
 
@@ -181,7 +186,6 @@ func (k *Keys) remember(id string, b belief) {
 	if k.known == nil || len(k.known) >= remembered {
 		k.known = map[string]belief{}
 	}
-	b.calls += k.known[id].calls // made while organization was asked
 	k.known[id] = b
 }
 

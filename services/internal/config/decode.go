@@ -144,7 +144,7 @@ func (m *mistakes) takeEntry(path, name string, n *yaml.Node, v reflect.Value) {
 // field is that of the name; invalid if there is none.
 func field(v reflect.Value, name string) reflect.Value {
 	for f := range v.Fields() {
-		if f.Tag.Get("yaml") == name {
+		if f.IsExported() && f.Tag.Get("yaml") == name {
 			return v.FieldByIndex(f.Index)
 		}
 	}

@@ -62,11 +62,12 @@ func (a *admission) step(ctx context.Context, call Call, next func(context.Conte
 	if a.running.Add(1) > a.limit {
 		return refusal(a.wait())
 	}
-	return next(seat.With(ctx, func() {
+	return next(seat.With(ctx, func() error {
 		if counted == &a.running && a.waits() {
 			counted = &a.waiting
 			a.running.Add(-1)
 		}
+		return nil
 	}))
 }
 

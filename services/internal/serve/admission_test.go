@@ -71,8 +71,8 @@ func TestWhoWaitsShutsOutNobody(t *testing.T) {
 		sat := make(chan struct{})
 		all.Go(func() {
 			_ = a.step(t.Context(), Call{}, func(ctx context.Context) error {
-				seat.Leave(ctx)
-				seat.Leave(ctx) // again, as in a loop
+				_ = seat.Leave(ctx)
+				_ = seat.Leave(ctx) // again, as in a loop
 				close(sat)
 				<-news
 				return nil

@@ -28,26 +28,32 @@ const (
 	LimitHeader  = "ratelimit"
 )
 
+// networks is how many networks together may make all the calls that the public may:
+// one alone makes so much less of them, and shuts nobody out.
+const networks = 8
+
 // rateLimit bounds how often each principal calls, and each key by its quota. The
-// public shares one bucket.
-func rateLimit(limits Limits) Step {
-	b := &buckets{each: limit.Size{Rate: rate.Limit(limits.Rate), Burst: limits.Burst}}
-	return func(ctx context.Context, call Call, next func(context.Context) error) error {
-		p := authn.From(ctx)
-		if p.Service() != "" || authn.Caller(ctx) != "" || open(call.Method) {
-			return next(ctx)
-		}
-		all := b.spend(p)
-		if err := tell(ctx, call, metadata.Pairs(PolicyHeader, policy(all), LimitHeader, left(all))); err != nil {
-			return err
-		}
-		for _, a := range all {
-			if a.refused != nil {
-				return a.refused.After(a.wait)
-			}
-		}
+// public has as much as a principal, and each network that it calls from a part.
+func (b *buckets) rateLimit(ctx context.Context, call Call, next func(context.Context) error) error {
+	p := authn.From(ctx)
+	if p.Service() != "" || authn.Caller(ctx) != "" || open(call.Method) {
 		return next(ctx)
 	}
+	all := spend(b.of(p, authn.Network(ctx)))
+	if err := tell(ctx, call, limitsOf(all)); err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.refused != nil {
+			return a.refused.After(a.wait)
+		}
+	}
+	return next(ctx)
+}
+
+// limitsOf is what an answer says of allowances.
+func limitsOf(all []allowance) metadata.MD {
+	return metadata.Pairs(PolicyHeader, policy(all), LimitHeader, left(all))
 }
 
 // allowance is what is left to a caller by one policy.
@@ -61,41 +67,89 @@ type allowance struct {
 	wait    time.Duration // then: until another may be made
 }
 
-// buckets are what is left to principals, and to keys by their quotas.
+// bound says what one policy leaves to a caller, after taking the call from that or
+// without.
+type bound func(takes bool) allowance
+
+// buckets are what is left to principals, to networks of the public, and to keys by
+// their quotas.
 type buckets struct {
-	each       limit.Size // of principals
+	each, part limit.Size // of principals, and of networks
 	principals limit.Table[string]
-	keys       limit.Table[string]
+	networks   limit.Table[string] // by their hashes
+	keys       limit.Table[string] // by the first of those that share a quota
 }
 
-// spend takes one call from all that bounds p. What one refuses may have taken
-// from the others: who calls too often is not owed exactness.
-func (b *buckets) spend(p authn.Principal) []allowance {
-	all := []allowance{take("calls", b.principals.Of(p.Name, b.each, time.Time{}))}
-	if q := p.Quota.PerMinute; q > 0 {
-		all = append(all, take("minute", b.keys.Of(p.Key, limit.Size{Rate: rate.Limit(float64(q) / 60), Burst: q}, time.Time{})))
+func newBuckets(l Limits) *buckets {
+	return &buckets{
+		each: limit.Size{Rate: rate.Limit(l.Rate), Burst: l.Burst},
+		part: limit.Size{Rate: rate.Limit(l.Rate / networks), Burst: max(l.Burst/networks, 1)},
 	}
-	if q := p.Quota; q.PerDay > 0 {
-		day := allowance{name: "day", quota: q.PerDay, window: 24 * time.Hour, left: max(q.Left, 0), reset: q.Reset}
-		if q.Left < 0 {
-			day.refused, day.wait = errQuotaSpent, q.Reset
-		}
-		all = append(all, day)
+}
+
+// of returns all that bounds a call of p, in the order in which it is asked.
+func (b *buckets) of(p authn.Principal, network string) (all []bound) {
+	if p.Name == "" {
+		all = append(all, bucket("network", b.networks.Of(network, b.part, time.Time{})))
+	}
+	all = append(all, bucket("calls", b.principals.Of(p.Name, b.each, time.Time{})))
+	if q := p.Quota; q.PerMinute > 0 {
+		all = append(all, bucket("minute", b.keys.Of(q.Line, limit.Size{Rate: rate.Limit(float64(q.PerMinute) / 60), Burst: q.PerMinute}, time.Time{})))
+	}
+	if p.Quota.PerDay > 0 {
+		all = append(all, day(p.Quota))
 	}
 	return all
 }
 
-// take takes one call from a bucket.
-func take(name string, l *rate.Limiter) allowance {
-	a := allowance{name: name, quota: l.Burst(), window: seconds(float64(l.Burst()) / float64(l.Limit()))}
-	if !l.Allow() {
-		a.refused = errRateLimited
+// spend takes one call from each, up to the first that refuses it: what is refused
+// uses up nothing of the limits behind, the day's least of all.
+func spend(bounds []bound) (all []allowance) {
+	takes := true
+	for _, b := range bounds {
+		a := b(takes)
+		takes = takes && a.refused == nil
+		all = append(all, a)
 	}
-	tokens := l.Tokens()
-	a.left = max(int(tokens), 0)
-	a.reset = seconds((float64(l.Burst()) - tokens) / float64(l.Limit()))
-	a.wait = seconds((1 - tokens) / float64(l.Limit()))
-	return a
+	return all
+}
+
+// look takes nothing.
+func look(bounds []bound) (all []allowance) {
+	for _, b := range bounds {
+		all = append(all, b(false))
+	}
+	return all
+}
+
+// bucket is the bound of a limiter.
+func bucket(name string, l *rate.Limiter) bound {
+	return func(takes bool) allowance {
+		a := allowance{name: name, quota: l.Burst(), window: seconds(float64(l.Burst()) / float64(l.Limit()))}
+		if takes && !l.Allow() {
+			a.refused = errRateLimited
+		}
+		tokens := l.Tokens()
+		a.left = max(int(tokens), 0)
+		a.reset = seconds((float64(l.Burst()) - tokens) / float64(l.Limit()))
+		a.wait = seconds((1 - tokens) / float64(l.Limit()))
+		return a
+	}
+}
+
+// day is the bound of a key's quota for the day.
+func day(q authn.Quota) bound {
+	return func(takes bool) allowance {
+		a := allowance{name: "day", quota: q.PerDay, window: 24 * time.Hour, left: q.Left, reset: q.Reset, wait: q.Reset}
+		if !takes {
+			return a
+		}
+		left, ok := q.Spend()
+		if a.left = left; !ok {
+			a.refused = errQuotaSpent
+		}
+		return a
+	}
 }
 
 // seconds are at least one, and whole ones from then on.

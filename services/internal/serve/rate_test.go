@@ -37,11 +37,12 @@ func limited(t *testing.T, step Step, p authn.Principal) (metadata.MD, error) {
 }
 
 func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
-	key := authn.Principal{Name: "machines/a", Key: "apiKeys/k", Quota: authn.Quota{PerMinute: 2, PerDay: 100, Left: 41, Reset: 90 * time.Minute}}
-	spent := key
-	spent.Key, spent.Quota.Left = "apiKeys/spent", -1
+	key := authn.Principal{Name: "machines/a", Quota: authn.Quota{PerMinute: 2, PerDay: 100, Line: "apiKeys/k", Reset: 90 * time.Minute}}
+	spent, days := key, 42
+	key.Quota.Spend = func() (int, bool) { days--; return days, true }
+	spent.Quota.Line, spent.Quota.Spend = "apiKeys/spent", func() (int, bool) { return 0, false }
 	synctest.Test(t, func(t *testing.T) {
-		step := rateLimit(Limits{Rate: 10, Burst: 20})
+		step := newBuckets(Limits{Rate: 10, Burst: 20}).rateLimit
 		for _, c := range []struct {
 			name         string
 			who          authn.Principal
@@ -49,12 +50,13 @@ func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
 			err          *fault.Fault
 			wait         time.Duration
 		}{
-			{"the public", authn.Principal{}, `"calls";q=20;w=2`, `"calls";r=19;t=1`, nil, 0},
+			{"the public", authn.Principal{}, `"network";q=2;w=2, "calls";q=20;w=2`, `"network";r=1;t=1, "calls";r=19;t=1`, nil, 0},
 			{"a key", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=19;t=1, "minute";r=1;t=30, "day";r=41;t=5400`, nil, 0},
-			{"its last of the minute", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=18;t=1, "minute";r=0;t=60, "day";r=41;t=5400`, nil, 0},
-			{"one too many", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=17;t=1, "minute";r=0;t=60, "day";r=41;t=5400`, errRateLimited, 30 * time.Second},
+			{"its last of the minute", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=18;t=1, "minute";r=0;t=60, "day";r=40;t=5400`, nil, 0},
+			{"one too many", key, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=17;t=1, "minute";r=0;t=60, "day";r=40;t=5400`, errRateLimited, 30 * time.Second},
 			{"after its day", spent, `"calls";q=20;w=2, "minute";q=2;w=60, "day";q=100;w=86400`, `"calls";r=16;t=1, "minute";r=1;t=30, "day";r=0;t=5400`, errQuotaSpent, 90 * time.Minute},
 		} {
+			c.who.Quota.Left = days
 			md, err := limited(t, step, c.who)
 			if c.err == nil && err != nil || c.err != nil && (!errors.Is(err, c.err) || fault.As(err).Retry != c.wait) {
 				t.Errorf("%s: %v, want %v after %v", c.name, err, c.err, c.wait)
@@ -70,6 +72,9 @@ func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
 		if _, err := limited(t, step, key); err != nil {
 			t.Errorf("half a minute later: %v", err)
 		}
+		if days != 39 {
+			t.Errorf("%d calls are left of the day, want 39: what the minute refused has spent none", days)
+		}
 	})
 }
 
@@ -77,21 +82,22 @@ func TestEveryAnswerSaysWhatIsLeft(t *testing.T) {
 // quota that was changed holds at once.
 func TestManyCallersLetNobodyInAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := &buckets{each: limit.Size{Rate: 1, Burst: 1}}
-		key := authn.Principal{Name: "machines/a", Key: "apiKeys/a", Quota: authn.Quota{PerMinute: 1}}
-		b.spend(key)
+		b := newBuckets(Limits{Rate: 1, Burst: 1})
+		key := authn.Principal{Name: "machines/a", Quota: authn.Quota{PerMinute: 1, Line: "apiKeys/a"}}
+		ask := func(p authn.Principal) []allowance { return spend(b.of(p, "")) }
+		ask(key)
 		for i := range 2 * limit.Most {
-			b.spend(authn.Principal{Name: fmt.Sprint(i), Key: fmt.Sprint(i), Quota: authn.Quota{PerMinute: 1}})
+			ask(authn.Principal{Name: fmt.Sprint(i), Quota: authn.Quota{PerMinute: 1, Line: fmt.Sprint(i)}})
 		}
-		for _, a := range b.spend(key) {
-			if a.refused == nil {
+		for _, a := range ask(key) {
+			if a.left > 0 || a.name == "calls" && a.refused == nil {
 				t.Errorf("%s: let in again", a.name)
 			}
 		}
 		key.Quota.PerMinute = 60
-		b.spend(key)
+		ask(key)
 		<-time.After(time.Second)
-		for _, a := range b.spend(key) {
+		for _, a := range ask(key) {
 			if a.refused != nil || a.name == "minute" && a.quota != 60 {
 				t.Errorf("%s: %d calls, %v; want that its new quota holds", a.name, a.quota, a.refused)
 			}
@@ -99,8 +105,42 @@ func TestManyCallersLetNobodyInAgain(t *testing.T) {
 	})
 }
 
+// One network without a key takes no more than its part of what the public has, and
+// what it is refused takes nothing of that.
+func TestOneNetworkShutsThePublicNotOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		step := newBuckets(Limits{Rate: 8, Burst: 16}).rateLimit
+		from := func(network string) error {
+			ctx := grpc.NewContextWithServerTransportStream(authn.WithNetwork(t.Context(), network), &told{})
+			return step(ctx, Call{}, func(context.Context) error { return nil })
+		}
+		served := 0
+		for range 100 {
+			if err := from("loud"); err == nil {
+				served++
+			} else if f := fault.As(err); !errors.Is(err, errRateLimited) || f.Retry != time.Second {
+				t.Fatalf("one too many: %v", err)
+			}
+		}
+		if served != 2 {
+			t.Errorf("%d of the loud network's calls are served, want 2", served)
+		}
+		for i := range 14 {
+			if err := from(fmt.Sprint("another ", i)); err != nil {
+				t.Errorf("another network's call: %v", err)
+			}
+		}
+		if err := from("one more"); !errors.Is(err, errRateLimited) {
+			t.Errorf("beyond what all the public may: %v", err)
+		}
+		if b := newBuckets(Limits{Rate: 1, Burst: 3}); b.part.Burst != 1 {
+			t.Errorf("a network's part of 3 is %d, want 1", b.part.Burst)
+		}
+	})
+}
+
 func TestServicesAndProbesAreNotLimited(t *testing.T) {
-	step := rateLimit(Limits{Rate: 1, Burst: 1})
+	step := newBuckets(Limits{Rate: 1, Burst: 1}).rateLimit
 	for range 3 {
 		if md, err := limited(t, step, authn.Principal{Name: "services/campaign"}); err != nil || len(md) > 0 {
 			t.Errorf("a service: %v, %v", err, md)

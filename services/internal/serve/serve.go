@@ -70,6 +70,7 @@ type Process struct {
 	through   Step       // and those that are passed on
 	admission *admission // of calls that are answered here
 	passing   *admission // of those that are passed on: as many as may run and wait behind
+	buckets   *buckets
 	services  []Service
 	channels  []*inprocgrpc.Channel
 	methods   map[string]*authz.Method
@@ -84,7 +85,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the rules of the contract: %w", err)
 	}
-	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), passing: newAdmission((1 + waiters) * limits.InFlight), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
+	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), passing: newAdmission((1 + waiters) * limits.InFlight), buckets: newBuckets(limits), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
 	p.health.Shutdown() // until Run
 	p.every = chain(    // in this order; docs/architecture.md says why
 		p.sized,
@@ -95,7 +96,8 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 		p.admission.step,
 		deadline(limits.Deadline),
 		p.authentication,
-		rateLimit(limits),
+		p.buckets.rateLimit,
+		(&waits{most: limits.Waits}).step,
 		p.authorisation,
 		validation(v),
 	)

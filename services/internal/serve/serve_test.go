@@ -145,7 +145,7 @@ func TestAdmissionShedsClientsAndLetsServicesPass(t *testing.T) {
 }
 
 func TestRateLimitIsPerPrincipal(t *testing.T) {
-	step := rateLimit(Limits{Rate: 1, Burst: 2})
+	step := newBuckets(Limits{Rate: 1, Burst: 2}).rateLimit
 	call := func(name string) error {
 		_, err := limited(t, step, authn.Principal{Name: name})
 		return err

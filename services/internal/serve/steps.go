@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -23,14 +24,17 @@ type Limits struct {
 	// Message is the largest message, in bytes: request or answer, over TCP and
 	// within the process alike.
 	Message int `yaml:"message"`
-	// Rate is how many calls a second a principal may make, on average.
+	// Rate is how many calls a second a principal may make, on average. All callers
+	// without a key are one, of which each network has an eighth.
 	Rate float64 `yaml:"rate"`
 	// Burst is how many it may make at once.
 	Burst int `yaml:"burst"`
+	// Waits is how many calls of one principal may wait for news at once.
+	Waits int `yaml:"waits"`
 }
 
 // DefaultLimits suit one bureau on one machine.
-var DefaultLimits = Limits{InFlight: 256, Deadline: time.Minute, Message: 4 << 20, Rate: 2000, Burst: 4000}
+var DefaultLimits = Limits{InFlight: 256, Deadline: time.Minute, Message: 4 << 20, Rate: 2000, Burst: 4000, Waits: 8}
 
 // recovered turns a panic into an error, which statuses then masks and logs.
 func recovered(ctx context.Context, _ Call, next func(context.Context) error) (err error) {
@@ -78,16 +82,21 @@ func deadline(limit time.Duration) Step {
 	}
 }
 
-// authentication finds out who calls.
+// authentication finds out who calls. Whoever is known and refused all the same is
+// told what is left, of which that takes nothing.
 func (p *Process) authentication(ctx context.Context, call Call, next func(context.Context) error) error {
 	if open(call.Method) {
 		return next(ctx)
 	}
 	who, err := p.Authenticate(ctx)
-	if err != nil {
+	switch {
+	case err == nil:
+		return next(authn.With(ctx, who))
+	case who.Name != "":
+		return errors.Join(err, tell(ctx, call, limitsOf(look(p.buckets.of(who, "")))))
+	default:
 		return err
 	}
-	return next(authn.With(ctx, who))
 }
 
 // authorisation decides by role alone; the unit lies in the record.

@@ -49,6 +49,8 @@ type Config struct {
 	Sandbox Sandbox `yaml:"sandbox"`
 	// Limits bound what the process takes on.
 	Limits serve.Limits `yaml:"limits"`
+
+	beside []string // where a sandbox's owner listens and those that it reaches
 }
 
 // Default is a configuration for one bureau on one machine, reachable from that
@@ -93,7 +95,7 @@ func (c *Config) Check() error {
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
 	for key, ok := range map[string]bool{
-		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "rate": l.Rate > 0, "burst": l.Burst > 0,
+		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "rate": l.Rate > 0, "burst": l.Burst > 0, "waits": l.Waits > 0,
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}

@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/netip"
@@ -82,14 +83,39 @@ func resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// own says whether this process listens at an address: at one of its ports, on
-// one of the machine's addresses.
+// asked bounds how long a name of another process is looked up.
+const asked = 2 * time.Second
+
+// own says whether the installation listens at an address, or what runs beside it on
+// this machine: this process, the other roles, the sandbox and who has one.
 func (c Config) own(at netip.AddrPort) bool {
-	listens := slices.ContainsFunc([]string{c.HTTP, c.GRPC, c.Metrics, c.Peers.Listen}, func(address string) bool {
-		_, port, err := net.SplitHostPort(address)
-		return err == nil && port == strconv.Itoa(int(at.Port()))
-	})
-	return listens && (at.Addr().IsLoopback() || here(at.Addr()))
+	return slices.ContainsFunc(c.listening(), func(address string) bool { return listensAt(address, at) })
+}
+
+// listening are the addresses, host:port, at which the configuration lets somebody
+// listen.
+func (c Config) listening() []string {
+	all := slices.Concat([]string{c.HTTP, c.GRPC, c.Metrics, c.Peers.Listen, c.Federation.Listen, c.Sandbox.HTTP, c.Sandbox.GRPC}, c.beside)
+	return slices.AppendSeq(all, maps.Values(c.Peers.Addresses))
+}
+
+// listensAt says whether who listens at the address, host:port, is reached there. If
+// that cannot be told, it is.
+func listensAt(address string, at netip.AddrPort) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port != strconv.Itoa(int(at.Port())) {
+		return false
+	}
+	if at.Addr().IsLoopback() || here(at.Addr()) {
+		return true // what a process elsewhere listens at may be a port of this machine too
+	}
+	if a, err := netip.ParseAddr(host); err == nil || host == "" {
+		return a.Unmap() == at.Addr()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), asked)
+	defer cancel()
+	found, err := resolve(ctx, host)
+	return err != nil || slices.ContainsFunc(found, func(a netip.Addr) bool { return a.Unmap() == at.Addr() })
 }
 
 // here says whether the address is one of this machine; if that cannot be told,

@@ -47,6 +47,7 @@ func (c *Config) AsSandbox() Config {
 	s.Reserve, s.Grace, s.Limits = c.Reserve, c.Grace, c.Limits
 	s.AllowedOrigins, s.TrustedProxies = c.AllowedOrigins, c.TrustedProxies
 	s.Telemetry.LogLevel, s.Webhooks = c.Telemetry.LogLevel, c.Sandbox.Webhooks
+	s.beside = c.listening() // its webhooks call nobody there either
 	return s
 }
 

@@ -126,7 +126,7 @@ func (s *Service) hidden(tx *change.Tx, err error) error {
 
 // issue gives k its secret and stores both.
 func (s *Service) issue(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
-	id := strings.TrimPrefix(k.GetName(), "apiKeys/")
+	id := idOf(k.GetName())
 	secret := strings.ToLower(rand.Text() + rand.Text())
 	digest := sha256.Sum256([]byte(secret))
 	if err := tx.Put(digests, []byte(id), digest[:]); err != nil {
@@ -203,6 +203,6 @@ func (s *Service) introspect(tx *change.Tx, req *organizationv1.IntrospectReques
 	if err != nil {
 		return nil, err
 	}
-	calls, err := s.uses.note(tx, req.GetKeyId(), s.today(), req.GetCalls())
+	calls, err := s.uses.note(tx, k, s.today(), req.GetCalls())
 	return &organizationv1.IntrospectResponse{ApiKey: k, CallsToday: calls}, err
 }

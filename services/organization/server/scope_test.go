@@ -35,8 +35,12 @@ func TestAKeyHoldsInItsNetworks(t *testing.T) {
 		"192.0.2.77": http.StatusOK, "::ffff:192.0.2.1": http.StatusOK, "2001:db8:1::1": http.StatusOK,
 		"192.0.3.1": http.StatusForbidden, "2001:db9::1": http.StatusForbidden, "nowhere": http.StatusForbidden,
 	} {
-		if got := knock(t, s, office, from).StatusCode; got != want {
+		answer := knock(t, s, office, from)
+		if got := answer.StatusCode; got != want {
 			t.Errorf("from %s: %d, want %d", from, got, want)
+		}
+		if told := answer.Header.Get("RateLimit"); !strings.HasPrefix(told, `"calls";r=`) {
+			t.Errorf("from %s is told of no limits: %q", from, told)
 		}
 	}
 	if got := knock(t, s, issue(t, s, &organizationv1.ApiKey{}).GetSecret(), "198.51.100.1").StatusCode; got != http.StatusOK {
@@ -94,6 +98,42 @@ func TestAQuotaOfTheDayIsSpent(t *testing.T) {
 	}
 	if !strings.Contains(answer.Header.Get("RateLimit"), `"day";r=0;`) {
 		t.Errorf("one too many says %q", answer.Header.Get("RateLimit"))
+	}
+}
+
+// TestTheMinuteSpendsNothingOfTheDay: what one limit refuses is left by the other.
+func TestTheMinuteSpendsNothingOfTheDay(t *testing.T) {
+	s := suitetest.Run(t)
+	key := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 5, PerMinute: 1}}).GetSecret()
+	for _, want := range []int{http.StatusOK, http.StatusTooManyRequests, http.StatusTooManyRequests, http.StatusTooManyRequests} {
+		answer := knock(t, s, key, "192.0.2.1")
+		if told := answer.Header.Get("RateLimit"); answer.StatusCode != want || !strings.Contains(told, `"day";r=4;`) {
+			t.Errorf("answered %d, %q, want %d with 4 left of the day", answer.StatusCode, told, want)
+		}
+	}
+}
+
+// TestASuccessorSharesTheQuota: a key that is rotated has no new day.
+func TestASuccessorSharesTheQuota(t *testing.T) {
+	s := suitetest.Run(t)
+	issued := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 2}})
+	knock(t, s, issued.GetSecret(), "192.0.2.1")
+	for range 2 {
+		next, err := s.Organization(s.SecurityAdmin).RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: issued.GetApiKey().GetName()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first := next.GetApiKey().GetFirstKey(); first == "" || issued.GetApiKey().GetFirstKey() != "" && first != issued.GetApiKey().GetFirstKey() {
+			t.Errorf("the successor of %v goes back to %q", issued.GetApiKey(), first)
+		}
+		issued = next
+		s.CatchUp()
+	}
+	for _, want := range []int{http.StatusOK, http.StatusTooManyRequests} {
+		answer := knock(t, s, issued.GetSecret(), "192.0.2.1")
+		if told := answer.Header.Get("RateLimit"); answer.StatusCode != want || !strings.Contains(told, `"day";r=0;`) {
+			t.Errorf("the successor's call: %d, %q, want %d", answer.StatusCode, told, want)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,24 +17,29 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// usage keeps, under each key's id, the last day of its use and how often it was
-// used on it: outside of the feed, as it says nothing of any record.
+// usage keeps, under each key's id, the last day of its use and, under the first of
+// those that share a quota, how often they were used on the last day of that: outside
+// of the feed, as it says nothing of any record.
 const usage = "key.uses"
 
 // usesEvery is how often what was used is written; what a process that is killed
 // had not written is forgotten.
 const usesEvery = time.Minute
 
-// use is the last day of a key's use.
+// line is where the uses stand of all keys that share a quota: before the id of the
+// first. No key's id has a slash.
+const line = "line/"
+
+// use is the last day of use, of a key or of those that share a quota.
 type use struct {
 	day   string // YYYY-MM-DD in China
-	calls uint64
+	calls uint64 // of those that share a quota
 }
 
 // uses are those that are not written yet, or were asked for since.
 type uses struct {
 	mu   sync.Mutex
-	held map[string]*pending // by the key's id
+	held map[string]*pending // by where they stand
 }
 
 type pending struct {
@@ -41,14 +47,22 @@ type pending struct {
 	unwritten bool
 }
 
-// note adds calls to the key's uses on the day and returns how many there are. A
-// key that is asked for is used.
-func (u *uses) note(tx store.Tx, id, day string, calls uint32) (uint64, error) {
+// note adds calls to the uses, on the day, of the keys that share k's quota and
+// returns how many there are. A key that is asked for is used.
+func (u *uses) note(tx store.Tx, k *organizationv1.ApiKey, day string, calls uint32) (uint64, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	p := u.held[id]
+	if _, err := u.add(tx, idOf(k.GetName()), day, 0); err != nil || k.GetQuota().GetPerDay() == 0 {
+		return 0, err
+	}
+	return u.add(tx, line+idOf(cmp.Or(k.GetFirstKey(), k.GetName())), day, calls)
+}
+
+// add adds calls to the uses that stand there.
+func (u *uses) add(tx store.Tx, at, day string, calls uint32) (uint64, error) {
+	p := u.held[at]
 	if p == nil {
-		last, err := readUse(tx, id)
+		last, err := readUse(tx, at)
 		if err != nil {
 			return 0, err
 		}
@@ -56,7 +70,7 @@ func (u *uses) note(tx store.Tx, id, day string, calls uint32) (uint64, error) {
 		if u.held == nil {
 			u.held = map[string]*pending{}
 		}
-		u.held[id] = p
+		u.held[at] = p
 	}
 	if p.day < day { // and never back
 		p.use, p.unwritten = use{day: day}, true
@@ -65,6 +79,8 @@ func (u *uses) note(tx store.Tx, id, day string, calls uint32) (uint64, error) {
 	p.unwritten = p.unwritten || calls > 0
 	return p.calls, nil
 }
+
+func idOf(key string) string { return strings.TrimPrefix(key, "apiKeys/") }
 
 // last is the last day of the key's use; empty for none.
 func (u *uses) last(tx store.Tx, id string) (string, error) {
@@ -165,7 +181,7 @@ func (s *Service) writeUses(ctx context.Context) error {
 
 // used is a key as it is shown: with the last day of its use, if that can be read.
 func (s *Service) used(tx *change.Tx, k *organizationv1.ApiKey) *organizationv1.ApiKey {
-	day, err := s.uses.last(tx, strings.TrimPrefix(k.GetName(), "apiKeys/"))
+	day, err := s.uses.last(tx, idOf(k.GetName()))
 	if err != nil {
 		return k
 	}

@@ -168,7 +168,9 @@ func (s *Service) wait(ctx context.Context, src Source, req *feedv1.ListRecordsR
 			}
 		}()
 	}
-	seat.Leave(ctx)
+	if err := seat.Leave(ctx); err != nil {
+		return err
+	}
 	if err := src.Log.Wait(waiting, req.GetStart()); err != nil {
 		return ctx.Err() // nil if only the waiting is over
 	}

@@ -169,7 +169,10 @@ type ApiKey struct {
 	AllowedNetworks []string `protobuf:"bytes,12,rep,name=allowed_networks,json=allowedNetworks,proto3" json:"allowed_networks,omitempty"`
 	// The last day on which it was used, YYYY-MM-DD in China; empty: never. It
 	// follows a minute later and changes no etag.
-	LastUseDate   string `protobuf:"bytes,13,opt,name=last_use_date,json=lastUseDate,proto3" json:"last_use_date,omitempty"`
+	LastUseDate string `protobuf:"bytes,13,opt,name=last_use_date,json=lastUseDate,proto3" json:"last_use_date,omitempty"`
+	// The first of the keys of which it is the successor by rotation, apiKeys/{key}:
+	// all of them share one quota. Empty: it succeeds none.
+	FirstKey      string `protobuf:"bytes,14,opt,name=first_key,json=firstKey,proto3" json:"first_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,7 +298,15 @@ func (x *ApiKey) GetLastUseDate() string {
 	return ""
 }
 
-// How often a key may be used (配额), over all of an installation's processes.
+func (x *ApiKey) GetFirstKey() string {
+	if x != nil {
+		return x.FirstKey
+	}
+	return ""
+}
+
+// How often a key and its successors by rotation may be used together (配额), over
+// all of an installation's processes.
 type Quota struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Calls a minute; 0: no bound of its own.
@@ -1136,7 +1147,7 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xc7\x05\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\"\xe9\x05\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12*\n" +
@@ -1155,7 +1166,8 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	" \x01(\tR\x04etag\x122\n" +
 	"\x05quota\x18\v \x01(\v2\x1c.duban.organization.v1.QuotaR\x05quota\x12<\n" +
 	"\x10allowed_networks\x18\f \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10 \x18\x01\"\x05r\x03\xe8\x01\x01R\x0fallowedNetworks\x12'\n" +
-	"\rlast_use_date\x18\r \x01(\tB\x03\xe0A\x03R\vlastUseDate\"[\n" +
+	"\rlast_use_date\x18\r \x01(\tB\x03\xe0A\x03R\vlastUseDate\x12 \n" +
+	"\tfirst_key\x18\x0e \x01(\tB\x03\xe0A\x03R\bfirstKey\"[\n" +
 	"\x05Quota\x12*\n" +
 	"\n" +
 	"per_minute\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\tperMinute\x12&\n" +

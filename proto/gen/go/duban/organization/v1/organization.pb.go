@@ -290,7 +290,8 @@ type IntrospectRequest struct {
 	// SHA-256 of the key's secret; of an account, of its issuer, a zero byte and
 	// its subject.
 	Digest []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
-	// Calls that were made with the key since the service last asked.
+	// Calls that were made with the key, or those that it shares its quota with,
+	// since the service last asked.
 	Calls         uint32 `protobuf:"varint,3,opt,name=calls,proto3" json:"calls,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -356,7 +357,8 @@ type IntrospectResponse struct {
 	Bootstrap bool `protobuf:"varint,2,opt,name=bootstrap,proto3" json:"bootstrap,omitempty"`
 	// Whose the account is; empty if it is nobody's.
 	Principal string `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
-	// Calls made with the key today, as far as services have told.
+	// Calls made today with the key and those that it shares its quota with, as far
+	// as services have told.
 	CallsToday    uint64 `protobuf:"varint,4,opt,name=calls_today,json=callsToday,proto3" json:"calls_today,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
