@@ -138,6 +138,9 @@ func reportFixtures() map[string][]fixture {
 		"ExportReportRows": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &aggregationv1.ExportReportRowsRequest{Parent: r.reports.report, Format: aggregationv1.UploadReportRequest_FORMAT_CSV}
 		}}},
+		"DownloadReportRows": {{except: draft(), ask: func(r records) protobuf.Message {
+			return &aggregationv1.DownloadReportRowsRequest{Parent: r.reports.report, Format: aggregationv1.UploadReportRequest_FORMAT_CSV}
+		}}},
 		"ListReportCodes": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &aggregationv1.ListReportCodesRequest{Parent: r.reports.source}
 		}}},

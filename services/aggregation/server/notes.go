@@ -74,7 +74,7 @@ func (v *view) lacking() ([]note, error) {
 	}
 	notes := []note{{"逾期未办事项数 (missing.total)", strconv.FormatInt(m.GetTotal(), 10)}}
 	for _, item := range m.GetItems() {
-		notes = append(notes, note{"逾期未办 (missing) " + item.GetUnit(), item.GetSubject() + "，期限 (due_date) " + item.GetDueDate()})
+		notes = append(notes, note{"逾期未办 (missing) " + item.GetUnit(), item.GetSubject() + "，时限 (due_date) " + item.GetDueDate()})
 	}
 	return notes, nil
 }

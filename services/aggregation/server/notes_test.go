@@ -59,7 +59,7 @@ func TestAFileSaysWhatItsFiguresRestOn(t *testing.T) {
 		"逾期未办事项数 (missing.total)": strconv.FormatInt(status.GetMissing().GetTotal(), 10),
 	}
 	for _, item := range status.GetMissing().GetItems() {
-		want["逾期未办 (missing) "+item.GetUnit()] = item.GetSubject() + "，期限 (due_date) " + item.GetDueDate()
+		want["逾期未办 (missing) "+item.GetUnit()] = item.GetSubject() + "，时限 (due_date) " + item.GetDueDate()
 	}
 	if len(status.GetMissing().GetItems()) != 3 || len(status.GetFreshness()) < 4 {
 		t.Fatalf("missing is %v, of the feeds %v", status.GetMissing(), status.GetFreshness())
