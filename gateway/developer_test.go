@@ -129,6 +129,16 @@ func TestEveryCallHasItsCurl(t *testing.T) {
 	}
 }
 
+// TestTheChineseChangeLogSaysThatItIsEnglish: what follows in another language than
+// the page is said to be, and marked.
+func TestTheChineseChangeLogSaysThatItIsEnglish(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	page := ask(h, "GET", "/developers/zh/changes", "").Body.String()
+	if !strings.Contains(page, "更新记录只有英文一种文本") || !strings.Contains(page, `<div lang="en">`) {
+		t.Errorf("the page is %.2000s", page)
+	}
+}
+
 func TestTheChangeLogIsTheRepositorys(t *testing.T) {
 	want, err := os.ReadFile("../CHANGELOG.md")
 	if err != nil {

@@ -88,10 +88,10 @@ func targetFixtures() map[string][]fixture {
 		"CreateTarget": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.CreateTargetRequest{Target: goal(r.unit, "2026-12-31"), ValidateOnly: true}
 		})},
-		"GetTarget": {asks(func(r records) protobuf.Message { return &aggregationv1.GetTargetRequest{Name: r.target} })},
+		"GetTarget": {{except: draft(), ask: func(r records) protobuf.Message { return &aggregationv1.GetTargetRequest{Name: r.target} }}},
 		"ListTargets": {
-			{note: "all", sifts: true, shows: target, ask: func(records) protobuf.Message { return &aggregationv1.ListTargetsRequest{PageSize: 1000} }},
-			{note: "of a unit", shows: target, ask: func(r records) protobuf.Message { return &aggregationv1.ListTargetsRequest{Unit: r.unit} }},
+			{note: "all", sifts: true, except: draft(), shows: target, ask: func(records) protobuf.Message { return &aggregationv1.ListTargetsRequest{PageSize: 1000} }},
+			{note: "of a unit", except: inward(), shows: target, ask: func(r records) protobuf.Message { return &aggregationv1.ListTargetsRequest{Unit: r.unit} }},
 		},
 		"UpdateTarget": {asks(func(r records) protobuf.Message {
 			is := goal(r.unit, "2026-06-30")
@@ -132,15 +132,18 @@ func reportFixtures() map[string][]fixture {
 				Report: upload, Content: []byte("单位,发现问题数\n" + r.unit + ",1\n"), Format: aggregationv1.UploadReportRequest_FORMAT_CSV, ValidateOnly: true,
 			}
 		})},
-		"ListReportRows": {asks(func(r records) protobuf.Message {
+		"ListReportRows": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &aggregationv1.ListReportRowsRequest{Parent: r.reports.report}
-		})},
-		"ExportReportRows": {asks(func(r records) protobuf.Message {
+		}}},
+		"ExportReportRows": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &aggregationv1.ExportReportRowsRequest{Parent: r.reports.report, Format: aggregationv1.UploadReportRequest_FORMAT_CSV}
-		})},
-		"ListReportCodes": {asks(func(r records) protobuf.Message {
+		}}},
+		"DownloadReportRows": {{except: draft(), ask: func(r records) protobuf.Message {
+			return &aggregationv1.DownloadReportRowsRequest{Parent: r.reports.report, Format: aggregationv1.UploadReportRequest_FORMAT_CSV}
+		}}},
+		"ListReportCodes": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &aggregationv1.ListReportCodesRequest{Parent: r.reports.source}
-		})},
+		}}},
 		"SetReportCodes": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.SetReportCodesRequest{
 				Parent: r.reports.source, Codes: []*aggregationv1.ReportCode{{Code: "x", Unit: r.unit}}, ValidateOnly: true,
@@ -156,13 +159,13 @@ func reportFixtures() map[string][]fixture {
 		"ListReportDues": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.ListReportDuesRequest{Parent: "reportForms/ledger-monthly", Unit: r.unit, Period: "2026-01"}
 		})},
-		"GetReportQuality": {asks(func(r records) protobuf.Message {
+		"GetReportQuality": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &aggregationv1.GetReportQualityRequest{Name: r.reports.source, Month: "2026-01"}
-		})},
-		"GetReport": {asks(func(r records) protobuf.Message { return &aggregationv1.GetReportRequest{Name: r.reports.report} })},
+		}}},
+		"GetReport": {{except: draft(), ask: func(r records) protobuf.Message { return &aggregationv1.GetReportRequest{Name: r.reports.report} }}},
 		"ListReports": {
-			{note: "all", sifts: true, shows: report, ask: func(records) protobuf.Message { return &aggregationv1.ListReportsRequest{PageSize: 1000} }},
-			{note: "of a unit", shows: report, ask: func(r records) protobuf.Message { return &aggregationv1.ListReportsRequest{Unit: r.unit} }},
+			{note: "all", sifts: true, except: draft(), shows: report, ask: func(records) protobuf.Message { return &aggregationv1.ListReportsRequest{PageSize: 1000} }},
+			{note: "of a unit", except: inward(), shows: report, ask: func(r records) protobuf.Message { return &aggregationv1.ListReportsRequest{Unit: r.unit} }},
 		},
 		"AcceptReport": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.AcceptReportRequest{Name: r.reports.report, ValidateOnly: true}
@@ -170,12 +173,12 @@ func reportFixtures() map[string][]fixture {
 		"ReturnReport": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.ReturnReportRequest{Name: r.reports.report, Reason: "不符", ValidateOnly: true}
 		})},
-		"GetReportSource": {asks(func(r records) protobuf.Message { return &aggregationv1.GetReportSourceRequest{Name: r.reports.source} })},
+		"GetReportSource": {{except: draft(), ask: func(r records) protobuf.Message { return &aggregationv1.GetReportSourceRequest{Name: r.reports.source} }}},
 		"ListReportSources": {
-			{note: "all", sifts: true, shows: source, ask: func(records) protobuf.Message {
+			{note: "all", sifts: true, except: draft(), shows: source, ask: func(records) protobuf.Message {
 				return &aggregationv1.ListReportSourcesRequest{PageSize: 1000}
 			}},
-			{note: "of a unit", shows: source, ask: func(r records) protobuf.Message { return &aggregationv1.ListReportSourcesRequest{Unit: r.unit} }},
+			{note: "of a unit", except: inward(), shows: source, ask: func(r records) protobuf.Message { return &aggregationv1.ListReportSourcesRequest{Unit: r.unit} }},
 		},
 	}
 }

@@ -107,15 +107,15 @@ func roundFixtures() map[string][]fixture {
 			return req
 		})},
 		"GetRound": {
-			asks(func(r records) protobuf.Message { return &evaluationv1.GetRoundRequest{Name: r.rounds.tallied} }),
+			{except: draft(), ask: func(r records) protobuf.Message { return &evaluationv1.GetRoundRequest{Name: r.rounds.tallied} }},
 			{note: "published", homes: []string{bureau}, except: rated, ask: func(r records) protobuf.Message {
 				return &evaluationv1.GetRoundRequest{Name: r.rounds.published}
 			}},
 		},
 		"ListRounds": {
-			{note: "all", sifts: true, shows: shows, ask: func(records) protobuf.Message { return &evaluationv1.ListRoundsRequest{PageSize: 1000} }},
-			{note: "of an owner", sifts: true, shows: shows, ask: func(r records) protobuf.Message { return &evaluationv1.ListRoundsRequest{Owner: r.unit} }},
-			{note: "of a unit rated", sifts: true, shows: shows, ask: func(r records) protobuf.Message { return &evaluationv1.ListRoundsRequest{Subject: r.child} }},
+			{note: "all", sifts: true, except: draft(), shows: shows, ask: func(records) protobuf.Message { return &evaluationv1.ListRoundsRequest{PageSize: 1000} }},
+			{note: "of an owner", sifts: true, except: draft(), shows: shows, ask: func(r records) protobuf.Message { return &evaluationv1.ListRoundsRequest{Owner: r.unit} }},
+			{note: "of a unit rated", sifts: true, except: draft(), shows: shows, ask: func(r records) protobuf.Message { return &evaluationv1.ListRoundsRequest{Subject: r.child} }},
 		},
 		"OpenRound": {asks(func(r records) protobuf.Message {
 			return &evaluationv1.OpenRoundRequest{Name: r.rounds.draft, ValidateOnly: true}
@@ -152,13 +152,13 @@ func resultFixtures() map[string][]fixture {
 			return &evaluationv1.GetBallotSetRequest{Name: r.rounds.published + "/ballotSet"}
 		}}},
 		"GetResult": {
-			asks(func(r records) protobuf.Message { return &evaluationv1.GetResultRequest{Name: r.rounds.tallyOf} }),
+			{except: draft(), ask: func(r records) protobuf.Message { return &evaluationv1.GetResultRequest{Name: r.rounds.tallyOf} }},
 			{note: "published", homes: []string{bureau}, except: own, ask: func(r records) protobuf.Message {
 				return &evaluationv1.GetResultRequest{Name: r.rounds.resultOf}
 			}},
 		},
 		"ListResults": {
-			{shows: func(r records) string { return r.rounds.tallyOf }, ask: func(r records) protobuf.Message {
+			{except: draft(), shows: func(r records) string { return r.rounds.tallyOf }, ask: func(r records) protobuf.Message {
 				return &evaluationv1.ListResultsRequest{Parent: r.rounds.tallied}
 			}},
 			{note: "published", homes: []string{bureau}, except: own, shows: func(r records) string { return r.rounds.resultOf }, ask: func(r records) protobuf.Message {

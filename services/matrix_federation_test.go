@@ -103,10 +103,10 @@ func federationFixtures() map[string][]fixture {
 		"CreateInstallation": {asks(func(r records) protobuf.Message {
 			return &federationv1.CreateInstallationRequest{Installation: r.below.fresh, ValidateOnly: true}
 		})},
-		"GetInstallation": {asks(func(r records) protobuf.Message {
+		"GetInstallation": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &federationv1.GetInstallationRequest{Name: r.below.installation}
-		})},
-		"ListInstallations": {{sifts: true, shows: func(r records) string { return r.below.installation }, ask: func(records) protobuf.Message {
+		}}},
+		"ListInstallations": {{sifts: true, except: draft(), shows: func(r records) string { return r.below.installation }, ask: func(records) protobuf.Message {
 			return &federationv1.ListInstallationsRequest{PageSize: 1000}
 		}}},
 		"ExtendInstallation": {asks(func(r records) protobuf.Message {
@@ -121,10 +121,10 @@ func federationFixtures() map[string][]fixture {
 		"RevokeInstallation": {asks(func(r records) protobuf.Message {
 			return &federationv1.RevokeInstallationRequest{Name: r.below.installation, Reason: why, ValidateOnly: true}
 		})},
-		"ListMirrors": {{sifts: true, shows: func(r records) string { return r.below.mirror }, ask: func(records) protobuf.Message {
+		"ListMirrors": {{sifts: true, except: draft(), shows: func(r records) string { return r.below.mirror }, ask: func(records) protobuf.Message {
 			return &federationv1.ListMirrorsRequest{Parent: "installations/-", PageSize: 1000}
 		}}},
-		"GetBracket":  {asks(func(r records) protobuf.Message { return &federationv1.GetBracketRequest{Name: r.below.mirror} })},
+		"GetBracket":  {{except: draft(), ask: func(r records) protobuf.Message { return &federationv1.GetBracketRequest{Name: r.below.mirror} }}},
 		"GetEvidence": {asks(func(r records) protobuf.Message { return &federationv1.GetEvidenceRequest{Name: r.below.mirror} })},
 		"GetReceipt":  {{homes: whole, ask: func(r records) protobuf.Message { return &federationv1.GetReceiptRequest{Name: r.feed} }}},
 	}

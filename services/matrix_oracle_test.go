@@ -17,15 +17,16 @@ const (
 	hidden                   // NOT_FOUND: the same as for what is not there
 	denied                   // PERMISSION_DENIED: seen, but not to be acted on
 	granted                  // whatever else the method says
+	lacking                  // OK: a list of what is seen, without the record
 )
 
 func (o outcome) String() string {
-	return [...]string{"UNAUTHENTICATED", "PERMISSION_DENIED for all", "NOT_FOUND", "PERMISSION_DENIED", "granted"}[o]
+	return [...]string{"UNAUTHENTICATED", "PERMISSION_DENIED for all", "NOT_FOUND", "PERMISSION_DENIED", "granted", "a list without it"}[o]
 }
 
 // code is the code of a refusal; OK if it is granted.
 func (o outcome) code() codes.Code {
-	return [...]codes.Code{codes.Unauthenticated, codes.PermissionDenied, codes.NotFound, codes.PermissionDenied, codes.OK}[o]
+	return [...]codes.Code{codes.Unauthenticated, codes.PermissionDenied, codes.NotFound, codes.PermissionDenied, codes.OK, codes.OK}[o]
 }
 
 // expect says what comes of a call for a record of the home, by the words of

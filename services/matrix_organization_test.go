@@ -104,8 +104,8 @@ func peopleFixtures() map[string][]fixture {
 		"CreateMember": {asks(func(r records) protobuf.Message {
 			return &organizationv1.CreateMemberRequest{Parent: r.unit, Member: &organizationv1.Member{DisplayName: "新人"}, ValidateOnly: true}
 		})},
-		"GetMember": {asks(func(r records) protobuf.Message { return &organizationv1.GetMemberRequest{Name: r.member} })},
-		"ListMembers": {{shows: memberOf, ask: func(r records) protobuf.Message {
+		"GetMember": {{except: draft(), ask: func(r records) protobuf.Message { return &organizationv1.GetMemberRequest{Name: r.member} }}},
+		"ListMembers": {{except: inward(), shows: memberOf, ask: func(r records) protobuf.Message {
 			return &organizationv1.ListMembersRequest{Parent: r.unit, PageSize: 1000}
 		}}},
 		"UpdateMember": {asks(func(r records) protobuf.Message {
@@ -114,8 +114,8 @@ func peopleFixtures() map[string][]fixture {
 		"CreateMachine": {asks(func(r records) protobuf.Message {
 			return &organizationv1.CreateMachineRequest{Machine: &organizationv1.Machine{DisplayName: "新系统", Unit: r.unit}, ValidateOnly: true}
 		})},
-		"GetMachine": {asks(func(r records) protobuf.Message { return &organizationv1.GetMachineRequest{Name: r.machine} })},
-		"ListMachines": {{sifts: true, shows: func(r records) string { return r.machine }, ask: func(records) protobuf.Message {
+		"GetMachine": {{except: draft(), ask: func(r records) protobuf.Message { return &organizationv1.GetMachineRequest{Name: r.machine} }}},
+		"ListMachines": {{sifts: true, except: draft(), shows: func(r records) string { return r.machine }, ask: func(records) protobuf.Message {
 			return &organizationv1.ListMachinesRequest{PageSize: 1000}
 		}}},
 	}

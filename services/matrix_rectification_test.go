@@ -124,9 +124,17 @@ func rectificationFixtures() map[string][]fixture {
 // draft are exceptions where a record is not public yet: for portals it is not
 // there, whatever the others may.
 func draft(others ...exception) []exception {
-	return append([]exception{{"portals know only of what is filed or concluded", func(c caller, _ string) bool {
+	return append([]exception{{"portals know only of what is filed, accepted, concluded or published", func(c caller, _ string) bool {
 		return c.role == accessv1.Role_ROLE_PORTAL
 	}, hidden}}, others...)
+}
+
+// inward are exceptions for lists of a unit or campaign that portals may know of,
+// of what they may not.
+func inward() []exception {
+	return []exception{{"portals know only of what is accepted or published", func(c caller, home string) bool {
+		return c.role == accessv1.Role_ROLE_PORTAL && within(home, c.unit) && (c.reach == "" || within(home, c.reach))
+	}, lacking}}
 }
 
 func ledgerFixtures() map[string][]fixture {

@@ -28,7 +28,9 @@ func (d *Desk) ListReportDues(ctx context.Context, req *aggregationv1.ListReport
 		if err != nil {
 			return err
 		}
-		owed := func(due *aggregationv1.ReportDue) (bool, error) { return due.GetState() != 0 && filter.Match(due), nil }
+		owed := func(due *aggregationv1.ReportDue) (bool, error) {
+			return due.GetState() != 0 && tx.Access.Inside(due.GetName()) && filter.Match(due), nil
+		}
 		answer.ReportDues, after, err = page.Collect(dues, page.Size(req.GetPageSize()), 0, owed, (*aggregationv1.ReportDue).GetName)
 		return err
 	})

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"iter"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
+
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/intake"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -124,4 +126,20 @@ func (d *Desk) ExportReportRows(ctx context.Context, req *aggregationv1.ExportRe
 	}
 	content, media, err := intake.Write(req.GetFormat(), intake.Verdicts(list))
 	return &aggregationv1.ExportReportRowsResponse{Content: content, MediaType: media, Truncated: next != ""}, err
+}
+
+// DownloadReportRows implements the RPC.
+func (d *Desk) DownloadReportRows(ctx context.Context, req *aggregationv1.DownloadReportRowsRequest) (*httpbody.HttpBody, error) {
+	r, err := d.reports.Get(ctx, req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), place{}, exported)
+	if err != nil {
+		return nil, err
+	}
+	table := intake.Verdicts(list)
+	table.Notes = intake.Origin(r, req.GetFilter(), next != "")
+	content, media, err := intake.Write(req.GetFormat(), table)
+	return &httpbody.HttpBody{ContentType: media, Data: content}, err
 }

@@ -38,6 +38,17 @@ func Verdicts(rows []*aggregationv1.Report_Row) *sheet.Table {
 	return table
 }
 
+// Origin notes of which report rows are, which of them were asked for, and whether
+// there are more than the file has.
+func Origin(r *aggregationv1.Report, filter string, truncated bool) [][2]string {
+	return [][2]string{
+		{"报表 (report)", r.GetName()}, {"格式 (form)", r.GetForm()}, {"单位 (unit)", r.GetUnit()}, {"期间 (period)", r.GetPeriod()},
+		{"来源 (source)", r.GetSource()}, {"序号 (sequence)", strconv.FormatInt(r.GetSequence(), 10)},
+		{"状态 (state)", strings.TrimPrefix(r.GetState().String(), "STATE_")}, {"筛选 (filter)", filter},
+		{"未列全 (truncated)", strconv.FormatBool(truncated)},
+	}
+}
+
 // cells are texts as their senders wrote them. Plain numbers stay as they are, also
 // with a sign.
 func cells(texts ...string) []any {

@@ -76,6 +76,8 @@ func (s *scene) recounted() {
 	}
 }
 
+const xlsx = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
 func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 	s := newScene(t)
 	s.coded(s.school, "school", "4205020001")
@@ -87,11 +89,26 @@ func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 	if len(bad) != 1 || bad[0].GetLine() != 4 || bad[0].GetColumn() != "found" || bad[0].GetReason() != reports.ErrValueUnreadable.Reason {
 		t.Errorf("rejected = %v", bad)
 	}
+	//lint:ignore SA1019 whoever calls it is answered until it goes
 	file, err := s.Aggregation(s.machine.Key).ExportReportRows(t.Context(), &aggregationv1.ExportReportRowsRequest{
 		Parent: r.GetName(), Format: aggregationv1.UploadReportRequest_FORMAT_CSV, Filter: "verdict = QUARANTINED",
 	})
 	if err != nil || !strings.Contains(string(file.GetContent()), "\n3,,school,9999999999,") || file.GetTruncated() {
 		t.Errorf("file = %s, %v", file.GetContent(), err)
+	}
+	for format, media := range map[aggregationv1.UploadReportRequest_Format]string{
+		aggregationv1.UploadReportRequest_FORMAT_CSV: "text/csv; charset=utf-8", aggregationv1.UploadReportRequest_FORMAT_XLSX: xlsx,
+	} {
+		body, err := s.Aggregation(s.machine.Key).DownloadReportRows(t.Context(), &aggregationv1.DownloadReportRowsRequest{
+			Parent: r.GetName(), Format: format, Filter: "verdict = QUARANTINED",
+		})
+		if err != nil || body.GetContentType() != media {
+			t.Fatalf("as %v it is %v, %v", format, body.GetContentType(), err)
+		}
+		got := noted(t, body.GetData())
+		if got["报表 (report)"] != r.GetName() || got["期间 (period)"] != "2026-01" || got["状态 (state)"] != "SUBMITTED" || got["未列全 (truncated)"] != "false" {
+			t.Errorf("the file says it is of %v", got)
+		}
 	}
 }
 

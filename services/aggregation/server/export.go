@@ -14,7 +14,9 @@ import (
 func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatusRequest) (*httpbody.HttpBody, error) {
 	var table *sheet.Table
 	err := s.look(ctx, req, func(v *view) (err error) {
-		table, err = v.table(req)
+		if table, err = v.table(req); err == nil {
+			table.Notes, err = v.notes()
+		}
 		return err
 	})
 	if err != nil {
@@ -58,7 +60,7 @@ func (v *view) statusTable(names []string) (*sheet.Table, error) {
 	if err := aggregation.Comparable(len(units)); err != nil {
 		return nil, err
 	}
-	t := v.newTable("进展情况", "单位 (unit)", "单位名称 (display_name)")
+	t := newTable("进展情况", "单位 (unit)", "单位名称 (display_name)")
 	for _, d := range wanted {
 		t.Header = append(t.Header, column(&d))
 	}
@@ -106,7 +108,7 @@ func (v *view) rankTable(d *aggregation.Definition, label string) (*sheet.Table,
 		return nil, err
 	}
 	aggregation.Rank(d, places)
-	t := v.newTable("排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d))
+	t := newTable("排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d))
 	for _, p := range places {
 		t.Rows = append(t.Rows, []any{p.GetUnit(), p.GetDisplayName(), p.GetClass(), int64(p.GetRank()), cell(d, p.GetFigure())})
 	}
@@ -118,31 +120,13 @@ func (v *view) seriesTable(d *aggregation.Definition, bucket aggregationv1.GetSt
 	if err != nil {
 		return nil, err
 	}
-	t := v.newTable("趋势", "起始日期 (start_date)", "截止日期 (end_date)", column(d))
+	t := newTable("趋势", "起始日期 (start_date)", "截止日期 (end_date)", column(d))
 	for _, p := range series.GetPoints() {
 		t.Rows = append(t.Rows, []any{p.GetStartDate(), p.GetEndDate(), cell(d, p.GetFigure())})
 	}
 	return t, nil
 }
 
-// newTable begins a table and notes what its figures rest on.
-func (v *view) newTable(name string, header ...string) *sheet.Table {
-	t := &sheet.Table{Name: name, Header: header, Notes: [][2]string{
-		{"单位 (unit)", v.query.Unit}, {"起始日期 (start_date)", v.query.Start}, {"截止日期 (end_date)", v.query.End},
-		{"活动 (campaign)", v.query.Campaign}, {"单位树口径 (tree_as_of)", v.tree.String()},
-	}}
-	if !v.at.IsZero() {
-		t.Notes = append(t.Notes, [2]string{"截至时刻 (as_of)", v.at.UTC().Format("2006-01-02T15:04:05.999999999Z07:00")})
-	}
-	if v.query.Beneath {
-		t.Notes = append(t.Notes, [2]string{"含未经上级认可的数据 (include_unaccepted)", "true"})
-	}
-	for _, f := range v.freshness {
-		state := "已汇总 (current)"
-		if !f.GetCurrent() {
-			state = "暂定 (provisional)"
-		}
-		t.Notes = append(t.Notes, [2]string{f.GetService(), state})
-	}
-	return t
+func newTable(name string, header ...string) *sheet.Table {
+	return &sheet.Table{Name: name, Header: header}
 }

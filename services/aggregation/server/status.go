@@ -69,7 +69,7 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 		status.Provisional = status.GetProvisional() || f.GetProvisional()
 	}
 	status.Figures = slices.DeleteFunc(status.Figures, func(f *aggregationv1.Figure) bool { return aggregation.Absent(f) })
-	if status.Missing, err = v.missing(); err != nil {
+	if status.Missing, err = v.missing(maxMissing); err != nil {
 		return nil, "", err
 	}
 	if status.Targets, err = v.progress(); err != nil {
@@ -98,8 +98,9 @@ func (v *view) children(wanted []aggregation.Definition, after string, size int)
 	return rows, "", nil
 }
 
-// missing is what the unit and those beneath it owe; of a past moment, how much.
-func (v *view) missing() (*aggregationv1.Missing, error) {
+// missing is what the unit and those beneath it owe; of a past moment, and for
+// portals, how much. At most so many things are named.
+func (v *view) missing(most int) (*aggregationv1.Missing, error) {
 	q := v.query
 	q.Category, q.Source = "", ""
 	values, err := v.read(&q, aggregation.Sums(*aggregation.Define(aggregation.ItemsMissing)))
@@ -107,10 +108,10 @@ func (v *view) missing() (*aggregationv1.Missing, error) {
 		return nil, err
 	}
 	m := &aggregationv1.Missing{Total: values[aggregation.ItemsMissing]}
-	if !v.at.IsZero() {
+	if !v.at.IsZero() || !v.inside(q.Unit) {
 		return m, nil
 	}
-	owed, err := figures.ReadOwed(v.tx, q, maxMissing)
+	owed, err := figures.ReadOwed(v.tx, q, most)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (v *view) missing() (*aggregationv1.Missing, error) {
 
 // progress is how far the unit has come towards the targets of the time.
 func (v *view) progress() (all []*aggregationv1.TargetProgress, err error) {
-	if v.query.Category != "" || v.query.Source != "" {
+	if v.query.Category != "" || v.query.Source != "" || !v.inside(v.query.Unit) {
 		return nil, nil
 	}
 	for t, err := range v.targets.Lookup(v.tx, "unit", v.query.Unit, "") {

@@ -144,8 +144,11 @@ func TestAnExportIsWhatTheStatusSays(t *testing.T) {
 	if got := rows[0][2]; got != "发现问题数 (problems_found)" {
 		t.Errorf("the column is %s", got)
 	}
-	if got := strings.Join(rows[4], "|"); len(rows) != 5 || got != "units/s3|'=1+1|8|0.750" {
+	if got := strings.Join(rows[4], "|"); got != "units/s3|'=1+1|8|0.750" {
 		t.Errorf("the row is %s of %d", got, len(rows))
+	}
+	if !bytes.Contains(text, []byte("0.750\r\n\r\n单位 (unit),units/d,,\r\n")) {
+		t.Errorf("the notes do not stand behind an empty line: %s", text)
 	}
 	req.Format = aggregationv1.ExportStatusRequest_FORMAT_XLSX
 	file, err = s.Aggregation(s.reviewer.Key).ExportStatus(t.Context(), req)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
@@ -78,8 +79,9 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 	}
 	v.query = figures.Query{
 		Unit: unit, Campaign: cut.GetCampaign(), Category: cut.GetCategory(), Source: cut.GetSource(),
-		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted(), Own: cut.GetIncludeUnaccepted() || holdsOn(tx, unit),
+		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted() && v.inside(unit),
 	}
+	v.query.Own = v.query.Beneath || holdsOn(tx, unit)
 	return v, v.readFreshness()
 }
 
@@ -88,10 +90,16 @@ func treeOf(cut *aggregationv1.Cut) aggregationv1.Tree {
 	return max(cut.GetTreeAsOf(), aggregationv1.Tree_TREE_THEN)
 }
 
+// inside says whether the caller may know more of the unit than portals do: what is
+// not accepted, who owes what, targets.
+func (v *view) inside(unit string) bool { return v.tx.Access.Inside(unit) }
+
 // holdsOn says whether the caller holds a grant on exactly the unit: then it is
-// the caller's own.
+// the caller's own. A portal's grant makes nothing its own.
 func holdsOn(tx *change.Tx, unit string) bool {
-	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool { return g.Unit == unit })
+	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
+		return g.Unit == unit && g.Role != accessv1.Role_ROLE_PORTAL
+	})
 }
 
 // readFreshness says of each feed how much of it is counted.

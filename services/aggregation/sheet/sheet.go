@@ -23,8 +23,9 @@ type Table struct {
 	// Header are the names of the columns.
 	Header []string
 	Rows   [][]any
-	// Notes say what the figures rest on, as pairs of a word and what it is. Only a
-	// workbook has room for them, in a sheet of their own.
+	// Notes say what the figures rest on, as pairs of a word and what it is. A
+	// workbook has them in a sheet of their own, CSV behind the rows and an empty
+	// line.
 	Notes [][2]string
 }
 
@@ -48,13 +49,14 @@ const (
 // without one for GB18030.
 const mark = "\xef\xbb\xbf"
 
-// CSV writes the table by RFC 4180, in UTF-8 with a byte order mark. A text that a
+// CSV writes the table by RFC 4180, in UTF-8 with a byte order mark, and its notes
+// behind it after an empty line, in lines as wide as the table. A text that a
 // spreadsheet would take for a formula has an apostrophe before it.
 func CSV(t *Table) ([]byte, error) {
 	b := bytes.NewBufferString(mark)
 	w := csv.NewWriter(b)
 	w.UseCRLF = true
-	for _, row := range t.lines() {
+	for _, row := range append(t.lines(), t.margin()...) {
 		record := make([]string, len(row))
 		for i, cell := range row {
 			record[i] = text(cell)
@@ -74,6 +76,29 @@ func (t *Table) lines() [][]any {
 		header[i] = name
 	}
 	return append([][]any{header}, t.Rows...)
+}
+
+// margin are an empty line and the notes, as CSV has them behind the rows.
+func (t *Table) margin() (lines [][]any) {
+	if len(t.Notes) > 0 {
+		lines = append(lines, nil)
+	}
+	for _, row := range t.noted() {
+		for len(row) < len(t.Header) {
+			row = append(row, "")
+		}
+		lines = append(lines, row)
+	}
+	return lines
+}
+
+// noted are the notes as rows.
+func (t *Table) noted() [][]any {
+	rows := make([][]any, len(t.Notes))
+	for i, pair := range t.Notes {
+		rows[i] = []any{pair[0], pair[1]}
+	}
+	return rows
 }
 
 // begins are the characters by which spreadsheets know a formula, in both widths,
@@ -96,7 +121,7 @@ func XLSX(t *Table) (_ []byte, err error) {
 	if err := f.SetSheetName("Sheet1", t.Name); err != nil {
 		return nil, fmt.Errorf("naming a sheet: %w", err)
 	}
-	if err := errors.Join(write(f, t.Name, t.lines()), notes(f, t.Notes)); err != nil {
+	if err := errors.Join(write(f, t.Name, t.lines()), notes(f, t.noted())); err != nil {
 		return nil, fmt.Errorf("writing a workbook: %w", err)
 	}
 	b, err := f.WriteToBuffer()
@@ -106,17 +131,13 @@ func XLSX(t *Table) (_ []byte, err error) {
 	return b.Bytes(), nil
 }
 
-func notes(f *excelize.File, pairs [][2]string) error {
-	if len(pairs) == 0 {
+func notes(f *excelize.File, rows [][]any) error {
+	if len(rows) == 0 {
 		return nil
 	}
 	const name = "说明"
 	if _, err := f.NewSheet(name); err != nil {
 		return err
-	}
-	rows := make([][]any, len(pairs))
-	for i, pair := range pairs {
-		rows[i] = []any{pair[0], pair[1]}
 	}
 	return write(f, name, rows)
 }

@@ -12,7 +12,7 @@ import (
 // mayCampaign decides by the owner, and lets those whom a published campaign of
 // a unit above concerns read it.
 func (s *Service) mayCampaign(tx *change.Tx, c *campaignv1.Campaign) error {
-	return tx.CheckOr(c.GetOwner(), func() bool { return s.concerned(tx, c) })
+	return tx.KnowsOr(c.GetOwner(), c, func() bool { return s.concerned(tx, c) })
 }
 
 // concerned says whether a unit where the caller holds anything, or one beneath

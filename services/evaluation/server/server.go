@@ -71,7 +71,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 // mayRound decides about a round: the owner's side by the rule, the units rated
 // by reading it once it is published.
 func (s *Service) mayRound(tx *change.Tx, r *evaluationv1.Round) error {
-	return tx.CheckOr(r.GetOwner(), func() bool { return published(r) && rated(tx, r) })
+	return tx.KnowsOr(r.GetOwner(), r, func() bool { return published(r) && rated(tx, r) })
 }
 
 // mayResult decides about reading a result: the owner's side always, the unit
@@ -81,7 +81,7 @@ func (s *Service) mayResult(tx *change.Tx, result *evaluationv1.Result) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.Check(r.GetOwner()); !errors.Is(err, authz.ErrNotFound) {
+	if err := tx.Knows(r.GetOwner(), result); !errors.Is(err, authz.ErrNotFound) {
 		return err
 	}
 	all := r.GetFrozenScheme().GetPublish() == evaluationv1.EvaluationScheme_PUBLISH_PUBLIC

@@ -197,7 +197,7 @@ func (q search) want(r row) (*feedv1.Entry, error) {
 // open says whether the resource is public, unless the reader sees its place by
 // another role than a portal's.
 func (q search) open(p event.Place, e *feedv1.Entry) (bool, error) {
-	if q.access.Inside(p.Unit) {
+	if q.access.Inside(p.Unit) || p.Assigned != "" && q.access.Inside(p.Assigned) {
 		return true, nil
 	}
 	body, err := bodyOf(e)

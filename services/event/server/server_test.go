@@ -341,34 +341,3 @@ func TestCursorsOfOthersAreRefused(t *testing.T) {
 		}
 	}
 }
-
-// TestPortalsAreToldWhatIsPublic: of the same changes a viewer hears all, and a
-// portal of an inspection when it is concluded.
-func TestPortalsAreToldWhatIsPublic(t *testing.T) {
-	s := newScene(t)
-	supervisor := s.Person(s.district, accessv1.Role_ROLE_SUPERVISOR)
-	portal := s.Machine(s.district, accessv1.Role_ROLE_PORTAL)
-	p := s.problem()
-	inspections := s.Rectification(supervisor.Key)
-	i, err := inspections.CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{Inspection: &rectificationv1.Inspection{
-		Unit: s.district, Title: "暗访", Plan: "计划", Team: []string{supervisor.Name}, Targets: []string{s.school},
-	}})
-	s.must(err)
-	_, err = inspections.RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: s.school, Summary: "正常"})
-	s.must(err)
-	i, err = inspections.ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "正常"})
-	s.must(err)
-	for key, want := range map[string][]string{
-		portal.Key: {i.GetName()},
-		s.eye.Key:  {s.ledger.GetName(), s.ledger.GetName(), p.GetName(), i.GetName(), i.GetName(), i.GetName()},
-	} {
-		all, _ := s.until(key, &eventv1.ListEventsRequest{Types: []string{"rectification.*"}}, at(i.GetName(), i.GetEtag()))
-		var got []string
-		for _, e := range all {
-			got = append(got, e.GetSubject())
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("told of %v, want %v", got, want)
-		}
-	}
-}

@@ -32,7 +32,7 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 		tx.Trusted("each mirror is checked by its unit")
 		var next string
 		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Size(req.GetPageSize()), 0, func(m *federationv1.Mirror) (bool, error) {
-			return strings.HasPrefix(m.GetName(), prefix) && tx.Access.Sees(m.GetUnit()) && filter.Match(m), nil
+			return strings.HasPrefix(m.GetName(), prefix) && tx.Access.Inside(m.GetUnit()) && filter.Match(m), nil
 		}, feedName)
 		res.NextPageToken = s.book.Tokens.Encode(next, req)
 		return err
@@ -98,7 +98,7 @@ func (s *Service) mirrored(ctx context.Context, name string, read func(*held) er
 		if err != nil {
 			return err
 		}
-		if err := tx.Check(r.GetUnit()); err != nil {
+		if err := tx.Knows(r.GetUnit(), r); err != nil {
 			return err
 		}
 		m, err := s.hold(tx, enrolment{key: r.GetVerifierKey()}, r.GetOrigin())

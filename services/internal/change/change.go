@@ -22,6 +22,7 @@ import (
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -88,10 +89,10 @@ type Tx struct {
 	units   []string // on which Check allowed it
 }
 
-// CheckOr is Check for a record of the unit that others, who do not see the unit,
+// KnowsOr is Knows for a record of the unit that others, who do not see the unit,
 // may read but not change, if it concerns them.
-func (tx *Tx) CheckOr(unit string, concerned func() bool) error {
-	err := tx.Check(unit)
+func (tx *Tx) KnowsOr(unit string, record proto.Message, concerned func() bool) error {
+	err := tx.Knows(unit, record)
 	if !errors.Is(err, authz.ErrNotFound) || !concerned() {
 		return err
 	}
@@ -111,6 +112,16 @@ func (tx *Tx) Check(unit string) error {
 		err = tx.local(unit)
 	}
 	return err
+}
+
+// Knows is Check for a record of the unit: for portals there is none that is not
+// public.
+func (tx *Tx) Knows(unit string, record proto.Message) error {
+	if !portal.Public(record) && !tx.Access.Inside(unit) {
+		tx.checked = true
+		return authz.ErrNotFound
+	}
+	return tx.Check(unit)
 }
 
 // local refuses a change of what an installation below keeps.

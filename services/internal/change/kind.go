@@ -29,9 +29,9 @@ type Kind[T Record] struct {
 	Book *Book
 	// Unit returns the unit whose record it is.
 	Unit func(T) string
-	// May, if set, decides instead of the unit alone whether the caller may act
-	// on the record. It answers authz.ErrNotFound for what the caller may not
-	// know of.
+	// May, if set, decides instead of Tx.Knows whether the caller may act on the
+	// record. It answers authz.ErrNotFound for what the caller may not know of, and
+	// MUST leave to portals what is public alone.
 	May func(*Tx, T) error
 	// Show, if set, returns what the caller may know of a record that it may read:
 	// Get and List answer with that, and filters look at nothing else. It MUST NOT
@@ -53,7 +53,7 @@ func (k *Kind[T]) may(tx *Tx, r T) error {
 		tx.checked = true
 		return k.May(tx, r)
 	}
-	return tx.Check(k.Unit(r))
+	return tx.Knows(k.Unit(r), r)
 }
 
 // shown is what the caller may know of a record that it may read.

@@ -16,10 +16,8 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/attachment"
 	"github.com/duban-project/duban/services/internal/authn"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
-	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -63,12 +61,12 @@ var Schema = store.Schema{
 func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Calendar) *Service {
 	s := &Service{book: book, campaigns: campaigns, units: units, days: days}
 	s.ledgers = change.Kind[*rectificationv1.Ledger]{
-		Book: book, Unit: (*rectificationv1.Ledger).GetUnit, May: may[*rectificationv1.Ledger],
+		Book: book, Unit: (*rectificationv1.Ledger).GetUnit,
 	}
 	s.versions = change.Kind[*rectificationv1.LedgerVersion]{Book: book, Unit: (*rectificationv1.LedgerVersion).GetUnit}
 	s.contents = change.Kind[*rectificationv1.FiledProblem]{Book: book, Unit: (*rectificationv1.FiledProblem).GetUnit}
 	s.problems = change.Kind[*rectificationv1.Problem]{
-		Book: book, Unit: (*rectificationv1.Problem).GetUnit, May: may[*rectificationv1.Problem],
+		Book: book, Unit: (*rectificationv1.Problem).GetUnit,
 	}
 	s.inspections = change.Kind[*rectificationv1.Inspection]{
 		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection, Show: shown,
@@ -82,15 +80,6 @@ type owned interface {
 	change.Record
 	GetUnit() string
 	GetCampaign() string
-}
-
-// may decides by the unit of a record; for portals there is none that is not
-// public.
-func may[T owned](tx *change.Tx, r T) error {
-	if !portal.Public(r) && !tx.Access.Inside(r.GetUnit()) {
-		return authz.ErrNotFound
-	}
-	return tx.Check(r.GetUnit())
 }
 
 // Register adds the service to r.

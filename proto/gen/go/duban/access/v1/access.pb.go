@@ -54,9 +54,12 @@ const (
 	Role_ROLE_VIEWER Role = 11
 	// 报送系统: a lower system that pushes reports; for machines only.
 	Role_ROLE_REPORTER Role = 12
-	// 门户: a third-party portal; for machines only. What is not public yet does
-	// not exist for it: inspections before they are concluded, ledgers and problems
-	// before they are filed, worklists.
+	// 门户: a third-party portal; for machines only. What no superior has accepted
+	// and nobody has published does not exist for it: reports and assignments
+	// before they are accepted, inspections before they are concluded, ledgers and
+	// problems before they are filed, campaigns, rounds and results before they are
+	// published; and never staff, machines, targets, sources and dues of reports,
+	// worklists and installations below.
 	Role_ROLE_PORTAL Role = 13
 )
 

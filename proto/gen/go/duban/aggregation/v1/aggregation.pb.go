@@ -30,7 +30,7 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xc2\"\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xd7#\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
 	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12z\n" +
@@ -51,8 +51,9 @@ const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\":\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
 	"\tGetReport\x12&.duban.aggregation.v1.GetReportRequest\x1a\x1c.duban.aggregation.v1.Report\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12}\n" +
 	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12\x96\x01\n" +
-	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa3\x01\n" +
-	"\x10ExportReportRows\x12-.duban.aggregation.v1.ExportReportRowsRequest\x1a..duban.aggregation.v1.ExportReportRowsResponse\"0\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reports/*}/rows:export\x12\x9c\x01\n" +
+	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa6\x01\n" +
+	"\x10ExportReportRows\x12-.duban.aggregation.v1.ExportReportRowsRequest\x1a..duban.aggregation.v1.ExportReportRowsResponse\"3\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reports/*}/rows:export\x88\x02\x01\x12\x8f\x01\n" +
+	"\x12DownloadReportRows\x12/.duban.aggregation.v1.DownloadReportRowsRequest\x1a\x14.google.api.HttpBody\"2\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=reports/*}/rows:download\x12\x9c\x01\n" +
 	"\fAcceptReport\x12).duban.aggregation.v1.AcceptReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.accepted\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:accept\x12\x9c\x01\n" +
 	"\fReturnReport\x12).duban.aggregation.v1.ReturnReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.returned\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:return\x12\x8d\x01\n" +
 	"\x0fGetReportSource\x12,.duban.aggregation.v1.GetReportSourceRequest\x1a\".duban.aggregation.v1.ReportSource\"(\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=reportSources/*}\x12\x95\x01\n" +
@@ -85,40 +86,41 @@ var file_duban_aggregation_v1_aggregation_proto_goTypes = []any{
 	(*ListReportsRequest)(nil),        // 17: duban.aggregation.v1.ListReportsRequest
 	(*ListReportRowsRequest)(nil),     // 18: duban.aggregation.v1.ListReportRowsRequest
 	(*ExportReportRowsRequest)(nil),   // 19: duban.aggregation.v1.ExportReportRowsRequest
-	(*AcceptReportRequest)(nil),       // 20: duban.aggregation.v1.AcceptReportRequest
-	(*ReturnReportRequest)(nil),       // 21: duban.aggregation.v1.ReturnReportRequest
-	(*GetReportSourceRequest)(nil),    // 22: duban.aggregation.v1.GetReportSourceRequest
-	(*ListReportSourcesRequest)(nil),  // 23: duban.aggregation.v1.ListReportSourcesRequest
-	(*ListReportCodesRequest)(nil),    // 24: duban.aggregation.v1.ListReportCodesRequest
-	(*SetReportCodesRequest)(nil),     // 25: duban.aggregation.v1.SetReportCodesRequest
-	(*CreateReportLeaveRequest)(nil),  // 26: duban.aggregation.v1.CreateReportLeaveRequest
-	(*ListReportLeavesRequest)(nil),   // 27: duban.aggregation.v1.ListReportLeavesRequest
-	(*ListReportDuesRequest)(nil),     // 28: duban.aggregation.v1.ListReportDuesRequest
-	(*GetReportQualityRequest)(nil),   // 29: duban.aggregation.v1.GetReportQualityRequest
-	(*Metric)(nil),                    // 30: duban.aggregation.v1.Metric
-	(*ListMetricsResponse)(nil),       // 31: duban.aggregation.v1.ListMetricsResponse
-	(*Status)(nil),                    // 32: duban.aggregation.v1.Status
-	(*CompareStatusResponse)(nil),     // 33: duban.aggregation.v1.CompareStatusResponse
-	(*StatusSeries)(nil),              // 34: duban.aggregation.v1.StatusSeries
-	(*httpbody.HttpBody)(nil),         // 35: google.api.HttpBody
-	(*Target)(nil),                    // 36: duban.aggregation.v1.Target
-	(*ListTargetsResponse)(nil),       // 37: duban.aggregation.v1.ListTargetsResponse
-	(*ListWorkItemsResponse)(nil),     // 38: duban.aggregation.v1.ListWorkItemsResponse
-	(*Urge)(nil),                      // 39: duban.aggregation.v1.Urge
-	(*ReportForm)(nil),                // 40: duban.aggregation.v1.ReportForm
-	(*ListReportFormsResponse)(nil),   // 41: duban.aggregation.v1.ListReportFormsResponse
-	(*Report)(nil),                    // 42: duban.aggregation.v1.Report
-	(*ListReportsResponse)(nil),       // 43: duban.aggregation.v1.ListReportsResponse
-	(*ListReportRowsResponse)(nil),    // 44: duban.aggregation.v1.ListReportRowsResponse
-	(*ExportReportRowsResponse)(nil),  // 45: duban.aggregation.v1.ExportReportRowsResponse
-	(*ReportSource)(nil),              // 46: duban.aggregation.v1.ReportSource
-	(*ListReportSourcesResponse)(nil), // 47: duban.aggregation.v1.ListReportSourcesResponse
-	(*ListReportCodesResponse)(nil),   // 48: duban.aggregation.v1.ListReportCodesResponse
-	(*SetReportCodesResponse)(nil),    // 49: duban.aggregation.v1.SetReportCodesResponse
-	(*ReportLeave)(nil),               // 50: duban.aggregation.v1.ReportLeave
-	(*ListReportLeavesResponse)(nil),  // 51: duban.aggregation.v1.ListReportLeavesResponse
-	(*ListReportDuesResponse)(nil),    // 52: duban.aggregation.v1.ListReportDuesResponse
-	(*ReportQuality)(nil),             // 53: duban.aggregation.v1.ReportQuality
+	(*DownloadReportRowsRequest)(nil), // 20: duban.aggregation.v1.DownloadReportRowsRequest
+	(*AcceptReportRequest)(nil),       // 21: duban.aggregation.v1.AcceptReportRequest
+	(*ReturnReportRequest)(nil),       // 22: duban.aggregation.v1.ReturnReportRequest
+	(*GetReportSourceRequest)(nil),    // 23: duban.aggregation.v1.GetReportSourceRequest
+	(*ListReportSourcesRequest)(nil),  // 24: duban.aggregation.v1.ListReportSourcesRequest
+	(*ListReportCodesRequest)(nil),    // 25: duban.aggregation.v1.ListReportCodesRequest
+	(*SetReportCodesRequest)(nil),     // 26: duban.aggregation.v1.SetReportCodesRequest
+	(*CreateReportLeaveRequest)(nil),  // 27: duban.aggregation.v1.CreateReportLeaveRequest
+	(*ListReportLeavesRequest)(nil),   // 28: duban.aggregation.v1.ListReportLeavesRequest
+	(*ListReportDuesRequest)(nil),     // 29: duban.aggregation.v1.ListReportDuesRequest
+	(*GetReportQualityRequest)(nil),   // 30: duban.aggregation.v1.GetReportQualityRequest
+	(*Metric)(nil),                    // 31: duban.aggregation.v1.Metric
+	(*ListMetricsResponse)(nil),       // 32: duban.aggregation.v1.ListMetricsResponse
+	(*Status)(nil),                    // 33: duban.aggregation.v1.Status
+	(*CompareStatusResponse)(nil),     // 34: duban.aggregation.v1.CompareStatusResponse
+	(*StatusSeries)(nil),              // 35: duban.aggregation.v1.StatusSeries
+	(*httpbody.HttpBody)(nil),         // 36: google.api.HttpBody
+	(*Target)(nil),                    // 37: duban.aggregation.v1.Target
+	(*ListTargetsResponse)(nil),       // 38: duban.aggregation.v1.ListTargetsResponse
+	(*ListWorkItemsResponse)(nil),     // 39: duban.aggregation.v1.ListWorkItemsResponse
+	(*Urge)(nil),                      // 40: duban.aggregation.v1.Urge
+	(*ReportForm)(nil),                // 41: duban.aggregation.v1.ReportForm
+	(*ListReportFormsResponse)(nil),   // 42: duban.aggregation.v1.ListReportFormsResponse
+	(*Report)(nil),                    // 43: duban.aggregation.v1.Report
+	(*ListReportsResponse)(nil),       // 44: duban.aggregation.v1.ListReportsResponse
+	(*ListReportRowsResponse)(nil),    // 45: duban.aggregation.v1.ListReportRowsResponse
+	(*ExportReportRowsResponse)(nil),  // 46: duban.aggregation.v1.ExportReportRowsResponse
+	(*ReportSource)(nil),              // 47: duban.aggregation.v1.ReportSource
+	(*ListReportSourcesResponse)(nil), // 48: duban.aggregation.v1.ListReportSourcesResponse
+	(*ListReportCodesResponse)(nil),   // 49: duban.aggregation.v1.ListReportCodesResponse
+	(*SetReportCodesResponse)(nil),    // 50: duban.aggregation.v1.SetReportCodesResponse
+	(*ReportLeave)(nil),               // 51: duban.aggregation.v1.ReportLeave
+	(*ListReportLeavesResponse)(nil),  // 52: duban.aggregation.v1.ListReportLeavesResponse
+	(*ListReportDuesResponse)(nil),    // 53: duban.aggregation.v1.ListReportDuesResponse
+	(*ReportQuality)(nil),             // 54: duban.aggregation.v1.ReportQuality
 }
 var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	0,  // 0: duban.aggregation.v1.AggregationService.GetMetric:input_type -> duban.aggregation.v1.GetMetricRequest
@@ -141,48 +143,50 @@ var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	17, // 17: duban.aggregation.v1.AggregationService.ListReports:input_type -> duban.aggregation.v1.ListReportsRequest
 	18, // 18: duban.aggregation.v1.AggregationService.ListReportRows:input_type -> duban.aggregation.v1.ListReportRowsRequest
 	19, // 19: duban.aggregation.v1.AggregationService.ExportReportRows:input_type -> duban.aggregation.v1.ExportReportRowsRequest
-	20, // 20: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
-	21, // 21: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
-	22, // 22: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
-	23, // 23: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
-	24, // 24: duban.aggregation.v1.AggregationService.ListReportCodes:input_type -> duban.aggregation.v1.ListReportCodesRequest
-	25, // 25: duban.aggregation.v1.AggregationService.SetReportCodes:input_type -> duban.aggregation.v1.SetReportCodesRequest
-	26, // 26: duban.aggregation.v1.AggregationService.CreateReportLeave:input_type -> duban.aggregation.v1.CreateReportLeaveRequest
-	27, // 27: duban.aggregation.v1.AggregationService.ListReportLeaves:input_type -> duban.aggregation.v1.ListReportLeavesRequest
-	28, // 28: duban.aggregation.v1.AggregationService.ListReportDues:input_type -> duban.aggregation.v1.ListReportDuesRequest
-	29, // 29: duban.aggregation.v1.AggregationService.GetReportQuality:input_type -> duban.aggregation.v1.GetReportQualityRequest
-	30, // 30: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
-	31, // 31: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
-	32, // 32: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
-	33, // 33: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
-	34, // 34: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
-	35, // 35: duban.aggregation.v1.AggregationService.ExportStatus:output_type -> google.api.HttpBody
-	36, // 36: duban.aggregation.v1.AggregationService.CreateTarget:output_type -> duban.aggregation.v1.Target
-	36, // 37: duban.aggregation.v1.AggregationService.GetTarget:output_type -> duban.aggregation.v1.Target
-	37, // 38: duban.aggregation.v1.AggregationService.ListTargets:output_type -> duban.aggregation.v1.ListTargetsResponse
-	36, // 39: duban.aggregation.v1.AggregationService.UpdateTarget:output_type -> duban.aggregation.v1.Target
-	38, // 40: duban.aggregation.v1.AggregationService.ListWorkItems:output_type -> duban.aggregation.v1.ListWorkItemsResponse
-	39, // 41: duban.aggregation.v1.AggregationService.UrgeWorkItem:output_type -> duban.aggregation.v1.Urge
-	40, // 42: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
-	41, // 43: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
-	42, // 44: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
-	42, // 45: duban.aggregation.v1.AggregationService.UploadReport:output_type -> duban.aggregation.v1.Report
-	42, // 46: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
-	43, // 47: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
-	44, // 48: duban.aggregation.v1.AggregationService.ListReportRows:output_type -> duban.aggregation.v1.ListReportRowsResponse
-	45, // 49: duban.aggregation.v1.AggregationService.ExportReportRows:output_type -> duban.aggregation.v1.ExportReportRowsResponse
-	42, // 50: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
-	42, // 51: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
-	46, // 52: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
-	47, // 53: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
-	48, // 54: duban.aggregation.v1.AggregationService.ListReportCodes:output_type -> duban.aggregation.v1.ListReportCodesResponse
-	49, // 55: duban.aggregation.v1.AggregationService.SetReportCodes:output_type -> duban.aggregation.v1.SetReportCodesResponse
-	50, // 56: duban.aggregation.v1.AggregationService.CreateReportLeave:output_type -> duban.aggregation.v1.ReportLeave
-	51, // 57: duban.aggregation.v1.AggregationService.ListReportLeaves:output_type -> duban.aggregation.v1.ListReportLeavesResponse
-	52, // 58: duban.aggregation.v1.AggregationService.ListReportDues:output_type -> duban.aggregation.v1.ListReportDuesResponse
-	53, // 59: duban.aggregation.v1.AggregationService.GetReportQuality:output_type -> duban.aggregation.v1.ReportQuality
-	30, // [30:60] is the sub-list for method output_type
-	0,  // [0:30] is the sub-list for method input_type
+	20, // 20: duban.aggregation.v1.AggregationService.DownloadReportRows:input_type -> duban.aggregation.v1.DownloadReportRowsRequest
+	21, // 21: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
+	22, // 22: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
+	23, // 23: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
+	24, // 24: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
+	25, // 25: duban.aggregation.v1.AggregationService.ListReportCodes:input_type -> duban.aggregation.v1.ListReportCodesRequest
+	26, // 26: duban.aggregation.v1.AggregationService.SetReportCodes:input_type -> duban.aggregation.v1.SetReportCodesRequest
+	27, // 27: duban.aggregation.v1.AggregationService.CreateReportLeave:input_type -> duban.aggregation.v1.CreateReportLeaveRequest
+	28, // 28: duban.aggregation.v1.AggregationService.ListReportLeaves:input_type -> duban.aggregation.v1.ListReportLeavesRequest
+	29, // 29: duban.aggregation.v1.AggregationService.ListReportDues:input_type -> duban.aggregation.v1.ListReportDuesRequest
+	30, // 30: duban.aggregation.v1.AggregationService.GetReportQuality:input_type -> duban.aggregation.v1.GetReportQualityRequest
+	31, // 31: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
+	32, // 32: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
+	33, // 33: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
+	34, // 34: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
+	35, // 35: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
+	36, // 36: duban.aggregation.v1.AggregationService.ExportStatus:output_type -> google.api.HttpBody
+	37, // 37: duban.aggregation.v1.AggregationService.CreateTarget:output_type -> duban.aggregation.v1.Target
+	37, // 38: duban.aggregation.v1.AggregationService.GetTarget:output_type -> duban.aggregation.v1.Target
+	38, // 39: duban.aggregation.v1.AggregationService.ListTargets:output_type -> duban.aggregation.v1.ListTargetsResponse
+	37, // 40: duban.aggregation.v1.AggregationService.UpdateTarget:output_type -> duban.aggregation.v1.Target
+	39, // 41: duban.aggregation.v1.AggregationService.ListWorkItems:output_type -> duban.aggregation.v1.ListWorkItemsResponse
+	40, // 42: duban.aggregation.v1.AggregationService.UrgeWorkItem:output_type -> duban.aggregation.v1.Urge
+	41, // 43: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
+	42, // 44: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
+	43, // 45: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
+	43, // 46: duban.aggregation.v1.AggregationService.UploadReport:output_type -> duban.aggregation.v1.Report
+	43, // 47: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
+	44, // 48: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
+	45, // 49: duban.aggregation.v1.AggregationService.ListReportRows:output_type -> duban.aggregation.v1.ListReportRowsResponse
+	46, // 50: duban.aggregation.v1.AggregationService.ExportReportRows:output_type -> duban.aggregation.v1.ExportReportRowsResponse
+	36, // 51: duban.aggregation.v1.AggregationService.DownloadReportRows:output_type -> google.api.HttpBody
+	43, // 52: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
+	43, // 53: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
+	47, // 54: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
+	48, // 55: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
+	49, // 56: duban.aggregation.v1.AggregationService.ListReportCodes:output_type -> duban.aggregation.v1.ListReportCodesResponse
+	50, // 57: duban.aggregation.v1.AggregationService.SetReportCodes:output_type -> duban.aggregation.v1.SetReportCodesResponse
+	51, // 58: duban.aggregation.v1.AggregationService.CreateReportLeave:output_type -> duban.aggregation.v1.ReportLeave
+	52, // 59: duban.aggregation.v1.AggregationService.ListReportLeaves:output_type -> duban.aggregation.v1.ListReportLeavesResponse
+	53, // 60: duban.aggregation.v1.AggregationService.ListReportDues:output_type -> duban.aggregation.v1.ListReportDuesResponse
+	54, // 61: duban.aggregation.v1.AggregationService.GetReportQuality:output_type -> duban.aggregation.v1.ReportQuality
+	31, // [31:62] is the sub-list for method output_type
+	0,  // [0:31] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -23,36 +23,37 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AggregationService_GetMetric_FullMethodName         = "/duban.aggregation.v1.AggregationService/GetMetric"
-	AggregationService_ListMetrics_FullMethodName       = "/duban.aggregation.v1.AggregationService/ListMetrics"
-	AggregationService_GetStatus_FullMethodName         = "/duban.aggregation.v1.AggregationService/GetStatus"
-	AggregationService_CompareStatus_FullMethodName     = "/duban.aggregation.v1.AggregationService/CompareStatus"
-	AggregationService_GetStatusSeries_FullMethodName   = "/duban.aggregation.v1.AggregationService/GetStatusSeries"
-	AggregationService_ExportStatus_FullMethodName      = "/duban.aggregation.v1.AggregationService/ExportStatus"
-	AggregationService_CreateTarget_FullMethodName      = "/duban.aggregation.v1.AggregationService/CreateTarget"
-	AggregationService_GetTarget_FullMethodName         = "/duban.aggregation.v1.AggregationService/GetTarget"
-	AggregationService_ListTargets_FullMethodName       = "/duban.aggregation.v1.AggregationService/ListTargets"
-	AggregationService_UpdateTarget_FullMethodName      = "/duban.aggregation.v1.AggregationService/UpdateTarget"
-	AggregationService_ListWorkItems_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListWorkItems"
-	AggregationService_UrgeWorkItem_FullMethodName      = "/duban.aggregation.v1.AggregationService/UrgeWorkItem"
-	AggregationService_GetReportForm_FullMethodName     = "/duban.aggregation.v1.AggregationService/GetReportForm"
-	AggregationService_ListReportForms_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportForms"
-	AggregationService_CreateReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/CreateReport"
-	AggregationService_UploadReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/UploadReport"
-	AggregationService_GetReport_FullMethodName         = "/duban.aggregation.v1.AggregationService/GetReport"
-	AggregationService_ListReports_FullMethodName       = "/duban.aggregation.v1.AggregationService/ListReports"
-	AggregationService_ListReportRows_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportRows"
-	AggregationService_ExportReportRows_FullMethodName  = "/duban.aggregation.v1.AggregationService/ExportReportRows"
-	AggregationService_AcceptReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/AcceptReport"
-	AggregationService_ReturnReport_FullMethodName      = "/duban.aggregation.v1.AggregationService/ReturnReport"
-	AggregationService_GetReportSource_FullMethodName   = "/duban.aggregation.v1.AggregationService/GetReportSource"
-	AggregationService_ListReportSources_FullMethodName = "/duban.aggregation.v1.AggregationService/ListReportSources"
-	AggregationService_ListReportCodes_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportCodes"
-	AggregationService_SetReportCodes_FullMethodName    = "/duban.aggregation.v1.AggregationService/SetReportCodes"
-	AggregationService_CreateReportLeave_FullMethodName = "/duban.aggregation.v1.AggregationService/CreateReportLeave"
-	AggregationService_ListReportLeaves_FullMethodName  = "/duban.aggregation.v1.AggregationService/ListReportLeaves"
-	AggregationService_ListReportDues_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportDues"
-	AggregationService_GetReportQuality_FullMethodName  = "/duban.aggregation.v1.AggregationService/GetReportQuality"
+	AggregationService_GetMetric_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetMetric"
+	AggregationService_ListMetrics_FullMethodName        = "/duban.aggregation.v1.AggregationService/ListMetrics"
+	AggregationService_GetStatus_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetStatus"
+	AggregationService_CompareStatus_FullMethodName      = "/duban.aggregation.v1.AggregationService/CompareStatus"
+	AggregationService_GetStatusSeries_FullMethodName    = "/duban.aggregation.v1.AggregationService/GetStatusSeries"
+	AggregationService_ExportStatus_FullMethodName       = "/duban.aggregation.v1.AggregationService/ExportStatus"
+	AggregationService_CreateTarget_FullMethodName       = "/duban.aggregation.v1.AggregationService/CreateTarget"
+	AggregationService_GetTarget_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetTarget"
+	AggregationService_ListTargets_FullMethodName        = "/duban.aggregation.v1.AggregationService/ListTargets"
+	AggregationService_UpdateTarget_FullMethodName       = "/duban.aggregation.v1.AggregationService/UpdateTarget"
+	AggregationService_ListWorkItems_FullMethodName      = "/duban.aggregation.v1.AggregationService/ListWorkItems"
+	AggregationService_UrgeWorkItem_FullMethodName       = "/duban.aggregation.v1.AggregationService/UrgeWorkItem"
+	AggregationService_GetReportForm_FullMethodName      = "/duban.aggregation.v1.AggregationService/GetReportForm"
+	AggregationService_ListReportForms_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportForms"
+	AggregationService_CreateReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/CreateReport"
+	AggregationService_UploadReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/UploadReport"
+	AggregationService_GetReport_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetReport"
+	AggregationService_ListReports_FullMethodName        = "/duban.aggregation.v1.AggregationService/ListReports"
+	AggregationService_ListReportRows_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListReportRows"
+	AggregationService_ExportReportRows_FullMethodName   = "/duban.aggregation.v1.AggregationService/ExportReportRows"
+	AggregationService_DownloadReportRows_FullMethodName = "/duban.aggregation.v1.AggregationService/DownloadReportRows"
+	AggregationService_AcceptReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/AcceptReport"
+	AggregationService_ReturnReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/ReturnReport"
+	AggregationService_GetReportSource_FullMethodName    = "/duban.aggregation.v1.AggregationService/GetReportSource"
+	AggregationService_ListReportSources_FullMethodName  = "/duban.aggregation.v1.AggregationService/ListReportSources"
+	AggregationService_ListReportCodes_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportCodes"
+	AggregationService_SetReportCodes_FullMethodName     = "/duban.aggregation.v1.AggregationService/SetReportCodes"
+	AggregationService_CreateReportLeave_FullMethodName  = "/duban.aggregation.v1.AggregationService/CreateReportLeave"
+	AggregationService_ListReportLeaves_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportLeaves"
+	AggregationService_ListReportDues_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListReportDues"
+	AggregationService_GetReportQuality_FullMethodName   = "/duban.aggregation.v1.AggregationService/GetReportQuality"
 )
 
 // AggregationServiceClient is the client API for AggregationService service.
@@ -74,7 +75,9 @@ type AggregationServiceClient interface {
 	// Reads one metric of a unit over time (趋势).
 	GetStatusSeries(ctx context.Context, in *GetStatusSeriesRequest, opts ...grpc.CallOption) (*StatusSeries, error)
 	// Exports the figures as a table (导出), as CSV or an Excel workbook: the same
-	// figures that the other methods answer, of at most 2,000 units.
+	// figures that the other methods answer, of at most 2,000 units. The period,
+	// the cut, how fresh each source is and what is missing stand in the sheet 说明
+	// of a workbook, and in CSV behind the table and an empty line.
 	ExportStatus(ctx context.Context, in *ExportStatusRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Sets what a figure of a unit shall come to in a period (下达目标).
 	CreateTarget(ctx context.Context, in *CreateTargetRequest, opts ...grpc.CallOption) (*Target, error)
@@ -108,9 +111,15 @@ type AggregationServiceClient interface {
 	ListReports(ctx context.Context, in *ListReportsRequest, opts ...grpc.CallOption) (*ListReportsResponse, error)
 	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(ctx context.Context, in *ListReportRowsRequest, opts ...grpc.CallOption) (*ListReportRowsResponse, error)
+	// Deprecated: Do not use.
 	// Writes the rows of a report (导出报表各行), with what became of each, into a file
-	// that spreadsheets open without running anything in it.
+	// that spreadsheets open without running anything in it, and answers with a
+	// message that holds it: DownloadReportRows answers with the file.
 	ExportReportRows(ctx context.Context, in *ExportReportRowsRequest, opts ...grpc.CallOption) (*ExportReportRowsResponse, error)
+	// Answers with the rows of a report as a file (下载报表各行), with what became of
+	// each; spreadsheets open it without running anything in it. Behind the rows it
+	// says of which report they are, and whether there are more.
+	DownloadReportRows(ctx context.Context, in *DownloadReportRowsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Accepts a report (接受): its rows are counted and locked, at once or, if they
 	// are many, as it goes on by itself.
 	AcceptReport(ctx context.Context, in *AcceptReportRequest, opts ...grpc.CallOption) (*Report, error)
@@ -336,10 +345,21 @@ func (c *aggregationServiceClient) ListReportRows(ctx context.Context, in *ListR
 	return out, nil
 }
 
+// Deprecated: Do not use.
 func (c *aggregationServiceClient) ExportReportRows(ctx context.Context, in *ExportReportRowsRequest, opts ...grpc.CallOption) (*ExportReportRowsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExportReportRowsResponse)
 	err := c.cc.Invoke(ctx, AggregationService_ExportReportRows_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) DownloadReportRows(ctx context.Context, in *DownloadReportRowsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_DownloadReportRows_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -465,7 +485,9 @@ type AggregationServiceServer interface {
 	// Reads one metric of a unit over time (趋势).
 	GetStatusSeries(context.Context, *GetStatusSeriesRequest) (*StatusSeries, error)
 	// Exports the figures as a table (导出), as CSV or an Excel workbook: the same
-	// figures that the other methods answer, of at most 2,000 units.
+	// figures that the other methods answer, of at most 2,000 units. The period,
+	// the cut, how fresh each source is and what is missing stand in the sheet 说明
+	// of a workbook, and in CSV behind the table and an empty line.
 	ExportStatus(context.Context, *ExportStatusRequest) (*httpbody.HttpBody, error)
 	// Sets what a figure of a unit shall come to in a period (下达目标).
 	CreateTarget(context.Context, *CreateTargetRequest) (*Target, error)
@@ -499,9 +521,15 @@ type AggregationServiceServer interface {
 	ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error)
 	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(context.Context, *ListReportRowsRequest) (*ListReportRowsResponse, error)
+	// Deprecated: Do not use.
 	// Writes the rows of a report (导出报表各行), with what became of each, into a file
-	// that spreadsheets open without running anything in it.
+	// that spreadsheets open without running anything in it, and answers with a
+	// message that holds it: DownloadReportRows answers with the file.
 	ExportReportRows(context.Context, *ExportReportRowsRequest) (*ExportReportRowsResponse, error)
+	// Answers with the rows of a report as a file (下载报表各行), with what became of
+	// each; spreadsheets open it without running anything in it. Behind the rows it
+	// says of which report they are, and whether there are more.
+	DownloadReportRows(context.Context, *DownloadReportRowsRequest) (*httpbody.HttpBody, error)
 	// Accepts a report (接受): its rows are counted and locked, at once or, if they
 	// are many, as it goes on by itself.
 	AcceptReport(context.Context, *AcceptReportRequest) (*Report, error)
@@ -596,6 +624,9 @@ func (UnimplementedAggregationServiceServer) ListReportRows(context.Context, *Li
 }
 func (UnimplementedAggregationServiceServer) ExportReportRows(context.Context, *ExportReportRowsRequest) (*ExportReportRowsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExportReportRows not implemented")
+}
+func (UnimplementedAggregationServiceServer) DownloadReportRows(context.Context, *DownloadReportRowsRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method DownloadReportRows not implemented")
 }
 func (UnimplementedAggregationServiceServer) AcceptReport(context.Context, *AcceptReportRequest) (*Report, error) {
 	return nil, status.Error(codes.Unimplemented, "method AcceptReport not implemented")
@@ -1008,6 +1039,24 @@ func _AggregationService_ExportReportRows_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AggregationService_DownloadReportRows_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DownloadReportRowsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).DownloadReportRows(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_DownloadReportRows_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).DownloadReportRows(ctx, req.(*DownloadReportRowsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AggregationService_AcceptReport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(AcceptReportRequest)
 	if err := dec(in); err != nil {
@@ -1274,6 +1323,10 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExportReportRows",
 			Handler:    _AggregationService_ExportReportRows_Handler,
+		},
+		{
+			MethodName: "DownloadReportRows",
+			Handler:    _AggregationService_DownloadReportRows_Handler,
 		},
 		{
 			MethodName: "AcceptReport",

@@ -889,8 +889,8 @@ func (x *Freshness) GetWithheld() uint64 {
 // What units owe by a due date that has passed.
 type Missing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The oldest first, and no more than 100: beyond them only the total says
-	// how many there are.
+	// For portals none. The oldest first, and no more than 100: beyond them only
+	// the total says how many there are.
 	Items []*Missing_Item `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	// How many there are.
 	Total         int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
@@ -1126,6 +1126,7 @@ type Cut struct {
 	EndDate string `protobuf:"bytes,5,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
 	// Counts also what no superior has accepted. Without it, only the figures of
 	// the caller's own unit hold what that unit itself has not had accepted yet.
+	// Of a portal, which has no unit of its own, it is taken as false.
 	IncludeUnaccepted bool `protobuf:"varint,6,opt,name=include_unaccepted,json=includeUnaccepted,proto3" json:"include_unaccepted,omitempty"`
 	// 截至时刻: the figures as they were known at that moment, by when things took
 	// effect: what was entered or put right later is not in them. Absent, or in

@@ -620,6 +620,70 @@ func (x *ExportReportRowsResponse) GetTruncated() bool {
 	return false
 }
 
+// Request for DownloadReportRows.
+type DownloadReportRowsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// reports/{report}
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// What the file is to be.
+	Format UploadReportRequest_Format `protobuf:"varint,2,opt,name=format,proto3,enum=duban.aggregation.v1.UploadReportRequest_Format" json:"format,omitempty"`
+	// Only rows that a filter by AIP-160 lets pass, such as verdict = REJECTED.
+	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadReportRowsRequest) Reset() {
+	*x = DownloadReportRowsRequest{}
+	mi := &file_duban_aggregation_v1_report_rows_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadReportRowsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadReportRowsRequest) ProtoMessage() {}
+
+func (x *DownloadReportRowsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_report_rows_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadReportRowsRequest.ProtoReflect.Descriptor instead.
+func (*DownloadReportRowsRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_report_rows_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *DownloadReportRowsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *DownloadReportRowsRequest) GetFormat() UploadReportRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return UploadReportRequest_FORMAT_UNSPECIFIED
+}
+
+func (x *DownloadReportRowsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 var File_duban_aggregation_v1_report_rows_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_report_rows_proto_rawDesc = "" +
@@ -675,7 +739,12 @@ const file_duban_aggregation_v1_report_rows_proto_rawDesc = "" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x1d\n" +
 	"\n" +
 	"media_type\x18\x02 \x01(\tR\tmediaType\x12\x1c\n" +
-	"\ttruncated\x18\x03 \x01(\bR\ttruncatedBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\ttruncated\x18\x03 \x01(\bR\ttruncated\"\xd5\x01\n" +
+	"\x19DownloadReportRowsRequest\x12@\n" +
+	"\x06parent\x18\x01 \x01(\tB(\xbaH%r#2!^reports/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x12T\n" +
+	"\x06format\x18\x02 \x01(\x0e20.duban.aggregation.v1.UploadReportRequest.FormatB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06format\x12 \n" +
+	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filterBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_report_rows_proto_rawDescOnce sync.Once
@@ -690,34 +759,36 @@ func file_duban_aggregation_v1_report_rows_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_report_rows_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_duban_aggregation_v1_report_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_duban_aggregation_v1_report_rows_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_duban_aggregation_v1_report_rows_proto_goTypes = []any{
-	(ReportJob_Kind)(0),              // 0: duban.aggregation.v1.ReportJob.Kind
-	(UploadReportRequest_Format)(0),  // 1: duban.aggregation.v1.UploadReportRequest.Format
-	(*ReportPage)(nil),               // 2: duban.aggregation.v1.ReportPage
-	(*ReportJob)(nil),                // 3: duban.aggregation.v1.ReportJob
-	(*UploadReportRequest)(nil),      // 4: duban.aggregation.v1.UploadReportRequest
-	(*ListReportRowsRequest)(nil),    // 5: duban.aggregation.v1.ListReportRowsRequest
-	(*ListReportRowsResponse)(nil),   // 6: duban.aggregation.v1.ListReportRowsResponse
-	(*ExportReportRowsRequest)(nil),  // 7: duban.aggregation.v1.ExportReportRowsRequest
-	(*ExportReportRowsResponse)(nil), // 8: duban.aggregation.v1.ExportReportRowsResponse
-	(*Report_Row)(nil),               // 9: duban.aggregation.v1.Report.Row
-	(*Report_Totals)(nil),            // 10: duban.aggregation.v1.Report.Totals
-	(*Report)(nil),                   // 11: duban.aggregation.v1.Report
+	(ReportJob_Kind)(0),               // 0: duban.aggregation.v1.ReportJob.Kind
+	(UploadReportRequest_Format)(0),   // 1: duban.aggregation.v1.UploadReportRequest.Format
+	(*ReportPage)(nil),                // 2: duban.aggregation.v1.ReportPage
+	(*ReportJob)(nil),                 // 3: duban.aggregation.v1.ReportJob
+	(*UploadReportRequest)(nil),       // 4: duban.aggregation.v1.UploadReportRequest
+	(*ListReportRowsRequest)(nil),     // 5: duban.aggregation.v1.ListReportRowsRequest
+	(*ListReportRowsResponse)(nil),    // 6: duban.aggregation.v1.ListReportRowsResponse
+	(*ExportReportRowsRequest)(nil),   // 7: duban.aggregation.v1.ExportReportRowsRequest
+	(*ExportReportRowsResponse)(nil),  // 8: duban.aggregation.v1.ExportReportRowsResponse
+	(*DownloadReportRowsRequest)(nil), // 9: duban.aggregation.v1.DownloadReportRowsRequest
+	(*Report_Row)(nil),                // 10: duban.aggregation.v1.Report.Row
+	(*Report_Totals)(nil),             // 11: duban.aggregation.v1.Report.Totals
+	(*Report)(nil),                    // 12: duban.aggregation.v1.Report
 }
 var file_duban_aggregation_v1_report_rows_proto_depIdxs = []int32{
-	9,  // 0: duban.aggregation.v1.ReportPage.rows:type_name -> duban.aggregation.v1.Report.Row
+	10, // 0: duban.aggregation.v1.ReportPage.rows:type_name -> duban.aggregation.v1.Report.Row
 	0,  // 1: duban.aggregation.v1.ReportJob.kind:type_name -> duban.aggregation.v1.ReportJob.Kind
-	10, // 2: duban.aggregation.v1.ReportJob.change:type_name -> duban.aggregation.v1.Report.Totals
-	11, // 3: duban.aggregation.v1.UploadReportRequest.report:type_name -> duban.aggregation.v1.Report
+	11, // 2: duban.aggregation.v1.ReportJob.change:type_name -> duban.aggregation.v1.Report.Totals
+	12, // 3: duban.aggregation.v1.UploadReportRequest.report:type_name -> duban.aggregation.v1.Report
 	1,  // 4: duban.aggregation.v1.UploadReportRequest.format:type_name -> duban.aggregation.v1.UploadReportRequest.Format
-	9,  // 5: duban.aggregation.v1.ListReportRowsResponse.rows:type_name -> duban.aggregation.v1.Report.Row
+	10, // 5: duban.aggregation.v1.ListReportRowsResponse.rows:type_name -> duban.aggregation.v1.Report.Row
 	1,  // 6: duban.aggregation.v1.ExportReportRowsRequest.format:type_name -> duban.aggregation.v1.UploadReportRequest.Format
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	1,  // 7: duban.aggregation.v1.DownloadReportRowsRequest.format:type_name -> duban.aggregation.v1.UploadReportRequest.Format
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_report_rows_proto_init() }
@@ -732,7 +803,7 @@ func file_duban_aggregation_v1_report_rows_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_report_rows_proto_rawDesc), len(file_duban_aggregation_v1_report_rows_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

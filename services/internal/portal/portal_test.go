@@ -1,0 +1,80 @@
+package portal_test
+
+import (
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1" // that every resource is linked
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/portal"
+)
+
+// open are the resources that portals know of in every state.
+var open = map[protoreflect.FullName]bool{
+	"duban.organization.v1.Unit": true, "duban.rectification.v1.LedgerVersion": true, "duban.rectification.v1.FiledProblem": true,
+}
+
+// TestWhatNobodyNamedIsNotForPortals: a new resource is for those inside until
+// somebody has said when it is public.
+func TestWhatNobodyNamedIsNotForPortals(t *testing.T) {
+	n := 0
+	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
+		if name := mt.Descriptor().FullName(); strings.HasPrefix(string(name), "duban.") {
+			n++
+			if got := portal.Public(mt.New().Interface()); got != open[name] {
+				t.Errorf("%s is public as it begins: %v", name, got)
+			}
+		}
+		return true
+	})
+	if n < 100 {
+		t.Errorf("%d messages were looked at, which cannot be all", n)
+	}
+	if portal.Public(nil) {
+		t.Error("nothing is public")
+	}
+}
+
+// TestWhatIsAcceptedOrPublishedIsForPortals goes through every state of what has
+// one, and names those in which it is public.
+func TestWhatIsAcceptedOrPublishedIsForPortals(t *testing.T) {
+	for _, c := range []struct {
+		record proto.Message
+		public string
+	}{
+		{&aggregationv1.Report{}, "STATE_ACCEPTED"},
+		{&campaignv1.Campaign{}, "STATE_PUBLISHED STATE_CLOSED"},
+		{&campaignv1.Assignment{}, "STATE_APPROVED"},
+		{&evaluationv1.Round{}, "STATE_PUBLISHED"},
+		{&rectificationv1.Inspection{}, "STATE_CONCLUDED"},
+	} {
+		m := c.record.ProtoReflect()
+		field := m.Descriptor().Fields().ByName("state")
+		states := field.Enum().Values()
+		for i := range states.Len() {
+			m.Set(field, protoreflect.ValueOfEnum(states.Get(i).Number()))
+			name := string(states.Get(i).Name())
+			want := strings.Contains(" "+c.public+" ", " "+name+" ")
+			if got := portal.Public(c.record); got != want {
+				t.Errorf("%s in %s is public: %v", m.Descriptor().Name(), name, got)
+			}
+		}
+	}
+	for _, record := range []proto.Message{
+		&rectificationv1.Ledger{Version: 1}, &rectificationv1.Problem{FiledVersion: 1}, &evaluationv1.Result{PublishTime: timestamppb.Now()},
+	} {
+		if !portal.Public(record) {
+			t.Errorf("%T that was filed or published is not public", record)
+		}
+	}
+}
