@@ -136,7 +136,7 @@ func (d *Desk) supersede(tx *change.Tx, r *aggregationv1.Report) error {
 	if before == nil || err != nil {
 		return err
 	}
-	if before, err = reports.Superseded(before); err != nil {
+	if before, err = reports.Superseded(before, r.GetName()); err != nil {
 		return err
 	}
 	before.Totals.Counted = 0

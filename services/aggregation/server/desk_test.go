@@ -427,3 +427,40 @@ func TestRowsOfUnknownCampaignsWait(t *testing.T) {
 	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 2)
 	s.recounted()
 }
+
+// What corrects a correction that never counted takes the place of what counts;
+// when it is returned, what counts may be corrected once more.
+func TestACorrectionIsCorrectedBeforeItCounts(t *testing.T) {
+	s := newScene(t)
+	next := func(sequence int64, before *aggregationv1.Report, found int64) *aggregationv1.Report {
+		t.Helper()
+		r := s.report(sequence, row(s.school, "found", found))
+		r.Supersedes = before.GetName()
+		return s.sent(r)
+	}
+	first := s.accepted(next(1, nil, 10).GetName())
+	third := next(3, next(2, first, 11), 12)
+	if v := third.GetRows()[0].GetVerdict(); v != aggregationv1.Report_VERDICT_UPDATED {
+		t.Errorf("the third is %v when it comes", v)
+	}
+	if old := s.finished(first.GetName()); old.GetSupersededBy() != third.GetName() || old.GetState() != aggregationv1.Report_STATE_ACCEPTED {
+		t.Errorf("the first meanwhile = %v", old)
+	}
+	s.returned(third.GetName())
+	fifth := s.accepted(next(5, next(4, first, 13), 14).GetName())
+	if old := s.finished(first.GetName()); old.GetState() != aggregationv1.Report_STATE_SUPERSEDED || old.GetSupersededBy() != fifth.GetName() {
+		t.Errorf("the first = %v", old)
+	}
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 14)
+	s.accepted(next(6, fifth, 15).GetName())
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 15)
+	s.recounted()
+}
+
+func (s *scene) returned(name string) {
+	s.T.Helper()
+	back := &aggregationv1.ReturnReportRequest{Name: name, Reason: "请核对"}
+	if _, err := s.Aggregation(s.reviewer.Key).ReturnReport(s.T.Context(), back); err != nil {
+		s.T.Fatal(err)
+	}
+}
