@@ -260,13 +260,27 @@ func TestWhatIsOwedAndHowGoodItIs(t *testing.T) {
 	if d := due(); d.GetState() != aggregationv1.ReportDue_STATE_SUBMITTED || !d.GetLate() || d.GetReport() != r.GetName() {
 		t.Errorf("after = %v", d)
 	}
-	q, err := s.Aggregation(s.machine.Key).GetReportQuality(t.Context(), &aggregationv1.GetReportQualityRequest{Name: reports.SourceName(s.district, "eis"), Month: "2026-02"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	// complete 1/1, timely 0/1, valid 1/2, consistent 2/2, stable 1/2: 30 + 0 + 10 + 20 + 5.
-	if q.GetScoreMilli() != 65_000 || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
-		t.Errorf("quality = %v", q)
+	s.wantQuality("2026-02", 65_000)
+	s.SetTime(time.Date(2026, 5, 8, 1, 0, 0, 0, time.UTC))
+	r = s.report(5, row(s.school, "found", 1))
+	r.Period = "2026-04"
+	s.sent(r)
+	s.wantQuality("2026-02", 65_000) // the gap since is no matter of it
+	s.wantQuality("2026-03", 0)      // what was owed has not come
+	// complete 1/1, timely 0/1, valid 1/1, consistent 1/1, stable 1/3: 30 + 0 + 20 + 20 + 3.33.
+	s.wantQuality("2026-04", 73_330)
+}
+
+func (s *scene) wantQuality(month string, want int64) {
+	s.T.Helper()
+	req := &aggregationv1.GetReportQualityRequest{Name: reports.SourceName(s.district, "eis"), Month: month}
+	q, err := s.Aggregation(s.machine.Key).GetReportQuality(s.T.Context(), req)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	if q.ScoreMilli == nil || q.GetScoreMilli() != want || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
+		s.T.Errorf("quality of %s = %v, want %d", month, q, want)
 	}
 }
 
