@@ -56,10 +56,11 @@ type Desk struct {
 	seen *memory // the worker's own
 }
 
-// memory is what the pages of a report that are judged brought.
+// memory is which figures rows of a report brought, by how far a job on it is.
 type memory struct {
 	of      string
-	pages   int32
+	kind    aggregationv1.ReportJob_Kind
+	done    int32
 	figures figureSet
 }
 

@@ -141,13 +141,19 @@ func TestQuarantinedRowsAreJudgedAgain(t *testing.T) {
 // counts waits until so many rows of a report count.
 func (s *scene) counts(name string, n int32) {
 	s.T.Helper()
+	s.until(name, func(t *aggregationv1.Report_Totals) bool { return t.GetCounted() == n })
+}
+
+// until waits until the totals of a report are as they should be.
+func (s *scene) until(name string, are func(*aggregationv1.Report_Totals) bool) {
+	s.T.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), 60*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		t := s.finished(name).GetTotals()
-		if t.GetCounted() == n {
+		if are(t) {
 			return
 		}
 		select {
