@@ -54,7 +54,7 @@ func (j *judge) campaign(name string) (*campaignv1.Campaign, error) {
 }
 
 // within holds the campaign and category of a row whose unit is found against the
-// campaigns that this unit takes part in.
+// campaigns that this unit took part in where it stood when the period ended.
 func (j *judge) within(row *aggregationv1.Report_Row) error {
 	if row.GetCampaign() == "" {
 		return nil
@@ -63,5 +63,5 @@ func (j *judge) within(row *aggregationv1.Report_Row) error {
 	if err != nil {
 		return err
 	}
-	return reports.InCampaign(row, c, j.desk.directory.Path(row.GetResolvedUnit()))
+	return reports.InCampaign(row, c, j.desk.directory.Stood(row.GetResolvedUnit(), j.period.End()))
 }

@@ -13,32 +13,32 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// codebook has the units at and beneath one, by their codes.
+// codebook has the units that are kept here by their codes.
 type codebook struct {
-	unit     string
 	position uint64
-	units    map[string]bool
-	byCode   map[[2]string][]string
+	byCode   map[codeKey][]string
 }
 
-// codesOf returns the codebook of a unit, which is made anew when the tree has
-// changed.
-func (d *Desk) codesOf(unit string) *codebook {
+type codeKey struct{ scheme, value string }
+
+// codebook returns that of the tree that a unit is in, which is made anew when the
+// tree has changed.
+func (d *Desk) codebook(unit string) *codebook {
 	position := d.directory.Position()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.known == nil || d.known.unit != unit || d.known.position != position {
-		d.known = d.newCodebook(unit, position)
+	if d.known == nil || d.known.position != position {
+		path := d.directory.Path(unit)
+		d.known = d.newCodebook(path[len(path)-1], position)
 	}
 	return d.known
 }
 
-func (d *Desk) newCodebook(unit string, position uint64) *codebook {
-	c := &codebook{unit, position, map[string]bool{}, map[[2]string][]string{}}
-	for _, name := range d.directory.Subtree(unit) {
-		c.units[name] = true
+func (d *Desk) newCodebook(root string, position uint64) *codebook {
+	c := &codebook{position, map[codeKey][]string{}}
+	for _, name := range d.directory.Subtree(root) {
 		for _, code := range d.directory.Unit(name).GetCodes() {
-			key := [2]string{code.GetScheme(), code.GetValue()}
+			key := codeKey{code.GetScheme(), code.GetValue()}
 			if !slices.Contains(c.byCode[key], name) {
 				c.byCode[key] = append(c.byCode[key], name)
 			}
@@ -47,11 +47,22 @@ func (d *Desk) newCodebook(unit string, position uint64) *codebook {
 	return c
 }
 
+// beneath says whether the unit of a path is kept here, and at or beneath another.
+func (d *Desk) beneath(path []string, above string) bool {
+	return slices.Contains(path, above) && d.directory.Unit(path[0]).GetInstallation() == ""
+}
+
+// ours says whether the report may be about a unit: one that stood at or beneath
+// the reporting one when the period ended.
+func (j *judge) ours(unit string) bool {
+	return j.desk.beneath(j.desk.directory.Stood(unit, j.period.End()), j.report.GetUnit())
+}
+
 // unitsOf returns the units that a row may be about: that which it names, that
 // which the source's own code table has, or those that have the code.
 func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([]string, error) {
 	scheme, code := reports.CodeOf(row)
-	if row.GetUnit() != "" && j.units.units[row.GetUnit()] {
+	if row.GetUnit() != "" && j.ours(row.GetUnit()) {
 		return []string{row.GetUnit()}, nil
 	}
 	source := reports.SourceName(j.report.GetUnit(), j.report.GetSource())
@@ -59,10 +70,16 @@ func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	if j.units.units[own.GetUnit()] {
+	if j.ours(own.GetUnit()) {
 		return []string{own.GetUnit()}, nil
 	}
-	return j.units.byCode[[2]string{scheme, code}], nil
+	var units []string
+	for _, unit := range j.desk.codebook(j.report.GetUnit()).byCode[codeKey{scheme, code}] {
+		if j.ours(unit) {
+			units = append(units, unit)
+		}
+	}
+	return units, nil
 }
 
 // await notes for which codes and campaigns rows are in quarantine.
@@ -150,9 +167,8 @@ func (d *Desk) SetReportCodes(ctx context.Context, req *aggregationv1.SetReportC
 
 func (d *Desk) setCodes(tx *change.Tx, source *aggregationv1.ReportSource, codes []*aggregationv1.ReportCode) (*aggregationv1.SetReportCodesResponse, error) {
 	answer, keys := &aggregationv1.SetReportCodesResponse{}, []string{}
-	units := d.codesOf(source.GetUnit()).units
 	for _, c := range codes {
-		if c.GetUnit() != "" && !units[c.GetUnit()] {
+		if c.GetUnit() != "" && !d.beneath(d.directory.Path(c.GetUnit()), source.GetUnit()) {
 			return nil, reports.ErrCodeInvalid.At("codes.unit", "不在填报单位范围内", "not within the unit that reports")
 		}
 		kept, err := d.codes.Put(tx, &aggregationv1.ReportCode{

@@ -14,6 +14,7 @@ package desk
 import (
 	"context"
 	"sync"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -24,11 +25,12 @@ import (
 // service is whose records they are.
 const service = "aggregation"
 
-// Directory knows the units as they are now.
+// Directory knows the units as they are now, and where they stood.
 type Directory interface {
 	Unit(name string) *organizationv1.Unit
 	Subtree(name string) []string
 	Path(name string) []string
+	Stood(name string, t time.Time) []string
 	Position() uint64
 	// CatchUp brings it, and the tree by which figures are kept, up to date.
 	CatchUp(context.Context) error
@@ -49,15 +51,16 @@ type Desk struct {
 	files chan struct{} // holds a token for each file that is being read
 
 	mu    sync.Mutex
-	known *codebook // of the unit that was asked for last
+	known *codebook
 
 	seen *memory // the worker's own
 }
 
-// memory is what the pages of a report that are judged brought.
+// memory is which figures rows of a report brought, by how far a job on it is.
 type memory struct {
 	of      string
-	pages   int32
+	kind    aggregationv1.ReportJob_Kind
+	done    int32
 	figures figureSet
 }
 

@@ -98,7 +98,7 @@ func (d *Desk) GetReportQuality(ctx context.Context, req *aggregationv1.GetRepor
 		if err != nil {
 			return err
 		}
-		sent := reports.Sent{Missing: source.GetMissingTotal()}
+		var sent reports.Sent
 		for _, form := range reports.Forms() {
 			if err := d.gather(tx, form, source, req.GetMonth(), &sent); err != nil {
 				return err
@@ -127,6 +127,7 @@ func (d *Desk) gather(tx *change.Tx, form *aggregationv1.ReportForm, source *agg
 	if d.owes(form, period, source.GetUnit()) && (len(sent) > 0 || others == 0 && d.today() > window.Due) {
 		to.Owed = append(to.Owed, reports.DueOf(source.GetUnit(), period, window, d.today(), sent))
 	}
+	to.Missing += reports.MissingBefore(source, sent)
 	to.Reports = append(to.Reports, sent...)
 	return nil
 }

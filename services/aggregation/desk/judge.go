@@ -21,7 +21,6 @@ type judge struct {
 	report *aggregationv1.Report
 	before int64 // the sequence of the report that it supersedes
 	period reports.Period
-	units  *codebook
 	seen   figureSet
 
 	campaigns map[string]*campaignv1.Campaign // those that were asked for
@@ -46,7 +45,7 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 	}
 	return &judge{
 		desk: d, tx: tx, fold: fold, form: form, report: r, before: before.GetSequence(), period: period,
-		units: d.codesOf(r.GetUnit()), seen: figureSet{}, campaigns: map[string]*campaignv1.Campaign{},
+		seen: figureSet{}, campaigns: map[string]*campaignv1.Campaign{},
 	}, nil
 }
 

@@ -23,7 +23,7 @@ func (d *Desk) work(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.R
 	case job.GetKind() == aggregationv1.ReportJob_KIND_JUDGE:
 		err = j.fresh(job)
 	case job.GetKind() == aggregationv1.ReportJob_KIND_AGAIN:
-		err = j.revise(job, reports.PageName(r.GetName(), n), j.again)
+		err = j.anew(job)
 	case n < r.GetPages():
 		err = j.revise(job, reports.PageName(r.GetName(), n), j.enter)
 	default:
@@ -35,7 +35,7 @@ func (d *Desk) work(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.R
 
 // fresh judges a page that has waited since the report came.
 func (j *judge) fresh(job *aggregationv1.ReportJob) error {
-	if err := j.recall(job.GetDone()); err != nil {
+	if err := j.recall(job, job.GetDone()); err != nil {
 		return err
 	}
 	name := reports.PageName(j.report.GetName(), job.GetDone())
@@ -51,25 +51,50 @@ func (j *judge) fresh(job *aggregationv1.ReportJob) error {
 	return nil
 }
 
-// recall remembers what the pages before brought; after a restart it reads them.
-func (j *judge) recall(pages int32) error {
+// anew goes through a report twice: it takes note of what all pages brought, and
+// then judges again what waits. So a row is held against all that stood before.
+func (j *judge) anew(job *aggregationv1.ReportJob) error {
+	n, pages := job.GetDone(), j.report.GetPages()
+	if err := j.recall(job, min(n, pages)); err != nil {
+		return err
+	}
+	if n < pages {
+		return j.remember(n)
+	}
+	return j.revise(job, reports.PageName(j.report.GetName(), n-pages), j.again)
+}
+
+// recall remembers what so many first pages brought; when the memory is not of the
+// step before, as after a restart or a transaction that is run again, it reads
+// them.
+func (j *judge) recall(job *aggregationv1.ReportJob, pages int32) error {
 	seen := j.desk.seen
-	if pages == 0 || seen == nil || seen.of != j.report.GetName() || seen.pages != pages {
-		seen = &memory{of: j.report.GetName(), figures: figureSet{}}
-		for n := range pages {
-			page, err := j.desk.pages.Find(j.tx, reports.PageName(j.report.GetName(), n))
-			if err != nil {
-				return err
-			}
-			for _, row := range page.GetRows() {
-				if row.GetResolvedUnit() != "" {
-					seen.figures.add(row)
-				}
-			}
+	kept := seen != nil && seen.of == j.report.GetName() && seen.kind == job.GetKind() && seen.done == job.GetDone()
+	if !kept || job.GetDone() == 0 {
+		seen = &memory{of: j.report.GetName(), kind: job.GetKind(), figures: figureSet{}}
+	}
+	j.seen = seen.figures
+	for n := int32(0); !kept && n < pages; n++ {
+		if err := j.remember(n); err != nil {
+			return err
 		}
 	}
-	seen.pages = pages + 1
-	j.desk.seen, j.seen = seen, seen.figures
+	seen.done = job.GetDone() + 1
+	j.desk.seen = seen
+	return nil
+}
+
+// remember takes note of what a page brought.
+func (j *judge) remember(n int32) error {
+	page, err := j.desk.pages.Find(j.tx, reports.PageName(j.report.GetName(), n))
+	if err != nil {
+		return err
+	}
+	for _, row := range page.GetRows() {
+		if row.GetResolvedUnit() != "" && !waits(row) {
+			j.seen.add(row)
+		}
+	}
 	return nil
 }
 
@@ -94,11 +119,6 @@ func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func([]*a
 
 // again judges quarantined rows once more, and counts them if the report counts.
 func (j *judge) again(rows []*aggregationv1.Report_Row) error {
-	for _, row := range rows {
-		if stands(row) {
-			j.seen.add(row)
-		}
-	}
 	if err := j.judge(rows, waits); err != nil {
 		return err
 	}

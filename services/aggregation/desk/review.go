@@ -55,9 +55,9 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 }
 
 // origin returns the report in whose place r is to count, or nil: what another
-// that was returned was to supersede is superseded by what comes for that one.
+// that never counted was to supersede is superseded by what comes for that one.
 func (d *Desk) origin(tx *change.Tx, r *aggregationv1.Report) (before *aggregationv1.Report, err error) {
-	for before = r; before != nil && (before == r || before.GetState() == aggregationv1.Report_STATE_RETURNED); {
+	for before = r; before != nil && (before == r || !reports.HasCounted(before)); {
 		if before, err = d.before(tx, before); err != nil {
 			return nil, err
 		}

@@ -182,6 +182,9 @@ func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 	if a.Before, err = d.before(tx, p.asked); err != nil {
 		return nil, err
 	}
+	if a.Origin, err = d.origin(tx, p.asked); err != nil {
+		return nil, err
+	}
 	r, err := reports.NewReport(p.asked, a)
 	if err != nil {
 		return nil, err
@@ -206,13 +209,26 @@ func found[T any](r *T, err error) (*T, error) {
 	return r, err
 }
 
-// replace notes in the report before that r takes its place.
+// replace notes that r takes their place in the report before, and in the one in
+// whose place it is to count.
 func (d *Desk) replace(tx *change.Tx, r *aggregationv1.Report) error {
 	before, err := d.before(tx, r)
 	if before == nil || err != nil {
 		return err
 	}
-	if before, err = reports.Replaced(before, r.GetName()); err != nil {
+	origin, err := d.origin(tx, r)
+	if err != nil {
+		return err
+	}
+	if origin != nil && origin.GetName() != before.GetName() {
+		err = d.replaced(tx, origin, r)
+	}
+	return errors.Join(err, d.replaced(tx, before, r))
+}
+
+func (d *Desk) replaced(tx *change.Tx, before, by *aggregationv1.Report) error {
+	before, err := reports.Replaced(before, by.GetName())
+	if err != nil {
 		return err
 	}
 	_, err = d.reports.PutAs(tx, "report.replaced", before)

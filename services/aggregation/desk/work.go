@@ -80,7 +80,7 @@ func (d *Desk) step(ctx context.Context, name string) error {
 		if err != nil {
 			return err
 		}
-		job.Total = max(job.GetTotal(), r.GetPages())
+		job.Total = max(job.GetTotal(), steps(r, job.GetKind()))
 		for n := 0; n < stride && job.GetDone() < job.GetTotal(); n++ {
 			if err := d.work(tx, r, job); err != nil {
 				return err
@@ -91,6 +91,14 @@ func (d *Desk) step(ctx context.Context, name string) error {
 		}
 		return d.finish(tx, r, job)
 	})
+}
+
+// steps are how many a job on a report has at least.
+func steps(r *aggregationv1.Report, kind aggregationv1.ReportJob_Kind) int32 {
+	if kind == aggregationv1.ReportJob_KIND_AGAIN {
+		return 2 * r.GetPages()
+	}
+	return r.GetPages()
 }
 
 // finish ends a job.
@@ -126,8 +134,10 @@ func (d *Desk) complete(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 			return nil, err
 		}
 		return reports.Entered(r)
+	default:
+		d.seen = nil
+		return r, nil
 	}
-	return r, nil
 }
 
 // supersede ends the report in whose place r now counts.
@@ -136,7 +146,7 @@ func (d *Desk) supersede(tx *change.Tx, r *aggregationv1.Report) error {
 	if before == nil || err != nil {
 		return err
 	}
-	if before, err = reports.Superseded(before); err != nil {
+	if before, err = reports.Superseded(before, r.GetName()); err != nil {
 		return err
 	}
 	before.Totals.Counted = 0

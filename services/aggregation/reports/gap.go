@@ -35,6 +35,17 @@ func Took(s *aggregationv1.ReportSource, sequence int64) (*aggregationv1.ReportS
 	return s, nil
 }
 
+// MissingBefore says how many of the source's numbers are missing directly before
+// those of the reports: whoever left numbers out has done so by the next report.
+func MissingBefore(s *aggregationv1.ReportSource, sent []*aggregationv1.Report) (n int64) {
+	for _, g := range s.GetMissingSequences() {
+		if slices.ContainsFunc(sent, func(r *aggregationv1.Report) bool { return r.GetSequence() == g.GetLast()+1 }) {
+			n += g.GetLast() - g.GetFirst() + 1
+		}
+	}
+	return n
+}
+
 // filled returns the gaps without one number.
 func filled(gaps []*aggregationv1.ReportSource_Gap, n int64) []*aggregationv1.ReportSource_Gap {
 	i := slices.IndexFunc(gaps, func(g *aggregationv1.ReportSource_Gap) bool { return g.GetFirst() <= n && n <= g.GetLast() })

@@ -46,6 +46,7 @@ type Arrival struct {
 	Window Window
 	Leave  *aggregationv1.ReportLeave // nil: there is none
 	Before *aggregationv1.Report      // what it supersedes; nil: nothing
+	Origin *aggregationv1.Report      // in whose place it is to count; nil: in that of none
 }
 
 // NewReport returns the report (报表) that r asks for, without rows, as its rows
@@ -91,12 +92,14 @@ func (a Arrival) admits(r *aggregationv1.Report) error {
 	return ErrWindowClosed.With("date", a.Window.Late).At("report.period", "补报窗口已关闭", "the late window is closed")
 }
 
-// supersedes says whether r may take the place of the report before.
+// supersedes says whether r may take the place of the report before. What counts
+// is taken the place of by one report at a time: by the last of those that never
+// counted, or by the next.
 func (a Arrival) supersedes(r *aggregationv1.Report) error {
 	b := a.Before
 	same := b != nil && b.GetUnit() == r.GetUnit() && b.GetSource() == r.GetSource() && b.GetForm() == r.GetForm() &&
 		b.GetPeriod() == r.GetPeriod() && b.GetSequence() < r.GetSequence()
-	if same && b.GetSupersededBy() == "" {
+	if same && b.GetSupersededBy() == "" && a.claimed() == "" {
 		switch b.GetState() {
 		case aggregationv1.Report_STATE_SUBMITTED, aggregationv1.Report_STATE_ACCEPTED, aggregationv1.Report_STATE_RETURNED:
 			return nil
@@ -105,17 +108,35 @@ func (a Arrival) supersedes(r *aggregationv1.Report) error {
 	return ErrSupersedes.At("report.supersedes", "不能被更正", "cannot be superseded")
 }
 
+// claimed names the report that takes the place of the origin, if it is neither r
+// nor what r takes the place of.
+func (a Arrival) claimed() string {
+	if by := a.Origin.GetSupersededBy(); by != a.Before.GetName() {
+		return by
+	}
+	return ""
+}
+
+// HasCounted says whether the report counts or has counted: a superior has
+// accepted it. One that was returned, or superseded before, never has.
+func HasCounted(r *aggregationv1.Report) bool {
+	switch r.GetState() {
+	case aggregationv1.Report_STATE_ENTERING, aggregationv1.Report_STATE_ACCEPTED:
+		return true
+	case aggregationv1.Report_STATE_SUPERSEDED:
+		return r.GetReviewer() != ""
+	default:
+		return false
+	}
+}
+
 // Replaced returns the report before as another one that takes its place has
 // come: one that awaited the superior no longer does, one that is accepted counts
 // until the other one does.
 func Replaced(before *aggregationv1.Report, by string) (*aggregationv1.Report, error) {
 	before = proto.CloneOf(before)
 	if before.GetState() == aggregationv1.Report_STATE_SUBMITTED {
-		moved, err := Superseded(before)
-		if err != nil {
-			return nil, err
-		}
-		before = moved
+		return Superseded(before, by)
 	}
 	before.SupersededBy = by
 	return before, nil
@@ -143,9 +164,14 @@ func Entered(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 	return lifecycle.Move(Life, r, Entering, ErrIllegalMove)
 }
 
-// Superseded returns the report (已更正) when another counts in its place.
-func Superseded(r *aggregationv1.Report) (*aggregationv1.Report, error) {
-	return lifecycle.Move(Life, r, Superseding, ErrIllegalMove)
+// Superseded returns the report (已更正) when another one, by, counts in its place.
+func Superseded(r *aggregationv1.Report, by string) (*aggregationv1.Report, error) {
+	r, err := lifecycle.Move(Life, r, Superseding, ErrIllegalMove)
+	if err != nil {
+		return nil, err
+	}
+	r.SupersededBy = by
+	return r, nil
 }
 
 // Return returns the report as returned (退回) by who.

@@ -25,7 +25,9 @@ func TestEveryMoveOfAReport(t *testing.T) {
 		reports.Returning: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 			return reports.Return(r, "who", "why")
 		},
-		reports.Superseding: reports.Superseded,
+		reports.Superseding: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
+			return reports.Superseded(r, "another")
+		},
 	}
 	for number := range aggregationv1.Report_State_name {
 		state := aggregationv1.Report_State(number)

@@ -83,6 +83,9 @@ func (p Period) end() calendar.Date {
 	return calendar.On(time.Date(p.year, time.Month(p.first+p.months), 1, 0, 0, 0, 0, time.UTC)).AddDays(-1)
 }
 
+// End returns the last instant of the period.
+func (p Period) End() time.Time { return p.end().End().Add(-1) }
+
 // LastDay returns the last day of the period, YYYY-MM-DD.
 func (p Period) LastDay() string { return p.end().String() }
 

@@ -30,26 +30,27 @@ type Sent struct {
 	// Reports are all that the source sent for these periods, and beside what was
 	// owed.
 	Reports []*aggregationv1.Report
-	// Missing is how many of its sequence numbers have not come.
+	// Missing is how many of its sequence numbers directly before those of these
+	// reports have not come.
 	Missing int64
 }
 
 // QualityOf returns how good what a source sent of a month is (报送质量): whether
 // all came, in time, with rows that can be read, that hold together, and without
-// gaps or corrections.
+// gaps or corrections. A part with nothing to judge is left out of the score.
 func QualityOf(source, month string, s Sent) *aggregationv1.ReportQuality {
 	q := proto.CloneOf(formula)
 	q.Name, q.Month = source+"/quality", month
 	sum, weight := int64(0), int64(0)
 	for _, part := range q.GetParts() {
 		part.Good, part.All = parts[part.GetPart()](s)
-		part.Milli = 1000
-		if part.GetAll() > 0 {
-			part.Milli = (2000*part.GetGood() + part.GetAll()) / (2 * part.GetAll())
+		if part.NotJudged = part.GetAll() == 0; part.GetNotJudged() {
+			continue
 		}
+		part.Milli = (2000*part.GetGood() + part.GetAll()) / (2 * part.GetAll())
 		sum, weight = sum+part.GetMilli()*int64(part.GetWeight()), weight+int64(part.GetWeight())
 	}
-	if len(s.Owed)+len(s.Reports) > 0 {
+	if weight > 0 {
 		q.ScoreMilli = proto.Int64(100 * sum / weight)
 	}
 	return q

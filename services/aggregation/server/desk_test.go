@@ -158,13 +158,19 @@ func TestQuarantinedRowsAreJudgedAgain(t *testing.T) {
 // counts waits until so many rows of a report count.
 func (s *scene) counts(name string, n int32) {
 	s.T.Helper()
+	s.until(name, func(t *aggregationv1.Report_Totals) bool { return t.GetCounted() == n })
+}
+
+// until waits until the totals of a report are as they should be.
+func (s *scene) until(name string, are func(*aggregationv1.Report_Totals) bool) {
+	s.T.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), 60*time.Second)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		t := s.finished(name).GetTotals()
-		if t.GetCounted() == n {
+		if are(t) {
 			return
 		}
 		select {
@@ -277,13 +283,27 @@ func TestWhatIsOwedAndHowGoodItIs(t *testing.T) {
 	if d := due(); d.GetState() != aggregationv1.ReportDue_STATE_SUBMITTED || !d.GetLate() || d.GetReport() != r.GetName() {
 		t.Errorf("after = %v", d)
 	}
-	q, err := s.Aggregation(s.machine.Key).GetReportQuality(t.Context(), &aggregationv1.GetReportQualityRequest{Name: reports.SourceName(s.district, "eis"), Month: "2026-02"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	// complete 1/1, timely 0/1, valid 1/2, consistent 2/2, stable 1/2: 30 + 0 + 10 + 20 + 5.
-	if q.GetScoreMilli() != 65_000 || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
-		t.Errorf("quality = %v", q)
+	s.wantQuality("2026-02", 65_000)
+	s.SetTime(time.Date(2026, 5, 8, 1, 0, 0, 0, time.UTC))
+	r = s.report(5, row(s.school, "found", 1))
+	r.Period = "2026-04"
+	s.sent(r)
+	s.wantQuality("2026-02", 65_000) // the gap since is no matter of it
+	s.wantQuality("2026-03", 0)      // what was owed has not come
+	// complete 1/1, timely 0/1, valid 1/1, consistent 1/1, stable 1/3: 30 + 0 + 20 + 20 + 3.33.
+	s.wantQuality("2026-04", 73_330)
+}
+
+func (s *scene) wantQuality(month string, want int64) {
+	s.T.Helper()
+	req := &aggregationv1.GetReportQualityRequest{Name: reports.SourceName(s.district, "eis"), Month: month}
+	q, err := s.Aggregation(s.machine.Key).GetReportQuality(s.T.Context(), req)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	if q.ScoreMilli == nil || q.GetScoreMilli() != want || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
+		s.T.Errorf("quality of %s = %v, want %d", month, q, want)
 	}
 }
 
@@ -443,4 +463,41 @@ func TestRowsOfUnknownCampaignsWait(t *testing.T) {
 	s.counts(r.GetName(), 2)
 	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 2)
 	s.recounted()
+}
+
+// What corrects a correction that never counted takes the place of what counts;
+// when it is returned, what counts may be corrected once more.
+func TestACorrectionIsCorrectedBeforeItCounts(t *testing.T) {
+	s := newScene(t)
+	next := func(sequence int64, before *aggregationv1.Report, found int64) *aggregationv1.Report {
+		t.Helper()
+		r := s.report(sequence, row(s.school, "found", found))
+		r.Supersedes = before.GetName()
+		return s.sent(r)
+	}
+	first := s.accepted(next(1, nil, 10).GetName())
+	third := next(3, next(2, first, 11), 12)
+	if v := third.GetRows()[0].GetVerdict(); v != aggregationv1.Report_VERDICT_UPDATED {
+		t.Errorf("the third is %v when it comes", v)
+	}
+	if old := s.finished(first.GetName()); old.GetSupersededBy() != third.GetName() || old.GetState() != aggregationv1.Report_STATE_ACCEPTED {
+		t.Errorf("the first meanwhile = %v", old)
+	}
+	s.returned(third.GetName())
+	fifth := s.accepted(next(5, next(4, first, 13), 14).GetName())
+	if old := s.finished(first.GetName()); old.GetState() != aggregationv1.Report_STATE_SUPERSEDED || old.GetSupersededBy() != fifth.GetName() {
+		t.Errorf("the first = %v", old)
+	}
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 14)
+	s.accepted(next(6, fifth, 15).GetName())
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 15)
+	s.recounted()
+}
+
+func (s *scene) returned(name string) {
+	s.T.Helper()
+	back := &aggregationv1.ReturnReportRequest{Name: name, Reason: "请核对"}
+	if _, err := s.Aggregation(s.reviewer.Key).ReturnReport(s.T.Context(), back); err != nil {
+		s.T.Fatal(err)
+	}
 }

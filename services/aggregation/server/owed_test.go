@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
@@ -36,12 +37,13 @@ func TestOwedReportsAwaitWhoOwesThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.CatchUp()
+	clerk := s.Person(s.district, accessv1.Role_ROLE_CLERK)
 	want := func(when string, dates ...string) {
 		t.Helper()
 		for _, c := range []struct {
 			key, parent string
 			beneath     bool
-		}{{s.eye.Key, s.district, false}, {s.machine.Key, "units/-", false}, {s.reviewer.Key, s.Root, true}} {
+		}{{s.eye.Key, s.district, false}, {s.machine.Key, "units/-", false}, {clerk.Key, "units/-", false}, {s.reviewer.Key, s.Root, true}} {
 			if due, _ := s.owed(c.key, c.parent, c.beneath); !slices.Equal(due, dates) {
 				t.Errorf("%s, %s has reports owed by %v, want %v", when, c.parent, due, dates)
 			}

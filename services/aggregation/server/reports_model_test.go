@@ -10,14 +10,25 @@ import (
 	"github.com/duban-project/duban/services/aggregation/reports"
 )
 
+// line are the papers of which each takes the place of one before: one of them
+// counts, and one may wait to count in its place.
+type line struct{ stands, waits *paper }
+
 // paper is a report as the model knows it.
 type paper struct {
-	name       string
-	sequence   int64
-	says       map[string]int64 // unit → value
-	before     *paper
-	replacedBy *paper
-	state      string
+	name     string
+	says     map[string]int64 // unit → value
+	line     *line
+	over     *paper // what stood in the line when it came
+	replaced bool
+	state    string
+}
+
+// correctable says whether another paper may take the place of p: who waits, or
+// if nobody does who stands, or who was returned since that does.
+func (p *paper) correctable() bool {
+	l := p.line
+	return p == l.waits || l.waits == nil && (p == l.stands || p.state == "returned" && !p.replaced && p.over == l.stands)
 }
 
 // model says, in plain maps, what counts after any history of reports.
@@ -34,8 +45,23 @@ func (m *model) units() []string { return []string{m.s.district, m.s.school, m.s
 
 // send sends a report of some units, perhaps in the place of another.
 func (m *model) send(t *rapid.T) {
-	p := &paper{sequence: *m.taken + 1, says: map[string]int64{}, state: "submitted"}
-	r := m.s.report(p.sequence)
+	var before *paper
+	if n := rapid.IntRange(-1, len(m.papers)-1).Draw(t, "before"); n >= 0 {
+		before = m.papers[n]
+	}
+	m.sendFor(t, before)
+}
+
+// correct sends a report in the place of the last one, whatever became of that.
+func (m *model) correct(t *rapid.T) {
+	if n := len(m.papers); n > 0 {
+		m.sendFor(t, m.papers[n-1])
+	}
+}
+
+func (m *model) sendFor(t *rapid.T, before *paper) {
+	p := &paper{says: map[string]int64{}, line: &line{}, state: "submitted"}
+	r := m.s.report(*m.taken + 1)
 	for _, unit := range m.units() {
 		if n := rapid.IntRange(-1, 3).Draw(t, "value"); n >= 0 {
 			p.says[unit] = int64(n)
@@ -45,35 +71,26 @@ func (m *model) send(t *rapid.T) {
 	if len(r.Rows) == 0 {
 		return
 	}
-	if n := rapid.IntRange(-1, len(m.papers)-1).Draw(t, "before"); n >= 0 {
-		p.before = m.papers[n]
-		r.Supersedes = p.before.name
+	if before != nil {
+		p.line, r.Supersedes = before.line, before.name
 	}
-	p.name = reports.Name(r)
+	p.name, p.over = reports.Name(r), p.line.stands
 	_, err := m.s.send(r)
-	if fit := p.before == nil || p.before.state != "superseded" && p.before.replacedBy == nil; fit != (err == nil) {
-		t.Fatalf("sending in the place of %+v = %v", p.before, err)
+	if fit := before == nil || before.correctable(); fit != (err == nil) {
+		t.Fatalf("sending in the place of %+v = %v", before, err)
 	}
 	if err != nil {
 		return
 	}
 	*m.taken++
 	m.papers = append(m.papers, p)
-	if p.before != nil {
-		p.before.replacedBy = p
-		if p.before.state == "submitted" {
-			p.before.state = "superseded"
-		}
+	if before != nil {
+		before.replaced = true
 	}
-}
-
-// origin is the paper in whose place p counts.
-func (p *paper) origin() *paper {
-	b := p.before
-	for b != nil && b.state == "returned" {
-		b = b.before
+	if p.line.waits != nil {
+		p.line.waits.state = "superseded"
 	}
-	return b
+	p.line.waits = p
 }
 
 func (m *model) review(t *rapid.T, accepts bool) {
@@ -87,32 +104,34 @@ func (m *model) review(t *rapid.T, accepts bool) {
 	} else {
 		_, err = m.s.Aggregation(m.s.reviewer.Key).ReturnReport(m.s.T.Context(), &aggregationv1.ReturnReportRequest{Name: p.name, Reason: "退回"})
 	}
-	if (p.state == "submitted") != (err == nil) {
+	if (p == p.line.waits) != (err == nil) {
 		t.Fatalf("reviewing %+v = %v", p, err)
 	}
 	if err != nil {
 		return
 	}
-	origin := p.origin()
-	if !accepts {
-		if p.state = "returned"; origin != nil && origin.state == "accepted" && origin.replacedBy == p {
-			origin.replacedBy = nil
-		}
-		return
+	p.line.waits = nil
+	if p.state = "returned"; accepts {
+		m.stand(p)
 	}
-	p.state = "accepted"
+}
+
+// stand lets what is accepted count in the place of what stood in its line.
+func (m *model) stand(p *paper) {
+	old := p.line.stands
+	p.line.stands, p.state = p, "accepted"
 	for unit := range p.says {
-		if m.owner[unit] == nil || m.owner[unit] == origin {
+		if m.owner[unit] == nil || m.owner[unit] == old {
 			m.owner[unit] = p
 		}
 	}
-	if origin != nil && origin.state == "accepted" {
-		origin.state = "superseded"
-		for unit, owner := range m.owner {
-			if owner == origin {
-				delete(m.owner, unit)
-			}
+	for unit, owner := range m.owner {
+		if owner == old {
+			delete(m.owner, unit)
 		}
+	}
+	if old != nil {
+		old.state = "superseded"
 	}
 }
 
@@ -137,11 +156,11 @@ func TestWhatCountsIsWhatStandsAccepted(t *testing.T) {
 		n++
 		m := &model{T: r, s: s, category: fmt.Sprint("c", n), taken: &taken, owner: map[string]*paper{}}
 		r.Repeat(map[string]func(*rapid.T){
-			"send":   m.send,
-			"send2":  m.send,
-			"accept": func(t *rapid.T) { m.review(t, true) },
-			"return": func(t *rapid.T) { m.review(t, false) },
-			"":       m.look,
+			"send":    m.send,
+			"correct": m.correct,
+			"accept":  func(t *rapid.T) { m.review(t, true) },
+			"return":  func(t *rapid.T) { m.review(t, false) },
+			"":        m.look,
 		})
 	})
 	s.recounted()

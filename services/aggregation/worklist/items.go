@@ -74,10 +74,11 @@ var duties = map[aggregationv1.WorkItem_Action]duty{
 	aggregationv1.WorkItem_ACTION_TALLY_ROUND:         {own, superiors},
 	aggregationv1.WorkItem_ACTION_PUBLISH_ROUND:       {own, []accessv1.Role{head, leader}},
 	aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT:    {own, desk},
+	aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT:    {own, desk},
 	aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT:     {own, desk},
 	aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:     {own, desk},
 	aggregationv1.WorkItem_ACTION_REVIEW_REPORT:       {above, superiors},
-	aggregationv1.WorkItem_ACTION_SUBMIT_REPORT:       {own, []accessv1.Role{reporter}},
+	aggregationv1.WorkItem_ACTION_SUBMIT_REPORT:       {own, []accessv1.Role{reporter, clerk, leader, head}},
 }
 
 // Of returns what a record asks for, at most one item for each action. Records of
@@ -114,8 +115,8 @@ func Owed(unit, form, period, since, due string) *Item {
 // Complains says whether the item is about a complaint.
 func Complains(item *Item) bool {
 	switch item.GetAction() {
-	case aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT,
-		aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:
+	case aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT,
+		aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:
 		return true
 	default:
 		return false
@@ -227,8 +228,8 @@ func round(r *evaluationv1.Round) []*Item {
 	return ask(r, r.GetOwner(), "", action, due)
 }
 
-// complaint asks the desk to decide and to close, and who it is assigned to for
-// the answer. A sealed case is in no list: who may know of it only its own
+// complaint asks the desk to decide, to assign and to close, and who it is
+// assigned to for the answer. A sealed case is in no list: who may know of it only its own
 // service can say.
 func complaint(c *complaintv1.Complaint) []*Item {
 	if c.GetSealed() || c.GetAboutHead() || c.GetType() == complaintv1.Complaint_TYPE_REPORT {
@@ -237,7 +238,9 @@ func complaint(c *complaintv1.Complaint) []*Item {
 	switch c.GetState() {
 	case complaintv1.Complaint_STATE_RECEIVED:
 		return ask(c, c.GetDesk(), "", aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, c.GetDecideDue().GetDate())
-	case complaintv1.Complaint_STATE_ACCEPTED, complaintv1.Complaint_STATE_INVESTIGATING:
+	case complaintv1.Complaint_STATE_ACCEPTED:
+		return ask(c, c.GetDesk(), "", aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT, c.GetFinishDue().GetDate())
+	case complaintv1.Complaint_STATE_INVESTIGATING:
 		unit := c.GetAssignedUnit()
 		if unit == "" {
 			unit = c.GetDesk()

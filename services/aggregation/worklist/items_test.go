@@ -13,6 +13,7 @@ import (
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation/worklist"
+	"github.com/duban-project/duban/services/complaint"
 )
 
 func task(state campaignv1.Assignment_State) proto.Message {
@@ -96,7 +97,7 @@ func TestWhatRecordsAskFor(t *testing.T) {
 		"a tallied round": {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_TALLIED}, []asked{{aggregationv1.WorkItem_ACTION_PUBLISH_ROUND, u, "", ""}}},
 		"a complaint":     {voice(complaintv1.Complaint_STATE_RECEIVED, same), []asked{{aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, desk, "", "2026-03-08"}}},
 		"an accepted complaint": {
-			voice(complaintv1.Complaint_STATE_ACCEPTED, same), []asked{{aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, desk, "", "2026-05-08"}},
+			voice(complaintv1.Complaint_STATE_ACCEPTED, same), []asked{{aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT, desk, "", "2026-05-08"}},
 		},
 		"an assigned complaint": {
 			voice(complaintv1.Complaint_STATE_INVESTIGATING, func(c *complaintv1.Complaint) { c.AssignedUnit = u }),
@@ -150,6 +151,22 @@ func TestLights(t *testing.T) {
 		lit, err := worklist.Shine(&worklist.Item{DueDate: due}, "2026-03-10")
 		if err != nil || lit.GetLight() != want.light || lit.GetDaysLeft() != want.left {
 			t.Errorf("due on %q: %v, %v", due, lit, err)
+		}
+	}
+}
+
+// What a complaint asks for can be done in the state that it is in.
+func TestAComplaintAsksForWhatCanBeDone(t *testing.T) {
+	moves := map[aggregationv1.WorkItem_Action]complaint.Move{
+		aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT: complaint.Accepting, aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT: complaint.Assigning,
+		aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT: complaint.Replying, aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT: complaint.Closing,
+	}
+	for number := range complaintv1.Complaint_State_name {
+		state := complaintv1.Complaint_State(number)
+		for _, item := range worklist.Of(&complaintv1.Complaint{Name: "complaints/c", Desk: "units/desk", State: state}) {
+			if _, legal := complaint.Life.Next(state, moves[item.GetAction()]); !legal {
+				t.Errorf("in %s it asks for %s", state, item.GetAction())
+			}
 		}
 	}
 }

@@ -66,6 +66,14 @@ func TestTheTreeInTime(t *testing.T) {
 	if p := d.PathAt("units/d", day.AddDate(0, 0, -1)); p != nil {
 		t.Errorf("before it was created %v, want nothing", p)
 	}
+	for _, days := range []int{-1, 4} {
+		if stood := d.Stood("units/d", day.AddDate(0, 0, days)); !slices.Equal(stood, before) {
+			t.Errorf("on day %d it stood at %v, want %v", days, stood, before)
+		}
+	}
+	if stood := d.Stood("units/none", day); stood != nil {
+		t.Errorf("what is not there stood at %v", stood)
+	}
 	if got, want := d.Subtree("units/p"), []string{"units/p", "units/c1", "units/c2", "units/s", "units/d"}; !slices.Equal(got, want) {
 		t.Errorf("Subtree = %v, want %v", got, want)
 	}

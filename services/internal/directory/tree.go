@@ -53,6 +53,18 @@ func (d *Directory) PathAt(name string, t time.Time) []string {
 	return d.path(name, func(u *unit) *organizationv1.Unit { return u.at(t) })
 }
 
+// Stood returns the unit and those above it at t, nearest first, as a report of
+// that time is about them: a unit that was entered later stands where it was
+// entered. It is nil if there is no such unit.
+func (d *Directory) Stood(name string, t time.Time) []string {
+	return d.path(name, func(u *unit) *organizationv1.Unit {
+		if is := u.at(t); is != nil {
+			return is
+		}
+		return u.versions[0].is
+	})
+}
+
 func (d *Directory) path(name string, look func(*unit) *organizationv1.Unit) []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()

@@ -17,7 +17,7 @@ import (
 // story counted and with what is read problem by problem, and keeps the picture.
 func (s *Story) look(ctx context.Context) error {
 	s.picture = &picture.Picture{Date: s.Date, Names: map[string]string{}}
-	for _, part := range []func(context.Context) error{s.lookNames, s.lookCity, s.lookCategories, s.lookDown, s.lookSeries, s.lookGaps, s.recount} {
+	for _, part := range []func(context.Context) error{s.lookNames, s.lookCity, s.lookCategories, s.lookDown, s.lookSeries, s.lookGaps, s.lookDues, s.recount} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -246,4 +246,28 @@ func (s *Story) lookGaps(ctx context.Context) error {
 		want = 1
 	}
 	return stage.Same("reports that never came", len(s.picture.Gaps), want)
+}
+
+// lookDues reads what the absent district owes: of the month that it never
+// reported a report is owed, of the one after it none.
+func (s *Story) lookDues(ctx context.Context) error {
+	if s.Unit(Absent).Code == "" {
+		return nil
+	}
+	for month, came := range map[string]bool{missingMonth: false, "2026-10": true} {
+		dues := &aggregationv1.ListReportDuesResponse{}
+		path := stage.Query("/v1/reportForms/ledger-monthly/dues", "unit", cast.Name(city), "period", month)
+		if err := s.By(s.top, "viewer").Get(ctx, path, dues); err != nil {
+			return err
+		}
+		if err := stage.Same("units that owe a report of "+month, len(dues.GetReportDues()), 1); err != nil {
+			return err
+		}
+		due := dues.GetReportDues()[0]
+		if due.GetName() != cast.Name(Absent) || (due.GetState() == aggregationv1.ReportDue_STATE_ACCEPTED) != came {
+			return fmt.Errorf("of %s is owed: %v", month, due)
+		}
+		s.picture.Compared++
+	}
+	return nil
 }

@@ -249,7 +249,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xaf;\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xbd<\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -275,8 +275,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.\x12\xb5\x01\n" +
 	"\x1cREASON_REPORT_PERIOD_INVALID\x10\x1e\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12H报告期与报表格式的报送周期不符，请按 {shape} 填写。\x1a?The period does not fit the form's rhythm: write it as {shape}.\x12\xb7\x01\n" +
 	"\x1bREASON_REPORT_WINDOW_CLOSED\x10\x1f\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x05\x12G补报窗口已于 {date} 关闭，不再接收该报告期的报表。\x1aCThe late window closed on {date}: the period is no longer reported.\x12\xbb\x01\n" +
-	"\x1bREASON_REPORT_LEAVE_MISSING\x10 \x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12G补报窗口已于 {date} 关闭，请先取得上级的准予补报。\x1aGThe late window closed on {date}: ask the superior for leave to report.\x12\xa6\x02\n" +
-	" REASON_REPORT_SUPERSEDES_INVALID\x10!\x1a\xff\x01\x92\xb2\x19\xfa\x01\b\x05\x12x被更正的报表须为同一来源、同一格式与报告期、序号更小、处理完毕且未被更正的报表。\x1a|What is superseded must be the source's earlier report of the same form and period, all work on it done, and not superseded.\x12\xcb\x01\n" +
+	"\x1bREASON_REPORT_LEAVE_MISSING\x10 \x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12G补报窗口已于 {date} 关闭，请先取得上级的准予补报。\x1aGThe late window closed on {date}: ask the superior for leave to report.\x12\xb4\x03\n" +
+	" REASON_REPORT_SUPERSEDES_INVALID\x10!\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xb4\x01被更正的报表须为同一来源、同一格式与报告期、序号更小、处理完毕且未被更正的报表；同一报表已有待审核的更正时，请更正后者。\x1a\xcc\x01What is superseded must be the source's earlier report of the same form and period, all work on it done, and not superseded. If a correction of what counts awaits the superior already, supersede that one.\x12\xcb\x01\n" +
 	"\x1aREASON_REPORT_FIGURE_FIXED\x10\"\x1a\xaa\x01\x92\xb2\x19\xa5\x01\b\x04\x12R该数值已随接受的报表锁定，请以更正报表（supersedes）修改。\x1aMThe figure is locked by an accepted report: send a report that supersedes it.\x12\x94\x01\n" +
 	"\x1bREASON_REPORT_CHECK_REFUSED\x10#\x1as\x92\xb2\x19o\b\x01\x128不符合勾稽关系 {check}，请核对相关数值。\x1a1The values break the check {check}: correct them.\x12\x98\x01\n" +
 	"\x1fREASON_REPORT_DIMENSION_UNKNOWN\x10$\x1as\x92\xb2\x19o\b\x01\x129该报表格式不按此项分列，请将此栏留空。\x1a0The form is not divided by this: leave it empty.\x12c\n" +

@@ -135,8 +135,10 @@ type ReportQuality struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The month: periods that end in it count.
 	Month string `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"`
-	// The score, in thousandths of a point of 100: the weighted mean of the parts.
-	// Absent if nothing was owed and nothing came.
+	// The score, in thousandths of a point of 100: the weighted mean of the parts
+	// that are judged; 0 if all that came of what was owed is nothing. Absent if
+	// nothing was owed and nothing came. Numbers that are missing belong to the
+	// month of the report that came after them.
 	ScoreMilli *int64 `protobuf:"varint,3,opt,name=score_milli,json=scoreMilli,proto3,oneof" json:"score_milli,omitempty"`
 	// What it is made of.
 	Parts []*ReportQuality_Part `protobuf:"bytes,4,rep,name=parts,proto3" json:"parts,omitempty"`
@@ -839,8 +841,10 @@ type ReportQuality_Part struct {
 	All int64 `protobuf:"varint,5,opt,name=all,proto3" json:"all,omitempty"`
 	// What it weighs, of 100.
 	Weight int32 `protobuf:"varint,6,opt,name=weight,proto3" json:"weight,omitempty"`
-	// good by all, in thousandths; 1,000 where there is nothing to count.
-	Milli         int64 `protobuf:"varint,7,opt,name=milli,proto3" json:"milli,omitempty"`
+	// good by all, in thousandths.
+	Milli int64 `protobuf:"varint,7,opt,name=milli,proto3" json:"milli,omitempty"`
+	// There was nothing to count (未评): the part is left out of the score.
+	NotJudged     bool `protobuf:"varint,8,opt,name=not_judged,json=notJudged,proto3" json:"not_judged,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -924,6 +928,13 @@ func (x *ReportQuality_Part) GetMilli() int64 {
 	return 0
 }
 
+func (x *ReportQuality_Part) GetNotJudged() bool {
+	if x != nil {
+		return x.NotJudged
+	}
+	return false
+}
+
 // Numbers that have not come.
 type ReportSource_Gap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -995,7 +1006,7 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\xc8\x03\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\xe7\x03\n" +
 	"\rReportQuality\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05month\x18\x02 \x01(\tR\x05month\x12$\n" +
@@ -1003,7 +1014,7 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"scoreMilli\x88\x01\x01\x12>\n" +
 	"\x05parts\x18\x04 \x03(\v2(.duban.aggregation.v1.ReportQuality.PartR\x05parts\x12*\n" +
 	"\x11formula_source_zh\x18\x05 \x01(\tR\x0fformulaSourceZh\x12*\n" +
-	"\x11formula_source_en\x18\x06 \x01(\tR\x0fformulaSourceEn\x1a\xbe\x01\n" +
+	"\x11formula_source_en\x18\x06 \x01(\tR\x0fformulaSourceEn\x1a\xdd\x01\n" +
 	"\x04Part\x12\x12\n" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12&\n" +
 	"\x0fdisplay_name_zh\x18\x02 \x01(\tR\rdisplayNameZh\x12&\n" +
@@ -1011,7 +1022,9 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"\x04good\x18\x04 \x01(\x03R\x04good\x12\x10\n" +
 	"\x03all\x18\x05 \x01(\x03R\x03all\x12\x16\n" +
 	"\x06weight\x18\x06 \x01(\x05R\x06weight\x12\x14\n" +
-	"\x05milli\x18\a \x01(\x03R\x05milliB\x0e\n" +
+	"\x05milli\x18\a \x01(\x03R\x05milli\x12\x1d\n" +
+	"\n" +
+	"not_judged\x18\b \x01(\bR\tnotJudgedB\x0e\n" +
 	"\f_score_milli\"\xbb\x03\n" +
 	"\fReportSource\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +

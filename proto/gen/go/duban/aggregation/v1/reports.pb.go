@@ -111,7 +111,9 @@ const (
 	Report_VERDICT_UNCHANGED Report_Verdict = 3
 	// 冲突: the figure has another source, or is locked; the row is not counted.
 	Report_VERDICT_CONFLICT Report_Verdict = 4
-	// 拒绝: the row cannot be read or breaks a rule; it is not counted.
+	// 拒绝: the row cannot be read or breaks a rule; it is not counted. Of rows of
+	// one report that say the same figure the first stands. A row whose code is
+	// mapped later comes after all that stood before, wherever it is in the report.
 	Report_VERDICT_REJECTED Report_Verdict = 5
 	// 待对照: its code names no unit yet, or more than one. The row is kept, and
 	// judged again when the code is mapped.
@@ -208,7 +210,9 @@ type Report struct {
 	// whose place it takes as a whole (更正), or that was returned to it. Figures of
 	// an accepted report change in no other way.
 	Supersedes string `protobuf:"bytes,16,opt,name=supersedes,proto3" json:"supersedes,omitempty"`
-	// The report that stands in its place.
+	// The report that stands in its place, or is to: of a report that is accepted
+	// the last one that awaits the superior, whatever corrections lie between. Empty
+	// again once that one is returned.
 	SupersededBy string `protobuf:"bytes,17,opt,name=superseded_by,json=supersededBy,proto3" json:"superseded_by,omitempty"`
 	// The day on which it was due (报送时限).
 	DueDate string `protobuf:"bytes,18,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
@@ -833,7 +837,9 @@ type Report_Row struct {
 	// What became of the row: when it came, and, once the report is accepted,
 	// then.
 	Verdict Report_Verdict `protobuf:"varint,8,opt,name=verdict,proto3,enum=duban.aggregation.v1.Report_Verdict" json:"verdict,omitempty"`
-	// The unit that the row is counted for.
+	// The unit that the row is counted for: the one that reports, or one that was
+	// beneath it when the period ended, whatever has moved since. Of a unit that was
+	// entered later counts where it was entered.
 	ResolvedUnit string `protobuf:"bytes,9,opt,name=resolved_unit,json=resolvedUnit,proto3" json:"resolved_unit,omitempty"`
 	// The stable reason of a conflict, rejection or quarantine.
 	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`

@@ -75,6 +75,8 @@ const (
 	WorkItem_ACTION_REVIEW_REPORT WorkItem_Action = 19
 	// 报送报表 (欠报): a report that is owed and may still come, or was returned.
 	WorkItem_ACTION_SUBMIT_REPORT WorkItem_Action = 20
+	// 交办投诉
+	WorkItem_ACTION_ASSIGN_COMPLAINT WorkItem_Action = 21
 )
 
 // Enum value maps for WorkItem_Action.
@@ -101,6 +103,7 @@ var (
 		18: "ACTION_CLOSE_COMPLAINT",
 		19: "ACTION_REVIEW_REPORT",
 		20: "ACTION_SUBMIT_REPORT",
+		21: "ACTION_ASSIGN_COMPLAINT",
 	}
 	WorkItem_Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED":         0,
@@ -124,6 +127,7 @@ var (
 		"ACTION_CLOSE_COMPLAINT":     18,
 		"ACTION_REVIEW_REPORT":       19,
 		"ACTION_SUBMIT_REPORT":       20,
+		"ACTION_ASSIGN_COMPLAINT":    21,
 	}
 )
 
@@ -234,7 +238,9 @@ type WorkItem struct {
 	DaysLeft int32 `protobuf:"varint,7,opt,name=days_left,json=daysLeft,proto3" json:"days_left,omitempty"`
 	// How pressing it is.
 	Light WorkItem_Light `protobuf:"varint,8,opt,name=light,proto3,enum=duban.aggregation.v1.WorkItem_Light" json:"light,omitempty"`
-	// Who can do it: whoever holds one of the roles on the unit.
+	// Who can do it: whoever holds one of the roles on the unit. A report that is
+	// owed is sent by the unit's machines (REPORTER); its clerks, leaders and head
+	// see to it.
 	Roles []v1.Role `protobuf:"varint,9,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
 	// Since when it awaits the unit, YYYY-MM-DD.
 	SinceDate string `protobuf:"bytes,10,opt,name=since_date,json=sinceDate,proto3" json:"since_date,omitempty"`
@@ -721,7 +727,7 @@ var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\b\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\b\n" +
 	"\bWorkItem\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12=\n" +
@@ -735,7 +741,7 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
 	"since_date\x18\n" +
 	" \x01(\tR\tsinceDate\x12.\n" +
-	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeR\x04urge\"\xc4\x04\n" +
+	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeR\x04urge\"\xe1\x04\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x12\x1c\n" +
@@ -758,7 +764,8 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\x16ACTION_REPLY_COMPLAINT\x10\x11\x12\x1a\n" +
 	"\x16ACTION_CLOSE_COMPLAINT\x10\x12\x12\x18\n" +
 	"\x14ACTION_REVIEW_REPORT\x10\x13\x12\x18\n" +
-	"\x14ACTION_SUBMIT_REPORT\x10\x14\"P\n" +
+	"\x14ACTION_SUBMIT_REPORT\x10\x14\x12\x1b\n" +
+	"\x17ACTION_ASSIGN_COMPLAINT\x10\x15\"P\n" +
 	"\x05Light\x12\x15\n" +
 	"\x11LIGHT_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vLIGHT_GREEN\x10\x01\x12\x10\n" +
