@@ -3,6 +3,7 @@ package recount
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"time"
 
@@ -63,9 +64,12 @@ func (c *count) above(unit, day string) string {
 	return parent
 }
 
+// deepest ends every walk upwards, also in a tree that is broken.
+const deepest = 64
+
 // path is the unit and those above it at the end of a day.
 func (c *count) path(unit, day string) (path []string) {
-	for unit != "" {
+	for unit != "" && len(path) < deepest {
 		path = append(path, unit)
 		unit = c.above(unit, day)
 	}
@@ -147,8 +151,13 @@ func metricOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
 	return fields[short(r.GetForm())+"/"+row.GetField()]
 }
 
-// months lists those of a period, as it is written.
+var periods = regexp.MustCompile(`^\d{4}(-(Q[1-4]|H[12]|\d\d))?$`)
+
+// months lists those of a period, as it is written; none of what is no period.
 func months(period string) (list []string) {
+	if !periods.MatchString(period) {
+		return nil
+	}
 	year, part := period[:4], ""
 	if len(period) > 5 {
 		part = period[5:]
@@ -246,14 +255,14 @@ func (c *count) said() map[of]map[string]int64 {
 	for _, p := range c.pages {
 		r := c.reports[p.GetReport()]
 		for _, row := range p.GetRows() {
-			if !row.GetCounted() {
+			list := months(r.GetPeriod())
+			if !row.GetCounted() || len(list) == 0 {
 				continue
 			}
 			o := of{where{unit: row.GetResolvedUnit(), campaign: row.GetCampaign(), category: row.GetCategory(), accepted: true}, metricOf(r, row)}
 			if all[o] == nil {
 				all[o] = map[string]int64{}
 			}
-			list := months(r.GetPeriod())
 			all[o][list[len(list)-1]] += row.GetValue()
 		}
 	}

@@ -200,8 +200,8 @@ func entries(tx store.Tx) iter.Seq2[*feedv1.Entry, error] {
 	return func(yield func(*feedv1.Entry, error) bool) {
 		for kv, err := range tx.Scan("feed.entries", nil, nil) {
 			e := &feedv1.Entry{}
-			if err == nil {
-				err = proto.Unmarshal(kv.Value, e)
+			if err == nil && proto.Unmarshal(kv.Value, e) != nil {
+				err = unreadable("feed.entries", kv.Key)
 			}
 			if !yield(e, err) || err != nil {
 				return
