@@ -19,6 +19,7 @@ type of struct {
 // count is what has been read so far.
 type count struct {
 	until   time.Time // what took effect later is left out
+	latest  time.Time // when what is taken in took effect
 	records map[string]*record
 	// parents has, for every unit, who stood above it at the end of a day.
 	parents map[string]map[string]string
@@ -26,6 +27,8 @@ type count struct {
 	stock map[of]map[string]int64
 	// claimed are the figures that reports have: unit, metric, and month or "".
 	claimed map[[3]string]bool
+	// sources have the names of those whose reports they are.
+	sources map[[3]string]string
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
 	pages   map[string]*aggregationv1.ReportPage
@@ -33,13 +36,14 @@ type count struct {
 	// a unit is.
 	owners, roots map[string]string
 	parts         parts
+	trail         *trail // nil if only figures are wanted
 }
 
 func newCount(until time.Time) *count {
 	return &count{
 		until:   until,
 		records: map[string]*record{}, parents: map[string]map[string]string{}, stock: map[of]map[string]int64{},
-		claimed: map[[3]string]bool{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
+		claimed: map[[3]string]bool{}, sources: map[[3]string]string{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
 		owners: map[string]string{}, roots: map[string]string{}, parts: parts{},
 	}
 }
@@ -106,6 +110,7 @@ func (c *count) replace(name string, r *record, day string) {
 	for _, m := range r.stands {
 		c.add(of{r.at, m}, day, 1)
 	}
+	c.trail.changed(name, c.records[name], r, day)
 	c.records[name] = r
 }
 
@@ -141,7 +146,8 @@ func (c *count) page(installation string, p *aggregationv1.ReportPage) {
 	for _, row := range p.GetRows() {
 		if row.GetCounted() {
 			for _, month := range months(r.GetPeriod()) {
-				c.claimed[claim(row.GetResolvedUnit(), metricOf(r, row), month)] = true
+				figure := claim(row.GetResolvedUnit(), metricOf(r, row), month)
+				c.claimed[figure], c.sources[figure] = true, sourceOf(installation, r, metricOf(r, row))
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package recount
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,6 +21,11 @@ import (
 type where struct {
 	unit, campaign, category, source string
 	accepted                         bool
+}
+
+// String says where, for errors.
+func (w where) String() string {
+	return fmt.Sprintf("%q, accepted: %t", []string{w.unit, w.campaign, w.category, w.source}, w.accepted)
 }
 
 // tally is how much of a metric counts on a day.

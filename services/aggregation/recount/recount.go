@@ -61,13 +61,47 @@ func inOrder(sources []Source) iter.Seq[Source] {
 	}
 }
 
-// Check counts anew from the feeds and returns the first difference from the
-// figures in kept. It counts what these have counted: entries that wait to be are
-// left to Waiting, and figures of more than a feed has are a difference. The feeds
-// of installations below are read from their mirrors or from their own stores: with
-// organization's among them, what federation's says of the tree is not needed, and
-// all of it MUST have been counted.
+// Check counts anew from the feeds and returns the first difference from what is
+// kept of them in kept: figures, now and as they were, the tree, worklists, and all
+// that these are told by. It counts what these have counted: entries that wait to be
+// are left to Waiting, and figures of more than a feed has are a difference. The feeds
+// of installations below are read from their mirrors.
 func Check(ctx context.Context, kept store.Engine, sources []Source) error {
+	until, err := Source{Service: own}.counted(ctx, kept)
+	if err != nil {
+		return err
+	}
+	c := newCount(time.Unix(1<<40, 0))
+	c.trail = newTrail(until)
+	if err := c.all(ctx, kept, sources); err != nil {
+		return err
+	}
+	p := &past{count: c, turns: c.trail.turns()}
+	if err := kept.View(ctx, p.now); err != nil {
+		return err
+	}
+	return p.before(ctx, kept, sources)
+}
+
+// now compares what is kept but for figures as of past moments.
+func (p *past) now(tx store.Tx) error {
+	f := p.figures()
+	if err := f.Compare(tx); err != nil {
+		return err
+	}
+	for _, b := range p.kept() {
+		if err := b.compare(tx); err != nil {
+			return err
+		}
+	}
+	return p.compare(tx, f)
+}
+
+// CheckFigures is Check of the figures as they are now, and of no more. The feeds of
+// installations below may be read from their own stores: with organization's among
+// them, what federation's says of the tree is not needed, and all of it MUST have
+// been counted.
+func CheckFigures(ctx context.Context, kept store.Engine, sources []Source) error {
 	f, err := Count(ctx, kept, sources)
 	if err != nil {
 		return err
@@ -84,16 +118,24 @@ func Count(ctx context.Context, kept store.Engine, sources []Source) (*Figures, 
 // before the first one that took effect later. Whose a unit is, is as it is now.
 func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until time.Time) (*Figures, error) {
 	c := newCount(until)
+	if err := c.all(ctx, kept, sources); err != nil {
+		return nil, err
+	}
+	return c.figures(), nil
+}
+
+// all takes in the feeds, each as far as kept has counted it.
+func (c *count) all(ctx context.Context, kept store.Engine, sources []Source) error {
 	for s := range inOrder(sources) {
 		next, err := s.reached(ctx, kept)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err = s.Engine.View(ctx, func(tx store.Tx) error { return c.feed(tx, s, next) }); err != nil {
-			return nil, fmt.Errorf("reading the feed of %s: %w", s.name(), err)
+			return fmt.Errorf("reading the feed of %s: %w", s.name(), err)
 		}
 	}
-	return c.figures(), nil
+	return nil
 }
 
 // campaigns are the records that say which campaign is part of which: as it is
@@ -115,6 +157,8 @@ func (c *count) feed(tx store.Tx, s Source, next uint64) error {
 		if n == next {
 			return nil
 		}
+		c.latest = latest.AsTime()
+		c.trail.entry(s, e)
 		if s.Service == "federation" || e.GetBody().MessageName() == campaigns || !c.later(latest) {
 			if err := c.take(s.Installation, e); err != nil {
 				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
@@ -176,6 +220,11 @@ func (s Source) reached(ctx context.Context, kept store.Engine) (next uint64, er
 	if s.name() == own || below && (s.Service == "organization" || s.Service == "federation") {
 		return all, nil
 	}
+	return s.counted(ctx, kept)
+}
+
+// counted is what the feed's cursor says.
+func (s Source) counted(ctx context.Context, kept store.Engine) (next uint64, err error) {
 	err = kept.View(ctx, func(tx store.Tx) error {
 		b, err := tx.Get("figures.cursors", []byte(s.name()))
 		switch {
