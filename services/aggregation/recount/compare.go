@@ -147,9 +147,10 @@ func read(b []byte) (map[uint64]int64, bool) {
 	row, r := map[uint64]int64{}, &reader{b: b}
 	for len(r.b) > 0 {
 		slot := r.size()
-		row[slot] = r.number()
+		_, known := ids[int64(slot%width/3)]
+		row[slot], r.broken = r.number(), r.broken || !known
 	}
-	return row, r.done()
+	return row, r.done() && len(b) > 0
 }
 
 // named says a row in words.

@@ -184,15 +184,16 @@ func sayFact(b []byte) (string, bool) {
 	r := &reader{b: b}
 	at := where{unit: r.text(), campaign: r.text(), category: r.text(), source: r.text()}
 	owes := r.text()
-	at.accepted = r.number() == 1
+	at.accepted = r.flag()
 	counts := map[tally]int64{}
-	for n := r.number(); n > 0 && !r.broken; n-- {
+	n := r.number()
+	for r.broken = r.broken || n < 0; n > 0 && !r.broken; n-- {
 		metric := r.metric()
 		day := r.text()
 		counts[tally{metric, day}] += r.number()
 	}
 	var s *score
-	if r.number() == 1 {
+	if r.flag() {
 		s = &score{day: r.text(), milli: r.number(), rank: r.number()}
 	}
 	return fact(at, owes, counts, s), r.done()

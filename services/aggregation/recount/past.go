@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -62,7 +63,7 @@ func (p *past) read(tx store.Tx) error {
 		}
 		at := len(kv.Key) - 8
 		parts := strings.SplitN(string(kv.Key[:max(at, 0)]), "\x00", 2)
-		if at < 0 || len(parts) < 2 || !strings.HasSuffix(parts[1], "\x00") {
+		if at < 0 || len(kv.Value) == 0 || len(parts) < 2 || !strings.HasSuffix(parts[1], "\x00") {
 			return unreadable("figures.known", kv.Key)
 		}
 		l := learnt{since: int64(binary.BigEndian.Uint64(kv.Key[at:])), unit: "units/" + parts[0], cut: strings.TrimSuffix(parts[1], "\x00")}
@@ -100,7 +101,7 @@ func (p *past) journal(tx store.Tx) (map[stretch]*Figures, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(kv.Key) < 16 {
+		if len(kv.Key) < 16 || len(kv.Value) == 0 {
 			return nil, unreadable("figures.journal", kv.Key)
 		}
 		since, at := int64(binary.BigEndian.Uint64(kv.Key)), int64(binary.BigEndian.Uint64(kv.Key[8:]))
@@ -111,14 +112,16 @@ func (p *past) journal(tx store.Tx) (map[stretch]*Figures, error) {
 			alone[since] = empty()
 		}
 		for r := (&reader{b: kv.Value}); len(r.b) > 0; {
-			c, axis, n := r.change()
+			name := string(kv.Key[16:])
+			report := strings.HasPrefix(name, "reports/")
+			c, axis, n := r.change(report)
 			if r.broken {
 				return nil, unreadable("figures.journal", kv.Key)
 			}
 			alone[since].alone(c.of, axis, c.day, n)
-			c.at, c.name = at, string(kv.Key[16:])
+			c.at, c.name = at, name
 			switch {
-			case strings.Contains(c.name, "reportSources/") || strings.HasPrefix(c.name, "reports/"):
+			case report:
 				reported[noted{of: c.of, day: c.day}] += n
 			case !p.claimed[claim(c.of.unit, c.of.metric, c.day)]:
 				said[c] += n
@@ -131,16 +134,31 @@ func (p *past) journal(tx store.Tx) (map[stretch]*Figures, error) {
 	return alone, differing("what reports counted", reported, p.brought())
 }
 
-// change reads one change of a record, and by which of its days it is kept.
-func (r *reader) change() (c noted, axis string, n int64) {
+// change reads one change, of a record or by a report, and by which of its days it is
+// kept.
+func (r *reader) change(report bool) (c noted, axis string, n int64) {
 	c.of.unit, c.of.campaign, c.of.category, c.of.source, c.day = r.text(), r.text(), r.text(), r.text(), r.text()
-	const dues = 2
-	if axis = "d"; r.number() == dues {
-		axis = "o"
+	kind := r.number()
+	c.of.accepted, c.of.metric = r.flag(), r.metric()
+	n = r.number()
+	want, axis := kindOf(c.of.metric, report)
+	r.broken = r.broken || kind != want || len(c.day) != len("2006-01-02")
+	return c, axis, n
+}
+
+// kindOf is the number of how long a metric goes on counting, and by which day it is
+// kept: on its day, from its day on, or until it is done. What reports say is overdue
+// stands until the next one.
+func kindOf(metric string, report bool) (kind int64, axis string) {
+	d, err := aggregation.Find("metrics/" + metric)
+	switch {
+	case err != nil || d.Flow():
+		return 0, "d"
+	case d.Overdue() && !report:
+		return 2, "o"
+	default:
+		return 1, "d"
 	}
-	c.of.accepted = r.number() == 1
-	c.of.metric = r.metric()
-	return c, axis, r.number()
 }
 
 // stretch is the one of a moment.

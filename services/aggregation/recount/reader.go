@@ -21,6 +21,13 @@ func (r *reader) size() uint64 {
 	return n * uint64(r.skip(i))
 }
 
+// flag reads a number that is 0 or 1.
+func (r *reader) flag() bool {
+	n := r.number()
+	r.broken = r.broken || n != 0 && n != 1
+	return n == 1
+}
+
 // text reads a text behind its length.
 func (r *reader) text() string {
 	n := r.size()

@@ -1,11 +1,16 @@
 // Package recount counts all figures once more, from the first entry of every
-// feed, and compares them with those that are kept: any difference is a bug or a
-// tampered store. It keeps plain maps and shares no code with package figures or
-// the rules beside it, so that the two do not err in the same way; only the
-// metrics' names are the same.
+// feed, and compares them with those that are kept, now and as of past moments; and
+// with them all else that is kept of the feeds: the tree in time, what each record
+// counts and when it was known, who has which figure, worklists, cursors. Any
+// difference is a bug or a tampered store. It keeps plain maps and shares no code with
+// package figures or the rules beside it, so that the two do not err in the same way;
+// only the metrics' names are the same, those of sources of reports, and by which rules
+// a record asks for something. It compares neither pages that are not judged yet nor
+// which rows wait for what.
 //
-// It holds in memory one entry for each record and for each day on which a unit
-// has figures in a cut: some hundred bytes a record. It changes nothing.
+// It holds in memory one entry for each record, for each change of what it counts, and
+// for each day on which a unit has figures in a cut: some hundred bytes each. It
+// changes nothing, and no bytes in a store make it panic.
 package recount
 
 import (
