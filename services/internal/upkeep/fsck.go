@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	ballots "github.com/duban-project/duban/services/evaluation/recheck"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/recheck"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
@@ -110,7 +111,11 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 	if err != nil {
 		return report, err
 	}
-	return fsck.Check(ctx, engine, fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files})
+	expect := fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files}
+	if role == "evaluation" {
+		expect.Beside = ballots.Ballots
+	}
+	return fsck.Check(ctx, engine, expect)
 }
 
 // fsckMirrors checks what is mirrored of installations below.
