@@ -73,7 +73,7 @@ var rules = []struct {
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
-	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"federation")},
+	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"evaluation/recheck", root+"federation")},
 	{"internal/suitetest", []string{""}},
 	{"internal/fleet", append(rooms("suite", "upkeep", "seed", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.
@@ -110,6 +110,7 @@ var rules = []struct {
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
 	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
 	{"evaluation/schemes", append(rooms("fault", "shipped"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
+	{"evaluation/recheck", append(rooms("store"), std, pb, proto, root+"evaluation")},
 	// The rules of a service are pure.
 	{"*", append(rooms("fault", "lifecycle", "calendar", "media", "shipped"), std, pb, proto, "go.yaml.in/yaml/")},
 }

@@ -18,9 +18,11 @@ func (c *count) tree(installation string, body proto.Message, day string) bool {
 	case *organizationv1.Unit:
 		c.unit(installation, b, day)
 	case *federationv1.RemoteUnit:
-		if installation == "" && b.GetUnit() != nil {
+		if installation == "" {
 			c.remote(b)
 		}
+	case *federationv1.RefusedUnit:
+		c.trail.refuse(b)
 	case *federationv1.Installation:
 		if installation == "" {
 			c.roots[b.GetUnit()] = short(b.GetName())
@@ -48,14 +50,21 @@ func (c *count) unit(installation string, u *organizationv1.Unit, day string) {
 	}
 	if c.owns(installation, u.GetName()) {
 		c.lies(u.GetName(), u.GetParent(), day)
+		c.trail.lies(u.GetName(), u.GetParent(), c.latest)
 	}
 }
 
-// remote takes in where a unit from below lies since it took effect there.
+// remote takes in whose a unit from below is, and where it lies since that took
+// effect there.
 func (c *count) remote(r *federationv1.RemoteUnit) {
 	u := r.GetUnit()
+	if u == nil {
+		c.owns(short(r.GetInstallation()), "units/"+short(r.GetName()))
+		return
+	}
 	if c.owns(short(r.GetInstallation()), u.GetName()) && !c.later(r.GetEffectiveTime()) {
 		c.lies(u.GetName(), u.GetParent(), dayOf(r.GetEffectiveTime()))
+		c.trail.lies(u.GetName(), u.GetParent(), r.GetEffectiveTime().AsTime())
 	}
 }
 

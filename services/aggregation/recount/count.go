@@ -3,6 +3,7 @@ package recount
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"time"
 
@@ -18,6 +19,7 @@ type of struct {
 // count is what has been read so far.
 type count struct {
 	until   time.Time // what took effect later is left out
+	latest  time.Time // when what is taken in took effect
 	records map[string]*record
 	// parents has, for every unit, who stood above it at the end of a day.
 	parents map[string]map[string]string
@@ -25,6 +27,8 @@ type count struct {
 	stock map[of]map[string]int64
 	// claimed are the figures that reports have: unit, metric, and month or "".
 	claimed map[[3]string]bool
+	// sources have the names of those whose reports they are.
+	sources map[[3]string]string
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
 	pages   map[string]*aggregationv1.ReportPage
@@ -32,13 +36,14 @@ type count struct {
 	// a unit is.
 	owners, roots map[string]string
 	parts         parts
+	trail         *trail // nil if only figures are wanted
 }
 
 func newCount(until time.Time) *count {
 	return &count{
 		until:   until,
 		records: map[string]*record{}, parents: map[string]map[string]string{}, stock: map[of]map[string]int64{},
-		claimed: map[[3]string]bool{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
+		claimed: map[[3]string]bool{}, sources: map[[3]string]string{}, reports: map[string]*aggregationv1.Report{}, pages: map[string]*aggregationv1.ReportPage{},
 		owners: map[string]string{}, roots: map[string]string{}, parts: parts{},
 	}
 }
@@ -63,9 +68,12 @@ func (c *count) above(unit, day string) string {
 	return parent
 }
 
+// deepest ends every walk upwards, also in a tree that is broken.
+const deepest = 64
+
 // path is the unit and those above it at the end of a day.
 func (c *count) path(unit, day string) (path []string) {
-	for unit != "" {
+	for unit != "" && len(path) < deepest {
 		path = append(path, unit)
 		unit = c.above(unit, day)
 	}
@@ -102,6 +110,7 @@ func (c *count) replace(name string, r *record, day string) {
 	for _, m := range r.stands {
 		c.add(of{r.at, m}, day, 1)
 	}
+	c.trail.changed(name, c.records[name], r, day)
 	c.records[name] = r
 }
 
@@ -137,7 +146,8 @@ func (c *count) page(installation string, p *aggregationv1.ReportPage) {
 	for _, row := range p.GetRows() {
 		if row.GetCounted() {
 			for _, month := range months(r.GetPeriod()) {
-				c.claimed[claim(row.GetResolvedUnit(), metricOf(r, row), month)] = true
+				figure := claim(row.GetResolvedUnit(), metricOf(r, row), month)
+				c.claimed[figure], c.sources[figure] = true, sourceOf(installation, r, metricOf(r, row))
 			}
 		}
 	}
@@ -147,8 +157,13 @@ func metricOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
 	return fields[short(r.GetForm())+"/"+row.GetField()]
 }
 
-// months lists those of a period, as it is written.
+var periods = regexp.MustCompile(`^\d{4}(-(Q[1-4]|H[12]|\d\d))?$`)
+
+// months lists those of a period, as it is written; none of what is no period.
 func months(period string) (list []string) {
+	if !periods.MatchString(period) {
+		return nil
+	}
 	year, part := period[:4], ""
 	if len(period) > 5 {
 		part = period[5:]
@@ -246,14 +261,14 @@ func (c *count) said() map[of]map[string]int64 {
 	for _, p := range c.pages {
 		r := c.reports[p.GetReport()]
 		for _, row := range p.GetRows() {
-			if !row.GetCounted() {
+			list := months(r.GetPeriod())
+			if !row.GetCounted() || len(list) == 0 {
 				continue
 			}
 			o := of{where{unit: row.GetResolvedUnit(), campaign: row.GetCampaign(), category: row.GetCategory(), accepted: true}, metricOf(r, row)}
 			if all[o] == nil {
 				all[o] = map[string]int64{}
 			}
-			list := months(r.GetPeriod())
 			all[o][list[len(list)-1]] += row.GetValue()
 		}
 	}

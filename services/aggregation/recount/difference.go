@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -36,7 +37,13 @@ func given(value any, there bool) string {
 }
 
 // readable writes a key, whose parts have 0x00 between them and 0x01 for any, as
-// a line.
+// a line. Other bytes that are no text are escaped.
 func readable(key string) string {
-	return strings.NewReplacer("\x00", " / ", "\x01", "any").Replace(key)
+	line := strconv.Quote(strings.NewReplacer("\x00", " / ", "\x01", "any").Replace(key))
+	return line[1 : len(line)-1]
+}
+
+// unreadable is the difference that a row is none of its bucket.
+func unreadable(bucket string, key []byte) error {
+	return differ("the row of %s at %s cannot be read", bucket, readable(string(key)))
 }

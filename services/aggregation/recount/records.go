@@ -2,6 +2,7 @@ package recount
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -20,6 +21,11 @@ import (
 type where struct {
 	unit, campaign, category, source string
 	accepted                         bool
+}
+
+// String says where, for errors.
+func (w where) String() string {
+	return fmt.Sprintf("%q, accepted: %t", []string{w.unit, w.campaign, w.category, w.source}, w.accepted)
 }
 
 // tally is how much of a metric counts on a day.
@@ -69,7 +75,7 @@ func (c *count) take(installation string, e *feedv1.Entry) error {
 	case errors.Is(err, protoregistry.NotFound):
 		return nil // a record of another kind
 	case err != nil:
-		return err
+		return differ("its body cannot be read")
 	}
 	if c.tree(installation, body, day) {
 		return nil
@@ -162,7 +168,7 @@ func problem(p *rectificationv1.Problem, old *record, day string) *record {
 		r.at.category = ""
 	}
 	if p.GetSource() != 0 {
-		r.at.source = p.GetSource().String()[len("SOURCE_"):]
+		r.at.source = strings.TrimPrefix(p.GetSource().String(), "SOURCE_")
 	}
 	r.returned, r.reopened = log(old.returned, p.GetReturns(), day), log(old.reopened, p.GetReopens(), day)
 	for _, d := range r.returned {

@@ -1,11 +1,16 @@
 // Package recount counts all figures once more, from the first entry of every
-// feed, and compares them with those that are kept: any difference is a bug or a
-// tampered store. It keeps plain maps and shares no code with package figures or
-// the rules beside it, so that the two do not err in the same way; only the
-// metrics' names are the same.
+// feed, and compares them with those that are kept, now and as of past moments; and
+// with them all else that is kept of the feeds: the tree in time, what each record
+// counts and when it was known, who has which figure, worklists, cursors. Any
+// difference is a bug or a tampered store. It keeps plain maps and shares no code with
+// package figures or the rules beside it, so that the two do not err in the same way;
+// only the metrics' names are the same, those of sources of reports, and by which rules
+// a record asks for something. It compares neither pages that are not judged yet nor
+// which rows wait for what.
 //
-// It holds in memory one entry for each record and for each day on which a unit
-// has figures in a cut: some hundred bytes a record. It changes nothing.
+// It holds in memory one entry for each record, for each change of what it counts, and
+// for each day on which a unit has figures in a cut: some hundred bytes each. It
+// changes nothing, and no bytes in a store make it panic.
 package recount
 
 import (
@@ -61,13 +66,47 @@ func inOrder(sources []Source) iter.Seq[Source] {
 	}
 }
 
-// Check counts anew from the feeds and returns the first difference from the
-// figures in kept. It counts what these have counted: entries that wait to be are
-// left to Waiting, and figures of more than a feed has are a difference. The feeds
-// of installations below are read from their mirrors or from their own stores: with
-// organization's among them, what federation's says of the tree is not needed, and
-// all of it MUST have been counted.
+// Check counts anew from the feeds and returns the first difference from what is
+// kept of them in kept: figures, now and as they were, the tree, worklists, and all
+// that these are told by. It counts what these have counted: entries that wait to be
+// are left to Waiting, and figures of more than a feed has are a difference. The feeds
+// of installations below are read from their mirrors.
 func Check(ctx context.Context, kept store.Engine, sources []Source) error {
+	until, err := Source{Service: own}.counted(ctx, kept)
+	if err != nil {
+		return err
+	}
+	c := newCount(time.Unix(1<<40, 0))
+	c.trail = newTrail(until)
+	if err := c.all(ctx, kept, sources); err != nil {
+		return err
+	}
+	p := &past{count: c, turns: c.trail.turns()}
+	if err := kept.View(ctx, p.now); err != nil {
+		return err
+	}
+	return p.before(ctx, kept, sources)
+}
+
+// now compares what is kept but for figures as of past moments.
+func (p *past) now(tx store.Tx) error {
+	f := p.figures()
+	if err := f.Compare(tx); err != nil {
+		return err
+	}
+	for _, b := range p.kept() {
+		if err := b.compare(tx); err != nil {
+			return err
+		}
+	}
+	return p.compare(tx, f)
+}
+
+// CheckFigures is Check of the figures as they are now, and of no more. The feeds of
+// installations below may be read from their own stores: with organization's among
+// them, what federation's says of the tree is not needed, and all of it MUST have
+// been counted.
+func CheckFigures(ctx context.Context, kept store.Engine, sources []Source) error {
 	f, err := Count(ctx, kept, sources)
 	if err != nil {
 		return err
@@ -84,16 +123,24 @@ func Count(ctx context.Context, kept store.Engine, sources []Source) (*Figures, 
 // before the first one that took effect later. Whose a unit is, is as it is now.
 func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until time.Time) (*Figures, error) {
 	c := newCount(until)
+	if err := c.all(ctx, kept, sources); err != nil {
+		return nil, err
+	}
+	return c.figures(), nil
+}
+
+// all takes in the feeds, each as far as kept has counted it.
+func (c *count) all(ctx context.Context, kept store.Engine, sources []Source) error {
 	for s := range inOrder(sources) {
 		next, err := s.reached(ctx, kept)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err = s.Engine.View(ctx, func(tx store.Tx) error { return c.feed(tx, s, next) }); err != nil {
-			return nil, fmt.Errorf("reading the feed of %s: %w", s.name(), err)
+			return fmt.Errorf("reading the feed of %s: %w", s.name(), err)
 		}
 	}
-	return c.figures(), nil
+	return nil
 }
 
 // campaigns are the records that say which campaign is part of which: as it is
@@ -115,6 +162,8 @@ func (c *count) feed(tx store.Tx, s Source, next uint64) error {
 		if n == next {
 			return nil
 		}
+		c.latest = latest.AsTime()
+		c.trail.entry(s, e)
 		if s.Service == "federation" || e.GetBody().MessageName() == campaigns || !c.later(latest) {
 			if err := c.take(s.Installation, e); err != nil {
 				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
@@ -176,6 +225,11 @@ func (s Source) reached(ctx context.Context, kept store.Engine) (next uint64, er
 	if s.name() == own || below && (s.Service == "organization" || s.Service == "federation") {
 		return all, nil
 	}
+	return s.counted(ctx, kept)
+}
+
+// counted is what the feed's cursor says.
+func (s Source) counted(ctx context.Context, kept store.Engine) (next uint64, err error) {
 	err = kept.View(ctx, func(tx store.Tx) error {
 		b, err := tx.Get("figures.cursors", []byte(s.name()))
 		switch {
@@ -200,8 +254,8 @@ func entries(tx store.Tx) iter.Seq2[*feedv1.Entry, error] {
 	return func(yield func(*feedv1.Entry, error) bool) {
 		for kv, err := range tx.Scan("feed.entries", nil, nil) {
 			e := &feedv1.Entry{}
-			if err == nil {
-				err = proto.Unmarshal(kv.Value, e)
+			if err == nil && proto.Unmarshal(kv.Value, e) != nil {
+				err = unreadable("feed.entries", kv.Key)
 			}
 			if !yield(e, err) || err != nil {
 				return

@@ -337,7 +337,7 @@ func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, 
 			}
 			err = do(fold, row, figures.Reported{
 				Cell: aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign()}, Metric: m, Form: r.GetForm(),
-				Months: []string{r.GetPeriod()}, Source: r.GetSource(), Sequence: r.GetSequence(), Value: row.GetValue(),
+				Months: []string{r.GetPeriod()}, Source: reports.SourceName(r.GetUnit(), r.GetSource()), Sequence: r.GetSequence(), Value: row.GetValue(),
 			})
 			if err != nil {
 				return err
@@ -403,8 +403,12 @@ func TestFiguresAreThoseOfARecount(t *testing.T) {
 		r.Repeat(h.actions())
 		h.T = r
 		h.settle()
-		want, err := recount.Count(t.Context(), h.stores["aggregation"], recount.Sources("", h.stores))
+		sources := recount.Sources("", h.stores)
+		want, err := recount.Count(t.Context(), h.stores["aggregation"], sources)
 		if err != nil {
+			r.Fatal(err)
+		}
+		if err := recount.Check(t.Context(), h.stores["aggregation"], sources); err != nil {
 			r.Fatal(err)
 		}
 		err = h.stores["aggregation"].View(t.Context(), func(tx store.Tx) error {

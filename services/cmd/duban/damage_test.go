@@ -5,8 +5,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
 // pageSize is that of the machine, which bbolt's pages have.
@@ -48,6 +51,32 @@ func TestFsckOutlivesADamagedFile(t *testing.T) {
 				t.Errorf("recount = %v", err)
 			}
 		})
+	}
+}
+
+// TestFsckOutlivesAMissingFile: a store that is not there, or no file, is named with
+// its path and status 20, and every other role is checked all the same.
+func TestFsckOutlivesAMissingFile(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	path := filepath.Join(c.Data, "evaluation.db")
+	for name, damage := range map[string]func() error{
+		"missing":     func() error { return nil },
+		"a directory": func() error { return os.Mkdir(path, 0o700) },
+	} {
+		if err := errors.Join(os.RemoveAll(path), damage()); err != nil {
+			t.Fatal(err)
+		}
+		told := fsckSays(t, errWrong, c.Data)
+		named := regexp.MustCompile(`(?m)^evaluation .* 1 wrong\n  first: .*` + regexp.QuoteMeta(path))
+		if !named.MatchString(told) || strings.Count(told, " 0 wrong\n") != len(suite.Called())-1 {
+			t.Errorf("%s: fsck said:\n%s", name, told)
+		}
+		if err := run(t.Context(), []string{"recount", c.Data}, t.Output()); err == nil || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: recount = %v", name, err)
+		}
 	}
 }
 

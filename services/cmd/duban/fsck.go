@@ -73,8 +73,8 @@ func check(ctx context.Context, c suite.Config, out io.Writer) error {
 	if err == nil && orphans > 0 {
 		fmt.Fprintf(out, "warning: no record names %d of the files under blobs\n", orphans)
 	}
-	if err == nil && wrong > 0 {
-		return fmt.Errorf("%w: %d findings", errWrong, wrong)
+	if wrong > 0 {
+		err = errors.Join(fmt.Errorf("%w: %d findings", errWrong, wrong), err)
 	}
 	return err
 }

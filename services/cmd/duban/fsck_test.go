@@ -37,6 +37,20 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 		t.Errorf("fsck %s said:\n%s", rebuildFlag, told)
 	}
 	fsckSays(t, nil, c.Data)
+
+	engine, err := bolt.Open(filepath.Join(c.Data, "evaluation.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = engine.Update(t.Context(), func(tx store.Tx) error {
+		return tx.Put("ballot.final", []byte("rounds/r\x00receipt"), []byte("a ballot that nobody cast"))
+	})
+	if err := errors.Join(err, engine.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if told := fsckSays(t, errWrong, c.Data); !strings.Contains(told, "first: rounds/r: of 0 ballots that the feed commits to 0 are missing, and 1 are there") {
+		t.Errorf("fsck said:\n%s", told)
+	}
 }
 
 // fsckSays runs the command and returns what it printed.

@@ -25,9 +25,9 @@ func TestRecountTellsADifferenceFromAFailure(t *testing.T) {
 		t.Errorf("where nothing is: %v", err)
 	}
 	for bucket, want := range map[string]string{
-		"figures":        "figures at school / any / any / any / xm2026-01",
+		"figures":        "the row of figures at school / any / any / any / xm2026-01 cannot be read",
 		"figures.owed":   "what is owed at school / any / any / any / xm2026-01 is 2, and missing",
-		"figures.scores": "the score at school / any / any / any / xm2026-01 is",
+		"figures.scores": "the row of figures.scores at school / any / any / any / xm2026-01 cannot be read",
 	} {
 		figure(t, c.Data, bucket, func(tx store.Tx, key []byte) error { return tx.Put(bucket, key, []byte("2")) })
 		err := recounts(c.Data)

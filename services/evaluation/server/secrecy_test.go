@@ -17,6 +17,7 @@ import (
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/evaluation/recheck"
 	"github.com/duban-project/duban/services/evaluation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -63,7 +64,7 @@ func TestNothingLinksACodeToABallotAfterwards(t *testing.T) {
 
 	engine := must[store.Engine](t)(bolt.Open(s.Store("evaluation"), bolt.Options{}))
 	report := must[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{
-		Verifier: must[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey())), Schema: server.Schema,
+		Verifier: must[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey())), Schema: server.Schema, Beside: recheck.Ballots,
 	}))
 	if report.Wrong > 0 {
 		t.Errorf("feed and records disagree: %+v", report.First)

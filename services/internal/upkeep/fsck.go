@@ -8,11 +8,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/mod/sumdb/note"
 
+	ballots "github.com/duban-project/duban/services/evaluation/recheck"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/recheck"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
@@ -53,17 +55,17 @@ func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(rol
 		}
 		found, err := fsckRole(ctx, c, role, s, files[home])
 		switch {
-		case errors.Is(err, bolt.ErrDamaged):
+		case lost(err):
 			whole, found = false, damaged(err)
 		case err != nil:
 			return 0, fmt.Errorf("%s: %w", role, err)
 		}
 		report(role, found)
-		if role != federation.Service || errors.Is(err, bolt.ErrDamaged) {
+		if role != federation.Service || lost(err) {
 			continue
 		}
 		switch err := fsckMirrors(ctx, c, role, s, report); {
-		case errors.Is(err, bolt.ErrDamaged):
+		case lost(err):
 			whole = false
 			report(role, damaged(err))
 		case err != nil:
@@ -81,6 +83,13 @@ func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(rol
 		orphans += n
 	}
 	return orphans, nil
+}
+
+// lost says whether the error is that a store is damaged, missing or not to be read:
+// that is of this store alone, and the others can be checked.
+func lost(err error) bool {
+	var path *fs.PathError
+	return errors.Is(err, bolt.ErrDamaged) || errors.As(err, &path)
 }
 
 // damaged is the report on a store of which nothing more can be said.
@@ -102,7 +111,11 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 	if err != nil {
 		return report, err
 	}
-	return fsck.Check(ctx, engine, fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files})
+	expect := fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files}
+	if role == "evaluation" {
+		expect.Beside = ballots.Ballots
+	}
+	return fsck.Check(ctx, engine, expect)
 }
 
 // fsckMirrors checks what is mirrored of installations below.
@@ -117,14 +130,14 @@ func fsckMirrors(ctx context.Context, c suite.Config, role string, s seed.Role, 
 
 // Reindex writes the indexes of every store anew from its records, in the data
 // folder of a suite that does not run, and answers how many rows were not as
-// they should be. It passes over a file that is damaged: Fsck names it.
+// they should be. It passes over a file that is damaged or missing: Fsck names it.
 func Reindex(ctx context.Context, c suite.Config) (mended int, err error) {
 	if c, err = named(ctx, c, suite.Called()); err != nil {
 		return 0, err
 	}
 	for _, role := range suite.Called() {
 		n, err := reindexRole(ctx, c, role)
-		if err != nil && !errors.Is(err, bolt.ErrDamaged) {
+		if err != nil && !lost(err) {
 			return mended, fmt.Errorf("%s: %w", role, err)
 		}
 		mended += n
@@ -149,8 +162,11 @@ func reindexRole(ctx context.Context, c suite.Config, role string) (mended int, 
 // of its own beneath it, that of the role.
 func home(c suite.Config, role string) string {
 	own := filepath.Join(c.Data, role)
-	if _, err := os.Stat(filepath.Join(own, role+".db")); err == nil {
-		return own
+	if _, err := os.Stat(filepath.Join(c.Data, role+".db")); err == nil {
+		return c.Data
+	}
+	if info, err := os.Stat(own); err == nil && info.IsDir() {
+		return own // also if the store in it is missing
 	}
 	return c.Data
 }

@@ -5,18 +5,18 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
 // named is c with the installation that the stores of the roles in its data folder
 // belong to. If c names one, at least one store MUST be of it; else it is the one
-// that most are of. A damaged store says nothing.
+// that most are of. A store that is damaged or missing says
+// nothing.
 func named(ctx context.Context, c suite.Config, roles []string) (suite.Config, error) {
 	most, of := "", map[string]int{}
 	for _, role := range roles {
 		name, err := installationOf(ctx, c, role)
-		if err != nil && !errors.Is(err, bolt.ErrDamaged) {
+		if err != nil && !lost(err) {
 			return c, fmt.Errorf("%s: %w", role, err)
 		}
 		if name == "" {

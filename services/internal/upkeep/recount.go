@@ -74,7 +74,7 @@ func RecountFederation(ctx context.Context, c suite.Config, below []string) erro
 // recountFrom adds one folder after the other to the sources, and then counts.
 func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Source, below []string) error {
 	if len(below) == 0 {
-		return recount.Check(ctx, kept, sources)
+		return recount.CheckFigures(ctx, kept, sources)
 	}
 	return withStores(ctx, suite.Config{Data: below[0]}, func(ctx context.Context, stores map[string]store.Engine) error {
 		name, err := suite.InstallationOf(ctx, stores["organization"])

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -52,20 +51,37 @@ func place(digest string) string { return digest[:min(2, len(digest))] + "/" + d
 
 // look says what is wrong with the file of a digest, "" if nothing. Each is read
 // once.
-func (f *Files) look(digest string) (wrong string, err error) {
+func (f *Files) look(digest string) string {
 	if !f.has(digest) {
-		if f.named[digest], err = f.read(digest); err != nil {
-			return "", err
+		wrong, err := f.read(digest)
+		if err != nil {
+			wrong = "cannot be read: " + unpathed(err)
 		}
+		f.named[digest] = wrong
 	}
-	return f.named[digest], nil
+	return f.named[digest]
+}
+
+// unpathed is an error without the path that a finding names by itself.
+func unpathed(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return err.Error()
 }
 
 func (f *Files) read(digest string) (wrong string, err error) {
-	file, err := f.folder.Open(place(digest))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+	info, err := fs.Stat(f.folder, place(digest))
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrInvalid):
 		return "is missing", nil
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular(): // to open a pipe would wait for ever
+		return "is no file", nil
 	}
+	file, err := f.folder.Open(place(digest))
 	if err != nil {
 		return "", err
 	}
@@ -81,17 +97,12 @@ func (f *Files) read(digest string) (wrong string, err error) {
 }
 
 // attachment looks at the file that a record names.
-func (c *check) attachment(seq uint64, a *blobv1.Attachment) error {
+func (c *check) attachment(seq uint64, a *blobv1.Attachment) {
 	if c.expect.Files == nil {
-		return nil
+		return
 	}
 	c.report.Files++
-	wrong, err := c.expect.Files.look(a.GetDigest())
-	if err != nil {
-		return fmt.Errorf("the file of %s: %w", a.GetName(), err)
-	}
-	if wrong != "" {
+	if wrong := c.expect.Files.look(a.GetDigest()); wrong != "" {
 		c.wrong(int64(seq), a.GetName(), "its file blobs/%s %s", place(a.GetDigest()), wrong)
 	}
-	return nil
 }

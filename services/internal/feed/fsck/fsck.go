@@ -73,6 +73,9 @@ type Expect struct {
 	Verifier note.Verifier // the log's, its name the log's origin
 	Schema   store.Schema
 	Files    *Files // nil if files are not to be looked at
+	// Beside holds what a service keeps outside of its feed on purpose against what
+	// the feed commits to, and calls wrong for each subject that differs; or nil.
+	Beside func(tx store.Tx, wrong func(subject, what string)) error
 	// Mirror is nil but for the copy of another installation's log. No records lie
 	// with it, what it seals may be withheld, and of what its entries say nothing
 	// needs to be known here.
@@ -152,6 +155,7 @@ func (c *check) all(ctx context.Context) error {
 		{aside, func() error { return c.indexes(ctx) }},
 		{aside, func() error { return c.requests(ctx) }},
 		{aside, c.buckets},
+		{aside, c.beside},
 	} {
 		c.rank = step.rank
 		if err := step.do(); err != nil {
@@ -159,6 +163,14 @@ func (c *check) all(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// beside looks at what lies outside of the feed.
+func (c *check) beside() error {
+	if c.expect.Beside == nil {
+		return nil
+	}
+	return c.expect.Beside(c.tx, func(subject, what string) { c.wrong(c.last(subject), subject, "%s", what) })
 }
 
 // checkpoint reads the signed note. That of an empty log is not stored.

@@ -1,0 +1,63 @@
+package recount
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/worklist"
+)
+
+// superior are the actions that await whoever is above the unit of the record.
+var superior = []aggregationv1.WorkItem_Action{
+	aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER,
+	aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM, aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM,
+	aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, aggregationv1.WorkItem_ACTION_REVIEW_REPORT,
+}
+
+// awaited are the lists of what awaits whom, and the same by what it is about. What
+// a record asks for is by the rules of package worklist, as this alone is not
+// decided by the feeds; whose turn it is and in which lists it stands is not.
+func (c *count) awaited() (lists, subjects map[string]string) {
+	lists, subjects = map[string]string{}, map[string]string{}
+	for subject, items := range c.trail.items {
+		for _, item := range items {
+			installation := c.trail.tops[subject]
+			if installation != "" && !c.has(installation, item.GetOwner()) {
+				continue
+			}
+			c.turn(installation, item)
+			says, action := fmt.Sprint(item), strconv.Itoa(int(item.GetAction()))
+			subjects[subject+"\x00"+action] = says
+			due := item.GetDueDate()
+			if due == "" {
+				due = "~"
+			}
+			for i, unit := range c.path(item.GetUnit(), "9999") {
+				list := [...]string{"o", "b"}[min(i, 1)]
+				lists[short(unit)+"\x00"+list+due+"\x00"+subject+"\x00"+action] = says
+			}
+		}
+	}
+	return lists, subjects
+}
+
+// turn sets whose turn it is, unless the record says so. Who has nobody above is
+// their own superior.
+func (c *count) turn(installation string, item *worklist.Item) {
+	if item.GetUnit() != "" {
+		return
+	}
+	item.Unit = item.GetOwner()
+	if !slices.Contains(superior, item.GetAction()) {
+		return
+	}
+	above := c.above(item.GetOwner(), "9999")
+	if above == "" || installation != "" && c.roots[item.GetOwner()] == installation {
+		item.Roles = []accessv1.Role{accessv1.Role_ROLE_HEAD}
+		return
+	}
+	item.Unit = above
+}
