@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/duban-project/duban/gateway"
 	"github.com/duban-project/duban/services/internal/serve"
 )
 
@@ -160,32 +158,4 @@ func closeAll(listeners []net.Listener) (err error) {
 		}
 	}
 	return err
-}
-
-// web is a server of pages, bounded in all that a client can make it hold.
-func web(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
-		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: gateway.MaxHeaderBytes,
-	}
-}
-
-// serveHTTP serves until ctx is done, and then lets running requests end.
-func (s *Suite) serveHTTP(ctx context.Context, h http.Handler, l net.Listener) error {
-	server := web(h)
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Grace)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving %s: %w", l.Addr(), err)
-	}
-	if err := <-stopped; err != nil { // the grace is over
-		s.Log().Warn("requests that ran longer than the grace were cut off", "address", l.Addr().String(), "error", err)
-		return server.Close()
-	}
-	return nil
 }
