@@ -19,7 +19,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/fleet"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -182,6 +184,24 @@ func named(file string, in any) (all []order) {
 		}
 	}
 	return all
+}
+
+// TestAServiceIsStartedAgainAfterACrash, with whose status no refusal to start may
+// be taken for another.
+func TestAServiceIsStartedAgainAfterACrash(t *testing.T) {
+	const crash = 2 // of the Go runtime
+	final := fmt.Sprintf("\nRestartPreventExitStatus=%d %d\n", exitConfig, exitVersion)
+	for _, name := range []string{"duban.service", "duban@.service"} {
+		unit, err := os.ReadFile(filepath.Join(deploy, "systemd", name))
+		if err != nil || !bytes.Contains(unit, []byte(final)) {
+			t.Errorf("%s lacks %q: %v", name, final, err)
+		}
+	}
+	for _, err := range []error{errUsage, config.ErrWrong, store.ErrVersion} {
+		if exit(err) == crash {
+			t.Errorf("%v ends as a crash does", err)
+		}
+	}
 }
 
 var (
