@@ -204,6 +204,22 @@ func TestAServiceIsStartedAgainAfterACrash(t *testing.T) {
 	}
 }
 
+// TestKeysCanBeGivenToTheService: its user is there before it runs, so that files can
+// be made readable for it, and the installer makes that user.
+func TestKeysCanBeGivenToTheService(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join(deploy, "systemd", "duban.service"))
+	installer, other := os.ReadFile(filepath.Join(deploy, "install.sh"))
+	if err := errors.Join(err, other); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(unit, []byte("\nUser=duban\n")) || bytes.Contains(unit, []byte("DynamicUser=")) {
+		t.Error("duban.service has no user to whom a file can belong")
+	}
+	if !regexp.MustCompile(`(?m)^\s*useradd --system .* duban$`).Match(installer) {
+		t.Error("install.sh makes no user for duban.service")
+	}
+}
+
 var (
 	within = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|\b(?:(?:sum|max) )?(?:by|on) \([^)]*\)`)
 	word   = regexp.MustCompile(`[a-z_][a-z0-9_]*\(?`)
