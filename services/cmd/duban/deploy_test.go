@@ -296,6 +296,9 @@ func page(t *testing.T, url string) string {
 	return "\n" + string(text)
 }
 
+// fatal is the kind of failure after which nobody scrapes the process any more.
+const fatal = `kind="unknown"`
+
 // expressions are those of the rules and of the dashboard, and the dashboard's
 // question for its job.
 func expressions(t *testing.T) (all []string) {
@@ -319,6 +322,9 @@ func expressions(t *testing.T) (all []string) {
 	for _, group := range documents(t, "prometheus/rules.yaml")[0]["groups"].([]any) {
 		for _, r := range group.(map[string]any)["rules"].([]any) {
 			rule := r.(map[string]any)
+			if strings.Contains(rule["expr"].(string), fatal) {
+				t.Errorf("%s asks for %s, with which the process ends that would show it", rule["alert"], fatal)
+			}
 			all = append(all, rule["expr"].(string))
 			if !bytes.Contains(told, []byte("`"+rule["alert"].(string)+"`")) {
 				t.Errorf("docs/operating.md does not say what to do about %s", rule["alert"])
