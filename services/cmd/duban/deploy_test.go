@@ -56,6 +56,11 @@ func (o order) try(configs map[string]string) error {
 	case "health":
 		_, err := url.Parse(o.words[1])
 		return err
+	case "restore":
+		if len(o.words) != 5 || o.words[1] != "-key" {
+			return fmt.Errorf("takes -key KEY BACKUP DATA")
+		}
+		return nil
 	case "standalone", "serve":
 	default:
 		return fmt.Errorf("is not looked at here")
@@ -171,6 +176,9 @@ func named(file string, in any) (all []order) {
 			all = append(all, named(file, one)...)
 		}
 	case map[string]any:
+		if image, ok := v["image"]; ok && image != "duban" {
+			return nil // of another program
+		}
 		for key, one := range v {
 			if words, ok := one.([]any); ok && (key == "command" || key == "args") {
 				o := order{file: file}
@@ -184,6 +192,26 @@ func named(file string, in any) (all []order) {
 		}
 	}
 	return all
+}
+
+// TestEveryPodMayReachWhatItIsConfiguredFor: names, and what is outside; a policy
+// that lets nothing out makes settings of the configuration ineffective.
+func TestEveryPodMayReachWhatItIsConfiguredFor(t *testing.T) {
+	for _, name := range []string{"kubernetes/standalone.yaml", "kubernetes/split.yaml"} {
+		ports := map[any]bool{}
+		for _, d := range documents(t, name) {
+			spec, _ := d["spec"].(map[string]any)
+			rules, _ := spec["egress"].([]any)
+			for _, rule := range rules {
+				for _, p := range rule.(map[string]any)["ports"].([]any) {
+					ports[p.(map[string]any)["port"]] = true
+				}
+			}
+		}
+		if !ports[53] || !ports[443] {
+			t.Errorf("%s lets out to %v alone", name, ports)
+		}
+	}
 }
 
 // TestAServiceIsStartedAgainAfterACrash, with whose status no refusal to start may
