@@ -2,12 +2,14 @@ package suite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 
 	"golang.org/x/sync/errgroup"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/duban-project/duban/services/internal/serve"
 )
@@ -120,12 +122,20 @@ func (s *Suite) operators() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.telemetry.Metrics)
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if !s.process.Ready(r.Context()) {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
+	mux.HandleFunc("GET /readyz", s.ready)
 	return mux
+}
+
+// ready says whether this process serves, and which roles that is about: others are
+// asked themselves.
+func (s *Suite) ready(w http.ResponseWriter, r *http.Request) {
+	status, is := http.StatusOK, healthv1.HealthCheckResponse_SERVING
+	if !s.process.Ready(r.Context()) {
+		status, is = http.StatusServiceUnavailable, healthv1.HealthCheckResponse_NOT_SERVING
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": is.String(), "roles": s.roles}) // who has gone needs no answer
 }
 
 // listen opens the addresses, all or none; an empty one gives no listener.
