@@ -14,6 +14,7 @@ sha256sum --check --quiet SHA256SUMS
 tar -xzf duban-linux-amd64.tar.gz
 tar -tzf duban-linux-arm64.tar.gz >/dev/null
 PREFIX=$work/root duban-linux-amd64/install.sh
+"$work/root/usr/local/bin/duban" version | grep -F " $(git -C "$here" describe --tags --always --dirty) "
 printf 'data: %s/data\nhttp: 127.0.0.1:0\ngrpc: ""\nmetrics: 127.0.0.1:0\n' "$work" >"$work/duban.yaml"
 "$work/root/usr/local/bin/duban" standalone -config "$work/duban.yaml" >"$work/out" 2>"$work/log" &
 pid=$!

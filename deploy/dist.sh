@@ -7,10 +7,11 @@ out=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$out"
+release=$(git -C "$here" describe --tags --always --dirty)
 for arch in amd64 arm64; do
 	name=duban-linux-$arch
 	mkdir -p "$work/$name/docs"
-	(cd "$here" && CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -ldflags='-s -w -buildid=' -o "$work/$name/duban" ./services/cmd/duban)
+	(cd "$here" && CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -ldflags="-s -w -buildid= -X main.release=$release" -o "$work/$name/duban" ./services/cmd/duban)
 	cp -R "$here/deploy" "$work/$name/deploy"
 	rm "$work/$name"/deploy/dist*.sh
 	mv "$work/$name/deploy/install.sh" "$work/$name/install.sh"

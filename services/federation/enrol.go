@@ -15,10 +15,27 @@ import (
 // shows who it is.
 const Service = "federation"
 
+// longestName is how long the name of an installation may be, so that those of its
+// logs stay within a record's key.
+const longestName = 180
+
 var (
-	installationShape = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+	installationShape = regexp.MustCompile(`^(` + place + `(?:/` + place + `)?)/([a-z0-9][a-z0-9-]{0,62})$`)
 	serviceShape      = regexp.MustCompile(`^[a-z]{1,32}$`)
 )
+
+const place = `[a-z0-9][a-z0-9-]{0,62}(?:\.[a-z0-9][a-z0-9-]{0,62})*`
+
+// SplitName parts the name of an installation among all, province/installation or
+// province/place/installation, and says whether it is one. It is the start of the
+// names of its logs.
+func SplitName(s string) (place, installation string, ok bool) {
+	m := installationShape.FindStringSubmatch(s)
+	if m == nil || len(s) > longestName {
+		return "", "", false
+	}
+	return m[1], m[2], true
+}
 
 // Origin is the name of a log, parted.
 type Origin struct {
@@ -30,16 +47,18 @@ type Origin struct {
 
 // ParseOrigin parts the name of a log.
 func ParseOrigin(s string) (o Origin, ok bool) {
-	parts := strings.Split(s, "/")
-	if len(parts) < 4 || len(s) > 255 {
-		return o, false
-	}
-	n := len(parts)
-	era, err := strconv.ParseUint(parts[n-1], 10, 32)
-	o = Origin{strings.Join(parts[:n-3], "/"), parts[n-3], parts[n-2], era}
-	ok = err == nil && era > 0 && parts[n-1] == strconv.FormatUint(era, 10) &&
-		installationShape.MatchString(o.Installation) && serviceShape.MatchString(o.Service) && parts[0] != ""
-	return o, ok
+	name, era := cutLast(s)
+	name, service := cutLast(name)
+	place, installation, named := SplitName(name)
+	n, err := strconv.ParseUint(era, 10, 32)
+	o = Origin{place, installation, service, n}
+	return o, named && err == nil && n > 0 && era == strconv.FormatUint(n, 10) && serviceShape.MatchString(service)
+}
+
+// cutLast cuts the last part off a name.
+func cutLast(s string) (before, last string) {
+	i := strings.LastIndexByte(s, '/')
+	return s[:max(i, 0)], s[i+1:]
 }
 
 // Mirror is the name of the log's mirror.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -165,11 +166,15 @@ func configCommand(_ context.Context, args []string, out io.Writer) error {
 	return config.Print(out, &s.Config)
 }
 
+// release is the commit that an archive was made from, which whoever makes it tells
+// the linker; empty in any other build.
+var release string
+
 func version(_ context.Context, _ []string, out io.Writer) error {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return fmt.Errorf("built without module information")
 	}
-	_, err := fmt.Fprintln(out, "duban", info.Main.Version, info.GoVersion)
+	_, err := fmt.Fprintln(out, "duban", cmp.Or(release, info.Main.Version), info.GoVersion)
 	return err
 }

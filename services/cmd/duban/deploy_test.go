@@ -19,7 +19,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/fleet"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -54,6 +56,11 @@ func (o order) try(configs map[string]string) error {
 	case "health":
 		_, err := url.Parse(o.words[1])
 		return err
+	case "restore":
+		if len(o.words) != 5 || o.words[1] != "-key" {
+			return fmt.Errorf("takes -key KEY BACKUP DATA")
+		}
+		return nil
 	case "standalone", "serve":
 	default:
 		return fmt.Errorf("is not looked at here")
@@ -169,6 +176,9 @@ func named(file string, in any) (all []order) {
 			all = append(all, named(file, one)...)
 		}
 	case map[string]any:
+		if image, ok := v["image"]; ok && image != "duban" {
+			return nil // of another program
+		}
 		for key, one := range v {
 			if words, ok := one.([]any); ok && (key == "command" || key == "args") {
 				o := order{file: file}
@@ -182,6 +192,60 @@ func named(file string, in any) (all []order) {
 		}
 	}
 	return all
+}
+
+// TestEveryPodMayReachWhatItIsConfiguredFor: names, and what is outside; a policy
+// that lets nothing out makes settings of the configuration ineffective.
+func TestEveryPodMayReachWhatItIsConfiguredFor(t *testing.T) {
+	for _, name := range []string{"kubernetes/standalone.yaml", "kubernetes/split.yaml"} {
+		ports := map[any]bool{}
+		for _, d := range documents(t, name) {
+			spec, _ := d["spec"].(map[string]any)
+			rules, _ := spec["egress"].([]any)
+			for _, rule := range rules {
+				for _, p := range rule.(map[string]any)["ports"].([]any) {
+					ports[p.(map[string]any)["port"]] = true
+				}
+			}
+		}
+		if !ports[53] || !ports[443] {
+			t.Errorf("%s lets out to %v alone", name, ports)
+		}
+	}
+}
+
+// TestAServiceIsStartedAgainAfterACrash, with whose status no refusal to start may
+// be taken for another.
+func TestAServiceIsStartedAgainAfterACrash(t *testing.T) {
+	const crash = 2 // of the Go runtime
+	final := fmt.Sprintf("\nRestartPreventExitStatus=%d %d\n", exitConfig, exitVersion)
+	for _, name := range []string{"duban.service", "duban@.service"} {
+		unit, err := os.ReadFile(filepath.Join(deploy, "systemd", name))
+		if err != nil || !bytes.Contains(unit, []byte(final)) {
+			t.Errorf("%s lacks %q: %v", name, final, err)
+		}
+	}
+	for _, err := range []error{errUsage, config.ErrWrong, store.ErrVersion} {
+		if exit(err) == crash {
+			t.Errorf("%v ends as a crash does", err)
+		}
+	}
+}
+
+// TestKeysCanBeGivenToTheService: its user is there before it runs, so that files can
+// be made readable for it, and the installer makes that user.
+func TestKeysCanBeGivenToTheService(t *testing.T) {
+	unit, err := os.ReadFile(filepath.Join(deploy, "systemd", "duban.service"))
+	installer, other := os.ReadFile(filepath.Join(deploy, "install.sh"))
+	if err := errors.Join(err, other); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(unit, []byte("\nUser=duban\n")) || bytes.Contains(unit, []byte("DynamicUser=")) {
+		t.Error("duban.service has no user to whom a file can belong")
+	}
+	if !regexp.MustCompile(`(?m)^\s*useradd --system .* duban$`).Match(installer) {
+		t.Error("install.sh makes no user for duban.service")
+	}
 }
 
 var (
@@ -260,6 +324,9 @@ func page(t *testing.T, url string) string {
 	return "\n" + string(text)
 }
 
+// fatal is the kind of failure after which nobody scrapes the process any more.
+const fatal = `kind="unknown"`
+
 // expressions are those of the rules and of the dashboard, and the dashboard's
 // question for its job.
 func expressions(t *testing.T) (all []string) {
@@ -283,6 +350,9 @@ func expressions(t *testing.T) (all []string) {
 	for _, group := range documents(t, "prometheus/rules.yaml")[0]["groups"].([]any) {
 		for _, r := range group.(map[string]any)["rules"].([]any) {
 			rule := r.(map[string]any)
+			if strings.Contains(rule["expr"].(string), fatal) {
+				t.Errorf("%s asks for %s, with which the process ends that would show it", rule["alert"], fatal)
+			}
 			all = append(all, rule["expr"].(string))
 			if !bytes.Contains(told, []byte("`"+rule["alert"].(string)+"`")) {
 				t.Errorf("docs/operating.md does not say what to do about %s", rule["alert"])

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +21,8 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
 const origin = "edu.example/510100/rectification/1"
@@ -141,5 +144,30 @@ func TestIdentityIsForPaper(t *testing.T) {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("the identity lacks %q:\n%s", part, out.String())
 		}
+	}
+}
+
+// TestTheIdentityOfSeveralProcesses is what the process of federation says by what it
+// was handed, and the same that the seed of all gives; that of another says nothing.
+func TestTheIdentityOfSeveralProcesses(t *testing.T) {
+	keys, folder := filepath.Join(t.TempDir(), "keys"), t.TempDir()
+	runs(t, nil, "certificates", keys, "federation", "campaign")
+	c := suite.Default()
+	c.Data = keys
+	want := runs(t, nil, "identity", "-config", file(t, c))
+	c.Data = filepath.Join(folder, "data")
+	for role, wrong := range map[string]error{"federation": nil, "campaign": config.ErrWrong} {
+		handed := filepath.Join(folder, role)
+		if err := errors.Join(os.Mkdir(handed, 0o700), os.Rename(filepath.Join(keys, role), filepath.Join(handed, role))); err != nil {
+			t.Fatal(err)
+		}
+		c.Peers.Keys = handed
+		got := runs(t, wrong, "identity", "-config", file(t, c))
+		if wrong == nil && got != want {
+			t.Errorf("%s says\n%s\nwant\n%s", role, got, want)
+		}
+	}
+	if _, err := os.Stat(c.Data); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a data folder was made: %v", err)
 	}
 }

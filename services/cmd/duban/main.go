@@ -38,14 +38,15 @@ import (
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
-// Exit codes.
+// Exit codes. None is 2, with which the Go runtime ends when it crashes: after that a
+// second try may help.
 const (
 	exitOK      = 0
 	exitError   = 1
-	exitUsage   = 2 // the command or the configuration is wrong; no second try helps
 	exitCommit  = 3 // a commit met an I/O error; start again and repeat
 	exitVersion = 4 // a store is of a version that this program does not work on
 	exitWrong   = 20
+	exitConfig  = 78 // the command or the configuration is wrong (EX_CONFIG); no second try helps
 )
 
 var (
@@ -102,7 +103,7 @@ func exit(err error) int {
 	case errors.As(err, &v):
 		return int(v.Verdict)
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
-		return exitUsage
+		return exitConfig
 	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):

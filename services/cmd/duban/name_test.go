@@ -39,7 +39,7 @@ func TestTheDataKnowTheirName(t *testing.T) {
 		}
 	}
 	err := run(t.Context(), []string{"fsck", "-config", file(t, other), c.Data}, io.Discard)
-	if exit(err) != exitUsage || !strings.Contains(err.Error(), "hubei/yichang") || !strings.Contains(err.Error(), other.Installation) {
+	if exit(err) != exitConfig || !strings.Contains(err.Error(), "hubei/yichang") || !strings.Contains(err.Error(), other.Installation) {
 		t.Errorf("fsck = %v", err)
 	}
 }
@@ -51,7 +51,7 @@ func TestAnotherNameDoesNotStart(t *testing.T) {
 	before := files(t, c.Data)
 	c.Installation = suite.Default().Installation
 	d := launch(t, c)
-	d.ends(exitUsage)
+	d.ends(exitConfig)
 	for _, name := range []string{"hubei/yichang", c.Installation} {
 		if !strings.Contains(d.log.String(), name) {
 			t.Errorf("it does not say %s:\n%s", name, d.log)
@@ -79,24 +79,25 @@ func TestAMissingKeyIsNamed(t *testing.T) {
 // that starting it again does not help.
 func TestAWrongConfigurationEndsWithItsOwnStatus(t *testing.T) {
 	for name, text := range map[string]string{
-		"a key twice":     "http: 127.0.0.1:1\nhttp: 127.0.0.1:1\n",
-		"a wrong value":   "grace: 1h\n",
-		"an unknown key":  "htpp: 127.0.0.1:1\n",
-		"no YAML":         "{",
-		"a missing paper": "federation: {listen: '127.0.0.1:0', certificate: none, key: none, client_ca: none}\n",
+		"a key twice":      "http: 127.0.0.1:1\nhttp: 127.0.0.1:1\n",
+		"a wrong value":    "grace: 1h\n",
+		"an unknown key":   "htpp: 127.0.0.1:1\n",
+		"no YAML":          "{",
+		"a missing secret": "peers: {keys: none}\n",
+		"a missing paper":  "federation: {listen: '127.0.0.1:0', certificate: none, key: none, client_ca: none}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "duban.yaml")
 			if err := os.WriteFile(path, []byte("data: "+t.TempDir()+"\n"+text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if err := run(t.Context(), []string{"standalone", "-config", path}, io.Discard); exit(err) != exitUsage {
+			if err := run(t.Context(), []string{"standalone", "-config", path}, io.Discard); exit(err) != exitConfig {
 				t.Errorf("standalone = %v", err)
 			}
 		})
 	}
 	for _, args := range [][]string{{"standalone", "-config", "none.yaml"}, {"serve", "-config", "none.yaml", "campaign"}, {"sandbox", "-config", "none.yaml"}, {"fsck", "-config", "none.yaml", "data"}} {
-		if err := run(t.Context(), args, io.Discard); exit(err) != exitUsage {
+		if err := run(t.Context(), args, io.Discard); exit(err) != exitConfig {
 			t.Errorf("duban %v = %v", args, err)
 		}
 	}

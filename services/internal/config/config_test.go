@@ -2,10 +2,14 @@ package config_test
 
 import (
 	"errors"
+	"math"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/duban-project/duban/services/internal/config"
 )
@@ -84,6 +88,82 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	for i := range want {
 		if !strings.HasPrefix(got[i], path+": "+want[i]) {
 			t.Errorf("told %q, want %q", got[i], want[i])
+		}
+	}
+}
+
+// everything has a field of each kind that a section may have.
+type everything struct {
+	Data  string        `yaml:"data"`
+	N     int           `yaml:"count"`
+	Size  uint64        `yaml:"size"`
+	On    bool          `yaml:"on"`
+	Share float64       `yaml:"share"`
+	Wait  time.Duration `yaml:"wait"`
+	Net   netip.Prefix  `yaml:"net"`
+	List  []string      `yaml:"list"`
+	A     section       `yaml:"a"`
+}
+
+func (*everything) Check() error { return nil }
+
+// read reads a file of the text over what is in s.
+func read(t *testing.T, text string, s config.Section) error {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config.Read(path, s)
+}
+
+// TestNothingIsTakenForAnotherThing, as YAML's library would: fractions cut off,
+// negative numbers turned over, bare numbers for nanoseconds, numbers for text.
+func TestNothingIsTakenForAnotherThing(t *testing.T) {
+	for text, want := range map[string]string{
+		"count: 1.9\n":                 "count: must be a whole number",
+		"count: 1.0\n":                 "count: must be a whole number",
+		"count: 9223372036854775808\n": "count: must be a whole number",
+		"count:\n":                     "count: must be a whole number, and has no value",
+		"count: '2'\n":                 "count: must be a whole number",
+		"size: -5\n":                   "size: must be a whole number from 0 on",
+		"size: -5.0\n":                 "size: must be a whole number from 0 on",
+		"size: 0.9\n":                  "size: must be a whole number from 0 on",
+		"size: 18446744073709551616\n": "size: must be a whole number from 0 on",
+		"data: 5\n":                    "data: must be text",
+		"data: true\n":                 "data: must be text",
+		"data: 2026-03-01\n":           "data: must be text",
+		"on: yes\n":                    "on: must be true or false",
+		"wait: 5\n":                    "wait: must be a duration",
+		"wait: '5'\n":                  "wait: must be a duration",
+		"wait: 0\n":                    "wait: must be a duration",
+		"wait: ~\n":                    "wait: must be a duration",
+		"share: half\n":                "share: must be a number",
+		"net: ~\n":                     "net: must be a network",
+	} {
+		var c everything
+		if err := read(t, text, &c); err == nil || !strings.Contains(err.Error(), "line 1: "+want) {
+			t.Errorf("Read of %q = %+v, %v, want %q", text, c, err, want)
+		}
+	}
+}
+
+func TestEachIsTakenAsItIsWritten(t *testing.T) {
+	var got everything
+	err := read(t, "data: '5'\ncount: -2\nsize: 18446744073709551615\non: true\nshare: 1\nwait: 1m30s\nnet: 10.0.0.0/8\nlist: [a]\n", &got)
+	want := everything{Data: "5", N: -2, Size: math.MaxUint64, On: true, Share: 1, Wait: 90 * time.Second, Net: netip.MustParsePrefix("10.0.0.0/8"), List: []string{"a"}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("Read = %+v, %v, want %+v", got, err, want)
+	}
+}
+
+// TestAKeyWithoutAValue is the empty text or list; a section keeps its defaults.
+func TestAKeyWithoutAValue(t *testing.T) {
+	for _, nothing := range []string{"", " ~", " null"} {
+		got := everything{Data: "default", List: []string{"default"}, A: section{Data: "default"}}
+		err := read(t, "data:"+nothing+"\nlist:"+nothing+"\na:"+nothing+"\n", &got)
+		if want := (everything{A: section{Data: "default"}}); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("Read of %q = %+v, %v, want %+v", nothing, got, err, want)
 		}
 	}
 }

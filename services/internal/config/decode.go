@@ -49,6 +49,7 @@ func (m *mistakes) take(path string, n *yaml.Node, v reflect.Value) {
 	kind, whole := v.Kind(), single(v)
 	switch {
 	case n.ShortTag() == "!!null":
+		m.takeNothing(path, n, v)
 	case whole:
 		m.takeOne(path, n, v)
 	case (kind == reflect.Struct || kind == reflect.Map) && n.Kind != yaml.MappingNode:
@@ -69,13 +70,41 @@ func single(v reflect.Value) bool {
 	return text || kind != reflect.Struct && kind != reflect.Map && kind != reflect.Slice
 }
 
+// takeNothing takes a key without a value: of text, a list and a map it is the
+// empty one; a section of which nothing is said keeps its defaults; what else there
+// is has no empty value.
+func (m *mistakes) takeNothing(path string, n *yaml.Node, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map:
+		v.SetZero()
+	default:
+		if single(v) {
+			m.add(path, n, "must be %s, and has no value", meaning(v))
+		}
+	}
+}
+
 func (m *mistakes) takeOne(path string, n *yaml.Node, v reflect.Value) {
-	_, duration := v.Interface().(time.Duration)
-	bare := duration && n.ShortTag() == "!!int" && n.Value != "0" // it would be nanoseconds
 	if n.Kind != yaml.ScalarNode {
 		m.add(path, n, "must be %s", meaning(v))
-	} else if err := n.Decode(v.Addr().Interface()); err != nil || bare {
+	} else if !written(n.ShortTag(), v) || n.Decode(v.Addr().Interface()) != nil {
 		m.add(path, n, "must be %s, not %q", meaning(v), n.Value)
+	}
+}
+
+// written says whether a value is written as YAML's tag says, without which the
+// library would make one of the other: a whole number of 1.9, text of a number,
+// nanoseconds of a bare 5.
+func written(tag string, v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Bool:
+		return tag == "!!bool"
+	case reflect.Int, reflect.Uint64:
+		return tag == "!!int"
+	case reflect.Float64:
+		return tag == "!!int" || tag == "!!float"
+	default: // durations and networks are written as text
+		return tag == "!!str"
 	}
 }
 
@@ -94,7 +123,7 @@ func meaning(v reflect.Value) string {
 	case reflect.Float64:
 		return "a number"
 	case reflect.String:
-		return "text"
+		return "text, in quotes if it looks like anything else"
 	default:
 		return "a network such as 10.0.0.0/8"
 	}

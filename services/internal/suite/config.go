@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"net/netip"
 	"path"
-	"regexp"
 	"time"
 
+	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/telemetry"
 )
@@ -70,13 +70,15 @@ func Default() Config {
 // Name is the installation's among those that its parent knows.
 func (c Config) Name() string { return "installations/" + path.Base(c.Installation) }
 
-var installation = regexp.MustCompile(`^[a-z0-9.-]{1,60}(/[a-z0-9.-]{1,60}){1,2}$`)
-
-// What limits.message may be: in less the pages that processes read of each other's
-// feeds find no room, and more would have to be held at once.
 const (
+	// What limits.message may be: in less the pages that processes read of each
+	// other's feeds find no room, and more would have to be held at once.
 	leastMessage = 1 << 20
 	mostMessage  = 1 << 30
+	// mostReserve is a pebibyte, in MiB: far below where bytes no longer fit a number.
+	mostReserve = 1 << 30
+	// mostInFlight is more than a machine can run.
+	mostInFlight = 1 << 20
 )
 
 // Check implements config.Section.
@@ -88,10 +90,12 @@ func (c *Config) Check() error {
 		}
 	}
 	check(c.Data != "", "data: must name a folder")
-	check(installation.MatchString(c.Installation), "installation: must be province/installation in a-z, 0-9, dot and hyphen")
+	_, _, named := federation.SplitName(c.Installation)
+	check(named, "installation: must be province/installation of a-z, 0-9 and hyphen, each beginning with a letter or digit; the province may have dots")
 	for key, address := range map[string]string{"http": c.HTTP, "grpc": c.GRPC, "metrics": c.Metrics} {
 		check(listens(address), "%s: must be host:port", key)
 	}
+	check(c.Reserve <= mostReserve, "reserve_mib: must be at most %d", mostReserve)
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
 	l := c.Limits
 	for key, ok := range map[string]bool{
@@ -99,7 +103,8 @@ func (c *Config) Check() error {
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
+	check(l.InFlight <= mostInFlight, "limits.in_flight: must be at most %d", mostInFlight)
 	check(l.Message >= leastMessage && l.Message <= mostMessage, "limits.message: must be from %d to %d bytes", leastMessage, mostMessage)
-	return errors.Join(append(mistakes, checkOrigins(c.AllowedOrigins), checkProxies(c.TrustedProxies),
+	return errors.Join(append(mistakes, checkOrigins(c.AllowedOrigins), checkProxies(c.TrustedProxies), c.apart(),
 		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }

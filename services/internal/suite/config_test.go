@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/duban-project/duban/services/federation"
 )
 
 func TestConfigNamesEveryMistake(t *testing.T) {
@@ -19,6 +21,73 @@ func TestConfigNamesEveryMistake(t *testing.T) {
 	for _, key := range []string{"metrics:", `"*" must stand alone`, `not "foo"`, "limits.message:", "trusted_proxies:", "federation.listen: must be host:port", "data:", "installation:", "http:", "grace:", "limits.burst:", "telemetry.log_level:"} {
 		if err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("Check = %v, lacks %s", err, key)
+		}
+	}
+}
+
+// TestListenersAreApart: two that could not both listen are refused before one of
+// them finds that out.
+func TestListenersAreApart(t *testing.T) {
+	for _, x := range []struct {
+		http, peers string
+		want        bool
+	}{
+		{"127.0.0.1:8080", "127.0.0.1:8080", false},
+		{"127.0.0.1:8080", "localhost:8080", false},
+		{"127.0.0.1:8080", "0.0.0.0:8080", false},
+		{":8080", "10.0.0.1:8080", false},
+		{"[::]:8080", "127.0.0.1:08080", false},
+		{"[::ffff:127.0.0.1]:8080", "127.0.0.1:8080", false},
+		{"127.0.0.1:8080", "127.0.0.2:8080", true},
+		{"127.0.0.1:8080", "127.0.0.1:8081", true},
+		{"127.0.0.1:0", "127.0.0.1:0", true},
+		{"", "", true},
+	} {
+		c := Default()
+		c.HTTP, c.Peers.Listen, c.Peers.Keys = x.http, x.peers, "keys"
+		err := c.Check()
+		if (err == nil) != x.want || err != nil && !strings.HasPrefix(err.Error(), "peers.listen: http and peers.listen cannot both listen at port ") {
+			t.Errorf("http %q and peers.listen %q = %v, allowed %v", x.http, x.peers, err, x.want)
+		}
+	}
+	c := Default()
+	c.Metrics, c.Sandbox.GRPC = c.GRPC, c.Sandbox.HTTP
+	for _, key := range []string{"metrics: grpc and", "sandbox.grpc: sandbox.http and"} {
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("Check = %v, lacks %s", err, key)
+		}
+	}
+}
+
+// TestSizesHaveBounds within which none of what is reckoned from them overflows.
+func TestSizesHaveBounds(t *testing.T) {
+	c := Default()
+	c.Reserve, c.Limits.InFlight = 1<<30, 1<<20
+	if err := c.Check(); err != nil || c.Reserve<<20>>20 != c.Reserve {
+		t.Errorf("Check = %v", err)
+	}
+	c.Reserve, c.Limits.InFlight = 17592186044416, 1<<31 // 2⁶⁴ bytes; and more than a stream's number holds
+	for _, key := range []string{"reserve_mib:", "limits.in_flight:"} {
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("Check = %v, lacks %s", err, key)
+		}
+	}
+}
+
+// TestTheNameIsOneThatAParentTakes: else the installation could never be enrolled.
+func TestTheNameIsOneThatAParentTakes(t *testing.T) {
+	for name, want := range map[string]bool{
+		"local/duban": true, "edu.example/510000": true, "edu.example/city/510104-a": true,
+		"local/a.b": false, "../..": false, "a/..": false, "a/.": false, "a": false, "": false, "a/": false, "/a": false,
+		"a..b/c": false, "-a/b": false, "a/-b": false, "A/b": false, "a/b/c/d": false, "a/" + strings.Repeat("b", 64): false,
+	} {
+		c := Default()
+		c.Installation = name
+		if err := c.Check(); (err == nil) != want {
+			t.Errorf("Check of %q = %v, want it taken %v", name, err, want)
+		}
+		if o, ok := federation.ParseOrigin(c.Origin("organization")); ok != want || ok && (o.Place+"/"+o.Installation != name || "installations/"+o.Installation != c.Name()) {
+			t.Errorf("ParseOrigin of %q = %+v, %v", name, o, ok)
 		}
 	}
 }

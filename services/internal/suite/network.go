@@ -16,6 +16,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/papers"
 	"github.com/duban-project/duban/services/internal/reach"
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
 )
 
@@ -46,6 +47,16 @@ func (s *Suite) connect() error {
 	}
 	s.closers = append(s.closers, s.network.Close)
 	return nil
+}
+
+// secrets are those of the roles: the seed's or, as it is configured, those that the
+// process was handed.
+func (c Config) secrets(roles []string) (map[string]seed.Role, error) {
+	secrets, err := seed.Roles(c.Data, c.Peers.Keys, roles)
+	if err != nil && c.Peers.Keys != "" {
+		return nil, fmt.Errorf("%w: peers.keys: %w", config.ErrWrong, err)
+	}
+	return secrets, err
 }
 
 // passport is what this process shows to another role when as calls it. Clients'

@@ -2,15 +2,15 @@ package suite
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"time"
 
 	"golang.org/x/sync/errgroup"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
-	"github.com/duban-project/duban/gateway"
 	"github.com/duban-project/duban/services/internal/serve"
 )
 
@@ -122,12 +122,20 @@ func (s *Suite) operators() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.telemetry.Metrics)
 	mux.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		if !s.process.Ready(r.Context()) {
-			w.WriteHeader(http.StatusServiceUnavailable)
-		}
-	})
+	mux.HandleFunc("GET /readyz", s.ready)
 	return mux
+}
+
+// ready says whether this process serves, and which roles that is about: others are
+// asked themselves.
+func (s *Suite) ready(w http.ResponseWriter, r *http.Request) {
+	status, is := http.StatusOK, healthv1.HealthCheckResponse_SERVING
+	if !s.process.Ready(r.Context()) {
+		status, is = http.StatusServiceUnavailable, healthv1.HealthCheckResponse_NOT_SERVING
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": is.String(), "roles": s.roles}) // who has gone needs no answer
 }
 
 // listen opens the addresses, all or none; an empty one gives no listener.
@@ -160,32 +168,4 @@ func closeAll(listeners []net.Listener) (err error) {
 		}
 	}
 	return err
-}
-
-// web is a server of pages, bounded in all that a client can make it hold.
-func web(h http.Handler) *http.Server {
-	return &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
-		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: gateway.MaxHeaderBytes,
-	}
-}
-
-// serveHTTP serves until ctx is done, and then lets running requests end.
-func (s *Suite) serveHTTP(ctx context.Context, h http.Handler, l net.Listener) error {
-	server := web(h)
-	stopped := make(chan error, 1)
-	go func() {
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Grace)
-		defer cancel()
-		stopped <- server.Shutdown(grace)
-	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving %s: %w", l.Addr(), err)
-	}
-	if err := <-stopped; err != nil { // the grace is over
-		s.Log().Warn("requests that ran longer than the grace were cut off", "address", l.Addr().String(), "error", err)
-		return server.Close()
-	}
-	return nil
 }

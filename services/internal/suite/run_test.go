@@ -4,9 +4,27 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 )
+
+// TestReadinessNamesTheRoles that it is about, and what they do.
+func TestReadinessNamesTheRoles(t *testing.T) {
+	s, err := sandboxIn(t, t.TempDir(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	s.operators().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	var said struct {
+		Status string
+		Roles  []string
+	}
+	if err := json.NewDecoder(w.Body).Decode(&said); err != nil || w.Code != http.StatusServiceUnavailable || said.Status != "NOT_SERVING" || !slices.Equal(said.Roles, Roles()) {
+		t.Errorf("before it serves: %d %+v, %v", w.Code, said, err)
+	}
+}
 
 // TestTooMuchIsRefusedLikeAnythingElse: with a reason, in both languages, although
 // net/http has a limit of its own and plain text for it.

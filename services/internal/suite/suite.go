@@ -121,7 +121,7 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.sandbox, err = openSandbox(c.Data, o.Sandbox); err != nil {
 		return err
 	}
-	if s.secrets, err = seed.Roles(c.Data, c.Peers.Keys, s.roles); err != nil {
+	if s.secrets, err = s.config.secrets(s.roles); err != nil {
 		return err
 	}
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, BlobsFolder), c.Reserve<<20); err != nil {

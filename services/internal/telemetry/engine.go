@@ -70,13 +70,17 @@ type operation struct {
 
 func (t *Telemetry) operation(service, name string, do func(context.Context, func(store.Tx) error) error) operation {
 	labels := prometheus.Labels{"service": service, "operation": name}
+	failed := t.store.errors.MustCurryWith(labels)
+	for _, kind := range kinds {
+		failed.WithLabelValues(kind) // from 0 on: the first that fails is seen as a rise
+	}
 	return operation{
 		do:      do,
 		span:    "store." + name,
 		about:   trace.WithAttributes(serviceKey.String(service)),
 		tracer:  t.traces.Tracer(scope),
 		seconds: t.store.seconds.With(labels),
-		errors:  t.store.errors.MustCurryWith(labels),
+		errors:  failed,
 	}
 }
 
@@ -102,6 +106,9 @@ func (o *operation) fail(span trace.Span, kind string) {
 // other is what the transaction's own function returned, as a rule: a refusal is
 // an answer, and no failure of the store.
 const other = "other"
+
+// kinds are all that kind returns.
+var kinds = []string{"full", "unknown", "deadline", "cancelled", other}
 
 func kind(err error) string {
 	switch {

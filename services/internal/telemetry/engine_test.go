@@ -63,6 +63,21 @@ func TestEngineCountsWhatFails(t *testing.T) {
 	}
 }
 
+// TestFailuresAreShownBeforeThereAreAny: of a series that begins with the first
+// failure, Prometheus sees no rise.
+func TestFailuresAreShownBeforeThereAreAny(t *testing.T) {
+	b := lay(t, inProcess)
+	b.Engine("campaign", openBolt(t))
+	page := b.page(t)
+	for _, operation := range []string{"view", "update"} {
+		for _, kind := range []string{"full", "unknown", "deadline", "cancelled", "other"} {
+			if got := sample(t, page, "duban_store_errors_total", "campaign", operation, `kind="`+kind+`"`); got != 0 {
+				t.Errorf("%s %s = %v", operation, kind, got)
+			}
+		}
+	}
+}
+
 func TestKind(t *testing.T) {
 	for want, err := range map[string]error{
 		"full":      store.ErrFull,
