@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -80,7 +81,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 		Unit: unit, Campaign: cut.GetCampaign(), Category: cut.GetCategory(), Source: cut.GetSource(),
 		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted(), Own: cut.GetIncludeUnaccepted() || holdsOn(tx, unit),
 	}
-	return v, v.readFreshness()
+	return v, errors.Join(v.knows(cut), v.readFreshness())
 }
 
 // treeOf is the tree that a cut asks for: as it was, if it does not say.
