@@ -173,11 +173,11 @@ func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 		return text, false, nil
 	case c.Kind == "b":
 		return map[bool]string{true: "TRUE", false: "FALSE"}[text == "1"], true, nil
-	case c.Kind != "s":
-		return text, true, nil
+	case c.Kind == "e":
+		return "#" + strings.TrimPrefix(text, "#"), true, nil
 	}
 	n, err := strconv.Atoi(strings.TrimSpace(text))
-	if err != nil || n < 0 || n >= len(s.texts) {
+	if c.Kind != "s" || err != nil || n < 0 || n >= len(s.texts) {
 		return "", false, s.damaged()
 	}
 	return s.texts[n], false, nil

@@ -45,16 +45,16 @@ func (v *view) named(campaigns []string, category string) (is, has bool, err err
 		if err != nil {
 			return false, false, err
 		}
-		if v.concerns(c) {
+		if v.related(c) {
 			is, has = true, has || reports.HasCategory(c, category)
 		}
 	}
 	return is, has, nil
 }
 
-// concerns says whether the owner of a campaign stands above the unit or beneath
+// related says whether the owner of a campaign stands above the unit or beneath
 // it, or is the unit.
-func (v *view) concerns(c *campaignv1.Campaign) bool {
+func (v *view) related(c *campaignv1.Campaign) bool {
 	return c.GetOwner() != "" &&
 		(slices.Contains(v.directory.Path(v.query.Unit), c.GetOwner()) || slices.Contains(v.directory.Path(c.GetOwner()), v.query.Unit))
 }
