@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"slices"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -35,6 +36,16 @@ func (v *view) knows(cut *aggregationv1.Cut) error {
 	default:
 		return aggregation.ErrCategoryUnknown.At("cut.category", "活动没有这一类别", "the campaign has no such category")
 	}
+}
+
+// heard says whether everything is counted that the campaigns' feed had told.
+func (s *Service) heard(ctx context.Context) bool {
+	for _, f := range s.followers {
+		if f.Feed == campaigns {
+			return f.await(ctx) == nil
+		}
+	}
+	return false
 }
 
 // named says whether one of the campaigns is the unit's business, and whether one
