@@ -87,7 +87,7 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 	}
 	if len(body) > 0 {
-		set, err := strict.Body(m, body, a.options.MaxDepth)
+		body, set, err := strict.Body(m, body, a.options.MaxDepth)
 		if err != nil {
 			return nil, err
 		}

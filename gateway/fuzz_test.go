@@ -82,7 +82,7 @@ func FuzzBody(f *testing.F) {
 		if m.Route.Body != "*" {
 			input = route.Named(input, m.Route.Body).Message()
 		}
-		_, strictly := strict.Body(m, body, 64)
+		_, _, strictly := strict.Body(m, body, 64)
 		loosely := protojson.Unmarshal(body, dynamicpb.NewMessage(input))
 		if strictly == nil && loosely != nil {
 			t.Errorf("%s: strict takes what the decoder refuses (%v): %q", m.Route.Template, loosely, body)

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
@@ -24,6 +26,21 @@ func Period(c *aggregationv1.Cut, today string) (start, end string, err error) {
 		return "", "", ErrPeriodEmpty.At("cut.start_date", "晚于截止日期", "comes after the end")
 	}
 	return start, end, nil
+}
+
+// Sourced refuses a cut by a source of problems (问题来源) that there is not.
+func Sourced(c *aggregationv1.Cut) error {
+	var all []string
+	for number := range rectificationv1.Problem_Source_name {
+		if name := source(rectificationv1.Problem_Source(number)); name != "" {
+			all = append(all, name)
+		}
+	}
+	if c.GetSource() == "" || slices.Contains(all, c.GetSource()) {
+		return nil
+	}
+	slices.Sort(all)
+	return ErrSourceUnknown.Say("sources", strings.Join(all, "、"), strings.Join(all, ", ")).At("cut.source", "没有这个问题来源", "there is no such source")
 }
 
 // FigureOf returns the figure of a metric from the values of all. A latest value

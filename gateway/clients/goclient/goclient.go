@@ -77,7 +77,10 @@ func (c *Client) request(ctx context.Context, method, path string, in proto.Mess
 	var body []byte
 	if in != nil {
 		var err error
-		if body, err = protojson.Marshal(in); err != nil {
+		// A value of 0 is said: a row without one is rejected. A PATCH changes what
+		// its body has, and says nothing else.
+		zeros := protojson.MarshalOptions{EmitDefaultValues: method == http.MethodPost}
+		if body, err = zeros.Marshal(in); err != nil {
 			return nil, fmt.Errorf("writing the body of %s: %w", path, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 // call makes the example and the table of fields of an operation.
 func (d *document) call(method, path string, o *operation) (Call, error) {
 	c := Call{operation: o, Method: method, Path: path}
+	_, d.at, _ = strings.Cut(o.OperationID, "_")
 	target, query := path, url.Values{}
 	for _, p := range o.Parameters {
 		if p.Name == "" { // a header that all calls have in common

@@ -14,6 +14,8 @@ type document struct {
 	Components struct{ Schemas map[string]*schema }
 	Tags       []struct{ Name, Description string }
 	Enums      map[string]Enum `json:"x-duban-enums"`
+
+	at string // the call whose example is being made, such as "UploadReport"
 }
 
 type operation struct {

@@ -1,6 +1,7 @@
 package developer
 
 import (
+	"encoding/base64"
 	"maps"
 	"regexp"
 	"regexp/syntax"
@@ -13,18 +14,23 @@ import (
 // of queries.
 var (
 	shown = []string{"displayName", "rows", "unit", "field", "value", "codes", "csv", "description", "level", "source", "text", "ids"}
-	asked = []string{"seq"}
+	asked = []string{"seq", "cut.startDate"}
 )
 
-// samples are values that people recognise, by the name of the field. One that
-// does not fit the contract is not taken.
+// samples are values that people recognise, by the name of the field; those of one
+// call stand under its name too, and a field of which it has none is left out.
+// One that does not fit the contract is not taken. In a sandbox the calls of
+// reports and of status work as they stand.
 var samples = map[string][]string{
 	"unit": {"units/yc-420526", "yc-420526"}, "name": {"units/yc-420526"}, "parent": {"units/yc", "yc"}, "ancestor": {"units/yc"},
-	"displayName": {"演示学校"}, "form": {"reportForms/ledger-monthly"}, "period": {"2026-11"}, "source": {"own-system"},
+	"displayName": {"演示学校"}, "form": {"reportForms/ledger-monthly"}, "period": {"2026-11"}, "source": {"my-system"},
 	"field": {"found"}, "value": {"3"}, "metric": {"metrics/problems_found", "problems_found"}, "reason": {"数字有误，请核对后重报。"},
 	"description": {"会议记录不全"}, "feed": {"aggregation"}, "url": {"https://portal.example.cn/hook"}, "reportForm": {"ledger-monthly"},
 	"principal": {"machines/portal"}, "campaign": {"campaigns/work-style-2026"}, "scheme": {"gbt2260"}, "code": {"420526"},
-	"csv": {"id,parent_id,kind,display_name\nyc-420526-s99,yc-420526,SCHOOL,演示学校\n"},
+	"cut.startDate":       {"2026-01-01"},
+	"CreateReport.source": {"example-json"}, "UploadReport.source": {"example-file"}, "UploadReport.rows": {},
+	"content": {base64.StdEncoding.EncodeToString([]byte("unit,found,closed\nunits/yc-420526-s01,3,1\n"))},
+	"csv":     {"id,parent_id,kind,display_name\nyc-420526-s99,yc-420526,SCHOOL,演示学校\n"},
 }
 
 // dates are tried where a pattern is one of days or periods.
@@ -59,7 +65,7 @@ func (d *document) sample(name string, s *schema) any {
 	case s.Type == "integer" || s.Type == "number":
 		return max(int(s.Minimum), 1)
 	default:
-		return text(name, s)
+		return text(slices.Concat(samples[d.at+"."+name], samples[name]), s)
 	}
 }
 
@@ -69,7 +75,8 @@ func (d *document) object(s *schema, except string) map[string]any {
 	all, taken := map[string]any{}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
-		if name == except || p.ReadOnly || taken[p.OneOf] || !slices.Contains(slices.Concat(s.Required, shown), name) && !d.needed(p) {
+		of, own := samples[d.at+"."+name]
+		if name == except || own && len(of) == 0 || p.ReadOnly || taken[p.OneOf] || !slices.Contains(slices.Concat(s.Required, shown), name) && !d.needed(p) {
 			continue
 		}
 		all[name], taken[p.OneOf] = d.sample(name, p), p.OneOf != ""
@@ -77,8 +84,8 @@ func (d *document) object(s *schema, except string) map[string]any {
 	return all
 }
 
-// text is a sample of what JSON writes as a string.
-func text(name string, s *schema) string {
+// text is a sample of what JSON writes as a string: one of those known, if it fits.
+func text(known []string, s *schema) string {
 	switch {
 	case len(s.Enum) > 1 && strings.HasSuffix(s.Enum[0], "_UNSPECIFIED"):
 		return s.Enum[1]
@@ -86,14 +93,15 @@ func text(name string, s *schema) string {
 		return s.Enum[0]
 	case s.Format == "date-time":
 		return "2026-12-01T00:00:00Z"
-	case s.Format == "byte":
-		return "ZHViYW4="
 	case s.Format == "int64" || s.Format == "uint64":
 		return "1"
 	}
-	for _, known := range slices.Concat(samples[name], []string{"example"}, dates) {
-		if fits, err := regexp.MatchString(s.Pattern, known); s.Pattern == "" || err == nil && fits {
-			return known
+	if s.Format == "byte" {
+		known = append(known, "ZHViYW4=")
+	}
+	for _, sample := range slices.Concat(known, []string{"example"}, dates) {
+		if fits, err := regexp.MatchString(s.Pattern, sample); s.Pattern == "" || err == nil && fits {
+			return sample
 		}
 	}
 	return fitting(s.Pattern)

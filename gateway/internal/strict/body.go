@@ -23,25 +23,26 @@ import (
 
 const maxFields = 32 // violations told at once
 
-// Body reads the body of a call that found m. It returns the fields that stand
-// directly in the body, and a *problem.Problem for whatever is wrong.
-func Body(m route.Match, body []byte, maxDepth int) ([]protoreflect.FieldDescriptor, error) {
+// Body reads the body of a call that found m. It returns the body as generated
+// code is to read it, the fields that stand directly in it, and a
+// *problem.Problem for whatever is wrong.
+func Body(m route.Match, body []byte, maxDepth int) ([]byte, []protoreflect.FieldDescriptor, error) {
 	if err := shape(body, maxDepth); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	r := reader{dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m)}
+	r := reader{dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m), tellings: map[protoreflect.FullName]*telling{}}
 	r.dec.UseNumber()
 	set, err := r.root(m.Route)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(r.wrong) > 0 {
-		return nil, problem.Invalid(r.wrong...)
+		return nil, nil, problem.Invalid(r.wrong...)
 	}
 	if text := miswritten(body); text != (problem.Text{}) { // in a name
-		return nil, problem.Malformed(text)
+		return nil, nil, problem.Malformed(text)
 	}
-	return set, nil
+	return r.rewritten(body), set, nil
 }
 
 // jsonNames returns what the path gives, by the field's path in JSON names.
@@ -58,6 +59,9 @@ type reader struct {
 	dec   *json.Decoder
 	bound map[string]string
 	wrong []problem.Field
+	edits []edit
+
+	tellings map[protoreflect.FullName]*telling // those that were looked for
 }
 
 // root reads the body as what the rule says it is.
@@ -115,6 +119,7 @@ func (r *reader) raw() (json.RawMessage, error) {
 
 // object reads the members of a message and the brace that closes it.
 func (r *reader) object(message protoreflect.MessageDescriptor, path string) (set []protoreflect.FieldDescriptor, err error) {
+	told := r.telling(message)
 	for r.dec.More() {
 		name, err := r.key()
 		if err != nil {
@@ -132,7 +137,11 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 				r.tell(at, "oneof", oneOf(of))
 			}
 			set = append(set, f)
-			if err := r.field(f, join(path, f.JSONName())); err != nil {
+			read := r.field
+			if told.concerns(f) {
+				read = told.read(r)
+			}
+			if err := read(f, join(path, f.JSONName())); err != nil {
 				return nil, err
 			}
 			continue
@@ -142,6 +151,7 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 		}
 	}
 	_, err = r.dec.Token()
+	r.edits = append(r.edits, told.edits(r.dec.InputOffset()-1, len(set) > 0)...)
 	return set, err
 }
 

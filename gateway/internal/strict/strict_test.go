@@ -4,15 +4,21 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway/internal/route"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
 
 func table(t testing.TB) *route.Table {
 	t.Helper()
-	all, err := route.New(organizationv1.File_duban_organization_v1_organization_proto.Services().Get(0))
+	all, err := route.New(
+		organizationv1.File_duban_organization_v1_organization_proto.Services().Get(0),
+		aggregationv1.File_duban_aggregation_v1_aggregation_proto.Services().Get(0),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +45,7 @@ func BenchmarkBody(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(body)))
 			for b.Loop() {
-				_, _ = Body(m, body, 64) // the cost of a refusal counts as well
+				_, _, _ = Body(m, body, 64) // the cost of a refusal counts as well
 			}
 		})
 	}
@@ -48,11 +54,11 @@ func BenchmarkBody(b *testing.B) {
 func TestMaskLeavesOutWhatNoClientWrites(t *testing.T) {
 	m := table(t).Find("PATCH", "/v1/units/a")
 	var names []protoreflect.Name
-	set, err := Body(m, []byte(`{"name":"units/a","etag":"1","state":"STATE_ACTIVE","createTime":null,"rank":1}`), 64)
+	_, set, err := Body(m, []byte(`{"name":"units/a","etag":"1","state":"STATE_ACTIVE","createTime":null,"rank":1}`), 64)
 	if err == nil || set != nil {
 		t.Errorf("an unknown field passes: %v", set)
 	}
-	set, err = Body(m, []byte(`{"name":"units/a","etag":"1","state":"STATE_ACTIVE","createTime":null,"labels":{}}`), 64)
+	_, set, err = Body(m, []byte(`{"name":"units/a","etag":"1","state":"STATE_ACTIVE","createTime":null,"labels":{}}`), 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,5 +69,44 @@ func TestMaskLeavesOutWhatNoClientWrites(t *testing.T) {
 	}
 	if len(names) != 1 || names[0] != "labels" {
 		t.Errorf("writable are %q", names)
+	}
+}
+
+// A row whose value is missing or cannot be read refuses no other: what stands
+// there is told, whatever its sender says about it.
+func TestWhatCannotBeReadIsTold(t *testing.T) {
+	long := strings.Repeat("甲", 1000)
+	for text, want := range map[string]*aggregationv1.Report_Row{
+		`{"field":"found","value":"3"}`:             {Field: "found", Value: 3},
+		`{"field":"found","value":0}`:               {Field: "found"},
+		`{"value":"3","unreadable":"x"}`:            {Value: 3},
+		`{"field":"found"}`:                         {Field: "found", Unreadable: "null"},
+		`{}`:                                        {Unreadable: "null"},
+		`{"value": null ,"field":"found"}`:          {Field: "found", Unreadable: "null"},
+		`{"value":" "}`:                             {Unreadable: "null"},
+		`{"unreadable":"","value": "3,5" }`:         {Unreadable: "3,5"},
+		`{"value":"a\"b","unreadable":7}`:           {Unreadable: `a"b`},
+		`{"value":1.5,"field":"found"}`:             {Field: "found", Unreadable: "1.5"},
+		`{"value":99999999999999999999}`:            {Unreadable: "99999999999999999999"},
+		`{"value":{"a":[1,2]},"field":"found"}`:     {Field: "found", Unreadable: `{"a":[1,2]}`},
+		`{"value":"` + long + `","field":"closed"}`: {Field: "closed", Unreadable: strings.Repeat("甲", 21)},
+	} {
+		rows := `{"rows":[` + text + `,` + text + `]}`
+		body, _, err := Body(table(t).Find("POST", "/v1/reports"), []byte(rows), 64)
+		report := &aggregationv1.Report{}
+		if err != nil || protojson.Unmarshal(body, report) != nil || len(report.GetRows()) != 2 {
+			t.Errorf("%s is %s, %v", text, body, err)
+			continue
+		}
+		for _, row := range report.GetRows() {
+			if !proto.Equal(row, want) {
+				t.Errorf("%s is %v, want %v", text, row, want)
+			}
+		}
+	}
+	for _, text := range []string{`{"value":"1","value":"2"}`, `{"value":"\ud800"}`} {
+		if _, _, err := Body(table(t).Find("POST", "/v1/reports"), []byte(`{"rows":[`+text+`]}`), 64); err == nil {
+			t.Errorf("%s passes", text)
+		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Campaign notes which campaigns rows may name, and lets the quarantined rows that
+// Campaign notes which campaigns rows and cuts may name, and lets the quarantined rows that
 // wait for this one or its categories be judged again, in the transaction that
 // takes the campaign in. Stir MUST be called after it. Nobody reports on a draft.
 func Campaign(tx store.Tx, c *campaignv1.Campaign) error {
@@ -36,21 +36,30 @@ func Campaign(tx store.Tx, c *campaignv1.Campaign) error {
 // campaignKey begins the keys of rows that wait for a campaign.
 func campaignKey(name string) string { return waitKey("campaign", name, "") }
 
-// campaign returns what is known of a campaign: nothing of one that is unknown.
+// FindCampaign returns what Campaign noted of a campaign: owner and categories, or
+// nothing of one that is unknown.
+func FindCampaign(tx store.Tx, name string) (*campaignv1.Campaign, error) {
+	c := &campaignv1.Campaign{}
+	b, err := tx.Get(campaignsBucket, []byte(name))
+	if errors.Is(err, store.ErrNotFound) {
+		return c, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, proto.Unmarshal(b, c)
+}
+
+// campaign is FindCampaign, once for each.
 func (j *judge) campaign(name string) (*campaignv1.Campaign, error) {
 	if c, ok := j.campaigns[name]; ok {
 		return c, nil
 	}
-	c := &campaignv1.Campaign{}
-	b, err := j.tx.Get(campaignsBucket, []byte(name))
+	c, err := FindCampaign(j.tx, name)
 	if err == nil {
-		err = proto.Unmarshal(b, c)
+		j.campaigns[name] = c
 	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	j.campaigns[name] = c
-	return c, nil
+	return c, err
 }
 
 // within holds the campaign and category of a row whose unit is found against the

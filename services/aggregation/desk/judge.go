@@ -91,7 +91,7 @@ func (j *judge) page(page *aggregationv1.ReportPage) error {
 func (j *judge) judge(rows []*aggregationv1.Report_Row, which func(*aggregationv1.Report_Row) bool) error {
 	var picked []*aggregationv1.Report_Row
 	for _, row := range rows {
-		if !which(row) {
+		if !which(row) || row.GetVerdict() == aggregationv1.Report_VERDICT_REJECTED { // its line could not be read
 			continue
 		}
 		verdict, err := j.place(row)

@@ -25,7 +25,9 @@ type parcel struct {
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
 func (d *Desk) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
-	return d.receive(ctx, req, req.GetReport(), func(*parcel) error { return nil })
+	asked := proto.CloneOf(req.GetReport())
+	asked.Rows = reports.Asked(asked.GetRows())
+	return d.receive(ctx, req, asked, func(*parcel) error { return nil })
 }
 
 // UploadReport implements the RPC.

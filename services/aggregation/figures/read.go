@@ -77,6 +77,21 @@ func ReadGrouped(tx store.Tx, q Query, subtree []string, wanted aggregation.Set)
 	return v, nil
 }
 
+// Counts says whether anything counts, or did, in the campaign and category of q.
+func Counts(tx store.Tx, q Query) (bool, error) {
+	campaigns, err := q.campaigns(tx, rowsBucket)
+	if err != nil {
+		return false, err
+	}
+	for _, campaign := range campaigns {
+		from, to := store.Prefix(q.base(campaign))
+		for _, err := range tx.Scan(rowsBucket, from, to) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
 // comesByDay says whether some of the metric counts by day: what reports say is
 // overdue does too.
 func comesByDay(d *aggregation.Definition) bool {

@@ -46,7 +46,7 @@ func csvLines(content []byte) iter.Seq2[line, error] {
 				return
 			}
 			number, _ := r.FieldPos(0)
-			if !yield(line{number, cells}, nil) {
+			if !yield(line{number: number, cells: cells}, nil) {
 				return
 			}
 		}

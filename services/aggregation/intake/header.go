@@ -9,12 +9,16 @@ import (
 )
 
 // header says what the columns of a table are.
-type header []column
+type header struct {
+	columns []column
+	width   int // how many cells a line has at most
+}
 
 // column is one of a table: what a line is about, or a value.
 type column struct {
 	about func(*aggregationv1.Report_Row, string)
 	unit  bool   // says which unit a line is about
+	note  bool   // says nothing that counts
 	field string // a value of this field
 	value bool   // a value of the field that the line names
 }
@@ -35,7 +39,7 @@ var known = func() map[string]column {
 		"category 类别":       {about: func(r *row, s string) { r.Category = s }},
 		"field 指标":          {about: func(r *row, s string) { r.Field = s }},
 		"value 数值":          {value: true},
-		"note 备注 单位名称 name": {about: func(*row, string) {}},
+		"note 备注 单位名称 name": {note: true, about: func(*row, string) {}},
 	} {
 		for name := range strings.FieldsSeq(names) {
 			all[name] = c
@@ -55,26 +59,32 @@ func inScheme(scheme string) func(*row, string) {
 
 // readHeader reads the names of the columns. All must be known, each once; one
 // must say the unit, and there must be a value.
-func readHeader(cells []string, form *aggregationv1.ReportForm) (h header, err error) {
+func readHeader(cells []string, form *aggregationv1.ReportForm) (*header, error) {
 	var seen []string
-	for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
-		cells = cells[:len(cells)-1]
-	}
-	for _, cell := range cells {
+	h := &header{width: len(cells)}
+	for _, cell := range trimmed(cells) {
 		name := strings.ToLower(strings.TrimSpace(cell))
 		c, ok := named(name, form)
 		if !ok || slices.Contains(seen, name) {
-			return nil, errHeader("“"+clip(name, 64)+"”", "“"+clip(name, 64)+"”")
+			return nil, errHeader("“"+reports.Clip(name)+"”", "“"+reports.Clip(name)+"”")
 		}
-		seen, h = append(seen, name), append(h, c)
+		seen, h.columns = append(seen, name), append(h.columns, c)
 	}
-	if !slices.ContainsFunc(h, func(c column) bool { return c.unit }) {
+	if !slices.ContainsFunc(h.columns, func(c column) bool { return c.unit }) {
 		return nil, errHeader("缺少单位或代码栏", "it has no unit and no code")
 	}
-	if !slices.ContainsFunc(h, func(c column) bool { return c.value || c.field != "" }) {
+	if !slices.ContainsFunc(h.columns, func(c column) bool { return c.value || c.field != "" }) {
 		return nil, errHeader("缺少数值栏", "it has no value")
 	}
 	return h, nil
+}
+
+// trimmed are cells without the empty ones at the end.
+func trimmed(cells []string) []string {
+	for len(cells) > 0 && strings.TrimSpace(cells[len(cells)-1]) == "" {
+		cells = cells[:len(cells)-1]
+	}
+	return cells
 }
 
 // named finds a column of the form, or of every form.

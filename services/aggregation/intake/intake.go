@@ -27,7 +27,8 @@ const (
 )
 
 // Read returns the rows in a file, one for each value that is there: a line is a
-// unit, a column a field of the form.
+// unit, a column a field of the form. A line that has no value, or cannot be read
+// by the header, is a row too, which has none.
 func Read(format aggregationv1.UploadReportRequest_Format, content []byte, form *aggregationv1.ReportForm) ([]*aggregationv1.Report_Row, error) {
 	lines := csvLines(content)
 	if format == aggregationv1.UploadReportRequest_FORMAT_XLSX {
@@ -40,17 +41,18 @@ func Read(format aggregationv1.UploadReportRequest_Format, content []byte, form 
 type line struct {
 	number int
 	cells  []string
+	broken map[int]string // what stands in cells that have no text to be read
 }
 
 // rows reads lines, of which the first that is not empty is the header.
 func rows(lines iter.Seq2[line, error], form *aggregationv1.ReportForm) (list []*aggregationv1.Report_Row, err error) {
-	var head header
+	var head *header
 	n := 0
 	for l, err := range lines {
 		switch {
 		case err != nil:
 			return nil, err
-		case empty(l.cells):
+		case len(trimmed(l.cells)) == 0 && len(l.broken) == 0:
 			continue
 		case head == nil:
 			if head, err = readHeader(l.cells, form); err != nil {
@@ -71,32 +73,64 @@ func rows(lines iter.Seq2[line, error], form *aggregationv1.ReportForm) (list []
 	return list, nil
 }
 
-func empty(cells []string) bool {
-	for _, cell := range cells {
-		if strings.TrimSpace(cell) != "" {
-			return false
-		}
-	}
-	return true
-}
-
-// read returns a row for each value of a line.
-func (h header) read(l line) (list []*aggregationv1.Report_Row) {
+// read returns a row for each value of a line, or one that says what is wrong with
+// all of it.
+func (h *header) read(l line) (list []*aggregationv1.Report_Row) {
 	about := &aggregationv1.Report_Row{Line: int32(l.number)}
-	for i, c := range h {
+	for i, c := range h.columns {
 		if i < len(l.cells) && c.about != nil {
 			c.about(about, strings.TrimSpace(l.cells[i]))
 		}
 	}
-	for i, c := range h {
-		if i >= len(l.cells) || c.field == "" && !c.value {
+	if cell, text, wrong := h.misfit(l); wrong {
+		return []*aggregationv1.Report_Row{reports.Unread(about, cell, text)}
+	}
+	for i, c := range h.columns {
+		if c.about != nil {
 			continue
 		}
-		if text := strings.TrimSpace(l.cells[i]); text != "" {
+		if text := l.text(i); text != "" {
 			list = append(list, valued(about, c.field, text))
 		}
 	}
+	if len(list) == 0 {
+		list = append(list, valued(about, "", reports.Nothing))
+	}
 	return list
+}
+
+// text is what stands in a cell, also in one that is broken, of which no text is a
+// number.
+func (l line) text(i int) string {
+	switch text, broken := l.broken[i]; {
+	case broken:
+		return text
+	case i < len(l.cells):
+		return strings.TrimSpace(l.cells[i])
+	}
+	return ""
+}
+
+// misfit finds the first cell that keeps the line from being read: one that the
+// header has no column for, which may have moved all others, or a broken one that
+// says what the line is about.
+func (h *header) misfit(l line) (cell, text string, wrong bool) {
+	for i := range max(len(l.cells), len(h.columns)) {
+		text, known := l.text(i), i < len(h.columns)
+		_, broken := l.broken[i]
+		if i >= h.width || !known && text != "" || known && broken && h.columns[i].about != nil && !h.columns[i].note {
+			return letters(i), text, true
+		}
+	}
+	return "", "", false
+}
+
+// letters name a column, from 0, as spreadsheets do: A, B … Z, AA.
+func letters(i int) string {
+	if i < 26 {
+		return string(rune('A' + i))
+	}
+	return letters(i/26-1) + letters(i%26)
 }
 
 // valued is a row of a line with one of its values.
@@ -110,7 +144,7 @@ func valued(about *aggregationv1.Report_Row, field, text string) *aggregationv1.
 	}
 	v, ok := whole(text)
 	if row.Value = v; !ok {
-		row.Unreadable = clip(text, 64)
+		row.Unreadable = reports.Clip(text)
 	}
 	return row
 }
@@ -135,12 +169,4 @@ func thousands(text string) bool {
 		}
 	}
 	return true
-}
-
-// clip cuts a text at a character's border.
-func clip(text string, n int) string {
-	if len(text) <= n {
-		return text
-	}
-	return strings.ToValidUTF8(text[:n], "")
 }

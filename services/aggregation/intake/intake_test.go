@@ -6,6 +6,8 @@ import (
 	stdcsv "encoding/csv"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"strings"
 	"testing"
 
@@ -23,6 +25,8 @@ import (
 const (
 	csv  = aggregationv1.UploadReportRequest_FORMAT_CSV
 	xlsx = aggregationv1.UploadReportRequest_FORMAT_XLSX
+
+	rejected = aggregationv1.Report_VERDICT_REJECTED
 )
 
 type row = aggregationv1.Report_Row
@@ -110,8 +114,76 @@ func TestALineMayNameItsField(t *testing.T) {
 	}
 }
 
-// A workbook's formulas are not computed: what was saved beside them counts.
-func TestFormulasAreNotComputed(t *testing.T) {
+// A line with more cells than the header may have had a comma that parts a number:
+// nothing of it is a value. A line without a value is not passed over.
+func TestLinesThatDoNotFitAreRejected(t *testing.T) {
+	file := "unit,found,closed\nS1,1,200,3\nS2,1,200,\nS3,,\n,,\nS4,5\nS5,null,x\n"
+	got, err := intake.Read(csv, []byte(file), ledger(t))
+	want := []*row{
+		{Unit: "S1", Line: 2, Verdict: rejected, Reason: reports.ErrLineInvalid.Reason, Column: "D", Unreadable: "3"},
+		{Unit: "S2", Line: 3, Verdict: rejected, Reason: reports.ErrLineInvalid.Reason, Column: "D"},
+		{Unit: "S3", Line: 4, Unreadable: reports.Nothing},
+		{Unit: "S4", Line: 6, Field: "found", Value: 5},
+		{Unit: "S5", Line: 7, Field: "found", Unreadable: reports.Nothing},
+		{Unit: "S5", Line: 7, Field: "closed", Unreadable: "x"},
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform(), protocmp.IgnoreFields(&row{}, "message_zh", "message_en")); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
+	if got, err := intake.Read(csv, []byte("unit,found,,\nS1,1,,\n"), ledger(t)); err != nil || len(got) != 1 || got[0].GetValue() != 1 {
+		t.Errorf("empty columns of the header itself: %v, %v", got, err)
+	}
+	wide := book(t, [][]string{{"单位", "found", ""}, {"S1", "1", "x"}, {"S2", "2", ""}})
+	if got, err := intake.Read(xlsx, wide, ledger(t)); err != nil || len(got) != 2 || got[0].GetColumn() != "C" || got[1].GetValue() != 2 {
+		t.Errorf("a cell that no column is above: %v, %v", got, err)
+	}
+}
+
+// parts are those of a workbook, by their names.
+func parts(t testing.TB, content []byte) map[string]string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[f.Name] = string(text)
+	}
+	return all
+}
+
+func packed(t testing.TB, parts map[string]string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, text := range parts {
+		w, err := z.Create(name)
+		if err == nil {
+			_, err = io.WriteString(w, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// sheetOf is a workbook by another program, whose sheet has these rows in place of
+// its own; its shared texts are 单位, found and units/a.
+func sheetOf(t testing.TB, rows string) []byte {
+	t.Helper()
 	f := excelize.NewFile()
 	defer f.Close()
 	for at, v := range map[string]string{"A1": "单位", "B1": "found", "A2": "units/a"} {
@@ -119,22 +191,86 @@ func TestFormulasAreNotComputed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := f.SetCellFormula("Sheet1", "B2", "40+2"); err != nil {
-		t.Fatal(err)
-	}
 	var b bytes.Buffer
 	if err := f.Write(&b); err != nil {
 		t.Fatal(err)
 	}
-	got, err := intake.Read(xlsx, b.Bytes(), ledger(t))
-	for _, r := range got {
-		if r.GetValue() == 42 {
-			t.Errorf("a formula was computed: %v", r)
+	all := parts(t, b.Bytes())
+	all["xl/sharedStrings.xml"] = `<sst><si><t>单位</t></si><si><r><t>fou</t></r><r><t>nd</t></r><rPh sb="0" eb="1"><t>x</t></rPh></si><si><t>units/a</t></si></sst>`
+	sheet := all["xl/worksheets/sheet1.xml"]
+	from, to := strings.Index(sheet, "<sheetData>"), strings.Index(sheet, "</sheetData>")
+	if from < 0 || to < 0 {
+		t.Fatalf("the sheet is %s", sheet)
+	}
+	all["xl/worksheets/sheet1.xml"] = sheet[:from] + "<sheetData>" + rows + sheet[to:]
+	return packed(t, all)
+}
+
+const titles = `<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>`
+
+// A cell is a value if it is written as one: what is only shown, not known or not
+// there is none.
+func TestCellsThatHoldNoValue(t *testing.T) {
+	for name, c := range map[string]struct {
+		cell string
+		want *row
+	}{
+		"a number":             {`<c r="B2"><v>42</v></c>`, &row{Value: 42}},
+		"a text":               {`<c r="B2" t="inlineStr"><is><t>1,200</t></is></c>`, &row{Value: 1200}},
+		"a saved formula":      {`<c r="B2"><f>40+2</f><v>42</v></c>`, &row{Value: 42}},
+		"a formula of nothing": {`<c r="B2" t="str"><f>""</f><v></v></c>`, &row{Field: "-", Unreadable: reports.Nothing}},
+		"an unsaved formula":   {`<c r="B2"><f>40+2</f></c>`, &row{Unreadable: "=40+2"}},
+		"an emptied formula":   {`<c r="B2"><f>40+2</f><v></v></c>`, &row{Unreadable: "=40+2"}},
+		"true":                 {`<c r="B2" t="b"><v>1</v></c>`, &row{Unreadable: "TRUE"}},
+		"an error":             {`<c r="B2" t="e"><v>#REF!</v></c>`, &row{Unreadable: "#REF!"}},
+		"an error of a number": {`<c r="B2" t="e"><v>7</v></c>`, &row{Unreadable: "#7"}},
+		"an empty cell":        {`<c r="B2" s="1" t="s"/>`, &row{Field: "-", Unreadable: reports.Nothing}},
+	} {
+		want := &row{Unit: "units/a", Line: 2, Field: "found", Value: c.want.GetValue(), Unreadable: c.want.GetUnreadable()}
+		if c.want.GetField() != "" {
+			want.Field = ""
+		}
+		got, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c>`+c.cell+`</row>`), ledger(t))
+		if diff := cmp.Diff([]*row{want}, got, protocmp.Transform()); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", name, err, diff)
 		}
 	}
-	if err != nil {
-		t.Error(err)
+	got, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2"><f>C9</f></c><c r="B2"><v>1</v></c></row>`), ledger(t))
+	if err != nil || len(got) != 1 || got[0].GetVerdict() != rejected || got[0].GetColumn() != "A" || got[0].GetUnreadable() != "=C9" {
+		t.Errorf("a unit that nobody knows: %v, %v", got, err)
 	}
+}
+
+// A sheet that is damaged says nothing, not even what stands before the damage.
+func TestDamagedSheetsAreRefused(t *testing.T) {
+	good := `<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v>1</v></c></row>`
+	if got, err := intake.Read(xlsx, sheetOf(t, titles+good), ledger(t)); err != nil || len(got) != 1 {
+		t.Fatalf("a good one: %v, %v", got, err)
+	}
+	whole := parts(t, sheetOf(t, titles+good))
+	sheet := whole["xl/worksheets/sheet1.xml"]
+	for name, content := range map[string][]byte{
+		"a text that is not there": sheetOf(t, titles+good+`<row r="3"><c r="A3" t="s"><v>2</v></c><c r="B3" t="s"><v>99999</v></c></row>`),
+		"a text of no number":      sheetOf(t, titles+good+`<row r="3"><c r="A3" t="s"><v>-1</v></c></row>`),
+		"a cell of no kind":        sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2" t="x"><v>1</v></c></row>`),
+		"a row twice":              sheetOf(t, titles+good+good),
+		"a cell twice":             sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v>1</v></c><c r="B2"><v>9</v></c></row>`),
+		"a cell of another row":    sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B9"><v>1</v></c></row>`),
+		"cut off in a row":         packed(t, with(whole, sheet[:strings.Index(sheet, `<c r="B2"`)])),
+		"cut off behind a row":     packed(t, with(whole, sheet[:strings.Index(sheet, "</sheetData>")])),
+		"cut off at the end":       packed(t, with(whole, sheet[:strings.Index(sheet, "</worksheet>")])),
+	} {
+		if got, err := intake.Read(xlsx, content, ledger(t)); !errors.Is(err, reports.ErrFileInvalid) || got != nil {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}
+
+// with are the parts of a workbook with another sheet.
+func with(parts map[string]string, sheet string) map[string]string {
+	all := maps.Clone(parts)
+	all["xl/worksheets/sheet1.xml"] = sheet
+	return all
 }
 
 // bomb is a workbook whose sheet unpacks to zeros without end.
@@ -213,7 +349,7 @@ func fuzz(f *testing.F, format aggregationv1.UploadReportRequest_Format) {
 			t.Error("rows and an error")
 		}
 		for _, r := range rows {
-			if r.GetLine() < 2 || len(r.GetCode()) > intake.MaxCell || r.GetVerdict() != 0 || r.GetResolvedUnit() != "" {
+			if r.GetLine() < 2 || len(r.GetCode()) > intake.MaxCell || r.GetVerdict() != 0 && r.GetVerdict() != rejected || r.GetResolvedUnit() != "" {
 				t.Errorf("row %v", r)
 			}
 		}
@@ -229,6 +365,7 @@ func FuzzCSV(f *testing.F) {
 
 func FuzzXLSX(f *testing.F) {
 	f.Add(book(f, table))
+	f.Add(sheetOf(f, titles+`<row><c t="b"><v>1</v></c><c><f>A1</f></c></row>`))
 	f.Add(bomb(f, 1<<20))
 	fuzz(f, xlsx)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/sheet"
 )
 
@@ -26,7 +27,11 @@ func Verdicts(rows []*aggregationv1.Report_Row) *sheet.Table {
 	}
 	for _, r := range rows {
 		value := strconv.FormatInt(r.GetValue(), 10)
-		if r.GetUnreadable() != "" {
+		switch r.GetUnreadable() {
+		case "":
+		case reports.Nothing:
+			value = ""
+		default:
 			value = r.GetUnreadable()
 		}
 		table.Rows = append(table.Rows, cells(

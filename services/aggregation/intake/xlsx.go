@@ -1,91 +1,189 @@
 package intake
 
 import (
-	"archive/zip"
-	"bytes"
+	"encoding/xml"
+	"errors"
 	"iter"
 	"strconv"
+	"strings"
 
 	"github.com/xuri/excelize/v2"
+
+	"github.com/duban-project/duban/services/aggregation/reports"
 )
 
-const (
-	// maxUnpacked is how many bytes a workbook unpacks to at most.
-	maxUnpacked = 64 << 20
-	// maxParts is how many files a workbook is packed of at most.
-	maxParts = 256
-	// maxBlank is how many lines a sheet has at most, empty ones counted.
-	maxBlank = 2 * MaxLines
-)
+// maxBlank is how many lines a sheet has at most, empty ones counted.
+const maxBlank = 2 * MaxLines
 
 // xlsxLines yields the lines of a workbook's first sheet, with the values that
-// were last saved.
+// were last saved. A sheet is read to its end: one that was cut off, or is out of
+// order, is an error.
 func xlsxLines(content []byte) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
-		if err := unpackable(content); err != nil {
+		book, err := openBook(content)
+		if errors.Is(err, errXML) {
+			err = errFile("不是 .xlsx 文件或已损坏", "it is no .xlsx, or damaged")
+		}
+		if err != nil {
 			yield(line{}, err)
 			return
 		}
-		// All stays in memory: there may be no place for temporary files.
-		book, err := excelize.OpenReader(bytes.NewReader(content), excelize.Options{
-			RawCellValue: true, UnzipSizeLimit: maxUnpacked, UnzipXMLSizeLimit: maxUnpacked,
+		s := sheetReader{texts: book.texts}
+		err = book.each(book.sheet, "row", func(d *xml.Decoder, e xml.StartElement) error {
+			l, err := s.row(d, e)
+			if err == nil && !yield(l, nil) {
+				err = errStopped
+			}
+			return err
 		})
+		if errors.Is(err, errXML) {
+			err = s.damaged()
+		}
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(line{}, err)
+		}
+	}
+}
+
+// errStopped says that nobody wants the lines that follow.
+var errStopped = errors.New("reading a sheet was stopped")
+
+// sheetReader reads the rows of a sheet.
+type sheetReader struct {
+	texts []string // those that cells name by their numbers
+	last  int      // the number of the row before
+}
+
+// cellXML is a cell as it is written.
+type cellXML struct {
+	Place   string   `xml:"r,attr"`
+	Kind    string   `xml:"t,attr"`
+	Value   *string  `xml:"v"`
+	Formula *string  `xml:"f"`
+	Inline  *textXML `xml:"is"`
+}
+
+// row reads a row to its end.
+func (s *sheetReader) row(d *xml.Decoder, e xml.StartElement) (l line, err error) {
+	if l.number, err = after(s.last, attribute(e, "r")); err != nil {
+		return l, s.damaged()
+	}
+	if s.last = l.number; l.number > maxBlank {
+		return l, tooLarge("lines", strconv.Itoa(MaxLines))
+	}
+	for column := 0; ; {
+		token, err := d.Token()
 		if err != nil {
-			yield(line{}, errFile("不是 .xlsx 文件或已损坏", "it is no .xlsx, or damaged"))
-			return
+			return l, s.damaged()
 		}
-		defer book.Close() // it has no files
-		eachLine(book, yield)
+		switch token := token.(type) {
+		case xml.EndElement:
+			return l, bounded(l.cells)
+		case xml.StartElement:
+			if column, err = s.next(&l, column, d, token); err != nil {
+				return l, err
+			}
+		}
 	}
 }
 
-func eachLine(book *excelize.File, yield func(line, error) bool) {
-	broken := errFile("工作表无法读取", "its sheet cannot be read")
-	sheets := book.GetSheetList()
-	if len(sheets) == 0 {
-		yield(line{}, broken)
-		return
+// next reads what stands in a row behind a column, from 1, and returns the column
+// that it stands in.
+func (s *sheetReader) next(l *line, column int, d *xml.Decoder, e xml.StartElement) (int, error) {
+	if e.Name.Local != "c" {
+		if d.Skip() != nil {
+			return 0, errXML
+		}
+		return column, nil
 	}
-	rows, err := book.Rows(sheets[0])
+	c := &cellXML{}
+	if err := d.DecodeElement(c, &e); err != nil {
+		return 0, errXML
+	}
+	column, err := c.column(column, l.number)
 	if err != nil {
-		yield(line{}, broken)
-		return
+		return 0, s.damaged()
 	}
-	defer rows.Close() // only reads
-	for n := 1; rows.Next(); n++ {
-		cells, err := rows.Columns()
-		switch {
-		case err != nil:
-			err = broken
-		case n > maxBlank:
-			err = tooLarge("lines", strconv.Itoa(MaxLines))
-		default:
-			err = bounded(cells)
-		}
-		if !yield(line{n, cells}, err) || err != nil {
-			return
-		}
-	}
-	if rows.Error() != nil {
-		yield(line{}, broken)
-	}
+	return column, s.cell(l, column-1, c)
 }
 
-// unpackable looks at what a workbook says it unpacks to, before anything is
-// unpacked. The reader holds it to that.
-func unpackable(content []byte) error {
-	z, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
-	if err != nil {
-		return errFile("不是 .xlsx 文件或已损坏", "it is no .xlsx, or damaged")
+// after is the number of a row that comes after another: it may say so itself.
+func after(last int, said string) (int, error) {
+	if said == "" {
+		return last + 1, nil
 	}
-	sum := uint64(0)
-	for _, f := range z.File {
-		if sum += f.UncompressedSize64; sum > maxUnpacked || f.UncompressedSize64 > maxUnpacked {
-			return tooLarge("bytes", strconv.Itoa(maxUnpacked))
+	n, err := strconv.Atoi(said)
+	if err != nil || n <= last {
+		return 0, errOrder
+	}
+	return n, nil
+}
+
+var errOrder = errors.New("rows or cells out of order")
+
+// column is that of a cell, from 1, which comes after another in a row.
+func (c *cellXML) column(last, row int) (int, error) {
+	if c.Place == "" {
+		return last + 1, nil
+	}
+	column, of, err := excelize.CellNameToCoordinates(c.Place)
+	if err != nil || of != row || column <= last {
+		return 0, errOrder
+	}
+	return column, nil
+}
+
+// cell takes what stands in a cell into the line.
+func (s *sheetReader) cell(l *line, i int, c *cellXML) error {
+	text, broken, err := s.text(c)
+	switch {
+	case err != nil:
+		return err
+	case text == "":
+		return nil
+	case i >= MaxColumns:
+		return tooLarge("columns", strconv.Itoa(MaxColumns))
+	}
+	for len(l.cells) <= i {
+		l.cells = append(l.cells, "")
+	}
+	if broken {
+		if l.broken == nil {
+			l.broken = map[int]string{}
 		}
+		l.broken[i] = reports.Clip(text)
+		return nil
 	}
-	if len(z.File) > maxParts {
-		return errFile("部件过多", "it has too many parts")
-	}
+	l.cells[i] = text
 	return nil
+}
+
+// text is what a cell says. A logical value, an error, and a formula of which
+// nobody saved what it comes to are broken: they are no value of anything.
+func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
+	if c.Value != nil {
+		text = *c.Value
+	}
+	switch {
+	case c.Kind == "inlineStr":
+		return c.Inline.String(), false, nil
+	case c.Formula != nil && text == "" && (c.Value == nil || c.Kind != "str"):
+		return "=" + *c.Formula, true, nil
+	case text == "" || c.Kind == "" || c.Kind == "n" || c.Kind == "str" || c.Kind == "d":
+		return text, false, nil
+	case c.Kind == "b":
+		return map[bool]string{true: "TRUE", false: "FALSE"}[text == "1"], true, nil
+	case c.Kind == "e":
+		return "#" + strings.TrimPrefix(text, "#"), true, nil
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(text))
+	if c.Kind != "s" || err != nil || n < 0 || n >= len(s.texts) {
+		return "", false, s.damaged()
+	}
+	return s.texts[n], false, nil
+}
+
+func (s *sheetReader) damaged() error {
+	n := strconv.Itoa(s.last)
+	return errFile("工作表在第 "+n+" 行或其后损坏", "its sheet is damaged at row "+n+" or behind it")
 }

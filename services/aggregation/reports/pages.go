@@ -16,10 +16,10 @@ import (
 
 // Rows returns what a new report says, row by row: a nil report (零报告) says 0
 // for each field of the form. Nothing that only the service says is in them but
-// their places.
+// their places, and the verdict of lines that could not be read.
 func Rows(form *aggregationv1.ReportForm, r *aggregationv1.Report) (rows []*aggregationv1.Report_Row) {
 	for i, row := range r.GetRows() {
-		row := asked(row)
+		row := proto.CloneOf(row)
 		if row.Line == 0 {
 			row.Line = int32(i + 1)
 		}
@@ -31,6 +31,16 @@ func Rows(form *aggregationv1.ReportForm, r *aggregationv1.Report) (rows []*aggr
 		}
 	}
 	return rows
+}
+
+// Asked are rows as a client may have them: without what only the service says.
+func Asked(rows []*aggregationv1.Report_Row) (list []*aggregationv1.Report_Row) {
+	for _, row := range rows {
+		row := asked(row)
+		row.Unreadable, row.Line = Clip(row.GetUnreadable()), 0
+		list = append(list, row)
+	}
+	return list
 }
 
 // asked is a row without what only the service says.

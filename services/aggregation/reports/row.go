@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -21,13 +22,22 @@ const (
 	PageRows = 400
 )
 
+// Nothing stands in a row for the value that it does not have.
+const Nothing = "null"
+
 var campaignShape = regexp.MustCompile(`^campaigns/[a-z0-9][a-z0-9-]{0,62}$`)
 
 // ReadRow returns the metric that a row of the form brings, or the fault of the
 // row. Which unit it is about is not looked at.
 func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (aggregation.Metric, error) {
+	if row.GetUnreadable() == Nothing {
+		return 0, ErrValueMissing.At("value", "没有数值", "is missing")
+	}
 	m, err := MetricOf(form, row.GetField())
-	switch {
+	if err != nil {
+		return 0, err
+	}
+	switch err := readTexts(row); {
 	case err != nil:
 		return 0, err
 	case row.GetUnreadable() != "":
@@ -36,6 +46,24 @@ func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (agg
 		return 0, ErrValueOutOfRange.With("limit", strconv.Itoa(MaxValue)).At("value", "超出范围", "out of range")
 	}
 	return m, readDimensions(form, row)
+}
+
+// readTexts refuses texts that are longer than what they could name.
+func readTexts(row *aggregationv1.Report_Row) error {
+	for _, t := range []struct {
+		column, text string
+		most         int
+	}{
+		{"unit", row.GetUnit(), 128},
+		{"scheme", row.GetScheme(), 32},
+		{"code", row.GetCode(), 64},
+		{"category", row.GetCategory(), 64},
+	} {
+		if utf8.RuneCountInString(t.text) > t.most {
+			return ErrCellTooLong.With("limit", strconv.Itoa(t.most)).At(t.column, "过长", "is too long")
+		}
+	}
+	return nil
 }
 
 func readDimensions(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) error {
@@ -73,17 +101,23 @@ func OneUnit(row *aggregationv1.Report_Row, units []string) (string, error) {
 // InCampaign holds the campaign and category of a row against the campaign, which
 // is empty if it is unknown, for a unit whose path begins with it. Its fault puts
 // the row into quarantine: the campaign may be published, or have the category,
-// later. As in a ledger, a campaign without categories takes any.
+// later.
 func InCampaign(row *aggregationv1.Report_Row, c *campaignv1.Campaign, path []string) error {
-	is := func(category *campaignv1.Category) bool { return category.GetCode() == row.GetCategory() }
 	switch {
 	case !slices.Contains(path, c.GetOwner()):
 		return ErrCampaignUnknown.At("campaign", "该单位没有参加这样的活动", "the unit takes part in no such campaign")
-	case row.GetCategory() != "" && len(c.GetCategories()) > 0 && !slices.ContainsFunc(c.GetCategories(), is):
+	case !HasCategory(c, row.GetCategory()):
 		return ErrCategoryUnknown.At("category", "活动没有这一类别", "the campaign has no such category")
 	default:
 		return nil
 	}
+}
+
+// HasCategory says whether what counts in a campaign may have the category, or none
+// if it is empty. As in a ledger, a campaign without categories takes any.
+func HasCategory(c *campaignv1.Campaign, category string) bool {
+	is := func(c *campaignv1.Category) bool { return c.GetCode() == category }
+	return category == "" || len(c.GetCategories()) == 0 || slices.ContainsFunc(c.GetCategories(), is)
 }
 
 // CodeOf returns scheme and code by which a row names its unit: of one that says
@@ -93,6 +127,27 @@ func CodeOf(row *aggregationv1.Report_Row) (scheme, code string) {
 		return "unit", row.GetUnit()
 	}
 	return row.GetScheme(), row.GetCode()
+}
+
+// Unread is a row, which the caller owns, for a line of a file that cannot be read
+// by its header: it is rejected for the cell at fault, which is named as
+// spreadsheets do, and what stands there is told. Which unit it is about may be
+// wrong.
+func Unread(row *aggregationv1.Report_Row, cell, text string) *aggregationv1.Report_Row {
+	f := ErrLineInvalid.At(cell, cell+" 栏无法按表头读取", "column "+cell+" cannot be read by the header")
+	row.Verdict, row.Reason, row.Column, row.Unreadable = aggregationv1.Report_VERDICT_REJECTED, f.Reason, cell, Clip(text)
+	row.MessageZh, row.MessageEn = f.Whole()
+	return row
+}
+
+// Clip is as much of a text as a row tells of what cannot be read: 64 bytes, cut at
+// a character's border.
+func Clip(text string) string {
+	const most = 64
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "")
 }
 
 // Mark writes into row, which the caller owns, what became of it. An error that

@@ -130,7 +130,7 @@ func (c counting) lies(u *organizationv1.Unit, installation string) error {
 }
 
 // known lets rows of reports that wait for a unit, its codes or a campaign be
-// judged again. What installations below tell is no business of our reports.
+// judged again. No row names a campaign of an installation below; cuts do.
 func (s Source) known(tx store.Tx, e *feedv1.Entry) error {
 	unit, campaign := &organizationv1.Unit{}, &campaignv1.Campaign{}
 	switch body := e.GetBody(); {
@@ -138,6 +138,10 @@ func (s Source) known(tx store.Tx, e *feedv1.Entry) error {
 		return errors.Join(body.UnmarshalTo(unit), desk.Known(tx, unit))
 	case s.Feed == campaigns && body.MessageIs(campaign):
 		return errors.Join(body.UnmarshalTo(campaign), desk.Campaign(tx, campaign))
+	case s.Installation != "" && body.MessageIs(campaign):
+		err := body.UnmarshalTo(campaign)
+		campaign.Name = figures.BelowCampaign(s.Installation, campaign.GetName())
+		return errors.Join(err, desk.Campaign(tx, campaign))
 	default:
 		return nil
 	}

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -109,6 +111,83 @@ func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 		if got["报表 (report)"] != r.GetName() || got["期间 (period)"] != "2026-01" || got["状态 (state)"] != "SUBMITTED" || got["未列全 (truncated)"] != "false" {
 			t.Errorf("the file says it is of %v", got)
 		}
+	}
+}
+
+// What one row lacks refuses no other: in JSON as in a file.
+func TestRowsAreJudgedOneByOne(t *testing.T) {
+	s := newScene(t)
+	long := strings.Repeat("7", 65)
+	rows := []string{
+		`{"unit":"` + s.school + `","field":"found","value":"8"}`,
+		`{"unit":"` + s.school + `","field":"closed"}`,
+		`{"unit":"` + s.school + `","field":"closed","value":null}`,
+		`{"unit":"` + s.other + `","field":"found","value":"many"}`,
+		`{"unit":"` + s.other + `","field":"closed","value":1.5}`,
+		`{"scheme":"school","code":"` + long + `","field":"found","value":1}`,
+		`{"unit":"` + s.other + `","field":"rectifying","value":0,"line":77,"verdict":"VERDICT_REJECTED","unreadable":"x"}`,
+	}
+	want := []string{
+		"1 CREATED  ", "2 REJECTED REPORT_VALUE_MISSING value", "3 REJECTED REPORT_VALUE_MISSING value",
+		"4 REJECTED REPORT_VALUE_MALFORMED found", "5 REJECTED REPORT_VALUE_MALFORMED closed", "6 REJECTED REPORT_CELL_TOO_LARGE code",
+		"7 CREATED  ",
+	}
+	var r aggregationv1.Report
+	body := fmt.Sprintf(`{"form":"reportForms/ledger-monthly","unit":%q,"period":"2026-01","source":"eis","sequence":"1","rows":[%s]}`,
+		s.district, strings.Join(rows, ","))
+	s.posted("/v1/reports", body, &r)
+	wantVerdicts(t, r.GetRows(), want)
+	file := "unit,scheme,code,field,value\n" + s.school + ",,,found,8\n" + s.school + ",,,closed,\n" + s.school + ",,,closed,null\n" +
+		s.other + ",,,found,many\n" + s.other + ",,,closed,1.5\n,school," + long + ",found,1\n" + s.other + ",,,rectifying,0\n" +
+		s.other + ",,,overdue,1,000\n"
+	u := s.report(1)
+	u.Source = "file"
+	taken := s.uploaded(u, file)
+	for i := range want {
+		want[i] = strings.Replace(want[i], fmt.Sprint(i+1), fmt.Sprint(i+2), 1) // the header is the first line
+	}
+	wantVerdicts(t, taken.GetRows(), append(want, "9 REJECTED REPORT_LINE_INVALID F"))
+	if tt := taken.GetTotals(); tt.GetRows() != 8 || tt.GetRejected() != 6 || tt.GetCreated() != 2 {
+		t.Errorf("totals = %v", tt)
+	}
+	s.accepted(r.GetName())
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 8)
+}
+
+func wantVerdicts(t *testing.T, rows []*aggregationv1.Report_Row, want []string) {
+	t.Helper()
+	var got []string
+	for _, row := range rows {
+		got = append(got, fmt.Sprint(row.GetLine(), " ", strings.TrimPrefix(row.GetVerdict().String(), "VERDICT_"), " ", row.GetReason(), " ", row.GetColumn()))
+		if row.GetReason() != "" && (row.GetMessageZh() == "" || row.GetMessageEn() == "") {
+			t.Errorf("no words: %v", row)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+}
+
+// posted posts a body as the machine, and reads the answer into out.
+func (s *scene) posted(path, body string, out proto.Message) {
+	s.T.Helper()
+	req, err := http.NewRequestWithContext(s.T.Context(), http.MethodPost, s.HTTP+path, strings.NewReader(body))
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+s.machine.Key)
+	req.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		s.T.Fatalf("%s: %s, %v", answer.Status, text, err)
+	}
+	if err := (protojson.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(text, out); err != nil {
+		s.T.Fatal(err)
 	}
 }
 
@@ -393,19 +472,9 @@ func TestALargeBodyIsTaken(t *testing.T) {
 		fmt.Fprintf(&b, `{"unit":%q,"campaign":"campaigns/x","category":"c%d","field":"lost","value":"1"},`, s.school, i)
 	}
 	body := strings.TrimSuffix(b.String(), ",") + "]}"
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.HTTP+"/v1/reports", strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+s.machine.Key)
-	req.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if text, err := io.ReadAll(answer.Body); err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(text), "PROCESSING") {
-		t.Errorf("%d bytes: %s %s, %v", len(body), answer.Status, text, err)
+	var r aggregationv1.Report
+	if s.posted("/v1/reports", body, &r); r.GetState() != aggregationv1.Report_STATE_PROCESSING {
+		t.Errorf("%d bytes: %v", len(body), r.GetState())
 	}
 	if tt := s.finished(reports.Name(s.report(1))).GetTotals(); tt.GetRejected() != 100_000 {
 		t.Errorf("totals = %v", tt)

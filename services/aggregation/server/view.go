@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -44,8 +45,17 @@ type question interface {
 	GetCut() *aggregationv1.Cut
 }
 
-// look lets read look at a unit's figures, if the caller may see them.
+// look lets read look at a unit's figures, if the caller may see them. A campaign
+// is unknown only once all campaigns are heard of.
 func (s *Service) look(ctx context.Context, asked question, read func(*view) error) error {
+	err := s.glance(ctx, asked, read)
+	if errors.Is(err, aggregation.ErrCampaignUnknown) && s.heard(ctx) {
+		err = s.glance(ctx, asked, read)
+	}
+	return err
+}
+
+func (s *Service) glance(ctx context.Context, asked question, read func(*view) error) error {
 	return s.book.View(ctx, func(tx *change.Tx) error {
 		v, err := s.open(tx, asked.GetName(), asked.GetCut())
 		if err != nil {
@@ -82,7 +92,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted() && v.inside(unit),
 	}
 	v.query.Own = v.query.Beneath || holdsOn(tx, unit)
-	return v, v.readFreshness()
+	return v, errors.Join(v.knows(cut), v.readFreshness())
 }
 
 // treeOf is the tree that a cut asks for: as it was, if it does not say.

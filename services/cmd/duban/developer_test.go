@@ -63,6 +63,27 @@ func followThePage(t *testing.T, base string, keys map[string]string) {
 	}
 }
 
+// examples are the commands of the page of calls that must work as they stand: who
+// writes a report or asks for figures for the first time pastes them.
+var examples = []string{"CreateReport", "UploadReport", "GetStatus", "CompareStatus", "GetStatusSeries"}
+
+// sendTheExamples makes those calls of the page with the key of a system that
+// reports.
+func sendTheExamples(t *testing.T, base, key string) {
+	t.Helper()
+	page := read(t, base, "/developers/zh/calls", "")
+	for _, call := range examples {
+		section := regexp.MustCompile(`(?s)<section id="AggregationService_` + call + `">.*?<pre>(.*?)</pre>`).FindStringSubmatch(page)
+		if section == nil {
+			t.Fatalf("the page has no %s", call)
+		}
+		said := answer(t, suitetest.Curl(t, html.UnescapeString(section[1]), map[string]string{"BASE": base, "KEY": key}))
+		if len(said) == 0 || strings.HasSuffix(call, "Report") && said["rows"] == nil {
+			t.Errorf("%s is answered with %v", call, said)
+		}
+	}
+}
+
 // export sets a variable, as the page says that it is to be found.
 func export(t *testing.T, line string, keys map[string]string, last map[string]any, variables map[string]string) {
 	t.Helper()
@@ -95,7 +116,7 @@ func answer(t *testing.T, r *http.Request) (body map[string]any) {
 	if err != nil || json.Unmarshal(text, &body) != nil || said.StatusCode != http.StatusOK {
 		t.Errorf("%s %s is answered with %s: %s, %v", r.Method, r.URL.Path, said.Status, text, err)
 	}
-	if rows, _ := body["rows"].([]any); r.URL.Path == "/v1/reports" {
+	if rows, _ := body["rows"].([]any); strings.HasPrefix(r.URL.Path, "/v1/reports") {
 		for _, row := range rows {
 			if v := row.(map[string]any)["verdict"]; v != "VERDICT_CREATED" && v != "VERDICT_UPDATED" && v != "VERDICT_UNCHANGED" {
 				t.Errorf("a row of the page's report comes to %v", row)

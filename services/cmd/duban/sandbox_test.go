@@ -70,6 +70,7 @@ func TestASandboxIsSeededOnceAndSaysWhatItIs(t *testing.T) {
 			t.Errorf("a real key: %s, %v", said.Status, said.Header)
 		}
 		if i == 0 {
+			sendTheExamples(t, base, keys["machines/xingshan"])
 			followThePage(t, base, keys)
 			everyEventIsOnThePage(t, base, keys["system"], 1) // what the administrators do comes first
 			everyEventIsOnThePage(t, base, keys["units/yc/members/clerk"], 1000)

@@ -1117,8 +1117,9 @@ type Cut struct {
 	Campaign string `protobuf:"bytes,1,opt,name=campaign,proto3" json:"campaign,omitempty"`
 	// A category's code; only together with its campaign.
 	Category string `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"`
-	// The source of problems (问题来源), such as SELF_CHECK; only figures of
-	// problems have one.
+	// The source of problems (问题来源): SELF_CHECK, INSPECTION, COMPLAINT,
+	// EVALUATION, AUDIT, LETTER, OUTREACH or SUPERIOR; only figures of problems
+	// have one.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	// The first day of what came, YYYY-MM-DD; empty: from the beginning.
 	StartDate string `protobuf:"bytes,4,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`

@@ -118,6 +118,18 @@ const (
 	Reason_REASON_REPORT_CAMPAIGN_UNKNOWN Reason = 69
 	// A row names a category that its campaign does not have.
 	Reason_REASON_REPORT_CATEGORY_UNKNOWN Reason = 70
+	// A line of a file has more cells than the header, or one that cannot be read.
+	Reason_REASON_REPORT_LINE_INVALID Reason = 80
+	// A row has no value.
+	Reason_REASON_REPORT_VALUE_MISSING Reason = 81
+	// A text of a row is longer than any that could be meant.
+	Reason_REASON_REPORT_CELL_TOO_LARGE Reason = 82
+	// There is no such source of problems.
+	Reason_REASON_STATUS_SOURCE_UNKNOWN Reason = 83
+	// No such campaign is published, here or below.
+	Reason_REASON_STATUS_CAMPAIGN_UNKNOWN Reason = 84
+	// The campaign has no such category.
+	Reason_REASON_STATUS_CATEGORY_UNKNOWN Reason = 85
 )
 
 // Enum value maps for Reason.
@@ -168,6 +180,12 @@ var (
 		68: "REASON_STATUS_METRIC_MISSING",
 		69: "REASON_REPORT_CAMPAIGN_UNKNOWN",
 		70: "REASON_REPORT_CATEGORY_UNKNOWN",
+		80: "REASON_REPORT_LINE_INVALID",
+		81: "REASON_REPORT_VALUE_MISSING",
+		82: "REASON_REPORT_CELL_TOO_LARGE",
+		83: "REASON_STATUS_SOURCE_UNKNOWN",
+		84: "REASON_STATUS_CAMPAIGN_UNKNOWN",
+		85: "REASON_STATUS_CATEGORY_UNKNOWN",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":               0,
@@ -215,6 +233,12 @@ var (
 		"REASON_STATUS_METRIC_MISSING":     68,
 		"REASON_REPORT_CAMPAIGN_UNKNOWN":   69,
 		"REASON_REPORT_CATEGORY_UNKNOWN":   70,
+		"REASON_REPORT_LINE_INVALID":       80,
+		"REASON_REPORT_VALUE_MISSING":      81,
+		"REASON_REPORT_CELL_TOO_LARGE":     82,
+		"REASON_STATUS_SOURCE_UNKNOWN":     83,
+		"REASON_STATUS_CAMPAIGN_UNKNOWN":   84,
+		"REASON_STATUS_CATEGORY_UNKNOWN":   85,
 	}
 )
 
@@ -249,7 +273,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xbd<\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\x86F\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -296,7 +320,13 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_WORK_ITEM_URGE_REPEATED\x10C\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x04\x12B该事项今天已催报，同一事项每天只能催报一次。\x1a<This was urged today: one thing is urged once a day at most.\x12\x90\x01\n" +
 	"\x1cREASON_STATUS_METRIC_MISSING\x10D\x1an\x92\xb2\x19j\b\x01\x12*导出排名或趋势时须指明指标。\x1a:A comparison or series is exported of one metric: name it.\x12\xe7\x01\n" +
 	"\x1eREASON_REPORT_CAMPAIGN_UNKNOWN\x10E\x1a\xc2\x01\x92\xb2\x19\xbd\x01\b\x01\x12]该单位没有这样的已发布活动；本行暂存，活动发布后自动重新判定。\x1aZNo such campaign is published for the unit: the row waits, and is judged again once it is.\x12\xd6\x01\n" +
-	"\x1eREASON_REPORT_CATEGORY_UNKNOWN\x10F\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x01\x12`活动的问题分类中没有这一类别，请按活动的类别编号填报；本行暂存。\x1aFThe campaign has no such category: report by its codes. The row waits.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x1eREASON_REPORT_CATEGORY_UNKNOWN\x10F\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x01\x12`活动的问题分类中没有这一类别，请按活动的类别编号填报；本行暂存。\x1aFThe campaign has no such category: report by its codes. The row waits.\x12\xcb\x02\n" +
+	"\x1aREASON_REPORT_LINE_INVALID\x10P\x1a\xaa\x02\x92\xb2\x19\xa5\x02\b\x01\x12{本行无法按表头读取，整行未计入：请核对栏数，含逗号的内容须加引号，公式须存有结果。\x1a\xa3\x01The line cannot be read by the header, and nothing of it counts: check how many cells it has, put quotes around what holds a comma, and save what formulas come to.\x12\xcf\x01\n" +
+	"\x1bREASON_REPORT_VALUE_MISSING\x10Q\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x01\x12P本行没有数值；数值为零时请填 0，没有数据时请删去本行。\x1aRThe row has no value: write 0 for none, and leave the row out if nothing is known.\x12\x8d\x01\n" +
+	"\x1cREASON_REPORT_CELL_TOO_LARGE\x10R\x1ak\x92\xb2\x19g\b\x01\x123该栏不得超过 {limit} 个字符，请核对。\x1a.This has at most {limit} characters: check it.\x12\xa0\x01\n" +
+	"\x1cREASON_STATUS_SOURCE_UNKNOWN\x10S\x1a~\x92\xb2\x19z\b\x01\x129没有此问题来源，请填以下之一：{sources}。\x1a;There is no such source of problems: give one of {sources}.\x12\xb4\x01\n" +
+	"\x1eREASON_STATUS_CAMPAIGN_UNKNOWN\x10T\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?没有这样的已发布活动，请从活动列表中选择。\x1aENo such campaign is published: choose one from the list of campaigns.\x12\xbc\x01\n" +
+	"\x1eREASON_STATUS_CATEGORY_UNKNOWN\x10U\x1a\x97\x01\x92\xb2\x19\x92\x01\b\x01\x12Q活动的问题分类中没有这一类别，请按活动的类别编号查询。\x1a;The campaign has no such category: ask by one of its codes.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reason_proto_rawDescOnce sync.Once

@@ -816,23 +816,25 @@ func (x *ReturnReportRequest) GetValidateOnly() bool {
 	return false
 }
 
-// One figure of one unit.
+// One figure of one unit. What is wrong with a row is told in its verdict, and
+// refuses no other: only texts beyond 1,024 characters refuse the report.
 type Report_Row struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// units/{unit}; or empty, and a code says which.
+	// units/{unit}, at most 128 characters; or empty, and a code says which.
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
-	// The scheme of the code, such as "school" or "gbt2260"; empty: the source's
-	// own code table.
+	// The scheme of the code, such as "school" or "gbt2260", at most 32 characters;
+	// empty: the source's own code table.
 	Scheme string `protobuf:"bytes,2,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	// The unit's code in it.
+	// The unit's code in it, at most 64 characters.
 	Code string `protobuf:"bytes,3,opt,name=code,proto3" json:"code,omitempty"`
 	// A field of the form.
 	Field string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
 	// campaigns/{campaign}, or empty.
 	Campaign string `protobuf:"bytes,5,opt,name=campaign,proto3" json:"campaign,omitempty"`
-	// A category of the campaign, or empty.
+	// A category of the campaign, at most 64 characters, or empty.
 	Category string `protobuf:"bytes,6,opt,name=category,proto3" json:"category,omitempty"`
-	// The value, 0 or more.
+	// The value, 0 or more. It MUST be given, also where it is 0: a row without one
+	// is rejected, and so is one whose value is no whole number.
 	Value int64 `protobuf:"varint,7,opt,name=value,proto3" json:"value,omitempty"`
 	// What became of the row: when it came, and, once the report is accepted,
 	// then.
@@ -855,7 +857,8 @@ type Report_Row struct {
 	Warnings []string `protobuf:"bytes,15,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Whether the figures have it.
 	Counted bool `protobuf:"varint,16,opt,name=counted,proto3" json:"counted,omitempty"`
-	// What the file has in place of a value that cannot be read.
+	// What the row has in place of a value that can be read; "null": nothing. Of a
+	// line that cannot be read as a whole, the cells at fault.
 	Unreadable    string `protobuf:"bytes,17,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1187,7 +1190,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x12\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x12\n" +
 	"\x06Report\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
 	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
@@ -1219,15 +1222,16 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06totals\x18\x14 \x01(\v2#.duban.aggregation.v1.Report.TotalsB\x03\xe0A\x03R\x06totals\x12F\n" +
 	"\bprogress\x18\x15 \x01(\v2%.duban.aggregation.v1.Report.ProgressB\x03\xe0A\x03R\bprogress\x12\x17\n" +
 	"\x04duty\x18\x16 \x01(\tB\x03\xe0A\x03R\x04duty\x12\x19\n" +
-	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x1a\xcf\x04\n" +
+	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x1a\xe4\x04\n" +
 	"\x03Row\x12\x1c\n" +
-	"\x04unit\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04unit\x12\x1f\n" +
-	"\x06scheme\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06scheme\x12\x1b\n" +
-	"\x04code\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04code\x12\x1d\n" +
-	"\x05field\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05field\x12#\n" +
-	"\bcampaign\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18PR\bcampaign\x12#\n" +
-	"\bcategory\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\x14\n" +
-	"\x05value\x18\a \x01(\x03R\x05value\x12C\n" +
+	"\x04unit\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04unit\x12 \n" +
+	"\x06scheme\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06scheme\x12\x1c\n" +
+	"\x04code\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04code\x12\x1e\n" +
+	"\x05field\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x05field\x12$\n" +
+	"\bcampaign\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bcampaign\x12$\n" +
+	"\bcategory\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\bcategory\x12$\n" +
+	"\x05value\x18\a \x01(\x03B\x0e\xba\xb2\x19\n" +
+	"unreadableR\x05value\x12C\n" +
 	"\averdict\x18\b \x01(\x0e2$.duban.aggregation.v1.Report.VerdictB\x03\xe0A\x03R\averdict\x12(\n" +
 	"\rresolved_unit\x18\t \x01(\tB\x03\xe0A\x03R\fresolvedUnit\x12\x1b\n" +
 	"\x06reason\x18\n" +

@@ -12,6 +12,7 @@ import (
 	validate "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	descriptorpb "google.golang.org/protobuf/types/descriptorpb"
 	reflect "reflect"
 	unsafe "unsafe"
 )
@@ -48,6 +49,14 @@ var file_duban_validate_v1_validate_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "varint,52006,opt,name=identifier",
 		Filename:      "duban/validate/v1/validate.proto",
 	},
+	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*string)(nil),
+		Field:         52007,
+		Name:          "duban.validate.v1.told_in",
+		Tag:           "bytes,52007,opt,name=told_in",
+		Filename:      "duban/validate/v1/validate.proto",
+	},
 }
 
 // Extension fields to validate.StringRules.
@@ -66,11 +75,21 @@ var (
 	E_Identifier = &file_duban_validate_v1_validate_proto_extTypes[2]
 )
 
+// Extension fields to descriptorpb.FieldOptions.
+var (
+	// In JSON, no value and one of another type refuse only what the field stands in,
+	// not the request: the string of this name beside it has, in the place of what a
+	// sender says in it, the first 64 bytes of the value, or "null" if there is none.
+	//
+	// optional string told_in = 52007;
+	E_ToldIn = &file_duban_validate_v1_validate_proto_extTypes[3]
+)
+
 var File_duban_validate_v1_validate_proto protoreflect.FileDescriptor
 
 const file_duban_validate_v1_validate_proto_rawDesc = "" +
 	"\n" +
-	" duban/validate/v1/validate.proto\x12\x11duban.validate.v1\x1a\x1bbuf/validate/validate.proto:\xe9\x02\n" +
+	" duban/validate/v1/validate.proto\x12\x11duban.validate.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/descriptor.proto:\xe9\x02\n" +
 	"\n" +
 	"civil_date\x12\x19.buf.validate.StringRules\x18\xa4\x96\x03 \x01(\bB\xac\x02\xc2H\xa8\x02\n" +
 	"\xa5\x02\n" +
@@ -82,19 +101,22 @@ const file_duban_validate_v1_validate_proto_rawDesc = "" +
 	"identifier\x12\x19.buf.validate.StringRules\x18\xa6\x96\x03 \x01(\bB\xa0\x01\xc2H\x9c\x01\n" +
 	"\x99\x01\n" +
 	"\x11string.identifier\x12Bmust be 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen\x1a@!rule || this == '' || this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\n" +
-	"identifierBJZHgithub.com/duban-project/duban/proto/gen/go/duban/validate/v1;validatev1"
+	"identifier:8\n" +
+	"\atold_in\x12\x1d.google.protobuf.FieldOptions\x18\xa7\x96\x03 \x01(\tR\x06toldInBJZHgithub.com/duban-project/duban/proto/gen/go/duban/validate/v1;validatev1"
 
 var file_duban_validate_v1_validate_proto_goTypes = []any{
-	(*validate.StringRules)(nil), // 0: buf.validate.StringRules
+	(*validate.StringRules)(nil),      // 0: buf.validate.StringRules
+	(*descriptorpb.FieldOptions)(nil), // 1: google.protobuf.FieldOptions
 }
 var file_duban_validate_v1_validate_proto_depIdxs = []int32{
 	0, // 0: duban.validate.v1.civil_date:extendee -> buf.validate.StringRules
 	0, // 1: duban.validate.v1.unit:extendee -> buf.validate.StringRules
 	0, // 2: duban.validate.v1.identifier:extendee -> buf.validate.StringRules
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	0, // [0:3] is the sub-list for extension extendee
+	1, // 3: duban.validate.v1.told_in:extendee -> google.protobuf.FieldOptions
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	0, // [0:4] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
 }
 
@@ -110,7 +132,7 @@ func file_duban_validate_v1_validate_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_validate_v1_validate_proto_rawDesc), len(file_duban_validate_v1_validate_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 3,
+			NumExtensions: 4,
 			NumServices:   0,
 		},
 		GoTypes:           file_duban_validate_v1_validate_proto_goTypes,

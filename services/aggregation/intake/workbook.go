@@ -1,0 +1,170 @@
+package intake
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"path"
+	"strconv"
+	"strings"
+)
+
+const (
+	// maxUnpacked is how many bytes a workbook unpacks to at most.
+	maxUnpacked = 64 << 20
+	// maxParts is how many files a workbook is packed of at most.
+	maxParts = 256
+)
+
+// Libraries that read workbooks take what they can get: a sheet that was cut off is
+// a short one to them, and the number of a text that is not there its text. What is
+// counted is read here from its parts, and refused where it does not hold together.
+
+// book is a workbook (ECMA-376).
+type book struct {
+	*zip.Reader
+	sheet string   // the part that its first sheet is in
+	texts []string // the texts that all sheets share
+}
+
+// errXML says that a part is not there, or ends before its end.
+var errXML = errors.New("a part of a workbook cannot be read")
+
+// openBook finds the first sheet of a workbook, and reads the shared texts.
+func openBook(content []byte) (*book, error) {
+	z, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+	if err != nil {
+		return nil, errXML
+	}
+	if err := unpackable(z); err != nil {
+		return nil, err
+	}
+	b := &book{Reader: z}
+	main, err := b.relations("")
+	if err != nil {
+		return nil, err
+	}
+	parts, err := b.relations(main["officeDocument"])
+	if err != nil {
+		return nil, err
+	}
+	if b.sheet, err = b.firstSheet(main["officeDocument"], parts); err != nil {
+		return nil, err
+	}
+	return b, b.readTexts(parts["sharedStrings"])
+}
+
+// unpackable looks at what a workbook says it unpacks to, before anything is
+// unpacked.
+func unpackable(z *zip.Reader) error {
+	sum := uint64(0)
+	for _, f := range z.File {
+		if sum += f.UncompressedSize64; sum > maxUnpacked || f.UncompressedSize64 > maxUnpacked {
+			return tooLarge("bytes", strconv.Itoa(maxUnpacked))
+		}
+	}
+	if len(z.File) > maxParts {
+		return errFile("部件过多", "it has too many parts")
+	}
+	return nil
+}
+
+// relations are the parts that one names, by the id it names them by, and by their
+// kind.
+func (b *book) relations(part string) (map[string]string, error) {
+	all := map[string]string{}
+	folder, file := path.Split(part)
+	err := b.each(folder+"_rels/"+file+".rels", "Relationship", func(_ *xml.Decoder, e xml.StartElement) error {
+		target, kind := attribute(e, "Target"), attribute(e, "Type")
+		if !strings.HasPrefix(target, "/") {
+			target = "/" + folder + target
+		}
+		target = strings.TrimPrefix(path.Clean(target), "/")
+		all[attribute(e, "Id")], all[kind[strings.LastIndexByte(kind, '/')+1:]] = target, target
+		return nil
+	})
+	return all, err
+}
+
+// firstSheet is the part of the sheet that the workbook names first.
+func (b *book) firstSheet(part string, parts map[string]string) (string, error) {
+	id := ""
+	err := b.each(part, "sheet", func(_ *xml.Decoder, e xml.StartElement) error {
+		if id == "" {
+			id = attribute(e, "id")
+		}
+		return nil
+	})
+	if err == nil && parts[id] == "" {
+		err = errXML
+	}
+	return parts[id], err
+}
+
+// textXML is a text, which may be written in runs of letters of one kind.
+type textXML struct {
+	Whole string `xml:"t"`
+	Runs  []struct {
+		Text string `xml:"t"`
+	} `xml:"r"`
+}
+
+func (t *textXML) String() string {
+	if t == nil {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(t.Whole)
+	for _, run := range t.Runs {
+		b.WriteString(run.Text)
+	}
+	return b.String()
+}
+
+func (b *book) readTexts(part string) error {
+	if part == "" {
+		return nil
+	}
+	return b.each(part, "si", func(d *xml.Decoder, e xml.StartElement) error {
+		var t textXML
+		if err := d.DecodeElement(&t, &e); err != nil {
+			return errXML
+		}
+		b.texts = append(b.texts, t.String())
+		return nil
+	})
+}
+
+// each reads a part to its end, and lets read look at each element of a name.
+func (b *book) each(part, name string, read func(*xml.Decoder, xml.StartElement) error) error {
+	f, err := b.Open(part)
+	if err != nil {
+		return errXML
+	}
+	defer f.Close() // only reads
+	for d := xml.NewDecoder(io.LimitReader(f, maxUnpacked)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return errXML
+		}
+		if e, ok := token.(xml.StartElement); ok && e.Name.Local == name {
+			if err := read(d, e); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func attribute(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
