@@ -217,7 +217,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	}
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
-	if err := s.belongs(ctx, engine); err != nil {
+	if err := s.sound(ctx, engine, log); err != nil {
 		return nil, err
 	}
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {
