@@ -9,6 +9,7 @@ import (
 	"time"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 )
 
 // exitFork is what duban verify exits with when two histories are proved.
@@ -104,6 +105,8 @@ func (p *pair) isRestored() {
 	lost := p.write(p.lower, "first")
 	p.agree("organization")
 	p.agree("rectification")
+	p.noted("organization")
+	p.noted("rectification")
 	p.lower.kill()
 	stores, err := filepath.Glob(filepath.Join(old, "*.db"))
 	if err != nil || len(stores) == 0 {
@@ -131,6 +134,20 @@ func (p *pair) isRestored() {
 	p.agree("organization")
 	p.agree("rectification")
 	p.quiet()
+}
+
+// noted waits until the lower installation's own note says how long the log is.
+func (p *pair) noted(log string) {
+	p.t.Helper()
+	cp, err := p.lower.as(p.keys).feed().GetCheckpoint(p.t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/" + log})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	want := fmt.Sprintf("%q: %d", cp.GetOrigin(), cp.GetSize())
+	p.eventually("high-water.json has "+want, func() bool {
+		b, err := os.ReadFile(filepath.Join(p.below.Data, "high-water.json"))
+		return err == nil && strings.Contains(string(b), want)
+	})
 }
 
 func (p *pair) mirrors() federationv1.FederationServiceClient {

@@ -272,9 +272,6 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 	return n.service.Anchored(ctx, origin, text)
 }
 
-// Reached implements push.Keeper.
-func (n *node) Reached(string, uint64) error { return nil }
-
 // Hold implements push.Keeper.
 func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }
 

@@ -114,7 +114,6 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		Feeds: self, Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
-	s.closers = append(s.closers, s.marks.close)
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
@@ -152,9 +151,6 @@ type keeper struct {
 func (k keeper) Anchored(ctx context.Context, origin, note string) error {
 	return k.service.Anchored(ctx, origin, note)
 }
-
-// Reached implements push.Keeper.
-func (k keeper) Reached(origin string, size uint64) error { return k.marks.reached(origin, size) }
 
 // Hold implements push.Keeper.
 func (k keeper) Hold(feed, why string) {
