@@ -132,8 +132,9 @@ func (m *marks) of(origin string) uint64 {
 	return m.sizes[origin]
 }
 
-// hold lets a log make no entries that is shorter than it has been, and notes how
-// long it is else.
+// hold lets a log make no entries that is shorter than it has been, or came from a
+// backup of which the installation above may have more; it notes how long it is
+// else.
 func (s *Suite) hold(role string) error {
 	src := s.feeds[role]
 	return src.Engine.View(context.Background(), func(tx store.Tx) error {
@@ -141,9 +142,14 @@ func (s *Suite) hold(role string) error {
 		if err != nil {
 			return err
 		}
-		if mark := s.marks.of(src.Log.Origin()); size < mark {
+		switch mark := s.marks.of(src.Log.Origin()); {
+		case size < mark:
 			src.Log.Hold()
 			s.Log().Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)
+		case size > 0 && s.restored.waits(role):
+			src.Log.Hold()
+			s.Log().Warn("the log was restored: nothing is written to it before the installation above has said how much it has of it, or the file is removed by hand",
+				"feed", role, "size", size, "file", s.restored.path)
 		}
 		s.marks.reached(src.Log.Origin(), size)
 		return nil

@@ -65,6 +65,7 @@ type Suite struct {
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
 	marks     *marks
+	restored  *restored
 	bundles   http.Handler            // for operators, if federation runs here
 	engines   map[string]store.Engine // as they were opened, to be copied
 	now       func() time.Time        // real time
@@ -131,6 +132,9 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.marks.close) // after the stores
+	if s.restored, err = openRestored(c.Data, c.Federation.above()); err != nil {
+		return err
+	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
 		return err
 	}

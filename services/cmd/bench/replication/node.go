@@ -181,6 +181,9 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 	return n.service.Anchored(ctx, origin, text)
 }
 
+// Known implements push.Keeper.
+func (n *node) Known(string, uint64) {}
+
 // Hold implements push.Keeper.
 func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }
 
