@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +11,8 @@ import (
 	"time"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
 // exitFork is what duban verify exits with when two histories are proved.
@@ -17,16 +21,17 @@ const exitFork = 30
 // TestTortureEvil lets a real installation go two ways: an old copy of its data
 // that writes before it dials, and a copy that runs beside it. Each is refused for
 // good, with evidence that duban verify accepts. An old backup that is put back
-// honestly takes its tail back and raises no alarm. DUBAN_TORTURE says how many
-// there are of the three together.
+// honestly takes its tail back and raises no alarm, and so does one that `duban
+// restore` puts into a new folder while nobody above can be reached. DUBAN_TORTURE
+// says how many there are of the four together.
 func TestTortureEvil(t *testing.T) {
-	ways := []func(*pair){(*pair).forks, (*pair).isCloned, (*pair).isRestored}
-	for round := range number(t, "DUBAN_TORTURE", 3) {
+	ways := []func(*pair){(*pair).forks, (*pair).isCloned, (*pair).isRestored, (*pair).isRestoredAlone}
+	for round := range number(t, "DUBAN_TORTURE", 4) {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			p := newPair(t)
 			p.write(p.lower, "before")
 			p.agree("rectification")
-			ways[round%3](p)
+			ways[round%4](p)
 		})
 	}
 }
@@ -104,6 +109,8 @@ func (p *pair) isRestored() {
 	lost := p.write(p.lower, "first")
 	p.agree("organization")
 	p.agree("rectification")
+	p.noted("organization")
+	p.noted("rectification")
 	p.lower.kill()
 	stores, err := filepath.Glob(filepath.Join(old, "*.db"))
 	if err != nil || len(stores) == 0 {
@@ -119,6 +126,39 @@ func (p *pair) isRestored() {
 		}
 	}
 	p.bootLower()
+	p.goesOn(lost)
+}
+
+// isRestoredAlone restores a backup into a new folder, where nothing says how long
+// the logs were, and reaches nobody above: nothing is written until it does.
+func (p *pair) isRestoredAlone() {
+	folder, key := p.t.TempDir(), filepath.Join(p.below.Data, "installation.key")
+	runs(p.t, nil, "backup", "-config", file(p.t, p.below), filepath.Join(folder, "backup"))
+	lost := p.write(p.lower, "first")
+	p.agree("organization")
+	p.agree("rectification")
+	p.lower.kill()
+	nowhere := ""
+	p.relay.upper.Store(&nowhere)
+	p.below.Data = filepath.Join(folder, "data")
+	runs(p.t, nil, "restore", "-key", key, filepath.Join(folder, "backup"), p.below.Data)
+	p.bootLower()
+	on := p.lower.as(p.keys)
+	_, err := lost.do(p.t.Context(), on, write{id: "held", kind: aUnit, parent: "units/root", text: "held"})
+	if got := reason(err); got != "LOG_INCOMPLETE" {
+		p.t.Errorf("writing before the installation above was heard = %v", err)
+	}
+	p.relay.upper.Store(&p.upper.grpc)
+	p.goesOn(lost)
+	p.eventually("the mark of a restore is gone", func() bool {
+		_, err := os.Stat(filepath.Join(p.below.Data, suite.RestoredFile))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
+// goesOn checks that what was lost comes back, and that the installation writes
+// again.
+func (p *pair) goesOn(lost *load) {
 	on := p.lower.as(p.keys)
 	for _, probe := range []write{
 		{id: "probe of units", kind: aUnit, parent: lost.parent, text: "probe"},
@@ -131,6 +171,20 @@ func (p *pair) isRestored() {
 	p.agree("organization")
 	p.agree("rectification")
 	p.quiet()
+}
+
+// noted waits until the lower installation's own note says how long the log is.
+func (p *pair) noted(log string) {
+	p.t.Helper()
+	cp, err := p.lower.as(p.keys).feed().GetCheckpoint(p.t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/" + log})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	want := fmt.Sprintf("%q: %d", cp.GetOrigin(), cp.GetSize())
+	p.eventually("high-water.json has "+want, func() bool {
+		b, err := os.ReadFile(filepath.Join(p.below.Data, "high-water.json"))
+		return err == nil && strings.Contains(string(b), want)
+	})
 }
 
 func (p *pair) mirrors() federationv1.FederationServiceClient {

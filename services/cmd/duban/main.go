@@ -34,6 +34,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -43,9 +44,9 @@ import (
 const (
 	exitOK      = 0
 	exitError   = 1
-	exitCommit  = 3 // a commit met an I/O error; start again and repeat
-	exitVersion = 4 // a store is of a version that this program does not work on
-	exitWrong   = 20
+	exitCommit  = 3  // a commit met an I/O error; start again and repeat
+	exitVersion = 4  // a store is of a version that this program does not work on
+	exitWrong   = 20 // the data are damaged, or not as was signed
 	exitConfig  = 78 // the command or the configuration is wrong (EX_CONFIG); no second try helps
 )
 
@@ -104,7 +105,7 @@ func exit(err error) int {
 		return int(v.Verdict)
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
 		return exitConfig
-	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken):
+	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken), errors.Is(err, feed.ErrUnsound):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit

@@ -47,11 +47,6 @@ func (o *outgoing) offer(ctx context.Context, c Config, from uint64, put func(*f
 	case from == size:
 		return nil
 	}
-	if o.own() {
-		if err := c.Keep.Reached(o.origin, size); err != nil {
-			return err
-		}
-	}
 	p, err := o.proof(ctx, c.Feeds, o.first, from)
 	if err != nil {
 		return err

@@ -115,11 +115,6 @@ func (o *outgoing) send(ctx context.Context, s *session, cp *feedv1.Checkpoint) 
 	if err != nil || cp.GetSize() <= acked {
 		return err
 	}
-	if o.own() {
-		if err := s.Keep.Reached(o.origin, cp.GetSize()); err != nil {
-			return err
-		}
-	}
 	if err := o.prove(ctx, s, cp, acked); err != nil {
 		return err
 	}

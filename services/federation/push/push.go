@@ -57,9 +57,9 @@ type Keeper interface {
 	// Anchored takes the newest checkpoint that the installation above has
 	// cosigned.
 	Anchored(ctx context.Context, origin, note string) error
-	// Reached takes a signed size that the log has had: never again may it be
-	// smaller.
-	Reached(origin string, size uint64) error
+	// Known takes that the installation above has so much of a log, which is no more
+	// than there is.
+	Known(feed string, size uint64)
 	// Hold says that the log must make no more entries, and why: the installation
 	// above has shown, by what this one has signed, that the log once had more, or
 	// that it has two histories.

@@ -112,6 +112,9 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 	}
 	for _, o := range logs {
 		l := standing[o.origin]
+		if o.own() && o.within(l) {
+			s.Keep.Known(o.name, l.GetSize())
+		}
 		switch {
 		case l != nil && l.GetCode() == federationv1.Code_CODE_UNSPECIFIED && l.GetSize() <= o.first.GetSize():
 			o.acked, o.credit = l.GetSize(), uint64(l.GetCredit())
@@ -125,6 +128,18 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 		}
 	}
 	return all
+}
+
+// within says whether the installation above has no more of the log than there is
+// here; of a log that is not enrolled it has nothing.
+func (o *outgoing) within(l *federationv1.Standing) bool {
+	switch l.GetCode() {
+	case federationv1.Code_CODE_UNSPECIFIED:
+		return l != nil && l.GetSize() <= o.first.GetSize()
+	case federationv1.Code_CODE_UNKNOWN_LOG:
+		return true
+	}
+	return false
 }
 
 // forked holds a log that is shown to have two histories, by its own signatures.

@@ -272,8 +272,8 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 	return n.service.Anchored(ctx, origin, text)
 }
 
-// Reached implements push.Keeper.
-func (n *node) Reached(string, uint64) error { return nil }
+// Known implements push.Keeper.
+func (n *node) Known(string, uint64) {}
 
 // Hold implements push.Keeper.
 func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }

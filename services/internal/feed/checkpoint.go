@@ -26,7 +26,8 @@ func (s signer) Sign(msg []byte) ([]byte, error) { return ed25519.Sign(s.key, ms
 
 // Seal signs the log's size and root if entries came since the last time. The
 // engine MUST call it once for each group of changes, in the same transaction,
-// after the last of them.
+// after the last of them. It answers ErrUnsound if more was signed before than
+// there is.
 func (l *Log) Seal(tx store.Tx) error {
 	h, err := readHead(tx)
 	if err != nil {
@@ -34,8 +35,11 @@ func (l *Log) Seal(tx store.Tx) error {
 	}
 	l.bell.set(h.size)
 	signed, _, err := l.signed(tx)
-	if err != nil || signed.Size == h.size {
+	switch {
+	case err != nil || signed.Size == h.size:
 		return err
+	case signed.Size > h.size:
+		return fmt.Errorf("%w: it has %d entries, and %d are signed", ErrUnsound, h.size, signed.Size)
 	}
 	text, err := l.sign(tx, h.size)
 	if err != nil {

@@ -10,7 +10,7 @@
 // marks such fields, and the log parts them from the entry.
 //
 // It does not store the record itself or decide about a change (package change
-// does), does not answer calls (feed/server does), does not check a log that
-// may have been tampered with (feed/fsck does), and does not push to an upper
+// does), does not answer calls (feed/server does), does not check more than the
+// end of a log that may have been tampered with (feed/fsck does), and does not push to an upper
 // installation or decide what of a lower one's is believed (federation does).
 package feed

@@ -130,13 +130,22 @@ func (h hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 
 // grow stores the hashes that the leaf of seq completes.
 func (h hashes) grow(seq uint64, leaf tlog.Hash) error {
-	nodes, err := tlog.StoredHashesForRecordHash(int64(seq), leaf, h)
+	b, err := h.completed(seq, leaf)
 	if err != nil {
 		return fmt.Errorf("growing the tree: %w", err)
+	}
+	return h.tx.Put(HashesBucket, key(seq), b)
+}
+
+// completed is what stands in HashesBucket with seq.
+func (h hashes) completed(seq uint64, leaf tlog.Hash) ([]byte, error) {
+	nodes, err := tlog.StoredHashesForRecordHash(int64(seq), leaf, h)
+	if err != nil {
+		return nil, err
 	}
 	b := make([]byte, 0, len(nodes)*tlog.HashSize)
 	for _, node := range nodes {
 		b = append(b, node[:]...)
 	}
-	return h.tx.Put(HashesBucket, key(seq), b)
+	return b, nil
 }

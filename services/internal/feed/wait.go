@@ -34,6 +34,13 @@ func (l *Log) Wait(ctx context.Context, size uint64) error {
 // it after each durable commit, before the next Seal. It returns at once.
 func (l *Log) Committed() { l.bell.ring() }
 
+// Durable is the size that the last commit of this process has made durable; 0
+// before the first.
+func (l *Log) Durable() uint64 {
+	size, _ := l.bell.look()
+	return size
+}
+
 func (b *bell) set(size uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

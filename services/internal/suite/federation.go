@@ -92,6 +92,9 @@ func (f Federation) check() error {
 	return errors.Join(mistakes...)
 }
 
+// above says whether there is an installation above, by a line or by bundles.
+func (f Federation) above() bool { return f.Parent.Address != "" || f.Parent.Cosigner != "" }
+
 // Cosigner signs what is durable here, under the installation's name, with what
 // federation's role knows.
 func (c Config) Cosigner(s seed.Role) federation.Cosigner {
@@ -114,7 +117,6 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		Feeds: self, Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
-	s.closers = append(s.closers, s.marks.close)
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
@@ -153,14 +155,30 @@ func (k keeper) Anchored(ctx context.Context, origin, note string) error {
 	return k.service.Anchored(ctx, origin, note)
 }
 
-// Reached implements push.Keeper.
-func (k keeper) Reached(origin string, size uint64) error { return k.marks.reached(origin, size) }
-
 // Hold implements push.Keeper.
 func (k keeper) Hold(feed, why string) {
+	k.restored.doubted(feed)
 	if log := k.feeds[feed].Log; log != nil && !log.Held() {
 		log.Hold()
 		k.Log().Error("nothing more is written to the log: the installation above has shown that it is not whole", "feed", feed, "why", why)
+	}
+}
+
+// Known implements push.Keeper: a log that was restored goes on, if this process
+// keeps it.
+func (k keeper) Known(feed string, size uint64) {
+	if !k.restored.trusted(feed) {
+		return
+	}
+	k.feeds[feed].Log.Release()
+	k.Log().Info("the log that was restored goes on: the installation above has no more of it", "feed", feed, "above", size)
+	k.whole(feed)
+}
+
+// whole notes that nothing is missing of a log.
+func (k keeper) whole(feed string) {
+	if err := k.restored.whole(feed); err != nil {
+		k.Log().Warn("removing what says that the data were restored", "file", k.restored.path, "error", err)
 	}
 }
 
@@ -182,6 +200,7 @@ func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record,
 		return fmt.Errorf("taking back %s: %w", feed, err)
 	}
 	src.Log.Release()
+	k.whole(feed)
 	k.Log().Warn("the log has its tail again; what is sealed and was not pushed is missing", "feed", feed, "entries", len(tail), "missing", missing)
 	return nil
 }

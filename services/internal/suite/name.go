@@ -36,11 +36,18 @@ func (c Config) Belongs(of string) error {
 	return fmt.Errorf("%w: installation: it names %s, and the data are those of %s", config.ErrWrong, c.Installation, of)
 }
 
-// belongs is Belongs of a store, before anything is written in it.
-func (s *Suite) belongs(ctx context.Context, engine store.Engine) error {
+// sound says whether a role's store may be written in: it is the installation's
+// that the configuration names, and its log is what was signed.
+func (s *Suite) sound(ctx context.Context, engine store.Engine, log *feed.Log) error {
 	of, err := InstallationOf(ctx, engine)
 	if err != nil {
 		return err
 	}
-	return s.config.Belongs(of)
+	if err := s.config.Belongs(of); err != nil {
+		return err
+	}
+	if err := engine.View(ctx, log.Sound); err != nil {
+		return fmt.Errorf("%w; nothing was written: check the key, run duban fsck, restore the backup", err)
+	}
+	return nil
 }

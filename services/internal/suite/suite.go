@@ -65,6 +65,7 @@ type Suite struct {
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
 	marks     *marks
+	restored  *restored
 	bundles   http.Handler            // for operators, if federation runs here
 	engines   map[string]store.Engine // as they were opened, to be copied
 	now       func() time.Time        // real time
@@ -127,7 +128,11 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, BlobsFolder), c.Reserve<<20); err != nil {
 		return err
 	}
-	if s.marks, err = openMarks(c.Data, o.Now); err != nil {
+	if s.marks, err = openMarks(c.Data); err != nil {
+		return err
+	}
+	s.closers = append(s.closers, s.marks.close) // after the stores
+	if s.restored, err = openRestored(c.Data, c.Federation.above()); err != nil {
 		return err
 	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
@@ -196,6 +201,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	return errors.Join(
 		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping(), Mirrors: s.mirrors}),
 		s.process.Add(s.Clock),
+		s.process.Add(s.marks),
 		s.process.Add(s.follower()),
 	)
 }
@@ -210,14 +216,14 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 		return nil, err
 	}
 	engine, err := bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
-		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: log.Committed, Failed: s.fail,
+		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: s.committed(log), Failed: s.fail,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
-	if err := s.belongs(ctx, engine); err != nil {
+	if err := s.sound(ctx, engine, log); err != nil {
 		return nil, err
 	}
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {
@@ -243,6 +249,14 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
 		Validate: s.process.Validate, Remote: s.directory.Remote,
 	}, nil
+}
+
+// committed tells those who wait for the log's entries, and notes how long it is.
+func (s *Suite) committed(log *feed.Log) func() {
+	return func() {
+		log.Committed()
+		s.marks.reached(log.Origin(), log.Durable())
+	}
 }
 
 // size tells how many entries a feed has; 0 if it cannot be read.

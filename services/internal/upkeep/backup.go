@@ -79,6 +79,9 @@ func Restore(ctx context.Context, c suite.Config, from, key string, report func(
 		if err == nil && wrong > 0 {
 			err = fmt.Errorf("%w: %d findings, or the key is another installation's", backup.ErrBroken, wrong)
 		}
+		if err == nil {
+			err = suite.MarkRestored(c.Data)
+		}
 		if err != nil || !m.Seeded {
 			return err
 		}

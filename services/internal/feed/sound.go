@@ -1,0 +1,100 @@
+package feed
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	formats "github.com/transparency-dev/formats/log"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Recent is how many of the newest entries Sound reads.
+const Recent = 64
+
+// ErrUnsound says that a log is not what was signed of it, or not by its key.
+var ErrUnsound = errors.New("feed: the log is not what was signed")
+
+// Sound answers ErrUnsound unless the log is, as far as its end shows, what its
+// own key has signed: the note, the root that the stored hashes lead to, the
+// number of entries, and the Recent newest entries with every hash that they
+// complete. What lies before is believed; package fsck checks it. Whoever opens a
+// log to write MUST ask before anything is signed.
+func (l *Log) Sound(tx store.Tx) error {
+	if err := l.sound(tx); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnsound, err)
+	}
+	return nil
+}
+
+func (l *Log) sound(tx store.Tx) error {
+	h, err := readHead(tx)
+	if err != nil {
+		return err
+	}
+	cp, err := l.proven(tx)
+	if err != nil {
+		return err
+	}
+	if h.size != cp.Size {
+		return fmt.Errorf("it has %d entries, and %d are signed", h.size, cp.Size)
+	}
+	for row, err := range tx.Scan(EntriesBucket, key(h.size), nil) {
+		return errors.Join(err, fmt.Errorf("an entry %x stands behind its end", row.Key))
+	}
+	if h.size == 0 {
+		return nil
+	}
+	root, err := tlog.TreeHash(int64(h.size), hashes{tx})
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(root[:], cp.Hash) {
+		return fmt.Errorf("the root of its %d entries is not the one that is signed", h.size)
+	}
+	return recent(tx, h.size)
+}
+
+// proven reads the newest note and verifies it; that of an empty log is not stored.
+func (l *Log) proven(tx store.Tx) (cp formats.Checkpoint, err error) {
+	text, err := tx.Get(MetaBucket, []byte(CheckpointKey))
+	if errors.Is(err, store.ErrNotFound) {
+		return cp, nil
+	}
+	if err != nil {
+		return cp, err
+	}
+	read, rest, _, err := formats.ParseCheckpoint(text, l.config.Origin, l.signer)
+	switch {
+	case err != nil:
+		return cp, fmt.Errorf("the key that is here has not signed its checkpoint: it is another installation's, or the checkpoint was changed: %w", err)
+	case len(rest) > 0:
+		return cp, errors.New("the checkpoint has extension lines")
+	}
+	return *read, nil
+}
+
+// recent makes the hashes of the newest entries anew. Every node above one of them
+// stands with one of them or leads to the root.
+func recent(tx store.Tx, size uint64) error {
+	for seq := size - min(size, Recent); seq < size; seq++ {
+		entry, err := tx.Get(EntriesBucket, key(seq))
+		if err != nil {
+			return fmt.Errorf("reading entry %d: %w", seq, err)
+		}
+		want, err := hashes{tx}.completed(seq, tlog.RecordHash(entry))
+		if err != nil {
+			return err
+		}
+		got, err := tx.Get(HashesBucket, key(seq))
+		if err != nil {
+			return fmt.Errorf("reading the hashes of entry %d: %w", seq, err)
+		}
+		if !bytes.Equal(got, want) {
+			return fmt.Errorf("entry %d does not have the hashes that stand with it", seq)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestMarksAreWrittenAtOnceAndThenSeldom, and whatever a stop finds unwritten.
+func TestMarksAreWrittenAtOnceAndThenSeldom(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		m := opened(t, folder)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- m.Work(ctx) }()
+		for _, step := range []struct {
+			size, want uint64
+			after      time.Duration
+		}{
+			{3, 3, 0}, {5, 3, marksEvery / 2}, {4, 5, marksEvery}, {9, 9, marksEvery}, {12, 9, 0},
+		} {
+			m.reached("a/b/c/1", step.size)
+			time.Sleep(step.after)
+			synctest.Wait()
+			if got := opened(t, folder).of("a/b/c/1"); got != step.want {
+				t.Errorf("%v after %d, the file has %d, want %d", step.after, step.size, got, step.want)
+			}
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Work = %v", err)
+		}
+		if err := m.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := opened(t, folder).of("a/b/c/1"); got != 12 {
+		t.Errorf("after the stop the file has %d, want 12", got)
+	}
+}
+
+// TestMarksThatCannotBeWrittenAreTriedAgain: a full disk ends no process.
+func TestMarksThatCannotBeWrittenAreTriedAgain(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "gone")
+	synctest.Test(t, func(t *testing.T) {
+		m := opened(t, folder)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- m.Work(ctx) }()
+		m.reached("a/b/c/1", 1)
+		synctest.Wait()
+		if err := os.Mkdir(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * marksEvery)
+		synctest.Wait()
+		if got := opened(t, folder).of("a/b/c/1"); got != 1 {
+			t.Errorf("the file has %d, want 1", got)
+		}
+		cancel()
+		<-ended
+	})
+}
+
+func opened(t *testing.T, folder string) *marks {
+	t.Helper()
+	m, err := openMarks(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -1,0 +1,90 @@
+package suite
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/duban-project/duban/services/internal/durable"
+)
+
+// RestoredFile stands beside stores that came from a backup, until the installation
+// above, if there is one, has said how much it has of their logs.
+const RestoredFile = "restored"
+
+const restoredText = `These data come from a backup. If an installation above is configured, nothing is
+written to the logs until it has said how much it has of them; then this file is
+removed. If it is gone for good, stop the process and remove this file by hand.
+`
+
+// MarkRestored makes the file in a data folder, durably.
+func MarkRestored(folder string) error {
+	return durable.WriteFile(filepath.Join(folder, RestoredFile), []byte(restoredText))
+}
+
+// restored are the logs that came from a backup and wait for the installation
+// above.
+type restored struct {
+	path  string
+	found bool
+
+	mu   sync.Mutex
+	logs map[string]bool // by role: whether it suffices to hear that nothing is missing
+}
+
+// openRestored looks for the file in folder. Without an installation above nothing
+// waits.
+func openRestored(folder string, above bool) (*restored, error) {
+	r := &restored{path: filepath.Join(folder, RestoredFile), logs: map[string]bool{}}
+	_, err := os.Lstat(r.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("looking for %s: %w", r.path, err)
+	}
+	r.found = above && err == nil
+	return r, nil
+}
+
+// waits says whether the role's log is one of them, and adds it if so.
+func (r *restored) waits(role string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.found {
+		r.logs[role] = true
+	}
+	return r.found
+}
+
+// doubted notes that something is missing of the log: no word releases it any more.
+func (r *restored) doubted(role string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.logs[role] {
+		r.logs[role] = false
+	}
+}
+
+// trusted says whether the log waits for nothing but to hear that it is whole.
+func (r *restored) trusted(role string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.logs[role]
+}
+
+// whole notes that nothing is missing of the log, and removes the file after the
+// last.
+func (r *restored) whole(role string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.logs, role)
+	if !r.found || len(r.logs) > 0 {
+		return nil
+	}
+	r.found = false
+	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return durable.Sync(filepath.Dir(r.path))
+}

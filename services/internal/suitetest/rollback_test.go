@@ -1,0 +1,118 @@
+package suitetest_test
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+// TestAnOldStoreThatIsPutBackIsHeld: nobody is above, and the role itself knows
+// that its log was longer, in one process and in one of its own: reading goes on,
+// and nothing is written that contradicts what was signed.
+func TestAnOldStoreThatIsPutBackIsHeld(t *testing.T) {
+	for name, c := range map[string]struct {
+		run  func(testing.TB) *suitetest.Suite
+		stop func(s *suitetest.Suite, do func()) *suitetest.Suite
+	}{
+		"standalone": {suitetest.Run, func(s *suitetest.Suite, do func()) *suitetest.Suite {
+			s.Stop()
+			do()
+			again := suitetest.RunIn(s.T, s.Folder)
+			again.SystemAdmin = s.SystemAdmin
+			return again
+		}},
+		"split": {suitetest.Split, func(s *suitetest.Suite, do func()) *suitetest.Suite {
+			s.Without("organization", do)
+			return s
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := c.run(t)
+			path := s.Store("organization")
+			var old []byte
+			s = c.stop(s, func() { old = sure(os.ReadFile(path))(t) })
+			s.Unit("lost", "units/root", organizationv1.Unit_KIND_CITY)
+			s = c.stop(s, func() {
+				if err := os.WriteFile(path, old, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			})
+			on := s.Organization(s.SystemAdmin)
+			_, err := on.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{
+				UnitId: "other", Unit: &organizationv1.Unit{DisplayName: "other", Kind: organizationv1.Unit_KIND_CITY, Parent: "units/root"},
+			})
+			if !errors.Is(err, change.ErrLogIncomplete) {
+				t.Errorf("writing = %v, want %v", err, change.ErrLogIncomplete)
+			}
+			if _, err := on.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: "units/root"}); err != nil {
+				t.Errorf("reading = %v", err)
+			}
+		})
+	}
+}
+
+// TestRestoredDataWaitForTheInstallationAbove: if there is one, nothing is written
+// before it was heard, over a restart too; the operator can go on without it.
+func TestRestoredDataWaitForTheInstallationAbove(t *testing.T) {
+	s := suitetest.Run(t)
+	s.Stop()
+	if err := suite.MarkRestored(s.Folder); err != nil {
+		t.Fatal(err)
+	}
+	unreachable := func(c *suite.Config) {
+		c.Federation.Parent = suite.Parent{Address: "127.0.0.1:1", Plaintext: true, Cosigner: cosigner(t)}
+	}
+	carried := func(c *suite.Config) { c.Federation.Parent = suite.Parent{Cosigner: cosigner(t)} }
+	for _, step := range []struct {
+		id     string
+		set    func(*suite.Config)
+		byHand bool
+		want   error
+	}{
+		{"a", unreachable, false, change.ErrLogIncomplete},
+		{"b", carried, false, change.ErrLogIncomplete},
+		{"c", func(*suite.Config) {}, false, nil}, // nobody is above
+		{"d", unreachable, false, change.ErrLogIncomplete},
+		{"e", unreachable, true, nil},
+	} {
+		if step.byHand {
+			if err := os.Remove(filepath.Join(s.Folder, suite.RestoredFile)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		again := suitetest.RunAs(t, s.Folder, step.set)
+		_, err := again.Organization(s.SystemAdmin).CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{
+			UnitId: step.id, Unit: &organizationv1.Unit{DisplayName: step.id, Kind: organizationv1.Unit_KIND_CITY, Parent: "units/root"},
+		})
+		if !errors.Is(err, step.want) {
+			t.Errorf("%s: writing = %v, want %v", step.id, err, step.want)
+		}
+		again.Stop()
+	}
+}
+
+// cosigner is the key of an installation above.
+func cosigner(t *testing.T) string {
+	t.Helper()
+	c := federation.NewCosigner("edu.example/510000/mirror", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
+	return c.VerifierKey()
+}
+
+// sure returns what worked, and fails the test for what did not.
+func sure[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
