@@ -44,7 +44,7 @@ func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Pr
 	p := plannedProblem(planned)
 	wanted := proto.CloneOf(p)
 	change(p, wanted)
-	_, err := rectification.Edit(l, p, wanted)
+	_, err := rectification.Edit(l, p, wanted, submitter)
 	return err
 }
 
@@ -101,7 +101,7 @@ func after(_ *rectificationv1.Problem, err error, do func() error) error {
 func handedOver(p *rectificationv1.Problem, who string) error {
 	wanted := proto.CloneOf(p)
 	wanted.PersonResponsible = submitter
-	p, err := rectification.Edit(unfiled, p, wanted)
+	p, err := rectification.Edit(unfiled, p, wanted, submitter)
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,12 @@ func handedOver(p *rectificationv1.Problem, who string) error {
 	}
 	_, err = rectification.Verify(p, who)
 	return err
+}
+
+// begunBy has who start p, another submit it, and the verifier verify it.
+func begunBy(p *rectificationv1.Problem, who string) error {
+	p, err := rectification.Start(p, who)
+	return after(p, err, func() error { return handedOver(p, verifier) })
 }
 
 // refusals has, for every fault of the rules, what is refused for it.
@@ -169,7 +175,7 @@ var refusals = []struct {
 	{"a plan without a deadline", rectification.ErrProblemPlanIncomplete, func() error {
 		p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
 		p.Deadline = ""
-		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Cause: "c"})
+		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Cause: "c"}, submitter)
 		return err
 	}},
 	{"emptying a plan", rectification.ErrProblemPlanIncomplete, func() error {
@@ -179,7 +185,7 @@ var refusals = []struct {
 		return edited(filedLedger(), func(_, wanted *rectificationv1.Problem) { wanted.Deadline = "2026-12-31" })
 	}},
 	{"planning a filed deadline away", rectification.ErrProblemDeadlineFixed, func() error {
-		_, err := rectification.Plan(filedLedger(), plannedProblem(planned), &rectificationv1.Problem{Deadline: "2026-12-31"})
+		_, err := rectification.Plan(filedLedger(), plannedProblem(planned), &rectificationv1.Problem{Deadline: "2026-12-31"}, submitter)
 		return err
 	}},
 	{"emptying a filed deadline", rectification.ErrProblemDeadlineFixed, func() error {
@@ -212,14 +218,14 @@ var refusals = []struct {
 	{"verifying what one was responsible for when it began", rectification.ErrProblemSamePerson, func() error {
 		p := plannedProblem(planned)
 		p.PersonResponsible = verifier
-		p, err := rectification.Start(p)
+		p, err := rectification.Start(p, submitter)
 		return after(p, err, func() error { return handedOver(p, verifier) })
 	}},
 	{"verifying what one was responsible for in between", rectification.ErrProblemSamePerson, func() error {
 		p := plannedProblem(rectifying)
 		wanted := proto.CloneOf(p)
 		wanted.PersonResponsible = verifier
-		p, err := rectification.Edit(unfiled, p, wanted)
+		p, err := rectification.Edit(unfiled, p, wanted, submitter)
 		return after(p, err, func() error { return handedOver(p, verifier) })
 	}},
 	{"closing what one submitted before it was returned", rectification.ErrProblemSamePerson, func() error {
@@ -227,6 +233,30 @@ var refusals = []struct {
 		return after(p, err, func() error {
 			p.State, p.Submitter = verified, submitter
 			_, err := rectification.Close(p, closer, now)
+			return err
+		})
+	}},
+	{"verifying what one planned", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Plan(unfiled, plannedProblem(planned), &rectificationv1.Problem{}, verifier)
+		return after(p, err, func() error { return begunBy(p, submitter) })
+	}},
+	{"verifying what one changed", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(rectificationv1.Problem_STATE_RETURNED)
+		p, err := rectification.Edit(unfiled, p, proto.CloneOf(p), verifier)
+		return after(p, err, func() error { return begunBy(p, submitter) })
+	}},
+	{"verifying what one started", rectification.ErrProblemSamePerson, func() error {
+		return begunBy(plannedProblem(planned), verifier)
+	}},
+	{"verifying what one added a file to", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Attach(plannedProblem(rectifying), verifier)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"returning what one started", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Start(plannedProblem(planned), verifier)
+		return after(p, err, func() error {
+			p.State = submitted
+			_, err := rectification.SendBack(p, "why", verifier)
 			return err
 		})
 	}},
@@ -362,7 +392,7 @@ func TestWhatAProblemHadAlreadyMayStayAndTheBoundsAreIn(t *testing.T) {
 func TestAPlanSaysInEachLanguageWhatItLacks(t *testing.T) {
 	p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
 	p.Deadline, p.PersonResponsible = "", ""
-	_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{})
+	_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{}, submitter)
 	f := fault.As(err)
 	if f == nil {
 		t.Fatalf("got %v, want a fault", err)

@@ -49,15 +49,17 @@ func asking(p *rectificationv1.Problem) *rectificationv1.Problem {
 // problemMoves makes each move on a problem that has all that the move asks for.
 var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) (*rectificationv1.Problem, error){
 	rectification.Editing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Edit(filedLedger(), p, p)
+		return rectification.Edit(filedLedger(), p, p, submitter)
 	},
 	rectification.Attaching: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return p, rectification.TakesFiles(p)
+		return rectification.Attach(p, submitter)
 	},
 	rectification.Planning: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Plan(filedLedger(), p, &rectificationv1.Problem{})
+		return rectification.Plan(filedLedger(), p, &rectificationv1.Problem{}, submitter)
 	},
-	rectification.Starting: rectification.Start,
+	rectification.Starting: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Start(p, submitter)
+	},
 	rectification.Progress: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.AddProgress(p, "did", 10, submitter, now)
 	},

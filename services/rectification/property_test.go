@@ -53,27 +53,42 @@ func (s *story) moves() map[string]func(*rapid.T) {
 		"edit": func(t *rapid.T) {
 			wanted := proto.CloneOf(s.problem)
 			wanted.Deadline, wanted.PersonResponsible = date(t), person(t)
-			p, err := rectification.Edit(s.ledger, s.problem, wanted)
-			if s.onProblem("edit", p, err) && p.GetState() == rectifying {
+			who := person(t)
+			p, err := rectification.Edit(s.ledger, s.problem, wanted, who)
+			if !s.onProblem("edit", p, err) {
+				return
+			}
+			if s.hands[who] = true; p.GetState() == rectifying {
 				s.hands[p.GetPersonResponsible()] = true
 			}
 		},
 		"plan": func(t *rapid.T) {
+			who := person(t)
 			p, err := rectification.Plan(s.ledger, s.problem, &rectificationv1.Problem{
 				Cause: "c", Measures: "m", Deadline: date(t), LeaderResponsible: "l", PersonResponsible: "person",
-			})
-			s.onProblem("plan", p, err)
+			}, who)
+			if s.onProblem("plan", p, err) {
+				s.hands[who] = true
+			}
 		},
-		"start": func(*rapid.T) {
-			p, err := rectification.Start(s.problem)
+		"start": func(t *rapid.T) {
+			who := person(t)
+			p, err := rectification.Start(s.problem, who)
 			if s.onProblem("start", p, err) {
-				s.hands[p.GetPersonResponsible()] = true
+				s.hands[who], s.hands[p.GetPersonResponsible()] = true, true
 			}
 		},
 		"progress": func(t *rapid.T) {
 			who := person(t)
 			p, err := rectification.AddProgress(s.problem, "did", 10, who, now)
 			if s.onProblem("progress", p, err) {
+				s.hands[who] = true
+			}
+		},
+		"attach": func(t *rapid.T) {
+			who := person(t)
+			p, err := rectification.Attach(s.problem, who)
+			if s.onProblem("attach", p, err) {
 				s.hands[who] = true
 			}
 		},
@@ -156,7 +171,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 func (s *story) begin(t *rapid.T) {
 	p, err := rectification.Plan(s.ledger, s.problem, &rectificationv1.Problem{
 		Cause: "c", Measures: "m", Deadline: "2026-06-30", LeaderResponsible: "l", PersonResponsible: "person",
-	})
+	}, "person")
 	if !s.onProblem("plan", p, err) {
 		t.Fatal(err)
 	}
@@ -180,7 +195,7 @@ func TestWhateverHappensToAProblemItsInvariantsHold(t *testing.T) {
 			s.begin(t)
 		}
 		names := []string{
-			"edit", "plan", "plan", "start", "start", "progress", "submit", "submit", "verify", "verify", "close", "close", "return",
+			"edit", "attach", "plan", "plan", "start", "start", "progress", "submit", "submit", "verify", "verify", "close", "close", "return",
 			"reopen", "extend", "extend", "extend", "grant", "grant", "refuse", "cancel", "sign", "file", "decide",
 		}
 		moves := s.moves()

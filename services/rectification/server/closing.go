@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"google.golang.org/protobuf/proto"
+
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
@@ -35,13 +37,29 @@ func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []st
 	return nil
 }
 
-// acceptFile says whether the problem takes another file.
+// acceptFile says whether the problem takes another file of the caller's.
 func (s *Service) acceptFile(tx *change.Tx, name string) error {
-	p, err := s.problems.Find(tx, name)
-	if err != nil {
+	_, _, err := s.attach(tx, name)
+	return err
+}
+
+// noteFile keeps who added a file to the problem, if nothing of theirs was known.
+func (s *Service) noteFile(tx *change.Tx, name string) error {
+	p, attached, err := s.attach(tx, name)
+	if err != nil || proto.Equal(p, attached) {
 		return err
 	}
-	return rectification.TakesFiles(p)
+	_, err = s.problems.PutAs(tx, "problem.updated", attached)
+	return err
+}
+
+// attach returns the problem before and after the caller adds a file.
+func (s *Service) attach(tx *change.Tx, name string) (before, after *rectificationv1.Problem, err error) {
+	if before, err = s.problems.Find(tx, name); err != nil {
+		return nil, nil, err
+	}
+	after, err = rectification.Attach(before, tx.Access.Principal.Name)
+	return before, after, err
 }
 
 // VerifyProblem implements the RPC.

@@ -109,22 +109,22 @@ func (s *Service) ListProblems(ctx context.Context, req *rectificationv1.ListPro
 // UpdateProblem implements the RPC.
 func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.UpdateProblemRequest) (*rectificationv1.Problem, error) {
 	update := req.GetProblem()
-	return s.reset(ctx, req, update, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.reset(ctx, req, update, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		wanted, err := change.Masked(p, update, req.GetUpdateMask(), rectification.Fields...)
 		if err != nil {
 			return nil, err
 		}
-		return rectification.Edit(l, p, wanted)
+		return rectification.Edit(l, p, wanted, tx.Access.Principal.Name)
 	})
 }
 
 // PlanProblem implements the RPC.
 func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProblemRequest) (*rectificationv1.Problem, error) {
-	return s.reset(ctx, req, req, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.reset(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Plan(l, p, &rectificationv1.Problem{
 			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
-		})
+		}, tx.Access.Principal.Name)
 	})
 }
 
@@ -170,8 +170,8 @@ func (s *Service) touch(tx *change.Tx, l *rectificationv1.Ledger) error {
 
 // StartProblem implements the RPC.
 func (s *Service) StartProblem(ctx context.Context, req *rectificationv1.StartProblemRequest) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Start(p)
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Start(p, tx.Access.Principal.Name)
 	})
 }
 

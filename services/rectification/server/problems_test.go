@@ -67,6 +67,35 @@ func TestWhoRectifiedDoesNotVerifyWhoeverIsResponsibleLater(t *testing.T) {
 	want(t, "verifying what one rectified", err, rectification.ErrProblemSamePerson)
 }
 
+func TestWhoOnlyPlannedStartedOrProvedItDoesNotVerify(t *testing.T) {
+	w := begin(t)
+	done := ok[*problem](t)
+	l := w.ledger(t)
+	for what, work := range map[string]func(name string){
+		"changing": func(name string) {
+			done(w.as(w.leader).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, Cause: "别的原因"}}))
+		},
+		"planning": func(name string) {
+			done(w.as(w.leader).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{Name: name, Measures: "别的措施"}))
+		},
+		"starting": func(name string) {
+			done(w.as(w.leader).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+		},
+		"adding a file to": func(name string) {
+			req := &blobv1.CreateAttachmentRequest{Parent: name, Attachment: &blobv1.Attachment{FileName: "照片.txt"}, Content: []byte(name)}
+			ok[*blobv1.Attachment](t)(w.as(w.leader).CreateAttachment(t.Context(), req))
+		},
+	} {
+		name := w.problem(t, w.clerk, l.GetName(), selfCheck(what)).GetName()
+		w.plan(t, name, "2026-03-31")
+		work(name)
+		w.submit(t, name)
+		_, err := w.as(w.leader).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name})
+		want(t, "verifying after "+what+" it", err, rectification.ErrProblemSamePerson)
+	}
+	w.sound(t)
+}
+
 func TestWhatOthersFindASuperiorCloses(t *testing.T) {
 	w := begin(t)
 	done := ok[*problem](t)

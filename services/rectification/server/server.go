@@ -73,7 +73,7 @@ func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Cal
 	s.inspections = change.Kind[*rectificationv1.Inspection]{
 		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection, Show: shown,
 	}
-	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile})
+	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile, Note: s.noteFile})
 	return s
 }
 

@@ -374,8 +374,8 @@ type Problem struct {
 	// Changes with every change.
 	Etag string `protobuf:"bytes,33,opt,name=etag,proto3" json:"etag,omitempty"`
 	// 整改经办人: who has worked on it since it was found or reopened: who was
-	// responsible for it while it was rectified, entered progress or submitted it,
-	// in this order. None of them verifies, closes or returns it.
+	// responsible for it while it was rectified, changed, planned or started it,
+	// entered progress, added a file or submitted it, in this order. None of them verifies, closes or returns it.
 	Rectifiers    []string `protobuf:"bytes,34,rep,name=rectifiers,proto3" json:"rectifiers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
