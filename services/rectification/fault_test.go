@@ -49,7 +49,7 @@ func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Pr
 }
 
 func extended(l *rectificationv1.Ledger, p *rectificationv1.Problem, deadline string) error {
-	_, err := rectification.Extend(l, p, deadline, "why", now)
+	_, err := rectification.Extend(l, p, wish(deadline))
 	return err
 }
 
@@ -297,15 +297,70 @@ var refusals = []struct {
 		return extended(filedLedger(), asking(plannedProblem(planned)), "2026-08-31")
 	}},
 	{"granting nothing", rectification.ErrProblemExtensionNone, func() error {
-		_, err := rectification.Grant(asked(plannedProblem(planned), 1), now)
+		_, err := rectification.Grant(asked(plannedProblem(planned), 1), superior, now)
 		return err
 	}},
 	{"refusing nothing", rectification.ErrProblemExtensionNone, func() error {
-		_, err := rectification.Refuse(plannedProblem(planned), "no", now)
+		_, err := rectification.Refuse(plannedProblem(planned), "no", superior, now)
 		return err
 	}},
 	{"too many extensions", rectification.ErrProblemExtensionsFull, func() error {
 		return extended(filedLedger(), asked(plannedProblem(planned), rectification.MaxExtensions), "2026-07-31")
+	}},
+	{"acknowledging what one signed", rectification.ErrLedgerDeciderInvolved, func() error {
+		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer})
+		return err
+	}},
+	{"returning what one filed", rectification.ErrLedgerDeciderInvolved, func() error {
+		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: submitter, Reason: "why"})
+		return err
+	}},
+	{"granting what one asked for", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := rectification.Extend(filedLedger(), plannedProblem(planned), wish("2026-07-31"))
+		return after(p, err, func() error {
+			p.Rectifiers, p.Submitter = nil, "" // as after it was reopened
+			_, err := rectification.Grant(p, submitter, now)
+			return err
+		})
+	}},
+	{"refusing what one leads", rectification.ErrProblemDeciderInvolved, func() error {
+		_, err := rectification.Refuse(asking(plannedProblem(planned)), "no", "leader", now)
+		return err
+	}},
+	{"granting what one works on", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := rectification.Start(plannedProblem(planned), verifier)
+		return after(p, err, func() error {
+			_, err := rectification.Grant(asking(p), verifier, now)
+			return err
+		})
+	}},
+	{"cancelling what one is responsible for", rectification.ErrProblemDeciderInvolved, func() error {
+		_, err := rectification.Cancel(plannedProblem(planned), "why", "person")
+		return err
+	}},
+	{"cancelling what one leads", rectification.ErrProblemDeciderInvolved, func() error {
+		_, err := rectification.Cancel(plannedProblem(planned), "why", "leader")
+		return err
+	}},
+	{"closing what one leads", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.Close(plannedProblem(verified), "leader", now)
+		return err
+	}},
+	{"closing what one asked to extend", rectification.ErrProblemSamePerson, func() error {
+		w := wish("2026-07-31")
+		w.Asker = closer
+		p, err := rectification.Extend(filedLedger(), plannedProblem(rectifying), w)
+		return after(p, err, func() error {
+			p.State = verified
+			_, err := rectification.Close(p, closer, now)
+			return err
+		})
+	}},
+	{"verifying what others found and one leads", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(submitted)
+		p.Source = rectificationv1.Problem_SOURCE_INSPECTION
+		_, err := rectification.Verify(p, "leader")
+		return err
 	}},
 	{"concluding what nobody visited", rectification.ErrInspectionIllegalMove, func() error {
 		_, err := rectification.Conclude(inspection(), "done", "units/section/members/m", now)
@@ -374,6 +429,18 @@ var refusals = []struct {
 			i.Targets = append(i.Targets, "units/moved")
 		})
 	}},
+}
+
+func TestWhoOnlyLeadsVerifiesWhatTheUnitFoundItself(t *testing.T) {
+	if _, err := rectification.Verify(plannedProblem(submitted), "leader"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheTopmostUnitsHeadRecordsTheReplyToWhatTheySigned(t *testing.T) {
+	if _, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer, Document: "1"}); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestWhatAProblemHadAlreadyMayStayAndTheBoundsAreIn(t *testing.T) {

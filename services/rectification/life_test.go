@@ -22,6 +22,7 @@ const (
 	submitter = "units/school/members/clerk"
 	verifier  = "units/school/members/leader"
 	closer    = "units/school/members/head"
+	superior  = "units/bureau/members/supervisor"
 )
 
 // plannedProblem has all that any move asks for.
@@ -44,6 +45,10 @@ func filedLedger() *rectificationv1.Ledger {
 func asking(p *rectificationv1.Problem) *rectificationv1.Problem {
 	p.Extensions = []*rectificationv1.Extension{{Deadline: "2026-07-31", State: rectificationv1.Extension_STATE_ASKED}}
 	return p
+}
+
+func wish(deadline string) rectification.Wish {
+	return rectification.Wish{Deadline: deadline, Reason: "why", Asker: submitter, Time: now}
 }
 
 // problemMoves makes each move on a problem that has all that the move asks for.
@@ -79,16 +84,16 @@ var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) 
 		return rectification.Reopen(p, "why")
 	},
 	rectification.Cancelling: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Cancel(p, "why")
+		return rectification.Cancel(p, "why", superior)
 	},
 	rectification.Extending: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Extend(filedLedger(), p, "2026-07-31", "why", now)
+		return rectification.Extend(filedLedger(), p, wish("2026-07-31"))
 	},
 	rectification.Granting: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Grant(asking(proto.CloneOf(p)), now)
+		return rectification.Grant(asking(proto.CloneOf(p)), superior, now)
 	},
 	rectification.Refusing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Refuse(asking(proto.CloneOf(p)), "no", now)
+		return rectification.Refuse(asking(proto.CloneOf(p)), "no", superior, now)
 	},
 }
 
@@ -174,17 +179,20 @@ var ledgerMoves = map[rectification.LedgerMove]func(*rectificationv1.Ledger) (*r
 		return f.Ledger, nil
 	},
 	rectification.LedgerAcknowledging: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{})
+		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Decider: superior})
 		return l, err
 	},
 	rectification.LedgerReturning: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Reason: "why"})
+		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Reason: "why", Decider: superior})
 		return l, err
 	},
 }
 
 func filedVersion() *rectificationv1.LedgerVersion {
-	return &rectificationv1.LedgerVersion{Name: "ledgers/x/versions/0001", Version: 1, State: rectificationv1.LedgerVersion_STATE_FILED}
+	return &rectificationv1.LedgerVersion{
+		Name: "ledgers/x/versions/0001", Version: 1, State: rectificationv1.LedgerVersion_STATE_FILED,
+		Signature: &rectificationv1.Signature{Signer: closer}, Filer: submitter,
+	}
 }
 
 const ledgerWant = `
@@ -209,7 +217,7 @@ func TestEveryMoveOfAVersionFromEveryState(t *testing.T) {
 	open := &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_FILED, Version: 1}
 	decide := func(reason string) func(*rectificationv1.LedgerVersion) (*rectificationv1.LedgerVersion, error) {
 		return func(v *rectificationv1.LedgerVersion) (*rectificationv1.LedgerVersion, error) {
-			_, v, err := rectification.Decide(open, v, rectification.Verdict{Reason: reason})
+			_, v, err := rectification.Decide(open, v, rectification.Verdict{Reason: reason, Decider: superior})
 			return v, err
 		}
 	}

@@ -28,6 +28,11 @@ func person(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"a", "b", "c", "d", "person"}).Draw(t, "who")
 }
 
+// superiorOr draws a person, more often one above than one of the unit.
+func superiorOr(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"above", "above", "a", "b"}).Draw(t, "superior")
+}
+
 func date(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"", "2026-02-01", "2026-06-30", "2026-07-31", "2026-08-31"}).Draw(t, "date")
 }
@@ -121,22 +126,28 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 		},
 		"extend": func(t *rapid.T) {
-			p, err := rectification.Extend(s.ledger, s.problem, date(t), "why", now)
-			s.onProblem("extend", p, err)
+			who := person(t)
+			p, err := rectification.Extend(s.ledger, s.problem, rectification.Wish{Deadline: date(t), Asker: who, Time: now})
+			if s.onProblem("extend", p, err) {
+				s.hands[who] = true
+			}
 		},
-		"grant": func(*rapid.T) {
-			p, err := rectification.Grant(s.problem, now)
-			s.granted = s.onProblem("grant", p, err)
+		"grant": func(t *rapid.T) {
+			who := superiorOr(t)
+			p, err := rectification.Grant(s.problem, who, now)
+			if s.granted = s.onProblem("grant", p, err); s.granted && s.hands[who] {
+				t.Fatalf("%s granted what %v worked on", who, s.hands)
+			}
 		},
-		"refuse": func(*rapid.T) {
-			p, err := rectification.Refuse(s.problem, "no", now)
+		"refuse": func(t *rapid.T) {
+			p, err := rectification.Refuse(s.problem, "no", superiorOr(t), now)
 			s.onProblem("refuse", p, err)
 		},
 		"cancel": func(t *rapid.T) {
 			if rapid.IntRange(0, 20).Draw(t, "seldom") > 0 {
 				return
 			}
-			p, err := rectification.Cancel(s.problem, "why")
+			p, err := rectification.Cancel(s.problem, "why", superiorOr(t))
 			s.onProblem("cancel", p, err)
 		},
 		"sign": func(t *rapid.T) {
@@ -160,7 +171,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			if s.version == nil {
 				return
 			}
-			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Time: now}); err == nil {
+			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Decider: superiorOr(t), Time: now}); err == nil {
 				s.ledger, s.version = l, v
 			}
 		},

@@ -107,28 +107,30 @@ func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.Reopen
 
 // CancelProblem implements the RPC.
 func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.CancelProblemRequest) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Cancel(p, req.GetReason())
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Cancel(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
 
 // ExtendProblem implements the RPC.
 func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.ExtendProblemRequest) (*rectificationv1.Problem, error) {
 	return s.revise(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Extend(l, p, req.GetDeadline(), req.GetReason(), tx.Now)
+		return rectification.Extend(l, p, rectification.Wish{
+			Deadline: req.GetDeadline(), Reason: req.GetReason(), Asker: tx.Access.Principal.Name, Time: tx.Now,
+		})
 	})
 }
 
 // ApproveExtension implements the RPC.
 func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
 	return s.revise(ctx, req, req, func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Grant(p, tx.Now)
+		return rectification.Grant(p, tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // RefuseExtension implements the RPC.
 func (s *Service) RefuseExtension(ctx context.Context, req *rectificationv1.RefuseExtensionRequest) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Refuse(p, req.GetReason(), tx.Now)
+		return rectification.Refuse(p, req.GetReason(), tx.Access.Principal.Name, tx.Now)
 	})
 }

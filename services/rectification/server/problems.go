@@ -21,7 +21,7 @@ func (s *Service) CreateProblem(ctx context.Context, req *rectificationv1.Create
 		if err != nil {
 			return nil, err
 		}
-		accepted, err := mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
+		accepted, err := s.mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
 		if err != nil {
 			return nil, err
 		}
@@ -38,8 +38,9 @@ func (s *Service) in(ledger string) change.Option {
 }
 
 // mayEnter says whether the caller may enter problems of the source, and whether
-// they count at once, because a superior or a complaint enters them.
-func mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (accepted bool, err error) {
+// they count at once, because a superior or a complaint enters them. Nobody is the
+// superior of a unit that they belong to.
+func (s *Service) mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (accepted bool, err error) {
 	if service := tx.Access.Principal.Service(); service != "" {
 		if !rectification.ByService(service, source) {
 			return false, rectification.ErrProblemSourceNotAllowed
@@ -50,7 +51,11 @@ func mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source)
 	if !ok {
 		return false, refused(rectification.ErrProblemSourceNotAllowed)
 	}
-	return right.Scope == accessv1.Scope_SCOPE_SUPERIOR, nil
+	superior := right.Scope == accessv1.Scope_SCOPE_SUPERIOR
+	if superior && rectification.Belongs(tx.Access.Principal.Name, unit, s.places(tx)) {
+		return false, rectification.ErrProblemDeciderInvolved
+	}
+	return superior, nil
 }
 
 // acts returns the first of the rights by which the caller acts on the unit.

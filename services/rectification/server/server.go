@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -31,6 +32,9 @@ type Units interface {
 	House(unit string) string
 	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
 	Serves(member, day string) []string
+	// Ties returns the units that the member belongs to on a day YYYY-MM-DD: where
+	// they are entered, hold a post or are granted one of the roles.
+	Ties(member, day string, roles ...accessv1.Role) []string
 }
 
 // Service implements RectificationService.
