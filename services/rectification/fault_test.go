@@ -56,14 +56,14 @@ func extended(l *rectificationv1.Ledger, p *rectificationv1.Problem, deadline st
 func recorded(v rectification.Visited, change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.Record(i, v, tree)
+	_, err := rectification.Record(i, v, places{})
 	return err
 }
 
 func planning(change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.NewInspection("inspections/i", i, tree, serving)
+	_, err := rectification.NewInspection("inspections/i", i, places{}, serving)
 	return err
 }
 
@@ -363,13 +363,13 @@ var refusals = []struct {
 		return err
 	}},
 	{"concluding what nobody visited", rectification.ErrInspectionIllegalMove, func() error {
-		_, err := rectification.Conclude(inspection(), "done", "units/section/members/m", now)
+		_, err := rectification.Conclude(inspection(), ending("units/section/members/m"), places{})
 		return err
 	}},
 	{"concluding beside the team", rectification.ErrInspectionNotOfTeam, func() error {
 		i := inspection()
 		i.State = rectificationv1.Inspection_STATE_RECORDED
-		_, err := rectification.Conclude(i, "done", "units/bureau/members/other", now)
+		_, err := rectification.Conclude(i, ending("units/bureau/members/other"), places{})
 		return err
 	}},
 	{"recording beside the team", rectification.ErrInspectionNotOfTeam, func() error {
@@ -389,6 +389,16 @@ var refusals = []struct {
 	}},
 	{"a member from beneath the target", rectification.ErrInspectionOwnUnit, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/office/members/m"} })
+	}},
+	{"a member who has a post in the target", rectification.ErrInspectionOwnUnit, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/section/members/posted"} })
+	}},
+	{"concluding on where one works", rectification.ErrInspectionOwnUnit, func() error {
+		i := inspection()
+		i.State, i.Team = rectificationv1.Inspection_STATE_RECORDED, []string{"units/section/members/posted"}
+		i.Visits = []*rectificationv1.Visit{{Target: "units/school"}}
+		_, err := rectification.Conclude(i, ending(i.GetTeam()[0]), places{})
+		return err
 	}},
 	{"recording on one's own unit", rectification.ErrInspectionOwnUnit, func() error {
 		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(i *rectificationv1.Inspection) {

@@ -241,10 +241,10 @@ func TestEveryMoveOfAVersionFromEveryState(t *testing.T) {
 func TestEveryMoveOfAnInspectionFromEveryState(t *testing.T) {
 	moves := map[rectification.InspectionMove]func(*rectificationv1.Inspection) (*rectificationv1.Inspection, error){
 		rectification.Recording: func(i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-			return rectification.Record(i, rectification.Visited{Target: "units/school", By: "units/section/members/m", Time: now}, tree)
+			return rectification.Record(i, rectification.Visited{Target: "units/school", By: "units/section/members/m", Time: now}, places{})
 		},
 		rectification.Concluding: func(i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-			return rectification.Conclude(i, "done", "units/section/members/m", now)
+			return rectification.Conclude(i, ending("units/section/members/m"), places{})
 		},
 	}
 	got := walk(t, rectificationv1.Inspection_STATE_UNSPECIFIED.Descriptor().Values().Len(), moves, rectification.ErrInspectionIllegalMove,
@@ -266,6 +266,23 @@ func tree(unit string) []string {
 		"units/school":   {"units/school", "units/district", "units/bureau"},
 		"units/office":   {"units/office", "units/school", "units/district", "units/bureau"},
 	}[unit]
+}
+
+// places has a member who also works at the school.
+type places struct{}
+
+func (places) Path(unit string) []string { return tree(unit) }
+
+func (places) Ties(member string) []string {
+	home, _, _ := strings.Cut(member, "/members/")
+	if member == "units/section/members/posted" {
+		return []string{home, "units/office"}
+	}
+	return []string{home}
+}
+
+func ending(by string) rectification.Ending {
+	return rectification.Ending{Conclusion: "done", By: by, Time: now}
 }
 
 func inspection() *rectificationv1.Inspection {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"testing"
 
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -104,6 +105,34 @@ func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
 	}
 }
 
+// granted is a supervisor of the bureau who heads the school by a grant alone.
+func (w *world) granted() suitetest.Person {
+	p := w.Person(w.bureau, supervisor)
+	w.Grant(p.Name, w.school, head)
+	return p
+}
+
+// posted is a supervisor of the bureau with a post in a department of the school.
+func (w *world) posted() suitetest.Person {
+	p := w.Person(w.bureau, supervisor)
+	_, err := w.Organization(w.SystemAdmin).UpdateMember(w.T.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{
+		Name: p.Name, Posts: []*organizationv1.Post{{Unit: w.bureau, Kind: organizationv1.Post_KIND_STAFF}, {Unit: w.office, Kind: organizationv1.Post_KIND_STAFF}},
+	}})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return p
+}
+
+func TestWhoComesToWorkAtATargetConcludesNothingOnIt(t *testing.T) {
+	w := begin(t)
+	i := w.inspection(t, false, w.school)
+	ok[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "s"}))
+	w.Grant(w.supervisor.Name, w.school, head)
+	_, err := w.as(w.supervisor).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "合格"})
+	want(t, "its new head", err, rectification.ErrInspectionOwnUnit)
+}
+
 func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 	w := begin(t)
 	plan := func(team, target string) error {
@@ -117,6 +146,11 @@ func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 	want(t, "the same member elsewhere", plan(clerk.Name, w.other), nil)
 	want(t, "the bureau itself", plan(w.supervisor.Name, w.bureau), rectification.ErrInspectionTargetOutside)
 	want(t, "a member from nowhere", plan("units/none/members/m", w.school), rectification.ErrInspectionMemberUnknown)
+
+	for what, p := range map[string]suitetest.Person{"holds a role": w.granted(), "holds a post": w.posted()} {
+		want(t, "a member who "+what+" in the target", plan(p.Name, w.school), rectification.ErrInspectionOwnUnit)
+		want(t, "elsewhere, who "+what, plan(p.Name, w.other), nil)
+	}
 
 	seconded := w.Person(w.school)
 	w.Grant(seconded.Name, w.bureau, supervisor)
