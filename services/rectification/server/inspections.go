@@ -40,7 +40,7 @@ func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.Cre
 	i := req.GetInspection()
 	var c *campaignv1.Campaign // which need only be there
 	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
-		return rectification.NewInspection("inspections/"+tx.NewID(), i, s.places(tx), s.serves(tx.Now))
+		return rectification.NewInspection("inspections/"+tx.NewID(), i, s.places(tx), s.seen(tx))
 	}, s.asking(i.GetCampaign(), &c), change.CatchUp())
 }
 

@@ -3,9 +3,12 @@ package server_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -131,6 +134,24 @@ func TestWhoComesToWorkAtATargetConcludesNothingOnIt(t *testing.T) {
 	w.Grant(w.supervisor.Name, w.school, head)
 	_, err := w.as(w.supervisor).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "合格"})
 	want(t, "its new head", err, rectification.ErrInspectionOwnUnit)
+}
+
+func TestATeamIsOfThoseWhomTheCallerSees(t *testing.T) {
+	w := begin(t)
+	elsewhere := w.Person(w.Unit("neighbour", w.Root, organizationv1.Unit_KIND_DISTRICT), supervisor)
+	plan := func(member string) error {
+		_, err := w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{Inspection: &rectificationv1.Inspection{
+			Unit: w.bureau, Title: "督查", Team: []string{member}, Targets: []string{w.school},
+		}})
+		return err
+	}
+	there, nobody := fault.As(plan(elsewhere.Name)), fault.As(plan("units/neighbour/members/nobody"))
+	if there == nil || nobody == nil {
+		t.Fatalf("somebody of another branch is %v, nobody there %v", there, nobody)
+	}
+	if diff := cmp.Diff([]string{nobody.Error(), nobody.Facts["unit"]}, []string{there.Error(), there.Facts["unit"]}); diff != "" {
+		t.Errorf("who is there is told (-nobody +there):\n%s", diff)
+	}
 }
 
 func TestNobodyInspectsTheirOwnUnit(t *testing.T) {

@@ -37,3 +37,10 @@ func (p places) Path(unit string) []string { return p.tx.Access.Tree().Path(unit
 func (p places) Ties(member string) []string {
 	return p.units.Ties(member, calendar.On(p.tx.Now).String(), rectification.Working...)
 }
+
+// seen is serves for units that the caller sees: elsewhere nobody is in office, so
+// that the answer does not tell who is there.
+func (s *Service) seen(tx *change.Tx) rectification.Serves {
+	serves := s.serves(tx.Now)
+	return func(unit, member string) bool { return tx.Access.Inside(unit) && serves(unit, member) }
+}
