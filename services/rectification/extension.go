@@ -47,8 +47,8 @@ func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) e
 		return ErrProblemNotFiled
 	case pending(p) != nil:
 		return ErrProblemExtensionPending
-	case timely(w.Deadline, w.Time) != nil && w.Deadline >= today:
-		return timely(w.Deadline, w.Time)
+	case timely("deadline", w.Deadline, w.Time) != nil && w.Deadline >= today:
+		return timely("deadline", w.Deadline, w.Time)
 	case len(p.GetExtensions()) >= MaxExtensions:
 		return ErrProblemExtensionsFull.With("limit", strconv.Itoa(MaxExtensions))
 	case w.Deadline == p.GetDeadline() || w.Deadline < today:

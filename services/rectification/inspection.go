@@ -1,6 +1,7 @@
 package rectification
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -38,9 +39,10 @@ func moveInspection(i *rectificationv1.Inspection, m InspectionMove) (*rectifica
 
 // NewInspection returns the inspection that i asks for, under name.
 func NewInspection(name string, i *rectificationv1.Inspection, at Places, serves Serves) (*rectificationv1.Inspection, error) {
-	for _, m := range i.GetTeam() {
+	for n, m := range i.GetTeam() {
 		if at.Path(home(m)) == nil || !serves(home(m), m) {
-			return nil, ErrInspectionMemberUnknown.With("unit", home(m))
+			return nil, ErrInspectionMemberUnknown.With("unit", home(m)).
+				At(fmt.Sprintf("inspection.team[%d]", n), "不存在或不在任", "is nobody in office")
 		}
 	}
 	for _, t := range i.GetTargets() {

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,10 +26,11 @@ func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.Submit
 
 // attached says whether the files are attachments of the problem.
 func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []string) error {
-	for _, name := range files {
+	for i, name := range files {
 		_, err := s.files.Find(tx, p.GetName(), name)
 		if errors.Is(err, authz.ErrNotFound) {
-			return rectification.ErrProblemEvidenceUnknown.With("attachment", name)
+			return rectification.ErrProblemEvidenceUnknown.With("attachment", name).
+				At(fmt.Sprintf("evidence[%d]", i), "不是本问题的附件", "is no attachment of the problem")
 		}
 		if err != nil {
 			return err

@@ -166,7 +166,9 @@ func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 	want(t, "a member of a department of the target", plan(clerk.Name, w.school), rectification.ErrInspectionOwnUnit)
 	want(t, "the same member elsewhere", plan(clerk.Name, w.other), nil)
 	want(t, "the bureau itself", plan(w.supervisor.Name, w.bureau), rectification.ErrInspectionTargetOutside)
-	want(t, "a member from nowhere", plan("units/none/members/m", w.school), rectification.ErrInspectionMemberUnknown)
+	nowhere := plan("units/none/members/m", w.school)
+	want(t, "a member from nowhere", nowhere, rectification.ErrInspectionMemberUnknown)
+	at(t, nowhere, "inspection.team[0]")
 
 	for what, p := range map[string]suitetest.Person{"holds a role": w.granted(), "holds a post": w.posted()} {
 		want(t, "a member who "+what+" in the target", plan(p.Name, w.school), rectification.ErrInspectionOwnUnit)

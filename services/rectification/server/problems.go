@@ -11,6 +11,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -125,12 +126,22 @@ func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.Update
 
 // PlanProblem implements the RPC.
 func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProblemRequest) (*rectificationv1.Problem, error) {
-	return s.reset(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	planned, err := s.reset(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Plan(l, p, &rectificationv1.Problem{
 			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
 		}, tx.Access.Principal.Name)
 	})
+	return planned, plain(err)
+}
+
+// plain is what is wrong with a problem, for a request that has its fields itself.
+func plain(err error) error {
+	f := fault.As(err)
+	if f == nil {
+		return err
+	}
+	return f.Bare("problem")
 }
 
 // revision makes of a problem, which stands in the ledger, what it should be.

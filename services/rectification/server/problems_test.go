@@ -177,6 +177,7 @@ func TestSubmittingNeedsAttachmentsOfTheProblem(t *testing.T) {
 	at(t, err, "evidence")
 	_, err = w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: one.GetName(), Evidence: evidence})
 	want(t, "another problem's evidence", err, rectification.ErrProblemEvidenceUnknown)
+	at(t, err, "evidence[0]")
 	_, err = w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
 		Parent: two.GetName(), Attachment: &blobv1.Attachment{FileName: "late.txt"}, Content: []byte("late"),
 	})
@@ -376,6 +377,12 @@ func TestWhoIsResponsibleIsInOfficeInTheUnit(t *testing.T) {
 	p := w.problem(t, w.clerk, l.GetName(), selfCheck("问题"))
 	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), LeaderResponsible: w.stranger.Name}})
 	want(t, "a leader of another school", err, rectification.ErrProblemPersonUnknown)
+	at(t, err, "problem.leader_responsible")
+	_, err = w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
+		Name: p.GetName(), Cause: "c", Measures: "m", Deadline: "2020-01-01", LeaderResponsible: w.leader.Name, PersonResponsible: w.clerk.Name,
+	})
+	at(t, err, "deadline")
 	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), Deadline: "2020-01-01"}})
 	want(t, "a deadline that is past", err, rectification.ErrProblemDeadlineOutside)
+	at(t, err, "problem.deadline")
 }
