@@ -35,6 +35,9 @@ func TakesFiles(c *campaignv1.Campaign, a *campaignv1.Assignment) error {
 	return nil
 }
 
+// MaxSubmitters is how many persons submit an assignment, one after the other.
+const MaxSubmitters = 200
+
 // Report is what a unit submits (填报).
 type Report struct {
 	Summary   string
@@ -66,7 +69,22 @@ func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time
 	for _, e := range r.Evidence {
 		a.Evidence = append(a.Evidence, &campaignv1.Evidence{Kind: e.Kind, Attachment: e.File.GetName()})
 	}
-	a.SubmitTime, a.Submitter, a.Late = timestamppb.New(now), who, due.Before(calendar.On(now))
+	a.SubmitTime, a.Late = timestamppb.New(now), due.Before(calendar.On(now))
+	return handedInBy(a, who)
+}
+
+// handedInBy returns a, which it changes, as submitted by who; everybody who did
+// so before is kept.
+func handedInBy(a *campaignv1.Assignment, who string) (*campaignv1.Assignment, error) {
+	for _, w := range []string{a.GetSubmitter(), who} {
+		if w != "" && !slices.Contains(a.GetSubmitters(), w) {
+			a.Submitters = append(a.Submitters, w)
+		}
+	}
+	if len(a.GetSubmitters()) > MaxSubmitters {
+		return nil, ErrSubmittersFull.With("limit", strconv.Itoa(MaxSubmitters))
+	}
+	a.Submitter = who
 	return a, nil
 }
 
@@ -133,7 +151,7 @@ var formWords = map[campaignv1.EvidenceKind_Media]string{
 	campaignv1.EvidenceKind_MEDIA_IMAGE:       "图片",
 }
 
-// Approve returns a as accepted (审核通过) by who, who is not the one who
+// Approve returns a as accepted (审核通过) by who, who is none of those who
 // submitted it.
 func Approve(c *campaignv1.Campaign, a *campaignv1.Assignment, now time.Time, who string) (*campaignv1.Assignment, error) {
 	a, err := review(c, a, Approving, who)
@@ -144,7 +162,7 @@ func Approve(c *campaignv1.Campaign, a *campaignv1.Assignment, now time.Time, wh
 	return a, nil
 }
 
-// Return returns a as sent back (退回) by who, who is not the one who submitted
+// Return returns a as sent back (退回) by who, who is none of those who submitted
 // it.
 func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, reason, who string) (*campaignv1.Assignment, error) {
 	a, err := review(c, a, Returning, who)
@@ -156,13 +174,13 @@ func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, reason, who string
 	return a, nil
 }
 
-// review makes the move m, which another person than the submitter makes.
+// review makes the move m, which another person makes than any who submitted a.
 func review(c *campaignv1.Campaign, a *campaignv1.Assignment, m Step, who string) (*campaignv1.Assignment, error) {
 	a, err := step(c, a, m)
 	switch {
 	case err != nil:
 		return nil, err
-	case a.GetSubmitter() == who:
+	case a.GetSubmitter() == who, slices.Contains(a.GetSubmitters(), who):
 		return nil, ErrSamePerson
 	}
 	a.Reviewer = who

@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -62,6 +63,22 @@ var refusals = []struct {
 		return err
 	}},
 	{campaign.ErrSamePerson, "", func() error { _, err := campaign.Return(open, handedIn(), "x", handedIn().GetSubmitter()); return err }},
+	{campaign.ErrSamePerson, "", func() error {
+		_, err := campaign.Approve(open, resubmitted(), noon, handedIn().GetSubmitter())
+		return err
+	}},
+	{campaign.ErrSamePerson, "", func() error {
+		_, err := campaign.Return(open, resubmitted(), "x", handedIn().GetSubmitter())
+		return err
+	}},
+	{campaign.ErrSubmittersFull, "", func() error {
+		a := assigned()
+		for i := range campaign.MaxSubmitters {
+			a.Submitters = append(a.Submitters, strconv.Itoa(i))
+		}
+		_, err := campaign.Submit(open, a, report(), noon, "x")
+		return err
+	}},
 	{campaign.ErrTakesNoFiles, "", func() error { return campaign.TakesFiles(open, handedIn()) }},
 }
 
@@ -96,6 +113,17 @@ func published(change func(*campaignv1.Campaign)) func() error {
 		_, _, err := campaign.Publish(c, land(), noon, "x")
 		return err
 	}
+}
+
+// resubmitted was handed in, returned, and handed in by another.
+func resubmitted() *campaignv1.Assignment {
+	a := handedIn()
+	a.State, a.Returns = campaignv1.Assignment_STATE_RETURNED, 1
+	a, err := campaign.Submit(open, a, report(), noon, "units/s/members/other")
+	if err != nil {
+		panic(err)
+	}
+	return a
 }
 
 func submitted(change func(*campaign.Report)) func() error {

@@ -2,7 +2,6 @@ package complaint
 
 import (
 	"slices"
-	"strings"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -19,7 +18,8 @@ type Bench interface {
 	Path(unit string) []string
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
-	// Ties returns the units that the principal belongs to or holds a role on.
+	// Ties returns the units that the principal belongs to: where they are entered,
+	// hold a post or a role.
 	Ties(principal string) []string
 }
 
@@ -94,13 +94,4 @@ func Hears(b Bench, c *complaintv1.Complaint, person string) bool {
 // responsible or was assigned.
 func Knows(c *complaintv1.Complaint, person string) bool {
 	return c.GetResponsible() == "" || person == c.GetResponsible() || person == c.GetAssignee()
-}
-
-// Home is the unit that a member is entered in, or "" for a machine.
-func Home(principal string) string {
-	unit, _, found := strings.Cut(principal, "/members/")
-	if !found {
-		return ""
-	}
-	return unit
 }

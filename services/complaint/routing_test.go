@@ -49,7 +49,8 @@ func (w world) Holders(name string, role accessv1.Role) (who []string) {
 }
 
 func (w world) Ties(p string) []string {
-	ties := []string{complaint.Home(p)}
+	home, _, _ := strings.Cut(p, "/members/")
+	ties := []string{home}
 	for _, seats := range [][]seat{w.officers, w.heads} {
 		for _, s := range seats {
 			if s.person == p {

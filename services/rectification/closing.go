@@ -32,7 +32,7 @@ func Verify(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, e
 		return nil, err
 	}
 	p.Verifier = who
-	return p, another(who, p)
+	return p, another(who, p, leading(p))
 }
 
 // Close returns p as struck off by who.
@@ -42,7 +42,7 @@ func Close(p *rectificationv1.Problem, who string, now time.Time) (*rectificatio
 		return nil, err
 	}
 	p.Closer, p.CloseTime = who, timestamppb.New(now)
-	return p, another(who, p, p.GetVerifier())
+	return p, another(who, p, p.GetVerifier(), p.GetLeaderResponsible())
 }
 
 // SendBack returns p as returned by who; it counts.
@@ -53,7 +53,25 @@ func SendBack(p *rectificationv1.Problem, reason, who string) (*rectificationv1.
 	}
 	p.Returns++
 	p.Reason, p.Verifier = reason, ""
-	return p, another(who, p)
+	return p, another(who, p, leading(p))
+}
+
+// leading is who leads the rectification of p, if that keeps them from verifying:
+// what the unit found itself its leaders verify, what others found they do not.
+func leading(p *rectificationv1.Problem) string {
+	if OwnFinding(p.GetSource()) {
+		return ""
+	}
+	return p.GetLeaderResponsible()
+}
+
+// uninvolved says whether who neither worked on p, nor answers for it, nor asked
+// for another deadline: a superior decides about others.
+func uninvolved(who string, p *rectificationv1.Problem) error {
+	if another(who, p, p.GetLeaderResponsible(), p.GetExtensionAsker()) != nil {
+		return ErrProblemDeciderInvolved
+	}
+	return nil
 }
 
 // another says whether who is neither one of those who worked on p, or have to,
@@ -91,12 +109,12 @@ func Reopen(p *rectificationv1.Problem, reason string) (*rectificationv1.Problem
 	return p, nil
 }
 
-// Cancel returns p as cancelled by the superior.
-func Cancel(p *rectificationv1.Problem, reason string) (*rectificationv1.Problem, error) {
+// Cancel returns p as cancelled by who, a superior.
+func Cancel(p *rectificationv1.Problem, reason, who string) (*rectificationv1.Problem, error) {
 	p, err := moveProblem(p, Cancelling)
 	if err != nil {
 		return nil, err
 	}
 	p.Reason = reason
-	return p, nil
+	return p, uninvolved(who, p)
 }

@@ -22,8 +22,8 @@ func SameContent(a, b *rectificationv1.Problem) bool {
 }
 
 // Edit returns p with the content of wanted, which differs from p in Fields
-// alone.
-func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+// alone, as who changes it.
+func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
 	if _, err := moveProblem(p, Editing); err != nil {
 		return nil, err
 	}
@@ -37,14 +37,14 @@ func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem) (*recti
 	}
 	wanted = unfiled(p, wanted)
 	if p.GetState() == rectifying {
-		return worked(wanted, wanted.GetPersonResponsible())
+		return worked(wanted, wanted.GetPersonResponsible(), who)
 	}
-	return wanted, nil
+	return worked(wanted, who)
 }
 
 // Plan returns p with the plan's cause, measures, deadline and who is
-// responsible; what the plan leaves empty stays as it is.
-func Plan(l *rectificationv1.Ledger, p, plan *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+// responsible, as who plans it; what the plan leaves empty stays as it is.
+func Plan(l *rectificationv1.Ledger, p, plan *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
 	wanted, err := moveProblem(p, Planning)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,10 @@ func Plan(l *rectificationv1.Ledger, p, plan *rectificationv1.Problem) (*rectifi
 	if err := editable(l, p, wanted); err != nil {
 		return nil, err
 	}
-	return unfiled(p, wanted), complete(wanted)
+	if err := complete(wanted); err != nil {
+		return nil, err
+	}
+	return worked(unfiled(p, wanted), who)
 }
 
 // unfiled returns wanted as awaiting a version, if its content is not p's.

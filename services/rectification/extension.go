@@ -14,30 +14,47 @@ import (
 // MaxExtensions is how often another deadline may be asked for.
 const MaxExtensions = 20
 
+// Wish asks for another deadline.
+type Wish struct {
+	Deadline, Reason string
+	Asker            string // the principal
+	Time             time.Time
+}
+
 // Extend returns p with a wish for another deadline. It may be an earlier one: a
 // superior who returned the ledger may want that.
-func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, deadline, reason string, now time.Time) (*rectificationv1.Problem, error) {
+func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) (*rectificationv1.Problem, error) {
 	p, err := moveProblem(p, Extending)
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case l.GetVersion() == 0:
-		return nil, ErrProblemNotFiled
-	case pending(p) != nil:
-		return nil, ErrProblemExtensionPending
-	case timely(deadline, now) != nil && deadline >= calendar.On(now).String():
-		return nil, timely(deadline, now)
-	case len(p.GetExtensions()) >= MaxExtensions:
-		return nil, ErrProblemExtensionsFull.With("limit", strconv.Itoa(MaxExtensions))
-	case deadline == p.GetDeadline() || deadline < calendar.On(now).String():
-		return nil, ErrProblemDeadlineNotLater
+	if err := extendable(l, p, w); err != nil {
+		return nil, err
 	}
 	p.Extensions = append(p.Extensions, &rectificationv1.Extension{
-		Deadline: deadline, PreviousDeadline: p.GetDeadline(), Reason: reason,
-		State: rectificationv1.Extension_STATE_ASKED, AskTime: timestamppb.New(now),
+		Deadline: w.Deadline, PreviousDeadline: p.GetDeadline(), Reason: w.Reason,
+		State: rectificationv1.Extension_STATE_ASKED, AskTime: timestamppb.New(w.Time),
 	})
-	return p, nil
+	p.ExtensionAsker = w.Asker
+	return worked(p, w.Asker)
+}
+
+// extendable says whether the wish can be entered.
+func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) error {
+	today := calendar.On(w.Time).String()
+	switch {
+	case l.GetVersion() == 0:
+		return ErrProblemNotFiled
+	case pending(p) != nil:
+		return ErrProblemExtensionPending
+	case timely("deadline", w.Deadline, w.Time) != nil && w.Deadline >= today:
+		return timely("deadline", w.Deadline, w.Time)
+	case len(p.GetExtensions()) >= MaxExtensions:
+		return ErrProblemExtensionsFull.With("limit", strconv.Itoa(MaxExtensions))
+	case w.Deadline == p.GetDeadline() || w.Deadline < today:
+		return ErrProblemDeadlineNotLater
+	}
+	return nil
 }
 
 // pending is the extension of p that awaits a decision, or nil.
@@ -49,9 +66,10 @@ func pending(p *rectificationv1.Problem) *rectificationv1.Extension {
 	return list[len(list)-1]
 }
 
-// Grant returns p with the deadline that was asked for. The first one is kept.
-func Grant(p *rectificationv1.Problem, now time.Time) (*rectificationv1.Problem, error) {
-	p, x, err := decide(p, Granting, now)
+// Grant returns p with the deadline that was asked for, as who grants it. The
+// first one is kept.
+func Grant(p *rectificationv1.Problem, who string, now time.Time) (*rectificationv1.Problem, error) {
+	p, x, err := decide(p, Granting, who, now)
 	if err != nil {
 		return nil, err
 	}
@@ -61,9 +79,9 @@ func Grant(p *rectificationv1.Problem, now time.Time) (*rectificationv1.Problem,
 	return p, nil
 }
 
-// Refuse returns p with the deadline as it was.
-func Refuse(p *rectificationv1.Problem, reason string, now time.Time) (*rectificationv1.Problem, error) {
-	p, x, err := decide(p, Refusing, now)
+// Refuse returns p with the deadline as it was, as who refuses another.
+func Refuse(p *rectificationv1.Problem, reason, who string, now time.Time) (*rectificationv1.Problem, error) {
+	p, x, err := decide(p, Refusing, who, now)
 	if err != nil {
 		return nil, err
 	}
@@ -71,8 +89,8 @@ func Refuse(p *rectificationv1.Problem, reason string, now time.Time) (*rectific
 	return p, nil
 }
 
-// decide returns a copy of p and in it the extension that is decided now.
-func decide(p *rectificationv1.Problem, m ProblemMove, now time.Time) (*rectificationv1.Problem, *rectificationv1.Extension, error) {
+// decide returns a copy of p and in it the extension that who decides on now.
+func decide(p *rectificationv1.Problem, m ProblemMove, who string, now time.Time) (*rectificationv1.Problem, *rectificationv1.Extension, error) {
 	p, err := moveProblem(p, m)
 	if err != nil {
 		return nil, nil, err
@@ -82,5 +100,5 @@ func decide(p *rectificationv1.Problem, m ProblemMove, now time.Time) (*rectific
 		return nil, nil, ErrProblemExtensionNone
 	}
 	x.DecideTime = timestamppb.New(now)
-	return p, x, nil
+	return p, x, uninvolved(who, p)
 }

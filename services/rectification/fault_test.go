@@ -44,26 +44,26 @@ func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Pr
 	p := plannedProblem(planned)
 	wanted := proto.CloneOf(p)
 	change(p, wanted)
-	_, err := rectification.Edit(l, p, wanted)
+	_, err := rectification.Edit(l, p, wanted, submitter)
 	return err
 }
 
 func extended(l *rectificationv1.Ledger, p *rectificationv1.Problem, deadline string) error {
-	_, err := rectification.Extend(l, p, deadline, "why", now)
+	_, err := rectification.Extend(l, p, wish(deadline))
 	return err
 }
 
 func recorded(v rectification.Visited, change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.Record(i, v, tree)
+	_, err := rectification.Record(i, v, places{})
 	return err
 }
 
 func planning(change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.NewInspection("inspections/i", i, tree, serving)
+	_, err := rectification.NewInspection("inspections/i", i, places{}, serving)
 	return err
 }
 
@@ -101,7 +101,7 @@ func after(_ *rectificationv1.Problem, err error, do func() error) error {
 func handedOver(p *rectificationv1.Problem, who string) error {
 	wanted := proto.CloneOf(p)
 	wanted.PersonResponsible = submitter
-	p, err := rectification.Edit(unfiled, p, wanted)
+	p, err := rectification.Edit(unfiled, p, wanted, submitter)
 	if err != nil {
 		return err
 	}
@@ -110,6 +110,12 @@ func handedOver(p *rectificationv1.Problem, who string) error {
 	}
 	_, err = rectification.Verify(p, who)
 	return err
+}
+
+// begunBy has who start p, another submit it, and the verifier verify it.
+func begunBy(p *rectificationv1.Problem, who string) error {
+	p, err := rectification.Start(p, who)
+	return after(p, err, func() error { return handedOver(p, verifier) })
 }
 
 // refusals has, for every fault of the rules, what is refused for it.
@@ -169,7 +175,7 @@ var refusals = []struct {
 	{"a plan without a deadline", rectification.ErrProblemPlanIncomplete, func() error {
 		p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
 		p.Deadline = ""
-		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Cause: "c"})
+		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Cause: "c"}, submitter)
 		return err
 	}},
 	{"emptying a plan", rectification.ErrProblemPlanIncomplete, func() error {
@@ -179,7 +185,7 @@ var refusals = []struct {
 		return edited(filedLedger(), func(_, wanted *rectificationv1.Problem) { wanted.Deadline = "2026-12-31" })
 	}},
 	{"planning a filed deadline away", rectification.ErrProblemDeadlineFixed, func() error {
-		_, err := rectification.Plan(filedLedger(), plannedProblem(planned), &rectificationv1.Problem{Deadline: "2026-12-31"})
+		_, err := rectification.Plan(filedLedger(), plannedProblem(planned), &rectificationv1.Problem{Deadline: "2026-12-31"}, submitter)
 		return err
 	}},
 	{"emptying a filed deadline", rectification.ErrProblemDeadlineFixed, func() error {
@@ -212,14 +218,14 @@ var refusals = []struct {
 	{"verifying what one was responsible for when it began", rectification.ErrProblemSamePerson, func() error {
 		p := plannedProblem(planned)
 		p.PersonResponsible = verifier
-		p, err := rectification.Start(p)
+		p, err := rectification.Start(p, submitter)
 		return after(p, err, func() error { return handedOver(p, verifier) })
 	}},
 	{"verifying what one was responsible for in between", rectification.ErrProblemSamePerson, func() error {
 		p := plannedProblem(rectifying)
 		wanted := proto.CloneOf(p)
 		wanted.PersonResponsible = verifier
-		p, err := rectification.Edit(unfiled, p, wanted)
+		p, err := rectification.Edit(unfiled, p, wanted, submitter)
 		return after(p, err, func() error { return handedOver(p, verifier) })
 	}},
 	{"closing what one submitted before it was returned", rectification.ErrProblemSamePerson, func() error {
@@ -227,6 +233,30 @@ var refusals = []struct {
 		return after(p, err, func() error {
 			p.State, p.Submitter = verified, submitter
 			_, err := rectification.Close(p, closer, now)
+			return err
+		})
+	}},
+	{"verifying what one planned", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Plan(unfiled, plannedProblem(planned), &rectificationv1.Problem{}, verifier)
+		return after(p, err, func() error { return begunBy(p, submitter) })
+	}},
+	{"verifying what one changed", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(rectificationv1.Problem_STATE_RETURNED)
+		p, err := rectification.Edit(unfiled, p, proto.CloneOf(p), verifier)
+		return after(p, err, func() error { return begunBy(p, submitter) })
+	}},
+	{"verifying what one started", rectification.ErrProblemSamePerson, func() error {
+		return begunBy(plannedProblem(planned), verifier)
+	}},
+	{"verifying what one added a file to", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Attach(plannedProblem(rectifying), verifier)
+		return after(p, err, func() error { return handedOver(p, verifier) })
+	}},
+	{"returning what one started", rectification.ErrProblemSamePerson, func() error {
+		p, err := rectification.Start(plannedProblem(planned), verifier)
+		return after(p, err, func() error {
+			p.State = submitted
+			_, err := rectification.SendBack(p, "why", verifier)
 			return err
 		})
 	}},
@@ -267,24 +297,79 @@ var refusals = []struct {
 		return extended(filedLedger(), asking(plannedProblem(planned)), "2026-08-31")
 	}},
 	{"granting nothing", rectification.ErrProblemExtensionNone, func() error {
-		_, err := rectification.Grant(asked(plannedProblem(planned), 1), now)
+		_, err := rectification.Grant(asked(plannedProblem(planned), 1), superior, now)
 		return err
 	}},
 	{"refusing nothing", rectification.ErrProblemExtensionNone, func() error {
-		_, err := rectification.Refuse(plannedProblem(planned), "no", now)
+		_, err := rectification.Refuse(plannedProblem(planned), "no", superior, now)
 		return err
 	}},
 	{"too many extensions", rectification.ErrProblemExtensionsFull, func() error {
 		return extended(filedLedger(), asked(plannedProblem(planned), rectification.MaxExtensions), "2026-07-31")
 	}},
+	{"acknowledging what one signed", rectification.ErrLedgerDeciderInvolved, func() error {
+		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer})
+		return err
+	}},
+	{"returning what one filed", rectification.ErrLedgerDeciderInvolved, func() error {
+		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: submitter, Reason: "why"})
+		return err
+	}},
+	{"granting what one asked for", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := rectification.Extend(filedLedger(), plannedProblem(planned), wish("2026-07-31"))
+		return after(p, err, func() error {
+			p.Rectifiers, p.Submitter = nil, "" // as after it was reopened
+			_, err := rectification.Grant(p, submitter, now)
+			return err
+		})
+	}},
+	{"refusing what one leads", rectification.ErrProblemDeciderInvolved, func() error {
+		_, err := rectification.Refuse(asking(plannedProblem(planned)), "no", "leader", now)
+		return err
+	}},
+	{"granting what one works on", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := rectification.Start(plannedProblem(planned), verifier)
+		return after(p, err, func() error {
+			_, err := rectification.Grant(asking(p), verifier, now)
+			return err
+		})
+	}},
+	{"cancelling what one is responsible for", rectification.ErrProblemDeciderInvolved, func() error {
+		_, err := rectification.Cancel(plannedProblem(planned), "why", "person")
+		return err
+	}},
+	{"cancelling what one leads", rectification.ErrProblemDeciderInvolved, func() error {
+		_, err := rectification.Cancel(plannedProblem(planned), "why", "leader")
+		return err
+	}},
+	{"closing what one leads", rectification.ErrProblemSamePerson, func() error {
+		_, err := rectification.Close(plannedProblem(verified), "leader", now)
+		return err
+	}},
+	{"closing what one asked to extend", rectification.ErrProblemSamePerson, func() error {
+		w := wish("2026-07-31")
+		w.Asker = closer
+		p, err := rectification.Extend(filedLedger(), plannedProblem(rectifying), w)
+		return after(p, err, func() error {
+			p.State = verified
+			_, err := rectification.Close(p, closer, now)
+			return err
+		})
+	}},
+	{"verifying what others found and one leads", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(submitted)
+		p.Source = rectificationv1.Problem_SOURCE_INSPECTION
+		_, err := rectification.Verify(p, "leader")
+		return err
+	}},
 	{"concluding what nobody visited", rectification.ErrInspectionIllegalMove, func() error {
-		_, err := rectification.Conclude(inspection(), "done", "units/section/members/m", now)
+		_, err := rectification.Conclude(inspection(), ending("units/section/members/m"), places{})
 		return err
 	}},
 	{"concluding beside the team", rectification.ErrInspectionNotOfTeam, func() error {
 		i := inspection()
 		i.State = rectificationv1.Inspection_STATE_RECORDED
-		_, err := rectification.Conclude(i, "done", "units/bureau/members/other", now)
+		_, err := rectification.Conclude(i, ending("units/bureau/members/other"), places{})
 		return err
 	}},
 	{"recording beside the team", rectification.ErrInspectionNotOfTeam, func() error {
@@ -304,6 +389,16 @@ var refusals = []struct {
 	}},
 	{"a member from beneath the target", rectification.ErrInspectionOwnUnit, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/office/members/m"} })
+	}},
+	{"a member who has a post in the target", rectification.ErrInspectionOwnUnit, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/section/members/posted"} })
+	}},
+	{"concluding on where one works", rectification.ErrInspectionOwnUnit, func() error {
+		i := inspection()
+		i.State, i.Team = rectificationv1.Inspection_STATE_RECORDED, []string{"units/section/members/posted"}
+		i.Visits = []*rectificationv1.Visit{{Target: "units/school"}}
+		_, err := rectification.Conclude(i, ending(i.GetTeam()[0]), places{})
+		return err
 	}},
 	{"recording on one's own unit", rectification.ErrInspectionOwnUnit, func() error {
 		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(i *rectificationv1.Inspection) {
@@ -346,6 +441,18 @@ var refusals = []struct {
 	}},
 }
 
+func TestWhoOnlyLeadsVerifiesWhatTheUnitFoundItself(t *testing.T) {
+	if _, err := rectification.Verify(plannedProblem(submitted), "leader"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheTopmostUnitsHeadRecordsTheReplyToWhatTheySigned(t *testing.T) {
+	if _, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer, Document: "1"}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestWhatAProblemHadAlreadyMayStayAndTheBoundsAreIn(t *testing.T) {
 	for _, deadline := range []string{"2026-06-30", "2026-03-02", "2029-03-02", ""} {
 		if err := settable(func(p *rectificationv1.Problem) { p.Deadline = deadline }); err != nil {
@@ -362,7 +469,7 @@ func TestWhatAProblemHadAlreadyMayStayAndTheBoundsAreIn(t *testing.T) {
 func TestAPlanSaysInEachLanguageWhatItLacks(t *testing.T) {
 	p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
 	p.Deadline, p.PersonResponsible = "", ""
-	_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{})
+	_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{}, submitter)
 	f := fault.As(err)
 	if f == nil {
 		t.Fatalf("got %v, want a fault", err)

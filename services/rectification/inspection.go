@@ -1,6 +1,7 @@
 package rectification
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -36,20 +37,16 @@ func moveInspection(i *rectificationv1.Inspection, m InspectionMove) (*rectifica
 	return lifecycle.Move(InspectionLife, i, m, ErrInspectionIllegalMove)
 }
 
-// Path returns a unit and those above it, nearest first; nil if there is no such
-// unit.
-type Path func(unit string) []string
-
-// NewInspection returns the inspection that i asks for, under name. path is the
-// tree as it is.
-func NewInspection(name string, i *rectificationv1.Inspection, path Path, serves Serves) (*rectificationv1.Inspection, error) {
-	for _, m := range i.GetTeam() {
-		if path(home(m)) == nil || !serves(home(m), m) {
-			return nil, ErrInspectionMemberUnknown.With("unit", home(m))
+// NewInspection returns the inspection that i asks for, under name.
+func NewInspection(name string, i *rectificationv1.Inspection, at Places, serves Serves) (*rectificationv1.Inspection, error) {
+	for n, m := range i.GetTeam() {
+		if at.Path(home(m)) == nil || !serves(home(m), m) {
+			return nil, ErrInspectionMemberUnknown.With("unit", home(m)).
+				At(fmt.Sprintf("inspection.team[%d]", n), "不存在或不在任", "is nobody in office")
 		}
 	}
 	for _, t := range i.GetTargets() {
-		if err := visitable(i, t, path); err != nil {
+		if err := visitable(i, t, at); err != nil {
 			return nil, err
 		}
 	}
@@ -66,25 +63,16 @@ func home(member string) string {
 	return unit
 }
 
-// visitable says whether the target lies beneath the bureau and is not the own
-// unit of one of the team, nor above it.
-func visitable(i *rectificationv1.Inspection, target string, path Path) error {
-	if p := path(target); target == i.GetUnit() || !slices.Contains(p, i.GetUnit()) {
+// visitable says whether the target lies beneath the bureau and none of the team
+// belongs to it.
+func visitable(i *rectificationv1.Inspection, target string, at Places) error {
+	if p := at.Path(target); target == i.GetUnit() || !slices.Contains(p, i.GetUnit()) {
 		return ErrInspectionTargetOutside.With("target", target)
 	}
 	for _, m := range i.GetTeam() {
-		if err := Disinterested(m, target, path); err != nil {
-			return err
+		if Belongs(m, target, at) {
+			return ErrInspectionOwnUnit.With("target", target)
 		}
-	}
-	return nil
-}
-
-// Disinterested says whether the member's own unit is neither the target nor
-// beneath it.
-func Disinterested(member, target string, path Path) error {
-	if slices.Contains(path(home(member)), target) {
-		return ErrInspectionOwnUnit.With("target", target)
 	}
 	return nil
 }
@@ -98,7 +86,7 @@ type Visited struct {
 }
 
 // Record returns i with the visit.
-func Record(i *rectificationv1.Inspection, v Visited, path Path) (*rectificationv1.Inspection, error) {
+func Record(i *rectificationv1.Inspection, v Visited, at Places) (*rectificationv1.Inspection, error) {
 	i, err := moveInspection(i, Recording)
 	if err != nil {
 		return nil, err
@@ -111,13 +99,13 @@ func Record(i *rectificationv1.Inspection, v Visited, path Path) (*rectification
 	case visited(i, v.Target):
 		return nil, ErrInspectionTargetRecorded.With("target", v.Target)
 	}
-	if err := visitable(i, v.Target, path); err != nil {
+	if err := visitable(i, v.Target, at); err != nil {
 		return nil, err
 	}
 	i.Visits = append(i.Visits, &rectificationv1.Visit{
 		Target: v.Target, Summary: v.Summary, Problems: v.Problems, Time: timestamppb.New(v.Time),
 	})
-	return i, Disinterested(v.By, v.Target, path)
+	return i, nil
 }
 
 // visited says whether the visit to the target is recorded.
@@ -125,16 +113,29 @@ func visited(i *rectificationv1.Inspection, target string) bool {
 	return slices.ContainsFunc(i.GetVisits(), func(v *rectificationv1.Visit) bool { return v.GetTarget() == target })
 }
 
-// Conclude returns i as ended by who.
-func Conclude(i *rectificationv1.Inspection, conclusion, who string, now time.Time) (*rectificationv1.Inspection, error) {
+// Ending is how an inspection ends.
+type Ending struct {
+	Conclusion string
+	By         string // who concludes it
+	Time       time.Time
+}
+
+// Conclude returns i as ended, unless whoever ends it has come to belong to what
+// was visited.
+func Conclude(i *rectificationv1.Inspection, e Ending, at Places) (*rectificationv1.Inspection, error) {
 	i, err := moveInspection(i, Concluding)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Contains(i.GetTeam(), who) {
+	if !slices.Contains(i.GetTeam(), e.By) {
 		return nil, ErrInspectionNotOfTeam
 	}
-	i.Conclusion, i.ConcludeTime = conclusion, timestamppb.New(now)
+	for _, v := range i.GetVisits() {
+		if Belongs(e.By, v.GetTarget(), at) {
+			return nil, ErrInspectionOwnUnit.With("target", v.GetTarget())
+		}
+	}
+	i.Conclusion, i.ConcludeTime = e.Conclusion, timestamppb.New(e.Time)
 	return i, nil
 }
 

@@ -22,6 +22,7 @@ const (
 	submitter = "units/school/members/clerk"
 	verifier  = "units/school/members/leader"
 	closer    = "units/school/members/head"
+	superior  = "units/bureau/members/supervisor"
 )
 
 // plannedProblem has all that any move asks for.
@@ -46,18 +47,24 @@ func asking(p *rectificationv1.Problem) *rectificationv1.Problem {
 	return p
 }
 
+func wish(deadline string) rectification.Wish {
+	return rectification.Wish{Deadline: deadline, Reason: "why", Asker: submitter, Time: now}
+}
+
 // problemMoves makes each move on a problem that has all that the move asks for.
 var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) (*rectificationv1.Problem, error){
 	rectification.Editing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Edit(filedLedger(), p, p)
+		return rectification.Edit(filedLedger(), p, p, submitter)
 	},
 	rectification.Attaching: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return p, rectification.TakesFiles(p)
+		return rectification.Attach(p, submitter)
 	},
 	rectification.Planning: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Plan(filedLedger(), p, &rectificationv1.Problem{})
+		return rectification.Plan(filedLedger(), p, &rectificationv1.Problem{}, submitter)
 	},
-	rectification.Starting: rectification.Start,
+	rectification.Starting: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Start(p, submitter)
+	},
 	rectification.Progress: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.AddProgress(p, "did", 10, submitter, now)
 	},
@@ -77,16 +84,16 @@ var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) 
 		return rectification.Reopen(p, "why")
 	},
 	rectification.Cancelling: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Cancel(p, "why")
+		return rectification.Cancel(p, "why", superior)
 	},
 	rectification.Extending: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Extend(filedLedger(), p, "2026-07-31", "why", now)
+		return rectification.Extend(filedLedger(), p, wish("2026-07-31"))
 	},
 	rectification.Granting: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Grant(asking(proto.CloneOf(p)), now)
+		return rectification.Grant(asking(proto.CloneOf(p)), superior, now)
 	},
 	rectification.Refusing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Refuse(asking(proto.CloneOf(p)), "no", now)
+		return rectification.Refuse(asking(proto.CloneOf(p)), "no", superior, now)
 	},
 }
 
@@ -172,17 +179,20 @@ var ledgerMoves = map[rectification.LedgerMove]func(*rectificationv1.Ledger) (*r
 		return f.Ledger, nil
 	},
 	rectification.LedgerAcknowledging: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{})
+		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Decider: superior})
 		return l, err
 	},
 	rectification.LedgerReturning: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Reason: "why"})
+		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Reason: "why", Decider: superior})
 		return l, err
 	},
 }
 
 func filedVersion() *rectificationv1.LedgerVersion {
-	return &rectificationv1.LedgerVersion{Name: "ledgers/x/versions/0001", Version: 1, State: rectificationv1.LedgerVersion_STATE_FILED}
+	return &rectificationv1.LedgerVersion{
+		Name: "ledgers/x/versions/0001", Version: 1, State: rectificationv1.LedgerVersion_STATE_FILED,
+		Signature: &rectificationv1.Signature{Signer: closer}, Filer: submitter,
+	}
 }
 
 const ledgerWant = `
@@ -207,7 +217,7 @@ func TestEveryMoveOfAVersionFromEveryState(t *testing.T) {
 	open := &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_FILED, Version: 1}
 	decide := func(reason string) func(*rectificationv1.LedgerVersion) (*rectificationv1.LedgerVersion, error) {
 		return func(v *rectificationv1.LedgerVersion) (*rectificationv1.LedgerVersion, error) {
-			_, v, err := rectification.Decide(open, v, rectification.Verdict{Reason: reason})
+			_, v, err := rectification.Decide(open, v, rectification.Verdict{Reason: reason, Decider: superior})
 			return v, err
 		}
 	}
@@ -231,10 +241,10 @@ func TestEveryMoveOfAVersionFromEveryState(t *testing.T) {
 func TestEveryMoveOfAnInspectionFromEveryState(t *testing.T) {
 	moves := map[rectification.InspectionMove]func(*rectificationv1.Inspection) (*rectificationv1.Inspection, error){
 		rectification.Recording: func(i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-			return rectification.Record(i, rectification.Visited{Target: "units/school", By: "units/section/members/m", Time: now}, tree)
+			return rectification.Record(i, rectification.Visited{Target: "units/school", By: "units/section/members/m", Time: now}, places{})
 		},
 		rectification.Concluding: func(i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-			return rectification.Conclude(i, "done", "units/section/members/m", now)
+			return rectification.Conclude(i, ending("units/section/members/m"), places{})
 		},
 	}
 	got := walk(t, rectificationv1.Inspection_STATE_UNSPECIFIED.Descriptor().Values().Len(), moves, rectification.ErrInspectionIllegalMove,
@@ -256,6 +266,23 @@ func tree(unit string) []string {
 		"units/school":   {"units/school", "units/district", "units/bureau"},
 		"units/office":   {"units/office", "units/school", "units/district", "units/bureau"},
 	}[unit]
+}
+
+// places has a member who also works at the school.
+type places struct{}
+
+func (places) Path(unit string) []string { return tree(unit) }
+
+func (places) Ties(member string) []string {
+	home, _, _ := strings.Cut(member, "/members/")
+	if member == "units/section/members/posted" {
+		return []string{home, "units/office"}
+	}
+	return []string{home}
+}
+
+func ending(by string) rectification.Ending {
+	return rectification.Ending{Conclusion: "done", By: by, Time: now}
 }
 
 func inspection() *rectificationv1.Inspection {

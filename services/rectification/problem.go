@@ -128,13 +128,13 @@ func described(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
 	return nil
 }
 
-// Start returns p as it is worked on by the person responsible.
-func Start(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+// Start returns p as worked on from now on, which who begins.
+func Start(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
 	p, err := moveProblem(p, Starting)
 	if err != nil {
 		return nil, err
 	}
-	return worked(p, p.GetPersonResponsible())
+	return worked(p, p.GetPersonResponsible(), who)
 }
 
 // AddProgress returns p with one more entry.
@@ -152,8 +152,11 @@ func AddProgress(p *rectificationv1.Problem, text string, percent int32, author 
 	return worked(p, author)
 }
 
-// TakesFiles says whether files may be added to p.
-func TakesFiles(p *rectificationv1.Problem) error {
-	_, err := moveProblem(p, Attaching)
-	return err
+// Attach returns p after who added a file to it.
+func Attach(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
+	p, err := moveProblem(p, Attaching)
+	if err != nil {
+		return nil, err
+	}
+	return worked(p, who)
 }

@@ -28,6 +28,21 @@ func person(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"a", "b", "c", "d", "person"}).Draw(t, "who")
 }
 
+// superiorOr draws a person, more often one above than one of the unit.
+func superiorOr(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"above", "above", "above", "a"}).Draw(t, "superior")
+}
+
+// later draws a deadline to ask for.
+func later(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"2026-02-01", "2026-07-31", "2026-08-31", "2026-09-30"}).Draw(t, "later")
+}
+
+// judge draws who verifies or closes, more often one who never works on it.
+func judge(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"v", "w", "v", "w", "a", "person"}).Draw(t, "judge")
+}
+
 func date(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"", "2026-02-01", "2026-06-30", "2026-07-31", "2026-08-31"}).Draw(t, "date")
 }
@@ -53,27 +68,42 @@ func (s *story) moves() map[string]func(*rapid.T) {
 		"edit": func(t *rapid.T) {
 			wanted := proto.CloneOf(s.problem)
 			wanted.Deadline, wanted.PersonResponsible = date(t), person(t)
-			p, err := rectification.Edit(s.ledger, s.problem, wanted)
-			if s.onProblem("edit", p, err) && p.GetState() == rectifying {
+			who := person(t)
+			p, err := rectification.Edit(s.ledger, s.problem, wanted, who)
+			if !s.onProblem("edit", p, err) {
+				return
+			}
+			if s.hands[who] = true; p.GetState() == rectifying {
 				s.hands[p.GetPersonResponsible()] = true
 			}
 		},
 		"plan": func(t *rapid.T) {
+			who := person(t)
 			p, err := rectification.Plan(s.ledger, s.problem, &rectificationv1.Problem{
 				Cause: "c", Measures: "m", Deadline: date(t), LeaderResponsible: "l", PersonResponsible: "person",
-			})
-			s.onProblem("plan", p, err)
+			}, who)
+			if s.onProblem("plan", p, err) {
+				s.hands[who] = true
+			}
 		},
-		"start": func(*rapid.T) {
-			p, err := rectification.Start(s.problem)
+		"start": func(t *rapid.T) {
+			who := person(t)
+			p, err := rectification.Start(s.problem, who)
 			if s.onProblem("start", p, err) {
-				s.hands[p.GetPersonResponsible()] = true
+				s.hands[who], s.hands[p.GetPersonResponsible()] = true, true
 			}
 		},
 		"progress": func(t *rapid.T) {
 			who := person(t)
 			p, err := rectification.AddProgress(s.problem, "did", 10, who, now)
 			if s.onProblem("progress", p, err) {
+				s.hands[who] = true
+			}
+		},
+		"attach": func(t *rapid.T) {
+			who := person(t)
+			p, err := rectification.Attach(s.problem, who)
+			if s.onProblem("attach", p, err) {
 				s.hands[who] = true
 			}
 		},
@@ -85,15 +115,15 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 		},
 		"verify": func(t *rapid.T) {
-			p, err := rectification.Verify(s.problem, person(t))
+			p, err := rectification.Verify(s.problem, judge(t))
 			s.onProblem("verify", p, err)
 		},
 		"close": func(t *rapid.T) {
-			p, err := rectification.Close(s.problem, person(t), now)
+			p, err := rectification.Close(s.problem, judge(t), now)
 			s.onProblem("close", p, err)
 		},
 		"return": func(t *rapid.T) {
-			p, err := rectification.SendBack(s.problem, "why", person(t))
+			p, err := rectification.SendBack(s.problem, "why", judge(t))
 			if s.onProblem("return", p, err) {
 				s.returns++
 			}
@@ -106,22 +136,28 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 		},
 		"extend": func(t *rapid.T) {
-			p, err := rectification.Extend(s.ledger, s.problem, date(t), "why", now)
-			s.onProblem("extend", p, err)
+			who := person(t)
+			p, err := rectification.Extend(s.ledger, s.problem, rectification.Wish{Deadline: later(t), Asker: who, Time: now})
+			if s.onProblem("extend", p, err) {
+				s.hands[who] = true
+			}
 		},
-		"grant": func(*rapid.T) {
-			p, err := rectification.Grant(s.problem, now)
-			s.granted = s.onProblem("grant", p, err)
+		"grant": func(t *rapid.T) {
+			who := superiorOr(t)
+			p, err := rectification.Grant(s.problem, who, now)
+			if s.granted = s.onProblem("grant", p, err); s.granted && s.hands[who] {
+				t.Fatalf("%s granted what %v worked on", who, s.hands)
+			}
 		},
-		"refuse": func(*rapid.T) {
-			p, err := rectification.Refuse(s.problem, "no", now)
+		"refuse": func(t *rapid.T) {
+			p, err := rectification.Refuse(s.problem, "no", superiorOr(t), now)
 			s.onProblem("refuse", p, err)
 		},
 		"cancel": func(t *rapid.T) {
 			if rapid.IntRange(0, 20).Draw(t, "seldom") > 0 {
 				return
 			}
-			p, err := rectification.Cancel(s.problem, "why")
+			p, err := rectification.Cancel(s.problem, "why", superiorOr(t))
 			s.onProblem("cancel", p, err)
 		},
 		"sign": func(t *rapid.T) {
@@ -145,7 +181,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			if s.version == nil {
 				return
 			}
-			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Time: now}); err == nil {
+			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Decider: superiorOr(t), Time: now}); err == nil {
 				s.ledger, s.version = l, v
 			}
 		},
@@ -156,7 +192,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 func (s *story) begin(t *rapid.T) {
 	p, err := rectification.Plan(s.ledger, s.problem, &rectificationv1.Problem{
 		Cause: "c", Measures: "m", Deadline: "2026-06-30", LeaderResponsible: "l", PersonResponsible: "person",
-	})
+	}, "person")
 	if !s.onProblem("plan", p, err) {
 		t.Fatal(err)
 	}
@@ -176,11 +212,11 @@ func TestWhateverHappensToAProblemItsInvariantsHold(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.ledger, s.problem = l, p
-		if rapid.Bool().Draw(t, "begins filed") {
+		if rapid.IntRange(0, 3).Draw(t, "begins filed") > 0 {
 			s.begin(t)
 		}
 		names := []string{
-			"edit", "plan", "plan", "start", "start", "progress", "submit", "submit", "verify", "verify", "close", "close", "return",
+			"edit", "attach", "plan", "plan", "start", "start", "progress", "submit", "submit", "verify", "verify", "close", "close", "return",
 			"reopen", "extend", "extend", "extend", "grant", "grant", "refuse", "cancel", "sign", "file", "decide",
 		}
 		moves := s.moves()

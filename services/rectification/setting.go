@@ -16,11 +16,11 @@ type Serves func(unit, member string) bool
 
 // Settable says whether what after sets, and before did not, can be: who is
 // responsible is in office in the unit, and the deadline lies between today and
-// MaxYears from now.
+// MaxYears from now. Fields are named as those of the problem in a request.
 func Settable(before, after *rectificationv1.Problem, now time.Time, serves Serves) error {
 	for _, f := range []struct{ path, before, after string }{
-		{"leader_responsible", before.GetLeaderResponsible(), after.GetLeaderResponsible()},
-		{"person_responsible", before.GetPersonResponsible(), after.GetPersonResponsible()},
+		{"problem.leader_responsible", before.GetLeaderResponsible(), after.GetLeaderResponsible()},
+		{"problem.person_responsible", before.GetPersonResponsible(), after.GetPersonResponsible()},
 	} {
 		if f.after != "" && f.after != f.before && !serves(after.GetUnit(), f.after) {
 			return ErrProblemPersonUnknown.At(f.path, "不是该单位的在任人员", "is nobody in office in the unit")
@@ -29,13 +29,13 @@ func Settable(before, after *rectificationv1.Problem, now time.Time, serves Serv
 	if after.GetDeadline() == before.GetDeadline() {
 		return nil
 	}
-	return timely(after.GetDeadline(), now)
+	return timely("problem.deadline", after.GetDeadline(), now)
 }
 
-// timely says whether a deadline that is set now can be kept; none can.
-func timely(deadline string, now time.Time) error {
+// timely says whether a deadline that is set now, at the path, can be kept; none can.
+func timely(path, deadline string, now time.Time) error {
 	if deadline != "" && (deadline < calendar.On(now).String() || deadline > calendar.On(now.AddDate(MaxYears, 0, 0)).String()) {
-		return ErrProblemDeadlineOutside.At("deadline", "不在今天至三年之内", "is not between today and three years from now")
+		return ErrProblemDeadlineOutside.At(path, "不在今天至三年之内", "is not between today and three years from now")
 	}
 	return nil
 }

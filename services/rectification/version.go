@@ -63,7 +63,7 @@ func Supersede(v *rectificationv1.LedgerVersion) *rectificationv1.LedgerVersion 
 // Verdict is what a superior says of the newest filed version.
 type Verdict struct {
 	Reason   string // why it is returned; empty: it is acknowledged
-	Decider  string // the principal
+	Decider  string // the principal; inside the installation neither signer nor filer
 	Document string // the number of the document; empty inside the installation
 	Time     time.Time
 }
@@ -84,6 +84,9 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	l.ReturnReason = d.Reason
 	if v, err = lifecycle.Move(VersionLife, v, versionMove, ErrLedgerIllegalMove); err != nil {
 		return nil, nil, err
+	}
+	if d.Document == "" && (d.Decider == v.GetSignature().GetSigner() || d.Decider == v.GetFiler()) {
+		return nil, nil, ErrLedgerDeciderInvolved
 	}
 	v.ReturnReason, v.DocumentNumber = d.Reason, d.Document
 	v.Decider, v.DecideTime = d.Decider, timestamppb.New(d.Time)

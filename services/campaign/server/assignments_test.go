@@ -123,6 +123,13 @@ func TestNobodyReviewsWhatTheySubmitted(t *testing.T) {
 	if _, err := client.ReturnAssignment(t.Context(), &campaignv1.ReturnAssignmentRequest{Name: name, Reason: "x"}); !errors.Is(err, campaign.ErrSamePerson) {
 		t.Errorf("returning one's own = %v", err)
 	}
+	_, err = w.Campaign(w.leader.Key).ReturnAssignment(t.Context(), &campaignv1.ReturnAssignmentRequest{Name: name, Reason: "缺少签到表"})
+	w.must(err)
+	_, err = w.Campaign(w.schoolClerk.Key).SubmitAssignment(t.Context(), submitting(name, w.attach(w.schoolClerk, name, photo(t, 2))))
+	w.must(err)
+	if _, err := client.ApproveAssignment(t.Context(), &campaignv1.ApproveAssignmentRequest{Name: name}); !errors.Is(err, campaign.ErrSamePerson) {
+		t.Errorf("approving what one submitted before it was returned = %v", err)
+	}
 	_, err = w.Campaign(w.leader.Key).ApproveAssignment(t.Context(), &campaignv1.ApproveAssignmentRequest{Name: name})
 	w.must(err)
 }

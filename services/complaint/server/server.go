@@ -14,7 +14,6 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/complaint"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -24,7 +23,7 @@ import (
 type Tree interface {
 	Path(unit string) []string
 	Holders(unit string, role accessv1.Role) []string
-	Grants(principal string) []authz.Grant
+	Ties(principal, day string, roles ...accessv1.Role) []string
 	Unit(name string) *organizationv1.Unit
 	Root() string
 }
@@ -87,7 +86,7 @@ var Schema = store.Schema{
 
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
-	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
+	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree, book.Now}}
 	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear}
 	s.answerable, s.readable, s.listable, s.heritable = s.cases, s.cases, s.cases, s.cases
 	s.answerable.May, s.readable.May, s.listable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayList, s.mayInherit
@@ -101,7 +100,10 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 }
 
 // bench answers routing from the tree.
-type bench struct{ Tree }
+type bench struct {
+	Tree
+	now func() time.Time
+}
 
 // active is Path for a unit that gets new work, and nil for others.
 func (b bench) active(unit string) []string {
@@ -113,9 +115,5 @@ func (b bench) active(unit string) []string {
 
 // Ties implements complaint.Bench.
 func (b bench) Ties(principal string) []string {
-	units := []string{complaint.Home(principal)}
-	for _, g := range b.Grants(principal) {
-		units = append(units, g.Unit)
-	}
-	return units
+	return b.Tree.Ties(principal, calendar.On(b.now()).String())
 }

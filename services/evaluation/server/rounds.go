@@ -3,11 +3,11 @@ package server
 import (
 	"context"
 	"iter"
-	"strings"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -87,7 +87,7 @@ func (s *Service) IssueCredentials(ctx context.Context, req *evaluationv1.IssueC
 
 // issue makes codes of the round and notes how many.
 func (s *Service) issue(tx *change.Tx, r *evaluationv1.Round, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
-	r, err := evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), standing(tx), tx.Now)
+	r, err := evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), s.standing(tx), tx.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -99,14 +99,11 @@ func (s *Service) issue(tx *change.Tx, r *evaluationv1.Round, req *evaluationv1.
 	return &evaluationv1.IssueCredentialsResponse{Codes: codes, Round: r}, err
 }
 
-// standing returns the path of each unit that the caller belongs to or holds a
-// grant on, whatever their key is narrowed to.
-func standing(tx *change.Tx) (paths [][]string) {
-	tree, caller := tx.Access.Tree(), tx.Access.Principal.Name
-	home, _, _ := strings.Cut(caller, "/members/")
-	paths = append(paths, tree.Path(home))
-	for _, g := range tree.Grants(caller) {
-		paths = append(paths, tree.Path(g.Unit))
+// standing returns the path of each unit that the caller belongs to, whatever
+// their key is narrowed to.
+func (s *Service) standing(tx *change.Tx) (paths [][]string) {
+	for _, unit := range s.units.Ties(tx.Access.Principal.Name, calendar.On(tx.Now).String()) {
+		paths = append(paths, s.units.Path(unit))
 	}
 	return paths
 }

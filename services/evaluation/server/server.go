@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/evaluation/schemes"
@@ -23,6 +24,9 @@ import (
 type Units interface {
 	Path(unit string) []string
 	Unit(name string) *organizationv1.Unit
+	// Ties returns the units that the principal belongs to on a day YYYY-MM-DD:
+	// where they are entered, hold a post or one of the roles; without roles, any.
+	Ties(principal, day string, roles ...accessv1.Role) []string
 }
 
 // Service implements EvaluationService.

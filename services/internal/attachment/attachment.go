@@ -50,6 +50,9 @@ type Parent struct {
 	Reach func(tx *change.Tx, name string) error
 	// Accept says whether the parent takes another file. It is asked after Reach.
 	Accept func(tx *change.Tx, name string) error
+	// Note, if set, lets the parent keep in mind that the caller adds a file. It
+	// is asked once, after Accept, and may write.
+	Note func(tx *change.Tx, name string) error
 }
 
 // Attachments are the files of the parents of one kind.
@@ -81,6 +84,9 @@ func parentOf(name string) string {
 func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRequest) (*blobv1.Attachment, error) {
 	var info blob.Info
 	return change.Do(ctx, a.kind.Book, req, func(tx *change.Tx) (*blobv1.Attachment, error) {
+		if err := a.note(tx, req.GetParent()); err != nil {
+			return nil, err
+		}
 		return a.kind.Put(tx, &blobv1.Attachment{
 			Name: req.GetParent() + segment + tx.NewID(), FileName: req.GetAttachment().GetFileName(),
 			MediaType: info.MediaType, Size: info.Size, Digest: info.Digest,
@@ -112,6 +118,14 @@ func (a *Attachments) takes(tx *change.Tx, parent string, size int64) error {
 		return ErrFull
 	}
 	return nil
+}
+
+// note tells the parent of the file, if it wants to know.
+func (a *Attachments) note(tx *change.Tx, parent string) error {
+	if a.parent.Note == nil {
+		return nil
+	}
+	return a.parent.Note(tx, parent)
 }
 
 // put keeps the content, or only looks at it if nothing is to change.

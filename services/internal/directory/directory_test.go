@@ -85,6 +85,35 @@ func TestTheTreeInTime(t *testing.T) {
 	}
 }
 
+func TestTiesAreHomePostsAndGrants(t *testing.T) {
+	d := filled(t)
+	m := &organizationv1.Member{Name: "units/s/members/m", Posts: []*organizationv1.Post{
+		{Unit: "units/c1", StartDate: "2026-01-01"}, {Unit: "units/p", EndDate: "2025-12-31"},
+	}}
+	run := []*feedv1.Entry{
+		entry(t, 6, m),
+		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/3", Principal: m.Name, Role: accessv1.Role_ROLE_VIEWER, Unit: "units/c2"}),
+		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/4", Principal: m.Name, Role: accessv1.Role_ROLE_HEAD, Unit: "units/d"}),
+	}
+	if err := d.apply(t.Context(), run, 13, 13); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		roles []accessv1.Role
+		want  []string
+	}{
+		{nil, []string{"units/c1", "units/s", "units/c2", "units/d"}},
+		{[]accessv1.Role{accessv1.Role_ROLE_HEAD}, []string{"units/c1", "units/s", "units/d"}},
+	} {
+		if got := d.Ties(m.Name, "2026-03-01", c.roles...); !slices.Equal(got, c.want) {
+			t.Errorf("by %v: %v, want %v", c.roles, got, c.want)
+		}
+	}
+	if got := d.Ties("a", "2026-03-01"); !slices.Equal(got, []string{"units/s"}) {
+		t.Errorf("a machine's ties: %v", got)
+	}
+}
+
 func TestGrantsEnd(t *testing.T) {
 	d := filled(t)
 	if g := d.Grants("a"); len(g) != 1 || g[0].Role != accessv1.Role_ROLE_HEAD {

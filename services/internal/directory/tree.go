@@ -113,6 +113,22 @@ func (d *Directory) Serves(member, day string) (units []string) {
 	return units
 }
 
+// Ties returns the units that the principal belongs to on a day, YYYY-MM-DD: where
+// they are entered, where they serve, and on which they are granted one of the
+// roles; without roles, any.
+func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string {
+	units := d.Serves(principal, day)
+	if home, _, member := strings.Cut(principal, "/members/"); member {
+		units = append(units, home)
+	}
+	for _, g := range d.Grants(principal) {
+		if len(roles) == 0 || slices.Contains(roles, g.Role) {
+			units = append(units, g.Unit)
+		}
+	}
+	return units
+}
+
 // Unit returns the unit as it is now, or nil. It MUST NOT be changed.
 func (d *Directory) Unit(name string) *organizationv1.Unit {
 	d.mu.RLock()

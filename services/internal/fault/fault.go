@@ -129,6 +129,17 @@ func (f *Fault) Under(from, to string) *Fault {
 	return &g
 }
 
+// Bare returns a copy of f for a request that has itself the fields that stand
+// beneath from when the rule is asked.
+func (f *Fault) Bare(from string) *Fault {
+	g := *f
+	g.Fields = slices.Clone(f.Fields)
+	for i, field := range g.Fields {
+		g.Fields[i].Path = strings.TrimPrefix(field.Path, from+".")
+	}
+	return &g
+}
+
 // After returns a copy of f that says when the caller may repeat.
 func (f *Fault) After(d time.Duration) *Fault {
 	g := *f

@@ -3,6 +3,9 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -23,10 +26,11 @@ func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.Submit
 
 // attached says whether the files are attachments of the problem.
 func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []string) error {
-	for _, name := range files {
+	for i, name := range files {
 		_, err := s.files.Find(tx, p.GetName(), name)
 		if errors.Is(err, authz.ErrNotFound) {
-			return rectification.ErrProblemEvidenceUnknown.With("attachment", name)
+			return rectification.ErrProblemEvidenceUnknown.With("attachment", name).
+				At(fmt.Sprintf("evidence[%d]", i), "不是本问题的附件", "is no attachment of the problem")
 		}
 		if err != nil {
 			return err
@@ -35,13 +39,29 @@ func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []st
 	return nil
 }
 
-// acceptFile says whether the problem takes another file.
+// acceptFile says whether the problem takes another file of the caller's.
 func (s *Service) acceptFile(tx *change.Tx, name string) error {
-	p, err := s.problems.Find(tx, name)
-	if err != nil {
+	_, _, err := s.attach(tx, name)
+	return err
+}
+
+// noteFile keeps who added a file to the problem, if nothing of theirs was known.
+func (s *Service) noteFile(tx *change.Tx, name string) error {
+	p, attached, err := s.attach(tx, name)
+	if err != nil || proto.Equal(p, attached) {
 		return err
 	}
-	return rectification.TakesFiles(p)
+	_, err = s.problems.PutAs(tx, "problem.updated", attached)
+	return err
+}
+
+// attach returns the problem before and after the caller adds a file.
+func (s *Service) attach(tx *change.Tx, name string) (before, after *rectificationv1.Problem, err error) {
+	if before, err = s.problems.Find(tx, name); err != nil {
+		return nil, nil, err
+	}
+	after, err = rectification.Attach(before, tx.Access.Principal.Name)
+	return before, after, err
 }
 
 // VerifyProblem implements the RPC.
@@ -89,28 +109,30 @@ func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.Reopen
 
 // CancelProblem implements the RPC.
 func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.CancelProblemRequest) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Cancel(p, req.GetReason())
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Cancel(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
 
 // ExtendProblem implements the RPC.
 func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.ExtendProblemRequest) (*rectificationv1.Problem, error) {
 	return s.revise(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Extend(l, p, req.GetDeadline(), req.GetReason(), tx.Now)
+		return rectification.Extend(l, p, rectification.Wish{
+			Deadline: req.GetDeadline(), Reason: req.GetReason(), Asker: tx.Access.Principal.Name, Time: tx.Now,
+		})
 	})
 }
 
 // ApproveExtension implements the RPC.
 func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
 	return s.revise(ctx, req, req, func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Grant(p, tx.Now)
+		return rectification.Grant(p, tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // RefuseExtension implements the RPC.
 func (s *Service) RefuseExtension(ctx context.Context, req *rectificationv1.RefuseExtensionRequest) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Refuse(p, req.GetReason(), tx.Now)
+		return rectification.Refuse(p, req.GetReason(), tx.Access.Principal.Name, tx.Now)
 	})
 }

@@ -40,7 +40,7 @@ func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.Cre
 	i := req.GetInspection()
 	var c *campaignv1.Campaign // which need only be there
 	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
-		return rectification.NewInspection("inspections/"+tx.NewID(), i, tx.Access.Tree().Path, s.serves(tx.Now))
+		return rectification.NewInspection("inspections/"+tx.NewID(), i, s.places(tx), s.seen(tx))
 	}, s.asking(i.GetCampaign(), &c), change.CatchUp())
 }
 
@@ -67,7 +67,7 @@ func (s *Service) RecordInspection(ctx context.Context, req *rectificationv1.Rec
 		}
 		c, err = s.campaign(ctx, i.GetCampaign())
 		return err
-	}))
+	}), change.CatchUp())
 }
 
 // record notes a visit and enters what was found into the target's ledger.
@@ -75,8 +75,7 @@ func (s *Service) record(tx *change.Tx, i *rectificationv1.Inspection, c *campai
 	v := rectification.Visited{
 		Target: req.GetTarget(), Summary: req.GetSummary(), By: tx.Access.Principal.Name, Time: tx.Now,
 	}
-	path := tx.Access.Tree().Path
-	if _, err := rectification.Record(i, v, path); err != nil {
+	if _, err := rectification.Record(i, v, s.places(tx)); err != nil {
 		return nil, err
 	}
 	for n, f := range req.GetFindings() {
@@ -86,7 +85,7 @@ func (s *Service) record(tx *change.Tx, i *rectificationv1.Inspection, c *campai
 		}
 		v.Problems = append(v.Problems, p.GetName())
 	}
-	return rectification.Record(i, v, path)
+	return rectification.Record(i, v, s.places(tx))
 }
 
 // inFinding is what is wrong with a problem, at the finding that it was to be
@@ -115,6 +114,8 @@ func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaign
 // ConcludeInspection implements the RPC.
 func (s *Service) ConcludeInspection(ctx context.Context, req *rectificationv1.ConcludeInspectionRequest) (*rectificationv1.Inspection, error) {
 	return s.inspections.Change(ctx, req, func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-		return rectification.Conclude(i, req.GetConclusion(), tx.Access.Principal.Name, tx.Now)
-	})
+		return rectification.Conclude(i, rectification.Ending{
+			Conclusion: req.GetConclusion(), By: tx.Access.Principal.Name, Time: tx.Now,
+		}, s.places(tx))
+	}, change.CatchUp())
 }

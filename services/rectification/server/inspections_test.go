@@ -3,8 +3,12 @@ package server_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -104,6 +108,52 @@ func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
 	}
 }
 
+// granted is a supervisor of the bureau who heads the school by a grant alone.
+func (w *world) granted() suitetest.Person {
+	p := w.Person(w.bureau, supervisor)
+	w.Grant(p.Name, w.school, head)
+	return p
+}
+
+// posted is a supervisor of the bureau with a post in a department of the school.
+func (w *world) posted() suitetest.Person {
+	p := w.Person(w.bureau, supervisor)
+	_, err := w.Organization(w.SystemAdmin).UpdateMember(w.T.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{
+		Name: p.Name, Posts: []*organizationv1.Post{{Unit: w.bureau, Kind: organizationv1.Post_KIND_STAFF}, {Unit: w.office, Kind: organizationv1.Post_KIND_STAFF}},
+	}})
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return p
+}
+
+func TestWhoComesToWorkAtATargetConcludesNothingOnIt(t *testing.T) {
+	w := begin(t)
+	i := w.inspection(t, false, w.school)
+	ok[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "s"}))
+	w.Grant(w.supervisor.Name, w.school, head)
+	_, err := w.as(w.supervisor).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "合格"})
+	want(t, "its new head", err, rectification.ErrInspectionOwnUnit)
+}
+
+func TestATeamIsOfThoseWhomTheCallerSees(t *testing.T) {
+	w := begin(t)
+	elsewhere := w.Person(w.Unit("neighbour", w.Root, organizationv1.Unit_KIND_DISTRICT), supervisor)
+	plan := func(member string) error {
+		_, err := w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{Inspection: &rectificationv1.Inspection{
+			Unit: w.bureau, Title: "督查", Team: []string{member}, Targets: []string{w.school},
+		}})
+		return err
+	}
+	there, nobody := fault.As(plan(elsewhere.Name)), fault.As(plan("units/neighbour/members/nobody"))
+	if there == nil || nobody == nil {
+		t.Fatalf("somebody of another branch is %v, nobody there %v", there, nobody)
+	}
+	if diff := cmp.Diff([]string{nobody.Error(), nobody.Facts["unit"]}, []string{there.Error(), there.Facts["unit"]}); diff != "" {
+		t.Errorf("who is there is told (-nobody +there):\n%s", diff)
+	}
+}
+
 func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 	w := begin(t)
 	plan := func(team, target string) error {
@@ -116,7 +166,14 @@ func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 	want(t, "a member of a department of the target", plan(clerk.Name, w.school), rectification.ErrInspectionOwnUnit)
 	want(t, "the same member elsewhere", plan(clerk.Name, w.other), nil)
 	want(t, "the bureau itself", plan(w.supervisor.Name, w.bureau), rectification.ErrInspectionTargetOutside)
-	want(t, "a member from nowhere", plan("units/none/members/m", w.school), rectification.ErrInspectionMemberUnknown)
+	nowhere := plan("units/none/members/m", w.school)
+	want(t, "a member from nowhere", nowhere, rectification.ErrInspectionMemberUnknown)
+	at(t, nowhere, "inspection.team[0]")
+
+	for what, p := range map[string]suitetest.Person{"holds a role": w.granted(), "holds a post": w.posted()} {
+		want(t, "a member who "+what+" in the target", plan(p.Name, w.school), rectification.ErrInspectionOwnUnit)
+		want(t, "elsewhere, who "+what, plan(p.Name, w.other), nil)
+	}
 
 	seconded := w.Person(w.school)
 	w.Grant(seconded.Name, w.bureau, supervisor)

@@ -6,6 +6,7 @@ import (
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -18,4 +19,28 @@ func (s *Service) serves(now time.Time) rectification.Serves {
 			return s.units.Unit(in).GetState() == organizationv1.Unit_STATE_ACTIVE && s.units.House(in) == s.units.House(unit)
 		})
 	}
+}
+
+// places tells the rules of the tree and of who belongs where: changes that ask it
+// MUST catch up with the tree before.
+type places struct {
+	*Service
+	tx *change.Tx
+}
+
+func (s *Service) places(tx *change.Tx) places { return places{s, tx} }
+
+// Path implements rectification.Places.
+func (p places) Path(unit string) []string { return p.tx.Access.Tree().Path(unit) }
+
+// Ties implements rectification.Places.
+func (p places) Ties(member string) []string {
+	return p.units.Ties(member, calendar.On(p.tx.Now).String(), rectification.Working...)
+}
+
+// seen is serves for units that the caller sees: elsewhere nobody is in office, so
+// that the answer does not tell who is there.
+func (s *Service) seen(tx *change.Tx) rectification.Serves {
+	serves := s.serves(tx.Now)
+	return func(unit, member string) bool { return tx.Access.Inside(unit) && serves(unit, member) }
 }

@@ -11,6 +11,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -21,7 +22,7 @@ func (s *Service) CreateProblem(ctx context.Context, req *rectificationv1.Create
 		if err != nil {
 			return nil, err
 		}
-		accepted, err := mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
+		accepted, err := s.mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
 		if err != nil {
 			return nil, err
 		}
@@ -38,8 +39,9 @@ func (s *Service) in(ledger string) change.Option {
 }
 
 // mayEnter says whether the caller may enter problems of the source, and whether
-// they count at once, because a superior or a complaint enters them.
-func mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (accepted bool, err error) {
+// they count at once, because a superior or a complaint enters them. Nobody is the
+// superior of a unit that they belong to.
+func (s *Service) mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (accepted bool, err error) {
 	if service := tx.Access.Principal.Service(); service != "" {
 		if !rectification.ByService(service, source) {
 			return false, rectification.ErrProblemSourceNotAllowed
@@ -50,7 +52,11 @@ func mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source)
 	if !ok {
 		return false, refused(rectification.ErrProblemSourceNotAllowed)
 	}
-	return right.Scope == accessv1.Scope_SCOPE_SUPERIOR, nil
+	superior := right.Scope == accessv1.Scope_SCOPE_SUPERIOR
+	if superior && rectification.Belongs(tx.Access.Principal.Name, unit, s.places(tx)) {
+		return false, rectification.ErrProblemDeciderInvolved
+	}
+	return superior, nil
 }
 
 // acts returns the first of the rights by which the caller acts on the unit.
@@ -109,23 +115,33 @@ func (s *Service) ListProblems(ctx context.Context, req *rectificationv1.ListPro
 // UpdateProblem implements the RPC.
 func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.UpdateProblemRequest) (*rectificationv1.Problem, error) {
 	update := req.GetProblem()
-	return s.reset(ctx, req, update, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.reset(ctx, req, update, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		wanted, err := change.Masked(p, update, req.GetUpdateMask(), rectification.Fields...)
 		if err != nil {
 			return nil, err
 		}
-		return rectification.Edit(l, p, wanted)
+		return rectification.Edit(l, p, wanted, tx.Access.Principal.Name)
 	})
 }
 
 // PlanProblem implements the RPC.
 func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProblemRequest) (*rectificationv1.Problem, error) {
-	return s.reset(ctx, req, req, func(_ *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	planned, err := s.reset(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Plan(l, p, &rectificationv1.Problem{
 			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
-		})
+		}, tx.Access.Principal.Name)
 	})
+	return planned, plain(err)
+}
+
+// plain is what is wrong with a problem, for a request that has its fields itself.
+func plain(err error) error {
+	f := fault.As(err)
+	if f == nil {
+		return err
+	}
+	return f.Bare("problem")
 }
 
 // revision makes of a problem, which stands in the ledger, what it should be.
@@ -170,8 +186,8 @@ func (s *Service) touch(tx *change.Tx, l *rectificationv1.Ledger) error {
 
 // StartProblem implements the RPC.
 func (s *Service) StartProblem(ctx context.Context, req *rectificationv1.StartProblemRequest) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Start(p)
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Start(p, tx.Access.Principal.Name)
 	})
 }
 

@@ -67,6 +67,35 @@ func TestWhoRectifiedDoesNotVerifyWhoeverIsResponsibleLater(t *testing.T) {
 	want(t, "verifying what one rectified", err, rectification.ErrProblemSamePerson)
 }
 
+func TestWhoOnlyPlannedStartedOrProvedItDoesNotVerify(t *testing.T) {
+	w := begin(t)
+	done := ok[*problem](t)
+	l := w.ledger(t)
+	for what, work := range map[string]func(name string){
+		"changing": func(name string) {
+			done(w.as(w.leader).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, Cause: "别的原因"}}))
+		},
+		"planning": func(name string) {
+			done(w.as(w.leader).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{Name: name, Measures: "别的措施"}))
+		},
+		"starting": func(name string) {
+			done(w.as(w.leader).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+		},
+		"adding a file to": func(name string) {
+			req := &blobv1.CreateAttachmentRequest{Parent: name, Attachment: &blobv1.Attachment{FileName: "照片.txt"}, Content: []byte(name)}
+			ok[*blobv1.Attachment](t)(w.as(w.leader).CreateAttachment(t.Context(), req))
+		},
+	} {
+		name := w.problem(t, w.clerk, l.GetName(), selfCheck(what)).GetName()
+		w.plan(t, name, "2026-03-31")
+		work(name)
+		w.submit(t, name)
+		_, err := w.as(w.leader).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name})
+		want(t, "verifying after "+what+" it", err, rectification.ErrProblemSamePerson)
+	}
+	w.sound(t)
+}
+
 func TestWhatOthersFindASuperiorCloses(t *testing.T) {
 	w := begin(t)
 	done := ok[*problem](t)
@@ -148,6 +177,7 @@ func TestSubmittingNeedsAttachmentsOfTheProblem(t *testing.T) {
 	at(t, err, "evidence")
 	_, err = w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: one.GetName(), Evidence: evidence})
 	want(t, "another problem's evidence", err, rectification.ErrProblemEvidenceUnknown)
+	at(t, err, "evidence[0]")
 	_, err = w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
 		Parent: two.GetName(), Attachment: &blobv1.Attachment{FileName: "late.txt"}, Content: []byte("late"),
 	})
@@ -347,6 +377,12 @@ func TestWhoIsResponsibleIsInOfficeInTheUnit(t *testing.T) {
 	p := w.problem(t, w.clerk, l.GetName(), selfCheck("问题"))
 	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), LeaderResponsible: w.stranger.Name}})
 	want(t, "a leader of another school", err, rectification.ErrProblemPersonUnknown)
+	at(t, err, "problem.leader_responsible")
+	_, err = w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
+		Name: p.GetName(), Cause: "c", Measures: "m", Deadline: "2020-01-01", LeaderResponsible: w.leader.Name, PersonResponsible: w.clerk.Name,
+	})
+	at(t, err, "deadline")
 	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), Deadline: "2020-01-01"}})
 	want(t, "a deadline that is past", err, rectification.ErrProblemDeadlineOutside)
+	at(t, err, "problem.deadline")
 }

@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -29,6 +30,9 @@ type Units interface {
 	House(unit string) string
 	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
 	Serves(member, day string) []string
+	// Ties returns the units that the member belongs to on a day YYYY-MM-DD: where
+	// they are entered, hold a post or are granted one of the roles.
+	Ties(member, day string, roles ...accessv1.Role) []string
 }
 
 // Service implements RectificationService.
@@ -71,7 +75,7 @@ func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Cal
 	s.inspections = change.Kind[*rectificationv1.Inspection]{
 		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection, Show: shown,
 	}
-	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile})
+	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile, Note: s.noteFile})
 	return s
 }
 

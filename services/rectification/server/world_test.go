@@ -137,11 +137,13 @@ func (w *world) file(t *testing.T, name string) *rectificationv1.Ledger {
 	return ok[*rectificationv1.Ledger](t)(w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: name}))
 }
 
-// submit works on a planned problem until it is submitted by the clerk.
+// submit has the clerk work on a problem, begun or not, until it is submitted.
 func (w *world) submit(t *testing.T, name string) *rectificationv1.Problem {
 	t.Helper()
 	done := ok[*rectificationv1.Problem](t)
-	done(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+	if p := done(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name})); p.GetState() != rectificationv1.Problem_STATE_RECTIFYING {
+		done(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+	}
 	file := ok[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
 		Parent: name, Attachment: &blobv1.Attachment{FileName: "记录.txt"}, Content: []byte("整改记录"),
 	}))

@@ -152,7 +152,10 @@ type Assignment struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,27,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,28,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,28,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 历次提交人: everybody who submitted it, in this order. None of them approves
+	// or returns it.
+	Submitters    []string `protobuf:"bytes,29,rep,name=submitters,proto3" json:"submitters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -381,6 +384,13 @@ func (x *Assignment) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Assignment) GetSubmitters() []string {
+	if x != nil {
+		return x.Submitters
+	}
+	return nil
 }
 
 // Evidence that a task requires.
@@ -1017,7 +1027,7 @@ var File_duban_campaign_v1_assignment_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\n" +
+	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\n" +
 	"\n" +
 	"\n" +
 	"Assignment\x12\x17\n" +
@@ -1054,7 +1064,10 @@ const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x1c \x01(\tR\x04etag\"\x81\x01\n" +
+	"\x04etag\x18\x1c \x01(\tR\x04etag\x12-\n" +
+	"\n" +
+	"submitters\x18\x1d \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
+	"submitters\"\x81\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ISSUED\x10\x01\x12\x12\n" +

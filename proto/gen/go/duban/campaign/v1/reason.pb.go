@@ -70,12 +70,14 @@ const (
 	Reason_REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID Reason = 19
 	// The task takes no nil return, or one that brings evidence.
 	Reason_REASON_ASSIGNMENT_NIL_RETURN_REFUSED Reason = 20
-	// Who submits does not review.
+	// Who submits does not review, whoever submits it later.
 	Reason_REASON_ASSIGNMENT_SAME_PERSON Reason = 21
 	// Files are added while it is worked on.
 	Reason_REASON_ASSIGNMENT_ATTACHMENT_REFUSED Reason = 22
 	// A campaign is part of one of an installation above, never of one beside it.
 	Reason_REASON_CAMPAIGN_PARENT_INVALID Reason = 23
+	// So many persons submit an assignment, one after the other.
+	Reason_REASON_ASSIGNMENT_SUBMITTERS_FULL Reason = 24
 )
 
 // Enum value maps for Reason.
@@ -105,6 +107,7 @@ var (
 		21: "REASON_ASSIGNMENT_SAME_PERSON",
 		22: "REASON_ASSIGNMENT_ATTACHMENT_REFUSED",
 		23: "REASON_CAMPAIGN_PARENT_INVALID",
+		24: "REASON_ASSIGNMENT_SUBMITTERS_FULL",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                       0,
@@ -131,6 +134,7 @@ var (
 		"REASON_ASSIGNMENT_SAME_PERSON":            21,
 		"REASON_ASSIGNMENT_ATTACHMENT_REFUSED":     22,
 		"REASON_CAMPAIGN_PARENT_INVALID":           23,
+		"REASON_ASSIGNMENT_SUBMITTERS_FULL":        24,
 	}
 )
 
@@ -165,7 +169,7 @@ var File_duban_campaign_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\x95\"\n" +
+	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xe9#\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xb7\x01\n" +
 	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x05\x12B活动的当前状态不允许此操作，请重新读取活动。\x1aGThe state of the campaign does not allow this: read the campaign again.\x12z\n" +
@@ -191,7 +195,8 @@ const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"$REASON_ASSIGNMENT_NIL_RETURN_REFUSED\x10\x14\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x05\x12]本任务不接受零报告，或零报告附有材料：请填报内容，或去掉材料。\x1aqThe task takes no nil return, or the nil return brings evidence: report what was done, or leave the evidence out.\x12\xba\x01\n" +
 	"\x1dREASON_ASSIGNMENT_SAME_PERSON\x10\x15\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12B提交人不得审核自己提交的任务，请由他人审核。\x1aIWho submitted an assignment does not review it: let another person do so.\x12\x95\x01\n" +
 	"$REASON_ASSIGNMENT_ATTACHMENT_REFUSED\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.\x12\xba\x01\n" +
-	"\x1eREASON_CAMPAIGN_PARENT_INVALID\x10\x17\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x01\x12E上级活动须属于上级机构的系统，不能属于本系统。\x1aEThe parent is a campaign of an installation above, never of this one.BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
+	"\x1eREASON_CAMPAIGN_PARENT_INVALID\x10\x17\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x01\x12E上级活动须属于上级机构的系统，不能属于本系统。\x1aEThe parent is a campaign of an installation above, never of this one.\x12\xd1\x01\n" +
+	"!REASON_ASSIGNMENT_SUBMITTERS_FULL\x10\x18\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\a\x12Z一项任务最多由 {limit} 人先后提交，请由已提交过的人员继续办理。\x1aDAt most {limit} persons submit an assignment: let one of them go on.BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
 
 var (
 	file_duban_campaign_v1_reason_proto_rawDescOnce sync.Once

@@ -374,11 +374,15 @@ type Problem struct {
 	// Changes with every change.
 	Etag string `protobuf:"bytes,33,opt,name=etag,proto3" json:"etag,omitempty"`
 	// 整改经办人: who has worked on it since it was found or reopened: who was
-	// responsible for it while it was rectified, entered progress or submitted it,
+	// responsible for it while it was rectified, changed, planned or started it,
+	// entered progress, added a file, asked for another deadline or submitted it,
 	// in this order. None of them verifies, closes or returns it.
-	Rectifiers    []string `protobuf:"bytes,34,rep,name=rectifiers,proto3" json:"rectifiers,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Rectifiers []string `protobuf:"bytes,34,rep,name=rectifiers,proto3" json:"rectifiers,omitempty"`
+	// 延期申请人: who asked for the newest extension; empty if it was asked before
+	// this was kept. They neither grant nor refuse it.
+	ExtensionAsker string `protobuf:"bytes,35,opt,name=extension_asker,json=extensionAsker,proto3" json:"extension_asker,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Problem) Reset() {
@@ -647,6 +651,13 @@ func (x *Problem) GetRectifiers() []string {
 		return x.Rectifiers
 	}
 	return nil
+}
+
+func (x *Problem) GetExtensionAsker() string {
+	if x != nil {
+		return x.ExtensionAsker
+	}
+	return ""
 }
 
 // A wish for another deadline, and what came of it (延期).
@@ -2168,7 +2179,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x10\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x10\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2217,7 +2228,8 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x04etag\x18! \x01(\tR\x04etag\x12-\n" +
 	"\n" +
 	"rectifiers\x18\" \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
-	"rectifiers\"\xd5\x01\n" +
+	"rectifiers\x126\n" +
+	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\"\xd5\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x12\x11\n" +

@@ -104,6 +104,11 @@ const (
 	Reason_REASON_PROBLEM_DEADLINE_OUTSIDE Reason = 36
 	// The team of an inspection alone records and concludes it.
 	Reason_REASON_INSPECTION_RECORD_DENIED Reason = 37
+	// Who signed or filed a version does not decide on it for the superior.
+	Reason_REASON_LEDGER_DECIDER_INVOLVED Reason = 38
+	// A superior decides about others: not on what they asked for, worked on or
+	// answer for, nor on a unit that they belong to.
+	Reason_REASON_PROBLEM_DECIDER_INVOLVED Reason = 39
 )
 
 // Enum value maps for Reason.
@@ -147,6 +152,8 @@ var (
 		35: "REASON_PROBLEM_PERSON_UNKNOWN",
 		36: "REASON_PROBLEM_DEADLINE_OUTSIDE",
 		37: "REASON_INSPECTION_RECORD_DENIED",
+		38: "REASON_LEDGER_DECIDER_INVOLVED",
+		39: "REASON_PROBLEM_DECIDER_INVOLVED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -187,6 +194,8 @@ var (
 		"REASON_PROBLEM_PERSON_UNKNOWN":        35,
 		"REASON_PROBLEM_DEADLINE_OUTSIDE":      36,
 		"REASON_INSPECTION_RECORD_DENIED":      37,
+		"REASON_LEDGER_DECIDER_INVOLVED":       38,
+		"REASON_PROBLEM_DECIDER_INVOLVED":      39,
 	}
 )
 
@@ -221,7 +230,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xb54\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xbe8\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -261,7 +270,9 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_PROBLEM_RECTIFIERS_FULL\x10\"\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\a\x12W一个问题最多由 {limit} 人先后整改，请由已参与的人员继续办理。\x1aAAt most {limit} persons work on a problem: let one of them go on.\x12\x9a\x02\n" +
 	"\x1dREASON_PROBLEM_PERSON_UNKNOWN\x10#\x1a\xf6\x01\x92\xb2\x19\xf1\x01\b\x01\x12\x7f责任领导、责任人须是本单位（含内设机构）的在任人员，请填写其人员编号 units/…/members/…。\x1alWho is responsible must be in office in the unit or its departments: give their name, units/…/members/….\x12\xcf\x01\n" +
 	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
-	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.\x12\xe0\x01\n" +
+	"\x1eREASON_LEDGER_DECIDER_INVOLVED\x10&\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x05\x12Q签字人和报备人不能备案或退回自己的台账，请由他人办理。\x1a_Who signed or filed the ledger neither acknowledges nor returns it: let another person do this.\x12\xa3\x02\n" +
+	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xfd\x01\x92\xb2\x19\xf8\x01\b\x05\x12i属于该单位，或申请、参与、负责该问题整改的人员应当回避，请由他人办理。\x1a\x88\x01Who belongs to the unit, or asked for this, worked on it or answers for it, does not decide as its superior: let another person do this.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once
