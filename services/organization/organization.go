@@ -36,7 +36,7 @@ var (
 	ErrKeyEnded               = fault.Of(organizationv1.Reason_REASON_KEY_ENDED)
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_KEY_EXPIRY_INVALID)
 	ErrKeyOpensNothing        = fault.Of(organizationv1.Reason_REASON_KEY_GRANTS_NONE)
-	ErrRightsWider            = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_RIGHTS_WIDER)
+	ErrRightsWider            = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_OUTSIDE)
 	ErrIdentityExists         = fault.Of(organizationv1.Reason_REASON_IDENTITY_EXISTS)
 	ErrIdentityEnded          = fault.Of(organizationv1.Reason_REASON_IDENTITY_ENDED)
 	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_IMPORT_CSV_MALFORMED)

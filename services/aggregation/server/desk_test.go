@@ -91,7 +91,6 @@ func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 	if len(bad) != 1 || bad[0].GetLine() != 4 || bad[0].GetColumn() != "found" || bad[0].GetReason() != reports.ErrValueUnreadable.Reason {
 		t.Errorf("rejected = %v", bad)
 	}
-	//lint:ignore SA1019 whoever calls it is answered until it goes
 	file, err := s.Aggregation(s.machine.Key).ExportReportRows(t.Context(), &aggregationv1.ExportReportRowsRequest{
 		Parent: r.GetName(), Format: aggregationv1.UploadReportRequest_FORMAT_CSV, Filter: "verdict = QUARANTINED",
 	})

@@ -89,7 +89,6 @@ func (s *scene) wantNothing(key string, r *aggregationv1.Report) {
 	ctx, as := s.T.Context(), s.Aggregation(key)
 	_, get := as.GetReport(ctx, &aggregationv1.GetReportRequest{Name: r.GetName()})
 	_, rows := as.ListReportRows(ctx, &aggregationv1.ListReportRowsRequest{Parent: r.GetName()})
-	//lint:ignore SA1019 whoever calls it is answered until it goes
 	_, file := as.ExportReportRows(ctx, &aggregationv1.ExportReportRowsRequest{Parent: r.GetName(), Format: aggregationv1.UploadReportRequest_FORMAT_CSV})
 	_, body := as.DownloadReportRows(ctx, &aggregationv1.DownloadReportRowsRequest{Parent: r.GetName(), Format: aggregationv1.UploadReportRequest_FORMAT_CSV})
 	for what, err := range map[string]error{"get": get, "rows": rows, "rows in a message": file, "rows as a file": body} {

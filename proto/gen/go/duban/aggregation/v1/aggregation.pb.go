@@ -30,7 +30,7 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xd7#\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\xd4#\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
 	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12z\n" +
@@ -51,8 +51,8 @@ const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\":\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
 	"\tGetReport\x12&.duban.aggregation.v1.GetReportRequest\x1a\x1c.duban.aggregation.v1.Report\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12}\n" +
 	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12\x96\x01\n" +
-	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa6\x01\n" +
-	"\x10ExportReportRows\x12-.duban.aggregation.v1.ExportReportRowsRequest\x1a..duban.aggregation.v1.ExportReportRowsResponse\"3\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reports/*}/rows:export\x88\x02\x01\x12\x8f\x01\n" +
+	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa3\x01\n" +
+	"\x10ExportReportRows\x12-.duban.aggregation.v1.ExportReportRowsRequest\x1a..duban.aggregation.v1.ExportReportRowsResponse\"0\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reports/*}/rows:export\x12\x8f\x01\n" +
 	"\x12DownloadReportRows\x12/.duban.aggregation.v1.DownloadReportRowsRequest\x1a\x14.google.api.HttpBody\"2\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=reports/*}/rows:download\x12\x9c\x01\n" +
 	"\fAcceptReport\x12).duban.aggregation.v1.AcceptReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.accepted\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:accept\x12\x9c\x01\n" +
 	"\fReturnReport\x12).duban.aggregation.v1.ReturnReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.returned\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:return\x12\x8d\x01\n" +

@@ -111,7 +111,6 @@ type AggregationServiceClient interface {
 	ListReports(ctx context.Context, in *ListReportsRequest, opts ...grpc.CallOption) (*ListReportsResponse, error)
 	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(ctx context.Context, in *ListReportRowsRequest, opts ...grpc.CallOption) (*ListReportRowsResponse, error)
-	// Deprecated: Do not use.
 	// Writes the rows of a report (导出报表各行), with what became of each, into a file
 	// that spreadsheets open without running anything in it, and answers with a
 	// message that holds it: DownloadReportRows answers with the file.
@@ -345,7 +344,6 @@ func (c *aggregationServiceClient) ListReportRows(ctx context.Context, in *ListR
 	return out, nil
 }
 
-// Deprecated: Do not use.
 func (c *aggregationServiceClient) ExportReportRows(ctx context.Context, in *ExportReportRowsRequest, opts ...grpc.CallOption) (*ExportReportRowsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ExportReportRowsResponse)
@@ -521,7 +519,6 @@ type AggregationServiceServer interface {
 	ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error)
 	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(context.Context, *ListReportRowsRequest) (*ListReportRowsResponse, error)
-	// Deprecated: Do not use.
 	// Writes the rows of a report (导出报表各行), with what became of each, into a file
 	// that spreadsheets open without running anything in it, and answers with a
 	// message that holds it: DownloadReportRows answers with the file.

@@ -88,7 +88,7 @@ const (
 	// Who issues, rotates or links MUST be entitled wherever the principal's rights
 	// reach, or as far as the key is narrowed: else they would lend themselves
 	// rights that are not theirs to give.
-	Reason_REASON_PRINCIPAL_RIGHTS_WIDER Reason = 32
+	Reason_REASON_PRINCIPAL_OUTSIDE Reason = 32
 	// A post is in a unit that is there, within the caller's reach, and does not
 	// end before it begins.
 	Reason_REASON_MEMBER_POST_INVALID Reason = 33
@@ -125,7 +125,7 @@ var (
 		25: "REASON_GRANT_LAST_REFUSED",
 		30: "REASON_IDENTITY_EXISTS",
 		31: "REASON_IDENTITY_ENDED",
-		32: "REASON_PRINCIPAL_RIGHTS_WIDER",
+		32: "REASON_PRINCIPAL_OUTSIDE",
 		33: "REASON_MEMBER_POST_INVALID",
 	}
 	Reason_value = map[string]int32{
@@ -157,7 +157,7 @@ var (
 		"REASON_GRANT_LAST_REFUSED":            25,
 		"REASON_IDENTITY_EXISTS":               30,
 		"REASON_IDENTITY_ENDED":                31,
-		"REASON_PRINCIPAL_RIGHTS_WIDER":        32,
+		"REASON_PRINCIPAL_OUTSIDE":             32,
 		"REASON_MEMBER_POST_INVALID":           33,
 	}
 )
@@ -193,7 +193,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xf1&\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xec&\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -223,8 +223,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x19REASON_IMPORT_ROW_DIFFERS\x10\x18\x1a\x8c\x01\x92\xb2\x19\x87\x01\b\x05\x12H该单位已存在，且与本行不一致。请核对后另行处理。\x1a9The unit is there and differs from the row: look at both.\x12\xad\x02\n" +
 	"\x19REASON_GRANT_LAST_REFUSED\x10\x19\x1a\x8d\x02\x92\xb2\x19\x88\x02\b\x05\x12\x84\x01这是根单位上该管理员角色的最后一项授权，终止后将无人履职。请先另授一人，再终止此项授权。\x1a}This is the last grant of the administrator's role on the root. Grant the role to somebody else first, and then end this one.\x12\x8c\x01\n" +
 	"\x16REASON_IDENTITY_EXISTS\x10\x1e\x1ap\x92\xb2\x19l\b\x04\x123该认证账号已绑定，请先解除原绑定。\x1a3The account is linked already: end that link first.\x12\x83\x01\n" +
-	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xb2\x02\n" +
-	"\x1dREASON_PRINCIPAL_RIGHTS_WIDER\x10 \x1a\x8e\x02\x92\xb2\x19\x89\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so.\x12\x85\x02\n" +
+	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xad\x02\n" +
+	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x8e\x02\x92\xb2\x19\x89\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so.\x12\x85\x02\n" +
 	"\x1aREASON_MEMBER_POST_INVALID\x10!\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x01\x12f任职信息有误：任职单位须为您管辖范围内的在用单位，止日不得早于起日。\x1asA post is wrong: its unit must be an active one within your reach, and its last day must not come before its first.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
