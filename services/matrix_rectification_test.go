@@ -199,7 +199,7 @@ func inspectionFixtures() map[string][]fixture {
 	team := []exception{{"the team alone records and concludes", beside, denied}}
 	announced := []exception{{"a unit that is to be inspected, and was told, reads its part", beneath, granted}}
 	return map[string][]fixture{
-		"CreateInspection": {asks(func(r records) protobuf.Message { return visiting(r.unit, r.child, r.anyone) })},
+		"CreateInspection": {asks(func(r records) protobuf.Message { return visiting(r.unit, r.child, r.local) })},
 		"GetInspection": {
 			{note: "unannounced", except: draft(), ask: func(r records) protobuf.Message {
 				return &rectificationv1.GetInspectionRequest{Name: r.ledgers.unannounced}

@@ -298,7 +298,7 @@ func (w *ward) content(t *testing.T) string {
 	sum := sha256.New()
 	stores := 0
 	err := filepath.WalkDir(w.folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
+		if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), "high-water.json") { // how far logs were committed is noted a moment later
 			return err
 		}
 		text, err := still(path)

@@ -59,13 +59,17 @@ func newTrail(until uint64) *trail {
 	}
 }
 
+// passed are the services whose feeds from below are not counted: what they say
+// comes by the tree.
+var passed = []string{"organization", "federation", "event"}
+
 // entry notes what an entry says by itself. It comes before all else of the entry.
 func (t *trail) entry(s Source, e *feedv1.Entry) {
 	if t == nil {
 		return
 	}
 	t.at = e.GetEffective().AsTime()
-	if s.name() == own && e.GetSeq() >= t.until {
+	if s.name() == own && e.GetSeq() >= t.until || s.Installation != "" && slices.Contains(passed, s.Service) {
 		return
 	}
 	t.cursors[s.name()] = cursor(e.GetSeq()+1, e.GetAt().AsTime(), t.at)
@@ -96,11 +100,17 @@ func (t *trail) asks(s Source, e *feedv1.Entry) {
 			t.heads[subject] = b
 		}
 	case *campaignv1.Campaign:
-		if s.Installation == "" && b.GetState() != campaignv1.Campaign_STATE_DRAFT {
-			t.planned[b.GetName()] = b
+		if b.GetState() != campaignv1.Campaign_STATE_DRAFT {
+			t.plans(s.Installation, b)
 		}
 	}
 	t.await(s.Installation, subject, worklist.Of(body))
+}
+
+// plans notes a campaign that was published, here or below.
+func (t *trail) plans(installation string, c *campaignv1.Campaign) {
+	c.Name = theirCampaign(installation, c.GetName())
+	t.planned[c.GetName()] = c
 }
 
 // await replaces what a record asks for. What it goes on asking for awaits its unit
