@@ -218,7 +218,7 @@ func TestEveryPodMayReachWhatItIsConfiguredFor(t *testing.T) {
 // be taken for another.
 func TestAServiceIsStartedAgainAfterACrash(t *testing.T) {
 	const crash = 2 // of the Go runtime
-	final := fmt.Sprintf("\nRestartPreventExitStatus=%d %d\n", exitConfig, exitVersion)
+	final := fmt.Sprintf("\nRestartPreventExitStatus=%d %d %d\n", exitConfig, exitVersion, exitWrong)
 	for _, name := range []string{"duban.service", "duban@.service"} {
 		unit, err := os.ReadFile(filepath.Join(deploy, "systemd", name))
 		if err != nil || !bytes.Contains(unit, []byte(final)) {

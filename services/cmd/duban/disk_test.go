@@ -41,7 +41,7 @@ func TestDiskFull(t *testing.T) {
 	d.stop()
 
 	scarce := c
-	scarce.Reserve = 1 << 40 // MiB; no disk has as much
+	scarce.Reserve = 1 << 30 // MiB; no disk has as much
 	d = boot(t, scarce)
 	on := d.as(keys)
 	<-l.start(t.Context(), on, writers)
