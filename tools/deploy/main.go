@@ -26,6 +26,7 @@ import (
 	"github.com/prometheus/prometheus/model/rulefmt"
 	promparser "github.com/prometheus/prometheus/promql/parser"
 	apps "k8s.io/api/apps/v1"
+	batch "k8s.io/api/batch/v1"
 	core "k8s.io/api/core/v1"
 	networking "k8s.io/api/networking/v1"
 	kjson "sigs.k8s.io/json"
@@ -98,7 +99,7 @@ func kubernetes(_ string, text []byte) (wrong error) {
 		}
 		into, ok := map[string]any{
 			"Namespace": &core.Namespace{}, "ConfigMap": &core.ConfigMap{}, "Service": &core.Service{},
-			"StatefulSet": &apps.StatefulSet{}, "NetworkPolicy": &networking.NetworkPolicy{},
+			"StatefulSet": &apps.StatefulSet{}, "NetworkPolicy": &networking.NetworkPolicy{}, "Pod": &core.Pod{}, "Job": &batch.Job{},
 		}[is.Kind]
 		if !ok {
 			wrong = errors.Join(wrong, fmt.Errorf("the kind %q is not known here", is.Kind))
