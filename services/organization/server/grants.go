@@ -15,11 +15,7 @@ import (
 func (s *Service) CreateRoleGrant(ctx context.Context, req *organizationv1.CreateRoleGrantRequest) (*organizationv1.RoleGrant, error) {
 	g := req.GetRoleGrant()
 	return s.grants.Create(ctx, req, g.GetUnit(), func(tx *change.Tx) (*organizationv1.RoleGrant, error) {
-		u, err := s.units.Find(tx, g.GetUnit())
-		if err != nil {
-			return nil, err
-		}
-		if err := organization.Editable(u); err != nil {
+		if err := s.inUse(tx, g.GetUnit()); err != nil {
 			return nil, err
 		}
 		return s.newGrant(tx, g)

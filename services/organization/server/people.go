@@ -18,17 +18,13 @@ import (
 // CreateMember implements the RPC.
 func (s *Service) CreateMember(ctx context.Context, req *organizationv1.CreateMemberRequest) (*organizationv1.Member, error) {
 	return s.members.Create(ctx, req, req.GetParent(), func(tx *change.Tx) (*organizationv1.Member, error) {
-		u, err := s.units.Find(tx, req.GetParent())
-		if err != nil {
-			return nil, err
-		}
-		if err := organization.Editable(u); err != nil {
+		if err := s.inUse(tx, req.GetParent()); err != nil {
 			return nil, err
 		}
 		if err := s.posted(tx, nil, req.GetMember().GetPosts()); err != nil {
 			return nil, err
 		}
-		return s.newMember(tx, u.GetName(), req.GetMemberId(), req.GetMember())
+		return s.newMember(tx, req.GetParent(), req.GetMemberId(), req.GetMember())
 	})
 }
 
@@ -53,8 +49,8 @@ func (s *Service) posted(tx *change.Tx, before, now []*organizationv1.Post) erro
 // reachable refuses, as not found, a unit that is not in use or not within the
 // caller's reach.
 func (s *Service) reachable(tx *change.Tx, unit string) error {
-	u, err := s.units.Find(tx, unit)
-	if err == nil && organization.Editable(u) != nil {
+	err := s.inUse(tx, unit)
+	if errors.Is(err, organization.ErrUnitArchived) {
 		return authz.ErrNotFound
 	}
 	return errors.Join(err, tx.Check(unit))
@@ -96,11 +92,7 @@ func (s *Service) UpdateMember(ctx context.Context, req *organizationv1.UpdateMe
 func (s *Service) CreateMachine(ctx context.Context, req *organizationv1.CreateMachineRequest) (*organizationv1.Machine, error) {
 	m := req.GetMachine()
 	return s.machines.Create(ctx, req, m.GetUnit(), func(tx *change.Tx) (*organizationv1.Machine, error) {
-		u, err := s.units.Find(tx, m.GetUnit())
-		if err != nil {
-			return nil, err
-		}
-		if err := organization.Editable(u); err != nil {
+		if err := s.inUse(tx, m.GetUnit()); err != nil {
 			return nil, err
 		}
 		name, err := s.machines.NewName(tx, "machines/", req.GetMachineId(), organization.ErrMachineExists)

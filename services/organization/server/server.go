@@ -14,6 +14,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/organization"
 )
 
 // Past answers for the tree as it was.
@@ -106,6 +107,15 @@ func (s *Service) answers(tx *change.Tx, principal string) (string, error) {
 	}
 	m, err := s.members.Find(tx, principal)
 	return home(m.GetName()), err
+}
+
+// inUse refuses a unit that is not there, or to which nothing is entered any more.
+func (s *Service) inUse(tx *change.Tx, unit string) error {
+	u, err := s.units.Find(tx, unit)
+	if err != nil {
+		return err
+	}
+	return organization.Editable(u)
 }
 
 // path returns the unit and those above it, nearest first, as they stand in this
