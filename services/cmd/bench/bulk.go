@@ -30,22 +30,38 @@ const months = 300 * 24 * time.Hour
 func filled(ctx context.Context, c suite.Config, of city, problems int) (*world, error) {
 	begun, past := time.Now().Add(-months), c
 	past.Federation.Parent = suite.Parent{} // whose clock is of today
-	w, bootstrap, err := start(ctx, past, suite.Options{Now: func() time.Time { return time.Now().Add(-months) }})
+	settled, err := before(ctx, past, func(w *world, bootstrap string) error { return w.settle(ctx, bootstrap, of) })
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(w.settle(ctx, bootstrap, of), w.stop()); err != nil {
-		return nil, err
-	}
-	if err := bulk(ctx, past, w.ledgers, begun.Add(time.Hour), problems); err != nil {
+	if err := bulk(ctx, past, settled.ledgers, begun.Add(time.Hour), problems); err != nil {
 		return nil, fmt.Errorf("filling: %w", err)
 	}
-	again, _, err := start(ctx, c, suite.Options{Now: time.Now})
+	w, err := now(ctx, c, settled)
 	if err != nil {
 		return nil, err
 	}
-	again.root, again.key, again.ledgers, again.heads = w.root, w.key, w.ledgers, w.heads
-	return again, again.counted(ctx)
+	return w, w.counted(ctx)
+}
+
+// before lets a new world be settled months ago, and stops it.
+func before(ctx context.Context, c suite.Config, settle func(w *world, bootstrap string) error) (settlement, error) {
+	w, bootstrap, err := start(ctx, c, suite.Options{Now: func() time.Time { return time.Now().Add(-months) }})
+	if err != nil {
+		return settlement{}, err
+	}
+	err = errors.Join(settle(w, bootstrap), w.stop())
+	return w.settlement, err
+}
+
+// now starts what was settled before.
+func now(ctx context.Context, c suite.Config, settled settlement) (*world, error) {
+	w, _, err := start(ctx, c, suite.Options{Now: time.Now})
+	if err != nil {
+		return nil, err
+	}
+	w.settlement = settled
+	return w, nil
 }
 
 // together is how many problems are entered in one commit.

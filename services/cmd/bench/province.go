@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -19,21 +17,20 @@ import (
 func provinceOver(ctx context.Context, folder string, below *suite.Config) (*world, error) {
 	c := configured(folder)
 	c.Installation = "local/province"
-	w, bootstrap, err := start(ctx, c, suite.Options{Now: func() time.Time { return time.Now().Add(-months) }})
+	settled, err := before(ctx, c, func(w *world, bootstrap string) error { return w.enrol(ctx, bootstrap, *below) })
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(w.enrol(ctx, bootstrap, *below), w.stop()); err != nil {
-		return nil, err
-	}
-	again, _, err := start(ctx, c, suite.Options{Now: time.Now})
-	if err != nil {
-		return nil, err
-	}
-	again.root, again.key = w.root, w.key
 	identity, err := upkeep.ReadIdentity(c)
-	below.Federation.Parent = suite.Parent{Address: again.grpc, Cosigner: identity.Cosigner, Plaintext: true}
-	return again, err
+	if err != nil {
+		return nil, err
+	}
+	w, err := now(ctx, c, settled)
+	if err != nil {
+		return nil, err
+	}
+	below.Federation.Parent = suite.Parent{Address: w.grpc, Cosigner: identity.Cosigner, Plaintext: true}
+	return w, nil
 }
 
 // enrol enters the root, and the city with its keys.

@@ -41,7 +41,7 @@ func measureProcesses(ctx context.Context, p plan, w *world, folder string) (all
 		return all, err
 	}
 	live := func(v *world, i *fleet.Installation) (err error) {
-		v.root, v.key, v.ledgers, v.heads = w.root, w.key, w.ledgers, w.heads
+		v.settlement = w.settlement
 		all.live, err = alive(ctx, p, v, i)
 		return err
 	}

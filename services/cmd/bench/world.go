@@ -22,14 +22,19 @@ import (
 // world is a running suite with a city, schools, and a clerk who may enter
 // problems for all of them.
 type world struct {
-	conn    grpc.ClientConnInterface
-	http    string
-	grpc    string // its address
+	conn grpc.ClientConnInterface
+	http string
+	grpc string // its address
+	settlement
+	stop func() error
+}
+
+// settlement is who is there, whenever the world runs.
+type settlement struct {
 	root    string // units/…
 	key     string // of a leader of the root
 	ledgers []string
 	heads   []answerable // of those who have the ledgers
-	stop    func() error
 }
 
 // answerable is who answers for a school: its head, by name and key.
