@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,10 +12,7 @@ import (
 
 // AcceptReport implements the RPC.
 func (d *Desk) AcceptReport(ctx context.Context, req *aggregationv1.AcceptReportRequest) (*aggregationv1.Report, error) {
-	if err := d.directory.CatchUp(ctx); err != nil {
-		return nil, fmt.Errorf("bringing the tree up to date: %w", err)
-	}
-	r, err := change.On(ctx, &d.reports, req, d.accept)
+	r, err := change.On(ctx, &d.reports, req, d.accept, change.Before(d.directory.CatchUp))
 	if err == nil && r.GetState() == aggregationv1.Report_STATE_ENTERING {
 		d.Stir()
 	}

@@ -75,9 +75,6 @@ func (p Period) Months() []string {
 	return all
 }
 
-// LastMonth returns the month YYYY-MM that the period ends in.
-func (p Period) LastMonth() string { return p.Months()[p.months-1] }
-
 // end is the last day.
 func (p Period) end() calendar.Date {
 	return calendar.On(time.Date(p.year, time.Month(p.first+p.months), 1, 0, 0, 0, 0, time.UTC)).AddDays(-1)

@@ -94,7 +94,7 @@ func (s *Service) seen(m *federationv1.Mirror) *follower {
 		return nil
 	}
 	from := Source{Feed: name, Installation: installation, Root: m.GetUnit()}
-	f := newFollower(s.book, s.followers[0].feeds, from, s.followers[0], s.below.tree)
+	f := newFollower(s.book, s.followers[0].feeds, from, s.trees()...)
 	if s.below.sources == nil {
 		s.below.sources = map[string]*source{}
 	}

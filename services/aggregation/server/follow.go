@@ -105,12 +105,19 @@ func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size ui
 }
 
 func (f *follower) count(ctx context.Context, run []*feedv1.Entry) error {
-	for _, tree := range f.trees {
+	if err := awaitAll(ctx, f.trees); err != nil {
+		return err
+	}
+	return f.book.Store.Update(ctx, func(tx store.Tx) error { return f.Count(tx, run) })
+}
+
+func awaitAll(ctx context.Context, trees []*follower) error {
+	for _, tree := range trees {
 		if err := tree.await(ctx); err != nil {
 			return err
 		}
 	}
-	return f.book.Store.Update(ctx, func(tx store.Tx) error { return f.Count(tx, run) })
+	return nil
 }
 
 var errNoTree = errors.New("organization does not say how long its feed is")

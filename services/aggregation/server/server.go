@@ -90,7 +90,7 @@ func (s *Service) Federate(mirrors federationv1.FederationServiceClient, home st
 	s.below.list, s.below.home = mirrors, home
 	s.below.tree = newFollower(s.book, s.followers[0].feeds, Source{Feed: federation})
 	for _, f := range s.followers[1:] {
-		f.trees = append(f.trees, s.below.tree)
+		f.trees = s.trees()
 	}
 }
 
@@ -106,20 +106,16 @@ func (k kept) CatchUp(ctx context.Context) error {
 	if err := k.Directory.CatchUp(ctx); err != nil {
 		return err
 	}
-	return k.service.planted(ctx)
+	return awaitAll(ctx, k.service.trees())
 }
 
-// planted returns when the tree that figures are kept by is as it is now.
-func (s *Service) planted(ctx context.Context) error {
-	for _, tree := range []*follower{s.followers[0], s.below.tree} {
-		if tree == nil {
-			continue
-		}
-		if err := tree.await(ctx); err != nil {
-			return err
-		}
+// trees are the followers of the feeds that tell of the tree by which figures are
+// kept.
+func (s *Service) trees() []*follower {
+	if s.below.tree == nil {
+		return s.followers[:1]
 	}
-	return nil
+	return []*follower{s.followers[0], s.below.tree}
 }
 
 // Register adds the service to r.

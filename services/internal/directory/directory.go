@@ -223,10 +223,8 @@ func (d *Directory) catchUp(ctx context.Context, name string) error {
 	return d.await(ctx, name, cp.GetSize())
 }
 
-// Await returns when the directory knows the first size entries of the
-// organization, or with ctx's error.
-func (d *Directory) Await(ctx context.Context, size uint64) error { return d.await(ctx, own, size) }
-
+// await returns when the directory knows the first size entries of the feed, or with
+// ctx's error.
 func (d *Directory) await(ctx context.Context, name string, size uint64) error {
 	for {
 		next, moved := d.position(name)

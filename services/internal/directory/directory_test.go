@@ -175,8 +175,8 @@ func TestCatchUpWaitsForWhatIsThere(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := d.Await(ctx, 9); err == nil {
-		t.Error("Await outlived its context")
+	if err := d.await(ctx, own, 9); err == nil {
+		t.Error("await outlived its context")
 	}
 }
 
