@@ -40,12 +40,11 @@ type Importer interface {
 }
 
 // Desk hands bundles out and takes them in, where whoever may open the data folder
-// asks for it.
+// asks for it. How long it waits for them is by the machine's clock.
 type Desk struct {
 	// Push is how the installation pushes; nobody is dialled.
 	Push push.Config
 	Importer
-	Now func() time.Time // real time
 }
 
 // Handler answers the orders.
@@ -76,7 +75,7 @@ func (d Desk) export(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || most <= 0 {
 		return errors.New("max: a number of bytes above 0")
 	}
-	if err := http.NewResponseController(w).SetReadDeadline(d.Now().Add(slowest)); err != nil {
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(slowest)); err != nil {
 		return fmt.Errorf("bounding the wait: %w", err)
 	}
 	answers, err := readReceipt(http.MaxBytesReader(w, r.Body, largest))
@@ -110,7 +109,7 @@ func (d Desk) take(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answers, err := d.Import(r.Context(), func() (*federationv1.ReplicateRequest, error) {
-		if err := c.SetReadDeadline(d.Now().Add(patience)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return nil, fmt.Errorf("bounding the wait: %w", err)
 		}
 		m := &federationv1.ReplicateRequest{}

@@ -23,7 +23,7 @@ func source(t *testing.T, sizes map[string]int) (folder string) {
 		t.Fatal(err)
 	}
 	s := &backup.Source{
-		Folder: folder, Now: time.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Folder: folder, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		Copy: func(_ context.Context, role string, w io.Writer) error {
 			_, err := w.Write(bytes.Repeat([]byte{'x'}, sizes[role]))
 			return err

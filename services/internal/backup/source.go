@@ -34,7 +34,6 @@ type Source struct {
 	Folder string
 	// Copy writes a store as it is at one moment.
 	Copy func(ctx context.Context, role string, w io.Writer) error
-	Now  func() time.Time // real time
 	Log  *slog.Logger
 
 	one chan struct{} // copy at a time, so that no more room is taken
@@ -125,10 +124,11 @@ func (s *Source) hand(w http.ResponseWriter, f *os.File, digest string) error {
 	return s.patient(http.NewResponseController(w), w, f)
 }
 
-// patient copies as long as somebody takes.
+// patient copies as long as somebody takes. A deadline is by the machine's clock,
+// whatever time the suite is told.
 func (s *Source) patient(c *http.ResponseController, w io.Writer, f *os.File) error {
 	for {
-		if err := c.SetWriteDeadline(s.Now().Add(patience)); err != nil {
+		if err := c.SetWriteDeadline(time.Now().Add(patience)); err != nil {
 			return fmt.Errorf("bounding the wait: %w", err)
 		}
 		switch _, err := io.CopyN(w, f, 1<<20); {

@@ -27,7 +27,7 @@ func (s *Suite) source() *backup.Source {
 	}
 	return &backup.Source{
 		About:  backup.About{Installation: s.config.Installation, Roles: held, Seeded: s.config.Peers.Keys == ""},
-		Folder: s.config.Data, Now: s.now, Log: s.Log(),
+		Folder: s.config.Data, Log: s.Log(),
 		Copy: func(ctx context.Context, role string, w io.Writer) error { return bolt.Copy(ctx, s.engines[role], w) },
 	}
 }

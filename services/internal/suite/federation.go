@@ -122,7 +122,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
 		Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
 	}
-	s.bundles = carry.Desk{Push: pushing, Importer: service, Now: s.now}.Handler()
+	s.bundles = carry.Desk{Push: pushing, Importer: service}.Handler()
 	if s.config.Federation.Parent.Address == "" {
 		return federatedRole{service, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, nil
 	}

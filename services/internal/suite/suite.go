@@ -68,7 +68,6 @@ type Suite struct {
 	restored  *restored
 	bundles   http.Handler            // for operators, if federation runs here
 	engines   map[string]store.Engine // as they were opened, to be copied
-	now       func() time.Time        // real time
 	closers   []func() error
 	failed    chan error
 	sandbox   bool
@@ -99,7 +98,7 @@ type Options struct {
 // Open builds a process with the roles. What it opened is closed again if a
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
-	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, now: o.Now, failed: make(chan error, 1)}
+	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, failed: make(chan error, 1)}
 	if err := s.open(ctx, c, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
