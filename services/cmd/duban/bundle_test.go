@@ -17,7 +17,6 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 
 	"github.com/duban-project/duban/services/federation/bundle"
-	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -45,31 +44,17 @@ func newCarried(t *testing.T) *carried {
 	return x
 }
 
-// configured writes a configuration and returns where.
-func (x *carried) configured(c suite.Config) (file string) {
-	x.t.Helper()
-	file = filepath.Join(x.t.TempDir(), "duban.yaml")
-	var text strings.Builder
-	if err := config.Print(&text, &c); err != nil {
-		x.t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-		x.t.Fatal(err)
-	}
-	return file
-}
-
 // run runs the command on one of them.
 func (x *carried) run(c suite.Config, args ...string) error {
 	x.t.Helper()
-	return run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", x.configured(c)}, args[1:]), io.Discard)
+	return run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", file(x.t, c)}, args[1:]), io.Discard)
 }
 
 // bundle does too, and checks with what it exits.
 func (x *carried) bundle(want int, c suite.Config, args ...string) string {
 	x.t.Helper()
 	var out strings.Builder
-	err := run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", x.configured(c)}, args[1:]), &out)
+	err := run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", file(x.t, c)}, args[1:]), &out)
 	if got := exit(err); got != want {
 		x.t.Fatalf("bundle %s exits with %d, want %d: %v\n%s", strings.Join(args, " "), got, want, err, &out)
 	}
@@ -207,8 +192,38 @@ func (x *carried) damaged(file, receipt string) {
 			x.t.Errorf("a file that %s: %v", why, err)
 		}
 	}
+	x.notTogether(file, receipt)
 	if got := x.size("organization"); got > 0 {
 		x.t.Errorf("damaged files left %d entries", got)
+	}
+}
+
+// notTogether imports files of two installations, of which the receipt could be for
+// one alone.
+func (x *carried) notTogether(file, receipt string) {
+	x.t.Helper()
+	var inside bytes.Buffer
+	w, err := bundle.NewWriter(&inside, bundle.Bundle)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	hello := &federationv1.ReplicateRequest_Hello{Hello: &federationv1.Hello{Installation: "installations/other"}}
+	if err := errors.Join(w.Put(&federationv1.ReplicateRequest{Message: hello}), w.Close()); err != nil {
+		x.t.Fatal(err)
+	}
+	other := filepath.Join(x.t.TempDir(), "other.bundle")
+	if err := os.WriteFile(other, x.sealed(inside.Bytes(), x.above), 0o600); err != nil {
+		x.t.Fatal(err)
+	}
+	if err := x.run(x.above, "import", "-receipt", receipt, file, other); err == nil || !strings.Contains(err.Error(), "one installation at a time") {
+		x.t.Errorf("files of two installations: %v", err)
+	}
+	kept := filepath.Join(x.t.TempDir(), "receipt")
+	if err := x.run(x.above, "import", "-receipt", kept, other); exit(err) != 10 {
+		x.t.Errorf("a file of an installation that is not enrolled: %v", err)
+	}
+	if _, err := os.Stat(kept); !errors.Is(err, os.ErrNotExist) {
+		x.t.Errorf("a receipt for nobody was written: %v", err)
 	}
 }
 
@@ -305,15 +320,15 @@ func (x *carried) verified(receipt string) {
 	for _, l := range identify(x.t, x.below).Installation.GetLogs() {
 		keys += l.GetVerifierKey() + "\n"
 	}
-	file := filepath.Join(x.t.TempDir(), "keys")
-	if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+	trusted := filepath.Join(x.t.TempDir(), "keys")
+	if err := os.WriteFile(trusted, []byte(keys), 0o600); err != nil {
 		x.t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := run(x.t.Context(), []string{"verify", "-keys", file, "-config", x.configured(x.above), receipt}, &out); exit(err) != 20 {
+	if err := run(x.t.Context(), []string{"verify", "-keys", trusted, "-config", file(x.t, x.above), receipt}, &out); exit(err) != 20 {
 		x.t.Errorf("the receipt is read by whom it is not for: %v", err)
 	}
-	if err := run(x.t.Context(), []string{"verify", "-keys", file, "-config", x.configured(x.below), receipt}, &out); err != nil || !regexp.MustCompile(`edu.example/city/organization/1: \d+ entries existed by`).MatchString(out.String()) {
+	if err := run(x.t.Context(), []string{"verify", "-keys", trusted, "-config", file(x.t, x.below), receipt}, &out); err != nil || !regexp.MustCompile(`edu.example/city/organization/1: \d+ entries existed by`).MatchString(out.String()) {
 		x.t.Errorf("the receipt: %v\n%s", err, &out)
 	}
 }
@@ -338,7 +353,7 @@ func (x *carried) mirrorIsChecked() {
 	if err := errors.Join(err, engine.Close()); err != nil {
 		x.t.Fatal(err)
 	}
-	if told := fsckSays(x.t, errWrong, "-config", x.configured(x.above), x.above.Data); !regexp.MustCompile(`city.organization/1 .* [1-9]\d* wrong\n  first: entry 4 `).MatchString(told) {
+	if told := fsckSays(x.t, errWrong, "-config", file(x.t, x.above), x.above.Data); !regexp.MustCompile(`city.organization/1 .* [1-9]\d* wrong\n  first: entry 4 `).MatchString(told) {
 		x.t.Errorf("fsck does not name the entry:\n%s", told)
 	}
 }
