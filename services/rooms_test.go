@@ -89,7 +89,7 @@ var rules = []struct {
 	{"federation/recovery", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
 	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
-	{"federation/bundle", append(rooms("feed"), std, pb, proto)},
+	{"federation/bundle", append(rooms("feed"), std, pb, proto, "filippo.io/age")},
 	{"federation/carry", append(rooms("durable"), std, pb, proto, root+"federation", "github.com/transparency-dev/formats/")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// A line that fails, for the tests of whoever speaks over it.

@@ -12,7 +12,11 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-const greeting = "duban/hello/v1"
+// What begins a greeting: on a stream, and in a file, which is answered in another.
+const (
+	onStream = "duban/hello/v1"
+	inFile   = "duban/hello/v2"
+)
 
 var bootShape = regexp.MustCompile(`^[0-9a-z]{8,64}$`)
 
@@ -27,6 +31,8 @@ type Statement struct {
 	// Boot is random and stays the same while a process runs: two at once are a
 	// clone.
 	Boot string
+	// Recipient is for whom the answer is sealed, if that is a file; "" on a stream.
+	Recipient string
 	// Heads are the sizes and roots of its own logs, by origin, in order.
 	Heads []Claim
 }
@@ -41,7 +47,11 @@ type Claim struct {
 // Text is what is to be signed.
 func (s Statement) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n%d\n%s\n", greeting, s.To, s.At.UnixMilli(), s.Boot)
+	begins, boot := onStream, s.Boot
+	if s.Recipient != "" {
+		begins, boot = inFile, s.Boot+"\n"+s.Recipient
+	}
+	fmt.Fprintf(&b, "%s\n%s\n%d\n%s\n", begins, s.To, s.At.UnixMilli(), boot)
 	for _, h := range s.Heads {
 		fmt.Fprintf(&b, "%s %d %s\n", h.Origin, h.Size, base64.StdEncoding.EncodeToString(h.Root[:]))
 	}
@@ -62,8 +72,11 @@ func ReadStatement(key, text string) (s Statement, err error) {
 	if err != nil {
 		return s, fmt.Errorf("%w: %w", ErrSignature, err)
 	}
-	lines := strings.Split(strings.TrimSuffix(n.Text, "\n"), "\n")
-	if len(lines) < 4 || lines[0] != greeting || !bootShape.MatchString(lines[3]) {
+	return parseStatement(strings.Split(strings.TrimSuffix(n.Text, "\n"), "\n"))
+}
+
+func parseStatement(lines []string) (s Statement, err error) {
+	if len(lines) < 4 || !bootShape.MatchString(lines[3]) {
 		return s, fmt.Errorf("%w: it is no greeting", ErrSignature)
 	}
 	millis, err := strconv.ParseInt(lines[2], 10, 64)
@@ -71,7 +84,14 @@ func ReadStatement(key, text string) (s Statement, err error) {
 		return s, fmt.Errorf("%w: it is no greeting", ErrSignature)
 	}
 	s = Statement{To: lines[1], At: time.UnixMilli(millis).UTC(), Boot: lines[3]}
-	for _, line := range lines[4:] {
+	heads := lines[4:]
+	switch {
+	case lines[0] == inFile && len(heads) > 0:
+		s.Recipient, heads = heads[0], heads[1:]
+	case lines[0] != onStream:
+		return s, fmt.Errorf("%w: it is no greeting", ErrSignature)
+	}
+	for _, line := range heads {
 		claim, err := readClaim(line)
 		if err != nil {
 			return s, err

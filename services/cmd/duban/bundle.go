@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -19,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/federation/carry"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // bundleCommand carries to the installation above in files what no network takes
@@ -45,13 +47,16 @@ func bundleExport(ctx context.Context, args []string, out io.Writer) (err error)
 	if err := set.Parse(args); err != nil || set.NArg() != 1 || *most <= 0 {
 		return fmt.Errorf("%w: duban bundle export [-config FILE] [-after RECEIPT] [-max BYTES] DIR", errUsage)
 	}
-	c, process, err := ofProcess(*file)
+	c, process, identity, err := ofProcess(*file)
 	if err != nil {
 		return err
 	}
+	if c.Federation.Parent.Recipient == "" {
+		return fmt.Errorf("%w: federation.parent.recipient is not set: for whom would the bundle be sealed", config.ErrWrong)
+	}
 	made := 0
 	order := carry.Out{
-		Process: process, Folder: set.Arg(0), Max: *most,
+		Process: process, Identity: identity, Recipient: c.Federation.Parent.Recipient, Folder: set.Arg(0), Max: *most,
 		Name: path.Base(c.Installation) + "-" + time.Now().UTC().Format("20060102T150405Z"),
 		Made: func(path string, has []carry.Holding) {
 			made++
@@ -88,11 +93,11 @@ func bundleImport(ctx context.Context, args []string, out io.Writer) error {
 	if err := set.Parse(args); err != nil || set.NArg() == 0 || *receipt == "" {
 		return fmt.Errorf("%w: duban bundle import [-config FILE] -receipt RECEIPT FILES", errUsage)
 	}
-	_, process, err := ofProcess(*file)
+	_, process, identity, err := ofProcess(*file)
 	if err != nil {
 		return err
 	}
-	refused, err := carry.In{Process: process, Files: set.Args(), Receipt: *receipt, Taken: func(path string, answers []*federationv1.ReplicateResponse) {
+	refused, err := carry.In{Process: process, Identity: identity, Files: set.Args(), Receipt: *receipt, Taken: func(path string, answers []*federationv1.ReplicateResponse) {
 		fmt.Fprintln(out, path)
 		became(out, answers)
 	}}.Read(ctx)
@@ -102,11 +107,20 @@ func bundleImport(ctx context.Context, args []string, out io.Writer) error {
 	return worst(refused)
 }
 
-// ofProcess reads the configuration of a process, which runs, and reaches it.
-func ofProcess(file string) (suite.Config, *http.Client, error) {
-	c := suite.Default()
-	err := config.Read(file, &c)
-	return c, suite.Process(c), err
+// ofProcess reads the configuration of a process, which runs, and reaches it. What
+// is sealed for its installation is opened here.
+func ofProcess(file string) (suite.Config, *http.Client, bundle.Identity, error) {
+	c, identity, err := unsealer(file)
+	return c, suite.Process(c), identity, err
+}
+
+func unsealer(file string) (c suite.Config, identity bundle.Identity, err error) {
+	c = suite.Default()
+	if err := config.Read(file, &c); err != nil {
+		return c, identity, err
+	}
+	identity, err = upkeep.Unsealer(c)
+	return c, identity, err
 }
 
 // became prints what became of a file's logs.
@@ -156,29 +170,33 @@ func worth(c federationv1.Code) federation.Verdict {
 	}
 }
 
-// doubted makes a file that is damaged or not believed a verdict.
+// doubted makes a file that is damaged, for others or not believed a verdict.
 func doubted(err error) error {
-	if errors.Is(err, bundle.ErrDamaged) || errors.Is(err, carry.ErrRefused) {
-		return verdict{federation.Invalid, err.Error()}
+	for _, is := range []error{bundle.ErrDamaged, bundle.ErrPlain, bundle.ErrOthers, carry.ErrRefused} {
+		if errors.Is(err, is) {
+			return verdict{federation.Invalid, err.Error()}
+		}
 	}
 	return err
 }
 
-// readAnswers reads the receipt of a bundle; nil if the file is none.
-func readAnswers(path string) (answers []*federationv1.ReplicateResponse, err error) {
+// readAnswers reads the receipt of a bundle, which is sealed for the installation
+// whose configuration is named; nil if the file is none.
+func readAnswers(path, file string) (answers []*federationv1.ReplicateResponse, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	line := make([]byte, len(bundle.Receipt))
-	if _, err := io.ReadFull(f, line); err != nil || string(line) != string(bundle.Receipt) {
+	in := bufio.NewReader(f)
+	if line, _ := in.Peek(32); !bundle.Receipt.Begins(line) {
 		return nil, nil
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, err
+	_, identity, err := unsealer(file)
+	if err != nil {
+		return nil, fmt.Errorf("whose receipt it is: %w", err)
 	}
-	answers, err = carry.ReadReceipt(f)
+	answers, err = carry.ReadReceipt(in, identity)
 	return answers, doubted(err)
 }
 

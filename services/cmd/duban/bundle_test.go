@@ -17,10 +17,10 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 
 	"github.com/duban-project/duban/services/federation/bundle"
-	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // carried are two installations that no network connects.
@@ -36,26 +36,25 @@ func newCarried(t *testing.T) *carried {
 	x.above.Installation, x.below.Installation = "edu.example/province", "edu.example/city"
 	x.upper = boot(t, x.above)
 	x.over = foundProvince(t, x.upper)
-	x.below.Federation.Parent.Cosigner = identify(t, x.above).Cosigner
+	paper := identify(t, x.above)
+	x.below.Federation.Parent.Cosigner, x.below.Federation.Parent.Recipient = paper.Cosigner, paper.Recipient
 	x.lower = boot(t, x.below)
 	x.keys = initialize(t, x.lower)
 	enrol(t, x.upper, x.over, identify(t, x.below).Installation)
 	return x
 }
 
-// bundle runs the command on one of them, and checks with what it exits.
+// run runs the command on one of them.
+func (x *carried) run(c suite.Config, args ...string) error {
+	x.t.Helper()
+	return run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", file(x.t, c)}, args[1:]), io.Discard)
+}
+
+// bundle does too, and checks with what it exits.
 func (x *carried) bundle(want int, c suite.Config, args ...string) string {
 	x.t.Helper()
-	file := filepath.Join(x.t.TempDir(), "duban.yaml")
-	var text, out strings.Builder
-	err := config.Print(&text, &c)
-	if err == nil {
-		err = os.WriteFile(file, []byte(text.String()), 0o600)
-	}
-	if err != nil {
-		x.t.Fatal(err)
-	}
-	err = run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", file}, args[1:]), &out)
+	var out strings.Builder
+	err := run(x.t.Context(), slices.Concat([]string{"bundle", args[0], "-config", file(x.t, c)}, args[1:]), &out)
 	if got := exit(err); got != want {
 		x.t.Fatalf("bundle %s exits with %d, want %d: %v\n%s", strings.Join(args, " "), got, want, err, &out)
 	}
@@ -124,7 +123,7 @@ func (x *carried) units(from, to int) {
 
 // TestBundlesAreCarried: what is exported below arrives above, in any order and
 // repeated; what is damaged, forged or too early does not; the receipt says where
-// the next export starts.
+// the next export starts; nothing of it can be read on the way.
 func TestBundlesAreCarried(t *testing.T) {
 	x := newCarried(t)
 	x.units(0, 3)
@@ -159,6 +158,7 @@ func TestBundlesAreCarried(t *testing.T) {
 	x.taken(0, receipt, next...)
 	x.agree()
 	x.verified(receipt)
+	x.unreadable(slices.Concat(files, []string{receipt}))
 	x.lower.stop()
 	x.upper.stop()
 	clean(t, x.above)
@@ -166,8 +166,9 @@ func TestBundlesAreCarried(t *testing.T) {
 	x.mirrorIsChecked()
 }
 
-// damaged shows what cannot be taken: with a byte flipped, cut short, and with the
-// byte flipped and the digest made anew.
+// damaged shows what cannot be taken: with a byte flipped, cut short, sealed for
+// others, not sealed at all, and with a byte flipped inside, digest and seal made
+// anew.
 func (x *carried) damaged(file, receipt string) {
 	x.t.Helper()
 	whole, err := os.ReadFile(file)
@@ -175,22 +176,116 @@ func (x *carried) damaged(file, receipt string) {
 		x.t.Fatal(err)
 	}
 	flipped := bytes.Clone(whole)
-	at := bytes.Index(flipped, []byte("duban.organization.v1.Unit"))
-	flipped[at+30] ^= 1
-	for name, b := range map[string][]byte{"flipped": flipped, "cut": whole[:len(whole)/2], "forged": resealed(x.t, flipped)} {
-		spoilt := filepath.Join(x.t.TempDir(), name)
+	flipped[len(flipped)/2] ^= 1
+	plain := x.opened(whole, x.above)
+	forged := bytes.Clone(plain)
+	forged[bytes.Index(forged, []byte("duban.organization.v1.Unit"))+30] ^= 1
+	for why, b := range map[string][]byte{
+		"is damaged": flipped, "incomplete": whole[:len(whole)/2], "is not sealed": plain, "for another installation": x.sealed(plain, x.below),
+		"CODE_BAD_ENTRY": x.sealed(redigested(x.t, forged), x.above),
+	} {
+		spoilt := filepath.Join(x.t.TempDir(), "spoilt")
 		if err := os.WriteFile(spoilt, b, 0o600); err != nil {
 			x.t.Fatal(err)
 		}
-		x.taken(20, receipt, spoilt)
+		if err := x.run(x.above, "import", "-receipt", receipt, spoilt); exit(err) != 20 || !strings.Contains(err.Error(), why) {
+			x.t.Errorf("a file that %s: %v", why, err)
+		}
 	}
+	x.notTogether(file, receipt)
 	if got := x.size("organization"); got > 0 {
 		x.t.Errorf("damaged files left %d entries", got)
 	}
 }
 
-// resealed is a file with the digest that it must have.
-func resealed(t *testing.T, b []byte) []byte {
+// notTogether imports files of two installations, of which the receipt could be for
+// one alone.
+func (x *carried) notTogether(file, receipt string) {
+	x.t.Helper()
+	var inside bytes.Buffer
+	w, err := bundle.NewWriter(&inside, bundle.Bundle)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	hello := &federationv1.ReplicateRequest_Hello{Hello: &federationv1.Hello{Installation: "installations/other"}}
+	if err := errors.Join(w.Put(&federationv1.ReplicateRequest{Message: hello}), w.Close()); err != nil {
+		x.t.Fatal(err)
+	}
+	other := filepath.Join(x.t.TempDir(), "other.bundle")
+	if err := os.WriteFile(other, x.sealed(inside.Bytes(), x.above), 0o600); err != nil {
+		x.t.Fatal(err)
+	}
+	if err := x.run(x.above, "import", "-receipt", receipt, file, other); err == nil || !strings.Contains(err.Error(), "one installation at a time") {
+		x.t.Errorf("files of two installations: %v", err)
+	}
+	kept := filepath.Join(x.t.TempDir(), "receipt")
+	if err := x.run(x.above, "import", "-receipt", kept, other); exit(err) != 10 {
+		x.t.Errorf("a file of an installation that is not enrolled: %v", err)
+	}
+	if _, err := os.Stat(kept); !errors.Is(err, os.ErrNotExist) {
+		x.t.Errorf("a receipt for nobody was written: %v", err)
+	}
+}
+
+// unreadable opens files for whom they are not, and looks for what went into them.
+func (x *carried) unreadable(files []string) {
+	x.t.Helper()
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			x.t.Fatal(err)
+		}
+		for _, secret := range []string{"school-", "某小学", "edu.example", "installations/", "duban.organization"} {
+			if bytes.Contains(b, []byte(secret)) {
+				x.t.Errorf("%s shows %q", file, secret)
+			}
+		}
+	}
+	if err := x.run(x.above, "export", "-after", files[len(files)-1], x.t.TempDir()); exit(err) != exitConfig || !strings.Contains(err.Error(), "recipient is not set") {
+		x.t.Errorf("an export for nobody: %v", err)
+	}
+	if err := x.run(x.below, "import", "-receipt", filepath.Join(x.t.TempDir(), "receipt"), files[0]); exit(err) != 20 || !strings.Contains(err.Error(), "for another installation") {
+		x.t.Errorf("an import of one's own export: %v", err)
+	}
+}
+
+// opened is what is sealed in a bundle for that installation.
+func (x *carried) opened(b []byte, of suite.Config) []byte {
+	x.t.Helper()
+	mine, err := upkeep.Unsealer(of)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	in, err := bundle.Open(bytes.NewReader(b), bundle.Bundle, mine)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	inside, err := io.ReadAll(in)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	return inside
+}
+
+// sealed seals a bundle for that installation.
+func (x *carried) sealed(inside []byte, to suite.Config) []byte {
+	x.t.Helper()
+	var out bytes.Buffer
+	w, err := bundle.Seal(&out, bundle.Bundle, identify(x.t, to).Recipient)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if _, err := w.Write(inside); err != nil {
+		x.t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		x.t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// redigested is a file with the digest that it must have.
+func redigested(t *testing.T, b []byte) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	w, err := bundle.NewWriter(&out, bundle.Bundle)
@@ -225,12 +320,15 @@ func (x *carried) verified(receipt string) {
 	for _, l := range identify(x.t, x.below).Installation.GetLogs() {
 		keys += l.GetVerifierKey() + "\n"
 	}
-	file := filepath.Join(x.t.TempDir(), "keys")
-	if err := os.WriteFile(file, []byte(keys), 0o600); err != nil {
+	trusted := filepath.Join(x.t.TempDir(), "keys")
+	if err := os.WriteFile(trusted, []byte(keys), 0o600); err != nil {
 		x.t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := run(x.t.Context(), []string{"verify", "-keys", file, receipt}, &out); err != nil || !regexp.MustCompile(`edu.example/city/organization/1: \d+ entries existed by`).MatchString(out.String()) {
+	if err := run(x.t.Context(), []string{"verify", "-keys", trusted, "-config", file(x.t, x.above), receipt}, &out); exit(err) != 20 {
+		x.t.Errorf("the receipt is read by whom it is not for: %v", err)
+	}
+	if err := run(x.t.Context(), []string{"verify", "-keys", trusted, "-config", file(x.t, x.below), receipt}, &out); err != nil || !regexp.MustCompile(`edu.example/city/organization/1: \d+ entries existed by`).MatchString(out.String()) {
 		x.t.Errorf("the receipt: %v\n%s", err, &out)
 	}
 }
@@ -255,15 +353,7 @@ func (x *carried) mirrorIsChecked() {
 	if err := errors.Join(err, engine.Close()); err != nil {
 		x.t.Fatal(err)
 	}
-	file := filepath.Join(x.t.TempDir(), "duban.yaml")
-	var text strings.Builder
-	if err := errors.Join(config.Print(&text, &x.above), os.WriteFile(file, []byte(text.String()), 0o600)); err != nil {
-		x.t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-		x.t.Fatal(err)
-	}
-	if told := fsckSays(x.t, errWrong, "-config", file, x.above.Data); !regexp.MustCompile(`city.organization/1 .* [1-9]\d* wrong\n  first: entry 4 `).MatchString(told) {
+	if told := fsckSays(x.t, errWrong, "-config", file(x.t, x.above), x.above.Data); !regexp.MustCompile(`city.organization/1 .* [1-9]\d* wrong\n  first: entry 4 `).MatchString(told) {
 		x.t.Errorf("fsck does not name the entry:\n%s", told)
 	}
 }

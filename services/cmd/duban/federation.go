@@ -43,26 +43,28 @@ func identityCommand(_ context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("encoding the installation: %w", err)
 	}
-	_, err = fmt.Fprintf(out, "For the installations below, as federation.parent.cosigner:\n\n%s\n\nFor the installation above, as the body of POST /v1/installations:\n\n%s\n", identity.Cosigner, b)
+	_, err = fmt.Fprintf(out, "For the installations below, as federation.parent.cosigner:\n\n%s\n\nand as federation.parent.recipient, if bundles are carried:\n\n%s\n\nFor the installation above, as the body of POST /v1/installations:\n\n%s\n", identity.Cosigner, identity.Recipient, b)
 	return err
 }
 
 // verifyCommand says what a file of evidence, or the receipt of a bundle, is worth
-// to who trusts the keys in another file. It needs no network and no data.
+// to who trusts the keys in another file. It needs no network, and nothing but the
+// file: for a receipt, the keys of the installation that it is sealed for.
 func verifyCommand(_ context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("duban verify", flag.ContinueOnError)
 	trusted := set.String("keys", "", "file of the keys that are trusted, one in note format a line")
+	whose := set.String("config", "", "the configuration of the installation whose receipt it is")
 	if err := set.Parse(args); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if set.NArg() != 1 {
-		return fmt.Errorf("%w: duban verify [-keys FILE] EVIDENCE", errUsage)
+		return fmt.Errorf("%w: duban verify [-keys FILE] [-config FILE] EVIDENCE", errUsage)
 	}
 	keys, err := readKeys(*trusted)
 	if err != nil {
 		return err
 	}
-	if answers, err := readAnswers(set.Arg(0)); err != nil || answers != nil {
+	if answers, err := readAnswers(set.Arg(0), *whose); err != nil || answers != nil {
 		return errors.Join(err, verifyAnswers(answers, keys, out))
 	}
 	e, err := readEvidence(set.Arg(0))

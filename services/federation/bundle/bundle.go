@@ -2,11 +2,13 @@
 // travel in files, where no network reaches (离线传递): a bundle has what the lower
 // one would say on its stream, a receipt what the upper one would answer. It knows
 // how a file is laid out, and whether it came whole; what the messages are worth is
-// decided by whoever takes them, as on a stream. The digest at a file's end finds
-// accidents alone: whoever changes a file on purpose can make another.
+// decided by whoever takes them, as on a stream. Sealing and the digest at a file's
+// end say nothing of who made it: whoever changes a file on purpose can make another.
 //
 // A file is a line that says what it is, then each message as a varint of its
-// length and its bytes, then a zero, then the SHA-256 of all before.
+// length and its bytes, then a zero, then the SHA-256 of all before. So it goes over
+// the socket in the data folder. On a medium it is sealed (加密): a line that says
+// what it is, then all of that encrypted by age (C2SP) to the one that it is for.
 package bundle
 
 import (
@@ -22,16 +24,28 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Kind is the first line of a file.
+// Kind is what a file is.
 type Kind string
 
 // The kinds of files.
 const (
 	// Bundle has ReplicateRequests: a Hello, then what is proved, then entries.
-	Bundle Kind = "duban/bundle/v1\n"
+	Bundle Kind = "bundle"
 	// Receipt (回执) has ReplicateResponses: Ack or Reject for each log.
-	Receipt Kind = "duban/receipt/v1\n"
+	Receipt Kind = "receipt"
 )
+
+// Versions of the first line of a file.
+const (
+	plain = iota + 1
+	sealed
+)
+
+// line is the first line of a file of that kind.
+func (k Kind) line(version int) string { return fmt.Sprintf("duban/%s/v%d\n", k, version) }
+
+// Begins says whether a file that begins so is of that kind, sealed or not.
+func (k Kind) Begins(b []byte) bool { return bytes.HasPrefix(b, []byte("duban/"+k+"/")) }
 
 // ErrDamaged says that a file is not as it was written, or something else.
 var ErrDamaged = errors.New("the file is damaged, incomplete or something else")
@@ -51,7 +65,7 @@ type Writer struct {
 func NewWriter(w io.Writer, k Kind) (*Writer, error) {
 	sum := sha256.New()
 	out := &Writer{out: io.MultiWriter(w, sum), sum: sum}
-	return out, out.write([]byte(k))
+	return out, out.write([]byte(k.line(plain)))
 }
 
 func (w *Writer) write(b []byte) error {
@@ -88,12 +102,12 @@ type Reader struct {
 // ErrDamaged.
 func NewReader(r io.Reader, k Kind) (*Reader, error) {
 	out := &Reader{in: bufio.NewReader(r), sum: sha256.New()}
-	line := make([]byte, len(k))
+	line := make([]byte, len(k.line(plain)))
 	if err := out.fill(line); err != nil {
 		return nil, err
 	}
-	if string(line) != string(k) {
-		return nil, fmt.Errorf("%w: it does not begin with %q", ErrDamaged, k)
+	if string(line) != k.line(plain) {
+		return nil, fmt.Errorf("%w: it is no %s", ErrDamaged, k)
 	}
 	return out, nil
 }
@@ -157,6 +171,9 @@ func (r *Reader) end() error {
 func broken(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return fmt.Errorf("%w: it ends too early", ErrDamaged)
+	}
+	if errors.Is(err, ErrDamaged) {
+		return err
 	}
 	return fmt.Errorf("reading: %w", err)
 }

@@ -29,12 +29,14 @@ type Holding struct {
 
 // Out is an order for files.
 type Out struct {
-	Process *http.Client // asks the installation
-	Folder  string       // where files go; it is made if it is missing
-	Name    string       // with which their names begin
-	Receipt io.Reader    // of the installation above; nil: it has nothing yet
-	Max     int          // bytes of entries in a file
-	Made    func(path string, has []Holding)
+	Process   *http.Client    // asks the installation
+	Identity  bundle.Identity // opens its receipts
+	Recipient string          // for whom the files are sealed: the installation above
+	Folder    string          // where files go; it is made if it is missing
+	Name      string          // with which their names begin
+	Receipt   io.Reader       // of the installation above; nil: it has nothing yet
+	Max       int             // bytes of entries in a file
+	Made      func(path string, has []Holding)
 }
 
 // Write makes as many files as what is new by now takes, none if nothing is. A
@@ -47,7 +49,7 @@ func (o Out) Write(ctx context.Context) error {
 	var answers []*federationv1.ReplicateResponse
 	if o.Receipt != nil {
 		var err error
-		if answers, err = readReceipt(o.Receipt); err != nil {
+		if answers, err = ReadReceipt(o.Receipt, o.Identity); err != nil {
 			return fmt.Errorf("the receipt: %w", err)
 		}
 	}
@@ -88,25 +90,38 @@ func (o Out) file(ctx context.Context, path string, answers []*federationv1.Repl
 	if err := writeReceipt(&asked, answers); err != nil {
 		return c, err
 	}
-	body, err := ask(ctx, o.Process, fmt.Sprintf("%s?max=%d", exportPage, o.Max), &asked)
+	res, err := ask(ctx, o.Process, fmt.Sprintf("%s?max=%d", exportPage, o.Max), &asked)
 	if err != nil {
 		return c, err
 	}
-	defer func() { err = errors.Join(err, body.Close()) }()
+	defer func() { err = errors.Join(err, res.Body.Close()) }()
 	f, err := os.CreateTemp(o.Folder, ".unfinished-*")
 	if err != nil {
 		return c, err
 	}
 	defer func() { _ = os.Remove(f.Name()) }() // it has its name by then, or is not wanted
-	c, err = look(io.TeeReader(body, f))
+	c, err = o.seal(f, res.Body)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil || len(c.has) == 0 {
 		return c, err
 	}
 	return c, errors.Join(os.Rename(f.Name(), path), durable.Sync(o.Folder))
 }
 
+// seal writes a bundle sealed, and says what it has.
+func (o Out) seal(w io.Writer, plain io.Reader) (contents, error) {
+	out, err := bundle.Seal(w, bundle.Bundle, o.Recipient)
+	if err != nil {
+		return contents{}, err
+	}
+	c, err := look(io.TeeReader(plain, out))
+	if err != nil {
+		return c, err // what has no end is seen to be broken
+	}
+	return c, out.Close()
+}
+
 // ask posts to the process and returns its answer.
-func ask(ctx context.Context, process *http.Client, page string, body io.Reader) (io.ReadCloser, error) {
+func ask(ctx context.Context, process *http.Client, page string, body io.Reader) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://duban"+page, body)
 	if err != nil {
 		return nil, err
@@ -116,7 +131,7 @@ func ask(ctx context.Context, process *http.Client, page string, body io.Reader)
 		return nil, fmt.Errorf("asking the process, which must run: %w", err)
 	}
 	if res.StatusCode == http.StatusOK {
-		return res.Body, nil
+		return res, nil
 	}
 	text, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
 	err = errors.Join(errors.New(strings.TrimSpace(string(text))), err, res.Body.Close())
@@ -135,6 +150,7 @@ var ErrRefused = errors.New("the file is refused")
 
 // contents are what a bundle says that it has.
 type contents struct {
+	of    string            // installations/…
 	heads map[string]uint64 // of all logs, by origin
 	has   []Holding
 }
@@ -143,6 +159,9 @@ type contents struct {
 func look(r io.Reader) (c contents, err error) {
 	c.heads = map[string]uint64{}
 	err = bundle.Each(r, bundle.Bundle, func(m *federationv1.ReplicateRequest) error {
+		if h := m.GetHello(); h != nil {
+			c.of = h.GetInstallation()
+		}
 		if p := m.GetProve(); p != nil {
 			var cp formats.Checkpoint
 			if _, err := cp.Unmarshal([]byte(p.GetNote())); err != nil {

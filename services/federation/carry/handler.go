@@ -1,8 +1,9 @@
 // Package carry takes bundles out of a running installation and brings them into
 // another, for those whom no network connects (离线传递). Its handler answers in the
 // process that holds the stores; its orders are what an operator asks of it, in
-// files. What goes into a file is package push's, how a file is laid out package
-// bundle's, what of it is believed the service's, as on a stream.
+// files. Orders seal and open the files: over the socket, which is for those alone
+// who could read the stores, their messages go plain. What goes into a file is
+// package push's, how a file is laid out package bundle's, what of it is believed the service's, as on a stream.
 package carry
 
 import (
@@ -23,10 +24,11 @@ const (
 	// MaxFile is how many bytes of entries a file has, unless the operator says
 	// otherwise.
 	MaxFile = 64 << 20
-	// largest is how many bytes a file may have that is brought.
-	largest = 2 << 30
 
 	exportPage, importPage = "/bundle/export", "/bundle/import"
+
+	// recipientHeader says for whom an import's receipt is to be sealed.
+	recipientHeader = "Duban-Recipient"
 
 	// patience is how long nothing may be read of a file that is brought; slowest is
 	// how long one may take to be made.
@@ -34,9 +36,10 @@ const (
 	slowest  = time.Hour
 )
 
-// Importer takes the messages of a bundle.
+// Importer takes the messages of a bundle. It answers for whom the receipt is to be
+// sealed, "" if whose the bundle is is not believed.
 type Importer interface {
-	Import(ctx context.Context, next func() (*federationv1.ReplicateRequest, error)) ([]*federationv1.ReplicateResponse, error)
+	Import(ctx context.Context, next func() (*federationv1.ReplicateRequest, error)) (answers []*federationv1.ReplicateResponse, recipient string, err error)
 }
 
 // Desk hands bundles out and takes them in, where whoever may open the data folder
@@ -78,7 +81,7 @@ func (d Desk) export(w http.ResponseWriter, r *http.Request) error {
 	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(slowest)); err != nil {
 		return fmt.Errorf("bounding the wait: %w", err)
 	}
-	answers, err := readReceipt(http.MaxBytesReader(w, r.Body, largest))
+	answers, err := readReceipt(http.MaxBytesReader(w, r.Body, bundle.Largest))
 	if err != nil {
 		return err
 	}
@@ -104,11 +107,11 @@ func (d Desk) export(w http.ResponseWriter, r *http.Request) error {
 // take answers the receipt of the bundle that is the question.
 func (d Desk) take(w http.ResponseWriter, r *http.Request) error {
 	c := http.NewResponseController(w)
-	in, err := bundle.NewReader(http.MaxBytesReader(w, r.Body, largest), bundle.Bundle)
+	in, err := bundle.NewReader(http.MaxBytesReader(w, r.Body, bundle.Largest), bundle.Bundle)
 	if err != nil {
 		return err
 	}
-	answers, err := d.Import(r.Context(), func() (*federationv1.ReplicateRequest, error) {
+	answers, recipient, err := d.Import(r.Context(), func() (*federationv1.ReplicateRequest, error) {
 		if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
 			return nil, fmt.Errorf("bounding the wait: %w", err)
 		}
@@ -121,6 +124,7 @@ func (d Desk) take(w http.ResponseWriter, r *http.Request) error {
 	if _, err := io.Copy(io.Discard, r.Body); err != nil { // or whoever sends it hears no answer
 		return err
 	}
+	w.Header().Set(recipientHeader, recipient)
 	return writeReceipt(w, answers)
 }
 

@@ -17,7 +17,7 @@ var ErrReceipt = errors.New("the receipt does not hold")
 // Export puts what a stream would send into one file of about max bytes: the greeting, what is proved, and entries, each log from where the
 // installation above has it. What does not fit begins the next file.
 func Export(ctx context.Context, c Config, from map[string]uint64, max int, put func(*federationv1.ReplicateRequest) error) error {
-	hello, logs, err := c.greeting(ctx)
+	hello, logs, err := c.greeting(ctx, c.Recipient)
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (f *file) entries(ctx context.Context, o *outgoing, start uint64) error {
 // histories, is held. It answers how much of each log is there, which only says
 // where to go on. It answers ErrReceipt.
 func Receive(ctx context.Context, c Config, answers []*federationv1.ReplicateResponse) (from map[string]uint64, err error) {
-	_, logs, err := c.greeting(ctx)
+	_, logs, err := c.greeting(ctx, "")
 	if err != nil {
 		return nil, err
 	}

@@ -276,8 +276,8 @@ func both(key, cosigner, text string) bool {
 }
 
 // state signs what the installation says of its own logs.
-func (c *Config) state(logs []*outgoing) (string, error) {
-	said := federation.Statement{To: cosignerName(c.Cosigner), At: c.Now(), Boot: c.Boot}
+func (c *Config) state(logs []*outgoing, recipient string) (string, error) {
+	said := federation.Statement{To: cosignerName(c.Cosigner), At: c.Now(), Boot: c.Boot, Recipient: recipient}
 	for _, o := range logs {
 		if !o.own() {
 			continue

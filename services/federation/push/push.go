@@ -43,6 +43,8 @@ type Config struct {
 	Now func() time.Time
 	// Boot is random and the same while the process runs.
 	Boot string
+	// Recipient is for whom the answer to a file is sealed; streams do not say it.
+	Recipient string
 	// Keep takes what is learned of a log while it is pushed.
 	Keep Keeper
 	// Patience is how long an answer may take; 0: 30 s.
@@ -99,8 +101,9 @@ var (
 	errPatience = errors.New("no answer came in time")
 )
 
-// greeting is the first message and what it is about.
-func (c *Config) greeting(ctx context.Context) (*federationv1.Hello, []*outgoing, error) {
+// greeting is the first message and what it is about. The answer to a file is
+// sealed for the recipient; on a stream there is none.
+func (c *Config) greeting(ctx context.Context, recipient string) (*federationv1.Hello, []*outgoing, error) {
 	names, err := c.Names(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("listing the feeds to push: %w", err)
@@ -115,7 +118,7 @@ func (c *Config) greeting(ctx context.Context) (*federationv1.Hello, []*outgoing
 		logs = append(logs, newOutgoing(name, cp))
 		hello.Logs = append(hello.Logs, head(cp))
 	}
-	hello.Statement, err = c.state(logs)
+	hello.Statement, err = c.state(logs, recipient)
 	return hello, logs, err
 }
 

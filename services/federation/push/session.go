@@ -46,7 +46,7 @@ func (s *session) healthy() bool {
 func (s *session) run(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	hello, logs, err := s.greeting(ctx)
+	hello, logs, err := s.greeting(ctx, "")
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -14,31 +15,32 @@ import (
 // one by one, and then io.EOF. They are believed for what the logs have signed; when
 // they were said does not matter, but for when heads count as shown. A log that has
 // a gap before it ends the import before any entry is taken. It answers, log by
-// log, Ack or Reject; the error says that it could not be finished, or what next
-// answered.
-func (s *Service) Import(ctx context.Context, next func() (*federationv1.ReplicateRequest, error)) ([]*federationv1.ReplicateResponse, error) {
+// log, Ack or Reject, and for whom the greeting wants them sealed, "" if that is
+// not believed; the error says that it could not be finished, or what next answered.
+func (s *Service) Import(ctx context.Context, next func() (*federationv1.ReplicateRequest, error)) (answers []*federationv1.ReplicateResponse, recipient string, err error) {
 	first, err := next()
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var r *refusal
 	c, err := s.carried(ctx, first.GetHello())
 	if errors.As(err, &r) {
-		return []*federationv1.ReplicateResponse{r.message()}, nil
+		return []*federationv1.ReplicateResponse{r.message()}, "", nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	i := &imported{session: c, proofs: map[string]*federationv1.Prove{}, refused: map[string]*refusal{}}
 	for _, head := range first.GetHello().GetLogs() {
 		if err := i.note(head.GetOrigin(), i.greeted(ctx, head)); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
 	if err := i.play(ctx, next); err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return i.answers(ctx, first.GetHello().GetLogs())
+	answers, err = i.answers(ctx, first.GetHello().GetLogs())
+	return answers, c.said.Recipient, err
 }
 
 // carried believes a greeting that came in a file.
@@ -46,6 +48,9 @@ func (s *Service) carried(ctx context.Context, hello *federationv1.Hello) (*sess
 	c, err := s.believe(ctx, hello)
 	if err != nil {
 		return nil, err
+	}
+	if bundle.CheckRecipient(c.said.Recipient) != nil {
+		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting was not made for a file: it does not say for whom the receipt is sealed"}
 	}
 	now := s.book.Clock()
 	if c.said.At.After(now.Add(federation.Skew)) {

@@ -2,10 +2,12 @@ package server_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -21,6 +24,7 @@ import (
 func exported(lower, upper *node, from map[string]uint64, most int) (file []*federationv1.ReplicateRequest) {
 	lower.t.Helper()
 	c := lower.pushing(nil, upper.cosigner().VerifierKey())
+	c.Recipient = lower.recipient()
 	lower.must(push.Export(lower.t.Context(), c, from, most, func(m *federationv1.ReplicateRequest) error {
 		file = append(file, proto.CloneOf(m))
 		return nil
@@ -28,11 +32,16 @@ func exported(lower, upper *node, from map[string]uint64, most int) (file []*fed
 	return file
 }
 
+// recipient is for whom the node wants receipts sealed.
+func (n *node) recipient() string {
+	return bundle.NewIdentity(sha256.Sum256([]byte("bundles " + n.id))).Recipient()
+}
+
 // imports gives a file to the node, and returns what it refuses of each log.
 func imports(n *node, file []*federationv1.ReplicateRequest) (codes map[string]federationv1.Code, sizes map[string]uint64) {
 	n.t.Helper()
 	rest := slices.Clone(file)
-	answers, err := n.service.Import(n.t.Context(), func() (*federationv1.ReplicateRequest, error) {
+	answers, _, err := n.service.Import(n.t.Context(), func() (*federationv1.ReplicateRequest, error) {
 		if len(rest) == 0 {
 			return nil, io.EOF
 		}
@@ -273,4 +282,39 @@ func TestOneFileHasAllOrNothing(t *testing.T) {
 		t.Errorf("a whole file: %v", codes)
 	}
 	agrees(t, top, low, "rectification")
+}
+
+// TestWhoGetsTheReceipt: whom the signed greeting of a file names, and nobody if
+// that is not to be believed, as when it was said on a stream.
+func TestWhoGetsTheReceipt(t *testing.T) {
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	upper.enrol(lower)
+	lower.work(3)
+	file := exported(lower, upper, nil, 1<<20)
+	onStream := slices.Concat([]*federationv1.ReplicateRequest{hello(greeting(t, lower, upper))}, file[1:])
+	redirected := slices.Concat([]*federationv1.ReplicateRequest{proto.CloneOf(file[0])}, file[1:])
+	redirected[0].GetHello().Statement = strings.Replace(file[0].GetHello().GetStatement(), lower.recipient(), upper.recipient(), 1)
+	for _, c := range []struct {
+		name string
+		file []*federationv1.ReplicateRequest
+		code federationv1.Code
+		to   string
+	}{
+		{"said on a stream", onStream, federationv1.Code_CODE_BAD_SIGNATURE, ""},
+		{"redirected", redirected, federationv1.Code_CODE_BAD_SIGNATURE, ""},
+		{"as it was made", file, federationv1.Code_CODE_UNSPECIFIED, lower.recipient()},
+	} {
+		rest := c.file
+		answers, to, err := upper.service.Import(t.Context(), func() (*federationv1.ReplicateRequest, error) {
+			if len(rest) == 0 {
+				return nil, io.EOF
+			}
+			m := rest[0]
+			rest = rest[1:]
+			return m, nil
+		})
+		if err != nil || to != c.to || answers[0].GetReject().GetCode() != c.code {
+			t.Errorf("%s: sealed for %q, %v, %v", c.name, to, answers[0], err)
+		}
+	}
 }

@@ -23,6 +23,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/federation/carry"
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/federation/recovery"
@@ -60,6 +61,9 @@ type Parent struct {
 	// Cosigner is the key that verifies what it cosigns, in note format; its
 	// `duban identity` prints it.
 	Cosigner string `yaml:"cosigner"`
+	// Recipient is for whom bundles are sealed, age1…; its `duban identity` prints
+	// it too. Who carries none needs none.
+	Recipient string `yaml:"recipient"`
 	// CA has who signs its certificate; Certificate and PrivateKey are files by
 	// which this installation shows itself (PEM).
 	CA          string `yaml:"ca"`
@@ -80,6 +84,7 @@ func (f Federation) check() error {
 	check(f.Listen == "" || f.Certificate != "" && f.Key != "" && f.ClientCA != "", "listen: needs certificate, key and client_ca")
 	check(listens(f.Listen), "listen: must be host:port")
 	p := f.Parent
+	check(p.Recipient == "" || bundle.CheckRecipient(p.Recipient) == nil, "parent.recipient: must be age1…, as the parent's `duban identity` prints it")
 	if p.Address == "" { // bundles go there, if anything does
 		check(p.Cosigner == "" || federation.CheckCosigner(p.Cosigner) == nil, "parent.cosigner: must be a key in note format, as the parent's `duban identity` prints it")
 		return errors.Join(mistakes...)
@@ -99,6 +104,12 @@ func (f Federation) above() bool { return f.Parent.Address != "" || f.Parent.Cos
 // federation's role knows.
 func (c Config) Cosigner(s seed.Role) federation.Cosigner {
 	return federation.NewCosigner(c.Installation+"/mirror", ed25519.NewKeyFromSeed(s.Derive("cosigner")))
+}
+
+// Unsealer opens the bundles and receipts that are sealed for the installation, with
+// what federation's role knows.
+func Unsealer(s seed.Role) bundle.Identity {
+	return bundle.NewIdentity([32]byte(s.Derive("bundles")))
 }
 
 // federatedRole is what serves FederationService and pushes upward.
@@ -121,6 +132,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
 		Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
+		Recipient: Unsealer(s.secrets["federation"]).Recipient(),
 	}
 	s.bundles = carry.Desk{Push: pushing, Importer: service}.Handler()
 	if s.config.Federation.Parent.Address == "" {

@@ -8,6 +8,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -18,6 +19,8 @@ type Identity struct {
 	// Cosigner is the key that verifies what this installation cosigns: for the
 	// configuration of those below.
 	Cosigner string
+	// Recipient is for whom those below seal bundles: for their configuration too.
+	Recipient string
 	// Installation is what CreateInstallation takes above, but for the display
 	// name and the unit.
 	Installation *federationv1.Installation
@@ -39,11 +42,38 @@ func ReadIdentity(c suite.Config) (Identity, error) {
 		}
 		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: c.Origin(role), VerifierKey: key})
 	}
-	return Identity{c.Cosigner(s).VerifierKey(), in}, nil
+	return Identity{c.Cosigner(s).VerifierKey(), suite.Unsealer(s).Recipient(), in}, nil
+}
+
+// Unsealer opens what is sealed for the installation. It needs the secrets that
+// ReadIdentity needs, and makes none.
+func Unsealer(c suite.Config) (bundle.Identity, error) {
+	s, err := known(c)
+	if err != nil {
+		return bundle.Identity{}, err
+	}
+	return suite.Unsealer(s), nil
 }
 
 // voice are the secrets by which the installation speaks to others: federation's.
+// There are some from now on.
 func voice(c suite.Config) (seed.Role, error) {
+	s, err := known(c)
+	if c.Peers.Keys != "" || !errors.Is(err, fs.ErrNotExist) {
+		return s, err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return seed.Role{}, fmt.Errorf("making the data folder: %w", err)
+	}
+	made, err := seed.Open(c.Data)
+	if err != nil {
+		return seed.Role{}, err
+	}
+	return made.Of(federation.Service), nil
+}
+
+// known are those secrets if there are any.
+func known(c suite.Config) (seed.Role, error) {
 	if c.Peers.Keys != "" {
 		s, err := seed.ReadRole(c.Peers.Keys, federation.Service)
 		if err != nil {
@@ -51,13 +81,7 @@ func voice(c suite.Config) (seed.Role, error) {
 		}
 		return s, nil
 	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return seed.Role{}, fmt.Errorf("making the data folder: %w", err)
-	}
 	s, err := seed.Find(c.Data)
-	if errors.Is(err, fs.ErrNotExist) {
-		s, err = seed.Open(c.Data)
-	}
 	if err != nil {
 		return seed.Role{}, err
 	}
