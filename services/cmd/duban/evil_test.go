@@ -12,7 +12,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/federation/recovery"
 )
 
 // exitFork is what duban verify exits with when two histories are proved.
@@ -151,7 +151,7 @@ func (p *pair) isRestoredAlone() {
 	p.relay.upper.Store(&p.upper.grpc)
 	p.goesOn(lost)
 	p.eventually("the mark of a restore is gone", func() bool {
-		_, err := os.Stat(filepath.Join(p.below.Data, suite.RestoredFile))
+		_, err := os.Stat(filepath.Join(p.below.Data, recovery.RestoredFile))
 		return errors.Is(err, fs.ErrNotExist)
 	})
 }

@@ -80,11 +80,16 @@ func (o *outgoing) push(ctx context.Context, s *session) error {
 // there is, as often as a heart beats.
 func (o *outgoing) await(ctx context.Context, s *session, cp *feedv1.Checkpoint) (*feedv1.Checkpoint, error) {
 	for shown := s.Now(); ; {
-		_, err := s.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{
+		more, err := s.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{
 			Parent: "feeds/" + o.name, Start: cp.GetSize(), PageSize: 1, Wait: durationpb.New(waiting),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("waiting for entries of %s: %w", o.name, err)
+		}
+		if o.own() && len(more.GetRecords()) == 0 { // its role may have begun anew, with a backup
+			if err := s.Keep.Known(ctx, o.name, cp.GetSize()); err != nil {
+				return nil, err
+			}
 		}
 		next, err := s.Feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + o.name})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"os"
 	"path/filepath"
@@ -273,18 +274,28 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 }
 
 // Known implements push.Keeper.
-func (n *node) Known(string, uint64) {}
+func (n *node) Known(context.Context, string, uint64) error { return nil }
 
 // Hold implements push.Keeper.
-func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }
+func (n *node) Hold(_ context.Context, feed, _ string) error {
+	n.logs[feed].Hold()
+	return nil
+}
 
 // Restore implements push.Keeper.
-func (n *node) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
+func (n *node) Restore(ctx context.Context, feed string, above *federationv1.Standing, runs iter.Seq2[[]*feedv1.Record, error]) error {
 	if !n.recovers {
 		return errors.New("it is told not to")
 	}
+	var tail []*feedv1.Record
+	for run, err := range runs {
+		if err != nil {
+			return err
+		}
+		tail = append(tail, run...)
+	}
 	err := n.engines[feed].Update(ctx, func(tx store.Tx) error {
-		_, err := recovery.Apply(tx, n.logs[feed], tail, root)
+		_, err := recovery.Apply(tx, n.logs[feed], tail, tlog.Hash(above.GetCover().GetRoot()))
 		return err
 	})
 	if err == nil {

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -31,7 +30,6 @@ import (
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
-	"github.com/duban-project/duban/services/internal/store"
 )
 
 // Federation is the part of the configuration that is about the installations
@@ -114,13 +112,13 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	self := feedv1.NewFeedServiceClient(s.Conn("federation"))
 	service := federationserver.New(book, federationserver.Parts{
 		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
-		Feeds: self, Stopping: s.process.Stopping(),
+		Feeds: self, Logs: s.logs, Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
-		Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
+		Boot: strings.ToLower(rand.Text()), Keep: service,
 	}
 	s.bundles = carry.Desk{Push: pushing, Importer: service}.Handler()
 	if s.config.Federation.Parent.Address == "" {
@@ -135,6 +133,20 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	return federatedRole{service, func(ctx context.Context) error { return push.Run(ctx, pushing) }}, nil
 }
 
+// logs reaches the role that keeps a log, here or elsewhere.
+func (s *Suite) logs(role string) federationv1.LogServiceClient {
+	return federationv1.NewLogServiceClient(s.network.To("federation", role))
+}
+
+// recovery answers federation for the logs of the roles that run here.
+func (s *Suite) recovery() *recovery.Service {
+	logs := map[string]recovery.Log{}
+	for role, src := range s.feeds {
+		logs[role] = recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role)}
+	}
+	return &recovery.Service{Logs: logs, Restored: s.restored, Out: s.Log()}
+}
+
 // pushed names the feeds that go upward: the installation's own, then those it
 // mirrors.
 func (s *Suite) pushed(service *federationserver.Service) func(context.Context) ([]string, error) {
@@ -142,67 +154,6 @@ func (s *Suite) pushed(service *federationserver.Service) func(context.Context) 
 		mirrored, err := service.Names(ctx)
 		return slices.Concat(s.pushes, mirrored), err
 	}
-}
-
-// keeper implements push.Keeper.
-type keeper struct {
-	*Suite
-	service *federationserver.Service
-}
-
-// Anchored implements push.Keeper.
-func (k keeper) Anchored(ctx context.Context, origin, note string) error {
-	return k.service.Anchored(ctx, origin, note)
-}
-
-// Hold implements push.Keeper.
-func (k keeper) Hold(feed, why string) {
-	k.restored.doubted(feed)
-	if log := k.feeds[feed].Log; log != nil && !log.Held() {
-		log.Hold()
-		k.Log().Error("nothing more is written to the log: the installation above has shown that it is not whole", "feed", feed, "why", why)
-	}
-}
-
-// Known implements push.Keeper: a log that was restored goes on, if this process
-// keeps it.
-func (k keeper) Known(feed string, size uint64) {
-	if !k.restored.trusted(feed) {
-		return
-	}
-	k.feeds[feed].Log.Release()
-	k.Log().Info("the log that was restored goes on: the installation above has no more of it", "feed", feed, "above", size)
-	k.whole(feed)
-}
-
-// whole notes that nothing is missing of a log.
-func (k keeper) whole(feed string) {
-	if err := k.restored.whole(feed); err != nil {
-		k.Log().Warn("removing what says that the data were restored", "file", k.restored.path, "error", err)
-	}
-}
-
-// Restore implements push.Keeper, for the roles of this process.
-func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
-	src := k.feeds[feed]
-	i := slices.IndexFunc(roles, func(r role) bool { return r.name == feed })
-	if src.Log == nil || i < 0 {
-		return fmt.Errorf("%s is not kept by this process", feed)
-	}
-	missing := 0
-	err := src.Engine.Update(ctx, func(tx store.Tx) (err error) {
-		if missing, err = recovery.Apply(tx, src.Log, tail, root); err == nil {
-			_, err = store.Reindex(tx, roles[i].schema)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("taking back %s: %w", feed, err)
-	}
-	src.Log.Release()
-	k.whole(feed)
-	k.Log().Warn("the log has its tail again; what is sealed and was not pushed is missing", "feed", feed, "entries", len(tail), "missing", missing)
-	return nil
 }
 
 // dial returns the connection to the installation above; it is made when it is
