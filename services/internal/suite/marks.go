@@ -147,7 +147,7 @@ func (s *Suite) hold(role string) error {
 		case size < mark:
 			src.Log.Hold()
 			s.Log().Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)
-		case size > 0 && s.restored.Waits(role):
+		case s.restored.Waits(role):
 			src.Log.Hold()
 			s.Log().Warn("the log was restored: nothing is written to it before the installation above has said how much it has of it, or the file is removed by hand",
 				"feed", role, "size", size, "file", filepath.Join(s.config.Data, recovery.RestoredFile))
