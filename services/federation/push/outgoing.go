@@ -86,8 +86,8 @@ func (o *outgoing) await(ctx context.Context, s *session, cp *feedv1.Checkpoint)
 		if err != nil {
 			return nil, fmt.Errorf("waiting for entries of %s: %w", o.name, err)
 		}
-		if o.own() && len(more.GetRecords()) == 0 { // its role may have begun anew, with a backup
-			if err := s.Keep.Known(ctx, o.name, cp.GetSize()); err != nil {
+		if len(more.GetRecords()) == 0 {
+			if err := o.rest(ctx, s, cp); err != nil {
 				return nil, err
 			}
 		}
@@ -109,6 +109,19 @@ func (o *outgoing) await(ctx context.Context, s *session, cp *feedv1.Checkpoint)
 			return nil, err
 		}
 	}
+}
+
+// rest does what has time until nothing is written: it keeps the cosigned note that came
+// too soon after another, and tells the role, which may have begun anew with a backup,
+// that all of the head is known above.
+func (o *outgoing) rest(ctx context.Context, s *session, cp *feedv1.Checkpoint) error {
+	if !o.own() {
+		return nil
+	}
+	if err := o.keep(ctx, s); err != nil {
+		return err
+	}
+	return s.Keep.Known(ctx, o.name, cp.GetSize())
 }
 
 // waiting is how long a call for entries is held open.

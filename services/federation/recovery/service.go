@@ -77,8 +77,8 @@ func (s *Service) HoldLog(ctx context.Context, req *federationv1.HoldLogRequest)
 		return nil, errUnknown
 	}
 	s.Restored.doubted(req.GetRole())
-	if !log.Held() {
-		log.Hold()
+	if _, held := log.Held(); !held {
+		log.Hold(req.GetWhy())
 		s.Out.ErrorContext(ctx, "nothing more is written to the log: the installation above has shown that it is not whole", "feed", req.GetRole(), "why", req.GetWhy())
 	}
 	return &federationv1.HoldLogResponse{}, nil
@@ -140,7 +140,7 @@ func (l Log) restore(ctx context.Context, lost *federationv1.RestoreLogRequest) 
 	if err != nil {
 		return 0, err
 	}
-	l.Hold()
+	l.Hold(fmt.Sprintf("it once had %d entries", lost.GetSize()))
 	err = l.Engine.Update(ctx, func(tx store.Tx) (err error) {
 		if missing, err = Apply(tx, l.Log, lost.GetRecords(), root); err == nil {
 			_, err = store.Reindex(tx, l.Schema)

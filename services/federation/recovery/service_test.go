@@ -77,12 +77,12 @@ func TestATailIsTakenBackWholeOrNotAtAll(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := grown(t, old)
-			f.Log.Hold()
+			f.Log.Hold("it lacks its tail")
 			req := lost(t)
 			c.spoil(req)
 			err := give(t, dial(t, f), req)
-			if (err == nil) != c.taken || f.Log.Held() == c.taken {
-				t.Errorf("RestoreLog = %v, and the log is held: %v", err, f.Log.Held())
+			if why, held := f.Log.Held(); (err == nil) != c.taken || held == c.taken {
+				t.Errorf("RestoreLog = %v, and the log is held: %q", err, why)
 			}
 			want := grown(t, map[bool]int{true: whole, false: old}[c.taken])
 			if got, want := root(t, f), root(t, want); got != want {
@@ -96,7 +96,7 @@ func TestATailIsTakenBackWholeOrNotAtAll(t *testing.T) {
 // follow.
 func TestATailThatBreaksOffIsNotTaken(t *testing.T) {
 	f := grown(t, old)
-	f.Log.Hold()
+	f.Log.Hold("it lacks its tail")
 	logs, req := dial(t, f), lost(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	stream, err := logs.RestoreLog(ctx)
@@ -128,13 +128,13 @@ func TestALogThatWasRestoredGoesOnIfNothingIsMissing(t *testing.T) {
 			t.Fatalf("it does not wait: %v", err)
 		}
 		f := grown(t, old)
-		f.Log.Hold()
+		f.Log.Hold("it lacks its tail")
 		logs := serve(t, f, restored)
 		if _, err := logs.ConfirmLog(t.Context(), &federationv1.ConfirmLogRequest{Role: "test", Size: above}); err != nil {
 			t.Error(err)
 		}
-		if f.Log.Held() == goesOn {
-			t.Errorf("with %d of %d entries above it is held: %v", above, old, f.Log.Held())
+		if why, held := f.Log.Held(); held == goesOn {
+			t.Errorf("with %d of %d entries above it is held: %q", above, old, why)
 		}
 	}
 }

@@ -110,12 +110,12 @@ func (n *node) open() {
 	}
 	n.lis = bufconn.Listen(1 << 20)
 	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
+	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	n.service = server.New(n.book("federation"), server.Parts{
-		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Stopping: n.stop,
+		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Feeds: n.feeds, Stopping: n.stop,
 	})
 	n.service.Register(n.server)
 	(&feedserver.Service{Sources: sources, Stopping: n.stop, Mirrors: n.service.Mirror}).Register(n.server)
-	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	lis, s := n.lis, n.server
 	n.ended.Go(func() { _ = s.Serve(lis) })
 }
@@ -277,8 +277,8 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 func (n *node) Known(context.Context, string, uint64) error { return nil }
 
 // Hold implements push.Keeper.
-func (n *node) Hold(_ context.Context, feed, _ string) error {
-	n.logs[feed].Hold()
+func (n *node) Hold(_ context.Context, feed, why string) error {
+	n.logs[feed].Hold(why)
 	return nil
 }
 
@@ -304,7 +304,10 @@ func (n *node) Restore(ctx context.Context, feed string, above *federationv1.Sta
 	return err
 }
 
-func (n *node) wasHeld(feed string) bool { return n.logs[feed].Held() }
+func (n *node) wasHeld(feed string) bool {
+	_, held := n.logs[feed].Held()
+	return held
+}
 
 func (n *node) up() federationv1.FederationServiceClient {
 	return federationv1.NewFederationServiceClient(n.dial())

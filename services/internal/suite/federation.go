@@ -30,6 +30,7 @@ import (
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
 // Federation is the part of the configuration that is about the installations
@@ -115,6 +116,9 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 		Feeds: self, Logs: s.logs, Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
+	if err := s.watch(service, book.Clock); err != nil {
+		return nil, err
+	}
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
@@ -131,6 +135,39 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	s.closers = append(s.closers, conn.Close)
 	pushing.Up = federationv1.NewFederationServiceClient(conn)
 	return federatedRole{service, func(ctx context.Context) error { return push.Run(ctx, pushing) }}, nil
+}
+
+// watch shows how the logs of installations below stand, and how far those of this one
+// are known above. What cannot be read shows as 0, as counted has it.
+func (s *Suite) watch(service *federationserver.Service, now func() time.Time) error {
+	for _, role := range s.pushes {
+		if err := s.telemetry.Push(role, func() (unsent telemetry.Unsent) {
+			if s.config.Federation.Parent.Address == "" { // nobody is, or bundles take as long as they take
+				return unsent
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			entries, since, err := service.Unsent(ctx, role)
+			if err != nil || entries == 0 {
+				return unsent
+			}
+			return telemetry.Unsent{Entries: entries, Oldest: max(0, now().Sub(since))}
+		}); err != nil {
+			return err
+		}
+	}
+	return s.telemetry.Mirrors(func() (all []telemetry.Mirror) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		watched, err := service.Watch(ctx)
+		if err != nil {
+			return nil
+		}
+		for _, w := range watched {
+			all = append(all, telemetry.Mirror(w))
+		}
+		return all
+	})
 }
 
 // logs reaches the role that keeps a log, here or elsewhere.

@@ -241,6 +241,9 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	if err := s.telemetry.Feed(r.name, s.size(engine, log)); err != nil {
 		return nil, err
 	}
+	if err := s.telemetry.Held(r.name, func() bool { _, held := log.Held(); return held }); err != nil {
+		return nil, err
+	}
 	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
 	if err := s.hold(r.name); err != nil {
 		return nil, err

@@ -185,8 +185,8 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 func (n *node) Known(context.Context, string, uint64) error { return nil }
 
 // Hold implements push.Keeper.
-func (n *node) Hold(_ context.Context, feed, _ string) error {
-	n.logs[feed].Hold()
+func (n *node) Hold(_ context.Context, feed, why string) error {
+	n.logs[feed].Hold(why)
 	return nil
 }
 
