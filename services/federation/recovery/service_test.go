@@ -31,11 +31,15 @@ const (
 // grown is a log of so many entries; equal sizes are equal logs.
 func grown(t *testing.T, size int) *feedtest.Fixture {
 	f := feedtest.Open(t)
-	for i := range size {
-		name := fmt.Sprintf("units/%d", i%7)
-		unit := &organizationv1.Unit{Name: name, DisplayName: fmt.Sprint(i)}
-		f.Update(t, func(tx store.Tx) error { return f.Write(tx, unit.ProtoReflect().Type(), name, unit) })
-	}
+	f.Update(t, func(tx store.Tx) error {
+		for i := range size {
+			unit := &organizationv1.Unit{Name: fmt.Sprintf("units/%d", i%7), DisplayName: fmt.Sprint(i)}
+			if err := f.Write(tx, unit.ProtoReflect().Type(), unit.GetName(), unit); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 	return f
 }
 

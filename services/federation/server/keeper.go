@@ -21,7 +21,7 @@ func (s *Service) Anchored(ctx context.Context, origin, text string) error {
 
 // Known tells the role how much of its log the installation above has.
 func (s *Service) Known(ctx context.Context, role string, size uint64) error {
-	_, err := s.parts.Logs(role).ConfirmLog(ctx, &federationv1.ConfirmLogRequest{Role: role, Size: size})
+	_, err := s.parts.Logs[role].ConfirmLog(ctx, &federationv1.ConfirmLogRequest{Role: role, Size: size})
 	if err != nil {
 		return fmt.Errorf("telling %s how much of its log is known above: %w", role, err)
 	}
@@ -30,7 +30,7 @@ func (s *Service) Known(ctx context.Context, role string, size uint64) error {
 
 // Hold tells the role that its log must make no more entries, and why.
 func (s *Service) Hold(ctx context.Context, role, why string) error {
-	_, err := s.parts.Logs(role).HoldLog(ctx, &federationv1.HoldLogRequest{Role: role, Why: why})
+	_, err := s.parts.Logs[role].HoldLog(ctx, &federationv1.HoldLogRequest{Role: role, Why: why})
 	if err != nil {
 		return fmt.Errorf("telling %s that its log is not whole: %w", role, err)
 	}
@@ -41,7 +41,7 @@ func (s *Service) Hold(ctx context.Context, role, why string) error {
 func (s *Service) Restore(ctx context.Context, role string, above *federationv1.Standing, tail iter.Seq2[[]*feedv1.Record, error]) error {
 	ctx, cancel := context.WithCancel(ctx) // what is not whole is given up
 	defer cancel()
-	stream, err := s.parts.Logs(role).RestoreLog(ctx)
+	stream, err := s.parts.Logs[role].RestoreLog(ctx)
 	if err != nil {
 		return fmt.Errorf("giving %s its tail back: %w", role, err)
 	}

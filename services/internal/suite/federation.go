@@ -113,7 +113,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	self := feedv1.NewFeedServiceClient(s.Conn("federation"))
 	service := federationserver.New(book, federationserver.Parts{
 		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
-		Feeds: self, Logs: s.logs, Stopping: s.process.Stopping(),
+		Feeds: self, Logs: s.logs(), Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
 	if err := s.watch(service, book.Clock); err != nil {
@@ -170,9 +170,13 @@ func (s *Suite) watch(service *federationserver.Service, now func() time.Time) e
 	})
 }
 
-// logs reaches the role that keeps a log, here or elsewhere.
-func (s *Suite) logs(role string) federationv1.LogServiceClient {
-	return federationv1.NewLogServiceClient(s.network.To("federation", role))
+// logs reach the roles that keep the logs which go upward, here or elsewhere.
+func (s *Suite) logs() map[string]federationv1.LogServiceClient {
+	roles := map[string]federationv1.LogServiceClient{}
+	for _, role := range s.pushes {
+		roles[role] = federationv1.NewLogServiceClient(s.network.To("federation", role))
+	}
+	return roles
 }
 
 // recovery answers federation for the logs of the roles that run here.
