@@ -136,3 +136,11 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+// logFixtures are about the role's own log, and change nothing of one that is whole.
+func logFixtures() map[string][]fixture {
+	return map[string][]fixture{
+		"ConfirmLog": {{homes: nowhere, ask: func(records) protobuf.Message { return &federationv1.ConfirmLogRequest{Role: "campaign"} }}},
+		"HoldLog":    {{homes: nowhere, ask: func(records) protobuf.Message { return &federationv1.HoldLogRequest{Role: "nobody"} }}},
+	}
+}

@@ -104,6 +104,7 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.complaint.v1.ComplaintService/":         complaintFixtures(),
 		"/duban.evaluation.v1.EvaluationService/":       evaluationFixtures(),
 		"/duban.federation.v1.FederationService/":       federationFixtures(),
+		"/duban.federation.v1.LogService/":              logFixtures(),
 		"/duban.aggregation.v1.AggregationService/":     aggregationFixtures(),
 		"/duban.event.v1.EventService/":                 eventFixtures(),
 	} {

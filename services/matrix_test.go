@@ -59,6 +59,7 @@ func (m *matrix) fill(t *testing.T) {
 // streams are methods that one request does not show, and the test that does.
 var streams = map[string]string{
 	"/duban.federation.v1.FederationService/Replicate": "federation/server: TestForgeriesAreRefused",
+	"/duban.federation.v1.LogService/RestoreLog":       "internal/suitetest: TestFederationAloneSpeaksOfLogs",
 }
 
 // fixture says how a method is called for a record of a unit.

@@ -86,7 +86,7 @@ var rules = []struct {
 	{"complaint/envelope", []string{std}},
 	// Its rules are those of logs; it pushes through the API alone.
 	{"federation", append(rooms("fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
-	{"federation/recovery", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
+	{"federation/recovery", append(rooms("durable", "fault", "feed", "store"), std, pb, grpc, proto, tlog, root+"federation")},
 	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
 	{"federation/bundle", append(rooms("feed"), std, pb, proto, "filippo.io/age")},

@@ -12,6 +12,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -93,7 +94,7 @@ func (p *pair) forks() {
 // isCloned lets a copy run beside the first, which dials too.
 func (p *pair) isCloned() {
 	c := p.below
-	c.Data = p.copied()
+	c.Data, c.Metrics = p.copied(), ""
 	p.write(p.lower, "first")
 	p.agree("rectification")
 	clone := boot(p.t, c, p.skews[1])
@@ -148,10 +149,18 @@ func (p *pair) isRestoredAlone() {
 	if got := reason(err); got != "LOG_INCOMPLETE" {
 		p.t.Errorf("writing before the installation above was heard = %v", err)
 	}
+	p.shows(p.below, `duban_feed_held{service="rectification"} 1`)
+	if got := page(p.t, "http://"+p.below.Metrics+"/readyz"); !strings.Contains(got, `"rectification":"it was restored`) {
+		p.t.Errorf("readyz says %s", got)
+	}
 	p.relay.upper.Store(&p.upper.grpc)
 	p.goesOn(lost)
+	p.shows(p.below, `duban_feed_held{service="rectification"} 0`)
+	p.shows(p.above, `duban_mirror_behind{installation="city",service="rectification"} 0`)
+	p.shows(p.above, `duban_mirror_heard_seconds{installation="city",service="rectification"} `)
+	p.shows(p.above, `duban_mirrors{state="active"} 8`)
 	p.eventually("the mark of a restore is gone", func() bool {
-		_, err := os.Stat(filepath.Join(p.below.Data, suite.RestoredFile))
+		_, err := os.Stat(filepath.Join(p.below.Data, recovery.RestoredFile))
 		return errors.Is(err, fs.ErrNotExist)
 	})
 }
@@ -171,6 +180,12 @@ func (p *pair) goesOn(lost *load) {
 	p.agree("organization")
 	p.agree("rectification")
 	p.quiet()
+}
+
+// shows waits until the metrics of an installation have the line that begins so.
+func (p *pair) shows(c suite.Config, line string) {
+	p.t.Helper()
+	p.eventually(line, func() bool { return strings.Contains(page(p.t, "http://"+c.Metrics+"/metrics"), "\n"+line) })
 }
 
 // noted waits until the lower installation's own note says how long the log is.

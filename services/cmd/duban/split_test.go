@@ -12,6 +12,7 @@ import (
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
 var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
@@ -93,11 +94,14 @@ type ships struct {
 	keys admins
 }
 
-// sail starts one, which ends with the test.
-func sail(t *testing.T) *ships {
+// sail starts one, as it is set, which ends with the test.
+func sail(t *testing.T, set ...func(*suite.Config)) *ships {
 	t.Helper()
 	clients := sure[map[string]string](t)(fleet.Vacant("rest", "grpc"))
 	c := settings("")
+	for _, do := range set {
+		do(&c)
+	}
 	c.HTTP, c.GRPC, c.Telemetry.LogLevel = clients["rest"], clients["grpc"], "error"
 	f := fleet.New(os.Args[0], t.Output(), envChild+"=1")
 	i := sure[*fleet.Installation](t)(fleet.Lay(f, t.TempDir(), c, time.Now()))

@@ -93,7 +93,9 @@ func Receive(ctx context.Context, c Config, answers []*federationv1.ReplicateRes
 	from = map[string]uint64{}
 	for _, m := range answers {
 		if o := byOrigin[m.GetReject().GetOrigin()]; o != nil {
-			c.forked(o, m.GetReject().GetEvidence())
+			if err := c.forked(ctx, o, m.GetReject().GetEvidence()); err != nil {
+				return nil, err
+			}
 		}
 		if o := byOrigin[m.GetAck().GetOrigin()]; o != nil {
 			from[o.origin] = m.GetAck().GetSize()
@@ -118,16 +120,18 @@ func (c *Config) anchored(ctx context.Context, o *outgoing, a *federationv1.Ack)
 		return err
 	}
 	if h.Size > o.first.GetSize() {
-		c.Keep.Hold(o.name, fmt.Sprintf("it once had %d entries, and has %d", h.Size, o.first.GetSize()))
-		return fmt.Errorf("%w: %s had %d entries, and has %d: restore a newer backup", ErrReceipt, o.name, h.Size, o.first.GetSize())
+		return errors.Join(
+			fmt.Errorf("%w: %s had %d entries, and has %d: restore a newer backup", ErrReceipt, o.name, h.Size, o.first.GetSize()),
+			c.Keep.Hold(ctx, o.name, fmt.Sprintf("it once had %d entries, and has %d", h.Size, o.first.GetSize())))
 	}
 	was, err := prove(ctx, c.Feeds, o.name, h.Size, h.Size)
 	if err != nil {
 		return err
 	}
 	if string(was.GetRoot()) != string(h.Root[:]) {
-		c.Keep.Hold(o.name, "another history of it was signed")
-		return fmt.Errorf("%w: another history of %s was signed", ErrReceipt, o.name)
+		return errors.Join(
+			fmt.Errorf("%w: another history of %s was signed", ErrReceipt, o.name),
+			c.Keep.Hold(ctx, o.name, "another history of it was signed"))
 	}
 	return c.Keep.Anchored(ctx, o.origin, a.GetNote())
 }

@@ -80,11 +80,16 @@ func (o *outgoing) push(ctx context.Context, s *session) error {
 // there is, as often as a heart beats.
 func (o *outgoing) await(ctx context.Context, s *session, cp *feedv1.Checkpoint) (*feedv1.Checkpoint, error) {
 	for shown := s.Now(); ; {
-		_, err := s.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{
+		more, err := s.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{
 			Parent: "feeds/" + o.name, Start: cp.GetSize(), PageSize: 1, Wait: durationpb.New(waiting),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("waiting for entries of %s: %w", o.name, err)
+		}
+		if len(more.GetRecords()) == 0 {
+			if err := o.rest(ctx, s, cp); err != nil {
+				return nil, err
+			}
 		}
 		next, err := s.Feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + o.name})
 		if err != nil {
@@ -104,6 +109,19 @@ func (o *outgoing) await(ctx context.Context, s *session, cp *feedv1.Checkpoint)
 			return nil, err
 		}
 	}
+}
+
+// rest does what has time until nothing is written: it keeps the cosigned note that came
+// too soon after another, and tells the role, which may have begun anew with a backup,
+// that all of the head is known above.
+func (o *outgoing) rest(ctx context.Context, s *session, cp *feedv1.Checkpoint) error {
+	if !o.own() {
+		return nil
+	}
+	if err := o.keep(ctx, s); err != nil {
+		return err
+	}
+	return s.Keep.Known(ctx, o.name, cp.GetSize())
 }
 
 // waiting is how long a call for entries is held open.

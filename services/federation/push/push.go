@@ -13,10 +13,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
-
-	"golang.org/x/mod/sumdb/tlog"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -53,22 +52,24 @@ type Config struct {
 	Tries feed.Backoff
 }
 
-// Keeper takes what is learned of one's own logs while they are pushed. Its
-// methods are called by several goroutines.
+// Keeper takes what is learned of one's own logs while they are pushed, and passes it
+// on to the roles that keep them. Its methods are called by several goroutines. What
+// it could not pass on is told again.
 type Keeper interface {
 	// Anchored takes the newest checkpoint that the installation above has
 	// cosigned.
 	Anchored(ctx context.Context, origin, note string) error
 	// Known takes that the installation above has so much of a log, which is no more
-	// than there is.
-	Known(feed string, size uint64)
+	// than there was when it was asked. It is told time and again: the role may have
+	// been started with another store since.
+	Known(ctx context.Context, feed string, size uint64) error
 	// Hold says that the log must make no more entries, and why: the installation
 	// above has shown, by what this one has signed, that the log once had more, or
 	// that it has two histories.
-	Hold(feed, why string)
-	// Restore takes back the tail that a held log has lost, with the root that it
-	// leads to, which the log itself once signed.
-	Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error
+	Hold(ctx context.Context, feed, why string) error
+	// Restore takes back the tail that a held log has lost, run by run, up to the size
+	// that it has above, which the log itself once signed.
+	Restore(ctx context.Context, feed string, above *federationv1.Standing, tail iter.Seq2[[]*feedv1.Record, error]) error
 }
 
 // Run pushes until ctx is done. Whatever goes wrong is logged and tried again

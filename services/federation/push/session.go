@@ -64,7 +64,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	for _, o := range s.begin(ctx, welcome, logs) {
 		g.Go(func() error { return s.pushed(ctx, o) })
 	}
-	g.Go(func() error { return s.receive() })
+	g.Go(func() error { return s.receive(ctx) })
 	g.Go(func() error { return s.again(ctx) })
 	g.Go(func() error { return s.renamed(ctx, logs) })
 	go func() { // ends receive, which nothing else does
@@ -112,10 +112,9 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 	}
 	for _, o := range logs {
 		l := standing[o.origin]
-		if o.own() && o.within(l) {
-			s.Keep.Known(o.name, l.GetSize())
-		}
-		switch {
+		switch err := s.known(ctx, o, l); {
+		case err != nil:
+			s.refused(ctx, o, err)
 		case l != nil && l.GetCode() == federationv1.Code_CODE_UNSPECIFIED && l.GetSize() <= o.first.GetSize():
 			o.acked, o.credit = l.GetSize(), uint64(l.GetCredit())
 			s.logs[o.origin] = o
@@ -123,11 +122,19 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 		case o.own() && l.GetCode() == federationv1.Code_CODE_ROLLBACK:
 			s.refused(ctx, o, s.recover(ctx, o, l))
 		default:
-			s.refused(ctx, o, fmt.Errorf("%s at %d", l.GetCode(), l.GetSize()))
-			s.forked(o, l.GetEvidence())
+			s.refused(ctx, o, errors.Join(fmt.Errorf("%s at %d", l.GetCode(), l.GetSize()), s.forked(ctx, o, l.GetEvidence())))
 		}
 	}
 	return all
+}
+
+// known tells the role that keeps one of the own logs how much the installation
+// above has of it, if that is no more than there is.
+func (s *session) known(ctx context.Context, o *outgoing, l *federationv1.Standing) error {
+	if !o.own() || !o.within(l) {
+		return nil
+	}
+	return s.Keep.Known(ctx, o.name, l.GetSize())
 }
 
 // within says whether the installation above has no more of the log than there is
@@ -143,13 +150,15 @@ func (o *outgoing) within(l *federationv1.Standing) bool {
 }
 
 // forked holds a log that is shown to have two histories, by its own signatures.
-func (c *Config) forked(o *outgoing, e *federationv1.Evidence) {
+func (c *Config) forked(ctx context.Context, o *outgoing, e *federationv1.Evidence) error {
 	if !o.own() || e.GetFork() == nil || e.GetOrigin() != o.origin {
-		return
+		return nil
 	}
-	if f := federation.Verify(e, federation.Keys{Logs: map[string]string{o.origin: o.key}}); f.Verdict == federation.Forked {
-		c.Keep.Hold(o.name, f.What)
+	f := federation.Verify(e, federation.Keys{Logs: map[string]string{o.origin: o.key}})
+	if f.Verdict != federation.Forked {
+		return nil
 	}
+	return c.Keep.Hold(ctx, o.name, f.What)
 }
 
 // refused notes that a log is not taken; the others go on.
@@ -174,7 +183,7 @@ func (s *session) pushed(ctx context.Context, o *outgoing) error {
 }
 
 // receive hands out what comes, until the stream ends.
-func (s *session) receive() error {
+func (s *session) receive(ctx context.Context) error {
 	for {
 		m, err := s.stream.Recv()
 		if err != nil {
@@ -188,8 +197,8 @@ func (s *session) receive() error {
 			if o == nil {
 				return refusal(m.Reject)
 			}
-			s.forked(o, m.Reject.GetEvidence())
-			o.told(func() { o.refused = fmt.Errorf("%w: %w", errRefused, refusal(m.Reject)) })
+			err := errors.Join(refusal(m.Reject), s.forked(ctx, o, m.Reject.GetEvidence()))
+			o.told(func() { o.refused = fmt.Errorf("%w: %w", errRefused, err) })
 		}
 	}
 }

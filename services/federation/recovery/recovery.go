@@ -1,8 +1,10 @@
-// Package recovery gives a log that lost its tail, as after an old backup was
-// restored, the tail back that the installation above has mirrored, and the
-// records that those entries say. What is sealed and never went upward is gone;
-// what services keep beside records and feed (digests of keys, remembered
-// requests) too. Fetching the tail is package push's, indexes are package store's.
+// Package recovery is what a role does about its own log when federation, in this
+// process or another, tells what the installation above has of it. A log that lost
+// its tail, as after an old backup was restored, gets the tail back that is mirrored
+// there, and the records that those entries say; one that was restored and lacks
+// nothing goes on. What is sealed and never went upward is gone; what services keep
+// beside records and feed (digests of keys, remembered requests) too. Fetching the
+// tail is package push's, indexes are package store's.
 package recovery
 
 import (

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"os"
 	"path/filepath"
@@ -109,12 +110,12 @@ func (n *node) open() {
 	}
 	n.lis = bufconn.Listen(1 << 20)
 	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
+	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	n.service = server.New(n.book("federation"), server.Parts{
-		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Stopping: n.stop,
+		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Feeds: n.feeds, Stopping: n.stop,
 	})
 	n.service.Register(n.server)
 	(&feedserver.Service{Sources: sources, Stopping: n.stop, Mirrors: n.service.Mirror}).Register(n.server)
-	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	lis, s := n.lis, n.server
 	n.ended.Go(func() { _ = s.Serve(lis) })
 }
@@ -273,18 +274,28 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 }
 
 // Known implements push.Keeper.
-func (n *node) Known(string, uint64) {}
+func (n *node) Known(context.Context, string, uint64) error { return nil }
 
 // Hold implements push.Keeper.
-func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }
+func (n *node) Hold(_ context.Context, feed, why string) error {
+	n.logs[feed].Hold(why)
+	return nil
+}
 
 // Restore implements push.Keeper.
-func (n *node) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
+func (n *node) Restore(ctx context.Context, feed string, above *federationv1.Standing, runs iter.Seq2[[]*feedv1.Record, error]) error {
 	if !n.recovers {
 		return errors.New("it is told not to")
 	}
+	var tail []*feedv1.Record
+	for run, err := range runs {
+		if err != nil {
+			return err
+		}
+		tail = append(tail, run...)
+	}
 	err := n.engines[feed].Update(ctx, func(tx store.Tx) error {
-		_, err := recovery.Apply(tx, n.logs[feed], tail, root)
+		_, err := recovery.Apply(tx, n.logs[feed], tail, tlog.Hash(above.GetCover().GetRoot()))
 		return err
 	})
 	if err == nil {
@@ -293,7 +304,10 @@ func (n *node) Restore(ctx context.Context, feed string, tail []*feedv1.Record, 
 	return err
 }
 
-func (n *node) wasHeld(feed string) bool { return n.logs[feed].Held() }
+func (n *node) wasHeld(feed string) bool {
+	_, held := n.logs[feed].Held()
+	return held
+}
 
 func (n *node) up() federationv1.FederationServiceClient {
 	return federationv1.NewFederationServiceClient(n.dial())

@@ -159,8 +159,3 @@ func (s *Service) anchor(ctx context.Context, cp *feedv1.Checkpoint, seq uint64)
 	})
 	return size, text, err
 }
-
-// Anchored keeps the newest note that the upper installation has cosigned.
-func (s *Service) Anchored(ctx context.Context, origin, text string) error {
-	return s.book.Store.Update(ctx, func(tx store.Tx) error { return tx.Put(anchoredBucket, []byte(origin), []byte(text)) })
-}

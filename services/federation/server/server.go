@@ -37,6 +37,8 @@ type Parts struct {
 	Silence time.Duration
 	// Feeds reads the installation's own feeds, for receipts.
 	Feeds feedv1.FeedServiceClient
+	// Logs reach the roles that keep the installation's own logs, by role.
+	Logs map[string]federationv1.LogServiceClient
 	// Stopping is closed when the process begins to stop: streams end then.
 	Stopping <-chan struct{}
 }

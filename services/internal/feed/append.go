@@ -65,7 +65,7 @@ func (l *Log) Append(tx store.Tx, c Change) (Leaf, error) {
 
 func (l *Log) append(tx store.Tx, c Change) (Leaf, error) {
 	switch {
-	case l.held.Load():
+	case l.held.Load() != nil:
 		return Leaf{}, ErrHeld
 	case l.signer.key == nil:
 		return Leaf{}, errMirror

@@ -67,7 +67,7 @@ type Log struct {
 	verifier string // the key in note format
 	seams    sync.Map
 	bell     bell
-	held     atomic.Bool
+	held     atomic.Pointer[string] // why
 }
 
 // New returns the log that c describes. It says what is wrong with c.
@@ -101,14 +101,20 @@ func New(c Config) (*Log, error) {
 // VerifierKey is the key that verifies the log's checkpoints, in note format.
 func (l *Log) VerifierKey() string { return l.verifier }
 
-// Hold lets the log make no more entries while this process runs, until Release.
-func (l *Log) Hold() { l.held.Store(true) }
+// Hold lets the log make no more entries while this process runs, until Release, and
+// says why. The first reason stays.
+func (l *Log) Hold(why string) { l.held.CompareAndSwap(nil, &why) }
 
 // Release lets a held log go on that has its tail again.
-func (l *Log) Release() { l.held.Store(false) }
+func (l *Log) Release() { l.held.Store(nil) }
 
-// Held says whether Hold was called.
-func (l *Log) Held() bool { return l.held.Load() }
+// Held says whether Hold was called, and why.
+func (l *Log) Held() (why string, held bool) {
+	if p := l.held.Load(); p != nil {
+		return *p, true
+	}
+	return "", false
+}
 
 // seamsOf returns where messages of body's type are parted; it looks at each
 // type once.

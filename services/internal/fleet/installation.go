@@ -27,6 +27,7 @@ type Installation struct {
 	// Base is where REST is served, such as http://127.0.0.1:8080.
 	Base string
 
+	name   string // by which it signs
 	folder string
 	files  map[string]string // configurations, by role
 	ships  map[string]*Ship
@@ -44,7 +45,7 @@ func Lay(f *Fleet, folder string, c suite.Config, now time.Time) (*Installation,
 	if c.Peers.Addresses, err = Vacant(suite.Called()...); err != nil {
 		return nil, err
 	}
-	i := &Installation{Fleet: f, Base: "http://" + c.HTTP, folder: folder, files: map[string]string{}, ships: map[string]*Ship{}}
+	i := &Installation{Fleet: f, Base: "http://" + c.HTTP, name: c.Installation, folder: folder, files: map[string]string{}, ships: map[string]*Ship{}}
 	for _, role := range suite.Roles() {
 		i.files[role] = filepath.Join(folder, role+".yaml")
 		if err := write(i.files[role], c, role); err != nil {
@@ -157,7 +158,7 @@ var ErrWrong = errors.New("stores and feeds disagree")
 // every store against its feed, and every figure against a recount.
 func (i *Installation) Check(ctx context.Context) error {
 	c := suite.Default()
-	c.Data = i.folder
+	c.Data, c.Installation = i.folder, i.name
 	var wrong uint64
 	if _, err := upkeep.Fsck(ctx, c, func(_ string, r fsck.Report) { wrong += r.Wrong }); err != nil {
 		return fmt.Errorf("checking the stores: %w", err)

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -32,7 +31,7 @@ import (
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
-	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
 // Federation is the part of the configuration that is about the installations
@@ -125,13 +124,16 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	self := feedv1.NewFeedServiceClient(s.Conn("federation"))
 	service := federationserver.New(book, federationserver.Parts{
 		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
-		Feeds: self, Stopping: s.process.Stopping(),
+		Feeds: self, Logs: s.logs(), Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
+	if err := s.watch(service, book.Clock); err != nil {
+		return nil, err
+	}
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
-		Boot: strings.ToLower(rand.Text()), Keep: keeper{s, service},
+		Boot: strings.ToLower(rand.Text()), Keep: service,
 		Recipient: Unsealer(s.secrets["federation"]).Recipient(),
 	}
 	s.bundles = carry.Desk{Push: pushing, Importer: service}.Handler()
@@ -147,6 +149,57 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	return federatedRole{service, func(ctx context.Context) error { return push.Run(ctx, pushing) }}, nil
 }
 
+// watch shows how the logs of installations below stand, and how far those of this one
+// are known above. What cannot be read shows as 0, as counted has it.
+func (s *Suite) watch(service *federationserver.Service, now func() time.Time) error {
+	for _, role := range s.pushes {
+		if err := s.telemetry.Push(role, func() (unsent telemetry.Unsent) {
+			if s.config.Federation.Parent.Address == "" { // nobody is, or bundles take as long as they take
+				return unsent
+			}
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			entries, since, err := service.Unsent(ctx, role)
+			if err != nil || entries == 0 {
+				return unsent
+			}
+			return telemetry.Unsent{Entries: entries, Oldest: max(0, now().Sub(since))}
+		}); err != nil {
+			return err
+		}
+	}
+	return s.telemetry.Mirrors(func() (all []telemetry.Mirror) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		watched, err := service.Watch(ctx)
+		if err != nil {
+			return nil
+		}
+		for _, w := range watched {
+			all = append(all, telemetry.Mirror(w))
+		}
+		return all
+	})
+}
+
+// logs reach the roles that keep the logs which go upward, here or elsewhere.
+func (s *Suite) logs() map[string]federationv1.LogServiceClient {
+	roles := map[string]federationv1.LogServiceClient{}
+	for _, role := range s.pushes {
+		roles[role] = federationv1.NewLogServiceClient(s.network.To("federation", role))
+	}
+	return roles
+}
+
+// recovery answers federation for the logs of the roles that run here.
+func (s *Suite) recovery() *recovery.Service {
+	logs := map[string]recovery.Log{}
+	for role, src := range s.feeds {
+		logs[role] = recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role)}
+	}
+	return &recovery.Service{Logs: logs, Restored: s.restored, Out: s.Log()}
+}
+
 // pushed names the feeds that go upward: the installation's own, then those it
 // mirrors.
 func (s *Suite) pushed(service *federationserver.Service) func(context.Context) ([]string, error) {
@@ -154,67 +207,6 @@ func (s *Suite) pushed(service *federationserver.Service) func(context.Context) 
 		mirrored, err := service.Names(ctx)
 		return slices.Concat(s.pushes, mirrored), err
 	}
-}
-
-// keeper implements push.Keeper.
-type keeper struct {
-	*Suite
-	service *federationserver.Service
-}
-
-// Anchored implements push.Keeper.
-func (k keeper) Anchored(ctx context.Context, origin, note string) error {
-	return k.service.Anchored(ctx, origin, note)
-}
-
-// Hold implements push.Keeper.
-func (k keeper) Hold(feed, why string) {
-	k.restored.doubted(feed)
-	if log := k.feeds[feed].Log; log != nil && !log.Held() {
-		log.Hold()
-		k.Log().Error("nothing more is written to the log: the installation above has shown that it is not whole", "feed", feed, "why", why)
-	}
-}
-
-// Known implements push.Keeper: a log that was restored goes on, if this process
-// keeps it.
-func (k keeper) Known(feed string, size uint64) {
-	if !k.restored.trusted(feed) {
-		return
-	}
-	k.feeds[feed].Log.Release()
-	k.Log().Info("the log that was restored goes on: the installation above has no more of it", "feed", feed, "above", size)
-	k.whole(feed)
-}
-
-// whole notes that nothing is missing of a log.
-func (k keeper) whole(feed string) {
-	if err := k.restored.whole(feed); err != nil {
-		k.Log().Warn("removing what says that the data were restored", "file", k.restored.path, "error", err)
-	}
-}
-
-// Restore implements push.Keeper, for the roles of this process.
-func (k keeper) Restore(ctx context.Context, feed string, tail []*feedv1.Record, root tlog.Hash) error {
-	src := k.feeds[feed]
-	i := slices.IndexFunc(roles, func(r role) bool { return r.name == feed })
-	if src.Log == nil || i < 0 {
-		return fmt.Errorf("%s is not kept by this process", feed)
-	}
-	missing := 0
-	err := src.Engine.Update(ctx, func(tx store.Tx) (err error) {
-		if missing, err = recovery.Apply(tx, src.Log, tail, root); err == nil {
-			_, err = store.Reindex(tx, roles[i].schema)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("taking back %s: %w", feed, err)
-	}
-	src.Log.Release()
-	k.whole(feed)
-	k.Log().Warn("the log has its tail again; what is sealed and was not pushed is missing", "feed", feed, "entries", len(tail), "missing", missing)
-	return nil
 }
 
 // dial returns the connection to the installation above; it is made when it is

@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/internal/durable"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -144,12 +145,12 @@ func (s *Suite) hold(role string) error {
 		}
 		switch mark := s.marks.of(src.Log.Origin()); {
 		case size < mark:
-			src.Log.Hold()
+			src.Log.Hold(fmt.Sprintf("it had %d entries, and has %d", mark, size))
 			s.Log().Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)
-		case size > 0 && s.restored.waits(role):
-			src.Log.Hold()
+		case s.restored.Waits(role):
+			src.Log.Hold("it was restored from a backup, and the installation above has not said how much it has of it")
 			s.Log().Warn("the log was restored: nothing is written to it before the installation above has said how much it has of it, or the file is removed by hand",
-				"feed", role, "size", size, "file", s.restored.path)
+				"feed", role, "size", size, "file", filepath.Join(s.config.Data, recovery.RestoredFile))
 		}
 		s.marks.reached(src.Log.Origin(), size)
 		return nil

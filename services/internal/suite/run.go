@@ -127,7 +127,8 @@ func (s *Suite) operators() http.Handler {
 }
 
 // ready says whether this process serves, and which roles that is about: others are
-// asked themselves.
+// asked themselves. A log that is held is named with the reason, and takes nothing away
+// from being ready: what can be read still is.
 func (s *Suite) ready(w http.ResponseWriter, r *http.Request) {
 	status, is := http.StatusOK, healthv1.HealthCheckResponse_SERVING
 	if !s.process.Ready(r.Context()) {
@@ -135,7 +136,18 @@ func (s *Suite) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]any{"status": is.String(), "roles": s.roles}) // who has gone needs no answer
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": is.String(), "roles": s.roles, "held": s.held()}) // who has gone needs no answer
+}
+
+// held are the roles whose logs make no entries, and why.
+func (s *Suite) held() map[string]string {
+	roles := map[string]string{}
+	for role, src := range s.feeds {
+		if why, held := src.Log.Held(); held {
+			roles[role] = why
+		}
+	}
+	return roles
 }
 
 // listen opens the addresses, all or none; an empty one gives no listener.

@@ -22,6 +22,7 @@ import (
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/backup"
@@ -65,7 +66,7 @@ type Suite struct {
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
 	marks     *marks
-	restored  *restored
+	restored  *recovery.Restored
 	bundles   http.Handler            // for operators, if federation runs here
 	engines   map[string]store.Engine // as they were opened, to be copied
 	closers   []func() error
@@ -131,7 +132,7 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.marks.close) // after the stores
-	if s.restored, err = openRestored(c.Data, c.Federation.above()); err != nil {
+	if s.restored, err = recovery.OpenRestored(c.Data, c.Federation.above()); err != nil {
 		return err
 	}
 	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
@@ -199,6 +200,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	}
 	return errors.Join(
 		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping(), Mirrors: s.mirrors}),
+		s.process.Add(s.recovery()),
 		s.process.Add(s.Clock),
 		s.process.Add(s.marks),
 		s.process.Add(s.follower()),
@@ -237,6 +239,9 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	}
 	engine = s.telemetry.Engine(r.name, engine)
 	if err := s.telemetry.Feed(r.name, s.size(engine, log)); err != nil {
+		return nil, err
+	}
+	if err := s.telemetry.Held(r.name, func() bool { _, held := log.Held(); return held }); err != nil {
 		return nil, err
 	}
 	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}

@@ -9,6 +9,7 @@ import (
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -64,7 +65,7 @@ func TestAnOldStoreThatIsPutBackIsHeld(t *testing.T) {
 func TestRestoredDataWaitForTheInstallationAbove(t *testing.T) {
 	s := suitetest.Run(t)
 	s.Stop()
-	if err := suite.MarkRestored(s.Folder); err != nil {
+	if err := recovery.MarkRestored(s.Folder); err != nil {
 		t.Fatal(err)
 	}
 	unreachable := func(c *suite.Config) {
@@ -84,7 +85,7 @@ func TestRestoredDataWaitForTheInstallationAbove(t *testing.T) {
 		{"e", unreachable, true, nil},
 	} {
 		if step.byHand {
-			if err := os.Remove(filepath.Join(s.Folder, suite.RestoredFile)); err != nil {
+			if err := os.Remove(filepath.Join(s.Folder, recovery.RestoredFile)); err != nil {
 				t.Fatal(err)
 			}
 		}

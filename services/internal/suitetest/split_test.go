@@ -13,6 +13,7 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -47,6 +48,33 @@ func TestAServiceIsWhatItsCertificateSays(t *testing.T) {
 		_, err = feedv1.NewFeedServiceClient(known{c.conn}).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/campaign"})
 		if service := c.want == authz.ErrNotFound || who == "evaluation, which may not"; (err == nil) != service {
 			t.Errorf("a feed to %s = %v", who, err)
+		}
+	}
+}
+
+// TestFederationAloneSpeaksOfLogs: who else tells a role that its log is not whole, or
+// gives it entries, is not heard.
+func TestFederationAloneSpeaksOfLogs(t *testing.T) {
+	s := suitetest.Split(t)
+	for who, c := range map[string]struct {
+		conn grpc.ClientConnInterface
+		want error
+	}{
+		"federation":    {s.Conn("federation"), authz.ErrNotFound}, // of no role
+		"rectification": {s.Conn("rectification"), authn.ErrUnauthenticated},
+		"the gateway":   {s.Client(), authn.ErrUnauthenticated},
+	} {
+		logs := federationv1.NewLogServiceClient(c.conn)
+		_, confirmed := logs.ConfirmLog(t.Context(), &federationv1.ConfirmLogRequest{Role: "nobody"})
+		_, held := logs.HoldLog(t.Context(), &federationv1.HoldLogRequest{Role: "nobody"})
+		stream, err := logs.RestoreLog(t.Context())
+		if err == nil {
+			_, err = stream.CloseAndRecv()
+		}
+		for i, got := range []error{confirmed, held, serve.FromStatus(err)} {
+			if !errors.Is(got, c.want) {
+				t.Errorf("%s, method %d: %v, want %v", who, i, got, c.want)
+			}
 		}
 	}
 }

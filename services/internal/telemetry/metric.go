@@ -52,6 +52,17 @@ func (t *Telemetry) Feed(service string, size func() uint64) error {
 	return t.gauge("duban_feed_size", "Entries in the feed of a service.", service, size)
 }
 
+// Held shows whether the feed of a service makes no entries (停写), because it is known
+// not to be whole: 1 if so, else 0. Held is called as Feed's size is.
+func (t *Telemetry) Held(service string, held func() bool) error {
+	return t.gauge("duban_feed_held", "Whether the feed of a service makes no entries: 1 if so.", service, func() uint64 {
+		if held() {
+			return 1
+		}
+		return 0
+	})
+}
+
 // Counted shows how many entries of the feed of a service the figures count
 // (汇总进度): what Feed shows, a moment later. Count is called as Feed's size is.
 func (t *Telemetry) Counted(service string, count func() uint64) error {

@@ -10,6 +10,7 @@ import (
 
 	formats "github.com/transparency-dev/formats/log"
 
+	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/config"
@@ -80,7 +81,7 @@ func Restore(ctx context.Context, c suite.Config, from, key string, report func(
 			err = fmt.Errorf("%w: %d findings, or the key is another installation's", backup.ErrBroken, wrong)
 		}
 		if err == nil {
-			err = suite.MarkRestored(c.Data)
+			err = recovery.MarkRestored(c.Data)
 		}
 		if err != nil || !m.Seeded {
 			return err

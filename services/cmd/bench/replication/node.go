@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
@@ -182,13 +182,16 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 }
 
 // Known implements push.Keeper.
-func (n *node) Known(string, uint64) {}
+func (n *node) Known(context.Context, string, uint64) error { return nil }
 
 // Hold implements push.Keeper.
-func (n *node) Hold(feed, _ string) { n.logs[feed].Hold() }
+func (n *node) Hold(_ context.Context, feed, why string) error {
+	n.logs[feed].Hold(why)
+	return nil
+}
 
 // Restore implements push.Keeper: nothing is lost here.
-func (n *node) Restore(context.Context, string, []*feedv1.Record, tlog.Hash) error {
+func (n *node) Restore(context.Context, string, *federationv1.Standing, iter.Seq2[[]*feedv1.Record, error]) error {
 	return fmt.Errorf("%s has lost its tail", n.id)
 }
 

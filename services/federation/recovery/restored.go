@@ -1,4 +1,4 @@
-package suite
+package recovery
 
 import (
 	"errors"
@@ -25,9 +25,9 @@ func MarkRestored(folder string) error {
 	return durable.WriteFile(filepath.Join(folder, RestoredFile), []byte(restoredText))
 }
 
-// restored are the logs that came from a backup and wait for the installation
-// above.
-type restored struct {
+// Restored are the logs of a process that came from a backup and wait for the
+// installation above.
+type Restored struct {
 	path  string
 	found bool
 
@@ -35,10 +35,10 @@ type restored struct {
 	logs map[string]bool // by role: whether it suffices to hear that nothing is missing
 }
 
-// openRestored looks for the file in folder. Without an installation above nothing
+// OpenRestored looks for the file in folder. Without an installation above nothing
 // waits.
-func openRestored(folder string, above bool) (*restored, error) {
-	r := &restored{path: filepath.Join(folder, RestoredFile), logs: map[string]bool{}}
+func OpenRestored(folder string, above bool) (*Restored, error) {
+	r := &Restored{path: filepath.Join(folder, RestoredFile), logs: map[string]bool{}}
 	_, err := os.Lstat(r.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("looking for %s: %w", r.path, err)
@@ -47,8 +47,8 @@ func openRestored(folder string, above bool) (*restored, error) {
 	return r, nil
 }
 
-// waits says whether the role's log is one of them, and adds it if so.
-func (r *restored) waits(role string) bool {
+// Waits says whether the role's log is one of them, and adds it if so.
+func (r *Restored) Waits(role string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.found {
@@ -58,7 +58,7 @@ func (r *restored) waits(role string) bool {
 }
 
 // doubted notes that something is missing of the log: no word releases it any more.
-func (r *restored) doubted(role string) {
+func (r *Restored) doubted(role string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.logs[role] {
@@ -67,7 +67,7 @@ func (r *restored) doubted(role string) {
 }
 
 // trusted says whether the log waits for nothing but to hear that it is whole.
-func (r *restored) trusted(role string) bool {
+func (r *Restored) trusted(role string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.logs[role]
@@ -75,7 +75,7 @@ func (r *restored) trusted(role string) bool {
 
 // whole notes that nothing is missing of the log, and removes the file after the
 // last.
-func (r *restored) whole(role string) error {
+func (r *Restored) whole(role string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.logs, role)

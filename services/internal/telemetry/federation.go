@@ -1,0 +1,90 @@
+package telemetry
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Unsent is how much of a feed the installation above has not cosigned.
+type Unsent struct {
+	// Entries is how many entries that are.
+	Entries uint64
+	// Oldest is the age of the first of them.
+	Oldest time.Duration
+}
+
+// Push shows how much of the feed of a service is not cosigned above (上报滞后). Look is
+// called as Feed's size is. A service's second Push is an error.
+func (t *Telemetry) Push(service string, look func() Unsent) error {
+	if err := t.gauge("duban_push_behind", "Entries of the feed of a service that the installation above has not cosigned.", service,
+		func() uint64 { return look().Entries }); err != nil {
+		return err
+	}
+	return t.gauge("duban_push_oldest_seconds", "Age of the oldest entry of the feed of a service that the installation above has not cosigned.", service,
+		func() uint64 { return uint64(look().Oldest / time.Second) })
+}
+
+// Mirror is what is shown of a mirrored log.
+type Mirror struct {
+	// Installation and Service name it.
+	Installation, Service string
+	// State is one of States.
+	State string
+	// Relayed says that its installation pushes to another below this one.
+	Relayed bool
+	// Heard is how long ago it was heard of.
+	Heard time.Duration
+	// Behind is how many entries are known of and not here yet.
+	Behind uint64
+}
+
+// States are those that a mirrored log may be in.
+var States = []string{"active", "silent", "behind", "frozen"}
+
+// mirrorsShown is how many mirrored logs are shown one by one.
+const mirrorsShown = 1000
+
+var (
+	mirrorsDesc = prometheus.NewDesc("duban_mirrors", "Mirrored logs of installations below, by how they stand.", []string{"state"}, nil)
+	heardDesc   = prometheus.NewDesc("duban_mirror_heard_seconds", "How long ago a log of an installation enrolled here was heard of.", []string{"installation", "service"}, nil)
+	behindDesc  = prometheus.NewDesc("duban_mirror_behind", "Entries of a log of an installation enrolled here that are known of and not here yet.", []string{"installation", "service"}, nil)
+)
+
+// Mirrors shows how the logs of installations below stand (下级日志): by state all, and
+// one by one those of installations that push to this one, the first 1,000 that look
+// names. Look is called as Feed's size is. A second call is an error.
+func (t *Telemetry) Mirrors(look func() []Mirror) error {
+	if err := t.registry.Register(mirrors(look)); err != nil {
+		return fmt.Errorf("showing mirrors: %w", err)
+	}
+	return nil
+}
+
+// mirrors implements prometheus.Collector.
+type mirrors func() []Mirror
+
+// Describe implements prometheus.Collector.
+func (mirrors) Describe(to chan<- *prometheus.Desc) {
+	to <- mirrorsDesc
+	to <- heardDesc
+	to <- behindDesc
+}
+
+// Collect implements prometheus.Collector.
+func (look mirrors) Collect(to chan<- prometheus.Metric) {
+	states, shown := map[string]int{}, 0
+	for _, m := range look() {
+		states[m.State]++
+		if m.Relayed || shown == mirrorsShown {
+			continue
+		}
+		shown++
+		to <- prometheus.MustNewConstMetric(heardDesc, prometheus.GaugeValue, m.Heard.Seconds(), m.Installation, m.Service)
+		to <- prometheus.MustNewConstMetric(behindDesc, prometheus.GaugeValue, float64(m.Behind), m.Installation, m.Service)
+	}
+	for _, state := range States {
+		to <- prometheus.MustNewConstMetric(mirrorsDesc, prometheus.GaugeValue, float64(states[state]), state)
+	}
+}

@@ -1,0 +1,33 @@
+package telemetry
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestMirrorsAreBounded: however many logs come from below, so many are shown one by
+// one; by state all are counted, also in states in which there is none.
+func TestMirrorsAreBounded(t *testing.T) {
+	b := start(t, "")
+	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true}}
+	for i := range mirrorsShown + 7 {
+		all = append(all, Mirror{Installation: fmt.Sprint("i", i), Service: "campaign", State: "active", Heard: 90 * time.Second, Behind: 4})
+	}
+	if err := b.Mirrors(func() []Mirror { return all }); err != nil {
+		t.Fatal(err)
+	}
+	page := b.page(t)
+	for state, want := range map[string]float64{"active": mirrorsShown + 7, "frozen": 1, "silent": 0, "behind": 0} {
+		if got := sample(t, page, "duban_mirrors{", `state="`+state+`"`); got != want {
+			t.Errorf("%s: %v, want %v", state, got, want)
+		}
+	}
+	if got := strings.Count(page, "\nduban_mirror_heard_seconds{"); got != mirrorsShown || strings.Contains(page, "relayed") {
+		t.Errorf("%d are shown, want %d, and none that is relayed", got, mirrorsShown)
+	}
+	if heard, behind := sample(t, page, "duban_mirror_heard_seconds{", `"i7"`), sample(t, page, "duban_mirror_behind{", `"i7"`); heard != 90 || behind != 4 {
+		t.Errorf("one is %v s and %v entries behind", heard, behind)
+	}
+}
