@@ -110,8 +110,11 @@ func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted b
 
 // described says whether a problem says what it is, in the terms of its campaign.
 func described(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
-	if p.GetDescription() == "" || p.GetLevel() == rectificationv1.Problem_LEVEL_UNSPECIFIED {
-		return ErrProblemDescriptionEmpty
+	switch {
+	case p.GetDescription() == "":
+		return ErrProblemDescriptionEmpty.At("problem.description", "不能为空", "is needed")
+	case p.GetLevel() == rectificationv1.Problem_LEVEL_UNSPECIFIED:
+		return ErrProblemDescriptionEmpty.At("problem.level", "不能为空", "is needed")
 	}
 	if len(l.GetCategories()) == 0 {
 		return nil

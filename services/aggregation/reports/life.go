@@ -59,7 +59,7 @@ func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error
 	case r.GetNilReport() == (len(r.GetRows()) > 0):
 		return nil, ErrNilOrRows.At("report.rows", "数据行与零报告须取其一", "rows or a nil report")
 	case len(r.GetRows()) > MaxRows:
-		return nil, ErrTooLong.With("limit", strconv.Itoa(MaxRows))
+		return nil, ErrTooLong.With("limit", strconv.Itoa(MaxRows)).At("report.rows", "行数过多", "are too many")
 	case p.LastDay() >= a.Today:
 		return nil, ErrPeriodOpen.At("report.period", "报告期尚未结束", "the period has not ended")
 	}

@@ -29,7 +29,7 @@ func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.Crea
 func (s *Service) free(tx *change.Tx, in installation) error {
 	switch _, err := s.installations.Find(tx, in.GetName()); {
 	case err == nil:
-		return federation.ErrInstallationExists
+		return federation.ErrInstallationExists.At("installation.logs", "该机构系统已登记", "are those of one that is enrolled")
 	case !errors.Is(err, authz.ErrNotFound):
 		return err
 	}

@@ -116,14 +116,15 @@ func (f *Fault) At(path, zh, en string) *Fault {
 	return &g
 }
 
-// Under returns a copy of f for a request in which what stands at from when the
-// rule is asked stands at to, such as "problem" at "findings[2]".
+// Under returns a copy of f for a request in which what stands at from, or
+// beneath it, when the rule is asked stands at to, such as "problem" at
+// "findings[2]".
 func (f *Fault) Under(from, to string) *Fault {
 	g := *f
 	g.Fields = slices.Clone(f.Fields)
 	for i, field := range g.Fields {
-		if rest, ok := strings.CutPrefix(field.Path, from+"."); ok {
-			g.Fields[i].Path = to + "." + rest
+		if rest, ok := strings.CutPrefix(field.Path+".", from+"."); ok {
+			g.Fields[i].Path = strings.TrimSuffix(to+"."+rest, ".")
 		}
 	}
 	return &g

@@ -15,6 +15,9 @@ import (
 // CreateUnit implements the RPC.
 func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnitRequest) (*organizationv1.Unit, error) {
 	parent := req.GetUnit().GetParent()
+	if parent == "" {
+		return nil, change.ErrFields.At("unit.parent", "不能为空", "is needed")
+	}
 	return s.units.Create(ctx, req, parent, func(tx *change.Tx) (*organizationv1.Unit, error) {
 		return s.newUnit(tx, req.GetUnitId(), req.GetUnit())
 	}, change.Before(s.past.CatchUpBelow))
@@ -23,12 +26,13 @@ func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnit
 // newUnit makes a unit beneath the parent that u names; an empty id gets a new
 // one.
 func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*organizationv1.Unit, error) {
-	name, err := s.units.NewName(tx, "units/", id, organization.ErrUnitExists)
+	taken := organization.ErrUnitExists.At("unit_id", "已被使用", "is in use")
+	name, err := s.units.NewName(tx, "units/", id, taken)
 	if err != nil {
 		return nil, err
 	}
 	if s.past.Unit(name).GetInstallation() != "" {
-		return nil, organization.ErrUnitExists
+		return nil, taken
 	}
 	above, err := s.path(tx, u.GetParent())
 	if err != nil {
