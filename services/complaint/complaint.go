@@ -38,13 +38,13 @@ type Move string
 // The moves of a complaint. Rectifying and taking over change no state; the
 // table says from which they may be done.
 const (
-	Accepting  Move = "accept"
-	Rejecting  Move = "reject"
-	Assigning  Move = "assign"
-	Replying   Move = "reply"
-	Closing    Move = "close"
-	Rectifying Move = "rectify"
-	TakingOver Move = "take over"
+	Accepting  Move = "accept / 受理"
+	Rejecting  Move = "reject / 不予受理"
+	Assigning  Move = "assign / 交办"
+	Replying   Move = "reply / 答复"
+	Closing    Move = "close / 办结"
+	Rectifying Move = "rectify / 转整改"
+	TakingOver Move = "take over / 接办"
 )
 
 // Life says which moves are allowed from which state.

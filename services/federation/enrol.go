@@ -7,9 +7,9 @@ import (
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
-	"google.golang.org/protobuf/proto"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
 // Service is the service whose log is an installation's voice: with its key it
@@ -84,10 +84,10 @@ func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
 
 // Extend returns the installation with further logs.
 func Extend(in *federationv1.Installation, logs []*federationv1.EnrolledLog) (*federationv1.Installation, error) {
-	if in.GetState() == federationv1.Installation_STATE_REVOKED {
-		return nil, ErrIllegalMove
+	out, err := lifecycle.Move(Life, in, Extending, ErrIllegalMove)
+	if err != nil {
+		return nil, err
 	}
-	out := proto.CloneOf(in)
 	out.Logs = append(out.Logs, logs...)
 	name, err := named(out.GetLogs(), func(i int) string { return fmt.Sprintf("logs[%d]", i-len(in.GetLogs())) })
 	if err == nil && name != in.GetName() {
@@ -123,12 +123,11 @@ func named(logs []*federationv1.EnrolledLog, field func(int) string) (name strin
 
 // Moved returns the installation after a move, which its state must allow.
 func Moved(in *federationv1.Installation, m move, reason string) (*federationv1.Installation, error) {
-	next, ok := Life.Next(in.GetState(), m)
-	if !ok {
-		return nil, ErrIllegalMove
+	out, err := lifecycle.Move(Life, in, m, ErrIllegalMove)
+	if err != nil {
+		return nil, err
 	}
-	out := proto.CloneOf(in)
-	out.State, out.Reason = next, reason
+	out.Reason = reason
 	return out, nil
 }
 

@@ -18,8 +18,8 @@ type Move string
 
 // The moves that change a unit's state.
 const (
-	Merging   Move = "merge"
-	Archiving Move = "archive"
+	Merging   Move = "merge / 撤并"
+	Archiving Move = "archive / 停用"
 )
 
 // Life says which moves are allowed from which state.

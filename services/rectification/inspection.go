@@ -18,8 +18,8 @@ type InspectionMove string
 
 // The moves of an inspection.
 const (
-	Recording  InspectionMove = "record"
-	Concluding InspectionMove = "conclude"
+	Recording  InspectionMove = "record / 登记检查记录"
+	Concluding InspectionMove = "conclude / 办结"
 )
 
 // InspectionLife says which moves are allowed from which state.

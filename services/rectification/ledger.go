@@ -25,11 +25,11 @@ type LedgerMove string
 
 // The moves of a ledger.
 const (
-	LedgerChanging      LedgerMove = "change" // its content, by whatever happens to a problem
-	LedgerSigning       LedgerMove = "sign"
-	LedgerFiling        LedgerMove = "file"
-	LedgerAcknowledging LedgerMove = "acknowledge"
-	LedgerReturning     LedgerMove = "return"
+	LedgerChanging      LedgerMove = "change / 修改" // its content, by whatever happens to a problem
+	LedgerSigning       LedgerMove = "sign / 签字"
+	LedgerFiling        LedgerMove = "file / 报备"
+	LedgerAcknowledging LedgerMove = "acknowledge / 备案"
+	LedgerReturning     LedgerMove = "return / 退回"
 )
 
 // LedgerLife says which moves are allowed from which state. From FILED and

@@ -14,11 +14,11 @@ type Move string
 
 // The moves of a report.
 const (
-	Judging     Move = "judge"
-	Accepting   Move = "accept"
-	Entering    Move = "enter"
-	Returning   Move = "return"
-	Superseding Move = "supersede"
+	Judging     Move = "judge / 校验"
+	Accepting   Move = "accept / 接受"
+	Entering    Move = "enter / 计入"
+	Returning   Move = "return / 退回"
+	Superseding Move = "supersede / 更正"
 )
 
 // Life says which moves are allowed from which state.

@@ -77,20 +77,20 @@ func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.Exte
 // SuspendInstallation implements the RPC.
 func (s *Service) SuspendInstallation(ctx context.Context, req *federationv1.SuspendInstallationRequest) (installation, error) {
 	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, "suspend", req.GetReason())
+		return federation.Moved(in, federation.Suspending, req.GetReason())
 	})
 }
 
 // ResumeInstallation implements the RPC.
 func (s *Service) ResumeInstallation(ctx context.Context, req *federationv1.ResumeInstallationRequest) (installation, error) {
 	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, "resume", "")
+		return federation.Moved(in, federation.Resuming, "")
 	})
 }
 
 // RevokeInstallation implements the RPC.
 func (s *Service) RevokeInstallation(ctx context.Context, req *federationv1.RevokeInstallationRequest) (installation, error) {
 	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, "revoke", req.GetReason())
+		return federation.Moved(in, federation.Revoking, req.GetReason())
 	})
 }

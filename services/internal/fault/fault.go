@@ -53,6 +53,17 @@ func Of(reason protoreflect.Enum) *Fault {
 	return &Fault{Reason: strings.TrimPrefix(string(value.Name()), "REASON_"), Text: text}
 }
 
+// Word is what Chinese sentences call a value of an enum, or "" if the contract does
+// not say.
+func Word(value protoreflect.Enum) string {
+	v := value.Descriptor().Values().ByNumber(value.Number())
+	if v == nil {
+		return ""
+	}
+	word, _ := proto.GetExtension(v.Options(), faultv1.E_Zh).(string)
+	return word
+}
+
 // Kind says what the caller can do.
 func (f *Fault) Kind() faultv1.Kind { return f.Text.GetKind() }
 

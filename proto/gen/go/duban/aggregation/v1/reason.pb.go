@@ -273,7 +273,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\x8cF\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xabF\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -286,8 +286,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_REPORT_ROWS_INVALID\x10\b\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12H报表须有数据行，或声明为零报告，二者只能取其一。\x1a5A report has rows or is a nil report: one of the two.\x12\xd0\x01\n" +
 	"\x1dREASON_REPORT_SEQUENCE_REUSED\x10\t\x1a\xac\x01\x92\xb2\x19\xa7\x01\b\x04\x12W该来源的序号 {sequence} 已用于内容不同的报表，请换用新的序号。\x1aJThe source has used sequence {sequence} for another report: use a new one.\x12\xab\x01\n" +
 	"\x1bREASON_REPORT_GAPS_TOO_MANY\x10\n" +
-	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\xb1\x01\n" +
-	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12B报表的当前状态不允许此操作，请重新读取报表。\x1aCThe state of the report does not allow this: read the report again.\x12\x99\x01\n" +
+	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\xd0\x01\n" +
+	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x05\x12X报表目前为“{state}”，不能执行“{move}”操作，请重新读取报表。\x1aLThe report is {state}, which does not allow \"{move}\": read the report again.\x12\x99\x01\n" +
 	"\x1bREASON_REPORT_FIELD_UNKNOWN\x10\f\x1ax\x92\xb2\x19t\b\x01\x12<报表格式中没有这一栏，请按报表格式填写。\x1a2The form has no such field: use those of the form.\x12x\n" +
 	"\x1bREASON_REPORT_VALUE_INVALID\x10\r\x1aW\x92\xb2\x19S\b\x01\x12$数值须在 0 与 {limit} 之间。\x1a)The value must lie between 0 and {limit}.\x12\x94\x01\n" +
 	"\x1aREASON_REPORT_UNIT_UNKNOWN\x10\x0e\x1at\x92\xb2\x19p\b\x01\x120填报单位及其下级中没有这个单位。\x1a:There is no such unit at or beneath the unit that reports.\x12\xb1\x01\n" +

@@ -143,10 +143,10 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xa9\x19\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xc8\x19\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\xba\x01\n" +
-	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\x05\x12N评议轮次的当前状态不允许此操作，请重新读取评议轮次。\x1aAThe state of the round does not allow this: read the round again.\x12z\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
+	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\xb9\x01\x92\xb2\x19\xb4\x01\b\x05\x12d评议轮次目前为“{state}”，不能执行“{move}”操作，请重新读取评议轮次。\x1aJThe round is {state}, which does not allow \"{move}\": read the round again.\x12z\n" +
 	"\x13REASON_ROUND_EXISTS\x10\x02\x1aa\x92\xb2\x19]\b\x04\x120评议轮次编号已被使用，请换一个。\x1a'The round id is in use: choose another.\x12\xba\x01\n" +
 	"\x1bREASON_ROUND_SCHEME_UNKNOWN\x10\x03\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x01\x12E没有此评议方案或版本，请从评议方案列表中选择。\x1aHThere is no such scheme or version: choose one from the list of schemes.\x12\x97\x01\n" +
 	"\x1cREASON_ROUND_SUBJECT_INVALID\x10\x04\x1au\x92\xb2\x19q\b\x01\x129被评单位必须是主办单位下属的在用单位。\x1a2A unit rated must be active and beneath the owner.\x12\x84\x01\n" +

@@ -354,6 +354,14 @@ var file_duban_fault_v1_fault_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "bytes,52002,opt,name=text",
 		Filename:      "duban/fault/v1/fault.proto",
 	},
+	{
+		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
+		ExtensionType: (*string)(nil),
+		Field:         52003,
+		Name:          "duban.fault.v1.zh",
+		Tag:           "bytes,52003,opt,name=zh",
+		Filename:      "duban/fault/v1/fault.proto",
+	},
 }
 
 // Extension fields to descriptorpb.EnumValueOptions.
@@ -362,6 +370,10 @@ var (
 	//
 	// optional duban.fault.v1.Text text = 52002;
 	E_Text = &file_duban_fault_v1_fault_proto_extTypes[0]
+	// What Chinese sentences call a value, such as a state.
+	//
+	// optional string zh = 52003;
+	E_Zh = &file_duban_fault_v1_fault_proto_extTypes[1]
 )
 
 var File_duban_fault_v1_fault_proto protoreflect.FileDescriptor
@@ -420,7 +432,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x12REASON_QUOTA_SPENT\x10!\x1a\xab\x01\x92\xb2\x19\xa6\x01\b\a\x12T该密钥今日的调用次数已用完，请于北京时间次日零时后重试。\x1aLThe key has used up its calls of the day: repeat after midnight, China time.\x12\x89\x02\n" +
 	"\x1fREASON_PRINCIPAL_WAITS_TOO_MANY\x10$\x1a\xe3\x01\x92\xb2\x19\xde\x01\b\a\x12i同一调用方等待新数据的请求已达 {limit} 个的上限，请等其中一个返回后再发。\x1aoAs many calls of this caller wait for news as may at once ({limit}): repeat when one of them has been answered.\x12\xeb\x01\n" +
 	"\x12REASON_UNIT_REMOTE\x10#\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.:M\n" +
-	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
+	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04text:3\n" +
+	"\x02zh\x12!.google.protobuf.EnumValueOptions\x18\xa3\x96\x03 \x01(\tR\x02zhBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 
 var (
 	file_duban_fault_v1_fault_proto_rawDescOnce sync.Once
@@ -445,11 +458,12 @@ var file_duban_fault_v1_fault_proto_goTypes = []any{
 var file_duban_fault_v1_fault_proto_depIdxs = []int32{
 	0, // 0: duban.fault.v1.Text.kind:type_name -> duban.fault.v1.Kind
 	3, // 1: duban.fault.v1.text:extendee -> google.protobuf.EnumValueOptions
-	2, // 2: duban.fault.v1.text:type_name -> duban.fault.v1.Text
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	2, // [2:3] is the sub-list for extension type_name
-	1, // [1:2] is the sub-list for extension extendee
+	3, // 2: duban.fault.v1.zh:extendee -> google.protobuf.EnumValueOptions
+	2, // 3: duban.fault.v1.text:type_name -> duban.fault.v1.Text
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	3, // [3:4] is the sub-list for extension type_name
+	1, // [1:3] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
 }
 
@@ -466,7 +480,7 @@ func file_duban_fault_v1_fault_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_fault_v1_fault_proto_rawDesc), len(file_duban_fault_v1_fault_proto_rawDesc)),
 			NumEnums:      2,
 			NumMessages:   1,
-			NumExtensions: 1,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_duban_fault_v1_fault_proto_goTypes,
