@@ -68,8 +68,7 @@ func lay(u *organizationv1.Unit, above []*organizationv1.Unit, levels int, field
 	if err := changeable(u); err != nil {
 		return nil, err
 	}
-	within := func(a *organizationv1.Unit) bool { return a.GetName() == u.GetName() }
-	if slices.ContainsFunc(above, within) {
+	if within(above, u) {
 		return nil, ErrUnitCycle.At(field, "是该单位自己或其下级", "is the unit itself or lies beneath it")
 	}
 	if err := mayLieUnder(above, levels, field); err != nil {
@@ -78,6 +77,11 @@ func lay(u *organizationv1.Unit, above []*organizationv1.Unit, levels int, field
 	u = proto.CloneOf(u)
 	u.Parent = above[0].GetName()
 	return u, nil
+}
+
+// within says whether a path leads through u.
+func within(path []*organizationv1.Unit, u *organizationv1.Unit) bool {
+	return slices.ContainsFunc(path, func(a *organizationv1.Unit) bool { return a.GetName() == u.GetName() })
 }
 
 // changeable says whether u is neither the root nor archived.
@@ -96,8 +100,8 @@ func changeable(u *organizationv1.Unit) error {
 // merged into (撤并): u is archived beneath it.
 func MergeUnit(u *organizationv1.Unit, into []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
 	switch {
-	case u.GetName() == into[0].GetName():
-		return nil, ErrMergeSelf.At("into", "是该单位自己", "is the unit itself")
+	case within(into, u):
+		return nil, ErrMergeSelf.At("into", "是该单位自己或其下级", "is the unit itself or lies beneath it")
 	case u.GetKind() != into[0].GetKind():
 		return nil, ErrMergeKindDiffers.At("into", "与该单位不同类", "is of another kind")
 	}

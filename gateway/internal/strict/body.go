@@ -16,7 +16,6 @@ import (
 	"strconv"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
@@ -95,17 +94,12 @@ func (r *reader) root(rt *route.Route) ([]protoreflect.FieldDescriptor, error) {
 // sends them means those.
 func (r *reader) misplaced(input protoreflect.MessageDescriptor, set []protoreflect.FieldDescriptor, path string) {
 	for _, f := range set {
-		if input.Fields().ByName(f.Name()) != nil && outputOnly(f) {
+		if input.Fields().ByName(f.Name()) != nil && behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) {
 			r.tell(join(path, f.JSONName()), "query", problem.Text{
 				Zh: "应作为查询参数给出：?" + f.JSONName() + "=…", En: "must be given in the query, as ?" + f.JSONName() + "=…",
 			})
 		}
 	}
-}
-
-func outputOnly(f protoreflect.FieldDescriptor) bool {
-	behaviors, _ := proto.GetExtension(f.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
-	return slices.Contains(behaviors, annotations.FieldBehavior_OUTPUT_ONLY)
 }
 
 // unreadable wraps what cannot happen to a body that passed shape.

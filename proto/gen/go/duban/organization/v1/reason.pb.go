@@ -92,7 +92,7 @@ const (
 	// A post is in a unit that is there, within the caller's reach, and does not
 	// end before it begins.
 	Reason_REASON_MEMBER_POST_INVALID Reason = 33
-	// A unit merges into another, never into itself.
+	// A unit merges into another, never into itself or what lies beneath it.
 	Reason_REASON_UNIT_MERGE_REFUSED Reason = 34
 )
 
@@ -197,7 +197,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\x8b(\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xf7(\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -206,8 +206,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x14REASON_UNIT_TOO_DEEP\x10\x04\x1a\x8c\x01\x92\xb2\x19\x87\x01\b\x05\x12<单位树不得超过 {limit} 级，请改选上级单位。\x1aCThe tree may be at most {limit} levels deep: choose another parent. \x01\x12y\n" +
 	"\x14REASON_UNIT_ARCHIVED\x10\x05\x1a_\x92\xb2\x19[\b\x05\x12*单位已撤并，请改选在用单位。\x1a+The unit is archived: choose an active one.\x12\xbd\x01\n" +
 	"\x18REASON_UNIT_HAS_CHILDREN\x10\x06\x1a\x9e\x01\x92\xb2\x19\x99\x01\b\x05\x12H单位仍有在用的下级单位，请先移动或撤并下级单位。\x1aKThere are active units beneath this one: move, merge or archive them first.\x12\x93\x01\n" +
-	"\x18REASON_UNIT_KIND_DIFFERS\x10\a\x1au\x92\xb2\x19q\b\x05\x12-只能并入同类单位，请改选单位。\x1a<A unit merges only into one of its own kind: choose another. \x01\x12\x8b\x01\n" +
-	"\x1aREASON_UNIT_PARENT_UNKNOWN\x10\b\x1ak\x92\xb2\x19g\b\x01\x123上级单位不存在，请先建立上级单位。\x1a.There is no such parent unit: create it first.\x12v\n" +
+	"\x18REASON_UNIT_KIND_DIFFERS\x10\a\x1au\x92\xb2\x19q\b\x05\x12-只能并入同类单位，请改选单位。\x1a<A unit merges only into one of its own kind: choose another. \x01\x12\xcb\x01\n" +
+	"\x1aREASON_UNIT_PARENT_UNKNOWN\x10\b\x1a\xaa\x01\x92\xb2\x19\xa5\x01\b\x01\x12N导入范围内没有此上级单位，请先建立，或改选上级单位。\x1aQThere is no such parent unit within the import: create it first, or name another.\x12v\n" +
 	"\x13REASON_UNIT_IS_ROOT\x10\t\x1a]\x92\xb2\x19Y\b\x05\x12!根单位不能移动或撤并。\x1a2The root unit cannot be moved, merged or archived.\x12x\n" +
 	"\x16REASON_FIELD_IMMUTABLE\x10\n" +
 	"\x1a\\\x92\xb2\x19X\b\x01\x12'该字段不能通过此操作修改。\x1a+The field cannot be changed by this method.\x12v\n" +
@@ -229,8 +229,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x16REASON_IDENTITY_EXISTS\x10\x1e\x1ap\x92\xb2\x19l\b\x04\x123该认证账号已绑定，请先解除原绑定。\x1a3The account is linked already: end that link first.\x12\x83\x01\n" +
 	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xaf\x02\n" +
 	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x90\x02\x92\xb2\x19\x8b\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so. \x01\x12\x85\x02\n" +
-	"\x1aREASON_MEMBER_POST_INVALID\x10!\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x01\x12f任职信息有误：任职单位须为您管辖范围内的在用单位，止日不得早于起日。\x1asA post is wrong: its unit must be an active one within your reach, and its last day must not come before its first.\x12\x8a\x01\n" +
-	"\x19REASON_UNIT_MERGE_REFUSED\x10\"\x1ak\x92\xb2\x19g\b\x01\x12-单位不能并入自己，请改选单位。\x1a4A unit cannot be merged into itself: choose another.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x1aREASON_MEMBER_POST_INVALID\x10!\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x01\x12f任职信息有误：任职单位须为您管辖范围内的在用单位，止日不得早于起日。\x1asA post is wrong: its unit must be an active one within your reach, and its last day must not come before its first.\x12\xb6\x01\n" +
+	"\x19REASON_UNIT_MERGE_REFUSED\x10\"\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x01\x12?单位不能并入自己或自己的下级，请改选单位。\x1aLA unit cannot be merged into itself or what lies beneath it: choose another.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once
