@@ -128,7 +128,7 @@ func (d *Definition) Name() string { return "metrics/" + d.ID }
 func Find(name string) (*Definition, error) {
 	i := slices.IndexFunc(Definitions, func(d Definition) bool { return d.Name() == name })
 	if i < 0 {
-		return nil, ErrMetricUnknown
+		return nil, ErrMetricUnknown.At("metric", "没有这个指标", "there is no such metric")
 	}
 	return &Definitions[i], nil
 }

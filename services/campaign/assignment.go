@@ -91,8 +91,11 @@ func handedInBy(a *campaignv1.Assignment, who string) (*campaignv1.Assignment, e
 // suffices says whether the report brings what the task requires.
 func suffices(a *campaignv1.Assignment, r Report) error {
 	if r.NilReturn {
-		if !a.GetNilAllowed() || len(r.Evidence) > 0 {
-			return ErrNilRefused
+		switch {
+		case !a.GetNilAllowed():
+			return ErrNilRefused.At("nil_return", "本任务不接受零报告", "is not taken for this task")
+		case len(r.Evidence) > 0:
+			return ErrNilRefused.At("evidence", "零报告不附材料", "does not go with a nil return")
 		}
 		return nil
 	}
@@ -102,7 +105,8 @@ func suffices(a *campaignv1.Assignment, r Report) error {
 	}
 	for _, need := range a.GetRequired() {
 		if brought[need.GetKind()] < need.GetCount() {
-			return ErrEvidenceMissing.With("kind", need.GetKind()).With("count", strconv.Itoa(int(need.GetCount())))
+			return ErrEvidenceMissing.With("kind", need.GetKind()).With("count", strconv.Itoa(int(need.GetCount()))).
+				At("evidence", "份数不足", "are too few")
 		}
 	}
 	return nil

@@ -14,9 +14,9 @@ type Move string
 
 // The moves of a campaign.
 const (
-	Updating   Move = "update"
-	Publishing Move = "publish"
-	Closing    Move = "close"
+	Updating   Move = "update / 修改"
+	Publishing Move = "publish / 发布"
+	Closing    Move = "close / 结束"
 )
 
 // Life says which moves of a campaign are allowed from which state.
@@ -50,10 +50,10 @@ type Step string
 
 // The moves of an assignment.
 const (
-	Receiving  Step = "receive"
-	Submitting Step = "submit"
-	Approving  Step = "approve"
-	Returning  Step = "return"
+	Receiving  Step = "receive / 签收"
+	Submitting Step = "submit / 提交"
+	Approving  Step = "approve / 审核通过"
+	Returning  Step = "return / 退回"
 )
 
 // Work says which moves of an assignment are allowed from which state.

@@ -8,5 +8,5 @@ import (
 )
 
 func TestTheReadmeDrawsTheTables(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", campaign.Life.Mermaid(), campaign.Work.Mermaid())
+	lifecycletest.Drawn(t, "README.md", campaign.Life, campaign.Work)
 }

@@ -38,13 +38,13 @@ type Move string
 // The moves of a complaint. Rectifying and taking over change no state; the
 // table says from which they may be done.
 const (
-	Accepting  Move = "accept"
-	Rejecting  Move = "reject"
-	Assigning  Move = "assign"
-	Replying   Move = "reply"
-	Closing    Move = "close"
-	Rectifying Move = "rectify"
-	TakingOver Move = "take over"
+	Accepting  Move = "accept / 受理"
+	Rejecting  Move = "reject / 不予受理"
+	Assigning  Move = "assign / 交办"
+	Replying   Move = "reply / 答复"
+	Closing    Move = "close / 办结"
+	Rectifying Move = "rectify / 转整改"
+	TakingOver Move = "take over / 接办"
 )
 
 // Life says which moves are allowed from which state.
@@ -160,9 +160,9 @@ func AssignUnit(c *complaintv1.Complaint, path []string) (*complaintv1.Complaint
 	case err != nil:
 		return nil, err
 	case c.GetSealed():
-		return nil, ErrOfficerWanted
+		return nil, ErrOfficerWanted.At("unit", "保密件须指定办理人", "is not for a sealed case: name an assignee")
 	case !slices.Contains(path, c.GetDesk()):
-		return nil, ErrUnitWanted
+		return nil, ErrUnitWanted.At("unit", "不是受理单位或其下级的在用单位", "is neither the desk nor an active unit beneath it")
 	}
 	assigned.AssignedUnit = path[0]
 	return assigned, nil
@@ -175,9 +175,9 @@ func AssignOfficer(c *complaintv1.Complaint, officer string, b Bench) (*complain
 	case err != nil:
 		return nil, err
 	case !c.GetSealed():
-		return nil, ErrUnitWanted
+		return nil, ErrUnitWanted.At("assignee", "非保密件须指定承办单位", "is for sealed cases: name a unit")
 	case !Hears(b, c, officer):
-		return nil, ErrOfficerWanted
+		return nil, ErrOfficerWanted.At("assignee", "不是受理单位中与此事无关的信访专员", "is no officer at the desk, or has a part in the case")
 	}
 	assigned.Assignee = officer
 	return assigned, nil

@@ -8,5 +8,5 @@ import (
 )
 
 func TestTheReadmeDrawsTheTable(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", complaint.Life.Mermaid())
+	lifecycletest.Drawn(t, "README.md", complaint.Life)
 }

@@ -50,12 +50,12 @@ func ParseCode(typed string) (string, error) {
 	for _, c := range plain {
 		s := strings.IndexRune(alphabet, c)
 		if s < 0 || len(symbols) > codeDrawn {
-			return "", ErrCodeMalformed
+			return "", ErrCodeMalformed.At("code", "有误", "is mistyped")
 		}
 		symbols = append(symbols, s)
 	}
 	if len(symbols) != codeDrawn+1 || check(symbols[:codeDrawn]) != symbols[codeDrawn] {
-		return "", ErrCodeMalformed
+		return "", ErrCodeMalformed.At("code", "有误", "is mistyped")
 	}
 	return plain, nil
 }

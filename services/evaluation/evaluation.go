@@ -39,11 +39,11 @@ type Move string
 
 // The moves of a round.
 const (
-	Opening    Move = "open"
-	Issuing    Move = "issue"
-	Closing    Move = "close"
-	Tallying   Move = "tally"
-	Publishing Move = "publish"
+	Opening    Move = "open / 开放投票"
+	Issuing    Move = "issue / 发放投票码"
+	Closing    Move = "close / 截止投票"
+	Tallying   Move = "tally / 计票"
+	Publishing Move = "publish / 公布"
 )
 
 // Life says which moves are allowed from which state of a round (评议轮次).

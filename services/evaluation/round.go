@@ -28,7 +28,7 @@ type Place struct {
 // CheckScheme has passed. place tells of the owner and of each subject.
 func NewRound(name string, asked *evaluationv1.Round, scheme *evaluationv1.EvaluationScheme, place func(unit string) Place, now time.Time) (*evaluationv1.Round, error) {
 	if !place(asked.GetOwner()).Active {
-		return nil, ErrOwnerArchived
+		return nil, ErrOwnerArchived.At("round.owner", "已撤并", "is archived")
 	}
 	if err := checkSubjects(asked, place); err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func Issue(r *evaluationv1.Round, group string, n int, issuer [][]string, now ti
 	}
 	g := r.GetGroups()[i]
 	if left := int(g.GetCredentials() - g.GetIssued()); n > left {
-		return nil, ErrCredentialLimit.With("left", strconv.Itoa(left))
+		return nil, ErrCredentialLimit.With("left", strconv.Itoa(left)).At("count", "超过尚可发放的数量", "is more than are left")
 	}
 	g.Issued += int32(n)
 	return r, nil

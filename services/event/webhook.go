@@ -13,11 +13,11 @@ type Move string
 // The moves of a webhook. Some change no state; the table says from which they
 // may be done.
 const (
-	Enabling   Move = "enable"
-	Disabling  Move = "disable"
-	Suspending Move = "suspend"
-	Deleting   Move = "delete"
-	Pinging    Move = "ping"
+	Enabling   Move = "enable / 启用"
+	Disabling  Move = "disable / 停用"
+	Suspending Move = "suspend / 自动停用"
+	Deleting   Move = "delete / 删除"
+	Pinging    Move = "ping / 测试推送"
 )
 
 // Life says which moves are allowed from which state.

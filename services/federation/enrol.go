@@ -1,14 +1,15 @@
 package federation
 
 import (
+	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
-	"google.golang.org/protobuf/proto"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
 // Service is the service whose log is an installation's voice: with its key it
@@ -71,7 +72,7 @@ func (o Origin) Feed() string { return o.Installation + "." + o.Service }
 // Enrol returns the installation that is to be enrolled: its name comes from the
 // origins of its logs, among which that of the service federation must be.
 func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
-	name, err := named(in.GetLogs())
+	name, err := named(in.GetLogs(), func(i int) string { return fmt.Sprintf("installation.logs[%d]", i) })
 	if err != nil {
 		return nil, err
 	}
@@ -83,50 +84,50 @@ func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
 
 // Extend returns the installation with further logs.
 func Extend(in *federationv1.Installation, logs []*federationv1.EnrolledLog) (*federationv1.Installation, error) {
-	if in.GetState() == federationv1.Installation_STATE_REVOKED {
-		return nil, ErrIllegalMove
+	out, err := lifecycle.Move(Life, in, Extending, ErrIllegalMove)
+	if err != nil {
+		return nil, err
 	}
-	out := proto.CloneOf(in)
 	out.Logs = append(out.Logs, logs...)
-	name, err := named(out.GetLogs())
+	name, err := named(out.GetLogs(), func(i int) string { return fmt.Sprintf("logs[%d]", i-len(in.GetLogs())) })
 	if err == nil && name != in.GetName() {
-		err = ErrOriginInvalid
+		err = ErrOriginInvalid.At("logs", "不是本机构系统的日志", "are those of another installation")
 	}
 	return out, err
 }
 
-// named checks the logs of one installation and returns its name.
-func named(logs []*federationv1.EnrolledLog) (name string, err error) {
+// named checks the logs of one installation, each of which the request has at its
+// field, and returns its name.
+func named(logs []*federationv1.EnrolledLog, field func(int) string) (name string, err error) {
 	seen, place, voice := map[string]bool{}, "", false
-	for _, log := range logs {
+	for i, log := range logs {
 		o, ok := ParseOrigin(log.GetOrigin())
 		here := o.Place + "/" + o.Installation
 		switch {
 		case !ok || place != "" && here != place:
-			return "", ErrOriginInvalid
+			return "", ErrOriginInvalid.At(field(i)+".origin", "格式有误，或属于另一机构系统", "is malformed, or of another installation")
 		case seen[log.GetOrigin()]:
-			return "", ErrLogRepeated
+			return "", ErrLogRepeated.At(field(i)+".origin", "重复", "comes twice")
 		}
 		if v, err := note.NewVerifier(log.GetVerifierKey()); err != nil || v.Name() != log.GetOrigin() {
-			return "", ErrKeyInvalid
+			return "", ErrKeyInvalid.At(field(i)+".verifier_key", "不是该日志的公钥", "is not the key of this log")
 		}
 		seen[log.GetOrigin()], place, voice = true, here, voice || o.Service == Service
 		name = "installations/" + o.Installation
 	}
 	if !voice {
-		return "", ErrLogMissing
+		return "", ErrLogMissing.At("installation.logs", "缺少 "+Service+" 日志", "lack that of "+Service)
 	}
 	return name, nil
 }
 
 // Moved returns the installation after a move, which its state must allow.
 func Moved(in *federationv1.Installation, m move, reason string) (*federationv1.Installation, error) {
-	next, ok := Life.Next(in.GetState(), m)
-	if !ok {
-		return nil, ErrIllegalMove
+	out, err := lifecycle.Move(Life, in, m, ErrIllegalMove)
+	if err != nil {
+		return nil, err
 	}
-	out := proto.CloneOf(in)
-	out.State, out.Reason = next, reason
+	out.Reason = reason
 	return out, nil
 }
 

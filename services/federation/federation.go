@@ -46,14 +46,24 @@ const (
 // move is what is done with an enrolled installation.
 type move string
 
+// The moves of an enrolled installation.
+const (
+	Extending  move = "extend / 增加日志"
+	Suspending move = "suspend / 暂停"
+	Resuming   move = "resume / 恢复"
+	Revoking   move = "revoke / 作废"
+)
+
 // Life is an enrolled installation's life.
 var Life = lifecycle.Table[federationv1.Installation_State, move]{
 	federationv1.Installation_STATE_ACTIVE: {
-		"suspend": federationv1.Installation_STATE_SUSPENDED,
-		"revoke":  federationv1.Installation_STATE_REVOKED,
+		Extending:  federationv1.Installation_STATE_ACTIVE,
+		Suspending: federationv1.Installation_STATE_SUSPENDED,
+		Revoking:   federationv1.Installation_STATE_REVOKED,
 	},
 	federationv1.Installation_STATE_SUSPENDED: {
-		"resume": federationv1.Installation_STATE_ACTIVE,
-		"revoke": federationv1.Installation_STATE_REVOKED,
+		Extending: federationv1.Installation_STATE_SUSPENDED,
+		Resuming:  federationv1.Installation_STATE_ACTIVE,
+		Revoking:  federationv1.Installation_STATE_REVOKED,
 	},
 }

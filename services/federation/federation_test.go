@@ -257,7 +257,7 @@ func TestEveryFaultIsHit(t *testing.T) {
 			t.Errorf("Enrol = %v, want %s", err, c.fault.Reason)
 		}
 	}
-	if _, err := federation.Moved(suspended, "resume", ""); !errors.Is(err, federation.ErrIllegalMove) {
+	if _, err := federation.Moved(suspended, federation.Resuming, ""); !errors.Is(err, federation.ErrIllegalMove) {
 		t.Errorf("resuming what is revoked = %v", err)
 	}
 	if _, err := federation.Extend(suspended, enrolled("organization/1").Logs); !errors.Is(err, federation.ErrIllegalMove) {
@@ -283,5 +283,5 @@ func TestTheLifeOfAnInstallation(t *testing.T) {
 }
 
 func TestTheReadmeDrawsTheTable(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", federation.Life.Mermaid())
+	lifecycletest.Drawn(t, "README.md", federation.Life)
 }

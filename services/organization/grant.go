@@ -16,17 +16,17 @@ import (
 func NewGrant(name string, g *organizationv1.RoleGrant, held []*organizationv1.RoleGrant, by string) (*organizationv1.RoleGrant, error) {
 	switch {
 	case g.GetPrincipal() == by:
-		return nil, ErrSelfGrant
+		return nil, ErrSelfGrant.At("role_grant.principal", "是您自己", "is yourself")
 	case !suits(g.GetRole(), g.GetPrincipal()):
-		return nil, ErrRoleNotForPrincipal
+		return nil, ErrRoleNotForPrincipal.At("role_grant.role", "不适用于此类主体", "is not for a principal of this kind")
 	}
 	for _, h := range held {
 		switch {
 		case h.GetEndTime() != nil:
 		case h.GetRole() == g.GetRole() && h.GetUnit() == g.GetUnit():
-			return nil, ErrGrantExists
+			return nil, ErrGrantExists.At("role_grant.role", "已在该单位持有", "is held on the unit already")
 		case !together(h.GetRole(), g.GetRole()):
-			return nil, ErrAdministratorsSeparate
+			return nil, ErrAdministratorsSeparate.At("role_grant.role", "与已持有的角色不得兼任", "does not go with a role that is held")
 		}
 	}
 	return &organizationv1.RoleGrant{Name: name, Principal: g.GetPrincipal(), Role: g.GetRole(), Unit: g.GetUnit()}, nil

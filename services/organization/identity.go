@@ -12,7 +12,7 @@ import (
 // NewIdentity returns the link that i asks for, under name; by is who links.
 func NewIdentity(name string, i *organizationv1.Identity, by string) (*organizationv1.Identity, error) {
 	if i.GetPrincipal() == by {
-		return nil, ErrSelfGrant
+		return nil, ErrSelfGrant.At("identity.principal", "是您自己", "is yourself")
 	}
 	return &organizationv1.Identity{Name: name, Principal: i.GetPrincipal(), Issuer: i.GetIssuer(), Subject: i.GetSubject()}, nil
 }

@@ -17,7 +17,7 @@ const KeyLifetime = 2 * 365 * 24 * time.Hour
 // NewKey returns the key that k asks for, under name. Keys go by real time.
 func NewKey(name string, k *organizationv1.ApiKey, by string, now time.Time) (*organizationv1.ApiKey, error) {
 	if k.GetPrincipal() == by {
-		return nil, ErrSelfGrant
+		return nil, ErrSelfGrant.At("api_key.principal", "是您自己", "is yourself")
 	}
 	expire := now.Add(KeyLifetime)
 	if k.GetExpireTime() != nil {

@@ -19,6 +19,7 @@ var (
 	ErrUnitArchived           = fault.Of(organizationv1.Reason_REASON_UNIT_ARCHIVED)
 	ErrUnitRemote             = fault.Of(faultv1.Reason_REASON_UNIT_REMOTE)
 	ErrUnitHasChildren        = fault.Of(organizationv1.Reason_REASON_UNIT_HAS_CHILDREN)
+	ErrMergeSelf              = fault.Of(organizationv1.Reason_REASON_UNIT_MERGE_REFUSED)
 	ErrMergeKindDiffers       = fault.Of(organizationv1.Reason_REASON_UNIT_KIND_DIFFERS)
 	ErrParentUnknown          = fault.Of(organizationv1.Reason_REASON_UNIT_PARENT_UNKNOWN)
 	ErrUnitIsRoot             = fault.Of(organizationv1.Reason_REASON_UNIT_IS_ROOT)

@@ -74,6 +74,12 @@ func TestMergeAndArchive(t *testing.T) {
 	if _, err := organization.MergeUnit(u, []*organizationv1.Unit{unit("units/s", "p", school, active)}, 1); !errors.Is(err, organization.ErrMergeKindDiffers) {
 		t.Errorf("merging into another kind = %v", err)
 	}
+	for _, into := range [][]*organizationv1.Unit{{u}, {unit("units/c", "units/u", district, active), u}} {
+		_, err := organization.MergeUnit(u, into, 1)
+		if f := fault.As(err); !errors.Is(err, organization.ErrMergeSelf) || f.Fields[0].Path != "into" {
+			t.Errorf("merging into itself, or beneath, = %v", err)
+		}
+	}
 	merged, err := organization.MergeUnit(u, path(1), 1)
 	if err != nil || merged.GetState() != organizationv1.Unit_STATE_MERGED || merged.GetMergedInto() != "units/a1" {
 		t.Errorf("MergeUnit = %v, %v", merged, err)

@@ -91,7 +91,9 @@ func ParseRows(text string) ([]Row, error) {
 	}
 }
 
-func unreadable(zh, en string) error { return ErrCSVUnreadable.Say("problem", zh, en) }
+func unreadable(zh, en string) error {
+	return ErrCSVUnreadable.Say("problem", zh, en).At("csv", zh, en)
+}
 
 // malformed says on which line the table is no CSV.
 func malformed(err error) error {
@@ -157,9 +159,9 @@ func parseRow(line int, cells []string, at map[string]int) Row {
 
 // Column returns the column that brings a field of a unit.
 func Column(path string) string {
-	field, _, _ := strings.Cut(path, "[")
+	field, _, _ := strings.Cut(strings.TrimPrefix(path, "unit."), "[")
 	switch field {
-	case "name":
+	case "name", "unit_id":
 		return "id"
 	case "parent":
 		return "parent_id"

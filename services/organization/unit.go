@@ -18,8 +18,8 @@ type Move string
 
 // The moves that change a unit's state.
 const (
-	Merging   Move = "merge"
-	Archiving Move = "archive"
+	Merging   Move = "merge / 撤并"
+	Archiving Move = "archive / 停用"
 )
 
 // Life says which moves are allowed from which state.
@@ -33,7 +33,7 @@ var Life = lifecycle.Table[organizationv1.Unit_State, Move]{
 // NewUnit returns the unit that u asks for, under name. above is the path of its
 // parent, nearest first; empty for the root.
 func NewUnit(name string, u *organizationv1.Unit, above []*organizationv1.Unit) (*organizationv1.Unit, error) {
-	if err := mayLieUnder(above, 1); err != nil {
+	if err := mayLieUnder(above, 1, "unit.parent"); err != nil {
 		return nil, err
 	}
 	return &organizationv1.Unit{
@@ -42,16 +42,17 @@ func NewUnit(name string, u *organizationv1.Unit, above []*organizationv1.Unit) 
 	}, nil
 }
 
-// mayLieUnder says whether a subtree of so many levels fits beneath a path.
-func mayLieUnder(above []*organizationv1.Unit, levels int) error {
+// mayLieUnder says whether a subtree of so many levels fits beneath a path, whose
+// first unit the request names at field.
+func mayLieUnder(above []*organizationv1.Unit, levels int, field string) error {
 	if len(above) > 0 && above[0].GetState() != organizationv1.Unit_STATE_ACTIVE {
-		return ErrUnitArchived.With("unit", above[0].GetName())
+		return ErrUnitArchived.With("unit", above[0].GetName()).At(field, "已撤并", "is archived")
 	}
 	if len(above) > 0 && above[0].GetInstallation() != "" {
-		return ErrUnitRemote.With("unit", above[0].GetName())
+		return ErrUnitRemote.With("unit", above[0].GetName()).At(field, "由下级机构系统管理", "is kept by a lower installation")
 	}
 	if len(above)+levels > Depth {
-		return ErrTreeTooDeep.With("limit", strconv.Itoa(Depth))
+		return ErrTreeTooDeep.With("limit", strconv.Itoa(Depth)).At(field, "级数超出上限", "lies too deep")
 	}
 	return nil
 }
@@ -59,19 +60,28 @@ func mayLieUnder(above []*organizationv1.Unit, levels int) error {
 // MoveUnit lays u beneath the first of above, which is the path of its new
 // parent. levels is how many levels u and what lies beneath it have.
 func MoveUnit(u *organizationv1.Unit, above []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
+	return lay(u, above, levels, "parent")
+}
+
+// lay is MoveUnit for a request that names the new parent at field.
+func lay(u *organizationv1.Unit, above []*organizationv1.Unit, levels int, field string) (*organizationv1.Unit, error) {
 	if err := changeable(u); err != nil {
 		return nil, err
 	}
-	within := func(a *organizationv1.Unit) bool { return a.GetName() == u.GetName() }
-	if slices.ContainsFunc(above, within) {
-		return nil, ErrUnitCycle
+	if within(above, u) {
+		return nil, ErrUnitCycle.At(field, "是该单位自己或其下级", "is the unit itself or lies beneath it")
 	}
-	if err := mayLieUnder(above, levels); err != nil {
+	if err := mayLieUnder(above, levels, field); err != nil {
 		return nil, err
 	}
 	u = proto.CloneOf(u)
 	u.Parent = above[0].GetName()
 	return u, nil
+}
+
+// within says whether a path leads through u.
+func within(path []*organizationv1.Unit, u *organizationv1.Unit) bool {
+	return slices.ContainsFunc(path, func(a *organizationv1.Unit) bool { return a.GetName() == u.GetName() })
 }
 
 // changeable says whether u is neither the root nor archived.
@@ -89,10 +99,13 @@ func changeable(u *organizationv1.Unit) error {
 // MergeUnit ends u in the first of into, which is the path of the unit it is
 // merged into (撤并): u is archived beneath it.
 func MergeUnit(u *organizationv1.Unit, into []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
-	if u.GetKind() != into[0].GetKind() {
-		return nil, ErrMergeKindDiffers
+	switch {
+	case within(into, u):
+		return nil, ErrMergeSelf.At("into", "是该单位自己或其下级", "is the unit itself or lies beneath it")
+	case u.GetKind() != into[0].GetKind():
+		return nil, ErrMergeKindDiffers.At("into", "与该单位不同类", "is of another kind")
 	}
-	merged, err := MoveUnit(u, into, levels)
+	merged, err := lay(u, into, levels, "into")
 	if err != nil {
 		return nil, err
 	}

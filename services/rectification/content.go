@@ -74,36 +74,51 @@ func unfiled(p, wanted *rectificationv1.Problem) *rectificationv1.Problem {
 
 // editable says whether the unit may make wanted of p.
 func editable(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem) error {
+	changed := reworded(p, wanted)
 	switch {
-	case !OwnFinding(p.GetSource()) && !sameFinding(p, wanted):
-		return ErrProblemFindingFixed
+	case !OwnFinding(p.GetSource()) && changed != "":
+		return ErrProblemFindingFixed.At("problem."+changed, "由登记方填写，不能修改", "is what others found")
 	case l.GetVersion() > 0 && p.GetDeadline() != "" && p.GetDeadline() != wanted.GetDeadline():
-		return ErrProblemDeadlineFixed
+		return ErrProblemDeadlineFixed.At("problem.deadline", "台账报备后不能直接修改", "stands in what was filed")
 	default:
 		return described(l, wanted)
 	}
 }
 
-// sameFinding says whether the problem itself is the same, whatever is planned
-// against it.
-func sameFinding(a, b *rectificationv1.Problem) bool {
-	return a.GetCategory() == b.GetCategory() && a.GetItem() == b.GetItem() &&
-		a.GetLevel() == b.GetLevel() && a.GetDescription() == b.GetDescription()
+// reworded is the first field of the problem itself, whatever is planned against
+// it, that differs, or "".
+func reworded(a, b *rectificationv1.Problem) string {
+	switch {
+	case a.GetCategory() != b.GetCategory():
+		return "category"
+	case a.GetItem() != b.GetItem():
+		return "item"
+	case a.GetLevel() != b.GetLevel():
+		return "level"
+	case a.GetDescription() != b.GetDescription():
+		return "description"
+	default:
+		return ""
+	}
 }
 
 // complete says whether a plan has all that one needs.
 func complete(p *rectificationv1.Problem) error {
 	var zh, en []string
-	for _, f := range []struct{ value, zh, en string }{
-		{p.GetCause(), "原因剖析", "cause"}, {p.GetMeasures(), "整改措施", "measures"}, {p.GetDeadline(), "整改时限", "deadline"},
-		{p.GetLeaderResponsible(), "责任领导", "leader responsible"}, {p.GetPersonResponsible(), "责任人", "person responsible"},
+	lacks := ErrProblemPlanIncomplete
+	for _, f := range []struct{ value, field, zh, en string }{
+		{p.GetCause(), "cause", "原因剖析", "cause"}, {p.GetMeasures(), "measures", "整改措施", "measures"},
+		{p.GetDeadline(), "deadline", "整改时限", "deadline"},
+		{p.GetLeaderResponsible(), "leader_responsible", "责任领导", "leader responsible"},
+		{p.GetPersonResponsible(), "person_responsible", "责任人", "person responsible"},
 	} {
 		if f.value == "" {
 			zh, en = append(zh, f.zh), append(en, f.en)
+			lacks = lacks.At("problem."+f.field, "不能为空", "is needed")
 		}
 	}
 	if len(en) > 0 {
-		return ErrProblemPlanIncomplete.Say("missing", strings.Join(zh, "、"), strings.Join(en, ", "))
+		return lacks.Say("missing", strings.Join(zh, "、"), strings.Join(en, ", "))
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) e
 	case len(p.GetExtensions()) >= MaxExtensions:
 		return ErrProblemExtensionsFull.With("limit", strconv.Itoa(MaxExtensions))
 	case w.Deadline == p.GetDeadline() || w.Deadline < today:
-		return ErrProblemDeadlineNotLater
+		return ErrProblemDeadlineNotLater.At("deadline", "与现有时限相同或早于今天", "is the present one, or past")
 	}
 	return nil
 }

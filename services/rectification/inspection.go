@@ -18,8 +18,8 @@ type InspectionMove string
 
 // The moves of an inspection.
 const (
-	Recording  InspectionMove = "record"
-	Concluding InspectionMove = "conclude"
+	Recording  InspectionMove = "record / 登记检查记录"
+	Concluding InspectionMove = "conclude / 办结"
 )
 
 // InspectionLife says which moves are allowed from which state.
@@ -45,8 +45,8 @@ func NewInspection(name string, i *rectificationv1.Inspection, at Places, serves
 				At(fmt.Sprintf("inspection.team[%d]", n), "不存在或不在任", "is nobody in office")
 		}
 	}
-	for _, t := range i.GetTargets() {
-		if err := visitable(i, t, at); err != nil {
+	for n, t := range i.GetTargets() {
+		if err := visitable(i, t, at, fmt.Sprintf("inspection.targets[%d]", n)); err != nil {
 			return nil, err
 		}
 	}
@@ -63,15 +63,15 @@ func home(member string) string {
 	return unit
 }
 
-// visitable says whether the target lies beneath the bureau and none of the team
-// belongs to it.
-func visitable(i *rectificationv1.Inspection, target string, at Places) error {
+// visitable says whether the target, which the request has at field, lies beneath
+// the bureau and none of the team belongs to it.
+func visitable(i *rectificationv1.Inspection, target string, at Places, field string) error {
 	if p := at.Path(target); target == i.GetUnit() || !slices.Contains(p, i.GetUnit()) {
-		return ErrInspectionTargetOutside.With("target", target)
+		return ErrInspectionTargetOutside.With("target", target).At(field, "不是检查单位的下级单位", "does not lie beneath the bureau that inspects")
 	}
 	for _, m := range i.GetTeam() {
 		if Belongs(m, target, at) {
-			return ErrInspectionOwnUnit.With("target", target)
+			return ErrInspectionOwnUnit.With("target", target).At(field, "有检查组成员属于该单位", "is the unit of one of the team")
 		}
 	}
 	return nil
@@ -95,11 +95,11 @@ func Record(i *rectificationv1.Inspection, v Visited, at Places) (*rectification
 	case !slices.Contains(i.GetTeam(), v.By):
 		return nil, ErrInspectionNotOfTeam
 	case !slices.Contains(i.GetTargets(), v.Target):
-		return nil, ErrInspectionTargetUnknown.With("target", v.Target)
+		return nil, ErrInspectionTargetUnknown.With("target", v.Target).At("target", "不在受检单位之列", "is not a target of the inspection")
 	case visited(i, v.Target):
-		return nil, ErrInspectionTargetRecorded.With("target", v.Target)
+		return nil, ErrInspectionTargetRecorded.With("target", v.Target).At("target", "已有检查记录", "has been visited")
 	}
-	if err := visitable(i, v.Target, at); err != nil {
+	if err := visitable(i, v.Target, at, "target"); err != nil {
 		return nil, err
 	}
 	i.Visits = append(i.Visits, &rectificationv1.Visit{

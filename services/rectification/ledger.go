@@ -25,11 +25,11 @@ type LedgerMove string
 
 // The moves of a ledger.
 const (
-	LedgerChanging      LedgerMove = "change" // its content, by whatever happens to a problem
-	LedgerSigning       LedgerMove = "sign"
-	LedgerFiling        LedgerMove = "file"
-	LedgerAcknowledging LedgerMove = "acknowledge"
-	LedgerReturning     LedgerMove = "return"
+	LedgerChanging      LedgerMove = "change / 修改" // its content, by whatever happens to a problem
+	LedgerSigning       LedgerMove = "sign / 签字"
+	LedgerFiling        LedgerMove = "file / 报备"
+	LedgerAcknowledging LedgerMove = "acknowledge / 备案"
+	LedgerReturning     LedgerMove = "return / 退回"
 )
 
 // LedgerLife says which moves are allowed from which state. From FILED and
@@ -84,9 +84,9 @@ func NewLedger(path []string, c *campaignv1.Campaign, days *calendar.Calendar) (
 	}
 	switch {
 	case c.GetState() != campaignv1.Campaign_STATE_PUBLISHED:
-		return nil, ErrLedgerCampaignNotPublished
+		return nil, ErrLedgerCampaignNotPublished.At("ledger.campaign", "尚未发布或已结束", "is not published")
 	case !slices.Contains(path, c.GetOwner()):
-		return nil, ErrLedgerCampaignForeign
+		return nil, ErrLedgerCampaignForeign.At("ledger.unit", "不在活动主办单位辖内", "does not lie under the owner of the campaign")
 	}
 	l.FilingDueDate, l.FilingDueProvisional = due(c.GetFiling(), days)
 	l.Categories = codes(c.GetCategories())
@@ -141,7 +141,7 @@ func Sign(l *rectificationv1.Ledger, s *rectificationv1.Signature, digest string
 	case filed && !l.GetPendingChanges():
 		return nil, ErrLedgerNothingNew
 	case s.GetDigest() != digest:
-		return nil, ErrLedgerDigestStale
+		return nil, ErrLedgerDigestStale.At("content_digest", "不是台账现有内容的摘要", "is not the digest of the content as it stands")
 	}
 	signed.Signature = proto.CloneOf(s)
 	return signed, nil

@@ -136,7 +136,8 @@ func walk[M ~string, S fmt.Stringer, R record[S]](t *testing.T, states int, move
 			}
 			switch {
 			case err == nil:
-				lines = append(lines, fmt.Sprintf("%s %s %s", short(from.GetState()), m, short(to.GetState())))
+				word, _, _ := strings.Cut(string(m), " / ")
+				lines = append(lines, fmt.Sprintf("%s %s %s", short(from.GetState()), word, short(to.GetState())))
 			case !errors.Is(err, illegal):
 				t.Errorf("%s from %v = %v, want the illegal move", m, from.GetState(), err)
 			}

@@ -23,20 +23,20 @@ type ProblemMove string
 
 // The moves of a problem.
 const (
-	Editing    ProblemMove = "edit"
-	Attaching  ProblemMove = "attach"
-	Planning   ProblemMove = "plan"
-	Starting   ProblemMove = "start"
-	Progress   ProblemMove = "progress"
-	Submitting ProblemMove = "submit"
-	Verifying  ProblemMove = "verify"
-	Closing    ProblemMove = "close"
-	Returning  ProblemMove = "return"
-	Reopening  ProblemMove = "reopen"
-	Cancelling ProblemMove = "cancel"
-	Extending  ProblemMove = "extend"
-	Granting   ProblemMove = "approve_extension"
-	Refusing   ProblemMove = "refuse_extension"
+	Editing    ProblemMove = "edit / 修改"
+	Attaching  ProblemMove = "attach / 添加附件"
+	Planning   ProblemMove = "plan / 制定措施"
+	Starting   ProblemMove = "start / 开始整改"
+	Progress   ProblemMove = "progress / 填写进展"
+	Submitting ProblemMove = "submit / 申请销号"
+	Verifying  ProblemMove = "verify / 核查"
+	Closing    ProblemMove = "close / 销号"
+	Returning  ProblemMove = "return / 退回"
+	Reopening  ProblemMove = "reopen / 重新整改"
+	Cancelling ProblemMove = "cancel / 取消"
+	Extending  ProblemMove = "extend / 申请延期"
+	Granting   ProblemMove = "approve_extension / 同意延期"
+	Refusing   ProblemMove = "refuse_extension / 不同意延期"
 )
 
 // The states, by short names for the table.
@@ -110,8 +110,11 @@ func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted b
 
 // described says whether a problem says what it is, in the terms of its campaign.
 func described(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
-	if p.GetDescription() == "" || p.GetLevel() == rectificationv1.Problem_LEVEL_UNSPECIFIED {
-		return ErrProblemDescriptionEmpty
+	switch {
+	case p.GetDescription() == "":
+		return ErrProblemDescriptionEmpty.At("problem.description", "不能为空", "is needed")
+	case p.GetLevel() == rectificationv1.Problem_LEVEL_UNSPECIFIED:
+		return ErrProblemDescriptionEmpty.At("problem.level", "不能为空", "is needed")
 	}
 	if len(l.GetCategories()) == 0 {
 		return nil

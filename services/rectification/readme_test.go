@@ -9,6 +9,6 @@ import (
 
 func TestTheReadmeDrawsTheTables(t *testing.T) {
 	lifecycletest.Drawn(t, "README.md",
-		rectification.LedgerLife.Mermaid(), rectification.VersionLife.Mermaid(),
-		rectification.ProblemLife.Mermaid(), rectification.InspectionLife.Mermaid())
+		rectification.LedgerLife, rectification.VersionLife,
+		rectification.ProblemLife, rectification.InspectionLife)
 }

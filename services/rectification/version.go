@@ -15,9 +15,9 @@ type VersionMove string
 
 // The moves of a filed version.
 const (
-	VersionAcknowledging VersionMove = "acknowledge"
-	VersionReturning     VersionMove = "return"
-	VersionSuperseding   VersionMove = "supersede" // by a later one, undecided
+	VersionAcknowledging VersionMove = "acknowledge / 备案"
+	VersionReturning     VersionMove = "return / 退回"
+	VersionSuperseding   VersionMove = "supersede / 替换" // by a later one, undecided
 )
 
 // VersionLife says which moves are allowed from which state.

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
@@ -81,7 +82,24 @@ func (r *reader) root(rt *route.Route) ([]protoreflect.FieldDescriptor, error) {
 	if token != json.Delim('{') {
 		return nil, problem.Malformed(problem.Text{Zh: "应为 JSON 对象", En: "it must be a JSON object"})
 	}
-	return r.object(message, path)
+	set, err := r.object(message, path)
+	if rt.Body != "*" {
+		r.misplaced(rt.Input(), set, path)
+	}
+	return set, err
+}
+
+// misplaced tells of members that the service would not read, because clients are
+// only told them, and that are parameters of the call under the same name: who
+// sends them means those.
+func (r *reader) misplaced(input protoreflect.MessageDescriptor, set []protoreflect.FieldDescriptor, path string) {
+	for _, f := range set {
+		if input.Fields().ByName(f.Name()) != nil && behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) {
+			r.tell(join(path, f.JSONName()), "query", problem.Text{
+				Zh: "应作为查询参数给出：?" + f.JSONName() + "=…", En: "must be given in the query, as ?" + f.JSONName() + "=…",
+			})
+		}
+	}
 }
 
 // unreadable wraps what cannot happen to a body that passed shape.

@@ -160,7 +160,11 @@ func writable(f protoreflect.FieldDescriptor) bool {
 	if f.Name() == "name" || f.Name() == "etag" {
 		return false
 	}
+	return !behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) && !behaves(f, annotations.FieldBehavior_IDENTIFIER)
+}
+
+// behaves says whether the contract calls the field that.
+func behaves(f protoreflect.FieldDescriptor, as annotations.FieldBehavior) bool {
 	behaviors, _ := proto.GetExtension(f.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
-	return !slices.Contains(behaviors, annotations.FieldBehavior_OUTPUT_ONLY) &&
-		!slices.Contains(behaviors, annotations.FieldBehavior_IDENTIFIER)
+	return slices.Contains(behaviors, as)
 }

@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -8,8 +9,12 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/duban-project/duban/gateway/internal/problem"
 	"github.com/duban-project/duban/gateway/internal/route"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
 
@@ -17,6 +22,7 @@ func table(t testing.TB) *route.Table {
 	t.Helper()
 	all, err := route.New(
 		organizationv1.File_duban_organization_v1_organization_proto.Services().Get(0),
+		campaignv1.File_duban_campaign_v1_campaign_proto.Services().Get(0),
 		aggregationv1.File_duban_aggregation_v1_aggregation_proto.Services().Get(0),
 	)
 	if err != nil {
@@ -69,6 +75,26 @@ func TestMaskLeavesOutWhatNoClientWrites(t *testing.T) {
 	}
 	if len(names) != 1 || names[0] != "labels" {
 		t.Errorf("writable are %q", names)
+	}
+}
+
+// What a campaign tells of its template is no way to name one.
+func TestParametersInTheBodyAreRefused(t *testing.T) {
+	const body = `{"owner":"units/a","template":"campaignTemplates/x","year":2026,"state":"STATE_DRAFT"}`
+	_, _, err := Body(table(t).Find("POST", "/v1/campaigns"), []byte(body), 64)
+	var refused *problem.Problem
+	if !errors.As(err, &refused) {
+		t.Fatalf("it passes: %v", err)
+	}
+	var paths []string
+	for _, f := range refused.Fields {
+		paths = append(paths, f.Path+" "+f.Rule)
+	}
+	if diff := cmp.Diff([]string{"campaign.template query", "campaign.year query"}, paths); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
+	}
+	if _, _, err := Body(table(t).Find("PATCH", "/v1/campaigns/a"), []byte(body), 64); err != nil {
+		t.Errorf("what was read cannot be sent back: %v", err)
 	}
 }
 

@@ -103,5 +103,5 @@ func errHeader(zh, en string) error { return reports.ErrColumnInvalid.At("conten
 func tooLarge(what, limit string) error {
 	return reports.ErrFileTooLarge.Say("limit", limit+map[string]string{
 		"lines": " 行", "values": " 个数值", "columns": " 栏", "cell": " 字节每格", "bytes": " 字节（解压后）",
-	}[what], limit+" "+what)
+	}[what], limit+" "+what).At("content", "过大", "is too large")
 }

@@ -14,11 +14,11 @@ type Move string
 
 // The moves of a report.
 const (
-	Judging     Move = "judge"
-	Accepting   Move = "accept"
-	Entering    Move = "enter"
-	Returning   Move = "return"
-	Superseding Move = "supersede"
+	Judging     Move = "judge / 校验"
+	Accepting   Move = "accept / 接受"
+	Entering    Move = "enter / 计入"
+	Returning   Move = "return / 退回"
+	Superseding Move = "supersede / 更正"
 )
 
 // Life says which moves are allowed from which state.
@@ -59,7 +59,7 @@ func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error
 	case r.GetNilReport() == (len(r.GetRows()) > 0):
 		return nil, ErrNilOrRows.At("report.rows", "数据行与零报告须取其一", "rows or a nil report")
 	case len(r.GetRows()) > MaxRows:
-		return nil, ErrTooLong.With("limit", strconv.Itoa(MaxRows))
+		return nil, ErrTooLong.With("limit", strconv.Itoa(MaxRows)).At("report.rows", "行数过多", "are too many")
 	case p.LastDay() >= a.Today:
 		return nil, ErrPeriodOpen.At("report.period", "报告期尚未结束", "the period has not ended")
 	}

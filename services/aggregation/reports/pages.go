@@ -108,7 +108,8 @@ func Digest(r *aggregationv1.Report) string {
 // Again says whether r is the report that was taken before under its sequence.
 func Again(taken, r *aggregationv1.Report) error {
 	if taken.GetContentDigest() != Digest(r) {
-		return ErrSequenceReused.With("sequence", strconv.FormatInt(r.GetSequence(), 10))
+		return ErrSequenceReused.With("sequence", strconv.FormatInt(r.GetSequence(), 10)).
+			At("report.sequence", "已用于另一份报表", "was used for another report")
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ type place = aggregationv1.CompareStatusResponse_Place
 
 // CompareStatus implements the RPC.
 func (s *Service) CompareStatus(ctx context.Context, req *aggregationv1.CompareStatusRequest) (*aggregationv1.CompareStatusResponse, error) {
-	d, err := metric(req.GetMetric())
+	d, err := aggregation.Find(req.GetMetric())
 	if err != nil {
 		return nil, err
 	}
@@ -28,15 +28,6 @@ func (s *Service) CompareStatus(ctx context.Context, req *aggregationv1.CompareS
 		return nil, err
 	}
 	return s.pageOf(aggregation.Behind(d, places, last), req)
-}
-
-// metric finds the metric that a request names.
-func metric(name string) (*aggregation.Definition, error) {
-	d, err := aggregation.Find(name)
-	if err != nil {
-		return nil, aggregation.ErrMetricUnknown.At("metric", "没有这个指标", "there is no such metric")
-	}
-	return d, nil
 }
 
 // lastPlace is the one with which the page before ended; without one, it stands

@@ -40,7 +40,7 @@ func (v *view) table(req *aggregationv1.ExportStatusRequest) (*sheet.Table, erro
 	if req.GetMetric() == "" {
 		return nil, aggregation.ErrMetricMissing.At("metric", "须指明指标", "is missing")
 	}
-	d, err := metric(req.GetMetric())
+	d, err := aggregation.Find(req.GetMetric())
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 // GetStatusSeries implements the RPC.
 func (s *Service) GetStatusSeries(ctx context.Context, req *aggregationv1.GetStatusSeriesRequest) (series *aggregationv1.StatusSeries, err error) {
-	d, err := metric(req.GetMetric())
+	d, err := aggregation.Find(req.GetMetric())
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 func (s *Service) CreateTarget(ctx context.Context, req *aggregationv1.CreateTargetRequest) (*aggregationv1.Target, error) {
 	asked := req.GetTarget()
 	return s.targets.Create(ctx, req, asked.GetUnit(), func(tx *change.Tx) (*aggregationv1.Target, error) {
-		if err := s.targets.Free(tx, aggregation.TargetName(asked), aggregation.ErrTargetExists); err != nil {
+		if err := s.targets.Free(tx, aggregation.TargetName(asked), aggregation.ErrTargetExists.At("target.metric", "该期间已有目标", "has a target for the time")); err != nil {
 			return nil, err
 		}
 		had, err := s.countTargets(tx, asked.GetUnit())

@@ -15,7 +15,7 @@ func (s *Service) CreateCampaign(ctx context.Context, req *campaignv1.CreateCamp
 		return nil, change.ErrFields.At("campaign.owner", "不能为空", "is needed")
 	}
 	return s.campaigns.Create(ctx, req, owner, func(tx *change.Tx) (*campaignv1.Campaign, error) {
-		name, err := s.campaigns.NewName(tx, "campaigns/", req.GetCampaignId(), campaign.ErrExists)
+		name, err := s.campaigns.NewName(tx, "campaigns/", req.GetCampaignId(), campaign.ErrExists.At("campaign_id", "已被使用", "is in use"))
 		if err != nil {
 			return nil, err
 		}

@@ -66,7 +66,7 @@ func cast(tx *change.Tx, r *evaluationv1.Round, code string, answers []*evaluati
 	b := box{tx, r.GetName()}
 	group, err := b.find(code)
 	if errors.Is(err, store.ErrNotFound) {
-		return ballot{}, cmp.Or(evaluation.Taking(r, tx.Now), error(evaluation.ErrCodeUnknown))
+		return ballot{}, cmp.Or(evaluation.Taking(r, tx.Now), error(evaluation.ErrCodeUnknown.At("code", "不属于本轮评议", "is not one of the round")))
 	}
 	if err != nil {
 		return ballot{}, err
@@ -78,7 +78,7 @@ func cast(tx *change.Tx, r *evaluationv1.Round, code string, answers []*evaluati
 	if group == spent {
 		kept, err := b.recall(code)
 		if err == nil && !slices.Equal(kept.GetChoices(), choices) {
-			err = evaluation.ErrCodeSpent
+			err = evaluation.ErrCodeSpent.At("code", "已使用", "is spent")
 		}
 		return kept, err
 	}

@@ -104,7 +104,7 @@ func (b box) find(code string) (group int, err error) {
 	}
 	value, err := b.tx.Get(codes, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return 0, evaluation.ErrCodeUnknown
+		return 0, evaluation.ErrCodeUnknown.At("code", "不属于本轮评议", "is not one of the round")
 	}
 	if err != nil {
 		return 0, err

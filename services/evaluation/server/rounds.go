@@ -14,13 +14,13 @@ import (
 // CreateRound implements the RPC.
 func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRoundRequest) (*evaluationv1.Round, error) {
 	return s.rounds.Create(ctx, req, req.GetRound().GetOwner(), func(tx *change.Tx) (*evaluationv1.Round, error) {
-		name, err := s.rounds.NewName(tx, "rounds/", req.GetRoundId(), evaluation.ErrRoundExists)
+		name, err := s.rounds.NewName(tx, "rounds/", req.GetRoundId(), evaluation.ErrRoundExists.At("round_id", "已被使用", "is in use"))
 		if err != nil {
 			return nil, err
 		}
 		scheme := s.scheme(req.GetRound().GetScheme(), req.GetRound().GetSchemeVersion())
 		if scheme == nil {
-			return nil, evaluation.ErrSchemeUnknown
+			return nil, evaluation.ErrSchemeUnknown.At("round.scheme", "没有此评议方案或版本", "is no scheme, or has no such version")
 		}
 		return evaluation.NewRound(name, req.GetRound(), scheme, s.place, tx.Now)
 	}, change.CatchUp())

@@ -29,7 +29,7 @@ func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.Crea
 func (s *Service) free(tx *change.Tx, in installation) error {
 	switch _, err := s.installations.Find(tx, in.GetName()); {
 	case err == nil:
-		return federation.ErrInstallationExists
+		return federation.ErrInstallationExists.At("installation.logs", "该机构系统已登记", "are those of one that is enrolled")
 	case !errors.Is(err, authz.ErrNotFound):
 		return err
 	}
@@ -77,20 +77,20 @@ func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.Exte
 // SuspendInstallation implements the RPC.
 func (s *Service) SuspendInstallation(ctx context.Context, req *federationv1.SuspendInstallationRequest) (installation, error) {
 	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, "suspend", req.GetReason())
+		return federation.Moved(in, federation.Suspending, req.GetReason())
 	})
 }
 
 // ResumeInstallation implements the RPC.
 func (s *Service) ResumeInstallation(ctx context.Context, req *federationv1.ResumeInstallationRequest) (installation, error) {
 	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, "resume", "")
+		return federation.Moved(in, federation.Resuming, "")
 	})
 }
 
 // RevokeInstallation implements the RPC.
 func (s *Service) RevokeInstallation(ctx context.Context, req *federationv1.RevokeInstallationRequest) (installation, error) {
 	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, "revoke", req.GetReason())
+		return federation.Moved(in, federation.Revoking, req.GetReason())
 	})
 }

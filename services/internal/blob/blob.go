@@ -79,13 +79,13 @@ func Inspect(r io.Reader, limit int64) (Info, []byte, error) {
 	case err != nil:
 		return Info{}, nil, fmt.Errorf("reading the file: %w", err)
 	case len(content) == 0:
-		return Info{}, nil, ErrEmpty
+		return Info{}, nil, ErrEmpty.At("content", "没有内容", "is empty")
 	case int64(len(content)) > limit:
-		return Info{}, nil, ErrTooLarge.With("limit", strconv.FormatInt(limit, 10))
+		return Info{}, nil, ErrTooLarge.With("limit", strconv.FormatInt(limit, 10)).At("content", "过大", "is too large")
 	}
 	kind := media.Type(content)
 	if kind == "" {
-		return Info{}, nil, ErrTypeRefused
+		return Info{}, nil, ErrTypeRefused.At("content", "文件类型不接受", "is of a kind that is not taken")
 	}
 	digest := sha256.Sum256(content)
 	return Info{Digest: hex.EncodeToString(digest[:]), Size: int64(len(content)), MediaType: kind}, content, nil

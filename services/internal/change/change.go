@@ -83,6 +83,7 @@ type Tx struct {
 
 	book    *Book
 	ctx     context.Context
+	req     Request // of a change
 	checked bool
 	writes  bool
 	matched bool     // whether If-Match was held against a record
@@ -180,7 +181,7 @@ func (r *run[A]) attempt(ctx context.Context) (answer A, err error) {
 		if answer, repeat, err = r.first(raw); repeat || err != nil {
 			return err
 		}
-		answer, err = r.decide(r.book.writing(ctx, raw, r.access))
+		answer, err = r.decide(r.tx(ctx, raw))
 		return err
 	})
 	if errors.Is(err, errDry) {
@@ -239,9 +240,9 @@ func (b *Book) View(ctx context.Context, read func(*Tx) error) error {
 	})
 }
 
-func (b *Book) writing(ctx context.Context, raw store.Tx, access *authz.Access) *Tx {
-	tx := b.tx(ctx, raw, access)
-	tx.writes = true
+func (r *run[A]) tx(ctx context.Context, raw store.Tx) *Tx {
+	tx := r.book.tx(ctx, raw, r.access)
+	tx.writes, tx.req = true, r.req
 	return tx
 }
 

@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -24,8 +27,37 @@ func If(check func(*Tx) error) Option {
 	return func(s *steps) { s.checks = append(s.checks, check) }
 }
 
-// In is If for those who may not act on the records of the unit.
-func In(unit string) Option { return If(func(tx *Tx) error { return tx.Check(unit) }) }
+// In is If for those who may not act on the records of the unit, which the request
+// names. For whom there is no such unit it says where.
+func In(unit string) Option {
+	return If(func(tx *Tx) error {
+		err := tx.Check(unit)
+		if f := fault.As(err); f != nil && f.Is(authz.ErrNotFound) {
+			if path := pathOf(tx.req.ProtoReflect(), unit); path != "" {
+				return f.At(path, "没有这个单位", "there is no such unit")
+			}
+		}
+		return err
+	})
+}
+
+// pathOf is where a request has the name: in a field of its own, or of the resource
+// that it brings; or "".
+func pathOf(m protoreflect.Message, name string) (path string) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsList() || f.IsMap():
+		case f.Kind() == protoreflect.StringKind && v.String() == name:
+			path = string(f.Name())
+		case f.Kind() == protoreflect.MessageKind:
+			if rest := pathOf(v.Message(), name); rest != "" {
+				path = string(f.Name()) + "." + rest
+			}
+		}
+		return path == ""
+	})
+	return path
+}
 
 // Before lets a change ask what only others know: another service, the newest
 // tree, the disk. It runs outside of the transaction, once, and not for a repeat,
@@ -66,7 +98,7 @@ func (r *run[A]) prepare(ctx context.Context) (answer A, repeat bool, err error)
 		if answer, repeat, err = r.first(raw); repeat || err != nil {
 			return err
 		}
-		return r.may(r.book.writing(ctx, raw, r.access))
+		return r.may(r.tx(ctx, raw))
 	})
 	if repeat || err != nil {
 		return answer, repeat, stored(err)

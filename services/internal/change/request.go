@@ -99,7 +99,7 @@ func (id identity) answered(tx store.Tx, access *authz.Access, like proto.Messag
 	}
 	digest, units, answer := parted(value)
 	if !bytes.Equal(digest, id.digest[:]) {
-		return nil, ErrReused
+		return nil, ErrReused.At("request_id", "已用于内容不同的请求", "was used for another request")
 	}
 	for _, unit := range units {
 		if err := access.Check(unit); err != nil {

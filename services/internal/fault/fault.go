@@ -53,6 +53,17 @@ func Of(reason protoreflect.Enum) *Fault {
 	return &Fault{Reason: strings.TrimPrefix(string(value.Name()), "REASON_"), Text: text}
 }
 
+// Word is what Chinese sentences call a value of an enum, or "" if the contract does
+// not say.
+func Word(value protoreflect.Enum) string {
+	v := value.Descriptor().Values().ByNumber(value.Number())
+	if v == nil {
+		return ""
+	}
+	word, _ := proto.GetExtension(v.Options(), faultv1.E_Zh).(string)
+	return word
+}
+
 // Kind says what the caller can do.
 func (f *Fault) Kind() faultv1.Kind { return f.Text.GetKind() }
 
@@ -116,14 +127,15 @@ func (f *Fault) At(path, zh, en string) *Fault {
 	return &g
 }
 
-// Under returns a copy of f for a request in which what stands at from when the
-// rule is asked stands at to, such as "problem" at "findings[2]".
+// Under returns a copy of f for a request in which what stands at from, or
+// beneath it, when the rule is asked stands at to, such as "problem" at
+// "findings[2]".
 func (f *Fault) Under(from, to string) *Fault {
 	g := *f
 	g.Fields = slices.Clone(f.Fields)
 	for i, field := range g.Fields {
-		if rest, ok := strings.CutPrefix(field.Path, from+"."); ok {
-			g.Fields[i].Path = to + "." + rest
+		if rest, ok := strings.CutPrefix(field.Path+".", from+"."); ok {
+			g.Fields[i].Path = strings.TrimSuffix(to+"."+rest, ".")
 		}
 	}
 	return &g

@@ -28,7 +28,7 @@ type Record[S State] interface {
 }
 
 // Table maps a state and a move to the next state. A missing entry is an
-// illegal move.
+// illegal move. A move is spelled in English and Chinese, as in "submit / 提交".
 type Table[S State, M ~string] map[S]map[M]S
 
 // Next returns the state that move m leads to from state s.
@@ -38,12 +38,14 @@ func (t Table[S, M]) Next(s S, m M) (S, bool) {
 }
 
 // Move returns a copy of r in the state that m leads to. A move that t does not
-// have is refused with illegal, which gets the facts "state" and "move".
+// have is refused with illegal, which gets the facts "state" and "move", in both
+// languages.
 func Move[R Record[S], S State, M ~string](t Table[S, M], r R, m M, illegal *fault.Fault) (R, error) {
 	next, ok := t.Next(r.GetState(), m)
 	if !ok {
 		var none R
-		return none, illegal.With("state", short(r.GetState())).With("move", string(m))
+		en, zh := spelled(m)
+		return none, illegal.Say("state", fault.Word(r.GetState()), short(r.GetState())).Say("move", zh, en)
 	}
 	r = proto.CloneOf(r)
 	fields := r.ProtoReflect().Descriptor().Fields()
@@ -56,11 +58,37 @@ func (t Table[S, M]) Mermaid() string {
 	var lines []string
 	for s, moves := range t {
 		for m, next := range moves {
-			lines = append(lines, fmt.Sprintf("    %s --> %s: %s", short(s), short(next), m))
+			en, _ := spelled(m)
+			lines = append(lines, fmt.Sprintf("    %s --> %s: %s", short(s), short(next), en))
 		}
 	}
 	slices.Sort(lines)
 	return "stateDiagram-v2\n" + strings.Join(lines, "\n") + "\n"
+}
+
+// Wordless are the states and moves that have no Chinese name, which there MUST NOT
+// be.
+func (t Table[S, M]) Wordless() (list []string) {
+	for s, moves := range t {
+		if fault.Word(s) == "" {
+			list = append(list, short(s))
+		}
+		for m, next := range moves {
+			if _, zh := spelled(m); zh == "" {
+				list = append(list, string(m))
+			}
+			if fault.Word(next) == "" {
+				list = append(list, short(next))
+			}
+		}
+	}
+	return list
+}
+
+// spelled parts a move into its names in the two languages.
+func spelled[M ~string](m M) (en, zh string) {
+	en, zh, _ = strings.Cut(string(m), " / ")
+	return en, zh
 }
 
 func short[S State](s S) string {

@@ -39,6 +39,11 @@ var chinese = map[string]string{
 // the rule.
 func said(v *protovalidate.Violation) (zh, en string) {
 	switch rule := v.Proto.GetRuleId(); rule {
+	case "string.min_len", "bytes.min_len", "repeated.min_items":
+		if v.RuleValue.Uint() == 1 {
+			return chinese["required"], "must not be empty"
+		}
+		return inChinese(rule, v.RuleValue), v.Proto.GetMessage()
 	case "string.pattern":
 		return form(v.RuleValue.String())
 	case "enum.defined_only", "enum.not_in", "enum.in":

@@ -196,7 +196,7 @@ func TestFieldsAreToldWhatToWrite(t *testing.T) {
 			Zh: "请填写以下取值之一：LEVEL_UNIT、LEVEL_LEADERS、LEVEL_STAFF", En: "must be one of LEVEL_UNIT, LEVEL_LEADERS, LEVEL_STAFF",
 		}, {
 			Path: "problem.description", Rule: "string.min_len",
-			Zh: "至少 1 个字符", En: "must be at least 1 characters",
+			Zh: "不能为空", En: "must not be empty",
 		},
 	}
 	if diff := cmp.Diff(want, fault.As(err).Fields); diff != "" {

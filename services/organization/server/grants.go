@@ -29,7 +29,7 @@ func (s *Service) newGrant(tx *change.Tx, g *organizationv1.RoleGrant) (*organiz
 		err = authz.ErrNotFound // as if the principal were not there
 	}
 	if err != nil {
-		return nil, unknown(err, organization.ErrPrincipalUnknown)
+		return nil, unknown(err, stranger("role_grant.principal"))
 	}
 	held, err := s.held(tx, g.GetPrincipal())
 	if err != nil {
@@ -51,6 +51,11 @@ func collected(grants iter.Seq2[*organizationv1.RoleGrant, error]) (list []*orga
 		list = append(list, g)
 	}
 	return list, nil
+}
+
+// stranger says that nobody has the name at the field, whom the caller may see.
+func stranger(field string) error {
+	return organization.ErrPrincipalUnknown.At(field, "没有此人员或接入系统", "is neither a person nor a machine")
 }
 
 // unknown is the fault if looking for a name found nothing, or what went wrong.

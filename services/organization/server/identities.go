@@ -21,7 +21,7 @@ func (s *Service) CreateIdentity(ctx context.Context, req *organizationv1.Create
 	i := req.GetIdentity()
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.Identity, error) {
 		if err := s.mayPrincipal(tx, i.GetPrincipal()); err != nil {
-			return nil, s.hidden(tx, err)
+			return nil, hidden(tx, err, "identity.principal")
 		}
 		if err := s.lends(tx, &organizationv1.ApiKey{Principal: i.GetPrincipal()}, "identity.principal"); err != nil {
 			return nil, err
@@ -42,7 +42,7 @@ func (s *Service) claim(tx *change.Tx, link *organizationv1.Identity) error {
 	digest := authn.Digest(link.GetIssuer(), link.GetSubject())
 	switch _, err := tx.Get(accounts, digest); {
 	case err == nil:
-		return organization.ErrIdentityExists
+		return organization.ErrIdentityExists.At("identity.subject", "已绑定", "is linked already")
 	case !errors.Is(err, store.ErrNotFound):
 		return err
 	default:

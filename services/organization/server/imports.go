@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -59,8 +60,8 @@ func (s *Service) importRow(tx *change.Tx, ancestor string, row organization.Row
 	if err != nil {
 		return rejected, err
 	}
-	if err := s.within(tx, ancestor, u.GetParent()); err != nil {
-		return rejected, err
+	if inside, err := s.within(tx, ancestor, u.GetParent()); err != nil || !inside {
+		return rejected, cmp.Or(err, error(taken("id")))
 	}
 	return s.importAgain(tx, u, row)
 }
@@ -76,8 +77,11 @@ func (s *Service) importAgain(tx *change.Tx, u *organizationv1.Unit, row organiz
 }
 
 func (s *Service) importNew(tx *change.Tx, ancestor string, row organization.Row) error {
-	if err := s.within(tx, ancestor, row.Unit.GetParent()); err != nil {
+	switch inside, err := s.within(tx, ancestor, row.Unit.GetParent()); {
+	case err != nil:
 		return err
+	case !inside:
+		return organization.ErrParentUnknown.At("parent_id", "不在导入范围内", "is no unit within the import")
 	}
 	u, err := s.newUnit(tx, row.ID, row.Unit)
 	if err != nil {
@@ -89,15 +93,12 @@ func (s *Service) importNew(tx *change.Tx, ancestor string, row organization.Row
 
 // within says whether the parent is the ancestor of the import or lies beneath
 // it. A parent elsewhere is as good as none.
-func (s *Service) within(tx *change.Tx, ancestor, parent string) error {
+func (s *Service) within(tx *change.Tx, ancestor, parent string) (bool, error) {
 	path, err := s.path(tx, parent)
 	if err != nil && !errors.Is(err, authz.ErrNotFound) {
-		return err
+		return false, err
 	}
-	if !slices.ContainsFunc(path, func(u *organizationv1.Unit) bool { return u.GetName() == ancestor }) {
-		return organization.ErrParentUnknown.At("parent_id", "上级单位不存在或不在导入范围内", "no such unit within the import")
-	}
-	return nil
+	return slices.ContainsFunc(path, func(u *organizationv1.Unit) bool { return u.GetName() == ancestor }), nil
 }
 
 // report says what became of a row, in the caller's language.

@@ -39,7 +39,7 @@ func (s *Service) mayPrincipal(tx *change.Tx, principal string) error {
 func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateApiKeyRequest) (*organizationv1.IssuedApiKey, error) {
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*organizationv1.IssuedApiKey, error) {
 		if err := s.mayKey(tx, req.GetApiKey()); err != nil {
-			return nil, s.hidden(tx, err)
+			return nil, hidden(tx, err, "api_key.principal")
 		}
 		if err := s.opens(tx, req.GetApiKey()); err != nil {
 			return nil, err
@@ -117,11 +117,11 @@ func (s *Service) reaches(tx *change.Tx, unit, top string) (bool, error) {
 	return slices.ContainsFunc(path, func(u *organizationv1.Unit) bool { return u.GetName() == top }), err
 }
 
-// hidden answers alike for a principal that is not there and one that the caller
-// may not see.
-func (s *Service) hidden(tx *change.Tx, err error) error {
+// hidden answers alike, at the field, for a principal that is not there and one
+// that the caller may not see.
+func hidden(tx *change.Tx, err error, field string) error {
 	tx.Trusted("refused anyway")
-	return unknown(err, organization.ErrPrincipalUnknown)
+	return unknown(err, stranger(field))
 }
 
 // issue gives k its secret and stores both.

@@ -58,7 +58,7 @@ func (s *Service) reachable(tx *change.Tx, unit string) error {
 
 // newMember enters a person into a unit; an empty id gets a new one.
 func (s *Service) newMember(tx *change.Tx, unit, id string, m *organizationv1.Member) (*organizationv1.Member, error) {
-	name, err := s.members.NewName(tx, unit+"/members/", id, organization.ErrMemberExists)
+	name, err := s.members.NewName(tx, unit+"/members/", id, organization.ErrMemberExists.At("member_id", "已被使用", "is in use"))
 	return &organizationv1.Member{
 		Name: name, DisplayName: m.GetDisplayName(), Posts: m.GetPosts(), Rank: m.GetRank(), PartyMember: m.GetPartyMember(),
 	}, err
@@ -95,7 +95,7 @@ func (s *Service) CreateMachine(ctx context.Context, req *organizationv1.CreateM
 		if err := s.inUse(tx, m.GetUnit()); err != nil {
 			return nil, err
 		}
-		name, err := s.machines.NewName(tx, "machines/", req.GetMachineId(), organization.ErrMachineExists)
+		name, err := s.machines.NewName(tx, "machines/", req.GetMachineId(), organization.ErrMachineExists.At("machine_id", "已被使用", "is in use"))
 		return &organizationv1.Machine{Name: name, DisplayName: m.GetDisplayName(), Unit: m.GetUnit()}, err
 	})
 }

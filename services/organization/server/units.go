@@ -9,12 +9,16 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/organization"
 )
 
 // CreateUnit implements the RPC.
 func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnitRequest) (*organizationv1.Unit, error) {
 	parent := req.GetUnit().GetParent()
+	if parent == "" {
+		return nil, change.ErrFields.At("unit.parent", "不能为空", "is needed")
+	}
 	return s.units.Create(ctx, req, parent, func(tx *change.Tx) (*organizationv1.Unit, error) {
 		return s.newUnit(tx, req.GetUnitId(), req.GetUnit())
 	}, change.Before(s.past.CatchUpBelow))
@@ -23,18 +27,23 @@ func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnit
 // newUnit makes a unit beneath the parent that u names; an empty id gets a new
 // one.
 func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*organizationv1.Unit, error) {
-	name, err := s.units.NewName(tx, "units/", id, organization.ErrUnitExists)
+	name, err := s.units.NewName(tx, "units/", id, taken("unit_id"))
 	if err != nil {
 		return nil, err
 	}
 	if s.past.Unit(name).GetInstallation() != "" {
-		return nil, organization.ErrUnitExists
+		return nil, taken("unit_id")
 	}
 	above, err := s.path(tx, u.GetParent())
 	if err != nil {
 		return nil, err
 	}
 	return organization.NewUnit(name, u, above)
+}
+
+// taken says that a unit has, or had, the id at the field, whoever may see it.
+func taken(field string) *fault.Fault {
+	return organization.ErrUnitExists.At(field, "已被使用", "is in use")
 }
 
 // GetUnit implements the RPC.
@@ -114,7 +123,7 @@ func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnit
 // MoveUnit implements the RPC.
 func (s *Service) MoveUnit(ctx context.Context, req *organizationv1.MoveUnitRequest) (*organizationv1.Unit, error) {
 	return s.units.Change(ctx, req, func(tx *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
-		above, levels, err := s.target(tx, u, req.GetParent())
+		above, levels, err := s.target(tx, u, req.GetParent(), "parent")
 		if err != nil {
 			return nil, err
 		}
@@ -122,11 +131,11 @@ func (s *Service) MoveUnit(ctx context.Context, req *organizationv1.MoveUnitRequ
 	})
 }
 
-// target returns the path of the unit that u goes to, on which the caller must
-// have the right too, and how many levels u has.
-func (s *Service) target(tx *change.Tx, u *organizationv1.Unit, to string) ([]*organizationv1.Unit, int, error) {
+// target returns the path of the unit that u goes to, which the request has at
+// field and on which the caller must have the right too, and how many levels u has.
+func (s *Service) target(tx *change.Tx, u *organizationv1.Unit, to, field string) ([]*organizationv1.Unit, int, error) {
 	if err := tx.Check(to); err != nil {
-		return nil, 0, err
+		return nil, 0, unknown(err, authz.ErrNotFound.At(field, "没有这个单位", "there is no such unit"))
 	}
 	above, err := s.path(tx, to)
 	if err != nil {
@@ -139,7 +148,7 @@ func (s *Service) target(tx *change.Tx, u *organizationv1.Unit, to string) ([]*o
 // MergeUnit implements the RPC.
 func (s *Service) MergeUnit(ctx context.Context, req *organizationv1.MergeUnitRequest) (*organizationv1.Unit, error) {
 	return s.units.Change(ctx, req, func(tx *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
-		into, levels, err := s.target(tx, u, req.GetInto())
+		into, levels, err := s.target(tx, u, req.GetInto(), "into")
 		if err != nil {
 			return nil, err
 		}

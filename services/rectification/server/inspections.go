@@ -41,7 +41,7 @@ func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.Cre
 	var c *campaignv1.Campaign // which need only be there
 	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
 		return rectification.NewInspection("inspections/"+tx.NewID(), i, s.places(tx), s.seen(tx))
-	}, s.asking(i.GetCampaign(), &c), change.CatchUp())
+	}, s.asking(i.GetCampaign(), "inspection.campaign", &c), change.CatchUp())
 }
 
 // GetInspection implements the RPC.
@@ -65,7 +65,7 @@ func (s *Service) RecordInspection(ctx context.Context, req *rectificationv1.Rec
 		if err != nil {
 			return err
 		}
-		c, err = s.campaign(ctx, i.GetCampaign())
+		c, err = s.campaign(ctx, i.GetCampaign(), "name")
 		return err
 	}), change.CatchUp())
 }
@@ -81,21 +81,21 @@ func (s *Service) record(tx *change.Tx, i *rectificationv1.Inspection, c *campai
 	for n, f := range req.GetFindings() {
 		p, err := s.find(tx, i, c, req.GetTarget(), f)
 		if err != nil {
-			return nil, inFinding(err, n)
+			return nil, at(err, "problem", fmt.Sprintf("findings[%d]", n))
 		}
 		v.Problems = append(v.Problems, p.GetName())
 	}
 	return rectification.Record(i, v, s.places(tx))
 }
 
-// inFinding is what is wrong with a problem, at the finding that it was to be
-// entered from.
-func inFinding(err error, n int) error {
+// at is what is wrong with what stands at from in other requests, where it stands
+// in this one.
+func at(err error, from, to string) error {
 	var f *fault.Fault
 	if !errors.As(err, &f) {
 		return err
 	}
-	return f.Under("problem", fmt.Sprintf("findings[%d]", n))
+	return f.Under(from, to)
 }
 
 // find enters one finding as a problem, into a ledger that is opened if there is
@@ -103,7 +103,7 @@ func inFinding(err error, n int) error {
 func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaignv1.Campaign, target string, f *rectificationv1.Finding) (*rectificationv1.Problem, error) {
 	l, err := s.ensure(tx, c, target)
 	if err != nil {
-		return nil, err
+		return nil, at(at(err, "ledger.unit", "target"), "ledger.campaign", "name")
 	}
 	return s.enter(tx, l, &rectificationv1.Problem{
 		Category: f.GetCategory(), Item: f.GetItem(), Level: f.GetLevel(), Description: f.GetDescription(),

@@ -20,29 +20,31 @@ func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateL
 	unit := req.GetLedger().GetUnit()
 	var c *campaignv1.Campaign
 	return s.ledgers.Create(ctx, req, unit, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		if err := s.ledgers.Free(tx, rectification.LedgerName(c.GetName(), unit), rectification.ErrLedgerExists); err != nil {
+		if err := s.ledgers.Free(tx, rectification.LedgerName(c.GetName(), unit), rectification.ErrLedgerExists.At("ledger.unit", "已有此活动的台账", "has a ledger in the campaign")); err != nil {
 			return nil, err
 		}
 		return s.newLedger(tx, c, unit)
-	}, s.asking(req.GetLedger().GetCampaign(), &c))
+	}, s.asking(req.GetLedger().GetCampaign(), "ledger.campaign", &c))
 }
 
-// asking puts the campaign of that name into c before the change.
-func (s *Service) asking(name string, c **campaignv1.Campaign) change.Option {
+// asking puts the campaign of that name, which the request has at field, into c
+// before the change.
+func (s *Service) asking(name, field string, c **campaignv1.Campaign) change.Option {
 	return change.Before(func(ctx context.Context) (err error) {
-		*c, err = s.campaign(ctx, name)
+		*c, err = s.campaign(ctx, name, field)
 		return err
 	})
 }
 
-// campaign asks for a campaign, or none for an empty name.
-func (s *Service) campaign(ctx context.Context, name string) (*campaignv1.Campaign, error) {
+// campaign asks for a campaign, which is asked for at field, or none for an empty
+// name.
+func (s *Service) campaign(ctx context.Context, name, field string) (*campaignv1.Campaign, error) {
 	if name == "" {
 		return nil, nil
 	}
 	c, err := s.campaigns.Campaign(ctx, name)
 	if errors.Is(err, authz.ErrNotFound) {
-		return nil, rectification.ErrLedgerCampaignUnknown
+		return nil, rectification.ErrLedgerCampaignUnknown.At(field, "没有此活动", "is no campaign")
 	}
 	return c, err
 }
@@ -50,7 +52,7 @@ func (s *Service) campaign(ctx context.Context, name string) (*campaignv1.Campai
 // newLedger makes the ledger of a unit that gets new work.
 func (s *Service) newLedger(tx *change.Tx, c *campaignv1.Campaign, unit string) (*rectificationv1.Ledger, error) {
 	if err := s.active(unit); err != nil {
-		return nil, err
+		return nil, placed(err, "ledger.unit", "不是在用单位", "is not an active unit")
 	}
 	return rectification.NewLedger(tx.Access.Tree().Path(unit), c, s.days)
 }
@@ -71,8 +73,9 @@ func (s *Service) active(unit string) error {
 func (s *Service) EnsureLedger(ctx context.Context, req *rectificationv1.EnsureLedgerRequest) (*rectificationv1.Ledger, error) {
 	var c *campaignv1.Campaign
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		return s.ensure(tx, c, req.GetUnit())
-	}, change.In(req.GetUnit()), s.asking(req.GetCampaign(), &c))
+		l, err := s.ensure(tx, c, req.GetUnit())
+		return l, plain(err, "ledger")
+	}, change.In(req.GetUnit()), s.asking(req.GetCampaign(), "campaign", &c))
 }
 
 // ensure returns the ledger of the unit and campaign, and opens it if there is

@@ -44,13 +44,13 @@ func (s *Service) in(ledger string) change.Option {
 func (s *Service) mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (accepted bool, err error) {
 	if service := tx.Access.Principal.Service(); service != "" {
 		if !rectification.ByService(service, source) {
-			return false, rectification.ErrProblemSourceNotAllowed
+			return false, rectification.ErrProblemSourceNotAllowed.At("problem.source", "不能由您登记", "is entered by others")
 		}
 		return true, nil
 	}
 	right, ok := acts(tx, unit, rectification.Entrants(source))
 	if !ok {
-		return false, refused(rectification.ErrProblemSourceNotAllowed)
+		return false, refused(rectification.ErrProblemSourceNotAllowed.At("problem.source", "不能由您登记", "is entered by others"))
 	}
 	superior := right.Scope == accessv1.Scope_SCOPE_SUPERIOR
 	if superior && rectification.Belongs(tx.Access.Principal.Name, unit, s.places(tx)) {
@@ -132,16 +132,26 @@ func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProb
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
 		}, tx.Access.Principal.Name)
 	})
-	return planned, plain(err)
+	return planned, plain(err, "problem")
 }
 
-// plain is what is wrong with a problem, for a request that has its fields itself.
-func plain(err error) error {
+// plain is what is wrong with what stands at from in other requests, for one that
+// has its fields itself.
+func plain(err error, from string) error {
 	f := fault.As(err)
 	if f == nil {
 		return err
 	}
-	return f.Bare("problem")
+	return f.Bare(from)
+}
+
+// placed is a fault at the field of the request that it is about.
+func placed(err error, field, zh, en string) error {
+	f := fault.As(err)
+	if f == nil {
+		return err
+	}
+	return f.At(field, zh, en)
 }
 
 // revision makes of a problem, which stands in the ledger, what it should be.

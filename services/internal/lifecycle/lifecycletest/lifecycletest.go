@@ -13,10 +13,23 @@ var update = flag.Bool("update", false, "draw the state machines in READMEs anew
 
 const fence = "```"
 
-// Drawn checks that the drawings stand in the file, in this order, as its
-// mermaid blocks.
-func Drawn(t *testing.T, file string, drawings ...string) {
+// Table is a state machine of whatever states and moves.
+type Table interface {
+	Mermaid() string
+	Wordless() []string
+}
+
+// Drawn checks that the tables are drawn in the file, in this order, as its mermaid
+// blocks, and that their states and moves have Chinese names.
+func Drawn(t *testing.T, file string, tables ...Table) {
 	t.Helper()
+	var drawings []string
+	for _, table := range tables {
+		drawings = append(drawings, table.Mermaid())
+		if list := table.Wordless(); len(list) > 0 {
+			t.Errorf("without Chinese names are %v", list)
+		}
+	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -273,7 +273,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\x86F\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xabF\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -286,22 +286,22 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_REPORT_ROWS_INVALID\x10\b\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12H报表须有数据行，或声明为零报告，二者只能取其一。\x1a5A report has rows or is a nil report: one of the two.\x12\xd0\x01\n" +
 	"\x1dREASON_REPORT_SEQUENCE_REUSED\x10\t\x1a\xac\x01\x92\xb2\x19\xa7\x01\b\x04\x12W该来源的序号 {sequence} 已用于内容不同的报表，请换用新的序号。\x1aJThe source has used sequence {sequence} for another report: use a new one.\x12\xab\x01\n" +
 	"\x1bREASON_REPORT_GAPS_TOO_MANY\x10\n" +
-	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\xb1\x01\n" +
-	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12B报表的当前状态不允许此操作，请重新读取报表。\x1aCThe state of the report does not allow this: read the report again.\x12\x99\x01\n" +
+	"\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x126该来源的缺号已达 {limit} 段，请先补报。\x1aHThe source has {limit} gaps in its sequence: send what is missing first.\x12\xd0\x01\n" +
+	"\x1aREASON_REPORT_ILLEGAL_MOVE\x10\v\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x05\x12X报表目前为“{state}”，不能执行“{move}”操作，请重新读取报表。\x1aLThe report is {state}, which does not allow \"{move}\": read the report again.\x12\x99\x01\n" +
 	"\x1bREASON_REPORT_FIELD_UNKNOWN\x10\f\x1ax\x92\xb2\x19t\b\x01\x12<报表格式中没有这一栏，请按报表格式填写。\x1a2The form has no such field: use those of the form.\x12x\n" +
 	"\x1bREASON_REPORT_VALUE_INVALID\x10\r\x1aW\x92\xb2\x19S\b\x01\x12$数值须在 0 与 {limit} 之间。\x1a)The value must lie between 0 and {limit}.\x12\x94\x01\n" +
 	"\x1aREASON_REPORT_UNIT_UNKNOWN\x10\x0e\x1at\x92\xb2\x19p\b\x01\x120填报单位及其下级中没有这个单位。\x1a:There is no such unit at or beneath the unit that reports.\x12\xb1\x01\n" +
 	"\x1cREASON_REPORT_CODE_AMBIGUOUS\x10\x0f\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12@该代码对应多个单位，请改用单位名称 units/…。\x1aCThe code names more than one unit: give the unit's name, units/….\x12\xb4\x01\n" +
 	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12\x9d\x01\n" +
-	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xbe\x01\n" +
-	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice.\x12\x8a\x01\n" +
+	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xc0\x01\n" +
+	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9e\x01\x92\xb2\x19\x99\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice. \x00\x12\x8a\x01\n" +
 	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
 	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.\x12\xb5\x01\n" +
 	"\x1cREASON_REPORT_PERIOD_INVALID\x10\x1e\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12H报告期与报表格式的报送周期不符，请按 {shape} 填写。\x1a?The period does not fit the form's rhythm: write it as {shape}.\x12\xb7\x01\n" +
 	"\x1bREASON_REPORT_WINDOW_CLOSED\x10\x1f\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x05\x12G补报窗口已于 {date} 关闭，不再接收该报告期的报表。\x1aCThe late window closed on {date}: the period is no longer reported.\x12\xbb\x01\n" +
 	"\x1bREASON_REPORT_LEAVE_MISSING\x10 \x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12G补报窗口已于 {date} 关闭，请先取得上级的准予补报。\x1aGThe late window closed on {date}: ask the superior for leave to report.\x12\xb4\x03\n" +
-	" REASON_REPORT_SUPERSEDES_INVALID\x10!\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xb4\x01被更正的报表须为同一来源、同一格式与报告期、序号更小、处理完毕且未被更正的报表；同一报表已有待审核的更正时，请更正后者。\x1a\xcc\x01What is superseded must be the source's earlier report of the same form and period, all work on it done, and not superseded. If a correction of what counts awaits the superior already, supersede that one.\x12\xcb\x01\n" +
-	"\x1aREASON_REPORT_FIGURE_FIXED\x10\"\x1a\xaa\x01\x92\xb2\x19\xa5\x01\b\x04\x12R该数值已随接受的报表锁定，请以更正报表（supersedes）修改。\x1aMThe figure is locked by an accepted report: send a report that supersedes it.\x12\x94\x01\n" +
+	" REASON_REPORT_SUPERSEDES_INVALID\x10!\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xb4\x01被更正的报表须为同一来源、同一格式与报告期、序号更小、处理完毕且未被更正的报表；同一报表已有待审核的更正时，请更正后者。\x1a\xcc\x01What is superseded must be the source's earlier report of the same form and period, all work on it done, and not superseded. If a correction of what counts awaits the superior already, supersede that one.\x12\xcd\x01\n" +
+	"\x1aREASON_REPORT_FIGURE_FIXED\x10\"\x1a\xac\x01\x92\xb2\x19\xa7\x01\b\x04\x12R该数值已随接受的报表锁定，请以更正报表（supersedes）修改。\x1aMThe figure is locked by an accepted report: send a report that supersedes it. \x00\x12\x94\x01\n" +
 	"\x1bREASON_REPORT_CHECK_REFUSED\x10#\x1as\x92\xb2\x19o\b\x01\x128不符合勾稽关系 {check}，请核对相关数值。\x1a1The values break the check {check}: correct them.\x12\x98\x01\n" +
 	"\x1fREASON_REPORT_DIMENSION_UNKNOWN\x10$\x1as\x92\xb2\x19o\b\x01\x129该报表格式不按此项分列，请将此栏留空。\x1a0The form is not divided by this: leave it empty.\x12c\n" +
 	"\x1dREASON_REPORT_VALUE_MALFORMED\x10%\x1a@\x92\xb2\x19<\b\x01\x12\x15数值须为整数。\x1a!The value must be a whole number.\x12\xd7\x01\n" +
@@ -316,8 +316,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x13REASON_TARGET_FIXED\x10?\x1ax\x92\xb2\x19t\b\x05\x123此目标由上级下达，只能由上级调整。\x1a;A superior has set this target: only a superior changes it.\x12\x8a\x01\n" +
 	"\x16REASON_TARGET_TOO_MANY\x10@\x1an\x92\xb2\x19j\b\x05\x12'该单位的目标已达 {limit} 个。\x1a=The unit has {limit} targets, which is the most there may be.\x12\x94\x01\n" +
 	"\x18REASON_WORK_ITEM_UNKNOWN\x10A\x1av\x92\xb2\x19r\b\x05\x126该单位没有这项待办，请刷新待办列表。\x1a6This does not await the unit: read the worklist again.\x12x\n" +
-	"\x1cREASON_WORK_ITEM_DUE_PENDING\x10B\x1aV\x92\xb2\x19R\b\x05\x12'该事项尚未逾期，不能催报。\x1a%This is not late and cannot be urged.\x12\xae\x01\n" +
-	"\x1eREASON_WORK_ITEM_URGE_REPEATED\x10C\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x04\x12B该事项今天已催报，同一事项每天只能催报一次。\x1a<This was urged today: one thing is urged once a day at most.\x12\x90\x01\n" +
+	"\x1cREASON_WORK_ITEM_DUE_PENDING\x10B\x1aV\x92\xb2\x19R\b\x05\x12'该事项尚未逾期，不能催报。\x1a%This is not late and cannot be urged.\x12\xb0\x01\n" +
+	"\x1eREASON_WORK_ITEM_URGE_REPEATED\x10C\x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x04\x12B该事项今天已催报，同一事项每天只能催报一次。\x1a<This was urged today: one thing is urged once a day at most. \x00\x12\x90\x01\n" +
 	"\x1cREASON_STATUS_METRIC_MISSING\x10D\x1an\x92\xb2\x19j\b\x01\x12*导出排名或趋势时须指明指标。\x1a:A comparison or series is exported of one metric: name it.\x12\xe7\x01\n" +
 	"\x1eREASON_REPORT_CAMPAIGN_UNKNOWN\x10E\x1a\xc2\x01\x92\xb2\x19\xbd\x01\b\x01\x12]该单位没有这样的已发布活动；本行暂存，活动发布后自动重新判定。\x1aZNo such campaign is published for the unit: the row waits, and is judged again once it is.\x12\xd6\x01\n" +
 	"\x1eREASON_REPORT_CATEGORY_UNKNOWN\x10F\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x01\x12`活动的问题分类中没有这一类别，请按活动的类别编号填报；本行暂存。\x1aFThe campaign has no such category: report by its codes. The row waits.\x12\xcb\x02\n" +

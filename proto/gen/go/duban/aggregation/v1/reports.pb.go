@@ -10,6 +10,7 @@ package aggregationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -1190,7 +1191,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa6\x12\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x13\n" +
 	"\x06Report\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
 	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
@@ -1259,15 +1260,15 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\acounted\x18\t \x01(\x05R\acounted\x1a4\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x05R\x05total\"\x9b\x01\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\"\xf5\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
-	"\x0fSTATE_SUBMITTED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_ACCEPTED\x10\x02\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\x03\x12\x14\n" +
-	"\x10STATE_PROCESSING\x10\x04\x12\x12\n" +
-	"\x0eSTATE_ENTERING\x10\x05\x12\x14\n" +
-	"\x10STATE_SUPERSEDED\x10\x06\"\xa8\x01\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\"\n" +
+	"\x0fSTATE_SUBMITTED\x10\x01\x1a\r\x9a\xb2\x19\t已报送\x12!\n" +
+	"\x0eSTATE_ACCEPTED\x10\x02\x1a\r\x9a\xb2\x19\t已接受\x12!\n" +
+	"\x0eSTATE_RETURNED\x10\x03\x1a\r\x9a\xb2\x19\t已退回\x12#\n" +
+	"\x10STATE_PROCESSING\x10\x04\x1a\r\x9a\xb2\x19\t校验中\x12!\n" +
+	"\x0eSTATE_ENTERING\x10\x05\x1a\r\x9a\xb2\x19\t计入中\x12#\n" +
+	"\x10STATE_SUPERSEDED\x10\x06\x1a\r\x9a\xb2\x19\t已更正\"\xa8\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVERDICT_CREATED\x10\x01\x12\x13\n" +

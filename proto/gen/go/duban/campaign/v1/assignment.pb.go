@@ -10,6 +10,7 @@ package campaignv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -1027,8 +1028,7 @@ var File_duban_campaign_v1_assignment_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\n" +
-	"\n" +
+	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\v\n" +
 	"\n" +
 	"Assignment\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
@@ -1067,14 +1067,14 @@ const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\x04etag\x18\x1c \x01(\tR\x04etag\x12-\n" +
 	"\n" +
 	"submitters\x18\x1d \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
-	"submitters\"\x81\x01\n" +
+	"submitters\"\xcf\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
-	"\fSTATE_ISSUED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_RECEIVED\x10\x02\x12\x13\n" +
-	"\x0fSTATE_SUBMITTED\x10\x03\x12\x12\n" +
-	"\x0eSTATE_APPROVED\x10\x04\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\x05\"y\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\fSTATE_ISSUED\x10\x01\x1a\r\x9a\xb2\x19\t待签收\x12!\n" +
+	"\x0eSTATE_RECEIVED\x10\x02\x1a\r\x9a\xb2\x19\t已签收\x12\"\n" +
+	"\x0fSTATE_SUBMITTED\x10\x03\x1a\r\x9a\xb2\x19\t已提交\x12$\n" +
+	"\x0eSTATE_APPROVED\x10\x04\x1a\x10\x9a\xb2\x19\f审核通过\x12!\n" +
+	"\x0eSTATE_RETURNED\x10\x05\x1a\r\x9a\xb2\x19\t已退回\"y\n" +
 	"\x10RequiredEvidence\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x05R\x05count\x12;\n" +

@@ -13,6 +13,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -1209,7 +1210,7 @@ var File_duban_campaign_v1_campaign_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\n" +
-	" duban/campaign/v1/campaign.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a\"duban/campaign/v1/assignment.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x02\n" +
+	" duban/campaign/v1/campaign.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a\"duban/campaign/v1/assignment.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x02\n" +
 	"\x10CampaignTemplate\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1d\n" +
 	"\aversion\x18\x02 \x01(\tB\x03\xe0A\x03R\aversion\x12&\n" +
@@ -1222,7 +1223,7 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\x0eDepartmentRole\x12\x1a\n" +
 	"\bfunction\x18\x01 \x01(\tR\bfunction\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x18\n" +
-	"\aaliases\x18\x03 \x03(\tR\aaliases\"\xb8\f\n" +
+	"\aaliases\x18\x03 \x03(\tR\aaliases\"\xe3\f\n" +
 	"\bCampaign\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x05owner\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x05owner\x12*\n" +
@@ -1256,12 +1257,13 @@ const file_duban_campaign_v1_campaign_proto_rawDesc = "" +
 	"\vupdate_time\x18\x19 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\x1a \x01(\tR\x04etag\x12k\n" +
-	"\x06parent\x18\x1b \x01(\tBS\xbaHPrN2L^(installations/[a-z0-9][a-z0-9-]{0,62}/campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\x06parent\"V\n" +
+	"\x06parent\x18\x1b \x01(\tBS\xbaHPrN2L^(installations/[a-z0-9][a-z0-9-]{0,62}/campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\x06parent\"\x80\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vSTATE_DRAFT\x10\x01\x12\x13\n" +
-	"\x0fSTATE_PUBLISHED\x10\x02\x12\x10\n" +
-	"\fSTATE_CLOSED\x10\x03\"\x8f\x01\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\vSTATE_DRAFT\x10\x01\x1a\n" +
+	"\x9a\xb2\x19\x06草稿\x12\"\n" +
+	"\x0fSTATE_PUBLISHED\x10\x02\x1a\r\x9a\xb2\x19\t已发布\x12\x1f\n" +
+	"\fSTATE_CLOSED\x10\x03\x1a\r\x9a\xb2\x19\t已结束\"\x8f\x01\n" +
 	"\x1cListCampaignTemplatesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +

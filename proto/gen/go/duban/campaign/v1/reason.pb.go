@@ -169,10 +169,10 @@ var File_duban_campaign_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xe9#\n" +
+	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xaf$\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\xb7\x01\n" +
-	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x05\x12B活动的当前状态不允许此操作，请重新读取活动。\x1aGThe state of the campaign does not allow this: read the campaign again.\x12z\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd6\x01\n" +
+	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\xb3\x01\x92\xb2\x19\xae\x01\b\x05\x12X活动目前为“{state}”，不能执行“{move}”操作，请重新读取活动。\x1aPThe campaign is {state}, which does not allow \"{move}\": read the campaign again.\x12z\n" +
 	"\x16REASON_CAMPAIGN_EXISTS\x10\x02\x1a^\x92\xb2\x19Z\b\x04\x12*活动编号已被使用，请换一个。\x1a*The campaign id is in use: choose another.\x12\xaf\x01\n" +
 	" REASON_CAMPAIGN_TEMPLATE_UNKNOWN\x10\x03\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12<没有此活动模板，请从活动模板列表中选择。\x1aAThere is no such template: choose one from the list of templates.\x12\xae\x01\n" +
 	"\x1cREASON_CAMPAIGN_YEAR_INVALID\x10\x04\x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x129年度须在 2000 至 2100 之间，且只用于模板。\x1aGThe year must lie between 2000 and 2100, and goes with a template only.\x12\x94\x01\n" +
@@ -180,19 +180,19 @@ const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"!REASON_CAMPAIGN_REFERENCE_UNKNOWN\x10\x06\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x01\x12H引用的编码不存在：{code}。请先在活动中列出该编码。\x1aFThere is nothing with the code {code}: enter it in the campaign first.\x12z\n" +
 	"\x1dREASON_CAMPAIGN_DATES_INVALID\x10\a\x1aW\x92\xb2\x19S\b\x01\x12'结束日期不得早于开始日期。\x1a&The end must not lie before the start.\x12\x96\x01\n" +
 	"\x1dREASON_CAMPAIGN_COUNT_INVALID\x10\b\x1as\x92\xb2\x19o\b\x01\x126定额任务须填写数量，一次性任务不填。\x1a3A quota needs a count, and a one-off task has none.\x12\xc4\x01\n" +
-	"\x1cREASON_CAMPAIGN_UNIT_OUTSIDE\x10\t\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\x01\x12Z单位不在主办单位辖内，或已撤并：{unit}。请改选辖内的在用单位。\x1a<{unit} is not an active unit of the owner: name one that is.\x12\xbf\x01\n" +
+	"\x1cREASON_CAMPAIGN_UNIT_OUTSIDE\x10\t\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\x01\x12Z单位不在主办单位辖内，或已撤并：{unit}。请改选辖内的在用单位。\x1a<{unit} is not an active unit of the owner: name one that is.\x12\xc1\x01\n" +
 	"\"REASON_CAMPAIGN_DEPARTMENT_MISSING\x10\n" +
-	"\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12?尚未确定承担科室，请在所列字段中指定单位。\x1aLNo department has been found for a part: name the unit in the fields listed.\x12\xbc\x01\n" +
-	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12?活动内容不完整，不能发布，请补充所列字段。\x1aQThe campaign lacks something and cannot be published: complete the fields listed.\x12\xb3\x01\n" +
+	"\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12?尚未确定承担科室，请在所列字段中指定单位。\x1aLNo department has been found for a part: name the unit in the fields listed. \x01\x12\xbe\x01\n" +
+	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x05\x12?活动内容不完整，不能发布，请补充所列字段。\x1aQThe campaign lacks something and cannot be published: complete the fields listed. \x01\x12\xb3\x01\n" +
 	"\x1bREASON_CAMPAIGN_SCOPE_EMPTY\x10\f\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x05\x12B范围内没有适用任务的单位，请调整范围或任务。\x1aDNo task applies to any unit in scope: change the scope or the tasks.\x12\x8f\x02\n" +
-	"$REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\xbd\x01\n" +
-	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12B任务的当前状态不允许此操作，请重新读取任务。\x1aKThe state of the assignment does not allow this: read the assignment again.\x12\x8f\x01\n" +
-	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\xbf\x01\n" +
-	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12F佐证材料不足：{kind} 需 {count} 份，请补充后再提交。\x1aEEvidence is missing: add {count} of the kind {kind} and submit again.\x12\x82\x02\n" +
+	"$REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\xdc\x01\n" +
+	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1a\xb7\x01\x92\xb2\x19\xb2\x01\b\x05\x12X任务目前为“{state}”，不能执行“{move}”操作，请重新读取任务。\x1aTThe assignment is {state}, which does not allow \"{move}\": read the assignment again.\x12\x8f\x01\n" +
+	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\xc1\x01\n" +
+	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12F佐证材料不足：{kind} 需 {count} 份，请补充后再提交。\x1aEEvidence is missing: add {count} of the kind {kind} and submit again. \x01\x12\x82\x02\n" +
 	"\"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN\x10\x11\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x01\x12c所列附件不属于本任务，或重复引用，请先添加到本任务，每份只列一次。\x1akThe file is not one of this assignment, or is named twice: add it to the assignment first and name it once.\x12\xcf\x01\n" +
 	"'REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN\x10\x12\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\x01\x12K本任务不要求此种材料：{kind}。请改用任务所列的种类。\x1aKThe task asks for no evidence of the kind {kind}: use a kind that it lists.\x12\xd5\x01\n" +
-	"(REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID\x10\x13\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\x01\x12O附件形式（{media}）不适用于此种材料：{kind}。请更换附件。\x1aLA file of the form {media} is no evidence of the kind {kind}: bring another.\x12\x84\x02\n" +
-	"$REASON_ASSIGNMENT_NIL_RETURN_REFUSED\x10\x14\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x05\x12]本任务不接受零报告，或零报告附有材料：请填报内容，或去掉材料。\x1aqThe task takes no nil return, or the nil return brings evidence: report what was done, or leave the evidence out.\x12\xba\x01\n" +
+	"(REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID\x10\x13\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\x01\x12O附件形式（{media}）不适用于此种材料：{kind}。请更换附件。\x1aLA file of the form {media} is no evidence of the kind {kind}: bring another.\x12\x86\x02\n" +
+	"$REASON_ASSIGNMENT_NIL_RETURN_REFUSED\x10\x14\x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x05\x12]本任务不接受零报告，或零报告附有材料：请填报内容，或去掉材料。\x1aqThe task takes no nil return, or the nil return brings evidence: report what was done, or leave the evidence out. \x01\x12\xba\x01\n" +
 	"\x1dREASON_ASSIGNMENT_SAME_PERSON\x10\x15\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12B提交人不得审核自己提交的任务，请由他人审核。\x1aIWho submitted an assignment does not review it: let another person do so.\x12\x95\x01\n" +
 	"$REASON_ASSIGNMENT_ATTACHMENT_REFUSED\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.\x12\xba\x01\n" +
 	"\x1eREASON_CAMPAIGN_PARENT_INVALID\x10\x17\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x01\x12E上级活动须属于上级机构的系统，不能属于本系统。\x1aEThe parent is a campaign of an installation above, never of this one.\x12\xd1\x01\n" +

@@ -10,6 +10,7 @@ package complaintv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -919,7 +920,7 @@ var File_duban_complaint_v1_case_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\x10\n" +
+	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x11\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -977,15 +978,15 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\x0fCHANNEL_MAILBOX\x10\x02\x12\x0f\n" +
 	"\vCHANNEL_WEB\x10\x03\x12\x12\n" +
 	"\x0eCHANNEL_PORTAL\x10\x04\x12\x11\n" +
-	"\rCHANNEL_VISIT\x10\x05\"\x98\x01\n" +
+	"\rCHANNEL_VISIT\x10\x05\"\xf5\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
-	"\x0eSTATE_RECEIVED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_ACCEPTED\x10\x02\x12\x12\n" +
-	"\x0eSTATE_REJECTED\x10\x03\x12\x17\n" +
-	"\x13STATE_INVESTIGATING\x10\x04\x12\x11\n" +
-	"\rSTATE_REPLIED\x10\x05\x12\x10\n" +
-	"\fSTATE_CLOSED\x10\x06\"\x7f\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12!\n" +
+	"\x0eSTATE_RECEIVED\x10\x01\x1a\r\x9a\xb2\x19\t已登记\x12!\n" +
+	"\x0eSTATE_ACCEPTED\x10\x02\x1a\r\x9a\xb2\x19\t已受理\x12$\n" +
+	"\x0eSTATE_REJECTED\x10\x03\x1a\x10\x9a\xb2\x19\f不予受理\x12&\n" +
+	"\x13STATE_INVESTIGATING\x10\x04\x1a\r\x9a\xb2\x19\t办理中\x12 \n" +
+	"\rSTATE_REPLIED\x10\x05\x1a\r\x9a\xb2\x19\t已答复\x12\x1f\n" +
+	"\fSTATE_CLOSED\x10\x06\x1a\r\x9a\xb2\x19\t已办结\"\x7f\n" +
 	"\rRectification\x12\x1d\n" +
 	"\x19RECTIFICATION_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECTIFICATION_ORDERED\x10\x01\x12\x19\n" +

@@ -118,10 +118,10 @@ var File_duban_complaint_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xa9\x12\n" +
+	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xc5\x12\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\xbd\x01\n" +
-	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E该投诉的当前状态不允许此操作，请重新读取投诉。\x1aIThe state of the complaint does not allow this: read the complaint again.\x12\xeb\x01\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
+	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1a\xb5\x01\x92\xb2\x19\xb0\x01\b\x05\x12X投诉目前为“{state}”，不能执行“{move}”操作，请重新读取投诉。\x1aRThe complaint is {state}, which does not allow \"{move}\": read the complaint again.\x12\xeb\x01\n" +
 	"\x1dREASON_COMPLAINT_DESK_MISSING\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x05\x12f本系统内没有可以受理的单位，内容未保存；请向{channel}的上一级机关反映。\x1aVNobody here may hear this case and nothing was kept: turn to the body above {channel}.\x12\xc0\x01\n" +
 	"\x1dREASON_COMPLAINT_UNIT_UNKNOWN\x10\x03\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x01\x12?被反映单位不存在或已撤并，请改选在用单位。\x1aRThe unit concerned is not an active unit of this installation: choose one that is.\x12\xd4\x01\n" +
 	" REASON_COMPLAINT_CHANNEL_INVALID\x10\x04\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x01\x12H渠道与登记方式不符，请改用与登记方式相符的渠道。\x1aZThe channel is not one by which this caller brings complaints: name the one that was used.\x12\xbf\x02\n" +

@@ -143,24 +143,24 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xa0\x19\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xc8\x19\n" +
 	"\x06Reason\x12\x16\n" +
-	"\x12REASON_UNSPECIFIED\x10\x00\x12\xba\x01\n" +
-	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\x05\x12N评议轮次的当前状态不允许此操作，请重新读取评议轮次。\x1aAThe state of the round does not allow this: read the round again.\x12z\n" +
+	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
+	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\xb9\x01\x92\xb2\x19\xb4\x01\b\x05\x12d评议轮次目前为“{state}”，不能执行“{move}”操作，请重新读取评议轮次。\x1aJThe round is {state}, which does not allow \"{move}\": read the round again.\x12z\n" +
 	"\x13REASON_ROUND_EXISTS\x10\x02\x1aa\x92\xb2\x19]\b\x04\x120评议轮次编号已被使用，请换一个。\x1a'The round id is in use: choose another.\x12\xba\x01\n" +
 	"\x1bREASON_ROUND_SCHEME_UNKNOWN\x10\x03\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x01\x12E没有此评议方案或版本，请从评议方案列表中选择。\x1aHThere is no such scheme or version: choose one from the list of schemes.\x12\x97\x01\n" +
-	"\x1cREASON_ROUND_SUBJECT_INVALID\x10\x04\x1au\x92\xb2\x19q\b\x01\x129被评单位必须是主办单位下属的在用单位。\x1a2A unit rated must be active and beneath the owner.\x12\x82\x01\n" +
-	"\x1bREASON_ROUND_OWNER_ARCHIVED\x10\x05\x1aa\x92\xb2\x19]\b\x05\x12-主办单位已撤并，不能组织评议。\x1a*The owner is archived and holds no rounds.\x12\xde\x01\n" +
+	"\x1cREASON_ROUND_SUBJECT_INVALID\x10\x04\x1au\x92\xb2\x19q\b\x01\x129被评单位必须是主办单位下属的在用单位。\x1a2A unit rated must be active and beneath the owner.\x12\x84\x01\n" +
+	"\x1bREASON_ROUND_OWNER_ARCHIVED\x10\x05\x1ac\x92\xb2\x19_\b\x05\x12-主办单位已撤并，不能组织评议。\x1a*The owner is archived and holds no rounds. \x01\x12\xde\x01\n" +
 	"\x1aREASON_ROUND_GROUP_INVALID\x10\x06\x1a\xbd\x01\x92\xb2\x19\xb8\x01\b\x01\x12Y评议主体必须是方案所列，且不得重复，票数合计不得超过 {limit}。\x1aYA group must be one of the scheme's, named once, with at most {limit} credentials in all.\x12\xd1\x01\n" +
 	"\x1bREASON_ROUND_WINDOW_INVALID\x10\a\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x01\x12Z投票起止日期无效：截止日期不得早于开始日期，也不得早于今天。\x1aJThe window is invalid: it must not end before it starts, nor before today.\x12y\n" +
 	"\x18REASON_ROUND_WINDOW_OVER\x10\b\x1a[\x92\xb2\x19W\b\x05\x12*投票期已过，请新建评议轮次。\x1a'The window is over: make another round.\x12\xd1\x01\n" +
-	"\x1bREASON_ROUND_WINDOW_RUNNING\x10\t\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x05\x12N投票期未满且仍有未使用的投票码，请在投票期满后截止。\x1aVThe window is not over and codes are unspent: close the round when the window is over.\x12\xb0\x01\n" +
+	"\x1bREASON_ROUND_WINDOW_RUNNING\x10\t\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x05\x12N投票期未满且仍有未使用的投票码，请在投票期满后截止。\x1aVThe window is not over and codes are unspent: close the round when the window is over.\x12\xb2\x01\n" +
 	"\x1bREASON_CREDENTIALS_TOO_MANY\x10\n" +
-	"\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x05\x12D该评议主体尚可发放 {left} 个投票码，请减少数量。\x1a?The group has {left} credentials left: issue no more than that.\x12\xe0\x01\n" +
+	"\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12D该评议主体尚可发放 {left} 个投票码，请减少数量。\x1a?The group has {left} credentials left: issue no more than that. \x01\x12\xe0\x01\n" +
 	"!REASON_CREDENTIAL_ISSUER_INVOLVED\x10\v\x1a\xb8\x01\x92\xb2\x19\xb3\x01\b\x05\x12]被评单位的人员不得发放投票码，请由与被评单位无关的发码员发放。\x1aPNobody among the evaluated issues credentials: let a registrar who is not do so.\x12\x8b\x01\n" +
-	"\x1cREASON_BALLOT_CODE_MALFORMED\x10\f\x1ai\x92\xb2\x19e\b\x01\x12-投票码有误，请核对后重新输入。\x1a2The code is mistyped: check it and enter it again.\x12\xa3\x01\n" +
-	"\x1aREASON_BALLOT_CODE_UNKNOWN\x10\r\x1a\x82\x01\x92\xb2\x19~\b\x05\x129投票码不属于本轮评议，请核对评议轮次。\x1a?The code is not one of this round: check which round it is for.\x12\x8f\x01\n" +
-	"\x18REASON_BALLOT_CODE_SPENT\x10\x0e\x1aq\x92\xb2\x19m\b\x05\x129投票码已使用，每个投票码只能投一次票。\x1a.The code is spent: each code casts one ballot.\x12\xa4\x01\n" +
+	"\x1cREASON_BALLOT_CODE_MALFORMED\x10\f\x1ai\x92\xb2\x19e\b\x01\x12-投票码有误，请核对后重新输入。\x1a2The code is mistyped: check it and enter it again.\x12\xa6\x01\n" +
+	"\x1aREASON_BALLOT_CODE_UNKNOWN\x10\r\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x129投票码不属于本轮评议，请核对评议轮次。\x1a?The code is not one of this round: check which round it is for. \x01\x12\x91\x01\n" +
+	"\x18REASON_BALLOT_CODE_SPENT\x10\x0e\x1as\x92\xb2\x19o\b\x05\x129投票码已使用，每个投票码只能投一次票。\x1a.The code is spent: each code casts one ballot. \x01\x12\xa4\x01\n" +
 	"\x15REASON_BALLOT_REFUSED\x10\x0f\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x05\x12=现在不在投票期内，请在 {start} 至 {end} 投票。\x1a@The round takes ballots from {start} to {end}, while it is open.\x12\x98\x01\n" +
 	"\x15REASON_BALLOT_INVALID\x10\x10\x1a}\x92\xb2\x19y\b\x01\x126选票不完整或有误，请按所列字段改正。\x1a=The ballot is incomplete or wrong: correct the fields listed.\x12\xd3\x01\n" +
 	"\x1cREASON_ROUND_MEASURE_INVALID\x10\x11\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x01\x12W系统统计指标的数值缺少、重复或超出范围，请按所列字段改正。\x1aNA measure is missing, named twice, or out of range: correct the fields listed.\x12\xf0\x01\n" +

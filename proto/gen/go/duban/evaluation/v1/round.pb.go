@@ -8,6 +8,7 @@ package evaluationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -1320,8 +1321,7 @@ var File_duban_evaluation_v1_round_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xeb\n" +
-	"\n" +
+	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\v\n" +
 	"\x05Round\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x12,\n" +
@@ -1351,15 +1351,18 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x16 \x01(\tR\x04etag\"y\n" +
+	"\x04etag\x18\x16 \x01(\tR\x04etag\"\xbb\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vSTATE_DRAFT\x10\x01\x12\x0e\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\vSTATE_DRAFT\x10\x01\x1a\n" +
+	"\x9a\xb2\x19\x06起草\x12\x1a\n" +
 	"\n" +
-	"STATE_OPEN\x10\x02\x12\x10\n" +
-	"\fSTATE_CLOSED\x10\x03\x12\x11\n" +
-	"\rSTATE_TALLIED\x10\x04\x12\x13\n" +
-	"\x0fSTATE_PUBLISHED\x10\x05B\x10\n" +
+	"STATE_OPEN\x10\x02\x1a\n" +
+	"\x9a\xb2\x19\x06开放\x12\x1c\n" +
+	"\fSTATE_CLOSED\x10\x03\x1a\n" +
+	"\x9a\xb2\x19\x06截止\x12 \n" +
+	"\rSTATE_TALLIED\x10\x04\x1a\r\x9a\xb2\x19\t已计票\x12\"\n" +
+	"\x0fSTATE_PUBLISHED\x10\x05\x1a\r\x9a\xb2\x19\t已公布B\x10\n" +
 	"\x0e_average_milli\"\xa3\x01\n" +
 	"\n" +
 	"RaterGroup\x121\n" +

@@ -11,6 +11,7 @@ package eventv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -1621,7 +1622,7 @@ var File_duban_event_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x1cduban/event/v1/webhook.proto\x12\x0eduban.event.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xda\a\n" +
+	"\x1cduban/event/v1/webhook.proto\x12\x0eduban.event.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\b\n" +
 	"\aWebhook\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12*\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18xR\vdisplayName\x12\x1f\n" +
@@ -1641,13 +1642,15 @@ const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x10 \x01(\tR\x04etag\"m\n" +
+	"\x04etag\x18\x10 \x01(\tR\x04etag\"\xa6\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
-	"\rSTATE_ENABLED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_DISABLED\x10\x02\x12\x13\n" +
-	"\x0fSTATE_SUSPENDED\x10\x03\x12\x11\n" +
-	"\rSTATE_DELETED\x10\x04\"Y\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\rSTATE_ENABLED\x10\x01\x1a\n" +
+	"\x9a\xb2\x19\x06启用\x12\x1e\n" +
+	"\x0eSTATE_DISABLED\x10\x02\x1a\n" +
+	"\x9a\xb2\x19\x06停用\x12%\n" +
+	"\x0fSTATE_SUSPENDED\x10\x03\x1a\x10\x9a\xb2\x19\f自动停用\x12 \n" +
+	"\rSTATE_DELETED\x10\x04\x1a\r\x9a\xb2\x19\t已删除\"Y\n" +
 	"\x05Cause\x12\x15\n" +
 	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1656,7 +1659,7 @@ const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\x12CAUSE_DEAD_LETTERS\x10\x03\"_\n" +
 	"\rIssuedWebhook\x121\n" +
 	"\awebhook\x18\x01 \x01(\v2\x17.duban.event.v1.WebhookR\awebhook\x12\x1b\n" +
-	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\"\xb6\x03\n" +
+	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\"\xe1\x03\n" +
 	"\bDelivery\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x12\n" +
@@ -1668,13 +1671,14 @@ const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\afailure\x18\b \x01(\tR\afailure\x12=\n" +
 	"\fattempt_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vattemptTime\x127\n" +
 	"\tnext_time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\bnextTime\"V\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\bnextTime\"\x80\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
-	"\rSTATE_PENDING\x10\x01\x12\x13\n" +
-	"\x0fSTATE_DELIVERED\x10\x02\x12\x0e\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12 \n" +
+	"\rSTATE_PENDING\x10\x01\x1a\r\x9a\xb2\x19\t待推送\x12\"\n" +
+	"\x0fSTATE_DELIVERED\x10\x02\x1a\r\x9a\xb2\x19\t已送达\x12\x1a\n" +
 	"\n" +
-	"STATE_DEAD\x10\x03\"\xbf\x01\n" +
+	"STATE_DEAD\x10\x03\x1a\n" +
+	"\x9a\xb2\x19\x06死信\"\xbf\x01\n" +
 	"\x14CreateWebhookRequest\x129\n" +
 	"\awebhook\x18\x01 \x01(\v2\x17.duban.event.v1.WebhookB\x06\xbaH\x03\xc8\x01\x01R\awebhook\x12\x1e\n" +
 	"\x05after\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x05after\x12'\n" +

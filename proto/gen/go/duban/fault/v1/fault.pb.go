@@ -279,7 +279,10 @@ type Text struct {
 	// 中文，给办事人员看。
 	Zh string `protobuf:"bytes,2,opt,name=zh,proto3" json:"zh,omitempty"`
 	// English, for developers.
-	En            string `protobuf:"bytes,3,opt,name=en,proto3" json:"en,omitempty"`
+	En string `protobuf:"bytes,3,opt,name=en,proto3" json:"en,omitempty"`
+	// Whether the fault lies at fields of the request: then BadRequest MUST name
+	// them. Unsaid, it does for KIND_INVALID and KIND_EXISTS, and for no other.
+	Field         *bool `protobuf:"varint,4,opt,name=field,proto3,oneof" json:"field,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -335,6 +338,13 @@ func (x *Text) GetEn() string {
 	return ""
 }
 
+func (x *Text) GetField() bool {
+	if x != nil && x.Field != nil {
+		return *x.Field
+	}
+	return false
+}
+
 var file_duban_fault_v1_fault_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
@@ -342,6 +352,14 @@ var file_duban_fault_v1_fault_proto_extTypes = []protoimpl.ExtensionInfo{
 		Field:         52002,
 		Name:          "duban.fault.v1.text",
 		Tag:           "bytes,52002,opt,name=text",
+		Filename:      "duban/fault/v1/fault.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
+		ExtensionType: (*string)(nil),
+		Field:         52003,
+		Name:          "duban.fault.v1.zh",
+		Tag:           "bytes,52003,opt,name=zh",
 		Filename:      "duban/fault/v1/fault.proto",
 	},
 }
@@ -352,17 +370,23 @@ var (
 	//
 	// optional duban.fault.v1.Text text = 52002;
 	E_Text = &file_duban_fault_v1_fault_proto_extTypes[0]
+	// What Chinese sentences call a value, such as a state.
+	//
+	// optional string zh = 52003;
+	E_Zh = &file_duban_fault_v1_fault_proto_extTypes[1]
 )
 
 var File_duban_fault_v1_fault_proto protoreflect.FileDescriptor
 
 const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\n" +
-	"\x1aduban/fault/v1/fault.proto\x12\x0eduban.fault.v1\x1a google/protobuf/descriptor.proto\"P\n" +
+	"\x1aduban/fault/v1/fault.proto\x12\x0eduban.fault.v1\x1a google/protobuf/descriptor.proto\"u\n" +
 	"\x04Text\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.duban.fault.v1.KindR\x04kind\x12\x0e\n" +
 	"\x02zh\x18\x02 \x01(\tR\x02zh\x12\x0e\n" +
-	"\x02en\x18\x03 \x01(\tR\x02en*\xd0\x01\n" +
+	"\x02en\x18\x03 \x01(\tR\x02en\x12\x19\n" +
+	"\x05field\x18\x04 \x01(\bH\x00R\x05field\x88\x01\x01B\b\n" +
+	"\x06_field*\xd0\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fKIND_INVALID\x10\x01\x12\x0f\n" +
@@ -375,29 +399,29 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xa6&\n" +
+	"*\xae&\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
-	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
-	"\x15REASON_BODY_MALFORMED\x10\x02\x1a\\\x92\xb2\x19X\b\x01\x12'请求正文无法解析：{problem}。\x1a+The request body cannot be read: {problem}.\x12\x92\x01\n" +
+	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12y\n" +
+	"\x15REASON_BODY_MALFORMED\x10\x02\x1a^\x92\xb2\x19Z\b\x01\x12'请求正文无法解析：{problem}。\x1a+The request body cannot be read: {problem}. \x00\x12\x92\x01\n" +
 	"\x16REASON_UNAUTHENTICATED\x10\x03\x1av\x92\xb2\x19r\b\t\x12<未提供有效的身份凭证，请使用有效的密钥。\x1a0No valid credential was given: send a valid key.\x12`\n" +
 	"\x18REASON_PERMISSION_DENIED\x10\x04\x1aB\x92\xb2\x19>\b\x02\x12$您没有执行此操作的权限。\x1a\x14You may not do this.\x12X\n" +
 	"\x10REASON_NOT_FOUND\x10\x05\x1aB\x92\xb2\x19>\b\x03\x12!没有找到所请求的内容。\x1a\x17There is no such thing.\x12\xa2\x01\n" +
 	"\x11REASON_ETAG_STALE\x10\x06\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x06\x12<该记录已被他人修改，请重新读取后再提交。\x1aCThe record has changed since it was read: read it again and repeat.\x12\xb0\x01\n" +
 	"\x18REASON_REQUEST_ID_REUSED\x10\a\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x04\x12K同一请求编号已用于内容不同的请求，请换用新的编号。\x1a;The request id was used for another request: use a new one.\x12\xb4\x01\n" +
 	"\x19REASON_PAGE_TOKEN_INVALID\x10\b\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x01\x12H分页标记无效或不属于此查询，请从第一页重新查询。\x1aAThe page token is not one of this query: begin at the first page.\x12\x95\x01\n" +
-	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12\xa4\x01\n" +
+	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12\xa6\x01\n" +
 	"\x15REASON_BODY_TOO_LARGE\x10\n" +
-	"\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat.\x12j\n" +
+	"\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat. \x00\x12j\n" +
 	"\x18REASON_SERVER_OVERLOADED\x10\v\x1aL\x92\xb2\x19H\b\a\x12!系统繁忙，请稍后重试。\x1a!The server is busy; repeat later.\x12j\n" +
 	"\x13REASON_RATE_LIMITED\x10\f\x1aQ\x92\xb2\x19M\b\a\x12'请求过于频繁，请稍后重试。\x1a Too many requests; repeat later.\x12\xd9\x01\n" +
 	"\x10REASON_DISK_FULL\x10\r\x1a\xc2\x01\x92\xb2\x19\xbd\x01\b\a\x12W存储空间不足，暂不能写入，请联系系统管理员；查询不受影响。\x1a`The disk is nearly full: nothing is written until the administrator makes room, and reads go on.\x12\x9b\x01\n" +
 	"\x16REASON_DIRECTORY_STALE\x10\x0e\x1a\x7f\x92\xb2\x19{\b\b\x126组织与授权信息尚未就绪，请稍后重试。\x1a?The directory of units and grants is not current; repeat later.\x12\x96\x01\n" +
 	"\x16REASON_OUTCOME_UNKNOWN\x10\x0f\x1az\x92\xb2\x19v\b\n" +
 	"\x126写入结果未知，请用同一请求编号重试。\x1a:The outcome is not known; repeat with the same request id.\x12\x84\x01\n" +
-	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1aj\x92\xb2\x19f\b\x03\x121没有此接口，请查阅接口文档 /docs/。\x1a/There is no such method of the API: see /docs/.\x12\x8a\x02\n" +
-	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1a\xe6\x01\x92\xb2\x19\xe1\x01\b\x01\x12t不支持的内容类型：请使用 UTF-8 编码的 application/json，且不压缩（不带 Content-Encoding）。\x1agThe content type is not supported: use application/json in UTF-8, not compressed (no Content-Encoding).\x12\xc3\x01\n" +
-	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes.\x12\x82\x01\n" +
+	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1aj\x92\xb2\x19f\b\x03\x121没有此接口，请查阅接口文档 /docs/。\x1a/There is no such method of the API: see /docs/.\x12\x8c\x02\n" +
+	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1a\xe8\x01\x92\xb2\x19\xe3\x01\b\x01\x12t不支持的内容类型：请使用 UTF-8 编码的 application/json，且不压缩（不带 Content-Encoding）。\x1agThe content type is not supported: use application/json in UTF-8, not compressed (no Content-Encoding). \x00\x12\xc5\x01\n" +
+	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa5\x01\x92\xb2\x19\xa0\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes. \x00\x12\x82\x01\n" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
 	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xc1\x01\n" +
 	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\b\x12L{service} 服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\x8c\x02\n" +
@@ -408,7 +432,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x12REASON_QUOTA_SPENT\x10!\x1a\xab\x01\x92\xb2\x19\xa6\x01\b\a\x12T该密钥今日的调用次数已用完，请于北京时间次日零时后重试。\x1aLThe key has used up its calls of the day: repeat after midnight, China time.\x12\x89\x02\n" +
 	"\x1fREASON_PRINCIPAL_WAITS_TOO_MANY\x10$\x1a\xe3\x01\x92\xb2\x19\xde\x01\b\a\x12i同一调用方等待新数据的请求已达 {limit} 个的上限，请等其中一个返回后再发。\x1aoAs many calls of this caller wait for news as may at once ({limit}): repeat when one of them has been answered.\x12\xeb\x01\n" +
 	"\x12REASON_UNIT_REMOTE\x10#\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.:M\n" +
-	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04textBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
+	"\x04text\x12!.google.protobuf.EnumValueOptions\x18\xa2\x96\x03 \x01(\v2\x14.duban.fault.v1.TextR\x04text:3\n" +
+	"\x02zh\x12!.google.protobuf.EnumValueOptions\x18\xa3\x96\x03 \x01(\tR\x02zhBDZBgithub.com/duban-project/duban/proto/gen/go/duban/fault/v1;faultv1b\x06proto3"
 
 var (
 	file_duban_fault_v1_fault_proto_rawDescOnce sync.Once
@@ -433,11 +458,12 @@ var file_duban_fault_v1_fault_proto_goTypes = []any{
 var file_duban_fault_v1_fault_proto_depIdxs = []int32{
 	0, // 0: duban.fault.v1.Text.kind:type_name -> duban.fault.v1.Kind
 	3, // 1: duban.fault.v1.text:extendee -> google.protobuf.EnumValueOptions
-	2, // 2: duban.fault.v1.text:type_name -> duban.fault.v1.Text
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	2, // [2:3] is the sub-list for extension type_name
-	1, // [1:2] is the sub-list for extension extendee
+	3, // 2: duban.fault.v1.zh:extendee -> google.protobuf.EnumValueOptions
+	2, // 3: duban.fault.v1.text:type_name -> duban.fault.v1.Text
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	3, // [3:4] is the sub-list for extension type_name
+	1, // [1:3] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name
 }
 
@@ -446,6 +472,7 @@ func file_duban_fault_v1_fault_proto_init() {
 	if File_duban_fault_v1_fault_proto != nil {
 		return
 	}
+	file_duban_fault_v1_fault_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
@@ -453,7 +480,7 @@ func file_duban_fault_v1_fault_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_fault_v1_fault_proto_rawDesc), len(file_duban_fault_v1_fault_proto_rawDesc)),
 			NumEnums:      2,
 			NumMessages:   1,
-			NumExtensions: 1,
+			NumExtensions: 2,
 			NumServices:   0,
 		},
 		GoTypes:           file_duban_fault_v1_fault_proto_goTypes,

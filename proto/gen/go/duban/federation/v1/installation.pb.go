@@ -901,7 +901,7 @@ var File_duban_federation_v1_installation_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/federation/v1/installation.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x04\n" +
+	"&duban/federation/v1/installation.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x04\n" +
 	"\fInstallation\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12,\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\vdisplayName\x12\x1f\n" +
@@ -914,12 +914,15 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\"X\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\"|\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
-	"\fSTATE_ACTIVE\x10\x01\x12\x13\n" +
-	"\x0fSTATE_SUSPENDED\x10\x02\x12\x11\n" +
-	"\rSTATE_REVOKED\x10\x03\"`\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\fSTATE_ACTIVE\x10\x01\x1a\n" +
+	"\x9a\xb2\x19\x06正常\x12\x1f\n" +
+	"\x0fSTATE_SUSPENDED\x10\x02\x1a\n" +
+	"\x9a\xb2\x19\x06暂停\x12\x1d\n" +
+	"\rSTATE_REVOKED\x10\x03\x1a\n" +
+	"\x9a\xb2\x19\x06作废\"`\n" +
 	"\vEnrolledLog\x12\"\n" +
 	"\x06origin\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x06origin\x12-\n" +
@@ -969,7 +972,7 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xe5\r\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xac\x0e\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12j\n" +
 	"\x1aREASON_INSTALLATION_EXISTS\x10\x01\x1aJ\x92\xb2\x19F\b\x04\x12\x1b该机构系统已登记。\x1a%The installation is enrolled already.\x12\xce\x01\n" +
@@ -977,8 +980,8 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x12REASON_KEY_INVALID\x10\x03\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x12<验证公钥无效，或其名称与日志来源不一致。\x1aBThe verification key is invalid, or not named by the log's origin.\x12\x8b\x01\n" +
 	"\x13REASON_LOG_REPEATED\x10\x04\x1ar\x92\xb2\x19n\b\x01\x126同一日志只能登记一次，公钥不得更换。\x1a2A log is enrolled once, and its key never changes.\x12\x9b\x01\n" +
 	"\x12REASON_LOG_MISSING\x10\x05\x1a\x82\x01\x92\xb2\x19~\b\x01\x129登记的日志中须包含 federation 服务的日志。\x1a?The log of the service federation must be among those enrolled.\x12\xf5\x01\n" +
-	" REASON_INSTALLATION_UNIT_REFUSED\x10\x06\x1a\xce\x01\x92\xb2\x19\xc9\x01\b\x05\x12]该单位不存在、为本机构根单位、下设单位，或已对应其他机构系统。\x1afThe unit does not exist, is the root here, has units beneath it, or is another installation's already.\x12\x8d\x01\n" +
-	" REASON_INSTALLATION_ILLEGAL_MOVE\x10\a\x1ag\x92\xb2\x19c\b\x05\x120该机构系统当前状态不允许此操作。\x1a-The installation's state does not allow this.\x12\x85\x01\n" +
+	" REASON_INSTALLATION_UNIT_REFUSED\x10\x06\x1a\xce\x01\x92\xb2\x19\xc9\x01\b\x05\x12]该单位不存在、为本机构根单位、下设单位，或已对应其他机构系统。\x1afThe unit does not exist, is the root here, has units beneath it, or is another installation's already.\x12\xd4\x01\n" +
+	" REASON_INSTALLATION_ILLEGAL_MOVE\x10\a\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x05\x12X机构系统目前为“{state}”，不能执行“{move}”操作，请重新读取。\x1aJThe installation is {state}, which does not allow \"{move}\": read it again.\x12\x85\x01\n" +
 	"%REASON_INSTALLATION_SIGNATURE_REFUSED\x10\b\x1aZ\x92\xb2\x19V\b\t\x12'无法确认该机构系统的身份。\x1a)The installation has not shown who it is.\x12\xaa\x01\n" +
 	"\x15REASON_STREAM_RUNNING\x10\t\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\b\x12?该机构系统已有一条上报连接，可能存在克隆。\x1aDAnother stream of the installation is open; it may have been cloned.\x12n\n" +
 	"\x13REASON_STREAM_ENDED\x10\n" +

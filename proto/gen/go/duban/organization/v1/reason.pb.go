@@ -92,6 +92,8 @@ const (
 	// A post is in a unit that is there, within the caller's reach, and does not
 	// end before it begins.
 	Reason_REASON_MEMBER_POST_INVALID Reason = 33
+	// A unit merges into another, never into itself or what lies beneath it.
+	Reason_REASON_UNIT_MERGE_REFUSED Reason = 34
 )
 
 // Enum value maps for Reason.
@@ -127,6 +129,7 @@ var (
 		31: "REASON_IDENTITY_ENDED",
 		32: "REASON_PRINCIPAL_OUTSIDE",
 		33: "REASON_MEMBER_POST_INVALID",
+		34: "REASON_UNIT_MERGE_REFUSED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -159,6 +162,7 @@ var (
 		"REASON_IDENTITY_ENDED":                31,
 		"REASON_PRINCIPAL_OUTSIDE":             32,
 		"REASON_MEMBER_POST_INVALID":           33,
+		"REASON_UNIT_MERGE_REFUSED":            34,
 	}
 )
 
@@ -193,39 +197,40 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xec&\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xf7(\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
-	"\x12REASON_UNIT_EXISTS\x10\x02\x1aZ\x92\xb2\x19V\b\x04\x12*单位编号已被使用，请换一个。\x1a&The unit id is in use: choose another.\x12\xab\x01\n" +
-	"\x11REASON_UNIT_CYCLE\x10\x03\x1a\x93\x01\x92\xb2\x19\x8e\x01\b\x05\x12K单位不能移到自己或自己的下级之下，请改选上级单位。\x1a=A unit cannot be moved beneath itself: choose another parent.\x12\xa5\x01\n" +
-	"\x14REASON_UNIT_TOO_DEEP\x10\x04\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x05\x12<单位树不得超过 {limit} 级，请改选上级单位。\x1aCThe tree may be at most {limit} levels deep: choose another parent.\x12y\n" +
+	"\x12REASON_UNIT_EXISTS\x10\x02\x1aZ\x92\xb2\x19V\b\x04\x12*单位编号已被使用，请换一个。\x1a&The unit id is in use: choose another.\x12\xad\x01\n" +
+	"\x11REASON_UNIT_CYCLE\x10\x03\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x05\x12K单位不能移到自己或自己的下级之下，请改选上级单位。\x1a=A unit cannot be moved beneath itself: choose another parent. \x01\x12\xa7\x01\n" +
+	"\x14REASON_UNIT_TOO_DEEP\x10\x04\x1a\x8c\x01\x92\xb2\x19\x87\x01\b\x05\x12<单位树不得超过 {limit} 级，请改选上级单位。\x1aCThe tree may be at most {limit} levels deep: choose another parent. \x01\x12y\n" +
 	"\x14REASON_UNIT_ARCHIVED\x10\x05\x1a_\x92\xb2\x19[\b\x05\x12*单位已撤并，请改选在用单位。\x1a+The unit is archived: choose an active one.\x12\xbd\x01\n" +
-	"\x18REASON_UNIT_HAS_CHILDREN\x10\x06\x1a\x9e\x01\x92\xb2\x19\x99\x01\b\x05\x12H单位仍有在用的下级单位，请先移动或撤并下级单位。\x1aKThere are active units beneath this one: move, merge or archive them first.\x12\x91\x01\n" +
-	"\x18REASON_UNIT_KIND_DIFFERS\x10\a\x1as\x92\xb2\x19o\b\x05\x12-只能并入同类单位，请改选单位。\x1a<A unit merges only into one of its own kind: choose another.\x12\x8b\x01\n" +
-	"\x1aREASON_UNIT_PARENT_UNKNOWN\x10\b\x1ak\x92\xb2\x19g\b\x01\x123上级单位不存在，请先建立上级单位。\x1a.There is no such parent unit: create it first.\x12v\n" +
+	"\x18REASON_UNIT_HAS_CHILDREN\x10\x06\x1a\x9e\x01\x92\xb2\x19\x99\x01\b\x05\x12H单位仍有在用的下级单位，请先移动或撤并下级单位。\x1aKThere are active units beneath this one: move, merge or archive them first.\x12\x93\x01\n" +
+	"\x18REASON_UNIT_KIND_DIFFERS\x10\a\x1au\x92\xb2\x19q\b\x05\x12-只能并入同类单位，请改选单位。\x1a<A unit merges only into one of its own kind: choose another. \x01\x12\xcb\x01\n" +
+	"\x1aREASON_UNIT_PARENT_UNKNOWN\x10\b\x1a\xaa\x01\x92\xb2\x19\xa5\x01\b\x01\x12N导入范围内没有此上级单位，请先建立，或改选上级单位。\x1aQThere is no such parent unit within the import: create it first, or name another.\x12v\n" +
 	"\x13REASON_UNIT_IS_ROOT\x10\t\x1a]\x92\xb2\x19Y\b\x05\x12!根单位不能移动或撤并。\x1a2The root unit cannot be moved, merged or archived.\x12x\n" +
 	"\x16REASON_FIELD_IMMUTABLE\x10\n" +
 	"\x1a\\\x92\xb2\x19X\b\x01\x12'该字段不能通过此操作修改。\x1a+The field cannot be changed by this method.\x12v\n" +
 	"\x14REASON_MEMBER_EXISTS\x10\v\x1a\\\x92\xb2\x19X\b\x04\x12*人员编号已被使用，请换一个。\x1a(The member id is in use: choose another.\x12~\n" +
 	"\x15REASON_MACHINE_EXISTS\x10\f\x1ac\x92\xb2\x19_\b\x04\x120接入系统编号已被使用，请换一个。\x1a)The machine id is in use: choose another.\x12\x97\x01\n" +
-	"\x18REASON_PRINCIPAL_UNKNOWN\x10\r\x1ay\x92\xb2\x19u\b\x01\x12<被授权的人员或接入系统不存在，请先登记。\x1a3There is no such person or machine: enter it first.\x12\x86\x02\n" +
-	"$REASON_GRANT_ADMINISTRATORS_SEPARATE\x10\x0e\x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x05\x12r系统管理员、安全管理员、审计员三员分立，一人不得兼任，也不得由业务角色兼任。\x1a^No one holds two of the three administrators' roles, or one of them beside a role in the work.\x12\xd6\x01\n" +
-	"\x19REASON_GRANT_SELF_REFUSED\x10\x0f\x1a\xb6\x01\x92\xb2\x19\xb1\x01\b\x05\x12N不得给自己授权或发放密钥，请由另一位安全管理员办理。\x1a]Nobody grants a role or issues a key to themselves: let another security administrator do so.\x12\xf7\x01\n" +
-	"\x19REASON_GRANT_ROLE_INVALID\x10\x10\x1a\xd7\x01\x92\xb2\x19\xd2\x01\b\x05\x12]该角色不适用于此类主体：接入系统只能授予报送、门户和查看角色。\x1aoThe role is not for a principal of this kind: machines hold reporter, portal or viewer, and persons the others.\x12\x81\x01\n" +
+	"\x18REASON_PRINCIPAL_UNKNOWN\x10\r\x1ay\x92\xb2\x19u\b\x01\x12<被授权的人员或接入系统不存在，请先登记。\x1a3There is no such person or machine: enter it first.\x12\x88\x02\n" +
+	"$REASON_GRANT_ADMINISTRATORS_SEPARATE\x10\x0e\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x05\x12r系统管理员、安全管理员、审计员三员分立，一人不得兼任，也不得由业务角色兼任。\x1a^No one holds two of the three administrators' roles, or one of them beside a role in the work. \x01\x12\xd8\x01\n" +
+	"\x19REASON_GRANT_SELF_REFUSED\x10\x0f\x1a\xb8\x01\x92\xb2\x19\xb3\x01\b\x05\x12N不得给自己授权或发放密钥，请由另一位安全管理员办理。\x1a]Nobody grants a role or issues a key to themselves: let another security administrator do so. \x01\x12\xf9\x01\n" +
+	"\x19REASON_GRANT_ROLE_INVALID\x10\x10\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x05\x12]该角色不适用于此类主体：接入系统只能授予报送、门户和查看角色。\x1aoThe role is not for a principal of this kind: machines hold reporter, portal or viewer, and persons the others. \x01\x12\x81\x01\n" +
 	"\x12REASON_GRANT_ENDED\x10\x11\x1ai\x92\xb2\x19e\b\x05\x12-授权已终止，需要时请重新授权。\x1a2The grant has ended: make another if it is needed.\x12~\n" +
 	"\x10REASON_KEY_ENDED\x10\x12\x1ah\x92\xb2\x19d\b\x05\x12-密钥已失效，需要时请重新发放。\x1a1The key has ended: issue another if it is needed.\x12\x7f\n" +
 	"\x19REASON_KEY_EXPIRY_INVALID\x10\x13\x1a`\x92\xb2\x19\\\b\x01\x12*密钥有效期须在今后两年之内。\x1a,A key must expire within the next two years.\x12r\n" +
 	"\x1bREASON_IMPORT_CSV_MALFORMED\x10\x14\x1aQ\x92\xb2\x19M\b\x01\x12%CSV 文件无法读取：{problem}。\x1a\"The CSV cannot be read: {problem}.\x12\x91\x01\n" +
 	"\x19REASON_IMPORT_ROW_INVALID\x10\x15\x1ar\x92\xb2\x19n\b\x01\x129该行内容不符合要求，请按所列字段改正。\x1a/The row is not valid: correct the field listed.\x12v\n" +
-	"\x13REASON_GRANT_EXISTS\x10\x16\x1a]\x92\xb2\x19Y\b\x04\x12*该授权已存在，无需重复授权。\x1a)The grant exists: there is nothing to do.\x12\x9c\x02\n" +
-	"\x16REASON_KEY_GRANTS_NONE\x10\x17\x1a\xff\x01\x92\xb2\x19\xfa\x01\b\x05\x12{密钥限定的角色或单位不在其持有者的授权之内，密钥将毫无用处。请放宽限定，或先授权。\x1ayThe key is narrowed to what its principal does not hold, and would open nothing. Narrow it less, or grant the role first.\x12\xac\x01\n" +
-	"\x19REASON_IMPORT_ROW_DIFFERS\x10\x18\x1a\x8c\x01\x92\xb2\x19\x87\x01\b\x05\x12H该单位已存在，且与本行不一致。请核对后另行处理。\x1a9The unit is there and differs from the row: look at both.\x12\xad\x02\n" +
+	"\x13REASON_GRANT_EXISTS\x10\x16\x1a]\x92\xb2\x19Y\b\x04\x12*该授权已存在，无需重复授权。\x1a)The grant exists: there is nothing to do.\x12\x9e\x02\n" +
+	"\x16REASON_KEY_GRANTS_NONE\x10\x17\x1a\x81\x02\x92\xb2\x19\xfc\x01\b\x05\x12{密钥限定的角色或单位不在其持有者的授权之内，密钥将毫无用处。请放宽限定，或先授权。\x1ayThe key is narrowed to what its principal does not hold, and would open nothing. Narrow it less, or grant the role first. \x01\x12\xae\x01\n" +
+	"\x19REASON_IMPORT_ROW_DIFFERS\x10\x18\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x05\x12H该单位已存在，且与本行不一致。请核对后另行处理。\x1a9The unit is there and differs from the row: look at both. \x01\x12\xad\x02\n" +
 	"\x19REASON_GRANT_LAST_REFUSED\x10\x19\x1a\x8d\x02\x92\xb2\x19\x88\x02\b\x05\x12\x84\x01这是根单位上该管理员角色的最后一项授权，终止后将无人履职。请先另授一人，再终止此项授权。\x1a}This is the last grant of the administrator's role on the root. Grant the role to somebody else first, and then end this one.\x12\x8c\x01\n" +
 	"\x16REASON_IDENTITY_EXISTS\x10\x1e\x1ap\x92\xb2\x19l\b\x04\x123该认证账号已绑定，请先解除原绑定。\x1a3The account is linked already: end that link first.\x12\x83\x01\n" +
-	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xad\x02\n" +
-	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x8e\x02\x92\xb2\x19\x89\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so.\x12\x85\x02\n" +
-	"\x1aREASON_MEMBER_POST_INVALID\x10!\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x01\x12f任职信息有误：任职单位须为您管辖范围内的在用单位，止日不得早于起日。\x1asA post is wrong: its unit must be an active one within your reach, and its last day must not come before its first.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xaf\x02\n" +
+	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x90\x02\x92\xb2\x19\x8b\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so. \x01\x12\x85\x02\n" +
+	"\x1aREASON_MEMBER_POST_INVALID\x10!\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x01\x12f任职信息有误：任职单位须为您管辖范围内的在用单位，止日不得早于起日。\x1asA post is wrong: its unit must be an active one within your reach, and its last day must not come before its first.\x12\xb6\x01\n" +
+	"\x19REASON_UNIT_MERGE_REFUSED\x10\"\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x01\x12?单位不能并入自己或自己的下级，请改选单位。\x1aLA unit cannot be merged into itself or what lies beneath it: choose another.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once

@@ -10,6 +10,7 @@ package organizationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -1235,7 +1236,7 @@ var File_duban_organization_v1_unit_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\n" +
-	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xed\a\n" +
+	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\b\n" +
 	"\x04Unit\x12 \n" +
 	"\x04name\x18\x01 \x01(\tB\f\xe0A\b\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04name\x12,\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12@\n" +
@@ -1267,12 +1268,14 @@ const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\vKIND_SCHOOL\x10\x06\x12\x12\n" +
 	"\x0eKIND_AFFILIATE\x10\a\x12\x13\n" +
 	"\x0fKIND_DEPARTMENT\x10\b\x12\x15\n" +
-	"\x11KIND_PARTY_BRANCH\x10\t\"V\n" +
+	"\x11KIND_PARTY_BRANCH\x10\t\"}\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
-	"\fSTATE_ACTIVE\x10\x01\x12\x12\n" +
-	"\x0eSTATE_ARCHIVED\x10\x02\x12\x10\n" +
-	"\fSTATE_MERGED\x10\x03\"`\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\fSTATE_ACTIVE\x10\x01\x1a\n" +
+	"\x9a\xb2\x19\x06在用\x12!\n" +
+	"\x0eSTATE_ARCHIVED\x10\x02\x1a\r\x9a\xb2\x19\t已停用\x12\x1c\n" +
+	"\fSTATE_MERGED\x10\x03\x1a\n" +
+	"\x9a\xb2\x19\x06撤并\"`\n" +
 	"\x04Code\x127\n" +
 	"\x06scheme\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.-]{0,31}$R\x06scheme\x12\x1f\n" +
 	"\x05value\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05value\"\xbe\x01\n" +

@@ -10,6 +10,7 @@ package rectificationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -829,7 +830,7 @@ var File_duban_rectification_v1_inspection_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_inspection_proto_rawDesc = "" +
 	"\n" +
-	"'duban/rectification/v1/inspection.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x06\n" +
+	"'duban/rectification/v1/inspection.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\a\n" +
 	"\n" +
 	"Inspection\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
@@ -851,12 +852,12 @@ const file_duban_rectification_v1_inspection_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x0f \x01(\tR\x04etag\"Z\n" +
+	"\x04etag\x18\x0f \x01(\tR\x04etag\"\x87\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
-	"\rSTATE_PLANNED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_RECORDED\x10\x02\x12\x13\n" +
-	"\x0fSTATE_CONCLUDED\x10\x03\"\x85\x01\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12 \n" +
+	"\rSTATE_PLANNED\x10\x01\x1a\r\x9a\xb2\x19\t已计划\x12!\n" +
+	"\x0eSTATE_RECORDED\x10\x02\x1a\r\x9a\xb2\x19\t检查中\x12\"\n" +
+	"\x0fSTATE_CONCLUDED\x10\x03\x1a\r\x9a\xb2\x19\t已办结\"\x85\x01\n" +
 	"\x05Visit\x12\x16\n" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x1a\n" +

@@ -11,6 +11,7 @@ package rectificationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -1913,7 +1914,7 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\b\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\b\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
@@ -1938,15 +1939,15 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x12 \x01(\tR\x04etag\"}\n" +
+	"\x04etag\x18\x12 \x01(\tR\x04etag\"\xc8\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\n" +
-	"STATE_OPEN\x10\x01\x12\x10\n" +
-	"\fSTATE_SIGNED\x10\x02\x12\x0f\n" +
-	"\vSTATE_FILED\x10\x03\x12\x16\n" +
-	"\x12STATE_ACKNOWLEDGED\x10\x04\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\x05\"4\n" +
+	"STATE_OPEN\x10\x01\x1a\r\x9a\xb2\x19\t编制中\x12\x1f\n" +
+	"\fSTATE_SIGNED\x10\x02\x1a\r\x9a\xb2\x19\t已签字\x12\x1e\n" +
+	"\vSTATE_FILED\x10\x03\x1a\r\x9a\xb2\x19\t已报备\x12%\n" +
+	"\x12STATE_ACKNOWLEDGED\x10\x04\x1a\r\x9a\xb2\x19\t已备案\x12!\n" +
+	"\x0eSTATE_RETURNED\x10\x05\x1a\r\x9a\xb2\x19\t已退回\"4\n" +
 	"\bCategory\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
 	"\x05items\x18\x02 \x03(\tR\x05items\"\xd7\x01\n" +
@@ -1957,7 +1958,7 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\aapi_key\x18\x04 \x01(\tR\x06apiKey\x12.\n" +
 	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x12\n" +
-	"\x04seal\x18\a \x01(\tR\x04seal\"\xaf\a\n" +
+	"\x04seal\x18\a \x01(\tR\x04seal\"\xec\a\n" +
 	"\rLedgerVersion\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -1980,13 +1981,13 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x12 \x01(\tR\x04etag\"q\n" +
+	"\x04etag\x18\x12 \x01(\tR\x04etag\"\xad\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vSTATE_FILED\x10\x01\x12\x16\n" +
-	"\x12STATE_ACKNOWLEDGED\x10\x02\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\x03\x12\x14\n" +
-	"\x10STATE_SUPERSEDED\x10\x04\"\xaf\x04\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1e\n" +
+	"\vSTATE_FILED\x10\x01\x1a\r\x9a\xb2\x19\t已报备\x12%\n" +
+	"\x12STATE_ACKNOWLEDGED\x10\x02\x1a\r\x9a\xb2\x19\t已备案\x12!\n" +
+	"\x0eSTATE_RETURNED\x10\x03\x1a\r\x9a\xb2\x19\t已退回\x12#\n" +
+	"\x10STATE_SUPERSEDED\x10\x04\x1a\r\x9a\xb2\x19\t已替换\"\xaf\x04\n" +
 	"\fFiledProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1b\n" +

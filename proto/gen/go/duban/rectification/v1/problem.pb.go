@@ -10,6 +10,7 @@ package rectificationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -2179,7 +2180,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x10\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x11\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2229,18 +2230,18 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
 	"rectifiers\x18\" \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
 	"rectifiers\x126\n" +
-	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\"\xd5\x01\n" +
+	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\"\xf4\x02\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10STATE_IDENTIFIED\x10\x01\x12\x11\n" +
-	"\rSTATE_PLANNED\x10\x02\x12\x14\n" +
-	"\x10STATE_RECTIFYING\x10\x03\x12\x13\n" +
-	"\x0fSTATE_SUBMITTED\x10\x04\x12\x12\n" +
-	"\x0eSTATE_VERIFIED\x10\x05\x12\x10\n" +
-	"\fSTATE_CLOSED\x10\x06\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\a\x12\x12\n" +
-	"\x0eSTATE_REOPENED\x10\b\x12\x13\n" +
-	"\x0fSTATE_CANCELLED\x10\t\"R\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12#\n" +
+	"\x10STATE_IDENTIFIED\x10\x01\x1a\r\x9a\xb2\x19\t已发现\x12&\n" +
+	"\rSTATE_PLANNED\x10\x02\x1a\x13\x9a\xb2\x19\x0f已制定措施\x12#\n" +
+	"\x10STATE_RECTIFYING\x10\x03\x1a\r\x9a\xb2\x19\t整改中\x12(\n" +
+	"\x0fSTATE_SUBMITTED\x10\x04\x1a\x13\x9a\xb2\x19\x0f已申请销号\x12!\n" +
+	"\x0eSTATE_VERIFIED\x10\x05\x1a\r\x9a\xb2\x19\t已核查\x12\x1f\n" +
+	"\fSTATE_CLOSED\x10\x06\x1a\r\x9a\xb2\x19\t已销号\x12!\n" +
+	"\x0eSTATE_RETURNED\x10\a\x1a\r\x9a\xb2\x19\t已退回\x12-\n" +
+	"\x0eSTATE_REOPENED\x10\b\x1a\x19\x9a\xb2\x19\x15回头看重新整改\x12\"\n" +
+	"\x0fSTATE_CANCELLED\x10\t\x1a\r\x9a\xb2\x19\t已取消\"R\n" +
 	"\x05Level\x12\x15\n" +
 	"\x11LEVEL_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -2256,7 +2257,7 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\fSOURCE_AUDIT\x10\x05\x12\x11\n" +
 	"\rSOURCE_LETTER\x10\x06\x12\x13\n" +
 	"\x0fSOURCE_OUTREACH\x10\a\x12\x13\n" +
-	"\x0fSOURCE_SUPERIOR\x10\b\"\x91\x03\n" +
+	"\x0fSOURCE_SUPERIOR\x10\b\"\xb8\x03\n" +
 	"\tExtension\x12\x1a\n" +
 	"\bdeadline\x18\x01 \x01(\tR\bdeadline\x12+\n" +
 	"\x11previous_deadline\x18\x02 \x01(\tR\x10previousDeadline\x12\x16\n" +
@@ -2265,12 +2266,14 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\bask_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aaskTime\x12;\n" +
 	"\vdecide_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"decideTime\x12\x18\n" +
-	"\arefusal\x18\a \x01(\tR\arefusal\"V\n" +
+	"\arefusal\x18\a \x01(\tR\arefusal\"}\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vSTATE_ASKED\x10\x01\x12\x12\n" +
-	"\x0eSTATE_APPROVED\x10\x02\x12\x11\n" +
-	"\rSTATE_REFUSED\x10\x03\"\x80\x01\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\vSTATE_ASKED\x10\x01\x1a\n" +
+	"\x9a\xb2\x19\x06待批\x12\x1e\n" +
+	"\x0eSTATE_APPROVED\x10\x02\x1a\n" +
+	"\x9a\xb2\x19\x06同意\x12 \n" +
+	"\rSTATE_REFUSED\x10\x03\x1a\r\x9a\xb2\x19\t不同意\"\x80\x01\n" +
 	"\bProgress\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
