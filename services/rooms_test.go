@@ -104,7 +104,7 @@ var rules = []struct {
 	// for the figures' tables and the second hand's reading.
 	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
-	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
+	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},

@@ -179,6 +179,7 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 	}
 	if call.Output().FullName() == "google.api.HttpBody" {
 		child(responses, "200")["content"] = tables()
+		headers["Content-Disposition"] = object{"$ref": "#/components/headers/ContentDisposition"}
 	}
 	codes := []string{"400", "404", "429", "500", "503"}
 	if access["public"] != true {
