@@ -223,6 +223,7 @@ func refusals(document object) {
 		headers["X-Request-Id"] = object{"$ref": "#/components/headers/RequestId"}
 		switch code {
 		case "401":
+			limits(headers)
 			headers["WWW-Authenticate"] = object{"$ref": "#/components/headers/Authenticate"}
 		case "429":
 			limits(headers)
