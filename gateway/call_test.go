@@ -83,19 +83,6 @@ func TestMaskComesFromTheBody(t *testing.T) {
 	}
 }
 
-func TestAFileIsAnsweredAsItIs(t *testing.T) {
-	h, _ := start(t, &fake{}, Options{})
-	w := ask(h, "GET", "/v1/units/a/status:export?format=FORMAT_CSV&cut.asOf=2026-03-01T00:00:00Z&level=KIND_SCHOOL", "")
-	if w.Code != http.StatusOK || w.Body.String() != "单位,8\r\n" {
-		t.Errorf("= %d %q", w.Code, w.Body)
-	}
-	for name, want := range map[string]string{"Content-Type": "text/csv; charset=utf-8", "Content-Disposition": `attachment; filename="export.csv"`} {
-		if got := w.Header().Get(name); got != want {
-			t.Errorf("%s is %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestAnswersShowWhatIsEmpty(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
 	w := ask(h, "GET", "/v1/units/a", "")

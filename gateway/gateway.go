@@ -13,11 +13,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -207,19 +205,5 @@ func setETag(_ context.Context, w http.ResponseWriter, m proto.Message) error {
 	if r, ok := m.(interface{ GetEtag() string }); ok && r.GetEtag() != "" {
 		w.Header().Set("ETag", `"`+r.GetEtag()+`"`)
 	}
-	return nil
-}
-
-// setDisposition lets browsers save an answer that is a file, and never show it.
-func setDisposition(_ context.Context, w http.ResponseWriter, m proto.Message) error {
-	file, ok := m.(*httpbody.HttpBody)
-	if !ok {
-		return nil
-	}
-	name := "export.xlsx"
-	if strings.HasPrefix(file.GetContentType(), "text/csv") {
-		name = "export.csv"
-	}
-	w.Header().Set("Content-Disposition", `attachment; filename="`+name+`"`)
 	return nil
 }

@@ -110,6 +110,10 @@ func worklistFixtures() map[string][]fixture {
 			}},
 			{note: "mine", sifts: true, ask: func(r records) protobuf.Message { return &aggregationv1.ListWorkItemsRequest{Parent: "units/-"} }},
 		},
+		"ExportWorkItems": {
+			{note: "of a unit", ask: func(r records) protobuf.Message { return &aggregationv1.ExportWorkItemsRequest{Parent: r.unit} }},
+			{note: "mine", sifts: true, ask: func(r records) protobuf.Message { return &aggregationv1.ExportWorkItemsRequest{Parent: "units/-"} }},
+		},
 		"UrgeWorkItem": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.UrgeWorkItemRequest{
 				Name: r.unit, Subject: "ledgers/none", Action: aggregationv1.WorkItem_ACTION_FILE_LEDGER, ValidateOnly: true,
@@ -161,6 +165,12 @@ func reportFixtures() map[string][]fixture {
 		})},
 		"GetReportQuality": {{except: draft(), ask: func(r records) protobuf.Message {
 			return &aggregationv1.GetReportQualityRequest{Name: r.reports.source, Month: "2026-01"}
+		}}},
+		"ExportReportDues": {asks(func(r records) protobuf.Message {
+			return &aggregationv1.ExportReportDuesRequest{Parent: "reportForms/ledger-monthly", Unit: r.unit, Period: "2026-01"}
+		})},
+		"ExportReportQuality": {{except: draft(), ask: func(r records) protobuf.Message {
+			return &aggregationv1.ExportReportQualityRequest{Name: r.reports.source, Month: "2026-01"}
 		}}},
 		"GetReport": {{except: draft(), ask: func(r records) protobuf.Message { return &aggregationv1.GetReportRequest{Name: r.reports.report} }}},
 		"ListReports": {

@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	protobuf "google.golang.org/protobuf/proto"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 )
 
 // cell is one caller before the records of one unit.
@@ -52,6 +54,7 @@ func (m *matrix) judge(t *testing.T, c cell, alike *alike) {
 			t.Errorf("%v over %s: %v, want %v\n%s", c, a.over, a.code, want, a.told)
 		}
 		c.sifted(t, want, real, a)
+		c.nameless(t, a)
 		alike.check(t, c, want, a)
 	}
 	for _, none := range c.ghosts(want, real) {
@@ -65,6 +68,14 @@ func (m *matrix) judge(t *testing.T, c cell, alike *alike) {
 			}
 			alike.check(t, c, want.absent(), a)
 		}
+	}
+}
+
+// nameless holds that nobody outside reads of a member.
+func (c cell) nameless(t *testing.T, a answer) {
+	outside := c.caller.role == accessv1.Role_ROLE_PORTAL || c.method.rule.GetPublic()
+	if outside && a.code == codes.OK && strings.Contains(a.text(), "/members/") {
+		t.Errorf("%v over %s reads of a member: %s", c, a.over, a.text())
 	}
 }
 

@@ -14,16 +14,21 @@ import (
 
 // ListReportDues implements the RPC.
 func (d *Desk) ListReportDues(ctx context.Context, req *aggregationv1.ListReportDuesRequest) (*aggregationv1.ListReportDuesResponse, error) {
-	filter, err := page.ParseFilter(req.GetFilter(), (*aggregationv1.ReportDue)(nil).ProtoReflect().Descriptor())
-	if err != nil {
-		return nil, err
-	}
 	after, err := d.book.Tokens.Decode(req.GetPageToken(), req)
 	if err != nil {
 		return nil, err
 	}
-	answer := &aggregationv1.ListReportDuesResponse{}
-	err = d.book.View(ctx, func(tx *change.Tx) (err error) {
+	dues, next, err := d.owed(ctx, req, after, page.Size(req.GetPageSize()))
+	return &aggregationv1.ListReportDuesResponse{ReportDues: dues, NextPageToken: d.book.Tokens.Encode(next, req)}, err
+}
+
+// owed lists what is owed behind a unit.
+func (d *Desk) owed(ctx context.Context, req *aggregationv1.ListReportDuesRequest, after string, size int) (list []*aggregationv1.ReportDue, next string, err error) {
+	filter, err := page.ParseFilter(req.GetFilter(), (*aggregationv1.ReportDue)(nil).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, "", err
+	}
+	err = d.book.View(ctx, func(tx *change.Tx) error {
 		dues, err := d.dues(tx, req, after)
 		if err != nil {
 			return err
@@ -31,11 +36,10 @@ func (d *Desk) ListReportDues(ctx context.Context, req *aggregationv1.ListReport
 		owed := func(due *aggregationv1.ReportDue) (bool, error) {
 			return due.GetState() != 0 && tx.Access.Inside(due.GetName()) && filter.Match(due), nil
 		}
-		answer.ReportDues, after, err = page.Collect(dues, page.Size(req.GetPageSize()), 0, owed, (*aggregationv1.ReportDue).GetName)
+		list, next, err = page.Collect(dues, size, 0, owed, (*aggregationv1.ReportDue).GetName)
 		return err
 	})
-	answer.NextPageToken = d.book.Tokens.Encode(after, req)
-	return answer, err
+	return list, next, err
 }
 
 // dues yields what each unit at and beneath the asked one owes, and one without a

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strconv"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/intake"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/sheet"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/page"
 )
@@ -124,7 +126,7 @@ func (d *Desk) ExportReportRows(ctx context.Context, req *aggregationv1.ExportRe
 	if err != nil {
 		return nil, err
 	}
-	content, media, err := intake.Write(req.GetFormat(), intake.Verdicts(list))
+	content, media, err := intake.Verdicts(list).Write(req.GetFormat() == aggregationv1.UploadReportRequest_FORMAT_XLSX)
 	return &aggregationv1.ExportReportRowsResponse{Content: content, MediaType: media, Truncated: next != ""}, err
 }
 
@@ -140,6 +142,9 @@ func (d *Desk) DownloadReportRows(ctx context.Context, req *aggregationv1.Downlo
 	}
 	table := intake.Verdicts(list)
 	table.Notes = intake.Origin(r, req.GetFilter(), next != "")
-	content, media, err := intake.Write(req.GetFormat(), table)
-	return &httpbody.HttpBody{ContentType: media, Data: content}, err
+	return table.File(
+		req.GetFormat() == aggregationv1.UploadReportRequest_FORMAT_XLSX,
+		d.Called(r.GetUnit()), formCalled(r.GetForm()), sheet.Same(r.GetPeriod()),
+		sheet.Same(r.GetSource()), sheet.Same(strconv.FormatInt(r.GetSequence(), 10)),
+	)
 }

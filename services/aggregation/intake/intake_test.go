@@ -76,7 +76,7 @@ func book(t testing.TB, table [][]string) []byte {
 			rows[y] = append(rows[y], text)
 		}
 	}
-	content, _, err := intake.Write(xlsx, &sheet.Table{Name: "Sheet1", Header: table[0], Rows: rows[1:]})
+	content, _, err := (&sheet.Table{Name: "Sheet1", Header: table[0], Rows: rows[1:]}).Write(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +330,7 @@ func TestNoCellIsAFormula(t *testing.T) {
 	for cell, want := range map[string]string{
 		"=1+1": "'=1+1", "-1+1": "'-1+1", "＝1": "'＝1", "＠a": "'＠a", "": "", "-5": "-5", "+5": "+5", "12": "12", "甲": "甲",
 	} {
-		content, media, err := intake.Write(csv, intake.Verdicts([]*row{{Unit: "units/a", Code: cell}}))
+		content, media, err := intake.Verdicts([]*row{{Unit: "units/a", Code: cell}}).Write(false)
 		if err != nil || media != sheet.TypeCSV {
 			t.Fatalf("%s, %v", media, err)
 		}

@@ -9,20 +9,10 @@ import (
 	"github.com/duban-project/duban/services/aggregation/sheet"
 )
 
-// Write returns a table as a file, and its media type.
-func Write(format aggregationv1.UploadReportRequest_Format, table *sheet.Table) (content []byte, media string, err error) {
-	if format == aggregationv1.UploadReportRequest_FORMAT_XLSX {
-		content, err = sheet.XLSX(table)
-		return content, sheet.TypeXLSX, err
-	}
-	content, err = sheet.CSV(table)
-	return content, sheet.TypeCSV, err
-}
-
 // Verdicts is the table of what became of rows.
 func Verdicts(rows []*aggregationv1.Report_Row) *sheet.Table {
 	table := &sheet.Table{
-		Name:   "上报行",
+		ID: "report-rows", Name: "上报行",
 		Header: []string{"行号", "单位", "代码类别", "代码", "活动", "类别", "指标", "数值", "对应单位", "结论", "原因", "栏", "说明", "提示", "已计入"},
 	}
 	for _, r := range rows {

@@ -13,8 +13,10 @@ import (
 // ExportStatus implements the RPC.
 func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatusRequest) (*httpbody.HttpBody, error) {
 	var table *sheet.Table
+	var title []sheet.Word
 	err := s.look(ctx, req, func(v *view) (err error) {
 		if table, err = v.table(req); err == nil {
+			title = v.title(req)
 			table.Notes, err = v.notes()
 		}
 		return err
@@ -22,14 +24,17 @@ func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportSta
 	if err != nil {
 		return nil, err
 	}
-	body := &httpbody.HttpBody{ContentType: sheet.TypeCSV}
-	if req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX {
-		body.ContentType = sheet.TypeXLSX
-		body.Data, err = sheet.XLSX(table)
-		return body, err
+	return table.File(req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX, title...)
+}
+
+// title says of a file of which unit it is, of which metric if it is about one, and
+// as of which day.
+func (v *view) title(req *aggregationv1.ExportStatusRequest) []sheet.Word {
+	words := []sheet.Word{v.Called(v.query.Unit)}
+	if d, err := aggregation.Find(req.GetMetric()); err == nil && req.GetTable() > aggregationv1.ExportStatusRequest_TABLE_STATUS {
+		words = append(words, sheet.Word{d.ID, d.Zh})
 	}
-	body.Data, err = sheet.CSV(table)
-	return body, err
+	return append(words, sheet.Same(v.query.Today))
 }
 
 // table is what is exported.
@@ -60,7 +65,7 @@ func (v *view) statusTable(names []string) (*sheet.Table, error) {
 	if err := aggregation.Comparable(len(units)); err != nil {
 		return nil, err
 	}
-	t := newTable("进展情况", "单位 (unit)", "单位名称 (display_name)")
+	t := newTable("status", "进展情况", "单位 (unit)", "单位名称 (display_name)")
 	for _, d := range wanted {
 		t.Header = append(t.Header, column(&d))
 	}
@@ -108,7 +113,7 @@ func (v *view) rankTable(d *aggregation.Definition, label string) (*sheet.Table,
 		return nil, err
 	}
 	aggregation.Rank(d, places)
-	t := newTable("排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d))
+	t := newTable("comparison", "排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d))
 	for _, p := range places {
 		t.Rows = append(t.Rows, []any{p.GetUnit(), p.GetDisplayName(), p.GetClass(), int64(p.GetRank()), cell(d, p.GetFigure())})
 	}
@@ -120,13 +125,13 @@ func (v *view) seriesTable(d *aggregation.Definition, bucket aggregationv1.GetSt
 	if err != nil {
 		return nil, err
 	}
-	t := newTable("趋势", "起始日期 (start_date)", "截止日期 (end_date)", column(d))
+	t := newTable("series", "趋势", "起始日期 (start_date)", "截止日期 (end_date)", column(d))
 	for _, p := range series.GetPoints() {
 		t.Rows = append(t.Rows, []any{p.GetStartDate(), p.GetEndDate(), cell(d, p.GetFigure())})
 	}
 	return t, nil
 }
 
-func newTable(name string, header ...string) *sheet.Table {
-	return &sheet.Table{Name: name, Header: header}
+func newTable(id, name string, header ...string) *sheet.Table {
+	return &sheet.Table{ID: id, Name: name, Header: header}
 }

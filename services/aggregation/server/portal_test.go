@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -106,7 +107,19 @@ func (s *scene) wantNothing(key string, r *aggregationv1.Report) {
 		for _, beneath := range []bool{false, true} {
 			items, err := as.ListWorkItems(ctx, &aggregationv1.ListWorkItemsRequest{Parent: parent, Beneath: beneath})
 			s.wantEmpty(items, err)
+			file, err := as.ExportWorkItems(ctx, &aggregationv1.ExportWorkItemsRequest{Parent: parent, Beneath: beneath})
+			s.wantHeader(file, err)
 		}
+	}
+	owed, err := as.ExportReportDues(ctx, &aggregationv1.ExportReportDuesRequest{Parent: "reportForms/ledger-monthly", Unit: s.district, Period: "2026-02"})
+	s.wantHeader(owed, err)
+}
+
+// wantHeader fails unless a file has no line but the header, and the notes.
+func (s *scene) wantHeader(file *httpbody.HttpBody, err error) {
+	s.T.Helper()
+	if err != nil || len(cellsOf(s.T.(*testing.T), file.GetData())) != 1 {
+		s.T.Errorf("a portal's file is %s, %v", file.GetData(), err)
 	}
 }
 

@@ -4,10 +4,14 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"strconv"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/sheet"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
@@ -19,22 +23,49 @@ const mine = "units/-"
 
 // ListWorkItems implements the RPC.
 func (s *Service) ListWorkItems(ctx context.Context, req *aggregationv1.ListWorkItemsRequest) (*aggregationv1.ListWorkItemsResponse, error) {
-	filter, err := page.ParseFilter(req.GetFilter(), (&worklist.Item{}).ProtoReflect().Descriptor())
-	if err != nil {
-		return nil, err
-	}
 	after, err := s.book.Tokens.Decode(req.GetPageToken(), req)
 	if err != nil {
 		return nil, err
 	}
-	res := &aggregationv1.ListWorkItemsResponse{}
+	items, next, err := s.awaits(ctx, req, after, page.Size(req.GetPageSize()))
+	return &aggregationv1.ListWorkItemsResponse{WorkItems: items, NextPageToken: s.book.Tokens.Encode(next, req)}, err
+}
+
+// awaits lists what awaits somebody, behind a place.
+func (s *Service) awaits(ctx context.Context, req *aggregationv1.ListWorkItemsRequest, after string, size int) (items []*worklist.Item, next string, err error) {
+	filter, err := page.ParseFilter(req.GetFilter(), (&worklist.Item{}).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, "", err
+	}
 	err = s.book.View(ctx, func(tx *change.Tx) error {
 		r := &reading{s, tx, req, filter, s.today()}
-		res.WorkItems, res.NextPageToken, err = r.page(after)
+		items, next, err = r.page(after, size)
 		return err
 	})
-	res.NextPageToken = s.book.Tokens.Encode(res.GetNextPageToken(), req)
-	return res, err
+	return items, next, err
+}
+
+// listed is how many things a file has at most.
+const listed = 10_000
+
+// ExportWorkItems implements the RPC.
+func (s *Service) ExportWorkItems(ctx context.Context, req *aggregationv1.ExportWorkItemsRequest) (*httpbody.HttpBody, error) {
+	asked := &aggregationv1.ListWorkItemsRequest{Parent: req.GetParent(), Beneath: req.GetBeneath(), Filter: req.GetFilter()}
+	items, next, err := s.awaits(ctx, asked, "", listed)
+	if err != nil {
+		return nil, err
+	}
+	table := sheet.Of("worklist", "待办", items)
+	table.Beside("单位名称 (display_name)", func(unit string) string { return s.directory.Unit(unit).GetDisplayName() })
+	table.Notes = []note{
+		{"单位 (unit)", req.GetParent()}, {"下级待办 (beneath)", strconv.FormatBool(req.GetBeneath())}, {"截至日期 (as_of)", s.today()},
+		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", strconv.FormatBool(next != "")},
+	}
+	whose := s.Called(req.GetParent())
+	if req.GetParent() == mine {
+		whose = sheet.Word{"mine", "本人"}
+	}
+	return table.File(req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX, whose, sheet.Same(s.today()))
 }
 
 // reading is one reading of a worklist.
@@ -46,7 +77,7 @@ type reading struct {
 	today  string
 }
 
-func (d *reading) page(after string) ([]*worklist.Item, string, error) {
+func (d *reading) page(after string, size int) ([]*worklist.Item, string, error) {
 	units, err := d.units()
 	if err != nil {
 		return nil, "", err
@@ -59,7 +90,7 @@ func (d *reading) page(after string) ([]*worklist.Item, string, error) {
 		}
 		lists = append(lists, d.lit(worklist.Read(d.tx, unit, d.req.GetBeneath(), after)), d.lit(worklist.Behind(owed, after)))
 	}
-	return page.Collect(worklist.Merge(lists), page.Size(d.req.GetPageSize()), 0, d.keep, worklist.Place)
+	return page.Collect(worklist.Merge(lists), size, 0, d.keep, worklist.Place)
 }
 
 // units are those whose lists are asked for.

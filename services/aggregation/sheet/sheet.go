@@ -18,8 +18,9 @@ import (
 
 // Table is one table. A cell is a string, a Plain, an int64 or a Milli.
 type Table struct {
-	// Name is the name of the sheet.
-	Name string
+	// ID and Name are what it is, in letters of the contract's ids and in Chinese: Name
+	// is the name of the sheet, and both begin the names of its file.
+	ID, Name string
 	// Header are the names of the columns.
 	Header []string
 	Rows   [][]any

@@ -1,7 +1,7 @@
 // Package portal says which records third-party portals (第三方平台) may know of, to the
 // services that keep them and to those that tell of them: what a superior has accepted
-// and what is published. Who is a portal, and what else a caller may see, package authz
-// says.
+// and what is published; and leaves out of answers whom they name. Who is a portal, and
+// what else a caller may see, package authz says.
 package portal
 
 import (

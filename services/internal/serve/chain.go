@@ -6,10 +6,12 @@ import (
 	"google.golang.org/grpc"
 )
 
-// Call is one call on its way to a handler. Request is nil for streams.
+// Call is one call on its way to a handler. Request and Answer are nil for streams;
+// Answer has the answer once next has returned, and may be replaced.
 type Call struct {
 	Method  string
 	Request any
+	Answer  *any
 }
 
 // Step is one stage that every call passes, unary or stream. It calls next at
@@ -29,7 +31,7 @@ func chain(steps ...Step) Step {
 }
 
 func (s Step) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	err = s(ctx, Call{info.FullMethod, req}, func(ctx context.Context) (err error) {
+	err = s(ctx, Call{info.FullMethod, req, &resp}, func(ctx context.Context) (err error) {
 		resp, err = handler(ctx, req)
 		return err
 	})

@@ -77,14 +77,23 @@ type buckets struct {
 	each, part limit.Size // of principals, and of networks
 	principals limit.Table[string]
 	networks   limit.Table[string] // by their hashes
+	shares     limit.Table[string] // of networks, of what is left when it is scarce
+	crowd      callers             // of networks that the public calls from
 	keys       limit.Table[string] // by the first of those that share a quota
 }
 
 func newBuckets(l Limits) *buckets {
 	return &buckets{
-		each: limit.Size{Rate: rate.Limit(l.Rate), Burst: l.Burst},
-		part: limit.Size{Rate: rate.Limit(l.Rate / networks), Burst: max(l.Burst/networks, 1)},
+		each:  limit.Size{Rate: rate.Limit(l.Rate), Burst: l.Burst},
+		part:  limit.Size{Rate: rate.Limit(l.Rate / networks), Burst: max(l.Burst/networks, 1)},
+		crowd: callers{turns: rate.NewLimiter(rate.Limit(l.Rate/float64(max(l.Burst, 1))), 1)},
 	}
+}
+
+// share is what each of so many networks may take for certain: one of them has no
+// more of what is kept back than another.
+func (b *buckets) share(networks int) limit.Size {
+	return limit.Size{Rate: b.each.Rate / rate.Limit(networks), Burst: max(b.each.Burst/kept/networks, 1)}
 }
 
 // of returns all that bounds a call of p, in the order in which it is asked.
@@ -92,7 +101,12 @@ func (b *buckets) of(p authn.Principal, network string) (all []bound) {
 	if p.Name == "" {
 		all = append(all, bucket("network", b.networks.Of(network, b.part, time.Time{})))
 	}
-	all = append(all, bucket("calls", b.principals.Of(p.Name, b.each, time.Time{})))
+	calls := b.principals.Of(p.Name, b.each, time.Time{})
+	if p.Name == "" {
+		all = append(all, fair("calls", calls, b.shares.Of(network, b.share(b.crowd.with(network)), time.Time{})))
+	} else {
+		all = append(all, bucket("calls", calls))
+	}
 	if q := p.Quota; q.PerMinute > 0 {
 		all = append(all, bucket("minute", b.keys.Of(q.Line, limit.Size{Rate: rate.Limit(float64(q.PerMinute) / 60), Burst: q.PerMinute}, time.Time{})))
 	}

@@ -105,6 +105,68 @@ func TestManyCallersLetNobodyInAgain(t *testing.T) {
 	})
 }
 
+// However many networks call as often as they can: one that comes late is served its
+// share, at once and from then on.
+func TestManyNetworksShutNobodyOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		step := newBuckets(Limits{Rate: 200, Burst: 400}).rateLimit
+		from := func(network string) error {
+			ctx := grpc.NewContextWithServerTransportStream(authn.WithNetwork(t.Context(), network), &told{})
+			return step(ctx, Call{}, func(context.Context) error { return nil })
+		}
+		served := map[string]int{}
+		for range 1000 { // ten seconds
+			<-time.After(10 * time.Millisecond)
+			for i := range 20 {
+				for range 5 {
+					if name := fmt.Sprint("loud ", i); from(name) == nil {
+						served[name]++
+					}
+				}
+			}
+		}
+		if err := from("late"); err != nil {
+			t.Errorf("the first call of a network that comes late: %v", err)
+		}
+		for name, n := range served {
+			if n < 80 || n > 180 { // 200 a second for ten, and 400 at once, among 20
+				t.Errorf("%s: %d calls are served", name, n)
+			}
+		}
+		for range 50 {
+			<-time.After(time.Second)
+			for i := range 20 {
+				for range 20 {
+					_ = from(fmt.Sprint("loud ", i))
+				}
+			}
+			if err := from("late"); err != nil {
+				t.Fatalf("a call a second of a network that comes late: %v", err)
+			}
+		}
+	})
+}
+
+// Networks that are counted are bounded, and forgotten once they have gone.
+func TestACrowdIsCountedWhileItIsThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &newBuckets(Limits{Rate: 1, Burst: 2}).crowd
+		for i := range 2 * limit.Most {
+			c.with(fmt.Sprint(i))
+		}
+		if n := c.with("one"); n != limit.Most {
+			t.Errorf("%d are counted, want %d", n, limit.Most)
+		}
+		for range 2 {
+			<-time.After(3 * time.Second)
+			c.with("one")
+		}
+		if n := c.with("one"); n != 1 {
+			t.Errorf("%d are counted when all but one are gone", n)
+		}
+	})
+}
+
 // One network without a key takes no more than its part of what the public has, and
 // what it is refused takes nothing of that.
 func TestOneNetworkShutsThePublicNotOut(t *testing.T) {

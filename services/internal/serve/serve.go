@@ -99,6 +99,7 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 		p.buckets.rateLimit,
 		(&waits{most: limits.Waits}).step,
 		p.authorisation,
+		nameless,
 		validation(v),
 	)
 	p.through = chain(statuses(log), recovered, p.marked, p.flights.counted, p.passing.step, deadline(limits.Deadline))

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/portal"
 )
 
 // Limits bound what a process takes on.
@@ -82,8 +86,9 @@ func deadline(limit time.Duration) Step {
 	}
 }
 
-// authentication finds out who calls. Whoever is known and refused all the same is
-// told what is left, of which that takes nothing.
+// authentication finds out who calls. Whoever is refused is told what is left to who
+// it is known to be or, if it is not known, to its network, of which that takes
+// nothing.
 func (p *Process) authentication(ctx context.Context, call Call, next func(context.Context) error) error {
 	if open(call.Method) {
 		return next(ctx)
@@ -92,10 +97,10 @@ func (p *Process) authentication(ctx context.Context, call Call, next func(conte
 	switch {
 	case err == nil:
 		return next(authn.With(ctx, who))
-	case who.Name != "":
-		return errors.Join(err, tell(ctx, call, limitsOf(look(p.buckets.of(who, "")))))
-	default:
+	case authn.Caller(ctx) != "":
 		return err
+	default:
+		return errors.Join(err, tell(ctx, call, limitsOf(look(p.buckets.of(who, authn.Network(ctx))))))
 	}
 }
 
@@ -113,4 +118,21 @@ func (p *Process) authorisation(ctx context.Context, call Call, next func(contex
 		return err
 	}
 	return next(authz.With(ctx, a))
+}
+
+// nameless leaves persons out of what anybody may read, and of all that portals do.
+func nameless(ctx context.Context, call Call, next func(context.Context) error) error {
+	err := next(ctx)
+	if err != nil || open(call.Method) || call.Answer == nil || !outside(authz.From(ctx)) {
+		return err
+	}
+	if answer, ok := (*call.Answer).(proto.Message); ok {
+		*call.Answer = portal.Nameless(answer)
+	}
+	return nil
+}
+
+// outside says whether the answer leaves those who work with the suite.
+func outside(a *authz.Access) bool {
+	return a.Method.Rule.GetPublic() || slices.ContainsFunc(a.Grants(), func(g authz.Grant) bool { return g.Role == accessv1.Role_ROLE_PORTAL })
 }

@@ -55,7 +55,7 @@ func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error
 	}
 	self := s.Conn("event")
 	service, err := eventserver.New(book, eventserver.Parts{
-		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(self), Services: s.told(),
+		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(self), Services: s.followed("event"),
 		Self: eventv1.NewEventServiceClient(self), Targets: policy, Sender: policy.Sender(), Vault: vault,
 		Jitter: rand.Float64, Counted: counted, Stopping: s.process.Stopping(),
 	})
@@ -68,15 +68,6 @@ func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error
 		lag, _ := service.Lag(ctx) // what cannot be read shows as 0, as counted has it
 		return telemetry.Lag(lag)
 	})
-}
-
-// told are the services whose changes are told as events.
-func (s *Suite) told() []string {
-	names := append([]string{"organization"}, s.followed...)
-	if s.present("aggregation") {
-		names = append(names, "aggregation")
-	}
-	return names
 }
 
 func resolve(ctx context.Context, host string) ([]netip.Addr, error) {

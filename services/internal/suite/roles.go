@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,6 +18,7 @@ import (
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
 	organizationserver "github.com/duban-project/duban/services/organization/server"
@@ -91,7 +93,7 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
-	service := aggregationserver.New(book, s.directory, feeds, s.followed...)
+	service := aggregationserver.New(book, s.directory, feeds, s.followed("aggregation")...)
 	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")), s.config.Name())
 	for feed, count := range service.Counted() {
 		if err := s.telemetry.Counted(feed, count); err != nil {
@@ -99,6 +101,11 @@ func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service,
 		}
 	}
 	return service, nil
+}
+
+// followed are the services of the suite whose feeds a role follows by itself.
+func (s *Suite) followed(role string) []string {
+	return slices.DeleteFunc(feedserver.Followed(role), func(name string) bool { return !s.present(name) })
 }
 
 // follower keeps the directory up to date while the process runs.

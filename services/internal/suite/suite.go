@@ -53,7 +53,6 @@ type Suite struct {
 	config    Config
 	roles     []string // that run here
 	whole     bool     // all do
-	followed  []string // whose feeds are aggregated
 	pushes    []string // own feeds that go upward
 	telemetry *telemetry.Telemetry
 	process   *serve.Process
@@ -177,9 +176,6 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	for _, r := range roles {
 		if s.present(r.name) {
 			s.pushes = append(s.pushes, r.name)
-		}
-		if name := r.name; s.present(name) && name != "organization" && name != "federation" && name != "event" {
-			s.followed = append(s.followed, name)
 		}
 	}
 	for _, r := range roles {

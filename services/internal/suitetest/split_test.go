@@ -45,7 +45,7 @@ func TestAServiceIsWhatItsCertificateSays(t *testing.T) {
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s = %v, want %v", who, err, c.want)
 		}
-		_, err = feedv1.NewFeedServiceClient(known{c.conn}).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/campaign"})
+		_, err = feedv1.NewFeedServiceClient(known{c.conn}).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/federation"})
 		if service := c.want == authz.ErrNotFound || who == "evaluation, which may not"; (err == nil) != service {
 			t.Errorf("a feed to %s = %v", who, err)
 		}
@@ -74,6 +74,35 @@ func TestFederationAloneSpeaksOfLogs(t *testing.T) {
 		for i, got := range []error{confirmed, held, serve.FromStatus(err)} {
 			if !errors.Is(got, c.want) {
 				t.Errorf("%s, method %d: %v, want %v", who, i, got, c.want)
+			}
+		}
+	}
+}
+
+// TestRolesReadTheFeedsTheyAreNamedFor: in one process as in many.
+func TestRolesReadTheFeedsTheyAreNamedFor(t *testing.T) {
+	for how, open := range map[string]func(testing.TB) *suitetest.Suite{"in one process": suitetest.Run, "in many": suitetest.Split} {
+		s := open(t)
+		for _, c := range []struct {
+			role, feed  string
+			office, may bool
+		}{
+			{"evaluation", "organization", false, true},
+			{"evaluation", "complaint", false, false},
+			{"rectification", "rectification", false, false},
+			{"complaint", "complaint", false, true},
+			{"complaint", "rectification", false, false},
+			{"aggregation", "complaint", false, true},
+			{"aggregation", "complaint", true, false},
+			{"aggregation", "event", false, false},
+			{"event", "aggregation", false, true},
+			{"event", "510104.campaign", false, false},
+			{"federation", "event", true, true},
+		} {
+			req := &feedv1.ListRecordsRequest{Parent: "feeds/" + c.feed, Office: c.office}
+			_, err := feedv1.NewFeedServiceClient(known{s.Conn(c.role)}).ListRecords(t.Context(), req)
+			if (err == nil) != c.may || err != nil && !errors.Is(err, authz.ErrDenied) {
+				t.Errorf("%s: %s reads %s (opened %t): %v", how, c.role, c.feed, c.office, err)
 			}
 		}
 	}

@@ -28,6 +28,19 @@ func issue(t *testing.T, s *suitetest.Suite, k *organizationv1.ApiKey) *organiza
 	return issued
 }
 
+// Whoever calls with a key that does not hold is told what is left to its network.
+func TestWhoIsNotKnownIsToldOfItsNetwork(t *testing.T) {
+	s := suitetest.Run(t)
+	answer := knock(t, s, s.Auditor[:len(s.Auditor)-4]+"0000", "192.0.2.1")
+	if answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a wrong key: %d", answer.StatusCode)
+	}
+	told, policy := answer.Header.Get("RateLimit"), answer.Header.Get("RateLimit-Policy")
+	if !strings.HasPrefix(told, `"network";r=`) || !strings.Contains(told, `, "calls";r=`) || !strings.HasPrefix(policy, `"network";q=`) {
+		t.Errorf("it is told of %q by %q", told, policy)
+	}
+}
+
 func TestAKeyHoldsInItsNetworks(t *testing.T) {
 	s := suitetest.Run(t)
 	office := issue(t, s, &organizationv1.ApiKey{AllowedNetworks: []string{"192.0.2.0/24", "2001:db8::/32"}}).GetSecret()

@@ -179,6 +179,7 @@ func answers(o object, call protoreflect.MethodDescriptor, access object, matche
 	}
 	if call.Output().FullName() == "google.api.HttpBody" {
 		child(responses, "200")["content"] = tables()
+		headers["Content-Disposition"] = object{"$ref": "#/components/headers/ContentDisposition"}
 	}
 	codes := []string{"400", "404", "429", "500", "503"}
 	if access["public"] != true {
@@ -222,6 +223,7 @@ func refusals(document object) {
 		headers["X-Request-Id"] = object{"$ref": "#/components/headers/RequestId"}
 		switch code {
 		case "401":
+			limits(headers)
 			headers["WWW-Authenticate"] = object{"$ref": "#/components/headers/Authenticate"}
 		case "429":
 			limits(headers)

@@ -80,7 +80,7 @@ func (s *Service) ListRecords(ctx context.Context, req *feedv1.ListRecordsReques
 	if err != nil {
 		return nil, err
 	}
-	if req.GetOffice() && authz.From(ctx).Principal.Service() == "" {
+	if req.GetOffice() && !opens(authz.From(ctx).Principal.Service()) {
 		return nil, authz.ErrDenied
 	}
 	res, err := src.list(ctx, req)
@@ -107,13 +107,17 @@ func (s *Service) GetProof(ctx context.Context, req *feedv1.GetProofRequest) (p 
 }
 
 // source finds a feed for a caller who may read all of it: a feed is the whole
-// installation's, so the right must be held at its root.
+// installation's, so the right must be held at its root, and a service must be named
+// for it.
 func (s *Service) source(ctx context.Context, name string) (Source, error) {
 	a := authz.From(ctx)
 	if err := a.Check(a.Tree().Root()); err != nil {
 		return Source{}, err
 	}
 	name = strings.TrimPrefix(name, "feeds/")
+	if service := a.Principal.Service(); service != "" && !follows(service, name) {
+		return Source{}, authz.ErrDenied
+	}
 	if src, ok := s.Sources[name]; ok {
 		return src, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -83,7 +84,7 @@ func reader(t testing.TB) context.Context { return as(t.Context(), t, "machines/
 
 func TestOnlyWhoMayReadAllReads(t *testing.T) {
 	s, _ := open(t)
-	for principal, may := range map[string]bool{"machines/auditor": true, "machines/teacher": false, "services/campaign": true} {
+	for principal, may := range map[string]bool{"machines/auditor": true, "machines/teacher": false, "services/federation": true} {
 		ctx := as(t.Context(), t, principal)
 		_, cp := s.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/test"})
 		_, list := s.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: "feeds/test"})
@@ -91,6 +92,41 @@ func TestOnlyWhoMayReadAllReads(t *testing.T) {
 		for i, err := range []error{cp, list, proof} {
 			if may && err != nil || !may && !errors.Is(err, authz.ErrNotFound) {
 				t.Errorf("%s, case %d: got %v", principal, i, err)
+			}
+		}
+	}
+}
+
+// A service reads in its own name what the contract names it for, and alone who
+// carries upward what opens commitments.
+func TestServicesReadWhatTheyAreNamedFor(t *testing.T) {
+	s, _ := open(t)
+	all := []string{"organization", "campaign", "rectification", "evaluation", "complaint", "federation", "aggregation", "event"}
+	counted := []string{"campaign", "rectification", "evaluation", "complaint", "aggregation"}
+	tree := []string{"organization", "federation"}
+	own := map[string][]string{"aggregation": counted, "event": counted, "complaint": {"complaint"}, "federation": all}
+	below := map[string][]string{"aggregation": counted, "federation": all}
+	for _, feed := range all {
+		s.Sources[feed] = s.Sources["test"]
+	}
+	s.Mirrors = func(context.Context, string) (server.Source, error) { return s.Sources["test"], nil }
+	for _, service := range append(all, "gateway", "process") {
+		ctx := as(t.Context(), t, "services/"+service)
+		for _, feed := range all {
+			for name, may := range map[string]bool{
+				feed:             slices.Contains(append(slices.Clone(tree), own[service]...), feed),
+				"510104." + feed: slices.Contains(below[service], feed),
+			} {
+				for _, office := range []bool{false, true} {
+					_, err := s.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: "feeds/" + name, Office: office})
+					_, head := s.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+					if read := may && (!office || service == "federation"); (err == nil) != read || err != nil && !errors.Is(err, authz.ErrDenied) {
+						t.Errorf("%s reads %s (opened %t): %v", service, name, office, err)
+					}
+					if (head == nil) != may || head != nil && !errors.Is(head, authz.ErrDenied) {
+						t.Errorf("%s reads the head of %s: %v", service, name, head)
+					}
+				}
 			}
 		}
 	}
@@ -166,7 +202,7 @@ func TestWaitEndsWhenTheProcessStops(t *testing.T) {
 	if err := <-answers; err != nil {
 		t.Errorf("a client's wait ends with %v", err)
 	}
-	go wait("services/complaint")
+	go wait("services/federation")
 	grow(t, f, 1)
 	if err := <-answers; err != nil {
 		t.Errorf("a service's wait ends with %v", err)
@@ -272,7 +308,7 @@ func TestFollowThroughAConnection(t *testing.T) {
 func dial(t *testing.T, s *server.Service) feedv1.FeedServiceClient {
 	listener, process := bufconn.Listen(1<<20), grpc.NewServer(grpc.UnaryInterceptor(
 		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			return next(as(ctx, t, "services/campaign"), req)
+			return next(as(ctx, t, "services/federation"), req)
 		}))
 	feedv1.RegisterFeedServiceServer(process, s)
 	go func() {

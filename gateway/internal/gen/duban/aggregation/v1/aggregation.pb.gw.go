@@ -549,6 +549,59 @@ func local_request_AggregationService_ListWorkItems_0(ctx context.Context, marsh
 	return msg, metadata, err
 }
 
+var filter_AggregationService_ExportWorkItems_0 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_AggregationService_ExportWorkItems_0(ctx context.Context, marshaler runtime.Marshaler, client extAggregationv1.AggregationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAggregationv1.ExportWorkItemsRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["parent"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "parent")
+	}
+	protoReq.Parent, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "parent", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_AggregationService_ExportWorkItems_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ExportWorkItems(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_AggregationService_ExportWorkItems_0(ctx context.Context, marshaler runtime.Marshaler, server extAggregationv1.AggregationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAggregationv1.ExportWorkItemsRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["parent"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "parent")
+	}
+	protoReq.Parent, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "parent", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_AggregationService_ExportWorkItems_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ExportWorkItems(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_AggregationService_UrgeWorkItem_0(ctx context.Context, marshaler runtime.Marshaler, client extAggregationv1.AggregationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq extAggregationv1.UrgeWorkItemRequest
@@ -1360,6 +1413,59 @@ func local_request_AggregationService_ListReportDues_0(ctx context.Context, mars
 	return msg, metadata, err
 }
 
+var filter_AggregationService_ExportReportDues_0 = &utilities.DoubleArray{Encoding: map[string]int{"parent": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_AggregationService_ExportReportDues_0(ctx context.Context, marshaler runtime.Marshaler, client extAggregationv1.AggregationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAggregationv1.ExportReportDuesRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["parent"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "parent")
+	}
+	protoReq.Parent, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "parent", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_AggregationService_ExportReportDues_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ExportReportDues(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_AggregationService_ExportReportDues_0(ctx context.Context, marshaler runtime.Marshaler, server extAggregationv1.AggregationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAggregationv1.ExportReportDuesRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["parent"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "parent")
+	}
+	protoReq.Parent, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "parent", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_AggregationService_ExportReportDues_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ExportReportDues(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_AggregationService_GetReportQuality_0 = &utilities.DoubleArray{Encoding: map[string]int{"name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_AggregationService_GetReportQuality_0(ctx context.Context, marshaler runtime.Marshaler, client extAggregationv1.AggregationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -1410,6 +1516,59 @@ func local_request_AggregationService_GetReportQuality_0(ctx context.Context, ma
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.GetReportQuality(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+var filter_AggregationService_ExportReportQuality_0 = &utilities.DoubleArray{Encoding: map[string]int{"name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_AggregationService_ExportReportQuality_0(ctx context.Context, marshaler runtime.Marshaler, client extAggregationv1.AggregationServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAggregationv1.ExportReportQualityRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_AggregationService_ExportReportQuality_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ExportReportQuality(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_AggregationService_ExportReportQuality_0(ctx context.Context, marshaler runtime.Marshaler, server extAggregationv1.AggregationServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq extAggregationv1.ExportReportQualityRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_AggregationService_ExportReportQuality_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ExportReportQuality(ctx, &protoReq)
 	return msg, metadata, err
 }
 
@@ -1638,6 +1797,26 @@ func RegisterAggregationServiceHandlerServer(ctx context.Context, mux *runtime.S
 			return
 		}
 		forward_AggregationService_ListWorkItems_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_AggregationService_ExportWorkItems_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/duban.aggregation.v1.AggregationService/ExportWorkItems", runtime.WithHTTPPathPattern("/v1/{parent=units/*}/worklist:export"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_AggregationService_ExportWorkItems_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AggregationService_ExportWorkItems_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_AggregationService_UrgeWorkItem_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -2019,6 +2198,26 @@ func RegisterAggregationServiceHandlerServer(ctx context.Context, mux *runtime.S
 		}
 		forward_AggregationService_ListReportDues_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_AggregationService_ExportReportDues_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/duban.aggregation.v1.AggregationService/ExportReportDues", runtime.WithHTTPPathPattern("/v1/{parent=reportForms/*}/dues:export"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_AggregationService_ExportReportDues_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AggregationService_ExportReportDues_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_AggregationService_GetReportQuality_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -2038,6 +2237,26 @@ func RegisterAggregationServiceHandlerServer(ctx context.Context, mux *runtime.S
 			return
 		}
 		forward_AggregationService_GetReportQuality_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_AggregationService_ExportReportQuality_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/duban.aggregation.v1.AggregationService/ExportReportQuality", runtime.WithHTTPPathPattern("/v1/{name=reportSources/*}/quality:export"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_AggregationService_ExportReportQuality_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AggregationService_ExportReportQuality_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -2265,6 +2484,23 @@ func RegisterAggregationServiceHandlerClient(ctx context.Context, mux *runtime.S
 			return
 		}
 		forward_AggregationService_ListWorkItems_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_AggregationService_ExportWorkItems_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/duban.aggregation.v1.AggregationService/ExportWorkItems", runtime.WithHTTPPathPattern("/v1/{parent=units/*}/worklist:export"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_AggregationService_ExportWorkItems_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AggregationService_ExportWorkItems_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_AggregationService_UrgeWorkItem_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -2589,6 +2825,23 @@ func RegisterAggregationServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_AggregationService_ListReportDues_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_AggregationService_ExportReportDues_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/duban.aggregation.v1.AggregationService/ExportReportDues", runtime.WithHTTPPathPattern("/v1/{parent=reportForms/*}/dues:export"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_AggregationService_ExportReportDues_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AggregationService_ExportReportDues_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_AggregationService_GetReportQuality_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -2606,73 +2859,96 @@ func RegisterAggregationServiceHandlerClient(ctx context.Context, mux *runtime.S
 		}
 		forward_AggregationService_GetReportQuality_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_AggregationService_ExportReportQuality_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/duban.aggregation.v1.AggregationService/ExportReportQuality", runtime.WithHTTPPathPattern("/v1/{name=reportSources/*}/quality:export"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_AggregationService_ExportReportQuality_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_AggregationService_ExportReportQuality_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
 var (
-	pattern_AggregationService_GetMetric_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "metrics", "name"}, ""))
-	pattern_AggregationService_ListMetrics_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "metrics"}, ""))
-	pattern_AggregationService_GetStatus_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, ""))
-	pattern_AggregationService_CompareStatus_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, "compare"))
-	pattern_AggregationService_GetStatusSeries_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, "series"))
-	pattern_AggregationService_ExportStatus_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, "export"))
-	pattern_AggregationService_CreateTarget_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "targets"}, ""))
-	pattern_AggregationService_GetTarget_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "targets", "name"}, ""))
-	pattern_AggregationService_ListTargets_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "targets"}, ""))
-	pattern_AggregationService_UpdateTarget_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "targets", "target.name"}, ""))
-	pattern_AggregationService_ListWorkItems_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "parent", "worklist"}, ""))
-	pattern_AggregationService_UrgeWorkItem_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "worklist"}, "urge"))
-	pattern_AggregationService_GetReportForm_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reportForms", "name"}, ""))
-	pattern_AggregationService_ListReportForms_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportForms"}, ""))
-	pattern_AggregationService_CreateReport_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reports"}, ""))
-	pattern_AggregationService_UploadReport_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reports"}, "upload"))
-	pattern_AggregationService_GetReport_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reports", "name"}, ""))
-	pattern_AggregationService_ListReports_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reports"}, ""))
-	pattern_AggregationService_ListReportRows_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reports", "parent", "rows"}, ""))
-	pattern_AggregationService_ExportReportRows_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reports", "parent", "rows"}, "export"))
-	pattern_AggregationService_DownloadReportRows_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reports", "parent", "rows"}, "download"))
-	pattern_AggregationService_AcceptReport_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reports", "name"}, "accept"))
-	pattern_AggregationService_ReturnReport_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reports", "name"}, "return"))
-	pattern_AggregationService_GetReportSource_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reportSources", "name"}, ""))
-	pattern_AggregationService_ListReportSources_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportSources"}, ""))
-	pattern_AggregationService_ListReportCodes_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportSources", "parent", "codes"}, ""))
-	pattern_AggregationService_SetReportCodes_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportSources", "parent", "codes"}, "set"))
-	pattern_AggregationService_CreateReportLeave_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportLeaves"}, ""))
-	pattern_AggregationService_ListReportLeaves_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportLeaves"}, ""))
-	pattern_AggregationService_ListReportDues_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportForms", "parent", "dues"}, ""))
-	pattern_AggregationService_GetReportQuality_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportSources", "name", "quality"}, ""))
+	pattern_AggregationService_GetMetric_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "metrics", "name"}, ""))
+	pattern_AggregationService_ListMetrics_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "metrics"}, ""))
+	pattern_AggregationService_GetStatus_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, ""))
+	pattern_AggregationService_CompareStatus_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, "compare"))
+	pattern_AggregationService_GetStatusSeries_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, "series"))
+	pattern_AggregationService_ExportStatus_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "status"}, "export"))
+	pattern_AggregationService_CreateTarget_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "targets"}, ""))
+	pattern_AggregationService_GetTarget_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "targets", "name"}, ""))
+	pattern_AggregationService_ListTargets_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "targets"}, ""))
+	pattern_AggregationService_UpdateTarget_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "targets", "target.name"}, ""))
+	pattern_AggregationService_ListWorkItems_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "parent", "worklist"}, ""))
+	pattern_AggregationService_ExportWorkItems_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "parent", "worklist"}, "export"))
+	pattern_AggregationService_UrgeWorkItem_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "units", "name", "worklist"}, "urge"))
+	pattern_AggregationService_GetReportForm_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reportForms", "name"}, ""))
+	pattern_AggregationService_ListReportForms_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportForms"}, ""))
+	pattern_AggregationService_CreateReport_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reports"}, ""))
+	pattern_AggregationService_UploadReport_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reports"}, "upload"))
+	pattern_AggregationService_GetReport_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reports", "name"}, ""))
+	pattern_AggregationService_ListReports_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reports"}, ""))
+	pattern_AggregationService_ListReportRows_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reports", "parent", "rows"}, ""))
+	pattern_AggregationService_ExportReportRows_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reports", "parent", "rows"}, "export"))
+	pattern_AggregationService_DownloadReportRows_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reports", "parent", "rows"}, "download"))
+	pattern_AggregationService_AcceptReport_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reports", "name"}, "accept"))
+	pattern_AggregationService_ReturnReport_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reports", "name"}, "return"))
+	pattern_AggregationService_GetReportSource_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "reportSources", "name"}, ""))
+	pattern_AggregationService_ListReportSources_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportSources"}, ""))
+	pattern_AggregationService_ListReportCodes_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportSources", "parent", "codes"}, ""))
+	pattern_AggregationService_SetReportCodes_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportSources", "parent", "codes"}, "set"))
+	pattern_AggregationService_CreateReportLeave_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportLeaves"}, ""))
+	pattern_AggregationService_ListReportLeaves_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "reportLeaves"}, ""))
+	pattern_AggregationService_ListReportDues_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportForms", "parent", "dues"}, ""))
+	pattern_AggregationService_ExportReportDues_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportForms", "parent", "dues"}, "export"))
+	pattern_AggregationService_GetReportQuality_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportSources", "name", "quality"}, ""))
+	pattern_AggregationService_ExportReportQuality_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "reportSources", "name", "quality"}, "export"))
 )
 
 var (
-	forward_AggregationService_GetMetric_0          = runtime.ForwardResponseMessage
-	forward_AggregationService_ListMetrics_0        = runtime.ForwardResponseMessage
-	forward_AggregationService_GetStatus_0          = runtime.ForwardResponseMessage
-	forward_AggregationService_CompareStatus_0      = runtime.ForwardResponseMessage
-	forward_AggregationService_GetStatusSeries_0    = runtime.ForwardResponseMessage
-	forward_AggregationService_ExportStatus_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_CreateTarget_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_GetTarget_0          = runtime.ForwardResponseMessage
-	forward_AggregationService_ListTargets_0        = runtime.ForwardResponseMessage
-	forward_AggregationService_UpdateTarget_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_ListWorkItems_0      = runtime.ForwardResponseMessage
-	forward_AggregationService_UrgeWorkItem_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_GetReportForm_0      = runtime.ForwardResponseMessage
-	forward_AggregationService_ListReportForms_0    = runtime.ForwardResponseMessage
-	forward_AggregationService_CreateReport_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_UploadReport_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_GetReport_0          = runtime.ForwardResponseMessage
-	forward_AggregationService_ListReports_0        = runtime.ForwardResponseMessage
-	forward_AggregationService_ListReportRows_0     = runtime.ForwardResponseMessage
-	forward_AggregationService_ExportReportRows_0   = runtime.ForwardResponseMessage
-	forward_AggregationService_DownloadReportRows_0 = runtime.ForwardResponseMessage
-	forward_AggregationService_AcceptReport_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_ReturnReport_0       = runtime.ForwardResponseMessage
-	forward_AggregationService_GetReportSource_0    = runtime.ForwardResponseMessage
-	forward_AggregationService_ListReportSources_0  = runtime.ForwardResponseMessage
-	forward_AggregationService_ListReportCodes_0    = runtime.ForwardResponseMessage
-	forward_AggregationService_SetReportCodes_0     = runtime.ForwardResponseMessage
-	forward_AggregationService_CreateReportLeave_0  = runtime.ForwardResponseMessage
-	forward_AggregationService_ListReportLeaves_0   = runtime.ForwardResponseMessage
-	forward_AggregationService_ListReportDues_0     = runtime.ForwardResponseMessage
-	forward_AggregationService_GetReportQuality_0   = runtime.ForwardResponseMessage
+	forward_AggregationService_GetMetric_0           = runtime.ForwardResponseMessage
+	forward_AggregationService_ListMetrics_0         = runtime.ForwardResponseMessage
+	forward_AggregationService_GetStatus_0           = runtime.ForwardResponseMessage
+	forward_AggregationService_CompareStatus_0       = runtime.ForwardResponseMessage
+	forward_AggregationService_GetStatusSeries_0     = runtime.ForwardResponseMessage
+	forward_AggregationService_ExportStatus_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_CreateTarget_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_GetTarget_0           = runtime.ForwardResponseMessage
+	forward_AggregationService_ListTargets_0         = runtime.ForwardResponseMessage
+	forward_AggregationService_UpdateTarget_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_ListWorkItems_0       = runtime.ForwardResponseMessage
+	forward_AggregationService_ExportWorkItems_0     = runtime.ForwardResponseMessage
+	forward_AggregationService_UrgeWorkItem_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_GetReportForm_0       = runtime.ForwardResponseMessage
+	forward_AggregationService_ListReportForms_0     = runtime.ForwardResponseMessage
+	forward_AggregationService_CreateReport_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_UploadReport_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_GetReport_0           = runtime.ForwardResponseMessage
+	forward_AggregationService_ListReports_0         = runtime.ForwardResponseMessage
+	forward_AggregationService_ListReportRows_0      = runtime.ForwardResponseMessage
+	forward_AggregationService_ExportReportRows_0    = runtime.ForwardResponseMessage
+	forward_AggregationService_DownloadReportRows_0  = runtime.ForwardResponseMessage
+	forward_AggregationService_AcceptReport_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_ReturnReport_0        = runtime.ForwardResponseMessage
+	forward_AggregationService_GetReportSource_0     = runtime.ForwardResponseMessage
+	forward_AggregationService_ListReportSources_0   = runtime.ForwardResponseMessage
+	forward_AggregationService_ListReportCodes_0     = runtime.ForwardResponseMessage
+	forward_AggregationService_SetReportCodes_0      = runtime.ForwardResponseMessage
+	forward_AggregationService_CreateReportLeave_0   = runtime.ForwardResponseMessage
+	forward_AggregationService_ListReportLeaves_0    = runtime.ForwardResponseMessage
+	forward_AggregationService_ListReportDues_0      = runtime.ForwardResponseMessage
+	forward_AggregationService_ExportReportDues_0    = runtime.ForwardResponseMessage
+	forward_AggregationService_GetReportQuality_0    = runtime.ForwardResponseMessage
+	forward_AggregationService_ExportReportQuality_0 = runtime.ForwardResponseMessage
 )

@@ -9,6 +9,7 @@
 package accessv1
 
 import (
+	_ "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	descriptorpb "google.golang.org/protobuf/types/descriptorpb"
@@ -59,7 +60,8 @@ const (
 	// before they are accepted, inspections before they are concluded, ledgers and
 	// problems before they are filed, campaigns, rounds and results before they are
 	// published; and never staff, machines, targets, sources and dues of reports,
-	// worklists and installations below.
+	// worklists and installations below. Of what it reads the names of members are left
+	// out.
 	Role_ROLE_PORTAL Role = 13
 )
 
@@ -329,7 +331,7 @@ var File_duban_access_v1_access_proto protoreflect.FileDescriptor
 
 const file_duban_access_v1_access_proto_rawDesc = "" +
 	"\n" +
-	"\x1cduban/access/v1/access.proto\x12\x0fduban.access.v1\x1a google/protobuf/descriptor.proto\"\x9f\x02\n" +
+	"\x1cduban/access/v1/access.proto\x12\x0fduban.access.v1\x1a\x1aduban/sheet/v1/sheet.proto\x1a google/protobuf/descriptor.proto\"\x9f\x02\n" +
 	"\x04Rule\x12\x16\n" +
 	"\x06public\x18\x01 \x01(\bR\x06public\x12+\n" +
 	"\x05roles\x18\x02 \x03(\x0e2\x15.duban.access.v1.RoleR\x05roles\x12,\n" +
@@ -339,24 +341,25 @@ const file_duban_access_v1_access_proto_rawDesc = "" +
 	"\x05event\x18\x06 \x01(\tR\x05event\x12\x1c\n" +
 	"\tbootstrap\x18\a \x01(\bR\tbootstrap\x12#\n" +
 	"\rsecond_factor\x18\b \x01(\bR\fsecondFactor\x12\x17\n" +
-	"\amax_mib\x18\t \x01(\x05R\x06maxMib*\x9c\x02\n" +
+	"\amax_mib\x18\t \x01(\x05R\x06maxMib*\xf7\x03\n" +
 	"\x04Role\x12\x14\n" +
-	"\x10ROLE_UNSPECIFIED\x10\x00\x12\x15\n" +
-	"\x11ROLE_SYSTEM_ADMIN\x10\x01\x12\x17\n" +
-	"\x13ROLE_SECURITY_ADMIN\x10\x02\x12\x10\n" +
-	"\fROLE_AUDITOR\x10\x03\x12\r\n" +
-	"\tROLE_HEAD\x10\x04\x12\x0f\n" +
-	"\vROLE_LEADER\x10\x05\x12\x0e\n" +
+	"\x10ROLE_UNSPECIFIED\x10\x00\x12*\n" +
+	"\x11ROLE_SYSTEM_ADMIN\x10\x01\x1a\x13ʲ\x19\x0f系统管理员\x12,\n" +
+	"\x13ROLE_SECURITY_ADMIN\x10\x02\x1a\x13ʲ\x19\x0f安全管理员\x12\x1f\n" +
+	"\fROLE_AUDITOR\x10\x03\x1a\rʲ\x19\t审计员\x12\x1c\n" +
+	"\tROLE_HEAD\x10\x04\x1a\rʲ\x19\t一把手\x12!\n" +
+	"\vROLE_LEADER\x10\x05\x1a\x10ʲ\x19\f分管领导\x12\x1d\n" +
 	"\n" +
-	"ROLE_CLERK\x10\x06\x12\x13\n" +
-	"\x0fROLE_SUPERVISOR\x10\a\x12\x1a\n" +
-	"\x16ROLE_COMPLAINT_OFFICER\x10\b\x12\x12\n" +
-	"\x0eROLE_CUSTODIAN\x10\t\x12\x12\n" +
+	"ROLE_CLERK\x10\x06\x1a\rʲ\x19\t填报员\x12\"\n" +
+	"\x0fROLE_SUPERVISOR\x10\a\x1a\rʲ\x19\t督导员\x12,\n" +
+	"\x16ROLE_COMPLAINT_OFFICER\x10\b\x1a\x10ʲ\x19\f信访专员\x12'\n" +
+	"\x0eROLE_CUSTODIAN\x10\t\x1a\x13ʲ\x19\x0f身份保管员\x12!\n" +
 	"\x0eROLE_REGISTRAR\x10\n" +
-	"\x12\x0f\n" +
-	"\vROLE_VIEWER\x10\v\x12\x11\n" +
-	"\rROLE_REPORTER\x10\f\x12\x0f\n" +
-	"\vROLE_PORTAL\x10\r*P\n" +
+	"\x1a\rʲ\x19\t发码员\x12\x1e\n" +
+	"\vROLE_VIEWER\x10\v\x1a\rʲ\x19\t查看者\x12#\n" +
+	"\rROLE_REPORTER\x10\f\x1a\x10ʲ\x19\f报送系统\x12\x1b\n" +
+	"\vROLE_PORTAL\x10\r\x1a\n" +
+	"ʲ\x19\x06门户*P\n" +
 	"\x05Scope\x12\x15\n" +
 	"\x11SCOPE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tSCOPE_OWN\x10\x01\x12\x12\n" +

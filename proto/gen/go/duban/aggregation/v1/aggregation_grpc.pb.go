@@ -23,37 +23,40 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	AggregationService_GetMetric_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetMetric"
-	AggregationService_ListMetrics_FullMethodName        = "/duban.aggregation.v1.AggregationService/ListMetrics"
-	AggregationService_GetStatus_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetStatus"
-	AggregationService_CompareStatus_FullMethodName      = "/duban.aggregation.v1.AggregationService/CompareStatus"
-	AggregationService_GetStatusSeries_FullMethodName    = "/duban.aggregation.v1.AggregationService/GetStatusSeries"
-	AggregationService_ExportStatus_FullMethodName       = "/duban.aggregation.v1.AggregationService/ExportStatus"
-	AggregationService_CreateTarget_FullMethodName       = "/duban.aggregation.v1.AggregationService/CreateTarget"
-	AggregationService_GetTarget_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetTarget"
-	AggregationService_ListTargets_FullMethodName        = "/duban.aggregation.v1.AggregationService/ListTargets"
-	AggregationService_UpdateTarget_FullMethodName       = "/duban.aggregation.v1.AggregationService/UpdateTarget"
-	AggregationService_ListWorkItems_FullMethodName      = "/duban.aggregation.v1.AggregationService/ListWorkItems"
-	AggregationService_UrgeWorkItem_FullMethodName       = "/duban.aggregation.v1.AggregationService/UrgeWorkItem"
-	AggregationService_GetReportForm_FullMethodName      = "/duban.aggregation.v1.AggregationService/GetReportForm"
-	AggregationService_ListReportForms_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportForms"
-	AggregationService_CreateReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/CreateReport"
-	AggregationService_UploadReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/UploadReport"
-	AggregationService_GetReport_FullMethodName          = "/duban.aggregation.v1.AggregationService/GetReport"
-	AggregationService_ListReports_FullMethodName        = "/duban.aggregation.v1.AggregationService/ListReports"
-	AggregationService_ListReportRows_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListReportRows"
-	AggregationService_ExportReportRows_FullMethodName   = "/duban.aggregation.v1.AggregationService/ExportReportRows"
-	AggregationService_DownloadReportRows_FullMethodName = "/duban.aggregation.v1.AggregationService/DownloadReportRows"
-	AggregationService_AcceptReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/AcceptReport"
-	AggregationService_ReturnReport_FullMethodName       = "/duban.aggregation.v1.AggregationService/ReturnReport"
-	AggregationService_GetReportSource_FullMethodName    = "/duban.aggregation.v1.AggregationService/GetReportSource"
-	AggregationService_ListReportSources_FullMethodName  = "/duban.aggregation.v1.AggregationService/ListReportSources"
-	AggregationService_ListReportCodes_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportCodes"
-	AggregationService_SetReportCodes_FullMethodName     = "/duban.aggregation.v1.AggregationService/SetReportCodes"
-	AggregationService_CreateReportLeave_FullMethodName  = "/duban.aggregation.v1.AggregationService/CreateReportLeave"
-	AggregationService_ListReportLeaves_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportLeaves"
-	AggregationService_ListReportDues_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListReportDues"
-	AggregationService_GetReportQuality_FullMethodName   = "/duban.aggregation.v1.AggregationService/GetReportQuality"
+	AggregationService_GetMetric_FullMethodName           = "/duban.aggregation.v1.AggregationService/GetMetric"
+	AggregationService_ListMetrics_FullMethodName         = "/duban.aggregation.v1.AggregationService/ListMetrics"
+	AggregationService_GetStatus_FullMethodName           = "/duban.aggregation.v1.AggregationService/GetStatus"
+	AggregationService_CompareStatus_FullMethodName       = "/duban.aggregation.v1.AggregationService/CompareStatus"
+	AggregationService_GetStatusSeries_FullMethodName     = "/duban.aggregation.v1.AggregationService/GetStatusSeries"
+	AggregationService_ExportStatus_FullMethodName        = "/duban.aggregation.v1.AggregationService/ExportStatus"
+	AggregationService_CreateTarget_FullMethodName        = "/duban.aggregation.v1.AggregationService/CreateTarget"
+	AggregationService_GetTarget_FullMethodName           = "/duban.aggregation.v1.AggregationService/GetTarget"
+	AggregationService_ListTargets_FullMethodName         = "/duban.aggregation.v1.AggregationService/ListTargets"
+	AggregationService_UpdateTarget_FullMethodName        = "/duban.aggregation.v1.AggregationService/UpdateTarget"
+	AggregationService_ListWorkItems_FullMethodName       = "/duban.aggregation.v1.AggregationService/ListWorkItems"
+	AggregationService_ExportWorkItems_FullMethodName     = "/duban.aggregation.v1.AggregationService/ExportWorkItems"
+	AggregationService_UrgeWorkItem_FullMethodName        = "/duban.aggregation.v1.AggregationService/UrgeWorkItem"
+	AggregationService_GetReportForm_FullMethodName       = "/duban.aggregation.v1.AggregationService/GetReportForm"
+	AggregationService_ListReportForms_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListReportForms"
+	AggregationService_CreateReport_FullMethodName        = "/duban.aggregation.v1.AggregationService/CreateReport"
+	AggregationService_UploadReport_FullMethodName        = "/duban.aggregation.v1.AggregationService/UploadReport"
+	AggregationService_GetReport_FullMethodName           = "/duban.aggregation.v1.AggregationService/GetReport"
+	AggregationService_ListReports_FullMethodName         = "/duban.aggregation.v1.AggregationService/ListReports"
+	AggregationService_ListReportRows_FullMethodName      = "/duban.aggregation.v1.AggregationService/ListReportRows"
+	AggregationService_ExportReportRows_FullMethodName    = "/duban.aggregation.v1.AggregationService/ExportReportRows"
+	AggregationService_DownloadReportRows_FullMethodName  = "/duban.aggregation.v1.AggregationService/DownloadReportRows"
+	AggregationService_AcceptReport_FullMethodName        = "/duban.aggregation.v1.AggregationService/AcceptReport"
+	AggregationService_ReturnReport_FullMethodName        = "/duban.aggregation.v1.AggregationService/ReturnReport"
+	AggregationService_GetReportSource_FullMethodName     = "/duban.aggregation.v1.AggregationService/GetReportSource"
+	AggregationService_ListReportSources_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportSources"
+	AggregationService_ListReportCodes_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListReportCodes"
+	AggregationService_SetReportCodes_FullMethodName      = "/duban.aggregation.v1.AggregationService/SetReportCodes"
+	AggregationService_CreateReportLeave_FullMethodName   = "/duban.aggregation.v1.AggregationService/CreateReportLeave"
+	AggregationService_ListReportLeaves_FullMethodName    = "/duban.aggregation.v1.AggregationService/ListReportLeaves"
+	AggregationService_ListReportDues_FullMethodName      = "/duban.aggregation.v1.AggregationService/ListReportDues"
+	AggregationService_ExportReportDues_FullMethodName    = "/duban.aggregation.v1.AggregationService/ExportReportDues"
+	AggregationService_GetReportQuality_FullMethodName    = "/duban.aggregation.v1.AggregationService/GetReportQuality"
+	AggregationService_ExportReportQuality_FullMethodName = "/duban.aggregation.v1.AggregationService/ExportReportQuality"
 )
 
 // AggregationServiceClient is the client API for AggregationService service.
@@ -92,6 +95,9 @@ type AggregationServiceClient interface {
 	// by due date (待办). Sealed cases are in no worklist: whoever is responsible
 	// for one finds it among the complaints.
 	ListWorkItems(ctx context.Context, in *ListWorkItemsRequest, opts ...grpc.CallOption) (*ListWorkItemsResponse, error)
+	// Exports what ListWorkItems lists as a table (导出待办), as CSV or an Excel
+	// workbook: at most 10,000 things, and whether there are more.
+	ExportWorkItems(ctx context.Context, in *ExportWorkItemsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Urges a unit beneath to do what is late (催报), once a day at most.
 	UrgeWorkItem(ctx context.Context, in *UrgeWorkItemRequest, opts ...grpc.CallOption) (*Urge, error)
 	// Reads a report form (读取报表格式).
@@ -141,9 +147,15 @@ type AggregationServiceClient interface {
 	// Lists what a unit and those beneath it owe by a form in a period, and what
 	// has come of it: open, overdue, missing, late (应报、欠报、迟报、缺报).
 	ListReportDues(ctx context.Context, in *ListReportDuesRequest, opts ...grpc.CallOption) (*ListReportDuesResponse, error)
+	// Exports what ListReportDues lists as a table (导出应报情况), as CSV or an Excel
+	// workbook: at most 10,000 units, and whether there are more.
+	ExportReportDues(ctx context.Context, in *ExportReportDuesRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Reads how good what a source sent of a month is, and what the score is made
 	// of (报送质量).
 	GetReportQuality(ctx context.Context, in *GetReportQualityRequest, opts ...grpc.CallOption) (*ReportQuality, error)
+	// Exports what GetReportQuality reads as a table (导出报送质量), as CSV or an Excel
+	// workbook: a line for each part, and the score with the notes.
+	ExportReportQuality(ctx context.Context, in *ExportReportQualityRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 }
 
 type aggregationServiceClient struct {
@@ -258,6 +270,16 @@ func (c *aggregationServiceClient) ListWorkItems(ctx context.Context, in *ListWo
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListWorkItemsResponse)
 	err := c.cc.Invoke(ctx, AggregationService_ListWorkItems_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ExportWorkItems(ctx context.Context, in *ExportWorkItemsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_ExportWorkItems_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -454,10 +476,30 @@ func (c *aggregationServiceClient) ListReportDues(ctx context.Context, in *ListR
 	return out, nil
 }
 
+func (c *aggregationServiceClient) ExportReportDues(ctx context.Context, in *ExportReportDuesRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_ExportReportDues_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *aggregationServiceClient) GetReportQuality(ctx context.Context, in *GetReportQualityRequest, opts ...grpc.CallOption) (*ReportQuality, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReportQuality)
 	err := c.cc.Invoke(ctx, AggregationService_GetReportQuality_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ExportReportQuality(ctx context.Context, in *ExportReportQualityRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_ExportReportQuality_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -500,6 +542,9 @@ type AggregationServiceServer interface {
 	// by due date (待办). Sealed cases are in no worklist: whoever is responsible
 	// for one finds it among the complaints.
 	ListWorkItems(context.Context, *ListWorkItemsRequest) (*ListWorkItemsResponse, error)
+	// Exports what ListWorkItems lists as a table (导出待办), as CSV or an Excel
+	// workbook: at most 10,000 things, and whether there are more.
+	ExportWorkItems(context.Context, *ExportWorkItemsRequest) (*httpbody.HttpBody, error)
 	// Urges a unit beneath to do what is late (催报), once a day at most.
 	UrgeWorkItem(context.Context, *UrgeWorkItemRequest) (*Urge, error)
 	// Reads a report form (读取报表格式).
@@ -549,9 +594,15 @@ type AggregationServiceServer interface {
 	// Lists what a unit and those beneath it owe by a form in a period, and what
 	// has come of it: open, overdue, missing, late (应报、欠报、迟报、缺报).
 	ListReportDues(context.Context, *ListReportDuesRequest) (*ListReportDuesResponse, error)
+	// Exports what ListReportDues lists as a table (导出应报情况), as CSV or an Excel
+	// workbook: at most 10,000 units, and whether there are more.
+	ExportReportDues(context.Context, *ExportReportDuesRequest) (*httpbody.HttpBody, error)
 	// Reads how good what a source sent of a month is, and what the score is made
 	// of (报送质量).
 	GetReportQuality(context.Context, *GetReportQualityRequest) (*ReportQuality, error)
+	// Exports what GetReportQuality reads as a table (导出报送质量), as CSV or an Excel
+	// workbook: a line for each part, and the score with the notes.
+	ExportReportQuality(context.Context, *ExportReportQualityRequest) (*httpbody.HttpBody, error)
 	mustEmbedUnimplementedAggregationServiceServer()
 }
 
@@ -594,6 +645,9 @@ func (UnimplementedAggregationServiceServer) UpdateTarget(context.Context, *Upda
 }
 func (UnimplementedAggregationServiceServer) ListWorkItems(context.Context, *ListWorkItemsRequest) (*ListWorkItemsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWorkItems not implemented")
+}
+func (UnimplementedAggregationServiceServer) ExportWorkItems(context.Context, *ExportWorkItemsRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportWorkItems not implemented")
 }
 func (UnimplementedAggregationServiceServer) UrgeWorkItem(context.Context, *UrgeWorkItemRequest) (*Urge, error) {
 	return nil, status.Error(codes.Unimplemented, "method UrgeWorkItem not implemented")
@@ -652,8 +706,14 @@ func (UnimplementedAggregationServiceServer) ListReportLeaves(context.Context, *
 func (UnimplementedAggregationServiceServer) ListReportDues(context.Context, *ListReportDuesRequest) (*ListReportDuesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReportDues not implemented")
 }
+func (UnimplementedAggregationServiceServer) ExportReportDues(context.Context, *ExportReportDuesRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportReportDues not implemented")
+}
 func (UnimplementedAggregationServiceServer) GetReportQuality(context.Context, *GetReportQualityRequest) (*ReportQuality, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetReportQuality not implemented")
+}
+func (UnimplementedAggregationServiceServer) ExportReportQuality(context.Context, *ExportReportQualityRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportReportQuality not implemented")
 }
 func (UnimplementedAggregationServiceServer) mustEmbedUnimplementedAggregationServiceServer() {}
 func (UnimplementedAggregationServiceServer) testEmbeddedByValue()                            {}
@@ -870,6 +930,24 @@ func _AggregationService_ListWorkItems_Handler(srv interface{}, ctx context.Cont
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AggregationServiceServer).ListWorkItems(ctx, req.(*ListWorkItemsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ExportWorkItems_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportWorkItemsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportWorkItems(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportWorkItems_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportWorkItems(ctx, req.(*ExportWorkItemsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1216,6 +1294,24 @@ func _AggregationService_ListReportDues_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AggregationService_ExportReportDues_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportReportDuesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportReportDues(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportReportDues_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportReportDues(ctx, req.(*ExportReportDuesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AggregationService_GetReportQuality_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetReportQualityRequest)
 	if err := dec(in); err != nil {
@@ -1230,6 +1326,24 @@ func _AggregationService_GetReportQuality_Handler(srv interface{}, ctx context.C
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AggregationServiceServer).GetReportQuality(ctx, req.(*GetReportQualityRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ExportReportQuality_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportReportQualityRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportReportQuality(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportReportQuality_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportReportQuality(ctx, req.(*ExportReportQualityRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1284,6 +1398,10 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListWorkItems",
 			Handler:    _AggregationService_ListWorkItems_Handler,
+		},
+		{
+			MethodName: "ExportWorkItems",
+			Handler:    _AggregationService_ExportWorkItems_Handler,
 		},
 		{
 			MethodName: "UrgeWorkItem",
@@ -1362,8 +1480,16 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AggregationService_ListReportDues_Handler,
 		},
 		{
+			MethodName: "ExportReportDues",
+			Handler:    _AggregationService_ExportReportDues_Handler,
+		},
+		{
 			MethodName: "GetReportQuality",
 			Handler:    _AggregationService_GetReportQuality_Handler,
+		},
+		{
+			MethodName: "ExportReportQuality",
+			Handler:    _AggregationService_ExportReportQuality_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

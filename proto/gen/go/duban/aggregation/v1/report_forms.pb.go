@@ -10,6 +10,7 @@ package aggregationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -1130,6 +1131,88 @@ func (x *ListReportDuesResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Request for ExportReportDues.
+type ExportReportDuesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// reportForms/{form}
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// What this unit and those beneath it owe.
+	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	// The period.
+	Period string `protobuf:"bytes,3,opt,name=period,proto3" json:"period,omitempty"`
+	// As what; CSV if it is not said.
+	Format ExportStatusRequest_Format `protobuf:"varint,4,opt,name=format,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Format" json:"format,omitempty"`
+	// A filter by AIP-160, such as state = MISSING.
+	Filter        string `protobuf:"bytes,5,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportReportDuesRequest) Reset() {
+	*x = ExportReportDuesRequest{}
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportReportDuesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportReportDuesRequest) ProtoMessage() {}
+
+func (x *ExportReportDuesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportReportDuesRequest.ProtoReflect.Descriptor instead.
+func (*ExportReportDuesRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_report_forms_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExportReportDuesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ExportReportDuesRequest) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ExportReportDuesRequest) GetPeriod() string {
+	if x != nil {
+		return x.Period
+	}
+	return ""
+}
+
+func (x *ExportReportDuesRequest) GetFormat() ExportStatusRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return ExportStatusRequest_FORMAT_UNSPECIFIED
+}
+
+func (x *ExportReportDuesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 // A column of the form.
 type ReportForm_Field struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1149,7 +1232,7 @@ type ReportForm_Field struct {
 
 func (x *ReportForm_Field) Reset() {
 	*x = ReportForm_Field{}
-	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1161,7 +1244,7 @@ func (x *ReportForm_Field) String() string {
 func (*ReportForm_Field) ProtoMessage() {}
 
 func (x *ReportForm_Field) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1311,7 @@ type ReportForm_Owed struct {
 
 func (x *ReportForm_Owed) Reset() {
 	*x = ReportForm_Owed{}
-	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1240,7 +1323,7 @@ func (x *ReportForm_Owed) String() string {
 func (*ReportForm_Owed) ProtoMessage() {}
 
 func (x *ReportForm_Owed) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1385,7 @@ type ReportForm_Check struct {
 
 func (x *ReportForm_Check) Reset() {
 	*x = ReportForm_Check{}
-	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1397,7 @@ func (x *ReportForm_Check) String() string {
 func (*ReportForm_Check) ProtoMessage() {}
 
 func (x *ReportForm_Check) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_report_forms_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,7 +1466,7 @@ var File_duban_aggregation_v1_report_forms_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"\n" +
-	"'duban/aggregation/v1/report_forms.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\n" +
+	"'duban/aggregation/v1/report_forms.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\n" +
 	"\n" +
 	"\n" +
 	"ReportForm\x12\x17\n" +
@@ -1447,24 +1530,32 @@ const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\"\xf7\x02\n" +
-	"\tReportDue\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
-	"\x06period\x18\x02 \x01(\tR\x06period\x12\x19\n" +
-	"\bdue_date\x18\x03 \x01(\tR\adueDate\x12&\n" +
-	"\x0flate_until_date\x18\x04 \x01(\tR\rlateUntilDate\x12;\n" +
-	"\x05state\x18\x05 \x01(\x0e2%.duban.aggregation.v1.ReportDue.StateR\x05state\x12\x12\n" +
-	"\x04late\x18\x06 \x01(\bR\x04late\x12\x16\n" +
-	"\x06report\x18\a \x01(\tR\x06report\"\x91\x01\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\"\xa8\x04\n" +
+	"\tReportDue\x12\x1e\n" +
+	"\x04name\x18\x01 \x01(\tB\n" +
+	"²\x19\x06单位R\x04name\x12\"\n" +
+	"\x06period\x18\x02 \x01(\tB\n" +
+	"²\x19\x06期间R\x06period\x12+\n" +
+	"\bdue_date\x18\x03 \x01(\tB\x10²\x19\f报送时限R\adueDate\x128\n" +
+	"\x0flate_until_date\x18\x04 \x01(\tB\x10²\x19\f补报截止R\rlateUntilDate\x12G\n" +
+	"\x05state\x18\x05 \x01(\x0e2%.duban.aggregation.v1.ReportDue.StateB\n" +
+	"²\x19\x06状态R\x05state\x12\x1e\n" +
+	"\x04late\x18\x06 \x01(\bB\n" +
+	"²\x19\x06迟报R\x04late\x12\"\n" +
+	"\x06report\x18\a \x01(\tB\n" +
+	"²\x19\x06报表R\x06report\"\xe2\x01\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\n" +
-	"STATE_OPEN\x10\x01\x12\x11\n" +
-	"\rSTATE_OVERDUE\x10\x02\x12\x11\n" +
-	"\rSTATE_MISSING\x10\x03\x12\x12\n" +
-	"\x0eSTATE_RETURNED\x10\x04\x12\x13\n" +
-	"\x0fSTATE_SUBMITTED\x10\x05\x12\x12\n" +
-	"\x0eSTATE_ACCEPTED\x10\x06\"U\n" +
+	"STATE_OPEN\x10\x01\x1a\n" +
+	"ʲ\x19\x06待报\x12\x1d\n" +
+	"\rSTATE_OVERDUE\x10\x02\x1a\n" +
+	"ʲ\x19\x06欠报\x12\x1d\n" +
+	"\rSTATE_MISSING\x10\x03\x1a\n" +
+	"ʲ\x19\x06缺报\x12!\n" +
+	"\x0eSTATE_RETURNED\x10\x04\x1a\rʲ\x19\t已退回\x12\"\n" +
+	"\x0fSTATE_SUBMITTED\x10\x05\x1a\rʲ\x19\t已报送\x12!\n" +
+	"\x0eSTATE_ACCEPTED\x10\x06\x1a\rʲ\x19\t已接受\"U\n" +
 	"\x14GetReportFormRequest\x12=\n" +
 	"\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04name\"\x89\x01\n" +
 	"\x16ListReportFormsRequest\x12$\n" +
@@ -1500,7 +1591,13 @@ const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"\x16ListReportDuesResponse\x12@\n" +
 	"\vreport_dues\x18\x01 \x03(\v2\x1f.duban.aggregation.v1.ReportDueR\n" +
 	"reportDues\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageTokenBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xbe\x02\n" +
+	"\x17ExportReportDuesRequest\x12A\n" +
+	"\x06parent\x18\x01 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x06parent\x12\x1f\n" +
+	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
+	"\x06period\x18\x03 \x01(\tB1\xbaH.r,2*^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]|H[12]))?$R\x06period\x12R\n" +
+	"\x06format\x18\x04 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12 \n" +
+	"\x06filter\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filterBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_report_forms_proto_rawDescOnce sync.Once
@@ -1515,7 +1612,7 @@ func file_duban_aggregation_v1_report_forms_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_report_forms_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_duban_aggregation_v1_report_forms_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_duban_aggregation_v1_report_forms_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_duban_aggregation_v1_report_forms_proto_goTypes = []any{
 	(ReportForm_Rhythm)(0),           // 0: duban.aggregation.v1.ReportForm.Rhythm
 	(ReportForm_After)(0),            // 1: duban.aggregation.v1.ReportForm.After
@@ -1532,32 +1629,35 @@ var file_duban_aggregation_v1_report_forms_proto_goTypes = []any{
 	(*ListReportLeavesResponse)(nil), // 12: duban.aggregation.v1.ListReportLeavesResponse
 	(*ListReportDuesRequest)(nil),    // 13: duban.aggregation.v1.ListReportDuesRequest
 	(*ListReportDuesResponse)(nil),   // 14: duban.aggregation.v1.ListReportDuesResponse
-	(*ReportForm_Field)(nil),         // 15: duban.aggregation.v1.ReportForm.Field
-	(*ReportForm_Owed)(nil),          // 16: duban.aggregation.v1.ReportForm.Owed
-	(*ReportForm_Check)(nil),         // 17: duban.aggregation.v1.ReportForm.Check
-	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
-	(Metric_Kind)(0),                 // 19: duban.aggregation.v1.Metric.Kind
+	(*ExportReportDuesRequest)(nil),  // 15: duban.aggregation.v1.ExportReportDuesRequest
+	(*ReportForm_Field)(nil),         // 16: duban.aggregation.v1.ReportForm.Field
+	(*ReportForm_Owed)(nil),          // 17: duban.aggregation.v1.ReportForm.Owed
+	(*ReportForm_Check)(nil),         // 18: duban.aggregation.v1.ReportForm.Check
+	(*timestamppb.Timestamp)(nil),    // 19: google.protobuf.Timestamp
+	(ExportStatusRequest_Format)(0),  // 20: duban.aggregation.v1.ExportStatusRequest.Format
+	(Metric_Kind)(0),                 // 21: duban.aggregation.v1.Metric.Kind
 }
 var file_duban_aggregation_v1_report_forms_proto_depIdxs = []int32{
-	15, // 0: duban.aggregation.v1.ReportForm.fields:type_name -> duban.aggregation.v1.ReportForm.Field
+	16, // 0: duban.aggregation.v1.ReportForm.fields:type_name -> duban.aggregation.v1.ReportForm.Field
 	0,  // 1: duban.aggregation.v1.ReportForm.rhythm:type_name -> duban.aggregation.v1.ReportForm.Rhythm
 	1,  // 2: duban.aggregation.v1.ReportForm.after:type_name -> duban.aggregation.v1.ReportForm.After
-	16, // 3: duban.aggregation.v1.ReportForm.owed:type_name -> duban.aggregation.v1.ReportForm.Owed
-	17, // 4: duban.aggregation.v1.ReportForm.checks:type_name -> duban.aggregation.v1.ReportForm.Check
-	18, // 5: duban.aggregation.v1.ReportLeave.create_time:type_name -> google.protobuf.Timestamp
-	18, // 6: duban.aggregation.v1.ReportLeave.update_time:type_name -> google.protobuf.Timestamp
+	17, // 3: duban.aggregation.v1.ReportForm.owed:type_name -> duban.aggregation.v1.ReportForm.Owed
+	18, // 4: duban.aggregation.v1.ReportForm.checks:type_name -> duban.aggregation.v1.ReportForm.Check
+	19, // 5: duban.aggregation.v1.ReportLeave.create_time:type_name -> google.protobuf.Timestamp
+	19, // 6: duban.aggregation.v1.ReportLeave.update_time:type_name -> google.protobuf.Timestamp
 	3,  // 7: duban.aggregation.v1.ReportDue.state:type_name -> duban.aggregation.v1.ReportDue.State
 	4,  // 8: duban.aggregation.v1.ListReportFormsResponse.report_forms:type_name -> duban.aggregation.v1.ReportForm
 	5,  // 9: duban.aggregation.v1.CreateReportLeaveRequest.report_leave:type_name -> duban.aggregation.v1.ReportLeave
 	5,  // 10: duban.aggregation.v1.ListReportLeavesResponse.report_leaves:type_name -> duban.aggregation.v1.ReportLeave
 	6,  // 11: duban.aggregation.v1.ListReportDuesResponse.report_dues:type_name -> duban.aggregation.v1.ReportDue
-	19, // 12: duban.aggregation.v1.ReportForm.Field.kind:type_name -> duban.aggregation.v1.Metric.Kind
-	2,  // 13: duban.aggregation.v1.ReportForm.Check.relation:type_name -> duban.aggregation.v1.ReportForm.Check.Relation
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	20, // 12: duban.aggregation.v1.ExportReportDuesRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	21, // 13: duban.aggregation.v1.ReportForm.Field.kind:type_name -> duban.aggregation.v1.Metric.Kind
+	2,  // 14: duban.aggregation.v1.ReportForm.Check.relation:type_name -> duban.aggregation.v1.ReportForm.Check.Relation
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_report_forms_proto_init() }
@@ -1572,7 +1672,7 @@ func file_duban_aggregation_v1_report_forms_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_report_forms_proto_rawDesc), len(file_duban_aggregation_v1_report_forms_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

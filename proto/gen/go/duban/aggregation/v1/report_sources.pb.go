@@ -10,6 +10,7 @@ package aggregationv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -826,6 +827,70 @@ func (x *ListReportSourcesResponse) GetNextPageToken() string {
 	return ""
 }
 
+// Request for ExportReportQuality.
+type ExportReportQualityRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// reportSources/{source}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The month, YYYY-MM.
+	Month string `protobuf:"bytes,2,opt,name=month,proto3" json:"month,omitempty"`
+	// As what; CSV if it is not said.
+	Format        ExportStatusRequest_Format `protobuf:"varint,3,opt,name=format,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Format" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportReportQualityRequest) Reset() {
+	*x = ExportReportQualityRequest{}
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportReportQualityRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportReportQualityRequest) ProtoMessage() {}
+
+func (x *ExportReportQualityRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportReportQualityRequest.ProtoReflect.Descriptor instead.
+func (*ExportReportQualityRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_report_sources_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExportReportQualityRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExportReportQualityRequest) GetMonth() string {
+	if x != nil {
+		return x.Month
+	}
+	return ""
+}
+
+func (x *ExportReportQualityRequest) GetFormat() ExportStatusRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return ExportStatusRequest_FORMAT_UNSPECIFIED
+}
+
 // A part of the score.
 type ReportQuality_Part struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -851,7 +916,7 @@ type ReportQuality_Part struct {
 
 func (x *ReportQuality_Part) Reset() {
 	*x = ReportQuality_Part{}
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +928,7 @@ func (x *ReportQuality_Part) String() string {
 func (*ReportQuality_Part) ProtoMessage() {}
 
 func (x *ReportQuality_Part) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -948,7 +1013,7 @@ type ReportSource_Gap struct {
 
 func (x *ReportSource_Gap) Reset() {
 	*x = ReportSource_Gap{}
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -960,7 +1025,7 @@ func (x *ReportSource_Gap) String() string {
 func (*ReportSource_Gap) ProtoMessage() {}
 
 func (x *ReportSource_Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -994,7 +1059,7 @@ var File_duban_aggregation_v1_report_sources_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"\n" +
-	")duban/aggregation/v1/report_sources.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x02\n" +
+	")duban/aggregation/v1/report_sources.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x02\n" +
 	"\n" +
 	"ReportCode\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
@@ -1006,7 +1071,7 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\xe7\x03\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\xd3\x04\n" +
 	"\rReportQuality\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05month\x18\x02 \x01(\tR\x05month\x12$\n" +
@@ -1014,17 +1079,22 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"scoreMilli\x88\x01\x01\x12>\n" +
 	"\x05parts\x18\x04 \x03(\v2(.duban.aggregation.v1.ReportQuality.PartR\x05parts\x12*\n" +
 	"\x11formula_source_zh\x18\x05 \x01(\tR\x0fformulaSourceZh\x12*\n" +
-	"\x11formula_source_en\x18\x06 \x01(\tR\x0fformulaSourceEn\x1a\xdd\x01\n" +
-	"\x04Part\x12\x12\n" +
-	"\x04part\x18\x01 \x01(\tR\x04part\x12&\n" +
-	"\x0fdisplay_name_zh\x18\x02 \x01(\tR\rdisplayNameZh\x12&\n" +
-	"\x0fdisplay_name_en\x18\x03 \x01(\tR\rdisplayNameEn\x12\x12\n" +
-	"\x04good\x18\x04 \x01(\x03R\x04good\x12\x10\n" +
-	"\x03all\x18\x05 \x01(\x03R\x03all\x12\x16\n" +
-	"\x06weight\x18\x06 \x01(\x05R\x06weight\x12\x14\n" +
-	"\x05milli\x18\a \x01(\x03R\x05milli\x12\x1d\n" +
+	"\x11formula_source_en\x18\x06 \x01(\tR\x0fformulaSourceEn\x1a\xc9\x02\n" +
+	"\x04Part\x12\x1e\n" +
+	"\x04part\x18\x01 \x01(\tB\n" +
+	"²\x19\x06项目R\x04part\x122\n" +
+	"\x0fdisplay_name_zh\x18\x02 \x01(\tB\n" +
+	"²\x19\x06名称R\rdisplayNameZh\x128\n" +
+	"\x0fdisplay_name_en\x18\x03 \x01(\tB\x10²\x19\f英文名称R\rdisplayNameEn\x12!\n" +
+	"\x04good\x18\x04 \x01(\x03B\r²\x19\t合格数R\x04good\x12\x1c\n" +
+	"\x03all\x18\x05 \x01(\x03B\n" +
+	"²\x19\x06总数R\x03all\x12\"\n" +
+	"\x06weight\x18\x06 \x01(\x05B\n" +
+	"²\x19\x06权重R\x06weight\x12#\n" +
+	"\x05milli\x18\a \x01(\x03B\r²\x19\t得分率R\x05milli\x12)\n" +
 	"\n" +
-	"not_judged\x18\b \x01(\bR\tnotJudgedB\x0e\n" +
+	"not_judged\x18\b \x01(\bB\n" +
+	"²\x19\x06未评R\tnotJudgedB\x0e\n" +
 	"\f_score_milli\"\xbb\x03\n" +
 	"\fReportSource\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
@@ -1072,7 +1142,11 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"\x8e\x01\n" +
 	"\x19ListReportSourcesResponse\x12I\n" +
 	"\x0ereport_sources\x18\x01 \x03(\v2\".duban.aggregation.v1.ReportSourceR\rreportSources\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageTokenBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xed\x01\n" +
+	"\x1aExportReportQualityRequest\x12B\n" +
+	"\x04name\x18\x01 \x01(\tB.\xbaH+r)2'^reportSources/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x127\n" +
+	"\x05month\x18\x02 \x01(\tB!\xbaH\x1er\x1c2\x1a^[0-9]{4}-(0[1-9]|1[0-2])$R\x05month\x12R\n" +
+	"\x06format\x18\x03 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06formatBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_report_sources_proto_rawDescOnce sync.Once
@@ -1086,39 +1160,42 @@ func file_duban_aggregation_v1_report_sources_proto_rawDescGZIP() []byte {
 	return file_duban_aggregation_v1_report_sources_proto_rawDescData
 }
 
-var file_duban_aggregation_v1_report_sources_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_duban_aggregation_v1_report_sources_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_duban_aggregation_v1_report_sources_proto_goTypes = []any{
-	(*ReportCode)(nil),                // 0: duban.aggregation.v1.ReportCode
-	(*ReportQuality)(nil),             // 1: duban.aggregation.v1.ReportQuality
-	(*ReportSource)(nil),              // 2: duban.aggregation.v1.ReportSource
-	(*ListReportCodesRequest)(nil),    // 3: duban.aggregation.v1.ListReportCodesRequest
-	(*ListReportCodesResponse)(nil),   // 4: duban.aggregation.v1.ListReportCodesResponse
-	(*SetReportCodesRequest)(nil),     // 5: duban.aggregation.v1.SetReportCodesRequest
-	(*SetReportCodesResponse)(nil),    // 6: duban.aggregation.v1.SetReportCodesResponse
-	(*GetReportQualityRequest)(nil),   // 7: duban.aggregation.v1.GetReportQualityRequest
-	(*GetReportSourceRequest)(nil),    // 8: duban.aggregation.v1.GetReportSourceRequest
-	(*ListReportSourcesRequest)(nil),  // 9: duban.aggregation.v1.ListReportSourcesRequest
-	(*ListReportSourcesResponse)(nil), // 10: duban.aggregation.v1.ListReportSourcesResponse
-	(*ReportQuality_Part)(nil),        // 11: duban.aggregation.v1.ReportQuality.Part
-	(*ReportSource_Gap)(nil),          // 12: duban.aggregation.v1.ReportSource.Gap
-	(*timestamppb.Timestamp)(nil),     // 13: google.protobuf.Timestamp
+	(*ReportCode)(nil),                 // 0: duban.aggregation.v1.ReportCode
+	(*ReportQuality)(nil),              // 1: duban.aggregation.v1.ReportQuality
+	(*ReportSource)(nil),               // 2: duban.aggregation.v1.ReportSource
+	(*ListReportCodesRequest)(nil),     // 3: duban.aggregation.v1.ListReportCodesRequest
+	(*ListReportCodesResponse)(nil),    // 4: duban.aggregation.v1.ListReportCodesResponse
+	(*SetReportCodesRequest)(nil),      // 5: duban.aggregation.v1.SetReportCodesRequest
+	(*SetReportCodesResponse)(nil),     // 6: duban.aggregation.v1.SetReportCodesResponse
+	(*GetReportQualityRequest)(nil),    // 7: duban.aggregation.v1.GetReportQualityRequest
+	(*GetReportSourceRequest)(nil),     // 8: duban.aggregation.v1.GetReportSourceRequest
+	(*ListReportSourcesRequest)(nil),   // 9: duban.aggregation.v1.ListReportSourcesRequest
+	(*ListReportSourcesResponse)(nil),  // 10: duban.aggregation.v1.ListReportSourcesResponse
+	(*ExportReportQualityRequest)(nil), // 11: duban.aggregation.v1.ExportReportQualityRequest
+	(*ReportQuality_Part)(nil),         // 12: duban.aggregation.v1.ReportQuality.Part
+	(*ReportSource_Gap)(nil),           // 13: duban.aggregation.v1.ReportSource.Gap
+	(*timestamppb.Timestamp)(nil),      // 14: google.protobuf.Timestamp
+	(ExportStatusRequest_Format)(0),    // 15: duban.aggregation.v1.ExportStatusRequest.Format
 }
 var file_duban_aggregation_v1_report_sources_proto_depIdxs = []int32{
-	13, // 0: duban.aggregation.v1.ReportCode.create_time:type_name -> google.protobuf.Timestamp
-	13, // 1: duban.aggregation.v1.ReportCode.update_time:type_name -> google.protobuf.Timestamp
-	11, // 2: duban.aggregation.v1.ReportQuality.parts:type_name -> duban.aggregation.v1.ReportQuality.Part
-	12, // 3: duban.aggregation.v1.ReportSource.missing_sequences:type_name -> duban.aggregation.v1.ReportSource.Gap
-	13, // 4: duban.aggregation.v1.ReportSource.create_time:type_name -> google.protobuf.Timestamp
-	13, // 5: duban.aggregation.v1.ReportSource.update_time:type_name -> google.protobuf.Timestamp
+	14, // 0: duban.aggregation.v1.ReportCode.create_time:type_name -> google.protobuf.Timestamp
+	14, // 1: duban.aggregation.v1.ReportCode.update_time:type_name -> google.protobuf.Timestamp
+	12, // 2: duban.aggregation.v1.ReportQuality.parts:type_name -> duban.aggregation.v1.ReportQuality.Part
+	13, // 3: duban.aggregation.v1.ReportSource.missing_sequences:type_name -> duban.aggregation.v1.ReportSource.Gap
+	14, // 4: duban.aggregation.v1.ReportSource.create_time:type_name -> google.protobuf.Timestamp
+	14, // 5: duban.aggregation.v1.ReportSource.update_time:type_name -> google.protobuf.Timestamp
 	0,  // 6: duban.aggregation.v1.ListReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
 	0,  // 7: duban.aggregation.v1.SetReportCodesRequest.codes:type_name -> duban.aggregation.v1.ReportCode
 	0,  // 8: duban.aggregation.v1.SetReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
 	2,  // 9: duban.aggregation.v1.ListReportSourcesResponse.report_sources:type_name -> duban.aggregation.v1.ReportSource
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	15, // 10: duban.aggregation.v1.ExportReportQualityRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_report_sources_proto_init() }
@@ -1126,6 +1203,7 @@ func file_duban_aggregation_v1_report_sources_proto_init() {
 	if File_duban_aggregation_v1_report_sources_proto != nil {
 		return
 	}
+	file_duban_aggregation_v1_figures_proto_init()
 	file_duban_aggregation_v1_report_sources_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1133,7 +1211,7 @@ func file_duban_aggregation_v1_report_sources_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_report_sources_proto_rawDesc), len(file_duban_aggregation_v1_report_sources_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -723,61 +724,142 @@ func (x *UrgeWorkItemRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Request for ExportWorkItems.
+type ExportWorkItemsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// units/{unit} or units/-, as in ListWorkItems.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// What awaits the units beneath instead.
+	Beneath bool `protobuf:"varint,2,opt,name=beneath,proto3" json:"beneath,omitempty"`
+	// As what; CSV if it is not said.
+	Format ExportStatusRequest_Format `protobuf:"varint,3,opt,name=format,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Format" json:"format,omitempty"`
+	// A filter by AIP-160, such as light = RED AND action = FILE_LEDGER.
+	Filter        string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportWorkItemsRequest) Reset() {
+	*x = ExportWorkItemsRequest{}
+	mi := &file_duban_aggregation_v1_worklist_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportWorkItemsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportWorkItemsRequest) ProtoMessage() {}
+
+func (x *ExportWorkItemsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_worklist_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportWorkItemsRequest.ProtoReflect.Descriptor instead.
+func (*ExportWorkItemsRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_worklist_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ExportWorkItemsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ExportWorkItemsRequest) GetBeneath() bool {
+	if x != nil {
+		return x.Beneath
+	}
+	return false
+}
+
+func (x *ExportWorkItemsRequest) GetFormat() ExportStatusRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return ExportStatusRequest_FORMAT_UNSPECIFIED
+}
+
+func (x *ExportWorkItemsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\b\n" +
-	"\bWorkItem\x12\x12\n" +
-	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
-	"\asubject\x18\x02 \x01(\tR\asubject\x12=\n" +
-	"\x06action\x18\x03 \x01(\x0e2%.duban.aggregation.v1.WorkItem.ActionR\x06action\x12\x14\n" +
-	"\x05owner\x18\x04 \x01(\tR\x05owner\x12\x1a\n" +
-	"\bcampaign\x18\x05 \x01(\tR\bcampaign\x12\x19\n" +
-	"\bdue_date\x18\x06 \x01(\tR\adueDate\x12\x1b\n" +
-	"\tdays_left\x18\a \x01(\x05R\bdaysLeft\x12:\n" +
-	"\x05light\x18\b \x01(\x0e2$.duban.aggregation.v1.WorkItem.LightR\x05light\x12+\n" +
-	"\x05roles\x18\t \x03(\x0e2\x15.duban.access.v1.RoleR\x05roles\x12\x1d\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\r\n" +
+	"\bWorkItem\x12$\n" +
+	"\x04unit\x18\x01 \x01(\tB\x10²\x19\f责任单位R\x04unit\x12$\n" +
+	"\asubject\x18\x02 \x01(\tB\n" +
+	"²\x19\x06对象R\asubject\x12I\n" +
+	"\x06action\x18\x03 \x01(\x0e2%.duban.aggregation.v1.WorkItem.ActionB\n" +
+	"²\x19\x06事项R\x06action\x12&\n" +
+	"\x05owner\x18\x04 \x01(\tB\x10²\x19\f所属单位R\x05owner\x12&\n" +
+	"\bcampaign\x18\x05 \x01(\tB\n" +
+	"²\x19\x06活动R\bcampaign\x12%\n" +
+	"\bdue_date\x18\x06 \x01(\tB\n" +
+	"²\x19\x06时限R\adueDate\x12-\n" +
+	"\tdays_left\x18\a \x01(\x05B\x10²\x19\f剩余天数R\bdaysLeft\x12L\n" +
+	"\x05light\x18\b \x01(\x0e2$.duban.aggregation.v1.WorkItem.LightB\x10²\x19\f红黄绿灯R\x05light\x12=\n" +
+	"\x05roles\x18\t \x03(\x0e2\x15.duban.access.v1.RoleB\x10²\x19\f可办角色R\x05roles\x12/\n" +
 	"\n" +
 	"since_date\x18\n" +
-	" \x01(\tR\tsinceDate\x12.\n" +
-	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeR\x04urge\"\xe1\x04\n" +
+	" \x01(\tB\x10²\x19\f起始日期R\tsinceDate\x12:\n" +
+	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeB\n" +
+	"²\x19\x06催报R\x04urge\"\xe7\a\n" +
 	"\x06Action\x12\x16\n" +
-	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x1d\n" +
-	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x12\x1c\n" +
-	"\x18ACTION_SUBMIT_ASSIGNMENT\x10\x02\x12\x1c\n" +
-	"\x18ACTION_REVIEW_ASSIGNMENT\x10\x03\x12\x16\n" +
-	"\x12ACTION_SIGN_LEDGER\x10\x04\x12\x16\n" +
-	"\x12ACTION_FILE_LEDGER\x10\x05\x12\x1d\n" +
-	"\x19ACTION_ACKNOWLEDGE_LEDGER\x10\x06\x12\x17\n" +
-	"\x13ACTION_PLAN_PROBLEM\x10\a\x12\x1a\n" +
-	"\x16ACTION_RECTIFY_PROBLEM\x10\b\x12\x19\n" +
-	"\x15ACTION_VERIFY_PROBLEM\x10\t\x12\x18\n" +
+	"\x12ACTION_UNSPECIFIED\x10\x00\x12/\n" +
+	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x1a\x10ʲ\x19\f签收任务\x12.\n" +
+	"\x18ACTION_SUBMIT_ASSIGNMENT\x10\x02\x1a\x10ʲ\x19\f上报任务\x12.\n" +
+	"\x18ACTION_REVIEW_ASSIGNMENT\x10\x03\x1a\x10ʲ\x19\f审核任务\x12(\n" +
+	"\x12ACTION_SIGN_LEDGER\x10\x04\x1a\x10ʲ\x19\f台账签字\x12(\n" +
+	"\x12ACTION_FILE_LEDGER\x10\x05\x1a\x10ʲ\x19\f台账报备\x12/\n" +
+	"\x19ACTION_ACKNOWLEDGE_LEDGER\x10\x06\x1a\x10ʲ\x19\f台账备案\x12/\n" +
+	"\x13ACTION_PLAN_PROBLEM\x10\a\x1a\x16ʲ\x19\x12制定整改措施\x12,\n" +
+	"\x16ACTION_RECTIFY_PROBLEM\x10\b\x1a\x10ʲ\x19\f整改问题\x12+\n" +
+	"\x15ACTION_VERIFY_PROBLEM\x10\t\x1a\x10ʲ\x19\f核查问题\x12*\n" +
 	"\x14ACTION_CLOSE_PROBLEM\x10\n" +
-	"\x12\x1b\n" +
-	"\x17ACTION_DECIDE_EXTENSION\x10\v\x12\x1e\n" +
-	"\x1aACTION_CONCLUDE_INSPECTION\x10\f\x12\x16\n" +
-	"\x12ACTION_CLOSE_ROUND\x10\r\x12\x16\n" +
-	"\x12ACTION_TALLY_ROUND\x10\x0e\x12\x18\n" +
-	"\x14ACTION_PUBLISH_ROUND\x10\x0f\x12\x1b\n" +
-	"\x17ACTION_DECIDE_COMPLAINT\x10\x10\x12\x1a\n" +
-	"\x16ACTION_REPLY_COMPLAINT\x10\x11\x12\x1a\n" +
-	"\x16ACTION_CLOSE_COMPLAINT\x10\x12\x12\x18\n" +
-	"\x14ACTION_REVIEW_REPORT\x10\x13\x12\x18\n" +
-	"\x14ACTION_SUBMIT_REPORT\x10\x14\x12\x1b\n" +
-	"\x17ACTION_ASSIGN_COMPLAINT\x10\x15\"P\n" +
+	"\x1a\x10ʲ\x19\f问题销号\x12-\n" +
+	"\x17ACTION_DECIDE_EXTENSION\x10\v\x1a\x10ʲ\x19\f审批延期\x126\n" +
+	"\x1aACTION_CONCLUDE_INSPECTION\x10\f\x1a\x16ʲ\x19\x12完成督导检查\x12(\n" +
+	"\x12ACTION_CLOSE_ROUND\x10\r\x1a\x10ʲ\x19\f截止评议\x12(\n" +
+	"\x12ACTION_TALLY_ROUND\x10\x0e\x1a\x10ʲ\x19\f评议计票\x12*\n" +
+	"\x14ACTION_PUBLISH_ROUND\x10\x0f\x1a\x10ʲ\x19\f公布评议\x12-\n" +
+	"\x17ACTION_DECIDE_COMPLAINT\x10\x10\x1a\x10ʲ\x19\f受理投诉\x12,\n" +
+	"\x16ACTION_REPLY_COMPLAINT\x10\x11\x1a\x10ʲ\x19\f答复投诉\x12,\n" +
+	"\x16ACTION_CLOSE_COMPLAINT\x10\x12\x1a\x10ʲ\x19\f投诉办结\x12*\n" +
+	"\x14ACTION_REVIEW_REPORT\x10\x13\x1a\x10ʲ\x19\f审核报表\x12*\n" +
+	"\x14ACTION_SUBMIT_REPORT\x10\x14\x1a\x10ʲ\x19\f报送报表\x12-\n" +
+	"\x17ACTION_ASSIGN_COMPLAINT\x10\x15\x1a\x10ʲ\x19\f交办投诉\"t\n" +
 	"\x05Light\x12\x15\n" +
-	"\x11LIGHT_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vLIGHT_GREEN\x10\x01\x12\x10\n" +
-	"\fLIGHT_YELLOW\x10\x02\x12\r\n" +
-	"\tLIGHT_RED\x10\x03\"\xdf\x03\n" +
+	"\x11LIGHT_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\vLIGHT_GREEN\x10\x01\x1a\n" +
+	"ʲ\x19\x06绿灯\x12\x1c\n" +
+	"\fLIGHT_YELLOW\x10\x02\x1a\n" +
+	"ʲ\x19\x06黄灯\x12\x19\n" +
+	"\tLIGHT_RED\x10\x03\x1a\n" +
+	"ʲ\x19\x06红灯\"\xf3\x03\n" +
 	"\x04Urge\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1d\n" +
 	"\asubject\x18\x03 \x01(\tB\x03\xe0A\x03R\asubject\x12B\n" +
-	"\x06action\x18\x04 \x01(\x0e2%.duban.aggregation.v1.WorkItem.ActionB\x03\xe0A\x03R\x06action\x12\x19\n" +
-	"\x05count\x18\x05 \x01(\x05B\x03\xe0A\x03R\x05count\x12 \n" +
-	"\turge_date\x18\x06 \x01(\tB\x03\xe0A\x03R\burgeDate\x12$\n" +
+	"\x06action\x18\x04 \x01(\x0e2%.duban.aggregation.v1.WorkItem.ActionB\x03\xe0A\x03R\x06action\x12#\n" +
+	"\x05count\x18\x05 \x01(\x05B\r\xe0A\x03²\x19\x06次数R\x05count\x12*\n" +
+	"\turge_date\x18\x06 \x01(\tB\r\xe0A\x03²\x19\x06日期R\burgeDate\x12$\n" +
 	"\vurging_unit\x18\a \x01(\tB\x03\xe0A\x03R\n" +
 	"urgingUnit\x12#\n" +
 	"\x05urger\x18\b \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x05urger\x12\"\n" +
@@ -808,7 +890,12 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06action\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnlyBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xec\x01\n" +
+	"\x16ExportWorkItemsRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xbaH'r%2#^units/(-|[a-z0-9][a-z0-9-]{0,62})$R\x06parent\x12\x18\n" +
+	"\abeneath\x18\x02 \x01(\bR\abeneath\x12R\n" +
+	"\x06format\x18\x03 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12 \n" +
+	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filterBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_worklist_proto_rawDescOnce sync.Once
@@ -823,33 +910,36 @@ func file_duban_aggregation_v1_worklist_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_worklist_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_duban_aggregation_v1_worklist_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_duban_aggregation_v1_worklist_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_duban_aggregation_v1_worklist_proto_goTypes = []any{
-	(WorkItem_Action)(0),          // 0: duban.aggregation.v1.WorkItem.Action
-	(WorkItem_Light)(0),           // 1: duban.aggregation.v1.WorkItem.Light
-	(*WorkItem)(nil),              // 2: duban.aggregation.v1.WorkItem
-	(*Urge)(nil),                  // 3: duban.aggregation.v1.Urge
-	(*ListWorkItemsRequest)(nil),  // 4: duban.aggregation.v1.ListWorkItemsRequest
-	(*ListWorkItemsResponse)(nil), // 5: duban.aggregation.v1.ListWorkItemsResponse
-	(*UrgeWorkItemRequest)(nil),   // 6: duban.aggregation.v1.UrgeWorkItemRequest
-	(v1.Role)(0),                  // 7: duban.access.v1.Role
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(WorkItem_Action)(0),            // 0: duban.aggregation.v1.WorkItem.Action
+	(WorkItem_Light)(0),             // 1: duban.aggregation.v1.WorkItem.Light
+	(*WorkItem)(nil),                // 2: duban.aggregation.v1.WorkItem
+	(*Urge)(nil),                    // 3: duban.aggregation.v1.Urge
+	(*ListWorkItemsRequest)(nil),    // 4: duban.aggregation.v1.ListWorkItemsRequest
+	(*ListWorkItemsResponse)(nil),   // 5: duban.aggregation.v1.ListWorkItemsResponse
+	(*UrgeWorkItemRequest)(nil),     // 6: duban.aggregation.v1.UrgeWorkItemRequest
+	(*ExportWorkItemsRequest)(nil),  // 7: duban.aggregation.v1.ExportWorkItemsRequest
+	(v1.Role)(0),                    // 8: duban.access.v1.Role
+	(*timestamppb.Timestamp)(nil),   // 9: google.protobuf.Timestamp
+	(ExportStatusRequest_Format)(0), // 10: duban.aggregation.v1.ExportStatusRequest.Format
 }
 var file_duban_aggregation_v1_worklist_proto_depIdxs = []int32{
-	0, // 0: duban.aggregation.v1.WorkItem.action:type_name -> duban.aggregation.v1.WorkItem.Action
-	1, // 1: duban.aggregation.v1.WorkItem.light:type_name -> duban.aggregation.v1.WorkItem.Light
-	7, // 2: duban.aggregation.v1.WorkItem.roles:type_name -> duban.access.v1.Role
-	3, // 3: duban.aggregation.v1.WorkItem.urge:type_name -> duban.aggregation.v1.Urge
-	0, // 4: duban.aggregation.v1.Urge.action:type_name -> duban.aggregation.v1.WorkItem.Action
-	8, // 5: duban.aggregation.v1.Urge.create_time:type_name -> google.protobuf.Timestamp
-	8, // 6: duban.aggregation.v1.Urge.update_time:type_name -> google.protobuf.Timestamp
-	2, // 7: duban.aggregation.v1.ListWorkItemsResponse.work_items:type_name -> duban.aggregation.v1.WorkItem
-	0, // 8: duban.aggregation.v1.UrgeWorkItemRequest.action:type_name -> duban.aggregation.v1.WorkItem.Action
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	0,  // 0: duban.aggregation.v1.WorkItem.action:type_name -> duban.aggregation.v1.WorkItem.Action
+	1,  // 1: duban.aggregation.v1.WorkItem.light:type_name -> duban.aggregation.v1.WorkItem.Light
+	8,  // 2: duban.aggregation.v1.WorkItem.roles:type_name -> duban.access.v1.Role
+	3,  // 3: duban.aggregation.v1.WorkItem.urge:type_name -> duban.aggregation.v1.Urge
+	0,  // 4: duban.aggregation.v1.Urge.action:type_name -> duban.aggregation.v1.WorkItem.Action
+	9,  // 5: duban.aggregation.v1.Urge.create_time:type_name -> google.protobuf.Timestamp
+	9,  // 6: duban.aggregation.v1.Urge.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 7: duban.aggregation.v1.ListWorkItemsResponse.work_items:type_name -> duban.aggregation.v1.WorkItem
+	0,  // 8: duban.aggregation.v1.UrgeWorkItemRequest.action:type_name -> duban.aggregation.v1.WorkItem.Action
+	10, // 9: duban.aggregation.v1.ExportWorkItemsRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_worklist_proto_init() }
@@ -857,13 +947,14 @@ func file_duban_aggregation_v1_worklist_proto_init() {
 	if File_duban_aggregation_v1_worklist_proto != nil {
 		return
 	}
+	file_duban_aggregation_v1_figures_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_worklist_proto_rawDesc), len(file_duban_aggregation_v1_worklist_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

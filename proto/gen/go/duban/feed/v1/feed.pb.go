@@ -31,6 +31,80 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A service that reads feeds in its own name.
+type Reader struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service, such as "aggregation"; "*": each, and who runs it.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// The services whose feeds of this installation it reads; "*": all.
+	Feeds []string `protobuf:"bytes,2,rep,name=feeds,proto3" json:"feeds,omitempty"`
+	// The services whose feeds it reads as they are mirrored of installations below;
+	// "*": all.
+	Below []string `protobuf:"bytes,3,rep,name=below,proto3" json:"below,omitempty"`
+	// Also what opens the commitments under the label office.
+	Openings      bool `protobuf:"varint,4,opt,name=openings,proto3" json:"openings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reader) Reset() {
+	*x = Reader{}
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reader) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reader) ProtoMessage() {}
+
+func (x *Reader) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reader.ProtoReflect.Descriptor instead.
+func (*Reader) Descriptor() ([]byte, []int) {
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Reader) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Reader) GetFeeds() []string {
+	if x != nil {
+		return x.Feeds
+	}
+	return nil
+}
+
+func (x *Reader) GetBelow() []string {
+	if x != nil {
+		return x.Below
+	}
+	return nil
+}
+
+func (x *Reader) GetOpenings() bool {
+	if x != nil {
+		return x.Openings
+	}
+	return false
+}
+
 // One change, as hashed: the stored bytes of this message are the leaf
 // (RFC 6962: SHA-256 of 0x00 and the bytes) and are never encoded again.
 type Entry struct {
@@ -66,7 +140,7 @@ type Entry struct {
 
 func (x *Entry) Reset() {
 	*x = Entry{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[0]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -78,7 +152,7 @@ func (x *Entry) String() string {
 func (*Entry) ProtoMessage() {}
 
 func (x *Entry) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[0]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -91,7 +165,7 @@ func (x *Entry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entry.ProtoReflect.Descriptor instead.
 func (*Entry) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{0}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Entry) GetVersion() uint32 {
@@ -194,7 +268,7 @@ type Actor struct {
 
 func (x *Actor) Reset() {
 	*x = Actor{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[1]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -206,7 +280,7 @@ func (x *Actor) String() string {
 func (*Actor) ProtoMessage() {}
 
 func (x *Actor) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[1]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -219,7 +293,7 @@ func (x *Actor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Actor.ProtoReflect.Descriptor instead.
 func (*Actor) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{1}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Actor) GetUnit() string {
@@ -257,7 +331,7 @@ type Commitment struct {
 
 func (x *Commitment) Reset() {
 	*x = Commitment{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[2]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -269,7 +343,7 @@ func (x *Commitment) String() string {
 func (*Commitment) ProtoMessage() {}
 
 func (x *Commitment) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[2]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -282,7 +356,7 @@ func (x *Commitment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Commitment.ProtoReflect.Descriptor instead.
 func (*Commitment) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{2}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Commitment) GetLabel() string {
@@ -312,7 +386,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[3]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +398,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[3]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +411,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{3}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Opening) GetSalt() []byte {
@@ -377,7 +451,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[4]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -389,7 +463,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[4]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -402,7 +476,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{4}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Checkpoint) GetName() string {
@@ -469,7 +543,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +555,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +568,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{5}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Record) GetSeq() uint64 {
@@ -531,7 +605,7 @@ type OpenedCommitment struct {
 
 func (x *OpenedCommitment) Reset() {
 	*x = OpenedCommitment{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +617,7 @@ func (x *OpenedCommitment) String() string {
 func (*OpenedCommitment) ProtoMessage() {}
 
 func (x *OpenedCommitment) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +630,7 @@ func (x *OpenedCommitment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenedCommitment.ProtoReflect.Descriptor instead.
 func (*OpenedCommitment) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{6}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *OpenedCommitment) GetLabel() string {
@@ -585,7 +659,7 @@ type GetCheckpointRequest struct {
 
 func (x *GetCheckpointRequest) Reset() {
 	*x = GetCheckpointRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -597,7 +671,7 @@ func (x *GetCheckpointRequest) String() string {
 func (*GetCheckpointRequest) ProtoMessage() {}
 
 func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -610,7 +684,7 @@ func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{7}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetCheckpointRequest) GetName() string {
@@ -633,7 +707,7 @@ type ListRecordsRequest struct {
 	// How long to wait for an entry if there is none yet; at most 30 s.
 	Wait *durationpb.Duration `protobuf:"bytes,4,opt,name=wait,proto3" json:"wait,omitempty"`
 	// Also what opens the commitments under the label office (责任人), which go
-	// upward; for services alone.
+	// upward; for services that the contract names for it alone.
 	Office        bool `protobuf:"varint,5,opt,name=office,proto3" json:"office,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -641,7 +715,7 @@ type ListRecordsRequest struct {
 
 func (x *ListRecordsRequest) Reset() {
 	*x = ListRecordsRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +727,7 @@ func (x *ListRecordsRequest) String() string {
 func (*ListRecordsRequest) ProtoMessage() {}
 
 func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +740,7 @@ func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsRequest.ProtoReflect.Descriptor instead.
 func (*ListRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{8}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListRecordsRequest) GetParent() string {
@@ -720,7 +794,7 @@ type ListRecordsResponse struct {
 
 func (x *ListRecordsResponse) Reset() {
 	*x = ListRecordsResponse{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -732,7 +806,7 @@ func (x *ListRecordsResponse) String() string {
 func (*ListRecordsResponse) ProtoMessage() {}
 
 func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -745,7 +819,7 @@ func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsResponse.ProtoReflect.Descriptor instead.
 func (*ListRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{9}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRecordsResponse) GetRecords() []*Record {
@@ -790,7 +864,7 @@ type GetProofRequest struct {
 
 func (x *GetProofRequest) Reset() {
 	*x = GetProofRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +876,7 @@ func (x *GetProofRequest) String() string {
 func (*GetProofRequest) ProtoMessage() {}
 
 func (x *GetProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +889,7 @@ func (x *GetProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProofRequest.ProtoReflect.Descriptor instead.
 func (*GetProofRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{10}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetProofRequest) GetParent() string {
@@ -890,7 +964,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -902,7 +976,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -915,7 +989,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{11}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Proof) GetSize() uint64 {
@@ -948,6 +1022,14 @@ var file_duban_feed_v1_feed_proto_extTypes = []protoimpl.ExtensionInfo{
 		Tag:           "bytes,52003,opt,name=sealed",
 		Filename:      "duban/feed/v1/feed.proto",
 	},
+	{
+		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
+		ExtensionType: ([]*Reader)(nil),
+		Field:         52010,
+		Name:          "duban.feed.v1.reader",
+		Tag:           "bytes,52010,rep,name=reader",
+		Filename:      "duban/feed/v1/feed.proto",
+	},
 }
 
 // Extension fields to descriptorpb.FieldOptions.
@@ -960,11 +1042,25 @@ var (
 	E_Sealed = &file_duban_feed_v1_feed_proto_extTypes[0]
 )
 
+// Extension fields to descriptorpb.ServiceOptions.
+var (
+	// Who reads feeds in its own name, and which (日志订阅): what no line names is
+	// refused.
+	//
+	// repeated duban.feed.v1.Reader reader = 52010;
+	E_Reader = &file_duban_feed_v1_feed_proto_extTypes[1]
+)
+
 var File_duban_feed_v1_feed_proto protoreflect.FileDescriptor
 
 const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\n" +
-	"\x18duban/feed/v1/feed.proto\x12\rduban.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x86\x03\n" +
+	"\x18duban/feed/v1/feed.proto\x12\rduban.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n" +
+	"\x06Reader\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x14\n" +
+	"\x05feeds\x18\x02 \x03(\tR\x05feeds\x12\x14\n" +
+	"\x05below\x18\x03 \x03(\tR\x05below\x12\x1a\n" +
+	"\bopenings\x18\x04 \x01(\bR\bopenings\"\x86\x03\n" +
 	"\x05Entry\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\rR\aversion\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\x12\x0e\n" +
@@ -1028,13 +1124,24 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\x05Proof\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\fR\x04root\x12\x16\n" +
-	"\x06hashes\x18\x03 \x03(\fR\x06hashes2\x97\x03\n" +
+	"\x06hashes\x18\x03 \x03(\fR\x06hashes2\xcf\x05\n" +
 	"\vFeedService\x12\x82\x01\n" +
 	"\rGetCheckpoint\x12#.duban.feed.v1.GetCheckpointRequest\x1a\x19.duban.feed.v1.Checkpoint\"1\x8a\xb2\x19\b\x12\x01\x03\x18\x03\"\x01*\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=feeds/*}/checkpoint\x12\x86\x01\n" +
 	"\vListRecords\x12!.duban.feed.v1.ListRecordsRequest\x1a\".duban.feed.v1.ListRecordsResponse\"0\x8a\xb2\x19\b\x12\x01\x03\x18\x03\"\x01*\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{parent=feeds/*}/records\x12z\n" +
 	"\bGetProof\x12\x1e.duban.feed.v1.GetProofRequest\x1a\x14.duban.feed.v1.Proof\"8\x8a\xb2\x19\x11\x12\x01\x03\x18\x03\"\n" +
-	"federation\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=feeds/*}/proofs:7\n" +
-	"\x06sealed\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x96\x03 \x01(\tR\x06sealedBBZ@github.com/duban-project/duban/proto/gen/go/duban/feed/v1;feedv1b\x06proto3"
+	"federation\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=feeds/*}/proofs\x1a\xb5\x02Ҳ\x19\x1d\n" +
+	"\x01*\x12\forganization\x12\n" +
+	"federationҲ\x19\x16\n" +
+	"\tcomplaint\x12\tcomplaintҲ\x19\x87\x01\n" +
+	"\vaggregation\x12\bcampaign\x12\rrectification\x12\n" +
+	"evaluation\x12\tcomplaint\x12\vaggregation\x1a\bcampaign\x1a\rrectification\x1a\n" +
+	"evaluation\x1a\tcomplaint\x1a\vaggregationҲ\x19R\n" +
+	"\x05event\x12\forganization\x12\bcampaign\x12\rrectification\x12\n" +
+	"evaluation\x12\tcomplaint\x12\vaggregationҲ\x19\x14\n" +
+	"\n" +
+	"federation\x12\x01*\x1a\x01* \x01:7\n" +
+	"\x06sealed\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x96\x03 \x01(\tR\x06sealed:P\n" +
+	"\x06reader\x12\x1f.google.protobuf.ServiceOptions\x18\xaa\x96\x03 \x03(\v2\x15.duban.feed.v1.ReaderR\x06readerBBZ@github.com/duban-project/duban/proto/gen/go/duban/feed/v1;feedv1b\x06proto3"
 
 var (
 	file_duban_feed_v1_feed_proto_rawDescOnce sync.Once
@@ -1048,47 +1155,51 @@ func file_duban_feed_v1_feed_proto_rawDescGZIP() []byte {
 	return file_duban_feed_v1_feed_proto_rawDescData
 }
 
-var file_duban_feed_v1_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_duban_feed_v1_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_duban_feed_v1_feed_proto_goTypes = []any{
-	(*Entry)(nil),                     // 0: duban.feed.v1.Entry
-	(*Actor)(nil),                     // 1: duban.feed.v1.Actor
-	(*Commitment)(nil),                // 2: duban.feed.v1.Commitment
-	(*Opening)(nil),                   // 3: duban.feed.v1.Opening
-	(*Checkpoint)(nil),                // 4: duban.feed.v1.Checkpoint
-	(*Record)(nil),                    // 5: duban.feed.v1.Record
-	(*OpenedCommitment)(nil),          // 6: duban.feed.v1.OpenedCommitment
-	(*GetCheckpointRequest)(nil),      // 7: duban.feed.v1.GetCheckpointRequest
-	(*ListRecordsRequest)(nil),        // 8: duban.feed.v1.ListRecordsRequest
-	(*ListRecordsResponse)(nil),       // 9: duban.feed.v1.ListRecordsResponse
-	(*GetProofRequest)(nil),           // 10: duban.feed.v1.GetProofRequest
-	(*Proof)(nil),                     // 11: duban.feed.v1.Proof
-	(*timestamppb.Timestamp)(nil),     // 12: google.protobuf.Timestamp
-	(*anypb.Any)(nil),                 // 13: google.protobuf.Any
-	(*durationpb.Duration)(nil),       // 14: google.protobuf.Duration
-	(*descriptorpb.FieldOptions)(nil), // 15: google.protobuf.FieldOptions
+	(*Reader)(nil),                      // 0: duban.feed.v1.Reader
+	(*Entry)(nil),                       // 1: duban.feed.v1.Entry
+	(*Actor)(nil),                       // 2: duban.feed.v1.Actor
+	(*Commitment)(nil),                  // 3: duban.feed.v1.Commitment
+	(*Opening)(nil),                     // 4: duban.feed.v1.Opening
+	(*Checkpoint)(nil),                  // 5: duban.feed.v1.Checkpoint
+	(*Record)(nil),                      // 6: duban.feed.v1.Record
+	(*OpenedCommitment)(nil),            // 7: duban.feed.v1.OpenedCommitment
+	(*GetCheckpointRequest)(nil),        // 8: duban.feed.v1.GetCheckpointRequest
+	(*ListRecordsRequest)(nil),          // 9: duban.feed.v1.ListRecordsRequest
+	(*ListRecordsResponse)(nil),         // 10: duban.feed.v1.ListRecordsResponse
+	(*GetProofRequest)(nil),             // 11: duban.feed.v1.GetProofRequest
+	(*Proof)(nil),                       // 12: duban.feed.v1.Proof
+	(*timestamppb.Timestamp)(nil),       // 13: google.protobuf.Timestamp
+	(*anypb.Any)(nil),                   // 14: google.protobuf.Any
+	(*durationpb.Duration)(nil),         // 15: google.protobuf.Duration
+	(*descriptorpb.FieldOptions)(nil),   // 16: google.protobuf.FieldOptions
+	(*descriptorpb.ServiceOptions)(nil), // 17: google.protobuf.ServiceOptions
 }
 var file_duban_feed_v1_feed_proto_depIdxs = []int32{
-	12, // 0: duban.feed.v1.Entry.at:type_name -> google.protobuf.Timestamp
-	12, // 1: duban.feed.v1.Entry.effective:type_name -> google.protobuf.Timestamp
-	1,  // 2: duban.feed.v1.Entry.actor:type_name -> duban.feed.v1.Actor
-	13, // 3: duban.feed.v1.Entry.body:type_name -> google.protobuf.Any
-	2,  // 4: duban.feed.v1.Entry.sealed:type_name -> duban.feed.v1.Commitment
-	12, // 5: duban.feed.v1.Checkpoint.at:type_name -> google.protobuf.Timestamp
-	6,  // 6: duban.feed.v1.Record.openings:type_name -> duban.feed.v1.OpenedCommitment
-	3,  // 7: duban.feed.v1.OpenedCommitment.opening:type_name -> duban.feed.v1.Opening
-	14, // 8: duban.feed.v1.ListRecordsRequest.wait:type_name -> google.protobuf.Duration
-	5,  // 9: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
-	15, // 10: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
-	7,  // 11: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
-	8,  // 12: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
-	10, // 13: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
-	4,  // 14: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
-	9,  // 15: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
-	11, // 16: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
-	14, // [14:17] is the sub-list for method output_type
-	11, // [11:14] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	10, // [10:11] is the sub-list for extension extendee
+	13, // 0: duban.feed.v1.Entry.at:type_name -> google.protobuf.Timestamp
+	13, // 1: duban.feed.v1.Entry.effective:type_name -> google.protobuf.Timestamp
+	2,  // 2: duban.feed.v1.Entry.actor:type_name -> duban.feed.v1.Actor
+	14, // 3: duban.feed.v1.Entry.body:type_name -> google.protobuf.Any
+	3,  // 4: duban.feed.v1.Entry.sealed:type_name -> duban.feed.v1.Commitment
+	13, // 5: duban.feed.v1.Checkpoint.at:type_name -> google.protobuf.Timestamp
+	7,  // 6: duban.feed.v1.Record.openings:type_name -> duban.feed.v1.OpenedCommitment
+	4,  // 7: duban.feed.v1.OpenedCommitment.opening:type_name -> duban.feed.v1.Opening
+	15, // 8: duban.feed.v1.ListRecordsRequest.wait:type_name -> google.protobuf.Duration
+	6,  // 9: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
+	16, // 10: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
+	17, // 11: duban.feed.v1.reader:extendee -> google.protobuf.ServiceOptions
+	0,  // 12: duban.feed.v1.reader:type_name -> duban.feed.v1.Reader
+	8,  // 13: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
+	9,  // 14: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
+	11, // 15: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
+	5,  // 16: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
+	10, // 17: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
+	12, // 18: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
+	16, // [16:19] is the sub-list for method output_type
+	13, // [13:16] is the sub-list for method input_type
+	12, // [12:13] is the sub-list for extension type_name
+	10, // [10:12] is the sub-list for extension extendee
 	0,  // [0:10] is the sub-list for field type_name
 }
 
@@ -1097,7 +1208,7 @@ func file_duban_feed_v1_feed_proto_init() {
 	if File_duban_feed_v1_feed_proto != nil {
 		return
 	}
-	file_duban_feed_v1_feed_proto_msgTypes[10].OneofWrappers = []any{
+	file_duban_feed_v1_feed_proto_msgTypes[11].OneofWrappers = []any{
 		(*GetProofRequest_Seq)(nil),
 		(*GetProofRequest_First)(nil),
 	}
@@ -1107,8 +1218,8 @@ func file_duban_feed_v1_feed_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_feed_v1_feed_proto_rawDesc), len(file_duban_feed_v1_feed_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
-			NumExtensions: 1,
+			NumMessages:   13,
+			NumExtensions: 2,
 			NumServices:   1,
 		},
 		GoTypes:           file_duban_feed_v1_feed_proto_goTypes,

@@ -31,7 +31,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Reads feeds: entries, signed checkpoints, proofs.
+// Reads feeds: entries, signed checkpoints, proofs. What of them services read in
+// their own name stands beside this.
 type FeedServiceClient interface {
 	// Reads the newest signed checkpoint of a feed (读取日志检查点).
 	GetCheckpoint(ctx context.Context, in *GetCheckpointRequest, opts ...grpc.CallOption) (*Checkpoint, error)
@@ -85,7 +86,8 @@ func (c *feedServiceClient) GetProof(ctx context.Context, in *GetProofRequest, o
 // All implementations must embed UnimplementedFeedServiceServer
 // for forward compatibility.
 //
-// Reads feeds: entries, signed checkpoints, proofs.
+// Reads feeds: entries, signed checkpoints, proofs. What of them services read in
+// their own name stands beside this.
 type FeedServiceServer interface {
 	// Reads the newest signed checkpoint of a feed (读取日志检查点).
 	GetCheckpoint(context.Context, *GetCheckpointRequest) (*Checkpoint, error)

@@ -1,0 +1,71 @@
+package desk
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/sheet"
+)
+
+// ExportReportDues implements the RPC.
+func (d *Desk) ExportReportDues(ctx context.Context, req *aggregationv1.ExportReportDuesRequest) (*httpbody.HttpBody, error) {
+	asked := &aggregationv1.ListReportDuesRequest{Parent: req.GetParent(), Unit: req.GetUnit(), Period: req.GetPeriod(), Filter: req.GetFilter()}
+	list, next, err := d.owed(ctx, asked, "", exported)
+	if err != nil {
+		return nil, err
+	}
+	table := sheet.Of("dues", "应报情况", list)
+	table.Beside("单位名称 (display_name)", func(unit string) string { return d.directory.Unit(unit).GetDisplayName() })
+	table.Notes = [][2]string{
+		{"报表格式 (form)", req.GetParent()}, {"单位 (unit)", req.GetUnit()}, {"期间 (period)", req.GetPeriod()}, {"截至日期 (as_of)", d.today()},
+		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", strconv.FormatBool(next != "")},
+	}
+	return table.File(
+		req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX,
+		d.Called(req.GetUnit()), formCalled(req.GetParent()), sheet.Same(req.GetPeriod()), sheet.Same(d.today()),
+	)
+}
+
+// ExportReportQuality implements the RPC.
+func (d *Desk) ExportReportQuality(ctx context.Context, req *aggregationv1.ExportReportQualityRequest) (*httpbody.HttpBody, error) {
+	source, err := d.sources.Get(ctx, req.GetName())
+	if err != nil {
+		return nil, err
+	}
+	q, err := d.GetReportQuality(ctx, &aggregationv1.GetReportQualityRequest{Name: req.GetName(), Month: req.GetMonth()})
+	if err != nil {
+		return nil, err
+	}
+	score := "未评 (not_judged)"
+	if q.ScoreMilli != nil {
+		score = sheet.Milli(q.GetScoreMilli()).String()
+	}
+	table := sheet.Of("quality", "报送质量", q.GetParts())
+	table.Notes = [][2]string{
+		{"报送来源 (source)", source.GetSource()}, {"单位 (unit)", source.GetUnit()}, {"月份 (month)", q.GetMonth()}, {"截至日期 (as_of)", d.today()},
+		{"得分 (score)", score}, {"计算依据 (formula_source)", q.GetFormulaSourceZh()},
+	}
+	return table.File(
+		req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX,
+		d.Called(source.GetUnit()), sheet.Same(source.GetSource()), sheet.Same(q.GetMonth()), sheet.Same(d.today()),
+	)
+}
+
+// Called is a unit in the name of a file.
+func (d *Desk) Called(unit string) sheet.Word {
+	return sheet.Word{strings.TrimPrefix(unit, "units/"), d.directory.Unit(unit).GetDisplayName()}
+}
+
+// formCalled is a form in the name of a file.
+func formCalled(name string) sheet.Word {
+	form, err := reports.FindForm(name)
+	if err != nil {
+		return sheet.Word{}
+	}
+	return sheet.Word{strings.TrimPrefix(name, "reportForms/"), form.GetDisplayNameZh()}
+}

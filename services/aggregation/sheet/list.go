@@ -1,0 +1,122 @@
+package sheet
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	sheetv1 "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
+)
+
+// Of is the table of a list: a column for each field that the contract gives the
+// name of one, a row for each message.
+func Of[M proto.Message](id, name string, list []M) *Table {
+	var none M
+	columns := columnsOf(none.ProtoReflect().Descriptor(), "", nil)
+	t := &Table{ID: id, Name: name}
+	for _, c := range columns {
+		t.Header = append(t.Header, c.header())
+	}
+	for _, m := range list {
+		row := make([]any, len(columns))
+		for i, c := range columns {
+			row[i] = c.cell(m.ProtoReflect())
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// Beside puts a column behind the first, with what each cell there is called.
+func (t *Table) Beside(header string, name func(cell string) string) {
+	t.Header = slices.Insert(t.Header, 1, header)
+	for i, row := range t.Rows {
+		t.Rows[i] = slices.Insert(row, 1, any(name(fmt.Sprint(row[0]))))
+	}
+}
+
+// column is a field of a message, or of one within it.
+type column struct {
+	zh   string
+	path []protoreflect.FieldDescriptor
+}
+
+func columnsOf(md protoreflect.MessageDescriptor, zh string, path []protoreflect.FieldDescriptor) (columns []column) {
+	for i := range md.Fields().Len() {
+		field := md.Fields().Get(i)
+		name, _ := proto.GetExtension(field.Options(), sheetv1.E_Column).(string)
+		at := append(slices.Clone(path), field)
+		switch {
+		case name == "":
+		case field.Message() != nil:
+			columns = append(columns, columnsOf(field.Message(), zh+name, at)...)
+		default:
+			columns = append(columns, column{zh + name, at})
+		}
+	}
+	return columns
+}
+
+// header is what the column is called: in Chinese first.
+func (c column) header() string {
+	names := make([]string, len(c.path))
+	for i, field := range c.path {
+		names[i] = string(field.Name())
+	}
+	return c.zh + " (" + strings.Join(names, ".") + ")"
+}
+
+// cell is what a message has in the column; nothing, if what the field stands in is
+// absent.
+func (c column) cell(m protoreflect.Message) any {
+	last := len(c.path) - 1
+	for _, field := range c.path[:last] {
+		if !m.Has(field) {
+			return ""
+		}
+		m = m.Get(field).Message()
+	}
+	field := c.path[last]
+	if !field.IsList() {
+		return cell(field, m.Get(field))
+	}
+	list := m.Get(field).List()
+	texts := make([]string, list.Len())
+	for i := range texts {
+		texts[i] = fmt.Sprint(cell(field, list.Get(i)))
+	}
+	return strings.Join(texts, "、")
+}
+
+func cell(field protoreflect.FieldDescriptor, v protoreflect.Value) any {
+	switch x := v.Interface().(type) {
+	case protoreflect.EnumNumber:
+		return word(field.Enum(), x)
+	case bool:
+		return map[bool]string{true: "是", false: "否"}[x]
+	case int32:
+		return int64(x)
+	case int64:
+		if field.Name() == "milli" {
+			return Milli(x)
+		}
+	}
+	return v.Interface()
+}
+
+// word is what a value of an enum is called: in Chinese first, and then as filters
+// take it; nothing, if it is not said.
+func word(enum protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
+	value := enum.Values().ByNumber(n)
+	if value == nil || n == 0 {
+		return ""
+	}
+	name := strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(string(enum.Values().ByNumber(0).Name()), "UNSPECIFIED"))
+	if zh, _ := proto.GetExtension(value.Options(), sheetv1.E_Word).(string); zh != "" {
+		return zh + " (" + name + ")"
+	}
+	return name
+}
