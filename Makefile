@@ -54,7 +54,7 @@ test: ## Run all tests with the race detector (needs a C compiler).
 torture: ## Kill, starve, stop and slander real processes for some hours.
 	DUBAN_TORTURE=200 go test -race -run Torture -timeout 240m ./services/cmd/duban
 	DUBAN_TORTURE=200 go test -race -timeout 120m ./services/federation/server
-	go test -race -timeout 60m ./services/aggregation/server -rapid.checks=1000
+	DUBAN_TORTURE=200 go test -race -timeout 60m ./services/aggregation/server -rapid.checks=1000
 
 .PHONY: bench
 bench: build ## Measure for half an hour on idle cores, and write docs/performance.md (QUICK=1: next to nothing, into .cache).

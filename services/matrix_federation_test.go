@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -77,12 +78,17 @@ func above(s *suitetest.Suite) suite.Config {
 	return c
 }
 
+// voice is the key with which an installation that never ran would sign.
+var voice = sync.OnceValue(func() ed25519.PublicKey {
+	return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+})
+
 // identity is that of an installation which never ran, for a unit.
 func identity(unit, id string) *federationv1.Installation {
 	in := &federationv1.Installation{DisplayName: "演示下级机构", Unit: unit}
 	for _, service := range []string{"federation", "organization"} {
 		origin := "edu.example/" + id + "/" + service + "/1"
-		key := must(note.NewEd25519VerifierKey(origin, ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)))
+		key := must(note.NewEd25519VerifierKey(origin, voice()))
 		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
 	}
 	return in

@@ -2,9 +2,7 @@ package server_test
 
 import (
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/proto"
@@ -31,7 +29,11 @@ func newScene(t testing.TB) *scene { return newSceneIn(t, t.TempDir()) }
 
 // newSceneIn is a scene whose data lie in folder.
 func newSceneIn(t testing.TB, folder string) *scene {
-	s := &scene{Suite: suitetest.RunNew(t, folder)}
+	return newSceneOn(suitetest.RunNew(t, folder))
+}
+
+func newSceneOn(suite *suitetest.Suite) *scene {
+	s := &scene{Suite: suite}
 	s.district = s.Unit("d", s.Root, organizationv1.Unit_KIND_DISTRICT)
 	s.school = s.Unit("s1", s.district, organizationv1.Unit_KIND_SCHOOL)
 	s.other = s.Unit("s2", s.district, organizationv1.Unit_KIND_SCHOOL)
@@ -174,32 +176,6 @@ func TestReportsThatCannotBeTaken(t *testing.T) {
 	if _, err := s.Aggregation(s.head.Key).CreateReport(t.Context(), &aggregationv1.CreateReportRequest{Report: s.report(1, row(s.school, "found", 1))}); !errors.Is(err, authz.ErrDenied) {
 		t.Errorf("a head reports = %v", err)
 	}
-}
-
-// While many units are entered at once the figures' own tree is a step behind; a
-// report about the newest is counted above it all the same, where it then stood.
-func TestAReportIsCountedWhereItsUnitStoodThen(t *testing.T) {
-	s := newScene(t)
-	next := s.Unit("d2", s.Root, organizationv1.Unit_KIND_DISTRICT)
-	for round := range 3 {
-		var csv strings.Builder
-		csv.WriteString("id,parent_id,kind,display_name\n")
-		for i := range 40 {
-			fmt.Fprintf(&csv, "n%d-%d,d,school,演示单位\n", round, i)
-		}
-		if _, err := s.Organization(s.SystemAdmin).ImportUnits(t.Context(), &organizationv1.ImportUnitsRequest{Ancestor: s.Root, Csv: csv.String()}); err != nil {
-			t.Fatal(err)
-		}
-		late := s.Unit(fmt.Sprintf("late%d", round), s.district, organizationv1.Unit_KIND_SCHOOL)
-		s.accepted(s.sent(s.report(int64(round+1), row(late, "found", 8))).GetName())
-		s.SetTime(suitetest.Start.AddDate(0, 0, round+1))
-		if _, err := s.Organization(s.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: late, Parent: next}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.settled()
-	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 24)
-	wantFigure(t, s.status(s.reviewer.Key, next, nil).GetFigures(), "problems_found", 0)
 }
 
 func TestRowsHaveVerdicts(t *testing.T) {

@@ -120,18 +120,27 @@ func (v *view) readFreshness() error {
 			return err
 		}
 		size, heard := f.seen()
-		part := &aggregationv1.Freshness{Service: f.service, Size: max(size, cursor.Next), Cursor: cursor.Next}
+		part := &aggregationv1.Freshness{Service: f.service, Size: max(size, cursor.Next), Cursor: v.known(f.Feed, cursor)}
 		if cursor.Next > 0 {
 			part.NewestAt, part.NewestEffective = timestamppb.New(cursor.At), timestamppb.New(cursor.Effective)
 		}
 		if !heard.IsZero() {
 			ago := max(v.book.Clock().Sub(heard), 0)
-			part.HeardAgo, part.Current = durationpb.New(ago), part.Size == cursor.Next && ago <= fresh
+			part.HeardAgo, part.Current = durationpb.New(ago), part.Size == part.Cursor && ago <= fresh
 		}
 		v.freshness = append(v.freshness, part)
 		v.provisional[f.service] = !part.Current
 	}
 	return v.readBelow()
+}
+
+// known is how many entries of a feed are counted and, if it tells of the tree, known
+// to the directory, by which units are listed: it may be behind the figures.
+func (v *view) known(feed string, counted figures.Cursor) uint64 {
+	if feed == organization {
+		return min(counted.Next, v.directory.Position())
+	}
+	return counted.Next
 }
 
 // figures are those of the unit that the query names.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
@@ -88,8 +89,9 @@ func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 // Follow keeps the directory up to date until ctx is done.
 func (d *Directory) Follow(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return feed.Follow(ctx, d.source(), own, 0, d.apply) })
-	g.Go(func() error { return feed.Follow(ctx, d.source(), below, 0, d.applyBelow) })
+	feeds := turning{d.source(), d}
+	g.Go(func() error { return feed.Follow(ctx, feeds, own, 0, d.apply) })
+	g.Go(func() error { return feed.Follow(ctx, feeds, below, 0, d.applyBelow) })
 	return g.Wait()
 }
 
@@ -244,6 +246,17 @@ func (d *Directory) Turn(to func(feedv1.FeedServiceClient) feedv1.FeedServiceCli
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.feeds = to(d.feeds)
+}
+
+// turning reads from whom the directory asks at the time of each call.
+type turning struct {
+	feedv1.FeedServiceClient
+	d *Directory
+}
+
+// ListRecords implements feedv1.FeedServiceClient.
+func (t turning) ListRecords(ctx context.Context, req *feedv1.ListRecordsRequest, o ...grpc.CallOption) (*feedv1.ListRecordsResponse, error) {
+	return t.d.source().ListRecords(ctx, req, o...)
 }
 
 func (d *Directory) source() feedv1.FeedServiceClient {

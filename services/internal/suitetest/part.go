@@ -28,7 +28,14 @@ type part struct {
 func (s *Suite) open(c suite.Config, o suite.Options) *part {
 	s.T.Helper()
 	o.Out, o.Now, o.Simulate = s.T.Output(), time.Now, Start
-	o.Engine = func(role string, e store.Engine) store.Engine { return storetest.Declared(s.T, e, suite.Schema(role)) }
+	over := o.Engine
+	o.Engine = func(role string, e store.Engine) store.Engine {
+		e = storetest.Declared(s.T, e, suite.Schema(role))
+		if over == nil {
+			return e
+		}
+		return over(role, e)
+	}
 	built, err := suite.Open(s.T.Context(), c, o)
 	if err != nil {
 		s.T.Fatal(err)

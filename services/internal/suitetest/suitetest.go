@@ -23,6 +23,7 @@ import (
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -89,12 +90,26 @@ func RunWith(t testing.TB, set func(*suite.Config)) *Suite {
 	return s
 }
 
+// RunOver is Run in one process, with over between each role and its engine.
+func RunOver(t testing.TB, over func(role string, e store.Engine) store.Engine) *Suite {
+	t.Helper()
+	s := runAs(t, settings(t.TempDir()), suite.Options{Engine: over})
+	s.Initialize()
+	return s
+}
+
 // RunAs is RunIn in one process, with a configuration that set has changed.
 func RunAs(t testing.TB, folder string, set func(*suite.Config)) *Suite {
 	t.Helper()
-	s, c := &Suite{T: t, Root: "units/root", Folder: folder}, settings(folder)
+	c := settings(folder)
 	set(&c)
-	p := s.open(c, suite.Options{})
+	return runAs(t, c, suite.Options{})
+}
+
+func runAs(t testing.TB, c suite.Config, o suite.Options) *Suite {
+	t.Helper()
+	s := &Suite{T: t, Root: "units/root", Folder: c.Data}
+	p := s.open(c, o)
 	s.Suite, s.conn, s.parts = p.Suite, p.Client(), []*part{p}
 	p.run(t)
 	s.HTTP, s.GRPC = "http://"+p.at.HTTP.String(), p.at.GRPC.String()

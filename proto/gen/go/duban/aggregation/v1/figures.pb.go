@@ -755,7 +755,8 @@ type Freshness struct {
 	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// How many entries its feed had when last heard of.
 	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
-	// How many of them are counted.
+	// How many of them are counted; of the organization's, also in the tree as it is
+	// (TREE_NOW), by which units are listed.
 	Cursor uint64 `protobuf:"varint,3,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	// When the newest counted entry was written, in real time.
 	NewestAt *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=newest_at,json=newestAt,proto3" json:"newest_at,omitempty"`
