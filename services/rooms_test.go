@@ -108,7 +108,17 @@ var rules = []struct {
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
-	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
+	// The second hand: it knows rows by their bytes alone, and each part of it as
+	// little as it can.
+	{"aggregation/recount", append(rooms("store"), std, pb, proto, root+"aggregation/recount/", root+"aggregation/worklist")},
+	{"aggregation/recount/hold", append(rooms("store"), std, pb, root+"aggregation")},
+	{"aggregation/recount/tally", []string{std, pb, proto}},
+	{"aggregation/recount/tree", []string{std, pb, proto, root + "aggregation/recount/hold", root + "aggregation/recount/tally"}},
+	{"aggregation/recount/parts", append(rooms("store"), std, proto, root+"aggregation/recount/hold")},
+	{"aggregation/recount/reported", []string{std, proto, root + "aggregation/recount/hold", root + "aggregation/recount/tally", root + "aggregation/reports"}},
+	{"aggregation/recount/sum", append(rooms("store"), std, root+"aggregation")},
+	{"aggregation/recount/past", append(rooms("store"), std, root+"aggregation")},
+	{"aggregation/recount/recounttest", []string{std, root + "aggregation/recount/"}},
 	{"evaluation/schemes", append(rooms("fault", "shipped"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	{"evaluation/recheck", append(rooms("store"), std, pb, proto, root+"evaluation")},
 	// The rules of a service are pure.

@@ -27,6 +27,8 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/aggregation/recount/recounttest"
+	"github.com/duban-project/duban/services/aggregation/recount/sum"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -429,7 +431,7 @@ func TestFiguresAreThoseOfARecount(t *testing.T) {
 }
 
 // ask compares one answer with the recount's.
-func (h *history) ask(tx store.Tx, want *recount.Figures) error {
+func (h *history) ask(tx store.Tx, want *sum.Figures) error {
 	q := figures.Query{
 		Unit: h.unit(), Campaign: campaigns[h.pick("campaign", 3)], Start: h.around(), End: h.around(), Today: h.today(),
 		Own: h.flip("own"), Beneath: h.flip("beneath"), Source: []string{"", "SELF_CHECK"}[h.pick("source", 2)],
@@ -446,10 +448,10 @@ func (h *history) ask(tx store.Tx, want *recount.Figures) error {
 		if slices.Contains([]aggregationv1.Metric_Kind{aggregationv1.Metric_KIND_RATIO, aggregationv1.Metric_KIND_LATEST}, d.Kind) {
 			continue
 		}
-		n := want.Value(recount.Question{
+		n := recounttest.Question{
 			Unit: q.Unit, Campaign: q.Campaign, Category: q.Category, Source: q.Source, Metric: d.ID, Flow: d.Flow(),
 			Start: q.Start, End: q.End, Today: q.Today, Own: q.Own, Beneath: q.Beneath,
-		})
+		}.Value(want)
 		one, err := figures.Read(tx, q, aggregation.Sums(d))
 		if err != nil {
 			return err
