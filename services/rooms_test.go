@@ -102,7 +102,10 @@ var rules = []struct {
 	{"event/secret", []string{std}},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
-	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
+	{"aggregation/figures", append(rooms("store", "calendar"), std, root+"aggregation")},
+	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},
+	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
+	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, "github.com/xuri/excelize/"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},

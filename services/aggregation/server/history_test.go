@@ -26,6 +26,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/aggregation/recount/recounttest"
 	"github.com/duban-project/duban/services/aggregation/recount/sum"
@@ -305,13 +306,13 @@ func (h *history) report() {
 		}
 	}
 	h.append("aggregation", r.GetName(), r)
-	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said figures.Reported) error {
+	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
 		verdict, counted, err := fold.Enter(said)
 		row.Counted = counted
 		return reports.Mark(row, verdict, err)
 	})
 	if h.flip("withdraw") {
-		h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said figures.Reported) error {
+		h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
 			if !row.GetCounted() {
 				return nil
 			}
@@ -322,7 +323,7 @@ func (h *history) report() {
 }
 
 // fold does something with every row of a page, and stores that.
-func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, do func(*figures.Fold, *aggregationv1.Report_Row, figures.Reported) error) {
+func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, do func(*figures.Fold, *aggregationv1.Report_Row, reported.Figure) error) {
 	h.update(func(tx store.Tx) error {
 		fold := figures.New(tx)
 		if err := fold.At(h.now); err != nil {
@@ -337,7 +338,7 @@ func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, 
 			if err != nil {
 				return err
 			}
-			err = do(fold, row, figures.Reported{
+			err = do(fold, row, reported.Figure{
 				Cell: aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign()}, Metric: m, Form: r.GetForm(),
 				Months: []string{r.GetPeriod()}, Source: reports.SourceName(r.GetUnit(), r.GetSource()), Sequence: r.GetSequence(), Value: row.GetValue(),
 			})
@@ -370,7 +371,7 @@ func (h *history) count(service string, n int) {
 		return
 	}
 	again := max(0, from-5) // entries that come twice count once
-	h.update(func(tx store.Tx) error { return server.Count(tx, service, h.feeds[service][again:to]) })
+	h.update(func(tx store.Tx) error { return server.Source{Feed: service}.Count(tx, h.feeds[service][again:to]) })
 	h.counted[service] = to
 }
 

@@ -11,6 +11,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/joins"
 	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/aggregation/recount/recounttest"
 	"github.com/duban-project/duban/services/aggregation/recount/sum"
@@ -102,7 +103,7 @@ func (h *history) askOf(tx store.Tx, want *sum.Figures, at time.Time) error {
 	q.End = min(cmp.Or(q.End, day), day)
 	q.Start = min(h.around(), q.End)
 	itself := func(installation, below string) bool { return installation == below } // there is one below at most
-	joined, err := figures.ReadJoined(tx, "installations/510000", q.Campaign, itself)
+	joined, err := joins.Read(tx, "installations/510000", q.Campaign, itself)
 	if err != nil {
 		return err
 	}
