@@ -70,6 +70,8 @@ var rules = []struct {
 	{"internal/serve", append(rooms("fault", "authn", "authz", "limit", "seat"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
 	{"internal/seed", append(rooms("durable"), std, tlog)},
 	{"internal/papers", append(rooms("durable"), std, grpc)},
+	{"internal/marks", append(rooms("durable", "feed"), std, grpc)},
+	{"internal/web", []string{std, "github.com/duban-project/duban/gateway"}},
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
