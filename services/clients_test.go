@@ -45,17 +45,17 @@ func TestTheExampleInGoReports(t *testing.T) {
 
 	accept := &aggregationv1.AcceptReportRequest{Name: second.GetName()}
 	var refused *goclient.Refused
-	err = client.Call(t.Context(), http.MethodPost, "/v1/"+second.GetName()+":accept", "", accept, second)
+	err = client.Call(t.Context(), "POST /v1/"+second.GetName()+":accept", "", accept, second)
 	if !errors.As(err, &refused) || refused.Status != http.StatusForbidden || refused.Reason != "PERMISSION_DENIED" || refused.Message == "" {
 		t.Errorf("whoever reports accepts: %v", err)
 	}
 	for range 2 {
-		if err := superior.Call(t.Context(), http.MethodPost, "/v1/"+second.GetName()+":accept", "once", accept, second); err != nil {
+		if err := superior.Call(t.Context(), "POST /v1/"+second.GetName()+":accept", "once", accept, second); err != nil {
 			t.Fatal(err)
 		}
 	}
 	status := &aggregationv1.Status{}
-	if err := client.Call(t.Context(), http.MethodGet, "/v1/"+district+"/status?metrics=metrics/problems_found", "", nil, status); err != nil {
+	if err := client.Call(t.Context(), "GET /v1/"+district+"/status?metrics=metrics/problems_found", "", nil, status); err != nil {
 		t.Fatal(err)
 	}
 	if f := status.GetFigures(); len(f) != 1 || f[0].GetValue() != 3 {

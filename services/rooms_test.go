@@ -70,6 +70,8 @@ var rules = []struct {
 	{"internal/serve", append(rooms("fault", "authn", "authz", "limit", "portal", "seat"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
 	{"internal/seed", append(rooms("durable"), std, tlog)},
 	{"internal/papers", append(rooms("durable"), std, grpc)},
+	{"internal/marks", append(rooms("durable", "feed"), std, grpc)},
+	{"internal/web", []string{std, "github.com/duban-project/duban/gateway"}},
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
@@ -102,13 +104,26 @@ var rules = []struct {
 	{"event/secret", []string{std}},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
-	{"aggregation/figures", append(rooms("store", "calendar"), std, pb, proto, root+"aggregation")},
+	{"aggregation/figures", append(rooms("store", "calendar"), std, root+"aggregation")},
+	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},
+	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
+	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
-	{"aggregation/recount", append(rooms("store", "feed", "directory"), std, pb, proto, root+"aggregation")},
+	// The second hand: it knows rows by their bytes alone, and each part of it as
+	// little as it can.
+	{"aggregation/recount", append(rooms("store"), std, pb, proto, root+"aggregation/recount/", root+"aggregation/worklist")},
+	{"aggregation/recount/hold", append(rooms("store"), std, pb, root+"aggregation")},
+	{"aggregation/recount/tally", []string{std, pb, proto}},
+	{"aggregation/recount/tree", []string{std, pb, proto, root + "aggregation/recount/hold", root + "aggregation/recount/tally"}},
+	{"aggregation/recount/parts", append(rooms("store"), std, proto, root+"aggregation/recount/hold")},
+	{"aggregation/recount/reported", []string{std, proto, root + "aggregation/recount/hold", root + "aggregation/recount/tally", root + "aggregation/reports"}},
+	{"aggregation/recount/sum", append(rooms("store"), std, root+"aggregation")},
+	{"aggregation/recount/past", append(rooms("store"), std, root+"aggregation")},
+	{"aggregation/recount/recounttest", []string{std, root + "aggregation/recount/"}},
 	{"evaluation/schemes", append(rooms("fault", "shipped"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	{"evaluation/recheck", append(rooms("store"), std, pb, proto, root+"evaluation")},
 	// The rules of a service are pure.

@@ -40,32 +40,28 @@ func inRange(field string, expire, now time.Time) error {
 	return nil
 }
 
-// Opens refuses a key that is narrowed to nothing. held is what its principal has
-// or had; meets says whether a grant on the unit reaches into the key's subtree,
-// or lies in it.
-func Opens(k *organizationv1.ApiKey, held []*organizationv1.RoleGrant, meets func(unit string) (bool, error)) error {
-	field := "api_key.roles"
-	for _, g := range held {
-		if !Carries(k, g) {
-			continue
-		}
-		field = "api_key.unit"
-		if ok, err := meets(g.GetUnit()); ok || err != nil {
-			return err
-		}
-	}
+// Opens refuses a key that is narrowed to nothing: carried are the grants of its
+// principal's that it carries, and places where these reach into its subtree.
+func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places []string) error {
+	free := len(k.GetRoles()) == 0
 	switch {
-	case len(k.GetRoles()) == 0 && k.GetUnit() == "":
-		return nil // it carries whatever is granted later
-	case len(k.GetRoles()) == 0:
-		field = "api_key.unit"
+	case len(places) > 0, free && k.GetUnit() == "": // it carries whatever is granted later
+		return nil
+	case free, len(carried) > 0:
+		return ErrKeyOpensNothing.At("api_key.unit", "持有者在此范围内没有授权", "its principal holds nothing there")
+	default:
+		return ErrKeyOpensNothing.At("api_key.roles", "持有者在此范围内没有授权", "its principal holds nothing there")
 	}
-	return ErrKeyOpensNothing.At(field, "持有者在此范围内没有授权", "its principal holds nothing there")
 }
 
-// Carries says whether k has the role of a grant of its principal's.
-func Carries(k *organizationv1.ApiKey, g *organizationv1.RoleGrant) bool {
-	return g.GetEndTime() == nil && (len(k.GetRoles()) == 0 || slices.Contains(k.GetRoles(), g.GetRole()))
+// Carried are those of its principal's grants, which it has or had, whose roles k has.
+func Carried(k *organizationv1.ApiKey, held []*organizationv1.RoleGrant) (carried []*organizationv1.RoleGrant) {
+	for _, g := range held {
+		if g.GetEndTime() == nil && (len(k.GetRoles()) == 0 || slices.Contains(k.GetRoles(), g.GetRole())) {
+			carried = append(carried, g)
+		}
+	}
+	return carried
 }
 
 // Holds says whether k opens anything at the time.

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -42,10 +43,11 @@ func (r *Refused) Error() string { return fmt.Sprintf("%d %s: %s", r.Status, r.R
 // largest is how many bytes of an answer are read.
 const largest = 64 << 20
 
-// Call makes a call. The path is as the page of calls has it, from /v1/ on; in is
-// the body or nil. With an id, the call can be repeated until it is answered: it is
+// Call makes a call such as "GET /v1/units": its method, and its path as the page of
+// calls has it; in is the body or nil. With an id, the call can be repeated until it is answered: it is
 // done once.
-func (c *Client) Call(ctx context.Context, method, path, id string, in, out proto.Message) error {
+func (c *Client) Call(ctx context.Context, call, id string, in, out proto.Message) error {
+	method, path, _ := strings.Cut(call, " ")
 	r, err := c.request(ctx, method, path, in)
 	if err != nil {
 		return err
@@ -125,7 +127,7 @@ func refusal(status int, text []byte) error {
 // are not going to be counted. Sent again, it is answered as the first time.
 func (c *Client) Report(ctx context.Context, report *aggregationv1.Report) (taken *aggregationv1.Report, wrong []*aggregationv1.Report_Row, err error) {
 	taken = &aggregationv1.Report{}
-	if err := c.Call(ctx, http.MethodPost, "/v1/reports", "", report, taken); err != nil {
+	if err := c.Call(ctx, "POST /v1/reports", "", report, taken); err != nil {
 		return nil, nil, err
 	}
 	for _, row := range taken.GetRows() {

@@ -8,6 +8,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -149,9 +150,9 @@ func (j *judge) weigh(row *aggregationv1.Report_Row) error {
 }
 
 // reported is the figure that a row brings.
-func (j *judge) reported(row *aggregationv1.Report_Row) (figures.Reported, error) {
+func (j *judge) reported(row *aggregationv1.Report_Row) (reported.Figure, error) {
 	m, err := reports.MetricOf(j.form, row.GetField())
-	return figures.Reported{
+	return reported.Figure{
 		Cell:   aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign(), Category: row.GetCategory()},
 		Metric: m, Months: j.period.Months(), Source: reports.SourceName(j.report.GetUnit(), j.report.GetSource()), Form: j.form.GetName(),
 		Sequence: j.report.GetSequence(), Supersedes: j.before, Value: row.GetValue(),

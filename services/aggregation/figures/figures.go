@@ -14,40 +14,39 @@
 // can be told as it was known at any moment (Past). A unit's own rows, without
 // those beneath, are kept as well: by them figures are grouped by another tree.
 //
-// What a record counts is decided by the rules in package aggregation; who may
-// read is decided by the server; package recount computes the same figures in
-// another way.
+// What a record counts is decided by the rules in package aggregation, and what a
+// report counts by package reported; which campaigns count together is kept by package
+// joins, and who below may speak of a unit by package lower. Who may read is decided by
+// the server; package recount computes the same figures in another way.
 package figures
 
 import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
 )
 
 // The buckets and what is in them; parts of keys are parted by 0x00, and any
 // stands for every value of a part.
 const (
-	rowsBucket     = "figures"          // unit, campaign, category, source, axis and span → row
-	factsBucket    = "figures.facts"    // resource name → what it counts
-	knownBucket    = "figures.known"    // unit, campaign, category, source, stretch → what changed
-	journalBucket  = "figures.journal"  // stretch, moment, resource name → what was counted
-	treeBucket     = "figures.tree"     // unit → its parents in time
-	turnsBucket    = "figures.turns"    // moment on which a unit got another parent → nothing
-	holdersBucket  = "figures.holders"  // unit, metric, period → who has the figure
-	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value and sequence
-	owedBucket     = "figures.owed"     // unit, campaign, due date, resource name → who owes
-	scoresBucket   = "figures.scores"   // unit, day, resource name → score and rank
-	scoredBucket   = "figures.scored"   // unit, moment, resource name → day, score and rank, or nothing
-	cursorsBucket  = "figures.cursors"  // service → how far its feed is counted
+	rowsBucket    = "figures"         // unit, campaign, category, source, axis and span → row
+	factsBucket   = "figures.facts"   // resource name → what it counts
+	knownBucket   = "figures.known"   // unit, campaign, category, source, stretch → what changed
+	journalBucket = "figures.journal" // stretch, moment, resource name → what was counted
+	treeBucket    = "figures.tree"    // unit → its parents in time
+	turnsBucket   = "figures.turns"   // moment on which a unit got another parent → nothing
+	owedBucket    = "figures.owed"    // unit, campaign, due date, resource name → who owes
+	scoresBucket  = "figures.scores"  // unit, day, resource name → score and rank
+	scoredBucket  = "figures.scored"  // unit, moment, resource name → day, score and rank, or nothing
+	cursorsBucket = "figures.cursors" // service → how far its feed is counted
 )
 
 // Buckets are all of them.
-var Buckets = []string{
-	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, holdersBucket, reportedBucket, owedBucket,
-	scoresBucket, scoredBucket, cursorsBucket, ownersBucket, refusedBucket, withheldBucket, headsBucket,
-	joinsBucket, parentsBucket,
-}
+var Buckets = append([]string{
+	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, owedBucket, scoresBucket, scoredBucket,
+	cursorsBucket,
+}, reported.Buckets...)
 
 const (
 	zero = "\x00"

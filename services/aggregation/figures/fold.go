@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -25,15 +26,17 @@ type Fold struct {
 	rows    map[string]*row    // what is to be added, by key
 	known   map[string]changes // the same, by when it became known
 	journal map[string][]byte
-	holders map[string]holder
+	*reported.Claims
 }
 
 // New returns a fold within tx.
 func New(tx store.Tx) *Fold {
-	return &Fold{
+	f := &Fold{
 		tx: tx, tree: newTree(tx), facts: map[string]*aggregation.Fact{}, places: map[place]*row{}, rows: map[string]*row{},
-		known: map[string]changes{}, journal: map[string][]byte{}, holders: map[string]holder{},
+		known: map[string]changes{}, journal: map[string][]byte{},
 	}
+	f.Claims = reported.New(tx, f.report)
+	return f
 }
 
 // At says when what is taken in from now on took effect. It MUST be called
@@ -92,7 +95,7 @@ func (f *Fold) fact(name string) (*aggregation.Fact, error) {
 
 // count takes one delta of a feed in, unless reports have the figure.
 func (f *Fold) count(d aggregation.Delta) error {
-	switch ours, err := f.admit(d); {
+	switch ours, err := f.Admit(d); {
 	case err != nil:
 		return err
 	case ours:
@@ -114,6 +117,17 @@ func (f *Fold) add(k kind, d aggregation.Delta) error {
 	return nil
 }
 
+// report counts what a figure of a report changes. Also what is overdue stands, until
+// the next report says otherwise.
+func (f *Fold) report(r reported.Figure, d aggregation.Delta) error {
+	f.name = "reports/" + r.Source
+	k := kindOf(d.Metric)
+	if k == dues {
+		k = stands
+	}
+	return f.add(k, d)
+}
+
 // gather puts a delta in its place.
 func gather(places map[place]*row, k kind, d aggregation.Delta, stretch moment) {
 	s := own
@@ -129,20 +143,28 @@ func gather(places map[place]*row, k kind, d aggregation.Delta, stretch moment) 
 
 // shift takes r off the units that something leaves and adds it to those that it
 // enters.
-func (f *Fold) shift(way way, cuts []string, axis, day string, known moment, r row) {
+func (f *Fold) shift(way way, to part, r row) {
 	less := r.negative()
 	for _, unit := range way.leaving {
-		f.put(unit, cuts, axis, day, known, less)
+		f.put(unit, to, less)
 	}
 	for _, unit := range way.entering {
-		f.put(unit, cuts, axis, day, known, r)
+		f.put(unit, to, r)
 	}
 }
 
-// put adds r to the rows of one unit on one day.
-func (f *Fold) put(unit string, cuts []string, axis, day string, known moment, r row) {
-	unit, spans, since := under(unit), spans(axis, day), known.key()
-	for _, cut := range cuts {
+// part is a part of a unit's figures: in those cuts, on a day of an axis, and known
+// since a moment.
+type part struct {
+	cuts      []string
+	axis, day string
+	known     moment
+}
+
+// put adds r to a part of the figures of one unit.
+func (f *Fold) put(unit string, to part, r row) {
+	unit, spans, since := under(unit), spans(to.axis, to.day), to.known.key()
+	for _, cut := range to.cuts {
 		for _, span := range spans {
 			key := unit + cut + span.key
 			sum := f.rows[key]
@@ -156,7 +178,7 @@ func (f *Fold) put(unit string, cuts []string, axis, day string, known moment, r
 		if f.known[key] == nil {
 			f.known[key] = changes{}
 		}
-		f.known[key].add(axis, day, r)
+		f.known[key].add(to.axis, to.day, r)
 	}
 }
 
@@ -183,7 +205,7 @@ func (f *Fold) Flush() error {
 	clear(f.facts)
 	clear(f.rows)
 	clear(f.known)
-	return errors.Join(f.writeJournal(), f.writeHolders())
+	return errors.Join(f.writeJournal(), f.Claims.Flush())
 }
 
 // spread turns places into rows of every unit on their ways.
@@ -191,7 +213,7 @@ func (f *Fold) spread() error {
 	for at, r := range f.places {
 		cuts := cuts(at.cell)
 		err := f.tree.spread(at, *r, func(unit, day string, known moment, r row) {
-			f.put(unit, cuts, at.kind.axis(), day, known, r)
+			f.put(unit, part{cuts, at.kind.axis(), day, known}, r)
 		})
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
@@ -26,7 +27,7 @@ var (
 		aggregation.ProblemsFound, aggregation.ProblemsOpen, aggregation.ProblemsRectifying, aggregation.ProblemsClosed,
 		aggregation.ProblemsReturned, aggregation.ProblemsOverdue, aggregation.ItemsMissing,
 	}
-	reported = []aggregation.Metric{
+	reportable = []aggregation.Metric{
 		aggregation.ProblemsFound, aggregation.ProblemsClosed, aggregation.ProblemsRectifying, aggregation.ProblemsOverdue,
 	}
 )
@@ -193,9 +194,9 @@ func (p *past) ledger() {
 // report enters one row of an accepted report, of few figures, so that they meet.
 func (p *past) report() {
 	p.count(len(p.waiting)) // whose a figure is goes by the order of counting
-	r := figures.Reported{
+	r := reported.Figure{
 		Cell:   aggregation.Cell{Unit: p.one(units[3:5]), Campaign: p.one(campaigns[:2])},
-		Metric: rapid.SampledFrom(reported).Draw(p.T, "metric"),
+		Metric: rapid.SampledFrom(reportable).Draw(p.T, "metric"),
 		Months: []string{p.now.AddDate(0, -1-p.pick("months", 3), -p.now.Day()+1).Format("2006-01")}, Source: p.one([]string{"s", "t"}),
 		Sequence: int64(1 + p.pick("sequence", 9)), Supersedes: int64(p.pick("superseded", 9)), Value: int64(p.pick("value", 6)),
 	}

@@ -38,8 +38,8 @@ func (f *Fold) postpone(p place, r row, since moment) error {
 	cuts := cuts(p.cell)
 	return f.tree.spread(p, r, func(unit, day string, known moment, r row) {
 		if known == p.known {
-			f.put(unit, cuts, p.kind.axis(), day, known, r.negative())
-			f.put(unit, cuts, p.kind.axis(), day, since, r)
+			f.put(unit, part{cuts, p.kind.axis(), day, known}, r.negative())
+			f.put(unit, part{cuts, p.kind.axis(), day, since}, r)
 		}
 	})
 }
@@ -82,8 +82,8 @@ func (f *Fold) shiftLater(unit string, since moment, way way) error {
 		err = decodeChanges(e.Value, func(c change, n int64) {
 			if day, moves := c.moved(since.day()); moves {
 				r := row{{c.slot.seenAbove(), n}}
-				f.shift(way, cuts, string(c.axis), day, since, r.negative())
-				f.shift(way, cuts, string(c.axis), day, known, r)
+				f.shift(way, part{cuts, string(c.axis), day, since}, r.negative())
+				f.shift(way, part{cuts, string(c.axis), day, known}, r)
 			}
 		})
 		if err != nil {

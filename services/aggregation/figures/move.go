@@ -101,7 +101,7 @@ func (s *shifting) enter(cut string) {
 		return
 	}
 	if len(s.standing) > 0 {
-		s.fold.shift(s.way, []string{s.cut}, byDay, s.day, s.since, s.standing)
+		s.fold.shift(s.way, part{[]string{s.cut}, byDay, s.day, s.since}, s.standing)
 	}
 	s.cut, s.standing = cut, nil
 }
@@ -112,7 +112,7 @@ func (s *shifting) amount(span string, at slot, n int64) {
 	at = at.without()
 	switch {
 	case axis == byDue || day >= s.day:
-		s.fold.shift(s.way, []string{s.cut}, axis, day, s.since, row{{at, n}})
+		s.fold.shift(s.way, part{[]string{s.cut}, axis, day, s.since}, row{{at, n}})
 	case standsOn(at.metric()):
 		s.standing.add(at, n)
 	}

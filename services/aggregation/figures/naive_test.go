@@ -8,6 +8,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
 )
 
 // naive keeps whatever happened and counts it anew for every question, record by
@@ -16,8 +17,8 @@ type naive struct {
 	moves    []move
 	problems map[string]*life
 	ledgers  map[string]*rectificationv1.Ledger
-	reports  []figures.Reported // that were counted
-	holders  map[figure]string  // whose each figure is; feed if a feed's
+	reports  []reported.Figure // that were counted
+	holders  map[figure]string // whose each figure is; feed if a feed's
 }
 
 // move says that a unit lies under another since a day.
@@ -138,7 +139,7 @@ func (n *naive) claim(f figure, who string) {
 
 // enter notes a row of an accepted report, if it counts: nobody else has the
 // figure, and nothing that it does not supersede was said of it.
-func (n *naive) enter(r figures.Reported) (counts bool) {
+func (n *naive) enter(r reported.Figure) (counts bool) {
 	f := figureOf(r.Cell.Unit, r.Metric, month(r))
 	if held := n.holders[f]; held != "" && held != r.Source || n.fed(f) {
 		return false
@@ -157,20 +158,20 @@ func (n *naive) enter(r figures.Reported) (counts bool) {
 }
 
 // withdraw forgets what a report said. Its source keeps the figure.
-func (n *naive) withdraw(r figures.Reported) {
+func (n *naive) withdraw(r reported.Figure) {
 	if at := n.sayer(r); at >= 0 && n.reports[at].Sequence == r.Sequence {
 		n.reports = slices.Delete(n.reports, at, at+1)
 	}
 }
 
 // sayer is the report that counts for the figure and month of r, or -1.
-func (n *naive) sayer(r figures.Reported) int {
-	return slices.IndexFunc(n.reports, func(o figures.Reported) bool {
+func (n *naive) sayer(r reported.Figure) int {
+	return slices.IndexFunc(n.reports, func(o reported.Figure) bool {
 		return o.Cell == r.Cell && o.Metric == r.Metric && month(o) == month(r)
 	})
 }
 
-func month(r figures.Reported) string { return r.Months[0] }
+func month(r reported.Figure) string { return r.Months[0] }
 
 // fed says whether problems count in a flow of a month.
 func (n *naive) fed(f figure) bool {
@@ -245,13 +246,13 @@ func wanted(q figures.Query, c aggregation.Cell, accepted bool) bool {
 
 // latest are the reported figures that say what is so at the end of a day: of
 // each month the newest, of what stands that of the newest month.
-func (n *naive) latest(day string) (all []figures.Reported) {
+func (n *naive) latest(day string) (all []reported.Figure) {
 	for _, r := range n.reports {
 		flow := r.Metric == aggregation.ProblemsFound || r.Metric == aggregation.ProblemsClosed
-		newer := func(o figures.Reported) bool {
+		newer := func(o reported.Figure) bool {
 			return o.Cell == r.Cell && o.Metric == r.Metric && (month(o) == month(r) || !flow && month(o) < month(r))
 		}
-		older := func(o figures.Reported) bool {
+		older := func(o reported.Figure) bool {
 			return o.Cell == r.Cell && o.Metric == r.Metric && !flow && month(o) > month(r)
 		}
 		if monthEnd(month(r)) > day || slices.ContainsFunc(all, older) {
@@ -262,7 +263,7 @@ func (n *naive) latest(day string) (all []figures.Reported) {
 	return all
 }
 
-func (n *naive) ofReport(q figures.Query, r figures.Reported) int64 {
+func (n *naive) ofReport(q figures.Query, r reported.Figure) int64 {
 	day := q.End
 	if r.Metric == aggregation.ProblemsFound || r.Metric == aggregation.ProblemsClosed {
 		if day = monthEnd(month(r)); day < q.Start {

@@ -7,6 +7,8 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/recount/hold"
+	"github.com/duban-project/duban/services/aggregation/recount/tree"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 )
 
@@ -25,7 +27,7 @@ func (c *count) awaited() (lists, subjects map[string]string) {
 	for subject, items := range c.trail.items {
 		for _, item := range items {
 			installation := c.trail.tops[subject]
-			if installation != "" && !c.has(installation, item.GetOwner()) {
+			if installation != "" && !c.tree.Has(installation, item.GetOwner()) {
 				continue
 			}
 			c.turn(installation, item)
@@ -35,9 +37,9 @@ func (c *count) awaited() (lists, subjects map[string]string) {
 			if due == "" {
 				due = "~"
 			}
-			for i, unit := range c.path(item.GetUnit(), "9999") {
+			for i, unit := range c.tree.Path(item.GetUnit(), tree.Now) {
 				list := [...]string{"o", "b"}[min(i, 1)]
-				lists[short(unit)+"\x00"+list+due+"\x00"+subject+"\x00"+action] = says
+				lists[hold.Short(unit)+"\x00"+list+due+"\x00"+subject+"\x00"+action] = says
 			}
 		}
 	}
@@ -54,8 +56,8 @@ func (c *count) turn(installation string, item *worklist.Item) {
 	if !slices.Contains(superior, item.GetAction()) {
 		return
 	}
-	above := c.above(item.GetOwner(), "9999")
-	if above == "" || installation != "" && c.roots[item.GetOwner()] == installation {
+	above := c.tree.Above(item.GetOwner(), tree.Now)
+	if above == "" || installation != "" && c.tree.RootOf(item.GetOwner()) == installation {
 		item.Roles = []accessv1.Role{accessv1.Role_ROLE_HEAD}
 		return
 	}

@@ -4,37 +4,39 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/recount/hold"
+	"github.com/duban-project/duban/services/aggregation/recount/parts"
+	"github.com/duban-project/duban/services/aggregation/recount/tally"
 )
 
-// tree takes in what is no record of work: units, campaigns and reports. It says whether the
-// body is such.
-func (c *count) tree(installation string, body proto.Message, day string) bool {
+// told takes in what is no record of work: units, campaigns and reports. It says whether
+// the body is such.
+func (c *count) told(installation string, body proto.Message, at *timestamppb.Timestamp) bool {
 	switch b := body.(type) {
 	case *organizationv1.Unit:
-		c.unit(installation, b, day)
+		c.unit(installation, b, at)
 	case *federationv1.RemoteUnit:
 		if installation == "" {
 			c.remote(b)
 		}
 	case *federationv1.RefusedUnit:
-		c.trail.refuse(b)
+		c.tree.Refuse(b)
 	case *federationv1.Installation:
-		if installation == "" {
-			c.roots[b.GetUnit()] = short(b.GetName())
-		} else if c.roots[b.GetUnit()] == "" {
-			c.roots[b.GetUnit()] = short(b.GetName())
+		if installation == "" || c.tree.RootOf(b.GetUnit()) == "" {
+			c.tree.SetRoot(b.GetUnit(), hold.Short(b.GetName()))
 		}
 	case *campaignv1.Campaign:
-		c.parts.take(installation, b)
+		c.parts.Take(installation, b)
 	case *aggregationv1.Report:
-		c.reports[b.GetName()] = b
+		c.reports.Report(b)
 	case *aggregationv1.ReportPage:
-		c.page(installation, b)
+		c.reports.Page(installation, c.theirPage(installation, b))
 	default:
 		return false
 	}
@@ -43,14 +45,13 @@ func (c *count) tree(installation string, body proto.Message, day string) bool {
 
 // unit takes in where a unit lies. Of the root of an installation below, what the
 // one above says stands; otherwise who had a unit first.
-func (c *count) unit(installation string, u *organizationv1.Unit, day string) {
+func (c *count) unit(installation string, u *organizationv1.Unit, at *timestamppb.Timestamp) {
 	if installation != "" && u.GetParent() == "" {
-		c.roots[u.GetName()] = installation
+		c.tree.SetRoot(u.GetName(), installation)
 		return
 	}
-	if c.owns(installation, u.GetName()) {
-		c.lies(u.GetName(), u.GetParent(), day)
-		c.trail.lies(u.GetName(), u.GetParent(), c.latest)
+	if c.tree.Owns(installation, u.GetName()) {
+		c.tree.Lies(u.GetName(), u.GetParent(), at)
 	}
 }
 
@@ -59,60 +60,41 @@ func (c *count) unit(installation string, u *organizationv1.Unit, day string) {
 func (c *count) remote(r *federationv1.RemoteUnit) {
 	u := r.GetUnit()
 	if u == nil {
-		c.owns(short(r.GetInstallation()), "units/"+short(r.GetName()))
+		c.tree.Owns(hold.Short(r.GetInstallation()), "units/"+hold.Short(r.GetName()))
 		return
 	}
-	if c.owns(short(r.GetInstallation()), u.GetName()) && !c.later(r.GetEffectiveTime()) {
-		c.lies(u.GetName(), u.GetParent(), dayOf(r.GetEffectiveTime()))
-		c.trail.lies(u.GetName(), u.GetParent(), r.GetEffectiveTime().AsTime())
+	if c.tree.Owns(hold.Short(r.GetInstallation()), u.GetName()) && !c.later(r.GetEffectiveTime()) {
+		c.tree.Lies(u.GetName(), u.GetParent(), r.GetEffectiveTime())
 	}
-}
-
-// owns says whether a unit is the installation's: who had it first keeps it.
-func (c *count) owns(installation, unit string) bool {
-	if _, known := c.owners[unit]; !known {
-		c.owners[unit] = installation
-	}
-	return c.owners[unit] == installation
 }
 
 // theirs is a record of an installation below as it counts here: nothing, if it
 // is about another's unit, and under a campaign that is not taken for one here.
-func (c *count) theirs(installation string, r *record) *record {
-	unit := r.at.unit
-	if r.score != nil {
-		unit = r.score.unit
+func (c *count) theirs(installation string, r *tally.Record) *tally.Record {
+	unit := r.At.Unit
+	if r.Score != nil {
+		unit = r.Score.Unit
 	}
 	if installation == "" || unit == "" {
 		return r
 	}
-	if !c.has(installation, unit) {
-		return &record{}
+	if !c.tree.Has(installation, unit) {
+		return &tally.Record{}
 	}
-	r.at.campaign = theirCampaign(installation, r.at.campaign)
+	r.At.Campaign = parts.Here(installation, r.At.Campaign)
 	return r
-}
-
-// has says whether the unit is the installation's, or its root.
-func (c *count) has(installation, unit string) bool {
-	owner, known := c.owners[unit]
-	return known && owner == installation || c.roots[unit] == installation
-}
-
-func theirCampaign(installation, campaign string) string {
-	if installation == "" || campaign == "" {
-		return campaign
-	}
-	return "campaigns/" + installation + "." + short(campaign)
 }
 
 // theirPage is a page from below as it counts here: without rows about another's
 // units, and under campaigns that are not taken for those here.
 func (c *count) theirPage(installation string, p *aggregationv1.ReportPage) *aggregationv1.ReportPage {
+	if installation == "" {
+		return p
+	}
 	p = proto.CloneOf(p)
-	p.Rows = slices.DeleteFunc(p.GetRows(), func(row *aggregationv1.Report_Row) bool { return !c.has(installation, row.GetResolvedUnit()) })
+	p.Rows = slices.DeleteFunc(p.GetRows(), func(row *aggregationv1.Report_Row) bool { return !c.tree.Has(installation, row.GetResolvedUnit()) })
 	for _, row := range p.GetRows() {
-		row.Campaign = theirCampaign(installation, row.GetCampaign())
+		row.Campaign = parts.Here(installation, row.GetCampaign())
 	}
 	return p
 }

@@ -5,78 +5,35 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
-	"github.com/duban-project/duban/services/aggregation"
-	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/recount/hold"
+	"github.com/duban-project/duban/services/aggregation/recount/reported"
+	"github.com/duban-project/duban/services/aggregation/recount/tally"
 	"github.com/duban-project/duban/services/aggregation/worklist"
-	"github.com/duban-project/duban/services/internal/store"
 )
 
-// bucket is one that is held against the feeds row by row.
-type bucket struct {
-	name string
-	// want has what each row must say, in the words in which say says it.
-	want map[string]string
-	// say says what a row has; false of one that cannot be read.
-	say func(value []byte) (string, bool)
-}
-
-// compare returns the first difference.
-func (b bucket) compare(tx store.Tx) error {
-	kept := map[string]string{}
-	for kv, err := range tx.Scan(b.name, nil, nil) {
-		if err != nil {
-			return err
-		}
-		says, ok := b.say(kv.Value)
-		if !ok {
-			return unreadable(b.name, kv.Key)
-		}
-		kept[string(kv.Key)] = says
-	}
-	if !maps.Equal(kept, b.want) {
-		return differ("%s at %s", b.name, firstOf(kept, b.want))
-	}
-	return nil
-}
-
 // kept are all buckets but those of the figures themselves.
-func (c *count) kept() []bucket {
+func (c *count) kept() []hold.Bucket {
 	lists, subjects := c.awaited()
-	return []bucket{
-		{"figures.cursors", c.trail.cursors, sayCursor},
-		{"figures.tree", c.lain(), text},
-		{"figures.turns", c.turned(), text},
-		{"figures.owners", c.owned(), text},
-		{"figures.refused", c.trail.refused, text},
-		{"figures.withheld", c.withheld(), sayWithheld},
-		{"figures.reports", c.heads(), say(&aggregationv1.Report{})},
-		{"figures.facts", c.facts(), sayFact},
-		{"figures.holders", c.holders(), sayHolder},
-		{"figures.reported", c.reportedRows(), sayReported},
-		{"figures.scored", c.trail.scored, sayScored},
-		{"worklist.subjects", subjects, say(&worklist.Item{})},
-		{"worklist", lists, say(&worklist.Item{})},
-		{"reports.campaigns", c.planned(), say(&campaignv1.Campaign{})},
-	}
-}
-
-func text(b []byte) (string, bool) { return string(b), true }
-
-// say says what is in a message.
-func say(empty proto.Message) func([]byte) (string, bool) {
-	return func(b []byte) (string, bool) {
-		m := proto.Clone(empty)
-		err := proto.Unmarshal(b, m)
-		return fmt.Sprint(m), err == nil && len(m.ProtoReflect().GetUnknown()) == 0
-	}
+	item := hold.Message(&worklist.Item{})
+	return slices.Concat(
+		[]hold.Bucket{{Name: "figures.cursors", Want: c.trail.cursors, Say: sayCursor}},
+		c.tree.Kept(),
+		c.reports.Kept(c.fed()),
+		[]hold.Bucket{
+			{Name: "figures.withheld", Want: c.withheld(), Say: sayWithheld},
+			{Name: "figures.reports", Want: c.heads(), Say: hold.Message(&aggregationv1.Report{})},
+			{Name: "figures.facts", Want: c.facts(), Say: sayFact},
+			{Name: "figures.scored", Want: c.trail.scored, Say: sayScored},
+			{Name: "worklist.subjects", Want: subjects, Say: item},
+			{Name: "worklist", Want: lists, Say: item},
+			{Name: "reports.campaigns", Want: c.planned(), Say: hold.Message(&campaignv1.Campaign{})},
+		},
+	)
 }
 
 func cursor(next uint64, at, effective time.Time) string {
@@ -91,37 +48,6 @@ func sayCursor(b []byte) (string, bool) {
 	return cursor(binary.BigEndian.Uint64(b), moment(b[8:]), moment(b[16:])), true
 }
 
-// lain is the tree in time, each unit's parents line by line.
-func (c *count) lain() map[string]string {
-	all := map[string]string{}
-	for unit, list := range c.trail.lain {
-		for _, l := range list {
-			all[unit] += strconv.FormatInt(max(l.since, 0), 10) + " " + l.above + "\n"
-		}
-	}
-	return all
-}
-
-func (c *count) turned() map[string]string {
-	all := map[string]string{}
-	for _, at := range c.trail.turns() {
-		all[moment(at)] = ""
-	}
-	return all
-}
-
-func moment(at int64) string { return string(binary.BigEndian.AppendUint64(nil, uint64(at))) }
-
-func (c *count) owned() map[string]string {
-	all := map[string]string{}
-	for unit, installation := range c.owners {
-		if all[unit] = ""; installation != "" {
-			all[unit] = "installations/" + installation
-		}
-	}
-	return all
-}
-
 func (c *count) withheld() map[string]string {
 	all := map[string]string{}
 	for feed, n := range c.trail.withheld {
@@ -131,8 +57,8 @@ func (c *count) withheld() map[string]string {
 }
 
 func sayWithheld(b []byte) (string, bool) {
-	r := &reader{b: b}
-	return fmt.Sprint(r.size()), r.done()
+	r := hold.NewReader(b)
+	return fmt.Sprint(r.Size()), r.Done()
 }
 
 // heads are the reports from below, without their rows.
@@ -150,53 +76,45 @@ func (c *count) heads() map[string]string {
 func (c *count) facts() map[string]string {
 	all := map[string]string{}
 	for name, r := range c.records {
-		counts := map[tally]int64{}
-		for _, m := range r.stands {
-			counts[tally{metric: m}]++
+		counts := map[tally.Count]int64{}
+		for _, m := range r.Stands {
+			counts[tally.Count{Metric: m}]++
 		}
-		maps.Copy(counts, r.came)
-		maps.Copy(counts, r.due)
-		if len(counts) > 0 || r.score != nil {
-			all[name] = fact(r.at, r.owes, counts, r.score)
+		maps.Copy(counts, r.Came)
+		maps.Copy(counts, r.Due)
+		if len(counts) > 0 || r.Score != nil {
+			all[name] = fact(r.At, r.Owes, counts, r.Score)
 		}
 	}
 	return all
 }
 
-func fact(at where, owes string, counts map[tally]int64, s *score) string {
+func fact(at tally.Where, owes string, counts map[tally.Count]int64, s *tally.Score) string {
 	var parts []string
 	for c, n := range counts {
-		parts = append(parts, fmt.Sprintf("%s %s %d", c.metric, c.day, n))
+		parts = append(parts, fmt.Sprintf("%s %s %d", c.Metric, c.Day, n))
 	}
 	slices.Sort(parts)
 	return fmt.Sprintf("%v owes %q, counts [%s], score %v", at, owes, strings.Join(parts, ", "), s)
 }
 
-// String says what a round gave.
-func (s *score) String() string {
-	if s == nil {
-		return "none"
-	}
-	return fmt.Sprintf("%s %d %d", s.day, s.milli, s.rank)
-}
-
 func sayFact(b []byte) (string, bool) {
-	r := &reader{b: b}
-	at := where{unit: r.text(), campaign: r.text(), category: r.text(), source: r.text()}
-	owes := r.text()
-	at.accepted = r.flag()
-	counts := map[tally]int64{}
-	n := r.number()
-	for r.broken = r.broken || n < 0; n > 0 && !r.broken; n-- {
-		metric := r.metric()
-		day := r.text()
-		counts[tally{metric, day}] += r.number()
+	r := hold.NewReader(b)
+	at := tally.Where{Unit: r.Text(), Campaign: r.Text(), Category: r.Text(), Source: r.Text()}
+	owes := r.Text()
+	at.Accepted = r.Flag()
+	counts := map[tally.Count]int64{}
+	n := r.Number()
+	for r.Must(n >= 0); n > 0 && !r.Broken(); n-- {
+		metric := r.Metric()
+		day := r.Text()
+		counts[tally.Count{Metric: metric, Day: day}] += r.Number()
 	}
-	var s *score
-	if r.flag() {
-		s = &score{day: r.text(), milli: r.number(), rank: r.number()}
+	var s *tally.Score
+	if r.Flag() {
+		s = &tally.Score{Day: r.Text(), Milli: r.Number(), Rank: r.Number()}
 	}
-	return fact(at, owes, counts, s), r.done()
+	return fact(at, owes, counts, s), r.Done()
 }
 
 func sayScored(b []byte) (string, bool) {
@@ -207,90 +125,27 @@ func sayScored(b []byte) (string, bool) {
 	if len(b) < day {
 		return "", false
 	}
-	r := &reader{b: b[day:]}
-	s := &score{day: string(b[:day]), milli: r.number(), rank: r.number()}
-	return s.String(), r.done()
+	r := hold.NewReader(b[day:])
+	s := &tally.Score{Day: string(b[:day]), Milli: r.Number(), Rank: r.Number()}
+	return s.String(), r.Done()
 }
 
-// reportable are the metrics that reports may bring.
-var reportable = slices.Sorted(maps.Values(fields))
-
-// holders say who has each figure that could be a report's: the source of reports
-// that was first, or the feed, and of what came in a month how much.
-func (c *count) holders() map[string]string {
-	brought := map[[3]string]int64{}
+// fed is what the feed has brought of each figure that could be a report's.
+func (c *count) fed() map[reported.Figure]int64 {
+	all := map[reported.Figure]int64{}
 	for figure := range c.trail.touched {
-		if stocks[figure[1]] && slices.Contains(reportable, figure[1]) {
-			brought[figure] = 1
+		if figure.Stock() {
+			all[figure] = 1
 		}
 	}
 	for _, r := range c.records {
-		for t, n := range r.came {
-			if _, found := slices.BinarySearch(reportable, t.metric); found {
-				brought[claim(r.at.unit, t.metric, t.day)] += n
-			}
-		}
-	}
-	all := map[string]string{}
-	for figure, n := range brought {
-		if n != 0 {
-			all[holderKey(figure)] = fmt.Sprintf("%d of the feed", n)
-		}
-	}
-	for figure, source := range c.sources {
-		all[holderKey(figure)] = "0 of " + source
-	}
-	return all
-}
-
-func holderKey(figure [3]string) string {
-	return short(figure[0]) + "\x00" + strconv.Itoa(numbers[figure[1]]) + "\x00" + figure[2]
-}
-
-func sayHolder(b []byte) (string, bool) {
-	r := &reader{b: b}
-	n := r.number()
-	if len(r.b) == 0 {
-		return fmt.Sprintf("%d of the feed", n), !r.broken
-	}
-	return fmt.Sprintf("%d of %s", n, r.b), !r.broken
-}
-
-// sourceOf names who has what a report brings of a metric: of what came also by
-// which form.
-func sourceOf(installation string, r *aggregationv1.Report, metric string) string {
-	source := reports.SourceName(r.GetUnit(), r.GetSource())
-	if installation != "" {
-		source = "installations/" + installation + "/" + source
-	}
-	if stocks[metric] {
-		return source
-	}
-	return source + " " + r.GetForm()
-}
-
-// reportedRows are what reports last said.
-func (c *count) reportedRows() map[string]string {
-	all := map[string]string{}
-	for _, p := range c.pages {
-		r := c.reports[p.GetReport()]
-		list := months(r.GetPeriod())
-		for _, row := range p.GetRows() {
-			if row.GetCounted() && len(list) > 0 {
-				key := holderKey([3]string{row.GetResolvedUnit(), metricOf(r, row), row.GetCampaign()})
-				all[key+"\x00"+row.GetCategory()+"\x00"+list[len(list)-1]] = said(row.GetValue(), r.GetSequence())
+		for t, n := range r.Came {
+			if reported.Reportable(t.Metric) {
+				all[reported.FigureOf(r.At.Unit, t.Metric, t.Day)] += n
 			}
 		}
 	}
 	return all
-}
-
-func said(value, sequence int64) string { return fmt.Sprintf("%d by report %d", value, sequence) }
-
-func sayReported(b []byte) (string, bool) {
-	r := &reader{b: b}
-	value := r.number()
-	return said(value, r.number()), r.done()
 }
 
 // planned are the campaigns that reports may name.
@@ -304,22 +159,4 @@ func (c *count) planned() map[string]string {
 		all[name] = fmt.Sprint(known)
 	}
 	return all
-}
-
-// numbers and ids say which number a metric is stored under.
-var numbers, ids = numbered()
-
-func numbered() (map[string]int, map[int64]string) {
-	numbers, ids := map[string]int{}, map[int64]string{}
-	for _, d := range aggregation.Definitions {
-		numbers[d.ID], ids[int64(d.Metric)] = int(d.Metric), d.ID
-	}
-	return numbers, ids
-}
-
-// metric reads the number of a metric.
-func (r *reader) metric() string {
-	id, known := ids[r.number()]
-	r.broken = r.broken || !known
-	return id
 }

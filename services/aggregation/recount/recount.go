@@ -2,11 +2,16 @@
 // feed, and compares them with those that are kept, now and as of past moments; and
 // with them all else that is kept of the feeds: the tree in time, what each record
 // counts and when it was known, who has which figure, worklists, cursors. Any
-// difference is a bug or a tampered store. It keeps plain maps and shares no code with
-// package figures or the rules beside it, so that the two do not err in the same way;
-// only the metrics' names are the same, those of sources of reports, and by which rules
-// a record asks for something. It compares neither pages that are not judged yet nor
-// which rows wait for what.
+// difference is a bug or a tampered store.
+//
+// It takes the feeds in, each after those that it rests on. What one record counts is
+// told by package tally, where units lay by tree, what reports say by reported, and
+// which campaigns belong together by parts; package sum adds up, past holds what was
+// known when, and hold finds the difference. They keep plain maps and share no code
+// with package figures or the rules in package aggregation, so that the two do not
+// err in the same way; only the metrics' names and numbers are the same, those of
+// sources of reports, and by which rules a record asks for something. Pages that are
+// not judged yet, and which rows wait for what, are not compared.
 //
 // It holds in memory one entry for each record, for each change of what it counts, and
 // for each day on which a unit has figures in a cut: some hundred bytes each. It
@@ -15,56 +20,18 @@ package recount
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"iter"
-	"math"
+	"maps"
 	"time"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/timestamppb"
-
-	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/aggregation/recount/hold"
+	"github.com/duban-project/duban/services/aggregation/recount/past"
+	"github.com/duban-project/duban/services/aggregation/recount/sum"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// own is the service whose feed has the reports and whose store the figures.
-const own = "aggregation"
-
-// Source is a feed that counts.
-type Source struct {
-	// Installation keeps it, such as 510104; empty: the one whose figures they are.
-	Installation string
-	Service      string
-	Engine       store.Engine
-}
-
-// Sources are the feeds of one installation, by their services.
-func Sources(installation string, stores map[string]store.Engine) (sources []Source) {
-	for service, engine := range stores {
-		sources = append(sources, Source{Installation: installation, Service: service, Engine: engine})
-	}
-	return sources
-}
-
-// folded are the services whose feeds are counted, each after those whose entries
-// it rests on.
-var folded = []string{"organization", "federation", own, "campaign", "rectification", "evaluation", "complaint"}
-
-// inOrder yields the sources that are counted, in the order of their services.
-func inOrder(sources []Source) iter.Seq[Source] {
-	return func(yield func(Source) bool) {
-		for _, service := range folded {
-			for _, s := range sources {
-				if s.Service == service && !yield(s) {
-					return
-				}
-			}
-		}
-	}
-}
+// ErrDifferent says that something is kept that is not as the feeds say. Every
+// other error of Check says that it could not be finished.
+var ErrDifferent = hold.ErrDifferent
 
 // Check counts anew from the feeds and returns the first difference from what is
 // kept of them in kept: figures, now and as they were, the tree, worklists, and all
@@ -81,25 +48,15 @@ func Check(ctx context.Context, kept store.Engine, sources []Source) error {
 	if err := c.all(ctx, kept, sources); err != nil {
 		return err
 	}
-	p := &past{count: c, turns: c.trail.turns()}
-	if err := kept.View(ctx, p.now); err != nil {
+	var p *past.Past
+	err = kept.View(ctx, func(tx store.Tx) (err error) {
+		p, err = c.compare(tx)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	return p.before(ctx, kept, sources)
-}
-
-// now compares what is kept but for figures as of past moments.
-func (p *past) now(tx store.Tx) error {
-	f := p.figures()
-	if err := f.Compare(tx); err != nil {
-		return err
-	}
-	for _, b := range p.kept() {
-		if err := b.compare(tx); err != nil {
-			return err
-		}
-	}
-	return p.compare(tx, f)
+	return c.before(p, func(at time.Time) (*sum.Figures, error) { return CountUntil(ctx, kept, sources, at) })
 }
 
 // CheckFigures is Check of the figures as they are now, and of no more. The feeds of
@@ -115,13 +72,13 @@ func CheckFigures(ctx context.Context, kept store.Engine, sources []Source) erro
 }
 
 // Count reads the feeds from their beginning, each as far as kept has counted it.
-func Count(ctx context.Context, kept store.Engine, sources []Source) (*Figures, error) {
+func Count(ctx context.Context, kept store.Engine, sources []Source) (*sum.Figures, error) {
 	return CountUntil(ctx, kept, sources, time.Unix(1<<40, 0))
 }
 
 // CountUntil is Count of what took effect until a moment: of each feed the entries
 // before the first one that took effect later. Whose a unit is, is as it is now.
-func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until time.Time) (*Figures, error) {
+func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until time.Time) (*sum.Figures, error) {
 	c := newCount(until)
 	if err := c.all(ctx, kept, sources); err != nil {
 		return nil, err
@@ -129,137 +86,44 @@ func CountUntil(ctx context.Context, kept store.Engine, sources []Source, until 
 	return c.figures(), nil
 }
 
-// all takes in the feeds, each as far as kept has counted it.
-func (c *count) all(ctx context.Context, kept store.Engine, sources []Source) error {
-	for s := range inOrder(sources) {
-		next, err := s.reached(ctx, kept)
-		if err != nil {
-			return err
-		}
-		if err = s.Engine.View(ctx, func(tx store.Tx) error { return c.feed(tx, s, next) }); err != nil {
-			return fmt.Errorf("reading the feed of %s: %w", s.name(), err)
-		}
+// compare returns the first difference from what is kept but for figures as of past
+// moments.
+func (c *count) compare(tx store.Tx) (*past.Past, error) {
+	f := c.figures()
+	if err := f.Compare(tx); err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-// campaigns are the records that say which campaign is part of which: as it is
-// now, also of the past.
-var campaigns = (&campaignv1.Campaign{}).ProtoReflect().Descriptor().FullName()
-
-// feed takes the entries before next. What federation has found out took effect
-// below, and not when it was found out.
-func (c *count) feed(tx store.Tx, s Source, next uint64) error {
-	latest, n := &timestamppb.Timestamp{}, uint64(0)
-	for e, err := range entries(tx) {
-		if err != nil {
-			return err
-		}
-		if latest.AsTime().Before(e.GetEffective().AsTime()) {
-			latest = e.GetEffective()
-		}
-		e.Effective = latest // a clock that was set back stood still
-		if n == next {
-			return nil
-		}
-		c.latest = latest.AsTime()
-		c.trail.entry(s, e)
-		if s.Service == "federation" || e.GetBody().MessageName() == campaigns || !c.later(latest) {
-			if err := c.take(s.Installation, e); err != nil {
-				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
-			}
-		}
-		n++
+	if err := hold.Compare(tx, c.kept()); err != nil {
+		return nil, err
 	}
-	if n < next && next != all {
-		return differ("%d entries are counted, and it has %d: it is older than the figures", next, n)
-	}
-	return nil
-}
-
-// later says whether something took effect after the moment until which is
-// counted.
-func (c *count) later(t *timestamppb.Timestamp) bool { return t.AsTime().After(c.until) }
-
-// Waiting returns how many entries of the feeds are not counted yet.
-func Waiting(ctx context.Context, kept store.Engine, sources []Source) (n uint64, err error) {
-	for s := range inOrder(sources) {
-		next, err := s.reached(ctx, kept)
-		if err != nil {
-			return n, err
-		}
-		if next == all {
-			continue
-		}
-		err = s.Engine.View(ctx, func(tx store.Tx) error {
-			for _, err := range tx.Scan("feed.entries", binary.BigEndian.AppendUint64(nil, next), nil) {
-				if err != nil {
-					return err
-				}
-				n++
-			}
-			return nil
-		})
-		if err != nil {
-			return n, fmt.Errorf("the feed of %s: %w", s.name(), err)
-		}
-	}
-	return n, nil
-}
-
-// name is that of the feed among those of all installations.
-func (s Source) name() string {
-	if s.Installation == "" {
-		return s.Service
-	}
-	return s.Installation + "." + s.Service
-}
-
-// all is how far one's own feed is counted, reports with each entry in its
-// transaction, and what tells of a tree below: figures know that from federation.
-const all = math.MaxUint64
-
-// reached is how far the figures count the feed.
-func (s Source) reached(ctx context.Context, kept store.Engine) (next uint64, err error) {
-	below := s.Installation != ""
-	if s.name() == own || below && (s.Service == "organization" || s.Service == "federation") {
-		return all, nil
-	}
-	return s.counted(ctx, kept)
-}
-
-// counted is what the feed's cursor says.
-func (s Source) counted(ctx context.Context, kept store.Engine) (next uint64, err error) {
-	err = kept.View(ctx, func(tx store.Tx) error {
-		b, err := tx.Get("figures.cursors", []byte(s.name()))
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return nil
-		case err != nil:
-			return err
-		case len(b) < 8:
-			return differ("how far it is counted cannot be read")
-		}
-		next = binary.BigEndian.Uint64(b)
-		return nil
-	})
+	p, err := past.Read(tx, c.said())
 	if err != nil {
-		return 0, fmt.Errorf("how far %s is counted: %w", s.name(), err)
+		return nil, err
 	}
-	return next, nil
+	return p, p.Compare(tx, f.Rows)
 }
 
-// entries yields what the feed in a store says, in its order.
-func entries(tx store.Tx) iter.Seq2[*feedv1.Entry, error] {
-	return func(yield func(*feedv1.Entry, error) bool) {
-		for kv, err := range tx.Scan("feed.entries", nil, nil) {
-			e := &feedv1.Entry{}
-			if err == nil && proto.Unmarshal(kv.Value, e) != nil {
-				err = unreadable("feed.entries", kv.Key)
-			}
-			if !yield(e, err) || err != nil {
-				return
-			}
+// said is what the feeds say of when figures became known.
+func (c *count) said() past.Said {
+	counted := maps.Clone(c.trail.changes)
+	maps.DeleteFunc(counted, func(change past.Change, _ int64) bool {
+		return change.Day == "" || c.reports.Have(change.What.Unit, change.What.Metric, change.Day)
+	})
+	return past.Said{Turns: c.tree.Turns(), Counted: counted, Brought: c.reports.Brought(), Reported: c.reports.Have}
+}
+
+// before holds figures as of past moments against counts until then. It passes over
+// metrics of which reports have figures: whose one is goes by the order of counting.
+func (c *count) before(p *past.Past, until func(time.Time) (*sum.Figures, error)) error {
+	pass := c.reports.Metrics()
+	for _, at := range p.Moments() {
+		want, err := until(at)
+		if err != nil {
+			return err
+		}
+		if err := p.Until(at, want.Rows, pass); err != nil {
+			return err
 		}
 	}
+	return nil
 }

@@ -15,6 +15,8 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/joins"
+	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/internal/feed"
 )
 
@@ -146,7 +148,7 @@ func (v *view) joined(campaign string) (list []string, err error) {
 	for _, src := range v.below.all() {
 		roots[src.Installation] = src.Root
 	}
-	list, err = figures.ReadJoined(v.tx, v.below.home, campaign, func(installation, below string) bool {
+	list, err = joins.Read(v.tx, v.below.home, campaign, func(installation, below string) bool {
 		return roots[installation] != "" && slices.Contains(v.directory.Path(roots[below]), roots[installation])
 	})
 	v.joins[campaign] = list
@@ -159,7 +161,7 @@ func (v *view) partOf(src source) (*aggregationv1.Freshness, error) {
 	if err != nil {
 		return nil, err
 	}
-	withheld, err := figures.ReadWithheld(v.tx, src.Feed)
+	withheld, err := lower.ReadWithheld(v.tx, src.Feed)
 	part := &aggregationv1.Freshness{
 		Service: src.service, Installation: src.Installation, Unit: src.Root, Withheld: withheld,
 		Size: max(src.mirror.GetSize(), cursor.Next), Cursor: cursor.Next, HeardAgo: src.mirror.GetHeardAgo(),

@@ -94,7 +94,7 @@ func filled(b *testing.B, n int) store.Engine {
 
 func countAll(b *testing.B, engine store.Engine, service string, entries []*feedv1.Entry) {
 	for part := range slices.Chunk(entries, run) {
-		err := engine.Update(b.Context(), func(tx store.Tx) error { return server.Count(tx, service, part) })
+		err := engine.Update(b.Context(), func(tx store.Tx) error { return server.Source{Feed: service}.Count(tx, part) })
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func counting(b *testing.B, engine store.Engine) (stop func()) {
 			for i, e := range entries {
 				e.Seq = next + uint64(i)
 			}
-			if err := engine.Update(ctx, func(tx store.Tx) error { return server.Count(tx, "campaign", entries) }); err != nil {
+			if err := engine.Update(ctx, func(tx store.Tx) error { return server.Source{Feed: "campaign"}.Count(tx, entries) }); err != nil {
 				ended <- err
 				return
 			}

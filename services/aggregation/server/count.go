@@ -19,18 +19,14 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Count takes a run of a service's entries into figures and worklists and moves the cursor
+// Count takes a run of a feed's entries into figures and worklists and moves the cursor
 // behind them, all in tx: each entry is counted once, however often it comes. A
 // run that leaves entries out is an error.
-func Count(tx store.Tx, service string, run []*feedv1.Entry) error {
-	return Source{Feed: service}.Count(tx, run)
-}
-
-// Count is the function Count for the feed of any installation.
 func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 	cursor, err := figures.ReadCursor(tx, s.Feed)
 	if err != nil {
@@ -40,7 +36,7 @@ func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 		run = run[1:]
 	}
 	fold := figures.New(tx)
-	c := counting{s, fold, worklist.New(tx, fold.Path, s.Root)}
+	c := counting{s, tx, fold, worklist.New(tx, fold.Path, s.Root)}
 	for _, e := range run {
 		if e.GetSeq() != cursor.Next {
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", s.Feed, e.GetSeq(), cursor.Next)
@@ -69,6 +65,7 @@ func behind(c figures.Cursor, e *feedv1.Entry) figures.Cursor {
 // counting takes the entries of a source in.
 type counting struct {
 	Source
+	tx   store.Tx
 	fold *figures.Fold
 	list *worklist.List
 }
@@ -84,7 +81,7 @@ func (c counting) count(e *feedv1.Entry) error {
 	case *federationv1.RemoteUnit:
 		return c.remote(body)
 	case *federationv1.RefusedUnit:
-		return c.fold.Refuse(body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
+		return lower.Refuse(c.tx, body.GetUnit(), strings.Split(body.GetName(), "/refusedUnits/")[0])
 	case *campaignv1.Campaign:
 		return c.joins(body)
 	case *aggregationv1.ReportPage:
@@ -119,7 +116,7 @@ func (c counting) lies(u *organizationv1.Unit, installation string) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.fold.Own(u.GetName(), installation), c.fold.Unit(u.GetName(), u.GetParent())); err != nil {
+	if err := errors.Join(lower.Own(c.tx, u.GetName(), installation), c.fold.Unit(u.GetName(), u.GetParent())); err != nil {
 		return err
 	}
 	now, err := c.fold.Path(u.GetName())
@@ -140,7 +137,7 @@ func (s Source) known(tx store.Tx, e *feedv1.Entry) error {
 		return errors.Join(body.UnmarshalTo(campaign), desk.Campaign(tx, campaign))
 	case s.Installation != "" && body.MessageIs(campaign):
 		err := body.UnmarshalTo(campaign)
-		campaign.Name = figures.BelowCampaign(s.Installation, campaign.GetName())
+		campaign.Name = lower.Campaign(s.Installation, campaign.GetName())
 		return errors.Join(err, desk.Campaign(tx, campaign))
 	default:
 		return nil

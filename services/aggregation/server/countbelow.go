@@ -12,7 +12,9 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/aggregation"
-	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
+	"github.com/duban-project/duban/services/aggregation/joins"
+	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -52,7 +54,7 @@ func (c counting) theirFact(fact aggregation.Fact) (aggregation.Fact, error) {
 	if !theirs {
 		return aggregation.Fact{}, err
 	}
-	fact.Campaign = figures.BelowCampaign(c.Installation, fact.Campaign)
+	fact.Campaign = lower.Campaign(c.Installation, fact.Campaign)
 	return fact, nil
 }
 
@@ -67,7 +69,7 @@ func (c counting) items(name string, body proto.Message) (items []*worklist.Item
 			if !theirs {
 				continue
 			}
-			item.Subject, item.Campaign = name, figures.BelowCampaign(c.Installation, item.GetCampaign())
+			item.Subject, item.Campaign = name, lower.Campaign(c.Installation, item.GetCampaign())
 		}
 		items = append(items, item)
 	}
@@ -76,11 +78,11 @@ func (c counting) items(name string, body proto.Message) (items []*worklist.Item
 
 // theirs says whether the source may speak of the unit, or errUnknownUnit.
 func (c counting) theirs(unit string) (bool, error) {
-	standing, err := c.fold.StandingOf(unit, c.Installation, c.Root)
-	if err == nil && standing == figures.Unknown {
+	standing, err := lower.StandingOf(c.tx, unit, c.Installation, c.Root)
+	if err == nil && standing == lower.Unknown {
 		err = errUnknownUnit
 	}
-	return standing == figures.Theirs, err
+	return standing == lower.Theirs, err
 }
 
 // head remembers what the pages of a report from below are read by.
@@ -88,7 +90,7 @@ func (c counting) head(r *aggregationv1.Report) error {
 	if c.Installation == "" {
 		return nil
 	}
-	return c.fold.KeepReport(c.named(r.GetName()), r)
+	return lower.KeepReport(c.tx, c.named(r.GetName()), r)
 }
 
 // page counts what an installation below counts of a page of a report. Those of
@@ -97,7 +99,7 @@ func (c counting) page(p *aggregationv1.ReportPage) error {
 	if c.Installation == "" {
 		return nil
 	}
-	r, err := c.fold.ReadReport(c.named(p.GetReport()))
+	r, err := lower.ReadReport(c.tx, c.named(p.GetReport()))
 	if err != nil {
 		return fmt.Errorf("reading the report of %s: %w", p.GetName(), err)
 	}
@@ -123,9 +125,9 @@ func (c counting) row(form *aggregationv1.ReportForm, months []string, r *aggreg
 	if err != nil || row.GetResolvedUnit() == "" {
 		return nil // nothing that counts here
 	}
-	said := figures.Reported{
+	said := reported.Figure{
 		Cell: aggregation.Cell{
-			Unit: row.GetResolvedUnit(), Campaign: figures.BelowCampaign(c.Installation, row.GetCampaign()), Category: row.GetCategory(),
+			Unit: row.GetResolvedUnit(), Campaign: lower.Campaign(c.Installation, row.GetCampaign()), Category: row.GetCategory(),
 		},
 		Metric: m, Months: months, Source: c.Installation + "/" + reports.SourceName(r.GetUnit(), r.GetSource()), Form: form.GetName(),
 		Sequence: r.GetSequence(), Value: row.GetValue(),
@@ -149,13 +151,13 @@ func (c counting) joins(of *campaignv1.Campaign) error {
 	if c.Installation == "" || of.GetState() == campaignv1.Campaign_STATE_DRAFT {
 		return nil
 	}
-	return c.fold.Join(c.Installation, of.GetName(), of.GetParent())
+	return joins.Join(c.tx, c.Installation, of.GetName(), of.GetParent())
 }
 
 // remote takes in a unit of an installation below, since it took effect there.
 func (c counting) remote(r *federationv1.RemoteUnit) error {
 	if r.GetUnit() == nil {
-		return c.fold.Own("units/"+strings.TrimPrefix(r.GetName(), "remoteUnits/"), r.GetInstallation())
+		return lower.Own(c.tx, "units/"+strings.TrimPrefix(r.GetName(), "remoteUnits/"), r.GetInstallation())
 	}
 	return errors.Join(c.fold.At(r.GetEffectiveTime().AsTime()), c.lies(r.GetUnit(), r.GetInstallation()))
 }
@@ -170,5 +172,5 @@ func (s Source) withhold(tx store.Tx, run []*feedv1.Entry) error {
 			}
 		}
 	}
-	return figures.AddWithheld(tx, s.Feed, n)
+	return lower.AddWithheld(tx, s.Feed, n)
 }

@@ -26,7 +26,10 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/aggregation/recount/recounttest"
+	"github.com/duban-project/duban/services/aggregation/recount/sum"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -303,13 +306,13 @@ func (h *history) report() {
 		}
 	}
 	h.append("aggregation", r.GetName(), r)
-	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said figures.Reported) error {
+	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
 		verdict, counted, err := fold.Enter(said)
 		row.Counted = counted
 		return reports.Mark(row, verdict, err)
 	})
 	if h.flip("withdraw") {
-		h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said figures.Reported) error {
+		h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
 			if !row.GetCounted() {
 				return nil
 			}
@@ -320,7 +323,7 @@ func (h *history) report() {
 }
 
 // fold does something with every row of a page, and stores that.
-func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, do func(*figures.Fold, *aggregationv1.Report_Row, figures.Reported) error) {
+func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, do func(*figures.Fold, *aggregationv1.Report_Row, reported.Figure) error) {
 	h.update(func(tx store.Tx) error {
 		fold := figures.New(tx)
 		if err := fold.At(h.now); err != nil {
@@ -335,7 +338,7 @@ func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, 
 			if err != nil {
 				return err
 			}
-			err = do(fold, row, figures.Reported{
+			err = do(fold, row, reported.Figure{
 				Cell: aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign()}, Metric: m, Form: r.GetForm(),
 				Months: []string{r.GetPeriod()}, Source: reports.SourceName(r.GetUnit(), r.GetSource()), Sequence: r.GetSequence(), Value: row.GetValue(),
 			})
@@ -368,7 +371,7 @@ func (h *history) count(service string, n int) {
 		return
 	}
 	again := max(0, from-5) // entries that come twice count once
-	h.update(func(tx store.Tx) error { return server.Count(tx, service, h.feeds[service][again:to]) })
+	h.update(func(tx store.Tx) error { return server.Source{Feed: service}.Count(tx, h.feeds[service][again:to]) })
 	h.counted[service] = to
 }
 
@@ -429,7 +432,7 @@ func TestFiguresAreThoseOfARecount(t *testing.T) {
 }
 
 // ask compares one answer with the recount's.
-func (h *history) ask(tx store.Tx, want *recount.Figures) error {
+func (h *history) ask(tx store.Tx, want *sum.Figures) error {
 	q := figures.Query{
 		Unit: h.unit(), Campaign: campaigns[h.pick("campaign", 3)], Start: h.around(), End: h.around(), Today: h.today(),
 		Own: h.flip("own"), Beneath: h.flip("beneath"), Source: []string{"", "SELF_CHECK"}[h.pick("source", 2)],
@@ -446,10 +449,10 @@ func (h *history) ask(tx store.Tx, want *recount.Figures) error {
 		if slices.Contains([]aggregationv1.Metric_Kind{aggregationv1.Metric_KIND_RATIO, aggregationv1.Metric_KIND_LATEST}, d.Kind) {
 			continue
 		}
-		n := want.Value(recount.Question{
+		n := recounttest.Question{
 			Unit: q.Unit, Campaign: q.Campaign, Category: q.Category, Source: q.Source, Metric: d.ID, Flow: d.Flow(),
 			Start: q.Start, End: q.End, Today: q.Today, Own: q.Own, Beneath: q.Beneath,
-		})
+		}.Value(want)
 		one, err := figures.Read(tx, q, aggregation.Sums(d))
 		if err != nil {
 			return err

@@ -11,7 +11,10 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/joins"
 	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/aggregation/recount/recounttest"
+	"github.com/duban-project/duban/services/aggregation/recount/sum"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -88,7 +91,7 @@ func TestPastFiguresAreThoseOfARecount(t *testing.T) {
 
 // askOf compares two answers with the recount's: by the tree as it was, and as it
 // is.
-func (h *history) askOf(tx store.Tx, want *recount.Figures, at time.Time) error {
+func (h *history) askOf(tx store.Tx, want *sum.Figures, at time.Time) error {
 	day := calendar.On(at).String()
 	q := figures.Query{
 		Unit: h.unit(), Campaign: append(campaigns, "campaigns/510104.x")[h.pick("campaign", 4)], End: h.around(), Today: day,
@@ -100,7 +103,7 @@ func (h *history) askOf(tx store.Tx, want *recount.Figures, at time.Time) error 
 	q.End = min(cmp.Or(q.End, day), day)
 	q.Start = min(h.around(), q.End)
 	itself := func(installation, below string) bool { return installation == below } // there is one below at most
-	joined, err := figures.ReadJoined(tx, "installations/510000", q.Campaign, itself)
+	joined, err := joins.Read(tx, "installations/510000", q.Campaign, itself)
 	if err != nil {
 		return err
 	}
@@ -122,11 +125,11 @@ func (h *history) askOf(tx store.Tx, want *recount.Figures, at time.Time) error 
 		if d.Kind == aggregationv1.Metric_KIND_RATIO || d.Latest() {
 			continue
 		}
-		asked := recount.Question{
+		asked := recounttest.Question{
 			Unit: q.Unit, Campaign: q.Campaign, Category: q.Category, Source: q.Source, Metric: d.ID, Flow: d.Flow(),
 			Start: q.Start, End: q.End, Today: q.Today, Own: q.Own, Beneath: q.Beneath, Home: "510000",
 		}
-		if n := want.Value(asked); then[d.Metric] != n {
+		if n := asked.Value(want); then[d.Metric] != n {
 			return fmt.Errorf("%s of %+v is %d by the tree as it was, and %d when counted anew", d.ID, q, then[d.Metric], n)
 		}
 		if n := grouped(want, asked, subtree); now[d.Metric] != n {
@@ -146,14 +149,14 @@ func (h *history) subtree(unit string) (all []string) {
 	return all
 }
 
-func grouped(f *recount.Figures, asked recount.Question, subtree []string) (sum int64) {
+func grouped(f *sum.Figures, asked recounttest.Question, subtree []string) (sum int64) {
 	for _, unit := range subtree {
 		one := asked
 		one.Unit, one.Alone = unit, true
 		if unit != asked.Unit {
 			one.Own = asked.Beneath
 		}
-		sum += f.Value(one)
+		sum += one.Value(f)
 	}
 	return sum
 }

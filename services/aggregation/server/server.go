@@ -20,6 +20,8 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/joins"
+	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -57,7 +59,7 @@ type Service struct {
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
 	Indexes: indexes(),
-	Buckets: slices.Concat(figures.Buckets, worklist.Buckets, desk.Buckets),
+	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
 	First:   2, // since it keeps which campaigns there are
 }
 

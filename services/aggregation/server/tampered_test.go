@@ -19,6 +19,9 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
+	"github.com/duban-project/duban/services/aggregation/joins"
+	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
@@ -72,7 +75,7 @@ func (h *history) reportOf(unit string) {
 		{ResolvedUnit: unit, Field: "found", Value: 3}, {ResolvedUnit: unit, Field: "rectifying", Value: 2},
 	}}
 	h.append("aggregation", r.GetName(), r)
-	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said figures.Reported) (err error) {
+	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) (err error) {
 		_, row.Counted, err = fold.Enter(said)
 		return err
 	})
@@ -134,7 +137,7 @@ func TestARecountFindsWhateverIsNotAsTheFeedsSay(t *testing.T) {
 			t.Errorf("%s in %s: %v", what, bucket, err)
 		}
 	}
-	for _, bucket := range slices.Concat(figures.Buckets, worklist.Buckets, []string{"reports.campaigns"}) {
+	for _, bucket := range slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, []string{"reports.campaigns"}) {
 		tamper(t, j, bucket, check)
 	}
 }

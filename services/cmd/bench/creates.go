@@ -42,7 +42,8 @@ func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, split.stop()) }()
-	return rounds(p, func(round int) (creates, error) { return w.round(ctx, p, b, split, updates, round) })
+	four := ways{w, split, b, updates}
+	return rounds(p, func(round int) (creates, error) { return four.round(ctx, p, round) })
 }
 
 // String is the round in short.
@@ -50,19 +51,27 @@ func (c creates) String() string {
 	return fmt.Sprintf("engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s, through processes %.0f/s", c.bare, c.grpc, c.rest, c.split)
 }
 
+// ways are those that creates go: into one process, through processes, and, with what
+// was recorded, into the engine alone.
+type ways struct {
+	whole, split *world
+	bare         *bare
+	updates      [][]put
+}
+
 // round measures the four ways in turn.
-func (w *world) round(ctx context.Context, p plan, b *bare, split *world, updates [][]put, round int) (c creates, err error) {
+func (w ways) round(ctx context.Context, p plan, round int) (c creates, err error) {
 	from := 2 * round * p.creates
-	if c.bare, err = b.replay(ctx, updates[from/2:][:p.creates], p.callers); err != nil {
+	if c.bare, err = w.bare.replay(ctx, w.updates[from/2:][:p.creates], p.callers); err != nil {
 		return c, err
 	}
-	if c.grpc, err = w.creates(ctx, w.conn, from, p.creates, p.callers); err != nil {
+	if c.grpc, err = w.whole.creates(ctx, w.whole.conn, from, p.creates, p.callers); err != nil {
 		return c, err
 	}
-	if c.rest, c.clientCPU, err = w.overREST(ctx, p, from+p.creates); err != nil {
+	if c.rest, c.clientCPU, err = w.whole.overREST(ctx, p, from+p.creates); err != nil {
 		return c, err
 	}
-	c.split, _, err = split.overREST(ctx, p, from)
+	c.split, _, err = w.split.overREST(ctx, p, from)
 	return c, err
 }
 

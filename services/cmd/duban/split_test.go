@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -125,7 +126,7 @@ func sure[T any](t *testing.T) func(T, error) T {
 // others end when they are told to.
 func TestAFleetEndsWithItsShips(t *testing.T) {
 	s := sail(t)
-	if err := s.Ship("campaign").Terminate(); err != nil {
+	if err := s.Ship("campaign").Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	select {

@@ -56,9 +56,8 @@ const maxMessage = 4 << 20
 
 // Writer writes a file. Its methods MUST NOT be called after an error.
 type Writer struct {
-	out  io.Writer
-	sum  hash.Hash
-	size int64
+	out io.Writer
+	sum hash.Hash
 }
 
 // NewWriter begins a file of that kind.
@@ -69,8 +68,7 @@ func NewWriter(w io.Writer, k Kind) (*Writer, error) {
 }
 
 func (w *Writer) write(b []byte) error {
-	n, err := w.out.Write(b)
-	w.size += int64(n)
+	_, err := w.out.Write(b)
 	return err
 }
 
@@ -82,9 +80,6 @@ func (w *Writer) Put(m proto.Message) error {
 	}
 	return w.write(append(binary.AppendUvarint(nil, uint64(len(b))), b...))
 }
-
-// Size is how many bytes were written.
-func (w *Writer) Size() int64 { return w.size }
 
 // Close ends the file. It closes nothing beneath.
 func (w *Writer) Close() error {

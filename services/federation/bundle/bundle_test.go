@@ -22,8 +22,8 @@ func written(t testing.TB) []byte {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(); err != nil || w.Size() != int64(out.Len()) {
-		t.Fatalf("%d bytes are said, %d written, %v", w.Size(), out.Len(), err)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
 	}
 	return out.Bytes()
 }

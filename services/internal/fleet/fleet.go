@@ -136,9 +136,6 @@ func (s *Ship) Kill() error {
 	return err
 }
 
-// Terminate asks the process to end, as an operator would. Lost tells of it.
-func (s *Ship) Terminate() error { return s.Signal(syscall.SIGTERM) }
-
 // Signal sends the process a signal. Lost tells if it ends of that.
 func (s *Ship) Signal(sig os.Signal) error { return s.command.Process.Signal(sig) }
 

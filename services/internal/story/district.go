@@ -89,6 +89,3 @@ func (s *Story) Counted(code string) picture.Figures {
 	}
 	return f
 }
-
-// Security is the key of the security administrator, who enrols installations.
-func (s *Story) Security() string { return s.As("security").Key() }

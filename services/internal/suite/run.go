@@ -12,6 +12,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/web"
 )
 
 // ErrCommit says that a commit met an I/O error. The process must exit.
@@ -49,11 +50,11 @@ func (s *Suite) failure() error {
 }
 
 func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
-	web, rpc := s.config.HTTP, s.config.GRPC
+	rest, rpc := s.config.HTTP, s.config.GRPC
 	if !s.here(Gateway) { // clients have no business here
-		web, rpc = "", ""
+		rest, rpc = "", ""
 	}
-	listeners, err := listen(rpc, web, s.config.Metrics, s.config.Peers.Listen)
+	listeners, err := listen(rpc, rest, s.config.Metrics, s.config.Peers.Listen)
 	if err != nil {
 		return err
 	}
@@ -74,8 +75,9 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 	g.Go(func() error {
 		return s.process.Run(ctx, func() { ready(at) }, s.doors(listeners[0], listeners[3], below)...)
 	})
+	server := web.Server{Grace: s.config.Grace, Log: s.Log()}
 	for l, h := range pages {
-		g.Go(func() error { return s.serveHTTP(ctx, h, l) })
+		g.Go(func() error { return server.Serve(ctx, h, l) })
 	}
 	return g.Wait()
 }

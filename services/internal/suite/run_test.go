@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/duban-project/duban/services/internal/web"
 )
 
 // TestReadinessNamesTheRoles that it is about, and what they do.
@@ -38,7 +40,7 @@ func TestTooMuchIsRefusedLikeAnythingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = web(h)
+	server.Config = web.Bounded(h)
 	server.Start()
 	defer server.Close()
 	long := strings.Repeat("a", 60<<10)

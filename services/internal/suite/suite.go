@@ -32,6 +32,7 @@ import (
 	"github.com/duban-project/duban/services/internal/directory"
 	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
+	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/network"
 	"github.com/duban-project/duban/services/internal/page"
 	"github.com/duban-project/duban/services/internal/papers"
@@ -64,7 +65,7 @@ type Suite struct {
 	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
-	marks     *marks
+	marks     *marks.Marks
 	restored  *recovery.Restored
 	bundles   http.Handler            // for operators, if federation runs here
 	engines   map[string]store.Engine // as they were opened, to be copied
@@ -127,10 +128,10 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, BlobsFolder), c.Reserve<<20); err != nil {
 		return err
 	}
-	if s.marks, err = openMarks(c.Data); err != nil {
+	if s.marks, err = marks.Open(c.Data); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.marks.close) // after the stores
+	s.closers = append(s.closers, s.marks.Close) // after the stores
 	if s.restored, err = recovery.OpenRestored(c.Data, c.Federation.above()); err != nil {
 		return err
 	}
@@ -249,54 +250,6 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
 		Validate: s.process.Validate, Remote: s.directory.Remote,
 	}, nil
-}
-
-// committed tells those who wait for the log's entries, and notes how long it is.
-func (s *Suite) committed(log *feed.Log) func() {
-	return func() {
-		log.Committed()
-		s.marks.reached(log.Origin(), log.Durable())
-	}
-}
-
-// size tells how many entries a feed has; 0 if it cannot be read.
-func (s *Suite) size(engine store.Engine, log *feed.Log) func() uint64 {
-	return counted(func(ctx context.Context) (size uint64, err error) {
-		err = engine.View(ctx, func(tx store.Tx) (err error) {
-			size, err = log.Size(tx)
-			return err
-		})
-		return size, err
-	})
-}
-
-// disk tells how many bytes are free; 0 if the system does not say.
-func (s *Suite) disk() uint64 {
-	n, err := bolt.Free(s.config.Data)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// counted counts for a metric: 0 if that takes too long or goes wrong.
-func counted(count func(context.Context) (uint64, error)) func() uint64 {
-	return func() uint64 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		n, err := count(ctx)
-		if err != nil {
-			return 0
-		}
-		return n
-	}
-}
-
-// flush sends what telemetry has not sent yet.
-func (s *Suite) flush() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	return s.telemetry.Shutdown(ctx)
 }
 
 // BootstrapLine begins the line that a process prints the bootstrap key on.

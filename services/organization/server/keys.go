@@ -44,9 +44,6 @@ func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateAp
 		if err := s.opens(tx, req.GetApiKey()); err != nil {
 			return nil, err
 		}
-		if err := s.lends(tx, req.GetApiKey(), "api_key.unit"); err != nil {
-			return nil, err
-		}
 		k, err := organization.NewKey("apiKeys/"+tx.NewID(), req.GetApiKey(), tx.Access.Principal.Name, s.book.Clock())
 		if err != nil {
 			return nil, err
@@ -55,41 +52,56 @@ func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateAp
 	})
 }
 
-// opens refuses a key that is narrowed to nothing.
+// opens refuses a key that is narrowed to nothing, and one that lends too much.
 func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) error {
-	held, err := s.held(tx, k.GetPrincipal())
+	carried, places, err := s.carries(tx, k)
 	if err != nil {
 		return err
 	}
-	return organization.Opens(k, held, func(unit string) (bool, error) {
-		place, err := s.meet(tx, unit, k.GetUnit())
-		return place != "", err
-	})
+	if err := organization.Opens(k, carried, places); err != nil {
+		return err
+	}
+	return lendable(tx, places, "api_key.unit")
 }
 
 // lends refuses, at the field, what would carry a right to where the caller has
 // none to give: who hands out a secret could use it.
 func (s *Service) lends(tx *change.Tx, k *organizationv1.ApiKey, field string) error {
-	held, err := s.held(tx, k.GetPrincipal())
+	_, places, err := s.carries(tx, k)
 	if err != nil {
 		return err
 	}
-	for _, g := range held {
-		if !organization.Carries(k, g) {
-			continue
-		}
-		place, err := s.meet(tx, g.GetUnit(), k.GetUnit())
-		if err != nil {
-			return err
-		}
-		if place == "" {
-			continue
-		}
+	return lendable(tx, places, field)
+}
+
+// lendable refuses, at the field, places beyond the caller's reach.
+func lendable(tx *change.Tx, places []string, field string) error {
+	for _, place := range places {
 		if err := tx.Check(place); err != nil {
 			return unknown(err, organization.ErrRightsWider.At(field, "持有者的授权超出您的管辖范围", "its principal holds rights beyond your reach"))
 		}
 	}
 	return nil
+}
+
+// carries returns which of its principal's grants a key carries, and where these
+// reach into its subtree.
+func (s *Service) carries(tx *change.Tx, k *organizationv1.ApiKey) (carried []*organizationv1.RoleGrant, places []string, err error) {
+	held, err := s.held(tx, k.GetPrincipal())
+	if err != nil {
+		return nil, nil, err
+	}
+	carried = organization.Carried(k, held)
+	for _, g := range carried {
+		place, err := s.meet(tx, g.GetUnit(), k.GetUnit())
+		if err != nil {
+			return nil, nil, err
+		}
+		if place != "" {
+			places = append(places, place)
+		}
+	}
+	return carried, places, nil
 }
 
 // meet is the lower of two units of which one stands above the other, or "" if

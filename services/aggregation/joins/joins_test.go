@@ -1,4 +1,4 @@
-package figures_test
+package joins_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/joins"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
@@ -39,9 +39,9 @@ func TestCampaignsCountWithThoseAbove(t *testing.T) {
 	for name, order := range map[string][]int{"in order": {0, 1, 2, 3, 4, 5, 6}, "those above first": {6, 4, 5, 3, 2, 1, 0}} {
 		t.Run(name, func(t *testing.T) {
 			engine := empty(t)
-			join(t, engine, func(f *figures.Fold) (err error) {
+			join(t, engine, func(tx store.Tx) (err error) {
 				for _, i := range order {
-					err = errors.Join(err, f.Join(links[i][0], links[i][1], links[i][2]))
+					err = errors.Join(err, joins.Join(tx, links[i][0], links[i][1], links[i][2]))
 				}
 				return err
 			})
@@ -61,24 +61,24 @@ func TestCampaignsCountWithThoseAbove(t *testing.T) {
 // What names itself, or each other, ends; and no installation fills a campaign.
 func TestJoinsAreBounded(t *testing.T) {
 	engine := empty(t)
-	join(t, engine, func(f *figures.Fold) (err error) {
-		err = errors.Join(f.Join(city, "campaigns/a", province+"/campaigns/p"), f.Join(city, "campaigns/a", city+"/campaigns/a"))
-		for i := range figures.Joins + 5 {
-			err = errors.Join(err, f.Join(stranger, fmt.Sprintf("campaigns/%d", i), province+"/campaigns/p"))
+	join(t, engine, func(tx store.Tx) (err error) {
+		err = errors.Join(joins.Join(tx, city, "campaigns/a", province+"/campaigns/p"), joins.Join(tx, city, "campaigns/a", city+"/campaigns/a"))
+		for i := range joins.Max + 5 {
+			err = errors.Join(err, joins.Join(tx, stranger, fmt.Sprintf("campaigns/%d", i), province+"/campaigns/p"))
 		}
 		return err
 	})
-	if got := joined(t, engine, "campaigns/p"); len(got) != figures.Joins {
-		t.Errorf("%d campaigns of one installation count, want %d", len(got), figures.Joins)
+	if got := joined(t, engine, "campaigns/p"); len(got) != joins.Max {
+		t.Errorf("%d campaigns of one installation count, want %d", len(got), joins.Max)
 	}
 	if got := joined(t, engine, "campaigns/5101.a"); len(got) > 0 {
 		t.Errorf("%v count with themselves", got)
 	}
 }
 
-func join(t *testing.T, engine store.Engine, do func(*figures.Fold) error) {
+func join(t *testing.T, engine store.Engine, do func(store.Tx) error) {
 	t.Helper()
-	if err := engine.Update(t.Context(), func(tx store.Tx) error { return do(figures.New(tx)) }); err != nil {
+	if err := engine.Update(t.Context(), do); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -86,7 +86,7 @@ func join(t *testing.T, engine store.Engine, do func(*figures.Fold) error) {
 func joined(t *testing.T, engine store.Engine, campaign string) (list []string) {
 	t.Helper()
 	err := engine.View(t.Context(), func(tx store.Tx) (err error) {
-		list, err = figures.ReadJoined(tx, province, campaign, above)
+		list, err = joins.Read(tx, province, campaign, above)
 		return err
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func joined(t *testing.T, engine store.Engine, campaign string) (list []string) 
 
 func empty(t *testing.T) store.Engine {
 	t.Helper()
-	engine, err := bolt.Open(filepath.Join(t.TempDir(), "figures.db"), bolt.Options{MapSize: 1 << 24})
+	engine, err := bolt.Open(filepath.Join(t.TempDir(), "joins.db"), bolt.Options{MapSize: 1 << 24})
 	if err != nil {
 		t.Fatal(err)
 	}

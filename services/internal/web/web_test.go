@@ -1,4 +1,4 @@
-package suite
+package web
 
 import (
 	"bufio"
@@ -66,8 +66,8 @@ func (c client) ask(t *testing.T) (last bool) {
 func stoppable(ctx context.Context, h http.HandlerFunc) (p *pipes, stop func(), stopped <-chan error) {
 	ctx, stop = context.WithCancel(ctx)
 	p, ended := &pipes{make(chan net.Conn), make(chan struct{})}, make(chan error, 1)
-	s := &Suite{config: Config{Grace: 8 * time.Second}}
-	go func() { ended <- s.serveHTTP(ctx, h, p) }()
+	s := Server{Grace: 8 * time.Second}
+	go func() { ended <- s.Serve(ctx, h, p) }()
 	return p, stop, ended
 }
 

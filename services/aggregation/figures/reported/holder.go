@@ -1,4 +1,4 @@
-package figures
+package reported
 
 import (
 	"encoding/binary"
@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -28,17 +29,17 @@ func holderKey(unit string, m aggregation.Metric, day string) string {
 	if aggregation.Define(m).Flow() {
 		period = day[:len("2006-01")]
 	}
-	return under(unit) + strconv.Itoa(int(m)) + zero + period
+	return strings.TrimPrefix(unit, "units/") + zero + strconv.Itoa(int(m)) + zero + period
 }
 
-// admit says whether the feed has the figure that d changes, and if nobody has
+// Admit says whether the feed has the figure that d changes, and if nobody has
 // it, gives it to the feed.
-func (f *Fold) admit(d aggregation.Delta) (bool, error) {
+func (c *Claims) Admit(d aggregation.Delta) (bool, error) {
 	if !reports.Reportable(d.Metric) {
 		return true, nil
 	}
 	key := holderKey(d.Unit, d.Metric, d.Day)
-	h, err := f.holder(key)
+	h, err := c.holder(key)
 	if err != nil || h.source != "" {
 		return false, err
 	}
@@ -47,15 +48,15 @@ func (f *Fold) admit(d aggregation.Delta) (bool, error) {
 	} else {
 		h.n = 1
 	}
-	f.holders[key] = h
+	c.holders[key] = h
 	return true, nil
 }
 
-func (f *Fold) holder(key string) (holder, error) {
-	if h, ok := f.holders[key]; ok {
+func (c *Claims) holder(key string) (holder, error) {
+	if h, ok := c.holders[key]; ok {
 		return h, nil
 	}
-	b, err := f.tx.Get(holdersBucket, []byte(key))
+	b, err := c.tx.Get(holdersBucket, []byte(key))
 	if errors.Is(err, store.ErrNotFound) {
 		return holder{}, nil
 	}
@@ -69,19 +70,20 @@ func (f *Fold) holder(key string) (holder, error) {
 	return holder{string(b[i:]), n}, nil
 }
 
-func (f *Fold) writeHolders() error {
-	for _, key := range slices.Sorted(maps.Keys(f.holders)) {
-		h := f.holders[key]
+// Flush writes who has which figure now.
+func (c *Claims) Flush() error {
+	for _, key := range slices.Sorted(maps.Keys(c.holders)) {
+		h := c.holders[key]
 		var err error
 		if h == (holder{}) {
-			err = f.tx.Delete(holdersBucket, []byte(key))
+			err = c.tx.Delete(holdersBucket, []byte(key))
 		} else {
-			err = f.tx.Put(holdersBucket, []byte(key), append(binary.AppendVarint(nil, h.n), h.source...))
+			err = c.tx.Put(holdersBucket, []byte(key), append(binary.AppendVarint(nil, h.n), h.source...))
 		}
 		if err != nil {
 			return err
 		}
 	}
-	clear(f.holders)
+	clear(c.holders)
 	return nil
 }

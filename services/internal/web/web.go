@@ -1,9 +1,13 @@
-package suite
+// Package web serves pages over HTTP: bounded in all that a client can make it hold, and
+// so that a stop cuts nobody off who has still time to take leave. What is on the pages
+// is its callers' business; gRPC is served by package serve.
+package web
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -17,24 +21,31 @@ import (
 // and nobody finds it closed with a request on its way.
 const parting = 250 * time.Millisecond
 
-// web is a server of pages, bounded in all that a client can make it hold.
-func web(h http.Handler) *http.Server {
+// Bounded is a server of pages, bounded in all that a client can make it hold.
+func Bounded(h http.Handler) *http.Server {
 	return &http.Server{
 		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute,
 		WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: gateway.MaxHeaderBytes,
 	}
 }
 
-// serveHTTP serves until ctx is done, and then lets clients take their leave and
-// running requests end.
-func (s *Suite) serveHTTP(ctx context.Context, h http.Handler, l net.Listener) error {
+// Server is how pages are served.
+type Server struct {
+	// Grace is how long requests that run at a stop may go on.
+	Grace time.Duration
+	Log   *slog.Logger
+}
+
+// Serve serves until ctx is done, and then lets clients take their leave and running
+// requests end.
+func (s Server) Serve(ctx context.Context, h http.Handler, l net.Listener) error {
 	v := &visitors{}
-	server := web(v.watched(h))
+	server := Bounded(v.watched(h))
 	server.ConnState = v.count
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.Grace)
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
 		defer cancel()
 		v.part(grace)
 		stopped <- server.Shutdown(grace)
@@ -43,7 +54,7 @@ func (s *Suite) serveHTTP(ctx context.Context, h http.Handler, l net.Listener) e
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
 	if err := <-stopped; err != nil { // the grace is over
-		s.Log().Warn("requests that ran longer than the grace were cut off", "address", l.Addr().String(), "error", err)
+		s.Log.Warn("requests that ran longer than the grace were cut off", "address", l.Addr().String(), "error", err)
 		return server.Close()
 	}
 	return nil

@@ -1,98 +1,87 @@
-package recount
+// Package tally tells what one record counts, from its newest version and what was
+// known of it before: in which metrics, on which days, and what is owed by it. It
+// knows one record alone: package recount takes the feeds in, package sum adds up.
+// It shares no code with the rules in package aggregation, which tell the same.
+package tally
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
-// where is whose figures something is in.
-type where struct {
-	unit, campaign, category, source string
-	accepted                         bool
+// Where is whose figures something is in: names of resources, and a source of
+// problems; empty if there is none.
+type Where struct {
+	Unit, Campaign, Category, Source string
+	// Accepted says that a superior has accepted it.
+	Accepted bool
 }
 
 // String says where, for errors.
-func (w where) String() string {
-	return fmt.Sprintf("%q, accepted: %t", []string{w.unit, w.campaign, w.category, w.source}, w.accepted)
+func (w Where) String() string {
+	return fmt.Sprintf("%q, accepted: %t", []string{w.Unit, w.Campaign, w.Category, w.Source}, w.Accepted)
 }
 
-// tally is how much of a metric counts on a day.
-type tally struct{ metric, day string }
+// What is where and how something counts.
+type What struct {
+	Where
+	Metric string
+}
 
-// record is what is known of one record.
-type record struct {
-	at     where
-	stands []string        // the metrics of which it is part of the stock
-	came   map[tally]int64 // flows
-	due    map[tally]int64 // what is open, by due date
-	owes   string
-	score  *score
+// Count is a metric, and the day on which it counts; "" of what stands.
+type Count struct{ Metric, Day string }
+
+// Record is what one record counts. The zero Record counts nothing.
+type Record struct {
+	At     Where
+	Stands []string        // the metrics of which it is part of the stock
+	Came   map[Count]int64 // flows
+	Due    map[Count]int64 // what is open, by due date
+	Owes   string          // since when it is owed, or ""
+	Score  *Score          // what a round gave, or nil
 
 	returned, reopened             []string // the days on which it was
 	submitted, filed, acknowledged string   // the first day on which it was
 	cancelled, replied             string
 }
 
-type score struct {
-	unit, day   string
-	milli, rank int64
+// Score is what a round gave a unit, and the day on which it was published.
+type Score struct {
+	Unit, Day   string
+	Milli, Rank int64
 }
 
-// zone is China's.
-var zone = time.FixedZone("", 8*3600)
+// String says what a round gave.
+func (s *Score) String() string {
+	if s == nil {
+		return "none"
+	}
+	return fmt.Sprintf("%s %d %d", s.Day, s.Milli, s.Rank)
+}
 
-func dayOf(t *timestamppb.Timestamp) string {
+// Zone is China's.
+var Zone = time.FixedZone("", 8*3600)
+
+// Day is the civil day of a moment, or "".
+func Day(t *timestamppb.Timestamp) string {
 	if t == nil {
 		return ""
 	}
-	return t.AsTime().In(zone).Format("2006-01-02")
+	return t.AsTime().In(Zone).Format("2006-01-02")
 }
 
-// take takes one entry in.
-func (c *count) take(installation string, e *feedv1.Entry) error {
-	day, subject := dayOf(e.GetEffective()), e.GetSubject()
-	if installation != "" {
-		subject = "installations/" + installation + "/" + subject
-	}
-	if e.GetBody() == nil {
-		c.replace(subject, &record{}, day)
-		return nil
-	}
-	body, err := e.GetBody().UnmarshalNew()
-	switch {
-	case errors.Is(err, protoregistry.NotFound):
-		return nil // a record of another kind
-	case err != nil:
-		return differ("its body cannot be read")
-	}
-	if c.tree(installation, body, day) {
-		return nil
-	}
-	old := c.records[subject]
-	if old == nil {
-		old = &record{}
-	}
-	if r := recordOf(body, old, day); r != nil {
-		c.replace(subject, c.theirs(installation, r), day)
-	}
-	return nil
-}
-
-// recordOf is what is known of a record by its newest version; nil of a kind that
-// does not count.
-func recordOf(body proto.Message, old *record, day string) *record {
+// Of is what a record counts by its newest version, which it had since a day, and
+// by what was known of it before; nil of a kind that does not count.
+func Of(body proto.Message, old *Record, day string) *Record {
 	switch b := body.(type) {
 	case *rectificationv1.Problem:
 		return problem(b, old, day)
@@ -101,7 +90,7 @@ func recordOf(body proto.Message, old *record, day string) *record {
 	case *rectificationv1.Inspection:
 		r := fresh(b.GetUnit(), b.GetCampaign())
 		if b.GetState() == rectificationv1.Inspection_STATE_CONCLUDED {
-			r.come("inspections_concluded", dayOf(b.GetConcludeTime()))
+			r.come("inspections_concluded", Day(b.GetConcludeTime()))
 		}
 		return r
 	case *campaignv1.Assignment:
@@ -111,13 +100,13 @@ func recordOf(body proto.Message, old *record, day string) *record {
 	case *evaluationv1.Round:
 		r := fresh(b.GetOwner(), "")
 		if b.GetState() == evaluationv1.Round_STATE_PUBLISHED {
-			r.come("rounds_published", dayOf(b.GetPublishTime()))
+			r.come("rounds_published", Day(b.GetPublishTime()))
 		}
 		return r
 	case *evaluationv1.Result:
 		r := fresh(b.GetUnit(), "")
 		if b.GetPublishTime() != nil && b.CompositeMilli != nil {
-			r.score = &score{b.GetUnit(), dayOf(b.GetPublishTime()), b.GetCompositeMilli(), int64(b.GetRank())}
+			r.Score = &Score{b.GetUnit(), Day(b.GetPublishTime()), b.GetCompositeMilli(), int64(b.GetRank())}
 		}
 		return r
 	default:
@@ -125,21 +114,21 @@ func recordOf(body proto.Message, old *record, day string) *record {
 	}
 }
 
-func fresh(unit, campaign string) *record {
-	return &record{at: where{unit: unit, campaign: campaign, accepted: true}, came: map[tally]int64{}, due: map[tally]int64{}}
+func fresh(unit, campaign string) *Record {
+	return &Record{At: Where{Unit: unit, Campaign: campaign, Accepted: true}, Came: map[Count]int64{}, Due: map[Count]int64{}}
 }
 
 // come counts 1 of a flow, if there is a day.
-func (r *record) come(metric, day string) {
+func (r *Record) come(metric, day string) {
 	if day != "" {
-		r.came[tally{metric, day}]++
+		r.Came[Count{metric, day}]++
 	}
 }
 
 // open counts 1 that is due, if there is a day.
-func (r *record) open(metric, day string) {
+func (r *Record) open(metric, day string) {
 	if day != "" {
-		r.due[tally{metric, day}]++
+		r.Due[Count{metric, day}]++
 	}
 }
 
@@ -161,14 +150,14 @@ func first(day, otherwise string) string {
 	return otherwise
 }
 
-func problem(p *rectificationv1.Problem, old *record, day string) *record {
+func problem(p *rectificationv1.Problem, old *Record, day string) *Record {
 	r := fresh(p.GetUnit(), p.GetCampaign())
-	r.at.category, r.at.accepted = p.GetCategory(), p.GetAccepted()
-	if strings.ContainsAny(r.at.category, "\x00\x01") {
-		r.at.category = ""
+	r.At.Category, r.At.Accepted = p.GetCategory(), p.GetAccepted()
+	if strings.ContainsAny(r.At.Category, "\x00\x01") {
+		r.At.Category = ""
 	}
 	if p.GetSource() != 0 {
-		r.at.source = strings.TrimPrefix(p.GetSource().String(), "SOURCE_")
+		r.At.Source = strings.TrimPrefix(p.GetSource().String(), "SOURCE_")
 	}
 	r.returned, r.reopened = log(old.returned, p.GetReturns(), day), log(old.reopened, p.GetReopens(), day)
 	for _, d := range r.returned {
@@ -182,29 +171,29 @@ func problem(p *rectificationv1.Problem, old *record, day string) *record {
 		r.come("problems_cancelled", r.cancelled)
 		return r
 	}
-	r.come("problems_found", dayOf(p.GetCreateTime()))
+	r.come("problems_found", Day(p.GetCreateTime()))
 	switch p.GetState() {
 	case rectificationv1.Problem_STATE_CLOSED:
-		r.come("problems_closed", dayOf(p.GetCloseTime()))
+		r.come("problems_closed", Day(p.GetCloseTime()))
 		return r
 	case rectificationv1.Problem_STATE_PLANNED:
-		r.stands = []string{"problems_planned"}
+		r.Stands = []string{"problems_planned"}
 	case rectificationv1.Problem_STATE_RECTIFYING, rectificationv1.Problem_STATE_RETURNED, rectificationv1.Problem_STATE_REOPENED:
-		r.stands = []string{"problems_rectifying"}
+		r.Stands = []string{"problems_rectifying"}
 	case rectificationv1.Problem_STATE_SUBMITTED, rectificationv1.Problem_STATE_VERIFIED:
-		r.stands = []string{"problems_submitted"}
+		r.Stands = []string{"problems_submitted"}
 	}
-	r.stands = append(r.stands, "problems_open")
+	r.Stands = append(r.Stands, "problems_open")
 	r.open("problems_overdue", p.GetDeadline())
 	return r
 }
 
-func ledger(l *rectificationv1.Ledger, old *record, day string) *record {
+func ledger(l *rectificationv1.Ledger, old *Record, day string) *Record {
 	r := fresh(l.GetUnit(), l.GetCampaign())
 	r.come("ledgers_due", l.GetFilingDueDate())
 	if l.GetVersion() == 0 {
-		r.owes = l.GetFilingDueDate()
-		r.open("items_missing", r.owes)
+		r.Owes = l.GetFilingDueDate()
+		r.open("items_missing", r.Owes)
 		return r
 	}
 	r.filed = first(old.filed, day)
@@ -219,16 +208,16 @@ func ledger(l *rectificationv1.Ledger, old *record, day string) *record {
 	return r
 }
 
-func assignment(a *campaignv1.Assignment, old *record, day string) *record {
+func assignment(a *campaignv1.Assignment, old *Record, day string) *Record {
 	r := fresh(a.GetUnit(), a.GetCampaign())
 	r.come("tasks_due", a.GetDueDate())
-	r.come("tasks_received", dayOf(a.GetReceiveTime()))
+	r.come("tasks_received", Day(a.GetReceiveTime()))
 	r.returned = log(old.returned, a.GetReturns(), day)
 	for _, d := range r.returned {
 		r.come("tasks_returned", d)
 	}
 	if a.GetSubmitTime() != nil {
-		r.submitted = first(old.submitted, dayOf(a.GetSubmitTime()))
+		r.submitted = first(old.submitted, Day(a.GetSubmitTime()))
 		r.come("tasks_submitted", r.submitted)
 		if a.GetDueDate() != "" && a.GetDueDate() < r.submitted {
 			r.come("tasks_late", r.submitted)
@@ -236,34 +225,34 @@ func assignment(a *campaignv1.Assignment, old *record, day string) *record {
 	}
 	switch a.GetState() {
 	case campaignv1.Assignment_STATE_ISSUED:
-		r.owes = a.GetDueDate()
+		r.Owes = a.GetDueDate()
 		r.open("items_missing", a.GetDueDate())
 		r.open("tasks_overdue", a.GetDueDate())
 	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
 		r.open("tasks_overdue", a.GetDueDate())
 	case campaignv1.Assignment_STATE_APPROVED:
-		r.come("tasks_approved", dayOf(a.GetApproveTime()))
+		r.come("tasks_approved", Day(a.GetApproveTime()))
 	}
 	return r
 }
 
-func complaint(m *complaintv1.Complaint, old *record) *record {
+func complaint(m *complaintv1.Complaint, old *Record) *Record {
 	if m.GetSealed() || m.GetAboutHead() || m.GetType() == complaintv1.Complaint_TYPE_REPORT {
-		return &record{}
+		return &Record{}
 	}
 	r := fresh(m.GetUnit(), "")
-	r.come("complaints_received", dayOf(m.GetCreateTime()))
-	accepted, due := dayOf(m.GetAcceptTime()), m.GetDecideDue().GetDate()
+	r.come("complaints_received", Day(m.GetCreateTime()))
+	accepted, due := Day(m.GetAcceptTime()), m.GetDecideDue().GetDate()
 	r.come("complaints_accepted", accepted)
 	if due == "" || accepted <= due {
 		r.come("complaints_accepted_in_time", accepted)
 	}
 	if m.GetReplyTime() != nil {
-		r.replied = first(old.replied, dayOf(m.GetReplyTime()))
+		r.replied = first(old.replied, Day(m.GetReplyTime()))
 		r.come("complaints_replied", r.replied)
 	}
 	if m.GetState() == complaintv1.Complaint_STATE_CLOSED {
-		r.come("complaints_closed", dayOf(m.GetCloseTime()))
+		r.come("complaints_closed", Day(m.GetCloseTime()))
 	}
 	return r
 }

@@ -1,4 +1,7 @@
-package figures
+// Package reported keeps whose each figure is, the feed's or a source of reports', and
+// what reports last said of it. It says what counts of a report and what that changes;
+// package figures adds it up, and package reports decides what a report may say.
+package reported
 
 import (
 	"cmp"
@@ -14,8 +17,8 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Reported is one figure of a report.
-type Reported struct {
+// Figure is one figure of a report.
+type Figure struct {
 	Cell   aggregation.Cell
 	Metric aggregation.Metric
 	// Months are those of the period, each YYYY-MM. The figure counts at the end
@@ -29,23 +32,55 @@ type Reported struct {
 	Value      int64
 }
 
+// The buckets and what is in them; parts of keys are parted by 0x00.
+const (
+	holdersBucket  = "figures.holders"  // unit, metric, period → who has the figure
+	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value and sequence
+)
+
+// Buckets are all of them.
+var Buckets = []string{holdersBucket, reportedBucket}
+
+const zero = "\x00"
+
+// Claims says within a transaction whose figures are, and what reports bring.
+type Claims struct {
+	tx      store.Tx
+	change  func(Figure, aggregation.Delta) error
+	holders map[string]holder
+}
+
+// New returns the claims in tx. change is called with what a report's figure changes.
+// What has got a holder is written by Flush, which MUST be called in the transaction.
+func New(tx store.Tx, change func(Figure, aggregation.Delta) error) *Claims {
+	return &Claims{tx, change, map[string]holder{}}
+}
+
 // said is what a report last said of a figure.
 type said struct{ value, sequence int64 }
 
+// put changes what counts at the end of a month by n.
+func (c *Claims) put(r Figure, month string, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	return c.change(r, aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: aggregation.LastDay(month), N: n})
+}
+
 // Judge says what entering r would do. Its fault says why it would not be
 // counted: another source has the figure, or another report of this one.
-func (f *Fold) Judge(r Reported) (aggregationv1.Report_Verdict, error) {
-	verdict, _, err := f.judge(r)
+func (c *Claims) Judge(r Figure) (aggregationv1.Report_Verdict, error) {
+	verdict, _, err := c.judge(r)
 	return verdict, err
 }
 
 // judge also says whether r would then be what counts: what another report said
 // already, and is not superseded, remains that one's.
-func (f *Fold) judge(r Reported) (verdict aggregationv1.Report_Verdict, counts bool, err error) {
-	if free, err := f.free(r); !free || err != nil {
+func (c *Claims) judge(r Figure) (verdict aggregationv1.Report_Verdict, counts bool, err error) {
+	if free, err := c.free(r); !free || err != nil {
 		return aggregationv1.Report_VERDICT_CONFLICT, false, cmp.Or(err, error(reports.ErrFigureTaken))
 	}
-	s, ok, err := f.said(r.key())
+	s, ok, err := c.said(r.key())
 	switch ours := s.sequence == r.Supersedes; {
 	case err != nil:
 		return 0, false, err
@@ -65,9 +100,9 @@ func (f *Fold) judge(r Reported) (verdict aggregationv1.Report_Verdict, counts b
 }
 
 // free says whether nobody else has the figure.
-func (f *Fold) free(r Reported) (bool, error) {
+func (c *Claims) free(r Figure) (bool, error) {
 	for _, key := range r.holderKeys() {
-		h, err := f.holder(key)
+		h, err := c.holder(key)
 		if err != nil || h.n != 0 || h.source != "" && h.source != r.holder() {
 			return false, err
 		}
@@ -77,15 +112,15 @@ func (f *Fold) free(r Reported) (bool, error) {
 
 // Enter counts r, if Judge finds no fault in it, and answers as Judge does, and
 // whether r is what counts now.
-func (f *Fold) Enter(r Reported) (verdict aggregationv1.Report_Verdict, counted bool, err error) {
-	verdict, counts, err := f.judge(r)
+func (c *Claims) Enter(r Figure) (verdict aggregationv1.Report_Verdict, counted bool, err error) {
+	verdict, counts, err := c.judge(r)
 	if err != nil || !counts {
 		return verdict, false, err
 	}
 	for _, key := range r.holderKeys() {
-		f.holders[key] = holder{source: r.holder()}
+		c.holders[key] = holder{source: r.holder()}
 	}
-	n, err := f.around(r)
+	n, err := c.around(r)
 	if err != nil {
 		return 0, false, err
 	}
@@ -94,53 +129,36 @@ func (f *Fold) Enter(r Reported) (verdict aggregationv1.Report_Verdict, counted 
 		before = n.at.value
 	}
 	b := binary.AppendVarint(binary.AppendVarint(nil, r.Value), r.Sequence)
-	return verdict, true, errors.Join(f.shiftReported(r, n, r.Value-before), f.tx.Put(reportedBucket, []byte(r.key()), b))
+	return verdict, true, errors.Join(c.shift(r, n, r.Value-before), c.tx.Put(reportedBucket, []byte(r.key()), b))
 }
 
 // Withdraw takes r off, if it is what counts: its report is superseded by one
 // that does not say it. Of a stock, what stood before stands on. The source keeps
 // the figure.
-func (f *Fold) Withdraw(r Reported) error {
-	n, err := f.around(r)
+func (c *Claims) Withdraw(r Figure) error {
+	n, err := c.around(r)
 	if err != nil || !n.said || n.at.sequence != r.Sequence {
 		return err
 	}
-	return errors.Join(f.shiftReported(r, n, n.carried-n.at.value), f.tx.Delete(reportedBucket, []byte(r.key())))
+	return errors.Join(c.shift(r, n, n.carried-n.at.value), c.tx.Delete(reportedBucket, []byte(r.key())))
 }
 
 // Said returns what counts in the last month of r, if a report has said it.
-func (f *Fold) Said(r Reported) (value int64, ok bool, err error) {
-	s, ok, err := f.said(r.key())
+func (c *Claims) Said(r Figure) (value int64, ok bool, err error) {
+	s, ok, err := c.said(r.key())
 	return s.value, ok, err
 }
 
-// shiftReported adds to what counts from the month of r on, up to the next one
+// shift adds to what counts from the month of r on, up to the next one
 // that was reported.
-func (f *Fold) shiftReported(r Reported, n neighbours, more int64) error {
-	if err := f.addReported(r, aggregation.LastDay(r.month()), more); err != nil {
+func (c *Claims) shift(r Figure, n neighbours, more int64) error {
+	if err := c.put(r, r.month(), more); err != nil {
 		return err
 	}
-	if n.next == "" || !standsOn(r.Metric) {
+	if n.next == "" || aggregation.Define(r.Metric).Flow() {
 		return nil
 	}
-	return f.addReported(r, aggregation.LastDay(n.next), -more)
-}
-
-func (f *Fold) addReported(r Reported, day string, n int64) error {
-	if n == 0 {
-		return nil
-	}
-	f.name = "reports/" + r.Source
-	return f.add(kindOfReported(r.Metric), aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n})
-}
-
-// kindOfReported is that of what reports say: also what is overdue stands, until
-// the next month says otherwise.
-func kindOfReported(m aggregation.Metric) kind {
-	if kindOf(m) == flows {
-		return flows
-	}
-	return stands
+	return c.put(r, n.next, -more)
 }
 
 // neighbours are what was said around a month.
@@ -153,9 +171,9 @@ type neighbours struct {
 
 // around returns what was said around the month of r. What stands carries over
 // from the month before.
-func (f *Fold) around(r Reported) (n neighbours, err error) {
+func (c *Claims) around(r Figure) (n neighbours, err error) {
 	from, to := store.Prefix(r.series())
-	for e, err := range f.tx.Scan(reportedBucket, from, to) {
+	for e, err := range c.tx.Scan(reportedBucket, from, to) {
 		if err != nil {
 			return n, err
 		}
@@ -169,7 +187,7 @@ func (f *Fold) around(r Reported) (n neighbours, err error) {
 			return n, nil
 		case month == r.month():
 			n.at, n.said = s, true
-		case standsOn(r.Metric):
+		case !aggregation.Define(r.Metric).Flow():
 			n.carried = s.value
 		}
 	}
@@ -177,11 +195,11 @@ func (f *Fold) around(r Reported) (n neighbours, err error) {
 }
 
 // month is the one at whose end the figure counts.
-func (r Reported) month() string { return r.Months[len(r.Months)-1] }
+func (r Figure) month() string { return r.Months[len(r.Months)-1] }
 
 // holder is who has the figure: two forms of one source must not both bring what
 // came in a month.
-func (r Reported) holder() string {
+func (r Figure) holder() string {
 	if aggregation.Define(r.Metric).Flow() {
 		return r.Source + " " + r.Form
 	}
@@ -189,7 +207,7 @@ func (r Reported) holder() string {
 }
 
 // holderKeys are one for each month of a flow, and one of anything else.
-func (r Reported) holderKeys() (keys []string) {
+func (r Figure) holderKeys() (keys []string) {
 	for _, month := range r.Months {
 		keys = append(keys, holderKey(r.Cell.Unit, r.Metric, aggregation.LastDay(month)))
 	}
@@ -197,14 +215,14 @@ func (r Reported) holderKeys() (keys []string) {
 }
 
 // series is the beginning of the keys of all months of the figure.
-func (r Reported) series() string {
-	return under(r.Cell.Unit) + strconv.Itoa(int(r.Metric)) + zero + r.Cell.Campaign + zero + r.Cell.Category + zero
+func (r Figure) series() string {
+	return strings.TrimPrefix(r.Cell.Unit, "units/") + zero + strconv.Itoa(int(r.Metric)) + zero + r.Cell.Campaign + zero + r.Cell.Category + zero
 }
 
-func (r Reported) key() string { return r.series() + r.month() }
+func (r Figure) key() string { return r.series() + r.month() }
 
-func (f *Fold) said(key string) (said, bool, error) {
-	b, err := f.tx.Get(reportedBucket, []byte(key))
+func (c *Claims) said(key string) (said, bool, error) {
+	b, err := c.tx.Get(reportedBucket, []byte(key))
 	if errors.Is(err, store.ErrNotFound) {
 		return said{}, false, nil
 	}
@@ -228,3 +246,17 @@ func readSaid(b []byte) (said, error) {
 }
 
 var errSaid = errors.New("a reported figure that cannot be read")
+
+// EnterBelow counts what an installation below counts of a report, in the place of
+// what it counted before. Its fault says that the figure is another source's here.
+func (c *Claims) EnterBelow(r Figure) error {
+	s, said, err := c.said(r.key())
+	if err != nil {
+		return err
+	}
+	if said {
+		r.Supersedes = s.sequence
+	}
+	_, _, err = c.Enter(r)
+	return err
+}

@@ -1,4 +1,9 @@
-package figures
+// Package lower keeps what installations below have told that is no figure: whose
+// records about which unit are theirs to make, what their reports were of, and how much
+// of their entries stayed sealed. What they count goes the way of all figures, through
+// package figures; which of their campaigns count with others' is kept by package joins;
+// what is read of them, and when, is decided by the server.
+package lower
 
 import (
 	"encoding/binary"
@@ -12,13 +17,18 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// The buckets of what is counted of installations below.
+// The buckets and what is in them; parts of keys are parted by 0x00.
 const (
 	ownersBucket   = "figures.owners"   // unit → its installation, or "" for this one
 	refusedBucket  = "figures.refused"  // installation, unit → nothing
 	withheldBucket = "figures.withheld" // feed → how many sealed parts stayed below
 	headsBucket    = "figures.reports"  // installation and report → Report without rows
 )
+
+// Buckets are all of them.
+var Buckets = []string{ownersBucket, refusedBucket, withheldBucket, headsBucket}
+
+const zero = "\x00"
 
 // Standing is what a unit is to an installation below.
 type Standing int
@@ -34,25 +44,25 @@ const (
 
 // Own notes which installation keeps the records of a unit; "" for this one. Who
 // has it first keeps it.
-func (f *Fold) Own(unit, installation string) error {
-	_, err := f.tx.Get(ownersBucket, []byte(unit))
+func Own(tx store.Tx, unit, installation string) error {
+	_, err := tx.Get(ownersBucket, []byte(unit))
 	if errors.Is(err, store.ErrNotFound) {
-		return f.tx.Put(ownersBucket, []byte(unit), []byte(installation))
+		return tx.Put(ownersBucket, []byte(unit), []byte(installation))
 	}
 	return err
 }
 
 // Refuse notes that a unit of an installation has no place in the tree.
-func (f *Fold) Refuse(unit, installation string) error {
-	return f.tx.Put(refusedBucket, []byte(installation+zero+unit), nil)
+func Refuse(tx store.Tx, unit, installation string) error {
+	return tx.Put(refusedBucket, []byte(installation+zero+unit), nil)
 }
 
 // StandingOf says what a unit is to an installation below whose root is root.
-func (f *Fold) StandingOf(unit, installation, root string) (Standing, error) {
+func StandingOf(tx store.Tx, unit, installation, root string) (Standing, error) {
 	if unit == root {
 		return Theirs, nil
 	}
-	owner, err := f.tx.Get(ownersBucket, []byte(unit))
+	owner, err := tx.Get(ownersBucket, []byte(unit))
 	switch {
 	case err == nil && string(owner) == installation:
 		return Theirs, nil
@@ -61,7 +71,7 @@ func (f *Fold) StandingOf(unit, installation, root string) (Standing, error) {
 	case !errors.Is(err, store.ErrNotFound):
 		return Unknown, err
 	}
-	_, err = f.tx.Get(refusedBucket, []byte(installation+zero+unit))
+	_, err = tx.Get(refusedBucket, []byte(installation+zero+unit))
 	switch {
 	case err == nil:
 		return NotTheirs, nil
@@ -72,8 +82,8 @@ func (f *Fold) StandingOf(unit, installation, root string) (Standing, error) {
 	}
 }
 
-// BelowCampaign names a campaign of an installation below among those of all.
-func BelowCampaign(installation, campaign string) string {
+// Campaign names a campaign of an installation below among those of all; "" stays "".
+func Campaign(installation, campaign string) string {
 	if campaign == "" {
 		return ""
 	}
@@ -104,36 +114,22 @@ func AddWithheld(tx store.Tx, feed string, n uint64) error {
 }
 
 // KeepReport remembers what the pages of a report from below are read by.
-func (f *Fold) KeepReport(name string, r *aggregationv1.Report) error {
+func KeepReport(tx store.Tx, name string, r *aggregationv1.Report) error {
 	b, err := proto.Marshal(&aggregationv1.Report{
 		Form: r.GetForm(), Unit: r.GetUnit(), Source: r.GetSource(), Period: r.GetPeriod(), Sequence: r.GetSequence(),
 	})
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", name, err)
 	}
-	return f.tx.Put(headsBucket, []byte(name), b)
+	return tx.Put(headsBucket, []byte(name), b)
 }
 
 // ReadReport returns what KeepReport remembers, or store.ErrNotFound.
-func (f *Fold) ReadReport(name string) (*aggregationv1.Report, error) {
-	b, err := f.tx.Get(headsBucket, []byte(name))
+func ReadReport(tx store.Tx, name string) (*aggregationv1.Report, error) {
+	b, err := tx.Get(headsBucket, []byte(name))
 	if err != nil {
 		return nil, err
 	}
 	r := &aggregationv1.Report{}
 	return r, proto.Unmarshal(b, r)
-}
-
-// EnterBelow counts what an installation below counts of a report, in the place of
-// what it counted before. Its fault says that the figure is another source's here.
-func (f *Fold) EnterBelow(r Reported) error {
-	s, said, err := f.said(r.key())
-	if err != nil {
-		return err
-	}
-	if said {
-		r.Supersedes = s.sequence
-	}
-	_, _, err = f.Enter(r)
-	return err
 }

@@ -1,4 +1,4 @@
-package suite
+package marks
 
 import (
 	"context"
@@ -22,12 +22,12 @@ func TestMarksAreWrittenAtOnceAndThenSeldom(t *testing.T) {
 			size, want uint64
 			after      time.Duration
 		}{
-			{3, 3, 0}, {5, 3, marksEvery / 2}, {4, 5, marksEvery}, {9, 9, marksEvery}, {12, 9, 0},
+			{3, 3, 0}, {5, 3, every / 2}, {4, 5, every}, {9, 9, every}, {12, 9, 0},
 		} {
-			m.reached("a/b/c/1", step.size)
+			m.Reached("a/b/c/1", step.size)
 			time.Sleep(step.after)
 			synctest.Wait()
-			if got := opened(t, folder).of("a/b/c/1"); got != step.want {
+			if got := opened(t, folder).Of("a/b/c/1"); got != step.want {
 				t.Errorf("%v after %d, the file has %d, want %d", step.after, step.size, got, step.want)
 			}
 		}
@@ -35,11 +35,11 @@ func TestMarksAreWrittenAtOnceAndThenSeldom(t *testing.T) {
 		if err := <-ended; !errors.Is(err, context.Canceled) {
 			t.Errorf("Work = %v", err)
 		}
-		if err := m.close(); err != nil {
+		if err := m.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if got := opened(t, folder).of("a/b/c/1"); got != 12 {
+	if got := opened(t, folder).Of("a/b/c/1"); got != 12 {
 		t.Errorf("after the stop the file has %d, want 12", got)
 	}
 }
@@ -52,14 +52,14 @@ func TestMarksThatCannotBeWrittenAreTriedAgain(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- m.Work(ctx) }()
-		m.reached("a/b/c/1", 1)
+		m.Reached("a/b/c/1", 1)
 		synctest.Wait()
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2 * marksEvery)
+		time.Sleep(2 * every)
 		synctest.Wait()
-		if got := opened(t, folder).of("a/b/c/1"); got != 1 {
+		if got := opened(t, folder).Of("a/b/c/1"); got != 1 {
 			t.Errorf("the file has %d, want 1", got)
 		}
 		cancel()
@@ -67,9 +67,9 @@ func TestMarksThatCannotBeWrittenAreTriedAgain(t *testing.T) {
 	})
 }
 
-func opened(t *testing.T, folder string) *marks {
+func opened(t *testing.T, folder string) *Marks {
 	t.Helper()
-	m, err := openMarks(folder)
+	m, err := Open(folder)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,82 @@
+package reported
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/duban-project/duban/services/aggregation/recount/hold"
+)
+
+// Kept are the buckets of what is kept of reports. fed is what the feed has brought of
+// each figure: in a month how much, of a stock 1 if anything.
+func (s *Reports) Kept(fed map[Figure]int64) []hold.Bucket {
+	return []hold.Bucket{
+		{Name: "figures.holders", Want: s.holders(fed), Say: sayHolder},
+		{Name: "figures.reported", Want: s.last(), Say: sayReported},
+	}
+}
+
+// reportable are the metrics that reports may bring.
+var reportable = slices.Sorted(maps.Values(metrics))
+
+// Reportable says whether a metric is one.
+func Reportable(metric string) bool {
+	_, found := slices.BinarySearch(reportable, metric)
+	return found
+}
+
+// Stock says whether the figure is one of what stands, and that reports may bring.
+func (f Figure) Stock() bool { return stocks[f.metric] }
+
+// holders say who has each figure that could be a report's: the source of reports
+// that was first, or the feed, and of what came in a month how much.
+func (s *Reports) holders(fed map[Figure]int64) map[string]string {
+	all := map[string]string{}
+	for figure, n := range fed {
+		if n != 0 {
+			all[figure.key()] = fmt.Sprintf("%d of the feed", n)
+		}
+	}
+	for figure, source := range s.sources {
+		all[figure.key()] = "0 of " + source
+	}
+	return all
+}
+
+func (f Figure) key() string {
+	return hold.Short(f.unit) + "\x00" + strconv.Itoa(hold.Number(f.metric)) + "\x00" + f.month
+}
+
+func sayHolder(b []byte) (string, bool) {
+	r := hold.NewReader(b)
+	n, ok := r.Number(), !r.Broken()
+	if !r.More() {
+		return fmt.Sprintf("%d of the feed", n), ok
+	}
+	return fmt.Sprintf("%d of %s", n, r.Rest()), ok
+}
+
+// last are what reports last said.
+func (s *Reports) last() map[string]string {
+	all := map[string]string{}
+	for _, p := range s.pages {
+		r := s.reports[p.GetReport()]
+		month := lastMonth(r.GetPeriod())
+		for _, row := range p.GetRows() {
+			if row.GetCounted() && month != "" {
+				key := Figure{row.GetResolvedUnit(), metricOf(r, row), row.GetCampaign()}.key()
+				all[key+"\x00"+row.GetCategory()+"\x00"+month] = said(row.GetValue(), r.GetSequence())
+			}
+		}
+	}
+	return all
+}
+
+func said(value, sequence int64) string { return fmt.Sprintf("%d by report %d", value, sequence) }
+
+func sayReported(b []byte) (string, bool) {
+	r := hold.NewReader(b)
+	return said(r.Number(), r.Number()), r.Done()
+}

@@ -1,0 +1,136 @@
+// Package reported says, counted anew, which figures reports have and what they last
+// said of them, and holds what is kept of that against it. Whose units the pages of
+// installations below may be about is decided by package recount, and what is said is
+// added up by package sum.
+package reported
+
+import (
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/recount/hold"
+	"github.com/duban-project/duban/services/aggregation/recount/tally"
+	"github.com/duban-project/duban/services/aggregation/reports"
+)
+
+// metrics says which ones the fields of the forms bring.
+var metrics = map[string]string{
+	"ledger-monthly/found": "problems_found", "ledger-monthly/closed": "problems_closed",
+	"ledger-monthly/rectifying": "problems_rectifying", "ledger-monthly/overdue": "problems_overdue",
+	"tasks-monthly/due": "tasks_due", "tasks-monthly/submitted": "tasks_submitted",
+	"tasks-monthly/late": "tasks_late", "tasks-monthly/approved": "tasks_approved",
+	"complaints-monthly/received": "complaints_received", "complaints-monthly/accepted": "complaints_accepted",
+	"complaints-monthly/accepted_in_time": "complaints_accepted_in_time", "complaints-monthly/closed": "complaints_closed",
+	"supervision-quarterly/inspections": "inspections_concluded", "supervision-quarterly/rounds": "rounds_published",
+}
+
+// stocks are those of them that stand until something else is said.
+var stocks = map[string]bool{"problems_rectifying": true, "problems_overdue": true}
+
+// Figure is one that has one source: of a flow in a month, of a stock for good.
+type Figure struct{ unit, metric, month string }
+
+// FigureOf names the one that counts on a day.
+func FigureOf(unit, metric, day string) Figure {
+	if stocks[metric] || len(day) < 7 {
+		return Figure{unit, metric, ""}
+	}
+	return Figure{unit, metric, day[:7]}
+}
+
+// Reports are what reports have said so far.
+type Reports struct {
+	// sources have the names of those whose reports have the figures.
+	sources map[Figure]string
+	// reports are the reports, and pages what became of their rows.
+	reports map[string]*aggregationv1.Report
+	pages   map[string]*aggregationv1.ReportPage
+}
+
+// New returns what is said without reports.
+func New() *Reports {
+	return &Reports{map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{}}
+}
+
+// Report notes a report, whose pages come later.
+func (s *Reports) Report(r *aggregationv1.Report) { s.reports[r.GetName()] = r }
+
+// Page notes what is counted of a page of a report, from an installation below or, if
+// that is "", from here. What a report once had, the feed never has again.
+func (s *Reports) Page(installation string, p *aggregationv1.ReportPage) {
+	s.pages[p.GetName()] = p
+	r := s.reports[p.GetReport()]
+	for _, row := range p.GetRows() {
+		if row.GetCounted() {
+			metric := metricOf(r, row)
+			for _, month := range months(r.GetPeriod()) {
+				s.sources[FigureOf(row.GetResolvedUnit(), metric, month)] = sourceOf(installation, r, metric)
+			}
+		}
+	}
+}
+
+func metricOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
+	return metrics[hold.Short(r.GetForm())+"/"+row.GetField()]
+}
+
+// sourceOf names who has what a report brings of a metric: of what came also by
+// which form.
+func sourceOf(installation string, r *aggregationv1.Report, metric string) string {
+	source := reports.SourceName(r.GetUnit(), r.GetSource())
+	if installation != "" {
+		source = "installations/" + installation + "/" + source
+	}
+	if stocks[metric] {
+		return source
+	}
+	return source + " " + r.GetForm()
+}
+
+// Have says whether reports have what counts of a metric on a day, "" of a stock.
+func (s *Reports) Have(unit, metric, day string) bool {
+	_, have := s.sources[FigureOf(unit, metric, day)]
+	return have
+}
+
+// Metrics are those of which reports have figures.
+func (s *Reports) Metrics() map[string]bool {
+	all := map[string]bool{}
+	for figure := range s.sources {
+		all[figure.metric] = true
+	}
+	return all
+}
+
+// Brought lists by how much what is counted of reports changed on which day: what came
+// on the last one of its period, and what stands from there until the next that says
+// otherwise.
+func (s *Reports) Brought() map[tally.What]map[string]int64 {
+	all := map[tally.What]map[string]int64{}
+	for o, months := range s.said() {
+		all[o] = changes(o.Metric, months)
+	}
+	return all
+}
+
+// said lists what is counted, by the month at whose end it counts.
+func (s *Reports) said() map[tally.What]map[string]int64 {
+	all := map[tally.What]map[string]int64{}
+	for _, p := range s.pages {
+		r := s.reports[p.GetReport()]
+		for _, row := range p.GetRows() {
+			month := lastMonth(r.GetPeriod())
+			if !row.GetCounted() || month == "" {
+				continue
+			}
+			at := tally.Where{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign(), Category: row.GetCategory(), Accepted: true}
+			o := tally.What{Where: at, Metric: metricOf(r, row)}
+			if all[o] == nil {
+				all[o] = map[string]int64{}
+			}
+			all[o][month] += row.GetValue()
+		}
+	}
+	return all
+}
+
+// Stands says whether what reports bring of a metric stands until the next one.
+func Stands(metric string) bool { return stocks[metric] }
