@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"cmp"
 	"testing"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -68,9 +69,7 @@ func (m *matrix) link(member, home string) string {
 
 // from is how a caller asks for the records.
 func (r records) from(c caller) records {
-	if r.own = c.unit; r.own == "" {
-		r.own = "units/s3"
-	}
+	r.own = cmp.Or(c.reach, c.unit, "units/s3")
 	if r.channel = complaintv1.Complaint_CHANNEL_HOTLINE; c.role == accessv1.Role_ROLE_PORTAL {
 		r.channel = complaintv1.Complaint_CHANNEL_PORTAL
 	}
