@@ -93,6 +93,8 @@ var rules = []struct {
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
 	{"federation/bundle", append(rooms("feed"), std, pb, proto, "filippo.io/age")},
 	{"federation/carry", append(rooms("durable"), std, pb, proto, root+"federation", "github.com/transparency-dev/formats/")},
+	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
+	{"federation/witness", append(rooms("authz", "change", "feed", "store"), std, pb, proto, root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// A line that fails, for the tests of whoever speaks over it.
 	{"federation/chaostest", append(rooms("feed"), std, pb, grpc, proto)},
