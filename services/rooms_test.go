@@ -93,6 +93,8 @@ var rules = []struct {
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
 	{"federation/bundle", append(rooms("feed"), std, pb, proto, "filippo.io/age")},
 	{"federation/carry", append(rooms("durable"), std, pb, proto, root+"federation", "github.com/transparency-dev/formats/")},
+	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
+	{"federation/witness", append(rooms("authz", "change", "feed", "store"), std, pb, proto, root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// A line that fails, for the tests of whoever speaks over it.
 	{"federation/chaostest", append(rooms("feed"), std, pb, grpc, proto)},
@@ -112,6 +114,7 @@ var rules = []struct {
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
+	{"aggregation/count", append(rooms("fault", "feed/server", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
 	// The second hand: it knows rows by their bytes alone, and each part of it as
 	// little as it can.

@@ -14,6 +14,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/joins"
 	"github.com/duban-project/duban/services/aggregation/lower"
@@ -84,7 +85,7 @@ func (s *Service) discover(ctx context.Context, g *errgroup.Group) error {
 // does yet.
 func (s *Service) seen(m *federationv1.Mirror) *follower {
 	installation, service, _ := strings.Cut(m.GetName(), "/mirrors/")
-	counts := func(f *follower) bool { return f.service == service && service != organization }
+	counts := func(f *follower) bool { return f.service == service && service != count.Organization }
 	if service != "aggregation" && !slices.ContainsFunc(s.followers, counts) {
 		return nil
 	}
@@ -95,7 +96,7 @@ func (s *Service) seen(m *federationv1.Mirror) *follower {
 		known.mirror = m
 		return nil
 	}
-	from := Source{Feed: name, Installation: installation, Root: m.GetUnit()}
+	from := count.Source{Feed: name, Installation: installation, Root: m.GetUnit()}
 	f := newFollower(s.book, s.followers[0].feeds, from, s.trees()...)
 	if s.below.sources == nil {
 		s.below.sources = map[string]*source{}

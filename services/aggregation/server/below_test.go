@@ -14,8 +14,8 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/recount"
-	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -124,7 +124,7 @@ func (j *joined) countBelow(feed string, n int) {
 	if from == to {
 		return // followers count no empty run
 	}
-	source := server.Source{Feed: feed, Installation: belowName, Root: "units/a"}
+	source := count.Source{Feed: feed, Installation: belowName, Root: "units/a"}
 	j.update(func(tx store.Tx) error { return source.Count(tx, j.feeds[feed][from:to]) })
 	j.counted[feed] = to
 }

@@ -19,8 +19,8 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
-	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -94,7 +94,7 @@ func filled(b *testing.B, n int) store.Engine {
 
 func countAll(b *testing.B, engine store.Engine, service string, entries []*feedv1.Entry) {
 	for part := range slices.Chunk(entries, run) {
-		err := engine.Update(b.Context(), func(tx store.Tx) error { return server.Source{Feed: service}.Count(tx, part) })
+		err := engine.Update(b.Context(), func(tx store.Tx) error { return count.Source{Feed: service}.Count(tx, part) })
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func counting(b *testing.B, engine store.Engine) (stop func()) {
 			for i, e := range entries {
 				e.Seq = next + uint64(i)
 			}
-			if err := engine.Update(ctx, func(tx store.Tx) error { return server.Source{Feed: "campaign"}.Count(tx, entries) }); err != nil {
+			if err := engine.Update(ctx, func(tx store.Tx) error { return count.Source{Feed: "campaign"}.Count(tx, entries) }); err != nil {
 				ended <- err
 				return
 			}

@@ -7,6 +7,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -41,7 +42,7 @@ func (v *view) knows(cut *aggregationv1.Cut) error {
 // heard says whether everything is counted that the campaigns' feed had told.
 func (s *Service) heard(ctx context.Context) bool {
 	for _, f := range s.followers {
-		if f.Feed == campaigns {
+		if f.Feed == count.Campaigns {
 			return f.await(ctx) == nil
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/desk"
-	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -110,7 +110,7 @@ func TestCampaignsBelowAreKnown(t *testing.T) {
 		at := timestamppb.New(suitetest.Start)
 		feed = append(feed, &feedv1.Entry{Version: 1, Seq: uint64(i), At: at, Effective: at, Subject: fmt.Sprint("campaigns/c", i), Body: body})
 	}
-	source := server.Source{Feed: belowPlan, Installation: belowName, Root: "units/a"}
+	source := count.Source{Feed: belowPlan, Installation: belowName, Root: "units/a"}
 	err = db.Update(t.Context(), func(tx store.Tx) error {
 		if err := source.Count(tx, feed); err != nil {
 			return err

@@ -12,18 +12,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
-
-// organization is the service whose feed says who stands above whom. No entry is
-// counted before the tree that it was written under.
-const organization = "organization"
-
-// campaigns is the service whose feed says what campaigns reports may name.
-const campaigns = "campaign"
 
 // retry is how long a follower waits when its store or organization is not to be
 // had.
@@ -31,7 +25,7 @@ const retry = time.Second
 
 // follower counts one feed: that of a service here or below.
 type follower struct {
-	Source
+	count.Source
 	service string
 	book    *change.Book
 	feeds   feedv1.FeedServiceClient
@@ -46,15 +40,15 @@ type follower struct {
 }
 
 func newFollowers(book *change.Book, feeds feedv1.FeedServiceClient, services []string) []*follower {
-	tree := newFollower(book, feeds, Source{Feed: organization})
+	tree := newFollower(book, feeds, count.Source{Feed: count.Organization})
 	all := []*follower{tree}
 	for _, service := range services {
-		all = append(all, newFollower(book, feeds, Source{Feed: service}, tree))
+		all = append(all, newFollower(book, feeds, count.Source{Feed: service}, tree))
 	}
 	return all
 }
 
-func newFollower(book *change.Book, feeds feedv1.FeedServiceClient, s Source, trees ...*follower) *follower {
+func newFollower(book *change.Book, feeds feedv1.FeedServiceClient, s count.Source, trees ...*follower) *follower {
 	service := s.Feed[strings.LastIndexByte(s.Feed, '.')+1:]
 	return &follower{Source: s, service: service, book: book, feeds: feeds, trees: trees, counted: make(chan struct{})}
 }
@@ -89,7 +83,7 @@ func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size ui
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) || ctx.Err() != nil {
+		if !passing(err) || ctx.Err() != nil {
 			return err
 		}
 		slog.WarnContext(ctx, "counting a feed", "feed", f.Feed, "error", err)
@@ -102,6 +96,11 @@ func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size ui
 		f.counts()
 	}
 	return nil
+}
+
+// passing says whether an error goes away by itself.
+func passing(err error) bool {
+	return errors.Is(err, store.ErrFull) || errors.Is(err, errNoTree) || errors.Is(err, count.ErrUnitUnknown)
 }
 
 func (f *follower) count(ctx context.Context, run []*feedv1.Entry) error {

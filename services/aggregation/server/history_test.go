@@ -25,13 +25,13 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/aggregation/recount/recounttest"
 	"github.com/duban-project/duban/services/aggregation/recount/sum"
 	"github.com/duban-project/duban/services/aggregation/reports"
-	"github.com/duban-project/duban/services/aggregation/server"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -371,7 +371,7 @@ func (h *history) count(service string, n int) {
 		return
 	}
 	again := max(0, from-5) // entries that come twice count once
-	h.update(func(tx store.Tx) error { return server.Source{Feed: service}.Count(tx, h.feeds[service][again:to]) })
+	h.update(func(tx store.Tx) error { return count.Source{Feed: service}.Count(tx, h.feeds[service][again:to]) })
 	h.counted[service] = to
 }
 

@@ -1,8 +1,8 @@
 // Package server answers for figures and takes reports: it follows the feeds
 // into the figures, reads them under the caller's right, and stores reports. What
 // a record counts and what a report's row is worth is decided by the rules in
-// package aggregation, how figures are kept by package figures. It does not ask
-// the other services anything: what their feeds say is all it knows.
+// package aggregation; package count counts it, and package figures keeps it. It
+// does not ask the other services anything: what their feeds say is all it knows.
 package server
 
 import (
@@ -18,6 +18,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/joins"
@@ -78,7 +79,7 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
 	for _, f := range s.followers {
-		if f.Feed == organization || f.Feed == campaigns {
+		if f.Feed == count.Organization || f.Feed == count.Campaigns {
 			f.counts = s.Stir // what rows wait for may have come
 		}
 	}
@@ -90,7 +91,7 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 // It MUST be called before Work, or not at all.
 func (s *Service) Federate(mirrors federationv1.FederationServiceClient, home string) {
 	s.below.list, s.below.home = mirrors, home
-	s.below.tree = newFollower(s.book, s.followers[0].feeds, Source{Feed: federation})
+	s.below.tree = newFollower(s.book, s.followers[0].feeds, count.Source{Feed: federation})
 	for _, f := range s.followers[1:] {
 		f.trees = s.trees()
 	}

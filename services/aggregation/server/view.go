@@ -13,6 +13,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -137,7 +138,7 @@ func (v *view) readFreshness() error {
 // known is how many entries of a feed are counted and, if it tells of the tree, known
 // to the directory, by which units are listed: it may be behind the figures.
 func (v *view) known(feed string, counted figures.Cursor) uint64 {
-	if feed == organization {
+	if feed == count.Organization {
 		return min(counted.Next, v.directory.Position())
 	}
 	return counted.Next

@@ -70,7 +70,7 @@ func (c *session) fork(m *held, h federation.Head, size uint64, second *federati
 	if err := put(m.all, evidenceBucket, m.origin.Feed(), e); err != nil {
 		return err
 	}
-	if err := c.s.testify(m, h.Note, true); err != nil {
+	if err := c.s.witness.Testify(m.all, m.row, h.Note, true); err != nil {
 		return err
 	}
 	return &refusal{

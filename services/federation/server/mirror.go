@@ -23,7 +23,6 @@ import (
 const (
 	mirrorsBucket  = "mirrors"  // 510104.rectification → Mirror
 	evidenceBucket = "evidence" // 510104.rectification → Evidence
-	relayedBucket  = "relayed"  // installations/510104 → installation that relays it, 0x00, Installation
 
 	mirrorPrefix   = "mirror/"
 	cosignedBucket = "cosigned" // size → when that head was first cosigned

@@ -30,6 +30,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/own"
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/federation/server"
@@ -112,13 +113,15 @@ func (n *node) open() {
 	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
 	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	n.service = server.New(n.book("federation"), server.Parts{
-		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Feeds: n.feeds, Stopping: n.stop,
+		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Own: n.own(), Stopping: n.stop,
 	})
 	n.service.Register(n.server)
 	(&feedserver.Service{Sources: sources, Stopping: n.stop, Mirrors: n.service.Mirror}).Register(n.server)
 	lis, s := n.lis, n.server
 	n.ended.Go(func() { _ = s.Serve(lis) })
 }
+
+func (n *node) own() own.Logs { return own.Logs{Store: n.engines["federation"], Feeds: n.feeds} }
 
 func (n *node) book(role string) *change.Book {
 	return &change.Book{
@@ -270,7 +273,7 @@ func (n *node) pushing(up federationv1.FederationServiceClient, cosigner string)
 
 // Anchored implements push.Keeper.
 func (n *node) Anchored(ctx context.Context, origin, text string) error {
-	return n.service.Anchored(ctx, origin, text)
+	return n.own().Anchored(ctx, origin, text)
 }
 
 // Known implements push.Keeper.

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
@@ -109,53 +108,11 @@ func (s *Service) mirrored(ctx context.Context, name string, read func(*held) er
 	})
 }
 
-// GetReceipt implements the RPC. The newest checkpoint that the upper
-// installation has cosigned is used if it has the entry, else one's own.
+// GetReceipt implements the RPC.
 func (s *Service) GetReceipt(ctx context.Context, req *federationv1.GetReceiptRequest) (*federationv1.Evidence, error) {
 	a := authz.From(ctx)
 	if err := a.Check(a.Tree().Root()); err != nil {
 		return nil, err
 	}
-	cp, err := s.parts.Feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: req.GetName()})
-	if err != nil {
-		return nil, err
-	}
-	size, text, err := s.anchor(ctx, cp, req.GetSeq())
-	if err != nil {
-		return nil, err
-	}
-	proof, err := s.parts.Feeds.GetProof(ctx, &feedv1.GetProofRequest{Parent: req.GetName(), Size: size, Of: &feedv1.GetProofRequest_Seq{Seq: req.GetSeq()}})
-	if err != nil {
-		return nil, err
-	}
-	run, err := s.parts.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: req.GetName(), Start: req.GetSeq(), PageSize: 1})
-	if err != nil || len(run.GetRecords()) == 0 {
-		return nil, errors.Join(err, authz.ErrNotFound)
-	}
-	return &federationv1.Evidence{Origin: cp.GetOrigin(), Of: &federationv1.Evidence_Receipt{Receipt: &federationv1.Receipt{
-		Record: run.GetRecords()[0], Inclusion: proof.GetHashes(), Note: text,
-	}}}, nil
-}
-
-// anchoredBucket has the newest cosigned note of each own log, by origin.
-const anchoredBucket = "anchored"
-
-// anchor returns the size and note of the checkpoint that a receipt is about.
-func (s *Service) anchor(ctx context.Context, cp *feedv1.Checkpoint, seq uint64) (size uint64, text string, err error) {
-	size, text = cp.GetSize(), cp.GetNote()
-	err = s.book.Store.View(ctx, func(tx store.Tx) error {
-		b, err := tx.Get(anchoredBucket, []byte(cp.GetOrigin()))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		h, err := federation.OpenHead(cp.GetVerifierKey(), string(b))
-		if err == nil && h.Size > seq && h.Size <= cp.GetSize() {
-			size, text = h.Size, h.Note
-		}
-		return err
-	})
-	return size, text, err
+	return s.parts.Own.Receipt(ctx, req.GetName(), req.GetSeq())
 }

@@ -1,8 +1,9 @@
 // Package server serves FederationService: it enrols lower installations, takes
 // the logs that they push, and keeps them as mirrors. What of a log is believed
 // is decided by package federation; how entries stand in a log, by package feed.
-// It does not read what the entries say, but for the enrolments of those below
-// and the root of a tree. It does not push upward: package push does.
+// It does not read what the entries say: package witness does, where that decides
+// about logs. It does not push upward: package push does; and what is known above of
+// this installation's own logs package own keeps.
 package server
 
 import (
@@ -12,9 +13,10 @@ import (
 	"google.golang.org/grpc"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/own"
+	"github.com/duban-project/duban/services/federation/witness"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -35,16 +37,14 @@ type Parts struct {
 	Cosigner federation.Cosigner
 	// Silence is how long a log may not be heard of before it is called silent.
 	Silence time.Duration
-	// Feeds reads the installation's own feeds, for receipts.
-	Feeds feedv1.FeedServiceClient
-	// Logs reach the roles that keep the installation's own logs, by role.
-	Logs map[string]federationv1.LogServiceClient
+	// Own are the installation's own logs, for receipts.
+	Own own.Logs
 	// Stopping is closed when the process begins to stop: streams end then.
 	Stopping <-chan struct{}
 }
 
 // Schema is what the service keeps beside its feed.
-var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidenceBucket, relayedBucket, anchoredBucket, mirrorPrefix}}
+var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidenceBucket, witness.Bucket, own.Bucket, mirrorPrefix}}
 
 // Service implements FederationService.
 type Service struct {
@@ -54,6 +54,7 @@ type Service struct {
 	parts         Parts
 	installations change.Kind[*federationv1.Installation]
 	mirrors       mirrors
+	witness       witness.Witness
 	streams       streams
 }
 
@@ -61,6 +62,7 @@ type Service struct {
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{book: book, parts: parts, streams: newStreams()}
 	s.installations = change.Kind[*federationv1.Installation]{Book: book, Unit: (*federationv1.Installation).GetUnit}
+	s.witness = witness.Witness{Book: book, Tree: parts.Tree, Enrolled: s.find}
 	s.mirrors = mirrors{engine: book.Store, open: map[string]*mirror{}}
 	return s
 }

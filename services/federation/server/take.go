@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/mod/sumdb/tlog"
+
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/feed"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -153,7 +156,7 @@ func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *
 	if err := m.openings(run[skip:], records); err != nil {
 		return err
 	}
-	if err := c.s.learn(m.all, m, run[skip:]); err != nil {
+	if err := c.s.witness.Learn(m.all, m.row, run[skip:]); err != nil {
 		return err
 	}
 	if err := m.measure(); err != nil {
@@ -161,6 +164,11 @@ func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *
 	}
 	return c.cover(m, head, a)
 }
+
+// office is the label of what is sealed and goes upward all the same.
+const office = feedserver.Office
+
+func leafOf(r *feedv1.Record) tlog.Hash { return tlog.RecordHash(r.GetEntry()) }
 
 var errOther = errors.New("it is here with other bytes")
 
@@ -224,7 +232,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	return errors.Join(
 		m.log.KeepCheckpoint(m.tx, []byte(m.row.GetNote())),
 		m.cosigned(m.size, now, c.moment()),
-		c.s.testify(m, m.row.GetNote(), false),
+		c.s.witness.Testify(m.all, m.row, m.row.GetNote(), false),
 	)
 }
 

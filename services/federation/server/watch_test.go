@@ -60,7 +60,7 @@ func TestWhatIsWatched(t *testing.T) {
 func unsent(t *testing.T, n *node, role string, want uint64) {
 	t.Helper()
 	eventually(t, "what is not known above", func() bool {
-		entries, since, err := n.service.Unsent(t.Context(), role)
+		entries, since, err := n.own().Unsent(t.Context(), role)
 		if err != nil || since.IsZero() != (entries == 0) {
 			t.Fatalf("Unsent = %d, %v, %v", entries, since, err)
 		}

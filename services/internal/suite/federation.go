@@ -24,6 +24,7 @@ import (
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/federation/carry"
+	"github.com/duban-project/duban/services/federation/own"
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
@@ -121,19 +122,19 @@ type federatedRole struct {
 func (f federatedRole) Work(ctx context.Context) error { return f.work(ctx) }
 
 func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	self := feedv1.NewFeedServiceClient(s.Conn("federation"))
+	logs := own.Logs{Store: book.Store, Feeds: feedv1.NewFeedServiceClient(s.Conn("federation")), Roles: s.logs()}
 	service := federationserver.New(book, federationserver.Parts{
 		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
-		Feeds: self, Logs: s.logs(), Stopping: s.process.Stopping(),
+		Own: logs, Stopping: s.process.Stopping(),
 	})
 	s.mirrors = service.Mirror
-	if err := s.watch(service, book.Clock); err != nil {
+	if err := s.watch(service, logs, book.Clock); err != nil {
 		return nil, err
 	}
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
-		Feeds: self, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
-		Boot: strings.ToLower(rand.Text()), Keep: service,
+		Feeds: logs.Feeds, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
+		Boot: strings.ToLower(rand.Text()), Keep: logs,
 		Recipient: Unsealer(s.secrets["federation"]).Recipient(),
 	}
 	s.bundles = carry.Desk{Push: pushing, Importer: service}.Handler()
@@ -151,7 +152,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 
 // watch shows how the logs of installations below stand, and how far those of this one
 // are known above. What cannot be read shows as 0, as counted has it.
-func (s *Suite) watch(service *federationserver.Service, now func() time.Time) error {
+func (s *Suite) watch(service *federationserver.Service, logs own.Logs, now func() time.Time) error {
 	for _, role := range s.pushes {
 		if err := s.telemetry.Push(role, func() (unsent telemetry.Unsent) {
 			if s.config.Federation.Parent.Address == "" { // nobody is, or bundles take as long as they take
@@ -159,7 +160,7 @@ func (s *Suite) watch(service *federationserver.Service, now func() time.Time) e
 			}
 			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 			defer cancel()
-			entries, since, err := service.Unsent(ctx, role)
+			entries, since, err := logs.Unsent(ctx, role)
 			if err != nil || entries == 0 {
 				return unsent
 			}

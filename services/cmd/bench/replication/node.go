@@ -22,6 +22,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/own"
 	"github.com/duban-project/duban/services/federation/push"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/authn"
@@ -178,7 +179,7 @@ func (n *node) push(ctx context.Context, upper *node) (stop func()) {
 
 // Anchored implements push.Keeper.
 func (n *node) Anchored(ctx context.Context, origin, text string) error {
-	return n.service.Anchored(ctx, origin, text)
+	return own.Logs{Store: n.engines["federation"]}.Anchored(ctx, origin, text)
 }
 
 // Known implements push.Keeper.

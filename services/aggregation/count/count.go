@@ -1,4 +1,10 @@
-package server
+// Package count takes the entries of feeds in: it finds who may speak of a unit,
+// and counts what records, rows of reports and the tree say into the figures, the
+// worklists and what is kept of installations below. What a record counts is decided
+// by the rules in package aggregation, how figures are kept by package figures. It
+// does not read feeds, nor wait for the tree that entries were written under: the
+// server's followers do. Reports that are made here the desk counts.
+package count
 
 import (
 	"errors"
@@ -24,9 +30,41 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
+// Services by whose own feeds others wait.
+const (
+	// Organization is the service whose feed says who stands above whom: no entry
+	// is counted before the tree that it was written under.
+	Organization = "organization"
+	// Campaigns is the service whose feed says what campaigns reports may name.
+	Campaigns = "campaign"
+)
+
+// ErrUnitUnknown says that an entry from below is about a unit of which the tree
+// does not know yet whether it is theirs: it can be counted when the tree does.
+var ErrUnitUnknown = errors.New("the tree does not know yet whose a unit from below is")
+
+// Source is whose feed is counted.
+type Source struct {
+	// Feed is the name under which it is read, such as "rectification" or
+	// "510104.rectification".
+	Feed string
+	// Installation is the one below that keeps it, installations/510104, and Root
+	// the unit here that is its root; empty: this one.
+	Installation, Root string
+}
+
+// named is the name of a record among those of all installations.
+func (s Source) named(record string) string {
+	if s.Installation == "" {
+		return record
+	}
+	return s.Installation + "/" + record
+}
+
 // Count takes a run of a feed's entries into figures and worklists and moves the cursor
-// behind them, all in tx: each entry is counted once, however often it comes. A
-// run that leaves entries out is an error.
+// behind them, all in tx: each entry is counted once, however often it comes. A run
+// that leaves entries out is an error, and so is ErrUnitUnknown. After an error tx
+// MUST be given up.
 func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 	cursor, err := figures.ReadCursor(tx, s.Feed)
 	if err != nil {
@@ -131,9 +169,9 @@ func (c counting) lies(u *organizationv1.Unit, installation string) error {
 func (s Source) known(tx store.Tx, e *feedv1.Entry) error {
 	unit, campaign := &organizationv1.Unit{}, &campaignv1.Campaign{}
 	switch body := e.GetBody(); {
-	case s.Feed == organization && body.MessageIs(unit):
+	case s.Feed == Organization && body.MessageIs(unit):
 		return errors.Join(body.UnmarshalTo(unit), desk.Known(tx, unit))
-	case s.Feed == campaigns && body.MessageIs(campaign):
+	case s.Feed == Campaigns && body.MessageIs(campaign):
 		return errors.Join(body.UnmarshalTo(campaign), desk.Campaign(tx, campaign))
 	case s.Installation != "" && body.MessageIs(campaign):
 		err := body.UnmarshalTo(campaign)

@@ -1,4 +1,4 @@
-package server
+package count
 
 import (
 	"errors"
@@ -21,28 +21,6 @@ import (
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 )
-
-// Source is whose feed is counted.
-type Source struct {
-	// Feed is the name under which it is read, such as "rectification" or
-	// "510104.rectification".
-	Feed string
-	// Installation is the one below that keeps it, installations/510104, and Root
-	// the unit here that is its root; empty: this one.
-	Installation, Root string
-}
-
-// errUnknownUnit says that an entry from below is about a unit of which the tree
-// does not know yet whether it is theirs.
-var errUnknownUnit = fmt.Errorf("%w: a unit from below", errNoTree)
-
-// named is the name of a record among those of all installations.
-func (s Source) named(record string) string {
-	if s.Installation == "" {
-		return record
-	}
-	return s.Installation + "/" + record
-}
 
 // theirFact is what a record of the source counts here. What is about another's
 // units counts nothing, and a campaign of theirs is not taken for one here.
@@ -76,11 +54,11 @@ func (c counting) items(name string, body proto.Message) (items []*worklist.Item
 	return items, nil
 }
 
-// theirs says whether the source may speak of the unit, or errUnknownUnit.
+// theirs says whether the source may speak of the unit, or ErrUnitUnknown.
 func (c counting) theirs(unit string) (bool, error) {
 	standing, err := lower.StandingOf(c.tx, unit, c.Installation, c.Root)
 	if err == nil && standing == lower.Unknown {
-		err = errUnknownUnit
+		err = ErrUnitUnknown
 	}
 	return standing == lower.Theirs, err
 }
