@@ -79,17 +79,21 @@ func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReport
 		if err != nil {
 			return nil, err
 		}
-		before, err := d.counted(tx, r)
-		if err != nil {
+		if err := d.release(tx, r); err != nil {
 			return nil, err
-		}
-		if before.GetSupersededBy() == r.GetName() && before != nil {
-			if _, err := d.reports.PutAs(tx, "report.released", reports.Released(before)); err != nil {
-				return nil, err
-			}
 		}
 		return d.put(tx, r)
 	})
+}
+
+// release lets what a returned report was to supersede be corrected by another.
+func (d *Desk) release(tx *change.Tx, r *aggregationv1.Report) error {
+	before, err := d.counted(tx, r)
+	if err != nil || before == nil || before.GetSupersededBy() != r.GetName() {
+		return err
+	}
+	_, err = d.reports.PutAs(tx, "report.released", reports.Released(before))
+	return err
 }
 
 // whole is a report as Get answers with it: with its rows, if they are few.

@@ -11,6 +11,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -21,6 +22,10 @@ type parcel struct {
 	pages  [][]*aggregationv1.Report_Row
 	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
 }
+
+// pageBytes is how many bytes the rows of a page have at most: its entry in the feed
+// holds them, and beside them what every entry does.
+const pageBytes = feed.MaxEntry - 4<<10
 
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
@@ -71,7 +76,7 @@ func (p *parcel) unpack(open func(*parcel) error) (err error) {
 	if err := open(p); err != nil {
 		return err
 	}
-	p.pages = reports.Paged(reports.Rows(p.form, p.asked))
+	p.pages = reports.Paged(reports.Rows(p.form, p.asked), pageBytes)
 	return nil
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 // Work goes on with what was begun until ctx is done. A job that fails is tried
-// again, and does not keep the others waiting.
+// again, or given up if it would always fail, and does not keep the others waiting.
 func (d *Desk) Work(ctx context.Context) error {
 	d.Stir()
 	var tries feed.Backoff
@@ -69,28 +69,55 @@ func (d *Desk) round(ctx context.Context) error {
 // disk.
 const stride = 5
 
-// step does some pages of the first job of a report, in one transaction.
+// step does some pages of the first job of a report. Where that cannot succeed, it
+// does one, and at the page that is at fault it gives up.
 func (d *Desk) step(ctx context.Context, name string) error {
+	err := d.goOn(ctx, name, stride)
+	if lasting(err) {
+		err = d.goOn(ctx, name, 1)
+	}
+	if lasting(err) {
+		err = d.giveUp(ctx, name, err)
+	}
+	if lasting(err) {
+		return d.drop(ctx, name, err)
+	}
+	return err
+}
+
+// goOn does so many pages of the first job of a report, in one transaction.
+func (d *Desk) goOn(ctx context.Context, name string, pages int) error {
 	return d.book.Own(ctx, service, func(tx *change.Tx) error {
-		job, err := firstJob(tx, name)
+		r, job, err := d.first(tx, name)
 		if job == nil || err != nil {
 			return err
 		}
-		r, err := d.reports.Find(tx, name)
-		if err != nil {
-			return err
-		}
-		job.Total = max(job.GetTotal(), steps(r, job.GetKind()))
-		for n := 0; n < stride && job.GetDone() < job.GetTotal(); n++ {
+		for n := 0; n < pages && job.GetDone() < job.GetTotal(); n++ {
 			if err := d.work(tx, r, job); err != nil {
 				return err
 			}
 		}
-		if job.GetDone() < job.GetTotal() {
-			return putJob(tx, name, job)
-		}
-		return d.finish(tx, r, job)
+		return d.leave(tx, r, job)
 	})
+}
+
+// first is the first job of a report, which is nil if there is none.
+func (d *Desk) first(tx *change.Tx, name string) (*aggregationv1.Report, *aggregationv1.ReportJob, error) {
+	job, err := firstJob(tx, name)
+	if job == nil || err != nil {
+		return nil, nil, err
+	}
+	r, err := d.reports.Find(tx, name)
+	job.Total = max(job.GetTotal(), steps(r, job.GetKind()))
+	return r, job, err
+}
+
+// leave keeps how far a job has come, or ends it.
+func (d *Desk) leave(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
+	if job.GetDone() < job.GetTotal() {
+		return putJob(tx, r.GetName(), job)
+	}
+	return d.finish(tx, r, job)
 }
 
 // steps are how many a job on a report has at least.

@@ -25,6 +25,7 @@ func TestEveryMoveOfAReport(t *testing.T) {
 		reports.Returning: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 			return reports.Return(r, "who", "why")
 		},
+		reports.Failing: func(r *aggregationv1.Report) (*aggregationv1.Report, error) { return reports.Unjudged(r, 1) },
 		reports.Superseding: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 			return reports.Superseded(r, "another")
 		},
