@@ -107,6 +107,7 @@ var rules = []struct {
 	{"aggregation/figures", append(rooms("store", "calendar"), std, root+"aggregation")},
 	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},
 	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
+	{"aggregation/jobs", append(rooms("store"), std, pb, proto)},
 	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -60,7 +61,7 @@ func (d *Desk) unjudged(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 	if err := d.release(tx, r); err != nil {
 		return err
 	}
-	if err := tx.Delete(jobsBucket, jobKey(r.GetName(), job.GetKind())); err != nil {
+	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil {
 		return err
 	}
 	_, err = d.reports.PutAs(tx, "report.failed", r)
@@ -79,14 +80,7 @@ func (d *Desk) passOver(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 
 // drop ends all jobs of a report that is not there, or cannot be changed.
 func (d *Desk) drop(ctx context.Context, name string, why error) error {
-	err := d.book.Own(ctx, service, func(tx *change.Tx) error {
-		for kind := aggregationv1.ReportJob_KIND_JUDGE; kind <= aggregationv1.ReportJob_KIND_AGAIN; kind++ {
-			if err := tx.Delete(jobsBucket, jobKey(name, kind)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := d.book.Own(ctx, service, func(tx *change.Tx) error { return jobs.EndAll(tx, name) })
 	if err == nil {
 		slog.ErrorContext(ctx, "dropping the work on a report", "report", name, "error", why)
 	}

@@ -8,6 +8,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/intake"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
@@ -271,7 +272,7 @@ func (d *Desk) spool(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregat
 		}
 	}
 	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_JUDGE, Total: r.GetPages()}
-	if err := putJob(tx, r.GetName(), job); err != nil {
+	if err := jobs.Put(tx, r.GetName(), job); err != nil {
 		return nil, err
 	}
 	r, err := d.reports.Put(tx, r)

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -48,7 +49,7 @@ func (d *Desk) round(ctx context.Context) error {
 		return fmt.Errorf("bringing the tree up to date: %w", err)
 	}
 	for {
-		list, err := d.jobs(ctx)
+		list, err := jobs.Reports(ctx, d.book.Store)
 		if len(list) == 0 || err != nil {
 			return err
 		}
@@ -103,7 +104,7 @@ func (d *Desk) goOn(ctx context.Context, name string, pages int) error {
 
 // first is the first job of a report, which is nil if there is none.
 func (d *Desk) first(tx *change.Tx, name string) (*aggregationv1.Report, *aggregationv1.ReportJob, error) {
-	job, err := firstJob(tx, name)
+	job, err := jobs.First(tx, name)
 	if job == nil || err != nil {
 		return nil, nil, err
 	}
@@ -115,7 +116,7 @@ func (d *Desk) first(tx *change.Tx, name string) (*aggregationv1.Report, *aggreg
 // leave keeps how far a job has come, or ends it.
 func (d *Desk) leave(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
 	if job.GetDone() < job.GetTotal() {
-		return putJob(tx, r.GetName(), job)
+		return jobs.Put(tx, r.GetName(), job)
 	}
 	return d.finish(tx, r, job)
 }
@@ -134,7 +135,7 @@ func (d *Desk) finish(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1
 	if err != nil {
 		return err
 	}
-	if err := tx.Delete(jobsBucket, jobKey(r.GetName(), job.GetKind())); err != nil {
+	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil {
 		return err
 	}
 	_, err = d.reports.PutAs(tx, done[job.GetKind()], r)

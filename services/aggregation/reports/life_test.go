@@ -110,7 +110,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		reports.ErrSupersedes, reports.ErrFieldUnknown, reports.ErrDimensionUnknown, reports.ErrValueOutOfRange,
 		reports.ErrValueUnreadable, reports.ErrRowUnitUnknown, reports.ErrCodeAmbiguous, reports.ErrCodeInvalid, reports.ErrFileInvalid,
 		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCampaignUnknown, reports.ErrCategoryUnknown, reports.ErrCheckBroken, reports.ErrRowTwice,
-		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded, reports.ErrValueMissing, reports.ErrLineInvalid,
+		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded, reports.ErrRowsFailed, reports.ErrValueMissing, reports.ErrLineInvalid,
 		reports.ErrCellTooLong, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown,
 	} {
 		declared["REASON_"+f.Reason] = true
