@@ -41,11 +41,11 @@ func judgements() (all []*fault.Fault) {
 func TestPagesKeepWithinTheirBytes(t *testing.T) {
 	const bytes = 100 << 10
 	warnings := []string{"carry-over", "closed-of-known", "in-time-of-accepted", "late-of-submitted"}
-	for _, length := range []int{0, 1, 150, 1024} {
+	for _, length := range []int{0, 1024} {
 		text := strings.Repeat("\U00020000", length)
 		for _, f := range judgements() {
 			var rows []*aggregationv1.Report_Row
-			for i := range 900 {
+			for i := range 450 {
 				rows = append(rows, &aggregationv1.Report_Row{Unit: text, Scheme: text, Code: text, Field: text, Campaign: text, Category: fmt.Sprint(text, i/7), Value: 1, Line: int32(i)})
 			}
 			if length == 1024 {
