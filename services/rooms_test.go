@@ -109,13 +109,14 @@ var rules = []struct {
 	{"aggregation/figures", append(rooms("store", "calendar"), std, root+"aggregation")},
 	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},
 	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
+	{"aggregation/jobs", append(rooms("store"), std, pb, proto)},
 	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
 	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/count", append(rooms("fault", "feed/server", "store"), std, pb, proto, root+"aggregation")},
-	{"aggregation/desk", append(rooms("authz", "calendar", "change", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
+	{"aggregation/desk", append(rooms("authz", "calendar", "change", "fault", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
 	// The second hand: it knows rows by their bytes alone, and each part of it as
 	// little as it can.
 	{"aggregation/recount", append(rooms("store"), std, pb, proto, root+"aggregation/recount/", root+"aggregation/worklist")},

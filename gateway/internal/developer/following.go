@@ -6,6 +6,7 @@ import "github.com/duban-project/duban/gateway/internal/problem"
 // follow from what happened to another resource.
 var following = []Event{
 	{"aggregation.report.entered.v1", "Report", "", problem.Text{Zh: "各行已全部计入", En: "all its rows are counted"}},
+	{"aggregation.report.failed.v1", "Report", "", problem.Text{Zh: "有数据行无法处理", En: "some of its rows cannot be worked on"}},
 	{"aggregation.report.judged.v1", "Report", "", problem.Text{Zh: "各行已全部校验", En: "all its rows are judged"}},
 	{"aggregation.report.rejudged.v1", "Report", "", problem.Text{Zh: "待对照的行已重新校验", En: "rows that were quarantined are judged again"}},
 	{"aggregation.report.released.v1", "Report", "", problem.Text{Zh: "被退回的更正不再占用原报表", En: "a correction of it was returned, and it stands alone again"}},

@@ -8,6 +8,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -143,7 +144,7 @@ func recall(tx store.Tx, keys []string) (int, error) {
 		}
 	}
 	for report := range called {
-		if err := judgeAgain(tx, report); err != nil {
+		if err := jobs.Again(tx, report); err != nil {
 			return 0, err
 		}
 	}

@@ -18,6 +18,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -75,14 +76,13 @@ var Indexes = map[string][]string{
 
 const (
 	spoolBucket   = "reports.spool"   // name of a page → its rows, not judged yet
-	jobsBucket    = "reports.jobs"    // report, kind → ReportJob
 	waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
 
 	campaignsBucket = "reports.campaigns" // name of a campaign that was published → its owner and categories
 )
 
 // Buckets hold what is neither record nor index.
-var Buckets = []string{spoolBucket, jobsBucket, waitingBucket, campaignsBucket}
+var Buckets = []string{spoolBucket, jobs.Bucket, waitingBucket, campaignsBucket}
 
 // readers is how many files are read at once: each may unpack to a lot.
 const readers = 2

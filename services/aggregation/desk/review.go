@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -31,7 +32,7 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 	}
 	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_ENTER, Total: r.GetPages() + before.GetPages()}
 	if job.GetTotal() > 2 {
-		if err := putJob(tx, r.GetName(), job); err != nil {
+		if err := jobs.Put(tx, r.GetName(), job); err != nil {
 			return nil, err
 		}
 		if r, err = d.reports.Put(tx, r); err != nil {
@@ -79,17 +80,21 @@ func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReport
 		if err != nil {
 			return nil, err
 		}
-		before, err := d.counted(tx, r)
-		if err != nil {
+		if err := d.release(tx, r); err != nil {
 			return nil, err
-		}
-		if before.GetSupersededBy() == r.GetName() && before != nil {
-			if _, err := d.reports.PutAs(tx, "report.released", reports.Released(before)); err != nil {
-				return nil, err
-			}
 		}
 		return d.put(tx, r)
 	})
+}
+
+// release lets what a returned report was to supersede be corrected by another.
+func (d *Desk) release(tx *change.Tx, r *aggregationv1.Report) error {
+	before, err := d.counted(tx, r)
+	if err != nil || before == nil || before.GetSupersededBy() != r.GetName() {
+		return err
+	}
+	_, err = d.reports.PutAs(tx, "report.released", reports.Released(before))
+	return err
 }
 
 // whole is a report as Get answers with it: with its rows, if they are few.
@@ -112,7 +117,7 @@ func (d *Desk) shown(tx *change.Tx, r *aggregationv1.Report) *aggregationv1.Repo
 	if kind == 0 {
 		return r
 	}
-	job, err := readJob(tx, r.GetName(), kind)
+	job, err := jobs.Find(tx, r.GetName(), kind)
 	if err != nil {
 		return r
 	}

@@ -8,9 +8,11 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/intake"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -21,6 +23,10 @@ type parcel struct {
 	pages  [][]*aggregationv1.Report_Row
 	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
 }
+
+// pageBytes is how many bytes the rows of a page have at most: its entry in the feed
+// holds them, and beside them what every entry does.
+const pageBytes = feed.MaxEntry - 4<<10
 
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
@@ -71,7 +77,7 @@ func (p *parcel) unpack(open func(*parcel) error) (err error) {
 	if err := open(p); err != nil {
 		return err
 	}
-	p.pages = reports.Paged(reports.Rows(p.form, p.asked))
+	p.pages = reports.Paged(reports.Rows(p.form, p.asked), pageBytes)
 	return nil
 }
 
@@ -266,7 +272,7 @@ func (d *Desk) spool(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregat
 		}
 	}
 	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_JUDGE, Total: r.GetPages()}
-	if err := putJob(tx, r.GetName(), job); err != nil {
+	if err := jobs.Put(tx, r.GetName(), job); err != nil {
 		return nil, err
 	}
 	r, err := d.reports.Put(tx, r)

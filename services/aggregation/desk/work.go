@@ -9,13 +9,14 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
 )
 
 // Work goes on with what was begun until ctx is done. A job that fails is tried
-// again, and does not keep the others waiting.
+// again, or given up if it would always fail, and does not keep the others waiting.
 func (d *Desk) Work(ctx context.Context) error {
 	d.Stir()
 	var tries feed.Backoff
@@ -48,7 +49,7 @@ func (d *Desk) round(ctx context.Context) error {
 		return fmt.Errorf("bringing the tree up to date: %w", err)
 	}
 	for {
-		list, err := d.jobs(ctx)
+		list, err := jobs.Reports(ctx, d.book.Store)
 		if len(list) == 0 || err != nil {
 			return err
 		}
@@ -69,28 +70,55 @@ func (d *Desk) round(ctx context.Context) error {
 // disk.
 const stride = 5
 
-// step does some pages of the first job of a report, in one transaction.
+// step does some pages of the first job of a report. Where that cannot succeed, it
+// does one, and at the page that is at fault it gives up.
 func (d *Desk) step(ctx context.Context, name string) error {
+	err := d.goOn(ctx, name, stride)
+	if lasting(err) {
+		err = d.goOn(ctx, name, 1)
+	}
+	if lasting(err) {
+		err = d.giveUp(ctx, name, err)
+	}
+	if lasting(err) {
+		return d.drop(ctx, name, err)
+	}
+	return err
+}
+
+// goOn does so many pages of the first job of a report, in one transaction.
+func (d *Desk) goOn(ctx context.Context, name string, pages int) error {
 	return d.book.Own(ctx, service, func(tx *change.Tx) error {
-		job, err := firstJob(tx, name)
+		r, job, err := d.first(tx, name)
 		if job == nil || err != nil {
 			return err
 		}
-		r, err := d.reports.Find(tx, name)
-		if err != nil {
-			return err
-		}
-		job.Total = max(job.GetTotal(), steps(r, job.GetKind()))
-		for n := 0; n < stride && job.GetDone() < job.GetTotal(); n++ {
+		for n := 0; n < pages && job.GetDone() < job.GetTotal(); n++ {
 			if err := d.work(tx, r, job); err != nil {
 				return err
 			}
 		}
-		if job.GetDone() < job.GetTotal() {
-			return putJob(tx, name, job)
-		}
-		return d.finish(tx, r, job)
+		return d.leave(tx, r, job)
 	})
+}
+
+// first is the first job of a report, which is nil if there is none.
+func (d *Desk) first(tx *change.Tx, name string) (*aggregationv1.Report, *aggregationv1.ReportJob, error) {
+	job, err := jobs.First(tx, name)
+	if job == nil || err != nil {
+		return nil, nil, err
+	}
+	r, err := d.reports.Find(tx, name)
+	job.Total = max(job.GetTotal(), steps(r, job.GetKind()))
+	return r, job, err
+}
+
+// leave keeps how far a job has come, or ends it.
+func (d *Desk) leave(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
+	if job.GetDone() < job.GetTotal() {
+		return jobs.Put(tx, r.GetName(), job)
+	}
+	return d.finish(tx, r, job)
 }
 
 // steps are how many a job on a report has at least.
@@ -107,7 +135,7 @@ func (d *Desk) finish(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1
 	if err != nil {
 		return err
 	}
-	if err := tx.Delete(jobsBucket, jobKey(r.GetName(), job.GetKind())); err != nil {
+	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil {
 		return err
 	}
 	_, err = d.reports.PutAs(tx, done[job.GetKind()], r)

@@ -15,6 +15,7 @@ type Move string
 // The moves of a report.
 const (
 	Judging     Move = "judge / 校验"
+	Failing     Move = "fail / 处理失败"
 	Accepting   Move = "accept / 接受"
 	Entering    Move = "enter / 计入"
 	Returning   Move = "return / 退回"
@@ -25,6 +26,7 @@ const (
 var Life = lifecycle.Table[aggregationv1.Report_State, Move]{
 	aggregationv1.Report_STATE_PROCESSING: {
 		Judging: aggregationv1.Report_STATE_SUBMITTED,
+		Failing: aggregationv1.Report_STATE_RETURNED,
 	},
 	aggregationv1.Report_STATE_SUBMITTED: {
 		Accepting:   aggregationv1.Report_STATE_ENTERING,
@@ -152,6 +154,25 @@ func Released(before *aggregationv1.Report) *aggregationv1.Report {
 // Judged returns the report (已报送) when all its rows are judged.
 func Judged(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 	return lifecycle.Move(Life, r, Judging, ErrIllegalMove)
+}
+
+// Unjudged returns the report (已退回) whose rows cannot all be judged, with as many
+// pages as are: it is sent again as one that a superior returned.
+func Unjudged(r *aggregationv1.Report, pages int32) (*aggregationv1.Report, error) {
+	r, err := lifecycle.Move(Life, r, Failing, ErrIllegalMove)
+	if err != nil {
+		return nil, err
+	}
+	r.Failure, r.ReturnReason, r.Pages = ErrRowsFailed.Reason, ErrRowsFailed.Chinese(), pages
+	return r, nil
+}
+
+// Unfinished returns the report as one of whose rows some cannot be worked on, and
+// stay as they are.
+func Unfinished(r *aggregationv1.Report) *aggregationv1.Report {
+	r = proto.CloneOf(r)
+	r.Failure = ErrRowsFailed.Reason
+	return r
 }
 
 // Accept returns the report as accepted by who, as its rows wait to be counted.

@@ -25,6 +25,7 @@ func TestEveryMoveOfAReport(t *testing.T) {
 		reports.Returning: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 			return reports.Return(r, "who", "why")
 		},
+		reports.Failing: func(r *aggregationv1.Report) (*aggregationv1.Report, error) { return reports.Unjudged(r, 1) },
 		reports.Superseding: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 			return reports.Superseded(r, "another")
 		},
@@ -109,7 +110,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		reports.ErrSupersedes, reports.ErrFieldUnknown, reports.ErrDimensionUnknown, reports.ErrValueOutOfRange,
 		reports.ErrValueUnreadable, reports.ErrRowUnitUnknown, reports.ErrCodeAmbiguous, reports.ErrCodeInvalid, reports.ErrFileInvalid,
 		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCampaignUnknown, reports.ErrCategoryUnknown, reports.ErrCheckBroken, reports.ErrRowTwice,
-		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded, reports.ErrValueMissing, reports.ErrLineInvalid,
+		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded, reports.ErrRowsFailed, reports.ErrValueMissing, reports.ErrLineInvalid,
 		reports.ErrCellTooLong, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown,
 	} {
 		declared["REASON_"+f.Reason] = true

@@ -51,25 +51,47 @@ func asked(row *aggregationv1.Report_Row) *aggregationv1.Report_Row {
 	}
 }
 
-// Paged parts the rows into pages, which share their memory with them. If there
-// is more than one, what is said of one unit, campaign and category stands
-// together on a page, unless it alone has more than a page's rows.
-func Paged(rows []*aggregationv1.Report_Row) (pages [][]*aggregationv1.Report_Row) {
-	if len(rows) <= PageRows {
+// Paged parts the rows into pages, which share their memory with them: none has
+// more than PageRows rows, nor more than so many bytes when they are judged, unless
+// one row alone has. If there is more than one, what is said of one unit, campaign
+// and category stands together on a page, unless it alone is more than a page holds.
+func Paged(rows []*aggregationv1.Report_Row, bytes int) (pages [][]*aggregationv1.Report_Row) {
+	if held(rows, bytes) == len(rows) {
 		return [][]*aggregationv1.Report_Row{rows}
 	}
 	slices.SortStableFunc(rows, inGroups)
-	for len(rows) > PageRows {
-		n := PageRows
-		for n > 1 && inGroups(rows[n-1], rows[n]) == 0 {
-			n--
-		}
-		if n == 1 {
-			n = PageRows
-		}
+	for len(rows) > 0 {
+		n := border(rows, held(rows, bytes))
 		pages, rows = append(pages, rows[:n]), rows[n:]
 	}
-	return append(pages, rows)
+	return pages
+}
+
+// verdictMax is how many bytes a row gets at most when it is judged and stored: its
+// unit, its verdict, both sentences of a reason, and the checks that it breaks.
+const verdictMax = 448
+
+// held is how many of the first rows a page of so many bytes holds; one it always
+// does.
+func held(rows []*aggregationv1.Report_Row, bytes int) int {
+	for n, row := range rows {
+		bytes -= proto.Size(row) + verdictMax
+		if n > 0 && bytes < 0 || n == PageRows {
+			return n
+		}
+	}
+	return len(rows)
+}
+
+// border is how many of the first n rows come before the last group that goes on
+// behind them; n if that one is all.
+func border(rows []*aggregationv1.Report_Row, n int) int {
+	for i := n; i > 0; i-- {
+		if i == len(rows) || inGroups(rows[i-1], rows[i]) != 0 {
+			return i
+		}
+	}
+	return n
 }
 
 // inGroups orders rows by what they are about.

@@ -44,5 +44,6 @@ var (
 	ErrRowTwice         = fault.Of(aggregationv1.Reason_REASON_REPORT_ROW_REPEATED)
 	ErrFigureTaken      = fault.Of(aggregationv1.Reason_REASON_REPORT_FIGURE_EXISTS)
 	ErrFigureLocked     = fault.Of(aggregationv1.Reason_REASON_REPORT_FIGURE_FIXED)
+	ErrRowsFailed       = fault.Of(aggregationv1.Reason_REASON_REPORT_ROWS_FAILED)
 	ErrSuperseded       = fault.Of(aggregationv1.Reason_REASON_REPORT_SUPERSEDED)
 )

@@ -18,7 +18,7 @@ const (
 	MaxValue = 1_000_000_000
 	// MaxRows is how many rows a report has at most: 100,000 lines of four values.
 	MaxRows = 400_000
-	// PageRows is how many rows are kept and judged together.
+	// PageRows is how many rows are kept and judged together at most.
 	PageRows = 400
 )
 

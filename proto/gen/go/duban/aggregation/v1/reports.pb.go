@@ -187,8 +187,9 @@ type Report struct {
 	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
 	// 1, 2, 3 … for each source. A number that is left out shows as a gap.
 	Sequence int64 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	// The rows. In answers only those of a report with at most 400, and never in
-	// lists: ListReportRows has them all.
+	// The rows. In answers only those of a report that is kept in one page: at most
+	// 400, fewer where they have more than about 190 bytes each; and never in lists.
+	// ListReportRows has them all.
 	Rows []*Report_Row `protobuf:"bytes,7,rep,name=rows,proto3" json:"rows,omitempty"`
 	// 零报告: there is nothing to report. All fields of the form are 0 for the
 	// unit itself, and there are no rows.
@@ -228,7 +229,12 @@ type Report struct {
 	// period.
 	Duty string `protobuf:"bytes,22,opt,name=duty,proto3" json:"duty,omitempty"`
 	// How many pages its rows are kept in.
-	Pages         int32 `protobuf:"varint,23,opt,name=pages,proto3" json:"pages,omitempty"`
+	Pages int32 `protobuf:"varint,23,opt,name=pages,proto3" json:"pages,omitempty"`
+	// 处理失败: the stable reason for which some of its rows could not be worked on,
+	// REPORT_ROWS_FAILED; empty: all could. A report that could not be judged is
+	// RETURNED by duban itself, without a reviewer, and has the rows that were. Rows of
+	// an accepted report that could not be counted are not; it can be corrected.
+	Failure       string `protobuf:"bytes,24,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,6 +428,13 @@ func (x *Report) GetPages() int32 {
 		return x.Pages
 	}
 	return 0
+}
+
+func (x *Report) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
 }
 
 // Request for CreateReport.
@@ -1191,7 +1204,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x80\x13\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x13\n" +
 	"\x06Report\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
 	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
@@ -1223,7 +1236,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06totals\x18\x14 \x01(\v2#.duban.aggregation.v1.Report.TotalsB\x03\xe0A\x03R\x06totals\x12F\n" +
 	"\bprogress\x18\x15 \x01(\v2%.duban.aggregation.v1.Report.ProgressB\x03\xe0A\x03R\bprogress\x12\x17\n" +
 	"\x04duty\x18\x16 \x01(\tB\x03\xe0A\x03R\x04duty\x12\x19\n" +
-	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x1a\xe4\x04\n" +
+	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x12\x1d\n" +
+	"\afailure\x18\x18 \x01(\tB\x03\xe0A\x03R\afailure\x1a\xe4\x04\n" +
 	"\x03Row\x12\x1c\n" +
 	"\x04unit\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04unit\x12 \n" +
 	"\x06scheme\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06scheme\x12\x1c\n" +

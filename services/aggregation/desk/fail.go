@@ -1,0 +1,88 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"google.golang.org/protobuf/proto"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// lasting says whether an error comes again however often the work is tried: for
+// what is too large, not there, not to be read, or refused by a rule. A full disk
+// and a log that is held go by.
+func lasting(err error) bool {
+	return errors.Is(err, feed.ErrTooLarge) || errors.Is(err, store.ErrNotFound) || errors.Is(err, proto.Error) || fault.As(err) != nil
+}
+
+// giveUp ends what a report's first job cannot do, says so in the report, and, the
+// first time, in the log.
+func (d *Desk) giveUp(ctx context.Context, name string, why error) error {
+	d.seen = nil
+	told := true
+	err := d.book.Own(ctx, service, func(tx *change.Tx) error {
+		r, job, err := d.first(tx, name)
+		if job == nil || err != nil {
+			return err
+		}
+		told = r.GetFailure() != ""
+		if job.GetKind() == aggregationv1.ReportJob_KIND_JUDGE {
+			return d.unjudged(tx, r, job)
+		}
+		return d.passOver(tx, r, job)
+	})
+	if err == nil && !told {
+		slog.ErrorContext(ctx, "giving up rows of a report", "report", name, "error", why)
+	}
+	return err
+}
+
+// unjudged returns a report that cannot be judged to its sender, with the rows that
+// are.
+func (d *Desk) unjudged(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
+	for n := job.GetDone(); n < r.GetPages(); n++ {
+		if err := tx.Delete(spoolBucket, []byte(reports.PageName(r.GetName(), n))); err != nil {
+			return err
+		}
+	}
+	r, err := reports.Unjudged(r, job.GetDone())
+	if err != nil {
+		return err
+	}
+	r.Totals = reports.Sum(r.GetTotals(), job.GetChange())
+	if err := d.release(tx, r); err != nil {
+		return err
+	}
+	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil {
+		return err
+	}
+	_, err = d.reports.PutAs(tx, "report.failed", r)
+	return err
+}
+
+// passOver leaves the next page of a job as it is.
+func (d *Desk) passOver(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
+	r, err := d.reports.PutAs(tx, "report.failed", reports.Unfinished(r))
+	if err != nil {
+		return err
+	}
+	job.Done++
+	return d.leave(tx, r, job)
+}
+
+// drop ends all jobs of a report that is not there, or cannot be changed.
+func (d *Desk) drop(ctx context.Context, name string, why error) error {
+	err := d.book.Own(ctx, service, func(tx *change.Tx) error { return jobs.EndAll(tx, name) })
+	if err == nil {
+		slog.ErrorContext(ctx, "dropping the work on a report", "report", name, "error", why)
+	}
+	return err
+}
