@@ -26,7 +26,7 @@ func TestRecountTellsADifferenceFromAFailure(t *testing.T) {
 	}
 	for bucket, want := range map[string]string{
 		"figures":        "the row of figures at school / any / any / any / xm2026-01 cannot be read",
-		"figures.owed":   "what is owed at school / any / any / any / xm2026-01 is 2, and missing",
+		"figures.owed":   "figures.owed at school / any / any / any / xm2026-01 is 2, and missing",
 		"figures.scores": "the row of figures.scores at school / any / any / any / xm2026-01 cannot be read",
 	} {
 		figure(t, c.Data, bucket, func(tx store.Tx, key []byte) error { return tx.Put(bucket, key, []byte("2")) })
