@@ -53,8 +53,8 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 }
 
 const (
-	crowd  = 16                    // entries in a run, which many must have written at once
-	gather = 50 * time.Millisecond // how long to let more come together then
+	crowd  = 16                     // entries in a run, which many must have written at once
+	gather = 200 * time.Millisecond // how long to let more come together then
 )
 
 // Gathered is apply for who writes down durably what becomes of the entries: of a
