@@ -47,7 +47,7 @@ dist: ## Make the archives that install without a network into .bin/dist.
 
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler).
-	go test -race -shuffle=on -p 3 -timeout 20m $(PACKAGES)
+	GOGC=400 go test -race -shuffle=on -p 3 -timeout 20m $(PACKAGES)
 	cd tools/gen && GOWORK=off go test ./...
 
 .PHONY: torture
