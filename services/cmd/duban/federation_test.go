@@ -145,8 +145,8 @@ func TestAMistakeOfTheCommandIsNoVerdict(t *testing.T) {
 	}{
 		"the keys": {keys, 10}, // of another log
 		"the keys and more, as two files put together": {keys + "\n# city\n" + s.key + "\n" + s.cosignerKey, 0},
-		"what is for paper": {paper, exitConfig},
-		"no key":            {"key", exitConfig},
+		"what is for paper":                            {paper, exitConfig},
+		"no key":                                       {"key", exitConfig},
 	} {
 		if got := verify(t, c.keys, s.receipt()); got != c.want {
 			t.Errorf("%s: exit %d, want %d", name, got, c.want)
