@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -35,7 +36,9 @@ func backupCommand(ctx context.Context, args []string, out io.Writer) error {
 func restoreCommand(ctx context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("duban restore", flag.ContinueOnError)
 	key := set.String("key", "", "installation.key, or a folder that has a folder for each role")
-	if err := set.Parse(args); err != nil || set.NArg() != 2 || *key == "" {
+	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil || set.NArg() != 2 || *key == "" {
 		return fmt.Errorf("%w: duban restore -key FILE-OR-FOLDER BACKUP DATA", errUsage)
 	}
 	c := suite.Default()

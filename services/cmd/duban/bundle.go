@@ -44,7 +44,9 @@ func bundleExport(ctx context.Context, args []string, out io.Writer) (err error)
 	file := set.String("config", "", "the configuration of the running process")
 	after := set.String("after", "", "the receipt of the installation above; without one all is exported")
 	most := set.Int("max", carry.MaxFile, "bytes of entries in a file")
-	if err := set.Parse(args); err != nil || set.NArg() != 1 || *most <= 0 {
+	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil || set.NArg() != 1 || *most <= 0 {
 		return fmt.Errorf("%w: duban bundle export [-config FILE] [-after RECEIPT] [-max BYTES] DIR", errUsage)
 	}
 	c, process, identity, err := ofProcess(*file)
@@ -90,7 +92,9 @@ func bundleImport(ctx context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("duban bundle import", flag.ContinueOnError)
 	file := set.String("config", "", "the configuration of the running process")
 	receipt := set.String("receipt", "", "where the receipt goes")
-	if err := set.Parse(args); err != nil || set.NArg() == 0 || *receipt == "" {
+	if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return err
+	} else if err != nil || set.NArg() == 0 || *receipt == "" {
 		return fmt.Errorf("%w: duban bundle import [-config FILE] -receipt RECEIPT FILES", errUsage)
 	}
 	_, process, identity, err := ofProcess(*file)
@@ -185,7 +189,7 @@ func doubted(err error) error {
 func readAnswers(path, file string) (answers []*federationv1.ReplicateResponse, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	in := bufio.NewReader(f)

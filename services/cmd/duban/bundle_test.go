@@ -316,10 +316,7 @@ func redigested(t *testing.T, b []byte) []byte {
 // verified holds the receipt against the keys on paper.
 func (x *carried) verified(receipt string) {
 	x.t.Helper()
-	keys := identify(x.t, x.above).Cosigner + "\n"
-	for _, l := range identify(x.t, x.below).Installation.GetLogs() {
-		keys += l.GetVerifierKey() + "\n"
-	}
+	keys := runs(x.t, nil, "identity", "-keys", "-config", file(x.t, x.above)) + runs(x.t, nil, "identity", "-keys", "-config", file(x.t, x.below))
 	trusted := filepath.Join(x.t.TempDir(), "keys")
 	if err := os.WriteFile(trusted, []byte(keys), 0o600); err != nil {
 		x.t.Fatal(err)

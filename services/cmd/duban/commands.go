@@ -39,13 +39,16 @@ type told struct {
 	args     []string // that are no flags
 }
 
-// flags reads them.
-func flags(name string, args []string) (s told, err error) {
+// flags reads them, and what is the command's own.
+func flags(name string, args []string, own ...func(*flag.FlagSet)) (s told, err error) {
 	s.Config, s.now = suite.Default(), time.Now
 	set := flag.NewFlagSet("duban "+name, flag.ContinueOnError)
 	path := set.String("config", "", "configuration file (YAML)")
 	start := set.String("simulate", "", "start a simulation at this time (RFC 3339); the data are marked for ever")
 	set.BoolVar(&s.leash, "leash", false, "end when standard input does: for whoever starts this process as a part of itself")
+	for _, add := range own {
+		add(set)
+	}
 	if err := set.Parse(args); err != nil {
 		return s, fmt.Errorf("%w: %w", errUsage, err)
 	}
@@ -59,8 +62,8 @@ func flags(name string, args []string) (s told, err error) {
 }
 
 // flagsAlone reads them for a command that takes nothing else.
-func flagsAlone(name string, args []string) (told, error) {
-	s, err := flags(name, args)
+func flagsAlone(name string, args []string, own ...func(*flag.FlagSet)) (told, error) {
+	s, err := flags(name, args, own...)
 	if err == nil && len(s.args) > 0 {
 		err = fmt.Errorf("%w: unexpected %q", errUsage, s.args[0])
 	}

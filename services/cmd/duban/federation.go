@@ -29,13 +29,19 @@ func (v verdict) Error() string { return v.What }
 // keys of the installation. It may run before the first start and makes the key
 // then.
 func identityCommand(_ context.Context, args []string, out io.Writer) error {
-	told, err := flagsAlone("identity", args)
+	bare := false
+	told, err := flagsAlone("identity", args, func(set *flag.FlagSet) {
+		set.BoolVar(&bare, "keys", false, "the keys alone, one a line, as duban verify reads them")
+	})
 	if err != nil {
 		return err
 	}
 	identity, err := upkeep.ReadIdentity(told.Config)
 	if err != nil {
 		return err
+	}
+	if bare {
+		return identity.WriteKeys(out)
 	}
 	in := identity.Installation
 	in.DisplayName, in.Unit = "(name it)", "units/(the unit there that is the root here)"
@@ -85,9 +91,13 @@ func readKeys(path string) (federation.Keys, error) {
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return federation.Keys{}, err
+		return federation.Keys{}, fmt.Errorf("%w: -keys: %w", errUsage, err)
 	}
-	return federation.ReadKeys(string(b))
+	keys, err := federation.ReadKeys(string(b))
+	if err != nil {
+		return keys, fmt.Errorf("%w: -keys: %s: %w", errUsage, path, err)
+	}
+	return keys, nil
 }
 
 // readEvidence reads a file as GetReceipt and GetEvidence answer it over REST. One

@@ -131,6 +131,50 @@ func verify(t *testing.T, keys string, e *federationv1.Evidence) int {
 	return exit(run(t.Context(), []string{"verify", "-keys", trusted, file}, t.Output()))
 }
 
+// TestAMistakeOfTheCommandIsNoVerdict: whoever asks by the exit status learns that
+// nothing was verified. What identity -keys prints is read, and what it prints
+// without is not.
+func TestAMistakeOfTheCommandIsNoVerdict(t *testing.T) {
+	c := suite.Default()
+	c.Data, c.Installation = t.TempDir(), "edu.example/510900"
+	paper, keys := runs(t, nil, "identity", "-config", file(t, c)), runs(t, nil, "identity", "-keys", "-config", file(t, c))
+	s := sign(t, "problems/1", "problems/2")
+	for name, c := range map[string]struct {
+		keys string
+		want int
+	}{
+		"the keys": {keys, 10}, // of another log
+		"the keys and more, as two files put together": {keys + "\n# city\n" + s.key + "\n" + s.cosignerKey, 0},
+		"what is for paper":                            {paper, exitConfig},
+		"no key":                                       {"key", exitConfig},
+	} {
+		if got := verify(t, c.keys, s.receipt()); got != c.want {
+			t.Errorf("%s: exit %d, want %d", name, got, c.want)
+		}
+	}
+	nowhere := filepath.Join(t.TempDir(), "nowhere")
+	for _, args := range [][]string{{}, {"-keys", nowhere, nowhere}, {nowhere}, {"-nothing", nowhere}, {nowhere, nowhere}} {
+		if got := exit(run(t.Context(), append([]string{"verify"}, args...), t.Output())); got != exitConfig {
+			t.Errorf("verify %q: exit %d, want %d", args, got, exitConfig)
+		}
+	}
+}
+
+// TestWhoAsksForHelpGetsItAndNoError is so for every command that has flags.
+func TestWhoAsksForHelpGetsItAndNoError(t *testing.T) {
+	for _, args := range []string{"demo", "federation", "split", "sandbox", "standalone", "serve", "certificates", "backup", "restore", "identity", "verify", "bundle export", "bundle import", "config print"} {
+		if got := exit(run(t.Context(), append(strings.Fields(args), "-h"), t.Output())); got != exitOK {
+			t.Errorf("duban %s -h: exit %d", args, got)
+		}
+	}
+}
+
+func TestFindingsAreCounted(t *testing.T) {
+	if one, two := findings(1), findings(2); one != "1 finding" || two != "2 findings" {
+		t.Errorf("%s, %s", one, two)
+	}
+}
+
 func TestIdentityIsForPaper(t *testing.T) {
 	var out strings.Builder
 	file := filepath.Join(t.TempDir(), "duban.yaml")

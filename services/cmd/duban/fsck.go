@@ -74,9 +74,16 @@ func check(ctx context.Context, c suite.Config, out io.Writer) error {
 		fmt.Fprintf(out, "warning: no record names %d of the files under blobs\n", orphans)
 	}
 	if wrong > 0 {
-		err = errors.Join(fmt.Errorf("%w: %d findings", errWrong, wrong), err)
+		err = errors.Join(fmt.Errorf("%w: %s", errWrong, findings(wrong)), err)
 	}
 	return err
+}
+
+func findings(n uint64) string {
+	if n == 1 {
+		return "1 finding"
+	}
+	return fmt.Sprintf("%d findings", n)
 }
 
 // first writes a finding as one line.

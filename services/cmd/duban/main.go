@@ -15,7 +15,7 @@
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
 //	duban recount -below DATA BELOW…   the same from the stores of those below
-//	duban identity            the keys that installations above and below are told
+//	duban identity [-keys]    the keys that installations above and below are told
 //	duban bundle export DIR   what is new for the installation above, in files
 //	duban bundle import -receipt RECEIPT FILE...
 //	                          take such files of one below
@@ -26,6 +26,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -95,7 +96,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 }
 
 func exit(err error) int {
-	if err == nil {
+	if err == nil || errors.Is(err, flag.ErrHelp) { // the help was shown
 		return exitOK
 	}
 	fmt.Fprintln(os.Stderr, "duban:", err)

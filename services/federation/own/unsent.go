@@ -21,8 +21,11 @@ func (l Logs) Unsent(ctx context.Context, role string) (entries uint64, since ti
 		return 0, since, err
 	}
 	res, err := l.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: cp.GetName(), Start: above.Size, PageSize: 1})
-	if err != nil || len(res.GetRecords()) == 0 {
+	if err != nil {
 		return 0, since, fmt.Errorf("reading entry %d of %s: %w", above.Size, role, err)
+	}
+	if len(res.GetRecords()) == 0 {
+		return 0, since, fmt.Errorf("%s has %d entries, and answers none from %d on", role, cp.GetSize(), above.Size)
 	}
 	e, err := federation.ReadEntry(res.GetRecords()[0].GetEntry())
 	return cp.GetSize() - above.Size, e.GetAt().AsTime(), err

@@ -17,7 +17,10 @@ var errLost = errors.New("the tail that is lost cannot be taken back")
 // from the installation above. It answers why the log is not pushed in this
 // stream: after a success the next one does.
 func (s *session) recover(ctx context.Context, o *outgoing, l *federationv1.Standing) error {
-	if err := federation.CheckBranch(o.key, l.GetSize(), l.GetCover()); err != nil || l.GetSize() <= o.first.GetSize() {
+	if l.GetSize() <= o.first.GetSize() {
+		return fmt.Errorf("%w: %d entries are no more than the %d that are here", errLost, l.GetSize(), o.first.GetSize())
+	}
+	if err := federation.CheckBranch(o.key, l.GetSize(), l.GetCover()); err != nil {
 		return fmt.Errorf("%w: that there was more is not shown: %w", errLost, err)
 	}
 	if err := s.Keep.Hold(ctx, o.name, fmt.Sprintf("it once had %d entries, and has %d", l.GetSize(), o.first.GetSize())); err != nil {

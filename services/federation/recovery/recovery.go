@@ -4,14 +4,19 @@
 // there, and the records that those entries say; one that was restored and lacks
 // nothing goes on. What is sealed and never went upward is gone; what services keep
 // beside records and feed (digests of keys, remembered requests) too. Fetching the
-// tail is package push's, indexes are package store's.
+// tail is package push's, index rows are package store's.
+//
+// A tail may be as long as the log: it is never in memory, nor in one transaction.
+// It is set aside in the store as it comes, and nothing reads it there. Once all of
+// it has come and leads to the root that the log itself has signed, the log takes it
+// over in steps. After each it is, with its records, as it was once before, and what
+// it signs of that length it has signed before. A process that ends between two
+// steps takes the rest when it starts.
 package recovery
 
 import (
-	"errors"
 	"fmt"
 
-	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -21,63 +26,75 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-var errRoot = errors.New("the entries do not lead to what the log has signed")
-
-// Apply adds the tail to the log and writes the records anew that it is about. The
-// tree must then have that root. It answers how many commitments nothing opens any
-// more. After an error the caller MUST end its transaction with one.
-func Apply(tx store.Tx, log *feed.Log, tail []*feedv1.Record, root tlog.Hash) (missing int, err error) {
-	run, raw := make([]*feedv1.Entry, len(tail)), make([][]byte, len(tail))
-	for i, r := range tail {
-		if run[i], err = federation.ReadEntry(r.GetEntry()); err != nil {
-			return 0, err
-		}
-		raw[i] = r.GetEntry()
-	}
-	if err := log.Extend(tx, run, raw); err != nil {
-		return 0, err
-	}
-	size, err := log.Size(tx)
-	if err != nil {
-		return 0, err
-	}
-	if got, err := log.Root(tx, size); err != nil || got != root {
-		return 0, errors.Join(errRoot, err)
-	}
-	for i, e := range run {
-		n, err := restore(tx, log, e, tail[i].GetOpenings())
-		if err != nil {
-			return 0, fmt.Errorf("entry %d: %w", e.GetSeq(), err)
-		}
-		missing += n
-	}
-	return missing, nil
+// Log is a role's log, with where it and the role's records lie.
+type Log struct {
+	*feed.Log
+	Engine store.Engine
+	Schema store.Schema
 }
 
-// restore writes the record as it was after the entry, as far as it is opened.
-func restore(tx store.Tx, log *feed.Log, e *feedv1.Entry, openings []*feedv1.OpenedCommitment) (missing int, err error) {
-	if e.GetBody() == nil {
-		return 0, fmt.Errorf("%s is gone, and from where is not said", e.GetKind())
+// lost is an entry of a tail.
+type lost struct {
+	*feedv1.Record
+	entry *feedv1.Entry
+	// table and record are where the record lies that it is about, and what it was
+	// after the entry, as far as that is opened.
+	table  string
+	record []byte
+}
+
+// missing is how many of the entry's commitments nothing opens any more.
+func (e lost) missing() int { return len(e.entry.GetSealed()) - len(e.GetOpenings()) }
+
+// read refuses whatever the log could not take over later.
+func (l Log) read(r *feedv1.Record) (e lost, err error) {
+	e.Record = r
+	if e.entry, err = federation.ReadEntry(r.GetEntry()); err != nil {
+		return e, err
 	}
-	mt, err := protoregistry.GlobalTypes.FindMessageByName(e.GetBody().MessageName())
+	body := e.entry.GetBody()
+	if body == nil {
+		return e, fmt.Errorf("entry %d: %s is gone, and from where is not said", e.entry.GetSeq(), e.entry.GetKind())
+	}
+	e.table = string(body.MessageName())
+	mt, err := protoregistry.GlobalTypes.FindMessageByName(body.MessageName())
 	if err != nil {
-		return 0, fmt.Errorf("the type %s: %w", e.GetBody().MessageName(), err)
+		return e, fmt.Errorf("entry %d: the type %s: %w", e.entry.GetSeq(), e.table, err)
 	}
-	m := mt.New().Interface()
-	if err := proto.Unmarshal(e.GetBody().GetValue(), m); err != nil {
-		return 0, fmt.Errorf("reading the body: %w", err)
+	e.record, err = l.opened(mt.New().Interface(), e)
+	if err != nil {
+		return e, fmt.Errorf("entry %d: %w", e.entry.GetSeq(), err)
 	}
-	for _, o := range openings {
-		if err := log.KeepOpening(tx, e, o.GetLabel(), o.GetOpening()); err != nil {
-			return 0, err
+	return e, nil
+}
+
+// opened is the record as it was after the entry, as far as it is opened; m is an
+// empty one.
+func (l Log) opened(m proto.Message, e lost) ([]byte, error) {
+	if err := proto.Unmarshal(e.entry.GetBody().GetValue(), m); err != nil {
+		return nil, fmt.Errorf("reading the body: %w", err)
+	}
+	for _, o := range e.GetOpenings() {
+		if err := l.Opens(e.entry, o.GetLabel(), o.GetOpening()); err != nil {
+			return nil, err
 		}
 		if err := (proto.UnmarshalOptions{Merge: true}).Unmarshal(o.GetOpening().GetPayload(), m); err != nil {
-			return 0, fmt.Errorf("reading what is opened: %w", err)
+			return nil, fmt.Errorf("reading what is opened: %w", err)
 		}
 	}
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
-		return 0, fmt.Errorf("encoding the record: %w", err)
+		return nil, fmt.Errorf("encoding the record: %w", err)
 	}
-	return len(e.GetSealed()) - len(openings), tx.Put(string(e.GetBody().MessageName()), []byte(e.GetSubject()), b)
+	return b, nil
+}
+
+// put writes what the entry says beside the log: what opens it, and the record.
+func (l Log) put(tx store.Tx, e lost) error {
+	for _, o := range e.GetOpenings() {
+		if err := l.KeepOpening(tx, e.entry, o.GetLabel(), o.GetOpening()); err != nil {
+			return err
+		}
+	}
+	return store.Overwrite(tx, l.Schema, store.Row{Table: e.table, Key: e.entry.GetSubject(), Value: e.record})
 }

@@ -5,36 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
+	"sync"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
-	"github.com/duban-project/duban/services/federation"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/fault"
-	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
-)
-
-// What a log can take back at once.
-const (
-	maxLostEntries = 200_000
-	maxLostBytes   = 256 << 20
 )
 
 var (
 	errUnknown = fault.Of(faultv1.Reason_REASON_NOT_FOUND)
-	errLost    = errors.New("the tail that is lost cannot be taken back")
+	errBusy    = errors.New("the log is being given its tail already")
 )
-
-// Log is a role's log, with where it and the role's records lie.
-type Log struct {
-	*feed.Log
-	Engine store.Engine
-	Schema store.Schema
-}
 
 // Service implements LogService for the roles of this process.
 type Service struct {
@@ -45,6 +32,8 @@ type Service struct {
 	Restored *Restored
 	// Out is the process's log.
 	Out *slog.Logger
+
+	restoring sync.Map // the roles whose logs are being restored
 }
 
 // Register adds the service to r.
@@ -86,39 +75,43 @@ func (s *Service) HoldLog(ctx context.Context, req *federationv1.HoldLogRequest)
 
 // RestoreLog implements the RPC.
 func (s *Service) RestoreLog(stream grpc.ClientStreamingServer[federationv1.RestoreLogRequest, federationv1.RestoreLogResponse]) error {
-	lost, err := receive(stream)
+	first, err := stream.Recv()
 	if err != nil {
-		return err
+		return fmt.Errorf("receiving the tail of a log: %w", err)
 	}
-	log, ok := s.Logs[lost.GetRole()]
-	if !ok {
-		return errUnknown
+	role := first.GetRole()
+	if err := s.restore(stream.Context(), first, parts(first, stream.Recv)); err != nil {
+		return fmt.Errorf("taking back %s: %w", role, err)
 	}
-	missing, err := log.restore(stream.Context(), lost)
-	if err != nil {
-		return fmt.Errorf("taking back %s: %w", lost.GetRole(), err)
-	}
-	s.Out.WarnContext(stream.Context(), "the log has its tail again; what is sealed and was not pushed is missing", "feed", lost.GetRole(), "entries", len(lost.GetRecords()), "missing", missing)
-	if err := s.Restored.whole(lost.GetRole()); err != nil {
+	if err := s.Restored.whole(role); err != nil {
 		return err
 	}
 	return stream.SendAndClose(&federationv1.RestoreLogResponse{})
 }
 
-// receive puts the parts together.
-func receive(stream grpc.ClientStreamingServer[federationv1.RestoreLogRequest, federationv1.RestoreLogResponse]) (*federationv1.RestoreLogRequest, error) {
-	lost, bytes := &federationv1.RestoreLogRequest{}, 0
-	for {
-		part, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return lost, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("receiving the tail of %s: %w", lost.GetRole(), err)
-		}
-		proto.Merge(lost, part)
-		if bytes += proto.Size(part); bytes > maxLostBytes || len(lost.GetRecords()) > maxLostEntries {
-			return nil, fmt.Errorf("%w: of %s more than %d entries or %d bytes", errLost, lost.GetRole(), maxLostEntries, maxLostBytes)
+func (s *Service) restore(ctx context.Context, first *federationv1.RestoreLogRequest, runs iter.Seq2[[]*feedv1.Record, error]) error {
+	log, ok := s.Logs[first.GetRole()]
+	if !ok {
+		return errUnknown
+	}
+	if _, busy := s.restoring.LoadOrStore(first.GetRole(), true); busy {
+		return errBusy
+	}
+	defer s.restoring.Delete(first.GetRole())
+	taken, err := log.Restore(ctx, first.GetSize(), first.GetCover(), runs)
+	if err == nil {
+		s.Out.WarnContext(ctx, "the log has its tail again; what is sealed and was not pushed is missing", "feed", first.GetRole(), "entries", taken.Entries, "missing", taken.Missing)
+	}
+	return err
+}
+
+// parts are the entries of the first part and of those that follow.
+func parts(first *federationv1.RestoreLogRequest, next func() (*federationv1.RestoreLogRequest, error)) iter.Seq2[[]*feedv1.Record, error] {
+	return func(yield func([]*feedv1.Record, error) bool) {
+		for part, err := first, error(nil); !errors.Is(err, io.EOF); part, err = next() {
+			if !yield(part.GetRecords(), err) || err != nil {
+				return
+			}
 		}
 	}
 }
@@ -129,26 +122,4 @@ func (l Log) size(ctx context.Context) (size uint64, err error) {
 		return err
 	})
 	return size, err
-}
-
-// restore believes the log's own signature alone, and nobody's word.
-func (l Log) restore(ctx context.Context, lost *federationv1.RestoreLogRequest) (missing int, err error) {
-	if err := federation.CheckBranch(l.VerifierKey(), lost.GetSize(), lost.GetCover()); err != nil {
-		return 0, fmt.Errorf("%w: that there was more is not shown: %w", errLost, err)
-	}
-	root, err := federation.Hash(lost.GetCover().GetRoot())
-	if err != nil {
-		return 0, err
-	}
-	l.Hold(fmt.Sprintf("it once had %d entries", lost.GetSize()))
-	err = l.Engine.Update(ctx, func(tx store.Tx) (err error) {
-		if missing, err = Apply(tx, l.Log, lost.GetRecords(), root); err == nil {
-			_, err = store.Reindex(tx, l.Schema)
-		}
-		return err
-	})
-	if err == nil {
-		l.Release()
-	}
-	return missing, err
 }

@@ -44,15 +44,18 @@ func grown(t *testing.T, size int) *feedtest.Fixture {
 }
 
 // lost is what a log of old entries has lost of one that is whole.
-func lost(t *testing.T) *federationv1.RestoreLogRequest {
-	f, req := grown(t, whole), &federationv1.RestoreLogRequest{Role: "test", Size: whole}
+func lost(t *testing.T) *federationv1.RestoreLogRequest { return tailOf(t, whole) }
+
+// tailOf is what a log of old entries has lost of one of that size.
+func tailOf(t *testing.T, size int) *federationv1.RestoreLogRequest {
+	f, req := grown(t, size), &federationv1.RestoreLogRequest{Role: "test", Size: uint64(size)}
 	f.View(t, func(tx store.Tx) (err error) {
 		cp, err := f.Log.Checkpoint(tx)
 		if err != nil {
 			return err
 		}
 		req.Cover = federation.NewBranch(federation.Head{Note: cp.GetNote()}, tlog.Hash(cp.GetRoot()), nil)
-		req.Records, err = f.Log.Records(tx, old, whole)
+		req.Records, err = f.Log.Records(tx, old, size)
 		return err
 	})
 	return req

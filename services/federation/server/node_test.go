@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
-	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
@@ -290,20 +289,8 @@ func (n *node) Restore(ctx context.Context, feed string, above *federationv1.Sta
 	if !n.recovers {
 		return errors.New("it is told not to")
 	}
-	var tail []*feedv1.Record
-	for run, err := range runs {
-		if err != nil {
-			return err
-		}
-		tail = append(tail, run...)
-	}
-	err := n.engines[feed].Update(ctx, func(tx store.Tx) error {
-		_, err := recovery.Apply(tx, n.logs[feed], tail, tlog.Hash(above.GetCover().GetRoot()))
-		return err
-	})
-	if err == nil {
-		n.logs[feed].Release()
-	}
+	log := recovery.Log{Log: n.logs[feed], Engine: n.engines[feed]}
+	_, err := log.Restore(ctx, above.GetSize(), above.GetCover(), runs)
 	return err
 }
 

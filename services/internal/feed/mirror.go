@@ -80,15 +80,19 @@ func follows(tx store.Tx, h head, e *feedv1.Entry) error {
 // KeepOpening stores what opens a commitment of the entry seq. It answers
 // ErrEntry if o does not open it.
 func (l *Log) KeepOpening(tx store.Tx, e *feedv1.Entry, label string, o *feedv1.Opening) error {
+	if err := l.Opens(e, label, o); err != nil {
+		return err
+	}
+	return putOpening(tx, e.GetSeq(), label, o)
+}
+
+// Opens answers ErrEntry if o does not open the entry's commitment of that label.
+func (l *Log) Opens(e *feedv1.Entry, label string, o *feedv1.Opening) error {
+	digest := Digest(l.config.Origin, e.GetId(), label, o)
 	for _, c := range e.GetSealed() {
-		if c.GetLabel() != label {
-			continue
+		if c.GetLabel() == label && len(o.GetSalt()) == SaltSize && bytes.Equal(digest[:], c.GetDigest()) {
+			return nil
 		}
-		digest := Digest(l.config.Origin, e.GetId(), label, o)
-		if len(o.GetSalt()) != SaltSize || !bytes.Equal(digest[:], c.GetDigest()) {
-			break
-		}
-		return putOpening(tx, e.GetSeq(), label, o)
 	}
 	return fmt.Errorf("%w: nothing of entry %d is opened by this %s", ErrEntry, e.GetSeq(), label)
 }

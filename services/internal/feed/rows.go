@@ -19,7 +19,7 @@ const (
 	// HashesBucket has seq → the hashes that the entry completed: its leaf, then
 	// the inner nodes from below, 32 bytes each.
 	HashesBucket = "feed.hashes"
-	// MetaBucket has HeadKey and CheckpointKey.
+	// MetaBucket has HeadKey, CheckpointKey and LostKey.
 	MetaBucket = "feed.meta"
 	// IDsBucket has the entry's id → seq.
 	IDsBucket = "feed.ids"
@@ -30,11 +30,19 @@ const (
 	// would be a random key: at 150,000 entries that halved the rate.
 	OpeningsBucket = "feed.openings"
 
+	// LostBucket has seq → the Record of an entry that the log has lost and will
+	// take over once all of them are there, which LostKey says. Package recovery
+	// writes it.
+	LostBucket = "feed.lost"
+
 	// HeadKey leads to the number of entries and the newest entry's time, in
 	// nanoseconds since 1970.
 	HeadKey = "head"
 	// CheckpointKey leads to the newest signed note.
 	CheckpointKey = "checkpoint"
+	// LostKey leads to the size and the root that the log comes to with what is in
+	// LostBucket, while that is whole and not taken over yet.
+	LostKey = "lost"
 )
 
 // head is what the next entry must know of the log.

@@ -58,6 +58,34 @@ func Reindex(tx Tx, s Schema) (mended int, err error) {
 	return mended, nil
 }
 
+// Row is the message at a key of a table, encoded.
+type Row struct {
+	Table, Key string
+	Value      []byte
+}
+
+// Overwrite puts the row in place of what stands there, with its index rows, as the
+// table's Put does for who knows the message. Its type MUST be registered.
+func Overwrite(tx Tx, s Schema, row Row) error {
+	mt, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(row.Table))
+	if err != nil {
+		return fmt.Errorf("the table %s: %w", row.Table, err)
+	}
+	r := reindexing{tx: tx, table: row.Table, fields: s.Indexes[row.Table], message: mt}
+	old, err := r.wanted(row.Key)
+	if err != nil {
+		return err
+	}
+	now, err := r.rows(row.Key, row.Value)
+	if err != nil {
+		return err
+	}
+	if err := move(tx, old, now); err != nil {
+		return err
+	}
+	return tx.Put(row.Table, []byte(row.Key), row.Value)
+}
+
 // reindexing mends the index rows of one table.
 type reindexing struct {
 	tx      Tx

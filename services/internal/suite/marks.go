@@ -10,6 +10,20 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
+// takeBack lets a log take over the rest of the tail that it was being given when
+// the process ended. If it cannot it is held, and is given the tail anew.
+func (s *Suite) takeBack(ctx context.Context, role string) {
+	src := s.feeds[role]
+	taken, err := recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role)}.Finish(ctx)
+	switch {
+	case err != nil:
+		src.Log.Hold("it has only a part of the tail that it had lost")
+		s.Log().Error("the log cannot take over the tail that came: nothing is written to it", "feed", role, "error", err)
+	case taken.Entries > 0:
+		s.Log().Warn("the log has the rest of its tail; what is sealed and was not pushed is missing", "feed", role, "entries", taken.Entries, "missing", taken.Missing)
+	}
+}
+
 // hold lets a log make no entries that is shorter than it has been, or came from a
 // backup of which the installation above may have more; it notes how long it is
 // else.

@@ -242,6 +242,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 		return nil, err
 	}
 	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
+	s.takeBack(ctx, r.name)
 	if err := s.hold(r.name); err != nil {
 		return nil, err
 	}

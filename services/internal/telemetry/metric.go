@@ -29,8 +29,23 @@ func newMeters(about *resource.Resource, registry *prometheus.Registry) (*sdkmet
 		sdkmetric.WithResource(about),
 		sdkmetric.WithReader(reader),
 		sdkmetric.WithExemplarFilter(exemplar.AlwaysOffFilter),
-		sdkmetric.WithView(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"}, sdkmetric.Stream{AttributeFilter: kept})),
+		sdkmetric.WithView(shown),
 	), nil
+}
+
+// shown is how what is measured of calls stands on the page. Each method and status is
+// a histogram of its own, of which there are thousands: the page has how long the
+// process took to answer, by the bounds that somebody is woken by, and neither the
+// sizes of bodies nor the other side of the same calls.
+func shown(i sdkmetric.Instrument) (sdkmetric.Stream, bool) {
+	s := sdkmetric.Stream{Name: i.Name, Description: i.Description, Unit: i.Unit, AttributeFilter: kept}
+	switch i.Name {
+	case "http.server.request.duration", "rpc.server.call.duration":
+		s.Aggregation = sdkmetric.AggregationExplicitBucketHistogram{Boundaries: []float64{0.01, 0.05, 0.25, 1, 5}, NoMinMax: true}
+	default:
+		s.Aggregation = sdkmetric.AggregationDrop{}
+	}
+	return s, true
 }
 
 // page serves what registry holds, and what the process and the Go runtime use.

@@ -3,8 +3,10 @@ package upkeep
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
@@ -24,6 +26,17 @@ type Identity struct {
 	// Installation is what CreateInstallation takes above, but for the display
 	// name and the unit.
 	Installation *federationv1.Installation
+}
+
+// WriteKeys writes the keys that verify what the installation signs, one a line,
+// after a line that says whose they are.
+func (i Identity) WriteKeys(out io.Writer) error {
+	lines := []string{"# " + i.Installation.GetName(), i.Cosigner}
+	for _, log := range i.Installation.GetLogs() {
+		lines = append(lines, log.GetVerifierKey())
+	}
+	_, err := fmt.Fprintln(out, strings.Join(lines, "\n"))
+	return err
 }
 
 // ReadIdentity reads the identity of the installation: from the secrets that the

@@ -21,6 +21,8 @@ const (
 	accessOption   = "[duban.access.v1.rule]"
 	validateOption = "[buf.validate.field]"
 	ruleOption     = "[buf.validate.predefined]"
+	sealedOption   = "[duban.feed.v1.sealed]"
+	withheldOption = "[duban.feed.v1.withheld]"
 )
 
 // contract is the API as its protos say it. Options are read as JSON, so that

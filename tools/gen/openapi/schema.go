@@ -59,6 +59,9 @@ func (c *contract) limit(f protoreflect.FieldDescriptor, schema object) bool {
 		schema["x-duban-oneof"] = string(of.Name())
 	}
 	c.apply(rules, schema)
+	if _, sealed := options[sealedOption]; sealed || options[withheldOption] == true {
+		allowEmpty(f, schema)
+	}
 	return rules["required"] == true
 }
 
@@ -72,6 +75,23 @@ func wide(f protoreflect.FieldDescriptor, schema object) {
 		schema["format"] = "int64"
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		schema["format"] = "uint64"
+	}
+}
+
+// allowEmpty is for a text that is empty in answers to some, though requests must
+// give it: both have the same schema.
+func allowEmpty(f protoreflect.FieldDescriptor, schema object) {
+	if f.IsList() || f.Kind() != protoreflect.StringKind {
+		return
+	}
+	if least, ok := schema["minLength"]; ok {
+		delete(schema, "minLength")
+		schema["x-duban-minLength"] = least
+		said, _ := schema["description"].(string)
+		schema["description"] = strings.TrimSuffix(said, ".") + ". Requests must give it; answers leave it empty where it is withheld."
+	}
+	if pattern, ok := schema["pattern"].(string); ok && !strings.HasPrefix(pattern, orEmpty) {
+		schema["pattern"] = orEmpty + pattern
 	}
 }
 

@@ -22,6 +22,11 @@ type Issuer struct {
 	// Algorithms are those of its signatures: RS256, ES256 or EdDSA; empty: any of
 	// the three.
 	Algorithms []string `yaml:"algorithms"`
+	// Types are the types (typ) of token that are access tokens of its: at+jwt (RFC
+	// 9068), JWT, or the empty one of tokens that say none; empty: any of the three.
+	// No token of another type is believed: a logout token has the same issuer,
+	// audience and subject.
+	Types []string `yaml:"types"`
 	// Subject is the claim by which accounts are linked; empty: sub. It MUST be one
 	// that a person can neither change nor leave to another.
 	Subject string `yaml:"subject_claim"`
@@ -51,6 +56,12 @@ const (
 // would be a shared secret.
 var algorithms = []string{string(jose.RS256), string(jose.ES256), string(jose.EdDSA)}
 
+// accessToken is the type by which a token says of itself what it is for.
+const accessToken = "at+jwt"
+
+// types are those that can be asked for.
+var types = []string{accessToken, "JWT", ""}
+
 // Check returns every mistake at once, each beginning with its key.
 func (i Issuer) Check() error {
 	var mistakes []error
@@ -64,6 +75,9 @@ func (i Issuer) Check() error {
 	for _, a := range i.Algorithms {
 		check(slices.Contains(algorithms, a), fmt.Sprintf("algorithms: must be of %q", algorithms))
 	}
+	for _, t := range i.Types {
+		check(slices.Contains(types, t), fmt.Sprintf("types: must be of %q", types))
+	}
 	check(i.Lifetime >= 0 && i.Lifetime <= longestLifetime, "max_lifetime: must be at most 24h")
 	check(i.Skew >= 0 && i.Skew <= widestSkew, "skew: must be at most 2m")
 	check((i.SecondFactor.Claim == "") == (len(i.SecondFactor.Values) == 0), "second_factor: must have a claim and values, or neither")
@@ -74,6 +88,9 @@ func (i Issuer) Check() error {
 func (i Issuer) filled() Issuer {
 	if len(i.Algorithms) == 0 {
 		i.Algorithms = algorithms
+	}
+	if len(i.Types) == 0 {
+		i.Types = types
 	}
 	if i.Subject == "" {
 		i.Subject = "sub"

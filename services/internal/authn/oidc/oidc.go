@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -88,6 +89,10 @@ func (i *issuer) signed(ctx context.Context, token *jwt.JSONWebToken) (said clai
 	if !slices.Contains(i.Algorithms, h.Algorithm) {
 		return said, refused("an algorithm that the issuer does not use")
 	}
+	kind, ok := i.kind(h)
+	if !ok {
+		return said, refused("a type that no access token of the issuer has")
+	}
 	key, err := i.keys.find(ctx, h.KeyID)
 	if err != nil {
 		return said, err
@@ -98,7 +103,34 @@ func (i *issuer) signed(ctx context.Context, token *jwt.JSONWebToken) (said clai
 	if err := token.Claims(key.Key, &said.Claims, &said.all); err != nil {
 		return said, refused("the signature does not hold")
 	}
+	if kind != accessToken && said.foreign() {
+		return said, refused("an ID token, or one that tells of an event")
+	}
 	return said, nil
+}
+
+// kind is the type that the token says it has, and whether access tokens of the
+// issuer have it. (RFC 8725, 3.11)
+func (i *issuer) kind(h jose.Header) (kind string, ok bool) {
+	if typ, given := h.ExtraHeaders[jose.HeaderType]; given {
+		if kind, ok = typ.(string); !ok || kind == "" {
+			return "", false
+		}
+	}
+	kind = strings.TrimPrefix(strings.ToLower(kind), "application/")
+	return kind, slices.ContainsFunc(i.Types, func(t string) bool { return strings.EqualFold(t, kind) })
+}
+
+// foreign says whether there is a claim that ID tokens have (OpenID Connect Core, 2
+// and 3.3.2.11) or those that tell of events, such as a logout (RFC 8417), and access
+// tokens have not.
+func (c claims) foreign() bool {
+	for _, name := range []string{"nonce", "at_hash", "c_hash", "events"} {
+		if _, there := c.all[name]; there {
+			return true
+		}
+	}
+	return false
 }
 
 // account holds what the issuer has signed against what is asked of it.

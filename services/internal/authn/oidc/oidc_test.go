@@ -72,6 +72,52 @@ func TestATokenOfTheIssuerIsItsAccount(t *testing.T) {
 	}
 }
 
+// TestATokenOfAnotherTypeIsRefused, whoever signed it for whom.
+func TestATokenOfAnotherTypeIsRefused(t *testing.T) {
+	p := provider{oidctest.New(t)}
+	strict := []string{"at+jwt"}
+	for name, c := range map[string]struct {
+		typ    any
+		claims m
+		types  []string
+		taken  bool
+	}{
+		"none":                           {taken: true},
+		"JWT":                            {typ: "JWT", taken: true},
+		"jwt":                            {typ: "jwt", taken: true},
+		"at+jwt":                         {typ: "at+jwt", taken: true},
+		"application/at+JWT":             {typ: "application/at+JWT", taken: true},
+		"logout+jwt":                     {typ: "logout+jwt"},
+		"secevent+jwt":                   {typ: "secevent+jwt"},
+		"a type that begins like one":    {typ: "at+jwt2"},
+		"an empty type":                  {typ: ""},
+		"a type that is no text":         {typ: 7},
+		"an ID token's nonce":            {typ: "JWT", claims: m{"nonce": "n"}},
+		"an ID token's hash":             {claims: m{"at_hash": "h"}},
+		"an ID token's hash of a code":   {claims: m{"c_hash": "h"}},
+		"an event":                       {claims: m{"events": m{}}},
+		"an access token with a nonce":   {typ: "at+jwt", claims: m{"nonce": "n"}, taken: true},
+		"at+jwt where it is asked for":   {typ: "at+jwt", types: strict, taken: true},
+		"none where at+jwt is asked for": {types: strict},
+		"JWT where at+jwt is asked for":  {typ: "JWT", types: strict},
+		"at+jwt where none is to be":     {typ: "at+jwt", types: []string{""}},
+		"none where none is to be":       {types: []string{""}, taken: true},
+	} {
+		header := m{"alg": "RS256", "kid": "r1"}
+		if c.typ != nil {
+			header["typ"] = c.typ
+		}
+		r := p.reader(t, func(i *oidc.Issuer) { i.Types = c.types })
+		_, err := r.Verify(t.Context(), p.Token(header, p.claims(c.claims)))
+		if (err == nil) != c.taken || err != nil && !errors.Is(err, authn.ErrUnauthenticated) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := (oidc.Issuer{Issuer: p.URL, Audience: "duban", Types: []string{"logout+jwt"}}).Check(); err == nil {
+		t.Error("logout tokens can be asked for")
+	}
+}
+
 func TestASecondFactorIsShownByItsClaim(t *testing.T) {
 	p := provider{oidctest.New(t)}
 	for _, c := range []struct {

@@ -920,13 +920,13 @@ var File_duban_complaint_v1_case_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x11\n" +
+	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x11\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04type\x12I\n" +
-	"\achannel\x18\x03 \x01(\x0e2%.duban.complaint.v1.Complaint.ChannelB\b\xbaH\x05\x82\x01\x02\x10\x01R\achannel\x12\x1f\n" +
-	"\x04unit\x18\x04 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12\x1d\n" +
+	"\achannel\x18\x03 \x01(\x0e2%.duban.complaint.v1.Complaint.ChannelB\b\xbaH\x05\x82\x01\x02\x10\x01R\achannel\x12#\n" +
+	"\x04unit\x18\x04 \x01(\tB\x0f\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01\xa8\xb2\x19\x01R\x04unit\x12\x1d\n" +
 	"\n" +
 	"about_head\x18\x05 \x01(\bR\taboutHead\x12#\n" +
 	"\bcategory\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18<R\bcategory\x12&\n" +

@@ -1023,6 +1023,14 @@ var file_duban_feed_v1_feed_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "duban/feed/v1/feed.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         52005,
+		Name:          "duban.feed.v1.withheld",
+		Tag:           "varint,52005,opt,name=withheld",
+		Filename:      "duban/feed/v1/feed.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
 		ExtensionType: ([]*Reader)(nil),
 		Field:         52010,
@@ -1040,6 +1048,11 @@ var (
 	//
 	// optional string sealed = 52003;
 	E_Sealed = &file_duban_feed_v1_feed_proto_extTypes[0]
+	// The field may be empty in answers although requests must give it, as every field
+	// with a label may: not all who read the record may know it.
+	//
+	// optional bool withheld = 52005;
+	E_Withheld = &file_duban_feed_v1_feed_proto_extTypes[1]
 )
 
 // Extension fields to descriptorpb.ServiceOptions.
@@ -1048,7 +1061,7 @@ var (
 	// refused.
 	//
 	// repeated duban.feed.v1.Reader reader = 52010;
-	E_Reader = &file_duban_feed_v1_feed_proto_extTypes[1]
+	E_Reader = &file_duban_feed_v1_feed_proto_extTypes[2]
 )
 
 var File_duban_feed_v1_feed_proto protoreflect.FileDescriptor
@@ -1140,7 +1153,8 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"evaluation\x12\tcomplaint\x12\vaggregationҲ\x19\x14\n" +
 	"\n" +
 	"federation\x12\x01*\x1a\x01* \x01:7\n" +
-	"\x06sealed\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x96\x03 \x01(\tR\x06sealed:P\n" +
+	"\x06sealed\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x96\x03 \x01(\tR\x06sealed:;\n" +
+	"\bwithheld\x12\x1d.google.protobuf.FieldOptions\x18\xa5\x96\x03 \x01(\bR\bwithheld:P\n" +
 	"\x06reader\x12\x1f.google.protobuf.ServiceOptions\x18\xaa\x96\x03 \x03(\v2\x15.duban.feed.v1.ReaderR\x06readerBBZ@github.com/duban-project/duban/proto/gen/go/duban/feed/v1;feedv1b\x06proto3"
 
 var (
@@ -1188,18 +1202,19 @@ var file_duban_feed_v1_feed_proto_depIdxs = []int32{
 	15, // 8: duban.feed.v1.ListRecordsRequest.wait:type_name -> google.protobuf.Duration
 	6,  // 9: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
 	16, // 10: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
-	17, // 11: duban.feed.v1.reader:extendee -> google.protobuf.ServiceOptions
-	0,  // 12: duban.feed.v1.reader:type_name -> duban.feed.v1.Reader
-	8,  // 13: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
-	9,  // 14: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
-	11, // 15: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
-	5,  // 16: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
-	10, // 17: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
-	12, // 18: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
-	12, // [12:13] is the sub-list for extension type_name
-	10, // [10:12] is the sub-list for extension extendee
+	16, // 11: duban.feed.v1.withheld:extendee -> google.protobuf.FieldOptions
+	17, // 12: duban.feed.v1.reader:extendee -> google.protobuf.ServiceOptions
+	0,  // 13: duban.feed.v1.reader:type_name -> duban.feed.v1.Reader
+	8,  // 14: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
+	9,  // 15: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
+	11, // 16: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
+	5,  // 17: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
+	10, // 18: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
+	12, // 19: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
+	17, // [17:20] is the sub-list for method output_type
+	14, // [14:17] is the sub-list for method input_type
+	13, // [13:14] is the sub-list for extension type_name
+	10, // [10:13] is the sub-list for extension extendee
 	0,  // [0:10] is the sub-list for field type_name
 }
 
@@ -1219,7 +1234,7 @@ func file_duban_feed_v1_feed_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_feed_v1_feed_proto_rawDesc), len(file_duban_feed_v1_feed_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   13,
-			NumExtensions: 2,
+			NumExtensions: 3,
 			NumServices:   1,
 		},
 		GoTypes:           file_duban_feed_v1_feed_proto_goTypes,
