@@ -155,7 +155,7 @@ var refusals = []struct {
 	{"signing what is filed", rectification.ErrLedgerNothingNew, func() error {
 		return signed(filedLedger())
 	}},
-	{"signing what has no plan", rectification.ErrLedgerProblemUnplanned, func() error { return signed(unfiled, plannedProblem(planned), unplanned(2)) }},
+	{"signing what has no plan", rectification.ErrLedgerPlanMissing, func() error { return signed(unfiled, plannedProblem(planned), unplanned(2)) }},
 	{"signing in a closed campaign", rectification.ErrLedgerCampaignClosed, func() error {
 		return signed(rectification.Lapse(unfiled, "2026-03-10"), plannedProblem(planned))
 	}},

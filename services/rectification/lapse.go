@@ -49,5 +49,5 @@ func allPlanned(problems []*rectificationv1.Problem) error {
 	if count > maxNamed {
 		zh, en = zh+"等", en+" and more"
 	}
-	return ErrLedgerProblemUnplanned.With("count", strconv.Itoa(count)).Say("numbers", zh, en)
+	return ErrLedgerPlanMissing.With("count", strconv.Itoa(count)).Say("numbers", zh, en)
 }

@@ -32,7 +32,7 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 
 	read = ledger(w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
 	_, err = w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: read.GetContentDigest()})
-	want(t, "signing what has no plan", err, rectification.ErrLedgerProblemUnplanned)
+	want(t, "signing what has no plan", err, rectification.ErrLedgerPlanMissing)
 	w.plan(t, two.GetName(), "2026-03-31")
 
 	signed := w.sign(t, l.GetName())
