@@ -97,9 +97,10 @@ func plain(category string) string {
 // ledger counts the filing (报备) of a ledger.
 func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: l.GetUnit(), Campaign: l.GetCampaign()}, Accepted: true}
-	f.count(LedgersDue, l.GetFilingDueDate(), 1)
+	due := fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate())
+	f.count(LedgersDue, due, 1)
 	if l.GetVersion() == 0 {
-		f.owe(l.GetFilingDueDate())
+		f.owe(due)
 		return f
 	}
 	f.once(before, LedgersFiled, day)
@@ -110,6 +111,15 @@ func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 		f.once(before, LedgersAcknowledged, day)
 	}
 	return f
+}
+
+// fallen is a due date, or "" if it had not passed when the campaign was closed:
+// then it never falls due. An empty closed says that the campaign goes on.
+func fallen(due, closed string) string {
+	if closed != "" && due >= closed {
+		return ""
+	}
+	return due
 }
 
 // owe says that the unit owes the record by the day, if there is one.
@@ -130,7 +140,8 @@ func inspection(i *rectificationv1.Inspection) Fact {
 // assignment counts a task of one unit (任务).
 func assignment(a *campaignv1.Assignment, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: a.GetUnit(), Campaign: a.GetCampaign()}, Accepted: true}
-	f.count(TasksDue, a.GetDueDate(), 1)
+	due := fallen(a.GetDueDate(), a.GetCampaignCloseDate())
+	f.count(TasksDue, due, 1)
 	f.count(TasksReceived, on(a.GetReceiveTime()), 1)
 	f.carry(before, TasksReturned, int64(a.GetReturns()), day)
 	if a.GetSubmitTime() != nil {
@@ -143,10 +154,10 @@ func assignment(a *campaignv1.Assignment, before *Fact, day string) Fact {
 	case campaignv1.Assignment_STATE_APPROVED:
 		f.count(TasksApproved, on(a.GetApproveTime()), 1)
 	case campaignv1.Assignment_STATE_ISSUED:
-		f.count(TasksOverdue, a.GetDueDate(), 1)
-		f.owe(a.GetDueDate())
+		f.count(TasksOverdue, due, 1)
+		f.owe(due)
 	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
-		f.count(TasksOverdue, a.GetDueDate(), 1)
+		f.count(TasksOverdue, due, 1)
 	}
 	return f
 }

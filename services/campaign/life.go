@@ -3,9 +3,11 @@ package campaign
 import (
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
@@ -35,7 +37,7 @@ func move(c *campaignv1.Campaign, m Move) (*campaignv1.Campaign, error) {
 	return lifecycle.Move(Life, c, m, ErrIllegalMove)
 }
 
-// Close ends c. Its assignments stay as they are.
+// Close ends c. What becomes of its assignments Lapse says.
 func Close(c *campaignv1.Campaign, now time.Time, who string) (*campaignv1.Campaign, error) {
 	c, err := move(c, Closing)
 	if err != nil {
@@ -43,6 +45,19 @@ func Close(c *campaignv1.Campaign, now time.Time, who string) (*campaignv1.Campa
 	}
 	c.CloseTime, c.Closer = timestamppb.New(now), who
 	return c, nil
+}
+
+// Lapse returns a as it is once its campaign c is closed, or nil if nothing
+// changes: what was approved and due before stays as it was. What was due and is
+// not done stays so, and what was not due yet never will be.
+func Lapse(c *campaignv1.Campaign, a *campaignv1.Assignment) *campaignv1.Assignment {
+	day := calendar.On(c.GetCloseTime().AsTime()).String()
+	if a.GetState() == campaignv1.Assignment_STATE_APPROVED && a.GetDueDate() < day {
+		return nil
+	}
+	a = proto.CloneOf(a)
+	a.CampaignCloseDate = day
+	return a
 }
 
 // Step is something that happens to an assignment.

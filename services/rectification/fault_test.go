@@ -48,6 +48,17 @@ func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Pr
 	return err
 }
 
+// signed has all that the ledger holds read and signed.
+func signed(l *rectificationv1.Ledger, problems ...*rectificationv1.Problem) error {
+	digest := rectification.Digest(l.GetName(), problems)
+	_, err := rectification.Sign(l, &rectificationv1.Signature{Digest: digest}, problems)
+	return err
+}
+
+func unplanned(number int32) *rectificationv1.Problem {
+	return &rectificationv1.Problem{Number: number, State: rectificationv1.Problem_STATE_IDENTIFIED}
+}
+
 func extended(l *rectificationv1.Ledger, p *rectificationv1.Problem, deadline string) error {
 	_, err := rectification.Extend(l, p, wish(deadline))
 	return err
@@ -138,12 +149,18 @@ var refusals = []struct {
 		return err
 	}},
 	{"signing what was not read", rectification.ErrLedgerDigestStale, func() error {
-		_, err := rectification.Sign(unfiled, &rectificationv1.Signature{Digest: "read"}, "is")
+		_, err := rectification.Sign(unfiled, &rectificationv1.Signature{Digest: "read"}, nil)
 		return err
 	}},
 	{"signing what is filed", rectification.ErrLedgerNothingNew, func() error {
-		_, err := rectification.Sign(filedLedger(), &rectificationv1.Signature{Digest: "d"}, "d")
-		return err
+		return signed(filedLedger())
+	}},
+	{"signing what has no plan", rectification.ErrLedgerPlanMissing, func() error { return signed(unfiled, plannedProblem(planned), unplanned(2)) }},
+	{"signing in a closed campaign", rectification.ErrLedgerCampaignClosed, func() error {
+		return signed(rectification.Lapse(unfiled, "2026-03-10"), plannedProblem(planned))
+	}},
+	{"finding something in oneself in a closed campaign", rectification.ErrLedgerCampaignClosed, func() error {
+		return entered(rectification.Lapse(unfiled, "2026-03-10"), plannedProblem(planned))
 	}},
 	{"a full ledger", rectification.ErrLedgerFull, func() error {
 		return entered(&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_OPEN, ProblemCount: rectification.MaxProblems}, plannedProblem(planned))

@@ -130,8 +130,8 @@ func Change(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
 }
 
 // Sign returns the ledger signed by s, whose digest is what the head has read;
-// digest is that of the content as it stands.
-func Sign(l *rectificationv1.Ledger, s *rectificationv1.Signature, digest string) (*rectificationv1.Ledger, error) {
+// problems are all of it, whose content is signed as it stands.
+func Sign(l *rectificationv1.Ledger, s *rectificationv1.Signature, problems []*rectificationv1.Problem) (*rectificationv1.Ledger, error) {
 	signed, err := moveLedger(l, LedgerSigning)
 	if err != nil {
 		return nil, err
@@ -140,8 +140,13 @@ func Sign(l *rectificationv1.Ledger, s *rectificationv1.Signature, digest string
 	switch {
 	case filed && !l.GetPendingChanges():
 		return nil, ErrLedgerNothingNew
-	case s.GetDigest() != digest:
+	case l.GetVersion() == 0 && l.GetCampaignCloseDate() != "":
+		return nil, over(l, "name", "不再首次签字", "is not signed for the first time any more")
+	case s.GetDigest() != Digest(l.GetName(), problems):
 		return nil, ErrLedgerDigestStale.At("content_digest", "不是台账现有内容的摘要", "is not the digest of the content as it stands")
+	}
+	if err := allPlanned(problems); err != nil {
+		return nil, err
 	}
 	signed.Signature = proto.CloneOf(s)
 	return signed, nil
@@ -166,7 +171,7 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	}
 	l.Version++
 	l.PendingChanges, l.ReturnReason = false, ""
-	late := l.GetVersion() == 1 && overdue(l.GetFilingDueDate(), now)
+	late := l.GetVersion() == 1 && !spared(l) && overdue(l.GetFilingDueDate(), now)
 	l.FiledLate = l.GetFiledLate() || late
 	f := &Filing{Ledger: l, Version: &rectificationv1.LedgerVersion{
 		Name: VersionName(l.GetName(), l.GetVersion()), Unit: l.GetUnit(), Campaign: l.GetCampaign(),

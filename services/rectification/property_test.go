@@ -161,8 +161,9 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			s.onProblem("cancel", p, err)
 		},
 		"sign": func(t *rapid.T) {
-			digest := rectification.Digest(s.ledger.GetName(), []*rectificationv1.Problem{s.problem})
-			if l, err := rectification.Sign(s.ledger, &rectificationv1.Signature{Digest: digest}, digest); err == nil {
+			problems := []*rectificationv1.Problem{s.problem}
+			digest := rectification.Digest(s.ledger.GetName(), problems)
+			if l, err := rectification.Sign(s.ledger, &rectificationv1.Signature{Digest: digest}, problems); err == nil {
 				s.ledger = l
 			}
 		},

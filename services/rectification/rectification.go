@@ -18,6 +18,8 @@ var (
 	ErrLedgerCampaignUnknown      = fault.Of(rectificationv1.Reason_REASON_LEDGER_CAMPAIGN_UNKNOWN)
 	ErrLedgerCampaignNotPublished = fault.Of(rectificationv1.Reason_REASON_LEDGER_CAMPAIGN_NOT_PUBLISHED)
 	ErrLedgerCampaignForeign      = fault.Of(rectificationv1.Reason_REASON_LEDGER_UNIT_OUTSIDE)
+	ErrLedgerCampaignClosed       = fault.Of(rectificationv1.Reason_REASON_LEDGER_CAMPAIGN_CLOSED)
+	ErrLedgerPlanMissing          = fault.Of(rectificationv1.Reason_REASON_LEDGER_PLAN_MISSING)
 	ErrLedgerIllegalMove          = fault.Of(rectificationv1.Reason_REASON_LEDGER_ILLEGAL_MOVE)
 	ErrLedgerDigestStale          = fault.Of(rectificationv1.Reason_REASON_LEDGER_DIGEST_STALE)
 	ErrLedgerNothingNew           = fault.Of(rectificationv1.Reason_REASON_LEDGER_UNCHANGED)

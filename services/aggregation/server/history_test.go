@@ -228,6 +228,9 @@ func (h *history) changeLedger() {
 	l := h.ledger[h.pick("ledger", len(h.ledger))]
 	l.Version += int32(h.pick("version", 2))
 	l.State = rectificationv1.Ledger_State(1 + h.pick("state", 5))
+	if h.pick("closed", 4) == 0 {
+		l.CampaignCloseDate = h.around()
+	}
 	if l.GetVersion() > 0 {
 		l.FiledLate, l.AcknowledgedVersion = h.flip("late"), int32(h.pick("acknowledged", 2))
 	}
@@ -243,6 +246,9 @@ func (h *history) changeTask() {
 	a := h.task[h.pick("task", len(h.task))]
 	a.State = campaignv1.Assignment_State(1 + h.pick("state", 5))
 	a.Returns += int32(h.pick("returns", 2))
+	if h.pick("closed", 4) == 0 {
+		a.CampaignCloseDate = h.around()
+	}
 	if h.flip("received") {
 		a.ReceiveTime = h.stamp()
 	}

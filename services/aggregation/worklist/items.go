@@ -140,7 +140,11 @@ func ask(r record, unit, campaign string, action aggregationv1.WorkItem_Action, 
 	return []*Item{{Subject: r.GetName(), Owner: unit, Campaign: campaign, Action: action, DueDate: due, Roles: duties[action].roles}}
 }
 
+// assignment asks for nothing in a closed campaign, where it changes no more.
 func assignment(a *campaignv1.Assignment) []*Item {
+	if a.GetCampaignCloseDate() != "" {
+		return nil
+	}
 	var action aggregationv1.WorkItem_Action
 	due := a.GetDueDate()
 	switch a.GetState() {
@@ -155,11 +159,13 @@ func assignment(a *campaignv1.Assignment) []*Item {
 }
 
 // ledger asks for a signature where something is to be filed: by a day, or
-// because the content has changed since.
+// because the content has changed since. In a closed campaign nothing is signed for
+// the first time; what was signed is still filed, with no day that comes after.
 func ledger(l *rectificationv1.Ledger) []*Item {
 	var action aggregationv1.WorkItem_Action
 	due := l.GetFilingDueDate()
-	if l.GetVersion() > 0 {
+	closed := l.GetCampaignCloseDate()
+	if l.GetVersion() > 0 || closed != "" && due >= closed {
 		due = ""
 	}
 	switch l.GetState() {
@@ -170,7 +176,7 @@ func ledger(l *rectificationv1.Ledger) []*Item {
 	case rectificationv1.Ledger_STATE_RETURNED:
 		action = aggregationv1.WorkItem_ACTION_SIGN_LEDGER
 	default:
-		if due != "" || l.GetPendingChanges() {
+		if (due != "" && closed == "") || l.GetPendingChanges() {
 			action = aggregationv1.WorkItem_ACTION_SIGN_LEDGER
 		}
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
@@ -94,6 +95,30 @@ func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCa
 // CloseCampaign implements the RPC.
 func (s *Service) CloseCampaign(ctx context.Context, req *campaignv1.CloseCampaignRequest) (*campaignv1.Campaign, error) {
 	return s.campaigns.Change(ctx, req, func(tx *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
-		return campaign.Close(c, tx.Now, tx.Access.Principal.Name)
+		closed, err := campaign.Close(c, tx.Now, tx.Access.Principal.Name)
+		if err != nil {
+			return nil, err
+		}
+		return closed, s.lapse(tx, closed)
 	})
+}
+
+// lapse tells the assignments of a campaign that it was closed, but for those that
+// an installation below keeps.
+func (s *Service) lapse(tx *change.Tx, c *campaignv1.Campaign) error {
+	var lapsed []*campaignv1.Assignment
+	for a, err := range s.assignments.Scan(tx, "", c.GetName()+"/assignments/") {
+		if err != nil {
+			return err
+		}
+		if a = campaign.Lapse(c, a); a != nil {
+			lapsed = append(lapsed, a)
+		}
+	}
+	for _, a := range lapsed {
+		if _, err := s.assignments.PutAs(tx, "assignment.closed", a); err != nil && !errors.Is(err, change.ErrUnitRemote) {
+			return err
+		}
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func TestTheFeedSaysWhatHappenedAndAgreesWithTheRecords(t *testing.T) {
 	want := []string{
 		"campaign.campaign.created.v1", "campaign.assignment.issued.v1", "campaign.assignment.issued.v1", "campaign.campaign.published.v1",
 		"campaign.assignment.received.v1", "campaign.attachment.created.v1", "campaign.assignment.submitted.v1",
-		"campaign.assignment.approved.v1", "campaign.campaign.closed.v1",
+		"campaign.assignment.approved.v1", "campaign.assignment.closed.v1", "campaign.assignment.closed.v1", "campaign.campaign.closed.v1",
 	}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("the feed (-want +got):\n%s", diff)

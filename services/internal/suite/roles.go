@@ -80,8 +80,9 @@ func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, er
 }
 
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(s.Conn("rectification"))}
-	return rectificationserver.New(book, campaigns, s.directory, calendar.Builtin()), nil
+	self := s.Conn("rectification")
+	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(self)}
+	return rectificationserver.New(book, campaigns, feedv1.NewFeedServiceClient(self), s.directory, calendar.Builtin()), nil
 }
 
 // ballotsEvery is how often the ballot boxes of open rounds are looked at.

@@ -54,6 +54,9 @@ func (s *Service) newLedger(tx *change.Tx, c *campaignv1.Campaign, unit string) 
 	if err := s.active(unit); err != nil {
 		return nil, placed(err, "ledger.unit", "不是在用单位", "is not an active unit")
 	}
+	if day, err := closedOn(tx, c.GetName()); err != nil || day != "" {
+		return nil, errors.Join(err, rectification.ErrLedgerCampaignNotPublished.At("ledger.campaign", "已结束", "was closed"))
+	}
 	return rectification.NewLedger(tx.Access.Tree().Path(unit), c, s.days)
 }
 
@@ -156,11 +159,11 @@ func in[T owned](campaign string) change.Keep[T] {
 // SignLedger implements the RPC.
 func (s *Service) SignLedger(ctx context.Context, req *rectificationv1.SignLedgerRequest) (*rectificationv1.Ledger, error) {
 	return s.ledgers.Change(ctx, req, func(tx *change.Tx, l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		digest, err := s.digest(tx, l)
+		problems, err := s.problemsOf(tx, l)
 		if err != nil {
 			return nil, err
 		}
-		return rectification.Sign(l, signature(tx, req), digest)
+		return rectification.Sign(l, signature(tx, req), problems)
 	})
 }
 

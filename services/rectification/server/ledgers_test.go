@@ -30,6 +30,11 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 	_, err := w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: read.GetContentDigest()})
 	want(t, "signing what has changed since", err, rectification.ErrLedgerDigestStale)
 
+	read = ledger(w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+	_, err = w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: read.GetContentDigest()})
+	want(t, "signing what has no plan", err, rectification.ErrLedgerPlanMissing)
+	w.plan(t, two.GetName(), "2026-03-31")
+
 	signed := w.sign(t, l.GetName())
 	sig := signed.GetSignature()
 	if sig.GetSigner() != w.head.Name || sig.GetRole() != accessv1.Role_ROLE_HEAD || sig.GetUnit() != w.school || sig.GetApiKey() == "" || sig.GetTime() == nil {
@@ -105,18 +110,19 @@ func TestAReturnedLedgerIsChangedAndFiledAgain(t *testing.T) {
 	w := begin(t)
 	l := w.ledger(t)
 	p := w.problem(t, w.clerk, l.GetName(), selfCheck("问题"))
+	w.plan(t, p.GetName(), "2026-03-31")
 	w.file(t, l.GetName())
 	returned := ok[*rectificationv1.Ledger](t)(w.as(w.supervisor).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "措施不具体"}))
 	if returned.GetState() != rectificationv1.Ledger_STATE_RETURNED || returned.GetReturnReason() != "措施不具体" {
 		t.Errorf("returned = %v", returned)
 	}
-	w.plan(t, p.GetName(), "2026-03-31")
+	w.planAs(t, &rectificationv1.PlanProblemRequest{Name: p.GetName(), Measures: "具体措施"})
 	w.file(t, l.GetName())
 	v := ok[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0001"}))
 	if v.GetState() != rectificationv1.LedgerVersion_STATE_RETURNED || v.GetReturnReason() != "措施不具体" {
 		t.Errorf("version 1 = %v", v)
 	}
-	w.problem(t, w.clerk, l.GetName(), selfCheck("又一个"))
+	w.plan(t, w.problem(t, w.clerk, l.GetName(), selfCheck("又一个")).GetName(), "2026-03-31")
 	w.file(t, l.GetName())
 	v = ok[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0002"}))
 	if v.GetState() != rectificationv1.LedgerVersion_STATE_SUPERSEDED {
@@ -155,6 +161,7 @@ func TestACampaignsLedgerTakesItsDateAndCategories(t *testing.T) {
 	if p = w.problem(t, w.clerk, l.GetName(), p); p.GetCampaign() != published || p.GetNumber() != 1 {
 		t.Errorf("problem = %v", p)
 	}
+	w.plan(t, p.GetName(), "2026-04-30")
 	w.SetTime(day(t, "2026-04-06")) // a holiday: the date stands as written
 	if l = w.file(t, l.GetName()); !l.GetFiledLate() {
 		t.Error("filed a day late, and not recorded so")

@@ -13,6 +13,7 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/attachment"
@@ -41,6 +42,7 @@ type Service struct {
 
 	book      *change.Book
 	campaigns Campaigns
+	feeds     feedv1.FeedServiceClient
 	units     Units
 	days      *calendar.Calendar
 
@@ -59,11 +61,13 @@ var Schema = store.Schema{
 		"duban.rectification.v1.Problem":    {"unit", "campaign"},
 		"duban.rectification.v1.Inspection": {"unit"},
 	},
+	Buckets: []string{closedBucket, cursorsBucket},
 }
 
-// New returns the service that writes in book.
-func New(book *change.Book, campaigns Campaigns, units Units, days *calendar.Calendar) *Service {
-	s := &Service{book: book, campaigns: campaigns, units: units, days: days}
+// New returns the service that writes in book. Of closed campaigns it hears by
+// feeds.
+func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient, units Units, days *calendar.Calendar) *Service {
+	s := &Service{book: book, campaigns: campaigns, feeds: feeds, units: units, days: days}
 	s.ledgers = change.Kind[*rectificationv1.Ledger]{
 		Book: book, Unit: (*rectificationv1.Ledger).GetUnit,
 	}

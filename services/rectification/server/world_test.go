@@ -117,9 +117,14 @@ func (w *world) problem(t *testing.T, by suitetest.Person, ledger string, p *rec
 
 func (w *world) plan(t *testing.T, name, deadline string) *rectificationv1.Problem {
 	t.Helper()
-	return ok[*rectificationv1.Problem](t)(w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
+	return w.planAs(t, &rectificationv1.PlanProblemRequest{
 		Name: name, Cause: "原因", Measures: "措施", Deadline: deadline, LeaderResponsible: w.leader.Name, PersonResponsible: w.clerk.Name,
-	}))
+	})
+}
+
+func (w *world) planAs(t *testing.T, plan *rectificationv1.PlanProblemRequest) *rectificationv1.Problem {
+	t.Helper()
+	return ok[*rectificationv1.Problem](t)(w.as(w.clerk).PlanProblem(t.Context(), plan))
 }
 
 // sign has the head read and sign.

@@ -190,10 +190,14 @@ func problem(p *rectificationv1.Problem, old *Record, day string) *Record {
 
 func ledger(l *rectificationv1.Ledger, old *Record, day string) *Record {
 	r := fresh(l.GetUnit(), l.GetCampaign())
-	r.come("ledgers_due", l.GetFilingDueDate())
+	if owed := l.GetFilingDueDate(); !spared(owed, l.GetCampaignCloseDate()) {
+		r.come("ledgers_due", owed)
+		if l.GetVersion() == 0 {
+			r.Owes = owed
+			r.open("items_missing", owed)
+		}
+	}
 	if l.GetVersion() == 0 {
-		r.Owes = l.GetFilingDueDate()
-		r.open("items_missing", r.Owes)
 		return r
 	}
 	r.filed = first(old.filed, day)
@@ -208,9 +212,11 @@ func ledger(l *rectificationv1.Ledger, old *Record, day string) *Record {
 	return r
 }
 
+// spared says whether an end came no later than what was due by a day; "" is no end.
+func spared(day, end string) bool { return end != "" && end <= day }
+
 func assignment(a *campaignv1.Assignment, old *Record, day string) *Record {
 	r := fresh(a.GetUnit(), a.GetCampaign())
-	r.come("tasks_due", a.GetDueDate())
 	r.come("tasks_received", Day(a.GetReceiveTime()))
 	r.returned = log(old.returned, a.GetReturns(), day)
 	for _, d := range r.returned {
@@ -223,6 +229,13 @@ func assignment(a *campaignv1.Assignment, old *Record, day string) *Record {
 			r.come("tasks_late", r.submitted)
 		}
 	}
+	if a.GetState() == campaignv1.Assignment_STATE_APPROVED {
+		r.come("tasks_approved", Day(a.GetApproveTime()))
+	}
+	if spared(a.GetDueDate(), a.GetCampaignCloseDate()) {
+		return r
+	}
+	r.come("tasks_due", a.GetDueDate())
 	switch a.GetState() {
 	case campaignv1.Assignment_STATE_ISSUED:
 		r.Owes = a.GetDueDate()
@@ -230,8 +243,6 @@ func assignment(a *campaignv1.Assignment, old *Record, day string) *Record {
 		r.open("tasks_overdue", a.GetDueDate())
 	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
 		r.open("tasks_overdue", a.GetDueDate())
-	case campaignv1.Assignment_STATE_APPROVED:
-		r.come("tasks_approved", Day(a.GetApproveTime()))
 	}
 	return r
 }

@@ -156,9 +156,13 @@ type Assignment struct {
 	Etag string `protobuf:"bytes,28,opt,name=etag,proto3" json:"etag,omitempty"`
 	// 历次提交人: everybody who submitted it, in this order. None of them approves
 	// or returns it.
-	Submitters    []string `protobuf:"bytes,29,rep,name=submitters,proto3" json:"submitters,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Submitters []string `protobuf:"bytes,29,rep,name=submitters,proto3" json:"submitters,omitempty"`
+	// 活动结束日: the day on which the campaign was closed, YYYY-MM-DD, if it was
+	// not approved by then or not yet due. It changes no more, and what was not due
+	// before that day never falls due.
+	CampaignCloseDate string `protobuf:"bytes,30,opt,name=campaign_close_date,json=campaignCloseDate,proto3" json:"campaign_close_date,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
@@ -392,6 +396,13 @@ func (x *Assignment) GetSubmitters() []string {
 		return x.Submitters
 	}
 	return nil
+}
+
+func (x *Assignment) GetCampaignCloseDate() string {
+	if x != nil {
+		return x.CampaignCloseDate
+	}
+	return ""
 }
 
 // Evidence that a task requires.
@@ -1028,7 +1039,7 @@ var File_duban_campaign_v1_assignment_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa8\v\n" +
+	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\v\n" +
 	"\n" +
 	"Assignment\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
@@ -1067,7 +1078,8 @@ const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\x04etag\x18\x1c \x01(\tR\x04etag\x12-\n" +
 	"\n" +
 	"submitters\x18\x1d \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
-	"submitters\"\xcf\x01\n" +
+	"submitters\x123\n" +
+	"\x13campaign_close_date\x18\x1e \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\"\xcf\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\fSTATE_ISSUED\x10\x01\x1a\r\x9a\xb2\x19\t待签收\x12!\n" +

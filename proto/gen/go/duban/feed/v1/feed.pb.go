@@ -1137,14 +1137,15 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\x05Proof\x12\x12\n" +
 	"\x04size\x18\x01 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x02 \x01(\fR\x04root\x12\x16\n" +
-	"\x06hashes\x18\x03 \x03(\fR\x06hashes2\xcf\x05\n" +
+	"\x06hashes\x18\x03 \x03(\fR\x06hashes2\xec\x05\n" +
 	"\vFeedService\x12\x82\x01\n" +
 	"\rGetCheckpoint\x12#.duban.feed.v1.GetCheckpointRequest\x1a\x19.duban.feed.v1.Checkpoint\"1\x8a\xb2\x19\b\x12\x01\x03\x18\x03\"\x01*\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=feeds/*}/checkpoint\x12\x86\x01\n" +
 	"\vListRecords\x12!.duban.feed.v1.ListRecordsRequest\x1a\".duban.feed.v1.ListRecordsResponse\"0\x8a\xb2\x19\b\x12\x01\x03\x18\x03\"\x01*\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{parent=feeds/*}/records\x12z\n" +
 	"\bGetProof\x12\x1e.duban.feed.v1.GetProofRequest\x1a\x14.duban.feed.v1.Proof\"8\x8a\xb2\x19\x11\x12\x01\x03\x18\x03\"\n" +
-	"federation\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=feeds/*}/proofs\x1a\xb5\x02Ҳ\x19\x1d\n" +
+	"federation\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=feeds/*}/proofs\x1a\xd2\x02Ҳ\x19\x1d\n" +
 	"\x01*\x12\forganization\x12\n" +
-	"federationҲ\x19\x16\n" +
+	"federationҲ\x19\x19\n" +
+	"\rrectification\x12\bcampaignҲ\x19\x16\n" +
 	"\tcomplaint\x12\tcomplaintҲ\x19\x87\x01\n" +
 	"\vaggregation\x12\bcampaign\x12\rrectification\x12\n" +
 	"evaluation\x12\tcomplaint\x12\vaggregation\x1a\bcampaign\x1a\rrectification\x1a\n" +
