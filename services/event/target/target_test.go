@@ -35,7 +35,7 @@ func strict() *Policy {
 func TestAddressesThatMayBeRegistered(t *testing.T) {
 	p := strict()
 	for _, text := range []string{
-		"https://good.example.com/hook?x=1", "https://GOOD.example.com", "HTTPS://Good.Example.COM/Hook", "HTTPS://[FD00:8::5]/","https://good.example.com:8443/", "https://8.8.8.8/",
+		"https://good.example.com/hook?x=1", "https://GOOD.example.com", "HTTPS://Good.Example.COM/Hook", "HTTPS://[FD00:8::5]/", "https://good.example.com:8443/", "https://8.8.8.8/",
 		"https://[2606:4700::1111]/", "https://inner.example.com/", "https://10.8.200.1/", "https://[fd00:8::5]/", "https://10.8.0.1/",
 		"https://[::ffff:8.8.8.8]/",
 	} {

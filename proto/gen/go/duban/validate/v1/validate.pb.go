@@ -114,10 +114,10 @@ const file_duban_validate_v1_validate_proto_rawDesc = "" +
 	"identifier\x12\x19.buf.validate.StringRules\x18\xa6\x96\x03 \x01(\bB\xa0\x01\xc2H\x9c\x01\n" +
 	"\x99\x01\n" +
 	"\x11string.identifier\x12Bmust be 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen\x1a@!rule || this == '' || this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\n" +
-	"identifier:\x88\x02\n" +
-	"\bunmapped\x12\x19.buf.validate.StringRules\x18\xa8\x96\x03 \x01(\bB\xce\x01\xc2H\xca\x01\n" +
-	"\xc7\x01\n" +
-	"\x0fstring.unmapped\x12-must be written as IPv4, such as 192.0.2.0/24\x1a\x84\x01!rule || !this.matches('^(0{1,4}:){5}[fF]{4}:|^(0{1,4}(:0{1,4})*)?::(0{1,4}:)*[fF]{4}:([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}|[0-9.]+)/')R\bunmapped:8\n" +
+	"identifier:\x91\x02\n" +
+	"\bunmapped\x12\x19.buf.validate.StringRules\x18\xa8\x96\x03 \x01(\bB\xd7\x01\xc2H\xd3\x01\n" +
+	"\xd0\x01\n" +
+	"\x0fstring.unmapped\x12-must be written as IPv4, such as 192.0.2.0/24\x1a\x8d\x01!rule || !this.matches('^(0{1,4}:){5}[fF]{4}:|^(0{1,4}(:0{1,4})*)?::(0{1,4}:)*[fF]{4}:([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}|[0-9]+[.][0-9.]+)/')R\bunmapped:8\n" +
 	"\atold_in\x12\x1d.google.protobuf.FieldOptions\x18\xa7\x96\x03 \x01(\tR\x06toldInBJZHgithub.com/duban-project/duban/proto/gen/go/duban/validate/v1;validatev1"
 
 var file_duban_validate_v1_validate_proto_goTypes = []any{
