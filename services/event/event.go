@@ -18,4 +18,5 @@ var (
 	ErrIllegalMove = fault.Of(eventv1.Reason_REASON_WEBHOOK_ILLEGAL_MOVE)
 	ErrTooMany     = fault.Of(eventv1.Reason_REASON_WEBHOOK_TOO_MANY)
 	ErrFull        = fault.Of(eventv1.Reason_REASON_WEBHOOK_FULL)
+	ErrSecrets     = fault.Of(eventv1.Reason_REASON_WEBHOOK_SECRETS_TOO_MANY)
 )

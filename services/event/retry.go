@@ -22,8 +22,14 @@ const (
 	patience = 5 * 24 * time.Hour
 	// longest is the longest pause that a receiver can ask for.
 	longest = 24 * time.Hour
-	// Dead is how many deliveries that were given up are kept.
+	// Dead is how many deliveries that were given up are kept, and how many may be
+	// given up before the webhook is suspended.
 	Dead = 1_000
+
+	// breath is how long nothing is sent to a receiver that has too much to do, and
+	// rest the longest that this becomes.
+	breath = 5 * time.Second
+	rest   = 5 * time.Minute
 )
 
 // The statuses of HTTP by which a receiver says more than that it failed.
@@ -48,9 +54,28 @@ func (o Outcome) Delivered() bool { return o.Status >= 200 && o.Status < 300 }
 func (o Outcome) Gone() bool { return o.Status == gone }
 
 // Throttled says whether the receiver has too much to do: then nothing else is
-// sent to it either until the pause is over.
+// sent to it either for a while.
 func (o Outcome) Throttled() bool {
 	return slices.Contains([]int{tooManyRequests, badGateway, serviceUnavailable, gatewayTimeout}, o.Status)
+}
+
+// Asked is how long nothing at all is to be sent, by the receiver's own words.
+func (o Outcome) Asked() time.Duration {
+	switch {
+	case !o.Throttled():
+		return 0
+	case o.Status == tooManyRequests:
+		return max(breath, min(o.RetryAfter, longest))
+	default:
+		return min(o.RetryAfter, longest)
+	}
+}
+
+// Breath is how long nothing is sent to a receiver that has had too much to do so
+// many times in a row, each for a delivery that was new to it; and how long an
+// installation that cannot send for a reason of its own waits before it looks again.
+func Breath(times int) time.Duration {
+	return min(breath<<min(max(times-1, 0), 10), rest)
 }
 
 // Again says how long to wait before the next try, if tries have failed so far,
@@ -66,7 +91,7 @@ func (o Outcome) Again(tries int, jitter float64) (pause time.Duration, ok bool)
 }
 
 // Cause says why a webhook is to be suspended after a try at now: since is when
-// it began to fail, dead how many deliveries it has given up.
+// it began to fail, dead how many deliveries it has given up since it was enabled.
 func (o Outcome) Cause(since, now time.Time, dead int) eventv1.Webhook_Cause {
 	switch {
 	case o.Gone():

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
 	"sync"
 
 	"github.com/duban-project/duban/services/internal/store"
@@ -16,6 +15,9 @@ type Lag struct {
 	// Waiting are the deliveries that wait, Dead those that were given up and are
 	// kept.
 	Waiting, Dead uint64
+	// Stuck are the webhooks to which nothing is sent because of this installation
+	// itself.
+	Stuck uint64
 }
 
 // heard is how many entries of each feed are not taken in yet.
@@ -41,14 +43,14 @@ func (h *heard) sum() (n uint64) {
 
 // Lag says how far events and their deliveries are behind.
 func (s *Service) Lag(ctx context.Context) (Lag, error) {
-	lag := Lag{Entries: s.heard.sum()}
+	lag := Lag{Entries: s.heard.sum(), Stuck: s.troubles.count()}
 	err := s.book.Store.View(ctx, func(tx store.Tx) error {
 		for e, err := range tx.Scan(queuesBucket, nil, nil) {
 			if err != nil {
 				return err
 			}
-			var q queue
-			if _, err := binary.Decode(e.Value, binary.BigEndian, &q); err != nil {
+			q, err := decodeQueue(e.Value)
+			if err != nil {
 				return err
 			}
 			lag.Waiting += uint64(q.Pending)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -33,9 +34,11 @@ type lane struct {
 	position, seen uint64 // the queue's position, and how far was looked beyond it
 }
 
-// run sends until ctx is done. What goes wrong here is tried again: only the
-// store itself may end the process.
+// run sends until ctx is done. What goes wrong here is tried again, ever more
+// rarely: only the store itself may end the process.
 func (l *lane) run(ctx context.Context) error {
+	defer l.troubles.set(l.webhook, nil)
+	failed := 0
 	for {
 		nudged, rung := l.nudged.next(), l.rung.next()
 		pause, err := l.round(ctx)
@@ -45,18 +48,27 @@ func (l *lane) run(ctx context.Context) error {
 		case errors.Is(err, store.ErrUnknown):
 			return err
 		case err != nil:
+			failed++
 			slog.WarnContext(ctx, "sending to a webhook", "webhook", l.webhook, "error", err)
-			nudged, rung, pause = nil, nil, retry
+			rung, pause = nil, event.Breath(failed)
+		default:
+			failed = 0
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-nudged:
-		case <-rung: // often many at a time
-			_ = feed.Pause(ctx, pace)
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-		timer.Stop()
+		l.troubles.set(l.webhook, err)
+		sleep(ctx, pause, nudged, rung)
+	}
+}
+
+// sleep waits until there may be something to do, or ctx is done.
+func sleep(ctx context.Context, pause time.Duration, nudged, rung <-chan struct{}) {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-nudged:
+	case <-rung: // often many at a time
+		_ = feed.Pause(ctx, pace)
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 

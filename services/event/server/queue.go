@@ -2,8 +2,8 @@ package server
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -39,6 +39,8 @@ type queue struct {
 	Kept     int64  // how many were delivered and are kept
 	Failing  int64  // since when no delivery succeeds
 	Resume   int64  // until when nothing is sent
+	Busy     int64  // how often in a row the receiver had too much to do, for what was new to it
+	Lost     int64  // how many were given up since it was enabled, without those replayed
 }
 
 func (q queue) put(tx store.Tx, webhook string) error {
@@ -54,6 +56,14 @@ func readQueue(tx store.Tx, webhook string) (q queue, err error) {
 	if err != nil {
 		return q, fmt.Errorf("reading the queue of %s: %w", webhook, err)
 	}
+	return decodeQueue(b)
+}
+
+// decodeQueue reads what put has stored, also before the last fields were there.
+func decodeQueue(b []byte) (q queue, err error) {
+	if missing := binary.Size(q) - len(b); missing > 0 {
+		b = append(slices.Clip(b), make([]byte, missing)...)
+	}
 	_, err = binary.Decode(b, binary.BigEndian, &q)
 	return q, err
 }
@@ -67,44 +77,6 @@ func changeQueue(tx store.Tx, webhook string, change func(*queue) error) error {
 		return err
 	}
 	return q.put(tx, webhook)
-}
-
-// secrets are the encrypted keys of a webhook.
-type secrets struct {
-	Current, Before []byte
-	Until           int64 // when Before signs no more, in seconds since 1970
-}
-
-func (s secrets) put(tx store.Tx, webhook string) error {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	return tx.Put(secretsBucket, []byte(webhook), b)
-}
-
-func readSecrets(tx store.Tx, webhook string) (s secrets, err error) {
-	b, err := tx.Get(secretsBucket, []byte(webhook))
-	if err != nil {
-		return s, fmt.Errorf("reading the secrets of %s: %w", webhook, err)
-	}
-	return s, json.Unmarshal(b, &s)
-}
-
-// keys decrypts those that sign at now.
-func (s *Service) keys(kept secrets, webhook string, now time.Time) (keys [][]byte, err error) {
-	sealed := [][]byte{kept.Current}
-	if kept.Before != nil && now.Unix() < kept.Until {
-		sealed = append(sealed, kept.Before)
-	}
-	for _, one := range sealed {
-		key, err := s.Vault.Open(webhook, one)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, key)
-	}
-	return keys, nil
 }
 
 // delivery is one as it is kept, with the number of its event; 0 for a ping.
@@ -165,7 +137,7 @@ func (q *queue) enqueue(tx store.Tx, webhook string, at uint64, is *eventv1.Deli
 		return delivery{}, event.ErrFull
 	}
 	is.Name = fmt.Sprintf("%s/deliveries/%d", webhook, q.Next)
-	is.State, is.NextTime = eventv1.Delivery_STATE_PENDING, timestamppb.New(now)
+	is.State, is.NextTime, is.CreateTime = eventv1.Delivery_STATE_PENDING, timestamppb.New(now), timestamppb.New(now)
 	d := delivery{q.Next, at, is}
 	q.Next++
 	q.Pending++
@@ -183,6 +155,9 @@ func (q *queue) count(before, now eventv1.Delivery_State) {
 			q.Pending += sign
 		case eventv1.Delivery_STATE_DEAD:
 			q.Dead += sign
+			if now != eventv1.Delivery_STATE_UNSPECIFIED { // what is dropped was lost all the same
+				q.Lost = max(q.Lost+sign, 0)
+			}
 		case eventv1.Delivery_STATE_DELIVERED:
 			q.Kept += sign
 		}
@@ -195,19 +170,18 @@ func (q *queue) drop(tx store.Tx, webhook string, d delivery) error {
 	return tx.Delete(deliveriesBucket, deliveryKey(webhook, d.number))
 }
 
-// trim drops the oldest delivered ones that are too many.
+// trim drops the oldest that were delivered or given up, where they are too many.
 func (q *queue) trim(tx store.Tx, webhook string) error {
-	if q.Kept <= keptMost {
-		return nil
-	}
 	for d, err := range deliveries(tx, webhook, 0) {
-		if err != nil {
+		if q.Kept <= keptMost && q.Dead <= event.Dead || err != nil {
 			return err
 		}
-		if d.is.GetState() != eventv1.Delivery_STATE_DELIVERED {
+		kept := d.is.GetState() == eventv1.Delivery_STATE_DELIVERED && q.Kept > keptMost
+		dead := d.is.GetState() == eventv1.Delivery_STATE_DEAD && q.Dead > event.Dead
+		if !kept && !dead {
 			continue
 		}
-		if err := q.drop(tx, webhook, d); err != nil || q.Kept <= keptMost {
+		if err := q.drop(tx, webhook, d); err != nil {
 			return err
 		}
 	}

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/event/secret"
@@ -82,8 +80,8 @@ func (l *lane) call(ctx context.Context, r reader, e *eventv1.Event) target.Answ
 // told is the event of a delivery, or nil if the owner may read it no more.
 func (l *lane) told(ctx context.Context, r reader, d delivery) (e *eventv1.Event, err error) {
 	if d.event == 0 {
-		now := timestamppb.New(l.book.Clock())
-		return &eventv1.Event{Id: d.is.GetEvent(), Type: event.Ping, Time: now, EffectiveTime: now, Subject: l.webhook, Unit: r.webhook.GetUnit()}, nil
+		at := d.is.GetCreateTime() // the same for every try
+		return &eventv1.Event{Id: d.is.GetEvent(), Type: event.Ping, Time: at, EffectiveTime: at, Subject: l.webhook, Unit: r.webhook.GetUnit()}, nil
 	}
 	if r.access == nil {
 		return nil, nil

@@ -65,6 +65,7 @@ type Service struct {
 	table    store.Table[*eventv1.Webhook] // the same, for those who work without a caller
 	listing  *authz.Method
 	heard    *heard
+	troubles *troubles
 }
 
 // Schema is what the service keeps beside its feed.
@@ -80,10 +81,11 @@ func New(book *change.Book, parts Parts) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
+	troubles := &troubles{of: map[string]eventv1.Webhook_Trouble{}}
 	return &Service{
 		Parts: parts, book: book, rung: newBell(), listing: methods[listing],
-		heard:    &heard{behind: map[string]uint64{}},
-		webhooks: change.Kind[*eventv1.Webhook]{Book: book, May: mayWebhook},
+		heard: &heard{behind: map[string]uint64{}}, troubles: troubles,
+		webhooks: change.Kind[*eventv1.Webhook]{Book: book, May: mayWebhook, Show: troubles.show},
 		table:    store.Table[*eventv1.Webhook]{Bucket: "duban.event.v1.Webhook", Key: (*eventv1.Webhook).GetName},
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -25,6 +26,7 @@ func (l *lane) settle(ctx context.Context, tried []try) error {
 				}
 				cause = max(cause, c)
 			}
+			q.hold(tried)
 			return q.trim(tx, l.webhook)
 		})
 	})
@@ -55,7 +57,7 @@ func (l *lane) note(tx store.Tx, q *queue, t try) (cause eventv1.Webhook_Cause, 
 	t.apply(d.is, q)
 	q.count(before, d.is.GetState())
 	l.Counted(result(t, d.is))
-	return t.outcome.Cause(time.Unix(0, q.Failing), t.at, int(q.Dead)), d.put(tx, l.webhook)
+	return t.outcome.Cause(time.Unix(0, q.Failing), t.at, int(q.Lost)), d.put(tx, l.webhook)
 }
 
 // apply writes what came of a try into a delivery and its queue.
@@ -63,7 +65,7 @@ func (t try) apply(d *eventv1.Delivery, q *queue) {
 	d.Attempts++
 	d.Status, d.Failure, d.AttemptTime, d.NextTime = int32(t.outcome.Status), t.failure, timestamppb.New(t.at), nil
 	if t.outcome.Delivered() {
-		d.State, q.Failing, q.Resume = eventv1.Delivery_STATE_DELIVERED, 0, 0
+		d.State, q.Failing = eventv1.Delivery_STATE_DELIVERED, 0
 		return
 	}
 	if q.Failing == 0 {
@@ -75,8 +77,34 @@ func (t try) apply(d *eventv1.Delivery, q *queue) {
 		return
 	}
 	d.NextTime = timestamppb.New(t.at.Add(pause))
-	if t.outcome.Throttled() {
-		q.Resume = max(q.Resume, t.at.Add(pause).UnixNano())
+}
+
+// hold leaves the receiver alone after tries made together: for as long as it asked
+// in any of them, and if it took none, for a breath. That grows with what is new to
+// it, and not with what is tried again: one event that it cannot take holds up the
+// others for seconds.
+func (q *queue) hold(tried []try) {
+	var took, busy, fresh bool
+	var last time.Time
+	for _, t := range tried {
+		took = took || t.outcome.Delivered()
+		busy = busy || t.outcome.Throttled()
+		fresh = fresh || t.outcome.Throttled() && t.is.GetAttempts() == 0
+		if asked := t.outcome.Asked(); asked > 0 {
+			q.Resume = max(q.Resume, t.at.Add(asked).UnixNano())
+		}
+		if t.at.After(last) {
+			last = t.at
+		}
+	}
+	switch {
+	case took:
+		q.Busy = 0
+	case fresh:
+		q.Busy++
+	}
+	if busy && !took {
+		q.Resume = max(q.Resume, last.Add(event.Breath(int(q.Busy))).UnixNano())
 	}
 }
 

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -120,13 +122,28 @@ func TestEventsAreDeliveredSigned(t *testing.T) {
 			t.Errorf("delivery %d: %s", i, h.body)
 		}
 	}
-	rotated, err := s.Event(s.eye.Key).RotateWebhookSecret(t.Context(), &eventv1.RotateWebhookSecretRequest{Name: w.GetWebhook().GetName()})
-	s.must(err)
-	_, err = s.Event(s.eye.Key).PingWebhook(t.Context(), &eventv1.PingWebhookRequest{Name: w.GetWebhook().GetName()})
+	rotate := func(overlap *durationpb.Duration) *eventv1.IssuedWebhook {
+		rotated, err := s.Event(s.eye.Key).RotateWebhookSecret(t.Context(), &eventv1.RotateWebhookSecretRequest{Name: w.GetWebhook().GetName(), Overlap: overlap})
+		s.must(err)
+		return rotated
+	}
+	lost := rotate(durationpb.New(48 * time.Hour)) // the answer, as it were
+	rotated := rotate(nil)
+	if !rotated.GetWebhook().GetOverlapEndTime().AsTime().Equal(lost.GetWebhook().GetOverlapEndTime().AsTime()) {
+		t.Errorf("the overlap ends at %v, and was to end at %v", rotated.GetWebhook().GetOverlapEndTime(), lost.GetWebhook().GetOverlapEndTime())
+	}
+	_, err := s.Event(s.eye.Key).PingWebhook(t.Context(), &eventv1.PingWebhookRequest{Name: w.GetWebhook().GetName()})
 	s.must(err)
 	ping := r.until(t, func(got []hook) bool { return len(got) == 7 })[6]
-	if !ping.verified(w.GetSecret()) || !ping.verified(rotated.GetSecret()) || rotated.GetSecret() == w.GetSecret() || ping.data.Type != event.Ping {
+	if !ping.verified(w.GetSecret()) || !ping.verified(lost.GetSecret()) || !ping.verified(rotated.GetSecret()) || rotated.GetSecret() == w.GetSecret() || ping.data.Type != event.Ping {
 		t.Errorf("during the overlap: %+v", ping)
+	}
+	last := rotate(durationpb.New(0))
+	_, err = s.Event(s.eye.Key).PingWebhook(t.Context(), &eventv1.PingWebhookRequest{Name: w.GetWebhook().GetName()})
+	s.must(err)
+	ping = r.until(t, func(got []hook) bool { return len(got) == 8 })[7]
+	if ping.verified(w.GetSecret()) || ping.verified(rotated.GetSecret()) || !ping.verified(last.GetSecret()) {
+		t.Errorf("without an overlap: %+v", ping)
 	}
 }
 

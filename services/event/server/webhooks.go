@@ -129,9 +129,13 @@ func (s *Service) RotateWebhookSecret(ctx context.Context, req *eventv1.RotateWe
 		if req.GetOverlap() != nil {
 			lasts = req.GetOverlap().AsDuration()
 		}
-		until := s.book.Clock().Add(lasts)
-		w.OverlapEndTime = timestamppb.New(until)
-		return s.issue(tx, w, secrets{Before: kept.Current, Until: until.Unix()})
+		now := s.book.Clock()
+		before, err := kept.retired(now, lasts)
+		if err != nil {
+			return nil, err
+		}
+		w.OverlapEndTime = timestamppb.New(before.end(now))
+		return s.issue(tx, w, before)
 	})
 }
 
@@ -177,7 +181,7 @@ func (s *Service) follows(tx *change.Tx, name string, m event.Move) error {
 		return forget(tx, name)
 	case event.Enabling:
 		return changeQueue(tx, name, func(q *queue) error {
-			q.Failing, q.Resume = 0, 0
+			q.Failing, q.Resume, q.Busy, q.Lost = 0, 0, 0, 0
 			return nil
 		})
 	}

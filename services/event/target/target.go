@@ -45,6 +45,9 @@ var label = regexp.MustCompile(`^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$`)
 // nobody.
 func (p *Policy) URL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
+	if err == nil {
+		u.Host = strings.Map(lower, u.Host) // url.Parse has done so with the scheme
+	}
 	switch {
 	case err != nil, u.Opaque != "", u.Hostname() == "":
 		return nil, refuse("不是有效的网址", "it is no URL")
@@ -59,6 +62,15 @@ func (p *Policy) URL(text string) (*url.URL, error) {
 		return nil, err
 	}
 	return u, p.host(u)
+}
+
+// lower is for letters of ASCII alone: what others become to some would be a letter
+// of a name that was never looked at.
+func lower(r rune) rune {
+	if 'A' <= r && r <= 'Z' {
+		return r + 'a' - 'A'
+	}
+	return r
 }
 
 func port(u *url.URL) error {
@@ -77,7 +89,7 @@ func (p *Policy) host(u *url.URL) error {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return p.Address(netip.AddrPortFrom(a, portOf(u)))
 	}
-	labels := strings.Split(strings.ToLower(host), ".")
+	labels := strings.Split(host, ".")
 	last := labels[len(labels)-1]
 	for _, l := range labels {
 		if !label.MatchString(l) {

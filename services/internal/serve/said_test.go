@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ import (
 	_ "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/fault"
 )
@@ -201,5 +202,27 @@ func TestFieldsAreToldWhatToWrite(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, fault.As(err).Fields); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// Networks of IPv4 in the form of IPv6 are refused however they are written; no
+// other is. The standard library says which are which.
+func TestNetworksThatNobodyIsInAreRefused(t *testing.T) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		"::ffff:127.0.0.0/104", "::ffff:0:0/96", "::FFFF:7f00:0/104", "0:0:0:0:0:ffff:7f00:0/104", "0::ffff:10.8.0.0/112", "0:0:0:0:0:ffff::/96",
+		"0000:0000::0000:ffff:10.0.0.0/104", "::ffff:10.1.2.3/128", "::/0", "2001:db8::/32", "192.0.2.0/24", "0.0.0.0/0", "::ffff/128",
+		"::ffff:0:0:0/80", "ffff::/16", "2001:db8::ffff:0:0/96", "64:ff9b::/96", "::ffff:0/112",
+	} {
+		err := check(validator, &organizationv1.ApiKey{AllowedNetworks: []string{text}})
+		refused := err != nil && slices.ContainsFunc(fault.As(err).Fields, func(f fault.Field) bool {
+			return f.Rule == "string.unmapped" && strings.HasPrefix(f.Path, "allowed_networks")
+		})
+		if want := netip.MustParsePrefix(text).Addr().Is4In6(); refused != want {
+			t.Errorf("%s is refused: %v, want %v (%v)", text, refused, want, err)
+		}
 	}
 }

@@ -36,6 +36,9 @@ func (w Webhooks) check() error {
 		if !n.IsValid() || n.Bits() == 0 {
 			return fmt.Errorf("webhooks.allowed_networks: %s is no private network", n)
 		}
+		if n.Addr().Is4In6() {
+			return fmt.Errorf("webhooks.allowed_networks: write %s as IPv4, such as 10.8.0.0/16", n)
+		}
 	}
 	return nil
 }

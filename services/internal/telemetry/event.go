@@ -33,6 +33,9 @@ type Lag struct {
 	// Waiting are the deliveries that wait, Dead those that were given up and are
 	// kept.
 	Waiting, Dead uint64
+	// Stuck are the webhooks to which nothing is sent because of the installation
+	// itself.
+	Stuck uint64
 }
 
 // Events shows how far events and webhooks are behind. Look is called at each
@@ -46,6 +49,7 @@ func (t *Telemetry) Events(look func() Lag) error {
 		{"duban_events_behind", "Entries of feeds that are not yet told as events.", func(l Lag) uint64 { return l.Entries }},
 		{"duban_webhook_deliveries_waiting", "Deliveries to webhooks that wait for a try.", func(l Lag) uint64 { return l.Waiting }},
 		{"duban_webhook_deliveries_dead", "Deliveries to webhooks that were given up and are kept.", func(l Lag) uint64 { return l.Dead }},
+		{"duban_webhooks_stuck", "Webhooks to which nothing is sent because of this installation itself.", func(l Lag) uint64 { return l.Stuck }},
 	} {
 		if err := t.gauge(g.name, g.help, "event", func() uint64 { return g.of(look()) }); err != nil {
 			return err

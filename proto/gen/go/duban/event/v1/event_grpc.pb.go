@@ -60,11 +60,13 @@ type EventServiceClient interface {
 	// Ends a webhook for good (删除推送地址), with its secrets and all that waits to be
 	// sent.
 	DeleteWebhook(ctx context.Context, in *DeleteWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
-	// Sends again (启用): what waits goes on where it stopped.
+	// Sends again (启用): what waits goes on where it stopped, and what failed before
+	// counts no more towards suspending it.
 	EnableWebhook(ctx context.Context, in *EnableWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
 	// Sends no more until it is enabled (停用); nothing is lost meanwhile.
 	DisableWebhook(ctx context.Context, in *DisableWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
-	// Gives a new secret (轮换密钥). The one before signs beside it for a while.
+	// Gives a new secret (轮换密钥). The one before signs beside it for a while, and so
+	// do those of earlier rotations until the ends that were said then.
 	RotateWebhookSecret(ctx context.Context, in *RotateWebhookSecretRequest, opts ...grpc.CallOption) (*IssuedWebhook, error)
 	// Sends an event of type event.webhook.pinged.v1 that tells nothing (测试推送).
 	PingWebhook(ctx context.Context, in *PingWebhookRequest, opts ...grpc.CallOption) (*Delivery, error)
@@ -251,11 +253,13 @@ type EventServiceServer interface {
 	// Ends a webhook for good (删除推送地址), with its secrets and all that waits to be
 	// sent.
 	DeleteWebhook(context.Context, *DeleteWebhookRequest) (*Webhook, error)
-	// Sends again (启用): what waits goes on where it stopped.
+	// Sends again (启用): what waits goes on where it stopped, and what failed before
+	// counts no more towards suspending it.
 	EnableWebhook(context.Context, *EnableWebhookRequest) (*Webhook, error)
 	// Sends no more until it is enabled (停用); nothing is lost meanwhile.
 	DisableWebhook(context.Context, *DisableWebhookRequest) (*Webhook, error)
-	// Gives a new secret (轮换密钥). The one before signs beside it for a while.
+	// Gives a new secret (轮换密钥). The one before signs beside it for a while, and so
+	// do those of earlier rotations until the ends that were said then.
 	RotateWebhookSecret(context.Context, *RotateWebhookSecretRequest) (*IssuedWebhook, error)
 	// Sends an event of type event.webhook.pinged.v1 that tells nothing (测试推送).
 	PingWebhook(context.Context, *PingWebhookRequest) (*Delivery, error)

@@ -42,7 +42,7 @@ const (
 	Webhook_STATE_ENABLED Webhook_State = 1
 	// 停用: by somebody.
 	Webhook_STATE_DISABLED Webhook_State = 2
-	// 自动停用: the receiver answered 410 or failed for days.
+	// 自动停用: `cause` says why.
 	Webhook_STATE_SUSPENDED Webhook_State = 3
 	// 已删除
 	Webhook_STATE_DELETED Webhook_State = 4
@@ -103,7 +103,7 @@ const (
 	Webhook_CAUSE_GONE Webhook_Cause = 1
 	// 持续失败: no delivery has succeeded for five days.
 	Webhook_CAUSE_FAILING Webhook_Cause = 2
-	// 死信过多: more was given up than is kept.
+	// 死信过多: 1,000 deliveries were given up since it was last enabled.
 	Webhook_CAUSE_DEAD_LETTERS Webhook_Cause = 3
 )
 
@@ -150,6 +150,60 @@ func (Webhook_Cause) EnumDescriptor() ([]byte, []int) {
 	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{0, 1}
 }
 
+// What keeps this installation itself from sending, whatever the receiver does.
+type Webhook_Trouble int32
+
+const (
+	// Nothing.
+	Webhook_TROUBLE_UNSPECIFIED Webhook_Trouble = 0
+	// 密钥无法读取: its secrets do not open under the installation's key. Rotate with
+	// an overlap of 0.
+	Webhook_TROUBLE_SECRETS Webhook_Trouble = 1
+	// 系统内部错误: what is to be sent cannot be read. The operator's log says why.
+	Webhook_TROUBLE_INTERNAL Webhook_Trouble = 2
+)
+
+// Enum value maps for Webhook_Trouble.
+var (
+	Webhook_Trouble_name = map[int32]string{
+		0: "TROUBLE_UNSPECIFIED",
+		1: "TROUBLE_SECRETS",
+		2: "TROUBLE_INTERNAL",
+	}
+	Webhook_Trouble_value = map[string]int32{
+		"TROUBLE_UNSPECIFIED": 0,
+		"TROUBLE_SECRETS":     1,
+		"TROUBLE_INTERNAL":    2,
+	}
+)
+
+func (x Webhook_Trouble) Enum() *Webhook_Trouble {
+	p := new(Webhook_Trouble)
+	*p = x
+	return p
+}
+
+func (x Webhook_Trouble) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Webhook_Trouble) Descriptor() protoreflect.EnumDescriptor {
+	return file_duban_event_v1_webhook_proto_enumTypes[2].Descriptor()
+}
+
+func (Webhook_Trouble) Type() protoreflect.EnumType {
+	return &file_duban_event_v1_webhook_proto_enumTypes[2]
+}
+
+func (x Webhook_Trouble) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Webhook_Trouble.Descriptor instead.
+func (Webhook_Trouble) EnumDescriptor() ([]byte, []int) {
+	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{0, 2}
+}
+
 // How far it is.
 type Delivery_State int32
 
@@ -191,11 +245,11 @@ func (x Delivery_State) String() string {
 }
 
 func (Delivery_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_event_v1_webhook_proto_enumTypes[2].Descriptor()
+	return file_duban_event_v1_webhook_proto_enumTypes[3].Descriptor()
 }
 
 func (Delivery_State) Type() protoreflect.EnumType {
-	return &file_duban_event_v1_webhook_proto_enumTypes[2]
+	return &file_duban_event_v1_webhook_proto_enumTypes[3]
 }
 
 func (x Delivery_State) Number() protoreflect.EnumNumber {
@@ -237,14 +291,18 @@ type Webhook struct {
 	State Webhook_State `protobuf:"varint,11,opt,name=state,proto3,enum=duban.event.v1.Webhook_State" json:"state,omitempty"`
 	// Why it was suspended.
 	Cause Webhook_Cause `protobuf:"varint,12,opt,name=cause,proto3,enum=duban.event.v1.Webhook_Cause" json:"cause,omitempty"`
-	// Until when the secret before the last rotation signs too.
+	// Until when secrets before the last rotation sign too: the end of the last of
+	// them.
 	OverlapEndTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=overlap_end_time,json=overlapEndTime,proto3" json:"overlap_end_time,omitempty"`
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,16,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,16,opt,name=etag,proto3" json:"etag,omitempty"`
+	// What keeps this installation from sending at this moment. It is tried again by
+	// itself, at least every five minutes; nothing is lost. It changes no etag.
+	Trouble       Webhook_Trouble `protobuf:"varint,17,opt,name=trouble,proto3,enum=duban.event.v1.Webhook_Trouble" json:"trouble,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -391,6 +449,13 @@ func (x *Webhook) GetEtag() string {
 	return ""
 }
 
+func (x *Webhook) GetTrouble() Webhook_Trouble {
+	if x != nil {
+		return x.Trouble
+	}
+	return Webhook_TROUBLE_UNSPECIFIED
+}
+
 // A webhook with its secret, shown once.
 type IssuedWebhook struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -470,7 +535,9 @@ type Delivery struct {
 	// When the last try ended.
 	AttemptTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=attempt_time,json=attemptTime,proto3" json:"attempt_time,omitempty"`
 	// When the next one is; absent unless PENDING.
-	NextTime      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_time,json=nextTime,proto3" json:"next_time,omitempty"`
+	NextTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=next_time,json=nextTime,proto3" json:"next_time,omitempty"`
+	// When it was first queued.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -571,6 +638,13 @@ func (x *Delivery) GetAttemptTime() *timestamppb.Timestamp {
 func (x *Delivery) GetNextTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.NextTime
+	}
+	return nil
+}
+
+func (x *Delivery) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
 	}
 	return nil
 }
@@ -1112,7 +1186,9 @@ type RotateWebhookSecretRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// webhooks/{webhook}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// How long the secret before signs too; absent: one day.
+	// How long the secret before signs too; absent: one day. Those of earlier
+	// rotations keep the ends that were said then. 0 ends all of them at once: for a
+	// secret that is known to others.
 	Overlap *durationpb.Duration `protobuf:"bytes,2,opt,name=overlap,proto3" json:"overlap,omitempty"`
 	// Refuse if the webhook has changed since.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
@@ -1622,7 +1698,7 @@ var File_duban_event_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x1cduban/event/v1/webhook.proto\x12\x0eduban.event.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\b\n" +
+	"\x1cduban/event/v1/webhook.proto\x12\x0eduban.event.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\t\n" +
 	"\aWebhook\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12*\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18xR\vdisplayName\x12\x1f\n" +
@@ -1642,7 +1718,8 @@ const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x10 \x01(\tR\x04etag\"\xa6\x01\n" +
+	"\x04etag\x18\x10 \x01(\tR\x04etag\x12>\n" +
+	"\atrouble\x18\x11 \x01(\x0e2\x1f.duban.event.v1.Webhook.TroubleB\x03\xe0A\x03R\atrouble\"\xa6\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\rSTATE_ENABLED\x10\x01\x1a\n" +
@@ -1656,10 +1733,14 @@ const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\n" +
 	"CAUSE_GONE\x10\x01\x12\x11\n" +
 	"\rCAUSE_FAILING\x10\x02\x12\x16\n" +
-	"\x12CAUSE_DEAD_LETTERS\x10\x03\"_\n" +
+	"\x12CAUSE_DEAD_LETTERS\x10\x03\"M\n" +
+	"\aTrouble\x12\x17\n" +
+	"\x13TROUBLE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fTROUBLE_SECRETS\x10\x01\x12\x14\n" +
+	"\x10TROUBLE_INTERNAL\x10\x02\"_\n" +
 	"\rIssuedWebhook\x121\n" +
 	"\awebhook\x18\x01 \x01(\v2\x17.duban.event.v1.WebhookR\awebhook\x12\x1b\n" +
-	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\"\xe1\x03\n" +
+	"\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\x06secret\"\x9e\x04\n" +
 	"\bDelivery\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05event\x18\x02 \x01(\tR\x05event\x12\x12\n" +
@@ -1671,7 +1752,9 @@ const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\afailure\x18\b \x01(\tR\afailure\x12=\n" +
 	"\fattempt_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vattemptTime\x127\n" +
 	"\tnext_time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\bnextTime\"\x80\x01\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\bnextTime\x12;\n" +
+	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\"\x80\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12 \n" +
 	"\rSTATE_PENDING\x10\x01\x1a\r\x9a\xb2\x19\t待推送\x12\"\n" +
@@ -1777,58 +1860,61 @@ func file_duban_event_v1_webhook_proto_rawDescGZIP() []byte {
 	return file_duban_event_v1_webhook_proto_rawDescData
 }
 
-var file_duban_event_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_duban_event_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_duban_event_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_duban_event_v1_webhook_proto_goTypes = []any{
 	(Webhook_State)(0),                 // 0: duban.event.v1.Webhook.State
 	(Webhook_Cause)(0),                 // 1: duban.event.v1.Webhook.Cause
-	(Delivery_State)(0),                // 2: duban.event.v1.Delivery.State
-	(*Webhook)(nil),                    // 3: duban.event.v1.Webhook
-	(*IssuedWebhook)(nil),              // 4: duban.event.v1.IssuedWebhook
-	(*Delivery)(nil),                   // 5: duban.event.v1.Delivery
-	(*CreateWebhookRequest)(nil),       // 6: duban.event.v1.CreateWebhookRequest
-	(*GetWebhookRequest)(nil),          // 7: duban.event.v1.GetWebhookRequest
-	(*ListWebhooksRequest)(nil),        // 8: duban.event.v1.ListWebhooksRequest
-	(*ListWebhooksResponse)(nil),       // 9: duban.event.v1.ListWebhooksResponse
-	(*UpdateWebhookRequest)(nil),       // 10: duban.event.v1.UpdateWebhookRequest
-	(*DeleteWebhookRequest)(nil),       // 11: duban.event.v1.DeleteWebhookRequest
-	(*EnableWebhookRequest)(nil),       // 12: duban.event.v1.EnableWebhookRequest
-	(*DisableWebhookRequest)(nil),      // 13: duban.event.v1.DisableWebhookRequest
-	(*RotateWebhookSecretRequest)(nil), // 14: duban.event.v1.RotateWebhookSecretRequest
-	(*PingWebhookRequest)(nil),         // 15: duban.event.v1.PingWebhookRequest
-	(*ReplayWebhookRequest)(nil),       // 16: duban.event.v1.ReplayWebhookRequest
-	(*ListDeliveriesRequest)(nil),      // 17: duban.event.v1.ListDeliveriesRequest
-	(*ListDeliveriesResponse)(nil),     // 18: duban.event.v1.ListDeliveriesResponse
-	(*ReplayDeliveryRequest)(nil),      // 19: duban.event.v1.ReplayDeliveryRequest
-	(*SuspendWebhookRequest)(nil),      // 20: duban.event.v1.SuspendWebhookRequest
-	(v1.Role)(0),                       // 21: duban.access.v1.Role
-	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 23: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),        // 24: google.protobuf.Duration
+	(Webhook_Trouble)(0),               // 2: duban.event.v1.Webhook.Trouble
+	(Delivery_State)(0),                // 3: duban.event.v1.Delivery.State
+	(*Webhook)(nil),                    // 4: duban.event.v1.Webhook
+	(*IssuedWebhook)(nil),              // 5: duban.event.v1.IssuedWebhook
+	(*Delivery)(nil),                   // 6: duban.event.v1.Delivery
+	(*CreateWebhookRequest)(nil),       // 7: duban.event.v1.CreateWebhookRequest
+	(*GetWebhookRequest)(nil),          // 8: duban.event.v1.GetWebhookRequest
+	(*ListWebhooksRequest)(nil),        // 9: duban.event.v1.ListWebhooksRequest
+	(*ListWebhooksResponse)(nil),       // 10: duban.event.v1.ListWebhooksResponse
+	(*UpdateWebhookRequest)(nil),       // 11: duban.event.v1.UpdateWebhookRequest
+	(*DeleteWebhookRequest)(nil),       // 12: duban.event.v1.DeleteWebhookRequest
+	(*EnableWebhookRequest)(nil),       // 13: duban.event.v1.EnableWebhookRequest
+	(*DisableWebhookRequest)(nil),      // 14: duban.event.v1.DisableWebhookRequest
+	(*RotateWebhookSecretRequest)(nil), // 15: duban.event.v1.RotateWebhookSecretRequest
+	(*PingWebhookRequest)(nil),         // 16: duban.event.v1.PingWebhookRequest
+	(*ReplayWebhookRequest)(nil),       // 17: duban.event.v1.ReplayWebhookRequest
+	(*ListDeliveriesRequest)(nil),      // 18: duban.event.v1.ListDeliveriesRequest
+	(*ListDeliveriesResponse)(nil),     // 19: duban.event.v1.ListDeliveriesResponse
+	(*ReplayDeliveryRequest)(nil),      // 20: duban.event.v1.ReplayDeliveryRequest
+	(*SuspendWebhookRequest)(nil),      // 21: duban.event.v1.SuspendWebhookRequest
+	(v1.Role)(0),                       // 22: duban.access.v1.Role
+	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),      // 24: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),        // 25: google.protobuf.Duration
 }
 var file_duban_event_v1_webhook_proto_depIdxs = []int32{
-	21, // 0: duban.event.v1.Webhook.roles:type_name -> duban.access.v1.Role
+	22, // 0: duban.event.v1.Webhook.roles:type_name -> duban.access.v1.Role
 	0,  // 1: duban.event.v1.Webhook.state:type_name -> duban.event.v1.Webhook.State
 	1,  // 2: duban.event.v1.Webhook.cause:type_name -> duban.event.v1.Webhook.Cause
-	22, // 3: duban.event.v1.Webhook.overlap_end_time:type_name -> google.protobuf.Timestamp
-	22, // 4: duban.event.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
-	22, // 5: duban.event.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
-	3,  // 6: duban.event.v1.IssuedWebhook.webhook:type_name -> duban.event.v1.Webhook
-	2,  // 7: duban.event.v1.Delivery.state:type_name -> duban.event.v1.Delivery.State
-	22, // 8: duban.event.v1.Delivery.attempt_time:type_name -> google.protobuf.Timestamp
-	22, // 9: duban.event.v1.Delivery.next_time:type_name -> google.protobuf.Timestamp
-	3,  // 10: duban.event.v1.CreateWebhookRequest.webhook:type_name -> duban.event.v1.Webhook
-	3,  // 11: duban.event.v1.ListWebhooksResponse.webhooks:type_name -> duban.event.v1.Webhook
-	3,  // 12: duban.event.v1.UpdateWebhookRequest.webhook:type_name -> duban.event.v1.Webhook
-	23, // 13: duban.event.v1.UpdateWebhookRequest.update_mask:type_name -> google.protobuf.FieldMask
-	24, // 14: duban.event.v1.RotateWebhookSecretRequest.overlap:type_name -> google.protobuf.Duration
-	5,  // 15: duban.event.v1.ListDeliveriesResponse.deliveries:type_name -> duban.event.v1.Delivery
-	1,  // 16: duban.event.v1.SuspendWebhookRequest.cause:type_name -> duban.event.v1.Webhook.Cause
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	23, // 3: duban.event.v1.Webhook.overlap_end_time:type_name -> google.protobuf.Timestamp
+	23, // 4: duban.event.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
+	23, // 5: duban.event.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 6: duban.event.v1.Webhook.trouble:type_name -> duban.event.v1.Webhook.Trouble
+	4,  // 7: duban.event.v1.IssuedWebhook.webhook:type_name -> duban.event.v1.Webhook
+	3,  // 8: duban.event.v1.Delivery.state:type_name -> duban.event.v1.Delivery.State
+	23, // 9: duban.event.v1.Delivery.attempt_time:type_name -> google.protobuf.Timestamp
+	23, // 10: duban.event.v1.Delivery.next_time:type_name -> google.protobuf.Timestamp
+	23, // 11: duban.event.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	4,  // 12: duban.event.v1.CreateWebhookRequest.webhook:type_name -> duban.event.v1.Webhook
+	4,  // 13: duban.event.v1.ListWebhooksResponse.webhooks:type_name -> duban.event.v1.Webhook
+	4,  // 14: duban.event.v1.UpdateWebhookRequest.webhook:type_name -> duban.event.v1.Webhook
+	24, // 15: duban.event.v1.UpdateWebhookRequest.update_mask:type_name -> google.protobuf.FieldMask
+	25, // 16: duban.event.v1.RotateWebhookSecretRequest.overlap:type_name -> google.protobuf.Duration
+	6,  // 17: duban.event.v1.ListDeliveriesResponse.deliveries:type_name -> duban.event.v1.Delivery
+	1,  // 18: duban.event.v1.SuspendWebhookRequest.cause:type_name -> duban.event.v1.Webhook.Cause
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_duban_event_v1_webhook_proto_init() }
@@ -1841,7 +1927,7 @@ func file_duban_event_v1_webhook_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_event_v1_webhook_proto_rawDesc), len(file_duban_event_v1_webhook_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,

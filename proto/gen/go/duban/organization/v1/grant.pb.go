@@ -1147,7 +1147,7 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xe9\x05\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\"\xed\x05\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12*\n" +
@@ -1164,8 +1164,8 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\n" +
 	" \x01(\tR\x04etag\x122\n" +
-	"\x05quota\x18\v \x01(\v2\x1c.duban.organization.v1.QuotaR\x05quota\x12<\n" +
-	"\x10allowed_networks\x18\f \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10 \x18\x01\"\x05r\x03\xe8\x01\x01R\x0fallowedNetworks\x12'\n" +
+	"\x05quota\x18\v \x01(\v2\x1c.duban.organization.v1.QuotaR\x05quota\x12@\n" +
+	"\x10allowed_networks\x18\f \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x10 \x18\x01\"\tr\a\xc0\xb2\x19\x01\xe8\x01\x01R\x0fallowedNetworks\x12'\n" +
 	"\rlast_use_date\x18\r \x01(\tB\x03\xe0A\x03R\vlastUseDate\x12 \n" +
 	"\tfirst_key\x18\x0e \x01(\tB\x03\xe0A\x03R\bfirstKey\"[\n" +
 	"\x05Quota\x12*\n" +

@@ -50,6 +50,14 @@ var file_duban_validate_v1_validate_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "duban/validate/v1/validate.proto",
 	},
 	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         52008,
+		Name:          "duban.validate.v1.unmapped",
+		Tag:           "varint,52008,opt,name=unmapped",
+		Filename:      "duban/validate/v1/validate.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
 		ExtensionType: (*string)(nil),
 		Field:         52007,
@@ -73,6 +81,11 @@ var (
 	//
 	// optional bool identifier = 52006;
 	E_Identifier = &file_duban_validate_v1_validate_proto_extTypes[2]
+	// Not a network of IPv4 written as IPv6 (::ffff:192.0.2.0/120): callers'
+	// addresses are compared as IPv4, so that nobody would ever be in it.
+	//
+	// optional bool unmapped = 52008;
+	E_Unmapped = &file_duban_validate_v1_validate_proto_extTypes[3]
 )
 
 // Extension fields to descriptorpb.FieldOptions.
@@ -82,7 +95,7 @@ var (
 	// sender says in it, the first 64 bytes of the value, or "null" if there is none.
 	//
 	// optional string told_in = 52007;
-	E_ToldIn = &file_duban_validate_v1_validate_proto_extTypes[3]
+	E_ToldIn = &file_duban_validate_v1_validate_proto_extTypes[4]
 )
 
 var File_duban_validate_v1_validate_proto protoreflect.FileDescriptor
@@ -101,7 +114,10 @@ const file_duban_validate_v1_validate_proto_rawDesc = "" +
 	"identifier\x12\x19.buf.validate.StringRules\x18\xa6\x96\x03 \x01(\bB\xa0\x01\xc2H\x9c\x01\n" +
 	"\x99\x01\n" +
 	"\x11string.identifier\x12Bmust be 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen\x1a@!rule || this == '' || this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\n" +
-	"identifier:8\n" +
+	"identifier:\x91\x02\n" +
+	"\bunmapped\x12\x19.buf.validate.StringRules\x18\xa8\x96\x03 \x01(\bB\xd7\x01\xc2H\xd3\x01\n" +
+	"\xd0\x01\n" +
+	"\x0fstring.unmapped\x12-must be written as IPv4, such as 192.0.2.0/24\x1a\x8d\x01!rule || !this.matches('^(0{1,4}:){5}[fF]{4}:|^(0{1,4}(:0{1,4})*)?::(0{1,4}:)*[fF]{4}:([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}|[0-9]+[.][0-9.]+)/')R\bunmapped:8\n" +
 	"\atold_in\x12\x1d.google.protobuf.FieldOptions\x18\xa7\x96\x03 \x01(\tR\x06toldInBJZHgithub.com/duban-project/duban/proto/gen/go/duban/validate/v1;validatev1"
 
 var file_duban_validate_v1_validate_proto_goTypes = []any{
@@ -112,11 +128,12 @@ var file_duban_validate_v1_validate_proto_depIdxs = []int32{
 	0, // 0: duban.validate.v1.civil_date:extendee -> buf.validate.StringRules
 	0, // 1: duban.validate.v1.unit:extendee -> buf.validate.StringRules
 	0, // 2: duban.validate.v1.identifier:extendee -> buf.validate.StringRules
-	1, // 3: duban.validate.v1.told_in:extendee -> google.protobuf.FieldOptions
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	0, // [0:4] is the sub-list for extension extendee
+	0, // 3: duban.validate.v1.unmapped:extendee -> buf.validate.StringRules
+	1, // 4: duban.validate.v1.told_in:extendee -> google.protobuf.FieldOptions
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	0, // [0:5] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
 }
 
@@ -132,7 +149,7 @@ func file_duban_validate_v1_validate_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_validate_v1_validate_proto_rawDesc), len(file_duban_validate_v1_validate_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 4,
+			NumExtensions: 5,
 			NumServices:   0,
 		},
 		GoTypes:           file_duban_validate_v1_validate_proto_goTypes,
