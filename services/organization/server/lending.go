@@ -72,11 +72,11 @@ func (s *Service) succession(tx *change.Tx, k *organizationv1.ApiKey) (organizat
 	next := organization.Succession{Name: "apiKeys/" + tx.NewID(), Unit: k.GetUnit()}
 	if used := tx.Access.Principal; k.GetPrincipal() == used.Name {
 		own, err := s.keys.Find(tx, used.Key)
-		if err != nil || organization.Line(own) != organization.Line(k) {
-			return next, unknown(err, organization.ErrSelfGrant.At("name", "是您自己的另一把密钥", "is another key of your own"))
+		if errors.Is(err, authz.ErrNotFound) || err == nil && organization.Line(own) != organization.Line(k) {
+			err = organization.ErrSelfGrant.At("name", "是您自己的另一把密钥", "is another key of your own")
 		}
 		next.Own = true
-		return next, nil
+		return next, err
 	}
 	unit, err := s.lends(tx, k, "name")
 	next.Unit = unit
