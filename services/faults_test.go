@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -210,3 +211,45 @@ func gathers(stack []ast.Node, variable string) (found bool) {
 	})
 	return found
 }
+
+// TestRefusalsNameNoFieldsAsProtosDo: callers over REST know displayName, and never
+// wrote display_name. What is wrong at a field, and the sentence of a reason, are
+// held to it.
+func TestRefusalsNameNoFieldsAsProtosDo(t *testing.T) {
+	snake := regexp.MustCompile(`\b[a-z]+_[a-z_]+\b`)
+	seen := 0
+	sources(t, func(file string) {
+		fset := token.NewFileSet()
+		f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 3 {
+				return true
+			}
+			if at, ok := call.Fun.(*ast.SelectorExpr); !ok || at.Sel.Name != "At" {
+				return true
+			}
+			for _, arg := range call.Args[1:] {
+				seen++
+				if said, ok := arg.(*ast.BasicLit); ok && snake.MatchString(said.Value) {
+					t.Errorf("%s: %s names a field as no REST client does", fset.Position(said.Pos()), said.Value)
+				}
+			}
+			return true
+		})
+	})
+	if seen < 100 {
+		t.Errorf("%d texts were looked at, which cannot be all", seen)
+	}
+	for reason, text := range reasons() {
+		if said := facts.ReplaceAllString(text.GetZh()+text.GetEn(), ""); snake.MatchString(said) {
+			t.Errorf("%s says %q, which names a field as no REST client does", reason, said)
+		}
+	}
+}
+
+// facts are the places of what a sentence is told.
+var facts = regexp.MustCompile(`\{[^}]*\}`)

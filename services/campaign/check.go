@@ -76,7 +76,7 @@ func checkItems(c *campaignv1.Campaign) error {
 func checkPhases(c *campaignv1.Campaign) error {
 	for i, p := range c.GetPhases() {
 		if p.GetEndDate() != "" && p.GetEndDate() < p.GetStartDate() {
-			return ErrDatesReversed.At(fmt.Sprintf("campaign.phases[%d].end_date", i), "早于开始日期", "lies before start_date")
+			return ErrDatesReversed.At(fmt.Sprintf("campaign.phases[%d].end_date", i), "早于开始日期", "lies before the first day")
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
 
@@ -45,7 +46,7 @@ func inRange(field string, expire, now time.Time) error {
 func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places []string) error {
 	free := len(k.GetRoles()) == 0
 	switch {
-	case len(places) > 0, free && k.GetUnit() == "": // it carries whatever is granted later
+	case len(places) > 0, free && k.GetUnit() == "": // it carries what is granted later, within the issuer's reach
 		return nil
 	case free, len(carried) > 0:
 		return ErrKeyOpensNothing.At("api_key.unit", "持有者在此范围内没有授权", "its principal holds nothing there")
@@ -69,31 +70,55 @@ func Holds(k *organizationv1.ApiKey, now time.Time) bool {
 	return k.GetRevokeTime() == nil && now.Before(k.GetExpireTime().AsTime())
 }
 
-// RotateKey returns the successor of k, under name, and k as it ends after the
-// overlap. The successor ends when req asks, or after the time that k was issued
-// for, and shares the quota of k.
-func RotateKey(name string, k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest, by string, now time.Time) (successor, old *organizationv1.ApiKey, err error) {
-	if !Holds(k, now) {
+// Line is the first of the keys of which k is one by rotation.
+func Line(k *organizationv1.ApiKey) string { return cmp.Or(k.GetFirstKey(), k.GetName()) }
+
+// Succession is how a key is rotated.
+type Succession struct {
+	Name string // the successor's, apiKeys/{key}
+	Unit string // the subtree that it holds in; empty: all
+	// Own says that its holder rotates it: it lives no longer than before.
+	Own bool
+}
+
+// RotateKey returns the successor of k, and k as it ends after the overlap. The
+// successor ends when req asks, or after the time that k was issued for, and
+// shares the quota of k. A key has one successor.
+func RotateKey(k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest, next Succession, now time.Time) (successor, old *organizationv1.ApiKey, err error) {
+	switch {
+	case !Holds(k, now):
 		return nil, nil, ErrKeyEnded
+	case k.GetRotateTime() != nil:
+		return nil, nil, ErrKeyRotated.At("name", "已有后继密钥", "has a successor")
 	}
-	expire := now.Add(lifetime(k))
-	if req.GetExpireTime() != nil {
-		expire = req.GetExpireTime().AsTime()
-		if err := inRange("expire_time", expire, now); err != nil {
-			return nil, nil, err
-		}
-	}
-	next := proto.CloneOf(k)
-	next.ExpireTime = timestamppb.New(expire)
-	if successor, err = NewKey(name, next, by, now); err != nil {
+	expire, err := succeeds(k, req, next.Own, now)
+	if err != nil {
 		return nil, nil, err
 	}
-	successor.FirstKey = cmp.Or(k.GetFirstKey(), k.GetName())
+	successor = &organizationv1.ApiKey{
+		Name: next.Name, Principal: k.GetPrincipal(), DisplayName: k.GetDisplayName(),
+		Roles: k.GetRoles(), Unit: next.Unit, ExpireTime: timestamppb.New(expire),
+		Quota: k.GetQuota(), AllowedNetworks: k.GetAllowedNetworks(), FirstKey: Line(k),
+	}
 	old = proto.CloneOf(k)
+	old.RotateTime = timestamppb.New(now)
 	if end := now.Add(req.GetOverlap().AsDuration()); end.Before(old.GetExpireTime().AsTime()) {
 		old.ExpireTime = timestamppb.New(end)
 	}
 	return successor, old, nil
+}
+
+// succeeds is when the successor of k ends.
+func succeeds(k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest, own bool, now time.Time) (time.Time, error) {
+	usual := now.Add(lifetime(k))
+	if req.GetExpireTime() == nil {
+		return usual, nil
+	}
+	expire := req.GetExpireTime().AsTime()
+	if own && expire.After(usual) {
+		return expire, ErrExpiryOutOfRange.At("expire_time", "不得长于原密钥的有效期", "must not be longer than the key was issued for")
+	}
+	return expire, inRange("expire_time", expire, now)
 }
 
 // lifetime is how long k was issued for. Where that cannot be told, as in a
@@ -114,4 +139,29 @@ func RevokeKey(k *organizationv1.ApiKey, now time.Time) (*organizationv1.ApiKey,
 	k = proto.CloneOf(k)
 	k.RevokeTime = timestamppb.New(now)
 	return k, nil
+}
+
+// KeepKey refuses to end what has that name, a grant or a key, if nobody could
+// grant and issue any more: of the grants on the root, one of security administrator
+// needs one of the keys.
+func KeepKey(ending string, grants []*organizationv1.RoleGrant, keys []*organizationv1.ApiKey, now time.Time) error {
+	before, after := false, false
+	for _, g := range grants {
+		for _, k := range keys {
+			if governs(g, k, now) {
+				before, after = true, after || g.GetName() != ending && k.GetName() != ending
+			}
+		}
+	}
+	if before && !after {
+		return ErrKeyLast.At("name", "是最后的凭据", "is the last that is left")
+	}
+	return nil
+}
+
+// governs says whether somebody is security administrator by g and can act as such
+// by k.
+func governs(g *organizationv1.RoleGrant, k *organizationv1.ApiKey, now time.Time) bool {
+	return g.GetRole() == accessv1.Role_ROLE_SECURITY_ADMIN && k.GetPrincipal() == g.GetPrincipal() && Holds(k, now) &&
+		len(Carried(k, []*organizationv1.RoleGrant{g})) > 0 && (k.GetUnit() == "" || k.GetUnit() == g.GetUnit())
 }

@@ -35,6 +35,8 @@ var (
 	ErrGrantLast              = fault.Of(organizationv1.Reason_REASON_GRANT_LAST_REFUSED)
 	ErrGrantExists            = fault.Of(organizationv1.Reason_REASON_GRANT_EXISTS)
 	ErrKeyEnded               = fault.Of(organizationv1.Reason_REASON_KEY_ENDED)
+	ErrKeyRotated             = fault.Of(organizationv1.Reason_REASON_KEY_ROTATED)
+	ErrKeyLast                = fault.Of(organizationv1.Reason_REASON_KEY_LAST_REFUSED)
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_KEY_EXPIRY_INVALID)
 	ErrKeyOpensNothing        = fault.Of(organizationv1.Reason_REASON_KEY_GRANTS_NONE)
 	ErrRightsWider            = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_OUTSIDE)

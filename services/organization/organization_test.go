@@ -171,7 +171,8 @@ func TestKeys(t *testing.T) {
 	if _, err := organization.NewKey("apiKeys/k", ask, "machines/x", now); !errors.Is(err, organization.ErrSelfGrant) {
 		t.Errorf("a key to oneself = %v", err)
 	}
-	next, old, err := organization.RotateKey("apiKeys/n", k, &organizationv1.RotateApiKeyRequest{Overlap: durationpb.New(time.Hour)}, "by", now)
+	succession := organization.Succession{Name: "apiKeys/n"}
+	next, old, err := organization.RotateKey(k, &organizationv1.RotateApiKeyRequest{Overlap: durationpb.New(time.Hour)}, succession, now)
 	switch {
 	case err != nil:
 		t.Fatal(err)
@@ -180,6 +181,9 @@ func TestKeys(t *testing.T) {
 	case !organization.Holds(next, now.Add(time.Hour)):
 		t.Error("the successor does not hold")
 	}
+	if _, _, err := organization.RotateKey(old, &organizationv1.RotateApiKeyRequest{}, succession, now); !errors.Is(err, organization.ErrKeyRotated) {
+		t.Errorf("rotating what has a successor = %v", err)
+	}
 	gone, err := organization.RevokeKey(k, now)
 	if err != nil || organization.Holds(gone, now) {
 		t.Errorf("RevokeKey = %v, %v", gone, err)
@@ -187,7 +191,7 @@ func TestKeys(t *testing.T) {
 	if _, err := organization.RevokeKey(gone, now); !errors.Is(err, organization.ErrKeyEnded) {
 		t.Errorf("revoking twice = %v", err)
 	}
-	if _, _, err := organization.RotateKey("apiKeys/n", gone, &organizationv1.RotateApiKeyRequest{}, "by", now); !errors.Is(err, organization.ErrKeyEnded) {
+	if _, _, err := organization.RotateKey(gone, &organizationv1.RotateApiKeyRequest{}, succession, now); !errors.Is(err, organization.ErrKeyEnded) {
 		t.Errorf("rotating what has ended = %v", err)
 	}
 }
@@ -198,15 +202,18 @@ func TestASuccessorLivesAsLongAsTheKeyBefore(t *testing.T) {
 	for _, c := range []struct {
 		name            string
 		lifetime, asked time.Duration // the old key's; 0: not asked
+		own             bool
 		want            time.Duration
 		err             error
 	}{
-		{"a week again", 7 * day, 0, 7 * day, nil},
-		{"two years again", organization.KeyLifetime, 0, organization.KeyLifetime, nil},
-		{"issued for longer than may be", organization.KeyLifetime + day, 0, organization.KeyLifetime, nil},
-		{"asked for", 7 * day, 30 * day, 30 * day, nil},
-		{"asked for in the past", 7 * day, -1, 0, organization.ErrExpiryOutOfRange},
-		{"asked for too long", 7 * day, organization.KeyLifetime + 1, 0, organization.ErrExpiryOutOfRange},
+		{"a week again", 7 * day, 0, false, 7 * day, nil},
+		{"two years again", organization.KeyLifetime, 0, false, organization.KeyLifetime, nil},
+		{"issued for longer than may be", organization.KeyLifetime + day, 0, false, organization.KeyLifetime, nil},
+		{"asked for", 7 * day, 30 * day, false, 30 * day, nil},
+		{"asked for by its holder", 7 * day, 6 * day, true, 6 * day, nil},
+		{"asked for by its holder, longer", 7 * day, 30 * day, true, 0, organization.ErrExpiryOutOfRange},
+		{"asked for in the past", 7 * day, -1, false, 0, organization.ErrExpiryOutOfRange},
+		{"asked for too long", 7 * day, organization.KeyLifetime + 1, false, 0, organization.ErrExpiryOutOfRange},
 	} {
 		created := now.Add(-3 * day)
 		k := &organizationv1.ApiKey{Principal: "machines/x", CreateTime: timestamppb.New(created), ExpireTime: timestamppb.New(created.Add(c.lifetime))}
@@ -214,7 +221,7 @@ func TestASuccessorLivesAsLongAsTheKeyBefore(t *testing.T) {
 		if c.asked != 0 {
 			req.ExpireTime = timestamppb.New(now.Add(c.asked))
 		}
-		next, _, err := organization.RotateKey("apiKeys/n", k, req, "by", now)
+		next, _, err := organization.RotateKey(k, req, organization.Succession{Name: "apiKeys/n", Own: c.own}, now)
 		switch {
 		case !errors.Is(err, c.err) || (err == nil) != (c.err == nil):
 			t.Errorf("%s: %v, want %v", c.name, err, c.err)

@@ -86,5 +86,6 @@ func (k *Keys) linked(ctx context.Context, token string) (p Principal, until tim
 	if answer.GetPrincipal() == "" {
 		return p, until, ErrUnauthenticated
 	}
-	return Principal{Name: answer.GetPrincipal(), SecondFactor: account.SecondFactor}, account.Until, nil
+	p = Principal{Name: answer.GetPrincipal(), Unit: answer.GetUnit(), SecondFactor: account.SecondFactor}
+	return p, account.Until, nil
 }

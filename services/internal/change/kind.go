@@ -169,16 +169,36 @@ func (k *Kind[T]) ReachAt(tx *Tx, at At) (T, error) {
 		return r, err
 	}
 	tx.matched = true
-	return r, fresh(tx.ctx, at.GetEtag(), r.GetEtag())
+	return r, tx.fresh(at, r.GetEtag())
 }
 
 // fresh compares the etag of the request and the If-Match header with the
 // record's.
-func fresh(ctx context.Context, asked, etag string) error {
-	if asked != "" && asked != etag || !matches(header(ctx, "if-match"), etag) {
+func (tx *Tx) fresh(at At, etag string) error {
+	switch asked := at.GetEtag(); {
+	case asked != "" && asked != etag:
+		return ErrEtagStale.At(tx.etagPath(at), "不是当前的 etag", "is not the etag that it has now")
+	case !matches(header(tx.ctx, "if-match"), etag):
 		return ErrEtagStale
+	default:
+		return nil
 	}
-	return nil
+}
+
+// etagPath is where the request has its etag: in a field of its own, or of the
+// resource that it brings.
+func (tx *Tx) etagPath(at At) string {
+	path := "etag"
+	if tx.req == nil {
+		return path
+	}
+	tx.req.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		if f.Kind() == protoreflect.MessageKind && f.Cardinality() != protoreflect.Repeated && any(v.Message().Interface()) == any(at) {
+			path = string(f.Name()) + ".etag"
+		}
+		return true
+	})
+	return path
 }
 
 // matches holds a record's etag against If-Match (RFC 9110, section 13.1.1): any

@@ -29,9 +29,6 @@ import (
 // it.
 const Staleness = 30 * time.Second
 
-// Depth is how many levels a tree may have.
-const Depth = 8
-
 // ErrStale says that the organization service has not been heard for too long.
 var ErrStale = fault.Of(faultv1.Reason_REASON_DIRECTORY_STALE)
 

@@ -68,7 +68,7 @@ func (d *Directory) Stood(name string, t time.Time) []string {
 func (d *Directory) path(name string, look func(*unit) *organizationv1.Unit) []string {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	path := make([]string, 0, Depth)
+	path := make([]string, 0, deepest)
 	for name != "" && len(path) < deepest {
 		u := d.units[name]
 		if u == nil || look(u) == nil {

@@ -94,7 +94,7 @@ func SplitIn(t testing.TB, folder string) *Suite {
 		ready()
 	}
 	front := s.parts[len(s.parts)-1]
-	s.Suite, s.conn = s.parts[0].Suite, front.Client()
+	s.Suite, s.conn = s.parts[0].Suite, pointing{front.Client(), t}
 	s.HTTP, s.GRPC = "http://"+front.at.HTTP.String(), front.at.GRPC.String()
 	return s
 }

@@ -110,7 +110,7 @@ func runAs(t testing.TB, c suite.Config, o suite.Options) *Suite {
 	t.Helper()
 	s := &Suite{T: t, Root: "units/root", Folder: c.Data}
 	p := s.open(c, o)
-	s.Suite, s.conn, s.parts = p.Suite, p.Client(), []*part{p}
+	s.Suite, s.conn, s.parts = p.Suite, pointing{p.Client(), t}, []*part{p}
 	p.run(t)
 	s.HTTP, s.GRPC = "http://"+p.at.HTTP.String(), p.at.GRPC.String()
 	if p.at.Below != nil {

@@ -74,8 +74,7 @@ type setup struct {
 	*organizationv1.InitializeRequest
 }
 
-func (setup) GetRequestId() string  { return "" }
-func (setup) GetValidateOnly() bool { return false }
+func (setup) GetRequestId() string { return "" }
 
 // Initialize implements the RPC.
 func (s *Service) Initialize(ctx context.Context, req *organizationv1.InitializeRequest) (*organizationv1.InitializeResponse, error) {

@@ -2,8 +2,15 @@ package server_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -47,5 +54,59 @@ func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 		if f == nil || f.Reason != c.reason || len(f.Fields) != 1 || f.Fields[0].Path != c.path {
 			t.Errorf("%s: %+v, want %s at %s", name, f, c.reason, c.path)
 		}
+	}
+}
+
+// TestARefusalPointsIntoTheBody of a call that sent no mask, in the words that stand
+// there.
+func TestARefusalPointsIntoTheBody(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	for name, c := range map[string]struct{ body, field, says string }{
+		"a kind":       {`{"kind":"KIND_DISTRICT"}`, "unit.kind", "displayName, codes, labels"},
+		"a stale etag": {`{"displayName":"演示市","etag":"99"}`, "unit.etag", "etag"},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, s.HTTP+"/v1/"+city, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header = http.Header{"Authorization": {"Bearer " + s.SystemAdmin}, "Content-Type": {"application/json"}, "Accept": {"application/problem+json"}}
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var told struct {
+			Errors []struct{ Field, Detail string }
+		}
+		err = errors.Join(json.NewDecoder(answer.Body).Decode(&told), answer.Body.Close())
+		if err != nil || len(told.Errors) != 1 || told.Errors[0].Field != c.field || !strings.Contains(told.Errors[0].Detail, c.says) {
+			t.Errorf("%s: %d, %+v, %v; want one at %s that says %q", name, answer.StatusCode, told, err, c.field, c.says)
+		}
+	}
+}
+
+// TestWhatIsOnlyCheckedChangesNothing, at the first start too.
+func TestWhatIsOnlyCheckedChangesNothing(t *testing.T) {
+	s := suitetest.RunIn(t, t.TempDir())
+	req := &organizationv1.InitializeRequest{
+		Root:   &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
+		RootId: "root", SystemAdmin: "系统管理员", SecurityAdmin: "安全管理员", Auditor: "审计员", ValidateOnly: true,
+	}
+	answer, err := s.Organization(s.Bootstrap).Initialize(t.Context(), req)
+	if err != nil || answer.GetRoot().GetName() != "units/root" || answer.GetSecurityAdmin().GetSecret() != "" {
+		t.Errorf("checking: %v, %v", answer, err)
+	}
+	s.Initialize() // by the same key
+	clocks := clockv1.NewClockServiceClient(s.As(s.SystemAdmin))
+	later := timestamppb.New(suitetest.Start.AddDate(0, 1, 0))
+	would, err := clocks.SetClock(t.Context(), &clockv1.SetClockRequest{Now: later, ValidateOnly: true})
+	if err != nil || !would.GetNow().AsTime().Equal(later.AsTime()) {
+		t.Errorf("checking a time: %v, %v", would, err)
+	}
+	if is, err := clocks.GetClock(t.Context(), &clockv1.GetClockRequest{}); err != nil || !is.GetNow().AsTime().Equal(suitetest.Start) {
+		t.Errorf("the clock stands at %v, %v", is, err)
+	}
+	if _, err := clocks.SetClock(t.Context(), &clockv1.SetClockRequest{Now: timestamppb.New(suitetest.Start.AddDate(0, -1, 0)), ValidateOnly: true}); err == nil {
+		t.Error("checking a time that has gone: no refusal")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
@@ -43,12 +44,12 @@ func (s *Service) held(tx *change.Tx, principal string) ([]*organizationv1.RoleG
 	return collected(s.grants.Lookup(tx, "principal", principal, ""))
 }
 
-func collected(grants iter.Seq2[*organizationv1.RoleGrant, error]) (list []*organizationv1.RoleGrant, err error) {
-	for g, err := range grants {
+func collected[T any](records iter.Seq2[T, error]) (list []T, err error) {
+	for r, err := range records {
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, g)
+		list = append(list, r)
 	}
 	return list, nil
 }
@@ -97,5 +98,29 @@ func (s *Service) spare(tx *change.Tx, g *organizationv1.RoleGrant) error {
 	if err != nil {
 		return err
 	}
-	return organization.Spare(g, held)
+	if err := organization.Spare(g, held); err != nil {
+		return err
+	}
+	return s.keepKey(tx, g.GetName())
+}
+
+// keepKey refuses to end the grant or key of that name if no security administrator
+// of the root had a key any more.
+func (s *Service) keepKey(tx *change.Tx, ending string) error {
+	held, err := collected(s.grants.Lookup(tx, "unit", tx.Access.Tree().Root(), ""))
+	if err != nil {
+		return err
+	}
+	var keys []*organizationv1.ApiKey
+	for _, g := range held {
+		if g.GetRole() != accessv1.Role_ROLE_SECURITY_ADMIN || g.GetEndTime() != nil {
+			continue
+		}
+		theirs, err := collected(s.keys.Lookup(tx, "principal", g.GetPrincipal(), ""))
+		if err != nil {
+			return err
+		}
+		keys = append(keys, theirs...)
+	}
+	return organization.KeepKey(ending, held, keys, s.book.Clock())
 }

@@ -23,11 +23,11 @@ func (s *Service) CreateIdentity(ctx context.Context, req *organizationv1.Create
 		if err := s.mayPrincipal(tx, i.GetPrincipal()); err != nil {
 			return nil, hidden(tx, err, "identity.principal")
 		}
-		if err := s.lends(tx, &organizationv1.ApiKey{Principal: i.GetPrincipal()}, "identity.principal"); err != nil {
-			return nil, err
-		}
 		link, err := organization.NewIdentity("identities/"+tx.NewID(), i, tx.Access.Principal.Name)
 		if err != nil {
+			return nil, err
+		}
+		if link.Unit, err = s.lends(tx, &organizationv1.ApiKey{Principal: i.GetPrincipal()}, "identity.principal"); err != nil {
 			return nil, err
 		}
 		if err := s.claim(tx, link); err != nil {
@@ -85,5 +85,5 @@ func (s *Service) holder(tx *change.Tx, digest []byte) (*organizationv1.Introspe
 	if errors.Is(err, authz.ErrNotFound) {
 		return &organizationv1.IntrospectResponse{}, nil
 	}
-	return &organizationv1.IntrospectResponse{Principal: link.GetPrincipal()}, err
+	return &organizationv1.IntrospectResponse{Principal: link.GetPrincipal(), Unit: link.GetUnit()}, err
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
-	"slices"
 	"strings"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -41,92 +40,15 @@ func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateAp
 		if err := s.mayKey(tx, req.GetApiKey()); err != nil {
 			return nil, hidden(tx, err, "api_key.principal")
 		}
-		if err := s.opens(tx, req.GetApiKey()); err != nil {
-			return nil, err
-		}
 		k, err := organization.NewKey("apiKeys/"+tx.NewID(), req.GetApiKey(), tx.Access.Principal.Name, s.book.Clock())
 		if err != nil {
 			return nil, err
 		}
+		if k.Unit, err = s.opens(tx, k); err != nil {
+			return nil, err
+		}
 		return s.issue(tx, k)
 	})
-}
-
-// opens refuses a key that is narrowed to nothing, and one that lends too much.
-func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) error {
-	carried, places, err := s.carries(tx, k)
-	if err != nil {
-		return err
-	}
-	if err := organization.Opens(k, carried, places); err != nil {
-		return err
-	}
-	return lendable(tx, places, "api_key.unit")
-}
-
-// lends refuses, at the field, what would carry a right to where the caller has
-// none to give: who hands out a secret could use it.
-func (s *Service) lends(tx *change.Tx, k *organizationv1.ApiKey, field string) error {
-	_, places, err := s.carries(tx, k)
-	if err != nil {
-		return err
-	}
-	return lendable(tx, places, field)
-}
-
-// lendable refuses, at the field, places beyond the caller's reach.
-func lendable(tx *change.Tx, places []string, field string) error {
-	for _, place := range places {
-		if err := tx.Check(place); err != nil {
-			return unknown(err, organization.ErrRightsWider.At(field, "持有者的授权超出您的管辖范围", "its principal holds rights beyond your reach"))
-		}
-	}
-	return nil
-}
-
-// carries returns which of its principal's grants a key carries, and where these
-// reach into its subtree.
-func (s *Service) carries(tx *change.Tx, k *organizationv1.ApiKey) (carried []*organizationv1.RoleGrant, places []string, err error) {
-	held, err := s.held(tx, k.GetPrincipal())
-	if err != nil {
-		return nil, nil, err
-	}
-	carried = organization.Carried(k, held)
-	for _, g := range carried {
-		place, err := s.meet(tx, g.GetUnit(), k.GetUnit())
-		if err != nil {
-			return nil, nil, err
-		}
-		if place != "" {
-			places = append(places, place)
-		}
-	}
-	return carried, places, nil
-}
-
-// meet is the lower of two units of which one stands above the other, or "" if
-// neither does. An empty top is above all.
-func (s *Service) meet(tx *change.Tx, unit, top string) (string, error) {
-	if within, err := s.reaches(tx, unit, top); err != nil || within {
-		return unit, err
-	}
-	if within, err := s.reaches(tx, top, unit); err != nil || within {
-		return top, err
-	}
-	return "", nil
-}
-
-// reaches says whether the unit is top or lies in its subtree; an empty top is
-// above all.
-func (s *Service) reaches(tx *change.Tx, unit, top string) (bool, error) {
-	if top == "" {
-		return true, nil
-	}
-	path, err := s.path(tx, unit)
-	if errors.Is(err, authz.ErrNotFound) {
-		return false, nil
-	}
-	return slices.ContainsFunc(path, func(u *organizationv1.Unit) bool { return u.GetName() == top }), err
 }
 
 // hidden answers alike, at the field, for a principal that is not there and one
@@ -162,25 +84,29 @@ func (s *Service) ListApiKeys(ctx context.Context, req *organizationv1.ListApiKe
 // RotateApiKey implements the RPC.
 func (s *Service) RotateApiKey(ctx context.Context, req *organizationv1.RotateApiKeyRequest) (*organizationv1.IssuedApiKey, error) {
 	return change.On(ctx, &s.keys, req, func(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
-		if err := s.lends(tx, k, "name"); err != nil {
+		next, err := s.succession(tx, k)
+		if err != nil {
 			return nil, err
 		}
-		name := "apiKeys/" + tx.NewID()
-		next, old, err := organization.RotateKey(name, k, req, tx.Access.Principal.Name, s.book.Clock())
+		successor, old, err := organization.RotateKey(k, req, next, s.book.Clock())
 		if err != nil {
 			return nil, err
 		}
 		if _, err := s.keys.PutAs(tx, "key.rotated", old); err != nil {
 			return nil, err
 		}
-		return s.issue(tx, next)
+		return s.issue(tx, successor)
 	})
 }
 
 // RevokeApiKey implements the RPC.
 func (s *Service) RevokeApiKey(ctx context.Context, req *organizationv1.RevokeApiKeyRequest) (*organizationv1.ApiKey, error) {
-	return s.keys.Change(ctx, req, func(_ *change.Tx, k *organizationv1.ApiKey) (*organizationv1.ApiKey, error) {
-		return organization.RevokeKey(k, s.book.Clock())
+	return s.keys.Change(ctx, req, func(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.ApiKey, error) {
+		ended, err := organization.RevokeKey(k, s.book.Clock())
+		if err != nil {
+			return nil, err
+		}
+		return ended, s.keepKey(tx, k.GetName())
 	})
 }
 

@@ -165,10 +165,16 @@ func (s *Service) levels(tx *change.Tx, name string) (int, error) {
 func (s *Service) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (*organizationv1.Caller, error) {
 	a := authz.From(ctx)
 	caller := &organizationv1.Caller{Principal: a.Principal.Name, ApiKey: a.Principal.Key}
-	for _, g := range a.Grants() {
-		caller.Grants = append(caller.Grants, &organizationv1.RoleGrant{
-			Name: g.Name, Principal: a.Principal.Name, Role: g.Role, Unit: g.Unit,
-		})
-	}
-	return caller, nil
+	err := s.book.View(ctx, func(tx *change.Tx) error {
+		caller.Grants = nil
+		for _, g := range a.Grants() {
+			grant, err := s.grants.Find(tx, g.Name)
+			if err != nil {
+				return err
+			}
+			caller.Grants = append(caller.Grants, grant)
+		}
+		return nil
+	})
+	return caller, err
 }

@@ -173,7 +173,10 @@ func (*GetClockRequest) Descriptor() ([]byte, []int) {
 type SetClockRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new time, not before the current one and before 2100.
-	Now           *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=now,proto3" json:"now,omitempty"`
+	Now *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=now,proto3" json:"now,omitempty"`
+	// Checks everything and changes nothing. There is no request id: setting the same
+	// time again changes nothing either.
+	ValidateOnly  bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -215,6 +218,13 @@ func (x *SetClockRequest) GetNow() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *SetClockRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 var File_duban_clock_v1_clock_proto protoreflect.FileDescriptor
 
 const file_duban_clock_v1_clock_proto_rawDesc = "" +
@@ -223,9 +233,10 @@ const file_duban_clock_v1_clock_proto_rawDesc = "" +
 	"\x05Clock\x12,\n" +
 	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x03now\x12\x1c\n" +
 	"\tsimulated\x18\x02 \x01(\bR\tsimulated\"\x11\n" +
-	"\x0fGetClockRequest\"R\n" +
+	"\x0fGetClockRequest\"w\n" +
 	"\x0fSetClockRequest\x12?\n" +
-	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xc8\x01\x01\xb2\x01\b\x1a\x06\b\x80\xae\x99\xa4\x0fR\x03now*\xab\x01\n" +
+	"\x03now\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampB\x11\xbaH\x0e\xc8\x01\x01\xb2\x01\b\x1a\x06\b\x80\xae\x99\xa4\x0fR\x03now\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly*\xab\x01\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x88\x01\n" +
 	"\x16REASON_CLOCK_BACKWARDS\x10\x01\x1al\x92\xb2\x19h\b\x05\x120时钟不能倒拨，请设为更晚的时间。\x1a2The clock does not go backwards: set a later time.2\xd2\x01\n" +

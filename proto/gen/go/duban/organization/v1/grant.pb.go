@@ -151,7 +151,8 @@ type ApiKey struct {
 	// hold when it is issued; empty: all.
 	Roles []v1.Role `protobuf:"varint,4,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
 	// The subtree in which it holds, where its principal must hold a role that it
-	// carries when it is issued; empty: all of its principal's.
+	// carries when it is issued. It MUST lie within the reach of who issues the key,
+	// which is also what it is if it is left out: empty if they reach the root.
 	Unit string `protobuf:"bytes,5,opt,name=unit,proto3" json:"unit,omitempty"`
 	// When it ends by itself. At most two years ahead, which is also the default.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
@@ -172,7 +173,9 @@ type ApiKey struct {
 	LastUseDate string `protobuf:"bytes,13,opt,name=last_use_date,json=lastUseDate,proto3" json:"last_use_date,omitempty"`
 	// The first of the keys of which it is the successor by rotation, apiKeys/{key}:
 	// all of them share one quota. Empty: it succeeds none.
-	FirstKey      string `protobuf:"bytes,14,opt,name=first_key,json=firstKey,proto3" json:"first_key,omitempty"`
+	FirstKey string `protobuf:"bytes,14,opt,name=first_key,json=firstKey,proto3" json:"first_key,omitempty"`
+	// When it was rotated: it has a successor, and ends with the overlap.
+	RotateTime    *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=rotate_time,json=rotateTime,proto3" json:"rotate_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,6 +306,13 @@ func (x *ApiKey) GetFirstKey() string {
 		return x.FirstKey
 	}
 	return ""
+}
+
+func (x *ApiKey) GetRotateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RotateTime
+	}
+	return nil
 }
 
 // How often a key and its successors by rotation may be used together (配额), over
@@ -979,7 +989,8 @@ type RotateApiKeyRequest struct {
 	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing.
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// When the successor ends by itself. At most two years ahead; absent: as long
+	// When the successor ends by itself. At most two years ahead and, for the key
+	// that the caller calls with, no longer than that was issued for; absent: as long
 	// after now as the old key was to end after it was issued.
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1147,7 +1158,7 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xed\x05\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\"\xaf\x06\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12*\n" +
@@ -1167,7 +1178,9 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"\x05quota\x18\v \x01(\v2\x1c.duban.organization.v1.QuotaR\x05quota\x12@\n" +
 	"\x10allowed_networks\x18\f \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x10 \x18\x01\"\tr\a\xc0\xb2\x19\x01\xe8\x01\x01R\x0fallowedNetworks\x12'\n" +
 	"\rlast_use_date\x18\r \x01(\tB\x03\xe0A\x03R\vlastUseDate\x12 \n" +
-	"\tfirst_key\x18\x0e \x01(\tB\x03\xe0A\x03R\bfirstKey\"[\n" +
+	"\tfirst_key\x18\x0e \x01(\tB\x03\xe0A\x03R\bfirstKey\x12@\n" +
+	"\vrotate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"rotateTime\"[\n" +
 	"\x05Quota\x12*\n" +
 	"\n" +
 	"per_minute\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\tperMinute\x12&\n" +
@@ -1276,18 +1289,19 @@ var file_duban_organization_v1_grant_proto_depIdxs = []int32{
 	16, // 7: duban.organization.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
 	16, // 8: duban.organization.v1.ApiKey.update_time:type_name -> google.protobuf.Timestamp
 	2,  // 9: duban.organization.v1.ApiKey.quota:type_name -> duban.organization.v1.Quota
-	1,  // 10: duban.organization.v1.IssuedApiKey.api_key:type_name -> duban.organization.v1.ApiKey
-	0,  // 11: duban.organization.v1.CreateRoleGrantRequest.role_grant:type_name -> duban.organization.v1.RoleGrant
-	0,  // 12: duban.organization.v1.ListRoleGrantsResponse.role_grants:type_name -> duban.organization.v1.RoleGrant
-	1,  // 13: duban.organization.v1.CreateApiKeyRequest.api_key:type_name -> duban.organization.v1.ApiKey
-	1,  // 14: duban.organization.v1.ListApiKeysResponse.api_keys:type_name -> duban.organization.v1.ApiKey
-	17, // 15: duban.organization.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
-	16, // 16: duban.organization.v1.RotateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	16, // 10: duban.organization.v1.ApiKey.rotate_time:type_name -> google.protobuf.Timestamp
+	1,  // 11: duban.organization.v1.IssuedApiKey.api_key:type_name -> duban.organization.v1.ApiKey
+	0,  // 12: duban.organization.v1.CreateRoleGrantRequest.role_grant:type_name -> duban.organization.v1.RoleGrant
+	0,  // 13: duban.organization.v1.ListRoleGrantsResponse.role_grants:type_name -> duban.organization.v1.RoleGrant
+	1,  // 14: duban.organization.v1.CreateApiKeyRequest.api_key:type_name -> duban.organization.v1.ApiKey
+	1,  // 15: duban.organization.v1.ListApiKeysResponse.api_keys:type_name -> duban.organization.v1.ApiKey
+	17, // 16: duban.organization.v1.RotateApiKeyRequest.overlap:type_name -> google.protobuf.Duration
+	16, // 17: duban.organization.v1.RotateApiKeyRequest.expire_time:type_name -> google.protobuf.Timestamp
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_duban_organization_v1_grant_proto_init() }

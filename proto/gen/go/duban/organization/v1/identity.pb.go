@@ -47,7 +47,9 @@ type Identity struct {
 	// When last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The subtree in which it holds: the reach of who linked it; empty: all.
+	Unit          string `protobuf:"bytes,9,opt,name=unit,proto3" json:"unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +136,13 @@ func (x *Identity) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Identity) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Identity) GetUnit() string {
+	if x != nil {
+		return x.Unit
 	}
 	return ""
 }
@@ -453,7 +462,7 @@ var File_duban_organization_v1_identity_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_identity_proto_rawDesc = "" +
 	"\n" +
-	"$duban/organization/v1/identity.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x03\n" +
+	"$duban/organization/v1/identity.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x03\n" +
 	"\bIdentity\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12\"\n" +
@@ -465,7 +474,8 @@ const file_duban_organization_v1_identity_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xaa\x01\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\x12\x17\n" +
+	"\x04unit\x18\t \x01(\tB\x03\xe0A\x03R\x04unit\"\xaa\x01\n" +
 	"\x15CreateIdentityRequest\x12C\n" +
 	"\bidentity\x18\x01 \x01(\v2\x1f.duban.organization.v1.IdentityB\x06\xbaH\x03\xc8\x01\x01R\bidentity\x12'\n" +
 	"\n" +

@@ -139,7 +139,10 @@ type InitializeRequest struct {
 	// 安全管理员
 	SecurityAdmin string `protobuf:"bytes,4,opt,name=security_admin,json=securityAdmin,proto3" json:"security_admin,omitempty"`
 	// 审计员
-	Auditor       string `protobuf:"bytes,5,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	Auditor string `protobuf:"bytes,5,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// Checks everything and changes nothing. There is no request id: who repeats what
+	// succeeded has a key that is dead.
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -207,6 +210,13 @@ func (x *InitializeRequest) GetAuditor() string {
 		return x.Auditor
 	}
 	return ""
+}
+
+func (x *InitializeRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // Response of Initialize.
@@ -359,7 +369,9 @@ type IntrospectResponse struct {
 	Principal string `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
 	// Calls made today with the key and those that it shares its quota with, as far
 	// as services have told.
-	CallsToday    uint64 `protobuf:"varint,4,opt,name=calls_today,json=callsToday,proto3" json:"calls_today,omitempty"`
+	CallsToday uint64 `protobuf:"varint,4,opt,name=calls_today,json=callsToday,proto3" json:"calls_today,omitempty"`
+	// The subtree in which the account's link holds; empty: all.
+	Unit          string `protobuf:"bytes,5,opt,name=unit,proto3" json:"unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -422,6 +434,13 @@ func (x *IntrospectResponse) GetCallsToday() uint64 {
 	return 0
 }
 
+func (x *IntrospectResponse) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
 var File_duban_organization_v1_organization_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_organization_proto_rawDesc = "" +
@@ -431,13 +450,14 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x17\n" +
 	"\aapi_key\x18\x02 \x01(\tR\x06apiKey\x128\n" +
 	"\x06grants\x18\x03 \x03(\v2 .duban.organization.v1.RoleGrantR\x06grants\"\x12\n" +
-	"\x10GetCallerRequest\"\x8c\x02\n" +
+	"\x10GetCallerRequest\"\xb1\x02\n" +
 	"\x11InitializeRequest\x127\n" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitB\x06\xbaH\x03\xc8\x01\x01R\x04root\x129\n" +
 	"\aroot_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06rootId\x12,\n" +
 	"\fsystem_admin\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\vsystemAdmin\x120\n" +
 	"\x0esecurity_admin\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\rsecurityAdmin\x12#\n" +
-	"\aauditor\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\aauditor\"\x98\x02\n" +
+	"\aauditor\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\aauditor\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\x98\x02\n" +
 	"\x12InitializeResponse\x12/\n" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitR\x04root\x12F\n" +
 	"\fsystem_admin\x18\x02 \x01(\v2#.duban.organization.v1.IssuedApiKeyR\vsystemAdmin\x12J\n" +
@@ -446,13 +466,14 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\x11IntrospectRequest\x12\x1e\n" +
 	"\x06key_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x05keyId\x12\x1f\n" +
 	"\x06digest\x18\x02 \x01(\fB\a\xbaH\x04z\x02h R\x06digest\x12\x14\n" +
-	"\x05calls\x18\x03 \x01(\rR\x05calls\"\xa9\x01\n" +
+	"\x05calls\x18\x03 \x01(\rR\x05calls\"\xbd\x01\n" +
 	"\x12IntrospectResponse\x126\n" +
 	"\aapi_key\x18\x01 \x01(\v2\x1d.duban.organization.v1.ApiKeyR\x06apiKey\x12\x1c\n" +
 	"\tbootstrap\x18\x02 \x01(\bR\tbootstrap\x12\x1c\n" +
 	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12\x1f\n" +
 	"\vcalls_today\x18\x04 \x01(\x04R\n" +
-	"callsToday2\xf2\"\n" +
+	"callsToday\x12\x12\n" +
+	"\x04unit\x18\x05 \x01(\tR\x04unit2\xf2\"\n" +
 	"\x13OrganizationService\x12\x9d\x01\n" +
 	"\n" +
 	"Initialize\x12(.duban.organization.v1.InitializeRequest\x1a).duban.organization.v1.InitializeResponse\":\x8a\xb2\x19\x102\funit.created8\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/installation:initialize\x12k\n" +

@@ -81,6 +81,11 @@ const (
 	Reason_REASON_IMPORT_ROW_DIFFERS Reason = 24
 	// Each of the three administrators' roles is held by somebody on the root.
 	Reason_REASON_GRANT_LAST_REFUSED Reason = 25
+	// A key has one successor, which is rotated in its turn.
+	Reason_REASON_KEY_ROTATED Reason = 26
+	// Somebody who is security administrator on the root has a key that holds and
+	// carries that role there: without one nobody could issue any.
+	Reason_REASON_KEY_LAST_REFUSED Reason = 27
 	// The account is linked to somebody already.
 	Reason_REASON_IDENTITY_EXISTS Reason = 30
 	// The link has ended.
@@ -125,6 +130,8 @@ var (
 		23: "REASON_KEY_GRANTS_NONE",
 		24: "REASON_IMPORT_ROW_DIFFERS",
 		25: "REASON_GRANT_LAST_REFUSED",
+		26: "REASON_KEY_ROTATED",
+		27: "REASON_KEY_LAST_REFUSED",
 		30: "REASON_IDENTITY_EXISTS",
 		31: "REASON_IDENTITY_ENDED",
 		32: "REASON_PRINCIPAL_OUTSIDE",
@@ -158,6 +165,8 @@ var (
 		"REASON_KEY_GRANTS_NONE":               23,
 		"REASON_IMPORT_ROW_DIFFERS":            24,
 		"REASON_GRANT_LAST_REFUSED":            25,
+		"REASON_KEY_ROTATED":                   26,
+		"REASON_KEY_LAST_REFUSED":              27,
 		"REASON_IDENTITY_EXISTS":               30,
 		"REASON_IDENTITY_ENDED":                31,
 		"REASON_PRINCIPAL_OUTSIDE":             32,
@@ -197,7 +206,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xf9(\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\x85-\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -225,7 +234,9 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x13REASON_GRANT_EXISTS\x10\x16\x1a]\x92\xb2\x19Y\b\x04\x12*该授权已存在，无需重复授权。\x1a)The grant exists: there is nothing to do.\x12\x9e\x02\n" +
 	"\x16REASON_KEY_GRANTS_NONE\x10\x17\x1a\x81\x02\x92\xb2\x19\xfc\x01\b\x05\x12{密钥限定的角色或单位不在其持有者的授权之内，密钥将毫无用处。请放宽限定，或先授权。\x1ayThe key is narrowed to what its principal does not hold, and would open nothing. Narrow it less, or grant the role first. \x01\x12\xae\x01\n" +
 	"\x19REASON_IMPORT_ROW_DIFFERS\x10\x18\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x05\x12H该单位已存在，且与本行不一致。请核对后另行处理。\x1a9The unit is there and differs from the row: look at both. \x01\x12\xad\x02\n" +
-	"\x19REASON_GRANT_LAST_REFUSED\x10\x19\x1a\x8d\x02\x92\xb2\x19\x88\x02\b\x05\x12\x84\x01这是根单位上该管理员角色的最后一项授权，终止后将无人履职。请先另授一人，再终止此项授权。\x1a}This is the last grant of the administrator's role on the root. Grant the role to somebody else first, and then end this one.\x12\x8c\x01\n" +
+	"\x19REASON_GRANT_LAST_REFUSED\x10\x19\x1a\x8d\x02\x92\xb2\x19\x88\x02\b\x05\x12\x84\x01这是根单位上该管理员角色的最后一项授权，终止后将无人履职。请先另授一人，再终止此项授权。\x1a}This is the last grant of the administrator's role on the root. Grant the role to somebody else first, and then end this one.\x12\x86\x01\n" +
+	"\x12REASON_KEY_ROTATED\x10\x1a\x1an\x92\xb2\x19j\b\x05\x123该密钥已轮换过，请轮换其后继密钥。\x1a/The key has been rotated: rotate its successor. \x01\x12\x80\x03\n" +
+	"\x17REASON_KEY_LAST_REFUSED\x10\x1b\x1a\xe2\x02\x92\xb2\x19\xdd\x02\b\x05\x12\xb1\x01此后根单位的安全管理员将没有一把有效密钥，无人能再授权和发放密钥。请先给另一位根单位安全管理员发放密钥，或轮换此密钥。\x1a\xa2\x01No security administrator of the root would have a key that holds, and nobody could grant or issue any more. Issue a key to another one first, or rotate this one. \x01\x12\x8c\x01\n" +
 	"\x16REASON_IDENTITY_EXISTS\x10\x1e\x1ap\x92\xb2\x19l\b\x04\x123该认证账号已绑定，请先解除原绑定。\x1a3The account is linked already: end that link first.\x12\x83\x01\n" +
 	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xaf\x02\n" +
 	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x90\x02\x92\xb2\x19\x8b\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so. \x01\x12\x85\x02\n" +
