@@ -70,23 +70,3 @@ func TestPagesKeepWithinTheirBytes(t *testing.T) {
 		}
 	}
 }
-
-// What is said of one unit stands together, wherever pages are cut.
-func TestPagesKeepGroupsTogether(t *testing.T) {
-	var rows []*aggregationv1.Report_Row
-	for i := range 3000 {
-		rows = append(rows, &aggregationv1.Report_Row{Unit: fmt.Sprint("units/", i%750), Value: 1})
-	}
-	on := map[string]int{}
-	for n, page := range reports.Paged(rows, 64<<10) {
-		for _, row := range page {
-			if at, known := on[row.GetUnit()]; known && at != n {
-				t.Fatalf("%s is on the pages %d and %d", row.GetUnit(), at, n)
-			}
-			on[row.GetUnit()] = n
-		}
-	}
-	if len(on) != 750 {
-		t.Errorf("%d units", len(on))
-	}
-}
