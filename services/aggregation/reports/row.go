@@ -81,21 +81,23 @@ func readDimensions(form *aggregationv1.ReportForm, row *aggregationv1.Report_Ro
 	return nil
 }
 
-// OneUnit returns the only one of the units that a row may be about. Its fault
-// puts the row into quarantine.
-func OneUnit(row *aggregationv1.Report_Row, units []string) (string, error) {
+// OneUnit returns the unit that a row is about, of those that it may be about, which
+// are given by their paths: the only one, or that beneath which all others stand, as
+// an administrative code (行政区划代码) that schools have too names their bureau. Its
+// fault puts the row into quarantine.
+func OneUnit(row *aggregationv1.Report_Row, units [][]string) (string, error) {
 	column := "code"
 	if row.GetUnit() != "" {
 		column = "unit"
 	}
-	switch len(units) {
-	case 0:
+	if len(units) == 0 {
 		return "", ErrRowUnitUnknown.At(column, "范围内没有这个单位", "no such unit within the report")
-	case 1:
-		return units[0], nil
-	default:
+	}
+	first := slices.MinFunc(units, func(a, b []string) int { return len(a) - len(b) })[0]
+	if slices.ContainsFunc(units, func(path []string) bool { return !slices.Contains(path, first) }) {
 		return "", ErrCodeAmbiguous.At(column, "对应多个单位", "names more than one unit")
 	}
+	return first, nil
 }
 
 // InCampaign holds the campaign and category of a row against the campaign, which

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 )
 
@@ -73,4 +74,28 @@ func TestALateRowIsHeldAgainstTheWholeReport(t *testing.T) {
 		t.Errorf("= %v", got)
 	}
 	wantVerdicts(t, s.rows(name, "verdict = REJECTED"), []string{"902 REJECTED REPORT_CHECK_REFUSED value"})
+}
+
+// The administrative code names the bureau, though its schools have it too; of units
+// none of which stands above the others it names none.
+func TestACodeNamesTheUnitAboveTheOthers(t *testing.T) {
+	s := newScene(t)
+	s.coded(s.school, "gbt2260", "420526", "area", "7")
+	s.coded(s.other, "gbt2260", "420526", "area", "7")
+	bureau := &organizationv1.Unit{
+		Name: s.district, DisplayName: "区", Kind: organizationv1.Unit_KIND_DISTRICT,
+		Codes: []*organizationv1.Code{{Scheme: "gbt2260", Value: "420526"}},
+	}
+	if _, err := s.Organization(s.SystemAdmin).UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: bureau}); err != nil {
+		t.Fatal(err)
+	}
+	s.CatchUp()
+	rows := s.sent(s.report(1,
+		&aggregationv1.Report_Row{Scheme: "gbt2260", Code: "420526", Field: "found", Value: 1},
+		&aggregationv1.Report_Row{Scheme: "area", Code: "7", Field: "found", Value: 1},
+	)).GetRows()
+	wantVerdicts(t, rows, []string{"1 CREATED  ", "2 QUARANTINED REPORT_CODE_AMBIGUOUS code"})
+	if got := rows[0].GetResolvedUnit(); got != s.district {
+		t.Errorf("420526 is %s", got)
+	}
 }
