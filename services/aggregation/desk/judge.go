@@ -105,7 +105,7 @@ func (j *judge) find(rows []*aggregationv1.Report_Row, which func(*aggregationv1
 			continue
 		}
 		verdict, err := j.place(row)
-		if err := reports.Mark(row, verdict, err); err != nil {
+		if err := reports.Mark(j.report, row, verdict, err); err != nil {
 			return nil, err
 		}
 		if stands(row) {
@@ -161,7 +161,7 @@ func (j *judge) weigh(row *aggregationv1.Report_Row) error {
 		return err
 	}
 	verdict, err := j.fold.Judge(said)
-	return reports.Mark(row, verdict, err)
+	return reports.Mark(j.report, row, verdict, err)
 }
 
 // reported is the figure that a row brings.
@@ -236,7 +236,7 @@ func (j *judge) broke(row *aggregationv1.Report_Row, broken []*aggregationv1.Rep
 			continue
 		}
 		if err := reports.Broke(row, c); err != nil {
-			return reports.Mark(row, aggregationv1.Report_VERDICT_REJECTED, err)
+			return reports.Mark(j.report, row, aggregationv1.Report_VERDICT_REJECTED, err)
 		}
 	}
 	return nil
@@ -253,7 +253,7 @@ func (j *judge) enter(rows []*aggregationv1.Report_Row) error {
 			return err
 		}
 		verdict, counted, err := j.fold.Enter(said)
-		if err := reports.Mark(row, verdict, err); err != nil {
+		if err := reports.Mark(j.report, row, verdict, err); err != nil {
 			return err
 		}
 		row.Counted = counted

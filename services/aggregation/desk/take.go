@@ -20,6 +20,7 @@ import (
 type parcel struct {
 	asked  *aggregationv1.Report
 	form   *aggregationv1.ReportForm
+	heads  map[string]string // what a file calls its columns
 	pages  [][]*aggregationv1.Report_Row
 	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
 }
@@ -46,7 +47,7 @@ func (d *Desk) UploadReport(ctx context.Context, req *aggregationv1.UploadReport
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		asked.Rows, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
+		asked.Rows, p.heads, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
 		return err
 	})
 }
@@ -210,7 +211,7 @@ func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Pages = int32(len(p.pages))
+	r.Pages, r.Columns = int32(len(p.pages)), p.heads
 	return r, nil
 }
 

@@ -17,11 +17,8 @@ func Verdicts(rows []*aggregationv1.Report_Row) *sheet.Table {
 	}
 	for _, r := range rows {
 		value := strconv.FormatInt(r.GetValue(), 10)
-		switch r.GetUnreadable() {
-		case "":
-		case reports.Nothing:
-			value = ""
-		default:
+		switch r.GetReason() {
+		case reports.ErrValueMissing.Reason, reports.ErrValueUnreadable.Reason, reports.ErrLineInvalid.Reason:
 			value = r.GetUnreadable()
 		}
 		table.Rows = append(table.Rows, cells(

@@ -2,7 +2,10 @@ package server_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -98,4 +101,43 @@ func TestACodeNamesTheUnitAboveTheOthers(t *testing.T) {
 	if got := rows[0].GetResolvedUnit(); got != s.district {
 		t.Errorf("420526 is %s", got)
 	}
+}
+
+// What is wrong with a row is told where its sender finds it, and as it was sent.
+func TestFaultsAreToldInTheSendersWords(t *testing.T) {
+	s := newScene(t)
+	sent := 0
+	told := func(rows []*aggregationv1.Report_Row) (all []string) {
+		for _, row := range rows {
+			all = append(all, fmt.Sprintf("%s %q %q", row.GetReason(), row.GetColumn(), row.GetUnreadable()))
+		}
+		return all
+	}
+	want := func(what string, rows []*aggregationv1.Report_Row, want ...string) {
+		t.Helper()
+		if diff := cmp.Diff(want, told(rows)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	file := func(text string) []*aggregationv1.Report_Row {
+		sent++
+		return s.uploaded(s.report(int64(sent)), text).GetRows()
+	}
+	want("a wide file", file(" 单位 ,发现问题数,Closed\n"+s.school+",-3, x \n"+s.school+",1,\n"+s.school+",2,1.5\nunits/none,,null\n,7,\n"+s.other+",,\n"),
+		`REPORT_VALUE_INVALID "发现问题数" ""`, `REPORT_VALUE_MALFORMED "Closed" " x "`, ` "" ""`, `REPORT_ROW_REPEATED "发现问题数" ""`,
+		`REPORT_VALUE_MALFORMED "Closed" "1.5"`, `REPORT_VALUE_MALFORMED "Closed" "null"`, `REPORT_UNIT_UNKNOWN "单位" ""`,
+		`REPORT_VALUE_MISSING "发现问题数" ""`)
+	want("a long file", file("学校标识码,活动,指标,数值\n9,,found,1\n9,x,found,1\n9,,lost,1\n9,,found,-1\n9,,found,\n"),
+		`REPORT_UNIT_UNKNOWN "学校标识码" ""`, `REPORT_CAMPAIGN_INVALID "活动" ""`, `REPORT_FIELD_UNKNOWN "指标" ""`,
+		`REPORT_VALUE_INVALID "数值" ""`, `REPORT_VALUE_MISSING "数值" ""`)
+	var r aggregationv1.Report
+	var rows []string
+	for _, value := range []string{`"1.5"`, `-1`, `" 3 "`, `""`, `null`, `"null"`, `1`, `2`} {
+		rows = append(rows, fmt.Sprintf(`{"unit":%q,"field":"found","value":%s}`, s.school, value))
+	}
+	s.posted("/v1/reports", fmt.Sprintf(`{"form":"reportForms/ledger-monthly","unit":%q,"period":"2026-01","source":"json","sequence":"1","rows":[%s]}`,
+		s.district, strings.Join(rows, ",")), &r)
+	want("JSON", r.GetRows(),
+		`REPORT_VALUE_MALFORMED "value" "1.5"`, `REPORT_VALUE_INVALID "value" ""`, `REPORT_VALUE_MALFORMED "value" " 3 "`, `REPORT_VALUE_MISSING "value" ""`,
+		`REPORT_VALUE_MISSING "value" ""`, `REPORT_VALUE_MALFORMED "value" "null"`, ` "" ""`, `REPORT_ROW_REPEATED "field" ""`)
 }
