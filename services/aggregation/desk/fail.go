@@ -75,7 +75,7 @@ func (d *Desk) passOver(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 	if err != nil {
 		return err
 	}
-	job.Done++
+	job.Done, job.Failed = job.GetDone()+1, true
 	return d.leave(tx, r, job)
 }
 

@@ -164,7 +164,10 @@ func (d *Desk) complete(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 		return reports.Entered(r)
 	default:
 		d.seen = nil
-		return r, nil
+		if job.GetFailed() {
+			return r, nil
+		}
+		return reports.Rejudged(r), nil
 	}
 }
 

@@ -24,7 +24,7 @@ func Verdicts(rows []*aggregationv1.Report_Row) *sheet.Table {
 		table.Rows = append(table.Rows, cells(
 			strconv.Itoa(int(r.GetLine())), r.GetUnit(), r.GetScheme(), r.GetCode(), r.GetCampaign(), r.GetCategory(), r.GetField(), value,
 			r.GetResolvedUnit(), strings.TrimPrefix(r.GetVerdict().String(), "VERDICT_"), r.GetReason(), r.GetColumn(), r.GetMessageZh(),
-			strings.Join(r.GetWarnings(), " "), strconv.FormatBool(r.GetCounted()),
+			strings.Join(r.GetWarnings(), " "), sheet.Yes(r.GetCounted()),
 		))
 	}
 	return table
@@ -37,7 +37,7 @@ func Origin(r *aggregationv1.Report, filter string, truncated bool) [][2]string 
 		{"报表 (report)", r.GetName()}, {"格式 (form)", r.GetForm()}, {"单位 (unit)", r.GetUnit()}, {"期间 (period)", r.GetPeriod()},
 		{"来源 (source)", r.GetSource()}, {"序号 (sequence)", strconv.FormatInt(r.GetSequence(), 10)},
 		{"状态 (state)", strings.TrimPrefix(r.GetState().String(), "STATE_")}, {"筛选 (filter)", filter},
-		{"未列全 (truncated)", strconv.FormatBool(truncated)},
+		{"未列全 (truncated)", sheet.Yes(truncated)},
 	}
 }
 

@@ -109,7 +109,7 @@ func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 			t.Fatalf("as %v it is %v, %v", format, body.GetContentType(), err)
 		}
 		got := noted(t, body.GetData())
-		if got["报表 (report)"] != r.GetName() || got["期间 (period)"] != "2026-01" || got["状态 (state)"] != "SUBMITTED" || got["未列全 (truncated)"] != "false" {
+		if got["报表 (report)"] != r.GetName() || got["期间 (period)"] != "2026-01" || got["状态 (state)"] != "SUBMITTED" || got["未列全 (truncated)"] != "否" {
 			t.Errorf("the file says it is of %v", got)
 		}
 	}

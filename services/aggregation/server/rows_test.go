@@ -1,14 +1,18 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/reports"
 )
 
@@ -140,4 +144,16 @@ func TestFaultsAreToldInTheSendersWords(t *testing.T) {
 	want("JSON", r.GetRows(),
 		`REPORT_VALUE_MALFORMED "value" "1.5"`, `REPORT_VALUE_INVALID "value" ""`, `REPORT_VALUE_MALFORMED "value" " 3 "`, `REPORT_VALUE_MISSING "value" ""`,
 		`REPORT_VALUE_MISSING "value" ""`, `REPORT_VALUE_MALFORMED "value" "null"`, ` "" ""`, `REPORT_ROW_REPEATED "field" ""`)
+}
+
+// Figures of a moment that is yet to come are not told; an answer says of when it is.
+func TestNoFiguresAreOfTheFuture(t *testing.T) {
+	s := newScene(t)
+	future := &aggregationv1.GetStatusRequest{Name: s.district + "/status", Cut: &aggregationv1.Cut{AsOf: timestamppb.New(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))}}
+	if _, err := s.Aggregation(s.reviewer.Key).GetStatus(t.Context(), future); !errors.Is(err, aggregation.ErrMomentFuture) {
+		t.Errorf("of 2099: %v", err)
+	}
+	if got := s.status(s.reviewer.Key, s.district, nil).GetAsOf(); got == nil {
+		t.Error("it does not say of when it is")
+	}
 }
