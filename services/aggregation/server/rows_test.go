@@ -149,7 +149,7 @@ func TestFaultsAreToldInTheSendersWords(t *testing.T) {
 // Figures of a moment that is yet to come are not told; an answer says of when it is.
 func TestNoFiguresAreOfTheFuture(t *testing.T) {
 	s := newScene(t)
-	future := &aggregationv1.GetStatusRequest{Name: s.district + "/status", Cut: &aggregationv1.Cut{AsOf: timestamppb.New(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))}}
+	future := &aggregationv1.GetStatusRequest{Name: s.district, Cut: &aggregationv1.Cut{AsOf: timestamppb.New(time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC))}}
 	if _, err := s.Aggregation(s.reviewer.Key).GetStatus(t.Context(), future); !errors.Is(err, aggregation.ErrMomentFuture) {
 		t.Errorf("of 2099: %v", err)
 	}
