@@ -19,6 +19,7 @@ var (
 	ErrCampaignUnknown   = fault.Of(aggregationv1.Reason_REASON_STATUS_CAMPAIGN_UNKNOWN)
 	ErrCategoryUnknown   = fault.Of(aggregationv1.Reason_REASON_STATUS_CATEGORY_UNKNOWN)
 	ErrPeriodEmpty       = fault.Of(aggregationv1.Reason_REASON_STATUS_PERIOD_INVALID)
+	ErrMomentFuture      = fault.Of(aggregationv1.Reason_REASON_STATUS_MOMENT_INVALID)
 	ErrSeriesTooLong     = fault.Of(aggregationv1.Reason_REASON_STATUS_SERIES_INVALID)
 	ErrTooManyCompared   = fault.Of(aggregationv1.Reason_REASON_STATUS_CHILDREN_TOO_MANY)
 	ErrNoTargets         = fault.Of(aggregationv1.Reason_REASON_METRIC_TARGET_NONE)

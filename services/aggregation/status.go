@@ -28,6 +28,19 @@ func Period(c *aggregationv1.Cut, today string) (start, end string, err error) {
 	return start, end, nil
 }
 
+// Moment returns the moment as of which a cut asks for figures, or the zero time if it
+// asks for those of now.
+func Moment(c *aggregationv1.Cut, now time.Time) (time.Time, error) {
+	switch at := c.GetAsOf(); {
+	case at == nil:
+		return time.Time{}, nil
+	case at.AsTime().After(now):
+		return time.Time{}, ErrMomentFuture.At("cut.as_of", "晚于现在", "is yet to come")
+	default:
+		return at.AsTime(), nil
+	}
+}
+
 // Sourced refuses a cut by a source of problems (问题来源) that there is not.
 func Sourced(c *aggregationv1.Cut) error {
 	var all []string

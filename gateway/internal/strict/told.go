@@ -17,6 +17,9 @@ import (
 // maxTold is how many bytes are told of a value that cannot be read.
 const maxTold = 64
 
+// nothing is told where there is no value.
+const nothing = " "
+
 // edit puts text in the place of a stretch of the body.
 type edit struct {
 	from, to int64
@@ -41,7 +44,7 @@ func (r *reader) telling(message protoreflect.MessageDescriptor) *telling {
 	if known == nil {
 		return nil
 	}
-	return &telling{field: known.field, in: known.in, text: "null"}
+	return &telling{field: known.field, in: known.in, text: nothing}
 }
 
 func tellingOf(message protoreflect.MessageDescriptor) *telling {
@@ -81,14 +84,17 @@ func (t *telling) read(r *reader) func(protoreflect.FieldDescriptor, string) err
 	}
 }
 
-// toldOf is what is told of a value: of a string what it says.
+// toldOf is what is told of a value: of a string what it says, as it stands there.
 func toldOf(raw json.RawMessage) string {
-	text := string(raw)
-	if raw[0] == '"' {
+	text := strings.TrimSpace(string(raw))
+	switch {
+	case text == "null":
+		return nothing
+	case raw[0] == '"':
 		_ = json.Unmarshal(raw, &text) // shape has read it
 	}
-	if text = strings.TrimSpace(text); text == "" {
-		return "null"
+	if strings.TrimSpace(text) == "" {
+		return nothing
 	}
 	if len(text) > maxTold {
 		text = strings.ToValidUTF8(text[:maxTold], "")

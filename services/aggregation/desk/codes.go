@@ -53,34 +53,33 @@ func (d *Desk) beneath(path []string, above string) bool {
 	return slices.Contains(path, above) && d.directory.Unit(path[0]).GetInstallation() == ""
 }
 
-// ours says whether the report may be about a unit: one that stood at or beneath
-// the reporting one when the period ended.
-func (j *judge) ours(unit string) bool {
-	return j.desk.beneath(j.desk.directory.Stood(unit, j.period.End()), j.report.GetUnit())
+// ours returns the paths, when the period ended, of those units that the report may
+// be about: that stood at or beneath the reporting one.
+func (j *judge) ours(units ...string) (paths [][]string) {
+	for _, unit := range units {
+		if path := j.desk.directory.Stood(unit, j.period.End()); j.desk.beneath(path, j.report.GetUnit()) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
-// unitsOf returns the units that a row may be about: that which it names, that
-// which the source's own code table has, or those that have the code.
-func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([]string, error) {
+// unitsOf returns the paths of the units that a row may be about: that which it names,
+// that which the source's own code table has, or those that have the code.
+func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([][]string, error) {
 	scheme, code := reports.CodeOf(row)
-	if row.GetUnit() != "" && j.ours(row.GetUnit()) {
-		return []string{row.GetUnit()}, nil
+	if named := j.ours(row.GetUnit()); row.GetUnit() != "" && named != nil {
+		return named, nil
 	}
 	source := reports.SourceName(j.report.GetUnit(), j.report.GetSource())
 	own, err := found(j.desk.codes.Find(j.tx, reports.CodeName(source, scheme, code)))
 	if err != nil {
 		return nil, err
 	}
-	if j.ours(own.GetUnit()) {
-		return []string{own.GetUnit()}, nil
+	if mapped := j.ours(own.GetUnit()); mapped != nil {
+		return mapped, nil
 	}
-	var units []string
-	for _, unit := range j.desk.codebook(j.report.GetUnit()).byCode[codeKey{scheme, code}] {
-		if j.ours(unit) {
-			units = append(units, unit)
-		}
-	}
-	return units, nil
+	return j.ours(j.desk.codebook(j.report.GetUnit()).byCode[codeKey{scheme, code}]...), nil
 }
 
 // await notes for which codes and campaigns rows are in quarantine.

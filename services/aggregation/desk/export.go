@@ -2,7 +2,6 @@ package desk
 
 import (
 	"context"
-	"strconv"
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
@@ -23,7 +22,7 @@ func (d *Desk) ExportReportDues(ctx context.Context, req *aggregationv1.ExportRe
 	table.Beside("单位名称 (display_name)", func(unit string) string { return d.directory.Unit(unit).GetDisplayName() })
 	table.Notes = [][2]string{
 		{"报表格式 (form)", req.GetParent()}, {"单位 (unit)", req.GetUnit()}, {"期间 (period)", req.GetPeriod()}, {"截至日期 (as_of)", d.today()},
-		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", strconv.FormatBool(next != "")},
+		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", sheet.Yes(next != "")},
 	}
 	return table.File(
 		req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX,

@@ -48,12 +48,13 @@ func (d *Desk) giveUp(ctx context.Context, name string, why error) error {
 // unjudged returns a report that cannot be judged to its sender, with the rows that
 // are.
 func (d *Desk) unjudged(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
-	for n := job.GetDone(); n < r.GetPages(); n++ {
+	judged := max(job.GetDone()-r.GetPages(), 0)
+	for n := judged; n < r.GetPages(); n++ {
 		if err := tx.Delete(spoolBucket, []byte(reports.PageName(r.GetName(), n))); err != nil {
 			return err
 		}
 	}
-	r, err := reports.Unjudged(r, job.GetDone())
+	r, err := reports.Unjudged(r, judged)
 	if err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (d *Desk) passOver(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 	if err != nil {
 		return err
 	}
-	job.Done++
+	job.Done, job.Failed = job.GetDone()+1, true
 	return d.leave(tx, r, job)
 }
 

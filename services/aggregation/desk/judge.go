@@ -50,17 +50,29 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 	}, nil
 }
 
-// figureSet are the figures that rows brought.
-type figureSet map[[16]byte]bool
+// figureSet are the figures that the rows of a report say, on whichever page: each
+// with the value of the first that says it, by the unit that was found for it.
+type figureSet map[[16]byte]int64
+
+// group is what checks look at together.
+type group struct{ unit, campaign, category string }
+
+func groupOf(row *aggregationv1.Report_Row) group {
+	return group{row.GetResolvedUnit(), row.GetCampaign(), row.GetCategory()}
+}
+
+func (g group) figure(field string) [16]byte {
+	h := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", g.unit, field, g.campaign, g.category))
+	return [16]byte(h[:16])
+}
 
 // add says whether the row's figure was not there before.
 func (s figureSet) add(row *aggregationv1.Report_Row) bool {
-	h := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", row.GetResolvedUnit(), row.GetField(), row.GetCampaign(), row.GetCategory()))
-	key := [16]byte(h[:16])
-	if s[key] {
+	key := groupOf(row).figure(row.GetField())
+	if _, there := s[key]; there {
 		return false
 	}
-	s[key] = true
+	s[key] = row.GetValue()
 	return true
 }
 
@@ -75,38 +87,41 @@ func stands(row *aggregationv1.Report_Row) bool {
 	return row.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED && !waits(row)
 }
 
-// page judges all rows of a page and stores it.
+// page settles the rows of a page, which have their places, and stores it.
 func (j *judge) page(page *aggregationv1.ReportPage) error {
-	if err := j.judge(page.GetRows(), all); err != nil {
-		return err
-	}
-	if err := j.await(page.GetRows()); err != nil {
+	if err := j.settle(page.GetRows()); err != nil {
 		return err
 	}
 	_, err := j.desk.pages.PutAs(j.tx, "page.judged", page)
 	return err
 }
 
-// judge gives those rows their verdicts that which picks; the others are there
-// for the checks between them.
-func (j *judge) judge(rows []*aggregationv1.Report_Row, which func(*aggregationv1.Report_Row) bool) error {
-	var picked []*aggregationv1.Report_Row
+// find places those rows that which picks, notes what waits, and returns those that
+// stand so far. A report's rows are judged when all have their places: what is said
+// of one unit may be on any of its pages, and the unit named in several ways.
+func (j *judge) find(rows []*aggregationv1.Report_Row, which func(*aggregationv1.Report_Row) bool) (placed []*aggregationv1.Report_Row, err error) {
 	for _, row := range rows {
 		if !which(row) || row.GetVerdict() == aggregationv1.Report_VERDICT_REJECTED { // its line could not be read
 			continue
 		}
 		verdict, err := j.place(row)
-		if err := reports.Mark(row, verdict, err); err != nil {
-			return err
+		if err := reports.Mark(j.report, row, verdict, err); err != nil {
+			return nil, err
 		}
 		if stands(row) {
-			picked = append(picked, row)
+			placed = append(placed, row)
 		}
 	}
-	if err := j.check(rows, picked); err != nil {
+	return placed, nil
+}
+
+// settle gives the rows that stand so far their verdicts: by the form's checks, and
+// by what counts already.
+func (j *judge) settle(rows []*aggregationv1.Report_Row) error {
+	if err := j.check(rows); err != nil {
 		return err
 	}
-	for _, row := range picked {
+	for _, row := range rows {
 		if err := j.weigh(row); err != nil {
 			return err
 		}
@@ -136,17 +151,17 @@ func (j *judge) place(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdi
 	return aggregationv1.Report_VERDICT_CREATED, nil
 }
 
-// weigh says what counting a row that stands would do.
+// weigh says what counting a row would do, if it stands.
 func (j *judge) weigh(row *aggregationv1.Report_Row) error {
 	if !stands(row) {
-		return nil // a check has rejected it
+		return nil
 	}
 	said, err := j.reported(row)
 	if err != nil {
 		return err
 	}
 	verdict, err := j.fold.Judge(said)
-	return reports.Mark(row, verdict, err)
+	return reports.Mark(j.report, row, verdict, err)
 }
 
 // reported is the figure that a row brings.
@@ -159,43 +174,40 @@ func (j *judge) reported(row *aggregationv1.Report_Row) (reported.Figure, error)
 	}, err
 }
 
-// group is what checks look at together.
-type group struct{ unit, campaign, category string }
-
-func groupOf(row *aggregationv1.Report_Row) group {
-	return group{row.GetResolvedUnit(), row.GetCampaign(), row.GetCategory()}
-}
-
-// check holds the picked rows against the form's checks.
-func (j *judge) check(rows, picked []*aggregationv1.Report_Row) error {
-	values := map[group]map[string]int64{}
-	for _, row := range rows {
-		if g := groupOf(row); stands(row) {
-			if values[g] == nil {
-				values[g] = map[string]int64{}
-			}
-			values[g][row.GetField()] = row.GetValue()
-		}
-	}
+// check holds the rows that stand so far against the form's checks, with all that
+// the report says.
+func (j *judge) check(rows []*aggregationv1.Report_Row) error {
 	broken := map[group][]*aggregationv1.ReportForm_Check{}
-	for g, now := range values {
-		last, err := j.last(g)
-		if err != nil {
-			return err
+	for _, row := range rows {
+		if !stands(row) {
+			continue
 		}
-		broken[g] = reports.Broken(j.form, func(field string, before bool) (v int64, ok bool) {
-			if v, ok = now[field]; before {
-				v, ok = last[field]
+		g := groupOf(row)
+		if _, known := broken[g]; !known {
+			var err error
+			if broken[g], err = j.broken(g); err != nil {
+				return err
 			}
-			return v, ok
-		})
-	}
-	for _, row := range picked {
-		if err := j.broke(row, broken[groupOf(row)]); err != nil {
+		}
+		if err := j.broke(row, broken[g]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// broken are the checks that a group breaks.
+func (j *judge) broken(g group) ([]*aggregationv1.ReportForm_Check, error) {
+	last, err := j.last(g)
+	if err != nil {
+		return nil, err
+	}
+	return reports.Broken(j.form, func(field string, before bool) (v int64, ok bool) {
+		if v, ok = j.seen[g.figure(field)]; before {
+			v, ok = last[field]
+		}
+		return v, ok
+	}), nil
 }
 
 // last is what counts of the period before.
@@ -224,7 +236,7 @@ func (j *judge) broke(row *aggregationv1.Report_Row, broken []*aggregationv1.Rep
 			continue
 		}
 		if err := reports.Broke(row, c); err != nil {
-			return reports.Mark(row, aggregationv1.Report_VERDICT_REJECTED, err)
+			return reports.Mark(j.report, row, aggregationv1.Report_VERDICT_REJECTED, err)
 		}
 	}
 	return nil
@@ -241,7 +253,7 @@ func (j *judge) enter(rows []*aggregationv1.Report_Row) error {
 			return err
 		}
 		verdict, counted, err := j.fold.Enter(said)
-		if err := reports.Mark(row, verdict, err); err != nil {
+		if err := reports.Mark(j.report, row, verdict, err); err != nil {
 			return err
 		}
 		row.Counted = counted

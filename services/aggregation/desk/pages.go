@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
@@ -33,22 +34,38 @@ func (d *Desk) work(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.R
 	return err
 }
 
-// fresh judges a page that has waited since the report came.
+// fresh goes through a report that has come twice: it places the rows of all pages,
+// and then judges each by what all of them say.
 func (j *judge) fresh(job *aggregationv1.ReportJob) error {
-	if err := j.recall(job, job.GetDone()); err != nil {
+	n, pages := job.GetDone(), j.report.GetPages()
+	if err := j.recall(job, min(n, pages)); err != nil {
 		return err
 	}
-	name := reports.PageName(j.report.GetName(), job.GetDone())
-	page, err := unspool(j.tx, name)
+	name := reports.PageName(j.report.GetName(), n%pages)
+	page, err := spooled(j.tx, name)
 	if err != nil {
 		return fmt.Errorf("the rows of %s: %w", name, err)
+	}
+	if n < pages {
+		return j.sort(name, page)
 	}
 	page.Name, page.Report = name, j.report.GetName()
 	if err := j.page(page); err != nil {
 		return err
 	}
 	reports.Tally(job.Change, 1, page.GetRows()...)
-	return nil
+	return j.tx.Delete(spoolBucket, []byte(name))
+}
+
+// sort places the rows of a page that waits, and lets it wait on.
+func (j *judge) sort(name string, page *aggregationv1.ReportPage) error {
+	if _, err := j.find(page.GetRows(), all); err != nil {
+		return err
+	}
+	if err := j.await(page.GetRows()); err != nil {
+		return err
+	}
+	return spool(j.tx, name, page.GetRows())
 }
 
 // anew goes through a report twice: it takes note of what all pages brought, and
@@ -84,14 +101,18 @@ func (j *judge) recall(job *aggregationv1.ReportJob, pages int32) error {
 	return nil
 }
 
-// remember takes note of what a page brought.
+// remember takes note of what a page says, judged or not yet.
 func (j *judge) remember(n int32) error {
-	page, err := j.desk.pages.Find(j.tx, reports.PageName(j.report.GetName(), n))
+	name := reports.PageName(j.report.GetName(), n)
+	page, err := found(j.desk.pages.Find(j.tx, name))
+	if page == nil && err == nil {
+		page, err = spooled(j.tx, name)
+	}
 	if err != nil {
 		return err
 	}
 	for _, row := range page.GetRows() {
-		if row.GetResolvedUnit() != "" && !waits(row) {
+		if row.GetResolvedUnit() != "" && !waits(row) && row.GetReason() != reports.ErrRowTwice.Reason {
 			j.seen.add(row)
 		}
 	}
@@ -119,10 +140,11 @@ func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func([]*a
 
 // again judges quarantined rows once more, and counts them if the report counts.
 func (j *judge) again(rows []*aggregationv1.Report_Row) error {
-	if err := j.judge(rows, waits); err != nil {
+	placed, err := j.find(rows, waits)
+	if err != nil {
 		return err
 	}
-	if err := j.await(rows); err != nil {
+	if err := errors.Join(j.settle(placed), j.await(rows)); err != nil {
 		return err
 	}
 	if j.report.GetState() == aggregationv1.Report_STATE_ACCEPTED {

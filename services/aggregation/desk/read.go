@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/intake"
@@ -110,10 +111,43 @@ func (d *Desk) collect(ctx context.Context, report, filter string, after place, 
 		}
 		at := map[*row]place{}
 		key := func(r *row) string { return fmt.Sprintf("%d/%d", at[r].page, at[r].index) }
-		list, next, err = page.Collect(d.rows(tx, report, after, at), size, exported, func(r *row) (bool, error) { return wanted.Match(r), nil }, key)
+		b := &bounded{most: rowBytes + size<<10, rows: d.rows(tx, report, after, at)}
+		list, next, err = page.Collect(b.all(wanted), size, exported, func(r *row) (bool, error) { return wanted.Match(r), nil }, key)
+		if b.full {
+			next = key(b.last)
+		}
 		return err
 	})
 	return list, next, err
+}
+
+// rowBytes is how many bytes the rows of an answer have at most, beside 1 KiB for each
+// that was asked for.
+const rowBytes = 2 << 20
+
+// bounded are rows of which those that a filter lets pass have so many bytes at most,
+// unless the first alone has more.
+type bounded struct {
+	most int
+	rows iter.Seq2[*row, error]
+	last *row
+	full bool // it ended behind last, because of the bytes
+}
+
+func (b *bounded) all(wanted page.Filter) iter.Seq2[*row, error] {
+	return func(yield func(*row, error) bool) {
+		for r, err := range b.rows {
+			if err == nil && wanted.Match(r) {
+				b.most -= proto.Size(r)
+			}
+			if b.full = b.most < 0 && b.last != nil; b.full {
+				return
+			}
+			if b.last = r; !yield(r, err) {
+				return
+			}
+		}
+	}
 }
 
 // exported is how many rows a file has at most, and how many are looked at for

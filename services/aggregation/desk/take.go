@@ -20,6 +20,7 @@ import (
 type parcel struct {
 	asked  *aggregationv1.Report
 	form   *aggregationv1.ReportForm
+	heads  map[string]string // what a file calls its columns
 	pages  [][]*aggregationv1.Report_Row
 	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
 }
@@ -46,7 +47,7 @@ func (d *Desk) UploadReport(ctx context.Context, req *aggregationv1.UploadReport
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		asked.Rows, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
+		asked.Rows, p.heads, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
 		return err
 	})
 }
@@ -93,15 +94,25 @@ func (d *Desk) preview(ctx context.Context, p *parcel) error {
 		if err != nil {
 			return err
 		}
-		for _, rows := range p.pages {
-			if err := j.judge(rows, all); err != nil {
-				return err
-			}
-			reports.Tally(r.Totals, 1, rows...)
-		}
 		p.totals = r.GetTotals()
-		return nil
+		return j.try(p)
 	})
+}
+
+// try judges all pages of a report, and stores nothing.
+func (j *judge) try(p *parcel) error {
+	for _, rows := range p.pages {
+		if _, err := j.find(rows, all); err != nil {
+			return err
+		}
+	}
+	for _, rows := range p.pages {
+		if err := j.settle(rows); err != nil {
+			return err
+		}
+		reports.Tally(p.totals, 1, rows...)
+	}
+	return nil
 }
 
 // takeOnce answers with the report that was taken before, or takes it.
@@ -134,7 +145,7 @@ func (d *Desk) take(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 		r.Totals = p.totals
 		return r, nil
 	case len(p.pages) > 1:
-		return d.spool(tx, r, p.pages)
+		return d.keep(tx, r, p.pages)
 	}
 	if err := d.judgeAtOnce(tx, r, p.pages[0]); err != nil {
 		return nil, err
@@ -152,7 +163,10 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 		return err
 	}
 	page := &aggregationv1.ReportPage{Name: reports.PageName(r.GetName(), 0), Report: r.GetName(), Rows: clones(rows)}
-	if err := j.page(page); err != nil {
+	if _, err := j.find(page.GetRows(), all); err != nil {
+		return err
+	}
+	if err := errors.Join(j.await(page.GetRows()), j.page(page)); err != nil {
 		return err
 	}
 	reports.Tally(r.Totals, 1, page.GetRows()...)
@@ -197,7 +211,7 @@ func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Pages = int32(len(p.pages))
+	r.Pages, r.Columns = int32(len(p.pages)), p.heads
 	return r, nil
 }
 
@@ -260,18 +274,14 @@ func (d *Desk) took(tx *change.Tx, r *aggregationv1.Report) error {
 	return err
 }
 
-// spool keeps the rows of a long report for the worker.
-func (d *Desk) spool(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregationv1.Report_Row) (*aggregationv1.Report, error) {
+// keep leaves the rows of a long report to the worker.
+func (d *Desk) keep(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregationv1.Report_Row) (*aggregationv1.Report, error) {
 	for i, rows := range pages {
-		b, err := proto.Marshal(&aggregationv1.ReportPage{Rows: rows})
-		if err != nil {
-			return nil, err
-		}
-		if err := tx.Put(spoolBucket, []byte(reports.PageName(r.GetName(), int32(i))), b); err != nil {
+		if err := spool(tx, reports.PageName(r.GetName(), int32(i)), rows); err != nil {
 			return nil, err
 		}
 	}
-	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_JUDGE, Total: r.GetPages()}
+	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_JUDGE, Total: steps(r, aggregationv1.ReportJob_KIND_JUDGE)}
 	if err := jobs.Put(tx, r.GetName(), job); err != nil {
 		return nil, err
 	}
@@ -282,15 +292,21 @@ func (d *Desk) spool(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregat
 	return d.shown(tx, r), nil
 }
 
-// unspool takes the rows of a page that wait.
-func unspool(tx store.Tx, name string) (*aggregationv1.ReportPage, error) {
+// spool keeps the rows of a page that wait.
+func spool(tx store.Tx, name string, rows []*aggregationv1.Report_Row) error {
+	b, err := proto.Marshal(&aggregationv1.ReportPage{Rows: rows})
+	if err != nil {
+		return err
+	}
+	return tx.Put(spoolBucket, []byte(name), b)
+}
+
+// spooled returns the rows of a page that wait.
+func spooled(tx store.Tx, name string) (*aggregationv1.ReportPage, error) {
 	b, err := tx.Get(spoolBucket, []byte(name))
 	if err != nil {
 		return nil, err
 	}
 	page := &aggregationv1.ReportPage{}
-	if err := proto.Unmarshal(b, page); err != nil {
-		return nil, err
-	}
-	return page, tx.Delete(spoolBucket, []byte(name))
+	return page, proto.Unmarshal(b, page)
 }

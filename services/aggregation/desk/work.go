@@ -121,12 +121,12 @@ func (d *Desk) leave(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.
 	return d.finish(tx, r, job)
 }
 
-// steps are how many a job on a report has at least.
+// steps are how many a job on a report has at least: rows are judged in two rounds.
 func steps(r *aggregationv1.Report, kind aggregationv1.ReportJob_Kind) int32 {
-	if kind == aggregationv1.ReportJob_KIND_AGAIN {
-		return 2 * r.GetPages()
+	if kind == aggregationv1.ReportJob_KIND_ENTER {
+		return r.GetPages()
 	}
-	return r.GetPages()
+	return 2 * r.GetPages()
 }
 
 // finish ends a job.
@@ -164,7 +164,10 @@ func (d *Desk) complete(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 		return reports.Entered(r)
 	default:
 		d.seen = nil
-		return r, nil
+		if job.GetFailed() {
+			return r, nil
+		}
+		return reports.Rejudged(r), nil
 	}
 }
 

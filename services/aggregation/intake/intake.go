@@ -28,13 +28,16 @@ const (
 
 // Read returns the rows in a file, one for each value that is there: a line is a
 // unit, a column a field of the form. A line that has no value, or cannot be read
-// by the header, is a row too, which has none.
-func Read(format aggregationv1.UploadReportRequest_Format, content []byte, form *aggregationv1.ReportForm) ([]*aggregationv1.Report_Row, error) {
+// by the header, is a row too, which has none. It returns also what the file calls
+// its columns, as Report.columns has it.
+func Read(
+	format aggregationv1.UploadReportRequest_Format, content []byte, form *aggregationv1.ReportForm,
+) (rows []*aggregationv1.Report_Row, columns map[string]string, err error) {
 	lines := csvLines(content)
 	if format == aggregationv1.UploadReportRequest_FORMAT_XLSX {
 		lines = xlsxLines(content)
 	}
-	return rows(lines, form)
+	return read(lines, form)
 }
 
 // line is a line of a table with its number, from 1.
@@ -44,33 +47,33 @@ type line struct {
 	broken map[int]string // what stands in cells that have no text to be read
 }
 
-// rows reads lines, of which the first that is not empty is the header.
-func rows(lines iter.Seq2[line, error], form *aggregationv1.ReportForm) (list []*aggregationv1.Report_Row, err error) {
+// read reads lines, of which the first that is not empty is the header.
+func read(lines iter.Seq2[line, error], form *aggregationv1.ReportForm) (list []*aggregationv1.Report_Row, columns map[string]string, err error) {
 	var head *header
 	n := 0
 	for l, err := range lines {
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		case len(trimmed(l.cells)) == 0 && len(l.broken) == 0:
 			continue
 		case head == nil:
 			if head, err = readHeader(l.cells, form); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			continue
 		}
 		if n++; n > MaxLines {
-			return nil, tooLarge("lines", strconv.Itoa(MaxLines))
+			return nil, nil, tooLarge("lines", strconv.Itoa(MaxLines))
 		}
 		if list = append(list, head.read(l)...); len(list) > reports.MaxRows {
-			return nil, tooLarge("values", strconv.Itoa(reports.MaxRows))
+			return nil, nil, tooLarge("values", strconv.Itoa(reports.MaxRows))
 		}
 	}
 	if head == nil {
-		return nil, errHeader("第一行为空", "the first line is empty")
+		return nil, nil, errHeader("第一行为空", "the first line is empty")
 	}
-	return list, nil
+	return list, head.heads, nil
 }
 
 // read returns a row for each value of a line, or one that says what is wrong with
@@ -89,7 +92,7 @@ func (h *header) read(l line) (list []*aggregationv1.Report_Row) {
 		if c.about != nil {
 			continue
 		}
-		if text := l.text(i); text != "" {
+		if text := l.text(i); strings.TrimSpace(text) != "" {
 			list = append(list, valued(about, c.field, text))
 		}
 	}
@@ -106,7 +109,7 @@ func (l line) text(i int) string {
 	case broken:
 		return text
 	case i < len(l.cells):
-		return strings.TrimSpace(l.cells[i])
+		return l.cells[i]
 	}
 	return ""
 }
@@ -118,8 +121,11 @@ func (h *header) misfit(l line) (cell, text string, wrong bool) {
 	for i := range max(len(l.cells), len(h.columns)) {
 		text, known := l.text(i), i < len(h.columns)
 		_, broken := l.broken[i]
-		if i >= h.width || !known && text != "" || known && broken && h.columns[i].about != nil && !h.columns[i].note {
+		switch {
+		case i >= h.width, !known && strings.TrimSpace(text) != "":
 			return letters(i), text, true
+		case known && broken && h.columns[i].about != nil && !h.columns[i].note:
+			return h.columns[i].head, text, true
 		}
 	}
 	return "", "", false
@@ -142,7 +148,7 @@ func valued(about *aggregationv1.Report_Row, field, text string) *aggregationv1.
 	if field == "" {
 		row.Field = about.GetField()
 	}
-	v, ok := whole(text)
+	v, ok := whole(strings.TrimSpace(text))
 	if row.Value = v; !ok {
 		row.Unreadable = reports.Clip(text)
 	}

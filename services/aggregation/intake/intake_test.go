@@ -98,7 +98,7 @@ func TestFilesAreReadAlike(t *testing.T) {
 		"workbook": {xlsx, book(t, table)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := intake.Read(c.format, c.content, ledger(t))
+			got, _, err := intake.Read(c.format, c.content, ledger(t))
 			if diff := cmp.Diff(want, got, protocmp.Transform()); err != nil || diff != "" {
 				t.Errorf("%v\n%s", err, diff)
 			}
@@ -107,7 +107,7 @@ func TestFilesAreReadAlike(t *testing.T) {
 }
 
 func TestALineMayNameItsField(t *testing.T) {
-	got, err := intake.Read(csv, []byte("单位,指标,数值\nunits/a,found,7\nunits/a,lost,1\n"), ledger(t))
+	got, _, err := intake.Read(csv, []byte("单位,指标,数值\nunits/a,found,7\nunits/a,lost,1\n"), ledger(t))
 	want := []*row{{Unit: "units/a", Field: "found", Value: 7, Line: 2}, {Unit: "units/a", Field: "lost", Value: 1, Line: 3}}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
@@ -118,23 +118,23 @@ func TestALineMayNameItsField(t *testing.T) {
 // nothing of it is a value. A line without a value is not passed over.
 func TestLinesThatDoNotFitAreRejected(t *testing.T) {
 	file := "unit,found,closed\nS1,1,200,3\nS2,1,200,\nS3,,\n,,\nS4,5\nS5,null,x\n"
-	got, err := intake.Read(csv, []byte(file), ledger(t))
+	got, _, err := intake.Read(csv, []byte(file), ledger(t))
 	want := []*row{
 		{Unit: "S1", Line: 2, Verdict: rejected, Reason: reports.ErrLineInvalid.Reason, Column: "D", Unreadable: "3"},
 		{Unit: "S2", Line: 3, Verdict: rejected, Reason: reports.ErrLineInvalid.Reason, Column: "D"},
 		{Unit: "S3", Line: 4, Unreadable: reports.Nothing},
 		{Unit: "S4", Line: 6, Field: "found", Value: 5},
-		{Unit: "S5", Line: 7, Field: "found", Unreadable: reports.Nothing},
+		{Unit: "S5", Line: 7, Field: "found", Unreadable: "null"},
 		{Unit: "S5", Line: 7, Field: "closed", Unreadable: "x"},
 	}
 	if diff := cmp.Diff(want, got, protocmp.Transform(), protocmp.IgnoreFields(&row{}, "message_zh", "message_en")); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
-	if got, err := intake.Read(csv, []byte("unit,found,,\nS1,1,,\n"), ledger(t)); err != nil || len(got) != 1 || got[0].GetValue() != 1 {
+	if got, _, err := intake.Read(csv, []byte("unit,found,,\nS1,1,,\n"), ledger(t)); err != nil || len(got) != 1 || got[0].GetValue() != 1 {
 		t.Errorf("empty columns of the header itself: %v, %v", got, err)
 	}
 	wide := book(t, [][]string{{"单位", "found", ""}, {"S1", "1", "x"}, {"S2", "2", ""}})
-	if got, err := intake.Read(xlsx, wide, ledger(t)); err != nil || len(got) != 2 || got[0].GetColumn() != "C" || got[1].GetValue() != 2 {
+	if got, _, err := intake.Read(xlsx, wide, ledger(t)); err != nil || len(got) != 2 || got[0].GetColumn() != "C" || got[1].GetValue() != 2 {
 		t.Errorf("a cell that no column is above: %v, %v", got, err)
 	}
 }
@@ -230,13 +230,13 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 		if c.want.GetField() != "" {
 			want.Field = ""
 		}
-		got, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c>`+c.cell+`</row>`), ledger(t))
+		got, _, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c>`+c.cell+`</row>`), ledger(t))
 		if diff := cmp.Diff([]*row{want}, got, protocmp.Transform()); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", name, err, diff)
 		}
 	}
-	got, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2"><f>C9</f></c><c r="B2"><v>1</v></c></row>`), ledger(t))
-	if err != nil || len(got) != 1 || got[0].GetVerdict() != rejected || got[0].GetColumn() != "A" || got[0].GetUnreadable() != "=C9" {
+	got, _, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2"><f>C9</f></c><c r="B2"><v>1</v></c></row>`), ledger(t))
+	if err != nil || len(got) != 1 || got[0].GetVerdict() != rejected || got[0].GetColumn() != "单位" || got[0].GetUnreadable() != "=C9" {
 		t.Errorf("a unit that nobody knows: %v, %v", got, err)
 	}
 }
@@ -244,7 +244,7 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 // A sheet that is damaged says nothing, not even what stands before the damage.
 func TestDamagedSheetsAreRefused(t *testing.T) {
 	good := `<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v>1</v></c></row>`
-	if got, err := intake.Read(xlsx, sheetOf(t, titles+good), ledger(t)); err != nil || len(got) != 1 {
+	if got, _, err := intake.Read(xlsx, sheetOf(t, titles+good), ledger(t)); err != nil || len(got) != 1 {
 		t.Fatalf("a good one: %v, %v", got, err)
 	}
 	whole := parts(t, sheetOf(t, titles+good))
@@ -260,7 +260,7 @@ func TestDamagedSheetsAreRefused(t *testing.T) {
 		"cut off behind a row":     packed(t, with(whole, sheet[:strings.Index(sheet, "</sheetData>")])),
 		"cut off at the end":       packed(t, with(whole, sheet[:strings.Index(sheet, "</worksheet>")])),
 	} {
-		if got, err := intake.Read(xlsx, content, ledger(t)); !errors.Is(err, reports.ErrFileInvalid) || got != nil {
+		if got, _, err := intake.Read(xlsx, content, ledger(t)); !errors.Is(err, reports.ErrFileInvalid) || got != nil {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
@@ -317,7 +317,7 @@ func TestFilesThatAreNotTaken(t *testing.T) {
 		"a bomb":         {xlsx, string(bomb(t, 65<<20)), reports.ErrFileTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if rows, err := intake.Read(c.format, []byte(c.content), ledger(t)); !errors.Is(err, c.want) || rows != nil {
+			if rows, _, err := intake.Read(c.format, []byte(c.content), ledger(t)); !errors.Is(err, c.want) || rows != nil {
 				t.Errorf("= %d rows, %v, want %v", len(rows), err, c.want)
 			}
 		})
@@ -344,7 +344,7 @@ func TestNoCellIsAFormula(t *testing.T) {
 func fuzz(f *testing.F, format aggregationv1.UploadReportRequest_Format) {
 	form := ledger(f)
 	f.Fuzz(func(t *testing.T, content []byte) {
-		rows, err := intake.Read(format, content, form)
+		rows, _, err := intake.Read(format, content, form)
 		if err != nil && rows != nil {
 			t.Error("rows and an error")
 		}

@@ -17,17 +17,14 @@ func Verdicts(rows []*aggregationv1.Report_Row) *sheet.Table {
 	}
 	for _, r := range rows {
 		value := strconv.FormatInt(r.GetValue(), 10)
-		switch r.GetUnreadable() {
-		case "":
-		case reports.Nothing:
-			value = ""
-		default:
+		switch r.GetReason() {
+		case reports.ErrValueMissing.Reason, reports.ErrValueUnreadable.Reason, reports.ErrLineInvalid.Reason:
 			value = r.GetUnreadable()
 		}
 		table.Rows = append(table.Rows, cells(
 			strconv.Itoa(int(r.GetLine())), r.GetUnit(), r.GetScheme(), r.GetCode(), r.GetCampaign(), r.GetCategory(), r.GetField(), value,
 			r.GetResolvedUnit(), strings.TrimPrefix(r.GetVerdict().String(), "VERDICT_"), r.GetReason(), r.GetColumn(), r.GetMessageZh(),
-			strings.Join(r.GetWarnings(), " "), strconv.FormatBool(r.GetCounted()),
+			strings.Join(r.GetWarnings(), " "), sheet.Yes(r.GetCounted()),
 		))
 	}
 	return table
@@ -40,7 +37,7 @@ func Origin(r *aggregationv1.Report, filter string, truncated bool) [][2]string 
 		{"报表 (report)", r.GetName()}, {"格式 (form)", r.GetForm()}, {"单位 (unit)", r.GetUnit()}, {"期间 (period)", r.GetPeriod()},
 		{"来源 (source)", r.GetSource()}, {"序号 (sequence)", strconv.FormatInt(r.GetSequence(), 10)},
 		{"状态 (state)", strings.TrimPrefix(r.GetState().String(), "STATE_")}, {"筛选 (filter)", filter},
-		{"未列全 (truncated)", strconv.FormatBool(truncated)},
+		{"未列全 (truncated)", sheet.Yes(truncated)},
 	}
 }
 

@@ -86,7 +86,7 @@ func Again(tx store.Tx, report string) error {
 	if err != nil {
 		return err
 	}
-	job.Done = 0
+	job.Done, job.Failed = 0, false
 	return Put(tx, report, job)
 }
 

@@ -175,6 +175,14 @@ func Unfinished(r *aggregationv1.Report) *aggregationv1.Report {
 	return r
 }
 
+// Rejudged returns the report after what waits was judged once more: whatever was
+// passed over in an earlier round, in this one nothing was.
+func Rejudged(r *aggregationv1.Report) *aggregationv1.Report {
+	r = proto.CloneOf(r)
+	r.Failure = ""
+	return r
+}
+
 // Accept returns the report as accepted by who, as its rows wait to be counted.
 func Accept(r *aggregationv1.Report, who string) (*aggregationv1.Report, error) {
 	return review(r, Accepting, who, "")

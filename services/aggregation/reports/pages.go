@@ -1,13 +1,10 @@
 package reports
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -53,23 +50,20 @@ func asked(row *aggregationv1.Report_Row) *aggregationv1.Report_Row {
 
 // Paged parts the rows into pages, which share their memory with them: none has
 // more than PageRows rows, nor more than so many bytes when they are judged, unless
-// one row alone has. If there is more than one, what is said of one unit, campaign
-// and category stands together on a page, unless it alone is more than a page holds.
+// one row alone has.
 func Paged(rows []*aggregationv1.Report_Row, bytes int) (pages [][]*aggregationv1.Report_Row) {
-	if held(rows, bytes) == len(rows) {
-		return [][]*aggregationv1.Report_Row{rows}
+	for {
+		n := held(rows, bytes)
+		if pages = append(pages, rows[:n]); n == len(rows) {
+			return pages
+		}
+		rows = rows[n:]
 	}
-	slices.SortStableFunc(rows, inGroups)
-	for len(rows) > 0 {
-		n := border(rows, held(rows, bytes))
-		pages, rows = append(pages, rows[:n]), rows[n:]
-	}
-	return pages
 }
 
 // verdictMax is how many bytes a row gets at most when it is judged and stored: its
-// unit, its verdict, both sentences of a reason, and the checks that it breaks.
-const verdictMax = 448
+// unit, its verdict with the head of a column, both sentences of a reason, and the checks that it breaks.
+const verdictMax = 512
 
 // held is how many of the first rows a page of so many bytes holds; one it always
 // does.
@@ -81,25 +75,6 @@ func held(rows []*aggregationv1.Report_Row, bytes int) int {
 		}
 	}
 	return len(rows)
-}
-
-// border is how many of the first n rows come before the last group that goes on
-// behind them; n if that one is all.
-func border(rows []*aggregationv1.Report_Row, n int) int {
-	for i := n; i > 0; i-- {
-		if i == len(rows) || inGroups(rows[i-1], rows[i]) != 0 {
-			return i
-		}
-	}
-	return n
-}
-
-// inGroups orders rows by what they are about.
-func inGroups(a, b *aggregationv1.Report_Row) int {
-	return cmp.Or(
-		strings.Compare(a.GetUnit(), b.GetUnit()), strings.Compare(a.GetScheme(), b.GetScheme()), strings.Compare(a.GetCode(), b.GetCode()),
-		strings.Compare(a.GetCampaign(), b.GetCampaign()), strings.Compare(a.GetCategory(), b.GetCategory()),
-	)
 }
 
 // PageName is the name of a report's page, counted from 0.

@@ -22,15 +22,16 @@ const (
 	PageRows = 400
 )
 
-// Nothing stands in a row for the value that it does not have.
-const Nothing = "null"
+// Nothing stands in a row that waits to be judged for the value that it does not
+// have. No text that a sender wrote is it.
+const Nothing = " "
 
 var campaignShape = regexp.MustCompile(`^campaigns/[a-z0-9][a-z0-9-]{0,62}$`)
 
 // ReadRow returns the metric that a row of the form brings, or the fault of the
 // row. Which unit it is about is not looked at.
 func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (aggregation.Metric, error) {
-	if row.GetUnreadable() == Nothing {
+	if row.GetUnreadable() != "" && strings.TrimSpace(row.GetUnreadable()) == "" {
 		return 0, ErrValueMissing.At("value", "没有数值", "is missing")
 	}
 	m, err := MetricOf(form, row.GetField())
@@ -41,7 +42,7 @@ func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (agg
 	case err != nil:
 		return 0, err
 	case row.GetUnreadable() != "":
-		return 0, ErrValueUnreadable.At(row.GetField(), "不是整数", "is no whole number")
+		return 0, ErrValueUnreadable.At("value", "不是整数", "is no whole number")
 	case row.GetValue() < 0 || row.GetValue() > MaxValue:
 		return 0, ErrValueOutOfRange.With("limit", strconv.Itoa(MaxValue)).At("value", "超出范围", "out of range")
 	}
@@ -81,21 +82,23 @@ func readDimensions(form *aggregationv1.ReportForm, row *aggregationv1.Report_Ro
 	return nil
 }
 
-// OneUnit returns the only one of the units that a row may be about. Its fault
-// puts the row into quarantine.
-func OneUnit(row *aggregationv1.Report_Row, units []string) (string, error) {
+// OneUnit returns the unit that a row is about, of those that it may be about, which
+// are given by their paths: the only one, or that beneath which all others stand, as
+// an administrative code (行政区划代码) that schools have too names their bureau. Its
+// fault puts the row into quarantine.
+func OneUnit(row *aggregationv1.Report_Row, units [][]string) (string, error) {
 	column := "code"
 	if row.GetUnit() != "" {
 		column = "unit"
 	}
-	switch len(units) {
-	case 0:
+	if len(units) == 0 {
 		return "", ErrRowUnitUnknown.At(column, "范围内没有这个单位", "no such unit within the report")
-	case 1:
-		return units[0], nil
-	default:
+	}
+	first := slices.MinFunc(units, func(a, b []string) int { return len(a) - len(b) })[0]
+	if slices.ContainsFunc(units, func(path []string) bool { return !slices.Contains(path, first) }) {
 		return "", ErrCodeAmbiguous.At(column, "对应多个单位", "names more than one unit")
 	}
+	return first, nil
 }
 
 // InCampaign holds the campaign and category of a row against the campaign, which
@@ -130,8 +133,8 @@ func CodeOf(row *aggregationv1.Report_Row) (scheme, code string) {
 }
 
 // Unread is a row, which the caller owns, for a line of a file that cannot be read
-// by its header: it is rejected for the cell at fault, which is named as
-// spreadsheets do, and what stands there is told. Which unit it is about may be
+// by its header: it is rejected for the cell at fault, which is named by its column's
+// head or as spreadsheets do, and what stands there is told. Which unit it is about may be
 // wrong.
 func Unread(row *aggregationv1.Report_Row, cell, text string) *aggregationv1.Report_Row {
 	f := ErrLineInvalid.At(cell, cell+" 栏无法按表头读取", "column "+cell+" cannot be read by the header")
@@ -150,9 +153,9 @@ func Clip(text string) string {
 	return strings.ToValidUTF8(text[:most], "")
 }
 
-// Mark writes into row, which the caller owns, what became of it. An error that
-// is no fault of the row is returned.
-func Mark(row *aggregationv1.Report_Row, verdict aggregationv1.Report_Verdict, err error) error {
+// Mark writes into row, which the caller owns, what became of it, and where it is at
+// fault as the report calls that. An error that is no fault of the row is returned.
+func Mark(r *aggregationv1.Report, row *aggregationv1.Report_Row, verdict aggregationv1.Report_Verdict, err error) error {
 	f := fault.As(err)
 	if err != nil && f == nil {
 		return err
@@ -167,9 +170,28 @@ func Mark(row *aggregationv1.Report_Row, verdict aggregationv1.Report_Verdict, e
 	row.Reason = f.Reason
 	row.MessageZh, row.MessageEn = f.Whole()
 	if len(f.Fields) > 0 {
-		row.Column = f.Fields[0].Path
+		row.Column = columnOf(r, row, f.Fields[0].Path)
+	}
+	if f.Reason == ErrValueMissing.Reason {
+		row.Unreadable = ""
 	}
 	return nil
+}
+
+// columnOf is what the sender calls the place of a row's fault: the head of the
+// file's column, or the member of the row in JSON.
+func columnOf(r *aggregationv1.Report, row *aggregationv1.Report_Row, path string) string {
+	candidates := map[string][]string{
+		"value": {"value." + row.GetField(), "value"},
+		"field": {"value." + row.GetField(), "field"},
+		"code":  {"code." + row.GetScheme(), "code", "unit"},
+	}[path]
+	for _, key := range append(candidates, path) {
+		if head, ok := r.GetColumns()[key]; ok {
+			return head
+		}
+	}
+	return path
 }
 
 // Tally adds n times what the rows came to, to the totals, which the caller owns.

@@ -90,7 +90,7 @@ func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 		t.Errorf("totals = %v", tt)
 	}
 	bad := s.rows(r.GetName(), "verdict = REJECTED")
-	if len(bad) != 1 || bad[0].GetLine() != 4 || bad[0].GetColumn() != "found" || bad[0].GetReason() != reports.ErrValueUnreadable.Reason {
+	if len(bad) != 1 || bad[0].GetLine() != 4 || bad[0].GetColumn() != "发现问题数" || bad[0].GetReason() != reports.ErrValueUnreadable.Reason {
 		t.Errorf("rejected = %v", bad)
 	}
 	file, err := s.Aggregation(s.machine.Key).ExportReportRows(t.Context(), &aggregationv1.ExportReportRowsRequest{
@@ -109,7 +109,7 @@ func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 			t.Fatalf("as %v it is %v, %v", format, body.GetContentType(), err)
 		}
 		got := noted(t, body.GetData())
-		if got["报表 (report)"] != r.GetName() || got["期间 (period)"] != "2026-01" || got["状态 (state)"] != "SUBMITTED" || got["未列全 (truncated)"] != "false" {
+		if got["报表 (report)"] != r.GetName() || got["期间 (period)"] != "2026-01" || got["状态 (state)"] != "SUBMITTED" || got["未列全 (truncated)"] != "否" {
 			t.Errorf("the file says it is of %v", got)
 		}
 	}
@@ -130,7 +130,7 @@ func TestRowsAreJudgedOneByOne(t *testing.T) {
 	}
 	want := []string{
 		"1 CREATED  ", "2 REJECTED REPORT_VALUE_MISSING value", "3 REJECTED REPORT_VALUE_MISSING value",
-		"4 REJECTED REPORT_VALUE_MALFORMED found", "5 REJECTED REPORT_VALUE_MALFORMED closed", "6 REJECTED REPORT_CELL_TOO_LARGE code",
+		"4 REJECTED REPORT_VALUE_MALFORMED value", "5 REJECTED REPORT_VALUE_MALFORMED value", "6 REJECTED REPORT_CELL_TOO_LARGE code",
 		"7 CREATED  ",
 	}
 	var r aggregationv1.Report
@@ -138,7 +138,7 @@ func TestRowsAreJudgedOneByOne(t *testing.T) {
 		s.district, strings.Join(rows, ","))
 	s.posted("/v1/reports", body, &r)
 	wantVerdicts(t, r.GetRows(), want)
-	file := "unit,scheme,code,field,value\n" + s.school + ",,,found,8\n" + s.school + ",,,closed,\n" + s.school + ",,,closed,null\n" +
+	file := "unit,scheme,code,field,value\n" + s.school + ",,,found,8\n" + s.school + ",,,closed,\n" + s.school + ",,,closed, \n" +
 		s.other + ",,,found,many\n" + s.other + ",,,closed,1.5\n,school," + long + ",found,1\n" + s.other + ",,,rectifying,0\n" +
 		s.other + ",,,overdue,1,000\n"
 	u := s.report(1)

@@ -315,7 +315,7 @@ func (h *history) report() {
 	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
 		verdict, counted, err := fold.Enter(said)
 		row.Counted = counted
-		return reports.Mark(row, verdict, err)
+		return reports.Mark(nil, row, verdict, err)
 	})
 	if h.flip("withdraw") {
 		h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {

@@ -8,6 +8,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/sheet"
 )
 
 // note is a line of what the figures of a file rest on: a word and what it is.
@@ -23,16 +24,13 @@ func (v *view) notes() ([]note, error) {
 // cut says which figures they are. Those as of now are as of the moment of the
 // file.
 func (v *view) cut() []note {
-	at, q := v.at, v.query
-	if at.IsZero() {
-		at = v.tx.Now
-	}
+	q := v.query
 	return []note{
 		{"单位 (unit)", q.Unit}, {"起始日期 (start_date)", q.Start}, {"截止日期 (end_date)", q.End},
-		{"截至时刻 (as_of)", moment(at)}, {"单位树口径 (tree_as_of)", v.tree.String()},
+		{"截至时刻 (as_of)", moment(v.moment())}, {"单位树口径 (tree_as_of)", v.tree.String()},
 		{"活动 (campaign)", q.Campaign}, {"类别 (category)", q.Category}, {"问题来源 (source)", q.Source},
-		{"含下级未经认可的数据 (unaccepted_included)", strconv.FormatBool(q.Beneath)},
-		{"含本单位未经认可的数据 (own_unaccepted_included)", strconv.FormatBool(q.Own)},
+		{"含下级未经认可的数据 (unaccepted_included)", sheet.Yes(q.Beneath)},
+		{"含本单位未经认可的数据 (own_unaccepted_included)", sheet.Yes(q.Own)},
 	}
 }
 

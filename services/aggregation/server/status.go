@@ -57,10 +57,7 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 	q := v.query
 	status = &aggregationv1.Status{
 		Name: q.Unit + "/status", EndDate: q.End, UnacceptedIncluded: q.Beneath, OwnUnacceptedIncluded: q.Own, Freshness: v.freshness,
-		TreeAsOf: v.tree,
-	}
-	if !v.at.IsZero() {
-		status.AsOf = timestamppb.New(v.at)
+		TreeAsOf: v.tree, AsOf: timestamppb.New(v.moment()),
 	}
 	if status.Figures, err = v.figures(q, wanted...); err != nil {
 		return nil, "", err

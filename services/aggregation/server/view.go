@@ -79,10 +79,13 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 		return nil, authz.ErrNotFound
 	}
 	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, pasts: map[section]*figures.Past{}, joins: map[string][]string{}}
+	at, err := aggregation.Moment(cut, tx.Now)
+	if err != nil {
+		return nil, err
+	}
 	today := s.today()
-	if at := cut.GetAsOf(); at != nil && at.AsTime().Before(tx.Now) {
-		v.at = at.AsTime()
-		today = calendar.On(v.at).String()
+	if !at.IsZero() {
+		v.at, today = at, calendar.On(at).String()
 	}
 	start, end, err := aggregation.Period(cut, today)
 	if err != nil {
@@ -94,6 +97,14 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 	}
 	v.query.Own = v.query.Beneath || holdsOn(tx, unit)
 	return v, errors.Join(v.knows(cut), v.readFreshness())
+}
+
+// moment is that as of which the figures are.
+func (v *view) moment() time.Time {
+	if v.at.IsZero() {
+		return v.tx.Now
+	}
+	return v.at
 }
 
 // treeOf is the tree that a cut asks for: as it was, if it does not say.

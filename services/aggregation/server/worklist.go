@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strconv"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 
@@ -58,8 +57,8 @@ func (s *Service) ExportWorkItems(ctx context.Context, req *aggregationv1.Export
 	table := sheet.Of("worklist", "待办", items)
 	table.Beside("单位名称 (display_name)", func(unit string) string { return s.directory.Unit(unit).GetDisplayName() })
 	table.Notes = []note{
-		{"单位 (unit)", req.GetParent()}, {"下级待办 (beneath)", strconv.FormatBool(req.GetBeneath())}, {"截至日期 (as_of)", s.today()},
-		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", strconv.FormatBool(next != "")},
+		{"单位 (unit)", req.GetParent()}, {"下级待办 (beneath)", sheet.Yes(req.GetBeneath())}, {"截至日期 (as_of)", s.today()},
+		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", sheet.Yes(next != "")},
 	}
 	whose := s.Called(req.GetParent())
 	if req.GetParent() == mine {

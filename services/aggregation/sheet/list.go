@@ -69,8 +69,8 @@ func (c column) header() string {
 	return c.zh + " (" + strings.Join(names, ".") + ")"
 }
 
-// cell is what a message has in the column; nothing, if what the field stands in is
-// absent.
+// cell is what a message has in the column; nothing, if the field or what it stands
+// in is absent.
 func (c column) cell(m protoreflect.Message) any {
 	last := len(c.path) - 1
 	for _, field := range c.path[:last] {
@@ -80,6 +80,9 @@ func (c column) cell(m protoreflect.Message) any {
 		m = m.Get(field).Message()
 	}
 	field := c.path[last]
+	if field.HasPresence() && !m.Has(field) {
+		return ""
+	}
 	if !field.IsList() {
 		return cell(field, m.Get(field))
 	}
@@ -96,7 +99,7 @@ func cell(field protoreflect.FieldDescriptor, v protoreflect.Value) any {
 	case protoreflect.EnumNumber:
 		return word(field.Enum(), x)
 	case bool:
-		return map[bool]string{true: "是", false: "否"}[x]
+		return Yes(x)
 	case int32:
 		return int64(x)
 	case int64:
@@ -105,6 +108,14 @@ func cell(field protoreflect.FieldDescriptor, v protoreflect.Value) any {
 		}
 	}
 	return v.Interface()
+}
+
+// Yes is what a file has for a truth: 是 or 否.
+func Yes(is bool) string {
+	if is {
+		return "是"
+	}
+	return "否"
 }
 
 // word is what a value of an enum is called: in Chinese first, and then as filters

@@ -41,14 +41,14 @@ func TestNoColumnIsSealed(t *testing.T) {
 
 // What is absent is nothing, and a name stands beside what it is the name of.
 func TestAListIsATable(t *testing.T) {
-	table := sheet.Of("a", "甲", []*aggregationv1.WorkItem{{Unit: "units/a", DaysLeft: -3}})
+	table := sheet.Of("a", "甲", []*aggregationv1.WorkItem{{Unit: "units/a", DaysUntilDue: proto.Int32(-3)}})
 	table.Beside("名称", func(unit string) string { return "=" + unit })
 	cells := map[string]any{}
 	for i, header := range table.Header {
 		cells[header] = table.Rows[0][i]
 	}
 	for header, want := range map[string]any{
-		"责任单位 (unit)": "units/a", "名称": "=units/a", "剩余天数 (days_left)": int64(-3), "红黄绿灯 (light)": "",
+		"责任单位 (unit)": "units/a", "名称": "=units/a", "剩余天数 (days_until_due)": int64(-3), "红黄绿灯 (light)": "",
 		"催报次数 (urge.count)": "", "可办角色 (roles)": "",
 	} {
 		if cells[header] != want {

@@ -149,7 +149,7 @@ func TestLights(t *testing.T) {
 		"2026-03-14": {aggregationv1.WorkItem_LIGHT_GREEN, 4},
 	} {
 		lit, err := worklist.Shine(&worklist.Item{DueDate: due}, "2026-03-10")
-		if err != nil || lit.GetLight() != want.light || lit.GetDaysLeft() != want.left {
+		if err != nil || lit.GetLight() != want.light || lit.GetDaysLeft() != want.left || (lit.DaysUntilDue == nil) != (due == "") {
 			t.Errorf("due on %q: %v, %v", due, lit, err)
 		}
 	}

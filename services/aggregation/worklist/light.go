@@ -1,6 +1,8 @@
 package worklist
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
 )
@@ -25,7 +27,7 @@ func Shine(item *Item, today string) (*Item, error) {
 	left := now.DaysUntil(due)
 	lit := &Item{
 		Unit: item.GetUnit(), Subject: item.GetSubject(), Action: item.GetAction(), Owner: item.GetOwner(), Campaign: item.GetCampaign(),
-		DueDate: item.GetDueDate(), Roles: item.GetRoles(), SinceDate: item.GetSinceDate(), DaysLeft: int32(left),
+		DueDate: item.GetDueDate(), Roles: item.GetRoles(), SinceDate: item.GetSinceDate(), DaysLeft: int32(left), DaysUntilDue: proto.Int32(int32(left)),
 	}
 	switch {
 	case left < 0:

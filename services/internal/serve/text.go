@@ -60,10 +60,11 @@ func reads(at protopath.Values) bool {
 	return !strings.ContainsFunc(s, unprintable)
 }
 
-// blank says whether a value is a string of blanks and nothing else.
+// blank says whether a value is a string of blanks and nothing else. Where it is told
+// what stands in a field that cannot be read, blanks may stand there.
 func blank(at protopath.Values) bool {
 	s, ok := at.Index(-1).Value.Interface().(string)
-	return ok && s != "" && strings.TrimSpace(s) == ""
+	return ok && s != "" && strings.TrimSpace(s) == "" && !strings.HasSuffix(fieldOf(at.Path), ".unreadable")
 }
 
 // unprintable says whether a rune is a control character, or one of those that are

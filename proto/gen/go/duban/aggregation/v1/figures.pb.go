@@ -617,7 +617,8 @@ type Status struct {
 	Missing *Missing `protobuf:"bytes,9,opt,name=missing,proto3" json:"missing,omitempty"`
 	// 暂定: some figure is provisional.
 	Provisional bool `protobuf:"varint,10,opt,name=provisional,proto3" json:"provisional,omitempty"`
-	// 截至时刻: the moment as of which the figures are known, if one was asked for.
+	// 截至时刻: the moment as of which the figures are known: that which was asked for,
+	// or else that of the answer.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// By which tree they are grouped.
 	TreeAsOf Tree `protobuf:"varint,12,opt,name=tree_as_of,json=treeAsOf,proto3,enum=duban.aggregation.v1.Tree" json:"tree_as_of,omitempty"`
@@ -1131,8 +1132,8 @@ type Cut struct {
 	// Of a portal, which has no unit of its own, it is taken as false.
 	IncludeUnaccepted bool `protobuf:"varint,6,opt,name=include_unaccepted,json=includeUnaccepted,proto3" json:"include_unaccepted,omitempty"`
 	// 截至时刻: the figures as they were known at that moment, by when things took
-	// effect: what was entered or put right later is not in them. Absent, or in
-	// the future: now.
+	// effect: what was entered or put right later is not in them. Absent: now. A
+	// moment that is yet to come is refused.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// By which tree figures are grouped.
 	TreeAsOf      Tree `protobuf:"varint,8,opt,name=tree_as_of,json=treeAsOf,proto3,enum=duban.aggregation.v1.Tree" json:"tree_as_of,omitempty"`

@@ -132,6 +132,8 @@ const (
 	Reason_REASON_STATUS_CATEGORY_UNKNOWN Reason = 85
 	// Rows of a report could not be worked on.
 	Reason_REASON_REPORT_ROWS_FAILED Reason = 86
+	// A cut asks for figures as of a moment that is yet to come.
+	Reason_REASON_STATUS_MOMENT_INVALID Reason = 96
 )
 
 // Enum value maps for Reason.
@@ -189,6 +191,7 @@ var (
 		84: "REASON_STATUS_CAMPAIGN_UNKNOWN",
 		85: "REASON_STATUS_CATEGORY_UNKNOWN",
 		86: "REASON_REPORT_ROWS_FAILED",
+		96: "REASON_STATUS_MOMENT_INVALID",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":               0,
@@ -243,6 +246,7 @@ var (
 		"REASON_STATUS_CAMPAIGN_UNKNOWN":   84,
 		"REASON_STATUS_CATEGORY_UNKNOWN":   85,
 		"REASON_REPORT_ROWS_FAILED":        86,
+		"REASON_STATUS_MOMENT_INVALID":     96,
 	}
 )
 
@@ -277,7 +281,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xc6H\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xcbI\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -331,7 +335,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_STATUS_SOURCE_UNKNOWN\x10S\x1a~\x92\xb2\x19z\b\x01\x129没有此问题来源，请填以下之一：{sources}。\x1a;There is no such source of problems: give one of {sources}.\x12\xb4\x01\n" +
 	"\x1eREASON_STATUS_CAMPAIGN_UNKNOWN\x10T\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?没有这样的已发布活动，请从活动列表中选择。\x1aENo such campaign is published: choose one from the list of campaigns.\x12\xbc\x01\n" +
 	"\x1eREASON_STATUS_CATEGORY_UNKNOWN\x10U\x1a\x97\x01\x92\xb2\x19\x92\x01\b\x01\x12Q活动的问题分类中没有这一类别，请按活动的类别编号查询。\x1a;The campaign has no such category: ask by one of its codes.\x12\x98\x02\n" +
-	"\x19REASON_REPORT_ROWS_FAILED\x10V\x1a\xf8\x01\x92\xb2\x19\xf3\x01\b\x05\x12r报表中有数据行无法处理，请核对内容后重新报送；仍不成功的，请联系系统管理员。\x1a{Rows of the report could not be worked on: check them and send the report again. If that fails too, tell the administrator.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x19REASON_REPORT_ROWS_FAILED\x10V\x1a\xf8\x01\x92\xb2\x19\xf3\x01\b\x05\x12r报表中有数据行无法处理，请核对内容后重新报送；仍不成功的，请联系系统管理员。\x1a{Rows of the report could not be worked on: check them and send the report again. If that fails too, tell the administrator.\x12\x82\x01\n" +
+	"\x1cREASON_STATUS_MOMENT_INVALID\x10`\x1a`\x92\xb2\x19\\\b\x01\x12!截至时刻不得晚于现在。\x1a5Figures cannot be as of a moment that is yet to come.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reason_proto_rawDescOnce sync.Once

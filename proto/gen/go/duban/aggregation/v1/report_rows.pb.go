@@ -219,7 +219,9 @@ type ReportJob struct {
 	// How many there are.
 	Total int32 `protobuf:"varint,3,opt,name=total,proto3" json:"total,omitempty"`
 	// By how much the report's totals change.
-	Change        *Report_Totals `protobuf:"bytes,4,opt,name=change,proto3" json:"change,omitempty"`
+	Change *Report_Totals `protobuf:"bytes,4,opt,name=change,proto3" json:"change,omitempty"`
+	// Whether pages of it were passed over.
+	Failed        bool `protobuf:"varint,5,opt,name=failed,proto3" json:"failed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -280,6 +282,13 @@ func (x *ReportJob) GetChange() *Report_Totals {
 		return x.Change
 	}
 	return nil
+}
+
+func (x *ReportJob) GetFailed() bool {
+	if x != nil {
+		return x.Failed
+	}
+	return false
 }
 
 // Request for UploadReport.
@@ -694,12 +703,13 @@ const file_duban_aggregation_v1_report_rows_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
 	"\x04rows\x18\x02 \x03(\v2 .duban.aggregation.v1.Report.RowR\x04rows\x12\x16\n" +
 	"\x06report\x18\x03 \x01(\tR\x06report\x12\x12\n" +
-	"\x04etag\x18\x04 \x01(\tR\x04etag\"\xfa\x01\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\"\x92\x02\n" +
 	"\tReportJob\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2$.duban.aggregation.v1.ReportJob.KindR\x04kind\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\x05R\x04done\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x05R\x05total\x12;\n" +
-	"\x06change\x18\x04 \x01(\v2#.duban.aggregation.v1.Report.TotalsR\x06change\"L\n" +
+	"\x06change\x18\x04 \x01(\v2#.duban.aggregation.v1.Report.TotalsR\x06change\x12\x16\n" +
+	"\x06failed\x18\x05 \x01(\bR\x06failed\"L\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +

@@ -117,7 +117,9 @@ const (
 	// mapped later comes after all that stood before, wherever it is in the report.
 	Report_VERDICT_REJECTED Report_Verdict = 5
 	// 待对照: its code names no unit yet, or more than one. The row is kept, and
-	// judged again when the code is mapped.
+	// judged again when the code is mapped. Of several units with the code it names
+	// the one that all others stand beneath, if there is one: an administrative code
+	// (行政区划代码) that schools have too is their bureau's.
 	Report_VERDICT_QUARANTINED Report_Verdict = 6
 )
 
@@ -188,7 +190,7 @@ type Report struct {
 	// 1, 2, 3 … for each source. A number that is left out shows as a gap.
 	Sequence int64 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// The rows. In answers only those of a report that is kept in one page: at most
-	// 400, fewer where they have more than about 190 bytes each; and never in lists.
+	// 400, fewer where they have more than about 130 bytes each; and never in lists.
 	// ListReportRows has them all.
 	Rows []*Report_Row `protobuf:"bytes,7,rep,name=rows,proto3" json:"rows,omitempty"`
 	// 零报告: there is nothing to report. All fields of the form are 0 for the
@@ -234,7 +236,11 @@ type Report struct {
 	// REPORT_ROWS_FAILED; empty: all could. A report that could not be judged is
 	// RETURNED by duban itself, without a reviewer, and has the rows that were. Rows of
 	// an accepted report that could not be counted are not; it can be corrected.
-	Failure       string `protobuf:"bytes,24,opt,name=failure,proto3" json:"failure,omitempty"`
+	Failure string `protobuf:"bytes,24,opt,name=failure,proto3" json:"failure,omitempty"`
+	// What the sender's file calls its columns: "unit", "scheme", "code", "campaign",
+	// "category", "field", "value", "code.{scheme}" or "value.{field}" → the head of
+	// the column. Empty: the rows did not come in a file.
+	Columns       map[string]string `protobuf:"bytes,25,rep,name=columns,proto3" json:"columns,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -435,6 +441,13 @@ func (x *Report) GetFailure() string {
 		return x.Failure
 	}
 	return ""
+}
+
+func (x *Report) GetColumns() map[string]string {
+	if x != nil {
+		return x.Columns
+	}
+	return nil
 }
 
 // Request for CreateReport.
@@ -859,7 +872,8 @@ type Report_Row struct {
 	ResolvedUnit string `protobuf:"bytes,9,opt,name=resolved_unit,json=resolvedUnit,proto3" json:"resolved_unit,omitempty"`
 	// The stable reason of a conflict, rejection or quarantine.
 	Reason string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The column at fault.
+	// The column at fault: of a file its head, as the file has it, or its letter if it
+	// has no head; in JSON the member of the row.
 	Column string `protobuf:"bytes,11,opt,name=column,proto3" json:"column,omitempty"`
 	// 原因
 	MessageZh string `protobuf:"bytes,12,opt,name=message_zh,json=messageZh,proto3" json:"message_zh,omitempty"`
@@ -871,8 +885,9 @@ type Report_Row struct {
 	Warnings []string `protobuf:"bytes,15,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Whether the figures have it.
 	Counted bool `protobuf:"varint,16,opt,name=counted,proto3" json:"counted,omitempty"`
-	// What the row has in place of a value that can be read; "null": nothing. Of a
-	// line that cannot be read as a whole, the cells at fault.
+	// What the sender wrote in place of a value that can be read, its first 64 bytes;
+	// empty where there is no value (REPORT_VALUE_MISSING). Of a line that cannot be
+	// read as a whole, the cell at fault.
 	Unreadable    string `protobuf:"bytes,17,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1204,7 +1219,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x13\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x14\n" +
 	"\x06Report\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
 	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
@@ -1237,7 +1252,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\bprogress\x18\x15 \x01(\v2%.duban.aggregation.v1.Report.ProgressB\x03\xe0A\x03R\bprogress\x12\x17\n" +
 	"\x04duty\x18\x16 \x01(\tB\x03\xe0A\x03R\x04duty\x12\x19\n" +
 	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x12\x1d\n" +
-	"\afailure\x18\x18 \x01(\tB\x03\xe0A\x03R\afailure\x1a\xe4\x04\n" +
+	"\afailure\x18\x18 \x01(\tB\x03\xe0A\x03R\afailure\x12H\n" +
+	"\acolumns\x18\x19 \x03(\v2).duban.aggregation.v1.Report.ColumnsEntryB\x03\xe0A\x03R\acolumns\x1a\xe4\x04\n" +
 	"\x03Row\x12\x1c\n" +
 	"\x04unit\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04unit\x12 \n" +
 	"\x06scheme\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06scheme\x12\x1c\n" +
@@ -1274,7 +1290,10 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\acounted\x18\t \x01(\x05R\acounted\x1a4\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x05R\x05total\"\xf5\x01\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\x1a:\n" +
+	"\fColumnsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf5\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\"\n" +
 	"\x0fSTATE_SUBMITTED\x10\x01\x1a\r\x9a\xb2\x19\t已报送\x12!\n" +
@@ -1335,7 +1354,7 @@ func file_duban_aggregation_v1_reports_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_reports_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_duban_aggregation_v1_reports_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_duban_aggregation_v1_reports_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_duban_aggregation_v1_reports_proto_goTypes = []any{
 	(Report_State)(0),             // 0: duban.aggregation.v1.Report.State
 	(Report_Verdict)(0),           // 1: duban.aggregation.v1.Report.Verdict
@@ -1349,23 +1368,25 @@ var file_duban_aggregation_v1_reports_proto_goTypes = []any{
 	(*Report_Row)(nil),            // 9: duban.aggregation.v1.Report.Row
 	(*Report_Totals)(nil),         // 10: duban.aggregation.v1.Report.Totals
 	(*Report_Progress)(nil),       // 11: duban.aggregation.v1.Report.Progress
-	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	nil,                           // 12: duban.aggregation.v1.Report.ColumnsEntry
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_duban_aggregation_v1_reports_proto_depIdxs = []int32{
 	9,  // 0: duban.aggregation.v1.Report.rows:type_name -> duban.aggregation.v1.Report.Row
 	0,  // 1: duban.aggregation.v1.Report.state:type_name -> duban.aggregation.v1.Report.State
-	12, // 2: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
-	12, // 3: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
+	13, // 2: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
+	13, // 3: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
 	10, // 4: duban.aggregation.v1.Report.totals:type_name -> duban.aggregation.v1.Report.Totals
 	11, // 5: duban.aggregation.v1.Report.progress:type_name -> duban.aggregation.v1.Report.Progress
-	2,  // 6: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
-	2,  // 7: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
-	1,  // 8: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
-	9,  // [9:9] is the sub-list for method output_type
-	9,  // [9:9] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	12, // 6: duban.aggregation.v1.Report.columns:type_name -> duban.aggregation.v1.Report.ColumnsEntry
+	2,  // 7: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
+	2,  // 8: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
+	1,  // 9: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_reports_proto_init() }
@@ -1379,7 +1400,7 @@ func file_duban_aggregation_v1_reports_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_reports_proto_rawDesc), len(file_duban_aggregation_v1_reports_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

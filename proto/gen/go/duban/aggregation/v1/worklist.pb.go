@@ -235,7 +235,7 @@ type WorkItem struct {
 	// The last day on which it is in time, YYYY-MM-DD; empty: none.
 	DueDate string `protobuf:"bytes,6,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
 	// How many days are left: 0 on the last day, negative when it is late; 0
-	// without a due date.
+	// without a due date, where days_until_due is absent.
 	DaysLeft int32 `protobuf:"varint,7,opt,name=days_left,json=daysLeft,proto3" json:"days_left,omitempty"`
 	// How pressing it is.
 	Light WorkItem_Light `protobuf:"varint,8,opt,name=light,proto3,enum=duban.aggregation.v1.WorkItem_Light" json:"light,omitempty"`
@@ -246,7 +246,9 @@ type WorkItem struct {
 	// Since when it awaits the unit, YYYY-MM-DD.
 	SinceDate string `protobuf:"bytes,10,opt,name=since_date,json=sinceDate,proto3" json:"since_date,omitempty"`
 	// How it was urged (催报情况); absent: it was not.
-	Urge          *Urge `protobuf:"bytes,11,opt,name=urge,proto3" json:"urge,omitempty"`
+	Urge *Urge `protobuf:"bytes,11,opt,name=urge,proto3" json:"urge,omitempty"`
+	// How many days are left, as days_left has it; absent without a due date.
+	DaysUntilDue  *int32 `protobuf:"varint,12,opt,name=days_until_due,json=daysUntilDue,proto3,oneof" json:"days_until_due,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -356,6 +358,13 @@ func (x *WorkItem) GetUrge() *Urge {
 		return x.Urge
 	}
 	return nil
+}
+
+func (x *WorkItem) GetDaysUntilDue() int32 {
+	if x != nil && x.DaysUntilDue != nil {
+		return *x.DaysUntilDue
+	}
+	return 0
 }
 
 // That a superior urged a late thing (催报). One record for each thing: it counts
@@ -801,7 +810,7 @@ var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\r\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\r\n" +
 	"\bWorkItem\x12$\n" +
 	"\x04unit\x18\x01 \x01(\tB\x10²\x19\f责任单位R\x04unit\x12$\n" +
 	"\asubject\x18\x02 \x01(\tB\n" +
@@ -812,15 +821,16 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\bcampaign\x18\x05 \x01(\tB\n" +
 	"²\x19\x06活动R\bcampaign\x12%\n" +
 	"\bdue_date\x18\x06 \x01(\tB\n" +
-	"²\x19\x06时限R\adueDate\x12-\n" +
-	"\tdays_left\x18\a \x01(\x05B\x10²\x19\f剩余天数R\bdaysLeft\x12L\n" +
+	"²\x19\x06时限R\adueDate\x12\x1b\n" +
+	"\tdays_left\x18\a \x01(\x05R\bdaysLeft\x12L\n" +
 	"\x05light\x18\b \x01(\x0e2$.duban.aggregation.v1.WorkItem.LightB\x10²\x19\f红黄绿灯R\x05light\x12=\n" +
 	"\x05roles\x18\t \x03(\x0e2\x15.duban.access.v1.RoleB\x10²\x19\f可办角色R\x05roles\x12/\n" +
 	"\n" +
 	"since_date\x18\n" +
 	" \x01(\tB\x10²\x19\f起始日期R\tsinceDate\x12:\n" +
 	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeB\n" +
-	"²\x19\x06催报R\x04urge\"\xe7\a\n" +
+	"²\x19\x06催报R\x04urge\x12;\n" +
+	"\x0edays_until_due\x18\f \x01(\x05B\x10²\x19\f剩余天数H\x00R\fdaysUntilDue\x88\x01\x01\"\xe7\a\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12/\n" +
 	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x1a\x10ʲ\x19\f签收任务\x12.\n" +
@@ -852,7 +862,8 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\fLIGHT_YELLOW\x10\x02\x1a\n" +
 	"ʲ\x19\x06黄灯\x12\x19\n" +
 	"\tLIGHT_RED\x10\x03\x1a\n" +
-	"ʲ\x19\x06红灯\"\xf3\x03\n" +
+	"ʲ\x19\x06红灯B\x11\n" +
+	"\x0f_days_until_due\"\xf3\x03\n" +
 	"\x04Urge\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1d\n" +
@@ -948,6 +959,7 @@ func file_duban_aggregation_v1_worklist_proto_init() {
 		return
 	}
 	file_duban_aggregation_v1_figures_proto_init()
+	file_duban_aggregation_v1_worklist_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
