@@ -109,6 +109,8 @@ const (
 	// A superior decides about others: not on what they asked for, worked on or
 	// answer for, nor on a unit that they belong to.
 	Reason_REASON_PROBLEM_DECIDER_INVOLVED Reason = 39
+	// An archived unit is inspected no more.
+	Reason_REASON_INSPECTION_TARGET_ARCHIVED Reason = 42
 )
 
 // Enum value maps for Reason.
@@ -154,6 +156,7 @@ var (
 		37: "REASON_INSPECTION_RECORD_DENIED",
 		38: "REASON_LEDGER_DECIDER_INVOLVED",
 		39: "REASON_PROBLEM_DECIDER_INVOLVED",
+		42: "REASON_INSPECTION_TARGET_ARCHIVED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -196,6 +199,7 @@ var (
 		"REASON_INSPECTION_RECORD_DENIED":      37,
 		"REASON_LEDGER_DECIDER_INVOLVED":       38,
 		"REASON_PROBLEM_DECIDER_INVOLVED":      39,
+		"REASON_INSPECTION_TARGET_ARCHIVED":    42,
 	}
 )
 
@@ -230,7 +234,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xad9\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xf1:\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -272,7 +276,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
 	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.\x12\xe0\x01\n" +
 	"\x1eREASON_LEDGER_DECIDER_INVOLVED\x10&\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x05\x12Q签字人和报备人不能备案或退回自己的台账，请由他人办理。\x1a_Who signed or filed the ledger neither acknowledges nor returns it: let another person do this.\x12\xa3\x02\n" +
-	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xfd\x01\x92\xb2\x19\xf8\x01\b\x05\x12i属于该单位，或申请、参与、负责该问题整改的人员应当回避，请由他人办理。\x1a\x88\x01Who belongs to the unit, or asked for this, worked on it or answers for it, does not decide as its superior: let another person do this.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xfd\x01\x92\xb2\x19\xf8\x01\b\x05\x12i属于该单位，或申请、参与、负责该问题整改的人员应当回避，请由他人办理。\x1a\x88\x01Who belongs to the unit, or asked for this, worked on it or answers for it, does not decide as its superior: let another person do this.\x12\xc1\x01\n" +
+	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once
