@@ -129,7 +129,8 @@ type Named interface {
 	At
 }
 
-// Change replaces the record that req names by what rule makes of it.
+// Change replaces the record that req names by what rule makes of it. If that is
+// the record as it is, it is the answer, and nothing is written.
 func (k *Kind[T]) Change(ctx context.Context, req Named, rule func(*Tx, T) (T, error), options ...Option) (T, error) {
 	return k.ChangeAs(ctx, req, req, rule, options...)
 }
@@ -139,8 +140,9 @@ func (k *Kind[T]) Change(ctx context.Context, req Named, rule func(*Tx, T) (T, e
 func (k *Kind[T]) ChangeAs(ctx context.Context, req Request, at At, rule func(*Tx, T) (T, error), options ...Option) (T, error) {
 	var r T
 	return Do(ctx, k.Book, req, func(tx *Tx) (T, error) {
+		was := proto.CloneOf(r)
 		changed, err := rule(tx, r)
-		if err != nil {
+		if err != nil || proto.Equal(was, changed) {
 			return changed, err
 		}
 		return k.Put(tx, changed)
