@@ -37,6 +37,9 @@ type Kind[T Record] struct {
 	// Get and List answer with that, and filters look at nothing else. It MUST NOT
 	// change the record.
 	Show func(*Tx, T) T
+	// Still kinds write nothing, and no entry, for a change that leaves the record as
+	// it is.
+	Still bool
 }
 
 // table names the bucket after the message, by which fsck finds the records that
@@ -129,8 +132,7 @@ type Named interface {
 	At
 }
 
-// Change replaces the record that req names by what rule makes of it. If that is
-// the record as it is, it is the answer, and nothing is written.
+// Change replaces the record that req names by what rule makes of it.
 func (k *Kind[T]) Change(ctx context.Context, req Named, rule func(*Tx, T) (T, error), options ...Option) (T, error) {
 	return k.ChangeAs(ctx, req, req, rule, options...)
 }
@@ -142,7 +144,7 @@ func (k *Kind[T]) ChangeAs(ctx context.Context, req Request, at At, rule func(*T
 	return Do(ctx, k.Book, req, func(tx *Tx) (T, error) {
 		was := proto.CloneOf(r)
 		changed, err := rule(tx, r)
-		if err != nil || proto.Equal(was, changed) {
+		if err != nil || k.Still && proto.Equal(was, changed) {
 			return changed, err
 		}
 		return k.Put(tx, changed)
