@@ -18,12 +18,19 @@ type Places interface {
 	// Path returns a unit and those above it, nearest first; nil if there is no
 	// such unit.
 	Path(unit string) []string
+	// Heir returns the unit that a unit was merged into, or the unit itself.
+	Heir(unit string) string
+	// Active says whether the unit gets new work: it is there, and neither archived
+	// nor merged.
+	Active(unit string) bool
 	// Ties returns the units that the member belongs to: where they are entered,
 	// hold a post or one of the roles of Working.
 	Ties(member string) []string
 }
 
-// Belongs says whether the member belongs to the unit or to what lies beneath it.
+// Belongs says whether the member belongs to the unit or to what lies beneath it;
+// to one that was merged, whether they belong to the unit that it was merged into.
 func Belongs(member, unit string, at Places) bool {
+	unit = at.Heir(unit)
 	return slices.ContainsFunc(at.Ties(member), func(tie string) bool { return slices.Contains(at.Path(tie), unit) })
 }

@@ -383,6 +383,11 @@ var refusals = []struct {
 		_, err := rectification.Conclude(inspection(), ending("units/section/members/m"), places{})
 		return err
 	}},
+	{"recording on a unit that was archived", rectification.ErrInspectionTargetArchived, func() error {
+		v := rectification.Visited{Target: "units/school", By: "units/section/members/m", Time: now}
+		_, err := rectification.Record(inspection(), v, deserted{})
+		return err
+	}},
 	{"concluding beside the team", rectification.ErrInspectionNotOfTeam, func() error {
 		i := inspection()
 		i.State = rectificationv1.Inspection_STATE_RECORDED

@@ -25,7 +25,8 @@ const (
 // InspectionLife says which moves are allowed from which state.
 var InspectionLife = lifecycle.Table[rectificationv1.Inspection_State, InspectionMove]{
 	rectificationv1.Inspection_STATE_PLANNED: {
-		Recording: rectificationv1.Inspection_STATE_RECORDED,
+		Recording:  rectificationv1.Inspection_STATE_RECORDED,
+		Concluding: rectificationv1.Inspection_STATE_CONCLUDED, // if there is nobody left to visit
 	},
 	rectificationv1.Inspection_STATE_RECORDED: {
 		Recording:  rectificationv1.Inspection_STATE_RECORDED,
@@ -64,10 +65,13 @@ func home(member string) string {
 }
 
 // visitable says whether the target, which the request has at field, lies beneath
-// the bureau and none of the team belongs to it.
+// the bureau and is active, and none of the team belongs to it.
 func visitable(i *rectificationv1.Inspection, target string, at Places, field string) error {
 	if p := at.Path(target); target == i.GetUnit() || !slices.Contains(p, i.GetUnit()) {
 		return ErrInspectionTargetOutside.With("target", target).At(field, "不是检查单位的下级单位", "does not lie beneath the bureau that inspects")
+	}
+	if !at.Active(target) {
+		return ErrInspectionTargetArchived.With("target", target).At(field, "已撤并", "is archived")
 	}
 	for _, m := range i.GetTeam() {
 		if Belongs(m, target, at) {
@@ -121,8 +125,12 @@ type Ending struct {
 }
 
 // Conclude returns i as ended, unless whoever ends it has come to belong to what
-// was visited.
+// was visited. Targets that were archived before a visit are passed over; while
+// others remain, one visit at least is recorded first.
 func Conclude(i *rectificationv1.Inspection, e Ending, at Places) (*rectificationv1.Inspection, error) {
+	if i.GetState() == rectificationv1.Inspection_STATE_PLANNED && slices.ContainsFunc(i.GetTargets(), at.Active) {
+		return nil, lifecycle.Refused(i, Concluding, ErrInspectionIllegalMove)
+	}
 	i, err := moveInspection(i, Concluding)
 	if err != nil {
 		return nil, err

@@ -245,7 +245,7 @@ func TestEveryMoveOfAnInspectionFromEveryState(t *testing.T) {
 			return rectification.Record(i, rectification.Visited{Target: "units/school", By: "units/section/members/m", Time: now}, places{})
 		},
 		rectification.Concluding: func(i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
-			return rectification.Conclude(i, ending("units/section/members/m"), places{})
+			return rectification.Conclude(i, ending("units/section/members/m"), deserted{})
 		},
 	}
 	got := walk(t, rectificationv1.Inspection_STATE_UNSPECIFIED.Descriptor().Values().Len(), moves, rectification.ErrInspectionIllegalMove,
@@ -254,7 +254,7 @@ func TestEveryMoveOfAnInspectionFromEveryState(t *testing.T) {
 			i.State = rectificationv1.Inspection_State(n)
 			return i
 		})
-	compare(t, got, "PLANNED record RECORDED\nRECORDED record RECORDED, conclude CONCLUDED")
+	compare(t, got, "PLANNED record RECORDED, conclude CONCLUDED\nRECORDED record RECORDED, conclude CONCLUDED")
 }
 
 // tree is bureau over district over school, school over office, and bureau over
@@ -274,6 +274,10 @@ type places struct{}
 
 func (places) Path(unit string) []string { return tree(unit) }
 
+func (places) Heir(unit string) string { return unit }
+
+func (places) Active(string) bool { return true }
+
 func (places) Ties(member string) []string {
 	home, _, _ := strings.Cut(member, "/members/")
 	if member == "units/section/members/posted" {
@@ -281,6 +285,11 @@ func (places) Ties(member string) []string {
 	}
 	return []string{home}
 }
+
+// deserted is places after all units were archived.
+type deserted struct{ places }
+
+func (deserted) Active(string) bool { return false }
 
 func ending(by string) rectification.Ending {
 	return rectification.Ending{Conclusion: "done", By: by, Time: now}

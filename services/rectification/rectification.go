@@ -49,6 +49,7 @@ var (
 	ErrProblemExtensionsFull      = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSIONS_FULL)
 	ErrInspectionIllegalMove      = fault.Of(rectificationv1.Reason_REASON_INSPECTION_ILLEGAL_MOVE)
 	ErrInspectionTargetOutside    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_OUTSIDE)
+	ErrInspectionTargetArchived   = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_ARCHIVED)
 	ErrInspectionOwnUnit          = fault.Of(rectificationv1.Reason_REASON_INSPECTION_MEMBER_INVOLVED)
 	ErrInspectionNotOfTeam        = fault.Of(rectificationv1.Reason_REASON_INSPECTION_RECORD_DENIED)
 	ErrInspectionMemberUnknown    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_MEMBER_UNKNOWN)

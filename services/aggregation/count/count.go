@@ -161,7 +161,7 @@ func (c counting) lies(u *organizationv1.Unit, installation string) error {
 	if err != nil {
 		return err
 	}
-	return c.list.Move(before, now)
+	return c.list.Move(before, now, u.GetState() == organizationv1.Unit_STATE_MERGED)
 }
 
 // known lets rows of reports that wait for a unit, its codes or a campaign be

@@ -56,8 +56,9 @@ func (c *count) turn(installation string, item *worklist.Item) {
 	if !slices.Contains(superior, item.GetAction()) {
 		return
 	}
-	above := c.tree.Above(item.GetOwner(), tree.Now)
-	if above == "" || installation != "" && c.tree.RootOf(item.GetOwner()) == installation {
+	heir := c.tree.Heir(item.GetOwner())
+	above := c.tree.Above(heir, tree.Now)
+	if above == "" || installation != "" && c.tree.RootOf(heir) == installation {
 		item.Roles = []accessv1.Role{accessv1.Role_ROLE_HEAD}
 		return
 	}

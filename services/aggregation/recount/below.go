@@ -51,7 +51,15 @@ func (c *count) unit(installation string, u *organizationv1.Unit, at *timestampp
 		return
 	}
 	if c.tree.Owns(installation, u.GetName()) {
-		c.tree.Lies(u.GetName(), u.GetParent(), at)
+		c.lies(u, at)
+	}
+}
+
+// lies takes in where a unit lies, and whether it was merged into the one above it.
+func (c *count) lies(u *organizationv1.Unit, since *timestamppb.Timestamp) {
+	c.tree.Lies(u.GetName(), u.GetParent(), since)
+	if u.GetState() == organizationv1.Unit_STATE_MERGED {
+		c.tree.Merge(u.GetName())
 	}
 }
 
@@ -64,7 +72,7 @@ func (c *count) remote(r *federationv1.RemoteUnit) {
 		return
 	}
 	if c.tree.Owns(hold.Short(r.GetInstallation()), u.GetName()) && !c.later(r.GetEffectiveTime()) {
-		c.tree.Lies(u.GetName(), u.GetParent(), r.GetEffectiveTime())
+		c.lies(u, r.GetEffectiveTime())
 	}
 }
 

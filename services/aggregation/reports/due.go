@@ -15,7 +15,7 @@ import (
 func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32, p Period) bool {
 	o := form.GetOwed()
 	switch {
-	case u.GetState() == organizationv1.Unit_STATE_ARCHIVED:
+	case u.GetState() == organizationv1.Unit_STATE_ARCHIVED, u.GetState() == organizationv1.Unit_STATE_MERGED:
 		return false
 	case u.GetCreateTime() != nil && calendar.On(u.GetCreateTime().AsTime()).String() > p.LastDay():
 		return false

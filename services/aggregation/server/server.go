@@ -36,6 +36,8 @@ type Directory interface {
 	UnitAt(name string, t time.Time) *organizationv1.Unit
 	SubtreeAt(name string, t time.Time) []string
 	Whole(name string) []string
+	Heir(name string) string
+	Merges(name string) []string
 }
 
 // unimplemented stands one step further away than the desk, whose methods come
@@ -61,7 +63,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   2, // since it keeps which campaigns there are
+	First:   3, // since it keeps which units were merged
 }
 
 func indexes() map[string][]string {

@@ -17,6 +17,7 @@ import (
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
@@ -44,6 +45,7 @@ func full(t *testing.T) (*joined, []recount.Source) {
 	})
 	j.now = j.now.AddDate(0, 1, 0)
 	j.lie("b1", "root")
+	j.append("organization", "units/gone", &organizationv1.Unit{Name: "units/gone", Parent: "units/b1", State: organizationv1.Unit_STATE_MERGED})
 	theirs := &rectificationv1.Problem{Name: "ledgers/m/problems/1", Unit: "units/a1", CreateTime: j.stamp(), State: rectificationv1.Problem_STATE_PLANNED}
 	j.append(belowFeed, theirs.GetName(), theirs)
 	j.feeds[belowFeed][0].Sealed = []*feedv1.Commitment{{Label: "text"}}

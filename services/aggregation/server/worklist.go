@@ -98,15 +98,24 @@ func (d *reading) units() (units []string, err error) {
 		if err := d.tx.Check(d.req.GetParent()); err != nil {
 			return nil, err
 		}
-		return []string{d.req.GetParent()}, nil
+		return d.inherited(d.req.GetParent()), nil
 	}
 	for _, g := range d.tx.Access.Grants() {
 		if d.tx.Access.Sees(g.Unit) {
-			units = append(units, g.Unit)
+			units = append(units, d.inherited(g.Unit)...)
 		}
 	}
 	slices.Sort(units)
 	return slices.Compact(units), nil
+}
+
+// inherited is the unit with those that were merged into it: what awaits them awaits
+// it. Among what awaits those beneath it that is anyhow.
+func (d *reading) inherited(unit string) []string {
+	if d.req.GetBeneath() {
+		return []string{unit}
+	}
+	return append(d.directory.Merges(unit), unit)
 }
 
 // lit gives items what depends on the day, and how they were urged.
@@ -151,10 +160,12 @@ var readers = []accessv1.Role{
 	accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_CLERK,
 }
 
-// falls says whether the item falls to the caller: by a role on exactly its unit.
+// falls says whether the item falls to the caller: by a role on exactly its unit,
+// or on the one that this was merged into.
 func (d *reading) falls(item *worklist.Item) bool {
+	heir := d.directory.Heir(item.GetUnit())
 	return slices.ContainsFunc(d.tx.Access.Grants(), func(g authz.Grant) bool {
-		return g.Unit == item.GetUnit() && slices.Contains(item.GetRoles(), g.Role)
+		return g.Unit == heir && slices.Contains(item.GetRoles(), g.Role)
 	})
 }
 

@@ -17,10 +17,11 @@ import (
 const (
 	listsBucket    = "worklist"          // unit, list, due date, subject, action → item
 	subjectsBucket = "worklist.subjects" // subject, action → item
+	mergedBucket   = "worklist.merged"   // unit that was merged into the one above it → nothing
 )
 
 // Buckets are all of them.
-var Buckets = []string{listsBucket, subjectsBucket}
+var Buckets = []string{listsBucket, subjectsBucket, mergedBucket}
 
 const (
 	zero = "\x00"
@@ -90,11 +91,11 @@ func (l *List) turn(item *Item) (string, error) {
 	if duties[item.GetAction()].side == own {
 		return item.GetOwner(), nil
 	}
-	path, err := l.path(item.GetOwner())
+	path, err := l.heirs(item.GetOwner())
 	if err != nil {
 		return "", err
 	}
-	if len(path) > 1 && item.GetOwner() != l.top {
+	if len(path) > 1 && path[0] != l.top {
 		item.Roles = duties[item.GetAction()].roles
 		return path[1], nil
 	}
@@ -173,79 +174,4 @@ func decode(b []byte) (*Item, error) {
 		return nil, fmt.Errorf("reading a work item: %w", err)
 	}
 	return item, nil
-}
-
-// Move takes a unit, with all beneath it, from those above it before to those
-// above it now, by its paths. What awaited its superior awaits the new one.
-func (l *List) Move(before, now []string) error {
-	if len(before) < 2 || slices.Equal(before, now) {
-		return nil
-	}
-	handed, err := l.handed(before)
-	if err != nil {
-		return err
-	}
-	unit := before[0]
-	for _, list := range []string{itself, beneath} {
-		from, to := store.Prefix(begin(unit, list))
-		for e, err := range l.tx.Scan(listsBucket, from, to) {
-			if err != nil {
-				return err
-			}
-			if err := l.shift(string(e.Key[len(from):]), e.Value, before[1:], now[1:]); err != nil {
-				return err
-			}
-		}
-	}
-	for _, item := range handed {
-		item.Unit = ""
-		if item.Unit, err = l.turn(item); err != nil {
-			return err
-		}
-		if err := l.add(item); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// handed takes what awaits the unit's old superior because of the unit out of all
-// lists.
-func (l *List) handed(before []string) (items []*Item, err error) {
-	from, to := store.Prefix(begin(before[1], itself))
-	for e, err := range l.tx.Scan(listsBucket, from, to) {
-		if err != nil {
-			return nil, err
-		}
-		item, err := decode(e.Value)
-		if err != nil {
-			return nil, err
-		}
-		if item.GetOwner() == before[0] {
-			items = append(items, item)
-		}
-	}
-	old := List{tx: l.tx, path: func(string) ([]string, error) { return before[1:], nil }}
-	for _, item := range items {
-		if err := old.remove(item); err != nil {
-			return nil, err
-		}
-	}
-	return items, nil
-}
-
-// shift takes an item out of the lists of some units and puts it into those of
-// others.
-func (l *List) shift(rest string, item []byte, leaving, entering []string) error {
-	for _, unit := range leaving {
-		if err := l.tx.Delete(listsBucket, []byte(begin(unit, beneath)+rest)); err != nil {
-			return err
-		}
-	}
-	for _, unit := range entering {
-		if err := l.tx.Put(listsBucket, []byte(begin(unit, beneath)+rest), item); err != nil {
-			return err
-		}
-	}
-	return nil
 }

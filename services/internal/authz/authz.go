@@ -44,6 +44,9 @@ type Tree interface {
 	Path(unit string) []string
 	// Department says whether the unit is an organ inside another.
 	Department(unit string) bool
+	// Merged says whether the unit was merged into the one above it (撤并): its
+	// records are that one's to go on with.
+	Merged(unit string) bool
 	// Grants returns what the principal holds now.
 	Grants(principal string) []Grant
 	// Root returns the topmost unit of this installation.
@@ -263,12 +266,18 @@ func (a *Access) reaches(scope accessv1.Scope, unit string, path []string) bool 
 	case accessv1.Scope_SCOPE_ANY:
 		return i >= 0
 	case accessv1.Scope_SCOPE_SUPERIOR:
-		return i > 0
+		return i > a.heir(path)
 	case accessv1.Scope_SCOPE_OWN:
-		return i == 0 || i > 0 && !slices.ContainsFunc(path[:i], func(u string) bool { return !a.tree.Department(u) })
+		return i >= 0 && !slices.ContainsFunc(path[:i], func(u string) bool { return !a.tree.Department(u) && !a.tree.Merged(u) })
 	default:
 		return false
 	}
+}
+
+// heir is where in a path the unit stands whose the records at its end are: the
+// first, or the one that it was merged into, which is not its own superior.
+func (a *Access) heir(path []string) int {
+	return max(0, slices.IndexFunc(path, func(u string) bool { return !a.tree.Merged(u) }))
 }
 
 // Holds says whether the caller holds one of the roles on the unit or above it.

@@ -12,10 +12,11 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 )
 
-// tree is p above c above {d above {s above dep, s2}, d2}.
+// tree is p above c above {d above {s above {dep, old above {olddep, older}}, s2}, d2}:
+// older was merged into old, and old into s.
 type tree struct{ grants []authz.Grant }
 
-var parents = map[string]string{"c": "p", "d": "c", "d2": "c", "s": "d", "s2": "d", "dep": "s", "p": ""}
+var parents = map[string]string{"c": "p", "d": "c", "d2": "c", "s": "d", "s2": "d", "dep": "s", "old": "s", "older": "old", "olddep": "old", "p": ""}
 
 func (tree) Path(unit string) (path []string) {
 	if _, ok := parents[unit]; !ok {
@@ -26,7 +27,8 @@ func (tree) Path(unit string) (path []string) {
 	}
 	return path
 }
-func (tree) Department(unit string) bool   { return unit == "dep" }
+func (tree) Department(unit string) bool   { return unit == "dep" || unit == "olddep" }
+func (tree) Merged(unit string) bool       { return unit == "old" || unit == "older" }
 func (x tree) Grants(string) []authz.Grant { return x.grants }
 func (tree) Root() string                  { return "p" }
 func (tree) Fresh() error                  { return nil }
@@ -54,6 +56,14 @@ func TestCheck(t *testing.T) {
 		{"the parent is not seen", authz.Grant{Role: leader, Unit: "d"}, &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: any}, authn.Principal{}, "c", authz.ErrNotFound},
 		{"nor a sibling", authz.Grant{Role: leader, Unit: "d"}, &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: any}, authn.Principal{}, "d2", authz.ErrNotFound},
 		{"nor what is not there", authz.Grant{Role: leader, Unit: "d"}, &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: any}, authn.Principal{}, "x", authz.ErrNotFound},
+		{"what was merged into one's unit is one's own", authz.Grant{Role: head, Unit: "s"}, &accessv1.Rule{Roles: []accessv1.Role{head}, Scope: own}, authn.Principal{}, "old", nil},
+		{"and what had been merged into that", authz.Grant{Role: head, Unit: "s"}, &accessv1.Rule{Roles: []accessv1.Role{head}, Scope: own}, authn.Principal{}, "older", nil},
+		{"and its department", authz.Grant{Role: head, Unit: "s"}, &accessv1.Rule{Roles: []accessv1.Role{head}, Scope: own}, authn.Principal{}, "olddep", nil},
+		{"but not that of those above", authz.Grant{Role: head, Unit: "d"}, &accessv1.Rule{Roles: []accessv1.Role{head}, Scope: own}, authn.Principal{}, "older", authz.ErrDenied},
+		{"one is not its superior", authz.Grant{Role: leader, Unit: "s"}, &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: superior}, authn.Principal{}, "old", authz.ErrDenied},
+		{"nor that of what had been merged into it", authz.Grant{Role: leader, Unit: "s"}, &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: superior}, authn.Principal{}, "older", authz.ErrDenied},
+		{"which is who stands above one's unit", authz.Grant{Role: leader, Unit: "d"}, &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: superior}, authn.Principal{}, "older", nil},
+		{"a unit merged elsewhere is not seen", authz.Grant{Role: head, Unit: "s2"}, &accessv1.Rule{Roles: []accessv1.Role{head}, Scope: own}, authn.Principal{}, "old", authz.ErrNotFound},
 		{"any grant reads", authz.Grant{Role: viewer, Unit: "c"}, &accessv1.Rule{Scope: any}, authn.Principal{}, "s", nil},
 		{"a key reaches only its subtree", authz.Grant{Role: head, Unit: "c"}, &accessv1.Rule{Scope: any}, authn.Principal{Unit: "d"}, "d2", authz.ErrNotFound},
 		{"and within it as far as the grant", authz.Grant{Role: leader, Unit: "c"}, &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: superior}, authn.Principal{Unit: "d"}, "d", nil},

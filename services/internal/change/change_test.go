@@ -127,6 +127,23 @@ func TestAStaleEtagIsRefused(t *testing.T) {
 	}
 }
 
+func TestAChangeOfNothingWritesNothing(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	u, err := org.CreateUnit(t.Context(), create("city", "市教育局", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := org.UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: &organizationv1.Unit{Name: u.GetName()}})
+	if err != nil || same.GetEtag() != u.GetEtag() {
+		t.Errorf("an empty update = %v, %v", same, err)
+	}
+	same, err = org.MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: u.GetName(), Parent: u.GetParent()})
+	if err != nil || same.GetEtag() != u.GetEtag() {
+		t.Errorf("moving to where it lies = %v, %v", same, err)
+	}
+}
+
 func TestIfMatch(t *testing.T) {
 	s := suitetest.Run(t)
 	org := s.Organization(s.SystemAdmin)

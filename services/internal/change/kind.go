@@ -37,6 +37,9 @@ type Kind[T Record] struct {
 	// Get and List answer with that, and filters look at nothing else. It MUST NOT
 	// change the record.
 	Show func(*Tx, T) T
+	// Still kinds write nothing, and no entry, for a change that leaves the record as
+	// it is.
+	Still bool
 }
 
 // table names the bucket after the message, by which fsck finds the records that
@@ -139,8 +142,9 @@ func (k *Kind[T]) Change(ctx context.Context, req Named, rule func(*Tx, T) (T, e
 func (k *Kind[T]) ChangeAs(ctx context.Context, req Request, at At, rule func(*Tx, T) (T, error), options ...Option) (T, error) {
 	var r T
 	return Do(ctx, k.Book, req, func(tx *Tx) (T, error) {
+		was := proto.CloneOf(r)
 		changed, err := rule(tx, r)
-		if err != nil {
+		if err != nil || k.Still && proto.Equal(was, changed) {
 			return changed, err
 		}
 		return k.Put(tx, changed)

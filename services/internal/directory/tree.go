@@ -86,9 +86,33 @@ func (d *Directory) Department(name string) bool {
 	return u.GetKind() == organizationv1.Unit_KIND_DEPARTMENT || u.GetKind() == organizationv1.Unit_KIND_PARTY_BRANCH
 }
 
-// House returns the body that the unit is an organ of, or the unit itself.
+// Merged implements authz.Tree.
+func (d *Directory) Merged(name string) bool {
+	return d.Unit(name).GetState() == organizationv1.Unit_STATE_MERGED
+}
+
+// Heir returns the unit that the unit was merged into, through as many mergers as
+// there were, or the unit itself.
+func (d *Directory) Heir(name string) string {
+	for d.Merged(name) {
+		name = d.Unit(name).GetParent()
+	}
+	return name
+}
+
+// Merges returns the units that were merged into the unit, and those that had been
+// merged into them.
+func (d *Directory) Merges(name string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	all := d.subtree(name, func(u *organizationv1.Unit) bool { return u.GetState() == organizationv1.Unit_STATE_MERGED })
+	return slices.DeleteFunc(all, func(u string) bool { return u == name })
+}
+
+// House returns the body that the unit is an organ of or was merged into, or the
+// unit itself.
 func (d *Directory) House(name string) string {
-	for d.Department(name) {
+	for d.Department(name) || d.Merged(name) {
 		name = d.Unit(name).GetParent()
 	}
 	return name

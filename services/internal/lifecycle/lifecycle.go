@@ -38,19 +38,24 @@ func (t Table[S, M]) Next(s S, m M) (S, bool) {
 }
 
 // Move returns a copy of r in the state that m leads to. A move that t does not
-// have is refused with illegal, which gets the facts "state" and "move", in both
-// languages.
+// have is refused by Refused.
 func Move[R Record[S], S State, M ~string](t Table[S, M], r R, m M, illegal *fault.Fault) (R, error) {
 	next, ok := t.Next(r.GetState(), m)
 	if !ok {
 		var none R
-		en, zh := spelled(m)
-		return none, illegal.Say("state", fault.Word(r.GetState()), short(r.GetState())).Say("move", zh, en)
+		return none, Refused(r, m, illegal)
 	}
 	r = proto.CloneOf(r)
 	fields := r.ProtoReflect().Descriptor().Fields()
 	r.ProtoReflect().Set(fields.ByName("state"), protoreflect.ValueOfEnum(next.Number()))
 	return r, nil
+}
+
+// Refused is illegal about the move from the state that r is in: it gets the facts
+// "state" and "move", in both languages.
+func Refused[R Record[S], S State, M ~string](r R, m M, illegal *fault.Fault) error {
+	en, zh := spelled(m)
+	return illegal.Say("state", fault.Word(r.GetState()), short(r.GetState())).Say("move", zh, en)
 }
 
 // Mermaid draws t; each service's README holds the drawing and a test compares.

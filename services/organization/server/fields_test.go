@@ -35,6 +35,11 @@ func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 	}{
 		"no parent":      {create(""), "FIELDS_INVALID", "unit.parent"},
 		"unknown parent": {create("units/nowhere"), "NOT_FOUND", "unit.parent"},
+		"a code twice": {func(ctx context.Context) error {
+			code := &organizationv1.Code{Scheme: "gb", Value: "1"}
+			_, err := org.UpdateUnit(ctx, &organizationv1.UpdateUnitRequest{Unit: &organizationv1.Unit{Name: city, Codes: []*organizationv1.Code{code, code}}})
+			return err
+		}, "FIELDS_INVALID", "unit.codes[1]"},
 		"into": {func(ctx context.Context) error {
 			_, err := org.MergeUnit(ctx, &organizationv1.MergeUnitRequest{Name: city, Into: "units/nowhere"})
 			return err

@@ -67,8 +67,9 @@ var Schema = store.Schema{
 func New(book *change.Book, past Past, form authn.Form) *Service {
 	s := &Service{book: book, past: past, form: form}
 	s.units = change.Kind[*organizationv1.Unit]{
-		Book: book,
-		Unit: (*organizationv1.Unit).GetName, Show: s.marked,
+		Still: true,
+		Book:  book,
+		Unit:  (*organizationv1.Unit).GetName, Show: s.marked,
 	}
 	s.members = change.Kind[*organizationv1.Member]{Book: book, Unit: func(m *organizationv1.Member) string { return home(m.GetName()) }}
 	s.machines = change.Kind[*organizationv1.Machine]{Book: book, Unit: (*organizationv1.Machine).GetUnit}

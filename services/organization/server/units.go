@@ -3,8 +3,11 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -34,11 +37,24 @@ func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*or
 	if s.past.Unit(name).GetInstallation() != "" {
 		return nil, taken("unit_id")
 	}
+	if err := distinct(u.GetCodes()); err != nil {
+		return nil, err
+	}
 	above, err := s.path(tx, u.GetParent())
 	if err != nil {
 		return nil, err
 	}
 	return organization.NewUnit(name, u, above)
+}
+
+// distinct says whether a unit has every code once.
+func distinct(codes []*organizationv1.Code) error {
+	for n, c := range codes {
+		if slices.ContainsFunc(codes[:n], func(b *organizationv1.Code) bool { return proto.Equal(b, c) }) {
+			return change.ErrFields.At(fmt.Sprintf("unit.codes[%d]", n), "与前面的代码重复", "repeats a code before it")
+		}
+	}
+	return nil
 }
 
 // taken says that a unit has, or had, the id at the field, whoever may see it.
@@ -114,6 +130,9 @@ func (s *Service) beneath(req *organizationv1.ListUnitsRequest) change.Keep[*org
 func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnitRequest) (*organizationv1.Unit, error) {
 	return s.units.ChangeAs(ctx, req, req.GetUnit(), func(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
 		if err := organization.Editable(u); err != nil {
+			return nil, err
+		}
+		if err := distinct(req.GetUnit().GetCodes()); err != nil {
 			return nil, err
 		}
 		return change.Masked(u, req.GetUnit(), req.GetUpdateMask(), "display_name", "codes", "labels")

@@ -27,8 +27,11 @@ import (
 type Units interface {
 	// Unit returns the unit, or nil. It MUST NOT be changed.
 	Unit(name string) *organizationv1.Unit
-	// House returns the body that the unit is an organ of, or the unit itself.
+	// House returns the body that the unit is an organ of or was merged into, or the
+	// unit itself.
 	House(unit string) string
+	// Heir returns the unit that the unit was merged into, or the unit itself.
+	Heir(unit string) string
 	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
 	Serves(member, day string) []string
 	// Ties returns the units that the member belongs to on a day YYYY-MM-DD: where

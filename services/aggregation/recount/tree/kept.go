@@ -29,6 +29,7 @@ func (t *Tree) Kept() []hold.Bucket {
 		{Name: "figures.turns", Want: t.turned(), Say: hold.Text},
 		{Name: "figures.owners", Want: t.owned(), Say: hold.Text},
 		{Name: "figures.refused", Want: t.refused, Say: hold.Text},
+		{Name: "worklist.merged", Want: t.merged, Say: hold.Text},
 	}
 }
 

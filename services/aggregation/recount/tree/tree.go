@@ -26,6 +26,8 @@ type Tree struct {
 	// a unit is.
 	owners, roots map[string]string
 	refused       map[string]string
+	// merged are the units that were merged into the one above them.
+	merged map[string]string
 }
 
 // lay says that a unit lies under another since a moment.
@@ -44,7 +46,7 @@ const Now = "9999"
 func New() *Tree {
 	return &Tree{
 		parents: map[string]map[string]string{}, lain: map[string][]lay{}, owners: map[string]string{}, roots: map[string]string{},
-		refused: map[string]string{},
+		refused: map[string]string{}, merged: map[string]string{},
 	}
 }
 
@@ -76,6 +78,20 @@ func (t *Tree) Owns(installation, unit string) bool {
 		t.owners[unit] = installation
 	}
 	return t.owners[unit] == installation
+}
+
+// Merge notes that a unit was merged into the one above it.
+func (t *Tree) Merge(unit string) { t.merged[strings.TrimPrefix(unit, "units/")] = "" }
+
+// Heir is the unit whose the unit's records are: the one it was merged into, or
+// itself.
+func (t *Tree) Heir(unit string) string {
+	for {
+		if _, merged := t.merged[strings.TrimPrefix(unit, "units/")]; !merged {
+			return unit
+		}
+		unit = t.Above(unit, Now)
+	}
 }
 
 // Refuse notes a unit that has no place in the tree.

@@ -134,9 +134,11 @@ type Scope int32
 const (
 	// The rule names no unit: the method is public, internal, or about the caller.
 	Scope_SCOPE_UNSPECIFIED Scope = 0
-	// 本单位: the same unit, or the unit whose department the record's unit is.
+	// 本单位: the same unit, the unit whose department the record's unit is, or the
+	// one that it was merged into (撤并).
 	Scope_SCOPE_OWN Scope = 1
-	// 上级: a strict ancestor: one acts as superior.
+	// 上级: a strict ancestor: one acts as superior. Who stands above a merged unit
+	// is who stands above the one that it was merged into.
 	Scope_SCOPE_SUPERIOR Scope = 2
 	// 本单位及上级: the same unit or any ancestor.
 	Scope_SCOPE_ANY Scope = 3

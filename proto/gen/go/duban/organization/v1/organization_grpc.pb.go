@@ -69,7 +69,8 @@ type OrganizationServiceClient interface {
 	CreateUnit(ctx context.Context, in *CreateUnitRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Reads a unit (读取单位), as it is or as it was.
 	GetUnit(ctx context.Context, in *GetUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was.
+	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was. Of
+	// the past too it shows the units that the caller may see by the tree as it is.
 	ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error)
 	// Changes a unit's name, codes or labels (修改单位).
 	UpdateUnit(ctx context.Context, in *UpdateUnitRequest, opts ...grpc.CallOption) (*Unit, error)
@@ -81,7 +82,8 @@ type OrganizationServiceClient interface {
 	// Archives a unit that has no active unit beneath it (停用单位); it gets no new
 	// work.
 	ArchiveUnit(ctx context.Context, in *ArchiveUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Imports units from CSV (批量导入单位), with a verdict for every row.
+	// Imports units from CSV (批量导入单位), with a verdict for every row. A parent
+	// stands on an earlier line than those beneath it.
 	ImportUnits(ctx context.Context, in *ImportUnitsRequest, opts ...grpc.CallOption) (*ImportUnitsResponse, error)
 	// Enters a person into a unit (登记人员).
 	CreateMember(ctx context.Context, in *CreateMemberRequest, opts ...grpc.CallOption) (*Member, error)
@@ -465,7 +467,8 @@ type OrganizationServiceServer interface {
 	CreateUnit(context.Context, *CreateUnitRequest) (*Unit, error)
 	// Reads a unit (读取单位), as it is or as it was.
 	GetUnit(context.Context, *GetUnitRequest) (*Unit, error)
-	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was.
+	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was. Of
+	// the past too it shows the units that the caller may see by the tree as it is.
 	ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error)
 	// Changes a unit's name, codes or labels (修改单位).
 	UpdateUnit(context.Context, *UpdateUnitRequest) (*Unit, error)
@@ -477,7 +480,8 @@ type OrganizationServiceServer interface {
 	// Archives a unit that has no active unit beneath it (停用单位); it gets no new
 	// work.
 	ArchiveUnit(context.Context, *ArchiveUnitRequest) (*Unit, error)
-	// Imports units from CSV (批量导入单位), with a verdict for every row.
+	// Imports units from CSV (批量导入单位), with a verdict for every row. A parent
+	// stands on an earlier line than those beneath it.
 	ImportUnits(context.Context, *ImportUnitsRequest) (*ImportUnitsResponse, error)
 	// Enters a person into a unit (登记人员).
 	CreateMember(context.Context, *CreateMemberRequest) (*Member, error)

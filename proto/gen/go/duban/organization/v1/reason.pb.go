@@ -206,7 +206,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\x85-\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xd9-\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -215,8 +215,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x14REASON_UNIT_TOO_DEEP\x10\x04\x1a\x8c\x01\x92\xb2\x19\x87\x01\b\x05\x12<单位树不得超过 {limit} 级，请改选上级单位。\x1aCThe tree may be at most {limit} levels deep: choose another parent. \x01\x12y\n" +
 	"\x14REASON_UNIT_ARCHIVED\x10\x05\x1a_\x92\xb2\x19[\b\x05\x12*单位已撤并，请改选在用单位。\x1a+The unit is archived: choose an active one.\x12\xbd\x01\n" +
 	"\x18REASON_UNIT_HAS_CHILDREN\x10\x06\x1a\x9e\x01\x92\xb2\x19\x99\x01\b\x05\x12H单位仍有在用的下级单位，请先移动或撤并下级单位。\x1aKThere are active units beneath this one: move, merge or archive them first.\x12\x93\x01\n" +
-	"\x18REASON_UNIT_KIND_DIFFERS\x10\a\x1au\x92\xb2\x19q\b\x05\x12-只能并入同类单位，请改选单位。\x1a<A unit merges only into one of its own kind: choose another. \x01\x12\xcb\x01\n" +
-	"\x1aREASON_UNIT_PARENT_UNKNOWN\x10\b\x1a\xaa\x01\x92\xb2\x19\xa5\x01\b\x01\x12N导入范围内没有此上级单位，请先建立，或改选上级单位。\x1aQThere is no such parent unit within the import: create it first, or name another.\x12v\n" +
+	"\x18REASON_UNIT_KIND_DIFFERS\x10\a\x1au\x92\xb2\x19q\b\x05\x12-只能并入同类单位，请改选单位。\x1a<A unit merges only into one of its own kind: choose another. \x01\x12\x9f\x02\n" +
+	"\x1aREASON_UNIT_PARENT_UNKNOWN\x10\b\x1a\xfe\x01\x92\xb2\x19\xf9\x01\b\x01\x12\x81\x01导入范围内没有此上级单位，请先建立（在同一文件中须排在下级单位之前），或改选上级单位。\x1aqThere is no such parent unit within the import: create it first (in a file, on an earlier line), or name another.\x12v\n" +
 	"\x13REASON_UNIT_IS_ROOT\x10\t\x1a]\x92\xb2\x19Y\b\x05\x12!根单位不能移动或撤并。\x1a2The root unit cannot be moved, merged or archived.\x12x\n" +
 	"\x16REASON_FIELD_IMMUTABLE\x10\n" +
 	"\x1a\\\x92\xb2\x19X\b\x01\x12'该字段不能通过此操作修改。\x1a+The field cannot be changed by this method.\x12v\n" +

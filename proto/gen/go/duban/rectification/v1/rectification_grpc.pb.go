@@ -150,7 +150,8 @@ type RectificationServiceClient interface {
 	// Records the visit to one target, by one of the team (督导检查记录). What was
 	// found becomes problems in its ledger.
 	RecordInspection(ctx context.Context, in *RecordInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
-	// Ends an inspection with its conclusion, by one of the team (督导检查结论).
+	// Ends an inspection with its conclusion, by one of the team (督导检查结论). One
+	// visit is recorded before, unless all targets were archived since.
 	ConcludeInspection(ctx context.Context, in *ConcludeInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 }
 
@@ -611,7 +612,8 @@ type RectificationServiceServer interface {
 	// Records the visit to one target, by one of the team (督导检查记录). What was
 	// found becomes problems in its ledger.
 	RecordInspection(context.Context, *RecordInspectionRequest) (*Inspection, error)
-	// Ends an inspection with its conclusion, by one of the team (督导检查结论).
+	// Ends an inspection with its conclusion, by one of the team (督导检查结论). One
+	// visit is recorded before, unless all targets were archived since.
 	ConcludeInspection(context.Context, *ConcludeInspectionRequest) (*Inspection, error)
 	mustEmbedUnimplementedRectificationServiceServer()
 }

@@ -1,0 +1,163 @@
+package worklist
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Move takes a unit, with all beneath it, from those above it before to those
+// above it now, by its paths, and notes whether it was merged into the one above
+// it. What awaited its superior awaits the new one.
+func (l *List) Move(before, now []string, merged bool) error {
+	was, err := l.merged(now[0])
+	if err != nil || was == merged && (len(before) < 2 || slices.Equal(before, now)) {
+		return err
+	}
+	handed, err := l.handed(before)
+	if err != nil {
+		return err
+	}
+	if merged {
+		if err := l.tx.Put(mergedBucket, mergedKey(now[0]), nil); err != nil {
+			return err
+		}
+	}
+	if len(before) > 1 {
+		if err := l.carry(before, now); err != nil {
+			return err
+		}
+	}
+	return l.hand(handed)
+}
+
+func mergedKey(unit string) []byte { return []byte(strings.TrimPrefix(unit, "units/")) }
+
+// merged says whether the unit was merged into the one above it.
+func (l *List) merged(unit string) (bool, error) {
+	_, err := l.tx.Get(mergedBucket, mergedKey(unit))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// heirs is the path of the unit that one was merged into, or its own.
+func (l *List) heirs(unit string) ([]string, error) {
+	path, err := l.path(unit)
+	if err != nil {
+		return nil, err
+	}
+	return l.living(path)
+}
+
+// living is the part of a path from the first unit on that was merged into none.
+func (l *List) living(path []string) ([]string, error) {
+	for i, unit := range path {
+		if merged, err := l.merged(unit); err != nil || !merged {
+			return path[i:], err
+		}
+	}
+	return nil, nil
+}
+
+// carry takes what stands in the lists of a unit from those above it before to
+// those above it now.
+func (l *List) carry(before, now []string) error {
+	for _, list := range []string{itself, beneath} {
+		from, to := store.Prefix(begin(before[0], list))
+		for e, err := range l.tx.Scan(listsBucket, from, to) {
+			if err != nil {
+				return err
+			}
+			if err := l.shift(string(e.Key[len(from):]), e.Value, before[1:], now[1:]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// hand gives what awaited an old superior to the new one.
+func (l *List) hand(items []*Item) (err error) {
+	for _, item := range items {
+		item.Unit = ""
+		if item.Unit, err = l.turn(item); err != nil {
+			return err
+		}
+		if err := l.add(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// handed takes what awaits the unit's old superior because of the unit, or of what
+// was merged into it, out of all lists.
+func (l *List) handed(before []string) (items []*Item, err error) {
+	above, err := l.living(before)
+	if err != nil || len(above) < 2 {
+		return nil, err
+	}
+	above = above[1:]
+	from, to := store.Prefix(begin(above[0], itself))
+	for e, err := range l.tx.Scan(listsBucket, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		item, err := decode(e.Value)
+		if err != nil {
+			return nil, err
+		}
+		stays, err := l.stays(item, before[0])
+		if err != nil {
+			return nil, err
+		}
+		if !stays {
+			items = append(items, item)
+		}
+	}
+	old := List{tx: l.tx, path: func(string) ([]string, error) { return above, nil }}
+	for _, item := range items {
+		if err := old.remove(item); err != nil {
+			return nil, err
+		}
+	}
+	return items, nil
+}
+
+// stays says whether the item has nothing to do with the unit: its record is
+// neither the unit's nor that of one that was merged into it.
+func (l *List) stays(item *Item, unit string) (bool, error) {
+	path, err := l.path(item.GetOwner())
+	if err != nil {
+		return false, err
+	}
+	for _, u := range path {
+		if u == unit {
+			return false, nil
+		}
+		if merged, err := l.merged(u); err != nil || !merged {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// shift takes an item out of the lists of some units and puts it into those of
+// others.
+func (l *List) shift(rest string, item []byte, leaving, entering []string) error {
+	for _, unit := range leaving {
+		if err := l.tx.Delete(listsBucket, []byte(begin(unit, beneath)+rest)); err != nil {
+			return err
+		}
+	}
+	for _, unit := range entering {
+		if err := l.tx.Put(listsBucket, []byte(begin(unit, beneath)+rest), item); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,139 @@
+package server_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/rectification"
+)
+
+func (w *world) merge(t *testing.T, unit, into string) {
+	t.Helper()
+	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into}))
+}
+
+// awaits are the actions that await somebody, as far as that is counted.
+func (w *world) awaits(t *testing.T, by suitetest.Person) (actions []aggregationv1.WorkItem_Action) {
+	t.Helper()
+	res := ok[*aggregationv1.ListWorkItemsResponse](t)(w.Aggregation(by.Key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: "units/-"}))
+	for _, item := range res.GetWorkItems() {
+		actions = append(actions, item.GetAction())
+	}
+	return actions
+}
+
+// awaiting waits until just these actions await somebody.
+func (w *world) awaiting(t *testing.T, who string, by suitetest.Person, want ...aggregationv1.WorkItem_Action) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for got := w.awaits(t, by); !slices.Equal(got, want); got = w.awaits(t, by) {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s is awaited by %v, want %v", who, got, want)
+		}
+	}
+}
+
+// What a merged unit left open is gone on with by those of the unit that it was
+// merged into in the end, and by nobody else; who stands above that one is its
+// superior.
+func TestWhatAMergedUnitLeftOpenIsItsHeirs(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t)
+	p := w.problem(t, w.clerk, l.GetName(), selfCheck("一"))
+	audit := selfCheck("二")
+	audit.Source = rectificationv1.Problem_SOURCE_AUDIT
+	second := w.problem(t, w.clerk, l.GetName(), audit)
+	between := w.Unit("between", w.bureau, organizationv1.Unit_KIND_SCHOOL)
+	w.merge(t, w.school, between)
+	w.merge(t, between, w.other)
+	clerk, head, leader := w.Person(w.other, clerk), w.Person(w.other, head), w.Person(w.other, leader)
+	bureauClerk := w.Person(w.bureau, accessv1.Role_ROLE_CLERK)
+
+	plan := func(by suitetest.Person, name string) error {
+		_, err := w.as(by).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
+			Name: name, Cause: "管理不严", Measures: "加强巡查", Deadline: "2026-04-30", LeaderResponsible: leader.Name, PersonResponsible: clerk.Name,
+		})
+		return err
+	}
+	w.awaiting(t, "the clerk", clerk, aggregationv1.WorkItem_ACTION_PLAN_PROBLEM, aggregationv1.WorkItem_ACTION_PLAN_PROBLEM)
+	w.awaiting(t, "the bureau's clerk", bureauClerk)
+	want(t, "planning from above", plan(bureauClerk, p.GetName()), authz.ErrDenied)
+	want(t, "planning", plan(clerk, p.GetName()), nil)
+	want(t, "planning the other", plan(head, second.GetName()), nil)
+	current := ok[*rectificationv1.Ledger](t)(w.as(head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+	ok[*rectificationv1.Ledger](t)(w.as(head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: current.GetContentDigest()}))
+	ok[*rectificationv1.Ledger](t)(w.as(clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
+
+	w.awaiting(t, "the leader", leader, aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM, aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM)
+	w.awaiting(t, "the bureau's supervisor", w.supervisor, aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER)
+	_, err := w.as(leader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()})
+	want(t, "acknowledging one's own ledger", err, authz.ErrDenied)
+	_, err = w.as(w.supervisor).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()})
+	want(t, "acknowledging from above", err, nil)
+	w.sound(t)
+}
+
+// What awaited the superior before the merger awaits the superior of the heir.
+func TestWhatAwaitsASuperiorFollowsTheHeir(t *testing.T) {
+	w := begin(t)
+	far := w.Unit("far", w.Root, organizationv1.Unit_KIND_DISTRICT)
+	heir := w.Unit("heir", far, organizationv1.Unit_KIND_SCHOOL)
+	next := w.Unit("next", w.Root, organizationv1.Unit_KIND_DISTRICT)
+	near, elsewhere, nowhere := w.Person(far, supervisor), w.Person(next, supervisor), w.Person(heir, supervisor, leader)
+	l := w.ledger(t)
+	w.problem(t, w.clerk, l.GetName(), selfCheck("一"))
+	current := ok[*rectificationv1.Ledger](t)(w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+	ok[*rectificationv1.Ledger](t)(w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: current.GetContentDigest()}))
+	ok[*rectificationv1.Ledger](t)(w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
+
+	const acknowledge, plan = aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, aggregationv1.WorkItem_ACTION_PLAN_PROBLEM
+	w.awaiting(t, "the supervisor", w.supervisor, acknowledge)
+	w.merge(t, w.school, heir)
+	w.awaiting(t, "the old supervisor", w.supervisor)
+	w.awaiting(t, "the heir's superior", near, acknowledge)
+	w.awaiting(t, "the heir", nowhere, plan)
+	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: heir, Parent: next}))
+	w.awaiting(t, "the heir's old superior", near)
+	w.awaiting(t, "the heir's new superior", elsewhere, acknowledge)
+}
+
+func TestAnArchivedUnitIsInspectedNoMore(t *testing.T) {
+	w := begin(t)
+	i := w.inspection(t, true, w.school, w.other)
+	alone := w.inspection(t, true, w.school)
+	w.merge(t, w.school, w.other)
+	_, err := w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{Inspection: &rectificationv1.Inspection{
+		Unit: w.bureau, Title: "检查", Team: []string{w.supervisor.Name}, Targets: []string{w.other, w.school},
+	}})
+	want(t, "a merged target", err, rectification.ErrInspectionTargetArchived)
+	at(t, err, "inspection.targets[1]")
+	record := func(target string) error {
+		_, err := w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: target, Summary: "走访"})
+		return err
+	}
+	conclude := func(name string) error {
+		_, err := w.as(w.supervisor).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: name, Conclusion: "办结"})
+		return err
+	}
+	err = record(w.school)
+	want(t, "a target merged since", err, rectification.ErrInspectionTargetArchived)
+	at(t, err, "target")
+	want(t, "concluding while one is left to visit", conclude(i.GetName()), rectification.ErrInspectionIllegalMove)
+	want(t, "visiting the one that is left", record(w.other), nil)
+	want(t, "concluding then", conclude(i.GetName()), nil)
+	want(t, "concluding where nobody is left to visit", conclude(alone.GetName()), nil)
+	w.awaiting(t, "the supervisor", w.supervisor)
+}
