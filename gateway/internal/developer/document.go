@@ -53,6 +53,7 @@ type schema struct {
 	Items       *schema
 	Required    []string
 	MinLength   int
+	Shortest    int `json:"x-duban-minLength"` // in a request, where answers may withhold it
 	MinItems    int
 	Minimum     float64
 	Least       json.Number `json:"x-duban-minimum"` // of 64-bit integers

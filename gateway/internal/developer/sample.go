@@ -41,7 +41,7 @@ var dates = []string{"2026-12-01", "2026-12", "2026-Q4"}
 func (d *document) needed(s *schema) bool {
 	least, _ := s.Least.Int64()
 	switch {
-	case s.MinLength > 0, s.MinItems > 0, s.Minimum > 0, least > 0:
+	case s.MinLength > 0, s.Shortest > 0, s.MinItems > 0, s.Minimum > 0, least > 0:
 		return true
 	case len(s.Enum) > 0:
 		return !strings.HasSuffix(s.Enum[0], "_UNSPECIFIED")

@@ -281,7 +281,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xcbI\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xd3I\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
@@ -300,8 +300,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_REPORT_VALUE_INVALID\x10\r\x1aW\x92\xb2\x19S\b\x01\x12$数值须在 0 与 {limit} 之间。\x1a)The value must lie between 0 and {limit}.\x12\x94\x01\n" +
 	"\x1aREASON_REPORT_UNIT_UNKNOWN\x10\x0e\x1at\x92\xb2\x19p\b\x01\x120填报单位及其下级中没有这个单位。\x1a:There is no such unit at or beneath the unit that reports.\x12\xb1\x01\n" +
 	"\x1cREASON_REPORT_CODE_AMBIGUOUS\x10\x0f\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12@该代码对应多个单位，请改用单位名称 units/…。\x1aCThe code names more than one unit: give the unit's name, units/….\x12\xb4\x01\n" +
-	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12\x9d\x01\n" +
-	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a}\x92\xb2\x19y\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once.\x12\xc0\x01\n" +
+	"\x1eREASON_REPORT_CAMPAIGN_INVALID\x10\x10\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?活动或类别的写法有误；有类别时必须有活动。\x1aEThe campaign or category is malformed; a category needs its campaign.\x12\x9f\x01\n" +
+	"\x1aREASON_REPORT_ROW_REPEATED\x10\x11\x1a\x7f\x92\xb2\x19{\b\x01\x12<同一指标在本报表中重复出现，请只报一次。\x1a7The report brings the same figure twice: bring it once. \x00\x12\xc0\x01\n" +
 	"\x1bREASON_REPORT_FIGURE_EXISTS\x10\x12\x1a\x9e\x01\x92\xb2\x19\x99\x01\b\x04\x12B该单位本期此项指标已有其他来源，不重复计入。\x1aOThe figure of this unit and period has another source and is not counted twice. \x00\x12\x8a\x01\n" +
 	"\x18REASON_REPORT_SUPERSEDED\x10\x13\x1al\x92\xb2\x19h\b\x05\x12-同一来源序号更大的报表已计入。\x1a5A later report of the same source is counted already.\x12\xf8\x01\n" +
 	"\x1fREASON_STATUS_CHILDREN_TOO_MANY\x10\x14\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12W直属单位超过 {limit} 个，不能一并排名，请按下级单位分别查询。\x1apMore than {limit} units lie directly beneath: they are not ranked together. Ask for each unit beneath by itself.\x12\xb5\x01\n" +
@@ -311,8 +311,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	" REASON_REPORT_SUPERSEDES_INVALID\x10!\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xb4\x01被更正的报表须为同一来源、同一格式与报告期、序号更小、处理完毕且未被更正的报表；同一报表已有待审核的更正时，请更正后者。\x1a\xcc\x01What is superseded must be the source's earlier report of the same form and period, all work on it done, and not superseded. If a correction of what counts awaits the superior already, supersede that one.\x12\xcd\x01\n" +
 	"\x1aREASON_REPORT_FIGURE_FIXED\x10\"\x1a\xac\x01\x92\xb2\x19\xa7\x01\b\x04\x12R该数值已随接受的报表锁定，请以更正报表（supersedes）修改。\x1aMThe figure is locked by an accepted report: send a report that supersedes it. \x00\x12\x94\x01\n" +
 	"\x1bREASON_REPORT_CHECK_REFUSED\x10#\x1as\x92\xb2\x19o\b\x01\x128不符合勾稽关系 {check}，请核对相关数值。\x1a1The values break the check {check}: correct them.\x12\x98\x01\n" +
-	"\x1fREASON_REPORT_DIMENSION_UNKNOWN\x10$\x1as\x92\xb2\x19o\b\x01\x129该报表格式不按此项分列，请将此栏留空。\x1a0The form is not divided by this: leave it empty.\x12c\n" +
-	"\x1dREASON_REPORT_VALUE_MALFORMED\x10%\x1a@\x92\xb2\x19<\b\x01\x12\x15数值须为整数。\x1a!The value must be a whole number.\x12\xd7\x01\n" +
+	"\x1fREASON_REPORT_DIMENSION_UNKNOWN\x10$\x1as\x92\xb2\x19o\b\x01\x129该报表格式不按此项分列，请将此栏留空。\x1a0The form is not divided by this: leave it empty.\x12e\n" +
+	"\x1dREASON_REPORT_VALUE_MALFORMED\x10%\x1aB\x92\xb2\x19>\b\x01\x12\x15数值须为整数。\x1a!The value must be a whole number. \x00\x12\xd7\x01\n" +
 	"\x1aREASON_REPORT_FILE_INVALID\x10&\x1a\xb6\x01\x92\xb2\x19\xb1\x01\b\x01\x12Y无法读取文件：请使用 UTF-8 或 GB18030 编码的 CSV，或未加密的 .xlsx。\x1aRThe file cannot be read: use CSV in UTF-8 or GB18030, or .xlsx without a password.\x12\xea\x01\n" +
 	"\x1cREASON_REPORT_COLUMN_INVALID\x10'\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12`表头有误：须有单位或代码栏，其余各栏按报表格式命名，且不得重复。\x1a\\The header is wrong: it needs a unit or a code, and otherwise the form's columns, each once.\x12\x8e\x01\n" +
 	"\x1cREASON_REPORT_FILE_TOO_LARGE\x10(\x1al\x92\xb2\x19h\b\x01\x124文件超过上限（{limit}），请拆分报送。\x1a.The file exceeds the limit ({limit}): part it.\x12\x98\x01\n" +
@@ -328,9 +328,9 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_WORK_ITEM_URGE_REPEATED\x10C\x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x04\x12B该事项今天已催报，同一事项每天只能催报一次。\x1a<This was urged today: one thing is urged once a day at most. \x00\x12\x90\x01\n" +
 	"\x1cREASON_STATUS_METRIC_MISSING\x10D\x1an\x92\xb2\x19j\b\x01\x12*导出排名或趋势时须指明指标。\x1a:A comparison or series is exported of one metric: name it.\x12\xe7\x01\n" +
 	"\x1eREASON_REPORT_CAMPAIGN_UNKNOWN\x10E\x1a\xc2\x01\x92\xb2\x19\xbd\x01\b\x01\x12]该单位没有这样的已发布活动；本行暂存，活动发布后自动重新判定。\x1aZNo such campaign is published for the unit: the row waits, and is judged again once it is.\x12\xd6\x01\n" +
-	"\x1eREASON_REPORT_CATEGORY_UNKNOWN\x10F\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x01\x12`活动的问题分类中没有这一类别，请按活动的类别编号填报；本行暂存。\x1aFThe campaign has no such category: report by its codes. The row waits.\x12\xcb\x02\n" +
-	"\x1aREASON_REPORT_LINE_INVALID\x10P\x1a\xaa\x02\x92\xb2\x19\xa5\x02\b\x01\x12{本行无法按表头读取，整行未计入：请核对栏数，含逗号的内容须加引号，公式须存有结果。\x1a\xa3\x01The line cannot be read by the header, and nothing of it counts: check how many cells it has, put quotes around what holds a comma, and save what formulas come to.\x12\xcf\x01\n" +
-	"\x1bREASON_REPORT_VALUE_MISSING\x10Q\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x01\x12P本行没有数值；数值为零时请填 0，没有数据时请删去本行。\x1aRThe row has no value: write 0 for none, and leave the row out if nothing is known.\x12\x8d\x01\n" +
+	"\x1eREASON_REPORT_CATEGORY_UNKNOWN\x10F\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x01\x12`活动的问题分类中没有这一类别，请按活动的类别编号填报；本行暂存。\x1aFThe campaign has no such category: report by its codes. The row waits.\x12\xcd\x02\n" +
+	"\x1aREASON_REPORT_LINE_INVALID\x10P\x1a\xac\x02\x92\xb2\x19\xa7\x02\b\x01\x12{本行无法按表头读取，整行未计入：请核对栏数，含逗号的内容须加引号，公式须存有结果。\x1a\xa3\x01The line cannot be read by the header, and nothing of it counts: check how many cells it has, put quotes around what holds a comma, and save what formulas come to. \x00\x12\xd1\x01\n" +
+	"\x1bREASON_REPORT_VALUE_MISSING\x10Q\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x01\x12P本行没有数值；数值为零时请填 0，没有数据时请删去本行。\x1aRThe row has no value: write 0 for none, and leave the row out if nothing is known. \x00\x12\x8d\x01\n" +
 	"\x1cREASON_REPORT_CELL_TOO_LARGE\x10R\x1ak\x92\xb2\x19g\b\x01\x123该栏不得超过 {limit} 个字符，请核对。\x1a.This has at most {limit} characters: check it.\x12\xa0\x01\n" +
 	"\x1cREASON_STATUS_SOURCE_UNKNOWN\x10S\x1a~\x92\xb2\x19z\b\x01\x129没有此问题来源，请填以下之一：{sources}。\x1a;There is no such source of problems: give one of {sources}.\x12\xb4\x01\n" +
 	"\x1eREASON_STATUS_CAMPAIGN_UNKNOWN\x10T\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?没有这样的已发布活动，请从活动列表中选择。\x1aENo such campaign is published: choose one from the list of campaigns.\x12\xbc\x01\n" +
