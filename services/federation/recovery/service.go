@@ -76,7 +76,10 @@ func (s *Service) HoldLog(ctx context.Context, req *federationv1.HoldLogRequest)
 // RestoreLog implements the RPC.
 func (s *Service) RestoreLog(stream grpc.ClientStreamingServer[federationv1.RestoreLogRequest, federationv1.RestoreLogResponse]) error {
 	first, err := stream.Recv()
-	if err != nil {
+	switch {
+	case errors.Is(err, io.EOF):
+		return errUnknown
+	case err != nil:
 		return fmt.Errorf("receiving the tail of a log: %w", err)
 	}
 	role := first.GetRole()

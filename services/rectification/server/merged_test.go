@@ -94,10 +94,9 @@ func TestWhatAwaitsASuperiorFollowsTheHeir(t *testing.T) {
 	next := w.Unit("next", w.Root, organizationv1.Unit_KIND_DISTRICT)
 	near, elsewhere, nowhere := w.Person(far, supervisor), w.Person(next, supervisor), w.Person(heir, supervisor, leader)
 	l := w.ledger(t)
-	w.problem(t, w.clerk, l.GetName(), selfCheck("一"))
-	current := ok[*rectificationv1.Ledger](t)(w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
-	ok[*rectificationv1.Ledger](t)(w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: current.GetContentDigest()}))
+	w.sign(t, l.GetName())
 	ok[*rectificationv1.Ledger](t)(w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
+	w.problem(t, w.clerk, l.GetName(), selfCheck("一"))
 
 	const acknowledge, plan = aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, aggregationv1.WorkItem_ACTION_PLAN_PROBLEM
 	w.awaiting(t, "the supervisor", w.supervisor, acknowledge)

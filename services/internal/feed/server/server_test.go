@@ -104,7 +104,7 @@ func TestServicesReadWhatTheyAreNamedFor(t *testing.T) {
 	all := []string{"organization", "campaign", "rectification", "evaluation", "complaint", "federation", "aggregation", "event"}
 	counted := []string{"campaign", "rectification", "evaluation", "complaint", "aggregation"}
 	tree := []string{"organization", "federation"}
-	own := map[string][]string{"aggregation": counted, "event": counted, "complaint": {"complaint"}, "federation": all}
+	own := map[string][]string{"aggregation": counted, "event": counted, "complaint": {"complaint"}, "rectification": {"campaign"}, "federation": all}
 	below := map[string][]string{"aggregation": counted, "federation": all}
 	for _, feed := range all {
 		s.Sources[feed] = s.Sources["test"]
