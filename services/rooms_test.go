@@ -104,6 +104,7 @@ var rules = []struct {
 	// Which addresses may be called, and what signs: they know nothing else.
 	{"event/target", append(rooms("network"), std)},
 	{"event/secret", []string{std}},
+	{"event/order", append(rooms("authz", "feed", "portal", "store"), std, pb, proto, root+"event")},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
 	{"aggregation/figures", append(rooms("store", "calendar"), std, root+"aggregation")},

@@ -2,18 +2,14 @@ package server
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/types/known/structpb"
-
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/event"
+	"github.com/duban-project/duban/services/event/order"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/page"
@@ -27,7 +23,7 @@ const pace = 100 * time.Millisecond
 // ListEvents implements the RPC. It waits outside of any View.
 func (s *Service) ListEvents(ctx context.Context, req *eventv1.ListEventsRequest) (*eventv1.ListEventsResponse, error) {
 	access := authz.From(ctx)
-	q := search{access: access, tree: s.Tree, types: req.GetTypes(), unit: req.GetUnit(), campaign: req.GetCampaign()}
+	q := order.Search{Access: access, Tree: s.Tree, Types: req.GetTypes(), Unit: req.GetUnit(), Campaign: req.GetCampaign()}
 	waiting, cancel := s.waiting(ctx, req.GetWait().AsDuration())
 	defer cancel()
 	after := req.GetAfter()
@@ -68,12 +64,12 @@ func (s *Service) waiting(ctx context.Context, wait time.Duration) (context.Cont
 // list reads one page in a View of its own, by what the reader holds now. The
 // tree is brought up to date before: an event that is passed over because the
 // tree does not know its unit yet would be lost to the reader.
-func (s *Service) list(ctx context.Context, q search, after string, size int) (*eventv1.ListEventsResponse, error) {
-	if err := q.access.Renew(ctx); err != nil {
+func (s *Service) list(ctx context.Context, q order.Search, after string, size int) (*eventv1.ListEventsResponse, error) {
+	if err := q.Access.Renew(ctx); err != nil {
 		return nil, fmt.Errorf("bringing the tree up to date: %w", err)
 	}
-	if q.unit != "" {
-		if err := q.access.Check(q.unit); err != nil {
+	if q.Unit != "" {
+		if err := q.Access.Check(q.Unit); err != nil {
 			return nil, err
 		}
 	}
@@ -83,23 +79,23 @@ func (s *Service) list(ctx context.Context, q search, after string, size int) (*
 		if err != nil {
 			return err
 		}
-		order, err := era(tx)
+		era, err := order.Era(tx)
 		if err != nil {
 			return err
 		}
-		found, err := q.page(tx, from, size)
+		found, err := q.Read(tx, from, size)
 		if err != nil {
 			return err
 		}
-		for _, e := range found.rows {
-			told, err := tell(e)
+		for _, e := range found.Events {
+			told, err := e.Tell()
 			if err != nil {
-				return fmt.Errorf("telling event %d: %w", e.number, err)
+				return fmt.Errorf("telling event %d: %w", e.Number, err)
 			}
-			told.Cursor = s.cursor(order, e.number)
+			told.Cursor = s.cursor(era, e.Number)
 			res.Events = append(res.Events, told)
 		}
-		res.Next, res.Current = s.cursor(order, found.next), found.current
+		res.Next, res.Current = s.cursor(era, found.Next), found.Current
 		return nil
 	})
 	return res, err
@@ -109,11 +105,11 @@ func (s *Service) list(ctx context.Context, q search, after string, size int) (*
 var anyQuery = &eventv1.ListEventsRequest{}
 
 // cursor leads behind the event of that number in the order.
-func (s *Service) cursor(order string, n uint64) string {
+func (s *Service) cursor(era string, n uint64) string {
 	if n == 0 {
 		return ""
 	}
-	return s.book.Tokens.Encode(order+"/"+strconv.FormatUint(n, 10), anyQuery)
+	return s.book.Tokens.Encode(era+"/"+strconv.FormatUint(n, 10), anyQuery)
 }
 
 // position is the number that a cursor leads behind.
@@ -127,46 +123,13 @@ func (s *Service) position(tx store.Tx, cursor string) (uint64, error) {
 		return 0, refused
 	}
 	of, n, _ := strings.Cut(text, "/")
-	order, err := era(tx)
+	era, err := order.Era(tx)
 	if err != nil {
 		return 0, err
 	}
 	at, err := strconv.ParseUint(n, 10, 64)
-	if err != nil || of != order {
+	if err != nil || of != era {
 		return 0, refused
 	}
 	return at, nil
-}
-
-// tell makes an event of what is kept of it.
-func tell(e entry) (*eventv1.Event, error) {
-	data, err := public(e.is)
-	return &eventv1.Event{
-		Id: hex.EncodeToString(e.is.GetId()), Type: e.is.GetKind(), Time: e.is.GetAt(), EffectiveTime: e.is.GetEffective(),
-		Unit: e.place.Unit, Campaign: e.place.Campaign, Subject: e.is.GetSubject(), Revision: int64(e.is.GetRev()), Data: data,
-	}, err
-}
-
-// public is the resource as the API shows it, but for the fields that the feed
-// has only commitments of: these are left out rather than shown as empty.
-func public(e *feedv1.Entry) (*structpb.Struct, error) {
-	body, err := e.GetBody().UnmarshalNew()
-	if err != nil {
-		return nil, err
-	}
-	text, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	data := &structpb.Struct{}
-	if err := protojson.Unmarshal(text, data); err != nil {
-		return nil, err
-	}
-	fields := body.ProtoReflect().Descriptor().Fields()
-	for i := range fields.Len() {
-		if f := fields.Get(i); feed.Label(f) != "" {
-			delete(data.Fields, f.JSONName())
-		}
-	}
-	return data, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	"github.com/duban-project/duban/services/event"
+	"github.com/duban-project/duban/services/event/order"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -103,7 +104,7 @@ func (l *lane) round(ctx context.Context) (time.Duration, error) {
 type reader struct {
 	webhook *eventv1.Webhook
 	keys    [][]byte
-	search
+	order.Search
 }
 
 // listing is the method by whose rule owners read what is sent to them.
@@ -129,8 +130,8 @@ func (l *lane) reader(ctx context.Context) (r reader, err error) {
 	}
 	w := r.webhook
 	owner := authn.Principal{Name: w.GetOwner(), Key: w.GetApiKey(), Roles: w.GetRoles(), Unit: w.GetUnit()}
-	r.search = search{tree: l.Tree, types: w.GetTypes(), unit: w.GetUnit(), campaign: w.GetCampaign()}
-	r.access, err = l.enter(ctx, owner)
+	r.Search = order.Search{Tree: l.Tree, Types: w.GetTypes(), Unit: w.GetUnit(), Campaign: w.GetCampaign()}
+	r.Access, err = l.enter(ctx, owner)
 	return r, err
 }
 
@@ -149,25 +150,25 @@ func (l *lane) enter(ctx context.Context, owner authn.Principal) (*authz.Access,
 // fill queues the events behind the queue's position, and moves that in the same
 // transaction: each is queued once. More says that not all were looked at.
 func (l *lane) fill(ctx context.Context, r reader) (more bool, err error) {
-	if r.access == nil {
+	if r.Access == nil {
 		return false, nil
 	}
 	page, room, err := l.look(ctx, r)
 	if err != nil || room == 0 {
 		return false, err
 	}
-	l.seen = max(l.seen, page.next)
-	if len(page.rows) == 0 && l.seen-l.position < leap {
-		return !page.current, nil
+	l.seen = max(l.seen, page.Next)
+	if len(page.Events) == 0 && l.seen-l.position < leap {
+		return !page.Current, nil
 	}
 	err = l.book.Store.Update(ctx, func(tx store.Tx) error {
 		return changeQueue(tx, l.webhook, func(q *queue) error { return l.enqueue(tx, q, page) })
 	})
-	return !page.current, err
+	return !page.Current, err
 }
 
 // look reads the events that are to be queued next, as many as there is room for.
-func (l *lane) look(ctx context.Context, r reader) (page found, room int, err error) {
+func (l *lane) look(ctx context.Context, r reader) (page order.Page, room int, err error) {
 	err = l.book.Store.View(ctx, func(tx store.Tx) error {
 		q, err := readQueue(tx, l.webhook)
 		if err != nil {
@@ -180,7 +181,7 @@ func (l *lane) look(ctx context.Context, r reader) (page found, room int, err er
 		if q.Position != l.position || l.seen < l.position {
 			l.position, l.seen = q.Position, q.Position
 		}
-		page, err = r.page(tx, l.seen, min(room, together*together))
+		page, err = r.Read(tx, l.seen, min(room, together*together))
 		return err
 	})
 	return page, room, err
@@ -188,16 +189,16 @@ func (l *lane) look(ctx context.Context, r reader) (page found, room int, err er
 
 // enqueue queues a page of events, unless a replay has moved the position since
 // they were read.
-func (l *lane) enqueue(tx store.Tx, q *queue, page found) error {
+func (l *lane) enqueue(tx store.Tx, q *queue, page order.Page) error {
 	if q.Position != l.position {
 		return nil
 	}
-	for _, e := range page.rows {
-		told, err := tell(e)
+	for _, e := range page.Events {
+		told, err := e.Tell()
 		if err != nil {
 			return err
 		}
-		_, err = q.enqueue(tx, l.webhook, e.number, &eventv1.Delivery{
+		_, err = q.enqueue(tx, l.webhook, e.Number, &eventv1.Delivery{
 			Event: told.GetId(), Type: told.GetType(), Subject: told.GetSubject(),
 		}, l.book.Clock())
 		if err != nil {

@@ -25,6 +25,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/event"
+	"github.com/duban-project/duban/services/event/order"
 	"github.com/duban-project/duban/services/event/secret"
 	"github.com/duban-project/duban/services/event/target"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -184,7 +185,7 @@ func (w *world) happen(subject string, revision, n int) {
 		})
 		w.entries++
 	}
-	w.update(func(tx store.Tx) error { return w.take(tx, "rectification", run) })
+	w.update(func(tx store.Tx) error { return order.Take(tx, "rectification", run, w.book.NewID) })
 	w.rung.ring()
 }
 
@@ -412,7 +413,7 @@ func TestEachEntryIsTakenOnce(t *testing.T) {
 	w.happen("p/1", 2, 4)
 	count := func() (n int) {
 		w.must(w.book.Store.View(t.Context(), func(tx store.Tx) error {
-			for _, err := range tx.Scan(eventsBucket, nil, nil) {
+			for _, err := range tx.Scan("event.events", nil, nil) {
 				if n++; err != nil {
 					return err
 				}
@@ -425,7 +426,7 @@ func TestEachEntryIsTakenOnce(t *testing.T) {
 		t.Errorf("%d events of five entries", got)
 	}
 	err := w.book.Store.Update(t.Context(), func(tx store.Tx) error {
-		return w.take(tx, "rectification", []*feedv1.Entry{{Seq: 9}})
+		return order.Take(tx, "rectification", []*feedv1.Entry{{Seq: 9}}, w.book.NewID)
 	})
 	if err == nil || count() != 5 {
 		t.Errorf("a run with a gap = %v", err)

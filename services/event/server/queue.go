@@ -91,7 +91,7 @@ func deliveryKey(webhook string, n uint64) []byte {
 }
 
 func (d delivery) put(tx store.Tx, webhook string) error {
-	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(number(d.event), d.is)
+	b, err := proto.MarshalOptions{Deterministic: true}.MarshalAppend(binary.BigEndian.AppendUint64(nil, d.event), d.is)
 	if err != nil {
 		return err
 	}

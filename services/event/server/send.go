@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	"github.com/duban-project/duban/services/event"
+	"github.com/duban-project/duban/services/event/order"
 	"github.com/duban-project/duban/services/event/secret"
 	"github.com/duban-project/duban/services/event/target"
 	"github.com/duban-project/duban/services/internal/store"
@@ -83,7 +83,7 @@ func (l *lane) told(ctx context.Context, r reader, d delivery) (e *eventv1.Event
 		at := d.is.GetCreateTime() // the same for every try
 		return &eventv1.Event{Id: d.is.GetEvent(), Type: event.Ping, Time: at, EffectiveTime: at, Subject: l.webhook, Unit: r.webhook.GetUnit()}, nil
 	}
-	if r.access == nil {
+	if r.Access == nil {
 		return nil, nil
 	}
 	err = l.book.Store.View(ctx, func(tx store.Tx) error {
@@ -94,27 +94,16 @@ func (l *lane) told(ctx context.Context, r reader, d delivery) (e *eventv1.Event
 }
 
 func (l *lane) find(tx store.Tx, r reader, d delivery) (*eventv1.Event, error) {
-	value, err := tx.Get(eventsBucket, number(d.event))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
+	r.Types = nil // what was queued is sent, whatever is wanted from now on
+	kept, err := r.Find(tx, d.event)
+	if kept == nil || err != nil {
+		return nil, err
 	}
+	era, err := order.Era(tx)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := readRow(d.event, value)
-	if err != nil {
-		return nil, err
-	}
-	r.types = nil // what was queued is sent, whatever is wanted from now on
-	is, err := r.want(kept)
-	if is == nil || err != nil {
-		return nil, err
-	}
-	order, err := era(tx)
-	if err != nil {
-		return nil, err
-	}
-	e, err := tell(entry{kept, is})
-	e.Cursor = l.cursor(order, d.event)
+	e, err := kept.Tell()
+	e.Cursor = l.cursor(era, d.event)
 	return e, err
 }

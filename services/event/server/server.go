@@ -1,34 +1,29 @@
-// Package server serves EventService: it follows the feeds of all services into
-// one order of events, tells these to those who may read them, and sends them to
-// webhooks. Whose an event is and what becomes of a webhook is decided by the
+// Package server serves EventService: it follows the feeds of all services, tells
+// their events to those who may read them, and sends them to webhooks. The order
+// of the events is kept by package order. Whose an event is and what becomes of a webhook is decided by the
 // rules in package event. It keeps no resource of another service and asks none
 // about one: what their feeds say is all that it knows.
 package server
 
 import (
 	"context"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/event/order"
 	"github.com/duban-project/duban/services/event/secret"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Tree is the tree of units and the grants, as they are.
-type Tree interface {
-	authz.Tree
-	// Subtree returns the unit and all beneath it.
-	Subtree(name string) []string
-}
-
 // Parts are what the service is built from beside its book.
 type Parts struct {
-	Tree Tree
+	Tree order.Tree
 	// Feeds answers for the feeds of Services, such as "rectification".
 	Feeds    feedv1.FeedServiceClient
 	Services []string
@@ -70,9 +65,7 @@ type Service struct {
 
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
-	Buckets: []string{
-		eventsBucket, unitsBucket, cursorsBucket, headBucket, queuesBucket, deliveriesBucket, secretsBucket,
-	},
+	Buckets: slices.Concat(order.Buckets, []string{queuesBucket, deliveriesBucket, secretsBucket}),
 }
 
 // New returns the service that writes in book.

@@ -13,6 +13,7 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	"github.com/duban-project/duban/services/event"
+	"github.com/duban-project/duban/services/event/order"
 	"github.com/duban-project/duban/services/event/secret"
 	"github.com/duban-project/duban/services/event/target"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -102,7 +103,7 @@ func (s *Service) room(tx *change.Tx) error {
 // the newest.
 func (s *Service) beginning(tx store.Tx, cursor string) (uint64, error) {
 	if cursor == "" {
-		return readNumber(tx, headBucket, headKey)
+		return order.Head(tx)
 	}
 	return s.position(tx, cursor)
 }

@@ -1,41 +1,13 @@
-package server
+package order
 
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/internal/store"
 )
-
-// The buckets of events and what is in them. Numbers are eight bytes,
-// big-endian; events are numbered from 1.
-const (
-	eventsBucket  = "event.events"  // number → place, and the entry as it stands in its feed
-	unitsBucket   = "event.units"   // unit 0x00 number → nothing
-	cursorsBucket = "event.cursors" // service → the first entry of its feed that is not taken in
-	headBucket    = "event.head"    // headKey → the newest number; eraKey → which order this is
-)
-
-var headKey, eraKey = []byte("head"), []byte("era")
-
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
-// readNumber returns what stands at key, or 0.
-func readNumber(tx store.Tx, bucket string, key []byte) (uint64, error) {
-	b, err := tx.Get(bucket, key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return 0, nil
-	case err != nil:
-		return 0, err
-	case len(b) != 8:
-		return 0, fmt.Errorf("%s at %q has %d bytes", bucket, key, len(b))
-	}
-	return binary.BigEndian.Uint64(b), nil
-}
 
 // row is an event as it is kept.
 type row struct {

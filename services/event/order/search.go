@@ -1,4 +1,4 @@
-package server
+package order
 
 import (
 	"encoding/binary"
@@ -25,32 +25,33 @@ const (
 	few = 64
 )
 
-// search is what is asked of the events.
-type search struct {
-	access   *authz.Access
-	tree     Tree
-	types    []string
-	unit     string // "" for all that the access sees
-	campaign string
+// Tree is the tree of units and the grants, as they are.
+type Tree interface {
+	authz.Tree
+	// Subtree returns the unit and all beneath it.
+	Subtree(name string) []string
 }
 
-// found is a page of events.
-type found struct {
-	rows    []entry
-	next    uint64 // the last number looked at
-	current bool   // whether there is nothing behind next
+// Search is what is asked of the events, and who asks. Access MUST be set.
+type Search struct {
+	Access   *authz.Access
+	Tree     Tree
+	Types    []string // those that event.Wanted takes; none for all
+	Unit     string   // it and all beneath it; "" for all that the access sees
+	Campaign string   // "" for all
 }
 
-// entry is one event, decoded.
-type entry struct {
-	row
-	is *feedv1.Entry
+// Page is a part of the order, as far as it was asked for and may be read.
+type Page struct {
+	Events  []Event
+	Next    uint64 // the last number looked at
+	Current bool   // whether there is nothing behind Next
 }
 
-// page reads the events behind after, at most size of them and not more than
+// Read reads the events behind after, at most size of them and not more than
 // feed.MaxRun bytes.
-func (q search) page(tx store.Tx, after uint64, size int) (found, error) {
-	page := pager{search: q, size: size, found: found{next: after}}
+func (q Search) Read(tx store.Tx, after uint64, size int) (Page, error) {
+	page := pager{Search: q, size: size, Page: Page{Next: after}}
 	units := q.units()
 	var err error
 	if len(units) > few {
@@ -58,22 +59,39 @@ func (q search) page(tx store.Tx, after uint64, size int) (found, error) {
 	} else {
 		err = page.merge(tx, units)
 	}
-	return page.found, err
+	return page.Page, err
+}
+
+// Find returns the event of a number; nil if there is none, or if it is not asked
+// for or not for the reader.
+func (q Search) Find(tx store.Tx, n uint64) (*Event, error) {
+	value, err := tx.Get(eventsBucket, number(n))
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := readRow(n, value)
+	if err != nil {
+		return nil, err
+	}
+	return q.want(r)
 }
 
 // units are those whose events are wanted; when they are more than few, some of
 // them.
-func (q search) units() map[string]bool {
-	tops := []string{q.unit}
-	if q.unit == "" {
+func (q Search) units() map[string]bool {
+	tops := []string{q.Unit}
+	if q.Unit == "" {
 		tops = nil
-		for _, g := range q.access.Grants() {
+		for _, g := range q.Access.Grants() {
 			tops = append(tops, g.Unit)
 		}
 	}
 	units := map[string]bool{}
 	for _, top := range tops {
-		for _, unit := range q.tree.Subtree(top) {
+		for _, unit := range q.Tree.Subtree(top) {
 			if units[unit] = true; len(units) > few {
 				return units
 			}
@@ -88,7 +106,7 @@ func (p *pager) merge(tx store.Tx, units map[string]bool) error {
 	most, last := looked/max(1, len(units)), uint64(math.MaxUint64)
 	var numbers []uint64
 	for unit := range units {
-		own, err := listed(tx, unit, p.next, most)
+		own, err := listed(tx, unit, p.Next, most)
 		if err != nil {
 			return err
 		}
@@ -110,7 +128,7 @@ func (p *pager) merge(tx store.Tx, units map[string]bool) error {
 			return err
 		}
 	}
-	p.current = !p.full && last == math.MaxUint64
+	p.Current = !p.full && last == math.MaxUint64
 	return nil
 }
 
@@ -132,7 +150,7 @@ func listed(tx store.Tx, unit string, after uint64, most int) (numbers []uint64,
 // scan reads the list of all events.
 func (p *pager) scan(tx store.Tx) error {
 	n := 0
-	for e, err := range tx.Scan(eventsBucket, number(p.next+1), nil) {
+	for e, err := range tx.Scan(eventsBucket, number(p.Next+1), nil) {
 		if err != nil || p.full || n == looked {
 			return err
 		}
@@ -141,14 +159,14 @@ func (p *pager) scan(tx store.Tx) error {
 		}
 		n++
 	}
-	p.current = true
+	p.Current = true
 	return nil
 }
 
 // pager fills a page.
 type pager struct {
-	search
-	found
+	Search
+	Page
 	size  int
 	bytes int
 	full  bool
@@ -165,39 +183,38 @@ func (p *pager) look(n uint64, value []byte) error {
 		return err
 	}
 	if e != nil {
-		if p.bytes += len(value); p.bytes > feed.MaxRun && len(p.rows) > 0 {
+		if p.bytes += len(value); p.bytes > feed.MaxRun && len(p.Events) > 0 {
 			p.full = true
 			return nil
 		}
-		p.rows = append(p.rows, entry{r, e})
+		p.Events = append(p.Events, *e)
 	}
-	p.next, p.full = n, len(p.rows) == p.size
+	p.Next, p.full = n, len(p.Events) == p.size
 	return nil
 }
 
-// want returns the entry of an event, or nil if it is not asked for or not for
-// the reader.
-func (q search) want(r row) (*feedv1.Entry, error) {
-	if q.campaign != "" && q.campaign != r.place.Campaign || !q.within(r.place) {
+// want decodes an event; nil if it is not asked for or not for the reader.
+func (q Search) want(r row) (*Event, error) {
+	if q.Campaign != "" && q.Campaign != r.place.Campaign || !q.within(r.place) {
 		return nil, nil
 	}
 	e := &feedv1.Entry{}
 	if err := proto.Unmarshal(r.entry, e); err != nil {
 		return nil, err
 	}
-	if !event.Wanted(q.types, e.GetKind()) || !q.may(r.place, e.GetBody().MessageName()) {
+	if !event.Wanted(q.Types, e.GetKind()) || !q.may(r.place, e.GetBody().MessageName()) {
 		return nil, nil
 	}
 	if open, err := q.open(r.place, e); !open || err != nil {
 		return nil, err
 	}
-	return e, nil
+	return &Event{r.number, r.place, e}, nil
 }
 
 // open says whether the resource is public, unless the reader sees its place by
 // another role than a portal's.
-func (q search) open(p event.Place, e *feedv1.Entry) (bool, error) {
-	if q.access.Inside(p.Unit) || p.Assigned != "" && q.access.Inside(p.Assigned) {
+func (q Search) open(p event.Place, e *feedv1.Entry) (bool, error) {
+	if q.Access.Inside(p.Unit) || p.Assigned != "" && q.Access.Inside(p.Assigned) {
 		return true, nil
 	}
 	body, err := bodyOf(e)
@@ -205,25 +222,16 @@ func (q search) open(p event.Place, e *feedv1.Entry) (bool, error) {
 }
 
 // within says whether the place lies in the unit asked for.
-func (q search) within(p event.Place) bool {
-	return q.unit == "" || slices.Contains(q.tree.Path(p.Unit), q.unit) ||
-		p.Assigned != "" && slices.Contains(q.tree.Path(p.Assigned), q.unit)
+func (q Search) within(p event.Place) bool {
+	return q.Unit == "" || slices.Contains(q.Tree.Path(p.Unit), q.Unit) ||
+		p.Assigned != "" && slices.Contains(q.Tree.Path(p.Assigned), q.Unit)
 }
 
 // may says whether the reader may read the resource.
-func (q search) may(p event.Place, message protoreflect.FullName) bool {
+func (q Search) may(p event.Place, message protoreflect.FullName) bool {
 	roles := event.Readers(message)
 	if len(roles) == 0 {
-		return q.access.Sees(p.Unit)
+		return q.Access.Sees(p.Unit)
 	}
-	return q.access.Holds(p.Unit, roles...) || p.Assigned != "" && q.access.Holds(p.Assigned, roles...)
-}
-
-// era names the order of events: cursors of another one lead nowhere here.
-func era(tx store.Tx) (string, error) {
-	b, err := tx.Get(headBucket, eraKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
-	return string(b), err
+	return q.Access.Holds(p.Unit, roles...) || p.Assigned != "" && q.Access.Holds(p.Assigned, roles...)
 }

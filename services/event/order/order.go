@@ -1,0 +1,62 @@
+// Package order keeps the events of all services in one order: it takes the entries
+// of their feeds in, gives each a number, and reads them again for those who may be
+// told. Following the feeds, the cursors that readers hold, and sending to webhooks
+// are the server's; whose an event is and who reads it is decided by the rules in
+// package event.
+package order
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// The buckets of events and what is in them. Numbers are eight bytes,
+// big-endian; events are numbered from 1.
+const (
+	eventsBucket  = "event.events"  // number → place, and the entry as it stands in its feed
+	unitsBucket   = "event.units"   // unit 0x00 number → nothing
+	cursorsBucket = "event.cursors" // service → the first entry of its feed that is not taken in
+	headBucket    = "event.head"    // headKey → the newest number; eraKey → which order this is
+)
+
+// Buckets are all of them.
+var Buckets = []string{eventsBucket, unitsBucket, cursorsBucket, headBucket}
+
+var headKey, eraKey = []byte("head"), []byte("era")
+
+func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// Head returns the newest number, 0 if there is no event yet.
+func Head(tx store.Tx) (uint64, error) { return readNumber(tx, headBucket, headKey) }
+
+// Next returns the first entry of a service's feed that is not taken in.
+func Next(tx store.Tx, service string) (uint64, error) {
+	return readNumber(tx, cursorsBucket, []byte(service))
+}
+
+// Era names the order, "" if it has not begun: numbers of another one mean nothing
+// here.
+func Era(tx store.Tx) (string, error) {
+	b, err := tx.Get(headBucket, eraKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return "", nil
+	}
+	return string(b), err
+}
+
+// readNumber returns what stands at key, or 0.
+func readNumber(tx store.Tx, bucket string, key []byte) (uint64, error) {
+	b, err := tx.Get(bucket, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case len(b) != 8:
+		return 0, fmt.Errorf("%s at %q has %d bytes", bucket, key, len(b))
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
