@@ -177,7 +177,7 @@ func (d *Desk) DownloadReportRows(ctx context.Context, req *aggregationv1.Downlo
 	table.Notes = intake.Origin(r, req.GetFilter(), next != "")
 	return table.File(
 		req.GetFormat() == aggregationv1.UploadReportRequest_FORMAT_XLSX,
-		sheet.Called(r.GetUnit(), d.directory.Unit(r.GetUnit()).GetDisplayName()), sheet.Called(form.GetName(), form.GetDisplayNameZh()), sheet.Same(r.GetPeriod()),
-		sheet.Same(r.GetSource()), sheet.Same(strconv.FormatInt(r.GetSequence(), 10)),
+		sheet.Called(r.GetUnit(), d.directory.Unit(r.GetUnit()).GetDisplayName()), sheet.Called(form.GetName(), form.GetDisplayNameZh()),
+		sheet.Same(r.GetPeriod()), sheet.Same(r.GetSource()), sheet.Same(strconv.FormatInt(r.GetSequence(), 10)),
 	)
 }
