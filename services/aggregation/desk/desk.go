@@ -1,9 +1,8 @@
 // Package desk takes reports (报表受理): it stores what other systems say, has
-// every row judged, counts what a superior accepts, keeps what cannot be placed
-// yet, and says what is owed and how good what came is. What a report must be is
-// decided by the rules in package reports, files are read by package intake,
-// figures are kept by package figures. It is the part of the server that is about
-// reports; feeds and statuses are the other.
+// every row judged, counts what a superior accepts, and keeps what cannot be placed
+// yet. What a report must be is decided by the rules in package reports, files are
+// read by package intake, figures are kept by package figures, and what is owed and
+// how good what came is says package dues.
 //
 // Rows are kept in pages. A report of one page is dealt with in the transaction
 // of the call; of a longer one the rows wait in the store, and a worker goes on
@@ -37,7 +36,7 @@ type Directory interface {
 	CatchUp(context.Context) error
 }
 
-// Desk implements the methods of AggregationService that are about reports.
+// Desk implements the methods of AggregationService that are about what was reported.
 type Desk struct {
 	book      *change.Book
 	directory Directory
@@ -71,7 +70,6 @@ var Indexes = map[string][]string{
 	"duban.aggregation.v1.ReportPage":   nil,
 	"duban.aggregation.v1.ReportSource": {"unit"},
 	"duban.aggregation.v1.ReportCode":   nil,
-	"duban.aggregation.v1.ReportLeave":  {"unit"},
 }
 
 const (
@@ -94,7 +92,7 @@ func New(book *change.Book, directory Directory, days *calendar.Calendar) *Desk 
 	d.pages = change.Kind[*aggregationv1.ReportPage]{Book: book}
 	d.sources = change.Kind[*aggregationv1.ReportSource]{Book: book, Unit: (*aggregationv1.ReportSource).GetUnit}
 	d.codes = change.Kind[*aggregationv1.ReportCode]{Book: book}
-	d.leaves = change.Kind[*aggregationv1.ReportLeave]{Book: book, Unit: (*aggregationv1.ReportLeave).GetUnit}
+	d.leaves = change.Kind[*aggregationv1.ReportLeave]{Book: book}
 	return d
 }
 

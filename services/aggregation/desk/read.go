@@ -30,21 +30,19 @@ func (d *Desk) GetReport(ctx context.Context, req *aggregationv1.GetReportReques
 
 // ListReports implements the RPC.
 func (d *Desk) ListReports(ctx context.Context, req *aggregationv1.ListReportsRequest) (*aggregationv1.ListReportsResponse, error) {
-	list, next, err := d.reports.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*aggregationv1.Report, error], error) {
-		return of(&d.reports, tx, req.GetUnit(), after)
-	})
+	list, next, err := d.reports.List(ctx, req, d.reports.Of(req.GetUnit()))
 	return &aggregationv1.ListReportsResponse{Reports: list, NextPageToken: next}, err
 }
 
-// of yields the records of a unit, or all.
-func of[T change.Record](kind *change.Kind[T], tx *change.Tx, unit, after string) (iter.Seq2[T, error], error) {
-	if unit == "" {
-		return kind.Scan(tx, after, ""), nil
-	}
-	if err := tx.Check(unit); err != nil {
-		return nil, err
-	}
-	return kind.Lookup(tx, "unit", unit, after), nil
+// GetReportSource implements the RPC.
+func (d *Desk) GetReportSource(ctx context.Context, req *aggregationv1.GetReportSourceRequest) (*aggregationv1.ReportSource, error) {
+	return d.sources.Get(ctx, req.GetName())
+}
+
+// ListReportSources implements the RPC.
+func (d *Desk) ListReportSources(ctx context.Context, req *aggregationv1.ListReportSourcesRequest) (*aggregationv1.ListReportSourcesResponse, error) {
+	list, next, err := d.sources.List(ctx, req, d.sources.Of(req.GetUnit()))
+	return &aggregationv1.ListReportSourcesResponse{ReportSources: list, NextPageToken: next}, err
 }
 
 type row = aggregationv1.Report_Row
@@ -174,11 +172,12 @@ func (d *Desk) DownloadReportRows(ctx context.Context, req *aggregationv1.Downlo
 	if err != nil {
 		return nil, err
 	}
+	form, _ := reports.FindForm(r.GetForm()) // without a name, if there is none any more
 	table := intake.Verdicts(list)
 	table.Notes = intake.Origin(r, req.GetFilter(), next != "")
 	return table.File(
 		req.GetFormat() == aggregationv1.UploadReportRequest_FORMAT_XLSX,
-		d.Called(r.GetUnit()), formCalled(r.GetForm()), sheet.Same(r.GetPeriod()),
-		sheet.Same(r.GetSource()), sheet.Same(strconv.FormatInt(r.GetSequence(), 10)),
+		sheet.Called(r.GetUnit(), d.directory.Unit(r.GetUnit()).GetDisplayName()), sheet.Called(form.GetName(), form.GetDisplayNameZh()),
+		sheet.Same(r.GetPeriod()), sheet.Same(r.GetSource()), sheet.Same(strconv.FormatInt(r.GetSequence(), 10)),
 	)
 }

@@ -3,7 +3,8 @@
 // what becomes of a report, and how good what a source sends is. Every function
 // is pure; the forms and the formula of the score are data in the files beside
 // it. Reading files is the business of package intake, keeping figures that of
-// package figures, storing and answering that of package desk.
+// package figures, storing and answering that of packages desk and
+// dues.
 package reports
 
 import (

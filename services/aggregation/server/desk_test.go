@@ -20,6 +20,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/internal/upkeep"
@@ -578,5 +579,36 @@ func (s *scene) returned(name string) {
 	back := &aggregationv1.ReturnReportRequest{Name: name, Reason: "请核对"}
 	if _, err := s.Aggregation(s.reviewer.Key).ReturnReport(s.T.Context(), back); err != nil {
 		s.T.Fatal(err)
+	}
+}
+
+// Who may not see a unit learns nothing from lists of its records.
+func TestListsOfAUnitAreForThoseWhoMaySeeIt(t *testing.T) {
+	s := newScene(t)
+	client := s.Aggregation(s.head.Key)
+	for what, list := range map[string]func(unit string) error{
+		"reports": func(unit string) error {
+			_, err := client.ListReports(t.Context(), &aggregationv1.ListReportsRequest{Unit: unit})
+			return err
+		},
+		"sources": func(unit string) error {
+			_, err := client.ListReportSources(t.Context(), &aggregationv1.ListReportSourcesRequest{Unit: unit})
+			return err
+		},
+		"leaves": func(unit string) error {
+			_, err := client.ListReportLeaves(t.Context(), &aggregationv1.ListReportLeavesRequest{Unit: unit})
+			return err
+		},
+		"targets": func(unit string) error {
+			_, err := client.ListTargets(t.Context(), &aggregationv1.ListTargetsRequest{Unit: unit})
+			return err
+		},
+	} {
+		if err := list(s.school); err != nil {
+			t.Errorf("%s of the own unit: %v", what, err)
+		}
+		if err := list(s.other); !errors.Is(err, authz.ErrNotFound) {
+			t.Errorf("%s of another unit: %v, want ErrNotFound", what, err)
+		}
 	}
 }

@@ -30,7 +30,7 @@ func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportSta
 // title says of a file of which unit it is, of which metric if it is about one, and
 // as of which day.
 func (v *view) title(req *aggregationv1.ExportStatusRequest) []sheet.Word {
-	words := []sheet.Word{v.Called(v.query.Unit)}
+	words := []sheet.Word{sheet.Called(v.query.Unit, v.directory.Unit(v.query.Unit).GetDisplayName())}
 	if d, err := aggregation.Find(req.GetMetric()); err == nil && req.GetTable() > aggregationv1.ExportStatusRequest_TABLE_STATUS {
 		words = append(words, sheet.Word{d.ID, d.Zh})
 	}

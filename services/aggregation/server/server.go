@@ -20,6 +20,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/desk"
+	"github.com/duban-project/duban/services/aggregation/dues"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/joins"
 	"github.com/duban-project/duban/services/aggregation/lower"
@@ -40,8 +41,8 @@ type Directory interface {
 	Merges(name string) []string
 }
 
-// unimplemented stands one step further away than the desk, whose methods come
-// before its own.
+// unimplemented stands one step further away than desk and ledger, whose methods
+// come before its own.
 type unimplemented struct {
 	aggregationv1.UnimplementedAggregationServiceServer
 }
@@ -49,7 +50,8 @@ type unimplemented struct {
 // Service implements AggregationService.
 type Service struct {
 	unimplemented
-	*desk.Desk // the methods that are about reports
+	*desk.Desk   // the methods that are about what was reported
+	*dues.Ledger // and about what is owed
 
 	book      *change.Book
 	directory Directory
@@ -68,6 +70,7 @@ var Schema = store.Schema{
 
 func indexes() map[string][]string {
 	all := maps.Clone(desk.Indexes)
+	maps.Copy(all, dues.Indexes)
 	all["duban.aggregation.v1.Target"] = []string{"unit"}
 	return all
 }
@@ -77,6 +80,7 @@ func indexes() map[string][]string {
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
 	s := &Service{book: book, directory: directory}
 	s.Desk = desk.New(book, kept{directory, s}, calendar.Builtin())
+	s.Ledger = dues.New(book, directory, calendar.Builtin())
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
 	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)

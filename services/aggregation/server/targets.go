@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"iter"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -42,12 +41,7 @@ func (s *Service) GetTarget(ctx context.Context, req *aggregationv1.GetTargetReq
 
 // ListTargets implements the RPC.
 func (s *Service) ListTargets(ctx context.Context, req *aggregationv1.ListTargetsRequest) (*aggregationv1.ListTargetsResponse, error) {
-	list, next, err := s.targets.List(ctx, req, func(tx *change.Tx, after string) (iter.Seq2[*aggregationv1.Target, error], error) {
-		if req.GetUnit() == "" {
-			return s.targets.Scan(tx, after, "targets/"), nil
-		}
-		return s.targets.Lookup(tx, "unit", req.GetUnit(), after), tx.Check(req.GetUnit())
-	})
+	list, next, err := s.targets.List(ctx, req, s.targets.Of(req.GetUnit()))
 	return &aggregationv1.ListTargetsResponse{Targets: list, NextPageToken: next}, err
 }
 

@@ -60,7 +60,7 @@ func (s *Service) ExportWorkItems(ctx context.Context, req *aggregationv1.Export
 		{"单位 (unit)", req.GetParent()}, {"下级待办 (beneath)", sheet.Yes(req.GetBeneath())}, {"截至日期 (as_of)", s.today()},
 		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", sheet.Yes(next != "")},
 	}
-	whose := s.Called(req.GetParent())
+	whose := sheet.Called(req.GetParent(), s.directory.Unit(req.GetParent()).GetDisplayName())
 	if req.GetParent() == mine {
 		whose = sheet.Word{"mine", "本人"}
 	}

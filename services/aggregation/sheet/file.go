@@ -13,6 +13,12 @@ import (
 // Word is a part of a file's name: in letters of the contract's ids, and in Chinese.
 type Word [2]string
 
+// Called is a resource in the name of a file: its id, and its name in Chinese.
+func Called(name, zh string) Word {
+	_, id, _ := strings.Cut(name, "/")
+	return Word{id, zh}
+}
+
 // Same is a word that is the same in both, such as a date.
 func Same(word string) Word { return Word{word, word} }
 

@@ -57,6 +57,19 @@ func (k *Kind[T]) By(field, value string) func(tx *Tx, after string) (iter.Seq2[
 	}
 }
 
+// Of is By for the unit of records: a unit that is named MUST be one that the
+// caller may act in.
+func (k *Kind[T]) Of(unit string) func(tx *Tx, after string) (iter.Seq2[T, error], error) {
+	return func(tx *Tx, after string) (iter.Seq2[T, error], error) {
+		if unit != "" {
+			if err := tx.Check(unit); err != nil {
+				return nil, err
+			}
+		}
+		return k.By("unit", unit)(tx, after)
+	}
+}
+
 // listed says whether a list has the record. What the caller may not see is left
 // out before the filter looks at anything.
 func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (bool, error) {

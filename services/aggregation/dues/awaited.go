@@ -1,4 +1,4 @@
-package desk
+package dues
 
 import (
 	"slices"
@@ -15,14 +15,14 @@ const lookBack = 12
 // Awaited are the reports that a unit owes, or that those beneath it do, in no
 // order (欠报): what may still come, and what was returned. It costs some look-ups
 // for each unit that owes any.
-func (d *Desk) Awaited(tx *change.Tx, unit string, beneath bool) (items []*worklist.Item, err error) {
+func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*worklist.Item, err error) {
 	units := []string{unit}
 	if beneath {
-		units = slices.DeleteFunc(slices.Clone(d.directory.Subtree(unit)), func(u string) bool { return u == unit })
+		units = slices.DeleteFunc(slices.Clone(l.directory.Subtree(unit)), func(u string) bool { return u == unit })
 	}
-	ended := reports.Ended(d.today(), lookBack)
+	ended := reports.Ended(l.today(), lookBack)
 	for _, unit := range units {
-		u, depth := d.directory.Unit(unit), int32(len(d.directory.Path(unit)))
+		u, depth := l.directory.Unit(unit), int32(len(l.directory.Path(unit)))
 		if u == nil || u.GetInstallation() != "" {
 			continue // what lies beneath an enrolled root reports there
 		}
@@ -30,7 +30,7 @@ func (d *Desk) Awaited(tx *change.Tx, unit string, beneath bool) (items []*workl
 			if !reports.Owes(p.Form, u, depth, p.Period) {
 				continue
 			}
-			item, err := d.awaited(tx, p, unit)
+			item, err := l.awaited(tx, p, unit)
 			if err != nil {
 				return nil, err
 			}
@@ -44,17 +44,16 @@ func (d *Desk) Awaited(tx *change.Tx, unit string, beneath bool) (items []*workl
 
 // awaited is what awaits a unit that owes a form, or nil if it has come or can come
 // no more.
-func (d *Desk) awaited(tx *change.Tx, p reports.FormPeriod, unit string) (*worklist.Item, error) {
-	sent, err := d.sent(tx, p.Form, p.Period, unit)
+func (l *Ledger) awaited(tx *change.Tx, p reports.FormPeriod, unit string) (*worklist.Item, error) {
+	sent, err := l.sent(tx, p.Form, p.Period, unit)
 	if err != nil {
 		return nil, err
 	}
-	due := reports.DueOf(unit, p.Period, reports.WindowOf(p.Form, p.Period, d.days), d.today(), sent)
+	due := reports.DueOf(unit, p.Period, reports.WindowOf(p.Form, p.Period, l.days), l.today(), sent)
 	switch due.GetState() {
 	case aggregationv1.ReportDue_STATE_OPEN, aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_RETURNED:
 	case aggregationv1.ReportDue_STATE_MISSING:
-		leave, err := found(d.leaves.Find(tx, reports.LeaveName(unit, p.Form.GetName(), p.String())))
-		if err != nil || leave.GetUntilDate() < d.today() {
+		if onLeave, err := l.onLeave(tx, p, unit); err != nil || !onLeave {
 			return nil, err
 		}
 	default:

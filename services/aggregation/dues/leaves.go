@@ -1,0 +1,42 @@
+package dues
+
+import (
+	"context"
+	"errors"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// CreateReportLeave implements the RPC.
+func (l *Ledger) CreateReportLeave(ctx context.Context, req *aggregationv1.CreateReportLeaveRequest) (*aggregationv1.ReportLeave, error) {
+	asked := req.GetReportLeave()
+	return l.leaves.Create(ctx, req, asked.GetUnit(), func(*change.Tx) (*aggregationv1.ReportLeave, error) {
+		form, err := reports.FindForm(asked.GetForm())
+		if err != nil {
+			return nil, err
+		}
+		_, err = reports.ParsePeriod(form, asked.GetPeriod())
+		return &aggregationv1.ReportLeave{
+			Name: reports.LeaveName(asked.GetUnit(), asked.GetForm(), asked.GetPeriod()), Unit: asked.GetUnit(), Form: asked.GetForm(),
+			Period: asked.GetPeriod(), UntilDate: asked.GetUntilDate(), Reason: asked.GetReason(),
+		}, err
+	})
+}
+
+// ListReportLeaves implements the RPC.
+func (l *Ledger) ListReportLeaves(ctx context.Context, req *aggregationv1.ListReportLeavesRequest) (*aggregationv1.ListReportLeavesResponse, error) {
+	list, next, err := l.leaves.List(ctx, req, l.leaves.Of(req.GetUnit()))
+	return &aggregationv1.ListReportLeavesResponse{ReportLeaves: list, NextPageToken: next}, err
+}
+
+// onLeave says whether a report whose period is closed may come from a unit still.
+func (l *Ledger) onLeave(tx *change.Tx, p reports.FormPeriod, unit string) (bool, error) {
+	leave, err := l.leaves.Find(tx, reports.LeaveName(unit, p.Form.GetName(), p.String()))
+	if errors.Is(err, authz.ErrNotFound) {
+		return false, nil
+	}
+	return leave.GetUntilDate() >= l.today(), err
+}

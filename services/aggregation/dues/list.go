@@ -1,0 +1,96 @@
+package dues
+
+import (
+	"context"
+	"iter"
+	"slices"
+
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/page"
+)
+
+// ListReportDues implements the RPC.
+func (l *Ledger) ListReportDues(ctx context.Context, req *aggregationv1.ListReportDuesRequest) (*aggregationv1.ListReportDuesResponse, error) {
+	after, err := l.book.Tokens.Decode(req.GetPageToken(), req)
+	if err != nil {
+		return nil, err
+	}
+	dues, next, err := l.owed(ctx, req, after, page.Size(req.GetPageSize()))
+	return &aggregationv1.ListReportDuesResponse{ReportDues: dues, NextPageToken: l.book.Tokens.Encode(next, req)}, err
+}
+
+// owed lists what is owed behind a unit.
+func (l *Ledger) owed(ctx context.Context, req *aggregationv1.ListReportDuesRequest, after string, size int) (list []*aggregationv1.ReportDue, next string, err error) {
+	filter, err := page.ParseFilter(req.GetFilter(), (*aggregationv1.ReportDue)(nil).ProtoReflect().Descriptor())
+	if err != nil {
+		return nil, "", err
+	}
+	err = l.book.View(ctx, func(tx *change.Tx) error {
+		dues, err := l.dues(tx, req, after)
+		if err != nil {
+			return err
+		}
+		owed := func(due *aggregationv1.ReportDue) (bool, error) {
+			return due.GetState() != 0 && tx.Access.Inside(due.GetName()) && filter.Match(due), nil
+		}
+		list, next, err = page.Collect(dues, size, 0, owed, (*aggregationv1.ReportDue).GetName)
+		return err
+	})
+	return list, next, err
+}
+
+// dues yields what each unit at and beneath the asked one owes, and one without a
+// state for those that owe nothing.
+func (l *Ledger) dues(tx *change.Tx, req *aggregationv1.ListReportDuesRequest, after string) (iter.Seq2[*aggregationv1.ReportDue, error], error) {
+	if err := tx.Check(req.GetUnit()); err != nil {
+		return nil, err
+	}
+	form, err := reports.FindForm(req.GetParent())
+	if err != nil {
+		return nil, authz.ErrNotFound
+	}
+	period, err := reports.ParsePeriod(form, req.GetPeriod())
+	if err != nil {
+		return nil, err
+	}
+	units := slices.Sorted(slices.Values(l.directory.Subtree(req.GetUnit())))
+	return func(yield func(*aggregationv1.ReportDue, error) bool) {
+		for _, unit := range units {
+			if unit <= after {
+				continue
+			}
+			due, err := l.due(tx, form, period, unit)
+			if !yield(due, err) || err != nil {
+				return
+			}
+		}
+	}, nil
+}
+
+// due is what a unit owes by a form, without a state if it owes nothing.
+func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period reports.Period, unit string) (*aggregationv1.ReportDue, error) {
+	if !l.owes(form, period, unit) {
+		return &aggregationv1.ReportDue{Name: unit}, nil
+	}
+	sent, err := l.sent(tx, form, period, unit)
+	return reports.DueOf(unit, period, reports.WindowOf(form, period, l.days), l.today(), sent), err
+}
+
+func (l *Ledger) owes(form *aggregationv1.ReportForm, period reports.Period, unit string) bool {
+	u := l.directory.Unit(unit)
+	return u != nil && reports.Owes(form, u, int32(len(l.directory.Path(unit))), period)
+}
+
+// sent returns what has come by a form from a unit.
+func (l *Ledger) sent(tx *change.Tx, form *aggregationv1.ReportForm, period reports.Period, unit string) (sent []*aggregationv1.Report, err error) {
+	for r, err := range l.reports.Lookup(tx, "duty", reports.Duty(unit, form.GetName(), period.String()), "") {
+		if err != nil {
+			return nil, err
+		}
+		sent = append(sent, r)
+	}
+	return sent, nil
+}
