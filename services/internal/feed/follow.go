@@ -19,9 +19,9 @@ const (
 )
 
 // Apply takes a run of a feed's entries, decoded, in their order and without
-// gaps. It may be empty: then the reader has just been found current. next is
-// where the run after it begins, size how many entries the feed had: the reader
-// is current when the two are equal.
+// gaps. It may be empty: then only how far the feed is has been heard. next is where
+// the run after it begins, size how many entries the feed had: the reader is current
+// when the two are equal.
 type Apply func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error
 
 // Follow reads the feed of the named service from start on, for ever: it ends
@@ -57,17 +57,22 @@ const (
 	gather = 200 * time.Millisecond // how long to let more come together then
 )
 
-// Gathered is apply for who writes down durably what becomes of the entries: of a
-// feed that many write to, a while passes between two runs. So it is followed in
-// few commits, which share a disk with the feed's own. What comes one by one is
-// applied at once.
+// Gathered is apply for who writes down durably what becomes of the entries: what
+// many have written at once waits a while, in which more comes together for the run
+// after it. So a busy feed is followed in few commits, which share a disk with the
+// feed's own. That it waits is told first, by an empty run that is behind: the reader
+// is not current meanwhile. What comes one by one is applied at once.
 func Gathered(apply Apply) Apply {
 	return func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
-		err := apply(ctx, run, next, size)
-		if err != nil || len(run) < crowd || next < size {
-			return err
+		if len(run) >= crowd && next == size {
+			if err := apply(ctx, nil, next-uint64(len(run)), size); err != nil {
+				return err
+			}
+			if err := Pause(ctx, gather); err != nil {
+				return err
+			}
 		}
-		return Pause(ctx, gather)
+		return apply(ctx, run, next, size)
 	}
 }
 

@@ -163,12 +163,22 @@ func TestOnlyACrowdIsGathered(t *testing.T) {
 	}{{1, 0, false}, {15, 0, false}, {16, 0, true}, {1000, 1, false}} {
 		synctest.Test(t, func(t *testing.T) {
 			begun, next := time.Now(), uint64(c.entries)
-			apply := feed.Gathered(func(context.Context, []*feedv1.Entry, uint64, uint64) error { return nil })
+			var told []uint64
+			apply := feed.Gathered(func(_ context.Context, run []*feedv1.Entry, next, size uint64) error {
+				if c.waits && len(run) > 0 != (time.Since(begun) > 0) {
+					t.Errorf("%d entries after %v", len(run), time.Since(begun))
+				}
+				told = append(told, size-next)
+				return nil
+			})
 			if err := apply(t.Context(), make([]*feedv1.Entry, c.entries), next, next+c.behind); err != nil {
 				t.Fatal(err)
 			}
 			if waited := time.Since(begun) > 0; waited != c.waits {
 				t.Errorf("after %d entries, %d behind: waited %v", c.entries, c.behind, time.Since(begun))
+			}
+			if c.waits && !slices.Equal(told, []uint64{next, 0}) {
+				t.Errorf("how far behind it is was told as %v, while it waits and then", told)
 			}
 		})
 	}
