@@ -2,6 +2,7 @@ package recovery_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -104,22 +105,38 @@ func TestATailIsTakenBackWholeOrNotAtAll(t *testing.T) {
 func TestATailThatBreaksOffIsNotTaken(t *testing.T) {
 	f := grown(t, old)
 	f.Log.Hold("it lacks its tail")
-	logs, req := dial(t, f), lost(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	stream, err := logs.RestoreLog(ctx)
-	if err == nil {
-		err = stream.Send(req)
+	if err := service(t, f).RestoreLog(&brokenOff{parts: []*federationv1.RestoreLogRequest{lost(t)}, ctx: t.Context()}); !errors.Is(err, errBrokenOff) {
+		t.Fatalf("RestoreLog = %v, want %v", err, errBrokenOff)
 	}
-	cancel()
-	if _, ended := stream.CloseAndRecv(); err != nil || ended == nil {
-		t.Fatalf("the stream: %v, %v", err, ended)
+	if got, want := root(t, f), root(t, grown(t, old)); got != want {
+		t.Errorf("the root is %v, want %v", got, want)
 	}
-	if err := give(t, logs, lost(t)); err != nil { // it follows what was there before
+	if err := give(t, dial(t, f), lost(t)); err != nil { // it follows what was there before
 		t.Error(err)
 	}
 	if got, want := root(t, f), root(t, grown(t, whole)); got != want {
 		t.Errorf("the root is %v, want %v", got, want)
 	}
+}
+
+var errBrokenOff = errors.New("the stream broke off")
+
+// brokenOff is a stream that breaks off after its parts.
+type brokenOff struct {
+	grpc.ClientStreamingServer[federationv1.RestoreLogRequest, federationv1.RestoreLogResponse]
+	parts []*federationv1.RestoreLogRequest
+	ctx   context.Context
+}
+
+func (s *brokenOff) Context() context.Context { return s.ctx }
+
+func (s *brokenOff) Recv() (*federationv1.RestoreLogRequest, error) {
+	if len(s.parts) == 0 {
+		return nil, errBrokenOff
+	}
+	part := s.parts[0]
+	s.parts = s.parts[1:]
+	return part, nil
 }
 
 // TestALogThatWasRestoredGoesOnIfNothingIsMissing, and not by the word of who has
@@ -136,7 +153,7 @@ func TestALogThatWasRestoredGoesOnIfNothingIsMissing(t *testing.T) {
 		}
 		f := grown(t, old)
 		f.Log.Hold("it lacks its tail")
-		logs := serve(t, f, restored)
+		logs := serve(t, serviceOf(f, restored))
 		if _, err := logs.ConfirmLog(t.Context(), &federationv1.ConfirmLogRequest{Role: "test", Size: above}); err != nil {
 			t.Error(err)
 		}
@@ -187,19 +204,27 @@ func root(t *testing.T, f *feedtest.Fixture) (root tlog.Hash) {
 	return root
 }
 
-// dial serves a log that was not restored from a backup.
-func dial(t *testing.T, f *feedtest.Fixture) federationv1.LogServiceClient {
+// service is that of a log that was not restored from a backup.
+func service(t *testing.T, f *feedtest.Fixture) *recovery.Service {
 	t.Helper()
 	restored, err := recovery.OpenRestored(t.TempDir(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, f, restored)
+	return serviceOf(f, restored)
 }
 
-func serve(t *testing.T, f *feedtest.Fixture, restored *recovery.Restored) federationv1.LogServiceClient {
+func serviceOf(f *feedtest.Fixture, restored *recovery.Restored) *recovery.Service {
+	return &recovery.Service{Logs: map[string]recovery.Log{"test": {Log: f.Log, Engine: f.Engine}}, Restored: restored, Out: slog.New(slog.DiscardHandler)}
+}
+
+func dial(t *testing.T, f *feedtest.Fixture) federationv1.LogServiceClient {
 	t.Helper()
-	s := &recovery.Service{Logs: map[string]recovery.Log{"test": {Log: f.Log, Engine: f.Engine}}, Restored: restored, Out: slog.New(slog.DiscardHandler)}
+	return serve(t, service(t, f))
+}
+
+func serve(t *testing.T, s *recovery.Service) federationv1.LogServiceClient {
+	t.Helper()
 	listener, server := bufconn.Listen(1<<20), grpc.NewServer()
 	s.Register(server)
 	go func() { _ = server.Serve(listener) }() // until it is stopped
