@@ -50,6 +50,7 @@ type Directory struct {
 	heard    time.Time
 	next     map[string]uint64 // by feed
 	moved    chan struct{}     // closed when next changes
+	latest   map[string]*latest
 	remote
 }
 
@@ -79,7 +80,7 @@ func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
 		feeds: client, Now: now,
 		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{},
-		next: map[string]uint64{}, moved: make(chan struct{}), remote: remote{bound: map[string]string{}},
+		next: map[string]uint64{}, moved: make(chan struct{}), latest: map[string]*latest{own: newLatest(), below: newLatest()}, remote: remote{bound: map[string]string{}},
 	}
 }
 
@@ -215,11 +216,14 @@ func (d *Directory) CatchUp(ctx context.Context) error { return d.catchUp(ctx, o
 func (d *Directory) CatchUpBelow(ctx context.Context) error { return d.catchUp(ctx, below) }
 
 func (d *Directory) catchUp(ctx context.Context, name string) error {
-	cp, err := d.source().GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+	size, err := d.latest[name].size(ctx, func(ctx context.Context) (uint64, error) {
+		cp, err := d.source().GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+		return cp.GetSize(), err
+	})
 	if err != nil {
 		return err
 	}
-	return d.await(ctx, name, cp.GetSize())
+	return d.await(ctx, name, size)
 }
 
 // await returns when the directory knows the first size entries of the feed, or with

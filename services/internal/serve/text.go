@@ -51,13 +51,15 @@ func reads(at protopath.Values) bool {
 	if !ok {
 		return true
 	}
-	if strings.HasSuffix(fieldOf(at.Path), "file_name") && strings.ContainsAny(s, "/\\\t\n") {
+	switch {
+	case strings.ContainsAny(s, "/\\\t\n") && strings.HasSuffix(fieldOf(at.Path), "file_name"):
 		return false
+	case !strings.ContainsFunc(s, unprintable):
+		return true
+	default:
+		table, marked := strings.CutPrefix(s, "\ufeff")
+		return marked && fieldOf(at.Path) == "csv" && !strings.ContainsFunc(table, unprintable)
 	}
-	if fieldOf(at.Path) == "csv" {
-		s = strings.TrimPrefix(s, "\ufeff")
-	}
-	return !strings.ContainsFunc(s, unprintable)
 }
 
 // blank says whether a value is a string of blanks and nothing else. Where it is told
