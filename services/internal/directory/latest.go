@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"runtime"
 	"sync"
 )
 
@@ -57,6 +58,7 @@ func (l *latest) put(ctx context.Context, q *question, ask func(context.Context)
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
+		runtime.Gosched() // a commit lets many go at once: those that run already come along
 	case <-ctx.Done():
 		q.err = ctx.Err()
 	}

@@ -7,6 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // legible returns the fault that names the strings of m, at any depth and keys of
@@ -15,6 +17,9 @@ import (
 // no tab, line break or path separator either; a table may begin with a byte order
 // mark.
 func legible(m proto.Message) error {
+	if !suspect(m.ProtoReflect()) {
+		return nil
+	}
 	f := errFields
 	err := protorange.Range(m.ProtoReflect(), func(at protopath.Values) error {
 		rule := "string.text"
@@ -39,6 +44,43 @@ func legible(m proto.Message) error {
 	return f
 }
 
+// suspect says at little cost whether m may have such a string. It knows no paths, and
+// looks into no maps and no message that is packed.
+func suspect(m protoreflect.Message) (found bool) {
+	if _, packed := m.Interface().(*anypb.Any); packed {
+		return true
+	}
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap():
+			found = true
+		case f.IsList():
+			for i := 0; i < v.List().Len() && !found; i++ {
+				found = suspectValue(f, v.List().Get(i))
+			}
+		default:
+			found = suspectValue(f, v)
+		}
+		return !found
+	})
+	return found
+}
+
+func suspectValue(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	switch {
+	case f.Message() != nil:
+		return suspect(v.Message())
+	case f.Kind() == protoreflect.StringKind:
+		s := v.String()
+		return strings.ContainsFunc(s, unprintable) || strings.ContainsAny(s, notInNames) && strings.HasSuffix(string(f.Name()), "file_name") || strings.TrimSpace(s) == ""
+	default:
+		return false
+	}
+}
+
+// notInNames is what a file's name does not have.
+const notInNames = "/\\\t\n"
+
 // reads says whether a value is no string, or a legible one.
 func reads(at protopath.Values) bool {
 	last := at.Index(-1)
@@ -52,7 +94,7 @@ func reads(at protopath.Values) bool {
 		return true
 	}
 	switch {
-	case strings.ContainsAny(s, "/\\\t\n") && strings.HasSuffix(fieldOf(at.Path), "file_name"):
+	case strings.ContainsAny(s, notInNames) && strings.HasSuffix(fieldOf(at.Path), "file_name"):
 		return false
 	case !strings.ContainsFunc(s, unprintable):
 		return true

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -21,6 +23,10 @@ func TestControlCharactersAreNoText(t *testing.T) {
 	}
 	labelled := func(key, value string) proto.Message {
 		return &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{Labels: map[string]string{key: value}}}
+	}
+	packed, err := anypb.New(unit("a\x00b"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		m    proto.Message
@@ -46,6 +52,9 @@ func TestControlCharactersAreNoText(t *testing.T) {
 		{&organizationv1.ImportUnitsRequest{Csv: "\ufeffid\u202e\n"}, "csv"},
 		{labelled("a", "b\x1b"), `unit.labels["a"]`},
 		{labelled("a\x1b", "b"), `unit.labels["a\x1b"]`},
+		{&fieldmaskpb.FieldMask{Paths: []string{"a", "b\x00"}}, "paths[1]"},
+		{&organizationv1.Member{Posts: []*organizationv1.Post{{}, {Unit: "a\x00"}}}, "posts[1].unit"},
+		{&anypb.Any{TypeUrl: packed.GetTypeUrl(), Value: packed.GetValue()}, "(duban.organization.v1.CreateUnitRequest).unit.display_name"},
 		{file("照片 1.jpg"), ""},
 		{file("a\r\nb.jpg"), "attachment.file_name"},
 		{file("a\nb.jpg"), "attachment.file_name"},
