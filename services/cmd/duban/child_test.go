@@ -256,7 +256,7 @@ type tail struct {
 	last []byte
 }
 
-const kept = 16 << 10
+const kept = 256 << 10
 
 // Write implements io.Writer.
 func (l *tail) Write(b []byte) (int, error) {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -213,6 +214,8 @@ func (s *sender) finished(name string) *aggregationv1.Report {
 		select {
 		case <-time.After(10 * time.Millisecond):
 		case <-over:
+			s.d.signal(syscall.SIGQUIT) // it then tells where it is
+			<-s.d.ended
 			s.t.Fatalf("the work does not end: %v\n%s", r, s.d.log)
 		}
 	}
