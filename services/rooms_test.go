@@ -91,7 +91,7 @@ var rules = []struct {
 	{"federation/recovery", append(rooms("durable", "fault", "feed", "store"), std, pb, grpc, proto, tlog, root+"federation")},
 	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
-	{"federation/bundle", append(rooms("feed"), std, pb, proto, "filippo.io/age")},
+	{"federation/bundle", append(rooms("feed"), std, pb, proto, "filippo.io/age", "github.com/klauspost/compress/zstd")},
 	{"federation/carry", append(rooms("durable"), std, pb, proto, root+"federation", "github.com/transparency-dev/formats/")},
 	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
 	{"federation/witness", append(rooms("authz", "change", "feed", "store"), std, pb, proto, root+"federation")},

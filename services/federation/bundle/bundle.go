@@ -8,7 +8,8 @@
 // A file is a line that says what it is, then each message as a varint of its
 // length and its bytes, then a zero, then the SHA-256 of all before. So it goes over
 // the socket in the data folder. On a medium it is sealed (加密): a line that says
-// what it is, then all of that encrypted by age (C2SP) to the one that it is for.
+// what it is, then all of that compressed by zstd (RFC 8878) and encrypted by age
+// (C2SP) to the one that it is for.
 package bundle
 
 import (

@@ -6,10 +6,14 @@ import (
 	"io"
 
 	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
 )
 
-// Largest is how many bytes a file may have that is read.
+// Largest is how many bytes a file may have that is read, and how many may be in it.
 const Largest = 2 << 30
+
+// window is how far back a compressed file may refer: it is held while one is read.
+const window = 8 << 20
 
 // Why a file cannot be opened, besides ErrDamaged.
 var (
@@ -18,8 +22,8 @@ var (
 )
 
 // Seal begins a file of that kind that the holder of the recipient's identity alone
-// can read. What is written into it is a Writer's. Close ends the file, and closes
-// nothing beneath.
+// can read, compressed. What is written into it is a Writer's. Close ends the file, and
+// closes nothing beneath.
 func Seal(w io.Writer, k Kind, recipient string) (io.WriteCloser, error) {
 	to, err := age.ParseX25519Recipient(recipient)
 	if err != nil {
@@ -28,12 +32,25 @@ func Seal(w io.Writer, k Kind, recipient string) (io.WriteCloser, error) {
 	if _, err := io.WriteString(w, k.line(sealed)); err != nil {
 		return nil, err
 	}
-	return age.Encrypt(w, to)
+	encrypted, err := age.Encrypt(w, to)
+	if err != nil {
+		return nil, err
+	}
+	compressed, err := zstd.NewWriter(encrypted, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
+	return sealing{compressed, encrypted}, err
 }
 
-// Open reads what is sealed in a file of that kind. It holds 64 KiB of it at a
-// time, and 2 MiB where it begins; nothing is answered that was not sealed as it
-// is. Open answers ErrDamaged, ErrPlain and ErrOthers, and reading ErrDamaged.
+// sealing is what compresses and, beneath, what encrypts.
+type sealing struct {
+	io.WriteCloser
+	beneath io.Closer
+}
+
+// Close implements io.Closer.
+func (s sealing) Close() error { return errors.Join(s.WriteCloser.Close(), s.beneath.Close()) }
+
+// Open reads what is sealed in a file of that kind. It holds some 10 MiB of it at a
+// time; nothing is answered that was not sealed as it is. Open answers ErrDamaged, ErrPlain and ErrOthers, and reading ErrDamaged.
 func Open(r io.Reader, k Kind, mine Identity) (io.Reader, error) {
 	in := &source{r: r, left: Largest}
 	if err := in.begins(k); err != nil {
@@ -47,7 +64,11 @@ func Open(r io.Reader, k Kind, mine Identity) (io.Reader, error) {
 	case err != nil:
 		return nil, in.judge(err)
 	}
-	return opened{payload, in}, nil
+	inside, err := zstd.NewReader(payload, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(window))
+	if err != nil {
+		return nil, in.judge(err)
+	}
+	return &opened{inside, in, Largest}, nil
 }
 
 // source is a sealed file, of which no more than is left is read.
@@ -93,15 +114,19 @@ func (s *source) judge(err error) error {
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
-// opened is the inside of a sealed file.
+// opened is the inside of a sealed file, of which no more than is left is read.
 type opened struct {
-	payload io.Reader
-	from    *source
+	inside io.Reader
+	from   *source
+	left   int64
 }
 
 // Read implements io.Reader.
-func (o opened) Read(b []byte) (int, error) {
-	n, err := o.payload.Read(b)
+func (o *opened) Read(b []byte) (int, error) {
+	n, err := o.inside.Read(b)
+	if o.left -= int64(n); o.left < 0 {
+		return 0, fmt.Errorf("%w: there are more than %d bytes in it", ErrDamaged, Largest)
+	}
 	if err == nil || errors.Is(err, io.EOF) {
 		return n, err
 	}
