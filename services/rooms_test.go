@@ -65,7 +65,7 @@ var rules = []struct {
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authz", "feed"), std, pb, grpc, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
-	{"internal/change", append(rooms("fault", "authz", "feed", "page", "portal", "store", "blob"), std, pb, grpc, proto)},
+	{"internal/change", append(rooms("fault", "authz", "calendar", "feed", "page", "portal", "store", "blob"), std, pb, grpc, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
 	{"internal/serve", append(rooms("fault", "authn", "authz", "limit", "portal", "seat"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
 	{"internal/seed", append(rooms("durable"), std, tlog)},

@@ -96,9 +96,6 @@ func New(book *change.Book, directory Directory, days *calendar.Calendar) *Desk 
 	return d
 }
 
-// today is the civil day of the service's clock in China.
-func (d *Desk) today() string { return calendar.On(d.book.Now()).String() }
-
 // Stir lets the worker look for jobs.
 func (d *Desk) Stir() {
 	select {

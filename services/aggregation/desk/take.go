@@ -192,7 +192,7 @@ func (d *Desk) put(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Repor
 
 // arrive holds a new report against what it meets.
 func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
-	a := reports.Arrival{Form: p.form, Today: d.today()}
+	a := reports.Arrival{Form: p.form, Today: d.book.Today()}
 	period, err := reports.ParsePeriod(p.form, p.asked.GetPeriod())
 	if err != nil {
 		return nil, err

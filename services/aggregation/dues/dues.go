@@ -41,6 +41,3 @@ func New(book *change.Book, directory Directory, days *calendar.Calendar) *Ledge
 	l.leaves = change.Kind[*aggregationv1.ReportLeave]{Book: book, Unit: (*aggregationv1.ReportLeave).GetUnit}
 	return l
 }
-
-// today is the civil day of the service's clock in China.
-func (l *Ledger) today() string { return calendar.On(l.book.Now()).String() }

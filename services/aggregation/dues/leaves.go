@@ -38,5 +38,5 @@ func (l *Ledger) onLeave(tx *change.Tx, p reports.FormPeriod, unit string) (bool
 	if errors.Is(err, authz.ErrNotFound) {
 		return false, nil
 	}
-	return leave.GetUntilDate() >= l.today(), err
+	return leave.GetUntilDate() >= l.book.Today(), err
 }

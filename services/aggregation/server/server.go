@@ -156,6 +156,3 @@ func (s *Service) Counted() map[string]func() uint64 {
 	}
 	return counts
 }
-
-// today is the civil day of the service's clock in China.
-func (s *Service) today() string { return calendar.On(s.book.Now()).String() }

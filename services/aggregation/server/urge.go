@@ -23,7 +23,7 @@ func (s *Service) UrgeWorkItem(ctx context.Context, req *aggregationv1.UrgeWorkI
 		if err != nil {
 			return nil, err
 		}
-		return aggregation.Urging(before, item, s.today(), tx.Access.Principal.Name, tx.Access.Acting().Unit)
+		return aggregation.Urging(before, item, s.book.Today(), tx.Access.Principal.Name, tx.Access.Acting().Unit)
 	})
 }
 

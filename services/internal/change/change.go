@@ -19,6 +19,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/page"
@@ -64,6 +65,9 @@ type Book struct {
 	// them changes here. Nil: of none.
 	Remote func(unit string) bool
 }
+
+// Today is the civil day in China by the service's clock.
+func (b *Book) Today() string { return calendar.On(b.Now()).String() }
 
 // Request is what every request that changes something has (AIP-155, AIP-163).
 type Request interface {
