@@ -49,7 +49,7 @@ func (l *Ledger) awaited(tx *change.Tx, p reports.FormPeriod, unit string) (*wor
 	if err != nil {
 		return nil, err
 	}
-	due := reports.DueOf(unit, p.Period, reports.WindowOf(p.Form, p.Period, l.days), l.book.Today(), sent)
+	due := reports.DueOf(unit, p.Period, l.Window(p.Form, p.Period), l.book.Today(), sent)
 	switch due.GetState() {
 	case aggregationv1.ReportDue_STATE_OPEN, aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_RETURNED:
 	case aggregationv1.ReportDue_STATE_MISSING:

@@ -8,6 +8,7 @@ package dues
 import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -40,4 +41,9 @@ func New(book *change.Book, directory Directory, days *calendar.Calendar) *Ledge
 	l.sources = change.Kind[*aggregationv1.ReportSource]{Book: book, Unit: (*aggregationv1.ReportSource).GetUnit}
 	l.leaves = change.Kind[*aggregationv1.ReportLeave]{Book: book, Unit: (*aggregationv1.ReportLeave).GetUnit}
 	return l
+}
+
+// Window is until when a report for a period of the form is in time, and taken at all.
+func (l *Ledger) Window(form *aggregationv1.ReportForm, period reports.Period) reports.Window {
+	return reports.WindowOf(form, period, l.days)
 }

@@ -171,7 +171,7 @@ func (d *reading) falls(item *worklist.Item) bool {
 
 // urged says how the item was urged since it awaits its unit, or nil.
 func (d *reading) urged(item *worklist.Item) (*aggregationv1.Urge, error) {
-	u, err := d.kept(d.tx, item.GetUnit(), item.GetSubject(), item.GetAction())
+	u, err := d.urges.Seek(d.tx, aggregation.UrgeName(item.GetUnit(), item.GetSubject(), item.GetAction()))
 	if err != nil || !aggregation.Urged(u, item) {
 		return nil, err
 	}
