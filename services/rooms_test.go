@@ -40,7 +40,7 @@ var rules = []struct {
 	{".", nil},
 	{"internal/fault", []string{std, pb, proto + "fault/"}},
 	{"internal/lifecycle", append(rooms("fault"), std, pb)},
-	{"internal/lifecycle/*", []string{std}},
+	{"internal/lifecycle/*", append(rooms("fault", "lifecycle"), std)},
 	{"internal/calendar", []string{std}},
 	{"internal/durable", []string{std}},
 	{"internal/backup", append(rooms("durable"), std)},

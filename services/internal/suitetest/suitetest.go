@@ -133,7 +133,7 @@ func settings(folder string) suite.Config {
 func (s *Suite) Methods() []*authz.Method {
 	all := map[string]*authz.Method{}
 	for _, p := range s.parts {
-		for _, m := range p.Process().Methods() {
+		for _, m := range p.Process.Methods() {
 			all[m.FullName] = m
 		}
 	}
@@ -287,7 +287,7 @@ func (s *Suite) SetTime(now time.Time) {
 func (s *Suite) CatchUp() {
 	s.T.Helper()
 	for _, p := range s.parts {
-		if tree := p.Process().Tree; tree != nil {
+		if tree := p.Process.Tree; tree != nil {
 			s.must(tree.CatchUp(s.T.Context()))
 		}
 	}
