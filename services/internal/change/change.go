@@ -119,6 +119,21 @@ func (tx *Tx) Check(unit string) error {
 	return err
 }
 
+// CheckAt is Check for a unit that the request names at field. For whom there is no
+// such unit it says where.
+func (tx *Tx) CheckAt(unit, field string) error {
+	return Unknown(tx.Check(unit), authz.ErrNotFound.At(field, "没有这个单位", "there is no such unit"))
+}
+
+// Unknown is the fault if looking for what a request names found nothing; else what
+// went wrong, or nil.
+func Unknown(err, fault error) error {
+	if errors.Is(err, authz.ErrNotFound) {
+		return fault
+	}
+	return err
+}
+
 // Knows is Check for a record of the unit: for portals there is none that is not
 // public.
 func (tx *Tx) Knows(unit string, record proto.Message) error {
