@@ -20,6 +20,7 @@ import (
 func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 	s := suitetest.Run(t)
 	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	school := s.Unit("s1", s.Root, organizationv1.Unit_KIND_SCHOOL)
 	org := s.Organization(s.SystemAdmin)
 	create := func(parent string) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -40,6 +41,11 @@ func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 			_, err := org.UpdateUnit(ctx, &organizationv1.UpdateUnitRequest{Unit: &organizationv1.Unit{Name: city, Codes: []*organizationv1.Code{code, code}}})
 			return err
 		}, "FIELDS_INVALID", "unit.codes[1]"},
+		"a level above, new": {create(school), "UNIT_LEVEL_INVALID", "unit.parent"},
+		"a level above, moved": {func(ctx context.Context) error {
+			_, err := org.MoveUnit(ctx, &organizationv1.MoveUnitRequest{Name: city, Parent: school})
+			return err
+		}, "UNIT_LEVEL_INVALID", "parent"},
 		"into": {func(ctx context.Context) error {
 			_, err := org.MergeUnit(ctx, &organizationv1.MergeUnitRequest{Name: city, Into: "units/nowhere"})
 			return err

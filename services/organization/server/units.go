@@ -189,7 +189,7 @@ func (s *Service) adopt(tx *change.Tx, u *organizationv1.Unit, into []*organizat
 		if c.GetState() != organizationv1.Unit_STATE_ACTIVE {
 			continue
 		}
-		moved, err := organization.MoveUnit(c, into, levels-1)
+		moved, err := organization.AdoptUnit(c, into, levels-1)
 		if err != nil {
 			return err
 		}
