@@ -117,6 +117,8 @@ func checkValues(name string, values []string, most int) problem.Text {
 		return problem.Text{Zh: "请求头过长", En: "the header is too long"}
 	case strings.ContainsFunc(joined, func(c rune) bool { return c < ' ' || c > '~' }):
 		return problem.Text{Zh: "请求头只能含可打印的 ASCII 字符", En: "the header may hold printable ASCII only"}
+	case name == "Idempotency-Key" && len(values) > 0 && strings.TrimSpace(joined) == "":
+		return problem.Text{Zh: "不能只有空白", En: "must not be blank"}
 	case name == "If-Match" && len(values) > 0 && !etags.MatchString(joined):
 		return problem.Text{Zh: "应为带引号的 etag，以逗号分隔，或 *", En: "must be etags in quotes, with commas between them, or *"}
 	}

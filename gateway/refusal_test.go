@@ -172,6 +172,7 @@ func TestRefusals(t *testing.T) {
 
 		{"two keys of idempotency", "POST", "/v1/units", "{}", []string{"Idempotency-Key: a", "Idempotency-Key: b"}, 400, "FIELDS_INVALID", "Idempotency-Key header"},
 		{"a key that cannot go on", "POST", "/v1/units", "{}", []string{"Idempotency-Key: 编号"}, 400, "FIELDS_INVALID", "Idempotency-Key header"},
+		{"a key of blanks", "POST", "/v1/units", "{}", []string{"Idempotency-Key:   \t "}, 400, "FIELDS_INVALID", "Idempotency-Key header"},
 		{"long headers", "GET", "/v1/units", "", []string{"X-Noise: " + strings.Repeat("a", maxHeader)}, 431, "FIELDS_INVALID", "headers size"},
 		{"long query", "GET", "/v1/units?filter=" + strings.Repeat("a", maxURL), "", nil, 414, "FIELDS_INVALID", "URL size"},
 	} {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -63,3 +64,31 @@ func TestEveryCurlIsAValidRequest(t *testing.T) {
 		t.Errorf("%d commands make %d different calls", len(found), len(services.calls))
 	}
 }
+
+// TestFormsSpeakTheLanguageOfTheirPage: words and marks are those of the language,
+// but for columns that have another by their heading.
+func TestFormsSpeakTheLanguageOfTheirPage(t *testing.T) {
+	told := func() (gateway.Reference, error) { return gateway.Reference{Forms: reports.Forms()}, nil }
+	h, err := gateway.Handler(t.Context(), gateway.All(valid{t: t, calls: map[string]bool{}}), gateway.Options{Reference: told})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for language, words := range map[string][]string{
+		"en": {"monthly (<code>RHYTHM_MONTHLY</code>)", "school district (<code>SCHOOL_DISTRICT</code>)", "stock (<code>KIND_STOCK</code>)", "by leave of the superior"},
+		"zh": {"月报 (<code>RHYTHM_MONTHLY</code>)", "学区 (<code>SCHOOL_DISTRICT</code>)", "存量 (<code>KIND_STOCK</code>)", "须上级准予补报"},
+	} {
+		page := httptest.NewRecorder()
+		h.ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), "GET", "/developers/"+language+"/forms", nil))
+		for _, word := range words {
+			if !strings.Contains(page.Body.String(), word) {
+				t.Errorf("%s: %q is missing", language, word)
+			}
+		}
+		prose := cells.ReplaceAllString(page.Body.String(), "")
+		if i := strings.IndexAny(prose, "；。，、：（）"); language == "en" && i >= 0 {
+			t.Errorf("the English page has %q", prose[max(i-60, 0):i+3])
+		}
+	}
+}
+
+var cells = regexp.MustCompile(`(?s)<td>.*?</td>`)

@@ -350,7 +350,7 @@ func TestRemoteUnitsAreReadAndNotWritten(t *testing.T) {
 		}
 	}
 	// A right in the child is none here.
-	if held := f.province.Process().Tree.Grants(f.districts[0].viewer.Name); len(held) != 0 {
+	if held := f.province.Process.Tree.Grants(f.districts[0].viewer.Name); len(held) != 0 {
 		t.Errorf("a person of a district holds %v in the province", held)
 	}
 }

@@ -8,5 +8,5 @@ import (
 )
 
 func TestTheReadmeDrawsTheTables(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", campaign.Life, campaign.Work)
+	lifecycletest.Drawn(t, "README.md", lifecycletest.Of(campaign.Life), lifecycletest.Of(campaign.Work))
 }

@@ -2,32 +2,16 @@ package evaluation_test
 
 import (
 	"errors"
-	"flag"
-	"os"
-	"strings"
 	"testing"
 	"time"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 )
 
-var update = flag.Bool("update", false, "write the drawing into the README")
-
 func TestTheReadmeShowsTheLife(t *testing.T) {
-	b, err := os.ReadFile("README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	before, rest, _ := strings.Cut(string(b), "```mermaid\n")
-	drawing, after, found := strings.Cut(rest, "```\n")
-	if want := evaluation.Life.Mermaid(); *update && found {
-		if err := os.WriteFile("README.md", []byte(before+"```mermaid\n"+want+"```\n"+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	} else if drawing != want {
-		t.Errorf("the README draws\n%s\nand the rules are\n%s", drawing, want)
-	}
+	lifecycletest.Drawn(t, "README.md", lifecycletest.Of(evaluation.Life))
 }
 
 // TestEveryMove tries every move from every state.

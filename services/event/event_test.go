@@ -119,7 +119,7 @@ func TestEveryMoveOfAWebhook(t *testing.T) {
 }
 
 func TestTheReadmeDrawsTheTable(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", event.Life)
+	lifecycletest.Drawn(t, "README.md", lifecycletest.Of(event.Life))
 }
 
 // The schedule of the specification, written down once more.

@@ -283,5 +283,5 @@ func TestTheLifeOfAnInstallation(t *testing.T) {
 }
 
 func TestTheReadmeDrawsTheTable(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", federation.Life)
+	lifecycletest.Drawn(t, "README.md", lifecycletest.Of(federation.Life))
 }

@@ -69,6 +69,36 @@ func TestMoveUnit(t *testing.T) {
 	}
 }
 
+// TestAUnitNeverRanksAboveItsParent, however it comes there. Of each pair the second
+// never lies beneath the first; of all others in these rows each may lie beneath the
+// ones before it.
+func TestAUnitNeverRanksAboveItsParent(t *testing.T) {
+	const (
+		nation, province, city = organizationv1.Unit_KIND_NATION, organizationv1.Unit_KIND_PROVINCE, organizationv1.Unit_KIND_CITY
+		area, affiliate        = organizationv1.Unit_KIND_SCHOOL_DISTRICT, organizationv1.Unit_KIND_AFFILIATE
+		department, branch     = organizationv1.Unit_KIND_DEPARTMENT, organizationv1.Unit_KIND_PARTY_BRANCH
+	)
+	order := [][]organizationv1.Unit_Kind{{nation}, {province}, {city}, {district}, {area}, {school, affiliate}, {department, branch}}
+	for above, parents := range order {
+		for below, kinds := range order {
+			for _, parent := range parents {
+				for _, kind := range kinds {
+					at := []*organizationv1.Unit{unit("units/p", "", parent, active)}
+					_, created := organization.NewUnit("units/u", unit("", "units/p", kind, active), at)
+					_, moved := organization.MoveUnit(unit("units/u", "units/old", kind, active), at, 1)
+					_, adopted := organization.AdoptUnit(unit("units/u", "units/old", kind, active), at, 1)
+					for field, err := range map[string]error{"unit.parent": created, "parent": moved, "into": adopted} {
+						f := fault.As(err)
+						if refused := f != nil && f.Is(organization.ErrUnitLevel) && f.Fields[0].Path == field; refused != (below < above) || (err != nil) != refused {
+							t.Errorf("%s beneath %s, by %s: %v", kind, parent, field, err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestMergeAndArchive(t *testing.T) {
 	u := unit("units/u", "units/old", district, active)
 	if _, err := organization.MergeUnit(u, []*organizationv1.Unit{unit("units/s", "p", school, active)}, 1); !errors.Is(err, organization.ErrMergeKindDiffers) {

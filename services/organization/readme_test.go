@@ -8,5 +8,5 @@ import (
 )
 
 func TestTheReadmeDrawsTheTable(t *testing.T) {
-	lifecycletest.Drawn(t, "README.md", organization.Life)
+	lifecycletest.Drawn(t, "README.md", lifecycletest.Of(organization.Life))
 }

@@ -33,7 +33,7 @@ var Life = lifecycle.Table[organizationv1.Unit_State, Move]{
 // NewUnit returns the unit that u asks for, under name. above is the path of its
 // parent, nearest first; empty for the root.
 func NewUnit(name string, u *organizationv1.Unit, above []*organizationv1.Unit) (*organizationv1.Unit, error) {
-	if err := mayLieUnder(above, 1, "unit.parent"); err != nil {
+	if err := mayLieUnder(u.GetKind(), above, 1, "unit.parent"); err != nil {
 		return nil, err
 	}
 	return &organizationv1.Unit{
@@ -42,25 +42,50 @@ func NewUnit(name string, u *organizationv1.Unit, above []*organizationv1.Unit) 
 	}, nil
 }
 
-// mayLieUnder says whether a subtree of so many levels fits beneath a path, whose
-// first unit the request names at field.
-func mayLieUnder(above []*organizationv1.Unit, levels int, field string) error {
-	if len(above) > 0 && above[0].GetState() != organizationv1.Unit_STATE_ACTIVE {
-		return ErrUnitArchived.With("unit", above[0].GetName()).At(field, "已撤并", "is archived")
+// mayLieUnder says whether a unit of the kind, with a subtree of so many levels, fits
+// beneath a path, whose first unit the request names at field.
+func mayLieUnder(kind organizationv1.Unit_Kind, above []*organizationv1.Unit, levels int, field string) error {
+	if len(above) == 0 {
+		return nil
 	}
-	if len(above) > 0 && above[0].GetInstallation() != "" {
-		return ErrUnitRemote.With("unit", above[0].GetName()).At(field, "由下级机构系统管理", "is kept by a lower installation")
-	}
-	if len(above)+levels > Depth {
+	switch parent := above[0]; {
+	case parent.GetState() != organizationv1.Unit_STATE_ACTIVE:
+		return ErrUnitArchived.With("unit", parent.GetName()).At(field, "已撤并", "is archived")
+	case parent.GetInstallation() != "":
+		return ErrUnitRemote.With("unit", parent.GetName()).At(field, "由下级机构系统管理", "is kept by a lower installation")
+	case rank(kind) < rank(parent.GetKind()):
+		return ErrUnitLevel.At(field, "级别低于该单位", "ranks below the unit")
+	case len(above)+levels > Depth:
 		return ErrTreeTooDeep.With("limit", strconv.Itoa(Depth)).At(field, "级数超出上限", "lies too deep")
+	default:
+		return nil
 	}
-	return nil
+}
+
+// rank is the level of a kind of units, the nation's first. Affiliates rank with
+// schools, either of which may lie beneath the other, and the organs inside of both
+// with each other.
+func rank(kind organizationv1.Unit_Kind) int {
+	switch kind {
+	case organizationv1.Unit_KIND_AFFILIATE:
+		return int(organizationv1.Unit_KIND_SCHOOL)
+	case organizationv1.Unit_KIND_PARTY_BRANCH:
+		return int(organizationv1.Unit_KIND_DEPARTMENT)
+	default:
+		return int(kind)
+	}
 }
 
 // MoveUnit lays u beneath the first of above, which is the path of its new
 // parent. levels is how many levels u and what lies beneath it have.
 func MoveUnit(u *organizationv1.Unit, above []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
 	return lay(u, above, levels, "parent")
+}
+
+// AdoptUnit lays a child of a merged unit beneath the first of into, which is the
+// path of the unit that its parent is merged into.
+func AdoptUnit(u *organizationv1.Unit, into []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
+	return lay(u, into, levels, "into")
 }
 
 // lay is MoveUnit for a request that names the new parent at field.
@@ -71,7 +96,7 @@ func lay(u *organizationv1.Unit, above []*organizationv1.Unit, levels int, field
 	if within(above, u) {
 		return nil, ErrUnitCycle.At(field, "是该单位自己或其下级", "is the unit itself or lies beneath it")
 	}
-	if err := mayLieUnder(above, levels, field); err != nil {
+	if err := mayLieUnder(u.GetKind(), above, levels, field); err != nil {
 		return nil, err
 	}
 	u = proto.CloneOf(u)

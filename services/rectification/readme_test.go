@@ -9,6 +9,6 @@ import (
 
 func TestTheReadmeDrawsTheTables(t *testing.T) {
 	lifecycletest.Drawn(t, "README.md",
-		rectification.LedgerLife, rectification.VersionLife,
-		rectification.ProblemLife, rectification.InspectionLife)
+		lifecycletest.Of(rectification.LedgerLife), lifecycletest.Of(rectification.VersionLife),
+		lifecycletest.Of(rectification.ProblemLife), lifecycletest.Of(rectification.InspectionLife))
 }

@@ -72,7 +72,7 @@ func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([][]string, error) {
 		return named, nil
 	}
 	source := reports.SourceName(j.report.GetUnit(), j.report.GetSource())
-	own, err := found(j.desk.codes.Find(j.tx, reports.CodeName(source, scheme, code)))
+	own, err := j.desk.codes.Seek(j.tx, reports.CodeName(source, scheme, code))
 	if err != nil {
 		return nil, err
 	}

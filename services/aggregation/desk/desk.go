@@ -16,9 +16,8 @@ import (
 	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/dues"
 	"github.com/duban-project/duban/services/aggregation/jobs"
-	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -27,9 +26,7 @@ const service = "aggregation"
 
 // Directory knows the units as they are now, and where they stood.
 type Directory interface {
-	Unit(name string) *organizationv1.Unit
-	Subtree(name string) []string
-	Path(name string) []string
+	dues.Directory
 	Stood(name string, t time.Time) []string
 	Position() uint64
 	// CatchUp brings it, and the tree by which figures are kept, up to date.
@@ -40,12 +37,11 @@ type Directory interface {
 type Desk struct {
 	book      *change.Book
 	directory Directory
-	days      *calendar.Calendar
+	owed      *dues.Ledger
 	reports   change.Kind[*aggregationv1.Report]
 	pages     change.Kind[*aggregationv1.ReportPage]
 	sources   change.Kind[*aggregationv1.ReportSource]
 	codes     change.Kind[*aggregationv1.ReportCode]
-	leaves    change.Kind[*aggregationv1.ReportLeave]
 
 	wake  chan struct{} // holds a token if there may be jobs
 	files chan struct{} // holds a token for each file that is being read
@@ -85,19 +81,16 @@ var Buckets = []string{spoolBucket, jobs.Bucket, waitingBucket, campaignsBucket}
 // readers is how many files are read at once: each may unpack to a lot.
 const readers = 2
 
-// New returns the desk that writes in book, and counts due days by the calendar.
-func New(book *change.Book, directory Directory, days *calendar.Calendar) *Desk {
-	d := &Desk{book: book, directory: directory, days: days, wake: make(chan struct{}, 1), files: make(chan struct{}, readers)}
+// New returns the desk that writes in book, and asks the ledger until when a report
+// may come.
+func New(book *change.Book, directory Directory, owed *dues.Ledger) *Desk {
+	d := &Desk{book: book, directory: directory, owed: owed, wake: make(chan struct{}, 1), files: make(chan struct{}, readers)}
 	d.reports = change.Kind[*aggregationv1.Report]{Book: book, Unit: (*aggregationv1.Report).GetUnit, Show: d.shown}
 	d.pages = change.Kind[*aggregationv1.ReportPage]{Book: book}
 	d.sources = change.Kind[*aggregationv1.ReportSource]{Book: book, Unit: (*aggregationv1.ReportSource).GetUnit}
 	d.codes = change.Kind[*aggregationv1.ReportCode]{Book: book}
-	d.leaves = change.Kind[*aggregationv1.ReportLeave]{Book: book}
 	return d
 }
-
-// today is the civil day of the service's clock in China.
-func (d *Desk) today() string { return calendar.On(d.book.Now()).String() }
 
 // Stir lets the worker look for jobs.
 func (d *Desk) Stir() {

@@ -104,7 +104,7 @@ func (j *judge) recall(job *aggregationv1.ReportJob, pages int32) error {
 // remember takes note of what a page says, judged or not yet.
 func (j *judge) remember(n int32) error {
 	name := reports.PageName(j.report.GetName(), n)
-	page, err := found(j.desk.pages.Find(j.tx, name))
+	page, err := j.desk.pages.Seek(j.tx, name)
 	if page == nil && err == nil {
 		page, err = spooled(j.tx, name)
 	}

@@ -51,27 +51,6 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 	return d.put(tx, r)
 }
 
-// origin returns the report in whose place r is to count, or nil: what another
-// that never counted was to supersede is superseded by what comes for that one.
-func (d *Desk) origin(tx *change.Tx, r *aggregationv1.Report) (before *aggregationv1.Report, err error) {
-	for before = r; before != nil && (before == r || !reports.HasCounted(before)); {
-		if before, err = d.before(tx, before); err != nil {
-			return nil, err
-		}
-	}
-	return before, nil
-}
-
-// counted returns the report in whose place r is to count if that one counts now,
-// or nil.
-func (d *Desk) counted(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
-	before, err := d.origin(tx, r)
-	if before.GetState() != aggregationv1.Report_STATE_ACCEPTED {
-		return nil, err
-	}
-	return before, err
-}
-
 // ReturnReport implements the RPC. What the report was to supersede stands as
 // before.
 func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReportRequest) (*aggregationv1.Report, error) {
@@ -85,16 +64,6 @@ func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReport
 		}
 		return d.put(tx, r)
 	})
-}
-
-// release lets what a returned report was to supersede be corrected by another.
-func (d *Desk) release(tx *change.Tx, r *aggregationv1.Report) error {
-	before, err := d.counted(tx, r)
-	if err != nil || before == nil || before.GetSupersededBy() != r.GetName() {
-		return err
-	}
-	_, err = d.reports.PutAs(tx, "report.released", reports.Released(before))
-	return err
 }
 
 // whole is a report as Get answers with it: with its rows, if they are few.

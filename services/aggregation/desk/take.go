@@ -10,7 +10,6 @@ import (
 	"github.com/duban-project/duban/services/aggregation/intake"
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -117,17 +116,17 @@ func (j *judge) try(p *parcel) error {
 
 // takeOnce answers with the report that was taken before, or takes it.
 func (d *Desk) takeOnce(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
-	taken, err := d.reports.Find(tx, reports.Name(p.asked))
-	switch {
-	case err == nil && reports.Again(taken, p.asked) != nil:
-		return nil, reports.Again(taken, p.asked)
-	case err == nil:
-		return d.whole(tx, taken)
-	case errors.Is(err, authz.ErrNotFound):
-		return d.take(tx, p)
-	default:
+	taken, err := d.reports.Seek(tx, reports.Name(p.asked))
+	if err != nil {
 		return nil, err
 	}
+	if taken == nil {
+		return d.take(tx, p)
+	}
+	if err := reports.Again(taken, p.asked); err != nil {
+		return nil, err
+	}
+	return d.whole(tx, taken)
 }
 
 // take stores a report that is new, that its source has sent it, and that another
@@ -192,13 +191,13 @@ func (d *Desk) put(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Repor
 
 // arrive holds a new report against what it meets.
 func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
-	a := reports.Arrival{Form: p.form, Today: d.today()}
+	a := reports.Arrival{Form: p.form, Today: d.book.Today()}
 	period, err := reports.ParsePeriod(p.form, p.asked.GetPeriod())
 	if err != nil {
 		return nil, err
 	}
-	a.Window = reports.WindowOf(p.form, period, d.days)
-	if a.Leave, err = found(d.leaves.Find(tx, reports.LeaveName(p.asked.GetUnit(), p.asked.GetForm(), p.asked.GetPeriod()))); err != nil {
+	a.Window = d.owed.Window(p.form, period)
+	if a.Leave, err = d.owed.Leave(tx, p.form, period, p.asked.GetUnit()); err != nil {
 		return nil, err
 	}
 	if a.Before, err = d.before(tx, p.asked); err != nil {
@@ -215,52 +214,10 @@ func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 	return r, nil
 }
 
-// before returns the report that r supersedes, or nil.
-func (d *Desk) before(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
-	if r.GetSupersedes() == "" {
-		return nil, nil
-	}
-	return found(d.reports.Find(tx, r.GetSupersedes()))
-}
-
-// found turns what is not there into nothing.
-func found[T any](r *T, err error) (*T, error) {
-	if errors.Is(err, authz.ErrNotFound) {
-		return nil, nil
-	}
-	return r, err
-}
-
-// replace notes that r takes their place in the report before, and in the one in
-// whose place it is to count.
-func (d *Desk) replace(tx *change.Tx, r *aggregationv1.Report) error {
-	before, err := d.before(tx, r)
-	if before == nil || err != nil {
-		return err
-	}
-	origin, err := d.origin(tx, r)
-	if err != nil {
-		return err
-	}
-	if origin != nil && origin.GetName() != before.GetName() {
-		err = d.replaced(tx, origin, r)
-	}
-	return errors.Join(err, d.replaced(tx, before, r))
-}
-
-func (d *Desk) replaced(tx *change.Tx, before, by *aggregationv1.Report) error {
-	before, err := reports.Replaced(before, by.GetName())
-	if err != nil {
-		return err
-	}
-	_, err = d.reports.PutAs(tx, "report.replaced", before)
-	return err
-}
-
 // took stores that the source has sent a report.
 func (d *Desk) took(tx *change.Tx, r *aggregationv1.Report) error {
 	name := reports.SourceName(r.GetUnit(), r.GetSource())
-	source, err := found(d.sources.Find(tx, name))
+	source, err := d.sources.Seek(tx, name)
 	if err != nil {
 		return err
 	}

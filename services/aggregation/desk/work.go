@@ -170,17 +170,3 @@ func (d *Desk) complete(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 		return reports.Rejudged(r), nil
 	}
 }
-
-// supersede ends the report in whose place r now counts.
-func (d *Desk) supersede(tx *change.Tx, r *aggregationv1.Report) error {
-	before, err := d.counted(tx, r)
-	if before == nil || err != nil {
-		return err
-	}
-	if before, err = reports.Superseded(before, r.GetName()); err != nil {
-		return err
-	}
-	before.Totals.Counted = 0
-	_, err = d.reports.PutAs(tx, "report.superseded", before)
-	return err
-}

@@ -20,7 +20,7 @@ func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*wor
 	if beneath {
 		units = slices.DeleteFunc(slices.Clone(l.directory.Subtree(unit)), func(u string) bool { return u == unit })
 	}
-	ended := reports.Ended(l.today(), lookBack)
+	ended := reports.Ended(l.book.Today(), lookBack)
 	for _, unit := range units {
 		u, depth := l.directory.Unit(unit), int32(len(l.directory.Path(unit)))
 		if u == nil || u.GetInstallation() != "" {
@@ -49,7 +49,7 @@ func (l *Ledger) awaited(tx *change.Tx, p reports.FormPeriod, unit string) (*wor
 	if err != nil {
 		return nil, err
 	}
-	due := reports.DueOf(unit, p.Period, reports.WindowOf(p.Form, p.Period, l.days), l.today(), sent)
+	due := reports.DueOf(unit, p.Period, l.Window(p.Form, p.Period), l.book.Today(), sent)
 	switch due.GetState() {
 	case aggregationv1.ReportDue_STATE_OPEN, aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_RETURNED:
 	case aggregationv1.ReportDue_STATE_MISSING:

@@ -8,6 +8,7 @@ package dues
 import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -42,5 +43,7 @@ func New(book *change.Book, directory Directory, days *calendar.Calendar) *Ledge
 	return l
 }
 
-// today is the civil day of the service's clock in China.
-func (l *Ledger) today() string { return calendar.On(l.book.Now()).String() }
+// Window is until when a report for a period of the form is in time, and taken at all.
+func (l *Ledger) Window(form *aggregationv1.ReportForm, period reports.Period) reports.Window {
+	return reports.WindowOf(form, period, l.days)
+}

@@ -27,12 +27,12 @@ func (l *Ledger) ExportReportDues(ctx context.Context, req *aggregationv1.Export
 	table := sheet.Of("dues", "应报情况", list)
 	table.Beside("单位名称 (display_name)", func(unit string) string { return l.directory.Unit(unit).GetDisplayName() })
 	table.Notes = [][2]string{
-		{"报表格式 (form)", req.GetParent()}, {"单位 (unit)", req.GetUnit()}, {"期间 (period)", req.GetPeriod()}, {"截至日期 (as_of)", l.today()},
+		{"报表格式 (form)", req.GetParent()}, {"单位 (unit)", req.GetUnit()}, {"期间 (period)", req.GetPeriod()}, {"截至日期 (as_of)", l.book.Today()},
 		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", sheet.Yes(next != "")},
 	}
 	return table.File(
 		req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX,
-		l.called(req.GetUnit()), sheet.Called(form.GetName(), form.GetDisplayNameZh()), sheet.Same(req.GetPeriod()), sheet.Same(l.today()),
+		l.called(req.GetUnit()), sheet.Called(form.GetName(), form.GetDisplayNameZh()), sheet.Same(req.GetPeriod()), sheet.Same(l.book.Today()),
 	)
 }
 
@@ -52,12 +52,12 @@ func (l *Ledger) ExportReportQuality(ctx context.Context, req *aggregationv1.Exp
 	}
 	table := sheet.Of("quality", "报送质量", q.GetParts())
 	table.Notes = [][2]string{
-		{"报送来源 (source)", source.GetSource()}, {"单位 (unit)", source.GetUnit()}, {"月份 (month)", q.GetMonth()}, {"截至日期 (as_of)", l.today()},
+		{"报送来源 (source)", source.GetSource()}, {"单位 (unit)", source.GetUnit()}, {"月份 (month)", q.GetMonth()}, {"截至日期 (as_of)", l.book.Today()},
 		{"得分 (score)", score}, {"计算依据 (formula_source)", q.GetFormulaSourceZh()},
 	}
 	return table.File(
 		req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX,
-		l.called(source.GetUnit()), sheet.Same(source.GetSource()), sheet.Same(q.GetMonth()), sheet.Same(l.today()),
+		l.called(source.GetUnit()), sheet.Same(source.GetSource()), sheet.Same(q.GetMonth()), sheet.Same(l.book.Today()),
 	)
 }
 

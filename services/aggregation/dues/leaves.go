@@ -2,11 +2,9 @@ package dues
 
 import (
 	"context"
-	"errors"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -32,11 +30,13 @@ func (l *Ledger) ListReportLeaves(ctx context.Context, req *aggregationv1.ListRe
 	return &aggregationv1.ListReportLeavesResponse{ReportLeaves: list, NextPageToken: next}, err
 }
 
+// Leave is what a unit was given for a period of the form (补报), or nil.
+func (l *Ledger) Leave(tx *change.Tx, form *aggregationv1.ReportForm, period reports.Period, unit string) (*aggregationv1.ReportLeave, error) {
+	return l.leaves.Seek(tx, reports.LeaveName(unit, form.GetName(), period.String()))
+}
+
 // onLeave says whether a report whose period is closed may come from a unit still.
 func (l *Ledger) onLeave(tx *change.Tx, p reports.FormPeriod, unit string) (bool, error) {
-	leave, err := l.leaves.Find(tx, reports.LeaveName(unit, p.Form.GetName(), p.String()))
-	if errors.Is(err, authz.ErrNotFound) {
-		return false, nil
-	}
-	return leave.GetUntilDate() >= l.today(), err
+	leave, err := l.Leave(tx, p.Form, p.Period, unit)
+	return leave.GetUntilDate() >= l.book.Today(), err
 }

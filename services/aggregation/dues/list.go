@@ -76,7 +76,7 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 		return &aggregationv1.ReportDue{Name: unit}, nil
 	}
 	sent, err := l.sent(tx, form, period, unit)
-	return reports.DueOf(unit, period, reports.WindowOf(form, period, l.days), l.today(), sent), err
+	return reports.DueOf(unit, period, l.Window(form, period), l.book.Today(), sent), err
 }
 
 func (l *Ledger) owes(form *aggregationv1.ReportForm, period reports.Period, unit string) bool {

@@ -41,9 +41,9 @@ func (l *Ledger) gather(tx *change.Tx, form *aggregationv1.ReportForm, source *a
 	others := len(sent)
 	sent = slices.DeleteFunc(sent, func(r *aggregationv1.Report) bool { return r.GetSource() != source.GetSource() })
 	others -= len(sent)
-	window := reports.WindowOf(form, period, l.days)
-	if l.owes(form, period, source.GetUnit()) && (len(sent) > 0 || others == 0 && l.today() > window.Due) {
-		to.Owed = append(to.Owed, reports.DueOf(source.GetUnit(), period, window, l.today(), sent))
+	window := l.Window(form, period)
+	if l.owes(form, period, source.GetUnit()) && (len(sent) > 0 || others == 0 && l.book.Today() > window.Due) {
+		to.Owed = append(to.Owed, reports.DueOf(source.GetUnit(), period, window, l.book.Today(), sent))
 	}
 	to.Missing += reports.MissingBefore(source, sent)
 	to.Reports = append(to.Reports, sent...)

@@ -53,7 +53,7 @@ func (a asked) GetCheckpoint(ctx context.Context, req *feedv1.GetCheckpointReque
 
 // tree is the directory by which aggregation knows the tree as it is.
 func (s *scene) tree() *directory.Directory {
-	return s.Of("aggregation").Process().Tree.(*directory.Directory)
+	return s.Of("aggregation").Process.Tree.(*directory.Directory)
 }
 
 // The figures' own tree does not know a unit yet when a report about it is

@@ -79,8 +79,8 @@ func indexes() map[string][]string {
 // named services say, organization's before all others'.
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
 	s := &Service{book: book, directory: directory}
-	s.Desk = desk.New(book, kept{directory, s}, calendar.Builtin())
 	s.Ledger = dues.New(book, directory, calendar.Builtin())
+	s.Desk = desk.New(book, kept{directory, s}, s.Ledger)
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
 	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
@@ -156,6 +156,3 @@ func (s *Service) Counted() map[string]func() uint64 {
 	}
 	return counts
 }
-
-// today is the civil day of the service's clock in China.
-func (s *Service) today() string { return calendar.On(s.book.Now()).String() }

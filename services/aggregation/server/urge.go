@@ -2,13 +2,11 @@ package server
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/worklist"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -19,11 +17,11 @@ func (s *Service) UrgeWorkItem(ctx context.Context, req *aggregationv1.UrgeWorkI
 		if err != nil {
 			return nil, err
 		}
-		before, err := s.kept(tx, req.GetName(), req.GetSubject(), req.GetAction())
+		before, err := s.urges.Seek(tx, aggregation.UrgeName(req.GetName(), req.GetSubject(), req.GetAction()))
 		if err != nil {
 			return nil, err
 		}
-		return aggregation.Urging(before, item, s.today(), tx.Access.Principal.Name, tx.Access.Acting().Unit)
+		return aggregation.Urging(before, item, s.book.Today(), tx.Access.Principal.Name, tx.Access.Acting().Unit)
 	})
 }
 
@@ -51,13 +49,4 @@ func (s *Service) owed(tx *change.Tx, req *aggregationv1.UrgeWorkItemRequest) (*
 		return nil, err
 	}
 	return items[i], nil
-}
-
-// kept is what is kept of how a thing was urged, or nil.
-func (s *Service) kept(tx *change.Tx, unit, subject string, action aggregationv1.WorkItem_Action) (*aggregationv1.Urge, error) {
-	u, err := s.urges.Find(tx, aggregation.UrgeName(unit, subject, action))
-	if errors.Is(err, authz.ErrNotFound) {
-		return nil, nil
-	}
-	return u, err
 }

@@ -83,7 +83,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 	if err != nil {
 		return nil, err
 	}
-	today := s.today()
+	today := s.book.Today()
 	if !at.IsZero() {
 		v.at, today = at, calendar.On(at).String()
 	}

@@ -37,7 +37,7 @@ func (s *Service) awaits(ctx context.Context, req *aggregationv1.ListWorkItemsRe
 		return nil, "", err
 	}
 	err = s.book.View(ctx, func(tx *change.Tx) error {
-		r := &reading{s, tx, req, filter, s.today()}
+		r := &reading{s, tx, req, filter, s.book.Today()}
 		items, next, err = r.page(after, size)
 		return err
 	})
@@ -57,14 +57,14 @@ func (s *Service) ExportWorkItems(ctx context.Context, req *aggregationv1.Export
 	table := sheet.Of("worklist", "待办", items)
 	table.Beside("单位名称 (display_name)", func(unit string) string { return s.directory.Unit(unit).GetDisplayName() })
 	table.Notes = []note{
-		{"单位 (unit)", req.GetParent()}, {"下级待办 (beneath)", sheet.Yes(req.GetBeneath())}, {"截至日期 (as_of)", s.today()},
+		{"单位 (unit)", req.GetParent()}, {"下级待办 (beneath)", sheet.Yes(req.GetBeneath())}, {"截至日期 (as_of)", s.book.Today()},
 		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", sheet.Yes(next != "")},
 	}
 	whose := sheet.Called(req.GetParent(), s.directory.Unit(req.GetParent()).GetDisplayName())
 	if req.GetParent() == mine {
 		whose = sheet.Word{"mine", "本人"}
 	}
-	return table.File(req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX, whose, sheet.Same(s.today()))
+	return table.File(req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX, whose, sheet.Same(s.book.Today()))
 }
 
 // reading is one reading of a worklist.
@@ -171,7 +171,7 @@ func (d *reading) falls(item *worklist.Item) bool {
 
 // urged says how the item was urged since it awaits its unit, or nil.
 func (d *reading) urged(item *worklist.Item) (*aggregationv1.Urge, error) {
-	u, err := d.kept(d.tx, item.GetUnit(), item.GetSubject(), item.GetAction())
+	u, err := d.urges.Seek(d.tx, aggregation.UrgeName(item.GetUnit(), item.GetSubject(), item.GetAction()))
 	if err != nil || !aggregation.Urged(u, item) {
 		return nil, err
 	}

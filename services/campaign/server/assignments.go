@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"strings"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -75,11 +73,9 @@ func (s *Service) SubmitAssignment(ctx context.Context, req *campaignv1.SubmitAs
 func (s *Service) exhibits(tx *change.Tx, a *campaignv1.Assignment, evidence []*campaignv1.Evidence) (list []campaign.Exhibit, err error) {
 	for i, e := range evidence {
 		file, err := s.files.Find(tx, a.GetName(), e.GetAttachment())
-		if errors.Is(err, authz.ErrNotFound) {
-			return nil, campaign.ErrEvidenceUnknown.At(fmt.Sprintf("evidence[%d].attachment", i), "不是本任务的附件", "is no file of this assignment")
-		}
 		if err != nil {
-			return nil, err
+			unknown := campaign.ErrEvidenceUnknown.At(fmt.Sprintf("evidence[%d].attachment", i), "不是本任务的附件", "is no file of this assignment")
+			return nil, change.Unknown(err, unknown)
 		}
 		list = append(list, campaign.Exhibit{Kind: e.GetKind(), File: file})
 	}

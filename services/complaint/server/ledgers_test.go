@@ -5,13 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
-
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -37,25 +32,7 @@ func (p *place) investigated(kind complaintv1.Complaint_Type) string {
 // settled waits until the feed has n settled orders.
 func (p *place) settled(n int) {
 	p.T.Helper()
-	feed := feedv1.NewFeedServiceClient(p.As(p.Auditor))
-	for start, deadline := uint64(0), time.Now().Add(20*time.Second); n > 0; {
-		if time.Now().After(deadline) {
-			p.T.Fatalf("%d orders are not settled", n)
-		}
-		run := ok[*feedv1.ListRecordsResponse](p.T)(feed.ListRecords(p.T.Context(), &feedv1.ListRecordsRequest{
-			Parent: "feeds/complaint", Start: start, Wait: durationpb.New(time.Second),
-		}))
-		for _, r := range run.GetRecords() {
-			e := &feedv1.Entry{}
-			if err := proto.Unmarshal(r.GetEntry(), e); err != nil {
-				p.T.Fatal(err)
-			}
-			if e.GetKind() == "complaint.rectification.settled.v1" {
-				n--
-			}
-		}
-		start = run.GetNextStart()
-	}
+	p.Recorded("complaint", "complaint.rectification.settled.v1", n)
 }
 
 func (p *place) problems() []*rectificationv1.Problem {

@@ -19,6 +19,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/page"
@@ -64,6 +65,9 @@ type Book struct {
 	// them changes here. Nil: of none.
 	Remote func(unit string) bool
 }
+
+// Today is the civil day in China by the service's clock.
+func (b *Book) Today() string { return calendar.On(b.Now()).String() }
 
 // Request is what every request that changes something has (AIP-155, AIP-163).
 type Request interface {
@@ -111,6 +115,21 @@ func (tx *Tx) Check(unit string) error {
 	if err == nil {
 		tx.units = append(tx.units, unit)
 		err = tx.local(unit)
+	}
+	return err
+}
+
+// CheckAt is Check for a unit that the request names at field. For whom there is no
+// such unit it says where.
+func (tx *Tx) CheckAt(unit, field string) error {
+	return Unknown(tx.Check(unit), authz.ErrNotFound.At(field, "没有这个单位", "there is no such unit"))
+}
+
+// Unknown is the fault if looking for what a request names found nothing; else what
+// went wrong, or nil.
+func Unknown(err, fault error) error {
+	if errors.Is(err, authz.ErrNotFound) {
+		return fault
 	}
 	return err
 }

@@ -76,6 +76,14 @@ func (k *Kind[T]) Find(tx *Tx, name string) (T, error) {
 	return r, err
 }
 
+// Seek is Find for what need not be there: then it returns none, which is no error.
+func (k *Kind[T]) Seek(tx *Tx, name string) (r T, err error) {
+	if r, err = k.Find(tx, name); errors.Is(err, authz.ErrNotFound) {
+		return r, nil
+	}
+	return r, err
+}
+
 // Free says whether no record has that name, or answers taken.
 func (k *Kind[T]) Free(tx *Tx, name string, taken error) error {
 	switch _, err := k.Find(tx, name); {

@@ -7,7 +7,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/services/internal/authz"
-	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -31,13 +30,10 @@ func If(check func(*Tx) error) Option {
 // names. For whom there is no such unit it says where.
 func In(unit string) Option {
 	return If(func(tx *Tx) error {
-		err := tx.Check(unit)
-		if f := fault.As(err); f != nil && f.Is(authz.ErrNotFound) {
-			if path := pathOf(tx.req.ProtoReflect(), unit); path != "" {
-				return f.At(path, "没有这个单位", "there is no such unit")
-			}
+		if field := pathOf(tx.req.ProtoReflect(), unit); field != "" {
+			return tx.CheckAt(unit, field)
 		}
-		return err
+		return tx.Check(unit)
 	})
 }
 

@@ -37,7 +37,7 @@ func TestARepeatAndAStrangerNeedNobodyElse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree := s.Of("campaign").Process().Tree.(*directory.Directory)
+	tree := s.Of("campaign").Process.Tree.(*directory.Directory)
 	tree.Turn(func(heard feedv1.FeedServiceClient) feedv1.FeedServiceClient { return deaf{heard} })
 	if again, err := draft(clerk.Key, "r1"); err != nil || !proto.Equal(first, again) {
 		t.Errorf("the repeat = %v, %v; want %v", again, err, first)

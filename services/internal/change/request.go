@@ -59,6 +59,8 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 		return identity{}, nil
 	}
 	switch public := access.Principal.Name == ""; {
+	case strings.TrimSpace(id) == "":
+		return identity{}, ErrFields.At("request_id", "不能只有空白", "must not be blank")
 	case len(id) > 128:
 		return identity{}, ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
 	case public && len(id) < publicID:

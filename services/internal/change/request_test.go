@@ -6,9 +6,12 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc/metadata"
+
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
@@ -29,6 +32,15 @@ func TestARequestIDIsOfOneMethod(t *testing.T) {
 	one, again, other := known(t, "/duban.x.v1.X/One", "r"), known(t, "/duban.x.v1.X/One", "r"), known(t, "/duban.x.v1.X/Other", "r")
 	if one.digest != again.digest || !bytes.Equal(one.key, other.key) || one.digest == other.digest {
 		t.Errorf("one %v, again %v, the other method %v", one, again, other)
+	}
+}
+
+// In metadata blanks pass the rules of fields by, and would make all who send them one.
+func TestARequestIDIsNotBlank(t *testing.T) {
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("idempotency-key", "  "))
+	_, err := identify(ctx, &authz.Access{Method: &authz.Method{}, Principal: authn.Principal{Name: "machines/m"}}, &organizationv1.CreateUnitRequest{})
+	if f := fault.As(err); f == nil || !f.Is(ErrFields) || f.Fields[0].Path != "request_id" {
+		t.Errorf("an id of blanks: %v", err)
 	}
 }
 

@@ -29,7 +29,6 @@ type Installation struct {
 
 	name   string // by which it signs
 	folder string
-	files  map[string]string // configurations, by role
 	ships  map[string]*Ship
 }
 
@@ -45,10 +44,9 @@ func Lay(f *Fleet, folder string, c suite.Config, now time.Time) (*Installation,
 	if c.Peers.Addresses, err = Vacant(suite.Called()...); err != nil {
 		return nil, err
 	}
-	i := &Installation{Fleet: f, Base: "http://" + c.HTTP, name: c.Installation, folder: folder, files: map[string]string{}, ships: map[string]*Ship{}}
+	i := &Installation{Fleet: f, Base: "http://" + c.HTTP, name: c.Installation, folder: folder, ships: map[string]*Ship{}}
 	for _, role := range suite.Roles() {
-		i.files[role] = filepath.Join(folder, role+".yaml")
-		if err := write(i.files[role], c, role); err != nil {
+		if err := write(i.Config(role), c, role); err != nil {
 			return nil, err
 		}
 	}
@@ -107,12 +105,12 @@ func (i *Installation) Launch(ctx context.Context, args ...string) (key string, 
 
 // Begin starts a role that does not run.
 func (i *Installation) Begin(role string, args ...string) (err error) {
-	i.ships[role], err = i.Start(role, append(append([]string{"serve", "-leash", "-config", i.files[role]}, args...), role)...)
+	i.ships[role], err = i.Start(role, append(append([]string{"serve", "-leash", "-config", i.Config(role)}, args...), role)...)
 	return err
 }
 
 // Config is the file that has the configuration of a role.
-func (i *Installation) Config(role string) string { return i.files[role] }
+func (i *Installation) Config(role string) string { return filepath.Join(i.folder, role+".yaml") }
 
 // Ship is the process of a role.
 func (i *Installation) Ship(role string) *Ship { return i.ships[role] }

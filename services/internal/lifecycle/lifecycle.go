@@ -5,7 +5,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -54,49 +53,18 @@ func Move[R Record[S], S State, M ~string](t Table[S, M], r R, m M, illegal *fau
 // Refused is illegal about the move from the state that r is in: it gets the facts
 // "state" and "move", in both languages.
 func Refused[R Record[S], S State, M ~string](r R, m M, illegal *fault.Fault) error {
-	en, zh := spelled(m)
-	return illegal.Say("state", fault.Word(r.GetState()), short(r.GetState())).Say("move", zh, en)
+	en, zh := Spelled(m)
+	return illegal.Say("state", fault.Word(r.GetState()), Short(r.GetState())).Say("move", zh, en)
 }
 
-// Mermaid draws t; each service's README holds the drawing and a test compares.
-func (t Table[S, M]) Mermaid() string {
-	var lines []string
-	for s, moves := range t {
-		for m, next := range moves {
-			en, _ := spelled(m)
-			lines = append(lines, fmt.Sprintf("    %s --> %s: %s", short(s), short(next), en))
-		}
-	}
-	slices.Sort(lines)
-	return "stateDiagram-v2\n" + strings.Join(lines, "\n") + "\n"
-}
-
-// Wordless are the states and moves that have no Chinese name, which there MUST NOT
-// be.
-func (t Table[S, M]) Wordless() (list []string) {
-	for s, moves := range t {
-		if fault.Word(s) == "" {
-			list = append(list, short(s))
-		}
-		for m, next := range moves {
-			if _, zh := spelled(m); zh == "" {
-				list = append(list, string(m))
-			}
-			if fault.Word(next) == "" {
-				list = append(list, short(next))
-			}
-		}
-	}
-	return list
-}
-
-// spelled parts a move into its names in the two languages.
-func spelled[M ~string](m M) (en, zh string) {
+// Spelled parts a move into its names in the two languages.
+func Spelled[M ~string](m M) (en, zh string) {
 	en, zh, _ = strings.Cut(string(m), " / ")
 	return en, zh
 }
 
-func short[S State](s S) string {
+// Short is the state without the prefix that the contract gives it, such as ACTIVE.
+func Short[S State](s S) string {
 	_, name, found := strings.Cut(s.String(), "STATE_")
 	if !found {
 		return s.String()

@@ -60,20 +60,3 @@ func TestMove(t *testing.T) {
 		t.Errorf("in English it is %q, want %q", got, want)
 	}
 }
-
-func TestWordless(t *testing.T) {
-	if got := life.Wordless(); len(got) != 0 {
-		t.Errorf("without Chinese names are %v", got)
-	}
-	mute := lifecycle.Table[organizationv1.Unit_State, move]{open: {"shut": organizationv1.Unit_STATE_UNSPECIFIED}}
-	if diff := cmp.Diff([]string{"shut", "UNSPECIFIED"}, mute.Wordless()); diff != "" {
-		t.Errorf("without Chinese names (-want +got):\n%s", diff)
-	}
-}
-
-func TestMermaid(t *testing.T) {
-	want := "stateDiagram-v2\n    ACTIVE --> ARCHIVED: shut\n    ARCHIVED --> ACTIVE: open\n"
-	if got := life.Mermaid(); got != want {
-		t.Errorf("Mermaid = %q, want %q", got, want)
-	}
-}

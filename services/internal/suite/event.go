@@ -60,7 +60,7 @@ func event(_ context.Context, s *Suite, book *change.Book) (serve.Service, error
 	service, err := eventserver.New(book, eventserver.Parts{
 		Tree: s.directory, Feeds: feedv1.NewFeedServiceClient(self), Services: s.followed("event"),
 		Self: eventv1.NewEventServiceClient(self), Targets: policy, Sender: policy.Sender(), Vault: vault,
-		Jitter: rand.Float64, Counted: counted, Stopping: s.process.Stopping(),
+		Jitter: rand.Float64, Counted: counted, Stopping: s.Process.Stopping(),
 	})
 	if err != nil {
 		return nil, err

@@ -125,7 +125,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	logs := own.Logs{Store: book.Store, Feeds: feedv1.NewFeedServiceClient(s.Conn("federation")), Roles: s.logs()}
 	service := federationserver.New(book, federationserver.Parts{
 		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
-		Own: logs, Stopping: s.process.Stopping(),
+		Own: logs, Stopping: s.Process.Stopping(),
 	})
 	s.mirrors = service.Mirror
 	if err := s.watch(service, logs, book.Clock); err != nil {

@@ -42,8 +42,8 @@ func (s *Suite) connect() error {
 		}
 	}
 	s.network = &reach.Network{
-		Roles: services(), Here: s.here, Local: s.process.Conn, Addresses: s.config.Peers.Addresses,
-		Credentials: s.passport, Message: s.config.Limits.Message, Made: s.process.Made,
+		Roles: services(), Here: s.here, Local: s.Process.Conn, Addresses: s.config.Peers.Addresses,
+		Credentials: s.passport, Message: s.config.Limits.Message, Made: s.Process.Made,
 	}
 	s.closers = append(s.closers, s.network.Close)
 	return nil
@@ -78,7 +78,7 @@ func (s *Suite) Client() grpc.ClientConnInterface { return s.Conn("") }
 // answers for them.
 func (s *Suite) Conn(role string) grpc.ClientConnInterface {
 	if s.whole {
-		return s.process.Conn(role)
+		return s.Process.Conn(role)
 	}
 	return s.network.Conn(role)
 }

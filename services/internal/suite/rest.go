@@ -15,7 +15,7 @@ import (
 func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
 	h, err := gateway.Handler(ctx, s.backends(), gateway.Options{
 		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), Sandbox: s.sandbox, TraceID: telemetry.TraceID,
-		Network: s.process.Network, TrustedProxies: s.config.TrustedProxies, Reference: s.reference,
+		Network: s.Process.Network, TrustedProxies: s.config.TrustedProxies, Reference: s.reference,
 	})
 	if err != nil {
 		return nil, err

@@ -73,7 +73,7 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.offer(ctx) })
 	g.Go(func() error {
-		return s.process.Run(ctx, func() { ready(at) }, s.doors(listeners[0], listeners[3], below)...)
+		return s.Process.Run(ctx, func() { ready(at) }, s.doors(listeners[0], listeners[3], below)...)
 	})
 	server := web.Server{Grace: s.config.Grace, Log: s.Log()}
 	for l, h := range pages {
@@ -133,7 +133,7 @@ func (s *Suite) operators() http.Handler {
 // from being ready: what can be read still is.
 func (s *Suite) ready(w http.ResponseWriter, r *http.Request) {
 	status, is := http.StatusOK, healthv1.HealthCheckResponse_SERVING
-	if !s.process.Ready(r.Context()) {
+	if !s.Process.Ready(r.Context()) {
 		status, is = http.StatusServiceUnavailable, healthv1.HealthCheckResponse_NOT_SERVING
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -28,8 +28,8 @@ func TestASandboxStaysOneAndItsKeysAreItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.process.Sandbox || !strings.HasPrefix(s.Bootstrap, "dubansandbox_") {
-		t.Errorf("it is a sandbox: %v, and its first key begins as it should: %v", s.process.Sandbox, strings.HasPrefix(s.Bootstrap, "dubansandbox_"))
+	if !s.Process.Sandbox || !strings.HasPrefix(s.Bootstrap, "dubansandbox_") {
+		t.Errorf("it is a sandbox: %v, and its first key begins as it should: %v", s.Process.Sandbox, strings.HasPrefix(s.Bootstrap, "dubansandbox_"))
 	}
 	c := Default()
 	c.Sandbox.Data = folder
@@ -40,7 +40,7 @@ func TestASandboxStaysOneAndItsKeysAreItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	again, err := sandboxIn(t, folder, false)
-	if err != nil || !again.process.Sandbox {
+	if err != nil || !again.Process.Sandbox {
 		t.Fatalf("started again, it is no sandbox: %v", err)
 	}
 	if err := again.Close(); err != nil {
@@ -60,7 +60,7 @@ func TestNothingElseBecomesASandboxOrIsRemoved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if real.process.Sandbox || !strings.HasPrefix(real.Bootstrap, "duban_") {
+	if real.Process.Sandbox || !strings.HasPrefix(real.Bootstrap, "duban_") {
 		t.Error("a real installation is taken for a sandbox")
 	}
 	if err := real.Close(); err != nil {

@@ -50,13 +50,14 @@ type Suite struct {
 	Bootstrap string
 	// Clock is the installation's time.
 	Clock *clock.Clock
+	// Process runs the services.
+	Process *serve.Process
 
 	config    Config
 	roles     []string // that run here
 	whole     bool     // all do
 	pushes    []string // own feeds that go upward
 	telemetry *telemetry.Telemetry
-	process   *serve.Process
 	directory *directory.Directory
 	secrets   map[string]seed.Role
 	papers    map[string]*papers.Paper
@@ -142,13 +143,13 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if err := s.telemetry.Disk(s.disk, c.Reserve<<20); err != nil {
 		return err
 	}
-	if s.process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
+	if s.Process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
 		return err
 	}
-	s.process.Grace = c.Grace
-	s.process.Served, s.process.Made = s.telemetry.Handlers()
-	s.process.Prepared, s.process.Simulated, s.process.Sandbox = s.prepared, s.Clock.Simulated, s.sandbox
-	s.process.Network = (&network.Veil{Now: o.Now}).Of
+	s.Process.Grace = c.Grace
+	s.Process.Served, s.Process.Made = s.telemetry.Handlers()
+	s.Process.Prepared, s.Process.Simulated, s.Process.Sandbox = s.prepared, s.Clock.Simulated, s.sandbox
+	s.Process.Network = (&network.Veil{Now: o.Now}).Of
 	if err := s.connect(); err != nil {
 		return err
 	}
@@ -169,8 +170,8 @@ func (s *Suite) wire(now func() time.Time) {
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
 	s.directory.Key = keys.Heard
-	s.process.Authenticate = keys.Authenticate
-	s.process.Tree = s.directory
+	s.Process.Authenticate = keys.Authenticate
+	s.Process.Tree = s.directory
 }
 
 func (s *Suite) addRoles(ctx context.Context, o Options) error {
@@ -191,16 +192,16 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
-		if err := s.process.Add(service); err != nil {
+		if err := s.Process.Add(service); err != nil {
 			return fmt.Errorf("%s: %w", r.name, err)
 		}
 	}
 	return errors.Join(
-		s.process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.process.Stopping(), Mirrors: s.mirrors}),
-		s.process.Add(s.recovery()),
-		s.process.Add(s.Clock),
-		s.process.Add(s.marks),
-		s.process.Add(s.follower()),
+		s.Process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.Process.Stopping(), Mirrors: s.mirrors}),
+		s.Process.Add(s.recovery()),
+		s.Process.Add(s.Clock),
+		s.Process.Add(s.marks),
+		s.Process.Add(s.follower()),
 	)
 }
 
@@ -249,7 +250,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
-		Validate: s.process.Validate, Remote: s.directory.Remote,
+		Validate: s.Process.Validate, Remote: s.directory.Remote,
 	}, nil
 }
 
@@ -277,9 +278,6 @@ func (s *Suite) fail(err error) {
 	default:
 	}
 }
-
-// Process is what runs the services, for tests that look at every method.
-func (s *Suite) Process() *serve.Process { return s.process }
 
 // Close closes what Open opened, in reverse.
 func (s *Suite) Close() (err error) {

@@ -115,7 +115,7 @@ func TestTimeIsTheSameInEveryProcess(t *testing.T) {
 	later := suitetest.Start.Add(48 * time.Hour)
 	s.SetTime(later)
 	for _, role := range []string{"organization", "campaign", "aggregation"} {
-		is, err := clockv1.NewClockServiceClient(s.Of(role).Process().Conn("")).GetClock(t.Context(), &clockv1.GetClockRequest{})
+		is, err := clockv1.NewClockServiceClient(s.Of(role).Process.Conn("")).GetClock(t.Context(), &clockv1.GetClockRequest{})
 		if err != nil || !is.GetNow().AsTime().Equal(later) || !is.GetSimulated() {
 			t.Errorf("%s says %v, %v", role, is, err)
 		}
@@ -127,7 +127,7 @@ func TestTimeIsTheSameInEveryProcess(t *testing.T) {
 			t.Error("the time was set in a process that does not run")
 		}
 	})
-	is, err := clockv1.NewClockServiceClient(s.Of("campaign").Process().Conn("")).GetClock(t.Context(), &clockv1.GetClockRequest{})
+	is, err := clockv1.NewClockServiceClient(s.Of("campaign").Process.Conn("")).GetClock(t.Context(), &clockv1.GetClockRequest{})
 	if err != nil || !is.GetNow().AsTime().Equal(next.AsTime()) {
 		t.Errorf("started again it says %v, %v; want what organization has", is, err)
 	}

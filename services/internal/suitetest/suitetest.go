@@ -133,7 +133,7 @@ func settings(folder string) suite.Config {
 func (s *Suite) Methods() []*authz.Method {
 	all := map[string]*authz.Method{}
 	for _, p := range s.parts {
-		for _, m := range p.Process().Methods() {
+		for _, m := range p.Process.Methods() {
 			all[m.FullName] = m
 		}
 	}
@@ -280,15 +280,4 @@ func (s *Suite) SetTime(now time.Time) {
 	s.T.Helper()
 	_, err := clockv1.NewClockServiceClient(s.As(s.SystemAdmin)).SetClock(s.T.Context(), &clockv1.SetClockRequest{Now: timestamppb.New(now)})
 	s.must(err)
-}
-
-// CatchUp returns when every right that was taken away so far is refused: what
-// was given holds at once, what was taken follows a moment later.
-func (s *Suite) CatchUp() {
-	s.T.Helper()
-	for _, p := range s.parts {
-		if tree := p.Process().Tree; tree != nil {
-			s.must(tree.CatchUp(s.T.Context()))
-		}
-	}
 }

@@ -20,6 +20,7 @@ import (
 func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 	s := suitetest.Run(t)
 	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	school := s.Unit("s1", s.Root, organizationv1.Unit_KIND_SCHOOL)
 	org := s.Organization(s.SystemAdmin)
 	create := func(parent string) func(context.Context) error {
 		return func(ctx context.Context) error {
@@ -40,6 +41,11 @@ func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 			_, err := org.UpdateUnit(ctx, &organizationv1.UpdateUnitRequest{Unit: &organizationv1.Unit{Name: city, Codes: []*organizationv1.Code{code, code}}})
 			return err
 		}, "FIELDS_INVALID", "unit.codes[1]"},
+		"a level above, new": {create(school), "UNIT_LEVEL_INVALID", "unit.parent"},
+		"a level above, moved": {func(ctx context.Context) error {
+			_, err := org.MoveUnit(ctx, &organizationv1.MoveUnitRequest{Name: city, Parent: school})
+			return err
+		}, "UNIT_LEVEL_INVALID", "parent"},
 		"into": {func(ctx context.Context) error {
 			_, err := org.MergeUnit(ctx, &organizationv1.MergeUnitRequest{Name: city, Into: "units/nowhere"})
 			return err
@@ -67,15 +73,20 @@ func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 func TestARefusalPointsIntoTheBody(t *testing.T) {
 	s := suitetest.Run(t)
 	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
-	for name, c := range map[string]struct{ body, field, says string }{
-		"a kind":       {`{"kind":"KIND_DISTRICT"}`, "unit.kind", "displayName, codes, labels"},
-		"a stale etag": {`{"displayName":"演示市","etag":"99"}`, "unit.etag", "etag"},
+	for name, c := range map[string]struct{ body, header, language, field, says string }{
+		"a kind":       {`{"kind":"KIND_DISTRICT"}`, "", "zh", "unit.kind", "displayName, codes, labels"},
+		"a stale etag": {`{"displayName":"演示市","etag":"99"}`, "", "zh", "unit.etag", "etag"},
+		"blanks, zh":   {`{"displayName":"演示市"}`, "Idempotency-Key", "zh", "Idempotency-Key", "不能只有空白"},
+		"blanks, en":   {`{"displayName":"演示市"}`, "Idempotency-Key", "en", "Idempotency-Key", "must not be blank"},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPatch, s.HTTP+"/v1/"+city, strings.NewReader(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header = http.Header{"Authorization": {"Bearer " + s.SystemAdmin}, "Content-Type": {"application/json"}, "Accept": {"application/problem+json"}}
+		r.Header = http.Header{"Authorization": {"Bearer " + s.SystemAdmin}, "Content-Type": {"application/json"}, "Accept": {"application/problem+json"}, "Accept-Language": {c.language}}
+		if c.header != "" {
+			r.Header[c.header] = []string{"   "}
+		}
 		answer, err := http.DefaultClient.Do(r)
 		if err != nil {
 			t.Fatal(err)

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -30,7 +29,7 @@ func (s *Service) newGrant(tx *change.Tx, g *organizationv1.RoleGrant) (*organiz
 		err = authz.ErrNotFound // as if the principal were not there
 	}
 	if err != nil {
-		return nil, unknown(err, stranger("role_grant.principal"))
+		return nil, change.Unknown(err, stranger("role_grant.principal"))
 	}
 	held, err := s.held(tx, g.GetPrincipal())
 	if err != nil {
@@ -57,14 +56,6 @@ func collected[T any](records iter.Seq2[T, error]) (list []T, err error) {
 // stranger says that nobody has the name at the field, whom the caller may see.
 func stranger(field string) error {
 	return organization.ErrPrincipalUnknown.At(field, "没有此人员或接入系统", "is neither a person nor a machine")
-}
-
-// unknown is the fault if looking for a name found nothing, or what went wrong.
-func unknown(err, fault error) error {
-	if errors.Is(err, authz.ErrNotFound) {
-		return fault
-	}
-	return err
 }
 
 // GetRoleGrant implements the RPC.

@@ -55,7 +55,7 @@ func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateAp
 // that the caller may not see.
 func hidden(tx *change.Tx, err error, field string) error {
 	tx.Trusted("refused anyway")
-	return unknown(err, stranger(field))
+	return change.Unknown(err, stranger(field))
 }
 
 // issue gives k its secret and stores both.

@@ -40,7 +40,7 @@ func (s *Service) posted(tx *change.Tx, before, now []*organizationv1.Post) erro
 			return organization.ErrPostInvalid.At(field+".end_date", "止日早于起日", "is before the first day")
 		}
 		if err := s.reachable(tx, p.GetUnit()); err != nil {
-			return unknown(err, organization.ErrPostInvalid.At(field+".unit", "没有这个单位，或已停用", "there is no such unit, or it is not in use"))
+			return change.Unknown(err, organization.ErrPostInvalid.At(field+".unit", "没有这个单位，或已停用", "there is no such unit, or it is not in use"))
 		}
 	}
 	return nil

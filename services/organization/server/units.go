@@ -153,8 +153,8 @@ func (s *Service) MoveUnit(ctx context.Context, req *organizationv1.MoveUnitRequ
 // target returns the path of the unit that u goes to, which the request has at
 // field and on which the caller must have the right too, and how many levels u has.
 func (s *Service) target(tx *change.Tx, u *organizationv1.Unit, to, field string) ([]*organizationv1.Unit, int, error) {
-	if err := tx.Check(to); err != nil {
-		return nil, 0, unknown(err, authz.ErrNotFound.At(field, "没有这个单位", "there is no such unit"))
+	if err := tx.CheckAt(to, field); err != nil {
+		return nil, 0, err
 	}
 	above, err := s.path(tx, to)
 	if err != nil {
@@ -189,7 +189,7 @@ func (s *Service) adopt(tx *change.Tx, u *organizationv1.Unit, into []*organizat
 		if c.GetState() != organizationv1.Unit_STATE_ACTIVE {
 			continue
 		}
-		moved, err := organization.MoveUnit(c, into, levels-1)
+		moved, err := organization.AdoptUnit(c, into, levels-1)
 		if err != nil {
 			return err
 		}

@@ -2,13 +2,11 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -27,13 +25,9 @@ func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.Submit
 // attached says whether the files are attachments of the problem.
 func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []string) error {
 	for i, name := range files {
-		_, err := s.files.Find(tx, p.GetName(), name)
-		if errors.Is(err, authz.ErrNotFound) {
-			return rectification.ErrProblemEvidenceUnknown.With("attachment", name).
-				At(fmt.Sprintf("evidence[%d]", i), "不是本问题的附件", "is no attachment of the problem")
-		}
-		if err != nil {
-			return err
+		if _, err := s.files.Find(tx, p.GetName(), name); err != nil {
+			return change.Unknown(err, rectification.ErrProblemEvidenceUnknown.With("attachment", name).
+				At(fmt.Sprintf("evidence[%d]", i), "不是本问题的附件", "is no attachment of the problem"))
 		}
 	}
 	return nil

@@ -43,10 +43,7 @@ func (s *Service) campaign(ctx context.Context, name, field string) (*campaignv1
 		return nil, nil
 	}
 	c, err := s.campaigns.Campaign(ctx, name)
-	if errors.Is(err, authz.ErrNotFound) {
-		return nil, rectification.ErrLedgerCampaignUnknown.At(field, "没有此活动", "is no campaign")
-	}
-	return c, err
+	return c, change.Unknown(err, rectification.ErrLedgerCampaignUnknown.At(field, "没有此活动", "is no campaign"))
 }
 
 // newLedger makes the ledger of a unit that gets new work.

@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -163,7 +162,7 @@ func (s *Service) filed(tx *change.Tx, v *rectificationv1.LedgerVersion, after s
 	return func(yield func(*rectificationv1.FiledProblem, error) bool) {
 		for i := number(after); i < len(v.GetFiledIn()); i++ {
 			name := rectification.ContentName(ledgerOf(v.GetName()), v.GetFiledIn()[i], int32(i+1))
-			if c, err := s.contents.Find(tx, name); !yield(c, gone(err)) || err != nil {
+			if c, err := s.contents.Find(tx, name); !yield(c, change.Unknown(err, errBroken)) || err != nil {
 				return
 			}
 		}
@@ -182,13 +181,6 @@ func number(name string) int {
 	return n
 }
 
-// gone turns a missing part of what was filed into what it is: a broken store,
-// and nothing that the caller named.
-func gone(err error) error {
-	if errors.Is(err, authz.ErrNotFound) {
-		return errBroken
-	}
-	return err
-}
-
+// errBroken says that a part of what was filed is missing: the store is broken, and
+// nothing that the caller named is unknown.
 var errBroken = errors.New("rectification: the content of a filed version is gone")

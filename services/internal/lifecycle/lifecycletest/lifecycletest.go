@@ -4,32 +4,64 @@ package lifecycletest
 
 import (
 	"flag"
+	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
 var update = flag.Bool("update", false, "draw the state machines in READMEs anew")
 
 const fence = "```"
 
-// Table is a state machine of whatever states and moves.
-type Table interface {
-	Mermaid() string
-	Wordless() []string
+// Drawing is a table as a README shows it.
+type Drawing struct {
+	mermaid  string
+	wordless []string // states and moves that have no Chinese name
+}
+
+// Of draws a table.
+func Of[S lifecycle.State, M ~string](t lifecycle.Table[S, M]) Drawing {
+	return Drawing{mermaid(t), wordless(t)}
+}
+
+func mermaid[S lifecycle.State, M ~string](t lifecycle.Table[S, M]) string {
+	var lines []string
+	for s, moves := range t {
+		for m, next := range moves {
+			en, _ := lifecycle.Spelled(m)
+			lines = append(lines, fmt.Sprintf("    %s --> %s: %s", lifecycle.Short(s), lifecycle.Short(next), en))
+		}
+	}
+	slices.Sort(lines)
+	return "stateDiagram-v2\n" + strings.Join(lines, "\n") + "\n"
+}
+
+func wordless[S lifecycle.State, M ~string](t lifecycle.Table[S, M]) (list []string) {
+	for s, moves := range t {
+		if fault.Word(s) == "" {
+			list = append(list, lifecycle.Short(s))
+		}
+		for m, next := range moves {
+			if _, zh := lifecycle.Spelled(m); zh == "" {
+				list = append(list, string(m))
+			}
+			if fault.Word(next) == "" {
+				list = append(list, lifecycle.Short(next))
+			}
+		}
+	}
+	return list
 }
 
 // Drawn checks that the tables are drawn in the file, in this order, as its mermaid
 // blocks, and that their states and moves have Chinese names.
-func Drawn(t *testing.T, file string, tables ...Table) {
+func Drawn(t *testing.T, file string, drawings ...Drawing) {
 	t.Helper()
-	var drawings []string
-	for _, table := range tables {
-		drawings = append(drawings, table.Mermaid())
-		if list := table.Wordless(); len(list) > 0 {
-			t.Errorf("without Chinese names are %v", list)
-		}
-	}
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +70,11 @@ func Drawn(t *testing.T, file string, tables ...Table) {
 	if len(parts)-1 != len(drawings) {
 		t.Fatalf("%s has %d mermaid blocks, want %d", file, len(parts)-1, len(drawings))
 	}
-	for i, want := range drawings {
+	for i, drawing := range drawings {
+		want := drawing.mermaid
+		if len(drawing.wordless) > 0 {
+			t.Errorf("in drawing %d of %s these have no Chinese names: %v", i+1, file, drawing.wordless)
+		}
 		got, rest, _ := strings.Cut(parts[i+1], fence)
 		if got != want && !*update {
 			t.Errorf("drawing %d of %s is not what the table says (run with -update):\n%s\nwant\n%s", i+1, file, got, want)

@@ -241,7 +241,7 @@ type Unit struct {
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// What the unit is. It does not change.
 	Kind Unit_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=duban.organization.v1.Unit_Kind" json:"kind,omitempty"`
-	// The unit above; empty for the root alone. Changed by MoveUnit.
+	// The unit above, which the unit never outranks; empty for the root alone. Changed by MoveUnit.
 	Parent string `protobuf:"bytes,4,opt,name=parent,proto3" json:"parent,omitempty"`
 	// By which names other systems know it.
 	Codes []*Code `protobuf:"bytes,5,rep,name=codes,proto3" json:"codes,omitempty"`
