@@ -59,6 +59,21 @@ var sealed = []exception{{"a sealed case exists for the officers at exactly its 
 	return c.role != accessv1.Role_ROLE_COMPLAINT_OFFICER || c.unit != home || c.reach != ""
 }, hidden}}
 
+// waiting: a sealed case whose desk was merged away is known to the officers at the
+// heir, who take it over before all else.
+var waiting = []exception{{"a sealed case is taken over first", func(c caller, home string) bool {
+	return c.role == accessv1.Role_ROLE_COMPLAINT_OFFICER && at(c, home) && c.reach == ""
+}, denied}}
+
+// inherited are the cases as the officers of their desk's heir read and take them
+// over.
+func inherited(handled []fixture) []fixture {
+	for i := range handled {
+		handled[i].merged = nil
+	}
+	return handled
+}
+
 // assignee: the unit that an open complaint is assigned to reads and answers it,
 // and sees what else its desk may do.
 var (
@@ -72,7 +87,7 @@ func handled(assigned []exception, ask func(name string) protobuf.Message) []fix
 	return []fixture{
 		{note: "open", ask: func(r records) protobuf.Message { return ask(r.cases.open) }},
 		{note: "assigned", homes: []string{bureau}, except: assigned, ask: func(r records) protobuf.Message { return ask(r.cases.assigned) }},
-		{note: "sealed", homes: []string{bureau, office}, except: sealed, ask: func(r records) protobuf.Message { return ask(r.cases.sealed) }},
+		{note: "sealed", homes: []string{bureau, office}, except: sealed, merged: waiting, ask: func(r records) protobuf.Message { return ask(r.cases.sealed) }},
 	}
 }
 
@@ -93,14 +108,14 @@ func complaintFixtures() map[string][]fixture {
 		"RectifyComplaint": handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.RectifyComplaintRequest{Name: name, Description: "问题", Level: rectificationv1.Problem_LEVEL_UNIT, ValidateOnly: true}
 		}),
-		"TakeOverComplaint": handled(onlooker, func(name string) protobuf.Message {
+		"TakeOverComplaint": inherited(handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.TakeOverComplaintRequest{Name: name, ValidateOnly: true}
-		}),
+		})),
 		"OpenComplaint": handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_DECISION, ValidateOnly: true}
 		}),
 		"AssignComplaint": assigning(),
-		"GetComplaint":    handled(assignee, func(name string) protobuf.Message { return &complaintv1.GetComplaintRequest{Name: name} }),
+		"GetComplaint":    inherited(handled(assignee, func(name string) protobuf.Message { return &complaintv1.GetComplaintRequest{Name: name} })),
 		"ListComplaints":  listing(),
 	}
 	for name, list := range intakeFixtures() {
@@ -116,7 +131,7 @@ func assigning() []fixture {
 		{note: "open", ask: func(r records) protobuf.Message {
 			return &complaintv1.AssignComplaintRequest{Name: r.cases.open, To: &complaintv1.AssignComplaintRequest_Unit{Unit: r.child}, ValidateOnly: true}
 		}},
-		{note: "sealed", homes: []string{bureau, office}, except: sealed, ask: func(r records) protobuf.Message {
+		{note: "sealed", homes: []string{bureau, office}, except: sealed, merged: waiting, ask: func(r records) protobuf.Message {
 			return &complaintv1.AssignComplaintRequest{Name: r.cases.sealed, To: &complaintv1.AssignComplaintRequest_Assignee{Assignee: r.anyone}, ValidateOnly: true}
 		}},
 	}

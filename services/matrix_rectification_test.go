@@ -197,6 +197,7 @@ func versionFixtures() map[string][]fixture {
 func inspectionFixtures() map[string][]fixture {
 	shows := func(r records) string { return r.ledgers.unannounced }
 	team := []exception{{"the team alone records and concludes", beside, denied}}
+	noTeam := []exception{{"the heir's supervisor is none of the team", at, denied}}
 	announced := []exception{{"a unit that is to be inspected, and was told, reads its part", beneath, granted}}
 	return map[string][]fixture{
 		"CreateInspection": {asks(func(r records) protobuf.Message { return visiting(r.unit, r.child, r.local) })},
@@ -222,14 +223,17 @@ func inspectionFixtures() map[string][]fixture {
 				return &rectificationv1.ListInspectionsRequest{PageSize: 1000}
 			}},
 		},
-		"RecordInspection": {{except: team, ask: func(r records) protobuf.Message {
+		"RecordInspection": {{except: team, merged: noTeam, ask: func(r records) protobuf.Message {
 			return &rectificationv1.RecordInspectionRequest{Name: r.ledgers.unannounced, Target: r.child, Summary: "正常", ValidateOnly: true}
 		}}},
-		"ConcludeInspection": {{except: team, ask: func(r records) protobuf.Message {
+		"ConcludeInspection": {{except: team, merged: noTeam, ask: func(r records) protobuf.Message {
 			return &rectificationv1.ConcludeInspectionRequest{Name: r.ledgers.recorded, Conclusion: "正常", ValidateOnly: true}
 		}}},
 	}
 }
+
+// at says whether the caller's unit is the home.
+func at(c caller, home string) bool { return c.unit == home }
 
 // beside says whether who sees the home is not the supervisor who inspects from
 // there.

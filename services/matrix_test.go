@@ -19,7 +19,9 @@ import (
 // the tree, over gRPC and REST, and holds the answers against what the contract
 // says in words (matrix_oracle_test.go). A method without a fixture fails.
 func TestMatrix(t *testing.T) {
-	newMatrix(t, suitetest.Run(t)).fill(t)
+	m := newMatrix(t, suitetest.Run(t))
+	m.fill(t)
+	m.bequeath(t)
 }
 
 // TestMatrixOfProcesses tries some of the cells on a suite of one process for each
@@ -85,6 +87,8 @@ type fixture struct {
 	only []right
 	// except are the cells in which more than the rule decides.
 	except []exception
+	// merged are those that come before them once the unit was merged (撤并).
+	merged []exception
 }
 
 // right is a way to act: one of the roles, in the scope.

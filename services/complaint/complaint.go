@@ -50,8 +50,9 @@ const (
 // Life says which moves are allowed from which state.
 var Life = lifecycle.Table[complaintv1.Complaint_State, Move]{
 	complaintv1.Complaint_STATE_RECEIVED: {
-		Accepting: complaintv1.Complaint_STATE_ACCEPTED,
-		Rejecting: complaintv1.Complaint_STATE_REJECTED,
+		Accepting:  complaintv1.Complaint_STATE_ACCEPTED,
+		Rejecting:  complaintv1.Complaint_STATE_REJECTED,
+		TakingOver: complaintv1.Complaint_STATE_RECEIVED,
 	},
 	complaintv1.Complaint_STATE_ACCEPTED: {
 		Assigning:  complaintv1.Complaint_STATE_INVESTIGATING,
@@ -152,16 +153,17 @@ func Reject(c *complaintv1.Complaint, reason string) (*complaintv1.Complaint, er
 	return c, nil
 }
 
-// AssignUnit gives an open complaint to a unit (交办). path is the unit's path,
-// nearest first; empty if it is not active.
-func AssignUnit(c *complaintv1.Complaint, path []string) (*complaintv1.Complaint, error) {
+// AssignUnit gives an open complaint to a unit (交办) at or beneath its desk, or the
+// unit that this was merged into. path is the unit's path, nearest first; empty if it
+// is not active.
+func AssignUnit(c *complaintv1.Complaint, path []string, b Bench) (*complaintv1.Complaint, error) {
 	assigned, err := move(c, Assigning)
 	switch {
 	case err != nil:
 		return nil, err
 	case c.GetSealed():
 		return nil, ErrOfficerWanted.At("unit", "保密件须指定办理人", "is not for a sealed case: name an assignee")
-	case !slices.Contains(path, c.GetDesk()):
+	case !slices.Contains(path, b.Heir(c.GetDesk())):
 		return nil, ErrUnitWanted.At("unit", "不是受理单位或其下级的在用单位", "is neither the desk nor an active unit beneath it")
 	}
 	assigned.AssignedUnit = path[0]

@@ -21,7 +21,7 @@ var moves = map[complaint.Move]func(*complaintv1.Complaint) (*complaintv1.Compla
 		return complaint.Reject(c, "不属于本系统")
 	},
 	complaint.Assigning: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.AssignUnit(c, []string{"units/s", "units/d"})
+		return complaint.AssignUnit(c, []string{"units/s", "units/d"}, world{})
 	},
 	complaint.Replying: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		return complaint.Reply(c, "已办理", now)
@@ -39,7 +39,7 @@ var moves = map[complaint.Move]func(*complaintv1.Complaint) (*complaintv1.Compla
 
 // drawn is the life as the domain draws it, apart from the table.
 var drawn = map[string]map[complaint.Move]string{
-	"RECEIVED":      {complaint.Accepting: "ACCEPTED", complaint.Rejecting: "REJECTED"},
+	"RECEIVED":      {complaint.Accepting: "ACCEPTED", complaint.Rejecting: "REJECTED", complaint.TakingOver: "RECEIVED"},
 	"ACCEPTED":      {complaint.Assigning: "INVESTIGATING", complaint.TakingOver: "ACCEPTED"},
 	"REJECTED":      {},
 	"INVESTIGATING": {complaint.Replying: "REPLIED", complaint.Rectifying: "INVESTIGATING", complaint.TakingOver: "INVESTIGATING"},
@@ -179,7 +179,7 @@ func TestAssigningMeetsTheCase(t *testing.T) {
 		}
 	}
 	unit := func(c *complaintv1.Complaint, path ...string) error {
-		_, err := complaint.AssignUnit(c, path)
+		_, err := complaint.AssignUnit(c, path, b)
 		return err
 	}
 	officer := func(c *complaintv1.Complaint, who string) error {
@@ -187,6 +187,11 @@ func TestAssigningMeetsTheCase(t *testing.T) {
 		return err
 	}
 	wanted("an open case to the desk", unit(open, "units/0"), nil)
+	merged := proto.CloneOf(open)
+	merged.Desk = "units/2"
+	b.merged = []int{2}
+	wanted("an open case beneath the heir of its desk", unit(merged, "units/1", "units/0"), nil)
+	wanted("an open case above the heir of its desk", unit(merged, "units/0"), complaint.ErrUnitWanted)
 	wanted("an open case beside the desk", unit(open, "units/9"), complaint.ErrUnitWanted)
 	wanted("an open case to an archived unit", unit(open), complaint.ErrUnitWanted)
 	wanted("an open case to a person", officer(open, "units/0/members/a"), complaint.ErrUnitWanted)

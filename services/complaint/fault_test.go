@@ -26,7 +26,7 @@ var refusals = []struct {
 		return complaint.TakeIn(&complaintv1.Complaint{AboutHead: true, Unit: "units/1"}, "units/2/members/p", line)
 	}},
 	{complaint.ErrUnitWanted, func() error {
-		_, err := complaint.AssignUnit(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Desk: "units/1"}, nil)
+		_, err := complaint.AssignUnit(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Desk: "units/1"}, nil, world{})
 		return err
 	}},
 	{complaint.ErrOfficerWanted, func() error {

@@ -3,14 +3,20 @@ package complaint
 import (
 	"slices"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 )
 
-// Vacant says whether nobody is left who is responsible for a sealed case, given
-// with its content: who accepted it may no longer hear it, and it has not ended.
+// Vacant says whether nobody is left for a sealed case, given with its content: who
+// accepted it may no longer hear it, or if nobody has, no officer at its desk may;
+// and it has not ended.
 func Vacant(b Bench, c *complaintv1.Complaint) bool {
 	_, goesOn := Life.Next(c.GetState(), TakingOver)
-	return goesOn && c.GetSealed() && !Hears(b, c, c.GetResponsible())
+	left := []string{c.GetResponsible()}
+	if c.GetResponsible() == "" {
+		left = b.Holders(c.GetDesk(), accessv1.Role_ROLE_COMPLAINT_OFFICER)
+	}
+	return goesOn && c.GetSealed() && !slices.ContainsFunc(left, func(who string) bool { return Hears(b, c, who) })
 }
 
 // Heir returns the desk at which a vacant case, given with its content, is taken
@@ -30,7 +36,8 @@ func Heir(b Bench, c *complaintv1.Complaint) string {
 }
 
 // TakeOver makes who takes c over responsible for it, at the desk that inherits
-// it. Whom it was assigned to keeps it only while the desk does.
+// it; a case that nobody had accepted waits there to be. Whom it was assigned to
+// keeps it only while the desk does.
 func TakeOver(c *complaintv1.Complaint, who string, b Bench) (*complaintv1.Complaint, error) {
 	taken, err := move(c, TakingOver)
 	if err != nil {
@@ -39,7 +46,9 @@ func TakeOver(c *complaintv1.Complaint, who string, b Bench) (*complaintv1.Compl
 	if taken.Desk = Heir(b, c); taken.Desk == "" || !Hears(b, taken, who) {
 		return nil, ErrNotVacant
 	}
-	taken.Responsible = who
+	if c.GetResponsible() != "" {
+		taken.Responsible = who
+	}
 	if !Hears(b, taken, c.GetAssignee()) {
 		taken.Assignee = ""
 	}

@@ -48,6 +48,30 @@ func TestWhoInheritsACase(t *testing.T) {
 	}
 }
 
+// TestACaseThatNobodyAcceptedIsNotLost: 0 ← 1 ← 2 ← 3; units/3 is accused. Its
+// desk, units/2, was merged into units/1, or has nobody who may hear it.
+func TestACaseThatNobodyAcceptedIsNotLost(t *testing.T) {
+	const a, b = "units/1/members/a", "units/2/members/b"
+	received := vacated("")
+	received.State, received.Unit, received.Desk = complaintv1.Complaint_STATE_RECEIVED, "units/3", "units/2"
+	for _, x := range []struct {
+		name     string
+		officers []seat
+		merged   []int
+		desk     string
+	}{
+		{"an officer at the desk", []seat{{b, 2}, {a, 2}, {a, 1}}, nil, ""},
+		{"nobody at the desk", []seat{{a, 1}}, nil, "units/1"},
+		{"the accused alone at the desk", []seat{{"units/3/members/spy", 2}, {a, 1}}, nil, "units/1"},
+		{"a desk that was merged", []seat{{a, 1}}, []int{2}, "units/1"},
+	} {
+		c, err := complaint.TakeOver(received, a, world{parents: []int{-1, 0, 1, 2}, officers: x.officers, merged: x.merged})
+		if c.GetDesk() != x.desk || (err == nil) != (x.desk != "") || c.GetResponsible() != "" {
+			t.Errorf("%s: at %q, %v; want %q and nobody responsible", x.name, c.GetDesk(), err, x.desk)
+		}
+	}
+}
+
 func TestAnOpenCaseIsNotTakenOver(t *testing.T) {
 	c := vacated("units/1/members/gone")
 	c.Sealed = false

@@ -16,6 +16,8 @@ type Bench interface {
 	// Path returns the unit and those above it, nearest first; nil if there is
 	// no such unit.
 	Path(unit string) []string
+	// Heir returns the unit that a unit was merged into (撤并), or the unit itself.
+	Heir(unit string) string
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
 	// Ties returns the units that the principal belongs to: where they are entered,
@@ -54,7 +56,7 @@ func hearsAt(b Bench, c *complaintv1.Complaint, unit string) bool {
 		return len(officers) > 0
 	}
 	impartial := func(officer string) bool { return !Involved(b, c, officer) }
-	return slices.ContainsFunc(officers, impartial) && !sameHead(b, c.GetUnit(), unit)
+	return slices.ContainsFunc(officers, impartial) && !sameHead(b, b.Heir(c.GetUnit()), unit)
 }
 
 // sameHead says whether a person heads both units.
@@ -66,10 +68,12 @@ func sameHead(b Bench, concerned, above string) bool {
 }
 
 // Involved says whether the principal belongs to the unit concerned or what lies
-// beneath it, or holds a role there (回避).
+// beneath it, or holds a role there (回避). If it was merged, those of the unit that
+// it was merged into have a part in it: its work is theirs.
 func Involved(b Bench, c *complaintv1.Complaint, principal string) bool {
+	concerned := b.Heir(c.GetUnit())
 	return slices.ContainsFunc(b.Ties(principal), func(unit string) bool {
-		return slices.Contains(b.Path(unit), c.GetUnit())
+		return slices.Contains(b.Path(unit), concerned)
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 type world struct {
 	parents         []int
 	officers, heads []seat
+	merged          []int // into the unit above
 }
 
 // seat is a role that a person holds on a unit.
@@ -33,6 +34,15 @@ func (w world) Path(name string) (path []string) {
 		path = append(path, unit(i))
 	}
 	return path
+}
+
+func (w world) Heir(name string) string {
+	i := slices.Index(units, name)
+	for slices.Contains(w.merged, i) {
+		i = w.parents[i]
+		name = unit(i)
+	}
+	return name
 }
 
 func (w world) Holders(name string, role accessv1.Role) (who []string) {
@@ -160,6 +170,42 @@ func TestOpenCasesGoToTheUnitAndComplaintsAboveIt(t *testing.T) {
 	unknown := &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_HELP, Unit: "units/9"}
 	if _, err := complaint.Desk(unknown, w); !errors.Is(err, complaint.ErrUnitUnknown) {
 		t.Errorf("a unit that is not there = %v, want ErrUnitUnknown", err)
+	}
+}
+
+// TestTheHeirOfTheAccusedHasAPart: 0 ← 1 ← 2 ← 3; units/3 is accused, and was merged
+// into units/2. All officers sit at units/0.
+func TestTheHeirOfTheAccusedHasAPart(t *testing.T) {
+	who := []string{"units/0/members/a", "units/1/members/b", "units/2/members/heir", "units/3/members/accused"}
+	w := world{parents: []int{-1, 0, 1, 2}}
+	for _, officer := range who {
+		w.officers = append(w.officers, seat{officer, 0})
+	}
+	c := &complaintv1.Complaint{Type: report, Desk: "units/0", Unit: "units/3"}
+	for merged, want := range map[bool][]string{false: who[:3], true: who[:2]} {
+		if w.merged = nil; merged {
+			w.merged = []int{3}
+		}
+		hear := slices.DeleteFunc(slices.Clone(who), func(person string) bool { return !complaint.Hears(w, c, person) })
+		if !slices.Equal(hear, want) {
+			t.Errorf("merged %v: %v hear it, want %v", merged, hear, want)
+		}
+	}
+}
+
+// An officer's desk that was merged into the accused's heir is passed over, and so
+// is one that is led by who leads the heir.
+func TestACaseIsNotInheritedByTheHeirOfTheAccused(t *testing.T) {
+	const gone, heir, a, above = "units/2/members/gone", "units/2/members/heir", "units/1/members/a", "units/0/members/above"
+	c := vacated(gone)
+	c.Unit, c.Desk = "units/3", "units/2"
+	w := world{parents: []int{-1, 0, 1, 2}, merged: []int{3}, officers: []seat{{heir, 2}, {a, 1}, {above, 0}}}
+	if desk := complaint.Heir(w, c); desk != "units/1" {
+		t.Errorf("above the heir it is inherited by %q", desk)
+	}
+	w.heads = []seat{{"units/0/members/h", 1}, {"units/0/members/h", 2}}
+	if desk := complaint.Heir(w, c); desk != "units/0" {
+		t.Errorf("where one leads the heir and the bureau, it is inherited by %q", desk)
 	}
 }
 

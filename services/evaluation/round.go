@@ -112,7 +112,7 @@ func Open(r *evaluationv1.Round, now time.Time) (*evaluationv1.Round, error) {
 
 // Issue notes that n codes were issued to the group of that code. issuer is
 // where the person who issues them stands: the path of each unit that they
-// belong to or hold a grant on.
+// belong to or hold a grant on, and what was merged into the units of it.
 func Issue(r *evaluationv1.Round, group string, n int, issuer [][]string, now time.Time) (*evaluationv1.Round, error) {
 	r, err := moved(r, Issuing)
 	if err != nil {

@@ -109,7 +109,7 @@ func (d *Desk) collect(ctx context.Context, report, filter string, after place, 
 		}
 		at := map[*row]place{}
 		key := func(r *row) string { return fmt.Sprintf("%d/%d", at[r].page, at[r].index) }
-		b := &bounded{most: rowBytes + size<<10, rows: d.rows(tx, report, after, at)}
+		b := &bounded{most: min(rowBytes+size<<10, fileBytes), rows: d.rows(tx, report, after, at)}
 		list, next, err = page.Collect(b.all(wanted), size, exported, func(r *row) (bool, error) { return wanted.Match(r), nil }, key)
 		if b.full {
 			next = key(b.last)
@@ -122,6 +122,11 @@ func (d *Desk) collect(ctx context.Context, report, filter string, after place, 
 // rowBytes is how many bytes the rows of an answer have at most, beside 1 KiB for each
 // that was asked for.
 const rowBytes = 2 << 20
+
+// fileBytes is how many bytes the rows of a file have at most, so that it can be sent
+// at all: a message has 4 MiB if nothing else is configured, and words are longer in
+// a file than in a row.
+const fileBytes = 3 << 20
 
 // bounded are rows of which those that a filter lets pass have so many bytes at most,
 // unless the first alone has more.

@@ -132,3 +132,35 @@ func TestAPageThatCannotBeCountedIsPassedOver(t *testing.T) {
 	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_found", 1200)
 	s.recounted()
 }
+
+// Answers with rows as long as they may be are cut by bytes: lists go on where they
+// were cut, and a file says that it is not whole.
+func TestAnswersOfTheLongestRowsAreCutByBytes(t *testing.T) {
+	const rows, size = 680, 777
+	s := newScene(t)
+	r := s.report(1)
+	for range rows {
+		r.Rows = append(r.Rows, longest(s.other))
+	}
+	name := s.sent(r).GetName()
+	s.finished(name)
+	seen, req := 0, &aggregationv1.ListReportRowsRequest{Parent: name, PageSize: size}
+	for more := true; more; more = req.PageToken != "" {
+		page, err := s.Aggregation(s.reviewer.Key).ListReportRows(t.Context(), req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := proto.Size(page); n > 2<<20+size<<10+64<<10 {
+			t.Errorf("a page of %d rows has %d bytes", len(page.GetRows()), n)
+		}
+		seen += len(page.GetRows())
+		req.PageToken = page.GetNextPageToken()
+	}
+	if seen != rows {
+		t.Errorf("%d rows in all pages, want %d", seen, rows)
+	}
+	file, err := s.Aggregation(s.reviewer.Key).ExportReportRows(t.Context(), &aggregationv1.ExportReportRowsRequest{Parent: name, Format: aggregationv1.UploadReportRequest_FORMAT_CSV})
+	if err != nil || !file.GetTruncated() || len(file.GetContent()) == 0 {
+		t.Errorf("a file of %d bytes, truncated %t, %v", len(file.GetContent()), file.GetTruncated(), err)
+	}
+}

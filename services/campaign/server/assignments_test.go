@@ -221,3 +221,32 @@ func TestAnArchivedUnitKeepsItsAssignmentsAndGetsNoNewOnes(t *testing.T) {
 		t.Errorf("the archived unit goes on: %v", err)
 	}
 }
+
+// What a merged unit was to do its heir receives, and nobody else does. The heir of
+// an owner goes on with its campaign, which those whom it concerns still read.
+func TestAMergedUnitsAssignmentsAreItsHeirs(t *testing.T) {
+	w := newWorld(t)
+	w.publish("c")
+	merge := func(unit, into string) {
+		t.Helper()
+		_, err := w.Organization(w.SystemAdmin).MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into})
+		w.must(err)
+		w.CatchUp()
+	}
+	receive := func(by suitetest.Person) error {
+		_, err := w.Campaign(by.Key).ReceiveAssignment(t.Context(), &campaignv1.ReceiveAssignmentRequest{Name: "campaigns/c/assignments/t1-s1"})
+		return err
+	}
+	merge(w.school, w.second)
+	for who, by := range map[string]suitetest.Person{"of the school": w.schoolClerk, "above": w.clerk} {
+		if err := receive(by); !errors.Is(err, authz.ErrDenied) {
+			t.Errorf("the clerk %s receives: %v", who, err)
+		}
+	}
+	w.must(receive(w.secondClerk))
+	merge(w.district, w.other)
+	_, err := w.Campaign(w.secondClerk.Key).GetCampaign(t.Context(), &campaignv1.GetCampaignRequest{Name: "campaigns/c"})
+	w.must(err)
+	_, err = w.Campaign(w.otherHead.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: "campaigns/c"})
+	w.must(err)
+}

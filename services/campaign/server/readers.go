@@ -16,12 +16,12 @@ func (s *Service) mayCampaign(tx *change.Tx, c *campaignv1.Campaign) error {
 }
 
 // concerned says whether a unit where the caller holds anything, or one beneath
-// it, is in the scope of c.
+// it, is in the scope of c. If the owner was merged, they lie beneath its heir.
 func (s *Service) concerned(tx *change.Tx, c *campaignv1.Campaign) bool {
 	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
 		home := s.home(tx, g)
 		path := s.tree.Path(home)
-		at := slices.Index(path, c.GetOwner())
+		at := slices.Index(path, s.tree.Heir(c.GetOwner()))
 		if at < 0 {
 			return false
 		}

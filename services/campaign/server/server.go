@@ -24,6 +24,8 @@ type Tree interface {
 	// Path returns the unit and those above it, nearest first; nil if there is no
 	// such unit.
 	Path(name string) []string
+	// Heir returns the unit that the unit was merged into (撤并), or the unit itself.
+	Heir(name string) string
 	// Subtree returns the unit and all beneath it, parents before children.
 	Subtree(name string) []string
 }

@@ -44,7 +44,7 @@ func (s *Service) AssignComplaint(ctx context.Context, req *complaintv1.AssignCo
 		if req.GetAssignee() != "" {
 			return complaint.AssignOfficer(c, req.GetAssignee(), s.bench)
 		}
-		return complaint.AssignUnit(c, s.bench.active(req.GetUnit()))
+		return complaint.AssignUnit(c, s.bench.active(req.GetUnit()), s.bench)
 	}, change.CatchUp())
 }
 

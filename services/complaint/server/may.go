@@ -104,7 +104,7 @@ func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
 // inherits returns the desk at which the caller may take the case over, or "". A
 // case that cannot be decrypted nobody inherits: whom it is about is not known.
 func (s *Service) inherits(tx *change.Tx, c *complaintv1.Complaint) string {
-	if !c.GetSealed() || c.GetResponsible() == "" || !tx.Access.Sees(c.GetDesk()) || !slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) }) {
+	if !c.GetSealed() || !tx.Access.Sees(c.GetDesk()) || !slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) }) {
 		return ""
 	}
 	whole, err := s.whole(tx, c)

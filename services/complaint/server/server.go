@@ -22,6 +22,7 @@ import (
 // Tree is what the service asks of units and grants.
 type Tree interface {
 	Path(unit string) []string
+	Heir(unit string) string
 	Holders(unit string, role accessv1.Role) []string
 	Ties(principal, day string, roles ...accessv1.Role) []string
 	Unit(name string) *organizationv1.Unit

@@ -100,10 +100,15 @@ func (s *Service) issue(tx *change.Tx, r *evaluationv1.Round, req *evaluationv1.
 }
 
 // standing returns the path of each unit that the caller belongs to, whatever
-// their key is narrowed to.
+// their key is narrowed to, and what was merged into the units of it: whoever
+// belongs to the heir of a unit rated is among the evaluated.
 func (s *Service) standing(tx *change.Tx) (paths [][]string) {
 	for _, unit := range s.units.Ties(tx.Access.Principal.Name, calendar.On(tx.Now).String()) {
-		paths = append(paths, s.units.Path(unit))
+		path := s.units.Path(unit)
+		paths = append(paths, path)
+		for _, u := range path {
+			paths = append(paths, s.units.Merges(u))
+		}
 	}
 	return paths
 }

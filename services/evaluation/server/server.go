@@ -24,6 +24,9 @@ import (
 type Units interface {
 	Path(unit string) []string
 	Unit(name string) *organizationv1.Unit
+	// Merges returns the units that were merged into the unit (撤并), and those that
+	// had been merged into them.
+	Merges(unit string) []string
 	// Ties returns the units that the principal belongs to on a day YYYY-MM-DD:
 	// where they are entered, hold a post or one of the roles; without roles, any.
 	Ties(principal, day string, roles ...accessv1.Role) []string

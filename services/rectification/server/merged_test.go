@@ -136,3 +136,74 @@ func TestAnArchivedUnitIsInspectedNoMore(t *testing.T) {
 	want(t, "concluding where nobody is left to visit", conclude(alone.GetName()), nil)
 	w.awaiting(t, "the supervisor", w.supervisor)
 }
+
+// What an heir's people did not do themselves they verify and close as those of the
+// merged unit would have: of what it found itself, and never as their own superior.
+func TestTheHeirDecidesAsTheMergedUnitWould(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t)
+	audit := selfCheck("二")
+	audit.Source = rectificationv1.Problem_SOURCE_AUDIT
+	own, found := w.problem(t, w.clerk, l.GetName(), selfCheck("一")).GetName(), w.problem(t, w.supervisor, l.GetName(), audit).GetName()
+	for _, name := range []string{own, found} {
+		w.plan(t, name, "2026-04-30")
+	}
+	w.file(t, l.GetName())
+	for _, name := range []string{own, found} {
+		w.submit(t, name)
+	}
+	w.merge(t, w.school, w.other)
+	first, second := w.Person(w.other, leader, supervisor), w.Person(w.other, head, leader)
+	w.Grant(w.clerk.Name, w.other, leader) // who rectified both comes along
+
+	verify := func(by suitetest.Person, name string) error {
+		_, err := w.as(by).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name})
+		return err
+	}
+	strike := func(by suitetest.Person, name string) error {
+		_, err := w.as(by).CloseProblem(t.Context(), &rectificationv1.CloseProblemRequest{Name: name})
+		return err
+	}
+	want(t, "verifying one's own work", verify(w.clerk, own), rectification.ErrProblemSamePerson)
+	want(t, "verifying as the heir's leader", verify(first, own), nil)
+	want(t, "closing what one verified", strike(first, own), rectification.ErrProblemSamePerson)
+	want(t, "closing what one rectified", strike(w.clerk, own), rectification.ErrProblemSamePerson)
+	want(t, "closing from above what the unit found", strike(w.bureauLeader, own), rectification.ErrProblemNotYoursToDecide)
+	want(t, "closing as the heir's head", strike(second, own), nil)
+	for _, by := range []suitetest.Person{first, second, w.clerk} {
+		want(t, "verifying at the heir what others found", verify(by, found), rectification.ErrProblemNotYoursToDecide)
+	}
+	want(t, "verifying from above", verify(w.supervisor, found), nil)
+	want(t, "closing at the heir what others found", strike(second, found), rectification.ErrProblemNotYoursToDecide)
+	want(t, "closing from above", strike(w.bureauLeader, found), nil)
+	w.sound(t)
+}
+
+// Whoever belongs to the heir enters nothing into the merged unit's ledger as its
+// superior, nor concludes on a visit to it.
+func TestWhoBelongsToTheHeirIsNoSuperior(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t)
+	insider := w.Person(w.other)
+	w.Grant(insider.Name, w.bureau, supervisor)
+	i := ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+		Inspection: &rectificationv1.Inspection{Unit: w.bureau, Title: "督查", Team: []string{w.supervisor.Name, insider.Name}, Targets: []string{w.school}},
+	}))
+	ok[*rectificationv1.Inspection](t)(w.as(insider).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "走访"}))
+	order := selfCheck("一")
+	order.Source = rectificationv1.Problem_SOURCE_SUPERIOR
+	enter := func(by suitetest.Person) error {
+		_, err := w.as(by).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: order})
+		return err
+	}
+	conclude := func(by suitetest.Person) error {
+		_, err := w.as(by).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "办结"})
+		return err
+	}
+	want(t, "an order before the merger", enter(insider), nil)
+	w.merge(t, w.school, w.other)
+	want(t, "an order to one's own", enter(insider), rectification.ErrProblemDeciderInvolved)
+	want(t, "an order from above, which would be new work", enter(w.supervisor), rectification.ErrLedgerUnitArchived)
+	want(t, "concluding on one's own", conclude(insider), rectification.ErrInspectionOwnUnit)
+	want(t, "concluding", conclude(w.supervisor), nil)
+}

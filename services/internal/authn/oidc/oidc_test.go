@@ -163,6 +163,7 @@ func TestEveryAttackIsRefused(t *testing.T) {
 	}
 	p.Publish(append(p.Keys(), oidctest.RSAKey("small", &small.PublicKey), m{"kty": "oct", "kid": "shared", "k": oidctest.Base64([]byte("a shared secret of 32 bytes, yes"))},
 		m{"kty": "RSA", "kid": "enc", "use": "enc", "n": oidctest.RSAKey("", &p.RSA.PublicKey)["n"], "e": "AQAB"},
+		m{"kty": "RSA", "kid": "ps", "alg": "PS256", "n": oidctest.RSAKey("", &p.RSA.PublicKey)["n"], "e": "AQAB"},
 		m{"kty": "mystery", "kid": "mystery"})...)
 	weak := &oidctest.Provider{Server: p.Server, RSA: small}
 	good := p.good()
@@ -181,6 +182,7 @@ func TestEveryAttackIsRefused(t *testing.T) {
 		"HS256 with a published key":  p.confused(m{"alg": "HS256", "kid": "shared"}, []byte("a shared secret of 32 bytes, yes")),
 		"PS256, which is not asked":   p.Token(m{"alg": "PS256", "kid": "r1"}, p.claims(nil)),
 		"RS256 by the EC key":         p.Token(m{"alg": "RS256", "kid": "e1"}, p.claims(nil)),
+		"RS256 by a key for PS256":    p.Token(m{"alg": "RS256", "kid": "ps"}, p.claims(nil)),
 		"ES256 by the RSA key":        p.Token(m{"alg": "ES256", "kid": "r1"}, p.claims(nil)),
 		"a key of 1024 bits":          weak.Token(m{"alg": "RS256", "kid": "small"}, p.claims(nil)),
 		"a key for encryption":        p.Token(m{"alg": "RS256", "kid": "enc"}, p.claims(nil)),
@@ -189,7 +191,7 @@ func TestEveryAttackIsRefused(t *testing.T) {
 		"no kid":                      p.Token(m{"alg": "RS256"}, p.claims(nil)),
 		"unknown kid":                 p.Token(m{"alg": "RS256", "kid": "r2"}, p.claims(nil)),
 		"an extension it must know":   p.Token(m{"alg": "RS256", "kid": "r1", "crit": []string{"x"}, "x": 1}, p.claims(nil)),
-		"expired":                     p.Token(rs, p.claims(m{"iat": at(-time.Hour), "exp": at(29 * time.Second)})),
+		"expired":                     p.Token(rs, p.claims(m{"iat": at(-time.Minute), "exp": at(29 * time.Second)})),
 		"not yet valid":               p.Token(rs, p.claims(m{"nbf": at(2 * time.Minute)})),
 		"issued in the future":        p.Token(rs, p.claims(m{"iat": at(2 * time.Minute)})),
 		"no end":                      p.Token(rs, p.claims(m{"exp": nil})),

@@ -71,7 +71,9 @@ type ComplaintServiceClient interface {
 	// Takes over a sealed case whose responsible officer may no longer hear it
 	// (接办): the grant has ended, or the officer has come to have a part in it. An
 	// officer at the same desk does so, or if none is left there who may hear it,
-	// one at the nearest desk above. Whoever takes it over is responsible.
+	// one at the nearest desk above. Whoever takes it over is responsible. A case
+	// that nobody has accepted is taken over where no officer of its desk may hear
+	// it, and waits at the new one to be accepted.
 	TakeOverComplaint(ctx context.Context, in *TakeOverComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Answers the complainant, who reads it with the receipt (答复). The unit that
 	// an open complaint is assigned to may do so too.
@@ -272,7 +274,9 @@ type ComplaintServiceServer interface {
 	// Takes over a sealed case whose responsible officer may no longer hear it
 	// (接办): the grant has ended, or the officer has come to have a part in it. An
 	// officer at the same desk does so, or if none is left there who may hear it,
-	// one at the nearest desk above. Whoever takes it over is responsible.
+	// one at the nearest desk above. Whoever takes it over is responsible. A case
+	// that nobody has accepted is taken over where no officer of its desk may hear
+	// it, and waits at the new one to be accepted.
 	TakeOverComplaint(context.Context, *TakeOverComplaintRequest) (*Complaint, error)
 	// Answers the complainant, who reads it with the receipt (答复). The unit that
 	// an open complaint is assigned to may do so too.

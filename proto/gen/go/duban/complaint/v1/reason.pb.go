@@ -118,7 +118,7 @@ var File_duban_complaint_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xc5\x12\n" +
+	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\x87\x13\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1a\xb5\x01\x92\xb2\x19\xb0\x01\b\x05\x12X投诉目前为“{state}”，不能执行“{move}”操作，请重新读取投诉。\x1aRThe complaint is {state}, which does not allow \"{move}\": read the complaint again.\x12\xeb\x01\n" +
@@ -131,8 +131,8 @@ const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	")REASON_COMPLAINT_ASSIGNED_OFFICER_INVALID\x10\b\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12H保密件只能交办给受理单位中与此事无关的信访专员。\x1aJA sealed case is assigned to an officer at its desk who has no part in it.\x12\x83\x01\n" +
 	"\x1bREASON_COMPLAINT_NOT_SEALED\x10\t\x1ab\x92\xb2\x19^\b\x05\x12*该件不是保密件，可直接查看。\x1a.The complaint is not sealed: read it as it is.\x12\xac\x01\n" +
 	"%REASON_COMPLAINT_RECTIFICATION_EXISTS\x10\n" +
-	"\x1a\x80\x01\x92\xb2\x19|\b\x05\x126该投诉已转整改，请查看已登记的问题。\x1a@A problem has been ordered for this complaint: look at that one.\x12\xbd\x01\n" +
-	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12?只有受理人已不能继续办理的保密件才可接办。\x1aQOnly a sealed case whose responsible officer may no longer hear it is taken over.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
+	"\x1a\x80\x01\x92\xb2\x19|\b\x05\x126该投诉已转整改，请查看已登记的问题。\x1a@A problem has been ordered for this complaint: look at that one.\x12\xff\x01\n" +
+	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x05\x12c只有受理人已不能继续办理、或受理单位已无人可办理的保密件才可接办。\x1aoA sealed case is taken over only once its responsible officer, or everybody at its desk, may no longer hear it.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
 
 var (
 	file_duban_complaint_v1_reason_proto_rawDescOnce sync.Once
