@@ -27,7 +27,10 @@ type part struct {
 // open builds a part on the simulated clock.
 func (s *Suite) open(c suite.Config, o suite.Options) *part {
 	s.T.Helper()
-	o.Out, o.Now, o.Simulate = s.T.Output(), time.Now, Start
+	o.Out, o.Simulate = s.T.Output(), Start
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	over := o.Engine
 	o.Engine = func(role string, e store.Engine) store.Engine {
 		e = storetest.Declared(s.T, e, suite.Schema(role))
