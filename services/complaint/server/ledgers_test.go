@@ -38,7 +38,7 @@ func (p *place) investigated(kind complaintv1.Complaint_Type) string {
 func (p *place) settled(n int) {
 	p.T.Helper()
 	feed := feedv1.NewFeedServiceClient(p.As(p.Auditor))
-	for start, deadline := uint64(0), time.Now().Add(20*time.Second); n > 0; {
+	for start, deadline := uint64(0), time.Now().Add(time.Minute); n > 0; {
 		if time.Now().After(deadline) {
 			p.T.Fatalf("%d orders are not settled", n)
 		}
