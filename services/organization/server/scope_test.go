@@ -13,6 +13,7 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
@@ -31,7 +32,7 @@ func issue(t *testing.T, s *suitetest.Suite, k *organizationv1.ApiKey) *organiza
 // Whoever calls with a key that does not hold is told what is left to its network.
 func TestWhoIsNotKnownIsToldOfItsNetwork(t *testing.T) {
 	s := suitetest.Run(t)
-	answer := knock(t, s, s.Auditor[:len(s.Auditor)-4]+"0000", "192.0.2.1")
+	answer := knock(t, s, authn.Real.Join("unknown", "secret"), "192.0.2.1")
 	if answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong key: %d", answer.StatusCode)
 	}
