@@ -19,6 +19,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/internal/upkeep"
@@ -40,10 +41,11 @@ func open(t *testing.T, id string, kind organizationv1.Unit_Kind, above *seat) *
 	t.Helper()
 	o := &seat{id: id, filed: map[string]int64{}}
 	folder := t.TempDir()
-	o.set = func(c *suite.Config) { c.Installation = "edu.example/" + id }
+	at := must(fleet.Vacant(id))[id] // to which restart comes back
+	o.set = func(c *suite.Config) { c.Installation, c.GRPC = "edu.example/"+id, at }
 	if above != nil {
 		parent := suite.Parent{Address: above.GRPC, Cosigner: must(upkeep.ReadIdentity(above.config())).Cosigner, Plaintext: true}
-		o.set = func(c *suite.Config) { c.Installation, c.Federation.Parent = "edu.example/"+id, parent }
+		o.set = func(c *suite.Config) { c.Installation, c.GRPC, c.Federation.Parent = "edu.example/"+id, at, parent }
 		above.Unit(id, above.Root, kind)
 		in := must(upkeep.ReadIdentity(o.in(folder))).Installation
 		in.DisplayName, in.Unit = "演示下级机构", "units/"+id
@@ -70,8 +72,8 @@ func (o *seat) config() suite.Config { return o.in(o.Folder) }
 // restart stops it and starts it again where it was reached before.
 func (o *seat) restart() {
 	o.Stop()
-	grpc, keys := o.GRPC, []string{o.SystemAdmin, o.SecurityAdmin, o.Auditor, o.Root}
-	o.Suite = suitetest.RunAs(o.T, o.Folder, func(c *suite.Config) { o.set(c); c.GRPC = grpc })
+	keys := []string{o.SystemAdmin, o.SecurityAdmin, o.Auditor, o.Root}
+	o.Suite = suitetest.RunAs(o.T, o.Folder, o.set)
 	o.SystemAdmin, o.SecurityAdmin, o.Auditor, o.Root = keys[0], keys[1], keys[2], keys[3]
 }
 

@@ -196,6 +196,19 @@ func (d *child) line(line []byte) {
 	}
 }
 
+// eventually waits until something holds.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	over := time.After(4 * patience)
+	for !holds() {
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-over:
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
 // boot starts duban and waits until it serves.
 func boot(t *testing.T, c suite.Config, env ...string) *child {
 	t.Helper()

@@ -297,7 +297,7 @@ func (l *load) counted(t *testing.T, c caller) {
 		if err != nil {
 			t.Fatalf("figures of %s: %v", l.parent, err)
 		}
-		if current(s, cp.GetSize()) {
+		if current(s, "rectification", cp.GetSize()) {
 			if got := found(s); got != want {
 				t.Errorf("%s has %d problems and says %d", l.parent, want, got)
 			}
@@ -317,10 +317,10 @@ func found(s *aggregationv1.Status) int64 {
 	return -1
 }
 
-// current says whether the first size entries on problems are counted.
-func current(s *aggregationv1.Status, size uint64) bool {
+// current says whether the first size entries of a service are counted.
+func current(s *aggregationv1.Status, service string, size uint64) bool {
 	for _, f := range s.GetFreshness() {
-		if f.GetService() == "rectification" {
+		if f.GetService() == service {
 			return f.GetCursor() >= size
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -101,16 +100,4 @@ func (p *process) stop() error {
 	late := time.AfterFunc(stopPatience, func() { _ = p.cmd.Process.Kill() })
 	defer late.Stop()
 	return p.cmd.Wait()
-}
-
-// loopback finds two addresses of this machine that are free.
-func loopback() (a, b string, err error) {
-	var listeners [2]net.Listener
-	for i := range listeners {
-		if listeners[i], err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-			return "", "", err
-		}
-		defer listeners[i].Close() // free again, for whom they were looked for
-	}
-	return listeners[0].Addr().String(), listeners[1].Addr().String(), nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/upkeep"
@@ -119,7 +119,7 @@ func (s *sender) reporting() aggregationv1.AggregationServiceClient {
 // it.
 func (s *sender) campaign(id string) {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 4*patience)
 	defer cancel()
 	day := func(after int) string { return time.Now().AddDate(0, 0, after).Format(time.DateOnly) }
 	on := campaignv1.NewCampaignServiceClient(keyed{s.d.dial(), s.keys.clerk})
@@ -134,14 +134,20 @@ func (s *sender) campaign(id string) {
 	if err == nil {
 		_, err = on.PublishCampaign(ctx, &campaignv1.PublishCampaignRequest{Name: c.GetName()})
 	}
-	for current := false; err == nil && !current; {
-		var status *aggregationv1.Status
-		status, err = s.d.as(s.keys).figures().GetStatus(ctx, &aggregationv1.GetStatusRequest{Name: "units/root"})
-		current = !slices.ContainsFunc(status.GetFreshness(), func(f *aggregationv1.Freshness) bool { return !f.GetCurrent() })
-	}
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	cp, err := s.d.as(s.keys).feed().GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/campaign"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	eventually(s.t, "the campaign is known to who judges", func() bool {
+		status, err := s.d.as(s.keys).figures().GetStatus(ctx, &aggregationv1.GetStatusRequest{Name: "units/root"})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return current(status, "campaign", cp.GetSize())
+	})
 }
 
 // upload is a report of which a third of the lines names no unit.

@@ -3,14 +3,17 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"syscall"
 	"testing"
 	"time"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -55,6 +58,7 @@ func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
 			if err := errors.Join(s.Begin(role), s.Ready(t.Context())); err != nil {
 				t.Fatal(err)
 			}
+			l.found(t, on)
 			l.kept(t, on)
 			l.repeat(t, on)
 			l.counted(t, on)
@@ -66,6 +70,39 @@ func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
 	if err := s.Check(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// found waits until all find a role that runs again: whoever met nobody there, the
+// test itself too, looks again a second later.
+func (l *load) found(t *testing.T, c caller) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	until := func(do func() error) {
+		for err := do(); err != nil; err = do() {
+			if feed.Pause(ctx, 10*time.Millisecond) != nil {
+				t.Fatalf("the role is not found again: %v", err)
+			}
+		}
+	}
+	for _, kind := range everyKind {
+		id := fmt.Sprintf("%s found %d", l.parent, kind)
+		w := write{id: id, kind: kind, parent: l.parent, text: id}
+		if kind == aProblem {
+			w.parent = l.ledger
+		}
+		until(func() error {
+			r, err := w.send(ctx, c)
+			if err == nil {
+				l.acked[r.GetName()] = savedAs(r)
+			}
+			return err
+		})
+	}
+	until(func() error {
+		_, err := c.figures().GetStatus(ctx, &aggregationv1.GetStatusRequest{Name: l.parent})
+		return err
+	})
 }
 
 // down waits until who calls a role that has ended is told that it is down: calls

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/story"
 	"github.com/duban-project/duban/services/internal/story/screen"
 	"github.com/duban-project/duban/services/internal/story/tiers"
@@ -84,10 +85,11 @@ func (f *realm) place(folder string, t *tiers.Tier) (*place, error) {
 	c := &p.config
 	c.Data, c.Installation = filepath.Join(folder, t.ID()), "edu.example/"+t.ID()
 	c.Metrics, c.Telemetry.LogLevel = "", "error"
-	var err error
-	if c.HTTP, c.GRPC, err = loopback(); err != nil {
+	ports, err := fleet.Vacant("rest", "grpc")
+	if err != nil {
 		return nil, err
 	}
+	c.HTTP, c.GRPC = ports["rest"], ports["grpc"]
 	if t.Above != nil {
 		above := f.of(t.Above)
 		identity, err := upkeep.ReadIdentity(above.config)

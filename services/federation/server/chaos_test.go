@@ -59,24 +59,25 @@ func (s slow) Update(ctx context.Context, fn func(store.Tx) error) error {
 }
 
 func TestChaosEndsInAgreement(t *testing.T) {
-	var faults atomic.Int64
-	t.Cleanup(func() {
-		if n := uint64(faults.Load()); n < 8*schedules(t) {
-			t.Errorf("the transport failed %d times only", n)
-		}
-	})
 	for seed := range schedules(t) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			faults.Add(runSchedule(t, seed))
+			runSchedule(t, seed)
 		})
 	}
 }
 
-// runSchedule writes 500 entries below while the transport fails, either side is
+const (
+	enough = 500 // entries of a schedule
+	often  = 8   // how often the transport fails in it at least
+	most   = 20 * enough
+)
+
+// runSchedule writes enough entries below while the transport fails, either side is
 // stopped in the midst and their clocks differ; then everything above must be
-// what is below. It answers how often the transport failed.
-func runSchedule(t *testing.T, seed uint64) int64 {
+// what is below. On a slow machine many entries go in few messages, of which few can
+// fail: then it goes on.
+func runSchedule(t *testing.T, seed uint64) {
 	dice := rand.New(rand.NewPCG(seed, 7))
 	upper := newNode(t, "510000")
 	upper.close()
@@ -88,8 +89,8 @@ func runSchedule(t *testing.T, seed uint64) int64 {
 	line, parent := chaostest.NewLine(seed), &above{}
 	parent.is(upper.up())
 	stop := lower.push(line.Over(parent), upper.cosigner().VerifierKey())
-	for written := 0; written < 500; {
-		n := min(1+dice.IntN(20), 500-written)
+	for written := 0; written < enough || line.Faults() < often && written < most; {
+		n := 1 + dice.IntN(20)
 		lower.work(n)
 		written += n
 		_ = feed.Pause(t.Context(), time.Duration(dice.IntN(8))*time.Millisecond)
@@ -105,12 +106,14 @@ func runSchedule(t *testing.T, seed uint64) int64 {
 			stop = lower.push(line.Over(parent), upper.cosigner().VerifierKey())
 		}
 	}
+	if n := line.Faults(); n < often {
+		t.Errorf("the transport failed %d times only", n)
+	}
 	line.Calm()
 	agrees(t, upper, lower, "rectification")
 	if e := upper.evidence("510100.rectification"); e != nil || lower.wasHeld("rectification") {
 		t.Errorf("a false alarm: %v, held: %t", e, lower.wasHeld("rectification"))
 	}
-	return line.Faults()
 }
 
 func TestAHostileChildBlocksNobody(t *testing.T) {

@@ -184,6 +184,9 @@ func TestForgeriesAreRefused(t *testing.T) {
 			stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
 			agrees(t, upper, lower, "rectification")
 			stop()
+			eventually(t, "its stream has ended above", func() bool { // until then another is a clone's
+				return say(t, upper, hello(greeting(t, lower, upper))).GetWelcome() != nil
+			})
 			lower.work(4)
 			before := upper.row("510100.rectification").GetSize()
 			forge(t, upper, lower, forger, dice)

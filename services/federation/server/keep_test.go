@@ -134,6 +134,7 @@ func TestTheStoreOfAnInstallationAboveIsWhole(t *testing.T) {
 // once are two too many.
 func TestACloneIsRefusedWhileTheFirstIsThere(t *testing.T) {
 	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	lower.patience = time.Minute
 	upper.enrol(lower)
 	lower.push(upper.up(), upper.cosigner().VerifierKey())
 	lower.work(1)

@@ -51,6 +51,9 @@ type node struct {
 	skew   time.Duration // of its clock
 	ahead  *atomic.Int64 // by how much all clocks were moved on
 	engine func(store.Engine) store.Engine
+	// patience is how long an answer may take when it pushes: longer where no
+	// message is lost, and the stream is to stay.
+	patience time.Duration
 	// recovers says whether it takes back what its logs have lost.
 	recovers bool
 
@@ -67,7 +70,7 @@ type node struct {
 var roles = []string{"federation", "organization", "rectification"}
 
 func newNode(t testing.TB, id string) *node {
-	n := &node{t: t, id: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }}
+	n := &node{t: t, id: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }, patience: 300 * time.Millisecond}
 	n.open()
 	t.Cleanup(n.close)
 	return n
@@ -266,7 +269,7 @@ func (n *node) pushing(up federationv1.FederationServiceClient, cosigner string)
 			return append(slices.Clone(roles), mirrored...), err
 		},
 		Sign: n.logs["federation"].Sign, Now: n.now, Boot: strings.ToLower(rand.Text()), Keep: n,
-		Patience: 300 * time.Millisecond, Tries: feed.Backoff{First: time.Millisecond, Last: 20 * time.Millisecond},
+		Patience: n.patience, Tries: feed.Backoff{First: time.Millisecond, Last: 20 * time.Millisecond},
 	}
 }
 

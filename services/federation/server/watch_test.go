@@ -24,7 +24,7 @@ func TestWhatIsWatched(t *testing.T) {
 	agrees(t, top, low, "rectification")
 	stop()
 	relaying()
-	top.skew += time.Hour
+	later(time.Hour, top)
 	for _, want := range []struct {
 		at *node
 		server.Watched

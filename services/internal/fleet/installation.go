@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,7 +76,7 @@ func Vacant(names ...string) (map[string]string, error) {
 		}
 	}()
 	for _, name := range names {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := vacant()
 		if err != nil {
 			return nil, fmt.Errorf("looking for a port: %w", err)
 		}
@@ -82,6 +84,23 @@ func Vacant(names ...string) (map[string]string, error) {
 		addresses[name] = l.Addr().String()
 	}
 	return addresses, nil
+}
+
+// Where ports are looked for, and how often: below those that Linux gives to whoever
+// asks for any, of whom one may come before the process that is to listen there, or
+// while it is started again.
+const (
+	lowest, ports = 20_000, 12_000
+	looks         = 100
+)
+
+func vacant() (l net.Listener, err error) {
+	for range looks {
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(ports)))); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 // Launch starts all roles with the arguments beside their own, and returns the

@@ -83,10 +83,6 @@ func network(t *testing.T) (*reach.Network, *log) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err := errors.Join(err, nobody.Close()); err != nil {
-		t.Fatal(err)
-	}
 	server := grpc.NewServer()
 	organizationv1.RegisterOrganizationServiceServer(server, organization{log: l})
 	clockv1.RegisterClockServiceServer(server, organization{log: l})
@@ -96,7 +92,7 @@ func network(t *testing.T) (*reach.Network, *log) {
 		Roles:       []string{"organization", "campaign", "rectification", "complaint"},
 		Here:        func(role string) bool { return role == "campaign" },
 		Local:       func(string) grpc.ClientConnInterface { return here{log: l} },
-		Addresses:   map[string]string{"organization": listener.Addr().String(), "rectification": nobody.Addr().String()},
+		Addresses:   map[string]string{"organization": listener.Addr().String(), "rectification": "127.0.0.1:1"},
 		Credentials: func(_, _ string) credentials.TransportCredentials { return insecure.NewCredentials() },
 		Message:     1 << 20,
 	}

@@ -145,20 +145,22 @@ func TestAdmissionShedsClientsAndLetsServicesPass(t *testing.T) {
 }
 
 func TestRateLimitIsPerPrincipal(t *testing.T) {
-	step := newBuckets(Limits{Rate: 1, Burst: 2}).rateLimit
-	call := func(name string) error {
-		_, err := limited(t, step, authn.Principal{Name: name})
-		return err
-	}
-	if err := errors.Join(call("machines/a"), call("machines/a")); err != nil {
-		t.Fatal(err)
-	}
-	if err := call("machines/a"); !errors.Is(err, errRateLimited) {
-		t.Errorf("the third call = %v, want errRateLimited", err)
-	}
-	if err := call("machines/b"); err != nil {
-		t.Errorf("another principal = %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		step := newBuckets(Limits{Rate: 1, Burst: 2}).rateLimit
+		call := func(name string) error {
+			_, err := limited(t, step, authn.Principal{Name: name})
+			return err
+		}
+		if err := errors.Join(call("machines/a"), call("machines/a")); err != nil {
+			t.Fatal(err)
+		}
+		if err := call("machines/a"); !errors.Is(err, errRateLimited) {
+			t.Errorf("the third call = %v, want errRateLimited", err)
+		}
+		if err := call("machines/b"); err != nil {
+			t.Errorf("another principal = %v", err)
+		}
+	})
 }
 
 func TestFlightsLand(t *testing.T) {

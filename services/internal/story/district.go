@@ -2,7 +2,6 @@ package story
 
 import (
 	"context"
-	"errors"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
@@ -63,21 +62,11 @@ func (s *Story) sealOne(ctx context.Context) error {
 
 // lookDistrict compares the district's figures with what the story counted.
 func (s *Story) lookDistrict(ctx context.Context) error {
-	differs := errors.New("the district is not asked")
-	for range stage.Patience {
-		s.picture = &picture.Picture{Date: s.Date}
-		status, err := s.status(ctx, s.top)
-		if err != nil {
-			return err
-		}
-		if differs = s.compare(s.top, "", figuresOf(status.GetFigures())); differs == nil {
-			return s.recount(ctx)
-		}
-		if err := stage.Wait(ctx); err != nil { // what was written last may not be heard of yet
-			return err
-		}
+	s.picture = &picture.Picture{Date: s.Date}
+	if _, err := s.agreed(ctx, s.top); err != nil {
+		return err
 	}
-	return differs
+	return s.recount(ctx)
 }
 
 // Counted are the figures of a unit and all beneath it, by metric, as the story

@@ -54,6 +54,25 @@ func (s *Story) status(ctx context.Context, unit string, pairs ...string) (*aggr
 	return nil, fmt.Errorf("the status of %s stays provisional", unit)
 }
 
+// agreed reads a unit's status once its figures are what the story counted: of what was
+// written last the suite may not have heard yet, and then nothing is missing to it.
+func (s *Story) agreed(ctx context.Context, code string) (status *aggregationv1.Status, err error) {
+	before := s.picture.Compared
+	for range stage.Patience {
+		if status, err = s.status(ctx, code); err != nil {
+			return nil, err
+		}
+		s.picture.Compared = before
+		if err = s.compare(code, "", figuresOf(status.GetFigures())); err == nil {
+			return status, nil
+		}
+		if err := stage.Wait(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return nil, err
+}
+
 func figuresOf(list []*aggregationv1.Figure) picture.Figures {
 	f := picture.Figures{}
 	for _, v := range list {
@@ -64,14 +83,11 @@ func figuresOf(list []*aggregationv1.Figure) picture.Figures {
 
 // lookCity reads the city by district, ranked by what share is closed.
 func (s *Story) lookCity(ctx context.Context) error {
-	status, err := s.status(ctx, city)
+	status, err := s.agreed(ctx, city)
 	if err != nil {
 		return err
 	}
 	s.picture.Cities = figuresOf(status.GetFigures())
-	if err := s.compare(city, "", s.picture.Cities); err != nil {
-		return err
-	}
 	places := &aggregationv1.CompareStatusResponse{}
 	path := stage.Query("/v1/"+cast.Name(city)+"/status:compare", "metric", "metrics/problems_closing_rate", "pageSize", "1000")
 	if err := s.By(s.top, "viewer").Get(ctx, path, places); err != nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/storetest"
@@ -27,7 +28,10 @@ type part struct {
 // open builds a part on the simulated clock.
 func (s *Suite) open(c suite.Config, o suite.Options) *part {
 	s.T.Helper()
-	o.Out, o.Now, o.Simulate = s.T.Output(), time.Now, Start
+	o.Out, o.Simulate = s.T.Output(), Start
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	over := o.Engine
 	o.Engine = func(role string, e store.Engine) store.Engine {
 		e = storetest.Declared(s.T, e, suite.Schema(role))
@@ -77,12 +81,14 @@ func (p *part) run(t testing.TB) {
 // SplitIn is RunIn with a process for each role.
 func SplitIn(t testing.TB, folder string) *Suite {
 	t.Helper()
-	s := &Suite{T: t, Root: "units/root", Folder: folder, split: true, addresses: map[string]string{}}
+	s := &Suite{T: t, Root: "units/root", Folder: folder, split: true}
 	s.must(upkeep.Equip(s.keys(), suite.Default().Installation, time.Now(), suite.Roles()...))
+	var err error
+	s.addresses, err = fleet.Vacant(suite.Called()...) // to which Without comes back
+	s.must(err)
 	listeners := map[string]net.Listener{}
-	for _, role := range suite.Called() {
-		listeners[role] = s.listen("127.0.0.1:0")
-		s.addresses[role] = listeners[role].Addr().String()
+	for role, address := range s.addresses {
+		listeners[role] = s.listen(address)
 	}
 	var await []func()
 	for _, role := range suite.Roles() {

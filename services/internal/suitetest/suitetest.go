@@ -106,6 +106,15 @@ func RunAs(t testing.TB, folder string, set func(*suite.Config)) *Suite {
 	return runAs(t, c, suite.Options{})
 }
 
+// RunOn is RunAs on a real time that the test hands in: for what is decided by it,
+// so that neither midnight nor a slow machine decides instead.
+func RunOn(t testing.TB, folder string, now func() time.Time, set func(*suite.Config)) *Suite {
+	t.Helper()
+	c := settings(folder)
+	set(&c)
+	return runAs(t, c, suite.Options{Now: now})
+}
+
 func runAs(t testing.TB, c suite.Config, o suite.Options) *Suite {
 	t.Helper()
 	s := &Suite{T: t, Root: "units/root", Folder: c.Data}

@@ -44,7 +44,7 @@ func (b *bed) pageWith(t *testing.T, outcomes ...string) (page string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for range 1000 {
+	for range 6000 { // half a minute
 		page = b.page(t)
 		missing := func(outcome string) bool {
 			parts := []string{"rpc_server_call_duration_seconds_count", `rpc_response_status_code="` + outcome + `"`}

@@ -128,7 +128,7 @@ func TestAKeyIsRotatedByItself(t *testing.T) {
 // TestNoLaterGrantCarriesAKeyBeyondItsIssuer: whoever hands out a secret could keep
 // it until its principal is granted more.
 func TestNoLaterGrantCarriesAKeyBeyondItsIssuer(t *testing.T) {
-	s, p := signIn(t, nil)
+	s, p := signIn(t)
 	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
 	d1 := s.Unit("d1", city, organizationv1.Unit_KIND_DISTRICT)
 	d2 := s.Unit("d2", city, organizationv1.Unit_KIND_DISTRICT)

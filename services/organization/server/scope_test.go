@@ -13,6 +13,7 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
@@ -31,7 +32,7 @@ func issue(t *testing.T, s *suitetest.Suite, k *organizationv1.ApiKey) *organiza
 // Whoever calls with a key that does not hold is told what is left to its network.
 func TestWhoIsNotKnownIsToldOfItsNetwork(t *testing.T) {
 	s := suitetest.Run(t)
-	answer := knock(t, s, s.Auditor[:len(s.Auditor)-4]+"0000", "192.0.2.1")
+	answer := knock(t, s, authn.Real.Join("unknown", "secret"), "192.0.2.1")
 	if answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong key: %d", answer.StatusCode)
 	}
@@ -93,7 +94,7 @@ func TestOverTCPTheConnectionSaysWhereAClientIs(t *testing.T) {
 }
 
 func TestAQuotaOfTheDayIsSpent(t *testing.T) {
-	s := suitetest.Run(t)
+	s, w := timed(t, asItIs)
 	key := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 3, PerMinute: 100}}).GetSecret()
 	for left := 2; left >= 0; left-- {
 		answer := knock(t, s, key, "192.0.2.1")
@@ -106,7 +107,7 @@ func TestAQuotaOfTheDayIsSpent(t *testing.T) {
 	}
 	answer := knock(t, s, key, "192.0.2.1")
 	wait, err := time.ParseDuration(answer.Header.Get("Retry-After") + "s")
-	if midnight := calendar.On(time.Now()).End(); answer.StatusCode != http.StatusTooManyRequests || err != nil || time.Until(midnight.Add(-wait)).Abs() > 10*time.Second {
+	if midnight := calendar.On(w.now()).End(); answer.StatusCode != http.StatusTooManyRequests || err != nil || !w.now().Add(wait).Equal(midnight) {
 		t.Errorf("one too many: %d, repeat after %q", answer.StatusCode, answer.Header.Get("Retry-After"))
 	}
 	if !strings.Contains(answer.Header.Get("RateLimit"), `"day";r=0;`) {
@@ -116,7 +117,7 @@ func TestAQuotaOfTheDayIsSpent(t *testing.T) {
 
 // TestTheMinuteSpendsNothingOfTheDay: what one limit refuses is left by the other.
 func TestTheMinuteSpendsNothingOfTheDay(t *testing.T) {
-	s := suitetest.Run(t)
+	s, _ := timed(t, asItIs)
 	key := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 5, PerMinute: 1}}).GetSecret()
 	for _, want := range []int{http.StatusOK, http.StatusTooManyRequests, http.StatusTooManyRequests, http.StatusTooManyRequests} {
 		answer := knock(t, s, key, "192.0.2.1")
@@ -128,7 +129,7 @@ func TestTheMinuteSpendsNothingOfTheDay(t *testing.T) {
 
 // TestASuccessorSharesTheQuota: a key that is rotated has no new day.
 func TestASuccessorSharesTheQuota(t *testing.T) {
-	s := suitetest.Run(t)
+	s, _ := timed(t, asItIs)
 	issued := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 2}})
 	knock(t, s, issued.GetSecret(), "192.0.2.1")
 	for range 2 {
@@ -153,8 +154,7 @@ func TestASuccessorSharesTheQuota(t *testing.T) {
 // TestUsesOutlastTheProcess: the last day and the calls of that day, once they
 // were told, whatever the key's own record says.
 func TestUsesOutlastTheProcess(t *testing.T) {
-	folder := t.TempDir()
-	s := suitetest.RunNew(t, folder)
+	s, w := timed(t, asItIs)
 	issued := issue(t, s, &organizationv1.ApiKey{Quota: &organizationv1.Quota{PerDay: 3}})
 	last := func(s *suitetest.Suite, admin string) *organizationv1.ApiKey {
 		k, err := s.Organization(admin).GetApiKey(t.Context(), &organizationv1.GetApiKeyRequest{Name: issued.GetApiKey().GetName()})
@@ -169,13 +169,13 @@ func TestUsesOutlastTheProcess(t *testing.T) {
 	}
 	knock(t, s, issued.GetSecret(), "192.0.2.1")
 	knock(t, s, issued.GetSecret(), "192.0.2.1")
-	if k := last(s, admin); k.GetLastUseDate() != calendar.On(time.Now()).String() || k.GetEtag() != issued.GetApiKey().GetEtag() {
+	if k := last(s, admin); k.GetLastUseDate() != calendar.On(w.now()).String() || k.GetEtag() != issued.GetApiKey().GetEtag() {
 		t.Errorf("after its first use: %v", k)
 	}
 	tell(t, s, issued)
 	s.Stop()
-	s = suitetest.RunIn(t, folder)
-	if k := last(s, auditor); k.GetLastUseDate() != calendar.On(time.Now()).String() {
+	s = suitetest.RunOn(t, s.Folder, w.now, asItIs)
+	if k := last(s, auditor); k.GetLastUseDate() != calendar.On(w.now()).String() {
 		t.Errorf("after a restart: %v", k)
 	}
 	if answer := knock(t, s, issued.GetSecret(), "192.0.2.1"); !strings.Contains(answer.Header.Get("RateLimit"), `"day";r=0;`) {

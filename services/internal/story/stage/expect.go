@@ -43,7 +43,7 @@ func Query(path string, pairs ...string) string {
 // How often, and how long each time, the story waits for what follows a moment
 // later.
 const (
-	Patience = 300
+	Patience = 1200
 	blink    = 50 * time.Millisecond
 )
 
