@@ -84,7 +84,7 @@ func TestAWrongConfigurationEndsWithItsOwnStatus(t *testing.T) {
 		"an unknown key":   "htpp: 127.0.0.1:1\n",
 		"no YAML":          "{",
 		"a missing secret": "peers: {keys: none}\n",
-		"a missing paper":  "federation: {listen: '127.0.0.1:0', certificate: none, key: none, client_ca: none}\n",
+		"a missing paper":  "http: '127.0.0.1:0'\ngrpc: '127.0.0.1:0'\nmetrics: ''\nfederation: {listen: '127.0.0.1:0', certificate: none, key: none, client_ca: none}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "duban.yaml")
