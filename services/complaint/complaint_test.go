@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
-	"google.golang.org/protobuf/proto"
 )
 
 var now = time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
