@@ -3,6 +3,7 @@ package serve
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
@@ -72,7 +73,7 @@ func suspectValue(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		return suspect(v.Message())
 	case f.Kind() == protoreflect.StringKind:
 		s := v.String()
-		return strings.ContainsFunc(s, unprintable) || strings.ContainsAny(s, notInNames) && strings.HasSuffix(string(f.Name()), "file_name") || strings.TrimSpace(s) == ""
+		return illegible(s) || strings.ContainsAny(s, notInNames) && strings.HasSuffix(string(f.Name()), "file_name") || strings.TrimSpace(s) == ""
 	default:
 		return false
 	}
@@ -85,7 +86,7 @@ const notInNames = "/\\\t\n"
 func reads(at protopath.Values) bool {
 	last := at.Index(-1)
 	if last.Step.Kind() == protopath.MapIndexStep {
-		if key, ok := last.Step.MapIndex().Interface().(string); ok && strings.ContainsFunc(key, unprintable) {
+		if key, ok := last.Step.MapIndex().Interface().(string); ok && illegible(key) {
 			return false
 		}
 	}
@@ -96,11 +97,11 @@ func reads(at protopath.Values) bool {
 	switch {
 	case strings.ContainsAny(s, notInNames) && strings.HasSuffix(fieldOf(at.Path), "file_name"):
 		return false
-	case !strings.ContainsFunc(s, unprintable):
+	case !illegible(s):
 		return true
 	default:
 		table, marked := strings.CutPrefix(s, "\ufeff")
-		return marked && fieldOf(at.Path) == "csv" && !strings.ContainsFunc(table, unprintable)
+		return marked && fieldOf(at.Path) == "csv" && !illegible(table)
 	}
 }
 
@@ -109,6 +110,32 @@ func reads(at protopath.Values) bool {
 func blank(at protopath.Values) bool {
 	s, ok := at.Index(-1).Value.Interface().(string)
 	return ok && s != "" && strings.TrimSpace(s) == "" && !strings.HasSuffix(fieldOf(at.Path), ".unreadable")
+}
+
+// joiner (ZWJ) makes one picture of two.
+const joiner = '\u200d'
+
+// illegible says whether a text has what no text has. A line may end as RFC 4180 and
+// HTML's forms end it, with both characters.
+func illegible(s string) bool {
+	var before rune
+	for i, r := range s {
+		switch rest := s[i:]; {
+		case r == '\r' && strings.HasPrefix(rest, "\r\n"):
+		case r == joiner && pictured(before, rest[len(string(joiner)):]):
+		case unprintable(r):
+			return true
+		}
+		before = r
+	}
+	return false
+}
+
+// pictured says whether a joiner stands between two pictures (emoji, UTS #51): after
+// one, its colour or its style, and before another.
+func pictured(before rune, after string) bool {
+	next, size := utf8.DecodeRuneInString(after)
+	return size > 0 && unicode.Is(unicode.So, next) && (unicode.In(before, unicode.So, unicode.Sk) || before == '\ufe0f')
 }
 
 // unprintable says whether a rune is a control character, or one of those that are
