@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
@@ -249,4 +250,31 @@ func TestAMergedUnitsAssignmentsAreItsHeirs(t *testing.T) {
 	w.must(err)
 	_, err = w.Campaign(w.otherHead.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: "campaigns/c"})
 	w.must(err)
+}
+
+// TestWhoHasAnAssignmentReadsItsCampaign, also from another district.
+func TestWhoHasAnAssignmentReadsItsCampaign(t *testing.T) {
+	w := newWorld(t)
+	w.publish("c")
+	reads := func(by suitetest.Person) error {
+		_, err := w.Campaign(by.Key).GetCampaign(t.Context(), &campaignv1.GetCampaignRequest{Name: "campaigns/c"})
+		return err
+	}
+	third := w.Unit("s3", w.other, organizationv1.Unit_KIND_SCHOOL)
+	stranger := w.Person(third, accessv1.Role_ROLE_CLERK)
+	if err := reads(stranger); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("another district's school reads it: %v", err)
+	}
+	w.SetTime(suitetest.Start.AddDate(0, 1, 0))
+	_, err := w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: w.second, Parent: w.other})
+	w.must(err)
+	w.CatchUp()
+	w.must(reads(w.secondClerk))
+	if err := reads(stranger); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("the neighbour of a school that was moved reads it: %v", err)
+	}
+	_, err = w.Organization(w.SystemAdmin).MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: w.school, Into: third})
+	w.must(err)
+	w.CatchUp()
+	w.must(reads(stranger))
 }

@@ -16,19 +16,28 @@ func (s *Service) mayCampaign(tx *change.Tx, c *campaignv1.Campaign) error {
 }
 
 // concerned says whether a unit where the caller holds anything, or one beneath
-// it, is in the scope of c. If the owner was merged, they lie beneath its heir.
+// it, is in the scope of c: as it stands now, or stood when c was published, as its
+// assignments do not go when it is moved or merged.
 func (s *Service) concerned(tx *change.Tx, c *campaignv1.Campaign) bool {
+	published := c.GetPublishTime().AsTime()
 	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
 		home := s.home(tx, g)
-		path := s.tree.Path(home)
-		at := slices.Index(path, s.tree.Heir(c.GetOwner()))
-		if at < 0 {
-			return false
-		}
-		above := path[:at+1]
-		slices.Reverse(above) // from the owner down
-		return campaign.Readable(c, s.units(above[:at]), s.land(home))
+		return slices.ContainsFunc(append(s.tree.Merges(home), home), func(unit string) bool {
+			return s.reads(c, unit, s.tree.Path(unit)) || s.reads(c, unit, s.tree.PathAt(unit, published))
+		})
 	})
+}
+
+// reads says whether somebody at home in the unit, which has those above it, reads c.
+// If the owner was merged, they lie beneath its heir.
+func (s *Service) reads(c *campaignv1.Campaign, home string, path []string) bool {
+	at := slices.IndexFunc(path, func(u string) bool { return u == c.GetOwner() || u == s.tree.Heir(c.GetOwner()) })
+	if at < 0 {
+		return false
+	}
+	above := slices.Clone(path[:at+1])
+	slices.Reverse(above) // from the owner down
+	return campaign.Readable(c, s.units(above[:at]), s.land(home))
 }
 
 // home is the unit in which a grant makes its holder at home, as far as the key

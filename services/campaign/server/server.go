@@ -5,6 +5,7 @@ package server
 
 import (
 	"context"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -24,8 +25,13 @@ type Tree interface {
 	// Path returns the unit and those above it, nearest first; nil if there is no
 	// such unit.
 	Path(name string) []string
+	// PathAt is Path as it was at t; nil if there was no such unit then.
+	PathAt(name string, t time.Time) []string
 	// Heir returns the unit that the unit was merged into (撤并), or the unit itself.
 	Heir(name string) string
+	// Merges returns the units that were merged into the unit, and those that had
+	// been merged into them.
+	Merges(name string) []string
 	// Subtree returns the unit and all beneath it, parents before children.
 	Subtree(name string) []string
 }
