@@ -10,6 +10,7 @@ import (
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/text"
 )
 
 var errFields = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
@@ -34,7 +35,7 @@ func validation(v protovalidate.Validator) Step {
 // check returns the fault that names the fields of m which are no text, or else
 // break a rule.
 func check(v protovalidate.Validator, m proto.Message) error {
-	if err := legible(m); err != nil {
+	if err := text.Check(m, violations); err != nil {
 		return err
 	}
 	err := v.Validate(m)

@@ -1,4 +1,7 @@
-package serve
+// Package text says whether the strings of a request are text: whatever is stored is
+// read by somebody one day, in a table, a letter or a file. What a field's text may be
+// beyond that, the contract says, and validation holds.
+package text
 
 import (
 	"strings"
@@ -10,14 +13,19 @@ import (
 	"google.golang.org/protobuf/reflect/protorange"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
-// legible returns the fault that names the strings of m, at any depth and keys of
+var errFields = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
+
+// Check returns the fault that names the strings of m, at any depth and keys of
 // maps too, which hold what no text has: control characters but tab and line
 // break, and characters that are not seen; or nothing but blanks. A file's name has
 // no tab, line break or path separator either; a table may begin with a byte order
-// mark.
-func legible(m proto.Message) error {
+// mark. It names so many at most.
+func Check(m proto.Message, most int) error {
 	if !suspect(m.ProtoReflect()) {
 		return nil
 	}
@@ -34,7 +42,7 @@ func legible(m proto.Message) error {
 			return nil
 		}
 		f.Fields[len(f.Fields)-1].Rule = rule
-		if len(f.Fields) == violations {
+		if len(f.Fields) == most {
 			return protorange.Terminate
 		}
 		return nil

@@ -1,4 +1,4 @@
-package serve
+package text_test
 
 import (
 	"testing"
@@ -10,13 +10,14 @@ import (
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/text"
 )
 
 // TestControlCharactersAreNoText: wherever a string stands in a request, it is
 // held to the same rule, and named.
 func TestControlCharactersAreNoText(t *testing.T) {
-	unit := func(text string) proto.Message {
-		return &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{DisplayName: text}}
+	unit := func(name string) proto.Message {
+		return &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{DisplayName: name}}
 	}
 	file := func(name string) proto.Message {
 		return &blobv1.CreateAttachmentRequest{Attachment: &blobv1.Attachment{FileName: name}, Content: []byte{0, 1}}
@@ -71,7 +72,7 @@ func TestControlCharactersAreNoText(t *testing.T) {
 		{file(`c:\b.jpg`), "attachment.file_name"},
 	} {
 		got := ""
-		if f := fault.As(legible(c.m)); f != nil {
+		if f := fault.As(text.Check(c.m, 20)); f != nil {
 			got = f.Fields[0].Path
 		}
 		if got != c.want {
