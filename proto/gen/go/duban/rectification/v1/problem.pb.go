@@ -382,8 +382,7 @@ type Problem struct {
 	// 延期申请人: who asked for the newest extension; empty if it was asked before
 	// this was kept. They neither grant nor refuse it.
 	ExtensionAsker string `protobuf:"bytes,35,opt,name=extension_asker,json=extensionAsker,proto3" json:"extension_asker,omitempty"`
-	// 已认可内容: what of it superiors count and were told, whatever the unit has made
-	// of it since; set while it is accepted.
+	// What of it was accepted, whatever the unit has made of it since.
 	AcceptedContent *AcceptedContent `protobuf:"bytes,36,opt,name=accepted_content,json=acceptedContent,proto3" json:"accepted_content,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -671,9 +670,8 @@ func (x *Problem) GetAcceptedContent() *AcceptedContent {
 	return nil
 }
 
-// The content of a problem by which it counts for superiors (已认可内容): as a
-// superior or a complaint entered it, then as it stands in the newest acknowledged
-// version.
+// The content by which a problem counts (已认可内容): as a superior or a complaint
+// entered it, then as it stands in the newest acknowledged version.
 type AcceptedContent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 类别: what figures count it in.
@@ -682,8 +680,7 @@ type AcceptedContent struct {
 	Item string `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
 	// 层面: whose problem it is within the unit.
 	Level Problem_Level `protobuf:"varint,3,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`
-	// 整改时限: the deadline that a superior set, acknowledged or granted; empty: none
-	// has.
+	// 整改时限: what a superior set, acknowledged or granted; empty: none has.
 	Deadline string `protobuf:"bytes,4,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// All that was acknowledged with it:
 	// ledgers/{ledger}/versions/{version}/problems/{problem}; empty: as it was entered.
