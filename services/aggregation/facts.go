@@ -47,7 +47,7 @@ func on(t *timestamppb.Timestamp) string {
 
 // problem counts a problem (问题) of a ledger.
 func problem(p *rectificationv1.Problem, before *Fact, day string) Fact {
-	f := Fact{Cell: Cell{p.GetUnit(), p.GetCampaign(), plain(p.GetCategory()), source(p.GetSource())}, Accepted: p.GetAccepted()}
+	f := Fact{Cell: Cell{p.GetUnit(), p.GetCampaign(), category(p), source(p.GetSource())}, Accepted: p.GetAccepted()}
 	f.carry(before, ProblemsReturned, int64(p.GetReturns()), day)
 	f.carry(before, ProblemsReopened, int64(p.GetReopens()), day)
 	if p.GetState() == rectificationv1.Problem_STATE_CANCELLED {
@@ -83,6 +83,15 @@ func source(s rectificationv1.Problem_Source) string {
 		return ""
 	}
 	return strings.TrimPrefix(s.String(), "SOURCE_")
+}
+
+// category is the one that a problem counts in: as it was accepted (已认可), whatever the
+// unit has made of it since.
+func category(p *rectificationv1.Problem) string {
+	if c := p.GetAcceptedContent(); c != nil {
+		return plain(c.GetCategory())
+	}
+	return plain(p.GetCategory())
 }
 
 // plain is a category that figures can be asked for: one with control

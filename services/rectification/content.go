@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -23,11 +24,11 @@ func SameContent(a, b *rectificationv1.Problem) bool {
 
 // Edit returns p with the content of wanted, which differs from p in Fields
 // alone, as who changes it.
-func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
+func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, who string, now time.Time) (*rectificationv1.Problem, error) {
 	if _, err := moveProblem(p, Editing); err != nil {
 		return nil, err
 	}
-	if err := editable(l, p, wanted); err != nil {
+	if err := editable(l, p, wanted, now); err != nil {
 		return nil, err
 	}
 	if p.GetState() != identified {
@@ -36,6 +37,9 @@ func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, who str
 		}
 	}
 	wanted = unfiled(p, wanted)
+	if p.GetAccepted() && reworded(p, wanted) != "" {
+		wanted.AcceptedContent = acceptedOf(p)
+	}
 	if p.GetState() == rectifying {
 		return worked(wanted, wanted.GetPersonResponsible(), who)
 	}
@@ -44,7 +48,7 @@ func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, who str
 
 // Plan returns p with the plan's cause, measures, deadline and who is
 // responsible, as who plans it; what the plan leaves empty stays as it is.
-func Plan(l *rectificationv1.Ledger, p, plan *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
+func Plan(l *rectificationv1.Ledger, p, plan *rectificationv1.Problem, who string, now time.Time) (*rectificationv1.Problem, error) {
 	wanted, err := moveProblem(p, Planning)
 	if err != nil {
 		return nil, err
@@ -54,7 +58,7 @@ func Plan(l *rectificationv1.Ledger, p, plan *rectificationv1.Problem, who strin
 	wanted.Deadline = cmp.Or(plan.GetDeadline(), p.GetDeadline())
 	wanted.LeaderResponsible = cmp.Or(plan.GetLeaderResponsible(), p.GetLeaderResponsible())
 	wanted.PersonResponsible = cmp.Or(plan.GetPersonResponsible(), p.GetPersonResponsible())
-	if err := editable(l, p, wanted); err != nil {
+	if err := editable(l, p, wanted, now); err != nil {
 		return nil, err
 	}
 	if err := complete(wanted); err != nil {
@@ -72,14 +76,14 @@ func unfiled(p, wanted *rectificationv1.Problem) *rectificationv1.Problem {
 	return wanted
 }
 
-// editable says whether the unit may make wanted of p.
-func editable(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem) error {
+// editable says whether the unit may make wanted of p now.
+func editable(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, now time.Time) error {
 	changed := reworded(p, wanted)
 	switch {
 	case !OwnFinding(p.GetSource()) && changed != "":
 		return ErrProblemFindingFixed.At("problem."+changed, "由登记方填写，不能修改", "is what others found")
-	case l.GetVersion() > 0 && p.GetDeadline() != "" && p.GetDeadline() != wanted.GetDeadline():
-		return ErrProblemDeadlineFixed.At("problem.deadline", "台账报备后不能直接修改", "stands in what was filed")
+	case p.GetDeadline() != wanted.GetDeadline() && fixed(l, p, now):
+		return ErrProblemDeadlineFixed.At("problem.deadline", "不能直接修改", "moves only by an extension")
 	default:
 		return described(l, wanted)
 	}

@@ -43,7 +43,7 @@ func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) (*rec
 func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) error {
 	today := calendar.On(w.Time).String()
 	switch {
-	case l.GetVersion() == 0:
+	case !fixed(l, p, w.Time):
 		return ErrProblemNotFiled
 	case pending(p) != nil:
 		return ErrProblemExtensionPending
@@ -55,6 +55,13 @@ func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) e
 		return ErrProblemDeadlineNotLater.At("deadline", "与现有时限相同或早于今天", "is the present one, or past")
 	}
 	return nil
+}
+
+// fixed says whether the deadline of p moves by extension alone: it was filed, a
+// superior or a complaint set it, a superior granted it, or it has passed.
+func fixed(l *rectificationv1.Ledger, p *rectificationv1.Problem, now time.Time) bool {
+	others := p.GetAcceptedContent().GetDeadline() != "" || p.GetOriginalDeadline() != ""
+	return p.GetDeadline() != "" && (l.GetVersion() > 0 || others || overdue(p.GetDeadline(), now))
 }
 
 // pending is the extension of p that awaits a decision, or nil.
@@ -76,6 +83,10 @@ func Grant(p *rectificationv1.Problem, who string, now time.Time) (*rectificatio
 	x.State = rectificationv1.Extension_STATE_APPROVED
 	p.OriginalDeadline = cmp.Or(p.GetOriginalDeadline(), p.GetDeadline())
 	p.Deadline, p.FiledVersion = x.GetDeadline(), 0
+	if p.GetAccepted() {
+		p.AcceptedContent = acceptedOf(p)
+		p.AcceptedContent.Deadline = p.GetDeadline()
+	}
 	return p, nil
 }
 

@@ -44,7 +44,7 @@ func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Pr
 	p := plannedProblem(planned)
 	wanted := proto.CloneOf(p)
 	change(p, wanted)
-	_, err := rectification.Edit(l, p, wanted, submitter)
+	_, err := rectification.Edit(l, p, wanted, submitter, now)
 	return err
 }
 
@@ -112,7 +112,7 @@ func after(_ *rectificationv1.Problem, err error, do func() error) error {
 func handedOver(p *rectificationv1.Problem, who string) error {
 	wanted := proto.CloneOf(p)
 	wanted.PersonResponsible = submitter
-	p, err := rectification.Edit(unfiled, p, wanted, submitter)
+	p, err := rectification.Edit(unfiled, p, wanted, submitter, now)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ var refusals = []struct {
 	{"a plan without a deadline", rectification.ErrProblemPlanIncomplete, func() error {
 		p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
 		p.Deadline = ""
-		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Cause: "c"}, submitter)
+		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Cause: "c"}, submitter, now)
 		return err
 	}},
 	{"emptying a plan", rectification.ErrProblemPlanIncomplete, func() error {
@@ -202,11 +202,28 @@ var refusals = []struct {
 		return edited(filedLedger(), func(_, wanted *rectificationv1.Problem) { wanted.Deadline = "2026-12-31" })
 	}},
 	{"planning a filed deadline away", rectification.ErrProblemDeadlineFixed, func() error {
-		_, err := rectification.Plan(filedLedger(), plannedProblem(planned), &rectificationv1.Problem{Deadline: "2026-12-31"}, submitter)
+		_, err := rectification.Plan(filedLedger(), plannedProblem(planned), &rectificationv1.Problem{Deadline: "2026-12-31"}, submitter, now)
 		return err
 	}},
 	{"emptying a filed deadline", rectification.ErrProblemDeadlineFixed, func() error {
 		return edited(filedLedger(), func(_, wanted *rectificationv1.Problem) { wanted.Deadline = "" })
+	}},
+	{"moving a deadline that a superior set", rectification.ErrProblemDeadlineFixed, func() error {
+		return edited(unfiled, func(p, wanted *rectificationv1.Problem) {
+			p.AcceptedContent = &rectificationv1.AcceptedContent{Deadline: p.GetDeadline()}
+			wanted.Deadline = "2026-12-31"
+		})
+	}},
+	{"planning a deadline away that a superior granted", rectification.ErrProblemDeadlineFixed, func() error {
+		p := plannedProblem(planned)
+		p.OriginalDeadline = "2026-05-31"
+		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Deadline: "2026-12-31"}, submitter, now)
+		return err
+	}},
+	{"moving a deadline that has passed", rectification.ErrProblemDeadlineFixed, func() error {
+		return edited(unfiled, func(p, wanted *rectificationv1.Problem) {
+			p.Deadline, wanted.Deadline = "2026-03-01", "2026-12-31"
+		})
 	}},
 	{"too much progress", rectification.ErrProblemProgressFull, func() error {
 		p := plannedProblem(rectifying)
@@ -242,7 +259,7 @@ var refusals = []struct {
 		p := plannedProblem(rectifying)
 		wanted := proto.CloneOf(p)
 		wanted.PersonResponsible = verifier
-		p, err := rectification.Edit(unfiled, p, wanted, submitter)
+		p, err := rectification.Edit(unfiled, p, wanted, submitter, now)
 		return after(p, err, func() error { return handedOver(p, verifier) })
 	}},
 	{"closing what one submitted before it was returned", rectification.ErrProblemSamePerson, func() error {
@@ -254,12 +271,12 @@ var refusals = []struct {
 		})
 	}},
 	{"verifying what one planned", rectification.ErrProblemSamePerson, func() error {
-		p, err := rectification.Plan(unfiled, plannedProblem(planned), &rectificationv1.Problem{}, verifier)
+		p, err := rectification.Plan(unfiled, plannedProblem(planned), &rectificationv1.Problem{}, verifier, now)
 		return after(p, err, func() error { return begunBy(p, submitter) })
 	}},
 	{"verifying what one changed", rectification.ErrProblemSamePerson, func() error {
 		p := plannedProblem(rectificationv1.Problem_STATE_RETURNED)
-		p, err := rectification.Edit(unfiled, p, proto.CloneOf(p), verifier)
+		p, err := rectification.Edit(unfiled, p, proto.CloneOf(p), verifier, now)
 		return after(p, err, func() error { return begunBy(p, submitter) })
 	}},
 	{"verifying what one started", rectification.ErrProblemSamePerson, func() error {
@@ -491,7 +508,7 @@ func TestWhatAProblemHadAlreadyMayStayAndTheBoundsAreIn(t *testing.T) {
 func TestAPlanSaysInEachLanguageWhatItLacks(t *testing.T) {
 	p := plannedProblem(rectificationv1.Problem_STATE_IDENTIFIED)
 	p.Deadline, p.PersonResponsible = "", ""
-	_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{}, submitter)
+	_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{}, submitter, now)
 	f := fault.As(err)
 	if f == nil {
 		t.Fatalf("got %v, want a fault", err)

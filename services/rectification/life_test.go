@@ -54,13 +54,13 @@ func wish(deadline string) rectification.Wish {
 // problemMoves makes each move on a problem that has all that the move asks for.
 var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) (*rectificationv1.Problem, error){
 	rectification.Editing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Edit(filedLedger(), p, p, submitter)
+		return rectification.Edit(filedLedger(), p, p, submitter, now)
 	},
 	rectification.Attaching: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Attach(p, submitter)
 	},
 	rectification.Planning: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Plan(filedLedger(), p, &rectificationv1.Problem{}, submitter)
+		return rectification.Plan(filedLedger(), p, &rectificationv1.Problem{}, submitter, now)
 	},
 	rectification.Starting: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Start(p, submitter)

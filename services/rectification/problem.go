@@ -108,6 +108,9 @@ func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted b
 		LeaderResponsible: found.GetLeaderResponsible(), PersonResponsible: found.GetPersonResponsible(),
 		Inspection: found.GetInspection(), State: identified, Accepted: accepted,
 	}
+	if accepted {
+		p.AcceptedContent = entered(p)
+	}
 	return l, p, described(l, p)
 }
 

@@ -21,6 +21,17 @@ type story struct {
 	hands            map[string]bool // who worked on it
 	granted          bool            // the last move granted an extension
 	done             string
+
+	given    bool // others than the unit have set its deadline
+	contents map[string]*rectificationv1.FiledProblem
+	filed    said // what the newest version says
+	accepted said // what the newest acknowledged one says
+}
+
+// said is what a problem is said to be.
+type said struct {
+	category string
+	level    rectificationv1.Problem_Level
 }
 
 // person draws one of a few, so that the same one often comes twice.
@@ -68,8 +79,13 @@ func (s *story) moves() map[string]func(*rapid.T) {
 		"edit": func(t *rapid.T) {
 			wanted := proto.CloneOf(s.problem)
 			wanted.Deadline, wanted.PersonResponsible = date(t), person(t)
+			wanted.Category = rapid.SampledFrom([]string{"", "A", "B"}).Draw(t, "category")
+			wanted.Level = rectificationv1.Problem_Level(rapid.IntRange(1, 3).Draw(t, "level"))
+			if s.problem.GetSource() == rectificationv1.Problem_SOURCE_SUPERIOR {
+				wanted.Category, wanted.Level = s.problem.GetCategory(), s.problem.GetLevel()
+			}
 			who := person(t)
-			p, err := rectification.Edit(s.ledger, s.problem, wanted, who)
+			p, err := rectification.Edit(s.ledger, s.problem, wanted, who, now)
 			if !s.onProblem("edit", p, err) {
 				return
 			}
@@ -81,7 +97,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			who := person(t)
 			p, err := rectification.Plan(s.ledger, s.problem, &rectificationv1.Problem{
 				Cause: "c", Measures: "m", Deadline: date(t), LeaderResponsible: "l", PersonResponsible: "person",
-			}, who)
+			}, who, now)
 			if s.onProblem("plan", p, err) {
 				s.hands[who] = true
 			}
@@ -148,6 +164,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			if s.granted = s.onProblem("grant", p, err); s.granted && s.hands[who] {
 				t.Fatalf("%s granted what %v worked on", who, s.hands)
 			}
+			s.given = s.given || s.granted
 		},
 		"refuse": func(t *rapid.T) {
 			p, err := rectification.Refuse(s.problem, "no", superiorOr(t), now)
@@ -173,8 +190,9 @@ func (s *story) moves() map[string]func(*rapid.T) {
 				return
 			}
 			s.ledger, s.version = f.Ledger, f.Version
+			s.filed = said{s.problem.GetCategory(), s.problem.GetLevel()}
 			if len(f.Problems) > 0 {
-				s.problem = f.Problems[0]
+				s.problem, s.contents[f.Contents[0].GetName()] = f.Problems[0], f.Contents[0]
 			}
 		},
 		"decide": func(t *rapid.T) {
@@ -184,8 +202,19 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Decider: superiorOr(t), Time: now}); err == nil {
 				s.ledger, s.version = l, v
+				if reason == "" {
+					s.acknowledge()
+				}
 			}
 		},
+	}
+}
+
+// acknowledge has the problem count by the version, as the server does.
+func (s *story) acknowledge() {
+	s.accepted = s.filed
+	if name := rectification.Unaccepted(s.version, s.problem); name != "" {
+		s.problem = rectification.Accept(s.problem, s.contents[name])
 	}
 }
 
@@ -193,8 +222,8 @@ func (s *story) moves() map[string]func(*rapid.T) {
 func (s *story) begin(t *rapid.T) {
 	p, err := rectification.Plan(s.ledger, s.problem, &rectificationv1.Problem{
 		Cause: "c", Measures: "m", Deadline: "2026-06-30", LeaderResponsible: "l", PersonResponsible: "person",
-	}, "person")
-	if !s.onProblem("plan", p, err) {
+	}, "person", now)
+	if s.problem.GetDeadline() == "" && !s.onProblem("plan", p, err) {
 		t.Fatal(err)
 	}
 	moves := s.moves()
@@ -243,10 +272,19 @@ var moved = []string{
 
 // tell begins one, mostly of a problem that is filed.
 func tell(t *rapid.T) *story {
-	s := &story{hands: map[string]bool{}, ledger: &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN}}
-	l, p, err := rectification.Enter(s.ledger, &rectificationv1.Problem{
-		Level: rectificationv1.Problem_LEVEL_UNIT, Source: rectificationv1.Problem_SOURCE_SELF_CHECK, Description: "d",
-	}, false)
+	s := &story{
+		hands: map[string]bool{}, contents: map[string]*rectificationv1.FiledProblem{},
+		ledger: &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN},
+	}
+	found := &rectificationv1.Problem{
+		Category: "A", Level: rectificationv1.Problem_LEVEL_UNIT, Source: rectificationv1.Problem_SOURCE_SELF_CHECK, Description: "d",
+	}
+	above := rapid.IntRange(0, 3).Draw(t, "found above") == 0
+	if above {
+		found.Source, found.Deadline = rectificationv1.Problem_SOURCE_SUPERIOR, rapid.SampledFrom([]string{"", "2026-06-30"}).Draw(t, "set above")
+		s.given, s.accepted = found.GetDeadline() != "", said{"A", rectificationv1.Problem_LEVEL_UNIT}
+	}
+	l, p, err := rectification.Enter(s.ledger, found, above)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,10 +312,23 @@ func (s *story) check(t *rapid.T, before *rectificationv1.Problem, filed bool) {
 	if p.GetState() == rectificationv1.Problem_STATE_VERIFIED && p.GetSubmitter() == p.GetVerifier() {
 		t.Fatalf("%s verified what they submitted", p.GetVerifier())
 	}
-	if filed && before.GetDeadline() != "" && before.GetDeadline() != p.GetDeadline() && !s.granted {
-		t.Fatalf("%s moved the deadline of a filed ledger from %s to %s", s.done, before.GetDeadline(), p.GetDeadline())
+	s.checkDeadline(t, before, filed)
+	if c := p.GetAcceptedContent(); p.GetAccepted() != (c != nil) || (said{c.GetCategory(), c.GetLevel()}) != s.accepted {
+		t.Fatalf("after %s it counts by %v, accepted %v; last acknowledged was %v", s.done, c, p.GetAccepted(), s.accepted)
 	}
 	s.checkLedger(t)
+}
+
+// checkDeadline says that an extension alone moves what was filed, what others set and
+// what has passed.
+func (s *story) checkDeadline(t *rapid.T, before *rectificationv1.Problem, filed bool) {
+	from, to := before.GetDeadline(), s.problem.GetDeadline()
+	if from == "" || from == to || s.granted {
+		return
+	}
+	if passed := from < "2026-03-02"; filed || passed || s.given {
+		t.Fatalf("%s moved the deadline from %s to %s; filed %v, passed %v, set by others %v", s.done, from, to, filed, passed, s.given)
+	}
 }
 
 // checkLedger holds the ledger against the content of its problem.

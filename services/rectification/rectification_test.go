@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -89,15 +90,50 @@ func TestAVersionKeepsWhatIsNewAndPointsAtTheRest(t *testing.T) {
 }
 
 func TestAnAcknowledgedVersionAcceptsWhatIsInIt(t *testing.T) {
-	in, later, before := plannedProblem(planned), plannedProblem(planned), plannedProblem(planned)
-	before.Accepted = true
-	later.Number = 2
-	accepted := rectification.Accept(&rectificationv1.LedgerVersion{FiledIn: []int32{1}},
-		[]*rectificationv1.Problem{in, before, later})
-	want := plannedProblem(planned)
+	v := &rectificationv1.LedgerVersion{Name: "ledgers/x/versions/0003", FiledIn: []int32{1, 3}}
+	p, next := plannedProblem(planned), plannedProblem(planned)
+	next.Number = 3
+	if got := rectification.Unaccepted(v, next); got != "" {
+		t.Errorf("of a problem that was found later it accepts %q", got)
+	}
+	name := rectification.Unaccepted(v, p)
+	if name != "ledgers/x/versions/0001/problems/0001" {
+		t.Fatalf("of a problem that was filed in version 1 it accepts %q", name)
+	}
+	p.Category, p.Item, p.Level = "B", "", rectificationv1.Problem_LEVEL_STAFF // since it was filed
+	want := proto.CloneOf(p)
 	want.Accepted = true
-	if diff := cmp.Diff([]*rectificationv1.Problem{want}, accepted, protocmp.Transform()); diff != "" {
+	want.AcceptedContent = &rectificationv1.AcceptedContent{
+		Category: "A", Item: "A-1", Level: rectificationv1.Problem_LEVEL_UNIT, Deadline: "2026-06-30", FiledProblem: name,
+	}
+	got := rectification.Accept(p, &rectificationv1.FiledProblem{
+		Name: name, Number: 1, Category: "A", Item: "A-1", Level: rectificationv1.Problem_LEVEL_UNIT, Deadline: "2026-06-30",
+	})
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("accepted (-want +got):\n%s", diff)
+	}
+	if again := rectification.Unaccepted(v, got); again != "" {
+		t.Errorf("it accepts %q again", again)
+	}
+	old := rectification.Accept(p, &rectificationv1.FiledProblem{Name: name, Number: 1, Category: "A"})
+	if old.GetAcceptedContent().GetLevel() != p.GetLevel() {
+		t.Errorf("of a version that was filed without levels it accepts %v", old.GetAcceptedContent())
+	}
+}
+
+// A problem that was accepted before it was kept by what content counts by what it had
+// when it is first changed.
+func TestWhatWasAcceptedLongAgoKeepsWhatItHas(t *testing.T) {
+	p := plannedProblem(planned)
+	p.Accepted = true
+	wanted := proto.CloneOf(p)
+	wanted.Category, wanted.Item = "B", ""
+	p, err := rectification.Edit(filedLedger(), p, wanted, submitter, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := p.GetAcceptedContent(); p.GetCategory() != "B" || c.GetCategory() != "A" || c.GetItem() != "A-1" {
+		t.Errorf("changed to %q, it counts by %v", p.GetCategory(), c)
 	}
 }
 

@@ -3,7 +3,6 @@ package rectification
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -44,7 +43,7 @@ func ContentName(ledger string, version, number int32) string {
 func frozen(version string, p *rectificationv1.Problem) *rectificationv1.FiledProblem {
 	return &rectificationv1.FiledProblem{
 		Name: version + "/problems/" + four(p.GetNumber()), Unit: p.GetUnit(), Number: p.GetNumber(),
-		Category: p.GetCategory(), Item: p.GetItem(), Description: p.GetDescription(),
+		Category: p.GetCategory(), Item: p.GetItem(), Level: p.GetLevel(), Description: p.GetDescription(),
 		Cause: p.GetCause(), Measures: p.GetMeasures(), Deadline: p.GetDeadline(),
 		LeaderResponsible: p.GetLeaderResponsible(), PersonResponsible: p.GetPersonResponsible(),
 	}
@@ -91,18 +90,4 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	v.ReturnReason, v.DocumentNumber = d.Reason, d.Document
 	v.Decider, v.DecideTime = d.Decider, timestamppb.New(d.Time)
 	return l, v, nil
-}
-
-// Accept returns those of the problems that count for superiors once v is
-// acknowledged, and did not before.
-func Accept(v *rectificationv1.LedgerVersion, problems []*rectificationv1.Problem) (accepted []*rectificationv1.Problem) {
-	for _, p := range problems {
-		if p.GetAccepted() || int(p.GetNumber()) > len(v.GetFiledIn()) {
-			continue
-		}
-		p = proto.CloneOf(p)
-		p.Accepted = true
-		accepted = append(accepted, p)
-	}
-	return accepted
 }

@@ -164,6 +164,9 @@ func (p *past) problem() {
 	is.State, is.CloseTime = rectificationv1.Problem_State(1+p.pick("state", 9)), p.stamp()
 	is.Category, is.Source = p.one([]string{"", "c1", "c2"}), rectificationv1.Problem_Source(1+p.pick("source", 2))
 	is.Accepted, is.Deadline, is.Returns = p.pick("accepted", 2) == 1, p.near(), is.GetReturns()+int32(p.pick("returned", 2))
+	if is.AcceptedContent = nil; is.GetAccepted() && p.pick("kept", 3) > 0 {
+		is.AcceptedContent = &rectificationv1.AcceptedContent{Category: p.one([]string{"", "c1", "c2"})}
+	}
 	var body proto.Message = is
 	if p.pick("gone", 12) == 0 {
 		is, body = nil, nil

@@ -234,8 +234,13 @@ func (n *naive) ofProblem(q figures.Query, m aggregation.Metric, l *life) (sum i
 
 // asked says whether a problem is in the part that q asks for.
 func (n *naive) asked(q figures.Query, p *rectificationv1.Problem) bool {
-	source := strings.TrimPrefix(p.GetSource().String(), "SOURCE_")
-	return wanted(q, aggregation.Cell{Unit: p.GetUnit(), Campaign: p.GetCampaign(), Category: p.GetCategory(), Source: source}, p.GetAccepted())
+	is := aggregation.Cell{
+		Unit: p.GetUnit(), Campaign: p.GetCampaign(), Category: p.GetCategory(), Source: strings.TrimPrefix(p.GetSource().String(), "SOURCE_"),
+	}
+	if p.AcceptedContent != nil {
+		is.Category = p.AcceptedContent.Category
+	}
+	return wanted(q, is, p.GetAccepted())
 }
 
 func wanted(q figures.Query, c aggregation.Cell, accepted bool) bool {

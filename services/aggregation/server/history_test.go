@@ -196,7 +196,10 @@ func (h *history) enterProblem() {
 
 func (h *history) shape(p *rectificationv1.Problem) {
 	p.Category = rapid.SampledFrom([]string{"", "c1", "c2"}).Draw(h.T, "category")
-	p.Accepted, p.Deadline = h.flip("accepted"), h.around()
+	p.Accepted, p.Deadline, p.AcceptedContent = h.flip("accepted"), h.around(), nil
+	if p.GetAccepted() && h.pick("kept", 3) > 0 { // else it was accepted before content was kept
+		p.AcceptedContent = &rectificationv1.AcceptedContent{Category: rapid.SampledFrom([]string{"", "c1", "c2"}).Draw(h.T, "accepted as")}
+	}
 	h.append("rectification", p.GetName(), p)
 }
 

@@ -76,6 +76,9 @@ func (s *Story) recount(ctx context.Context) error {
 func (c *Count) problem(p *rectificationv1.Problem, today string) {
 	m := &matter{unit: cast.Code(p.GetUnit()), deadline: p.GetDeadline(), returns: int(p.GetReturns()), reopens: int(p.GetReopens())}
 	m.Category = p.GetCategory()
+	if p.GetAccepted() {
+		m.Category = p.GetAcceptedContent().GetCategory()
+	}
 	m.closed = p.GetState() == rectificationv1.Problem_STATE_CLOSED
 	m.cancelled = p.GetState() == rectificationv1.Problem_STATE_CANCELLED
 	c.matter(m, today)

@@ -120,7 +120,7 @@ func (s *Service) UpdateProblem(ctx context.Context, req *rectificationv1.Update
 		if err != nil {
 			return nil, err
 		}
-		return rectification.Edit(l, p, wanted, tx.Access.Principal.Name)
+		return rectification.Edit(l, p, wanted, tx.Access.Principal.Name, tx.Now)
 	})
 }
 
@@ -130,7 +130,7 @@ func (s *Service) PlanProblem(ctx context.Context, req *rectificationv1.PlanProb
 		return rectification.Plan(l, p, &rectificationv1.Problem{
 			Cause: req.GetCause(), Measures: req.GetMeasures(), Deadline: req.GetDeadline(),
 			LeaderResponsible: req.GetLeaderResponsible(), PersonResponsible: req.GetPersonResponsible(),
-		}, tx.Access.Principal.Name)
+		}, tx.Access.Principal.Name, tx.Now)
 	})
 	return planned, plain(err, "problem")
 }

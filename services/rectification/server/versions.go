@@ -116,14 +116,22 @@ func (s *Service) newest(tx *change.Tx, l *rectificationv1.Ledger) (*rectificati
 	return s.versions.Find(tx, rectification.VersionName(l.GetName(), l.GetVersion()))
 }
 
-// accept lets the problems of an acknowledged version count.
+// accept lets the problems of an acknowledged version count by what it has of them.
 func (s *Service) accept(tx *change.Tx, l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion) error {
 	problems, err := s.problemsOf(tx, l)
 	if err != nil {
 		return err
 	}
-	for _, p := range rectification.Accept(v, problems) {
-		if _, err := s.problems.PutAs(tx, "problem.accepted", p); err != nil {
+	for _, p := range problems {
+		name := rectification.Unaccepted(v, p)
+		if name == "" {
+			continue
+		}
+		filed, err := s.contents.Find(tx, name)
+		if err != nil {
+			return change.Unknown(err, errBroken)
+		}
+		if _, err := s.problems.PutAs(tx, "problem.accepted", rectification.Accept(p, filed)); err != nil {
 			return err
 		}
 	}

@@ -153,6 +153,9 @@ func first(day, otherwise string) string {
 func problem(p *rectificationv1.Problem, old *Record, day string) *Record {
 	r := fresh(p.GetUnit(), p.GetCampaign())
 	r.At.Category, r.At.Accepted = p.GetCategory(), p.GetAccepted()
+	if p.AcceptedContent != nil { // what its superiors know
+		r.At.Category = p.AcceptedContent.Category
+	}
 	if strings.ContainsAny(r.At.Category, "\x00\x01") {
 		r.At.Category = ""
 	}

@@ -756,7 +756,9 @@ type FiledProblem struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 层面. Versions that were filed before it was signed too do not have it.
+	Level         Problem_Level `protobuf:"varint,15,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -887,6 +889,13 @@ func (x *FiledProblem) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *FiledProblem) GetLevel() Problem_Level {
+	if x != nil {
+		return x.Level
+	}
+	return Problem_LEVEL_UNSPECIFIED
 }
 
 // Request for CreateLedger.
@@ -1925,7 +1934,7 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\t\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\t\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
@@ -1999,7 +2008,7 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\vSTATE_FILED\x10\x01\x1a\r\x9a\xb2\x19\t已报备\x12%\n" +
 	"\x12STATE_ACKNOWLEDGED\x10\x02\x1a\r\x9a\xb2\x19\t已备案\x12!\n" +
 	"\x0eSTATE_RETURNED\x10\x03\x1a\r\x9a\xb2\x19\t已退回\x12#\n" +
-	"\x10STATE_SUPERSEDED\x10\x04\x1a\r\x9a\xb2\x19\t已替换\"\xaf\x04\n" +
+	"\x10STATE_SUPERSEDED\x10\x04\x1a\r\x9a\xb2\x19\t已替换\"\xf1\x04\n" +
 	"\fFiledProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1b\n" +
@@ -2017,7 +2026,8 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x0e \x01(\tR\x04etag\"\xa3\x01\n" +
+	"\x04etag\x18\x0e \x01(\tR\x04etag\x12@\n" +
+	"\x05level\x18\x0f \x01(\x0e2%.duban.rectification.v1.Problem.LevelB\x03\xe0A\x03R\x05level\"\xa3\x01\n" +
 	"\x13CreateLedgerRequest\x12>\n" +
 	"\x06ledger\x18\x01 \x01(\v2\x1e.duban.rectification.v1.LedgerB\x06\xbaH\x03\xc8\x01\x01R\x06ledger\x12'\n" +
 	"\n" +
@@ -2137,6 +2147,7 @@ var file_duban_rectification_v1_ledger_proto_goTypes = []any{
 	(*ListFiledProblemsResponse)(nil),  // 21: duban.rectification.v1.ListFiledProblemsResponse
 	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
 	(v1.Role)(0),                       // 23: duban.access.v1.Role
+	(Problem_Level)(0),                 // 24: duban.rectification.v1.Problem.Level
 }
 var file_duban_rectification_v1_ledger_proto_depIdxs = []int32{
 	0,  // 0: duban.rectification.v1.Ledger.state:type_name -> duban.rectification.v1.Ledger.State
@@ -2154,15 +2165,16 @@ var file_duban_rectification_v1_ledger_proto_depIdxs = []int32{
 	22, // 12: duban.rectification.v1.LedgerVersion.update_time:type_name -> google.protobuf.Timestamp
 	22, // 13: duban.rectification.v1.FiledProblem.create_time:type_name -> google.protobuf.Timestamp
 	22, // 14: duban.rectification.v1.FiledProblem.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 15: duban.rectification.v1.CreateLedgerRequest.ledger:type_name -> duban.rectification.v1.Ledger
-	2,  // 16: duban.rectification.v1.ListLedgersResponse.ledgers:type_name -> duban.rectification.v1.Ledger
-	5,  // 17: duban.rectification.v1.ListLedgerVersionsResponse.ledger_versions:type_name -> duban.rectification.v1.LedgerVersion
-	6,  // 18: duban.rectification.v1.ListFiledProblemsResponse.filed_problems:type_name -> duban.rectification.v1.FiledProblem
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	24, // 15: duban.rectification.v1.FiledProblem.level:type_name -> duban.rectification.v1.Problem.Level
+	2,  // 16: duban.rectification.v1.CreateLedgerRequest.ledger:type_name -> duban.rectification.v1.Ledger
+	2,  // 17: duban.rectification.v1.ListLedgersResponse.ledgers:type_name -> duban.rectification.v1.Ledger
+	5,  // 18: duban.rectification.v1.ListLedgerVersionsResponse.ledger_versions:type_name -> duban.rectification.v1.LedgerVersion
+	6,  // 19: duban.rectification.v1.ListFiledProblemsResponse.filed_problems:type_name -> duban.rectification.v1.FiledProblem
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_duban_rectification_v1_ledger_proto_init() }
@@ -2170,6 +2182,7 @@ func file_duban_rectification_v1_ledger_proto_init() {
 	if File_duban_rectification_v1_ledger_proto != nil {
 		return
 	}
+	file_duban_rectification_v1_problem_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -299,7 +299,7 @@ func (x Extension_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Extension_State.Descriptor instead.
 func (Extension_State) EnumDescriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{1, 0}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{2, 0}
 }
 
 // Something found wrong in a unit, and what is done about it (问题).
@@ -346,7 +346,7 @@ type Problem struct {
 	Returns int32 `protobuf:"varint,18,opt,name=returns,proto3" json:"returns,omitempty"`
 	// How often it was reopened.
 	Reopens int32 `protobuf:"varint,19,opt,name=reopens,proto3" json:"reopens,omitempty"`
-	// The deadline as first filed, if an extension has moved it.
+	// The deadline as it was before an extension first moved it.
 	OriginalDeadline string `protobuf:"bytes,20,opt,name=original_deadline,json=originalDeadline,proto3" json:"original_deadline,omitempty"`
 	// What was asked about the deadline, oldest first.
 	Extensions []*Extension `protobuf:"bytes,21,rep,name=extensions,proto3" json:"extensions,omitempty"`
@@ -382,8 +382,10 @@ type Problem struct {
 	// 延期申请人: who asked for the newest extension; empty if it was asked before
 	// this was kept. They neither grant nor refuse it.
 	ExtensionAsker string `protobuf:"bytes,35,opt,name=extension_asker,json=extensionAsker,proto3" json:"extension_asker,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What of it was accepted, whatever the unit has made of it since.
+	AcceptedContent *AcceptedContent `protobuf:"bytes,36,opt,name=accepted_content,json=acceptedContent,proto3" json:"accepted_content,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Problem) Reset() {
@@ -661,6 +663,97 @@ func (x *Problem) GetExtensionAsker() string {
 	return ""
 }
 
+func (x *Problem) GetAcceptedContent() *AcceptedContent {
+	if x != nil {
+		return x.AcceptedContent
+	}
+	return nil
+}
+
+// The content by which a problem counts (已认可内容): as a superior or a complaint
+// entered it, then as it stands in the newest acknowledged version.
+type AcceptedContent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 类别: what figures count it in.
+	Category string `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`
+	// 条目
+	Item string `protobuf:"bytes,2,opt,name=item,proto3" json:"item,omitempty"`
+	// 层面: whose problem it is within the unit.
+	Level Problem_Level `protobuf:"varint,3,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`
+	// 整改时限: what a superior set, acknowledged or granted; empty: none has.
+	Deadline string `protobuf:"bytes,4,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// All that was acknowledged with it:
+	// ledgers/{ledger}/versions/{version}/problems/{problem}; empty: as it was entered.
+	FiledProblem  string `protobuf:"bytes,5,opt,name=filed_problem,json=filedProblem,proto3" json:"filed_problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AcceptedContent) Reset() {
+	*x = AcceptedContent{}
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AcceptedContent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AcceptedContent) ProtoMessage() {}
+
+func (x *AcceptedContent) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AcceptedContent.ProtoReflect.Descriptor instead.
+func (*AcceptedContent) Descriptor() ([]byte, []int) {
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *AcceptedContent) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *AcceptedContent) GetItem() string {
+	if x != nil {
+		return x.Item
+	}
+	return ""
+}
+
+func (x *AcceptedContent) GetLevel() Problem_Level {
+	if x != nil {
+		return x.Level
+	}
+	return Problem_LEVEL_UNSPECIFIED
+}
+
+func (x *AcceptedContent) GetDeadline() string {
+	if x != nil {
+		return x.Deadline
+	}
+	return ""
+}
+
+func (x *AcceptedContent) GetFiledProblem() string {
+	if x != nil {
+		return x.FiledProblem
+	}
+	return ""
+}
+
 // A wish for another deadline, and what came of it (延期).
 type Extension struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -684,7 +777,7 @@ type Extension struct {
 
 func (x *Extension) Reset() {
 	*x = Extension{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[1]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -696,7 +789,7 @@ func (x *Extension) String() string {
 func (*Extension) ProtoMessage() {}
 
 func (x *Extension) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[1]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -709,7 +802,7 @@ func (x *Extension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Extension.ProtoReflect.Descriptor instead.
 func (*Extension) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{1}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Extension) GetDeadline() string {
@@ -778,7 +871,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -790,7 +883,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -803,7 +896,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{2}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Progress) GetTime() *timestamppb.Timestamp {
@@ -852,7 +945,7 @@ type CreateProblemRequest struct {
 
 func (x *CreateProblemRequest) Reset() {
 	*x = CreateProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -864,7 +957,7 @@ func (x *CreateProblemRequest) String() string {
 func (*CreateProblemRequest) ProtoMessage() {}
 
 func (x *CreateProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -877,7 +970,7 @@ func (x *CreateProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateProblemRequest.ProtoReflect.Descriptor instead.
 func (*CreateProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{3}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CreateProblemRequest) GetParent() string {
@@ -919,7 +1012,7 @@ type GetProblemRequest struct {
 
 func (x *GetProblemRequest) Reset() {
 	*x = GetProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -931,7 +1024,7 @@ func (x *GetProblemRequest) String() string {
 func (*GetProblemRequest) ProtoMessage() {}
 
 func (x *GetProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -944,7 +1037,7 @@ func (x *GetProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProblemRequest.ProtoReflect.Descriptor instead.
 func (*GetProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{4}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetProblemRequest) GetName() string {
@@ -975,7 +1068,7 @@ type ListProblemsRequest struct {
 
 func (x *ListProblemsRequest) Reset() {
 	*x = ListProblemsRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1080,7 @@ func (x *ListProblemsRequest) String() string {
 func (*ListProblemsRequest) ProtoMessage() {}
 
 func (x *ListProblemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1093,7 @@ func (x *ListProblemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProblemsRequest.ProtoReflect.Descriptor instead.
 func (*ListProblemsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{5}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListProblemsRequest) GetParent() string {
@@ -1058,7 +1151,7 @@ type ListProblemsResponse struct {
 
 func (x *ListProblemsResponse) Reset() {
 	*x = ListProblemsResponse{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1070,7 +1163,7 @@ func (x *ListProblemsResponse) String() string {
 func (*ListProblemsResponse) ProtoMessage() {}
 
 func (x *ListProblemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1083,7 +1176,7 @@ func (x *ListProblemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProblemsResponse.ProtoReflect.Descriptor instead.
 func (*ListProblemsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{6}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListProblemsResponse) GetProblems() []*Problem {
@@ -1118,7 +1211,7 @@ type UpdateProblemRequest struct {
 
 func (x *UpdateProblemRequest) Reset() {
 	*x = UpdateProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1223,7 @@ func (x *UpdateProblemRequest) String() string {
 func (*UpdateProblemRequest) ProtoMessage() {}
 
 func (x *UpdateProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1236,7 @@ func (x *UpdateProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProblemRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{7}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *UpdateProblemRequest) GetProblem() *Problem {
@@ -1201,7 +1294,7 @@ type PlanProblemRequest struct {
 
 func (x *PlanProblemRequest) Reset() {
 	*x = PlanProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1213,7 +1306,7 @@ func (x *PlanProblemRequest) String() string {
 func (*PlanProblemRequest) ProtoMessage() {}
 
 func (x *PlanProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1226,7 +1319,7 @@ func (x *PlanProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanProblemRequest.ProtoReflect.Descriptor instead.
 func (*PlanProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{8}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PlanProblemRequest) GetName() string {
@@ -1309,7 +1402,7 @@ type StartProblemRequest struct {
 
 func (x *StartProblemRequest) Reset() {
 	*x = StartProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1321,7 +1414,7 @@ func (x *StartProblemRequest) String() string {
 func (*StartProblemRequest) ProtoMessage() {}
 
 func (x *StartProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1334,7 +1427,7 @@ func (x *StartProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartProblemRequest.ProtoReflect.Descriptor instead.
 func (*StartProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{9}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StartProblemRequest) GetName() string {
@@ -1386,7 +1479,7 @@ type ProgressProblemRequest struct {
 
 func (x *ProgressProblemRequest) Reset() {
 	*x = ProgressProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1398,7 +1491,7 @@ func (x *ProgressProblemRequest) String() string {
 func (*ProgressProblemRequest) ProtoMessage() {}
 
 func (x *ProgressProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1411,7 +1504,7 @@ func (x *ProgressProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProgressProblemRequest.ProtoReflect.Descriptor instead.
 func (*ProgressProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{10}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ProgressProblemRequest) GetName() string {
@@ -1475,7 +1568,7 @@ type SubmitProblemRequest struct {
 
 func (x *SubmitProblemRequest) Reset() {
 	*x = SubmitProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1487,7 +1580,7 @@ func (x *SubmitProblemRequest) String() string {
 func (*SubmitProblemRequest) ProtoMessage() {}
 
 func (x *SubmitProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1500,7 +1593,7 @@ func (x *SubmitProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitProblemRequest.ProtoReflect.Descriptor instead.
 func (*SubmitProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{11}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SubmitProblemRequest) GetName() string {
@@ -1555,7 +1648,7 @@ type VerifyProblemRequest struct {
 
 func (x *VerifyProblemRequest) Reset() {
 	*x = VerifyProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1660,7 @@ func (x *VerifyProblemRequest) String() string {
 func (*VerifyProblemRequest) ProtoMessage() {}
 
 func (x *VerifyProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1673,7 @@ func (x *VerifyProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProblemRequest.ProtoReflect.Descriptor instead.
 func (*VerifyProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{12}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *VerifyProblemRequest) GetName() string {
@@ -1628,7 +1721,7 @@ type CloseProblemRequest struct {
 
 func (x *CloseProblemRequest) Reset() {
 	*x = CloseProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1640,7 +1733,7 @@ func (x *CloseProblemRequest) String() string {
 func (*CloseProblemRequest) ProtoMessage() {}
 
 func (x *CloseProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1653,7 +1746,7 @@ func (x *CloseProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseProblemRequest.ProtoReflect.Descriptor instead.
 func (*CloseProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{13}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *CloseProblemRequest) GetName() string {
@@ -1703,7 +1796,7 @@ type ReturnProblemRequest struct {
 
 func (x *ReturnProblemRequest) Reset() {
 	*x = ReturnProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1808,7 @@ func (x *ReturnProblemRequest) String() string {
 func (*ReturnProblemRequest) ProtoMessage() {}
 
 func (x *ReturnProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1821,7 @@ func (x *ReturnProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReturnProblemRequest.ProtoReflect.Descriptor instead.
 func (*ReturnProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{14}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReturnProblemRequest) GetName() string {
@@ -1785,7 +1878,7 @@ type ReopenProblemRequest struct {
 
 func (x *ReopenProblemRequest) Reset() {
 	*x = ReopenProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1797,7 +1890,7 @@ func (x *ReopenProblemRequest) String() string {
 func (*ReopenProblemRequest) ProtoMessage() {}
 
 func (x *ReopenProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1810,7 +1903,7 @@ func (x *ReopenProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReopenProblemRequest.ProtoReflect.Descriptor instead.
 func (*ReopenProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{15}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ReopenProblemRequest) GetName() string {
@@ -1867,7 +1960,7 @@ type CancelProblemRequest struct {
 
 func (x *CancelProblemRequest) Reset() {
 	*x = CancelProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +1972,7 @@ func (x *CancelProblemRequest) String() string {
 func (*CancelProblemRequest) ProtoMessage() {}
 
 func (x *CancelProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +1985,7 @@ func (x *CancelProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelProblemRequest.ProtoReflect.Descriptor instead.
 func (*CancelProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{16}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CancelProblemRequest) GetName() string {
@@ -1951,7 +2044,7 @@ type ExtendProblemRequest struct {
 
 func (x *ExtendProblemRequest) Reset() {
 	*x = ExtendProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[17]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1963,7 +2056,7 @@ func (x *ExtendProblemRequest) String() string {
 func (*ExtendProblemRequest) ProtoMessage() {}
 
 func (x *ExtendProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[17]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1976,7 +2069,7 @@ func (x *ExtendProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExtendProblemRequest.ProtoReflect.Descriptor instead.
 func (*ExtendProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{17}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ExtendProblemRequest) GetName() string {
@@ -2038,7 +2131,7 @@ type ApproveExtensionRequest struct {
 
 func (x *ApproveExtensionRequest) Reset() {
 	*x = ApproveExtensionRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[18]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +2143,7 @@ func (x *ApproveExtensionRequest) String() string {
 func (*ApproveExtensionRequest) ProtoMessage() {}
 
 func (x *ApproveExtensionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[18]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +2156,7 @@ func (x *ApproveExtensionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApproveExtensionRequest.ProtoReflect.Descriptor instead.
 func (*ApproveExtensionRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{18}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ApproveExtensionRequest) GetName() string {
@@ -2113,7 +2206,7 @@ type RefuseExtensionRequest struct {
 
 func (x *RefuseExtensionRequest) Reset() {
 	*x = RefuseExtensionRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[19]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2125,7 +2218,7 @@ func (x *RefuseExtensionRequest) String() string {
 func (*RefuseExtensionRequest) ProtoMessage() {}
 
 func (x *RefuseExtensionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[19]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2138,7 +2231,7 @@ func (x *RefuseExtensionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefuseExtensionRequest.ProtoReflect.Descriptor instead.
 func (*RefuseExtensionRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{19}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RefuseExtensionRequest) GetName() string {
@@ -2180,7 +2273,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfe\x11\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x12\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2230,7 +2323,8 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
 	"rectifiers\x18\" \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
 	"rectifiers\x126\n" +
-	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\"\xf4\x02\n" +
+	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\x12W\n" +
+	"\x10accepted_content\x18$ \x01(\v2'.duban.rectification.v1.AcceptedContentB\x03\xe0A\x03R\x0facceptedContent\"\xf4\x02\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x1a\r\x9a\xb2\x19\t已发现\x12&\n" +
@@ -2257,7 +2351,13 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\fSOURCE_AUDIT\x10\x05\x12\x11\n" +
 	"\rSOURCE_LETTER\x10\x06\x12\x13\n" +
 	"\x0fSOURCE_OUTREACH\x10\a\x12\x13\n" +
-	"\x0fSOURCE_SUPERIOR\x10\b\"\xb8\x03\n" +
+	"\x0fSOURCE_SUPERIOR\x10\b\"\xbf\x01\n" +
+	"\x0fAcceptedContent\x12\x1a\n" +
+	"\bcategory\x18\x01 \x01(\tR\bcategory\x12\x12\n" +
+	"\x04item\x18\x02 \x01(\tR\x04item\x12;\n" +
+	"\x05level\x18\x03 \x01(\x0e2%.duban.rectification.v1.Problem.LevelR\x05level\x12\x1a\n" +
+	"\bdeadline\x18\x04 \x01(\tR\bdeadline\x12#\n" +
+	"\rfiled_problem\x18\x05 \x01(\tR\ffiledProblem\"\xb8\x03\n" +
 	"\tExtension\x12\x1a\n" +
 	"\bdeadline\x18\x01 \x01(\tR\bdeadline\x12+\n" +
 	"\x11previous_deadline\x18\x02 \x01(\tR\x10previousDeadline\x12\x16\n" +
@@ -2411,58 +2511,61 @@ func file_duban_rectification_v1_problem_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_rectification_v1_problem_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_duban_rectification_v1_problem_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_duban_rectification_v1_problem_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_duban_rectification_v1_problem_proto_goTypes = []any{
 	(Problem_State)(0),              // 0: duban.rectification.v1.Problem.State
 	(Problem_Level)(0),              // 1: duban.rectification.v1.Problem.Level
 	(Problem_Source)(0),             // 2: duban.rectification.v1.Problem.Source
 	(Extension_State)(0),            // 3: duban.rectification.v1.Extension.State
 	(*Problem)(nil),                 // 4: duban.rectification.v1.Problem
-	(*Extension)(nil),               // 5: duban.rectification.v1.Extension
-	(*Progress)(nil),                // 6: duban.rectification.v1.Progress
-	(*CreateProblemRequest)(nil),    // 7: duban.rectification.v1.CreateProblemRequest
-	(*GetProblemRequest)(nil),       // 8: duban.rectification.v1.GetProblemRequest
-	(*ListProblemsRequest)(nil),     // 9: duban.rectification.v1.ListProblemsRequest
-	(*ListProblemsResponse)(nil),    // 10: duban.rectification.v1.ListProblemsResponse
-	(*UpdateProblemRequest)(nil),    // 11: duban.rectification.v1.UpdateProblemRequest
-	(*PlanProblemRequest)(nil),      // 12: duban.rectification.v1.PlanProblemRequest
-	(*StartProblemRequest)(nil),     // 13: duban.rectification.v1.StartProblemRequest
-	(*ProgressProblemRequest)(nil),  // 14: duban.rectification.v1.ProgressProblemRequest
-	(*SubmitProblemRequest)(nil),    // 15: duban.rectification.v1.SubmitProblemRequest
-	(*VerifyProblemRequest)(nil),    // 16: duban.rectification.v1.VerifyProblemRequest
-	(*CloseProblemRequest)(nil),     // 17: duban.rectification.v1.CloseProblemRequest
-	(*ReturnProblemRequest)(nil),    // 18: duban.rectification.v1.ReturnProblemRequest
-	(*ReopenProblemRequest)(nil),    // 19: duban.rectification.v1.ReopenProblemRequest
-	(*CancelProblemRequest)(nil),    // 20: duban.rectification.v1.CancelProblemRequest
-	(*ExtendProblemRequest)(nil),    // 21: duban.rectification.v1.ExtendProblemRequest
-	(*ApproveExtensionRequest)(nil), // 22: duban.rectification.v1.ApproveExtensionRequest
-	(*RefuseExtensionRequest)(nil),  // 23: duban.rectification.v1.RefuseExtensionRequest
-	(*timestamppb.Timestamp)(nil),   // 24: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),   // 25: google.protobuf.FieldMask
+	(*AcceptedContent)(nil),         // 5: duban.rectification.v1.AcceptedContent
+	(*Extension)(nil),               // 6: duban.rectification.v1.Extension
+	(*Progress)(nil),                // 7: duban.rectification.v1.Progress
+	(*CreateProblemRequest)(nil),    // 8: duban.rectification.v1.CreateProblemRequest
+	(*GetProblemRequest)(nil),       // 9: duban.rectification.v1.GetProblemRequest
+	(*ListProblemsRequest)(nil),     // 10: duban.rectification.v1.ListProblemsRequest
+	(*ListProblemsResponse)(nil),    // 11: duban.rectification.v1.ListProblemsResponse
+	(*UpdateProblemRequest)(nil),    // 12: duban.rectification.v1.UpdateProblemRequest
+	(*PlanProblemRequest)(nil),      // 13: duban.rectification.v1.PlanProblemRequest
+	(*StartProblemRequest)(nil),     // 14: duban.rectification.v1.StartProblemRequest
+	(*ProgressProblemRequest)(nil),  // 15: duban.rectification.v1.ProgressProblemRequest
+	(*SubmitProblemRequest)(nil),    // 16: duban.rectification.v1.SubmitProblemRequest
+	(*VerifyProblemRequest)(nil),    // 17: duban.rectification.v1.VerifyProblemRequest
+	(*CloseProblemRequest)(nil),     // 18: duban.rectification.v1.CloseProblemRequest
+	(*ReturnProblemRequest)(nil),    // 19: duban.rectification.v1.ReturnProblemRequest
+	(*ReopenProblemRequest)(nil),    // 20: duban.rectification.v1.ReopenProblemRequest
+	(*CancelProblemRequest)(nil),    // 21: duban.rectification.v1.CancelProblemRequest
+	(*ExtendProblemRequest)(nil),    // 22: duban.rectification.v1.ExtendProblemRequest
+	(*ApproveExtensionRequest)(nil), // 23: duban.rectification.v1.ApproveExtensionRequest
+	(*RefuseExtensionRequest)(nil),  // 24: duban.rectification.v1.RefuseExtensionRequest
+	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),   // 26: google.protobuf.FieldMask
 }
 var file_duban_rectification_v1_problem_proto_depIdxs = []int32{
 	1,  // 0: duban.rectification.v1.Problem.level:type_name -> duban.rectification.v1.Problem.Level
 	2,  // 1: duban.rectification.v1.Problem.source:type_name -> duban.rectification.v1.Problem.Source
 	0,  // 2: duban.rectification.v1.Problem.state:type_name -> duban.rectification.v1.Problem.State
-	5,  // 3: duban.rectification.v1.Problem.extensions:type_name -> duban.rectification.v1.Extension
-	6,  // 4: duban.rectification.v1.Problem.progress:type_name -> duban.rectification.v1.Progress
-	24, // 5: duban.rectification.v1.Problem.submit_time:type_name -> google.protobuf.Timestamp
-	24, // 6: duban.rectification.v1.Problem.close_time:type_name -> google.protobuf.Timestamp
-	24, // 7: duban.rectification.v1.Problem.create_time:type_name -> google.protobuf.Timestamp
-	24, // 8: duban.rectification.v1.Problem.update_time:type_name -> google.protobuf.Timestamp
-	3,  // 9: duban.rectification.v1.Extension.state:type_name -> duban.rectification.v1.Extension.State
-	24, // 10: duban.rectification.v1.Extension.ask_time:type_name -> google.protobuf.Timestamp
-	24, // 11: duban.rectification.v1.Extension.decide_time:type_name -> google.protobuf.Timestamp
-	24, // 12: duban.rectification.v1.Progress.time:type_name -> google.protobuf.Timestamp
-	4,  // 13: duban.rectification.v1.CreateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
-	4,  // 14: duban.rectification.v1.ListProblemsResponse.problems:type_name -> duban.rectification.v1.Problem
-	4,  // 15: duban.rectification.v1.UpdateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
-	25, // 16: duban.rectification.v1.UpdateProblemRequest.update_mask:type_name -> google.protobuf.FieldMask
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	6,  // 3: duban.rectification.v1.Problem.extensions:type_name -> duban.rectification.v1.Extension
+	7,  // 4: duban.rectification.v1.Problem.progress:type_name -> duban.rectification.v1.Progress
+	25, // 5: duban.rectification.v1.Problem.submit_time:type_name -> google.protobuf.Timestamp
+	25, // 6: duban.rectification.v1.Problem.close_time:type_name -> google.protobuf.Timestamp
+	25, // 7: duban.rectification.v1.Problem.create_time:type_name -> google.protobuf.Timestamp
+	25, // 8: duban.rectification.v1.Problem.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 9: duban.rectification.v1.Problem.accepted_content:type_name -> duban.rectification.v1.AcceptedContent
+	1,  // 10: duban.rectification.v1.AcceptedContent.level:type_name -> duban.rectification.v1.Problem.Level
+	3,  // 11: duban.rectification.v1.Extension.state:type_name -> duban.rectification.v1.Extension.State
+	25, // 12: duban.rectification.v1.Extension.ask_time:type_name -> google.protobuf.Timestamp
+	25, // 13: duban.rectification.v1.Extension.decide_time:type_name -> google.protobuf.Timestamp
+	25, // 14: duban.rectification.v1.Progress.time:type_name -> google.protobuf.Timestamp
+	4,  // 15: duban.rectification.v1.CreateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
+	4,  // 16: duban.rectification.v1.ListProblemsResponse.problems:type_name -> duban.rectification.v1.Problem
+	4,  // 17: duban.rectification.v1.UpdateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
+	26, // 18: duban.rectification.v1.UpdateProblemRequest.update_mask:type_name -> google.protobuf.FieldMask
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_duban_rectification_v1_problem_proto_init() }
@@ -2476,7 +2579,7 @@ func file_duban_rectification_v1_problem_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_rectification_v1_problem_proto_rawDesc), len(file_duban_rectification_v1_problem_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -62,7 +62,8 @@ const (
 	Reason_REASON_PROBLEM_DESCRIPTION_MISSING Reason = 15
 	// Planning needs cause, measures, deadline and who is responsible.
 	Reason_REASON_PROBLEM_PLAN_INCOMPLETE Reason = 16
-	// Once the ledger is filed a deadline moves by extension alone.
+	// A deadline that is filed, was set by others or has passed moves by extension
+	// alone.
 	Reason_REASON_PROBLEM_DEADLINE_FIXED Reason = 17
 	// A problem takes so many entries on progress.
 	Reason_REASON_PROBLEM_PROGRESS_FULL Reason = 18
@@ -76,7 +77,7 @@ const (
 	Reason_REASON_PROBLEM_DECISION_DENIED Reason = 22
 	// An extension asks for another day that is not past.
 	Reason_REASON_PROBLEM_DEADLINE_INVALID Reason = 23
-	// Before filing the unit sets the deadline itself.
+	// A deadline that is the unit's own and has not passed the unit moves itself.
 	Reason_REASON_PROBLEM_LEDGER_NOT_FILED Reason = 24
 	// One extension is decided before the next is asked.
 	Reason_REASON_PROBLEM_EXTENSION_PENDING Reason = 25
@@ -242,7 +243,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xc3@\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xa3A\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -261,15 +262,15 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_PROBLEM_ILLEGAL_MOVE\x10\r\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x05\x12X问题目前为“{state}”，不能执行“{move}”操作，请重新读取问题。\x1aNThe problem is {state}, which does not allow \"{move}\": read the problem again.\x12\xdf\x01\n" +
 	"\x1cREASON_PROBLEM_FINDING_FIXED\x10\x0e\x1a\xbc\x01\x92\xb2\x19\xb7\x01\b\x05\x12l由上级、检查或投诉登记的问题，本单位不能修改问题本身，只能填写整改内容。\x1aCWhat others found the unit cannot reword: it only plans against it. \x01\x12}\n" +
 	"\"REASON_PROBLEM_DESCRIPTION_MISSING\x10\x0f\x1aU\x92\xb2\x19Q\b\x01\x12!请填写问题描述和层面。\x1a*A problem needs its description and level.\x12\x85\x01\n" +
-	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1aa\x92\xb2\x19]\b\x01\x120整改计划不完整，请补充：{missing}。\x1a'The plan is incomplete: give {missing}.\x12\xb0\x01\n" +
-	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\x8c\x01\x92\xb2\x19\x87\x01\b\x05\x12?台账报备后，整改时限只能通过申请延期调整。\x1a@Once the ledger is filed, a deadline moves only by an extension. \x01\x12\xbb\x01\n" +
+	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1aa\x92\xb2\x19]\b\x01\x120整改计划不完整，请补充：{missing}。\x1a'The plan is incomplete: give {missing}.\x12\x8b\x02\n" +
+	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\xe7\x01\x92\xb2\x19\xe2\x01\b\x05\x12i已报备、由上级或信访专员确定或已过期的整改时限，只能通过申请延期调整。\x1aqA deadline that is filed, that a superior or complaint officer set or that has passed moves only by an extension. \x01\x12\xbb\x01\n" +
 	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\a\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\xfb\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1a\xd5\x01\x92\xb2\x19\xd0\x01\b\x05\x12[申请销号须在 evidence 中列出佐证材料；尚无附件的，请先添加附件。\x1amSubmitting needs evidence: name attachments of the problem in `evidence`, and add one first if there is none. \x01\x12\xb4\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xd1\x01\n" +
 	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x05\x12H整改、核查、销号须由三人分别进行，请由他人办理。\x1a]Who rectifies, who verifies and who closes must be three persons: let another person do this.\x12\x81\x02\n" +
 	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\xdc\x01\x92\xb2\x19\xd7\x01\b\x02\x12o自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号。\x1abWhat the unit found itself a leader of the unit decides on; all else a supervisor or leader above.\x12\xb8\x01\n" +
-	"\x1fREASON_PROBLEM_DEADLINE_INVALID\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xbc\x01\n" +
-	"\x1fREASON_PROBLEM_LEDGER_NOT_FILED\x10\x18\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12<台账报备前可直接修改时限，无需申请延期。\x1aOBefore the ledger is filed, change the deadline itself: no extension is needed.\x12\x92\x01\n" +
+	"\x1fREASON_PROBLEM_DEADLINE_INVALID\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xc1\x01\n" +
+	"\x1fREASON_PROBLEM_LEDGER_NOT_FILED\x10\x18\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12H该时限仍由本单位自定，可直接修改，无需申请延期。\x1aHThe deadline is still the unit's own: change it, no extension is needed.\x12\x92\x01\n" +
 	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1al\x92\xb2\x19h\b\x05\x126已有待批的延期申请，请等待上级决定。\x1a,An extension awaits a decision: wait for it.\x12j\n" +
 	"\x1dREASON_PROBLEM_EXTENSION_NONE\x10\x1a\x1aG\x92\xb2\x19C\b\x05\x12\x1e没有待批的延期申请。\x1a\x1fNo extension awaits a decision.\x12\xc7\x01\n" +
 	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\a\x12Q一个问题最多申请 {limit} 次延期，请在现有时限内完成整改。\x1aFA problem takes at most {limit} extensions: keep the present deadline.\x12\xdc\x01\n" +
