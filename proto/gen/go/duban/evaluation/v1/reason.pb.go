@@ -54,7 +54,8 @@ const (
 	Reason_REASON_BALLOT_CODE_MALFORMED Reason = 12
 	// Not a code of the round.
 	Reason_REASON_BALLOT_CODE_UNKNOWN Reason = 13
-	// The code was used with another ballot.
+	// The code was used, and nothing proves that this is the same rater with the same
+	// ballot.
 	Reason_REASON_BALLOT_CODE_SPENT Reason = 14
 	// The round takes no ballots now.
 	Reason_REASON_BALLOT_REFUSED Reason = 15
