@@ -20,9 +20,10 @@ import (
 func TestWhatIsPublishedIsKnownOfFewNever(t *testing.T) {
 	rounds := 0
 	for _, shape := range []shape{
-		{k: 2, groups: 3, lines: 1, most: 5, options: 4},
-		{k: 3, groups: 3, lines: 1, most: 6, options: 4},
-		{k: 3, groups: 3, lines: 1, most: 6, options: 3, strict: true},
+		{k: 2, groups: 3, lines: 1, most: 4, options: 4},
+		{k: 3, groups: 3, lines: 1, most: 5, options: 4},
+		{k: 3, groups: 3, lines: 1, most: 6, options: 3},
+		{k: 3, groups: 3, lines: 1, most: 5, options: 3, strict: true},
 		{k: 2, groups: 2, lines: 2, most: 3, options: 4},
 		{k: 3, groups: 2, lines: 2, most: 5, options: 2},
 	} {
