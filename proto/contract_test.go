@@ -155,7 +155,6 @@ var byIndex = []protoreflect.FullName{"duban.feed.v1.FeedService.ListRecords", "
 var unrepeated = []protoreflect.FullName{
 	"duban.clock.v1.ClockService.SetClock",                 // the same time again changes nothing
 	"duban.organization.v1.OrganizationService.Initialize", // its key is dead afterwards
-	"duban.evaluation.v1.EvaluationService.CastBallot",     // its code is the request id, and nothing else may be kept
 }
 
 // secretive are methods that read, but by POST, so that what the caller shows

@@ -94,12 +94,18 @@ func (m *mean) value(s *evaluationv1.EvaluationScheme) *big.Rat {
 	return new(big.Rat).Quo(m.sum, m.weight)
 }
 
-// groupMean is what the group at that place says about the unit of that line,
-// or nil (组平均). shifted says whether weights were redistributed.
-func (c *Count) groupMean(line, group int) (value *big.Rat, shifted bool) {
+// meanOf is what the groups at those places say together about the unit of that
+// line, or nil (组平均). shifted says whether weights were redistributed.
+func (c *Count) meanOf(line int, groups []int) (value *big.Rat, shifted bool) {
 	scheme, m := c.sheet.round.GetFrozenScheme(), newMean()
 	for column, l := range c.sheet.columns {
-		m.add(average(l.scale, c.cells[line][group].answers[column], scheme.GetTrimPercent()), l.share)
+		answers := map[uint32]int{}
+		for _, g := range groups {
+			for choice, n := range c.cells[line][g].answers[column] {
+				answers[choice] += n
+			}
+		}
+		m.add(average(l.scale, answers, scheme.GetTrimPercent()), l.share)
 	}
 	value = m.value(scheme)
 	return value, m.lacking && value != nil

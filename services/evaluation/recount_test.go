@@ -44,8 +44,8 @@ func TestARecountAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for line, result := range results {
-			compare(t, recount(t, r, line, stored, measures), result)
+		for _, result := range results {
+			compare(t, recount(t, r, result, stored, measures), result)
 		}
 		ranks(t, results)
 	})
@@ -123,28 +123,50 @@ type truth struct {
 	scheme    *evaluationv1.EvaluationScheme
 	means     map[string]*big.Rat
 	ballots   map[string]int
+	cast      map[string]int
 	composite *big.Rat
 	rate      *big.Rat
 }
 
-func recount(t *rapid.T, r *evaluationv1.Round, line int, stored [][]byte, measures []*evaluationv1.Measure) truth {
-	s := r.GetFrozenScheme()
+// together are the groups of a scheme as they count: those that the result holds
+// back as one, all others alone.
+func together(s *evaluationv1.EvaluationScheme, result *evaluationv1.Result) (parts [][]string, weights []int64) {
+	held := -1
+	for i, g := range s.GetGroups() {
+		switch suppressed := result.GetGroups()[i].GetSuppressed(); {
+		case suppressed && held >= 0:
+			parts[held] = append(parts[held], g.GetCode())
+			weights[held] += int64(g.GetWeight())
+			continue
+		case suppressed:
+			held = len(parts)
+		}
+		parts, weights = append(parts, []string{g.GetCode()}), append(weights, int64(g.GetWeight()))
+	}
+	return parts, weights
+}
+
+func recount(t *rapid.T, r *evaluationv1.Round, result *evaluationv1.Result, stored [][]byte, measures []*evaluationv1.Measure) truth {
+	s, line := r.GetFrozenScheme(), slices.Index(r.GetSubjects(), result.GetUnit())
 	redistribute := s.GetUnanswered() == evaluationv1.EvaluationScheme_UNANSWERED_REDISTRIBUTE
 	columns, percent := columnsOf(s, evaluationv1.Indicator_FROM_BALLOT)
-	found := truth{scheme: s, means: map[string]*big.Rat{}, ballots: map[string]int{}}
+	found := truth{scheme: s, means: map[string]*big.Rat{}, ballots: map[string]int{}, cast: map[string]int{}}
 	good, all := int64(0), int64(0)
 	opinion, weights := new(big.Rat), new(big.Rat)
 	missing := false
-	for _, g := range s.GetGroups() {
+	parts, shares := together(s, result)
+	for i, part := range parts {
 		lists := make([][]*big.Rat, len(columns))
 		for _, b := range stored {
 			o := &evaluationv1.BallotOpening{}
 			if err := proto.Unmarshal(b, o); err != nil {
 				t.Fatal(err)
 			}
-			if r.GetGroups()[o.GetGroup()].GetCode() != g.GetCode() {
+			code := r.GetGroups()[o.GetGroup()].GetCode()
+			if !slices.Contains(part, code) {
 				continue
 			}
+			found.cast[code]++
 			mine, some := o.GetChoices()[line*len(columns):(line+1)*len(columns)], false
 			for i, choice := range mine {
 				if choice == 0 {
@@ -162,7 +184,7 @@ func recount(t *rapid.T, r *evaluationv1.Round, line int, stored [][]byte, measu
 				}
 			}
 			if some {
-				found.ballots[g.GetCode()]++
+				found.ballots[code]++
 			}
 		}
 		total, held, gap := new(big.Rat), new(big.Rat), false
@@ -186,8 +208,8 @@ func recount(t *rapid.T, r *evaluationv1.Round, line int, stored [][]byte, measu
 			missing = true
 			continue
 		}
-		found.means[g.GetCode()] = total.Quo(total, held)
-		weight := big.NewRat(int64(g.GetWeight()), 1)
+		found.means[part[0]] = total.Quo(total, held)
+		weight := big.NewRat(shares[i], 1)
 		opinion.Add(opinion, new(big.Rat).Mul(weight, total))
 		weights.Add(weights, weight)
 	}
@@ -198,14 +220,14 @@ func recount(t *rapid.T, r *evaluationv1.Round, line int, stored [][]byte, measu
 		return found
 	}
 	rest := big.NewRat(100, 1)
-	metrics, shares := columnsOf(s, evaluationv1.Indicator_FROM_METRIC)
+	metrics, percents := columnsOf(s, evaluationv1.Indicator_FROM_METRIC)
 	found.composite = new(big.Rat)
 	for i, c := range metrics {
 		for _, m := range measures {
 			if m.GetSubject() == r.GetSubjects()[line] && m.GetIndicator() == c.GetCode() {
 				v, _ := new(big.Rat).SetString(m.GetValue())
-				found.composite.Add(found.composite, v.Mul(v, shares[i]))
-				rest.Sub(rest, shares[i])
+				found.composite.Add(found.composite, v.Mul(v, percents[i]))
+				rest.Sub(rest, percents[i])
 			}
 		}
 	}
@@ -217,28 +239,26 @@ func recount(t *rapid.T, r *evaluationv1.Round, line int, stored [][]byte, measu
 
 // compare holds what is shown against the truth.
 func compare(t *rapid.T, want truth, got *evaluationv1.Result) {
-	k, total, small := int(want.scheme.GetLeastBallots()), 0, false
-	for i, g := range got.GetGroups() {
-		n := want.ballots[g.GetCode()]
-		total += n
-		small = small || n > 0 && n < k
-		if n > 0 && n < k && !g.GetSuppressed() {
-			t.Fatalf("group %d of %v shows %d ballots of at least %d", i, got, n, k)
+	k, total, cast, small, hidden, heard := int(want.scheme.GetLeastBallots()), 0, 0, false, 0, 0
+	for _, g := range got.GetGroups() {
+		n, c := want.ballots[g.GetCode()], want.cast[g.GetCode()]
+		total, cast = total+n, cast+c
+		few := n > 0 && n < k || c > 0 && c < k
+		if small = small || few; few && !g.GetSuppressed() {
+			t.Fatalf("%s of %v shows %d ballots, %d with something to say, of at least %d", g.GetCode(), got, c, n, k)
+		}
+		if g.GetSuppressed() {
+			hidden, heard = hidden+c, heard+n
 		}
 	}
-	if !small {
-		for _, g := range got.GetGroups() {
-			if g.GetSuppressed() && got.GetOutcome() != evaluationv1.Result_OUTCOME_SUPPRESSED {
-				t.Fatalf("%v hides a group for nothing", got)
-			}
-		}
+	suppressed := got.GetOutcome() == evaluationv1.Result_OUTCOME_SUPPRESSED
+	if !suppressed && (hidden > 0 && !small || hidden > 0 && hidden < k || heard > 0 && heard < k) {
+		t.Fatalf("%v holds back %d ballots, %d with something to say; at least %d", got, hidden, heard, k)
 	}
-	switch outcome := got.GetOutcome(); {
-	case total == 0 && outcome != evaluationv1.Result_OUTCOME_INCOMPLETE,
-		total > 0 && total < k && outcome != evaluationv1.Result_OUTCOME_SUPPRESSED,
-		total >= k && want.composite == nil && outcome != evaluationv1.Result_OUTCOME_INCOMPLETE:
-		t.Fatalf("%v of %d ballots, at least %d", got, total, k)
-	case outcome == evaluationv1.Result_OUTCOME_SUPPRESSED:
+	switch incomplete := got.GetOutcome() == evaluationv1.Result_OUTCOME_INCOMPLETE; {
+	case suppressed != (total < k && (total > 0 || cast > 0 && cast < k)), !suppressed && incomplete != (want.composite == nil):
+		t.Fatalf("%v of %d ballots, %d with something to say; at least %d", got, cast, total, k)
+	case suppressed:
 		if got.CompositeMilli != nil || got.SatisfactionRateMilli != nil || got.GetGrade() != "" || got.GetRank() != 0 {
 			t.Fatalf("suppressed: %v", got)
 		}

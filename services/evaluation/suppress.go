@@ -2,64 +2,66 @@ package evaluation
 
 import "slices"
 
-// shown says which figures of a tally may be shown. What rests on fewer than k
-// ballots is hidden (rule K), and so is what would give it away by subtraction
-// from the figure above it (rule C): of every figure shown, the parts that are
-// hidden rest on no ballot or on at least k.
-type shown struct {
-	average  bool
-	subjects []bool
-	groups   [][]bool // of each subject
-}
-
-// show decides by counts, the ballots of each group of each subject. averaged
-// says which subjects are part of the average.
+// held says which groups of a unit are not to be seen through its result, because
+// they are few, or would give away those that are. They count as one in it, with
+// their ballots and their weights together (合并计分): whatever is shown rests on
+// parts of at least k ballots, and stays the same if two raters of a part change
+// places. So no equation that there is, and no number of them, tells these apart.
 //
-// Groups are different people, so the ballots of several add up. Subjects are
-// rated by the same people, so the ballots of several may be no more than the
-// most that one of them has.
-func show(counts [][]int, averaged []bool, k int) shown {
-	totals := make([]int, len(counts))
-	parts := make([]int, len(counts)) // of the average
-	for i, groups := range counts {
-		totals[i] = sum(groups)
-		if averaged[i] {
-			parts[i] = totals[i]
+// cast are the ballots that each group cast, which are public, and said those that
+// have something to say about the unit. It MUST go by cast first, and then by what
+// the parts that are made so say: if it depended on what few say, it would tell it.
+func held(cast, said []int, k int) []bool {
+	held := hide(cast, k)
+	parts := append(slices.Clone(said), 0) // the last are those held already
+	for i, h := range held {
+		if h {
+			parts[len(said)] += said[i]
+			parts[i] = 0
 		}
 	}
-	s := shown{average: most(parts) >= k, subjects: make([]bool, len(counts)), groups: make([][]bool, len(counts))}
-	hidden := hide(parts, k, most)
-	for i, groups := range counts {
-		s.subjects[i] = totals[i] >= k && !hidden[i]
-		s.groups[i] = make([]bool, len(groups))
-		for j, h := range hide(groups, k, sum) {
-			s.groups[i][j] = s.subjects[i] && !h
-		}
+	for i, h := range hide(parts, k)[:len(held)] {
+		held[i] = held[i] || h
 	}
-	return s
+	return held
 }
 
-// hide returns which parts of a whole must not be shown: those of fewer than k
+// parts are the groups that stand alone in a composite, and then those held, as one.
+func parts(held []bool) (parts [][]int) {
+	var few []int
+	for i, h := range held {
+		if h {
+			few = append(few, i)
+		} else {
+			parts = append(parts, []int{i})
+		}
+	}
+	if few != nil {
+		parts = append(parts, few)
+	}
+	return parts
+}
+
+// hide returns which parts of a whole must not stand alone: those of fewer than k
 // ballots, and then the smallest others until those hidden together have k. If
 // that takes them all, they are the whole. A part without ballots gives nobody
 // away and stays.
-func hide(parts []int, k int, together func([]int) int) []bool {
+func hide(parts []int, k int) []bool {
 	hidden := make([]bool, len(parts))
 	for i, n := range parts {
 		hidden[i] = n > 0 && n < k
 	}
 	for range parts {
-		var rest []int
-		next := -1
+		together, next := 0, -1
 		for i, n := range parts {
 			switch {
 			case hidden[i]:
-				rest = append(rest, n)
+				together += n
 			case n > 0 && (next < 0 || n < parts[next]):
 				next = i
 			}
 		}
-		if len(rest) == 0 || together(rest) >= k || next < 0 {
+		if together == 0 || together >= k || next < 0 {
 			break
 		}
 		hidden[next] = true
@@ -72,11 +74,4 @@ func sum(list []int) (total int) {
 		total += n
 	}
 	return total
-}
-
-func most(list []int) int {
-	if len(list) == 0 {
-		return 0
-	}
-	return slices.Max(list)
 }

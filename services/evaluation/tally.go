@@ -95,47 +95,52 @@ func checkVetoes(r *evaluationv1.Round, vetoes []*evaluationv1.Veto) error {
 // finding is what was found about one unit, before anything is hidden.
 type finding struct {
 	means     []*big.Rat // of the scheme's groups; nil for none
-	ballots   []int      // of the scheme's groups
+	cast      []int      // of the scheme's groups
+	ballots   []int      // of them, with something to say
+	held      []bool     // of the scheme's groups
 	composite *figure    // nil if incomplete
 	shifted   bool       // weights were redistributed
 }
 
+// outcome says what is shown of a unit. That nobody has anything to say about it is
+// shown if so many cast a ballot that it is nobody's secret.
+func (f finding) outcome(k int) evaluationv1.Result_Outcome {
+	cast, said := sum(f.cast), sum(f.ballots)
+	switch {
+	case said == 0 && (cast == 0 || cast >= k), said >= k && f.composite == nil:
+		return evaluationv1.Result_OUTCOME_INCOMPLETE
+	case said < k:
+		return evaluationv1.Result_OUTCOME_SUPPRESSED
+	}
+	return evaluationv1.Result_OUTCOME_COMPLETE
+}
+
 // results makes the results and sets the round's average.
 func (t *tally) results() []*evaluationv1.Result {
-	findings := make([]finding, len(t.round.GetSubjects()))
-	counts, complete := make([][]int, len(findings)), make([]bool, len(findings))
-	for line := range findings {
-		findings[line] = t.find(line)
-		counts[line], complete[line] = findings[line].ballots, findings[line].composite != nil
-	}
-	show := show(counts, complete, int(t.scheme.GetLeastBallots()))
-	results := make([]*evaluationv1.Result, len(findings))
-	for line, f := range findings {
-		results[line] = t.result(line, f, show)
+	results := make([]*evaluationv1.Result, len(t.round.GetSubjects()))
+	for line := range results {
+		results[line] = t.result(line, t.find(line))
 	}
 	if t.scheme.GetRanking().GetRanked() {
 		rank(results)
 	}
-	if show.average {
-		t.average(findings)
-	}
+	t.average(results)
 	return results
 }
 
 // find combines what the groups said about a unit with its measures.
 func (t *tally) find(line int) (f finding) {
+	f.cast, f.ballots = t.turnout(line)
+	f.held = held(f.cast, f.ballots, int(t.scheme.GetLeastBallots()))
+	f.means = make([]*big.Rat, len(f.held))
 	groups := newMean()
-	for _, g := range t.scheme.GetGroups() {
-		var said *big.Rat
-		ballots := 0
-		if at := GroupAt(t.round, g.GetCode()); at >= 0 {
-			var shifted bool
-			said, shifted = t.count.groupMean(line, at)
-			f.shifted = f.shifted || shifted
-			ballots = t.count.cells[line][at].ballots
+	for _, part := range parts(f.held) {
+		said, weight, shifted := t.part(line, part)
+		for _, g := range part {
+			f.means[g] = said
 		}
-		f.means, f.ballots = append(f.means, said), append(f.ballots, ballots)
-		groups.add(said, big.NewRat(int64(g.GetWeight()), whole))
+		f.shifted = f.shifted || shifted
+		groups.add(said, weight)
 	}
 	opinion := groups.value(t.scheme)
 	if opinion == nil {
@@ -152,18 +157,44 @@ func (t *tally) find(line int) (f finding) {
 	return f
 }
 
+// turnout is how many ballots the groups of the scheme cast, and how many of them
+// have something to say about the unit of that line.
+func (t *tally) turnout(line int) (cast, ballots []int) {
+	cast, ballots = make([]int, len(t.scheme.GetGroups())), make([]int, len(t.scheme.GetGroups()))
+	for i, g := range t.scheme.GetGroups() {
+		if at := GroupAt(t.round, g.GetCode()); at >= 0 {
+			cast[i], ballots[i] = int(t.count.cast[at]), t.count.cells[line][at].ballots
+		}
+	}
+	return cast, ballots
+}
+
+// part is what some groups of the scheme say together, and what they weigh.
+func (t *tally) part(line int, groups []int) (said, weight *big.Rat, shifted bool) {
+	percent, places := int64(0), []int(nil)
+	for _, i := range groups {
+		g := t.scheme.GetGroups()[i]
+		percent += int64(g.GetWeight())
+		if at := GroupAt(t.round, g.GetCode()); at >= 0 {
+			places = append(places, at)
+		}
+	}
+	said, shifted = t.count.meanOf(line, places)
+	return said, big.NewRat(percent, whole), shifted
+}
+
 // result shows of a finding what may be shown.
-func (t *tally) result(line int, f finding, show shown) *evaluationv1.Result {
+func (t *tally) result(line int, f finding) *evaluationv1.Result {
 	unit := t.round.GetSubjects()[line]
 	result := &evaluationv1.Result{
 		Name:  t.round.GetName() + "/results/" + strings.TrimPrefix(unit, "units/"),
 		Round: t.round.GetName(), Unit: unit,
 		Scheme: t.round.GetScheme(), SchemeVersion: t.round.GetSchemeVersion(),
-		Outcome:            evaluationv1.Result_OUTCOME_SUPPRESSED,
+		Outcome:            f.outcome(int(t.scheme.GetLeastBallots())),
 		CredentialStrength: t.round.GetCredentialStrength(), CredentialNotice: t.round.GetCredentialNotice(),
 	}
 	for i, g := range t.scheme.GetGroups() {
-		result.Groups = append(result.Groups, t.group(g, f.means[i], f.ballots[i], show.groups[line][i]))
+		result.Groups = append(result.Groups, t.group(g, f, i, result.GetOutcome()))
 	}
 	for _, m := range t.measured[unit] {
 		result.Measures = append(result.Measures, m.Measure)
@@ -173,25 +204,21 @@ func (t *tally) result(line int, f finding, show shown) *evaluationv1.Result {
 			result.Vetoes = append(result.Vetoes, v)
 		}
 	}
-	ballots := sum(f.ballots)
-	switch {
-	case show.subjects[line]:
-		result.Ballots = int32(ballots)
+	if result.Outcome != evaluationv1.Result_OUTCOME_SUPPRESSED && sum(f.ballots) > 0 {
 		t.fill(result, line, f)
-	case ballots == 0:
-		result.Outcome = evaluationv1.Result_OUTCOME_INCOMPLETE
 	}
 	return result
 }
 
-// group shows what a group said, if it may be shown.
-func (t *tally) group(g *evaluationv1.Group, said *big.Rat, ballots int, show bool) *evaluationv1.GroupResult {
-	result := &evaluationv1.GroupResult{Code: g.GetCode(), Weight: g.GetWeight(), Suppressed: ballots > 0 && !show}
-	if !show {
+// group shows what the group at that place said, if it may be shown.
+func (t *tally) group(g *evaluationv1.Group, f finding, at int, outcome evaluationv1.Result_Outcome) *evaluationv1.GroupResult {
+	result := &evaluationv1.GroupResult{Code: g.GetCode(), Weight: g.GetWeight()}
+	if f.held[at] || outcome == evaluationv1.Result_OUTCOME_SUPPRESSED {
+		result.Suppressed = f.cast[at] > 0
 		return result
 	}
-	result.Ballots = int32(ballots)
-	if said != nil {
+	result.Ballots = int32(f.ballots[at])
+	if said := f.means[at]; said != nil {
 		mean := round(said, t.scheme.GetRounding())
 		result.Mean, result.MeanMilli = mean.text, &mean.milli
 	}
@@ -200,16 +227,14 @@ func (t *tally) group(g *evaluationv1.Group, said *big.Rat, ballots int, show bo
 
 // fill sets what belongs to the unit as a whole.
 func (t *tally) fill(result *evaluationv1.Result, line int, f finding) {
-	result.Redistributed = f.shifted
+	result.Ballots, result.Redistributed = int32(sum(f.ballots)), f.shifted
 	if rate := t.count.satisfaction(line); rate != nil {
 		shown := round(rate, t.scheme.GetRounding())
 		result.SatisfactionRate, result.SatisfactionRateMilli = shown.text, &shown.milli
 	}
 	if f.composite == nil {
-		result.Outcome = evaluationv1.Result_OUTCOME_INCOMPLETE
 		return
 	}
-	result.Outcome = evaluationv1.Result_OUTCOME_COMPLETE
 	result.Composite, result.CompositeMilli = f.composite.text, &f.composite.milli
 	if g := t.grade(f.composite.milli, result.GetVetoes()); g != nil {
 		result.Grade, result.GradeName = g.GetCode(), g.GetName()
@@ -248,14 +273,18 @@ func rank(results []*evaluationv1.Result) {
 	}
 }
 
-// average sets the mean of all composites, as rounded, those hidden included.
-func (t *tally) average(findings []finding) {
+// average sets the mean of the composites that are shown, as rounded: it says
+// nothing that they do not.
+func (t *tally) average(results []*evaluationv1.Result) {
 	total, n := int64(0), int64(0)
-	for _, f := range findings {
-		if f.composite != nil {
-			total += f.composite.milli
+	for _, r := range results {
+		if r.CompositeMilli != nil {
+			total += r.GetCompositeMilli()
 			n++
 		}
+	}
+	if n == 0 {
+		return
 	}
 	shown := round(big.NewRat(total, 1000*n), t.scheme.GetRounding())
 	t.round.Average, t.round.AverageMilli = shown.text, &shown.milli

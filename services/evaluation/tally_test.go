@@ -10,6 +10,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/evaluation"
@@ -219,6 +220,22 @@ func TestFewBallotsAreHiddenAndWhatGivesThemAway(t *testing.T) {
 	}
 	if !proto.Equal(got, bare) || r.GetAverage() != "" {
 		t.Errorf("a suppressed result shows more than that it is: %v", got)
+	}
+}
+
+// TestSmallGroupsCountAsOne: of two groups that are too few to stand alone it cannot
+// be told who said what, by no figure and no number of them.
+func TestSmallGroupsCountAsOne(t *testing.T) {
+	five := func(choice uint32) []uint32 { return slices.Repeat([]uint32{choice}, 5) }
+	served := kind{7, 0, five(1)}
+	_, apart := tallied(t, round(t, "conduct", 1), nil, served, kind{4, 1, five(3)}, kind{2, 2, five(1)})
+	_, mixed := tallied(t, round(t, "conduct", 1), nil, served, kind{2, 1, five(3)}, kind{2, 1, five(1)}, kind{2, 2, five(3)})
+	// Half by 7 at 100, half by 4 at 55 and 2 at 100.
+	if got := apart[0]; got.GetComposite() != "85.00" || got.GetSatisfactionRate() != "69.23" || got.GetGrade() != "good" {
+		t.Errorf("composite %s, satisfied %s, %s; want 85.00, 69.23, good", got.GetComposite(), got.GetSatisfactionRate(), got.GetGrade())
+	}
+	if diff := gocmp.Diff(apart, mixed, protocmp.Transform()); diff != "" {
+		t.Errorf("who of the few said what makes a difference:\n%s", diff)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"slices"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -18,13 +17,17 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// casting is a CastBallotRequest as the pipeline takes it: a request id would
-// stand beside the ballot with the time. The code is one.
+// casting is a CastBallotRequest as the pipeline takes it: there a request id
+// would stand beside the time. The box keeps a digest of it with the spent code.
 type casting struct {
 	*evaluationv1.CastBallotRequest
 }
 
 func (casting) GetRequestId() string { return "" }
+
+// paper is what a rater shows: the code, and the request id that proves a repeat
+// to be theirs, or "".
+type paper struct{ code, id string }
 
 // CastBallot implements the RPC. The headers of the call are dropped, because
 // the pipeline would keep an Idempotency-Key.
@@ -33,10 +36,14 @@ func (s *Service) CastBallot(ctx context.Context, req *evaluationv1.CastBallotRe
 	if err != nil {
 		return nil, err
 	}
+	id, err := change.PublicID(ctx, req)
+	if err != nil {
+		return nil, err
+	}
 	ctx = metadata.NewIncomingContext(ctx, nil)
 	answer, err := change.Do(ctx, s.book, casting{req}, func(tx *change.Tx) (*evaluationv1.CastBallotResponse, error) {
 		tx.Trusted("the code says who may cast")
-		return s.take(tx, code, req)
+		return s.take(tx, paper{code, id}, req)
 	})
 	if req.GetValidateOnly() && err == nil {
 		answer.Receipt = "" // it stands for nothing
@@ -45,12 +52,12 @@ func (s *Service) CastBallot(ctx context.Context, req *evaluationv1.CastBallotRe
 }
 
 // take puts a ballot into the box of its round, and gives a receipt for it.
-func (s *Service) take(tx *change.Tx, code string, req *evaluationv1.CastBallotRequest) (*evaluationv1.CastBallotResponse, error) {
+func (s *Service) take(tx *change.Tx, p paper, req *evaluationv1.CastBallotRequest) (*evaluationv1.CastBallotResponse, error) {
 	r, err := s.rounds.Find(tx, req.GetParent())
 	if err != nil {
 		return nil, err
 	}
-	kept, err := cast(tx, r, code, req.GetAnswers())
+	kept, err := cast(tx, r, p, req.GetAnswers())
 	if err != nil {
 		return nil, err
 	}
@@ -58,13 +65,15 @@ func (s *Service) take(tx *change.Tx, code string, req *evaluationv1.CastBallotR
 	return &evaluationv1.CastBallotResponse{Receipt: hex.EncodeToString(receipt[:])}, nil
 }
 
-// cast spends the code on the ballot, or finds that this was done before.
-func cast(tx *change.Tx, r *evaluationv1.Round, code string, answers []*evaluationv1.Answer) (ballot, error) {
+// cast spends the code on the ballot, or finds that this was done before. A spent
+// code gets one answer, whatever ballot comes with it: only to whom the request id
+// proves to be the rater does it depend on the ballot that was cast.
+func cast(tx *change.Tx, r *evaluationv1.Round, p paper, answers []*evaluationv1.Answer) (ballot, error) {
 	if r.GetState() == evaluationv1.Round_STATE_DRAFT {
 		return ballot{}, authz.ErrNotFound
 	}
 	b := box{tx, r.GetName()}
-	group, err := b.find(code)
+	group, err := b.find(p)
 	if errors.Is(err, store.ErrNotFound) {
 		return ballot{}, cmp.Or(evaluation.Taking(r, tx.Now), error(evaluation.ErrCodeUnknown.At("code", "不属于本轮评议", "is not one of the round")))
 	}
@@ -76,16 +85,12 @@ func cast(tx *change.Tx, r *evaluationv1.Round, code string, answers []*evaluati
 		return ballot{}, err
 	}
 	if group == spent {
-		kept, err := b.recall(code)
-		if err == nil && !slices.Equal(kept.GetChoices(), choices) {
-			err = evaluation.ErrCodeSpent.At("code", "已使用", "is spent")
-		}
-		return kept, err
+		return b.recall(p.code, choices)
 	}
 	if err := evaluation.Taking(r, tx.Now); err != nil {
 		return ballot{}, err
 	}
-	return b.cast(code, group, choices)
+	return b.cast(p, group, choices)
 }
 
 // GetBallotSet implements the RPC.

@@ -29,7 +29,7 @@ func vote(t *testing.T, f *feedtest.Fixture, round string, n int) {
 		issued, err := b.issue(0, n)
 		for _, code := range issued {
 			plain, _ := evaluation.ParseCode(code)
-			_, failed := b.cast(plain, 0, []uint32{1})
+			_, failed := b.cast(paper{code: plain}, 0, []uint32{1})
 			err = errors.Join(err, failed)
 		}
 		return err

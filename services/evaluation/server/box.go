@@ -25,13 +25,14 @@ import (
 // destroys, goes the way from a code to either.
 const (
 	peppers = "ballot.peppers" // → 32 random bytes; a round has one while it is open
-	codes   = "ballot.codes"   // HMAC of the code → place of its group, or spent
+	codes   = "ballot.codes"   // HMAC of the code → place of its group, or spent and proof
 	staged  = "ballot.staged"  // another HMAC of the code → ballot
 	waiting = "ballot.waiting" // keys of those staged that the feed does not know yet
 	final   = "ballot.final"   // receipt → ballot; of a closed round
 )
 
-// spent is what stands instead of the group of a code that was used.
+// spent is what stands instead of the group of a code that was used. Behind it
+// stands an HMAC of the code and the request id, if there was one.
 const spent = 0xff
 
 // box is the ballot box of one round in one transaction.
@@ -55,16 +56,31 @@ func openBox(tx store.Tx, round string) error {
 	return tx.Put(peppers, []byte(round), pepper)
 }
 
-// hash hides a code for one purpose, or answers store.ErrNotFound if the round
-// is not open.
-func (b box) hash(purpose, code string) ([]byte, error) {
+// hash is the key under which a code lies in a bucket, or store.ErrNotFound if
+// the round is not open.
+func (b box) hash(bucket, code string) ([]byte, error) {
+	tail, err := b.mac(bucket, code)
+	return b.key(tail), err
+}
+
+// proof is what a repeat of the same rater comes to again; of no request id, nothing.
+func (b box) proof(p paper) ([]byte, error) {
+	if p.id == "" {
+		return nil, nil
+	}
+	return b.mac("ballot.repeat", p.code+"\x00"+p.id)
+}
+
+// mac hides a text for one purpose, or answers store.ErrNotFound if the round is
+// not open.
+func (b box) mac(purpose, text string) ([]byte, error) {
 	pepper, err := b.tx.Get(peppers, []byte(b.round))
 	if err != nil {
 		return nil, err
 	}
 	mac := hmac.New(sha256.New, pepper)
-	mac.Write([]byte(purpose + "\x00" + code))
-	return b.key(mac.Sum(nil)), nil
+	mac.Write([]byte(purpose + "\x00" + text))
+	return mac.Sum(nil), nil
 }
 
 // draw returns a uniform random number below n.
@@ -96,9 +112,10 @@ func (b box) issue(group, n int) ([]string, error) {
 	return issued, nil
 }
 
-// find returns the place of the group of a code, or spent.
-func (b box) find(code string) (group int, err error) {
-	key, err := b.hash(codes, code)
+// find returns the place of the group of a code, or, to the rater who proves to
+// have used it, spent.
+func (b box) find(p paper) (group int, err error) {
+	key, err := b.hash(codes, p.code)
 	if err != nil {
 		return 0, err
 	}
@@ -109,11 +126,21 @@ func (b box) find(code string) (group int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	return int(value[0]), nil
+	if value[0] != spent {
+		return int(value[0]), nil
+	}
+	proof, err := b.proof(p)
+	if err == nil && (proof == nil || !hmac.Equal(proof, value[1:])) {
+		err = errSpent
+	}
+	return spent, err
 }
 
+// errSpent is what a spent code gets.
+var errSpent = evaluation.ErrCodeSpent.At("code", "已使用", "is spent")
+
 // cast burns the code and keeps the ballot.
-func (b box) cast(code string, group int, choices []uint32) (ballot, error) {
+func (b box) cast(p paper, group int, choices []uint32) (ballot, error) {
 	salt := make([]byte, evaluation.SaltSize)
 	_, _ = rand.Read(salt) // never fails
 	o := &evaluationv1.BallotOpening{Salt: salt, Group: uint32(group), Choices: choices}
@@ -121,23 +148,27 @@ func (b box) cast(code string, group int, choices []uint32) (ballot, error) {
 	if err != nil {
 		return ballot{}, fmt.Errorf("encoding a ballot: %w", err)
 	}
-	burnt, err := b.hash(codes, code)
+	burnt, err := b.hash(codes, p.code)
 	if err != nil {
 		return ballot{}, err
 	}
-	key, err := b.hash(staged, code)
+	key, err := b.hash(staged, p.code)
+	if err != nil {
+		return ballot{}, err
+	}
+	proof, err := b.proof(p)
 	if err != nil {
 		return ballot{}, err
 	}
 	return ballot{o, stored}, errors.Join(
-		b.tx.Put(codes, burnt, []byte{spent}),
+		b.tx.Put(codes, burnt, append([]byte{spent}, proof...)),
 		b.tx.Put(staged, key, stored),
 		b.tx.Put(waiting, key, nil),
 	)
 }
 
-// recall returns the ballot that was cast with a spent code.
-func (b box) recall(code string) (ballot, error) {
+// recall returns the ballot that was cast with a spent code, if it is this one.
+func (b box) recall(code string, choices []uint32) (ballot, error) {
 	key, err := b.hash(staged, code)
 	if err != nil {
 		return ballot{}, err
@@ -146,7 +177,11 @@ func (b box) recall(code string) (ballot, error) {
 	if err != nil {
 		return ballot{}, fmt.Errorf("recalling a ballot: %w", err)
 	}
-	return decode(stored)
+	kept, err := decode(stored)
+	if err == nil && !slices.Equal(kept.GetChoices(), choices) {
+		err = errSpent
+	}
+	return kept, err
 }
 
 func decode(stored []byte) (ballot, error) {

@@ -34,7 +34,7 @@ func TestEveryRefusal(t *testing.T) {
 		_, err := bureau.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: open, Measures: measures, Vetoes: vetoes})
 		return err
 	}
-	must[string](t)(w.cast(open, codes[0], w.answers("fairly", "fairly")))
+	must[string](t)(w.castAs(mine, open, codes[0], w.answers("fairly", "fairly")))
 	good, provoked := w.answers("satisfied", "satisfied"), map[string]bool{}
 	for _, c := range []struct {
 		reason string
@@ -60,6 +60,7 @@ func TestEveryRefusal(t *testing.T) {
 		{"BALLOT_CODE_MALFORMED", func() error { return castAs("2222-2222", good) }},
 		{"BALLOT_CODE_UNKNOWN", func() error { return castAs(w.codes(w.open("beside"), "served", 1)[0], good) }},
 		{"BALLOT_CODE_SPENT", func() error { return castAs(codes[0], good) }},
+		{"FIELDS_INVALID", func() error { _, err := w.castAs("guessed", open, codes[1], good); return err }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], good[1:]) }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], append(good[1:], good[1])) }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], w.answers("satisfied", "excellent")) }},
@@ -81,7 +82,10 @@ func TestEveryRefusal(t *testing.T) {
 			return err
 		}},
 		{"ROUND_WINDOW_OVER", func() error { return issue(w.registrar.Key, "served", 1) }},
-		{"", func() error { return castAs(codes[0], w.answers("fairly", "fairly")) }}, // a repeat, not a late ballot
+		{"", func() error { // a repeat, not a late ballot
+			_, err := w.castAs(mine, open, codes[0], w.answers("fairly", "fairly"))
+			return err
+		}},
 		{"", func() error {
 			_, err := bureau.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: open})
 			return err

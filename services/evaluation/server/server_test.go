@@ -2,12 +2,11 @@ package server_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -201,7 +200,10 @@ func TestOfManyCastsWithOneCodeOneCounts(t *testing.T) {
 	var wg sync.WaitGroup
 	receipts, errs := make([]string, 64), make([]error, 64)
 	for i := range 64 {
-		wg.Go(func() { receipts[i], errs[i] = w.cast(name, code, w.answers(options[i%4], options[i/4%4])) })
+		wg.Go(func() {
+			id := fmt.Sprintf("the-device-of-rater-%02d", i%16)
+			receipts[i], errs[i] = w.castAs(id, name, code, w.answers(options[i%4], options[i/4%4]))
+		})
 	}
 	wg.Wait()
 	won := map[string][]int{}
@@ -225,27 +227,6 @@ func TestOfManyCastsWithOneCodeOneCounts(t *testing.T) {
 	set := must[*evaluationv1.BallotSet](t)(w.Evaluation("").GetBallotSet(t.Context(), &evaluationv1.GetBallotSetRequest{Name: name + "/ballotSet"}))
 	if set.GetCount() != 1 || len(set.GetReceipts()) != 1 || won[set.GetReceipts()[0]] == nil {
 		t.Errorf("the published set = %v", set)
-	}
-}
-
-func TestTheSameBallotGetsTheSameAnswer(t *testing.T) {
-	w := newWorld(t)
-	name := w.open("again")
-	code := w.codes(name, "served", 1)[0]
-	ballot := w.answers("satisfied", "unknown")
-	dry, err := w.Evaluation("").CastBallot(t.Context(), &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot, ValidateOnly: true})
-	if err != nil || dry.GetReceipt() != "" {
-		t.Errorf("validating = %q, %v", dry.GetReceipt(), err)
-	}
-	ctx := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", "mine")
-	first := must[*evaluationv1.CastBallotResponse](t)(w.Evaluation("").CastBallot(ctx, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot}))
-	turned := w.answers("satisfied", "") // NOT_KNOWN says the same as the option 不了解
-	slices.Reverse(turned)
-	if again := must[string](t)(w.cast(name, strings.ToLower(strings.ReplaceAll(code, "-", " ")), turned)); again != first.GetReceipt() || len(again) != 64 {
-		t.Errorf("the same ballot again = %q, want %q", again, first.GetReceipt())
-	}
-	if _, err := w.Evaluation("").CastBallot(ctx, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: w.answers("fairly", "fairly")}); !errors.Is(err, evaluation.ErrCodeSpent) {
-		t.Errorf("another ballot under the same Idempotency-Key = %v, want ErrCodeSpent", err)
 	}
 }
 

@@ -112,7 +112,13 @@ func (w *world) answers(first, second string) (list []*evaluationv1.Answer) {
 
 // cast casts a ballot as the public does.
 func (w *world) cast(round, code string, answers []*evaluationv1.Answer) (string, error) {
-	resp, err := w.Evaluation("").CastBallot(w.T.Context(), &evaluationv1.CastBallotRequest{Parent: round, Code: code, Answers: answers})
+	return w.castAs("", round, code, answers)
+}
+
+// castAs casts a ballot under a request id.
+func (w *world) castAs(id, round, code string, answers []*evaluationv1.Answer) (string, error) {
+	req := &evaluationv1.CastBallotRequest{Parent: round, Code: code, Answers: answers, RequestId: id}
+	resp, err := w.Evaluation("").CastBallot(w.T.Context(), req)
 	return resp.GetReceipt(), err
 }
 

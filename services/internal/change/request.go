@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -48,23 +49,12 @@ type identity struct {
 
 // identify takes the request id from the request or the Idempotency-Key header.
 func identify(ctx context.Context, access *authz.Access, req Request) (identity, error) {
-	id, head := req.GetRequestId(), header(ctx, "idempotency-key")
-	switch {
-	case id == "":
-		id = head
-	case head != "" && head != id:
-		return identity{}, ErrFields.At("request_id", "与 Idempotency-Key 不一致", "differs from Idempotency-Key")
+	id, err := sent(ctx, req)
+	if err != nil || id == "" || req.GetValidateOnly() {
+		return identity{}, err
 	}
-	if id == "" || req.GetValidateOnly() {
-		return identity{}, nil
-	}
-	switch public := access.Principal.Name == ""; {
-	case strings.TrimSpace(id) == "":
-		return identity{}, ErrFields.At("request_id", "不能只有空白", "must not be blank")
-	case len(id) > 128:
-		return identity{}, ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
-	case public && len(id) < publicID:
-		return identity{}, ErrFields.At("request_id", "须为随机生成的编号，如 UUID，至少 22 个字符", "must be random, such as a UUID, and at least 22 characters")
+	if err := checkID(id, access.Principal.Name == ""); err != nil {
+		return identity{}, err
 	}
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(withoutID(req))
 	if err != nil {
@@ -72,6 +62,39 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 	}
 	body = append(body, access.Method.FullName...)
 	return identity{key: []byte(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body)}, nil
+}
+
+// PublicID returns the request id of a call, or "" for none, held to what one of
+// the public must be whoever calls. It is for a method whose repeats must not lie
+// here, beside the time and what was asked: a ballot is cast by one.
+func PublicID(ctx context.Context, req Request) (string, error) {
+	id, err := sent(ctx, req)
+	if err != nil || id == "" {
+		return "", err
+	}
+	return id, checkID(id, true)
+}
+
+// sent is the request id as it came, in the request or in the header.
+func sent(ctx context.Context, req Request) (string, error) {
+	id, head := req.GetRequestId(), header(ctx, "idempotency-key")
+	if id != "" && head != "" && head != id {
+		return "", ErrFields.At("request_id", "与 Idempotency-Key 不一致", "differs from Idempotency-Key")
+	}
+	return cmp.Or(id, head), nil
+}
+
+// checkID refuses an id that is none, and of the public one that could be guessed.
+func checkID(id string, public bool) error {
+	switch {
+	case strings.TrimSpace(id) == "":
+		return ErrFields.At("request_id", "不能只有空白", "must not be blank")
+	case len(id) > 128:
+		return ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
+	case public && len(id) < publicID:
+		return ErrFields.At("request_id", "须为随机生成的编号，如 UUID，至少 22 个字符", "must be random, such as a UUID, and at least 22 characters")
+	}
+	return nil
 }
 
 // withoutID is what a request says beside its id, which may as well stand in the

@@ -5,6 +5,7 @@ package conduct
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"math"
 	"net/http"
@@ -40,10 +41,11 @@ var (
 	points     = map[string]float64{"satisfied": 100, "fairly": 75, "unsatisfied": 55}
 )
 
-// A ballot is what one rater says, and the code to say it with.
+// A ballot is what one rater says, the code to say it with, the request id that
+// the rater's device drew, and the receipt once it is cast.
 type ballot struct {
-	group int
-	code  string
+	group             int
+	code, id, receipt string
 	*evaluationv1.CastBallotRequest
 }
 
@@ -91,7 +93,7 @@ func (s *Round) drawn(ctx context.Context, subjects []string) (list []*ballot, e
 			return nil, err
 		}
 		for _, code := range issued.GetCodes()[:g.casts] {
-			b := &ballot{group: i, code: code, CastBallotRequest: &evaluationv1.CastBallotRequest{Parent: round, Code: code}}
+			b := &ballot{group: i, code: code, id: rand.Text(), CastBallotRequest: &evaluationv1.CastBallotRequest{Parent: round, Code: code}}
 			for n, subject := range subjects {
 				b.Answers = append(b.Answers, s.opinion(subject, n)...)
 			}
@@ -112,13 +114,15 @@ func (s *Round) opinion(subject string, n int) (list []*evaluationv1.Answer) {
 
 func (s *Round) cast(ctx context.Context, b *ballot) error {
 	answer := &evaluationv1.CastBallotResponse{}
-	if err := s.Client.As("").Post(ctx, "/v1/"+round+"/ballots", b.CastBallotRequest, answer); err != nil {
+	if err := s.Client.As("").Once(b.id).Post(ctx, "/v1/"+round+"/ballots", b.CastBallotRequest, answer); err != nil {
 		return err
 	}
+	b.receipt = answer.GetReceipt()
 	return stage.Same("digits of a receipt", len(answer.GetReceipt()), 64)
 }
 
-// castAgain tries a spent code with another ballot.
+// castAgain has the rater repeat a ballot, as when the answer was lost, and
+// somebody who saw the paper try the spent code, with that ballot and another.
 func (s *Round) castAgain(ctx context.Context, b *ballot) error {
 	other := &evaluationv1.CastBallotRequest{Parent: round, Code: b.code}
 	for _, a := range b.Answers {
@@ -126,8 +130,17 @@ func (s *Round) castAgain(ctx context.Context, b *ballot) error {
 			Subject: a.GetSubject(), Indicator: a.GetIndicator(), Value: &evaluationv1.Answer_NotKnown{NotKnown: true},
 		})
 	}
-	err := s.Client.As("").Post(ctx, "/v1/"+round+"/ballots", other, &evaluationv1.CastBallotResponse{})
-	return stage.Refused("a spent code is cast again", err, http.StatusBadRequest, "BALLOT_CODE_SPENT")
+	for _, guess := range []*evaluationv1.CastBallotRequest{b.CastBallotRequest, other} {
+		err := s.Client.As("").Post(ctx, "/v1/"+round+"/ballots", guess, &evaluationv1.CastBallotResponse{})
+		if err := stage.Refused("a spent code is cast again", err, http.StatusBadRequest, "BALLOT_CODE_SPENT"); err != nil {
+			return err
+		}
+	}
+	first := b.receipt
+	if err := s.cast(ctx, b); err != nil {
+		return err
+	}
+	return stage.Same("the receipt of a ballot that is repeated", b.receipt, first)
 }
 
 // Tally closes, counts and publishes the round, and holds every result against

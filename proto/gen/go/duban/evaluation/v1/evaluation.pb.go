@@ -677,7 +677,7 @@ func (x *IssueCredentialsResponse) GetRound() *Round {
 	return nil
 }
 
-// Request for CastBallot. It has no request id: the code is one.
+// Request for CastBallot.
 type CastBallotRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// rounds/{round}
@@ -687,7 +687,13 @@ type CastBallotRequest struct {
 	// One answer for each unit rated and each indicator that is from BALLOT.
 	Answers []*Answer `protobuf:"bytes,3,rep,name=answers,proto3" json:"answers,omitempty"`
 	// Checks everything and spends nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// What proves a repeat to be the rater's own; as good in the Idempotency-Key
+	// header. At least 22 random characters, drawn by the rater's device for this
+	// ballot alone: whoever knows it and the code can find out the ballot. Only a
+	// digest is kept, and only until the round closes. Without it no repeat is
+	// answered.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -748,6 +754,13 @@ func (x *CastBallotRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *CastBallotRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 // Response of CastBallot.
@@ -1324,12 +1337,14 @@ const file_duban_evaluation_v1_evaluation_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"g\n" +
 	"\x18IssueCredentialsResponse\x12\x19\n" +
 	"\x05codes\x18\x01 \x03(\tB\x03\x80\x01\x01R\x05codes\x120\n" +
-	"\x05round\x18\x02 \x01(\v2\x1a.duban.evaluation.v1.RoundR\x05round\"\xe2\x01\n" +
+	"\x05round\x18\x02 \x01(\v2\x1a.duban.evaluation.v1.RoundR\x05round\"\x8e\x02\n" +
 	"\x11CastBallotRequest\x12?\n" +
 	"\x06parent\x18\x01 \x01(\tB'\xbaH$r\"2 ^rounds/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x12 \n" +
 	"\x04code\x18\x02 \x01(\tB\f\xbaH\x06r\x04\x10\x01\x18@\x80\x01\x01R\x04code\x12E\n" +
 	"\aanswers\x18\x03 \x03(\v2\x1b.duban.evaluation.v1.AnswerB\x0e\xbaH\b\x92\x01\x05\b\x01\x10\xa0\x1f\x80\x01\x01R\aanswers\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\".\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12*\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\v\xbaH\x05r\x03\x18\x80\x01\x80\x01\x01R\trequestId\".\n" +
 	"\x12CastBallotResponse\x12\x18\n" +
 	"\areceipt\x18\x01 \x01(\tR\areceipt\"\xbb\x01\n" +
 	"\x11CloseRoundRequest\x12;\n" +

@@ -62,9 +62,12 @@ type EvaluationServiceClient interface {
 	// once. Nobody among the evaluated issues them.
 	IssueCredentials(ctx context.Context, in *IssueCredentialsRequest, opts ...grpc.CallOption) (*IssueCredentialsResponse, error)
 	// Casts a ballot (投票) with a code. It is durable when answered, and appended
-	// to the feed later, among others. The same code with the same ballot gets the
-	// same answer until the round closes; the Idempotency-Key header is ignored,
-	// because it would stand beside the ballot.
+	// to the feed later, among others. A spent code is refused whatever ballot comes
+	// with it, also when only validated, so that nobody who saw the code finds out by
+	// trying what was voted. If the answer was lost, the same code, ballot and request
+	// id get the same receipt until the round closes (回执丢失可凭同一请求编号重取):
+	// let the rater's own device draw an id of at least 128 random bits for each
+	// ballot, such as a UUID, show it to nobody, and forget it once the receipt came.
 	CastBallot(ctx context.Context, in *CastBallotRequest, opts ...grpc.CallOption) (*CastBallotResponse, error)
 	// Closes a round (结束评议), once its window is over or every code issued is
 	// spent. Whatever could tie a code to a ballot is destroyed.
@@ -257,9 +260,12 @@ type EvaluationServiceServer interface {
 	// once. Nobody among the evaluated issues them.
 	IssueCredentials(context.Context, *IssueCredentialsRequest) (*IssueCredentialsResponse, error)
 	// Casts a ballot (投票) with a code. It is durable when answered, and appended
-	// to the feed later, among others. The same code with the same ballot gets the
-	// same answer until the round closes; the Idempotency-Key header is ignored,
-	// because it would stand beside the ballot.
+	// to the feed later, among others. A spent code is refused whatever ballot comes
+	// with it, also when only validated, so that nobody who saw the code finds out by
+	// trying what was voted. If the answer was lost, the same code, ballot and request
+	// id get the same receipt until the round closes (回执丢失可凭同一请求编号重取):
+	// let the rater's own device draw an id of at least 128 random bits for each
+	// ballot, such as a UUID, show it to nobody, and forget it once the receipt came.
 	CastBallot(context.Context, *CastBallotRequest) (*CastBallotResponse, error)
 	// Closes a round (结束评议), once its window is over or every code issued is
 	// spent. Whatever could tie a code to a ballot is destroyed.

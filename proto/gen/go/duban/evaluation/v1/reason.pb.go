@@ -54,7 +54,8 @@ const (
 	Reason_REASON_BALLOT_CODE_MALFORMED Reason = 12
 	// Not a code of the round.
 	Reason_REASON_BALLOT_CODE_UNKNOWN Reason = 13
-	// The code was used with another ballot.
+	// The code was used, and nothing proves that this is the same rater with the same
+	// ballot.
 	Reason_REASON_BALLOT_CODE_SPENT Reason = 14
 	// The round takes no ballots now.
 	Reason_REASON_BALLOT_REFUSED Reason = 15
@@ -143,7 +144,7 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xc8\x19\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xcd\x1a\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\xb9\x01\x92\xb2\x19\xb4\x01\b\x05\x12d评议轮次目前为“{state}”，不能执行“{move}”操作，请重新读取评议轮次。\x1aJThe round is {state}, which does not allow \"{move}\": read the round again.\x12z\n" +
@@ -159,8 +160,8 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12D该评议主体尚可发放 {left} 个投票码，请减少数量。\x1a?The group has {left} credentials left: issue no more than that. \x01\x12\xe0\x01\n" +
 	"!REASON_CREDENTIAL_ISSUER_INVOLVED\x10\v\x1a\xb8\x01\x92\xb2\x19\xb3\x01\b\x05\x12]被评单位的人员不得发放投票码，请由与被评单位无关的发码员发放。\x1aPNobody among the evaluated issues credentials: let a registrar who is not do so.\x12\x8b\x01\n" +
 	"\x1cREASON_BALLOT_CODE_MALFORMED\x10\f\x1ai\x92\xb2\x19e\b\x01\x12-投票码有误，请核对后重新输入。\x1a2The code is mistyped: check it and enter it again.\x12\xa6\x01\n" +
-	"\x1aREASON_BALLOT_CODE_UNKNOWN\x10\r\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x129投票码不属于本轮评议，请核对评议轮次。\x1a?The code is not one of this round: check which round it is for. \x01\x12\x91\x01\n" +
-	"\x18REASON_BALLOT_CODE_SPENT\x10\x0e\x1as\x92\xb2\x19o\b\x05\x129投票码已使用，每个投票码只能投一次票。\x1a.The code is spent: each code casts one ballot. \x01\x12\xa4\x01\n" +
+	"\x1aREASON_BALLOT_CODE_UNKNOWN\x10\r\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x129投票码不属于本轮评议，请核对评议轮次。\x1a?The code is not one of this round: check which round it is for. \x01\x12\x96\x02\n" +
+	"\x18REASON_BALLOT_CODE_SPENT\x10\x0e\x1a\xf7\x01\x92\xb2\x19\xf2\x01\b\x05\x12x投票码已使用，每个投票码只能投一次票；未收到回执的，请在投票时的设备上原样重试。\x1arThe code is spent: each code casts one ballot. If no receipt came, try again unchanged on the device that cast it. \x01\x12\xa4\x01\n" +
 	"\x15REASON_BALLOT_REFUSED\x10\x0f\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x05\x12=现在不在投票期内，请在 {start} 至 {end} 投票。\x1a@The round takes ballots from {start} to {end}, while it is open.\x12\x98\x01\n" +
 	"\x15REASON_BALLOT_INVALID\x10\x10\x1a}\x92\xb2\x19y\b\x01\x126选票不完整或有误，请按所列字段改正。\x1a=The ballot is incomplete or wrong: correct the fields listed.\x12\xd3\x01\n" +
 	"\x1cREASON_ROUND_MEASURE_INVALID\x10\x11\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x01\x12W系统统计指标的数值缺少、重复或超出范围，请按所列字段改正。\x1aNA measure is missing, named twice, or out of range: correct the fields listed.\x12\xf0\x01\n" +

@@ -150,8 +150,7 @@ const (
 	Result_OUTCOME_COMPLETE Result_Outcome = 1
 	// 不完整: there is none: a group or a part without a valid answer.
 	Result_OUTCOME_INCOMPLETE Result_Outcome = 2
-	// 不予显示: it is not shown: it rests on too few ballots, or would give away
-	// one that does.
+	// 不予显示: it is not shown: it rests on too few ballots.
 	Result_OUTCOME_SUPPRESSED Result_Outcome = 3
 )
 
@@ -227,8 +226,8 @@ type Round struct {
 	CredentialStrength CredentialStrength `protobuf:"varint,12,opt,name=credential_strength,json=credentialStrength,proto3,enum=duban.evaluation.v1.CredentialStrength" json:"credential_strength,omitempty"`
 	// What that means, in words.
 	CredentialNotice *Sentence `protobuf:"bytes,13,opt,name=credential_notice,json=credentialNotice,proto3" json:"credential_notice,omitempty"`
-	// 平均分: the mean of all composites, in decimal; empty before the tally and
-	// where it rests on too few ballots.
+	// 平均分: the mean of all composites that are shown, in decimal; empty before the
+	// tally and where none is.
 	Average string `protobuf:"bytes,14,opt,name=average,proto3" json:"average,omitempty"`
 	// The average in thousandths of a point; absent when average is empty.
 	AverageMilli *int64 `protobuf:"varint,15,opt,name=average_milli,json=averageMilli,proto3,oneof" json:"average_milli,omitempty"`
@@ -987,7 +986,8 @@ type Result struct {
 	SchemeVersion string `protobuf:"bytes,5,opt,name=scheme_version,json=schemeVersion,proto3" json:"scheme_version,omitempty"`
 	// Whether there is a composite.
 	Outcome Result_Outcome `protobuf:"varint,6,opt,name=outcome,proto3,enum=duban.evaluation.v1.Result_Outcome" json:"outcome,omitempty"`
-	// What each group said, in the order of the scheme.
+	// What each group said, in the order of the scheme. Those suppressed count as one
+	// in the composite, with their ballots and their weights together (合并计分).
 	Groups []*GroupResult `protobuf:"bytes,7,rep,name=groups,proto3" json:"groups,omitempty"`
 	// The figures that are part of the composite.
 	Measures []*Measure `protobuf:"bytes,8,rep,name=measures,proto3" json:"measures,omitempty"`
@@ -1239,7 +1239,9 @@ type GroupResult struct {
 	Mean string `protobuf:"bytes,4,opt,name=mean,proto3" json:"mean,omitempty"`
 	// The mean in thousandths of a point; absent when mean is empty.
 	MeanMilli *int64 `protobuf:"varint,5,opt,name=mean_milli,json=meanMilli,proto3,oneof" json:"mean_milli,omitempty"`
-	// Whether it is held back, so that few raters are not seen through it.
+	// Whether it is held back, so that few raters are not seen through it: the group
+	// cast too few ballots, or had too few with something to say about the unit, or
+	// is held back with one that did.
 	Suppressed    bool `protobuf:"varint,6,opt,name=suppressed,proto3" json:"suppressed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -414,8 +414,9 @@ type EvaluationScheme struct {
 	Indicators []*Indicator `protobuf:"bytes,7,rep,name=indicators,proto3" json:"indicators,omitempty"`
 	// 评议主体: the weights sum to 100.
 	Groups []*Group `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
-	// 有效票下限 (k): what rests on fewer ballots is not shown, nor what would
-	// give it away.
+	// 有效票下限 (k): what rests on fewer ballots is not shown. Groups with fewer
+	// count as one in the composite, if need be with the smallest other group
+	// (合并计分).
 	LeastBallots int32 `protobuf:"varint,9,opt,name=least_ballots,json=leastBallots,proto3" json:"least_ballots,omitempty"`
 	// 去掉最高、最低: how many percent of the valid answers are left out at either
 	// end, for each indicator within a group; rounded down.

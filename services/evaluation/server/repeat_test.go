@@ -1,0 +1,78 @@
+package server_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	"github.com/duban-project/duban/services/evaluation"
+)
+
+// The request ids of a rater's device, and of somebody else's.
+const (
+	mine   = "0f8fad5b-d9cb-469f-a165-70867728950e"
+	theirs = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+)
+
+// TestASpentCodeAnswersNoGuess casts every ballot that there is with a spent code,
+// as who saw the paper does who wants to know how it was used: all get one answer.
+func TestASpentCodeAnswersNoGuess(t *testing.T) {
+	w := newWorld(t)
+	name := w.open("guess")
+	codes := w.codes(name, "served", 2)
+	must[string](t)(w.castAs(mine, name, codes[0], w.answers("satisfied", "unsatisfied")))
+	must[string](t)(w.cast(name, codes[1], w.answers("satisfied", "unsatisfied")))
+	options := []string{"satisfied", "fairly", "unsatisfied", "unknown", "none"}
+	var first error
+	for i := range 5 * 5 * 2 * 3 * 2 {
+		_, err := w.Evaluation("").CastBallot(t.Context(), &evaluationv1.CastBallotRequest{
+			Parent: name, Answers: w.answers(options[i%5], options[i/5%5]), ValidateOnly: i/25%2 == 1,
+			RequestId: []string{"", theirs, strings.ToUpper(mine)}[i/50%3], Code: codes[i/150],
+		})
+		if first == nil {
+			first = err
+		}
+		if !errors.Is(err, evaluation.ErrCodeSpent) || !proto.Equal(status.Convert(err).Proto(), status.Convert(first).Proto()) {
+			t.Fatalf("guess %d: %v, the first: %v", i, err, first)
+		}
+	}
+}
+
+// TestALostAnswerIsHadAgain: to the rater alone, who has the request id.
+func TestALostAnswerIsHadAgain(t *testing.T) {
+	w := newWorld(t)
+	name := w.open("again")
+	code := w.codes(name, "served", 1)[0]
+	ballot := w.answers("satisfied", "unknown")
+	validate := func() (*evaluationv1.CastBallotResponse, error) {
+		return w.Evaluation("").CastBallot(t.Context(), &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot, RequestId: mine, ValidateOnly: true})
+	}
+	if dry := must[*evaluationv1.CastBallotResponse](t)(validate()); dry.GetReceipt() != "" {
+		t.Errorf("validating = %q", dry.GetReceipt())
+	}
+	inHeader := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", mine)
+	first := must[*evaluationv1.CastBallotResponse](t)(w.Evaluation("").CastBallot(inHeader, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot})).GetReceipt()
+	turned := w.answers("satisfied", "") // NOT_KNOWN says the same as the option 不了解
+	slices.Reverse(turned)
+	if again := must[string](t)(w.castAs(mine, name, strings.ToLower(strings.ReplaceAll(code, "-", " ")), turned)); again != first || len(again) != 64 {
+		t.Errorf("the same ballot again = %q, want %q", again, first)
+	}
+	if dry := must[*evaluationv1.CastBallotResponse](t)(validate()); dry.GetReceipt() != "" {
+		t.Errorf("validating the ballot that was cast = %q", dry.GetReceipt())
+	}
+	if _, err := w.castAs(mine, name, code, w.answers("fairly", "fairly")); !errors.Is(err, evaluation.ErrCodeSpent) {
+		t.Errorf("another ballot = %v, want ErrCodeSpent", err)
+	}
+	if _, err := w.castAs(theirs, name, code, ballot); !errors.Is(err, evaluation.ErrCodeSpent) {
+		t.Errorf("the same ballot from another device = %v, want ErrCodeSpent", err)
+	}
+	if _, err := w.Evaluation("").CastBallot(inHeader, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot, RequestId: theirs}); reason(err) != "FIELDS_INVALID" {
+		t.Errorf("two request ids = %v", err)
+	}
+}
