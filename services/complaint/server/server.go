@@ -88,7 +88,8 @@ var Schema = store.Schema{
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
-	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear}
+	shown := func(_ *change.Tx, c *complaintv1.Complaint) *complaintv1.Complaint { return complaint.Shown(c) }
+	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Show: shown}
 	s.answerable, s.readable, s.listable, s.heritable = s.cases, s.cases, s.cases, s.cases
 	s.answerable.May, s.readable.May, s.listable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayList, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
