@@ -25,12 +25,12 @@ func (r Row) Digest() []byte {
 	return sum[:]
 }
 
-// Held answers ErrContentLost if the row is not the one to which the case commits by
+// Held answers ErrContentMissing if the row is not the one to which the case commits by
 // the digest, one of its own. A case that came in before digests were kept commits to
 // none, and any row is taken for its own.
 func (r Row) Held(c *complaintv1.Complaint, digest []byte) error {
 	if c.GetDigests() != nil && !bytes.Equal(r.Digest(), digest) {
-		return ErrContentLost
+		return ErrContentMissing
 	}
 	return nil
 }

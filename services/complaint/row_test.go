@@ -22,7 +22,7 @@ func TestARowHasTheDigestOfTheContract(t *testing.T) {
 		t.Error("a row is not held for its own")
 	}
 	for _, other := range [][]byte{nil, []byte(want)} {
-		if err := r.Held(c, other); !errors.Is(err, complaint.ErrContentLost) {
+		if err := r.Held(c, other); !errors.Is(err, complaint.ErrContentMissing) {
 			t.Errorf("held against %x: %v", other, err)
 		}
 	}

@@ -27,7 +27,7 @@ var deterministic = proto.MarshalOptions{Deterministic: true}
 // something is.
 func lost(c *complaintv1.Complaint, cause error) error {
 	slog.Error("what is kept of a case outside of the feed is missing or altered", "complaint", c.GetName(), "cause", cause)
-	return complaint.ErrContentLost
+	return complaint.ErrContentMissing
 }
 
 // keep stores a row outside of the feed and returns the digest to commit to.
@@ -35,7 +35,7 @@ func keep(tx store.Tx, row complaint.Row) ([]byte, error) {
 	return row.Digest(), tx.Put(row.Bucket, row.Key, row.Value)
 }
 
-// whole returns the complaint with its content, or complaint.ErrContentLost.
+// whole returns the complaint with its content, or complaint.ErrContentMissing.
 func (s *Service) whole(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	if !c.GetSealed() {
 		return c, nil

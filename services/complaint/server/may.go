@@ -50,7 +50,7 @@ func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
 // whom it is about is not known, and it MUST NOT take the others with it.
 func (s *Service) mayList(tx *change.Tx, c *complaintv1.Complaint) error {
 	err := s.mayRead(tx, c)
-	if errors.Is(err, complaint.ErrContentLost) {
+	if errors.Is(err, complaint.ErrContentMissing) {
 		return authz.ErrNotFound
 	}
 	return err

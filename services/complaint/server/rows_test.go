@@ -170,8 +170,8 @@ func TestWhatIsLostOfACaseIsSaid(t *testing.T) {
 	s = suitetest.RunIn(t, folder)
 	lost := func(err error) {
 		t.Helper()
-		if !errors.Is(err, complaint.ErrContentLost) {
-			t.Errorf("%v, want %v", err, complaint.ErrContentLost)
+		if !errors.Is(err, complaint.ErrContentMissing) {
+			t.Errorf("%v, want %v", err, complaint.ErrContentMissing)
 		}
 	}
 	for _, name := range []string{k.named, k.nameless} {

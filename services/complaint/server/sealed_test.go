@@ -355,8 +355,8 @@ func TestACaseThatCannotBeOpenedHidesNoOther(t *testing.T) {
 	if err != nil || len(found.GetComplaints()) != 1 || found.GetComplaints()[0].GetName() != good.GetName() {
 		t.Errorf("the list = %v, %v; want %s alone", found, err, good.GetName())
 	}
-	if _, err := desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: broken.GetName()}); !errors.Is(err, complaint.ErrContentLost) {
-		t.Errorf("the broken one = %v, want %v", err, complaint.ErrContentLost)
+	if _, err := desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: broken.GetName()}); !errors.Is(err, complaint.ErrContentMissing) {
+		t.Errorf("the broken one = %v, want %v", err, complaint.ErrContentMissing)
 	}
 }
 
