@@ -6,10 +6,11 @@ import (
 	"strings"
 	"testing"
 
-	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-	"github.com/duban-project/duban/services/complaint"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/complaint"
 )
 
 // TestOnlyThisOfASealedCaseLiesInTheOpen lists the fields by hand: who adds one
