@@ -76,7 +76,7 @@ var rules = []struct {
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
-	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"evaluation/recheck", root+"federation")},
+	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"complaint/recheck", root+"evaluation/recheck", root+"federation")},
 	{"internal/suitetest", []string{""}},
 	{"internal/fleet", append(rooms("suite", "upkeep", "seed", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.
@@ -87,6 +87,7 @@ var rules = []struct {
 	{"cmd/*/*", []string{""}},
 	// It keeps secrets and knows nothing else.
 	{"complaint/envelope", []string{std}},
+	{"complaint/recheck", append(rooms("store"), std, pb, proto)},
 	// Its rules are those of logs; it pushes through the API alone.
 	{"federation", append(rooms("fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"federation/recovery", append(rooms("durable", "fault", "feed", "store"), std, pb, grpc, proto, tlog, root+"federation")},

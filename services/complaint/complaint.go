@@ -30,6 +30,7 @@ var (
 	ErrNotSealed           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_SEALED)
 	ErrRectificationExists = fault.Of(complaintv1.Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS)
 	ErrNotVacant           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_VACANT)
+	ErrContentMissing      = fault.Of(complaintv1.Reason_REASON_COMPLAINT_CONTENT_MISSING)
 )
 
 // Move is something that happens to a complaint.

@@ -38,6 +38,9 @@ var refusals = []struct {
 		_, err := complaint.TakeOver(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Sealed: true, Desk: "units/0"}, "p", line)
 		return err
 	}},
+	{complaint.ErrContentMissing, func() error {
+		return complaint.Row{}.Held(&complaintv1.Complaint{Digests: &complaintv1.Digests{}}, nil)
+	}},
 	{complaint.ErrRectificationExists, func() error {
 		_, err := complaint.OrderRectification(&complaintv1.Complaint{
 			State: complaintv1.Complaint_STATE_REPLIED, Rectification: complaintv1.Complaint_RECTIFICATION_ORDERED,

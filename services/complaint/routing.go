@@ -9,7 +9,7 @@ import (
 
 // Routing is the version of Desk. It changes with whatever changes its answers,
 // and stands in every complaint that was routed by it.
-const Routing = "1"
+const Routing = "2"
 
 // Bench is what routing asks of the tree and the grants.
 type Bench interface {
@@ -20,9 +20,9 @@ type Bench interface {
 	Heir(unit string) string
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
-	// Ties returns the units that the principal belongs to: where they are entered,
-	// hold a post or a role.
-	Ties(principal string) []string
+	// Tied returns the units that the principal belongs to or ever did: where they
+	// are entered, and hold or held a post or a role.
+	Tied(principal string) []string
 }
 
 // Desk returns the unit that hears c (受理单位).
@@ -68,11 +68,12 @@ func sameHead(b Bench, concerned, above string) bool {
 }
 
 // Involved says whether the principal belongs to the unit concerned or what lies
-// beneath it, or holds a role there (回避). If it was merged, those of the unit that
-// it was merged into have a part in it: its work is theirs.
+// beneath it, or holds a role there, or ever did (回避): what a report tells may be
+// from their time. If the unit was merged, those of the unit that it was merged into
+// have a part in it: its work is theirs.
 func Involved(b Bench, c *complaintv1.Complaint, principal string) bool {
 	concerned := b.Heir(c.GetUnit())
-	return slices.ContainsFunc(b.Ties(principal), func(unit string) bool {
+	return slices.ContainsFunc(b.Tied(principal), func(unit string) bool {
 		return slices.Contains(b.Path(unit), concerned)
 	})
 }

@@ -58,7 +58,7 @@ func (w world) Holders(name string, role accessv1.Role) (who []string) {
 	return who
 }
 
-func (w world) Ties(p string) []string {
+func (w world) Tied(p string) []string {
 	home, _, _ := strings.Cut(p, "/members/")
 	ties := []string{home}
 	for _, seats := range [][]seat{w.officers, w.heads} {

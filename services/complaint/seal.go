@@ -14,7 +14,7 @@ var inTheOpen = map[protoreflect.Name]bool{
 	"responsible": true, "assignee": true,
 	"acknowledge_due": true, "decide_due": true, "finish_due": true, "rule_pack": true,
 	"accept_time": true, "reply_time": true, "close_time": true,
-	"create_time": true, "update_time": true, "etag": true,
+	"create_time": true, "update_time": true, "etag": true, "digests": true,
 }
 
 // Part parts a complaint into what is kept in the open and what is to be
@@ -48,6 +48,14 @@ func Openable(c *complaintv1.Complaint) error {
 // NewOpening is the record that who opened c, and what for (调阅记录).
 func NewOpening(c *complaintv1.Complaint, id, who string, purpose complaintv1.Opening_Purpose) *complaintv1.Opening {
 	return &complaintv1.Opening{Name: c.GetName() + "/openings/" + id, Desk: c.GetDesk(), OpenedBy: who, Purpose: purpose}
+}
+
+// Shown is the complaint as answers have it: without the digests, which would tell
+// whether there is an identity.
+func Shown(c *complaintv1.Complaint) *complaintv1.Complaint {
+	shown := proto.CloneOf(c)
+	shown.Digests = nil
+	return shown
 }
 
 // Join undoes Part.

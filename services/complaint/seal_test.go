@@ -6,16 +6,17 @@ import (
 	"strings"
 	"testing"
 
-	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-	"github.com/duban-project/duban/services/complaint"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/complaint"
 )
 
 // TestOnlyThisOfASealedCaseLiesInTheOpen lists the fields by hand: who adds one
 // to the contract decides here.
 func TestOnlyThisOfASealedCaseLiesInTheOpen(t *testing.T) {
-	want := strings.Fields("accept_time acknowledge_due assignee close_time create_time decide_due desk etag finish_due name" +
+	want := strings.Fields("accept_time acknowledge_due assignee close_time create_time decide_due desk digests etag finish_due name" +
 		" reply_time responsible routing rule_pack sealed state type update_time")
 	whole := full()
 	open, content := complaint.Part(whole)

@@ -38,18 +38,29 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 	}
 	fsckSays(t, nil, c.Data)
 
-	engine, err := bolt.Open(filepath.Join(c.Data, "evaluation.db"), bolt.Options{})
+	plant(t, filepath.Join(c.Data, "evaluation.db"), "ballot.final", "rounds/r\x00receipt")
+	plant(t, filepath.Join(c.Data, "complaint.db"), "complaint.contents", "complaints/c")
+	told = fsckSays(t, errWrong, c.Data)
+	for _, want := range []string{
+		"first: rounds/r: of 0 ballots that the feed commits to 0 are missing, and 1 are there",
+		"first: complaints/c: complaint.contents has a row of it, and there is no such case",
+	} {
+		if !strings.Contains(told, want) {
+			t.Errorf("fsck does not say %s:\n%s", want, told)
+		}
+	}
+}
+
+// plant adds a row that nobody wrote.
+func plant(t *testing.T, path, bucket, key string) {
+	t.Helper()
+	engine, err := bolt.Open(path, bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = engine.Update(t.Context(), func(tx store.Tx) error {
-		return tx.Put("ballot.final", []byte("rounds/r\x00receipt"), []byte("a ballot that nobody cast"))
-	})
+	err = engine.Update(t.Context(), func(tx store.Tx) error { return tx.Put(bucket, []byte(key), []byte("x")) })
 	if err := errors.Join(err, engine.Close()); err != nil {
 		t.Fatal(err)
-	}
-	if told := fsckSays(t, errWrong, c.Data); !strings.Contains(told, "first: rounds/r: of 0 ballots that the feed commits to 0 are missing, and 1 are there") {
-		t.Errorf("fsck said:\n%s", told)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"google.golang.org/protobuf/proto"
 
@@ -13,8 +14,8 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Encrypted rows lie outside the feed and outside of what fsck folds: dropping
-// one shreds it without breaking a proof.
+// Encrypted rows lie outside the feed, which commits to them by their digests:
+// dropping one and its digest shreds it without breaking a proof.
 const (
 	contentsBucket   = "complaint.contents"   // complaint → what Part keeps out of the open
 	identitiesBucket = "complaint.identities" // complaint → Complainant, for custody
@@ -22,34 +23,53 @@ const (
 
 var deterministic = proto.MarshalOptions{Deterministic: true}
 
-// errShut says that the content of a sealed case is lost or cannot be decrypted.
-var errShut = errors.New("the case cannot be opened")
+// lost tells the operator what is wrong with the rows of a case, and the caller that
+// something is.
+func lost(c *complaintv1.Complaint, cause error) error {
+	slog.Error("what is kept of a case outside of the feed is missing or altered", "complaint", c.GetName(), "cause", cause)
+	return complaint.ErrContentMissing
+}
 
-// whole returns the complaint with its content, or an errShut.
+// keep stores a row outside of the feed and returns the digest to commit to.
+func keep(tx store.Tx, row complaint.Row) ([]byte, error) {
+	return row.Digest(), tx.Put(row.Bucket, row.Key, row.Value)
+}
+
+// whole returns the complaint with its content, or complaint.ErrContentMissing.
 func (s *Service) whole(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	if !c.GetSealed() {
 		return c, nil
 	}
 	sealed, err := tx.Get(contentsBucket, []byte(c.GetName()))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %s has no content", errShut, c.GetName())
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, fmt.Errorf("reading the content of %s: %w", c.GetName(), err)
 	}
-	plain, err := s.Desks.Open(c.GetDesk(), "content of "+c.GetName(), sealed)
+	content, err := s.content(c, sealed)
 	if err != nil {
-		return nil, fmt.Errorf("%w: opening the content of %s: %w", errShut, c.GetName(), err)
-	}
-	content := &complaintv1.Complaint{}
-	if err := proto.Unmarshal(plain, content); err != nil {
-		return nil, fmt.Errorf("%w: decoding the content of %s: %w", errShut, c.GetName(), err)
+		return nil, lost(c, err)
 	}
 	return complaint.Join(c, content), nil
 }
 
+// content decrypts what is sealed, which MUST be what the case commits to.
+func (s *Service) content(c *complaintv1.Complaint, sealed []byte) (*complaintv1.Complaint, error) {
+	row := complaint.Row{Bucket: contentsBucket, Key: []byte(c.GetName()), Value: sealed}
+	if row.Held(c, c.GetDigests().GetContent()) != nil {
+		return nil, errors.New("its content is not what it commits to")
+	}
+	plain, err := s.Desks.Open(c.GetDesk(), "content of "+c.GetName(), sealed)
+	if err != nil {
+		return nil, fmt.Errorf("opening the content: %w", err)
+	}
+	content := &complaintv1.Complaint{}
+	if err := proto.Unmarshal(plain, content); err != nil {
+		return nil, fmt.Errorf("decoding the content: %w", err)
+	}
+	return content, nil
+}
+
 // part stores what of the complaint must not lie in the open, encrypted, and
-// returns the rest.
+// returns the rest, which commits to it.
 func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	open, content := complaint.Part(whole)
 	if content == nil {
@@ -63,7 +83,11 @@ func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv
 	if err != nil {
 		return nil, err
 	}
-	return open, tx.Put(contentsBucket, []byte(whole.GetName()), sealed)
+	digest, err := keep(tx, complaint.Row{Bucket: contentsBucket, Key: []byte(whole.GetName()), Value: sealed})
+	if open.Digests != nil {
+		open.Digests.Content = digest
+	}
+	return open, err
 }
 
 // rule turns a complaint, with its content, into what it should be.
@@ -72,7 +96,7 @@ type rule func(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv1.Compla
 // act changes the complaint that req names, which kind lets the caller reach,
 // by rule. The answer is what lies in the open.
 func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Complaint], req change.Named, rule rule, options ...change.Option) (*complaintv1.Complaint, error) {
-	return kind.Change(ctx, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+	c, err := kind.Change(ctx, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		whole, err := s.whole(tx, c)
 		if err != nil {
 			return nil, err
@@ -82,6 +106,10 @@ func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Compla
 		}
 		return s.part(tx, whole)
 	}, options...)
+	if err != nil {
+		return nil, err
+	}
+	return complaint.Shown(c), nil
 }
 
 // OpenComplaint implements the RPC.
@@ -98,6 +126,9 @@ func (s *Service) OpenComplaint(ctx context.Context, req *complaintv1.OpenCompla
 			return &complaintv1.OpenComplaintResponse{}, err
 		}
 		whole, err := s.whole(tx, c)
-		return &complaintv1.OpenComplaintResponse{Complaint: whole, Opening: opening}, err
+		if err != nil {
+			return nil, err
+		}
+		return &complaintv1.OpenComplaintResponse{Complaint: complaint.Shown(whole), Opening: opening}, nil
 	})
 }

@@ -61,6 +61,15 @@ func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*comp
 	if err != nil {
 		return nil, "", err
 	}
+	c.Digests = &complaintv1.Digests{}
+	if c.Digests.Identity, err = s.keepIdentity(tx, c.GetName(), req.GetComplainant()); err != nil {
+		return nil, "", err
+	}
+	receipt, digest, err := s.giveReceipt(tx, c.GetName())
+	if err != nil {
+		return nil, "", err
+	}
+	c.Digests.Receipt = digest
 	open, err := s.part(tx, c)
 	if err != nil {
 		return nil, "", err
@@ -68,11 +77,7 @@ func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*comp
 	if open, err = s.cases.Put(tx, open); err != nil {
 		return nil, "", err
 	}
-	if err := s.keepIdentity(tx, c.GetName(), req.GetComplainant()); err != nil {
-		return nil, "", err
-	}
-	receipt, err := s.giveReceipt(tx, c.GetName())
-	return open, receipt, err
+	return complaint.Shown(open), receipt, nil
 }
 
 // taken is the complaint as it comes in, at its desk and with its time limits.
@@ -109,29 +114,32 @@ func (s *Service) desk(tx *change.Tx, c *complaintv1.Complaint) (string, error) 
 // called is what people call the unit.
 func (s *Service) called(unit string) string { return s.Tree.Unit(unit).GetDisplayName() }
 
-// keepIdentity stores who complained, encrypted for custody.
-func (s *Service) keepIdentity(tx *change.Tx, name string, who *complaintv1.Complainant) error {
+// keepIdentity stores who complained, encrypted for custody, and returns its digest;
+// nil if nobody said who.
+func (s *Service) keepIdentity(tx *change.Tx, name string, who *complaintv1.Complainant) (digest []byte, err error) {
 	if who.GetName() == "" && who.GetContact() == "" {
-		return nil
+		return nil, nil
 	}
 	plain, err := deterministic.Marshal(who)
 	if err != nil {
-		return fmt.Errorf("encoding an identity: %w", err)
+		return nil, fmt.Errorf("encoding an identity: %w", err)
 	}
 	sealed, err := s.Custody.Seal("identity of "+name, plain)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return tx.Put(identitiesBucket, []byte(name), sealed)
+	return keep(tx, complaint.Row{Bucket: identitiesBucket, Key: []byte(name), Value: sealed})
 }
 
-// giveReceipt makes the code by which the complainant follows the case.
-func (s *Service) giveReceipt(tx *change.Tx, name string) (string, error) {
+// giveReceipt makes the code by which the complainant follows the case, and returns
+// the digest of what leads from it to the case.
+func (s *Service) giveReceipt(tx *change.Tx, name string) (receipt string, digest []byte, err error) {
 	n, err := rand.Int(rand.Reader, complaint.Codes)
 	if err != nil {
-		return "", fmt.Errorf("drawing a receipt: %w", err)
+		return "", nil, fmt.Errorf("drawing a receipt: %w", err)
 	}
-	receipt := complaint.Receipt(n)
+	receipt = complaint.Receipt(n)
 	code, _ := complaint.ReadReceipt(receipt)
-	return receipt, tx.Put(receiptsBucket, s.Receipt(code), []byte(name))
+	digest, err = keep(tx, complaint.Row{Bucket: receiptsBucket, Key: s.Receipt(code), Value: []byte(name)})
+	return receipt, digest, err
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"log/slog"
 	"slices"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -51,8 +50,7 @@ func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
 // whom it is about is not known, and it MUST NOT take the others with it.
 func (s *Service) mayList(tx *change.Tx, c *complaintv1.Complaint) error {
 	err := s.mayRead(tx, c)
-	if errors.Is(err, errShut) {
-		slog.Warn("a sealed case is left out of a list", "complaint", c.GetName(), "error", err)
+	if errors.Is(err, complaint.ErrContentMissing) {
 		return authz.ErrNotFound
 	}
 	return err

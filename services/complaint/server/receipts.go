@@ -19,26 +19,36 @@ const receiptsBucket = "complaint.receipts"
 func (s *Service) LookupReceipt(ctx context.Context, req *complaintv1.LookupReceiptRequest) (answer *complaintv1.LookupReceiptResponse, err error) {
 	code, ok := complaint.ReadReceipt(req.GetReceipt())
 	err = s.book.View(ctx, func(tx *change.Tx) error {
-		name, err := tx.Get(receiptsBucket, s.Receipt(code))
+		key := s.Receipt(code)
+		name, err := tx.Get(receiptsBucket, key)
 		if errors.Is(err, store.ErrNotFound) || err == nil && !ok {
 			return authz.ErrNotFound
 		}
 		if err != nil {
 			return err
 		}
-		answer, err = s.followed(tx, string(name))
+		answer, err = s.followed(tx, complaint.Row{Bucket: receiptsBucket, Key: key, Value: name})
 		return err
 	})
 	return answer, err
 }
 
-// followed is what a complainant is told.
-func (s *Service) followed(tx *change.Tx, name string) (*complaintv1.LookupReceiptResponse, error) {
-	c, err := s.cases.Find(tx, name)
+// led returns the case to which the row of a receipt leads, with its content.
+func (s *Service) led(tx *change.Tx, row complaint.Row) (*complaintv1.Complaint, error) {
+	c, err := s.cases.Seek(tx, string(row.Value))
 	if err != nil {
 		return nil, err
 	}
-	if c, err = s.whole(tx, c); err != nil {
+	if c == nil || row.Held(c, c.GetDigests().GetReceipt()) != nil {
+		return nil, lost(c, errors.New("a receipt leads to it that is not its own"))
+	}
+	return s.whole(tx, c)
+}
+
+// followed is what a complainant is told.
+func (s *Service) followed(tx *change.Tx, row complaint.Row) (*complaintv1.LookupReceiptResponse, error) {
+	c, err := s.led(tx, row)
+	if err != nil {
 		return nil, err
 	}
 	answer := &complaintv1.LookupReceiptResponse{State: c.GetState()}

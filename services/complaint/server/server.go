@@ -24,7 +24,7 @@ type Tree interface {
 	Path(unit string) []string
 	Heir(unit string) string
 	Holders(unit string, role accessv1.Role) []string
-	Ties(principal, day string, roles ...accessv1.Role) []string
+	Tied(principal string) []string
 	Unit(name string) *organizationv1.Unit
 	Root() string
 }
@@ -87,8 +87,9 @@ var Schema = store.Schema{
 
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
-	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree, book.Now}}
-	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear}
+	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
+	shown := func(_ *change.Tx, c *complaintv1.Complaint) *complaintv1.Complaint { return complaint.Shown(c) }
+	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Show: shown}
 	s.answerable, s.readable, s.listable, s.heritable = s.cases, s.cases, s.cases, s.cases
 	s.answerable.May, s.readable.May, s.listable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayList, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
@@ -101,10 +102,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 }
 
 // bench answers routing from the tree.
-type bench struct {
-	Tree
-	now func() time.Time
-}
+type bench struct{ Tree }
 
 // active is Path for a unit that gets new work, and nil for others.
 func (b bench) active(unit string) []string {
@@ -112,9 +110,4 @@ func (b bench) active(unit string) []string {
 		return nil
 	}
 	return b.Path(unit)
-}
-
-// Ties implements complaint.Bench.
-func (b bench) Ties(principal string) []string {
-	return b.Tree.Ties(principal, calendar.On(b.now()).String())
 }

@@ -45,6 +45,7 @@ type Directory struct {
 	children map[string][]string // by parent, in the order of their names
 	grants   map[string][]authz.Grant
 	posts    map[string][]*organizationv1.Post // by member; none of one who is entered without
+	tied     map[string][]string               // by principal: units of every post and grant that there ever was
 	root     string
 	current  bool // has been up to date once
 	heard    time.Time
@@ -79,7 +80,7 @@ func (u *unit) at(t time.Time) *organizationv1.Unit {
 func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
 		feeds: client, Now: now,
-		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{},
+		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{}, tied: map[string][]string{},
 		next: map[string]uint64{}, moved: make(chan struct{}), latest: map[string]*latest{own: newLatest(), below: newLatest()}, remote: remote{bound: map[string]string{}},
 	}
 }
@@ -142,7 +143,7 @@ func (d *Directory) learn(body proto.Message, since time.Time) {
 	case *organizationv1.RoleGrant:
 		d.learnGrant(body)
 	case *organizationv1.Member:
-		d.posts[body.GetName()] = body.GetPosts()
+		d.learnPosts(body)
 	case *organizationv1.ApiKey:
 		if d.Key != nil {
 			d.Key(body.GetName())
@@ -169,7 +170,22 @@ func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {
 	d.children[is.GetParent()] = slices.Insert(d.children[is.GetParent()], at, name)
 }
 
+func (d *Directory) learnPosts(m *organizationv1.Member) {
+	d.posts[m.GetName()] = m.GetPosts()
+	for _, p := range m.GetPosts() {
+		d.tie(m.GetName(), p.GetUnit())
+	}
+}
+
+// tie notes that the principal belongs to the unit, for good.
+func (d *Directory) tie(principal, unit string) {
+	if !slices.Contains(d.tied[principal], unit) {
+		d.tied[principal] = append(d.tied[principal], unit)
+	}
+}
+
 func (d *Directory) learnGrant(g *organizationv1.RoleGrant) {
+	d.tie(g.GetPrincipal(), g.GetUnit())
 	held := slices.DeleteFunc(slices.Clone(d.grants[g.GetPrincipal()]), func(h authz.Grant) bool { return h.Name == g.GetName() })
 	if g.GetEndTime() == nil {
 		held = append(held, authz.Grant{Name: g.GetName(), Role: g.GetRole(), Unit: g.GetUnit()})

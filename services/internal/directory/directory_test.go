@@ -114,6 +114,32 @@ func TestTiesAreHomePostsAndGrants(t *testing.T) {
 	}
 }
 
+// Posts and grants that ended, were struck out or are yet to begin tie for good.
+func TestWhoWasTiedIsTied(t *testing.T) {
+	d := filled(t)
+	m := &organizationv1.Member{Name: "units/s/members/m", Posts: []*organizationv1.Post{
+		{Unit: "units/c1", EndDate: "2025-12-31"}, {Unit: "units/p", StartDate: "2030-01-01"},
+	}}
+	run := []*feedv1.Entry{
+		entry(t, 6, m),
+		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/3", Principal: m.Name, Role: accessv1.Role_ROLE_VIEWER, Unit: "units/c2"}),
+		entry(t, 7, &organizationv1.RoleGrant{Name: "roleGrants/3", Principal: m.Name, Role: accessv1.Role_ROLE_VIEWER, Unit: "units/c2", EndTime: timestamppb.New(day)}),
+		entry(t, 7, &organizationv1.Member{Name: m.Name}),
+	}
+	if err := d.apply(t.Context(), run, 14, 14); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.Tied(m.Name), []string{"units/c1", "units/p", "units/c2", "units/s"}; !slices.Equal(got, want) {
+		t.Errorf("Tied = %v, want %v", got, want)
+	}
+	if got := d.Ties(m.Name, "2026-03-01"); !slices.Equal(got, []string{"units/s", "units/s"}) {
+		t.Errorf("Ties = %v", got)
+	}
+	if got := d.Tied("units/s/members/unheard"); !slices.Equal(got, []string{"units/s"}) {
+		t.Errorf("somebody unheard of: %v", got)
+	}
+}
+
 func TestGrantsEnd(t *testing.T) {
 	d := filled(t)
 	if g := d.Grants("a"); len(g) != 1 || g[0].Role != accessv1.Role_ROLE_HEAD {

@@ -153,6 +153,19 @@ func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string
 	return units
 }
 
+// Tied returns the units that the principal belongs to or ever did: where they are
+// entered, and those of every post and every grant that there was, of posts that are
+// yet to begin too. Whoever left has no Ties and is still tied.
+func (d *Directory) Tied(principal string) []string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	units := slices.Clone(d.tied[principal])
+	if home, _, member := strings.Cut(principal, "/members/"); member {
+		units = append(units, home)
+	}
+	return units
+}
+
 // Unit returns the unit as it is now, or nil. It MUST NOT be changed.
 func (d *Directory) Unit(name string) *organizationv1.Unit {
 	d.mu.RLock()

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 
+	sealed "github.com/duban-project/duban/services/complaint/recheck"
 	ballots "github.com/duban-project/duban/services/evaluation/recheck"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/recheck"
@@ -97,6 +98,11 @@ func damaged(err error) fsck.Report {
 	return fsck.Report{Wrong: 1, First: &fsck.Finding{Seq: fsck.None, What: err.Error()}}
 }
 
+// beside says by role who checks what is kept outside of the feed.
+var beside = map[string]func(tx store.Tx, wrong func(subject, what string)) error{
+	"complaint": sealed.Cases, "evaluation": ballots.Ballots,
+}
+
 func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, files *fsck.Files) (report fsck.Report, err error) {
 	engine, err := reopen(ctx, c, role)
 	if err != nil {
@@ -112,9 +118,7 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 		return report, err
 	}
 	expect := fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files}
-	if role == "evaluation" {
-		expect.Beside = ballots.Ballots
-	}
+	expect.Beside = beside[role]
 	return fsck.Check(ctx, engine, expect)
 }
 

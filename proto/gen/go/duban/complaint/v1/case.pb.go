@@ -347,7 +347,7 @@ func (x Opening_Purpose) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Opening_Purpose.Descriptor instead.
 func (Opening_Purpose) EnumDescriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{3, 0}
+	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{4, 0}
 }
 
 // A complaint. Of a sealed case the desk, type, state, dates and who is
@@ -420,7 +420,10 @@ type Complaint struct {
 	Etag string `protobuf:"bytes,32,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The stable reason for which an ordered problem could not be entered so far
 	// (暂缓录入): it is kept and tried again. Empty once it is settled.
-	Hindrance     string `protobuf:"bytes,33,opt,name=hindrance,proto3" json:"hindrance,omitempty"`
+	Hindrance string `protobuf:"bytes,33,opt,name=hindrance,proto3" json:"hindrance,omitempty"`
+	// What is kept of it outside of the feed, by digests (密存摘要): empty in answers.
+	// Cases that came in before digests were kept have none.
+	Digests       *Digests `protobuf:"bytes,34,opt,name=digests,proto3" json:"digests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -686,6 +689,81 @@ func (x *Complaint) GetHindrance() string {
 	return ""
 }
 
+func (x *Complaint) GetDigests() *Digests {
+	if x != nil {
+		return x.Digests
+	}
+	return nil
+}
+
+// What is kept of a case outside of the feed (密存): each by the SHA-256 of
+// "duban/row/v1" and a zero byte, and then the row's bucket, key and value, each
+// behind its length in four bytes, as they are stored. What is encrypted is encrypted
+// anew each time, so that equal contents have other digests. An empty digest says
+// that there is no such row, as once it was shredded (依法销毁): that is no loss.
+type Digests struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the encrypted content of a sealed case.
+	Content []byte `protobuf:"bytes,1,opt,name=content,proto3" json:"content,omitempty"`
+	// Of who complained, encrypted for custody.
+	Identity []byte `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"`
+	// Of the receipt's keyed hash, which leads to the case.
+	Receipt       []byte `protobuf:"bytes,3,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Digests) Reset() {
+	*x = Digests{}
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Digests) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Digests) ProtoMessage() {}
+
+func (x *Digests) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Digests.ProtoReflect.Descriptor instead.
+func (*Digests) Descriptor() ([]byte, []int) {
+	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Digests) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *Digests) GetIdentity() []byte {
+	if x != nil {
+		return x.Identity
+	}
+	return nil
+}
+
+func (x *Digests) GetReceipt() []byte {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
 // The last day of a time limit (时限).
 type Due struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -701,7 +779,7 @@ type Due struct {
 
 func (x *Due) Reset() {
 	*x = Due{}
-	mi := &file_duban_complaint_v1_case_proto_msgTypes[1]
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +791,7 @@ func (x *Due) String() string {
 func (*Due) ProtoMessage() {}
 
 func (x *Due) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_case_proto_msgTypes[1]
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +804,7 @@ func (x *Due) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Due.ProtoReflect.Descriptor instead.
 func (*Due) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{1}
+	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Due) GetDate() string {
@@ -764,7 +842,7 @@ type Complainant struct {
 
 func (x *Complainant) Reset() {
 	*x = Complainant{}
-	mi := &file_duban_complaint_v1_case_proto_msgTypes[2]
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -776,7 +854,7 @@ func (x *Complainant) String() string {
 func (*Complainant) ProtoMessage() {}
 
 func (x *Complainant) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_case_proto_msgTypes[2]
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -789,7 +867,7 @@ func (x *Complainant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Complainant.ProtoReflect.Descriptor instead.
 func (*Complainant) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{2}
+	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Complainant) GetName() string {
@@ -832,7 +910,7 @@ type Opening struct {
 
 func (x *Opening) Reset() {
 	*x = Opening{}
-	mi := &file_duban_complaint_v1_case_proto_msgTypes[3]
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +922,7 @@ func (x *Opening) String() string {
 func (*Opening) ProtoMessage() {}
 
 func (x *Opening) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_complaint_v1_case_proto_msgTypes[3]
+	mi := &file_duban_complaint_v1_case_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +935,7 @@ func (x *Opening) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Opening.ProtoReflect.Descriptor instead.
 func (*Opening) Descriptor() ([]byte, []int) {
-	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{3}
+	return file_duban_complaint_v1_case_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Opening) GetName() string {
@@ -920,7 +998,7 @@ var File_duban_complaint_v1_case_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x11\n" +
+	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x11\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -964,7 +1042,8 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\vupdate_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18  \x01(\tR\x04etag\x12!\n" +
-	"\thindrance\x18! \x01(\tB\x03\xe0A\x03R\thindrance\"w\n" +
+	"\thindrance\x18! \x01(\tB\x03\xe0A\x03R\thindrance\x12E\n" +
+	"\adigests\x18\" \x01(\v2\x1b.duban.complaint.v1.DigestsB\x0e\xe0A\x03\x9a\xb2\x19\adigestsR\adigests\"w\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fTYPE_ENQUIRY\x10\x01\x12\r\n" +
@@ -991,7 +1070,11 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\x19RECTIFICATION_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECTIFICATION_ORDERED\x10\x01\x12\x19\n" +
 	"\x15RECTIFICATION_ENTERED\x10\x02\x12\x19\n" +
-	"\x15RECTIFICATION_REFUSED\x10\x03\"W\n" +
+	"\x15RECTIFICATION_REFUSED\x10\x03\"Y\n" +
+	"\aDigests\x12\x18\n" +
+	"\acontent\x18\x01 \x01(\fR\acontent\x12\x1a\n" +
+	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x18\n" +
+	"\areceipt\x18\x03 \x01(\fR\areceipt\"W\n" +
 	"\x03Due\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\tR\x04date\x12 \n" +
 	"\vprovisional\x18\x02 \x01(\bR\vprovisional\x12\x1a\n" +
@@ -1032,7 +1115,7 @@ func file_duban_complaint_v1_case_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_complaint_v1_case_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_duban_complaint_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_duban_complaint_v1_case_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_duban_complaint_v1_case_proto_goTypes = []any{
 	(Complaint_Type)(0),           // 0: duban.complaint.v1.Complaint.Type
 	(Complaint_Channel)(0),        // 1: duban.complaint.v1.Complaint.Channel
@@ -1040,32 +1123,34 @@ var file_duban_complaint_v1_case_proto_goTypes = []any{
 	(Complaint_Rectification)(0),  // 3: duban.complaint.v1.Complaint.Rectification
 	(Opening_Purpose)(0),          // 4: duban.complaint.v1.Opening.Purpose
 	(*Complaint)(nil),             // 5: duban.complaint.v1.Complaint
-	(*Due)(nil),                   // 6: duban.complaint.v1.Due
-	(*Complainant)(nil),           // 7: duban.complaint.v1.Complainant
-	(*Opening)(nil),               // 8: duban.complaint.v1.Opening
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*Digests)(nil),               // 6: duban.complaint.v1.Digests
+	(*Due)(nil),                   // 7: duban.complaint.v1.Due
+	(*Complainant)(nil),           // 8: duban.complaint.v1.Complainant
+	(*Opening)(nil),               // 9: duban.complaint.v1.Opening
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
 }
 var file_duban_complaint_v1_case_proto_depIdxs = []int32{
 	0,  // 0: duban.complaint.v1.Complaint.type:type_name -> duban.complaint.v1.Complaint.Type
 	1,  // 1: duban.complaint.v1.Complaint.channel:type_name -> duban.complaint.v1.Complaint.Channel
 	2,  // 2: duban.complaint.v1.Complaint.state:type_name -> duban.complaint.v1.Complaint.State
-	6,  // 3: duban.complaint.v1.Complaint.acknowledge_due:type_name -> duban.complaint.v1.Due
-	6,  // 4: duban.complaint.v1.Complaint.decide_due:type_name -> duban.complaint.v1.Due
-	6,  // 5: duban.complaint.v1.Complaint.finish_due:type_name -> duban.complaint.v1.Due
-	9,  // 6: duban.complaint.v1.Complaint.accept_time:type_name -> google.protobuf.Timestamp
-	9,  // 7: duban.complaint.v1.Complaint.reply_time:type_name -> google.protobuf.Timestamp
-	9,  // 8: duban.complaint.v1.Complaint.close_time:type_name -> google.protobuf.Timestamp
+	7,  // 3: duban.complaint.v1.Complaint.acknowledge_due:type_name -> duban.complaint.v1.Due
+	7,  // 4: duban.complaint.v1.Complaint.decide_due:type_name -> duban.complaint.v1.Due
+	7,  // 5: duban.complaint.v1.Complaint.finish_due:type_name -> duban.complaint.v1.Due
+	10, // 6: duban.complaint.v1.Complaint.accept_time:type_name -> google.protobuf.Timestamp
+	10, // 7: duban.complaint.v1.Complaint.reply_time:type_name -> google.protobuf.Timestamp
+	10, // 8: duban.complaint.v1.Complaint.close_time:type_name -> google.protobuf.Timestamp
 	3,  // 9: duban.complaint.v1.Complaint.rectification:type_name -> duban.complaint.v1.Complaint.Rectification
-	9,  // 10: duban.complaint.v1.Complaint.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 11: duban.complaint.v1.Complaint.update_time:type_name -> google.protobuf.Timestamp
-	4,  // 12: duban.complaint.v1.Opening.purpose:type_name -> duban.complaint.v1.Opening.Purpose
-	9,  // 13: duban.complaint.v1.Opening.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 14: duban.complaint.v1.Opening.update_time:type_name -> google.protobuf.Timestamp
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	10, // 10: duban.complaint.v1.Complaint.create_time:type_name -> google.protobuf.Timestamp
+	10, // 11: duban.complaint.v1.Complaint.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 12: duban.complaint.v1.Complaint.digests:type_name -> duban.complaint.v1.Digests
+	4,  // 13: duban.complaint.v1.Opening.purpose:type_name -> duban.complaint.v1.Opening.Purpose
+	10, // 14: duban.complaint.v1.Opening.create_time:type_name -> google.protobuf.Timestamp
+	10, // 15: duban.complaint.v1.Opening.update_time:type_name -> google.protobuf.Timestamp
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_duban_complaint_v1_case_proto_init() }
@@ -1079,7 +1164,7 @@ func file_duban_complaint_v1_case_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_complaint_v1_case_proto_rawDesc), len(file_duban_complaint_v1_case_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

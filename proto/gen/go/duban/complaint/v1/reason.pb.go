@@ -53,6 +53,9 @@ const (
 	// Only a sealed case whose responsible officer may no longer hear it is taken
 	// over.
 	Reason_REASON_COMPLAINT_NOT_VACANT Reason = 11
+	// What is encrypted of the case, or what its receipt leads to, is missing or is not
+	// what the log commits to.
+	Reason_REASON_COMPLAINT_CONTENT_MISSING Reason = 12
 )
 
 // Enum value maps for Reason.
@@ -70,6 +73,7 @@ var (
 		9:  "REASON_COMPLAINT_NOT_SEALED",
 		10: "REASON_COMPLAINT_RECTIFICATION_EXISTS",
 		11: "REASON_COMPLAINT_NOT_VACANT",
+		12: "REASON_COMPLAINT_CONTENT_MISSING",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                        0,
@@ -84,6 +88,7 @@ var (
 		"REASON_COMPLAINT_NOT_SEALED":               9,
 		"REASON_COMPLAINT_RECTIFICATION_EXISTS":     10,
 		"REASON_COMPLAINT_NOT_VACANT":               11,
+		"REASON_COMPLAINT_CONTENT_MISSING":          12,
 	}
 )
 
@@ -118,7 +123,7 @@ var File_duban_complaint_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\x87\x13\n" +
+	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xf0\x15\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1a\xb5\x01\x92\xb2\x19\xb0\x01\b\x05\x12X投诉目前为“{state}”，不能执行“{move}”操作，请重新读取投诉。\x1aRThe complaint is {state}, which does not allow \"{move}\": read the complaint again.\x12\xeb\x01\n" +
@@ -132,7 +137,8 @@ const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_COMPLAINT_NOT_SEALED\x10\t\x1ab\x92\xb2\x19^\b\x05\x12*该件不是保密件，可直接查看。\x1a.The complaint is not sealed: read it as it is.\x12\xac\x01\n" +
 	"%REASON_COMPLAINT_RECTIFICATION_EXISTS\x10\n" +
 	"\x1a\x80\x01\x92\xb2\x19|\b\x05\x126该投诉已转整改，请查看已登记的问题。\x1a@A problem has been ordered for this complaint: look at that one.\x12\xff\x01\n" +
-	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x05\x12c只有受理人已不能继续办理、或受理单位已无人可办理的保密件才可接办。\x1aoA sealed case is taken over only once its responsible officer, or everybody at its desk, may no longer hear it.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
+	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x05\x12c只有受理人已不能继续办理、或受理单位已无人可办理的保密件才可接办。\x1aoA sealed case is taken over only once its responsible officer, or everybody at its desk, may no longer hear it.\x12\xe6\x02\n" +
+	" REASON_COMPLAINT_CONTENT_MISSING\x10\f\x1a\xbf\x02\x92\xb2\x19\xba\x02\b\x05\x12\x81\x01该件的加密内容缺失或已被改动，无法读取和办理；请告知系统运维人员核查数据并从备份恢复。\x1a\xb1\x01What is encrypted of this case is missing or was altered: it is neither read nor acted on until whoever runs the installation has checked the data and restored it from a backup.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
 
 var (
 	file_duban_complaint_v1_reason_proto_rawDescOnce sync.Once
