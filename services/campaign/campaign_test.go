@@ -13,6 +13,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/scope"
 )
 
 // land is a district with departments and three schools, of which one is gone.
@@ -103,7 +104,7 @@ func TestScope(t *testing.T) {
 		"exception of a list": {&campaignv1.Scope{Units: []string{"units/s1", "units/s2"}, Exceptions: []string{"units/s1teach"}}, []string{"s1", "s2"}},
 		"beyond the land":     {&campaignv1.Scope{Units: []string{"units/elsewhere"}}, nil},
 	} {
-		if diff := cmp.Diff(test.want, names(campaign.Selects(test.scope, land()))); diff != "" {
+		if diff := cmp.Diff(test.want, names(scope.Select(test.scope, land()))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -20,8 +20,11 @@ func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateL
 	unit := req.GetLedger().GetUnit()
 	var c *campaignv1.Campaign
 	return s.ledgers.Create(ctx, req, unit, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		if err := s.ledgers.Free(tx, rectification.LedgerName(c.GetName(), unit), rectification.ErrLedgerExists.At("ledger.unit", "已有此活动的台账", "has a ledger in the campaign")); err != nil {
+		switch there, err := s.ledgers.Seek(tx, rectification.LedgerName(c.GetName(), unit)); {
+		case err != nil:
 			return nil, err
+		case rectification.Taken(there):
+			return nil, rectification.ErrLedgerExists.At("ledger.unit", "已有此活动的台账", "has a ledger in the campaign")
 		}
 		return s.newLedger(tx, c, unit)
 	}, s.asking(req.GetLedger().GetCampaign(), "ledger.campaign", &c))
