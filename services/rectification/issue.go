@@ -1,6 +1,8 @@
 package rectification
 
 import (
+	"google.golang.org/protobuf/proto"
+
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
@@ -23,6 +25,16 @@ func Issue(c *campaignv1.Campaign, land []*organizationv1.Unit, days *calendar.C
 	return issued, nil
 }
 
-// Taken says whether the ledger that stands where one is to be opened, nil for
-// none, was begun: then it stays. One that was only issued makes way.
-func Taken(l *rectificationv1.Ledger) bool { return l != nil && !l.GetIssued() }
+// Open returns the ledger of c once it is opened: one that was only issued, as long as c
+// goes on. That holds for the ledger of a merged unit too, which its heir opens.
+func Open(l *rectificationv1.Ledger, c *campaignv1.Campaign) (*rectificationv1.Ledger, error) {
+	switch {
+	case !l.GetIssued():
+		return nil, ErrLedgerExists.At("ledger.unit", "已有此活动的台账", "has a ledger in the campaign")
+	case c.GetState() != campaignv1.Campaign_STATE_PUBLISHED:
+		return nil, ErrLedgerCampaignNotPublished.At("ledger.campaign", "已结束", "was closed")
+	}
+	l = proto.CloneOf(l)
+	l.Issued = false
+	return l, nil
+}

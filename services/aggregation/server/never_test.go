@@ -9,6 +9,7 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
 // ledgerItems are the actions that ledgers ask for in a unit's worklist, by the unit
@@ -71,6 +72,15 @@ func TestWhoNeverOpensALedgerOwesIt(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{s.school, s.other}, s.missingLedgers(s.school)); diff != "" {
 		t.Errorf("missing at the heir (-want +got):\n%s", diff)
+	}
+	heir := s.Rectification(s.Person(s.school, accessv1.Role_ROLE_CLERK).Key)
+	_, err := heir.CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: s.other, Campaign: "campaigns/c"}})
+	if err != nil {
+		t.Fatalf("the heir opens it: %v", err)
+	}
+	s.settled()
+	if got := s.ledgerItems(s.school); got[s.other] != "ACTION_SIGN_LEDGER 2026-04-05 LIGHT_RED" {
+		t.Errorf("once it is opened the heir is asked for %v", got)
 	}
 	s.recounted()
 }
