@@ -1,6 +1,7 @@
 package campaign_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,6 +108,21 @@ func TestScope(t *testing.T) {
 		if diff := cmp.Diff(test.want, names(scope.Select(test.scope, land()))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// Ledgers that are owed are limited like assignments, however few of these there are.
+func TestTooManyLedgersAreRefused(t *testing.T) {
+	c := whole()
+	for _, task := range c.GetTasks() {
+		task.AppliesTo = &campaignv1.Applicability{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_DISTRICT}}
+	}
+	c.Filing = &campaignv1.Filing{DueDate: "2026-04-05"}
+	if _, _, err := campaign.Publish(c, broad(campaign.Assignments), noon, "x"); err != nil {
+		t.Errorf("as many as are allowed: %v", err)
+	}
+	if _, _, err := campaign.Publish(c, broad(campaign.Assignments+1), noon, "x"); !errors.Is(err, campaign.ErrTooManyAssignments) {
+		t.Errorf("one more: %v", err)
 	}
 }
 
