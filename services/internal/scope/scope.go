@@ -44,14 +44,15 @@ func Active(u *organizationv1.Unit) bool {
 
 // Owes returns the units of the land that owe a ledger in c (应报备), if it says by
 // which day ledgers are filed: every active unit in its scope. A ledger is filed
-// with a superior, so the owner, whose land it is, owes none to itself; and it is
-// a body's, so its departments and party branches owe none of their own.
+// with a superior, so the owner, whose land it is, owes none to itself; it is a
+// body's, so its departments and party branches owe none of their own; and what an
+// installation below keeps files there, by a campaign of its own.
 func Owes(c *campaignv1.Campaign, land []*organizationv1.Unit) (units []*organizationv1.Unit) {
 	if c.GetFiling().GetDueDate() == "" {
 		return nil
 	}
 	return slices.DeleteFunc(Select(c.GetScope(), land), func(u *organizationv1.Unit) bool {
-		return !Active(u) || organ(u) || u.GetName() == c.GetOwner()
+		return !Active(u) || organ(u) || u.GetName() == c.GetOwner() || u.GetInstallation() != ""
 	})
 }
 

@@ -11,7 +11,8 @@ import (
 )
 
 // land is a district with two schools, of which one has a department and a party
-// branch, a subordinate unit and a school that was archived.
+// branch, a subordinate unit, a school that was archived and one that an installation
+// below keeps.
 func land() []*organizationv1.Unit {
 	unit := func(name, parent string, kind organizationv1.Unit_Kind) *organizationv1.Unit {
 		return &organizationv1.Unit{Name: name, Parent: parent, Kind: kind, State: organizationv1.Unit_STATE_ACTIVE}
@@ -24,9 +25,11 @@ func land() []*organizationv1.Unit {
 		unit("units/s2", "units/d", organizationv1.Unit_KIND_SCHOOL),
 		unit("units/gone", "units/d", organizationv1.Unit_KIND_SCHOOL),
 		unit("units/teach", "units/s1", organizationv1.Unit_KIND_DEPARTMENT),
+		unit("units/below", "units/d", organizationv1.Unit_KIND_SCHOOL),
 		unit("units/branch", "units/s1", organizationv1.Unit_KIND_PARTY_BRANCH),
 	}
 	all[5].State = organizationv1.Unit_STATE_ARCHIVED
+	all[7].Installation = "installations/below"
 	return all
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -31,8 +30,8 @@ func (s *Service) owed(ctx context.Context, heard []*campaignv1.Campaign) (owed 
 	return owed, nil
 }
 
-// issue stores the ledgers that are not there yet, but for those that an
-// installation below keeps and those of a campaign that was heard to be closed.
+// issue stores the ledgers that are not there yet, but for those of a campaign that
+// was heard to be closed.
 func (s *Service) issue(tx *change.Tx, owed []*rectificationv1.Ledger) error {
 	for _, l := range owed {
 		day, err := closedOn(tx, l.GetCampaign())
@@ -46,7 +45,7 @@ func (s *Service) issue(tx *change.Tx, owed []*rectificationv1.Ledger) error {
 		if day != "" || there != nil {
 			continue
 		}
-		if _, err := s.ledgers.PutAs(tx, "ledger.issued", l); err != nil && !errors.Is(err, change.ErrUnitRemote) {
+		if _, err := s.ledgers.PutAs(tx, "ledger.issued", l); err != nil {
 			return err
 		}
 	}
