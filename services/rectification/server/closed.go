@@ -27,7 +27,7 @@ const (
 	// that did not issue ledgers: what was published until then is read again.
 	cursorKey = campaignFeed + ".issued"
 
-	// retry is how long the worker waits when its disk is full.
+	// retry is how long the worker waits when its disk is full or the tree unknown.
 	retry = time.Second
 )
 
@@ -54,8 +54,11 @@ func (s *Service) Work(ctx context.Context) error {
 func (s *Service) hear(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
 	for len(run) > 0 {
 		err := s.take(ctx, run, next)
-		if err == nil || !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) || ctx.Err() != nil {
+		if !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		slog.WarnContext(ctx, "hearing of campaigns", "error", err)
 		if err := feed.Pause(ctx, retry); err != nil {
