@@ -42,6 +42,7 @@ var rules = []struct {
 	{"internal/lifecycle", append(rooms("fault"), std, pb)},
 	{"internal/lifecycle/*", append(rooms("fault", "lifecycle"), std)},
 	{"internal/calendar", []string{std}},
+	{"internal/scope", []string{std, proto}},
 	{"internal/durable", []string{std}},
 	{"internal/backup", append(rooms("durable"), std)},
 	{"internal/config", []string{std, "go.yaml.in/yaml/"}},
@@ -135,7 +136,7 @@ var rules = []struct {
 	{"evaluation/schemes", append(rooms("fault", "shipped"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	{"evaluation/recheck", append(rooms("store"), std, pb, proto, root+"evaluation")},
 	// The rules of a service are pure.
-	{"*", append(rooms("fault", "lifecycle", "calendar", "media", "shipped"), std, pb, proto, "go.yaml.in/yaml/")},
+	{"*", append(rooms("fault", "lifecycle", "calendar", "media", "scope", "shipped"), std, pb, proto, "go.yaml.in/yaml/")},
 }
 
 // impure are standard packages that rules may not use: time and names come in.

@@ -1,6 +1,7 @@
 package campaign_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/scope"
 )
 
 // land is a district with departments and three schools, of which one is gone.
@@ -103,9 +105,24 @@ func TestScope(t *testing.T) {
 		"exception of a list": {&campaignv1.Scope{Units: []string{"units/s1", "units/s2"}, Exceptions: []string{"units/s1teach"}}, []string{"s1", "s2"}},
 		"beyond the land":     {&campaignv1.Scope{Units: []string{"units/elsewhere"}}, nil},
 	} {
-		if diff := cmp.Diff(test.want, names(campaign.Selects(test.scope, land()))); diff != "" {
+		if diff := cmp.Diff(test.want, names(scope.Select(test.scope, land()))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// Ledgers that are owed are limited like assignments, however few of these there are.
+func TestTooManyLedgersAreRefused(t *testing.T) {
+	c := whole()
+	for _, task := range c.GetTasks() {
+		task.AppliesTo = &campaignv1.Applicability{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_DISTRICT}}
+	}
+	c.Filing = &campaignv1.Filing{DueDate: "2026-04-05"}
+	if _, _, err := campaign.Publish(c, broad(campaign.Assignments), noon, "x"); err != nil {
+		t.Errorf("as many as are allowed: %v", err)
+	}
+	if _, _, err := campaign.Publish(c, broad(campaign.Assignments+1), noon, "x"); !errors.Is(err, campaign.ErrTooManyAssignments) {
+		t.Errorf("one more: %v", err)
 	}
 }
 

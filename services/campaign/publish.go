@@ -10,9 +10,11 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/scope"
 )
 
-// Assignments is how many assignments a campaign gives at most.
+// Assignments is how many assignments a campaign gives at most, and in how many
+// units it has ledgers filed.
 const Assignments = 20_000
 
 // Publish returns c as it is published and the assignments that it gives: one
@@ -89,20 +91,20 @@ func withhold(c *campaignv1.Campaign) (issued []*campaignv1.Task) {
 func assignments(c *campaignv1.Campaign, tasks []*campaignv1.Task, land Land) (given []*campaignv1.Assignment, err error) {
 	chosen := make([][]*organizationv1.Unit, len(tasks))
 	count := 0
-	inScope := Selects(c.GetScope(), land)
+	inScope := scope.Select(c.GetScope(), land)
 	for i, t := range tasks {
 		for _, u := range inScope {
-			if active(u) && suits(u, t.GetAppliesTo().GetKinds(), t.GetAppliesTo().GetLabels()) {
+			if scope.Active(u) && scope.Suits(u, t.GetAppliesTo().GetKinds(), t.GetAppliesTo().GetLabels()) {
 				chosen[i] = append(chosen[i], u)
 			}
 		}
 		count += len(chosen[i])
 	}
-	switch {
+	switch most := max(count, len(scope.Owes(c, land))); {
 	case count == 0:
 		return nil, ErrScopeEmpty
-	case count > Assignments:
-		return nil, ErrTooManyAssignments.With("limit", strconv.Itoa(Assignments)).With("count", strconv.Itoa(count))
+	case most > Assignments:
+		return nil, ErrTooManyAssignments.With("limit", strconv.Itoa(Assignments)).With("count", strconv.Itoa(most))
 	}
 	media := mediaOf(c)
 	for i, t := range tasks {

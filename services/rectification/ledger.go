@@ -60,9 +60,14 @@ var LedgerLife = lifecycle.Table[rectificationv1.Ledger_State, LedgerMove]{
 	},
 }
 
-// moveLedger returns a copy of l after the move.
+// moveLedger returns a copy of l after the move: whatever it is, it is begun.
 func moveLedger(l *rectificationv1.Ledger, m LedgerMove) (*rectificationv1.Ledger, error) {
-	return lifecycle.Move(LedgerLife, l, m, ErrLedgerIllegalMove)
+	l, err := lifecycle.Move(LedgerLife, l, m, ErrLedgerIllegalMove)
+	if err != nil {
+		return nil, err
+	}
+	l.Issued = false
+	return l, nil
 }
 
 // LedgerName returns the name of the one ledger of a campaign and unit; an empty

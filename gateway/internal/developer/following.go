@@ -23,6 +23,7 @@ var following = []Event{
 	{"event.webhook.pinged.v1", "", "PingWebhook", problem.Text{}},
 	{"rectification.content.filed.v1", "FiledProblem", "", problem.Text{Zh: "随台账报备的问题", En: "a problem as it was filed with its ledger"}},
 	{"rectification.ledger.changed.v1", "Ledger", "", problem.Text{Zh: "台账中的问题有变，或所属活动已结束", En: "one of its problems changed, or its campaign was closed"}},
+	{"rectification.ledger.issued.v1", "Ledger", "", problem.Text{Zh: "活动发布，台账下达", En: "its campaign was published, and the unit owes it"}},
 	{"rectification.problem.accepted.v1", "Problem", "", problem.Text{Zh: "所属台账已备案", En: "its ledger was acknowledged"}},
 	{"rectification.problem.filed.v1", "Problem", "", problem.Text{Zh: "所属台账已报备", En: "its ledger was filed"}},
 	{"rectification.version.acknowledged.v1", "LedgerVersion", "", problem.Text{Zh: "已备案", En: "the superior acknowledged it"}},

@@ -61,6 +61,7 @@ var duties = map[aggregationv1.WorkItem_Action]duty{
 	aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT:  {own, office},
 	aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT:   {own, office},
 	aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT:   {above, reviewers},
+	aggregationv1.WorkItem_ACTION_OPEN_LEDGER:         {own, office},
 	aggregationv1.WorkItem_ACTION_SIGN_LEDGER:         {own, []accessv1.Role{head}},
 	aggregationv1.WorkItem_ACTION_FILE_LEDGER:         {own, office},
 	aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER:  {above, superiors},
@@ -159,7 +160,7 @@ func assignment(a *campaignv1.Assignment) []*Item {
 }
 
 // ledger asks for a signature where something is to be filed: by a day, or
-// because the content has changed since. In a closed campaign nothing is signed for
+// because the content has changed since; for one that is not begun, to be opened. In a closed campaign nothing is signed for
 // the first time; what was signed is still filed, with no day that comes after.
 func ledger(l *rectificationv1.Ledger) []*Item {
 	var action aggregationv1.WorkItem_Action
@@ -178,6 +179,9 @@ func ledger(l *rectificationv1.Ledger) []*Item {
 	default:
 		if (due != "" && closed == "") || l.GetPendingChanges() {
 			action = aggregationv1.WorkItem_ACTION_SIGN_LEDGER
+		}
+		if action != aggregationv1.WorkItem_ACTION_UNSPECIFIED && l.GetIssued() {
+			action = aggregationv1.WorkItem_ACTION_OPEN_LEDGER
 		}
 	}
 	return ask(l, l.GetUnit(), l.GetCampaign(), action, due)

@@ -55,14 +55,16 @@ func TestWhatRecordsAskFor(t *testing.T) {
 		body proto.Message
 		want []asked
 	}{
-		"an issued task":    {task(campaignv1.Assignment_STATE_ISSUED), []asked{{aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT, u, "", "2026-03-01"}}},
-		"a received task":   {task(campaignv1.Assignment_STATE_RECEIVED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
-		"a returned task":   {task(campaignv1.Assignment_STATE_RETURNED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
-		"a submitted task":  {task(campaignv1.Assignment_STATE_SUBMITTED), []asked{{aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, u, "", ""}}},
-		"an approved task":  {task(campaignv1.Assignment_STATE_APPROVED), nil},
-		"an open ledger":    {ledger(rectificationv1.Ledger_STATE_OPEN, same), []asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-05"}}},
-		"a standing ledger": {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.FilingDueDate = "" }), nil},
-		"a signed ledger":   {ledger(rectificationv1.Ledger_STATE_SIGNED, same), []asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-05"}}},
+		"an issued task":           {task(campaignv1.Assignment_STATE_ISSUED), []asked{{aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a received task":          {task(campaignv1.Assignment_STATE_RECEIVED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a returned task":          {task(campaignv1.Assignment_STATE_RETURNED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a submitted task":         {task(campaignv1.Assignment_STATE_SUBMITTED), []asked{{aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, u, "", ""}}},
+		"an approved task":         {task(campaignv1.Assignment_STATE_APPROVED), nil},
+		"an open ledger":           {ledger(rectificationv1.Ledger_STATE_OPEN, same), []asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-05"}}},
+		"an issued ledger":         {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued = true }), []asked{{aggregationv1.WorkItem_ACTION_OPEN_LEDGER, u, "", "2026-04-05"}}},
+		"one of a closed campaign": {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued, l.CampaignCloseDate = true, "2026-05-01" }), nil},
+		"a standing ledger":        {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.FilingDueDate = "" }), nil},
+		"a signed ledger":          {ledger(rectificationv1.Ledger_STATE_SIGNED, same), []asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-05"}}},
 		"a filed ledger": {
 			ledger(rectificationv1.Ledger_STATE_FILED, func(l *rectificationv1.Ledger) { l.Version = 1 }),
 			[]asked{{aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, u, "", ""}},

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -244,6 +245,18 @@ func (d *Directory) SubtreeAt(name string, t time.Time) []string {
 		all = append(all, children[all[i]]...)
 	}
 	return all
+}
+
+// Land brings the tree up to date and returns the unit and all beneath it as they
+// were at t, parents before children. They MUST NOT be changed.
+func (d *Directory) Land(ctx context.Context, name string, t time.Time) (land []*organizationv1.Unit, err error) {
+	if err := d.CatchUp(ctx); err != nil {
+		return nil, err
+	}
+	for _, u := range d.SubtreeAt(name, t) {
+		land = append(land, d.UnitAt(u, t))
+	}
+	return land, nil
 }
 
 // UnitsAt returns every unit of time t, in the order of their names.

@@ -21,14 +21,22 @@ import (
 const (
 	campaignFeed  = "campaign"
 	closedBucket  = "rectification.closed"  // campaign → the day on which it was closed
-	cursorsBucket = "rectification.cursors" // feed → where the worker reads on
+	cursorsBucket = "rectification.cursors" // cursorKey → where the worker reads on
 
-	// retry is how long the worker waits when its disk is full.
+	// cursorKey is not the feed's name, under which stands how far a version read
+	// that did not issue ledgers: what was published until then is read again.
+	cursorKey = campaignFeed + ".issued"
+
+	// retry is how long the worker waits when its disk is full or the tree unknown.
 	retry = time.Second
 )
 
-// Work implements serve.Worker: it follows the feed of campaigns and tells the
-// ledgers of those that were closed.
+// errNoTree says that the tree could not be brought up to date.
+var errNoTree = errors.New("the tree of units is not known")
+
+// Work implements serve.Worker: it follows the feed of campaigns, opens the ledgers
+// that are owed in those that are published, and tells the ledgers of those that
+// were closed.
 func (s *Service) Work(ctx context.Context) error {
 	var start uint64
 	err := s.book.Store.View(ctx, func(tx store.Tx) (err error) {
@@ -41,12 +49,16 @@ func (s *Service) Work(ctx context.Context) error {
 	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(s.hear))
 }
 
-// hear takes in a run. A full disk is waited for; other errors end the worker.
+// hear takes in a run. A full disk and an unknown tree are waited for; other errors
+// end the worker.
 func (s *Service) hear(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
 	for len(run) > 0 {
-		err := s.book.Own(ctx, "rectification", func(tx *change.Tx) error { return s.take(tx, run, next) })
-		if err == nil || !errors.Is(err, store.ErrFull) || ctx.Err() != nil {
+		err := s.take(ctx, run, next)
+		if !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		slog.WarnContext(ctx, "hearing of campaigns", "error", err)
 		if err := feed.Pause(ctx, retry); err != nil {
@@ -56,23 +68,53 @@ func (s *Service) hear(ctx context.Context, run []*feedv1.Entry, next, _ uint64)
 	return nil
 }
 
-// take tells the ledgers of what a run says and moves the cursor behind it.
-func (s *Service) take(tx *change.Tx, run []*feedv1.Entry, next uint64) error {
+// take does what a run says, and moves the cursor behind it.
+func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next uint64) error {
+	heard, err := campaigns(run)
+	if err != nil {
+		return err
+	}
+	owed, err := s.owed(ctx, heard)
+	if err != nil {
+		return err
+	}
+	return s.book.Own(ctx, "rectification", func(tx *change.Tx) error {
+		if err := s.issue(tx, owed); err != nil {
+			return err
+		}
+		if err := s.end(tx, heard); err != nil {
+			return err
+		}
+		return tx.Put(cursorsBucket, []byte(cursorKey), binary.BigEndian.AppendUint64(nil, next))
+	})
+}
+
+// campaigns are those that a run tells of.
+func campaigns(run []*feedv1.Entry) (heard []*campaignv1.Campaign, err error) {
 	for _, e := range run {
 		c := &campaignv1.Campaign{}
 		if !e.GetBody().MessageIs(c) {
 			continue
 		}
 		if err := e.GetBody().UnmarshalTo(c); err != nil {
-			return fmt.Errorf("reading entry %d of %s: %w", e.GetSeq(), campaignFeed, err)
+			return nil, fmt.Errorf("reading entry %d of %s: %w", e.GetSeq(), campaignFeed, err)
 		}
-		if c.GetState() == campaignv1.Campaign_STATE_CLOSED {
-			if err := s.lapse(tx, c.GetName(), calendar.On(c.GetCloseTime().AsTime()).String()); err != nil {
-				return err
-			}
+		heard = append(heard, c)
+	}
+	return heard, nil
+}
+
+// end tells the ledgers of those campaigns that were closed.
+func (s *Service) end(tx *change.Tx, heard []*campaignv1.Campaign) error {
+	for _, c := range heard {
+		if c.GetState() != campaignv1.Campaign_STATE_CLOSED {
+			continue
+		}
+		if err := s.lapse(tx, c.GetName(), calendar.On(c.GetCloseTime().AsTime()).String()); err != nil {
+			return err
 		}
 	}
-	return tx.Put(cursorsBucket, []byte(campaignFeed), binary.BigEndian.AppendUint64(nil, next))
+	return nil
 }
 
 // lapse tells the ledgers of a campaign that it was closed on a day, but for those
@@ -106,7 +148,7 @@ func closedOn(tx store.Tx, campaign string) (string, error) {
 }
 
 func cursor(tx store.Tx) (uint64, error) {
-	b, err := tx.Get(cursorsBucket, []byte(campaignFeed))
+	b, err := tx.Get(cursorsBucket, []byte(cursorKey))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return 0, nil

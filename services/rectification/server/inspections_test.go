@@ -86,6 +86,7 @@ func TestAnAnnouncedVisitIsSeenBeforehand(t *testing.T) {
 func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
 	w := begin(t)
 	c := w.campaign(t, "c", true)
+	w.issued(t, 2)
 	i := ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
 		Inspection: &rectificationv1.Inspection{Unit: w.bureau, Campaign: c, Title: "督查", Team: []string{w.supervisor.Name}, Targets: []string{w.school}},
 	}))
@@ -98,7 +99,8 @@ func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
 	unknown := record(finding("SLOW"), finding("HARD"))
 	want(t, "a category that the campaign has not", unknown, rectification.ErrProblemCategoryUnknown)
 	at(t, unknown, "findings[1].category")
-	if l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{})); len(l.GetLedgers()) != 0 {
+	untouched := &rectificationv1.ListLedgersRequest{Filter: "issued = true"}
+	if l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), untouched)); len(l.GetLedgers()) != 2 {
 		t.Errorf("the refused record left %v", l.GetLedgers())
 	}
 	want(t, "a category of the campaign", record(finding("SLOW")), nil)

@@ -20,11 +20,22 @@ func (s *Service) CreateLedger(ctx context.Context, req *rectificationv1.CreateL
 	unit := req.GetLedger().GetUnit()
 	var c *campaignv1.Campaign
 	return s.ledgers.Create(ctx, req, unit, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		if err := s.ledgers.Free(tx, rectification.LedgerName(c.GetName(), unit), rectification.ErrLedgerExists.At("ledger.unit", "已有此活动的台账", "has a ledger in the campaign")); err != nil {
-			return nil, err
-		}
-		return s.newLedger(tx, c, unit)
+		return s.open(tx, c, unit)
 	}, s.asking(req.GetLedger().GetCampaign(), "ledger.campaign", &c))
+}
+
+// open returns the ledger that a unit opens: the one that was issued to it, or a new
+// one.
+func (s *Service) open(tx *change.Tx, c *campaignv1.Campaign, unit string) (*rectificationv1.Ledger, error) {
+	l, err := s.ledgers.Seek(tx, rectification.LedgerName(c.GetName(), unit))
+	switch {
+	case err != nil:
+		return nil, err
+	case l == nil:
+		return s.newLedger(tx, c, unit)
+	default:
+		return rectification.Open(l, c)
+	}
 }
 
 // asking puts the campaign of that name, which the request has at field, into c

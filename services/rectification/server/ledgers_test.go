@@ -215,6 +215,7 @@ func TestAnArchivedUnitGetsNoNewWork(t *testing.T) {
 func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
 	w := begin(t)
 	c := w.campaign(t, "c", true)
+	w.issued(t, 2)
 	school := w.ledger(t)
 	other := ok[*rectificationv1.Ledger](t)(w.as(w.stranger).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.other, Campaign: c}}))
 	list := func(key string, req *rectificationv1.ListLedgersRequest) []string {
@@ -229,19 +230,20 @@ func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
 		req  *rectificationv1.ListLedgersRequest
 		want int
 	}{
-		"the bureau sees":       {w.supervisor.Key, &rectificationv1.ListLedgersRequest{}, 2},
-		"a school sees":         {w.viewer.Key, &rectificationv1.ListLedgersRequest{}, 1},
-		"of a unit":             {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Unit: w.other}, 1},
-		"of a campaign":         {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Campaign: c}, 1},
-		"of both":               {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Unit: w.school, Campaign: c}, 0},
-		"of a campaign, unseen": {w.viewer.Key, &rectificationv1.ListLedgersRequest{Campaign: c}, 0},
-		"that a filter lets by": {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Filter: "filing_due_date <= \"2026-04-05\" AND filing_due_date != \"\""}, 1},
+		"the bureau sees":        {w.supervisor.Key, &rectificationv1.ListLedgersRequest{}, 3},
+		"a school sees":          {w.viewer.Key, &rectificationv1.ListLedgersRequest{}, 2},
+		"of a unit":              {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Unit: w.other}, 1},
+		"of a campaign":          {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Campaign: c}, 2},
+		"of both":                {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Unit: w.school, Campaign: c}, 1},
+		"of both, of which none": {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Unit: w.school, Campaign: "campaigns/d"}, 0},
+		"of a campaign, unseen":  {w.viewer.Key, &rectificationv1.ListLedgersRequest{Campaign: c}, 1},
+		"that a filter lets by":  {w.supervisor.Key, &rectificationv1.ListLedgersRequest{Filter: "filing_due_date <= \"2026-04-05\" AND filing_due_date != \"\" AND issued = false"}, 1},
 	} {
 		if got := list(c.key, c.req); len(got) != c.want {
 			t.Errorf("%s: %v, want %d", what, got, c.want)
 		}
 	}
-	if diff := cmp.Diff([]string{school.GetName()}, list(w.viewer.Key, &rectificationv1.ListLedgersRequest{})); diff != "" {
+	if diff := cmp.Diff([]string{school.GetName()}, list(w.viewer.Key, &rectificationv1.ListLedgersRequest{Filter: "campaign = \"\""})); diff != "" {
 		t.Errorf("the school's own (-want +got):\n%s", diff)
 	}
 	_, err := w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Unit: w.other})

@@ -7,6 +7,7 @@ package server
 import (
 	"context"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -37,6 +38,9 @@ type Units interface {
 	// Ties returns the units that the member belongs to on a day YYYY-MM-DD: where
 	// they are entered, hold a post or are granted one of the roles.
 	Ties(member, day string, roles ...accessv1.Role) []string
+	// Land returns the unit and all beneath it as they were at t, parents before
+	// children, once it knows all that was entered before now.
+	Land(ctx context.Context, unit string, t time.Time) ([]*organizationv1.Unit, error)
 }
 
 // Service implements RectificationService.
@@ -67,8 +71,8 @@ var Schema = store.Schema{
 	Buckets: []string{closedBucket, cursorsBucket},
 }
 
-// New returns the service that writes in book. Of closed campaigns it hears by
-// feeds.
+// New returns the service that writes in book. Of campaigns that are published or
+// closed it hears by feeds.
 func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient, units Units, days *calendar.Calendar) *Service {
 	s := &Service{book: book, campaigns: campaigns, feeds: feeds, units: units, days: days}
 	s.ledgers = change.Kind[*rectificationv1.Ledger]{

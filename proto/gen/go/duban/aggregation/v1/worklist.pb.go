@@ -78,6 +78,8 @@ const (
 	WorkItem_ACTION_SUBMIT_REPORT WorkItem_Action = 20
 	// 交办投诉
 	WorkItem_ACTION_ASSIGN_COMPLAINT WorkItem_Action = 21
+	// 新建台账: one that is owed in a campaign and not begun.
+	WorkItem_ACTION_OPEN_LEDGER WorkItem_Action = 22
 )
 
 // Enum value maps for WorkItem_Action.
@@ -105,6 +107,7 @@ var (
 		19: "ACTION_REVIEW_REPORT",
 		20: "ACTION_SUBMIT_REPORT",
 		21: "ACTION_ASSIGN_COMPLAINT",
+		22: "ACTION_OPEN_LEDGER",
 	}
 	WorkItem_Action_value = map[string]int32{
 		"ACTION_UNSPECIFIED":         0,
@@ -129,6 +132,7 @@ var (
 		"ACTION_REVIEW_REPORT":       19,
 		"ACTION_SUBMIT_REPORT":       20,
 		"ACTION_ASSIGN_COMPLAINT":    21,
+		"ACTION_OPEN_LEDGER":         22,
 	}
 )
 
@@ -810,7 +814,7 @@ var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\r\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x0e\n" +
 	"\bWorkItem\x12$\n" +
 	"\x04unit\x18\x01 \x01(\tB\x10²\x19\f责任单位R\x04unit\x12$\n" +
 	"\asubject\x18\x02 \x01(\tB\n" +
@@ -830,7 +834,7 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	" \x01(\tB\x10²\x19\f起始日期R\tsinceDate\x12:\n" +
 	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeB\n" +
 	"²\x19\x06催报R\x04urge\x12;\n" +
-	"\x0edays_until_due\x18\f \x01(\x05B\x10²\x19\f剩余天数H\x00R\fdaysUntilDue\x88\x01\x01\"\xe7\a\n" +
+	"\x0edays_until_due\x18\f \x01(\x05B\x10²\x19\f剩余天数H\x00R\fdaysUntilDue\x88\x01\x01\"\x91\b\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12/\n" +
 	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x1a\x10ʲ\x19\f签收任务\x12.\n" +
@@ -854,7 +858,8 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\x16ACTION_CLOSE_COMPLAINT\x10\x12\x1a\x10ʲ\x19\f投诉办结\x12*\n" +
 	"\x14ACTION_REVIEW_REPORT\x10\x13\x1a\x10ʲ\x19\f审核报表\x12*\n" +
 	"\x14ACTION_SUBMIT_REPORT\x10\x14\x1a\x10ʲ\x19\f报送报表\x12-\n" +
-	"\x17ACTION_ASSIGN_COMPLAINT\x10\x15\x1a\x10ʲ\x19\f交办投诉\"t\n" +
+	"\x17ACTION_ASSIGN_COMPLAINT\x10\x15\x1a\x10ʲ\x19\f交办投诉\x12(\n" +
+	"\x12ACTION_OPEN_LEDGER\x10\x16\x1a\x10ʲ\x19\f新建台账\"t\n" +
 	"\x05Light\x12\x15\n" +
 	"\x11LIGHT_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\vLIGHT_GREEN\x10\x01\x1a\n" +

@@ -875,10 +875,12 @@ func (x *Scope) GetExceptions() []string {
 	return nil
 }
 
-// When the ledgers of a campaign are due with the superior (整改台账报备).
+// When the ledgers of a campaign are due with the superior (整改台账报备). Publishing
+// issues one to every active unit in scope that is kept in this installation, but
+// for the owner, departments and party branches.
 type Filing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The day.
+	// The day; empty: no ledger is owed.
 	DueDate string `protobuf:"bytes,1,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
 	// Whether it moves to the next working day when it falls on a holiday. If not,
 	// it stands as written.

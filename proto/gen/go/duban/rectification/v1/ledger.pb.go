@@ -203,8 +203,11 @@ type Ledger struct {
 	// not. The ledger then takes no problems that the unit finds itself and no first
 	// signature, and a filing that was not due before that day never falls due.
 	CampaignCloseDate string `protobuf:"bytes,19,opt,name=campaign_close_date,json=campaignCloseDate,proto3" json:"campaign_close_date,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// 下达台账: it was opened when its campaign was published, because the unit owes
+	// one, and nothing was done in it yet. CreateLedger opens it as if there were none.
+	Issued        bool `protobuf:"varint,20,opt,name=issued,proto3" json:"issued,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
@@ -368,6 +371,13 @@ func (x *Ledger) GetCampaignCloseDate() string {
 		return x.CampaignCloseDate
 	}
 	return ""
+}
+
+func (x *Ledger) GetIssued() bool {
+	if x != nil {
+		return x.Issued
+	}
+	return false
 }
 
 // A category of problems, by its codes alone.
@@ -1934,7 +1944,7 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8e\t\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\t\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
@@ -1960,7 +1970,8 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\vupdate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\x12 \x01(\tR\x04etag\x123\n" +
-	"\x13campaign_close_date\x18\x13 \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\"\xc8\x01\n" +
+	"\x13campaign_close_date\x18\x13 \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\x12\x1b\n" +
+	"\x06issued\x18\x14 \x01(\bB\x03\xe0A\x03R\x06issued\"\xc8\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\n" +

@@ -68,7 +68,8 @@ const (
 // Keeps ledgers, their filed versions and problems, and inspections.
 type RectificationServiceClient interface {
 	// Opens the ledger of a unit for a campaign (新建台账), or its standing ledger.
-	// There is one for each: a second answers LEDGER_EXISTS.
+	// There is one for each: a second answers LEDGER_EXISTS. One that was only issued
+	// when the campaign was published (issued) is opened by it.
 	CreateLedger(ctx context.Context, in *CreateLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
 	// Returns the ledger of a unit and campaign, and opens it if there is none.
 	// Not part of the REST API.
@@ -530,7 +531,8 @@ func (c *rectificationServiceClient) ConcludeInspection(ctx context.Context, in 
 // Keeps ledgers, their filed versions and problems, and inspections.
 type RectificationServiceServer interface {
 	// Opens the ledger of a unit for a campaign (新建台账), or its standing ledger.
-	// There is one for each: a second answers LEDGER_EXISTS.
+	// There is one for each: a second answers LEDGER_EXISTS. One that was only issued
+	// when the campaign was published (issued) is opened by it.
 	CreateLedger(context.Context, *CreateLedgerRequest) (*Ledger, error)
 	// Returns the ledger of a unit and campaign, and opens it if there is none.
 	// Not part of the REST API.
