@@ -95,7 +95,7 @@ func (f *Fold) fact(name string) (*aggregation.Fact, error) {
 
 // count takes one delta of a feed in, unless reports have the figure.
 func (f *Fold) count(d aggregation.Delta) error {
-	switch ours, err := f.Admit(d); {
+	switch d, ours, err := f.Admit(d, f.at.day()); {
 	case err != nil:
 		return err
 	case ours:
@@ -120,6 +120,8 @@ func (f *Fold) add(k kind, d aggregation.Delta) error {
 // report counts what a figure of a report changes. Also what is overdue stands, until
 // the next report says otherwise.
 func (f *Fold) report(r reported.Figure, d aggregation.Delta) error {
+	name := f.name
+	defer func() { f.name = name }() // a record that puts an end to what was reported goes on
 	f.name = "reports/" + r.Source
 	k := kindOf(d.Metric)
 	if k == dues {

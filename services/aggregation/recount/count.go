@@ -81,6 +81,7 @@ func (c *count) replace(name string, r *tally.Record, day string) {
 	for _, m := range r.Stands {
 		c.add(tally.What{Where: r.At, Metric: m}, day, 1)
 	}
+	c.reports.Record(r, day)
 	c.trail.changed(name, c.records[name], r, day)
 	c.records[name] = r
 }
@@ -100,9 +101,7 @@ func (c *count) figures() *sum.Figures {
 		c.owes(f, name, r)
 	}
 	for o, days := range c.stock {
-		if !c.reports.Have(o.Unit, o.Metric, "") {
-			c.stands(f, o, days)
-		}
+		c.stands(f, o, c.ours(o, days))
 	}
 	for o, days := range c.reports.Brought() {
 		if reported.Stands(o.Metric) {
@@ -128,6 +127,16 @@ func (c *count) flows(f *sum.Figures, r *tally.Record) {
 			f.Rows.Spread(c.tree.Path(r.At.Unit, tree.Now), tally.What{Where: r.At, Metric: t.Metric}, "o", t.Day, n)
 		}
 	}
+}
+
+// ours are the days on which the feed counts what stands: none before the unit's own
+// records do.
+func (c *count) ours(o tally.What, days map[string]int64) map[string]int64 {
+	counted := map[string]int64{}
+	for day, n := range days {
+		counted[c.reports.Counts(o.Unit, o.Metric, day)] += n
+	}
+	return counted
 }
 
 // stands works out what a stock is worth to every unit that was above it at the

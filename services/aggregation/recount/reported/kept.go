@@ -9,12 +9,13 @@ import (
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 )
 
-// Kept are the buckets of what is kept of reports. fed is what the feed has brought of
-// each figure: in a month how much, of a stock 1 if anything.
+// Kept are the buckets of what is kept of reports. fed is how much the feed has brought
+// of each figure in a month.
 func (s *Reports) Kept(fed map[Figure]int64) []hold.Bucket {
 	return []hold.Bucket{
 		{Name: "figures.holders", Want: s.holders(fed), Say: sayHolder},
 		{Name: "figures.reported", Want: s.last(), Say: sayReported},
+		{Name: "figures.own", Want: s.owns(), Say: sayOwn},
 	}
 }
 
@@ -26,9 +27,6 @@ func Reportable(metric string) bool {
 	_, found := slices.BinarySearch(reportable, metric)
 	return found
 }
-
-// Stock says whether the figure is one of what stands, and that reports may bring.
-func (f Figure) Stock() bool { return stocks[f.metric] }
 
 // holders say who has each figure that could be a report's: the source of reports
 // that was first, or the feed, and of what came in a month how much.
