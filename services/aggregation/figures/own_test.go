@@ -200,4 +200,9 @@ func TestRecordsThatComeLateCountBehindWhatIsReported(t *testing.T) {
 	}
 	w.problem("2026-08-20", "units/a", "")
 	w.wants(map[string][2]int64{"2026-07-31": {5, 0}, "2026-08-25": {5, 0}, "2026-08-31": {5, 2}, "2026-09-01": {1, 0}, "2026-12-01": {1, 0}})
+	for day, want := range map[string][2]int64{"2026-08-25": {0, 0}, "2026-09-03": {1, 0}, "2026-09-05": {1, 0}} {
+		if got := w.asOf(day); got != want {
+			t.Errorf("as of %s there were %d being rectified and overdue, want %d", day, got, want)
+		}
+	}
 }

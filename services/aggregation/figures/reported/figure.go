@@ -30,12 +30,14 @@ type Figure struct {
 	// Supersedes is the sequence of the report whose place this one takes; 0: none.
 	Supersedes int64
 	Value      int64
+	// Moment is when that was entered, in nanoseconds since 1970. It is set by Claims.
+	Moment int64
 }
 
 // The buckets and what is in them; parts of keys are parted by 0x00.
 const (
 	holdersBucket  = "figures.holders"  // unit, metric, period → who has the figure
-	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value and sequence
+	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value, sequence and moment
 	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it
 )
 
@@ -46,20 +48,23 @@ const zero = "\x00"
 
 // Claims says within a transaction whose figures are, and what reports bring.
 type Claims struct {
+	// Moment is when what is entered takes effect, in nanoseconds since 1970.
+	Moment  int64
 	tx      store.Tx
 	change  func(Figure, aggregation.Delta) error
 	holders map[string]holder
 	owns    map[string]own // as far as they were read, to be written
 }
 
-// New returns the claims in tx. change is called with what a report's figure changes.
+// New returns the claims in tx. change is called with what a report's figure changes,
+// which was known no earlier than the figure's moment.
 // What has got a holder is written by Flush, which MUST be called in the transaction.
 func New(tx store.Tx, change func(Figure, aggregation.Delta) error) *Claims {
-	return &Claims{tx, change, map[string]holder{}, map[string]own{}}
+	return &Claims{0, tx, change, map[string]holder{}, map[string]own{}}
 }
 
-// said is what a report last said of a figure.
-type said struct{ value, sequence int64 }
+// said is what a report last said of a figure, and when.
+type said struct{ value, sequence, moment int64 }
 
 // put changes what counts on a day by n.
 func (c *Claims) put(r Figure, day string, n int64) error {
@@ -137,7 +142,7 @@ func (c *Claims) Enter(r Figure) (verdict aggregationv1.Report_Verdict, counted 
 	if n.said {
 		before = n.at.value
 	}
-	b := binary.AppendVarint(binary.AppendVarint(nil, r.Value), r.Sequence)
+	b := binary.AppendVarint(binary.AppendVarint(binary.AppendVarint(nil, r.Value), r.Sequence), c.Moment)
 	return verdict, true, errors.Join(c.shift(r, n, r.Value-before), c.tx.Put(reportedBucket, []byte(r.key()), b))
 }
 
@@ -249,16 +254,15 @@ func (c *Claims) said(key string) (said, bool, error) {
 	return s, true, err
 }
 
-func readSaid(b []byte) (said, error) {
-	value, i := binary.Varint(b)
-	if i <= 0 {
-		return said{}, errSaid
+func readSaid(b []byte) (s said, err error) {
+	for _, to := range []*int64{&s.value, &s.sequence, &s.moment} {
+		n, i := binary.Varint(b)
+		if i <= 0 {
+			return said{}, errSaid
+		}
+		*to, b = n, b[i:]
 	}
-	sequence, j := binary.Varint(b[i:])
-	if j <= 0 {
-		return said{}, errSaid
-	}
-	return said{value, sequence}, nil
+	return s, nil
 }
 
 var errSaid = errors.New("a reported figure that cannot be read")

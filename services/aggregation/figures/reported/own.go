@@ -78,10 +78,12 @@ func (c *Claims) end(unit string, m aggregation.Metric, day string) error {
 			return fmt.Errorf("what was reported at %q cannot be read", e.Key)
 		}
 		cell := aggregation.Cell{Unit: unit, Campaign: parts[2], Category: parts[3]}
-		if n := len(stands); n > 0 && stands[n-1].Cell == cell {
-			stands = stands[:n-1] // of an earlier month
+		r := Figure{Cell: cell, Metric: m, Source: h.source, Value: s.value, Moment: s.moment}
+		if n := len(stands); n > 0 && stands[n-1].Cell == cell { // of an earlier month
+			r.Moment = max(r.Moment, stands[n-1].Moment)
+			stands = stands[:n-1]
 		}
-		stands = append(stands, Figure{Cell: cell, Metric: m, Source: h.source, Value: s.value})
+		stands = append(stands, r)
 	}
 	for _, r := range stands {
 		if err := c.put(r, day, -r.Value); err != nil {

@@ -76,5 +76,7 @@ func said(value, sequence int64) string { return fmt.Sprintf("%d by report %d", 
 
 func sayReported(b []byte) (string, bool) {
 	r := hold.NewReader(b)
-	return said(r.Number(), r.Number()), r.Done()
+	says := said(r.Number(), r.Number())
+	r.Must(r.Number() > 0) // when that was, which the journal says too
+	return says, r.Done()
 }
