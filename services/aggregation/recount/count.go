@@ -66,7 +66,9 @@ func (c *count) take(installation string, e *feedv1.Entry) error {
 		old = &tally.Record{}
 	}
 	if r := tally.Of(body, old, day); r != nil {
-		c.replace(subject, c.theirs(installation, r), day)
+		r = c.theirs(installation, r)
+		c.reports.Record(r, e.GetEffective().AsTime())
+		c.replace(subject, r, day)
 	}
 	return nil
 }
@@ -81,7 +83,6 @@ func (c *count) replace(name string, r *tally.Record, day string) {
 	for _, m := range r.Stands {
 		c.add(tally.What{Where: r.At, Metric: m}, day, 1)
 	}
-	c.reports.Record(r, day)
 	c.trail.changed(name, c.records[name], r, day)
 	c.records[name] = r
 }

@@ -20,6 +20,9 @@ import (
 type own struct {
 	since string // the first day that is the feed's; "": reports alone tell of the unit
 	until string // the first day that reports do not bind: behind their newest period
+	// moment is when the first of the records that are counted took effect, in
+	// nanoseconds since 1970.
+	moment int64
 }
 
 // stocks are the metrics that forms bring and that stand until they are told anew, by
@@ -36,30 +39,34 @@ var stocks = func() map[string][]aggregation.Metric {
 
 // begin notes that a unit keeps records of what d counts, since day at the latest. On
 // the first day of them, which is behind every period that a report has told of, what
-// was carried over from reports ends.
+// was carried over from reports ends. Of a unit that two feeds tell of, an earlier
+// record may be counted later.
 func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 	measure := aggregation.Define(d.Metric).Measure
 	if len(stocks[measure]) == 0 {
 		return own{}, nil
 	}
-	o, err := c.ownOf(d.Unit, d.Metric)
-	if err != nil || o.since != "" {
-		return o, err
+	before, err := c.ownOf(d.Unit, d.Metric)
+	if err != nil || before.since != "" && before.moment <= c.Moment {
+		return before, err
 	}
-	o.since = max(day, o.until)
+	o := own{max(day, before.until), before.until, c.Moment}
 	c.owns[ownKey(d.Unit, d.Metric)] = o
 	for _, m := range stocks[measure] {
-		if err := c.end(d.Unit, m, o.since); err != nil {
+		if before.since != "" {
+			err = c.end(d.Unit, m, before, 1)
+		}
+		if err := errors.Join(err, c.end(d.Unit, m, o, -1)); err != nil {
 			return o, err
 		}
 	}
 	return o, nil
 }
 
-// end takes off on a day what is carried over of a metric from what reports said of
-// the unit.
-func (c *Claims) end(unit string, m aggregation.Metric, day string) error {
-	h, err := c.holder(holderKey(unit, m, day))
+// end adds n times what is carried over of a metric from what reports said of the unit,
+// on the day on which its own records begin.
+func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
+	h, err := c.holder(holderKey(unit, m, o.since))
 	if err != nil || h.source == "" {
 		return err
 	}
@@ -78,15 +85,15 @@ func (c *Claims) end(unit string, m aggregation.Metric, day string) error {
 			return fmt.Errorf("what was reported at %q cannot be read", e.Key)
 		}
 		cell := aggregation.Cell{Unit: unit, Campaign: parts[2], Category: parts[3]}
-		r := Figure{Cell: cell, Metric: m, Source: h.source, Value: s.value, Moment: s.moment}
-		if n := len(stands); n > 0 && stands[n-1].Cell == cell { // of an earlier month
-			r.Moment = max(r.Moment, stands[n-1].Moment)
-			stands = stands[:n-1]
+		r := Figure{Cell: cell, Metric: m, Source: h.source, Value: s.value, Moment: max(s.moment, o.moment)}
+		if last := len(stands) - 1; last >= 0 && stands[last].Cell == cell { // of an earlier month
+			r.Moment = max(r.Moment, stands[last].Moment)
+			stands = stands[:last]
 		}
 		stands = append(stands, r)
 	}
 	for _, r := range stands {
-		if err := c.put(r, day, -r.Value); err != nil {
+		if err := c.put(r, o.since, n*r.Value); err != nil {
 			return err
 		}
 	}
@@ -127,11 +134,14 @@ func (c *Claims) ownOf(unit string, m aggregation.Metric) (o own, err error) {
 	if err != nil {
 		return own{}, err
 	}
-	since, until, ok := strings.Cut(string(b), zero)
-	if !ok {
+	parts := strings.Split(string(b), zero)
+	if len(parts) != 3 {
 		return own{}, fmt.Errorf("since when %q has records cannot be read", key)
 	}
-	o = own{since, until}
+	o = own{since: parts[0], until: parts[1]}
+	if o.moment, err = strconv.ParseInt(parts[2], 10, 64); err != nil {
+		return own{}, fmt.Errorf("since when %q has records cannot be read: %w", key, err)
+	}
 	c.owns[key] = o
 	return o, nil
 }
@@ -143,7 +153,7 @@ func (c *Claims) flushOwn() error {
 		if o == (own{}) {
 			continue
 		}
-		if err := c.tx.Put(ownBucket, []byte(key), []byte(o.since+zero+o.until)); err != nil {
+		if err := c.tx.Put(ownBucket, []byte(key), []byte(o.since+zero+o.until+zero+strconv.FormatInt(o.moment, 10))); err != nil {
 			return err
 		}
 	}

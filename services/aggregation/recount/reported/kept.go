@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 )
 
@@ -64,19 +65,25 @@ func (s *Reports) last() map[string]string {
 		month := lastMonth(r.GetPeriod())
 		for _, row := range p.GetRows() {
 			if row.GetCounted() && month != "" {
-				key := Figure{row.GetResolvedUnit(), metricOf(r, row), row.GetCampaign()}.key()
-				all[key+"\x00"+row.GetCategory()+"\x00"+month] = said(row.GetValue(), r.GetSequence())
+				key := keyOf(r, row)
+				all[key] = said(row.GetValue(), r.GetSequence(), s.entered[key].at.UnixNano())
 			}
 		}
 	}
 	return all
 }
 
-func said(value, sequence int64) string { return fmt.Sprintf("%d by report %d", value, sequence) }
+// keyOf is that of a row in figures.reported.
+func keyOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
+	figure := Figure{row.GetResolvedUnit(), metricOf(r, row), row.GetCampaign()}
+	return figure.key() + "\x00" + row.GetCategory() + "\x00" + lastMonth(r.GetPeriod())
+}
+
+func said(value, sequence, at int64) string {
+	return fmt.Sprintf("%d by report %d at %d", value, sequence, at)
+}
 
 func sayReported(b []byte) (string, bool) {
 	r := hold.NewReader(b)
-	says := said(r.Number(), r.Number())
-	r.Must(r.Number() > 0) // when that was, which the journal says too
-	return says, r.Done()
+	return said(r.Number(), r.Number(), r.Number()), r.Done()
 }

@@ -1,6 +1,7 @@
 package reported
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -8,13 +9,13 @@ import (
 	"github.com/duban-project/duban/services/aggregation/recount/tally"
 )
 
-// Record notes on which day a record began to count: whoever has a problem here keeps
-// records of problems.
-func (s *Reports) Record(r *tally.Record, day string) {
+// Record notes when a record began to count: whoever has a problem here keeps records
+// of problems.
+func (s *Reports) Record(r *tally.Record, at time.Time) {
 	began := func(metric string) {
 		unit := r.At.Unit
-		if known, ok := s.since[unit]; strings.HasPrefix(metric, "problems_") && (!ok || day < known) {
-			s.since[unit] = day
+		if known, ok := s.since[unit]; strings.HasPrefix(metric, "problems_") && (!ok || at.Before(known)) {
+			s.since[unit] = at
 		}
 	}
 	for _, metric := range r.Stands {
@@ -40,10 +41,11 @@ func (s *Reports) bind(unit, period string) {
 // the first of them, but behind every period that reports have told of. It is "" of a
 // unit of which reports alone tell.
 func (s *Reports) Begins(unit string) string {
-	if s.since[unit] == "" {
+	at, ok := s.since[unit]
+	if !ok {
 		return ""
 	}
-	return max(s.since[unit], s.until[unit])
+	return max(at.In(tally.Zone).Format("2006-01-02"), s.until[unit])
 }
 
 // Counts is the day on which the feed counts what stands since a day. What is due counts
@@ -59,19 +61,22 @@ func (s *Reports) Counts(unit, metric, day string) string {
 func (s *Reports) owns() map[string]string {
 	all := map[string]string{}
 	for unit, until := range s.until {
-		all[hold.Short(unit)+"\x00problem"] = sayBounds(s.Begins(unit), until)
+		all[hold.Short(unit)+"\x00problem"] = sayBounds("", until, "0")
 	}
-	for unit := range s.since {
-		all[hold.Short(unit)+"\x00problem"] = sayBounds(s.Begins(unit), s.until[unit])
+	for unit, at := range s.since {
+		all[hold.Short(unit)+"\x00problem"] = sayBounds(s.Begins(unit), s.until[unit], strconv.FormatInt(at.UnixNano(), 10))
 	}
 	return all
 }
 
-func sayBounds(since, until string) string {
-	return "own records since " + since + ", reports until " + until
+func sayBounds(since, until, moment string) string {
+	return "own records since " + since + ", reports until " + until + ", the first at " + moment
 }
 
 func sayOwn(b []byte) (string, bool) {
-	since, until, ok := strings.Cut(string(b), "\x00")
-	return sayBounds(since, until), ok
+	parts := strings.Split(string(b), "\x00")
+	if len(parts) != 3 {
+		return "", false
+	}
+	return sayBounds(parts[0], parts[1], parts[2]), true
 }

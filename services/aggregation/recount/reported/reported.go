@@ -7,6 +7,7 @@ package reported
 import (
 	"maps"
 	"slices"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
@@ -47,16 +48,25 @@ type Reports struct {
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
 	pages   map[string]*aggregationv1.ReportPage
-	// since has the day on which the own records of a unit begin, and until the day
-	// behind the newest period of which reports have told what stands.
-	since, until map[string]string
+	// since has when the own records of a unit began, and until the day behind the
+	// newest period of which reports have told what stands.
+	since map[string]time.Time
+	until map[string]string
+	// entered has when what is counted was, by its key in figures.reported.
+	entered map[string]entry
+}
+
+// entry is when a report's figure was counted.
+type entry struct {
+	sequence int64
+	at       time.Time
 }
 
 // New returns what is said without reports.
 func New() *Reports {
 	return &Reports{
 		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{},
-		map[string]string{}, map[string]string{},
+		map[string]time.Time{}, map[string]string{}, map[string]entry{},
 	}
 }
 
@@ -65,10 +75,11 @@ func (s *Reports) Report(r *aggregationv1.Report) { s.reports[r.GetName()] = r }
 
 // Page notes what is counted of a page of a report, from an installation below or, if
 // that is "", from here. What a report once had, the feed never has again.
-func (s *Reports) Page(installation string, p *aggregationv1.ReportPage) {
+func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time.Time) {
 	s.pages[p.GetName()] = p
 	r := s.reports[p.GetReport()]
 	for _, row := range p.GetRows() {
+		s.enter(r, row, at)
 		if row.GetCounted() {
 			metric := metricOf(r, row)
 			if stocks[metric] {
@@ -78,6 +89,17 @@ func (s *Reports) Page(installation string, p *aggregationv1.ReportPage) {
 				s.sources[FigureOf(row.GetResolvedUnit(), metric, month)] = sourceOf(installation, r, metric)
 			}
 		}
+	}
+}
+
+// enter notes when a row of a report began to count, as long as it does.
+func (s *Reports) enter(r *aggregationv1.Report, row *aggregationv1.Report_Row, at time.Time) {
+	key := keyOf(r, row)
+	switch known, ok := s.entered[key]; {
+	case row.GetCounted() && (!ok || known.sequence != r.GetSequence()):
+		s.entered[key] = entry{r.GetSequence(), at}
+	case !row.GetCounted() && known.sequence == r.GetSequence():
+		delete(s.entered, key)
 	}
 }
 
