@@ -58,8 +58,8 @@ type Reports struct {
 
 // entry is when a report's figure was counted.
 type entry struct {
-	sequence int64
-	at       time.Time
+	report string
+	at     time.Time
 }
 
 // New returns what is said without reports.
@@ -92,14 +92,12 @@ func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time
 	}
 }
 
-// enter notes when a row of a report began to count, as long as it does.
+// enter notes when a row of a report began to count. What was taken off never counts
+// again.
 func (s *Reports) enter(r *aggregationv1.Report, row *aggregationv1.Report_Row, at time.Time) {
 	key := keyOf(r, row)
-	switch known, ok := s.entered[key]; {
-	case row.GetCounted() && (!ok || known.sequence != r.GetSequence()):
-		s.entered[key] = entry{r.GetSequence(), at}
-	case !row.GetCounted() && known.sequence == r.GetSequence():
-		delete(s.entered, key)
+	if row.GetCounted() && s.entered[key].report != r.GetName() {
+		s.entered[key] = entry{r.GetName(), at}
 	}
 }
 
