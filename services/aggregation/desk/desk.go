@@ -27,6 +27,7 @@ const service = "aggregation"
 // Directory knows the units as they are now, and where they stood.
 type Directory interface {
 	dues.Directory
+	Path(name string) []string
 	Stood(name string, t time.Time) []string
 	Position() uint64
 	// CatchUp brings it, and the tree by which figures are kept, up to date.

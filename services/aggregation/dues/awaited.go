@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/change"
@@ -22,12 +23,12 @@ func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*wor
 	}
 	ended := reports.Ended(l.book.Today(), lookBack)
 	for _, unit := range units {
-		u, depth := l.directory.Unit(unit), int32(len(l.directory.Path(unit)))
-		if u == nil || u.GetInstallation() != "" {
-			continue // what lies beneath an enrolled root reports there
+		u := l.directory.Unit(unit)
+		if u == nil || u.GetInstallation() != "" || u.GetState() == organizationv1.Unit_STATE_ARCHIVED {
+			continue // what lies beneath an enrolled root reports there, and what is archived no more
 		}
 		for _, p := range ended {
-			if !reports.Owes(p.Form, u, depth, p.Period) {
+			if !l.owes(p.Form, p.Period, unit) {
 				continue
 			}
 			item, err := l.awaited(tx, p, unit)

@@ -6,6 +6,8 @@
 package dues
 
 import (
+	"time"
+
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -13,11 +15,12 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// Directory knows the units as they are now.
+// Directory knows the units as they are now, and as they were.
 type Directory interface {
 	Unit(name string) *organizationv1.Unit
+	UnitAt(name string, t time.Time) *organizationv1.Unit
+	PathAt(name string, t time.Time) []string
 	Subtree(name string) []string
-	Path(name string) []string
 }
 
 // Ledger implements the methods of AggregationService that are about what is owed.

@@ -79,9 +79,11 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 	return reports.DueOf(unit, period, l.Window(form, period), l.book.Today(), sent), err
 }
 
+// owes says whether a unit owes a form for a period: by what it was when that ended,
+// so that nobody is rid of it by changing the unit.
 func (l *Ledger) owes(form *aggregationv1.ReportForm, period reports.Period, unit string) bool {
-	u := l.directory.Unit(unit)
-	return u != nil && reports.Owes(form, u, int32(len(l.directory.Path(unit))), period)
+	end := period.End()
+	return reports.Owes(form, l.directory.UnitAt(unit, end), int32(len(l.directory.PathAt(unit, end))))
 }
 
 // sent returns what has come by a form from a unit.

@@ -47,7 +47,7 @@ func (f *Fold) At(t time.Time) (err error) {
 	if at == f.at {
 		return nil
 	}
-	f.at = at
+	f.at, f.Moment = at, int64(at)
 	f.stretch, err = f.tree.stretch(at)
 	return err
 }
@@ -95,7 +95,7 @@ func (f *Fold) fact(name string) (*aggregation.Fact, error) {
 
 // count takes one delta of a feed in, unless reports have the figure.
 func (f *Fold) count(d aggregation.Delta) error {
-	switch ours, err := f.Admit(d); {
+	switch d, ours, err := f.Admit(d, f.at.day()); {
 	case err != nil:
 		return err
 	case ours:
@@ -118,9 +118,19 @@ func (f *Fold) add(k kind, d aggregation.Delta) error {
 }
 
 // report counts what a figure of a report changes. Also what is overdue stands, until
-// the next report says otherwise.
+// the next report says otherwise. What a record puts an end to, as it is counted late,
+// ends no earlier than it was known.
 func (f *Fold) report(r reported.Figure, d aggregation.Delta) error {
+	name, at, stretch := f.name, f.at, f.stretch
+	defer func() { f.name, f.at, f.stretch = name, at, stretch }()
 	f.name = "reports/" + r.Source
+	if known := moment(r.Moment); known > at {
+		var err error
+		if f.stretch, err = f.tree.stretch(known); err != nil {
+			return err
+		}
+		f.at = known
+	}
 	k := kindOf(d.Metric)
 	if k == dues {
 		k = stands

@@ -48,7 +48,7 @@ func newPast(t *testing.T, r *rapid.T) *past {
 		t.Fatal(err)
 	}
 	p := &past{T: r, now: time.Date(2025, 11, 20, 2, 0, 0, 0, time.UTC), naive: naive{
-		problems: map[string]*life{}, ledgers: map[string]*rectificationv1.Ledger{}, holders: map[figure]string{},
+		problems: map[string]*life{}, ledgers: map[string]*rectificationv1.Ledger{}, holders: map[figure]string{}, since: map[string]string{}, until: map[string]string{},
 	}}
 	if p.engine, err = bolt.Open(filepath.Join(dir, "figures.db"), bolt.Options{MapSize: 1 << 24}); err != nil {
 		t.Fatal(err)

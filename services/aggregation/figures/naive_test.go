@@ -18,7 +18,9 @@ type naive struct {
 	problems map[string]*life
 	ledgers  map[string]*rectificationv1.Ledger
 	reports  []reported.Figure // that were counted
-	holders  map[figure]string // whose each figure is; feed if a feed's
+	holders  map[figure]string // which source of reports has each figure
+	since    map[string]string // from which day on a unit has problems of its own
+	until    map[string]string // the first day behind the months that reports told of
 }
 
 // move says that a unit lies under another since a day.
@@ -41,8 +43,6 @@ type figure struct {
 	metric aggregation.Metric
 	month  string
 }
-
-const feed = "\x00feed"
 
 func figureOf(unit string, m aggregation.Metric, day string) figure {
 	if m == aggregation.ProblemsFound || m == aggregation.ProblemsClosed {
@@ -109,7 +109,7 @@ func open(p *rectificationv1.Problem, m aggregation.Metric) bool {
 	return p != nil && m != aggregation.ProblemsRectifying
 }
 
-// change notes what became of a problem, and the figures that it gives the feed.
+// change notes what became of a problem, and since when its unit has some.
 func (n *naive) change(p *rectificationv1.Problem, name, day string) {
 	l := n.problems[name]
 	if l == nil {
@@ -123,17 +123,8 @@ func (n *naive) change(p *rectificationv1.Problem, name, day string) {
 		l.returned = append(l.returned, day)
 	}
 	l.versions = append(l.versions, version{day, p})
-	if open(p, aggregation.ProblemsRectifying) {
-		n.claim(figureOf(p.GetUnit(), aggregation.ProblemsRectifying, ""), feed)
-	}
-	if open(p, aggregation.ProblemsOverdue) && p.GetDeadline() != "" {
-		n.claim(figureOf(p.GetUnit(), aggregation.ProblemsOverdue, ""), feed)
-	}
-}
-
-func (n *naive) claim(f figure, who string) {
-	if n.holders[f] == "" {
-		n.holders[f] = who
+	if p != nil && n.since[p.GetUnit()] == "" {
+		n.since[p.GetUnit()] = max(day, n.until[p.GetUnit()])
 	}
 }
 
@@ -141,7 +132,8 @@ func (n *naive) claim(f figure, who string) {
 // figure, and nothing that it does not supersede was said of it.
 func (n *naive) enter(r reported.Figure) (counts bool) {
 	f := figureOf(r.Cell.Unit, r.Metric, month(r))
-	if held := n.holders[f]; held != "" && held != r.Source || n.fed(f) {
+	since := n.since[f.unit]
+	if held := n.holders[f]; held != "" && held != r.Source || n.fed(f) || f.month == "" && since != "" && monthEnd(month(r)) >= since {
 		return false
 	}
 	at := n.sayer(r)
@@ -154,6 +146,9 @@ func (n *naive) enter(r reported.Figure) (counts bool) {
 		return false
 	}
 	n.holders[f] = r.Source
+	if f.month == "" {
+		n.until[f.unit] = max(n.until[f.unit], dayAfter(month(r)))
+	}
 	return true
 }
 
@@ -192,9 +187,13 @@ func (n *naive) value(q figures.Query, m aggregation.Metric) (sum int64) {
 	for _, l := range n.problems {
 		sum += n.ofProblem(q, m, l)
 	}
-	for _, r := range n.latest(q.End) {
+	end := q.End
+	if m == aggregation.ProblemsOverdue {
+		end = q.Today
+	}
+	for _, r := range n.latest(end) {
 		if r.Metric == m && wanted(q, r.Cell, true) {
-			sum += n.ofReport(q, r)
+			sum += n.ofReport(q, r, end)
 		}
 	}
 	if m == aggregation.ItemsMissing && q.Category == "" && q.Source == "" {
@@ -205,8 +204,10 @@ func (n *naive) value(q figures.Query, m aggregation.Metric) (sum int64) {
 
 func (n *naive) ofProblem(q figures.Query, m aggregation.Metric, l *life) (sum int64) {
 	reported := func(unit, day string) bool {
-		held := n.holders[figureOf(unit, m, day)]
-		return held != "" && held != feed
+		if m == aggregation.ProblemsRectifying {
+			return day < n.since[unit]
+		}
+		return m != aggregation.ProblemsOverdue && n.holders[figureOf(unit, m, day)] != ""
 	}
 	add := func(p *rectificationv1.Problem, day, treeDay string) {
 		if n.asked(q, p) && n.within(p.GetUnit(), q.Unit, treeDay) && !reported(p.GetUnit(), day) {
@@ -268,12 +269,15 @@ func (n *naive) latest(day string) (all []reported.Figure) {
 	return all
 }
 
-func (n *naive) ofReport(q figures.Query, r reported.Figure) int64 {
-	day := q.End
+// ofReport is how much a report says of a day; of what stands, no longer once the
+// unit has problems of its own.
+func (n *naive) ofReport(q figures.Query, r reported.Figure, day string) int64 {
 	if r.Metric == aggregation.ProblemsFound || r.Metric == aggregation.ProblemsClosed {
 		if day = monthEnd(month(r)); day < q.Start {
 			return 0
 		}
+	} else if since := n.since[r.Cell.Unit]; since != "" && since <= day {
+		return 0
 	}
 	if !n.within(r.Cell.Unit, q.Unit, day) {
 		return 0
@@ -294,6 +298,11 @@ func (n *naive) owed(q figures.Query) (all []figures.Owed) {
 }
 
 func civil(t time.Time) string { return t.Add(8 * time.Hour).UTC().Format(time.DateOnly) }
+
+func dayAfter(month string) string {
+	t, _ := time.Parse("2006-01", month)
+	return t.AddDate(0, 1, 0).Format(time.DateOnly)
+}
 
 func monthEnd(month string) string {
 	t, _ := time.Parse("2006-01", month)

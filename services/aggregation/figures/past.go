@@ -119,9 +119,13 @@ func (p *Past) takeOff(q Query, wanted aggregation.Set, values *Values) error {
 		if !wanted.Has(m) || !q.seen(at.slot.standing()) {
 			continue
 		}
+		last := end
+		if kindOf(m) == dues {
+			last = today
+		}
 		switch {
 		case at.axis == byDue[0] && at.day < today,
-			at.axis == byDay[0] && at.day <= end && (kindOf(m) != flows || at.day >= start):
+			at.axis == byDay[0] && at.day <= last && (kindOf(m) != flows || at.day >= start):
 			values[m] -= n
 		}
 	}

@@ -92,16 +92,33 @@ func Counts(tx store.Tx, q Query) (bool, error) {
 	return false, nil
 }
 
-// comesByDay says whether some of the metric counts by day: what reports say is
-// overdue does too.
-func comesByDay(d *aggregation.Definition) bool {
-	return !d.Overdue() || reports.Reportable(d.Metric)
-}
+// comesByDay says whether the metric counts by day.
+func comesByDay(d *aggregation.Definition) bool { return !d.Overdue() }
+
+// saidOverdue says whether reports may bring what is overdue of the metric, which
+// stands by day.
+func saidOverdue(d *aggregation.Definition) bool { return d.Overdue() && reports.Reportable(d.Metric) }
 
 // weight is how often what is read of a metric counts.
 type weight func(aggregation.Metric) int64
 
 func plus(aggregation.Metric) int64 { return 1 }
+
+func plusOverdue(m aggregation.Metric) int64 {
+	if kindOf(m) == dues {
+		return 1
+	}
+	return 0
+}
+
+// atEnd is the weight of what stands or came until the end: what reports say is overdue
+// is as of today, as all that is overdue.
+func (s *sum) atEnd(m aggregation.Metric) int64 {
+	if s.q.End == s.q.Today {
+		return 1
+	}
+	return 1 - plusOverdue(m)
+}
 
 func minusFlows(m aggregation.Metric) int64 {
 	if standsOn(m) {
@@ -140,8 +157,11 @@ type sum struct {
 
 // all adds all that is wanted.
 func (s *sum) all() (err error) {
-	if s.wanted.Any(comesByDay) {
-		err = s.until(byDay, s.q.End, 1, plus)
+	if s.wanted.Any(comesByDay) || s.q.End == s.q.Today && s.wanted.Any(saidOverdue) {
+		err = s.until(byDay, s.q.End, 1, s.atEnd)
+	}
+	if err == nil && s.q.End != s.q.Today && s.wanted.Any(saidOverdue) {
+		err = s.until(byDay, s.q.Today, 1, plusOverdue)
 	}
 	if err == nil && s.q.Start != "" && s.wanted.Any((*aggregation.Definition).Flow) {
 		err = s.until(byDay, s.q.Start, 0, minusFlows)

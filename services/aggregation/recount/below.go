@@ -36,7 +36,7 @@ func (c *count) told(installation string, body proto.Message, at *timestamppb.Ti
 	case *aggregationv1.Report:
 		c.reports.Report(b)
 	case *aggregationv1.ReportPage:
-		c.reports.Page(installation, c.theirPage(installation, b))
+		c.reports.Page(installation, c.theirPage(installation, b), at.AsTime())
 	default:
 		return false
 	}

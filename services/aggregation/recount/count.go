@@ -66,7 +66,9 @@ func (c *count) take(installation string, e *feedv1.Entry) error {
 		old = &tally.Record{}
 	}
 	if r := tally.Of(body, old, day); r != nil {
-		c.replace(subject, c.theirs(installation, r), day)
+		r = c.theirs(installation, r)
+		c.reports.Record(r, e.GetEffective().AsTime())
+		c.replace(subject, r, day)
 	}
 	return nil
 }
@@ -100,9 +102,7 @@ func (c *count) figures() *sum.Figures {
 		c.owes(f, name, r)
 	}
 	for o, days := range c.stock {
-		if !c.reports.Have(o.Unit, o.Metric, "") {
-			c.stands(f, o, days)
-		}
+		c.stands(f, o, c.ours(o, days))
 	}
 	for o, days := range c.reports.Brought() {
 		if reported.Stands(o.Metric) {
@@ -128,6 +128,16 @@ func (c *count) flows(f *sum.Figures, r *tally.Record) {
 			f.Rows.Spread(c.tree.Path(r.At.Unit, tree.Now), tally.What{Where: r.At, Metric: t.Metric}, "o", t.Day, n)
 		}
 	}
+}
+
+// ours are the days on which the feed counts what stands: none before the unit's own
+// records do.
+func (c *count) ours(o tally.What, days map[string]int64) map[string]int64 {
+	counted := map[string]int64{}
+	for day, n := range days {
+		counted[c.reports.Counts(o.Unit, o.Metric, day)] += n
+	}
+	return counted
 }
 
 // stands works out what a stock is worth to every unit that was above it at the

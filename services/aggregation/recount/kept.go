@@ -130,14 +130,9 @@ func sayScored(b []byte) (string, bool) {
 	return s.String(), r.Done()
 }
 
-// fed is what the feed has brought of each figure that could be a report's.
+// fed is what the feed has brought of each figure that came and could be a report's.
 func (c *count) fed() map[reported.Figure]int64 {
 	all := map[reported.Figure]int64{}
-	for figure := range c.trail.touched {
-		if figure.Stock() {
-			all[figure] = 1
-		}
-	}
 	for _, r := range c.records {
 		for t, n := range r.Came {
 			if reported.Reportable(t.Metric) {

@@ -20,7 +20,6 @@ package recount
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
@@ -105,10 +104,14 @@ func (c *count) compare(tx store.Tx) (*past.Past, error) {
 
 // said is what the feeds say of when figures became known.
 func (c *count) said() past.Said {
-	counted := maps.Clone(c.trail.changes)
-	maps.DeleteFunc(counted, func(change past.Change, _ int64) bool {
-		return change.Day == "" || c.reports.Have(change.What.Unit, change.What.Metric, change.Day)
-	})
+	counted := map[past.Change]int64{}
+	for change, n := range c.trail.changes {
+		if change.Day == "" || c.reports.Have(change.What.Unit, change.What.Metric, change.Day) {
+			continue
+		}
+		change.Day = c.reports.Counts(change.What.Unit, change.What.Metric, change.Day)
+		counted[change] += n
+	}
 	return past.Said{Turns: c.tree.Turns(), Counted: counted, Brought: c.reports.Brought(), Reported: c.reports.Have}
 }
 

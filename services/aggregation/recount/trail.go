@@ -13,7 +13,6 @@ import (
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 	"github.com/duban-project/duban/services/aggregation/recount/parts"
 	"github.com/duban-project/duban/services/aggregation/recount/past"
-	"github.com/duban-project/duban/services/aggregation/recount/reported"
 	"github.com/duban-project/duban/services/aggregation/recount/tally"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 )
@@ -24,7 +23,6 @@ type trail struct {
 	until    uint64    // how far one's own feed is followed for what it asks for
 	at       time.Time // when the entry that is taken in took effect
 	changes  map[past.Change]int64
-	touched  map[reported.Figure]bool // who may have a figure of which the feed has brought something
 	scored   map[string]string
 	cursors  map[string]string
 	withheld map[string]uint64
@@ -36,7 +34,7 @@ type trail struct {
 
 func newTrail(until uint64) *trail {
 	return &trail{
-		until: until, changes: map[past.Change]int64{}, touched: map[reported.Figure]bool{}, scored: map[string]string{},
+		until: until, changes: map[past.Change]int64{}, scored: map[string]string{},
 		cursors: map[string]string{}, withheld: map[string]uint64{}, heads: map[string]*aggregationv1.Report{},
 		planned: map[string]*campaignv1.Campaign{}, items: map[string][]*worklist.Item{}, tops: map[string]string{},
 	}
@@ -143,7 +141,6 @@ func (t *trail) counts(name string, r *tally.Record, day string, sign int64) {
 }
 
 func (t *trail) count(c past.Change, n int64) {
-	t.touched[reported.FigureOf(c.What.Unit, c.What.Metric, c.Day)] = true
 	if t.changes[c] += n; t.changes[c] == 0 {
 		delete(t.changes, c)
 	}

@@ -7,17 +7,16 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/calendar"
 )
 
-// Owes says whether a unit at a depth of the tree, of which the topmost is 1,
-// owes the form for the period: units in use that were there when it ended.
-func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32, p Period) bool {
+// Owes says whether a unit owes the form for a period. The unit, and its depth in
+// the tree, of which the topmost is 1, MUST be as they were when the period ended:
+// whatever becomes of the unit later, what it owes remains owed. A nil unit, one that
+// was not there yet, owes nothing, nor does one that was no longer in use.
+func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32) bool {
 	o := form.GetOwed()
 	switch {
-	case u.GetState() == organizationv1.Unit_STATE_ARCHIVED, u.GetState() == organizationv1.Unit_STATE_MERGED:
-		return false
-	case u.GetCreateTime() != nil && calendar.On(u.GetCreateTime().AsTime()).String() > p.LastDay():
+	case u == nil, u.GetState() == organizationv1.Unit_STATE_ARCHIVED, u.GetState() == organizationv1.Unit_STATE_MERGED:
 		return false
 	case o.GetDepth() != 0 && o.GetDepth() != depth:
 		return false

@@ -125,6 +125,10 @@ func (h *history) flip(label string) bool       { return rapid.Bool().Draw(h.T, 
 
 var names = []string{"root", "a", "b", "a1", "a2", "b1", "a1x"}
 
+// workers are the units that have problems of their own; of the others reports alone
+// tell what stands.
+var workers = []string{"root", "a", "a1", "a1x"}
+
 func (h *history) today() string { return calendar.On(h.now).String() }
 
 // around is a day near today, or none.
@@ -187,7 +191,7 @@ func (h *history) move() {
 
 func (h *history) enterProblem() {
 	p := &rectificationv1.Problem{
-		Name: fmt.Sprintf("ledgers/l/problems/%04d", len(h.problem)), Unit: h.unit(), Campaign: campaigns[h.pick("campaign", 3)],
+		Name: fmt.Sprintf("ledgers/l/problems/%04d", len(h.problem)), Unit: "units/" + rapid.SampledFrom(workers).Draw(h.T, "worker"), Campaign: campaigns[h.pick("campaign", 3)],
 		CreateTime: h.stamp(), State: rectificationv1.Problem_STATE_IDENTIFIED, Source: rectificationv1.Problem_Source(h.pick("source", 3)),
 	}
 	h.problem = append(h.problem, p)

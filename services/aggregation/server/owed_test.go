@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -90,4 +92,56 @@ func TestOwedReportsAwaitWhoOwesThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("with leave", "2026-03-05", "2026-04-07", "2026-05-06", "2026-06-05", "2026-07-06")
+}
+
+// What is owed for a period goes by what a unit was when the period ended: a label
+// that is taken off reaches back no more than one that is set.
+func TestNobodyIsRidOfWhatTheyOwe(t *testing.T) {
+	s := newScene(t)
+	org, mask := s.Organization(s.SystemAdmin), &fieldmaskpb.FieldMask{Paths: []string{"labels"}}
+	label := func(at time.Time, labels map[string]string) {
+		t.Helper()
+		s.SetTime(at)
+		is := &organizationv1.Unit{Name: s.district, DisplayName: "区", Kind: organizationv1.Unit_KIND_DISTRICT, Labels: labels}
+		if _, err := org.UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: is, UpdateMask: mask}); err != nil {
+			t.Fatal(err)
+		}
+		s.CatchUp()
+	}
+	dues := func() (periods []string) {
+		t.Helper()
+		for _, period := range []string{"2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06"} {
+			list, err := s.Aggregation(s.reviewer.Key).ListReportDues(t.Context(), &aggregationv1.ListReportDuesRequest{
+				Parent: "reportForms/ledger-monthly", Unit: s.Root, Period: period,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(list.GetReportDues()) > 0 {
+				periods = append(periods, period)
+			}
+		}
+		return periods
+	}
+	want := func(when string, periods, awaited []string) {
+		t.Helper()
+		if got := dues(); !slices.Equal(got, periods) {
+			t.Errorf("%s reports are due for %v, want %v", when, got, periods)
+		}
+		for _, parent := range []string{s.district, "units/-"} {
+			if got, _ := s.owed(s.machine.Key, parent, false); !slices.Equal(got, awaited) {
+				t.Errorf("%s the reports that %s awaits are due by %v, want %v", when, parent, got, awaited)
+			}
+		}
+	}
+	on := func(month time.Month, day int) time.Time { return time.Date(2026, month, day, 1, 0, 0, 0, time.UTC) }
+
+	label(on(3, 3), map[string]string{"reports": "forms"})
+	s.SetTime(on(5, 20))
+	want("with a label since March", []string{"2026-03", "2026-04", "2026-05", "2026-06"}, []string{"2026-04-07", "2026-05-06"})
+	label(on(5, 20), nil)
+	s.SetTime(on(6, 20))
+	want("when it was taken off in May", []string{"2026-03", "2026-04"}, []string{"2026-04-07", "2026-05-06"})
+	label(on(6, 25), map[string]string{"reports": "forms"})
+	want("when it was set again in June", []string{"2026-03", "2026-04", "2026-06"}, []string{"2026-04-07", "2026-05-06"})
 }

@@ -2,8 +2,11 @@ package server_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -114,6 +117,63 @@ func TestWhatServicesWriteIsCounted(t *testing.T) {
 		t.Errorf("a report beside the feed = %v, %v", taken, err)
 	}
 	s.settled()
+	s.Stop()
+	if err := recounted(t, s.Suite); err != nil {
+		t.Error(err)
+	}
+}
+
+// A report that says of one month that nothing is overdue hides nothing of what a
+// unit has overdue later by its own records; who has none is known by the last report.
+func TestAReportHidesNoLaterRecords(t *testing.T) {
+	s := newScene(t)
+	clerk := s.Person(s.school, accessv1.Role_ROLE_CLERK)
+	r := s.sent(s.report(1, row(s.school, "overdue", 0), row(s.school, "rectifying", 7), row(s.other, "overdue", 4)))
+	s.finished(r.GetName())
+	s.accepted(r.GetName())
+	want := func(when, unit string, cut *aggregationv1.Cut, overdue, rectifying int64) {
+		t.Helper()
+		list := s.status(s.reviewer.Key, unit, cut).GetFigures()
+		if got := [2]int64{figure(list, "problems_overdue").GetValue(), figure(list, "problems_rectifying").GetValue()}; got != [2]int64{overdue, rectifying} {
+			t.Errorf("%s %s has %v overdue and being rectified, want %v", when, unit, got, [2]int64{overdue, rectifying})
+		}
+	}
+	before := timestamppb.New(suitetest.Start.Add(time.Hour))
+	want("by the report", s.school, nil, 0, 7)
+	s.SetTime(suitetest.Start.AddDate(0, 0, 1))
+	s.problems(clerk)
+	s.settled()
+	want("since it has problems of its own", s.school, nil, 0, 0)
+	want("by the report", s.Root, &aggregationv1.Cut{EndDate: "2026-01-31"}, 4, 7)
+	s.SetTime(suitetest.Start.AddDate(0, 2, 0))
+	want("past the deadline", s.school, nil, 1, 0)
+	want("past the deadline", s.Root, nil, 5, 0)
+	want("past the deadline, with all", s.Root, &aggregationv1.Cut{IncludeUnaccepted: true}, 6, 0)
+	want("as of before", s.Root, &aggregationv1.Cut{AsOf: before}, 4, 7)
+	if items := s.worklist(clerk.Key, &aggregationv1.ListWorkItemsRequest{Parent: s.school, Filter: "light = RED"}); len(items) != 2 {
+		t.Errorf("the worklist has %v, want both problems in red", items)
+	}
+	series, err := s.Aggregation(s.reviewer.Key).GetStatusSeries(t.Context(), &aggregationv1.GetStatusSeriesRequest{
+		Name: s.Root, Metric: "metrics/problems_rectifying", Cut: &aggregationv1.Cut{StartDate: "2026-01-30", EndDate: "2026-02-11"},
+		Bucket: aggregationv1.GetStatusSeriesRequest_BUCKET_DAY,
+	})
+	var points []int64
+	for _, p := range series.GetPoints() {
+		points = append(points, p.GetFigure().GetValue())
+	}
+	if w := []int64{0, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 0, 0}; err != nil || !slices.Equal(points, w) {
+		t.Errorf("the series is %v, %v, want %v", points, err, w)
+	}
+
+	r = s.report(2, row(s.school, "overdue", 0), row(s.other, "overdue", 3))
+	r.Period = "2026-02"
+	r = s.sent(r)
+	list, err := s.Aggregation(s.machine.Key).ListReportRows(t.Context(), &aggregationv1.ListReportRowsRequest{Parent: r.GetName()})
+	if err != nil || list.GetRows()[0].GetReason() != reports.ErrFigureTaken.Reason || list.GetRows()[1].GetReason() != "" {
+		t.Errorf("the next report's rows = %v, %v", list, err)
+	}
+	s.accepted(r.GetName())
+	want("after the next report", s.Root, nil, 4, 0)
 	s.Stop()
 	if err := recounted(t, s.Suite); err != nil {
 		t.Error(err)

@@ -30,41 +30,48 @@ type Figure struct {
 	// Supersedes is the sequence of the report whose place this one takes; 0: none.
 	Supersedes int64
 	Value      int64
+	// Moment is when that was entered, in nanoseconds since 1970. It is set by Claims.
+	Moment int64
 }
 
 // The buckets and what is in them; parts of keys are parted by 0x00.
 const (
 	holdersBucket  = "figures.holders"  // unit, metric, period → who has the figure
-	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value and sequence
+	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value, sequence and moment
+	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it
 )
 
 // Buckets are all of them.
-var Buckets = []string{holdersBucket, reportedBucket}
+var Buckets = []string{holdersBucket, reportedBucket, ownBucket}
 
 const zero = "\x00"
 
 // Claims says within a transaction whose figures are, and what reports bring.
 type Claims struct {
+	// Moment is when what is entered takes effect, in nanoseconds since 1970.
+	Moment  int64
 	tx      store.Tx
 	change  func(Figure, aggregation.Delta) error
 	holders map[string]holder
+	owns    map[string]own // as far as they were read, to be written
 }
 
-// New returns the claims in tx. change is called with what a report's figure changes.
+// New returns the claims in tx. change is called with what a report's figure changes,
+// which was known no earlier than the figure's moment.
 // What has got a holder is written by Flush, which MUST be called in the transaction.
 func New(tx store.Tx, change func(Figure, aggregation.Delta) error) *Claims {
-	return &Claims{tx, change, map[string]holder{}}
+	return &Claims{0, tx, change, map[string]holder{}, map[string]own{}}
 }
 
-// said is what a report last said of a figure.
-type said struct{ value, sequence int64 }
+// said is what a report last said of a figure, and when.
+type said struct{ value, sequence, moment int64 }
 
-// put changes what counts at the end of a month by n.
-func (c *Claims) put(r Figure, month string, n int64) error {
+// put changes what counts on a day by n.
+func (c *Claims) put(r Figure, day string, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	return c.change(r, aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: aggregation.LastDay(month), N: n})
+	return c.change(r, aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n})
 }
 
 // Judge says what entering r would do. Its fault says why it would not be
@@ -99,8 +106,15 @@ func (c *Claims) judge(r Figure) (verdict aggregationv1.Report_Verdict, counts b
 	}
 }
 
-// free says whether nobody else has the figure.
+// free says whether nobody else has the figure: of what stands the feed has it once
+// the unit keeps records of its own.
 func (c *Claims) free(r Figure) (bool, error) {
+	if !aggregation.Define(r.Metric).Flow() {
+		o, err := c.ownOf(r.Cell.Unit, r.Metric)
+		if err != nil || o.since != "" && aggregation.LastDay(r.month()) >= o.since {
+			return false, err
+		}
+	}
 	for _, key := range r.holderKeys() {
 		h, err := c.holder(key)
 		if err != nil || h.n != 0 || h.source != "" && h.source != r.holder() {
@@ -121,14 +135,14 @@ func (c *Claims) Enter(r Figure) (verdict aggregationv1.Report_Verdict, counted 
 		c.holders[key] = holder{source: r.holder()}
 	}
 	n, err := c.around(r)
-	if err != nil {
+	if err := errors.Join(err, c.bind(r)); err != nil {
 		return 0, false, err
 	}
 	before := n.carried
 	if n.said {
 		before = n.at.value
 	}
-	b := binary.AppendVarint(binary.AppendVarint(nil, r.Value), r.Sequence)
+	b := binary.AppendVarint(binary.AppendVarint(binary.AppendVarint(nil, r.Value), r.Sequence), c.Moment)
 	return verdict, true, errors.Join(c.shift(r, n, r.Value-before), c.tx.Put(reportedBucket, []byte(r.key()), b))
 }
 
@@ -149,16 +163,23 @@ func (c *Claims) Said(r Figure) (value int64, ok bool, err error) {
 	return s.value, ok, err
 }
 
-// shift adds to what counts from the month of r on, up to the next one
-// that was reported.
+// shift adds to what counts from the month of r on, up to the next one that was
+// reported, or to where the unit's own records begin.
 func (c *Claims) shift(r Figure, n neighbours, more int64) error {
-	if err := c.put(r, r.month(), more); err != nil {
+	if err := c.put(r, aggregation.LastDay(r.month()), more); err != nil {
 		return err
 	}
-	if n.next == "" || aggregation.Define(r.Metric).Flow() {
+	if aggregation.Define(r.Metric).Flow() {
 		return nil
 	}
-	return c.put(r, n.next, -more)
+	if n.next != "" {
+		return c.put(r, aggregation.LastDay(n.next), -more)
+	}
+	o, err := c.ownOf(r.Cell.Unit, r.Metric)
+	if err != nil || o.since == "" {
+		return err
+	}
+	return c.put(r, o.since, -more)
 }
 
 // neighbours are what was said around a month.
@@ -233,16 +254,15 @@ func (c *Claims) said(key string) (said, bool, error) {
 	return s, true, err
 }
 
-func readSaid(b []byte) (said, error) {
-	value, i := binary.Varint(b)
-	if i <= 0 {
-		return said{}, errSaid
+func readSaid(b []byte) (s said, err error) {
+	for _, to := range []*int64{&s.value, &s.sequence, &s.moment} {
+		n, i := binary.Varint(b)
+		if i <= 0 {
+			return said{}, errSaid
+		}
+		*to, b = n, b[i:]
 	}
-	sequence, j := binary.Varint(b[i:])
-	if j <= 0 {
-		return said{}, errSaid
-	}
-	return said{value, sequence}, nil
+	return s, nil
 }
 
 var errSaid = errors.New("a reported figure that cannot be read")

@@ -15,15 +15,15 @@ import (
 )
 
 // holder says who has a figure of a unit: the source of reports of that name,
-// with its form if the figure is a flow, or, if n is not 0, the feed.
+// with its form if the figure is a flow, or, if n is not 0, the feed. Of what stands
+// it names the source alone: when the feed has that, own says.
 type holder struct {
 	source string
 	n      int64
 }
 
-// holderKey names a figure that has one source: of a flow in each month, of
-// anything else for good, because what stands carries over into every later
-// month.
+// holderKey names a figure that has one source of reports: of a flow in each month,
+// of anything else for good, because what stands carries over into later months.
 func holderKey(unit string, m aggregation.Metric, day string) string {
 	period := ""
 	if aggregation.Define(m).Flow() {
@@ -32,24 +32,30 @@ func holderKey(unit string, m aggregation.Metric, day string) string {
 	return strings.TrimPrefix(unit, "units/") + zero + strconv.Itoa(int(m)) + zero + period
 }
 
-// Admit says whether the feed has the figure that d changes, and if nobody has
-// it, gives it to the feed.
-func (c *Claims) Admit(d aggregation.Delta) (bool, error) {
-	if !reports.Reportable(d.Metric) {
-		return true, nil
+// Admit says whether the feed has the figure that d changes, which took effect on
+// day, and if nobody has it, gives it to the feed. Of what stands the feed has all
+// that is so since the unit keeps records of its own; the delta that is returned counts
+// no earlier.
+func (c *Claims) Admit(d aggregation.Delta, day string) (aggregation.Delta, bool, error) {
+	own, err := c.begin(d, day)
+	metric := aggregation.Define(d.Metric)
+	switch {
+	case err != nil || !reports.Reportable(d.Metric):
+		return d, err == nil, err
+	case metric.Overdue():
+		return d, true, nil
+	case !metric.Flow():
+		d.Day = max(d.Day, own.since)
+		return d, true, nil
 	}
 	key := holderKey(d.Unit, d.Metric, d.Day)
 	h, err := c.holder(key)
 	if err != nil || h.source != "" {
-		return false, err
+		return d, false, err
 	}
-	if aggregation.Define(d.Metric).Flow() {
-		h.n += d.N
-	} else {
-		h.n = 1
-	}
+	h.n += d.N
 	c.holders[key] = h
-	return true, nil
+	return d, true, nil
 }
 
 func (c *Claims) holder(key string) (holder, error) {
@@ -72,6 +78,9 @@ func (c *Claims) holder(key string) (holder, error) {
 
 // Flush writes who has which figure now.
 func (c *Claims) Flush() error {
+	if err := c.flushOwn(); err != nil {
+		return err
+	}
 	for _, key := range slices.Sorted(maps.Keys(c.holders)) {
 		h := c.holders[key]
 		var err error

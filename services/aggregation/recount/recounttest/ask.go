@@ -5,6 +5,7 @@ package recounttest
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 	"github.com/duban-project/duban/services/aggregation/recount/parts"
@@ -25,8 +26,8 @@ type Question struct {
 }
 
 // Value answers q, worked out day by day: of a flow what came from start to end,
-// of anything else that counts by day what stands at the end, and what is open
-// and was due before today.
+// of anything else that counts by day what stands at the end, and what is overdue
+// today: what is open and was due before it, and what reports say.
 func (q Question) Value(f *sum.Figures) (value int64) {
 	unit := q.Unit
 	if q.Alone {
@@ -56,6 +57,9 @@ func (q Question) counts(at sum.Cell) bool {
 	}
 	if at.Axis == "o" {
 		return at.Day < q.Today
+	}
+	if strings.HasSuffix(at.Metric, "_overdue") {
+		return at.Day <= q.Today // as reports say
 	}
 	return at.Day <= q.End && (!q.Flow || at.Day >= q.Start)
 }

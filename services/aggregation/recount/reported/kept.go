@@ -6,15 +6,17 @@ import (
 	"slices"
 	"strconv"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 )
 
-// Kept are the buckets of what is kept of reports. fed is what the feed has brought of
-// each figure: in a month how much, of a stock 1 if anything.
+// Kept are the buckets of what is kept of reports. fed is how much the feed has brought
+// of each figure in a month.
 func (s *Reports) Kept(fed map[Figure]int64) []hold.Bucket {
 	return []hold.Bucket{
 		{Name: "figures.holders", Want: s.holders(fed), Say: sayHolder},
 		{Name: "figures.reported", Want: s.last(), Say: sayReported},
+		{Name: "figures.own", Want: s.owns(), Say: sayOwn},
 	}
 }
 
@@ -26,9 +28,6 @@ func Reportable(metric string) bool {
 	_, found := slices.BinarySearch(reportable, metric)
 	return found
 }
-
-// Stock says whether the figure is one of what stands, and that reports may bring.
-func (f Figure) Stock() bool { return stocks[f.metric] }
 
 // holders say who has each figure that could be a report's: the source of reports
 // that was first, or the feed, and of what came in a month how much.
@@ -66,17 +65,25 @@ func (s *Reports) last() map[string]string {
 		month := lastMonth(r.GetPeriod())
 		for _, row := range p.GetRows() {
 			if row.GetCounted() && month != "" {
-				key := Figure{row.GetResolvedUnit(), metricOf(r, row), row.GetCampaign()}.key()
-				all[key+"\x00"+row.GetCategory()+"\x00"+month] = said(row.GetValue(), r.GetSequence())
+				key := keyOf(r, row)
+				all[key] = said(row.GetValue(), r.GetSequence(), s.entered[key].at.UnixNano())
 			}
 		}
 	}
 	return all
 }
 
-func said(value, sequence int64) string { return fmt.Sprintf("%d by report %d", value, sequence) }
+// keyOf is that of a row in figures.reported.
+func keyOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
+	figure := Figure{row.GetResolvedUnit(), metricOf(r, row), row.GetCampaign()}
+	return figure.key() + "\x00" + row.GetCategory() + "\x00" + lastMonth(r.GetPeriod())
+}
+
+func said(value, sequence, at int64) string {
+	return fmt.Sprintf("%d by report %d at %d", value, sequence, at)
+}
 
 func sayReported(b []byte) (string, bool) {
 	r := hold.NewReader(b)
-	return said(r.Number(), r.Number()), r.Done()
+	return said(r.Number(), r.Number(), r.Number()), r.Done()
 }

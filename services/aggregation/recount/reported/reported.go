@@ -5,6 +5,10 @@
 package reported
 
 import (
+	"maps"
+	"slices"
+	"time"
+
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 	"github.com/duban-project/duban/services/aggregation/recount/tally"
@@ -25,7 +29,8 @@ var metrics = map[string]string{
 // stocks are those of them that stand until something else is said.
 var stocks = map[string]bool{"problems_rectifying": true, "problems_overdue": true}
 
-// Figure is one that has one source: of a flow in a month, of a stock for good.
+// Figure is one that has one source of reports: of a flow in a month, of a stock for
+// good.
 type Figure struct{ unit, metric, month string }
 
 // FigureOf names the one that counts on a day.
@@ -43,11 +48,26 @@ type Reports struct {
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
 	pages   map[string]*aggregationv1.ReportPage
+	// since has when the own records of a unit began, and until the day behind the
+	// newest period of which reports have told what stands.
+	since map[string]time.Time
+	until map[string]string
+	// entered has when what is counted was, by its key in figures.reported.
+	entered map[string]entry
+}
+
+// entry is when a report's figure was counted.
+type entry struct {
+	report string
+	at     time.Time
 }
 
 // New returns what is said without reports.
 func New() *Reports {
-	return &Reports{map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{}}
+	return &Reports{
+		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{},
+		map[string]time.Time{}, map[string]string{}, map[string]entry{},
+	}
 }
 
 // Report notes a report, whose pages come later.
@@ -55,16 +75,29 @@ func (s *Reports) Report(r *aggregationv1.Report) { s.reports[r.GetName()] = r }
 
 // Page notes what is counted of a page of a report, from an installation below or, if
 // that is "", from here. What a report once had, the feed never has again.
-func (s *Reports) Page(installation string, p *aggregationv1.ReportPage) {
+func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time.Time) {
 	s.pages[p.GetName()] = p
 	r := s.reports[p.GetReport()]
 	for _, row := range p.GetRows() {
+		s.enter(r, row, at)
 		if row.GetCounted() {
 			metric := metricOf(r, row)
+			if stocks[metric] {
+				s.bind(row.GetResolvedUnit(), r.GetPeriod())
+			}
 			for _, month := range months(r.GetPeriod()) {
 				s.sources[FigureOf(row.GetResolvedUnit(), metric, month)] = sourceOf(installation, r, metric)
 			}
 		}
+	}
+}
+
+// enter notes when a row of a report began to count. What was taken off never counts
+// again.
+func (s *Reports) enter(r *aggregationv1.Report, row *aggregationv1.Report_Row, at time.Time) {
+	key := keyOf(r, row)
+	if row.GetCounted() && s.entered[key].report != r.GetName() {
+		s.entered[key] = entry{r.GetName(), at}
 	}
 }
 
@@ -85,10 +118,11 @@ func sourceOf(installation string, r *aggregationv1.Report, metric string) strin
 	return source + " " + r.GetForm()
 }
 
-// Have says whether reports have what counts of a metric on a day, "" of a stock.
+// Have says whether reports have what came of a metric on a day. What stands is never
+// theirs alone: Begins says from which day on it is the feed's.
 func (s *Reports) Have(unit, metric, day string) bool {
 	_, have := s.sources[FigureOf(unit, metric, day)]
-	return have
+	return have && !stocks[metric]
 }
 
 // Metrics are those of which reports have figures.
@@ -102,11 +136,14 @@ func (s *Reports) Metrics() map[string]bool {
 
 // Brought lists by how much what is counted of reports changed on which day: what came
 // on the last one of its period, and what stands from there until the next that says
-// otherwise.
+// otherwise, or until the unit's own records begin.
 func (s *Reports) Brought() map[tally.What]map[string]int64 {
 	all := map[tally.What]map[string]int64{}
 	for o, months := range s.said() {
 		all[o] = changes(o.Metric, months)
+		if begins := s.Begins(o.Unit); stocks[o.Metric] && begins != "" {
+			all[o][begins] -= months[slices.Max(slices.Collect(maps.Keys(months)))]
+		}
 	}
 	return all
 }

@@ -1,0 +1,208 @@
+package figures_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/reported"
+	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
+)
+
+// workshop is two units, of which reports and records tell.
+type workshop struct {
+	*testing.T
+	engine store.Engine
+}
+
+func newWorkshop(t *testing.T) *workshop {
+	engine, err := bolt.Open(filepath.Join(t.TempDir(), "figures.db"), bolt.Options{MapSize: 1 << 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := engine.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	w := &workshop{t, engine}
+	w.fold("2026-01-01", func(f *figures.Fold) error { return f.Unit("units/root", "") })
+	for _, unit := range []string{"units/a", "units/b"} {
+		w.fold("2026-01-01", func(f *figures.Fold) error { return f.Unit(unit, "units/root") })
+	}
+	return w
+}
+
+func (w *workshop) noon(day string) time.Time {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return at.Add(4 * time.Hour)
+}
+
+func (w *workshop) fold(day string, do func(*figures.Fold) error) {
+	w.Helper()
+	err := w.engine.Update(w.Context(), func(tx store.Tx) error {
+		f := figures.New(tx)
+		if err := f.At(w.noon(day)); err != nil {
+			return err
+		}
+		if err := do(f); err != nil {
+			return err
+		}
+		return f.Flush()
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+}
+
+// said enters what a report says of the end of a month, in the place of another, and
+// says whether it counts.
+func (w *workshop) said(day, unit string, m aggregation.Metric, month string, sequence, supersedes, value int64) (counted bool) {
+	w.Helper()
+	w.fold(day, func(f *figures.Fold) error {
+		var err error
+		_, counted, err = f.Enter(reported.Figure{
+			Cell: aggregation.Cell{Unit: unit}, Metric: m, Months: []string{month}, Source: "s", Sequence: sequence, Supersedes: supersedes, Value: value,
+		})
+		if !counted {
+			return nil
+		}
+		return err
+	})
+	return counted
+}
+
+// problem is being rectified at a unit since a day, until a deadline.
+func (w *workshop) problem(day, unit, deadline string) {
+	w.Helper()
+	w.fold(day, func(f *figures.Fold) error {
+		return f.Record("ledgers/l/problems/"+unit, func(before *aggregation.Fact, day string) aggregation.Fact {
+			return aggregation.FactOf(&rectificationv1.Problem{
+				Unit: unit, State: rectificationv1.Problem_STATE_RECTIFYING, Deadline: deadline, Accepted: true, CreateTime: timestamppb.New(w.noon(day)),
+			}, before, day)
+		})
+	})
+}
+
+// wants holds the root's figures of problems being rectified and overdue at the end of
+// days, now and as of these days, against what they should be.
+func (w *workshop) wants(want map[string][2]int64) {
+	w.Helper()
+	wanted := aggregation.Sums(*aggregation.Define(aggregation.ProblemsRectifying), *aggregation.Define(aggregation.ProblemsOverdue))
+	for day, n := range want {
+		err := w.engine.View(w.Context(), func(tx store.Tx) error {
+			v, err := figures.Read(tx, figures.Query{Unit: "units/root", End: day, Today: day}, wanted)
+			if got := [2]int64{v[aggregation.ProblemsRectifying], v[aggregation.ProblemsOverdue]}; got != n {
+				w.Errorf("on %s there are %d being rectified and overdue, want %d", day, got, n)
+			}
+			return err
+		})
+		if err != nil {
+			w.Fatal(err)
+		}
+	}
+}
+
+// overdue are the root's problems overdue today, of a period that ended.
+func (w *workshop) overdue(end, today string) (n int64) {
+	w.Helper()
+	err := w.engine.View(w.Context(), func(tx store.Tx) error {
+		v, err := figures.Read(tx, figures.Query{Unit: "units/root", End: end, Today: today}, aggregation.Sums(*aggregation.Define(overdue)))
+		n = v[overdue]
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return n
+}
+
+// asOf is what the root had being rectified and overdue, as was known at noon of a day.
+func (w *workshop) asOf(day string) (got [2]int64) {
+	w.Helper()
+	wanted := aggregation.Sums(*aggregation.Define(aggregation.ProblemsRectifying), *aggregation.Define(aggregation.ProblemsOverdue))
+	err := w.engine.View(w.Context(), func(tx store.Tx) error {
+		q := figures.Query{Unit: "units/root", End: day, Today: day}
+		past, err := figures.NewPast(tx, w.noon(day), q)
+		if err != nil {
+			return err
+		}
+		q.AsOf = past
+		v, err := figures.Read(tx, q, wanted)
+		got = [2]int64{v[aggregation.ProblemsRectifying], v[aggregation.ProblemsOverdue]}
+		return err
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return got
+}
+
+const (
+	rectifying = aggregation.ProblemsRectifying
+	overdue    = aggregation.ProblemsOverdue
+)
+
+// A report tells of its period. Once a unit has problems of its own it is counted by
+// these; one that has none goes on with what it last reported.
+func TestAReportTellsOfItsPeriodAlone(t *testing.T) {
+	w := newWorkshop(t)
+	for _, unit := range []string{"units/a", "units/b"} {
+		if !w.said("2026-09-05", unit, rectifying, "2026-08", 1, 0, 5) || !w.said("2026-09-05", unit, overdue, "2026-08", 1, 0, 2) {
+			t.Fatal("a report of August does not count")
+		}
+	}
+	w.problem("2026-09-10", "units/a", "2026-09-20")
+	w.wants(map[string][2]int64{
+		"2026-08-30": {0, 0}, "2026-08-31": {10, 4}, "2026-09-09": {10, 4}, "2026-09-10": {6, 2}, "2026-09-20": {6, 2}, "2026-09-21": {6, 3}, "2026-12-01": {6, 3},
+	})
+	for day, want := range map[string][2]int64{"2026-09-04": {0, 0}, "2026-09-09": {10, 4}, "2026-09-10": {6, 2}, "2026-10-10": {6, 3}} {
+		if got := w.asOf(day); got != want {
+			t.Errorf("as of %s there were %d being rectified and overdue, want %d", day, got, want)
+		}
+	}
+	if got := w.overdue("2026-08-31", "2026-12-01"); got != 3 {
+		t.Errorf("of August %d are overdue in December, want 3: what is overdue is as of today", got)
+	}
+	for _, c := range []struct {
+		unit, month     string
+		supersedes      int64
+		value, sequence int64
+		counts          bool
+	}{
+		{"units/a", "2026-09", 0, 0, 2, false}, // its own records tell of September
+		{"units/b", "2026-09", 0, 3, 2, true},
+		{"units/a", "2026-08", 1, 7, 3, true}, // August remains the report's, to correct
+		{"units/a", "2026-07", 0, 4, 4, true},
+	} {
+		if counts := w.said("2026-10-05", c.unit, rectifying, c.month, c.sequence, c.supersedes, c.value); counts != c.counts {
+			t.Errorf("a report of %s in %s counts: %v, want %v", c.unit, c.month, counts, c.counts)
+		}
+	}
+	w.wants(map[string][2]int64{"2026-07-31": {4, 0}, "2026-08-31": {12, 4}, "2026-09-10": {6, 2}, "2026-09-30": {4, 3}})
+}
+
+// What a unit has of its own counts behind the periods that reports have told of, also
+// if it is counted late, and whatever of its problems was first.
+func TestRecordsThatComeLateCountBehindWhatIsReported(t *testing.T) {
+	w := newWorkshop(t)
+	if !w.said("2026-09-05", "units/a", overdue, "2026-08", 1, 0, 2) || !w.said("2026-09-05", "units/a", rectifying, "2026-07", 1, 0, 5) {
+		t.Fatal("a report does not count")
+	}
+	w.problem("2026-08-20", "units/a", "")
+	w.wants(map[string][2]int64{"2026-07-31": {5, 0}, "2026-08-25": {5, 0}, "2026-08-31": {5, 2}, "2026-09-01": {1, 0}, "2026-12-01": {1, 0}})
+	for day, want := range map[string][2]int64{"2026-08-25": {0, 0}, "2026-09-03": {1, 0}, "2026-09-05": {1, 0}} {
+		if got := w.asOf(day); got != want {
+			t.Errorf("as of %s there were %d being rectified and overdue, want %d", day, got, want)
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package reported
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// own says since when a unit keeps records of its own of what a metric counts, as of
+// problems. From that day on what stands is what its records say; before it, what
+// reports said of the periods that ended.
+type own struct {
+	since string // the first day that is the feed's; "": reports alone tell of the unit
+	until string // the first day that reports do not bind: behind their newest period
+	// moment is when the first of the records that are counted took effect, in
+	// nanoseconds since 1970.
+	moment int64
+}
+
+// stocks are the metrics that forms bring and that stand until they are told anew, by
+// what they count.
+var stocks = func() map[string][]aggregation.Metric {
+	by := map[string][]aggregation.Metric{}
+	for _, d := range aggregation.Definitions {
+		if reports.Reportable(d.Metric) && !d.Flow() {
+			by[d.Measure] = append(by[d.Measure], d.Metric)
+		}
+	}
+	return by
+}()
+
+// begin notes that a unit keeps records of what d counts, since day at the latest. On
+// the first day of them, which is behind every period that a report has told of, what
+// was carried over from reports ends. Of a unit that two feeds tell of, an earlier
+// record may be counted later.
+func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
+	measure := aggregation.Define(d.Metric).Measure
+	if len(stocks[measure]) == 0 {
+		return own{}, nil
+	}
+	before, err := c.ownOf(d.Unit, d.Metric)
+	if err != nil || before.since != "" && before.moment <= c.Moment {
+		return before, err
+	}
+	o := own{max(day, before.until), before.until, c.Moment}
+	c.owns[ownKey(d.Unit, d.Metric)] = o
+	for _, m := range stocks[measure] {
+		if before.since != "" {
+			err = c.end(d.Unit, m, before, 1)
+		}
+		if err := errors.Join(err, c.end(d.Unit, m, o, -1)); err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+// end adds n times what is carried over of a metric from what reports said of the unit,
+// on the day on which its own records begin.
+func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
+	h, err := c.holder(holderKey(unit, m, o.since))
+	if err != nil || h.source == "" {
+		return err
+	}
+	var stands []Figure
+	from, to := store.Prefix(strings.TrimPrefix(unit, "units/") + zero + strconv.Itoa(int(m)) + zero)
+	for e, err := range c.tx.Scan(reportedBucket, from, to) {
+		if err != nil {
+			return err
+		}
+		s, err := readSaid(e.Value)
+		if err != nil {
+			return err
+		}
+		parts := strings.Split(string(e.Key), zero)
+		if len(parts) != 5 {
+			return fmt.Errorf("what was reported at %q cannot be read", e.Key)
+		}
+		cell := aggregation.Cell{Unit: unit, Campaign: parts[2], Category: parts[3]}
+		r := Figure{Cell: cell, Metric: m, Source: h.source, Value: s.value, Moment: max(s.moment, o.moment)}
+		if last := len(stands) - 1; last >= 0 && stands[last].Cell == cell { // of an earlier month
+			r.Moment = max(r.Moment, stands[last].Moment)
+			stands = stands[:last]
+		}
+		stands = append(stands, r)
+	}
+	for _, r := range stands {
+		if err := c.put(r, o.since, n*r.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bind notes that a report has told what stands at the end of a period.
+func (c *Claims) bind(r Figure) error {
+	o, err := c.ownOf(r.Cell.Unit, r.Metric)
+	if err != nil || aggregation.Define(r.Metric).Flow() {
+		return err
+	}
+	o.until = max(o.until, dayAfter(r.month()))
+	c.owns[ownKey(r.Cell.Unit, r.Metric)] = o
+	return nil
+}
+
+// dayAfter is the first day behind a month.
+func dayAfter(month string) string {
+	t, _ := time.Parse("2006-01", month)
+	return t.AddDate(0, 1, 0).Format(time.DateOnly)
+}
+
+// ownKey names what is known of the records of a unit of what a metric counts.
+func ownKey(unit string, m aggregation.Metric) string {
+	return strings.TrimPrefix(unit, "units/") + zero + aggregation.Define(m).Measure
+}
+
+func (c *Claims) ownOf(unit string, m aggregation.Metric) (o own, err error) {
+	key := ownKey(unit, m)
+	if o, ok := c.owns[key]; ok {
+		return o, nil
+	}
+	b, err := c.tx.Get(ownBucket, []byte(key))
+	if errors.Is(err, store.ErrNotFound) {
+		return own{}, nil
+	}
+	if err != nil {
+		return own{}, err
+	}
+	parts := strings.Split(string(b), zero)
+	if len(parts) != 3 {
+		return own{}, fmt.Errorf("since when %q has records cannot be read", key)
+	}
+	o = own{since: parts[0], until: parts[1]}
+	if o.moment, err = strconv.ParseInt(parts[2], 10, 64); err != nil {
+		return own{}, fmt.Errorf("since when %q has records cannot be read: %w", key, err)
+	}
+	c.owns[key] = o
+	return o, nil
+}
+
+// flushOwn writes since when units keep records.
+func (c *Claims) flushOwn() error {
+	for _, key := range slices.Sorted(maps.Keys(c.owns)) {
+		o := c.owns[key]
+		if o == (own{}) {
+			continue
+		}
+		if err := c.tx.Put(ownBucket, []byte(key), []byte(o.since+zero+o.until+zero+strconv.FormatInt(o.moment, 10))); err != nil {
+			return err
+		}
+	}
+	clear(c.owns)
+	return nil
+}
