@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/duban-project/duban/services/internal/config"
@@ -66,22 +67,16 @@ func write(path string, c suite.Config, role string) error {
 }
 
 // Vacant returns an address of this machine for each name, on ports that nobody
-// has.
+// has, and that nobody else is told by Vacant, in this process or another, as long as
+// this one lives. They MUST be few: each keeps a socket.
 func Vacant(names ...string) (map[string]string, error) {
 	addresses := map[string]string{}
-	var held []net.Listener
-	defer func() {
-		for _, l := range held {
-			_ = l.Close() // it was never used
-		}
-	}()
 	for _, name := range names {
-		l, err := vacant()
+		port, err := vacant()
 		if err != nil {
 			return nil, fmt.Errorf("looking for a port: %w", err)
 		}
-		held = append(held, l)
-		addresses[name] = l.Addr().String()
+		addresses[name] = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 	}
 	return addresses, nil
 }
@@ -94,13 +89,32 @@ const (
 	looks         = 100
 )
 
-func vacant() (l net.Listener, err error) {
+func vacant() (port int, err error) {
 	for range looks {
-		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(lowest+rand.IntN(ports)))); err == nil {
-			return l, nil
+		port = lowest + rand.IntN(ports)
+		if err = claim(port); err != nil {
+			continue
+		}
+		l, taken := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port})
+		if err = taken; err == nil {
+			return port, l.Close() // it is for another process
 		}
 	}
-	return nil, err
+	return 0, err
+}
+
+// claim keeps UDP's port of that number, which is nobody's business, until the process
+// ends: so whoever asks for one knows that the number is taken before anybody listens.
+func claim(port int) error {
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		return err
+	}
+	syscall.CloseOnExec(socket)
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return errors.Join(err, syscall.Close(socket))
+	}
+	return nil
 }
 
 // Launch starts all roles with the arguments beside their own, and returns the
