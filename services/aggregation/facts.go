@@ -188,7 +188,12 @@ func complaint(c *complaintv1.Complaint, before *Fact) Fact {
 	if c.GetReplyTime() != nil {
 		f.once(before, ComplaintsReplied, on(c.GetReplyTime()))
 	}
-	if c.GetState() == complaintv1.Complaint_STATE_CLOSED {
+	switch c.GetState() {
+	case complaintv1.Complaint_STATE_RECEIVED:
+		f.count(ComplaintsOverdue, c.GetDecideDue().GetDate(), 1)
+	case complaintv1.Complaint_STATE_ACCEPTED, complaintv1.Complaint_STATE_INVESTIGATING:
+		f.count(ComplaintsOverdue, c.GetFinishDue().GetDate(), 1)
+	case complaintv1.Complaint_STATE_CLOSED:
 		f.count(ComplaintsClosed, on(c.GetCloseTime()), 1)
 	}
 	return f

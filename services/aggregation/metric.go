@@ -45,6 +45,7 @@ const (
 	ComplaintsReplied        Metric = 43
 	ComplaintsClosed         Metric = 44
 	ComplaintsInTimeRate     Metric = 45
+	ComplaintsOverdue        Metric = 46
 
 	RoundsPublished Metric = 50
 	EvaluationScore Metric = 51
@@ -114,6 +115,7 @@ var Definitions = []Definition{
 	{ComplaintsAcceptedInTime, "complaints_accepted_in_time", flow, more, "complaint", "complaint", "按时受理投诉数", "Complaints accepted in time", "在时限内受理的投诉数。", "Complaints accepted within the time limit.", 0, 0},
 	{ComplaintsReplied, "complaints_replied", flow, more, "complaint", "complaint", "已答复投诉数", "Complaints replied", "按首次答复日计的投诉数。", "Complaints replied to, by the day of the first reply.", 0, 0},
 	{ComplaintsClosed, "complaints_closed", flow, more, "complaint", "complaint", "已办结投诉数", "Complaints closed", "按办结日计的投诉数，重新办理的不再计。", "Complaints closed, by the day they were; one that is reopened counts no more.", 0, 0},
+	{ComplaintsOverdue, "complaints_overdue", overdue, less, "complaint", "complaint", "逾期投诉数", "Complaints overdue", "受理或答复时限已过、仍未受理或答复的投诉数。", "Complaints whose time limit has passed, to be accepted or to be replied to, and that still await it.", 0, 0},
 	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时受理数除以受理数，千分数。", "Complaints accepted in time by complaints accepted, in thousandths.", ComplaintsAcceptedInTime, ComplaintsAccepted},
 
 	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "主办单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/aggregation"
 )
 
@@ -102,4 +103,34 @@ func TestStretchesOfASeries(t *testing.T) {
 	if _, err := aggregation.Stretches("2024-01-01", "2025-02-04", aggregationv1.GetStatusSeriesRequest_BUCKET_DAY); !errors.Is(err, aggregation.ErrSeriesTooLong) {
 		t.Errorf("401 days = %v", err)
 	}
+}
+
+// A rate of what was accepted says nothing of a complaint that nobody accepts.
+func TestAComplaintIsOverdueUntilItIsReplied(t *testing.T) {
+	decide, finish := "2026-03-10", "2026-05-04"
+	for state, want := range map[complaintv1.Complaint_State]string{
+		complaintv1.Complaint_STATE_RECEIVED: decide, complaintv1.Complaint_STATE_REJECTED: "", complaintv1.Complaint_STATE_ACCEPTED: finish,
+		complaintv1.Complaint_STATE_INVESTIGATING: finish, complaintv1.Complaint_STATE_REPLIED: "", complaintv1.Complaint_STATE_CLOSED: "",
+	} {
+		c := &complaintv1.Complaint{
+			Unit: "units/s", Type: complaintv1.Complaint_TYPE_COMPLAINT, State: state, DecideDue: &complaintv1.Due{Date: decide}, FinishDue: &complaintv1.Due{Date: finish},
+		}
+		if got := overdue(c); got != want {
+			t.Errorf("%v is overdue after %q, want %q", state, got, want)
+		}
+		c.Sealed = true
+		if got := overdue(c); got != "" {
+			t.Errorf("%v, sealed, is overdue after %q", state, got)
+		}
+	}
+}
+
+// overdue is the day after which a complaint counts as overdue, or "".
+func overdue(c *complaintv1.Complaint) (day string) {
+	for _, n := range aggregation.FactOf(c, nil, "2026-02-09").Counts {
+		if n.Metric == aggregation.ComplaintsOverdue {
+			day += n.Day
+		}
+	}
+	return day
 }

@@ -1,6 +1,7 @@
 package rectification
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
@@ -17,6 +19,10 @@ const MaxProgress = 200
 // MaxRectifiers is how many persons work on a problem from its being found or
 // reopened to its being struck off.
 const MaxRectifiers = 200
+
+// DaysToRectify is how many days after it was entered a problem that others found is
+// to be rectified, if they say nothing else.
+const DaysToRectify = 30
 
 // ProblemMove is something that happens to a problem.
 type ProblemMove string
@@ -87,8 +93,9 @@ func moveProblem(p *rectificationv1.Problem, m ProblemMove) (*rectificationv1.Pr
 }
 
 // Enter returns the problem that found asks for, as the next of the ledger, and
-// the ledger after it. accepted says that a superior or a complaint entered it.
-func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted bool) (*rectificationv1.Ledger, *rectificationv1.Problem, error) {
+// the ledger after it. accepted says that a superior or a complaint entered it now,
+// which sets a deadline (限期) for it: else a unit that plans nothing would never be late.
+func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted bool, now time.Time) (*rectificationv1.Ledger, *rectificationv1.Problem, error) {
 	if l.GetCampaignCloseDate() != "" && OwnFinding(found.GetSource()) {
 		return nil, nil, over(l, "problem.source", "活动已结束，不再登记自查问题", "is found by the unit itself, after the end")
 	}
@@ -109,6 +116,7 @@ func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted b
 		Inspection: found.GetInspection(), State: identified, Accepted: accepted,
 	}
 	if accepted {
+		p.Deadline = cmp.Or(p.GetDeadline(), calendar.On(now.AddDate(0, 0, DaysToRectify)).String())
 		p.AcceptedContent = entered(p)
 	}
 	return l, p, described(l, p)

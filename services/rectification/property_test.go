@@ -282,9 +282,9 @@ func tell(t *rapid.T) *story {
 	above := rapid.IntRange(0, 3).Draw(t, "found above") == 0
 	if above {
 		found.Source, found.Deadline = rectificationv1.Problem_SOURCE_SUPERIOR, rapid.SampledFrom([]string{"", "2026-06-30"}).Draw(t, "set above")
-		s.given, s.accepted = found.GetDeadline() != "", said{"A", rectificationv1.Problem_LEVEL_UNIT}
+		s.given, s.accepted = true, said{"A", rectificationv1.Problem_LEVEL_UNIT}
 	}
-	l, p, err := rectification.Enter(s.ledger, found, above)
+	l, p, err := rectification.Enter(s.ledger, found, above, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -130,11 +130,14 @@ func (b *bulker) enter(tx store.Tx, from, n int) error {
 		if err != nil {
 			return err
 		}
-		changed, p, err := rectification.Enter(l, found(int64(from+i)), true)
+		own := found(int64(from + i))
+		own.Source = rectificationv1.Problem_SOURCE_SELF_CHECK
+		changed, p, err := rectification.Enter(l, own, false, b.now)
 		if err != nil {
 			return err
 		}
 		open[name] = changed
+		p = rectification.Accept(p, &rectificationv1.FiledProblem{Category: p.GetCategory(), Level: p.GetLevel()})
 		p.Etag, p.CreateTime, p.UpdateTime = "1", timestamppb.New(b.now), timestamppb.New(b.now)
 		if err := errors.Join(b.problems.Insert(tx, p), b.tell(tx, "problem.created", 1, p)); err != nil {
 			return err

@@ -54,13 +54,16 @@ func (s *Story) filed() []*ledger {
 	return list[:min(5, len(list))]
 }
 
+// limit is by when the inspectors want what they found rectified.
+const limit = "2026-06-30"
+
 // visit records what was found in a unit, which plans against it and files a
 // supplementary version of its ledger.
 func (s *Story) visit(ctx context.Context, i *rectificationv1.Inspection, l *ledger, f cast.Problem) error {
 	record := &rectificationv1.RecordInspectionRequest{
 		Name: i.GetName(), Target: cast.Name(l.unit), Summary: "随机查看岗位和窗口（演示）。",
 		Findings: []*rectificationv1.Finding{{
-			Category: f.Category, Item: f.Item, Description: f.Description,
+			Category: f.Category, Item: f.Item, Description: f.Description, Deadline: limit,
 			Level: rectificationv1.Problem_Level(rectificationv1.Problem_Level_value["LEVEL_"+f.Level]),
 		}},
 	}
@@ -71,7 +74,7 @@ func (s *Story) visit(ctx context.Context, i *rectificationv1.Inspection, l *led
 	if at < 0 || len(i.GetVisits()[at].GetProblems()) != 1 {
 		return fmt.Errorf("the visit to %s entered no problem", l.unit)
 	}
-	m := &matter{Problem: f, unit: l.unit, ledger: l.GetName(), name: i.GetVisits()[at].GetProblems()[0], source: "INSPECTION", deadline: "2026-06-30", accepted: true}
+	m := &matter{Problem: f, unit: l.unit, ledger: l.GetName(), name: i.GetVisits()[at].GetProblems()[0], source: "INSPECTION", deadline: limit, accepted: true}
 	m.script = []act{{rounds[2], (*Story).start}, {before(m.deadline), (*Story).solve}}
 	s.matters = append(s.matters, m)
 	return s.follow(ctx, l, m)

@@ -74,7 +74,7 @@ func TestWhoLeadsWhatOthersFoundDoesNotStrikeItOff(t *testing.T) {
 	given.Source = rectificationv1.Problem_SOURCE_SUPERIOR
 	name := w.problem(t, w.supervisor, l.GetName(), given).GetName()
 	ok[*problem](t)(w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
-		Name: name, Cause: "原因", Measures: "措施", Deadline: "2026-03-31", LeaderResponsible: both.Name, PersonResponsible: w.clerk.Name,
+		Name: name, Cause: "原因", Measures: "措施", LeaderResponsible: both.Name, PersonResponsible: w.clerk.Name,
 	}))
 	w.submit(t, name)
 	_, err := w.as(both).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name})

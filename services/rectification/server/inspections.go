@@ -107,7 +107,7 @@ func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaign
 	}
 	return s.enter(tx, l, &rectificationv1.Problem{
 		Category: f.GetCategory(), Item: f.GetItem(), Level: f.GetLevel(), Description: f.GetDescription(),
-		Source: rectificationv1.Problem_SOURCE_INSPECTION, Inspection: i.GetName(),
+		Deadline: f.GetDeadline(), Source: rectificationv1.Problem_SOURCE_INSPECTION, Inspection: i.GetName(),
 	}, true)
 }
 

@@ -72,6 +72,34 @@ func TestAnUnannouncedVisitBecomesProblemsAndThenIsSeen(t *testing.T) {
 	w.sound(t)
 }
 
+// Who plans nothing against what others found is late like who plans and does nothing.
+func TestWhatOthersFindHasADeadline(t *testing.T) {
+	w := begin(t)
+	i := w.inspection(t, false, w.school)
+	by := func(deadline string) *rectificationv1.Finding {
+		f := finding("A")
+		f.Deadline = deadline
+		return f
+	}
+	record := func(findings ...*rectificationv1.Finding) (*rectificationv1.Inspection, error) {
+		return w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
+			Name: i.GetName(), Target: w.school, Summary: "s", Findings: findings,
+		})
+	}
+	_, err := record(by(""), by("2026-02-08"))
+	want(t, "a deadline that is past", err, rectification.ErrProblemDeadlineOutside)
+	at(t, err, "findings[1].deadline")
+	for n, name := range ok[*rectificationv1.Inspection](t)(record(by(""), by("2026-03-20"))).GetVisits()[0].GetProblems() {
+		p := ok[*problem](t)(w.as(w.head).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name}))
+		if given := []string{"2026-03-11", "2026-03-20"}[n]; p.GetDeadline() != given || p.GetAcceptedContent().GetDeadline() != given {
+			t.Errorf("finding %d is to be rectified by %s, and for superiors by %s, want %s", n, p.GetDeadline(), p.GetAcceptedContent().GetDeadline(), given)
+		}
+		_, err := w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, Deadline: "2029-01-01"}})
+		want(t, "the unit that takes its time", err, rectification.ErrProblemDeadlineFixed)
+	}
+	w.sound(t)
+}
+
 func TestAnAnnouncedVisitIsSeenBeforehand(t *testing.T) {
 	w := begin(t)
 	i := w.inspection(t, true, w.school)

@@ -145,9 +145,8 @@ func TestTheHeirDecidesAsTheMergedUnitWould(t *testing.T) {
 	audit := selfCheck("二")
 	audit.Source = rectificationv1.Problem_SOURCE_AUDIT
 	own, found := w.problem(t, w.clerk, l.GetName(), selfCheck("一")).GetName(), w.problem(t, w.supervisor, l.GetName(), audit).GetName()
-	for _, name := range []string{own, found} {
-		w.plan(t, name, "2026-04-30")
-	}
+	w.plan(t, own, "2026-04-30")
+	w.plan(t, found, "")
 	w.file(t, l.GetName())
 	for _, name := range []string{own, found} {
 		w.submit(t, name)

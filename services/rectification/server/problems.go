@@ -78,7 +78,7 @@ func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectifi
 	if err := s.active(l.GetUnit()); err != nil {
 		return nil, err
 	}
-	l, p, err := rectification.Enter(l, found, accepted)
+	l, p, err := rectification.Enter(l, found, accepted, tx.Now)
 	if err != nil {
 		return nil, err
 	}

@@ -112,7 +112,7 @@ func TestWhatOthersFindASuperiorCloses(t *testing.T) {
 	}
 	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), Description: "没有问题"}})
 	want(t, "rewording it", err, rectification.ErrProblemFindingFixed)
-	w.plan(t, p.GetName(), "2026-03-31")
+	w.plan(t, p.GetName(), "")
 	w.submit(t, p.GetName())
 	_, err = w.as(w.leader).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: p.GetName()})
 	want(t, "the unit that verifies it", err, rectification.ErrProblemNotYoursToDecide)

@@ -256,6 +256,11 @@ func complaint(m *complaintv1.Complaint, old *Record) *Record {
 	}
 	r := fresh(m.GetUnit(), "")
 	r.come("complaints_received", Day(m.GetCreateTime()))
+	waits := map[complaintv1.Complaint_State]*complaintv1.Due{
+		complaintv1.Complaint_STATE_RECEIVED: m.GetDecideDue(), complaintv1.Complaint_STATE_ACCEPTED: m.GetFinishDue(),
+		complaintv1.Complaint_STATE_INVESTIGATING: m.GetFinishDue(),
+	}
+	r.open("complaints_overdue", waits[m.GetState()].GetDate())
 	accepted, due := Day(m.GetAcceptTime()), m.GetDecideDue().GetDate()
 	r.come("complaints_accepted", accepted)
 	if due == "" || accepted <= due {

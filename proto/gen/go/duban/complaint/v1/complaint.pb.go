@@ -998,7 +998,7 @@ type RectifyComplaintRequest struct {
 	// The problem, in the officer's own words and without anything that tells who
 	// complained (问题描述).
 	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
-	// By when the unit puts it right (整改时限), YYYY-MM-DD; empty: the unit says.
+	// By when the unit puts it right (整改时限), YYYY-MM-DD; empty: 30 days.
 	Deadline string `protobuf:"bytes,6,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// Whose problem it is within the unit.
 	Level v1.Problem_Level `protobuf:"varint,7,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`

@@ -343,7 +343,9 @@ type Finding struct {
 	// Whose problem it is within the unit.
 	Level Problem_Level `protobuf:"varint,3,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`
 	// 具体问题
-	Description   string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// 限期: by when it is to be rectified, YYYY-MM-DD; empty: 30 days after it is recorded.
+	Deadline      string `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,6 +404,13 @@ func (x *Finding) GetLevel() Problem_Level {
 func (x *Finding) GetDescription() string {
 	if x != nil {
 		return x.Description
+	}
+	return ""
+}
+
+func (x *Finding) GetDeadline() string {
+	if x != nil {
+		return x.Deadline
 	}
 	return ""
 }
@@ -862,14 +871,15 @@ const file_duban_rectification_v1_inspection_proto_rawDesc = "" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x1a\n" +
 	"\bproblems\x18\x03 \x03(\tR\bproblems\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xc2\x01\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xe9\x01\n" +
 	"\aFinding\x12#\n" +
 	"\bcategory\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\x1b\n" +
 	"\x04item\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04item\x12G\n" +
 	"\x05level\x18\x03 \x01(\x0e2%.duban.rectification.v1.Problem.LevelB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05level\x12,\n" +
 	"\vdescription\x18\x04 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\vdescription\"\xb3\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\vdescription\x12%\n" +
+	"\bdeadline\x18\x05 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\bdeadline\"\xb3\x01\n" +
 	"\x17CreateInspectionRequest\x12J\n" +
 	"\n" +
 	"inspection\x18\x01 \x01(\v2\".duban.rectification.v1.InspectionB\x06\xbaH\x03\xc8\x01\x01R\n" +
