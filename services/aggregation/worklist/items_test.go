@@ -75,6 +75,10 @@ func TestWhatRecordsAskFor(t *testing.T) {
 			ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { returned(l); l.PendingChanges = true }),
 			[]asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-15"}},
 		},
+		"one that the end of its campaign found returned": {
+			ledger(rectificationv1.Ledger_STATE_RETURNED, func(l *rectificationv1.Ledger) { returned(l); l.CampaignCloseDate = "2026-04-10" }),
+			[]asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-15"}},
+		},
 		"a returned supplement": {
 			ledger(rectificationv1.Ledger_STATE_RETURNED, func(l *rectificationv1.Ledger) { returned(l); l.AcknowledgedVersion = 1 }),
 			[]asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", ""}},
