@@ -83,7 +83,7 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 // of those who do, and was not gone by the day on which it was due. Whoever rules one
 // minute rules nothing.
 func (l *Ledger) owes(form *aggregationv1.ReportForm, period reports.Period, unit string) bool {
-	if reports.Lapses(l.directory.Gone(unit), l.Window(form, period)) {
+	if gone := l.directory.Gone(unit); !gone.IsZero() && reports.Lapses(gone, l.Window(form, period)) {
 		return false
 	}
 	for u, depth := range l.directory.Stands(unit, period.Start(), period.End()) {

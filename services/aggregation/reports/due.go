@@ -32,11 +32,9 @@ func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32) b
 }
 
 // Lapses says whether what a unit owes by the window is owed no more: it was archived
-// or merged no later than on the due day. What was due before stays owed. gone is since
-// when it is, zero for a unit that is not.
-func Lapses(gone time.Time, w Window) bool {
-	return !gone.IsZero() && calendar.On(gone).String() <= w.Due
-}
+// or merged no later than on the due day, and is since that moment. What was due before
+// stays owed.
+func Lapses(gone time.Time, w Window) bool { return calendar.On(gone).String() <= w.Due }
 
 // FormPeriod is a period of a form.
 type FormPeriod struct {
