@@ -103,29 +103,32 @@ func plain(category string) string {
 	return category
 }
 
-// ledger counts the filing (报备) of a ledger.
+// ledger counts the filing (报备) of a ledger. One that was returned (退回) is none,
+// unless a version before it was acknowledged.
 func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: l.GetUnit(), Campaign: l.GetCampaign()}, Accepted: true}
-	due := fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate())
+	due := fallen(fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate()), l.GetUnitArchiveDate())
 	f.count(LedgersDue, due, 1)
-	if l.GetVersion() == 0 {
-		f.owe(due)
+	switch acknowledged := l.GetAcknowledgedVersion() > 0; {
+	case l.GetVersion() == 0, l.GetReturnReason() != "" && !acknowledged:
+		if due != "" {
+			f.owe(fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate()))
+		}
 		return f
+	case acknowledged:
+		f.once(before, LedgersAcknowledged, day)
 	}
 	f.once(before, LedgersFiled, day)
 	if l.GetFiledLate() {
 		f.count(LedgersFiledLate, f.First(LedgersFiled), 1)
 	}
-	if l.GetAcknowledgedVersion() > 0 {
-		f.once(before, LedgersAcknowledged, day)
-	}
 	return f
 }
 
-// fallen is a due date, or "" if it had not passed when the campaign was closed:
-// then it never falls due. An empty closed says that the campaign goes on.
-func fallen(due, closed string) string {
-	if closed != "" && due >= closed {
+// fallen is a due date, or "" if it had not passed when the campaign was closed, or the
+// unit archived: then it never falls due. An empty end says that neither was.
+func fallen(due, end string) string {
+	if end != "" && due >= end {
 		return ""
 	}
 	return due

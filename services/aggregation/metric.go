@@ -94,9 +94,9 @@ var Definitions = []Definition{
 	{ProblemsOverdue, "problems_overdue", overdue, less, "rectification", "problem", "逾期问题数", "Problems overdue", "整改时限已过、仍未销号的问题数。", "Open problems whose deadline has passed.", 0, 0},
 	{ProblemsClosingRate, "problems_closing_rate", ratio, more, "rectification", "milli", "销号率", "Closing rate", "已销号问题数除以发现问题数，千分数。", "Problems closed by problems found, in thousandths.", ProblemsClosed, ProblemsFound},
 
-	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备时限已到的台账数，按时限日计。", "Ledgers to be filed, by the day they are due.", 0, 0},
-	{LedgersFiled, "ledgers_filed", flow, more, "rectification", "ledger", "已报备台账数", "Ledgers filed", "按首次报备日计的台账数。", "Ledgers filed, by the day they first were.", 0, 0},
-	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "首次报备晚于时限的台账数。", "Ledgers first filed after they were due.", 0, 0},
+	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备时限已到的台账数，按时限日计；时限前活动已结束或单位已停用的不计。", "Ledgers to be filed, by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},
+	{LedgersFiled, "ledgers_filed", flow, more, "rectification", "ledger", "已报备台账数", "Ledgers filed", "按首次报备日计的台账数；备案前被退回的不计，重新报备后按重新报备日计。", "Ledgers filed, by the day they first were. One that is returned before it is acknowledged does not count until it is filed again, and then by that day.", 0, 0},
+	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "报备晚于时限的台账数，被退回的以补正时限为准；逾期报备过的，补正后仍计。", "Ledgers filed after they were due, or again after the day by which what was returned is; who was late once still counts.", 0, 0},
 	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已确认台账数", "Ledgers acknowledged", "按上级首次确认日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
 	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督导检查次数", "Inspections concluded", "主办单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
 
@@ -108,7 +108,7 @@ var Definitions = []Definition{
 	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "首次上报晚于时限的任务数。", "Assignments first submitted after they were due.", 0, 0},
 	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过、仍待上报的任务数。", "Assignments whose due date has passed and that still await submission.", 0, 0},
 
-	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "时限已过而未报备的台账与未签收的任务数。", "Ledgers not filed and assignments not received though their due date has passed.", 0, 0},
+	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "时限已过而未报备、补正时限已过而未重新报备的台账与未签收的任务数。", "Ledgers not filed, or not filed again after they were returned, and assignments not received though their due date has passed.", 0, 0},
 
 	{ComplaintsReceived, "complaints_received", flow, neither, "complaint", "complaint", "收到投诉数", "Complaints received", "按收到日计的公开类投诉数，不含举报。", "Complaints of the open types, by the day they came; sealed reports never count.", 0, 0},
 	{ComplaintsAccepted, "complaints_accepted", flow, neither, "complaint", "complaint", "受理投诉数", "Complaints accepted", "按受理日计的投诉数。", "Complaints accepted, by the day they were.", 0, 0},

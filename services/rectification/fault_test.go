@@ -342,11 +342,11 @@ var refusals = []struct {
 		return extended(filedLedger(), asked(plannedProblem(planned), rectification.MaxExtensions), "2026-07-31")
 	}},
 	{"acknowledging what one signed", rectification.ErrLedgerDeciderInvolved, func() error {
-		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer})
+		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer}, calendar.Builtin())
 		return err
 	}},
 	{"returning what one filed", rectification.ErrLedgerDeciderInvolved, func() error {
-		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: submitter, Reason: "why"})
+		_, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: submitter, Reason: "why"}, calendar.Builtin())
 		return err
 	}},
 	{"granting what one asked for", rectification.ErrProblemDeciderInvolved, func() error {
@@ -487,7 +487,7 @@ func TestWhoOnlyLeadsVerifiesWhatTheUnitFoundItself(t *testing.T) {
 }
 
 func TestTheTopmostUnitsHeadRecordsTheReplyToWhatTheySigned(t *testing.T) {
-	if _, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer, Document: "1"}); err != nil {
+	if _, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer, Document: "1"}, calendar.Builtin()); err != nil {
 		t.Error(err)
 	}
 }

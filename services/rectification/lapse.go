@@ -17,9 +17,12 @@ func Lapse(l *rectificationv1.Ledger, day string) *rectificationv1.Ledger {
 	return l
 }
 
-// spared says whether the ledger's campaign was closed before its filing was late.
-func spared(l *rectificationv1.Ledger) bool {
-	return l.GetCampaignCloseDate() != "" && l.GetFilingDueDate() >= l.GetCampaignCloseDate()
+// Abandon returns the ledger of a unit that was archived on day. What was due by then
+// stays due.
+func Abandon(l *rectificationv1.Ledger, day string) *rectificationv1.Ledger {
+	l = proto.CloneOf(l)
+	l.UnitArchiveDate = day
+	return l
 }
 
 // over says what a ledger does no more because its campaign was closed.

@@ -3,8 +3,10 @@ package rectification_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -66,6 +68,84 @@ func TestWhatWasNotDueAtTheEndIsNotLate(t *testing.T) {
 		f, err := rectification.File(l, nil, submitter, now.AddDate(1, 0, 0))
 		if err != nil || f.Ledger.GetFiledLate() != late {
 			t.Errorf("closed on %q: late %t, %v; want %t", closed, f.Ledger.GetFiledLate(), err, late)
+		}
+	}
+}
+
+// What was returned is filed again by a day of its own: five working days after the
+// first return or the due day, and then later only by as long as the superior had it.
+func TestByWhichDayAReturnedLedgerIsFiledAgain(t *testing.T) {
+	const due = "2026-04-03"
+	for name, c := range map[string]struct {
+		turns [][2]string // filed and returned
+		want  string
+		again string // filed in the end
+		late  bool
+	}{
+		"returned long before it is due":     {[][2]string{{"2026-03-02", "2026-03-04"}}, due, "2026-04-03", false},
+		"returned when it was due":           {[][2]string{{due, "2026-04-08"}}, "2026-04-15", "2026-04-15", false},
+		"filed too late again":               {[][2]string{{due, "2026-04-08"}}, "2026-04-15", "2026-04-16", true},
+		"the superior takes months":          {[][2]string{{due, "2026-06-01"}}, "2026-06-08", "2026-06-08", false},
+		"nothing is filed again and again":   {[][2]string{{due, "2026-04-08"}, {"2026-04-15", "2026-04-16"}, {"2026-04-16", "2026-04-17"}}, "2026-04-17", "2026-04-20", true},
+		"each time the superior takes weeks": {[][2]string{{due, "2026-04-08"}, {"2026-04-13", "2026-05-13"}}, "2026-05-15", "2026-05-15", false},
+		"late once is late":                  {[][2]string{{"2026-04-07", "2026-04-08"}}, "2026-04-15", "2026-04-09", true},
+	} {
+		l := &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: due}
+		for _, turn := range c.turns {
+			f := filedOn(t, l, turn[0])
+			at, err := time.Parse(time.DateOnly, turn[1])
+			if err == nil {
+				l, _, err = rectification.Decide(f.Ledger, f.Version, rectification.Verdict{Reason: "why", Decider: superior, Time: at}, calendar.Builtin())
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.State = rectificationv1.Ledger_STATE_SIGNED
+		}
+		f := filedOn(t, l, c.again)
+		if l.GetCorrectionDueDate() != c.want || f.Ledger.GetFiledLate() != c.late {
+			t.Errorf("%s: by %s, want %s; filed late %t, want %t", name, l.GetCorrectionDueDate(), c.want, f.Ledger.GetFiledLate(), c.late)
+		}
+	}
+}
+
+func filedOn(t *testing.T, l *rectificationv1.Ledger, day string) *rectification.Filing {
+	t.Helper()
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := rectification.File(l, nil, submitter, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// A supplementary version that is returned leaves what was acknowledged as it stands,
+// and a ledger without a day has none by which it is filed again.
+func TestWhatIsAcknowledgedStands(t *testing.T) {
+	for name, l := range map[string]*rectificationv1.Ledger{
+		"acknowledged": {FilingDueDate: "2026-03-09", Version: 2, AcknowledgedVersion: 1, State: rectificationv1.Ledger_STATE_FILED},
+		"standing":     {Version: 1, State: rectificationv1.Ledger_STATE_FILED},
+	} {
+		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Reason: "why", Decider: superior, Time: now}, calendar.Builtin())
+		if err != nil || l.GetCorrectionDueDate() != "" {
+			t.Fatalf("%s: %v, %v", name, l, err)
+		}
+		l.State = rectificationv1.Ledger_STATE_SIGNED
+		if f, err := rectification.File(l, nil, submitter, now.AddDate(1, 0, 0)); err != nil || f.Ledger.GetFiledLate() {
+			t.Errorf("%s is late: %v, %v", name, f, err)
+		}
+	}
+}
+
+func TestWhatWasNotDueWhenTheUnitWasArchivedIsNotLate(t *testing.T) {
+	for archived, late := range map[string]bool{"": true, "2026-03-10": true, "2026-03-09": false} {
+		l := &rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-03-09", Signature: &rectificationv1.Signature{}}
+		f, err := rectification.File(rectification.Abandon(l, archived), nil, submitter, now.AddDate(1, 0, 0))
+		if err != nil || f.Ledger.GetFiledLate() != late {
+			t.Errorf("archived on %q: late %t, %v; want %t", archived, f.Ledger.GetFiledLate(), err, late)
 		}
 	}
 }

@@ -174,9 +174,9 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	if err != nil {
 		return nil, err
 	}
+	late := overdue(owed(l), now)
 	l.Version++
 	l.PendingChanges, l.ReturnReason = false, ""
-	late := l.GetVersion() == 1 && !spared(l) && overdue(l.GetFilingDueDate(), now)
 	l.FiledLate = l.GetFiledLate() || late
 	f := &Filing{Ledger: l, Version: &rectificationv1.LedgerVersion{
 		Name: VersionName(l.GetName(), l.GetVersion()), Unit: l.GetUnit(), Campaign: l.GetCampaign(),

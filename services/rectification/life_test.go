@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -180,11 +181,11 @@ var ledgerMoves = map[rectification.LedgerMove]func(*rectificationv1.Ledger) (*r
 		return f.Ledger, nil
 	},
 	rectification.LedgerAcknowledging: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Decider: superior})
+		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Decider: superior}, calendar.Builtin())
 		return l, err
 	},
 	rectification.LedgerReturning: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Reason: "why", Decider: superior})
+		l, _, err := rectification.Decide(l, filedVersion(), rectification.Verdict{Reason: "why", Decider: superior}, calendar.Builtin())
 		return l, err
 	},
 }
@@ -218,7 +219,7 @@ func TestEveryMoveOfAVersionFromEveryState(t *testing.T) {
 	open := &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_FILED, Version: 1}
 	decide := func(reason string) func(*rectificationv1.LedgerVersion) (*rectificationv1.LedgerVersion, error) {
 		return func(v *rectificationv1.LedgerVersion) (*rectificationv1.LedgerVersion, error) {
-			_, v, err := rectification.Decide(open, v, rectification.Verdict{Reason: reason, Decider: superior})
+			_, v, err := rectification.Decide(open, v, rectification.Verdict{Reason: reason, Decider: superior}, calendar.Builtin())
 			return v, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"pgregory.net/rapid"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -200,7 +201,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			if s.version == nil {
 				return
 			}
-			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Decider: superiorOr(t), Time: now}); err == nil {
+			if l, v, err := rectification.Decide(s.ledger, s.version, rectification.Verdict{Reason: reason, Decider: superiorOr(t), Time: now}, calendar.Builtin()); err == nil {
 				s.ledger, s.version = l, v
 				if reason == "" {
 					s.acknowledge()

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
@@ -67,8 +68,9 @@ type Verdict struct {
 	Time     time.Time
 }
 
-// Decide returns ledger and version after the verdict; v MUST be the newest.
-func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdict) (*rectificationv1.Ledger, *rectificationv1.LedgerVersion, error) {
+// Decide returns ledger and version after the verdict; v MUST be the newest. The days
+// are those by which what is returned is filed again.
+func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdict, days *calendar.Calendar) (*rectificationv1.Ledger, *rectificationv1.LedgerVersion, error) {
 	ledgerMove, versionMove := LedgerAcknowledging, VersionAcknowledging
 	if d.Reason != "" {
 		ledgerMove, versionMove = LedgerReturning, VersionReturning
@@ -79,6 +81,8 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	}
 	if d.Reason == "" {
 		l.AcknowledgedVersion = v.GetVersion()
+	} else {
+		l = correction(l, v, calendar.On(d.Time), days)
 	}
 	l.ReturnReason = d.Reason
 	if v, err = lifecycle.Move(VersionLife, v, versionMove, ErrLedgerIllegalMove); err != nil {

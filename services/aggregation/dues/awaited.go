@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/change"
@@ -24,8 +23,8 @@ func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*wor
 	ended := reports.Ended(l.book.Today(), lookBack)
 	for _, unit := range units {
 		u := l.directory.Unit(unit)
-		if u == nil || u.GetInstallation() != "" || u.GetState() == organizationv1.Unit_STATE_ARCHIVED {
-			continue // what lies beneath an enrolled root reports there, and what is archived no more
+		if u == nil || u.GetInstallation() != "" {
+			continue // what lies beneath an enrolled root reports there
 		}
 		for _, p := range ended {
 			if !l.owes(p.Form, p.Period, unit) {

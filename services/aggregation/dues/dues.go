@@ -6,6 +6,7 @@
 package dues
 
 import (
+	"iter"
 	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -18,8 +19,11 @@ import (
 // Directory knows the units as they are now, and as they were.
 type Directory interface {
 	Unit(name string) *organizationv1.Unit
-	UnitAt(name string, t time.Time) *organizationv1.Unit
-	PathAt(name string, t time.Time) []string
+	// Stands yields what the unit was at any time from one moment to another, and
+	// how deep it stood then; nil while it was not there.
+	Stands(name string, from, to time.Time) iter.Seq2[*organizationv1.Unit, int]
+	// Gone returns since when the unit is archived or merged; zero: it is not.
+	Gone(name string) time.Time
 	Subtree(name string) []string
 }
 

@@ -79,11 +79,19 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 	return reports.DueOf(unit, period, l.Window(form, period), l.book.Today(), sent), err
 }
 
-// owes says whether a unit owes a form for a period: by what it was when that ended,
-// so that nobody is rid of it by changing the unit.
+// owes says whether a unit owes a form for a period: if at any time in it it was one
+// of those who do, and was not gone by the day on which it was due. Whoever rules one
+// minute rules nothing.
 func (l *Ledger) owes(form *aggregationv1.ReportForm, period reports.Period, unit string) bool {
-	end := period.End()
-	return reports.Owes(form, l.directory.UnitAt(unit, end), int32(len(l.directory.PathAt(unit, end))))
+	if gone := l.directory.Gone(unit); !gone.IsZero() && reports.Lapses(gone, l.Window(form, period)) {
+		return false
+	}
+	for u, depth := range l.directory.Stands(unit, period.Start(), period.End()) {
+		if reports.Owes(form, u, int32(depth)) {
+			return true
+		}
+	}
+	return false
 }
 
 // sent returns what has come by a form from a unit.

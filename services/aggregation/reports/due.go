@@ -7,12 +7,14 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 )
 
-// Owes says whether a unit owes the form for a period. The unit, and its depth in
-// the tree, of which the topmost is 1, MUST be as they were when the period ended:
-// whatever becomes of the unit later, what it owes remains owed. A nil unit, one that
-// was not there yet, owes nothing, nor does one that was no longer in use.
+// Owes says whether a unit that was so at some time of a period, at that depth in the
+// tree, of which the topmost is 1, owes the form for it (应报). One such time is enough:
+// whatever a unit is made for the last minute of a period, what it owes remains owed. A
+// nil unit, one that was not there yet, owes nothing, nor does one that was no longer
+// in use.
 func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32) bool {
 	o := form.GetOwed()
 	switch {
@@ -28,6 +30,11 @@ func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32) b
 		return u.GetLabels()[key] != value
 	})
 }
+
+// Lapses says whether what a unit owes by the window is owed no more: it was archived
+// or merged no later than on the due day, and is since that moment. What was due before
+// stays owed.
+func Lapses(gone time.Time, w Window) bool { return calendar.On(gone).String() <= w.Due }
 
 // FormPeriod is a period of a form.
 type FormPeriod struct {

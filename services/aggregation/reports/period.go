@@ -80,6 +80,11 @@ func (p Period) end() calendar.Date {
 	return calendar.On(time.Date(p.year, time.Month(p.first+p.months), 1, 0, 0, 0, 0, time.UTC)).AddDays(-1)
 }
 
+// Start returns the first instant of the period.
+func (p Period) Start() time.Time {
+	return calendar.On(time.Date(p.year, time.Month(p.first), 1, 0, 0, 0, 0, time.UTC)).Start()
+}
+
 // End returns the last instant of the period.
 func (p Period) End() time.Time { return p.end().End().Add(-1) }
 

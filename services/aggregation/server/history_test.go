@@ -238,7 +238,14 @@ func (h *history) changeLedger() {
 	if h.pick("closed", 4) == 0 {
 		l.CampaignCloseDate = h.around()
 	}
+	if h.pick("archived", 6) == 0 {
+		l.UnitArchiveDate = h.around()
+	}
 	if l.GetVersion() > 0 {
+		l.ReturnReason, l.CorrectionDueDate = "", ""
+		if h.flip("returned") {
+			l.ReturnReason, l.CorrectionDueDate = "why", max(l.GetFilingDueDate(), h.around())
+		}
 		l.FiledLate, l.AcknowledgedVersion = h.flip("late"), int32(h.pick("acknowledged", 2))
 	}
 	h.append("rectification", l.GetName(), l)

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -13,6 +14,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -94,8 +96,8 @@ func TestOwedReportsAwaitWhoOwesThem(t *testing.T) {
 	want("with leave", "2026-03-05", "2026-04-07", "2026-05-06", "2026-06-05", "2026-07-06")
 }
 
-// What is owed for a period goes by what a unit was when the period ended: a label
-// that is taken off reaches back no more than one that is set.
+// What is owed for a period goes by what a unit was in it: a label that is taken off
+// reaches back no more than one that is set.
 func TestNobodyIsRidOfWhatTheyOwe(t *testing.T) {
 	s := newScene(t)
 	org, mask := s.Organization(s.SystemAdmin), &fieldmaskpb.FieldMask{Paths: []string{"labels"}}
@@ -141,7 +143,106 @@ func TestNobodyIsRidOfWhatTheyOwe(t *testing.T) {
 	want("with a label since March", []string{"2026-03", "2026-04", "2026-05", "2026-06"}, []string{"2026-04-07", "2026-05-06"})
 	label(on(5, 20), nil)
 	s.SetTime(on(6, 20))
-	want("when it was taken off in May", []string{"2026-03", "2026-04"}, []string{"2026-04-07", "2026-05-06"})
-	label(on(6, 25), map[string]string{"reports": "forms"})
-	want("when it was set again in June", []string{"2026-03", "2026-04", "2026-06"}, []string{"2026-04-07", "2026-05-06"})
+	awaited := []string{"2026-04-07", "2026-05-06", "2026-06-05"}
+	want("when it was taken off in May", []string{"2026-03", "2026-04", "2026-05"}, awaited)
+	s.SetTime(on(7, 2))
+	label(on(7, 2), map[string]string{"reports": "forms"})
+	want("when it was set again in July", []string{"2026-03", "2026-04", "2026-05"}, awaited)
+}
+
+// forms is a unit that reports by forms since now.
+func (s *scene) forms(unit string, yes bool) {
+	s.T.Helper()
+	is := &organizationv1.Unit{Name: unit}
+	if yes {
+		is.Labels = map[string]string{"reports": "forms"}
+	}
+	_, err := s.Organization(s.SystemAdmin).UpdateUnit(s.T.Context(), &organizationv1.UpdateUnitRequest{
+		Unit: is, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels"}},
+	})
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	s.CatchUp()
+}
+
+// dueFor are the months of the first half of 2026 for which a unit owes a report.
+func (s *scene) dueFor(unit string) (periods []string) {
+	s.T.Helper()
+	for _, period := range []string{"2026-01", "2026-02", "2026-03", "2026-04", "2026-05", "2026-06"} {
+		list, err := s.Aggregation(s.reviewer.Key).ListReportDues(s.T.Context(), &aggregationv1.ListReportDuesRequest{
+			Parent: "reportForms/ledger-monthly", Unit: unit, Period: period, Filter: `name = "` + unit + `"`,
+		})
+		if err != nil {
+			s.T.Fatal(err)
+		}
+		if len(list.GetReportDues()) > 0 {
+			periods = append(periods, period)
+		}
+	}
+	return periods
+}
+
+// Who takes the label off for the minute in which a month ends owes that month all the
+// same, and so does who has it for that minute alone.
+func TestOneMinuteRidsNobody(t *testing.T) {
+	s := newScene(t)
+	midnight := func(month time.Month) time.Time {
+		return time.Date(2026, month, 1, 0, 0, 0, 0, calendar.On(time.Time{}).Start().Location())
+	}
+	s.SetTime(midnight(3).Add(24 * time.Hour))
+	s.forms(s.district, true)
+	s.SetTime(midnight(4).Add(-30 * time.Second))
+	s.forms(s.district, false)
+	s.forms(s.school, true)
+	s.SetTime(midnight(4).Add(30 * time.Second))
+	s.forms(s.district, true)
+	s.SetTime(midnight(4).Add(time.Minute))
+	s.forms(s.school, false)
+	s.SetTime(midnight(5).Add(-30 * time.Second))
+	s.forms(s.district, false)
+	s.SetTime(midnight(7).Add(24 * time.Hour))
+	for unit, want := range map[string][]string{s.district: {"2026-03", "2026-04"}, s.school: {"2026-03", "2026-04"}, s.other: nil} {
+		if got := s.dueFor(unit); !slices.Equal(got, want) {
+			t.Errorf("%s owes reports for %v, want %v", unit, got, want)
+		}
+	}
+	if got, _ := s.owed(s.machine.Key, s.district, false); !slices.Equal(got, []string{"2026-04-07", "2026-05-06"}) {
+		t.Errorf("awaited by %v", got)
+	}
+}
+
+// A unit owes since the month in which it was opened. One that is archived or merged
+// owes what was due before, and nothing that was due later: nobody is left to send it.
+func TestWhoIsGoneOwesWhatWasDue(t *testing.T) {
+	s := newScene(t)
+	on := func(month time.Month, day int) time.Time { return time.Date(2026, month, day, 1, 0, 0, 0, time.UTC) }
+	org := s.Organization(s.SystemAdmin)
+	s.SetTime(on(2, 27))
+	young := s.Unit("young", s.district, organizationv1.Unit_KIND_SCHOOL)
+	for _, unit := range []string{young, s.school, s.other} {
+		s.forms(unit, true)
+	}
+	s.SetTime(on(4, 7)) // the day on which March is due
+	if _, err := org.ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: s.school}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := org.MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: s.other, Into: young}); err != nil {
+		t.Fatal(err)
+	}
+	s.SetTime(on(4, 20))
+	s.CatchUp()
+	for unit, want := range map[string][]string{young: {"2026-02", "2026-03", "2026-04", "2026-05", "2026-06"}, s.school: {"2026-02"}, s.other: {"2026-02"}} {
+		if got := s.dueFor(unit); !slices.Equal(got, want) {
+			t.Errorf("%s owes reports for %v, want %v", unit, got, want)
+		}
+	}
+	asked := map[string]int{}
+	for _, item := range s.worklist(s.reviewer.Key, &aggregationv1.ListWorkItemsRequest{Parent: s.district, Beneath: true, Filter: "action = SUBMIT_REPORT"}) {
+		asked[item.GetUnit()+" "+item.GetDueDate()]++
+	}
+	want := map[string]int{young + " 2026-03-05": 1, young + " 2026-04-07": 1, s.school + " 2026-03-05": 1, s.other + " 2026-03-05": 1}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("asked for (-want +got):\n%s", diff)
+	}
 }

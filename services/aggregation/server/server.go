@@ -65,7 +65,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   4, // since it keeps when units have records of their own
+	First:   5, // since what was returned does not count as filed
 }
 
 func indexes() map[string][]string {

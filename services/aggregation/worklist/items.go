@@ -159,32 +159,45 @@ func assignment(a *campaignv1.Assignment) []*Item {
 	return ask(a, a.GetUnit(), a.GetCampaign(), action, due)
 }
 
-// ledger asks for a signature where something is to be filed: by a day, or
-// because the content has changed since; for one that is not begun, to be opened. In a closed campaign nothing is signed for
-// the first time; what was signed is still filed, with no day that comes after.
+// ledger asks for a signature where something is to be filed: by a day, again as it
+// was returned, or because the content has changed since; for one that is not begun, to
+// be opened. In a closed campaign nothing is signed for the first time; what was signed
+// is still filed, with no day that comes after. Of a unit that was archived nothing is
+// asked but what was due before.
 func ledger(l *rectificationv1.Ledger) []*Item {
 	var action aggregationv1.WorkItem_Action
-	due := l.GetFilingDueDate()
-	closed := l.GetCampaignCloseDate()
-	if l.GetVersion() > 0 || closed != "" && due >= closed {
-		due = ""
-	}
+	due := filedBy(l)
 	switch l.GetState() {
 	case rectificationv1.Ledger_STATE_FILED:
-		action, due = aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, ""
+		return ask(l, l.GetUnit(), l.GetCampaign(), aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, "")
 	case rectificationv1.Ledger_STATE_SIGNED:
 		action = aggregationv1.WorkItem_ACTION_FILE_LEDGER
 	case rectificationv1.Ledger_STATE_RETURNED:
 		action = aggregationv1.WorkItem_ACTION_SIGN_LEDGER
 	default:
-		if (due != "" && closed == "") || l.GetPendingChanges() {
+		if (due != "" && l.GetCampaignCloseDate() == "") || l.GetPendingChanges() {
 			action = aggregationv1.WorkItem_ACTION_SIGN_LEDGER
 		}
 		if action != aggregationv1.WorkItem_ACTION_UNSPECIFIED && l.GetIssued() {
 			action = aggregationv1.WorkItem_ACTION_OPEN_LEDGER
 		}
 	}
+	if due == "" && l.GetUnitArchiveDate() != "" {
+		return nil
+	}
 	return ask(l, l.GetUnit(), l.GetCampaign(), action, due)
+}
+
+// filedBy is the day by which the ledger is filed, or filed again as it was returned
+// (补正时限), or "" if it need not be, or no more.
+func filedBy(l *rectificationv1.Ledger) string {
+	filing, closed, archived := l.GetFilingDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate()
+	due := max(filing, l.GetCorrectionDueDate())
+	stands := l.GetVersion() > 0 && (l.GetAcknowledgedVersion() > 0 || l.GetReturnReason() == "")
+	if stands || closed != "" && filing >= closed || archived != "" && due >= archived {
+		return ""
+	}
+	return due
 }
 
 var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Action{

@@ -63,8 +63,28 @@ func TestWhatRecordsAskFor(t *testing.T) {
 		"an open ledger":           {ledger(rectificationv1.Ledger_STATE_OPEN, same), []asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-05"}}},
 		"an issued ledger":         {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued = true }), []asked{{aggregationv1.WorkItem_ACTION_OPEN_LEDGER, u, "", "2026-04-05"}}},
 		"one of a closed campaign": {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued, l.CampaignCloseDate = true, "2026-05-01" }), nil},
-		"a standing ledger":        {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.FilingDueDate = "" }), nil},
-		"a signed ledger":          {ledger(rectificationv1.Ledger_STATE_SIGNED, same), []asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-05"}}},
+		"one of an archived unit":  {ledger(rectificationv1.Ledger_STATE_SIGNED, func(l *rectificationv1.Ledger) { l.UnitArchiveDate = "2026-04-05" }), nil},
+		"one that was due before": {
+			ledger(rectificationv1.Ledger_STATE_SIGNED, func(l *rectificationv1.Ledger) { l.UnitArchiveDate = "2026-04-06" }),
+			[]asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-05"}},
+		},
+		"a returned ledger": {
+			ledger(rectificationv1.Ledger_STATE_RETURNED, returned), []asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-15"}},
+		},
+		"one that is worked on again": {
+			ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { returned(l); l.PendingChanges = true }),
+			[]asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-15"}},
+		},
+		"one that the end of its campaign found returned": {
+			ledger(rectificationv1.Ledger_STATE_RETURNED, func(l *rectificationv1.Ledger) { returned(l); l.CampaignCloseDate = "2026-04-10" }),
+			[]asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-15"}},
+		},
+		"a returned supplement": {
+			ledger(rectificationv1.Ledger_STATE_RETURNED, func(l *rectificationv1.Ledger) { returned(l); l.AcknowledgedVersion = 1 }),
+			[]asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", ""}},
+		},
+		"a standing ledger": {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.FilingDueDate = "" }), nil},
+		"a signed ledger":   {ledger(rectificationv1.Ledger_STATE_SIGNED, same), []asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-05"}}},
 		"a filed ledger": {
 			ledger(rectificationv1.Ledger_STATE_FILED, func(l *rectificationv1.Ledger) { l.Version = 1 }),
 			[]asked{{aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, u, "", ""}},
@@ -126,6 +146,10 @@ func TestWhatRecordsAskFor(t *testing.T) {
 			t.Errorf("%s asks for %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+func returned(l *rectificationv1.Ledger) {
+	l.Version, l.ReturnReason, l.CorrectionDueDate = 1, "why", "2026-04-15"
 }
 
 // What a unit found itself awaits its own leaders, all else the superior's.

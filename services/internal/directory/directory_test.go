@@ -2,10 +2,13 @@ package directory
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -220,5 +223,82 @@ func TestKeysAreToldOf(t *testing.T) {
 	}
 	if want := []string{"apiKeys/a", "apiKeys/a"}; !slices.Equal(told, want) {
 		t.Errorf("told of %q, want %q", told, want)
+	}
+}
+
+// What a unit was at some time is what it was at the beginning or at one of all moments
+// of the tree: nothing that was for a moment is left out, and nothing is told that was
+// at another time.
+func TestStandsIsWhatEveryMomentSays(t *testing.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		d, moments := grown(t, random)
+		from := day.AddDate(0, 0, random.IntN(40))
+		to := from.AddDate(0, 0, random.IntN(20))
+		for _, name := range []string{"units/0", "units/3", "units/none"} {
+			want, got := map[string]bool{}, map[string]bool{}
+			for _, at := range append(moments, from) {
+				if !at.Before(from) && !at.After(to) {
+					want[fmt.Sprint(d.UnitAt(name, at).GetLabels(), len(d.PathAt(name, at)))] = true
+				}
+			}
+			for is, depth := range d.Stands(name, from, to) {
+				got[fmt.Sprint(is.GetLabels(), depth)] = true
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("seed %d, %s from %v to %v (-want +got):\n%s", seed, name, from, to, diff)
+			}
+		}
+	}
+}
+
+// grown is a directory of four units that were moved and relabelled at random, and the
+// moments of its entries.
+func grown(t *testing.T, random *rand.Rand) (d *Directory, moments []time.Time) {
+	t.Helper()
+	d = New(nil, func() time.Time { return day })
+	run := []*feedv1.Entry{entry(t, 0, record("units/p", "", organizationv1.Unit_KIND_PROVINCE))}
+	for days := range 60 {
+		n := random.IntN(4)
+		if days < 4 {
+			n = 3 - days
+		}
+		above := "units/p"
+		if up := n + 1 + random.IntN(4); up < 4 {
+			above = fmt.Sprint("units/", up)
+		}
+		is := record(fmt.Sprint("units/", n), above, organizationv1.Unit_KIND_SCHOOL)
+		is.Labels = map[string]string{"l": fmt.Sprint(random.IntN(3))}
+		run = append(run, entry(t, days-random.IntN(2)*days%2, is))
+	}
+	if err := d.apply(t.Context(), run, uint64(len(run)), uint64(len(run))); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range run {
+		moments = append(moments, e.GetEffective().AsTime())
+	}
+	return d, moments
+}
+
+// A listing of a thousand units over a year asks this twelve thousand times for each
+// form: the history that was before costs little, and that of others nothing.
+func BenchmarkStands(b *testing.B) {
+	d := New(nil, func() time.Time { return day })
+	d.learnUnit(record("units/p", "", organizationv1.Unit_KIND_PROVINCE), day)
+	d.learnUnit(record("units/c", "units/p", organizationv1.Unit_KIND_CITY), day)
+	for i := range 1000 {
+		for version := range 5 {
+			d.learnUnit(record(fmt.Sprint("units/", i), "units/c", organizationv1.Unit_KIND_SCHOOL), day.AddDate(0, version, 0))
+		}
+	}
+	for b.Loop() {
+		for i := range 1000 {
+			name := fmt.Sprint("units/", i)
+			for month := range 12 {
+				for range d.Stands(name, day.AddDate(0, month, 0), day.AddDate(0, month+1, 0)) {
+					continue
+				}
+			}
+		}
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -26,18 +24,11 @@ const (
 	// cursorKey is not the feed's name, under which stands how far a version read
 	// that did not issue ledgers: what was published until then is read again.
 	cursorKey = campaignFeed + ".issued"
-
-	// retry is how long the worker waits when its disk is full or the tree unknown.
-	retry = time.Second
 )
 
-// errNoTree says that the tree could not be brought up to date.
-var errNoTree = errors.New("the tree of units is not known")
-
-// Work implements serve.Worker: it follows the feed of campaigns, opens the ledgers
-// that are owed in those that are published, and tells the ledgers of those that
-// were closed.
-func (s *Service) Work(ctx context.Context) error {
+// published follows the feed of campaigns: it opens the ledgers that are owed in those
+// that are published, and tells the ledgers of those that were closed.
+func (s *Service) published(ctx context.Context) error {
 	var start uint64
 	err := s.book.Store.View(ctx, func(tx store.Tx) (err error) {
 		start, err = cursor(tx)
@@ -46,32 +37,13 @@ func (s *Service) Work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(s.hear))
-}
-
-// hear takes in a run. A full disk and an unknown tree are waited for; other errors
-// end the worker.
-func (s *Service) hear(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
-	for len(run) > 0 {
-		err := s.take(ctx, run, next)
-		if !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		slog.WarnContext(ctx, "hearing of campaigns", "error", err)
-		if err := feed.Pause(ctx, retry); err != nil {
-			return err
-		}
-	}
-	return nil
+	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(s.patiently(s.take)))
 }
 
 // take does what a run says, and moves the cursor behind it.
-func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next uint64) error {
+func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
 	heard, err := campaigns(run)
-	if err != nil {
+	if err != nil || len(run) == 0 {
 		return err
 	}
 	owed, err := s.owed(ctx, heard)
@@ -117,30 +89,48 @@ func (s *Service) end(tx *change.Tx, heard []*campaignv1.Campaign) error {
 	return nil
 }
 
-// lapse tells the ledgers of a campaign that it was closed on a day, but for those
-// that an installation below keeps. What is told twice changes nothing.
+// lapse tells the ledgers of a campaign that it was closed on a day. What is told twice
+// changes nothing.
 func (s *Service) lapse(tx *change.Tx, campaign, day string) error {
-	var lapsed []*rectificationv1.Ledger
-	for l, err := range s.ledgers.Lookup(tx, "campaign", campaign, "") {
-		if err != nil {
-			return err
+	err := s.tell(tx, "campaign", campaign, func(l *rectificationv1.Ledger) *rectificationv1.Ledger {
+		if l.GetCampaignCloseDate() != "" {
+			return nil
 		}
-		if l.GetCampaignCloseDate() == "" {
-			lapsed = append(lapsed, rectification.Lapse(l, day))
-		}
-	}
-	for _, l := range lapsed {
-		if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil && !errors.Is(err, change.ErrUnitRemote) {
-			return err
-		}
+		return rectification.Lapse(l, day)
+	})
+	if err != nil {
+		return err
 	}
 	return tx.Put(closedBucket, []byte(campaign), []byte(day))
 }
 
+// tell changes the ledgers that have a value in an index, but for those of which changed
+// makes nothing and those that an installation below keeps.
+func (s *Service) tell(tx *change.Tx, index, value string, changed func(*rectificationv1.Ledger) *rectificationv1.Ledger) error {
+	var told []*rectificationv1.Ledger
+	for l, err := range s.ledgers.Lookup(tx, index, value, "") {
+		if err != nil {
+			return err
+		}
+		if l = changed(l); l != nil {
+			told = append(told, l)
+		}
+	}
+	for _, l := range told {
+		if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil && !errors.Is(err, change.ErrUnitRemote) {
+			return err
+		}
+	}
+	return nil
+}
+
 // closedOn is the day on which a campaign was closed, as far as that was heard of,
 // or "": a ledger that was asked for before is not opened after.
-func closedOn(tx store.Tx, campaign string) (string, error) {
-	day, err := tx.Get(closedBucket, []byte(campaign))
+func closedOn(tx store.Tx, campaign string) (string, error) { return dayOf(tx, closedBucket, campaign) }
+
+// dayOf is the day that a bucket has for a name, or "".
+func dayOf(tx store.Tx, bucket, name string) (string, error) {
+	day, err := tx.Get(bucket, []byte(name))
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}

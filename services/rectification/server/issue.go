@@ -45,6 +45,12 @@ func (s *Service) issue(tx *change.Tx, owed []*rectificationv1.Ledger) error {
 		if day != "" || there != nil {
 			continue
 		}
+		if day, err = dayOf(tx, archivedBucket, l.GetUnit()); err != nil {
+			return err
+		}
+		if day != "" { // since the campaign was published
+			l = rectification.Abandon(l, day)
+		}
 		if _, err := s.ledgers.PutAs(tx, "ledger.issued", l); err != nil {
 			return err
 		}

@@ -68,11 +68,11 @@ var Schema = store.Schema{
 		"duban.rectification.v1.Problem":    {"unit", "campaign"},
 		"duban.rectification.v1.Inspection": {"unit"},
 	},
-	Buckets: []string{closedBucket, cursorsBucket},
+	Buckets: []string{archivedBucket, closedBucket, cursorsBucket},
 }
 
 // New returns the service that writes in book. Of campaigns that are published or
-// closed it hears by feeds.
+// closed, and of units that are archived, it hears by feeds.
 func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient, units Units, days *calendar.Calendar) *Service {
 	s := &Service{book: book, campaigns: campaigns, feeds: feeds, units: units, days: days}
 	s.ledgers = change.Kind[*rectificationv1.Ledger]{

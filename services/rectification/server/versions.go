@@ -94,7 +94,7 @@ func (s *Service) decide(tx *change.Tx, l *rectificationv1.Ledger, d rectificati
 	if err != nil {
 		return nil, err
 	}
-	decided, v, err := rectification.Decide(l, v, d)
+	decided, v, err := rectification.Decide(l, v, d, s.days)
 	if err != nil {
 		return nil, err
 	}

@@ -193,14 +193,20 @@ func problem(p *rectificationv1.Problem, old *Record, day string) *Record {
 
 func ledger(l *rectificationv1.Ledger, old *Record, day string) *Record {
 	r := fresh(l.GetUnit(), l.GetCampaign())
-	if owed := l.GetFilingDueDate(); !spared(owed, l.GetCampaignCloseDate()) {
-		r.come("ledgers_due", owed)
-		if l.GetVersion() == 0 {
-			r.Owes = owed
-			r.open("items_missing", owed)
-		}
+	filing := l.GetFilingDueDate()
+	owes := filing != "" && !spared(filing, l.GetCampaignCloseDate()) && !spared(filing, l.GetUnitArchiveDate())
+	if owes {
+		r.come("ledgers_due", filing)
 	}
-	if l.GetVersion() == 0 {
+	if l.GetAcknowledgedVersion() == 0 && (l.GetVersion() == 0 || l.GetReturnReason() != "") {
+		by := filing
+		if l.GetCorrectionDueDate() > by {
+			by = l.GetCorrectionDueDate()
+		}
+		if owes && !spared(by, l.GetUnitArchiveDate()) {
+			r.Owes = by
+			r.open("items_missing", by)
+		}
 		return r
 	}
 	r.filed = first(old.filed, day)

@@ -1295,8 +1295,10 @@ func (x *ReportForm_Field) GetKind() Metric_Kind {
 	return Metric_KIND_UNSPECIFIED
 }
 
-// Units owe the form that have one of the kinds, if any is named, all of the
-// labels, and stand at the depth, if it is not 0.
+// Units owe the form that at any time in a period are active, have one of the
+// kinds, if any is named, all of the labels, and stand at the depth, if it is not
+// 0. What is not due before the day on which a unit is archived or merged it does
+// not owe.
 type ReportForm_Owed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Kinds of units, such as DISTRICT.

@@ -179,7 +179,9 @@ type Ledger struct {
 	// The content differs from the newest filed version and awaits a
 	// supplementary one (待补充报备).
 	PendingChanges bool `protobuf:"varint,9,opt,name=pending_changes,json=pendingChanges,proto3" json:"pending_changes,omitempty"`
-	// The first version was filed after its date (逾期报备).
+	// What was to be filed was filed after its date (逾期报备): the first version, or
+	// one in the place of a returned one, after correction_due_date. Who was late once
+	// stays so.
 	FiledLate bool `protobuf:"varint,10,opt,name=filed_late,json=filedLate,proto3" json:"filed_late,omitempty"`
 	// How many problems were entered.
 	ProblemCount int32 `protobuf:"varint,11,opt,name=problem_count,json=problemCount,proto3" json:"problem_count,omitempty"`
@@ -191,7 +193,9 @@ type Ledger struct {
 	ContentDigest string `protobuf:"bytes,13,opt,name=content_digest,json=contentDigest,proto3" json:"content_digest,omitempty"`
 	// The signature on the newest content, while it holds.
 	Signature *Signature `protobuf:"bytes,14,opt,name=signature,proto3" json:"signature,omitempty"`
-	// Why the newest filed version was returned.
+	// Why the newest filed version was returned; empty: it was not, or another was
+	// filed since. While it is there and no version was acknowledged, nothing counts
+	// as filed.
 	ReturnReason string `protobuf:"bytes,15,opt,name=return_reason,json=returnReason,proto3" json:"return_reason,omitempty"`
 	// When it was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -205,9 +209,17 @@ type Ledger struct {
 	CampaignCloseDate string `protobuf:"bytes,19,opt,name=campaign_close_date,json=campaignCloseDate,proto3" json:"campaign_close_date,omitempty"`
 	// 下达台账: it was opened when its campaign was published, because the unit owes
 	// one, and nothing was done in it yet. CreateLedger opens it as if there were none.
-	Issued        bool `protobuf:"varint,20,opt,name=issued,proto3" json:"issued,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Issued bool `protobuf:"varint,20,opt,name=issued,proto3" json:"issued,omitempty"`
+	// 补正时限: the day by which a ledger is filed again that was returned before any
+	// version was acknowledged, YYYY-MM-DD; empty: none was, or it has no filing_due_date.
+	// It is no earlier than that. The first return gives five working days; each later
+	// one adds the days for which the superior had the version, and no more.
+	CorrectionDueDate string `protobuf:"bytes,21,opt,name=correction_due_date,json=correctionDueDate,proto3" json:"correction_due_date,omitempty"`
+	// 单位停用日: the day on which its unit was archived, YYYY-MM-DD; empty: it was not.
+	// What was not due before that day never falls due.
+	UnitArchiveDate string `protobuf:"bytes,22,opt,name=unit_archive_date,json=unitArchiveDate,proto3" json:"unit_archive_date,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
@@ -378,6 +390,20 @@ func (x *Ledger) GetIssued() bool {
 		return x.Issued
 	}
 	return false
+}
+
+func (x *Ledger) GetCorrectionDueDate() string {
+	if x != nil {
+		return x.CorrectionDueDate
+	}
+	return ""
+}
+
+func (x *Ledger) GetUnitArchiveDate() string {
+	if x != nil {
+		return x.UnitArchiveDate
+	}
+	return ""
 }
 
 // A category of problems, by its codes alone.
@@ -556,7 +582,7 @@ type LedgerVersion struct {
 	FileTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=file_time,json=fileTime,proto3" json:"file_time,omitempty"`
 	// Who filed it.
 	Filer string `protobuf:"bytes,9,opt,name=filer,proto3" json:"filer,omitempty"`
-	// It is the first one and was filed after its date.
+	// It was to be filed by a day and was filed after it: see Ledger.filed_late.
 	Late bool `protobuf:"varint,10,opt,name=late,proto3" json:"late,omitempty"`
 	// For problem 1, 2, 3 … the version in which its content was filed: this one,
 	// or an earlier one if it has not changed since.
@@ -1944,7 +1970,8 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\t\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\n" +
+	"\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
@@ -1971,7 +1998,9 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\x12 \x01(\tR\x04etag\x123\n" +
 	"\x13campaign_close_date\x18\x13 \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\x12\x1b\n" +
-	"\x06issued\x18\x14 \x01(\bB\x03\xe0A\x03R\x06issued\"\xc8\x01\n" +
+	"\x06issued\x18\x14 \x01(\bB\x03\xe0A\x03R\x06issued\x123\n" +
+	"\x13correction_due_date\x18\x15 \x01(\tB\x03\xe0A\x03R\x11correctionDueDate\x12/\n" +
+	"\x11unit_archive_date\x18\x16 \x01(\tB\x03\xe0A\x03R\x0funitArchiveDate\"\xc8\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\n" +
