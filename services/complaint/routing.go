@@ -101,7 +101,7 @@ func has(c *complaintv1.Complaint, person string) bool {
 // late says whether the tie was over and entered only once c had been accepted. Whom
 // it came to after that had no such tie then, or would not have got it.
 func late(c *complaintv1.Complaint, t Tie) bool {
-	return !t.Entered.IsZero() && !t.Entered.Before(c.GetAcceptTime().AsTime())
+	return !t.Entered.Before(c.GetAcceptTime().AsTime())
 }
 
 // TakeIn says whether the principal may take c in: a sealed case MUST NOT pass
