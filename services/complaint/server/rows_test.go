@@ -3,6 +3,7 @@ package server_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/complaint/recheck"
 	"github.com/duban-project/duban/services/complaint/server"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -259,6 +261,40 @@ func TestALostCaseTellsThoseItIsAboutNothing(t *testing.T) {
 		s = suitetest.RunIn(t, folder)
 	}
 	refused[*complaintv1.Complaint](t, complaint.ErrContentMissing)(s.Complaint(p.cityOfficer.Key).TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: vacant}))
+}
+
+// Of a case that is lost and has no mark, as from before there were any, it is not known
+// whom it is about: it exists for who accepted it, and for nobody before.
+func TestALostCaseWithoutAMarkIsItsOfficersAlone(t *testing.T) {
+	folder := t.TempDir()
+	p := furnish(suitetest.RunNew(t, folder))
+	fresh, accepted := p.report(), p.report()
+	ok[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
+	p.Stop()
+	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
+	table := store.Table[*complaintv1.Complaint]{Bucket: "duban.complaint.v1.Complaint", Key: (*complaintv1.Complaint).GetName}
+	for _, name := range []string{fresh, accepted} {
+		put(t, engine, row{"complaint.contents", []byte(name), nil})
+		err := engine.Update(t.Context(), func(tx store.Tx) error {
+			c, err := table.Get(tx, name)
+			if err != nil || len(c.GetDigests().GetConcerned()) == 0 {
+				return fmt.Errorf("the record %v: %w", c, err)
+			}
+			c.Digests.Concerned = nil
+			return table.Put(tx, c)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	desk := suitetest.RunIn(t, folder).Complaint(p.officer.Key)
+	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: fresh}))
+	if c := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: accepted})); !c.GetUnreadable() {
+		t.Errorf("who accepted it reads %v", c)
+	}
 }
 
 // Answers leave the digests out, also of a repeat, and the feed says of every case as
