@@ -73,9 +73,9 @@ type Service struct {
 	bench bench
 	// cases are complaints as their desk acts on them; answerable as they are
 	// answered, which the unit that an open one is assigned to may do too; readable
-	// as they are read, which whoever may take a vacant one over may do too;
-	// listable as they stand in lists, and heritable as they are taken over.
-	cases, answerable, readable, listable, heritable change.Kind[*complaintv1.Complaint]
+	// as they are read, which whoever may take a vacant one over may do too; and
+	// heritable as they are taken over.
+	cases, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
 
 	openings change.Kind[*complaintv1.Opening]
 }
