@@ -94,9 +94,9 @@ func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
 	}
 }
 
-// about returns c with what says who has a part in it. Where the content is lost, that is found by
-// its mark, and is empty if it has none: then only those know of the case who were held
-// against it when it became theirs.
+// about returns c with what says who has a part in it. Where the content is lost, that
+// is found by its mark, and is empty if it has none: then only those know of the case
+// who were held against it when it became theirs.
 func (s *Service) about(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	whole, err := s.whole(tx, c)
 	if !errors.Is(err, complaint.ErrContentMissing) {
