@@ -27,12 +27,23 @@ func Heir(b Bench, c *complaintv1.Complaint) string {
 	if !Vacant(b, c) {
 		return ""
 	}
-	path := b.Path(c.GetDesk())
-	i := slices.IndexFunc(path, func(unit string) bool { return hearsAt(b, c, unit) })
+	desks := succession(b, c)
+	i := slices.IndexFunc(desks, func(unit string) bool { return hearsAt(b, c, unit) })
 	if i < 0 {
 		return ""
 	}
-	return path[i]
+	return desks[i]
+}
+
+// succession are the desks that may inherit c, in turn. If who is responsible came to
+// have a part in it, those above come before its own, so that whoever enters posts
+// gives it to nobody beside them, and a superior sees it.
+func succession(b Bench, c *complaintv1.Complaint) []string {
+	path := b.Path(c.GetDesk())
+	if len(path) > 1 && Involved(b, c, c.GetResponsible()) {
+		return append(slices.Clone(path[1:]), path[0])
+	}
+	return path
 }
 
 // TakeOver makes who takes c over responsible for it, at the desk that inherits

@@ -2,6 +2,9 @@ package complaint_test
 
 import (
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
@@ -33,6 +36,8 @@ func TestWhoInheritsACase(t *testing.T) {
 		{"a subordinate of the accused", []seat{{under, 1}, {above, 0}}, nil, gone, under, ""},
 		{"the accused, from above", []seat{{spy, 0}, {above, 0}}, nil, gone, spy, ""},
 		{"who is responsible came to have a part in it", []seat{{gone, 1}, {gone, 3}, {a, 1}}, nil, gone, a, "units/1"},
+		{"who is responsible came to have a part in it, and not above", []seat{{gone, 1}, {gone, 3}, {a, 1}, {above, 0}}, nil, gone, a, ""},
+		{"above, when who is responsible came to have a part in it", []seat{{gone, 1}, {gone, 3}, {a, 1}, {above, 0}}, nil, gone, above, "units/0"},
 		{"the desk is led by who leads the accused", []seat{{a, 1}, {above, 0}}, []seat{{"units/0/members/h", 1}, {"units/0/members/h", 2}}, gone, a, ""},
 		{"above a desk that is led by who leads the accused", []seat{{a, 1}, {above, 0}}, []seat{{"units/0/members/h", 1}, {"units/0/members/h", 2}}, gone, above, "units/0"},
 		{"without a role", nil, nil, gone, a, ""},
@@ -44,6 +49,37 @@ func TestWhoInheritsACase(t *testing.T) {
 		}
 		if err == nil && (c.GetResponsible() != x.who || complaint.Involved(w, c, x.who)) {
 			t.Errorf("%s: %v is responsible", x.name, c.GetResponsible())
+		}
+	}
+}
+
+// TestWhatWasOverAndIsEnteredLateTakesNoCase: 0 ← 1 ← 2; units/2 is accused. A post
+// there that was over when it was entered takes the case from who is responsible, and
+// from whom it was assigned to, only if it had been entered before it was accepted.
+// From everyone else it keeps the case.
+func TestWhatWasOverAndIsEnteredLateTakesNoCase(t *testing.T) {
+	const by, b = "units/1/members/by", "units/1/members/b"
+	accepted := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	for _, x := range []struct {
+		name    string
+		entered time.Time
+		who     string
+		hears   bool
+	}{
+		{"who is responsible, held before", accepted.Add(-1), by, false},
+		{"who is responsible, entered late", accepted, by, true},
+		{"who is responsible, held since", time.Time{}, by, false},
+		{"the assignee, entered late", accepted.Add(1), b, true},
+		{"the assignee, held since", time.Time{}, b, false},
+		{"a colleague, entered late", accepted.Add(1), "units/1/members/c", false},
+	} {
+		w := world{parents: []int{-1, 0, 1}, officers: []seat{{x.who, 1}}, past: map[string][]complaint.Tie{
+			x.who: {{Unit: "units/2", Entered: x.entered}},
+		}}
+		c := vacated(by)
+		c.Assignee, c.AcceptTime = b, timestamppb.New(accepted)
+		if got := complaint.Hears(w, c, x.who); got != x.hears {
+			t.Errorf("%s: hears it %v", x.name, got)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package complaint
 
 import (
 	"slices"
+	"time"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -9,9 +10,18 @@ import (
 
 // Routing is the version of Desk. It changes with whatever changes its answers,
 // and stands in every complaint that was routed by it.
-const Routing = "2"
+const Routing = "3"
 
-// Bench is what routing asks of the tree and the grants.
+// Tie is that somebody belongs to a unit, or ever did.
+type Tie struct {
+	Unit string
+	// Head says that they head it, or did (一把手).
+	Head bool
+	// Entered is when that was entered, if it was over by then; else zero.
+	Entered time.Time
+}
+
+// Bench is what routing asks of the tree, the posts and the grants.
 type Bench interface {
 	// Path returns the unit and those above it, nearest first; nil if there is
 	// no such unit.
@@ -20,9 +30,11 @@ type Bench interface {
 	Heir(unit string) string
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
-	// Tied returns the units that the principal belongs to or ever did: where they
-	// are entered, and hold or held a post or a role.
-	Tied(principal string) []string
+	// Heads returns those who head exactly the unit now, by a role or a post.
+	Heads(unit string) []string
+	// Tied returns the ties of the principal: to where they are entered, and by
+	// every post and role that they hold or ever held.
+	Tied(principal string) []Tie
 }
 
 // Desk returns the unit that hears c (受理单位).
@@ -30,8 +42,8 @@ type Bench interface {
 // Enquiries, help and suggestions go to the unit concerned; an ordinary
 // complaint to the nearest unit above it with a complaint officer. A sealed case
 // goes to the nearest unit above the one concerned that has an officer with no
-// part in it and is not led by whoever leads the unit concerned. It MUST NOT
-// reach the unit concerned, what lies beneath it, or a person tied to either.
+// part in it and is not led by somebody who leads the unit concerned or ever did. It
+// MUST NOT reach the unit concerned, what lies beneath it, or a person tied to either.
 // If nobody is left it answers ErrNobodyHears.
 func Desk(c *complaintv1.Complaint, b Bench) (string, error) {
 	path := b.Path(c.GetUnit())
@@ -56,26 +68,40 @@ func hearsAt(b Bench, c *complaintv1.Complaint, unit string) bool {
 		return len(officers) > 0
 	}
 	impartial := func(officer string) bool { return !Involved(b, c, officer) }
-	return slices.ContainsFunc(officers, impartial) && !sameHead(b, b.Heir(c.GetUnit()), unit)
+	led := func(head string) bool { return everLed(b, b.Heir(c.GetUnit()), head) }
+	return slices.ContainsFunc(officers, impartial) && !slices.ContainsFunc(b.Heads(unit), led)
 }
 
-// sameHead says whether a person heads both units.
-func sameHead(b Bench, concerned, above string) bool {
-	heads := b.Holders(concerned, accessv1.Role_ROLE_HEAD)
-	return slices.ContainsFunc(b.Holders(above, accessv1.Role_ROLE_HEAD), func(head string) bool {
-		return slices.Contains(heads, head)
-	})
+// everLed says whether the principal heads the unit or ever did: a case tells of then
+// as well as of now.
+func everLed(b Bench, unit, principal string) bool {
+	return slices.ContainsFunc(b.Tied(principal), func(t Tie) bool { return t.Head && t.Unit == unit })
 }
 
 // Involved says whether the principal belongs to the unit concerned or what lies
 // beneath it, or holds a role there, or ever did (回避): what a report tells may be
 // from their time. If the unit was merged, those of the unit that it was merged into
 // have a part in it: its work is theirs.
+//
+// Nobody loses a case that they are responsible for or was assigned to them by what
+// was over when it was entered, unless that was known before the case was accepted:
+// else whoever enters posts could take it from them.
 func Involved(b Bench, c *complaintv1.Complaint, principal string) bool {
 	concerned := b.Heir(c.GetUnit())
-	return slices.ContainsFunc(b.Tied(principal), func(unit string) bool {
-		return slices.Contains(b.Path(unit), concerned)
+	return slices.ContainsFunc(b.Tied(principal), func(t Tie) bool {
+		return slices.Contains(b.Path(t.Unit), concerned) && !(has(c, principal) && late(c, t))
 	})
+}
+
+// has says whether the case was accepted and is the person's.
+func has(c *complaintv1.Complaint, person string) bool {
+	return c.GetResponsible() != "" && Knows(c, person)
+}
+
+// late says whether the tie was over and entered only once c had been accepted. Whom
+// it came to after that had no such tie then, or would not have got it.
+func late(c *complaintv1.Complaint, t Tie) bool {
+	return !t.Entered.Before(c.GetAcceptTime().AsTime())
 }
 
 // TakeIn says whether the principal may take c in: a sealed case MUST NOT pass

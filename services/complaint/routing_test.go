@@ -16,6 +16,7 @@ type world struct {
 	parents         []int
 	officers, heads []seat
 	merged          []int // into the unit above
+	past            map[string][]complaint.Tie
 }
 
 // seat is a role that a person holds on a unit.
@@ -58,13 +59,18 @@ func (w world) Holders(name string, role accessv1.Role) (who []string) {
 	return who
 }
 
-func (w world) Tied(p string) []string {
+func (w world) Heads(name string) []string { return w.Holders(name, accessv1.Role_ROLE_HEAD) }
+
+func (w world) Tied(p string) []complaint.Tie {
 	home, _, _ := strings.Cut(p, "/members/")
-	ties := []string{home}
-	for _, seats := range [][]seat{w.officers, w.heads} {
-		for _, s := range seats {
+	ties := append([]complaint.Tie{{Unit: home}}, w.past[p]...)
+	for _, held := range []struct {
+		seats []seat
+		head  bool
+	}{{w.officers, false}, {w.heads, true}} {
+		for _, s := range held.seats {
 			if s.person == p {
-				ties = append(ties, unit(s.unit))
+				ties = append(ties, complaint.Tie{Unit: unit(s.unit), Head: held.head})
 			}
 		}
 	}
@@ -92,23 +98,25 @@ func trees(n int, do func(parents []int)) {
 // TestNoSealedCaseReachesTheAccused walks every tree of up to seven units, every
 // accused unit and every choice of units with an officer. Each officer comes
 // from the unit it serves; one more officer, at the root, comes from the accused
-// unit. In a second pass whoever heads the accused heads its parent too.
+// unit. In a second pass whoever heads the accused heads its parent too, and in a
+// third, of trees of up to six, whoever headed it once does.
 func TestNoSealedCaseReachesTheAccused(t *testing.T) {
 	n, heard := 0, 0
 	for size := 1; size <= 7; size++ {
+		passes := []heads{apart, alike, before}[:min(3, 9-size)]
 		trees(size, func(parents []int) {
 			for accused := range size {
 				for officers := range 1 << size {
-					for _, alike := range []bool{false, true} {
-						w := small(parents, accused, officers, alike)
+					for _, heads := range passes {
+						w := small(parents, accused, officers, heads)
 						c := &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_REPORT, Unit: unit(accused)}
 						desk, err := complaint.Desk(c, w)
-						want := oracle(parents, accused, officers, alike)
+						want := oracle(parents, accused, officers, heads != apart)
 						if n++; want >= 0 {
 							heard++
 						}
 						if want < 0 && !errors.Is(err, complaint.ErrNobodyHears) || want >= 0 && desk != unit(want) {
-							t.Fatalf("tree %v, accused %d, officers %b, same head %v: desk %q, %v; want %d", parents, accused, officers, alike, desk, err, want)
+							t.Fatalf("tree %v, accused %d, officers %b, heads %v: desk %q, %v; want %d", parents, accused, officers, heads, desk, err, want)
 						}
 					}
 				}
@@ -118,7 +126,16 @@ func TestNoSealedCaseReachesTheAccused(t *testing.T) {
 	t.Logf("%d worlds, %d with a desk", n, heard)
 }
 
-func small(parents []int, accused, officers int, alike bool) world {
+// heads says what who heads the unit above the accused has to do with that.
+type heads int
+
+const (
+	apart  heads = iota
+	alike        // heads it too
+	before       // did so once
+)
+
+func small(parents []int, accused, officers int, heads heads) world {
 	w := world{parents: parents}
 	for i := range parents {
 		if officers>>i&1 == 1 {
@@ -127,8 +144,15 @@ func small(parents []int, accused, officers int, alike bool) world {
 	}
 	w.officers = append(w.officers, seat{unit(accused) + "/members/spy", 0})
 	w.heads = []seat{{unit(accused) + "/members/head", accused}}
-	if alike && parents[accused] >= 0 {
-		w.heads = append(w.heads, seat{unit(accused) + "/members/head", parents[accused]})
+	above := parents[accused]
+	switch {
+	case above < 0:
+	case heads == alike:
+		w.heads = append(w.heads, seat{unit(accused) + "/members/head", above})
+	case heads == before:
+		const risen = "units/0/members/risen"
+		w.heads = append(w.heads, seat{risen, above})
+		w.past = map[string][]complaint.Tie{risen: {{Unit: unit(accused), Head: true}, {Unit: unit(accused)}}}
 	}
 	return w
 }
@@ -206,6 +230,19 @@ func TestACaseIsNotInheritedByTheHeirOfTheAccused(t *testing.T) {
 	w.heads = []seat{{"units/0/members/h", 1}, {"units/0/members/h", 2}}
 	if desk := complaint.Heir(w, c); desk != "units/0" {
 		t.Errorf("where one leads the heir and the bureau, it is inherited by %q", desk)
+	}
+}
+
+// Who belonged to the accused without heading it does not keep a case from the unit
+// that they head now.
+func TestWhoServedUnderTheAccusedLeadsADesk(t *testing.T) {
+	const chief, a = "units/0/members/chief", "units/0/members/a"
+	w := world{
+		parents: []int{-1, 0}, officers: []seat{{a, 0}}, heads: []seat{{chief, 0}},
+		past: map[string][]complaint.Tie{chief: {{Unit: "units/1"}}},
+	}
+	if desk, err := complaint.Desk(&complaintv1.Complaint{Type: report, Unit: "units/1"}, w); desk != "units/0" || err != nil {
+		t.Errorf("the desk is %q, %v", desk, err)
 	}
 }
 

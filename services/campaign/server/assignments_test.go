@@ -252,7 +252,8 @@ func TestAMergedUnitsAssignmentsAreItsHeirs(t *testing.T) {
 	w.must(err)
 }
 
-// TestWhoHasAnAssignmentReadsItsCampaign, also from another district.
+// TestWhoHasAnAssignmentReadsItsCampaign, also from another district, and so does who
+// stands above them there.
 func TestWhoHasAnAssignmentReadsItsCampaign(t *testing.T) {
 	w := newWorld(t)
 	w.publish("c")
@@ -265,11 +266,30 @@ func TestWhoHasAnAssignmentReadsItsCampaign(t *testing.T) {
 	if err := reads(stranger); !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("another district's school reads it: %v", err)
 	}
+	absent := func(when string) {
+		t.Helper()
+		if err := reads(w.otherHead); !errors.Is(err, authz.ErrNotFound) {
+			t.Errorf("another district reads it %s: %v", when, err)
+		}
+	}
+	absent("beside it")
 	w.SetTime(suitetest.Start.AddDate(0, 1, 0))
-	_, err := w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: w.second, Parent: w.other})
+	_, err := w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: w.department(w.district, "moved"), Parent: w.other})
+	w.must(err)
+	w.CatchUp()
+	absent("with a department that it is not about")
+	_, err = w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: w.second, Parent: w.other})
 	w.must(err)
 	w.CatchUp()
 	w.must(reads(w.secondClerk))
+	w.must(reads(w.otherHead))
+	list, err := w.Campaign(w.otherHead.Key).ListCampaigns(t.Context(), &campaignv1.ListCampaignsRequest{})
+	if err != nil || len(list.GetCampaigns()) != 1 {
+		t.Errorf("who stands above a school that was moved lists %v, %v", list, err)
+	}
+	if _, err := w.Campaign(w.otherHead.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: "campaigns/c"}); !errors.Is(err, authz.ErrDenied) {
+		t.Errorf("who stands above a school that was moved closes it: %v", err)
+	}
 	if err := reads(stranger); !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("the neighbour of a school that was moved reads it: %v", err)
 	}

@@ -17,18 +17,20 @@ func (s *Service) mayCampaign(tx *change.Tx, c *campaignv1.Campaign) error {
 
 // concerned says whether a unit where the caller holds anything, or one beneath
 // it, is in the scope of c: as it stands now, or stood when c was published, as its
-// assignments do not go when it is moved or merged.
+// assignments do not go when it is moved or merged. So who came to stand above it
+// reads c too.
 func (s *Service) concerned(tx *change.Tx, c *campaignv1.Campaign) bool {
 	published := c.GetPublishTime().AsTime()
 	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
 		home := s.home(tx, g)
-		return slices.ContainsFunc(append(s.tree.Merges(home), home), func(unit string) bool {
-			return s.reads(c, unit, s.tree.Path(unit)) || s.reads(c, unit, s.tree.PathAt(unit, published))
-		})
+		return s.reads(c, home, s.tree.Path(home)) ||
+			slices.ContainsFunc(append(s.tree.Joined(home, published), home), func(unit string) bool {
+				return s.reads(c, unit, s.tree.PathAt(unit, published))
+			})
 	})
 }
 
-// reads says whether somebody at home in the unit, which has those above it, reads c.
+// reads says whether somebody at home in the unit, or above it, reads c, if it has those above it.
 // If the owner was merged, they lie beneath its heir.
 func (s *Service) reads(c *campaignv1.Campaign, home string, path []string) bool {
 	at := slices.IndexFunc(path, func(u string) bool { return u == c.GetOwner() || u == s.tree.Heir(c.GetOwner()) })

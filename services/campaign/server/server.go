@@ -29,9 +29,9 @@ type Tree interface {
 	PathAt(name string, t time.Time) []string
 	// Heir returns the unit that the unit was merged into (撤并), or the unit itself.
 	Heir(name string) string
-	// Merges returns the units that were merged into the unit, and those that had
-	// been merged into them.
-	Merges(name string) []string
+	// Joined returns the units beneath the unit that did not lie there at t: the
+	// topmost of what was moved or merged there since.
+	Joined(name string, t time.Time) []string
 	// Subtree returns the unit and all beneath it, parents before children.
 	Subtree(name string) []string
 }

@@ -40,9 +40,12 @@ func (s *Service) whole(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.C
 	if !c.GetSealed() {
 		return c, nil
 	}
-	sealed, err := tx.Get(contentsBucket, []byte(c.GetName()))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return nil, fmt.Errorf("reading the content of %s: %w", c.GetName(), err)
+	sealed, err := sealed(tx, c)
+	switch {
+	case errors.Is(err, complaint.ErrContentMissing):
+		return nil, lost(c, err)
+	case err != nil:
+		return nil, err
 	}
 	content, err := s.content(c, sealed)
 	if err != nil {
@@ -51,12 +54,22 @@ func (s *Service) whole(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.C
 	return complaint.Join(c, content), nil
 }
 
-// content decrypts what is sealed, which MUST be what the case commits to.
-func (s *Service) content(c *complaintv1.Complaint, sealed []byte) (*complaintv1.Complaint, error) {
-	row := complaint.Row{Bucket: contentsBucket, Key: []byte(c.GetName()), Value: sealed}
-	if row.Held(c, c.GetDigests().GetContent()) != nil {
-		return nil, errors.New("its content is not what it commits to")
+// sealed returns the encrypted content of a sealed case, or complaint.ErrContentMissing
+// if it is not what the case commits to.
+func sealed(tx *change.Tx, c *complaintv1.Complaint) ([]byte, error) {
+	sealed, err := tx.Get(contentsBucket, []byte(c.GetName()))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, complaint.ErrContentMissing
+	case err != nil:
+		return nil, fmt.Errorf("reading the content of %s: %w", c.GetName(), err)
 	}
+	row := complaint.Row{Bucket: contentsBucket, Key: []byte(c.GetName()), Value: sealed}
+	return sealed, row.Held(c, c.GetDigests().GetContent())
+}
+
+// content decrypts what is sealed.
+func (s *Service) content(c *complaintv1.Complaint, sealed []byte) (*complaintv1.Complaint, error) {
 	plain, err := s.Desks.Open(c.GetDesk(), "content of "+c.GetName(), sealed)
 	if err != nil {
 		return nil, fmt.Errorf("opening the content: %w", err)
@@ -85,9 +98,19 @@ func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv
 	}
 	digest, err := keep(tx, complaint.Row{Bucket: contentsBucket, Key: []byte(whole.GetName()), Value: sealed})
 	if open.Digests != nil {
-		open.Digests.Content = digest
+		open.Digests.Content, open.Digests.Concerned = digest, s.mark(whole.GetName(), whole.GetUnit())
 	}
 	return open, err
+}
+
+// shown is the complaint as answers have it, which say whether its content is lost.
+func shown(tx *change.Tx, c *complaintv1.Complaint) *complaintv1.Complaint {
+	answer := complaint.Shown(c)
+	if c.GetSealed() {
+		_, err := sealed(tx, c)
+		answer.Unreadable = errors.Is(err, complaint.ErrContentMissing)
+	}
+	return answer
 }
 
 // rule turns a complaint, with its content, into what it should be.
@@ -118,16 +141,16 @@ func (s *Service) OpenComplaint(ctx context.Context, req *complaintv1.OpenCompla
 		if err := complaint.Openable(c); err != nil {
 			return nil, err
 		}
-		who := tx.Access.Principal
-		opening := complaint.NewOpening(c, tx.NewID(), who.Name, req.GetPurpose())
-		opening.ApiKey = who.Key
-		opening, err := s.openings.PutAs(tx, "case.opened", opening)
-		if err != nil || req.GetValidateOnly() {
-			return &complaintv1.OpenComplaintResponse{}, err
-		}
 		whole, err := s.whole(tx, c)
 		if err != nil {
 			return nil, err
+		}
+		who := tx.Access.Principal
+		opening := complaint.NewOpening(c, tx.NewID(), who.Name, req.GetPurpose())
+		opening.ApiKey = who.Key
+		opening, err = s.openings.PutAs(tx, "case.opened", opening)
+		if err != nil || req.GetValidateOnly() {
+			return &complaintv1.OpenComplaintResponse{}, err
 		}
 		return &complaintv1.OpenComplaintResponse{Complaint: complaint.Shown(whole), Opening: opening}, nil
 	})

@@ -2,11 +2,13 @@ package server_test
 
 import (
 	"testing"
+	"time"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -15,12 +17,21 @@ import (
 func (p *place) served(units ...string) suitetest.Person {
 	p.T.Helper()
 	who := p.Person(p.district)
-	m := &organizationv1.Member{Name: who.Name, DisplayName: "演示人员"}
+	var posts []*organizationv1.Post
 	for _, unit := range units {
-		m.Posts = append(m.Posts, &organizationv1.Post{Unit: unit, Kind: organizationv1.Post_KIND_HEAD, EndDate: "2026-02-01"})
+		posts = append(posts, &organizationv1.Post{Unit: unit, Kind: organizationv1.Post_KIND_HEAD, EndDate: "2026-02-01"})
 	}
-	ok[*organizationv1.Member](p.T)(p.Organization(p.SystemAdmin).UpdateMember(p.T.Context(), &organizationv1.UpdateMemberRequest{Member: m}))
+	p.post(who, posts...)
 	return who
+}
+
+// post enters these posts of a person, and no others.
+func (p *place) post(who suitetest.Person, posts ...*organizationv1.Post) {
+	p.T.Helper()
+	ok[*organizationv1.Member](p.T)(p.Organization(p.SystemAdmin).UpdateMember(p.T.Context(), &organizationv1.UpdateMemberRequest{
+		Member: &organizationv1.Member{Name: who.Name, DisplayName: "演示人员", Posts: posts},
+	}))
+	p.CatchUp()
 }
 
 // Whoever held a post or a role at the accused unit, or beneath it, has a part in the
@@ -31,9 +42,7 @@ func TestWhoLeftTheAccusedHearsNothing(t *testing.T) {
 	dept := p.Unit("dept", p.school, organizationv1.Unit_KIND_DEPARTMENT)
 	sister := p.Unit("sister", p.district, organizationv1.Unit_KIND_SCHOOL)
 	struck := p.served(p.school)
-	ok[*organizationv1.Member](t)(p.Organization(p.SystemAdmin).UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{
-		Name: struck.Name, DisplayName: "演示人员",
-	}}))
+	p.post(struck)
 	granted := p.Person(p.district)
 	p.revoke(p.Grant(granted.Name, dept, accessv1.Role_ROLE_LEADER))
 	involved := map[string]suitetest.Person{
@@ -88,5 +97,54 @@ func TestADeskOfThoseWhoLeftTheAccusedIsPassedBy(t *testing.T) {
 	}
 	if c, _ := p.take(p.clerk, p.about(school, complaintv1.Complaint_TYPE_COMPLAINT)); c.GetDesk() != former {
 		t.Errorf("the desk of an open complaint is %s", c.GetDesk())
+	}
+}
+
+// Nobody takes a case from who has it by entering a post of the past; a post of the
+// present takes it from them upward, past those beside them.
+func TestAPostOfThePastTakesNoCase(t *testing.T) {
+	p := newPlace(t)
+	beside := p.Person(p.district, officer)
+	name := p.report()
+	ok[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name}))
+	take := &complaintv1.TakeOverComplaintRequest{Name: name}
+	past := &organizationv1.Post{Unit: p.school, Kind: organizationv1.Post_KIND_STAFF, StartDate: "2020-09-01", EndDate: "2020-09-01"}
+	p.SetTime(suitetest.Start.Add(time.Hour))
+	p.post(p.officer, past)
+	p.opens(p.officer, name)
+	for _, who := range []suitetest.Person{beside, p.cityOfficer} {
+		refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(who.Key).TakeOverComplaint(t.Context(), take))
+	}
+	second := p.report()
+	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: second}))
+
+	p.post(p.officer, past, &organizationv1.Post{Unit: p.school, Kind: organizationv1.Post_KIND_STAFF, StartDate: "2020-09-01"})
+	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(p.officer.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(beside.Key).TakeOverComplaint(t.Context(), take))
+	if taken := ok[*complaintv1.Complaint](t)(p.Complaint(p.cityOfficer.Key).TakeOverComplaint(t.Context(), take)); taken.GetDesk() != p.city {
+		t.Errorf("taken over: %v", taken)
+	}
+	p.opens(p.cityOfficer, name)
+}
+
+// A unit that is led by whoever once led the accused does not hear of their time.
+func TestADeskLedByWhoOnceLedTheAccusedIsPassedBy(t *testing.T) {
+	p := newPlace(t)
+	risen := p.Person(p.district)
+	post := func(unit, end string) *organizationv1.Post {
+		return &organizationv1.Post{Unit: unit, Kind: organizationv1.Post_KIND_HEAD, EndDate: end}
+	}
+	for _, x := range []struct {
+		posts []*organizationv1.Post
+		desk  string
+	}{
+		{[]*organizationv1.Post{post(p.other, "2026-02-01"), post(p.district, "")}, p.district},
+		{[]*organizationv1.Post{post(p.school, "2026-02-01"), post(p.district, "")}, p.city},
+		{[]*organizationv1.Post{post(p.school, "2026-02-01"), post(p.district, "2026-02-02")}, p.district},
+	} {
+		p.post(risen, x.posts...)
+		if c, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_REPORT)); c.GetDesk() != x.desk {
+			t.Errorf("with the posts %v the desk is %s, want %s", x.posts, c.GetDesk(), x.desk)
+		}
 	}
 }

@@ -16,7 +16,7 @@ func (s *Service) GetComplaint(ctx context.Context, req *complaintv1.GetComplain
 
 // ListComplaints implements the RPC.
 func (s *Service) ListComplaints(ctx context.Context, req *complaintv1.ListComplaintsRequest) (*complaintv1.ListComplaintsResponse, error) {
-	found, next, err := s.listable.List(ctx, req, s.listable.By("desk", req.GetDesk()))
+	found, next, err := s.readable.List(ctx, req, s.readable.By("desk", req.GetDesk()))
 	return &complaintv1.ListComplaintsResponse{Complaints: found, NextPageToken: next}, err
 }
 

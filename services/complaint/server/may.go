@@ -1,8 +1,11 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -46,16 +49,6 @@ func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
 	return s.mayAnswer(tx, c)
 }
 
-// mayList decides what stands in lists. A case that cannot be opened does not:
-// whom it is about is not known, and it MUST NOT take the others with it.
-func (s *Service) mayList(tx *change.Tx, c *complaintv1.Complaint) error {
-	err := s.mayRead(tx, c)
-	if errors.Is(err, complaint.ErrContentMissing) {
-		return authz.ErrNotFound
-	}
-	return err
-}
-
 // mayInherit decides who takes a vacant case over. To who hears a complaint
 // anyway the rule says why not.
 func (s *Service) mayInherit(tx *change.Tx, c *complaintv1.Complaint) error {
@@ -77,7 +70,8 @@ func (s *Service) mayKnow(tx *change.Tx, c *complaintv1.Complaint) error {
 
 // mayOpen decides who opens a sealed case and acts on it: officers on exactly
 // its desk who have no part in it, and of these, once it is accepted, who is
-// responsible or was assigned.
+// responsible or was assigned. It MUST NOT matter whether the content can be read:
+// who may not know of the case does not learn that.
 func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
 	if err := tx.Check(c.GetDesk()); err != nil {
 		return authz.ErrNotFound
@@ -89,28 +83,49 @@ func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
 	if !officerAt(tx, c.GetDesk()) || !complaint.Knows(c, who.Name) {
 		return authz.ErrNotFound
 	}
-	whole, err := s.whole(tx, c)
-	if err != nil {
+	about, err := s.about(tx, c)
+	switch {
+	case err != nil:
 		return err
-	}
-	if complaint.Involved(s.bench, whole, who.Name) {
+	case about.GetUnit() == "" && c.GetResponsible() == "", complaint.Involved(s.bench, about, who.Name):
 		return authz.ErrNotFound
+	default:
+		return nil
 	}
-	return nil
+}
+
+// about returns c with what says who has a part in it. Where the content is lost, that
+// is found by its mark, and is empty if it has none: then only those know of the case
+// who were held against it when it became theirs.
+func (s *Service) about(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+	whole, err := s.whole(tx, c)
+	if !errors.Is(err, complaint.ErrContentMissing) {
+		return whole, err
+	}
+	about, all := proto.CloneOf(c), s.Tree.Whole(s.Tree.Root())
+	if i := slices.IndexFunc(all, func(unit string) bool { return bytes.Equal(s.mark(c.GetName(), unit), c.GetDigests().GetConcerned()) }); i >= 0 {
+		about.Unit, about.AboutHead = all[i], true // by either or as a report it was sealed
+	}
+	return about, nil
+}
+
+// mark hides which unit a case is about.
+func (s *Service) mark(name, unit string) []byte {
+	return s.book.Pseudonym(name + " is about " + unit)
 }
 
 // inherits returns the desk at which the caller may take the case over, or "". A
-// case that cannot be decrypted nobody inherits: whom it is about is not known.
+// case of which it is not known whom it is about nobody inherits.
 func (s *Service) inherits(tx *change.Tx, c *complaintv1.Complaint) string {
 	if !c.GetSealed() || !tx.Access.Sees(c.GetDesk()) || !slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) }) {
 		return ""
 	}
-	whole, err := s.whole(tx, c)
-	if err != nil {
+	about, err := s.about(tx, c)
+	if err != nil || about.GetUnit() == "" {
 		return ""
 	}
-	desk := complaint.Heir(s.bench, whole)
-	if !officerAt(tx, desk) || !tx.Access.Sees(desk) || complaint.Involved(s.bench, whole, tx.Access.Principal.Name) {
+	desk := complaint.Heir(s.bench, about)
+	if !officerAt(tx, desk) || !tx.Access.Sees(desk) || complaint.Involved(s.bench, about, tx.Access.Principal.Name) {
 		return ""
 	}
 	return desk

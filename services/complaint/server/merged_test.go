@@ -5,6 +5,7 @@ import (
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -62,6 +63,21 @@ func TestTheHeirOfTheAccusedHearsNothing(t *testing.T) {
 	refused[*complaintv1.Complaint](t, complaint.ErrOfficerWanted)(desk.AssignComplaint(t.Context(), assignPerson(fresh, involved["from the heir"].Name)))
 	ok[*complaintv1.Complaint](t)(desk.TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: accepted}))
 	p.opens(p.officer, accepted)
+}
+
+// What is ordered of a unit that was merged is entered with its heir.
+func TestAnOrderOfAMergedUnitIsItsHeirs(t *testing.T) {
+	p := newPlace(t)
+	heir := p.Unit("heir", p.district, organizationv1.Unit_KIND_SCHOOL)
+	name, desk := p.investigated(complaintv1.Complaint_TYPE_COMPLAINT), p.Complaint(p.officer.Key)
+	p.merge(p.school, heir)
+	ok[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), rectify(name)))
+	p.settled(1)
+	c := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+	problem := ok[*rectificationv1.Problem](t)(p.Rectification(p.clerk.Key).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: c.GetProblem()}))
+	if problem.GetUnit() != heir {
+		t.Errorf("entered is %v", problem)
+	}
 }
 
 // What waited at a desk that was merged away is not lost: of the sealed cases an

@@ -3,7 +3,9 @@ package server_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,9 +13,11 @@ import (
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/complaint/recheck"
 	"github.com/duban-project/duban/services/complaint/server"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -176,9 +180,11 @@ func TestWhatIsLostOfACaseIsSaid(t *testing.T) {
 	}
 	for _, name := range []string{k.named, k.nameless} {
 		desk, outside := s.Complaint(p.officer.Key), s.Complaint(p.cityOfficer.Key)
-		_, err := desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name})
-		lost(err)
-		_, err = desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_DECISION})
+		shown := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+		if !shown.GetUnreadable() || shown.GetDesk() != p.district || shown.GetUnit() != "" {
+			t.Errorf("read of a case that is lost: %v", shown)
+		}
+		_, err := desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_DECISION})
 		lost(err)
 		_, err = desk.ReplyComplaint(t.Context(), &complaintv1.ReplyComplaintRequest{Name: name, Text: "x"})
 		lost(err)
@@ -189,9 +195,105 @@ func TestWhatIsLostOfACaseIsSaid(t *testing.T) {
 			}
 		}
 	}
+	list := func(filter string) (names []string) {
+		list := ok[*complaintv1.ListComplaintsResponse](t)(s.Complaint(p.officer.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{Filter: filter}))
+		for _, c := range list.GetComplaints() {
+			names = append(names, c.GetName())
+		}
+		return names
+	}
+	if got := list("unreadable = true"); !slices.Equal(got, []string{k.named, k.nameless}) {
+		t.Errorf("of what is lost the desk lists %v", got)
+	}
+	if got := list(""); len(got) != 4 {
+		t.Errorf("the desk lists %v", got)
+	}
 	for _, receipt := range k.receipts {
 		_, err := s.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: receipt})
 		lost(err)
+	}
+}
+
+// Whoever has a part in a case that nobody accepted yet, or came to have one in theirs,
+// does not learn that there is one when its content is lost; who would take it over
+// does, and from whom it was not kept can tell.
+func TestALostCaseTellsThoseItIsAboutNothing(t *testing.T) {
+	folder := t.TempDir()
+	p := furnish(suitetest.RunNew(t, folder))
+	heir := p.Unit("heir", p.district, organizationv1.Unit_KIND_SCHOOL)
+	leaving := p.Person(p.district)
+	p.Grant(leaving.Name, p.district, officer)
+	p.CatchUp()
+	fresh, vacant := p.report(), p.report()
+	ok[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: vacant}))
+	p.post(leaving, &organizationv1.Post{Unit: heir, Kind: organizationv1.Post_KIND_STAFF})
+	former, insider := p.served(p.school), p.Person(heir)
+	for _, who := range []suitetest.Person{former, insider} {
+		p.Grant(who.Name, p.district, officer)
+	}
+	p.merge(p.school, heir)
+	names := map[string]string{fresh: p.district, vacant: p.city}
+	s := p.Suite
+	for range 2 { // with their contents, and without
+		for name, desk := range names {
+			for who, person := range map[string]suitetest.Person{"a former member": former, "who came with the heir": insider, "who came to belong to it": leaving} {
+				there, missing := asks(t, s.Complaint(person.Key), name, p.officer.Name), asks(t, s.Complaint(person.Key), "complaints/none", p.officer.Name)
+				for method, got := range there {
+					if got != missing[method] {
+						t.Errorf("%s asks to %s: %q, and of a missing complaint %q", who, method, got, missing[method])
+					}
+				}
+				if list := ok[*complaintv1.ListComplaintsResponse](t)(s.Complaint(person.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 0 {
+					t.Errorf("%s lists %v", who, list)
+				}
+			}
+			hears := map[string]suitetest.Person{p.district: p.officer, p.city: p.cityOfficer}[desk]
+			ok[*complaintv1.Complaint](t)(s.Complaint(hears.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+		}
+		s.Stop()
+		engine := ok[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
+		for name := range names {
+			put(t, engine, row{"complaint.contents", []byte(name), nil})
+		}
+		if err := engine.Close(); err != nil {
+			t.Fatal(err)
+		}
+		s = suitetest.RunIn(t, folder)
+	}
+	refused[*complaintv1.Complaint](t, complaint.ErrContentMissing)(s.Complaint(p.cityOfficer.Key).TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: vacant}))
+}
+
+// Of a case that is lost and has no mark, as from before there were any, it is not known
+// whom it is about: it exists for who accepted it, and for nobody before.
+func TestALostCaseWithoutAMarkIsItsOfficersAlone(t *testing.T) {
+	folder := t.TempDir()
+	p := furnish(suitetest.RunNew(t, folder))
+	fresh, accepted := p.report(), p.report()
+	ok[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
+	p.Stop()
+	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
+	table := store.Table[*complaintv1.Complaint]{Bucket: "duban.complaint.v1.Complaint", Key: (*complaintv1.Complaint).GetName}
+	for _, name := range []string{fresh, accepted} {
+		put(t, engine, row{"complaint.contents", []byte(name), nil})
+		err := engine.Update(t.Context(), func(tx store.Tx) error {
+			c, err := table.Get(tx, name)
+			if err != nil || len(c.GetDigests().GetConcerned()) == 0 {
+				return fmt.Errorf("the record %v: %w", c, err)
+			}
+			c.Digests.Concerned = nil
+			return table.Put(tx, c)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := engine.Close(); err != nil {
+		t.Fatal(err)
+	}
+	desk := suitetest.RunIn(t, folder).Complaint(p.officer.Key)
+	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: fresh}))
+	if c := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: accepted})); !c.GetUnreadable() {
+		t.Errorf("who accepted it reads %v", c)
 	}
 }
 

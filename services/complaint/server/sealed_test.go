@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -334,8 +335,8 @@ func TestACaseAboutAHeadPassesTheBureauThatThePersonLeads(t *testing.T) {
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(p.officer.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: c.GetName()}))
 }
 
-// TestACaseThatCannotBeOpenedHidesNoOther: the list of the desk goes without it,
-// and who asks for it by its name is told what it lacks.
+// TestACaseThatCannotBeOpenedHidesNoOther, nor itself: the list of the desk says of it
+// that it cannot be read, and who opens it is told so.
 func TestACaseThatCannotBeOpenedHidesNoOther(t *testing.T) {
 	folder := t.TempDir()
 	s := suitetest.RunNew(t, folder)
@@ -352,11 +353,16 @@ func TestACaseThatCannotBeOpenedHidesNoOther(t *testing.T) {
 	}
 	desk := suitetest.RunIn(t, folder).Complaint(p.officer.Key)
 	found, err := desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})
-	if err != nil || len(found.GetComplaints()) != 1 || found.GetComplaints()[0].GetName() != good.GetName() {
-		t.Errorf("the list = %v, %v; want %s alone", found, err, good.GetName())
+	unreadable := map[string]bool{}
+	for _, c := range found.GetComplaints() {
+		unreadable[c.GetName()] = c.GetUnreadable()
 	}
-	if _, err := desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: broken.GetName()}); !errors.Is(err, complaint.ErrContentMissing) {
-		t.Errorf("the broken one = %v, want %v", err, complaint.ErrContentMissing)
+	if want := map[string]bool{broken.GetName(): true, good.GetName(): false}; err != nil || !maps.Equal(unreadable, want) {
+		t.Errorf("the list = %v, %v; want %v", found, err, want)
+	}
+	for _, dry := range []bool{false, true} {
+		req := &complaintv1.OpenComplaintRequest{Name: broken.GetName(), Purpose: complaintv1.Opening_PURPOSE_DECISION, ValidateOnly: dry}
+		refused[*complaintv1.OpenComplaintResponse](t, complaint.ErrContentMissing)(desk.OpenComplaint(t.Context(), req))
 	}
 }
 

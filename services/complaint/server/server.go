@@ -16,6 +16,7 @@ import (
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/directory"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -24,8 +25,10 @@ type Tree interface {
 	Path(unit string) []string
 	Heir(unit string) string
 	Holders(unit string, role accessv1.Role) []string
-	Tied(principal string) []string
+	Heads(unit, day string) []string
+	Tied(principal string) []directory.Tie
 	Unit(name string) *organizationv1.Unit
+	Whole(name string) []string
 	Root() string
 }
 
@@ -70,9 +73,9 @@ type Service struct {
 	bench bench
 	// cases are complaints as their desk acts on them; answerable as they are
 	// answered, which the unit that an open one is assigned to may do too; readable
-	// as they are read, which whoever may take a vacant one over may do too;
-	// listable as they stand in lists, and heritable as they are taken over.
-	cases, answerable, readable, listable, heritable change.Kind[*complaintv1.Complaint]
+	// as they are read, which whoever may take a vacant one over may do too; and
+	// heritable as they are taken over.
+	cases, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
 
 	openings change.Kind[*complaintv1.Opening]
 }
@@ -87,11 +90,10 @@ var Schema = store.Schema{
 
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
-	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree}}
-	shown := func(_ *change.Tx, c *complaintv1.Complaint) *complaintv1.Complaint { return complaint.Shown(c) }
+	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree, book.Today}}
 	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Show: shown}
-	s.answerable, s.readable, s.listable, s.heritable = s.cases, s.cases, s.cases, s.cases
-	s.answerable.May, s.readable.May, s.listable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayList, s.mayInherit
+	s.answerable, s.readable, s.heritable = s.cases, s.cases, s.cases
+	s.answerable.May, s.readable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
 	return s
 }
@@ -102,7 +104,21 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 }
 
 // bench answers routing from the tree.
-type bench struct{ Tree }
+type bench struct {
+	Tree
+	today func() string
+}
+
+// Heads implements complaint.Bench.
+func (b bench) Heads(unit string) []string { return b.Tree.Heads(unit, b.today()) }
+
+// Tied implements complaint.Bench.
+func (b bench) Tied(principal string) (ties []complaint.Tie) {
+	for _, t := range b.Tree.Tied(principal) {
+		ties = append(ties, complaint.Tie(t))
+	}
+	return ties
+}
 
 // active is Path for a unit that gets new work, and nil for others.
 func (b bench) active(unit string) []string {

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -45,12 +46,13 @@ type Directory struct {
 	children map[string][]string // by parent, in the order of their names
 	grants   map[string][]authz.Grant
 	posts    map[string][]*organizationv1.Post // by member; none of one who is entered without
-	tied     map[string][]string               // by principal: units of every post and grant that there ever was
+	tied     map[string][]Tie                  // by principal: of every post and grant that there ever was
+	moved    []string                          // units that ever came to lie elsewhere, by moving or merging
 	root     string
 	current  bool // has been up to date once
 	heard    time.Time
 	next     map[string]uint64 // by feed
-	moved    chan struct{}     // closed when next changes
+	turned   chan struct{}     // closed when next changes
 	latest   map[string]*latest
 	remote
 }
@@ -80,8 +82,8 @@ func (u *unit) at(t time.Time) *organizationv1.Unit {
 func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
 		feeds: client, Now: now,
-		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{}, tied: map[string][]string{},
-		next: map[string]uint64{}, moved: make(chan struct{}), latest: map[string]*latest{own: newLatest(), below: newLatest()}, remote: remote{bound: map[string]string{}},
+		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{}, tied: map[string][]Tie{},
+		next: map[string]uint64{}, turned: make(chan struct{}), latest: map[string]*latest{own: newLatest(), below: newLatest()}, remote: remote{bound: map[string]string{}},
 	}
 }
 
@@ -130,8 +132,8 @@ func each(name string, run []*feedv1.Entry, learn func(body proto.Message, since
 // reach notes how far a feed is known, for those who wait for it.
 func (d *Directory) reach(name string, next uint64) {
 	d.next[name] = next
-	close(d.moved)
-	d.moved = make(chan struct{})
+	close(d.turned)
+	d.turned = make(chan struct{})
 }
 
 // learn takes in one change. What is neither unit nor grant, nor who serves where,
@@ -143,7 +145,7 @@ func (d *Directory) learn(body proto.Message, since time.Time) {
 	case *organizationv1.RoleGrant:
 		d.learnGrant(body)
 	case *organizationv1.Member:
-		d.learnPosts(body)
+		d.learnPosts(body, since)
 	case *organizationv1.ApiKey:
 		if d.Key != nil {
 			d.Key(body.GetName())
@@ -160,6 +162,9 @@ func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {
 		d.enter(name, is)
 	} else {
 		before := u.now().GetParent()
+		if before != is.GetParent() && !slices.Contains(d.moved, name) {
+			d.moved = append(d.moved, name)
+		}
 		d.children[before] = slices.DeleteFunc(d.children[before], func(c string) bool { return c == name })
 	}
 	u.versions = append(u.versions, version{since, is})
@@ -170,22 +175,8 @@ func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {
 	d.children[is.GetParent()] = slices.Insert(d.children[is.GetParent()], at, name)
 }
 
-func (d *Directory) learnPosts(m *organizationv1.Member) {
-	d.posts[m.GetName()] = m.GetPosts()
-	for _, p := range m.GetPosts() {
-		d.tie(m.GetName(), p.GetUnit())
-	}
-}
-
-// tie notes that the principal belongs to the unit, for good.
-func (d *Directory) tie(principal, unit string) {
-	if !slices.Contains(d.tied[principal], unit) {
-		d.tied[principal] = append(d.tied[principal], unit)
-	}
-}
-
 func (d *Directory) learnGrant(g *organizationv1.RoleGrant) {
-	d.tie(g.GetPrincipal(), g.GetUnit())
+	d.tie(g.GetPrincipal(), Tie{Unit: g.GetUnit(), Head: g.GetRole() == accessv1.Role_ROLE_HEAD})
 	held := slices.DeleteFunc(slices.Clone(d.grants[g.GetPrincipal()]), func(h authz.Grant) bool { return h.Name == g.GetName() })
 	if g.GetEndTime() == nil {
 		held = append(held, authz.Grant{Name: g.GetName(), Role: g.GetRole(), Unit: g.GetUnit()})
@@ -285,5 +276,5 @@ func (d *Directory) source() feedv1.FeedServiceClient {
 func (d *Directory) position(name string) (uint64, <-chan struct{}) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	return d.next[name], d.moved
+	return d.next[name], d.turned
 }

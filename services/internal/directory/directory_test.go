@@ -117,29 +117,91 @@ func TestTiesAreHomePostsAndGrants(t *testing.T) {
 	}
 }
 
-// Posts and grants that ended, were struck out or are yet to begin tie for good.
+// Posts and grants that ended, were struck out or are yet to begin tie for good. Of a
+// post that was over when it was entered it is told when that was, until one is that
+// was not.
 func TestWhoWasTiedIsTied(t *testing.T) {
 	d := filled(t)
+	const head, staff = organizationv1.Post_KIND_HEAD, organizationv1.Post_KIND_STAFF
 	m := &organizationv1.Member{Name: "units/s/members/m", Posts: []*organizationv1.Post{
-		{Unit: "units/c1", EndDate: "2025-12-31"}, {Unit: "units/p", StartDate: "2030-01-01"},
+		{Unit: "units/c1", Kind: head, EndDate: "2025-12-31"}, {Unit: "units/p", Kind: staff, StartDate: "2030-01-01"},
+	}}
+	again := &organizationv1.Member{Name: m.Name, Posts: []*organizationv1.Post{
+		{Unit: "units/c1", Kind: head, EndDate: "2026-01-07"}, {Unit: "units/c1", Kind: staff, EndDate: "2026-01-08"},
 	}}
 	run := []*feedv1.Entry{
 		entry(t, 6, m),
-		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/3", Principal: m.Name, Role: accessv1.Role_ROLE_VIEWER, Unit: "units/c2"}),
-		entry(t, 7, &organizationv1.RoleGrant{Name: "roleGrants/3", Principal: m.Name, Role: accessv1.Role_ROLE_VIEWER, Unit: "units/c2", EndTime: timestamppb.New(day)}),
-		entry(t, 7, &organizationv1.Member{Name: m.Name}),
+		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/3", Principal: m.Name, Role: accessv1.Role_ROLE_HEAD, Unit: "units/c2"}),
+		entry(t, 7, &organizationv1.RoleGrant{Name: "roleGrants/3", Principal: m.Name, Role: accessv1.Role_ROLE_HEAD, Unit: "units/c2", EndTime: timestamppb.New(day)}),
+		entry(t, 7, again),
+		entry(t, 8, &organizationv1.Member{Name: m.Name}),
 	}
-	if err := d.apply(t.Context(), run, 14, 14); err != nil {
+	if err := d.apply(t.Context(), run[:1], 11, 15); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := d.Tied(m.Name), []string{"units/c1", "units/p", "units/c2", "units/s"}; !slices.Equal(got, want) {
+	if got := d.Tied(m.Name)[0]; got != (Tie{"units/c1", true, day.AddDate(0, 0, 6)}) {
+		t.Errorf("by a post that was over it is tied by %v", got)
+	}
+	if err := d.apply(t.Context(), run[1:], 15, 15); err != nil {
+		t.Fatal(err)
+	}
+	want := []Tie{
+		{"units/c1", true, day.AddDate(0, 0, 6)}, {Unit: "units/p"}, {Unit: "units/c2", Head: true}, {Unit: "units/c1"}, {Unit: "units/s"},
+	}
+	if got := d.Tied(m.Name); !slices.Equal(got, want) {
 		t.Errorf("Tied = %v, want %v", got, want)
 	}
 	if got := d.Ties(m.Name, "2026-03-01"); !slices.Equal(got, []string{"units/s", "units/s"}) {
 		t.Errorf("Ties = %v", got)
 	}
-	if got := d.Tied("units/s/members/unheard"); !slices.Equal(got, []string{"units/s"}) {
+	if got := d.Tied("units/s/members/unheard"); !slices.Equal(got, []Tie{{Unit: "units/s"}}) {
 		t.Errorf("somebody unheard of: %v", got)
+	}
+}
+
+func TestHeadsAreThoseOfARoleOrAPost(t *testing.T) {
+	d := filled(t)
+	run := []*feedv1.Entry{
+		entry(t, 6, &organizationv1.Member{Name: "units/s/members/m", Posts: []*organizationv1.Post{
+			{Unit: "units/s", Kind: organizationv1.Post_KIND_HEAD, StartDate: "2026-02-01"},
+		}}),
+		entry(t, 6, &organizationv1.Member{Name: "units/s/members/n", Posts: []*organizationv1.Post{
+			{Unit: "units/s", Kind: organizationv1.Post_KIND_DEPUTY}, {Unit: "units/c1", Kind: organizationv1.Post_KIND_HEAD},
+		}}),
+	}
+	if err := d.apply(t.Context(), run, 12, 12); err != nil {
+		t.Fatal(err)
+	}
+	for day, want := range map[string][]string{"2026-01-31": {"a"}, "2026-02-01": {"a", "units/s/members/m"}} {
+		if got := d.Heads("units/s", day); !slices.Equal(got, want) {
+			t.Errorf("on %s: %v, want %v", day, got, want)
+		}
+	}
+}
+
+// What was moved or merged beneath a unit since then is told, the topmost of it.
+func TestWhatJoinedAUnit(t *testing.T) {
+	d := filled(t)
+	merged := record("units/d", "units/c1", organizationv1.Unit_KIND_DEPARTMENT)
+	merged.State = organizationv1.Unit_STATE_MERGED
+	if err := d.apply(t.Context(), []*feedv1.Entry{entry(t, 8, merged)}, 11, 11); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		unit string
+		days int
+		want []string
+	}{
+		{"units/c2", 4, []string{"units/s"}},
+		{"units/c2", 5, nil},
+		{"units/c1", 4, nil},
+		{"units/c1", 7, []string{"units/d"}},
+		{"units/p", 0, nil},
+		{"units/c2", -1, nil},
+	} {
+		if got := d.Joined(x.unit, day.AddDate(0, 0, x.days)); !slices.Equal(got, x.want) {
+			t.Errorf("%s since day %d: %v, want %v", x.unit, x.days, got, x.want)
+		}
 	}
 }
 

@@ -110,6 +110,21 @@ func (d *Directory) Merges(name string) []string {
 	return slices.DeleteFunc(all, func(u string) bool { return u == name })
 }
 
+// Joined returns the units beneath the unit that did not lie there at t: the topmost
+// of what was moved or merged there since.
+func (d *Directory) Joined(name string, t time.Time) (units []string) {
+	d.mu.RLock()
+	moved := d.moved
+	d.mu.RUnlock()
+	for _, u := range moved {
+		before := d.PathAt(u, t)
+		if before != nil && !slices.Contains(before, name) && slices.Contains(d.Path(u), name) {
+			units = append(units, u)
+		}
+	}
+	return units
+}
+
 // House returns the body that the unit is an organ of or was merged into, or the
 // unit itself.
 func (d *Directory) House(name string) string {
@@ -117,54 +132,6 @@ func (d *Directory) House(name string) string {
 		name = d.Unit(name).GetParent()
 	}
 	return name
-}
-
-// Serves returns the units that the member serves in on a day, YYYY-MM-DD: by
-// posts, or without any where they are entered. There are none for someone who is
-// not there, or whose posts have ended.
-func (d *Directory) Serves(member, day string) (units []string) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	posts, ok := d.posts[member]
-	if ok && len(posts) == 0 {
-		unit, _, _ := strings.Cut(member, "/members/")
-		return []string{unit}
-	}
-	for _, p := range posts {
-		if p.GetStartDate() <= day && (p.GetEndDate() == "" || day <= p.GetEndDate()) {
-			units = append(units, p.GetUnit())
-		}
-	}
-	return units
-}
-
-// Ties returns the units that the principal belongs to on a day, YYYY-MM-DD: where
-// they are entered, where they serve, and on which they are granted one of the
-// roles; without roles, any.
-func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string {
-	units := d.Serves(principal, day)
-	if home, _, member := strings.Cut(principal, "/members/"); member {
-		units = append(units, home)
-	}
-	for _, g := range d.Grants(principal) {
-		if len(roles) == 0 || slices.Contains(roles, g.Role) {
-			units = append(units, g.Unit)
-		}
-	}
-	return units
-}
-
-// Tied returns the units that the principal belongs to or ever did: where they are
-// entered, and those of every post and every grant that there was, of posts that are
-// yet to begin too. Whoever left has no Ties and is still tied.
-func (d *Directory) Tied(principal string) []string {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	units := slices.Clone(d.tied[principal])
-	if home, _, member := strings.Cut(principal, "/members/"); member {
-		units = append(units, home)
-	}
-	return units
 }
 
 // Unit returns the unit as it is now, or nil. It MUST NOT be changed.

@@ -80,11 +80,11 @@ func (s *Service) active(unit string) error {
 	}
 }
 
-// EnsureLedger implements the RPC.
+// EnsureLedger implements the RPC. What a merged unit has to put right is its heir's.
 func (s *Service) EnsureLedger(ctx context.Context, req *rectificationv1.EnsureLedgerRequest) (*rectificationv1.Ledger, error) {
 	var c *campaignv1.Campaign
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
-		l, err := s.ensure(tx, c, req.GetUnit())
+		l, err := s.ensure(tx, c, s.units.Heir(req.GetUnit()))
 		return l, plain(err, "ledger")
 	}, change.In(req.GetUnit()), s.asking(req.GetCampaign(), "campaign", &c))
 }

@@ -206,3 +206,31 @@ func TestWhoBelongsToTheHeirIsNoSuperior(t *testing.T) {
 	want(t, "concluding on one's own", conclude(insider), rectification.ErrInspectionOwnUnit)
 	want(t, "concluding", conclude(w.supervisor), nil)
 }
+
+// What a complaint orders of a merged unit comes into its heir's ledger, whether or not
+// the merged unit has one.
+func TestTheOrderOfAComplaintGoesToTheHeir(t *testing.T) {
+	w := begin(t)
+	between := w.Unit("between", w.bureau, organizationv1.Unit_KIND_SCHOOL)
+	ensure := func(unit string) *rectificationv1.Ledger {
+		t.Helper()
+		return ok[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: unit}))
+	}
+	own := ensure(w.school)
+	w.merge(t, w.school, between)
+	w.merge(t, between, w.other)
+	w.CatchUp()
+	heirs := ensure(w.other)
+	if own.GetUnit() != w.school || heirs.GetUnit() != w.other {
+		t.Fatalf("the ledgers are of %s and %s", own.GetUnit(), heirs.GetUnit())
+	}
+	order := selfCheck("一")
+	order.Source = rectificationv1.Problem_SOURCE_COMPLAINT
+	for _, unit := range []string{w.school, between} {
+		if l := ensure(unit); l.GetName() != heirs.GetName() {
+			t.Errorf("that of %s is %v", unit, l)
+		}
+	}
+	_, err := w.service("complaint").CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: heirs.GetName(), Problem: order})
+	want(t, "what a complaint orders", err, nil)
+}

@@ -423,7 +423,11 @@ type Complaint struct {
 	Hindrance string `protobuf:"bytes,33,opt,name=hindrance,proto3" json:"hindrance,omitempty"`
 	// What is kept of it outside of the feed, by digests (密存摘要): empty in answers.
 	// Cases that came in before digests were kept have none.
-	Digests       *Digests `protobuf:"bytes,34,opt,name=digests,proto3" json:"digests,omitempty"`
+	Digests *Digests `protobuf:"bytes,34,opt,name=digests,proto3" json:"digests,omitempty"`
+	// The content of a sealed case is missing or altered (内容缺损): what lies in the
+	// open is all that can be read of it. Told whoever may know of the case; it is
+	// found when it is read and not kept.
+	Unreadable    bool `protobuf:"varint,35,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -696,6 +700,13 @@ func (x *Complaint) GetDigests() *Digests {
 	return nil
 }
 
+func (x *Complaint) GetUnreadable() bool {
+	if x != nil {
+		return x.Unreadable
+	}
+	return false
+}
+
 // What is kept of a case outside of the feed (密存): each by the SHA-256 of
 // "duban/row/v1" and a zero byte, and then the row's bucket, key and value, each
 // behind its length in four bytes, as they are stored. What is encrypted is encrypted
@@ -708,7 +719,11 @@ type Digests struct {
 	// Of who complained, encrypted for custody.
 	Identity []byte `protobuf:"bytes,2,opt,name=identity,proto3" json:"identity,omitempty"`
 	// Of the receipt's keyed hash, which leads to the case.
-	Receipt       []byte `protobuf:"bytes,3,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	Receipt []byte `protobuf:"bytes,3,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	// Of the unit concerned, a keyed hash with the case's name: whoever has a part in
+	// the case is kept out by it when the content is lost. Empty for a case that is not
+	// sealed, or has not changed since before this was kept.
+	Concerned     []byte `protobuf:"bytes,4,opt,name=concerned,proto3" json:"concerned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -760,6 +775,13 @@ func (x *Digests) GetIdentity() []byte {
 func (x *Digests) GetReceipt() []byte {
 	if x != nil {
 		return x.Receipt
+	}
+	return nil
+}
+
+func (x *Digests) GetConcerned() []byte {
+	if x != nil {
+		return x.Concerned
 	}
 	return nil
 }
@@ -998,7 +1020,7 @@ var File_duban_complaint_v1_case_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x11\n" +
+	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x11\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -1043,7 +1065,10 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18  \x01(\tR\x04etag\x12!\n" +
 	"\thindrance\x18! \x01(\tB\x03\xe0A\x03R\thindrance\x12E\n" +
-	"\adigests\x18\" \x01(\v2\x1b.duban.complaint.v1.DigestsB\x0e\xe0A\x03\x9a\xb2\x19\adigestsR\adigests\"w\n" +
+	"\adigests\x18\" \x01(\v2\x1b.duban.complaint.v1.DigestsB\x0e\xe0A\x03\x9a\xb2\x19\adigestsR\adigests\x12#\n" +
+	"\n" +
+	"unreadable\x18# \x01(\bB\x03\xe0A\x03R\n" +
+	"unreadable\"w\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fTYPE_ENQUIRY\x10\x01\x12\r\n" +
@@ -1070,11 +1095,12 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\x19RECTIFICATION_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15RECTIFICATION_ORDERED\x10\x01\x12\x19\n" +
 	"\x15RECTIFICATION_ENTERED\x10\x02\x12\x19\n" +
-	"\x15RECTIFICATION_REFUSED\x10\x03\"Y\n" +
+	"\x15RECTIFICATION_REFUSED\x10\x03\"w\n" +
 	"\aDigests\x12\x18\n" +
 	"\acontent\x18\x01 \x01(\fR\acontent\x12\x1a\n" +
 	"\bidentity\x18\x02 \x01(\fR\bidentity\x12\x18\n" +
-	"\areceipt\x18\x03 \x01(\fR\areceipt\"W\n" +
+	"\areceipt\x18\x03 \x01(\fR\areceipt\x12\x1c\n" +
+	"\tconcerned\x18\x04 \x01(\fR\tconcerned\"W\n" +
 	"\x03Due\x12\x12\n" +
 	"\x04date\x18\x01 \x01(\tR\x04date\x12 \n" +
 	"\vprovisional\x18\x02 \x01(\bR\vprovisional\x12\x1a\n" +

@@ -71,7 +71,10 @@ type ComplaintServiceClient interface {
 	// Takes over a sealed case whose responsible officer may no longer hear it
 	// (接办): the grant has ended, or the officer has come to have a part in it. An
 	// officer at the same desk does so, or if none is left there who may hear it,
-	// one at the nearest desk above. Whoever takes it over is responsible. A case
+	// one at the nearest desk above. Where the officer has come to have a part in it,
+	// the desks above come first, and their own last. What was over when it was
+	// entered after the case had been accepted gives its officers no part in it.
+	// Whoever takes it over is responsible. A case
 	// that nobody has accepted is taken over where no officer of its desk may hear
 	// it, and waits at the new one to be accepted.
 	TakeOverComplaint(ctx context.Context, in *TakeOverComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
@@ -274,7 +277,10 @@ type ComplaintServiceServer interface {
 	// Takes over a sealed case whose responsible officer may no longer hear it
 	// (接办): the grant has ended, or the officer has come to have a part in it. An
 	// officer at the same desk does so, or if none is left there who may hear it,
-	// one at the nearest desk above. Whoever takes it over is responsible. A case
+	// one at the nearest desk above. Where the officer has come to have a part in it,
+	// the desks above come first, and their own last. What was over when it was
+	// entered after the case had been accepted gives its officers no part in it.
+	// Whoever takes it over is responsible. A case
 	// that nobody has accepted is taken over where no officer of its desk may hear
 	// it, and waits at the new one to be accepted.
 	TakeOverComplaint(context.Context, *TakeOverComplaintRequest) (*Complaint, error)

@@ -71,8 +71,9 @@ type RectificationServiceClient interface {
 	// There is one for each: a second answers LEDGER_EXISTS. One that was only issued
 	// when the campaign was published (issued) is opened by it.
 	CreateLedger(ctx context.Context, in *CreateLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
-	// Returns the ledger of a unit and campaign, and opens it if there is none.
-	// Not part of the REST API.
+	// Returns the ledger of a unit and campaign, and opens it if there is none. Of a
+	// merged unit (撤并) it is that of the unit that it was merged into. Not part of
+	// the REST API.
 	EnsureLedger(ctx context.Context, in *EnsureLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
 	// Reads a ledger (读取台账), with the digest of its content as it stands.
 	GetLedger(ctx context.Context, in *GetLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
@@ -534,8 +535,9 @@ type RectificationServiceServer interface {
 	// There is one for each: a second answers LEDGER_EXISTS. One that was only issued
 	// when the campaign was published (issued) is opened by it.
 	CreateLedger(context.Context, *CreateLedgerRequest) (*Ledger, error)
-	// Returns the ledger of a unit and campaign, and opens it if there is none.
-	// Not part of the REST API.
+	// Returns the ledger of a unit and campaign, and opens it if there is none. Of a
+	// merged unit (撤并) it is that of the unit that it was merged into. Not part of
+	// the REST API.
 	EnsureLedger(context.Context, *EnsureLedgerRequest) (*Ledger, error)
 	// Reads a ledger (读取台账), with the digest of its content as it stands.
 	GetLedger(context.Context, *GetLedgerRequest) (*Ledger, error)

@@ -1,0 +1,114 @@
+package directory
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+)
+
+// Tie is that somebody belongs to a unit, or ever did.
+type Tie struct {
+	Unit string
+	// Head says that they head it, or did (一把手).
+	Head bool
+	// Entered is when that was entered, if it was over by then; else zero.
+	Entered time.Time
+}
+
+func (d *Directory) learnPosts(m *organizationv1.Member, since time.Time) {
+	d.posts[m.GetName()] = m.GetPosts()
+	for _, p := range m.GetPosts() {
+		t := Tie{Unit: p.GetUnit(), Head: p.GetKind() == organizationv1.Post_KIND_HEAD}
+		if p.GetEndDate() != "" && p.GetEndDate() < calendar.On(since).String() {
+			t.Entered = since
+		}
+		d.tie(m.GetName(), t)
+	}
+}
+
+// tie notes that the principal belongs to a unit, for good: once, by what was entered
+// first or was not over.
+func (d *Directory) tie(principal string, t Tie) {
+	ties := d.tied[principal]
+	i := slices.IndexFunc(ties, func(known Tie) bool { return known.Unit == t.Unit && known.Head == t.Head })
+	switch {
+	case i < 0:
+		d.tied[principal] = append(ties, t)
+	case t.Entered.Before(ties[i].Entered):
+		ties[i].Entered = t.Entered
+	}
+}
+
+// Serves returns the units that the member serves in on a day, YYYY-MM-DD: by
+// posts, or without any where they are entered. There are none for someone who is
+// not there, or whose posts have ended.
+func (d *Directory) Serves(member, day string) (units []string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	posts, ok := d.posts[member]
+	if ok && len(posts) == 0 {
+		unit, _, _ := strings.Cut(member, "/members/")
+		return []string{unit}
+	}
+	for _, p := range posts {
+		if current(p, day) {
+			units = append(units, p.GetUnit())
+		}
+	}
+	return units
+}
+
+// Ties returns the units that the principal belongs to on a day, YYYY-MM-DD: where
+// they are entered, where they serve, and on which they are granted one of the
+// roles; without roles, any.
+func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string {
+	units := d.Serves(principal, day)
+	if home, _, member := strings.Cut(principal, "/members/"); member {
+		units = append(units, home)
+	}
+	for _, g := range d.Grants(principal) {
+		if len(roles) == 0 || slices.Contains(roles, g.Role) {
+			units = append(units, g.Unit)
+		}
+	}
+	return units
+}
+
+// Tied returns the ties of the principal: to where they are entered, and by every post
+// and every grant that there was, by posts that are yet to begin too. Whoever left has
+// no Ties and is still tied.
+func (d *Directory) Tied(principal string) []Tie {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	ties := slices.Clone(d.tied[principal])
+	if home, _, member := strings.Cut(principal, "/members/"); member {
+		ties = append(ties, Tie{Unit: home})
+	}
+	return ties
+}
+
+// Heads returns those who head the unit on a day, YYYY-MM-DD, by a role or by a post,
+// in order.
+func (d *Directory) Heads(unit, day string) []string {
+	heads := d.Holders(unit, accessv1.Role_ROLE_HEAD)
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for member, posts := range d.posts {
+		if slices.ContainsFunc(posts, func(p *organizationv1.Post) bool {
+			return p.GetUnit() == unit && p.GetKind() == organizationv1.Post_KIND_HEAD && current(p, day)
+		}) {
+			heads = append(heads, member)
+		}
+	}
+	slices.Sort(heads)
+	return slices.Compact(heads)
+}
+
+// current says whether the post is held on the day.
+func current(p *organizationv1.Post, day string) bool {
+	return p.GetStartDate() <= day && (p.GetEndDate() == "" || day <= p.GetEndDate())
+}
