@@ -119,13 +119,13 @@ func (c *count) figures() *sum.Figures {
 // flows counts what came of a record, and what is due.
 func (c *count) flows(f *sum.Figures, r *tally.Record) {
 	for t, n := range r.Came {
-		if !c.reports.Have(r.At.Unit, t.Metric, t.Day) {
-			f.Rows.Spread(c.tree.Path(r.At.Unit, t.Day), tally.What{Where: r.At, Metric: t.Metric}, "d", t.Day, n)
+		if o := (tally.What{Where: r.At, Metric: t.Metric}); !c.reports.Have(o, t.Day) {
+			f.Rows.Spread(c.tree.Path(r.At.Unit, t.Day), o, "d", t.Day, n)
 		}
 	}
 	for t, n := range r.Due {
-		if !c.reports.Have(r.At.Unit, t.Metric, t.Day) {
-			f.Rows.Spread(c.tree.Path(r.At.Unit, tree.Now), tally.What{Where: r.At, Metric: t.Metric}, "o", t.Day, n)
+		if o := (tally.What{Where: r.At, Metric: t.Metric}); !c.reports.Have(o, t.Day) {
+			f.Rows.Spread(c.tree.Path(r.At.Unit, tree.Now), o, "o", t.Day, n)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func (c *count) flows(f *sum.Figures, r *tally.Record) {
 func (c *count) ours(o tally.What, days map[string]int64) map[string]int64 {
 	counted := map[string]int64{}
 	for day, n := range days {
-		counted[c.reports.Counts(o.Unit, o.Metric, day)] += n
+		counted[c.reports.Counts(o, day)] += n
 	}
 	return counted
 }

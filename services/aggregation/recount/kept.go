@@ -130,12 +130,12 @@ func sayScored(b []byte) (string, bool) {
 	return s.String(), r.Done()
 }
 
-// fed is what the feed has brought of each figure that came and could be a report's.
+// fed is what the feed has brought upward of each figure that came and could be a report's.
 func (c *count) fed() map[reported.Figure]int64 {
 	all := map[reported.Figure]int64{}
 	for _, r := range c.records {
 		for t, n := range r.Came {
-			if reported.Reportable(t.Metric) {
+			if r.At.Accepted && reported.Reportable(t.Metric) {
 				all[reported.FigureOf(r.At.Unit, t.Metric, t.Day)] += n
 			}
 		}

@@ -106,19 +106,21 @@ func (c *Claims) judge(r Figure) (verdict aggregationv1.Report_Verdict, counts b
 	}
 }
 
-// free says whether nobody else has the figure: of what stands the feed has it once
-// the unit keeps records of its own.
+// free says whether nobody else has the figure. Once the unit keeps records of its own
+// the feed has what stands from their day on, and from their month on also what comes, but
+// for months that the source had before.
 func (c *Claims) free(r Figure) (bool, error) {
-	if !aggregation.Define(r.Metric).Flow() {
-		o, err := c.ownOf(r.Cell.Unit, r.Metric)
-		if err != nil || o.since != "" && aggregation.LastDay(r.month()) >= o.since {
-			return false, err
-		}
+	o, err := c.ownOf(r.Cell.Unit, r.Metric)
+	flow := aggregation.Define(r.Metric).Flow()
+	if err != nil || !flow && o.since != "" && aggregation.LastDay(r.month()) >= o.since {
+		return false, err
 	}
-	for _, key := range r.holderKeys() {
-		h, err := c.holder(key)
-		if err != nil || h.n != 0 || h.source != "" && h.source != r.holder() {
+	for _, month := range r.Months {
+		switch h, err := c.holder(holderKey(r.Cell.Unit, r.Metric, aggregation.LastDay(month))); {
+		case err != nil || h.n != 0 || h.source != "" && h.source != r.holder():
 			return false, err
+		case flow && h.source == "" && o.has(month):
+			return false, nil
 		}
 	}
 	return true, nil

@@ -35,8 +35,12 @@ func holderKey(unit string, m aggregation.Metric, day string) string {
 // Admit says whether the feed has the figure that d changes, which took effect on
 // day, and if nobody has it, gives it to the feed. Of what stands the feed has all
 // that is so since the unit keeps records of its own; the delta that is returned counts
-// no earlier.
+// no earlier. What is not accepted counts beside what is, whoever has that, and takes
+// nothing from reports.
 func (c *Claims) Admit(d aggregation.Delta, day string) (aggregation.Delta, bool, error) {
+	if !d.Accepted {
+		return d, true, nil
+	}
 	own, err := c.begin(d, day)
 	metric := aggregation.Define(d.Metric)
 	switch {

@@ -15,8 +15,9 @@ import (
 )
 
 // own says since when a unit keeps records of its own of what a metric counts, as of
-// problems. From that day on what stands is what its records say; before it, what
-// reports said of the periods that ended.
+// problems: since the first that a superior has accepted. From that day on what stands
+// is what its records say, and from that month on what comes; before it, what reports
+// said of the periods that ended.
 type own struct {
 	since string // the first day that is the feed's; "": reports alone tell of the unit
 	until string // the first day that reports do not bind: behind their newest period
@@ -24,6 +25,9 @@ type own struct {
 	// nanoseconds since 1970.
 	moment int64
 }
+
+// has says whether what comes in a month is the feed's, whatever its records say of it.
+func (o own) has(month string) bool { return o.since != "" && month >= o.since[:len("2006-01")] }
 
 // stocks are the metrics that forms bring and that stand until they are told anew, by
 // what they count.
@@ -37,8 +41,8 @@ var stocks = func() map[string][]aggregation.Metric {
 	return by
 }()
 
-// begin notes that a unit keeps records of what d counts, since day at the latest. On
-// the first day of them, which is behind every period that a report has told of, what
+// begin notes that a unit keeps records of what d counts, since day at the latest, if d
+// is accepted: what nobody above has seen puts an end to nothing. On the first day of them, which is behind every period that a report has told of, what
 // was carried over from reports ends. Of a unit that two feeds tell of, an earlier
 // record may be counted later.
 func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {

@@ -118,11 +118,11 @@ func sourceOf(installation string, r *aggregationv1.Report, metric string) strin
 	return source + " " + r.GetForm()
 }
 
-// Have says whether reports have what came of a metric on a day. What stands is never
-// theirs alone: Begins says from which day on it is the feed's.
-func (s *Reports) Have(unit, metric, day string) bool {
-	_, have := s.sources[FigureOf(unit, metric, day)]
-	return have && !stocks[metric]
+// Have says whether reports have what came on a day. What stands is never theirs alone:
+// Begins says from which day on it is the feed's. Nor is what no superior has accepted.
+func (s *Reports) Have(o tally.What, day string) bool {
+	_, have := s.sources[FigureOf(o.Unit, o.Metric, day)]
+	return have && o.Accepted && !stocks[o.Metric]
 }
 
 // Metrics are those of which reports have figures.
