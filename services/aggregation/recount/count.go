@@ -48,7 +48,7 @@ func (c *count) take(installation string, e *feedv1.Entry) error {
 		subject = "installations/" + installation + "/" + subject
 	}
 	if e.GetBody() == nil {
-		c.replace(subject, &tally.Record{}, day)
+		c.replace(subject, &tally.Record{}, e)
 		return nil
 	}
 	body, err := e.GetBody().UnmarshalNew()
@@ -68,13 +68,15 @@ func (c *count) take(installation string, e *feedv1.Entry) error {
 	if r := tally.Of(body, old, day); r != nil {
 		r = c.theirs(installation, r)
 		c.reports.Record(r, e.GetEffective().AsTime())
-		c.replace(subject, r, day)
+		c.replace(subject, r, e)
 	}
 	return nil
 }
 
-// replace puts a record in the place of what was known of it.
-func (c *count) replace(name string, r *tally.Record, day string) {
+// replace puts a record in the place of what was known of it until an entry.
+func (c *count) replace(name string, r *tally.Record, e *feedv1.Entry) {
+	day := tally.Day(e.GetEffective())
+	c.reports.Replace(c.records[name], r, e.GetEffective().AsTime())
 	if old := c.records[name]; old != nil {
 		for _, m := range old.Stands {
 			c.add(tally.What{Where: old.At, Metric: m}, day, -1)

@@ -11,7 +11,6 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
-	"github.com/duban-project/duban/services/aggregation/recount/reported"
 	"github.com/duban-project/duban/services/aggregation/recount/tally"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 )
@@ -23,7 +22,7 @@ func (c *count) kept() []hold.Bucket {
 	return slices.Concat(
 		[]hold.Bucket{{Name: "figures.cursors", Want: c.trail.cursors, Say: sayCursor}},
 		c.tree.Kept(),
-		c.reports.Kept(c.fed()),
+		c.reports.Kept(),
 		[]hold.Bucket{
 			{Name: "figures.withheld", Want: c.withheld(), Say: sayWithheld},
 			{Name: "figures.reports", Want: c.heads(), Say: hold.Message(&aggregationv1.Report{})},
@@ -128,19 +127,6 @@ func sayScored(b []byte) (string, bool) {
 	r := hold.NewReader(b[day:])
 	s := &tally.Score{Day: string(b[:day]), Milli: r.Number(), Rank: r.Number()}
 	return s.String(), r.Done()
-}
-
-// fed is what the feed has brought upward of each figure that came and could be a report's.
-func (c *count) fed() map[reported.Figure]int64 {
-	all := map[reported.Figure]int64{}
-	for _, r := range c.records {
-		for t, n := range r.Came {
-			if r.At.Accepted && reported.Reportable(t.Metric) {
-				all[reported.FigureOf(r.At.Unit, t.Metric, t.Day)] += n
-			}
-		}
-	}
-	return all
 }
 
 // planned are the campaigns that reports may name.

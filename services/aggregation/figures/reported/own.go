@@ -26,9 +26,6 @@ type own struct {
 	moment int64
 }
 
-// has says whether what comes in a month is the feed's, whatever its records say of it.
-func (o own) has(month string) bool { return o.since != "" && month >= o.since[:len("2006-01")] }
-
 // stocks are the metrics that forms bring and that stand until they are told anew, by
 // what they count.
 var stocks = func() map[string][]aggregation.Metric {
@@ -71,7 +68,7 @@ func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 // on the day on which its own records begin.
 func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 	h, err := c.holder(holderKey(unit, m, o.since))
-	if err != nil || h.source == "" {
+	if err != nil || h == "" {
 		return err
 	}
 	var stands []Figure
@@ -89,7 +86,7 @@ func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 			return fmt.Errorf("what was reported at %q cannot be read", e.Key)
 		}
 		cell := aggregation.Cell{Unit: unit, Campaign: parts[2], Category: parts[3]}
-		r := Figure{Cell: cell, Metric: m, Source: h.source, Value: s.value, Moment: max(s.moment, o.moment)}
+		r := Figure{Cell: cell, Metric: m, Source: h, Value: s.value, Moment: max(s.moment, o.moment)}
 		if last := len(stands) - 1; last >= 0 && stands[last].Cell == cell { // of an earlier month
 			r.Moment = max(r.Moment, stands[last].Moment)
 			stands = stands[:last]

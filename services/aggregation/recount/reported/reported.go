@@ -52,6 +52,8 @@ type Reports struct {
 	// newest period of which reports have told what stands.
 	since map[string]time.Time
 	until map[string]string
+	// came has what feeds say came, and was accepted, whoever has it.
+	came map[event]came
 	// entered has when what is counted was, by its key in figures.reported.
 	entered map[string]entry
 }
@@ -66,7 +68,7 @@ type entry struct {
 func New() *Reports {
 	return &Reports{
 		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{},
-		map[string]time.Time{}, map[string]string{}, map[string]entry{},
+		map[string]time.Time{}, map[string]string{}, map[event]came{}, map[string]entry{},
 	}
 }
 

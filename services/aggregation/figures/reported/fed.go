@@ -1,0 +1,85 @@
+package reported
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// came is what the feed says came on a day of a month, and when it last said so, in
+// nanoseconds since 1970.
+type came struct {
+	aggregation.Delta
+	moment int64
+}
+
+// feed notes what the feed says came, whoever has the month. What it took back stays as
+// 0: so the row follows from the feeds, in whatever order they are counted.
+func (c *Claims) feed(d aggregation.Delta) error {
+	key := []byte(strings.Join([]string{holderKey(d.Unit, d.Metric, d.Day), d.Campaign, d.Category, d.Source, d.Day}, zero))
+	before := came{}
+	b, err := c.tx.Get(fedBucket, key)
+	if err == nil {
+		before, err = readCame(d.Unit, d.Metric, store.Entry{Key: key, Value: b})
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	b = binary.AppendVarint(nil, before.N+d.N)
+	return c.tx.Put(fedBucket, key, binary.AppendVarint(b, max(before.moment, c.Moment)))
+}
+
+// fed yields what the feed says came in a month.
+func (c *Claims) fed(unit string, m aggregation.Metric, month string) iter.Seq2[came, error] {
+	return func(yield func(came, error) bool) {
+		from, to := store.Prefix(holderKey(unit, m, aggregation.LastDay(month)) + zero)
+		for e, err := range c.tx.Scan(fedBucket, from, to) {
+			is := came{}
+			if err == nil {
+				is, err = readCame(unit, m, e)
+			}
+			if (err != nil || is.N != 0) && (!yield(is, err) || err != nil) {
+				return
+			}
+		}
+	}
+}
+
+// feeds says whether the feed has a flow of a month that no reports have: it says that
+// something came, or the unit keeps records of its own by then.
+func (c *Claims) feeds(r Figure, month string, o own) (bool, error) {
+	for _, err := range c.fed(r.Cell.Unit, r.Metric, month) {
+		return err == nil, err
+	}
+	return o.since != "" && month >= o.since[:len("2006-01")], nil
+}
+
+// takeBack takes back what the feed had counted of a month that reports now have.
+func (c *Claims) takeBack(r Figure, month string) error {
+	for is, err := range c.fed(r.Cell.Unit, r.Metric, month) {
+		if err != nil {
+			return err
+		}
+		is.N = -is.N
+		if err := c.counter.Feed(is.Delta, is.moment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readCame(unit string, m aggregation.Metric, e store.Entry) (is came, err error) {
+	parts := strings.Split(string(e.Key), zero)
+	n, i := binary.Varint(e.Value)
+	at, j := binary.Varint(e.Value[max(i, 0):])
+	if len(parts) != 7 || i <= 0 || j <= 0 {
+		return is, fmt.Errorf("what came at %q cannot be read", e.Key)
+	}
+	cell := aggregation.Cell{Unit: unit, Campaign: parts[3], Category: parts[4], Source: parts[5]}
+	return came{aggregation.Delta{Cell: cell, Accepted: true, Metric: m, Day: parts[6], N: n}, at}, nil
+}
