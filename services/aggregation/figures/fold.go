@@ -26,6 +26,7 @@ type Fold struct {
 	rows    map[string]*row    // what is to be added, by key
 	known   map[string]changes // the same, by when it became known
 	journal map[string][]byte
+	ended   map[string]int64 // what is to be added to what ended, by key
 	*reported.Claims
 }
 
@@ -33,9 +34,9 @@ type Fold struct {
 func New(tx store.Tx) *Fold {
 	f := &Fold{
 		tx: tx, tree: newTree(tx), facts: map[string]*aggregation.Fact{}, places: map[place]*row{}, rows: map[string]*row{},
-		known: map[string]changes{}, journal: map[string][]byte{},
+		known: map[string]changes{}, journal: map[string][]byte{}, ended: map[string]int64{},
 	}
-	f.Claims = reported.New(tx, reported.Counter{Report: f.report, Feed: f.takeBack})
+	f.Claims = reported.New(tx, reported.Counter{Report: f.report, Feed: f.takeBack, End: f.end})
 	return f
 }
 
@@ -224,7 +225,7 @@ func (f *Fold) Flush() error {
 	clear(f.facts)
 	clear(f.rows)
 	clear(f.known)
-	return errors.Join(f.writeJournal(), f.Claims.Flush())
+	return errors.Join(f.writeJournal(), f.writeEnded(), f.Claims.Flush())
 }
 
 // spread turns places into rows of every unit on their ways.

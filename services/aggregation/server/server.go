@@ -65,7 +65,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   4, // since it keeps when units have records of their own
+	First:   5, // since only what is accepted begins a unit's own records
 }
 
 func indexes() map[string][]string {

@@ -66,6 +66,9 @@ type Counter struct {
 	Report func(Figure, aggregation.Delta) error
 	// Feed takes back what the feed had counted, as was known no earlier than a moment.
 	Feed func(d aggregation.Delta, moment int64) error
+	// End notes that so much more of what reports said ended on a day, as the unit's own
+	// records begin. Report has counted it.
+	End func(aggregation.Delta) error
 }
 
 // New returns the claims in tx.
@@ -191,7 +194,7 @@ func (c *Claims) shift(r Figure, n neighbours, more int64) error {
 	if err != nil || o.since == "" {
 		return err
 	}
-	return c.put(r, o.since, -more)
+	return c.ends(r, o.since, more)
 }
 
 // neighbours are what was said around a month.

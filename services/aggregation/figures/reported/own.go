@@ -55,16 +55,16 @@ func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 	c.owns[ownKey(d.Unit, d.Metric)] = o
 	for _, m := range stocks[measure] {
 		if before.since != "" {
-			err = c.end(d.Unit, m, before, 1)
+			err = c.end(d.Unit, m, before, -1)
 		}
-		if err := errors.Join(err, c.end(d.Unit, m, o, -1)); err != nil {
+		if err := errors.Join(err, c.end(d.Unit, m, o, 1)); err != nil {
 			return o, err
 		}
 	}
 	return o, nil
 }
 
-// end adds n times what is carried over of a metric from what reports said of the unit,
+// end ends n times what is carried over of a metric from what reports said of the unit,
 // on the day on which its own records begin.
 func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 	h, err := c.holder(holderKey(unit, m, o.since))
@@ -94,11 +94,17 @@ func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 		stands = append(stands, r)
 	}
 	for _, r := range stands {
-		if err := c.put(r, o.since, n*r.Value); err != nil {
+		if err := c.ends(r, o.since, n*r.Value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ends lets n of what a report said end on a day.
+func (c *Claims) ends(r Figure, day string, n int64) error {
+	d := aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n}
+	return errors.Join(c.put(r, day, -n), c.counter.End(d))
 }
 
 // bind notes that a report has told what stands at the end of a period.

@@ -143,8 +143,19 @@ func (s *Reports) Brought() map[tally.What]map[string]int64 {
 	all := map[tally.What]map[string]int64{}
 	for o, months := range s.said() {
 		all[o] = changes(o.Metric, months)
-		if begins := s.Begins(o.Unit); stocks[o.Metric] && begins != "" {
-			all[o][begins] -= months[slices.Max(slices.Collect(maps.Keys(months)))]
+	}
+	for o, n := range s.Ended() {
+		all[o][s.Begins(o.Unit)] -= n
+	}
+	return all
+}
+
+// Ended lists what stood by reports at units whose own records tell since they began.
+func (s *Reports) Ended() map[tally.What]int64 {
+	all := map[tally.What]int64{}
+	for o, months := range s.said() {
+		if stocks[o.Metric] && s.Begins(o.Unit) != "" {
+			all[o] = months[slices.Max(slices.Collect(maps.Keys(months)))]
 		}
 	}
 	return all
