@@ -134,11 +134,9 @@ func (n *naive) enter(r reported.Figure) (counts bool) {
 	f := figureOf(r.Cell.Unit, r.Metric, month(r))
 	since := n.since[f.unit]
 	switch held := n.holders[f]; {
-	case held != "" && held != r.Source || n.fed(f):
+	case held != "" && held != r.Source || held == "" && n.fed(f):
 		return false
-	case f.month == "" && since != "" && monthEnd(month(r)) >= since:
-		return false
-	case f.month != "" && held == "" && since != "" && monthEnd(month(r)) >= since:
+	case since != "" && monthEnd(month(r)) >= since && (f.month == "" || held == ""):
 		return false
 	}
 	at := n.sayer(r)
@@ -302,6 +300,22 @@ func (n *naive) owed(q figures.Query) (all []figures.Owed) {
 		}
 	}
 	slices.SortFunc(all, func(a, b figures.Owed) int { return strings.Compare(a.Due+a.Subject, b.Due+b.Subject) })
+	return all
+}
+
+// ended is how much stood by reports at units that have problems of their own since.
+func (n *naive) ended(q figures.Query) map[figures.Ended]int64 {
+	all := map[figures.Ended]int64{}
+	for _, r := range n.latest("9999") {
+		day, last := n.since[r.Cell.Unit], q.End
+		if r.Metric == aggregation.ProblemsOverdue {
+			last = q.Today
+		}
+		stock := r.Metric == aggregation.ProblemsOverdue || r.Metric == aggregation.ProblemsRectifying
+		if stock && r.Value != 0 && day != "" && q.Start <= day && day <= last && n.within(r.Cell.Unit, q.Unit, "9999") && wanted(q, r.Cell, true) {
+			all[figures.Ended{Day: day, Unit: r.Cell.Unit, Metric: r.Metric}] += r.Value
+		}
+	}
 	return all
 }
 
