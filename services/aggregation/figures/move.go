@@ -60,7 +60,8 @@ func (f *Fold) move(name string, parents []parent, since moment) error {
 		return err
 	}
 	way := between(before, now)
-	return errors.Join(f.shiftRows(name, since, way), f.shiftLater(name, since, way), f.shiftListed(owedBucket, name, way), f.shiftListed(endedBucket, name, way), f.Flush())
+	listed := errors.Join(f.shiftListed(owedBucket, name, way), f.shiftListed(endedBucket, name, way))
+	return errors.Join(f.shiftRows(name, since, way), f.shiftLater(name, since, way), listed, f.Flush())
 }
 
 // shiftRows moves what counts in the unit. Only the rows of months are read: days

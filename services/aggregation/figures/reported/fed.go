@@ -73,6 +73,22 @@ func (c *Claims) takeBack(r Figure, month string) error {
 	return nil
 }
 
+// EnterBelow counts what an installation below counts of a report, in the place of
+// what it counted before. Whether the feed or the report was first was decided there.
+// Its fault says that the figure is another source's here.
+func (c *Claims) EnterBelow(r Figure) error {
+	r.below = true
+	s, said, err := c.said(r.key())
+	if err != nil {
+		return err
+	}
+	if said {
+		r.Supersedes = s.sequence
+	}
+	_, _, err = c.Enter(r)
+	return err
+}
+
 func readCame(unit string, m aggregation.Metric, e store.Entry) (is came, err error) {
 	parts := strings.Split(string(e.Key), zero)
 	n, i := binary.Varint(e.Value)

@@ -286,19 +286,3 @@ func readSaid(b []byte) (s said, err error) {
 }
 
 var errSaid = errors.New("a reported figure that cannot be read")
-
-// EnterBelow counts what an installation below counts of a report, in the place of
-// what it counted before. Whether the feed or the report was first was decided there.
-// Its fault says that the figure is another source's here.
-func (c *Claims) EnterBelow(r Figure) error {
-	r.below = true
-	s, said, err := c.said(r.key())
-	if err != nil {
-		return err
-	}
-	if said {
-		r.Supersedes = s.sequence
-	}
-	_, _, err = c.Enter(r)
-	return err
-}
