@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
@@ -20,23 +22,40 @@ type came struct {
 
 // feed notes what the feed says came, whoever has the month. What it took back stays as
 // 0: so the row follows from the feeds, in whatever order they are counted.
-func (c *Claims) feed(d aggregation.Delta) error {
-	key := []byte(strings.Join([]string{holderKey(d.Unit, d.Metric, d.Day), d.Campaign, d.Category, d.Source, d.Day}, zero))
-	before := came{}
-	b, err := c.tx.Get(fedBucket, key)
-	if err == nil {
-		before, err = readCame(d.Unit, d.Metric, store.Entry{Key: key, Value: b})
+func (c *Claims) feed(d aggregation.Delta) {
+	key := strings.Join([]string{holderKey(d.Unit, d.Metric, d.Day), d.Campaign, d.Category, d.Source, d.Day}, zero)
+	is := c.news[key]
+	is.N, is.moment = is.N+d.N, max(is.moment, c.Moment)
+	c.news[key] = is
+}
+
+// flushFed writes what was noted.
+func (c *Claims) flushFed() error {
+	for _, key := range slices.Sorted(maps.Keys(c.news)) {
+		is, before := c.news[key], came{}
+		b, err := c.tx.Get(fedBucket, []byte(key))
+		if err == nil {
+			before, err = readCame("", 0, store.Entry{Key: []byte(key), Value: b})
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		b = binary.AppendVarint(nil, before.N+is.N)
+		if err := c.tx.Put(fedBucket, []byte(key), binary.AppendVarint(b, max(before.moment, is.moment))); err != nil {
+			return err
+		}
 	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	b = binary.AppendVarint(nil, before.N+d.N)
-	return c.tx.Put(fedBucket, key, binary.AppendVarint(b, max(before.moment, c.Moment)))
+	clear(c.news)
+	return nil
 }
 
 // fed yields what the feed says came in a month.
 func (c *Claims) fed(unit string, m aggregation.Metric, month string) iter.Seq2[came, error] {
 	return func(yield func(came, error) bool) {
+		if err := c.flushFed(); err != nil {
+			yield(came{}, err)
+			return
+		}
 		from, to := store.Prefix(holderKey(unit, m, aggregation.LastDay(month)) + zero)
 		for e, err := range c.tx.Scan(fedBucket, from, to) {
 			is := came{}

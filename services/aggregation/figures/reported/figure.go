@@ -57,6 +57,7 @@ type Claims struct {
 	counter Counter
 	holders map[string]string // as far as they were read, to be written
 	owns    map[string]own    // likewise
+	news    map[string]came   // what the feed said since, by key, to be added
 }
 
 // Counter counts what claims find out.
@@ -74,7 +75,7 @@ type Counter struct {
 // New returns the claims in tx.
 // What has got a holder is written by Flush, which MUST be called in the transaction.
 func New(tx store.Tx, counter Counter) *Claims {
-	return &Claims{0, tx, counter, map[string]string{}, map[string]own{}}
+	return &Claims{0, tx, counter, map[string]string{}, map[string]own{}, map[string]came{}}
 }
 
 // said is what a report last said of a figure, and when.

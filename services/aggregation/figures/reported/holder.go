@@ -42,7 +42,8 @@ func (c *Claims) Admit(d aggregation.Delta, day string) (aggregation.Delta, bool
 		return d, true, nil
 	}
 	held, err := c.holder(holderKey(d.Unit, d.Metric, d.Day))
-	return d, held == "", errors.Join(err, c.feed(d))
+	c.feed(d)
+	return d, held == "", err
 }
 
 // hold gives the figure to its source. What the feed had counted of it is taken back.
@@ -75,7 +76,7 @@ func (c *Claims) holder(key string) (string, error) {
 
 // Flush writes who has which figure now.
 func (c *Claims) Flush() error {
-	if err := c.flushOwn(); err != nil {
+	if err := errors.Join(c.flushOwn(), c.flushFed()); err != nil {
 		return err
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.holders)) {
