@@ -26,6 +26,7 @@ type Fold struct {
 	rows    map[string]*row    // what is to be added, by key
 	known   map[string]changes // the same, by when it became known
 	journal map[string][]byte
+	ended   map[string]int64 // what is to be added to what ended, by key
 	*reported.Claims
 }
 
@@ -33,9 +34,9 @@ type Fold struct {
 func New(tx store.Tx) *Fold {
 	f := &Fold{
 		tx: tx, tree: newTree(tx), facts: map[string]*aggregation.Fact{}, places: map[place]*row{}, rows: map[string]*row{},
-		known: map[string]changes{}, journal: map[string][]byte{},
+		known: map[string]changes{}, journal: map[string][]byte{}, ended: map[string]int64{},
 	}
-	f.Claims = reported.New(tx, f.report)
+	f.Claims = reported.New(tx, reported.Counter{Report: f.report, Feed: f.takeBack, End: f.end})
 	return f
 }
 
@@ -121,21 +122,30 @@ func (f *Fold) add(k kind, d aggregation.Delta) error {
 // the next report says otherwise. What a record puts an end to, as it is counted late,
 // ends no earlier than it was known.
 func (f *Fold) report(r reported.Figure, d aggregation.Delta) error {
-	name, at, stretch := f.name, f.at, f.stretch
-	defer func() { f.name, f.at, f.stretch = name, at, stretch }()
-	f.name = "reports/" + r.Source
-	if known := moment(r.Moment); known > at {
-		var err error
+	k := kindOf(d.Metric)
+	if k == dues {
+		k = stands
+	}
+	return f.late("reports/"+r.Source, moment(r.Moment), func() error { return f.add(k, d) })
+}
+
+// takeBack takes back what the feed had counted, no earlier than that was known.
+func (f *Fold) takeBack(d aggregation.Delta, known int64) error {
+	return f.late("feeds", moment(known), func() error { return f.add(kindOf(d.Metric), d) })
+}
+
+// late lets do count something of that name, which was known no earlier than a moment.
+func (f *Fold) late(name string, known moment, do func() error) (err error) {
+	was, at, stretch := f.name, f.at, f.stretch
+	defer func() { f.name, f.at, f.stretch = was, at, stretch }()
+	f.name = name
+	if known > at {
 		if f.stretch, err = f.tree.stretch(known); err != nil {
 			return err
 		}
 		f.at = known
 	}
-	k := kindOf(d.Metric)
-	if k == dues {
-		k = stands
-	}
-	return f.add(k, d)
+	return do()
 }
 
 // gather puts a delta in its place.
@@ -215,7 +225,7 @@ func (f *Fold) Flush() error {
 	clear(f.facts)
 	clear(f.rows)
 	clear(f.known)
-	return errors.Join(f.writeJournal(), f.Claims.Flush())
+	return errors.Join(f.writeJournal(), f.writeEnded(), f.Claims.Flush())
 }
 
 // spread turns places into rows of every unit on their ways.

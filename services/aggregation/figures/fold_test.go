@@ -247,9 +247,30 @@ func (p *past) ask(tx store.Tx) error {
 			return fmt.Errorf("%s of %+v is %d, read alone %d; want %d", aggregation.Define(m).ID, q, all[m], one[m], want)
 		}
 	}
+	if err := p.askEnded(tx, q); err != nil {
+		return err
+	}
 	owed, err := figures.ReadOwed(tx, q, 100)
 	if want := p.naive.owed(q); err != nil || !slices.Equal(owed, want) {
 		return fmt.Errorf("owed of %+v is %v, %w; want %v", q, owed, err, want)
+	}
+	return nil
+}
+
+// askEnded compares what reports had told until a unit's own records began.
+func (p *past) askEnded(tx store.Tx, q figures.Query) error {
+	want := p.naive.ended(q)
+	for _, limit := range []int{100, 1} {
+		list, more, err := figures.ReadEnded(tx, q, limit)
+		if err != nil || more != (len(want) > limit) || len(list) != min(limit, len(want)) {
+			return fmt.Errorf("of %+v at most %d ended, %v: %v, more: %v; want %v", q, limit, err, list, more, want)
+		}
+		for i, e := range list {
+			key := figures.Ended{Day: e.Day, Unit: e.Unit, Metric: e.Metric}
+			if n := want[key]; n != e.Value || i > 0 && list[i-1].Day < e.Day {
+				return fmt.Errorf("of %+v there ended %v, want %d", q, list, n)
+			}
+		}
 	}
 	return nil
 }

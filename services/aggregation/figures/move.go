@@ -60,7 +60,8 @@ func (f *Fold) move(name string, parents []parent, since moment) error {
 		return err
 	}
 	way := between(before, now)
-	return errors.Join(f.shiftRows(name, since, way), f.shiftLater(name, since, way), f.shiftOwed(name, way), f.Flush())
+	listed := errors.Join(f.shiftListed(owedBucket, name, way), f.shiftListed(endedBucket, name, way))
+	return errors.Join(f.shiftRows(name, since, way), f.shiftLater(name, since, way), listed, f.Flush())
 }
 
 // shiftRows moves what counts in the unit. Only the rows of months are read: days
@@ -159,21 +160,21 @@ func owedCut(campaign string) string {
 	return cmp.Or(strings.TrimPrefix(campaign, "campaigns/"), any)
 }
 
-// shiftOwed moves what is owed by a unit and all beneath it.
-func (f *Fold) shiftOwed(unit string, way way) error {
+// shiftListed moves what a bucket lists of a unit and all beneath it.
+func (f *Fold) shiftListed(bucket, unit string, way way) error {
 	from, to := store.Prefix(under(unit))
-	for e, err := range f.tx.Scan(owedBucket, from, to) {
+	for e, err := range f.tx.Scan(bucket, from, to) {
 		if err != nil {
 			return err
 		}
 		rest := string(e.Key[len(from):])
 		for _, u := range way.leaving {
-			if err := f.tx.Delete(owedBucket, []byte(under(u)+rest)); err != nil {
+			if err := f.tx.Delete(bucket, []byte(under(u)+rest)); err != nil {
 				return err
 			}
 		}
 		for _, u := range way.entering {
-			if err := f.tx.Put(owedBucket, []byte(under(u)+rest), e.Value); err != nil {
+			if err := f.tx.Put(bucket, []byte(under(u)+rest), e.Value); err != nil {
 				return err
 			}
 		}

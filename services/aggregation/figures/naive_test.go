@@ -19,7 +19,7 @@ type naive struct {
 	ledgers  map[string]*rectificationv1.Ledger
 	reports  []reported.Figure // that were counted
 	holders  map[figure]string // which source of reports has each figure
-	since    map[string]string // from which day on a unit has problems of its own
+	since    map[string]string // from which day on a unit has problems of its own that were accepted
 	until    map[string]string // the first day behind the months that reports told of
 }
 
@@ -123,7 +123,7 @@ func (n *naive) change(p *rectificationv1.Problem, name, day string) {
 		l.returned = append(l.returned, day)
 	}
 	l.versions = append(l.versions, version{day, p})
-	if p != nil && n.since[p.GetUnit()] == "" {
+	if p.GetAccepted() && n.since[p.GetUnit()] == "" {
 		n.since[p.GetUnit()] = max(day, n.until[p.GetUnit()])
 	}
 }
@@ -133,7 +133,10 @@ func (n *naive) change(p *rectificationv1.Problem, name, day string) {
 func (n *naive) enter(r reported.Figure) (counts bool) {
 	f := figureOf(r.Cell.Unit, r.Metric, month(r))
 	since := n.since[f.unit]
-	if held := n.holders[f]; held != "" && held != r.Source || n.fed(f) || f.month == "" && since != "" && monthEnd(month(r)) >= since {
+	switch held := n.holders[f]; {
+	case held != "" && held != r.Source || held == "" && n.fed(f):
+		return false
+	case since != "" && monthEnd(month(r)) >= since && (f.month == "" || held == ""):
 		return false
 	}
 	at := n.sayer(r)
@@ -168,10 +171,10 @@ func (n *naive) sayer(r reported.Figure) int {
 
 func month(r reported.Figure) string { return r.Months[0] }
 
-// fed says whether problems count in a flow of a month.
+// fed says whether accepted problems count in a flow of a month.
 func (n *naive) fed(f figure) bool {
 	return slices.ContainsFunc(n.lives(), func(l *life) bool {
-		return l.now().GetUnit() == f.unit && slices.ContainsFunc(l.days(l.now(), f.metric), func(day string) bool { return day[:7] == f.month })
+		return l.now().GetAccepted() && l.now().GetUnit() == f.unit && slices.ContainsFunc(l.days(l.now(), f.metric), func(day string) bool { return day[:7] == f.month })
 	})
 }
 
@@ -203,14 +206,17 @@ func (n *naive) value(q figures.Query, m aggregation.Metric) (sum int64) {
 }
 
 func (n *naive) ofProblem(q figures.Query, m aggregation.Metric, l *life) (sum int64) {
-	reported := func(unit, day string) bool {
-		if m == aggregation.ProblemsRectifying {
-			return day < n.since[unit]
+	reported := func(p *rectificationv1.Problem, day string) bool {
+		switch {
+		case !p.GetAccepted():
+			return false
+		case m == aggregation.ProblemsRectifying:
+			return day < n.since[p.GetUnit()]
 		}
-		return m != aggregation.ProblemsOverdue && n.holders[figureOf(unit, m, day)] != ""
+		return m != aggregation.ProblemsOverdue && n.holders[figureOf(p.GetUnit(), m, day)] != ""
 	}
 	add := func(p *rectificationv1.Problem, day, treeDay string) {
-		if n.asked(q, p) && n.within(p.GetUnit(), q.Unit, treeDay) && !reported(p.GetUnit(), day) {
+		if n.asked(q, p) && n.within(p.GetUnit(), q.Unit, treeDay) && !reported(p, day) {
 			sum++
 		}
 	}
@@ -294,6 +300,22 @@ func (n *naive) owed(q figures.Query) (all []figures.Owed) {
 		}
 	}
 	slices.SortFunc(all, func(a, b figures.Owed) int { return strings.Compare(a.Due+a.Subject, b.Due+b.Subject) })
+	return all
+}
+
+// ended is how much stood by reports at units that have problems of their own since.
+func (n *naive) ended(q figures.Query) map[figures.Ended]int64 {
+	all := map[figures.Ended]int64{}
+	for _, r := range n.latest("9999") {
+		day, last := n.since[r.Cell.Unit], q.End
+		if r.Metric == aggregation.ProblemsOverdue {
+			last = q.Today
+		}
+		stock := r.Metric == aggregation.ProblemsOverdue || r.Metric == aggregation.ProblemsRectifying
+		if stock && r.Value != 0 && day != "" && q.Start <= day && day <= last && n.within(r.Cell.Unit, q.Unit, "9999") && wanted(q, r.Cell, true) {
+			all[figures.Ended{Day: day, Unit: r.Cell.Unit, Metric: r.Metric}] += r.Value
+		}
+	}
 	return all
 }
 

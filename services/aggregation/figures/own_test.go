@@ -206,3 +206,37 @@ func TestRecordsThatComeLateCountBehindWhatIsReported(t *testing.T) {
 		}
 	}
 }
+
+// What an installation below counts of a report counts here in the place of what its
+// feed says of the month, and nobody ever knew less, also if that was counted before.
+func TestAReportFromBelowTakesItsMonthBack(t *testing.T) {
+	w := newWorkshop(t)
+	w.fold("2026-02-10", func(f *figures.Fold) error {
+		return f.Record("ledgers/l/problems/a", func(before *aggregation.Fact, day string) aggregation.Fact {
+			return aggregation.FactOf(&rectificationv1.Problem{
+				Unit: "units/a", Source: rectificationv1.Problem_SOURCE_SUPERIOR, Accepted: true, CreateTime: timestamppb.New(w.noon("2026-01-20")),
+			}, before, day)
+		})
+	})
+	w.fold("2026-02-03", func(f *figures.Fold) error {
+		return f.EnterBelow(reported.Figure{
+			Cell: aggregation.Cell{Unit: "units/a"}, Metric: aggregation.ProblemsFound, Months: []string{"2026-01"}, Source: "s", Sequence: 1, Value: 8,
+		})
+	})
+	for day, want := range map[string]int64{"2026-02-02": 0, "2026-02-03": 8, "2026-02-05": 8, "2026-02-10": 8} {
+		err := w.engine.View(w.Context(), func(tx store.Tx) (err error) {
+			q := figures.Query{Unit: "units/root", End: day, Today: day}
+			if q.AsOf, err = figures.NewPast(tx, w.noon(day), q); err != nil {
+				return err
+			}
+			v, err := figures.Read(tx, q, aggregation.Sums(*aggregation.Define(aggregation.ProblemsFound)))
+			if n := v[aggregation.ProblemsFound]; n != want {
+				t.Errorf("as of %s %d were found, want %d", day, n, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

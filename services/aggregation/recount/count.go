@@ -48,7 +48,7 @@ func (c *count) take(installation string, e *feedv1.Entry) error {
 		subject = "installations/" + installation + "/" + subject
 	}
 	if e.GetBody() == nil {
-		c.replace(subject, &tally.Record{}, day)
+		c.replace(subject, &tally.Record{}, e)
 		return nil
 	}
 	body, err := e.GetBody().UnmarshalNew()
@@ -68,13 +68,15 @@ func (c *count) take(installation string, e *feedv1.Entry) error {
 	if r := tally.Of(body, old, day); r != nil {
 		r = c.theirs(installation, r)
 		c.reports.Record(r, e.GetEffective().AsTime())
-		c.replace(subject, r, day)
+		c.replace(subject, r, e)
 	}
 	return nil
 }
 
-// replace puts a record in the place of what was known of it.
-func (c *count) replace(name string, r *tally.Record, day string) {
+// replace puts a record in the place of what was known of it until an entry.
+func (c *count) replace(name string, r *tally.Record, e *feedv1.Entry) {
+	day := tally.Day(e.GetEffective())
+	c.reports.Replace(c.records[name], r, e.GetEffective().AsTime())
 	if old := c.records[name]; old != nil {
 		for _, m := range old.Stands {
 			c.add(tally.What{Where: old.At, Metric: m}, day, -1)
@@ -119,13 +121,13 @@ func (c *count) figures() *sum.Figures {
 // flows counts what came of a record, and what is due.
 func (c *count) flows(f *sum.Figures, r *tally.Record) {
 	for t, n := range r.Came {
-		if !c.reports.Have(r.At.Unit, t.Metric, t.Day) {
-			f.Rows.Spread(c.tree.Path(r.At.Unit, t.Day), tally.What{Where: r.At, Metric: t.Metric}, "d", t.Day, n)
+		if o := (tally.What{Where: r.At, Metric: t.Metric}); !c.reports.Have(o, t.Day) {
+			f.Rows.Spread(c.tree.Path(r.At.Unit, t.Day), o, "d", t.Day, n)
 		}
 	}
 	for t, n := range r.Due {
-		if !c.reports.Have(r.At.Unit, t.Metric, t.Day) {
-			f.Rows.Spread(c.tree.Path(r.At.Unit, tree.Now), tally.What{Where: r.At, Metric: t.Metric}, "o", t.Day, n)
+		if o := (tally.What{Where: r.At, Metric: t.Metric}); !c.reports.Have(o, t.Day) {
+			f.Rows.Spread(c.tree.Path(r.At.Unit, tree.Now), o, "o", t.Day, n)
 		}
 	}
 }
@@ -135,7 +137,7 @@ func (c *count) flows(f *sum.Figures, r *tally.Record) {
 func (c *count) ours(o tally.What, days map[string]int64) map[string]int64 {
 	counted := map[string]int64{}
 	for day, n := range days {
-		counted[c.reports.Counts(o.Unit, o.Metric, day)] += n
+		counted[c.reports.Counts(o, day)] += n
 	}
 	return counted
 }

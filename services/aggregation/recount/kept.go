@@ -11,8 +11,8 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
-	"github.com/duban-project/duban/services/aggregation/recount/reported"
 	"github.com/duban-project/duban/services/aggregation/recount/tally"
+	"github.com/duban-project/duban/services/aggregation/recount/tree"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 )
 
@@ -23,8 +23,9 @@ func (c *count) kept() []hold.Bucket {
 	return slices.Concat(
 		[]hold.Bucket{{Name: "figures.cursors", Want: c.trail.cursors, Say: sayCursor}},
 		c.tree.Kept(),
-		c.reports.Kept(c.fed()),
+		c.reports.Kept(),
 		[]hold.Bucket{
+			{Name: "figures.ended", Want: c.ended(), Say: sayEnded},
 			{Name: "figures.withheld", Want: c.withheld(), Say: sayWithheld},
 			{Name: "figures.reports", Want: c.heads(), Say: hold.Message(&aggregationv1.Report{})},
 			{Name: "figures.facts", Want: c.facts(), Say: sayFact},
@@ -130,17 +131,26 @@ func sayScored(b []byte) (string, bool) {
 	return s.String(), r.Done()
 }
 
-// fed is what the feed has brought of each figure that came and could be a report's.
-func (c *count) fed() map[reported.Figure]int64 {
-	all := map[reported.Figure]int64{}
-	for _, r := range c.records {
-		for t, n := range r.Came {
-			if reported.Reportable(t.Metric) {
-				all[reported.FigureOf(r.At.Unit, t.Metric, t.Day)] += n
-			}
+// ended is what reports had told of units that are told by records since, under all
+// above them: the latest first.
+func (c *count) ended() map[string]string {
+	all := map[string]string{}
+	for o, n := range c.reports.Ended() {
+		var year, month, day int
+		if _, err := fmt.Sscanf(c.reports.Begins(o.Unit), "%d-%d-%d", &year, &month, &day); err != nil || n == 0 {
+			continue
+		}
+		rest := fmt.Sprintf("%04d%02d%02d\x00%s\x00%d\x00%s\x00%s", 9999-year, 99-month, 99-day, o.Unit, hold.Number(o.Metric), o.Campaign, o.Category)
+		for _, unit := range c.tree.Path(o.Unit, tree.Now) {
+			all[hold.Short(unit)+"\x00"+rest] = fmt.Sprint(n)
 		}
 	}
 	return all
+}
+
+func sayEnded(b []byte) (string, bool) {
+	r := hold.NewReader(b)
+	return fmt.Sprint(r.Number()), r.Done()
 }
 
 // planned are the campaigns that reports may name.

@@ -106,10 +106,10 @@ func (c *count) compare(tx store.Tx) (*past.Past, error) {
 func (c *count) said() past.Said {
 	counted := map[past.Change]int64{}
 	for change, n := range c.trail.changes {
-		if change.Day == "" || c.reports.Have(change.What.Unit, change.What.Metric, change.Day) {
+		if change.Day == "" || c.reports.Have(change.What, change.Day) {
 			continue
 		}
-		change.Day = c.reports.Counts(change.What.Unit, change.What.Metric, change.Day)
+		change.Day = c.reports.Counts(change.What, change.Day)
 		counted[change] += n
 	}
 	return past.Said{Turns: c.tree.Turns(), Counted: counted, Brought: c.reports.Brought(), Reported: c.reports.Have}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -24,6 +25,8 @@ import (
 type joined struct {
 	*history
 	told time.Time // when the newest move below took effect
+	// last are the pages of reports made below that count, by period.
+	last map[string]*aggregationv1.ReportPage
 }
 
 const (
@@ -31,6 +34,8 @@ const (
 	belowName = "installations/" + belowID
 	belowFeed = belowID + ".rectification"
 	belowPlan = belowID + ".campaign"
+
+	belowReports = belowID + ".aggregation"
 )
 
 var (
@@ -39,7 +44,7 @@ var (
 )
 
 func newJoined(t *testing.T, r *rapid.T) *joined {
-	j := &joined{history: newEmptyHistory(t, r)}
+	j := &joined{history: newEmptyHistory(t, r), last: map[string]*aggregationv1.ReportPage{}}
 	j.told = j.now
 	for _, u := range [][2]string{{"root", ""}, {"a", "root"}, {"b", "root"}, {"b1", "b"}} {
 		j.lie(u[0], u[1])
@@ -102,6 +107,32 @@ func (j *joined) plan() {
 	j.append(belowPlan, c.GetName(), c)
 }
 
+// reportBelow lets count below what a report says came at a unit of which no report
+// here tells, in the place of what the one before said of the month.
+func (j *joined) reportBelow() {
+	period := j.now.AddDate(0, -j.pick("months", 3), -j.now.Day()+1).Format("2006-01")
+	if old := j.last[period]; old != nil {
+		for _, row := range old.GetRows() {
+			row.Counted = false
+		}
+		j.append(belowReports, old.GetName(), old)
+	}
+	j.reports++
+	r := &aggregationv1.Report{
+		Name: fmt.Sprintf("reports/%d", j.reports), Form: "reportForms/ledger-monthly", Unit: "units/a", Source: "s", Period: period, Sequence: j.reports,
+	}
+	page := &aggregationv1.ReportPage{Name: r.GetName() + "/pages/000000", Report: r.GetName()}
+	for _, field := range []string{"found", "closed"} {
+		page.Rows = append(page.Rows, &aggregationv1.Report_Row{ResolvedUnit: onlyBelow, Field: field, Value: int64(j.pick("value", 5)), Counted: j.flip("counted")})
+	}
+	j.last[period] = page
+	j.append(belowReports, r.GetName(), r)
+	j.append(belowReports, page.GetName(), page)
+}
+
+// onlyBelow is a unit of which only reports made below tell.
+const onlyBelow = "units/a1x"
+
 func (j *joined) actions() map[string]func(*rapid.T) {
 	all := j.busy()
 	delete(all, "move2")
@@ -131,12 +162,12 @@ func (j *joined) countBelow(feed string, n int) {
 
 // settleBelow counts everything, and returns the sources to count it from anew.
 func (j *joined) settleBelow() []recount.Source {
-	for _, feed := range []string{belowFeed, belowPlan} {
+	for _, feed := range []string{belowFeed, belowPlan, belowReports} {
 		j.countBelow(feed, len(j.feeds[feed]))
 	}
 	j.settle()
 	sources := recount.Sources("", j.stores)
-	for name, as := range map[string]recount.Source{"federation": {Service: "federation"}, belowFeed: {Installation: belowID, Service: "rectification"}, belowPlan: {Installation: belowID, Service: "campaign"}} {
+	for name, as := range map[string]recount.Source{"federation": {Service: "federation"}, belowFeed: {Installation: belowID, Service: "rectification"}, belowPlan: {Installation: belowID, Service: "campaign"}, belowReports: {Installation: belowID, Service: "aggregation"}} {
 		as.Engine = fed{entries: j.feeds[name]}
 		sources = append(sources, as)
 	}
@@ -172,6 +203,24 @@ func TestFiguresBelowAreThoseOfARecount(t *testing.T) {
 			if err != nil {
 				r.Fatalf("as of %v: %v", at, err)
 			}
+		}
+	})
+}
+
+// What counts of a report below counts here, whether its feed or that of the records is
+// counted first, and in whatever runs.
+func TestReportsBelowCountInWhateverOrder(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		j := newJoined(t, r)
+		defer j.close()
+		all := j.actions()
+		delete(all, "report")
+		all["report below"] = func(t *rapid.T) { j.T = t; j.reportBelow() }
+		all["count reports"] = func(t *rapid.T) { j.T = t; j.countBelow(belowReports, 1+j.pick("entries", 3)) }
+		r.Repeat(all)
+		j.T = r
+		if err := recount.Check(t.Context(), j.stores["aggregation"], j.settleBelow()); err != nil {
+			r.Fatal(err)
 		}
 	})
 }

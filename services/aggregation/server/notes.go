@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +19,11 @@ type note = [2]string
 // system: of what they are, how fresh, and what is missing in them.
 func (v *view) notes() ([]note, error) {
 	missing, err := v.lacking()
-	return append(append(v.cut(), v.sources()...), missing...), err
+	if err != nil {
+		return nil, err
+	}
+	changed, err := v.changed()
+	return slices.Concat(v.cut(), v.sources(), missing, changed), err
 }
 
 // cut says which figures they are. Those as of now are as of the moment of the
@@ -75,6 +80,20 @@ func (v *view) lacking() ([]note, error) {
 		notes = append(notes, note{"逾期未办 (missing) " + item.GetUnit(), item.GetSubject() + "，时限 (due_date) " + item.GetDueDate()})
 	}
 	return notes, nil
+}
+
+// changed says what reports had told until the units' own records did, and if not all
+// of it is there.
+func (v *view) changed() (notes []note, err error) {
+	changes, more, err := v.changes(aggregation.Compared)
+	for _, c := range changes {
+		says := fmt.Sprintf("%s，变更日期 (date) %s，原报送值 (value) %d", c.GetMetric(), c.GetDate(), c.GetValue())
+		notes = append(notes, note{"数据来源变更 (source_changes) " + c.GetUnit(), says})
+	}
+	if more {
+		notes = append(notes, note{"数据来源变更未列全 (source_changes_truncated)", sheet.Yes(more)})
+	}
+	return notes, err
 }
 
 // moment is a time as cut.as_of takes it.

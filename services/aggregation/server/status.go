@@ -16,6 +16,7 @@ import (
 const (
 	maxChildren = 200 // of a page of a status
 	maxMissing  = 100
+	maxChanges  = 100 // of sources
 )
 
 // GetStatus implements the RPC.
@@ -72,6 +73,9 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 	if status.Targets, err = v.progress(); err != nil {
 		return nil, "", err
 	}
+	if status.SourceChanges, status.SourceChangesTruncated, err = v.changes(maxChanges); err != nil {
+		return nil, "", err
+	}
 	status.Children, next, err = v.children(wanted, after, size)
 	return status, next, err
 }
@@ -116,6 +120,24 @@ func (v *view) missing(most int) (*aggregationv1.Missing, error) {
 		m.Items = append(m.Items, &aggregationv1.Missing_Item{Unit: o.Unit, Subject: o.Subject, DueDate: o.Due})
 	}
 	return m, nil
+}
+
+// changes are what reports had told of the unit and those beneath it until their own
+// records began; at most so many, and whether there are more. Portals are told of
+// figures alone.
+func (v *view) changes(most int) (all []*aggregationv1.SourceChange, more bool, err error) {
+	q := v.query
+	if !v.at.IsZero() || q.Source != "" || !v.inside(q.Unit) {
+		return nil, false, nil
+	}
+	if q.Joined, err = v.joined(q.Campaign); err != nil {
+		return nil, false, err
+	}
+	ended, more, err := figures.ReadEnded(v.tx, q, most)
+	for _, e := range ended {
+		all = append(all, &aggregationv1.SourceChange{Unit: e.Unit, Metric: aggregation.Define(e.Metric).Name(), Date: e.Day, Value: e.Value})
+	}
+	return all, more, err
 }
 
 // progress is how far the unit has come towards the targets of the time.

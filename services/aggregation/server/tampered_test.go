@@ -29,7 +29,7 @@ import (
 )
 
 // full is a short history that leaves something in every bucket: two months, a unit
-// that moves, a clock that is set back, a report, and an installation below.
+// that moves, a clock that is set back, a report, what ended it, and an installation below.
 // Nothing of it is random.
 func full(t *testing.T) (*joined, []recount.Source) {
 	j := newJoined(t, nil)
@@ -58,13 +58,11 @@ func full(t *testing.T) (*joined, []recount.Source) {
 	j.append("rectification", p.GetName(), p)
 	j.now = j.now.Add(60 * 24 * time.Hour)
 	j.reportOf("units/a2")
+	first := &rectificationv1.Problem{Name: "ledgers/n/problems/1", Unit: "units/a2", CreateTime: j.stamp(), State: rectificationv1.Problem_STATE_PLANNED, Accepted: true}
+	j.append(belowFeed, first.GetName(), first) // ends what the report said
 	j.append(belowReports, "reports/9", &aggregationv1.Report{Name: "reports/9", Unit: "units/a1", Source: "s", Form: "reportForms/ledger-monthly", Period: "2026-01"})
-	sources := j.settleBelow()
-	j.countBelow(belowReports, 1)
-	return j, append(sources, recount.Source{Installation: belowID, Service: "aggregation", Engine: fed{entries: j.feeds[belowReports]}})
+	return j, j.settleBelow()
 }
-
-const belowReports = belowID + ".aggregation"
 
 // reportOf accepts a report that says two things of a unit.
 func (h *history) reportOf(unit string) {

@@ -7,7 +7,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
-	"slices"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -32,17 +32,20 @@ type Figure struct {
 	Value      int64
 	// Moment is when that was entered, in nanoseconds since 1970. It is set by Claims.
 	Moment int64
+	// below says that it counts in an installation below, which has judged it.
+	below bool
 }
 
 // The buckets and what is in them; parts of keys are parted by 0x00.
 const (
-	holdersBucket  = "figures.holders"  // unit, metric, period → who has the figure
+	holdersBucket  = "figures.holders"  // unit, metric, period → which source of reports has the figure
 	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value, sequence and moment
 	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it
+	fedBucket      = "figures.fed"      // unit, metric, month, campaign, category, source, day → what the feed says came
 )
 
 // Buckets are all of them.
-var Buckets = []string{holdersBucket, reportedBucket, ownBucket}
+var Buckets = []string{holdersBucket, reportedBucket, ownBucket, fedBucket}
 
 const zero = "\x00"
 
@@ -51,16 +54,28 @@ type Claims struct {
 	// Moment is when what is entered takes effect, in nanoseconds since 1970.
 	Moment  int64
 	tx      store.Tx
-	change  func(Figure, aggregation.Delta) error
-	holders map[string]holder
-	owns    map[string]own // as far as they were read, to be written
+	counter Counter
+	holders map[string]string // as far as they were read, to be written
+	owns    map[string]own    // likewise
+	news    map[string]came   // what the feed said since, by key, to be added
 }
 
-// New returns the claims in tx. change is called with what a report's figure changes,
-// which was known no earlier than the figure's moment.
+// Counter counts what claims find out.
+type Counter struct {
+	// Report counts what a report's figure changes, which was known no earlier than
+	// the figure's moment.
+	Report func(Figure, aggregation.Delta) error
+	// Feed takes back what the feed had counted, as was known no earlier than a moment.
+	Feed func(d aggregation.Delta, moment int64) error
+	// End notes that so much more of what reports said ended on a day, as the unit's own
+	// records begin. Report has counted it.
+	End func(aggregation.Delta) error
+}
+
+// New returns the claims in tx.
 // What has got a holder is written by Flush, which MUST be called in the transaction.
-func New(tx store.Tx, change func(Figure, aggregation.Delta) error) *Claims {
-	return &Claims{0, tx, change, map[string]holder{}, map[string]own{}}
+func New(tx store.Tx, counter Counter) *Claims {
+	return &Claims{0, tx, counter, map[string]string{}, map[string]own{}, map[string]came{}}
 }
 
 // said is what a report last said of a figure, and when.
@@ -71,7 +86,7 @@ func (c *Claims) put(r Figure, day string, n int64) error {
 	if n == 0 {
 		return nil
 	}
-	return c.change(r, aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n})
+	return c.counter.Report(r, aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n})
 }
 
 // Judge says what entering r would do. Its fault says why it would not be
@@ -106,18 +121,22 @@ func (c *Claims) judge(r Figure) (verdict aggregationv1.Report_Verdict, counts b
 	}
 }
 
-// free says whether nobody else has the figure: of what stands the feed has it once
-// the unit keeps records of its own.
+// free says whether nobody else has the figure. Once the unit keeps records of its own
+// the feed has what stands from their day on.
 func (c *Claims) free(r Figure) (bool, error) {
-	if !aggregation.Define(r.Metric).Flow() {
-		o, err := c.ownOf(r.Cell.Unit, r.Metric)
-		if err != nil || o.since != "" && aggregation.LastDay(r.month()) >= o.since {
+	o, err := c.ownOf(r.Cell.Unit, r.Metric)
+	if err != nil || !r.flow() && o.since != "" && aggregation.LastDay(r.month()) >= o.since {
+		return false, err
+	}
+	for month, key := range r.holderKeys() {
+		held, err := c.holder(key)
+		if err != nil || held != "" && held != r.holder() {
 			return false, err
 		}
-	}
-	for _, key := range r.holderKeys() {
-		h, err := c.holder(key)
-		if err != nil || h.n != 0 || h.source != "" && h.source != r.holder() {
+		if held != "" || !r.flow() || r.below {
+			continue
+		}
+		if fed, err := c.feeds(r, month, o); fed || err != nil {
 			return false, err
 		}
 	}
@@ -131,11 +150,8 @@ func (c *Claims) Enter(r Figure) (verdict aggregationv1.Report_Verdict, counted 
 	if err != nil || !counts {
 		return verdict, false, err
 	}
-	for _, key := range r.holderKeys() {
-		c.holders[key] = holder{source: r.holder()}
-	}
 	n, err := c.around(r)
-	if err := errors.Join(err, c.bind(r)); err != nil {
+	if err := errors.Join(err, c.hold(r), c.bind(r)); err != nil {
 		return 0, false, err
 	}
 	before := n.carried
@@ -169,7 +185,7 @@ func (c *Claims) shift(r Figure, n neighbours, more int64) error {
 	if err := c.put(r, aggregation.LastDay(r.month()), more); err != nil {
 		return err
 	}
-	if aggregation.Define(r.Metric).Flow() {
+	if r.flow() {
 		return nil
 	}
 	if n.next != "" {
@@ -179,7 +195,7 @@ func (c *Claims) shift(r Figure, n neighbours, more int64) error {
 	if err != nil || o.since == "" {
 		return err
 	}
-	return c.put(r, o.since, -more)
+	return c.ends(r, o.since, more)
 }
 
 // neighbours are what was said around a month.
@@ -208,7 +224,7 @@ func (c *Claims) around(r Figure) (n neighbours, err error) {
 			return n, nil
 		case month == r.month():
 			n.at, n.said = s, true
-		case !aggregation.Define(r.Metric).Flow():
+		case !r.flow():
 			n.carried = s.value
 		}
 	}
@@ -221,18 +237,23 @@ func (r Figure) month() string { return r.Months[len(r.Months)-1] }
 // holder is who has the figure: two forms of one source must not both bring what
 // came in a month.
 func (r Figure) holder() string {
-	if aggregation.Define(r.Metric).Flow() {
+	if r.flow() {
 		return r.Source + " " + r.Form
 	}
 	return r.Source
 }
 
-// holderKeys are one for each month of a flow, and one of anything else.
-func (r Figure) holderKeys() (keys []string) {
-	for _, month := range r.Months {
-		keys = append(keys, holderKey(r.Cell.Unit, r.Metric, aggregation.LastDay(month)))
+func (r Figure) flow() bool { return aggregation.Define(r.Metric).Flow() }
+
+// holderKeys are one for each month of a flow, and the same for all of anything else.
+func (r Figure) holderKeys() iter.Seq2[string, string] {
+	return func(yield func(month, key string) bool) {
+		for _, month := range r.Months {
+			if !yield(month, holderKey(r.Cell.Unit, r.Metric, aggregation.LastDay(month))) {
+				return
+			}
+		}
 	}
-	return slices.Compact(keys)
 }
 
 // series is the beginning of the keys of all months of the figure.
@@ -266,17 +287,3 @@ func readSaid(b []byte) (s said, err error) {
 }
 
 var errSaid = errors.New("a reported figure that cannot be read")
-
-// EnterBelow counts what an installation below counts of a report, in the place of
-// what it counted before. Its fault says that the figure is another source's here.
-func (c *Claims) EnterBelow(r Figure) error {
-	s, said, err := c.said(r.key())
-	if err != nil {
-		return err
-	}
-	if said {
-		r.Supersedes = s.sequence
-	}
-	_, _, err = c.Enter(r)
-	return err
-}

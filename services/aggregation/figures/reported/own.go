@@ -15,8 +15,9 @@ import (
 )
 
 // own says since when a unit keeps records of its own of what a metric counts, as of
-// problems. From that day on what stands is what its records say; before it, what
-// reports said of the periods that ended.
+// problems: since the first that a superior has accepted. From that day on what stands
+// is what its records say, and from that month on what comes; before it, what reports
+// said of the periods that ended.
 type own struct {
 	since string // the first day that is the feed's; "": reports alone tell of the unit
 	until string // the first day that reports do not bind: behind their newest period
@@ -37,8 +38,8 @@ var stocks = func() map[string][]aggregation.Metric {
 	return by
 }()
 
-// begin notes that a unit keeps records of what d counts, since day at the latest. On
-// the first day of them, which is behind every period that a report has told of, what
+// begin notes that a unit keeps records of what d counts, since day at the latest, if d
+// is accepted: what nobody above has seen puts an end to nothing. On the first day of them, which is behind every period that a report has told of, what
 // was carried over from reports ends. Of a unit that two feeds tell of, an earlier
 // record may be counted later.
 func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
@@ -54,20 +55,20 @@ func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 	c.owns[ownKey(d.Unit, d.Metric)] = o
 	for _, m := range stocks[measure] {
 		if before.since != "" {
-			err = c.end(d.Unit, m, before, 1)
+			err = c.end(d.Unit, m, before, -1)
 		}
-		if err := errors.Join(err, c.end(d.Unit, m, o, -1)); err != nil {
+		if err := errors.Join(err, c.end(d.Unit, m, o, 1)); err != nil {
 			return o, err
 		}
 	}
 	return o, nil
 }
 
-// end adds n times what is carried over of a metric from what reports said of the unit,
+// end ends n times what is carried over of a metric from what reports said of the unit,
 // on the day on which its own records begin.
 func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 	h, err := c.holder(holderKey(unit, m, o.since))
-	if err != nil || h.source == "" {
+	if err != nil || h == "" {
 		return err
 	}
 	var stands []Figure
@@ -85,7 +86,7 @@ func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 			return fmt.Errorf("what was reported at %q cannot be read", e.Key)
 		}
 		cell := aggregation.Cell{Unit: unit, Campaign: parts[2], Category: parts[3]}
-		r := Figure{Cell: cell, Metric: m, Source: h.source, Value: s.value, Moment: max(s.moment, o.moment)}
+		r := Figure{Cell: cell, Metric: m, Source: h, Value: s.value, Moment: max(s.moment, o.moment)}
 		if last := len(stands) - 1; last >= 0 && stands[last].Cell == cell { // of an earlier month
 			r.Moment = max(r.Moment, stands[last].Moment)
 			stands = stands[:last]
@@ -93,11 +94,17 @@ func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 		stands = append(stands, r)
 	}
 	for _, r := range stands {
-		if err := c.put(r, o.since, n*r.Value); err != nil {
+		if err := c.ends(r, o.since, n*r.Value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// ends lets n of what a report said end on a day.
+func (c *Claims) ends(r Figure, day string, n int64) error {
+	d := aggregation.Delta{Cell: r.Cell, Accepted: true, Metric: r.Metric, Day: day, N: n}
+	return errors.Join(c.put(r, day, -n), c.counter.End(d))
 }
 
 // bind notes that a report has told what stands at the end of a period.

@@ -67,7 +67,7 @@ func (j *journal) take(c Change, n int64) {
 	switch {
 	case strings.HasPrefix(c.Name, "reports/"):
 		j.reports[Change{What: c.What, Day: c.Day}] += n
-	case !j.said.Reported(c.What.Unit, c.What.Metric, c.Day):
+	case !j.said.Reported(c.What, c.Day):
 		j.records[c] += n
 	}
 }

@@ -44,8 +44,8 @@ type Said struct {
 	// and Brought those that reports made altogether, on their days.
 	Counted map[Change]int64
 	Brought map[tally.What]map[string]int64
-	// Reported says whether reports have what counts of a metric on a day.
-	Reported func(unit, metric, day string) bool
+	// Reported says whether reports have what counts on a day.
+	Reported func(o tally.What, day string) bool
 }
 
 // Past is what is kept of when figures became known.

@@ -2,59 +2,33 @@ package reported
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 )
 
-// Kept are the buckets of what is kept of reports. fed is how much the feed has brought
-// of each figure in a month.
-func (s *Reports) Kept(fed map[Figure]int64) []hold.Bucket {
+// Kept are the buckets of what is kept of reports.
+func (s *Reports) Kept() []hold.Bucket {
 	return []hold.Bucket{
-		{Name: "figures.holders", Want: s.holders(fed), Say: sayHolder},
+		{Name: "figures.holders", Want: s.holders(), Say: hold.Text},
 		{Name: "figures.reported", Want: s.last(), Say: sayReported},
 		{Name: "figures.own", Want: s.owns(), Say: sayOwn},
+		{Name: "figures.fed", Want: s.fed(), Say: sayCame},
 	}
 }
 
-// reportable are the metrics that reports may bring.
-var reportable = slices.Sorted(maps.Values(metrics))
-
-// Reportable says whether a metric is one.
-func Reportable(metric string) bool {
-	_, found := slices.BinarySearch(reportable, metric)
-	return found
-}
-
-// holders say who has each figure that could be a report's: the source of reports
-// that was first, or the feed, and of what came in a month how much.
-func (s *Reports) holders(fed map[Figure]int64) map[string]string {
+// holders say which source of reports has each figure.
+func (s *Reports) holders() map[string]string {
 	all := map[string]string{}
-	for figure, n := range fed {
-		if n != 0 {
-			all[figure.key()] = fmt.Sprintf("%d of the feed", n)
-		}
-	}
 	for figure, source := range s.sources {
-		all[figure.key()] = "0 of " + source
+		all[figure.key()] = source
 	}
 	return all
 }
 
 func (f Figure) key() string {
 	return hold.Short(f.unit) + "\x00" + strconv.Itoa(hold.Number(f.metric)) + "\x00" + f.month
-}
-
-func sayHolder(b []byte) (string, bool) {
-	r := hold.NewReader(b)
-	n, ok := r.Number(), !r.Broken()
-	if !r.More() {
-		return fmt.Sprintf("%d of the feed", n), ok
-	}
-	return fmt.Sprintf("%d of %s", n, r.Rest()), ok
 }
 
 // last are what reports last said.

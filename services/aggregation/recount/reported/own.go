@@ -9,9 +9,12 @@ import (
 	"github.com/duban-project/duban/services/aggregation/recount/tally"
 )
 
-// Record notes when a record began to count: whoever has a problem here keeps records
-// of problems.
+// Record notes when a record began to count upward: whoever has a problem here that a
+// superior has accepted keeps records of problems.
 func (s *Reports) Record(r *tally.Record, at time.Time) {
+	if !r.At.Accepted {
+		return
+	}
 	began := func(metric string) {
 		unit := r.At.Unit
 		if known, ok := s.since[unit]; strings.HasPrefix(metric, "problems_") && (!ok || at.Before(known)) {
@@ -49,10 +52,10 @@ func (s *Reports) Begins(unit string) string {
 }
 
 // Counts is the day on which the feed counts what stands since a day. What is due counts
-// by its due date.
-func (s *Reports) Counts(unit, metric, day string) string {
-	if stocks[metric] && metric != "problems_overdue" {
-		return max(day, s.Begins(unit))
+// by its due date, and what is not accepted whenever it was so.
+func (s *Reports) Counts(o tally.What, day string) string {
+	if o.Accepted && stocks[o.Metric] && o.Metric != "problems_overdue" {
+		return max(day, s.Begins(o.Unit))
 	}
 	return day
 }

@@ -52,6 +52,8 @@ type Reports struct {
 	// newest period of which reports have told what stands.
 	since map[string]time.Time
 	until map[string]string
+	// came has what feeds say came, and was accepted, whoever has it.
+	came map[event]came
 	// entered has when what is counted was, by its key in figures.reported.
 	entered map[string]entry
 }
@@ -66,7 +68,7 @@ type entry struct {
 func New() *Reports {
 	return &Reports{
 		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{},
-		map[string]time.Time{}, map[string]string{}, map[string]entry{},
+		map[string]time.Time{}, map[string]string{}, map[event]came{}, map[string]entry{},
 	}
 }
 
@@ -118,11 +120,11 @@ func sourceOf(installation string, r *aggregationv1.Report, metric string) strin
 	return source + " " + r.GetForm()
 }
 
-// Have says whether reports have what came of a metric on a day. What stands is never
-// theirs alone: Begins says from which day on it is the feed's.
-func (s *Reports) Have(unit, metric, day string) bool {
-	_, have := s.sources[FigureOf(unit, metric, day)]
-	return have && !stocks[metric]
+// Have says whether reports have what came on a day. What stands is never theirs alone:
+// Begins says from which day on it is the feed's. Nor is what no superior has accepted.
+func (s *Reports) Have(o tally.What, day string) bool {
+	_, have := s.sources[FigureOf(o.Unit, o.Metric, day)]
+	return have && o.Accepted && !stocks[o.Metric]
 }
 
 // Metrics are those of which reports have figures.
@@ -141,8 +143,19 @@ func (s *Reports) Brought() map[tally.What]map[string]int64 {
 	all := map[tally.What]map[string]int64{}
 	for o, months := range s.said() {
 		all[o] = changes(o.Metric, months)
-		if begins := s.Begins(o.Unit); stocks[o.Metric] && begins != "" {
-			all[o][begins] -= months[slices.Max(slices.Collect(maps.Keys(months)))]
+	}
+	for o, n := range s.Ended() {
+		all[o][s.Begins(o.Unit)] -= n
+	}
+	return all
+}
+
+// Ended lists what stood by reports at units whose own records tell since they began.
+func (s *Reports) Ended() map[tally.What]int64 {
+	all := map[tally.What]int64{}
+	for o, months := range s.said() {
+		if stocks[o.Metric] && s.Begins(o.Unit) != "" {
+			all[o] = months[slices.Max(slices.Collect(maps.Keys(months)))]
 		}
 	}
 	return all

@@ -251,7 +251,7 @@ func (x GetStatusSeriesRequest_Bucket) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use GetStatusSeriesRequest_Bucket.Descriptor instead.
 func (GetStatusSeriesRequest_Bucket) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13, 0}
 }
 
 // Which answer is exported.
@@ -309,7 +309,7 @@ func (x ExportStatusRequest_Table) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportStatusRequest_Table.Descriptor instead.
 func (ExportStatusRequest_Table) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15, 0}
 }
 
 // As what it is exported.
@@ -362,7 +362,7 @@ func (x ExportStatusRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportStatusRequest_Format.Descriptor instead.
 func (ExportStatusRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 1}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15, 1}
 }
 
 // What a figure means (指标).
@@ -623,9 +623,16 @@ type Status struct {
 	// By which tree they are grouped.
 	TreeAsOf Tree `protobuf:"varint,12,opt,name=tree_as_of,json=treeAsOf,proto3,enum=duban.aggregation.v1.Tree" json:"tree_as_of,omitempty"`
 	// How far the unit has come towards the targets of the period, at most 100.
-	Targets       []*TargetProgress `protobuf:"bytes,13,rep,name=targets,proto3" json:"targets,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Targets []*TargetProgress `protobuf:"bytes,13,rep,name=targets,proto3" json:"targets,omitempty"`
+	// 数据来源变更: of the unit and those beneath it, what reports had told until then, and
+	// records tell since. Those within the period that the cut asks about, of what is overdue
+	// until today, the newest first and at most 100. For portals, as of a past moment and
+	// of a source of problems there are none.
+	SourceChanges []*SourceChange `protobuf:"bytes,14,rep,name=source_changes,json=sourceChanges,proto3" json:"source_changes,omitempty"`
+	// Whether there are more of them.
+	SourceChangesTruncated bool `protobuf:"varint,15,opt,name=source_changes_truncated,json=sourceChangesTruncated,proto3" json:"source_changes_truncated,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Status) Reset() {
@@ -749,6 +756,94 @@ func (x *Status) GetTargets() []*TargetProgress {
 	return nil
 }
 
+func (x *Status) GetSourceChanges() []*SourceChange {
+	if x != nil {
+		return x.SourceChanges
+	}
+	return nil
+}
+
+func (x *Status) GetSourceChangesTruncated() bool {
+	if x != nil {
+		return x.SourceChangesTruncated
+	}
+	return false
+}
+
+// 数据来源变更: that what stood at a unit by reports (报表) ended, because it keeps
+// records of its own since, that a superior has accepted. It counts by these.
+type SourceChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// units/{unit}
+	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// metrics/{metric}
+	Metric string `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
+	// 变更日期: the first day on which its own records are counted, YYYY-MM-DD.
+	Date string `protobuf:"bytes,3,opt,name=date,proto3" json:"date,omitempty"`
+	// 原报送值: what stood by the last report, in the cut, and stands no more.
+	Value         int64 `protobuf:"varint,4,opt,name=value,proto3" json:"value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SourceChange) Reset() {
+	*x = SourceChange{}
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SourceChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SourceChange) ProtoMessage() {}
+
+func (x *SourceChange) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SourceChange.ProtoReflect.Descriptor instead.
+func (*SourceChange) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SourceChange) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *SourceChange) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *SourceChange) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *SourceChange) GetValue() int64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
 // How fresh a service's part of the figures is.
 type Freshness struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -783,7 +878,7 @@ type Freshness struct {
 
 func (x *Freshness) Reset() {
 	*x = Freshness{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -795,7 +890,7 @@ func (x *Freshness) String() string {
 func (*Freshness) ProtoMessage() {}
 
 func (x *Freshness) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -808,7 +903,7 @@ func (x *Freshness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Freshness.ProtoReflect.Descriptor instead.
 func (*Freshness) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{3}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Freshness) GetService() string {
@@ -902,7 +997,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -914,7 +1009,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -927,7 +1022,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{4}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Missing) GetItems() []*Missing_Item {
@@ -955,7 +1050,7 @@ type GetMetricRequest struct {
 
 func (x *GetMetricRequest) Reset() {
 	*x = GetMetricRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -967,7 +1062,7 @@ func (x *GetMetricRequest) String() string {
 func (*GetMetricRequest) ProtoMessage() {}
 
 func (x *GetMetricRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -980,7 +1075,7 @@ func (x *GetMetricRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetricRequest.ProtoReflect.Descriptor instead.
 func (*GetMetricRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetMetricRequest) GetName() string {
@@ -1005,7 +1100,7 @@ type ListMetricsRequest struct {
 
 func (x *ListMetricsRequest) Reset() {
 	*x = ListMetricsRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1112,7 @@ func (x *ListMetricsRequest) String() string {
 func (*ListMetricsRequest) ProtoMessage() {}
 
 func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1125,7 @@ func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
 func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListMetricsRequest) GetPageSize() int32 {
@@ -1067,7 +1162,7 @@ type ListMetricsResponse struct {
 
 func (x *ListMetricsResponse) Reset() {
 	*x = ListMetricsResponse{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1079,7 +1174,7 @@ func (x *ListMetricsResponse) String() string {
 func (*ListMetricsResponse) ProtoMessage() {}
 
 func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1092,7 +1187,7 @@ func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
 func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{7}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListMetricsResponse) GetMetrics() []*Metric {
@@ -1143,7 +1238,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1250,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1263,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{8}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Cut) GetCampaign() string {
@@ -1249,7 +1344,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1261,7 +1356,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1274,7 +1369,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetStatusRequest) GetName() string {
@@ -1343,7 +1438,7 @@ type CompareStatusRequest struct {
 
 func (x *CompareStatusRequest) Reset() {
 	*x = CompareStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1355,7 +1450,7 @@ func (x *CompareStatusRequest) String() string {
 func (*CompareStatusRequest) ProtoMessage() {}
 
 func (x *CompareStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1368,7 +1463,7 @@ func (x *CompareStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusRequest.ProtoReflect.Descriptor instead.
 func (*CompareStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{10}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CompareStatusRequest) GetName() string {
@@ -1436,7 +1531,7 @@ type CompareStatusResponse struct {
 
 func (x *CompareStatusResponse) Reset() {
 	*x = CompareStatusResponse{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1448,7 +1543,7 @@ func (x *CompareStatusResponse) String() string {
 func (*CompareStatusResponse) ProtoMessage() {}
 
 func (x *CompareStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1461,7 +1556,7 @@ func (x *CompareStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusResponse.ProtoReflect.Descriptor instead.
 func (*CompareStatusResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CompareStatusResponse) GetPlaces() []*CompareStatusResponse_Place {
@@ -1495,7 +1590,7 @@ type GetStatusSeriesRequest struct {
 
 func (x *GetStatusSeriesRequest) Reset() {
 	*x = GetStatusSeriesRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1602,7 @@ func (x *GetStatusSeriesRequest) String() string {
 func (*GetStatusSeriesRequest) ProtoMessage() {}
 
 func (x *GetStatusSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1615,7 @@ func (x *GetStatusSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusSeriesRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetStatusSeriesRequest) GetName() string {
@@ -1562,7 +1657,7 @@ type StatusSeries struct {
 
 func (x *StatusSeries) Reset() {
 	*x = StatusSeries{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1574,7 +1669,7 @@ func (x *StatusSeries) String() string {
 func (*StatusSeries) ProtoMessage() {}
 
 func (x *StatusSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1587,7 +1682,7 @@ func (x *StatusSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSeries.ProtoReflect.Descriptor instead.
 func (*StatusSeries) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StatusSeries) GetPoints() []*StatusSeries_Point {
@@ -1624,7 +1719,7 @@ type ExportStatusRequest struct {
 
 func (x *ExportStatusRequest) Reset() {
 	*x = ExportStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1636,7 +1731,7 @@ func (x *ExportStatusRequest) String() string {
 func (*ExportStatusRequest) ProtoMessage() {}
 
 func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1649,7 +1744,7 @@ func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
 func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ExportStatusRequest) GetName() string {
@@ -1730,7 +1825,7 @@ type Status_Child struct {
 
 func (x *Status_Child) Reset() {
 	*x = Status_Child{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1837,7 @@ func (x *Status_Child) String() string {
 func (*Status_Child) ProtoMessage() {}
 
 func (x *Status_Child) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1795,7 +1890,7 @@ type Missing_Item struct {
 
 func (x *Missing_Item) Reset() {
 	*x = Missing_Item{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1807,7 +1902,7 @@ func (x *Missing_Item) String() string {
 func (*Missing_Item) ProtoMessage() {}
 
 func (x *Missing_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1820,7 +1915,7 @@ func (x *Missing_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing_Item.ProtoReflect.Descriptor instead.
 func (*Missing_Item) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{4, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5, 0}
 }
 
 func (x *Missing_Item) GetUnit() string {
@@ -1864,7 +1959,7 @@ type CompareStatusResponse_Place struct {
 
 func (x *CompareStatusResponse_Place) Reset() {
 	*x = CompareStatusResponse_Place{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1876,7 +1971,7 @@ func (x *CompareStatusResponse_Place) String() string {
 func (*CompareStatusResponse_Place) ProtoMessage() {}
 
 func (x *CompareStatusResponse_Place) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1889,7 +1984,7 @@ func (x *CompareStatusResponse_Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusResponse_Place.ProtoReflect.Descriptor instead.
 func (*CompareStatusResponse_Place) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12, 0}
 }
 
 func (x *CompareStatusResponse_Place) GetUnit() string {
@@ -1942,7 +2037,7 @@ type StatusSeries_Point struct {
 
 func (x *StatusSeries_Point) Reset() {
 	*x = StatusSeries_Point{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1954,7 +2049,7 @@ func (x *StatusSeries_Point) String() string {
 func (*StatusSeries_Point) ProtoMessage() {}
 
 func (x *StatusSeries_Point) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1967,7 +2062,7 @@ func (x *StatusSeries_Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSeries_Point.ProtoReflect.Descriptor instead.
 func (*StatusSeries_Point) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 0}
 }
 
 func (x *StatusSeries_Point) GetStartDate() string {
@@ -2028,7 +2123,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\tnumerator\x18\x03 \x01(\x03R\tnumerator\x12 \n" +
 	"\vdenominator\x18\x04 \x01(\x03R\vdenominator\x12 \n" +
 	"\vprovisional\x18\x05 \x01(\bR\vprovisional\x12\x16\n" +
-	"\x06origin\x18\x06 \x01(\tR\x06origin\"\x82\x06\n" +
+	"\x06origin\x18\x06 \x01(\tR\x06origin\"\x87\a\n" +
 	"\x06Status\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x12/\n" +
@@ -2044,11 +2139,18 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x05as_of\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\x128\n" +
 	"\n" +
 	"tree_as_of\x18\f \x01(\x0e2\x1a.duban.aggregation.v1.TreeR\btreeAsOf\x12>\n" +
-	"\atargets\x18\r \x03(\v2$.duban.aggregation.v1.TargetProgressR\atargets\x1av\n" +
+	"\atargets\x18\r \x03(\v2$.duban.aggregation.v1.TargetProgressR\atargets\x12I\n" +
+	"\x0esource_changes\x18\x0e \x03(\v2\".duban.aggregation.v1.SourceChangeR\rsourceChanges\x128\n" +
+	"\x18source_changes_truncated\x18\x0f \x01(\bR\x16sourceChangesTruncated\x1av\n" +
 	"\x05Child\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x126\n" +
-	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afigures\"\x8f\x03\n" +
+	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afigures\"d\n" +
+	"\fSourceChange\x12\x12\n" +
+	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x16\n" +
+	"\x06metric\x18\x02 \x01(\tR\x06metric\x12\x12\n" +
+	"\x04date\x18\x03 \x01(\tR\x04date\x12\x14\n" +
+	"\x05value\x18\x04 \x01(\x03R\x05value\"\x8f\x03\n" +
 	"\tFreshness\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x16\n" +
@@ -2171,7 +2273,7 @@ func file_duban_aggregation_v1_figures_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_duban_aggregation_v1_figures_proto_goTypes = []any{
 	(Tree)(0),                           // 0: duban.aggregation.v1.Tree
 	(Metric_Kind)(0),                    // 1: duban.aggregation.v1.Metric.Kind
@@ -2182,65 +2284,67 @@ var file_duban_aggregation_v1_figures_proto_goTypes = []any{
 	(*Metric)(nil),                      // 6: duban.aggregation.v1.Metric
 	(*Figure)(nil),                      // 7: duban.aggregation.v1.Figure
 	(*Status)(nil),                      // 8: duban.aggregation.v1.Status
-	(*Freshness)(nil),                   // 9: duban.aggregation.v1.Freshness
-	(*Missing)(nil),                     // 10: duban.aggregation.v1.Missing
-	(*GetMetricRequest)(nil),            // 11: duban.aggregation.v1.GetMetricRequest
-	(*ListMetricsRequest)(nil),          // 12: duban.aggregation.v1.ListMetricsRequest
-	(*ListMetricsResponse)(nil),         // 13: duban.aggregation.v1.ListMetricsResponse
-	(*Cut)(nil),                         // 14: duban.aggregation.v1.Cut
-	(*GetStatusRequest)(nil),            // 15: duban.aggregation.v1.GetStatusRequest
-	(*CompareStatusRequest)(nil),        // 16: duban.aggregation.v1.CompareStatusRequest
-	(*CompareStatusResponse)(nil),       // 17: duban.aggregation.v1.CompareStatusResponse
-	(*GetStatusSeriesRequest)(nil),      // 18: duban.aggregation.v1.GetStatusSeriesRequest
-	(*StatusSeries)(nil),                // 19: duban.aggregation.v1.StatusSeries
-	(*ExportStatusRequest)(nil),         // 20: duban.aggregation.v1.ExportStatusRequest
-	(*Status_Child)(nil),                // 21: duban.aggregation.v1.Status.Child
-	(*Missing_Item)(nil),                // 22: duban.aggregation.v1.Missing.Item
-	(*CompareStatusResponse_Place)(nil), // 23: duban.aggregation.v1.CompareStatusResponse.Place
-	(*StatusSeries_Point)(nil),          // 24: duban.aggregation.v1.StatusSeries.Point
-	(*timestamppb.Timestamp)(nil),       // 25: google.protobuf.Timestamp
-	(*TargetProgress)(nil),              // 26: duban.aggregation.v1.TargetProgress
-	(*durationpb.Duration)(nil),         // 27: google.protobuf.Duration
-	(v1.Unit_Kind)(0),                   // 28: duban.organization.v1.Unit.Kind
+	(*SourceChange)(nil),                // 9: duban.aggregation.v1.SourceChange
+	(*Freshness)(nil),                   // 10: duban.aggregation.v1.Freshness
+	(*Missing)(nil),                     // 11: duban.aggregation.v1.Missing
+	(*GetMetricRequest)(nil),            // 12: duban.aggregation.v1.GetMetricRequest
+	(*ListMetricsRequest)(nil),          // 13: duban.aggregation.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),         // 14: duban.aggregation.v1.ListMetricsResponse
+	(*Cut)(nil),                         // 15: duban.aggregation.v1.Cut
+	(*GetStatusRequest)(nil),            // 16: duban.aggregation.v1.GetStatusRequest
+	(*CompareStatusRequest)(nil),        // 17: duban.aggregation.v1.CompareStatusRequest
+	(*CompareStatusResponse)(nil),       // 18: duban.aggregation.v1.CompareStatusResponse
+	(*GetStatusSeriesRequest)(nil),      // 19: duban.aggregation.v1.GetStatusSeriesRequest
+	(*StatusSeries)(nil),                // 20: duban.aggregation.v1.StatusSeries
+	(*ExportStatusRequest)(nil),         // 21: duban.aggregation.v1.ExportStatusRequest
+	(*Status_Child)(nil),                // 22: duban.aggregation.v1.Status.Child
+	(*Missing_Item)(nil),                // 23: duban.aggregation.v1.Missing.Item
+	(*CompareStatusResponse_Place)(nil), // 24: duban.aggregation.v1.CompareStatusResponse.Place
+	(*StatusSeries_Point)(nil),          // 25: duban.aggregation.v1.StatusSeries.Point
+	(*timestamppb.Timestamp)(nil),       // 26: google.protobuf.Timestamp
+	(*TargetProgress)(nil),              // 27: duban.aggregation.v1.TargetProgress
+	(*durationpb.Duration)(nil),         // 28: google.protobuf.Duration
+	(v1.Unit_Kind)(0),                   // 29: duban.organization.v1.Unit.Kind
 }
 var file_duban_aggregation_v1_figures_proto_depIdxs = []int32{
 	1,  // 0: duban.aggregation.v1.Metric.kind:type_name -> duban.aggregation.v1.Metric.Kind
 	2,  // 1: duban.aggregation.v1.Metric.better:type_name -> duban.aggregation.v1.Metric.Better
 	7,  // 2: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
-	21, // 3: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
-	9,  // 4: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
-	10, // 5: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
-	25, // 6: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
+	22, // 3: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
+	10, // 4: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
+	11, // 5: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
+	26, // 6: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
 	0,  // 7: duban.aggregation.v1.Status.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	26, // 8: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
-	25, // 9: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
-	25, // 10: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
-	27, // 11: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
-	22, // 12: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
-	6,  // 13: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
-	25, // 14: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
-	0,  // 15: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	14, // 16: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	28, // 17: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	14, // 18: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	28, // 19: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	23, // 20: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
-	14, // 21: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
-	3,  // 22: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	24, // 23: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
-	4,  // 24: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
-	5,  // 25: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	14, // 26: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	28, // 27: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	3,  // 28: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	7,  // 29: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
-	7,  // 30: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
-	7,  // 31: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
-	32, // [32:32] is the sub-list for method output_type
-	32, // [32:32] is the sub-list for method input_type
-	32, // [32:32] is the sub-list for extension type_name
-	32, // [32:32] is the sub-list for extension extendee
-	0,  // [0:32] is the sub-list for field type_name
+	27, // 8: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
+	9,  // 9: duban.aggregation.v1.Status.source_changes:type_name -> duban.aggregation.v1.SourceChange
+	26, // 10: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
+	26, // 11: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
+	28, // 12: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
+	23, // 13: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
+	6,  // 14: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
+	26, // 15: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
+	0,  // 16: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
+	15, // 17: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	29, // 18: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	15, // 19: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	29, // 20: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	24, // 21: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
+	15, // 22: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
+	3,  // 23: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	25, // 24: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
+	4,  // 25: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
+	5,  // 26: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	15, // 27: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	29, // 28: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	3,  // 29: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	7,  // 30: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
+	7,  // 31: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
+	7,  // 32: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_figures_proto_init() }
@@ -2255,7 +2359,7 @@ func file_duban_aggregation_v1_figures_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_figures_proto_rawDesc), len(file_duban_aggregation_v1_figures_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,120 @@
+package reported
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// came is what the feed says came on a day of a month, and when it last said so, in
+// nanoseconds since 1970.
+type came struct {
+	aggregation.Delta
+	moment int64
+}
+
+// feed notes what the feed says came, whoever has the month. What it took back stays as
+// 0: so the row follows from the feeds, in whatever order they are counted.
+func (c *Claims) feed(d aggregation.Delta) {
+	key := strings.Join([]string{holderKey(d.Unit, d.Metric, d.Day), d.Campaign, d.Category, d.Source, d.Day}, zero)
+	is := c.news[key]
+	is.N, is.moment = is.N+d.N, max(is.moment, c.Moment)
+	c.news[key] = is
+}
+
+// flushFed writes what was noted.
+func (c *Claims) flushFed() error {
+	for _, key := range slices.Sorted(maps.Keys(c.news)) {
+		is, before := c.news[key], came{}
+		b, err := c.tx.Get(fedBucket, []byte(key))
+		if err == nil {
+			before, err = readCame("", 0, store.Entry{Key: []byte(key), Value: b})
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		b = binary.AppendVarint(nil, before.N+is.N)
+		if err := c.tx.Put(fedBucket, []byte(key), binary.AppendVarint(b, max(before.moment, is.moment))); err != nil {
+			return err
+		}
+	}
+	clear(c.news)
+	return nil
+}
+
+// fed yields what the feed says came in a month.
+func (c *Claims) fed(unit string, m aggregation.Metric, month string) iter.Seq2[came, error] {
+	return func(yield func(came, error) bool) {
+		if err := c.flushFed(); err != nil {
+			yield(came{}, err)
+			return
+		}
+		from, to := store.Prefix(holderKey(unit, m, aggregation.LastDay(month)) + zero)
+		for e, err := range c.tx.Scan(fedBucket, from, to) {
+			is := came{}
+			if err == nil {
+				is, err = readCame(unit, m, e)
+			}
+			if (err != nil || is.N != 0) && (!yield(is, err) || err != nil) {
+				return
+			}
+		}
+	}
+}
+
+// feeds says whether the feed has a flow of a month that no reports have: it says that
+// something came, or the unit keeps records of its own by then.
+func (c *Claims) feeds(r Figure, month string, o own) (bool, error) {
+	for _, err := range c.fed(r.Cell.Unit, r.Metric, month) {
+		return err == nil, err
+	}
+	return o.since != "" && month >= o.since[:len("2006-01")], nil
+}
+
+// takeBack takes back what the feed had counted of a month that reports now have.
+func (c *Claims) takeBack(r Figure, month string) error {
+	for is, err := range c.fed(r.Cell.Unit, r.Metric, month) {
+		if err != nil {
+			return err
+		}
+		is.N = -is.N
+		if err := c.counter.Feed(is.Delta, is.moment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EnterBelow counts what an installation below counts of a report, in the place of
+// what it counted before. Whether the feed or the report was first was decided there.
+// Its fault says that the figure is another source's here.
+func (c *Claims) EnterBelow(r Figure) error {
+	r.below = true
+	s, said, err := c.said(r.key())
+	if err != nil {
+		return err
+	}
+	if said {
+		r.Supersedes = s.sequence
+	}
+	_, _, err = c.Enter(r)
+	return err
+}
+
+func readCame(unit string, m aggregation.Metric, e store.Entry) (is came, err error) {
+	parts := strings.Split(string(e.Key), zero)
+	n, i := binary.Varint(e.Value)
+	at, j := binary.Varint(e.Value[max(i, 0):])
+	if len(parts) != 7 || i <= 0 || j <= 0 {
+		return is, fmt.Errorf("what came at %q cannot be read", e.Key)
+	}
+	cell := aggregation.Cell{Unit: unit, Campaign: parts[3], Category: parts[4], Source: parts[5]}
+	return came{aggregation.Delta{Cell: cell, Accepted: true, Metric: m, Day: parts[6], N: n}, at}, nil
+}
