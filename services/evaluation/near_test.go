@@ -238,6 +238,7 @@ func TestRoundsThatDifferByManyAreShown(t *testing.T) {
 		"by many who know nothing":  {base, electorate{votes{4, 4, 4, 0}, votes{1, 5, 5, 1}}, evaluationv1.Result_OUTCOME_SUPPRESSED},
 		"another group":             {electorate{base[0]}, electorate{{}, votes{1, 9, 3, 1}}, evaluationv1.Result_OUTCOME_COMPLETE},
 		"after what shows nothing":  {electorate{votes{0, 1, 1, 1}}, electorate{votes{0, 3, 1, 1}}, evaluationv1.Result_OUTCOME_COMPLETE},
+		"once with few, now alone":  {electorate{votes{0, 6}, votes{0, 0, 2, 1}, votes{0, 20}}, electorate{votes{0, 6}, votes{0, 0, 2, 6}, votes{0, 26}}, evaluationv1.Result_OUTCOME_SUPPRESSED},
 		"as many in all, and known": {electorate{votes{0, 0, 9, 0}, votes{0, 20}}, electorate{votes{0, 0, 20, 0}, votes{0, 9}}, evaluationv1.Result_OUTCOME_SUPPRESSED},
 	} {
 		p := pair{k: 5}
