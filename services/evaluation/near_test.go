@@ -202,7 +202,7 @@ func (p pair) told(before, after *evaluationv1.Result) bool {
 // Shown side by side they tell it of most; held against each other of none.
 func TestTwoRoundsTellNotWhoCameAndLeft(t *testing.T) {
 	random := rand.New(rand.NewPCG(28, 36))
-	const pairs = 250
+	const pairs = 150
 	told, shown := 0, 0
 	for range pairs {
 		p := drawPair(random)

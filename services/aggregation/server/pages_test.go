@@ -144,7 +144,9 @@ func TestAPageThatCannotBeJudgedAgainIsPassedOver(t *testing.T) {
 	bad := reports.PageName(name, 2)
 	page.Store(&bad)
 	s.published("y", s.Root)
-	s.until(name, func(totals *aggregationv1.Report_Totals) bool { return totals.GetCreated() == 1200 && totals.GetQuarantined() == 400 })
+	s.until(name, func(totals *aggregationv1.Report_Totals) bool {
+		return totals.GetCreated() == 1200 && totals.GetQuarantined() == 400
+	})
 	if r := s.finished(name); r.GetState() != aggregationv1.Report_STATE_SUBMITTED || r.GetFailure() != "REPORT_ROWS_FAILED" {
 		t.Errorf("= %v", r)
 	}
