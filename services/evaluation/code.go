@@ -42,11 +42,17 @@ func check(symbols []int) int {
 	return (n - sum%n) * inverse % n
 }
 
+// Plain is a text without what may stand between the characters of a code, and in
+// upper case.
+func Plain(typed string) string {
+	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(typed))
+}
+
 // ParseCode returns the one spelling of a code that was typed in upper or lower
 // case, with or without hyphens and spaces. It finds typing errors.
 func ParseCode(typed string) (string, error) {
 	var symbols []int
-	plain := strings.NewReplacer("-", "", " ", "").Replace(strings.ToUpper(typed))
+	plain := Plain(typed)
 	for _, c := range plain {
 		s := strings.IndexRune(alphabet, c)
 		if s < 0 || len(symbols) > codeDrawn {

@@ -141,7 +141,7 @@ func (s shape) count(t *testing.T, r *evaluationv1.Round, raters []uint32, ballo
 			counted[g][line][choice]++
 		}
 	}
-	tallied, results, err := evaluation.Tally(r, count, nil, nil, day("2026-04-01"))
+	tallied, results, err := evaluation.Tally(r, count, evaluation.Beside{}, day("2026-04-01"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func told(t *rapid.T, r *evaluationv1.Round, ballots []*evaluationv1.BallotOpeni
 			t.Fatal(err)
 		}
 	}
-	tallied, results, err := evaluation.Tally(r, count, measures, nil, day("2026-04-01"))
+	tallied, results, err := evaluation.Tally(r, count, evaluation.Beside{Measures: measures}, day("2026-04-01"))
 	if err != nil {
 		t.Fatal(err)
 	}

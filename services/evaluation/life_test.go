@@ -26,7 +26,7 @@ func TestEveryMove(t *testing.T) {
 			return evaluation.Close(r, []int32{0, 0, 0}, after)
 		},
 		evaluation.Tallying: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
-			r, _, err := evaluation.Tally(r, evaluation.NewCount(r), nil, nil, after)
+			r, _, err := evaluation.Tally(r, evaluation.NewCount(r), evaluation.Beside{}, after)
 			return r, err
 		},
 		evaluation.Publishing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {

@@ -40,7 +40,7 @@ func TestARecountAgrees(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, results, err := evaluation.Tally(r, count, measures, nil, day("2026-04-01"))
+		_, results, err := evaluation.Tally(r, count, evaluation.Beside{Measures: measures}, day("2026-04-01"))
 		if err != nil {
 			t.Fatal(err)
 		}

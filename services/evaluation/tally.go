@@ -13,9 +13,9 @@ import (
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 )
 
-// Tally makes a result for every unit rated, out of what was counted and of
-// what is said beside it: measures and vetoes (计票).
-func Tally(r *evaluationv1.Round, c *Count, measures []*evaluationv1.Measure, vetoes []*evaluationv1.Veto, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
+// Tally makes a result for every unit rated, out of what was counted and of what
+// there is beside it (计票).
+func Tally(r *evaluationv1.Round, c *Count, beside Beside, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
 	r, err := moved(r, Tallying)
 	if err != nil {
 		return nil, nil, err
@@ -25,11 +25,11 @@ func Tally(r *evaluationv1.Round, c *Count, measures []*evaluationv1.Measure, ve
 			return nil, nil, fmt.Errorf("group %s cast %d ballots and the box has %d", g.GetCode(), g.GetCast(), c.cast[i])
 		}
 	}
-	t := &tally{round: r, scheme: r.GetFrozenScheme(), count: c, vetoes: vetoes}
-	if t.measured, err = measured(r, measures); err != nil {
+	t := &tally{round: r, scheme: r.GetFrozenScheme(), count: c, beside: beside}
+	if t.measured, err = measured(r, beside.Measures); err != nil {
 		return nil, nil, err
 	}
-	if err := checkVetoes(r, vetoes); err != nil {
+	if err := checkVetoes(r, beside.Vetoes); err != nil {
 		return nil, nil, err
 	}
 	r.TallyTime = timestamppb.New(now)
@@ -42,7 +42,7 @@ type tally struct {
 	scheme   *evaluationv1.EvaluationScheme
 	count    *Count
 	measured map[string][]value // by subject
-	vetoes   []*evaluationv1.Veto
+	beside   Beside
 }
 
 // value is a measure and its share of the composite.
@@ -100,6 +100,7 @@ type finding struct {
 	held      []bool     // of the scheme's groups
 	composite *figure    // nil if incomplete
 	shifted   bool       // weights were redistributed
+	told      bool       // it would tell too much, after an earlier result
 }
 
 // outcome says what is shown of a unit. That nobody has anything to say about it is
@@ -107,6 +108,8 @@ type finding struct {
 func (f finding) outcome(k int) evaluationv1.Result_Outcome {
 	cast, said := sum(f.cast), sum(f.ballots)
 	switch {
+	case f.told:
+		return evaluationv1.Result_OUTCOME_SUPPRESSED
 	case said == 0 && (cast == 0 || cast >= k), said >= k && f.composite == nil:
 		return evaluationv1.Result_OUTCOME_INCOMPLETE
 	case said < k:
@@ -132,6 +135,7 @@ func (t *tally) results() []*evaluationv1.Result {
 func (t *tally) find(line int) (f finding) {
 	f.cast, f.ballots = t.turnout(line)
 	f.held = held(f.cast, f.ballots, int(t.scheme.GetLeastBallots()))
+	f.told = t.told(t.round.GetSubjects()[line], f)
 	f.means = make([]*big.Rat, len(f.held))
 	groups := newMean()
 	for _, part := range parts(f.held) {
@@ -199,7 +203,7 @@ func (t *tally) result(line int, f finding) *evaluationv1.Result {
 	for _, m := range t.measured[unit] {
 		result.Measures = append(result.Measures, m.Measure)
 	}
-	for _, v := range t.vetoes {
+	for _, v := range t.beside.Vetoes {
 		if v.GetSubject() == unit {
 			result.Vetoes = append(result.Vetoes, v)
 		}

@@ -92,7 +92,7 @@ func tallied(t *testing.T, r *evaluationv1.Round, vetoes []*evaluationv1.Veto, k
 			r.Groups[k.group].Cast++
 		}
 	}
-	r, results, err := evaluation.Tally(r, count, nil, vetoes, day("2026-04-01"))
+	r, results, err := evaluation.Tally(r, count, evaluation.Beside{Vetoes: vetoes}, day("2026-04-01"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func TestMeasuresArePartOfTheComposite(t *testing.T) {
 	measures := []*evaluationv1.Measure{
 		{Subject: "units/s1", Indicator: "closing", Value: "75.5"}, {Subject: "units/s1", Indicator: "tasks", Value: "100"},
 	}
-	_, results, err := evaluation.Tally(r, count, measures, nil, day("2026-04-01"))
+	_, results, err := evaluation.Tally(r, count, evaluation.Beside{Measures: measures}, day("2026-04-01"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -302,7 +302,7 @@ func TestADamagedBallotIsNotCounted(t *testing.T) {
 	}
 	r.State = evaluationv1.Round_STATE_CLOSED
 	r.Groups[0].Cast = 1
-	if _, _, err := evaluation.Tally(r, evaluation.NewCount(r), nil, nil, day("2026-04-01")); err == nil || !strings.Contains(err.Error(), "cast 1") {
+	if _, _, err := evaluation.Tally(r, evaluation.NewCount(r), evaluation.Beside{}, day("2026-04-01")); err == nil || !strings.Contains(err.Error(), "cast 1") {
 		t.Errorf("a ballot that is missing from the box: %v", err)
 	}
 }

@@ -133,6 +133,25 @@ func TestAPageThatCannotBeCountedIsPassedOver(t *testing.T) {
 	s.recounted()
 }
 
+// A page that cannot be judged again is passed over: the others are, and the round in
+// which that happened does not say that nothing was.
+func TestAPageThatCannotBeJudgedAgainIsPassedOver(t *testing.T) {
+	s, page := newPoisoned(t, "duban.aggregation.v1.ReportPage")
+	name := s.uploaded(s.report(1), strings.ReplaceAll(lines(800, s.school), "campaigns/x", "campaigns/y")).GetName()
+	if r := s.finished(name); r.GetTotals().GetQuarantined() != 1600 {
+		t.Fatalf("before the campaign is published = %v", r)
+	}
+	bad := reports.PageName(name, 2)
+	page.Store(&bad)
+	s.published("y", s.Root)
+	s.until(name, func(totals *aggregationv1.Report_Totals) bool {
+		return totals.GetCreated() == 1200 && totals.GetQuarantined() == 400
+	})
+	if r := s.finished(name); r.GetState() != aggregationv1.Report_STATE_SUBMITTED || r.GetFailure() != "REPORT_ROWS_FAILED" {
+		t.Errorf("= %v", r)
+	}
+}
+
 // Answers with rows as long as they may be are cut by bytes: lists go on where they
 // were cut, and a file says that it is not whole.
 func TestAnswersOfTheLongestRowsAreCutByBytes(t *testing.T) {

@@ -36,7 +36,7 @@ func (s *Service) CastBallot(ctx context.Context, req *evaluationv1.CastBallotRe
 	if err != nil {
 		return nil, err
 	}
-	id, err := change.PublicID(ctx, req)
+	id, err := drawn(ctx, req, code)
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,16 @@ func (s *Service) CastBallot(ctx context.Context, req *evaluationv1.CastBallotRe
 		answer.Receipt = "" // it stands for nothing
 	}
 	return answer, err
+}
+
+// drawn is the request id of a ballot, or "" for none. It MUST NOT be found out by who
+// knows the code: nothing else keeps them from trying out what was cast.
+func drawn(ctx context.Context, req *evaluationv1.CastBallotRequest, code string) (string, error) {
+	id, err := change.PublicID(ctx, req)
+	if err == nil && strings.Contains(evaluation.Plain(id), code) {
+		err = change.ErrFields.At("request_id", "不得包含投票码", "must not contain the code")
+	}
+	return id, err
 }
 
 // take puts a ballot into the box of its round, and gives a receipt for it.

@@ -12,6 +12,7 @@ import (
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // The request ids of a rater's device, and of somebody else's.
@@ -75,4 +76,22 @@ func TestALostAnswerIsHadAgain(t *testing.T) {
 	if _, err := w.Evaluation("").CastBallot(inHeader, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot, RequestId: theirs}); reason(err) != "FIELDS_INVALID" {
 		t.Errorf("two request ids = %v", err)
 	}
+}
+
+// TestAnIDThatWasNotDrawnIsRefused: at its field and before anything is cast, so that
+// the code may be used with one that was.
+func TestAnIDThatWasNotDrawnIsRefused(t *testing.T) {
+	w := newWorld(t)
+	name := w.open("drawn")
+	code := w.codes(name, "served", 1)[0]
+	for _, id := range []string{
+		strings.Repeat("a", 22), "00000000-0000-4000-8000-000000000001", "0190163d-8694-739b-aea5-966c26f8ad91", "12345678901234567890123",
+		code, strings.ToLower(code) + "-1", "x_" + strings.ReplaceAll(code, "-", ""),
+	} {
+		_, err := w.castAs(id, name, code, w.answers("satisfied", "fairly"))
+		if f := fault.As(err); reason(err) != "FIELDS_INVALID" || len(f.Fields) != 1 || f.Fields[0].Path != "request_id" || f.Fields[0].Zh == "" || f.Fields[0].En == "" {
+			t.Errorf("%s is refused by %v", id, err)
+		}
+	}
+	must[string](t)(w.castAs(mine, name, code, w.answers("satisfied", "fairly")))
 }

@@ -144,12 +144,38 @@ func (s *Service) TallyRound(ctx context.Context, req *evaluationv1.TallyRoundRe
 		if err != nil {
 			return nil, err
 		}
-		r, results, err := evaluation.Tally(r, count, req.GetMeasures(), req.GetVetoes(), tx.Now)
+		earlier, err := s.near(tx, r)
 		if err != nil {
 			return nil, err
 		}
+		beside := evaluation.Beside{Measures: req.GetMeasures(), Vetoes: req.GetVetoes(), Earlier: earlier}
+		r, results, err := evaluation.Tally(r, count, beside, tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		if req.GetValidateOnly() { // nothing is to be held against what was never tallied
+			r.Average, r.AverageMilli = "", nil
+		}
 		return r, s.putResults(tx, "result.tallied", results)
 	})
+}
+
+// near are the rounds against whose results those of a round must be held.
+func (s *Service) near(tx *change.Tx, r *evaluationv1.Round) (list []evaluation.Earlier, err error) {
+	for other, err := range s.rounds.Lookup(tx, "owner", r.GetOwner(), "") {
+		if err != nil {
+			return nil, err
+		}
+		if !evaluation.Near(r, other) {
+			continue
+		}
+		results, err := s.resultsOf(tx, other.GetName())
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, evaluation.Earlier{Round: other, Results: results})
+	}
+	return list, nil
 }
 
 // PublishRound implements the RPC.

@@ -33,11 +33,6 @@ const (
 	requestAges    = "requests.age" // time, principal 0x00 id → nothing
 )
 
-// publicID is how long a request id of the public must be: all who have no key
-// share one space, in which nobody may guess another's. So many characters hold
-// 128 random bits however they are written.
-const publicID = 22
-
 const swept = 4 // outdated request ids that a new one takes with it
 
 // identity is what a repeat is recognised by. Without a request id it has no
@@ -84,15 +79,17 @@ func sent(ctx context.Context, req Request) (string, error) {
 	return cmp.Or(id, head), nil
 }
 
-// checkID refuses an id that is none, and of the public one that could be guessed.
+// checkID refuses an id that is none, and of the public one that could be guessed: all
+// who have no key share one space, in which nobody may find another's answer.
 func checkID(id string, public bool) error {
 	switch {
 	case strings.TrimSpace(id) == "":
 		return ErrFields.At("request_id", "不能只有空白", "must not be blank")
 	case len(id) > 128:
 		return ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
-	case public && len(id) < publicID:
-		return ErrFields.At("request_id", "须为随机生成的编号，如 UUID，至少 22 个字符", "must be random, such as a UUID, and at least 22 characters")
+	case public && !random(id):
+		return ErrFields.At("request_id", "须为随机生成的编号：第 4 版 UUID，或至少 32 位十六进制数字，或至少 22 个 Base64 字符",
+			"must be random: a UUID of version 4, or at least 32 hexadecimal digits or 22 characters of base64")
 	}
 	return nil
 }

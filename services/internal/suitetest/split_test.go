@@ -18,6 +18,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/serve"
+	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -148,4 +149,17 @@ func (f feigned) Invoke(ctx context.Context, method string, req, resp any, opts 
 		ctx = metadata.AppendToOutgoingContext(ctx, name, "rectification")
 	}
 	return f.ClientConnInterface.Invoke(ctx, method, req, resp, opts...)
+}
+
+// TestTheStoresAreThoseOfAllRoles: whoever recounts a suite reads them, in one process
+// and in many.
+func TestTheStoresAreThoseOfAllRoles(t *testing.T) {
+	for _, start := range []func(testing.TB) *suitetest.Suite{suitetest.Run, suitetest.Split} {
+		stores := start(t).Stores()
+		for _, role := range suite.Roles() {
+			if _, ok := stores[role]; !ok && role != suite.Gateway {
+				t.Errorf("of %d stores none is %s's", len(stores), role)
+			}
+		}
+	}
 }

@@ -157,6 +157,15 @@ func (s *Suite) Store(role string) string {
 	return filepath.Join(s.Folder, role+".db")
 }
 
+// Stores are those of all roles, by role, whichever process has them.
+func (s *Suite) Stores() map[string]store.Engine {
+	stores := map[string]store.Engine{}
+	for _, p := range s.parts {
+		maps.Copy(stores, p.Suite.Stores())
+	}
+	return stores
+}
+
 // Of returns the process that runs the role.
 func (s *Suite) Of(role string) *suite.Suite {
 	if s.split {

@@ -689,10 +689,11 @@ type CastBallotRequest struct {
 	// Checks everything and spends nothing.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// What proves a repeat to be the rater's own; as good in the Idempotency-Key
-	// header. At least 22 random characters, drawn by the rater's device for this
-	// ballot alone: whoever knows it and the code can find out the ballot. Only a
-	// digest is kept, and only until the round closes. Without it no repeat is
-	// answered.
+	// header. Drawn at random by the rater's device for this ballot alone, as a UUID
+	// of version 4, or at least 32 hexadecimal digits or 22 characters of base64:
+	// whoever knows it and the code can find out the ballot. What cannot have been
+	// drawn, or contains the code, is refused as FIELDS_INVALID. Only a digest is
+	// kept, and only until the round closes. Without it no repeat is answered.
 	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -956,7 +957,7 @@ type TallyRoundRequest struct {
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// Repeats with the same id get the first answer.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
+	// Checks everything and changes nothing; the round then says no average.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// A value for each unit rated and each indicator that is from METRIC, and no
 	// other.
