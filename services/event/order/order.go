@@ -7,7 +7,6 @@ package order
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/duban-project/duban/services/internal/store"
@@ -40,20 +39,15 @@ func Next(tx store.Tx, service string) (uint64, error) {
 // Era names the order, "" if it has not begun: numbers of another one mean nothing
 // here.
 func Era(tx store.Tx) (string, error) {
-	b, err := tx.Get(headBucket, eraKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
+	b, _, err := store.Seek(tx, headBucket, eraKey)
 	return string(b), err
 }
 
 // readNumber returns what stands at key, or 0.
 func readNumber(tx store.Tx, bucket string, key []byte) (uint64, error) {
-	b, err := tx.Get(bucket, key)
+	b, there, err := store.Seek(tx, bucket, key)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return 0, nil
-	case err != nil:
+	case err != nil || !there:
 		return 0, err
 	case len(b) != 8:
 		return 0, fmt.Errorf("%s at %q has %d bytes", bucket, key, len(b))

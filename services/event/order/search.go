@@ -2,7 +2,6 @@ package order
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"slices"
 
@@ -65,11 +64,8 @@ func (q Search) Read(tx store.Tx, after uint64, size int) (Page, error) {
 // Find returns the event of a number; nil if there is none, or if it is not asked
 // for or not for the reader.
 func (q Search) Find(tx store.Tx, n uint64) (*Event, error) {
-	value, err := tx.Get(eventsBucket, number(n))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	value, there, err := store.Seek(tx, eventsBucket, number(n))
+	if err != nil || !there {
 		return nil, err
 	}
 	r, err := readRow(n, value)

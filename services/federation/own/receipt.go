@@ -45,12 +45,12 @@ func (l Logs) Receipt(ctx context.Context, feed string, seq uint64) (*federation
 // zero if there is none.
 func (l Logs) newest(ctx context.Context, cp *feedv1.Checkpoint) (head federation.Head, err error) {
 	err = l.Store.View(ctx, func(tx store.Tx) error {
-		note, err := tx.Get(Bucket, []byte(cp.GetOrigin()))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
+		note, there, err := store.Seek(tx, Bucket, []byte(cp.GetOrigin()))
 		if err != nil {
 			return fmt.Errorf("reading what is cosigned of %s: %w", cp.GetName(), err)
+		}
+		if !there {
+			return nil
 		}
 		head, err = federation.OpenHead(cp.GetVerifierKey(), string(note))
 		return err

@@ -97,15 +97,15 @@ type aim struct {
 // aimed reads what the log comes to with what is set aside; zero if it is not whole.
 func (l Log) aimed(ctx context.Context) (to aim, err error) {
 	err = l.Engine.View(ctx, func(tx store.Tx) error {
-		b, err := tx.Get(feed.MetaBucket, []byte(feed.LostKey))
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return nil
-		case err == nil && len(b) != 8+tlog.HashSize:
+		b, there, err := store.Seek(tx, feed.MetaBucket, []byte(feed.LostKey))
+		if there && len(b) != 8+tlog.HashSize {
 			err = fmt.Errorf("%d bytes", len(b))
 		}
 		if err != nil {
 			return fmt.Errorf("reading what the log comes to: %w", err)
+		}
+		if !there {
+			return nil
 		}
 		to.size = binary.BigEndian.Uint64(b)
 		copy(to.root[:], b[8:])

@@ -182,10 +182,7 @@ func (h *held) save() error { return put(h.all, mirrorsBucket, h.origin.Feed(), 
 // shown notes that the head of that size was shown at that moment, or later. Only
 // heads that were cosigned count.
 func (h *held) shown(size uint64, at time.Time) error {
-	switch _, err := h.tx.Get(cosignedBucket, number(size)); {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case err != nil:
+	if _, there, err := store.Seek(h.tx, cosignedBucket, number(size)); err != nil || !there {
 		return err
 	}
 	last, err := first(h.tx, shownBucket, ^size)

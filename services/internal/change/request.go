@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -115,11 +114,8 @@ func (id identity) answered(tx store.Tx, access *authz.Access, like proto.Messag
 	if id.key == nil {
 		return nil, nil
 	}
-	value, err := tx.Get(requestsBucket, id.key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	value, there, err := store.Seek(tx, requestsBucket, id.key)
+	if err != nil || !there {
 		return nil, err
 	}
 	digest, units, answer := parted(value)

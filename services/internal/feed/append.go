@@ -198,11 +198,11 @@ func keep(tx store.Tx, h head, e *feedv1.Entry, b []byte) (Leaf, error) {
 
 // untaken says whether no entry has the id.
 func untaken(tx store.Tx, id []byte) error {
-	switch _, err := tx.Get(IDsBucket, id); {
-	case err == nil:
-		return fmt.Errorf("the id %x is taken", id)
-	case !errors.Is(err, store.ErrNotFound):
+	switch _, there, err := store.Seek(tx, IDsBucket, id); {
+	case err != nil:
 		return fmt.Errorf("looking for the id %x: %w", id, err)
+	case there:
+		return fmt.Errorf("the id %x is taken", id)
 	}
 	return nil
 }

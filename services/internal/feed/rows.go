@@ -2,7 +2,6 @@ package feed
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -52,12 +51,12 @@ type head struct {
 }
 
 func readHead(tx store.Tx) (head, error) {
-	b, err := tx.Get(MetaBucket, []byte(HeadKey))
+	b, there, err := store.Seek(tx, MetaBucket, []byte(HeadKey))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return head{}, nil
 	case err != nil:
 		return head{}, fmt.Errorf("reading the log's head: %w", err)
+	case !there:
+		return head{}, nil
 	case len(b) != 16:
 		return head{}, fmt.Errorf("the log's head has %d bytes", len(b))
 	}
@@ -78,12 +77,12 @@ type tail struct {
 }
 
 func readTail(tx store.Tx, subject string) (tail, error) {
-	b, err := tx.Get(SubjectsBucket, []byte(subject))
+	b, there, err := store.Seek(tx, SubjectsBucket, []byte(subject))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return tail{}, nil
 	case err != nil:
 		return tail{}, fmt.Errorf("reading the chain of %s: %w", subject, err)
+	case !there:
+		return tail{}, nil
 	case len(b) != 16+tlog.HashSize:
 		return tail{}, fmt.Errorf("the chain of %s has %d bytes", subject, len(b))
 	}

@@ -59,11 +59,8 @@ func (l *Log) sound(tx store.Tx) error {
 
 // proven reads the newest note and verifies it; that of an empty log is not stored.
 func (l *Log) proven(tx store.Tx) (cp formats.Checkpoint, err error) {
-	text, err := tx.Get(MetaBucket, []byte(CheckpointKey))
-	if errors.Is(err, store.ErrNotFound) {
-		return cp, nil
-	}
-	if err != nil {
+	text, there, err := store.Seek(tx, MetaBucket, []byte(CheckpointKey))
+	if err != nil || !there {
 		return cp, err
 	}
 	read, rest, _, err := formats.ParseCheckpoint(text, l.config.Origin, l.signer)

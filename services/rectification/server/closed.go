@@ -140,20 +140,17 @@ func (s *Service) lapse(tx *change.Tx, campaign, day string) error {
 // closedOn is the day on which a campaign was closed, as far as that was heard of,
 // or "": a ledger that was asked for before is not opened after.
 func closedOn(tx store.Tx, campaign string) (string, error) {
-	day, err := tx.Get(closedBucket, []byte(campaign))
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
+	day, _, err := store.Seek(tx, closedBucket, []byte(campaign))
 	return string(day), err
 }
 
 func cursor(tx store.Tx) (uint64, error) {
-	b, err := tx.Get(cursorsBucket, []byte(cursorKey))
+	b, there, err := store.Seek(tx, cursorsBucket, []byte(cursorKey))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return 0, nil
 	case err != nil:
 		return 0, fmt.Errorf("reading how far %s was heard: %w", campaignFeed, err)
+	case !there:
+		return 0, nil
 	case len(b) != 8:
 		return 0, fmt.Errorf("reading how far %s was heard: a cursor of %d bytes", campaignFeed, len(b))
 	}
