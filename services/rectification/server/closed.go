@@ -117,8 +117,8 @@ func (s *Service) end(tx *change.Tx, heard []*campaignv1.Campaign) error {
 	return nil
 }
 
-// lapse tells the ledgers of a campaign that it was closed on a day, but for those
-// that an installation below keeps. What is told twice changes nothing.
+// lapse tells the ledgers of a campaign that it was closed on a day. What is told
+// twice changes nothing.
 func (s *Service) lapse(tx *change.Tx, campaign, day string) error {
 	var lapsed []*rectificationv1.Ledger
 	for l, err := range s.ledgers.Lookup(tx, "campaign", campaign, "") {
@@ -130,7 +130,7 @@ func (s *Service) lapse(tx *change.Tx, campaign, day string) error {
 		}
 	}
 	for _, l := range lapsed {
-		if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil && !errors.Is(err, change.ErrUnitRemote) {
+		if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil {
 			return err
 		}
 	}
