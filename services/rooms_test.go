@@ -56,7 +56,7 @@ var rules = []struct {
 	{"internal/feed/*", append(rooms("store", "feed", "fault", "authn", "authz", "seat"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"internal/page", append(rooms("fault"), std, pb, proto, "go.einride.tech/aip/", "google.golang.org/genproto/")},
 	{"internal/media", []string{std}},
-	{"internal/blob", append(rooms("fault", "media", "store"), std, proto+"blob/")},
+	{"internal/blob", append(rooms("durable", "fault", "media", "store"), std, proto+"blob/")},
 	{"internal/attachment", append(rooms("authz", "blob", "change", "fault", "store"), std, proto+"blob/")},
 	{"internal/limit", []string{std, "golang.org/x/time/rate"}},
 	{"internal/network", append(rooms("limit"), std, "golang.org/x/time/rate")},
