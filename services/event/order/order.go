@@ -6,9 +6,6 @@
 package order
 
 import (
-	"encoding/binary"
-	"fmt"
-
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -26,14 +23,12 @@ var Buckets = []string{eventsBucket, unitsBucket, cursorsBucket, headBucket}
 
 var headKey, eraKey = []byte("head"), []byte("era")
 
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
 // Head returns the newest number, 0 if there is no event yet.
-func Head(tx store.Tx) (uint64, error) { return readNumber(tx, headBucket, headKey) }
+func Head(tx store.Tx) (uint64, error) { return store.ReadNumber(tx, headBucket, headKey) }
 
 // Next returns the first entry of a service's feed that is not taken in.
 func Next(tx store.Tx, service string) (uint64, error) {
-	return readNumber(tx, cursorsBucket, []byte(service))
+	return store.ReadNumber(tx, cursorsBucket, []byte(service))
 }
 
 // Era names the order, "" if it has not begun: numbers of another one mean nothing
@@ -41,16 +36,4 @@ func Next(tx store.Tx, service string) (uint64, error) {
 func Era(tx store.Tx) (string, error) {
 	b, _, err := store.Seek(tx, headBucket, eraKey)
 	return string(b), err
-}
-
-// readNumber returns what stands at key, or 0.
-func readNumber(tx store.Tx, bucket string, key []byte) (uint64, error) {
-	b, there, err := store.Seek(tx, bucket, key)
-	switch {
-	case err != nil || !there:
-		return 0, err
-	case len(b) != 8:
-		return 0, fmt.Errorf("%s at %q has %d bytes", bucket, key, len(b))
-	}
-	return binary.BigEndian.Uint64(b), nil
 }

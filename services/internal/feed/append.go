@@ -184,10 +184,10 @@ func put(tx store.Tx, h head, e *feedv1.Entry) (Leaf, error) {
 // that stand with it.
 func keep(tx store.Tx, h head, e *feedv1.Entry, b []byte) (Leaf, error) {
 	leaf := Leaf{h.size, tlog.RecordHash(b)}
-	if err := tx.Put(IDsBucket, e.GetId(), key(leaf.Seq)); err != nil {
+	if err := tx.Put(IDsBucket, e.GetId(), store.Number(leaf.Seq)); err != nil {
 		return Leaf{}, err
 	}
-	if err := tx.Put(EntriesBucket, key(leaf.Seq), b); err != nil {
+	if err := tx.Put(EntriesBucket, store.Number(leaf.Seq), b); err != nil {
 		return Leaf{}, err
 	}
 	if err := (hashes{tx}).grow(leaf.Seq, leaf.Hash); err != nil {

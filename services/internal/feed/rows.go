@@ -105,12 +105,8 @@ func (t tail) prev() []byte {
 	return t.leaf[:]
 }
 
-func key(seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(nil, seq)
-}
-
 func openingKey(seq uint64, label string) []byte {
-	return append(key(seq), label...)
+	return append(store.Number(seq), label...)
 }
 
 // hashes reads the tree's stored nodes within a transaction.
@@ -123,7 +119,7 @@ func (h hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	for i, index := range indexes {
 		level, n := tlog.SplitStoredHashIndex(index)
 		seq := uint64(n+1)<<level - 1
-		b, err := h.tx.Get(HashesBucket, key(seq))
+		b, err := h.tx.Get(HashesBucket, store.Number(seq))
 		if err != nil {
 			return nil, fmt.Errorf("reading the hashes of entry %d: %w", seq, err)
 		}
@@ -141,7 +137,7 @@ func (h hashes) grow(seq uint64, leaf tlog.Hash) error {
 	if err != nil {
 		return fmt.Errorf("growing the tree: %w", err)
 	}
-	return h.tx.Put(HashesBucket, key(seq), b)
+	return h.tx.Put(HashesBucket, store.Number(seq), b)
 }
 
 // completed is what stands in HashesBucket with seq.

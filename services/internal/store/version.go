@@ -63,7 +63,7 @@ func (s Schema) migrate(tx Tx, is uint64) error {
 			}
 		}
 	}
-	return tx.Put(VersionBucket, versionKey, binary.BigEndian.AppendUint64(nil, s.Version()))
+	return tx.Put(VersionBucket, versionKey, Number(s.Version()))
 }
 
 // CheckVersion refuses with ErrVersion a store that is not of the schema's

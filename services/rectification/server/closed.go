@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,7 +39,7 @@ var errNoTree = errors.New("the tree of units is not known")
 func (s *Service) Work(ctx context.Context) error {
 	var start uint64
 	err := s.book.Store.View(ctx, func(tx store.Tx) (err error) {
-		start, err = cursor(tx)
+		start, err = store.ReadNumber(tx, cursorsBucket, []byte(cursorKey))
 		return err
 	})
 	if err != nil {
@@ -85,7 +84,7 @@ func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next uint64) er
 		if err := s.end(tx, heard); err != nil {
 			return err
 		}
-		return tx.Put(cursorsBucket, []byte(cursorKey), binary.BigEndian.AppendUint64(nil, next))
+		return tx.Put(cursorsBucket, []byte(cursorKey), store.Number(next))
 	})
 }
 
@@ -142,17 +141,4 @@ func (s *Service) lapse(tx *change.Tx, campaign, day string) error {
 func closedOn(tx store.Tx, campaign string) (string, error) {
 	day, _, err := store.Seek(tx, closedBucket, []byte(campaign))
 	return string(day), err
-}
-
-func cursor(tx store.Tx) (uint64, error) {
-	b, there, err := store.Seek(tx, cursorsBucket, []byte(cursorKey))
-	switch {
-	case err != nil:
-		return 0, fmt.Errorf("reading how far %s was heard: %w", campaignFeed, err)
-	case !there:
-		return 0, nil
-	case len(b) != 8:
-		return 0, fmt.Errorf("reading how far %s was heard: a cursor of %d bytes", campaignFeed, len(b))
-	}
-	return binary.BigEndian.Uint64(b), nil
 }
