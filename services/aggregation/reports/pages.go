@@ -80,9 +80,9 @@ func held(rows []*aggregationv1.Report_Row, bytes int) int {
 // PageName is the name of a report's page, counted from 0.
 func PageName(report string, page int32) string { return fmt.Sprintf("%s/pages/%06d", report, page) }
 
-// Digest is what two reports have in common exactly if their senders said the
+// digest is what two reports have in common exactly if their senders said the
 // same.
-func Digest(r *aggregationv1.Report) string {
+func digest(r *aggregationv1.Report) string {
 	h := sha256.New()
 	write := func(m proto.Message) {
 		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
@@ -104,7 +104,7 @@ func Digest(r *aggregationv1.Report) string {
 
 // Again says whether r is the report that was taken before under its sequence.
 func Again(taken, r *aggregationv1.Report) error {
-	if taken.GetContentDigest() != Digest(r) {
+	if taken.GetContentDigest() != digest(r) {
 		return ErrSequenceReused.With("sequence", strconv.FormatInt(r.GetSequence(), 10)).
 			At("report.sequence", "已用于另一份报表", "was used for another report")
 	}

@@ -23,8 +23,8 @@ import (
 // ErrReused says that a request id came again with another request.
 var ErrReused = fault.Of(faultv1.Reason_REASON_REQUEST_ID_REUSED)
 
-// Kept is how long a request id is remembered, in real time.
-const Kept = 7 * 24 * time.Hour
+// kept is how long a request id is remembered, in real time.
+const kept = 7 * 24 * time.Hour
 
 // Request ids lie outside what fsck folds: they are no one's history.
 const (
@@ -164,7 +164,7 @@ func (id identity) keep(tx store.Tx, now time.Time, units []string, answer proto
 	if err := tx.Put(requestAges, age, nil); err != nil {
 		return err
 	}
-	return sweep(tx, now.Add(-Kept))
+	return sweep(tx, now.Add(-kept))
 }
 
 // sweep forgets a few request ids from before.
