@@ -62,7 +62,8 @@ func Paged(rows []*aggregationv1.Report_Row, bytes int) (pages [][]*aggregationv
 }
 
 // verdictMax is how many bytes a row gets at most when it is judged and stored: its
-// unit, its verdict with the head of a column, both sentences of a reason, and the checks that it breaks.
+// unit, its verdict with the head of a column, both sentences of a reason, and the
+// checks that it breaks.
 const verdictMax = 512
 
 // held is how many of the first rows a page of so many bytes holds; one it always

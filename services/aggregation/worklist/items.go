@@ -160,8 +160,9 @@ func assignment(a *campaignv1.Assignment) []*Item {
 }
 
 // ledger asks for a signature where something is to be filed: by a day, or
-// because the content has changed since; for one that is not begun, to be opened. In a closed campaign nothing is signed for
-// the first time; what was signed is still filed, with no day that comes after.
+// because the content has changed since; for one that is not begun, to be opened. In a
+// closed campaign nothing is signed for the first time; what was signed is still
+// filed, with no day that comes after.
 func ledger(l *rectificationv1.Ledger) []*Item {
 	var action aggregationv1.WorkItem_Action
 	due := l.GetFilingDueDate()
