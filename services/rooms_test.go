@@ -4,8 +4,10 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -212,6 +214,26 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	for pkg, n := range said {
 		if n != 1 {
 			t.Errorf("%s has %d package comments, want 1", pkg, n)
+		}
+	}
+}
+
+// TestTheRoomsAreOnTheMap: who looks for a room finds in docs/architecture.md why it
+// is one.
+func TestTheRoomsAreOnTheMap(t *testing.T) {
+	page, err := os.ReadFile("../docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	folders, err := os.ReadDir("internal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile("(?m)^\\| `.*? \\|")
+	named := strings.Join(row.FindAllString(string(page), -1), "")
+	for _, f := range folders {
+		if !strings.Contains(named, "`"+f.Name()+"`") {
+			t.Errorf("docs/architecture.md does not say why internal/%s is a room", f.Name())
 		}
 	}
 }
