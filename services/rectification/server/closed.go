@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"time"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -25,9 +23,6 @@ const (
 	// cursorKey is not the feed's name, under which stands how far a version read
 	// that did not issue ledgers: what was published until then is read again.
 	cursorKey = campaignFeed + ".issued"
-
-	// retry is how long the worker waits when its disk is full or the tree unknown.
-	retry = time.Second
 )
 
 // errNoTree says that the tree could not be brought up to date.
@@ -45,30 +40,14 @@ func (s *Service) Work(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(s.hear))
-}
-
-// hear takes in a run. A full disk and an unknown tree are waited for; other errors
-// end the worker.
-func (s *Service) hear(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
-	for len(run) > 0 {
-		err := s.take(ctx, run, next)
-		if !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) {
-			return err
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		slog.WarnContext(ctx, "hearing of campaigns", "error", err)
-		if err := feed.Pause(ctx, retry); err != nil {
-			return err
-		}
-	}
-	return nil
+	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(feed.Patient(campaignFeed, s.take, errNoTree)))
 }
 
 // take does what a run says, and moves the cursor behind it.
-func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next uint64) error {
+func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
+	if len(run) == 0 {
+		return nil
+	}
 	heard, err := campaigns(run)
 	if err != nil {
 		return err
