@@ -2,7 +2,6 @@ package own
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -33,8 +32,11 @@ func (l Logs) Receipt(ctx context.Context, feed string, seq uint64) (*federation
 		return nil, err
 	}
 	run, err := l.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: feed, Start: seq, PageSize: 1})
-	if err != nil || len(run.GetRecords()) == 0 {
-		return nil, errors.Join(err, authz.ErrNotFound)
+	if err != nil {
+		return nil, err
+	}
+	if len(run.GetRecords()) == 0 {
+		return nil, authz.ErrNotFound
 	}
 	return &federationv1.Evidence{Origin: cp.GetOrigin(), Of: &federationv1.Evidence_Receipt{Receipt: &federationv1.Receipt{
 		Record: run.GetRecords()[0], Inclusion: proof.GetHashes(), Note: text,
