@@ -31,7 +31,7 @@ federation: build ## Run a province, two cities and four districts, each a proce
 	$(BIN)/duban federation $(if $(ONCE),-once)
 
 .PHONY: split
-split: build ## The same with one process for each service, each with its own store and keys (ONCE=1: then end).
+split: build ## Run the demo as a process for each service, each with its own store and keys (ONCE=1: then end).
 	$(BIN)/duban split $(if $(ONCE),-once)
 
 .PHONY: build

@@ -6,9 +6,9 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 )
 
-// MaxDepth is how many levels of remote units may lie beneath a unit of this
+// maxDepth is how many levels of remote units may lie beneath a unit of this
 // installation.
-const MaxDepth = 8
+const maxDepth = 8
 
 // Owner says who has a unit and what lies above it. Held says that there is one.
 type Owner struct {
@@ -31,7 +31,7 @@ func Place(installation, root, unit, parent string, owner func(string) (Owner, e
 	}
 	within := false
 	for depth := 1; parent != ""; depth++ {
-		if depth > MaxDepth || parent == unit {
+		if depth > maxDepth || parent == unit {
 			return federationv1.RefusedUnit_REASON_TOO_DEEP, nil
 		}
 		within = within || parent == root

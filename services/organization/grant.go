@@ -51,11 +51,11 @@ func together(a, b accessv1.Role) bool {
 	if a == b || a == accessv1.Role_ROLE_VIEWER || b == accessv1.Role_ROLE_VIEWER {
 		return true
 	}
-	return !Administrator(a) && !Administrator(b)
+	return !administrator(a) && !administrator(b)
 }
 
-// Administrator says whether the role is one of the three administrators'.
-func Administrator(r accessv1.Role) bool {
+// administrator says whether the role is one of the three administrators'.
+func administrator(r accessv1.Role) bool {
 	return r == accessv1.Role_ROLE_SYSTEM_ADMIN || r == accessv1.Role_ROLE_SECURITY_ADMIN || r == accessv1.Role_ROLE_AUDITOR
 }
 
@@ -72,7 +72,7 @@ func EndGrant(g *organizationv1.RoleGrant, now time.Time) (*organizationv1.RoleG
 // Spare says whether g can be ended where others, which may have g among them,
 // are held on the root: each administrator's role remains with somebody.
 func Spare(g *organizationv1.RoleGrant, others []*organizationv1.RoleGrant) error {
-	if !Administrator(g.GetRole()) || g.GetEndTime() != nil {
+	if !administrator(g.GetRole()) || g.GetEndTime() != nil {
 		return nil
 	}
 	for _, other := range others {

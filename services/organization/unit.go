@@ -10,8 +10,8 @@ import (
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
-// Depth is how many levels a tree may have.
-const Depth = 8
+// depth is how many levels a tree may have.
+const depth = 8
 
 // Move is something that happens to a unit.
 type Move string
@@ -55,8 +55,8 @@ func mayLieUnder(kind organizationv1.Unit_Kind, above []*organizationv1.Unit, le
 		return ErrUnitRemote.With("unit", parent.GetName()).At(field, "由下级机构系统管理", "is kept by a lower installation")
 	case rank(kind) < rank(parent.GetKind()):
 		return ErrUnitLevel.At(field, "级别低于该单位", "ranks below the unit")
-	case len(above)+levels > Depth:
-		return ErrTreeTooDeep.With("limit", strconv.Itoa(Depth)).At(field, "级数超出上限", "lies too deep")
+	case len(above)+levels > depth:
+		return ErrTreeTooDeep.With("limit", strconv.Itoa(depth)).At(field, "级数超出上限", "lies too deep")
 	default:
 		return nil
 	}

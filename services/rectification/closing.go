@@ -59,7 +59,7 @@ func SendBack(p *rectificationv1.Problem, reason, who string) (*rectificationv1.
 // leading is who leads the rectification of p, if that keeps them from verifying:
 // what the unit found itself its leaders verify, what others found they do not.
 func leading(p *rectificationv1.Problem) string {
-	if OwnFinding(p.GetSource()) {
+	if ownFinding(p.GetSource()) {
 		return ""
 	}
 	return p.GetLeaderResponsible()

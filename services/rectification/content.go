@@ -80,7 +80,7 @@ func unfiled(p, wanted *rectificationv1.Problem) *rectificationv1.Problem {
 func editable(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, now time.Time) error {
 	changed := reworded(p, wanted)
 	switch {
-	case !OwnFinding(p.GetSource()) && changed != "":
+	case !ownFinding(p.GetSource()) && changed != "":
 		return ErrProblemFindingFixed.At("problem."+changed, "由登记方填写，不能修改", "is what others found")
 	case p.GetDeadline() != wanted.GetDeadline() && fixed(l, p, now):
 		return ErrProblemDeadlineFixed.At("problem.deadline", "不能直接修改", "moves only by an extension")

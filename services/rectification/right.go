@@ -39,14 +39,14 @@ func ByService(service string, s rectificationv1.Problem_Source) bool {
 	return service == "complaint" && s == rectificationv1.Problem_SOURCE_COMPLAINT
 }
 
-// OwnFinding says whether the unit found the problem itself.
-func OwnFinding(s rectificationv1.Problem_Source) bool {
+// ownFinding says whether the unit found the problem itself.
+func ownFinding(s rectificationv1.Problem_Source) bool {
 	return s == rectificationv1.Problem_SOURCE_SELF_CHECK || s == rectificationv1.Problem_SOURCE_OUTREACH
 }
 
 // Verifiers returns who may verify problems of the source, or send them back.
 func Verifiers(s rectificationv1.Problem_Source) []Right {
-	if OwnFinding(s) {
+	if ownFinding(s) {
 		return []Right{unitsLeaders, above}
 	}
 	return []Right{above}
@@ -55,7 +55,7 @@ func Verifiers(s rectificationv1.Problem_Source) []Right {
 // Closers returns who may close problems of the source: what the unit found
 // itself a leader of the unit, all else a supervisor or leader above.
 func Closers(s rectificationv1.Problem_Source) []Right {
-	if OwnFinding(s) {
+	if ownFinding(s) {
 		return []Right{unitsLeaders}
 	}
 	return []Right{above}

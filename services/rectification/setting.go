@@ -7,8 +7,8 @@ import (
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
-// MaxYears is how many years after it was set a deadline lies at most.
-const MaxYears = 3
+// maxYears is how many years after it was set a deadline lies at most.
+const maxYears = 3
 
 // Serves says whether a member is in office today in a unit, which includes the
 // body that it is a department of and the departments of that.
@@ -16,7 +16,7 @@ type Serves func(unit, member string) bool
 
 // Settable says whether what after sets, and before did not, can be: who is
 // responsible is in office in the unit, and the deadline lies between today and
-// MaxYears from now. Fields are named as those of the problem in a request.
+// maxYears from now. Fields are named as those of the problem in a request.
 func Settable(before, after *rectificationv1.Problem, now time.Time, serves Serves) error {
 	for _, f := range []struct{ path, before, after string }{
 		{"problem.leader_responsible", before.GetLeaderResponsible(), after.GetLeaderResponsible()},
@@ -34,7 +34,7 @@ func Settable(before, after *rectificationv1.Problem, now time.Time, serves Serv
 
 // timely says whether a deadline that is set now, at the path, can be kept; none can.
 func timely(path, deadline string, now time.Time) error {
-	if deadline != "" && (deadline < calendar.On(now).String() || deadline > calendar.On(now.AddDate(MaxYears, 0, 0)).String()) {
+	if deadline != "" && (deadline < calendar.On(now).String() || deadline > calendar.On(now.AddDate(maxYears, 0, 0)).String()) {
 		return ErrProblemDeadlineOutside.At(path, "不在今天至三年之内", "is not between today and three years from now")
 	}
 	return nil

@@ -106,7 +106,7 @@ func unexplained(code codes.Code, l Language) *spb.Status {
 
 func (o outage) status(l Language) *spb.Status {
 	st := &spb.Status{Code: int32(o.code), Message: o.text.En}
-	st.Details = append(st.Details, pack(&errdetails.ErrorInfo{Reason: o.reason, Domain: Domain}))
+	st.Details = append(st.Details, pack(&errdetails.ErrorInfo{Reason: o.reason, Domain: domain}))
 	st.Details = append(st.Details, pack(&errdetails.LocalizedMessage{Locale: string(l), Message: o.text.In(l)}))
 	return st
 }

@@ -22,8 +22,8 @@ import (
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 )
 
-// Domain is the domain of every ErrorInfo.
-const Domain = "duban"
+// domain is the domain of every ErrorInfo.
+const domain = "duban"
 
 // Language is one of the suite's two, as a BCP 47 tag.
 type Language string
@@ -112,7 +112,7 @@ func (p *Problem) sentence(l Language) string {
 
 // status is the problem as the services would have said it.
 func (p *Problem) status(l Language) *spb.Status {
-	info := &errdetails.ErrorInfo{Reason: reasonOf(p.value()), Domain: Domain, Metadata: map[string]string{}}
+	info := &errdetails.ErrorInfo{Reason: reasonOf(p.value()), Domain: domain, Metadata: map[string]string{}}
 	for name, fact := range p.Facts {
 		info.Metadata[name] = fact.En
 	}

@@ -40,14 +40,8 @@ func campaignKey(name string) string { return waitKey("campaign", name, "") }
 // nothing of one that is unknown.
 func FindCampaign(tx store.Tx, name string) (*campaignv1.Campaign, error) {
 	c := &campaignv1.Campaign{}
-	b, err := tx.Get(campaignsBucket, []byte(name))
-	if errors.Is(err, store.ErrNotFound) {
-		return c, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return c, proto.Unmarshal(b, c)
+	b, _, err := store.Seek(tx, campaignsBucket, []byte(name))
+	return c, errors.Join(err, proto.Unmarshal(b, c))
 }
 
 // campaign is FindCampaign, once for each.

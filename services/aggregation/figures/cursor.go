@@ -2,7 +2,6 @@ package figures
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,11 +19,8 @@ type Cursor struct {
 
 // ReadCursor returns the cursor of a service's feed.
 func ReadCursor(tx store.Tx, service string) (Cursor, error) {
-	b, err := tx.Get(cursorsBucket, []byte(service))
-	if errors.Is(err, store.ErrNotFound) {
-		return Cursor{}, nil
-	}
-	if err != nil {
+	b, there, err := store.Seek(tx, cursorsBucket, []byte(service))
+	if err != nil || !there {
 		return Cursor{}, err
 	}
 	if len(b) != 24 {

@@ -84,12 +84,9 @@ func (f *Fold) fact(name string) (*aggregation.Fact, error) {
 	if fact, ok := f.facts[name]; ok {
 		return fact, nil
 	}
-	b, err := f.tx.Get(factsBucket, []byte(name))
-	if errors.Is(err, store.ErrNotFound) {
-		return &aggregation.Fact{}, nil
-	}
-	if err != nil {
-		return nil, err
+	b, there, err := store.Seek(f.tx, factsBucket, []byte(name))
+	if err != nil || !there {
+		return &aggregation.Fact{}, err
 	}
 	return decodeFact(name, b)
 }
@@ -247,8 +244,8 @@ func (f *Fold) writeRow(key string, r row) error {
 	if len(r) == 0 {
 		return nil
 	}
-	b, err := f.tx.Get(rowsBucket, []byte(key))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	b, _, err := store.Seek(f.tx, rowsBucket, []byte(key))
+	if err != nil {
 		return fmt.Errorf("reading figures: %w", err)
 	}
 	sum, err := decode(key, b)

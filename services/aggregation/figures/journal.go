@@ -2,7 +2,6 @@ package figures
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,8 +28,8 @@ func (f *Fold) note(k kind, d aggregation.Delta) {
 
 func (f *Fold) writeJournal() error {
 	for _, key := range slices.Sorted(maps.Keys(f.journal)) {
-		before, err := f.tx.Get(journalBucket, []byte(key))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		before, _, err := store.Seek(f.tx, journalBucket, []byte(key))
+		if err != nil {
 			return err
 		}
 		if err := f.tx.Put(journalBucket, []byte(key), append(before, f.journal[key]...)); err != nil {

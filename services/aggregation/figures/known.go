@@ -89,8 +89,8 @@ func decodeChanges(b []byte, f func(change, int64)) error {
 
 // writeChanges adds changes to those that are kept under a key.
 func writeChanges(tx store.Tx, key string, c changes) error {
-	b, err := tx.Get(knownBucket, []byte(key))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	b, _, err := store.Seek(tx, knownBucket, []byte(key))
+	if err != nil {
 		return fmt.Errorf("reading changes of figures: %w", err)
 	}
 	if err := decodeChanges(b, func(at change, n int64) { c[at] += n }); err != nil {

@@ -189,10 +189,7 @@ func (s *sum) until(axis, day string, more slot, weight weight) error {
 			return err
 		}
 	}
-	b, err := s.tx.Get(rowsBucket, []byte(s.base+month.key))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
+	b, _, err := store.Seek(s.tx, rowsBucket, []byte(s.base+month.key))
 	return errors.Join(err, s.row(b, month.part+more, weight))
 }
 

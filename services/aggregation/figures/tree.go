@@ -1,7 +1,6 @@
 package figures
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -33,8 +32,8 @@ func (t *tree) parents(unit string) ([]parent, error) {
 	if p, ok := t.known[unit]; ok {
 		return p, nil
 	}
-	b, err := t.tx.Get(treeBucket, []byte(unit))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	b, _, err := store.Seek(t.tx, treeBucket, []byte(unit))
+	if err != nil {
 		return nil, fmt.Errorf("reading the parents of %s: %w", unit, err)
 	}
 	var parents []parent

@@ -7,7 +7,6 @@ package lower
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -45,11 +44,10 @@ const (
 // Own notes which installation keeps the records of a unit; "" for this one. Who
 // has it first keeps it.
 func Own(tx store.Tx, unit, installation string) error {
-	_, err := tx.Get(ownersBucket, []byte(unit))
-	if errors.Is(err, store.ErrNotFound) {
-		return tx.Put(ownersBucket, []byte(unit), []byte(installation))
+	if _, there, err := store.Seek(tx, ownersBucket, []byte(unit)); err != nil || there {
+		return err
 	}
-	return err
+	return tx.Put(ownersBucket, []byte(unit), []byte(installation))
 }
 
 // Refuse notes that a unit of an installation has no place in the tree.
@@ -62,24 +60,17 @@ func StandingOf(tx store.Tx, unit, installation, root string) (Standing, error) 
 	if unit == root {
 		return Theirs, nil
 	}
-	owner, err := tx.Get(ownersBucket, []byte(unit))
-	switch {
-	case err == nil && string(owner) == installation:
+	owner, there, err := store.Seek(tx, ownersBucket, []byte(unit))
+	if there && string(owner) == installation {
 		return Theirs, nil
-	case err == nil:
-		return NotTheirs, nil
-	case !errors.Is(err, store.ErrNotFound):
-		return Unknown, err
 	}
-	_, err = tx.Get(refusedBucket, []byte(installation+zero+unit))
-	switch {
-	case err == nil:
-		return NotTheirs, nil
-	case errors.Is(err, store.ErrNotFound):
-		return Unknown, nil
-	default:
-		return Unknown, err
+	if err == nil && !there {
+		_, there, err = store.Seek(tx, refusedBucket, []byte(installation+zero+unit))
 	}
+	if there {
+		return NotTheirs, nil
+	}
+	return Unknown, err
 }
 
 // Campaign names a campaign of an installation below among those of all; "" stays "".
@@ -93,10 +84,7 @@ func Campaign(installation, campaign string) string {
 // ReadWithheld returns how many sealed parts of a feed's counted entries stayed
 // below.
 func ReadWithheld(tx store.Tx, feed string) (uint64, error) {
-	b, err := tx.Get(withheldBucket, []byte(feed))
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, nil
-	}
+	b, _, err := store.Seek(tx, withheldBucket, []byte(feed))
 	n, _ := binary.Uvarint(b)
 	return n, err
 }

@@ -32,7 +32,7 @@ var forms = func() []*aggregationv1.ReportForm {
 
 // read returns the forms of a folder.
 func read(folder fs.FS) ([]*aggregationv1.ReportForm, error) {
-	all, err := shipped.Read(folder, "forms/*.yaml", ParseForm)
+	all, err := shipped.Read(folder, "forms/*.yaml", parseForm)
 	if err != nil {
 		return nil, err
 	}
@@ -40,10 +40,10 @@ func read(folder fs.FS) ([]*aggregationv1.ReportForm, error) {
 	return all, nil
 }
 
-// ParseForm reads a report form (报表格式) in YAML, with the names of the contract.
+// parseForm reads a report form (报表格式) in YAML, with the names of the contract.
 // What the contract does not know, a key that is there twice, and what does not
 // hold together are errors.
-func ParseForm(b []byte) (*aggregationv1.ReportForm, error) {
+func parseForm(b []byte) (*aggregationv1.ReportForm, error) {
 	form := &aggregationv1.ReportForm{}
 	if err := unmarshal(b, form); err != nil {
 		return nil, err

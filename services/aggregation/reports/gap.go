@@ -9,8 +9,8 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 )
 
-// MaxGaps is how many stretches of a source's numbers may be missing.
-const MaxGaps = 100
+// maxGaps is how many stretches of a source's numbers may be missing.
+const maxGaps = 100
 
 // Took returns the source (报送来源) after the report of that sequence has come;
 // a zero source has had none. A sequence that is not missing and not beyond the
@@ -25,8 +25,8 @@ func Took(s *aggregationv1.ReportSource, sequence int64) (*aggregationv1.ReportS
 	} else {
 		s.MissingSequences = filled(s.GetMissingSequences(), sequence)
 	}
-	if len(s.GetMissingSequences()) > MaxGaps {
-		return nil, ErrGapsTooMany.With("limit", strconv.Itoa(MaxGaps))
+	if len(s.GetMissingSequences()) > maxGaps {
+		return nil, ErrGapsTooMany.With("limit", strconv.Itoa(maxGaps))
 	}
 	s.MissingTotal = 0
 	for _, g := range s.GetMissingSequences() {

@@ -74,7 +74,7 @@ func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error
 	}
 	return &aggregationv1.Report{
 		Name: Name(r), Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(), Sequence: r.GetSequence(),
-		NilReport: r.GetNilReport(), State: aggregationv1.Report_STATE_PROCESSING, ContentDigest: Digest(r), Supersedes: r.GetSupersedes(),
+		NilReport: r.GetNilReport(), State: aggregationv1.Report_STATE_PROCESSING, ContentDigest: digest(r), Supersedes: r.GetSupersedes(),
 		Late: late, DueDate: a.Window.Due, Duty: Duty(r.GetUnit(), r.GetForm(), r.GetPeriod()), Totals: &aggregationv1.Report_Totals{},
 	}, nil
 }

@@ -62,7 +62,8 @@ func Paged(rows []*aggregationv1.Report_Row, bytes int) (pages [][]*aggregationv
 }
 
 // verdictMax is how many bytes a row gets at most when it is judged and stored: its
-// unit, its verdict with the head of a column, both sentences of a reason, and the checks that it breaks.
+// unit, its verdict with the head of a column, both sentences of a reason, and the
+// checks that it breaks.
 const verdictMax = 512
 
 // held is how many of the first rows a page of so many bytes holds; one it always
@@ -80,9 +81,9 @@ func held(rows []*aggregationv1.Report_Row, bytes int) int {
 // PageName is the name of a report's page, counted from 0.
 func PageName(report string, page int32) string { return fmt.Sprintf("%s/pages/%06d", report, page) }
 
-// Digest is what two reports have in common exactly if their senders said the
+// digest is what two reports have in common exactly if their senders said the
 // same.
-func Digest(r *aggregationv1.Report) string {
+func digest(r *aggregationv1.Report) string {
 	h := sha256.New()
 	write := func(m proto.Message) {
 		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
@@ -104,7 +105,7 @@ func Digest(r *aggregationv1.Report) string {
 
 // Again says whether r is the report that was taken before under its sequence.
 func Again(taken, r *aggregationv1.Report) error {
-	if taken.GetContentDigest() != Digest(r) {
+	if taken.GetContentDigest() != digest(r) {
 		return ErrSequenceReused.With("sequence", strconv.FormatInt(r.GetSequence(), 10)).
 			At("report.sequence", "已用于另一份报表", "was used for another report")
 	}

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// MaxValue is the largest value of a row.
-	MaxValue = 1_000_000_000
+	// maxValue is the largest value of a row.
+	maxValue = 1_000_000_000
 	// MaxRows is how many rows a report has at most: 100,000 lines of four values.
 	MaxRows = 400_000
 	// PageRows is how many rows are kept and judged together at most.
@@ -43,8 +43,8 @@ func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (agg
 		return 0, err
 	case row.GetUnreadable() != "":
 		return 0, ErrValueUnreadable.At("value", "不是整数", "is no whole number")
-	case row.GetValue() < 0 || row.GetValue() > MaxValue:
-		return 0, ErrValueOutOfRange.With("limit", strconv.Itoa(MaxValue)).At("value", "超出范围", "out of range")
+	case row.GetValue() < 0 || row.GetValue() > maxValue:
+		return 0, ErrValueOutOfRange.With("limit", strconv.Itoa(maxValue)).At("value", "超出范围", "out of range")
 	}
 	return m, readDimensions(form, row)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
-// Soon is how many days before its due date a thing has a yellow light (黄灯).
-const Soon = 3
+// soon is how many days before its due date a thing has a yellow light (黄灯).
+const soon = 3
 
 // Shine returns the item with its light and the days that are left, on a day. It
 // does not change the item.
@@ -32,7 +32,7 @@ func Shine(item *Item, today string) (*Item, error) {
 	switch {
 	case left < 0:
 		lit.Light = aggregationv1.WorkItem_LIGHT_RED
-	case left <= Soon:
+	case left <= soon:
 		lit.Light = aggregationv1.WorkItem_LIGHT_YELLOW
 	default:
 		lit.Light = aggregationv1.WorkItem_LIGHT_GREEN

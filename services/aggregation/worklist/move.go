@@ -1,7 +1,6 @@
 package worklist
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -37,11 +36,8 @@ func mergedKey(unit string) []byte { return []byte(strings.TrimPrefix(unit, "uni
 
 // merged says whether the unit was merged into the one above it.
 func (l *List) merged(unit string) (bool, error) {
-	_, err := l.tx.Get(mergedBucket, mergedKey(unit))
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	_, there, err := store.Seek(l.tx, mergedBucket, mergedKey(unit))
+	return there, err
 }
 
 // heirs is the path of the unit that one was merged into, or its own.

@@ -1,7 +1,6 @@
 package worklist
 
 import (
-	"errors"
 	"iter"
 	"slices"
 	"strings"
@@ -12,11 +11,8 @@ import (
 
 // Find returns what a record asks of a unit by an action, or nil.
 func Find(tx store.Tx, unit, subject string, action aggregationv1.WorkItem_Action) (*Item, error) {
-	b, err := tx.Get(subjectsBucket, subjectKey(&Item{Subject: subject, Action: action}))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	b, there, err := store.Seek(tx, subjectsBucket, subjectKey(&Item{Subject: subject, Action: action}))
+	if err != nil || !there {
 		return nil, err
 	}
 	item, err := decode(b)

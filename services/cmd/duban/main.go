@@ -5,8 +5,8 @@
 //	duban certificates DIR ROLE...
 //	                          keys and certificates for such processes
 //	duban demo [-once]        a year of a city's campaign on simulated data
-//	duban federation [-once]  a province, two cities, four districts, on simulated data
 //	duban split [-once]       the same, with one process for each role
+//	duban federation [-once]  a province, two cities, four districts, on simulated data
 //	duban sandbox [-reset]    an installation to try things in, with demo data and keys
 //	duban backup DIR          copy the data of a process while it runs
 //	duban restore -key KEY BACKUP DATA
@@ -65,11 +65,11 @@ var commands = map[string]struct {
 	"serve":        {"run the roles named; others run in processes of their own", serveCommand},
 	"certificates": {"make keys and certificates for processes of their own", certificates},
 	"demo":         {"tell a year of a city's campaign on simulated data, and show it", demo},
-	"split":        {"tell the same to an installation of one process for each role", split},
+	"split":        {"tell the year of the demo to an installation of one process for each role", split},
 	"federation":   {"run a province, its cities and districts on simulated data, and show it", federationCommand},
 	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
 	"backup":       {"copy the data of a process while it runs", backupCommand},
-	"restore":      {"put such a copy into an empty data folder and check it", restoreCommand},
+	"restore":      {"put a backup into an empty data folder and check it", restoreCommand},
 	"health":       {"ask a process whether it is ready", health},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},

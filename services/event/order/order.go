@@ -6,10 +6,6 @@
 package order
 
 import (
-	"encoding/binary"
-	"errors"
-	"fmt"
-
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -27,36 +23,17 @@ var Buckets = []string{eventsBucket, unitsBucket, cursorsBucket, headBucket}
 
 var headKey, eraKey = []byte("head"), []byte("era")
 
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
-
 // Head returns the newest number, 0 if there is no event yet.
-func Head(tx store.Tx) (uint64, error) { return readNumber(tx, headBucket, headKey) }
+func Head(tx store.Tx) (uint64, error) { return store.ReadNumber(tx, headBucket, headKey) }
 
 // Next returns the first entry of a service's feed that is not taken in.
 func Next(tx store.Tx, service string) (uint64, error) {
-	return readNumber(tx, cursorsBucket, []byte(service))
+	return store.ReadNumber(tx, cursorsBucket, []byte(service))
 }
 
 // Era names the order, "" if it has not begun: numbers of another one mean nothing
 // here.
 func Era(tx store.Tx) (string, error) {
-	b, err := tx.Get(headBucket, eraKey)
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
+	b, _, err := store.Seek(tx, headBucket, eraKey)
 	return string(b), err
-}
-
-// readNumber returns what stands at key, or 0.
-func readNumber(tx store.Tx, bucket string, key []byte) (uint64, error) {
-	b, err := tx.Get(bucket, key)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return 0, nil
-	case err != nil:
-		return 0, err
-	case len(b) != 8:
-		return 0, fmt.Errorf("%s at %q has %d bytes", bucket, key, len(b))
-	}
-	return binary.BigEndian.Uint64(b), nil
 }

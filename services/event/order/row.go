@@ -22,7 +22,7 @@ func (r row) put(tx store.Tx) error {
 	for _, part := range []string{r.place.Unit, r.place.Assigned, r.place.Campaign} {
 		value = append(append(value, part...), '\n')
 	}
-	if err := tx.Put(eventsBucket, number(r.number), append(value, r.entry...)); err != nil {
+	if err := tx.Put(eventsBucket, store.Number(r.number), append(value, r.entry...)); err != nil {
 		return err
 	}
 	for _, unit := range []string{r.place.Unit, r.place.Assigned} {

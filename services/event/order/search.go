@@ -2,7 +2,6 @@ package order
 
 import (
 	"encoding/binary"
-	"errors"
 	"math"
 	"slices"
 
@@ -65,11 +64,8 @@ func (q Search) Read(tx store.Tx, after uint64, size int) (Page, error) {
 // Find returns the event of a number; nil if there is none, or if it is not asked
 // for or not for the reader.
 func (q Search) Find(tx store.Tx, n uint64) (*Event, error) {
-	value, err := tx.Get(eventsBucket, number(n))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	value, there, err := store.Seek(tx, eventsBucket, store.Number(n))
+	if err != nil || !there {
 		return nil, err
 	}
 	r, err := readRow(n, value)
@@ -120,7 +116,7 @@ func (p *pager) merge(tx store.Tx, units map[string]bool) error {
 		if n > last || p.full {
 			return nil
 		}
-		value, err := tx.Get(eventsBucket, number(n))
+		value, err := tx.Get(eventsBucket, store.Number(n))
 		if err != nil {
 			return err
 		}
@@ -150,7 +146,7 @@ func listed(tx store.Tx, unit string, after uint64, most int) (numbers []uint64,
 // scan reads the list of all events.
 func (p *pager) scan(tx store.Tx) error {
 	n := 0
-	for e, err := range tx.Scan(eventsBucket, number(p.Next+1), nil) {
+	for e, err := range tx.Scan(eventsBucket, store.Number(p.Next+1), nil) {
 		if err != nil || p.full || n == looked {
 			return err
 		}

@@ -37,10 +37,10 @@ func Take(tx store.Tx, service string, run []*feedv1.Entry, newID func() string)
 			return fmt.Errorf("taking in entry %d of %s: %w", e.GetSeq(), service, err)
 		}
 	}
-	if err := tx.Put(headBucket, headKey, number(head)); err != nil {
+	if err := tx.Put(headBucket, headKey, store.Number(head)); err != nil {
 		return err
 	}
-	return tx.Put(cursorsBucket, []byte(service), number(next))
+	return tx.Put(cursorsBucket, []byte(service), store.Number(next))
 }
 
 // begin returns the newest number, and names the order if it is new.

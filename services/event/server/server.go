@@ -1,8 +1,8 @@
 // Package server serves EventService: it follows the feeds of all services, tells
 // their events to those who may read them, and sends them to webhooks. The order
-// of the events is kept by package order. Whose an event is and what becomes of a webhook is decided by the
-// rules in package event. It keeps no resource of another service and asks none
-// about one: what their feeds say is all that it knows.
+// of the events is kept by package order. Whose an event is and what becomes of a
+// webhook is decided by the rules in package event. It keeps no resource of another
+// service and asks none about one: what their feeds say is all that it knows.
 package server
 
 import (

@@ -50,7 +50,8 @@ type sealing struct {
 func (s sealing) Close() error { return errors.Join(s.WriteCloser.Close(), s.beneath.Close()) }
 
 // Open reads what is sealed in a file of that kind. It holds some 10 MiB of it at a
-// time; nothing is answered that was not sealed as it is. Open answers ErrDamaged, ErrPlain and ErrOthers, and reading ErrDamaged.
+// time; nothing is answered that was not sealed as it is. Open answers ErrDamaged,
+// ErrPlain and ErrOthers, and reading ErrDamaged.
 func Open(r io.Reader, k Kind, mine Identity) (io.Reader, error) {
 	in := &source{r: r, left: Largest}
 	if err := in.begins(k); err != nil {

@@ -3,7 +3,8 @@
 // process that holds the stores; its orders are what an operator asks of it, in
 // files. Orders seal and open the files: over the socket, which is for those alone
 // who could read the stores, their messages go plain. What goes into a file is
-// package push's, how a file is laid out package bundle's, what of it is believed the service's, as on a stream.
+// package push's, how a file is laid out package bundle's, what of it is believed the
+// service's, as on a stream.
 package carry
 
 import (

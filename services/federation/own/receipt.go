@@ -2,7 +2,6 @@ package own
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -33,8 +32,11 @@ func (l Logs) Receipt(ctx context.Context, feed string, seq uint64) (*federation
 		return nil, err
 	}
 	run, err := l.Feeds.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: feed, Start: seq, PageSize: 1})
-	if err != nil || len(run.GetRecords()) == 0 {
-		return nil, errors.Join(err, authz.ErrNotFound)
+	if err != nil {
+		return nil, err
+	}
+	if len(run.GetRecords()) == 0 {
+		return nil, authz.ErrNotFound
 	}
 	return &federationv1.Evidence{Origin: cp.GetOrigin(), Of: &federationv1.Evidence_Receipt{Receipt: &federationv1.Receipt{
 		Record: run.GetRecords()[0], Inclusion: proof.GetHashes(), Note: text,
@@ -45,12 +47,12 @@ func (l Logs) Receipt(ctx context.Context, feed string, seq uint64) (*federation
 // zero if there is none.
 func (l Logs) newest(ctx context.Context, cp *feedv1.Checkpoint) (head federation.Head, err error) {
 	err = l.Store.View(ctx, func(tx store.Tx) error {
-		note, err := tx.Get(Bucket, []byte(cp.GetOrigin()))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
+		note, there, err := store.Seek(tx, Bucket, []byte(cp.GetOrigin()))
 		if err != nil {
 			return fmt.Errorf("reading what is cosigned of %s: %w", cp.GetName(), err)
+		}
+		if !there {
+			return nil
 		}
 		head, err = federation.OpenHead(cp.GetVerifierKey(), string(note))
 		return err

@@ -14,8 +14,9 @@ import (
 // ErrReceipt says that a receipt is not this installation's, or not to be believed.
 var ErrReceipt = errors.New("the receipt does not hold")
 
-// Export puts what a stream would send into one file of about max bytes: the greeting, what is proved, and entries, each log from where the
-// installation above has it. What does not fit begins the next file.
+// Export puts what a stream would send into one file of about max bytes: the greeting,
+// what is proved, and entries, each log from where the installation above has it. What
+// does not fit begins the next file.
 func Export(ctx context.Context, c Config, from map[string]uint64, max int, put func(*federationv1.ReplicateRequest) error) error {
 	hello, logs, err := c.greeting(ctx, c.Recipient)
 	if err != nil {

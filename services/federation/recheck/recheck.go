@@ -136,8 +136,8 @@ func (m mirror) covers(ctx context.Context, size uint64, root tlog.Hash) error {
 
 // anchor reads what was cosigned last.
 func (m *mirror) anchor(tx store.Tx) error {
-	text, err := tx.Get(feed.MetaBucket, []byte(feed.CheckpointKey))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	text, _, err := store.Seek(tx, feed.MetaBucket, []byte(feed.CheckpointKey))
+	if err != nil {
 		return err
 	}
 	m.text = string(text)

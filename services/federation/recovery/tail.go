@@ -97,15 +97,15 @@ type aim struct {
 // aimed reads what the log comes to with what is set aside; zero if it is not whole.
 func (l Log) aimed(ctx context.Context) (to aim, err error) {
 	err = l.Engine.View(ctx, func(tx store.Tx) error {
-		b, err := tx.Get(feed.MetaBucket, []byte(feed.LostKey))
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return nil
-		case err == nil && len(b) != 8+tlog.HashSize:
+		b, there, err := store.Seek(tx, feed.MetaBucket, []byte(feed.LostKey))
+		if there && len(b) != 8+tlog.HashSize {
 			err = fmt.Errorf("%d bytes", len(b))
 		}
 		if err != nil {
 			return fmt.Errorf("reading what the log comes to: %w", err)
+		}
+		if !there {
+			return nil
 		}
 		to.size = binary.BigEndian.Uint64(b)
 		copy(to.root[:], b[8:])
@@ -135,7 +135,7 @@ func (l Log) fetch(ctx context.Context, to aim, runs iter.Seq2[[]*feedv1.Record,
 		return errRoot
 	}
 	return l.Engine.Update(ctx, func(tx store.Tx) error {
-		return tx.Put(feed.MetaBucket, []byte(feed.LostKey), append(number(to.size), to.root[:]...))
+		return tx.Put(feed.MetaBucket, []byte(feed.LostKey), append(store.Number(to.size), to.root[:]...))
 	})
 }
 
@@ -169,7 +169,7 @@ func (l Log) setAside(tx store.Tx, grown *tree, size uint64, run []*feedv1.Recor
 		if err != nil {
 			return fmt.Errorf("encoding entry %d: %w", seq, err)
 		}
-		if err := tx.Put(feed.LostBucket, number(seq), b); err != nil {
+		if err := tx.Put(feed.LostBucket, store.Number(seq), b); err != nil {
 			return err
 		}
 	}
@@ -191,7 +191,7 @@ func (l Log) step(tx store.Tx, to aim) (taken Taken, more bool, err error) {
 		return taken, false, err
 	}
 	for _, e := range run {
-		if err := errors.Join(l.put(tx, e), tx.Delete(feed.LostBucket, number(e.entry.GetSeq()))); err != nil {
+		if err := errors.Join(l.put(tx, e), tx.Delete(feed.LostBucket, store.Number(e.entry.GetSeq()))); err != nil {
 			return taken, false, fmt.Errorf("entry %d: %w", e.entry.GetSeq(), err)
 		}
 		taken.add(Taken{1, e.missing()})
@@ -277,5 +277,3 @@ func dropSome(tx store.Tx) (more bool, err error) {
 	}
 	return false, nil
 }
-
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

@@ -182,23 +182,20 @@ func (h *held) save() error { return put(h.all, mirrorsBucket, h.origin.Feed(), 
 // shown notes that the head of that size was shown at that moment, or later. Only
 // heads that were cosigned count.
 func (h *held) shown(size uint64, at time.Time) error {
-	switch _, err := h.tx.Get(cosignedBucket, number(size)); {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case err != nil:
+	if _, there, err := store.Seek(h.tx, cosignedBucket, store.Number(size)); err != nil || !there {
 		return err
 	}
 	last, err := first(h.tx, shownBucket, ^size)
 	if err != nil || last.After(at) {
 		return err
 	}
-	return h.tx.Put(shownBucket, number(^size), number(uint64(at.UnixNano())))
+	return h.tx.Put(shownBucket, store.Number(^size), store.Number(uint64(at.UnixNano())))
 }
 
 // cosigned notes that the head of that size was cosigned now, and when it was shown.
 func (h *held) cosigned(size uint64, now, shown time.Time) error {
-	nanos := number(uint64(now.UnixNano()))
-	return errors.Join(h.tx.Put(cosignedBucket, number(size), nanos), h.shown(size, shown))
+	nanos := store.Number(uint64(now.UnixNano()))
+	return errors.Join(h.tx.Put(cosignedBucket, store.Number(size), nanos), h.shown(size, shown))
 }
 
 // bracket finds when the last head without the entry was shown, and when the
@@ -213,7 +210,7 @@ func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
 
 // first reads the first moment in the bucket from the number on.
 func first(tx store.Tx, bucket string, from uint64) (time.Time, error) {
-	for e, err := range tx.Scan(bucket, number(from), nil) {
+	for e, err := range tx.Scan(bucket, store.Number(from), nil) {
 		if err != nil {
 			return time.Time{}, fmt.Errorf("reading %s: %w", bucket, err)
 		}
@@ -221,5 +218,3 @@ func first(tx store.Tx, bucket string, from uint64) (time.Time, error) {
 	}
 	return time.Time{}, nil
 }
-
-func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }

@@ -60,8 +60,11 @@ func (s *Service) listen(m *federationv1.Mirror) {
 func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRequest) (b *federationv1.Bracket, err error) {
 	err = s.mirrored(ctx, req.GetName(), func(m *held) error {
 		records, err := m.log.Records(m.tx, req.GetSeq(), 1)
-		if err != nil || len(records) == 0 {
-			return errors.Join(err, authz.ErrNotFound)
+		if err != nil {
+			return err
+		}
+		if len(records) == 0 {
+			return authz.ErrNotFound
 		}
 		e, err := federation.ReadEntry(records[0].GetEntry())
 		if err != nil {

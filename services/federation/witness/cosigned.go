@@ -1,7 +1,6 @@
 package witness
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -30,11 +29,11 @@ var cosignatures = store.Table[*federationv1.Cosignature]{
 // is that of the second history.
 func (w Witness) Testify(tx store.Tx, row *federationv1.Mirror, note string, frozen bool) error {
 	name, now := row.GetName()+"/cosignature", w.Book.Clock()
-	before, err := cosignatures.Get(tx, name)
+	before, there, err := cosignatures.Seek(tx, name)
 	switch {
-	case err != nil && !errors.Is(err, store.ErrNotFound):
+	case err != nil:
 		return err
-	case err == nil && !frozen && row.GetSize() < before.GetSize()+testifyEntries && now.Before(before.GetUpdateTime().AsTime().Add(testifyEvery)):
+	case there && !frozen && row.GetSize() < before.GetSize()+testifyEntries && now.Before(before.GetUpdateTime().AsTime().Add(testifyEvery)):
 		return nil
 	}
 	rev, err := w.Book.Log.Next(tx, name)

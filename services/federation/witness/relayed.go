@@ -20,11 +20,8 @@ const Bucket = "relayed"
 // Relayed reads an installation that another has enrolled, and which one that is;
 // none is no error, and all of it zero.
 func Relayed(tx store.Tx, name string) (in *federationv1.Installation, via string, err error) {
-	b, err := tx.Get(Bucket, []byte(name))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, "", nil
-	}
-	if err != nil {
+	b, there, err := store.Seek(tx, Bucket, []byte(name))
+	if err != nil || !there {
 		return nil, "", err
 	}
 	by, rest, _ := bytes.Cut(b, []byte{0})

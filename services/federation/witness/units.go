@@ -1,7 +1,6 @@
 package witness
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,18 +65,15 @@ func (l lesson) owner(unit string) (federation.Owner, error) {
 	if u := l.Tree.Unit(unit); u != nil && u.GetInstallation() == "" {
 		return federation.Owner{Held: true}, nil
 	}
-	r, err := remoteUnits.Get(l.tx, federation.RemoteName(unit))
-	if errors.Is(err, store.ErrNotFound) {
-		return federation.Owner{}, nil
-	}
-	return federation.Owner{Installation: r.GetInstallation(), Parent: r.GetUnit().GetParent(), Held: true}, err
+	r, there, err := remoteUnits.Seek(l.tx, federation.RemoteName(unit))
+	return federation.Owner{Installation: r.GetInstallation(), Parent: r.GetUnit().GetParent(), Held: there}, err
 }
 
 // keep stores a version of a remote unit, and appends it to this
 // installation's own log.
 func (l lesson) keep(r *federationv1.RemoteUnit) error {
-	before, err := remoteUnits.Get(l.tx, r.GetName())
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	before, _, err := remoteUnits.Seek(l.tx, r.GetName())
+	if err != nil {
 		return err
 	}
 	rev, err := l.Book.Log.Next(l.tx, r.GetName())
@@ -110,7 +106,7 @@ func (l lesson) refuse(seq uint64, unit string, why federationv1.RefusedUnit_Rea
 		Seq:  seq, Unit: unit, Reason: why, Etag: "1",
 	}
 	federation.RefuseUnit(l.row, r)
-	if _, err := refusedUnits.Get(l.tx, r.GetName()); !errors.Is(err, store.ErrNotFound) {
+	if _, there, err := refusedUnits.Seek(l.tx, r.GetName()); err != nil || there {
 		return err
 	}
 	if err := refusedUnits.Put(l.tx, r); err != nil {

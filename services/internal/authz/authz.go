@@ -65,7 +65,7 @@ type Tree interface {
 func Settled(ctx context.Context, tree Tree, decide func() error) error {
 	before := tree.Position()
 	err := decide()
-	if !Refused(err) || tree.CatchUp(ctx) != nil || tree.Position() == before {
+	if !refused(err) || tree.CatchUp(ctx) != nil || tree.Position() == before {
 		return err
 	}
 	return decide()
@@ -76,13 +76,13 @@ func Settled(ctx context.Context, tree Tree, decide func() error) error {
 // since they were first read. Only what was refused is decided again: whatever
 // succeeded has happened.
 func (a *Access) Settled(ctx context.Context, decide func() error) error {
-	return a.settled(ctx, decide, Refused)
+	return a.settled(ctx, decide, refused)
 }
 
 // Seen is Settled for readings, which are also done again if they met a unit that
 // the tree does not know: a list leaves out in silence what Check would refuse.
 func (a *Access) Seen(ctx context.Context, read func() error) error {
-	return a.settled(ctx, read, func(err error) bool { return Refused(err) || err == nil && a.missed })
+	return a.settled(ctx, read, func(err error) bool { return refused(err) || err == nil && a.missed })
 }
 
 func (a *Access) settled(ctx context.Context, decide func() error, doubtful func(error) bool) error {
@@ -111,8 +111,8 @@ func (a *Access) read() {
 	a.grants = a.narrowed(a.tree.Grants(a.Principal.Name))
 }
 
-// Refused says whether err is a refusal that a newer tree might not give.
-func Refused(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDenied) }
+// refused says whether err is a refusal that a newer tree might not give.
+func refused(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDenied) }
 
 // Access is one call's right. It is used by one goroutine.
 type Access struct {

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/duban-project/duban/services/internal/durable"
 )
 
 // copying copies files that bear their digests from one folder to another.
@@ -70,6 +72,6 @@ func settle(folder string) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		return named(path)
+		return durable.Sync(path)
 	})
 }

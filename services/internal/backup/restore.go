@@ -60,7 +60,7 @@ func Restore(ctx context.Context, from string, to Target) (m Manifest, err error
 	if err := os.Remove(filepath.Join(to.Data, Mark)); err != nil {
 		return m, err
 	}
-	return m, named(to.Data)
+	return m, durable.Sync(to.Data)
 }
 
 // begin makes the folder and marks it.
@@ -93,7 +93,7 @@ func (t Target) fill(ctx context.Context, from string, m Manifest) error {
 			ErrBroken, files.Count, files.Bytes, m.Files.Count, m.Files.Bytes)
 	}
 	if m.Simulated == "" {
-		return named(t.Data)
+		return durable.Sync(t.Data)
 	}
 	return durable.WriteFile(filepath.Join(t.Data, t.Clock), []byte(m.Simulated))
 }

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/duban-project/duban/services/internal/durable"
 )
 
 // Order asks for a backup.
@@ -45,7 +47,7 @@ func (o Order) Take(ctx context.Context) (m Manifest, err error) {
 	if err := os.Rename(folder, o.To); err != nil {
 		return m, err
 	}
-	return m, named(filepath.Dir(o.To))
+	return m, durable.Sync(filepath.Dir(o.To))
 }
 
 // lockFile is held in a folder while a backup is made in it.
@@ -148,12 +150,3 @@ func keep(path string, from io.Reader, digest string) (n int64, err error) {
 }
 
 func digestOf(sum hash.Hash) string { return hex.EncodeToString(sum.Sum(nil)) }
-
-// named makes durable which names a folder has.
-func named(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	"github.com/duban-project/duban/services/internal/durable"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/media"
 	"github.com/duban-project/duban/services/internal/store"
@@ -217,14 +218,5 @@ func (s *Store) write(path string, content []byte) (err error) {
 
 // settle makes the name of a file durable, and that of its folder.
 func (s *Store) settle(path string) error {
-	return errors.Join(sync(filepath.Dir(path)), sync(s.folder))
-}
-
-// sync makes durable which names a folder has.
-func sync(folder string) error {
-	f, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return errors.Join(durable.Sync(filepath.Dir(path)), durable.Sync(s.folder))
 }

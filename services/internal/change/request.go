@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,8 +23,8 @@ import (
 // ErrReused says that a request id came again with another request.
 var ErrReused = fault.Of(faultv1.Reason_REASON_REQUEST_ID_REUSED)
 
-// Kept is how long a request id is remembered, in real time.
-const Kept = 7 * 24 * time.Hour
+// kept is how long a request id is remembered, in real time.
+const kept = 7 * 24 * time.Hour
 
 // Request ids lie outside what fsck folds: they are no one's history.
 const (
@@ -112,11 +111,8 @@ func (id identity) answered(tx store.Tx, access *authz.Access, like proto.Messag
 	if id.key == nil {
 		return nil, nil
 	}
-	value, err := tx.Get(requestsBucket, id.key)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	value, there, err := store.Seek(tx, requestsBucket, id.key)
+	if err != nil || !there {
 		return nil, err
 	}
 	digest, units, answer := parted(value)
@@ -165,7 +161,7 @@ func (id identity) keep(tx store.Tx, now time.Time, units []string, answer proto
 	if err := tx.Put(requestAges, age, nil); err != nil {
 		return err
 	}
-	return sweep(tx, now.Add(-Kept))
+	return sweep(tx, now.Add(-kept))
 }
 
 // sweep forgets a few request ids from before.

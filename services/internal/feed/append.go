@@ -184,10 +184,10 @@ func put(tx store.Tx, h head, e *feedv1.Entry) (Leaf, error) {
 // that stand with it.
 func keep(tx store.Tx, h head, e *feedv1.Entry, b []byte) (Leaf, error) {
 	leaf := Leaf{h.size, tlog.RecordHash(b)}
-	if err := tx.Put(IDsBucket, e.GetId(), key(leaf.Seq)); err != nil {
+	if err := tx.Put(IDsBucket, e.GetId(), store.Number(leaf.Seq)); err != nil {
 		return Leaf{}, err
 	}
-	if err := tx.Put(EntriesBucket, key(leaf.Seq), b); err != nil {
+	if err := tx.Put(EntriesBucket, store.Number(leaf.Seq), b); err != nil {
 		return Leaf{}, err
 	}
 	if err := (hashes{tx}).grow(leaf.Seq, leaf.Hash); err != nil {
@@ -198,11 +198,11 @@ func keep(tx store.Tx, h head, e *feedv1.Entry, b []byte) (Leaf, error) {
 
 // untaken says whether no entry has the id.
 func untaken(tx store.Tx, id []byte) error {
-	switch _, err := tx.Get(IDsBucket, id); {
-	case err == nil:
-		return fmt.Errorf("the id %x is taken", id)
-	case !errors.Is(err, store.ErrNotFound):
+	switch _, there, err := store.Seek(tx, IDsBucket, id); {
+	case err != nil:
 		return fmt.Errorf("looking for the id %x: %w", id, err)
+	case there:
+		return fmt.Errorf("the id %x is taken", id)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package feed
 
 import (
 	"crypto/ed25519"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -72,8 +71,8 @@ func (l *Log) Checkpoint(tx store.Tx) (*feedv1.Checkpoint, error) {
 // signed reads the newest note; that of an empty log is not stored but signed
 // when asked for. A mirror of which nothing was cosigned yet has none.
 func (l *Log) signed(tx store.Tx) (cp formats.Checkpoint, text []byte, err error) {
-	text, err = tx.Get(MetaBucket, []byte(CheckpointKey))
-	if errors.Is(err, store.ErrNotFound) {
+	text, there, err := store.Seek(tx, MetaBucket, []byte(CheckpointKey))
+	if err == nil && !there {
 		if l.signer.key == nil {
 			return cp, nil, nil
 		}
@@ -91,10 +90,7 @@ func (l *Log) signed(tx store.Tx) (cp formats.Checkpoint, text []byte, err error
 // OriginOf reads whose log a store holds from its newest checkpoint; "" if nothing
 // was ever written.
 func OriginOf(tx store.Tx) (string, error) {
-	text, err := tx.Get(MetaBucket, []byte(CheckpointKey))
-	if errors.Is(err, store.ErrNotFound) {
-		return "", nil
-	}
+	text, _, err := store.Seek(tx, MetaBucket, []byte(CheckpointKey))
 	if err != nil {
 		return "", fmt.Errorf("reading the checkpoint: %w", err)
 	}

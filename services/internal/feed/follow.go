@@ -2,14 +2,17 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 const (
@@ -73,6 +76,27 @@ func Gathered(apply Apply) Apply {
 			}
 		}
 		return apply(ctx, run, next, size)
+	}
+}
+
+const patience = time.Second // how long to wait for what passes by itself
+
+// Patient is apply for what a full disk may hold up, or another of the errors that
+// pass by themselves: then it is logged, and the run tried again each second. It ends
+// with any other error, or with ctx's.
+func Patient(name string, apply Apply, passing ...error) Apply {
+	passing = append(passing, store.ErrFull)
+	return func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
+		for {
+			err := apply(ctx, run, next, size)
+			if !slices.ContainsFunc(passing, func(p error) bool { return errors.Is(err, p) }) {
+				return err
+			}
+			slog.WarnContext(ctx, "taking in a feed", "feed", name, "error", err)
+			if err := Pause(ctx, patience); err != nil {
+				return err
+			}
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package feed_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // bubble is when time begins in a synctest bubble.
@@ -180,6 +182,40 @@ func TestOnlyACrowdIsGathered(t *testing.T) {
 			if c.waits && !slices.Equal(told, []uint64{next, 0}) {
 				t.Errorf("how far behind it is was told as %v, while it waits and then", told)
 			}
+		})
+	}
+}
+
+// TestAFullDiskIsWaitedOut: the same run comes again each second until it is taken,
+// or until something goes wrong that does not pass.
+func TestAFullDiskIsWaitedOut(t *testing.T) {
+	passes, ends := errors.New("passes"), errors.New("ends")
+	for name, c := range map[string]struct {
+		errs []error
+		want error
+	}{
+		"taken":          {[]error{nil}, nil},
+		"full":           {[]error{store.ErrFull, fmt.Errorf("again: %w", store.ErrFull), nil}, nil},
+		"passes":         {[]error{fmt.Errorf("of the service: %w", passes), nil}, nil},
+		"ends":           {[]error{store.ErrFull, ends}, ends},
+		"ends with time": {slices.Repeat([]error{store.ErrFull}, 10), context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 9*time.Second+time.Millisecond)
+				defer cancel()
+				begun, tried := time.Now(), 0
+				apply := feed.Patient("test", func(_ context.Context, run []*feedv1.Entry, next, size uint64) error {
+					if len(run) != 2 || next != 7 || size != 9 || time.Since(begun) != time.Duration(tried)*time.Second {
+						t.Errorf("try %d: %d entries, %d of %d, after %v", tried, len(run), next, size, time.Since(begun))
+					}
+					tried++
+					return c.errs[tried-1]
+				}, passes)
+				if err := apply(ctx, make([]*feedv1.Entry, 2), 7, 9); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) || tried != len(c.errs) {
+					t.Errorf("ended with %v after %d tries, want %v after %d", err, tried, c.want, len(c.errs))
+				}
+			})
 		})
 	}
 }

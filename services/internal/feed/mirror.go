@@ -112,7 +112,7 @@ func (l *Log) Grown(size uint64) {
 
 // Leaf returns the leaf hash of the entry seq, or ErrRange.
 func (l *Log) Leaf(tx store.Tx, seq uint64) (tlog.Hash, error) {
-	b, err := tx.Get(EntriesBucket, key(seq))
+	b, err := tx.Get(EntriesBucket, store.Number(seq))
 	if errors.Is(err, store.ErrNotFound) {
 		return tlog.Hash{}, fmt.Errorf("%w: entry %d", ErrRange, seq)
 	}

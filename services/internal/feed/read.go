@@ -25,7 +25,7 @@ func (l *Log) Records(tx store.Tx, start uint64, max int) ([]*feedv1.Record, err
 	if max <= 0 {
 		return nil, nil
 	}
-	for row, err := range tx.Scan(EntriesBucket, key(start), nil) {
+	for row, err := range tx.Scan(EntriesBucket, store.Number(start), nil) {
 		if err != nil {
 			return nil, fmt.Errorf("reading entries from %d: %w", start, err)
 		}
@@ -97,7 +97,7 @@ func (l *Log) Open(tx store.Tx, run []*feedv1.Record, label string) error {
 		return nil
 	}
 	first, past := run[0].GetSeq(), run[len(run)-1].GetSeq()+1
-	for row, err := range tx.Scan(OpeningsBucket, key(first), key(past)) {
+	for row, err := range tx.Scan(OpeningsBucket, store.Number(first), store.Number(past)) {
 		if err != nil {
 			return fmt.Errorf("reading openings from %d: %w", first, err)
 		}

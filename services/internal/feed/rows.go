@@ -2,7 +2,6 @@ package feed
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -52,12 +51,12 @@ type head struct {
 }
 
 func readHead(tx store.Tx) (head, error) {
-	b, err := tx.Get(MetaBucket, []byte(HeadKey))
+	b, there, err := store.Seek(tx, MetaBucket, []byte(HeadKey))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return head{}, nil
 	case err != nil:
 		return head{}, fmt.Errorf("reading the log's head: %w", err)
+	case !there:
+		return head{}, nil
 	case len(b) != 16:
 		return head{}, fmt.Errorf("the log's head has %d bytes", len(b))
 	}
@@ -78,12 +77,12 @@ type tail struct {
 }
 
 func readTail(tx store.Tx, subject string) (tail, error) {
-	b, err := tx.Get(SubjectsBucket, []byte(subject))
+	b, there, err := store.Seek(tx, SubjectsBucket, []byte(subject))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return tail{}, nil
 	case err != nil:
 		return tail{}, fmt.Errorf("reading the chain of %s: %w", subject, err)
+	case !there:
+		return tail{}, nil
 	case len(b) != 16+tlog.HashSize:
 		return tail{}, fmt.Errorf("the chain of %s has %d bytes", subject, len(b))
 	}
@@ -106,12 +105,8 @@ func (t tail) prev() []byte {
 	return t.leaf[:]
 }
 
-func key(seq uint64) []byte {
-	return binary.BigEndian.AppendUint64(nil, seq)
-}
-
 func openingKey(seq uint64, label string) []byte {
-	return append(key(seq), label...)
+	return append(store.Number(seq), label...)
 }
 
 // hashes reads the tree's stored nodes within a transaction.
@@ -124,7 +119,7 @@ func (h hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	for i, index := range indexes {
 		level, n := tlog.SplitStoredHashIndex(index)
 		seq := uint64(n+1)<<level - 1
-		b, err := h.tx.Get(HashesBucket, key(seq))
+		b, err := h.tx.Get(HashesBucket, store.Number(seq))
 		if err != nil {
 			return nil, fmt.Errorf("reading the hashes of entry %d: %w", seq, err)
 		}
@@ -142,7 +137,7 @@ func (h hashes) grow(seq uint64, leaf tlog.Hash) error {
 	if err != nil {
 		return fmt.Errorf("growing the tree: %w", err)
 	}
-	return h.tx.Put(HashesBucket, key(seq), b)
+	return h.tx.Put(HashesBucket, store.Number(seq), b)
 }
 
 // completed is what stands in HashesBucket with seq.

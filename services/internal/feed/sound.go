@@ -41,7 +41,7 @@ func (l *Log) sound(tx store.Tx) error {
 	if h.size != cp.Size {
 		return fmt.Errorf("it has %d entries, and %d are signed", h.size, cp.Size)
 	}
-	for row, err := range tx.Scan(EntriesBucket, key(h.size), nil) {
+	for row, err := range tx.Scan(EntriesBucket, store.Number(h.size), nil) {
 		return errors.Join(err, fmt.Errorf("an entry %x stands behind its end", row.Key))
 	}
 	if h.size == 0 {
@@ -59,11 +59,8 @@ func (l *Log) sound(tx store.Tx) error {
 
 // proven reads the newest note and verifies it; that of an empty log is not stored.
 func (l *Log) proven(tx store.Tx) (cp formats.Checkpoint, err error) {
-	text, err := tx.Get(MetaBucket, []byte(CheckpointKey))
-	if errors.Is(err, store.ErrNotFound) {
-		return cp, nil
-	}
-	if err != nil {
+	text, there, err := store.Seek(tx, MetaBucket, []byte(CheckpointKey))
+	if err != nil || !there {
 		return cp, err
 	}
 	read, rest, _, err := formats.ParseCheckpoint(text, l.config.Origin, l.signer)
@@ -80,7 +77,7 @@ func (l *Log) proven(tx store.Tx) (cp formats.Checkpoint, err error) {
 // stands with one of them or leads to the root.
 func recent(tx store.Tx, size uint64) error {
 	for seq := size - min(size, Recent); seq < size; seq++ {
-		entry, err := tx.Get(EntriesBucket, key(seq))
+		entry, err := tx.Get(EntriesBucket, store.Number(seq))
 		if err != nil {
 			return fmt.Errorf("reading entry %d: %w", seq, err)
 		}
@@ -88,7 +85,7 @@ func recent(tx store.Tx, size uint64) error {
 		if err != nil {
 			return err
 		}
-		got, err := tx.Get(HashesBucket, key(seq))
+		got, err := tx.Get(HashesBucket, store.Number(seq))
 		if err != nil {
 			return fmt.Errorf("reading the hashes of entry %d: %w", seq, err)
 		}

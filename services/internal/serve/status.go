@@ -22,8 +22,8 @@ import (
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
-// Domain is google.rpc.ErrorInfo.domain for every reason of the suite.
-const Domain = "duban"
+// domain is google.rpc.ErrorInfo.domain for every reason of the suite.
+const domain = "duban"
 
 // code is the only place where a fault's kind meets a gRPC code.
 var code = map[faultv1.Kind]codes.Code{
@@ -71,7 +71,7 @@ func toStatus(f *fault.Fault, zh bool) *status.Status {
 		locale, sentence = "zh-CN", f.Chinese()
 	}
 	details := []proto.Message{
-		&errdetails.ErrorInfo{Reason: f.Reason, Domain: Domain, Metadata: f.Facts},
+		&errdetails.ErrorInfo{Reason: f.Reason, Domain: domain, Metadata: f.Facts},
 		&errdetails.LocalizedMessage{Locale: locale, Message: sentence},
 	}
 	if len(f.Fields) > 0 {
@@ -136,7 +136,7 @@ func FromStatus(err error) error {
 	for _, d := range s.Details() {
 		switch d := d.(type) {
 		case *errdetails.ErrorInfo:
-			if d.GetDomain() == Domain {
+			if d.GetDomain() == domain {
 				f.Reason, f.Text, f.Facts = d.GetReason(), texts()[d.GetReason()], d.GetMetadata()
 			}
 		case *errdetails.BadRequest:

@@ -122,11 +122,8 @@ func (r reindexing) drop() error {
 
 // wanted lists the rows of the message at key, none if there is none.
 func (r reindexing) wanted(key string) ([]entry, error) {
-	b, err := r.tx.Get(r.table, []byte(key))
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	b, there, err := Seek(r.tx, r.table, []byte(key))
+	if err != nil || !there {
 		return nil, err
 	}
 	return r.rows(key, b)
@@ -160,8 +157,8 @@ func (r reindexing) add() error {
 }
 
 func (r reindexing) put(e entry) error {
-	_, err := r.tx.Get(e.bucket, []byte(e.key))
-	if !errors.Is(err, ErrNotFound) {
+	_, there, err := Seek(r.tx, e.bucket, []byte(e.key))
+	if err != nil || there {
 		return err
 	}
 	*r.mended++

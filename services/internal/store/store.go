@@ -67,6 +67,15 @@ type Tx interface {
 // Entry is one key and its value.
 type Entry struct{ Key, Value []byte }
 
+// Seek is Get for what need not be there: then it answers false, which is no error.
+func Seek(tx Tx, bucket string, key []byte) (value []byte, there bool, err error) {
+	value, err = tx.Get(bucket, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil, false, nil
+	}
+	return value, err == nil, err
+}
+
 // Prefix returns the bounds of a Scan over all keys that begin with p.
 func Prefix[S ~string | ~[]byte](p S) (from, to []byte) {
 	from, to = []byte(string(p)), []byte(string(p))

@@ -37,13 +37,22 @@ func (t Table[T]) Get(tx Tx, key string) (T, error) {
 	return t.decode(key, b)
 }
 
+// Seek is Get for what need not be there: then it answers false, which is no error.
+func (t Table[T]) Seek(tx Tx, key string) (m T, there bool, err error) {
+	m, err = t.Get(tx, key)
+	if errors.Is(err, ErrNotFound) {
+		return m, false, nil
+	}
+	return m, err == nil, err
+}
+
 // Insert stores a new message. If its key is taken, it answers ErrExists.
 func (t Table[T]) Insert(tx Tx, m T) error {
-	switch _, err := tx.Get(t.Bucket, []byte(t.Key(m))); {
-	case err == nil:
-		return ErrExists
-	case !errors.Is(err, ErrNotFound):
+	switch _, there, err := Seek(tx, t.Bucket, []byte(t.Key(m))); {
+	case err != nil:
 		return err
+	case there:
+		return ErrExists
 	}
 	return t.replace(tx, nil, m)
 }
@@ -133,18 +142,12 @@ func (t Table[T]) indexed(field, value string) error {
 // if the caller took it away after the scan had read it.
 func (t Table[T]) follow(tx Tx, field, value string, entry []byte) (m T, live bool, err error) {
 	key := string(entry[len(value)+1:])
-	m, err = t.Get(tx, key)
-	switch {
-	case err == nil && slices.Contains(values(m, field), value):
-		return m, true, nil
-	case err != nil && !errors.Is(err, ErrNotFound):
-		return m, false, err
+	m, there, err := t.Seek(tx, key)
+	if err != nil || there && slices.Contains(values(m, field), value) {
+		return m, err == nil, err
 	}
-	_, err = tx.Get(t.Bucket+"."+field, entry)
-	if errors.Is(err, ErrNotFound) {
-		return m, false, nil
-	}
-	if err == nil {
+	_, stands, err := Seek(tx, t.Bucket+"."+field, entry)
+	if stands {
 		err = fmt.Errorf("index %s.%s: %q stands under %q and should not", t.Bucket, field, key, value)
 	}
 	return m, false, err
@@ -158,11 +161,8 @@ func (t Table[T]) entries(tx Tx, key string) ([]entry, error) {
 	if len(t.Indexes) == 0 {
 		return nil, nil
 	}
-	m, err := t.Get(tx, key)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	m, there, err := t.Seek(tx, key)
+	if err != nil || !there {
 		return nil, err
 	}
 	return rowsOf(t.Bucket, key, m, t.Indexes)

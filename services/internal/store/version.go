@@ -63,7 +63,7 @@ func (s Schema) migrate(tx Tx, is uint64) error {
 			}
 		}
 	}
-	return tx.Put(VersionBucket, versionKey, binary.BigEndian.AppendUint64(nil, s.Version()))
+	return tx.Put(VersionBucket, versionKey, Number(s.Version()))
 }
 
 // CheckVersion refuses with ErrVersion a store that is not of the schema's
@@ -83,12 +83,12 @@ func CheckVersion(ctx context.Context, e Engine, s Schema) error {
 // written, 1 of one from before versions were kept.
 func VersionOf(ctx context.Context, e Engine) (is uint64, err error) {
 	err = e.View(ctx, func(tx Tx) error {
-		b, err := tx.Get(VersionBucket, versionKey)
+		b, there, err := Seek(tx, VersionBucket, versionKey)
 		switch {
-		case errors.Is(err, ErrNotFound):
-			is, err = unversioned(tx)
-			return err
 		case err != nil:
+			return err
+		case !there:
+			is, err = unversioned(tx)
 			return err
 		case len(b) != 8:
 			return fmt.Errorf("%w: it cannot be read", ErrVersion)

@@ -5,9 +5,9 @@
 // figures of the suite are held against.
 //
 // Who takes part stands in package cast, how calls are made in rest, where it all
-// happens in stage, how the city comes into it in setup, the evaluation in conduct, what the city then sees in
-// picture and how that is shown in screen. Starting the suite is for the command
-// or the test.
+// happens in stage, how the city comes into it in setup, the evaluation in conduct,
+// what the city then sees in picture and how that is shown in screen. Starting the
+// suite is for the command or the test.
 package story
 
 import (

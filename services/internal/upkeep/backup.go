@@ -40,8 +40,8 @@ func look(ctx context.Context, role, path string) (is backup.Feed, err error) {
 		return is, err
 	}
 	err = engine.View(ctx, func(tx store.Tx) error {
-		text, err := tx.Get(feed.MetaBucket, []byte(feed.CheckpointKey))
-		if err != nil {
+		text, written, err := store.Seek(tx, feed.MetaBucket, []byte(feed.CheckpointKey))
+		if err != nil || !written {
 			return err
 		}
 		var cp formats.Checkpoint
@@ -49,9 +49,6 @@ func look(ctx context.Context, role, path string) (is backup.Feed, err error) {
 		is.Size, is.Root, is.Checkpoint = cp.Size, cp.Hash, string(text)
 		return err
 	})
-	if errors.Is(err, store.ErrNotFound) { // nothing was ever written
-		err = nil
-	}
 	return is, err
 }
 

@@ -44,46 +44,67 @@ func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(rol
 	if c, err = named(ctx, c, wanted); err != nil {
 		return 0, err
 	}
-	files, whole := map[string]*fsck.Files{}, true
+	k := checking{config: c, report: report, files: map[string]*fsck.Files{}, whole: true}
 	for _, role := range wanted {
-		home := home(c, role)
-		if files[home] == nil {
-			files[home] = fsck.NewFiles(os.DirFS(filepath.Join(home, suite.BlobsFolder)))
-		}
 		s, err := of(role)
 		if err != nil {
 			return 0, err
 		}
-		found, err := fsckRole(ctx, c, role, s, files[home])
-		switch {
-		case lost(err):
-			whole, found = false, damaged(err)
-		case err != nil:
+		if err := k.role(ctx, role, s); err != nil {
 			return 0, fmt.Errorf("%s: %w", role, err)
 		}
-		report(role, found)
-		if role != federation.Service || lost(err) {
-			continue
-		}
-		switch err := fsckMirrors(ctx, c, role, s, report); {
-		case lost(err):
-			whole = false
-			report(role, damaged(err))
-		case err != nil:
-			return 0, err
+	}
+	return k.orphans(ctx)
+}
+
+// checking is a check of an installation's stores.
+type checking struct {
+	config suite.Config
+	report func(role string, r fsck.Report)
+	files  map[string]*fsck.Files // by the folder that has them
+	whole  bool                   // no store is damaged
+}
+
+// role checks the store of a role, and what it mirrors.
+func (k *checking) role(ctx context.Context, role string, s seed.Role) error {
+	found, err := fsckRole(ctx, k.config, role, s, k.filesOf(role))
+	if err == nil {
+		k.report(role, found)
+		if role == federation.Service {
+			err = fsckMirrors(ctx, k.config, role, s, k.report)
 		}
 	}
-	if !whole {
-		return 0, nil // nobody knows what the damaged stores name
+	if lost(err) {
+		k.whole = false
+		k.report(role, damaged(err))
+		return nil
 	}
-	for _, f := range files {
+	return err
+}
+
+// filesOf are the files that a role's records name; roles may have them together.
+func (k *checking) filesOf(role string) *fsck.Files {
+	home := home(k.config, role)
+	if k.files[home] == nil {
+		k.files[home] = fsck.NewFiles(os.DirFS(filepath.Join(home, suite.BlobsFolder)))
+	}
+	return k.files[home]
+}
+
+// orphans counts the files that no record names: none if a store is damaged, because
+// nobody knows what it names.
+func (k *checking) orphans(ctx context.Context) (all uint64, err error) {
+	if !k.whole {
+		return 0, nil
+	}
+	for _, f := range k.files {
 		n, err := f.Orphans(ctx)
 		if err != nil {
-			return orphans, err
+			return all, err
 		}
-		orphans += n
+		all += n
 	}
-	return orphans, nil
+	return all, nil
 }
 
 // lost says whether the error is that a store is damaged, missing or not to be read:

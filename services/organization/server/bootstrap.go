@@ -38,15 +38,12 @@ func (s *Service) Bootstrap(ctx context.Context, secret string) (string, error) 
 // unseen says whether the key is still to be made or shown.
 func (s *Service) unseen(ctx context.Context) (waiting bool, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
-		if _, err = tx.Get(digests, []byte(bootstrapID)); err == nil {
-			_, err = tx.Get(unshown, []byte(bootstrapID))
+		_, made, err := store.Seek(tx, digests, []byte(bootstrapID))
+		if err != nil || !made {
 			waiting = err == nil
-		} else {
-			waiting = errors.Is(err, store.ErrNotFound)
+			return err
 		}
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
+		_, waiting, err = store.Seek(tx, unshown, []byte(bootstrapID))
 		return err
 	})
 	return waiting, err

@@ -40,11 +40,11 @@ func (s *Service) CreateIdentity(ctx context.Context, req *organizationv1.Create
 // claim takes the account for the link, unless another has it.
 func (s *Service) claim(tx *change.Tx, link *organizationv1.Identity) error {
 	digest := authn.Digest(link.GetIssuer(), link.GetSubject())
-	switch _, err := tx.Get(accounts, digest); {
-	case err == nil:
-		return organization.ErrIdentityExists.At("identity.subject", "已绑定", "is linked already")
-	case !errors.Is(err, store.ErrNotFound):
+	switch _, there, err := store.Seek(tx, accounts, digest); {
+	case err != nil:
 		return err
+	case there:
+		return organization.ErrIdentityExists.At("identity.subject", "已绑定", "is linked already")
 	default:
 		return tx.Put(accounts, digest, []byte(link.GetName()))
 	}
@@ -74,12 +74,9 @@ func (s *Service) DeleteIdentity(ctx context.Context, req *organizationv1.Delete
 
 // holder tells whose the account with that digest is.
 func (s *Service) holder(tx *change.Tx, digest []byte) (*organizationv1.IntrospectResponse, error) {
-	name, err := tx.Get(accounts, digest)
-	if errors.Is(err, store.ErrNotFound) {
-		return &organizationv1.IntrospectResponse{}, nil
-	}
-	if err != nil {
-		return nil, err
+	name, there, err := store.Seek(tx, accounts, digest)
+	if err != nil || !there {
+		return &organizationv1.IntrospectResponse{}, err
 	}
 	link, err := s.identities.Find(tx, string(name))
 	if errors.Is(err, authz.ErrNotFound) {

@@ -124,11 +124,8 @@ func (s *Service) introspect(tx *change.Tx, req *organizationv1.IntrospectReques
 		return s.holder(tx, req.GetDigest())
 	}
 	none := &organizationv1.IntrospectResponse{}
-	digest, err := tx.Get(digests, []byte(req.GetKeyId()))
-	if errors.Is(err, store.ErrNotFound) {
-		return none, nil
-	}
-	if err != nil || subtle.ConstantTimeCompare(digest, req.GetDigest()) != 1 {
+	digest, there, err := store.Seek(tx, digests, []byte(req.GetKeyId()))
+	if err != nil || !there || subtle.ConstantTimeCompare(digest, req.GetDigest()) != 1 {
 		return none, err
 	}
 	if req.GetKeyId() == bootstrapID {

@@ -94,11 +94,8 @@ func (u *uses) last(tx store.Tx, id string) (string, error) {
 }
 
 func readUse(tx store.Tx, id string) (last use, err error) {
-	row, err := tx.Get(usage, []byte(id))
-	if errors.Is(err, store.ErrNotFound) {
-		return last, nil
-	}
-	if err == nil {
+	row, there, err := store.Seek(tx, usage, []byte(id))
+	if there {
 		_, err = fmt.Sscanf(string(row), "%s %d", &last.day, &last.calls)
 	}
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 // twice changes nothing.
 func (s *Service) archived(ctx context.Context) error {
 	known := heirs{}
-	return feed.Follow(ctx, s.feeds, unitFeed, 0, s.patiently(func(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
+	return feed.Follow(ctx, s.feeds, unitFeed, 0, feed.Patient(unitFeed, func(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
 		gone, err := known.gone(run)
 		if err != nil || len(gone) == 0 {
 			return err

@@ -62,8 +62,11 @@ func (s *Service) newLedger(tx *change.Tx, c *campaignv1.Campaign, unit string) 
 	if err := s.active(unit); err != nil {
 		return nil, placed(err, "ledger.unit", "不是在用单位", "is not an active unit")
 	}
-	if day, err := closedOn(tx, c.GetName()); err != nil || day != "" {
-		return nil, errors.Join(err, rectification.ErrLedgerCampaignNotPublished.At("ledger.campaign", "已结束", "was closed"))
+	switch day, err := closedOn(tx, c.GetName()); {
+	case err != nil:
+		return nil, err
+	case day != "":
+		return nil, rectification.ErrLedgerCampaignNotPublished.At("ledger.campaign", "已结束", "was closed")
 	}
 	return rectification.NewLedger(tx.Access.Tree().Path(unit), c, s.days)
 }

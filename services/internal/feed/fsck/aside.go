@@ -69,12 +69,12 @@ func (ix index) eachRow(ctx context.Context) error {
 			ix.wrong(None, "", "%s has the row %q, which is none of an index", ix.bucket, row.Key)
 			continue
 		}
-		b, err := ix.tx.Get(ix.table, []byte(name))
+		b, there, err := store.Seek(ix.tx, ix.table, []byte(name))
 		switch {
-		case errors.Is(err, store.ErrNotFound):
-			ix.wrong(None, name, "%s has it under %q, and there is no such record", ix.bucket, value)
 		case err != nil:
 			return err
+		case !there:
+			ix.wrong(None, name, "%s has it under %q, and there is no such record", ix.bucket, value)
 		case !slices.Contains(ix.says(b), value):
 			ix.wrong(ix.last(name), name, "%s has it under %q, which the record does not say", ix.bucket, value)
 		}
@@ -89,13 +89,12 @@ func (ix index) eachRecord(ctx context.Context) error {
 			return err
 		}
 		for _, value := range ix.says(record.Value) {
-			_, err := ix.tx.Get(ix.bucket, slices.Concat([]byte(value), []byte{0}, record.Key))
-			switch {
-			case errors.Is(err, store.ErrNotFound):
-				name := string(record.Key)
-				ix.wrong(ix.last(name), name, "%s does not have it under %q: lists leave it out", ix.bucket, value)
-			case err != nil:
+			_, there, err := store.Seek(ix.tx, ix.bucket, slices.Concat([]byte(value), []byte{0}, record.Key))
+			if err != nil {
 				return err
+			}
+			if name := string(record.Key); !there {
+				ix.wrong(ix.last(name), name, "%s does not have it under %q: lists leave it out", ix.bucket, value)
 			}
 		}
 	}
@@ -139,12 +138,12 @@ func (c *check) requests(ctx context.Context) error {
 			c.wrong(None, "", "%s has under %x what is no remembered request", requestsBucket, row.Key)
 			continue
 		}
-		_, err := c.tx.Get(agesBucket, slices.Concat(row.Value[:timeSize], row.Key))
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			c.wrong(None, "", "%s has %x, which %s does not have at its time: it would never be forgotten", requestsBucket, row.Key, agesBucket)
-		case err != nil:
+		_, there, err := store.Seek(c.tx, agesBucket, slices.Concat(row.Value[:timeSize], row.Key))
+		if err != nil {
 			return err
+		}
+		if !there {
+			c.wrong(None, "", "%s has %x, which %s does not have at its time: it would never be forgotten", requestsBucket, row.Key, agesBucket)
 		}
 	}
 	return c.ages(ctx)
@@ -157,15 +156,12 @@ func (c *check) ages(ctx context.Context) error {
 			return fmt.Errorf("reading the ages of requests: %w", err)
 		}
 		at, key := row.Key[:min(timeSize, len(row.Key))], row.Key[min(timeSize, len(row.Key)):]
-		kept, err := []byte(nil), store.ErrNotFound
-		if len(key) > 0 {
-			kept, err = c.tx.Get(requestsBucket, key)
-		}
+		kept, there, err := store.Seek(c.tx, requestsBucket, key)
 		switch {
-		case errors.Is(err, store.ErrNotFound):
-			c.wrong(None, "", "%s has %x, and %s does not", agesBucket, row.Key, requestsBucket)
 		case err != nil:
 			return err
+		case !there:
+			c.wrong(None, "", "%s has %x, and %s does not", agesBucket, row.Key, requestsBucket)
 		case !bytes.HasPrefix(kept, at):
 			c.wrong(None, "", "%s has %x at another time than %s", agesBucket, row.Key, requestsBucket)
 		}

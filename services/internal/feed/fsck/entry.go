@@ -103,12 +103,12 @@ func promises(sealed []*feedv1.Commitment) error {
 // hashes compares the stored nodes that the entry completes.
 func (c *check) hashes(seq uint64, subject string, leaf tlog.Hash) error {
 	want := c.tree.push(leaf)
-	got, err := c.tx.Get(feed.HashesBucket, number(seq))
+	got, there, err := store.Seek(c.tx, feed.HashesBucket, number(seq))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		c.wrong(int64(seq), subject, "its hashes are missing")
 	case err != nil:
 		return err
+	case !there:
+		c.wrong(int64(seq), subject, "its hashes are missing")
 	case !bytes.HasPrefix(got, leaf[:]):
 		c.wrong(int64(seq), subject, "its bytes do not have the leaf hash that is stored")
 	case !bytes.Equal(got, want):
@@ -126,12 +126,12 @@ func (c *check) time(seq uint64, e *feedv1.Entry) {
 }
 
 func (c *check) id(seq uint64, e *feedv1.Entry) error {
-	got, err := c.tx.Get(feed.IDsBucket, e.GetId())
+	got, there, err := store.Seek(c.tx, feed.IDsBucket, e.GetId())
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		c.wrong(int64(seq), e.GetSubject(), "its id is not listed")
 	case err != nil:
 		return err
+	case !there:
+		c.wrong(int64(seq), e.GetSubject(), "its id is not listed")
 	case string(got) != string(number(seq)):
 		c.wrong(int64(seq), e.GetSubject(), "its id is listed for another entry, %x", got)
 	}

@@ -175,12 +175,12 @@ func (c *check) beside() error {
 
 // checkpoint reads the signed note. That of an empty log is not stored.
 func (c *check) checkpoint(verifier note.Verifier) error {
-	text, err := c.tx.Get(feed.MetaBucket, []byte(feed.CheckpointKey))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
+	text, there, err := store.Seek(c.tx, feed.MetaBucket, []byte(feed.CheckpointKey))
 	if err != nil {
 		return fmt.Errorf("reading the checkpoint: %w", err)
+	}
+	if !there {
+		return nil
 	}
 	cp, rest, _, err := formats.ParseCheckpoint(text, c.origin, verifier)
 	switch {
@@ -211,12 +211,12 @@ func (c *check) compareRoot() error {
 
 // head compares the row from which the next entry will be made.
 func (c *check) head() error {
-	b, err := c.tx.Get(feed.MetaBucket, []byte(feed.HeadKey))
-	if errors.Is(err, store.ErrNotFound) && c.report.Entries == 0 {
-		return nil
-	}
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	b, there, err := store.Seek(c.tx, feed.MetaBucket, []byte(feed.HeadKey))
+	if err != nil {
 		return fmt.Errorf("reading the head: %w", err)
+	}
+	if !there && c.report.Entries == 0 {
+		return nil
 	}
 	if want := append(number(c.report.Entries), number(uint64(c.at.UnixNano()))...); string(b) != string(want) {
 		c.wrong(None, "", "the head does not agree with the last entry")

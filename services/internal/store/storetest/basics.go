@@ -38,6 +38,37 @@ func getCopies(t *testing.T, e store.Engine) {
 	}
 }
 
+// What is empty is there.
+func seekThere(t *testing.T, e store.Engine) {
+	put(t, e, "k", "value", "empty", "")
+	view(t, e, func(tx store.Tx) error {
+		for k, want := range map[string]string{"k": "value", "empty": ""} {
+			if v, there, err := store.Seek(tx, b, []byte(k)); string(v) != want || !there || err != nil {
+				t.Errorf("Seek of %q = %q, %t, %v", k, v, there, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Only an absent key is no error, be there its bucket or not.
+func seekAbsent(t *testing.T, e store.Engine) {
+	put(t, e, "k", "value")
+	var kept store.Tx
+	view(t, e, func(tx store.Tx) error {
+		for _, bucket := range []string{b, "other"} {
+			if v, there, err := store.Seek(tx, bucket, []byte("absent")); v != nil || there || err != nil {
+				t.Errorf("Seek of an absent key in %q = %q, %t, %v", bucket, v, there, err)
+			}
+		}
+		kept = tx
+		return nil
+	})
+	if v, there, err := store.Seek(kept, b, []byte("k")); there || err == nil {
+		t.Errorf("Seek after the View = %q, %t, %v, want an error", v, there, err)
+	}
+}
+
 // An engine may commit long after fn has returned and used its buffers again.
 func putCopies(t *testing.T, e store.Engine) {
 	update(t, e, func(tx store.Tx) error {

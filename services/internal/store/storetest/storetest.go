@@ -19,6 +19,8 @@ func Run(t *testing.T, open func(testing.TB) store.Engine) {
 	}{
 		{"Get/absent", getAbsent},
 		{"Get/copies", getCopies},
+		{"Seek/there", seekThere},
+		{"Seek/absent", seekAbsent},
 		{"Put/copies", putCopies},
 		{"Put/overwrites", putOverwrites},
 		{"Put/nilIsEmpty", putNil},

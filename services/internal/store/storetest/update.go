@@ -165,12 +165,12 @@ func losesNoUpdate(t *testing.T, e store.Engine) {
 
 // next increments the counter at key and returns it.
 func next(tx store.Tx, key string) (uint64, error) {
-	v, err := tx.Get(b, []byte(key))
-	if errors.Is(err, store.ErrNotFound) {
-		v, err = make([]byte, 8), nil
-	}
+	v, there, err := store.Seek(tx, b, []byte(key))
 	if err != nil {
 		return 0, err
+	}
+	if !there {
+		v = make([]byte, 8)
 	}
 	n := binary.BigEndian.Uint64(v) + 1
 	return n, tx.Put(b, []byte(key), binary.BigEndian.AppendUint64(nil, n))
