@@ -24,6 +24,7 @@ import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/ended"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 )
 
@@ -37,7 +38,6 @@ const (
 	treeBucket    = "figures.tree"    // unit → its parents in time
 	turnsBucket   = "figures.turns"   // moment on which a unit got another parent → nothing
 	owedBucket    = "figures.owed"    // unit, campaign, due date, resource name → who owes
-	endedBucket   = "figures.ended"   // unit, day, unit beneath, metric, campaign, category → what reports had said
 	scoresBucket  = "figures.scores"  // unit, day, resource name → score and rank
 	scoredBucket  = "figures.scored"  // unit, moment, resource name → day, score and rank, or nothing
 	cursorsBucket = "figures.cursors" // service → how far its feed is counted
@@ -45,7 +45,7 @@ const (
 
 // Buckets are all of them.
 var Buckets = append([]string{
-	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, owedBucket, endedBucket, scoresBucket, scoredBucket,
+	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, owedBucket, ended.Bucket, scoresBucket, scoredBucket,
 	cursorsBucket,
 }, reported.Buckets...)
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/ended"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -26,7 +27,7 @@ type Fold struct {
 	rows    map[string]*row    // what is to be added, by key
 	known   map[string]changes // the same, by when it became known
 	journal map[string][]byte
-	ended   map[string]int64 // what is to be added to what ended, by key
+	ended   *ended.Notes // what reports had told, and records tell since
 	*reported.Claims
 }
 
@@ -34,7 +35,7 @@ type Fold struct {
 func New(tx store.Tx) *Fold {
 	f := &Fold{
 		tx: tx, tree: newTree(tx), facts: map[string]*aggregation.Fact{}, places: map[place]*row{}, rows: map[string]*row{},
-		known: map[string]changes{}, journal: map[string][]byte{}, ended: map[string]int64{},
+		known: map[string]changes{}, journal: map[string][]byte{}, ended: ended.New(tx),
 	}
 	f.Claims = reported.New(tx, reported.Counter{Report: f.report, Feed: f.takeBack, End: f.end})
 	return f
@@ -222,7 +223,7 @@ func (f *Fold) Flush() error {
 	clear(f.facts)
 	clear(f.rows)
 	clear(f.known)
-	return errors.Join(f.writeJournal(), f.writeEnded(), f.Claims.Flush())
+	return errors.Join(f.writeJournal(), f.ended.Flush(), f.Claims.Flush())
 }
 
 // spread turns places into rows of every unit on their ways.
@@ -264,4 +265,13 @@ func (f *Fold) writeFact(name string, fact *aggregation.Fact) error {
 		return f.tx.Delete(factsBucket, []byte(name))
 	}
 	return f.tx.Put(factsBucket, []byte(name), encodeFact(fact))
+}
+
+// end notes, under all above its unit, that what d says is of reports ended on its day.
+func (f *Fold) end(d aggregation.Delta) error {
+	path, err := f.tree.path(d.Unit, never)
+	if err == nil {
+		f.ended.Add(path, d)
+	}
+	return err
 }

@@ -15,6 +15,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/ended"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -266,7 +267,7 @@ func (p *past) askEnded(tx store.Tx, q figures.Query) error {
 			return fmt.Errorf("of %+v at most %d ended, %v: %v, more: %v; want %v", q, limit, err, list, more, want)
 		}
 		for i, e := range list {
-			key := figures.Ended{Day: e.Day, Unit: e.Unit, Metric: e.Metric}
+			key := ended.Ended{Day: e.Day, Unit: e.Unit, Metric: e.Metric}
 			if n := want[key]; n != e.Value || i > 0 && list[i-1].Day < e.Day {
 				return fmt.Errorf("of %+v there ended %v, want %d", q, list, n)
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/ended"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -60,7 +61,7 @@ func (f *Fold) move(name string, parents []parent, since moment) error {
 		return err
 	}
 	way := between(before, now)
-	listed := errors.Join(f.shiftListed(owedBucket, name, way), f.shiftListed(endedBucket, name, way))
+	listed := errors.Join(f.shiftListed(owedBucket, name, way), f.shiftListed(ended.Bucket, name, way))
 	return errors.Join(f.shiftRows(name, since, way), f.shiftLater(name, since, way), listed, f.Flush())
 }
 

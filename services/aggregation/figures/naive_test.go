@@ -8,6 +8,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/ended"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 )
 
@@ -304,8 +305,8 @@ func (n *naive) owed(q figures.Query) (all []figures.Owed) {
 }
 
 // ended is how much stood by reports at units that have problems of their own since.
-func (n *naive) ended(q figures.Query) map[figures.Ended]int64 {
-	all := map[figures.Ended]int64{}
+func (n *naive) ended(q figures.Query) map[ended.Ended]int64 {
+	all := map[ended.Ended]int64{}
 	for _, r := range n.latest("9999") {
 		day, last := n.since[r.Cell.Unit], q.End
 		if r.Metric == aggregation.ProblemsOverdue {
@@ -313,7 +314,7 @@ func (n *naive) ended(q figures.Query) map[figures.Ended]int64 {
 		}
 		stock := r.Metric == aggregation.ProblemsOverdue || r.Metric == aggregation.ProblemsRectifying
 		if stock && r.Value != 0 && day != "" && q.Start <= day && day <= last && n.within(r.Cell.Unit, q.Unit, "9999") && wanted(q, r.Cell, true) {
-			all[figures.Ended{Day: day, Unit: r.Cell.Unit, Metric: r.Metric}] += r.Value
+			all[ended.Ended{Day: day, Unit: r.Cell.Unit, Metric: r.Metric}] += r.Value
 		}
 	}
 	return all

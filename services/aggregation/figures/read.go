@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/ended"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -243,4 +244,10 @@ func readOwed(tx store.Tx, q Query, campaign string, limit int) (owed []Owed, er
 		owed = append(owed, Owed{string(e.Value), subject, due})
 	}
 	return owed, nil
+}
+
+// ReadEnded returns what ended of reports for the query: at most limit things, the newest
+// first, and whether there are more.
+func ReadEnded(tx store.Tx, q Query, limit int) ([]ended.Ended, bool, error) {
+	return ended.Read(tx, ended.Span{Unit: q.Unit, Start: q.Start, End: q.End, Today: q.Today, Holds: q.holds}, limit)
 }

@@ -1,8 +1,9 @@
-package figures
+// Package ended keeps what reports had told of units whose own records tell since, under
+// every unit above them. Package reported says what ends, and package figures adds it up.
+package ended
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,12 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
+// Bucket has under the unit above, the day, the unit beneath, the metric, the campaign
+// and the category what reports had said; parts of keys are parted by 0x00.
+const Bucket = "figures.ended"
+
+const zero = "\x00"
+
 // Ended is how much of a metric stood at a unit by reports, and stands no more from a
 // day on, because the unit's own records tell since.
 type Ended struct {
@@ -21,40 +28,48 @@ type Ended struct {
 	Value     int64
 }
 
-// end notes, under all above its unit, that what d says is of reports ended on its day.
-func (f *Fold) end(d aggregation.Delta) error {
-	path, err := f.tree.path(d.Unit, never)
-	if err != nil {
-		return err
-	}
-	rest := strings.Join([]string{newest(d.Day), d.Unit, strconv.Itoa(int(d.Metric)), d.Campaign, d.Category}, zero)
-	for _, unit := range path {
-		f.ended[under(unit)+rest] += d.N
-	}
-	return nil
+// Notes are what ended within a transaction.
+type Notes struct {
+	tx   store.Tx
+	more map[string]int64 // what is to be added, by key
 }
 
-func (f *Fold) writeEnded() error {
-	for _, key := range slices.Sorted(maps.Keys(f.ended)) {
-		if err := f.writeEnd(key, f.ended[key]); err != nil {
+// New returns notes that Flush MUST be called of in the transaction.
+func New(tx store.Tx) *Notes { return &Notes{tx, map[string]int64{}} }
+
+// Add notes under the units of path that what d says is of reports ended on its day.
+func (n *Notes) Add(path []string, d aggregation.Delta) {
+	rest := strings.Join([]string{newest(d.Day), d.Unit, strconv.Itoa(int(d.Metric)), d.Campaign, d.Category}, zero)
+	for _, unit := range path {
+		n.more[under(unit)+rest] += d.N
+	}
+}
+
+// Flush writes what was noted.
+func (n *Notes) Flush() error {
+	for _, key := range slices.Sorted(maps.Keys(n.more)) {
+		if err := n.write(key, n.more[key]); err != nil {
 			return err
 		}
 	}
-	clear(f.ended)
+	clear(n.more)
 	return nil
 }
 
-func (f *Fold) writeEnd(key string, more int64) error {
-	b, err := f.tx.Get(endedBucket, []byte(key))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+func (n *Notes) write(key string, more int64) error {
+	b, _, err := store.Seek(n.tx, Bucket, []byte(key))
+	if err != nil {
 		return err
 	}
 	before, _ := binary.Varint(b)
 	if before+more == 0 {
-		return f.tx.Delete(endedBucket, []byte(key))
+		return n.tx.Delete(Bucket, []byte(key))
 	}
-	return f.tx.Put(endedBucket, []byte(key), binary.AppendVarint(nil, before+more))
+	return n.tx.Put(Bucket, []byte(key), binary.AppendVarint(nil, before+more))
 }
+
+// under is the beginning of all keys of a unit.
+func under(unit string) string { return strings.TrimPrefix(unit, "units/") + zero }
 
 // newest is a day as a part of keys that has later days first; it is its own inverse
 // but for the dashes.
@@ -67,13 +82,19 @@ func newest(day string) string {
 // in many campaigns and categories.
 const looked = 100
 
-// ReadEnded returns what ended in the unit and those beneath it within the period of q,
-// of what is overdue until Today: at most limit things, the newest first, and whether
-// there are more.
-func ReadEnded(tx store.Tx, q Query, limit int) (all []Ended, more bool, err error) {
+// Span says what is asked: what ended in the unit and those beneath it between Start and
+// End, of what is overdue until Today, in the cells that Holds says.
+type Span struct {
+	Unit, Start, End, Today string
+	Holds                   func(aggregation.Cell) bool
+}
+
+// Read returns what ended in the span: at most limit things, the newest first, and
+// whether there are more.
+func Read(tx store.Tx, q Span, limit int) (all []Ended, more bool, err error) {
 	from, to := store.Prefix(under(q.Unit))
 	rows := 0
-	for e, err := range tx.Scan(endedBucket, append(from, newest(q.Today)...), to) {
+	for e, err := range tx.Scan(Bucket, append(from, newest(q.Today)...), to) {
 		if err != nil {
 			return nil, false, err
 		}
@@ -83,7 +104,7 @@ func ReadEnded(tx store.Tx, q Query, limit int) (all []Ended, more bool, err err
 			return all, false, err
 		case rows == looked*limit:
 			return all, true, nil
-		case is.Day > q.End && !aggregation.Define(is.Metric).Overdue() || !q.holds(cell):
+		case is.Day > q.End && !aggregation.Define(is.Metric).Overdue() || !q.Holds(cell):
 		case last >= 0 && all[last].Unit == is.Unit && all[last].Metric == is.Metric && all[last].Day == is.Day:
 			all[last].Value += is.Value
 		case last+1 == limit:
