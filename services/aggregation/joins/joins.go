@@ -40,8 +40,8 @@ var parentName = regexp.MustCompile(`^installations/[a-z0-9][a-z0-9-]{0,62}/camp
 // campaigns of the installation already.
 func Join(tx store.Tx, installation, campaign, parent string) error {
 	child := lower.Campaign(installation, campaign)
-	before, err := tx.Get(parentsBucket, []byte(child))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	before, _, err := store.Seek(tx, parentsBucket, []byte(child))
+	if err != nil {
 		return err
 	}
 	if string(before) == parent {

@@ -3,7 +3,6 @@ package recount
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -150,11 +149,9 @@ func (s Source) reached(ctx context.Context, kept store.Engine) (next uint64, er
 // counted is what the feed's cursor says.
 func (s Source) counted(ctx context.Context, kept store.Engine) (next uint64, err error) {
 	err = kept.View(ctx, func(tx store.Tx) error {
-		b, err := tx.Get("figures.cursors", []byte(s.name()))
+		b, there, err := store.Seek(tx, "figures.cursors", []byte(s.name()))
 		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return nil
-		case err != nil:
+		case err != nil || !there:
 			return err
 		case len(b) < 8:
 			return hold.Differ("how far it is counted cannot be read")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"sync"
 	"time"
@@ -18,10 +17,6 @@ import (
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
-
-// retry is how long a follower waits when its store or organization is not to be
-// had.
-const retry = time.Second
 
 // follower counts one feed: that of a service here or below.
 type follower struct {
@@ -71,36 +66,21 @@ func (f *follower) follow(ctx context.Context) error {
 		return fmt.Errorf("reading how far %s is counted: %w", f.Feed, err)
 	}
 	f.reach(start.Next, start.Next, time.Time{})
-	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, feed.Gathered(f.apply))
+	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, feed.Gathered(feed.Patient(f.Feed, f.apply, errNoTree, count.ErrUnitUnknown)))
 }
 
-// apply counts a run. A full disk and a silent organization are waited for;
-// other errors end the follower.
+// apply counts a run.
 func (f *follower) apply(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
-	counted := len(run) > 0
-	for counted {
-		err := f.count(ctx, run)
-		if err == nil {
-			break
-		}
-		if !passing(err) || ctx.Err() != nil {
-			return err
-		}
-		slog.WarnContext(ctx, "counting a feed", "feed", f.Feed, "error", err)
-		if err := feed.Pause(ctx, retry); err != nil {
+	if len(run) > 0 {
+		if err := f.count(ctx, run); err != nil {
 			return err
 		}
 	}
 	f.reach(next, size, f.book.Clock())
-	if f.counts != nil && counted {
+	if f.counts != nil && len(run) > 0 {
 		f.counts()
 	}
 	return nil
-}
-
-// passing says whether an error goes away by itself.
-func passing(err error) bool {
-	return errors.Is(err, store.ErrFull) || errors.Is(err, errNoTree) || errors.Is(err, count.ErrUnitUnknown)
 }
 
 func (f *follower) count(ctx context.Context, run []*feedv1.Entry) error {

@@ -100,13 +100,13 @@ func (c *check) held(row store.Entry) error {
 
 // compare holds the row that lies under the case's name against the digest.
 func (c *check) compare(bucket string, name, committed []byte) error {
-	value, err := c.tx.Get(bucket, name)
-	switch missing := errors.Is(err, store.ErrNotFound); {
-	case missing && len(committed) > 0:
-		c.wrong(string(name), "its row in "+bucket+" is missing")
-	case missing:
+	value, there, err := store.Seek(c.tx, bucket, name)
+	switch {
 	case err != nil:
 		return fmt.Errorf("reading %s: %w", bucket, err)
+	case !there && len(committed) > 0:
+		c.wrong(string(name), "its row in "+bucket+" is missing")
+	case !there:
 	case len(committed) == 0:
 		c.wrong(string(name), bucket+" has a row of it, and it commits to none")
 	case !bytes.Equal(digest(bucket, name, value), committed):
@@ -117,12 +117,12 @@ func (c *check) compare(bucket string, name, committed []byte) error {
 
 // find returns a case, or nil if there is none; one that cannot be read is empty.
 func (c *check) find(name string) (*complaintv1.Complaint, error) {
-	b, err := c.tx.Get(cases, []byte(name))
+	b, there, err := store.Seek(c.tx, cases, []byte(name))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("reading a case: %w", err)
+	case !there:
+		return nil, nil
 	}
 	found := &complaintv1.Complaint{}
 	if proto.Unmarshal(b, found) != nil {

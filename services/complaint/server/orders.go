@@ -99,8 +99,8 @@ func hindrance(err error) string {
 func (s *Service) setAside(ctx context.Context, name string, cause error) error {
 	var row aside
 	err := s.book.Store.Update(ctx, func(tx store.Tx) error {
-		before, err := tx.Get(asideBucket, []byte(name))
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		before, _, err := store.Seek(tx, asideBucket, []byte(name))
+		if err != nil {
 			return err
 		}
 		row = readAside(before).after(s.book.Clock())
@@ -177,7 +177,7 @@ func (s *Service) due(ctx context.Context, at time.Time) (names []string, err er
 // unqueue takes what is no longer on order from those that were set aside.
 func (s *Service) unqueue(ctx context.Context, name string) error {
 	return s.book.Store.Update(ctx, func(tx store.Tx) error {
-		if _, err := tx.Get(ordersBucket, []byte(name)); !errors.Is(err, store.ErrNotFound) {
+		if _, there, err := store.Seek(tx, ordersBucket, []byte(name)); err != nil || there {
 			return err
 		}
 		return tx.Delete(asideBucket, []byte(name))

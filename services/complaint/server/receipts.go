@@ -20,12 +20,12 @@ func (s *Service) LookupReceipt(ctx context.Context, req *complaintv1.LookupRece
 	code, ok := complaint.ReadReceipt(req.GetReceipt())
 	err = s.book.View(ctx, func(tx *change.Tx) error {
 		key := s.Receipt(code)
-		name, err := tx.Get(receiptsBucket, key)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !ok {
-			return authz.ErrNotFound
-		}
-		if err != nil {
+		name, there, err := store.Seek(tx, receiptsBucket, key)
+		switch {
+		case err != nil:
 			return err
+		case !there || !ok:
+			return authz.ErrNotFound
 		}
 		answer, err = s.followed(tx, complaint.Row{Bucket: receiptsBucket, Key: key, Value: name})
 		return err

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -159,11 +158,8 @@ func (s *Service) enter(ctx context.Context, name string, problem *rectification
 // not be entered again when the ledger no longer remembers the request id.
 func (s *Service) entered(ctx context.Context, name, problem string) error {
 	return s.book.Store.Update(ctx, func(tx store.Tx) error {
-		sealed, err := tx.Get(ordersBucket, []byte(name))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		sealed, there, err := store.Seek(tx, ordersBucket, []byte(name))
+		if err != nil || !there {
 			return err
 		}
 		order, err := s.readOrder(name, sealed)
@@ -198,11 +194,8 @@ func (s *Service) requestID(name string) string {
 // order returns the problem that is on order, or nil if it was settled.
 func (s *Service) order(ctx context.Context, name string) (problem *rectificationv1.Problem, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
-		sealed, err := tx.Get(ordersBucket, []byte(name))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		sealed, there, err := store.Seek(tx, ordersBucket, []byte(name))
+		if err != nil || !there {
 			return err
 		}
 		problem, err = s.readOrder(name, sealed)
@@ -212,25 +205,15 @@ func (s *Service) order(ctx context.Context, name string) (problem *rectificatio
 }
 
 func (s *Service) cursor(ctx context.Context) (next uint64, err error) {
-	err = s.book.Store.View(ctx, func(tx store.Tx) error {
-		b, err := tx.Get(cursorsBucket, []byte("complaint"))
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil && len(b) != 8 {
-			err = fmt.Errorf("a cursor of %d bytes", len(b))
-		}
-		if err != nil {
-			return fmt.Errorf("reading the cursor: %w", err)
-		}
-		next = binary.BigEndian.Uint64(b)
-		return nil
+	err = s.book.Store.View(ctx, func(tx store.Tx) (err error) {
+		next, err = store.ReadNumber(tx, cursorsBucket, []byte("complaint"))
+		return err
 	})
 	return next, err
 }
 
 func (s *Service) advance(ctx context.Context, next uint64) error {
 	return s.book.Store.Update(ctx, func(tx store.Tx) error {
-		return tx.Put(cursorsBucket, []byte("complaint"), binary.BigEndian.AppendUint64(nil, next))
+		return tx.Put(cursorsBucket, []byte("complaint"), store.Number(next))
 	})
 }

@@ -119,12 +119,12 @@ func (b box) find(p paper) (group int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	value, err := b.tx.Get(codes, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return 0, evaluation.ErrCodeUnknown.At("code", "不属于本轮评议", "is not one of the round")
-	}
-	if err != nil {
+	value, there, err := store.Seek(b.tx, codes, key)
+	switch {
+	case err != nil:
 		return 0, err
+	case !there:
+		return 0, evaluation.ErrCodeUnknown.At("code", "不属于本轮评议", "is not one of the round")
 	}
 	if value[0] != spent {
 		return int(value[0]), nil

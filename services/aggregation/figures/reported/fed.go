@@ -2,7 +2,6 @@ package reported
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -33,11 +32,11 @@ func (c *Claims) feed(d aggregation.Delta) {
 func (c *Claims) flushFed() error {
 	for _, key := range slices.Sorted(maps.Keys(c.news)) {
 		is, before := c.news[key], came{}
-		b, err := c.tx.Get(fedBucket, []byte(key))
-		if err == nil {
+		b, there, err := store.Seek(c.tx, fedBucket, []byte(key))
+		if there {
 			before, err = readCame("", 0, store.Entry{Key: []byte(key), Value: b})
 		}
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
+		if err != nil {
 			return err
 		}
 		b = binary.AppendVarint(nil, before.N+is.N)

@@ -264,11 +264,8 @@ func (r Figure) series() string {
 func (r Figure) key() string { return r.series() + r.month() }
 
 func (c *Claims) said(key string) (said, bool, error) {
-	b, err := c.tx.Get(reportedBucket, []byte(key))
-	if errors.Is(err, store.ErrNotFound) {
-		return said{}, false, nil
-	}
-	if err != nil {
+	b, there, err := store.Seek(c.tx, reportedBucket, []byte(key))
+	if err != nil || !there {
 		return said{}, false, err
 	}
 	s, err := readSaid(b)

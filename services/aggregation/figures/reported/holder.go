@@ -67,11 +67,8 @@ func (c *Claims) holder(key string) (string, error) {
 	if h, ok := c.holders[key]; ok {
 		return h, nil
 	}
-	b, err := c.tx.Get(holdersBucket, []byte(key))
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return "", err
-	}
-	return string(b), nil
+	b, _, err := store.Seek(c.tx, holdersBucket, []byte(key))
+	return string(b), err
 }
 
 // Flush writes who has which figure now.

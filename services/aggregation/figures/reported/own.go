@@ -134,11 +134,8 @@ func (c *Claims) ownOf(unit string, m aggregation.Metric) (o own, err error) {
 	if o, ok := c.owns[key]; ok {
 		return o, nil
 	}
-	b, err := c.tx.Get(ownBucket, []byte(key))
-	if errors.Is(err, store.ErrNotFound) {
-		return own{}, nil
-	}
-	if err != nil {
+	b, there, err := store.Seek(c.tx, ownBucket, []byte(key))
+	if err != nil || !there {
 		return own{}, err
 	}
 	parts := strings.Split(string(b), zero)
