@@ -37,7 +37,7 @@ func (s *Service) published(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(s.patiently(s.take)))
+	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(feed.Patiently(campaignFeed, s.take, errNoTree)))
 }
 
 // take does what a run says, and moves the cursor behind it.
@@ -104,33 +104,10 @@ func (s *Service) lapse(tx *change.Tx, campaign, day string) error {
 	return tx.Put(closedBucket, []byte(campaign), []byte(day))
 }
 
-// tell changes the ledgers that have a value in an index, but for those of which changed
-// makes nothing and those that an installation below keeps.
-func (s *Service) tell(tx *change.Tx, index, value string, changed func(*rectificationv1.Ledger) *rectificationv1.Ledger) error {
-	var told []*rectificationv1.Ledger
-	for l, err := range s.ledgers.Lookup(tx, index, value, "") {
-		if err != nil {
-			return err
-		}
-		if l = changed(l); l != nil {
-			told = append(told, l)
-		}
-	}
-	for _, l := range told {
-		if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil && !errors.Is(err, change.ErrUnitRemote) {
-			return err
-		}
-	}
-	return nil
-}
-
 // closedOn is the day on which a campaign was closed, as far as that was heard of,
 // or "": a ledger that was asked for before is not opened after.
-func closedOn(tx store.Tx, campaign string) (string, error) { return dayOf(tx, closedBucket, campaign) }
-
-// dayOf is the day that a bucket has for a name, or "".
-func dayOf(tx store.Tx, bucket, name string) (string, error) {
-	day, err := tx.Get(bucket, []byte(name))
+func closedOn(tx store.Tx, campaign string) (string, error) {
+	day, err := tx.Get(closedBucket, []byte(campaign))
 	if errors.Is(err, store.ErrNotFound) {
 		return "", nil
 	}

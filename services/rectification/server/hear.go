@@ -3,18 +3,13 @@ package server
 import (
 	"context"
 	"errors"
-	"log/slog"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	"github.com/duban-project/duban/services/internal/feed"
-	"github.com/duban-project/duban/services/internal/store"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/rectification"
 )
-
-// retry is how long the worker waits when its disk is full or the tree unknown.
-const retry = time.Second
 
 // errNoTree says that the tree could not be brought up to date.
 var errNoTree = errors.New("the tree of units is not known")
@@ -24,26 +19,22 @@ var errNoTree = errors.New("the tree of units is not known")
 func (s *Service) Work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.published(ctx) })
-	g.Go(func() error { return s.archived(ctx) })
+	g.Go(func() error { return s.archived.Follow(ctx) })
 	return g.Wait()
 }
 
-// patiently takes a run in until it is taken: a full disk and an unknown tree are
-// waited for; other errors end the worker.
-func (s *Service) patiently(take feed.Apply) feed.Apply {
-	return func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
-		for {
-			err := take(ctx, run, next, size)
-			if !errors.Is(err, store.ErrFull) && !errors.Is(err, errNoTree) {
-				return err
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			slog.WarnContext(ctx, "hearing of campaigns and units", "error", err)
-			if err := feed.Pause(ctx, retry); err != nil {
-				return err
-			}
+// abandon tells the ledgers of a unit that it was archived, but for those of which that
+// was said before.
+func (s *Service) abandon(tx *change.Tx, unit, day string) error {
+	return s.tell(tx, "unit", unit, func(l *rectificationv1.Ledger) *rectificationv1.Ledger {
+		if l.GetUnitArchiveDate() != "" {
+			return nil
 		}
-	}
+		return rectification.Abandon(l, day)
+	})
+}
+
+// tell changes the ledgers that have a value in an index.
+func (s *Service) tell(tx *change.Tx, index, value string, changed func(*rectificationv1.Ledger) *rectificationv1.Ledger) error {
+	return s.ledgers.Tell(tx, "ledger.changed", s.ledgers.Lookup(tx, index, value, ""), changed)
 }
