@@ -63,7 +63,10 @@ var refusals = []struct {
 		_, err := campaign.Approve(open, handedIn(), noon, handedIn().GetSubmitter())
 		return err
 	}},
-	{campaign.ErrSamePerson, "", func() error { _, err := campaign.Return(open, handedIn(), refusal("x", handedIn().GetSubmitter()), calendar.Builtin()); return err }},
+	{campaign.ErrSamePerson, "", func() error {
+		_, err := campaign.Return(open, handedIn(), refusal("x", handedIn().GetSubmitter()), calendar.Builtin())
+		return err
+	}},
 	{campaign.ErrSamePerson, "", func() error {
 		_, err := campaign.Approve(open, resubmitted(), noon, handedIn().GetSubmitter())
 		return err
