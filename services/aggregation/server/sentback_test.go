@@ -59,10 +59,10 @@ func (s *scene) tasks(unit string, asOf *timestamppb.Timestamp) (n [5]int64) {
 }
 
 // taskItems are the actions and due days of what tasks ask of units.
-func (s *scene) taskItems(parent string) map[string]string {
+func (s *scene) taskItems(parent string, beneath bool) map[string]string {
 	s.T.Helper()
 	asked := map[string]string{}
-	for _, i := range s.worklist(s.reviewer.Key, &aggregationv1.ListWorkItemsRequest{Parent: parent, Beneath: true}) {
+	for _, i := range s.worklist(s.reviewer.Key, &aggregationv1.ListWorkItemsRequest{Parent: parent, Beneath: beneath}) {
 		if strings.Contains(i.GetSubject(), "/assignments/") {
 			asked[i.GetOwner()] = strings.TrimPrefix(i.GetAction().String(), "ACTION_") + " " + i.GetDueDate()
 		}
@@ -102,7 +102,7 @@ func TestAReturnedTaskIsNotSubmitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("once it is returned", nil, [5]int64{1, 0, 0, 0, 0})
-	if got := s.taskItems(s.school); got[s.school] != "SUBMIT_ASSIGNMENT 2026-04-15" {
+	if got := s.taskItems(s.school, false); got[s.school] != "SUBMIT_ASSIGNMENT 2026-04-15" {
 		t.Errorf("the school is asked for %v", got)
 	}
 
@@ -143,7 +143,7 @@ func TestTheTaskOfAnArchivedUnitIsOwedOnlyIfItWasDue(t *testing.T) {
 			t.Errorf("%s: due, submitted, late, overdue and missing are %v, want %v", unit, got, want)
 		}
 	}
-	asked := s.taskItems(s.district)
+	asked := s.taskItems(s.district, true)
 	if asked[late] != "RECEIVE_ASSIGNMENT 2026-04-05" || asked[s.school] != asked[late] || len(asked) != 2 {
 		t.Errorf("asked for %v", asked)
 	}
