@@ -44,6 +44,7 @@ var rules = []struct {
 	{"internal/lifecycle", append(rooms("fault"), std, pb)},
 	{"internal/lifecycle/*", append(rooms("fault", "lifecycle"), std)},
 	{"internal/calendar", []string{std}},
+	{"internal/deadline", append(rooms("calendar"), std)},
 	{"internal/scope", []string{std, proto}},
 	{"internal/durable", []string{std}},
 	{"internal/backup", append(rooms("durable"), std)},
@@ -69,6 +70,7 @@ var rules = []struct {
 	{"internal/directory", append(rooms("fault", "authz", "calendar", "feed"), std, pb, grpc, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
 	{"internal/change", append(rooms("fault", "authz", "calendar", "feed", "page", "portal", "store", "blob"), std, pb, grpc, proto)},
+	{"internal/archived", append(rooms("calendar", "change", "feed", "store"), std, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
 	{"internal/text", append(rooms("fault"), std, pb, proto)},
 	{"internal/serve", append(rooms("fault", "authn", "authz", "limit", "portal", "seat", "text"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
@@ -118,7 +120,7 @@ var rules = []struct {
 	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
 	{"aggregation/jobs", append(rooms("store"), std, pb, proto)},
 	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
-	{"aggregation/worklist", append(rooms("store", "calendar"), std, pb, proto)},
+	{"aggregation/worklist", append(rooms("store", "calendar", "deadline"), std, pb, proto)},
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
@@ -139,7 +141,7 @@ var rules = []struct {
 	{"evaluation/schemes", append(rooms("fault", "shipped"), std, pb, proto, root+"evaluation", "go.yaml.in/yaml/")},
 	{"evaluation/recheck", append(rooms("store"), std, pb, proto, root+"evaluation")},
 	// The rules of a service are pure.
-	{"*", append(rooms("fault", "lifecycle", "calendar", "media", "scope", "shipped"), std, pb, proto, "go.yaml.in/yaml/")},
+	{"*", append(rooms("fault", "lifecycle", "calendar", "deadline", "media", "scope", "shipped"), std, pb, proto, "go.yaml.in/yaml/")},
 }
 
 // impure are standard packages that rules may not use: time and names come in.

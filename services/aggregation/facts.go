@@ -11,6 +11,7 @@ import (
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/deadline"
 )
 
 // FactOf returns what a record contributes. before is what it contributed until
@@ -107,12 +108,12 @@ func plain(category string) string {
 // unless a version before it was acknowledged.
 func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: l.GetUnit(), Campaign: l.GetCampaign()}, Accepted: true}
-	due := fallen(fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate()), l.GetUnitArchiveDate())
+	due := deadline.Fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate())
 	f.count(LedgersDue, due, 1)
 	switch acknowledged := l.GetAcknowledgedVersion() > 0; {
 	case l.GetVersion() == 0, l.GetReturnReason() != "" && !acknowledged:
 		if due != "" {
-			f.owe(fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate()))
+			f.owe(deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate()))
 		}
 		return f
 	case acknowledged:
@@ -123,15 +124,6 @@ func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 		f.count(LedgersFiledLate, f.First(LedgersFiled), 1)
 	}
 	return f
-}
-
-// fallen is a due date, or "" if it had not passed when the campaign was closed, or the
-// unit archived: then it never falls due. An empty end says that neither was.
-func fallen(due, end string) string {
-	if end != "" && due >= end {
-		return ""
-	}
-	return due
 }
 
 // owe says that the unit owes the record by the day, if there is one.
@@ -149,29 +141,36 @@ func inspection(i *rectificationv1.Inspection) Fact {
 	return f
 }
 
-// assignment counts a task of one unit (任务).
+// assignment counts a task of one unit (任务). It is submitted while its submission stands;
+// one that was returned (退回) is owed again by a day of its own.
 func assignment(a *campaignv1.Assignment, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: a.GetUnit(), Campaign: a.GetCampaign()}, Accepted: true}
-	due := fallen(a.GetDueDate(), a.GetCampaignCloseDate())
-	f.count(TasksDue, due, 1)
+	closed, archived := a.GetCampaignCloseDate(), a.GetUnitArchiveDate()
+	f.count(TasksDue, deadline.Fallen(a.GetDueDate(), closed, archived), 1)
 	f.count(TasksReceived, on(a.GetReceiveTime()), 1)
 	f.carry(before, TasksReturned, int64(a.GetReturns()), day)
-	if a.GetSubmitTime() != nil {
-		f.once(before, TasksSubmitted, on(a.GetSubmitTime()))
-	}
-	if first := f.First(TasksSubmitted); first > a.GetDueDate() && a.GetDueDate() != "" {
-		f.count(TasksLate, first, 1)
-	}
+	by := deadline.Fallen(max(a.GetDueDate(), a.GetCorrectionDueDate()), closed, archived)
 	switch a.GetState() {
+	case campaignv1.Assignment_STATE_SUBMITTED:
+		f.submitted(a)
 	case campaignv1.Assignment_STATE_APPROVED:
+		f.submitted(a)
 		f.count(TasksApproved, on(a.GetApproveTime()), 1)
 	case campaignv1.Assignment_STATE_ISSUED:
-		f.count(TasksOverdue, due, 1)
-		f.owe(due)
+		f.count(TasksOverdue, by, 1)
+		f.owe(by)
 	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
-		f.count(TasksOverdue, due, 1)
+		f.count(TasksOverdue, by, 1)
 	}
 	return f
+}
+
+// submitted counts the submission of a task that stands.
+func (f *Fact) submitted(a *campaignv1.Assignment) {
+	f.count(TasksSubmitted, on(a.GetSubmitTime()), 1)
+	if a.GetLate() {
+		f.count(TasksLate, on(a.GetSubmitTime()), 1)
+	}
 }
 
 // complaint counts a complaint of the open types (公开类投诉) at the unit that it

@@ -100,13 +100,13 @@ var Definitions = []Definition{
 	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已确认台账数", "Ledgers acknowledged", "按上级首次确认日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
 	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督导检查次数", "Inspections concluded", "主办单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
 
-	{TasksDue, "tasks_due", flow, neither, "campaign", "assignment", "到期任务数", "Tasks due", "按到期日计的任务数，不含免除的。", "Assignments by the day they are due, without waived ones.", 0, 0},
+	{TasksDue, "tasks_due", flow, neither, "campaign", "assignment", "到期任务数", "Tasks due", "时限已到的任务数，按时限日计；时限前活动已结束或单位已停用的不计。", "Assignments by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},
 	{TasksReceived, "tasks_received", flow, more, "campaign", "assignment", "已签收任务数", "Tasks received", "按签收日计的任务数。", "Assignments received, by the day they were.", 0, 0},
-	{TasksSubmitted, "tasks_submitted", flow, more, "campaign", "assignment", "已上报任务数", "Tasks submitted", "按首次上报日计的任务数。", "Assignments submitted, by the day they first were.", 0, 0},
+	{TasksSubmitted, "tasks_submitted", flow, more, "campaign", "assignment", "已上报任务数", "Tasks submitted", "按上报日计的任务数；被退回的不计，重新上报后按重新上报日计。", "Assignments submitted, by the day they were. One that is returned does not count until it is submitted again, and then by that day.", 0, 0},
 	{TasksApproved, "tasks_approved", flow, more, "campaign", "assignment", "已审定任务数", "Tasks approved", "按审定日计的任务数。", "Assignments approved, by the day they were.", 0, 0},
 	{TasksReturned, "tasks_returned", flow, less, "campaign", "assignment", "任务退回次数", "Task returns", "任务上报后被退回的次数。", "How often a submitted assignment was returned.", 0, 0},
-	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "首次上报晚于时限的任务数。", "Assignments first submitted after they were due.", 0, 0},
-	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过、仍待上报的任务数。", "Assignments whose due date has passed and that still await submission.", 0, 0},
+	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "上报晚于时限的任务数，被退回的以补正时限为准；迟报过的，补正后仍计。", "Assignments submitted after they were due, or again after the day by which what was returned is; what was late once still counts.", 0, 0},
+	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过仍待上报、补正时限已过仍待重新上报的任务数；时限前单位已停用的不计。", "Assignments that still await submission though their due date, or of returned ones the day of correction, has passed, but for those whose unit was archived before it.", 0, 0},
 
 	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "时限已过而未报备、补正时限已过而未重新报备的台账与未签收的任务数。", "Ledgers not filed, or not filed again after they were returned, and assignments not received though their due date has passed.", 0, 0},
 

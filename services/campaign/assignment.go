@@ -11,6 +11,7 @@ import (
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/deadline"
 	"github.com/duban-project/duban/services/internal/media"
 )
 
@@ -51,8 +52,8 @@ type Exhibit struct {
 	File *blobv1.Attachment
 }
 
-// Submit returns a with the report. After the due date it is taken all the same,
-// and marked as late.
+// Submit returns a with the report. After the day by which it is owed it is taken all
+// the same, and marked as late for good.
 func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time.Time, who string) (*campaignv1.Assignment, error) {
 	a, err := step(c, a, Submitting)
 	if err != nil {
@@ -61,15 +62,12 @@ func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time
 	if err := suffices(a, r); err != nil {
 		return nil, err
 	}
-	due, err := calendar.ParseDate(a.GetDueDate())
-	if err != nil {
-		return nil, fmt.Errorf("the due date of %s: %w", a.GetName(), err)
-	}
 	a.Summary, a.NilReturn, a.Evidence = r.Summary, r.NilReturn, nil
 	for _, e := range r.Evidence {
 		a.Evidence = append(a.Evidence, &campaignv1.Evidence{Kind: e.Kind, Attachment: e.File.GetName()})
 	}
-	a.SubmitTime, a.Late = timestamppb.New(now), due.Before(calendar.On(now))
+	by := owed(a)
+	a.SubmitTime, a.Late = timestamppb.New(now), a.GetLate() || by != "" && by < calendar.On(now).String()
 	return handedInBy(a, who)
 }
 
@@ -166,16 +164,31 @@ func Approve(c *campaignv1.Campaign, a *campaignv1.Assignment, now time.Time, wh
 	return a, nil
 }
 
-// Return returns a as sent back (退回) by who, who is none of those who submitted
-// it.
-func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, reason, who string) (*campaignv1.Assignment, error) {
-	a, err := review(c, a, Returning, who)
+// Refusal is why a superior does not take what was submitted.
+type Refusal struct {
+	Reason string
+	Who    string // none of those who submitted it
+	Time   time.Time
+}
+
+// Return returns a as sent back (退回), to be submitted again by its correction_due_date,
+// which the days give.
+func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, r Refusal, days *calendar.Calendar) (*campaignv1.Assignment, error) {
+	a, err := review(c, a, Returning, r.Who)
 	if err != nil {
 		return nil, err
 	}
-	a.ReturnReason = reason
+	turn := deadline.Turn{HandedIn: calendar.On(a.GetSubmitTime().AsTime()), Returned: calendar.On(r.Time)}
+	a.CorrectionDueDate = deadline.Correction(a.GetDueDate(), a.GetCorrectionDueDate(), turn, days)
+	a.ReturnReason = r.Reason
 	a.Returns++
 	return a, nil
+}
+
+// owed is the day by which a, in a campaign that is open, is submitted, or "" if that
+// never falls due, as its unit was archived before.
+func owed(a *campaignv1.Assignment) string {
+	return deadline.Fallen(max(a.GetDueDate(), a.GetCorrectionDueDate()), a.GetUnitArchiveDate())
 }
 
 // review makes the move m, which another person makes than any who submitted a.

@@ -14,6 +14,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/scope"
 )
 
@@ -234,7 +235,7 @@ func TestANilReturnIsAReport(t *testing.T) {
 func TestReturnsAreCounted(t *testing.T) {
 	a := handedIn()
 	for i := range 3 {
-		returned, err := campaign.Return(open, a, "再补", "units/d/members/leader")
+		returned, err := campaign.Return(open, a, refusal("再补", "units/d/members/leader"), calendar.Builtin())
 		if err != nil || returned.GetReturns() != int32(i+1) || returned.GetReturnReason() != "再补" {
 			t.Fatalf("return %d = %v, %v", i, returned, err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
@@ -62,13 +63,16 @@ var refusals = []struct {
 		_, err := campaign.Approve(open, handedIn(), noon, handedIn().GetSubmitter())
 		return err
 	}},
-	{campaign.ErrSamePerson, "", func() error { _, err := campaign.Return(open, handedIn(), "x", handedIn().GetSubmitter()); return err }},
+	{campaign.ErrSamePerson, "", func() error {
+		_, err := campaign.Return(open, handedIn(), refusal("x", handedIn().GetSubmitter()), calendar.Builtin())
+		return err
+	}},
 	{campaign.ErrSamePerson, "", func() error {
 		_, err := campaign.Approve(open, resubmitted(), noon, handedIn().GetSubmitter())
 		return err
 	}},
 	{campaign.ErrSamePerson, "", func() error {
-		_, err := campaign.Return(open, resubmitted(), "x", handedIn().GetSubmitter())
+		_, err := campaign.Return(open, resubmitted(), refusal("x", handedIn().GetSubmitter()), calendar.Builtin())
 		return err
 	}},
 	{campaign.ErrSubmittersFull, "", func() error {

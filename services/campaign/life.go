@@ -52,12 +52,29 @@ func Close(c *campaignv1.Campaign, now time.Time, who string) (*campaignv1.Campa
 // not done stays so, and what was not due yet never will be.
 func Lapse(c *campaignv1.Campaign, a *campaignv1.Assignment) *campaignv1.Assignment {
 	day := calendar.On(c.GetCloseTime().AsTime()).String()
-	if a.GetState() == campaignv1.Assignment_STATE_APPROVED && a.GetDueDate() < day {
+	if done(a, day) {
 		return nil
 	}
 	a = proto.CloneOf(a)
 	a.CampaignCloseDate = day
 	return a
+}
+
+// Abandon returns a as it is once its unit was archived on day, or nil if nothing
+// changes: it was told before, or was approved and due before. What was due by then
+// stays due.
+func Abandon(a *campaignv1.Assignment, day string) *campaignv1.Assignment {
+	if a.GetUnitArchiveDate() != "" || done(a, day) {
+		return nil
+	}
+	a = proto.CloneOf(a)
+	a.UnitArchiveDate = day
+	return a
+}
+
+// done says whether a was approved and due before day.
+func done(a *campaignv1.Assignment, day string) bool {
+	return a.GetState() == campaignv1.Assignment_STATE_APPROVED && a.GetDueDate() < day
 }
 
 // Step is something that happens to an assignment.

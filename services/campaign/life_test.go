@@ -10,6 +10,7 @@ import (
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/calendar"
 )
 
 var noon = time.Date(2026, 3, 1, 4, 0, 0, 0, time.UTC) // 12:00 in Asia/Shanghai
@@ -75,9 +76,14 @@ func steps() map[string]func(*campaignv1.Campaign, *campaignv1.Assignment) (*cam
 			return campaign.Approve(c, a, noon, "units/d/members/leader")
 		},
 		"return": func(c *campaignv1.Campaign, a *campaignv1.Assignment) (*campaignv1.Assignment, error) {
-			return campaign.Return(c, a, "缺少签到表", "units/d/members/leader")
+			return campaign.Return(c, a, refusal("缺少签到表", "units/d/members/leader"), calendar.Builtin())
 		},
 	}
+}
+
+// refusal sends back at noon.
+func refusal(reason, who string) campaign.Refusal {
+	return campaign.Refusal{Reason: reason, Who: who, Time: noon}
 }
 
 // checkMove holds what a move led to against the table legal, from "STATE move".

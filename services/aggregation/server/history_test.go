@@ -259,9 +259,16 @@ func (h *history) changeTask() {
 	}
 	a := h.task[h.pick("task", len(h.task))]
 	a.State = campaignv1.Assignment_State(1 + h.pick("state", 5))
-	a.Returns += int32(h.pick("returns", 2))
+	if h.flip("returned") {
+		a.Returns++
+		a.CorrectionDueDate = max(a.GetDueDate(), h.around())
+	}
+	a.Late = h.flip("late")
 	if h.pick("closed", 4) == 0 {
 		a.CampaignCloseDate = h.around()
+	}
+	if h.pick("archived", 6) == 0 {
+		a.UnitArchiveDate = h.around()
 	}
 	if h.flip("received") {
 		a.ReceiveTime = h.stamp()

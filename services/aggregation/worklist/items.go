@@ -18,6 +18,7 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/deadline"
 )
 
 // Item is what a record asks of a unit.
@@ -141,20 +142,24 @@ func ask(r record, unit, campaign string, action aggregationv1.WorkItem_Action, 
 	return []*Item{{Subject: r.GetName(), Owner: unit, Campaign: campaign, Action: action, DueDate: due, Roles: duties[action].roles}}
 }
 
-// assignment asks for nothing in a closed campaign, where it changes no more.
+// assignment asks for nothing in a closed campaign, where it changes no more, and of a
+// unit that was archived for nothing but what was due before.
 func assignment(a *campaignv1.Assignment) []*Item {
 	if a.GetCampaignCloseDate() != "" {
 		return nil
 	}
 	var action aggregationv1.WorkItem_Action
-	due := a.GetDueDate()
+	due := deadline.Fallen(max(a.GetDueDate(), a.GetCorrectionDueDate()), a.GetUnitArchiveDate())
 	switch a.GetState() {
 	case campaignv1.Assignment_STATE_ISSUED:
 		action = aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT
 	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
 		action = aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT
 	case campaignv1.Assignment_STATE_SUBMITTED:
-		action, due = aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, ""
+		return ask(a, a.GetUnit(), a.GetCampaign(), aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, "")
+	}
+	if due == "" && a.GetUnitArchiveDate() != "" {
+		return nil
 	}
 	return ask(a, a.GetUnit(), a.GetCampaign(), action, due)
 }
@@ -191,13 +196,12 @@ func ledger(l *rectificationv1.Ledger) []*Item {
 // filedBy is the day by which the ledger is filed, or filed again as it was returned
 // (补正时限), or "" if it need not be, or no more.
 func filedBy(l *rectificationv1.Ledger) string {
-	filing, closed, archived := l.GetFilingDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate()
-	due := max(filing, l.GetCorrectionDueDate())
+	due := deadline.Fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate())
 	stands := l.GetVersion() > 0 && (l.GetAcknowledgedVersion() > 0 || l.GetReturnReason() == "")
-	if stands || closed != "" && filing >= closed || archived != "" && due >= archived {
+	if stands || due == "" {
 		return ""
 	}
-	return due
+	return deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate())
 }
 
 var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Action{

@@ -20,6 +20,14 @@ func task(state campaignv1.Assignment_State) proto.Message {
 	return &campaignv1.Assignment{Name: "campaigns/c/assignments/a", Unit: "units/u", State: state, DueDate: "2026-03-01"}
 }
 
+// sentBack is a task that was returned, of a unit that was archived on a day.
+func sentBack(archived string) proto.Message {
+	return &campaignv1.Assignment{
+		Name: "campaigns/c/assignments/a", Unit: "units/u", State: campaignv1.Assignment_STATE_RETURNED, DueDate: "2026-03-01",
+		CorrectionDueDate: "2026-03-12", UnitArchiveDate: archived,
+	}
+}
+
 func ledger(state rectificationv1.Ledger_State, bend func(*rectificationv1.Ledger)) proto.Message {
 	l := &rectificationv1.Ledger{Name: "ledgers/l", Unit: "units/u", State: state, FilingDueDate: "2026-04-05"}
 	bend(l)
@@ -55,15 +63,18 @@ func TestWhatRecordsAskFor(t *testing.T) {
 		body proto.Message
 		want []asked
 	}{
-		"an issued task":           {task(campaignv1.Assignment_STATE_ISSUED), []asked{{aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT, u, "", "2026-03-01"}}},
-		"a received task":          {task(campaignv1.Assignment_STATE_RECEIVED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
-		"a returned task":          {task(campaignv1.Assignment_STATE_RETURNED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
-		"a submitted task":         {task(campaignv1.Assignment_STATE_SUBMITTED), []asked{{aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, u, "", ""}}},
-		"an approved task":         {task(campaignv1.Assignment_STATE_APPROVED), nil},
-		"an open ledger":           {ledger(rectificationv1.Ledger_STATE_OPEN, same), []asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-05"}}},
-		"an issued ledger":         {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued = true }), []asked{{aggregationv1.WorkItem_ACTION_OPEN_LEDGER, u, "", "2026-04-05"}}},
-		"one of a closed campaign": {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued, l.CampaignCloseDate = true, "2026-05-01" }), nil},
-		"one of an archived unit":  {ledger(rectificationv1.Ledger_STATE_SIGNED, func(l *rectificationv1.Ledger) { l.UnitArchiveDate = "2026-04-05" }), nil},
+		"an issued task":                              {task(campaignv1.Assignment_STATE_ISSUED), []asked{{aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a received task":                             {task(campaignv1.Assignment_STATE_RECEIVED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a returned task":                             {sentBack(""), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-12"}}},
+		"one whose unit is gone":                      {sentBack("2026-03-12"), nil},
+		"one that was due":                            {sentBack("2026-03-13"), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-12"}}},
+		"one that was returned before days were kept": {task(campaignv1.Assignment_STATE_RETURNED), []asked{{aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT, u, "", "2026-03-01"}}},
+		"a submitted task":                            {task(campaignv1.Assignment_STATE_SUBMITTED), []asked{{aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT, u, "", ""}}},
+		"an approved task":                            {task(campaignv1.Assignment_STATE_APPROVED), nil},
+		"an open ledger":                              {ledger(rectificationv1.Ledger_STATE_OPEN, same), []asked{{aggregationv1.WorkItem_ACTION_SIGN_LEDGER, u, "", "2026-04-05"}}},
+		"an issued ledger":                            {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued = true }), []asked{{aggregationv1.WorkItem_ACTION_OPEN_LEDGER, u, "", "2026-04-05"}}},
+		"one of a closed campaign":                    {ledger(rectificationv1.Ledger_STATE_OPEN, func(l *rectificationv1.Ledger) { l.Issued, l.CampaignCloseDate = true, "2026-05-01" }), nil},
+		"one of an archived unit":                     {ledger(rectificationv1.Ledger_STATE_SIGNED, func(l *rectificationv1.Ledger) { l.UnitArchiveDate = "2026-04-05" }), nil},
 		"one that was due before": {
 			ledger(rectificationv1.Ledger_STATE_SIGNED, func(l *rectificationv1.Ledger) { l.UnitArchiveDate = "2026-04-06" }),
 			[]asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-05"}},

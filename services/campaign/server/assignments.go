@@ -92,6 +92,7 @@ func (s *Service) ApproveAssignment(ctx context.Context, req *campaignv1.Approve
 // ReturnAssignment implements the RPC.
 func (s *Service) ReturnAssignment(ctx context.Context, req *campaignv1.ReturnAssignmentRequest) (*campaignv1.Assignment, error) {
 	return s.work(ctx, req, func(tx *change.Tx, c *campaignv1.Campaign, a *campaignv1.Assignment) (*campaignv1.Assignment, error) {
-		return campaign.Return(c, a, req.GetReason(), tx.Access.Principal.Name)
+		r := campaign.Refusal{Reason: req.GetReason(), Who: tx.Access.Principal.Name, Time: tx.Now}
+		return campaign.Return(c, a, r, s.days)
 	})
 }

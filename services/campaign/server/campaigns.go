@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
@@ -83,13 +82,26 @@ func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCa
 		if err != nil {
 			return nil, err
 		}
-		for _, a := range given {
-			if _, err := s.assignments.PutAs(tx, "assignment.issued", a); err != nil {
-				return nil, err
-			}
-		}
-		return published, nil
+		return published, s.issue(tx, given)
 	}, change.CatchUp())
+}
+
+// issue stores the assignments that a campaign gives. A unit that was archived while it
+// was published has the day from the beginning.
+func (s *Service) issue(tx *change.Tx, given []*campaignv1.Assignment) error {
+	for _, a := range given {
+		day, err := s.archived.Day(tx, a.GetUnit())
+		if err != nil {
+			return err
+		}
+		if day != "" {
+			a = campaign.Abandon(a, day)
+		}
+		if _, err := s.assignments.PutAs(tx, "assignment.issued", a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // CloseCampaign implements the RPC.
@@ -106,19 +118,8 @@ func (s *Service) CloseCampaign(ctx context.Context, req *campaignv1.CloseCampai
 // lapse tells the assignments of a campaign that it was closed, but for those that
 // an installation below keeps.
 func (s *Service) lapse(tx *change.Tx, c *campaignv1.Campaign) error {
-	var lapsed []*campaignv1.Assignment
-	for a, err := range s.assignments.Scan(tx, "", c.GetName()+"/assignments/") {
-		if err != nil {
-			return err
-		}
-		if a = campaign.Lapse(c, a); a != nil {
-			lapsed = append(lapsed, a)
-		}
-	}
-	for _, a := range lapsed {
-		if _, err := s.assignments.PutAs(tx, "assignment.closed", a); err != nil && !errors.Is(err, change.ErrUnitRemote) {
-			return err
-		}
-	}
-	return nil
+	given := s.assignments.Scan(tx, "", c.GetName()+"/assignments/")
+	return s.assignments.Tell(tx, "assignment.closed", given, func(a *campaignv1.Assignment) *campaignv1.Assignment {
+		return campaign.Lapse(c, a)
+	})
 }

@@ -11,9 +11,12 @@ import (
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/archived"
 	"github.com/duban-project/duban/services/internal/attachment"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -44,6 +47,8 @@ type Service struct {
 	tree         Tree
 	installation string
 	templates    []*campaign.Template
+	archived     *archived.Units
+	days         *calendar.Calendar
 	campaigns    change.Kind[*campaignv1.Campaign]
 	assignments  change.Kind[*campaignv1.Assignment]
 	files        *attachment.Attachments
@@ -55,17 +60,20 @@ var Schema = store.Schema{
 		"duban.campaign.v1.Campaign":   {"owner"},
 		"duban.campaign.v1.Assignment": {"unit"},
 	},
+	Buckets: []string{archived.Bucket("campaign")},
 }
 
 // New returns the service that writes in book, of the installation of that name,
-// such as installations/510104. It fails if a template that ships with it is
-// broken.
-func New(book *change.Book, tree Tree, installation string) (*Service, error) {
+// such as installations/510104. Of units that are archived it hears by feeds; the days
+// are those by which what is returned is submitted again. It fails if a template that
+// ships with it is broken.
+func New(book *change.Book, tree Tree, installation string, feeds feedv1.FeedServiceClient, days *calendar.Calendar) (*Service, error) {
 	templates, err := campaign.Shipped()
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{book: book, tree: tree, installation: installation, templates: templates}
+	s := &Service{book: book, tree: tree, installation: installation, templates: templates, days: days}
+	s.archived = &archived.Units{Service: "campaign", Book: book, Feeds: feeds, Tell: s.abandon}
 	s.campaigns = change.Kind[*campaignv1.Campaign]{
 		Book: book,
 		May:  s.mayCampaign,

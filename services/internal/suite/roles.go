@@ -76,7 +76,7 @@ func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Ser
 }
 
 func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	return campaignserver.New(book, s.directory, s.config.Name())
+	return campaignserver.New(book, s.directory, s.config.Name(), feedv1.NewFeedServiceClient(s.Conn("campaign")), calendar.Builtin())
 }
 
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {

@@ -40,32 +40,25 @@ func (s *Service) lapse(tx *change.Tx, campaign, day string) error {
 	return tx.Put(closedBucket, []byte(campaign), []byte(day))
 }
 
-// tell changes the ledgers that have a value in an index, but for those of which changed
-// makes nothing.
-func (s *Service) tell(tx *change.Tx, index, value string, changed func(*rectificationv1.Ledger) *rectificationv1.Ledger) error {
-	var told []*rectificationv1.Ledger
-	for l, err := range s.ledgers.Lookup(tx, index, value, "") {
-		if err != nil {
-			return err
-		}
-		if l = changed(l); l != nil {
-			told = append(told, l)
-		}
-	}
-	for _, l := range told {
-		if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // closedOn is the day on which a campaign was closed, as far as that was heard of,
 // or "": a ledger that was asked for before is not opened after.
-func closedOn(tx store.Tx, campaign string) (string, error) { return dayOf(tx, closedBucket, campaign) }
-
-// dayOf is the day that a bucket has for a name, or "".
-func dayOf(tx store.Tx, bucket, name string) (string, error) {
-	day, _, err := store.Seek(tx, bucket, []byte(name))
+func closedOn(tx store.Tx, campaign string) (string, error) {
+	day, _, err := store.Seek(tx, closedBucket, []byte(campaign))
 	return string(day), err
+}
+
+// abandon tells the ledgers of a unit that it was archived, but for those of which that
+// was said before.
+func (s *Service) abandon(tx *change.Tx, unit, day string) error {
+	return s.tell(tx, "unit", unit, func(l *rectificationv1.Ledger) *rectificationv1.Ledger {
+		if l.GetUnitArchiveDate() != "" {
+			return nil
+		}
+		return rectification.Abandon(l, day)
+	})
+}
+
+// tell changes the ledgers that have a value in an index.
+func (s *Service) tell(tx *change.Tx, index, value string, changed func(*rectificationv1.Ledger) *rectificationv1.Ledger) error {
+	return s.ledgers.Tell(tx, "ledger.changed", s.ledgers.Lookup(tx, index, value, ""), changed)
 }

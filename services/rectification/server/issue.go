@@ -45,7 +45,7 @@ func (s *Service) issue(tx *change.Tx, owed []*rectificationv1.Ledger) error {
 		if day != "" || there != nil {
 			continue
 		}
-		if day, err = dayOf(tx, archivedBucket, l.GetUnit()); err != nil {
+		if day, err = s.archived.Day(tx, l.GetUnit()); err != nil {
 			return err
 		}
 		if day != "" { // since the campaign was published

@@ -17,6 +17,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/archived"
 	"github.com/duban-project/duban/services/internal/attachment"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -52,6 +53,7 @@ type Service struct {
 	feeds     feedv1.FeedServiceClient
 	units     Units
 	days      *calendar.Calendar
+	archived  *archived.Units
 
 	ledgers     change.Kind[*rectificationv1.Ledger]
 	versions    change.Kind[*rectificationv1.LedgerVersion]
@@ -68,13 +70,14 @@ var Schema = store.Schema{
 		"duban.rectification.v1.Problem":    {"unit", "campaign"},
 		"duban.rectification.v1.Inspection": {"unit"},
 	},
-	Buckets: []string{archivedBucket, closedBucket, cursorsBucket},
+	Buckets: []string{archived.Bucket("rectification"), closedBucket, cursorsBucket},
 }
 
 // New returns the service that writes in book. Of campaigns that are published or
 // closed, and of units that are archived, it hears by feeds.
 func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient, units Units, days *calendar.Calendar) *Service {
 	s := &Service{book: book, campaigns: campaigns, feeds: feeds, units: units, days: days}
+	s.archived = &archived.Units{Service: "rectification", Book: book, Feeds: feeds, Tell: s.abandon}
 	s.ledgers = change.Kind[*rectificationv1.Ledger]{
 		Book: book, Unit: (*rectificationv1.Ledger).GetUnit,
 	}

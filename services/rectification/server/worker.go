@@ -31,7 +31,7 @@ var errNoTree = errors.New("the tree of units is not known")
 func (s *Service) Work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.published(ctx) })
-	g.Go(func() error { return s.archived(ctx) })
+	g.Go(func() error { return s.archived.Follow(ctx) })
 	return g.Wait()
 }
 

@@ -49,9 +49,9 @@ type Record struct {
 	Owes   string          // since when it is owed, or ""
 	Score  *Score          // what a round gave, or nil
 
-	returned, reopened             []string // the days on which it was
-	submitted, filed, acknowledged string   // the first day on which it was
-	cancelled, replied             string
+	returned, reopened  []string // the days on which it was
+	filed, acknowledged string   // the first day on which it was
+	cancelled, replied  string
 }
 
 // Score is what a round gave a unit, and the day on which it was published.
@@ -231,29 +231,43 @@ func assignment(a *campaignv1.Assignment, old *Record, day string) *Record {
 	for _, d := range r.returned {
 		r.come("tasks_returned", d)
 	}
-	if a.GetSubmitTime() != nil {
-		r.submitted = first(old.submitted, Day(a.GetSubmitTime()))
-		r.come("tasks_submitted", r.submitted)
-		if a.GetDueDate() != "" && a.GetDueDate() < r.submitted {
-			r.come("tasks_late", r.submitted)
+	switch a.GetState() {
+	case campaignv1.Assignment_STATE_APPROVED:
+		r.come("tasks_approved", Day(a.GetApproveTime()))
+		fallthrough
+	case campaignv1.Assignment_STATE_SUBMITTED:
+		r.come("tasks_submitted", Day(a.GetSubmitTime()))
+		if a.GetLate() {
+			r.come("tasks_late", Day(a.GetSubmitTime()))
 		}
 	}
-	if a.GetState() == campaignv1.Assignment_STATE_APPROVED {
-		r.come("tasks_approved", Day(a.GetApproveTime()))
-	}
-	if spared(a.GetDueDate(), a.GetCampaignCloseDate()) {
-		return r
+	for _, end := range []string{a.GetCampaignCloseDate(), a.GetUnitArchiveDate()} {
+		if spared(a.GetDueDate(), end) {
+			return r
+		}
 	}
 	r.come("tasks_due", a.GetDueDate())
+	awaits(r, a)
+	return r
+}
+
+// awaits has what the unit is still to do: to receive, or to submit, once or again.
+func awaits(r *Record, a *campaignv1.Assignment) {
+	by := a.GetDueDate()
+	if again := a.GetCorrectionDueDate(); again > by {
+		by = again
+	}
+	if spared(by, a.GetCampaignCloseDate()) || spared(by, a.GetUnitArchiveDate()) {
+		return
+	}
 	switch a.GetState() {
 	case campaignv1.Assignment_STATE_ISSUED:
-		r.Owes = a.GetDueDate()
-		r.open("items_missing", a.GetDueDate())
-		r.open("tasks_overdue", a.GetDueDate())
+		r.Owes = by
+		r.open("items_missing", by)
+		r.open("tasks_overdue", by)
 	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
-		r.open("tasks_overdue", a.GetDueDate())
+		r.open("tasks_overdue", by)
 	}
-	return r
 }
 
 func complaint(m *complaintv1.Complaint, old *Record) *Record {

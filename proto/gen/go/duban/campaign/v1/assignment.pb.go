@@ -127,8 +127,9 @@ type Assignment struct {
 	ReceiveTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=receive_time,json=receiveTime,proto3" json:"receive_time,omitempty"`
 	// When it was last submitted.
 	SubmitTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=submit_time,json=submitTime,proto3" json:"submit_time,omitempty"`
-	// Whether the last submission came after the due date, by the calendar of
-	// Asia/Shanghai.
+	// It was submitted after its date (迟报), by the calendar of Asia/Shanghai: after
+	// due_date, or again, in the place of a returned submission, after
+	// correction_due_date. What was late once stays so.
 	Late bool `protobuf:"varint,16,opt,name=late,proto3" json:"late,omitempty"`
 	// Whether the last submission is a nil return (零报告).
 	NilReturn bool `protobuf:"varint,17,opt,name=nil_return,json=nilReturn,proto3" json:"nil_return,omitempty"`
@@ -161,8 +162,16 @@ type Assignment struct {
 	// not approved by then or not yet due. It changes no more, and what was not due
 	// before that day never falls due.
 	CampaignCloseDate string `protobuf:"bytes,30,opt,name=campaign_close_date,json=campaignCloseDate,proto3" json:"campaign_close_date,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// 补正时限: the day by which it is submitted again that was returned, YYYY-MM-DD;
+	// empty: it never was. It is no earlier than due_date. The first return gives five
+	// working days; each later one adds the days for which the superior had the
+	// submission, and no more.
+	CorrectionDueDate string `protobuf:"bytes,31,opt,name=correction_due_date,json=correctionDueDate,proto3" json:"correction_due_date,omitempty"`
+	// 单位停用日: the day on which its unit was archived, YYYY-MM-DD, if it was not
+	// approved by then or not yet due. What was not due before that day never falls due.
+	UnitArchiveDate string `protobuf:"bytes,32,opt,name=unit_archive_date,json=unitArchiveDate,proto3" json:"unit_archive_date,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
@@ -401,6 +410,20 @@ func (x *Assignment) GetSubmitters() []string {
 func (x *Assignment) GetCampaignCloseDate() string {
 	if x != nil {
 		return x.CampaignCloseDate
+	}
+	return ""
+}
+
+func (x *Assignment) GetCorrectionDueDate() string {
+	if x != nil {
+		return x.CorrectionDueDate
+	}
+	return ""
+}
+
+func (x *Assignment) GetUnitArchiveDate() string {
+	if x != nil {
+		return x.UnitArchiveDate
 	}
 	return ""
 }
@@ -1039,7 +1062,7 @@ var File_duban_campaign_v1_assignment_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdd\v\n" +
+	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\f\n" +
 	"\n" +
 	"Assignment\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
@@ -1079,7 +1102,9 @@ const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\n" +
 	"submitters\x18\x1d \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
 	"submitters\x123\n" +
-	"\x13campaign_close_date\x18\x1e \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\"\xcf\x01\n" +
+	"\x13campaign_close_date\x18\x1e \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\x123\n" +
+	"\x13correction_due_date\x18\x1f \x01(\tB\x03\xe0A\x03R\x11correctionDueDate\x12/\n" +
+	"\x11unit_archive_date\x18  \x01(\tB\x03\xe0A\x03R\x0funitArchiveDate\"\xcf\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\fSTATE_ISSUED\x10\x01\x1a\r\x9a\xb2\x19\t待签收\x12!\n" +

@@ -1,0 +1,55 @@
+package deadline_test
+
+import (
+	"testing"
+
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/deadline"
+)
+
+func date(t *testing.T, day string) calendar.Date {
+	t.Helper()
+	d, err := calendar.ParseDate(day)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// The days are counted by hand, with the Qingming holiday of 2026 from the 4th to the
+// 6th of April.
+func TestByWhichDayWhatIsReturnedIsHandedInAgain(t *testing.T) {
+	const due = "2026-04-03"
+	for name, c := range map[string]struct{ before, handedIn, returned, want string }{
+		"long before it is due":         {"", "2026-03-02", "2026-03-04", due},
+		"across a holiday":              {"", "2026-04-03", "2026-04-03", "2026-04-13"},
+		"after it":                      {"", "2026-04-03", "2026-04-08", "2026-04-15"},
+		"again on the day":              {"2026-04-15", "2026-04-15", "2026-04-15", "2026-04-15"},
+		"again, after a month":          {"2026-04-15", "2026-04-13", "2026-05-13", "2026-05-15"},
+		"again, handed in too late":     {"2026-04-15", "2026-06-01", "2026-06-02", "2026-04-16"},
+		"what was returned and was due": {"2026-04-03", "2026-04-01", "2026-04-02", "2026-04-04"},
+	} {
+		turn := deadline.Turn{HandedIn: date(t, c.handedIn), Returned: date(t, c.returned)}
+		if got := deadline.Correction(due, c.before, turn, calendar.Builtin()); got != c.want {
+			t.Errorf("returned %s: by %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func TestWhatEndedBeforeNeverFallsDue(t *testing.T) {
+	for _, c := range []struct {
+		day  string
+		ends []string
+		want string
+	}{
+		{"2026-04-03", nil, "2026-04-03"},
+		{"2026-04-03", []string{"", "2026-04-04"}, "2026-04-03"},
+		{"2026-04-03", []string{"2026-04-03"}, ""},
+		{"2026-04-03", []string{"2026-05-01", "2026-04-02"}, ""},
+		{"", []string{"2026-04-02"}, ""},
+	} {
+		if got := deadline.Fallen(c.day, c.ends...); got != c.want {
+			t.Errorf("%s with the ends %q falls due on %q, want %q", c.day, c.ends, got, c.want)
+		}
+	}
+}
