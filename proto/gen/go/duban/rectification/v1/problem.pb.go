@@ -327,7 +327,8 @@ type Problem struct {
 	Cause string `protobuf:"bytes,10,opt,name=cause,proto3" json:"cause,omitempty"`
 	// 整改措施
 	Measures string `protobuf:"bytes,11,opt,name=measures,proto3" json:"measures,omitempty"`
-	// 整改时限, YYYY-MM-DD: when it is set, between today and three years from now. What others found is given 30 days, if nothing else.
+	// 整改时限, YYYY-MM-DD: when it is set, between today and three years from now.
+	// What others found is given 30 days, if nothing else.
 	Deadline string `protobuf:"bytes,12,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// 责任领导: units/{unit}/members/{member}, in office in the unit or its
 	// departments.
