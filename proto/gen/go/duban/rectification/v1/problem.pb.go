@@ -330,8 +330,7 @@ type Problem struct {
 	// 整改时限, YYYY-MM-DD: when it is set, between today and three years from now.
 	// What others found is given 30 days, if nothing else.
 	Deadline string `protobuf:"bytes,12,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// 责任领导: units/{unit}/members/{member}, in office in the unit or its
-	// departments.
+	// 责任领导: units/{unit}/members/{member}, in office in the unit or a department of it.
 	LeaderResponsible string `protobuf:"bytes,13,opt,name=leader_responsible,json=leaderResponsible,proto3" json:"leader_responsible,omitempty"`
 	// 责任人: units/{unit}/members/{member}, as the leader.
 	PersonResponsible string `protobuf:"bytes,14,opt,name=person_responsible,json=personResponsible,proto3" json:"person_responsible,omitempty"`
