@@ -94,10 +94,10 @@ var Definitions = []Definition{
 	{ProblemsOverdue, "problems_overdue", overdue, less, "rectification", "problem", "逾期问题数", "Problems overdue", "整改时限已过、仍未销号的问题数。", "Open problems whose deadline has passed.", 0, 0},
 	{ProblemsClosingRate, "problems_closing_rate", ratio, more, "rectification", "milli", "销号率", "Closing rate", "已销号问题数除以发现问题数，千分数。", "Problems closed by problems found, in thousandths.", ProblemsClosed, ProblemsFound},
 
-	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备时限已到的台账数，按时限日计；时限前活动已结束或单位已停用的不计。", "Ledgers to be filed, by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},
+	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备时限已到的台账数，按时限日计；时限届满前活动已结束或单位已停用的不计。", "Ledgers to be filed, by the day they are due, but for those whose campaign was closed or unit archived before that day was over.", 0, 0},
 	{LedgersFiled, "ledgers_filed", flow, more, "rectification", "ledger", "已报备台账数", "Ledgers filed", "按首次报备日计的台账数；备案前被退回的不计，重新报备后按重新报备日计。", "Ledgers filed, by the day they first were. One that is returned before it is acknowledged does not count until it is filed again, and then by that day.", 0, 0},
 	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "报备晚于时限的台账数，被退回的以补正时限为准；逾期报备过的，补正后仍计。", "Ledgers filed after they were due, or again after the day by which what was returned is; who was late once still counts.", 0, 0},
-	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已确认台账数", "Ledgers acknowledged", "按上级首次确认日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
+	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已备案台账数", "Ledgers acknowledged", "按上级首次备案日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
 	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督导检查次数", "Inspections concluded", "主办单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
 
 	{TasksDue, "tasks_due", flow, neither, "campaign", "assignment", "到期任务数", "Tasks due", "时限已到的任务数，按时限日计；时限前活动已结束或单位已停用的不计。", "Assignments by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},
@@ -108,14 +108,14 @@ var Definitions = []Definition{
 	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "上报晚于时限的任务数，被退回的以补正时限为准；迟报过的，补正后仍计。", "Assignments submitted after they were due, or again after the day by which what was returned is; what was late once still counts.", 0, 0},
 	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过仍待上报、补正时限已过仍待重新上报的任务数；时限前单位已停用的不计。", "Assignments that still await submission though their due date, or of returned ones the day of correction, has passed, but for those whose unit was archived before it.", 0, 0},
 
-	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "时限已过而未报备、补正时限已过而未重新报备的台账与未签收的任务数。", "Ledgers not filed, or not filed again after they were returned, and assignments not received though their due date has passed.", 0, 0},
+	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "报备时限已过仍未报备、补正时限已过仍未重新报备的台账，与时限已过仍未签收的任务，合计数。", "Ledgers not filed, or not filed again after they were returned, and assignments not received though their due date has passed.", 0, 0},
 
 	{ComplaintsReceived, "complaints_received", flow, neither, "complaint", "complaint", "收到投诉数", "Complaints received", "按收到日计的公开类投诉数，不含举报。", "Complaints of the open types, by the day they came; sealed reports never count.", 0, 0},
 	{ComplaintsAccepted, "complaints_accepted", flow, neither, "complaint", "complaint", "受理投诉数", "Complaints accepted", "按受理日计的投诉数。", "Complaints accepted, by the day they were.", 0, 0},
 	{ComplaintsAcceptedInTime, "complaints_accepted_in_time", flow, more, "complaint", "complaint", "按时受理投诉数", "Complaints accepted in time", "在时限内受理的投诉数。", "Complaints accepted within the time limit.", 0, 0},
 	{ComplaintsReplied, "complaints_replied", flow, more, "complaint", "complaint", "已答复投诉数", "Complaints replied", "按首次答复日计的投诉数。", "Complaints replied to, by the day of the first reply.", 0, 0},
 	{ComplaintsClosed, "complaints_closed", flow, more, "complaint", "complaint", "已办结投诉数", "Complaints closed", "按办结日计的投诉数，重新办理的不再计。", "Complaints closed, by the day they were; one that is reopened counts no more.", 0, 0},
-	{ComplaintsOverdue, "complaints_overdue", overdue, less, "complaint", "complaint", "逾期投诉数", "Complaints overdue", "受理或答复时限已过、仍未受理或答复的投诉数。", "Complaints whose time limit has passed, to be accepted or to be replied to, and that still await it.", 0, 0},
+	{ComplaintsOverdue, "complaints_overdue", overdue, less, "complaint", "complaint", "逾期投诉数", "Complaints overdue", "受理时限已过仍未受理、办结时限已过仍未答复的投诉数。", "Complaints whose time limit has passed, to be accepted or to be replied to, and that still await it.", 0, 0},
 	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时受理数除以受理数，千分数。", "Complaints accepted in time by complaints accepted, in thousandths.", ComplaintsAcceptedInTime, ComplaintsAccepted},
 
 	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "主办单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},

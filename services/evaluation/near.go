@@ -15,7 +15,7 @@ const Apart = 30
 type Beside struct {
 	Measures []*evaluationv1.Measure
 	Vetoes   []*evaluationv1.Veto
-	Earlier  []Earlier // all that Near says are
+	Earlier  []Earlier // of all rounds that are Near
 }
 
 // Earlier is a round that was tallied before, with its results.

@@ -94,7 +94,7 @@ func moveProblem(p *rectificationv1.Problem, m ProblemMove) (*rectificationv1.Pr
 
 // Enter returns the problem that found asks for, as the next of the ledger, and
 // the ledger after it. accepted says that a superior or a complaint entered it now,
-// which sets a deadline (限期) for it: else a unit that plans nothing would never be late.
+// which sets a deadline (整改时限) for it: else a unit that plans nothing would never be late.
 func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted bool, now time.Time) (*rectificationv1.Ledger, *rectificationv1.Problem, error) {
 	if l.GetCampaignCloseDate() != "" && ownFinding(found.GetSource()) {
 		return nil, nil, over(l, "problem.source", "活动已结束，不再登记自查问题", "is found by the unit itself, after the end")

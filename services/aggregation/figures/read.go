@@ -247,7 +247,7 @@ func readOwed(tx store.Tx, q Query, campaign string, limit int) (owed []Owed, er
 }
 
 // ReadEnded returns what ended of reports for the query: at most limit things, the newest
-// first, and whether there are more.
+// first, and whether there may be more.
 func ReadEnded(tx store.Tx, q Query, limit int) ([]ended.Ended, bool, error) {
 	return ended.Read(tx, ended.Span{Unit: q.Unit, Start: q.Start, End: q.End, Today: q.Today, Holds: q.holds}, limit)
 }

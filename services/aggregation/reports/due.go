@@ -31,9 +31,8 @@ func Owes(form *aggregationv1.ReportForm, u *organizationv1.Unit, depth int32) b
 	})
 }
 
-// Lapses says whether what a unit owes by the window is owed no more: it was archived
-// or merged no later than on the due day, and is since that moment. What was due before
-// stays owed.
+// Lapses says whether a unit that is gone, archived or merged, since a moment owes by the
+// window no more: that was no later than on the due day. What was due before stays owed.
 func Lapses(gone time.Time, w Window) bool { return calendar.On(gone).String() <= w.Due }
 
 // FormPeriod is a period of a form.

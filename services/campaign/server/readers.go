@@ -30,8 +30,8 @@ func (s *Service) concerned(tx *change.Tx, c *campaignv1.Campaign) bool {
 	})
 }
 
-// reads says whether somebody at home in the unit, or above it, reads c, if it has those above it.
-// If the owner was merged, they lie beneath its heir.
+// reads says whether somebody at home in the unit, or above it, reads c, if path is what
+// lies above the unit. If the owner was merged, that leads to its heir.
 func (s *Service) reads(c *campaignv1.Campaign, home string, path []string) bool {
 	at := slices.IndexFunc(path, func(u string) bool { return u == c.GetOwner() || u == s.tree.Heir(c.GetOwner()) })
 	if at < 0 {

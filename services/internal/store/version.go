@@ -50,7 +50,7 @@ func (s Schema) takes(is uint64) error {
 	case is > s.Version():
 		return fmt.Errorf("%w: its version is %d, and this program knows up to %d: run a newer one, or restore a backup from before", ErrVersion, is, s.Version())
 	case is != 0 && is < s.first():
-		return fmt.Errorf("%w: its version is %d, and this program takes over from %d on: start a release between the two first", ErrVersion, is, s.first())
+		return fmt.Errorf("%w: its version is %d, and this program takes over from %d on: start a release between the two first; if the change log names none, go on with the program of that version", ErrVersion, is, s.first())
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ type Notes struct {
 	more map[string]int64 // what is to be added, by key
 }
 
-// New returns notes that Flush MUST be called of in the transaction.
+// New returns the notes of tx, in which Flush MUST be called.
 func New(tx store.Tx) *Notes { return &Notes{tx, map[string]int64{}} }
 
 // Add notes under the units of path that what d says is of reports ended on its day.
@@ -90,7 +90,7 @@ type Span struct {
 }
 
 // Read returns what ended in the span: at most limit things, the newest first, and
-// whether there are more.
+// whether there may be more.
 func Read(tx store.Tx, q Span, limit int) (all []Ended, more bool, err error) {
 	from, to := store.Prefix(under(q.Unit))
 	rows := 0

@@ -24,8 +24,9 @@ func holderKey(unit string, m aggregation.Metric, day string) string {
 
 // Admit says whether the feed has the figure that d changes, which took effect on
 // day: of what came that which no reports have, and of what stands all that is so since
-// the unit keeps records of its own; the delta that is returned counts no earlier. What is not accepted counts beside what is, whoever has that, and takes
-// nothing from reports.
+// the unit keeps records of its own; the delta that is returned counts no earlier. What
+// is not accepted counts beside what is, whoever has that, and takes nothing from
+// reports.
 func (c *Claims) Admit(d aggregation.Delta, day string) (aggregation.Delta, bool, error) {
 	if !d.Accepted {
 		return d, true, nil

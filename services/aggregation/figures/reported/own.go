@@ -39,9 +39,10 @@ var stocks = func() map[string][]aggregation.Metric {
 }()
 
 // begin notes that a unit keeps records of what d counts, since day at the latest, if d
-// is accepted: what nobody above has seen puts an end to nothing. On the first day of them, which is behind every period that a report has told of, what
-// was carried over from reports ends. Of a unit that two feeds tell of, an earlier
-// record may be counted later.
+// is accepted: what nobody above has seen puts an end to nothing. On the first day of
+// them, which is behind every period that a report has told of, what was carried over
+// from reports ends. Of a unit that two feeds tell of, an earlier record may be counted
+// later.
 func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 	measure := aggregation.Define(d.Metric).Measure
 	if len(stocks[measure]) == 0 {

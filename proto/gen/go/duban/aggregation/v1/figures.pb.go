@@ -624,12 +624,12 @@ type Status struct {
 	TreeAsOf Tree `protobuf:"varint,12,opt,name=tree_as_of,json=treeAsOf,proto3,enum=duban.aggregation.v1.Tree" json:"tree_as_of,omitempty"`
 	// How far the unit has come towards the targets of the period, at most 100.
 	Targets []*TargetProgress `protobuf:"bytes,13,rep,name=targets,proto3" json:"targets,omitempty"`
-	// 数据来源变更: of the unit and those beneath it, what reports had told until then, and
-	// records tell since. Those within the period that the cut asks about, of what is overdue
-	// until today, the newest first and at most 100. For portals, as of a past moment and
-	// of a source of problems there are none.
+	// 数据来源变更: what reports had told of the unit and those beneath it, and their own
+	// records tell since: within the period, of what is overdue until today; the newest
+	// first, at most 100. There are none for portals, as of a past moment, and in a cut
+	// by source.
 	SourceChanges []*SourceChange `protobuf:"bytes,14,rep,name=source_changes,json=sourceChanges,proto3" json:"source_changes,omitempty"`
-	// Whether there are more of them.
+	// Whether there may be more of them.
 	SourceChangesTruncated bool `protobuf:"varint,15,opt,name=source_changes_truncated,json=sourceChangesTruncated,proto3" json:"source_changes_truncated,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -770,8 +770,8 @@ func (x *Status) GetSourceChangesTruncated() bool {
 	return false
 }
 
-// 数据来源变更: that what stood at a unit by reports (报表) ended, because it keeps
-// records of its own since, that a superior has accepted. It counts by these.
+// 数据来源变更: that what stood at a unit by reports (报表) ended, because the unit has
+// kept records here since, which a superior has accepted, and is counted by these.
 type SourceChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// units/{unit}

@@ -344,7 +344,7 @@ type Finding struct {
 	Level Problem_Level `protobuf:"varint,3,opt,name=level,proto3,enum=duban.rectification.v1.Problem_Level" json:"level,omitempty"`
 	// 具体问题
 	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	// 限期: by when it is to be rectified, YYYY-MM-DD; empty: 30 days after it is recorded.
+	// 整改时限, as Problem.deadline; empty: 30 days after it is recorded.
 	Deadline      string `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

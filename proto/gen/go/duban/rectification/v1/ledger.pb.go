@@ -215,8 +215,9 @@ type Ledger struct {
 	// It is no earlier than that. The first return gives five working days; each later
 	// one adds the days for which the superior had the version, and no more.
 	CorrectionDueDate string `protobuf:"bytes,21,opt,name=correction_due_date,json=correctionDueDate,proto3" json:"correction_due_date,omitempty"`
-	// 单位停用日: the day on which its unit was archived, YYYY-MM-DD; empty: it was not.
-	// What was not due before that day never falls due.
+	// 单位停用日: the day on which its unit was archived, or the one that it was merged
+	// into, YYYY-MM-DD; empty: neither was. What was not due before that day never
+	// falls due.
 	UnitArchiveDate string `protobuf:"bytes,22,opt,name=unit_archive_date,json=unitArchiveDate,proto3" json:"unit_archive_date,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

@@ -327,10 +327,10 @@ type Problem struct {
 	Cause string `protobuf:"bytes,10,opt,name=cause,proto3" json:"cause,omitempty"`
 	// 整改措施
 	Measures string `protobuf:"bytes,11,opt,name=measures,proto3" json:"measures,omitempty"`
-	// 整改时限, YYYY-MM-DD: when it is set, between today and three years from now. What others found is given 30 days, if nothing else.
+	// 整改时限, YYYY-MM-DD: when it is set, between today and three years from now.
+	// What others found is given 30 days, if nothing else.
 	Deadline string `protobuf:"bytes,12,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// 责任领导: units/{unit}/members/{member}, in office in the unit or its
-	// departments.
+	// 责任领导: units/{unit}/members/{member}, in office in the unit or a department of it.
 	LeaderResponsible string `protobuf:"bytes,13,opt,name=leader_responsible,json=leaderResponsible,proto3" json:"leader_responsible,omitempty"`
 	// 责任人: units/{unit}/members/{member}, as the leader.
 	PersonResponsible string `protobuf:"bytes,14,opt,name=person_responsible,json=personResponsible,proto3" json:"person_responsible,omitempty"`
