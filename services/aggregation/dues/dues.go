@@ -25,6 +25,11 @@ type Directory interface {
 	// Gone returns since when the unit is archived or merged; zero: it is not.
 	Gone(name string) time.Time
 	Subtree(name string) []string
+	// Path lists the unit and those above it, and Root is the topmost.
+	Path(name string) []string
+	Root() string
+	// Position rises with every change of the tree.
+	Position() uint64
 }
 
 // Ledger implements the methods of AggregationService that are about what is owed.
@@ -35,6 +40,7 @@ type Ledger struct {
 	reports   change.Kind[*aggregationv1.Report]
 	sources   change.Kind[*aggregationv1.ReportSource]
 	leaves    change.Kind[*aggregationv1.ReportLeave]
+	roll      roll
 }
 
 // Indexes are the fields by which the ledger's own records are found other than by

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -209,6 +210,23 @@ func TestOneMinuteRidsNobody(t *testing.T) {
 	}
 	if got, _ := s.owed(s.machine.Key, s.district, false); !slices.Equal(got, []string{"2026-04-07", "2026-05-06"}) {
 		t.Errorf("awaited by %v", got)
+	}
+	for unit, want := range map[string][]string{
+		s.Root:   {s.district + " 2026-03", s.school + " 2026-03", s.district + " 2026-04", s.school + " 2026-04"},
+		s.school: {s.school + " 2026-03", s.school + " 2026-04"},
+	} {
+		var got []string
+		missing := s.status(s.reviewer.Key, unit, nil).GetMissing()
+		for _, r := range missing.GetReports() {
+			got = append(got, r.GetUnit()+" "+r.GetPeriod())
+		}
+		if !slices.Equal(got, want) || missing.GetReportsTotal() != int64(len(want)) {
+			t.Errorf("%s: missing are the reports %v of %d, want %v", unit, got, missing.GetReportsTotal(), want)
+		}
+	}
+	march := &aggregationv1.Cut{AsOf: timestamppb.New(midnight(3))}
+	if m := s.status(s.reviewer.Key, s.Root, march).GetMissing(); m.GetReportsTotal() != 0 {
+		t.Errorf("as of a past moment: %v", m)
 	}
 }
 

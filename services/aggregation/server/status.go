@@ -119,7 +119,10 @@ func (v *view) missing(most int) (*aggregationv1.Missing, error) {
 	for _, o := range owed {
 		m.Items = append(m.Items, &aggregationv1.Missing_Item{Unit: o.Unit, Subject: o.Subject, DueDate: o.Due})
 	}
-	return m, nil
+	if q.Campaign == "" {
+		m.Reports, m.ReportsTotal, err = v.Ledger.Missing(v.tx, q.Unit, most)
+	}
+	return m, err
 }
 
 // changes are what reports had told of the unit and those beneath it until their own

@@ -113,11 +113,11 @@ func (s *Story) lookCity(ctx context.Context) error {
 	return nil
 }
 
-// direct is what the city's own bureau and what is directly beneath it have: all of
-// the city but the districts. Shares are not sums; the score is nobody's.
-func direct(all picture.Figures, districts []picture.Line) picture.Figures {
+// direct is what a bureau itself and what no line shows beneath it have: all but the
+// lines. Shares are not sums; the score is nobody's.
+func direct(all picture.Figures, lines []picture.Line) picture.Figures {
 	rest := maps.Clone(all)
-	for _, l := range districts {
+	for _, l := range lines {
 		for metric, n := range l.Figures {
 			rest[metric] -= n
 		}
@@ -146,6 +146,9 @@ func (s *Story) tellFresh(status *aggregationv1.Status) {
 		s.picture.Missing = append(s.picture.Missing, fmt.Sprintf("%s %d 项", what, n))
 	}
 	slices.Sort(s.picture.Missing)
+	for _, r := range status.GetMissing().GetReports() {
+		s.picture.Reports = append(s.picture.Reports, fmt.Sprintf("%s %s 月报", s.fullName(cast.Code(r.GetUnit())), r.GetPeriod()))
+	}
 }
 
 // fullName is a unit's name after that of its district.
@@ -209,6 +212,8 @@ func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) picture.Sheet {
 			sheet.Lines = append(sheet.Lines, picture.Line{Name: c.GetDisplayName(), Figures: figuresOf(c.GetFigures())})
 		}
 	}
+	sheet.All = figuresOf(status.GetFigures())
+	sheet.Direct = direct(sheet.All, sheet.Lines)
 	return sheet
 }
 
@@ -254,14 +259,17 @@ func (s *Story) lookGaps(ctx context.Context) error {
 	}
 	for _, source := range list.GetReportSources() {
 		for _, gap := range source.GetMissingSequences() {
-			s.picture.Gaps = append(s.picture.Gaps, fmt.Sprintf("%s %s 月报（第%d号）", s.fullName(cast.Code(source.GetUnit())), missingMonth, gap.GetFirst()))
+			s.picture.Gaps = append(s.picture.Gaps, fmt.Sprintf("%s第%d号", s.fullName(cast.Code(source.GetUnit())), gap.GetFirst()))
 		}
 	}
-	want := 0
+	var want []string
 	if s.Unit(Absent).Code != "" {
-		want = 1
+		want = []string{fmt.Sprintf("%s %s 月报", s.fullName(Absent), missingMonth)}
 	}
-	return stage.Same("reports that never came", len(s.picture.Gaps), want)
+	if !slices.Equal(s.picture.Reports, want) {
+		return fmt.Errorf("reports that are owed: %v, want %v", s.picture.Reports, want)
+	}
+	return stage.Same("reports that never came", len(s.picture.Gaps), len(want))
 }
 
 // lookDues reads what the absent district owes: of the month that it never

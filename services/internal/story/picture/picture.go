@@ -16,7 +16,8 @@ type Picture struct {
 	Months           []Month // problems closed, month by month
 	Missing          []string
 	MissingTotal     int64
-	Gaps             []string // months that the absent district left out
+	Gaps             []string // reports of the absent district that never came, by their numbers
+	Reports          []string // reports that are owed and have not come
 	Absent           string   // the district that reports by the month; "": none
 	Freshness        []string
 	Problems         int // how many the recount read one by one
@@ -28,6 +29,8 @@ type Sheet struct {
 	Title string
 	Unit  string // its resource name
 	Lines []Line
+	// Of a district: what is its own and its departments', and all together.
+	Direct, All Figures
 }
 
 // Line is one unit's or category's figures.

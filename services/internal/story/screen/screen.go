@@ -42,7 +42,7 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	if p.Absent != "" {
 		fmt.Fprintf(&b, "%s由自有系统按月报数，月报不含未销号存量：全市未销号 %d 不含该区县，不等于发现数减销号数。\n", short(p.Absent), p.Cities["problems_open"])
 	}
-	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，逾期 %d；投诉：收到 %d，受理 %d，办结 %d\n",
+	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，其中逾期后报 %d；投诉：收到 %d，受理 %d，办结 %d\n",
 		p.Cities["tasks_due"], p.Cities["tasks_approved"], p.Cities["tasks_late"],
 		p.Cities["ledgers_due"], p.Cities["ledgers_filed"], p.Cities["ledgers_filed_late"],
 		p.Cities["complaints_received"], p.Cities["complaints_accepted"], p.Cities["complaints_closed"])
@@ -50,9 +50,9 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	fmt.Fprintf(&b, "逐月%s：%s\n", p.Names["problems_closed"], months(p.Months))
 	down(&b, p)
 	fmt.Fprintf(&b, "\n欠报（演示数据，共 %d 项）：%s\n", p.MissingTotal, list(p.Missing))
-	fmt.Fprintf(&b, "月报缺号（不计入欠报）：%s\n", list(p.Gaps))
+	fmt.Fprintf(&b, "欠报报表（另计）：%s；报送缺号：%s\n", list(p.Reports), list(p.Gaps))
 	fmt.Fprintf(&b, "新鲜度（已计入/已产生的记录）：%s\n", list(p.Freshness))
-	fmt.Fprintf(&b, "复核：逐条读取 %d 个问题，核对 %d 个数字，全部一致。\n", p.Problems, p.Compared)
+	fmt.Fprintf(&b, "复核：逐条读取 %d 个问题（含已取消、未经上级认可的，不含月报所报），核对 %d 个数字，全部一致。\n", p.Problems, p.Compared)
 	fmt.Fprintf(&b, "用时 %.1f 秒，REST 调用 %d 次。\n", t.Elapsed.Seconds(), t.Calls)
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -65,6 +65,8 @@ func down(b *strings.Builder, p *picture.Picture) {
 	for _, l := range p.District.Lines {
 		district.add(append([]string{l.Name}, cells(l.Figures, wide[:len(wide)-1])...))
 	}
+	district.add(append([]string{"局机关"}, cells(p.District.Direct, wide[:len(wide)-1])...))
+	district.add(append([]string{"合计"}, cells(p.District.All, wide[:len(wide)-1])...))
 	district.write(b, 1)
 	fmt.Fprintf(b, "\n下钻二：%s各类问题（演示数据）\n\n", p.School.Title)
 	school := table{heading: append([]string{"类别"}, names(p, narrow)...)}

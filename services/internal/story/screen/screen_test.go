@@ -47,7 +47,7 @@ func sample() *picture.Picture {
 		City:     picture.Sheet{Lines: []picture.Line{{Name: "西陵区教育局（演示）", Rank: 1, Figures: f}}},
 		District: picture.Sheet{Title: "西陵区教育局（演示）", Lines: []picture.Line{{Name: "演示博雅小学", Figures: f}}},
 		School:   picture.Sheet{Title: "演示博雅小学", Unit: "units/yc-420502-s03", Lines: []picture.Line{{Name: "弱——信念根基不牢", Figures: f}}},
-		Months:   []picture.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局 2026-09 月报（第9号）"}, Absent: "兴山县教育局（演示）", Direct: picture.Figures{"problems_found": 5}, Problems: 8, Compared: 99,
+		Months:   []picture.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局第9号"}, Reports: []string{"兴山县教育局 2026-09 月报"}, Absent: "兴山县教育局（演示）", Direct: picture.Figures{"problems_found": 5}, Problems: 8, Compared: 99,
 	}
 }
 
@@ -58,7 +58,7 @@ func TestShow(t *testing.T) {
 	}
 	for _, want := range []string{
 		"宜昌市干部作风整顿进展（演示数据）", "截至 2026-12-15", "发现问题数", "87.5%", "91.23", "西陵区各校（演示数据）",
-		"演示博雅小学各类问题（演示数据）", "5月 7", "月报缺号（不计入欠报）：兴山县教育局 2026-09 月报（第9号）", "市直", "兴山县由自有系统按月报数", "核对 99 个数字", "REST 调用 1234 次",
+		"演示博雅小学各类问题（演示数据）", "5月 7", "欠报报表（另计）：兴山县教育局 2026-09 月报；报送缺号：兴山县教育局第9号", "局机关", "合计", "市直", "兴山县由自有系统按月报数", "核对 99 个数字", "REST 调用 1234 次",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing", want)

@@ -990,7 +990,13 @@ type Missing struct {
 	// the total says how many there are.
 	Items []*Missing_Item `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
 	// How many there are.
-	Total         int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	Total int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	// 欠报报表: what is owed by a form, subject, and has not come though it is past due, of
+	// the periods of the last twelve months; what was returned too. In no total, nor for
+	// portals, past moments or a campaign. The oldest first, and no more than 100.
+	Reports []*Missing_Item `protobuf:"bytes,3,rep,name=reports,proto3" json:"reports,omitempty"`
+	// How many of these there are.
+	ReportsTotal  int64 `protobuf:"varint,4,opt,name=reports_total,json=reportsTotal,proto3" json:"reports_total,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1035,6 +1041,20 @@ func (x *Missing) GetItems() []*Missing_Item {
 func (x *Missing) GetTotal() int64 {
 	if x != nil {
 		return x.Total
+	}
+	return 0
+}
+
+func (x *Missing) GetReports() []*Missing_Item {
+	if x != nil {
+		return x.Reports
+	}
+	return nil
+}
+
+func (x *Missing) GetReportsTotal() int64 {
+	if x != nil {
+		return x.ReportsTotal
 	}
 	return 0
 }
@@ -1883,7 +1903,9 @@ type Missing_Item struct {
 	// received.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// Since when, YYYY-MM-DD.
-	DueDate       string `protobuf:"bytes,3,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	DueDate string `protobuf:"bytes,3,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
+	// The period, of a report that has not come, such as 2026-09.
+	Period        string `protobuf:"bytes,4,opt,name=period,proto3" json:"period,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1935,6 +1957,13 @@ func (x *Missing_Item) GetSubject() string {
 func (x *Missing_Item) GetDueDate() string {
 	if x != nil {
 		return x.DueDate
+	}
+	return ""
+}
+
+func (x *Missing_Item) GetPeriod() string {
+	if x != nil {
+		return x.Period
 	}
 	return ""
 }
@@ -2163,14 +2192,17 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x04unit\x18\t \x01(\tR\x04unit\x12\x16\n" +
 	"\x06silent\x18\n" +
 	" \x01(\bR\x06silent\x12\x1a\n" +
-	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xaa\x01\n" +
+	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xa5\x02\n" +
 	"\aMissing\x128\n" +
 	"\x05items\x18\x01 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\x05items\x12\x14\n" +
-	"\x05total\x18\x02 \x01(\x03R\x05total\x1aO\n" +
+	"\x05total\x18\x02 \x01(\x03R\x05total\x12<\n" +
+	"\areports\x18\x03 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\areports\x12#\n" +
+	"\rreports_total\x18\x04 \x01(\x03R\freportsTotal\x1ag\n" +
 	"\x04Item\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x19\n" +
-	"\bdue_date\x18\x03 \x01(\tR\adueDate\"M\n" +
+	"\bdue_date\x18\x03 \x01(\tR\adueDate\x12\x16\n" +
+	"\x06period\x18\x04 \x01(\tR\x06period\"M\n" +
 	"\x10GetMetricRequest\x129\n" +
 	"\x04name\x18\x01 \x01(\tB%\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\x04name\"\x85\x01\n" +
 	"\x12ListMetricsRequest\x12$\n" +
@@ -2321,30 +2353,31 @@ var file_duban_aggregation_v1_figures_proto_depIdxs = []int32{
 	26, // 11: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
 	28, // 12: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
 	23, // 13: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
-	6,  // 14: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
-	26, // 15: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
-	0,  // 16: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	15, // 17: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	29, // 18: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	15, // 19: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	29, // 20: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	24, // 21: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
-	15, // 22: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
-	3,  // 23: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	25, // 24: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
-	4,  // 25: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
-	5,  // 26: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	15, // 27: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	29, // 28: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	3,  // 29: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	7,  // 30: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
-	7,  // 31: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
-	7,  // 32: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	23, // 14: duban.aggregation.v1.Missing.reports:type_name -> duban.aggregation.v1.Missing.Item
+	6,  // 15: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
+	26, // 16: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
+	0,  // 17: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
+	15, // 18: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	29, // 19: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	15, // 20: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	29, // 21: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	24, // 22: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
+	15, // 23: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
+	3,  // 24: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	25, // 25: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
+	4,  // 26: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
+	5,  // 27: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	15, // 28: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	29, // 29: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	3,  // 30: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	7,  // 31: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
+	7,  // 32: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
+	7,  // 33: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_figures_proto_init() }
