@@ -3,7 +3,6 @@ package story
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -108,25 +107,9 @@ func (s *Story) lookCity(ctx context.Context) error {
 		}
 	}
 	s.picture.Absent = s.Unit(Absent).DisplayName
-	s.picture.Direct = direct(s.picture.Cities, s.picture.City.Lines)
+	s.picture.Direct = picture.Direct(s.picture.Cities, s.picture.City.Lines)
 	s.tellFresh(status)
 	return nil
-}
-
-// direct is what a bureau itself and what no line shows beneath it have: all but the
-// lines. Shares are not sums; the score is nobody's.
-func direct(all picture.Figures, lines []picture.Line) picture.Figures {
-	rest := maps.Clone(all)
-	for _, l := range lines {
-		for metric, n := range l.Figures {
-			rest[metric] -= n
-		}
-	}
-	rest["evaluation_score"], rest["problems_closing_rate"] = 0, 0
-	if found := rest["problems_found"]; found > 0 {
-		rest["problems_closing_rate"] = (rest["problems_closed"]*1000 + found/2) / found
-	}
-	return rest
 }
 
 func (s *Story) tellFresh(status *aggregationv1.Status) {
@@ -213,7 +196,7 @@ func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) picture.Sheet {
 		}
 	}
 	sheet.All = figuresOf(status.GetFigures())
-	sheet.Direct = direct(sheet.All, sheet.Lines)
+	sheet.Direct = picture.Direct(sheet.All, sheet.Lines)
 	return sheet
 }
 

@@ -1,7 +1,9 @@
 // Package picture is what a city sees when it asks for its status (全市情况): figures
 // by district, school and category, what is missing and how fresh it is. It is
-// read by the story and shown by package screen; it computes nothing.
+// read by the story and shown by package screen; all but what is left over is as it was read.
 package picture
+
+import "maps"
 
 // Picture is what the city sees when it asks for its status.
 type Picture struct {
@@ -47,4 +49,20 @@ type Figures map[string]int64
 type Month struct {
 	Name  string
 	Value int64
+}
+
+// Direct is what a bureau itself and what no line shows beneath it have: all but the
+// lines. Shares are not sums; the score is nobody's.
+func Direct(all Figures, lines []Line) Figures {
+	rest := maps.Clone(all)
+	for _, l := range lines {
+		for metric, n := range l.Figures {
+			rest[metric] -= n
+		}
+	}
+	rest["evaluation_score"], rest["problems_closing_rate"] = 0, 0
+	if found := rest["problems_found"]; found > 0 {
+		rest["problems_closing_rate"] = (rest["problems_closed"]*1000 + found/2) / found
+	}
+	return rest
 }
