@@ -6,6 +6,7 @@ package screen
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,13 +35,17 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 		if l.Rank > 0 {
 			rank = fmt.Sprint(l.Rank)
 		}
-		city.add(append([]string{rank, short(l.Name)}, cells(l.Figures, wide)...))
+		row := cells(l.Figures, wide)
+		if l.Name == p.Absent {
+			row = told(row)
+		}
+		city.add(append([]string{rank, short(l.Name)}, row...))
 	}
 	city.add(append([]string{"-", "市直"}, cells(p.Direct, wide)...))
 	city.add(append([]string{"", "全市"}, cells(p.Cities, wide)...))
 	city.write(&b, 2)
 	if p.Absent != "" {
-		fmt.Fprintf(&b, "%s由自有系统按月报数，月报不含未销号存量：全市未销号 %d 不含该区县，不等于发现数减销号数。\n", short(p.Absent), p.Cities["problems_open"])
+		fmt.Fprintf(&b, "%s由自有系统按月报数，月报不含的指标以“-”表示：全市未销号 %d 等不含该区县，不等于发现数减销号数。\n", short(p.Absent), p.Cities["problems_open"])
 	}
 	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，其中逾期后报 %d；投诉：收到 %d，受理 %d，办结 %d\n",
 		p.Cities["tasks_due"], p.Cities["tasks_approved"], p.Cities["tasks_late"],
@@ -95,6 +100,17 @@ func cells(f picture.Figures, metrics []string) (row []string) {
 			row = append(row, fmt.Sprintf("%.1f%%", float64(f[m])/10))
 		default:
 			row = append(row, fmt.Sprint(f[m]))
+		}
+	}
+	return row
+}
+
+// told is a row of wide without what the monthly reports do not bring: that is not 0, but
+// unknown here.
+func told(row []string) []string {
+	for i, metric := range wide {
+		if !slices.Contains([]string{"problems_found", "problems_closed", "problems_closing_rate", "problems_overdue"}, metric) {
+			row[i] = "-"
 		}
 	}
 	return row
