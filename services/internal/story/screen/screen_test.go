@@ -80,3 +80,13 @@ func TestFurther(t *testing.T) {
 		}
 	}
 }
+
+// What a district's reports do not bring is unknown, which is not 0.
+func TestWhatReportsDoNotBringIsUnknown(t *testing.T) {
+	row := told(cells(picture.Figures{"problems_found": 15, "problems_overdue": 3}, wide))
+	for i, metric := range wide {
+		if brought := metric == "problems_found" || metric == "problems_overdue"; brought != (row[i] != "-") {
+			t.Errorf("%s is shown as %s", metric, row[i])
+		}
+	}
+}
