@@ -26,7 +26,7 @@ var (
 	campaigns = []string{"", "campaigns/x", "campaigns/y"}
 	metrics   = []aggregation.Metric{
 		aggregation.ProblemsFound, aggregation.ProblemsOpen, aggregation.ProblemsRectifying, aggregation.ProblemsClosed,
-		aggregation.ProblemsReturned, aggregation.ProblemsOverdue, aggregation.ItemsMissing,
+		aggregation.ProblemsReturned, aggregation.ProblemsCancelled, aggregation.ProblemsOverdue, aggregation.ItemsMissing,
 	}
 	reportable = []aggregation.Metric{
 		aggregation.ProblemsFound, aggregation.ProblemsClosed, aggregation.ProblemsRectifying, aggregation.ProblemsOverdue,
