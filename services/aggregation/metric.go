@@ -94,19 +94,19 @@ var Definitions = []Definition{
 	{ProblemsOverdue, "problems_overdue", overdue, less, "rectification", "problem", "逾期问题数", "Problems overdue", "整改时限已过、仍未销号的问题数。", "Open problems whose deadline has passed.", 0, 0},
 	{ProblemsClosingRate, "problems_closing_rate", ratio, more, "rectification", "milli", "销号率", "Closing rate", "已销号问题数除以发现问题数，千分数。", "Problems closed by problems found, in thousandths.", ProblemsClosed, ProblemsFound},
 
-	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备时限已到的台账数，按时限日计；时限届满前活动已结束或单位已停用的不计。", "Ledgers to be filed, by the day they are due, but for those whose campaign was closed or unit archived before that day was over.", 0, 0},
+	{LedgersDue, "ledgers_due", flow, neither, "rectification", "ledger", "应报备台账数", "Ledgers due", "报备时限已到的台账数，按时限日计；时限日之前活动已结束或单位已停用的不计。", "Ledgers to be filed, by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},
 	{LedgersFiled, "ledgers_filed", flow, more, "rectification", "ledger", "已报备台账数", "Ledgers filed", "按首次报备日计的台账数；备案前被退回的不计，重新报备后按重新报备日计。", "Ledgers filed, by the day they first were. One that is returned before it is acknowledged does not count until it is filed again, and then by that day.", 0, 0},
 	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "报备晚于时限的台账数，被退回的以补正时限为准；逾期报备过的，补正后仍计。", "Ledgers filed after they were due, or again after the day by which what was returned is; who was late once still counts.", 0, 0},
 	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已备案台账数", "Ledgers acknowledged", "按上级首次备案日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
 	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督导检查次数", "Inspections concluded", "主办单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
 
-	{TasksDue, "tasks_due", flow, neither, "campaign", "assignment", "到期任务数", "Tasks due", "时限已到的任务数，按时限日计；时限前活动已结束或单位已停用的不计。", "Assignments by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},
+	{TasksDue, "tasks_due", flow, neither, "campaign", "assignment", "到期任务数", "Tasks due", "时限已到的任务数，按时限日计；时限日之前活动已结束或单位已停用的不计。", "Assignments by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},
 	{TasksReceived, "tasks_received", flow, more, "campaign", "assignment", "已签收任务数", "Tasks received", "按签收日计的任务数。", "Assignments received, by the day they were.", 0, 0},
 	{TasksSubmitted, "tasks_submitted", flow, more, "campaign", "assignment", "已上报任务数", "Tasks submitted", "按上报日计的任务数；被退回的不计，重新上报后按重新上报日计。", "Assignments submitted, by the day they were. One that is returned does not count until it is submitted again, and then by that day.", 0, 0},
 	{TasksApproved, "tasks_approved", flow, more, "campaign", "assignment", "已审定任务数", "Tasks approved", "按审定日计的任务数。", "Assignments approved, by the day they were.", 0, 0},
 	{TasksReturned, "tasks_returned", flow, less, "campaign", "assignment", "任务退回次数", "Task returns", "任务上报后被退回的次数。", "How often a submitted assignment was returned.", 0, 0},
 	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "上报晚于时限的任务数，被退回的以补正时限为准；迟报过的，补正后仍计。", "Assignments submitted after they were due, or again after the day by which what was returned is; what was late once still counts.", 0, 0},
-	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过仍待上报、补正时限已过仍待重新上报的任务数；时限前单位已停用的不计。", "Assignments that still await submission though their due date, or of returned ones the day of correction, has passed, but for those whose unit was archived before it.", 0, 0},
+	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过仍待上报、补正时限已过仍待重新上报的任务数；时限日之前活动已结束或单位已停用的不计。", "Assignments that still await submission though their due date, or of returned ones the day of correction, has passed, but for those whose campaign was closed or unit archived before it.", 0, 0},
 
 	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "报备时限已过仍未报备、补正时限已过仍未重新报备的台账，与时限已过仍未签收的任务，合计数。", "Ledgers not filed, or not filed again after they were returned, and assignments not received though their due date has passed.", 0, 0},
 

@@ -48,7 +48,7 @@ func Close(c *campaignv1.Campaign, now time.Time, who string) (*campaignv1.Campa
 }
 
 // Lapse returns a as it is once its campaign c is closed, or nil if nothing
-// changes: what was approved and due before stays as it was. What was due and is
+// changes: what was approved and due by then stays as it was. What was due and is
 // not done stays so, and what was not due yet never will be.
 func Lapse(c *campaignv1.Campaign, a *campaignv1.Assignment) *campaignv1.Assignment {
 	day := calendar.On(c.GetCloseTime().AsTime()).String()
@@ -61,7 +61,7 @@ func Lapse(c *campaignv1.Campaign, a *campaignv1.Assignment) *campaignv1.Assignm
 }
 
 // Abandon returns a as it is once its unit was archived on day, or nil if nothing
-// changes: it was told before, or was approved and due before. What was due by then
+// changes: it was told before, or was approved and due by then. What was due by then
 // stays due.
 func Abandon(a *campaignv1.Assignment, day string) *campaignv1.Assignment {
 	if a.GetUnitArchiveDate() != "" || done(a, day) {
@@ -72,9 +72,9 @@ func Abandon(a *campaignv1.Assignment, day string) *campaignv1.Assignment {
 	return a
 }
 
-// done says whether a was approved and due before day.
+// done says whether a was approved, and due on day or before.
 func done(a *campaignv1.Assignment, day string) bool {
-	return a.GetState() == campaignv1.Assignment_STATE_APPROVED && a.GetDueDate() < day
+	return a.GetState() == campaignv1.Assignment_STATE_APPROVED && a.GetDueDate() <= day
 }
 
 // Step is something that happens to an assignment.

@@ -60,7 +60,7 @@ func TestByWhichDayAReturnedAssignmentIsSubmittedAgain(t *testing.T) {
 }
 
 func TestWhatWasNotDueWhenTheUnitWasArchivedIsNotLate(t *testing.T) {
-	for archived, late := range map[string]bool{"": true, "2026-03-02": true, "2026-03-01": false} {
+	for archived, late := range map[string]bool{"": true, "2026-03-01": true, "2026-02-28": false} {
 		a := assigned()
 		if archived != "" {
 			a = campaign.Abandon(a, archived)
@@ -81,8 +81,8 @@ func TestWhatAnArchivedUnitLeaves(t *testing.T) {
 	}{
 		"awaited":              {campaignv1.Assignment_STATE_ISSUED, "", "2026-05-01", true},
 		"told before":          {campaignv1.Assignment_STATE_ISSUED, "2026-05-01", "2026-05-01", false},
-		"approved and due":     {campaignv1.Assignment_STATE_APPROVED, "", "2026-03-02", false},
-		"approved and not due": {campaignv1.Assignment_STATE_APPROVED, "", "2026-03-01", true},
+		"approved and due":     {campaignv1.Assignment_STATE_APPROVED, "", "2026-03-01", false},
+		"approved and not due": {campaignv1.Assignment_STATE_APPROVED, "", "2026-02-28", true},
 	} {
 		a := assigned()
 		a.State, a.UnitArchiveDate = c.state, c.before

@@ -60,7 +60,7 @@ func TestAClosedCampaignsLedgerGoesOnWithWhatItHas(t *testing.T) {
 }
 
 func TestWhatWasNotDueAtTheEndIsNotLate(t *testing.T) {
-	for closed, late := range map[string]bool{"": true, "2026-03-20": true, "2026-03-09": false} {
+	for closed, late := range map[string]bool{"": true, "2026-03-09": true, "2026-03-08": false} {
 		l := &rectificationv1.Ledger{
 			State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-03-09", CampaignCloseDate: closed,
 			Signature: &rectificationv1.Signature{},
@@ -141,7 +141,7 @@ func TestWhatIsAcknowledgedStands(t *testing.T) {
 }
 
 func TestWhatWasNotDueWhenTheUnitWasArchivedIsNotLate(t *testing.T) {
-	for archived, late := range map[string]bool{"": true, "2026-03-10": true, "2026-03-09": false} {
+	for archived, late := range map[string]bool{"": true, "2026-03-09": true, "2026-03-08": false} {
 		l := &rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-03-09", Signature: &rectificationv1.Signature{}}
 		f, err := rectification.File(rectification.Abandon(l, archived), nil, submitter, now.AddDate(1, 0, 0))
 		if err != nil || f.Ledger.GetFiledLate() != late {

@@ -2,6 +2,7 @@ package figures_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,7 +27,7 @@ var (
 	campaigns = []string{"", "campaigns/x", "campaigns/y"}
 	metrics   = []aggregation.Metric{
 		aggregation.ProblemsFound, aggregation.ProblemsOpen, aggregation.ProblemsRectifying, aggregation.ProblemsClosed,
-		aggregation.ProblemsReturned, aggregation.ProblemsOverdue, aggregation.ItemsMissing,
+		aggregation.ProblemsReturned, aggregation.ProblemsCancelled, aggregation.ProblemsOverdue, aggregation.ItemsMissing,
 	}
 	reportable = []aggregation.Metric{
 		aggregation.ProblemsFound, aggregation.ProblemsClosed, aggregation.ProblemsRectifying, aggregation.ProblemsOverdue,
@@ -268,7 +269,7 @@ func (p *past) askEnded(tx store.Tx, q figures.Query) error {
 		}
 		for i, e := range list {
 			key := ended.Ended{Day: e.Day, Unit: e.Unit, Metric: e.Metric}
-			if n := want[key]; n != e.Value || i > 0 && list[i-1].Day < e.Day {
+			if n := want[key]; n != e.Value || i > 0 && list[i-1].Value < e.Value || i == 0 && slices.Max(slices.Collect(maps.Values(want))) != n {
 				return fmt.Errorf("of %+v there ended %v, want %d", q, list, n)
 			}
 		}

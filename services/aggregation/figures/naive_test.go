@@ -31,6 +31,8 @@ type move struct{ unit, above, day string }
 type life struct {
 	versions []version
 	returned []string // the days on which it was
+	// cancelled is the first day on which it was, as long as it is; or none.
+	cancelled []string
 }
 
 type version struct {
@@ -38,7 +40,8 @@ type version struct {
 	is  *rectificationv1.Problem // nil: gone
 }
 
-// figure is what has one source: of what comes on a day in a month, else for good.
+// figure is what has one source: all that comes in a month, whatever the metric, of
+// anything else the metric for good.
 type figure struct {
 	unit   string
 	metric aggregation.Metric
@@ -47,7 +50,7 @@ type figure struct {
 
 func figureOf(unit string, m aggregation.Metric, day string) figure {
 	if m == aggregation.ProblemsFound || m == aggregation.ProblemsClosed {
-		return figure{unit, m, day[:7]}
+		return figure{unit, 0, day[:7]}
 	}
 	return figure{unit, m, ""}
 }
@@ -95,6 +98,8 @@ func (l *life) days(p *rectificationv1.Problem, m aggregation.Metric) []string {
 		return []string{civil(p.GetCloseTime().AsTime())}
 	case m == aggregation.ProblemsReturned:
 		return l.returned
+	case m == aggregation.ProblemsCancelled:
+		return l.cancelled
 	}
 	return nil
 }
@@ -122,6 +127,11 @@ func (n *naive) change(p *rectificationv1.Problem, name, day string) {
 	}
 	for len(l.returned) < int(p.GetReturns()) {
 		l.returned = append(l.returned, day)
+	}
+	if p.GetState() != rectificationv1.Problem_STATE_CANCELLED {
+		l.cancelled = nil
+	} else if l.cancelled == nil {
+		l.cancelled = []string{day}
 	}
 	l.versions = append(l.versions, version{day, p})
 	if p.GetAccepted() && n.since[p.GetUnit()] == "" {
@@ -172,10 +182,18 @@ func (n *naive) sayer(r reported.Figure) int {
 
 func month(r reported.Figure) string { return r.Months[0] }
 
-// fed says whether accepted problems count in a flow of a month.
+// flows are the metrics of problems that come on a day, as far as these histories have them.
+var flows = []aggregation.Metric{aggregation.ProblemsFound, aggregation.ProblemsClosed, aggregation.ProblemsReturned, aggregation.ProblemsCancelled}
+
+// fed says whether accepted problems count in any flow of a month.
 func (n *naive) fed(f figure) bool {
 	return slices.ContainsFunc(n.lives(), func(l *life) bool {
-		return l.now().GetAccepted() && l.now().GetUnit() == f.unit && slices.ContainsFunc(l.days(l.now(), f.metric), func(day string) bool { return day[:7] == f.month })
+		if f.month == "" || !l.now().GetAccepted() || l.now().GetUnit() != f.unit {
+			return false
+		}
+		return slices.ContainsFunc(flows, func(m aggregation.Metric) bool {
+			return slices.ContainsFunc(l.days(l.now(), m), func(day string) bool { return day[:7] == f.month })
+		})
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
@@ -238,5 +239,50 @@ func TestAReportFromBelowTakesItsMonthBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// complaint is about a unit: it came and was accepted on a day, and was replied to.
+func (w *workshop) complaint(day, unit string) {
+	w.Helper()
+	w.fold(day, func(f *figures.Fold) error {
+		return f.Record("complaints/"+unit, func(before *aggregation.Fact, day string) aggregation.Fact {
+			at := timestamppb.New(w.noon(day))
+			return aggregation.FactOf(&complaintv1.Complaint{
+				Unit: unit, Type: complaintv1.Complaint_TYPE_COMPLAINT, State: complaintv1.Complaint_STATE_ACCEPTED, CreateTime: at, AcceptTime: at,
+				ReplyTime: at, DecideDue: &complaintv1.Due{Date: "2026-01-01"},
+			}, before, day)
+		})
+	})
+}
+
+// All that came in a month of what is counted alike is of one source, the first that is
+// counted; what reports never tell is the feed's all the same.
+func TestAMonthHasOneSource(t *testing.T) {
+	w := newWorkshop(t)
+	received, inTime := aggregation.ComplaintsReceived, aggregation.ComplaintsAcceptedInTime
+	w.complaint("2026-08-10", "units/a")
+	if w.said("2026-09-05", "units/a", inTime, "2026-08", 1, 0, 1) {
+		t.Error("a report tells what was in time of a month whose complaints are here")
+	}
+	if !w.said("2026-09-05", "units/b", inTime, "2026-08", 1, 0, 4) {
+		t.Error("a report of a month without any does not count")
+	}
+	w.complaint("2026-08-20", "units/b") // it is counted later than the report
+	if !w.said("2026-09-06", "units/b", received, "2026-08", 2, 0, 5) {
+		t.Error("the source of a month does not count")
+	}
+	all := aggregation.Sums(aggregation.Definitions...)
+	err := w.engine.View(w.Context(), func(tx store.Tx) error {
+		v, err := figures.Read(tx, figures.Query{Unit: "units/root", End: "2026-09-30", Today: "2026-09-30"}, all)
+		for m, want := range map[aggregation.Metric]int64{received: 6, aggregation.ComplaintsAccepted: 1, inTime: 4, aggregation.ComplaintsReplied: 2} {
+			if v[m] != want {
+				t.Errorf("%s is %d, want %d", aggregation.Define(m).ID, v[m], want)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

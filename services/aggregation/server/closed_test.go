@@ -51,8 +51,8 @@ func (s *scene) owesInAll(asOf *timestamppb.Timestamp) (n [4]int64) {
 	return n
 }
 
-// What was due and not done when the campaign was closed stays so; nothing falls
-// due after, nobody is asked for what would be refused, and before it all was open.
+// What was due and not done by the day on which the campaign was closed stays so; nothing
+// falls due after, nobody is asked for what would be refused, and before it all was open.
 func TestAClosedCampaignAccusesOfNothingMore(t *testing.T) {
 	s := newScene(t)
 	s.SetTime(time.Date(2026, 3, 1, 1, 0, 0, 0, time.UTC))
@@ -71,7 +71,7 @@ func TestAClosedCampaignAccusesOfNothingMore(t *testing.T) {
 	s.asksNothing()
 	s.SetTime(time.Date(2026, 12, 30, 1, 0, 0, 0, time.UTC))
 	s.settled()
-	if got, want := s.owesInAll(nil), [4]int64{1, 1, 0, 1}; got != want {
+	if got, want := s.owesInAll(nil), [4]int64{2, 2, 0, 2}; got != want {
 		t.Errorf("long after the end: %v, want %v", got, want)
 	}
 	if got, want := s.owesInAll(timestamppb.New(before)), [4]int64{2, 1, 0, 1}; got != want {

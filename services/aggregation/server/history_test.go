@@ -315,7 +315,7 @@ func (h *history) changeResult() {
 func (h *history) report() {
 	h.count("organization", len(h.feeds["organization"]))
 	h.reports++
-	form, err := reports.FindForm("reportForms/ledger-monthly")
+	form, err := reports.FindForm("reportForms/" + []string{"ledger", "complaints", "tasks"}[h.pick("form", 3)] + "-monthly")
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func (h *history) report() {
 	for _, field := range form.GetFields() {
 		if h.flip(field.GetField()) {
 			page.Rows = append(page.Rows, &aggregationv1.Report_Row{
-				ResolvedUnit: h.unit(), Field: field.GetField(), Campaign: campaigns[h.pick("campaign", 3)], Value: int64(h.pick("value", 5)),
+				ResolvedUnit: h.unit(), Field: field.GetField(), Campaign: campaigns[h.pick("campaign", 1+2*min(1, len(form.GetDimensions())))], Value: int64(h.pick("value", 5)),
 			})
 		}
 	}

@@ -108,10 +108,10 @@ func TestTheLedgerOfAnArchivedUnitIsOwedOnlyIfItWasDue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s.SetTime(on(4, 5)) // the day on which it is due
+	s.SetTime(on(4, 4))
 	archive(s.other)
 	s.Recorded("rectification", "rectification.ledger.changed.v1", 1)
-	s.SetTime(on(4, 6))
+	s.SetTime(on(4, 5)) // the day on which it is due
 	archive(late)
 	s.Recorded("rectification", "rectification.ledger.changed.v1", 2)
 	s.SetTime(on(5, 20))

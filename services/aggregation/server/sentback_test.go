@@ -130,7 +130,7 @@ func TestTheTaskOfAnArchivedUnitIsOwedOnlyIfItWasDue(t *testing.T) {
 	for n, gone := range []struct {
 		unit string
 		day  time.Time
-	}{{s.other, on(4, 5)}, {late, on(4, 6)}} { // on the day on which it is due, and after it
+	}{{s.other, on(4, 4)}, {late, on(4, 5)}} { // before the day on which it is due, and on it
 		s.SetTime(gone.day)
 		if _, err := s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: gone.unit}); err != nil {
 			t.Fatal(err)

@@ -25,11 +25,12 @@ func Correction(due, before string, turn Turn, days *calendar.Calendar) string {
 	return last.AddDays(turn.HandedIn.DaysUntil(turn.Returned)).String()
 }
 
-// Fallen is the day on which something falls due, or "" if one of the ends came no
-// later than on it: then it never does. An empty end is none, and an empty day stays so.
+// Fallen is the day on which something falls due, or "" if one of the ends came before
+// it: then it never does. What is due on the day of an end is due. An empty end is none,
+// and an empty day stays so.
 func Fallen(day string, ends ...string) string {
 	for _, end := range ends {
-		if end != "" && end <= day {
+		if end != "" && end < day {
 			return ""
 		}
 	}

@@ -3,6 +3,7 @@
 package ended
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -78,9 +79,9 @@ func newest(day string) string {
 	return fmt.Sprintf("%08d", 99999999-n)
 }
 
-// looked is how many rows are looked at for each thing that ended, as it may have ended
-// in many campaigns and categories.
-const looked = 100
+// How many rows are looked at for each thing that is asked for, as it may have ended in
+// several campaigns and categories, and at least.
+const looked, least = 10, 1000
 
 // Span says what is asked: what ended in the unit and those beneath it between Start and
 // End, of what is overdue until Today, in the cells that Holds says.
@@ -89,30 +90,46 @@ type Span struct {
 	Holds                   func(aggregation.Cell) bool
 }
 
-// Read returns what ended in the span: at most limit things, the newest first, and
-// whether there may be more.
-func Read(tx store.Tx, q Span, limit int) (all []Ended, more bool, err error) {
+// Read returns what ended in the span: at most limit things, the largest first and of
+// these the newest, and whether there may be more. Of more than can be looked at it
+// knows the newest.
+func Read(tx store.Tx, q Span, limit int) ([]Ended, bool, error) {
+	all, more, err := q.read(tx, max(least, looked*limit))
+	if err != nil {
+		return nil, false, err
+	}
+	slices.SortStableFunc(all, func(a, b Ended) int { return cmp.Compare(b.Value, a.Value) })
+	if len(all) > limit {
+		all, more = all[:limit], true
+	}
+	return all, more, nil
+}
+
+// read returns what ended by that many rows, the newest first, and whether there are more
+// rows. What may go on in these is left out.
+func (q *Span) read(tx store.Tx, rows int) (all []Ended, more bool, err error) {
 	from, to := store.Prefix(under(q.Unit))
-	rows := 0
 	for e, err := range tx.Scan(Bucket, append(from, newest(q.Today)...), to) {
 		if err != nil {
 			return nil, false, err
 		}
 		is, cell, err := readEnd(e)
-		switch last := len(all) - 1; {
+		last := len(all) - 1
+		goes := last >= 0 && all[last].Unit == is.Unit && all[last].Metric == is.Metric && all[last].Day == is.Day
+		switch {
 		case err != nil || is.Day < q.Start:
 			return all, false, err
-		case rows == looked*limit:
+		case rows == 0 && goes:
+			return all[:last], true, nil
+		case rows == 0:
 			return all, true, nil
 		case is.Day > q.End && !aggregation.Define(is.Metric).Overdue() || !q.Holds(cell):
-		case last >= 0 && all[last].Unit == is.Unit && all[last].Metric == is.Metric && all[last].Day == is.Day:
+		case goes:
 			all[last].Value += is.Value
-		case last+1 == limit:
-			return all, true, nil
 		default:
 			all = append(all, is)
 		}
-		rows++
+		rows--
 	}
 	return all, false, nil
 }
@@ -125,7 +142,7 @@ func readEnd(e store.Entry) (is Ended, cell aggregation.Cell, err error) {
 	}
 	m, err := strconv.Atoi(parts[3])
 	if err != nil || m < 0 || m >= aggregation.Numbers || aggregation.Define(aggregation.Metric(m)) == nil {
-		return is, cell, fmt.Errorf("what ended at %q is of no metric: %w", e.Key, err)
+		return is, cell, fmt.Errorf("what ended at %q is of no metric", e.Key)
 	}
 	day := newest(parts[1])
 	day = day[:4] + "-" + day[4:6] + "-" + day[6:]

@@ -6,9 +6,11 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -22,7 +24,7 @@ type came struct {
 // feed notes what the feed says came, whoever has the month. What it took back stays as
 // 0: so the row follows from the feeds, in whatever order they are counted.
 func (c *Claims) feed(d aggregation.Delta) {
-	key := strings.Join([]string{holderKey(d.Unit, d.Metric, d.Day), d.Campaign, d.Category, d.Source, d.Day}, zero)
+	key := strings.Join([]string{holderKey(d.Unit, d.Metric, d.Day), number(d.Metric), d.Campaign, d.Category, d.Source, d.Day}, zero)
 	is := c.news[key]
 	is.N, is.moment = is.N+d.N, max(is.moment, c.Moment)
 	c.news[key] = is
@@ -34,7 +36,7 @@ func (c *Claims) flushFed() error {
 		is, before := c.news[key], came{}
 		b, there, err := store.Seek(c.tx, fedBucket, []byte(key))
 		if there {
-			before, err = readCame("", 0, store.Entry{Key: []byte(key), Value: b})
+			before, err = readCame("", store.Entry{Key: []byte(key), Value: b})
 		}
 		if err != nil {
 			return err
@@ -48,7 +50,7 @@ func (c *Claims) flushFed() error {
 	return nil
 }
 
-// fed yields what the feed says came in a month.
+// fed yields what the feed says came in a month of all that the metric's measure counts.
 func (c *Claims) fed(unit string, m aggregation.Metric, month string) iter.Seq2[came, error] {
 	return func(yield func(came, error) bool) {
 		if err := c.flushFed(); err != nil {
@@ -59,7 +61,7 @@ func (c *Claims) fed(unit string, m aggregation.Metric, month string) iter.Seq2[
 		for e, err := range c.tx.Scan(fedBucket, from, to) {
 			is := came{}
 			if err == nil {
-				is, err = readCame(unit, m, e)
+				is, err = readCame(unit, e)
 			}
 			if (err != nil || is.N != 0) && (!yield(is, err) || err != nil) {
 				return
@@ -68,8 +70,8 @@ func (c *Claims) fed(unit string, m aggregation.Metric, month string) iter.Seq2[
 	}
 }
 
-// feeds says whether the feed has a flow of a month that no reports have: it says that
-// something came, or the unit keeps records of its own by then.
+// feeds says whether the feed has a month that no reports have: it says that something
+// came of what r's measure counts, or the unit keeps records of its own by then.
 func (c *Claims) feeds(r Figure, month string, o own) (bool, error) {
 	for _, err := range c.fed(r.Cell.Unit, r.Metric, month) {
 		return err == nil, err
@@ -77,11 +79,15 @@ func (c *Claims) feeds(r Figure, month string, o own) (bool, error) {
 	return o.since != "" && month >= o.since[:len("2006-01")], nil
 }
 
-// takeBack takes back what the feed had counted of a month that reports now have.
+// takeBack takes back what the feed had counted of a month that reports now have, but for
+// what reports never tell.
 func (c *Claims) takeBack(r Figure, month string) error {
 	for is, err := range c.fed(r.Cell.Unit, r.Metric, month) {
 		if err != nil {
 			return err
+		}
+		if !reports.Reportable(is.Metric) {
+			continue
 		}
 		is.N = -is.N
 		if err := c.counter.Feed(is.Delta, is.moment); err != nil {
@@ -107,13 +113,17 @@ func (c *Claims) EnterBelow(r Figure) error {
 	return err
 }
 
-func readCame(unit string, m aggregation.Metric, e store.Entry) (is came, err error) {
+func readCame(unit string, e store.Entry) (is came, err error) {
 	parts := strings.Split(string(e.Key), zero)
 	n, i := binary.Varint(e.Value)
 	at, j := binary.Varint(e.Value[max(i, 0):])
-	if len(parts) != 7 || i <= 0 || j <= 0 {
+	if len(parts) != 8 || i <= 0 || j <= 0 {
 		return is, fmt.Errorf("what came at %q cannot be read", e.Key)
 	}
-	cell := aggregation.Cell{Unit: unit, Campaign: parts[3], Category: parts[4], Source: parts[5]}
-	return came{aggregation.Delta{Cell: cell, Accepted: true, Metric: m, Day: parts[6], N: n}, at}, nil
+	m, err := strconv.Atoi(parts[3])
+	if err != nil || m < 0 || m >= aggregation.Numbers || aggregation.Define(aggregation.Metric(m)) == nil {
+		return is, fmt.Errorf("what came at %q is of no metric", e.Key)
+	}
+	cell := aggregation.Cell{Unit: unit, Campaign: parts[4], Category: parts[5], Source: parts[6]}
+	return came{aggregation.Delta{Cell: cell, Accepted: true, Metric: aggregation.Metric(m), Day: parts[7], N: n}, at}, nil
 }

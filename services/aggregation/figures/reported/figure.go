@@ -38,10 +38,10 @@ type Figure struct {
 
 // The buckets and what is in them; parts of keys are parted by 0x00.
 const (
-	holdersBucket  = "figures.holders"  // unit, metric, period → which source of reports has the figure
+	holdersBucket  = "figures.holders"  // unit, measure and month, or metric → which source of reports has it
 	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value, sequence and moment
 	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it
-	fedBucket      = "figures.fed"      // unit, metric, month, campaign, category, source, day → what the feed says came
+	fedBucket      = "figures.fed"      // unit, measure, month, metric, campaign, category, source, day → what the feed says came
 )
 
 // Buckets are all of them.

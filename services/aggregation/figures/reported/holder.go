@@ -12,21 +12,24 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// holderKey names a figure that has one source of reports: of a flow in each month,
-// of anything else for good, because what stands carries over into later months.
+// holderKey names what has one source of reports: in each month all flows of a measure,
+// so that what is divided is of the source of what it is divided by; of anything else
+// the metric for good, because what stands carries over into later months.
 func holderKey(unit string, m aggregation.Metric, day string) string {
-	period := ""
-	if aggregation.Define(m).Flow() {
-		period = day[:len("2006-01")]
+	what, period := number(m), ""
+	if d := aggregation.Define(m); d.Flow() {
+		what, period = d.Measure, day[:len("2006-01")]
 	}
-	return strings.TrimPrefix(unit, "units/") + zero + strconv.Itoa(int(m)) + zero + period
+	return strings.TrimPrefix(unit, "units/") + zero + what + zero + period
 }
 
+func number(m aggregation.Metric) string { return strconv.Itoa(int(m)) }
+
 // Admit says whether the feed has the figure that d changes, which took effect on
-// day: of what came that which no reports have, and of what stands all that is so since
-// the unit keeps records of its own; the delta that is returned counts no earlier. What
-// is not accepted counts beside what is, whoever has that, and takes nothing from
-// reports.
+// day: of what came that of months which no reports have, and what they never tell, and
+// of what stands all that is so since the unit keeps records of its own; the delta that
+// is returned counts no earlier. What is not accepted counts beside what is, whoever has
+// that, and takes nothing from reports.
 func (c *Claims) Admit(d aggregation.Delta, day string) (aggregation.Delta, bool, error) {
 	if !d.Accepted {
 		return d, true, nil
@@ -34,18 +37,27 @@ func (c *Claims) Admit(d aggregation.Delta, day string) (aggregation.Delta, bool
 	own, err := c.begin(d, day)
 	metric := aggregation.Define(d.Metric)
 	switch {
-	case err != nil || !reports.Reportable(d.Metric):
+	case err != nil || !measured[metric.Measure] || metric.Overdue():
 		return d, err == nil, err
-	case metric.Overdue():
-		return d, true, nil
 	case !metric.Flow():
-		d.Day = max(d.Day, own.since)
+		if reports.Reportable(d.Metric) {
+			d.Day = max(d.Day, own.since)
+		}
 		return d, true, nil
 	}
 	held, err := c.holder(holderKey(d.Unit, d.Metric, d.Day))
 	c.feed(d)
-	return d, held == "", err
+	return d, held == "" || !reports.Reportable(d.Metric), err
 }
+
+// measured are the measures of which forms bring something.
+var measured = func() map[string]bool {
+	all := map[string]bool{}
+	for _, d := range aggregation.Definitions {
+		all[d.Measure] = all[d.Measure] || reports.Reportable(d.Metric)
+	}
+	return all
+}()
 
 // hold gives the figure to its source. What the feed had counted of it is taken back.
 func (c *Claims) hold(r Figure) error {

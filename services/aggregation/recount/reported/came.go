@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,12 @@ type came struct {
 // reportable are the metrics that reports may bring.
 var reportable = slices.Sorted(maps.Values(metrics))
 
+// told says whether reports may bring a metric.
+func told(metric string) bool {
+	_, can := slices.BinarySearch(reportable, metric)
+	return can
+}
+
 // Replace notes that a record came to say something else at a moment.
 func (s *Reports) Replace(before, after *tally.Record, at time.Time) {
 	changes := map[event]int64{}
@@ -34,7 +41,7 @@ func (s *Reports) Replace(before, after *tally.Record, at time.Time) {
 			continue
 		}
 		for c, n := range r.Came {
-			if _, can := slices.BinarySearch(reportable, c.Metric); can {
+			if measureOf(c.Metric) != "" {
 				changes[event{tally.What{Where: r.At, Metric: c.Metric}, c.Day}] += sign * n
 			}
 		}
@@ -53,7 +60,7 @@ func (s *Reports) Replace(before, after *tally.Record, at time.Time) {
 func (s *Reports) fed() map[string]string {
 	all := map[string]string{}
 	for e, is := range s.came {
-		key := []string{FigureOf(e.Unit, e.Metric, e.day).key(), e.Campaign, e.Category, e.Source, e.day}
+		key := []string{FigureOf(e.Unit, e.Metric, e.day).key(), strconv.Itoa(hold.Number(e.Metric)), e.Campaign, e.Category, e.Source, e.day}
 		all[strings.Join(key, "\x00")] = sayN(is.n, is.at.UnixNano())
 	}
 	return all

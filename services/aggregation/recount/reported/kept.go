@@ -3,6 +3,7 @@ package reported
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
@@ -28,7 +29,11 @@ func (s *Reports) holders() map[string]string {
 }
 
 func (f Figure) key() string {
-	return hold.Short(f.unit) + "\x00" + strconv.Itoa(hold.Number(f.metric)) + "\x00" + f.month
+	of := f.of
+	if f.month == "" {
+		of = strconv.Itoa(hold.Number(f.of))
+	}
+	return hold.Short(f.unit) + "\x00" + of + "\x00" + f.month
 }
 
 // last are what reports last said.
@@ -49,8 +54,9 @@ func (s *Reports) last() map[string]string {
 
 // keyOf is that of a row in figures.reported.
 func keyOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
-	figure := Figure{row.GetResolvedUnit(), metricOf(r, row), row.GetCampaign()}
-	return figure.key() + "\x00" + row.GetCategory() + "\x00" + lastMonth(r.GetPeriod())
+	return strings.Join([]string{
+		hold.Short(row.GetResolvedUnit()), strconv.Itoa(hold.Number(metricOf(r, row))), row.GetCampaign(), row.GetCategory(), lastMonth(r.GetPeriod()),
+	}, "\x00")
 }
 
 func said(value, sequence, at int64) string {

@@ -7,6 +7,7 @@ package reported
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -29,21 +30,32 @@ var metrics = map[string]string{
 // stocks are those of them that stand until something else is said.
 var stocks = map[string]bool{"problems_rectifying": true, "problems_overdue": true}
 
-// Figure is one that has one source of reports: of a flow in a month, of a stock for
-// good.
-type Figure struct{ unit, metric, month string }
+// measures are what the metrics count whose names begin so, of which reports tell.
+var measures = map[string]string{
+	"problems": "problem", "tasks": "assignment", "complaints": "complaint", "inspections": "inspection", "rounds": "round",
+}
 
-// FigureOf names the one that counts on a day.
+// measureOf says what a metric counts, or "" if reports tell nothing of that.
+func measureOf(metric string) string {
+	what, _, _ := strings.Cut(metric, "_")
+	return measures[what]
+}
+
+// Figure is what has one source of reports: all that came in a month of what is
+// counted alike, a stock for good.
+type Figure struct{ unit, of, month string }
+
+// FigureOf names the one that has what counts on a day.
 func FigureOf(unit, metric, day string) Figure {
 	if stocks[metric] || len(day) < 7 {
 		return Figure{unit, metric, ""}
 	}
-	return Figure{unit, metric, day[:7]}
+	return Figure{unit, measureOf(metric), day[:7]}
 }
 
 // Reports are what reports have said so far.
 type Reports struct {
-	// sources have the names of those whose reports have the figures.
+	// sources have the names of those whose reports have what is told.
 	sources map[Figure]string
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
@@ -124,14 +136,18 @@ func sourceOf(installation string, r *aggregationv1.Report, metric string) strin
 // Begins says from which day on it is the feed's. Nor is what no superior has accepted.
 func (s *Reports) Have(o tally.What, day string) bool {
 	_, have := s.sources[FigureOf(o.Unit, o.Metric, day)]
-	return have && o.Accepted && !stocks[o.Metric]
+	return have && o.Accepted && !stocks[o.Metric] && told(o.Metric)
 }
 
-// Metrics are those of which reports have figures.
+// Metrics are those of which reports have figures, or could have.
 func (s *Reports) Metrics() map[string]bool {
 	all := map[string]bool{}
 	for figure := range s.sources {
-		all[figure.metric] = true
+		for _, metric := range reportable {
+			if figure.of == metric || figure.month != "" && figure.of == measureOf(metric) && !stocks[metric] {
+				all[metric] = true
+			}
+		}
 	}
 	return all
 }

@@ -221,8 +221,8 @@ func ledger(l *rectificationv1.Ledger, old *Record, day string) *Record {
 	return r
 }
 
-// spared says whether an end came no later than what was due by a day; "" is no end.
-func spared(day, end string) bool { return end != "" && end <= day }
+// spared says whether an end came before the day by which something was due; "" is none.
+func spared(day, end string) bool { return end != "" && end < day }
 
 func assignment(a *campaignv1.Assignment, old *Record, day string) *Record {
 	r := fresh(a.GetUnit(), a.GetCampaign())

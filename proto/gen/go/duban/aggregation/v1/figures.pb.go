@@ -625,7 +625,7 @@ type Status struct {
 	// How far the unit has come towards the targets of the period, at most 100.
 	Targets []*TargetProgress `protobuf:"bytes,13,rep,name=targets,proto3" json:"targets,omitempty"`
 	// 数据来源变更: what reports had told of the unit and those beneath it, and their own
-	// records tell since: within the period, of what is overdue until today; the newest
+	// records tell since: within the period, of what is overdue until today; the largest
 	// first, at most 100. There are none for portals, as of a past moment, and in a cut
 	// by source.
 	SourceChanges []*SourceChange `protobuf:"bytes,14,rep,name=source_changes,json=sourceChanges,proto3" json:"source_changes,omitempty"`

@@ -64,7 +64,8 @@ const (
 	Reason_REASON_REPORT_CAMPAIGN_INVALID Reason = 16
 	// Two rows of the report bring the same figure.
 	Reason_REASON_REPORT_ROW_REPEATED Reason = 17
-	// The figure comes from the feed, or from another source of reports.
+	// The figure comes from the feed, or from another source of reports: of what came in
+	// a month, all that is counted alike comes from one, as all that is about complaints.
 	Reason_REASON_REPORT_FIGURE_EXISTS Reason = 18
 	// The same source has since said something newer.
 	Reason_REASON_REPORT_SUPERSEDED Reason = 19

@@ -160,7 +160,7 @@ type Assignment struct {
 	Submitters []string `protobuf:"bytes,29,rep,name=submitters,proto3" json:"submitters,omitempty"`
 	// 活动结束日: the day on which the campaign was closed, YYYY-MM-DD, if it was
 	// not approved by then or not yet due. It changes no more, and what was not due
-	// before that day never falls due.
+	// by that day never falls due.
 	CampaignCloseDate string `protobuf:"bytes,30,opt,name=campaign_close_date,json=campaignCloseDate,proto3" json:"campaign_close_date,omitempty"`
 	// 补正时限: the day by which it is submitted again that was returned, YYYY-MM-DD;
 	// empty: it never was. It is no earlier than due_date. The first return gives five
@@ -168,7 +168,7 @@ type Assignment struct {
 	// submission, and no more.
 	CorrectionDueDate string `protobuf:"bytes,31,opt,name=correction_due_date,json=correctionDueDate,proto3" json:"correction_due_date,omitempty"`
 	// 单位停用日: the day on which its unit was archived, YYYY-MM-DD, if it was not
-	// approved by then or not yet due. What was not due before that day never falls due.
+	// approved by then or not yet due. What was not due by that day never falls due.
 	UnitArchiveDate string `protobuf:"bytes,32,opt,name=unit_archive_date,json=unitArchiveDate,proto3" json:"unit_archive_date,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

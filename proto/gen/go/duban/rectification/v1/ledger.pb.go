@@ -205,7 +205,7 @@ type Ledger struct {
 	Etag string `protobuf:"bytes,18,opt,name=etag,proto3" json:"etag,omitempty"`
 	// 活动结束日: the day on which the campaign was closed, YYYY-MM-DD; empty: it was
 	// not. The ledger then takes no problems that the unit finds itself and no first
-	// signature, and a filing that was not due before that day never falls due.
+	// signature, and a filing that was not due by that day never falls due.
 	CampaignCloseDate string `protobuf:"bytes,19,opt,name=campaign_close_date,json=campaignCloseDate,proto3" json:"campaign_close_date,omitempty"`
 	// 下达台账: it was opened when its campaign was published, because the unit owes
 	// one, and nothing was done in it yet. CreateLedger opens it as if there were none.
@@ -216,7 +216,7 @@ type Ledger struct {
 	// one adds the days for which the superior had the version, and no more.
 	CorrectionDueDate string `protobuf:"bytes,21,opt,name=correction_due_date,json=correctionDueDate,proto3" json:"correction_due_date,omitempty"`
 	// 单位停用日: the day on which its unit was archived, or the one that it was merged
-	// into, YYYY-MM-DD; empty: neither was. What was not due before that day never
+	// into, YYYY-MM-DD; empty: neither was. What was not due by that day never
 	// falls due.
 	UnitArchiveDate string `protobuf:"bytes,22,opt,name=unit_archive_date,json=unitArchiveDate,proto3" json:"unit_archive_date,omitempty"`
 	unknownFields   protoimpl.UnknownFields
