@@ -44,8 +44,7 @@ func feedOf(t *testing.T) units {
 
 func (u units) ListRecords(ctx context.Context, req *feedv1.ListRecordsRequest, _ ...grpc.CallOption) (*feedv1.ListRecordsResponse, error) {
 	if req.GetStart() == 1 {
-		<-ctx.Done()
-		return nil, ctx.Err()
+		return &feedv1.ListRecordsResponse{NextStart: 1, Size: 1}, feed.Pause(ctx, req.GetWait().AsDuration())
 	}
 	return &feedv1.ListRecordsResponse{Records: []*feedv1.Record{{Entry: u.entry}}, NextStart: 1, Size: 1}, nil
 }
