@@ -158,3 +158,13 @@ func Editable(u *organizationv1.Unit) error {
 	}
 	return nil
 }
+
+// SetFromAbove says whether who reaches from the unit named top down to u may change
+// what u owes and with whom it is compared, which the request has at field: nobody
+// decides that for themselves. Above the topmost unit there is nobody.
+func SetFromAbove(u *organizationv1.Unit, top, field string) error {
+	if u.GetParent() == "" || u.GetName() != top {
+		return nil
+	}
+	return ErrUnitSuperior.With("unit", u.GetName()).At(field, "由上级单位的管理员办理", "is for an administrator above the unit")
+}

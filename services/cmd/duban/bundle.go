@@ -34,7 +34,7 @@ func bundleCommand(ctx context.Context, args []string, out io.Writer) error {
 			return bundleImport(ctx, args[1:], out)
 		}
 	}
-	return fmt.Errorf("%w: duban bundle export|import", errUsage)
+	return misused("duban bundle export|import", args)
 }
 
 // bundleExport writes what is new since a receipt, or all, and says what each file

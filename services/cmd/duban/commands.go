@@ -160,7 +160,7 @@ func gently() {
 
 func configCommand(_ context.Context, args []string, out io.Writer) error {
 	if len(args) == 0 || args[0] != "print" {
-		return fmt.Errorf("%w: duban config print [-config FILE]", errUsage)
+		return misused("duban config print [-config FILE]", args)
 	}
 	s, err := flagsAlone("config print", args[1:])
 	if err != nil {

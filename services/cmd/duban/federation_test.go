@@ -160,9 +160,10 @@ func TestAMistakeOfTheCommandIsNoVerdict(t *testing.T) {
 	}
 }
 
-// TestWhoAsksForHelpGetsItAndNoError is so for every command that has flags.
+// TestWhoAsksForHelpGetsItAndNoError is so for every command.
 func TestWhoAsksForHelpGetsItAndNoError(t *testing.T) {
-	for _, args := range []string{"demo", "federation", "split", "sandbox", "standalone", "serve", "certificates", "backup", "restore", "identity", "verify", "bundle export", "bundle import", "config print"} {
+	for _, args := range []string{"demo", "federation", "split", "sandbox", "standalone", "serve", "certificates", "backup", "restore", "identity", "verify", "bundle", "bundle export", "bundle import", "config", "config print",
+		"health", "fsck", "fsck -rebuild-indexes", "recount", "recount -below"} {
 		if got := exit(run(t.Context(), append(strings.Fields(args), "-h"), t.Output())); got != exitOK {
 			t.Errorf("duban %s -h: exit %d", args, got)
 		}

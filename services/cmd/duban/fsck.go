@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount"
@@ -138,8 +139,10 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 // dataArgs reads "[-config FILE] DATA". Without a file the data say themselves
 // which installation they belong to.
 func dataArgs(command string, args []string) (suite.Config, error) {
-	c := suite.Default()
+	c, use := suite.Default(), "duban "+command+" [-config FILE] DATA"
 	switch {
+	case slices.ContainsFunc(args, asksHelp): // before a folder is looked for
+		return c, misused(use, args)
 	case len(args) == 3 && args[0] == "-config":
 		if err := config.Read(args[1], &c); err != nil {
 			return c, err
@@ -148,7 +151,7 @@ func dataArgs(command string, args []string) (suite.Config, error) {
 	case len(args) == 1:
 		c.Data, c.Installation = args[0], ""
 	default:
-		return c, fmt.Errorf("%w: duban %s [-config FILE] DATA", errUsage, command)
+		return c, misused(use, args)
 	}
 	return c, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -16,12 +17,11 @@ const (
 // health asks a process, for containers that have nothing else to ask with.
 func health(ctx context.Context, args []string, _ io.Writer) error {
 	url := readiness
-	switch len(args) {
-	case 0:
-	case 1:
+	switch {
+	case len(args) > 1, slices.ContainsFunc(args, asksHelp):
+		return misused("duban health [URL]", args)
+	case len(args) == 1:
 		url = args[0]
-	default:
-		return fmt.Errorf("%w: duban health [URL]", errUsage)
 	}
 	ctx, cancel := context.WithTimeout(ctx, answering)
 	defer cancel()

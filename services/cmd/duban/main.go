@@ -31,6 +31,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/duban-project/duban/services/internal/backup"
@@ -94,6 +95,18 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	return usage()
 }
+
+// misused says how a command without flags of its own is used: as a mistake, or as the
+// help that args ask for.
+func misused(use string, args []string) error {
+	if !slices.ContainsFunc(args, asksHelp) {
+		return fmt.Errorf("%w: %s", errUsage, use)
+	}
+	fmt.Fprintln(os.Stderr, "Usage of "+use)
+	return flag.ErrHelp
+}
+
+func asksHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 func exit(err error) int {
 	if err == nil || errors.Is(err, flag.ErrHelp) { // the help was shown

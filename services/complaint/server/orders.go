@@ -67,6 +67,9 @@ func readAside(b []byte) aside {
 // outage says that it is not the order's own fault: who should carry it out
 // cannot be reached, or takes nothing on.
 func outage(err error) bool {
+	if errors.Is(err, change.ErrLogIncomplete) {
+		return true // a rule refuses it, but not the order
+	}
 	if f := fault.As(err); f != nil {
 		switch f.Kind() {
 		case faultv1.Kind_KIND_DOWN, faultv1.Kind_KIND_EXHAUSTED, faultv1.Kind_KIND_UNKNOWN:

@@ -174,7 +174,7 @@ func (s *Service) entered(ctx context.Context, name, problem string) error {
 // final says whether the same order would be refused again.
 func final(err error) bool {
 	f := fault.As(err)
-	if f == nil {
+	if f == nil || outage(err) {
 		return false
 	}
 	switch f.Kind() {

@@ -93,6 +93,7 @@ func TestWhatCannotBeDeliveredIsDeliveredAgain(t *testing.T) {
 	}{
 		{"at once", nil, 0, 1, "ledgers/l/problems/0001", ""},
 		{"the ledgers are down", []error{down, errors.New("no connection")}, 0, 3, "ledgers/l/problems/0001", ""},
+		{"the ledgers' log is held", []error{change.ErrLogIncomplete, change.ErrLogIncomplete}, 0, 3, "ledgers/l/problems/0001", ""},
 		{"it is refused", []error{refused}, 0, 1, "", "NOT_FOUND"},
 		{"the outcome is lost", nil, 1, 1, "ledgers/l/problems/0001", ""},
 	} {

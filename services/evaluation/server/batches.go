@@ -39,8 +39,8 @@ func (s *Service) Work(ctx context.Context) error {
 			return ctx.Err()
 		case <-ticker.C:
 		}
-		// A full disk is no reason to stop: the ballots wait, durable as they are.
-		if err := s.appendWaiting(ctx); err != nil && !errors.Is(err, store.ErrFull) {
+		// A full disk is no reason to stop, nor is a held log: the ballots wait, durable as they are.
+		if err := s.appendWaiting(ctx); err != nil && !errors.Is(err, store.ErrFull) && !errors.Is(err, feed.ErrHeld) {
 			return err
 		}
 	}

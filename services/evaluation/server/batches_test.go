@@ -86,6 +86,9 @@ func TestBallotsAreAppendedInCrowdsByTheTimer(t *testing.T) {
 		wait(2*time.Hour, 0)
 		vote(t, f, "rounds/r", 1)
 		wait(time.Minute, 0) // not because of the cast
+		f.Log.Hold("a test")
+		wait(time.Hour, 0) // the ballots wait
+		f.Log.Release()
 		wait(time.Hour, 1)
 		wait(time.Hour, 1) // once
 		vote(t, f, "rounds/r", Crowd+3)

@@ -30,8 +30,7 @@ type Units struct {
 	Book    *change.Book
 	Feeds   feedv1.FeedServiceClient // as the service
 	// Tell says to the service's records of a unit on which day, YYYY-MM-DD, it was
-	// archived. It is called again at every start: what is told twice MUST change
-	// nothing.
+	// archived. What it was told it is not told again.
 	Tell func(tx *change.Tx, unit, day string) error
 }
 
@@ -47,11 +46,30 @@ func (u *Units) Follow(ctx context.Context) error {
 	known := heirs{}
 	return feed.Follow(ctx, u.Feeds, source, 0, feed.Patient(source, func(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
 		gone, err := known.gone(run)
+		if err == nil && len(gone) > 0 {
+			err = u.news(ctx, gone)
+		}
 		if err != nil || len(gone) == 0 {
 			return err
 		}
 		return u.Book.Own(ctx, u.Service, func(tx *change.Tx) error { return u.hear(tx, gone) })
 	}))
+}
+
+// news leaves in gone what is not kept yet: at a start all is heard again.
+func (u *Units) news(ctx context.Context, gone map[string]string) error {
+	return u.Book.Store.View(ctx, func(tx store.Tx) error {
+		for unit, day := range gone {
+			kept, err := u.Day(tx, unit)
+			if err != nil {
+				return err
+			}
+			if kept == day {
+				delete(gone, unit)
+			}
+		}
+		return nil
+	})
 }
 
 // hear tells of units, and keeps the days.

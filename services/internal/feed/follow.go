@@ -79,20 +79,26 @@ func Gathered(apply Apply) Apply {
 	}
 }
 
-const patience = time.Second // how long to wait for what passes by itself
+const (
+	patience = time.Second // how long to wait for what passes by itself
+	silence  = 600         // tries that are not logged again: ten minutes of them
+)
 
-// Patient is apply for what a full disk may hold up, or another of the errors that
-// pass by themselves: then it is logged, and the run tried again each second. It ends
+// Patient is apply for what a full disk may hold up, a log that is held until
+// somebody decides, or another of the errors that are not the run's own: then the run
+// is tried again each second, which is logged at first and every ten minutes. It ends
 // with any other error, or with ctx's.
 func Patient(name string, apply Apply, passing ...error) Apply {
-	passing = append(passing, store.ErrFull)
+	passing = append(passing, store.ErrFull, ErrHeld)
 	return func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
-		for {
+		for try := 0; ; try++ {
 			err := apply(ctx, run, next, size)
 			if !slices.ContainsFunc(passing, func(p error) bool { return errors.Is(err, p) }) {
 				return err
 			}
-			slog.WarnContext(ctx, "taking in a feed", "feed", name, "error", err)
+			if try%silence == 0 {
+				slog.WarnContext(ctx, "taking in a feed", "feed", name, "error", err)
+			}
 			if err := Pause(ctx, patience); err != nil {
 				return err
 			}

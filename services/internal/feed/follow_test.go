@@ -196,6 +196,7 @@ func TestAFullDiskIsWaitedOut(t *testing.T) {
 	}{
 		"taken":          {[]error{nil}, nil},
 		"full":           {[]error{store.ErrFull, fmt.Errorf("again: %w", store.ErrFull), nil}, nil},
+		"held":           {[]error{fmt.Errorf("appending: %w", feed.ErrHeld), nil}, nil},
 		"passes":         {[]error{fmt.Errorf("of the service: %w", passes), nil}, nil},
 		"ends":           {[]error{store.ErrFull, ends}, ends},
 		"ends with time": {slices.Repeat([]error{store.ErrFull}, 10), context.DeadlineExceeded},

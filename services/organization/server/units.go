@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -128,15 +129,29 @@ func (s *Service) beneath(req *organizationv1.ListUnitsRequest) change.Keep[*org
 
 // UpdateUnit implements the RPC.
 func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnitRequest) (*organizationv1.Unit, error) {
-	return s.units.ChangeAs(ctx, req, req.GetUnit(), func(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+	return s.units.ChangeAs(ctx, req, req.GetUnit(), func(tx *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
 		if err := organization.Editable(u); err != nil {
 			return nil, err
 		}
 		if err := distinct(req.GetUnit().GetCodes()); err != nil {
 			return nil, err
 		}
-		return change.Masked(u, req.GetUnit(), req.GetUpdateMask(), "display_name", "codes", "labels")
+		changed, err := change.Masked(u, req.GetUnit(), req.GetUpdateMask(), "display_name", "codes", "labels")
+		if err != nil || maps.Equal(u.GetLabels(), changed.GetLabels()) {
+			return changed, err
+		}
+		return changed, fromAbove(tx, u, "unit.labels")
 	})
+}
+
+// fromAbove refuses what the caller may do to the units beneath its own alone. Its
+// key counts as well as its grants.
+func fromAbove(tx *change.Tx, u *organizationv1.Unit, field string) error {
+	top, err := tx.Access.Reach(u.GetName())
+	if err != nil {
+		return err
+	}
+	return organization.SetFromAbove(u, top, field)
 }
 
 // MoveUnit implements the RPC.
@@ -223,6 +238,9 @@ func (s *Service) endGrants(tx *change.Tx, u *organizationv1.Unit) error {
 // ArchiveUnit implements the RPC.
 func (s *Service) ArchiveUnit(ctx context.Context, req *organizationv1.ArchiveUnitRequest) (*organizationv1.Unit, error) {
 	return s.units.Change(ctx, req, func(tx *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
+		if err := fromAbove(tx, u, "name"); err != nil {
+			return nil, err
+		}
 		beneath, err := s.children(tx, u.GetName())
 		if err != nil {
 			return nil, err

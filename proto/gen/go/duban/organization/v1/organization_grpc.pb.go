@@ -72,15 +72,16 @@ type OrganizationServiceClient interface {
 	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was. Of
 	// the past too it shows the units that the caller may see by the tree as it is.
 	ListUnits(ctx context.Context, in *ListUnitsRequest, opts ...grpc.CallOption) (*ListUnitsResponse, error)
-	// Changes a unit's name, codes or labels (修改单位).
+	// Changes a unit's name, codes or labels (修改单位). Labels are set from above the
+	// unit, except those of the topmost.
 	UpdateUnit(ctx context.Context, in *UpdateUnitRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Moves a unit (调整隶属), with all beneath it, under another parent.
 	MoveUnit(ctx context.Context, in *MoveUnitRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Merges a unit into another (撤并): archives it beneath the target, moves its
 	// children there and ends its grants.
 	MergeUnit(ctx context.Context, in *MergeUnitRequest, opts ...grpc.CallOption) (*Unit, error)
-	// Archives a unit that has no active unit beneath it (停用单位); it gets no new
-	// work.
+	// Archives a unit that has no active unit beneath it (停用单位), from above it; it
+	// gets no new work.
 	ArchiveUnit(ctx context.Context, in *ArchiveUnitRequest, opts ...grpc.CallOption) (*Unit, error)
 	// Imports units from CSV (批量导入单位), with a verdict for every row. A parent
 	// stands on an earlier line than those beneath it.
@@ -470,15 +471,16 @@ type OrganizationServiceServer interface {
 	// Lists units (列出单位): the tree, or a subtree of it, as it is or as it was. Of
 	// the past too it shows the units that the caller may see by the tree as it is.
 	ListUnits(context.Context, *ListUnitsRequest) (*ListUnitsResponse, error)
-	// Changes a unit's name, codes or labels (修改单位).
+	// Changes a unit's name, codes or labels (修改单位). Labels are set from above the
+	// unit, except those of the topmost.
 	UpdateUnit(context.Context, *UpdateUnitRequest) (*Unit, error)
 	// Moves a unit (调整隶属), with all beneath it, under another parent.
 	MoveUnit(context.Context, *MoveUnitRequest) (*Unit, error)
 	// Merges a unit into another (撤并): archives it beneath the target, moves its
 	// children there and ends its grants.
 	MergeUnit(context.Context, *MergeUnitRequest) (*Unit, error)
-	// Archives a unit that has no active unit beneath it (停用单位); it gets no new
-	// work.
+	// Archives a unit that has no active unit beneath it (停用单位), from above it; it
+	// gets no new work.
 	ArchiveUnit(context.Context, *ArchiveUnitRequest) (*Unit, error)
 	// Imports units from CSV (批量导入单位), with a verdict for every row. A parent
 	// stands on an earlier line than those beneath it.
