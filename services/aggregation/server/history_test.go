@@ -299,19 +299,14 @@ func (h *history) changeComplaint() {
 	h.append("complaint", c.GetName(), c)
 }
 
-// owners are those of the rounds; which of them are above the unit rated changes.
-var owners = []string{"units/a", "units/root", "units/b"}
-
 func (h *history) changeResult() {
-	n := h.pick("round", len(owners))
-	round := fmt.Sprintf("rounds/%d", n)
-	r := &evaluationv1.Result{Name: fmt.Sprintf("%s/results/%d", round, h.pick("nr", 2)), Unit: "units/a1"}
+	r := &evaluationv1.Result{Name: fmt.Sprintf("rounds/%d/results/%d", h.pick("round", 3), h.pick("nr", 2)), Unit: "units/a1"}
 	if h.flip("published") {
 		r.PublishTime, r.Rank, r.CompositeMilli = h.stamp(), int32(1+h.pick("rank", 3)), proto.Int64(int64(h.pick("score", 100)))
 	}
 	h.append("evaluation", r.GetName(), r)
-	h.append("evaluation", round, &evaluationv1.Round{
-		Name: round, Owner: owners[n], State: evaluationv1.Round_State(1 + h.pick("state", 5)), PublishTime: h.stamp(),
+	h.append("evaluation", "rounds/0", &evaluationv1.Round{
+		Name: "rounds/0", Owner: "units/a", State: evaluationv1.Round_State(1 + h.pick("state", 5)), PublishTime: h.stamp(),
 	})
 }
 

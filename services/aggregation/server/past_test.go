@@ -111,9 +111,6 @@ func (h *history) askOf(tx store.Tx, want *sum.Figures, at time.Time) error {
 	if q.AsOf, err = figures.NewPast(tx, at, q); err != nil {
 		return err
 	}
-	if err := h.askLatest(q.AsOf, at, q.End); err != nil {
-		return err
-	}
 	all := aggregation.Sums(aggregation.Definitions...)
 	then, err := figures.Read(tx, q, all)
 	if err != nil {
