@@ -36,10 +36,10 @@ func (m *matrix) keepRounds(home string) (r roundRecords) {
 	child := places[home]["child"]
 	result := "/results/" + strings.TrimPrefix(child, "units/")
 	r.draft = m.round(home, child)
-	r.open, r.code = m.opened(home, child)
 	r.tallied = m.tallied(home, child)
 	r.published = m.tallied(home, child)
 	done[*evaluationv1.Round](m)(m.rounds(accessv1.Role_ROLE_HEAD, home).PublishRound(m.suite.T.Context(), &evaluationv1.PublishRoundRequest{Name: r.published}))
+	r.open, r.code = m.opened(home, child)
 	r.tallyOf, r.resultOf = r.tallied+result, r.published+result
 	return r
 }

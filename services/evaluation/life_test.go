@@ -7,6 +7,7 @@ import (
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/evaluation"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 )
 
@@ -18,7 +19,9 @@ func TestTheReadmeShowsTheLife(t *testing.T) {
 func TestEveryMove(t *testing.T) {
 	during, after := day("2026-03-02"), day("2026-04-01")
 	moves := map[evaluation.Move]func(*evaluationv1.Round) (*evaluationv1.Round, error){
-		evaluation.Opening: func(r *evaluationv1.Round) (*evaluationv1.Round, error) { return evaluation.Open(r, during) },
+		evaluation.Opening: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
+			return evaluation.Open(r, calendar.Date{}, during)
+		},
 		evaluation.Issuing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
 			return evaluation.Issue(r, "served", 3, nil, during)
 		},

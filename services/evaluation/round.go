@@ -97,14 +97,18 @@ func moved(r *evaluationv1.Round, m Move) (*evaluationv1.Round, error) {
 	return lifecycle.Move(Life, r, m, ErrIllegalMove)
 }
 
-// Open lets codes be issued and ballots be cast.
-func Open(r *evaluationv1.Round, now time.Time) (*evaluationv1.Round, error) {
+// Open lets codes be issued and ballots be cast. free is the latest day that Free
+// gives, of all rounds of its owner.
+func Open(r *evaluationv1.Round, free calendar.Date, now time.Time) (*evaluationv1.Round, error) {
 	r, err := moved(r, Opening)
 	if err != nil {
 		return nil, err
 	}
 	if w, err := windowOf(r); err != nil || w.over(now) {
 		return nil, ErrWindowOver
+	}
+	if !free.IsZero() {
+		return nil, ErrTooSoon.With("day", free.String()).At("name", "距同一方案的另一轮评议不足 30 天，可自 "+free.String()+" 起开放", "is fewer than 30 days from another by its scheme: open it from "+free.String()+" on")
 	}
 	r.OpenTime = timestamppb.New(now)
 	return r, nil

@@ -13,6 +13,12 @@ import (
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 )
 
+// Beside is what a tally takes note of beside the ballots.
+type Beside struct {
+	Measures []*evaluationv1.Measure
+	Vetoes   []*evaluationv1.Veto
+}
+
 // Tally makes a result for every unit rated, out of what was counted and of what
 // there is beside it (计票).
 func Tally(r *evaluationv1.Round, c *Count, beside Beside, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
@@ -100,7 +106,6 @@ type finding struct {
 	held      []bool     // of the scheme's groups
 	composite *figure    // nil if incomplete
 	shifted   bool       // weights were redistributed
-	told      bool       // it would tell too much, after an earlier result
 }
 
 // outcome says what is shown of a unit. That nobody has anything to say about it is
@@ -108,8 +113,6 @@ type finding struct {
 func (f finding) outcome(k int) evaluationv1.Result_Outcome {
 	cast, said := sum(f.cast), sum(f.ballots)
 	switch {
-	case f.told:
-		return evaluationv1.Result_OUTCOME_SUPPRESSED
 	case said == 0 && (cast == 0 || cast >= k), said >= k && f.composite == nil:
 		return evaluationv1.Result_OUTCOME_INCOMPLETE
 	case said < k:
@@ -135,7 +138,6 @@ func (t *tally) results() []*evaluationv1.Result {
 func (t *tally) find(line int) (f finding) {
 	f.cast, f.ballots = t.turnout(line)
 	f.held = held(f.cast, f.ballots, int(t.scheme.GetLeastBallots()))
-	f.told = t.told(t.round.GetSubjects()[line], f)
 	f.means = make([]*big.Rat, len(f.held))
 	groups := newMean()
 	for _, part := range parts(f.held) {

@@ -1,14 +1,18 @@
 package figures
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Latest is the newest published score of a unit.
+// Latest is the published score of a unit that counts.
 type Latest struct {
 	// Origin is the result that it stands in.
 	Origin      string
@@ -42,42 +46,92 @@ func (f *Fold) scoredKey(name string, fact *aggregation.Fact) []byte {
 
 var errScore = errors.New("a score that cannot be read")
 
-// ReadLatest returns the newest score of a unit that was published until the end
-// of day, or nil. It reads as many rows as the unit has scores.
-func ReadLatest(tx store.Tx, unit, day string) (newest *Latest, err error) {
+// scored is what one result gave a unit: score and rank as a row has them.
+type scored struct {
+	day, origin string
+	row         []byte
+}
+
+// ReadLatest returns the score of a unit, of those published until the end of day, or
+// nil. It reads as many rows as the unit has scores, and as many facts as rounds gave
+// them in the newest year.
+func ReadLatest(tx store.Tx, unit, day string) (*Latest, error) {
 	prefix := under(unit)
+	var all []scored
 	for e, err := range tx.Scan(scoresBucket, []byte(prefix), []byte(prefix+day+any)) {
 		if err != nil {
 			return nil, err
 		}
-		if newest, err = readScore(string(e.Key[len(prefix)+len(day)+1:]), e.Value); err != nil {
-			return nil, err
-		}
+		key := string(e.Key[len(prefix):])
+		all = append(all, scored{key[:len(day)], key[len(day)+1:], e.Value})
 	}
-	return newest, nil
+	return foremost(tx, unit, all)
 }
 
 // Latest is ReadLatest as was known at the past's moment.
 func (p *Past) Latest(unit, day string) (*Latest, error) {
 	prefix := under(unit)
-	known := map[string][]byte{}
+	known := map[string]scored{}
 	for e, err := range p.tx.Scan(scoredBucket, []byte(prefix), []byte(prefix+(p.at+1).key())) {
 		if err != nil {
 			return nil, err
 		}
-		known[string(e.Key[len(prefix)+len(p.at.key()):])] = e.Value
-	}
-	newest, origin := "", ""
-	for name, b := range known {
-		if len(b) == 0 || string(b[:len(day)]) > day || string(b[:len(day)])+zero+name < newest {
-			continue
+		name := string(e.Key[len(prefix)+len(p.at.key()):])
+		delete(known, name)
+		if len(e.Value) > 0 && string(e.Value[:len(day)]) <= day {
+			known[name] = scored{string(e.Value[:len(day)]), name, e.Value[len(day):]}
 		}
-		newest, origin = string(b[:len(day)])+zero+name, name
 	}
-	if origin == "" {
+	return foremost(p.tx, unit, slices.Collect(maps.Values(known)))
+}
+
+// foremost chooses the score that counts: of the newest year that has one, of the
+// highest owner, the newest.
+func foremost(tx store.Tx, unit string, all []scored) (*Latest, error) {
+	if len(all) == 0 {
 		return nil, nil
 	}
-	return readScore(origin, known[origin][len(day):])
+	slices.SortFunc(all, func(a, b scored) int { return cmp.Or(cmp.Compare(b.day, a.day), cmp.Compare(b.origin, a.origin)) })
+	best, highest, tree := all[0], lowest, newTree(tx)
+	for _, s := range all {
+		if s.day[:len("2026")] != all[0].day[:len("2026")] {
+			break
+		}
+		n, err := tree.above(unit, s)
+		if err != nil {
+			return nil, err
+		}
+		if n < highest {
+			best, highest = s, n
+		}
+	}
+	return readScore(best.origin, best.row)
+}
+
+// lowest is where an owner stands that is not above the unit: beneath all that are.
+const lowest = depth
+
+// above is how many units stood above the owner of the score's round at the end of the
+// day on which it was published.
+func (t *tree) above(unit string, s scored) (int, error) {
+	round, _, _ := strings.Cut(s.origin, "/results/")
+	b, there, err := store.Seek(t.tx, factsBucket, []byte(round))
+	if err != nil || !there {
+		return lowest, err
+	}
+	fact, err := decodeFact(round, b)
+	if err != nil {
+		return lowest, err
+	}
+	at, err := dusk(s.day)
+	if err != nil {
+		return lowest, err
+	}
+	path, err := t.path(unit, at)
+	if i := slices.Index(path, fact.Unit); i > 0 {
+		return len(path) - 1 - i, err
+	}
+	return lowest, err
 }
 
 func readScore(origin string, b []byte) (*Latest, error) {

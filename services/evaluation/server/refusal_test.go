@@ -58,15 +58,16 @@ func TestEveryRefusal(t *testing.T) {
 		{"CREDENTIAL_ISSUER_INVOLVED", func() error { return issue(w.insider(w.bureau, w.school1), "served", 1) }},
 		{"CREDENTIAL_ISSUER_INVOLVED", func() error { return issue(w.insider(w.school2, w.bureau), "served", 1) }},
 		{"BALLOT_CODE_MALFORMED", func() error { return castAs("2222-2222", good) }},
-		{"BALLOT_CODE_UNKNOWN", func() error { return castAs(w.codes(w.open("beside"), "served", 1)[0], good) }},
+		{"BALLOT_CODE_UNKNOWN", func() error { return castAs(w.codes(w.open("beside", w.another("s3")), "served", 1)[0], good) }},
 		{"BALLOT_CODE_SPENT", func() error { return castAs(codes[0], good) }},
 		{"FIELDS_INVALID", func() error { _, err := w.castAs("guessed", open, codes[1], good); return err }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], good[1:]) }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], append(good[1:], good[1])) }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], w.answers("satisfied", "excellent")) }},
 		{"NOT_FOUND", func() error { _, err := w.cast(w.draft("draft"), codes[1], good); return err }},
+		{"ROUND_TOO_SOON", func() error { _, err := w.opens("rounds/draft"); return err }},
 		{"BALLOT_REFUSED", func() error {
-			early := w.open("early", func(r *evaluationv1.Round) { r.StartDate = "2026-02-10" })
+			early := w.open("early", func(r *evaluationv1.Round) { r.StartDate, r.EndDate = "2026-03-15", "2026-03-20" })
 			_, err := w.cast(early, w.codes(early, "served", 1)[0], good)
 			return err
 		}},

@@ -88,9 +88,11 @@ func TestAnIDThatWasNotDrawnIsRefused(t *testing.T) {
 		strings.Repeat("a", 22), "00000000-0000-4000-8000-000000000001", "0190163d-8694-739b-aea5-966c26f8ad91", "12345678901234567890123",
 		code, strings.ToLower(code) + "-1", "x_" + strings.ReplaceAll(code, "-", ""),
 	} {
-		_, err := w.castAs(id, name, code, w.answers("satisfied", "fairly"))
-		if f := fault.As(err); reason(err) != "FIELDS_INVALID" || len(f.Fields) != 1 || f.Fields[0].Path != "request_id" || f.Fields[0].Zh == "" || f.Fields[0].En == "" {
-			t.Errorf("%s is refused by %v", id, err)
+		for _, key := range []string{"", w.viewer.Key} {
+			_, err := w.Evaluation(key).CastBallot(t.Context(), &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: w.answers("satisfied", "fairly"), RequestId: id})
+			if f := fault.As(err); reason(err) != "FIELDS_INVALID" || len(f.Fields) != 1 || f.Fields[0].Path != "request_id" || f.Fields[0].Zh == "" || f.Fields[0].En == "" {
+				t.Errorf("%s, with the key %q, is refused by %v", id, key, err)
+			}
 		}
 	}
 	must[string](t)(w.castAs(mine, name, code, w.answers("satisfied", "fairly")))

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"iter"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
@@ -62,12 +63,37 @@ func (s *Service) asked(tx *change.Tx, req *evaluationv1.ListRoundsRequest, afte
 // OpenRound implements the RPC.
 func (s *Service) OpenRound(ctx context.Context, req *evaluationv1.OpenRoundRequest) (*evaluationv1.Round, error) {
 	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
-		r, err := evaluation.Open(r, tx.Now)
+		free, err := s.free(tx, r)
+		if err != nil {
+			return nil, err
+		}
+		r, err = evaluation.Open(r, free, tx.Now)
 		if err != nil {
 			return nil, err
 		}
 		return r, openBox(tx, r.GetName())
-	})
+	}, change.CatchUp())
+}
+
+// free is the day from which no other round of the owner, or of those merged with it,
+// stands in the way of opening this one. It reads each of them once.
+func (s *Service) free(tx *change.Tx, r *evaluationv1.Round) (free calendar.Date, err error) {
+	heir := s.units.Heir(r.GetOwner())
+	for _, owner := range append(s.units.Merges(heir), heir) {
+		for other, err := range s.rounds.Lookup(tx, "owner", owner, "") {
+			if err != nil {
+				return free, err
+			}
+			day, err := evaluation.Free(r, other, s.units.Heir, tx.Now)
+			if err != nil {
+				return free, fmt.Errorf("reading when %s is open: %w", other.GetName(), err)
+			}
+			if free.Before(day) {
+				free = day
+			}
+		}
+	}
+	return free, nil
 }
 
 // issuing is an IssueCredentialsRequest as the pipeline finds its round.
@@ -144,38 +170,13 @@ func (s *Service) TallyRound(ctx context.Context, req *evaluationv1.TallyRoundRe
 		if err != nil {
 			return nil, err
 		}
-		earlier, err := s.near(tx, r)
-		if err != nil {
-			return nil, err
-		}
-		beside := evaluation.Beside{Measures: req.GetMeasures(), Vetoes: req.GetVetoes(), Earlier: earlier}
+		beside := evaluation.Beside{Measures: req.GetMeasures(), Vetoes: req.GetVetoes()}
 		r, results, err := evaluation.Tally(r, count, beside, tx.Now)
 		if err != nil {
 			return nil, err
 		}
-		if req.GetValidateOnly() { // nothing is to be held against what was never tallied
-			r.Average, r.AverageMilli = "", nil
-		}
 		return r, s.putResults(tx, "result.tallied", results)
 	})
-}
-
-// near are the rounds against whose results those of a round must be held.
-func (s *Service) near(tx *change.Tx, r *evaluationv1.Round) (list []evaluation.Earlier, err error) {
-	for other, err := range s.rounds.Lookup(tx, "owner", r.GetOwner(), "") {
-		if err != nil {
-			return nil, err
-		}
-		if !evaluation.Near(r, other) {
-			continue
-		}
-		results, err := s.resultsOf(tx, other.GetName())
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, evaluation.Earlier{Round: other, Results: results})
-	}
-	return list, nil
 }
 
 // PublishRound implements the RPC.

@@ -27,6 +27,8 @@ type Units interface {
 	// Merges returns the units that were merged into the unit (撤并), and those that
 	// had been merged into them.
 	Merges(unit string) []string
+	// Heir returns the unit that the unit was merged into, in the end, or the unit.
+	Heir(unit string) string
 	// Ties returns the units that the principal belongs to on a day YYYY-MM-DD:
 	// where they are entered, hold a post or one of the roles; without roles, any.
 	Ties(principal, day string, roles ...accessv1.Role) []string

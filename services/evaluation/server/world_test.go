@@ -85,8 +85,18 @@ func (w *world) draft(id string, edit ...func(*evaluationv1.Round)) string {
 func (w *world) open(id string, edit ...func(*evaluationv1.Round)) string {
 	w.T.Helper()
 	name := w.draft(id, edit...)
-	must[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).OpenRound(w.T.Context(), &evaluationv1.OpenRoundRequest{Name: name}))
+	must[*evaluationv1.Round](w.T)(w.opens(name))
 	return name
+}
+
+func (w *world) opens(name string) (*evaluationv1.Round, error) {
+	return w.Evaluation(w.supervisor.Key).OpenRound(w.T.Context(), &evaluationv1.OpenRoundRequest{Name: name})
+}
+
+// another has a round rate a new school alone.
+func (w *world) another(id string) func(*evaluationv1.Round) {
+	unit := w.Unit(id, w.bureau, organizationv1.Unit_KIND_SCHOOL)
+	return func(r *evaluationv1.Round) { r.Subjects = []string{unit} }
 }
 
 // codes issues so many codes to a group.

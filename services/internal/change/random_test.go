@@ -1,6 +1,7 @@
 package change
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
@@ -13,6 +14,8 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
@@ -75,19 +78,27 @@ func TestHardlyAnyRandomIDIsRefused(t *testing.T) {
 	}
 }
 
-// In the header as in the request, and of a caller who has a key too.
+// In the header as in the request, and of a caller who has a key too: whose key is
+// taken elsewhere may call a method of the public, and have an id that others find.
 func TestAPublicIDIsRefusedAtItsField(t *testing.T) {
 	long := strings.Repeat("a", 22)
-	inHeader := metadata.NewIncomingContext(t.Context(), metadata.Pairs("idempotency-key", long))
-	_, one := PublicID(t.Context(), &organizationv1.CreateUnitRequest{RequestId: long})
-	_, two := PublicID(inHeader, &organizationv1.CreateUnitRequest{})
-	for _, err := range []error{one, two} {
-		f := fault.As(err)
-		if f == nil || !f.Is(ErrFields) || f.Fields[0].Path != "request_id" {
-			t.Fatalf("refused as %v", err)
-		}
-		if at := f.Fields[0]; !strings.Contains(at.Zh, "第 4 版 UUID") || !strings.Contains(at.En, "version 4") {
-			t.Errorf("it says %q and %q", at.Zh, at.En)
+	keyed := authn.Principal{Name: "units/a/members/b"}
+	known := authz.With(authn.With(t.Context(), keyed), &authz.Access{Method: &authz.Method{}, Principal: keyed})
+	if _, err := identify(known, authz.From(known), &organizationv1.CreateUnitRequest{RequestId: long}); err != nil {
+		t.Fatalf("who has a key is refused with %v where ids are their own", err)
+	}
+	for name, ctx := range map[string]context.Context{"nobody": t.Context(), "who has a key": known} {
+		inHeader := metadata.NewIncomingContext(ctx, metadata.Pairs("idempotency-key", long))
+		_, one := PublicID(ctx, &organizationv1.CreateUnitRequest{RequestId: long})
+		_, two := PublicID(inHeader, &organizationv1.CreateUnitRequest{})
+		for _, err := range []error{one, two} {
+			f := fault.As(err)
+			if f == nil || !f.Is(ErrFields) || f.Fields[0].Path != "request_id" {
+				t.Fatalf("%s is refused as %v", name, err)
+			}
+			if at := f.Fields[0]; !strings.Contains(at.Zh, "第 4 版 UUID") || !strings.Contains(at.En, "version 4") {
+				t.Errorf("it says %q and %q", at.Zh, at.En)
+			}
 		}
 	}
 }

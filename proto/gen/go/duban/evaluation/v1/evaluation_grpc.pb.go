@@ -56,7 +56,8 @@ type EvaluationServiceClient interface {
 	// Lists rounds that the caller may see (列出评议轮次).
 	ListRounds(ctx context.Context, in *ListRoundsRequest, opts ...grpc.CallOption) (*ListRoundsResponse, error)
 	// Opens a drafted round (开始评议): from now on credentials are issued, and
-	// within its window ballots are cast.
+	// within its window ballots are cast. The same owner has no unit rated by the same
+	// scheme within 30 days of another round, of which anything can be shown.
 	OpenRound(ctx context.Context, in *OpenRoundRequest, opts ...grpc.CallOption) (*Round, error)
 	// Issues one-time paper codes (纸质投票码) to a rater group. They are shown this
 	// once. Nobody among the evaluated issues them.
@@ -254,7 +255,8 @@ type EvaluationServiceServer interface {
 	// Lists rounds that the caller may see (列出评议轮次).
 	ListRounds(context.Context, *ListRoundsRequest) (*ListRoundsResponse, error)
 	// Opens a drafted round (开始评议): from now on credentials are issued, and
-	// within its window ballots are cast.
+	// within its window ballots are cast. The same owner has no unit rated by the same
+	// scheme within 30 days of another round, of which anything can be shown.
 	OpenRound(context.Context, *OpenRoundRequest) (*Round, error)
 	// Issues one-time paper codes (纸质投票码) to a rater group. They are shown this
 	// once. Nobody among the evaluated issues them.

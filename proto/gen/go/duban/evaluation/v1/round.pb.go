@@ -150,9 +150,7 @@ const (
 	Result_OUTCOME_COMPLETE Result_Outcome = 1
 	// 不完整: there is none: a group or a part without a valid answer.
 	Result_OUTCOME_INCOMPLETE Result_Outcome = 2
-	// 不予显示: it is not shown: it rests on too few ballots, or too few lie between it
-	// and a result that the same owner has of the unit by the same scheme, of a round
-	// fewer than 30 days away: their difference would tell what few said.
+	// 不予显示: it is not shown, for it rests on too few ballots.
 	Result_OUTCOME_SUPPRESSED Result_Outcome = 3
 )
 

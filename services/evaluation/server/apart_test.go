@@ -1,0 +1,72 @@
+package server_test
+
+import (
+	"testing"
+
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+// late is a window whose last day is the day from which rounds after one that was
+// closed on suitetest.Start may be opened.
+func late(r *evaluationv1.Round) { r.StartDate, r.EndDate = "2026-02-09", "2026-03-11" }
+
+// TestARoundIsNotAskedAgainSoon: of panels A, B and both with one more rater, which
+// together tell what that one said, one alone is asked in thirty days; and not
+// because a tally is missing, or a unit was added.
+func TestARoundIsNotAskedAgainSoon(t *testing.T) {
+	w := newWorld(t)
+	first := w.open("a")
+	both, more := w.draft("b", late), w.draft("more", late, func(r *evaluationv1.Round) {
+		r.Subjects = []string{w.Unit("s3", w.bureau, organizationv1.Unit_KIND_SCHOOL), w.school2}
+	})
+	w.voted(first, "served", 6, "satisfied", "fairly")
+	w.tooSoon(both, "2026-03-15") // as long as the window of the first may be used
+	w.closed(first)
+	w.tooSoon(both, "2026-03-11")
+	w.tallied(first)
+	w.tooSoon(both, "2026-03-11")
+	w.published(first)
+	w.tooSoon(more, "2026-03-11")
+	w.SetTime(suitetest.Start.AddDate(0, 0, 29))
+	w.tooSoon(both, "2026-03-11")
+	w.SetTime(suitetest.Start.AddDate(0, 0, 30))
+	must[*evaluationv1.Round](t)(w.opens(both))
+	w.tooSoon(more, "2026-04-10")
+}
+
+// TestARoundOfFewBarsNone: a round of which nothing can be shown, for fewer than k cast
+// a ballot, does not keep another from being asked.
+func TestARoundOfFewBarsNone(t *testing.T) {
+	w := newWorld(t)
+	for _, id := range []string{"first", "second"} {
+		name := w.open(id)
+		w.voted(name, "served", 4, "satisfied", "fairly")
+		w.closed(name)
+	}
+	w.open("third")
+}
+
+// TestMergersHideNoRound: neither of the owner into another, nor of the unit rated.
+func TestMergersHideNoRound(t *testing.T) {
+	w := newWorld(t)
+	first := w.open("first")
+	w.voted(first, "served", 6, "satisfied", "fairly")
+	w.closed(first)
+	w.merge(w.school1, w.school2)
+	w.tooSoon(w.draft("unit", func(r *evaluationv1.Round) { r.Subjects = []string{w.school2} }), "2026-03-11")
+	w.merge(w.bureau, w.other)
+	w.supervisor = w.stranger
+	w.tooSoon(w.draft("owner", func(r *evaluationv1.Round) { r.Owner, r.Subjects = w.other, []string{w.school2} }), "2026-03-11")
+}
+
+func (w *world) tooSoon(round, day string) {
+	w.T.Helper()
+	_, err := w.opens(round)
+	f := fault.As(err)
+	if reason(err) != "ROUND_TOO_SOON" || len(f.Fields) != 1 || f.Fields[0].Path != "name" || f.Facts["day"] != day {
+		w.T.Errorf("opening %s: %+v, want ROUND_TOO_SOON until %s", round, f, day)
+	}
+}
