@@ -28,7 +28,7 @@ func FactOf(body proto.Message, before *Fact, day string) Fact {
 	case *campaignv1.Assignment:
 		return assignment(r, before, day)
 	case *complaintv1.Complaint:
-		return complaint(r, before)
+		return complaint(r, before, day)
 	case *evaluationv1.Round:
 		return round(r)
 	case *evaluationv1.Result:
@@ -175,7 +175,7 @@ func (f *Fact) submitted(a *campaignv1.Assignment) {
 
 // complaint counts a complaint of the open types (公开类投诉) at the unit that it
 // concerns. A sealed one is no figure at all.
-func complaint(c *complaintv1.Complaint, before *Fact) Fact {
+func complaint(c *complaintv1.Complaint, before *Fact, day string) Fact {
 	if c.GetSealed() || c.GetAboutHead() || c.GetType() == complaintv1.Complaint_TYPE_REPORT {
 		return Fact{}
 	}
@@ -191,6 +191,8 @@ func complaint(c *complaintv1.Complaint, before *Fact) Fact {
 		f.once(before, ComplaintsReplied, on(c.GetReplyTime()))
 	}
 	switch c.GetState() {
+	case complaintv1.Complaint_STATE_REJECTED:
+		f.once(before, ComplaintsRejected, day)
 	case complaintv1.Complaint_STATE_RECEIVED:
 		f.count(ComplaintsOverdue, c.GetDecideDue().GetDate(), 1)
 	case complaintv1.Complaint_STATE_ACCEPTED, complaintv1.Complaint_STATE_INVESTIGATING:

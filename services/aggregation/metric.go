@@ -46,6 +46,7 @@ const (
 	ComplaintsClosed         Metric = 44
 	ComplaintsInTimeRate     Metric = 45
 	ComplaintsOverdue        Metric = 46
+	ComplaintsRejected       Metric = 47
 
 	RoundsPublished Metric = 50
 	EvaluationScore Metric = 51
@@ -113,10 +114,11 @@ var Definitions = []Definition{
 	{ComplaintsReceived, "complaints_received", flow, neither, "complaint", "complaint", "收到投诉数", "Complaints received", "按收到日计的公开类投诉数，不含举报。", "Complaints of the open types, by the day they came; sealed reports never count.", 0, 0},
 	{ComplaintsAccepted, "complaints_accepted", flow, neither, "complaint", "complaint", "受理投诉数", "Complaints accepted", "按受理日计的投诉数。", "Complaints accepted, by the day they were.", 0, 0},
 	{ComplaintsAcceptedInTime, "complaints_accepted_in_time", flow, more, "complaint", "complaint", "按时受理投诉数", "Complaints accepted in time", "在时限内受理的投诉数。", "Complaints accepted within the time limit.", 0, 0},
+	{ComplaintsRejected, "complaints_rejected", flow, neither, "complaint", "complaint", "不予受理数", "Complaints rejected", "按决定不予受理之日计的投诉数。", "Complaints that were not accepted, by the day of that decision.", 0, 0},
 	{ComplaintsReplied, "complaints_replied", flow, more, "complaint", "complaint", "已答复投诉数", "Complaints replied", "按首次答复日计的投诉数。", "Complaints replied to, by the day of the first reply.", 0, 0},
 	{ComplaintsClosed, "complaints_closed", flow, more, "complaint", "complaint", "已办结投诉数", "Complaints closed", "按办结日计的投诉数，重新办理的不再计。", "Complaints closed, by the day they were; one that is reopened counts no more.", 0, 0},
 	{ComplaintsOverdue, "complaints_overdue", overdue, less, "complaint", "complaint", "逾期投诉数", "Complaints overdue", "受理时限已过仍未受理、办结时限已过仍未答复的投诉数。", "Complaints whose time limit has passed, to be accepted or to be replied to, and that still await it.", 0, 0},
-	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时受理数除以受理数，千分数。", "Complaints accepted in time by complaints accepted, in thousandths.", ComplaintsAcceptedInTime, ComplaintsAccepted},
+	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时受理数除以收到数，千分数；不予受理和尚未受理的也在收到数之内。", "Complaints accepted in time by complaints received, in thousandths; those rejected and those not accepted yet are among the received.", ComplaintsAcceptedInTime, ComplaintsReceived},
 
 	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "主办单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},
 	{EvaluationScore, "evaluation_score", latest, more, "evaluation", "milli", "评议得分", "Evaluation score", "综合得分，千分之一分，不汇总：取有已公布评议的最近一年中，主办单位层级最高者最近一次公布的评议；公布时主办单位不在其上级的，仅在当年别无其他评议时计入。", "The composite, in thousandths of a point, never summed: of the newest year in which a round of it was published, of the highest owner above the unit on the day of publication, the newest round; one of an owner that was not above it counts if that year has no other.", 0, 0},

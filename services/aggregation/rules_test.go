@@ -105,6 +105,23 @@ func TestStretchesOfASeries(t *testing.T) {
 	}
 }
 
+// What is rejected counts on that day, once, and with what nobody accepts it lowers the rate.
+func TestARejectedComplaintIsInTheRate(t *testing.T) {
+	c := &complaintv1.Complaint{Unit: "units/s", Type: complaintv1.Complaint_TYPE_COMPLAINT, State: complaintv1.Complaint_STATE_REJECTED}
+	before := aggregation.FactOf(c, &aggregation.Fact{}, "2026-02-09")
+	for _, n := range aggregation.FactOf(c, &before, "2026-02-20").Counts {
+		if n.Metric != aggregation.ComplaintsRejected || n.Day != "2026-02-09" || n.N != 1 {
+			t.Errorf("counted: %+v", n)
+		}
+	}
+	if len(before.Counts) != 1 {
+		t.Errorf("counted at first: %+v", before.Counts)
+	}
+	if by := aggregation.Define(aggregation.ComplaintsInTimeRate).By; by != aggregation.ComplaintsReceived {
+		t.Errorf("the rate is of %v", aggregation.Define(by).ID)
+	}
+}
+
 // A rate of what was accepted says nothing of a complaint that nobody accepts.
 func TestAComplaintIsOverdueUntilItIsReplied(t *testing.T) {
 	decide, finish := "2026-03-10", "2026-05-04"
@@ -127,7 +144,7 @@ func TestAComplaintIsOverdueUntilItIsReplied(t *testing.T) {
 
 // overdue is the day after which a complaint counts as overdue, or "".
 func overdue(c *complaintv1.Complaint) (day string) {
-	for _, n := range aggregation.FactOf(c, nil, "2026-02-09").Counts {
+	for _, n := range aggregation.FactOf(c, &aggregation.Fact{}, "2026-02-09").Counts {
 		if n.Metric == aggregation.ComplaintsOverdue {
 			day += n.Day
 		}

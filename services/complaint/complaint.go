@@ -164,7 +164,7 @@ func AssignUnit(c *complaintv1.Complaint, path []string, b Bench) (*complaintv1.
 		return nil, err
 	case c.GetSealed():
 		return nil, ErrOfficerWanted.At("unit", "保密件须指定办理人", "is not for a sealed case: name an assignee")
-	case !slices.Contains(path, b.Heir(c.GetDesk())):
+	case !slices.Contains(path, b.Heir(c.GetDesk(), now)):
 		return nil, ErrUnitWanted.At("unit", "不是受理单位或其下级的在用单位", "is neither the desk nor an active unit beneath it")
 	}
 	assigned.AssignedUnit = path[0]

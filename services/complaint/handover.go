@@ -39,7 +39,7 @@ func Heir(b Bench, c *complaintv1.Complaint) string {
 // have a part in it, those above come before its own, so that whoever enters posts
 // gives it to nobody beside them, and a superior sees it.
 func succession(b Bench, c *complaintv1.Complaint) []string {
-	path := b.Path(c.GetDesk())
+	path := b.Path(c.GetDesk(), now)
 	if len(path) > 1 && Involved(b, c, c.GetResponsible()) {
 		return append(slices.Clone(path[1:]), path[0])
 	}

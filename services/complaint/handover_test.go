@@ -129,3 +129,20 @@ func TestWhomACaseWasAssignedToKeepsItWithTheDesk(t *testing.T) {
 		t.Errorf("above: %v, %v", lost, err)
 	}
 }
+
+// TestAMoveTakesNoCase: 0 ← 1 ← 2 is accused; units/3 lay beside it and lies beneath it
+// now. Who is responsible and served at units/3 keeps the case, and a colleague who did
+// has a part in it.
+func TestAMoveTakesNoCase(t *testing.T) {
+	const by, beside = "units/1/members/by", "units/1/members/beside"
+	served := []complaint.Tie{{Unit: "units/3"}}
+	w := world{
+		parents: []int{-1, 0, 1, 2}, then: []int{-1, 0, 1, 1}, officers: []seat{{by, 1}, {beside, 1}},
+		past: map[string][]complaint.Tie{by: served, beside: served},
+	}
+	c := vacated(by)
+	c.AcceptTime = timestamppb.New(time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+	if !complaint.Hears(w, c, by) || complaint.Hears(w, c, beside) {
+		t.Errorf("hear it: who has it %v, a colleague %v", complaint.Hears(w, c, by), complaint.Hears(w, c, beside))
+	}
+}

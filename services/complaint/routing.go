@@ -10,24 +10,31 @@ import (
 
 // Routing is the version of Desk. It changes with whatever changes its answers,
 // and stands in every complaint that was routed by it.
-const Routing = "3"
+const Routing = "4"
 
 // Tie is that somebody belongs to a unit, or ever did.
 type Tie struct {
 	Unit string
 	// Head says that they head it, or did (一把手).
 	Head bool
+	// Since is when that was first entered; zero for where they are entered themselves.
+	Since time.Time
 	// Entered is when that was entered, if it was over by then; else zero.
 	Entered time.Time
 }
 
+// now stands for the tree as it is.
+var now time.Time
+
 // Bench is what routing asks of the tree, the posts and the grants.
 type Bench interface {
-	// Path returns the unit and those above it, nearest first; nil if there is
-	// no such unit.
-	Path(unit string) []string
-	// Heir returns the unit that a unit was merged into (撤并), or the unit itself.
-	Heir(unit string) string
+	// Path returns the unit and those above it at a time, or for the zero time now,
+	// nearest first; nil if there is no such unit. One that was entered later stands
+	// where it was entered.
+	Path(unit string, at time.Time) []string
+	// Heir returns the unit that a unit was merged into (撤并) at a time, or for the
+	// zero time now, or the unit itself.
+	Heir(unit string, at time.Time) string
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
 	// Heads returns those who head exactly the unit now, by a role or a post.
@@ -42,11 +49,12 @@ type Bench interface {
 // Enquiries, help and suggestions go to the unit concerned; an ordinary
 // complaint to the nearest unit above it with a complaint officer. A sealed case
 // goes to the nearest unit above the one concerned that has an officer with no
-// part in it and is not led by somebody who leads the unit concerned or ever did. It
+// part in it, and that neither is nor lies beneath a unit led by somebody who leads the
+// unit concerned or ever did: whoever leads a unit enters others beneath it. It
 // MUST NOT reach the unit concerned, what lies beneath it, or a person tied to either.
 // If nobody is left it answers ErrNobodyHears.
 func Desk(c *complaintv1.Complaint, b Bench) (string, error) {
-	path := b.Path(c.GetUnit())
+	path := b.Path(c.GetUnit(), now)
 	switch {
 	case len(path) == 0:
 		return "", ErrUnitUnknown.At("complaint.unit", "单位不存在或已撤并", "is not an active unit")
@@ -68,14 +76,18 @@ func hearsAt(b Bench, c *complaintv1.Complaint, unit string) bool {
 		return len(officers) > 0
 	}
 	impartial := func(officer string) bool { return !Involved(b, c, officer) }
-	led := func(head string) bool { return everLed(b, b.Heir(c.GetUnit()), head) }
-	return slices.ContainsFunc(officers, impartial) && !slices.ContainsFunc(b.Heads(unit), led)
+	led := func(unit string) bool {
+		return slices.ContainsFunc(b.Heads(unit), func(head string) bool { return everLed(b, c, head) })
+	}
+	return slices.ContainsFunc(officers, impartial) && !slices.ContainsFunc(b.Path(unit, now), led)
 }
 
-// everLed says whether the principal heads the unit or ever did: a case tells of then
-// as well as of now.
-func everLed(b Bench, unit, principal string) bool {
-	return slices.ContainsFunc(b.Tied(principal), func(t Tie) bool { return t.Head && t.Unit == unit })
+// everLed says whether the principal heads the unit concerned, or what it was merged
+// into, or ever did: a case tells of then as well as of now.
+func everLed(b Bench, c *complaintv1.Complaint, principal string) bool {
+	return slices.ContainsFunc(b.Tied(principal), func(t Tie) bool {
+		return t.Head && (t.Unit == c.GetUnit() || t.Unit == b.Heir(c.GetUnit(), now))
+	})
 }
 
 // Involved says whether the principal belongs to the unit concerned or what lies
@@ -85,12 +97,26 @@ func everLed(b Bench, unit, principal string) bool {
 //
 // Nobody loses a case that they are responsible for or was assigned to them by what
 // was over when it was entered, unless that was known before the case was accepted:
-// else whoever enters posts could take it from them.
+// else whoever enters posts could take it from them. Nor do they by what is moved or
+// merged since: their ties are held against the tree as it was when the case was
+// accepted, or when the tie was entered if that was later.
 func Involved(b Bench, c *complaintv1.Complaint, principal string) bool {
-	concerned := b.Heir(c.GetUnit())
+	own := has(c, principal)
 	return slices.ContainsFunc(b.Tied(principal), func(t Tie) bool {
-		return slices.Contains(b.Path(t.Unit), concerned) && !(has(c, principal) && late(c, t))
+		var at time.Time
+		if own {
+			at = known(c, t)
+		}
+		return slices.Contains(b.Path(t.Unit, at), b.Heir(c.GetUnit(), at)) && !(own && late(c, t))
 	})
+}
+
+// known is when a tie of whose case c is was first held against it, or would have been.
+func known(c *complaintv1.Complaint, t Tie) time.Time {
+	if accepted := c.GetAcceptTime().AsTime(); t.Since.Before(accepted) {
+		return accepted
+	}
+	return t.Since
 }
 
 // has says whether the case was accepted and is the person's.

@@ -148,3 +148,25 @@ func TestADeskLedByWhoOnceLedTheAccusedIsPassedBy(t *testing.T) {
 		}
 	}
 }
+
+// Nobody takes a case from who has it by moving a unit where they served beneath the
+// accused; who has none has a part in it from then on.
+func TestAMoveOfAUnitTakesNoCase(t *testing.T) {
+	p := newPlace(t)
+	sister := p.Unit("sister", p.district, organizationv1.Unit_KIND_SCHOOL)
+	who, beside := p.served(sister), p.served(sister)
+	for _, w := range []suitetest.Person{who, beside} {
+		p.Grant(w.Name, p.district, officer)
+	}
+	p.CatchUp()
+	name := p.report()
+	ok[*complaintv1.Complaint](t)(p.Complaint(who.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name}))
+	p.SetTime(suitetest.Start.Add(time.Hour))
+	ok[*organizationv1.Unit](t)(p.Organization(p.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: sister, Parent: p.school}))
+	p.CatchUp()
+	p.opens(who, name)
+	second := p.report()
+	for _, w := range []suitetest.Person{who, beside} {
+		refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(w.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: second}))
+	}
+}

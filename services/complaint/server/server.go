@@ -23,7 +23,9 @@ import (
 // Tree is what the service asks of units and grants.
 type Tree interface {
 	Path(unit string) []string
+	Stood(unit string, at time.Time) []string
 	Heir(unit string) string
+	HeirAt(unit string, at time.Time) string
 	Holders(unit string, role accessv1.Role) []string
 	Heads(unit, day string) []string
 	Tied(principal string) []directory.Tie
@@ -109,6 +111,22 @@ type bench struct {
 	today func() string
 }
 
+// Path implements complaint.Bench.
+func (b bench) Path(unit string, at time.Time) []string {
+	if at.IsZero() {
+		return b.Tree.Path(unit)
+	}
+	return b.Stood(unit, at)
+}
+
+// Heir implements complaint.Bench.
+func (b bench) Heir(unit string, at time.Time) string {
+	if at.IsZero() {
+		return b.Tree.Heir(unit)
+	}
+	return b.HeirAt(unit, at)
+}
+
 // Heads implements complaint.Bench.
 func (b bench) Heads(unit string) []string { return b.Tree.Heads(unit, b.today()) }
 
@@ -125,5 +143,5 @@ func (b bench) active(unit string) []string {
 	if b.Unit(unit).GetState() != organizationv1.Unit_STATE_ACTIVE {
 		return nil
 	}
-	return b.Path(unit)
+	return b.Tree.Path(unit)
 }

@@ -47,7 +47,8 @@ type Directory struct {
 	grants   map[string][]authz.Grant
 	posts    map[string][]*organizationv1.Post // by member; none of one who is entered without
 	tied     map[string][]Tie                  // by principal: of every post and grant that there ever was
-	moved    []string                          // units that ever came to lie elsewhere, by moving or merging
+	around   map[string][]string               // by unit: who is tied to it
+	moved    []move
 	root     string
 	current  bool // has been up to date once
 	heard    time.Time
@@ -82,7 +83,7 @@ func (u *unit) at(t time.Time) *organizationv1.Unit {
 func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
 		feeds: client, Now: now,
-		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{}, tied: map[string][]Tie{},
+		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{}, tied: map[string][]Tie{}, around: map[string][]string{},
 		next: map[string]uint64{}, turned: make(chan struct{}), latest: map[string]*latest{own: newLatest(), below: newLatest()}, remote: remote{bound: map[string]string{}},
 	}
 }
@@ -143,7 +144,7 @@ func (d *Directory) learn(body proto.Message, since time.Time) {
 	case *organizationv1.Unit:
 		d.learnUnit(body, since)
 	case *organizationv1.RoleGrant:
-		d.learnGrant(body)
+		d.learnGrant(body, since)
 	case *organizationv1.Member:
 		d.learnPosts(body, since)
 	case *organizationv1.ApiKey:
@@ -162,8 +163,8 @@ func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {
 		d.enter(name, is)
 	} else {
 		before := u.now().GetParent()
-		if before != is.GetParent() && !slices.Contains(d.moved, name) {
-			d.moved = append(d.moved, name)
+		if before != is.GetParent() {
+			d.note(name, since)
 		}
 		d.children[before] = slices.DeleteFunc(d.children[before], func(c string) bool { return c == name })
 	}
@@ -175,8 +176,8 @@ func (d *Directory) learnUnit(is *organizationv1.Unit, since time.Time) {
 	d.children[is.GetParent()] = slices.Insert(d.children[is.GetParent()], at, name)
 }
 
-func (d *Directory) learnGrant(g *organizationv1.RoleGrant) {
-	d.tie(g.GetPrincipal(), Tie{Unit: g.GetUnit(), Head: g.GetRole() == accessv1.Role_ROLE_HEAD})
+func (d *Directory) learnGrant(g *organizationv1.RoleGrant, since time.Time) {
+	d.tie(g.GetPrincipal(), Tie{Unit: g.GetUnit(), Head: g.GetRole() == accessv1.Role_ROLE_HEAD, Since: since})
 	held := slices.DeleteFunc(slices.Clone(d.grants[g.GetPrincipal()]), func(h authz.Grant) bool { return h.Name == g.GetName() })
 	if g.GetEndTime() == nil {
 		held = append(held, authz.Grant{Name: g.GetName(), Role: g.GetRole(), Unit: g.GetUnit()})

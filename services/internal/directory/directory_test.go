@@ -139,14 +139,15 @@ func TestWhoWasTiedIsTied(t *testing.T) {
 	if err := d.apply(t.Context(), run[:1], 11, 15); err != nil {
 		t.Fatal(err)
 	}
-	if got := d.Tied(m.Name)[0]; got != (Tie{"units/c1", true, day.AddDate(0, 0, 6)}) {
+	if got := d.Tied(m.Name)[0]; got != (Tie{"units/c1", true, day.AddDate(0, 0, 6), day.AddDate(0, 0, 6)}) {
 		t.Errorf("by a post that was over it is tied by %v", got)
 	}
 	if err := d.apply(t.Context(), run[1:], 15, 15); err != nil {
 		t.Fatal(err)
 	}
 	want := []Tie{
-		{"units/c1", true, day.AddDate(0, 0, 6)}, {Unit: "units/p"}, {Unit: "units/c2", Head: true}, {Unit: "units/c1"}, {Unit: "units/s"},
+		{"units/c1", true, day.AddDate(0, 0, 6), day.AddDate(0, 0, 6)}, {Unit: "units/p", Since: day.AddDate(0, 0, 6)},
+		{Unit: "units/c2", Head: true, Since: day.AddDate(0, 0, 6)}, {Unit: "units/c1", Since: day.AddDate(0, 0, 7)}, {Unit: "units/s"},
 	}
 	if got := d.Tied(m.Name); !slices.Equal(got, want) {
 		t.Errorf("Tied = %v, want %v", got, want)

@@ -15,6 +15,8 @@ type Tie struct {
 	Unit string
 	// Head says that they head it, or did (一把手).
 	Head bool
+	// Since is when that was first entered; zero for where they are entered themselves.
+	Since time.Time
 	// Entered is when that was entered, if it was over by then; else zero.
 	Entered time.Time
 }
@@ -22,7 +24,7 @@ type Tie struct {
 func (d *Directory) learnPosts(m *organizationv1.Member, since time.Time) {
 	d.posts[m.GetName()] = m.GetPosts()
 	for _, p := range m.GetPosts() {
-		t := Tie{Unit: p.GetUnit(), Head: p.GetKind() == organizationv1.Post_KIND_HEAD}
+		t := Tie{Unit: p.GetUnit(), Head: p.GetKind() == organizationv1.Post_KIND_HEAD, Since: since}
 		if p.GetEndDate() != "" && p.GetEndDate() < calendar.On(since).String() {
 			t.Entered = since
 		}
@@ -38,6 +40,9 @@ func (d *Directory) tie(principal string, t Tie) {
 	switch {
 	case i < 0:
 		d.tied[principal] = append(ties, t)
+		if !slices.Contains(d.around[t.Unit], principal) {
+			d.around[t.Unit] = append(d.around[t.Unit], principal)
+		}
 	case t.Entered.Before(ties[i].Entered):
 		ties[i].Entered = t.Entered
 	}
@@ -97,8 +102,8 @@ func (d *Directory) Heads(unit, day string) []string {
 	heads := d.Holders(unit, accessv1.Role_ROLE_HEAD)
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	for member, posts := range d.posts {
-		if slices.ContainsFunc(posts, func(p *organizationv1.Post) bool {
+	for _, member := range d.around[unit] {
+		if slices.ContainsFunc(d.posts[member], func(p *organizationv1.Post) bool {
 			return p.GetUnit() == unit && p.GetKind() == organizationv1.Post_KIND_HEAD && current(p, day)
 		}) {
 			heads = append(heads, member)

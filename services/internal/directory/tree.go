@@ -23,8 +23,8 @@ func (d *Directory) Grants(principal string) []authz.Grant {
 func (d *Directory) Holders(name string, role accessv1.Role) (principals []string) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	for principal, held := range d.grants {
-		if slices.ContainsFunc(held, func(g authz.Grant) bool { return g.Unit == name && g.Role == role }) {
+	for _, principal := range d.around[name] {
+		if slices.ContainsFunc(d.grants[principal], func(g authz.Grant) bool { return g.Unit == name && g.Role == role }) {
 			principals = append(principals, principal)
 		}
 	}
@@ -101,6 +101,14 @@ func (d *Directory) Heir(name string) string {
 	return name
 }
 
+// HeirAt returns what Heir did at t, and for a unit that was entered later the unit.
+func (d *Directory) HeirAt(name string, t time.Time) string {
+	for is := d.UnitAt(name, t); is.GetState() == organizationv1.Unit_STATE_MERGED; is = d.UnitAt(name, t) {
+		name = is.GetParent()
+	}
+	return name
+}
+
 // Merges returns the units that were merged into the unit, and those that had been
 // merged into them.
 func (d *Directory) Merges(name string) []string {
@@ -114,15 +122,46 @@ func (d *Directory) Merges(name string) []string {
 // of what was moved or merged there since.
 func (d *Directory) Joined(name string, t time.Time) (units []string) {
 	d.mu.RLock()
-	moved := d.moved
-	d.mu.RUnlock()
-	for _, u := range moved {
-		before := d.PathAt(u, t)
-		if before != nil && !slices.Contains(before, name) && slices.Contains(d.Path(u), name) {
-			units = append(units, u)
+	defer d.mu.RUnlock()
+	for _, m := range slices.Backward(d.moved) {
+		if !m.at.After(t) {
+			break
+		}
+		if d.beneath(m.unit, name, (*unit).now) && d.units[m.unit].at(t) != nil && !d.beneath(m.unit, name, func(u *unit) *organizationv1.Unit { return u.at(t) }) {
+			units = append(units, m.unit)
 		}
 	}
 	return units
+}
+
+// beneath says whether the first unit is the second or lies beneath it, as units look.
+func (d *Directory) beneath(name, above string, look func(*unit) *organizationv1.Unit) bool {
+	for range deepest {
+		u := d.units[name]
+		if name == above || u == nil {
+			return u != nil
+		}
+		name = look(u).GetParent()
+	}
+	return false
+}
+
+// move is when a unit last came to lie elsewhere, by moving or merging.
+type move struct {
+	at   time.Time
+	unit string
+}
+
+// note keeps the moves in order of time, of every unit its last.
+func (d *Directory) note(name string, at time.Time) {
+	moved := slices.DeleteFunc(d.moved, func(m move) bool { return m.unit == name })
+	i, _ := slices.BinarySearchFunc(moved, at, func(m move, at time.Time) int {
+		if m.at.After(at) {
+			return 1
+		}
+		return -1
+	})
+	d.moved = slices.Insert(moved, i, move{at, name})
 }
 
 // House returns the body that the unit is an organ of or was merged into, or the

@@ -52,6 +52,7 @@ type Record struct {
 	returned, reopened  []string // the days on which it was
 	filed, acknowledged string   // the first day on which it was
 	cancelled, replied  string
+	rejected            string
 }
 
 // Score is what a round gave a unit, and the day on which it was published.
@@ -96,7 +97,7 @@ func Of(body proto.Message, old *Record, day string) *Record {
 	case *campaignv1.Assignment:
 		return assignment(b, old, day)
 	case *complaintv1.Complaint:
-		return complaint(b, old)
+		return complaint(b, old, day)
 	case *evaluationv1.Round:
 		r := fresh(b.GetOwner(), "")
 		if b.GetState() == evaluationv1.Round_STATE_PUBLISHED {
@@ -270,7 +271,7 @@ func awaits(r *Record, a *campaignv1.Assignment) {
 	}
 }
 
-func complaint(m *complaintv1.Complaint, old *Record) *Record {
+func complaint(m *complaintv1.Complaint, old *Record, day string) *Record {
 	if m.GetSealed() || m.GetAboutHead() || m.GetType() == complaintv1.Complaint_TYPE_REPORT {
 		return &Record{}
 	}
@@ -289,6 +290,10 @@ func complaint(m *complaintv1.Complaint, old *Record) *Record {
 	if m.GetReplyTime() != nil {
 		r.replied = first(old.replied, Day(m.GetReplyTime()))
 		r.come("complaints_replied", r.replied)
+	}
+	if m.GetState() == complaintv1.Complaint_STATE_REJECTED {
+		r.rejected = first(old.rejected, day)
+		r.come("complaints_rejected", r.rejected)
 	}
 	if m.GetState() == complaintv1.Complaint_STATE_CLOSED {
 		r.come("complaints_closed", Day(m.GetCloseTime()))
