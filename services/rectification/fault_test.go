@@ -36,7 +36,7 @@ func opened(c *campaignv1.Campaign) error {
 }
 
 func entered(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
-	_, _, err := rectification.Enter(l, p, false, now)
+	_, _, err := rectification.Enter(l, p, rectification.Finder{}, now)
 	return err
 }
 
