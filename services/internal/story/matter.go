@@ -128,20 +128,29 @@ func (s *Story) actOf(date string) func(context.Context, *matter) error {
 // superior returns the supervisor above a unit.
 func (s *Story) superior(unit string) rest.Caller { return s.By(s.Supervisor(unit), "supervisor1") }
 
+// finder returns the unit that decides on what others found: what the city found by an
+// inspection it decides on itself.
+func (s *Story) finder(m *matter) string {
+	if m.source == "INSPECTION" {
+		return city
+	}
+	return s.Supervisor(m.unit)
+}
+
 // Who verifies and who closes follows from the source: what a unit found itself
 // its own leaders, all else two supervisors above it.
 func (s *Story) verifier(m *matter) rest.Caller {
 	if m.source == "SELF_CHECK" {
 		return s.By(m.unit, "leader")
 	}
-	return s.superior(m.unit)
+	return s.By(s.finder(m), "supervisor1")
 }
 
 func (s *Story) closer(m *matter) rest.Caller {
 	if m.source == "SELF_CHECK" {
 		return s.By(m.unit, "head")
 	}
-	return s.By(s.Supervisor(m.unit), "supervisor2")
+	return s.By(s.finder(m), "supervisor2")
 }
 
 // start begins to rectify.
