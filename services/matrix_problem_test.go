@@ -110,6 +110,14 @@ func closingFixtures() map[string][]fixture {
 func decided(own []right, ask func(problem string) protobuf.Message) []fixture {
 	return []fixture{
 		{note: "found by the unit", only: own, ask: func(r records) protobuf.Message { return ask(r.ledgers.problem) }},
-		{note: "ordered from above", only: []right{superiors}, ask: func(r records) protobuf.Message { return ask(r.ledgers.ordered) }},
+		{note: "ordered from above", only: []right{superiors}, merged: foreign(), ask: func(r records) protobuf.Message { return ask(r.ledgers.ordered) }},
 	}
+}
+
+// foreign are those above the school that another district's was merged into: what the
+// other district found is not theirs to decide on.
+func foreign() []exception {
+	return []exception{{"a bureau decides on what it found", func(c caller, home string) bool {
+		return home == "units/s3" && c.unit == "units/d2"
+	}, denied}}
 }
