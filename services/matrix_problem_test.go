@@ -90,26 +90,34 @@ func closingFixtures() map[string][]fixture {
 		"ReturnProblem": decided([]right{unitsHeads, superiors}, func(name string) protobuf.Message {
 			return &rectificationv1.ReturnProblemRequest{Name: name, Reason: "不符", ValidateOnly: true}
 		}),
-		"ReopenProblem": {asks(func(r records) protobuf.Message {
-			return &rectificationv1.ReopenProblemRequest{Name: r.ledgers.problem, Reason: "反弹", ValidateOnly: true}
-		})},
-		"CancelProblem": {asks(func(r records) protobuf.Message {
-			return &rectificationv1.CancelProblemRequest{Name: r.ledgers.problem, Reason: "误报", ValidateOnly: true}
-		})},
-		"ApproveExtension": {asks(func(r records) protobuf.Message {
-			return &rectificationv1.ApproveExtensionRequest{Name: r.ledgers.problem, ValidateOnly: true}
-		})},
-		"RefuseExtension": {asks(func(r records) protobuf.Message {
-			return &rectificationv1.RefuseExtensionRequest{Name: r.ledgers.problem, Reason: "不允", ValidateOnly: true}
-		})},
+		"ReopenProblem": decided(nil, func(name string) protobuf.Message {
+			return &rectificationv1.ReopenProblemRequest{Name: name, Reason: "反弹", ValidateOnly: true}
+		}),
+		"CancelProblem": decided(nil, func(name string) protobuf.Message {
+			return &rectificationv1.CancelProblemRequest{Name: name, Reason: "误报", ValidateOnly: true}
+		}),
+		"ApproveExtension": decided(nil, func(name string) protobuf.Message {
+			return &rectificationv1.ApproveExtensionRequest{Name: name, ValidateOnly: true}
+		}),
+		"RefuseExtension": decided(nil, func(name string) protobuf.Message {
+			return &rectificationv1.RefuseExtensionRequest{Name: name, Reason: "不允", ValidateOnly: true}
+		}),
 	}
 }
 
 // decided are both ways of finding: by the unit itself, where those have a say
-// who are named, and from above, where only superiors do.
+// who are named, or all of the method's for nil, and from above, where only superiors do.
 func decided(own []right, ask func(problem string) protobuf.Message) []fixture {
 	return []fixture{
 		{note: "found by the unit", only: own, ask: func(r records) protobuf.Message { return ask(r.ledgers.problem) }},
-		{note: "ordered from above", only: []right{superiors}, ask: func(r records) protobuf.Message { return ask(r.ledgers.ordered) }},
+		{note: "ordered from above", only: []right{superiors}, merged: foreign(), ask: func(r records) protobuf.Message { return ask(r.ledgers.ordered) }},
 	}
+}
+
+// foreign are those above the school that another district's was merged into: what the
+// other district found is not theirs to decide on.
+func foreign() []exception {
+	return []exception{{"a bureau decides on what it found", func(c caller, home string) bool {
+		return home == "units/s3" && c.unit == "units/d2"
+	}, denied}}
 }

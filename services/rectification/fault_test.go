@@ -36,8 +36,27 @@ func opened(c *campaignv1.Campaign) error {
 }
 
 func entered(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
-	_, _, err := rectification.Enter(l, p, false, now)
+	_, _, err := rectification.Enter(l, p, rectification.Finder{}, now)
 	return err
+}
+
+// ordered has a superior enter a problem into a ledger of so many.
+func ordered(count int32) error {
+	l := &rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_OPEN, ProblemCount: count}
+	_, _, err := rectification.Enter(l, plannedProblem(planned), rectification.Finder{Others: true}, now)
+	return err
+}
+
+// A unit cannot keep others from entering what they found, and all names have four digits.
+func TestALedgerThatAUnitFilledHasRoomForOthers(t *testing.T) {
+	for _, count := range []int32{rectification.MaxProblems, rectification.MaxProblems + rectification.MaxProblemsOfOthers - 1} {
+		if err := ordered(count); err != nil {
+			t.Errorf("a superior enters problem %d: %v", count+1, err)
+		}
+	}
+	if most := rectification.MaxProblems + rectification.MaxProblemsOfOthers; most > 9_999 {
+		t.Errorf("%d problems have no names", most)
+	}
 }
 
 func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Problem)) error {
@@ -164,6 +183,9 @@ var refusals = []struct {
 	}},
 	{"a full ledger", rectification.ErrLedgerFull, func() error {
 		return entered(&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_OPEN, ProblemCount: rectification.MaxProblems}, plannedProblem(planned))
+	}},
+	{"a ledger that is full of what others found", rectification.ErrLedgerFull, func() error {
+		return ordered(rectification.MaxProblems + rectification.MaxProblemsOfOthers)
 	}},
 	{"an unknown category", rectification.ErrProblemCategoryUnknown, func() error {
 		return entered(&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_OPEN, Categories: taxonomy[1:]}, plannedProblem(planned))

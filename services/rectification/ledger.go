@@ -16,9 +16,12 @@ import (
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
-// MaxProblems is how many problems a ledger takes: their numbers have four
-// digits, and a filing reads them all in one transaction.
-const MaxProblems = 2_000
+// How many problems a ledger takes: their numbers have four digits, and a filing
+// reads them all in one transaction.
+const (
+	MaxProblems         = 2_000 // until which the unit enters what it found
+	MaxProblemsOfOthers = 2_000 // so many more, of what others found
+)
 
 // LedgerMove is something that happens to a ledger.
 type LedgerMove string

@@ -20,9 +20,9 @@ const MaxProgress = 200
 // reopened to its being struck off.
 const MaxRectifiers = 200
 
-// DaysToRectify is how many days after it was entered a problem that others found is
+// daysToRectify is how many days after it was entered a problem that others found is
 // to be rectified, if they say nothing else.
-const DaysToRectify = 30
+const daysToRectify = 30
 
 // ProblemMove is something that happens to a problem.
 type ProblemMove string
@@ -92,15 +92,30 @@ func moveProblem(p *rectificationv1.Problem, m ProblemMove) (*rectificationv1.Pr
 	return lifecycle.Move(ProblemLife, p, m, ErrProblemIllegalMove)
 }
 
+// Finder says who enters a problem; the zero value is the unit whose ledger it is.
+type Finder struct {
+	Others bool   // a superior, an inspection or a complaint: it counts at once
+	Bureau string // 督查单位: units/{unit}, which decides on it, or those above; empty: any superior does
+}
+
+// room is how many problems a ledger takes of the finder: what others found is entered
+// however much a unit found itself.
+func (f Finder) room() int32 {
+	if f.Others {
+		return MaxProblems + MaxProblemsOfOthers
+	}
+	return MaxProblems
+}
+
 // Enter returns the problem that found asks for, as the next of the ledger, and
-// the ledger after it. accepted says that a superior or a complaint entered it now,
-// which sets a deadline (整改时限) for it: else a unit that plans nothing would never be late.
-func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted bool, now time.Time) (*rectificationv1.Ledger, *rectificationv1.Problem, error) {
+// the ledger after it. If others than the unit enter it, that
+// sets a deadline (整改时限) for it: else a unit that plans nothing would never be late.
+func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, by Finder, now time.Time) (*rectificationv1.Ledger, *rectificationv1.Problem, error) {
 	if l.GetCampaignCloseDate() != "" && ownFinding(found.GetSource()) {
 		return nil, nil, over(l, "problem.source", "活动已结束，不再登记自查问题", "is found by the unit itself, after the end")
 	}
-	if l.GetProblemCount() >= MaxProblems {
-		return nil, nil, ErrLedgerFull.With("limit", strconv.Itoa(MaxProblems))
+	if l.GetProblemCount() >= by.room() {
+		return nil, nil, ErrLedgerFull.With("limit", strconv.Itoa(int(by.room())))
 	}
 	l, err := Change(l)
 	if err != nil {
@@ -113,10 +128,10 @@ func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted b
 		Level: found.GetLevel(), Source: found.GetSource(), Description: found.GetDescription(),
 		Cause: found.GetCause(), Measures: found.GetMeasures(), Deadline: found.GetDeadline(),
 		LeaderResponsible: found.GetLeaderResponsible(), PersonResponsible: found.GetPersonResponsible(),
-		Inspection: found.GetInspection(), State: identified, Accepted: accepted,
+		Inspection: found.GetInspection(), FoundBy: by.Bureau, State: identified, Accepted: by.Others,
 	}
-	if accepted {
-		p.Deadline = cmp.Or(p.GetDeadline(), calendar.On(now.AddDate(0, 0, DaysToRectify)).String())
+	if by.Others {
+		p.Deadline = cmp.Or(p.GetDeadline(), calendar.On(now.AddDate(0, 0, daysToRectify)).String())
 		p.AcceptedContent = entered(p)
 	}
 	return l, p, described(l, p)

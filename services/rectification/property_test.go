@@ -285,7 +285,7 @@ func tell(t *rapid.T) *story {
 		found.Source, found.Deadline = rectificationv1.Problem_SOURCE_SUPERIOR, rapid.SampledFrom([]string{"", "2026-06-30"}).Draw(t, "set above")
 		s.given, s.accepted = true, said{"A", rectificationv1.Problem_LEVEL_UNIT}
 	}
-	l, p, err := rectification.Enter(s.ledger, found, above, now)
+	l, p, err := rectification.Enter(s.ledger, found, rectification.Finder{Others: above}, now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,6 +52,10 @@ func Verifiers(s rectificationv1.Problem_Source) []Right {
 	return []Right{above}
 }
 
+// Superiors returns who decides on what a bureau found (督查单位): those of them who act
+// for it or for a unit above it.
+func Superiors() Right { return above }
+
 // Closers returns who may close problems of the source: what the unit found
 // itself a leader of the unit, all else a supervisor or leader above.
 func Closers(s rectificationv1.Problem_Source) []Right {

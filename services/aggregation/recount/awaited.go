@@ -62,5 +62,20 @@ func (c *count) turn(installation string, item *worklist.Item) {
 		item.Roles = []accessv1.Role{accessv1.Role_ROLE_HEAD}
 		return
 	}
-	item.Unit = above
+	item.Unit = c.decider(item.GetFoundBy(), heir, above)
+}
+
+// decider is the nearest above a unit that found the matter or stands above who did, or
+// else the superior.
+func (c *count) decider(bureau, unit, superior string) string {
+	if bureau == "" {
+		return superior
+	}
+	path := c.tree.Path(unit, tree.Now)[1:]
+	for _, over := range c.tree.Path(c.tree.Heir(bureau), tree.Now) {
+		if slices.Contains(path, over) {
+			return over
+		}
+	}
+	return superior
 }

@@ -225,6 +225,11 @@ func problem(p *rectificationv1.Problem) []*Item {
 	if n := len(extensions); n > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
 		items = append(items, ask(p, p.GetUnit(), p.GetCampaign(), aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, p.GetDeadline())...)
 	}
+	for _, item := range items {
+		if duties[item.GetAction()].side == above {
+			item.FoundBy = p.GetFoundBy()
+		}
+	}
 	return items
 }
 

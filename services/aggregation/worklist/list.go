@@ -97,10 +97,28 @@ func (l *List) turn(item *Item) (string, error) {
 	}
 	if len(path) > 1 && path[0] != l.top {
 		item.Roles = duties[item.GetAction()].roles
-		return path[1], nil
+		return l.decider(item.GetFoundBy(), path[1:])
 	}
 	item.Roles = []accessv1.Role{head}
 	return item.GetOwner(), nil
+}
+
+// decider is who decides among those above a unit: the bureau that found the matter, or
+// the nearest above it, if the unit lies beneath it no more; else the nearest.
+func (l *List) decider(bureau string, above []string) (string, error) {
+	if bureau == "" {
+		return above[0], nil
+	}
+	over, err := l.heirs(bureau)
+	if err != nil {
+		return "", err
+	}
+	for _, unit := range over {
+		if slices.Contains(above, unit) {
+			return unit, nil
+		}
+	}
+	return above[0], nil
 }
 
 // of returns what a record asks for now.

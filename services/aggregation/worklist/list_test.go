@@ -1,6 +1,7 @@
 package worklist_test
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -44,4 +45,78 @@ func TestWhoseTurnItIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// What a bureau found awaits that bureau, or the unit that it was merged into, or once
+// the unit lies elsewhere the nearest above both, wherever the units go.
+func TestWhatABureauFoundAwaitsIt(t *testing.T) {
+	engine, err := bolt.Open(filepath.Join(t.TempDir(), "lists.db"), bolt.Options{MapSize: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	parents := map[string]string{"units/s": "units/d", "units/d": "units/c", "units/d2": "units/c", "units/c": "units/p", "units/c2": "units/p"}
+	path := func(unit string) (path []string, err error) {
+		for ; unit != ""; unit = parents[unit] {
+			path = append(path, unit)
+		}
+		return path, nil
+	}
+	in := func(do func(tx store.Tx, l *worklist.List) error) {
+		t.Helper()
+		if err := engine.Update(t.Context(), func(tx store.Tx) error { return do(tx, worklist.New(tx, path, "")) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, bureau := range []string{"", "units/d", "units/c", "units/p"} {
+		in(func(_ store.Tx, l *worklist.List) error {
+			p := &rectificationv1.Problem{
+				Name: "ledgers/l/problems/by" + bureau, Unit: "units/s", FoundBy: bureau, State: rectificationv1.Problem_STATE_SUBMITTED,
+				Source: rectificationv1.Problem_SOURCE_AUDIT, Extensions: []*rectificationv1.Extension{{State: rectificationv1.Extension_STATE_ASKED}},
+			}
+			return l.Record(p.GetName(), worklist.Of(p), "2026-03-01")
+		})
+	}
+	move := func(unit, to string, merged bool) {
+		t.Helper()
+		in(func(_ store.Tx, l *worklist.List) error {
+			before, err := path(unit)
+			parents[unit] = to
+			now, again := path(unit)
+			return errors.Join(err, again, l.Move(before, now, merged))
+		})
+	}
+	stands := func(when string, want map[string]string) {
+		t.Helper()
+		in(func(tx store.Tx, _ *worklist.List) error {
+			got, beneath := map[string]string{}, 0
+			for _, unit := range []string{"units/s", "units/d", "units/d2", "units/c", "units/c2", "units/p"} {
+				for item, err := range worklist.Read(tx, unit, false, "") {
+					got[item.GetFoundBy()] += unit
+					if above, _ := path(unit); err == nil {
+						beneath += len(above) - 1
+					}
+				}
+				for range worklist.Read(tx, unit, true, "") {
+					beneath--
+				}
+			}
+			for bureau, unit := range want {
+				if got[bureau] != unit+unit { // to verify, and to decide
+					t.Errorf("%s what %q found awaits %s, want %s", when, bureau, got[bureau], unit)
+				}
+			}
+			if beneath != 0 {
+				t.Errorf("%s those above have %d items too few", when, beneath)
+			}
+			return nil
+		})
+	}
+	stands("at first", map[string]string{"": "units/d", "units/d": "units/d", "units/c": "units/c", "units/p": "units/p"})
+	move("units/s", "units/d2", false)
+	stands("in another district", map[string]string{"": "units/d2", "units/d": "units/c", "units/c": "units/c", "units/p": "units/p"})
+	move("units/d", "units/d2", true)
+	stands("after a merger", map[string]string{"": "units/d2", "units/d": "units/d2", "units/c": "units/c", "units/p": "units/p"})
+	move("units/d2", "units/c2", false)
+	stands("under another city", map[string]string{"": "units/d2", "units/d": "units/d2", "units/c": "units/p", "units/p": "units/p"})
 }

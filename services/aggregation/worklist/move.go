@@ -90,32 +90,25 @@ func (l *List) hand(items []*Item) (err error) {
 	return nil
 }
 
-// handed takes what awaits the unit's old superior because of the unit, or of what
-// was merged into it, out of all lists.
+// handed takes what may await another by the move out of all lists: what awaits the
+// unit's old superior because of the unit, or of what was merged into it, and what awaits
+// a bureau that found it, there or higher.
 func (l *List) handed(before []string) (items []*Item, err error) {
-	above, err := l.living(before)
-	if err != nil || len(above) < 2 {
-		return nil, err
-	}
-	above = above[1:]
-	from, to := store.Prefix(begin(above[0], itself))
-	for e, err := range l.tx.Scan(listsBucket, from, to) {
-		if err != nil {
-			return nil, err
-		}
-		item, err := decode(e.Value)
-		if err != nil {
-			return nil, err
-		}
-		stays, err := l.stays(item, before[0])
-		if err != nil {
-			return nil, err
-		}
-		if !stays {
-			items = append(items, item)
+	for i, unit := range before {
+		for item, err := range Read(l.tx, unit, false, "") {
+			if err != nil {
+				return nil, err
+			}
+			stays, err := l.stays(item, before, i)
+			if err != nil {
+				return nil, err
+			}
+			if !stays {
+				items = append(items, item)
+			}
 		}
 	}
-	old := List{tx: l.tx, path: func(string) ([]string, error) { return above, nil }}
+	old := List{tx: l.tx, path: func(unit string) ([]string, error) { return before[slices.Index(before, unit):], nil }}
 	for _, item := range items {
 		if err := old.remove(item); err != nil {
 			return nil, err
@@ -124,9 +117,22 @@ func (l *List) handed(before []string) (items []*Item, err error) {
 	return items, nil
 }
 
-// stays says whether the item has nothing to do with the unit: its record is
-// neither the unit's nor that of one that was merged into it.
-func (l *List) stays(item *Item, unit string) (bool, error) {
+// stays says whether an item that awaits the i-th of the units has nothing to do with
+// the move of the first.
+func (l *List) stays(item *Item, before []string, i int) (bool, error) {
+	if item.GetFoundBy() != "" {
+		return false, nil
+	}
+	above, err := l.living(before)
+	if err != nil || len(above) < 2 || before[i] != above[1] {
+		return true, err
+	}
+	return l.apart(item, before[0])
+}
+
+// apart says whether the item's record is neither the unit's nor that of one that was
+// merged into it.
+func (l *List) apart(item *Item, unit string) (bool, error) {
 	path, err := l.path(item.GetOwner())
 	if err != nil {
 		return false, err

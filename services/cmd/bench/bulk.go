@@ -132,7 +132,7 @@ func (b *bulker) enter(tx store.Tx, from, n int) error {
 		}
 		own := found(int64(from + i))
 		own.Source = rectificationv1.Problem_SOURCE_SELF_CHECK
-		changed, p, err := rectification.Enter(l, own, false, b.now)
+		changed, p, err := rectification.Enter(l, own, rectification.Finder{}, b.now)
 		if err != nil {
 			return err
 		}

@@ -44,6 +44,33 @@ func TestActsAsIsTheGrantInTheScopeAsked(t *testing.T) {
 	}
 }
 
+// Who acts for a bureau holds a grant on it or above it, that reaches the unit as asked.
+func TestActsForIsTheGrantOfTheBureauOrHigher(t *testing.T) {
+	superior := accessv1.Scope_SCOPE_SUPERIOR
+	a, err := authz.Enter(tree{[]authz.Grant{{Role: leader, Unit: "d"}, {Role: head, Unit: "c"}}},
+		&authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, authn.Principal{Name: "units/d/members/m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name, bureau, unit string
+		role               accessv1.Role
+		want               string
+	}{
+		{"for the bureau", "d", "s", leader, "d"},
+		{"not for the one above", "c", "s", leader, ""},
+		{"from above the bureau", "d", "s", head, "c"},
+		{"for another beneath", "d2", "s", head, "c"},
+		{"not for another", "d2", "s", leader, ""},
+		{"not for oneself", "d", "d", leader, ""},
+		{"not for nobody", "x", "s", head, ""},
+	} {
+		if got := a.ActsFor(c.bureau, c.unit, superior, c.role); got != (c.want != "") || got && a.Acting().Unit != c.want {
+			t.Errorf("%s: ActsFor = %v by %v, want by %q", c.name, got, a.Acting(), c.want)
+		}
+	}
+}
+
 func TestAPortalIsNotInside(t *testing.T) {
 	const portal = accessv1.Role_ROLE_PORTAL
 	held := []authz.Grant{{Role: portal, Unit: "p"}, {Role: viewer, Unit: "d"}}

@@ -74,7 +74,7 @@ func (s *Story) visit(ctx context.Context, i *rectificationv1.Inspection, l *led
 	if at < 0 || len(i.GetVisits()[at].GetProblems()) != 1 {
 		return fmt.Errorf("the visit to %s entered no problem", l.unit)
 	}
-	m := &matter{Problem: f, unit: l.unit, ledger: l.GetName(), name: i.GetVisits()[at].GetProblems()[0], source: "INSPECTION", deadline: limit, accepted: true}
+	m := &matter{Problem: f, unit: l.unit, ledger: l.GetName(), name: i.GetVisits()[at].GetProblems()[0], source: "INSPECTION", finder: city, deadline: limit, accepted: true}
 	m.script = []act{{rounds[2], (*Story).start}, {before(m.deadline), (*Story).solve}}
 	s.matters = append(s.matters, m)
 	return s.follow(ctx, l, m)

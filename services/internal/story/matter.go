@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -16,13 +17,13 @@ import (
 // it without asking the suite.
 type matter struct {
 	cast.Problem
-	unit, ledger, name, source string
-	deadline                   string // as it stands
-	accepted                   bool   // it counts for superiors
-	started, closed, cancelled bool
-	closedOn                   string
-	returns, reopens           int
-	script                     []act
+	unit, ledger, name, source, finder string
+	deadline                           string // as it stands
+	accepted                           bool   // it counts for superiors
+	started, closed, cancelled         bool
+	closedOn                           string
+	returns, reopens                   int
+	script                             []act
 }
 
 // An act is something that is done about a matter on a day.
@@ -129,19 +130,19 @@ func (s *Story) actOf(date string) func(context.Context, *matter) error {
 func (s *Story) superior(unit string) rest.Caller { return s.By(s.Supervisor(unit), "supervisor1") }
 
 // Who verifies and who closes follows from the source: what a unit found itself
-// its own leaders, all else two supervisors above it.
+// its own leaders, all else two supervisors of who found it or above it.
 func (s *Story) verifier(m *matter) rest.Caller {
 	if m.source == "SELF_CHECK" {
 		return s.By(m.unit, "leader")
 	}
-	return s.superior(m.unit)
+	return s.By(cmp.Or(m.finder, s.Supervisor(m.unit)), "supervisor1")
 }
 
 func (s *Story) closer(m *matter) rest.Caller {
 	if m.source == "SELF_CHECK" {
 		return s.By(m.unit, "head")
 	}
-	return s.By(s.Supervisor(m.unit), "supervisor2")
+	return s.By(cmp.Or(m.finder, s.Supervisor(m.unit)), "supervisor2")
 }
 
 // start begins to rectify.

@@ -86,7 +86,7 @@ func (s *Service) judge(
 	deciders func(rectificationv1.Problem_Source) []rectification.Right,
 	rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		if _, ok := acts(tx, p.GetUnit(), deciders(p.GetSource())); !ok {
 			return nil, refused(rectification.ErrProblemNotYoursToDecide)
 		}
@@ -94,16 +94,39 @@ func (s *Service) judge(
 	})
 }
 
+// settle changes a problem by a rule, if it is the caller's to decide on what the
+// bureau found.
+func (s *Service) settle(
+	ctx context.Context, req change.Named, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
+) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		if err := forFinder(tx, p); err != nil {
+			return nil, err
+		}
+		return rule(tx, p)
+	})
+}
+
+// forFinder says whether the caller decides for the bureau that found the problem, if
+// one did.
+func forFinder(tx *change.Tx, p *rectificationv1.Problem) error {
+	by := rectification.Superiors()
+	if p.GetFoundBy() == "" || tx.Access.ActsFor(p.GetFoundBy(), p.GetUnit(), by.Scope, by.Roles...) {
+		return nil
+	}
+	return refused(rectification.ErrProblemNotYoursToDecide)
+}
+
 // ReopenProblem implements the RPC.
 func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.ReopenProblemRequest) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Reopen(p, req.GetReason())
 	})
 }
 
 // CancelProblem implements the RPC.
 func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.CancelProblemRequest) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Cancel(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
@@ -120,13 +143,16 @@ func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.Extend
 // ApproveExtension implements the RPC.
 func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
 	return s.revise(ctx, req, req, func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		if err := forFinder(tx, p); err != nil {
+			return nil, err
+		}
 		return rectification.Grant(p, tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // RefuseExtension implements the RPC.
 func (s *Service) RefuseExtension(ctx context.Context, req *rectificationv1.RefuseExtensionRequest) (*rectificationv1.Problem, error) {
-	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Refuse(p, req.GetReason(), tx.Access.Principal.Name, tx.Now)
 	})
 }

@@ -108,7 +108,7 @@ func (s *Service) find(tx *change.Tx, i *rectificationv1.Inspection, c *campaign
 	return s.enter(tx, l, &rectificationv1.Problem{
 		Category: f.GetCategory(), Item: f.GetItem(), Level: f.GetLevel(), Description: f.GetDescription(),
 		Deadline: f.GetDeadline(), Source: rectificationv1.Problem_SOURCE_INSPECTION, Inspection: i.GetName(),
-	}, true)
+	}, rectification.Finder{Others: true, Bureau: i.GetUnit()})
 }
 
 // ConcludeInspection implements the RPC.

@@ -45,11 +45,8 @@ func (s *Service) issue(tx *change.Tx, owed []*rectificationv1.Ledger) error {
 		if day != "" || there != nil {
 			continue
 		}
-		if day, err = s.archived.Day(tx, l.GetUnit()); err != nil {
+		if l, err = s.dated(tx, l); err != nil { // it may be archived since the campaign was published
 			return err
-		}
-		if day != "" { // since the campaign was published
-			l = rectification.Abandon(l, day)
 		}
 		if _, err := s.ledgers.PutAs(tx, "ledger.issued", l); err != nil {
 			return err

@@ -107,19 +107,25 @@ func TestAnIssuedLedgerOfAClosedCampaignIsNotOpened(t *testing.T) {
 // campaigns were heard, as a version leaves it that issued none, and starts it again.
 func (w *world) forget(t *testing.T, names ...string) {
 	t.Helper()
-	w.Stop()
-	engine := ok[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
 	ledgers := store.Table[*rectificationv1.Ledger]{
 		Bucket: "duban.rectification.v1.Ledger", Key: (*rectificationv1.Ledger).GetName,
 		Indexes: []string{"unit", "campaign"},
 	}
-	err := engine.Update(t.Context(), func(tx store.Tx) error {
+	w.alter(t, func(tx store.Tx) error {
 		err := tx.Delete("rectification.cursors", []byte("campaign.issued"))
 		for _, name := range names {
 			err = errors.Join(err, ledgers.Delete(tx, name))
 		}
 		return err
 	})
+}
+
+// alter stops the suite, changes the service's store and starts the suite again.
+func (w *world) alter(t *testing.T, change func(store.Tx) error) {
+	t.Helper()
+	w.Stop()
+	engine := ok[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
+	err := engine.Update(t.Context(), change)
 	if err = errors.Join(err, engine.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -68,7 +68,21 @@ func (s *Service) newLedger(tx *change.Tx, c *campaignv1.Campaign, unit string) 
 	case day != "":
 		return nil, rectification.ErrLedgerCampaignNotPublished.At("ledger.campaign", "已结束", "was closed")
 	}
-	return rectification.NewLedger(tx.Access.Tree().Path(unit), c, s.days)
+	l, err := rectification.NewLedger(tx.Access.Tree().Path(unit), c, s.days)
+	if err != nil {
+		return nil, err
+	}
+	return s.dated(tx, l)
+}
+
+// dated is a new ledger with the day on which its unit was archived, if that was heard
+// of: the tree may lag behind.
+func (s *Service) dated(tx *change.Tx, l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
+	day, err := s.archived.Day(tx, l.GetUnit())
+	if err != nil || day == "" {
+		return l, err
+	}
+	return rectification.Abandon(l, day), nil
 }
 
 // active says whether the unit gets new work.

@@ -22,11 +22,11 @@ func (s *Service) CreateProblem(ctx context.Context, req *rectificationv1.Create
 		if err != nil {
 			return nil, err
 		}
-		accepted, err := s.mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
+		by, err := s.mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
 		if err != nil {
 			return nil, err
 		}
-		return s.enter(tx, l, req.GetProblem(), accepted)
+		return s.enter(tx, l, req.GetProblem(), by)
 	}, s.in(req.GetParent()), change.CatchUp())
 }
 
@@ -38,25 +38,27 @@ func (s *Service) in(ledger string) change.Option {
 	})
 }
 
-// mayEnter says whether the caller may enter problems of the source, and whether
-// they count at once, because a superior or a complaint enters them. Nobody is the
+// mayEnter says whether the caller may enter problems of the source, and who finds
+// them by that: a superior for the unit by whose grant they act. Nobody is the
 // superior of a unit that they belong to.
-func (s *Service) mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (accepted bool, err error) {
+func (s *Service) mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (by rectification.Finder, err error) {
+	denied := rectification.ErrProblemSourceNotAllowed.At("problem.source", "不能由您登记", "is entered by others")
 	if service := tx.Access.Principal.Service(); service != "" {
 		if !rectification.ByService(service, source) {
-			return false, rectification.ErrProblemSourceNotAllowed.At("problem.source", "不能由您登记", "is entered by others")
+			return by, denied
 		}
-		return true, nil
+		return rectification.Finder{Others: true}, nil
 	}
 	right, ok := acts(tx, unit, rectification.Entrants(source))
-	if !ok {
-		return false, refused(rectification.ErrProblemSourceNotAllowed.At("problem.source", "不能由您登记", "is entered by others"))
+	switch {
+	case !ok:
+		return by, refused(denied)
+	case right.Scope != accessv1.Scope_SCOPE_SUPERIOR:
+		return by, nil
+	case rectification.Belongs(tx.Access.Principal.Name, unit, s.places(tx)):
+		return by, rectification.ErrProblemDeciderInvolved
 	}
-	superior := right.Scope == accessv1.Scope_SCOPE_SUPERIOR
-	if superior && rectification.Belongs(tx.Access.Principal.Name, unit, s.places(tx)) {
-		return false, rectification.ErrProblemDeciderInvolved
-	}
-	return superior, nil
+	return rectification.Finder{Others: true, Bureau: tx.Access.Acting().Unit}, nil
 }
 
 // acts returns the first of the rights by which the caller acts on the unit.
@@ -74,11 +76,11 @@ func acts(tx *change.Tx, unit string, rights []rectification.Right) (rectificati
 func refused(why error) error { return errors.Join(why, authz.ErrDenied) }
 
 // enter stores a problem as the next of its ledger.
-func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectificationv1.Problem, accepted bool) (*rectificationv1.Problem, error) {
+func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectificationv1.Problem, by rectification.Finder) (*rectificationv1.Problem, error) {
 	if err := s.active(l.GetUnit()); err != nil {
 		return nil, err
 	}
-	l, p, err := rectification.Enter(l, found, accepted, tx.Now)
+	l, p, err := rectification.Enter(l, found, by, tx.Now)
 	if err != nil {
 		return nil, err
 	}

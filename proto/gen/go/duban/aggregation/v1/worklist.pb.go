@@ -252,7 +252,9 @@ type WorkItem struct {
 	// How it was urged (催报情况); absent: it was not.
 	Urge *Urge `protobuf:"bytes,11,opt,name=urge,proto3" json:"urge,omitempty"`
 	// How many days are left, as days_left has it; absent without a due date.
-	DaysUntilDue  *int32 `protobuf:"varint,12,opt,name=days_until_due,json=daysUntilDue,proto3,oneof" json:"days_until_due,omitempty"`
+	DaysUntilDue *int32 `protobuf:"varint,12,opt,name=days_until_due,json=daysUntilDue,proto3,oneof" json:"days_until_due,omitempty"`
+	// 督查单位: the unit that found the problem, if it is that one's to decide on.
+	FoundBy       string `protobuf:"bytes,13,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,6 +371,13 @@ func (x *WorkItem) GetDaysUntilDue() int32 {
 		return *x.DaysUntilDue
 	}
 	return 0
+}
+
+func (x *WorkItem) GetFoundBy() string {
+	if x != nil {
+		return x.FoundBy
+	}
+	return ""
 }
 
 // That a superior urged a late thing (催报). One record for each thing: it counts
@@ -814,7 +823,7 @@ var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x89\x0e\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x0e\n" +
 	"\bWorkItem\x12$\n" +
 	"\x04unit\x18\x01 \x01(\tB\x10²\x19\f责任单位R\x04unit\x12$\n" +
 	"\asubject\x18\x02 \x01(\tB\n" +
@@ -834,7 +843,8 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	" \x01(\tB\x10²\x19\f起始日期R\tsinceDate\x12:\n" +
 	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeB\n" +
 	"²\x19\x06催报R\x04urge\x12;\n" +
-	"\x0edays_until_due\x18\f \x01(\x05B\x10²\x19\f剩余天数H\x00R\fdaysUntilDue\x88\x01\x01\"\x91\b\n" +
+	"\x0edays_until_due\x18\f \x01(\x05B\x10²\x19\f剩余天数H\x00R\fdaysUntilDue\x88\x01\x01\x12\x19\n" +
+	"\bfound_by\x18\r \x01(\tR\afoundBy\"\x91\b\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12/\n" +
 	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x1a\x10ʲ\x19\f签收任务\x12.\n" +

@@ -336,8 +336,7 @@ type Problem struct {
 	PersonResponsible string `protobuf:"bytes,14,opt,name=person_responsible,json=personResponsible,proto3" json:"person_responsible,omitempty"`
 	// How far the rectification has come.
 	State Problem_State `protobuf:"varint,15,opt,name=state,proto3,enum=duban.rectification.v1.Problem_State" json:"state,omitempty"`
-	// The version of the ledger in which the content as it stands was filed; 0: it
-	// awaits one.
+	// In which version of the ledger its content was filed; 0: it awaits one.
 	FiledVersion int32 `protobuf:"varint,16,opt,name=filed_version,json=filedVersion,proto3" json:"filed_version,omitempty"`
 	// It counts for superiors: it is of an acknowledged version, or was entered by
 	// a superior or from a complaint.
@@ -384,8 +383,10 @@ type Problem struct {
 	ExtensionAsker string `protobuf:"bytes,35,opt,name=extension_asker,json=extensionAsker,proto3" json:"extension_asker,omitempty"`
 	// What of it was accepted, whatever the unit has made of it since.
 	AcceptedContent *AcceptedContent `protobuf:"bytes,36,opt,name=accepted_content,json=acceptedContent,proto3" json:"accepted_content,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// 督查单位: units/{unit}, which found it and decides on it; empty: any superior does.
+	FoundBy       string `protobuf:"bytes,37,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Problem) Reset() {
@@ -670,6 +671,13 @@ func (x *Problem) GetAcceptedContent() *AcceptedContent {
 	return nil
 }
 
+func (x *Problem) GetFoundBy() string {
+	if x != nil {
+		return x.FoundBy
+	}
+	return ""
+}
+
 // The content by which a problem counts (已认可内容): as a superior or a complaint
 // entered it, then as it stands in the newest acknowledged version.
 type AcceptedContent struct {
@@ -932,8 +940,7 @@ type CreateProblemRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ledgers/{ledger}
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// The problem: category, level, source, description, and what is planned if
-	// that is known.
+	// The problem: category, level, source, description, and what is planned, if known.
 	Problem *Problem `protobuf:"bytes,2,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Repeats with the same id get the first answer.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -2273,7 +2280,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd7\x12\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x12\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2324,7 +2331,8 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"rectifiers\x18\" \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
 	"rectifiers\x126\n" +
 	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\x12W\n" +
-	"\x10accepted_content\x18$ \x01(\v2'.duban.rectification.v1.AcceptedContentB\x03\xe0A\x03R\x0facceptedContent\"\xf4\x02\n" +
+	"\x10accepted_content\x18$ \x01(\v2'.duban.rectification.v1.AcceptedContentB\x03\xe0A\x03R\x0facceptedContent\x12\x1e\n" +
+	"\bfound_by\x18% \x01(\tB\x03\xe0A\x03R\afoundBy\"\xf4\x02\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x1a\r\x9a\xb2\x19\t已发现\x12&\n" +

@@ -121,14 +121,15 @@ type RectificationServiceClient interface {
 	// never who submitted it.
 	VerifyProblem(ctx context.Context, in *VerifyProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
-	// unit; else a supervisor or leader above. Never who submitted or verified it.
+	// unit; else a supervisor or leader above, of found_by or higher, if it is set.
+	// Never who submitted or verified it.
 	CloseProblem(ctx context.Context, in *CloseProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(ctx context.Context, in *ReturnProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Reopens a closed problem that was looked at again (回头看), with the
 	// reason.
 	ReopenProblem(ctx context.Context, in *ReopenProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Cancels a problem (取消问题): the superior alone, with the reason.
+	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason.
 	CancelProblem(ctx context.Context, in *CancelProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(ctx context.Context, in *ExtendProblemRequest, opts ...grpc.CallOption) (*Problem, error)
@@ -585,14 +586,15 @@ type RectificationServiceServer interface {
 	// never who submitted it.
 	VerifyProblem(context.Context, *VerifyProblemRequest) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
-	// unit; else a supervisor or leader above. Never who submitted or verified it.
+	// unit; else a supervisor or leader above, of found_by or higher, if it is set.
+	// Never who submitted or verified it.
 	CloseProblem(context.Context, *CloseProblemRequest) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(context.Context, *ReturnProblemRequest) (*Problem, error)
 	// Reopens a closed problem that was looked at again (回头看), with the
 	// reason.
 	ReopenProblem(context.Context, *ReopenProblemRequest) (*Problem, error)
-	// Cancels a problem (取消问题): the superior alone, with the reason.
+	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason.
 	CancelProblem(context.Context, *CancelProblemRequest) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(context.Context, *ExtendProblemRequest) (*Problem, error)
