@@ -20,15 +20,20 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
+// People are who holds office and roles, and ever did.
+type People interface {
+	Holders(unit string, role accessv1.Role) []string
+	Heads(unit, day string) []string
+	Tied(principal string) []directory.Tie
+}
+
 // Tree is what the service asks of units and grants.
 type Tree interface {
+	People
 	Path(unit string) []string
 	Stood(unit string, at time.Time) []string
 	Heir(unit string) string
 	HeirAt(unit string, at time.Time) string
-	Holders(unit string, role accessv1.Role) []string
-	Heads(unit, day string) []string
-	Tied(principal string) []directory.Tie
 	Unit(name string) *organizationv1.Unit
 	Whole(name string) []string
 	Root() string
