@@ -121,7 +121,7 @@ var Definitions = []Definition{
 	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时受理数除以收到数，千分数；不予受理和尚未受理的也在收到数之内。", "Complaints accepted in time by complaints received, in thousandths; those rejected and those not accepted yet are among the received.", ComplaintsAcceptedInTime, ComplaintsReceived},
 
 	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "主办单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},
-	{EvaluationScore, "evaluation_score", latest, more, "evaluation", "milli", "评议得分", "Evaluation score", "综合得分，千分之一分，不汇总：取有已公布评议的最近一年中，主办单位层级最高者最近一次公布的评议；公布时主办单位不在其上级的，仅在当年别无其他评议时计入。", "The composite, in thousandths of a point, never summed: of the newest year in which a round of it was published, of the highest owner above the unit on the day of publication, the newest round; one of an owner that was not above it counts if that year has no other.", 0, 0},
+	{EvaluationScore, "evaluation_score", latest, more, "evaluation", "milli", "评议得分", "Evaluation score", "综合得分，千分之一分，不汇总：取有已公布评议的最近一年中，主办单位级别最高者最近一次公布的评议；公布时主办单位不在其上级的，仅在当年别无其他评议时计入。", "The composite, in thousandths of a point, never summed: of the newest year in which a round of it was published, of the highest owner above the unit on the day of publication, the newest round; one of an owner that was not above it counts if that year has no other.", 0, 0},
 	{EvaluationRank, "evaluation_rank", latest, less, "evaluation", "rank", "评议名次", "Evaluation rank", "取作评议得分的那次评议中的名次，不汇总。", "The rank in the round whose score counts as the evaluation score; never summed.", 0, 0},
 }
 

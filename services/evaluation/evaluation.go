@@ -23,7 +23,7 @@ var (
 	ErrWindowInvalid   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_INVALID)
 	ErrWindowOver      = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_OVER)
 	ErrWindowRunning   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_RUNNING)
-	ErrTooSoon         = fault.Of(evaluationv1.Reason_REASON_ROUND_TOO_SOON)
+	ErrTooSoon         = fault.Of(evaluationv1.Reason_REASON_ROUND_REPEATED)
 	ErrCredentialLimit = fault.Of(evaluationv1.Reason_REASON_CREDENTIALS_TOO_MANY)
 	ErrIssuerEvaluated = fault.Of(evaluationv1.Reason_REASON_CREDENTIAL_ISSUER_INVOLVED)
 	ErrCodeMalformed   = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_MALFORMED)

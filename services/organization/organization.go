@@ -17,7 +17,7 @@ var (
 	ErrUnitCycle              = fault.Of(organizationv1.Reason_REASON_UNIT_CYCLE)
 	ErrTreeTooDeep            = fault.Of(organizationv1.Reason_REASON_UNIT_TOO_DEEP)
 	ErrUnitLevel              = fault.Of(organizationv1.Reason_REASON_UNIT_LEVEL_INVALID)
-	ErrUnitSuperior           = fault.Of(organizationv1.Reason_REASON_UNIT_SUPERIOR_ONLY)
+	ErrUnitSuperior           = fault.Of(organizationv1.Reason_REASON_UNIT_CHANGE_DENIED)
 	ErrUnitArchived           = fault.Of(organizationv1.Reason_REASON_UNIT_ARCHIVED)
 	ErrUnitRemote             = fault.Of(faultv1.Reason_REASON_UNIT_REMOTE)
 	ErrUnitHasChildren        = fault.Of(organizationv1.Reason_REASON_UNIT_HAS_CHILDREN)

@@ -95,7 +95,7 @@ func moveProblem(p *rectificationv1.Problem, m ProblemMove) (*rectificationv1.Pr
 // Finder says who enters a problem; the zero value is the unit whose ledger it is.
 type Finder struct {
 	Others bool   // a superior, an inspection or a complaint: it counts at once
-	Bureau string // 督查单位: units/{unit}, which decides on it, or those above; empty: any superior does
+	Bureau string // 发现单位: units/{unit}, which decides on it, or those above; empty: any superior does
 }
 
 // room is how many problems a ledger takes of the finder: what others found is entered

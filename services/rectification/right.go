@@ -52,7 +52,7 @@ func Verifiers(s rectificationv1.Problem_Source) []Right {
 	return []Right{above}
 }
 
-// Superiors returns who decides on what a bureau found (督查单位): those of them who act
+// Superiors returns who decides on what a bureau found (发现单位): those of them who act
 // for it or for a unit above it.
 func Superiors() Right { return above }
 

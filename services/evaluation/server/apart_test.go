@@ -66,7 +66,7 @@ func (w *world) tooSoon(round, day string) {
 	w.T.Helper()
 	_, err := w.opens(round)
 	f := fault.As(err)
-	if reason(err) != "ROUND_TOO_SOON" || len(f.Fields) != 1 || f.Fields[0].Path != "name" || f.Facts["day"] != day {
-		w.T.Errorf("opening %s: %+v, want ROUND_TOO_SOON until %s", round, f, day)
+	if reason(err) != "ROUND_REPEATED" || len(f.Fields) != 1 || f.Fields[0].Path != "name" || f.Facts["day"] != day {
+		w.T.Errorf("opening %s: %+v, want ROUND_REPEATED until %s", round, f, day)
 	}
 }

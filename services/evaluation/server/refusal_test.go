@@ -65,7 +65,7 @@ func TestEveryRefusal(t *testing.T) {
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], append(good[1:], good[1])) }},
 		{"BALLOT_INVALID", func() error { return castAs(codes[1], w.answers("satisfied", "excellent")) }},
 		{"NOT_FOUND", func() error { _, err := w.cast(w.draft("draft"), codes[1], good); return err }},
-		{"ROUND_TOO_SOON", func() error { _, err := w.opens("rounds/draft"); return err }},
+		{"ROUND_REPEATED", func() error { _, err := w.opens("rounds/draft"); return err }},
 		{"BALLOT_REFUSED", func() error {
 			early := w.open("early", func(r *evaluationv1.Round) { r.StartDate, r.EndDate = "2026-03-15", "2026-03-20" })
 			_, err := w.cast(early, w.codes(early, "served", 1)[0], good)

@@ -66,7 +66,7 @@ const (
 	// A veto of no such unit or code.
 	Reason_REASON_ROUND_VETO_INVALID Reason = 18
 	// The owner has units of it rated by the same scheme fewer than 30 days away.
-	Reason_REASON_ROUND_TOO_SOON Reason = 19
+	Reason_REASON_ROUND_REPEATED Reason = 19
 )
 
 // Enum value maps for Reason.
@@ -91,7 +91,7 @@ var (
 		16: "REASON_BALLOT_INVALID",
 		17: "REASON_ROUND_MEASURE_INVALID",
 		18: "REASON_ROUND_VETO_INVALID",
-		19: "REASON_ROUND_TOO_SOON",
+		19: "REASON_ROUND_REPEATED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                0,
@@ -113,7 +113,7 @@ var (
 		"REASON_BALLOT_INVALID":             16,
 		"REASON_ROUND_MEASURE_INVALID":      17,
 		"REASON_ROUND_VETO_INVALID":         18,
-		"REASON_ROUND_TOO_SOON":             19,
+		"REASON_ROUND_REPEATED":             19,
 	}
 )
 
@@ -170,7 +170,7 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_BALLOT_INVALID\x10\x10\x1a}\x92\xb2\x19y\b\x01\x126选票不完整或有误，请按所列字段改正。\x1a=The ballot is incomplete or wrong: correct the fields listed.\x12\xd3\x01\n" +
 	"\x1cREASON_ROUND_MEASURE_INVALID\x10\x11\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x01\x12W系统统计指标的数值缺少、重复或超出范围，请按所列字段改正。\x1aNA measure is missing, named twice, or out of range: correct the fields listed.\x12\xf0\x01\n" +
 	"\x19REASON_ROUND_VETO_INVALID\x10\x12\x1a\xd0\x01\x92\xb2\x19\xcb\x01\b\x01\x12c一票否决所指单位或情形不在本轮评议之内，或重复，请按所列字段改正。\x1abA veto names a unit or code that the round does not have, or one twice: correct the fields listed.\x12\xa2\x02\n" +
-	"\x15REASON_ROUND_TOO_SOON\x10\x13\x1a\x86\x02\x92\xb2\x19\x81\x02\b\x05\x12\x80\x01主办单位对其中的单位另有一轮同一方案的评议，两轮投票期相隔不足 30 天，请自 {day} 起开放。\x1axThe owner has units of the round rated by the same scheme fewer than 30 days before or after: open it on {day} or later. \x01BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
+	"\x15REASON_ROUND_REPEATED\x10\x13\x1a\x86\x02\x92\xb2\x19\x81\x02\b\x05\x12\x80\x01主办单位对其中的单位另有一轮同一方案的评议，两轮投票期相隔不足 30 天，请自 {day} 起开放。\x1axThe owner has units of the round rated by the same scheme fewer than 30 days before or after: open it on {day} or later. \x01BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
 
 var (
 	file_duban_evaluation_v1_reason_proto_rawDescOnce sync.Once

@@ -383,7 +383,7 @@ type Problem struct {
 	ExtensionAsker string `protobuf:"bytes,35,opt,name=extension_asker,json=extensionAsker,proto3" json:"extension_asker,omitempty"`
 	// What of it was accepted, whatever the unit has made of it since.
 	AcceptedContent *AcceptedContent `protobuf:"bytes,36,opt,name=accepted_content,json=acceptedContent,proto3" json:"accepted_content,omitempty"`
-	// 督查单位: units/{unit}, which found it and decides on it; empty: any superior does.
+	// 发现单位: units/{unit}, which found it and decides on it; empty: any superior does.
 	FoundBy       string `protobuf:"bytes,37,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
