@@ -22,14 +22,7 @@ func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*wor
 	}
 	ended := reports.Ended(l.book.Today(), lookBack)
 	for _, unit := range units {
-		u := l.directory.Unit(unit)
-		if u == nil || u.GetInstallation() != "" {
-			continue // what lies beneath an enrolled root reports there
-		}
-		for _, p := range ended {
-			if !l.owes(p.Form, p.Period, unit) {
-				continue
-			}
+		for _, p := range l.owing(unit, ended) {
 			item, err := l.awaited(tx, p, unit)
 			if err != nil {
 				return nil, err
@@ -40,6 +33,20 @@ func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*wor
 		}
 	}
 	return items, nil
+}
+
+// owing are those of the periods for which a unit owes a form: none of one that reports
+// to an installation below.
+func (l *Ledger) owing(unit string, periods []reports.FormPeriod) (owed []reports.FormPeriod) {
+	if u := l.directory.Unit(unit); u == nil || u.GetInstallation() != "" {
+		return nil
+	}
+	for _, p := range periods {
+		if l.owes(p.Form, p.Period, unit) {
+			owed = append(owed, p)
+		}
+	}
+	return owed
 }
 
 // awaited is what awaits a unit that owes a form, or nil if it has come or can come

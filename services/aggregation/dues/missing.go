@@ -63,14 +63,10 @@ func (l *Ledger) duties() []duty {
 		return l.roll.duties
 	}
 	var all []duty
+	ended := reports.Ended(today, lookBack)
 	for _, unit := range l.directory.Subtree(l.directory.Root()) {
-		if u := l.directory.Unit(unit); u == nil || u.GetInstallation() != "" {
-			continue // what lies beneath an enrolled root reports there
-		}
-		for _, p := range reports.Ended(today, lookBack) {
-			if l.owes(p.Form, p.Period, unit) {
-				all = append(all, duty{unit, p})
-			}
+		for _, p := range l.owing(unit, ended) {
+			all = append(all, duty{unit, p})
 		}
 	}
 	l.roll.position, l.roll.today, l.roll.duties = position, today, all
