@@ -126,15 +126,14 @@ var Definitions = []Definition{
 }
 
 // Name is the metric's resource name.
-func (d *Definition) Name() string { return "metrics/" + d.ID }
+func (d *Definition) Name() string { return names[d.Metric] }
 
 // Find returns the definition of the metric of that name.
 func Find(name string) (*Definition, error) {
-	i := slices.IndexFunc(Definitions, func(d Definition) bool { return d.Name() == name })
-	if i < 0 {
-		return nil, ErrMetricUnknown.At("metric", "没有这个指标", "there is no such metric")
+	if d := named[name]; d != nil {
+		return d, nil
 	}
-	return &Definitions[i], nil
+	return nil, ErrMetricUnknown.At("metric", "没有这个指标", "there is no such metric")
 }
 
 // Define returns the definition of m, which MUST be one of the constants.
@@ -142,12 +141,16 @@ func Define(m Metric) *Definition {
 	return numbered[m]
 }
 
-// numbered has the definitions at their numbers.
-var numbered = func() (at [Numbers]*Definition) {
+// numbered has the definitions at their numbers, names their resource names, and named
+// the definitions by these: a status asks for each hundreds of times.
+var numbered, names, named = func() (at [Numbers]*Definition, names [Numbers]string, by map[string]*Definition) {
+	by = map[string]*Definition{}
 	for i := range Definitions {
-		at[Definitions[i].Metric] = &Definitions[i]
+		d := &Definitions[i]
+		at[d.Metric], names[d.Metric] = d, "metrics/"+d.ID
+		by[names[d.Metric]] = d
 	}
-	return at
+	return at, names, by
 }()
 
 // Numbers is larger than every metric's number, and the bits of a Set.

@@ -222,22 +222,32 @@ func (v *view) latest(q figures.Query) (*figures.Latest, error) {
 // units are those beneath the one asked for, by the view's tree, moment and level,
 // in the order of their names.
 func (v *view) units() (names []string) {
-	subtree, unit := v.directory.Whole(v.query.Unit), v.directory.Unit
-	if !v.at.IsZero() && v.tree == aggregationv1.Tree_TREE_THEN {
-		subtree = v.directory.SubtreeAt(v.query.Unit, v.at)
-		unit = func(name string) *organizationv1.Unit { return v.directory.UnitAt(name, v.at) }
-	} else if v.level == organizationv1.Unit_KIND_UNSPECIFIED {
+	past := !v.at.IsZero() && v.tree == aggregationv1.Tree_TREE_THEN
+	directly := v.level == organizationv1.Unit_KIND_UNSPECIFIED
+	if directly && !past {
 		return v.directory.Children(v.query.Unit)
 	}
-	for _, name := range subtree {
-		u := unit(name)
-		directly := v.level == organizationv1.Unit_KIND_UNSPECIFIED && u.GetParent() == v.query.Unit
-		if name != v.query.Unit && (directly || v.level != organizationv1.Unit_KIND_UNSPECIFIED && u.GetKind() == v.level) {
-			names = append(names, name)
+	for _, u := range v.subtree(past) {
+		if u.GetName() != v.query.Unit && (directly && u.GetParent() == v.query.Unit || !directly && u.GetKind() == v.level) {
+			names = append(names, u.GetName())
 		}
 	}
 	slices.Sort(names)
 	return names
+}
+
+// subtree is the unit asked for and all beneath it, now or as they were.
+func (v *view) subtree(past bool) (units []*organizationv1.Unit) {
+	if !past {
+		for _, name := range v.directory.Whole(v.query.Unit) {
+			units = append(units, v.directory.Unit(name))
+		}
+		return units
+	}
+	for _, name := range v.directory.SubtreeAt(v.query.Unit, v.at) {
+		units = append(units, v.directory.UnitAt(name, v.at))
+	}
+	return units
 }
 
 // beneath is the query for a unit beneath the one asked for: its own is nobody's
