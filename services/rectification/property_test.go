@@ -186,7 +186,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 		},
 		"file": func(t *rapid.T) {
-			f, err := rectification.File(s.ledger, []*rectificationv1.Problem{s.problem}, "a", now)
+			f, err := rectification.File(s.ledger, []*rectificationv1.Problem{s.problem}, "a", now, calendar.Builtin())
 			if err != nil {
 				return
 			}
