@@ -344,6 +344,9 @@ func (s *story) checkLedger(t *rapid.T) {
 	if s.ledger.GetVersion() == 0 {
 		return
 	}
+	if waits := s.version.GetState() == rectificationv1.LedgerVersion_STATE_FILED; waits != (s.ledger.GetAcknowledgeDueDate() != "") {
+		t.Fatalf("the superior is to answer by %q, and the newest version awaits that: %v", s.ledger.GetAcknowledgeDueDate(), waits)
+	}
 	differs := s.problem.GetFiledVersion() == 0
 	if s.ledger.GetPendingChanges() != differs {
 		t.Fatalf("pending_changes is %v, and the content of the problem awaits a version: %v", s.ledger.GetPendingChanges(), differs)
