@@ -206,8 +206,7 @@ func filedBy(l *rectificationv1.Ledger) string {
 	return deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate())
 }
 
-// answeredBy is the day by which the superior acknowledges or returns what was filed
-// (备案时限), or "" if nothing awaits that, or no more.
+// answeredBy is the day by which the superior answers what was filed (备案时限), or "".
 func answeredBy(l *rectificationv1.Ledger) string {
 	return deadline.Fallen(l.GetAcknowledgeDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate())
 }
