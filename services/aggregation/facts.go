@@ -104,12 +104,13 @@ func plain(category string) string {
 	return category
 }
 
-// ledger counts the filing (报备) of a ledger. One that was returned (退回) is none,
-// unless a version before it was acknowledged.
+// ledger counts the filing (报备) of a ledger, and that its superior has not answered.
+// One that was returned (退回) is no filing, unless a version before it was acknowledged.
 func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: l.GetUnit(), Campaign: l.GetCampaign()}, Accepted: true}
 	due := deadline.Fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate())
 	f.count(LedgersDue, due, 1)
+	f.count(LedgersUnacknowledged, deadline.Fallen(l.GetAcknowledgeDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate()), 1)
 	switch acknowledged := l.GetAcknowledgedVersion() > 0; {
 	case l.GetVersion() == 0, l.GetReturnReason() != "" && !acknowledged:
 		if due != "" {

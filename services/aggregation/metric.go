@@ -33,11 +33,12 @@ const (
 	TasksOverdue   Metric = 25
 	TasksLate      Metric = 26
 
-	LedgersDue          Metric = 30
-	LedgersFiled        Metric = 31
-	LedgersFiledLate    Metric = 32
-	LedgersAcknowledged Metric = 33
-	ItemsMissing        Metric = 34
+	LedgersDue            Metric = 30
+	LedgersFiled          Metric = 31
+	LedgersFiledLate      Metric = 32
+	LedgersAcknowledged   Metric = 33
+	ItemsMissing          Metric = 34
+	LedgersUnacknowledged Metric = 35
 
 	ComplaintsReceived       Metric = 40
 	ComplaintsAccepted       Metric = 41
@@ -99,6 +100,7 @@ var Definitions = []Definition{
 	{LedgersFiled, "ledgers_filed", flow, more, "rectification", "ledger", "已报备台账数", "Ledgers filed", "按首次报备日计的台账数；备案前被退回的不计，重新报备后按重新报备日计。", "Ledgers filed, by the day they first were. One that is returned before it is acknowledged does not count until it is filed again, and then by that day.", 0, 0},
 	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "报备晚于时限的台账数，被退回的以补正时限为准；逾期报备过的，补正后仍计。", "Ledgers filed after they were due, or again after the day by which what was returned is; who was late once still counts.", 0, 0},
 	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已备案台账数", "Ledgers acknowledged", "按上级首次备案日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
+	{LedgersUnacknowledged, "ledgers_unacknowledged", overdue, less, "rectification", "ledger", "逾期未备案台账数", "Ledgers unacknowledged", "备案时限已过、上级仍未备案也未退回的台账数；时限日之前活动已结束或单位已停用的不计。", "Filed ledgers that the superior has neither acknowledged nor returned though the day for that has passed, but for those whose campaign was closed or unit archived before it.", 0, 0},
 	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督导检查次数", "Inspections concluded", "主办单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
 
 	{TasksDue, "tasks_due", flow, neither, "campaign", "assignment", "到期任务数", "Tasks due", "时限已到的任务数，按时限日计；时限日之前活动已结束或单位已停用的不计。", "Assignments by the day they are due, but for those whose campaign was closed or unit archived before it.", 0, 0},

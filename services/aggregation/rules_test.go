@@ -7,6 +7,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
 )
 
@@ -119,6 +120,31 @@ func TestARejectedComplaintIsInTheRate(t *testing.T) {
 	}
 	if by := aggregation.Define(aggregation.ComplaintsInTimeRate).By; by != aggregation.ComplaintsReceived {
 		t.Errorf("the rate is of %v", aggregation.Define(by).ID)
+	}
+}
+
+// What was filed awaits its superior until there is an answer, also while the unit signs a
+// supplement of it; the end of its campaign or unit ends that if it came before the day.
+// One that was filed before such days were kept never does.
+func TestALedgerIsUnacknowledgedUntilItIsAnswered(t *testing.T) {
+	const day = "2026-04-22"
+	for name, c := range map[string]struct {
+		ledger *rectificationv1.Ledger
+		want   string
+	}{
+		"filed":               {&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_FILED, Version: 1, AcknowledgeDueDate: day}, day},
+		"supplemented":        {&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_FILED, Version: 2, AcknowledgedVersion: 1, AcknowledgeDueDate: day}, day},
+		"signed once more":    {&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_SIGNED, Version: 1, AcknowledgeDueDate: day}, day},
+		"closed on the day":   {&rectificationv1.Ledger{Version: 1, AcknowledgeDueDate: day, CampaignCloseDate: day}, day},
+		"closed before it":    {&rectificationv1.Ledger{Version: 1, AcknowledgeDueDate: day, CampaignCloseDate: "2026-04-21"}, ""},
+		"archived before it":  {&rectificationv1.Ledger{Version: 1, AcknowledgeDueDate: day, UnitArchiveDate: "2026-04-21"}, ""},
+		"answered":            {&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_ACKNOWLEDGED, Version: 1, AcknowledgedVersion: 1}, ""},
+		"filed by an earlier": {&rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_FILED, Version: 1}, ""},
+	} {
+		fact := aggregation.FactOf(c.ledger, &aggregation.Fact{}, "2026-03-31")
+		if got := fact.First(aggregation.LedgersUnacknowledged); got != c.want {
+			t.Errorf("%s: unacknowledged after %q, want %q", name, got, c.want)
+		}
 	}
 }
 

@@ -164,7 +164,7 @@ var refusals = []struct {
 		return opened(&campaignv1.Campaign{Owner: "units/other", State: campaignv1.Campaign_STATE_PUBLISHED})
 	}},
 	{"filing without a signature", rectification.ErrLedgerIllegalMove, func() error {
-		_, err := rectification.File(unfiled, nil, submitter, now)
+		_, err := rectification.File(unfiled, nil, submitter, now, calendar.Builtin())
 		return err
 	}},
 	{"signing what was not read", rectification.ErrLedgerDigestStale, func() error {

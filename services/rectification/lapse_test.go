@@ -65,7 +65,7 @@ func TestWhatWasNotDueAtTheEndIsNotLate(t *testing.T) {
 			State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-03-09", CampaignCloseDate: closed,
 			Signature: &rectificationv1.Signature{},
 		}
-		f, err := rectification.File(l, nil, submitter, now.AddDate(1, 0, 0))
+		f, err := rectification.File(l, nil, submitter, now.AddDate(1, 0, 0), calendar.Builtin())
 		if err != nil || f.Ledger.GetFiledLate() != late {
 			t.Errorf("closed on %q: late %t, %v; want %t", closed, f.Ledger.GetFiledLate(), err, late)
 		}
@@ -115,7 +115,7 @@ func filedOn(t *testing.T, l *rectificationv1.Ledger, day string) *rectification
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := rectification.File(l, nil, submitter, at)
+	f, err := rectification.File(l, nil, submitter, at, calendar.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestWhatIsAcknowledgedStands(t *testing.T) {
 			t.Fatalf("%s: %v, %v", name, l, err)
 		}
 		l.State = rectificationv1.Ledger_STATE_SIGNED
-		if f, err := rectification.File(l, nil, submitter, now.AddDate(1, 0, 0)); err != nil || f.Ledger.GetFiledLate() {
+		if f, err := rectification.File(l, nil, submitter, now.AddDate(1, 0, 0), calendar.Builtin()); err != nil || f.Ledger.GetFiledLate() {
 			t.Errorf("%s is late: %v, %v", name, f, err)
 		}
 	}
@@ -143,7 +143,7 @@ func TestWhatIsAcknowledgedStands(t *testing.T) {
 func TestWhatWasNotDueWhenTheUnitWasArchivedIsNotLate(t *testing.T) {
 	for archived, late := range map[string]bool{"": true, "2026-03-09": true, "2026-03-08": false} {
 		l := &rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-03-09", Signature: &rectificationv1.Signature{}}
-		f, err := rectification.File(rectification.Abandon(l, archived), nil, submitter, now.AddDate(1, 0, 0))
+		f, err := rectification.File(rectification.Abandon(l, archived), nil, submitter, now.AddDate(1, 0, 0), calendar.Builtin())
 		if err != nil || f.Ledger.GetFiledLate() != late {
 			t.Errorf("archived on %q: late %t, %v; want %t", archived, f.Ledger.GetFiledLate(), err, late)
 		}

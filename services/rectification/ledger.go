@@ -13,6 +13,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/deadline"
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
@@ -171,8 +172,8 @@ type Filing struct {
 }
 
 // File returns the next version of a signed ledger. problems are all of it, in
-// their order; filer is who files.
-func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer string, now time.Time) (*Filing, error) {
+// their order; filer is who files; the days are those in which the superior answers.
+func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer string, now time.Time, days *calendar.Calendar) (*Filing, error) {
 	l, err := moveLedger(l, LedgerFiling)
 	if err != nil {
 		return nil, err
@@ -181,6 +182,7 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	l.Version++
 	l.PendingChanges, l.ReturnReason = false, ""
 	l.FiledLate = l.GetFiledLate() || late
+	l.AcknowledgeDueDate = deadline.Answer(calendar.On(now), l.GetAcknowledgeDueDate(), days)
 	f := &Filing{Ledger: l, Version: &rectificationv1.LedgerVersion{
 		Name: VersionName(l.GetName(), l.GetVersion()), Unit: l.GetUnit(), Campaign: l.GetCampaign(),
 		Version: l.GetVersion(), State: rectificationv1.LedgerVersion_STATE_FILED,

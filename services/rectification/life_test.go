@@ -174,7 +174,7 @@ var ledgerMoves = map[rectification.LedgerMove]func(*rectificationv1.Ledger) (*r
 		return rectification.Sign(l, &rectificationv1.Signature{Digest: rectification.Digest(l.GetName(), nil)}, nil)
 	},
 	rectification.LedgerFiling: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		f, err := rectification.File(l, nil, submitter, now)
+		f, err := rectification.File(l, nil, submitter, now, calendar.Builtin())
 		if err != nil {
 			return nil, err
 		}

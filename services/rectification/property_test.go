@@ -186,7 +186,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 		},
 		"file": func(t *rapid.T) {
-			f, err := rectification.File(s.ledger, []*rectificationv1.Problem{s.problem}, "a", now)
+			f, err := rectification.File(s.ledger, []*rectificationv1.Problem{s.problem}, "a", now, calendar.Builtin())
 			if err != nil {
 				return
 			}
@@ -343,6 +343,9 @@ func (s *story) checkLedger(t *rapid.T) {
 	}
 	if s.ledger.GetVersion() == 0 {
 		return
+	}
+	if waits := s.version.GetState() == rectificationv1.LedgerVersion_STATE_FILED; waits != (s.ledger.GetAcknowledgeDueDate() != "") {
+		t.Fatalf("the superior is to answer by %q, and the newest version awaits that: %v", s.ledger.GetAcknowledgeDueDate(), waits)
 	}
 	differs := s.problem.GetFiledVersion() == 0
 	if s.ledger.GetPendingChanges() != differs {

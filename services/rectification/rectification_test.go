@@ -58,7 +58,7 @@ func TestLateIsTheFirstVersionAfterItsDateInChina(t *testing.T) {
 		}
 		f, err := rectification.File(&rectificationv1.Ledger{
 			Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-04-05", Version: c.version,
-		}, nil, submitter, at)
+		}, nil, submitter, at, calendar.Builtin())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,7 +74,7 @@ func TestAVersionKeepsWhatIsNewAndPointsAtTheRest(t *testing.T) {
 	three.Number, three.FiledVersion = 3, 2
 	f, err := rectification.File(&rectificationv1.Ledger{
 		Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, Version: 2,
-	}, []*rectificationv1.Problem{one, two, three}, submitter, now)
+	}, []*rectificationv1.Problem{one, two, three}, submitter, now, calendar.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ func TestTheScoreOfAMonth(t *testing.T) {
 	}
 	missing, accepted := due(aggregationv1.ReportDue_STATE_MISSING), due(aggregationv1.ReportDue_STATE_ACCEPTED)
 	report := &aggregationv1.Report{State: aggregationv1.Report_STATE_ACCEPTED, Totals: &aggregationv1.Report_Totals{Rows: 4, Rejected: 1}}
+	// A nil report in time, and what it should have been, half a year later.
+	nothing := &aggregationv1.Report{State: aggregationv1.Report_STATE_SUPERSEDED, NilReport: true}
+	righted := &aggregationv1.Report{State: aggregationv1.Report_STATE_ACCEPTED, Supersedes: "reports/nil", Totals: &aggregationv1.Report_Totals{Rows: 4}}
 	for name, c := range map[string]struct {
 		sent   reports.Sent
 		score  int64 // -1: none
@@ -24,6 +27,7 @@ func TestTheScoreOfAMonth(t *testing.T) {
 		"nothing came":       {reports.Sent{Owed: []*aggregationv1.ReportDue{missing, missing}}, 0, 1},
 		"half came":          {reports.Sent{Owed: []*aggregationv1.ReportDue{missing, accepted}, Reports: []*aggregationv1.Report{report}}, 80_000, 5},
 		"with gaps":          {reports.Sent{Owed: []*aggregationv1.ReportDue{accepted}, Reports: []*aggregationv1.Report{report}, Missing: 1}, 90_000, 5},
+		"put right later":    {reports.Sent{Owed: []*aggregationv1.ReportDue{accepted}, Reports: []*aggregationv1.Report{nothing, righted}}, 95_000, 5},
 		"beside what is due": {reports.Sent{Reports: []*aggregationv1.Report{report}}, 92_857, 4},
 	} {
 		q := reports.QualityOf("reportSources/s", "2026-01", c.sent)

@@ -246,6 +246,10 @@ func (h *history) changeLedger() {
 		if h.flip("returned") {
 			l.ReturnReason, l.CorrectionDueDate = "why", max(l.GetFilingDueDate(), h.around())
 		}
+		l.AcknowledgeDueDate = h.around()
+		if h.flip("answered") {
+			l.AcknowledgeDueDate = ""
+		}
 		l.FiledLate, l.AcknowledgedVersion = h.flip("late"), int32(h.pick("acknowledged", 2))
 	}
 	h.append("rectification", l.GetName(), l)

@@ -7,6 +7,7 @@
 package worklist
 
 import (
+	"cmp"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -166,15 +167,16 @@ func assignment(a *campaignv1.Assignment) []*Item {
 
 // ledger asks for a signature where something is to be filed: by a day, again as it
 // was returned, or because the content has changed since; for one that is not begun, to
-// be opened. In a closed campaign nothing is signed for the first time; what was signed
+// be opened. While a supplement is made of what the superior has not answered, the unit
+// keeps that from an answer: it is filed by the day of that. In a closed campaign nothing is signed for the first time; what was signed
 // is still filed, with no day that comes after. Of a unit that was archived nothing is
 // asked but what was due before.
 func ledger(l *rectificationv1.Ledger) []*Item {
 	var action aggregationv1.WorkItem_Action
-	due := filedBy(l)
+	due := cmp.Or(filedBy(l), answeredBy(l))
 	switch l.GetState() {
 	case rectificationv1.Ledger_STATE_FILED:
-		return ask(l, l.GetUnit(), l.GetCampaign(), aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, "")
+		return ask(l, l.GetUnit(), l.GetCampaign(), aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, answeredBy(l))
 	case rectificationv1.Ledger_STATE_SIGNED:
 		action = aggregationv1.WorkItem_ACTION_FILE_LEDGER
 	case rectificationv1.Ledger_STATE_RETURNED:
@@ -202,6 +204,11 @@ func filedBy(l *rectificationv1.Ledger) string {
 		return ""
 	}
 	return deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate())
+}
+
+// answeredBy is the day by which the superior answers what was filed (备案时限), or "".
+func answeredBy(l *rectificationv1.Ledger) string {
+	return deadline.Fallen(l.GetAcknowledgeDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate())
 }
 
 var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Action{

@@ -100,6 +100,20 @@ func TestWhatRecordsAskFor(t *testing.T) {
 			ledger(rectificationv1.Ledger_STATE_FILED, func(l *rectificationv1.Ledger) { l.Version = 1 }),
 			[]asked{{aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, u, "", ""}},
 		},
+		"one that awaits an answer": {
+			ledger(rectificationv1.Ledger_STATE_FILED, unanswered), []asked{{aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, u, "", "2026-04-24"}},
+		},
+		"one whose campaign ended before that": {
+			ledger(rectificationv1.Ledger_STATE_FILED, func(l *rectificationv1.Ledger) { unanswered(l); l.CampaignCloseDate = "2026-04-23" }),
+			[]asked{{aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, u, "", ""}},
+		},
+		"one whose unit is archived that day": {
+			ledger(rectificationv1.Ledger_STATE_FILED, func(l *rectificationv1.Ledger) { unanswered(l); l.UnitArchiveDate = "2026-04-24" }),
+			[]asked{{aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, u, "", "2026-04-24"}},
+		},
+		"a supplement of what awaits an answer": {
+			ledger(rectificationv1.Ledger_STATE_SIGNED, unanswered), []asked{{aggregationv1.WorkItem_ACTION_FILE_LEDGER, u, "", "2026-04-24"}},
+		},
 		"an acknowledged ledger": {ledger(rectificationv1.Ledger_STATE_ACKNOWLEDGED, func(l *rectificationv1.Ledger) { l.Version = 1 }), nil},
 		"a changed ledger": {
 			ledger(rectificationv1.Ledger_STATE_ACKNOWLEDGED, func(l *rectificationv1.Ledger) { l.Version, l.PendingChanges = 1, true }),
@@ -162,6 +176,8 @@ func TestWhatRecordsAskFor(t *testing.T) {
 func returned(l *rectificationv1.Ledger) {
 	l.Version, l.ReturnReason, l.CorrectionDueDate = 1, "why", "2026-04-15"
 }
+
+func unanswered(l *rectificationv1.Ledger) { l.Version, l.AcknowledgeDueDate = 1, "2026-04-24" }
 
 // What a unit found itself awaits its own leaders, all else the superior's.
 func TestWhoClosesAProblem(t *testing.T) {

@@ -1,13 +1,21 @@
 // Package deadline says by which day what a unit owes is due: again, once a superior
-// has returned it (退回), and not at all, once something ended before. Which records are
-// owed, and which of these days they keep, say the services that they belong to; which
-// days are worked, package calendar.
+// has returned it (退回), and not at all, once something ended before; and by which the
+// superior answers what was filed. Which records are owed, and which of these days they
+// keep, say the services that they belong to; which days are worked, package calendar.
 package deadline
 
-import "github.com/duban-project/duban/services/internal/calendar"
+import (
+	"cmp"
 
-// correctionDays are the working days that the first return of a record gives.
-const correctionDays = 5
+	"github.com/duban-project/duban/services/internal/calendar"
+)
+
+const (
+	// correctionDays are the working days that the first return of a record gives.
+	correctionDays = 5
+	// answerDays are the working days that a superior has for what was filed.
+	answerDays = 15
+)
 
 // Turn is one time that a unit handed something in and got it back, by its days.
 type Turn struct{ HandedIn, Returned calendar.Date }
@@ -23,6 +31,13 @@ func Correction(due, before string, turn Turn, days *calendar.Calendar) string {
 		return max(due, days.AddWorkingDays(turn.Returned, correctionDays).Date.String())
 	}
 	return last.AddDays(turn.HandedIn.DaysUntil(turn.Returned)).String()
+}
+
+// Answer is the day by which a superior acknowledges or returns what is filed on a day
+// (备案时限), YYYY-MM-DD; awaited is the one by which an answer is awaited already, or "".
+// That stays: nobody gets more time for what lies there by having it filed once more.
+func Answer(filed calendar.Date, awaited string, days *calendar.Calendar) string {
+	return cmp.Or(awaited, days.AddWorkingDays(filed, answerDays).Date.String())
 }
 
 // Fallen is the day on which something falls due, or "" if one of the ends came before

@@ -36,6 +36,22 @@ func TestByWhichDayWhatIsReturnedIsHandedInAgain(t *testing.T) {
 	}
 }
 
+// The days are counted by hand, with the same holiday.
+func TestByWhichDayASuperiorAnswers(t *testing.T) {
+	for filed, want := range map[string]string{
+		"2026-03-02": "2026-03-23",
+		"2026-03-31": "2026-04-22", // the 6th of April is off
+		"2026-04-04": "2026-04-27", // a holiday
+	} {
+		if got := deadline.Answer(date(t, filed), "", calendar.Builtin()); got != want {
+			t.Errorf("filed on %s: by %s, want %s", filed, got, want)
+		}
+	}
+	if got := deadline.Answer(date(t, "2026-04-30"), "2026-04-22", calendar.Builtin()); got != "2026-04-22" {
+		t.Errorf("filed again: by %s", got)
+	}
+}
+
 func TestWhatEndedBeforeNeverFallsDue(t *testing.T) {
 	for _, c := range []struct {
 		day  string

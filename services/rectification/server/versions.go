@@ -18,7 +18,7 @@ func (s *Service) FileLedger(ctx context.Context, req *rectificationv1.FileLedge
 		if err != nil {
 			return nil, err
 		}
-		f, err := rectification.File(l, problems, tx.Access.Principal.Name, tx.Now)
+		f, err := rectification.File(l, problems, tx.Access.Principal.Name, tx.Now, s.days)
 		if err != nil {
 			return nil, err
 		}

@@ -199,6 +199,9 @@ func ledger(l *rectificationv1.Ledger, old *Record, day string) *Record {
 	if owes {
 		r.come("ledgers_due", filing)
 	}
+	if answer := l.GetAcknowledgeDueDate(); !spared(answer, l.GetCampaignCloseDate()) && !spared(answer, l.GetUnitArchiveDate()) {
+		r.open("ledgers_unacknowledged", answer)
+	}
 	if l.GetAcknowledgedVersion() == 0 && (l.GetVersion() == 0 || l.GetReturnReason() != "") {
 		by := filing
 		if l.GetCorrectionDueDate() > by {

@@ -219,8 +219,13 @@ type Ledger struct {
 	// into, YYYY-MM-DD; empty: neither was. What was not due by that day never
 	// falls due.
 	UnitArchiveDate string `protobuf:"bytes,22,opt,name=unit_archive_date,json=unitArchiveDate,proto3" json:"unit_archive_date,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// 备案时限: the day by which the superior acknowledges or returns what was filed,
+	// YYYY-MM-DD: 15 working days after it was. Empty: nothing was filed, the superior has
+	// answered, or it was filed before such days were kept. While a version is not
+	// answered a later one keeps its day.
+	AcknowledgeDueDate string `protobuf:"bytes,23,opt,name=acknowledge_due_date,json=acknowledgeDueDate,proto3" json:"acknowledge_due_date,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
@@ -403,6 +408,13 @@ func (x *Ledger) GetCorrectionDueDate() string {
 func (x *Ledger) GetUnitArchiveDate() string {
 	if x != nil {
 		return x.UnitArchiveDate
+	}
+	return ""
+}
+
+func (x *Ledger) GetAcknowledgeDueDate() string {
+	if x != nil {
+		return x.AcknowledgeDueDate
 	}
 	return ""
 }
@@ -1971,7 +1983,7 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\n" +
 	"\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
@@ -2001,7 +2013,8 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\x13campaign_close_date\x18\x13 \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\x12\x1b\n" +
 	"\x06issued\x18\x14 \x01(\bB\x03\xe0A\x03R\x06issued\x123\n" +
 	"\x13correction_due_date\x18\x15 \x01(\tB\x03\xe0A\x03R\x11correctionDueDate\x12/\n" +
-	"\x11unit_archive_date\x18\x16 \x01(\tB\x03\xe0A\x03R\x0funitArchiveDate\"\xc8\x01\n" +
+	"\x11unit_archive_date\x18\x16 \x01(\tB\x03\xe0A\x03R\x0funitArchiveDate\x125\n" +
+	"\x14acknowledge_due_date\x18\x17 \x01(\tB\x03\xe0A\x03R\x12acknowledgeDueDate\"\xc8\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\n" +
