@@ -87,8 +87,19 @@ and not how many problems there are. Then the same of the provinces, while calle
 		}
 		b.WriteString("\n")
 	}
-	return b.String()
+	return b.String() + writingProfile
 }
+
+// writingProfile says where the time goes that a status loses to writers in a large
+// store. It is of one run apart, by -cpuprofile, and to be taken anew when that changes.
+const writingProfile = `
+**Why writing costs more in the large store.** CPU profiles of 120,000 calls of each, while 64 callers wrote (22 November 2026, the
+machine above, beside other work): a status itself costs nearly the same, 0.22 ms of processor at 10,000 problems and 0.24 ms at 1,000,000.
+Commits cost three times as much, 1.2 s and 3.8 s of processor (pages made 0.5 s and 1.4 s, written and synced 0.7 s and 2.1 s, the list of
+free pages 0 and 0.3 s), more than half of it where the figures are kept. What 64 schools change lies side by side on few pages of a small
+store, and in a large one each entry on a page of its own. On two cores callers wait for the processor meanwhile. Followers
+already wait up to 0.2 s to take in together what many write at once; nothing of the status grows with the store.
+`
 
 func replicationLines(_ plan, r results) []line {
 	rate := median(r.replications, func(r replication.Round) float64 { return r.Mirrored })
