@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -175,7 +176,7 @@ func (l *load) recover(t *testing.T, c suite.Config, keys admins) {
 const nobody = 65534
 
 // TestReadOnly: duban on data that it may read but not change does not start,
-// says which file, and changes nothing. Where a child may mount, the disk is
+// says which file, and changes nothing; fsck and recount find it sound. Where a child may mount, the disk is
 // read-only, else the files are.
 func TestReadOnly(t *testing.T) {
 	c := settings(t.TempDir())
@@ -189,6 +190,13 @@ func TestReadOnly(t *testing.T) {
 	d.ends(exitError)
 	if log := d.log.String(); !strings.Contains(log, filepath.Join(c.Data, "organization.db")) || !strings.Contains(log, why) {
 		t.Errorf("the error does not name the file and %q:\n%s", why, log)
+	}
+	for _, command := range []string{"fsck", "recount"} { // as of evidence that is kept so
+		cmd := exec.CommandContext(t.Context(), os.Args[0], command, c.Data)
+		cmd.Env, cmd.SysProcAttr = append(os.Environ(), append(env, envChild+"=1")...), namespaces(env)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s of what cannot be written to: %v\n%s", command, err, out)
+		}
 	}
 	if diff := cmp.Diff(before, files(t, c.Data)); diff != "" {
 		t.Errorf("the data changed (-before +after):\n%s", diff)

@@ -171,7 +171,7 @@ func Reindex(ctx context.Context, c suite.Config) (mended int, err error) {
 }
 
 func reindexRole(ctx context.Context, c suite.Config, role string) (mended int, err error) {
-	engine, err := reopen(ctx, c, role)
+	engine, err := open(ctx, c, role, bolt.Mend)
 	if err != nil {
 		return 0, err
 	}
@@ -196,9 +196,13 @@ func home(c suite.Config, role string) string {
 	return c.Data
 }
 
-// reopen opens a store that must be there, and of the version that is known here.
+// reopen opens a store to be read that must be there, and of the version that is known here.
 func reopen(ctx context.Context, c suite.Config, role string) (store.Engine, error) {
-	engine, err := bolt.Inspect(filepath.Join(home(c, role), role+".db"))
+	return open(ctx, c, role, bolt.Inspect)
+}
+
+func open(ctx context.Context, c suite.Config, role string, how func(path string) (store.Engine, error)) (store.Engine, error) {
+	engine, err := how(filepath.Join(home(c, role), role+".db"))
 	if err != nil {
 		return nil, err
 	}

@@ -83,22 +83,22 @@ func Open(path string, o Options) (store.Engine, error) {
 }
 
 func open(path string, o Options, file openFile) (*engine, error) {
+	if err := create(path); err != nil {
+		return nil, fmt.Errorf("creating %s: %w", path, err)
+	}
+	return attach(path, o, bbolt.Options{OpenFile: file})
+}
+
+// attach opens a file that is there.
+func attach(path string, o Options, how bbolt.Options) (*engine, error) {
 	if o.MapSize == 0 {
 		o.MapSize = mapped
 	}
 	if o.Free == nil {
 		o.Free = Free
 	}
-	if err := create(path); err != nil {
-		return nil, fmt.Errorf("creating %s: %w", path, err)
-	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout:         patience,
-		InitialMmapSize: o.MapSize,
-		FreelistType:    bbolt.FreelistMapType,
-		NoStatistics:    true,
-		OpenFile:        file,
-	})
+	how.Timeout, how.InitialMmapSize, how.FreelistType, how.NoStatistics = patience, o.MapSize, bbolt.FreelistMapType, true
+	db, err := bbolt.Open(path, 0o600, &how)
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening %s: another process holds it: %w", path, err)
 	}

@@ -27,8 +27,10 @@ func create(path string) error {
 		return fmt.Errorf("locking the folder: %w", err)
 	}
 	temp := path + ".new"
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if _, err := os.Lstat(temp); err == nil { // a disk that cannot be written to is told of by who needs it
+		if err := os.Remove(temp); err != nil {
+			return err
+		}
 	}
 	switch info, err := os.Stat(path); {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 
@@ -21,14 +22,20 @@ var ErrDamaged = errors.New("the file itself is damaged")
 // Inspect opens the file at path, which MUST be there, for a check of data that
 // nobody uses. Where a damaged page makes bbolt panic, or the memory that the file
 // is mapped into fault, its engine answers ErrDamaged with the name of the file;
-// it is to be closed then and not used any more.
-func Inspect(path string) (store.Engine, error) {
+// it is to be closed then and not used any more. It writes nothing, also not to the
+// folder: the file may be on a disk that only lets it be read. Its Update fails.
+func Inspect(path string) (store.Engine, error) { return inspect(path, true) }
+
+// Mend is Inspect for who also writes.
+func Mend(path string) (store.Engine, error) { return inspect(path, false) }
+
+func inspect(path string, reading bool) (store.Engine, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
-	g := &guarded{path: path}
-	if info.Size() == 0 { // which Open would make a new one of
+	g := &guarded{path: path, reading: reading}
+	if info.Size() == 0 { // which bbolt would make a new one of
 		return nil, g.damage("it is empty")
 	}
 	if err = g.guard(func() error { return g.begin(info.Size()) }); err != nil {
@@ -39,7 +46,7 @@ func Inspect(path string) (store.Engine, error) {
 
 // begin opens the file, which MUST have all the pages that are in use.
 func (g *guarded) begin(size int64) error {
-	e, err := open(g.path, Options{}, g.open)
+	e, err := attach(g.path, Options{}, bbolt.Options{OpenFile: g.open, ReadOnly: g.reading})
 	if err != nil {
 		return err
 	}
@@ -56,6 +63,7 @@ func (g *guarded) begin(size int64) error {
 type guarded struct {
 	store.Engine
 	path    string
+	reading bool
 	file    *os.File
 	damaged bool
 }
@@ -103,5 +111,8 @@ func (g *guarded) guard(do func() error) (err error) {
 
 func (g *guarded) damage(what any) error {
 	g.damaged = true
+	if _, fault := what.(runtime.Error); fault {
+		what = "one of its pages leads nowhere"
+	}
 	return fmt.Errorf("%s: %w: %v", filepath.Base(g.path), ErrDamaged, what)
 }
