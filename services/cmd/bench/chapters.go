@@ -17,9 +17,11 @@ func createLines(_ plan, r results) []line {
 	by := func(figure func(creates) float64) float64 {
 		return median(r.creates, func(c creates) float64 { return figure(c) / c.bare })
 	}
+	rest := by(func(c creates) float64 { return c.rest })
 	return []line{
 		atLeast("durable create of a problem, in-process gRPC ÷ engine alone", 0.5, by(func(c creates) float64 { return c.grpc })),
-		atLeast("the same over REST, from another process ÷ engine alone", 0.33, by(func(c creates) float64 { return c.rest })),
+		atLeast("the same over REST, from another process ÷ engine alone", 0.33, rest),
+		atLeast("and what it aims at", 0.5, rest),
 		atLeast("the same over REST, through a process for each role ÷ engine alone", 0.22, by(func(c creates) float64 { return c.split })),
 	}
 }
