@@ -65,7 +65,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   5, // since what was returned does not count as filed, and only what is accepted begins own records
+	First:   6, // since it is counted which units report
 }
 
 func indexes() map[string][]string {
