@@ -80,6 +80,17 @@ func figuresOf(list []*aggregationv1.Figure) picture.Figures {
 	return f
 }
 
+// lineOf is a line of a unit's figures.
+func lineOf(name string, list []*aggregationv1.Figure) picture.Line {
+	line := picture.Line{Name: name, Figures: figuresOf(list)}
+	for _, f := range list {
+		if f.GetPartial() && f.GetValue() == 0 {
+			line.Unknown = append(line.Unknown, strings.TrimPrefix(f.GetMetric(), "metrics/"))
+		}
+	}
+	return line
+}
+
 // lookCity reads the city by district, ranked by what share is closed.
 func (s *Story) lookCity(ctx context.Context) error {
 	status, err := s.agreed(ctx, city)
@@ -100,7 +111,8 @@ func (s *Story) lookCity(ctx context.Context) error {
 		if at < 0 {
 			return fmt.Errorf("%s is ranked and has no status", p.GetUnit())
 		}
-		line := picture.Line{Name: p.GetDisplayName(), Rank: p.GetRank(), Figures: figuresOf(status.GetChildren()[at].GetFigures())}
+		line := lineOf(p.GetDisplayName(), status.GetChildren()[at].GetFigures())
+		line.Rank = p.GetRank()
 		s.picture.City.Lines = append(s.picture.City.Lines, line)
 		if err := s.compare(cast.Code(p.GetUnit()), "", line.Figures); err != nil {
 			return err
@@ -192,7 +204,7 @@ func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) picture.Sheet {
 	sheet := picture.Sheet{Title: u.DisplayName, Unit: u.Name()}
 	for _, c := range status.GetChildren() {
 		if s.Unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" {
-			sheet.Lines = append(sheet.Lines, picture.Line{Name: c.GetDisplayName(), Figures: figuresOf(c.GetFigures())})
+			sheet.Lines = append(sheet.Lines, lineOf(c.GetDisplayName(), c.GetFigures()))
 		}
 	}
 	sheet.All = figuresOf(status.GetFigures())
