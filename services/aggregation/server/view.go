@@ -36,6 +36,7 @@ type view struct {
 	joins       map[string][]string // by campaign, those that count with it
 	freshness   []*aggregationv1.Freshness
 	provisional map[string]bool // the services whose feeds are not current
+	reports     map[string]bool // by its end, whether anybody reports
 }
 
 // section is which part of a unit's figures is read.
@@ -79,7 +80,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 	if s.directory.Unit(unit) == nil {
 		return nil, authz.ErrNotFound
 	}
-	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, pasts: map[section]*figures.Past{}, joins: map[string][]string{}}
+	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, reports: map[string]bool{}, pasts: map[section]*figures.Past{}, joins: map[string][]string{}}
 	at, err := aggregation.Moment(cut, tx.Now)
 	if err != nil {
 		return nil, err
