@@ -72,20 +72,16 @@ func (s *Story) agreed(ctx context.Context, code string) (status *aggregationv1.
 	return nil, err
 }
 
-func figuresOf(list []*aggregationv1.Figure) picture.Figures {
-	f := picture.Figures{}
-	for _, v := range list {
-		f[strings.TrimPrefix(v.GetMetric(), "metrics/")] = v.GetValue()
-	}
-	return f
-}
+func figuresOf(list []*aggregationv1.Figure) picture.Figures { return lineOf("", list).Figures }
 
 // lineOf is a line of a unit's figures.
 func lineOf(name string, list []*aggregationv1.Figure) picture.Line {
-	line := picture.Line{Name: name, Figures: figuresOf(list)}
+	line := picture.Line{Name: name, Figures: picture.Figures{}}
 	for _, f := range list {
+		metric := strings.TrimPrefix(f.GetMetric(), "metrics/")
+		line.Figures[metric] = f.GetValue()
 		if f.GetPartial() && f.GetValue() == 0 {
-			line.Unknown = append(line.Unknown, strings.TrimPrefix(f.GetMetric(), "metrics/"))
+			line.Unknown = append(line.Unknown, metric)
 		}
 	}
 	return line
