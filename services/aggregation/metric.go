@@ -54,6 +54,8 @@ const (
 	EvaluationRank  Metric = 52
 
 	InspectionsConcluded Metric = 60
+
+	UnitsReporting Metric = 61
 )
 
 const (
@@ -125,6 +127,8 @@ var Definitions = []Definition{
 	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "主办单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},
 	{EvaluationScore, "evaluation_score", latest, more, "evaluation", "milli", "评议得分", "Evaluation score", "综合得分，千分之一分，不汇总：取有已公布评议的最近一年中，主办单位级别最高者最近一次公布的评议；公布时主办单位不在其上级的，仅在当年别无其他评议时计入。", "The composite, in thousandths of a point, never summed: of the newest year in which a round of it was published, of the highest owner above the unit on the day of publication, the newest round; one of an owner that was not above it counts if that year has no other.", 0, 0},
 	{EvaluationRank, "evaluation_rank", latest, less, "evaluation", "rank", "评议名次", "Evaluation rank", "取作评议得分的那次评议中的名次，不汇总。", "The rank in the round whose score counts as the evaluation score; never summed.", 0, 0},
+
+	{UnitsReporting, "units_reporting", stock, neither, "aggregation", "unit", "报送单位数", "Units reporting", "问题数据以上级认可的报表为准、尚无本系统自有记录的单位数：自最早一个报出问题存量的报告期末起计，至自有记录开始之日止；按活动、类别或问题来源分列时同样计全部这样的单位。", "Units whose problems are told by accepted reports and not by records of their own: from the end of the first period of which a report told what stands, until their own records begin; all of them also in a cut by campaign, category or source.", 0, 0},
 }
 
 // Name is the metric's resource name.

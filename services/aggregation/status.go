@@ -71,9 +71,17 @@ func FigureOf(d *Definition, value func(Metric) int64) *aggregationv1.Figure {
 	return f
 }
 
-// Ranked says whether a unit can be ranked by the figure: a ratio needs a
-// denominator, and a latest value must be there.
-func Ranked(d *Definition, f *aggregationv1.Figure) bool {
+// Unknown says that 0 is not none: there are units of which only reports tell, and of
+// this they tell nothing.
+func Unknown(f *aggregationv1.Figure) bool { return f.GetPartial() && f.GetValue() == 0 }
+
+// Ranked says whether a unit can be ranked by the figure: it must have a value, and what
+// is unknown ranks nobody.
+func Ranked(d *Definition, f *aggregationv1.Figure) bool { return valued(d, f) && !Unknown(f) }
+
+// valued says whether a figure has a value: a ratio needs a denominator, and a latest
+// value must be there.
+func valued(d *Definition, f *aggregationv1.Figure) bool {
 	switch d.Kind {
 	case ratio:
 		return f.GetDenominator() > 0

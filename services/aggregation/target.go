@@ -52,7 +52,7 @@ func Covers(t *aggregationv1.Target, campaign, day string) bool {
 
 // Progress says how far a figure has come towards a target.
 func Progress(t *aggregationv1.Target, f *aggregationv1.Figure) *aggregationv1.TargetProgress {
-	p := &aggregationv1.TargetProgress{Target: t, Value: f.GetValue(), Provisional: f.GetProvisional()}
+	p := &aggregationv1.TargetProgress{Target: t, Value: f.GetValue(), Provisional: f.GetProvisional(), Partial: f.GetPartial()}
 	if goal := t.GetGoal(); goal > 0 {
 		p.ProgressMilli = (2000*p.GetValue() + goal) / (2 * goal)
 	}
@@ -60,7 +60,7 @@ func Progress(t *aggregationv1.Target, f *aggregationv1.Figure) *aggregationv1.T
 	if t.GetDirection() == aggregationv1.Target_DIRECTION_AT_MOST {
 		p.Met = p.GetValue() <= t.GetGoal()
 	}
-	if d, err := Find(t.GetMetric()); err != nil || !Ranked(d, f) {
+	if d, err := Find(t.GetMetric()); err != nil || !valued(d, f) {
 		p.Met = false // a ratio of nothing reaches no goal
 	}
 	return p

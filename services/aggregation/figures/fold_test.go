@@ -28,6 +28,7 @@ var (
 	metrics   = []aggregation.Metric{
 		aggregation.ProblemsFound, aggregation.ProblemsOpen, aggregation.ProblemsRectifying, aggregation.ProblemsClosed,
 		aggregation.ProblemsReturned, aggregation.ProblemsCancelled, aggregation.ProblemsOverdue, aggregation.ItemsMissing,
+		aggregation.UnitsReporting,
 	}
 	reportable = []aggregation.Metric{
 		aggregation.ProblemsFound, aggregation.ProblemsClosed, aggregation.ProblemsRectifying, aggregation.ProblemsOverdue,
@@ -50,7 +51,7 @@ func newPast(t *testing.T, r *rapid.T) *past {
 		t.Fatal(err)
 	}
 	p := &past{T: r, now: time.Date(2025, 11, 20, 2, 0, 0, 0, time.UTC), naive: naive{
-		problems: map[string]*life{}, ledgers: map[string]*rectificationv1.Ledger{}, holders: map[figure]string{}, since: map[string]string{}, until: map[string]string{},
+		problems: map[string]*life{}, ledgers: map[string]*rectificationv1.Ledger{}, holders: map[figure]string{}, since: map[string]string{}, until: map[string]string{}, told: map[string]string{},
 	}}
 	if p.engine, err = bolt.Open(filepath.Join(dir, "figures.db"), bolt.Options{MapSize: 1 << 24}); err != nil {
 		t.Fatal(err)

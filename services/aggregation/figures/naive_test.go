@@ -1,6 +1,7 @@
 package figures_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ type naive struct {
 	holders  map[figure]string // which source of reports has each figure
 	since    map[string]string // from which day on a unit has problems of its own that were accepted
 	until    map[string]string // the first day behind the months that reports told of
+	told     map[string]string // the last day of the first month of which reports told what stands
 }
 
 // move says that a unit lies under another since a day.
@@ -162,6 +164,7 @@ func (n *naive) enter(r reported.Figure) (counts bool) {
 	n.holders[f] = r.Source
 	if f.month == "" {
 		n.until[f.unit] = max(n.until[f.unit], dayAfter(month(r)))
+		n.told[f.unit] = min(cmp.Or(n.told[f.unit], "9999"), monthEnd(month(r)))
 	}
 	return true
 }
@@ -218,8 +221,21 @@ func (n *naive) value(q figures.Query, m aggregation.Metric) (sum int64) {
 			sum += n.ofReport(q, r, end)
 		}
 	}
+	if m == aggregation.UnitsReporting && q.Campaign == "" && q.Source == "" {
+		sum += n.reporting(q)
+	}
 	if m == aggregation.ItemsMissing && q.Category == "" && q.Source == "" {
 		sum += int64(len(n.owed(q)))
+	}
+	return sum
+}
+
+// reporting counts the units of which reports tell at the end, and no problems of their own.
+func (n *naive) reporting(q figures.Query) (sum int64) {
+	for unit, first := range n.told {
+		if since := n.since[unit]; first <= q.End && (since == "" || q.End < since) && n.within(unit, q.Unit, q.End) {
+			sum++
+		}
 	}
 	return sum
 }

@@ -127,25 +127,22 @@ func (w *workshop) overdue(end, today string) (n int64) {
 	return n
 }
 
-// asOf is what the root had being rectified and overdue, as was known at noon of a day.
-func (w *workshop) asOf(day string) (got [2]int64) {
+// asOf is what the root had of a metric at the end of a day, as was known at noon of another.
+func (w *workshop) asOf(day, end string, m aggregation.Metric) (n int64) {
 	w.Helper()
-	wanted := aggregation.Sums(*aggregation.Define(aggregation.ProblemsRectifying), *aggregation.Define(aggregation.ProblemsOverdue))
-	err := w.engine.View(w.Context(), func(tx store.Tx) error {
-		q := figures.Query{Unit: "units/root", End: day, Today: day}
-		past, err := figures.NewPast(tx, w.noon(day), q)
-		if err != nil {
+	err := w.engine.View(w.Context(), func(tx store.Tx) (err error) {
+		q := figures.Query{Unit: "units/root", End: end, Today: day}
+		if q.AsOf, err = figures.NewPast(tx, w.noon(day), q); err != nil {
 			return err
 		}
-		q.AsOf = past
-		v, err := figures.Read(tx, q, wanted)
-		got = [2]int64{v[aggregation.ProblemsRectifying], v[aggregation.ProblemsOverdue]}
+		v, err := figures.Read(tx, q, aggregation.Sums(*aggregation.Define(m)))
+		n = v[m]
 		return err
 	})
 	if err != nil {
 		w.Fatal(err)
 	}
-	return got
+	return n
 }
 
 const (
@@ -167,7 +164,7 @@ func TestAReportTellsOfItsPeriodAlone(t *testing.T) {
 		"2026-08-30": {0, 0}, "2026-08-31": {10, 4}, "2026-09-09": {10, 4}, "2026-09-10": {6, 2}, "2026-09-20": {6, 2}, "2026-09-21": {6, 3}, "2026-12-01": {6, 3},
 	})
 	for day, want := range map[string][2]int64{"2026-09-04": {0, 0}, "2026-09-09": {10, 4}, "2026-09-10": {6, 2}, "2026-10-10": {6, 3}} {
-		if got := w.asOf(day); got != want {
+		if got := [2]int64{w.asOf(day, day, rectifying), w.asOf(day, day, overdue)}; got != want {
 			t.Errorf("as of %s there were %d being rectified and overdue, want %d", day, got, want)
 		}
 	}
@@ -202,7 +199,7 @@ func TestRecordsThatComeLateCountBehindWhatIsReported(t *testing.T) {
 	w.problem("2026-08-20", "units/a", "")
 	w.wants(map[string][2]int64{"2026-07-31": {5, 0}, "2026-08-25": {5, 0}, "2026-08-31": {5, 2}, "2026-09-01": {1, 0}, "2026-12-01": {1, 0}})
 	for day, want := range map[string][2]int64{"2026-08-25": {0, 0}, "2026-09-03": {1, 0}, "2026-09-05": {1, 0}} {
-		if got := w.asOf(day); got != want {
+		if got := [2]int64{w.asOf(day, day, rectifying), w.asOf(day, day, overdue)}; got != want {
 			t.Errorf("as of %s there were %d being rectified and overdue, want %d", day, got, want)
 		}
 	}
@@ -225,19 +222,8 @@ func TestAReportFromBelowTakesItsMonthBack(t *testing.T) {
 		})
 	})
 	for day, want := range map[string]int64{"2026-02-02": 0, "2026-02-03": 8, "2026-02-05": 8, "2026-02-10": 8} {
-		err := w.engine.View(w.Context(), func(tx store.Tx) (err error) {
-			q := figures.Query{Unit: "units/root", End: day, Today: day}
-			if q.AsOf, err = figures.NewPast(tx, w.noon(day), q); err != nil {
-				return err
-			}
-			v, err := figures.Read(tx, q, aggregation.Sums(*aggregation.Define(aggregation.ProblemsFound)))
-			if n := v[aggregation.ProblemsFound]; n != want {
-				t.Errorf("as of %s %d were found, want %d", day, n, want)
-			}
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
+		if n := w.asOf(day, day, aggregation.ProblemsFound); n != want {
+			t.Errorf("as of %s %d were found, want %d", day, n, want)
 		}
 	}
 }
@@ -284,5 +270,30 @@ func TestAMonthHasOneSource(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// A unit is one that reports from the end of the first period that was told until its own
+// records begin, as was known at any moment, whatever was counted first.
+func TestAUnitReportsUntilItKeepsRecords(t *testing.T) {
+	w := newWorkshop(t)
+	w.said("2026-09-05", "units/a", rectifying, "2026-08", 1, 0, 5)
+	w.said("2026-09-05", "units/b", aggregation.ProblemsFound, "2026-08", 1, 0, 5) // a flow alone
+	w.said("2026-09-20", "units/a", overdue, "2026-06", 2, 0, 1)
+	w.said("2026-09-10", "units/a", overdue, "2026-07", 3, 0, 1) // of another feed, counted late
+	w.said("2026-09-21", "units/a", overdue, "2026-06", 4, 2, 0)
+	w.problem("2026-09-03", "units/a", "") // counted late
+	for _, c := range []struct {
+		asOf, end string
+		want      int64
+	}{
+		{"2026-12-01", "2026-06-29", 0}, {"2026-12-01", "2026-06-30", 1}, {"2026-12-01", "2026-09-02", 1}, {"2026-12-01", "2026-09-03", 0},
+		{"2026-09-04", "2026-08-31", 0}, {"2026-09-04", "2026-09-03", 0},
+		{"2026-09-05", "2026-08-30", 0}, {"2026-09-05", "2026-08-31", 1}, {"2026-09-05", "2026-09-03", 0},
+		{"2026-09-10", "2026-07-30", 0}, {"2026-09-10", "2026-07-31", 1}, {"2026-09-19", "2026-06-30", 0}, {"2026-09-20", "2026-06-30", 1},
+	} {
+		if got := w.asOf(c.asOf, c.end, aggregation.UnitsReporting); got != c.want {
+			t.Errorf("as of %s, on %s %d units report, want %d", c.asOf, c.end, got, c.want)
+		}
 	}
 }

@@ -137,21 +137,53 @@ func FindForm(name string) (*aggregationv1.ReportForm, error) {
 	return forms[i], nil
 }
 
-// reportable has true at the metrics that a form brings.
-var reportable = func() (is [aggregation.Numbers]bool) {
+// brought has at each metric the forms that bring it.
+var brought = func() (by [aggregation.Numbers][]*aggregationv1.ReportForm) {
 	for _, f := range forms {
 		for _, field := range f.GetFields() {
 			if d, err := aggregation.Find(field.GetMetric()); err == nil {
-				is[d.Metric] = true
+				by[d.Metric] = append(by[d.Metric], f)
 			}
 		}
 	}
-	return is
+	return by
 }()
 
 // Reportable says whether a form brings the metric: then a unit's figure has one
 // source, feed or report.
-func Reportable(m aggregation.Metric) bool { return reportable[m] }
+func Reportable(m aggregation.Metric) bool { return len(brought[m]) > 0 }
+
+// recorded has what units keep records of, here or in systems of their own, and by what
+// such records are divided. What is missing (欠报) is what is awaited here, whoever reports.
+var recorded = map[string][]string{
+	"problem": {"campaign", "category", "source"}, "ledger": {"campaign"}, "inspection": {"campaign"}, "assignment": {"campaign"},
+	"complaint": {}, "round": {},
+}
+
+// Untold are the metrics of which no form tells, divided by all of the dimensions, though
+// units keep records of what they count: of units of which only reports tell they are
+// unknown. A ratio is untold if one of its parts is.
+func Untold(dimensions ...string) (all aggregation.Set) {
+	for i := range aggregation.Definitions {
+		d := &aggregation.Definitions[i]
+		parts := []aggregation.Metric{d.Metric}
+		if d.By != 0 {
+			parts = []aggregation.Metric{d.Over, d.By}
+		}
+		if slices.ContainsFunc(parts, func(m aggregation.Metric) bool { return untold(m, dimensions) }) {
+			all |= 1 << d.Metric
+		}
+	}
+	return all
+}
+
+func untold(m aggregation.Metric, dimensions []string) bool {
+	divides := func(by []string) bool {
+		return !slices.ContainsFunc(dimensions, func(d string) bool { return !slices.Contains(by, d) })
+	}
+	by, recorded := recorded[aggregation.Define(m).Measure]
+	return recorded && divides(by) && !slices.ContainsFunc(brought[m], func(f *aggregationv1.ReportForm) bool { return divides(f.GetDimensions()) })
+}
 
 // fieldAt returns the place of a field in the form, or -1.
 func fieldAt(form *aggregationv1.ReportForm, field string) int {

@@ -50,7 +50,7 @@ func newJoined(t *testing.T, r *rapid.T) *joined {
 		j.lie(u[0], u[1])
 	}
 	j.append("federation", belowName, &federationv1.Installation{Name: belowName, Unit: "units/a"})
-	for _, u := range [][2]string{{"a1", "a"}, {"a2", "a"}, {"a1x", "a1"}} {
+	for _, u := range [][2]string{{"a1", "a"}, {"a2", "a"}, {"a1x", "a1"}, {"a3", "a2"}} {
 		j.lieBelow(u[0], u[1], j.now)
 	}
 	return j
@@ -125,13 +125,15 @@ func (j *joined) reportBelow() {
 	for _, field := range []string{"found", "closed"} {
 		page.Rows = append(page.Rows, &aggregationv1.Report_Row{ResolvedUnit: onlyBelow, Field: field, Value: int64(j.pick("value", 5)), Counted: j.flip("counted")})
 	}
+	page.Rows = append(page.Rows, &aggregationv1.Report_Row{ResolvedUnit: recordless, Field: "rectifying", Value: int64(j.pick("value", 5)), Counted: j.flip("counted")})
 	j.last[period] = page
 	j.append(belowReports, r.GetName(), r)
 	j.append(belowReports, page.GetName(), page)
 }
 
-// onlyBelow is a unit of which only reports made below tell.
-const onlyBelow = "units/a1x"
+// onlyBelow is a unit of which only reports made below tell, and recordless another, which
+// keeps no records either.
+const onlyBelow, recordless = "units/a1x", "units/a3"
 
 func (j *joined) actions() map[string]func(*rapid.T) {
 	all := j.busy()

@@ -17,7 +17,9 @@ func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportSta
 	err := s.look(ctx, req, func(v *view) (err error) {
 		if table, err = v.table(req); err == nil {
 			title = v.title(req)
+			marks := explained(table.Notes)
 			table.Notes, err = v.notes()
+			table.Notes = append(table.Notes, marks...)
 		}
 		return err
 	})
@@ -73,29 +75,30 @@ func (v *view) statusTable(names []string) (*sheet.Table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.Rows = append(t.Rows, v.line(v.query.Unit, wanted, own))
+	v.line(t, v.query.Unit, wanted, own)
 	for _, unit := range units {
 		list, err := v.figures(v.beneath(unit), wanted...)
 		if err != nil {
 			return nil, err
 		}
-		t.Rows = append(t.Rows, v.line(unit, wanted, list))
+		v.line(t, unit, wanted, list)
 	}
 	return t, nil
 }
 
-func (v *view) line(unit string, wanted []aggregation.Definition, list []*aggregationv1.Figure) []any {
+// line adds the row of a unit.
+func (v *view) line(t *sheet.Table, unit string, wanted []aggregation.Definition, list []*aggregationv1.Figure) {
 	row := []any{unit, v.directory.Unit(unit).GetDisplayName()}
 	for i, f := range list {
 		row = append(row, cell(&wanted[i], f))
 	}
-	return row
+	t.Rows, t.Notes = append(t.Rows, row), append(t.Notes, partial(unit, wanted, list)...)
 }
 
 // column is what a metric is called: in Chinese first.
 func column(d *aggregation.Definition) string { return d.Zh + " (" + d.ID + ")" }
 
-// cell is a figure as a number; nothing, if there is none.
+// cell is a figure as a number; nothing, if there is none or it is unknown.
 func cell(d *aggregation.Definition, f *aggregationv1.Figure) any {
 	switch {
 	case !aggregation.Ranked(d, f):
@@ -116,6 +119,7 @@ func (v *view) rankTable(d *aggregation.Definition, label string) (*sheet.Table,
 	t := newTable("comparison", "排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d))
 	for _, p := range places {
 		t.Rows = append(t.Rows, []any{p.GetUnit(), p.GetDisplayName(), p.GetClass(), int64(p.GetRank()), cell(d, p.GetFigure())})
+		t.Notes = append(t.Notes, partial(p.GetUnit(), []aggregation.Definition{*d}, []*aggregationv1.Figure{p.GetFigure()})...)
 	}
 	return t, nil
 }
@@ -128,6 +132,7 @@ func (v *view) seriesTable(d *aggregation.Definition, bucket aggregationv1.GetSt
 	t := newTable("series", "趋势", "起始日期 (start_date)", "截止日期 (end_date)", column(d))
 	for _, p := range series.GetPoints() {
 		t.Rows = append(t.Rows, []any{p.GetStartDate(), p.GetEndDate(), cell(d, p.GetFigure())})
+		t.Notes = append(t.Notes, partial(p.GetEndDate(), []aggregation.Definition{*d}, []*aggregationv1.Figure{p.GetFigure()})...)
 	}
 	return t, nil
 }

@@ -93,7 +93,9 @@ func (v *view) children(wanted []aggregation.Definition, after string, size int)
 		if err != nil {
 			return nil, "", err
 		}
-		list = slices.DeleteFunc(list, func(f *aggregationv1.Figure) bool { return f.GetValue() == 0 && f.GetDenominator() == 0 })
+		list = slices.DeleteFunc(list, func(f *aggregationv1.Figure) bool {
+			return f.GetValue() == 0 && f.GetDenominator() == 0 && !f.GetPartial()
+		})
 		rows = append(rows, &aggregationv1.Status_Child{Unit: name, DisplayName: v.directory.Unit(name).GetDisplayName(), Figures: list})
 	}
 	return rows, "", nil

@@ -15,6 +15,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -35,6 +36,7 @@ type view struct {
 	joins       map[string][]string // by campaign, those that count with it
 	freshness   []*aggregationv1.Freshness
 	provisional map[string]bool // the services whose feeds are not current
+	reports     map[string]bool // by its end, whether anybody reports
 }
 
 // section is which part of a unit's figures is read.
@@ -78,7 +80,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 	if s.directory.Unit(unit) == nil {
 		return nil, authz.ErrNotFound
 	}
-	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, pasts: map[section]*figures.Past{}, joins: map[string][]string{}}
+	v := &view{Service: s, tx: tx, tree: treeOf(cut), provisional: map[string]bool{}, reports: map[string]bool{}, pasts: map[section]*figures.Past{}, joins: map[string][]string{}}
 	at, err := aggregation.Moment(cut, tx.Now)
 	if err != nil {
 		return nil, err
@@ -157,7 +159,14 @@ func (v *view) known(feed string, counted figures.Cursor) uint64 {
 
 // figures are those of the unit that the query names.
 func (v *view) figures(q figures.Query, wanted ...aggregation.Definition) ([]*aggregationv1.Figure, error) {
-	values, err := v.read(&q, aggregation.Sums(wanted...))
+	sums, untold := aggregation.Sums(wanted...), reports.Untold(divided(q)...)
+	if slices.ContainsFunc(wanted, func(d aggregation.Definition) bool { return untold.Has(d.Metric) }) {
+		sums |= reporting
+	}
+	values, err := v.read(&q, sums)
+	if err == nil && sums.Has(aggregation.UnitsReporting) {
+		values[aggregation.UnitsReporting], err = v.reporting(q, values)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +174,7 @@ func (v *view) figures(q figures.Query, wanted ...aggregation.Definition) ([]*ag
 	for i, d := range wanted {
 		list[i] = aggregation.FigureOf(&d, func(m aggregation.Metric) int64 { return values[m] })
 		list[i].Provisional = v.provisional[d.Service]
+		list[i].Partial = values[aggregation.UnitsReporting] > 0 && untold.Has(d.Metric)
 	}
 	return list, v.fillLatest(q, wanted, list)
 }

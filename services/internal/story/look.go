@@ -72,12 +72,19 @@ func (s *Story) agreed(ctx context.Context, code string) (status *aggregationv1.
 	return nil, err
 }
 
-func figuresOf(list []*aggregationv1.Figure) picture.Figures {
-	f := picture.Figures{}
-	for _, v := range list {
-		f[strings.TrimPrefix(v.GetMetric(), "metrics/")] = v.GetValue()
+func figuresOf(list []*aggregationv1.Figure) picture.Figures { return lineOf("", list).Figures }
+
+// lineOf is a line of a unit's figures.
+func lineOf(name string, list []*aggregationv1.Figure) picture.Line {
+	line := picture.Line{Name: name, Figures: picture.Figures{}}
+	for _, f := range list {
+		metric := strings.TrimPrefix(f.GetMetric(), "metrics/")
+		line.Figures[metric] = f.GetValue()
+		if f.GetPartial() && f.GetValue() == 0 {
+			line.Unknown = append(line.Unknown, metric)
+		}
 	}
-	return f
+	return line
 }
 
 // lookCity reads the city by district, ranked by what share is closed.
@@ -100,7 +107,8 @@ func (s *Story) lookCity(ctx context.Context) error {
 		if at < 0 {
 			return fmt.Errorf("%s is ranked and has no status", p.GetUnit())
 		}
-		line := picture.Line{Name: p.GetDisplayName(), Rank: p.GetRank(), Figures: figuresOf(status.GetChildren()[at].GetFigures())}
+		line := lineOf(p.GetDisplayName(), status.GetChildren()[at].GetFigures())
+		line.Rank = p.GetRank()
 		s.picture.City.Lines = append(s.picture.City.Lines, line)
 		if err := s.compare(cast.Code(p.GetUnit()), "", line.Figures); err != nil {
 			return err
@@ -192,7 +200,7 @@ func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) picture.Sheet {
 	sheet := picture.Sheet{Title: u.DisplayName, Unit: u.Name()}
 	for _, c := range status.GetChildren() {
 		if s.Unit(cast.Code(c.GetUnit())).Kind == "SCHOOL" {
-			sheet.Lines = append(sheet.Lines, picture.Line{Name: c.GetDisplayName(), Figures: figuresOf(c.GetFigures())})
+			sheet.Lines = append(sheet.Lines, lineOf(c.GetDisplayName(), c.GetFigures()))
 		}
 	}
 	sheet.All = figuresOf(status.GetFigures())

@@ -8,6 +8,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/story"
 	"github.com/duban-project/duban/services/internal/story/cast"
+	"github.com/duban-project/duban/services/internal/story/picture"
 	"github.com/duban-project/duban/services/internal/story/rest"
 	"github.com/duban-project/duban/services/internal/story/stage"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -70,6 +71,10 @@ func told(t *testing.T, s *suitetest.Suite) {
 	}
 	if seen.Compared < 500 || seen.Problems == 0 || seen.Cities["problems_closed"] == 0 || len(seen.Gaps) != 1 || len(seen.Freshness) != 6 {
 		t.Errorf("the picture lacks something: gaps %v, freshness %v, figures %v", seen.Gaps, seen.Freshness, seen.Cities)
+	}
+	unknown := func(l picture.Line) bool { return slices.Contains(l.Unknown, "problems_returned") }
+	if i := slices.IndexFunc(seen.City.Lines, unknown); i < 0 || seen.City.Lines[i].Name != seen.Absent || seen.Cities["units_reporting"] == 0 {
+		t.Errorf("%d units report; of the districts %v", seen.Cities["units_reporting"], seen.City.Lines)
 	}
 	s.Stop()
 	agree(t, s.Folder)

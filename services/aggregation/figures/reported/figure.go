@@ -40,7 +40,7 @@ type Figure struct {
 const (
 	holdersBucket  = "figures.holders"  // unit, measure and month, or metric → which source of reports has it
 	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value, sequence and moment
-	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it
+	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it, or reports tell
 	fedBucket      = "figures.fed"      // unit, measure, month, metric, campaign, category, source, day → what the feed says came
 )
 

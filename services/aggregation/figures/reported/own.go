@@ -24,6 +24,7 @@ type own struct {
 	// moment is when the first of the records that are counted took effect, in
 	// nanoseconds since 1970.
 	moment int64
+	told   []step // since when reports tell what stands, see reporting
 }
 
 // stocks are the metrics that forms bring and that stand until they are told anew, by
@@ -52,8 +53,11 @@ func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 	if err != nil || before.since != "" && before.moment <= c.Moment {
 		return before, err
 	}
-	o := own{max(day, before.until), before.until, c.Moment}
-	c.owns[ownKey(d.Unit, d.Metric)] = o
+	o := before
+	o.since, o.moment = max(day, before.until), c.Moment
+	if err := c.know(d.Unit, d.Metric, before, o); err != nil {
+		return o, err
+	}
 	for _, m := range stocks[measure] {
 		if before.since != "" {
 			err = c.end(d.Unit, m, before, -1)
@@ -110,13 +114,14 @@ func (c *Claims) ends(r Figure, day string, n int64) error {
 
 // bind notes that a report has told what stands at the end of a period.
 func (c *Claims) bind(r Figure) error {
-	o, err := c.ownOf(r.Cell.Unit, r.Metric)
-	if err != nil || aggregation.Define(r.Metric).Flow() {
+	before, err := c.ownOf(r.Cell.Unit, r.Metric)
+	if err != nil || r.flow() {
 		return err
 	}
+	o := before
 	o.until = max(o.until, dayAfter(r.month()))
-	c.owns[ownKey(r.Cell.Unit, r.Metric)] = o
-	return nil
+	o.told = tell(o.told, step{aggregation.LastDay(r.month()), c.Moment})
+	return c.know(r.Cell.Unit, r.Metric, before, o)
 }
 
 // dayAfter is the first day behind a month.
@@ -139,26 +144,46 @@ func (c *Claims) ownOf(unit string, m aggregation.Metric) (o own, err error) {
 	if err != nil || !there {
 		return own{}, err
 	}
-	parts := strings.Split(string(b), zero)
-	if len(parts) != 3 {
-		return own{}, fmt.Errorf("since when %q has records cannot be read", key)
-	}
-	o = own{since: parts[0], until: parts[1]}
-	if o.moment, err = strconv.ParseInt(parts[2], 10, 64); err != nil {
+	if o, err = readOwn(string(b)); err != nil {
 		return own{}, fmt.Errorf("since when %q has records cannot be read: %w", key, err)
 	}
 	c.owns[key] = o
 	return o, nil
 }
 
+// String is o as a row has it; parts are parted by 0x00, and the parts of a step by a
+// blank.
+func (o own) String() string {
+	parts := []string{o.since, o.until, strconv.FormatInt(o.moment, 10)}
+	for _, s := range o.told {
+		parts = append(parts, s.day+" "+strconv.FormatInt(s.moment, 10))
+	}
+	return strings.Join(parts, zero)
+}
+
+func readOwn(row string) (o own, err error) {
+	parts := strings.Split(row, zero)
+	if len(parts) < 3 {
+		return own{}, errSaid
+	}
+	o = own{since: parts[0], until: parts[1]}
+	o.moment, err = strconv.ParseInt(parts[2], 10, 64)
+	for _, part := range parts[3:] {
+		day, moment, _ := strings.Cut(part, " ")
+		at, bad := strconv.ParseInt(moment, 10, 64)
+		o.told, err = append(o.told, step{day, at}), errors.Join(err, bad)
+	}
+	return o, err
+}
+
 // flushOwn writes since when units keep records.
 func (c *Claims) flushOwn() error {
 	for _, key := range slices.Sorted(maps.Keys(c.owns)) {
 		o := c.owns[key]
-		if o == (own{}) {
+		if o.since == "" && o.until == "" {
 			continue
 		}
-		if err := c.tx.Put(ownBucket, []byte(key), []byte(o.since+zero+o.until+zero+strconv.FormatInt(o.moment, 10))); err != nil {
+		if err := c.tx.Put(ownBucket, []byte(key), []byte(o.String())); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,8 @@
 package reported
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,11 +35,51 @@ func (s *Reports) Record(r *tally.Record, at time.Time) {
 }
 
 // bind notes that a report has told what stands at a unit when a period ended.
-func (s *Reports) bind(unit, period string) {
-	last, err := time.Parse("2006-01-02", lastDay(lastMonth(period)))
-	if err == nil {
-		s.until[unit] = max(s.until[unit], last.AddDate(0, 0, 1).Format("2006-01-02"))
+func (s *Reports) bind(unit, period string, at time.Time) {
+	day := lastDay(lastMonth(period))
+	last, err := time.Parse("2006-01-02", day)
+	if err != nil {
+		return
 	}
+	s.until[unit] = max(s.until[unit], last.AddDate(0, 0, 1).Format("2006-01-02"))
+	if s.told[unit] == nil {
+		s.told[unit] = map[string]time.Time{}
+	}
+	if known, ok := s.told[unit][day]; !ok || at.Before(known) {
+		s.told[unit][day] = at
+	}
+}
+
+// unitsReporting counts the units of which reports tell and no records of their own.
+const unitsReporting = "units_reporting"
+
+// reporting is on which days units begin and end to be such.
+func (s *Reports) reporting() map[tally.What]map[string]int64 {
+	all := map[tally.What]map[string]int64{}
+	for unit, told := range s.told {
+		days := map[string]int64{slices.Min(slices.Collect(maps.Keys(told))): 1}
+		if day := s.Begins(unit); day != "" {
+			days[day]--
+		}
+		all[tally.What{Where: tally.Where{Unit: unit, Accepted: true}, Metric: unitsReporting}] = days
+	}
+	return all
+}
+
+// earlier lists the periods of which reports have told what stands, those that no earlier
+// one was told before, in the order in which they were.
+func (s *Reports) earlier(unit string) (all []string) {
+	told := s.told[unit]
+	for _, day := range slices.Sorted(maps.Keys(told)) {
+		first := true
+		for other, at := range told {
+			first = first && (other >= day || at.After(told[day]))
+		}
+		if first {
+			all = append([]string{day + " " + strconv.FormatInt(told[day].UnixNano(), 10)}, all...)
+		}
+	}
+	return all
 }
 
 // Begins is the first day on which the own records of a unit say what stands: that of
@@ -64,22 +106,22 @@ func (s *Reports) Counts(o tally.What, day string) string {
 func (s *Reports) owns() map[string]string {
 	all := map[string]string{}
 	for unit, until := range s.until {
-		all[hold.Short(unit)+"\x00problem"] = sayBounds("", until, "0")
+		all[hold.Short(unit)+"\x00problem"] = sayBounds("", until, "0", s.earlier(unit))
 	}
 	for unit, at := range s.since {
-		all[hold.Short(unit)+"\x00problem"] = sayBounds(s.Begins(unit), s.until[unit], strconv.FormatInt(at.UnixNano(), 10))
+		all[hold.Short(unit)+"\x00problem"] = sayBounds(s.Begins(unit), s.until[unit], strconv.FormatInt(at.UnixNano(), 10), s.earlier(unit))
 	}
 	return all
 }
 
-func sayBounds(since, until, moment string) string {
-	return "own records since " + since + ", reports until " + until + ", the first at " + moment
+func sayBounds(since, until, moment string, told []string) string {
+	return "own records since " + since + ", reports until " + until + ", the first at " + moment + ", told " + strings.Join(told, ", ")
 }
 
 func sayOwn(b []byte) (string, bool) {
 	parts := strings.Split(string(b), "\x00")
-	if len(parts) != 3 {
+	if len(parts) < 3 {
 		return "", false
 	}
-	return sayBounds(parts[0], parts[1], parts[2]), true
+	return sayBounds(parts[0], parts[1], parts[2], parts[3:]), true
 }

@@ -64,6 +64,9 @@ type Reports struct {
 	// newest period of which reports have told what stands.
 	since map[string]time.Time
 	until map[string]string
+	// told has, of a unit, on the last days of which periods reports have told what
+	// stands, and since when that is known.
+	told map[string]map[string]time.Time
 	// came has what feeds say came, and was accepted, whoever has it.
 	came map[event]came
 	// entered has when what is counted was, by its key in figures.reported.
@@ -80,7 +83,7 @@ type entry struct {
 func New() *Reports {
 	return &Reports{
 		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{},
-		map[string]time.Time{}, map[string]string{}, map[event]came{}, map[string]entry{},
+		map[string]time.Time{}, map[string]string{}, map[string]map[string]time.Time{}, map[event]came{}, map[string]entry{},
 	}
 }
 
@@ -97,7 +100,7 @@ func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time
 		if row.GetCounted() {
 			metric := metricOf(r, row)
 			if stocks[metric] {
-				s.bind(row.GetResolvedUnit(), r.GetPeriod())
+				s.bind(row.GetResolvedUnit(), r.GetPeriod(), at)
 			}
 			for _, month := range months(r.GetPeriod()) {
 				s.sources[FigureOf(row.GetResolvedUnit(), metric, month)] = sourceOf(installation, r, metric)
@@ -141,7 +144,7 @@ func (s *Reports) Have(o tally.What, day string) bool {
 
 // Metrics are those of which reports have figures, or could have.
 func (s *Reports) Metrics() map[string]bool {
-	all := map[string]bool{}
+	all := map[string]bool{unitsReporting: true}
 	for figure := range s.sources {
 		for _, metric := range reportable {
 			if figure.of == metric || figure.month != "" && figure.of == measureOf(metric) && !stocks[metric] {
@@ -163,6 +166,7 @@ func (s *Reports) Brought() map[tally.What]map[string]int64 {
 	for o, n := range s.Ended() {
 		all[o][s.Begins(o.Unit)] -= n
 	}
+	maps.Copy(all, s.reporting())
 	return all
 }
 
@@ -199,4 +203,4 @@ func (s *Reports) said() map[tally.What]map[string]int64 {
 }
 
 // Stands says whether what reports bring of a metric stands until the next one.
-func Stands(metric string) bool { return stocks[metric] }
+func Stands(metric string) bool { return stocks[metric] || metric == unitsReporting }

@@ -40,6 +40,7 @@ type Line struct {
 	Name    string
 	Rank    int32 // 0: none
 	Figures Figures
+	Unknown []string // the metrics of which 0 is not none: reports alone tell of some of its units, and not this
 }
 
 // Figures are values by the ids of metrics; of a ratio, thousandths.

@@ -35,11 +35,7 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 		if l.Rank > 0 {
 			rank = fmt.Sprint(l.Rank)
 		}
-		row := cells(l.Figures, wide)
-		if l.Name == p.Absent {
-			row = told(row)
-		}
-		city.add(append([]string{rank, short(l.Name)}, row...))
+		city.add(append([]string{rank, short(l.Name)}, cells(l.Figures, wide, l.Unknown...)...))
 	}
 	city.add(append([]string{"-", "市直"}, cells(p.Direct, wide)...))
 	city.add(append([]string{"", "全市"}, cells(p.Cities, wide)...))
@@ -68,7 +64,7 @@ func down(b *strings.Builder, p *picture.Picture) {
 	fmt.Fprintf(b, "\n下钻一：%s各校（演示数据）\n\n", short(p.District.Title))
 	district := table{heading: append([]string{"学校"}, names(p, wide[:len(wide)-1])...)}
 	for _, l := range p.District.Lines {
-		district.add(append([]string{l.Name}, cells(l.Figures, wide[:len(wide)-1])...))
+		district.add(append([]string{l.Name}, cells(l.Figures, wide[:len(wide)-1], l.Unknown...)...))
 	}
 	district.add(append([]string{"局机关"}, cells(p.District.Direct, wide[:len(wide)-1])...))
 	district.add(append([]string{"合计"}, cells(p.District.All, wide[:len(wide)-1])...))
@@ -88,11 +84,12 @@ func names(p *picture.Picture, metrics []string) (row []string) {
 	return row
 }
 
-// cells writes figures: shares in percent, scores with two digits.
-func cells(f picture.Figures, metrics []string) (row []string) {
+// cells writes figures: shares in percent, scores with two digits, and what is unknown
+// not as 0.
+func cells(f picture.Figures, metrics []string, unknown ...string) (row []string) {
 	for _, m := range metrics {
 		switch {
-		case m == "evaluation_score" && f[m] == 0, m == "problems_closing_rate" && f["problems_found"] == 0:
+		case slices.Contains(unknown, m), m == "evaluation_score" && f[m] == 0, m == "problems_closing_rate" && f["problems_found"] == 0:
 			row = append(row, "-")
 		case m == "evaluation_score":
 			row = append(row, fmt.Sprintf("%.2f", float64(f[m])/1000))
@@ -100,17 +97,6 @@ func cells(f picture.Figures, metrics []string) (row []string) {
 			row = append(row, fmt.Sprintf("%.1f%%", float64(f[m])/10))
 		default:
 			row = append(row, fmt.Sprint(f[m]))
-		}
-	}
-	return row
-}
-
-// told is a row of wide without what the monthly reports do not bring: that is not 0, but
-// unknown here.
-func told(row []string) []string {
-	for i, metric := range wide {
-		if !slices.Contains([]string{"problems_found", "problems_closed", "problems_closing_rate", "problems_overdue"}, metric) {
-			row[i] = "-"
 		}
 	}
 	return row

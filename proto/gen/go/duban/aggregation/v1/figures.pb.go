@@ -516,7 +516,11 @@ type Figure struct {
 	Provisional bool `protobuf:"varint,5,opt,name=provisional,proto3" json:"provisional,omitempty"`
 	// Of a latest value: what it is from, such as rounds/{round}; empty if there is
 	// none yet, which a status then leaves out.
-	Origin        string `protobuf:"bytes,6,opt,name=origin,proto3" json:"origin,omitempty"`
+	Origin string `protobuf:"bytes,6,opt,name=origin,proto3" json:"origin,omitempty"`
+	// 不含报送单位: within the unit, at the end of the period, there are units of which only
+	// reports (报表) tell (metrics/units_reporting), and no form of report brings the metric
+	// as the cut divides it: the value is of the other units alone, and 0 is not none.
+	Partial       bool `protobuf:"varint,7,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -591,6 +595,13 @@ func (x *Figure) GetOrigin() string {
 		return x.Origin
 	}
 	return ""
+}
+
+func (x *Figure) GetPartial() bool {
+	if x != nil {
+		return x.Partial
+	}
+	return false
 }
 
 // The figures of a unit and all beneath it (进展情况).
@@ -1837,7 +1848,8 @@ type Status_Child struct {
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// 单位名称
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// In the order of the metrics; figures that are 0 are left out.
+	// In the order of the metrics; figures that are 0 are left out, but those that are
+	// partial.
 	Figures       []*Figure `protobuf:"bytes,3,rep,name=figures,proto3" json:"figures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1978,7 +1990,7 @@ type CompareStatusResponse_Place struct {
 	// Among whom it is ranked: its kind, and the value of the label.
 	Class string `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
 	// From 1; equals share the better place. 0: it has no denominator or value
-	// to be ranked by and stands last.
+	// to be ranked by, or its value is 0 and partial, and stands last.
 	Rank int32 `protobuf:"varint,4,opt,name=rank,proto3" json:"rank,omitempty"`
 	// By what it is ranked.
 	Figure        *Figure `protobuf:"bytes,5,opt,name=figure,proto3" json:"figure,omitempty"`
@@ -2145,14 +2157,15 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x06Better\x12\x16\n" +
 	"\x12BETTER_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vBETTER_MORE\x10\x01\x12\x0f\n" +
-	"\vBETTER_LESS\x10\x02\"\xb0\x01\n" +
+	"\vBETTER_LESS\x10\x02\"\xcf\x01\n" +
 	"\x06Figure\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value\x12\x1c\n" +
 	"\tnumerator\x18\x03 \x01(\x03R\tnumerator\x12 \n" +
 	"\vdenominator\x18\x04 \x01(\x03R\vdenominator\x12 \n" +
 	"\vprovisional\x18\x05 \x01(\bR\vprovisional\x12\x16\n" +
-	"\x06origin\x18\x06 \x01(\tR\x06origin\"\x87\a\n" +
+	"\x06origin\x18\x06 \x01(\tR\x06origin\x12\x1d\n" +
+	"\apartial\x18\a \x01(\bB\x03\xe0A\x03R\apartial\"\x87\a\n" +
 	"\x06Status\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x12/\n" +

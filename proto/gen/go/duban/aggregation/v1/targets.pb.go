@@ -250,7 +250,9 @@ type TargetProgress struct {
 	// change.
 	Met bool `protobuf:"varint,4,opt,name=met,proto3" json:"met,omitempty"`
 	// 暂定: as of the figure.
-	Provisional   bool `protobuf:"varint,5,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	Provisional bool `protobuf:"varint,5,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	// 不含报送单位: as of the figure.
+	Partial       bool `protobuf:"varint,6,opt,name=partial,proto3" json:"partial,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +318,13 @@ func (x *TargetProgress) GetMet() bool {
 func (x *TargetProgress) GetProvisional() bool {
 	if x != nil {
 		return x.Provisional
+	}
+	return false
+}
+
+func (x *TargetProgress) GetPartial() bool {
+	if x != nil {
+		return x.Partial
 	}
 	return false
 }
@@ -660,13 +669,14 @@ const file_duban_aggregation_v1_targets_proto_rawDesc = "" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12DIRECTION_AT_LEAST\x10\x01\x12\x15\n" +
-	"\x11DIRECTION_AT_MOST\x10\x02\"\xb7\x01\n" +
+	"\x11DIRECTION_AT_MOST\x10\x02\"\xd6\x01\n" +
 	"\x0eTargetProgress\x124\n" +
 	"\x06target\x18\x01 \x01(\v2\x1c.duban.aggregation.v1.TargetR\x06target\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value\x12%\n" +
 	"\x0eprogress_milli\x18\x03 \x01(\x03R\rprogressMilli\x12\x10\n" +
 	"\x03met\x18\x04 \x01(\bR\x03met\x12 \n" +
-	"\vprovisional\x18\x05 \x01(\bR\vprovisional\"\xa1\x01\n" +
+	"\vprovisional\x18\x05 \x01(\bR\vprovisional\x12\x1d\n" +
+	"\apartial\x18\x06 \x01(\bB\x03\xe0A\x03R\apartial\"\xa1\x01\n" +
 	"\x13CreateTargetRequest\x12<\n" +
 	"\x06target\x18\x01 \x01(\v2\x1c.duban.aggregation.v1.TargetB\x06\xbaH\x03\xc8\x01\x01R\x06target\x12'\n" +
 	"\n" +
