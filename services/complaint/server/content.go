@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,13 +21,6 @@ const (
 )
 
 var deterministic = proto.MarshalOptions{Deterministic: true}
-
-// lost tells the operator what is wrong with the rows of a case, and the caller that
-// something is.
-func lost(c *complaintv1.Complaint, cause error) error {
-	slog.Error("what is kept of a case outside of the feed is missing or altered", "complaint", c.GetName(), "cause", cause)
-	return complaint.ErrContentMissing
-}
 
 // keep stores a row outside of the feed and returns the digest to commit to.
 func keep(tx store.Tx, row complaint.Row) ([]byte, error) {
