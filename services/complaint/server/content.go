@@ -96,13 +96,17 @@ func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv
 }
 
 // shown is the complaint as answers have it, which say whether its content is lost.
-func shown(tx *change.Tx, c *complaintv1.Complaint) *complaintv1.Complaint {
+func shown(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	answer := complaint.Shown(c)
-	if c.GetSealed() {
-		_, err := sealed(tx, c)
-		answer.Unreadable = errors.Is(err, complaint.ErrContentMissing)
+	if !c.GetSealed() {
+		return answer, nil
 	}
-	return answer
+	_, err := sealed(tx, c)
+	if errors.Is(err, complaint.ErrContentMissing) {
+		answer.Unreadable = true
+		return answer, nil
+	}
+	return answer, err
 }
 
 // rule turns a complaint, with its content, into what it should be.

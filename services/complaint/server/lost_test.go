@@ -1,9 +1,14 @@
 package server
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"testing"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // TestALostCaseIsLookedForOnce, whether its unit is found or not, until there are other
@@ -37,5 +42,23 @@ func TestALostCaseIsLookedForOnce(t *testing.T) {
 	}
 	if len(known.known) > remembered {
 		t.Errorf("%d cases are kept in mind", len(known.known))
+	}
+}
+
+// broken is a store that cannot be read.
+type broken struct{ store.Tx }
+
+var errDisk = errors.New("the disk is gone")
+
+func (broken) Get(string, []byte) ([]byte, error) { return nil, errDisk }
+
+// TestAStoreThatCannotBeReadLosesNoCase: nor does a case seem to be in order.
+func TestAStoreThatCannotBeReadLosesNoCase(t *testing.T) {
+	tx := &change.Tx{Tx: broken{}}
+	if c, err := shown(tx, &complaintv1.Complaint{Sealed: true}); !errors.Is(err, errDisk) {
+		t.Errorf("a sealed case: %v, %v", c, err)
+	}
+	if c, err := shown(tx, &complaintv1.Complaint{}); err != nil || c.GetUnreadable() {
+		t.Errorf("an open case: %v, %v", c, err)
 	}
 }
