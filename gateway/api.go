@@ -111,13 +111,13 @@ func (a *api) body(r *http.Request, m route.Match) ([]byte, error) {
 		_, _ = io.CopyN(io.Discard, r.Body, patience*limit)
 		return nil, tooLarge(limit)
 	case err != nil:
-		return nil, problem.Malformed(problem.Text{Zh: "传输中断", En: "it ended early"})
+		return nil, problem.Malformed(problem.Field{Path: problem.Body, Rule: "cut", Text: problem.Text{Zh: "传输中断", En: "it ended early"}})
 	case m.Route.Body == "" && len(body) > 0:
-		return nil, problem.Malformed(problem.Text{Zh: "此接口不接受正文", En: "this method takes none"})
-	case len(body) > 0 && !isJSON(r):
-		return nil, problem.Of(faultv1.Reason_REASON_MEDIA_TYPE_UNSUPPORTED)
+		return nil, problem.Malformed(problem.Field{Path: problem.Body, Rule: "none", Text: problem.Text{Zh: "此接口不接受正文", En: "this method takes none"}})
+	case len(body) > 0:
+		return body, checkJSON(r)
 	}
-	return body, nil
+	return nil, nil
 }
 
 // limit is how many bytes a body of the route may have: the contract lets those of
@@ -132,23 +132,36 @@ func (a *api) limit(r *route.Route) int64 {
 const patience = 8
 
 func tooLarge(limit int64) error {
+	bytes := strconv.FormatInt(limit, 10)
 	return &problem.Problem{
 		Reason: faultv1.Reason_REASON_BODY_TOO_LARGE,
-		Facts:  map[string]problem.Text{"limit": problem.Same(strconv.FormatInt(limit, 10))},
+		Facts:  map[string]problem.Text{"limit": problem.Same(bytes)},
+		Fields: []problem.Field{{Path: problem.Body, Rule: "size", Text: problem.Text{
+			Zh: "不得超过 " + bytes + " 字节", En: "must have at most " + bytes + " bytes",
+		}}},
 	}
 }
 
-// isJSON says whether the body is declared as JSON in UTF-8, as it is.
-func isJSON(r *http.Request) bool {
-	encoding := r.Header.Get("Content-Encoding")
-	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" || encoding != "" && encoding != "identity" {
-		return false
+// checkJSON refuses a body that is not declared as JSON in UTF-8, as it is.
+func checkJSON(r *http.Request) error {
+	const contentType, contentEncoding = "Content-Type", "Content-Encoding"
+	if encoding := r.Header.Get(contentEncoding); encoding != "" && encoding != "identity" {
+		return unsupported(contentEncoding, problem.Text{Zh: "不得压缩", En: "must not be compressed"})
 	}
+	kind, parameters, err := mime.ParseMediaType(r.Header.Get(contentType))
+	fits := err == nil && kind == "application/json" && len(r.Header.Values(contentType)) == 1
 	for name, value := range parameters {
-		if name != "charset" || !strings.EqualFold(value, "utf-8") {
-			return false
-		}
+		fits = fits && name == "charset" && strings.EqualFold(value, "utf-8")
 	}
-	return len(r.Header.Values("Content-Type")) == 1
+	if !fits {
+		return unsupported(contentType, problem.Text{Zh: "应为 application/json", En: "must be application/json"})
+	}
+	return nil
+}
+
+func unsupported(header string, text problem.Text) error {
+	return &problem.Problem{
+		Reason: faultv1.Reason_REASON_MEDIA_TYPE_UNSUPPORTED,
+		Fields: []problem.Field{{Path: header, Rule: "header", Text: text}},
+	}
 }

@@ -52,6 +52,47 @@ func TestFaultsNameTheirFields(t *testing.T) {
 	}
 }
 
+// spoken are the facts that both languages write alike: numbers, days, names of
+// units, and what the caller has written itself.
+var spoken = []string{"limit", "count", "left", "files", "bytes", "sequence", "start", "end", "day", "date", "code", "unit", "channel"}
+
+// TestChineseSentencesHaveNoCodes: what a Chinese sentence is filled with has words in
+// it (Fault.Say), unless both languages write it alike.
+func TestChineseSentencesHaveNoCodes(t *testing.T) {
+	words := map[string]bool{}
+	for _, text := range reasons() {
+		for _, fact := range regexp.MustCompile(`\{([a-z]+)\}`).FindAllStringSubmatch(text.GetZh(), -1) {
+			words[fact[1]] = !slices.Contains(spoken, fact[1])
+		}
+	}
+	seen, fset := 0, token.NewFileSet()
+	sources(t, func(file string) {
+		f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) != 2 {
+				return true
+			}
+			with, _ := call.Fun.(*ast.SelectorExpr)
+			fact, literal := call.Args[0].(*ast.BasicLit)
+			if with == nil || with.Sel.Name != "With" || !literal {
+				return true
+			}
+			seen++
+			if words[strings.Trim(fact.Value, `"`)] {
+				t.Errorf("%s: a Chinese sentence is filled with a code, %s: Say a word", fset.Position(call.Pos()), fact.Value)
+			}
+			return true
+		})
+	})
+	if seen < 30 {
+		t.Errorf("%d facts were looked at, which cannot be all", seen)
+	}
+}
+
 // atField says whether refusals for a reason with the text name fields.
 func atField(text *faultv1.Text) bool {
 	if text.Field != nil {

@@ -51,9 +51,9 @@ func (w *ward) bad() []bad {
 	return []bad{
 		{"an unknown field", "POST", problems, "{" + found + `,"levle":1}`, nil, 400, 3, "FIELDS_INVALID", "problem.levle", fieldsZh, fieldsEn},
 		{"a wrong enum", "POST", problems, `{"level":"LEVEL_PLANET","source":"SOURCE_SELF_CHECK","description":"迟到"}`, nil, 400, 3, "FIELDS_INVALID", "problem.level", fieldsZh, fieldsEn},
-		{"300 levels of JSON", "POST", problems, "{" + found + `,"measures":` + deep + "}", nil, 400, 3, "BODY_MALFORMED", "",
+		{"300 levels of JSON", "POST", problems, "{" + found + `,"measures":` + deep + "}", nil, 400, 3, "BODY_MALFORMED", "problem.measures" + strings.Repeat("[0]", 63),
 			"请求正文无法解析：嵌套超过 64 层。", "The request body cannot be read: it is nested more than 64 deep."},
-		{"a body of 10 MB", "POST", problems, "{" + found + `,"measures":"` + strings.Repeat("a", 10<<20) + `"}`, nil, 413, 3, "BODY_TOO_LARGE", "",
+		{"a body of 10 MB", "POST", problems, "{" + found + `,"measures":"` + strings.Repeat("a", 10<<20) + `"}`, nil, 413, 3, "BODY_TOO_LARGE", "body",
 			"请求正文超过 4194304 字节的上限，请拆分后重试。", "The request body exceeds 4194304 bytes: part it and repeat."},
 		{"bytes that are no UTF-8", "POST", problems, "{" + found + ",\"measures\":\"\xff\"}", nil, 400, 3, "FIELDS_INVALID", "problem.measures",
 			"请求中有字段不符合要求，请按所列字段改正。", "The request has invalid fields: correct those listed."},

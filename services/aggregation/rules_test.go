@@ -2,7 +2,9 @@ package aggregation_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -65,6 +67,30 @@ func TestRanks(t *testing.T) {
 	check(aggregation.TasksApproved, "a1 b2 c2 e4 d1 ")
 	check(aggregation.ProblemsReturned, "e1 b2 c2 a4 d1 ")
 	check(aggregation.EvaluationScore, "a0 b0 c0 e0 d0 ")
+}
+
+// TestWhoCannotBeRankedStandsLastInItsClass, of whatever kind the metric is and whichever
+// way is good.
+func TestWhoCannotBeRankedStandsLastInItsClass(t *testing.T) {
+	some := &aggregationv1.Figure{Value: 500, Numerator: 1, Denominator: 2, Origin: "rounds/1"}
+	none := &aggregationv1.Figure{}
+	for _, d := range aggregation.Definitions {
+		counted := aggregation.Ranked(&d, none)
+		places := []*aggregationv1.CompareStatusResponse_Place{
+			{Unit: "units/a", Class: "KIND_SCHOOL", Figure: none}, {Unit: "units/b", Class: "KIND_DEPARTMENT", Figure: none},
+			{Unit: "units/c", Class: "KIND_SCHOOL", Figure: some}, {Unit: "units/d", Class: "KIND_SCHOOL", Figure: none},
+		}
+		aggregation.Rank(&d, places)
+		got := ""
+		for _, p := range places {
+			got += fmt.Sprint(p.GetUnit(), " ", p.GetRank(), ", ")
+		}
+		if want := "units/b 0, units/c 1, units/a 0, units/d 0, "; !counted && got != want {
+			t.Errorf("by %s: %s want %s", d.ID, got, want)
+		} else if counted && strings.Contains(got, " 0") {
+			t.Errorf("by %s, which everybody has: %s", d.ID, got)
+		}
+	}
 }
 
 func TestRankingsAreBounded(t *testing.T) {

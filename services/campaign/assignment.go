@@ -59,7 +59,7 @@ func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time
 	if err != nil {
 		return nil, err
 	}
-	if err := suffices(a, r); err != nil {
+	if err := suffices(c, a, r); err != nil {
 		return nil, err
 	}
 	a.Summary, a.NilReturn, a.Evidence = r.Summary, r.NilReturn, nil
@@ -86,8 +86,8 @@ func handedInBy(a *campaignv1.Assignment, who string) (*campaignv1.Assignment, e
 	return a, nil
 }
 
-// suffices says whether the report brings what the task requires.
-func suffices(a *campaignv1.Assignment, r Report) error {
+// suffices says whether the report brings what the task, of the campaign c, requires.
+func suffices(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report) error {
 	if r.NilReturn {
 		switch {
 		case !a.GetNilAllowed():
@@ -97,13 +97,13 @@ func suffices(a *campaignv1.Assignment, r Report) error {
 		}
 		return nil
 	}
-	brought, err := fitting(a, r.Evidence)
+	brought, err := fitting(c, a, r.Evidence)
 	if err != nil {
 		return err
 	}
 	for _, need := range a.GetRequired() {
 		if brought[need.GetKind()] < need.GetCount() {
-			return ErrEvidenceMissing.With("kind", need.GetKind()).With("count", strconv.Itoa(int(need.GetCount()))).
+			return ErrEvidenceMissing.Say("kind", called(c, need.GetKind()), need.GetKind()).With("count", strconv.Itoa(int(need.GetCount()))).
 				At("evidence", "份数不足", "are too few")
 		}
 	}
@@ -113,13 +113,13 @@ func suffices(a *campaignv1.Assignment, r Report) error {
 // fitting counts the files of each kind, if every one is of a kind and form that
 // the task asks for and none comes twice as the same kind. One file may be
 // evidence of several kinds.
-func fitting(a *campaignv1.Assignment, evidence []Exhibit) (map[string]int32, error) {
+func fitting(c *campaignv1.Campaign, a *campaignv1.Assignment, evidence []Exhibit) (map[string]int32, error) {
 	brought, seen := map[string]int32{}, map[[2]string]bool{}
 	for i, e := range evidence {
 		path := fmt.Sprintf("evidence[%d]", i)
 		at := slices.IndexFunc(a.GetRequired(), func(r *campaignv1.RequiredEvidence) bool { return r.GetKind() == e.Kind })
 		if at < 0 {
-			return nil, ErrEvidenceKindUnknown.With("kind", e.Kind).At(path+".kind", "本任务不要求此种材料", "is no kind that the task asks for")
+			return nil, ErrEvidenceKindUnknown.Say("kind", called(c, e.Kind), e.Kind).At(path+".kind", "本任务不要求此种材料", "is no kind that the task asks for")
 		}
 		key := [2]string{e.Kind, e.File.GetDigest()}
 		if seen[key] {
@@ -127,13 +127,23 @@ func fitting(a *campaignv1.Assignment, evidence []Exhibit) (map[string]int32, er
 		}
 		form, allowed := forms[e.File.GetMediaType()], a.GetRequired()[at].GetMedia()
 		if len(allowed) > 0 && !slices.Contains(allowed, form) {
-			return nil, ErrEvidenceMedia.With("kind", e.Kind).Say("media", formWords[form], form.String()[len("MEDIA_"):]).
+			return nil, ErrEvidenceMedia.Say("kind", called(c, e.Kind), e.Kind).Say("media", formWords[form], form.String()[len("MEDIA_"):]).
 				At(path+".attachment", "附件形式不符", "has another form than the kind may have")
 		}
 		seen[key] = true
 		brought[e.Kind]++
 	}
 	return brought, nil
+}
+
+// called is what the campaign c calls a kind of evidence, or its code if c has none.
+func called(c *campaignv1.Campaign, kind string) string {
+	for _, k := range c.GetEvidenceKinds() {
+		if k.GetCode() == kind {
+			return k.GetName()
+		}
+	}
+	return kind
 }
 
 // forms has the form of each type of file that is taken.

@@ -119,16 +119,16 @@ func TestTooManyLedgersAreRefused(t *testing.T) {
 		task.AppliesTo = &campaignv1.Applicability{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_DISTRICT}}
 	}
 	c.Filing = &campaignv1.Filing{DueDate: "2026-04-05"}
-	if _, _, err := campaign.Publish(c, broad(campaign.Assignments), noon, "x"); err != nil {
+	if _, _, err := campaign.Publish(c, nil, broad(campaign.Assignments), noon, "x"); err != nil {
 		t.Errorf("as many as are allowed: %v", err)
 	}
-	if _, _, err := campaign.Publish(c, broad(campaign.Assignments+1), noon, "x"); !errors.Is(err, campaign.ErrTooManyAssignments) {
+	if _, _, err := campaign.Publish(c, nil, broad(campaign.Assignments+1), noon, "x"); !errors.Is(err, campaign.ErrTooManyAssignments) {
 		t.Errorf("one more: %v", err)
 	}
 }
 
 func TestPublishingGivesEveryActiveUnitItsTasks(t *testing.T) {
-	c, given, err := campaign.Publish(whole(), land(), noon, "units/d/members/head")
+	c, given, err := campaign.Publish(whole(), nil, land(), noon, "units/d/members/head")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestPublishingGivesEveryActiveUnitItsTasks(t *testing.T) {
 }
 
 func TestTheMostAssignments(t *testing.T) {
-	_, given, err := campaign.Publish(whole(), broad(10_000), noon, "x")
+	_, given, err := campaign.Publish(whole(), nil, broad(10_000), noon, "x")
 	if err != nil || len(given) != campaign.Assignments {
 		t.Errorf("10,000 schools with two tasks each = %d, %v", len(given), err)
 	}
@@ -165,7 +165,7 @@ func TestTheMostAssignments(t *testing.T) {
 func TestTasksOfAnActionThatLacksItemsAreNamedAndNotGiven(t *testing.T) {
 	c := whole()
 	c.Actions[0].ItemsRequired = 2
-	c, given, err := campaign.Publish(c, land(), noon, "x")
+	c, given, err := campaign.Publish(c, nil, land(), noon, "x")
 	if err != nil {
 		t.Fatal(err)
 	}

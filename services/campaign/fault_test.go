@@ -50,7 +50,7 @@ var refusals = []struct {
 	{campaign.ErrIncomplete, "campaign.tasks[0].due_date", published(func(c *campaignv1.Campaign) { c.Tasks[0].DueDate = "" })},
 	{campaign.ErrIncomplete, "campaign.phases[0].start_date", published(func(c *campaignv1.Campaign) { c.Phases[0].StartDate = "" })},
 	{campaign.ErrScopeEmpty, "", published(func(c *campaignv1.Campaign) { c.Scope = &campaignv1.Scope{Exceptions: []string{"units/d"}} })},
-	{campaign.ErrTooManyAssignments, "", func() error { _, _, err := campaign.Publish(whole(), broad(10_001), noon, "x"); return err }},
+	{campaign.ErrTooManyAssignments, "", func() error { _, _, err := campaign.Publish(whole(), nil, broad(10_001), noon, "x"); return err }},
 
 	{campaign.ErrAssignmentIllegalMove, "", func() error { _, err := campaign.Receive(open, assigned(), noon, "x"); return err }},
 	{campaign.ErrCampaignClosed, "", func() error { return campaign.TakesFiles(closed, assigned()) }},
@@ -114,7 +114,7 @@ func published(change func(*campaignv1.Campaign)) func() error {
 	return func() error {
 		c := whole()
 		change(c)
-		_, _, err := campaign.Publish(c, land(), noon, "x")
+		_, _, err := campaign.Publish(c, nil, land(), noon, "x")
 		return err
 	}
 }
@@ -152,6 +152,33 @@ func TestRefusals(t *testing.T) {
 		}
 		if said := f.Error() + f.Chinese(); strings.ContainsAny(said, "{}") {
 			t.Errorf("%s lacks a fact: %s", f.Reason, said)
+		}
+	}
+}
+
+// TestOfficialsReadNames, and no codes, where the campaign or its template has a name.
+func TestOfficialsReadNames(t *testing.T) {
+	all, err := campaign.Shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template *campaign.Template
+	for _, made := range all {
+		if made.Name == "campaignTemplates/work-style" {
+			template = made
+		}
+	}
+	leaderless := whole()
+	leaderless.Actions[0].Lead = &campaignv1.Organ{Function: "party"}
+	_, _, unresolved := campaign.Publish(leaderless, template, land(), noon, "x")
+	named := &campaignv1.Campaign{State: open.GetState(), EvidenceKinds: []*campaignv1.EvidenceKind{{Code: "photo", Name: "现场照片"}}}
+	_, missing := campaign.Submit(named, assigned(), campaign.Report{}, noon, "x")
+	for want, err := range map[string]error{
+		"没有唯一对应的科室：党建股、党建科、机关党委办公室": unresolved,
+		"佐证材料不足：现场照片 需 ":            missing,
+	} {
+		if zh, _ := fault.As(err).Whole(); !strings.Contains(zh, want) {
+			t.Errorf("%q does not say %q", zh, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ func TestEveryMoveOfACampaign(t *testing.T) {
 	moves := map[string]func(*campaignv1.Campaign) (*campaignv1.Campaign, error){
 		"update": func(c *campaignv1.Campaign) (*campaignv1.Campaign, error) { return campaign.Revise(c, land()) },
 		"publish": func(c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
-			c, _, err := campaign.Publish(c, land(), noon, "units/d/members/head")
+			c, _, err := campaign.Publish(c, nil, land(), noon, "units/d/members/head")
 			return c, err
 		},
 		"close": func(c *campaignv1.Campaign) (*campaignv1.Campaign, error) {

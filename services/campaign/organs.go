@@ -50,12 +50,13 @@ func shared(path string, lead *campaignv1.Organ, cooperating []*campaignv1.Organ
 	return true
 }
 
-// unresolved names the parts that have no unit, if there are any.
-func unresolved(c *campaignv1.Campaign) error {
+// unresolved names the parts that have no unit, if there are any, by what the template
+// that c was made from calls them.
+func unresolved(c *campaignv1.Campaign, t *Template) error {
 	f := ErrDepartmentUnresolved
 	for path, organ := range organs(c) {
 		if organ.GetUnit() == "" {
-			f = f.At(path+".unit", "没有唯一对应的科室："+organ.GetFunction(), "no single department has the function "+organ.GetFunction())
+			f = f.At(path+".unit", "没有唯一对应的科室："+t.called(organ.GetFunction()), "no single department has the function "+organ.GetFunction())
 		}
 	}
 	if len(f.Fields) > 0 {

@@ -19,9 +19,9 @@ const Assignments = 20_000
 
 // Publish returns c as it is published and the assignments that it gives: one
 // for every task and every active unit in scope that the task applies to. land
-// is the owner's subtree. Tasks of an action that lacks required items are given
-// to nobody and listed as omitted.
-func Publish(c *campaignv1.Campaign, land Land, now time.Time, who string) (*campaignv1.Campaign, []*campaignv1.Assignment, error) {
+// is the owner's subtree, and t the template that c was made from or nil. Tasks of an
+// action that lacks required items are given to nobody and listed as omitted.
+func Publish(c *campaignv1.Campaign, t *Template, land Land, now time.Time, who string) (*campaignv1.Campaign, []*campaignv1.Assignment, error) {
 	c, err := move(c, Publishing)
 	if err != nil {
 		return nil, nil, err
@@ -29,7 +29,7 @@ func Publish(c *campaignv1.Campaign, land Land, now time.Time, who string) (*cam
 	c = Resolve(c, land)
 	for _, check := range []func() error{
 		func() error { return Check(c, land) },
-		func() error { return unresolved(c) },
+		func() error { return unresolved(c, t) },
 		func() error { return complete(c) },
 	} {
 		if err := check(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -86,6 +87,19 @@ func (t *Template) campaign(year int) *campaignv1.Campaign {
 	t.doc.setting(c, year)
 	t.doc.work(c, year)
 	return c
+}
+
+// called is what people call the departments with a function: by the template, if there
+// is one that knows it.
+func (t *Template) called(function string) string {
+	if t != nil {
+		for _, d := range t.doc.Departments {
+			if d.Code == function {
+				return strings.Join(append([]string{d.Name}, d.Aliases...), "、")
+			}
+		}
+	}
+	return "职能标签为 " + function
 }
 
 // day is a day of any year, as MM-DD.

@@ -54,8 +54,9 @@ func (s *Sheet) Choices(answers []*evaluationv1.Answer) ([]uint32, error) {
 		*field = choice
 	}
 	if missing := slices.Index(choices, unanswered); missing >= 0 {
-		subject, code := s.round.GetSubjects()[missing/len(s.columns)], s.columns[missing%len(s.columns)].GetCode()
-		return nil, ErrBallotInvalid.At("answers", "缺少对 "+subject+" 的 "+code, "lack "+code+" of "+subject)
+		line, column := missing/len(s.columns), s.columns[missing%len(s.columns)]
+		return nil, ErrBallotInvalid.At("answers", fmt.Sprintf("缺少对第 %d 个被评单位的“%s”", line+1, column.GetName()),
+			"lack "+column.GetCode()+" of "+s.round.GetSubjects()[line])
 	}
 	return choices, nil
 }

@@ -68,12 +68,13 @@ func measured(r *evaluationv1.Round, measures []*evaluationv1.Measure) (map[stri
 		}
 		given[key] = m
 	}
-	for _, subject := range r.GetSubjects() {
+	for i, subject := range r.GetSubjects() {
 		for _, l := range leaves(r.GetFrozenScheme(), evaluationv1.Indicator_FROM_METRIC) {
 			m := given[[2]string{subject, l.GetCode()}]
 			milli, ok := thousandths(m.GetValue())
 			if !ok || !within(l.scale, milli) {
-				return nil, ErrMeasureInvalid.At("measures", subject+" 的 "+l.GetCode()+" 缺少或超出范围", l.GetCode()+" of "+subject+" is missing or out of range")
+				return nil, ErrMeasureInvalid.At("measures", fmt.Sprintf("第 %d 个被评单位的“%s”缺少或超出范围", i+1, l.GetName()),
+					l.GetCode()+" of "+subject+" is missing or out of range")
 			}
 			found[subject] = append(found[subject], value{m, big.NewRat(milli, 1000), l.share})
 			delete(given, [2]string{subject, l.GetCode()})

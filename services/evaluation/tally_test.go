@@ -16,6 +16,7 @@ import (
 	"github.com/duban-project/duban/services/evaluation"
 	"github.com/duban-project/duban/services/evaluation/schemes"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // day is the first instant of a date in Beijing.
@@ -285,6 +286,15 @@ func TestChoices(t *testing.T) {
 		if _, err := sheet.Choices(answers); gocmp.Diff(reasonOf(err), "BALLOT_INVALID") != "" {
 			t.Errorf("%s: %v, want BALLOT_INVALID", name, err)
 		}
+	}
+}
+
+// TestWhatABallotLacksHasAName, which voters read.
+func TestWhatABallotLacksHasAName(t *testing.T) {
+	r := round(t, "special", 2)
+	_, err := evaluation.NewSheet(r).Choices(nil)
+	if zh, _ := fault.As(err).Whole(); !strings.HasSuffix(zh, "（缺少对第 1 个被评单位的“部署到位”）") {
+		t.Errorf("an empty ballot: %s", zh)
 	}
 }
 

@@ -116,7 +116,7 @@ func named(logs []*federationv1.EnrolledLog, field func(int) string) (name strin
 		name = "installations/" + o.Installation
 	}
 	if !voice {
-		return "", ErrLogMissing.At("installation.logs", "缺少 "+Service+" 日志", "lack that of "+Service)
+		return "", ErrLogMissing.At("installation.logs", "缺少上下级机构服务的日志", "lack that of "+Service)
 	}
 	return name, nil
 }

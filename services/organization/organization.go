@@ -23,6 +23,7 @@ var (
 	ErrUnitHasChildren        = fault.Of(organizationv1.Reason_REASON_UNIT_HAS_CHILDREN)
 	ErrMergeSelf              = fault.Of(organizationv1.Reason_REASON_UNIT_MERGE_REFUSED)
 	ErrMergeKindDiffers       = fault.Of(organizationv1.Reason_REASON_UNIT_KIND_DIFFERS)
+	ErrMomentFuture           = fault.Of(organizationv1.Reason_REASON_UNIT_MOMENT_INVALID)
 	ErrParentUnknown          = fault.Of(organizationv1.Reason_REASON_UNIT_PARENT_UNKNOWN)
 	ErrUnitIsRoot             = fault.Of(organizationv1.Reason_REASON_UNIT_IS_ROOT)
 	ErrFieldImmutable         = fault.Of(organizationv1.Reason_REASON_FIELD_IMMUTABLE)

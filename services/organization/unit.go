@@ -3,8 +3,10 @@ package organization
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/lifecycle"
@@ -28,6 +30,14 @@ var Life = lifecycle.Table[organizationv1.Unit_State, Move]{
 		Merging:   organizationv1.Unit_STATE_MERGED,
 		Archiving: organizationv1.Unit_STATE_ARCHIVED,
 	},
+}
+
+// Seen refuses to show units as of a moment that is yet to come; no moment is now.
+func Seen(asOf *timestamppb.Timestamp, now time.Time) error {
+	if asOf != nil && asOf.AsTime().After(now) {
+		return ErrMomentFuture.At("as_of", "晚于现在", "is yet to come")
+	}
+	return nil
 }
 
 // NewUnit returns the unit that u asks for, under name. above is the path of its

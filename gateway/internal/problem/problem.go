@@ -84,9 +84,12 @@ type Problem struct {
 // Error is the English sentence.
 func (p *Problem) Error() string { return p.sentence(English) }
 
-// Malformed says that the body cannot be read.
-func Malformed(what Text) *Problem {
-	return &Problem{Reason: faultv1.Reason_REASON_BODY_MALFORMED, Facts: map[string]Text{"problem": what}}
+// Body is the path of what is wrong with a body as a whole.
+const Body = "body"
+
+// Malformed says where the body cannot be read, and why.
+func Malformed(at Field) *Problem {
+	return &Problem{Reason: faultv1.Reason_REASON_BODY_MALFORMED, Facts: map[string]Text{"problem": at.Text}, Fields: []Field{at}}
 }
 
 // Invalid says what is wrong at fields.

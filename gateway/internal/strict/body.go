@@ -27,10 +27,10 @@ const maxFields = 32 // violations told at once
 // code is to read it, the fields that stand directly in it, and a
 // *problem.Problem for whatever is wrong.
 func Body(m route.Match, body []byte, maxDepth int) ([]byte, []protoreflect.FieldDescriptor, error) {
-	if err := shape(body, maxDepth); err != nil {
+	if err := shape(body, within(m.Route), maxDepth); err != nil {
 		return nil, nil, err
 	}
-	r := reader{dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m), tellings: map[protoreflect.FullName]*telling{}}
+	r := reader{body: body, dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m), tellings: map[protoreflect.FullName]*telling{}}
 	r.dec.UseNumber()
 	set, err := r.root(m.Route)
 	if err != nil {
@@ -39,10 +39,7 @@ func Body(m route.Match, body []byte, maxDepth int) ([]byte, []protoreflect.Fiel
 	if len(r.wrong) > 0 {
 		return nil, nil, problem.Invalid(r.wrong...)
 	}
-	if text := miswritten(body); text != (problem.Text{}) { // in a name
-		return nil, nil, problem.Malformed(text)
-	}
-	return r.rewritten(body), set, nil
+	return r.rewritten(), set, nil
 }
 
 // jsonNames returns what the path gives, by the field's path in JSON names.
@@ -56,6 +53,7 @@ func jsonNames(m route.Match) map[string]string {
 
 // reader walks over one body, which is known to be JSON.
 type reader struct {
+	body  []byte
 	dec   *json.Decoder
 	bound map[string]string
 	wrong []problem.Field
@@ -66,26 +64,43 @@ type reader struct {
 
 // root reads the body as what the rule says it is.
 func (r *reader) root(rt *route.Route) ([]protoreflect.FieldDescriptor, error) {
-	message, path := rt.Input(), ""
-	if rt.Body != "*" {
-		f := rt.Input().Fields().ByName(protoreflect.Name(rt.Body))
+	message, path := rt.Input(), within(rt)
+	if f := bodyOf(rt); f != nil {
 		if f.Message() == nil || f.Cardinality() == protoreflect.Repeated || known(f.Message()) {
-			return nil, r.field(f, f.JSONName())
+			return nil, r.field(f, path)
 		}
-		message, path = f.Message(), f.JSONName()
+		message = f.Message()
 	}
 	token, err := r.dec.Token()
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	if token != json.Delim('{') {
-		return nil, problem.Malformed(problem.Text{Zh: "应为 JSON 对象", En: "it must be a JSON object"})
+		return nil, problem.Malformed(problem.Field{
+			Path: problem.Body, Rule: "type", Text: problem.Text{Zh: "应为 JSON 对象", En: "it must be a JSON object"},
+		})
 	}
 	set, err := r.object(message, path)
 	if rt.Body != "*" {
 		r.misplaced(rt.Input(), set, path)
 	}
 	return set, err
+}
+
+// bodyOf is the field that the body is the value of, or nil if it is all the request.
+func bodyOf(rt *route.Route) protoreflect.FieldDescriptor {
+	if rt.Body == "*" {
+		return nil
+	}
+	return rt.Input().Fields().ByName(protoreflect.Name(rt.Body))
+}
+
+// within is the path of the body as a whole.
+func within(rt *route.Route) string {
+	if f := bodyOf(rt); f != nil {
+		return f.JSONName()
+	}
+	return ""
 }
 
 // misplaced tells of members that the service would not read, because clients are
@@ -119,7 +134,7 @@ func (r *reader) tell(path, rule string, text problem.Text) {
 func (r *reader) object(message protoreflect.MessageDescriptor, path string) (set []protoreflect.FieldDescriptor, err error) {
 	told := r.telling(message)
 	for r.dec.More() {
-		name, err := r.key()
+		name, err := r.key(path)
 		if err != nil {
 			return nil, err
 		}
@@ -131,7 +146,7 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 		case slices.Contains(set, f):
 			r.tell(at, "duplicate", duplicateField)
 		default:
-			if of := f.ContainingOneof(); of != nil && slices.ContainsFunc(set, within(of)) {
+			if of := f.ContainingOneof(); of != nil && slices.ContainsFunc(set, among(of)) {
 				r.tell(at, "oneof", oneOf(of))
 			}
 			set = append(set, f)
@@ -153,7 +168,7 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 	return set, err
 }
 
-func within(of protoreflect.OneofDescriptor) func(protoreflect.FieldDescriptor) bool {
+func among(of protoreflect.OneofDescriptor) func(protoreflect.FieldDescriptor) bool {
 	return func(f protoreflect.FieldDescriptor) bool { return f.ContainingOneof() == of }
 }
 

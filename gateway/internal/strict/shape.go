@@ -12,26 +12,27 @@ import (
 )
 
 // shape checks what needs no contract: that the body is one JSON value, not
-// nested too deeply.
-func shape(body []byte, maxDepth int) error {
-	depth, values := measure(body)
+// nested too deeply. What is wrong within lies at the path that was read up to there,
+// of which in is the beginning.
+func shape(body []byte, in string, maxDepth int) error {
+	values, deep := measure(body, maxDepth)
 	if limit := allowed(len(body)); values > limit {
-		return problem.Malformed(problem.Text{
+		return problem.Malformed(problem.Field{Path: problem.Body, Rule: "values", Text: problem.Text{
 			Zh: fmt.Sprintf("超过 %d 个值", limit), En: fmt.Sprintf("it has more than %d values", limit),
-		})
+		}})
 	}
-	if depth > maxDepth {
-		return problem.Malformed(problem.Text{
+	if deep >= 0 {
+		return problem.Malformed(problem.Field{Path: place(body[:deep], in), Rule: "depth", Text: problem.Text{
 			Zh: fmt.Sprintf("嵌套超过 %d 层", maxDepth), En: fmt.Sprintf("it is nested more than %d deep", maxDepth),
-		})
+		}})
 	}
 	var raw json.RawMessage
 	var wrong *json.SyntaxError
 	if err := json.Unmarshal(body, &raw); errors.As(err, &wrong) {
-		return problem.Malformed(problem.Text{
+		return problem.Malformed(problem.Field{Path: place(body[:wrong.Offset], in), Rule: "syntax", Text: problem.Text{
 			Zh: fmt.Sprintf("第 %d 字节处不是合法的 JSON，或之后有多余内容", wrong.Offset),
 			En: fmt.Sprintf("at byte %d: %s", wrong.Offset, wrong),
-		})
+		}})
 	}
 	return nil
 }
@@ -59,10 +60,12 @@ const (
 // allowed is how many values a body of so many bytes may have.
 func allowed(bytes int) int { return max(maxValues, bytes/sparse) }
 
-// measure counts how deeply objects and arrays are nested and how many values they
-// have at most. Of what is not JSON the answer means nothing.
-func measure(body []byte) (deepest, values int) {
+// measure counts how many values objects and arrays have at most, and says where one
+// begins that is nested more than maxDepth deep, or -1. Of what is not JSON the answer
+// means nothing.
+func measure(body []byte, maxDepth int) (values, deep int) {
 	depth, inString := 0, false
+	deep = -1
 	for i := 0; i < len(body); i++ {
 		switch c := body[i]; {
 		case inString && c == '\\':
@@ -73,14 +76,16 @@ func measure(body []byte) (deepest, values int) {
 		case c == '{' || c == '[':
 			depth++
 			values++
-			deepest = max(deepest, depth)
+			if deep < 0 && depth > maxDepth {
+				deep = i
+			}
 		case c == ',':
 			values++
 		case c == '}' || c == ']':
 			depth--
 		}
 	}
-	return deepest, values
+	return values, deep
 }
 
 // loneSurrogate finds a \u escape that is half of a character; encoding/json

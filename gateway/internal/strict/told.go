@@ -127,7 +127,8 @@ func (t *telling) edits(end int64, more bool) (all []edit) {
 }
 
 // rewritten is the body with all edits.
-func (r *reader) rewritten(body []byte) []byte {
+func (r *reader) rewritten() []byte {
+	body := r.body
 	if len(r.edits) == 0 {
 		return body
 	}

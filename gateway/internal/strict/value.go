@@ -5,13 +5,19 @@ import (
 	"strconv"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/duban-project/duban/gateway/internal/problem"
 )
 
-// key reads the name of the next member.
-func (r *reader) key() (string, error) {
+// key reads the name of the next member of what stands at path.
+func (r *reader) key(path string) (string, error) {
+	from := r.dec.InputOffset()
 	token, err := r.dec.Token()
 	if err != nil {
 		return "", unreadable(err)
+	}
+	if text := miswritten(r.body[from:r.dec.InputOffset()]); text != (problem.Text{}) {
+		r.tell(path, "encoding", text)
 	}
 	name, _ := token.(string)
 	return name, nil
@@ -107,7 +113,7 @@ func (r *reader) items(f protoreflect.FieldDescriptor, path string) error {
 func (r *reader) pairs(f protoreflect.FieldDescriptor, path string) error {
 	seen := map[string]bool{}
 	for r.dec.More() {
-		key, err := r.key()
+		key, err := r.key(path)
 		if err != nil {
 			return err
 		}

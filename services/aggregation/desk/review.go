@@ -2,6 +2,8 @@ package desk
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"google.golang.org/protobuf/proto"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // AcceptReport implements the RPC.
@@ -38,7 +41,7 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 		if r, err = d.reports.Put(tx, r); err != nil {
 			return nil, err
 		}
-		return d.shown(tx, r), nil
+		return d.shown(tx, r)
 	}
 	for job.GetDone() < job.GetTotal() {
 		if err := d.work(tx, r, job); err != nil {
@@ -68,29 +71,33 @@ func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReport
 
 // whole is a report as Get answers with it: with its rows, if they are few.
 func (d *Desk) whole(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
-	r = proto.CloneOf(d.shown(tx, r))
-	if r.GetPages() != 1 {
-		return r, nil
+	r, err := d.shown(tx, r)
+	if err != nil || r.GetPages() != 1 {
+		return r, err
 	}
+	r = proto.CloneOf(r)
 	page, err := d.pages.Find(tx, reports.PageName(r.GetName(), 0))
 	r.Rows = page.GetRows()
 	return r, err
 }
 
 // shown is a report with how far the work on it has come.
-func (d *Desk) shown(tx *change.Tx, r *aggregationv1.Report) *aggregationv1.Report {
+func (d *Desk) shown(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
 	kind := map[aggregationv1.Report_State]aggregationv1.ReportJob_Kind{
 		aggregationv1.Report_STATE_PROCESSING: aggregationv1.ReportJob_KIND_JUDGE,
 		aggregationv1.Report_STATE_ENTERING:   aggregationv1.ReportJob_KIND_ENTER,
 	}[r.GetState()]
 	if kind == 0 {
-		return r
+		return r, nil
 	}
 	job, err := jobs.Find(tx, r.GetName(), kind)
-	if err != nil {
-		return r
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return r, nil
+	case err != nil:
+		return nil, fmt.Errorf("reading how far %s has come: %w", r.GetName(), err)
 	}
 	r = proto.CloneOf(r)
 	r.Progress = &aggregationv1.Report_Progress{Done: job.GetDone(), Total: job.GetTotal()}
-	return r
+	return r, nil
 }

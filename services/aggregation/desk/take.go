@@ -246,7 +246,7 @@ func (d *Desk) keep(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregati
 	if err != nil {
 		return nil, err
 	}
-	return d.shown(tx, r), nil
+	return d.shown(tx, r)
 }
 
 // spool keeps the rows of a page that wait.

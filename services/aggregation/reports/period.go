@@ -13,11 +13,12 @@ import (
 var rhythms = map[aggregationv1.ReportForm_Rhythm]struct {
 	months int
 	shape  string
+	zh     string
 }{
-	aggregationv1.ReportForm_RHYTHM_MONTHLY:     {1, "YYYY-MM"},
-	aggregationv1.ReportForm_RHYTHM_QUARTERLY:   {3, "YYYY-Q1"},
-	aggregationv1.ReportForm_RHYTHM_HALF_YEARLY: {6, "YYYY-H1"},
-	aggregationv1.ReportForm_RHYTHM_YEARLY:      {12, "YYYY"},
+	aggregationv1.ReportForm_RHYTHM_MONTHLY:     {1, "YYYY-MM", "年份加月份（如 2026-09）"},
+	aggregationv1.ReportForm_RHYTHM_QUARTERLY:   {3, "YYYY-Q1", "年份加季度（如 2026-Q3）"},
+	aggregationv1.ReportForm_RHYTHM_HALF_YEARLY: {6, "YYYY-H1", "年份加半年（如 2026-H1）"},
+	aggregationv1.ReportForm_RHYTHM_YEARLY:      {12, "YYYY", "年份（如 2026）"},
 }
 
 // Period is a report's period (报告期): whole months of one year.
@@ -37,7 +38,7 @@ func ParsePeriod(form *aggregationv1.ReportForm, text string) (Period, error) {
 			return p, nil
 		}
 	}
-	return Period{}, ErrPeriodInvalid.With("shape", rhythm.shape).At("report.period", "与报送周期不符", "does not fit the rhythm")
+	return Period{}, ErrPeriodInvalid.Say("shape", rhythm.zh, rhythm.shape).At("report.period", "与报送周期不符", "does not fit the rhythm")
 }
 
 // EndingIn returns the period of the form that ends in a month YYYY-MM, if one

@@ -78,7 +78,7 @@ func (s *Service) UpdateCampaign(ctx context.Context, req *campaignv1.UpdateCamp
 // PublishCampaign implements the RPC.
 func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCampaignRequest) (*campaignv1.Campaign, error) {
 	return s.campaigns.Change(ctx, req, func(tx *change.Tx, c *campaignv1.Campaign) (*campaignv1.Campaign, error) {
-		published, given, err := campaign.Publish(c, s.land(c.GetOwner()), tx.Now, tx.Access.Principal.Name)
+		published, given, err := campaign.Publish(c, s.template(c.GetTemplate()), s.land(c.GetOwner()), tx.Now, tx.Access.Principal.Name)
 		if err != nil {
 			return nil, err
 		}

@@ -101,6 +101,8 @@ func serving(ctx context.Context, of told, out io.Writer) error {
 		return err
 	}
 	slog.SetDefault(s.Log()) // for what logs without being given one
+	stopped := farewell(ctx, s.Log())
+	defer stopped()
 	err = s.Run(ctx, func(at suite.Addresses) {
 		s.Log().Info("serving", "roles", strings.Join(s.Roles(), " "), "http", address(at.HTTP), "grpc", address(at.GRPC),
 			"peers", address(at.Peers), "data", of.Data, "simulated", s.Clock.Simulated())
@@ -112,6 +114,21 @@ func serving(ctx context.Context, of told, out io.Writer) error {
 		}
 	})
 	return errors.Join(err, s.Close())
+}
+
+// farewell logs why ctx ends when it does, such as by a signal. What it returns MUST be
+// called once all has ended, and logs how long that took.
+func farewell(ctx context.Context, log *slog.Logger) (stopped func()) {
+	began := make(chan time.Time, 1)
+	never := context.AfterFunc(ctx, func() {
+		log.Info("stopping", "cause", context.Cause(ctx))
+		began <- time.Now()
+	})
+	return func() {
+		if !never() { // else it ended by itself, and its error says why
+			log.Info("stopped", "took", time.Since(<-began))
+		}
+	}
 }
 
 // certificates equips the processes of an installation.

@@ -38,8 +38,14 @@ func TestStopUnderLoad(t *testing.T) {
 			d.ends(exitOK)
 			<-written
 			<-waits
-			if strings.Contains(d.log.String(), "cut off") {
-				t.Errorf("calls were cut off:\n%s", d.log)
+			said := d.log.String()
+			if strings.Contains(said, "cut off") {
+				t.Errorf("calls were cut off:\n%s", said)
+			}
+			for _, line := range []string{`"msg":"stopping","cause":"terminated signal received"`, `"msg":"stopped","took":`} {
+				if strings.Count(said, line) != 1 {
+					t.Errorf("the log has %s not once:\n%s", line, said)
+				}
 			}
 			for _, err := range l.errs {
 				if status.Code(err) != codes.Unavailable {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"google.golang.org/protobuf/proto"
 
@@ -22,13 +21,6 @@ const (
 )
 
 var deterministic = proto.MarshalOptions{Deterministic: true}
-
-// lost tells the operator what is wrong with the rows of a case, and the caller that
-// something is.
-func lost(c *complaintv1.Complaint, cause error) error {
-	slog.Error("what is kept of a case outside of the feed is missing or altered", "complaint", c.GetName(), "cause", cause)
-	return complaint.ErrContentMissing
-}
 
 // keep stores a row outside of the feed and returns the digest to commit to.
 func keep(tx store.Tx, row complaint.Row) ([]byte, error) {
@@ -104,13 +96,17 @@ func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv
 }
 
 // shown is the complaint as answers have it, which say whether its content is lost.
-func shown(tx *change.Tx, c *complaintv1.Complaint) *complaintv1.Complaint {
+func shown(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	answer := complaint.Shown(c)
-	if c.GetSealed() {
-		_, err := sealed(tx, c)
-		answer.Unreadable = errors.Is(err, complaint.ErrContentMissing)
+	if !c.GetSealed() {
+		return answer, nil
 	}
-	return answer
+	_, err := sealed(tx, c)
+	if errors.Is(err, complaint.ErrContentMissing) {
+		answer.Unreadable = true
+		return answer, nil
+	}
+	return answer, err
 }
 
 // rule turns a complaint, with its content, into what it should be.

@@ -1,11 +1,8 @@
 package server
 
 import (
-	"bytes"
 	"errors"
 	"slices"
-
-	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -92,26 +89,6 @@ func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
 	default:
 		return nil
 	}
-}
-
-// about returns c with what says who has a part in it. Where the content is lost, that
-// is found by its mark, and is empty if it has none: then only those know of the case
-// who were held against it when it became theirs.
-func (s *Service) about(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-	whole, err := s.whole(tx, c)
-	if !errors.Is(err, complaint.ErrContentMissing) {
-		return whole, err
-	}
-	about, all := proto.CloneOf(c), s.Tree.Whole(s.Tree.Root())
-	if i := slices.IndexFunc(all, func(unit string) bool { return bytes.Equal(s.mark(c.GetName(), unit), c.GetDigests().GetConcerned()) }); i >= 0 {
-		about.Unit, about.AboutHead = all[i], true // by either or as a report it was sealed
-	}
-	return about, nil
-}
-
-// mark hides which unit a case is about.
-func (s *Service) mark(name, unit string) []byte {
-	return s.book.Pseudonym(name + " is about " + unit)
 }
 
 // inherits returns the desk at which the caller may take the case over, or "". A

@@ -85,6 +85,8 @@ type Service struct {
 	cases, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
 
 	openings change.Kind[*complaintv1.Opening]
+
+	concerned concerned
 }
 
 // Schema is what the service keeps beside its feed.

@@ -269,8 +269,8 @@ func TestALaneThatFailsByItselfSaysSo(t *testing.T) {
 func (w *world) shows(name string, want eventv1.Webhook_Trouble, stuck uint64) {
 	w.t.Helper()
 	kept := &eventv1.Webhook{Name: name}
-	if got := w.webhooks.Show(nil, kept).GetTrouble(); got != want || kept.GetTrouble() != 0 {
-		w.t.Errorf("it shows %v, want %v", got, want)
+	if got, err := w.webhooks.Show(nil, kept); err != nil || got.GetTrouble() != want || kept.GetTrouble() != 0 {
+		w.t.Errorf("it shows %v, %v, want %v", got, err, want)
 	}
 	lag, err := w.Lag(context.Background())
 	if err != nil || lag.Stuck != stuck {

@@ -39,14 +39,14 @@ func (t *troubles) count() uint64 {
 }
 
 // show adds to a webhook what keeps it from sending.
-func (t *troubles) show(_ *change.Tx, w *eventv1.Webhook) *eventv1.Webhook {
+func (t *troubles) show(_ *change.Tx, w *eventv1.Webhook) (*eventv1.Webhook, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	is := t.of[w.GetName()]
 	if is == eventv1.Webhook_TROUBLE_UNSPECIFIED {
-		return w
+		return w, nil
 	}
 	w = proto.CloneOf(w)
 	w.Trouble = is
-	return w
+	return w, nil
 }

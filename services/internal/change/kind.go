@@ -36,7 +36,7 @@ type Kind[T Record] struct {
 	// Show, if set, returns what the caller may know of a record that it may read:
 	// Get and List answer with that, and filters look at nothing else. It MUST NOT
 	// change the record.
-	Show func(*Tx, T) T
+	Show func(*Tx, T) (T, error)
 	// Still kinds write nothing, and no entry, for a change that leaves the record as
 	// it is.
 	Still bool
@@ -60,9 +60,9 @@ func (k *Kind[T]) may(tx *Tx, r T) error {
 }
 
 // shown is what the caller may know of a record that it may read.
-func (k *Kind[T]) shown(tx *Tx, r T) T {
+func (k *Kind[T]) shown(tx *Tx, r T) (T, error) {
 	if k.Show == nil {
-		return r
+		return r, nil
 	}
 	return k.Show(tx, r)
 }
@@ -277,7 +277,7 @@ func stamp(m protoreflect.Message, rev uint64, now *timestamppb.Timestamp) {
 func (k *Kind[T]) Get(ctx context.Context, name string) (r T, err error) {
 	err = k.Book.View(ctx, func(tx *Tx) error {
 		if r, err = k.Reach(tx, name); err == nil {
-			r = k.shown(tx, r)
+			r, err = k.shown(tx, r)
 		}
 		return err
 	})

@@ -38,8 +38,8 @@ func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after
 			return err
 		}
 		items, next, err = cut.page(records, func(r T) (bool, error) { return k.listed(tx, r, keep, cut.filter) })
-		for i, r := range items {
-			items[i] = k.shown(tx, r)
+		for i := 0; i < len(items) && err == nil; i++ {
+			items[i], err = k.shown(tx, items[i])
 		}
 		return err
 	})
@@ -78,11 +78,14 @@ func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (bool,
 			return false, err
 		}
 	}
-	err := k.may(tx, r)
-	if errors.Is(err, authz.ErrNotFound) || errors.Is(err, authz.ErrDenied) {
+	switch err := k.may(tx, r); {
+	case errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrDenied):
 		return false, nil
+	case err != nil:
+		return false, err
 	}
-	return err == nil && filter.Match(k.shown(tx, r)), err
+	shown, err := k.shown(tx, r)
+	return err == nil && filter.Match(shown), err
 }
 
 // named is whatever a list has its order by.

@@ -183,5 +183,5 @@ func syntax(err error) error {
 // refuse is the fault of a filter, told in both languages with the same facts.
 func refuse(zh, en string, facts ...any) error {
 	zh, en = fmt.Sprintf(zh, facts...), fmt.Sprintf(en, facts...)
-	return errFilter.With("problem", en).At("filter", zh, en)
+	return errFilter.Say("problem", zh, en).At("filter", zh, en)
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -188,9 +189,15 @@ var texts = sync.OnceValue(func() map[string]*faultv1.Text {
 
 var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
 
+// serviceWords are what Chinese sentences call the services.
+var serviceWords = map[string]string{
+	"organization": "组织", "campaign": "活动", "rectification": "整改", "evaluation": "评议",
+	"complaint": "投诉", "federation": "上下级机构", "aggregation": "汇总", "event": "变更事件",
+}
+
 // Unreachable says that a service of the installation cannot be reached.
 func Unreachable(ctx context.Context, service string) error {
-	f := errDown.With("service", service)
+	f := errDown.Say("service", cmp.Or(serviceWords[service], service), service)
 	return received{f, toStatus(f, Chinese(ctx))}
 }
 

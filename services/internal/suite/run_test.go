@@ -8,6 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/metadata"
+
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/web"
 )
 
@@ -25,6 +29,16 @@ func TestReadinessNamesTheRoles(t *testing.T) {
 	}
 	if err := json.NewDecoder(w.Body).Decode(&said); err != nil || w.Code != http.StatusServiceUnavailable || said.Status != "NOT_SERVING" || !slices.Equal(said.Roles, Roles()) {
 		t.Errorf("before it serves: %d %+v, %v", w.Code, said, err)
+	}
+}
+
+// TestServicesHaveChineseNames, by which officials read that one cannot be reached.
+func TestServicesHaveChineseNames(t *testing.T) {
+	chinese := metadata.NewIncomingContext(t.Context(), metadata.Pairs("accept-language", "zh-CN"))
+	for _, role := range Called() {
+		if said := fault.As(serve.Unreachable(chinese, role)).Chinese(); strings.Contains(said, role) || strings.HasPrefix(said, "服务") {
+			t.Errorf("%s: %s", role, said)
+		}
 	}
 }
 

@@ -5,7 +5,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -16,9 +15,9 @@ import (
 	"github.com/duban-project/duban/gateway"
 )
 
-// parting is how long a server that stops goes on answering at most, for clients
-// that keep their connections: who asks meanwhile is told that the connection ends,
-// and nobody finds it closed with a request on its way.
+// parting is how long a server that stops lets clients come at most, and then how long
+// it answers those who have: who asks meanwhile is told that the connection ends, and
+// nobody who has one finds it closed with a request on its way.
 const parting = 250 * time.Millisecond
 
 // Bounded is a server of pages, bounded in all that a client can make it hold.
@@ -47,10 +46,10 @@ func (s Server) Serve(ctx context.Context, h http.Handler, l net.Listener) error
 		<-ctx.Done()
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
 		defer cancel()
-		v.part(grace)
+		v.part(grace, l)
 		stopped <- server.Shutdown(grace)
 	}()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(l); ctx.Err() == nil {
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
 	if err := <-stopped; err != nil { // the grace is over
@@ -77,9 +76,17 @@ func (v *visitors) count(_ net.Conn, state http.ConnState) {
 }
 
 // part makes each answer the last on its connection, and gives clients the time to
-// come once more, if there are any.
-func (v *visitors) part(ctx context.Context) {
+// come once more, if there are any. Then it closes l, and gives those who have come the
+// time to ask: a server that shuts down drops what it is asked by then.
+func (v *visitors) part(ctx context.Context, l net.Listener) {
 	v.parting.Store(true)
+	v.wait(ctx)
+	_ = l.Close() // Serve returns for it, or has
+	v.wait(ctx)
+}
+
+// wait gives clients time, if there are any.
+func (v *visitors) wait(ctx context.Context) {
 	if v.n.Load() == 0 {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,6 +16,7 @@ import (
 type pipes struct {
 	come   chan net.Conn
 	closed chan struct{}
+	once   sync.Once
 }
 
 func (p *pipes) Accept() (net.Conn, error) {
@@ -26,7 +28,7 @@ func (p *pipes) Accept() (net.Conn, error) {
 	}
 }
 
-func (p *pipes) Close() error   { close(p.closed); return nil }
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
 // client is one that keeps its connection.
@@ -65,7 +67,7 @@ func (c client) ask(t *testing.T) (last bool) {
 // tells that it has stopped.
 func stoppable(ctx context.Context, h http.HandlerFunc) (p *pipes, stop func(), stopped <-chan error) {
 	ctx, stop = context.WithCancel(ctx)
-	p, ended := &pipes{make(chan net.Conn), make(chan struct{})}, make(chan error, 1)
+	p, ended := &pipes{come: make(chan net.Conn), closed: make(chan struct{})}, make(chan error, 1)
 	s := Server{Grace: 8 * time.Second}
 	go func() { ended <- s.Serve(ctx, h, p) }()
 	return p, stop, ended
@@ -94,7 +96,12 @@ func TestAStopTellsThoseWhoKeepTheirConnections(t *testing.T) {
 		if !p.dial().ask(t) { // as who was told so, and comes again
 			t.Error("the answer does not say that the connection ends")
 		}
-		if err := <-stopped; err != nil || time.Since(began) != parting {
+		late := p.dial()
+		<-time.After(parting)
+		if !late.ask(t) { // as who came just before nobody is let in any more
+			t.Error("the answer does not say that the connection ends")
+		}
+		if err := <-stopped; err != nil || time.Since(began) != 2*parting {
 			t.Errorf("stopped after %v: %v", time.Since(began), err)
 		}
 	})
@@ -124,7 +131,7 @@ func TestAStopIsShort(t *testing.T) {
 	for name, c := range map[string]struct {
 		clients int
 		want    time.Duration
-	}{"nobody": {0, 0}, "idle": {3, parting}} {
+	}{"nobody": {0, 0}, "idle": {3, 2 * parting}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, stop, stopped := stoppable(t.Context(), refuse)

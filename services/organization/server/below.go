@@ -12,14 +12,14 @@ import (
 
 // marked is a unit as it is shown: it says if an installation below keeps what
 // lies beneath it.
-func (s *Service) marked(_ *change.Tx, u *organizationv1.Unit) *organizationv1.Unit {
+func (s *Service) marked(_ *change.Tx, u *organizationv1.Unit) (*organizationv1.Unit, error) {
 	in := s.past.Installation(u.GetName())
 	if in == u.GetInstallation() {
-		return u
+		return u, nil
 	}
 	u = proto.CloneOf(u)
 	u.Installation = in
-	return u
+	return u, nil
 }
 
 // unit reads a unit that is kept here or by an installation below.

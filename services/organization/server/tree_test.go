@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,7 +11,10 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/organization"
 )
 
 func TestTheTreeOfAPastDay(t *testing.T) {
@@ -24,6 +28,8 @@ func TestTheTreeOfAPastDay(t *testing.T) {
 	if _, err := org.MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: school, Parent: d2}); err != nil {
 		t.Fatal(err)
 	}
+	before, after := suitetest.Start.AddDate(0, 0, 1), suitetest.Start.AddDate(0, 1, 1)
+	s.SetTime(after)
 	under := func(ancestor string, day time.Time) (names []string) {
 		page, err := org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: ancestor, AsOf: timestamppb.New(day)})
 		if err != nil {
@@ -34,7 +40,6 @@ func TestTheTreeOfAPastDay(t *testing.T) {
 		}
 		return names
 	}
-	before, after := suitetest.Start.AddDate(0, 0, 1), suitetest.Start.AddDate(0, 1, 1)
 	for _, c := range []struct {
 		ancestor string
 		day      time.Time
@@ -51,6 +56,15 @@ func TestTheTreeOfAPastDay(t *testing.T) {
 	was, err := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: school, AsOf: timestamppb.New(before)})
 	if err != nil || was.GetParent() != d1 {
 		t.Errorf("the school as it was = %v, %v", was, err)
+	}
+	future := timestamppb.New(after.Add(time.Nanosecond))
+	_, get := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: school, AsOf: future})
+	_, list := org.ListUnits(t.Context(), &organizationv1.ListUnitsRequest{AsOf: future})
+	for name, err := range map[string]error{"a unit": get, "the units": list} {
+		f := fault.As(serve.FromStatus(err))
+		if f == nil || !errors.Is(f, organization.ErrMomentFuture) || len(f.Fields) != 1 || f.Fields[0].Path != "as_of" {
+			t.Errorf("%s as of tomorrow: %v", name, err)
+		}
 	}
 }
 

@@ -65,6 +65,9 @@ func taken(field string) *fault.Fault {
 
 // GetUnit implements the RPC.
 func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitRequest) (*organizationv1.Unit, error) {
+	if err := organization.Seen(req.GetAsOf(), s.book.Now()); err != nil {
+		return nil, err
+	}
 	// Who may see a unit is decided by the tree as it is.
 	u, err := s.unit(ctx, req.GetName())
 	if err != nil || req.GetAsOf() == nil {
@@ -81,6 +84,9 @@ func (s *Service) GetUnit(ctx context.Context, req *organizationv1.GetUnitReques
 
 // ListUnits implements the RPC.
 func (s *Service) ListUnits(ctx context.Context, req *organizationv1.ListUnitsRequest) (*organizationv1.ListUnitsResponse, error) {
+	if err := organization.Seen(req.GetAsOf(), s.book.Now()); err != nil {
+		return nil, err
+	}
 	if err := s.past.CatchUp(ctx); err != nil {
 		return nil, err
 	}

@@ -176,15 +176,16 @@ func (s *Service) writeUses(ctx context.Context) error {
 	return nil
 }
 
-// used is a key as it is shown: with the last day of its use, if that can be read.
-func (s *Service) used(tx *change.Tx, k *organizationv1.ApiKey) *organizationv1.ApiKey {
+// used is a key as it is shown: with the last day of its use, if that can be read. A day
+// that cannot hides no key, which somebody may have to revoke.
+func (s *Service) used(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.ApiKey, error) {
 	day, err := s.uses.last(tx, idOf(k.GetName()))
 	if err != nil {
-		return k
+		return k, nil
 	}
 	k = proto.CloneOf(k)
 	k.LastUseDate = day
-	return k
+	return k, nil
 }
 
 // today is the day in China by real time, which keys go by.

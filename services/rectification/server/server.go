@@ -87,7 +87,10 @@ func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient,
 		Book: book, Unit: (*rectificationv1.Problem).GetUnit,
 	}
 	s.inspections = change.Kind[*rectificationv1.Inspection]{
-		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection, Show: shown,
+		Book: book, Unit: (*rectificationv1.Inspection).GetUnit, May: mayInspection,
+		Show: func(tx *change.Tx, i *rectificationv1.Inspection) (*rectificationv1.Inspection, error) {
+			return shown(tx, i), nil
+		},
 	}
 	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile, Note: s.noteFile})
 	return s

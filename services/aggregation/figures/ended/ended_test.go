@@ -71,3 +71,29 @@ func TestNothingIsToldInPart(t *testing.T) {
 		t.Errorf("of as much as is looked at there ended %v, more: %v", all, more)
 	}
 }
+
+// Whatever is older than what is looked at pushes nothing out unsaid: though fewer things
+// are told than were asked for, there may be more.
+func TestWhatIsPushedOutIsSaidToBe(t *testing.T) {
+	large := at("units/large", "", "2026-03-01", 1000)
+	for name, c := range map[string]struct {
+		units, categories int
+		told              int
+		more              bool
+	}{
+		"as many rows as are looked at":   {50, 20, 50, true},
+		"more":                            {60, 20, 50, true},
+		"one less, and so the large also": {37, 27, 38, false},
+	} {
+		deltas := []aggregation.Delta{large}
+		for u := range c.units {
+			for k := range c.categories {
+				deltas = append(deltas, at(fmt.Sprintf("units/s%02d", u), fmt.Sprintf("c%02d", k), "2026-03-02", 1))
+			}
+		}
+		all, more := read(t, 100, deltas...)
+		if pushed := all[0].Unit != large.Unit; len(all) != c.told || more != c.more || pushed != c.more {
+			t.Errorf("%s: told %d, more: %v, first %v; want %d, %v", name, len(all), more, all[0], c.told, c.more)
+		}
+	}
+}

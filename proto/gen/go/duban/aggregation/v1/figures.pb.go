@@ -1549,7 +1549,8 @@ func (x *CompareStatusRequest) GetLevel() v1.Unit_Kind {
 // Response of CompareStatus.
 type CompareStatusResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// By class, then rank, then id. All units asked for are ranked, of
+	// By class, of each class by rank and those of rank 0 last, then id: a class in
+	// which nobody can be ranked stands where its name does. All units asked for are ranked, of
 	// which there may be at most 2,000: with more the call is refused. A page
 	// begins behind the figure and id that the page before ended with: while no
 	// figure changes, every unit comes once.
@@ -1990,7 +1991,7 @@ type CompareStatusResponse_Place struct {
 	// Among whom it is ranked: its kind, and the value of the label.
 	Class string `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
 	// From 1; equals share the better place. 0: it has no denominator or value
-	// to be ranked by, or its value is 0 and partial, and stands last.
+	// to be ranked by, or its value is 0 and partial, and stands last in its class.
 	Rank int32 `protobuf:"varint,4,opt,name=rank,proto3" json:"rank,omitempty"`
 	// By what it is ranked.
 	Figure        *Figure `protobuf:"bytes,5,opt,name=figure,proto3" json:"figure,omitempty"`

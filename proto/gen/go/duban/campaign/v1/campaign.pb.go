@@ -206,7 +206,8 @@ type DepartmentRole struct {
 	Function string `protobuf:"bytes,1,opt,name=function,proto3" json:"function,omitempty"`
 	// Its usual name (通行叫法).
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// Other names (其他叫法).
+	// Other names (其他叫法), by which people find the department and give it the label:
+	// no unit is found by a name.
 	Aliases       []string `protobuf:"bytes,3,rep,name=aliases,proto3" json:"aliases,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

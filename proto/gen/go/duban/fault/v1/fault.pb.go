@@ -119,7 +119,8 @@ const (
 	Reason_REASON_UNSPECIFIED Reason = 0
 	// A field breaks a rule of the contract; BadRequest names it.
 	Reason_REASON_FIELDS_INVALID Reason = 1
-	// The body is not JSON of the expected shape.
+	// The body is not JSON of the expected shape; BadRequest names the field up to which
+	// it could be read, or "body".
 	Reason_REASON_BODY_MALFORMED Reason = 2
 	// No credential, or one that does not hold.
 	Reason_REASON_UNAUTHENTICATED Reason = 3
@@ -399,32 +400,32 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xae&\n" +
+	"*\xa7&\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
-	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12y\n" +
-	"\x15REASON_BODY_MALFORMED\x10\x02\x1a^\x92\xb2\x19Z\b\x01\x12'请求正文无法解析：{problem}。\x1a+The request body cannot be read: {problem}. \x00\x12\x92\x01\n" +
+	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
+	"\x15REASON_BODY_MALFORMED\x10\x02\x1a\\\x92\xb2\x19X\b\x01\x12'请求正文无法解析：{problem}。\x1a+The request body cannot be read: {problem}.\x12\x92\x01\n" +
 	"\x16REASON_UNAUTHENTICATED\x10\x03\x1av\x92\xb2\x19r\b\t\x12<未提供有效的身份凭证，请使用有效的密钥。\x1a0No valid credential was given: send a valid key.\x12`\n" +
 	"\x18REASON_PERMISSION_DENIED\x10\x04\x1aB\x92\xb2\x19>\b\x02\x12$您没有执行此操作的权限。\x1a\x14You may not do this.\x12X\n" +
 	"\x10REASON_NOT_FOUND\x10\x05\x1aB\x92\xb2\x19>\b\x03\x12!没有找到所请求的内容。\x1a\x17There is no such thing.\x12\xa2\x01\n" +
 	"\x11REASON_ETAG_STALE\x10\x06\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x06\x12<该记录已被他人修改，请重新读取后再提交。\x1aCThe record has changed since it was read: read it again and repeat.\x12\xb0\x01\n" +
 	"\x18REASON_REQUEST_ID_REUSED\x10\a\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x04\x12K同一请求编号已用于内容不同的请求，请换用新的编号。\x1a;The request id was used for another request: use a new one.\x12\xb4\x01\n" +
 	"\x19REASON_PAGE_TOKEN_INVALID\x10\b\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x01\x12H分页标记无效或不属于此查询，请从第一页重新查询。\x1aAThe page token is not one of this query: begin at the first page.\x12\x95\x01\n" +
-	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12\xa6\x01\n" +
+	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12\xa4\x01\n" +
 	"\x15REASON_BODY_TOO_LARGE\x10\n" +
-	"\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat. \x00\x12j\n" +
+	"\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat.\x12j\n" +
 	"\x18REASON_SERVER_OVERLOADED\x10\v\x1aL\x92\xb2\x19H\b\a\x12!系统繁忙，请稍后重试。\x1a!The server is busy; repeat later.\x12j\n" +
 	"\x13REASON_RATE_LIMITED\x10\f\x1aQ\x92\xb2\x19M\b\a\x12'请求过于频繁，请稍后重试。\x1a Too many requests; repeat later.\x12\xd9\x01\n" +
 	"\x10REASON_DISK_FULL\x10\r\x1a\xc2\x01\x92\xb2\x19\xbd\x01\b\a\x12W存储空间不足，暂不能写入，请联系系统管理员；查询不受影响。\x1a`The disk is nearly full: nothing is written until the administrator makes room, and reads go on.\x12\x9b\x01\n" +
 	"\x16REASON_DIRECTORY_STALE\x10\x0e\x1a\x7f\x92\xb2\x19{\b\b\x126组织与授权信息尚未就绪，请稍后重试。\x1a?The directory of units and grants is not current; repeat later.\x12\x96\x01\n" +
 	"\x16REASON_OUTCOME_UNKNOWN\x10\x0f\x1az\x92\xb2\x19v\b\n" +
 	"\x126写入结果未知，请用同一请求编号重试。\x1a:The outcome is not known; repeat with the same request id.\x12\x84\x01\n" +
-	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1aj\x92\xb2\x19f\b\x03\x121没有此接口，请查阅接口文档 /docs/。\x1a/There is no such method of the API: see /docs/.\x12\x8c\x02\n" +
-	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1a\xe8\x01\x92\xb2\x19\xe3\x01\b\x01\x12t不支持的内容类型：请使用 UTF-8 编码的 application/json，且不压缩（不带 Content-Encoding）。\x1agThe content type is not supported: use application/json in UTF-8, not compressed (no Content-Encoding). \x00\x12\xc5\x01\n" +
+	"\x14REASON_ROUTE_UNKNOWN\x10\x10\x1aj\x92\xb2\x19f\b\x03\x121没有此接口，请查阅接口文档 /docs/。\x1a/There is no such method of the API: see /docs/.\x12\x8a\x02\n" +
+	"\x1dREASON_MEDIA_TYPE_UNSUPPORTED\x10\x11\x1a\xe6\x01\x92\xb2\x19\xe1\x01\b\x01\x12t不支持的内容类型：请使用 UTF-8 编码的 application/json，且不压缩（不带 Content-Encoding）。\x1agThe content type is not supported: use application/json in UTF-8, not compressed (no Content-Encoding).\x12\xc5\x01\n" +
 	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa5\x01\x92\xb2\x19\xa0\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes. \x00\x12\x82\x01\n" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
-	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xc1\x01\n" +
-	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\b\x12L{service} 服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\x8c\x02\n" +
+	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xc0\x01\n" +
+	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\b\x12K{service}服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\x8c\x02\n" +
 	"\x15REASON_LOG_INCOMPLETE\x10\"\x1a\xf0\x01\x92\xb2\x19\xeb\x01\b\x05\x12l本服务的日志短于已公布的长度（可能恢复了旧备份），在找回之前不接受写入。\x1ayThe log is shorter than it was known to be, as after an old backup was restored: nothing is written until that is mended.\x12\xc5\x01\n" +
 	"\x1dREASON_SECOND_FACTOR_REQUIRED\x10\x1e\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\t\x12K此操作相当于签字，请以双因素认证重新登录后再办理。\x1aKThis counts as a signature: sign in again with a second factor, and repeat.\x12\xba\x01\n" +
 	"\x19REASON_ISSUER_UNAVAILABLE\x10\x1f\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\b\x12K统一身份认证系统暂不可用，请稍后重试，或使用密钥。\x1aDThe identity provider cannot be reached: repeat later, or use a key.\x12\xf8\x01\n" +

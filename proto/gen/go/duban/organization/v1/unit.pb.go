@@ -513,7 +513,7 @@ type GetUnitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// units/{unit}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The moment to look at; absent: now.
+	// The moment to look at, which has come; absent: now.
 	AsOf          *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -568,7 +568,7 @@ type ListUnitsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only this unit and what is beneath it; empty: all that the caller may see.
 	Ancestor string `protobuf:"bytes,1,opt,name=ancestor,proto3" json:"ancestor,omitempty"`
-	// The moment to look at; absent: now.
+	// The moment to look at, which has come; absent: now.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	// How many at most; 0 means 50, and more than 1,000 means 1,000.
 	PageSize int32 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
