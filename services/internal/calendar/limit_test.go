@@ -47,25 +47,22 @@ func TestDue(t *testing.T) {
 	}
 }
 
-func TestProvisionalDeadlineIsComputedAgain(t *testing.T) {
+func TestADeadlineIsProvisionalUntilItsYearIsAnnounced(t *testing.T) {
 	from, limit := on(t, "2026-12-25"), Limit{5, WorkingDays, NextDay}
 	before, err := Builtin().Due(from, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := Builtin().With(parsed(t, invented2027...))
-	if err != nil {
-		t.Fatal(err)
-	}
+	more := with2027(t)
 	after, err := more.Due(from, limit)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if before.Date.String() != "2027-01-01" || !before.Provisional {
-		t.Errorf("before the import: %+v", before)
+		t.Errorf("before the notice: %+v", before)
 	}
 	if after.Date.String() != "2027-01-04" || after.Provisional || after.Calendar != more.Version() {
-		t.Errorf("after the import: %+v", after)
+		t.Errorf("after the notice: %+v", after)
 	}
 }
 
