@@ -9,62 +9,32 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// lookBack is how many months ago a period may have ended whose report is awaited.
-const lookBack = 12
-
 // Awaited are the reports that a unit owes, or that those beneath it do, in no
-// order (欠报): what may still come, and what was returned. It costs some look-ups
-// for each unit that owes any.
+// order (欠报): what may still come, and what was returned. It costs a look-up for
+// each that they owe.
 func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*worklist.Item, err error) {
 	units := []string{unit}
 	if beneath {
-		units = slices.DeleteFunc(slices.Clone(l.directory.Subtree(unit)), func(u string) bool { return u == unit })
+		units = slices.DeleteFunc(l.directory.Subtree(unit), func(u string) bool { return u == unit })
 	}
-	ended := reports.Ended(l.book.Today(), lookBack)
-	for _, unit := range units {
-		for _, p := range l.owing(unit, ended) {
-			item, err := l.awaited(tx, p, unit)
-			if err != nil {
-				return nil, err
-			}
-			if item != nil {
-				items = append(items, item)
-			}
+	err = l.each(tx, units, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
+		comes, err := l.comes(tx, p, due)
+		if comes {
+			items = append(items, worklist.Owed(due.GetName(), p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate()))
 		}
-	}
-	return items, nil
+		return err
+	})
+	return items, err
 }
 
-// owing are those of the periods for which a unit owes a form: none of one that reports
-// to an installation below.
-func (l *Ledger) owing(unit string, periods []reports.FormPeriod) (owed []reports.FormPeriod) {
-	if u := l.directory.Unit(unit); u == nil || u.GetInstallation() != "" {
-		return nil
-	}
-	for _, p := range periods {
-		if l.owes(p.Form, p.Period, unit) {
-			owed = append(owed, p)
-		}
-	}
-	return owed
-}
-
-// awaited is what awaits a unit that owes a form, or nil if it has come or can come
-// no more.
-func (l *Ledger) awaited(tx *change.Tx, p reports.FormPeriod, unit string) (*worklist.Item, error) {
-	sent, err := l.sent(tx, p.Form, p.Period, unit)
-	if err != nil {
-		return nil, err
-	}
-	due := reports.DueOf(unit, p.Period, l.Window(p.Form, p.Period), l.book.Today(), sent)
+// comes says whether what is owed is awaited: whether it has not come, and still can.
+func (l *Ledger) comes(tx *change.Tx, p reports.FormPeriod, due *aggregationv1.ReportDue) (bool, error) {
 	switch due.GetState() {
 	case aggregationv1.ReportDue_STATE_OPEN, aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_RETURNED:
+		return true, nil
 	case aggregationv1.ReportDue_STATE_MISSING:
-		if onLeave, err := l.onLeave(tx, p, unit); err != nil || !onLeave {
-			return nil, err
-		}
+		return l.onLeave(tx, p, due.GetName())
 	default:
-		return nil, nil
+		return false, nil
 	}
-	return worklist.Owed(unit, p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate()), nil
 }

@@ -75,8 +75,7 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 	if !l.owes(form, period, unit) {
 		return &aggregationv1.ReportDue{Name: unit}, nil
 	}
-	sent, err := l.sent(tx, form, period, unit)
-	return reports.DueOf(unit, period, l.Window(form, period), l.book.Today(), sent), err
+	return l.come(tx, reports.FormPeriod{Form: form, Period: period}, unit)
 }
 
 // owes says whether a unit owes a form for a period: if at any time in it it was one

@@ -28,13 +28,13 @@ func (r *reporter) tellsBy(form, source, period string, rows ...*aggregationv1.R
 func (r *reporter) lateComplaint() {
 	r.T.Helper()
 	officer := r.Complaint(r.Person(r.district, accessv1.Role_ROLE_COMPLAINT_OFFICER).Key)
-	came := did[*complaintv1.CreateComplaintResponse](r.T)(officer.CreateComplaint(r.T.Context(), &complaintv1.CreateComplaintRequest{
+	came := suitetest.OK[*complaintv1.CreateComplaintResponse](r.T)(officer.CreateComplaint(r.T.Context(), &complaintv1.CreateComplaintRequest{
 		Intake: r.district, Complaint: &complaintv1.Complaint{
 			Type: complaintv1.Complaint_TYPE_COMPLAINT, Channel: complaintv1.Complaint_CHANNEL_HOTLINE, Unit: r.school, Category: "收费", Text: "演示投诉",
 		},
 	}))
 	r.SetTime(suitetest.Start.AddDate(0, 1, 0))
-	did[*complaintv1.Complaint](r.T)(officer.AcceptComplaint(r.T.Context(), &complaintv1.AcceptComplaintRequest{Name: came.GetComplaint().GetName()}))
+	suitetest.OK[*complaintv1.Complaint](r.T)(officer.AcceptComplaint(r.T.Context(), &complaintv1.AcceptComplaintRequest{Name: came.GetComplaint().GetName()}))
 	r.settled()
 }
 

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -241,26 +242,34 @@ func TestWhoIsGoneOwesWhatWasDue(t *testing.T) {
 	for _, unit := range []string{young, s.school, s.other} {
 		s.forms(unit, true)
 	}
+	asked := func(when string, want map[string]int) {
+		t.Helper()
+		got := map[string]int{}
+		for _, item := range s.worklist(s.reviewer.Key, &aggregationv1.ListWorkItemsRequest{Parent: s.district, Beneath: true, Filter: "action = SUBMIT_REPORT"}) {
+			got[item.GetUnit()+" "+item.GetDueDate()]++
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("asked for %s (-want +got):\n%s", when, diff)
+		}
+	}
+	gone := map[string]int{young + " 2026-03-05": 1, young + " 2026-04-07": 1, s.school + " 2026-03-05": 1, s.other + " 2026-03-05": 1}
+	all := maps.Clone(gone)
+	all[s.school+" 2026-04-07"], all[s.other+" 2026-04-07"] = 1, 1
 	s.SetTime(on(4, 7)) // the day on which March is due
+	asked("before", all)
 	if _, err := org.ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: s.school}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := org.MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: s.other, Into: young}); err != nil {
 		t.Fatal(err)
 	}
-	s.SetTime(on(4, 20))
 	s.CatchUp()
+	asked("on the same day", gone)
+	s.SetTime(on(4, 20))
 	for unit, want := range map[string][]string{young: {"2026-02", "2026-03", "2026-04", "2026-05", "2026-06"}, s.school: {"2026-02"}, s.other: {"2026-02"}} {
 		if got := s.dueFor(unit); !slices.Equal(got, want) {
 			t.Errorf("%s owes reports for %v, want %v", unit, got, want)
 		}
 	}
-	asked := map[string]int{}
-	for _, item := range s.worklist(s.reviewer.Key, &aggregationv1.ListWorkItemsRequest{Parent: s.district, Beneath: true, Filter: "action = SUBMIT_REPORT"}) {
-		asked[item.GetUnit()+" "+item.GetDueDate()]++
-	}
-	want := map[string]int{young + " 2026-03-05": 1, young + " 2026-04-07": 1, s.school + " 2026-03-05": 1, s.other + " 2026-03-05": 1}
-	if diff := cmp.Diff(want, asked); diff != "" {
-		t.Errorf("asked for (-want +got):\n%s", diff)
-	}
+	asked("later", gone)
 }

@@ -27,7 +27,7 @@ func newReporter(t *testing.T) *reporter {
 	r := &reporter{scene: newScene(t)}
 	r.clerk = r.Person(r.district, accessv1.Role_ROLE_CLERK)
 	complaint := rectificationv1.NewRectificationServiceClient(r.Conn("complaint"))
-	r.ledger = did[*rectificationv1.Ledger](t)(complaint.EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: r.district})).GetName()
+	r.ledger = suitetest.OK[*rectificationv1.Ledger](t)(complaint.EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: r.district})).GetName()
 	return r
 }
 
@@ -47,7 +47,7 @@ func (r *reporter) tells(period string, rows ...*aggregationv1.Report_Row) (reas
 // finds enters a problem in the district's ledger.
 func (r *reporter) finds(key string, source rectificationv1.Problem_Source) {
 	r.T.Helper()
-	did[*rectificationv1.Problem](r.T)(r.Rectification(key).CreateProblem(r.T.Context(), &rectificationv1.CreateProblemRequest{
+	suitetest.OK[*rectificationv1.Problem](r.T)(r.Rectification(key).CreateProblem(r.T.Context(), &rectificationv1.CreateProblemRequest{
 		Parent: r.ledger, Problem: &rectificationv1.Problem{Source: source, Level: rectificationv1.Problem_LEVEL_UNIT, Description: "演示问题"},
 	}))
 	r.settled()

@@ -30,23 +30,23 @@ func (j juror) rates(now time.Time, n int32, option string) string {
 	j.T.Helper()
 	j.SetTime(now)
 	ctx, lead, today := j.T.Context(), j.Evaluation(j.lead.Key), calendar.On(now).String()
-	r := did[*evaluationv1.Round](j.T)(lead.CreateRound(ctx, &evaluationv1.CreateRoundRequest{Round: &evaluationv1.Round{
+	r := suitetest.OK[*evaluationv1.Round](j.T)(lead.CreateRound(ctx, &evaluationv1.CreateRoundRequest{Round: &evaluationv1.Round{
 		Owner: j.unit, DisplayName: "行风评议", Scheme: "evaluationSchemes/conduct", Subjects: []string{j.school},
 		Groups: []*evaluationv1.RaterGroup{{Code: "monitors", Credentials: n}}, StartDate: today, EndDate: today,
 	}})).GetName()
-	did[*evaluationv1.Round](j.T)(lead.OpenRound(ctx, &evaluationv1.OpenRoundRequest{Name: r}))
-	codes := did[*evaluationv1.IssueCredentialsResponse](j.T)(j.Evaluation(j.registrar.Key).IssueCredentials(ctx,
+	suitetest.OK[*evaluationv1.Round](j.T)(lead.OpenRound(ctx, &evaluationv1.OpenRoundRequest{Name: r}))
+	codes := suitetest.OK[*evaluationv1.IssueCredentialsResponse](j.T)(j.Evaluation(j.registrar.Key).IssueCredentials(ctx,
 		&evaluationv1.IssueCredentialsRequest{Parent: r, Group: "monitors", Count: n})).GetCodes()
 	for _, code := range codes {
 		ballot := &evaluationv1.CastBallotRequest{Parent: r, Code: code}
 		for _, i := range []string{"lawful", "fees", "openness", "service", "integrity"} {
 			ballot.Answers = append(ballot.Answers, &evaluationv1.Answer{Subject: j.school, Indicator: i, Value: &evaluationv1.Answer_Option{Option: option}})
 		}
-		did[*evaluationv1.CastBallotResponse](j.T)(j.Evaluation("").CastBallot(ctx, ballot))
+		suitetest.OK[*evaluationv1.CastBallotResponse](j.T)(j.Evaluation("").CastBallot(ctx, ballot))
 	}
-	did[*evaluationv1.Round](j.T)(lead.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: r}))
-	did[*evaluationv1.Round](j.T)(lead.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: r}))
-	did[*evaluationv1.Round](j.T)(lead.PublishRound(ctx, &evaluationv1.PublishRoundRequest{Name: r}))
+	suitetest.OK[*evaluationv1.Round](j.T)(lead.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: r}))
+	suitetest.OK[*evaluationv1.Round](j.T)(lead.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: r}))
+	suitetest.OK[*evaluationv1.Round](j.T)(lead.PublishRound(ctx, &evaluationv1.PublishRoundRequest{Name: r}))
 	j.settled()
 	return r + "/results/s1"
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/federation/chaostest"
 	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 const (
@@ -48,7 +49,7 @@ type pair struct {
 func newPair(t *testing.T) *pair {
 	p := &pair{t: t, dice: dice(t), above: settings(t.TempDir()), below: settings(t.TempDir()), compared: map[string]uint64{}, last: map[string]saved{}}
 	p.relay = newRelay(t, p.dice)
-	metrics := sure[map[string]string](t)(fleet.Vacant("above", "below"))
+	metrics := suitetest.OK[map[string]string](t)(fleet.Vacant("above", "below"))
 	p.above.Metrics, p.below.Metrics = metrics["above"], metrics["below"]
 	p.above.Installation, p.below.Installation = "edu.example/province", "edu.example/city"
 	for i := range p.skews { // a clock that is set back is another matter: see README

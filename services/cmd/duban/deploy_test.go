@@ -23,6 +23,7 @@ import (
 	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 const deploy = "../../../deploy"
@@ -270,7 +271,7 @@ const below = "duban_mirror_"
 // TestEveryMetricAskedForIsShown: what rules and dashboard ask for, a process
 // that was called shows.
 func TestEveryMetricAskedForIsShown(t *testing.T) {
-	at := sure[map[string]string](t)(fleet.Vacant("metrics"))["metrics"]
+	at := suitetest.OK[map[string]string](t)(fleet.Vacant("metrics"))["metrics"]
 	c := settings(t.TempDir())
 	c.Metrics = at
 	d := boot(t, c)

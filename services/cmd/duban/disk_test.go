@@ -20,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 // reason is the stable reason of an error that a child answered.
@@ -80,7 +81,7 @@ func TestCommitFails(t *testing.T) {
 	c, keys, l := failing(t)
 	file := filepath.Join(c.Data, failingFile)
 	ballast(t, file, func(tx store.Tx) error { return tx.Put("ballast", []byte("1"), bytes.Repeat([]byte("b"), ahead)) })
-	used := sure[[]byte](t)(inUse(file))
+	used := suitetest.OK[[]byte](t)(inUse(file))
 	d := boot(t, c, fmt.Sprintf("%s=%d", envFsize, len(used)+room))
 	l.fail(t, d, keys, "file too large")
 	ballast(t, file, func(tx store.Tx) error { return tx.Delete("ballast", []byte("1")) })

@@ -17,6 +17,7 @@ import (
 	"github.com/duban-project/duban/services/internal/fleet"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
@@ -135,28 +136,17 @@ type ships struct {
 // sail starts one, as it is set, which ends with the test.
 func sail(t *testing.T, set ...func(*suite.Config)) *ships {
 	t.Helper()
-	clients := sure[map[string]string](t)(fleet.Vacant("rest", "grpc"))
+	clients := suitetest.OK[map[string]string](t)(fleet.Vacant("rest", "grpc"))
 	c := settings("")
 	for _, do := range set {
 		do(&c)
 	}
 	c.HTTP, c.GRPC, c.Telemetry.LogLevel = clients["rest"], clients["grpc"], "error"
 	f := fleet.New(os.Args[0], t.Output(), envChild+"=1")
-	i := sure[*fleet.Installation](t)(fleet.Lay(f, t.TempDir(), c, time.Now()))
+	i := suitetest.OK[*fleet.Installation](t)(fleet.Lay(f, t.TempDir(), c, time.Now()))
 	t.Cleanup(func() { _ = i.Stop() }) // the test may have stopped it
-	key := sure[string](t)(i.Launch(t.Context()))
+	key := suitetest.OK[string](t)(i.Launch(t.Context()))
 	return &ships{i, c.GRPC, initializeOn(t, dial(t, c.GRPC), key)}
-}
-
-// sure returns what worked, and fails the test for what did not.
-func sure[T any](t *testing.T) func(T, error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
 }
 
 // TestAFleetEndsWithItsShips: a process that ends by itself is noticed, and the

@@ -28,7 +28,7 @@ func (p *place) served(units ...string) suitetest.Person {
 // post enters these posts of a person, and no others.
 func (p *place) post(who suitetest.Person, posts ...*organizationv1.Post) {
 	p.T.Helper()
-	ok[*organizationv1.Member](p.T)(p.Organization(p.SystemAdmin).UpdateMember(p.T.Context(), &organizationv1.UpdateMemberRequest{
+	suitetest.OK[*organizationv1.Member](p.T)(p.Organization(p.SystemAdmin).UpdateMember(p.T.Context(), &organizationv1.UpdateMemberRequest{
 		Member: &organizationv1.Member{Name: who.Name, DisplayName: "演示人员", Posts: posts},
 	}))
 	p.CatchUp()
@@ -58,7 +58,7 @@ func TestWhoLeftTheAccusedHearsNothing(t *testing.T) {
 	grant := p.Grant(leaving.Name, p.district, officer)
 	p.CatchUp()
 	fresh, vacant := p.report(), p.report()
-	ok[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: vacant}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: vacant}))
 	p.revoke(grant)
 
 	for how, who := range involved {
@@ -71,15 +71,15 @@ func TestWhoLeftTheAccusedHearsNothing(t *testing.T) {
 				}
 			}
 		}
-		if list := ok[*complaintv1.ListComplaintsResponse](t)(client.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 0 {
+		if list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(client.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 0 {
 			t.Errorf("an officer %s lists %v", how, list)
 		}
 		refused[*complaintv1.CreateComplaintResponse](t, complaint.ErrTakerInvolved)(client.CreateComplaint(t.Context(), p.about(p.school, complaintv1.Complaint_TYPE_REPORT)))
 	}
 	desk := p.Complaint(elsewhere.Key)
-	ok[*complaintv1.Complaint](t)(desk.TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: vacant}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: vacant}))
 	p.opens(elsewhere, vacant)
-	ok[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: fresh}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: fresh}))
 	for _, who := range involved {
 		refused[*complaintv1.Complaint](t, complaint.ErrOfficerWanted)(desk.AssignComplaint(t.Context(), assignPerson(fresh, who.Name)))
 	}
@@ -106,7 +106,7 @@ func TestAPostOfThePastTakesNoCase(t *testing.T) {
 	p := newPlace(t)
 	beside := p.Person(p.district, officer)
 	name := p.report()
-	ok[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name}))
 	take := &complaintv1.TakeOverComplaintRequest{Name: name}
 	past := &organizationv1.Post{Unit: p.school, Kind: organizationv1.Post_KIND_STAFF, StartDate: "2020-09-01", EndDate: "2020-09-01"}
 	p.SetTime(suitetest.Start.Add(time.Hour))
@@ -121,7 +121,7 @@ func TestAPostOfThePastTakesNoCase(t *testing.T) {
 	p.post(p.officer, past, &organizationv1.Post{Unit: p.school, Kind: organizationv1.Post_KIND_STAFF, StartDate: "2020-09-01"})
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(p.officer.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(beside.Key).TakeOverComplaint(t.Context(), take))
-	if taken := ok[*complaintv1.Complaint](t)(p.Complaint(p.cityOfficer.Key).TakeOverComplaint(t.Context(), take)); taken.GetDesk() != p.city {
+	if taken := suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.cityOfficer.Key).TakeOverComplaint(t.Context(), take)); taken.GetDesk() != p.city {
 		t.Errorf("taken over: %v", taken)
 	}
 	p.opens(p.cityOfficer, name)
@@ -160,9 +160,9 @@ func TestAMoveOfAUnitTakesNoCase(t *testing.T) {
 	}
 	p.CatchUp()
 	name := p.report()
-	ok[*complaintv1.Complaint](t)(p.Complaint(who.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(who.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name}))
 	p.SetTime(suitetest.Start.Add(time.Hour))
-	ok[*organizationv1.Unit](t)(p.Organization(p.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: sister, Parent: p.school}))
+	suitetest.OK[*organizationv1.Unit](t)(p.Organization(p.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: sister, Parent: p.school}))
 	p.CatchUp()
 	p.opens(who, name)
 	second := p.report()

@@ -13,7 +13,7 @@ import (
 // revoke ends a grant, and waits until nobody goes by it.
 func (p *place) revoke(grant string) {
 	p.T.Helper()
-	ok[*organizationv1.RoleGrant](p.T)(p.Organization(p.SecurityAdmin).DeleteRoleGrant(p.T.Context(), &organizationv1.DeleteRoleGrantRequest{Name: grant}))
+	suitetest.OK[*organizationv1.RoleGrant](p.T)(p.Organization(p.SecurityAdmin).DeleteRoleGrant(p.T.Context(), &organizationv1.DeleteRoleGrantRequest{Name: grant}))
 	p.CatchUp()
 }
 
@@ -25,7 +25,7 @@ func TestACaseWhoseOfficerLeftIsTakenOver(t *testing.T) {
 	req := p.about(p.school, complaintv1.Complaint_TYPE_REPORT)
 	req.Intake = p.city
 	c, _ := p.take(p.cityOfficer, req)
-	ok[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
 
 	take := &complaintv1.TakeOverComplaintRequest{Name: c.GetName()}
 	get := &complaintv1.GetComplaintRequest{Name: c.GetName()}
@@ -45,12 +45,12 @@ func TestACaseWhoseOfficerLeftIsTakenOver(t *testing.T) {
 		}
 	}
 	desk := p.Complaint(p.officer.Key)
-	if list := ok[*complaintv1.ListComplaintsResponse](t)(desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 1 {
+	if list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 1 {
 		t.Errorf("who may take it over lists %v", list)
 	}
 	refused[*complaintv1.OpenComplaintResponse](t, authz.ErrDenied)(desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{Name: c.GetName(), Purpose: complaintv1.Opening_PURPOSE_INVESTIGATION}))
 	refused[*complaintv1.Complaint](t, authz.ErrDenied)(desk.ReplyComplaint(t.Context(), &complaintv1.ReplyComplaintRequest{Name: c.GetName(), Text: "x"}))
-	if taken := ok[*complaintv1.Complaint](t)(takes(p.officer)); taken.GetResponsible() != p.officer.Name || taken.GetDesk() != p.district || taken.GetText() != "" {
+	if taken := suitetest.OK[*complaintv1.Complaint](t)(takes(p.officer)); taken.GetResponsible() != p.officer.Name || taken.GetDesk() != p.district || taken.GetText() != "" {
 		t.Errorf("taken over: %v", taken)
 	}
 	p.opens(p.officer, c.GetName())
@@ -59,7 +59,7 @@ func TestACaseWhoseOfficerLeftIsTakenOver(t *testing.T) {
 // opens looks whether who is responsible reads the content.
 func (p *place) opens(who suitetest.Person, name string) {
 	p.T.Helper()
-	opened := ok[*complaintv1.OpenComplaintResponse](p.T)(p.Complaint(who.Key).OpenComplaint(p.T.Context(), &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_INVESTIGATION}))
+	opened := suitetest.OK[*complaintv1.OpenComplaintResponse](p.T)(p.Complaint(who.Key).OpenComplaint(p.T.Context(), &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_INVESTIGATION}))
 	if opened.GetComplaint().GetText() != "食堂饭菜不热" {
 		p.T.Errorf("%s opens %v", who.Name, opened)
 	}
@@ -73,18 +73,18 @@ func TestACaseWhoseDeskIsEmptyIsTakenOverAbove(t *testing.T) {
 	grant := p.Grant(leaving.Name, second, officer)
 	req := p.about(school, complaintv1.Complaint_TYPE_REPORT)
 	c, receipt := p.take(p.clerk, req)
-	ok[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
 	take := &complaintv1.TakeOverComplaintRequest{Name: c.GetName(), RequestId: "over"}
 	city := p.Complaint(p.cityOfficer.Key)
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(city.TakeOverComplaint(t.Context(), take))
 	p.revoke(grant)
-	taken := ok[*complaintv1.Complaint](t)(city.TakeOverComplaint(t.Context(), take))
+	taken := suitetest.OK[*complaintv1.Complaint](t)(city.TakeOverComplaint(t.Context(), take))
 	if taken.GetDesk() != p.city || taken.GetResponsible() != p.cityOfficer.Name {
 		t.Errorf("taken over: %v", taken)
 	}
-	ok[*complaintv1.Complaint](t)(city.TakeOverComplaint(t.Context(), take)) // a repeat
+	suitetest.OK[*complaintv1.Complaint](t)(city.TakeOverComplaint(t.Context(), take)) // a repeat
 	p.opens(p.cityOfficer, c.GetName())
-	ok[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: receipt}))
+	suitetest.OK[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: receipt}))
 	late := p.Person(second, officer)
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(late.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: c.GetName()}))
 }

@@ -20,12 +20,12 @@ func (p *place) investigated(kind complaintv1.Complaint_Type) string {
 	req.Complaint.Text = "canary-text"
 	c, _ := p.take(p.clerk, req)
 	desk := p.Complaint(p.officer.Key)
-	ok[*complaintv1.Complaint](p.T)(desk.AcceptComplaint(p.T.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
+	suitetest.OK[*complaintv1.Complaint](p.T)(desk.AcceptComplaint(p.T.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
 	to := assignUnit(c.GetName(), p.school)
 	if c.GetSealed() {
 		to = assignPerson(c.GetName(), p.officer.Name)
 	}
-	ok[*complaintv1.Complaint](p.T)(desk.AssignComplaint(p.T.Context(), to))
+	suitetest.OK[*complaintv1.Complaint](p.T)(desk.AssignComplaint(p.T.Context(), to))
 	return c.GetName()
 }
 
@@ -37,7 +37,7 @@ func (p *place) settled(n int) {
 
 func (p *place) problems() []*rectificationv1.Problem {
 	p.T.Helper()
-	list := ok[*rectificationv1.ListProblemsResponse](p.T)(p.Rectification(p.schoolLeader.Key).ListProblems(p.T.Context(), &rectificationv1.ListProblemsRequest{Parent: "ledgers/-"}))
+	list := suitetest.OK[*rectificationv1.ListProblemsResponse](p.T)(p.Rectification(p.schoolLeader.Key).ListProblems(p.T.Context(), &rectificationv1.ListProblemsRequest{Parent: "ledgers/-"}))
 	return list.GetProblems()
 }
 
@@ -46,16 +46,16 @@ func TestAComplaintBecomesOneProblemOfTheUnitConcerned(t *testing.T) {
 	name, desk := p.investigated(complaintv1.Complaint_TYPE_COMPLAINT), p.Complaint(p.officer.Key)
 	wrong := rectify(name)
 	wrong.Campaign = "campaigns/none"
-	ok[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), wrong))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), wrong))
 	p.settled(1)
-	c := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+	c := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
 	if c.GetRectification() != complaintv1.Complaint_RECTIFICATION_REFUSED || c.GetRefusal() == "" || c.GetProblem() != "" {
 		t.Fatalf("an order for a campaign that is not there: %v", c)
 	}
-	ok[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), rectify(name)))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), rectify(name)))
 	refused[*complaintv1.Complaint](t, complaint.ErrRectificationExists)(desk.RectifyComplaint(t.Context(), rectify(name)))
 	p.settled(2)
-	c = ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+	c = suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
 	problems := p.problems()
 	if len(problems) != 1 || c.GetProblem() != problems[0].GetName() || c.GetRectification() != complaintv1.Complaint_RECTIFICATION_ENTERED {
 		t.Fatalf("the complaint %v, the ledger %v", c, problems)
@@ -72,20 +72,20 @@ func TestTheLinkOfASealedCaseLiesOnItsSideAlone(t *testing.T) {
 	folder := t.TempDir()
 	p := furnish(suitetest.Run(&captured{TB: t, folder: folder}))
 	name, desk := p.investigated(complaintv1.Complaint_TYPE_REPORT), p.Complaint(p.officer.Key)
-	ok[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), rectify(name)))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), rectify(name)))
 	p.settled(1)
 	problems := p.problems()
-	opened := ok[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_RECTIFICATION}))
+	opened := suitetest.OK[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{Name: name, Purpose: complaintv1.Opening_PURPOSE_RECTIFICATION}))
 	if len(problems) != 1 || opened.GetComplaint().GetProblem() != problems[0].GetName() {
 		t.Fatalf("the case %v, the ledger %v", opened, problems)
 	}
-	if c := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name})); c.GetProblem() != "" || c.GetRectification() != 0 {
+	if c := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name})); c.GetProblem() != "" || c.GetRectification() != 0 {
 		t.Errorf("in the open lies %v", c)
 	}
 	p.Stop()
 	_, id, _ := strings.Cut(name, "/")
 	for file, secrets := range map[string][]string{"rectification": {id, "canary-text"}, "complaint": {problems[0].GetName(), "canary-text"}} {
-		b := ok[[]byte](t)(os.ReadFile(p.Store(file)))
+		b := suitetest.OK[[]byte](t)(os.ReadFile(p.Store(file)))
 		for _, secret := range secrets {
 			if bytes.Contains(b, []byte(secret)) {
 				t.Errorf("%s has %q", file, secret)

@@ -13,7 +13,7 @@ import (
 
 func (p *place) merge(unit, into string) {
 	p.T.Helper()
-	ok[*organizationv1.Unit](p.T)(p.Organization(p.SystemAdmin).MergeUnit(p.T.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into}))
+	suitetest.OK[*organizationv1.Unit](p.T)(p.Organization(p.SystemAdmin).MergeUnit(p.T.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into}))
 	p.CatchUp()
 }
 
@@ -35,11 +35,11 @@ func TestTheHeirOfTheAccusedHearsNothing(t *testing.T) {
 	leaving := p.Person(p.district)
 	grant := p.Grant(leaving.Name, p.district, officer)
 	fresh, accepted := p.report(), p.report()
-	ok[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
 	involved := map[string]suitetest.Person{"from the heir": p.Person(heir), "from its department": p.Person(organ)}
 	for _, who := range involved {
 		p.Grant(who.Name, p.district, officer)
-		ok[*complaintv1.Complaint](t)(p.Complaint(who.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: fresh}))
+		suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(who.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: fresh}))
 	}
 
 	p.merge(p.school, between)
@@ -54,14 +54,14 @@ func TestTheHeirOfTheAccusedHearsNothing(t *testing.T) {
 				}
 			}
 		}
-		if list := ok[*complaintv1.ListComplaintsResponse](t)(p.Complaint(who.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 0 {
+		if list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(p.Complaint(who.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 0 {
 			t.Errorf("an officer %s lists %v", from, list)
 		}
 	}
 	desk := p.Complaint(p.officer.Key)
-	ok[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: fresh}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: fresh}))
 	refused[*complaintv1.Complaint](t, complaint.ErrOfficerWanted)(desk.AssignComplaint(t.Context(), assignPerson(fresh, involved["from the heir"].Name)))
-	ok[*complaintv1.Complaint](t)(desk.TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: accepted}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: accepted}))
 	p.opens(p.officer, accepted)
 }
 
@@ -71,10 +71,10 @@ func TestAnOrderOfAMergedUnitIsItsHeirs(t *testing.T) {
 	heir := p.Unit("heir", p.district, organizationv1.Unit_KIND_SCHOOL)
 	name, desk := p.investigated(complaintv1.Complaint_TYPE_COMPLAINT), p.Complaint(p.officer.Key)
 	p.merge(p.school, heir)
-	ok[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), rectify(name)))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.RectifyComplaint(t.Context(), rectify(name)))
 	p.settled(1)
-	c := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
-	problem := ok[*rectificationv1.Problem](t)(p.Rectification(p.clerk.Key).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: c.GetProblem()}))
+	c := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+	problem := suitetest.OK[*rectificationv1.Problem](t)(p.Rectification(p.clerk.Key).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: c.GetProblem()}))
 	if problem.GetUnit() != heir {
 		t.Errorf("entered is %v", problem)
 	}
@@ -96,15 +96,15 @@ func TestTheHeirOfADeskGoesOn(t *testing.T) {
 	accept := &complaintv1.AcceptComplaintRequest{Name: fresh}
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(p.cityOfficer.Key).TakeOverComplaint(t.Context(), take))
 	refused[*complaintv1.Complaint](t, authz.ErrDenied)(heirs.AcceptComplaint(t.Context(), accept))
-	taken := ok[*complaintv1.Complaint](t)(heirs.TakeOverComplaint(t.Context(), take))
+	taken := suitetest.OK[*complaintv1.Complaint](t)(heirs.TakeOverComplaint(t.Context(), take))
 	if taken.GetDesk() != p.other || taken.GetResponsible() != "" || taken.GetState() != complaintv1.Complaint_STATE_RECEIVED {
 		t.Errorf("taken over: %v", taken)
 	}
-	ok[*complaintv1.Complaint](t)(heirs.AcceptComplaint(t.Context(), accept))
+	suitetest.OK[*complaintv1.Complaint](t)(heirs.AcceptComplaint(t.Context(), accept))
 	p.opens(p.stranger, fresh)
 
-	ok[*complaintv1.Complaint](t)(heirs.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: open.GetName()}))
-	assigned := ok[*complaintv1.Complaint](t)(heirs.AssignComplaint(t.Context(), assignUnit(open.GetName(), p.school)))
+	suitetest.OK[*complaintv1.Complaint](t)(heirs.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: open.GetName()}))
+	assigned := suitetest.OK[*complaintv1.Complaint](t)(heirs.AssignComplaint(t.Context(), assignUnit(open.GetName(), p.school)))
 	if assigned.GetAssignedUnit() != p.school {
 		t.Errorf("assigned: %v", assigned)
 	}

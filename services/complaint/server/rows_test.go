@@ -101,12 +101,12 @@ func TestFsckNamesACaseOfWhichARowIsNotAsItWas(t *testing.T) {
 	s := suitetest.Run(t)
 	p := furnish(s)
 	k := p.keeps(t)
-	ok[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: k.named}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: k.named}))
 	verifier := verifierOf(t, s)
 	s.Stop()
-	engine := ok[store.Engine](t)(bolt.Open(s.Store("complaint"), bolt.Options{}))
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(s.Store("complaint"), bolt.Options{}))
 	check := func() fsck.Report {
-		return ok[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{Verifier: verifier, Schema: server.Schema, Beside: recheck.Cases}))
+		return suitetest.OK[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{Verifier: verifier, Schema: server.Schema, Beside: recheck.Cases}))
 	}
 	named, nameless, open := k.rows(t, engine, k.named), k.rows(t, engine, k.nameless), k.rows(t, engine, k.open)
 	if len(named) != 3 || len(nameless) != 2 || len(open) != 2 {
@@ -154,16 +154,16 @@ func TestWhatIsLostOfACaseIsSaid(t *testing.T) {
 	k, second := p.keeps(t), p.report()
 	s.Stop()
 	path := filepath.Join(folder, "complaint.db")
-	engine := ok[store.Engine](t)(bolt.Open(path, bolt.Options{}))
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(path, bolt.Options{}))
 	before := k.rows(t, engine, k.named)["complaint.contents"]
 	if err := engine.Close(); err != nil {
 		t.Fatal(err)
 	}
 	s = suitetest.RunIn(t, folder)
-	ok[*complaintv1.Complaint](t)(s.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: k.named}))
+	suitetest.OK[*complaintv1.Complaint](t)(s.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: k.named}))
 	s.Stop()
 
-	engine = ok[store.Engine](t)(bolt.Open(path, bolt.Options{}))
+	engine = suitetest.OK[store.Engine](t)(bolt.Open(path, bolt.Options{}))
 	put(t, engine, before)
 	put(t, engine, row{"complaint.contents", []byte(k.nameless), nil})
 	astray := k.rows(t, engine, k.open)["complaint.receipts"]
@@ -180,7 +180,7 @@ func TestWhatIsLostOfACaseIsSaid(t *testing.T) {
 	}
 	for _, name := range []string{k.named, k.nameless} {
 		desk, outside := s.Complaint(p.officer.Key), s.Complaint(p.cityOfficer.Key)
-		shown := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+		shown := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
 		if !shown.GetUnreadable() || shown.GetDesk() != p.district || shown.GetUnit() != "" {
 			t.Errorf("read of a case that is lost: %v", shown)
 		}
@@ -196,7 +196,7 @@ func TestWhatIsLostOfACaseIsSaid(t *testing.T) {
 		}
 	}
 	list := func(filter string) (names []string) {
-		list := ok[*complaintv1.ListComplaintsResponse](t)(s.Complaint(p.officer.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{Filter: filter}))
+		list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(s.Complaint(p.officer.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{Filter: filter}))
 		for _, c := range list.GetComplaints() {
 			names = append(names, c.GetName())
 		}
@@ -225,7 +225,7 @@ func TestALostCaseTellsThoseItIsAboutNothing(t *testing.T) {
 	p.Grant(leaving.Name, p.district, officer)
 	p.CatchUp()
 	fresh, vacant := p.report(), p.report()
-	ok[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: vacant}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(leaving.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: vacant}))
 	p.post(leaving, &organizationv1.Post{Unit: heir, Kind: organizationv1.Post_KIND_STAFF})
 	former, insider := p.served(p.school), p.Person(heir)
 	for _, who := range []suitetest.Person{former, insider} {
@@ -243,15 +243,15 @@ func TestALostCaseTellsThoseItIsAboutNothing(t *testing.T) {
 						t.Errorf("%s asks to %s: %q, and of a missing complaint %q", who, method, got, missing[method])
 					}
 				}
-				if list := ok[*complaintv1.ListComplaintsResponse](t)(s.Complaint(person.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 0 {
+				if list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(s.Complaint(person.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})); len(list.GetComplaints()) != 0 {
 					t.Errorf("%s lists %v", who, list)
 				}
 			}
 			hears := map[string]suitetest.Person{p.district: p.officer, p.city: p.cityOfficer}[desk]
-			ok[*complaintv1.Complaint](t)(s.Complaint(hears.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+			suitetest.OK[*complaintv1.Complaint](t)(s.Complaint(hears.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
 		}
 		s.Stop()
-		engine := ok[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
+		engine := suitetest.OK[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
 		for name := range names {
 			put(t, engine, row{"complaint.contents", []byte(name), nil})
 		}
@@ -269,9 +269,9 @@ func TestALostCaseWithoutAMarkIsItsOfficersAlone(t *testing.T) {
 	folder := t.TempDir()
 	p := furnish(suitetest.RunNew(t, folder))
 	fresh, accepted := p.report(), p.report()
-	ok[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
 	p.Stop()
-	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
 	table := store.Table[*complaintv1.Complaint]{Bucket: "duban.complaint.v1.Complaint", Key: (*complaintv1.Complaint).GetName}
 	for _, name := range []string{fresh, accepted} {
 		put(t, engine, row{"complaint.contents", []byte(name), nil})
@@ -292,7 +292,7 @@ func TestALostCaseWithoutAMarkIsItsOfficersAlone(t *testing.T) {
 	}
 	desk := suitetest.RunIn(t, folder).Complaint(p.officer.Key)
 	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: fresh}))
-	if c := ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: accepted})); !c.GetUnreadable() {
+	if c := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: accepted})); !c.GetUnreadable() {
 		t.Errorf("who accepted it reads %v", c)
 	}
 }
@@ -306,19 +306,19 @@ func TestDigestsTellNothing(t *testing.T) {
 	accept := &complaintv1.AcceptComplaintRequest{Name: k.named, RequestId: "a"}
 	open := &complaintv1.OpenComplaintRequest{Name: k.named, Purpose: complaintv1.Opening_PURPOSE_DECISION}
 	shown := []*complaintv1.Complaint{
-		ok[*complaintv1.CreateComplaintResponse](t)(p.Complaint(p.clerk.Key).CreateComplaint(t.Context(), p.about(p.school, complaintv1.Complaint_TYPE_REPORT))).GetComplaint(),
-		ok[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), accept)),
-		ok[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), accept)),
-		ok[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: k.named})),
-		ok[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), open)).GetComplaint(),
+		suitetest.OK[*complaintv1.CreateComplaintResponse](t)(p.Complaint(p.clerk.Key).CreateComplaint(t.Context(), p.about(p.school, complaintv1.Complaint_TYPE_REPORT))).GetComplaint(),
+		suitetest.OK[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), accept)),
+		suitetest.OK[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), accept)),
+		suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: k.named})),
+		suitetest.OK[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), open)).GetComplaint(),
 	}
-	shown = append(shown, ok[*complaintv1.ListComplaintsResponse](t)(desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})).GetComplaints()...)
+	shown = append(shown, suitetest.OK[*complaintv1.ListComplaintsResponse](t)(desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{})).GetComplaints()...)
 	for _, c := range shown {
 		if c == nil || c.GetDigests() != nil {
 			t.Errorf("shown: %v", c)
 		}
 	}
-	records := ok[*feedv1.ListRecordsResponse](t)(feedv1.NewFeedServiceClient(p.As(p.Auditor)).ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/complaint"}))
+	records := suitetest.OK[*feedv1.ListRecordsResponse](t)(feedv1.NewFeedServiceClient(p.As(p.Auditor)).ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/complaint"}))
 	for _, r := range records.GetRecords() {
 		e, body := &feedv1.Entry{}, &complaintv1.Complaint{}
 		if err := proto.Unmarshal(r.GetEntry(), e); err != nil {

@@ -137,19 +137,19 @@ func TestASealedCaseDoesNotExistForAnyoneElse(t *testing.T) {
 	}
 	absent()
 	desk := p.Complaint(p.officer.Key)
-	ok[*complaintv1.Complaint](t)(p.Complaint(second.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: c.GetName()}))
-	ok[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(second.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: c.GetName()}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
 	people["another officer at the desk, once it is accepted"] = second
 	absent()
-	if list := ok[*complaintv1.ListComplaintsResponse](t)(desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{Desk: p.district})); len(list.GetComplaints()) != 1 {
+	if list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(desk.ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{Desk: p.district})); len(list.GetComplaints()) != 1 {
 		t.Errorf("the officer responsible lists %v", list)
 	}
 	refused[*complaintv1.Complaint](t, complaint.ErrOfficerWanted)(desk.AssignComplaint(t.Context(), assignPerson(c.GetName(), spy.Name)))
 	refused[*complaintv1.Complaint](t, complaint.ErrOfficerWanted)(desk.AssignComplaint(t.Context(), assignUnit(c.GetName(), p.district)))
-	ok[*complaintv1.Complaint](t)(desk.AssignComplaint(t.Context(), assignPerson(c.GetName(), second.Name)))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.AssignComplaint(t.Context(), assignPerson(c.GetName(), second.Name)))
 	delete(people, "another officer at the desk, once it is accepted")
 	absent()
-	ok[*complaintv1.Complaint](t)(p.Complaint(second.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: c.GetName()}))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(second.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: c.GetName()}))
 }
 
 // captured is a test whose output is kept, and whose folder is known.
@@ -194,13 +194,13 @@ func TestNothingOfAReportLiesInTheOpen(t *testing.T) {
 	note(filed, err)
 	name, desk := filed.GetComplaint().GetName(), p.Complaint(p.officer.Key)
 	note(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name, RequestId: "a"}))
-	opened := ok[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{
+	opened := suitetest.OK[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{
 		Name: name, Purpose: complaintv1.Opening_PURPOSE_INVESTIGATION, RequestId: "o",
 	}))
 	if c := opened.GetComplaint(); c.GetText() != "canary-text" || c.GetUnit() != p.school || c.GetCategory() != "canary-category" || !c.GetRealName() || c.GetIntake() != p.city {
 		t.Errorf("opened: %v", c)
 	}
-	again := ok[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{
+	again := suitetest.OK[*complaintv1.OpenComplaintResponse](t)(desk.OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{
 		Name: name, Purpose: complaintv1.Opening_PURPOSE_INVESTIGATION, RequestId: "o",
 	}))
 	if again.GetComplaint() != nil || again.GetOpening().GetName() != opened.GetOpening().GetName() {
@@ -220,12 +220,12 @@ func TestNothingOfAReportLiesInTheOpen(t *testing.T) {
 	note(p.Complaint(p.cityOfficer.Key).CreateComplaint(t.Context(), bad))
 	bad.Complaint.Type, bad.Complaint.Unit = complaintv1.Complaint_TYPE_REPORT, p.Root
 	note(p.Complaint(p.cityOfficer.Key).CreateComplaint(t.Context(), bad))
-	told := ok[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: filed.GetReceipt()}))
+	told := suitetest.OK[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: filed.GetReceipt()}))
 	if len(told.GetAnswers()) != 1 || told.GetAnswers()[0].GetText() != "canary-reply" {
 		t.Errorf("the receipt tells %v", told)
 	}
 
-	records := ok[*feedv1.ListRecordsResponse](t)(feedv1.NewFeedServiceClient(s.As(s.Auditor)).ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/complaint"}))
+	records := suitetest.OK[*feedv1.ListRecordsResponse](t)(feedv1.NewFeedServiceClient(s.As(s.Auditor)).ListRecords(t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/complaint"}))
 	sealedInTheFeed(t, records, p)
 	verifier := verifierOf(t, s)
 	s.Stop()
@@ -279,8 +279,8 @@ func sealedInTheFeed(t *testing.T, records *feedv1.ListRecordsResponse, p *place
 
 func verifierOf(t *testing.T, s *suitetest.Suite) note.Verifier {
 	t.Helper()
-	cp := ok[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(s.As(s.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/complaint"}))
-	return ok[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey()))
+	cp := suitetest.OK[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(s.As(s.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/complaint"}))
+	return suitetest.OK[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey()))
 }
 
 // files reads every file of the installation.
@@ -344,7 +344,7 @@ func TestACaseThatCannotBeOpenedHidesNoOther(t *testing.T) {
 	broken, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_REPORT))
 	good, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_REPORT))
 	s.Stop()
-	engine := ok[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(filepath.Join(folder, "complaint.db"), bolt.Options{}))
 	err := engine.Update(t.Context(), func(tx store.Tx) error {
 		return tx.Put("complaint.contents", []byte(broken.GetName()), []byte("garbage"))
 	})
@@ -371,8 +371,8 @@ func TestAnOpeningNamesItsKeyAndTakesASecondFactor(t *testing.T) {
 	p := newPlace(t)
 	req := p.about(p.school, complaintv1.Complaint_TYPE_REPORT)
 	req.Intake = p.city
-	filed := ok[*complaintv1.CreateComplaintResponse](t)(p.Complaint(p.cityOfficer.Key).CreateComplaint(t.Context(), req))
-	opened := ok[*complaintv1.OpenComplaintResponse](t)(p.Complaint(p.officer.Key).OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{
+	filed := suitetest.OK[*complaintv1.CreateComplaintResponse](t)(p.Complaint(p.cityOfficer.Key).CreateComplaint(t.Context(), req))
+	opened := suitetest.OK[*complaintv1.OpenComplaintResponse](t)(p.Complaint(p.officer.Key).OpenComplaint(t.Context(), &complaintv1.OpenComplaintRequest{
 		Name: filed.GetComplaint().GetName(), Purpose: complaintv1.Opening_PURPOSE_DECISION,
 	}))
 	if key := opened.GetOpening().GetApiKey(); !strings.HasPrefix(key, "apiKeys/") || strings.Contains(p.officer.Key, key) {

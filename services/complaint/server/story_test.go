@@ -78,16 +78,6 @@ func (p *place) take(who suitetest.Person, req *complaintv1.CreateComplaintReque
 	return filed.GetComplaint(), filed.GetReceipt()
 }
 
-func ok[T any](t testing.TB) func(T, error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
 // refused asserts the fault of a call.
 func refused[T any](t testing.TB, want error) func(T, error) {
 	return func(_ T, err error) {
@@ -116,25 +106,25 @@ func TestAnOrdinaryComplaintFromTheHotlineToTheAnswer(t *testing.T) {
 	refused[*complaintv1.Complaint](t, change.ErrEtagStale)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name, Etag: "9"}))
 	refused[*complaintv1.Complaint](t, complaint.ErrIllegalMove)(desk.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
 
-	ok[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name, ValidateOnly: true}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name, ValidateOnly: true}))
 	p.SetTime(suitetest.Start.Add(24 * time.Hour))
-	c = ok[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), accept))
+	c = suitetest.OK[*complaintv1.Complaint](t)(desk.AcceptComplaint(t.Context(), accept))
 	if c.GetResponsible() != p.officer.Name || c.GetFinishDue().GetDate() != "2026-04-11" || c.GetFinishDue().GetCalendar() == "" || c.GetRulePack() != "xinfang-2022@2026.1" {
 		t.Errorf("accepted: %v", c)
 	}
 	refused[*complaintv1.Complaint](t, complaint.ErrUnitWanted)(desk.AssignComplaint(t.Context(), assignUnit(name, p.other)))
 	refused[*complaintv1.Complaint](t, complaint.ErrUnitWanted)(desk.AssignComplaint(t.Context(), assignPerson(name, p.officer.Name)))
-	ok[*complaintv1.Complaint](t)(desk.AssignComplaint(t.Context(), assignUnit(name, p.school)))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.AssignComplaint(t.Context(), assignUnit(name, p.school)))
 
-	if c := ok[*complaintv1.Complaint](t)(school.GetComplaint(t.Context(), get)); c.GetText() != "食堂饭菜不热" {
+	if c := suitetest.OK[*complaintv1.Complaint](t)(school.GetComplaint(t.Context(), get)); c.GetText() != "食堂饭菜不热" {
 		t.Errorf("the school reads %v", c)
 	}
 	refused[*complaintv1.Complaint](t, authz.ErrDenied)(school.RectifyComplaint(t.Context(), rectify(name)))
 	refused[*complaintv1.Complaint](t, authz.ErrDenied)(school.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
-	ok[*complaintv1.Complaint](t)(school.ReplyComplaint(t.Context(), &complaintv1.ReplyComplaintRequest{Name: name, Text: "已更换保温设备"}))
-	ok[*complaintv1.Complaint](t)(desk.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
+	suitetest.OK[*complaintv1.Complaint](t)(school.ReplyComplaint(t.Context(), &complaintv1.ReplyComplaintRequest{Name: name, Text: "已更换保温设备"}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
 
-	seen := ok[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: receipt}))
+	seen := suitetest.OK[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: receipt}))
 	if seen.GetState() != complaintv1.Complaint_STATE_CLOSED || len(seen.GetAnswers()) != 1 || seen.GetAnswers()[0].GetText() != "已更换保温设备" {
 		t.Errorf("the receipt tells %v", seen)
 	}
@@ -187,7 +177,7 @@ func TestIntakeAndItsRefusals(t *testing.T) {
 			t.Errorf("%s = %v, want %v", x.name, err, x.want)
 		}
 	}
-	list := ok[*complaintv1.ListComplaintsResponse](t)(p.Complaint(p.cityOfficer.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{}))
+	list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(p.Complaint(p.cityOfficer.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{}))
 	if len(list.GetComplaints()) != 0 {
 		t.Errorf("after refusals there are %v", list)
 	}
@@ -211,13 +201,13 @@ func TestARepeatShowsTheReceiptNoSecondTime(t *testing.T) {
 	req = p.about(p.school, complaintv1.Complaint_TYPE_HELP)
 	req.ValidateOnly = true
 	p.take(p.clerk, req)
-	list := ok[*complaintv1.ListComplaintsResponse](t)(p.Complaint(p.clerk.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{
+	list := suitetest.OK[*complaintv1.ListComplaintsResponse](t)(p.Complaint(p.clerk.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{
 		Desk: p.school, Filter: `type = HELP AND unit = "units/school" AND decide_due.date = ""`,
 	}))
 	if len(list.GetComplaints()) != 0 { // there is no due day to compare
 		t.Errorf("an absent day compares: %v", list)
 	}
-	list = ok[*complaintv1.ListComplaintsResponse](t)(p.Complaint(p.clerk.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{Desk: p.school, Filter: `type = HELP`}))
+	list = suitetest.OK[*complaintv1.ListComplaintsResponse](t)(p.Complaint(p.clerk.Key).ListComplaints(t.Context(), &complaintv1.ListComplaintsRequest{Desk: p.school, Filter: `type = HELP`}))
 	if len(list.GetComplaints()) != 1 {
 		t.Errorf("the list has %d complaints, want 1", len(list.GetComplaints()))
 	}
@@ -248,7 +238,7 @@ func TestCitizensFileWithoutCredentialsUpToALimit(t *testing.T) {
 		edit(c)
 		return p.Complaint("").SubmitComplaint(t.Context(), &complaintv1.SubmitComplaintRequest{Complaint: c})
 	}
-	filed := ok[*complaintv1.SubmitComplaintResponse](t)(submit(func(*complaintv1.Complaint) {}))
+	filed := suitetest.OK[*complaintv1.SubmitComplaintResponse](t)(submit(func(*complaintv1.Complaint) {}))
 	if filed.GetDesk() != p.district || len(filed.GetReceipt()) != 26 {
 		t.Errorf("filed: %v", filed)
 	}
@@ -285,7 +275,7 @@ func (p *place) web() *complaintv1.Complaint {
 // yet; what a client says of its network is not believed.
 func (p *place) otherNetworks() {
 	p.T.Helper()
-	conn := ok[*grpc.ClientConn](p.T)(grpc.NewClient(p.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials())))
+	conn := suitetest.OK[*grpc.ClientConn](p.T)(grpc.NewClient(p.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials())))
 	defer func() { _ = conn.Close() }()
 	var err error
 	for i := 0; i < filings && status.Code(err) != codes.ResourceExhausted; i++ {
@@ -297,10 +287,10 @@ func (p *place) otherNetworks() {
 	if status.Code(err) != codes.ResourceExhausted {
 		p.T.Errorf("the hundredth filing under forged networks = %v, want a limit", err)
 	}
-	body := ok[[]byte](p.T)(protojson.Marshal(&complaintv1.SubmitComplaintRequest{Complaint: p.web()}))
+	body := suitetest.OK[[]byte](p.T)(protojson.Marshal(&complaintv1.SubmitComplaintRequest{Complaint: p.web()}))
 	said := 0
 	for n := 0; n < 3 && said != http.StatusTooManyRequests; n++ { // in ten seconds one more may be filed
-		res := ok[*http.Response](p.T)(http.Post(p.HTTP+"/v1/complaints:submit", "application/json", bytes.NewReader(body)))
+		res := suitetest.OK[*http.Response](p.T)(http.Post(p.HTTP+"/v1/complaints:submit", "application/json", bytes.NewReader(body)))
 		said = res.StatusCode
 		_ = res.Body.Close()
 	}
@@ -317,9 +307,9 @@ func TestARejectionIsReadByTheComplainant(t *testing.T) {
 	p := newPlace(t)
 	c, receipt := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_COMPLAINT))
 	reject := &complaintv1.RejectComplaintRequest{Name: c.GetName(), Reason: "已由法院受理"}
-	ok[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).RejectComplaint(t.Context(), reject))
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).RejectComplaint(t.Context(), reject))
 	refused[*complaintv1.Complaint](t, complaint.ErrIllegalMove)(p.Complaint(p.officer.Key).RejectComplaint(t.Context(), reject))
-	seen := ok[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: receipt}))
+	seen := suitetest.OK[*complaintv1.LookupReceiptResponse](t)(p.Complaint("").LookupReceipt(t.Context(), &complaintv1.LookupReceiptRequest{Receipt: receipt}))
 	if seen.GetState() != complaintv1.Complaint_STATE_REJECTED || seen.GetAnswers()[0].GetText() != "已由法院受理" {
 		t.Errorf("the receipt tells %v", seen)
 	}

@@ -6,11 +6,12 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 func (w *world) merge(unit, into string) {
 	w.T.Helper()
-	must[*organizationv1.Unit](w.T)(w.Organization(w.SystemAdmin).MergeUnit(w.T.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into}))
+	suitetest.OK[*organizationv1.Unit](w.T)(w.Organization(w.SystemAdmin).MergeUnit(w.T.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into}))
 	w.CatchUp()
 }
 
@@ -56,17 +57,17 @@ func TestARoundOfAMergedBureauIsItsHeirs(t *testing.T) {
 	w.merge(w.bureau, w.other)
 	heir := w.Evaluation(w.stranger.Key)
 	for _, code := range codes {
-		must[string](t)(w.cast(round, code, w.answers("satisfied", "fairly")))
+		suitetest.OK[string](t)(w.cast(round, code, w.answers("satisfied", "fairly")))
 	}
 	w.SetTime(afterwards)
 	closing, tallying := &evaluationv1.CloseRoundRequest{Name: round}, &evaluationv1.TallyRoundRequest{Name: round}
 	if _, err := w.Evaluation(above.Key).CloseRound(t.Context(), closing); reason(err) != "PERMISSION_DENIED" {
 		t.Errorf("closing from above: %v", err)
 	}
-	must[*evaluationv1.Round](t)(heir.CloseRound(t.Context(), closing))
-	must[*evaluationv1.Round](t)(heir.TallyRound(t.Context(), tallying))
-	must[*evaluationv1.Round](t)(heir.PublishRound(t.Context(), &evaluationv1.PublishRoundRequest{Name: round}))
-	results := must[*evaluationv1.ListResultsResponse](t)(w.Evaluation(w.school1Head.Key).ListResults(t.Context(), &evaluationv1.ListResultsRequest{Parent: round}))
+	suitetest.OK[*evaluationv1.Round](t)(heir.CloseRound(t.Context(), closing))
+	suitetest.OK[*evaluationv1.Round](t)(heir.TallyRound(t.Context(), tallying))
+	suitetest.OK[*evaluationv1.Round](t)(heir.PublishRound(t.Context(), &evaluationv1.PublishRoundRequest{Name: round}))
+	results := suitetest.OK[*evaluationv1.ListResultsResponse](t)(w.Evaluation(w.school1Head.Key).ListResults(t.Context(), &evaluationv1.ListResultsRequest{Parent: round}))
 	if len(results.GetResults()) == 0 {
 		t.Error("a school rated reads no results")
 	}

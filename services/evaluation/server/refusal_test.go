@@ -7,6 +7,7 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 // TestEveryRefusal provokes every reason of the contract, and knows if there is
@@ -34,7 +35,7 @@ func TestEveryRefusal(t *testing.T) {
 		_, err := bureau.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: open, Measures: measures, Vetoes: vetoes})
 		return err
 	}
-	must[string](t)(w.castAs(mine, open, codes[0], w.answers("fairly", "fairly")))
+	suitetest.OK[string](t)(w.castAs(mine, open, codes[0], w.answers("fairly", "fairly")))
 	good, provoked := w.answers("satisfied", "satisfied"), map[string]bool{}
 	for _, c := range []struct {
 		reason string
@@ -141,7 +142,7 @@ func (w *world) archivedOwner() error {
 	gone := w.Unit("gone", w.Root, organizationv1.Unit_KIND_DISTRICT)
 	w.current()
 	p := w.Person(gone, accessv1.Role_ROLE_SUPERVISOR)
-	must[*organizationv1.Unit](w.T)(w.Organization(w.SystemAdmin).ArchiveUnit(w.T.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
+	suitetest.OK[*organizationv1.Unit](w.T)(w.Organization(w.SystemAdmin).ArchiveUnit(w.T.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
 	req := w.asked("late")
 	req.Round.Owner = gone
 	_, err := w.Evaluation(p.Key).CreateRound(w.T.Context(), req)

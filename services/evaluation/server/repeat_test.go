@@ -13,6 +13,7 @@ import (
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	"github.com/duban-project/duban/services/evaluation"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 // The request ids of a rater's device, and of somebody else's.
@@ -27,8 +28,8 @@ func TestASpentCodeAnswersNoGuess(t *testing.T) {
 	w := newWorld(t)
 	name := w.open("guess")
 	codes := w.codes(name, "served", 2)
-	must[string](t)(w.castAs(mine, name, codes[0], w.answers("satisfied", "unsatisfied")))
-	must[string](t)(w.cast(name, codes[1], w.answers("satisfied", "unsatisfied")))
+	suitetest.OK[string](t)(w.castAs(mine, name, codes[0], w.answers("satisfied", "unsatisfied")))
+	suitetest.OK[string](t)(w.cast(name, codes[1], w.answers("satisfied", "unsatisfied")))
 	options := []string{"satisfied", "fairly", "unsatisfied", "unknown", "none"}
 	var first error
 	for i := range 5 * 5 * 2 * 3 * 2 {
@@ -54,17 +55,17 @@ func TestALostAnswerIsHadAgain(t *testing.T) {
 	validate := func() (*evaluationv1.CastBallotResponse, error) {
 		return w.Evaluation("").CastBallot(t.Context(), &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot, RequestId: mine, ValidateOnly: true})
 	}
-	if dry := must[*evaluationv1.CastBallotResponse](t)(validate()); dry.GetReceipt() != "" {
+	if dry := suitetest.OK[*evaluationv1.CastBallotResponse](t)(validate()); dry.GetReceipt() != "" {
 		t.Errorf("validating = %q", dry.GetReceipt())
 	}
 	inHeader := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", mine)
-	first := must[*evaluationv1.CastBallotResponse](t)(w.Evaluation("").CastBallot(inHeader, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot})).GetReceipt()
+	first := suitetest.OK[*evaluationv1.CastBallotResponse](t)(w.Evaluation("").CastBallot(inHeader, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot})).GetReceipt()
 	turned := w.answers("satisfied", "") // NOT_KNOWN says the same as the option 不了解
 	slices.Reverse(turned)
-	if again := must[string](t)(w.castAs(mine, name, strings.ToLower(strings.ReplaceAll(code, "-", " ")), turned)); again != first || len(again) != 64 {
+	if again := suitetest.OK[string](t)(w.castAs(mine, name, strings.ToLower(strings.ReplaceAll(code, "-", " ")), turned)); again != first || len(again) != 64 {
 		t.Errorf("the same ballot again = %q, want %q", again, first)
 	}
-	if dry := must[*evaluationv1.CastBallotResponse](t)(validate()); dry.GetReceipt() != "" {
+	if dry := suitetest.OK[*evaluationv1.CastBallotResponse](t)(validate()); dry.GetReceipt() != "" {
 		t.Errorf("validating the ballot that was cast = %q", dry.GetReceipt())
 	}
 	if _, err := w.castAs(mine, name, code, w.answers("fairly", "fairly")); !errors.Is(err, evaluation.ErrCodeSpent) {
@@ -95,5 +96,5 @@ func TestAnIDThatWasNotDrawnIsRefused(t *testing.T) {
 			}
 		}
 	}
-	must[string](t)(w.castAs(mine, name, code, w.answers("satisfied", "fairly")))
+	suitetest.OK[string](t)(w.castAs(mine, name, code, w.answers("satisfied", "fairly")))
 }

@@ -48,23 +48,23 @@ func TestNothingLinksACodeToABallotAfterwards(t *testing.T) {
 	w := populate(s)
 	name := w.open("secret")
 	req := &evaluationv1.IssueCredentialsRequest{Parent: name, Group: "served", Count: 6, RequestId: "issue"}
-	codes := must[*evaluationv1.IssueCredentialsResponse](t)(w.Evaluation(w.registrar.Key).IssueCredentials(t.Context(), req)).GetCodes()
+	codes := suitetest.OK[*evaluationv1.IssueCredentialsResponse](t)(w.Evaluation(w.registrar.Key).IssueCredentials(t.Context(), req)).GetCodes()
 	ctx := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", "a-header-that-is-kept-nowhere")
 	var receipts []string
 	for i, code := range codes {
 		ballot := w.answers([]string{"satisfied", "fairly", "unsatisfied"}[i%3], "fairly")
-		cast := must[*evaluationv1.CastBallotResponse](t)(w.Evaluation("").CastBallot(ctx, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot}))
+		cast := suitetest.OK[*evaluationv1.CastBallotResponse](t)(w.Evaluation("").CastBallot(ctx, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot}))
 		receipts = append(receipts, cast.GetReceipt())
 	}
 	w.closed(name)
 	w.tallied(name)
 	w.published(name)
-	cp := must[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(w.As(w.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/evaluation"}))
+	cp := suitetest.OK[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(w.As(w.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/evaluation"}))
 	s.Stop()
 
-	engine := must[store.Engine](t)(bolt.Open(s.Store("evaluation"), bolt.Options{}))
-	report := must[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{
-		Verifier: must[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey())), Schema: server.Schema, Beside: recheck.Ballots,
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(s.Store("evaluation"), bolt.Options{}))
+	report := suitetest.OK[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{
+		Verifier: suitetest.OK[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey())), Schema: server.Schema, Beside: recheck.Ballots,
 	}))
 	if report.Wrong > 0 {
 		t.Errorf("feed and records disagree: %+v", report.First)
@@ -174,7 +174,7 @@ func traceless(t *testing.T, tx store.Tx, bucket string, codes, receipts []strin
 // bucketsAre checks that the file has no bucket which nobody thought about, and
 // nowhere a code, freed pages included.
 func bucketsAre(t *testing.T, path string, codes []string) {
-	db := must[*bbolt.DB](t)(bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true}))
+	db := suitetest.OK[*bbolt.DB](t)(bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true}))
 	err := db.View(func(tx *bbolt.Tx) error {
 		return tx.ForEach(func(name []byte, _ *bbolt.Bucket) error {
 			if !strings.HasPrefix(string(name), "feed.") && !slices.Contains(buckets, string(name)) && !slices.Contains(emptied, string(name)) {
@@ -186,7 +186,7 @@ func bucketsAre(t *testing.T, path string, codes []string) {
 	if err = errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
-	file := must[[]byte](t)(os.ReadFile(path))
+	file := suitetest.OK[[]byte](t)(os.ReadFile(path))
 	for _, code := range codes {
 		if bytes.Contains(file, []byte(code)) || bytes.Contains(file, []byte(strings.ReplaceAll(code, "-", ""))) {
 			t.Errorf("the file has the code %s", code)

@@ -16,6 +16,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 func TestARoundFromDraftToPublication(t *testing.T) {
@@ -24,7 +25,7 @@ func TestARoundFromDraftToPublication(t *testing.T) {
 	name := w.open("first")
 	w.voted(name, "served", 6, "satisfied", "fairly")
 	w.voted(name, "society", 5, "fairly", "")
-	opened := must[*evaluationv1.Round](t)(bureau.GetRound(ctx, &evaluationv1.GetRoundRequest{Name: name}))
+	opened := suitetest.OK[*evaluationv1.Round](t)(bureau.GetRound(ctx, &evaluationv1.GetRoundRequest{Name: name}))
 	if g := opened.GetGroups()[0]; g.GetIssued() != 6 || g.GetCast() != 0 {
 		t.Errorf("while open, group = %v; want 6 issued and nothing of the casts", g)
 	}
@@ -34,12 +35,12 @@ func TestARoundFromDraftToPublication(t *testing.T) {
 	w.closed(name) // every code is spent
 	w.tallied(name)
 
-	got := must[*evaluationv1.Result](t)(bureau.GetResult(ctx, result(name, w.school1)))
+	got := suitetest.OK[*evaluationv1.Result](t)(bureau.GetResult(ctx, result(name, w.school1)))
 	// 50 at 100 and 25 at 75 share the weight of the monitors, who were not asked.
 	if got.GetComposite() != "91.67" || got.GetRank() != 1 || got.GetGrade() != "excellent" || got.GetSatisfactionRate() != "100.00" || !got.GetRedistributed() {
 		t.Errorf("the result of s1 = %v", got)
 	}
-	if second := must[*evaluationv1.Result](t)(bureau.GetResult(ctx, result(name, w.school2))); second.GetComposite() != "75.00" || second.GetRank() != 2 {
+	if second := suitetest.OK[*evaluationv1.Result](t)(bureau.GetResult(ctx, result(name, w.school2))); second.GetComposite() != "75.00" || second.GetRank() != 2 {
 		t.Errorf("the result of s2 = %v", second)
 	}
 	for _, key := range []string{w.school1Head.Key, w.stranger.Key} {
@@ -52,11 +53,11 @@ func TestARoundFromDraftToPublication(t *testing.T) {
 	}
 	w.published(name)
 	school := w.Evaluation(w.school1Head.Key)
-	round := must[*evaluationv1.Round](t)(school.GetRound(ctx, &evaluationv1.GetRoundRequest{Name: name}))
+	round := suitetest.OK[*evaluationv1.Round](t)(school.GetRound(ctx, &evaluationv1.GetRoundRequest{Name: name}))
 	if round.GetState() != evaluationv1.Round_STATE_PUBLISHED || round.GetPublishTime() == nil || round.GetAverage() != "83.34" {
 		t.Errorf("published = %s, %v, average %s", round.GetState(), round.GetPublishTime(), round.GetAverage())
 	}
-	if got := must[*evaluationv1.Result](t)(school.GetResult(ctx, result(name, w.school1))); got.GetPublishTime() == nil {
+	if got := suitetest.OK[*evaluationv1.Result](t)(school.GetResult(ctx, result(name, w.school1))); got.GetPublishTime() == nil {
 		t.Error("a published result does not say when")
 	}
 	if _, err := school.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: name}); !errors.Is(err, authz.ErrDenied) {
@@ -81,7 +82,7 @@ func TestWhoSeesWhoseResults(t *testing.T) {
 				answers = append(answers, &evaluationv1.Answer{Subject: s, Indicator: i, Value: &evaluationv1.Answer_Score{Score: "90.5"}})
 			}
 		}
-		must[string](t)(w.cast(private, code, answers))
+		suitetest.OK[string](t)(w.cast(private, code, answers))
 	}
 	w.closed(public)
 	w.closed(private)
@@ -92,7 +93,7 @@ func TestWhoSeesWhoseResults(t *testing.T) {
 			measures = append(measures, &evaluationv1.Measure{Subject: s, Indicator: i, Value: "80"})
 		}
 	}
-	must[*evaluationv1.Round](t)(w.Evaluation(w.supervisor.Key).TallyRound(t.Context(), &evaluationv1.TallyRoundRequest{Name: private, Measures: measures}))
+	suitetest.OK[*evaluationv1.Round](t)(w.Evaluation(w.supervisor.Key).TallyRound(t.Context(), &evaluationv1.TallyRoundRequest{Name: private, Measures: measures}))
 	w.published(public)
 	w.published(private)
 	for _, c := range []struct {
@@ -117,14 +118,14 @@ func TestWhoSeesWhoseResults(t *testing.T) {
 	if _, err := w.Evaluation(w.stranger.Key).ListResults(t.Context(), &evaluationv1.ListResultsRequest{Parent: public}); !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("another bureau lists results = %v", err)
 	}
-	if got := must[*evaluationv1.Result](t)(w.Evaluation(w.school1Head.Key).GetResult(t.Context(), result(private, w.school1))); got.GetComposite() != "86.30" || len(got.GetMeasures()) != 2 {
+	if got := suitetest.OK[*evaluationv1.Result](t)(w.Evaluation(w.school1Head.Key).GetResult(t.Context(), result(private, w.school1))); got.GetComposite() != "86.30" || len(got.GetMeasures()) != 2 {
 		t.Errorf("scores and measures give %v, want 86.30", got) // 0.6×90.5 + 0.4×80
 	}
-	list := must[*evaluationv1.ListRoundsResponse](t)(w.Evaluation(w.school2Head.Key).ListRounds(t.Context(), &evaluationv1.ListRoundsRequest{Subject: w.school2, Filter: "state = PUBLISHED"}))
+	list := suitetest.OK[*evaluationv1.ListRoundsResponse](t)(w.Evaluation(w.school2Head.Key).ListRounds(t.Context(), &evaluationv1.ListRoundsRequest{Subject: w.school2, Filter: "state = PUBLISHED"}))
 	if len(list.GetRounds()) != 2 {
 		t.Errorf("the school lists %d rounds, want 2", len(list.GetRounds()))
 	}
-	if own := must[*evaluationv1.ListRoundsResponse](t)(w.Evaluation(w.supervisor.Key).ListRounds(t.Context(), &evaluationv1.ListRoundsRequest{Owner: w.bureau})); len(own.GetRounds()) != 2 {
+	if own := suitetest.OK[*evaluationv1.ListRoundsResponse](t)(w.Evaluation(w.supervisor.Key).ListRounds(t.Context(), &evaluationv1.ListRoundsRequest{Owner: w.bureau})); len(own.GetRounds()) != 2 {
 		t.Errorf("the bureau lists %d rounds of its own, want 2", len(own.GetRounds()))
 	}
 	if _, err := w.Evaluation(w.supervisor.Key).ListRounds(t.Context(), &evaluationv1.ListRoundsRequest{Owner: w.bureau, Subject: w.school1}); !errors.Is(err, change.ErrFields) {
@@ -224,7 +225,7 @@ func TestOfManyCastsWithOneCodeOneCounts(t *testing.T) {
 		}
 	}
 	w.closed(name)
-	set := must[*evaluationv1.BallotSet](t)(w.Evaluation("").GetBallotSet(t.Context(), &evaluationv1.GetBallotSetRequest{Name: name + "/ballotSet"}))
+	set := suitetest.OK[*evaluationv1.BallotSet](t)(w.Evaluation("").GetBallotSet(t.Context(), &evaluationv1.GetBallotSetRequest{Name: name + "/ballotSet"}))
 	if set.GetCount() != 1 || len(set.GetReceipts()) != 1 || won[set.GetReceipts()[0]] == nil {
 		t.Errorf("the published set = %v", set)
 	}
@@ -235,8 +236,8 @@ func TestCodesAreShownOnce(t *testing.T) {
 	name := w.open("once")
 	registrar := w.Evaluation(w.registrar.Key)
 	req := &evaluationv1.IssueCredentialsRequest{Parent: name, Group: "society", Count: 100, RequestId: "r"}
-	first := must[*evaluationv1.IssueCredentialsResponse](t)(registrar.IssueCredentials(t.Context(), req))
-	again := must[*evaluationv1.IssueCredentialsResponse](t)(registrar.IssueCredentials(t.Context(), req))
+	first := suitetest.OK[*evaluationv1.IssueCredentialsResponse](t)(registrar.IssueCredentials(t.Context(), req))
+	again := suitetest.OK[*evaluationv1.IssueCredentialsResponse](t)(registrar.IssueCredentials(t.Context(), req))
 	if len(first.GetCodes()) != 100 || len(again.GetCodes()) != 0 || !proto.Equal(first.GetRound(), again.GetRound()) {
 		t.Errorf("%d codes, and %d when repeated", len(first.GetCodes()), len(again.GetCodes()))
 	}
@@ -246,7 +247,7 @@ func TestCodesAreShownOnce(t *testing.T) {
 		t.Error("a code was issued twice")
 	}
 	req = &evaluationv1.IssueCredentialsRequest{Parent: name, Group: "served", Count: 3, ValidateOnly: true}
-	if dry := must[*evaluationv1.IssueCredentialsResponse](t)(registrar.IssueCredentials(t.Context(), req)); len(dry.GetCodes()) != 0 {
+	if dry := suitetest.OK[*evaluationv1.IssueCredentialsResponse](t)(registrar.IssueCredentials(t.Context(), req)); len(dry.GetCodes()) != 0 {
 		t.Errorf("validating showed %d codes that open nothing", len(dry.GetCodes()))
 	}
 }
@@ -265,7 +266,7 @@ func TestARaterFindsTheReceipt(t *testing.T) {
 	var found []string
 	token := ""
 	for range 4 {
-		page := must[*evaluationv1.BallotSet](t)(get(2, token))
+		page := suitetest.OK[*evaluationv1.BallotSet](t)(get(2, token))
 		if found = append(found, page.GetReceipts()...); page.GetCount() != 7 {
 			t.Errorf("count = %d, want 7", page.GetCount())
 		}
@@ -280,15 +281,15 @@ func TestARaterFindsTheReceipt(t *testing.T) {
 func TestSchemesAreRead(t *testing.T) {
 	w := newWorld(t)
 	e := w.Evaluation(w.school1Head.Key)
-	list := must[*evaluationv1.ListEvaluationSchemesResponse](t)(e.ListEvaluationSchemes(t.Context(), &evaluationv1.ListEvaluationSchemesRequest{PageSize: 2}))
-	rest := must[*evaluationv1.ListEvaluationSchemesResponse](t)(e.ListEvaluationSchemes(t.Context(), &evaluationv1.ListEvaluationSchemesRequest{PageSize: 2, PageToken: list.GetNextPageToken()}))
+	list := suitetest.OK[*evaluationv1.ListEvaluationSchemesResponse](t)(e.ListEvaluationSchemes(t.Context(), &evaluationv1.ListEvaluationSchemesRequest{PageSize: 2}))
+	rest := suitetest.OK[*evaluationv1.ListEvaluationSchemesResponse](t)(e.ListEvaluationSchemes(t.Context(), &evaluationv1.ListEvaluationSchemesRequest{PageSize: 2, PageToken: list.GetNextPageToken()}))
 	if len(list.GetEvaluationSchemes()) != 2 || len(rest.GetEvaluationSchemes()) != 1 || rest.GetNextPageToken() != "" {
 		t.Errorf("pages of %d and %d schemes", len(list.GetEvaluationSchemes()), len(rest.GetEvaluationSchemes()))
 	}
-	if some := must[*evaluationv1.ListEvaluationSchemesResponse](t)(e.ListEvaluationSchemes(t.Context(), &evaluationv1.ListEvaluationSchemesRequest{Filter: "publish = SUBJECTS"})); len(some.GetEvaluationSchemes()) != 1 {
+	if some := suitetest.OK[*evaluationv1.ListEvaluationSchemesResponse](t)(e.ListEvaluationSchemes(t.Context(), &evaluationv1.ListEvaluationSchemesRequest{Filter: "publish = SUBJECTS"})); len(some.GetEvaluationSchemes()) != 1 {
 		t.Errorf("filtered = %v", some)
 	}
-	got := must[*evaluationv1.EvaluationScheme](t)(e.GetEvaluationScheme(t.Context(), &evaluationv1.GetEvaluationSchemeRequest{Name: "evaluationSchemes/conduct", Version: "2026.1"}))
+	got := suitetest.OK[*evaluationv1.EvaluationScheme](t)(e.GetEvaluationScheme(t.Context(), &evaluationv1.GetEvaluationSchemeRequest{Name: "evaluationSchemes/conduct", Version: "2026.1"}))
 	if got.GetDisplayName().GetZh() != "行风评议" {
 		t.Errorf("conduct = %v", got)
 	}

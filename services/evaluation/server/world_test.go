@@ -45,7 +45,7 @@ func (w *world) current() {
 	w.T.Helper()
 	req := w.asked("current")
 	req.ValidateOnly = true
-	must[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CreateRound(w.T.Context(), req))
+	suitetest.OK[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CreateRound(w.T.Context(), req))
 }
 
 // afterwards is past the window of draft's rounds.
@@ -61,16 +61,6 @@ func (w *world) asked(id string) *evaluationv1.CreateRoundRequest {
 	}}
 }
 
-func must[T any](t testing.TB) func(T, error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
 // draft creates the round asked for.
 func (w *world) draft(id string, edit ...func(*evaluationv1.Round)) string {
 	w.T.Helper()
@@ -78,14 +68,14 @@ func (w *world) draft(id string, edit ...func(*evaluationv1.Round)) string {
 	for _, e := range edit {
 		e(req.Round)
 	}
-	return must[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CreateRound(w.T.Context(), req)).GetName()
+	return suitetest.OK[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CreateRound(w.T.Context(), req)).GetName()
 }
 
 // open creates and opens a round.
 func (w *world) open(id string, edit ...func(*evaluationv1.Round)) string {
 	w.T.Helper()
 	name := w.draft(id, edit...)
-	must[*evaluationv1.Round](w.T)(w.opens(name))
+	suitetest.OK[*evaluationv1.Round](w.T)(w.opens(name))
 	return name
 }
 
@@ -102,7 +92,7 @@ func (w *world) another(id string) func(*evaluationv1.Round) {
 // codes issues so many codes to a group.
 func (w *world) codes(round, group string, n int32) []string {
 	w.T.Helper()
-	return must[*evaluationv1.IssueCredentialsResponse](w.T)(w.Evaluation(w.registrar.Key).IssueCredentials(w.T.Context(),
+	return suitetest.OK[*evaluationv1.IssueCredentialsResponse](w.T)(w.Evaluation(w.registrar.Key).IssueCredentials(w.T.Context(),
 		&evaluationv1.IssueCredentialsRequest{Parent: round, Group: group, Count: n})).GetCodes()
 }
 
@@ -138,24 +128,24 @@ func (w *world) voted(round, group string, n int32, first, second string) (codes
 	w.T.Helper()
 	codes = w.codes(round, group, n)
 	for _, code := range codes {
-		receipts = append(receipts, must[string](w.T)(w.cast(round, code, w.answers(first, second))))
+		receipts = append(receipts, suitetest.OK[string](w.T)(w.cast(round, code, w.answers(first, second))))
 	}
 	return codes, receipts
 }
 
 func (w *world) closed(name string) {
 	w.T.Helper()
-	must[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CloseRound(w.T.Context(), &evaluationv1.CloseRoundRequest{Name: name}))
+	suitetest.OK[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CloseRound(w.T.Context(), &evaluationv1.CloseRoundRequest{Name: name}))
 }
 
 func (w *world) tallied(name string) {
 	w.T.Helper()
-	must[*evaluationv1.Round](w.T)(w.Evaluation(w.leader.Key).TallyRound(w.T.Context(), &evaluationv1.TallyRoundRequest{Name: name}))
+	suitetest.OK[*evaluationv1.Round](w.T)(w.Evaluation(w.leader.Key).TallyRound(w.T.Context(), &evaluationv1.TallyRoundRequest{Name: name}))
 }
 
 func (w *world) published(name string) {
 	w.T.Helper()
-	must[*evaluationv1.Round](w.T)(w.Evaluation(w.head.Key).PublishRound(w.T.Context(), &evaluationv1.PublishRoundRequest{Name: name}))
+	suitetest.OK[*evaluationv1.Round](w.T)(w.Evaluation(w.head.Key).PublishRound(w.T.Context(), &evaluationv1.PublishRoundRequest{Name: name}))
 }
 
 func result(round, unit string) *evaluationv1.GetResultRequest {

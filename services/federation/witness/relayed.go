@@ -10,6 +10,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -36,11 +37,11 @@ func Relayed(tx store.Tx, name string) (in *federationv1.Installation, via strin
 // here, or relayed by another, stays as it is, and one whose unit is another's is
 // not believed.
 func (l lesson) relay(e *feedv1.Entry) error {
-	in := &federationv1.Installation{}
-	if err := e.GetBody().UnmarshalTo(in); err != nil {
-		return nil // a newer contract's; its logs stay unknown
+	in, err := feed.Body[*federationv1.Installation](e)
+	if err != nil || in == nil {
+		return nil // what cannot be read is a newer contract's; its logs stay unknown
 	}
-	_, err := l.Enrolled(l.tx, in.GetName())
+	_, err = l.Enrolled(l.tx, in.GetName())
 	if !errors.Is(err, authz.ErrNotFound) {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -24,11 +25,8 @@ var remoteUnits = store.Table[*federationv1.RemoteUnit]{
 // settle gives a unit that an entry of a mirrored tree tells of its place, or
 // notes on the mirror why it gets none. Of the root, the record here stands.
 func (l lesson) settle(e *feedv1.Entry) error {
-	u := &organizationv1.Unit{}
-	if !e.GetBody().MessageIs(u) {
-		return nil
-	}
-	if err := e.GetBody().UnmarshalTo(u); err != nil || u.GetName() == l.row.GetUnit() {
+	u, err := feed.Body[*organizationv1.Unit](e)
+	if err != nil || u == nil || u.GetName() == l.row.GetUnit() {
 		return err
 	}
 	why, err := federation.Place(l.installation(), l.row.GetUnit(), u.GetName(), u.GetParent(), l.owner)

@@ -63,7 +63,7 @@ type lesson struct {
 
 func (l lesson) learn(e *feedv1.Entry) error {
 	switch {
-	case l.origin.Service == federation.Service && e.GetBody().MessageIs((*federationv1.Installation)(nil)):
+	case l.origin.Service == federation.Service:
 		return l.relay(e)
 	case l.origin.Service == "organization" && l.row.GetUnit() != "":
 		return errors.Join(federation.CheckRoot(e, l.row.GetUnit()), l.settle(e))

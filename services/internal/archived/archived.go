@@ -6,7 +6,6 @@ package archived
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -46,17 +45,22 @@ func (u *Units) Follow(ctx context.Context) error {
 	known := heirs{}
 	return feed.Follow(ctx, u.Feeds, source, 0, feed.Patient(source, func(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
 		gone, err := known.gone(run)
-		if err == nil && len(gone) > 0 {
-			err = u.news(ctx, gone)
-		}
 		if err != nil || len(gone) == 0 {
 			return err
 		}
-		return u.Book.Own(ctx, u.Service, func(tx *change.Tx) error { return u.hear(tx, gone) })
+		return u.take(ctx, gone)
 	}))
 }
 
-// news leaves in gone what is not kept yet: at a start all is heard again.
+// take hears what is not kept yet: at a start all comes again.
+func (u *Units) take(ctx context.Context, gone map[string]string) error {
+	if err := u.news(ctx, gone); err != nil || len(gone) == 0 {
+		return err
+	}
+	return u.Book.Own(ctx, u.Service, func(tx *change.Tx) error { return u.hear(tx, gone) })
+}
+
+// news leaves in gone what is not kept yet.
 func (u *Units) news(ctx context.Context, gone map[string]string) error {
 	return u.Book.Store.View(ctx, func(tx store.Tx) error {
 		for unit, day := range gone {
@@ -93,12 +97,9 @@ type heirs map[string]string
 func (h heirs) gone(run []*feedv1.Entry) (map[string]string, error) {
 	days := map[string]string{}
 	for _, e := range run {
-		u := &organizationv1.Unit{}
-		if !e.GetBody().MessageIs(u) {
-			continue
-		}
-		if err := e.GetBody().UnmarshalTo(u); err != nil {
-			return nil, fmt.Errorf("reading entry %d of %s: %w", e.GetSeq(), source, err)
+		u, err := feed.Body[*organizationv1.Unit](e)
+		if err != nil {
+			return nil, err
 		}
 		switch u.GetState() {
 		case organizationv1.Unit_STATE_MERGED:

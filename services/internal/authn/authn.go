@@ -48,6 +48,16 @@ func (p Principal) Service() string {
 	return name
 }
 
+// Home returns the unit that the principal of a name is entered in, if it is a member,
+// or "".
+func Home(name string) string {
+	unit, _, member := strings.Cut(name, "/members/")
+	if !member {
+		return ""
+	}
+	return unit
+}
+
 type principalKey struct{}
 
 // With returns a context that carries the principal.

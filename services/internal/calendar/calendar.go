@@ -69,33 +69,6 @@ func Builtin() *Calendar {
 	return c
 }
 
-// With returns a calendar that knows the years of both. It refuses a year that
-// both know, and a day of which both have a notice: neither may win by order.
-func (c *Calendar) With(other *Calendar) (*Calendar, error) {
-	f := c.draft()
-	if err := f.take(other); err != nil {
-		return nil, fmt.Errorf("adding %s to calendar %s: %w", other.version, c.version, err)
-	}
-	return f.calendar(), nil
-}
-
-// Revise returns a calendar in which other's years replace those of c whole:
-// for the notice that changes a year already announced. It refuses what With
-// refuses between other and the years that stay.
-func (c *Calendar) Revise(other *Calendar) (*Calendar, error) {
-	f := c.draft()
-	maps.DeleteFunc(f.notices, func(year int, _ string) bool {
-		return other.notices[year] != ""
-	})
-	maps.DeleteFunc(f.exceptions, func(_ Date, e exception) bool {
-		return other.notices[e.notice] != ""
-	})
-	if err := f.take(other); err != nil {
-		return nil, fmt.Errorf("revising calendar %s by %s: %w", c.version, other.version, err)
-	}
-	return f.calendar(), nil
-}
-
 // Version names the data: the years and a digest of all that the notices say.
 // The same data has the same version however its document was laid out. A
 // verdict MUST store the version it was made with. It is empty for the zero

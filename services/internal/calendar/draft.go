@@ -15,34 +15,10 @@ const (
 	maxHolidays = 60 // a notice; they give some 30 days off, weekends included
 )
 
-// draft is a calendar being put together. It holds the rules that data must
-// keep, wherever the data comes from.
+// draft is a calendar being put together. It holds the rules that data must keep.
 type draft struct {
 	notices    map[int]string
 	exceptions map[Date]exception
-}
-
-// draft begins with a copy of what c knows.
-func (c *Calendar) draft() *draft {
-	f := &draft{map[int]string{}, map[Date]exception{}}
-	maps.Copy(f.notices, c.notices)
-	maps.Copy(f.exceptions, c.exceptions)
-	return f
-}
-
-// take adds all that other knows.
-func (f *draft) take(other *Calendar) error {
-	for _, y := range other.Years() {
-		if err := f.declare(y); err != nil {
-			return err
-		}
-	}
-	for _, d := range ordered(other.exceptions) {
-		if err := f.except(d, other.exceptions[d]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (f *draft) declare(y Year) error {

@@ -3,7 +3,6 @@ package calendar
 import (
 	"fmt"
 	"iter"
-	"slices"
 )
 
 // MaxLimit is the longest limit, in days of either unit: about ten years of
@@ -63,15 +62,6 @@ type Deadline struct {
 	Calendar string
 }
 
-// Step is one day that the clock of a limit passes.
-type Step struct {
-	Day
-	// Count is which day of the limit this is, from 1; 0 if it was skipped,
-	// because of its Kind or as the start of a limit that counts from the
-	// next day.
-	Count int
-}
-
 // Due returns the deadline of a limit whose clock starts on from. The deadline
 // of natural days is never provisional and may fall on a day off: it stands as
 // counted. Due refuses a limit that Check refuses, and a start outside
@@ -81,25 +71,11 @@ func (c *Calendar) Due(from Date, l Limit) (Deadline, error) {
 		return Deadline{}, err
 	}
 	due := Deadline{Calendar: c.version}
-	for s := range c.steps(l.first(from), l) {
-		due.Date = s.Date
-		due.Provisional = due.Provisional || l.Unit == WorkingDays && !s.Known
+	for day := range c.days(l.first(from), l) {
+		due.Date = day.Date
+		due.Provisional = due.Provisional || l.Unit == WorkingDays && !day.Known
 	}
 	return due, nil
-}
-
-// Explain lists every day from the start to the deadline that Due returns, in
-// order, each with its kind, its name and its count. It refuses what Due
-// refuses.
-func (c *Calendar) Explain(from Date, l Limit) ([]Step, error) {
-	if err := checkClock(from, l); err != nil {
-		return nil, err
-	}
-	var steps []Step
-	if l.Start == NextDay {
-		steps = append(steps, Step{Day: c.Day(from)})
-	}
-	return slices.AppendSeq(steps, c.steps(l.first(from), l)), nil
 }
 
 func checkClock(from Date, l Limit) error {
@@ -117,18 +93,17 @@ func (l Limit) first(from Date) Date {
 	return from
 }
 
-// steps yields the days from the first to the one on which the limit is used
-// up. It ends because a checked limit is bounded and no notice may take more
-// than maxHolidays days off.
-func (c *Calendar) steps(first Date, l Limit) iter.Seq[Step] {
-	return func(yield func(Step) bool) {
+// days yields the days from the first to the one on which the limit is used up.
+// It ends because a checked limit is bounded and no notice may take more than
+// maxHolidays days off.
+func (c *Calendar) days(first Date, l Limit) iter.Seq[Day] {
+	return func(yield func(Day) bool) {
 		for d, count := first, 0; count < l.Days; d = d.AddDays(1) {
-			step := Step{Day: c.Day(d)}
-			if l.Unit == CalendarDays || step.Kind.Working() {
+			day := c.Day(d)
+			if l.Unit == CalendarDays || day.Kind.Working() {
 				count++
-				step.Count = count
 			}
-			if !yield(step) {
+			if !yield(day) {
 				return
 			}
 		}

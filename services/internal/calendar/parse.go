@@ -51,7 +51,7 @@ func read(data []byte) (*draft, error) {
 	if err := header(rows); err != nil {
 		return nil, err
 	}
-	f := new(Calendar).draft()
+	f := &draft{map[int]string{}, map[Date]exception{}}
 	for year := 0; ; {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {

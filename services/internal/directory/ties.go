@@ -2,11 +2,11 @@ package directory
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
@@ -56,8 +56,7 @@ func (d *Directory) Serves(member, day string) (units []string) {
 	defer d.mu.RUnlock()
 	posts, ok := d.posts[member]
 	if ok && len(posts) == 0 {
-		unit, _, _ := strings.Cut(member, "/members/")
-		return []string{unit}
+		return []string{authn.Home(member)}
 	}
 	for _, p := range posts {
 		if current(p, day) {
@@ -72,7 +71,7 @@ func (d *Directory) Serves(member, day string) (units []string) {
 // roles; without roles, any.
 func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string {
 	units := d.Serves(principal, day)
-	if home, _, member := strings.Cut(principal, "/members/"); member {
+	if home := authn.Home(principal); home != "" {
 		units = append(units, home)
 	}
 	for _, g := range d.Grants(principal) {
@@ -90,7 +89,7 @@ func (d *Directory) Tied(principal string) []Tie {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	ties := slices.Clone(d.tied[principal])
-	if home, _, member := strings.Cut(principal, "/members/"); member {
+	if home := authn.Home(principal); home != "" {
 		ties = append(ties, Tie{Unit: home})
 	}
 	return ties

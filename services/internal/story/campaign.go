@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -32,12 +33,11 @@ func (s *Story) publish(ctx context.Context) error {
 	if err := s.enterItems(ctx, c); err != nil {
 		return err
 	}
-	err := s.By(s.top, "clerk").Post(ctx, "/v1/"+campaign+":publish", &campaignv1.PublishCampaignRequest{Name: campaign}, c)
+	err := s.By(s.top, "clerk").Do(ctx, "publish", &campaignv1.PublishCampaignRequest{Name: campaign}, c)
 	if err := stage.Refused("a clerk publishes", err, http.StatusForbidden, ""); err != nil {
 		return err
 	}
-	publish := &campaignv1.PublishCampaignRequest{Name: campaign, Etag: c.GetEtag()}
-	if err := s.By(s.top, "leader").Post(ctx, "/v1/"+campaign+":publish", publish, c); err != nil {
+	if err := s.By(s.top, "leader").Do(ctx, "publish", &campaignv1.PublishCampaignRequest{Name: campaign, Etag: c.GetEtag()}, c); err != nil {
 		return err
 	}
 	s.published = c
@@ -73,19 +73,14 @@ func (s *Story) checkCampaign(c *campaignv1.Campaign) error {
 	for _, category := range c.GetCategories() {
 		items += len(category.GetItems())
 	}
-	for _, err := range []error{
+	return errors.Join(
 		stage.Same("state of the campaign", c.GetState(), campaignv1.Campaign_STATE_PUBLISHED),
 		stage.Same("phases", len(c.GetPhases()), 4),
 		stage.Same("categories", len(c.GetCategories()), 8),
 		stage.Same("items", items, 24),
 		stage.Same("actions", len(c.GetActions()), 5),
 		stage.Same("day of filing", c.GetFiling().GetDueDate(), "2026-04-05"),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	)
 }
 
 // receive has every unit list its assignments and sign for them (签收). One
@@ -119,7 +114,7 @@ func (s *Story) receiveAll(ctx context.Context, unit string, given []*campaignv1
 	for _, a := range given {
 		t := &task{Assignment: a, actor: unit}
 		if !forgets {
-			if err := s.By(unit, "clerk").Post(ctx, "/v1/"+a.GetName()+":receive", &campaignv1.ReceiveAssignmentRequest{Name: a.GetName()}, a); err != nil {
+			if err := s.By(unit, "clerk").Do(ctx, "receive", &campaignv1.ReceiveAssignmentRequest{Name: a.GetName()}, a); err != nil {
 				return err
 			}
 		}

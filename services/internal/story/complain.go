@@ -161,31 +161,30 @@ func (s *Story) accept(ctx context.Context, clerk rest.Caller, c *complaintv1.Co
 	if c.GetSealed() {
 		opening := &complaintv1.OpenComplaintRequest{Name: c.GetName(), Purpose: complaintv1.Opening_PURPOSE_DECISION}
 		seen := &complaintv1.OpenComplaintResponse{}
-		if err := clerk.Post(ctx, "/v1/"+c.GetName()+":open", opening, seen); err != nil {
+		if err := clerk.Do(ctx, "open", opening, seen); err != nil {
 			return err
 		}
 		if seen.GetComplaint().GetText() == "" || c.GetText() != "" {
 			return fmt.Errorf("%s: its text must show when it is opened, and only then", c.GetName())
 		}
 	}
-	if err := clerk.Post(ctx, "/v1/"+c.GetName()+":accept", &complaintv1.AcceptComplaintRequest{Name: c.GetName()}, c); err != nil {
+	if err := clerk.Do(ctx, "accept", &complaintv1.AcceptComplaintRequest{Name: c.GetName()}, c); err != nil {
 		return err
 	}
 	if !c.GetSealed() {
 		s.done.add(cast.Code(c.GetUnit()), "", "complaints_accepted", 1)
 		assign := &complaintv1.AssignComplaintRequest{Name: c.GetName(), To: &complaintv1.AssignComplaintRequest_Unit{Unit: c.GetDesk()}}
-		return clerk.Post(ctx, "/v1/"+c.GetName()+":assign", assign, c)
+		return clerk.Do(ctx, "assign", assign, c)
 	}
 	return nil
 }
 
 func (s *Story) answer(ctx context.Context, c *complaintv1.Complaint) error {
 	clerk := s.desk(cast.Code(c.GetDesk()))
-	reply := &complaintv1.ReplyComplaintRequest{Name: c.GetName(), Text: "您反映的事项已经核实，处理情况如下（演示答复）。"}
-	if err := clerk.Post(ctx, "/v1/"+c.GetName()+":reply", reply, c); err != nil {
+	if err := clerk.Do(ctx, "reply", &complaintv1.ReplyComplaintRequest{Name: c.GetName(), Text: "您反映的事项已经核实，处理情况如下（演示答复）。"}, c); err != nil {
 		return err
 	}
-	if err := clerk.Post(ctx, "/v1/"+c.GetName()+":close", &complaintv1.CloseComplaintRequest{Name: c.GetName()}, c); err != nil {
+	if err := clerk.Do(ctx, "close", &complaintv1.CloseComplaintRequest{Name: c.GetName()}, c); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -212,7 +211,7 @@ func (s *Story) order(ctx context.Context, c *complaintv1.Complaint, l *ledger) 
 		Category: "SHIRK", Item: "SHIRK-1", Cause: "没有人负责收集和答复意见。", Measures: "公布答复人和时限，每周核对一次。",
 	}}
 	clerk := s.desk(cast.Code(c.GetDesk()))
-	err := clerk.Post(ctx, "/v1/"+c.GetName()+":rectify", &complaintv1.RectifyComplaintRequest{
+	err := clerk.Do(ctx, "rectify", &complaintv1.RectifyComplaintRequest{
 		Name: c.GetName(), Campaign: campaign, Category: m.Category, Item: m.Item,
 		Level: rectificationv1.Problem_LEVEL_UNIT, Description: "有关" + c.GetCategory() + "的意见反映后没有得到答复。", Deadline: m.deadline,
 	}, c)
@@ -236,16 +235,9 @@ func (s *Story) order(ctx context.Context, c *complaintv1.Complaint, l *ledger) 
 
 // entered waits until the ordered problem stands in the ledger.
 func (s *Story) entered(ctx context.Context, clerk rest.Caller, c *complaintv1.Complaint) (string, error) {
-	for range stage.Patience {
-		if err := clerk.Get(ctx, "/v1/"+c.GetName(), c); err != nil {
-			return "", err
-		}
-		if c.GetRectification() == complaintv1.Complaint_RECTIFICATION_ENTERED {
-			return c.GetProblem(), nil
-		}
-		if err := stage.Wait(ctx); err != nil {
-			return "", err
-		}
-	}
-	return "", fmt.Errorf("the problem ordered by %s is still %s", c.GetName(), c.GetRectification())
+	err := stage.Await(ctx, func() (still, err error) {
+		err = clerk.Get(ctx, "/v1/"+c.GetName(), c)
+		return stage.Same("the problem ordered by "+c.GetName(), c.GetRectification(), complaintv1.Complaint_RECTIFICATION_ENTERED), err
+	})
+	return c.GetProblem(), err
 }

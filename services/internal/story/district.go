@@ -2,6 +2,7 @@ package story
 
 import (
 	"context"
+	"slices"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
@@ -15,12 +16,7 @@ const End = "2026-12-15"
 
 // district is the year in a district that has an installation of its own: the
 // bureau at its root runs the campaign, and its schools take part.
-var district = []chapter{
-	{"初始化，设立三员", "", initialize},
-	{"导入单位", "", importUnits},
-	{"登记人员", "", enterPeople},
-	{"授予角色", "", grantRoles},
-	{"发放密钥", "", issueKeys},
+var district = slices.Concat(founding, []chapter{
 	{"区县局发布活动", "2026-02-13", (*Story).publish},
 	{"学校签收任务", "2026-02-14", (*Story).receive},
 	{"学习发动，上报任务", "2026-02-27", until("2026-03-05")},
@@ -35,7 +31,7 @@ var district = []chapter{
 	{"回头看", "", rectify(secondLook)},
 	{"年底整改销号", "", rectify("2026-12-01")},
 	{"核对本区县数字", End, (*Story).lookDistrict},
-}
+})
 
 // NewDistrict returns the story of a district that has an installation of its
 // own: the root of what Beneath has made of the cast. The seed draws its lots.

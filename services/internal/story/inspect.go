@@ -44,7 +44,7 @@ func (s *Story) inspect(ctx context.Context) error {
 		s.Advance(1 / float64(len(targets)))
 	}
 	end := &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: fmt.Sprintf("暗访%d个单位，发现的问题已列入各单位台账（演示）。", len(targets))}
-	return supervisor.Post(ctx, "/v1/"+i.GetName()+":conclude", end, i)
+	return supervisor.Do(ctx, "conclude", end, i)
 }
 
 // filed draws up to five schools whose ledgers are acknowledged.
@@ -67,7 +67,7 @@ func (s *Story) visit(ctx context.Context, i *rectificationv1.Inspection, l *led
 			Level: rectificationv1.Problem_Level(rectificationv1.Problem_Level_value["LEVEL_"+f.Level]),
 		}},
 	}
-	if err := s.By(city, "supervisor1").Post(ctx, "/v1/"+i.GetName()+":record", record, i); err != nil {
+	if err := s.By(city, "supervisor1").Do(ctx, "record", record, i); err != nil {
 		return err
 	}
 	at := slices.IndexFunc(i.GetVisits(), func(v *rectificationv1.Visit) bool { return v.GetTarget() == cast.Name(l.unit) })

@@ -92,7 +92,7 @@ func (s *Story) enter(ctx context.Context, m *matter) error {
 
 // planMatter says why, what, by when and by whom.
 func (s *Story) planMatter(ctx context.Context, m *matter) error {
-	return s.By(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":plan", &rectificationv1.PlanProblemRequest{
+	return s.By(m.unit, "clerk").Do(ctx, "plan", &rectificationv1.PlanProblemRequest{
 		Name: m.name, Cause: m.Cause, Measures: m.Measures, Deadline: m.deadline,
 		LeaderResponsible: stage.Member(m.unit, "leader"), PersonResponsible: stage.Member(m.unit, "clerk"),
 	}, &rectificationv1.Problem{})
@@ -144,7 +144,7 @@ func (s *Story) signBy(ctx context.Context, l *ledger, person string) error {
 	if err := who.Get(ctx, "/v1/"+l.GetName(), l.Ledger); err != nil {
 		return err
 	}
-	return who.Post(ctx, "/v1/"+l.GetName()+":sign", &rectificationv1.SignLedgerRequest{
+	return who.Do(ctx, "sign", &rectificationv1.SignLedgerRequest{
 		Name: l.GetName(), ContentDigest: l.GetContentDigest(), Seal: s.Unit(l.unit).DisplayName + "（印）",
 	}, l.Ledger)
 }
@@ -169,7 +169,7 @@ func (s *Story) fileLate(ctx context.Context) error {
 // file files a ledger with the superior (报备), and looks whether it is marked as
 // late when it is.
 func (s *Story) file(ctx context.Context, l *ledger) error {
-	if err := s.By(l.unit, "clerk").Post(ctx, "/v1/"+l.GetName()+":file", &rectificationv1.FileLedgerRequest{Name: l.GetName()}, l.Ledger); err != nil {
+	if err := s.By(l.unit, "clerk").Do(ctx, "file", &rectificationv1.FileLedgerRequest{Name: l.GetName()}, l.Ledger); err != nil {
 		return err
 	}
 	return stage.Same(l.GetName()+" filed late", l.GetFiledLate(), l.late)
@@ -182,12 +182,12 @@ func (s *Story) review(ctx context.Context) error {
 			return s.acknowledge(ctx, l)
 		}
 		back := &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "整改措施不够具体，请写明做什么、谁来做、怎样算做到。"}
-		return s.superior(l.unit).Post(ctx, "/v1/"+l.GetName()+":return", back, l.Ledger)
+		return s.superior(l.unit).Do(ctx, "return", back, l.Ledger)
 	})
 }
 
 func (s *Story) acknowledge(ctx context.Context, l *ledger) error {
-	err := s.superior(l.unit).Post(ctx, "/v1/"+l.GetName()+":acknowledge", &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()}, l.Ledger)
+	err := s.superior(l.unit).Do(ctx, "acknowledge", &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()}, l.Ledger)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/picture"
 	"github.com/duban-project/duban/services/internal/story/stage"
@@ -38,38 +39,26 @@ func (s *Story) lookNames(ctx context.Context) error {
 // status reads a unit's status once everything that was done is counted in it.
 func (s *Story) status(ctx context.Context, unit string, pairs ...string) (*aggregationv1.Status, error) {
 	path := stage.Query("/v1/"+cast.Name(unit)+"/status", append(pairs, "pageSize", "200")...)
-	for range stage.Patience {
-		status := &aggregationv1.Status{}
-		if err := s.By(s.top, "viewer").Get(ctx, path, status); err != nil {
-			return nil, err
-		}
-		if !status.GetProvisional() {
-			return status, nil
-		}
-		if err := stage.Wait(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return nil, fmt.Errorf("the status of %s stays provisional", unit)
+	status := &aggregationv1.Status{}
+	return status, stage.Await(ctx, func() (still, err error) {
+		err = s.By(s.top, "viewer").Get(ctx, path, status)
+		return stage.Same("that the status of "+unit+" is provisional", status.GetProvisional(), false), err
+	})
 }
 
 // agreed reads a unit's status once its figures are what the story counted: of what was
 // written last the suite may not have heard yet, and then nothing is missing to it.
-func (s *Story) agreed(ctx context.Context, code string) (status *aggregationv1.Status, err error) {
+func (s *Story) agreed(ctx context.Context, code string) (*aggregationv1.Status, error) {
+	var status *aggregationv1.Status
 	before := s.picture.Compared
-	for range stage.Patience {
+	err := stage.Await(ctx, func() (still, err error) {
 		if status, err = s.status(ctx, code); err != nil {
 			return nil, err
 		}
 		s.picture.Compared = before
-		if err = s.compare(code, "", figuresOf(status.GetFigures())); err == nil {
-			return status, nil
-		}
-		if err := stage.Wait(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return nil, err
+		return s.compare(code, "", figuresOf(status.GetFigures())), nil
+	})
+	return status, err
 }
 
 func figuresOf(list []*aggregationv1.Figure) picture.Figures { return lineOf("", list).Figures }
@@ -153,16 +142,23 @@ func (s *Story) fullName(code string) string {
 
 // lookCategories reads the city by category.
 func (s *Story) lookCategories(ctx context.Context) error {
+	return s.byCategory(ctx, city, func(c *campaignv1.Category, f picture.Figures) {
+		s.picture.Categories.Lines = append(s.picture.Categories.Lines, picture.Line{Name: c.GetName(), Figures: f})
+	})
+}
+
+// byCategory reads a unit category by category, and compares each.
+func (s *Story) byCategory(ctx context.Context, code string, see func(*campaignv1.Category, picture.Figures)) error {
 	for _, c := range s.published.GetCategories() {
-		status, err := s.status(ctx, city, "cut.campaign", campaign, "cut.category", c.GetCode())
+		status, err := s.status(ctx, code, "cut.campaign", campaign, "cut.category", c.GetCode())
 		if err != nil {
 			return err
 		}
-		line := picture.Line{Name: c.GetName(), Figures: figuresOf(status.GetFigures())}
-		s.picture.Categories.Lines = append(s.picture.Categories.Lines, line)
-		if err := s.compare(city, c.GetCode(), line.Figures); err != nil {
+		f := figuresOf(status.GetFigures())
+		if err := s.compare(code, c.GetCode(), f); err != nil {
 			return err
 		}
+		see(c, f)
 	}
 	return nil
 }
@@ -210,20 +206,11 @@ func (s *Story) sheet(u cast.Unit, status *aggregationv1.Status) picture.Sheet {
 
 func (s *Story) lookSchool(ctx context.Context, code string) error {
 	s.picture.School.Title, s.picture.School.Unit = s.Unit(code).DisplayName, cast.Name(code)
-	for _, c := range s.published.GetCategories() {
-		status, err := s.status(ctx, code, "cut.campaign", campaign, "cut.category", c.GetCode())
-		if err != nil {
-			return err
-		}
-		f := figuresOf(status.GetFigures())
-		if err := s.compare(code, c.GetCode(), f); err != nil {
-			return err
-		}
+	return s.byCategory(ctx, code, func(c *campaignv1.Category, f picture.Figures) {
 		if f["problems_found"] > 0 {
 			s.picture.School.Lines = append(s.picture.School.Lines, picture.Line{Name: c.GetTitle(), Figures: f})
 		}
-	}
-	return nil
+	})
 }
 
 // lookSeries reads what was closed month by month.

@@ -148,7 +148,7 @@ func (s *Story) closer(m *matter) rest.Caller {
 // start begins to rectify.
 func (s *Story) start(ctx context.Context, m *matter) error {
 	m.started = true
-	return s.By(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":start", &rectificationv1.StartProblemRequest{Name: m.name}, &rectificationv1.Problem{})
+	return s.By(m.unit, "clerk").Do(ctx, "start", &rectificationv1.StartProblemRequest{Name: m.name}, &rectificationv1.Problem{})
 }
 
 // submit says what was done, shows it, and asks for the problem to be struck off.
@@ -159,7 +159,7 @@ func (s *Story) submit(ctx context.Context, m *matter, who rest.Caller) error {
 		}
 	}
 	said := &rectificationv1.ProgressProblemRequest{Name: m.name, Text: "措施已落实，效果由服务对象评过（演示）。", Percent: 100}
-	if err := who.Post(ctx, "/v1/"+m.name+":progress", said, &rectificationv1.Problem{}); err != nil {
+	if err := who.Do(ctx, "progress", said, &rectificationv1.Problem{}); err != nil {
 		return err
 	}
 	file := "整改佐证 " + s.Date
@@ -168,8 +168,7 @@ func (s *Story) submit(ctx context.Context, m *matter, who rest.Caller) error {
 		return err
 	}
 	p := &rectificationv1.Problem{}
-	ask := &rectificationv1.SubmitProblemRequest{Name: m.name, Evidence: []string{shown}}
-	if err := who.Post(ctx, "/v1/"+m.name+":submit", ask, p); err != nil {
+	if err := who.Do(ctx, "submit", &rectificationv1.SubmitProblemRequest{Name: m.name, Evidence: []string{shown}}, p); err != nil {
 		return err
 	}
 	return stage.Same(m.name+" submitted", p.GetState(), rectificationv1.Problem_STATE_SUBMITTED)
@@ -189,7 +188,7 @@ func (s *Story) solveApart(ctx context.Context, m *matter) error {
 	if err := s.submit(ctx, m, leader); err != nil {
 		return err
 	}
-	err := leader.Post(ctx, "/v1/"+m.name+":verify", &rectificationv1.VerifyProblemRequest{Name: m.name}, &rectificationv1.Problem{})
+	err := leader.Do(ctx, "verify", &rectificationv1.VerifyProblemRequest{Name: m.name}, &rectificationv1.Problem{})
 	if err := stage.Refused("who rectified verifies", err, http.StatusBadRequest, "PROBLEM_SAME_PERSON"); err != nil {
 		return err
 	}
@@ -199,10 +198,10 @@ func (s *Story) solveApart(ctx context.Context, m *matter) error {
 // strikeOff verifies and closes.
 func (s *Story) strikeOff(ctx context.Context, m *matter, verifier rest.Caller) error {
 	p := &rectificationv1.Problem{}
-	if err := verifier.Post(ctx, "/v1/"+m.name+":verify", &rectificationv1.VerifyProblemRequest{Name: m.name}, p); err != nil {
+	if err := verifier.Do(ctx, "verify", &rectificationv1.VerifyProblemRequest{Name: m.name}, p); err != nil {
 		return err
 	}
-	if err := s.closer(m).Post(ctx, "/v1/"+m.name+":close", &rectificationv1.CloseProblemRequest{Name: m.name}, p); err != nil {
+	if err := s.closer(m).Do(ctx, "close", &rectificationv1.CloseProblemRequest{Name: m.name}, p); err != nil {
 		return err
 	}
 	m.closed, m.closedOn = true, s.Date
@@ -216,13 +215,13 @@ func (s *Story) beReturned(ctx context.Context, m *matter) error {
 	}
 	back := &rectificationv1.ReturnProblemRequest{Name: m.name, Reason: "佐证只有文件，看不出效果，请补现场情况。"}
 	m.returns, m.started = m.returns+1, false
-	return s.verifier(m).Post(ctx, "/v1/"+m.name+":return", back, &rectificationv1.Problem{})
+	return s.verifier(m).Do(ctx, "return", back, &rectificationv1.Problem{})
 }
 
 // reopen has the superior look again at what was closed (回头看).
 func (s *Story) reopen(ctx context.Context, m *matter) error {
 	again := &rectificationv1.ReopenProblemRequest{Name: m.name, Reason: "回头看发现问题有反弹（演示）。"}
-	if err := s.closer(m).Post(ctx, "/v1/"+m.name+":reopen", again, &rectificationv1.Problem{}); err != nil {
+	if err := s.closer(m).Do(ctx, "reopen", again, &rectificationv1.Problem{}); err != nil {
 		return err
 	}
 	m.closed, m.started, m.reopens = false, false, m.reopens+1
@@ -232,7 +231,7 @@ func (s *Story) reopen(ctx context.Context, m *matter) error {
 // cancel has the superior strike out what is no problem of the unit.
 func (s *Story) cancel(ctx context.Context, m *matter) error {
 	m.cancelled = true
-	return s.superior(m.unit).Post(ctx, "/v1/"+m.name+":cancel", &rectificationv1.CancelProblemRequest{Name: m.name, Reason: "与另一条重复，或不属本单位职责（演示）。"}, &rectificationv1.Problem{})
+	return s.superior(m.unit).Do(ctx, "cancel", &rectificationv1.CancelProblemRequest{Name: m.name, Reason: "与另一条重复，或不属本单位职责（演示）。"}, &rectificationv1.Problem{})
 }
 
 // newYear is until when deadlines are extended.
@@ -241,11 +240,11 @@ const newYear = "2026-12-31"
 // extend asks for another deadline, which the superior grants.
 func (s *Story) extend(ctx context.Context, m *matter) error {
 	ask := &rectificationv1.ExtendProblemRequest{Name: m.name, Deadline: newYear, Reason: m.CauseOfDelay}
-	if err := s.By(m.unit, "clerk").Post(ctx, "/v1/"+m.name+":extend", ask, &rectificationv1.Problem{}); err != nil {
+	if err := s.By(m.unit, "clerk").Do(ctx, "extend", ask, &rectificationv1.Problem{}); err != nil {
 		return err
 	}
 	p := &rectificationv1.Problem{}
-	if err := s.superior(m.unit).Post(ctx, "/v1/"+m.name+":approveExtension", &rectificationv1.ApproveExtensionRequest{Name: m.name}, p); err != nil {
+	if err := s.superior(m.unit).Do(ctx, "approveExtension", &rectificationv1.ApproveExtensionRequest{Name: m.name}, p); err != nil {
 		return err
 	}
 	m.deadline = newYear

@@ -96,7 +96,7 @@ func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) er
 			return err
 		}
 		back := &aggregationv1.ReturnReportRequest{Name: r.GetName(), Reason: "数字明显有误，请核对后重报。"}
-		if err := s.By(city, "supervisor1").Post(ctx, "/v1/"+r.GetName()+":return", back, r); err != nil {
+		if err := s.By(city, "supervisor1").Do(ctx, "return", back, r); err != nil {
 			return err
 		}
 		s.sequence++
@@ -105,8 +105,7 @@ func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) er
 	if err != nil {
 		return err
 	}
-	accept := &aggregationv1.AcceptReportRequest{Name: r.GetName(), Etag: r.GetEtag()}
-	if err := s.By(city, "supervisor1").Post(ctx, "/v1/"+r.GetName()+":accept", accept, r); err != nil {
+	if err := s.By(city, "supervisor1").Do(ctx, "accept", &aggregationv1.AcceptReportRequest{Name: r.GetName(), Etag: r.GetEtag()}, r); err != nil {
 		return err
 	}
 	for _, said := range r.GetRows() {
@@ -135,7 +134,7 @@ func (s *Story) push(ctx context.Context, month string, rows []*aggregationv1.Re
 	if err := stage.Same("a report sent twice", again.GetName(), first.GetName()); err != nil {
 		return nil, err
 	}
-	err := s.As(reporter).Post(ctx, "/v1/"+first.GetName()+":accept", &aggregationv1.AcceptReportRequest{Name: first.GetName()}, again)
+	err := s.As(reporter).Do(ctx, "accept", &aggregationv1.AcceptReportRequest{Name: first.GetName()}, again)
 	return first, stage.Refused("a machine accepts", err, http.StatusForbidden, "")
 }
 

@@ -3,6 +3,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
@@ -58,11 +59,7 @@ func (s *Story) recount(ctx context.Context) error {
 		}
 	}
 	for at, want := range s.count().cells {
-		isProblem := false
-		for _, metric := range metrics[:ofProblems] {
-			isProblem = isProblem || metric == at.metric
-		}
-		if isProblem && s.Works(at.unit) {
+		if slices.Contains(metrics[:ofProblems], at.metric) && s.Works(at.unit) {
 			s.picture.Compared++
 			if got := anew.cells[at]; got != want {
 				return fmt.Errorf("%s of %s %s: read one by one %d, the story counted %d", at.metric, at.unit, at.category, got, want)

@@ -13,6 +13,7 @@ package story
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,12 +80,16 @@ type chapter struct {
 	play       func(*Story, context.Context) error
 }
 
-var chapters = []chapter{
+// founding are the first steps of every story.
+var founding = []chapter{
 	{"初始化，设立三员", "", initialize},
 	{"导入单位", "", importUnits},
 	{"登记人员", "", enterPeople},
 	{"授予角色", "", grantRoles},
 	{"发放密钥", "", issueKeys},
+}
+
+var chapters = slices.Concat(founding, []chapter{
 	{"市局发布活动", "2026-02-13", (*Story).publish},
 	{"区县、学校签收任务", "2026-02-14", (*Story).receive},
 	{"学习发动，上报任务", "2026-02-27", until("2026-03-05")},
@@ -115,7 +120,7 @@ var chapters = []chapter{
 	{"年底整改销号", "", rectify("2026-12-01")},
 	{"县自建系统补齐月报", "2026-12-03", reportFrom("2026-07", "2026-08", missingMonth, "2026-10", "2026-11")},
 	{"市局查询全市情况", "2026-12-15", (*Story).look},
-}
+})
 
 // Run tells the story to its end and returns what the city then saw. It stops at
 // the first answer that is not as it should be.

@@ -78,15 +78,14 @@ func (s *Story) report(ctx context.Context, t *task) error {
 	}
 	if t.fate == sentBack {
 		back := &campaignv1.ReturnAssignmentRequest{Name: t.GetName(), Reason: "材料与通知要求不符，请补充后重报。"}
-		if err := superior.Post(ctx, "/v1/"+t.GetName()+":return", back, t.Assignment); err != nil {
+		if err := superior.Do(ctx, "return", back, t.Assignment); err != nil {
 			return err
 		}
 		if err := s.submitTask(ctx, t); err != nil {
 			return err
 		}
 	}
-	approve := &campaignv1.ApproveAssignmentRequest{Name: t.GetName(), Etag: t.GetEtag()}
-	return superior.Post(ctx, "/v1/"+t.GetName()+":approve", approve, t.Assignment)
+	return superior.Do(ctx, "approve", &campaignv1.ApproveAssignmentRequest{Name: t.GetName(), Etag: t.GetEtag()}, t.Assignment)
 }
 
 func (s *Story) submitTask(ctx context.Context, t *task) error {
@@ -99,7 +98,7 @@ func (s *Story) submitTask(ctx context.Context, t *task) error {
 			return err
 		}
 	}
-	return s.By(t.actor, "clerk").Post(ctx, "/v1/"+t.GetName()+":submit", req, t.Assignment)
+	return s.By(t.actor, "clerk").Do(ctx, "submit", req, t.Assignment)
 }
 
 // evidence adds the files that the task requires; one file serves as many kinds

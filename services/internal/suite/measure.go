@@ -2,12 +2,21 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
+
+// observe has the size of a role's log measured, and whether it is held.
+func (s *Suite) observe(role string, engine store.Engine, log *feed.Log) error {
+	return errors.Join(
+		s.telemetry.Feed(role, s.size(engine, log)),
+		s.telemetry.Held(role, func() bool { _, held := log.Held(); return held }),
+	)
+}
 
 // size tells how many entries a feed has; 0 if it cannot be read.
 func (s *Suite) size(engine store.Engine, log *feed.Log) func() uint64 {

@@ -101,16 +101,38 @@ type Options struct {
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
 	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, failed: make(chan error, 1)}
-	if err := s.open(ctx, c, o); err != nil {
+	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
+func (s *Suite) open(ctx context.Context, o Options) error {
 	if err := s.choose(o.Roles); err != nil {
 		return err
 	}
+	if err := s.openFolder(o); err != nil {
+		return err
+	}
+	if err := s.openTelemetry(ctx, o.Out); err != nil {
+		return err
+	}
+	if err := s.openProcess(o.Now); err != nil {
+		return err
+	}
+	if err := s.connect(); err != nil {
+		return err
+	}
+	if len(s.roles) == 1 && s.here(Gateway) {
+		return nil
+	}
+	s.wire(o.Now)
+	return s.addRoles(ctx, o)
+}
+
+// openFolder opens what lies in the data folder, but for the stores of the roles.
+func (s *Suite) openFolder(o Options) (err error) {
+	c := s.config
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
@@ -123,7 +145,7 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 	if s.sandbox, err = openSandbox(c.Data, o.Sandbox); err != nil {
 		return err
 	}
-	if s.secrets, err = s.config.secrets(s.roles); err != nil {
+	if s.secrets, err = c.secrets(s.roles); err != nil {
 		return err
 	}
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, BlobsFolder), c.Reserve<<20); err != nil {
@@ -133,31 +155,27 @@ func (s *Suite) open(ctx context.Context, c Config, o Options) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, s.marks.Close) // after the stores
-	if s.restored, err = recovery.OpenRestored(c.Data, c.Federation.above()); err != nil {
-		return err
-	}
-	if s.telemetry, err = telemetry.Setup(ctx, c.Telemetry, o.Out); err != nil {
+	s.restored, err = recovery.OpenRestored(c.Data, c.Federation.above())
+	return err
+}
+
+func (s *Suite) openTelemetry(ctx context.Context, out io.Writer) (err error) {
+	if s.telemetry, err = telemetry.Setup(ctx, s.config.Telemetry, out); err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.flush)
-	if err := s.telemetry.Disk(s.disk, c.Reserve<<20); err != nil {
+	return s.telemetry.Disk(s.disk, s.config.Reserve<<20)
+}
+
+func (s *Suite) openProcess(now func() time.Time) (err error) {
+	if s.Process, err = serve.New(s.telemetry.Log, s.config.Limits); err != nil {
 		return err
 	}
-	if s.Process, err = serve.New(s.telemetry.Log, c.Limits); err != nil {
-		return err
-	}
-	s.Process.Grace = c.Grace
+	s.Process.Grace = s.config.Grace
 	s.Process.Served, s.Process.Made = s.telemetry.Handlers()
 	s.Process.Prepared, s.Process.Simulated, s.Process.Sandbox = s.prepared, s.Clock.Simulated, s.sandbox
-	s.Process.Network = (&network.Veil{Now: o.Now}).Of
-	if err := s.connect(); err != nil {
-		return err
-	}
-	if len(s.roles) == 1 && s.here(Gateway) {
-		return nil
-	}
-	s.wire(o.Now)
-	return s.addRoles(ctx, o)
+	s.Process.Network = (&network.Veil{Now: now}).Of
+	return nil
 }
 
 // wire connects the steps with the services that they ask.
@@ -214,6 +232,32 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	if err != nil {
 		return nil, err
 	}
+	engine, err := s.openStore(ctx, r, log, o.Engine)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := page.NewTokens(s.secrets[r.name].Derive("page tokens"))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.observe(r.name, engine, log); err != nil {
+		return nil, err
+	}
+	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
+	s.takeBack(ctx, r.name)
+	if err := s.hold(r.name); err != nil {
+		return nil, err
+	}
+	return &change.Book{
+		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
+		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
+		Validate: s.Process.Validate, Remote: s.directory.Remote,
+	}, nil
+}
+
+// openStore opens a role's engine, holds its log against it and brings it to the role's
+// schema. It is measured, and what stands between, if anything, as a part of it.
+func (s *Suite) openStore(ctx context.Context, r role, log *feed.Log, between func(string, store.Engine) store.Engine) (store.Engine, error) {
 	engine, err := bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
 		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: s.committed(log), Failed: s.fail,
 	})
@@ -228,30 +272,10 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {
 		return nil, err
 	}
-	tokens, err := page.NewTokens(s.secrets[r.name].Derive("page tokens"))
-	if err != nil {
-		return nil, err
+	if between != nil {
+		engine = between(r.name, engine)
 	}
-	if o.Engine != nil {
-		engine = o.Engine(r.name, engine)
-	}
-	engine = s.telemetry.Engine(r.name, engine)
-	if err := s.telemetry.Feed(r.name, s.size(engine, log)); err != nil {
-		return nil, err
-	}
-	if err := s.telemetry.Held(r.name, func() bool { _, held := log.Held(); return held }); err != nil {
-		return nil, err
-	}
-	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
-	s.takeBack(ctx, r.name)
-	if err := s.hold(r.name); err != nil {
-		return nil, err
-	}
-	return &change.Book{
-		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
-		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
-		Validate: s.Process.Validate, Remote: s.directory.Remote,
-	}, nil
+	return s.telemetry.Engine(r.name, engine), nil
 }
 
 // BootstrapLine begins the line that a process prints the bootstrap key on.

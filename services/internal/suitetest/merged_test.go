@@ -25,7 +25,7 @@ func TestTheHeirGoesOnInEveryService(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			w := town(open(t))
 			assignment, problem, report, round := w.assigned(t), w.found(t), w.reported(t), w.rated(t)
-			must[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: w.school, Into: w.heir}))
+			suitetest.OK[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: w.school, Into: w.heir}))
 			w.CatchUp()
 			w.receives(t, assignment)
 			w.plans(t, problem)
@@ -59,16 +59,6 @@ func town(s *suitetest.Suite) *districts {
 	return w
 }
 
-func must[T any](t *testing.T) func(T, error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
 func refused(t *testing.T, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
@@ -80,14 +70,14 @@ func refused(t *testing.T, what string, err, want error) {
 func (w *districts) assigned(t *testing.T) string {
 	t.Helper()
 	chief := w.Campaign(w.chief.Key)
-	c := must[*campaignv1.Campaign](t)(chief.CreateCampaign(t.Context(), &campaignv1.CreateCampaignRequest{Campaign: &campaignv1.Campaign{
+	c := suitetest.OK[*campaignv1.Campaign](t)(chief.CreateCampaign(t.Context(), &campaignv1.CreateCampaignRequest{Campaign: &campaignv1.Campaign{
 		Owner: w.old, DisplayName: "演示活动",
 		Phases: []*campaignv1.Phase{{Code: "ONE", Name: "一", StartDate: "2026-02-14", EndDate: "2026-03-05"}},
 		Tasks: []*campaignv1.Task{{
 			Code: "T1", Title: "一", Kind: campaignv1.Task_KIND_ONE_OFF, Phase: "ONE", DueDate: "2026-03-01", NilReturn: true,
 		}},
 	}}))
-	must[*campaignv1.Campaign](t)(chief.PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}))
+	suitetest.OK[*campaignv1.Campaign](t)(chief.PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}))
 	return c.GetName() + "/assignments/t1-school"
 }
 
@@ -95,8 +85,8 @@ func (w *districts) assigned(t *testing.T) string {
 func (w *districts) found(t *testing.T) string {
 	t.Helper()
 	clerk := w.Rectification(w.schoolClerk.Key)
-	l := must[*rectificationv1.Ledger](t)(clerk.CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.school}}))
-	return must[*rectificationv1.Problem](t)(clerk.CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: &rectificationv1.Problem{
+	l := suitetest.OK[*rectificationv1.Ledger](t)(clerk.CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.school}}))
+	return suitetest.OK[*rectificationv1.Problem](t)(clerk.CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: &rectificationv1.Problem{
 		Level: rectificationv1.Problem_LEVEL_UNIT, Source: rectificationv1.Problem_SOURCE_SELF_CHECK, Description: "问题",
 	}})).GetName()
 }
@@ -104,7 +94,7 @@ func (w *districts) found(t *testing.T) string {
 // reported is a sealed case about the school, which the old district hears.
 func (w *districts) reported(t *testing.T) string {
 	t.Helper()
-	c := must[*complaintv1.CreateComplaintResponse](t)(w.Complaint(w.chief.Key).CreateComplaint(t.Context(), &complaintv1.CreateComplaintRequest{
+	c := suitetest.OK[*complaintv1.CreateComplaintResponse](t)(w.Complaint(w.chief.Key).CreateComplaint(t.Context(), &complaintv1.CreateComplaintRequest{
 		Intake: w.old, Complaint: &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_REPORT, Channel: complaintv1.Complaint_CHANNEL_HOTLINE, Unit: w.school, Text: "食堂饭菜不热"},
 	}))
 	return c.GetComplaint().GetName()
@@ -114,11 +104,11 @@ func (w *districts) reported(t *testing.T) string {
 func (w *districts) rated(t *testing.T) string {
 	t.Helper()
 	former := w.Evaluation(w.former.Key)
-	r := must[*evaluationv1.Round](t)(former.CreateRound(t.Context(), &evaluationv1.CreateRoundRequest{Round: &evaluationv1.Round{
+	r := suitetest.OK[*evaluationv1.Round](t)(former.CreateRound(t.Context(), &evaluationv1.CreateRoundRequest{Round: &evaluationv1.Round{
 		Owner: w.old, DisplayName: "行风评议", Scheme: "evaluationSchemes/conduct", Subjects: []string{w.school},
 		Groups: []*evaluationv1.RaterGroup{{Code: "served", Credentials: 10}}, StartDate: "2026-02-09", EndDate: "2026-02-13",
 	}}))
-	must[*evaluationv1.Round](t)(former.OpenRound(t.Context(), &evaluationv1.OpenRoundRequest{Name: r.GetName()}))
+	suitetest.OK[*evaluationv1.Round](t)(former.OpenRound(t.Context(), &evaluationv1.OpenRoundRequest{Name: r.GetName()}))
 	return r.GetName()
 }
 
@@ -132,15 +122,15 @@ func (w *districts) receives(t *testing.T, assignment string) {
 	_, err = w.Campaign(w.superior.Key).ReceiveAssignment(t.Context(), receive)
 	refused(t, "receiving from above", err, authz.ErrDenied)
 	clerk := w.Campaign(w.clerk.Key)
-	received := must[*campaignv1.Assignment](t)(clerk.ReceiveAssignment(t.Context(), receive))
+	received := suitetest.OK[*campaignv1.Assignment](t)(clerk.ReceiveAssignment(t.Context(), receive))
 	if received.GetState() != campaignv1.Assignment_STATE_RECEIVED || received.GetUnit() != w.school {
 		t.Errorf("received: %v", received)
 	}
-	must[*campaignv1.Assignment](t)(clerk.SubmitAssignment(t.Context(), &campaignv1.SubmitAssignmentRequest{Name: assignment, Summary: "零报告", NilReturn: true}))
+	suitetest.OK[*campaignv1.Assignment](t)(clerk.SubmitAssignment(t.Context(), &campaignv1.SubmitAssignmentRequest{Name: assignment, Summary: "零报告", NilReturn: true}))
 	approve := &campaignv1.ApproveAssignmentRequest{Name: assignment}
 	_, err = w.Campaign(w.leader.Key).ApproveAssignment(t.Context(), approve)
 	refused(t, "approving one's own", err, authz.ErrDenied)
-	must[*campaignv1.Assignment](t)(w.Campaign(w.superior.Key).ApproveAssignment(t.Context(), approve))
+	suitetest.OK[*campaignv1.Assignment](t)(w.Campaign(w.superior.Key).ApproveAssignment(t.Context(), approve))
 }
 
 func (w *districts) plans(t *testing.T, problem string) {
@@ -150,7 +140,7 @@ func (w *districts) plans(t *testing.T, problem string) {
 	}
 	_, err := w.Rectification(w.former.Key).PlanProblem(t.Context(), plan)
 	refused(t, "planning where it was", err, authz.ErrDenied)
-	must[*rectificationv1.Problem](t)(w.Rectification(w.clerk.Key).PlanProblem(t.Context(), plan))
+	suitetest.OK[*rectificationv1.Problem](t)(w.Rectification(w.clerk.Key).PlanProblem(t.Context(), plan))
 }
 
 func (w *districts) hearsNothing(t *testing.T, report string) {
@@ -158,7 +148,7 @@ func (w *districts) hearsNothing(t *testing.T, report string) {
 	accept := &complaintv1.AcceptComplaintRequest{Name: report}
 	_, err := w.Complaint(w.inside.Key).AcceptComplaint(t.Context(), accept)
 	refused(t, "an officer who belongs to the heir", err, authz.ErrNotFound)
-	must[*complaintv1.Complaint](t)(w.Complaint(w.officer.Key).AcceptComplaint(t.Context(), accept))
+	suitetest.OK[*complaintv1.Complaint](t)(w.Complaint(w.officer.Key).AcceptComplaint(t.Context(), accept))
 }
 
 func (w *districts) issuesNothing(t *testing.T, round string) {
@@ -175,7 +165,7 @@ func (w *districts) finds(t *testing.T, want aggregationv1.WorkItem_Action) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		list := must[*aggregationv1.ListWorkItemsResponse](t)(w.Aggregation(w.leader.Key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: "units/-"}))
+		list := suitetest.OK[*aggregationv1.ListWorkItemsResponse](t)(w.Aggregation(w.leader.Key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: "units/-"}))
 		if items := list.GetWorkItems(); len(items) == 1 && items[0].GetAction() == want {
 			return
 		}

@@ -39,7 +39,7 @@ func TestAnOldStoreThatIsPutBackIsHeld(t *testing.T) {
 			s := c.run(t)
 			path := s.Store("organization")
 			var old []byte
-			s = c.stop(s, func() { old = sure(os.ReadFile(path))(t) })
+			s = c.stop(s, func() { old = suitetest.OK[[]byte](t)(os.ReadFile(path)) })
 			s.Unit("lost", "units/root", organizationv1.Unit_KIND_CITY)
 			s = c.stop(s, func() {
 				if err := os.WriteFile(path, old, 0o600); err != nil {
@@ -105,15 +105,4 @@ func cosigner(t *testing.T) string {
 	t.Helper()
 	c := federation.NewCosigner("edu.example/510000/mirror", ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)))
 	return c.VerifierKey()
-}
-
-// sure returns what worked, and fails the test for what did not.
-func sure[T any](v T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
 }

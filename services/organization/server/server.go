@@ -71,7 +71,7 @@ func New(book *change.Book, past Past, form authn.Form) *Service {
 		Book:  book,
 		Unit:  (*organizationv1.Unit).GetName, Show: s.marked,
 	}
-	s.members = change.Kind[*organizationv1.Member]{Book: book, Unit: func(m *organizationv1.Member) string { return home(m.GetName()) }}
+	s.members = change.Kind[*organizationv1.Member]{Book: book, Unit: func(m *organizationv1.Member) string { return authn.Home(m.GetName()) }}
 	s.machines = change.Kind[*organizationv1.Machine]{Book: book, Unit: (*organizationv1.Machine).GetUnit}
 	s.grants = change.Kind[*organizationv1.RoleGrant]{
 		Book: book,
@@ -94,12 +94,6 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	organizationv1.RegisterOrganizationServiceServer(r, s)
 }
 
-// home is the unit that a member is entered in.
-func home(member string) string {
-	unit, _, _ := strings.Cut(member, "/members/")
-	return unit
-}
-
 // answers is the unit that answers for a principal, or authz.ErrNotFound.
 func (s *Service) answers(tx *change.Tx, principal string) (string, error) {
 	if strings.HasPrefix(principal, "machines/") {
@@ -107,7 +101,7 @@ func (s *Service) answers(tx *change.Tx, principal string) (string, error) {
 		return m.GetUnit(), err
 	}
 	m, err := s.members.Find(tx, principal)
-	return home(m.GetName()), err
+	return authn.Home(m.GetName()), err
 }
 
 // inUse refuses a unit that is not there, or to which nothing is entered any more.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -21,31 +22,31 @@ func TestASuperiorReadsWhatWasAcknowledged(t *testing.T) {
 	w.plan(t, p.GetName(), "2026-03-31")
 	w.file(t, l.GetName())
 	acknowledge := func() {
-		ok[*rectificationv1.Ledger](t)(w.as(w.bureauLeader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()}))
+		suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.bureauLeader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()}))
 	}
 	acknowledge()
-	ok[*problem](t)(w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{
+	suitetest.OK[*problem](t)(w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{
 		Problem: &problem{Name: p.GetName(), Level: rectificationv1.Problem_LEVEL_STAFF},
 	}))
-	ledger := ok[*rectificationv1.Ledger](t)(w.as(w.supervisor).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+	ledger := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.supervisor).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
 	want := &rectificationv1.AcceptedContent{
 		Category: "LAVISH", Item: "LAVISH-1", Level: rectificationv1.Problem_LEVEL_UNIT, Deadline: "2026-03-31",
 		FiledProblem: l.GetName() + "/versions/0001/problems/0001",
 	}
-	read := ok[*problem](t)(w.as(w.supervisor).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: p.GetName()}))
+	read := suitetest.OK[*problem](t)(w.as(w.supervisor).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: p.GetName()}))
 	if diff := cmp.Diff(want, read.GetAcceptedContent(), protocmp.Transform()); diff != "" || read.GetFiledVersion() != 0 || !ledger.GetPendingChanges() {
 		t.Errorf("after a change of level, filed in %d, ledger pending %v; accepted (-want +got):\n%s", read.GetFiledVersion(), ledger.GetPendingChanges(), diff)
 	}
 	w.file(t, l.GetName())
 	acknowledge()
 	want.Level, want.FiledProblem = rectificationv1.Problem_LEVEL_STAFF, l.GetName()+"/versions/0002/problems/0001"
-	list := ok[*rectificationv1.ListProblemsResponse](t)(w.as(w.supervisor).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{
+	list := suitetest.OK[*rectificationv1.ListProblemsResponse](t)(w.as(w.supervisor).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{
 		Parent: l.GetName(), Filter: `accepted_content.level = LEVEL_STAFF AND accepted_content.category = "LAVISH"`,
 	})).GetProblems()
 	if len(list) != 1 || cmp.Diff(want, list[0].GetAcceptedContent(), protocmp.Transform()) != "" {
 		t.Errorf("found by what was acknowledged: %v, want %v", list, want)
 	}
-	filed := ok[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.supervisor).ListFiledProblems(t.Context(), &rectificationv1.ListFiledProblemsRequest{
+	filed := suitetest.OK[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.supervisor).ListFiledProblems(t.Context(), &rectificationv1.ListFiledProblemsRequest{
 		Parent: l.GetName() + "/versions/0002",
 	})).GetFiledProblems()
 	if filed[0].GetName() != want.GetFiledProblem() || filed[0].GetLevel() != want.GetLevel() {
@@ -62,7 +63,7 @@ func TestADeadlineOfOthersOrOneThatHasPassedMovesByExtensionAlone(t *testing.T) 
 	given, complained, own := selfCheck("上级交办的问题"), selfCheck("群众反映的问题"), selfCheck("自查问题")
 	given.Source, given.Deadline = rectificationv1.Problem_SOURCE_SUPERIOR, "2026-07-25"
 	complained.Source, complained.Deadline = rectificationv1.Problem_SOURCE_COMPLAINT, "2026-07-25"
-	complained = ok[*problem](t)(w.service("complaint").CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: complained}))
+	complained = suitetest.OK[*problem](t)(w.service("complaint").CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: complained}))
 	given, own = w.problem(t, w.supervisor, l.GetName(), given), w.problem(t, w.clerk, l.GetName(), own)
 	w.plan(t, own.GetName(), "2026-03-31")
 	w.plan(t, own.GetName(), "2026-04-30")
@@ -94,7 +95,7 @@ func (w *world) fixed(t *testing.T, what, name string) {
 	_, err = w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
 		Name: name, Cause: "原因", Measures: "措施", Deadline: "2028-12-31", LeaderResponsible: w.leader.Name, PersonResponsible: w.clerk.Name,
 	})
-	if p := ok[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name})); p.GetDeadline() == "2028-12-31" || err == nil {
+	if p := suitetest.OK[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name})); p.GetDeadline() == "2028-12-31" || err == nil {
 		t.Errorf("planning %s away = %v, deadline %s", what, err, p.GetDeadline())
 	}
 }
@@ -102,6 +103,6 @@ func (w *world) fixed(t *testing.T, what, name string) {
 // extend has the unit ask for another deadline, and the superior grant it.
 func (w *world) extend(t *testing.T, name, deadline string) *problem {
 	t.Helper()
-	ok[*problem](t)(w.as(w.clerk).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{Name: name, Deadline: deadline, Reason: "工期不足"}))
-	return ok[*problem](t)(w.as(w.bureauLeader).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
+	suitetest.OK[*problem](t)(w.as(w.clerk).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{Name: name, Deadline: deadline, Reason: "工期不足"}))
+	return suitetest.OK[*problem](t)(w.as(w.bureauLeader).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
 }

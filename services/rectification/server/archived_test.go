@@ -12,14 +12,14 @@ import (
 
 func (w *world) archive(t *testing.T, unit string) {
 	t.Helper()
-	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: unit}))
+	suitetest.OK[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: unit}))
 }
 
 // ends are the days on which the units of ledgers were archived.
 func (w *world) ends(t *testing.T) map[string]string {
 	t.Helper()
 	ends := map[string]string{}
-	for _, l := range ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{})).GetLedgers() {
+	for _, l := range suitetest.OK[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{})).GetLedgers() {
 		ends[l.GetUnit()] = l.GetUnitArchiveDate()
 	}
 	return ends
@@ -64,7 +64,7 @@ func TestALedgerThatIsIssuedLateKnowsThatItsUnitIsGone(t *testing.T) {
 	w := begin(t)
 	c := w.campaign(t, "c", true)
 	w.issued(t, 2)
-	l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Unit: w.other})).GetLedgers()[0]
+	l := suitetest.OK[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Unit: w.other})).GetLedgers()[0]
 	w.SetTime(day(t, "2026-03-20"))
 	w.archive(t, w.other)
 	w.Recorded("rectification", "rectification.ledger.changed.v1", 1)

@@ -27,9 +27,9 @@ func TestNobodyDecidesAsSuperiorWhatTheyDidForTheUnit(t *testing.T) {
 	want(t, "acknowledging what one signed", err, rectification.ErrLedgerDeciderInvolved)
 	_, err = w.as(both).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "措施不具体"})
 	want(t, "returning what one signed", err, rectification.ErrLedgerDeciderInvolved)
-	ok[*rectificationv1.Ledger](t)(w.as(w.bureauLeader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()}))
+	suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.bureauLeader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()}))
 
-	asked := ok[*problem](t)(w.as(both).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{Name: name, Deadline: "2026-05-31", Reason: "工期不足"}))
+	asked := suitetest.OK[*problem](t)(w.as(both).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{Name: name, Deadline: "2026-05-31", Reason: "工期不足"}))
 	if asked.GetExtensionAsker() != both.Name {
 		t.Errorf("the asker = %q", asked.GetExtensionAsker())
 	}
@@ -39,7 +39,7 @@ func TestNobodyDecidesAsSuperiorWhatTheyDidForTheUnit(t *testing.T) {
 	want(t, "refusing what one asked for", err, rectification.ErrProblemDeciderInvolved)
 	_, err = w.as(both).CancelProblem(t.Context(), &rectificationv1.CancelProblemRequest{Name: name, Reason: "不属本单位"})
 	want(t, "cancelling what one worked on", err, rectification.ErrProblemDeciderInvolved)
-	ok[*problem](t)(w.as(w.bureauLeader).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
+	suitetest.OK[*problem](t)(w.as(w.bureauLeader).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
 }
 
 func TestNobodyEntersAsSuperiorIntoTheirOwnUnitsLedger(t *testing.T) {
@@ -73,13 +73,13 @@ func TestWhoLeadsWhatOthersFoundDoesNotStrikeItOff(t *testing.T) {
 	given := selfCheck("上级交办的问题")
 	given.Source = rectificationv1.Problem_SOURCE_SUPERIOR
 	name := w.problem(t, w.supervisor, l.GetName(), given).GetName()
-	ok[*problem](t)(w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
+	suitetest.OK[*problem](t)(w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
 		Name: name, Cause: "原因", Measures: "措施", LeaderResponsible: both.Name, PersonResponsible: w.clerk.Name,
 	}))
 	w.submit(t, name)
 	_, err := w.as(both).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name})
 	want(t, "who leads verifies", err, rectification.ErrProblemSamePerson)
-	ok[*problem](t)(w.as(w.supervisor).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name}))
+	suitetest.OK[*problem](t)(w.as(w.supervisor).VerifyProblem(t.Context(), &rectificationv1.VerifyProblemRequest{Name: name}))
 	_, err = w.as(both).CloseProblem(t.Context(), &rectificationv1.CloseProblemRequest{Name: name})
 	want(t, "who leads closes", err, rectification.ErrProblemSamePerson)
 }

@@ -7,6 +7,7 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -18,7 +19,7 @@ func (w *world) heard(t *testing.T, name string) *rectificationv1.Ledger {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		l := ok[*rectificationv1.Ledger](t)(w.as(w.head).GetLedger(ctx, &rectificationv1.GetLedgerRequest{Name: name}))
+		l := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.head).GetLedger(ctx, &rectificationv1.GetLedgerRequest{Name: name}))
 		if l.GetCampaignCloseDate() != "" {
 			return l
 		}
@@ -33,7 +34,7 @@ func (w *world) heard(t *testing.T, name string) *rectificationv1.Ledger {
 func TestTheLedgersOfAClosedCampaignBeginNothing(t *testing.T) {
 	w := begin(t)
 	c := w.campaign(t, "c", true)
-	l := ok[*rectificationv1.Ledger](t)(w.as(w.clerk).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{
+	l := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.clerk).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{
 		Ledger: &rectificationv1.Ledger{Unit: w.school, Campaign: c},
 	}))
 	found := selfCheck("问题")
@@ -42,7 +43,7 @@ func TestTheLedgersOfAClosedCampaignBeginNothing(t *testing.T) {
 	w.plan(t, p.GetName(), "2026-04-30")
 	standing := w.ledger(t)
 	w.SetTime(day(t, "2026-03-10"))
-	ok[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: c}))
+	suitetest.OK[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: c}))
 
 	l = w.heard(t, l.GetName())
 	if l.GetCampaignCloseDate() != "2026-03-10" {

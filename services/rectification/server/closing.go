@@ -94,27 +94,18 @@ func (s *Service) judge(
 	})
 }
 
-// settle changes a problem by a rule, if it is the caller's to decide on what the
-// bureau found.
+// settle changes a problem by a rule, if the caller decides for the bureau that found
+// it, or if none did.
 func (s *Service) settle(
 	ctx context.Context, req change.Named, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		if err := forFinder(tx, p); err != nil {
-			return nil, err
+		by := rectification.Superiors()
+		if p.GetFoundBy() != "" && !tx.Access.ActsFor(p.GetFoundBy(), p.GetUnit(), by.Scope, by.Roles...) {
+			return nil, refused(rectification.ErrProblemNotYoursToDecide)
 		}
 		return rule(tx, p)
 	})
-}
-
-// forFinder says whether the caller decides for the bureau that found the problem, if
-// one did.
-func forFinder(tx *change.Tx, p *rectificationv1.Problem) error {
-	by := rectification.Superiors()
-	if p.GetFoundBy() == "" || tx.Access.ActsFor(p.GetFoundBy(), p.GetUnit(), by.Scope, by.Roles...) {
-		return nil
-	}
-	return refused(rectification.ErrProblemNotYoursToDecide)
 }
 
 // ReopenProblem implements the RPC.
@@ -133,21 +124,18 @@ func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.Cancel
 
 // ExtendProblem implements the RPC.
 func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.ExtendProblemRequest) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, req, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.problems.Change(ctx, req, s.revised(func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Extend(l, p, rectification.Wish{
 			Deadline: req.GetDeadline(), Reason: req.GetReason(), Asker: tx.Access.Principal.Name, Time: tx.Now,
 		})
-	})
+	}))
 }
 
 // ApproveExtension implements the RPC.
 func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, req, func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		if err := forFinder(tx, p); err != nil {
-			return nil, err
-		}
+	return s.settle(ctx, req, s.revised(func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Grant(p, tx.Access.Principal.Name, tx.Now)
-	})
+	}))
 }
 
 // RefuseExtension implements the RPC.

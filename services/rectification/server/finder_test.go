@@ -55,10 +55,10 @@ func (w *world) judge(t *testing.T, by suitetest.Person, how, name string) error
 // inspected is a problem that somebody of the root found in the school by an inspection.
 func (w *world) inspected(t *testing.T, by suitetest.Person) string {
 	t.Helper()
-	i := ok[*rectificationv1.Inspection](t)(w.as(by).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+	i := suitetest.OK[*rectificationv1.Inspection](t)(w.as(by).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
 		Inspection: &rectificationv1.Inspection{Unit: w.Root, Title: "市级督查", Announced: true, Team: []string{by.Name}, Targets: []string{w.school}},
 	}))
-	i = ok[*rectificationv1.Inspection](t)(w.as(by).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
+	i = suitetest.OK[*rectificationv1.Inspection](t)(w.as(by).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
 		Name: i.GetName(), Target: w.school, Summary: "看", Findings: []*rectificationv1.Finding{finding("")},
 	}))
 	return i.GetVisits()[0].GetProblems()[0]
@@ -79,7 +79,7 @@ func TestWhatABureauFoundItDecidesOn(t *testing.T) {
 	first, second := w.Person(w.Root, supervisor), w.Person(w.Root, leader)
 	l := w.ledger(t).GetName()
 	for _, name := range []string{w.inspected(t, first), w.ordered(t, first, l).GetName()} {
-		p := ok[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name}))
+		p := suitetest.OK[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name}))
 		if p.GetFoundBy() != w.Root {
 			t.Errorf("a problem from %v is found by %q", p.GetSource(), p.GetFoundBy())
 		}
@@ -94,7 +94,7 @@ func TestWhatABureauFoundItDecidesOn(t *testing.T) {
 		decided := func(by suitetest.Person, how string) { t.Helper(); want(t, how, w.judge(t, by, how, name), nil) }
 		w.plan(t, name, "")
 		for _, how := range []string{"granting", "refusing"} {
-			ok[*problem](t)(w.as(w.clerk).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{
+			suitetest.OK[*problem](t)(w.as(w.clerk).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{
 				Name: name, Deadline: map[string]string{"granting": "2026-09-01", "refusing": "2029-02-01"}[how], Reason: "忙",
 			}))
 			between()
@@ -129,11 +129,11 @@ func TestWhatAMergedBureauFoundIsItsHeirs(t *testing.T) {
 	theirs, city := w.Person(heir, supervisor), w.Person(w.Root, supervisor)
 	name := w.ordered(t, w.supervisor, w.ledger(t).GetName()).GetName()
 	move := &organizationv1.MoveUnitRequest{Name: w.school, Parent: heir}
-	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MoveUnit(t.Context(), move))
+	suitetest.OK[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MoveUnit(t.Context(), move))
 	want(t, "a new superior's cancelling", w.judge(t, theirs, "cancelling", name), rectification.ErrProblemNotYoursToDecide)
 	want(t, "cancelling from above both", w.judge(t, city, "cancelling", name), nil)
 	move.Name = w.other
-	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MoveUnit(t.Context(), move))
+	suitetest.OK[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MoveUnit(t.Context(), move))
 	w.merge(t, w.bureau, heir)
 	want(t, "the heir's cancelling", w.judge(t, theirs, "cancelling", name), nil)
 }

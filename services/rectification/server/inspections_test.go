@@ -16,7 +16,7 @@ import (
 // inspection plans a visit by the bureau's supervisor.
 func (w *world) inspection(t *testing.T, announced bool, targets ...string) *rectificationv1.Inspection {
 	t.Helper()
-	return ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+	return suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
 		Inspection: &rectificationv1.Inspection{
 			Unit: w.bureau, Title: "作风督导检查", Plan: "方案", Announced: announced,
 			Team: []string{w.supervisor.Name, w.bureauLeader.Name}, Targets: targets,
@@ -35,25 +35,25 @@ func TestAnUnannouncedVisitBecomesProblemsAndThenIsSeen(t *testing.T) {
 		return w.as(by).GetInspection(t.Context(), &rectificationv1.GetInspectionRequest{Name: i.GetName()})
 	}
 	list := func(by suitetest.Person, filter string) int {
-		return len(ok[*rectificationv1.ListInspectionsResponse](t)(w.as(by).ListInspections(t.Context(), &rectificationv1.ListInspectionsRequest{Unit: w.bureau, Filter: filter})).GetInspections())
+		return len(suitetest.OK[*rectificationv1.ListInspectionsResponse](t)(w.as(by).ListInspections(t.Context(), &rectificationv1.ListInspectionsRequest{Unit: w.bureau, Filter: filter})).GetInspections())
 	}
 	_, err := get(w.head)
 	want(t, "a target that looks before the visit", err, authz.ErrNotFound)
 	if list(w.head, "") != 0 || list(w.bureauLeader, "") != 1 {
 		t.Error("the list shows it to the wrong ones")
 	}
-	recorded := ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
+	recorded := suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{
 		Name: i.GetName(), Target: w.school, Summary: "随机走访", Findings: []*rectificationv1.Finding{finding("A"), finding("B")},
 	}))
 	found := recorded.GetVisits()[0].GetProblems()
 	if len(found) != 2 {
 		t.Fatalf("visit = %v", recorded.GetVisits())
 	}
-	p := ok[*problem](t)(w.as(w.head).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: found[1]}))
+	p := suitetest.OK[*problem](t)(w.as(w.head).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: found[1]}))
 	if p.GetSource() != rectificationv1.Problem_SOURCE_INSPECTION || !p.GetAccepted() || p.GetInspection() != i.GetName() || p.GetUnit() != w.school || p.GetNumber() != 2 {
 		t.Errorf("problem = %v", p)
 	}
-	part := ok[*rectificationv1.Inspection](t)(get(w.head))
+	part := suitetest.OK[*rectificationv1.Inspection](t)(get(w.head))
 	if len(part.GetTargets()) != 1 || len(part.GetVisits()) != 1 || part.GetPlan() != "" || part.GetTeam() != nil {
 		t.Errorf("the target reads %v", part)
 	}
@@ -64,8 +64,8 @@ func TestAnUnannouncedVisitBecomesProblemsAndThenIsSeen(t *testing.T) {
 	want(t, "a target that is still to be visited", err, authz.ErrNotFound)
 	_, err = w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "再次"})
 	want(t, "a second record", err, rectification.ErrInspectionTargetRecorded)
-	ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.other, Summary: "未发现问题"}))
-	done := ok[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "总体良好"}))
+	suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.other, Summary: "未发现问题"}))
+	done := suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "总体良好"}))
 	if done.GetState() != rectificationv1.Inspection_STATE_CONCLUDED || done.GetConclusion() != "总体良好" {
 		t.Errorf("concluded = %v", done)
 	}
@@ -89,8 +89,8 @@ func TestWhatOthersFindHasADeadline(t *testing.T) {
 	_, err := record(by(""), by("2026-02-08"))
 	want(t, "a deadline that is past", err, rectification.ErrProblemDeadlineOutside)
 	at(t, err, "findings[1].deadline")
-	for n, name := range ok[*rectificationv1.Inspection](t)(record(by(""), by("2026-03-20"))).GetVisits()[0].GetProblems() {
-		p := ok[*problem](t)(w.as(w.head).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name}))
+	for n, name := range suitetest.OK[*rectificationv1.Inspection](t)(record(by(""), by("2026-03-20"))).GetVisits()[0].GetProblems() {
+		p := suitetest.OK[*problem](t)(w.as(w.head).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name}))
 		if given := []string{"2026-03-11", "2026-03-20"}[n]; p.GetDeadline() != given || p.GetAcceptedContent().GetDeadline() != given {
 			t.Errorf("finding %d is to be rectified by %s, and for superiors by %s, want %s", n, p.GetDeadline(), p.GetAcceptedContent().GetDeadline(), given)
 		}
@@ -103,7 +103,7 @@ func TestWhatOthersFindHasADeadline(t *testing.T) {
 func TestAnAnnouncedVisitIsSeenBeforehand(t *testing.T) {
 	w := begin(t)
 	i := w.inspection(t, true, w.school)
-	got := ok[*rectificationv1.Inspection](t)(w.as(w.viewer).GetInspection(t.Context(), &rectificationv1.GetInspectionRequest{Name: i.GetName()}))
+	got := suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.viewer).GetInspection(t.Context(), &rectificationv1.GetInspectionRequest{Name: i.GetName()}))
 	if len(got.GetTargets()) != 1 || got.GetPlan() != "" {
 		t.Errorf("the target reads %v", got)
 	}
@@ -115,7 +115,7 @@ func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
 	w := begin(t)
 	c := w.campaign(t, "c", true)
 	w.issued(t, 2)
-	i := ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+	i := suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
 		Inspection: &rectificationv1.Inspection{Unit: w.bureau, Campaign: c, Title: "督查", Team: []string{w.supervisor.Name}, Targets: []string{w.school}},
 	}))
 	record := func(findings ...*rectificationv1.Finding) error {
@@ -128,11 +128,11 @@ func TestARecordWithAFindingThatIsRefusedLeavesNothing(t *testing.T) {
 	want(t, "a category that the campaign has not", unknown, rectification.ErrProblemCategoryUnknown)
 	at(t, unknown, "findings[1].category")
 	untouched := &rectificationv1.ListLedgersRequest{Filter: "issued = true"}
-	if l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), untouched)); len(l.GetLedgers()) != 2 {
+	if l := suitetest.OK[*rectificationv1.ListLedgersResponse](t)(w.as(w.supervisor).ListLedgers(t.Context(), untouched)); len(l.GetLedgers()) != 2 {
 		t.Errorf("the refused record left %v", l.GetLedgers())
 	}
 	want(t, "a category of the campaign", record(finding("SLOW")), nil)
-	l := ok[*rectificationv1.ListLedgersResponse](t)(w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Campaign: c})).GetLedgers()
+	l := suitetest.OK[*rectificationv1.ListLedgersResponse](t)(w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Campaign: c})).GetLedgers()
 	if len(l) != 1 || l[0].GetFilingDueDate() != "2026-04-05" || l[0].GetProblemCount() != 1 {
 		t.Errorf("the ledger that was opened = %v", l)
 	}
@@ -160,7 +160,7 @@ func (w *world) posted() suitetest.Person {
 func TestWhoComesToWorkAtATargetConcludesNothingOnIt(t *testing.T) {
 	w := begin(t)
 	i := w.inspection(t, false, w.school)
-	ok[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "s"}))
+	suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "s"}))
 	w.Grant(w.supervisor.Name, w.school, head)
 	_, err := w.as(w.supervisor).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "合格"})
 	want(t, "its new head", err, rectification.ErrInspectionOwnUnit)

@@ -26,7 +26,7 @@ func (w *world) issued(t *testing.T, n int) {
 func (w *world) states(t *testing.T, key, campaign string) map[string]bool {
 	t.Helper()
 	states := map[string]bool{}
-	for _, l := range ok[*rectificationv1.ListLedgersResponse](t)(w.Rectification(key).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Campaign: campaign})).GetLedgers() {
+	for _, l := range suitetest.OK[*rectificationv1.ListLedgersResponse](t)(w.Rectification(key).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Campaign: campaign})).GetLedgers() {
 		if l.GetFilingDueDate() != "2026-04-05" || len(l.GetCategories()) != 1 || l.GetState() != rectificationv1.Ledger_STATE_OPEN {
 			t.Errorf("ledger = %v", l)
 		}
@@ -51,7 +51,7 @@ func TestACampaignIssuesTheLedgersThatAreOwed(t *testing.T) {
 	if diff := cmp.Diff(map[string]bool{w.school: true, w.other: true}, w.states(t, w.supervisor.Key, c)); diff != "" {
 		t.Fatalf("issued (-want +got):\n%s", diff)
 	}
-	l := ok[*rectificationv1.Ledger](t)(w.open(t, c))
+	l := suitetest.OK[*rectificationv1.Ledger](t)(w.open(t, c))
 	if l.GetIssued() || l.GetFilingDueDate() != "2026-04-05" {
 		t.Errorf("opened = %v", l)
 	}
@@ -81,7 +81,7 @@ func TestAnIssuedLedgerIsBegunByAProblem(t *testing.T) {
 	w.plan(t, w.problem(t, w.clerk, name, found).GetName(), "2026-04-30")
 	_, err := w.open(t, c)
 	want(t, "opening what is begun", err, rectification.ErrLedgerExists)
-	l := ok[*rectificationv1.Ledger](t)(w.as(w.clerk).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: name}))
+	l := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.clerk).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: name}))
 	if l.GetIssued() || l.GetProblemCount() != 1 {
 		t.Errorf("ledger = %v", l)
 	}
@@ -94,7 +94,7 @@ func TestAnIssuedLedgerOfAClosedCampaignIsNotOpened(t *testing.T) {
 	w := begin(t)
 	c := w.campaign(t, "c", true)
 	w.issued(t, 2)
-	ok[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: c}))
+	suitetest.OK[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: c}))
 	l := w.heard(t, rectification.LedgerName(c, w.school))
 	_, err := w.open(t, c)
 	want(t, "opening after the end", err, rectification.ErrLedgerCampaignNotPublished)
@@ -124,7 +124,7 @@ func (w *world) forget(t *testing.T, names ...string) {
 func (w *world) alter(t *testing.T, change func(store.Tx) error) {
 	t.Helper()
 	w.Stop()
-	engine := ok[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
 	err := engine.Update(t.Context(), change)
 	if err = errors.Join(err, engine.Close()); err != nil {
 		t.Fatal(err)
@@ -140,9 +140,9 @@ func TestLedgersOfEarlierCampaignsAreIssuedOnce(t *testing.T) {
 	w := begin(t)
 	going, over := w.campaign(t, "going", true), w.campaign(t, "over", true)
 	w.issued(t, 4)
-	l := ok[*rectificationv1.Ledger](t)(w.open(t, going))
-	ok[*rectificationv1.Ledger](t)(w.open(t, over))
-	ok[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: over}))
+	l := suitetest.OK[*rectificationv1.Ledger](t)(w.open(t, going))
+	suitetest.OK[*rectificationv1.Ledger](t)(w.open(t, over))
+	suitetest.OK[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CloseCampaign(t.Context(), &campaignv1.CloseCampaignRequest{Name: over}))
 	w.heard(t, rectification.LedgerName(over, w.school))
 	w.SetTime(day(t, "2026-03-01"))
 	w.Unit("late", w.bureau, organizationv1.Unit_KIND_SCHOOL)
@@ -155,7 +155,7 @@ func TestLedgersOfEarlierCampaignsAreIssuedOnce(t *testing.T) {
 	if got := w.states(t, w.supervisor.Key, over); len(got) != 1 {
 		t.Errorf("of the one that is over: %v", got)
 	}
-	if same := ok[*rectificationv1.Ledger](t)(w.as(w.clerk).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()})); same.GetEtag() != l.GetEtag() {
+	if same := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.clerk).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()})); same.GetEtag() != l.GetEtag() {
 		t.Errorf("the ledger that was there is %v", same)
 	}
 }

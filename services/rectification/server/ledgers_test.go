@@ -20,7 +20,7 @@ import (
 
 func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 	w := begin(t)
-	ledger := ok[*rectificationv1.Ledger](t)
+	ledger := suitetest.OK[*rectificationv1.Ledger](t)
 	l := w.ledger(t)
 	one := w.problem(t, w.clerk, l.GetName(), selfCheck("第一个问题"))
 	w.plan(t, one.GetName(), "2026-03-31")
@@ -50,7 +50,7 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 	if l = w.file(t, l.GetName()); l.GetVersion() != 1 || l.GetPendingChanges() || l.GetFiledLate() {
 		t.Errorf("filed = %v", l)
 	}
-	measures := ok[*rectificationv1.Problem](t)(w.as(w.leader).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{
+	measures := suitetest.OK[*rectificationv1.Problem](t)(w.as(w.leader).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{
 		Problem: &rectificationv1.Problem{Name: one.GetName(), Measures: "更好的措施"},
 	}))
 	if measures.GetFiledVersion() != 0 || measures.GetAccepted() {
@@ -64,7 +64,7 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 		t.Errorf("the supplementary version = %v", l)
 	}
 	for version, measures := range map[string]string{"0001": "措施", "0002": "更好的措施"} {
-		filed := ok[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.viewer).ListFiledProblems(t.Context(), &rectificationv1.ListFiledProblemsRequest{
+		filed := suitetest.OK[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.viewer).ListFiledProblems(t.Context(), &rectificationv1.ListFiledProblemsRequest{
 			Parent: l.GetName() + "/versions/" + version,
 		})).GetFiledProblems()
 		if len(filed) != 2 || filed[0].GetMeasures() != measures || filed[1].GetDescription() != "第二个问题" || filed[0].GetLeaderResponsible() != w.leader.Name {
@@ -72,14 +72,14 @@ func TestALedgerIsSignedFiledAndAcknowledgedVersionByVersion(t *testing.T) {
 		}
 	}
 	w.paged(t, l.GetName()+"/versions/0002", "第一个问题", "第二个问题")
-	versions := ok[*rectificationv1.ListLedgerVersionsResponse](t)(w.as(w.viewer).ListLedgerVersions(t.Context(), &rectificationv1.ListLedgerVersionsRequest{Parent: l.GetName()})).GetLedgerVersions()
+	versions := suitetest.OK[*rectificationv1.ListLedgerVersionsResponse](t)(w.as(w.viewer).ListLedgerVersions(t.Context(), &rectificationv1.ListLedgerVersionsRequest{Parent: l.GetName()})).GetLedgerVersions()
 	if len(versions) != 2 || versions[0].GetState() != rectificationv1.LedgerVersion_STATE_ACKNOWLEDGED || versions[1].GetState() != rectificationv1.LedgerVersion_STATE_FILED {
 		t.Fatalf("versions = %v", versions)
 	}
 	if v := versions[0]; v.GetSignature().GetDigest() != v.GetContentDigest() || v.GetDecider() != w.bureauLeader.Name || v.GetFiler() != w.clerk.Name {
 		t.Errorf("version 1 = %v", v)
 	}
-	accepted := ok[*rectificationv1.Problem](t)(w.as(w.viewer).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: one.GetName()}))
+	accepted := suitetest.OK[*rectificationv1.Problem](t)(w.as(w.viewer).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: one.GetName()}))
 	if !accepted.GetAccepted() || accepted.GetFiledVersion() != 2 {
 		t.Errorf("the problem of an acknowledged version = %v", accepted)
 	}
@@ -93,7 +93,7 @@ func (w *world) paged(t *testing.T, version string, want ...string) {
 	var got []string
 	req := &rectificationv1.ListFiledProblemsRequest{Parent: version, PageSize: 1}
 	for range len(want) + 1 {
-		page := ok[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.viewer).ListFiledProblems(t.Context(), req))
+		page := suitetest.OK[*rectificationv1.ListFiledProblemsResponse](t)(w.as(w.viewer).ListFiledProblems(t.Context(), req))
 		for _, p := range page.GetFiledProblems() {
 			got = append(got, p.GetDescription())
 		}
@@ -112,19 +112,19 @@ func TestAReturnedLedgerIsChangedAndFiledAgain(t *testing.T) {
 	p := w.problem(t, w.clerk, l.GetName(), selfCheck("问题"))
 	w.plan(t, p.GetName(), "2026-03-31")
 	w.file(t, l.GetName())
-	returned := ok[*rectificationv1.Ledger](t)(w.as(w.supervisor).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "措施不具体"}))
+	returned := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.supervisor).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "措施不具体"}))
 	if returned.GetState() != rectificationv1.Ledger_STATE_RETURNED || returned.GetReturnReason() != "措施不具体" {
 		t.Errorf("returned = %v", returned)
 	}
 	w.planAs(t, &rectificationv1.PlanProblemRequest{Name: p.GetName(), Measures: "具体措施"})
 	w.file(t, l.GetName())
-	v := ok[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0001"}))
+	v := suitetest.OK[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0001"}))
 	if v.GetState() != rectificationv1.LedgerVersion_STATE_RETURNED || v.GetReturnReason() != "措施不具体" {
 		t.Errorf("version 1 = %v", v)
 	}
 	w.plan(t, w.problem(t, w.clerk, l.GetName(), selfCheck("又一个")).GetName(), "2026-03-31")
 	w.file(t, l.GetName())
-	v = ok[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0002"}))
+	v = suitetest.OK[*rectificationv1.LedgerVersion](t)(w.as(w.viewer).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0002"}))
 	if v.GetState() != rectificationv1.LedgerVersion_STATE_SUPERSEDED {
 		t.Errorf("a version that nobody decided on is %v after the next", v.GetState())
 	}
@@ -142,7 +142,7 @@ func TestACampaignsLedgerTakesItsDateAndCategories(t *testing.T) {
 	want(t, "a campaign that is not there", err, rectification.ErrLedgerCampaignUnknown)
 	_, err = create(draft)
 	want(t, "a draft, which the school may not know of", err, rectification.ErrLedgerCampaignUnknown)
-	l := ok[*rectificationv1.Ledger](t)(create(published))
+	l := suitetest.OK[*rectificationv1.Ledger](t)(create(published))
 	if l.GetFilingDueDate() != "2026-04-05" || l.GetCategories()[0].GetItems()[0] != "SLOW-1" {
 		t.Errorf("ledger = %v", l)
 	}
@@ -171,11 +171,11 @@ func TestACampaignsLedgerTakesItsDateAndCategories(t *testing.T) {
 func TestTheTopmostUnitRecordsWhatItsSuperiorReplied(t *testing.T) {
 	w := begin(t)
 	top := w.Person(w.Root, head, clerk)
-	l := ok[*rectificationv1.Ledger](t)(w.as(top).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.Root}}))
+	l := suitetest.OK[*rectificationv1.Ledger](t)(w.as(top).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.Root}}))
 	file := func() {
-		read := ok[*rectificationv1.Ledger](t)(w.as(top).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
-		ok[*rectificationv1.Ledger](t)(w.as(top).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: read.GetContentDigest()}))
-		ok[*rectificationv1.Ledger](t)(w.as(top).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
+		read := suitetest.OK[*rectificationv1.Ledger](t)(w.as(top).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+		suitetest.OK[*rectificationv1.Ledger](t)(w.as(top).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: read.GetContentDigest()}))
+		suitetest.OK[*rectificationv1.Ledger](t)(w.as(top).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
 	}
 	reply := func(name, reason string) (*rectificationv1.Ledger, error) {
 		return w.as(top).RecordLedgerReply(t.Context(), &rectificationv1.RecordLedgerReplyRequest{Name: name, DocumentNumber: "示例函〔2026〕1号", ReturnReason: reason})
@@ -183,14 +183,14 @@ func TestTheTopmostUnitRecordsWhatItsSuperiorReplied(t *testing.T) {
 	file()
 	_, err := w.as(top).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()})
 	want(t, "acknowledging one's own", err, authz.ErrDenied)
-	if got := ok[*rectificationv1.Ledger](t)(reply(l.GetName(), "再议")); got.GetState() != rectificationv1.Ledger_STATE_RETURNED {
+	if got := suitetest.OK[*rectificationv1.Ledger](t)(reply(l.GetName(), "再议")); got.GetState() != rectificationv1.Ledger_STATE_RETURNED {
 		t.Errorf("returned from outside = %v", got)
 	}
 	file()
-	if got := ok[*rectificationv1.Ledger](t)(reply(l.GetName(), "")); got.GetAcknowledgedVersion() != 2 {
+	if got := suitetest.OK[*rectificationv1.Ledger](t)(reply(l.GetName(), "")); got.GetAcknowledgedVersion() != 2 {
 		t.Errorf("acknowledged from outside = %v", got)
 	}
-	v := ok[*rectificationv1.LedgerVersion](t)(w.as(top).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0002"}))
+	v := suitetest.OK[*rectificationv1.LedgerVersion](t)(w.as(top).GetLedgerVersion(t.Context(), &rectificationv1.GetLedgerVersionRequest{Name: l.GetName() + "/versions/0002"}))
 	if v.GetDocumentNumber() != "示例函〔2026〕1号" {
 		t.Errorf("version = %v", v)
 	}
@@ -203,8 +203,8 @@ func TestTheTopmostUnitRecordsWhatItsSuperiorReplied(t *testing.T) {
 func TestAnArchivedUnitGetsNoNewWork(t *testing.T) {
 	w := begin(t)
 	gone := w.Unit("gone", w.school, organizationv1.Unit_KIND_DEPARTMENT)
-	l := ok[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: gone}))
-	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
+	l := suitetest.OK[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: gone}))
+	suitetest.OK[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: gone}))
 	// A refusal has the tree caught up with.
 	_, err := w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: "units/none"})
 	want(t, "a ledger of no unit", err, authz.ErrNotFound)
@@ -217,10 +217,10 @@ func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
 	c := w.campaign(t, "c", true)
 	w.issued(t, 2)
 	school := w.ledger(t)
-	other := ok[*rectificationv1.Ledger](t)(w.as(w.stranger).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.other, Campaign: c}}))
+	other := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.stranger).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.other, Campaign: c}}))
 	list := func(key string, req *rectificationv1.ListLedgersRequest) []string {
 		var names []string
-		for _, l := range ok[*rectificationv1.ListLedgersResponse](t)(w.Rectification(key).ListLedgers(t.Context(), req)).GetLedgers() {
+		for _, l := range suitetest.OK[*rectificationv1.ListLedgersResponse](t)(w.Rectification(key).ListLedgers(t.Context(), req)).GetLedgers() {
 			names = append(names, l.GetName())
 		}
 		return names
@@ -261,12 +261,12 @@ func TestASearchThatPassesOverManyEndsItsPage(t *testing.T) {
 	w.crowd(t, 1, "campaigns/rare")
 	client := suitetest.RunIn(t, w.Folder).Rectification(w.viewer.Key)
 	req := &rectificationv1.ListLedgersRequest{Unit: w.school, Campaign: "campaigns/rare"}
-	first := ok[*rectificationv1.ListLedgersResponse](t)(client.ListLedgers(t.Context(), req))
+	first := suitetest.OK[*rectificationv1.ListLedgersResponse](t)(client.ListLedgers(t.Context(), req))
 	if len(first.GetLedgers()) > 0 || first.GetNextPageToken() == "" {
 		t.Fatalf("the first page has %d ledgers and the token %q, want none and one", len(first.GetLedgers()), first.GetNextPageToken())
 	}
 	req.PageToken = first.GetNextPageToken()
-	second := ok[*rectificationv1.ListLedgersResponse](t)(client.ListLedgers(t.Context(), req))
+	second := suitetest.OK[*rectificationv1.ListLedgersResponse](t)(client.ListLedgers(t.Context(), req))
 	if len(second.GetLedgers()) != 1 || second.GetNextPageToken() != "" {
 		t.Errorf("the second page = %v, want the one ledger", second)
 	}
@@ -276,7 +276,7 @@ func TestASearchThatPassesOverManyEndsItsPage(t *testing.T) {
 // stopped, behind those that are there.
 func (w *world) crowd(t *testing.T, n int, campaign string) {
 	t.Helper()
-	engine := ok[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
 	ledgers := store.Table[*rectificationv1.Ledger]{
 		Bucket: "duban.rectification.v1.Ledger", Key: (*rectificationv1.Ledger).GetName,
 		Indexes: []string{"unit", "campaign"},

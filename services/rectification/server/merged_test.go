@@ -17,13 +17,13 @@ import (
 
 func (w *world) merge(t *testing.T, unit, into string) {
 	t.Helper()
-	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into}))
+	suitetest.OK[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: unit, Into: into}))
 }
 
 // awaits are the actions that await somebody, as far as that is counted.
 func (w *world) awaits(t *testing.T, by suitetest.Person) (actions []aggregationv1.WorkItem_Action) {
 	t.Helper()
-	res := ok[*aggregationv1.ListWorkItemsResponse](t)(w.Aggregation(by.Key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: "units/-"}))
+	res := suitetest.OK[*aggregationv1.ListWorkItemsResponse](t)(w.Aggregation(by.Key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: "units/-"}))
 	for _, item := range res.GetWorkItems() {
 		actions = append(actions, item.GetAction())
 	}
@@ -73,9 +73,9 @@ func TestWhatAMergedUnitLeftOpenIsItsHeirs(t *testing.T) {
 	want(t, "planning from above", plan(bureauClerk, p.GetName()), authz.ErrDenied)
 	want(t, "planning", plan(clerk, p.GetName()), nil)
 	want(t, "planning the other", plan(head, second.GetName()), nil)
-	current := ok[*rectificationv1.Ledger](t)(w.as(head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
-	ok[*rectificationv1.Ledger](t)(w.as(head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: current.GetContentDigest()}))
-	ok[*rectificationv1.Ledger](t)(w.as(clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
+	current := suitetest.OK[*rectificationv1.Ledger](t)(w.as(head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()}))
+	suitetest.OK[*rectificationv1.Ledger](t)(w.as(head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: l.GetName(), ContentDigest: current.GetContentDigest()}))
+	suitetest.OK[*rectificationv1.Ledger](t)(w.as(clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
 
 	w.awaiting(t, "the leader", leader, aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM, aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM)
 	w.awaiting(t, "the bureau's supervisor", w.supervisor, aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER)
@@ -95,7 +95,7 @@ func TestWhatAwaitsASuperiorFollowsTheHeir(t *testing.T) {
 	near, elsewhere, nowhere := w.Person(far, supervisor), w.Person(next, supervisor), w.Person(heir, supervisor, leader)
 	l := w.ledger(t)
 	w.sign(t, l.GetName())
-	ok[*rectificationv1.Ledger](t)(w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
+	suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: l.GetName()}))
 	w.problem(t, w.clerk, l.GetName(), selfCheck("一"))
 
 	const acknowledge, plan = aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, aggregationv1.WorkItem_ACTION_PLAN_PROBLEM
@@ -104,7 +104,7 @@ func TestWhatAwaitsASuperiorFollowsTheHeir(t *testing.T) {
 	w.awaiting(t, "the old supervisor", w.supervisor)
 	w.awaiting(t, "the heir's superior", near, acknowledge)
 	w.awaiting(t, "the heir", nowhere, plan)
-	ok[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: heir, Parent: next}))
+	suitetest.OK[*organizationv1.Unit](t)(w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: heir, Parent: next}))
 	w.awaiting(t, "the heir's old superior", near)
 	w.awaiting(t, "the heir's new superior", elsewhere, acknowledge)
 }
@@ -185,10 +185,10 @@ func TestWhoBelongsToTheHeirIsNoSuperior(t *testing.T) {
 	l := w.ledger(t)
 	insider := w.Person(w.other)
 	w.Grant(insider.Name, w.bureau, supervisor)
-	i := ok[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
+	i := suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
 		Inspection: &rectificationv1.Inspection{Unit: w.bureau, Title: "督查", Team: []string{w.supervisor.Name, insider.Name}, Targets: []string{w.school}},
 	}))
-	ok[*rectificationv1.Inspection](t)(w.as(insider).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "走访"}))
+	suitetest.OK[*rectificationv1.Inspection](t)(w.as(insider).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "走访"}))
 	order := selfCheck("一")
 	order.Source = rectificationv1.Problem_SOURCE_SUPERIOR
 	enter := func(by suitetest.Person) error {
@@ -214,7 +214,7 @@ func TestTheOrderOfAComplaintGoesToTheHeir(t *testing.T) {
 	between := w.Unit("between", w.bureau, organizationv1.Unit_KIND_SCHOOL)
 	ensure := func(unit string) *rectificationv1.Ledger {
 		t.Helper()
-		return ok[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: unit}))
+		return suitetest.OK[*rectificationv1.Ledger](t)(w.service("complaint").EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: unit}))
 	}
 	own := ensure(w.school)
 	w.merge(t, w.school, between)

@@ -159,21 +159,21 @@ func placed(err error, field, zh, en string) error {
 // revision makes of a problem, which stands in the ledger, what it should be.
 type revision func(*change.Tx, *rectificationv1.Ledger, *rectificationv1.Problem) (*rectificationv1.Problem, error)
 
-// reset is revise for rules that may name others and other days than before.
+// reset revises a problem by a rule that may name others and other days than before.
 func (s *Service) reset(ctx context.Context, req change.Request, at change.At, rule revision) (*rectificationv1.Problem, error) {
-	return s.revise(ctx, req, at, func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.problems.ChangeAs(ctx, req, at, s.revised(func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		wanted, err := rule(tx, l, p)
 		if err != nil {
 			return nil, err
 		}
 		return wanted, rectification.Settable(p, wanted, tx.Now, s.serves(tx.Now))
-	}, change.CatchUp())
+	}), change.CatchUp())
 }
 
-// revise replaces a problem by a rule that asks its ledger, and tells the ledger
-// if the content has changed.
-func (s *Service) revise(ctx context.Context, req change.Request, at change.At, rule revision, options ...change.Option) (*rectificationv1.Problem, error) {
-	return s.problems.ChangeAs(ctx, req, at, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+// revised is the rule that makes a revision, and tells the ledger if the content has
+// changed.
+func (s *Service) revised(rule revision) func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		l, err := s.ledgers.Find(tx, ledgerOf(p.GetName()))
 		if err != nil {
 			return nil, err
@@ -183,7 +183,7 @@ func (s *Service) revise(ctx context.Context, req change.Request, at change.At, 
 			return revised, err
 		}
 		return revised, s.touch(tx, l)
-	}, options...)
+	}
 }
 
 // touch tells a ledger that its content has changed.

@@ -21,7 +21,7 @@ type problem = rectificationv1.Problem
 
 func TestWhatAUnitFindsItselfThreeOfItsPeoplePutRight(t *testing.T) {
 	w := begin(t)
-	done := ok[*problem](t)
+	done := suitetest.OK[*problem](t)
 	p := w.problem(t, w.clerk, w.ledger(t).GetName(), selfCheck("问题"))
 	if w.plan(t, p.GetName(), "2026-03-31"); p.GetAccepted() {
 		t.Error("what the unit entered counts for superiors at once")
@@ -50,7 +50,7 @@ func TestWhatAUnitFindsItselfThreeOfItsPeoplePutRight(t *testing.T) {
 
 func TestWhoRectifiedDoesNotVerifyWhoeverIsResponsibleLater(t *testing.T) {
 	w := begin(t)
-	done := ok[*problem](t)
+	done := suitetest.OK[*problem](t)
 	name := w.problem(t, w.clerk, w.ledger(t).GetName(), selfCheck("问题")).GetName()
 	leader := w.as(w.leader)
 	done(leader.PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
@@ -59,7 +59,7 @@ func TestWhoRectifiedDoesNotVerifyWhoeverIsResponsibleLater(t *testing.T) {
 	done(leader.StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
 	done(leader.ProgressProblem(t.Context(), &rectificationv1.ProgressProblemRequest{Name: name, Text: "整改", Percent: 90}))
 	done(w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, PersonResponsible: w.clerk.Name}}))
-	file := ok[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
+	file := suitetest.OK[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
 		Parent: name, Attachment: &blobv1.Attachment{FileName: "记录.txt"}, Content: []byte("整改记录"),
 	}))
 	done(w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: name, Evidence: []string{file.GetName()}}))
@@ -69,7 +69,7 @@ func TestWhoRectifiedDoesNotVerifyWhoeverIsResponsibleLater(t *testing.T) {
 
 func TestWhoOnlyPlannedStartedOrProvedItDoesNotVerify(t *testing.T) {
 	w := begin(t)
-	done := ok[*problem](t)
+	done := suitetest.OK[*problem](t)
 	l := w.ledger(t)
 	for what, work := range map[string]func(name string){
 		"changing": func(name string) {
@@ -83,7 +83,7 @@ func TestWhoOnlyPlannedStartedOrProvedItDoesNotVerify(t *testing.T) {
 		},
 		"adding a file to": func(name string) {
 			req := &blobv1.CreateAttachmentRequest{Parent: name, Attachment: &blobv1.Attachment{FileName: "照片.txt"}, Content: []byte(name)}
-			ok[*blobv1.Attachment](t)(w.as(w.leader).CreateAttachment(t.Context(), req))
+			suitetest.OK[*blobv1.Attachment](t)(w.as(w.leader).CreateAttachment(t.Context(), req))
 		},
 	} {
 		name := w.problem(t, w.clerk, l.GetName(), selfCheck(what)).GetName()
@@ -98,7 +98,7 @@ func TestWhoOnlyPlannedStartedOrProvedItDoesNotVerify(t *testing.T) {
 
 func TestWhatOthersFindASuperiorCloses(t *testing.T) {
 	w := begin(t)
-	done := ok[*problem](t)
+	done := suitetest.OK[*problem](t)
 	l := w.ledger(t)
 	given := selfCheck("上级交办的问题")
 	given.Source = rectificationv1.Problem_SOURCE_SUPERIOR
@@ -133,7 +133,7 @@ func TestWhatOthersFindASuperiorCloses(t *testing.T) {
 
 func TestAfterFilingADeadlineMovesByExtensionAlone(t *testing.T) {
 	w := begin(t)
-	done := ok[*problem](t)
+	done := suitetest.OK[*problem](t)
 	l := w.ledger(t)
 	name := w.problem(t, w.clerk, l.GetName(), selfCheck("问题")).GetName()
 	w.plan(t, name, "2026-03-31")
@@ -158,7 +158,7 @@ func TestAfterFilingADeadlineMovesByExtensionAlone(t *testing.T) {
 	if p.GetDeadline() != "2026-05-31" || p.GetOriginalDeadline() != "2026-04-15" || p.GetFiledVersion() != 0 {
 		t.Errorf("approved = %v", p)
 	}
-	if l = ok[*rectificationv1.Ledger](t)(w.as(w.clerk).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()})); !l.GetPendingChanges() {
+	if l = suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.clerk).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: l.GetName()})); !l.GetPendingChanges() {
 		t.Error("another deadline awaits no supplementary version")
 	}
 	done(w.as(w.supervisor).CancelProblem(t.Context(), &rectificationv1.CancelProblemRequest{Name: name, Reason: "不属本单位"}))
@@ -171,7 +171,7 @@ func TestSubmittingNeedsAttachmentsOfTheProblem(t *testing.T) {
 	w.plan(t, one.GetName(), "2026-03-31")
 	w.plan(t, two.GetName(), "2026-03-31")
 	evidence := w.submit(t, two.GetName()).GetEvidence()
-	ok[*problem](t)(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: one.GetName()}))
+	suitetest.OK[*problem](t)(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: one.GetName()}))
 	_, err := w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: one.GetName()})
 	want(t, "no evidence", err, rectification.ErrProblemEvidenceMissing)
 	at(t, err, "evidence")
@@ -182,11 +182,11 @@ func TestSubmittingNeedsAttachmentsOfTheProblem(t *testing.T) {
 		Parent: two.GetName(), Attachment: &blobv1.Attachment{FileName: "late.txt"}, Content: []byte("late"),
 	})
 	want(t, "a file after submitting", err, rectification.ErrProblemIllegalMove)
-	got := ok[*blobv1.GetAttachmentResponse](t)(w.as(w.supervisor).GetAttachment(t.Context(), &blobv1.GetAttachmentRequest{Name: evidence[0]}))
+	got := suitetest.OK[*blobv1.GetAttachmentResponse](t)(w.as(w.supervisor).GetAttachment(t.Context(), &blobv1.GetAttachmentRequest{Name: evidence[0]}))
 	if string(got.GetContent()) != "整改记录" {
 		t.Errorf("content = %q", got.GetContent())
 	}
-	if files := ok[*blobv1.ListAttachmentsResponse](t)(w.as(w.viewer).ListAttachments(t.Context(), &blobv1.ListAttachmentsRequest{Parent: two.GetName()})); len(files.GetAttachments()) != 1 {
+	if files := suitetest.OK[*blobv1.ListAttachmentsResponse](t)(w.as(w.viewer).ListAttachments(t.Context(), &blobv1.ListAttachmentsRequest{Parent: two.GetName()})); len(files.GetAttachments()) != 1 {
 		t.Errorf("files = %v", files)
 	}
 	_, err = w.as(w.stranger).GetAttachment(t.Context(), &blobv1.GetAttachmentRequest{Name: evidence[0]})
@@ -197,8 +197,8 @@ func TestAComplaintBecomesAProblemInItsServicesOwnName(t *testing.T) {
 	w := begin(t)
 	complaint := w.service("complaint")
 	ensure := &rectificationv1.EnsureLedgerRequest{Unit: w.school, RequestId: "complaint-1"}
-	l := ok[*rectificationv1.Ledger](t)(complaint.EnsureLedger(t.Context(), ensure))
-	again := ok[*rectificationv1.Ledger](t)(complaint.EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: w.school}))
+	l := suitetest.OK[*rectificationv1.Ledger](t)(complaint.EnsureLedger(t.Context(), ensure))
+	again := suitetest.OK[*rectificationv1.Ledger](t)(complaint.EnsureLedger(t.Context(), &rectificationv1.EnsureLedgerRequest{Unit: w.school}))
 	if again.GetName() != l.GetName() || again.GetEtag() != l.GetEtag() {
 		t.Errorf("ensured twice: %v and %v", l, again)
 	}
@@ -206,7 +206,7 @@ func TestAComplaintBecomesAProblemInItsServicesOwnName(t *testing.T) {
 	_, err := complaint.CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: p})
 	want(t, "a complaint as self-check", err, rectification.ErrProblemSourceNotAllowed)
 	p.Source = rectificationv1.Problem_SOURCE_COMPLAINT
-	entered := ok[*problem](t)(complaint.CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: p}))
+	entered := suitetest.OK[*problem](t)(complaint.CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: p}))
 	if !entered.GetAccepted() {
 		t.Error("what a complaint brought does not count")
 	}
@@ -229,7 +229,7 @@ func TestProblemsAreListedByLedgerUnitCampaignAndFilter(t *testing.T) {
 		p := w.problem(t, w.clerk, l.GetName(), selfCheck(fmt.Sprint("问题", i)))
 		w.plan(t, p.GetName(), fmt.Sprintf("2026-0%d-01", 3+i))
 	}
-	other := ok[*rectificationv1.Ledger](t)(w.as(w.stranger).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.other}}))
+	other := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.stranger).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: w.other}}))
 	w.problem(t, w.stranger, other.GetName(), selfCheck("别校问题"))
 	for what, c := range map[string]struct {
 		by   suitetest.Person
@@ -244,7 +244,7 @@ func TestProblemsAreListedByLedgerUnitCampaignAndFilter(t *testing.T) {
 		"that are due":         {w.supervisor, &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", Filter: `state = PLANNED AND deadline <= "2026-04-01"`}, 2},
 		"a page of two":        {w.supervisor, &rectificationv1.ListProblemsRequest{Parent: l.GetName(), PageSize: 2}, 2},
 	} {
-		if got := ok[*rectificationv1.ListProblemsResponse](t)(w.as(c.by).ListProblems(t.Context(), c.req)).GetProblems(); len(got) != c.want {
+		if got := suitetest.OK[*rectificationv1.ListProblemsResponse](t)(w.as(c.by).ListProblems(t.Context(), c.req)).GetProblems(); len(got) != c.want {
 			t.Errorf("%s: %d problems, want %d", what, len(got), c.want)
 		}
 	}
@@ -258,8 +258,8 @@ func TestAStaleEtagAndARepeatChangeNothing(t *testing.T) {
 	w := begin(t)
 	l := w.ledger(t)
 	req := &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: selfCheck("问题"), RequestId: "r"}
-	first := ok[*problem](t)(w.as(w.clerk).CreateProblem(t.Context(), req))
-	if again := ok[*problem](t)(w.as(w.clerk).CreateProblem(t.Context(), req)); again.GetName() != first.GetName() {
+	first := suitetest.OK[*problem](t)(w.as(w.clerk).CreateProblem(t.Context(), req))
+	if again := suitetest.OK[*problem](t)(w.as(w.clerk).CreateProblem(t.Context(), req)); again.GetName() != first.GetName() {
 		t.Errorf("the repeat made %s beside %s", again.GetName(), first.GetName())
 	}
 	w.plan(t, first.GetName(), "2026-03-31")
@@ -267,7 +267,7 @@ func TestAStaleEtagAndARepeatChangeNothing(t *testing.T) {
 	want(t, "an old etag", err, change.ErrEtagStale)
 	_, err = w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: first.GetName(), ValidateOnly: true})
 	want(t, "validate_only", err, nil)
-	if p := ok[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: first.GetName()})); p.GetState() != rectificationv1.Problem_STATE_PLANNED {
+	if p := suitetest.OK[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: first.GetName()})); p.GetState() != rectificationv1.Problem_STATE_PLANNED {
 		t.Errorf("validate_only left %v", p.GetState())
 	}
 	_, err = w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: first.GetName()}})

@@ -76,14 +76,13 @@ func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next, _ uint64)
 // campaigns are those that a run tells of.
 func campaigns(run []*feedv1.Entry) (heard []*campaignv1.Campaign, err error) {
 	for _, e := range run {
-		c := &campaignv1.Campaign{}
-		if !e.GetBody().MessageIs(c) {
-			continue
+		c, err := feed.Body[*campaignv1.Campaign](e)
+		if err != nil {
+			return nil, err
 		}
-		if err := e.GetBody().UnmarshalTo(c); err != nil {
-			return nil, fmt.Errorf("reading entry %d of %s: %w", e.GetSeq(), campaignFeed, err)
+		if c != nil {
+			heard = append(heard, c)
 		}
-		heard = append(heard, c)
 	}
 	return heard, nil
 }

@@ -65,18 +65,6 @@ func (w *world) service(name string) rectificationv1.RectificationServiceClient 
 	return rectificationv1.NewRectificationServiceClient(w.Conn(name))
 }
 
-// ok returns a function that returns what worked, and fails the test for what
-// did not.
-func ok[T any](t *testing.T) func(T, error) T {
-	return func(v T, err error) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
 // want fails the test unless the error is the one wanted.
 func want(t *testing.T, what string, got, want error) {
 	t.Helper()
@@ -99,7 +87,7 @@ func at(t *testing.T, err error, fields ...string) {
 
 func (w *world) ledger(t *testing.T) *rectificationv1.Ledger {
 	t.Helper()
-	return ok[*rectificationv1.Ledger](t)(w.as(w.clerk).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{
+	return suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.clerk).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{
 		Ledger: &rectificationv1.Ledger{Unit: w.school},
 	}))
 }
@@ -112,7 +100,7 @@ func selfCheck(description string) *rectificationv1.Problem {
 
 func (w *world) problem(t *testing.T, by suitetest.Person, ledger string, p *rectificationv1.Problem) *rectificationv1.Problem {
 	t.Helper()
-	return ok[*rectificationv1.Problem](t)(w.as(by).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: ledger, Problem: p}))
+	return suitetest.OK[*rectificationv1.Problem](t)(w.as(by).CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: ledger, Problem: p}))
 }
 
 func (w *world) plan(t *testing.T, name, deadline string) *rectificationv1.Problem {
@@ -124,14 +112,14 @@ func (w *world) plan(t *testing.T, name, deadline string) *rectificationv1.Probl
 
 func (w *world) planAs(t *testing.T, plan *rectificationv1.PlanProblemRequest) *rectificationv1.Problem {
 	t.Helper()
-	return ok[*rectificationv1.Problem](t)(w.as(w.clerk).PlanProblem(t.Context(), plan))
+	return suitetest.OK[*rectificationv1.Problem](t)(w.as(w.clerk).PlanProblem(t.Context(), plan))
 }
 
 // sign has the head read and sign.
 func (w *world) sign(t *testing.T, name string) *rectificationv1.Ledger {
 	t.Helper()
-	read := ok[*rectificationv1.Ledger](t)(w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: name}))
-	return ok[*rectificationv1.Ledger](t)(w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{
+	read := suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: name}))
+	return suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{
 		Name: name, ContentDigest: read.GetContentDigest(), Seal: "演示学校（公章）",
 	}))
 }
@@ -139,17 +127,17 @@ func (w *world) sign(t *testing.T, name string) *rectificationv1.Ledger {
 func (w *world) file(t *testing.T, name string) *rectificationv1.Ledger {
 	t.Helper()
 	w.sign(t, name)
-	return ok[*rectificationv1.Ledger](t)(w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: name}))
+	return suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.clerk).FileLedger(t.Context(), &rectificationv1.FileLedgerRequest{Name: name}))
 }
 
 // submit has the clerk work on a problem, begun or not, until it is submitted.
 func (w *world) submit(t *testing.T, name string) *rectificationv1.Problem {
 	t.Helper()
-	done := ok[*rectificationv1.Problem](t)
+	done := suitetest.OK[*rectificationv1.Problem](t)
 	if p := done(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name})); p.GetState() != rectificationv1.Problem_STATE_RECTIFYING {
 		done(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
 	}
-	file := ok[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
+	file := suitetest.OK[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
 		Parent: name, Attachment: &blobv1.Attachment{FileName: "记录.txt"}, Content: []byte("整改记录"),
 	}))
 	return done(w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: name, Evidence: []string{file.GetName()}}))
@@ -159,7 +147,7 @@ func (w *world) submit(t *testing.T, name string) *rectificationv1.Problem {
 // draft.
 func (w *world) campaign(t *testing.T, id string, publish bool) string {
 	t.Helper()
-	c := ok[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CreateCampaign(t.Context(), &campaignv1.CreateCampaignRequest{
+	c := suitetest.OK[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).CreateCampaign(t.Context(), &campaignv1.CreateCampaignRequest{
 		CampaignId: id, Campaign: &campaignv1.Campaign{
 			Owner: w.bureau, DisplayName: "演示活动",
 			Phases:     []*campaignv1.Phase{{Code: "ONE", Name: "一", StartDate: "2026-02-14", EndDate: "2026-04-30"}},
@@ -171,7 +159,7 @@ func (w *world) campaign(t *testing.T, id string, publish bool) string {
 		},
 	}))
 	if publish {
-		ok[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}))
+		suitetest.OK[*campaignv1.Campaign](t)(w.Campaign(w.bureauLeader.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}))
 	}
 	return c.GetName()
 }
@@ -179,22 +167,22 @@ func (w *world) campaign(t *testing.T, id string, publish bool) string {
 // day is a morning in China.
 func day(t *testing.T, date string) time.Time {
 	t.Helper()
-	return ok[time.Time](t)(time.Parse(time.RFC3339, date+"T09:00:00+08:00"))
+	return suitetest.OK[time.Time](t)(time.Parse(time.RFC3339, date+"T09:00:00+08:00"))
 }
 
 // sound stops the suite and holds its records against the feed.
 func (w *world) sound(t *testing.T) {
 	t.Helper()
-	cp := ok[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(w.As(w.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/rectification"}))
-	verifier := ok[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey()))
+	cp := suitetest.OK[*feedv1.Checkpoint](t)(feedv1.NewFeedServiceClient(w.As(w.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/rectification"}))
+	verifier := suitetest.OK[note.Verifier](t)(note.NewVerifier(cp.GetVerifierKey()))
 	w.Stop()
-	engine := ok[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
+	engine := suitetest.OK[store.Engine](t)(bolt.Open(w.Store("rectification"), bolt.Options{}))
 	defer func() {
 		if err := engine.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
-	report := ok[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{Verifier: verifier, Schema: server.Schema}))
+	report := suitetest.OK[fsck.Report](t)(fsck.Check(t.Context(), engine, fsck.Expect{Verifier: verifier, Schema: server.Schema}))
 	if report.Wrong > 0 || report.Entries != cp.GetSize() || report.Entries == 0 {
 		t.Errorf("feed and records disagree: %+v, first %+v", report, report.First)
 	}

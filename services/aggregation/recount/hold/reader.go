@@ -60,9 +60,6 @@ func (r *Reader) Metric() string {
 	return id
 }
 
-// Rest reads all that is left.
-func (r *Reader) Rest() string { return string(r.next(len(r.b))) }
-
 // Must breaks the reader unless what it read can be: ok.
 func (r *Reader) Must(ok bool) { r.broken = r.broken || !ok }
 

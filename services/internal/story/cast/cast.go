@@ -81,50 +81,54 @@ func (p Person) Has(role string) bool { return slices.Contains(p.Roles, role) }
 
 // Load reads all tables. It fails on the first row that does not fit.
 func Load() (*City, error) {
-	var c City
-	err := read("units.csv", []string{"code", "parent_code", "kind", "display_name", "labels", "division"}, func(r row) error {
-		c.Units = append(c.Units, Unit{r["code"], r["parent_code"], r["kind"], r["display_name"], r["labels"], r["division"]})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = read("people.csv", []string{"code", "unit_code", "name", "post", "roles", "party"}, func(r row) error {
-		party, err := r.truth("party")
-		p := Person{Code: r["code"], Unit: r["unit_code"], DisplayName: r["name"], Post: r["post"], Party: party}
-		if r["roles"] != "" {
-			p.Roles = strings.Split(r["roles"], ";")
+	c := &City{}
+	for _, table := range []struct {
+		file, columns string
+		add           func(row) error
+	}{
+		{"units.csv", "code parent_code kind display_name labels division", c.addUnit},
+		{"people.csv", "code unit_code name post roles party", c.addPerson},
+		{"problems.csv", "unit_code category item level source description cause measures deadline cause_of_delay", c.addProblem},
+		{"complaints.csv", "unit_code type channel real_name category text about_head", c.addComplaint},
+	} {
+		if err := read(table.file, strings.Fields(table.columns), table.add); err != nil {
+			return nil, err
 		}
-		c.People = append(c.People, p)
+	}
+	return c, c.check()
+}
+
+func (c *City) addUnit(r row) error {
+	c.Units = append(c.Units, Unit{r["code"], r["parent_code"], r["kind"], r["display_name"], r["labels"], r["division"]})
+	return nil
+}
+
+func (c *City) addPerson(r row) error {
+	party, err := r.truth("party")
+	p := Person{Code: r["code"], Unit: r["unit_code"], DisplayName: r["name"], Post: r["post"], Party: party}
+	if r["roles"] != "" {
+		p.Roles = strings.Split(r["roles"], ";")
+	}
+	c.People = append(c.People, p)
+	return err
+}
+
+func (c *City) addProblem(r row) error {
+	c.Problems = append(c.Problems, Problem{
+		r["unit_code"], r["category"], r["item"], r["level"], r["source"],
+		r["description"], r["cause"], r["measures"], r["deadline"], r["cause_of_delay"],
+	})
+	return nil
+}
+
+func (c *City) addComplaint(r row) error {
+	named, err := r.truth("real_name")
+	if err != nil {
 		return err
-	})
-	if err != nil {
-		return nil, err
 	}
-	columns := []string{"unit_code", "category", "item", "level", "source", "description", "cause", "measures", "deadline", "cause_of_delay"}
-	err = read("problems.csv", columns, func(r row) error {
-		c.Problems = append(c.Problems, Problem{
-			r["unit_code"], r["category"], r["item"], r["level"], r["source"],
-			r["description"], r["cause"], r["measures"], r["deadline"], r["cause_of_delay"],
-		})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = read("complaints.csv", []string{"unit_code", "type", "channel", "real_name", "category", "text", "about_head"}, func(r row) error {
-		named, err := r.truth("real_name")
-		if err != nil {
-			return err
-		}
-		head, err := r.truth("about_head")
-		c.Complaints = append(c.Complaints, Complaint{r["unit_code"], r["type"], r["channel"], named, r["category"], r["text"], head})
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return &c, c.check()
+	head, err := r.truth("about_head")
+	c.Complaints = append(c.Complaints, Complaint{r["unit_code"], r["type"], r["channel"], named, r["category"], r["text"], head})
+	return err
 }
 
 // check finds references to units that are not there.

@@ -66,7 +66,7 @@ func (s *Round) Vote(ctx context.Context) error {
 	if err := leader.Post(ctx, stage.Query("/v1/rounds", "roundId", "conduct-2026"), r, r); err != nil {
 		return err
 	}
-	if err := leader.Post(ctx, "/v1/"+round+":open", &evaluationv1.OpenRoundRequest{Name: round}, r); err != nil {
+	if err := leader.Do(ctx, "open", &evaluationv1.OpenRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
 	ballots, err := s.drawn(ctx, r.GetSubjects())
@@ -148,13 +148,13 @@ func (s *Round) castAgain(ctx context.Context, b *ballot) error {
 func (s *Round) Tally(ctx context.Context) error {
 	r := &evaluationv1.Round{}
 	supervisor := s.By(s.Owner, "supervisor1")
-	if err := supervisor.Post(ctx, "/v1/"+round+":close", &evaluationv1.CloseRoundRequest{Name: round}, r); err != nil {
+	if err := supervisor.Do(ctx, "close", &evaluationv1.CloseRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
-	if err := supervisor.Post(ctx, "/v1/"+round+":tally", &evaluationv1.TallyRoundRequest{Name: round}, r); err != nil {
+	if err := supervisor.Do(ctx, "tally", &evaluationv1.TallyRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
-	if err := s.By(s.Owner, "head").Post(ctx, "/v1/"+round+":publish", &evaluationv1.PublishRoundRequest{Name: round}, r); err != nil {
+	if err := s.By(s.Owner, "head").Do(ctx, "publish", &evaluationv1.PublishRoundRequest{Name: round}, r); err != nil {
 		return err
 	}
 	list := &evaluationv1.ListResultsResponse{}

@@ -77,6 +77,17 @@ func (a Caller) Post(ctx context.Context, path string, in, out proto.Message) er
 	return a.call(ctx, http.MethodPost, path, in, out)
 }
 
+// Named is a request about one resource.
+type Named interface {
+	proto.Message
+	GetName() string
+}
+
+// Do calls a custom method, such as "submit", of the resource that in names.
+func (a Caller) Do(ctx context.Context, method string, in Named, out proto.Message) error {
+	return a.Post(ctx, "/v1/"+in.GetName()+":"+method, in, out)
+}
+
 // Patch changes fields.
 func (a Caller) Patch(ctx context.Context, path string, in, out proto.Message) error {
 	return a.call(ctx, http.MethodPatch, path, in, out)

@@ -43,15 +43,25 @@ func Query(path string, pairs ...string) string {
 // How often, and how long each time, the story waits for what follows a moment
 // later.
 const (
-	Patience = 1200
+	patience = 1200
 	blink    = 50 * time.Millisecond
 )
 
-func Wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(blink):
-		return nil
+// Await tries until nothing is awaited still, or an error comes. If that takes too long,
+// it answers what is.
+func Await(ctx context.Context, try func() (still, err error)) error {
+	for n := 1; ; n++ {
+		still, err := try()
+		if err != nil || still == nil {
+			return err
+		}
+		if n == patience {
+			return still
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(blink):
+		}
 	}
 }

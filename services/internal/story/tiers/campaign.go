@@ -57,8 +57,7 @@ func (t *Tier) announce(ctx context.Context) error {
 	if err := t.stage.By(t.root().Code, "clerk").Post(ctx, path, c, c); err != nil {
 		return err
 	}
-	publish := &campaignv1.PublishCampaignRequest{Name: c.GetName(), Etag: c.GetEtag()}
-	return t.stage.By(t.root().Code, "leader").Post(ctx, "/v1/"+c.GetName()+":publish", publish, c)
+	return t.stage.By(t.root().Code, "leader").Do(ctx, "publish", &campaignv1.PublishCampaignRequest{Name: c.GetName(), Etag: c.GetEtag()}, c)
 }
 
 // lastDay is after the stories' end: what is due then is not late.

@@ -21,23 +21,19 @@ type Line struct {
 	Silent                  bool
 }
 
-// patience is how often the province is asked until everything has arrived.
-const patience = 1200
-
 // Look asks the province for the status of every tier in its campaign, and each
 // city for its own in that of the city, once all that was done has arrived there,
 // and compares it with what the stories counted. It answers the lines of the
 // province and how many figures were compared.
 func Look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
-	for range patience {
-		if lines, compared, err = look(ctx, all); err == nil {
-			return lines, compared, nil
-		}
-		if wait := stage.Wait(ctx); wait != nil {
-			return nil, 0, wait
-		}
+	err = stage.Await(ctx, func() (still, err error) {
+		lines, compared, still = look(ctx, all)
+		return still, nil
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("the province does not say what the districts counted: %w", err)
 	}
-	return nil, 0, fmt.Errorf("the province does not say what the districts counted: %w", err)
+	return lines, compared, nil
 }
 
 func look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
