@@ -1,6 +1,7 @@
 package aggregation
 
 import (
+	"cmp"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -114,7 +115,7 @@ func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	switch acknowledged := l.GetAcknowledgedVersion() > 0; {
 	case l.GetVersion() == 0, l.GetReturnReason() != "" && !acknowledged:
 		if due != "" {
-			f.owe(deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate()))
+			f.owe(LedgersOverdue, deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate()))
 		}
 		return f
 	case acknowledged:
@@ -127,8 +128,10 @@ func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	return f
 }
 
-// owe says that the unit owes the record by the day, if there is one.
-func (f *Fact) owe(day string) {
+// owe says that the unit owes the record by the day, if there is one, and as what it is
+// overdue after it.
+func (f *Fact) owe(as Metric, day string) {
+	f.count(as, day, 1)
 	f.count(ItemsMissing, day, 1)
 	f.Owes = day
 }
@@ -157,11 +160,8 @@ func assignment(a *campaignv1.Assignment, before *Fact, day string) Fact {
 	case campaignv1.Assignment_STATE_APPROVED:
 		f.submitted(a)
 		f.count(TasksApproved, on(a.GetApproveTime()), 1)
-	case campaignv1.Assignment_STATE_ISSUED:
-		f.count(TasksOverdue, by, 1)
-		f.owe(by)
-	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
-		f.count(TasksOverdue, by, 1)
+	case campaignv1.Assignment_STATE_ISSUED, campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
+		f.owe(TasksOverdue, by)
 	}
 	return f
 }
@@ -201,7 +201,28 @@ func complaint(c *complaintv1.Complaint, before *Fact, day string) Fact {
 	case complaintv1.Complaint_STATE_CLOSED:
 		f.count(ComplaintsClosed, on(c.GetCloseTime()), 1)
 	}
+	f.decide(cmp.Or(on(c.GetAcceptTime()), f.First(ComplaintsRejected)), c.GetDecideDue().GetDate())
 	return f
+}
+
+// decide counts whether a complaint was accepted or rejected, if it was on a day, by its
+// limit: until that has passed nobody is late.
+func (f *Fact) decide(day, limit string) {
+	if day == "" || limit != "" && day > limit {
+		f.count(ComplaintsDecisionsDue, dayAfter(limit), 1)
+		return
+	}
+	f.count(ComplaintsDecidedInTime, day, 1)
+	f.count(ComplaintsDecisionsDue, day, 1)
+}
+
+// dayAfter is the first day on which a limit has passed; "" if there is none.
+func dayAfter(limit string) string {
+	d, err := calendar.ParseDate(limit)
+	if err != nil {
+		return ""
+	}
+	return d.AddDays(1).String()
 }
 
 // round counts a published round (评议) at who had others rated.

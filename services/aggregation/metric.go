@@ -39,6 +39,7 @@ const (
 	LedgersAcknowledged   Metric = 33
 	ItemsMissing          Metric = 34
 	LedgersUnacknowledged Metric = 35
+	LedgersOverdue        Metric = 36
 
 	ComplaintsReceived       Metric = 40
 	ComplaintsAccepted       Metric = 41
@@ -48,6 +49,8 @@ const (
 	ComplaintsInTimeRate     Metric = 45
 	ComplaintsOverdue        Metric = 46
 	ComplaintsRejected       Metric = 47
+	ComplaintsDecidedInTime  Metric = 48
+	ComplaintsDecisionsDue   Metric = 49
 
 	RoundsPublished Metric = 50
 	EvaluationScore Metric = 51
@@ -102,6 +105,7 @@ var Definitions = []Definition{
 	{LedgersFiled, "ledgers_filed", flow, more, "rectification", "ledger", "已报备台账数", "Ledgers filed", "按首次报备日计的台账数；备案前被退回的不计，重新报备后按重新报备日计。", "Ledgers filed, by the day they first were. One that is returned before it is acknowledged does not count until it is filed again, and then by that day.", 0, 0},
 	{LedgersFiledLate, "ledgers_filed_late", flow, less, "rectification", "ledger", "逾期报备台账数", "Ledgers filed late", "报备晚于时限的台账数，被退回的以补正时限为准；逾期报备过的，补正后仍计。", "Ledgers filed after they were due, or again after the day by which what was returned is; who was late once still counts.", 0, 0},
 	{LedgersAcknowledged, "ledgers_acknowledged", flow, more, "rectification", "ledger", "已备案台账数", "Ledgers acknowledged", "按上级首次备案日计的台账数。", "Ledgers that the superior acknowledged, by the day of the first time.", 0, 0},
+	{LedgersOverdue, "ledgers_overdue", overdue, less, "rectification", "ledger", "逾期未报备台账数", "Ledgers overdue", "报备时限已过仍未报备、补正时限已过仍未重新报备的台账数；时限日之前活动已结束或单位已停用的不计。", "Ledgers not filed though they are due, or not filed again though the day of correction has passed, but for those whose campaign was closed or unit archived before it.", 0, 0},
 	{LedgersUnacknowledged, "ledgers_unacknowledged", overdue, less, "rectification", "ledger", "逾期未备案台账数", "Ledgers unacknowledged", "备案时限已过、上级仍未备案也未退回的台账数；时限日之前活动已结束或单位已停用的不计。", "Filed ledgers that the superior has neither acknowledged nor returned though the day for that has passed, but for those whose campaign was closed or unit archived before it.", 0, 0},
 	{InspectionsConcluded, "inspections_concluded", flow, more, "rectification", "inspection", "已完成督导检查次数", "Inspections concluded", "主办单位已完成的督导检查次数。", "Inspections that the unit has concluded.", 0, 0},
 
@@ -113,16 +117,18 @@ var Definitions = []Definition{
 	{TasksLate, "tasks_late", flow, less, "campaign", "assignment", "迟报任务数", "Tasks late", "上报晚于时限的任务数，被退回的以补正时限为准；迟报过的，补正后仍计。", "Assignments submitted after they were due, or again after the day by which what was returned is; what was late once still counts.", 0, 0},
 	{TasksOverdue, "tasks_overdue", overdue, less, "campaign", "assignment", "逾期任务数", "Tasks overdue", "时限已过仍待上报、补正时限已过仍待重新上报的任务数；时限日之前活动已结束或单位已停用的不计。", "Assignments that still await submission though their due date, or of returned ones the day of correction, has passed, but for those whose campaign was closed or unit archived before it.", 0, 0},
 
-	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "报备时限已过仍未报备、补正时限已过仍未重新报备的台账，与时限已过仍未签收的任务，合计数。", "Ledgers not filed, or not filed again after they were returned, and assignments not received though their due date has passed.", 0, 0},
+	{ItemsMissing, "items_missing", overdue, less, "rectification", "item", "欠报事项数", "Items missing", "报备时限已过仍未报备、补正时限已过仍未重新报备的台账，与时限已过仍未上报、补正时限已过仍未重新上报的任务，合计数。", "Ledgers not filed and assignments not submitted though their due date has passed, or of returned ones the day of correction.", 0, 0},
 
 	{ComplaintsReceived, "complaints_received", flow, neither, "complaint", "complaint", "收到投诉数", "Complaints received", "按收到日计的公开类投诉数，不含举报。", "Complaints of the open types, by the day they came; sealed reports never count.", 0, 0},
 	{ComplaintsAccepted, "complaints_accepted", flow, neither, "complaint", "complaint", "受理投诉数", "Complaints accepted", "按受理日计的投诉数。", "Complaints accepted, by the day they were.", 0, 0},
 	{ComplaintsAcceptedInTime, "complaints_accepted_in_time", flow, more, "complaint", "complaint", "按时受理投诉数", "Complaints accepted in time", "在时限内受理的投诉数。", "Complaints accepted within the time limit.", 0, 0},
 	{ComplaintsRejected, "complaints_rejected", flow, neither, "complaint", "complaint", "不予受理数", "Complaints rejected", "按决定不予受理之日计的投诉数。", "Complaints that were not accepted, by the day of that decision.", 0, 0},
+	{ComplaintsDecidedInTime, "complaints_decided_in_time", flow, more, "complaint", "complaint", "按时决定是否受理数", "Complaints decided in time", "在受理时限内决定受理或不予受理的投诉数，按决定日计；没有受理时限的，作出决定即为按时。", "Complaints accepted or rejected within the time limit for that, by the day of the decision; one without a limit is decided in time.", 0, 0},
+	{ComplaintsDecisionsDue, "complaints_decisions_due", flow, neither, "complaint", "complaint", "应决定是否受理数", "Complaint decisions due", "已按时决定是否受理的投诉数，按决定日计，与受理时限已过而未按时决定的投诉数，按时限届满次日计，合计数。", "Complaints decided in time, by the day of the decision, and those that were not, by the day after their time limit.", 0, 0},
 	{ComplaintsReplied, "complaints_replied", flow, more, "complaint", "complaint", "已答复投诉数", "Complaints replied", "按首次答复日计的投诉数。", "Complaints replied to, by the day of the first reply.", 0, 0},
 	{ComplaintsClosed, "complaints_closed", flow, more, "complaint", "complaint", "已办结投诉数", "Complaints closed", "按办结日计的投诉数，重新办理的不再计。", "Complaints closed, by the day they were; one that is reopened counts no more.", 0, 0},
 	{ComplaintsOverdue, "complaints_overdue", overdue, less, "complaint", "complaint", "逾期投诉数", "Complaints overdue", "受理时限已过仍未受理、办结时限已过仍未答复的投诉数。", "Complaints whose time limit has passed, to be accepted or to be replied to, and that still await it.", 0, 0},
-	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时受理数除以收到数，千分数；不予受理和尚未受理的也在收到数之内。", "Complaints accepted in time by complaints received, in thousandths; those rejected and those not accepted yet are among the received.", ComplaintsAcceptedInTime, ComplaintsReceived},
+	{ComplaintsInTimeRate, "complaints_in_time_rate", ratio, more, "complaint", "milli", "按时受理率", "Acceptance in time", "按时决定是否受理数除以应决定是否受理数，千分数；按时不予受理的视为按时，尚未决定、时限也未到的不计。", "Complaints decided in time, accepted or rejected, by those that were decided or whose limit has passed, in thousandths; one that may still be decided in time is in neither.", ComplaintsDecidedInTime, ComplaintsDecisionsDue},
 
 	{RoundsPublished, "rounds_published", flow, more, "evaluation", "round", "已公布评议数", "Rounds published", "主办单位已公布结果的评议轮次数。", "Rounds of evaluation that the unit has published.", 0, 0},
 	{EvaluationScore, "evaluation_score", latest, more, "evaluation", "milli", "评议得分", "Evaluation score", "综合得分，千分之一分，不汇总：取有已公布评议的最近一年中，主办单位级别最高者最近一次公布的评议；公布时主办单位不在其上级的，仅在当年别无其他评议时计入。", "The composite, in thousandths of a point, never summed: of the newest year in which a round of it was published, of the highest owner above the unit on the day of publication, the newest round; one of an owner that was not above it counts if that year has no other.", 0, 0},
@@ -162,12 +168,20 @@ var numbered, names, named = func() (at [Numbers]*Definition, names [Numbers]str
 // Numbers is larger than every metric's number, and the bits of a Set.
 const Numbers = 64
 
+// spans say of which days a figure is, at the end of the definition of every metric of a
+// kind of which that is not what a cut's period says.
+var spans = map[aggregationv1.Metric_Kind]struct{ zh, en string }{
+	overdue: {"为今日（指定截至时刻的，为该日）的数，不随起止日期变化。", " As of today, or of the day of as_of, whatever period is asked for."},
+	ratio:   {"分子、分母均自最初累计至期末，不随起始日期变化。", " Of all that came until the end of the period, whatever start_date says."},
+}
+
 // Metrics returns every metric as the API shows it, in the order of their names.
 func Metrics() []*aggregationv1.Metric {
 	list := make([]*aggregationv1.Metric, len(Definitions))
 	for i, d := range Definitions {
 		list[i] = &aggregationv1.Metric{
-			Name: d.Name(), DisplayNameZh: d.Zh, DisplayNameEn: d.En, DefinitionZh: d.MeansZh, DefinitionEn: d.MeansEn,
+			Name: d.Name(), DisplayNameZh: d.Zh, DisplayNameEn: d.En,
+			DefinitionZh: d.MeansZh + spans[d.Kind].zh, DefinitionEn: d.MeansEn + spans[d.Kind].en,
 			Kind: d.Kind, Better: d.Better, UnitOfMeasure: d.Measure, Service: d.Service,
 		}
 		if d.Kind == ratio {
@@ -180,6 +194,9 @@ func Metrics() []*aggregationv1.Metric {
 
 // Overdue says whether the metric counts what is open past its due date.
 func (d *Definition) Overdue() bool { return d.Kind == overdue }
+
+// Ratio says whether the metric divides one sum by another.
+func (d *Definition) Ratio() bool { return d.Kind == ratio }
 
 // Flow says whether the metric counts what came on a day.
 func (d *Definition) Flow() bool { return d.Kind == flow }

@@ -6,8 +6,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
@@ -132,20 +136,87 @@ func TestStretchesOfASeries(t *testing.T) {
 	}
 }
 
-// What is rejected counts on that day, once, and with what nobody accepts it lowers the rate.
-func TestARejectedComplaintIsInTheRate(t *testing.T) {
+// What is rejected counts on that day, once.
+func TestARejectedComplaintCountsOnce(t *testing.T) {
 	c := &complaintv1.Complaint{Unit: "units/s", Type: complaintv1.Complaint_TYPE_COMPLAINT, State: complaintv1.Complaint_STATE_REJECTED}
 	before := aggregation.FactOf(c, &aggregation.Fact{}, "2026-02-09")
-	for _, n := range aggregation.FactOf(c, &before, "2026-02-20").Counts {
-		if n.Metric != aggregation.ComplaintsRejected || n.Day != "2026-02-09" || n.N != 1 {
-			t.Errorf("counted: %+v", n)
+	later := aggregation.FactOf(c, &before, "2026-02-20")
+	want := []aggregation.Count{{Metric: aggregation.ComplaintsRejected, Day: "2026-02-09", N: 1}}
+	if got := counted(later, aggregation.ComplaintsRejected); !slices.Equal(got, want) {
+		t.Errorf("counted: %+v", got)
+	}
+}
+
+// A rate of decisions in time knows of a complaint once it is decided, or can no more be
+// in time: one that has just come takes nothing off, one that was rejected in time adds to it.
+func TestAComplaintIsDecidedInTimeOrLate(t *testing.T) {
+	const limit = "2026-02-28"
+	for name, c := range map[string]struct {
+		state          complaintv1.Complaint_State
+		limit          string
+		accepted, day  string
+		inTime, inRate string
+	}{
+		"received":                    {complaintv1.Complaint_STATE_RECEIVED, limit, "", "2026-02-09", "", "2026-03-01"},
+		"received, without a limit":   {complaintv1.Complaint_STATE_RECEIVED, "", "", "2026-02-09", "", ""},
+		"accepted on the last day":    {complaintv1.Complaint_STATE_ACCEPTED, limit, limit, limit, limit, limit},
+		"accepted a day later":        {complaintv1.Complaint_STATE_ACCEPTED, limit, "2026-03-01", "2026-03-01", "", "2026-03-01"},
+		"accepted a month later":      {complaintv1.Complaint_STATE_ACCEPTED, limit, "2026-03-30", "2026-03-30", "", "2026-03-01"},
+		"accepted, without a limit":   {complaintv1.Complaint_STATE_ACCEPTED, "", "2026-03-30", "2026-03-30", "2026-03-30", "2026-03-30"},
+		"closed":                      {complaintv1.Complaint_STATE_CLOSED, limit, "2026-02-10", "2026-05-01", "2026-02-10", "2026-02-10"},
+		"rejected on the last day":    {complaintv1.Complaint_STATE_REJECTED, limit, "", limit, limit, limit},
+		"rejected a month later":      {complaintv1.Complaint_STATE_REJECTED, limit, "", "2026-03-30", "", "2026-03-01"},
+		"rejected, without any limit": {complaintv1.Complaint_STATE_REJECTED, "", "", "2026-03-30", "2026-03-30", "2026-03-30"},
+	} {
+		body := &complaintv1.Complaint{Unit: "units/s", Type: complaintv1.Complaint_TYPE_COMPLAINT, State: c.state, DecideDue: &complaintv1.Due{Date: c.limit}}
+		if at, err := time.Parse(time.DateOnly, c.accepted); err == nil {
+			body.AcceptTime = timestamppb.New(at)
+		}
+		fact := aggregation.FactOf(body, &aggregation.Fact{}, c.day)
+		if got := fact.First(aggregation.ComplaintsDecidedInTime); got != c.inTime || len(counted(fact, aggregation.ComplaintsDecidedInTime)) > 1 {
+			t.Errorf("%s: decided in time on %q, want %q", name, got, c.inTime)
+		}
+		if got := fact.First(aggregation.ComplaintsDecisionsDue); got != c.inRate || len(counted(fact, aggregation.ComplaintsDecisionsDue)) > 1 {
+			t.Errorf("%s: in the rate since %q, want %q", name, got, c.inRate)
 		}
 	}
-	if len(before.Counts) != 1 {
-		t.Errorf("counted at first: %+v", before.Counts)
+}
+
+// A task is owed until it is submitted, received or not, and what is owed is overdue.
+func TestATaskIsOwedUntilItIsSubmitted(t *testing.T) {
+	const due, again = "2026-04-03", "2026-04-15"
+	for state, want := range map[campaignv1.Assignment_State]string{
+		campaignv1.Assignment_STATE_ISSUED: due, campaignv1.Assignment_STATE_RECEIVED: due, campaignv1.Assignment_STATE_RETURNED: again,
+		campaignv1.Assignment_STATE_SUBMITTED: "", campaignv1.Assignment_STATE_APPROVED: "",
+	} {
+		a := &campaignv1.Assignment{Unit: "units/s", State: state, DueDate: due}
+		if state == campaignv1.Assignment_STATE_RETURNED {
+			a.CorrectionDueDate = again
+		}
+		fact := aggregation.FactOf(a, &aggregation.Fact{}, due)
+		if fact.Owes != want || fact.First(aggregation.ItemsMissing) != want || fact.First(aggregation.TasksOverdue) != want {
+			t.Errorf("%v is owed by %q, want %q: %+v", state, fact.Owes, want, fact.Counts)
+		}
 	}
-	if by := aggregation.Define(aggregation.ComplaintsInTimeRate).By; by != aggregation.ComplaintsReceived {
-		t.Errorf("the rate is of %v", aggregation.Define(by).ID)
+}
+
+// counted is what a fact counts of a metric.
+func counted(f aggregation.Fact, m aggregation.Metric) (all []aggregation.Count) {
+	for _, c := range f.Counts {
+		if c.Metric == m {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// The definition of a metric says of which days it is, where a cut's period does not.
+func TestDefinitionsSayOfWhichDaysTheyAre(t *testing.T) {
+	says := map[aggregationv1.Metric_Kind]string{aggregationv1.Metric_KIND_OVERDUE: "As of today", aggregationv1.Metric_KIND_RATIO: "until the end of the period"}
+	for _, m := range aggregation.Metrics() {
+		if !strings.Contains(m.GetDefinitionEn(), says[m.GetKind()]) {
+			t.Errorf("%s means %q", m.GetName(), m.GetDefinitionEn())
+		}
 	}
 }
 

@@ -23,11 +23,15 @@ func (s *Service) CompareStatus(ctx context.Context, req *aggregationv1.CompareS
 	if err != nil {
 		return nil, err
 	}
-	places, err := s.ranked(ctx, d, req)
+	places, day, err := s.ranked(ctx, d, req)
 	if err != nil {
 		return nil, err
 	}
-	return s.pageOf(aggregation.Behind(d, places, last), req)
+	answer, err := s.pageOf(aggregation.Behind(d, places, last), req)
+	if err == nil && d.Overdue() {
+		answer.OverdueDate = day
+	}
+	return answer, err
 }
 
 // lastPlace is the one with which the page before ended; without one, it stands
@@ -55,17 +59,19 @@ func (s *Service) pageOf(places []*place, req *aggregationv1.CompareStatusReques
 	return &aggregationv1.CompareStatusResponse{Places: places[:size], NextPageToken: s.book.Tokens.Encode(string(cursor), req)}, nil
 }
 
-// ranked are the units beneath in the order of their ranks.
-func (s *Service) ranked(ctx context.Context, d *aggregation.Definition, req *aggregationv1.CompareStatusRequest) (places []*place, err error) {
+// ranked are the units beneath in the order of their ranks, and the day of which what is
+// overdue is.
+func (s *Service) ranked(ctx context.Context, d *aggregation.Definition, req *aggregationv1.CompareStatusRequest) (places []*place, day string, err error) {
 	err = s.look(ctx, req, func(v *view) error {
+		day = v.query.Today
 		places, err = v.places(d, req.GetLabel())
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	aggregation.Rank(d, places)
-	return places, nil
+	return places, day, nil
 }
 
 // places are the units beneath with their figures, not yet ranked.

@@ -49,9 +49,9 @@ func TestARateIsOfOneSource(t *testing.T) {
 	const form = "complaints-monthly"
 	inTime, other := row(r.school, "accepted_in_time", 1), row(r.other, "accepted_in_time", 1)
 	r.refused("of the month in which it was accepted", r.tellsBy(form, "s", "2026-03", inTime, row(r.school, "closed", 1)), taken, taken)
-	r.refused("of a month without any", r.tellsBy(form, "s", "2026-04", row(r.school, "received", 2), row(r.school, "accepted", 2)), "", "")
+	r.refused("of a month without any", r.tellsBy(form, "s", "2026-04", row(r.school, "received", 2), row(r.school, "accepted", 2), row(r.school, "decisions_due", 2)), "", "", "")
 	r.refused("from another source", r.tellsBy(form, "t", "2026-04", inTime, other), taken, "")
-	r.refused("from the same, later", r.tellsBy(form, "s", "2026-04", inTime), "")
+	r.refused("from the same, later", r.tellsBy(form, "s", "2026-04", inTime, row(r.school, "decided_in_time", 1)), "", "")
 	figures := r.status(r.reviewer.Key, r.school, nil).GetFigures()
 	for id, want := range map[string]int64{"complaints_accepted": 3, "complaints_accepted_in_time": 1, "complaints_in_time_rate": 333, "complaints_closed": 0} {
 		wantFigure(t, figures, id, want)

@@ -32,7 +32,7 @@ func (v *view) cut() []note {
 	q := v.query
 	return []note{
 		{"单位 (unit)", q.Unit}, {"起始日期 (start_date)", q.Start}, {"截止日期 (end_date)", q.End},
-		{"截至时刻 (as_of)", moment(v.moment())}, {"单位树口径 (tree_as_of)", v.tree.String()},
+		{"逾期数所属日期 (overdue_date)", q.Today}, {"截至时刻 (as_of)", moment(v.moment())}, {"单位树口径 (tree_as_of)", v.tree.String()},
 		{"活动 (campaign)", q.Campaign}, {"类别 (category)", q.Category}, {"问题来源 (source)", q.Source},
 		{"含下级未经认可的数据 (unaccepted_included)", sheet.Yes(q.Beneath)},
 		{"含本单位未经认可的数据 (own_unaccepted_included)", sheet.Yes(q.Own)},

@@ -53,7 +53,7 @@ func TestAFileSaysWhatItsFiguresRestOn(t *testing.T) {
 	status := s.status(s.eye.Key, s.district, cut)
 	want := map[string]string{
 		"单位 (unit)": s.district, "起始日期 (start_date)": "2026-01-01", "截止日期 (end_date)": "2026-12-31",
-		"截至时刻 (as_of)": "2027-01-04T01:00:00Z", "单位树口径 (tree_as_of)": "TREE_NOW", "活动 (campaign)": campaign,
+		"截至时刻 (as_of)": "2027-01-04T01:00:00Z", "逾期数所属日期 (overdue_date)": "2027-01-04", "单位树口径 (tree_as_of)": "TREE_NOW", "活动 (campaign)": campaign,
 		"类别 (category)": "A", "问题来源 (source)": "SELF_CHECK",
 		"含下级未经认可的数据 (unaccepted_included)": "否", "含本单位未经认可的数据 (own_unaccepted_included)": "是",
 		"逾期未办事项数 (missing.total)": strconv.FormatInt(status.GetMissing().GetTotal(), 10),

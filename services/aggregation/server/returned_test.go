@@ -46,6 +46,9 @@ func (s *scene) filings(asOf *timestamppb.Timestamp) (n [4]int64) {
 			n[3]++
 		}
 	}
+	if got := figure(status.GetFigures(), "ledgers_overdue").GetValue(); asOf == nil && got != n[3] {
+		s.T.Errorf("%d ledgers are overdue, and %d missing", got, n[3])
+	}
 	return n
 }
 

@@ -95,6 +95,7 @@ func TestAReturnedTaskIsNotSubmitted(t *testing.T) {
 	if _, err := clerk.ReceiveAssignment(t.Context(), &campaignv1.ReceiveAssignmentRequest{Name: task}); err != nil {
 		t.Fatal(err)
 	}
+	want("once it is received", nil, [5]int64{1, 0, 0, 0, 0})
 	submits()
 	s.SetTime(on(4, 8))
 	want("once it is submitted", nil, [5]int64{1, 1, 0, 0, 0})
@@ -107,7 +108,7 @@ func TestAReturnedTaskIsNotSubmitted(t *testing.T) {
 	}
 
 	s.SetTime(on(4, 16))
-	want("after the day of correction", nil, [5]int64{1, 0, 0, 1, 0})
+	want("after the day of correction", nil, [5]int64{1, 0, 0, 1, 1})
 	urge := &aggregationv1.UrgeWorkItemRequest{Name: s.school, Subject: task, Action: aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT}
 	if _, err := s.Aggregation(s.eye.Key).UrgeWorkItem(t.Context(), urge); err != nil {
 		t.Error(err)

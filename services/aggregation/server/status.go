@@ -58,7 +58,7 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 	q := v.query
 	status = &aggregationv1.Status{
 		Name: q.Unit + "/status", EndDate: q.End, UnacceptedIncluded: q.Beneath, OwnUnacceptedIncluded: q.Own, Freshness: v.freshness,
-		TreeAsOf: v.tree, AsOf: timestamppb.New(v.moment()),
+		TreeAsOf: v.tree, AsOf: timestamppb.New(v.moment()), OverdueDate: q.Today,
 	}
 	if status.Figures, err = v.figures(q, wanted...); err != nil {
 		return nil, "", err

@@ -170,13 +170,37 @@ func (v *view) figures(q figures.Query, wanted ...aggregation.Definition) ([]*ag
 	if err != nil {
 		return nil, err
 	}
+	since, err := v.sinceEver(q, wanted, values)
+	if err != nil {
+		return nil, err
+	}
 	list := make([]*aggregationv1.Figure, len(wanted))
 	for i, d := range wanted {
-		list[i] = aggregation.FigureOf(&d, func(m aggregation.Metric) int64 { return values[m] })
+		from := &values
+		if d.Ratio() {
+			from = &since
+		}
+		list[i] = aggregation.FigureOf(&d, func(m aggregation.Metric) int64 { return from[m] })
 		list[i].Provisional = v.provisional[d.Service]
 		list[i].Partial = values[aggregation.UnitsReporting] > 0 && untold.Has(d.Metric)
 	}
 	return list, v.fillLatest(q, wanted, list)
+}
+
+// sinceEver are the values of what wanted divides, of all that came until the end: what is
+// closed in a period was found before it. Those of q are values.
+func (v *view) sinceEver(q figures.Query, wanted []aggregation.Definition, values figures.Values) (figures.Values, error) {
+	var ratios []aggregation.Definition
+	for _, d := range wanted {
+		if d.Ratio() {
+			ratios = append(ratios, d)
+		}
+	}
+	if q.Start == "" || len(ratios) == 0 {
+		return values, nil
+	}
+	q.Start = ""
+	return v.read(&q, aggregation.Sums(ratios...))
 }
 
 // read reads sums as of the view's moment, by its tree.

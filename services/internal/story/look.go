@@ -116,7 +116,7 @@ func (s *Story) tellFresh(status *aggregationv1.Status) {
 	s.picture.MissingTotal = status.GetMissing().GetTotal()
 	owed := map[string]int{}
 	for _, item := range status.GetMissing().GetItems() {
-		unit, what := s.fullName(cast.Code(item.GetUnit())), "未签收任务"
+		unit, what := s.fullName(cast.Code(item.GetUnit())), "未上报任务"
 		if strings.HasPrefix(item.GetSubject(), "ledgers/") {
 			what = "未报备台账"
 		}

@@ -24,6 +24,7 @@ var metrics = map[string]string{
 	"tasks-monthly/late": "tasks_late", "tasks-monthly/approved": "tasks_approved",
 	"complaints-monthly/received": "complaints_received", "complaints-monthly/accepted": "complaints_accepted",
 	"complaints-monthly/accepted_in_time": "complaints_accepted_in_time", "complaints-monthly/closed": "complaints_closed",
+	"complaints-monthly/decided_in_time": "complaints_decided_in_time", "complaints-monthly/decisions_due": "complaints_decisions_due",
 	"supervision-quarterly/inspections": "inspections_concluded", "supervision-quarterly/rounds": "rounds_published",
 }
 

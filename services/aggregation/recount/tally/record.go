@@ -210,6 +210,7 @@ func ledger(l *rectificationv1.Ledger, old *Record, day string) *Record {
 		if owes && !spared(by, l.GetUnitArchiveDate()) {
 			r.Owes = by
 			r.open("items_missing", by)
+			r.open("ledgers_overdue", by)
 		}
 		return r
 	}
@@ -265,11 +266,9 @@ func awaits(r *Record, a *campaignv1.Assignment) {
 		return
 	}
 	switch a.GetState() {
-	case campaignv1.Assignment_STATE_ISSUED:
+	case campaignv1.Assignment_STATE_ISSUED, campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
 		r.Owes = by
 		r.open("items_missing", by)
-		r.open("tasks_overdue", by)
-	case campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
 		r.open("tasks_overdue", by)
 	}
 }
@@ -301,5 +300,20 @@ func complaint(m *complaintv1.Complaint, old *Record, day string) *Record {
 	if m.GetState() == complaintv1.Complaint_STATE_CLOSED {
 		r.come("complaints_closed", Day(m.GetCloseTime()))
 	}
+	decided(r, first(accepted, r.rejected), due)
 	return r
+}
+
+// decided has whether there was a decision in time, and by when there had to be one: the
+// day of the decision, or the first one on which it was too late, whichever is earlier.
+func decided(r *Record, day, due string) {
+	late := ""
+	if limit, err := time.Parse(time.DateOnly, due); err == nil {
+		late = limit.AddDate(0, 0, 1).Format(time.DateOnly)
+	}
+	if day != "" && (late == "" || day < late) {
+		r.come("complaints_decided_in_time", day)
+		late = day
+	}
+	r.come("complaints_decisions_due", late)
 }

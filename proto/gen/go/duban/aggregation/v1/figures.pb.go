@@ -93,9 +93,11 @@ const (
 	Metric_KIND_STOCK Metric_Kind = 1
 	// 流量: how many came in the period.
 	Metric_KIND_FLOW Metric_Kind = 2
-	// 逾期: how many are open though their due date has passed, today.
+	// 逾期: how many are open though their due date has passed, as of today or of the
+	// day of as_of, whatever period is asked for.
 	Metric_KIND_OVERDUE Metric_Kind = 3
-	// 比率: one figure's sum by another's.
+	// 比率: one figure's sum by another's, of all that came until the end of the period,
+	// whatever its start.
 	Metric_KIND_RATIO Metric_Kind = 4
 	// 最近值: the newest value of the unit itself, which is never summed.
 	Metric_KIND_LATEST Metric_Kind = 5
@@ -508,9 +510,9 @@ type Figure struct {
 	Metric string `protobuf:"bytes,1,opt,name=metric,proto3" json:"metric,omitempty"`
 	// The value; of a ratio, thousandths, rounded half up, or 0 if the denominator is 0.
 	Value int64 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
-	// Of a ratio: what stands above the line.
+	// Of a ratio: what stands above the line, of all that came until the end.
 	Numerator int64 `protobuf:"varint,3,opt,name=numerator,proto3" json:"numerator,omitempty"`
-	// Of a ratio: what stands beneath the line.
+	// Of a ratio: what stands beneath the line, of all that came until the end.
 	Denominator int64 `protobuf:"varint,4,opt,name=denominator,proto3" json:"denominator,omitempty"`
 	// 暂定: the feed behind it has entries that are not counted yet.
 	Provisional bool `protobuf:"varint,5,opt,name=provisional,proto3" json:"provisional,omitempty"`
@@ -642,8 +644,11 @@ type Status struct {
 	SourceChanges []*SourceChange `protobuf:"bytes,14,rep,name=source_changes,json=sourceChanges,proto3" json:"source_changes,omitempty"`
 	// Whether there may be more of them.
 	SourceChangesTruncated bool `protobuf:"varint,15,opt,name=source_changes_truncated,json=sourceChangesTruncated,proto3" json:"source_changes_truncated,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// 逾期数所属日期: the day of which all that is overdue or missing is, YYYY-MM-DD: today, or
+	// the day of as_of, and not the end of the period.
+	OverdueDate   string `protobuf:"bytes,16,opt,name=overdue_date,json=overdueDate,proto3" json:"overdue_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Status) Reset() {
@@ -779,6 +784,13 @@ func (x *Status) GetSourceChangesTruncated() bool {
 		return x.SourceChangesTruncated
 	}
 	return false
+}
+
+func (x *Status) GetOverdueDate() string {
+	if x != nil {
+		return x.OverdueDate
+	}
+	return ""
 }
 
 // 数据来源变更: that what stood at a unit by reports (报表) ended, because the unit has
@@ -1249,9 +1261,13 @@ type Cut struct {
 	// EVALUATION, AUDIT, LETTER, OUTREACH or SUPERIOR; only figures of problems
 	// have one.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
-	// The first day of what came, YYYY-MM-DD; empty: from the beginning.
+	// The first day of what came (流量), YYYY-MM-DD; empty: from the beginning. Ratios (比率) go
+	// by the end alone: both parts are of all that came until then, for what is closed in
+	// a period was found before it.
 	StartDate string `protobuf:"bytes,4,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
-	// The last day, YYYY-MM-DD; empty, or in the future: today.
+	// The last day, YYYY-MM-DD; empty, or in the future: today. What is overdue (逾期) does not
+	// go by it: that is as of today, or of the day of as_of, which answers name as
+	// overdue_date.
 	EndDate string `protobuf:"bytes,5,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
 	// Counts also what no superior has accepted. Without it, only the figures of
 	// the caller's own unit hold what that unit itself has not had accepted yet.
@@ -1557,6 +1573,9 @@ type CompareStatusResponse struct {
 	Places []*CompareStatusResponse_Place `protobuf:"bytes,1,rep,name=places,proto3" json:"places,omitempty"`
 	// Empty on the last page.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// 逾期数所属日期: of a metric of what is overdue, the day of which the figures are, YYYY-MM-DD:
+	// today, or the day of as_of, and not the end of the period. Empty of others.
+	OverdueDate   string `protobuf:"bytes,3,opt,name=overdue_date,json=overdueDate,proto3" json:"overdue_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1601,6 +1620,13 @@ func (x *CompareStatusResponse) GetPlaces() []*CompareStatusResponse_Place {
 func (x *CompareStatusResponse) GetNextPageToken() string {
 	if x != nil {
 		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *CompareStatusResponse) GetOverdueDate() string {
+	if x != nil {
+		return x.OverdueDate
 	}
 	return ""
 }
@@ -1913,7 +1939,7 @@ type Missing_Item struct {
 	// Who owes it: units/{unit}
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// What is owed: the ledger that was not filed, the assignment that was not
-	// received.
+	// submitted, or not again after it was returned.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// Since when, YYYY-MM-DD.
 	DueDate string `protobuf:"bytes,3,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
@@ -2071,7 +2097,7 @@ type StatusSeries_Point struct {
 	StartDate string `protobuf:"bytes,1,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
 	// Its last day, YYYY-MM-DD.
 	EndDate string `protobuf:"bytes,2,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
-	// The figure: of a stock, at the end; of a flow or ratio, within.
+	// The figure: of a stock or ratio, at the end; of a flow, within.
 	Figure        *Figure `protobuf:"bytes,3,opt,name=figure,proto3" json:"figure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2166,7 +2192,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\vdenominator\x18\x04 \x01(\x03R\vdenominator\x12 \n" +
 	"\vprovisional\x18\x05 \x01(\bR\vprovisional\x12\x16\n" +
 	"\x06origin\x18\x06 \x01(\tR\x06origin\x12\x1d\n" +
-	"\apartial\x18\a \x01(\bB\x03\xe0A\x03R\apartial\"\x87\a\n" +
+	"\apartial\x18\a \x01(\bB\x03\xe0A\x03R\apartial\"\xaf\a\n" +
 	"\x06Status\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x12/\n" +
@@ -2184,7 +2210,8 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"tree_as_of\x18\f \x01(\x0e2\x1a.duban.aggregation.v1.TreeR\btreeAsOf\x12>\n" +
 	"\atargets\x18\r \x03(\v2$.duban.aggregation.v1.TargetProgressR\atargets\x12I\n" +
 	"\x0esource_changes\x18\x0e \x03(\v2\".duban.aggregation.v1.SourceChangeR\rsourceChanges\x128\n" +
-	"\x18source_changes_truncated\x18\x0f \x01(\bR\x16sourceChangesTruncated\x1av\n" +
+	"\x18source_changes_truncated\x18\x0f \x01(\bR\x16sourceChangesTruncated\x12&\n" +
+	"\foverdue_date\x18\x10 \x01(\tB\x03\xe0A\x03R\voverdueDate\x1av\n" +
 	"\x05Child\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x126\n" +
@@ -2254,10 +2281,11 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\tpage_size\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12@\n" +
-	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\xab\x02\n" +
+	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\xd3\x02\n" +
 	"\x15CompareStatusResponse\x12I\n" +
 	"\x06places\x18\x01 \x03(\v21.duban.aggregation.v1.CompareStatusResponse.PlaceR\x06places\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x1a\x9e\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n" +
+	"\foverdue_date\x18\x03 \x01(\tB\x03\xe0A\x03R\voverdueDate\x1a\x9e\x01\n" +
 	"\x05Place\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x14\n" +

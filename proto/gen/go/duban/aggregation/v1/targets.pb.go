@@ -242,7 +242,8 @@ type TargetProgress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The target.
 	Target *Target `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
-	// The figure of the target's period, so far: of a ratio, thousandths.
+	// The figure of the target's period, so far: of a ratio, thousandths, of all that came
+	// until then.
 	Value int64 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
 	// 完成率: the value by the goal, in thousandths, and 0 if the goal is 0.
 	ProgressMilli int64 `protobuf:"varint,3,opt,name=progress_milli,json=progressMilli,proto3" json:"progress_milli,omitempty"`
