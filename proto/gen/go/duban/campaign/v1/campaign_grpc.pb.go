@@ -63,7 +63,8 @@ type CampaignServiceClient interface {
 	// Changes a campaign that is still a draft (修改活动).
 	UpdateCampaign(ctx context.Context, in *UpdateCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
 	// Publishes a campaign (发布、下达): gives each unit in scope an assignment for
-	// every task that applies to it, all or none.
+	// every task that applies to it, all or none. Refused while a task lacks the items
+	// that its action requires.
 	PublishCampaign(ctx context.Context, in *PublishCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
 	// Closes a campaign (结束): its assignments change no more.
 	CloseCampaign(ctx context.Context, in *CloseCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
@@ -287,7 +288,8 @@ type CampaignServiceServer interface {
 	// Changes a campaign that is still a draft (修改活动).
 	UpdateCampaign(context.Context, *UpdateCampaignRequest) (*Campaign, error)
 	// Publishes a campaign (发布、下达): gives each unit in scope an assignment for
-	// every task that applies to it, all or none.
+	// every task that applies to it, all or none. Refused while a task lacks the items
+	// that its action requires.
 	PublishCampaign(context.Context, *PublishCampaignRequest) (*Campaign, error)
 	// Closes a campaign (结束): its assignments change no more.
 	CloseCampaign(context.Context, *CloseCampaignRequest) (*Campaign, error)
