@@ -184,6 +184,52 @@ func TestACampaignWhoseTasksLackItemsIsNotPublished(t *testing.T) {
 	}
 }
 
+// A campaign of years ago would be late in everything from its first day; one that has
+// begun goes out once what has passed has new days. Today is the day in Shanghai.
+func TestWhatIsPastIsNotPublished(t *testing.T) {
+	made, err := workStyle().In(2026)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := made.GetCampaign()
+	for _, a := range c.GetActions() {
+		a.ItemsRequired, a.Lead, a.Cooperating = 0, nil, nil
+	}
+	c.State, c.Owner = campaignv1.Campaign_STATE_DRAFT, "units/d"
+	for _, task := range c.GetTasks() {
+		task.Lead, task.Cooperating = nil, nil
+	}
+	past := func(moment string) (paths []string) {
+		now, err := time.Parse(time.RFC3339, moment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err = campaign.Publish(c, land(), now, "x"); err == nil {
+			return nil
+		}
+		if !errors.Is(err, campaign.ErrDatesPast) {
+			t.Fatal(err)
+		}
+		for _, f := range fault.As(err).Fields {
+			paths = append(paths, strings.TrimPrefix(f.Path, "campaign."))
+		}
+		return paths
+	}
+	for moment, want := range map[string][]string{
+		"2026-02-13T12:00:00+08:00": nil,
+		"2026-03-01T23:59:59+08:00": nil, // T101 is due that day
+		"2026-03-01T16:00:00Z":      {"tasks[0].due_date"},
+		"2026-03-31T12:00:00+08:00": {"tasks[0].due_date", "tasks[1].due_date", "tasks[2].due_date", "tasks[3].due_date", "tasks[4].due_date"},
+	} {
+		if diff := cmp.Diff(want, past(moment)); diff != "" {
+			t.Errorf("on %s (-want +got):\n%s", moment, diff)
+		}
+	}
+	if got := past("2027-01-01T00:00:00+08:00"); got[0] != "phases[3].end_date" || got[len(got)-1] != "filing.due_date" || len(got) != len(c.GetTasks())+2 {
+		t.Errorf("a year later: %v", got)
+	}
+}
+
 func TestDepartmentsAreFoundByFunction(t *testing.T) {
 	c := whole()
 	c.Actions[0].Cooperating = []*campaignv1.Organ{

@@ -10,6 +10,7 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/scope"
 )
@@ -32,6 +33,7 @@ func Publish(c *campaignv1.Campaign, land Land, now time.Time, who string) (*cam
 		func() error { return Check(c, land) },
 		func() error { return unresolved(c) },
 		func() error { return complete(c) },
+		func() error { return ahead(c, calendar.On(now).String()) },
 	} {
 		if err := check(); err != nil {
 			return nil, nil, err
@@ -66,6 +68,37 @@ func complete(c *campaignv1.Campaign) error {
 		return f
 	}
 	return nil
+}
+
+// ahead says whether nothing in c, which MUST be complete, was due before today and
+// its last phase has not ended: nobody is late with what nobody had been told.
+func ahead(c *campaignv1.Campaign, today string) error {
+	f := ErrDatesPast.With("today", today)
+	look := func(date, path string) {
+		if date != "" && date < today {
+			f = f.At(path, date+" 已经过去", date+" has passed")
+		}
+	}
+	last := lastPhase(c)
+	look(c.GetPhases()[last].GetEndDate(), fmt.Sprintf("campaign.phases[%d].end_date", last))
+	for i, t := range c.GetTasks() {
+		look(t.GetDueDate(), fmt.Sprintf("campaign.tasks[%d].due_date", i))
+	}
+	look(c.GetFiling().GetDueDate(), "campaign.filing.due_date")
+	if len(f.Fields) > 0 {
+		return f
+	}
+	return nil
+}
+
+// lastPhase is where the phase stands that ends last.
+func lastPhase(c *campaignv1.Campaign) (last int) {
+	for i, p := range c.GetPhases() {
+		if p.GetEndDate() > c.GetPhases()[last].GetEndDate() {
+			last = i
+		}
+	}
+	return last
 }
 
 // needItems adds to f the items that actions still require for their tasks.

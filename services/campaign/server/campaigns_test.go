@@ -89,6 +89,22 @@ func TestTheWorkStyleCampaignRunsWithNothingButData(t *testing.T) {
 	}
 }
 
+func TestACampaignOfYearsAgoIsNotPublished(t *testing.T) {
+	w := newWorld(t)
+	c, err := w.Campaign(w.clerk.Key).CreateCampaign(t.Context(), &campaignv1.CreateCampaignRequest{
+		Template: workStyle, Year: 2020, Campaign: &campaignv1.Campaign{Owner: w.district},
+	})
+	w.must(err)
+	w.enterItems(c)
+	if _, err = w.Campaign(w.head.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}); !errors.Is(err, campaign.ErrDatesPast) {
+		t.Errorf("one of 2020 = %v", err)
+	}
+	list, err := w.Campaign(w.clerk.Key).ListAssignments(t.Context(), &campaignv1.ListAssignmentsRequest{Parent: c.GetName()})
+	if err != nil || len(list.GetAssignments()) != 0 {
+		t.Errorf("it gave %v, %v", list, err)
+	}
+}
+
 func TestWhatCreatingRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.draft("c")
