@@ -140,7 +140,7 @@ func (s *Story) fullName(code string) string {
 	if above := s.Unit(u.Parent); above.Kind == "DISTRICT" || above.Kind == "SCHOOL" {
 		return s.fullName(above.Code) + u.DisplayName
 	}
-	return strings.TrimSuffix(u.DisplayName, "（演示）")
+	return strings.TrimSuffix(u.DisplayName, "（演示数据）")
 }
 
 // lookCategories reads the city by category.

@@ -118,7 +118,7 @@ func told(row []string) []string {
 
 // short leaves out what all districts' names end with.
 func short(name string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(name, "（演示）"), "教育局")
+	return strings.TrimSuffix(strings.TrimSuffix(name, "（演示数据）"), "教育局")
 }
 
 func categories(s picture.Sheet) string {

@@ -44,10 +44,10 @@ func sample() *picture.Picture {
 	f := picture.Figures{"problems_found": 8, "problems_closed": 7, "problems_closing_rate": 875, "evaluation_score": 91234}
 	return &picture.Picture{
 		Date: "2026-12-15", Names: map[string]string{"problems_found": "发现问题数", "problems_closed": "已销号问题数"}, Cities: f,
-		City:     picture.Sheet{Lines: []picture.Line{{Name: "西陵区教育局（演示）", Rank: 1, Figures: f}}},
-		District: picture.Sheet{Title: "西陵区教育局（演示）", Lines: []picture.Line{{Name: "演示博雅小学", Figures: f}}},
+		City:     picture.Sheet{Lines: []picture.Line{{Name: "西陵区教育局（演示数据）", Rank: 1, Figures: f}}},
+		District: picture.Sheet{Title: "西陵区教育局（演示数据）", Lines: []picture.Line{{Name: "演示博雅小学", Figures: f}}},
 		School:   picture.Sheet{Title: "演示博雅小学", Unit: "units/yc-420502-s03", Lines: []picture.Line{{Name: "弱——信念根基不牢", Figures: f}}},
-		Months:   []picture.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局第9号"}, Reports: []string{"兴山县教育局 2026-09 月报"}, Absent: "兴山县教育局（演示）", Direct: picture.Figures{"problems_found": 5}, Problems: 8, Compared: 99,
+		Months:   []picture.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局第9号"}, Reports: []string{"兴山县教育局 2026-09 月报"}, Absent: "兴山县教育局（演示数据）", Direct: picture.Figures{"problems_found": 5}, Problems: 8, Compared: 99,
 	}
 }
 
