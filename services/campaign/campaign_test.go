@@ -225,7 +225,7 @@ func TestWhatIsPastIsNotPublished(t *testing.T) {
 			t.Errorf("on %s (-want +got):\n%s", moment, diff)
 		}
 	}
-	if got := past("2027-01-01T00:00:00+08:00"); got[0] != "phases[3].end_date" || got[len(got)-1] != "filing.due_date" || len(got) != len(c.GetTasks())+2 {
+	if got := past("2027-01-01T00:00:00+08:00"); len(got) != len(c.GetTasks())+2 || got[0] != "phases[3].end_date" || got[len(got)-1] != "filing.due_date" {
 		t.Errorf("a year later: %v", got)
 	}
 }
