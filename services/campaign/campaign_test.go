@@ -207,7 +207,7 @@ func TestWhatIsPastIsNotPublished(t *testing.T) {
 		if _, _, err = campaign.Publish(c, land(), now, "x"); err == nil {
 			return nil
 		}
-		if !errors.Is(err, campaign.ErrDatesPast) {
+		if !errors.Is(err, campaign.ErrDatesOver) {
 			t.Fatal(err)
 		}
 		for _, f := range fault.As(err).Fields {

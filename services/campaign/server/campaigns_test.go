@@ -96,7 +96,7 @@ func TestACampaignOfYearsAgoIsNotPublished(t *testing.T) {
 	})
 	w.must(err)
 	w.enterItems(c)
-	if _, err = w.Campaign(w.head.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}); !errors.Is(err, campaign.ErrDatesPast) {
+	if _, err = w.Campaign(w.head.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}); !errors.Is(err, campaign.ErrDatesOver) {
 		t.Errorf("one of 2020 = %v", err)
 	}
 	list, err := w.Campaign(w.clerk.Key).ListAssignments(t.Context(), &campaignv1.ListAssignmentsRequest{Parent: c.GetName()})

@@ -79,7 +79,7 @@ const (
 	// So many persons submit an assignment, one after the other.
 	Reason_REASON_ASSIGNMENT_SUBMITTERS_FULL Reason = 24
 	// The campaign is over before it is published, or something of it was due before.
-	Reason_REASON_CAMPAIGN_DATES_PAST Reason = 25
+	Reason_REASON_CAMPAIGN_DATES_OVER Reason = 25
 )
 
 // Enum value maps for Reason.
@@ -110,7 +110,7 @@ var (
 		22: "REASON_ASSIGNMENT_ATTACHMENT_REFUSED",
 		23: "REASON_CAMPAIGN_PARENT_INVALID",
 		24: "REASON_ASSIGNMENT_SUBMITTERS_FULL",
-		25: "REASON_CAMPAIGN_DATES_PAST",
+		25: "REASON_CAMPAIGN_DATES_OVER",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                       0,
@@ -138,7 +138,7 @@ var (
 		"REASON_ASSIGNMENT_ATTACHMENT_REFUSED":     22,
 		"REASON_CAMPAIGN_PARENT_INVALID":           23,
 		"REASON_ASSIGNMENT_SUBMITTERS_FULL":        24,
-		"REASON_CAMPAIGN_DATES_PAST":               25,
+		"REASON_CAMPAIGN_DATES_OVER":               25,
 	}
 )
 
@@ -201,7 +201,7 @@ const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"$REASON_ASSIGNMENT_ATTACHMENT_REFUSED\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.\x12\xba\x01\n" +
 	"\x1eREASON_CAMPAIGN_PARENT_INVALID\x10\x17\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x01\x12E上级活动须属于上级机构的系统，不能属于本系统。\x1aEThe parent is a campaign of an installation above, never of this one.\x12\xd1\x01\n" +
 	"!REASON_ASSIGNMENT_SUBMITTERS_FULL\x10\x18\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\a\x12Z一项任务最多由 {limit} 人先后提交，请由已提交过的人员继续办理。\x1aDAt most {limit} persons submit an assignment: let one of them go on.\x12\xfd\x01\n" +
-	"\x1aREASON_CAMPAIGN_DATES_PAST\x10\x19\x1a\xdc\x01\x92\xb2\x19\xd7\x01\b\x05\x12^所列日期早于今天（{today}），活动不能发布，请先修改草稿中的日期。\x1aqThe dates listed lie before today ({today}), so the campaign cannot be published: change them in the draft first. \x01BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
+	"\x1aREASON_CAMPAIGN_DATES_OVER\x10\x19\x1a\xdc\x01\x92\xb2\x19\xd7\x01\b\x05\x12^所列日期早于今天（{today}），活动不能发布，请先修改草稿中的日期。\x1aqThe dates listed lie before today ({today}), so the campaign cannot be published: change them in the draft first. \x01BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
 
 var (
 	file_duban_campaign_v1_reason_proto_rawDescOnce sync.Once
