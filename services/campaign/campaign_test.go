@@ -15,6 +15,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/scope"
 )
 
@@ -162,19 +163,70 @@ func TestTheMostAssignments(t *testing.T) {
 	}
 }
 
-func TestTasksOfAnActionThatLacksItemsAreNamedAndNotGiven(t *testing.T) {
+// Without its items an action's tasks would fall out, and a published campaign changes
+// no more: it is told which tasks wait for how many, and goes without them if it says so.
+func TestACampaignWhoseTasksLackItemsIsNotPublished(t *testing.T) {
 	c := whole()
 	c.Actions[0].ItemsRequired = 2
-	c, given, err := campaign.Publish(c, nil, land(), noon, "x")
+	_, _, err := campaign.Publish(c, nil, land(), noon, "x")
+	want := []fault.Field{{
+		Path: "campaign.actions[0].items", Rule: "campaign_incomplete",
+		Zh: "须录入 2 项，现有 1 项，否则任务 T2 无法下达：请录入，或删去这些任务",
+		En: "has 1 of the 2 items that the tasks T2 need: enter them, or leave these tasks out",
+	}}
+	if !errors.Is(err, campaign.ErrIncomplete) || !slices.Equal(fault.As(err).Fields, want) {
+		t.Errorf("lacking an item: %v", err)
+	}
+	c.Tasks = c.Tasks[:1]
+	got, given, err := campaign.Publish(c, nil, land(), noon, "x")
+	if err != nil || len(given) != 2 || len(got.GetOmittedTasks()) != 0 {
+		t.Errorf("without its tasks: %v, %v, %v", given, got.GetOmittedTasks(), err)
+	}
+}
+
+// A campaign of years ago would be late in everything from its first day; one that has
+// begun goes out once what has passed has new days. Today is the day in Shanghai.
+func TestWhatIsPastIsNotPublished(t *testing.T) {
+	made, err := workStyle().In(2026)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.ContainsFunc(given, func(a *campaignv1.Assignment) bool { return a.GetTask() == "T2" }) || len(given) != 2 {
-		t.Errorf("given = %v", given)
+	c := made.GetCampaign()
+	for _, a := range c.GetActions() {
+		a.ItemsRequired, a.Lead, a.Cooperating = 0, nil, nil
 	}
-	want := &campaignv1.OmittedTask{Code: "T2", Title: "二", Cause: campaignv1.OmittedTask_CAUSE_ITEMS_MISSING}
-	if len(c.GetOmittedTasks()) != 1 || !proto.Equal(want, c.GetOmittedTasks()[0]) {
-		t.Errorf("omitted = %v, want %v", c.GetOmittedTasks(), want)
+	c.State, c.Owner = campaignv1.Campaign_STATE_DRAFT, "units/d"
+	for _, task := range c.GetTasks() {
+		task.Lead, task.Cooperating = nil, nil
+	}
+	past := func(moment string) (paths []string) {
+		now, err := time.Parse(time.RFC3339, moment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err = campaign.Publish(c, nil, land(), now, "x"); err == nil {
+			return nil
+		}
+		if !errors.Is(err, campaign.ErrDatesOver) {
+			t.Fatal(err)
+		}
+		for _, f := range fault.As(err).Fields {
+			paths = append(paths, strings.TrimPrefix(f.Path, "campaign."))
+		}
+		return paths
+	}
+	for moment, want := range map[string][]string{
+		"2026-02-13T12:00:00+08:00": nil,
+		"2026-03-01T23:59:59+08:00": nil, // T101 is due that day
+		"2026-03-01T16:00:00Z":      {"tasks[0].due_date"},
+		"2026-03-31T12:00:00+08:00": {"tasks[0].due_date", "tasks[1].due_date", "tasks[2].due_date", "tasks[3].due_date", "tasks[4].due_date"},
+	} {
+		if diff := cmp.Diff(want, past(moment)); diff != "" {
+			t.Errorf("on %s (-want +got):\n%s", moment, diff)
+		}
+	}
+	if got := past("2027-01-01T00:00:00+08:00"); len(got) != len(c.GetTasks())+2 || got[0] != "phases[3].end_date" || got[len(got)-1] != "filing.due_date" {
+		t.Errorf("a year later: %v", got)
 	}
 }
 

@@ -49,6 +49,10 @@ var refusals = []struct {
 	{campaign.ErrIncomplete, "campaign.tasks", published(func(c *campaignv1.Campaign) { c.Tasks = nil })},
 	{campaign.ErrIncomplete, "campaign.tasks[0].due_date", published(func(c *campaignv1.Campaign) { c.Tasks[0].DueDate = "" })},
 	{campaign.ErrIncomplete, "campaign.phases[0].start_date", published(func(c *campaignv1.Campaign) { c.Phases[0].StartDate = "" })},
+	{campaign.ErrIncomplete, "campaign.actions[0].items", published(func(c *campaignv1.Campaign) { c.Actions[0].Items = nil })},
+	{campaign.ErrDatesOver, "campaign.phases[0].end_date", published(func(c *campaignv1.Campaign) { c.Phases[0].EndDate = "2026-02-28" })},
+	{campaign.ErrDatesOver, "campaign.tasks[1].due_date", published(func(c *campaignv1.Campaign) { c.Tasks[1].DueDate = "2026-02-28" })},
+	{campaign.ErrDatesOver, "campaign.filing.due_date", published(func(c *campaignv1.Campaign) { c.Filing = &campaignv1.Filing{DueDate: "2026-02-28"} })},
 	{campaign.ErrScopeEmpty, "", published(func(c *campaignv1.Campaign) { c.Scope = &campaignv1.Scope{Exceptions: []string{"units/d"}} })},
 	{campaign.ErrTooManyAssignments, "", func() error { _, _, err := campaign.Publish(whole(), nil, broad(10_001), noon, "x"); return err }},
 

@@ -10,6 +10,8 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/scope"
 )
 
@@ -19,8 +21,8 @@ const Assignments = 20_000
 
 // Publish returns c as it is published and the assignments that it gives: one
 // for every task and every active unit in scope that the task applies to. land
-// is the owner's subtree, and t the template that c was made from or nil. Tasks of an
-// action that lacks required items are given to nobody and listed as omitted.
+// is the owner's subtree, and t the template that c was made from or nil. No task falls
+// out unsaid: where an action with tasks lacks required items, c is not published.
 func Publish(c *campaignv1.Campaign, t *Template, land Land, now time.Time, who string) (*campaignv1.Campaign, []*campaignv1.Assignment, error) {
 	c, err := move(c, Publishing)
 	if err != nil {
@@ -31,13 +33,13 @@ func Publish(c *campaignv1.Campaign, t *Template, land Land, now time.Time, who 
 		func() error { return Check(c, land) },
 		func() error { return unresolved(c, t) },
 		func() error { return complete(c) },
+		func() error { return ahead(c, calendar.On(now).String()) },
 	} {
 		if err := check(); err != nil {
 			return nil, nil, err
 		}
 	}
-	issued := withhold(c)
-	given, err := assignments(c, issued, land)
+	given, err := assignments(c, land)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,33 +64,64 @@ func complete(c *campaignv1.Campaign) error {
 	for i, t := range c.GetTasks() {
 		need(t.GetDueDate() != "", fmt.Sprintf("campaign.tasks[%d].due_date", i))
 	}
+	if f = needItems(f, c); len(f.Fields) > 0 {
+		return f
+	}
+	return nil
+}
+
+// ahead says whether nothing in c, which MUST be complete, was due before today and
+// its last phase has not ended: nobody is late with what nobody had been told.
+func ahead(c *campaignv1.Campaign, today string) error {
+	f := ErrDatesOver.With("today", today)
+	look := func(date, path string) {
+		if date != "" && date < today {
+			f = f.At(path, date+" 已经过去", date+" has passed")
+		}
+	}
+	last := lastPhase(c)
+	look(c.GetPhases()[last].GetEndDate(), fmt.Sprintf("campaign.phases[%d].end_date", last))
+	for i, t := range c.GetTasks() {
+		look(t.GetDueDate(), fmt.Sprintf("campaign.tasks[%d].due_date", i))
+	}
+	look(c.GetFiling().GetDueDate(), "campaign.filing.due_date")
 	if len(f.Fields) > 0 {
 		return f
 	}
 	return nil
 }
 
-// withhold adds to the omitted tasks of c, which the caller owns, those whose
-// action lacks items, and returns the others.
-func withhold(c *campaignv1.Campaign) (issued []*campaignv1.Task) {
-	lacking := map[string]bool{}
-	for _, a := range c.GetActions() {
-		lacking[a.GetCode()] = len(a.GetItems()) < int(a.GetItemsRequired())
+// lastPhase is where the phase stands that ends last.
+func lastPhase(c *campaignv1.Campaign) (last int) {
+	for i, p := range c.GetPhases() {
+		if p.GetEndDate() > c.GetPhases()[last].GetEndDate() {
+			last = i
+		}
 	}
+	return last
+}
+
+// needItems adds to f the items that actions still require for their tasks.
+func needItems(f *fault.Fault, c *campaignv1.Campaign) *fault.Fault {
+	waiting := map[string][]string{}
 	for _, t := range c.GetTasks() {
-		if !lacking[t.GetAction()] {
-			issued = append(issued, t)
+		waiting[t.GetAction()] = append(waiting[t.GetAction()], t.GetCode())
+	}
+	for i, a := range c.GetActions() {
+		tasks, has, needs := waiting[a.GetCode()], len(a.GetItems()), int(a.GetItemsRequired())
+		if len(tasks) == 0 || has >= needs {
 			continue
 		}
-		c.OmittedTasks = append(c.OmittedTasks, &campaignv1.OmittedTask{
-			Code: t.GetCode(), Title: t.GetTitle(), Cause: campaignv1.OmittedTask_CAUSE_ITEMS_MISSING,
-		})
+		f = f.At(fmt.Sprintf("campaign.actions[%d].items", i),
+			fmt.Sprintf("须录入 %d 项，现有 %d 项，否则任务 %s 无法下达：请录入，或删去这些任务", needs, has, strings.Join(tasks, "、")),
+			fmt.Sprintf("has %[2]d of the %[1]d items that the tasks %[3]s need: enter them, or leave these tasks out", needs, has, strings.Join(tasks, ", ")))
 	}
-	return issued
+	return f
 }
 
 // assignments counts before it makes anything.
-func assignments(c *campaignv1.Campaign, tasks []*campaignv1.Task, land Land) (given []*campaignv1.Assignment, err error) {
+func assignments(c *campaignv1.Campaign, land Land) (given []*campaignv1.Assignment, err error) {
+	tasks := c.GetTasks()
 	chosen := make([][]*organizationv1.Unit, len(tasks))
 	count := 0
 	inScope := scope.Select(c.GetScope(), land)

@@ -145,7 +145,8 @@ func (s *saying) problem(code int, id string) ([]byte, error) {
 }
 
 // JSONPath gives the names in a field's path as REST clients write them:
-// "unit.display_name" is "unit.displayName". What is no field stays.
+// "unit.display_name" is "unit.displayName". A path may begin with the record that
+// the call only names, as "campaign.tasks" of a publication. What is no field stays.
 func JSONPath(message protoreflect.MessageDescriptor, path string) string {
 	names := strings.Split(path, ".")
 	for i, name := range names {
@@ -154,6 +155,10 @@ func JSONPath(message protoreflect.MessageDescriptor, path string) string {
 		}
 		name, index, _ := strings.Cut(name, "[")
 		f := message.Fields().ByTextName(name)
+		if f == nil && i == 0 {
+			message = record(message, name)
+			continue
+		}
 		if f == nil {
 			break
 		}
@@ -166,4 +171,15 @@ func JSONPath(message protoreflect.MessageDescriptor, path string) string {
 		}
 	}
 	return strings.Join(names, ".")
+}
+
+// record is the message of that name beside the request, or nil.
+func record(request protoreflect.MessageDescriptor, name string) protoreflect.MessageDescriptor {
+	beside := request.ParentFile().Messages()
+	for i := range beside.Len() {
+		if m := beside.Get(i); strings.EqualFold(string(m.Name()), strings.ReplaceAll(name, "_", "")) {
+			return m
+		}
+	}
+	return nil
 }

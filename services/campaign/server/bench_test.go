@@ -27,6 +27,7 @@ func BenchmarkPublish(b *testing.B) {
 			CampaignId: fmt.Sprint("c", n), Template: workStyle, Campaign: &campaignv1.Campaign{Owner: w.district},
 		})
 		w.must(err)
+		w.enterItems(c)
 		c, err = w.Campaign(w.head.Key).PublishCampaign(b.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()})
 		w.must(err)
 		b.ReportMetric(float64(c.GetAssignmentCount()), "assignments/op")

@@ -57,13 +57,19 @@ func TestTheWorkStyleCampaignRunsWithNothingButData(t *testing.T) {
 	if lead := c.GetActions()[0].GetLead(); lead.GetUnit() != "units/d-personnel" {
 		t.Errorf("the lead of the first action = %v", lead)
 	}
-	c, err = w.Campaign(w.head.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()})
+	publish := &campaignv1.PublishCampaignRequest{Name: c.GetName(), ValidateOnly: true}
+	if _, err := w.Campaign(w.head.Key).PublishCampaign(t.Context(), publish); !errors.Is(err, campaign.ErrIncomplete) {
+		t.Errorf("without the eight items = %v", err)
+	}
+	w.enterItems(c)
+	publish.ValidateOnly = false
+	c, err = w.Campaign(w.head.Key).PublishCampaign(t.Context(), publish)
 	w.must(err)
 	omitted := map[string]string{}
 	for _, o := range c.GetOmittedTasks() {
 		omitted[o.GetCode()] = o.GetCause().String()
 	}
-	want := map[string]string{"T371": "CAUSE_DUTY", "T372": "CAUSE_DUTY", "T311": "CAUSE_ITEMS_MISSING", "T312": "CAUSE_ITEMS_MISSING"}
+	want := map[string]string{"T371": "CAUSE_DUTY", "T372": "CAUSE_DUTY"}
 	if diff := cmp.Diff(want, omitted); diff != "" {
 		t.Errorf("omitted (-want +got):\n%s", diff)
 	}
@@ -74,12 +80,28 @@ func TestTheWorkStyleCampaignRunsWithNothingButData(t *testing.T) {
 		tasks = append(tasks, a.GetTask())
 	}
 	// Read off the file: what applies to SCHOOL without the omitted ones.
-	school := []string{"T101", "T102", "T201", "T202", "T203", "T204", "T205", "T302", "T321", "T322", "T332", "T351", "T381", "T401", "T404"}
+	school := []string{"T101", "T102", "T201", "T202", "T203", "T204", "T205", "T302", "T312", "T321", "T322", "T332", "T351", "T381", "T401", "T404"}
 	if diff := cmp.Diff(school, tasks); diff != "" {
 		t.Errorf("the school's tasks (-want +got):\n%s", diff)
 	}
 	if mine.GetAssignments()[1].GetRequired()[0].GetCount() != 2 {
 		t.Errorf("the quota T102 asks for %v", mine.GetAssignments()[1].GetRequired())
+	}
+}
+
+func TestACampaignOfYearsAgoIsNotPublished(t *testing.T) {
+	w := newWorld(t)
+	c, err := w.Campaign(w.clerk.Key).CreateCampaign(t.Context(), &campaignv1.CreateCampaignRequest{
+		Template: workStyle, Year: 2020, Campaign: &campaignv1.Campaign{Owner: w.district},
+	})
+	w.must(err)
+	w.enterItems(c)
+	if _, err = w.Campaign(w.head.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()}); !errors.Is(err, campaign.ErrDatesOver) {
+		t.Errorf("one of 2020 = %v", err)
+	}
+	list, err := w.Campaign(w.clerk.Key).ListAssignments(t.Context(), &campaignv1.ListAssignmentsRequest{Parent: c.GetName()})
+	if err != nil || len(list.GetAssignments()) != 0 {
+		t.Errorf("it gave %v, %v", list, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"image/png"
 	"strings"
@@ -92,6 +93,20 @@ func (w *world) draft(id string) *campaignv1.Campaign {
 	})
 	w.must(err)
 	return c
+}
+
+// enterItems enters the items that the draft's actions require.
+func (w *world) enterItems(c *campaignv1.Campaign) {
+	w.T.Helper()
+	for _, a := range c.GetActions() {
+		for i := range a.GetItemsRequired() {
+			a.Items = append(a.Items, &campaignv1.Item{Code: fmt.Sprintf("CLEAR-%d", i+1), Text: "演示事项"})
+		}
+	}
+	_, err := w.Campaign(w.clerk.Key).UpdateCampaign(w.T.Context(), &campaignv1.UpdateCampaignRequest{
+		Campaign: &campaignv1.Campaign{Name: c.GetName(), Actions: c.GetActions()}, UpdateMask: mask("actions"),
+	})
+	w.must(err)
 }
 
 // publish drafts and publishes a campaign and returns its name.

@@ -89,7 +89,7 @@ func play(ctx context.Context, folder string, once bool, out io.Writer) error {
 		return errors.Join(err, s.Close())
 	case base := <-ready:
 		if base != "http://"+suite.Default().HTTP {
-			fmt.Fprintf(out, "%s 已被占用，改用 %s\n", suite.Default().HTTP, base)
+			fmt.Fprintf(out, "%[1]s 已被占用，改用 %[2]s\n%[1]s is taken: using %[2]s\n", suite.Default().HTTP, base)
 		}
 		err = perform(ctx, s, base, once, out)
 	}
@@ -121,9 +121,10 @@ func perform(ctx context.Context, s *suite.Suite, base string, once bool, out io
 	if err := upkeep.RecountStores(ctx, s.Stores()); err != nil {
 		return fmt.Errorf("the recount: %w", err)
 	}
-	fmt.Fprintln(out, "复算：由各服务的日志从头重算全部汇总数字，与现有数字一致。")
+	fmt.Fprintln(out, "复算：由各服务的日志从头重算全部汇总数字，与现有数字一致。\nRecounted: all figures were made anew from the services' logs, and are the same.")
 	if once {
-		_, err = fmt.Fprintln(out, "\n如何继续：运行 make demo（不带 ONCE=1），服务会留着，并给出地址、接口文档、试用密钥和可粘贴的 curl 命令。")
+		_, err = fmt.Fprintln(out, "\n如何继续：运行 make demo（不带 ONCE=1），服务会留着，并给出地址、接口文档、试用密钥和可粘贴的 curl 命令。\n"+
+			"How to look further: run make demo without ONCE=1, which keeps serving and gives the address, the API documentation, a key and curl commands to paste.")
 		return err
 	}
 	return further(out, base, tale, picture)
@@ -137,6 +138,7 @@ func tell(ctx context.Context, base, key string, out io.Writer) (*story.Story, *
 	}
 	client := rest.New(base, stage.AtOnce)
 	defer client.Close()
+	fmt.Fprintln(os.Stderr, "以模拟时钟讲述一市全年的活动（演示数据），约一分钟。 Telling a city's year (demonstration data) on a simulated clock: about a minute.")
 	begun := time.Now()
 	tale := story.New(city, client, key, teller(os.Stderr, begun))
 	seen, err := tale.Run(ctx)
@@ -151,7 +153,7 @@ func further(out io.Writer, base string, tale *story.Story, seen *picture.Pictur
 	if err := screen.Further(out, base, tale.Viewer(), seen); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintln(out, "\n服务运行中，按 Ctrl-C 结束。")
+	_, err := fmt.Fprintln(out, "\n服务运行中，按 Ctrl-C 结束。 Serving until Ctrl-C.")
 	return err
 }
 

@@ -46,7 +46,7 @@ func (d demonstration) playSplit(ctx context.Context, out io.Writer) error {
 	if err := i.Check(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(out, "复算：各进程的数据由日志从头核对，全部汇总数字与重算一致。")
+	_, err = fmt.Fprintln(out, "复算：各进程的数据由日志从头核对，全部汇总数字与重算一致。\nRecounted: the data of all processes were checked against their logs, and all figures are the same.")
 	return err
 }
 
@@ -71,7 +71,8 @@ func (d demonstration) tellSplit(ctx context.Context, i *fleet.Installation, out
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "以上由 %d 个进程完成：每个服务一个进程，各有数据与密钥，之间以双向 TLS 相连。\n", len(suite.Roles()))
+	fmt.Fprintf(out, "以上由 %[1]d 个进程完成：每个服务一个进程，各有数据与密钥，之间以双向 TLS 相连。\n"+
+		"All this was done by %[1]d processes, one for each service with data and keys of its own, joined by mutual TLS.\n", len(suite.Roles()))
 	if d.once {
 		return nil
 	}

@@ -115,13 +115,18 @@ func (f *realm) play(ctx context.Context, once bool) error {
 	for _, step := range []struct {
 		name string
 		do   func(context.Context) error
-	}{{"启动七个机构的系统，自上而下登记", f.begin}, {"在四个区县讲述一年的活动", f.tell}, {"等待数据逐级上送并核对", f.show}, {"停止，从全部存储复算", f.recount}} {
+	}{
+		{"启动七个机构的系统，自上而下登记 Starting seven bureaus, those above first", f.begin},
+		{"在四个区县讲述一年的活动 Telling a year of four districts", f.tell},
+		{"等待数据逐级上送并核对 Waiting until all has come up, and checking", f.show},
+		{"停止，从全部存储复算 Stopping, and counting anew from all stores", f.recount},
+	} {
 		fmt.Fprintf(os.Stderr, "%5.1fs  %s\n", time.Since(begun).Seconds(), step.name)
 		if err := step.do(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	fmt.Fprintf(f.out, "用时 %.1f 秒（演示数据）。\n", time.Since(begun).Seconds())
+	fmt.Fprintf(f.out, "用时 %.1[1]f 秒（演示数据）。 %.1[1]f s.\n", time.Since(begun).Seconds())
 	if once {
 		return nil
 	}
@@ -173,7 +178,8 @@ func (f *realm) show(ctx context.Context) error {
 	for _, t := range f.tiers {
 		calls += t.Calls()
 	}
-	_, err = fmt.Fprintf(f.out, "\n核对：全省、各市、各区县共 %d 个数字，与各区县经办人自己数的一致（演示数据）；REST 调用 %d 次。\n", compared, calls)
+	_, err = fmt.Fprintf(f.out, "\n核对：全省、各市、各区县共 %[1]d 个数字，与各区县经办人自己数的一致（演示数据）；REST 调用 %[2]d 次。\n"+
+		"Checked: %[1]d figures on all tiers equal what the districts' people counted themselves; %[2]d REST calls.\n", compared, calls)
 	return err
 }
 
@@ -191,7 +197,8 @@ func (f *realm) recount(ctx context.Context) error {
 			return fmt.Errorf("%s, from the stores below: %w: %w", p.Name(), errWrong, err)
 		}
 	}
-	_, err := fmt.Fprintln(f.out, "复算：七个机构的全部汇总数字，由上级留存的镜像、由下级自己的存储各重算一遍，全部一致（演示数据）。")
+	_, err := fmt.Fprintln(f.out, "复算：七个机构的全部汇总数字，由上级留存的镜像、由下级自己的存储各重算一遍，全部一致（演示数据）。\n"+
+		"Recounted: all figures of the seven bureaus, once from the mirrors above and once from the stores below, are the same.")
 	return err
 }
 
@@ -216,7 +223,7 @@ func (f *realm) serve(ctx context.Context) error {
 		fmt.Fprintf(f.out, "%-24s http://%s\n", p.ID(), p.config.HTTP)
 	}
 	top := f.places[0]
-	fmt.Fprintf(f.out, "\n省级查阅员的试用密钥（演示数据）：\n\nKEY=%s\ncurl -s -H \"Authorization: Bearer $KEY\" 'http://%s/v1/units/hb/status'\n\n服务运行中，按 Ctrl-C 结束。\n", top.Viewer(), top.config.HTTP)
+	fmt.Fprintf(f.out, "\n省级查阅员的试用密钥（演示数据）：\nA key of the province's viewer to try with (demonstration data):\n\nKEY=%s\ncurl -s -H \"Authorization: Bearer $KEY\" 'http://%s/v1/units/hb/status'\n\n服务运行中，按 Ctrl-C 结束。 Serving until Ctrl-C.\n", top.Viewer(), top.config.HTTP)
 	<-ctx.Done()
 	return nil
 }

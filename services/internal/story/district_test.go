@@ -19,7 +19,7 @@ func TestDistrict(t *testing.T) {
 	s := suitetest.RunIn(t, t.TempDir())
 	client := rest.New(s.HTTP, stage.AtOnce)
 	t.Cleanup(client.Close)
-	tale := story.NewDistrict(city.Beneath("YC-420502", "西陵区教育局（演示）", 3), client, s.Bootstrap, 1, func(m stage.Moment) {
+	tale := story.NewDistrict(city.Beneath("YC-420502", "西陵区教育局（演示数据）", 3), client, s.Bootstrap, 1, func(m stage.Moment) {
 		if m.Part == 1 {
 			t.Logf("%2d/%d %s", m.Number, m.Chapters, m.Chapter)
 		}

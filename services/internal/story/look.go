@@ -16,7 +16,7 @@ import (
 // look asks for the status of the city as its viewer, compares it with what the
 // story counted and with what is read problem by problem, and keeps the picture.
 func (s *Story) look(ctx context.Context) error {
-	s.picture = &picture.Picture{Date: s.Date, Names: map[string]string{}}
+	s.picture = &picture.Picture{Date: s.Date, Names: map[string]string{}, Gloss: map[string]string{}}
 	for _, part := range []func(context.Context) error{s.lookNames, s.lookCity, s.lookCategories, s.lookDown, s.lookSeries, s.lookGaps, s.lookDues, s.recount} {
 		if err := part(ctx); err != nil {
 			return err
@@ -31,7 +31,8 @@ func (s *Story) lookNames(ctx context.Context) error {
 		return err
 	}
 	for _, m := range list.GetMetrics() {
-		s.picture.Names[strings.TrimPrefix(m.GetName(), "metrics/")] = m.GetDisplayNameZh()
+		id := strings.TrimPrefix(m.GetName(), "metrics/")
+		s.picture.Names[id], s.picture.Gloss[id] = m.GetDisplayNameZh(), m.GetDisplayNameEn()
 	}
 	return nil
 }
@@ -111,7 +112,7 @@ func (s *Story) lookCity(ctx context.Context) error {
 
 func (s *Story) tellFresh(status *aggregationv1.Status) {
 	for _, f := range status.GetFreshness() {
-		s.picture.Freshness = append(s.picture.Freshness, fmt.Sprintf("%s %d/%d", f.GetService(), f.GetCursor(), f.GetSize()))
+		s.picture.Freshness = append(s.picture.Freshness, fmt.Sprintf("%s %d/%d", picture.Service(f.GetService()), f.GetCursor(), f.GetSize()))
 	}
 	s.picture.MissingTotal = status.GetMissing().GetTotal()
 	owed := map[string]int{}
@@ -137,7 +138,7 @@ func (s *Story) fullName(code string) string {
 	if above := s.Unit(u.Parent); above.Kind == "DISTRICT" || above.Kind == "SCHOOL" {
 		return s.fullName(above.Code) + u.DisplayName
 	}
-	return strings.TrimSuffix(u.DisplayName, "（演示）")
+	return strings.TrimSuffix(u.DisplayName, "（演示数据）")
 }
 
 // lookCategories reads the city by category.

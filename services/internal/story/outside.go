@@ -50,7 +50,7 @@ func reportFrom(months ...string) func(*Story, context.Context) error {
 			return nil
 		}
 		if s.As(reporter).Key() == "" {
-			if err := s.setup.Machine(ctx, reporter, "兴山县自建督办系统（演示）", Absent, "reporter"); err != nil {
+			if err := s.setup.Machine(ctx, reporter, "兴山县自建督办系统（演示数据）", Absent, "reporter"); err != nil {
 				return err
 			}
 		}

@@ -12,8 +12,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// pointing fails the test if a refusal names a field that its request has not:
-// over REST nothing could turn it into what the client wrote.
+// pointing fails the test if a refusal names a field that neither its request has
+// nor the record that the call only names: over REST nothing could turn it into what
+// the client wrote.
 type pointing struct {
 	grpc.ClientConnInterface
 	t testing.TB
@@ -22,12 +23,21 @@ type pointing struct {
 func (p pointing) Invoke(ctx context.Context, method string, req, resp any, opts ...grpc.CallOption) error {
 	err := p.ClientConnInterface.Invoke(ctx, method, req, resp, opts...)
 	m, ok := req.(proto.Message)
+	record, _ := resp.(proto.Message)
 	for _, path := range named(err) {
-		if ok && !Has(m.ProtoReflect().Descriptor(), path) {
+		if ok && !points(m.ProtoReflect().Descriptor(), record.ProtoReflect().Descriptor(), path) {
 			p.t.Errorf("%s refuses at %q, which %s has not", method, path, m.ProtoReflect().Descriptor().FullName())
 		}
 	}
 	return err
+}
+
+// points says whether the path leads to a field of the request or, beginning with its
+// name as in "campaign.tasks", of the record, of which the request has not that field.
+func points(request, record protoreflect.MessageDescriptor, path string) bool {
+	name, field, _ := strings.Cut(path, ".")
+	named := strings.EqualFold(string(record.Name()), strings.ReplaceAll(name, "_", ""))
+	return Has(request, path) || named && field != "" && Has(record, field) && !Has(request, field)
 }
 
 // named are the fields at which a call was refused.

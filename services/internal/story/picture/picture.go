@@ -9,6 +9,7 @@ import "maps"
 type Picture struct {
 	Date   string
 	Names  map[string]string // of the metrics, in Chinese, by id
+	Gloss  map[string]string // the same in English
 	City   Sheet             // by district
 	Cities Figures           // of the whole city
 	Direct Figures           // of its own bureau and of what is directly beneath that
@@ -66,4 +67,17 @@ func Direct(all Figures, lines []Line) Figures {
 		rest["problems_closing_rate"] = (rest["problems_closed"]*1000 + found/2) / found
 	}
 	return rest
+}
+
+var services = map[string]string{
+	"organization": "组织机构", "campaign": "活动任务", "rectification": "整改台账",
+	"evaluation": "评议", "complaint": "投诉举报", "aggregation": "汇总报表",
+}
+
+// Service is what officials call a service, or its own name if they call it nothing.
+func Service(name string) string {
+	if zh := services[name]; zh != "" {
+		return zh
+	}
+	return name
 }

@@ -1,6 +1,6 @@
 // Package screen shows what came of the story (演示结果) to an official in front of
 // a terminal: tables with Chinese headings whose columns stand in line, and how
-// to look further. What it shows it is given; it asks the suite for nothing.
+// to look further, with a line of English beneath what a newcomer must understand. What it shows it is given; it asks the suite for nothing.
 package screen
 
 import (
@@ -28,7 +28,8 @@ var (
 // Show writes the picture.
 func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n宜昌市干部作风整顿进展（演示数据）    截至 %s\n\n", p.Date)
+	fmt.Fprintf(&b, "\n宜昌市干部作风整顿进展（演示数据）    截至 %[1]s\n"+
+		"A city's work-style campaign, its districts by closing rate (demonstration data), as of %[1]s\nColumns: rank, district, %[2]s; last rows: the city's own units, the whole city\n\n", p.Date, gloss(p, wide))
 	city := table{heading: append([]string{"名次", "区县"}, names(p, wide)...)}
 	for _, l := range p.City.Lines {
 		rank := "-"
@@ -41,27 +42,31 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	city.add(append([]string{"", "全市"}, cells(p.Cities, wide)...))
 	city.write(&b, 2)
 	if p.Absent != "" {
-		fmt.Fprintf(&b, "%s由自有系统按月报数，月报不含的指标以“-”表示：全市未销号 %d 等不含该区县，不等于发现数减销号数。\n", short(p.Absent), p.Cities["problems_open"])
+		fmt.Fprintf(&b, "%s由自有系统按月报数，月报不含的指标以“-”表示：全市未销号 %d 等不含该区县，不等于发现数减销号数。\n"+
+			"A dash: unknown, since that district reports by the month from a system of its own; the city's open problems leave it out.\n", short(p.Absent), p.Cities["problems_open"])
 	}
-	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，其中逾期后报 %d；投诉：收到 %d，受理 %d，办结 %d\n",
+	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，其中逾期后报 %d；投诉：收到 %d，受理 %d，办结 %d\n"+
+		"Tasks: due, approved (early ones too), late; ledgers: due, filed, late among them; complaints: received, accepted, closed\n",
 		p.Cities["tasks_due"], p.Cities["tasks_approved"], p.Cities["tasks_late"],
 		p.Cities["ledgers_due"], p.Cities["ledgers_filed"], p.Cities["ledgers_filed_late"],
 		p.Cities["complaints_received"], p.Cities["complaints_accepted"], p.Cities["complaints_closed"])
 	fmt.Fprintf(&b, "按类别（发现/销号）：%s\n", categories(p.Categories))
-	fmt.Fprintf(&b, "逐月%s：%s\n", p.Names["problems_closed"], months(p.Months))
+	fmt.Fprintf(&b, "逐月%s：%s\nBy category: found/closed; then problems closed month by month\n", p.Names["problems_closed"], months(p.Months))
 	down(&b, p)
 	fmt.Fprintf(&b, "\n欠报（演示数据，共 %d 项）：%s\n", p.MissingTotal, list(p.Missing))
-	fmt.Fprintf(&b, "欠报报表（另计）：%s；报送缺号：%s\n", list(p.Reports), list(p.Gaps))
-	fmt.Fprintf(&b, "新鲜度（已计入/已产生的记录）：%s\n", list(p.Freshness))
-	fmt.Fprintf(&b, "复核：逐条读取 %d 个问题（含已取消、未经上级认可的，不含月报所报），核对 %d 个数字，全部一致。\n", p.Problems, p.Compared)
-	fmt.Fprintf(&b, "用时 %.1f 秒，REST 调用 %d 次。\n", t.Elapsed.Seconds(), t.Calls)
+	fmt.Fprintf(&b, "欠报报表（演示数据，另计）：%s；报送缺号：%s\n", list(p.Reports), list(p.Gaps))
+	b.WriteString("Missing: tasks nobody received, ledgers not filed; then monthly reports that are owed, and numbers missing among those sent\n")
+	fmt.Fprintf(&b, "新鲜度（已计入/已产生的记录）：%s\nFreshness: records counted/written, service by service\n", list(p.Freshness))
+	fmt.Fprintf(&b, "复核：逐条读取 %[1]d 个问题（含已取消、未经上级认可的，不含月报所报），核对 %[2]d 个数字，全部一致。\n"+
+		"Checked: %[1]d problems read one by one, %[2]d figures compared, all equal.\n", p.Problems, p.Compared)
+	fmt.Fprintf(&b, "用时 %.1[1]f 秒，REST 调用 %[2]d 次。 %.1[1]f s, %[2]d REST calls.\n", t.Elapsed.Seconds(), t.Calls)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 // down writes the drill-down: one district by school, one school by category.
 func down(b *strings.Builder, p *picture.Picture) {
-	fmt.Fprintf(b, "\n下钻一：%s各校（演示数据）\n\n", short(p.District.Title))
+	fmt.Fprintf(b, "\n下钻一：%s各校（演示数据）\nDrill-down 1: a district by school, with the same columns; last rows: its own bureau, the whole district\n\n", short(p.District.Title))
 	district := table{heading: append([]string{"学校"}, names(p, wide[:len(wide)-1])...)}
 	for _, l := range p.District.Lines {
 		district.add(append([]string{l.Name}, cells(l.Figures, wide[:len(wide)-1], l.Unknown...)...))
@@ -69,12 +74,21 @@ func down(b *strings.Builder, p *picture.Picture) {
 	district.add(append([]string{"局机关"}, cells(p.District.Direct, wide[:len(wide)-1])...))
 	district.add(append([]string{"合计"}, cells(p.District.All, wide[:len(wide)-1])...))
 	district.write(b, 1)
-	fmt.Fprintf(b, "\n下钻二：%s各类问题（演示数据）\n\n", p.School.Title)
+	fmt.Fprintf(b, "\n下钻二：%s各类问题（演示数据）\nDrill-down 2: a school by category: %s\n\n", p.School.Title, gloss(p, narrow))
 	school := table{heading: append([]string{"类别"}, names(p, narrow)...)}
 	for _, l := range p.School.Lines {
 		school.add(append([]string{strings.ReplaceAll(l.Name, "——", "  ")}, cells(l.Figures, narrow)...))
 	}
 	school.write(b, 1)
+}
+
+// gloss is the English of columns.
+func gloss(p *picture.Picture, metrics []string) string {
+	var said []string
+	for _, m := range metrics {
+		said = append(said, strings.ToLower(p.Gloss[m]))
+	}
+	return strings.Join(said, ", ")
 }
 
 func names(p *picture.Picture, metrics []string) (row []string) {
@@ -104,7 +118,7 @@ func cells(f picture.Figures, metrics []string, unknown ...string) (row []string
 
 // short leaves out what all districts' names end with.
 func short(name string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(name, "（演示）"), "教育局")
+	return strings.TrimSuffix(strings.TrimSuffix(name, "（演示数据）"), "教育局")
 }
 
 func categories(s picture.Sheet) string {
@@ -136,9 +150,10 @@ func list(items []string) string {
 // try with three lines to paste.
 func Further(w io.Writer, base, key string, p *picture.Picture) error {
 	_, err := fmt.Fprintf(w, `
-如何继续
-  地址    %[1]s        接口文档  %[1]s/docs/
-  查阅员（宜昌市）的试用密钥：
+如何继续 How to look further
+  地址 Address  %[1]s    接口文档 API documentation  %[1]s/docs/
+  查阅员（宜昌市，演示数据）的试用密钥，和可粘贴的三条命令：
+  A key of the city's viewer (demonstration data) to try with, and three commands to paste:
 
 KEY=%[2]s
 curl -s -H "Authorization: Bearer $KEY" '%[1]s/v1/units/yc/status:compare?metric=metrics/problems_closing_rate'

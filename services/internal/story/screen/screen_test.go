@@ -44,10 +44,11 @@ func sample() *picture.Picture {
 	f := picture.Figures{"problems_found": 8, "problems_closed": 7, "problems_closing_rate": 875, "evaluation_score": 91234}
 	return &picture.Picture{
 		Date: "2026-12-15", Names: map[string]string{"problems_found": "发现问题数", "problems_closed": "已销号问题数"}, Cities: f,
-		City:     picture.Sheet{Lines: []picture.Line{{Name: "西陵区教育局（演示）", Rank: 1, Figures: f}}},
-		District: picture.Sheet{Title: "西陵区教育局（演示）", Lines: []picture.Line{{Name: "演示博雅小学", Figures: f}}},
+		Gloss:    map[string]string{"problems_found": "Problems found", "problems_closed": "Problems closed"},
+		City:     picture.Sheet{Lines: []picture.Line{{Name: "西陵区教育局（演示数据）", Rank: 1, Figures: f}}},
+		District: picture.Sheet{Title: "西陵区教育局（演示数据）", Lines: []picture.Line{{Name: "演示博雅小学", Figures: f}}},
 		School:   picture.Sheet{Title: "演示博雅小学", Unit: "units/yc-420502-s03", Lines: []picture.Line{{Name: "弱——信念根基不牢", Figures: f}}},
-		Months:   []picture.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局第9号"}, Reports: []string{"兴山县教育局 2026-09 月报"}, Absent: "兴山县教育局（演示）", Direct: picture.Figures{"problems_found": 5}, Problems: 8, Compared: 99,
+		Months:   []picture.Month{{Name: "5月", Value: 7}}, Gaps: []string{"兴山县教育局第9号"}, Reports: []string{"兴山县教育局 2026-09 月报"}, Absent: "兴山县教育局（演示数据）", Direct: picture.Figures{"problems_found": 5}, Problems: 8, Compared: 99,
 	}
 }
 
@@ -58,7 +59,8 @@ func TestShow(t *testing.T) {
 	}
 	for _, want := range []string{
 		"宜昌市干部作风整顿进展（演示数据）", "截至 2026-12-15", "发现问题数", "87.5%", "91.23", "西陵区各校（演示数据）",
-		"演示博雅小学各类问题（演示数据）", "5月 7", "欠报报表（另计）：兴山县教育局 2026-09 月报；报送缺号：兴山县教育局第9号", "局机关", "合计", "市直", "兴山县由自有系统按月报数", "核对 99 个数字", "REST 调用 1234 次",
+		"演示博雅小学各类问题（演示数据）", "5月 7", "欠报报表（演示数据，另计）：兴山县教育局 2026-09 月报；报送缺号：兴山县教育局第9号", "局机关", "合计", "市直", "兴山县由自有系统按月报数", "核对 99 个数字", "REST 调用 1234 次",
+		"demonstration data", "Columns: rank, district, problems found, problems closed, ", "8 problems read one by one, 99 figures compared", "5.0 s, 1234 REST calls",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing", want)
@@ -74,7 +76,7 @@ func TestFurther(t *testing.T) {
 	if got := strings.Count(b.String(), "\ncurl "); got != 3 {
 		t.Errorf("%d curl lines, want 3", got)
 	}
-	for _, want := range []string{"http://127.0.0.1:8080/docs/", "KEY=key\n", "unit=units/yc-420502-s03"} {
+	for _, want := range []string{"http://127.0.0.1:8080/docs/", "KEY=key\n", "演示数据", "How to look further", "unit=units/yc-420502-s03"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is missing", want)
 		}

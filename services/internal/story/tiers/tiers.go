@@ -42,16 +42,16 @@ func New() ([]*Tier, error) {
 	if err != nil {
 		return nil, err
 	}
-	province := cast.Unit{Code: "HB", Kind: "PROVINCE", DisplayName: "湖北省教育厅（演示）"}
+	province := cast.Unit{Code: "HB", Kind: "PROVINCE", DisplayName: "湖北省教育厅（演示数据）"}
 	cities := []cast.Unit{
-		{Code: "YC", Parent: "HB", Kind: "CITY", DisplayName: "宜昌市教育局（演示）"},
-		{Code: "SL", Parent: "HB", Kind: "CITY", DisplayName: "示例市教育局（演示）"},
+		{Code: "YC", Parent: "HB", Kind: "CITY", DisplayName: "宜昌市教育局（演示数据）"},
+		{Code: "SL", Parent: "HB", Kind: "CITY", DisplayName: "示例市教育局（演示数据）"},
 	}
 	districts := []cast.Unit{
-		{Code: "YC-420502", Parent: "YC", Kind: "DISTRICT", DisplayName: "西陵区教育局（演示）"},
-		{Code: "YC-420503", Parent: "YC", Kind: "DISTRICT", DisplayName: "伍家岗区教育局（演示）"},
-		{Code: "YC-420504", Parent: "SL", Kind: "DISTRICT", DisplayName: "示例甲区教育局（演示）"},
-		{Code: "YC-420505", Parent: "SL", Kind: "DISTRICT", DisplayName: "示例乙区教育局（演示）"},
+		{Code: "YC-420502", Parent: "YC", Kind: "DISTRICT", DisplayName: "西陵区教育局（演示数据）"},
+		{Code: "YC-420503", Parent: "YC", Kind: "DISTRICT", DisplayName: "伍家岗区教育局（演示数据）"},
+		{Code: "YC-420504", Parent: "SL", Kind: "DISTRICT", DisplayName: "示例甲区教育局（演示数据）"},
+		{Code: "YC-420505", Parent: "SL", Kind: "DISTRICT", DisplayName: "示例乙区教育局（演示数据）"},
 	}
 	top := &Tier{City: all.Bureau(province, cities)}
 	list := []*Tier{top}

@@ -300,7 +300,7 @@ type Campaign struct {
 	Filing *Filing `protobuf:"bytes,15,opt,name=filing,proto3" json:"filing,omitempty"`
 	// 任务
 	Tasks []*Task `protobuf:"bytes,16,rep,name=tasks,proto3" json:"tasks,omitempty"`
-	// Tasks of the template, or of an action, that no unit gets, and why.
+	// Tasks of the template that no unit gets, and why.
 	OmittedTasks []*OmittedTask `protobuf:"bytes,17,rep,name=omitted_tasks,json=omittedTasks,proto3" json:"omitted_tasks,omitempty"`
 	// How far it is.
 	State Campaign_State `protobuf:"varint,18,opt,name=state,proto3,enum=duban.campaign.v1.Campaign_State" json:"state,omitempty"`

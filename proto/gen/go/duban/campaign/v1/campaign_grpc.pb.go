@@ -63,7 +63,9 @@ type CampaignServiceClient interface {
 	// Changes a campaign that is still a draft (修改活动).
 	UpdateCampaign(ctx context.Context, in *UpdateCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
 	// Publishes a campaign (发布、下达): gives each unit in scope an assignment for
-	// every task that applies to it, all or none.
+	// every task that applies to it, all or none. Refused while a task lacks the items
+	// that its action requires, and if a task or the filing of ledgers is due before
+	// today or the last phase has ended.
 	PublishCampaign(ctx context.Context, in *PublishCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
 	// Closes a campaign (结束): its assignments change no more.
 	CloseCampaign(ctx context.Context, in *CloseCampaignRequest, opts ...grpc.CallOption) (*Campaign, error)
@@ -287,7 +289,9 @@ type CampaignServiceServer interface {
 	// Changes a campaign that is still a draft (修改活动).
 	UpdateCampaign(context.Context, *UpdateCampaignRequest) (*Campaign, error)
 	// Publishes a campaign (发布、下达): gives each unit in scope an assignment for
-	// every task that applies to it, all or none.
+	// every task that applies to it, all or none. Refused while a task lacks the items
+	// that its action requires, and if a task or the filing of ledgers is due before
+	// today or the last phase has ended.
 	PublishCampaign(context.Context, *PublishCampaignRequest) (*Campaign, error)
 	// Closes a campaign (结束): its assignments change no more.
 	CloseCampaign(context.Context, *CloseCampaignRequest) (*Campaign, error)

@@ -206,7 +206,8 @@ const (
 	// 周期值守任务: recurring duties are not kept here.
 	OmittedTask_CAUSE_DUTY OmittedTask_Cause = 1
 	// 尚无条目: the items that the task's action requires were not entered before
-	// the campaign was published.
+	// the campaign was published. Only campaigns that earlier builds published have
+	// it: publishing is refused now.
 	OmittedTask_CAUSE_ITEMS_MISSING OmittedTask_Cause = 2
 )
 
@@ -649,8 +650,8 @@ type Action struct {
 	Lead *Organ `protobuf:"bytes,4,opt,name=lead,proto3" json:"lead,omitempty"`
 	// 配合单位
 	Cooperating []*Organ `protobuf:"bytes,5,rep,name=cooperating,proto3" json:"cooperating,omitempty"`
-	// How many items the owner has to enter. Until it has, the tasks of the action
-	// are given to nobody.
+	// How many items the owner has to enter. Until it has, a campaign with tasks of
+	// the action is not published.
 	ItemsRequired int32 `protobuf:"varint,6,opt,name=items_required,json=itemsRequired,proto3" json:"items_required,omitempty"`
 	// What the owner entered, such as the eight of 八清理.
 	Items         []*Item `protobuf:"bytes,7,rep,name=items,proto3" json:"items,omitempty"`
