@@ -93,12 +93,14 @@ type EvidenceKind_Media int32
 const (
 	// Not said.
 	EvidenceKind_MEDIA_UNSPECIFIED EvidenceKind_Media = 0
-	// 文档: PDF, docx or plain text.
+	// 文档: PDF, OFD, docx, doc, pptx, ppt or plain text.
 	EvidenceKind_MEDIA_DOCUMENT EvidenceKind_Media = 1
-	// 电子表格: xlsx or CSV.
+	// 电子表格: xlsx, xls or CSV.
 	EvidenceKind_MEDIA_SPREADSHEET EvidenceKind_Media = 2
-	// 图片: PNG or JPEG.
+	// 图片: PNG, JPEG, GIF, WebP, BMP, TIFF or HEIC.
 	EvidenceKind_MEDIA_IMAGE EvidenceKind_Media = 3
+	// 音像: mp3, m4a, wav, mp4 or mov.
+	EvidenceKind_MEDIA_RECORDING EvidenceKind_Media = 4
 )
 
 // Enum value maps for EvidenceKind_Media.
@@ -108,12 +110,14 @@ var (
 		1: "MEDIA_DOCUMENT",
 		2: "MEDIA_SPREADSHEET",
 		3: "MEDIA_IMAGE",
+		4: "MEDIA_RECORDING",
 	}
 	EvidenceKind_Media_value = map[string]int32{
 		"MEDIA_UNSPECIFIED": 0,
 		"MEDIA_DOCUMENT":    1,
 		"MEDIA_SPREADSHEET": 2,
 		"MEDIA_IMAGE":       3,
+		"MEDIA_RECORDING":   4,
 	}
 )
 
@@ -1262,16 +1266,17 @@ const file_duban_campaign_v1_plan_proto_rawDesc = "" +
 	"\x04lead\x18\x04 \x01(\v2\x18.duban.campaign.v1.OrganR\x04lead\x12D\n" +
 	"\vcooperating\x18\x05 \x03(\v2\x18.duban.campaign.v1.OrganB\b\xbaH\x05\x92\x01\x02\x10\x10R\vcooperating\x120\n" +
 	"\x0eitems_required\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\ritemsRequired\x127\n" +
-	"\x05items\x18\a \x03(\v2\x17.duban.campaign.v1.ItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\"\x8e\x02\n" +
+	"\x05items\x18\a \x03(\v2\x17.duban.campaign.v1.ItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\"\xa3\x02\n" +
 	"\fEvidenceKind\x121\n" +
 	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04code\x12\x1d\n" +
 	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x04name\x12P\n" +
-	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaB\x13\xbaH\x10\x92\x01\r\x10\x03\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05media\"Z\n" +
+	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05media\"o\n" +
 	"\x05Media\x12\x15\n" +
 	"\x11MEDIA_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eMEDIA_DOCUMENT\x10\x01\x12\x15\n" +
 	"\x11MEDIA_SPREADSHEET\x10\x02\x12\x0f\n" +
-	"\vMEDIA_IMAGE\x10\x03\"\xdd\x02\n" +
+	"\vMEDIA_IMAGE\x10\x03\x12\x13\n" +
+	"\x0fMEDIA_RECORDING\x10\x04\"\xdd\x02\n" +
 	"\x05Scope\x12K\n" +
 	"\x05kinds\x18\x01 \x03(\x0e2 .duban.organization.v1.Unit.KindB\x13\xbaH\x10\x92\x01\r\x10\t\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12h\n" +
 	"\x06labels\x18\x02 \x03(\v2$.duban.campaign.v1.Scope.LabelsEntryB*\xbaH'\x9a\x01$\x10 \"\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$*\x04r\x02\x18@R\x06labels\x12+\n" +
