@@ -10,6 +10,7 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // KeyLifetime is how long a key holds at most, and if nothing else is asked.
@@ -41,10 +42,14 @@ func inRange(field string, expire, now time.Time) error {
 	return nil
 }
 
-// Opens refuses a key that is narrowed to nothing: carried are the grants of its
+// Opens refuses a key that is narrowed to nothing, or would carry two roles that no
+// one person holds, which somebody may still do from before: carried are the grants of its
 // principal's that it carries, and places where these reach into its subtree.
 func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places []string) error {
 	free := len(k.GetRoles()) == 0
+	if apart := united(k, carried); apart != nil {
+		return apart.At("api_key.roles", "含有不得兼任的角色", "would carry roles that do not go together")
+	}
 	switch {
 	case len(places) > 0, free && k.GetUnit() == "": // it carries what is granted later, within the issuer's reach
 		return nil
@@ -53,6 +58,23 @@ func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places
 	default:
 		return ErrKeyOpensNothing.At("api_key.roles", "持有者在此范围内没有授权", "its principal holds nothing there")
 	}
+}
+
+// united says which two of the roles that k names or carries no one person holds, or
+// is nil.
+func united(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant) *fault.Fault {
+	roles := slices.Clone(k.GetRoles())
+	for _, g := range carried {
+		roles = append(roles, g.GetRole())
+	}
+	for i, a := range roles {
+		for _, b := range roles[:i] {
+			if found := apart(a, b); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
 }
 
 // Carried are those of its principal's grants, which it has or had, whose roles k has.
