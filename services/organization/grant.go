@@ -9,7 +9,6 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // NewGrant returns the grant that g asks for, under name. held is what the
@@ -28,8 +27,8 @@ func NewGrant(name string, g *organizationv1.RoleGrant, held []*organizationv1.R
 		if h.GetRole() == g.GetRole() && h.GetUnit() == g.GetUnit() {
 			return nil, ErrGrantExists.At("role_grant.role", "已在该单位持有", "is held on the unit already")
 		}
-		if found := apart(h.GetRole(), g.GetRole()); found != nil {
-			return nil, found.At("role_grant.role", "与已持有的角色不得兼任", "does not go with a role that is held")
+		if err := apart(h.GetRole(), g.GetRole(), "role_grant.role"); err != nil {
+			return nil, err
 		}
 	}
 	return &organizationv1.RoleGrant{Name: name, Principal: g.GetPrincipal(), Role: g.GetRole(), Unit: g.GetUnit()}, nil
@@ -48,18 +47,18 @@ func suits(r accessv1.Role, principal string) bool {
 	}
 }
 
-// apart says why one person may not hold both roles, on whatever units, or is nil:
+// apart says, at the field, why one person may not hold both roles, on whatever units:
 // an administrator holds no other kind of role, beside reading (三员分立), and who
 // works on complaints does not keep the complainants' identities.
-func apart(a, b accessv1.Role) *fault.Fault {
+func apart(a, b accessv1.Role, field string) error {
 	const officer, custodian, viewer = accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_VIEWER
 	switch {
 	case a == b, a == viewer, b == viewer:
 		return nil
 	case administrator(a), administrator(b):
-		return ErrAdministratorsSeparate
+		return ErrAdministratorsSeparate.At(field, "与另一角色不得由一人兼任", "does not go with another role")
 	case a == officer && b == custodian, a == custodian && b == officer:
-		return ErrCustodianSeparate
+		return ErrCustodianSeparate.At(field, "与另一角色不得由一人兼任", "does not go with another role")
 	default:
 		return nil
 	}

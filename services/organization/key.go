@@ -10,7 +10,6 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // KeyLifetime is how long a key holds at most, and if nothing else is asked.
@@ -47,8 +46,8 @@ func inRange(field string, expire, now time.Time) error {
 // principal's that it carries, and places where these reach into its subtree.
 func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places []string) error {
 	free := len(k.GetRoles()) == 0
-	if apart := united(k, carried); apart != nil {
-		return apart.At("api_key.roles", "含有不得兼任的角色", "would carry roles that do not go together")
+	if err := united(k, carried); err != nil {
+		return err
 	}
 	switch {
 	case len(places) > 0, free && k.GetUnit() == "": // it carries what is granted later, within the issuer's reach
@@ -60,17 +59,16 @@ func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places
 	}
 }
 
-// united says which two of the roles that k names or carries no one person holds, or
-// is nil.
-func united(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant) *fault.Fault {
+// united refuses a key that names or carries two roles that no one person holds.
+func united(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant) error {
 	roles := slices.Clone(k.GetRoles())
 	for _, g := range carried {
 		roles = append(roles, g.GetRole())
 	}
 	for i, a := range roles {
 		for _, b := range roles[:i] {
-			if found := apart(a, b); found != nil {
-				return found
+			if err := apart(a, b, "api_key.roles"); err != nil {
+				return err
 			}
 		}
 	}
