@@ -7,6 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
+
+	validatev1 "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -63,5 +68,25 @@ func TestContractsAreShort(t *testing.T) {
 		if n := strings.Count(string(text), "\n"); n > limit {
 			t.Errorf("%s has %d lines, more than %d", path, n, limit)
 		}
+	}
+}
+
+// TestDisplayNamesAreOneLine: whatever people call a thing stands in tables and
+// letters.
+func TestDisplayNamesAreOneLine(t *testing.T) {
+	found := 0
+	each(func(d protoreflect.MessageDescriptor) {
+		f := d.Fields().ByName("display_name")
+		if f == nil || !proto.HasExtension(f.Options(), validate.E_Field) {
+			return // nobody enters it
+		}
+		rules, _ := proto.GetExtension(f.Options(), validate.E_Field).(*validate.FieldRules)
+		if line, _ := proto.GetExtension(rules.GetString(), validatev1.E_Line).(bool); !line {
+			t.Errorf("%s is not held to one line", f.FullName())
+		}
+		found++
+	})
+	if found == 0 {
+		t.Error("no display name is held to anything")
 	}
 }

@@ -149,18 +149,34 @@ func called(c *campaignv1.Campaign, kind string) string {
 // forms has the form of each type of file that is taken.
 var forms = map[string]campaignv1.EvidenceKind_Media{
 	media.PDF:  campaignv1.EvidenceKind_MEDIA_DOCUMENT,
+	media.OFD:  campaignv1.EvidenceKind_MEDIA_DOCUMENT,
 	media.DOCX: campaignv1.EvidenceKind_MEDIA_DOCUMENT,
+	media.DOC:  campaignv1.EvidenceKind_MEDIA_DOCUMENT,
+	media.PPTX: campaignv1.EvidenceKind_MEDIA_DOCUMENT,
+	media.PPT:  campaignv1.EvidenceKind_MEDIA_DOCUMENT,
 	media.Text: campaignv1.EvidenceKind_MEDIA_DOCUMENT,
 	media.XLSX: campaignv1.EvidenceKind_MEDIA_SPREADSHEET,
+	media.XLS:  campaignv1.EvidenceKind_MEDIA_SPREADSHEET,
 	media.CSV:  campaignv1.EvidenceKind_MEDIA_SPREADSHEET,
 	media.PNG:  campaignv1.EvidenceKind_MEDIA_IMAGE,
 	media.JPEG: campaignv1.EvidenceKind_MEDIA_IMAGE,
+	media.GIF:  campaignv1.EvidenceKind_MEDIA_IMAGE,
+	media.WebP: campaignv1.EvidenceKind_MEDIA_IMAGE,
+	media.BMP:  campaignv1.EvidenceKind_MEDIA_IMAGE,
+	media.TIFF: campaignv1.EvidenceKind_MEDIA_IMAGE,
+	media.HEIC: campaignv1.EvidenceKind_MEDIA_IMAGE,
+	media.MP3:  campaignv1.EvidenceKind_MEDIA_RECORDING,
+	media.M4A:  campaignv1.EvidenceKind_MEDIA_RECORDING,
+	media.WAV:  campaignv1.EvidenceKind_MEDIA_RECORDING,
+	media.MP4:  campaignv1.EvidenceKind_MEDIA_RECORDING,
+	media.MOV:  campaignv1.EvidenceKind_MEDIA_RECORDING,
 }
 
 var formWords = map[campaignv1.EvidenceKind_Media]string{
 	campaignv1.EvidenceKind_MEDIA_DOCUMENT:    "文档",
 	campaignv1.EvidenceKind_MEDIA_SPREADSHEET: "表格",
 	campaignv1.EvidenceKind_MEDIA_IMAGE:       "图片",
+	campaignv1.EvidenceKind_MEDIA_RECORDING:   "音像",
 }
 
 // Approve returns a as accepted (审核通过) by who, who is none of those who

@@ -21,12 +21,14 @@ func NewGrant(name string, g *organizationv1.RoleGrant, held []*organizationv1.R
 		return nil, ErrRoleNotForPrincipal.At("role_grant.role", "不适用于此类主体", "is not for a principal of this kind")
 	}
 	for _, h := range held {
-		switch {
-		case h.GetEndTime() != nil:
-		case h.GetRole() == g.GetRole() && h.GetUnit() == g.GetUnit():
+		if h.GetEndTime() != nil {
+			continue
+		}
+		if h.GetRole() == g.GetRole() && h.GetUnit() == g.GetUnit() {
 			return nil, ErrGrantExists.At("role_grant.role", "已在该单位持有", "is held on the unit already")
-		case !together(h.GetRole(), g.GetRole()):
-			return nil, ErrAdministratorsSeparate.At("role_grant.role", "与已持有的角色不得兼任", "does not go with a role that is held")
+		}
+		if err := apart(h.GetRole(), g.GetRole(), "role_grant.role"); err != nil {
+			return nil, err
 		}
 	}
 	return &organizationv1.RoleGrant{Name: name, Principal: g.GetPrincipal(), Role: g.GetRole(), Unit: g.GetUnit()}, nil
@@ -45,18 +47,40 @@ func suits(r accessv1.Role, principal string) bool {
 	}
 }
 
-// together says whether one person may hold both roles (三员分立): an
-// administrator holds no other kind of role, beside reading.
-func together(a, b accessv1.Role) bool {
-	if a == b || a == accessv1.Role_ROLE_VIEWER || b == accessv1.Role_ROLE_VIEWER {
-		return true
+// apart says, at the field, why one person may not hold both roles, on whatever units:
+// an administrator holds no other kind of role, beside reading (三员分立), and who
+// works on complaints does not keep the complainants' identities.
+func apart(a, b accessv1.Role, field string) error {
+	const officer, custodian, viewer = accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_VIEWER
+	switch {
+	case a == b, a == viewer, b == viewer:
+		return nil
+	case administrator(a), administrator(b):
+		return ErrAdministratorsSeparate.At(field, "与另一角色不得由一人兼任", "does not go with another role")
+	case a == officer && b == custodian, a == custodian && b == officer:
+		return ErrCustodianSeparate.At(field, "与另一角色不得由一人兼任", "does not go with another role")
+	default:
+		return nil
 	}
-	return !administrator(a) && !administrator(b)
 }
 
 // administrator says whether the role is one of the three administrators'.
 func administrator(r accessv1.Role) bool {
 	return r == accessv1.Role_ROLE_SYSTEM_ADMIN || r == accessv1.Role_ROLE_SECURITY_ADMIN || r == accessv1.Role_ROLE_AUDITOR
+}
+
+// Named refuses one name for two of the three administrators, however it is spaced.
+func Named(req *organizationv1.InitializeRequest) error {
+	plain := func(name string) string { return strings.ToLower(strings.Join(strings.Fields(name), "")) }
+	system, security, auditor := plain(req.GetSystemAdmin()), plain(req.GetSecurityAdmin()), plain(req.GetAuditor())
+	switch {
+	case security == system:
+		return ErrAdministratorsSeparate.At("security_admin", "与系统管理员同名；确为两人的，请在姓名上加以区分", "is the system administrator's name: tell two persons apart by it")
+	case auditor == system, auditor == security:
+		return ErrAdministratorsSeparate.At("auditor", "与另一管理员同名；确为两人的，请在姓名上加以区分", "is another administrator's name: tell two persons apart by it")
+	default:
+		return nil
+	}
 }
 
 // EndGrant ends g.

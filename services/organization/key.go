@@ -41,10 +41,14 @@ func inRange(field string, expire, now time.Time) error {
 	return nil
 }
 
-// Opens refuses a key that is narrowed to nothing: carried are the grants of its
+// Opens refuses a key that is narrowed to nothing, or would carry two roles that no
+// one person holds, which somebody may still do from before: carried are the grants of its
 // principal's that it carries, and places where these reach into its subtree.
 func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places []string) error {
 	free := len(k.GetRoles()) == 0
+	if err := united(k, carried); err != nil {
+		return err
+	}
 	switch {
 	case len(places) > 0, free && k.GetUnit() == "": // it carries what is granted later, within the issuer's reach
 		return nil
@@ -53,6 +57,22 @@ func Opens(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant, places
 	default:
 		return ErrKeyOpensNothing.At("api_key.roles", "持有者在此范围内没有授权", "its principal holds nothing there")
 	}
+}
+
+// united refuses a key that names or carries two roles that no one person holds.
+func united(k *organizationv1.ApiKey, carried []*organizationv1.RoleGrant) error {
+	roles := slices.Clone(k.GetRoles())
+	for _, g := range carried {
+		roles = append(roles, g.GetRole())
+	}
+	for i, a := range roles {
+		for _, b := range roles[:i] {
+			if err := apart(a, b, "api_key.roles"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // Carried are those of its principal's grants, which it has or had, whose roles k has.

@@ -32,6 +32,7 @@ var (
 	ErrMachineExists          = fault.Of(organizationv1.Reason_REASON_MACHINE_EXISTS)
 	ErrPrincipalUnknown       = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_UNKNOWN)
 	ErrAdministratorsSeparate = fault.Of(organizationv1.Reason_REASON_GRANT_ADMINISTRATORS_SEPARATE)
+	ErrCustodianSeparate      = fault.Of(organizationv1.Reason_REASON_GRANT_CUSTODIAN_SEPARATE)
 	ErrSelfGrant              = fault.Of(organizationv1.Reason_REASON_GRANT_SELF_REFUSED)
 	ErrRoleNotForPrincipal    = fault.Of(organizationv1.Reason_REASON_GRANT_ROLE_INVALID)
 	ErrGrantEnded             = fault.Of(organizationv1.Reason_REASON_GRANT_ENDED)

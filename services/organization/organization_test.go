@@ -137,6 +137,24 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// Who holds both from before gets no key that carries both, and one for either.
+func TestAKeyCarriesNoTwoRolesThatAreKeptApart(t *testing.T) {
+	const officer, custodian = accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN
+	held := []*organizationv1.RoleGrant{{Role: officer, Unit: "units/a"}, {Role: custodian, Unit: "units/b"}}
+	for _, c := range []struct {
+		roles []accessv1.Role
+		want  error
+	}{
+		{nil, organization.ErrCustodianSeparate}, {[]accessv1.Role{custodian, officer}, organization.ErrCustodianSeparate}, {[]accessv1.Role{officer}, nil},
+		{[]accessv1.Role{officer, accessv1.Role_ROLE_AUDITOR}, organization.ErrAdministratorsSeparate},
+	} {
+		k := &organizationv1.ApiKey{Roles: c.roles}
+		if err := organization.Opens(k, organization.Carried(k, held), []string{"units/a"}); !errors.Is(err, c.want) {
+			t.Errorf("%v: %v, want %v", c.roles, err, c.want)
+		}
+	}
+}
+
 func TestNewGrant(t *testing.T) {
 	const person, machine = "units/u/members/m", "machines/x"
 	roles := map[string]accessv1.Role{}
@@ -161,6 +179,9 @@ func TestNewGrant(t *testing.T) {
 		{"to oneself", person, "HEAD", nil, person, organization.ErrSelfGrant},
 		{"a second administrator's role", person, "AUDITOR", held("SYSTEM_ADMIN"), "a", organization.ErrAdministratorsSeparate},
 		{"an administrator who decides", person, "CUSTODIAN", held("SECURITY_ADMIN"), "a", organization.ErrAdministratorsSeparate},
+		{"an officer who keeps identities", person, "CUSTODIAN", held("COMPLAINT_OFFICER"), "a", organization.ErrCustodianSeparate},
+		{"a custodian who works on cases", person, "COMPLAINT_OFFICER", held("CUSTODIAN"), "a", organization.ErrCustodianSeparate},
+		{"a custodian who registers", person, "REGISTRAR", held("CUSTODIAN"), "a", nil},
 		{"an administrator who reads", person, "VIEWER", held("SECURITY_ADMIN"), "a", nil},
 		{"after the other has ended", person, "SYSTEM_ADMIN", ended, "a", nil},
 		{"the same again", person, "HEAD", held("HEAD"), "a", organization.ErrGrantExists},

@@ -82,8 +82,8 @@ func editable(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, now
 	switch {
 	case !ownFinding(p.GetSource()) && changed != "":
 		return ErrProblemFindingFixed.At("problem."+changed, "由登记方填写，不能修改", "is what others found")
-	case p.GetDeadline() != wanted.GetDeadline() && fixed(l, p, now):
-		return ErrProblemDeadlineFixed.At("problem.deadline", "不能直接修改", "moves only by an extension")
+	case p.GetDeadline() != wanted.GetDeadline() && fixed(l, p, now) && !tighter(p, wanted, now):
+		return ErrProblemDeadlineFixed.At("problem.deadline", "不能直接推迟", "moves later only by an extension")
 	default:
 		return described(l, wanted)
 	}

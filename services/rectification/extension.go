@@ -57,7 +57,13 @@ func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) e
 	return nil
 }
 
-// fixed says whether the deadline of p moves by extension alone: it was filed, a
+// tighter says whether wanted is to be done earlier than p, which is not late yet: a
+// unit may ask more of itself than others do.
+func tighter(p, wanted *rectificationv1.Problem, now time.Time) bool {
+	return wanted.GetDeadline() != "" && wanted.GetDeadline() < p.GetDeadline() && !overdue(p.GetDeadline(), now)
+}
+
+// fixed says whether the deadline of p moves later by extension alone: it was filed, a
 // superior or a complaint set it, a superior granted it, or it has passed.
 func fixed(l *rectificationv1.Ledger, p *rectificationv1.Problem, now time.Time) bool {
 	others := p.GetAcceptedContent().GetDeadline() != "" || p.GetOriginalDeadline() != ""

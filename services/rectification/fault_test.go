@@ -242,6 +242,11 @@ var refusals = []struct {
 		_, err := rectification.Plan(unfiled, p, &rectificationv1.Problem{Deadline: "2026-12-31"}, submitter, now)
 		return err
 	}},
+	{"making a deadline that has passed earlier", rectification.ErrProblemDeadlineFixed, func() error {
+		return edited(unfiled, func(p, wanted *rectificationv1.Problem) {
+			p.Deadline, wanted.Deadline = "2026-03-01", "2026-02-28"
+		})
+	}},
 	{"moving a deadline that has passed", rectification.ErrProblemDeadlineFixed, func() error {
 		return edited(unfiled, func(p, wanted *rectificationv1.Problem) {
 			p.Deadline, wanted.Deadline = "2026-03-01", "2026-12-31"

@@ -82,6 +82,7 @@ func TestWhichFilesAreTaken(t *testing.T) {
 		"too large":          {name, large, blob.ErrTooLarge},
 		"empty":              {name, nil, blob.ErrEmpty},
 		"a program":          {name, []byte("\x7fELF"), blob.ErrTypeRefused},
+		"text as a picture":  {name, []byte("no picture"), blob.ErrTypeDiffers},
 		"before receiving":   {issued, fits, campaign.ErrTakesNoFiles},
 		"after submitting":   {handedIn, fits, campaign.ErrTakesNoFiles},
 		"to nothing":         {"campaigns/c/assignments/none", fits, authz.ErrNotFound},
@@ -112,8 +113,11 @@ func TestEvidenceIsOfThisAssignment(t *testing.T) {
 	w := newWorld(t)
 	first, second := w.received("c"), w.received("d")
 	file, elsewhere := w.attach(w.schoolClerk, first, photo(t, 1)), w.attach(w.schoolClerk, second, photo(t, 1))
-	text := w.attach(w.schoolClerk, first, []byte("纯文本"))
 	mine := w.Campaign(w.schoolClerk.Key)
+	note, err := mine.CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
+		Parent: first, Attachment: &blobv1.Attachment{FileName: "说明.txt"}, Content: []byte("纯文本"),
+	})
+	w.must(err)
 	for what, test := range map[string]struct {
 		evidence []*campaignv1.Evidence
 		want     error
@@ -122,7 +126,7 @@ func TestEvidenceIsOfThisAssignment(t *testing.T) {
 		"another assignment's": {[]*campaignv1.Evidence{{Kind: "photo", Attachment: elsewhere}}, campaign.ErrEvidenceUnknown},
 		"nothing's":            {[]*campaignv1.Evidence{{Kind: "photo", Attachment: first + "/attachments/none"}}, campaign.ErrEvidenceUnknown},
 		"another kind":         {[]*campaignv1.Evidence{{Kind: "minutes", Attachment: file}}, campaign.ErrEvidenceKindUnknown},
-		"another form":         {[]*campaignv1.Evidence{{Kind: "photo", Attachment: text}}, campaign.ErrEvidenceMedia},
+		"another form":         {[]*campaignv1.Evidence{{Kind: "photo", Attachment: note.GetName()}}, campaign.ErrEvidenceMedia},
 		"right":                {[]*campaignv1.Evidence{{Kind: "photo", Attachment: file}}, nil},
 	} {
 		req := &campaignv1.SubmitAssignmentRequest{Name: first, Summary: "已完成", Evidence: test.evidence, ValidateOnly: true}

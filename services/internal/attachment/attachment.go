@@ -130,11 +130,12 @@ func (a *Attachments) note(tx *change.Tx, parent string) error {
 
 // put keeps the content, or only looks at it if nothing is to change.
 func (a *Attachments) put(ctx context.Context, req *blobv1.CreateAttachmentRequest) (info blob.Info, err error) {
+	name, content := req.GetAttachment().GetFileName(), bytes.NewReader(req.GetContent())
 	if req.GetValidateOnly() {
-		info, _, err = blob.Inspect(bytes.NewReader(req.GetContent()), Limit)
+		info, _, err = blob.Inspect(name, content, Limit)
 		return info, err
 	}
-	info, err = a.kind.Book.Blobs.Put(ctx, bytes.NewReader(req.GetContent()), Limit)
+	info, err = a.kind.Book.Blobs.Put(ctx, name, content, Limit)
 	if errors.Is(err, store.ErrFull) {
 		return info, change.ErrDiskFull
 	}

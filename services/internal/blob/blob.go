@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -39,6 +40,7 @@ var (
 	ErrTooLarge    = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TOO_LARGE)
 	ErrEmpty       = fault.Of(blobv1.Reason_REASON_ATTACHMENT_EMPTY)
 	ErrTypeRefused = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TYPE_REFUSED)
+	ErrTypeDiffers = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TYPE_DIFFERS)
 )
 
 var (
@@ -72,30 +74,46 @@ func Open(folder string, reserve uint64) (*Store, error) {
 	return &Store{folder: folder, reserve: reserve}, nil
 }
 
-// Inspect reads at most limit bytes and says what they are, or why they are not
-// taken: ErrEmpty, ErrTooLarge, ErrTypeRefused. The content comes back with it.
-func Inspect(r io.Reader, limit int64) (Info, []byte, error) {
+// Inspect reads at most limit bytes of the file that its sender calls name, and says
+// what they are, or why they are not taken: ErrEmpty, ErrTooLarge, ErrTypeRefused,
+// ErrTypeDiffers. The content comes back with it.
+func Inspect(name string, r io.Reader, limit int64) (Info, []byte, error) {
 	content, err := io.ReadAll(io.LimitReader(r, limit+1))
-	switch {
-	case err != nil:
+	if err != nil {
 		return Info{}, nil, fmt.Errorf("reading the file: %w", err)
-	case len(content) == 0:
-		return Info{}, nil, ErrEmpty.At("content", "没有内容", "is empty")
-	case int64(len(content)) > limit:
+	}
+	if int64(len(content)) > limit {
 		return Info{}, nil, ErrTooLarge.With("limit", strconv.FormatInt(limit, 10)).At("content", "过大", "is too large")
 	}
-	kind := media.Type(content)
-	if kind == "" {
-		return Info{}, nil, ErrTypeRefused.At("content", "文件类型不接受", "is of a kind that is not taken")
+	kind, err := typeOf(name, content)
+	if err != nil {
+		return Info{}, nil, err
 	}
 	digest := sha256.Sum256(content)
 	return Info{Digest: hex.EncodeToString(digest[:]), Size: int64(len(content)), MediaType: kind}, content, nil
 }
 
-// Put keeps what r holds. Once it has returned, the file is durable. It fails
+// typeOf is the media type of a file that is taken.
+func typeOf(name string, content []byte) (string, error) {
+	if media.Blank(content) {
+		return "", ErrEmpty.At("content", "没有内容", "is empty")
+	}
+	kind := media.Type(content)
+	if kind == "" {
+		return "", ErrTypeRefused.At("content", "文件类型不接受", "is of a kind that is not taken")
+	}
+	if !media.Agrees(kind, name) {
+		endings := media.Endings(kind)
+		return "", ErrTypeDiffers.Say("endings", strings.Join(endings, "、"), strings.Join(endings, ", ")).
+			At("attachment.file_name", "后缀与文件内容不符", "does not end as files of this content do")
+	}
+	return kind, nil
+}
+
+// Put keeps what r holds, which its sender calls name. Once it has returned, the file is durable. It fails
 // with what Inspect refuses, with store.ErrFull, or with ctx's error.
-func (s *Store) Put(ctx context.Context, r io.Reader, limit int64) (Info, error) {
-	info, content, err := Inspect(r, limit)
+func (s *Store) Put(ctx context.Context, name string, r io.Reader, limit int64) (Info, error) {
+	info, content, err := Inspect(name, r, limit)
 	if err != nil {
 		return Info{}, err
 	}

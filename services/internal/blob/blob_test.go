@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/media"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -50,7 +51,7 @@ func files(t *testing.T, folder string) map[string]fs.FileMode {
 func TestAFileIsKeptOnceUnderItsDigest(t *testing.T) {
 	s, folder := open(t, 0)
 	for range 2 {
-		info, err := s.Put(t.Context(), strings.NewReader("abc"), 3)
+		info, err := s.Put(t.Context(), "a.txt", strings.NewReader("abc"), 3)
 		if want := (blob.Info{Digest: abc, Size: 3, MediaType: media.Text}); err != nil || info != want {
 			t.Fatalf("Put = %v, %v; want %v", info, err, want)
 		}
@@ -66,9 +67,17 @@ func TestAFileIsKeptOnceUnderItsDigest(t *testing.T) {
 
 func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
 	s, folder := open(t, 0)
-	for text, want := range map[string]error{"": blob.ErrEmpty, "abcd": blob.ErrTooLarge, "MZ\x00": blob.ErrTypeRefused} {
-		if _, err := s.Put(t.Context(), strings.NewReader(text), 3); !errors.Is(err, want) {
-			t.Errorf("Put(%q) = %v, want %v", text, err, want)
+	for text, c := range map[string]struct {
+		want  error
+		field string
+	}{
+		"": {blob.ErrEmpty, "content"}, " \n": {blob.ErrEmpty, "content"}, "0123456789": {blob.ErrTooLarge, "content"},
+		"MZ\x00": {blob.ErrTypeRefused, "content"}, "%PDF-1.7\n": {blob.ErrTypeDiffers, "attachment.file_name"},
+	} {
+		_, err := s.Put(t.Context(), "a.txt", strings.NewReader(text), 9)
+		f := &fault.Fault{}
+		if !errors.Is(err, c.want) || !errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Path != c.field {
+			t.Errorf("Put(%q) = %v, want %v at %s", text, err, c.want, c.field)
 		}
 	}
 	if found := files(t, folder); len(found) > 0 {
@@ -78,7 +87,7 @@ func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
 
 func TestTheReserveOfTheDiskIsKept(t *testing.T) {
 	s, folder := open(t, math.MaxUint64)
-	if _, err := s.Put(t.Context(), strings.NewReader("abc"), 3); !errors.Is(err, store.ErrFull) {
+	if _, err := s.Put(t.Context(), "a.txt", strings.NewReader("abc"), 3); !errors.Is(err, store.ErrFull) {
 		t.Errorf("Put = %v, want ErrFull", err)
 	}
 	if found := files(t, folder); len(found) > 0 {
@@ -93,7 +102,7 @@ func TestOpenTellsMissingFromCorrupt(t *testing.T) {
 			t.Errorf("Open(%q) = %v, want ErrNotFound", digest, err)
 		}
 	}
-	if _, err := s.Put(t.Context(), strings.NewReader("abc"), 3); err != nil {
+	if _, err := s.Put(t.Context(), "a.txt", strings.NewReader("abc"), 3); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(folder, "ba", abc), []byte("abd"), 0o600); err != nil {
@@ -102,7 +111,7 @@ func TestOpenTellsMissingFromCorrupt(t *testing.T) {
 	if _, err := s.Open(abc); !errors.Is(err, blob.ErrCorrupt) {
 		t.Errorf("Open of changed bytes = %v, want ErrCorrupt", err)
 	}
-	if _, err := s.Put(t.Context(), strings.NewReader("abc"), 3); err != nil {
+	if _, err := s.Put(t.Context(), "a.txt", strings.NewReader("abc"), 3); err != nil {
 		t.Fatal(err)
 	}
 	if content, err := s.Open(abc); err != nil || string(content) != "abc" {
@@ -113,7 +122,7 @@ func TestOpenTellsMissingFromCorrupt(t *testing.T) {
 func TestAllYieldsWhatIsHeldAndNothingElse(t *testing.T) {
 	s, folder := open(t, 0)
 	for _, text := range []string{"abc", "abd"} {
-		if _, err := s.Put(t.Context(), strings.NewReader(text), 3); err != nil {
+		if _, err := s.Put(t.Context(), "a.txt", strings.NewReader(text), 3); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -20,6 +20,7 @@ var chinese = map[string]string{
 	"string.unit":            "必须是单位名称，格式为 units/{单位编号}",
 	"string.ip_prefix":       "必须是网段，如 192.0.2.0/24，主机位为零",
 	"string.ip_prefix_empty": "不能为空",
+	"string.line":            "只能为一行，不含换行和控制字符，首尾不留空白",
 	"string.unmapped":        "IPv4 网段请直接写成 IPv4，如 192.0.2.0/24",
 	"string.identifier":      "只能使用小写字母、数字和连字符，最多 63 个字符，且不以连字符开头",
 	"bytes.len":              "必须为 %s 字节",

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"buf.build/go/protovalidate"
 	"github.com/google/go-cmp/cmp"
@@ -202,6 +203,26 @@ func TestFieldsAreToldWhatToWrite(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, fault.As(err).Fields); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What people call a thing is one line without blanks at its ends. The standard library
+// says which characters are blanks and which are control characters.
+func TestNamesAreOneLine(t *testing.T) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{
+		"第一小学", "第一 小学", "No. 1 School", "甲", "第一\u3000小学", "👩\u200d🏫",
+		"第一\n小学", "第一\r\n小学", "第一\t小学", " 第一小学", "第一小学 ", "\u3000第一小学", "第一小学\u00a0", "第一小学\n", "\n", " ", "\x00", "第\u0085一", "第\u2028一",
+	} {
+		blank := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Z, r) }
+		broken := strings.TrimFunc(name, blank) != name || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' })
+		err := validator.Validate(&organizationv1.Unit{DisplayName: name, Kind: organizationv1.Unit_KIND_SCHOOL})
+		if refused := err != nil && strings.Contains(err.Error(), "one line"); refused != broken {
+			t.Errorf("%q is refused: %v, want %v (%v)", name, refused, broken, err)
+		}
 	}
 }
 

@@ -56,6 +56,10 @@ func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 			})
 			return err
 		}, "NOT_FOUND", "machine.unit"},
+		"name": {func(ctx context.Context) error {
+			_, err := org.UpdateUnit(ctx, &organizationv1.UpdateUnitRequest{Unit: &organizationv1.Unit{Name: city, DisplayName: "演示\n市"}})
+			return err
+		}, "FIELDS_INVALID", "unit.display_name"},
 		"ancestor": {func(ctx context.Context) error {
 			_, err := org.ImportUnits(ctx, &organizationv1.ImportUnitsRequest{Ancestor: "units/nowhere", Csv: "id"})
 			return err
@@ -65,6 +69,19 @@ func TestAUnitThatIsNotThereIsNamedWhereTheRequestHasIt(t *testing.T) {
 		if f == nil || f.Reason != c.reason || len(f.Fields) != 1 || f.Fields[0].Path != c.path {
 			t.Errorf("%s: %+v, want %s at %s", name, f, c.reason, c.path)
 		}
+	}
+}
+
+func TestAnImportedNameIsOneLine(t *testing.T) {
+	s := suitetest.Run(t)
+	answer, err := s.Organization(s.SystemAdmin).ImportUnits(t.Context(), &organizationv1.ImportUnitsRequest{
+		Ancestor: s.Root, Csv: "id,parent_id,kind,display_name\ns,root,school,\"第一\n小学\"\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := answer.GetRows()[0]; row.GetVerdict() != organizationv1.ImportUnitsResponse_VERDICT_REJECTED || row.GetReason() != "FIELDS_INVALID" || row.GetColumn() != "display_name" {
+		t.Errorf("a name of two lines: %v", row)
 	}
 }
 

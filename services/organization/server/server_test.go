@@ -8,6 +8,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/organization"
 )
@@ -77,6 +78,41 @@ func TestNobodyGrantsToThemselvesOrHoldsTwoAdministratorsRoles(t *testing.T) {
 	if err := grant(s.Machine(s.Root).Name, accessv1.Role_ROLE_HEAD); !errors.Is(err, organization.ErrRoleNotForPrincipal) {
 		t.Errorf("a machine as head = %v, want ErrRoleNotForPrincipal", err)
 	}
+}
+
+func TestNobodyWorksOnComplaintsAndKeepsIdentities(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	officer := s.Person(s.Root, accessv1.Role_ROLE_COMPLAINT_OFFICER)
+	org := s.Organization(s.SecurityAdmin)
+	_, err := org.CreateRoleGrant(t.Context(), &organizationv1.CreateRoleGrantRequest{
+		RoleGrant: &organizationv1.RoleGrant{Principal: officer.Name, Role: accessv1.Role_ROLE_CUSTODIAN, Unit: city},
+	})
+	if !errors.Is(err, organization.ErrCustodianSeparate) || fault.As(err).Fields[0].Path != "role_grant.role" {
+		t.Errorf("an officer as custodian of another unit = %v", err)
+	}
+	_, err = org.CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{
+		Principal: officer.Name, Roles: []accessv1.Role{accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN},
+	}})
+	if !errors.Is(err, organization.ErrCustodianSeparate) || fault.As(err).Fields[0].Path != "api_key.roles" {
+		t.Errorf("a key for both = %v", err)
+	}
+}
+
+func TestTheFirstAdministratorsHaveThreeNames(t *testing.T) {
+	s := suitetest.RunIn(t, t.TempDir())
+	for field, names := range map[string][3]string{
+		"security_admin": {"张三", "张 三", "李四"}, "auditor": {"张三", "李四", "李四"},
+	} {
+		_, err := s.Organization(s.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
+			Root:   &organizationv1.Unit{DisplayName: "演示省教育厅", Kind: organizationv1.Unit_KIND_PROVINCE},
+			RootId: "root", SystemAdmin: names[0], SecurityAdmin: names[1], Auditor: names[2],
+		})
+		if !errors.Is(err, organization.ErrAdministratorsSeparate) || fault.As(err).Fields[0].Path != field {
+			t.Errorf("%q = %v, want it refused at %s", names, err, field)
+		}
+	}
+	s.Initialize() // the key is still good
 }
 
 func TestAGrantToSomebodyUnseenIsAGrantToNobody(t *testing.T) {

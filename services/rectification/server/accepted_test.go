@@ -71,6 +71,13 @@ func TestADeadlineOfOthersOrOneThatHasPassedMovesByExtensionAlone(t *testing.T) 
 		w.fixed(t, what, p.GetName())
 		w.plan(t, p.GetName(), "") // by the deadline that it has
 		w.fixed(t, what+", planned", p.GetName())
+		w.plan(t, p.GetName(), "2026-07-20") // earlier, which binds as well
+		w.fixed(t, what+", planned earlier", p.GetName())
+		if p := w.read(t, p.GetName()); p.GetDeadline() != "2026-07-20" || p.GetAcceptedContent().GetDeadline() != "2026-07-25" {
+			t.Errorf("%s, planned earlier: %s, and for superiors %s", what, p.GetDeadline(), p.GetAcceptedContent().GetDeadline())
+		}
+		_, err := w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: p.GetName(), Deadline: "2026-07-25"}})
+		want(t, "going back on it", err, rectification.ErrProblemDeadlineFixed)
 	}
 	w.SetTime(day(t, "2026-05-01"))
 	w.fixed(t, "what has passed", own.GetName())
@@ -95,9 +102,15 @@ func (w *world) fixed(t *testing.T, what, name string) {
 	_, err = w.as(w.clerk).PlanProblem(t.Context(), &rectificationv1.PlanProblemRequest{
 		Name: name, Cause: "原因", Measures: "措施", Deadline: "2028-12-31", LeaderResponsible: w.leader.Name, PersonResponsible: w.clerk.Name,
 	})
-	if p := suitetest.OK[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name})); p.GetDeadline() == "2028-12-31" || err == nil {
+	if p := w.read(t, name); p.GetDeadline() == "2028-12-31" || err == nil {
 		t.Errorf("planning %s away = %v, deadline %s", what, err, p.GetDeadline())
 	}
+}
+
+// read is the problem as its clerk reads it.
+func (w *world) read(t *testing.T, name string) *problem {
+	t.Helper()
+	return suitetest.OK[*problem](t)(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name}))
 }
 
 // extend has the unit ask for another deadline, and the superior grant it.

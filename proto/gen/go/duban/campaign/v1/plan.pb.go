@@ -93,12 +93,14 @@ type EvidenceKind_Media int32
 const (
 	// Not said.
 	EvidenceKind_MEDIA_UNSPECIFIED EvidenceKind_Media = 0
-	// 文档: PDF, docx or plain text.
+	// 文档: PDF, OFD, docx, doc, pptx, ppt or plain text.
 	EvidenceKind_MEDIA_DOCUMENT EvidenceKind_Media = 1
-	// 电子表格: xlsx or CSV.
+	// 电子表格: xlsx, xls or CSV.
 	EvidenceKind_MEDIA_SPREADSHEET EvidenceKind_Media = 2
-	// 图片: PNG or JPEG.
+	// 图片: PNG, JPEG, GIF, WebP, BMP, TIFF or HEIC.
 	EvidenceKind_MEDIA_IMAGE EvidenceKind_Media = 3
+	// 音像: mp3, m4a, wav, mp4 or mov.
+	EvidenceKind_MEDIA_RECORDING EvidenceKind_Media = 4
 )
 
 // Enum value maps for EvidenceKind_Media.
@@ -108,12 +110,14 @@ var (
 		1: "MEDIA_DOCUMENT",
 		2: "MEDIA_SPREADSHEET",
 		3: "MEDIA_IMAGE",
+		4: "MEDIA_RECORDING",
 	}
 	EvidenceKind_Media_value = map[string]int32{
 		"MEDIA_UNSPECIFIED": 0,
 		"MEDIA_DOCUMENT":    1,
 		"MEDIA_SPREADSHEET": 2,
 		"MEDIA_IMAGE":       3,
+		"MEDIA_RECORDING":   4,
 	}
 )
 
@@ -1221,33 +1225,35 @@ var File_duban_campaign_v1_plan_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_plan_proto_rawDesc = "" +
 	"\n" +
-	"\x1cduban/campaign/v1/plan.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\"M\n" +
-	"\bDocument\x12 \n" +
-	"\x05title\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12\x1f\n" +
-	"\x06number\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18PR\x06number\"\xc7\x02\n" +
+	"\x1cduban/campaign/v1/plan.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\"U\n" +
+	"\bDocument\x12$\n" +
+	"\x05title\x18\x01 \x01(\tB\x0e\xbaH\vr\tز\x19\x01\x10\x01\x18\xc8\x01R\x05title\x12#\n" +
+	"\x06number\x18\x02 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18PR\x06number\"\xcb\x02\n" +
 	"\rLeadingMember\x12E\n" +
 	"\x04post\x18\x01 \x01(\x0e2%.duban.campaign.v1.LeadingMember.PostB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04post\x12,\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\vdisplayName\x12a\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04post\x120\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<R\vdisplayName\x12a\n" +
 	"\x06member\x18\x03 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9][a-z0-9-]{0,62}/members/[a-z0-9][a-z0-9-]{0,62})?$R\x06member\"^\n" +
 	"\x04Post\x12\x14\n" +
 	"\x10POST_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tPOST_HEAD\x10\x01\x12\x0f\n" +
 	"\vPOST_DEPUTY\x10\x02\x12\x0f\n" +
 	"\vPOST_MEMBER\x10\x03\x12\x0f\n" +
-	"\vPOST_OFFICE\x10\x04\"\xc7\x01\n" +
+	"\vPOST_OFFICE\x10\x04\"\xcb\x01\n" +
 	"\x05Phase\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x04name\x12(\n" +
+	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12!\n" +
+	"\x04name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<R\x04name\x12(\n" +
 	"\n" +
 	"start_date\x18\x03 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\tstartDate\x12$\n" +
 	"\bend_date\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\aendDate\x12\x1c\n" +
-	"\x04goal\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04goal\"\xb4\x01\n" +
+	"\x04goal\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04goal\"\xbc\x01\n" +
 	"\bCategory\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x14R\x04name\x12\x1d\n" +
-	"\x05title\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18xR\x05title\x127\n" +
+	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12!\n" +
+	"\x04name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18\x14R\x04name\x12!\n" +
+	"\x05title\x18\x03 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18xR\x05title\x127\n" +
 	"\x05items\x18\x04 \x03(\v2\x17.duban.campaign.v1.ItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\"Z\n" +
 	"\x04Item\x122\n" +
 	"\x04code\x18\x01 \x01(\tB\x1e\xbaH\x1br\x192\x17^[A-Z][A-Z0-9_-]{0,31}$R\x04code\x12\x1e\n" +
@@ -1255,24 +1261,27 @@ const file_duban_campaign_v1_plan_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x04text\"d\n" +
 	"\x05Organ\x12<\n" +
 	"\bfunction\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9_]{0,31})?$R\bfunction\x12\x1d\n" +
-	"\x04unit\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\"\xd7\x02\n" +
+	"\x04unit\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\"\xdb\x02\n" +
 	"\x06Action\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x04name\x12\x1c\n" +
+	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x04code\x12!\n" +
+	"\x04name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<R\x04name\x12\x1c\n" +
 	"\x04goal\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x04goal\x12,\n" +
 	"\x04lead\x18\x04 \x01(\v2\x18.duban.campaign.v1.OrganR\x04lead\x12D\n" +
 	"\vcooperating\x18\x05 \x03(\v2\x18.duban.campaign.v1.OrganB\b\xbaH\x05\x92\x01\x02\x10\x10R\vcooperating\x120\n" +
 	"\x0eitems_required\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\ritemsRequired\x127\n" +
-	"\x05items\x18\a \x03(\v2\x17.duban.campaign.v1.ItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\"\x8e\x02\n" +
+	"\x05items\x18\a \x03(\v2\x17.duban.campaign.v1.ItemB\b\xbaH\x05\x92\x01\x02\x102R\x05items\"\xa7\x02\n" +
 	"\fEvidenceKind\x121\n" +
-	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04code\x12\x1d\n" +
-	"\x04name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\x04name\x12P\n" +
-	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaB\x13\xbaH\x10\x92\x01\r\x10\x03\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05media\"Z\n" +
+	"\x04code\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04code\x12!\n" +
+	"\x04name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<R\x04name\x12P\n" +
+	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaB\x13\xbaH\x10\x92\x01\r\x10\x04\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05media\"o\n" +
 	"\x05Media\x12\x15\n" +
 	"\x11MEDIA_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eMEDIA_DOCUMENT\x10\x01\x12\x15\n" +
 	"\x11MEDIA_SPREADSHEET\x10\x02\x12\x0f\n" +
-	"\vMEDIA_IMAGE\x10\x03\"\xdd\x02\n" +
+	"\vMEDIA_IMAGE\x10\x03\x12\x13\n" +
+	"\x0fMEDIA_RECORDING\x10\x04\"\xdd\x02\n" +
 	"\x05Scope\x12K\n" +
 	"\x05kinds\x18\x01 \x03(\x0e2 .duban.organization.v1.Unit.KindB\x13\xbaH\x10\x92\x01\r\x10\t\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x05kinds\x12h\n" +
 	"\x06labels\x18\x02 \x03(\v2$.duban.campaign.v1.Scope.LabelsEntryB*\xbaH'\x9a\x01$\x10 \"\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$*\x04r\x02\x18@R\x06labels\x12+\n" +
@@ -1285,11 +1294,10 @@ const file_duban_campaign_v1_plan_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"D\n" +
 	"\x06Filing\x12$\n" +
 	"\bdue_date\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\adueDate\x12\x14\n" +
-	"\x05rolls\x18\x02 \x01(\bR\x05rolls\"\x84\x06\n" +
+	"\x05rolls\x18\x02 \x01(\bR\x05rolls\"\x88\x06\n" +
 	"\x04Task\x120\n" +
-	"\x04code\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Z][A-Z0-9]{0,15}$R\x04code\x12 \n" +
-	"\x05title\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12<\n" +
+	"\x04code\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^[A-Z][A-Z0-9]{0,15}$R\x04code\x12$\n" +
+	"\x05title\x18\x02 \x01(\tB\x0e\xbaH\vr\tز\x19\x01\x10\x01\x18\xc8\x01R\x05title\x12<\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x1c.duban.campaign.v1.Task.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x123\n" +
 	"\x05phase\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[A-Z][A-Z0-9_]{0,31}$R\x05phase\x128\n" +

@@ -1323,11 +1323,12 @@ var File_duban_evaluation_v1_round_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xae\v\n" +
+	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\v\n" +
 	"\x05Round\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
-	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x12,\n" +
-	"\fdisplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12G\n" +
+	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x120\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18xR\vdisplayName\x12G\n" +
 	"\x06scheme\x18\x04 \x01(\tB/\xbaH,r*2(^evaluationSchemes/[a-z][a-z0-9-]{0,62}$R\x06scheme\x12.\n" +
 	"\x0escheme_version\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18 R\rschemeVersion\x12O\n" +
 	"\rfrozen_scheme\x18\x06 \x01(\v2%.duban.evaluation.v1.EvaluationSchemeB\x03\xe0A\x03R\ffrozenScheme\x123\n" +

@@ -901,10 +901,11 @@ var File_duban_federation_v1_installation_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/federation/v1/installation.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaf\x04\n" +
+	"&duban/federation/v1/installation.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x04\n" +
 	"\fInstallation\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12,\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\vdisplayName\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x120\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18dR\vdisplayName\x12\x1f\n" +
 	"\x04unit\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12@\n" +
 	"\x04logs\x18\x04 \x03(\v2 .duban.federation.v1.EnrolledLogB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10@R\x04logs\x12B\n" +

@@ -1158,11 +1158,11 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xaf\x06\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\"\xb3\x06\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
-	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12*\n" +
-	"\fdisplay_name\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18xR\vdisplayName\x12>\n" +
+	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12.\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18xR\vdisplayName\x12>\n" +
 	"\x05roles\x18\x04 \x03(\x0e2\x15.duban.access.v1.RoleB\x11\xbaH\x0e\x92\x01\v\x10\x10\"\a\x82\x01\x04\x10\x01 \x00R\x05roles\x12\x1d\n" +
 	"\x04unit\x18\x05 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\x12;\n" +
 	"\vexpire_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +

@@ -952,10 +952,11 @@ var File_duban_organization_v1_member_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_member_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/member.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x03\n" +
+	"\"duban/organization/v1/member.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x03\n" +
 	"\x06Member\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x126\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\x13\xbaH\x06r\x04\x10\x01\x18<\x9a\xb2\x19\x06officeR\vdisplayName\x12;\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12:\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\x17\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<\x9a\xb2\x19\x06officeR\vdisplayName\x12;\n" +
 	"\x05posts\x18\x03 \x03(\v2\x1b.duban.organization.v1.PostB\b\xbaH\x05\x92\x01\x02\x10\x10R\x05posts\x12%\n" +
 	"\x04rank\x18\x04 \x01(\tB\x11\xbaH\x04r\x02\x18(\x9a\xb2\x19\x06officeR\x04rank\x12-\n" +
 	"\fparty_member\x18\x05 \x01(\bB\n" +
@@ -964,12 +965,12 @@ const file_duban_organization_v1_member_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xe7\x02\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\"\xeb\x02\n" +
 	"\x04Post\x12\x1f\n" +
 	"\x04unit\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12@\n" +
 	"\x04kind\x18\x02 \x01(\x0e2 .duban.organization.v1.Post.KindB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12\x1d\n" +
-	"\x05title\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18<R\x05title\x12(\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12!\n" +
+	"\x05title\x18\x03 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18<R\x05title\x12(\n" +
 	"\n" +
 	"start_date\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\tstartDate\x12$\n" +
 	"\bend_date\x18\x05 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\aendDate\"\x8c\x01\n" +
@@ -981,10 +982,11 @@ const file_duban_organization_v1_member_proto_rawDesc = "" +
 	"\x11KIND_MIDDLE_CADRE\x10\x04\x12\x0e\n" +
 	"\n" +
 	"KIND_STAFF\x10\x05\x12\x10\n" +
-	"\fKIND_TEACHER\x10\x06\"\x89\x02\n" +
+	"\fKIND_TEACHER\x10\x06\"\x8d\x02\n" +
 	"\aMachine\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12,\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x120\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18xR\vdisplayName\x12\x1f\n" +
 	"\x04unit\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12@\n" +
 	"\vcreate_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"createTime\x12@\n" +

@@ -11,6 +11,7 @@ package organizationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -445,18 +446,21 @@ var File_duban_organization_v1_organization_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\n" +
-	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a\x1cgoogle/api/annotations.proto\"y\n" +
+	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\"y\n" +
 	"\x06Caller\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x17\n" +
 	"\aapi_key\x18\x02 \x01(\tR\x06apiKey\x128\n" +
 	"\x06grants\x18\x03 \x03(\v2 .duban.organization.v1.RoleGrantR\x06grants\"\x12\n" +
-	"\x10GetCallerRequest\"\xb1\x02\n" +
+	"\x10GetCallerRequest\"\xbd\x02\n" +
 	"\x11InitializeRequest\x127\n" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitB\x06\xbaH\x03\xc8\x01\x01R\x04root\x129\n" +
-	"\aroot_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06rootId\x12,\n" +
-	"\fsystem_admin\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\vsystemAdmin\x120\n" +
-	"\x0esecurity_admin\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\rsecurityAdmin\x12#\n" +
-	"\aauditor\x18\x05 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18<R\aauditor\x12#\n" +
+	"\aroot_id\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^[a-z0-9][a-z0-9-]{0,62}$R\x06rootId\x120\n" +
+	"\fsystem_admin\x18\x03 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<R\vsystemAdmin\x124\n" +
+	"\x0esecurity_admin\x18\x04 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<R\rsecurityAdmin\x12'\n" +
+	"\aauditor\x18\x05 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18<R\aauditor\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\x98\x02\n" +
 	"\x12InitializeResponse\x12/\n" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitR\x04root\x12F\n" +

@@ -1236,10 +1236,11 @@ var File_duban_organization_v1_unit_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\n" +
-	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\b\n" +
+	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\b\n" +
 	"\x04Unit\x12 \n" +
-	"\x04name\x18\x01 \x01(\tB\f\xe0A\b\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04name\x12,\n" +
-	"\fdisplay_name\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\vdisplayName\x12@\n" +
+	"\x04name\x18\x01 \x01(\tB\f\xe0A\b\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04name\x120\n" +
+	"\fdisplay_name\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18xR\vdisplayName\x12@\n" +
 	"\x04kind\x18\x03 \x01(\x0e2 .duban.organization.v1.Unit.KindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12!\n" +
 	"\x06parent\x18\x04 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x06parent\x12;\n" +

@@ -839,13 +839,14 @@ var File_duban_rectification_v1_inspection_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_inspection_proto_rawDesc = "" +
 	"\n" +
-	"'duban/rectification/v1/inspection.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\a\n" +
+	"'duban/rectification/v1/inspection.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\a\n" +
 	"\n" +
 	"Inspection\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
-	"\bcampaign\x18\x03 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12\x1f\n" +
-	"\x05title\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x05title\x12\x1c\n" +
+	"\bcampaign\x18\x03 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12#\n" +
+	"\x05title\x18\x04 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18xR\x05title\x12\x1c\n" +
 	"\x04plan\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xa0\x1fR\x04plan\x12\x1c\n" +
 	"\tannounced\x18\x06 \x01(\bR\tannounced\x12o\n" +
 	"\x04team\x18\a \x03(\tB[\xbaHN\x92\x01K\b\x01\x10\x1e\x18\x01\"CrA2?^units/[a-z0-9][a-z0-9-]{0,62}/members/[a-z0-9][a-z0-9-]{0,62}$\x9a\xb2\x19\x06officeR\x04team\x120\n" +

@@ -2104,11 +2104,11 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\x06filter\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"w\n" +
 	"\x13ListLedgersResponse\x128\n" +
 	"\aledgers\x18\x01 \x03(\v2\x1e.duban.rectification.v1.LedgerR\aledgers\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x97\x02\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x9b\x02\n" +
 	"\x11SignLedgerRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^ledgers/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12<\n" +
-	"\x0econtent_digest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\rcontentDigest\x12\x1b\n" +
-	"\x04seal\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18xR\x04seal\x12\x1b\n" +
+	"\x0econtent_digest\x18\x02 \x01(\tB\x15\xbaH\x12r\x102\x0e^[0-9a-f]{64}$R\rcontentDigest\x12\x1f\n" +
+	"\x04seal\x18\x03 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18xR\x04seal\x12\x1b\n" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
@@ -2132,10 +2132,11 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xa6\x02\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xaa\x02\n" +
 	"\x18RecordLedgerReplyRequest\x12<\n" +
-	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^ledgers/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x122\n" +
-	"\x0fdocument_number\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x0edocumentNumber\x12-\n" +
+	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^ledgers/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x126\n" +
+	"\x0fdocument_number\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\bز\x19\x01\x10\x01\x18xR\x0edocumentNumber\x12-\n" +
 	"\rreturn_reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\freturnReason\x12\x1b\n" +
 	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +

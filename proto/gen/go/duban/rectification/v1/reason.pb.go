@@ -62,8 +62,8 @@ const (
 	Reason_REASON_PROBLEM_DESCRIPTION_MISSING Reason = 15
 	// Planning needs cause, measures, deadline and who is responsible.
 	Reason_REASON_PROBLEM_PLAN_INCOMPLETE Reason = 16
-	// A deadline that is filed, was set by others or has passed moves by extension
-	// alone.
+	// A deadline that is filed or was set by others moves later by extension alone, and
+	// one that has passed does not move otherwise.
 	Reason_REASON_PROBLEM_DEADLINE_FIXED Reason = 17
 	// A problem takes so many entries on progress.
 	Reason_REASON_PROBLEM_PROGRESS_FULL Reason = 18
@@ -243,7 +243,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\x9bB\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xf1B\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -262,8 +262,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_PROBLEM_ILLEGAL_MOVE\x10\r\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x05\x12X问题目前为“{state}”，不能执行“{move}”操作，请重新读取问题。\x1aNThe problem is {state}, which does not allow \"{move}\": read the problem again.\x12\xdf\x01\n" +
 	"\x1cREASON_PROBLEM_FINDING_FIXED\x10\x0e\x1a\xbc\x01\x92\xb2\x19\xb7\x01\b\x05\x12l由上级、检查或投诉登记的问题，本单位不能修改问题本身，只能填写整改内容。\x1aCWhat others found the unit cannot reword: it only plans against it. \x01\x12}\n" +
 	"\"REASON_PROBLEM_DESCRIPTION_MISSING\x10\x0f\x1aU\x92\xb2\x19Q\b\x01\x12!请填写问题描述和层面。\x1a*A problem needs its description and level.\x12\x85\x01\n" +
-	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1aa\x92\xb2\x19]\b\x01\x120整改计划不完整，请补充：{missing}。\x1a'The plan is incomplete: give {missing}.\x12\x8b\x02\n" +
-	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\xe7\x01\x92\xb2\x19\xe2\x01\b\x05\x12i已报备、由上级或信访专员确定或已过期的整改时限，只能通过申请延期调整。\x1aqA deadline that is filed, that a superior or complaint officer set or that has passed moves only by an extension. \x01\x12\xbb\x01\n" +
+	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1aa\x92\xb2\x19]\b\x01\x120整改计划不完整，请补充：{missing}。\x1a'The plan is incomplete: give {missing}.\x12\xe1\x02\n" +
+	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\xbd\x02\x92\xb2\x19\xb8\x02\b\x05\x12\x8a\x01已报备、由上级或信访专员确定或已过期的整改时限，只能通过申请延期推迟；未过期的可以直接提前。\x1a\xa4\x01A deadline that is filed, that a superior or complaint officer set or that has passed moves later only by an extension; before it has passed it may be made earlier. \x01\x12\xbb\x01\n" +
 	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\a\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\xfb\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1a\xd5\x01\x92\xb2\x19\xd0\x01\b\x05\x12[申请销号须在 evidence 中列出佐证材料；尚无附件的，请先添加附件。\x1amSubmitting needs evidence: name attachments of the problem in `evidence`, and add one first if there is none. \x01\x12\xb4\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xd1\x01\n" +

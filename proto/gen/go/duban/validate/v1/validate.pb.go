@@ -52,6 +52,14 @@ var file_duban_validate_v1_validate_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*validate.StringRules)(nil),
 		ExtensionType: (*bool)(nil),
+		Field:         52011,
+		Name:          "duban.validate.v1.line",
+		Tag:           "varint,52011,opt,name=line",
+		Filename:      "duban/validate/v1/validate.proto",
+	},
+	{
+		ExtendedType:  (*validate.StringRules)(nil),
+		ExtensionType: (*bool)(nil),
 		Field:         52008,
 		Name:          "duban.validate.v1.unmapped",
 		Tag:           "varint,52008,opt,name=unmapped",
@@ -81,11 +89,16 @@ var (
 	//
 	// optional bool identifier = 52006;
 	E_Identifier = &file_duban_validate_v1_validate_proto_extTypes[2]
+	// What a person calls something (名称), or empty: one line without control characters,
+	// and without blanks at its ends.
+	//
+	// optional bool line = 52011;
+	E_Line = &file_duban_validate_v1_validate_proto_extTypes[3]
 	// Not a network of IPv4 written as IPv6 (::ffff:192.0.2.0/120): callers'
 	// addresses are compared as IPv4, so that nobody would ever be in it.
 	//
 	// optional bool unmapped = 52008;
-	E_Unmapped = &file_duban_validate_v1_validate_proto_extTypes[3]
+	E_Unmapped = &file_duban_validate_v1_validate_proto_extTypes[4]
 )
 
 // Extension fields to descriptorpb.FieldOptions.
@@ -95,7 +108,7 @@ var (
 	// sender says in it, the first 64 bytes of the value, or " " if there is none.
 	//
 	// optional string told_in = 52007;
-	E_ToldIn = &file_duban_validate_v1_validate_proto_extTypes[4]
+	E_ToldIn = &file_duban_validate_v1_validate_proto_extTypes[5]
 )
 
 var File_duban_validate_v1_validate_proto protoreflect.FileDescriptor
@@ -114,7 +127,10 @@ const file_duban_validate_v1_validate_proto_rawDesc = "" +
 	"identifier\x12\x19.buf.validate.StringRules\x18\xa6\x96\x03 \x01(\bB\xa0\x01\xc2H\x9c\x01\n" +
 	"\x99\x01\n" +
 	"\x11string.identifier\x12Bmust be 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen\x1a@!rule || this == '' || this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\n" +
-	"identifier:\x91\x02\n" +
+	"identifier:\xfa\x01\n" +
+	"\x04line\x12\x19.buf.validate.StringRules\x18\xab\x96\x03 \x01(\bB\xc8\x01\xc2H\xc4\x01\n" +
+	"\xc1\x01\n" +
+	"\vstring.line\x12Kmust be one line, without control characters and without blanks at its ends\x1ae!rule || this == '' || this.matches('^[^\\\\p{Z}\\\\p{Cc}]([^\\\\p{Cc}\\\\p{Zl}\\\\p{Zp}]*[^\\\\p{Z}\\\\p{Cc}])?$')R\x04line:\x91\x02\n" +
 	"\bunmapped\x12\x19.buf.validate.StringRules\x18\xa8\x96\x03 \x01(\bB\xd7\x01\xc2H\xd3\x01\n" +
 	"\xd0\x01\n" +
 	"\x0fstring.unmapped\x12-must be written as IPv4, such as 192.0.2.0/24\x1a\x8d\x01!rule || !this.matches('^(0{1,4}:){5}[fF]{4}:|^(0{1,4}(:0{1,4})*)?::(0{1,4}:)*[fF]{4}:([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}|[0-9]+[.][0-9.]+)/')R\bunmapped:8\n" +
@@ -128,12 +144,13 @@ var file_duban_validate_v1_validate_proto_depIdxs = []int32{
 	0, // 0: duban.validate.v1.civil_date:extendee -> buf.validate.StringRules
 	0, // 1: duban.validate.v1.unit:extendee -> buf.validate.StringRules
 	0, // 2: duban.validate.v1.identifier:extendee -> buf.validate.StringRules
-	0, // 3: duban.validate.v1.unmapped:extendee -> buf.validate.StringRules
-	1, // 4: duban.validate.v1.told_in:extendee -> google.protobuf.FieldOptions
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	0, // [0:5] is the sub-list for extension extendee
+	0, // 3: duban.validate.v1.line:extendee -> buf.validate.StringRules
+	0, // 4: duban.validate.v1.unmapped:extendee -> buf.validate.StringRules
+	1, // 5: duban.validate.v1.told_in:extendee -> google.protobuf.FieldOptions
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	0, // [0:6] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name
 }
 
@@ -149,7 +166,7 @@ func file_duban_validate_v1_validate_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_validate_v1_validate_proto_rawDesc), len(file_duban_validate_v1_validate_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   0,
-			NumExtensions: 5,
+			NumExtensions: 6,
 			NumServices:   0,
 		},
 		GoTypes:           file_duban_validate_v1_validate_proto_goTypes,
