@@ -13,6 +13,11 @@ cd "$work/one"
 sha256sum --check --quiet SHA256SUMS
 tar -xzf duban-linux-amd64.tar.gz
 tar -tzf duban-linux-arm64.tar.gz >/dev/null
+for page in README.md docs/operating.md docs/integrating.md docs/glossary.md; do
+	grep -o '](\([^)#:]*\))' "duban-linux-amd64/$page" | sed 's/^](//; s/)$//' | while read -r to; do
+		[ -e "duban-linux-amd64/$(dirname "$page")/$to" ] || { echo "$page leads to $to, which is not in the archive"; exit 1; }
+	done
+done
 PREFIX=$work/root duban-linux-amd64/install.sh
 "$work/root/usr/local/bin/duban" version | grep -F " $(git -C "$here" describe --tags --always --dirty) "
 printf 'data: %s/data\nhttp: 127.0.0.1:0\ngrpc: ""\nmetrics: 127.0.0.1:0\n' "$work" >"$work/duban.yaml"

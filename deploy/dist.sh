@@ -10,13 +10,15 @@ mkdir -p "$out"
 release=$(git -C "$here" describe --tags --always --dirty)
 for arch in amd64 arm64; do
 	name=duban-linux-$arch
-	mkdir -p "$work/$name/docs"
+	mkdir -p "$work/$name"
 	(cd "$here" && CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -ldflags="-s -w -buildid= -X main.release=$release" -o "$work/$name/duban" ./services/cmd/duban)
 	cp -R "$here/deploy" "$work/$name/deploy"
 	rm "$work/$name"/deploy/dist*.sh
 	mv "$work/$name/deploy/install.sh" "$work/$name/install.sh"
-	cp "$here/LICENSE" "$here/README.md" "$work/$name/"
-	cp "$here/docs/operating.md" "$work/$name/docs/"
+	cp "$here/LICENSE" "$here/CHANGELOG.md" "$work/$name/"
+	mv "$work/$name/deploy/dist.md" "$work/$name/README.md"
+	cp -R "$here/docs" "$work/$name/docs"
+	mkdir "$work/$name/gateway" && cp -R "$here/gateway/clients" "$work/$name/gateway/" && rm -rf "$work/$name/gateway/clients/node_modules"
 	find "$work/$name" -type d -exec chmod 0755 {} +
 	find "$work/$name" -type f -exec chmod 0644 {} +
 	chmod 0755 "$work/$name/duban" "$work/$name/install.sh"

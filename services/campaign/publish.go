@@ -73,7 +73,7 @@ func complete(c *campaignv1.Campaign) error {
 // ahead says whether nothing in c, which MUST be complete, was due before today and
 // its last phase has not ended: nobody is late with what nobody had been told.
 func ahead(c *campaignv1.Campaign, today string) error {
-	f := ErrDatesOver.With("today", today)
+	f := ErrDatesOver.With("date", today)
 	look := func(date, path string) {
 		if date != "" && date < today {
 			f = f.At(path, date+" 已经过去", date+" has passed")

@@ -6,6 +6,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -42,7 +43,8 @@ func (l *Ledger) gather(tx *change.Tx, form *aggregationv1.ReportForm, source *a
 	sent = slices.DeleteFunc(sent, func(r *aggregationv1.Report) bool { return r.GetSource() != source.GetSource() })
 	others -= len(sent)
 	window := l.Window(form, period)
-	if l.owes(form, period, source.GetUnit()) && (len(sent) > 0 || others == 0 && l.book.Today() > window.Due) {
+	there := calendar.On(source.GetCreateTime().AsTime()).String() <= window.Due // or another one failed to send
+	if l.owes(form, period, source.GetUnit()) && (len(sent) > 0 || others == 0 && there && l.book.Today() > window.Due) {
 		to.Owed = append(to.Owed, reports.DueOf(source.GetUnit(), period, window, l.book.Today(), sent))
 	}
 	to.Missing += reports.MissingBefore(source, sent)

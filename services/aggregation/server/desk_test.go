@@ -374,16 +374,21 @@ func TestWhatIsOwedAndHowGoodItIs(t *testing.T) {
 	s.wantQuality("2026-03", 0)      // what was owed has not come
 	// complete 1/1, timely 0/1, valid 1/1, consistent 1/1, stable 1/3: 30 + 0 + 20 + 20 + 3.33.
 	s.wantQuality("2026-04", 73_330)
+	if q := s.quality("2026-01"); q.ScoreMilli != nil { // its unit owed, but it was not there yet
+		t.Errorf("before it first reported = %v", q)
+	}
+}
+
+func (s *scene) quality(month string) *aggregationv1.ReportQuality {
+	s.T.Helper()
+	return suitetest.OK[*aggregationv1.ReportQuality](s.T)(s.Aggregation(s.machine.Key).GetReportQuality(s.T.Context(), &aggregationv1.GetReportQualityRequest{
+		Name: reports.SourceName(s.district, "eis"), Month: month,
+	}))
 }
 
 func (s *scene) wantQuality(month string, want int64) {
 	s.T.Helper()
-	req := &aggregationv1.GetReportQualityRequest{Name: reports.SourceName(s.district, "eis"), Month: month}
-	q, err := s.Aggregation(s.machine.Key).GetReportQuality(s.T.Context(), req)
-	if err != nil {
-		s.T.Fatal(err)
-	}
-	if q.ScoreMilli == nil || q.GetScoreMilli() != want || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
+	if q := s.quality(month); q.ScoreMilli == nil || q.GetScoreMilli() != want || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
 		s.T.Errorf("quality of %s = %v, want %d", month, q, want)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -155,6 +156,9 @@ func (s *Suite) choose(wanted []string) error {
 		wanted = Roles()
 	}
 	for _, role := range wanted {
+		if strings.HasPrefix(role, "-") {
+			return fmt.Errorf("%w: %s comes behind a role: options come first", config.ErrWrong, role)
+		}
 		if !slices.Contains(Roles(), role) {
 			return fmt.Errorf("%w: there is no role %q; there are %v", config.ErrWrong, role, Roles())
 		}

@@ -1269,8 +1269,9 @@ type Cut struct {
 	// go by it: that is as of today, or of the day of as_of, which answers name as
 	// overdue_date.
 	EndDate string `protobuf:"bytes,5,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
-	// Counts also what no superior has accepted. Without it, only the figures of
+	// Counts also records that no superior has accepted. Without it, only the figures of
 	// the caller's own unit hold what that unit itself has not had accepted yet.
+	// Reports count once they are accepted: those that await it are listed by ListReports.
 	// Of a portal, which has no unit of its own, it is taken as false.
 	IncludeUnaccepted bool `protobuf:"varint,6,opt,name=include_unaccepted,json=includeUnaccepted,proto3" json:"include_unaccepted,omitempty"`
 	// 截至时刻: the figures as they were known at that moment, by when things took

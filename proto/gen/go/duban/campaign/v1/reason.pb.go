@@ -173,7 +173,7 @@ var File_duban_campaign_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xaf&\n" +
+	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xad&\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd6\x01\n" +
 	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\xb3\x01\x92\xb2\x19\xae\x01\b\x05\x12X活动目前为“{state}”，不能执行“{move}”操作，请重新读取活动。\x1aPThe campaign is {state}, which does not allow \"{move}\": read the campaign again.\x12z\n" +
@@ -200,8 +200,8 @@ const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\x1dREASON_ASSIGNMENT_SAME_PERSON\x10\x15\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12B提交人不得审核自己提交的任务，请由他人审核。\x1aIWho submitted an assignment does not review it: let another person do so.\x12\x95\x01\n" +
 	"$REASON_ASSIGNMENT_ATTACHMENT_REFUSED\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.\x12\xba\x01\n" +
 	"\x1eREASON_CAMPAIGN_PARENT_INVALID\x10\x17\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x01\x12E上级活动须属于上级机构的系统，不能属于本系统。\x1aEThe parent is a campaign of an installation above, never of this one.\x12\xd1\x01\n" +
-	"!REASON_ASSIGNMENT_SUBMITTERS_FULL\x10\x18\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\a\x12Z一项任务最多由 {limit} 人先后提交，请由已提交过的人员继续办理。\x1aDAt most {limit} persons submit an assignment: let one of them go on.\x12\xfd\x01\n" +
-	"\x1aREASON_CAMPAIGN_DATES_OVER\x10\x19\x1a\xdc\x01\x92\xb2\x19\xd7\x01\b\x05\x12^所列日期早于今天（{today}），活动不能发布，请先修改草稿中的日期。\x1aqThe dates listed lie before today ({today}), so the campaign cannot be published: change them in the draft first. \x01BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
+	"!REASON_ASSIGNMENT_SUBMITTERS_FULL\x10\x18\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\a\x12Z一项任务最多由 {limit} 人先后提交，请由已提交过的人员继续办理。\x1aDAt most {limit} persons submit an assignment: let one of them go on.\x12\xfb\x01\n" +
+	"\x1aREASON_CAMPAIGN_DATES_OVER\x10\x19\x1a\xda\x01\x92\xb2\x19\xd5\x01\b\x05\x12]所列日期早于今天（{date}），活动不能发布，请先修改草稿中的日期。\x1apThe dates listed lie before today ({date}), so the campaign cannot be published: change them in the draft first. \x01BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
 
 var (
 	file_duban_campaign_v1_reason_proto_rawDescOnce sync.Once
