@@ -71,6 +71,10 @@ func TestRanks(t *testing.T) {
 	check(aggregation.TasksApproved, "a1 b2 c2 e4 d1 ")
 	check(aggregation.ProblemsReturned, "e1 b2 c2 a4 d1 ")
 	check(aggregation.EvaluationScore, "a0 b0 c0 e0 d0 ")
+	for i, p := range places { // of 2: e more than all
+		p.Figure = &aggregationv1.Figure{Numerator: int64(i), Denominator: 2}
+	}
+	check(aggregation.ProblemsClosingRate, "c1 b2 a3 e0 d0 ")
 }
 
 // TestWhoCannotBeRankedStandsLastInItsClass, of whatever kind the metric is and whichever

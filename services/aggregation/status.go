@@ -79,12 +79,13 @@ func Unknown(f *aggregationv1.Figure) bool { return f.GetPartial() && f.GetValue
 // is unknown ranks nobody.
 func Ranked(d *Definition, f *aggregationv1.Figure) bool { return valued(d, f) && !Unknown(f) }
 
-// valued says whether a figure has a value: a ratio needs a denominator, and a latest
-// value must be there.
+// valued says whether a figure has a value to be ranked by: a ratio needs a denominator,
+// and is of a part of it (more that was closed than found is a fault of who told it), and
+// a latest value must be there.
 func valued(d *Definition, f *aggregationv1.Figure) bool {
 	switch d.Kind {
 	case ratio:
-		return f.GetDenominator() > 0
+		return f.GetDenominator() > 0 && f.GetNumerator() <= f.GetDenominator()
 	case latest:
 		return f.GetOrigin() != ""
 	default:

@@ -49,19 +49,24 @@ func suits(r accessv1.Role, principal string) bool {
 
 // apart says, at the field, why one person may not hold both roles, on whatever units:
 // an administrator holds no other kind of role, beside reading (三员分立), and who
-// works on complaints does not keep the complainants' identities.
+// may work on complaints does not keep the complainants' identities.
 func apart(a, b accessv1.Role, field string) error {
-	const officer, custodian, viewer = accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_VIEWER
+	const custodian, viewer = accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_VIEWER
 	switch {
 	case a == b, a == viewer, b == viewer:
 		return nil
 	case administrator(a), administrator(b):
 		return ErrAdministratorsSeparate.At(field, "与另一角色不得由一人兼任", "does not go with another role")
-	case a == officer && b == custodian, a == custodian && b == officer:
+	case handles(a) && b == custodian, a == custodian && handles(b):
 		return ErrCustodianSeparate.At(field, "与另一角色不得由一人兼任", "does not go with another role")
 	default:
 		return nil
 	}
+}
+
+// handles says whether the role may accept, reply to or close complaints.
+func handles(r accessv1.Role) bool {
+	return r == accessv1.Role_ROLE_COMPLAINT_OFFICER || r == accessv1.Role_ROLE_CLERK || r == accessv1.Role_ROLE_LEADER || r == accessv1.Role_ROLE_HEAD
 }
 
 // administrator says whether the role is one of the three administrators'.

@@ -181,6 +181,8 @@ func TestNewGrant(t *testing.T) {
 		{"an administrator who decides", person, "CUSTODIAN", held("SECURITY_ADMIN"), "a", organization.ErrAdministratorsSeparate},
 		{"an officer who keeps identities", person, "CUSTODIAN", held("COMPLAINT_OFFICER"), "a", organization.ErrCustodianSeparate},
 		{"a custodian who works on cases", person, "COMPLAINT_OFFICER", held("CUSTODIAN"), "a", organization.ErrCustodianSeparate},
+		{"a custodian who decides on cases", person, "LEADER", held("CUSTODIAN"), "a", organization.ErrCustodianSeparate},
+		{"a clerk who keeps identities", person, "CUSTODIAN", held("CLERK"), "a", organization.ErrCustodianSeparate},
 		{"a custodian who registers", person, "REGISTRAR", held("CUSTODIAN"), "a", nil},
 		{"an administrator who reads", person, "VIEWER", held("SECURITY_ADMIN"), "a", nil},
 		{"after the other has ended", person, "SYSTEM_ADMIN", ended, "a", nil},

@@ -182,7 +182,9 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	l.Version++
 	l.PendingChanges, l.ReturnReason = false, ""
 	l.FiledLate = l.GetFiledLate() || late
-	l.AcknowledgeDueDate = deadline.Answer(calendar.On(now), l.GetAcknowledgeDueDate(), days)
+	if l.GetAcknowledgeDueDate() == "" { // else it lies there: nobody gets more time by having it filed once more
+		l.AcknowledgeDueDate, l.AcknowledgeDueProvisional = deadline.Answer(calendar.On(now), days)
+	}
 	f := &Filing{Ledger: l, Version: &rectificationv1.LedgerVersion{
 		Name: VersionName(l.GetName(), l.GetVersion()), Unit: l.GetUnit(), Campaign: l.GetCampaign(),
 		Version: l.GetVersion(), State: rectificationv1.LedgerVersion_STATE_FILED,

@@ -84,7 +84,7 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	} else {
 		l = correction(l, v, calendar.On(d.Time), days)
 	}
-	l.ReturnReason, l.AcknowledgeDueDate = d.Reason, ""
+	l.ReturnReason, l.AcknowledgeDueDate, l.AcknowledgeDueProvisional = d.Reason, "", false
 	if v, err = lifecycle.Move(VersionLife, v, versionMove, ErrLedgerIllegalMove); err != nil {
 		return nil, nil, err
 	}

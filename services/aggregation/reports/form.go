@@ -154,9 +154,9 @@ var brought = func() (by [aggregation.Numbers][]*aggregationv1.ReportForm) {
 func Reportable(m aggregation.Metric) bool { return len(brought[m]) > 0 }
 
 // recorded has what units keep records of, here or in systems of their own, and by what
-// such records are divided. What is missing (欠报) is what is awaited here, whoever reports.
+// such records are divided. What is missing (欠报) is of ledgers and assignments.
 var recorded = map[string][]string{
-	"problem": {"campaign", "category", "source"}, "ledger": {"campaign"}, "inspection": {"campaign"}, "assignment": {"campaign"},
+	"problem": {"campaign", "category", "source"}, "ledger": {"campaign"}, "inspection": {"campaign"}, "assignment": {"campaign"}, "item": {"campaign"},
 	"complaint": {}, "round": {},
 }
 

@@ -28,7 +28,7 @@ func TestFiguresWithoutThoseWhoReportArePartial(t *testing.T) {
 	before, portal := timestamppb.New(suitetest.Start.AddDate(0, 0, -1)), r.portals()[0]
 	today := suitetest.Start.AddDate(0, 0, 1)
 	r.SetTime(today)
-	const untold = " problems_returned ledgers_filed complaints_replied"
+	const untold = " problems_returned ledgers_filed complaints_replied items_missing"
 	campaign := r.published("x", r.Root)
 	for i, c := range []struct {
 		key, unit string
@@ -42,7 +42,7 @@ func TestFiguresWithoutThoseWhoReportArePartial(t *testing.T) {
 		{r.reviewer.Key, r.Root, &aggregationv1.Cut{EndDate: "2026-01-31"}, 1, untold},
 		{r.reviewer.Key, r.Root, &aggregationv1.Cut{EndDate: "2026-01-30"}, 0, ""},
 		{r.reviewer.Key, r.Root, &aggregationv1.Cut{AsOf: before}, 0, ""},
-		{r.reviewer.Key, r.Root, &aggregationv1.Cut{Campaign: campaign}, 1, " problems_returned ledgers_filed"},
+		{r.reviewer.Key, r.Root, &aggregationv1.Cut{Campaign: campaign}, 1, " problems_returned ledgers_filed items_missing"},
 		{r.reviewer.Key, r.Root, &aggregationv1.Cut{Source: "SUPERIOR"}, 1, " problems_found problems_overdue problems_returned"},
 		{r.head.Key, r.school, nil, 0, ""}, // it reports flows alone, of which no stock is told
 	} {

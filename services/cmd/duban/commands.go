@@ -126,7 +126,7 @@ func farewell(ctx context.Context, log *slog.Logger) (stopped func()) {
 	})
 	return func() {
 		if !never() { // else it ended by itself, and its error says why
-			log.Info("stopped", "took", time.Since(<-began))
+			log.Info("stopped", "took", time.Since(<-began).Round(time.Millisecond).String())
 		}
 	}
 }

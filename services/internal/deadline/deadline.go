@@ -5,8 +5,6 @@
 package deadline
 
 import (
-	"cmp"
-
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
@@ -34,10 +32,11 @@ func Correction(due, before string, turn Turn, days *calendar.Calendar) string {
 }
 
 // Answer is the day by which a superior acknowledges or returns what is filed on a day
-// (备案时限), YYYY-MM-DD; awaited is the one by which an answer is awaited already, or "".
-// That stays: nobody gets more time for what lies there by having it filed once more.
-func Answer(filed calendar.Date, awaited string, days *calendar.Calendar) string {
-	return cmp.Or(awaited, days.AddWorkingDays(filed, answerDays).Date.String())
+// (备案时限), YYYY-MM-DD, and whether the holidays until then are yet to be announced
+// (暂定).
+func Answer(filed calendar.Date, days *calendar.Calendar) (day string, provisional bool) {
+	due := days.AddWorkingDays(filed, answerDays)
+	return due.Date.String(), due.Provisional
 }
 
 // Fallen is the day on which something falls due, or "" if one of the ends came before

@@ -45,12 +45,16 @@ func decode(content []byte) (text []byte, ok bool) {
 	return text, !bytes.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && !strings.ContainsRune("\t\n\f\r", r) })
 }
 
-// Blank says whether content holds nothing that is seen: blanks, line ends and zeros.
+// Blank says whether content says nothing: blanks, line ends, zeros, and of a text also
+// commas and other marks, and characters without width.
 func Blank(content []byte) bool {
+	says := func(r rune) bool { return !unicode.IsSpace(r) && r != 0 }
 	if text, ok := decode(content); ok {
-		content = text
+		content, says = text, func(r rune) bool {
+			return unicode.In(r, unicode.L, unicode.N, unicode.S) && !unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) && r != '\u2800'
+		}
 	}
-	return !bytes.ContainsFunc(content, func(r rune) bool { return !unicode.IsSpace(r) && r != 0 && r != '\ufeff' })
+	return !bytes.ContainsFunc(content, says)
 }
 
 // parts is how many files a document has at most; one with more is refused unread.

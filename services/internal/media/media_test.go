@@ -138,7 +138,7 @@ func TestANameEndsAsItsContentDoes(t *testing.T) {
 
 func TestBlanksAreNoContent(t *testing.T) {
 	for content, want := range map[string]bool{
-		"": true, " ": true, "\r\n\t\n": true, "\u3000": true, "\ufeff \n": true, "\xa1\xa1": true, "\x00\x00": true, "。": false, gb18030: false, "\x89": false,
+		"": true, " ": true, "\r\n\t\n": true, "\u3000": true, "\ufeff \n": true, "\xa1\xa1": true, "\x00\x00": true, "。": true, ",,,\n,,,": true, "\u200b\u200b": true, "\u3164": true, "√": false, "無": false, gb18030: false, "\x89": false,
 	} {
 		if got := media.Blank([]byte(content)); got != want {
 			t.Errorf("%q: %t", content, got)

@@ -55,7 +55,7 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 	down(&b, p)
 	fmt.Fprintf(&b, "\n欠报（演示数据，共 %d 项）：%s\n", p.MissingTotal, list(p.Missing))
 	fmt.Fprintf(&b, "欠报报表（演示数据，另计）：%s；报送缺号：%s\n", list(p.Reports), list(p.Gaps))
-	b.WriteString("Missing: tasks nobody received, ledgers not filed; then monthly reports that are owed, and numbers missing among those sent\n")
+	b.WriteString("Missing: tasks not handed in, ledgers not filed; then monthly reports that are owed, and numbers missing among those sent\n")
 	fmt.Fprintf(&b, "新鲜度（已计入/已产生的记录）：%s\nFreshness: records counted/written, service by service\n", list(p.Freshness))
 	fmt.Fprintf(&b, "复核：逐条读取 %[1]d 个问题（含已取消、未经上级认可的，不含月报所报），核对 %[2]d 个数字，全部一致。\n"+
 		"Checked: %[1]d problems read one by one, %[2]d figures compared, all equal.\n", p.Problems, p.Compared)

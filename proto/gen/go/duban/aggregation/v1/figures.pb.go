@@ -2018,7 +2018,8 @@ type CompareStatusResponse_Place struct {
 	// Among whom it is ranked: its kind, and the value of the label.
 	Class string `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
 	// From 1; equals share the better place. 0: it has no denominator or value
-	// to be ranked by, or its value is 0 and partial, and stands last in its class.
+	// to be ranked by, a numerator larger than its denominator, or a value of 0
+	// that is partial, and stands last in its class.
 	Rank int32 `protobuf:"varint,4,opt,name=rank,proto3" json:"rank,omitempty"`
 	// By what it is ranked.
 	Figure        *Figure `protobuf:"bytes,5,opt,name=figure,proto3" json:"figure,omitempty"`
