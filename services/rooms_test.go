@@ -44,7 +44,7 @@ var rules = []struct {
 	{"internal/lifecycle", append(rooms("fault"), std, pb)},
 	{"internal/lifecycle/*", append(rooms("fault", "lifecycle"), std)},
 	{"internal/calendar", []string{std}},
-	{"internal/deadline", append(rooms("calendar"), std)},
+	{"internal/deadline", rooms("calendar")},
 	{"internal/scope", []string{std, proto}},
 	{"internal/durable", []string{std}},
 	{"internal/backup", append(rooms("durable"), std)},
