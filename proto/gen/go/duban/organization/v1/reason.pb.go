@@ -224,7 +224,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xd14\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xce4\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -262,8 +262,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x19REASON_UNIT_MERGE_REFUSED\x10\"\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12?单位不能并入自己或自己的下级，请改选单位。\x1aLA unit cannot be merged into itself or what lies beneath it: choose another. \x01\x12\xe0\x01\n" +
 	"\x19REASON_UNIT_LEVEL_INVALID\x10#\x1a\xc0\x01\x92\xb2\x19\xbb\x01\b\x05\x12T单位的级别不得高于其上级单位，请改选上级单位或单位类别。\x1a_A unit cannot rank above the unit that it lies beneath: choose another parent, or another kind. \x01\x12\xeb\x01\n" +
 	"\x19REASON_UNIT_CHANGE_DENIED\x10$\x1a\xcb\x01\x92\xb2\x19\xc6\x01\b\x05\x12T单位的标签和停用由上级单位的系统管理员办理，请联系上级。\x1ajA unit's labels are set, and the unit is archived, by a system administrator of a unit above it: ask them. \x01\x12\x8e\x01\n" +
-	"\x1aREASON_UNIT_MOMENT_INVALID\x10%\x1an\x92\xb2\x19j\b\x01\x12*查看单位的时刻不得晚于现在。\x1a8Units cannot be seen as of a moment that is yet to come. \x01\x12\x93\x02\n" +
-	"\x1fREASON_GRANT_CUSTODIAN_SEPARATE\x10&\x1a\xed\x01\x92\xb2\x19\xe8\x01\b\x05\x12c身份保管员与信访专员不得由一人兼任，请改授他人，或先终止已有授权。\x1a}No one keeps complainants' identities and works on complaints: grant the role to somebody else, or end the other grant first. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x1aREASON_UNIT_MOMENT_INVALID\x10%\x1an\x92\xb2\x19j\b\x01\x12*查看单位的时刻不得晚于现在。\x1a8Units cannot be seen as of a moment that is yet to come. \x01\x12\x90\x02\n" +
+	"\x1fREASON_GRANT_CUSTODIAN_SEPARATE\x10&\x1a\xea\x01\x92\xb2\x19\xe5\x01\b\x05\x12`身份保管员不得兼任办理投诉的角色，请改授他人，或先终止已有授权。\x1a}No one keeps complainants' identities and works on complaints: grant the role to somebody else, or end the other grant first. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once
