@@ -48,6 +48,7 @@ func file(t *testing.T, c suite.Config) string {
 // are those of a recount, whose feeds are the beginning of what the living ones
 // became, and which serve again.
 func TestBackupUnderLoad(t *testing.T) {
+	t.Parallel()
 	c := settings(t.TempDir())
 	d := boot(t, c)
 	on := d.as(initialize(t, d))
@@ -80,6 +81,7 @@ func TestBackupUnderLoad(t *testing.T) {
 // TestBackupOfProcesses: one of each, made while they serve, aggregation first,
 // are together an installation; each is restored with its role's keys alone.
 func TestBackupOfProcesses(t *testing.T) {
+	t.Parallel()
 	s := sail(t)
 	on := caller{dial(t, s.rpc), s.keys}
 	l := newLoad(t, on, "load")

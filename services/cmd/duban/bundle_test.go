@@ -125,6 +125,7 @@ func (x *carried) units(from, to int) {
 // repeated; what is damaged, forged or too early does not; the receipt says where
 // the next export starts; nothing of it can be read on the way.
 func TestBundlesAreCarried(t *testing.T) {
+	t.Parallel()
 	x := newCarried(t)
 	x.units(0, 3)
 	first, _ := x.export("")

@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -81,23 +82,38 @@ func (p *pair) bootLower() { p.lower = boot(p.t, p.below, p.skews[1]) }
 // clocks of both are wrong. When the line is calm again every log above is, byte
 // for byte, what it is below, what its entries say of each record is what was
 // acknowledged to those who wrote it, and no alarm was raised. DUBAN_TORTURE says
-// how often.
+// how often. Some schedules are of one pair, whose logs grow and are restarted with
+// what they have.
 func TestTortureChaos(t *testing.T) {
-	p, faults, n := newPair(t), int64(0), number(t, "DUBAN_TORTURE", 3)
-	for round := range n {
-		faults += p.schedule(fmt.Sprintf("chaos-%d", round))
-		if t.Failed() {
-			t.Fatalf("in schedule %d", round)
+	const ofOne = 5
+	n, faults := number(t, "DUBAN_TORTURE", 20), atomic.Int64{}
+	t.Cleanup(func() {
+		t.Logf("%d schedules, the line failed %d times", n, faults.Load())
+		if faults.Load() < int64(n) {
+			t.Errorf("the line failed %d times only", faults.Load())
 		}
+	})
+	for first := uint64(0); first < n; first += ofOne {
+		t.Run(fmt.Sprint(first), func(t *testing.T) {
+			t.Parallel()
+			faults.Add(newPair(t).schedules(first, min(first+ofOne, n)))
+		})
 	}
-	t.Logf("%d schedules, the line failed %d times", n, faults)
-	if n >= 20 && faults < int64(n) {
-		t.Errorf("the line failed %d times only", faults)
+}
+
+// schedules answers how often the line has failed from one schedule to another.
+func (p *pair) schedules(first, last uint64) (faults int64) {
+	for round := first; round < last; round++ {
+		faults += p.schedule(fmt.Sprintf("chaos-%d", round))
+		if p.t.Failed() {
+			p.t.Fatalf("in schedule %d", round)
+		}
 	}
 	p.lower.stop()
 	p.upper.stop()
-	clean(t, p.above)
-	clean(t, p.below)
+	clean(p.t, p.above)
+	clean(p.t, p.below)
+	return faults
 }
 
 // schedule answers how often the line has failed.

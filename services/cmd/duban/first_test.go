@@ -10,6 +10,7 @@ import (
 // works, and the operator has one bootstrap key, shown once: twice only if the
 // kill came between the showing and the note of it.
 func TestTortureFirstStart(t *testing.T) {
+	t.Parallel()
 	r := dice(t)
 	for range 10 {
 		c := settings(t.TempDir())
@@ -37,6 +38,7 @@ func TestTortureFirstStart(t *testing.T) {
 // TestBootstrapKeyIsShownOnce: whoever has seen it does not see it again, used
 // or not.
 func TestBootstrapKeyIsShownOnce(t *testing.T) {
+	t.Parallel()
 	c := settings(t.TempDir())
 	first := boot(t, c)
 	key := first.bootstrap()

@@ -82,6 +82,7 @@ func (c caller) grant(t *testing.T, principal string, role accessv1.Role, unit s
 // row has the one verdict that it must have, and the figures are those of a
 // process that was never killed. DUBAN_TORTURE says how often.
 func TestTortureReports(t *testing.T) {
+	t.Parallel()
 	s, n := newSender(t), number(t, "DUBAN_TORTURE", 1)
 	for round := range n {
 		s.campaign(fmt.Sprintf("r%d", round+1))

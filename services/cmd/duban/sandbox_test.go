@@ -39,6 +39,7 @@ func playIn(t *testing.T, configuration string) (base string, stop func()) {
 }
 
 func TestASandboxIsSeededOnceAndSaysWhatItIs(t *testing.T) {
+	t.Parallel()
 	folder := t.TempDir()
 	file := filepath.Join(folder, "duban.yaml")
 	data := filepath.Join(folder, "sandbox")

@@ -20,6 +20,7 @@ import (
 // many writes nothing while the installation above is not heard; then it takes back
 // what it has lost, or goes on if that is nothing, and nobody does anything by hand.
 func TestARoleOfItsOwnTakesItsTailBack(t *testing.T) {
+	t.Parallel()
 	b := newBranch(t)
 	on := caller{dial(t, b.rpc), b.keys}
 	l := newLoad(t, on, "load")

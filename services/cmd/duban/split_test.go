@@ -26,6 +26,7 @@ var errDown = fault.Of(faultv1.Reason_REASON_SERVICE_DOWN)
 // and repeat with their request ids; nothing acknowledged is lost, nothing is
 // there twice, and what all processes leave agrees.
 func TestOneProcessIsKilledWhileOthersGoOn(t *testing.T) {
+	t.Parallel()
 	s := sail(t)
 	for role, needed := range map[string]bool{"rectification": true, "aggregation": false, "organization": true, "gateway": true} {
 		t.Run(role, func(t *testing.T) {
@@ -152,6 +153,7 @@ func sail(t *testing.T, set ...func(*suite.Config)) *ships {
 // TestAFleetEndsWithItsShips: a process that ends by itself is noticed, and the
 // others end when they are told to.
 func TestAFleetEndsWithItsShips(t *testing.T) {
+	t.Parallel()
 	s := sail(t)
 	if err := s.Ship("campaign").Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -46,6 +46,7 @@ func moment(r *rand.Rand, from, to time.Duration) time.Duration {
 // is there afterwards; whatever was not can be repeated and is there once; no
 // feed ever loses or changes what it has shown. DUBAN_TORTURE says how often.
 func TestTorture(t *testing.T) {
+	t.Parallel()
 	c, r := settings(t.TempDir()), dice(t)
 	d := boot(t, c)
 	keys := initialize(t, d)

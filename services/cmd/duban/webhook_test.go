@@ -169,6 +169,7 @@ func (c caller) untilRefused(t *testing.T, to *consumer, hook string) {
 // record in their order, and what waits for its next try waits on after the kill.
 // DUBAN_TORTURE says how often.
 func TestTortureWebhooks(t *testing.T) {
+	t.Parallel()
 	r, settings := dice(t), settings(t.TempDir())
 	settings.Webhooks.AllowLoopback = true
 	c := newConsumer(t, r)
