@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -96,8 +98,12 @@ func (o *seat) status(key, unit string) *aggregationv1.Status {
 }
 
 func received(list []*aggregationv1.Figure) int64 {
+	return valueOf(list, "metrics/complaints_received")
+}
+
+func valueOf(list []*aggregationv1.Figure, metric string) int64 {
 	for _, f := range list {
-		if f.GetMetric() == "metrics/complaints_received" {
+		if f.GetMetric() == metric {
 			return f.GetValue()
 		}
 	}
@@ -312,6 +318,95 @@ func (f *federated) siblings(t *testing.T) {
 			t.Errorf("the other city's status names %v", part)
 		}
 	}
+}
+
+// bureaus are a province and a city whose district reports from a system of its own.
+type bureaus struct {
+	province, city      *seat
+	school              string
+	machine, supervisor suitetest.Person
+}
+
+func newBureaus(t *testing.T) *bureaus {
+	r := &bureaus{province: open(t, "510000", organizationv1.Unit_KIND_PROVINCE, nil)}
+	r.city = open(t, "510200", organizationv1.Unit_KIND_CITY, r.province)
+	district := r.city.Unit("510209", r.city.Root, organizationv1.Unit_KIND_DISTRICT)
+	r.school = r.city.Unit("510209-s1", district, organizationv1.Unit_KIND_SCHOOL)
+	r.machine, r.supervisor = r.city.Machine(district, accessv1.Role_ROLE_REPORTER), r.city.Person(r.city.Root, accessv1.Role_ROLE_SUPERVISOR)
+	return r
+}
+
+func (r *bureaus) send(t *testing.T, sequence, found int64, period string) string {
+	t.Helper()
+	return must(r.city.Aggregation(r.machine.Key).CreateReport(t.Context(), &aggregationv1.CreateReportRequest{Report: &aggregationv1.Report{
+		Form: "reportForms/ledger-monthly", Unit: "units/510209", Period: period, Source: "eis", Sequence: sequence,
+		Rows: []*aggregationv1.Report_Row{{Unit: r.school, Field: "found", Value: found}},
+	}})).GetName()
+}
+
+func (r *bureaus) accept(t *testing.T, report string) {
+	t.Helper()
+	must(r.city.Aggregation(r.supervisor.Key).AcceptReport(t.Context(), &aggregationv1.AcceptReportRequest{Name: report}))
+}
+
+// above waits until the province says of the school what is wanted.
+func (r *bureaus) above(t *testing.T, so func(*aggregationv1.Status) bool) {
+	t.Helper()
+	eventually(t, "the province does not say so of the school", func() bool {
+		s, err := r.province.Aggregation(r.province.viewer.Key).GetStatus(t.Context(), &aggregationv1.GetStatusRequest{Name: r.school})
+		return err == nil && so(s)
+	})
+}
+
+// reportsOf says how much is counted of what the installation below tells of reports.
+func reportsOf(s *aggregationv1.Status) *aggregationv1.Freshness {
+	for _, f := range s.GetFreshness() {
+		if f.GetInstallation() != "" && f.GetService() == "aggregation" {
+			return f
+		}
+	}
+	return nil
+}
+
+// TestReportsBelowCountAbove: what a district's own system reports to its city, counts in
+// the province once the city has accepted it, and no sooner.
+func TestReportsBelowCountAbove(t *testing.T) {
+	r := newBureaus(t)
+	r.send(t, 1, 7, "2025-12")
+	r.accept(t, r.send(t, 2, 8, "2026-01"))
+	r.above(t, func(s *aggregationv1.Status) bool {
+		return valueOf(s.GetFigures(), problemsFound) == 8 && !s.GetProvisional()
+	})
+	for _, o := range []*seat{r.city, r.province} {
+		o.Stop()
+		if err := upkeep.Recount(t.Context(), o.config()); err != nil {
+			t.Errorf("%s: %v", o.id, err)
+		}
+	}
+}
+
+// TestWhatCannotBeCountedBelowStopsNobody: a log from below that goes on as none can waits,
+// and shows that it does. All else is counted.
+func TestWhatCannotBeCountedBelowStopsNobody(t *testing.T) {
+	r := newBureaus(t)
+	report := r.send(t, 1, 7, "2026-01")
+	r.above(t, func(s *aggregationv1.Status) bool { return reportsOf(s).GetCursor() > 0 && !s.GetProvisional() })
+	r.province.Stop()
+	db := must(bbolt.Open(filepath.Join(r.province.Folder, "aggregation.db"), 0o600, nil))
+	err := db.Update(func(tx *bbolt.Tx) error { // as if the page were of a report that was never sent
+		of := tx.Bucket([]byte("figures.reports"))
+		return of.ForEach(func(k, _ []byte) error { return of.Delete(k) })
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r.province.restart()
+	r.accept(t, report)
+	r.above(t, func(s *aggregationv1.Status) bool { return reportsOf(s).GetCursor() < reportsOf(s).GetSize() })
+	r.city.file(r.school, complaintv1.Complaint_TYPE_COMPLAINT, 3)
+	r.above(t, func(s *aggregationv1.Status) bool {
+		return received(s.GetFigures()) == 3 && valueOf(s.GetFigures(), problemsFound) == 0
+	})
 }
 
 func TestRemoteUnitsAreReadAndNotWritten(t *testing.T) {

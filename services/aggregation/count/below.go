@@ -3,6 +3,7 @@ package count
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -78,7 +79,10 @@ func (c counting) page(p *aggregationv1.ReportPage) error {
 		return nil
 	}
 	r, err := lower.ReadReport(c.tx, c.named(p.GetReport()))
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound) && !slices.ContainsFunc(p.GetRows(), (*aggregationv1.Report_Row).GetCounted):
+		return nil // a short report is judged, page first, in the transaction that makes it
+	case err != nil:
 		return fmt.Errorf("reading the report of %s: %w", p.GetName(), err)
 	}
 	form, err := reports.FindForm(r.GetForm())

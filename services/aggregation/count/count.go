@@ -43,6 +43,10 @@ const (
 // does not know yet whether it is theirs: it can be counted when the tree does.
 var ErrUnitUnknown = errors.New("the tree does not know yet whose a unit from below is")
 
+// ErrUncountable says that an entry from below is none that the suite writes there, or
+// none that it knows yet: its log waits until the suite can count it, and nobody else.
+var ErrUncountable = errors.New("an entry from below cannot be counted")
+
 // Source is whose feed is counted.
 type Source struct {
 	// Feed is the name under which it is read, such as "rectification" or
@@ -63,9 +67,17 @@ func (s Source) named(record string) string {
 
 // Count takes a run of a feed's entries into figures and worklists and moves the cursor
 // behind them, all in tx: each entry is counted once, however often it comes. A run
-// that leaves entries out is an error, and so is ErrUnitUnknown. After an error tx
-// MUST be given up.
+// that leaves entries out is an error, and so is ErrUnitUnknown; from below all but that
+// are ErrUncountable. After an error tx MUST be given up.
 func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
+	err := s.run(tx, run)
+	if err != nil && s.Installation != "" && !errors.Is(err, ErrUnitUnknown) {
+		return fmt.Errorf("%w: %w", ErrUncountable, err)
+	}
+	return err
+}
+
+func (s Source) run(tx store.Tx, run []*feedv1.Entry) error {
 	cursor, err := figures.ReadCursor(tx, s.Feed)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"pgregory.net/rapid"
 
@@ -108,7 +109,8 @@ func (j *joined) plan() {
 }
 
 // reportBelow lets count below what a report says came at a unit of which no report
-// here tells, in the place of what the one before said of the month.
+// here tells, in the place of what the one before said of the month. The only page of a
+// short report comes before it, judged, and once more when it is accepted.
 func (j *joined) reportBelow() {
 	period := j.now.AddDate(0, -j.pick("months", 3), -j.now.Day()+1).Format("2006-01")
 	if old := j.last[period]; old != nil {
@@ -127,6 +129,13 @@ func (j *joined) reportBelow() {
 	}
 	page.Rows = append(page.Rows, &aggregationv1.Report_Row{ResolvedUnit: recordless, Field: "rectifying", Value: int64(j.pick("value", 5)), Counted: j.flip("counted")})
 	j.last[period] = page
+	if j.flip("short") {
+		judged := proto.CloneOf(page)
+		for _, row := range judged.GetRows() {
+			row.Counted = false
+		}
+		j.append(belowReports, page.GetName(), judged)
+	}
 	j.append(belowReports, r.GetName(), r)
 	j.append(belowReports, page.GetName(), page)
 }

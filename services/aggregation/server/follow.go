@@ -66,7 +66,7 @@ func (f *follower) follow(ctx context.Context) error {
 		return fmt.Errorf("reading how far %s is counted: %w", f.Feed, err)
 	}
 	f.reach(start.Next, start.Next, time.Time{})
-	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, feed.Gathered(feed.Patient(f.Feed, f.apply, errNoTree, count.ErrUnitUnknown)))
+	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, feed.Gathered(feed.Patient(f.Feed, f.apply, errNoTree, count.ErrUnitUnknown, count.ErrUncountable)))
 }
 
 // apply counts a run.
