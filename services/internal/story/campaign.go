@@ -23,8 +23,8 @@ func (s *Story) publish(ctx context.Context) error {
 			{Post: campaignv1.LeadingMember_POST_DEPUTY, DisplayName: s.nameOf("leader"), Member: stage.Member(s.top, "leader")},
 		},
 	}
-	if s.Unit(Absent).Code != "" {
-		c.Scope = &campaignv1.Scope{Exceptions: []string{cast.Name(Absent)}}
+	if s.Unit(s.Absent).Code != "" {
+		c.Scope = &campaignv1.Scope{Exceptions: []string{cast.Name(s.Absent)}}
 	}
 	path := stage.Query("/v1/campaigns", "campaignId", strings.TrimPrefix(campaign, "campaigns/"), "template", "campaignTemplates/work-style", "year", "2026")
 	if err := s.By(s.top, "clerk").Post(ctx, path, c, c); err != nil {

@@ -19,7 +19,7 @@ const portal = "machines/portal"
 // complain brings in what citizens have to say: by phone, letter and visit
 // through the city's officer, by a portal, and on the suite's own pages.
 func (s *Story) complain(ctx context.Context) error {
-	if err := s.setup.Machine(ctx, portal, "演示市民服务平台", city, "portal"); err != nil {
+	if err := s.setup.Machine(ctx, portal, "演示市民服务平台", s.top, "portal"); err != nil {
 		return err
 	}
 	return stage.Each(ctx, s.Stage, s.City.Complaints, func(ctx context.Context, c cast.Complaint) error {
@@ -65,12 +65,12 @@ func (s *Story) bring(ctx context.Context, c cast.Complaint) (name string, err e
 		err = s.Client.As("").Post(ctx, "/v1/complaints:submit", &complaintv1.SubmitComplaintRequest{Complaint: said, Complainant: who}, answer)
 		receipt = answer.GetReceipt()
 	} else {
-		taker := s.By(city, "complaint")
+		taker := s.By(s.top, "complaint")
 		if c.Channel == "PORTAL" {
 			taker = s.As(portal)
 		}
 		answer := &complaintv1.CreateComplaintResponse{}
-		err = taker.Post(ctx, "/v1/complaints", &complaintv1.CreateComplaintRequest{Complaint: said, Complainant: who, Intake: cast.Name(city)}, answer)
+		err = taker.Post(ctx, "/v1/complaints", &complaintv1.CreateComplaintRequest{Complaint: said, Complainant: who, Intake: cast.Name(s.top)}, answer)
 		name, receipt = answer.GetComplaint().GetName(), answer.GetReceipt()
 	}
 	if err != nil {

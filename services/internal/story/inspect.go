@@ -23,13 +23,13 @@ var findings = []cast.Problem{
 func (s *Story) inspect(ctx context.Context) error {
 	targets := s.filed()
 	i := &rectificationv1.Inspection{
-		Unit: cast.Name(city), Campaign: campaign, Title: "纪律整饬专项暗访（演示）", Plan: "不发通知、不打招呼、直奔现场。",
-		Team: []string{stage.Member(city, "supervisor1"), stage.Member("YC-D02", "chief"), stage.Member("YC-D05", "chief")},
+		Unit: cast.Name(s.top), Campaign: campaign, Title: "纪律整饬专项暗访（演示）", Plan: "不发通知、不打招呼、直奔现场。",
+		Team: []string{stage.Member(s.top, "supervisor1"), stage.Member(s.top+"-D02", "chief"), stage.Member(s.top+"-D05", "chief")},
 	}
 	for _, l := range targets {
 		i.Targets = append(i.Targets, cast.Name(l.unit))
 	}
-	supervisor := s.By(city, "supervisor1")
+	supervisor := s.By(s.top, "supervisor1")
 	if err := supervisor.Post(ctx, "/v1/inspections", i, i); err != nil {
 		return err
 	}
@@ -67,14 +67,14 @@ func (s *Story) visit(ctx context.Context, i *rectificationv1.Inspection, l *led
 			Level: rectificationv1.Problem_Level(rectificationv1.Problem_Level_value["LEVEL_"+f.Level]),
 		}},
 	}
-	if err := s.By(city, "supervisor1").Do(ctx, "record", record, i); err != nil {
+	if err := s.By(s.top, "supervisor1").Do(ctx, "record", record, i); err != nil {
 		return err
 	}
 	at := slices.IndexFunc(i.GetVisits(), func(v *rectificationv1.Visit) bool { return v.GetTarget() == cast.Name(l.unit) })
 	if at < 0 || len(i.GetVisits()[at].GetProblems()) != 1 {
 		return fmt.Errorf("the visit to %s entered no problem", l.unit)
 	}
-	m := &matter{Problem: f, unit: l.unit, ledger: l.GetName(), name: i.GetVisits()[at].GetProblems()[0], source: "INSPECTION", finder: city, deadline: limit, accepted: true}
+	m := &matter{Problem: f, unit: l.unit, ledger: l.GetName(), name: i.GetVisits()[at].GetProblems()[0], source: "INSPECTION", finder: s.top, deadline: limit, accepted: true}
 	m.script = []act{{rounds[2], (*Story).start}, {before(m.deadline), (*Story).solve}}
 	s.matters = append(s.matters, m)
 	return s.follow(ctx, l, m)

@@ -79,13 +79,13 @@ func lineOf(name string, list []*aggregationv1.Figure) picture.Line {
 
 // lookCity reads the city by district, ranked by what share is closed.
 func (s *Story) lookCity(ctx context.Context) error {
-	status, err := s.agreed(ctx, city)
+	status, err := s.agreed(ctx, s.top)
 	if err != nil {
 		return err
 	}
 	s.picture.Cities = figuresOf(status.GetFigures())
 	places := &aggregationv1.CompareStatusResponse{}
-	path := stage.Query("/v1/"+cast.Name(city)+"/status:compare", "metric", "metrics/problems_closing_rate", "pageSize", "1000")
+	path := stage.Query("/v1/"+cast.Name(s.top)+"/status:compare", "metric", "metrics/problems_closing_rate", "pageSize", "1000")
 	if err := s.By(s.top, "viewer").Get(ctx, path, places); err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (s *Story) lookCity(ctx context.Context) error {
 			return err
 		}
 	}
-	s.picture.Absent = s.Unit(Absent).DisplayName
+	s.picture.Absent = s.Unit(s.Absent).DisplayName
 	s.picture.Direct = picture.Direct(s.picture.Cities, s.picture.City.Lines)
 	s.tellFresh(status)
 	return nil
@@ -143,7 +143,7 @@ func (s *Story) fullName(code string) string {
 
 // lookCategories reads the city by category.
 func (s *Story) lookCategories(ctx context.Context) error {
-	return s.byCategory(ctx, city, func(c *campaignv1.Category, f picture.Figures) {
+	return s.byCategory(ctx, s.top, func(c *campaignv1.Category, f picture.Figures) {
 		s.picture.Categories.Lines = append(s.picture.Categories.Lines, picture.Line{Name: c.GetName(), Figures: f})
 	})
 }
@@ -217,7 +217,7 @@ func (s *Story) lookSchool(ctx context.Context, code string) error {
 // lookSeries reads what was closed month by month.
 func (s *Story) lookSeries(ctx context.Context) error {
 	series := &aggregationv1.StatusSeries{}
-	path := stage.Query("/v1/"+cast.Name(city)+"/status:series", "metric", "metrics/problems_closed", "cut.startDate", "2026-02-01", "bucket", "BUCKET_MONTH")
+	path := stage.Query("/v1/"+cast.Name(s.top)+"/status:series", "metric", "metrics/problems_closed", "cut.startDate", "2026-02-01", "bucket", "BUCKET_MONTH")
 	if err := s.By(s.top, "viewer").Get(ctx, path, series); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (s *Story) lookSeries(ctx context.Context) error {
 		s.picture.Months = append(s.picture.Months, picture.Month{Name: strings.TrimPrefix(p.GetStartDate()[5:7], "0") + "月", Value: p.GetFigure().GetValue()})
 	}
 	s.picture.Compared++
-	return stage.Same("problems closed in all months", sum, s.count().Of(city, "", "problems_closed"))
+	return stage.Same("problems closed in all months", sum, s.count().Of(s.top, "", "problems_closed"))
 }
 
 // lookGaps reads which reports of the absent district never came.
@@ -242,8 +242,8 @@ func (s *Story) lookGaps(ctx context.Context) error {
 		}
 	}
 	var want []string
-	if s.Unit(Absent).Code != "" {
-		want = []string{fmt.Sprintf("%s %s 月报", s.fullName(Absent), missingMonth)}
+	if s.Unit(s.Absent).Code != "" {
+		want = []string{fmt.Sprintf("%s %s 月报", s.fullName(s.Absent), missingMonth)}
 	}
 	if !slices.Equal(s.picture.Reports, want) {
 		return fmt.Errorf("reports that are owed: %v, want %v", s.picture.Reports, want)
@@ -254,12 +254,12 @@ func (s *Story) lookGaps(ctx context.Context) error {
 // lookDues reads what the absent district owes: of the month that it never
 // reported a report is owed, of the one after it none.
 func (s *Story) lookDues(ctx context.Context) error {
-	if s.Unit(Absent).Code == "" {
+	if s.Unit(s.Absent).Code == "" {
 		return nil
 	}
 	for month, came := range map[string]bool{missingMonth: false, "2026-10": true} {
 		dues := &aggregationv1.ListReportDuesResponse{}
-		path := stage.Query("/v1/reportForms/ledger-monthly/dues", "unit", cast.Name(city), "period", month)
+		path := stage.Query("/v1/reportForms/ledger-monthly/dues", "unit", cast.Name(s.top), "period", month)
 		if err := s.By(s.top, "viewer").Get(ctx, path, dues); err != nil {
 			return err
 		}
@@ -267,7 +267,7 @@ func (s *Story) lookDues(ctx context.Context) error {
 			return err
 		}
 		due := dues.GetReportDues()[0]
-		if due.GetName() != cast.Name(Absent) || (due.GetState() == aggregationv1.ReportDue_STATE_ACCEPTED) != came {
+		if due.GetName() != cast.Name(s.Absent) || (due.GetState() == aggregationv1.ReportDue_STATE_ACCEPTED) != came {
 			return fmt.Errorf("of %s is owed: %v", month, due)
 		}
 		s.picture.Compared++

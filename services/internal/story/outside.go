@@ -5,16 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/story/cast"
 	"github.com/duban-project/duban/services/internal/story/stage"
 )
 
-const (
-	reporter = "machines/xingshan"
-	source   = "own-system"
-)
+const source = "own-system"
 
 // missingMonth is the month of which the absent district never reports.
 const missingMonth = "2026-09"
@@ -46,11 +44,11 @@ func (s *Story) outerProblems() (list []outer) {
 // is returned, and then the right figures; of another it sends nothing.
 func reportFrom(months ...string) func(*Story, context.Context) error {
 	return func(s *Story, ctx context.Context) error {
-		if s.Unit(Absent).Code == "" {
+		if s.Unit(s.Absent).Code == "" {
 			return nil
 		}
-		if s.As(reporter).Key() == "" {
-			if err := s.setup.Machine(ctx, reporter, "兴山县自建督办系统（演示数据）", Absent, "reporter"); err != nil {
+		if s.As(s.reporter).Key() == "" {
+			if err := s.setup.Machine(ctx, s.reporter, strings.TrimSuffix(s.Unit(s.Absent).DisplayName, "教育局（演示数据）")+"自建督办系统（演示数据）", s.Absent, "reporter"); err != nil {
 				return err
 			}
 		}
@@ -75,9 +73,9 @@ func (s *Story) leave(ctx context.Context, month string) error {
 		return err
 	}
 	leave := &aggregationv1.ReportLeave{
-		Unit: cast.Name(Absent), Form: "reportForms/ledger-monthly", Period: month, UntilDate: "2026-12-31", Reason: "自建系统故障，准予补报。",
+		Unit: cast.Name(s.Absent), Form: "reportForms/ledger-monthly", Period: month, UntilDate: "2026-12-31", Reason: "自建系统故障，准予补报。",
 	}
-	return s.By(city, "supervisor1").Post(ctx, "/v1/reportLeaves", leave, &aggregationv1.ReportLeave{})
+	return s.By(s.top, "supervisor1").Post(ctx, "/v1/reportLeaves", leave, &aggregationv1.ReportLeave{})
 }
 
 func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) error {
@@ -91,12 +89,12 @@ func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) er
 		}
 	}
 	if mistaken {
-		r, err := s.push(ctx, month, []*aggregationv1.Report_Row{row(Absent, "WEAK", "found", 999)})
+		r, err := s.push(ctx, month, []*aggregationv1.Report_Row{row(s.Absent, "WEAK", "found", 999)})
 		if err != nil {
 			return err
 		}
 		back := &aggregationv1.ReturnReportRequest{Name: r.GetName(), Reason: "数字明显有误，请核对后重报。"}
-		if err := s.By(city, "supervisor1").Do(ctx, "return", back, r); err != nil {
+		if err := s.By(s.top, "supervisor1").Do(ctx, "return", back, r); err != nil {
 			return err
 		}
 		s.sequence++
@@ -105,7 +103,7 @@ func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) er
 	if err != nil {
 		return err
 	}
-	if err := s.By(city, "supervisor1").Do(ctx, "accept", &aggregationv1.AcceptReportRequest{Name: r.GetName(), Etag: r.GetEtag()}, r); err != nil {
+	if err := s.By(s.top, "supervisor1").Do(ctx, "accept", &aggregationv1.AcceptReportRequest{Name: r.GetName(), Etag: r.GetEtag()}, r); err != nil {
 		return err
 	}
 	for _, said := range r.GetRows() {
@@ -121,20 +119,20 @@ func (s *Story) reportMonth(ctx context.Context, month string, mistaken bool) er
 // is answered as the first.
 func (s *Story) push(ctx context.Context, month string, rows []*aggregationv1.Report_Row) (*aggregationv1.Report, error) {
 	r := &aggregationv1.Report{
-		Form: "reportForms/ledger-monthly", Unit: cast.Name(Absent), Period: month,
+		Form: "reportForms/ledger-monthly", Unit: cast.Name(s.Absent), Period: month,
 		Source: source, Sequence: s.sequence, Rows: rows, NilReport: len(rows) == 0,
 	}
 	first, again := &aggregationv1.Report{}, &aggregationv1.Report{}
-	if err := s.As(reporter).Post(ctx, "/v1/reports", r, first); err != nil {
+	if err := s.As(s.reporter).Post(ctx, "/v1/reports", r, first); err != nil {
 		return nil, err
 	}
-	if err := s.As(reporter).Post(ctx, "/v1/reports", r, again); err != nil {
+	if err := s.As(s.reporter).Post(ctx, "/v1/reports", r, again); err != nil {
 		return nil, err
 	}
 	if err := stage.Same("a report sent twice", again.GetName(), first.GetName()); err != nil {
 		return nil, err
 	}
-	err := s.As(reporter).Do(ctx, "accept", &aggregationv1.AcceptReportRequest{Name: first.GetName()}, again)
+	err := s.As(s.reporter).Do(ctx, "accept", &aggregationv1.AcceptReportRequest{Name: first.GetName()}, again)
 	return first, stage.Refused("a machine accepts", err, http.StatusForbidden, "")
 }
 

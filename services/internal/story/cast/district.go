@@ -12,10 +12,25 @@ var above = []string{"system_admin", "security_admin", "auditor", "viewer"}
 // plans are the roles that a bureau above districts needs to publish a campaign.
 var plans = []string{"clerk", "leader"}
 
+// reports is the label of units that have a system of their own, which reports by forms.
+const reports = "reports=forms"
+
+// OwnSystem is the code of the first unit that does not work in the suite and reports
+// from a system of its own; "" if all work in it.
+func (c *City) OwnSystem() string {
+	for _, u := range c.Units {
+		if slices.Contains(strings.Split(u.Labels, ";"), reports) {
+			return u.Code
+		}
+	}
+	return ""
+}
+
 // Beneath returns a district with its first schools as a city of its own: the
 // root of a tree, organised as the city's bureau is, with its administrators and
-// viewer. What the district found in itself is left out, because nobody there is
-// above it.
+// viewer. The last of the schools reports from a system of its own. What the district
+// found in itself is left out, because nobody there is above it; what citizens say of
+// schools of the city they say of those here.
 func (c *City) Beneath(code, displayName string, schools int) *City {
 	d, city := &City{}, c.unit(code).Parent
 	taken := map[string]bool{code: true}
@@ -25,7 +40,9 @@ func (c *City) Beneath(code, displayName string, schools int) *City {
 		case u.Parent == code && u.Kind == "SCHOOL" && schools > 0:
 			schools--
 			taken[u.Code] = true
-			d.Units = append(d.Units, u)
+			if d.Units = append(d.Units, u); schools == 0 {
+				d.Units[len(d.Units)-1].Labels += ";" + reports
+			}
 		case u.Parent == city && u.Kind == "DEPARTMENT":
 			u.Code, u.Parent = code+strings.TrimPrefix(u.Code, city), code
 			d.Units = append(d.Units, u)
@@ -51,7 +68,25 @@ func (c *City) Beneath(code, displayName string, schools int) *City {
 			d.Problems = append(d.Problems, p)
 		}
 	}
+	d.hears(c)
 	return d
+}
+
+// hears lets citizens say of the schools that work in the suite, in turn, what they say
+// of the city's.
+func (c *City) hears(from *City) {
+	var schools []string
+	for _, u := range c.Units {
+		if u.Kind == "SCHOOL" && u.Code != c.OwnSystem() {
+			schools = append(schools, u.Code)
+		}
+	}
+	for i, m := range from.Complaints {
+		if from.unit(m.Unit).Kind == "SCHOOL" && len(schools) > 0 {
+			m.Unit = schools[i%len(schools)]
+			c.Complaints = append(c.Complaints, m)
+		}
+	}
 }
 
 func (c *City) unit(code string) Unit {

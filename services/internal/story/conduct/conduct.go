@@ -19,8 +19,9 @@ import (
 // Round is the round of a stage.
 type Round struct {
 	*stage.Stage
-	// Owner is the code of the unit that has the districts rated.
-	Owner string
+	// Owner is the code of the unit that has those beneath it rated that are of the
+	// kind Subjects.
+	Owner, Subjects string
 
 	ballots []*ballot
 }
@@ -56,7 +57,7 @@ func (s *Round) Vote(ctx context.Context) error {
 		Owner: cast.Name(s.Owner), DisplayName: "2026年行风评议（演示）", Scheme: "evaluationSchemes/conduct",
 		StartDate: "2026-09-08", EndDate: "2026-09-30",
 	}
-	for _, u := range s.Working("DISTRICT") {
+	for _, u := range s.Working(s.Subjects) {
 		r.Subjects = append(r.Subjects, u.Name())
 	}
 	for _, g := range raters {

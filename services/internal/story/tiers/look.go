@@ -21,8 +21,8 @@ type Line struct {
 	Silent                  bool
 }
 
-// Look asks the province for the status of every tier in its campaign, and each
-// city for its own in that of the city, once all that was done has arrived there,
+// Look asks the province for the status of every tier in its campaign, and of complaints
+// in none, and each city for its own in that of the city, once all that was done has arrived there,
 // and compares it with what the stories counted. It answers the lines of the
 // province and how many figures were compared.
 func Look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
@@ -39,42 +39,47 @@ func Look(ctx context.Context, all []*Tier) (lines []Line, compared int, err err
 func look(ctx context.Context, all []*Tier) (lines []Line, compared int, err error) {
 	province := all[0]
 	for _, t := range all {
-		l, status, err := province.ask(ctx, t)
-		if err != nil {
-			return nil, 0, err
-		}
-		n, err := l.compare(counted(all, t, province))
+		l, status, n, err := province.compare(ctx, all, t, province)
 		if err != nil {
 			return nil, 0, err
 		}
 		if err := l.fresh(t, status); err != nil {
 			return nil, 0, err
 		}
-		lines, compared = append(lines, l), compared+n
-		if t.Above == province {
-			n, err = t.compare(ctx, all)
+		_, _, more, err := province.compare(ctx, all, t, nil)
+		if err != nil {
+			return nil, 0, err
 		}
-		if compared += n; err != nil {
+		lines, compared = append(lines, l), compared+n+more
+		if t.Above == province {
+			_, _, n, err = t.compare(ctx, all, t, t)
+			compared += n
+		}
+		if err != nil {
 			return nil, 0, err
 		}
 	}
 	return byTree(lines, nil), compared, nil
 }
 
-// compare asks a city for its own figures, in its campaign.
-func (t *Tier) compare(ctx context.Context, all []*Tier) (int, error) {
-	l, _, err := t.ask(ctx, t)
+// compare asks a tier for the status of one beneath or of itself, in the campaign of a
+// tier or in none, and answers how many figures are what the stories counted, if all are.
+func (t *Tier) compare(ctx context.Context, all []*Tier, about, in *Tier) (Line, *aggregationv1.Status, int, error) {
+	l, status, err := t.ask(ctx, about, in)
 	if err != nil {
-		return 0, err
+		return Line{}, nil, 0, err
 	}
-	return l.compare(counted(all, t, t))
+	n, err := l.compare(counted(all, about, in))
+	return l, status, n, err
 }
 
-// ask asks a tier for the status of one beneath or of itself, in its campaign.
-func (t *Tier) ask(ctx context.Context, about *Tier) (Line, *aggregationv1.Status, error) {
-	status := &aggregationv1.Status{}
-	path := stage.Query("/v1/"+about.root().Name()+"/status", "cut.campaign", t.campaign(), "pageSize", "1")
-	if err := t.stage.By(t.root().Code, "viewer").Get(ctx, path, status); err != nil {
+// ask asks for the status of a tier, in the campaign of a tier or in none.
+func (t *Tier) ask(ctx context.Context, about, in *Tier) (Line, *aggregationv1.Status, error) {
+	status, pairs := &aggregationv1.Status{}, []string{"pageSize", "1"}
+	if in != nil {
+		pairs = append(pairs, "cut.campaign", in.campaign())
+	}
+	if err := t.stage.By(t.root().Code, "viewer").Get(ctx, stage.Query("/v1/"+about.root().Name()+"/status", pairs...), status); err != nil {
 		return Line{}, nil, err
 	}
 	l := Line{Tier: about, Figures: picture.Figures{}}

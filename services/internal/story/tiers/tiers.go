@@ -131,15 +131,18 @@ func (t *Tier) Calls() int64 { return t.client.Calls() }
 func (t *Tier) Viewer() string { return t.stage.As(stage.Member(t.root().Code, "viewer")).Key() }
 
 // counted are the figures of the tier's root, in the campaign of another or of it,
-// by what the stories in and beneath it counted.
+// by what the stories in and beneath it counted; without a campaign complaints, which
+// are of none.
 func counted(all []*Tier, of, in *Tier) picture.Figures {
 	sum := picture.Figures{}
 	for _, t := range all {
-		if !t.District() || t != of && t.Above != of && t.Above.Above != of || !t.counts(in) {
+		if !t.District() || t != of && t.Above != of && t.Above.Above != of || in != nil && !t.counts(in) {
 			continue
 		}
 		for metric, n := range t.tale.Counted(t.root().Code) {
-			sum[metric] += n
+			if strings.HasPrefix(metric, "complaints_") == (in == nil) {
+				sum[metric] += n
+			}
 		}
 	}
 	return sum
