@@ -66,7 +66,7 @@ func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time
 	for _, e := range r.Evidence {
 		a.Evidence = append(a.Evidence, &campaignv1.Evidence{Kind: e.Kind, Attachment: e.File.GetName()})
 	}
-	by := owed(a)
+	by := deadline.SubmittedBy(a)
 	a.SubmitTime, a.Late = timestamppb.New(now), a.GetLate() || by != "" && by < calendar.On(now).String()
 	return handedInBy(a, who)
 }
@@ -209,12 +209,6 @@ func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, r Refusal, days *c
 	a.ReturnReason = r.Reason
 	a.Returns++
 	return a, nil
-}
-
-// owed is the day by which a, in a campaign that is open, is submitted, or "" if that
-// never falls due, as its unit was archived before.
-func owed(a *campaignv1.Assignment) string {
-	return deadline.Fallen(max(a.GetDueDate(), a.GetCorrectionDueDate()), a.GetUnitArchiveDate())
 }
 
 // review makes the move m, which another person makes than any who submitted a.

@@ -178,7 +178,7 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	if err != nil {
 		return nil, err
 	}
-	late := overdue(owed(l), now)
+	late := overdue(deadline.FiledBy(l), now)
 	l.Version++
 	l.PendingChanges, l.ReturnReason = false, ""
 	l.FiledLate = l.GetFiledLate() || late

@@ -1,7 +1,8 @@
 // Package deadline says by which day what a unit owes is due: again, once a superior
 // has returned it (退回), and not at all, once something ended before; and by which the
 // superior answers what was filed. Which records are owed, and which of these days they
-// keep, say the services that they belong to; which days are worked, package calendar.
+// keep, say the services that they belong to; which days are worked, package calendar. It
+// knows records by the days that they keep.
 package deadline
 
 import (
@@ -37,16 +38,4 @@ func Correction(due, before string, turn Turn, days *calendar.Calendar) string {
 func Answer(filed calendar.Date, days *calendar.Calendar) (day string, provisional bool) {
 	due := days.AddWorkingDays(filed, answerDays)
 	return due.Date.String(), due.Provisional
-}
-
-// Fallen is the day on which something falls due, or "" if one of the ends came before
-// it: then it never does. What is due on the day of an end is due. An empty end is none,
-// and an empty day stays so.
-func Fallen(day string, ends ...string) string {
-	for _, end := range ends {
-		if end != "" && end < day {
-			return ""
-		}
-	}
-	return day
 }

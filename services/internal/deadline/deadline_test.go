@@ -51,22 +51,3 @@ func TestByWhichDayASuperiorAnswers(t *testing.T) {
 		t.Error("the holidays of 2027 are taken for known")
 	}
 }
-
-func TestWhatEndedBeforeNeverFallsDue(t *testing.T) {
-	for _, c := range []struct {
-		day  string
-		ends []string
-		want string
-	}{
-		{"2026-04-03", nil, "2026-04-03"},
-		{"2026-04-03", []string{"", "2026-04-04"}, "2026-04-03"},
-		{"2026-04-03", []string{"2026-04-03"}, "2026-04-03"},
-		{"2026-04-03", []string{"2026-04-02"}, ""},
-		{"2026-04-03", []string{"2026-05-01", "2026-04-02"}, ""},
-		{"", []string{"2026-04-02"}, ""},
-	} {
-		if got := deadline.Fallen(c.day, c.ends...); got != c.want {
-			t.Errorf("%s with the ends %q falls due on %q, want %q", c.day, c.ends, got, c.want)
-		}
-	}
-}
