@@ -205,7 +205,9 @@ func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, r Refusal, days *c
 		return nil, err
 	}
 	turn := deadline.Turn{HandedIn: calendar.On(a.GetSubmitTime().AsTime()), Returned: calendar.On(r.Time)}
-	a.CorrectionDueDate = deadline.Correction(a.GetDueDate(), a.GetCorrectionDueDate(), turn, days)
+	before := deadline.Day{Date: a.GetCorrectionDueDate(), Provisional: a.GetCorrectionDueProvisional()}
+	again := deadline.Correction(deadline.Day{Date: a.GetDueDate()}, before, turn, days)
+	a.CorrectionDueDate, a.CorrectionDueProvisional = again.Date, again.Provisional
 	a.ReturnReason = r.Reason
 	a.Returns++
 	return a, nil

@@ -59,6 +59,24 @@ func TestByWhichDayAReturnedAssignmentIsSubmittedAgain(t *testing.T) {
 	}
 }
 
+// By holidays that are yet to be announced a day is provisional (暂定), and what is counted
+// from it.
+func TestADayCountedIntoAYearNotAnnouncedIsProvisional(t *testing.T) {
+	for returned, want := range map[string]bool{"2026-12-23": false, "2026-12-28": true} {
+		a := assigned()
+		for _, day := range []string{returned, "2027-02-03"} {
+			var err error
+			r := campaign.Refusal{Reason: "空表", Who: "units/d/members/leader", Time: at(t, day)}
+			if a, err = campaign.Return(open, submittedOn(t, a, "2026-12-08"), r, calendar.Builtin()); err != nil {
+				t.Fatal(err)
+			}
+			if a.GetCorrectionDueProvisional() != want {
+				t.Errorf("returned on %s, and then on %s: provisional %t, want %t", returned, day, a.GetCorrectionDueProvisional(), want)
+			}
+		}
+	}
+}
+
 func TestWhatWasNotDueWhenTheUnitWasArchivedIsNotLate(t *testing.T) {
 	for archived, late := range map[string]bool{"": true, "2026-03-01": true, "2026-02-28": false} {
 		a := assigned()

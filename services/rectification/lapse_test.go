@@ -109,6 +109,30 @@ func TestByWhichDayAReturnedLedgerIsFiledAgain(t *testing.T) {
 	}
 }
 
+// By holidays that are yet to be announced a day is provisional (暂定), and what is counted
+// from it.
+func TestADayCountedIntoAYearNotAnnouncedIsProvisional(t *testing.T) {
+	for returned, want := range map[string]bool{"2026-12-23": false, "2026-12-28": true} {
+		l := &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-12-08"}
+		for _, day := range []string{returned, "2027-02-03"} {
+			f := filedOn(t, l, "2026-12-08")
+			l, _ = answered(t, f.Ledger, f.Version, [2]string{day, "return"})
+			if l.GetCorrectionDueProvisional() != want {
+				t.Errorf("returned on %s, and then on %s: provisional %t, want %t", returned, day, l.GetCorrectionDueProvisional(), want)
+			}
+			l.State = rectificationv1.Ledger_STATE_SIGNED
+		}
+	}
+	l := &rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2027-01-04", FilingDueProvisional: true}
+	f := filedOn(t, l, "2026-12-15")
+	if !f.Ledger.GetAcknowledgeDueProvisional() || filedOn(t, l, "2026-12-01").Ledger.GetAcknowledgeDueProvisional() {
+		t.Error("the day of an answer in the next year is taken for known, or one in this is not")
+	}
+	if l, _ = answered(t, f.Ledger, f.Version, [2]string{"2026-12-16", "return"}); l.GetCorrectionDueDate() != "2027-01-04" || !l.GetCorrectionDueProvisional() {
+		t.Errorf("a filing day that is provisional is taken for known: %v", l)
+	}
+}
+
 func filedOn(t *testing.T, l *rectificationv1.Ledger, day string) *rectification.Filing {
 	t.Helper()
 	at, err := time.Parse(time.DateOnly, day)

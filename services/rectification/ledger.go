@@ -183,7 +183,8 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	l.PendingChanges, l.ReturnReason = false, ""
 	l.FiledLate = l.GetFiledLate() || late
 	if l.GetAcknowledgeDueDate() == "" { // else it lies there: nobody gets more time by having it filed once more
-		l.AcknowledgeDueDate, l.AcknowledgeDueProvisional = deadline.Answer(calendar.On(now), days)
+		answer := deadline.Answer(calendar.On(now), days)
+		l.AcknowledgeDueDate, l.AcknowledgeDueProvisional = answer.Date, answer.Provisional
 	}
 	f := &Filing{Ledger: l, Version: &rectificationv1.LedgerVersion{
 		Name: VersionName(l.GetName(), l.GetVersion()), Unit: l.GetUnit(), Campaign: l.GetCampaign(),

@@ -106,6 +106,9 @@ func correction(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, day
 	}
 	l = proto.CloneOf(l)
 	turn := deadline.Turn{HandedIn: calendar.On(v.GetFileTime().AsTime()), Returned: day}
-	l.CorrectionDueDate = deadline.Correction(l.GetFilingDueDate(), l.GetCorrectionDueDate(), turn, days)
+	due := deadline.Day{Date: l.GetFilingDueDate(), Provisional: l.GetFilingDueProvisional()}
+	before := deadline.Day{Date: l.GetCorrectionDueDate(), Provisional: l.GetCorrectionDueProvisional()}
+	again := deadline.Correction(due, before, turn, days)
+	l.CorrectionDueDate, l.CorrectionDueProvisional = again.Date, again.Provisional
 	return l
 }

@@ -19,23 +19,35 @@ const (
 // Turn is one time that a unit handed something in and got it back, by its days.
 type Turn struct{ HandedIn, Returned calendar.Date }
 
+// Day is a day by which something is due, YYYY-MM-DD, or "" if it is not.
+type Day struct {
+	Date string
+	// Provisional (暂定) says that it was counted by holidays that are yet to be
+	// announced.
+	Provisional bool
+}
+
 // Correction is the day by which a unit hands in again what was due and is returned
-// (补正时限), YYYY-MM-DD; before is the one that it had, or "" if this is the first return.
-// The time of the first return is the unit's own; later the time that the superior took
-// is added, so that neither who hands in nothing in time gains by it, nor who is
-// answered late loses.
-func Correction(due, before string, turn Turn, days *calendar.Calendar) string {
-	last, err := calendar.ParseDate(before)
+// (补正时限); before is the one that it had, if this is not the first return. The time of
+// the first return is the unit's own; later the time that the superior took is added, so
+// that neither who hands in nothing in time gains by it, nor who is answered late loses.
+func Correction(due, before Day, turn Turn, days *calendar.Calendar) Day {
+	last, err := calendar.ParseDate(before.Date)
 	if err != nil { // it was never returned
-		return max(due, days.AddWorkingDays(turn.Returned, correctionDays).Date.String())
+		counted := working(turn.Returned, correctionDays, days)
+		return Day{max(due.Date, counted.Date), due.Provisional || counted.Provisional}
 	}
-	return last.AddDays(turn.HandedIn.DaysUntil(turn.Returned)).String()
+	return Day{last.AddDays(turn.HandedIn.DaysUntil(turn.Returned)).String(), before.Provisional}
 }
 
 // Answer is the day by which a superior acknowledges or returns what is filed on a day
-// (备案时限), YYYY-MM-DD, and whether the holidays until then are yet to be announced
-// (暂定).
-func Answer(filed calendar.Date, days *calendar.Calendar) (day string, provisional bool) {
-	due := days.AddWorkingDays(filed, answerDays)
-	return due.Date.String(), due.Provisional
+// (备案时限).
+func Answer(filed calendar.Date, days *calendar.Calendar) Day {
+	return working(filed, answerDays, days)
+}
+
+// working is the day so many working days after another.
+func working(from calendar.Date, n int, days *calendar.Calendar) Day {
+	last := days.AddWorkingDays(from, n)
+	return Day{last.Date.String(), last.Provisional}
 }

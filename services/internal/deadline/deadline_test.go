@@ -30,8 +30,32 @@ func TestByWhichDayWhatIsReturnedIsHandedInAgain(t *testing.T) {
 		"what was returned and was due": {"2026-04-03", "2026-04-01", "2026-04-02", "2026-04-04"},
 	} {
 		turn := deadline.Turn{HandedIn: date(t, c.handedIn), Returned: date(t, c.returned)}
-		if got := deadline.Correction(due, c.before, turn, calendar.Builtin()); got != c.want {
-			t.Errorf("returned %s: by %s, want %s", name, got, c.want)
+		got := deadline.Correction(deadline.Day{Date: due}, deadline.Day{Date: c.before}, turn, calendar.Builtin())
+		if got != (deadline.Day{Date: c.want}) {
+			t.Errorf("returned %s: by %v, want %s", name, got, c.want)
+		}
+	}
+}
+
+// What was counted by holidays that are yet to be announced says so, and so does what
+// is counted from it.
+func TestWhichDaysAreProvisional(t *testing.T) {
+	known, year := deadline.Day{Date: "2026-12-31"}, deadline.Day{Date: "2027-01-04", Provisional: true}
+	for name, c := range map[string]struct {
+		due, before deadline.Day
+		returned    string
+		want        deadline.Day
+	}{
+		"within the year":                    {known, deadline.Day{}, "2026-12-24", known},
+		"into the next":                      {known, deadline.Day{}, "2026-12-28", deadline.Day{Date: "2027-01-04", Provisional: true}},
+		"long before a day of the next":      {deadline.Day{Date: "2027-03-01"}, deadline.Day{}, "2026-12-07", deadline.Day{Date: "2027-03-01"}},
+		"long before one that is itself so":  {year, deadline.Day{}, "2026-12-07", year},
+		"again, by a day of the next":        {known, year, "2026-12-28", deadline.Day{Date: "2027-01-06", Provisional: true}},
+		"again, into the next, by days only": {known, known, "2026-12-28", deadline.Day{Date: "2027-01-02"}},
+	} {
+		turn := deadline.Turn{HandedIn: date(t, c.returned).AddDays(-2), Returned: date(t, c.returned)}
+		if got := deadline.Correction(c.due, c.before, turn, calendar.Builtin()); got != c.want {
+			t.Errorf("returned %s: by %v, want %v", name, got, c.want)
 		}
 	}
 }
@@ -43,11 +67,11 @@ func TestByWhichDayASuperiorAnswers(t *testing.T) {
 		"2026-03-31": "2026-04-22", // the 6th of April is off
 		"2026-04-04": "2026-04-27", // a holiday
 	} {
-		if got, provisional := deadline.Answer(date(t, filed), calendar.Builtin()); got != want || provisional {
-			t.Errorf("filed on %s: by %s (provisional: %v), want %s", filed, got, provisional, want)
+		if got := deadline.Answer(date(t, filed), calendar.Builtin()); got != (deadline.Day{Date: want}) {
+			t.Errorf("filed on %s: by %v, want %s", filed, got, want)
 		}
 	}
-	if _, provisional := deadline.Answer(date(t, "2026-12-15"), calendar.Builtin()); !provisional {
+	if got := deadline.Answer(date(t, "2026-12-15"), calendar.Builtin()); !got.Provisional {
 		t.Error("the holidays of 2027 are taken for known")
 	}
 }

@@ -226,8 +226,10 @@ type Ledger struct {
 	AcknowledgeDueDate string `protobuf:"bytes,23,opt,name=acknowledge_due_date,json=acknowledgeDueDate,proto3" json:"acknowledge_due_date,omitempty"`
 	// The day was counted by a calendar that is not yet announced (暂定).
 	AcknowledgeDueProvisional bool `protobuf:"varint,24,opt,name=acknowledge_due_provisional,json=acknowledgeDueProvisional,proto3" json:"acknowledge_due_provisional,omitempty"`
-	unknownFields             protoimpl.UnknownFields
-	sizeCache                 protoimpl.SizeCache
+	// The correction_due_date was counted by a calendar that is not yet announced (暂定).
+	CorrectionDueProvisional bool `protobuf:"varint,25,opt,name=correction_due_provisional,json=correctionDueProvisional,proto3" json:"correction_due_provisional,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
@@ -424,6 +426,13 @@ func (x *Ledger) GetAcknowledgeDueDate() string {
 func (x *Ledger) GetAcknowledgeDueProvisional() bool {
 	if x != nil {
 		return x.AcknowledgeDueProvisional
+	}
+	return false
+}
+
+func (x *Ledger) GetCorrectionDueProvisional() bool {
+	if x != nil {
+		return x.CorrectionDueProvisional
 	}
 	return false
 }
@@ -1992,7 +2001,7 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8d\v\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\v\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
@@ -2023,7 +2032,8 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\x13correction_due_date\x18\x15 \x01(\tB\x03\xe0A\x03R\x11correctionDueDate\x12/\n" +
 	"\x11unit_archive_date\x18\x16 \x01(\tB\x03\xe0A\x03R\x0funitArchiveDate\x125\n" +
 	"\x14acknowledge_due_date\x18\x17 \x01(\tB\x03\xe0A\x03R\x12acknowledgeDueDate\x12C\n" +
-	"\x1backnowledge_due_provisional\x18\x18 \x01(\bB\x03\xe0A\x03R\x19acknowledgeDueProvisional\"\xc8\x01\n" +
+	"\x1backnowledge_due_provisional\x18\x18 \x01(\bB\x03\xe0A\x03R\x19acknowledgeDueProvisional\x12A\n" +
+	"\x1acorrection_due_provisional\x18\x19 \x01(\bB\x03\xe0A\x03R\x18correctionDueProvisional\"\xc8\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\n" +
