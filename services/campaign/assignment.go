@@ -205,9 +205,7 @@ func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, r Refusal, days *c
 		return nil, err
 	}
 	turn := deadline.Turn{HandedIn: calendar.On(a.GetSubmitTime().AsTime()), Returned: calendar.On(r.Time)}
-	before := deadline.Day{Date: a.GetCorrectionDueDate(), Provisional: a.GetCorrectionDueProvisional()}
-	again := deadline.Correction(deadline.Day{Date: a.GetDueDate()}, before, turn, days)
-	a.CorrectionDueDate, a.CorrectionDueProvisional = again.Date, again.Provisional
+	setCorrectionDay(a, deadline.Correction(deadline.Day{Date: a.GetDueDate()}, correctionDay(a), turn, days))
 	a.ReturnReason = r.Reason
 	a.Returns++
 	return a, nil

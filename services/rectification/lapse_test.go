@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -130,6 +132,31 @@ func TestADayCountedIntoAYearNotAnnouncedIsProvisional(t *testing.T) {
 	}
 	if l, _ = answered(t, f.Ledger, f.Version, [2]string{"2026-12-16", "return"}); l.GetCorrectionDueDate() != "2027-01-04" || !l.GetCorrectionDueProvisional() {
 		t.Errorf("a filing day that is provisional is taken for known: %v", l)
+	}
+}
+
+// Once the holidays are announced every provisional day of a ledger is counted anew, that of
+// correction from the new day of filing too; what is not is left alone.
+func TestTheDaysOfALedgerAreCountedAnew(t *testing.T) {
+	days, err := calendar.Parse([]byte("kind,from,to,name\nyear,2026-01-01,2026-12-31,测试\nholiday,2026-10-01,2026-10-07,国庆节\n" +
+		"year,2027-01-01,2027-12-31,测试\nholiday,2027-01-01,2027-01-08,元旦"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &rectificationv1.Ledger{
+		FilingDueDate: "2027-01-04", FilingDueProvisional: true, FilingDueFromDate: "2027-01-02",
+		AcknowledgeDueDate: "2027-01-12", AcknowledgeDueProvisional: true, AcknowledgeDueFromDate: "2026-12-22",
+		CorrectionDueDate: "2027-01-06", CorrectionDueProvisional: true, CorrectionDueFromDate: "2026-12-21", CorrectionDaysAdded: 2,
+	}
+	want := &rectificationv1.Ledger{FilingDueDate: "2027-01-11", AcknowledgeDueDate: "2027-01-20", CorrectionDueDate: "2027-01-13"}
+	before := proto.CloneOf(l)
+	if got := rectification.Recount(l, "2026-12-28", days); !proto.Equal(got, want) || !proto.Equal(l, before) {
+		t.Errorf("counted anew it is %v, want %v", got, want)
+	}
+	for name, l := range map[string]*rectificationv1.Ledger{"known": want, "still unknown": before} {
+		if got := rectification.Recount(l, "2026-12-28", calendar.Builtin()); got != nil {
+			t.Errorf("what is %s becomes %v", name, got)
+		}
 	}
 }
 

@@ -86,7 +86,8 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	} else {
 		l = correction(l, v, calendar.On(d.Time), days)
 	}
-	l.ReturnReason, l.AcknowledgeDueDate, l.AcknowledgeDueProvisional = d.Reason, "", false
+	l.ReturnReason = d.Reason
+	setAnswerDay(l, deadline.Day{})
 	if v, err = lifecycle.Move(VersionLife, v, versionMove, ErrLedgerIllegalMove); err != nil {
 		return nil, nil, err
 	}
@@ -106,9 +107,6 @@ func correction(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, day
 	}
 	l = proto.CloneOf(l)
 	turn := deadline.Turn{HandedIn: calendar.On(v.GetFileTime().AsTime()), Returned: day}
-	due := deadline.Day{Date: l.GetFilingDueDate(), Provisional: l.GetFilingDueProvisional()}
-	before := deadline.Day{Date: l.GetCorrectionDueDate(), Provisional: l.GetCorrectionDueProvisional()}
-	again := deadline.Correction(due, before, turn, days)
-	l.CorrectionDueDate, l.CorrectionDueProvisional = again.Date, again.Provisional
+	setCorrectionDay(l, deadline.Correction(filingDay(l), correctionDay(l), turn, days))
 	return l
 }

@@ -25,6 +25,53 @@ type Day struct {
 	// Provisional (暂定) says that it was counted by holidays that are yet to be
 	// announced.
 	Provisional bool
+	// From is the day from which a provisional one was counted, and Added how many
+	// natural days came to that since; of any other neither is kept.
+	From  string
+	Added int32
+}
+
+// Anew is a provisional day counted anew, now that more may be announced, by what counts
+// it from a day. So it comes no earlier than today, unless it had passed: nobody is late
+// who was not.
+func (d Day) Anew(today string, count func(from calendar.Date) Day) Day {
+	from, err := calendar.ParseDate(d.From)
+	if err != nil { // it is not provisional
+		return d
+	}
+	again := count(from).plus(int(d.Added))
+	again.Date = max(again.Date, min(d.Date, today))
+	return again
+}
+
+// plus is the day so many natural days later.
+func (d Day) plus(n int) Day {
+	last, err := calendar.ParseDate(d.Date)
+	if err != nil {
+		return d
+	}
+	d.Date = last.AddDays(n).String()
+	if d.Provisional {
+		d.Added += int32(n)
+	}
+	return d
+}
+
+// counted is a day that the calendar counted from another.
+func counted(from calendar.Date, last calendar.Deadline) Day {
+	d := Day{Date: last.Date.String(), Provisional: last.Provisional}
+	if d.Provisional {
+		d.From = from.String()
+	}
+	return d
+}
+
+// Rolled is a day that is written down, or the working day after it (顺延).
+func Rolled(written calendar.Date, days *calendar.Calendar) Day {
+	if days.Working(written) {
+		return counted(written, calendar.Deadline{Date: written, Provisional: !days.Known(written)})
+	}
+	return counted(written, days.AddWorkingDays(written, 1))
 }
 
 // Correction is the day by which a unit hands in again what was due and is returned
@@ -32,22 +79,18 @@ type Day struct {
 // the first return is the unit's own; later the time that the superior took is added, so
 // that neither who hands in nothing in time gains by it, nor who is answered late loses.
 func Correction(due, before Day, turn Turn, days *calendar.Calendar) Day {
-	last, err := calendar.ParseDate(before.Date)
-	if err != nil { // it was never returned
-		counted := working(turn.Returned, correctionDays, days)
-		return Day{max(due.Date, counted.Date), due.Provisional || counted.Provisional}
+	if before.Date != "" {
+		return before.plus(turn.HandedIn.DaysUntil(turn.Returned))
 	}
-	return Day{last.AddDays(turn.HandedIn.DaysUntil(turn.Returned)).String(), before.Provisional}
+	last := days.AddWorkingDays(turn.Returned, correctionDays)
+	last.Provisional = last.Provisional || due.Provisional
+	first := counted(turn.Returned, last)
+	first.Date = max(first.Date, due.Date)
+	return first
 }
 
 // Answer is the day by which a superior acknowledges or returns what is filed on a day
 // (备案时限).
 func Answer(filed calendar.Date, days *calendar.Calendar) Day {
-	return working(filed, answerDays, days)
-}
-
-// working is the day so many working days after another.
-func working(from calendar.Date, n int, days *calendar.Calendar) Day {
-	last := days.AddWorkingDays(from, n)
-	return Day{last.Date.String(), last.Provisional}
+	return counted(filed, days.AddWorkingDays(filed, answerDays))
 }

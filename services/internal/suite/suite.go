@@ -27,6 +27,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/directory"
@@ -57,6 +58,7 @@ type Suite struct {
 	roles     []string // that run here
 	whole     bool     // all do
 	pushes    []string // own feeds that go upward
+	days      *calendar.Calendar
 	telemetry *telemetry.Telemetry
 	directory *directory.Directory
 	secrets   map[string]seed.Role
@@ -93,6 +95,8 @@ type Options struct {
 	Roles []string
 	// Peers, if set, is where other processes call, instead of Config.Peers.Listen.
 	Peers net.Listener
+	// Days, if set, are the holidays that are announced, instead of those that ship.
+	Days *calendar.Calendar
 	// Engine, if set, stands between a role and its engine, to measure or disturb.
 	Engine func(role string, e store.Engine) store.Engine
 }
@@ -100,7 +104,10 @@ type Options struct {
 // Open builds a process with the roles. What it opened is closed again if a
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
-	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, failed: make(chan error, 1)}
+	s := &Suite{config: c, peers: o.Peers, days: o.Days, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, failed: make(chan error, 1)}
+	if s.days == nil {
+		s.days = calendar.Builtin()
+	}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -23,6 +23,7 @@ import (
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -96,6 +97,12 @@ func RunOver(t testing.TB, over func(role string, e store.Engine) store.Engine) 
 	s := runAs(t, settings(t.TempDir()), suite.Options{Engine: over})
 	s.Initialize()
 	return s
+}
+
+// RunOnDays is RunIn in one process, with other holidays than those that ship.
+func RunOnDays(t testing.TB, folder string, days *calendar.Calendar) *Suite {
+	t.Helper()
+	return runAs(t, settings(folder), suite.Options{Days: days})
 }
 
 // RunAs is RunIn in one process, with a configuration that set has changed.
