@@ -13,6 +13,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -519,11 +520,11 @@ var File_duban_blob_v1_blob_proto protoreflect.FileDescriptor
 
 const file_duban_blob_v1_blob_proto_rawDesc = "" +
 	"\n" +
-	"\x18duban/blob/v1/blob.proto\x12\rduban.blob.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x02\n" +
+	"\x18duban/blob/v1/blob.proto\x12\rduban.blob.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x02\n" +
 	"\n" +
 	"Attachment\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x121\n" +
-	"\tfile_name\x18\x02 \x01(\tB\x14\xbaH\ar\x05\x10\x01\x18\xc8\x01\x9a\xb2\x19\x06officeR\bfileName\x12\"\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x125\n" +
+	"\tfile_name\x18\x02 \x01(\tB\x18\xbaH\vr\tز\x19\x01\x10\x01\x18\xc8\x01\x9a\xb2\x19\x06officeR\bfileName\x12\"\n" +
 	"\n" +
 	"media_type\x18\x03 \x01(\tB\x03\xe0A\x03R\tmediaType\x12\x17\n" +
 	"\x04size\x18\x04 \x01(\x03B\x03\xe0A\x03R\x04size\x12\x1b\n" +
