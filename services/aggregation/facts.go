@@ -109,16 +109,13 @@ func plain(category string) string {
 // One that was returned (退回) is no filing, unless a version before it was acknowledged.
 func ledger(l *rectificationv1.Ledger, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: l.GetUnit(), Campaign: l.GetCampaign()}, Accepted: true}
-	due := deadline.Fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate())
-	f.count(LedgersDue, due, 1)
-	f.count(LedgersUnacknowledged, deadline.Fallen(l.GetAcknowledgeDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate()), 1)
-	switch acknowledged := l.GetAcknowledgedVersion() > 0; {
-	case l.GetVersion() == 0, l.GetReturnReason() != "" && !acknowledged:
-		if due != "" {
-			f.owe(LedgersOverdue, deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate()))
-		}
+	f.count(LedgersDue, deadline.Fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate()), 1)
+	f.count(LedgersUnacknowledged, deadline.AnsweredBy(l), 1)
+	if !deadline.Filed(l) {
+		f.owe(LedgersOverdue, deadline.FiledBy(l))
 		return f
-	case acknowledged:
+	}
+	if l.GetAcknowledgedVersion() > 0 {
 		f.once(before, LedgersAcknowledged, day)
 	}
 	f.once(before, LedgersFiled, day)
@@ -149,11 +146,9 @@ func inspection(i *rectificationv1.Inspection) Fact {
 // one that was returned (退回) is owed again by a day of its own.
 func assignment(a *campaignv1.Assignment, before *Fact, day string) Fact {
 	f := Fact{Cell: Cell{Unit: a.GetUnit(), Campaign: a.GetCampaign()}, Accepted: true}
-	closed, archived := a.GetCampaignCloseDate(), a.GetUnitArchiveDate()
-	f.count(TasksDue, deadline.Fallen(a.GetDueDate(), closed, archived), 1)
+	f.count(TasksDue, deadline.Fallen(a.GetDueDate(), a.GetCampaignCloseDate(), a.GetUnitArchiveDate()), 1)
 	f.count(TasksReceived, on(a.GetReceiveTime()), 1)
 	f.carry(before, TasksReturned, int64(a.GetReturns()), day)
-	by := deadline.Fallen(max(a.GetDueDate(), a.GetCorrectionDueDate()), closed, archived)
 	switch a.GetState() {
 	case campaignv1.Assignment_STATE_SUBMITTED:
 		f.submitted(a)
@@ -161,7 +156,7 @@ func assignment(a *campaignv1.Assignment, before *Fact, day string) Fact {
 		f.submitted(a)
 		f.count(TasksApproved, on(a.GetApproveTime()), 1)
 	case campaignv1.Assignment_STATE_ISSUED, campaignv1.Assignment_STATE_RECEIVED, campaignv1.Assignment_STATE_RETURNED:
-		f.owe(TasksOverdue, by)
+		f.owe(TasksOverdue, deadline.SubmittedBy(a))
 	}
 	return f
 }

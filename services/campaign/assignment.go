@@ -66,7 +66,7 @@ func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time
 	for _, e := range r.Evidence {
 		a.Evidence = append(a.Evidence, &campaignv1.Evidence{Kind: e.Kind, Attachment: e.File.GetName()})
 	}
-	by := owed(a)
+	by := deadline.SubmittedBy(a)
 	a.SubmitTime, a.Late = timestamppb.New(now), a.GetLate() || by != "" && by < calendar.On(now).String()
 	return handedInBy(a, who)
 }
@@ -205,16 +205,10 @@ func Return(c *campaignv1.Campaign, a *campaignv1.Assignment, r Refusal, days *c
 		return nil, err
 	}
 	turn := deadline.Turn{HandedIn: calendar.On(a.GetSubmitTime().AsTime()), Returned: calendar.On(r.Time)}
-	a.CorrectionDueDate = deadline.Correction(a.GetDueDate(), a.GetCorrectionDueDate(), turn, days)
+	setCorrectionDay(a, deadline.Correction(deadline.Day{Date: a.GetDueDate()}, correctionDay(a), turn, days))
 	a.ReturnReason = r.Reason
 	a.Returns++
 	return a, nil
-}
-
-// owed is the day by which a, in a campaign that is open, is submitted, or "" if that
-// never falls due, as its unit was archived before.
-func owed(a *campaignv1.Assignment) string {
-	return deadline.Fallen(max(a.GetDueDate(), a.GetCorrectionDueDate()), a.GetUnitArchiveDate())
 }
 
 // review makes the move m, which another person makes than any who submitted a.

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -55,6 +57,45 @@ func TestByWhichDayAReturnedAssignmentIsSubmittedAgain(t *testing.T) {
 		}
 		if got := submittedOn(t, a, c.again); a.GetCorrectionDueDate() != c.want || got.GetLate() != c.late {
 			t.Errorf("%s: by %s, want %s; late %t, want %t", name, a.GetCorrectionDueDate(), c.want, got.GetLate(), c.late)
+		}
+	}
+}
+
+// By holidays that are yet to be announced a day is provisional (暂定), and what is counted
+// from it.
+func TestADayCountedIntoAYearNotAnnouncedIsProvisional(t *testing.T) {
+	for returned, want := range map[string]bool{"2026-12-23": false, "2026-12-28": true} {
+		a := assigned()
+		for _, day := range []string{returned, "2027-02-03"} {
+			var err error
+			r := campaign.Refusal{Reason: "空表", Who: "units/d/members/leader", Time: at(t, day)}
+			if a, err = campaign.Return(open, submittedOn(t, a, "2026-12-08"), r, calendar.Builtin()); err != nil {
+				t.Fatal(err)
+			}
+			if a.GetCorrectionDueProvisional() != want {
+				t.Errorf("returned on %s, and then on %s: provisional %t, want %t", returned, day, a.GetCorrectionDueProvisional(), want)
+			}
+		}
+	}
+}
+
+func TestTheDayOfATaskIsCountedAnew(t *testing.T) {
+	days, err := calendar.Parse([]byte("kind,from,to,name\nyear,2026-01-01,2026-12-31,测试\nholiday,2026-10-01,2026-10-07,国庆节\n" +
+		"year,2027-01-01,2027-12-31,测试\nholiday,2027-01-01,2027-01-08,元旦"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &campaignv1.Assignment{
+		DueDate: "2026-12-08", CorrectionDueDate: "2027-01-06", CorrectionDueProvisional: true, CorrectionDueFromDate: "2026-12-28", CorrectionDaysAdded: 2,
+	}
+	want := &campaignv1.Assignment{DueDate: "2026-12-08", CorrectionDueDate: "2027-01-14"}
+	before := proto.CloneOf(a)
+	if got := campaign.Recount(a, "2026-12-29", days); !proto.Equal(got, want) || !proto.Equal(a, before) {
+		t.Errorf("counted anew it is %v, want %v", got, want)
+	}
+	for name, a := range map[string]*campaignv1.Assignment{"known": want, "still unknown": before} {
+		if got := campaign.Recount(a, "2026-12-29", calendar.Builtin()); got != nil {
+			t.Errorf("what is %s becomes %v", name, got)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -105,6 +107,55 @@ func TestByWhichDayAReturnedLedgerIsFiledAgain(t *testing.T) {
 		f := filedOn(t, l, c.again)
 		if l.GetCorrectionDueDate() != c.want || f.Ledger.GetFiledLate() != c.late {
 			t.Errorf("%s: by %s, want %s; filed late %t, want %t", name, l.GetCorrectionDueDate(), c.want, f.Ledger.GetFiledLate(), c.late)
+		}
+	}
+}
+
+// By holidays that are yet to be announced a day is provisional (暂定), and what is counted
+// from it.
+func TestADayCountedIntoAYearNotAnnouncedIsProvisional(t *testing.T) {
+	for returned, want := range map[string]bool{"2026-12-23": false, "2026-12-28": true} {
+		l := &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2026-12-08"}
+		for _, day := range []string{returned, "2027-02-03"} {
+			f := filedOn(t, l, "2026-12-08")
+			l, _ = answered(t, f.Ledger, f.Version, [2]string{day, "return"})
+			if l.GetCorrectionDueProvisional() != want {
+				t.Errorf("returned on %s, and then on %s: provisional %t, want %t", returned, day, l.GetCorrectionDueProvisional(), want)
+			}
+			l.State = rectificationv1.Ledger_STATE_SIGNED
+		}
+	}
+	l := &rectificationv1.Ledger{State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: "2027-01-04", FilingDueProvisional: true}
+	f := filedOn(t, l, "2026-12-15")
+	if !f.Ledger.GetAcknowledgeDueProvisional() || filedOn(t, l, "2026-12-01").Ledger.GetAcknowledgeDueProvisional() {
+		t.Error("the day of an answer in the next year is taken for known, or one in this is not")
+	}
+	if l, _ = answered(t, f.Ledger, f.Version, [2]string{"2026-12-16", "return"}); l.GetCorrectionDueDate() != "2027-01-04" || !l.GetCorrectionDueProvisional() {
+		t.Errorf("a filing day that is provisional is taken for known: %v", l)
+	}
+}
+
+// Once the holidays are announced every provisional day of a ledger is counted anew, that of
+// correction from the new day of filing too; what is not is left alone.
+func TestTheDaysOfALedgerAreCountedAnew(t *testing.T) {
+	days, err := calendar.Parse([]byte("kind,from,to,name\nyear,2026-01-01,2026-12-31,测试\nholiday,2026-10-01,2026-10-07,国庆节\n" +
+		"year,2027-01-01,2027-12-31,测试\nholiday,2027-01-01,2027-01-08,元旦"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &rectificationv1.Ledger{
+		FilingDueDate: "2027-01-04", FilingDueProvisional: true, FilingDueFromDate: "2027-01-02",
+		AcknowledgeDueDate: "2027-01-12", AcknowledgeDueProvisional: true, AcknowledgeDueFromDate: "2026-12-22",
+		CorrectionDueDate: "2027-01-06", CorrectionDueProvisional: true, CorrectionDueFromDate: "2026-12-21", CorrectionDaysAdded: 2,
+	}
+	want := &rectificationv1.Ledger{FilingDueDate: "2027-01-11", AcknowledgeDueDate: "2027-01-20", CorrectionDueDate: "2027-01-13"}
+	before := proto.CloneOf(l)
+	if got := rectification.Recount(l, "2026-12-28", days); !proto.Equal(got, want) || !proto.Equal(l, before) {
+		t.Errorf("counted anew it is %v, want %v", got, want)
+	}
+	for name, l := range map[string]*rectificationv1.Ledger{"known": want, "still unknown": before} {
+		if got := rectification.Recount(l, "2026-12-28", calendar.Builtin()); got != nil {
+			t.Errorf("what is %s becomes %v", name, got)
 		}
 	}
 }

@@ -97,20 +97,19 @@ func NewLedger(path []string, c *campaignv1.Campaign, days *calendar.Calendar) (
 	case !slices.Contains(path, c.GetOwner()):
 		return nil, ErrLedgerCampaignForeign.At("ledger.unit", "不在活动主办单位辖内", "does not lie under the owner of the campaign")
 	}
-	l.FilingDueDate, l.FilingDueProvisional = due(c.GetFiling(), days)
+	setFilingDay(l, due(c.GetFiling(), days))
 	l.Categories = codes(c.GetCategories())
 	return l, nil
 }
 
 // due returns the day by which a ledger is filed: as written, unless the campaign
 // says that it rolls to the next working day.
-func due(f *campaignv1.Filing, days *calendar.Calendar) (date string, provisional bool) {
-	day, err := calendar.ParseDate(f.GetDueDate())
-	if err != nil || !f.GetRolls() || days.Working(day) {
-		return f.GetDueDate(), err == nil && f.GetRolls() && !days.Known(day)
+func due(f *campaignv1.Filing, days *calendar.Calendar) deadline.Day {
+	written, err := calendar.ParseDate(f.GetDueDate())
+	if err != nil || !f.GetRolls() {
+		return deadline.Day{Date: f.GetDueDate()}
 	}
-	rolled := days.AddWorkingDays(day, 1)
-	return rolled.Date.String(), rolled.Provisional
+	return deadline.Rolled(written, days)
 }
 
 // codes keeps of a taxonomy what problems are held against.
@@ -178,12 +177,12 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	if err != nil {
 		return nil, err
 	}
-	late := overdue(owed(l), now)
+	late := overdue(deadline.FiledBy(l), now)
 	l.Version++
 	l.PendingChanges, l.ReturnReason = false, ""
 	l.FiledLate = l.GetFiledLate() || late
 	if l.GetAcknowledgeDueDate() == "" { // else it lies there: nobody gets more time by having it filed once more
-		l.AcknowledgeDueDate, l.AcknowledgeDueProvisional = deadline.Answer(calendar.On(now), days)
+		setAnswerDay(l, deadline.Answer(calendar.On(now), days))
 	}
 	f := &Filing{Ledger: l, Version: &rectificationv1.LedgerVersion{
 		Name: VersionName(l.GetName(), l.GetVersion()), Unit: l.GetUnit(), Campaign: l.GetCampaign(),

@@ -3,10 +3,12 @@ package rectification
 import (
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/deadline"
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
@@ -84,7 +86,8 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	} else {
 		l = correction(l, v, calendar.On(d.Time), days)
 	}
-	l.ReturnReason, l.AcknowledgeDueDate, l.AcknowledgeDueProvisional = d.Reason, "", false
+	l.ReturnReason = d.Reason
+	setAnswerDay(l, deadline.Day{})
 	if v, err = lifecycle.Move(VersionLife, v, versionMove, ErrLedgerIllegalMove); err != nil {
 		return nil, nil, err
 	}
@@ -94,4 +97,16 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	v.ReturnReason, v.DocumentNumber = d.Reason, d.Document
 	v.Decider, v.DecideTime = d.Decider, timestamppb.New(d.Time)
 	return l, v, nil
+}
+
+// correction is the ledger with the day by which it is filed again (补正时限), once the
+// superior has returned v, the newest version, on day.
+func correction(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, day calendar.Date, days *calendar.Calendar) *rectificationv1.Ledger {
+	if l.GetFilingDueDate() == "" || l.GetAcknowledgedVersion() > 0 {
+		return l
+	}
+	l = proto.CloneOf(l)
+	turn := deadline.Turn{HandedIn: calendar.On(v.GetFileTime().AsTime()), Returned: day}
+	setCorrectionDay(l, deadline.Correction(filingDay(l), correctionDay(l), turn, days))
+	return l
 }

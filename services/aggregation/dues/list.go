@@ -75,7 +75,11 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 	if !l.owes(form, period, unit) {
 		return &aggregationv1.ReportDue{Name: unit}, nil
 	}
-	return l.come(tx, reports.FormPeriod{Form: form, Period: period}, unit)
+	c, err := l.gather(tx, reports.FormPeriod{Form: form, Period: period}, unit)
+	if err != nil {
+		return nil, err
+	}
+	return c.due(), nil
 }
 
 // owes says whether a unit owes a form for a period: if at any time in it it was one
@@ -91,15 +95,4 @@ func (l *Ledger) owes(form *aggregationv1.ReportForm, period reports.Period, uni
 		}
 	}
 	return false
-}
-
-// sent returns what has come by a form from a unit.
-func (l *Ledger) sent(tx *change.Tx, form *aggregationv1.ReportForm, period reports.Period, unit string) (sent []*aggregationv1.Report, err error) {
-	for r, err := range l.reports.Lookup(tx, "duty", reports.Duty(unit, form.GetName(), period.String()), "") {
-		if err != nil {
-			return nil, err
-		}
-		sent = append(sent, r)
-	}
-	return sent, nil
 }

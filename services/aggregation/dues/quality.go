@@ -19,9 +19,15 @@ func (l *Ledger) GetReportQuality(ctx context.Context, req *aggregationv1.GetRep
 		}
 		var sent reports.Sent
 		for _, form := range reports.Forms() {
-			if err := l.gather(tx, form, source, req.GetMonth(), &sent); err != nil {
+			period, ends := reports.EndingIn(form, req.GetMonth())
+			if !ends {
+				continue
+			}
+			c, err := l.gather(tx, reports.FormPeriod{Form: form, Period: period}, source.GetUnit())
+			if err != nil {
 				return err
 			}
+			l.count(c, source, &sent)
 		}
 		q = reports.QualityOf(source.GetName(), req.GetMonth(), sent)
 		return nil
@@ -29,25 +35,15 @@ func (l *Ledger) GetReportQuality(ctx context.Context, req *aggregationv1.GetRep
 	return q, err
 }
 
-// gather adds what a source sent by a form, and owed.
-func (l *Ledger) gather(tx *change.Tx, form *aggregationv1.ReportForm, source *aggregationv1.ReportSource, month string, to *reports.Sent) error {
-	period, ends := reports.EndingIn(form, month)
-	if !ends {
-		return nil
+// count adds what a source sent of what has come, and what the unit owes by it.
+func (l *Ledger) count(c *come, source *aggregationv1.ReportSource, to *reports.Sent) {
+	all := len(c.sent)
+	c.sent = slices.DeleteFunc(c.sent, func(r *aggregationv1.Report) bool { return r.GetSource() != source.GetSource() })
+	others := all - len(c.sent)
+	there := calendar.On(source.GetCreateTime().AsTime()).String() <= c.window.Due // or another one failed to send
+	if l.owes(c.Form, c.Period, c.unit) && (len(c.sent) > 0 || others == 0 && there && c.today > c.window.Due) {
+		to.Owed = append(to.Owed, c.due())
 	}
-	sent, err := l.sent(tx, form, period, source.GetUnit())
-	if err != nil {
-		return err
-	}
-	others := len(sent)
-	sent = slices.DeleteFunc(sent, func(r *aggregationv1.Report) bool { return r.GetSource() != source.GetSource() })
-	others -= len(sent)
-	window := l.Window(form, period)
-	there := calendar.On(source.GetCreateTime().AsTime()).String() <= window.Due // or another one failed to send
-	if l.owes(form, period, source.GetUnit()) && (len(sent) > 0 || others == 0 && there && l.book.Today() > window.Due) {
-		to.Owed = append(to.Owed, reports.DueOf(source.GetUnit(), period, window, l.book.Today(), sent))
-	}
-	to.Missing += reports.MissingBefore(source, sent)
-	to.Reports = append(to.Reports, sent...)
-	return nil
+	to.Missing += reports.MissingBefore(source, c.sent)
+	to.Reports = append(to.Reports, c.sent...)
 }

@@ -27,11 +27,11 @@ type roll struct {
 func (l *Ledger) each(tx *change.Tx, units []string, visit func(reports.FormPeriod, *aggregationv1.ReportDue) error) error {
 	for _, unit := range units {
 		for _, p := range l.owing(unit) {
-			due, err := l.come(tx, p, unit)
+			c, err := l.gather(tx, p, unit)
 			if err != nil {
 				return err
 			}
-			if err := visit(p, due); err != nil {
+			if err := visit(p, c.due()); err != nil {
 				return err
 			}
 		}
@@ -67,10 +67,4 @@ func (l *Ledger) reckon(unit string, periods []reports.FormPeriod) (owed []repor
 		}
 	}
 	return owed
-}
-
-// come is what a unit owes by a form, and what has come of it.
-func (l *Ledger) come(tx *change.Tx, p reports.FormPeriod, unit string) (*aggregationv1.ReportDue, error) {
-	sent, err := l.sent(tx, p.Form, p.Period, unit)
-	return reports.DueOf(unit, p.Period, l.Window(p.Form, p.Period), l.book.Today(), sent), err
 }

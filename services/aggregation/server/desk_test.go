@@ -374,21 +374,55 @@ func TestWhatIsOwedAndHowGoodItIs(t *testing.T) {
 	s.wantQuality("2026-03", 0)      // what was owed has not come
 	// complete 1/1, timely 0/1, valid 1/1, consistent 1/1, stable 1/3: 30 + 0 + 20 + 20 + 3.33.
 	s.wantQuality("2026-04", 73_330)
-	if q := s.quality("2026-01"); q.ScoreMilli != nil { // its unit owed, but it was not there yet
-		t.Errorf("before it first reported = %v", q)
-	}
 }
 
-func (s *scene) quality(month string) *aggregationv1.ReportQuality {
+// Of a unit with two sources, what one sent the other did not fail to send, and neither
+// failed to send what was due before it was there, or is not yet.
+func TestASourceIsJudgedByWhatIsItsOwn(t *testing.T) {
+	s := newScene(t)
+	owes := &organizationv1.Unit{Name: s.district, DisplayName: "区", Kind: organizationv1.Unit_KIND_DISTRICT, Labels: map[string]string{"reports": "forms"}}
+	suitetest.OK[*organizationv1.Unit](t)(s.Organization(s.SystemAdmin).UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: owes}))
+	s.CatchUp()
+	judged := func(in time.Month, of, month string, want bool) {
+		t.Helper()
+		if q := s.quality(of, month); (q.ScoreMilli != nil) != want {
+			t.Errorf("in %s %s of %s = %v, want it judged: %t", in, of, month, q, want)
+		}
+	}
+	report := func(source, period string) {
+		t.Helper()
+		r := s.report(1)
+		r.Source, r.Period, r.NilReport = source, period, true
+		s.sent(r)
+	}
+	s.SetTime(time.Date(2026, 3, 3, 1, 0, 0, 0, time.UTC))
+	report("eis", "2026-02")
+	s.SetTime(time.Date(2026, 4, 3, 1, 0, 0, 0, time.UTC))
+	judged(time.April, "eis", "2026-03", false) // not due yet
+	report("new", "2026-03")
+	s.SetTime(time.Date(2026, 4, 10, 1, 0, 0, 0, time.UTC))
+	judged(time.April, "eis", "2026-02", true)
+	judged(time.April, "eis", "2026-03", false) // the other sent it
+	judged(time.April, "new", "2026-03", true)
+	s.SetTime(time.Date(2026, 5, 8, 1, 0, 0, 0, time.UTC))
+	judged(time.May, "eis", "2026-04", true) // nobody sent it
+	judged(time.May, "new", "2026-04", true)
+	s.SetTime(time.Date(2026, 6, 3, 1, 0, 0, 0, time.UTC))
+	report("newer", "2026-05")
+	judged(time.June, "newer", "2026-04", false) // nor was it there yet
+	judged(time.June, "newer", "2026-05", true)
+}
+
+func (s *scene) quality(source, month string) *aggregationv1.ReportQuality {
 	s.T.Helper()
 	return suitetest.OK[*aggregationv1.ReportQuality](s.T)(s.Aggregation(s.machine.Key).GetReportQuality(s.T.Context(), &aggregationv1.GetReportQualityRequest{
-		Name: reports.SourceName(s.district, "eis"), Month: month,
+		Name: reports.SourceName(s.district, source), Month: month,
 	}))
 }
 
 func (s *scene) wantQuality(month string, want int64) {
 	s.T.Helper()
-	if q := s.quality(month); q.ScoreMilli == nil || q.GetScoreMilli() != want || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
+	if q := s.quality("eis", month); q.ScoreMilli == nil || q.GetScoreMilli() != want || len(q.GetParts()) != 5 || q.GetFormulaSourceZh() == "" {
 		s.T.Errorf("quality of %s = %v, want %d", month, q, want)
 	}
 }

@@ -77,9 +77,9 @@ func indexes() map[string][]string {
 
 // New returns the service that writes in book and counts what the feeds of the
 // named services say, organization's before all others'.
-func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, services ...string) *Service {
+func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, days *calendar.Calendar, services ...string) *Service {
 	s := &Service{book: book, directory: directory}
-	s.Ledger = dues.New(book, directory, calendar.Builtin())
+	s.Ledger = dues.New(book, directory, days)
 	s.Desk = desk.New(book, kept{directory, s}, s.Ledger)
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
 	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}

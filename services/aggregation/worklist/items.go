@@ -150,7 +150,7 @@ func assignment(a *campaignv1.Assignment) []*Item {
 		return nil
 	}
 	var action aggregationv1.WorkItem_Action
-	due := deadline.Fallen(max(a.GetDueDate(), a.GetCorrectionDueDate()), a.GetUnitArchiveDate())
+	due := deadline.SubmittedBy(a)
 	switch a.GetState() {
 	case campaignv1.Assignment_STATE_ISSUED:
 		action = aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT
@@ -173,10 +173,10 @@ func assignment(a *campaignv1.Assignment) []*Item {
 // asked but what was due before.
 func ledger(l *rectificationv1.Ledger) []*Item {
 	var action aggregationv1.WorkItem_Action
-	due := cmp.Or(filedBy(l), answeredBy(l))
+	due := cmp.Or(deadline.FiledBy(l), deadline.AnsweredBy(l))
 	switch l.GetState() {
 	case rectificationv1.Ledger_STATE_FILED:
-		return ask(l, l.GetUnit(), l.GetCampaign(), aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, answeredBy(l))
+		return ask(l, l.GetUnit(), l.GetCampaign(), aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER, deadline.AnsweredBy(l))
 	case rectificationv1.Ledger_STATE_SIGNED:
 		action = aggregationv1.WorkItem_ACTION_FILE_LEDGER
 	case rectificationv1.Ledger_STATE_RETURNED:
@@ -193,22 +193,6 @@ func ledger(l *rectificationv1.Ledger) []*Item {
 		return nil
 	}
 	return ask(l, l.GetUnit(), l.GetCampaign(), action, due)
-}
-
-// filedBy is the day by which the ledger is filed, or filed again as it was returned
-// (补正时限), or "" if it need not be, or no more.
-func filedBy(l *rectificationv1.Ledger) string {
-	due := deadline.Fallen(l.GetFilingDueDate(), l.GetCampaignCloseDate())
-	stands := l.GetVersion() > 0 && (l.GetAcknowledgedVersion() > 0 || l.GetReturnReason() == "")
-	if stands || due == "" {
-		return ""
-	}
-	return deadline.Fallen(max(due, l.GetCorrectionDueDate()), l.GetUnitArchiveDate())
-}
-
-// answeredBy is the day by which the superior answers what was filed (备案时限), or "".
-func answeredBy(l *rectificationv1.Ledger) string {
-	return deadline.Fallen(l.GetAcknowledgeDueDate(), l.GetCampaignCloseDate(), l.GetUnitArchiveDate())
 }
 
 var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Action{

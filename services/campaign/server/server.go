@@ -14,6 +14,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/announced"
 	"github.com/duban-project/duban/services/internal/archived"
 	"github.com/duban-project/duban/services/internal/attachment"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -48,6 +49,7 @@ type Service struct {
 	installation string
 	templates    []*campaign.Template
 	archived     *archived.Units
+	announced    announced.Days[*campaignv1.Assignment]
 	days         *calendar.Calendar
 	campaigns    change.Kind[*campaignv1.Campaign]
 	assignments  change.Kind[*campaignv1.Assignment]
@@ -60,7 +62,7 @@ var Schema = store.Schema{
 		"duban.campaign.v1.Campaign":   {"owner"},
 		"duban.campaign.v1.Assignment": {"unit"},
 	},
-	Buckets: []string{archived.Bucket("campaign")},
+	Buckets: []string{announced.Bucket("campaign"), archived.Bucket("campaign")},
 }
 
 // New returns the service that writes in book, of the installation of that name,
@@ -81,6 +83,9 @@ func New(book *change.Book, tree Tree, installation string, feeds feedv1.FeedSer
 	s.assignments = change.Kind[*campaignv1.Assignment]{
 		Book: book,
 		Unit: (*campaignv1.Assignment).GetUnit,
+	}
+	s.announced = announced.Days[*campaignv1.Assignment]{
+		Service: "campaign", Kind: &s.assignments, Event: "assignment.recounted", Calendar: days, Recount: campaign.Recount,
 	}
 	s.files = attachment.New(book, attachment.Parent{Reach: s.reachAssignment, Accept: s.takesFiles})
 	return s, nil

@@ -8,7 +8,6 @@ package authz
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -58,61 +57,6 @@ type Tree interface {
 	// CatchUp brings the tree up to date.
 	CatchUp(context.Context) error
 }
-
-// Settled runs decide, and once more if it refused on a tree that turned out to
-// be behind: whoever was granted a right, or saw a unit created, may rely on it
-// at once.
-func Settled(ctx context.Context, tree Tree, decide func() error) error {
-	before := tree.Position()
-	err := decide()
-	if !refused(err) || tree.CatchUp(ctx) != nil || tree.Position() == before {
-		return err
-	}
-	return decide()
-}
-
-// Settled is the function Settled for what is decided by this right: the grants
-// are read anew for the second time, and the tree is behind if it has moved on
-// since they were first read. Only what was refused is decided again: whatever
-// succeeded has happened.
-func (a *Access) Settled(ctx context.Context, decide func() error) error {
-	return a.settled(ctx, decide, refused)
-}
-
-// Seen is Settled for readings, which are also done again if they met a unit that
-// the tree does not know: a list leaves out in silence what Check would refuse.
-func (a *Access) Seen(ctx context.Context, read func() error) error {
-	return a.settled(ctx, read, func(err error) bool { return refused(err) || err == nil && a.missed })
-}
-
-func (a *Access) settled(ctx context.Context, decide func() error, doubtful func(error) bool) error {
-	err := decide()
-	if !doubtful(err) || a.tree.CatchUp(ctx) != nil || a.tree.Position() == a.at {
-		return err
-	}
-	a.missed = false
-	a.read()
-	return decide()
-}
-
-// Renew brings the tree up to date and reads the grants anew, for readings that
-// nobody repeats: whatever they leave out is never asked for again.
-func (a *Access) Renew(ctx context.Context) error {
-	if err := a.tree.CatchUp(ctx); err != nil {
-		return err
-	}
-	a.read()
-	return nil
-}
-
-// read takes the caller's grants from the tree.
-func (a *Access) read() {
-	a.at = a.tree.Position()
-	a.grants = a.narrowed(a.tree.Grants(a.Principal.Name))
-}
-
-// refused says whether err is a refusal that a newer tree might not give.
-func refused(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, ErrDenied) }
 
 // Access is one call's right. It is used by one goroutine.
 type Access struct {
@@ -240,35 +184,6 @@ func (a *Access) path(unit string) []string {
 		return nil
 	}
 	return path
-}
-
-// ActsAs says whether the caller acts on the unit's records by one of the roles
-// in the scope, and by which grant, for what the record decides and not the
-// method's rule alone. It only narrows: whoever asks MUST have called Check.
-// Services hold no grants and never act so.
-func (a *Access) ActsAs(unit string, scope accessv1.Scope, roles ...accessv1.Role) bool {
-	return a.act(unit, scope, roles, func(string) bool { return true })
-}
-
-// ActsFor is ActsAs for those alone who act for the bureau or a unit above it: for one
-// that was merged, so does the unit that it was merged into.
-func (a *Access) ActsFor(bureau, unit string, scope accessv1.Scope, roles ...accessv1.Role) bool {
-	over := a.tree.Path(bureau)
-	return a.act(unit, scope, roles, func(u string) bool { return slices.Contains(over, u) })
-}
-
-// act takes the first grant of the roles, on a unit that is among those asked for, that
-// reaches the unit's records.
-func (a *Access) act(unit string, scope accessv1.Scope, roles []accessv1.Role, among func(unit string) bool) bool {
-	path := a.path(unit)
-	i := slices.IndexFunc(a.grants, func(g Grant) bool {
-		return slices.Contains(roles, g.Role) && among(g.Unit) && a.reaches(scope, g.Unit, path)
-	})
-	if i < 0 {
-		return false
-	}
-	a.acting = a.grants[i]
-	return true
 }
 
 // reaches says whether a grant on unit reaches the record at the end of path, in

@@ -41,6 +41,7 @@ var (
 	ErrEmpty       = fault.Of(blobv1.Reason_REASON_ATTACHMENT_EMPTY)
 	ErrTypeRefused = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TYPE_REFUSED)
 	ErrTypeDiffers = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TYPE_DIFFERS)
+	ErrCutOff      = fault.Of(blobv1.Reason_REASON_ATTACHMENT_CUT_OFF)
 )
 
 var (
@@ -76,7 +77,7 @@ func Open(folder string, reserve uint64) (*Store, error) {
 
 // Inspect reads at most limit bytes of the file that its sender calls name, and says
 // what they are, or why they are not taken: ErrEmpty, ErrTooLarge, ErrTypeRefused,
-// ErrTypeDiffers. The content comes back with it.
+// ErrTypeDiffers, ErrCutOff. The content comes back with it.
 func Inspect(name string, r io.Reader, limit int64) (Info, []byte, error) {
 	content, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil {
@@ -106,6 +107,9 @@ func typeOf(name string, content []byte) (string, error) {
 		endings := media.Endings(kind)
 		return "", ErrTypeDiffers.Say("endings", strings.Join(endings, "、"), strings.Join(endings, ", ")).
 			At("attachment.file_name", "后缀与文件内容不符", "does not end as files of this content do")
+	}
+	if !media.Whole(kind, content) {
+		return "", ErrCutOff.At("content", "图片不完整", "is cut off before its end")
 	}
 	return kind, nil
 }

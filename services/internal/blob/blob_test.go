@@ -80,6 +80,10 @@ func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
 			t.Errorf("Put(%q) = %v, want %v at %s", text, err, c.want, c.field)
 		}
 	}
+	_, err := s.Put(t.Context(), "a.png", strings.NewReader("\x89PNG\r\n\x1a\n\x00"), 9)
+	if f := fault.As(err); !errors.Is(err, blob.ErrCutOff) || len(f.Fields) != 1 || f.Fields[0].Path != "content" {
+		t.Errorf("a picture that is cut off = %v", err)
+	}
 	if found := files(t, folder); len(found) > 0 {
 		t.Errorf("the folder has %v", found)
 	}

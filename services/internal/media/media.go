@@ -3,7 +3,8 @@
 // endings (后缀) that their names may have. Signatures of binary files are told by
 // mimetype; what is inside a package, and what is text, is told here. Nothing that
 // runs is taken: no markup, no script, no macros, and no archive of anything. It
-// looks into no document for what it says; who may send one is decided above.
+// looks into no document for what it says, but whether a picture goes to its end; who
+// may send one is decided above.
 package media
 
 import (

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	_ "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -207,7 +207,8 @@ func TestFieldsAreToldWhatToWrite(t *testing.T) {
 }
 
 // What people call a thing is one line without blanks at its ends. The standard library
-// says which characters are blanks and which are control characters.
+// says which characters are blanks, but for that of Braille, and which are control
+// characters.
 func TestNamesAreOneLine(t *testing.T) {
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -216,12 +217,17 @@ func TestNamesAreOneLine(t *testing.T) {
 	for _, name := range []string{
 		"第一小学", "第一 小学", "No. 1 School", "甲", "第一\u3000小学", "👩\u200d🏫",
 		"第一\n小学", "第一\r\n小学", "第一\t小学", " 第一小学", "第一小学 ", "\u3000第一小学", "第一小学\u00a0", "第一小学\n", "\n", " ", "\x00", "第\u0085一", "第\u2028一",
+		"⠓⠑\u2800⠓⠑", "\u2800", "\u2800甲", "甲\u2800",
 	} {
-		blank := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Z, r) }
+		blank := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Z, r) || r == '\u2800' }
 		broken := strings.TrimFunc(name, blank) != name || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' })
-		err := validator.Validate(&organizationv1.Unit{DisplayName: name, Kind: organizationv1.Unit_KIND_SCHOOL})
-		if refused := err != nil && strings.Contains(err.Error(), "one line"); refused != broken {
-			t.Errorf("%q is refused: %v, want %v (%v)", name, refused, broken, err)
+		for _, m := range []proto.Message{
+			&organizationv1.Unit{DisplayName: name, Kind: organizationv1.Unit_KIND_SCHOOL}, &blobv1.Attachment{FileName: name},
+		} {
+			err := validator.Validate(m)
+			if refused := err != nil && strings.Contains(err.Error(), "one line"); refused != broken {
+				t.Errorf("%q is refused: %v, want %v (%v)", name, refused, broken, err)
+			}
 		}
 	}
 }

@@ -12,7 +12,6 @@ import (
 	complaintrules "github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/complaint/envelope"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
-	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/network"
 	"github.com/duban-project/duban/services/internal/serve"
@@ -55,7 +54,7 @@ func complaint(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 			mac.Write([]byte(code))
 			return mac.Sum(nil)
 		},
-		Packs: complaintrules.BuiltinPacks(), Days: calendar.Builtin(),
+		Packs: complaintrules.BuiltinPacks(), Days: s.days,
 		Admit:   admission(),
 		Ledgers: complaintserver.Rectification{Client: rectificationv1.NewRectificationServiceClient(self)},
 		Feed:    feedv1.NewFeedServiceClient(self),

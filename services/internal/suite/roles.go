@@ -16,7 +16,6 @@ import (
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	eventserver "github.com/duban-project/duban/services/event/server"
 	federationserver "github.com/duban-project/duban/services/federation/server"
-	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/serve"
@@ -76,13 +75,13 @@ func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Ser
 }
 
 func campaign(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	return campaignserver.New(book, s.directory, s.config.Name(), feedv1.NewFeedServiceClient(s.Conn("campaign")), calendar.Builtin())
+	return campaignserver.New(book, s.directory, s.config.Name(), feedv1.NewFeedServiceClient(s.Conn("campaign")), s.days)
 }
 
 func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	self := s.Conn("rectification")
 	campaigns := rectificationserver.Remote{Client: campaignv1.NewCampaignServiceClient(self)}
-	return rectificationserver.New(book, campaigns, feedv1.NewFeedServiceClient(self), s.directory, calendar.Builtin()), nil
+	return rectificationserver.New(book, campaigns, feedv1.NewFeedServiceClient(self), s.directory, s.days), nil
 }
 
 // ballotsEvery is how often the ballot boxes of open rounds are looked at.
@@ -94,7 +93,7 @@ func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, 
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	feeds := feedv1.NewFeedServiceClient(s.Conn("aggregation"))
-	service := aggregationserver.New(book, s.directory, feeds, s.followed("aggregation")...)
+	service := aggregationserver.New(book, s.directory, feeds, s.days, s.followed("aggregation")...)
 	service.Federate(federationv1.NewFederationServiceClient(s.Conn("aggregation")), s.config.Name())
 	for feed, count := range service.Counted() {
 		if err := s.telemetry.Counted(feed, count); err != nil {

@@ -6,7 +6,6 @@ package suite
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -18,8 +17,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
-
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation/recovery"
@@ -27,20 +24,17 @@ import (
 	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/blob"
-	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/directory"
-	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/network"
-	"github.com/duban-project/duban/services/internal/page"
 	"github.com/duban-project/duban/services/internal/papers"
 	"github.com/duban-project/duban/services/internal/reach"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
-	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/telemetry"
 )
 
@@ -57,6 +51,7 @@ type Suite struct {
 	roles     []string // that run here
 	whole     bool     // all do
 	pushes    []string // own feeds that go upward
+	days      *calendar.Calendar
 	telemetry *telemetry.Telemetry
 	directory *directory.Directory
 	secrets   map[string]seed.Role
@@ -93,6 +88,8 @@ type Options struct {
 	Roles []string
 	// Peers, if set, is where other processes call, instead of Config.Peers.Listen.
 	Peers net.Listener
+	// Days, if set, are the holidays that are announced, instead of those that ship.
+	Days *calendar.Calendar
 	// Engine, if set, stands between a role and its engine, to measure or disturb.
 	Engine func(role string, e store.Engine) store.Engine
 }
@@ -100,7 +97,10 @@ type Options struct {
 // Open builds a process with the roles. What it opened is closed again if a
 // later part fails.
 func Open(ctx context.Context, c Config, o Options) (*Suite, error) {
-	s := &Suite{config: c, peers: o.Peers, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, failed: make(chan error, 1)}
+	s := &Suite{config: c, peers: o.Peers, days: o.Days, feeds: map[string]feedserver.Source{}, engines: map[string]store.Engine{}, failed: make(chan error, 1)}
+	if s.days == nil {
+		s.days = calendar.Builtin()
+	}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -223,61 +223,6 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 	)
 }
 
-// book opens what a role writes in.
-func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, error) {
-	log, err := feed.New(feed.Config{
-		Name: r.name, Origin: s.config.Origin(r.name),
-		Key: s.secrets[r.name].Signing(), Now: o.Now, Random: rand.Reader,
-	})
-	if err != nil {
-		return nil, err
-	}
-	engine, err := s.openStore(ctx, r, log, o.Engine)
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := page.NewTokens(s.secrets[r.name].Derive("page tokens"))
-	if err != nil {
-		return nil, err
-	}
-	if err := s.observe(r.name, engine, log); err != nil {
-		return nil, err
-	}
-	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
-	s.takeBack(ctx, r.name)
-	if err := s.hold(r.name); err != nil {
-		return nil, err
-	}
-	return &change.Book{
-		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
-		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
-		Validate: s.Process.Validate, Remote: s.directory.Remote,
-	}, nil
-}
-
-// openStore opens a role's engine, holds its log against it and brings it to the role's
-// schema. It is measured, and what stands between, if anything, as a part of it.
-func (s *Suite) openStore(ctx context.Context, r role, log *feed.Log, between func(string, store.Engine) store.Engine) (store.Engine, error) {
-	engine, err := bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
-		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: s.committed(log), Failed: s.fail,
-	})
-	if err != nil {
-		return nil, err
-	}
-	s.closers = append(s.closers, engine.Close)
-	s.engines[r.name] = engine
-	if err := s.sound(ctx, engine, log); err != nil {
-		return nil, err
-	}
-	if err := store.Migrate(ctx, engine, r.schema); err != nil {
-		return nil, err
-	}
-	if between != nil {
-		engine = between(r.name, engine)
-	}
-	return s.telemetry.Engine(r.name, engine), nil
-}
-
 // BootstrapLine begins the line that a process prints the bootstrap key on.
 const BootstrapLine = "bootstrap key (shown this once): "
 
@@ -291,18 +236,6 @@ func (s *Suite) Roles() []string { return s.roles }
 // Log is the process's log.
 func (s *Suite) Log() *slog.Logger { return s.telemetry.Log }
 
-// newID is ordered by time, which keeps new records together in the store.
-func newID() string { return uuid.Must(uuid.NewV7()).String() }
-
-// fail ends the process: a commit met an I/O error, and what the store holds now
-// only a new start can tell.
-func (s *Suite) fail(err error) {
-	select {
-	case s.failed <- err:
-	default:
-	}
-}
-
 // Close closes what Open opened, in reverse.
 func (s *Suite) Close() (err error) {
 	for _, c := range slices.Backward(s.closers) {
@@ -310,13 +243,4 @@ func (s *Suite) Close() (err error) {
 	}
 	s.closers = nil
 	return err
-}
-
-// Stores are those of the roles that run here, by role.
-func (s *Suite) Stores() map[string]store.Engine {
-	stores := map[string]store.Engine{}
-	for role, source := range s.feeds {
-		stores[role] = source.Engine
-	}
-	return stores
 }

@@ -81,7 +81,7 @@ func suspectValue(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		return suspect(v.Message())
 	case f.Kind() == protoreflect.StringKind:
 		s := v.String()
-		return illegible(s) || strings.ContainsAny(s, notInNames) && strings.HasSuffix(string(f.Name()), "file_name") || strings.TrimSpace(s) == ""
+		return illegible(s) || strings.ContainsAny(s, notInNames) && strings.HasSuffix(string(f.Name()), "file_name") || empty(s)
 	default:
 		return false
 	}
@@ -117,8 +117,11 @@ func reads(at protopath.Values) bool {
 // what stands in a field that cannot be read, blanks may stand there.
 func blank(at protopath.Values) bool {
 	s, ok := at.Index(-1).Value.Interface().(string)
-	return ok && s != "" && strings.TrimSpace(s) == "" && !strings.HasSuffix(fieldOf(at.Path), ".unreadable")
+	return ok && s != "" && empty(s) && !strings.HasSuffix(fieldOf(at.Path), ".unreadable")
 }
+
+// empty says whether a text has nothing but blanks.
+func empty(s string) bool { return strings.TrimFunc(s, space) == "" }
 
 // joiner (ZWJ) makes one picture of two.
 const joiner = '\u200d'
@@ -129,9 +132,10 @@ func illegible(s string) bool {
 	var before rune
 	for i, r := range s {
 		switch rest := s[i:]; {
+		case r >= ' ' && r < 0x7f:
 		case r == '\r' && strings.HasPrefix(rest, "\r\n"):
 		case r == joiner && pictured(before, rest[len(string(joiner)):]):
-		case unprintable(r):
+		case unprintable(r), unicode.Is(unicode.Variation_Selector, r) && !varies(before):
 			return true
 		}
 		before = r
@@ -147,21 +151,25 @@ func pictured(before rune, after string) bool {
 }
 
 // unprintable says whether a rune is a control character, or one of those that are
-// not seen and make a text look like another: they turn the direction of what
-// follows, or have no width.
+// not seen and make a text look like another.
 func unprintable(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' || r >= 0x7f && r <= 0x9f || unicode.Is(unseen, r)
+	return unicode.IsControl(r) && r != '\t' && r != '\n' || unseen(r)
 }
 
-// unseen are the marks of direction (bidirectional formatting), the characters
-// without width, and the tags.
-var unseen = &unicode.RangeTable{
-	R16: []unicode.Range16{
-		{Lo: 0x061c, Hi: 0x061c, Stride: 1}, {Lo: 0x180e, Hi: 0x180e, Stride: 1}, {Lo: 0x200b, Hi: 0x200f, Stride: 1},
-		{Lo: 0x202a, Hi: 0x202e, Stride: 1}, {Lo: 0x2060, Hi: 0x206f, Stride: 1}, {Lo: 0xfeff, Hi: 0xfeff, Stride: 1},
-	},
-	R32: []unicode.Range32{{Lo: 0xe0000, Hi: 0xe007f, Stride: 1}},
+// unseen says whether a rune is one that no reader sees (Unicode's default ignorable code
+// points): marks of direction, characters without width, fillers and tags. Signs that are
+// set before numbers are seen, and a variation selector is judged by what it varies.
+func unseen(r rune) bool {
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point) && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
+
+// varies says whether a variation selector stands behind something that it varies.
+func varies(before rune) bool {
+	return unicode.IsGraphic(before) && !space(before) && !unicode.Is(unicode.Variation_Selector, before)
+}
+
+// space says whether a rune is a blank, that of Braille too.
+func space(r rune) bool { return unicode.IsSpace(r) || r == '\u2800' }
 
 // fieldOf writes a path as the rules of the contract do: unit.labels["a"].
 func fieldOf(path protopath.Path) string {

@@ -17,12 +17,14 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/announced"
 	"github.com/duban-project/duban/services/internal/archived"
 	"github.com/duban-project/duban/services/internal/attachment"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/rectification"
 )
 
 // Units answers for the tree as it is.
@@ -54,6 +56,7 @@ type Service struct {
 	units     Units
 	days      *calendar.Calendar
 	archived  *archived.Units
+	announced announced.Days[*rectificationv1.Ledger]
 
 	ledgers     change.Kind[*rectificationv1.Ledger]
 	versions    change.Kind[*rectificationv1.LedgerVersion]
@@ -70,7 +73,7 @@ var Schema = store.Schema{
 		"duban.rectification.v1.Problem":    {"unit", "campaign"},
 		"duban.rectification.v1.Inspection": {"unit"},
 	},
-	Buckets: []string{archived.Bucket("rectification"), closedBucket, cursorsBucket},
+	Buckets: []string{announced.Bucket("rectification"), archived.Bucket("rectification"), closedBucket, cursorsBucket},
 }
 
 // New returns the service that writes in book. Of campaigns that are published or
@@ -80,6 +83,9 @@ func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient,
 	s.archived = &archived.Units{Service: "rectification", Book: book, Feeds: feeds, Tell: s.abandon}
 	s.ledgers = change.Kind[*rectificationv1.Ledger]{
 		Book: book, Unit: (*rectificationv1.Ledger).GetUnit,
+	}
+	s.announced = announced.Days[*rectificationv1.Ledger]{
+		Service: "rectification", Kind: &s.ledgers, Event: "ledger.recounted", Calendar: days, Recount: rectification.Recount,
 	}
 	s.versions = change.Kind[*rectificationv1.LedgerVersion]{Book: book, Unit: (*rectificationv1.LedgerVersion).GetUnit}
 	s.contents = change.Kind[*rectificationv1.FiledProblem]{Book: book, Unit: (*rectificationv1.FiledProblem).GetUnit}

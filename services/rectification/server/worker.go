@@ -27,11 +27,12 @@ const (
 var errNoTree = errors.New("the tree of units is not known")
 
 // Work implements serve.Worker: it hears what becomes of campaigns and of units, and
-// tells the ledgers.
+// tells the ledgers; those whose days were provisional it tells of holidays announced since.
 func (s *Service) Work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.published(ctx) })
 	g.Go(func() error { return s.archived.Follow(ctx) })
+	g.Go(func() error { return s.announced.Work(ctx) })
 	return g.Wait()
 }
 

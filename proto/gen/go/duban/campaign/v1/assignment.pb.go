@@ -170,8 +170,16 @@ type Assignment struct {
 	// 单位停用日: the day on which its unit was archived, YYYY-MM-DD, if it was not
 	// approved by then or not yet due. What was not due by that day never falls due.
 	UnitArchiveDate string `protobuf:"bytes,32,opt,name=unit_archive_date,json=unitArchiveDate,proto3" json:"unit_archive_date,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The correction_due_date was counted by a calendar that is not yet announced (暂定).
+	CorrectionDueProvisional bool `protobuf:"varint,33,opt,name=correction_due_provisional,json=correctionDueProvisional,proto3" json:"correction_due_provisional,omitempty"`
+	// The day of the first return, from which a provisional correction_due_date is
+	// counted anew once the holidays are announced, YYYY-MM-DD; empty: it is not
+	// provisional.
+	CorrectionDueFromDate string `protobuf:"bytes,34,opt,name=correction_due_from_date,json=correctionDueFromDate,proto3" json:"correction_due_from_date,omitempty"`
+	// The days that later returns have added to it.
+	CorrectionDaysAdded int32 `protobuf:"varint,35,opt,name=correction_days_added,json=correctionDaysAdded,proto3" json:"correction_days_added,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Assignment) Reset() {
@@ -426,6 +434,27 @@ func (x *Assignment) GetUnitArchiveDate() string {
 		return x.UnitArchiveDate
 	}
 	return ""
+}
+
+func (x *Assignment) GetCorrectionDueProvisional() bool {
+	if x != nil {
+		return x.CorrectionDueProvisional
+	}
+	return false
+}
+
+func (x *Assignment) GetCorrectionDueFromDate() string {
+	if x != nil {
+		return x.CorrectionDueFromDate
+	}
+	return ""
+}
+
+func (x *Assignment) GetCorrectionDaysAdded() int32 {
+	if x != nil {
+		return x.CorrectionDaysAdded
+	}
+	return 0
 }
 
 // Evidence that a task requires.
@@ -1062,7 +1091,7 @@ var File_duban_campaign_v1_assignment_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc3\f\n" +
+	"\"duban/campaign/v1/assignment.proto\x12\x11duban.campaign.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/campaign/v1/plan.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\r\n" +
 	"\n" +
 	"Assignment\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
@@ -1104,7 +1133,10 @@ const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"submitters\x123\n" +
 	"\x13campaign_close_date\x18\x1e \x01(\tB\x03\xe0A\x03R\x11campaignCloseDate\x123\n" +
 	"\x13correction_due_date\x18\x1f \x01(\tB\x03\xe0A\x03R\x11correctionDueDate\x12/\n" +
-	"\x11unit_archive_date\x18  \x01(\tB\x03\xe0A\x03R\x0funitArchiveDate\"\xcf\x01\n" +
+	"\x11unit_archive_date\x18  \x01(\tB\x03\xe0A\x03R\x0funitArchiveDate\x12A\n" +
+	"\x1acorrection_due_provisional\x18! \x01(\bB\x03\xe0A\x03R\x18correctionDueProvisional\x12<\n" +
+	"\x18correction_due_from_date\x18\" \x01(\tB\x03\xe0A\x03R\x15correctionDueFromDate\x127\n" +
+	"\x15correction_days_added\x18# \x01(\x05B\x03\xe0A\x03R\x13correctionDaysAdded\"\xcf\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\fSTATE_ISSUED\x10\x01\x1a\r\x9a\xb2\x19\t待签收\x12!\n" +

@@ -127,10 +127,10 @@ const file_duban_validate_v1_validate_proto_rawDesc = "" +
 	"identifier\x12\x19.buf.validate.StringRules\x18\xa6\x96\x03 \x01(\bB\xa0\x01\xc2H\x9c\x01\n" +
 	"\x99\x01\n" +
 	"\x11string.identifier\x12Bmust be 1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen\x1a@!rule || this == '' || this.matches('^[a-z0-9][a-z0-9-]{0,62}$')R\n" +
-	"identifier:\xfa\x01\n" +
-	"\x04line\x12\x19.buf.validate.StringRules\x18\xab\x96\x03 \x01(\bB\xc8\x01\xc2H\xc4\x01\n" +
-	"\xc1\x01\n" +
-	"\vstring.line\x12Kmust be one line, without control characters and without blanks at its ends\x1ae!rule || this == '' || this.matches('^[^\\\\p{Z}\\\\p{Cc}]([^\\\\p{Cc}\\\\p{Zl}\\\\p{Zp}]*[^\\\\p{Z}\\\\p{Cc}])?$')R\x04line:\x91\x02\n" +
+	"identifier:\x86\x02\n" +
+	"\x04line\x12\x19.buf.validate.StringRules\x18\xab\x96\x03 \x01(\bB\xd4\x01\xc2H\xd0\x01\n" +
+	"\xcd\x01\n" +
+	"\vstring.line\x12Kmust be one line, without control characters and without blanks at its ends\x1aq!rule || this == '' || this.matches('^[^\\\\p{Z}\\\\p{Cc}\\u2800]([^\\\\p{Cc}\\\\p{Zl}\\\\p{Zp}]*[^\\\\p{Z}\\\\p{Cc}\\u2800])?$')R\x04line:\x91\x02\n" +
 	"\bunmapped\x12\x19.buf.validate.StringRules\x18\xa8\x96\x03 \x01(\bB\xd7\x01\xc2H\xd3\x01\n" +
 	"\xd0\x01\n" +
 	"\x0fstring.unmapped\x12-must be written as IPv4, such as 192.0.2.0/24\x1a\x8d\x01!rule || !this.matches('^(0{1,4}:){5}[fF]{4}:|^(0{1,4}(:0{1,4})*)?::(0{1,4}:)*[fF]{4}:([0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}|[0-9]+[.][0-9.]+)/')R\bunmapped:8\n" +

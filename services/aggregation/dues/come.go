@@ -1,0 +1,33 @@
+package dues
+
+import (
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// come is what has come by a form from a unit for a period, and until when it was due.
+type come struct {
+	reports.FormPeriod
+	unit   string
+	window reports.Window
+	today  string
+	sent   []*aggregationv1.Report
+}
+
+// gather finds what has come, of whatever source.
+func (l *Ledger) gather(tx *change.Tx, p reports.FormPeriod, unit string) (*come, error) {
+	c := &come{FormPeriod: p, unit: unit, window: l.Window(p.Form, p.Period), today: l.book.Today()}
+	for r, err := range l.reports.Lookup(tx, "duty", reports.Duty(unit, p.Form.GetName(), p.String()), "") {
+		if err != nil {
+			return nil, err
+		}
+		c.sent = append(c.sent, r)
+	}
+	return c, nil
+}
+
+// due says what has come of what the unit owes.
+func (c *come) due() *aggregationv1.ReportDue {
+	return reports.DueOf(c.unit, c.Period, c.window, c.today, c.sent)
+}
