@@ -21,6 +21,7 @@ package recount
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
@@ -106,8 +107,20 @@ func (c *count) compare(tx store.Tx) (*past.Past, error) {
 	return p, p.Compare(tx, f.Rows)
 }
 
-// expected holds what is remembered of what reports proposed against what they do.
+// expected holds what is remembered of what reports proposed against what they do, and
+// these against those that may.
 func (c *count) expected(tx store.Tx) error {
+	working := map[string]bool{}
+	for kv, err := range tx.Scan("reports.jobs", nil, nil) {
+		if err != nil {
+			return err
+		}
+		report, _, _ := strings.Cut(string(kv.Key), "\x00")
+		working[report] = true
+	}
+	if err := c.reports.Left(func(report string) bool { return working[report] }); err != nil {
+		return err
+	}
 	rows := map[string][]byte{}
 	for kv, err := range tx.Scan("figures.expected", nil, nil) {
 		if err != nil {

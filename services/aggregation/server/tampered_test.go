@@ -94,7 +94,9 @@ func (h *history) proposalOf(unit string) {
 	}}
 	p := &filed{Report: r, page: page}
 	h.keep(p)
-	h.fold(p, p, func(fold *figures.Fold, _ *aggregationv1.Report_Row, said reported.Figure) error { return fold.Propose(said) })
+	h.fold(p, p, func(fold *figures.Fold, _ *aggregationv1.Report_Row, said reported.Figure) error {
+		return fold.Propose(said)
+	})
 }
 
 // tampered is a store in one bucket of which there are other rows.

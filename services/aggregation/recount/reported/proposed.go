@@ -62,6 +62,21 @@ func (s *Reports) proposals() (all []proposal) {
 	return all
 }
 
+// Left says which report proposes something though it awaits nobody any more, if there is
+// one on which nobody works and no work has failed.
+func (s *Reports) Left(working func(report string) bool) error {
+	for _, p := range s.proposals() {
+		switch p.by.GetState() {
+		case aggregationv1.Report_STATE_PROCESSING, aggregationv1.Report_STATE_SUBMITTED, aggregationv1.Report_STATE_ENTERING:
+			continue
+		}
+		if p.by.GetFailure() == "" && !working(p.by.GetName()) {
+			return hold.Differ("%s proposes %s of %s, and is %s", p.by.GetName(), p.metric(), p.row.GetResolvedUnit(), p.by.GetState())
+		}
+	}
+	return nil
+}
+
 // leaders are who has each figure of which something is proposed, or would.
 func (s *Reports) leaders(all []proposal) map[Figure]string {
 	who := map[Figure]string{}
