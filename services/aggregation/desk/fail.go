@@ -59,7 +59,7 @@ func (d *Desk) unjudged(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 		return err
 	}
 	r.Totals = reports.Sum(r.GetTotals(), job.GetChange())
-	if err := d.release(tx, r); err != nil {
+	if err := errors.Join(d.align(tx, r, 0), d.release(tx, r)); err != nil {
 		return err
 	}
 	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil {

@@ -21,6 +21,7 @@ type judge struct {
 	form   *aggregationv1.ReportForm
 	report *aggregationv1.Report
 	before int64 // the sequence of the report that it supersedes
+	came   int64 // when the report did, in nanoseconds since 1970
 	period reports.Period
 	seen   figureSet
 
@@ -44,8 +45,12 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 	if err := fold.At(tx.Now); err != nil {
 		return nil, err
 	}
+	came := tx.Now // of one that is not stored yet
+	if r.GetCreateTime() != nil {
+		came = r.GetCreateTime().AsTime()
+	}
 	return &judge{
-		desk: d, tx: tx, fold: fold, form: form, report: r, before: before.GetSequence(), period: period,
+		desk: d, tx: tx, fold: fold, form: form, report: r, before: before.GetSequence(), came: came.UnixNano(), period: period,
 		seen: figureSet{}, campaigns: map[string]*campaignv1.Campaign{},
 	}, nil
 }
@@ -87,9 +92,12 @@ func stands(row *aggregationv1.Report_Row) bool {
 	return row.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED && !waits(row)
 }
 
-// page settles the rows of a page, which have their places, and stores it.
+// page settles the rows of a page, which have their places, proposes them, and stores it.
 func (j *judge) page(page *aggregationv1.ReportPage) error {
 	if err := j.settle(page.GetRows()); err != nil {
+		return err
+	}
+	if err := j.propose(page); err != nil {
 		return err
 	}
 	_, err := j.desk.pages.PutAs(j.tx, "page.judged", page)
@@ -171,6 +179,7 @@ func (j *judge) reported(row *aggregationv1.Report_Row) (reported.Figure, error)
 		Cell:   aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign(), Category: row.GetCategory()},
 		Metric: m, Months: j.period.Months(), Source: reports.SourceName(j.report.GetUnit(), j.report.GetSource()), Form: j.form.GetName(),
 		Sequence: j.report.GetSequence(), Supersedes: j.before, Value: row.GetValue(),
+		Proposer: reported.Proposer{Report: j.report.GetName(), Came: j.came, Sequence: j.report.GetSequence()},
 	}, err
 }
 
@@ -242,9 +251,12 @@ func (j *judge) broke(row *aggregationv1.Report_Row, broken []*aggregationv1.Rep
 	return nil
 }
 
-// enter counts the rows that stand and are not counted.
-func (j *judge) enter(rows []*aggregationv1.Report_Row) error {
-	for _, row := range rows {
+// enter counts the rows that stand and are not counted, which are proposed no more.
+func (j *judge) enter(page *aggregationv1.ReportPage) error {
+	if err := j.retract(page); err != nil {
+		return err
+	}
+	for _, row := range page.GetRows() {
 		if !stands(row) || row.GetCounted() {
 			continue
 		}
@@ -262,8 +274,8 @@ func (j *judge) enter(rows []*aggregationv1.Report_Row) error {
 }
 
 // withdraw takes off what still counts of the report's rows.
-func (j *judge) withdraw(rows []*aggregationv1.Report_Row) error {
-	for _, row := range rows {
+func (j *judge) withdraw(page *aggregationv1.ReportPage) error {
+	for _, row := range page.GetRows() {
 		if !row.GetCounted() {
 			continue
 		}

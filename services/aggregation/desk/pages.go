@@ -25,6 +25,8 @@ func (d *Desk) work(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.R
 		err = j.fresh(job)
 	case job.GetKind() == aggregationv1.ReportJob_KIND_AGAIN:
 		err = j.anew(job)
+	case job.GetKind() == aggregationv1.ReportJob_KIND_ALIGN:
+		err = j.line(job)
 	case n < r.GetPages():
 		err = j.revise(job, reports.PageName(r.GetName(), n), j.enter)
 	default:
@@ -119,14 +121,14 @@ func (j *judge) remember(n int32) error {
 	return nil
 }
 
-// revise changes the rows of a page by what, and stores it if any changed.
-func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func([]*aggregationv1.Report_Row) error) error {
+// revise changes a page by what, and stores it if that changed anything.
+func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func(*aggregationv1.ReportPage) error) error {
 	page, err := j.desk.pages.Find(j.tx, name)
 	if err != nil {
 		return err
 	}
 	was := proto.CloneOf(page)
-	if err := what(page.GetRows()); err != nil {
+	if err := what(page); err != nil {
 		return err
 	}
 	if proto.Equal(was, page) {
@@ -138,19 +140,24 @@ func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func([]*a
 	return err
 }
 
-// again judges quarantined rows once more, and counts them if the report counts.
-func (j *judge) again(rows []*aggregationv1.Report_Row) error {
-	placed, err := j.find(rows, waits)
+// again judges quarantined rows once more, and counts or proposes them if the report
+// counts or awaits that.
+func (j *judge) again(page *aggregationv1.ReportPage) error {
+	placed, err := j.find(page.GetRows(), waits)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(j.settle(placed), j.await(rows)); err != nil {
+	if err := errors.Join(j.settle(placed), j.await(page.GetRows())); err != nil {
 		return err
 	}
-	if j.report.GetState() == aggregationv1.Report_STATE_ACCEPTED {
-		return j.enter(rows)
+	switch j.report.GetState() {
+	case aggregationv1.Report_STATE_ACCEPTED:
+		return j.enter(page)
+	case aggregationv1.Report_STATE_SUBMITTED:
+		return j.propose(page)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // takeOff takes off a page of the report in whose place this one counts.
@@ -163,5 +170,13 @@ func (j *judge) takeOff(n int32) error {
 	if err != nil {
 		return err
 	}
-	return old.revise(&aggregationv1.ReportJob{Change: &aggregationv1.Report_Totals{}}, reports.PageName(before.GetName(), n), old.withdraw)
+	return old.revise(&aggregationv1.ReportJob{Change: &aggregationv1.Report_Totals{}}, reports.PageName(before.GetName(), n), func(page *aggregationv1.ReportPage) error {
+		if err := j.desk.restore(j.tx, page); err != nil {
+			return err
+		}
+		if err := old.retract(page); err != nil {
+			return err
+		}
+		return old.withdraw(page)
+	})
 }

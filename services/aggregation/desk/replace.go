@@ -65,7 +65,11 @@ func (d *Desk) replace(tx *change.Tx, r *aggregationv1.Report) error {
 }
 
 func (d *Desk) replaced(tx *change.Tx, before, by *aggregationv1.Report) error {
+	awaited := before.GetState() == aggregationv1.Report_STATE_SUBMITTED
 	before, err := reports.Replaced(before, by.GetName())
+	if err == nil && awaited {
+		err = d.align(tx, before, 0)
+	}
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,9 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 	if err != nil {
 		return nil, err
 	}
+	if err := jobs.End(tx, r.GetName(), aggregationv1.ReportJob_KIND_ALIGN); err != nil { // as the rows are counted
+		return nil, err
+	}
 	job := &aggregationv1.ReportJob{Kind: aggregationv1.ReportJob_KIND_ENTER, Total: r.GetPages() + before.GetPages()}
 	if job.GetTotal() > 2 {
 		if err := jobs.Put(tx, r.GetName(), job); err != nil {
@@ -57,12 +60,13 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 // ReturnReport implements the RPC. What the report was to supersede stands as
 // before.
 func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReportRequest) (*aggregationv1.Report, error) {
+	defer d.Stir()
 	return change.On(ctx, &d.reports, req, func(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
 		r, err := reports.Return(r, tx.Access.Principal.Name, req.GetReason())
 		if err != nil {
 			return nil, err
 		}
-		if err := d.release(tx, r); err != nil {
+		if err := errors.Join(d.align(tx, r, 0), d.release(tx, r)); err != nil {
 			return nil, err
 		}
 		return d.put(tx, r)

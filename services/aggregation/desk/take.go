@@ -63,8 +63,8 @@ func (d *Desk) receive(ctx context.Context, req change.Request, asked *aggregati
 	r, err := change.Do(ctx, d.book, req, func(tx *change.Tx) (*aggregationv1.Report, error) {
 		return d.takeOnce(tx, p)
 	}, change.In(asked.GetUnit()), change.CatchUp(), unpack)
-	if err == nil && r.GetState() == aggregationv1.Report_STATE_PROCESSING {
-		d.Stir()
+	if err == nil {
+		d.Stir() // it may be long, or what it supersedes may
 	}
 	return r, err
 }
@@ -150,6 +150,9 @@ func (d *Desk) take(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 		return nil, err
 	}
 	if r, err = reports.Judged(r); err != nil {
+		return nil, err
+	}
+	if err := d.align(tx, r, r.GetPages()); err != nil {
 		return nil, err
 	}
 	return d.put(tx, r)

@@ -123,10 +123,12 @@ func (d *Desk) leave(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.
 
 // steps are how many a job on a report has at least: rows are judged in two rounds.
 func steps(r *aggregationv1.Report, kind aggregationv1.ReportJob_Kind) int32 {
-	if kind == aggregationv1.ReportJob_KIND_ENTER {
+	switch kind {
+	case aggregationv1.ReportJob_KIND_ENTER, aggregationv1.ReportJob_KIND_ALIGN:
 		return r.GetPages()
+	default:
+		return 2 * r.GetPages()
 	}
-	return 2 * r.GetPages()
 }
 
 // finish ends a job.
@@ -135,11 +137,13 @@ func (d *Desk) finish(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1
 	if err != nil {
 		return err
 	}
-	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil {
+	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil || job.GetKind() == aggregationv1.ReportJob_KIND_ALIGN {
 		return err
 	}
-	_, err = d.reports.PutAs(tx, done[job.GetKind()], r)
-	return err
+	if r, err = d.reports.PutAs(tx, done[job.GetKind()], r); err != nil {
+		return err
+	}
+	return d.realign(tx, r, job)
 }
 
 // done names the events of finished jobs.
@@ -162,6 +166,8 @@ func (d *Desk) complete(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 			return nil, err
 		}
 		return reports.Entered(r)
+	case aggregationv1.ReportJob_KIND_ALIGN:
+		return r, nil
 	default:
 		d.seen = nil
 		if job.GetFailed() {

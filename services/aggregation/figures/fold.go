@@ -202,7 +202,7 @@ func (f *Fold) put(unit string, to part, r row) {
 
 // Flush writes what was taken in.
 func (f *Fold) Flush() error {
-	if err := f.spread(); err != nil {
+	if err := errors.Join(f.Settle(), f.spread()); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.facts)) {

@@ -67,7 +67,7 @@ func Reports(ctx context.Context, engine store.Engine) (list []string, err error
 
 // First returns the job of a report that is to be done first, or nil.
 func First(tx store.Tx, report string) (*aggregationv1.ReportJob, error) {
-	for kind := aggregationv1.ReportJob_KIND_JUDGE; kind <= aggregationv1.ReportJob_KIND_AGAIN; kind++ {
+	for kind := aggregationv1.ReportJob_KIND_JUDGE; kind <= aggregationv1.ReportJob_KIND_ALIGN; kind++ {
 		job, err := Find(tx, report, kind)
 		if !errors.Is(err, store.ErrNotFound) {
 			return job, err
@@ -97,7 +97,7 @@ func End(tx store.Tx, report string, kind aggregationv1.ReportJob_Kind) error {
 
 // EndAll deletes all jobs of a report.
 func EndAll(tx store.Tx, report string) error {
-	for kind := aggregationv1.ReportJob_KIND_JUDGE; kind <= aggregationv1.ReportJob_KIND_AGAIN; kind++ {
+	for kind := aggregationv1.ReportJob_KIND_JUDGE; kind <= aggregationv1.ReportJob_KIND_ALIGN; kind++ {
 		if err := End(tx, report, kind); err != nil {
 			return err
 		}

@@ -20,6 +20,8 @@ package recount
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
@@ -95,11 +97,38 @@ func (c *count) compare(tx store.Tx) (*past.Past, error) {
 	if err := hold.Compare(tx, c.kept()); err != nil {
 		return nil, err
 	}
+	if err := c.expected(tx); err != nil {
+		return nil, err
+	}
 	p, err := past.Read(tx, c.said())
 	if err != nil {
 		return nil, err
 	}
 	return p, p.Compare(tx, f.Rows)
+}
+
+// expected holds what is remembered of what reports proposed against what they do, and
+// these against those that may.
+func (c *count) expected(tx store.Tx) error {
+	working := map[string]bool{}
+	for kv, err := range tx.Scan("reports.jobs", nil, nil) {
+		if err != nil {
+			return err
+		}
+		report, _, _ := strings.Cut(string(kv.Key), "\x00")
+		working[report] = true
+	}
+	if err := c.reports.Left(func(report string) bool { return working[report] }); err != nil {
+		return err
+	}
+	rows := map[string][]byte{}
+	for kv, err := range tx.Scan("figures.expected", nil, nil) {
+		if err != nil {
+			return err
+		}
+		rows[string(kv.Key)] = slices.Clone(kv.Value)
+	}
+	return c.reports.Remembered(rows)
 }
 
 // said is what the feeds say of when figures became known.
@@ -115,16 +144,18 @@ func (c *count) said() past.Said {
 	return past.Said{Turns: c.tree.Turns(), Counted: counted, Brought: c.reports.Brought(), Reported: c.reports.Have}
 }
 
-// before holds figures as of past moments against counts until then. It passes over
-// metrics of which reports have figures: whose one is goes by the order of counting.
+// before holds figures as of past moments against counts until then. Of metrics of which
+// reports have figures it passes over what is accepted, as whose that is goes by the
+// order of counting; and over all, if there are reports from below.
 func (c *count) before(p *past.Past, until func(time.Time) (*sum.Figures, error)) error {
-	pass := c.reports.Metrics()
+	reported, mixed := c.reports.Metrics(), c.reports.Mixed()
+	passes := func(cell sum.Cell) bool { return reported[cell.Metric] && (cell.Standing == 0 || mixed) }
 	for _, at := range p.Moments() {
 		want, err := until(at)
 		if err != nil {
 			return err
 		}
-		if err := p.Until(at, want.Rows, pass); err != nil {
+		if err := p.Until(at, want.Rows, passes); err != nil {
 			return err
 		}
 	}

@@ -72,10 +72,11 @@ func (s *scene) rows(name, filter string) (all []*aggregationv1.Report_Row) {
 	}
 }
 
-// recounted holds the figures against a recount from the feeds.
+// recounted holds the figures against a recount from the feeds, once there is no work.
 func (s *scene) recounted() {
 	s.T.Helper()
 	s.settled()
+	s.work(func(list []string) bool { return len(list) == 0 })
 	if err := upkeep.RecountStores(s.T.Context(), s.Stores()); err != nil {
 		s.T.Error(err)
 	}
@@ -173,11 +174,17 @@ func wantVerdicts(t *testing.T, rows []*aggregationv1.Report_Row, want []string)
 // posted posts a body as the machine, and reads the answer into out.
 func (s *scene) posted(path, body string, out proto.Message) {
 	s.T.Helper()
-	req, err := http.NewRequestWithContext(s.T.Context(), http.MethodPost, s.HTTP+path, strings.NewReader(body))
+	s.answered(s.machine.Key, http.MethodPost, path, body, out)
+}
+
+// answered asks over REST, and reads the answer into out.
+func (s *scene) answered(key, method, path, body string, out proto.Message) {
+	s.T.Helper()
+	req, err := http.NewRequestWithContext(s.T.Context(), method, s.HTTP+path, strings.NewReader(body))
 	if err != nil {
 		s.T.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+s.machine.Key)
+	req.Header.Set("Authorization", "Bearer "+key)
 	req.Header.Set("Content-Type", "application/json")
 	answer, err := http.DefaultClient.Do(req)
 	if err != nil {

@@ -57,8 +57,15 @@ func TestTheWorkOnALostReportIsDropped(t *testing.T) {
 	s.idle(lost)
 }
 
-// idle returns when there is no work on a report. It gives up after half a minute.
+// idle returns when there is no work on a report.
 func (s *scene) idle(report string) {
+	s.T.Helper()
+	s.work(func(list []string) bool { return !slices.Contains(list, report) })
+}
+
+// work returns when the list of reports on which there is work is done. It gives up after
+// half a minute.
+func (s *scene) work(done func([]string) bool) {
 	s.T.Helper()
 	ctx, cancel := context.WithTimeout(s.T.Context(), 30*time.Second)
 	defer cancel()
@@ -69,13 +76,13 @@ func (s *scene) idle(report string) {
 		if err != nil {
 			s.T.Fatal(err)
 		}
-		if !slices.Contains(list, report) {
+		if done(list) {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			s.T.Fatalf("the work on %s has no end", report)
+			s.T.Fatalf("the work on %v has no end", list)
 		}
 	}
 }

@@ -52,6 +52,7 @@ type history struct {
 	task    []*campaignv1.Assignment
 	voice   []*complaintv1.Complaint
 	reports int64
+	papers  []*filed
 }
 
 var services = []string{"organization", "aggregation", "campaign", "rectification", "evaluation", "complaint"}
@@ -178,6 +179,8 @@ func (h *history) actions() map[string]func(*rapid.T) {
 		"complaint": do(h.changeComplaint),
 		"result":    do(h.changeResult),
 		"report":    do(h.report),
+		"submit":    do(h.submit),
+		"review":    do(h.review),
 		"count":     do(func() { h.count(services[2+h.pick("service", 4)], 1+h.pick("entries", 9)) }),
 	}
 }
@@ -314,64 +317,207 @@ func (h *history) changeResult() {
 	})
 }
 
-// report accepts a report, as the desk does, and sometimes takes off what another
-// said.
-func (h *history) report() {
+// filed is a report that awaits a superior, or did, with its only page and the one in
+// whose place it is to count.
+type filed struct {
+	*aggregationv1.Report
+	page *aggregationv1.ReportPage
+	over *filed
+}
+
+// compose is a report that the desk would take.
+func (h *history) compose() *filed {
 	h.count("organization", len(h.feeds["organization"]))
 	h.reports++
-	form, err := reports.FindForm("reportForms/" + []string{"ledger", "complaints", "tasks"}[h.pick("form", 3)] + "-monthly")
-	if err != nil {
-		h.Fatal(err)
-	}
+	form := h.form("reportForms/" + []string{"ledger", "complaints", "tasks"}[h.pick("form", 3)] + "-monthly")
 	r := &aggregationv1.Report{
-		Name: fmt.Sprintf("reports/%d", h.reports), Form: form.GetName(), Unit: "units/root", State: aggregationv1.Report_STATE_ACCEPTED,
+		Name: fmt.Sprintf("reports/%d", h.reports), Form: form.GetName(), Unit: "units/root", State: aggregationv1.Report_STATE_SUBMITTED,
 		Period: h.now.AddDate(0, -1-h.pick("months", 3), -h.now.Day()+1).Format("2006-01"), Source: []string{"s", "t"}[h.pick("source", 2)],
-		Sequence: int64(1 + h.pick("sequence", 50)),
+		Sequence: h.reports + 1000*int64(h.pick("sequence", 3)), CreateTime: h.stamp(),
 	}
-	page := &aggregationv1.ReportPage{Name: r.GetName() + "/pages/000000", Report: r.GetName()}
+	return &filed{Report: r}
+}
+
+// write lets a report say something.
+func (h *history) write(p *filed) {
+	form := h.form(p.GetForm())
+	p.page = &aggregationv1.ReportPage{Name: p.GetName() + "/pages/000000", Report: p.GetName()}
 	for _, field := range form.GetFields() {
 		if h.flip(field.GetField()) {
-			page.Rows = append(page.Rows, &aggregationv1.Report_Row{
+			p.page.Rows = append(p.page.Rows, &aggregationv1.Report_Row{
 				ResolvedUnit: h.unit(), Field: field.GetField(), Campaign: campaigns[h.pick("campaign", 1+2*min(1, len(form.GetDimensions())))], Value: int64(h.pick("value", 5)),
 			})
 		}
 	}
-	h.append("aggregation", r.GetName(), r)
-	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
-		verdict, counted, err := fold.Enter(said)
-		row.Counted = counted
-		return reports.Mark(nil, row, verdict, err)
-	})
+}
+
+func (h *history) form(name string) *aggregationv1.ReportForm {
+	form, err := reports.FindForm(name)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return form
+}
+
+// report accepts a report, as the desk does, and sometimes takes off what another
+// said.
+func (h *history) report() {
+	p := h.compose()
+	h.write(p)
+	p.State = aggregationv1.Report_STATE_ACCEPTED
+	h.keep(p)
+	h.fold(p, p, h.enters)
 	if h.flip("withdraw") {
-		h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
-			if !row.GetCounted() {
-				return nil
-			}
-			row.Counted = false
-			return fold.Withdraw(said)
-		})
+		h.fold(p, p, h.withdraws)
 	}
 }
 
-// fold does something with every row of a page, and stores that.
-func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, do func(*figures.Fold, *aggregationv1.Report_Row, reported.Figure) error) {
+// keep appends a report as it is now.
+func (h *history) keep(p *filed) { h.append("aggregation", p.GetName(), proto.CloneOf(p.Report)) }
+
+// submit has a report await a superior, perhaps in the place of another.
+func (h *history) submit() {
+	p := h.compose()
+	if len(h.papers) > 0 && h.flip("corrects") {
+		h.replace(p, h.papers[h.pick("before", len(h.papers))])
+	}
+	h.write(p)
+	h.papers = append(h.papers, p)
+	h.fold(p, p, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
+		verdict, err := fold.Judge(said)
+		if row.Proposed = verdict != aggregationv1.Report_VERDICT_CONFLICT && verdict != aggregationv1.Report_VERDICT_REJECTED; row.Proposed {
+			err = fold.Propose(said)
+		}
+		return reports.Mark(nil, row, verdict, err)
+	})
+	h.keep(p)
+	if p.over == nil {
+		return
+	}
+	h.fold(p, p.over, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
+		says, err := fold.Proposes(said)
+		if !row.GetCounted() || says || err != nil {
+			return err
+		}
+		p.over.page.Dropped = append(p.over.page.Dropped, int32(slices.Index(p.over.page.GetRows(), row)))
+		p.over.page.DroppedBy, said.Drops = p.GetName(), true
+		return fold.Propose(said)
+	})
+}
+
+// replace lets a report take the place of another, if that may be.
+func (h *history) replace(p, before *filed) {
+	origin := before.over
+	if before.GetState() == aggregationv1.Report_STATE_ACCEPTED {
+		origin = before
+	}
+	claimed := origin.report().GetSupersededBy()
+	if before.GetState() == aggregationv1.Report_STATE_SUPERSEDED || before.GetSupersededBy() != "" || claimed != "" && claimed != before.GetName() {
+		return
+	}
+	p.Form, p.Period, p.Source, p.Supersedes, p.over = before.GetForm(), before.GetPeriod(), before.GetSource(), before.GetName(), origin
+	if before.GetState() == aggregationv1.Report_STATE_SUBMITTED {
+		h.leave(before)
+		before.State = aggregationv1.Report_STATE_SUPERSEDED
+	}
+	for _, o := range []*filed{before, origin} {
+		if o != nil {
+			o.SupersededBy = p.GetName()
+			h.keep(o)
+		}
+	}
+}
+
+func (p *filed) report() *aggregationv1.Report {
+	if p == nil {
+		return nil
+	}
+	return p.Report
+}
+
+// leave takes off what a report proposed.
+func (h *history) leave(p *filed) {
+	h.fold(p, p, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
+		if !row.GetProposed() {
+			return nil
+		}
+		row.Proposed = false
+		return fold.Retract(said)
+	})
+	if p.over == nil || p.over.page.GetDroppedBy() != p.GetName() {
+		return
+	}
+	dropped := p.over.page.GetDropped()
+	p.over.page.Dropped, p.over.page.DroppedBy = nil, ""
+	h.fold(p, p.over, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
+		if said.Drops = slices.Contains(dropped, int32(slices.Index(p.over.page.GetRows(), row))); said.Drops {
+			return fold.Retract(said)
+		}
+		return nil
+	})
+}
+
+// review accepts or returns a report that awaits that.
+func (h *history) review() {
+	if len(h.papers) == 0 {
+		return
+	}
+	h.count("organization", len(h.feeds["organization"]))
+	p := h.papers[h.pick("paper", len(h.papers))]
+	if p.GetState() != aggregationv1.Report_STATE_SUBMITTED {
+		return
+	}
+	h.leave(p)
+	p.Reviewer = "people/somebody"
+	if p.State = aggregationv1.Report_STATE_RETURNED; h.flip("accepts") {
+		p.State = aggregationv1.Report_STATE_ACCEPTED
+		h.fold(p, p, h.enters)
+	}
+	h.keep(p)
+	switch o := p.over; {
+	case o == nil:
+	case p.GetState() == aggregationv1.Report_STATE_RETURNED:
+		o.SupersededBy = ""
+		h.keep(o)
+	default:
+		h.fold(o, o, h.withdraws)
+		o.State = aggregationv1.Report_STATE_SUPERSEDED
+		h.keep(o)
+	}
+}
+
+func (h *history) enters(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
+	verdict, counted, err := fold.Enter(said)
+	row.Counted = counted
+	return reports.Mark(nil, row, verdict, err)
+}
+
+func (h *history) withdraws(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) error {
+	if !row.GetCounted() {
+		return nil
+	}
+	row.Counted = false
+	return fold.Withdraw(said)
+}
+
+// fold does something for a report with every row of a page, and stores that.
+func (h *history) fold(by, of *filed, do func(*figures.Fold, *aggregationv1.Report_Row, reported.Figure) error) {
+	form := h.form(by.GetForm())
 	h.update(func(tx store.Tx) error {
 		fold := figures.New(tx)
 		if err := fold.At(h.now); err != nil {
 			return err
 		}
-		for _, row := range page.GetRows() {
-			form, err := reports.FindForm(r.GetForm())
-			if err != nil {
-				return err
-			}
+		for _, row := range of.page.GetRows() {
 			m, err := reports.ReadRow(form, row)
 			if err != nil {
 				return err
 			}
 			err = do(fold, row, reported.Figure{
-				Cell: aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign()}, Metric: m, Form: r.GetForm(),
-				Months: []string{r.GetPeriod()}, Source: reports.SourceName(r.GetUnit(), r.GetSource()), Sequence: r.GetSequence(), Value: row.GetValue(),
+				Cell: aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign()}, Metric: m, Form: by.GetForm(),
+				Months: []string{by.GetPeriod()}, Source: reports.SourceName(by.GetUnit(), by.GetSource()), Sequence: by.GetSequence(),
+				Supersedes: by.over.report().GetSequence(), Value: row.GetValue(),
+				Proposer: reported.Proposer{Report: by.GetName(), Came: by.GetCreateTime().AsTime().UnixNano(), Sequence: by.GetSequence()},
 			})
 			if err != nil {
 				return err
@@ -379,7 +525,7 @@ func (h *history) fold(r *aggregationv1.Report, page *aggregationv1.ReportPage, 
 		}
 		return fold.Flush()
 	})
-	h.append("aggregation", page.GetName(), page)
+	h.append("aggregation", of.page.GetName(), of.page)
 }
 
 func (h *history) update(f func(store.Tx) error) {

@@ -18,6 +18,7 @@ type line struct{ stands, waits *paper }
 type paper struct {
 	name     string
 	says     map[string]int64 // unit → value
+	stood    map[string]bool  // of which units it would have counted when it came
 	line     *line
 	over     *paper // what stood in the line when it came
 	replaced bool
@@ -60,7 +61,7 @@ func (m *model) correct(t *rapid.T) {
 }
 
 func (m *model) sendFor(t *rapid.T, before *paper) {
-	p := &paper{says: map[string]int64{}, line: &line{}, state: "submitted"}
+	p := &paper{says: map[string]int64{}, stood: map[string]bool{}, line: &line{}, state: "submitted"}
 	r := m.s.report(*m.taken + 1)
 	for _, unit := range m.units() {
 		if n := rapid.IntRange(-1, 3).Draw(t, "value"); n >= 0 {
@@ -75,12 +76,17 @@ func (m *model) sendFor(t *rapid.T, before *paper) {
 		p.line, r.Supersedes = before.line, before.name
 	}
 	p.name, p.over = reports.Name(r), p.line.stands
-	_, err := m.s.send(r)
+	sent, err := m.s.send(r)
 	if fit := before == nil || before.correctable(); fit != (err == nil) {
 		t.Fatalf("sending in the place of %+v = %v", before, err)
 	}
 	if err != nil {
 		return
+	}
+	for _, row := range sent.GetRows() {
+		if row.GetVerdict() != aggregationv1.Report_VERDICT_CONFLICT {
+			p.stood[row.GetResolvedUnit()] = true
+		}
 	}
 	*m.taken++
 	m.papers = append(m.papers, p)
@@ -136,18 +142,53 @@ func (m *model) stand(p *paper) {
 }
 
 func (m *model) look(t *rapid.T) {
-	want := int64(0)
-	for unit, p := range m.owner {
-		want += p.says[unit]
-	}
-	status := m.s.status(m.s.reviewer.Key, m.s.Root, &aggregationv1.Cut{Campaign: "campaigns/x", Category: m.category})
-	if got := figure(status.GetFigures(), "problems_found").GetValue(); got != want {
-		t.Fatalf("the root has %d found, want %d", got, want)
+	for _, asked := range []bool{false, true} {
+		want := m.counts(asked)
+		cut := &aggregationv1.Cut{Campaign: "campaigns/x", Category: m.category, IncludeUnaccepted: asked}
+		status := m.s.status(m.s.reviewer.Key, m.s.Root, cut)
+		if got := figure(status.GetFigures(), "problems_found").GetValue(); got != want {
+			t.Fatalf("the root has %d found, want %d; of what awaits too: %t", got, want, asked)
+		}
 	}
 }
 
+// counts is what is found altogether, or would be if all that awaits were accepted in the
+// order in which it came: what it was not rejected for when it came.
+func (m *model) counts(asked bool) (n int64) {
+	says := map[string]int64{}
+	for unit, p := range m.owner {
+		says[unit] = p.says[unit]
+	}
+	decided := map[string]bool{}
+	for _, p := range m.papers {
+		if !asked || p != p.line.waits {
+			continue
+		}
+		for _, unit := range m.units() {
+			owner := m.owner[unit]
+			value, said := p.says[unit]
+			switch {
+			case decided[unit] || owner != nil && owner != p.line.stands || owner == nil && !p.stood[unit]:
+				continue
+			case said && p.stood[unit]:
+				says[unit] = value
+			case owner != nil && !said:
+				delete(says, unit)
+			default:
+				continue
+			}
+			decided[unit] = true
+		}
+	}
+	for _, value := range says {
+		n += value
+	}
+	return n
+}
+
 // What counts upward is what the accepted reports say that nothing supersedes,
-// after any order of reports, corrections, returns and acceptances.
+// after any order of reports, corrections, returns and acceptances; and for whoever asks,
+// what would if those that await it were accepted.
 func TestWhatCountsIsWhatStandsAccepted(t *testing.T) {
 	s := newScene(t)
 	s.published("x", s.Root)

@@ -58,6 +58,7 @@ func full(t *testing.T) (*joined, []recount.Source) {
 	j.append("rectification", p.GetName(), p)
 	j.now = j.now.Add(60 * 24 * time.Hour)
 	j.reportOf("units/a2")
+	j.proposalOf("units/a1x")
 	first := &rectificationv1.Problem{Name: "ledgers/n/problems/1", Unit: "units/a2", CreateTime: j.stamp(), State: rectificationv1.Problem_STATE_PLANNED, Accepted: true}
 	j.append(belowFeed, first.GetName(), first) // ends what the report said
 	j.append(belowReports, "reports/9", &aggregationv1.Report{Name: "reports/9", Unit: "units/a1", Source: "s", Form: "reportForms/ledger-monthly", Period: "2026-01"})
@@ -74,10 +75,27 @@ func (h *history) reportOf(unit string) {
 	page := &aggregationv1.ReportPage{Name: r.GetName() + "/pages/000000", Report: r.GetName(), Rows: []*aggregationv1.Report_Row{
 		{ResolvedUnit: unit, Field: "found", Value: 3}, {ResolvedUnit: unit, Field: "rectifying", Value: 2},
 	}}
-	h.append("aggregation", r.GetName(), r)
-	h.fold(r, page, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) (err error) {
+	p := &filed{Report: r, page: page}
+	h.keep(p)
+	h.fold(p, p, func(fold *figures.Fold, row *aggregationv1.Report_Row, said reported.Figure) (err error) {
 		_, row.Counted, err = fold.Enter(said)
 		return err
+	})
+}
+
+// proposalOf submits a report that says two things of a unit.
+func (h *history) proposalOf(unit string) {
+	r := &aggregationv1.Report{
+		Name: "reports/2", Form: "reportForms/ledger-monthly", Unit: "units/root", State: aggregationv1.Report_STATE_SUBMITTED,
+		Period: "2025-12", Source: "s", Sequence: 2, CreateTime: h.stamp(),
+	}
+	page := &aggregationv1.ReportPage{Name: r.GetName() + "/pages/000000", Report: r.GetName(), Rows: []*aggregationv1.Report_Row{
+		{ResolvedUnit: unit, Field: "found", Value: 5, Proposed: true}, {ResolvedUnit: unit, Field: "rectifying", Value: 4, Proposed: true},
+	}}
+	p := &filed{Report: r, page: page}
+	h.keep(p)
+	h.fold(p, p, func(fold *figures.Fold, _ *aggregationv1.Report_Row, said reported.Figure) error {
+		return fold.Propose(said)
 	})
 }
 

@@ -30,6 +30,10 @@ type Figure struct {
 	// Supersedes is the sequence of the report whose place this one takes; 0: none.
 	Supersedes int64
 	Value      int64
+	// Proposer is the figure's report, which is needed while that awaits a superior, and
+	// Drops says that it does not say what the one that it supersedes does.
+	Proposer Proposer
+	Drops    bool
 	// Moment is when that was entered, in nanoseconds since 1970. It is set by Claims.
 	Moment int64
 	// below says that it counts in an installation below, which has judged it.
@@ -42,10 +46,12 @@ const (
 	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value, sequence and moment
 	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it, or reports tell
 	fedBucket      = "figures.fed"      // unit, measure, month, metric, campaign, category, source, day → what the feed says came
+	proposedBucket = "figures.proposed" // the same as holders, who proposes, metric, campaign, category, + or - → value, sequence, holder and months
+	expectedBucket = "figures.expected" // unit, metric, campaign, category, moment → by how much what is proposed of what stands changed on which days
 )
 
 // Buckets are all of them.
-var Buckets = []string{holdersBucket, reportedBucket, ownBucket, fedBucket}
+var Buckets = []string{holdersBucket, reportedBucket, ownBucket, fedBucket, proposedBucket, expectedBucket}
 
 const zero = "\x00"
 
@@ -58,6 +64,10 @@ type Claims struct {
 	holders map[string]string // as far as they were read, to be written
 	owns    map[string]own    // likewise
 	news    map[string]came   // what the feed said since, by key, to be added
+
+	before    map[series]map[string]int64 // what was proposed of what has changed since, see ahead
+	disturbed map[string]bool             // of what, by keys of holders, all is in before
+	broken    error                       // what could not be read of who proposes
 }
 
 // Counter counts what claims find out.
@@ -75,7 +85,10 @@ type Counter struct {
 // New returns the claims in tx.
 // What has got a holder is written by Flush, which MUST be called in the transaction.
 func New(tx store.Tx, counter Counter) *Claims {
-	return &Claims{0, tx, counter, map[string]string{}, map[string]own{}, map[string]came{}}
+	return &Claims{
+		tx: tx, counter: counter, holders: map[string]string{}, owns: map[string]own{}, news: map[string]came{},
+		before: map[series]map[string]int64{}, disturbed: map[string]bool{},
+	}
 }
 
 // said is what a report last said of a figure, and when.
@@ -151,7 +164,7 @@ func (c *Claims) Enter(r Figure) (verdict aggregationv1.Report_Verdict, counted 
 		return verdict, false, err
 	}
 	n, err := c.around(r)
-	if err := errors.Join(err, c.hold(r), c.bind(r)); err != nil {
+	if err := errors.Join(err, c.touch(r.series()), c.hold(r), c.bind(r)); err != nil {
 		return 0, false, err
 	}
 	before := n.carried
@@ -170,7 +183,7 @@ func (c *Claims) Withdraw(r Figure) error {
 	if err != nil || !n.said || n.at.sequence != r.Sequence {
 		return err
 	}
-	return errors.Join(c.shift(r, n, n.carried-n.at.value), c.tx.Delete(reportedBucket, []byte(r.key())))
+	return errors.Join(c.touch(r.series()), c.shift(r, n, n.carried-n.at.value), c.tx.Delete(reportedBucket, []byte(r.key())))
 }
 
 // Said returns what counts in the last month of r, if a report has said it.
@@ -209,7 +222,7 @@ type neighbours struct {
 // around returns what was said around the month of r. What stands carries over
 // from the month before.
 func (c *Claims) around(r Figure) (n neighbours, err error) {
-	from, to := store.Prefix(r.series())
+	from, to := store.Prefix(r.prefix())
 	for e, err := range c.tx.Scan(reportedBucket, from, to) {
 		if err != nil {
 			return n, err
@@ -218,7 +231,7 @@ func (c *Claims) around(r Figure) (n neighbours, err error) {
 		if err != nil {
 			return n, err
 		}
-		switch month := strings.TrimPrefix(string(e.Key), r.series()); {
+		switch month := strings.TrimPrefix(string(e.Key), r.prefix()); {
 		case month > r.month():
 			n.next = month
 			return n, nil
@@ -256,12 +269,12 @@ func (r Figure) holderKeys() iter.Seq2[string, string] {
 	}
 }
 
-// series is the beginning of the keys of all months of the figure.
-func (r Figure) series() string {
+// prefix is the beginning of the keys of all months of the figure.
+func (r Figure) prefix() string {
 	return strings.TrimPrefix(r.Cell.Unit, "units/") + zero + strconv.Itoa(int(r.Metric)) + zero + r.Cell.Campaign + zero + r.Cell.Category + zero
 }
 
-func (r Figure) key() string { return r.series() + r.month() }
+func (r Figure) key() string { return r.prefix() + r.month() }
 
 func (c *Claims) said(key string) (said, bool, error) {
 	b, there, err := store.Seek(c.tx, reportedBucket, []byte(key))

@@ -63,6 +63,7 @@ var measured = func() map[string]bool {
 func (c *Claims) hold(r Figure) error {
 	for month, key := range r.holderKeys() {
 		held, err := c.holder(key)
+		err = errors.Join(err, c.disturb(key, r.holder()))
 		if err == nil && held == "" && r.flow() {
 			err = c.takeBack(r, month)
 		}

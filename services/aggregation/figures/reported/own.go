@@ -60,9 +60,9 @@ func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 	}
 	for _, m := range stocks[measure] {
 		if before.since != "" {
-			err = c.end(d.Unit, m, before, -1)
+			err = errors.Join(c.end(d.Unit, m, before, -1), c.cease(d.Unit, m, before, -1))
 		}
-		if err := errors.Join(err, c.end(d.Unit, m, o, 1)); err != nil {
+		if err := errors.Join(err, c.end(d.Unit, m, o, 1), c.cease(d.Unit, m, o, 1)); err != nil {
 			return o, err
 		}
 	}

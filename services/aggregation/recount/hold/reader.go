@@ -36,13 +36,18 @@ func (r *Reader) Flag() bool {
 }
 
 // Text reads a text behind its length.
-func (r *Reader) Text() string {
-	n := r.Size()
+func (r *Reader) Text() string { return r.Next(r.Size()) }
+
+// Next reads a text of so many bytes.
+func (r *Reader) Next(n uint64) string {
 	if n > uint64(len(r.b)) {
-		r.broken, n = true, 0
+		r.broken, r.b, n = true, nil, 0
 	}
 	return string(r.next(int(n)))
 }
+
+// Rest reads a text that goes to the end.
+func (r *Reader) Rest() string { return string(r.next(len(r.b))) }
 
 // Letter reads one byte.
 func (r *Reader) Letter() string {

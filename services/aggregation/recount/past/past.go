@@ -108,13 +108,13 @@ func (p *Past) Compare(tx store.Tx, now sum.Rows) error {
 	return p.until(math.MaxInt64, now, nil)
 }
 
-// Until holds what became known until a moment against figures, but for metrics that
-// are passed over.
-func (p *Past) Until(at time.Time, want sum.Rows, pass map[string]bool) error {
+// Until holds what became known until a moment against figures, but for those that are
+// passed over.
+func (p *Past) Until(at time.Time, want sum.Rows, pass func(sum.Cell) bool) error {
 	return p.until(at.UnixNano(), want, pass)
 }
 
-func (p *Past) until(at int64, want sum.Rows, pass map[string]bool) error {
+func (p *Past) until(at int64, want sum.Rows, pass func(sum.Cell) bool) error {
 	kept := sum.Rows{}
 	for _, l := range p.known {
 		if l.since <= at {
@@ -150,7 +150,7 @@ func in(all map[stretch]sum.Rows, since stretch) sum.Rows {
 }
 
 // against returns the first difference of what was known at a moment.
-func against(kept, want sum.Rows, at int64, pass map[string]bool) error {
+func against(kept, want sum.Rows, at int64, pass func(sum.Cell) bool) error {
 	was, wanted := flat(kept, pass), flat(want, pass)
 	if maps.Equal(was, wanted) {
 		return nil
@@ -163,12 +163,12 @@ func against(kept, want sum.Rows, at int64, pass map[string]bool) error {
 }
 
 // flat lists figures by all that they are of.
-func flat(rows sum.Rows, pass map[string]bool) map[string]int64 {
+func flat(rows sum.Rows, pass func(sum.Cell) bool) map[string]int64 {
 	all := map[string]int64{}
 	for unit, cuts := range rows {
 		for cut, cells := range cuts {
 			for c, n := range cells {
-				if n != 0 && !pass[c.Metric] && len(c.Day) == len("2006-01-02") && hold.Number(c.Metric) != 0 {
+				if n != 0 && (pass == nil || !pass(c)) && len(c.Day) == len("2006-01-02") && hold.Number(c.Metric) != 0 {
 					all[fmt.Sprintf("%s\x00%s\x00%s %s %s %d", hold.Short(unit), cut, c.Axis, c.Day, c.Metric, c.Standing)] = n
 				}
 			}

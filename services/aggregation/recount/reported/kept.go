@@ -16,6 +16,7 @@ func (s *Reports) Kept() []hold.Bucket {
 		{Name: "figures.reported", Want: s.last(), Say: sayReported},
 		{Name: "figures.own", Want: s.owns(), Say: sayOwn},
 		{Name: "figures.fed", Want: s.fed(), Say: sayCame},
+		{Name: "figures.proposed", Want: s.proposed(), Say: sayProposed},
 	}
 }
 

@@ -61,6 +61,8 @@ type Reports struct {
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
 	pages   map[string]*aggregationv1.ReportPage
+	// local are the pages of reports that were made here.
+	local map[string]*aggregationv1.ReportPage
 	// since has when the own records of a unit began, and until the day behind the
 	// newest period of which reports have told what stands.
 	since map[string]time.Time
@@ -83,7 +85,7 @@ type entry struct {
 // New returns what is said without reports.
 func New() *Reports {
 	return &Reports{
-		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{},
+		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{}, map[string]*aggregationv1.ReportPage{},
 		map[string]time.Time{}, map[string]string{}, map[string]map[string]time.Time{}, map[event]came{}, map[string]entry{},
 	}
 }
@@ -95,6 +97,9 @@ func (s *Reports) Report(r *aggregationv1.Report) { s.reports[r.GetName()] = r }
 // that is "", from here. What a report once had, the feed never has again.
 func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time.Time) {
 	s.pages[p.GetName()] = p
+	if installation == "" {
+		s.local[p.GetName()] = p
+	}
 	r := s.reports[p.GetReport()]
 	for _, row := range p.GetRows() {
 		s.enter(r, row, at)
@@ -143,12 +148,13 @@ func (s *Reports) Have(o tally.What, day string) bool {
 	return have && o.Accepted && !stocks[o.Metric] && told(o.Metric)
 }
 
-// Metrics are those of which reports have figures, or could have.
+// Metrics are those of which reports have figures, or could have. What stands begins to be
+// counted by records behind the newest period of which any of it was told.
 func (s *Reports) Metrics() map[string]bool {
 	all := map[string]bool{unitsReporting: true}
 	for figure := range s.sources {
 		for _, metric := range reportable {
-			if figure.of == metric || figure.month != "" && figure.of == measureOf(metric) && !stocks[metric] {
+			if figure.month == "" && stocks[metric] || figure.month != "" && figure.of == measureOf(metric) && !stocks[metric] {
 				all[metric] = true
 			}
 		}
@@ -168,6 +174,7 @@ func (s *Reports) Brought() map[tally.What]map[string]int64 {
 		all[o][s.Begins(o.Unit)] -= n
 	}
 	maps.Copy(all, s.reporting())
+	maps.Copy(all, s.Proposed())
 	return all
 }
 

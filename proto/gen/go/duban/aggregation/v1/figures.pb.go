@@ -613,9 +613,11 @@ type Status struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The last day that it covers, YYYY-MM-DD.
 	EndDate string `protobuf:"bytes,2,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
-	// Whether what no superior has accepted is counted: for all beneath.
+	// Whether what no superior has accepted is counted, also of reports that await it: for
+	// all beneath.
 	UnacceptedIncluded bool `protobuf:"varint,3,opt,name=unaccepted_included,json=unacceptedIncluded,proto3" json:"unaccepted_included,omitempty"`
-	// Whether what no superior has accepted is counted: of the unit itself.
+	// Whether what no superior has accepted is counted, also of reports that await it: of
+	// the unit itself.
 	OwnUnacceptedIncluded bool `protobuf:"varint,4,opt,name=own_unaccepted_included,json=ownUnacceptedIncluded,proto3" json:"own_unaccepted_included,omitempty"`
 	// In the order of the metrics, all of them.
 	Figures []*Figure `protobuf:"bytes,5,rep,name=figures,proto3" json:"figures,omitempty"`
@@ -1269,9 +1271,10 @@ type Cut struct {
 	// go by it: that is as of today, or of the day of as_of, which answers name as
 	// overdue_date.
 	EndDate string `protobuf:"bytes,5,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
-	// Counts also records that no superior has accepted. Without it, only the figures of
-	// the caller's own unit hold what that unit itself has not had accepted yet.
-	// Reports count once they are accepted: those that await it are listed by ListReports.
+	// Counts also what no superior has accepted: records, and what reports (报表) say that
+	// await it (SUBMITTED), as it would stand once they are accepted. Without it, only the
+	// figures of the caller's own unit hold what is not accepted yet of that unit itself.
+	// Reports that await acceptance in an installation below are not in it.
 	// Of a portal, which has no unit of its own, it is taken as false.
 	IncludeUnaccepted bool `protobuf:"varint,6,opt,name=include_unaccepted,json=includeUnaccepted,proto3" json:"include_unaccepted,omitempty"`
 	// 截至时刻: the figures as they were known at that moment, by when things took

@@ -37,6 +37,10 @@ const (
 	ReportJob_KIND_ENTER ReportJob_Kind = 2
 	// 重新校验: its quarantined rows are judged again.
 	ReportJob_KIND_AGAIN ReportJob_Kind = 3
+	// 对齐: what is kept of rows for whoever asks also for what no superior has accepted
+	// is brought in line with the report's state: its own rows, then those of the
+	// report that it is to supersede.
+	ReportJob_KIND_ALIGN ReportJob_Kind = 4
 )
 
 // Enum value maps for ReportJob_Kind.
@@ -46,12 +50,14 @@ var (
 		1: "KIND_JUDGE",
 		2: "KIND_ENTER",
 		3: "KIND_AGAIN",
+		4: "KIND_ALIGN",
 	}
 	ReportJob_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
 		"KIND_JUDGE":       1,
 		"KIND_ENTER":       2,
 		"KIND_AGAIN":       3,
+		"KIND_ALIGN":       4,
 	}
 )
 
@@ -146,7 +152,12 @@ type ReportPage struct {
 	// reports/{report}
 	Report string `protobuf:"bytes,3,opt,name=report,proto3" json:"report,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Which of the rows, by their places from 0, count though a correction that awaits a
+	// superior does not say them: with it they will be taken off.
+	Dropped []int32 `protobuf:"varint,5,rep,packed,name=dropped,proto3" json:"dropped,omitempty"`
+	// reports/{report}, that correction; empty if dropped is.
+	DroppedBy     string `protobuf:"bytes,6,opt,name=dropped_by,json=droppedBy,proto3" json:"dropped_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +216,20 @@ func (x *ReportPage) GetReport() string {
 func (x *ReportPage) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *ReportPage) GetDropped() []int32 {
+	if x != nil {
+		return x.Dropped
+	}
+	return nil
+}
+
+func (x *ReportPage) GetDroppedBy() string {
+	if x != nil {
+		return x.DroppedBy
 	}
 	return ""
 }
@@ -697,19 +722,22 @@ var File_duban_aggregation_v1_report_rows_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_report_rows_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/report_rows.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/reports.proto\"\x82\x01\n" +
+	"&duban/aggregation/v1/report_rows.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/reports.proto\"\xbb\x01\n" +
 	"\n" +
 	"ReportPage\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
 	"\x04rows\x18\x02 \x03(\v2 .duban.aggregation.v1.Report.RowR\x04rows\x12\x16\n" +
 	"\x06report\x18\x03 \x01(\tR\x06report\x12\x12\n" +
-	"\x04etag\x18\x04 \x01(\tR\x04etag\"\x92\x02\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\x12\x18\n" +
+	"\adropped\x18\x05 \x03(\x05R\adropped\x12\x1d\n" +
+	"\n" +
+	"dropped_by\x18\x06 \x01(\tR\tdroppedBy\"\xa2\x02\n" +
 	"\tReportJob\x128\n" +
 	"\x04kind\x18\x01 \x01(\x0e2$.duban.aggregation.v1.ReportJob.KindR\x04kind\x12\x12\n" +
 	"\x04done\x18\x02 \x01(\x05R\x04done\x12\x14\n" +
 	"\x05total\x18\x03 \x01(\x05R\x05total\x12;\n" +
 	"\x06change\x18\x04 \x01(\v2#.duban.aggregation.v1.Report.TotalsR\x06change\x12\x16\n" +
-	"\x06failed\x18\x05 \x01(\bR\x06failed\"L\n" +
+	"\x06failed\x18\x05 \x01(\bR\x06failed\"\\\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -717,7 +745,9 @@ const file_duban_aggregation_v1_report_rows_proto_rawDesc = "" +
 	"\n" +
 	"KIND_ENTER\x10\x02\x12\x0e\n" +
 	"\n" +
-	"KIND_AGAIN\x10\x03\"\xe2\x02\n" +
+	"KIND_AGAIN\x10\x03\x12\x0e\n" +
+	"\n" +
+	"KIND_ALIGN\x10\x04\"\xe2\x02\n" +
 	"\x13UploadReportRequest\x12<\n" +
 	"\x06report\x18\x01 \x01(\v2\x1c.duban.aggregation.v1.ReportB\x06\xbaH\x03\xc8\x01\x01R\x06report\x12&\n" +
 	"\acontent\x18\x02 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x04R\acontent\x12T\n" +

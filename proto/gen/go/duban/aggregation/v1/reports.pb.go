@@ -35,7 +35,8 @@ type Report_State int32
 const (
 	// Not said.
 	Report_STATE_UNSPECIFIED Report_State = 0
-	// 已报送: its rows are judged; it awaits the superior and is not counted.
+	// 已报送: its rows are judged; it awaits the superior, and counts only for whoever
+	// asks also for what no superior has accepted (cut.include_unaccepted).
 	Report_STATE_SUBMITTED Report_State = 1
 	// 已接受: its rows are counted, and locked.
 	Report_STATE_ACCEPTED Report_State = 2
@@ -888,7 +889,10 @@ type Report_Row struct {
 	// What the sender wrote in place of a value that can be read, its first 64 bytes;
 	// empty where there is no value (REPORT_VALUE_MISSING). Of a line that cannot be
 	// read as a whole, the cell at fault.
-	Unreadable    string `protobuf:"bytes,17,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	Unreadable string `protobuf:"bytes,17,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	// 待接受: whether figures have it for whoever asks also for what no superior has
+	// accepted (cut.include_unaccepted), as the report awaits that.
+	Proposed      bool `protobuf:"varint,18,opt,name=proposed,proto3" json:"proposed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1040,6 +1044,13 @@ func (x *Report_Row) GetUnreadable() string {
 		return x.Unreadable
 	}
 	return ""
+}
+
+func (x *Report_Row) GetProposed() bool {
+	if x != nil {
+		return x.Proposed
+	}
+	return false
 }
 
 // How many rows came to which verdict.
@@ -1219,7 +1230,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x14\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x14\n" +
 	"\x06Report\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
 	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
@@ -1253,7 +1264,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x04duty\x18\x16 \x01(\tB\x03\xe0A\x03R\x04duty\x12\x19\n" +
 	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x12\x1d\n" +
 	"\afailure\x18\x18 \x01(\tB\x03\xe0A\x03R\afailure\x12H\n" +
-	"\acolumns\x18\x19 \x03(\v2).duban.aggregation.v1.Report.ColumnsEntryB\x03\xe0A\x03R\acolumns\x1a\xe4\x04\n" +
+	"\acolumns\x18\x19 \x03(\v2).duban.aggregation.v1.Report.ColumnsEntryB\x03\xe0A\x03R\acolumns\x1a\x85\x05\n" +
 	"\x03Row\x12\x1c\n" +
 	"\x04unit\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04unit\x12 \n" +
 	"\x06scheme\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06scheme\x12\x1c\n" +
@@ -1277,7 +1288,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\acounted\x18\x10 \x01(\bB\x03\xe0A\x03R\acounted\x12#\n" +
 	"\n" +
 	"unreadable\x18\x11 \x01(\tB\x03\xe0A\x03R\n" +
-	"unreadable\x1a\xfa\x01\n" +
+	"unreadable\x12\x1f\n" +
+	"\bproposed\x18\x12 \x01(\bB\x03\xe0A\x03R\bproposed\x1a\xfa\x01\n" +
 	"\x06Totals\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x05R\x04rows\x12\x18\n" +
 	"\acreated\x18\x02 \x01(\x05R\acreated\x12\x18\n" +
