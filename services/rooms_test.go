@@ -69,7 +69,7 @@ var rules = []struct {
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
 	{"internal/directory", append(rooms("fault", "authn", "authz", "calendar", "feed"), std, pb, grpc, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
-	{"internal/change", append(rooms("fault", "authz", "calendar", "feed", "page", "portal", "store", "blob"), std, pb, grpc, proto)},
+	{"internal/change", append(rooms("fault", "authz", "calendar", "feed", "page", "portal", "store", "blob"), std, pb, grpc, proto, "google.golang.org/genproto/googleapis/api/annotations")},
 	{"internal/archived", append(rooms("calendar", "change", "feed", "store"), std, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
 	{"internal/text", append(rooms("fault"), std, pb, proto)},
