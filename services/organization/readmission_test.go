@@ -2,6 +2,7 @@ package organization_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/organization"
 )
 
@@ -53,5 +55,27 @@ func TestReadmission(t *testing.T) {
 	}
 	if _, _, err := organization.Readmit(organization.Readmission{}, both, []*organizationv1.ApiKey{key("b", time.Hour)}, now); !errors.Is(err, organization.ErrGoverned) {
 		t.Errorf("while one holds: %v", err)
+	}
+}
+
+// TestTheBoundThatIsToldIsTaken, to the second, though keys end between seconds.
+func TestTheBoundThatIsToldIsTaken(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := &organizationv1.RoleGrant{Principal: "a", Role: accessv1.Role_ROLE_SECURITY_ADMIN, Unit: "units/root"}
+	key := func(end time.Time) *organizationv1.ApiKey {
+		return &organizationv1.ApiKey{Name: "apiKeys/k", Principal: "a", ExpireTime: timestamppb.New(end)}
+	}
+	last := key(now.Add(time.Hour + time.Millisecond))
+	keep := func(end time.Time) error {
+		return organization.KeepKey(last.GetName(), key(end), []*organizationv1.RoleGrant{g}, []*organizationv1.ApiKey{last}, now)
+	}
+	f := fault.As(keep(now.Add(time.Hour)))
+	if f == nil {
+		t.Fatal("a successor that ends before is not refused")
+	}
+	told := strings.Fields(f.Fields[0].En)
+	bound, err := time.Parse(time.RFC3339, told[len(told)-1])
+	if err != nil || keep(bound) != nil {
+		t.Errorf("what it tells, %v, is refused: %v, %v", told, err, keep(bound))
 	}
 }
