@@ -52,9 +52,9 @@ func TestFaultsNameTheirFields(t *testing.T) {
 	}
 }
 
-// spoken are the facts that both languages write alike: numbers, days, names of
+// spoken are the facts that both languages write alike: numbers, days, moments, names of
 // units, and what the caller has written itself.
-var spoken = []string{"limit", "count", "left", "files", "bytes", "sequence", "start", "end", "day", "date", "code", "unit", "channel"}
+var spoken = []string{"limit", "count", "left", "files", "bytes", "sequence", "start", "end", "day", "date", "code", "unit", "channel", "latest"}
 
 // TestChineseSentencesHaveNoCodes: what a Chinese sentence is filled with has words in
 // it (Fault.Say), unless both languages write it alike.

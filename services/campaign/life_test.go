@@ -123,3 +123,16 @@ func report() campaign.Report {
 		{Kind: "minutes", File: file("3", "text/csv")},
 	}}
 }
+
+// TestOneFileIsEvidenceOfSeveralKinds, and of each once.
+func TestOneFileIsEvidenceOfSeveralKinds(t *testing.T) {
+	r, photo := report(), file("1", "image/png")
+	r.Evidence = append(r.Evidence[:2:2], campaign.Exhibit{Kind: "minutes", File: photo})
+	if _, err := campaign.Submit(open, assigned(), r, noon, "x"); err != nil {
+		t.Errorf("as a photo and as minutes: %v", err)
+	}
+	r.Evidence = append(r.Evidence, campaign.Exhibit{Kind: "minutes", File: photo})
+	if _, err := campaign.Submit(open, assigned(), r, noon, "x"); !errors.Is(err, campaign.ErrEvidenceUnknown) {
+		t.Errorf("as minutes twice: %v", err)
+	}
+}

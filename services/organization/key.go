@@ -15,6 +15,10 @@ import (
 // KeyLifetime is how long a key holds at most, and if nothing else is asked.
 const KeyLifetime = 2 * 365 * 24 * time.Hour
 
+// KeyReserve is for how long security administrators of the root must still have a key
+// when another of theirs ends: time enough to be warned, and to issue more.
+const KeyReserve = 30 * 24 * time.Hour
+
 // NewKey returns the key that k asks for, under name. Keys go by real time.
 func NewKey(name string, k *organizationv1.ApiKey, by string, now time.Time) (*organizationv1.ApiKey, error) {
 	if k.GetPrincipal() == by {
@@ -23,7 +27,7 @@ func NewKey(name string, k *organizationv1.ApiKey, by string, now time.Time) (*o
 	expire := now.Add(KeyLifetime)
 	if k.GetExpireTime() != nil {
 		expire = k.GetExpireTime().AsTime()
-		if err := inRange("api_key.expire_time", expire, now); err != nil {
+		if err := inRange("api_key.expire_time", expire, now, now.Add(KeyLifetime)); err != nil {
 			return nil, err
 		}
 	}
@@ -34,12 +38,17 @@ func NewKey(name string, k *organizationv1.ApiKey, by string, now time.Time) (*o
 	}, nil
 }
 
-func inRange(field string, expire, now time.Time) error {
-	if !expire.After(now) || expire.After(now.Add(KeyLifetime)) {
-		return ErrExpiryOutOfRange.At(field, "须在今后两年之内", "must lie within the next two years")
+// inRange refuses, at the field, a time that has come or lies after the latest.
+func inRange(field string, expire, now, latest time.Time) error {
+	if !expire.After(now) || expire.After(latest) {
+		last := stamp(latest)
+		return ErrExpiryOutOfRange.With("latest", last).At(field, "须晚于现在，且不晚于 "+last, "must lie after now and not after "+last)
 	}
 	return nil
 }
+
+// stamp is a time as the API has it, to the second.
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // Opens refuses a key that is narrowed to nothing, or would carry two roles that no
 // one person holds, which somebody may still do from before: carried are the grants of its
@@ -128,27 +137,23 @@ func RotateKey(k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest
 	return successor, old, nil
 }
 
-// succeeds is when the successor of k ends.
+// succeeds is when the successor of k ends: its holder may not ask for longer than k was
+// issued for.
 func succeeds(k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest, own bool, now time.Time) (time.Time, error) {
-	usual := now.Add(lifetime(k))
-	if req.GetExpireTime() == nil {
-		return usual, nil
+	usual, latest := now.Add(lifetime(k)), now.Add(KeyLifetime)
+	if own {
+		latest = usual
 	}
-	expire := req.GetExpireTime().AsTime()
-	if own && expire.After(usual) {
-		return expire, ErrExpiryOutOfRange.At("expire_time", "不得长于原密钥的有效期", "must not be longer than the key was issued for")
+	expire := usual
+	if req.GetExpireTime() != nil {
+		expire = req.GetExpireTime().AsTime()
 	}
-	return expire, inRange("expire_time", expire, now)
+	return expire, inRange("expire_time", expire, now, latest)
 }
 
-// lifetime is how long k was issued for. Where that cannot be told, as in a
-// simulation, whose keys alone go by real time, it is the longest.
+// lifetime is how long k was issued for: both of its times are real ones.
 func lifetime(k *organizationv1.ApiKey) time.Duration {
-	d := k.GetExpireTime().AsTime().Sub(k.GetCreateTime().AsTime())
-	if k.GetCreateTime() == nil || d <= 0 {
-		return KeyLifetime
-	}
-	return min(d, KeyLifetime)
+	return min(k.GetExpireTime().AsTime().Sub(k.GetCreateTime().AsTime()), KeyLifetime)
 }
 
 // RevokeKey ends k at once.
@@ -161,22 +166,37 @@ func RevokeKey(k *organizationv1.ApiKey, now time.Time) (*organizationv1.ApiKey,
 	return k, nil
 }
 
-// KeepKey refuses to end what has that name, a grant or a key, if nobody could
-// grant and issue any more: of the grants on the root, one of security administrator
-// needs one of the keys.
-func KeepKey(ending string, grants []*organizationv1.RoleGrant, keys []*organizationv1.ApiKey, now time.Time) error {
-	before, after := false, false
+// KeepKey refuses to end what has that name, a grant or a key, if it leaves those who
+// could still grant and issue with less than they had, and with less than the reserve: of
+// the grants on the root, one of security administrator needs one of the keys. A key
+// that is rotated has a successor, which counts for as long as it holds.
+func KeepKey(ending string, successor *organizationv1.ApiKey, grants []*organizationv1.RoleGrant, keys []*organizationv1.ApiKey, now time.Time) error {
+	before := Governed(grants, keys, now)
+	grants = slices.DeleteFunc(slices.Clone(grants), func(g *organizationv1.RoleGrant) bool { return g.GetName() == ending })
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k *organizationv1.ApiKey) bool { return k.GetName() == ending })
+	others, after := Governed(grants, keys, now), Governed(grants, append(keys, successor), now)
+	switch {
+	case !others.Before(now.Add(KeyReserve)), !after.Before(before):
+		return nil
+	case successor != nil:
+		first := stamp(before.Add(time.Second - 1)) // the next whole one
+		return ErrKeyLast.At("expire_time", "不得早于 "+first, "must not lie before "+first)
+	default:
+		return ErrKeyLast.At("name", "是最后的凭据", "is the last that is left")
+	}
+}
+
+// Governed is until when somebody who is security administrator by one of the grants can
+// act as such by one of the keys; zero if nobody can.
+func Governed(grants []*organizationv1.RoleGrant, keys []*organizationv1.ApiKey, now time.Time) (until time.Time) {
 	for _, g := range grants {
 		for _, k := range keys {
-			if governs(g, k, now) {
-				before, after = true, after || g.GetName() != ending && k.GetName() != ending
+			if end := k.GetExpireTime().AsTime(); governs(g, k, now) && end.After(until) {
+				until = end
 			}
 		}
 	}
-	if before && !after {
-		return ErrKeyLast.At("name", "是最后的凭据", "is the last that is left")
-	}
-	return nil
+	return until
 }
 
 // governs says whether somebody is security administrator by g and can act as such

@@ -11,6 +11,8 @@
 //	duban backup DIR          copy the data of a process while it runs
 //	duban restore -key KEY BACKUP DATA
 //	                          put such a copy into an empty data folder and check it
+//	duban readmit [-lost] [MEMBER]
+//	                          issue a key to a security administrator when none has one
 //	duban health [URL]        ask a process whether it is ready
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
 //	duban recount DATA        count the figures once more
@@ -71,6 +73,7 @@ var commands = map[string]struct {
 	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
 	"backup":       {"copy the data of a process while it runs", backupCommand},
 	"restore":      {"put a backup into an empty data folder and check it", restoreCommand},
+	"readmit":      {"issue a key to a security administrator of the root when none has one that holds, without a running suite", readmitCommand},
 	"health":       {"ask a process whether it is ready", health},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},
 	"recount":      {"count the figures of stores once more, without a running suite", recountCommand},

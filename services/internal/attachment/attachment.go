@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -150,13 +151,18 @@ func (a *Attachments) List(ctx context.Context, req *blobv1.ListAttachmentsReque
 	return &blobv1.ListAttachmentsResponse{Attachments: found, NextPageToken: next}, err
 }
 
-// Get answers GetAttachment.
+// Get answers GetAttachment. Of a file that is missing or was altered, the operator is
+// told in the log.
 func (a *Attachments) Get(ctx context.Context, req *blobv1.GetAttachmentRequest) (*blobv1.GetAttachmentResponse, error) {
 	found, err := a.kind.Get(ctx, req.GetName())
 	if err != nil {
 		return nil, err
 	}
 	content, err := a.kind.Book.Blobs.Open(found.GetDigest())
+	if errors.Is(err, blob.ErrNotFound) || errors.Is(err, blob.ErrCorrupt) {
+		slog.Error("the file of an attachment is missing or altered", "attachment", found.GetName(), "digest", found.GetDigest(), "cause", err)
+		return nil, blob.ErrDamaged
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", found.GetName(), err)
 	}

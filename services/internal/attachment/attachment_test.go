@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -12,6 +15,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/attachment"
 	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -72,5 +76,51 @@ func kept(t *testing.T, folder string, want int) {
 	}
 	if n != want {
 		t.Errorf("%d files are kept, want %d", n, want)
+	}
+}
+
+// TestADamagedFileIsSaidToBe, whatever became of it; the same file sent again mends it.
+func TestADamagedFileIsSaidToBe(t *testing.T) {
+	folder := t.TempDir()
+	s := suitetest.RunAs(t, folder, func(*suite.Config) {})
+	s.Initialize()
+	school := s.Unit("school", s.Root, organizationv1.Unit_KIND_SCHOOL)
+	c := s.Rectification(s.Person(school, accessv1.Role_ROLE_CLERK).Key)
+	l, err := c.CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: school}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l.GetName(), Problem: &rectificationv1.Problem{
+		Description: "问题", Level: rectificationv1.Problem_LEVEL_UNIT, Source: rectificationv1.Problem_SOURCE_SELF_CHECK,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func() *blobv1.Attachment {
+		a, err := c.CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
+			Parent: p.GetName(), Attachment: &blobv1.Attachment{FileName: "f.txt"}, Content: []byte("证据"),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	a := add()
+	path := filepath.Join(folder, suite.BlobsFolder, a.GetDigest()[:2], a.GetDigest())
+	for name, spoil := range map[string]func() error{
+		"altered": func() error { return os.WriteFile(path, []byte("证明"), 0o600) },
+		"missing": func() error { return os.Remove(path) },
+		"a pipe":  func() error { return errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)) },
+	} {
+		if err := spoil(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.GetAttachment(t.Context(), &blobv1.GetAttachmentRequest{Name: a.GetName()}); !errors.Is(err, blob.ErrDamaged) {
+			t.Errorf("%s: %v, want ErrDamaged", name, err)
+		}
+		add()
+		if got, err := c.GetAttachment(t.Context(), &blobv1.GetAttachmentRequest{Name: a.GetName()}); err != nil || string(got.GetContent()) != "证据" {
+			t.Errorf("%s, and sent again: %v, %v", name, got, err)
+		}
 	}
 }

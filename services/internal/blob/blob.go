@@ -12,7 +12,6 @@
 package blob
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -43,6 +42,10 @@ var (
 	ErrTypeDiffers = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TYPE_DIFFERS)
 	ErrCutOff      = fault.Of(blobv1.Reason_REASON_ATTACHMENT_CUT_OFF)
 )
+
+// ErrDamaged answers whoever asks for a file that is missing or no longer what its digest
+// says.
+var ErrDamaged = fault.Of(blobv1.Reason_REASON_ATTACHMENT_DAMAGED)
 
 var (
 	// ErrNotFound says that no file has the digest.
@@ -125,7 +128,7 @@ func (s *Store) Put(ctx context.Context, name string, r io.Reader, limit int64) 
 		return Info{}, err
 	}
 	path := s.path(info.Digest)
-	if held, err := os.ReadFile(path); err == nil && bytes.Equal(held, content) {
+	if _, err := s.Open(info.Digest); err == nil {
 		return info, s.settle(path)
 	}
 	if err := s.room(); err != nil {
@@ -144,11 +147,15 @@ func (s *Store) Open(digest string) ([]byte, error) {
 	if path == "" {
 		return nil, ErrNotFound
 	}
-	content, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrNotFound
-	case err != nil:
+	case err == nil && !info.Mode().IsRegular(): // to read a pipe would wait for ever
+		return nil, fmt.Errorf("%w: %s is no file", ErrCorrupt, digest)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
 		return nil, fmt.Errorf("reading a file: %w", err)
 	}
 	if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != digest {

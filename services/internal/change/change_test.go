@@ -16,6 +16,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/organization"
 )
@@ -252,6 +253,49 @@ func TestAPartialUpdateIsHeldOnlyToWhatItChanges(t *testing.T) {
 	}
 	if err := update(&organizationv1.Unit{Kind: organizationv1.Unit_KIND_SCHOOL}, "kind"); !errors.Is(err, change.ErrFields) {
 		t.Errorf("changing the kind = %v, want ErrFields", err)
+	}
+}
+
+// TestAWholeUpdateSaysAllThere: by "*", as without a mask, what does not change is said as
+// it is or refused where it stands, and nothing that must be there is taken away.
+func TestAWholeUpdateSaysAllThere(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	u, err := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: city})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		alter func(*organizationv1.Unit)
+		mask  string
+		at    string // where it is refused
+	}{
+		"as it was read":                 {func(*organizationv1.Unit) {}, "*", ""},
+		"renamed":                        {func(u *organizationv1.Unit) { u.DisplayName = "新名" }, "*", ""},
+		"with what is output alone":      {func(u *organizationv1.Unit) { u.State = organizationv1.Unit_STATE_MERGED }, "*", ""},
+		"another kind":                   {func(u *organizationv1.Unit) { u.Kind = organizationv1.Unit_KIND_SCHOOL }, "*", "unit.kind"},
+		"another parent":                 {func(u *organizationv1.Unit) { u.Parent = "units/x" }, "*", "unit.parent"},
+		"no parent":                      {func(u *organizationv1.Unit) { u.Parent = "" }, "*", "unit.parent"},
+		"no name":                        {func(u *organizationv1.Unit) { u.DisplayName = "" }, "*", "unit.display_name"},
+		"another kind, without a mask":   {func(u *organizationv1.Unit) { u.Kind = organizationv1.Unit_KIND_SCHOOL }, "", "unit.kind"},
+		"the name alone, without a mask": {func(u *organizationv1.Unit) { u.Kind, u.Parent = 0, "" }, "", ""},
+	} {
+		said := proto.CloneOf(u)
+		said.Etag = ""
+		c.alter(said)
+		var mask *fieldmaskpb.FieldMask
+		if c.mask != "" {
+			mask = &fieldmaskpb.FieldMask{Paths: []string{c.mask}}
+		}
+		_, err := org.UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: said, UpdateMask: mask})
+		at := ""
+		if f := fault.As(err); errors.Is(err, change.ErrFields) && len(f.Fields) == 1 {
+			at = f.Fields[0].Path
+		}
+		if at != c.at || c.at == "" && err != nil {
+			t.Errorf("%s: %v at %q, want %q", name, err, at, c.at)
+		}
 	}
 }
 

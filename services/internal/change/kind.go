@@ -37,6 +37,8 @@ type Kind[T Record] struct {
 	// Get and List answer with that, and filters look at nothing else. It MUST NOT
 	// change the record.
 	Show func(*Tx, T) (T, error)
+	// Real kinds go by real time in a simulation too, as what they say of time does.
+	Real bool
 	// Still kinds write nothing, and no entry, for a change that leaves the record as
 	// it is.
 	Still bool
@@ -247,7 +249,11 @@ func (k *Kind[T]) PutAs(tx *Tx, event string, r T) (T, error) {
 		return r, err
 	}
 	r = proto.CloneOf(r)
-	stamp(r.ProtoReflect(), rev, timestamppb.New(tx.Now))
+	now := tx.Now
+	if k.Real {
+		now = tx.book.Clock()
+	}
+	stamp(r.ProtoReflect(), rev, timestamppb.New(now))
 	if err := k.table().Put(tx, r); err != nil {
 		return r, fmt.Errorf("storing %s: %w", event, err)
 	}

@@ -5,28 +5,53 @@ import (
 	"strings"
 	"unicode"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 )
 
 // Masked returns a copy of the record in which the fields that the mask names
-// are as in update (AIP-134). Without a mask those change that update sets.
-// Only the fields allowed may be named.
+// are as in update (AIP-134): without a mask all that update sets, by "*" all.
+// Only the fields allowed may be named; where none is, the others are as they were,
+// but for what no request says: name, etag and what is output alone.
 func Masked[T proto.Message](record, update T, mask *fieldmaskpb.FieldMask, allowed ...string) (T, error) {
-	paths := mask.GetPaths()
-	if len(paths) == 0 || slices.Equal(paths, []string{"*"}) {
-		paths = set(update, allowed, len(paths) > 0)
+	paths, named := mask.GetPaths(), true
+	if whole := slices.Equal(paths, []string{"*"}); whole || len(paths) == 0 {
+		paths, named = said(update.ProtoReflect(), whole), false
 	}
+	was := record.ProtoReflect()
 	record = proto.CloneOf(record)
 	from, to := update.ProtoReflect(), record.ProtoReflect()
 	for _, path := range paths {
-		if !slices.Contains(allowed, path) {
-			return record, fixed(update.ProtoReflect().Descriptor(), path, allowed)
+		f := from.Descriptor().Fields().ByName(protoreflect.Name(path))
+		if slices.Contains(allowed, path) {
+			copyField(from, to, f)
+		} else if named || !equal(from, was, f) {
+			return record, fixed(from.Descriptor(), path, allowed)
 		}
-		copyField(from, to, from.Descriptor().Fields().ByName(protoreflect.Name(path)))
 	}
 	return record, nil
+}
+
+// said are the fields of m that a request may say something of: those that are set, or
+// all of them.
+func said(m protoreflect.Message, all bool) (paths []string) {
+	fields := m.Descriptor().Fields()
+	for i := range fields.Len() {
+		f := fields.Get(i)
+		behaviors, _ := proto.GetExtension(f.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+		given := f.Name() == "etag" || slices.Contains(behaviors, annotations.FieldBehavior_IDENTIFIER) || slices.Contains(behaviors, annotations.FieldBehavior_OUTPUT_ONLY)
+		if !given && (all || m.Has(f)) {
+			paths = append(paths, string(f.Name()))
+		}
+	}
+	return paths
+}
+
+// equal says whether a field is the same in both.
+func equal(a, b protoreflect.Message, f protoreflect.FieldDescriptor) bool {
+	return a.Has(f) == b.Has(f) && (!a.Has(f) || a.Get(f).Equal(b.Get(f)))
 }
 
 // fixed says that the field at path does not change: where the resource has it, as
@@ -54,14 +79,6 @@ func snake(name string) string {
 		b.WriteRune(unicode.ToLower(r))
 	}
 	return b.String()
-}
-
-// set returns those of the allowed fields that update sets, or all of them.
-func set(update proto.Message, allowed []string, all bool) []string {
-	m := update.ProtoReflect()
-	return slices.DeleteFunc(slices.Clone(allowed), func(name string) bool {
-		return !all && !m.Has(m.Descriptor().Fields().ByName(protoreflect.Name(name)))
-	})
 }
 
 func copyField(from, to protoreflect.Message, f protoreflect.FieldDescriptor) {

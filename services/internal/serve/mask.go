@@ -10,7 +10,8 @@ import (
 )
 
 // unasked drops the violations of fields that a partial update (AIP-134) does
-// not change: what its mask leaves out or, without a mask, what it does not set.
+// not change: what its mask leaves out or, without a mask, what it does not set. By
+// "*" it changes all.
 func unasked(m proto.Message, all []*protovalidate.Violation) []*protovalidate.Violation {
 	field := m.ProtoReflect().Descriptor().Fields().ByName("update_mask")
 	if field == nil {
@@ -22,8 +23,8 @@ func unasked(m proto.Message, all []*protovalidate.Violation) []*protovalidate.V
 		if len(path) < 2 {
 			return false // about the request itself
 		}
-		if len(mask.GetPaths()) > 0 && mask.GetPaths()[0] != "*" {
-			return !slices.Contains(mask.GetPaths(), path[1].GetFieldName())
+		if paths := mask.GetPaths(); len(paths) > 0 {
+			return paths[0] != "*" && !slices.Contains(paths, path[1].GetFieldName())
 		}
 		return !sets(m.ProtoReflect(), path[0].GetFieldName(), path[1].GetFieldName())
 	})

@@ -69,6 +69,7 @@ type Suite struct {
 	failed    chan error
 	sandbox   bool
 	shown     func(context.Context) error
+	readmit   func(ctx context.Context, principal string, lost bool) (*organizationv1.IssuedApiKey, error)
 }
 
 // BlobsFolder is where files lie in the data folder.
@@ -229,6 +230,13 @@ const BootstrapLine = "bootstrap key (shown this once): "
 // BootstrapShown notes that the operator has been shown the bootstrap key: no
 // later start has it again.
 func (s *Suite) BootstrapShown(ctx context.Context) error { return s.shown(ctx) }
+
+// Readmit issues a key to a security administrator of the root, the only one if none is
+// named, when none has one that holds, or those that hold were lost. Organization MUST be
+// among the roles, and the suite MUST NOT have run.
+func (s *Suite) Readmit(ctx context.Context, principal string, lost bool) (*organizationv1.IssuedApiKey, error) {
+	return s.readmit(ctx, principal, lost)
+}
 
 // Roles are those that run here.
 func (s *Suite) Roles() []string { return s.roles }

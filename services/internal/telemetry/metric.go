@@ -110,6 +110,13 @@ func (t *Telemetry) SetAside(service string, count func() uint64) error {
 	return t.gauge("duban_orders_set_aside", "Orders to other services that fail for a reason of their own and are tried again later.", service, count)
 }
 
+// Governed shows until when a security administrator of the root has a key (安全管理员密钥
+// 到期时间), in seconds since 1970, 0 if that is not known: from then on nobody can issue
+// any. Until is called as Feed's size is.
+func (t *Telemetry) Governed(until func() uint64) error {
+	return t.gauge("duban_security_keys_end_seconds", "When the last key of the security administrators of the root ends, in seconds since 1970.", "organization", until)
+}
+
 func (t *Telemetry) gauge(name, help, service string, value func() uint64) error {
 	err := t.registry.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: name, Help: help, ConstLabels: prometheus.Labels{"service": service},

@@ -149,7 +149,7 @@ func (s *Service) administrator(tx *change.Tx, unit, display string, role access
 	if err != nil {
 		return nil, err
 	}
-	return s.issue(tx, k)
+	return s.issue(tx, "key.created", k)
 }
 
 // bury kills the bootstrap key for good: what is left matches no digest.

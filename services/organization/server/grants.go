@@ -92,26 +92,34 @@ func (s *Service) spare(tx *change.Tx, g *organizationv1.RoleGrant) error {
 	if err := organization.Spare(g, held); err != nil {
 		return err
 	}
-	return s.keepKey(tx, g.GetName())
+	return s.keepKey(tx, g.GetName(), nil)
 }
 
-// keepKey refuses to end the grant or key of that name if no security administrator
-// of the root had a key any more.
-func (s *Service) keepKey(tx *change.Tx, ending string) error {
-	held, err := collected(s.grants.Lookup(tx, "unit", tx.Access.Tree().Root(), ""))
+// keepKey refuses to end the grant or key of that name, which the successor follows if it
+// is rotated, if no security administrator of the root had a key for long any more.
+func (s *Service) keepKey(tx *change.Tx, ending string, successor *organizationv1.ApiKey) error {
+	held, keys, err := s.governing(tx, tx.Access.Tree().Root())
 	if err != nil {
 		return err
 	}
-	var keys []*organizationv1.ApiKey
-	for _, g := range held {
+	return organization.KeepKey(ending, successor, held, keys, s.book.Clock())
+}
+
+// governing returns who is security administrator on the root, and their keys.
+func (s *Service) governing(tx *change.Tx, root string) (held []*organizationv1.RoleGrant, keys []*organizationv1.ApiKey, err error) {
+	all, err := collected(s.grants.Lookup(tx, "unit", root, ""))
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, g := range all {
 		if g.GetRole() != accessv1.Role_ROLE_SECURITY_ADMIN || g.GetEndTime() != nil {
 			continue
 		}
 		theirs, err := collected(s.keys.Lookup(tx, "principal", g.GetPrincipal(), ""))
 		if err != nil {
-			return err
+			return nil, nil, err
 		}
-		keys = append(keys, theirs...)
+		held, keys = append(held, g), append(keys, theirs...)
 	}
-	return organization.KeepKey(ending, held, keys, s.book.Clock())
+	return held, keys, nil
 }

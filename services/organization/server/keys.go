@@ -47,7 +47,7 @@ func (s *Service) CreateApiKey(ctx context.Context, req *organizationv1.CreateAp
 		if k.Unit, err = s.opens(tx, k); err != nil {
 			return nil, err
 		}
-		return s.issue(tx, k)
+		return s.issue(tx, "key.created", k)
 	})
 }
 
@@ -58,15 +58,15 @@ func hidden(tx *change.Tx, err error, field string) error {
 	return change.Unknown(err, stranger(field))
 }
 
-// issue gives k its secret and stores both.
-func (s *Service) issue(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
+// issue gives k its secret and stores both, by the event.
+func (s *Service) issue(tx *change.Tx, event string, k *organizationv1.ApiKey) (*organizationv1.IssuedApiKey, error) {
 	id := idOf(k.GetName())
 	secret := strings.ToLower(rand.Text() + rand.Text())
 	digest := sha256.Sum256([]byte(secret))
 	if err := tx.Put(digests, []byte(id), digest[:]); err != nil {
 		return nil, err
 	}
-	k, err := s.keys.PutAs(tx, "key.created", k)
+	k, err := s.keys.PutAs(tx, event, k)
 	return &organizationv1.IssuedApiKey{ApiKey: k, Secret: s.form.Join(id, secret)}, err
 }
 
@@ -92,10 +92,13 @@ func (s *Service) RotateApiKey(ctx context.Context, req *organizationv1.RotateAp
 		if err != nil {
 			return nil, err
 		}
+		if err := s.keepKey(tx, k.GetName(), successor); err != nil {
+			return nil, err
+		}
 		if _, err := s.keys.PutAs(tx, "key.rotated", old); err != nil {
 			return nil, err
 		}
-		return s.issue(tx, successor)
+		return s.issue(tx, "key.created", successor)
 	})
 }
 
@@ -106,7 +109,7 @@ func (s *Service) RevokeApiKey(ctx context.Context, req *organizationv1.RevokeAp
 		if err != nil {
 			return nil, err
 		}
-		return ended, s.keepKey(tx, k.GetName())
+		return ended, s.keepKey(tx, k.GetName(), nil)
 	})
 }
 

@@ -2,10 +2,13 @@ package server_test
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -178,6 +181,132 @@ func TestNoLaterGrantCarriesAKeyBeyondItsIssuer(t *testing.T) {
 		_, err := s.Organization(c.credential).GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: c.unit})
 		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// TestTheLastKeyGivesWayToNoShorterOne: those who govern keep a key for long, or for as
+// long as they had one.
+func TestTheLastKeyGivesWayToNoShorterOne(t *testing.T) {
+	s, w := timed(t, asItIs)
+	org := s.Organization(s.SecurityAdmin)
+	last := own(t, s, s.SecurityAdmin)
+	rotate := func(holds time.Duration) error {
+		_, err := org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{
+			Name: last, Overlap: durationpb.New(time.Hour), ExpireTime: timestamppb.New(w.now().Add(holds)), ValidateOnly: true,
+		})
+		return err
+	}
+	refused := func(what string, err error, field string) {
+		t.Helper()
+		if f := fault.As(err); !errors.Is(err, organization.ErrKeyLast) || len(f.Fields) != 1 || f.Fields[0].Path != field {
+			t.Errorf("%s: %v, want ErrKeyLast at %s", what, err, field)
+		}
+	}
+	refused("for seconds", rotate(4*time.Second), "expire_time")
+	refused("for a day less", rotate(organization.KeyLifetime-24*time.Hour), "expire_time")
+	if err := rotate(organization.KeyLifetime); err != nil {
+		t.Errorf("for as long: %v", err)
+	}
+	second := s.Person(s.Root)
+	s.Grant(second.Name, s.Root, accessv1.Role_ROLE_SECURITY_ADMIN)
+	if _, err := org.RevokeApiKey(t.Context(), &organizationv1.RevokeApiKeyRequest{Name: own(t, s, second.Key)}); err != nil {
+		t.Fatal(err)
+	}
+	grant := held(t, s, s.SecurityAdmin)
+	for _, c := range []struct {
+		holds  time.Duration // the other's key
+		enough bool
+	}{{4 * time.Second, false}, {organization.KeyReserve - time.Second, false}, {organization.KeyReserve, true}} {
+		if _, err := org.CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+			ApiKey: &organizationv1.ApiKey{Principal: second.Name, ExpireTime: timestamppb.New(w.now().Add(c.holds))},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		_, revoking := org.RevokeApiKey(t.Context(), &organizationv1.RevokeApiKeyRequest{Name: last, ValidateOnly: true})
+		_, ending := s.Organization(s.SecurityAdmin).DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: grant, ValidateOnly: true})
+		rotating := rotate(4 * time.Second)
+		if c.enough {
+			if err := errors.Join(revoking, ending, rotating); err != nil {
+				t.Errorf("with another's key for %v: %v", c.holds, err)
+			}
+			continue
+		}
+		refused(fmt.Sprintf("revoking, with another's for %v", c.holds), revoking, "name")
+		refused(fmt.Sprintf("ending the grant, with another's for %v", c.holds), ending, "name")
+		refused(fmt.Sprintf("rotating, with another's for %v", c.holds), rotating, "expire_time")
+	}
+}
+
+// TestAKeysTimesAreOfOneClock: in a simulation too a key is rotated with itself for no
+// longer than it was issued for.
+func TestAKeysTimesAreOfOneClock(t *testing.T) {
+	s, w := timed(t, asItIs)
+	who := s.Person(s.Root, accessv1.Role_ROLE_SECURITY_ADMIN)
+	until := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(w.now().Add(d)) }
+	issued, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+		ApiKey: &organizationv1.ApiKey{Principal: who.Name, ExpireTime: until(8 * time.Second)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := issued.GetApiKey()
+	if !k.GetCreateTime().AsTime().Equal(w.now()) || !k.GetUpdateTime().AsTime().Equal(w.now()) {
+		t.Errorf("issued at %v, and says %v", w.now(), k)
+	}
+	w.moved.Add(int64(4 * time.Second))
+	org := s.Organization(issued.GetSecret())
+	_, err = org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: k.GetName(), ExpireTime: until(24 * time.Hour)})
+	bound := until(8 * time.Second).AsTime().Format(time.RFC3339)
+	if f := fault.As(err); !errors.Is(err, organization.ErrExpiryOutOfRange) || f.Fields[0].Path != "expire_time" || f.Facts["latest"] != bound {
+		t.Errorf("for a day: %v; want ErrExpiryOutOfRange that tells %s", err, bound)
+	}
+	next, err := org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: k.GetName()})
+	if err != nil || !next.GetApiKey().GetExpireTime().AsTime().Equal(w.now().Add(8*time.Second)) {
+		t.Errorf("as long as before: %v, %v", next.GetApiKey(), err)
+	}
+}
+
+// TestACallerIsToldWhatItsKeyOpens, which may be less than it was granted.
+func TestACallerIsToldWhatItsKeyOpens(t *testing.T) {
+	s := suitetest.Run(t)
+	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
+	d1 := s.Unit("d1", city, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", city, organizationv1.Unit_KIND_DISTRICT)
+	school := s.Unit("school", d1, organizationv1.Unit_KIND_SCHOOL)
+	who := s.Person(d1)
+	ask := &organizationv1.ApiKey{Principal: who.Name}
+	issued, err := s.Organization(s.Person(d1, accessv1.Role_ROLE_SECURITY_ADMIN).Key).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: ask})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range []string{city, d2, school} {
+		s.Grant(who.Name, unit, accessv1.Role_ROLE_VIEWER)
+	}
+	ask.Unit = school
+	narrow, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: ask})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.CatchUp()
+	for _, c := range []struct {
+		secret, unit string
+		on           []string // the units of the grants that it is told of
+	}{
+		{who.Key, "", []string{city, d2, school}},
+		{issued.GetSecret(), d1, []string{city, school}},
+		{narrow.GetSecret(), school, []string{city, school}},
+	} {
+		me, err := s.Organization(c.secret).GetCaller(t.Context(), &organizationv1.GetCallerRequest{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var on []string
+		for _, g := range me.GetGrants() {
+			on = append(on, g.GetUnit())
+		}
+		if slices.Sort(on); !slices.Equal(on, c.on) || me.GetUnit() != c.unit || me.GetExpireTime() == nil {
+			t.Errorf("it is told of grants on %v in %q until %v; want %v in %q", on, me.GetUnit(), me.GetExpireTime(), c.on, c.unit)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/organization"
@@ -79,6 +78,7 @@ func New(book *change.Book, past Past, form authn.Form) *Service {
 	}
 	s.keys = change.Kind[*organizationv1.ApiKey]{
 		Book: book,
+		Real: true,
 		May:  s.mayKey,
 		Show: s.used,
 	}
@@ -154,22 +154,4 @@ func (s *Service) levels(tx *change.Tx, name string) (int, error) {
 		deepest = max(deepest, n)
 	}
 	return deepest + 1, nil
-}
-
-// GetCaller implements the RPC.
-func (s *Service) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (*organizationv1.Caller, error) {
-	a := authz.From(ctx)
-	caller := &organizationv1.Caller{Principal: a.Principal.Name, ApiKey: a.Principal.Key}
-	err := s.book.View(ctx, func(tx *change.Tx) error {
-		caller.Grants = nil
-		for _, g := range a.Grants() {
-			grant, err := s.grants.Find(tx, g.Name)
-			if err != nil {
-				return err
-			}
-			caller.Grants = append(caller.Grants, grant)
-		}
-		return nil
-	})
-	return caller, err
 }

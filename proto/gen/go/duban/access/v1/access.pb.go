@@ -132,7 +132,9 @@ func (Role) EnumDescriptor() ([]byte, []int) {
 type Scope int32
 
 const (
-	// The rule names no unit: the method is public, internal, or about the caller.
+	// The rule names no unit: the method is public, internal, about the caller, or about
+	// what is the same for all. Then a credential is enough, and without any grant it
+	// opens nothing else that is not public.
 	Scope_SCOPE_UNSPECIFIED Scope = 0
 	// 本单位: the same unit, the unit whose department the record's unit is, or the
 	// one that it was merged into (撤并).

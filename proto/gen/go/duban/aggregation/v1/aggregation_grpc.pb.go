@@ -66,9 +66,10 @@ const (
 // Folds every service's feed into kept figures, answers with them, and takes
 // reports of lower systems.
 type AggregationServiceClient interface {
-	// Reads what a figure means (读取指标).
+	// Reads what a figure means (读取指标). What metrics mean is the same for all and
+	// says nothing of anybody: whoever has a key that holds reads it, with no grant too.
 	GetMetric(ctx context.Context, in *GetMetricRequest, opts ...grpc.CallOption) (*Metric, error)
-	// Lists all metrics (指标目录).
+	// Lists all metrics (指标目录), for whoever has a key that holds, with no grant too.
 	ListMetrics(ctx context.Context, in *ListMetricsRequest, opts ...grpc.CallOption) (*ListMetricsResponse, error)
 	// Reads the figures of a unit and all beneath it, and of each unit directly
 	// beneath it (进展情况).
@@ -100,9 +101,10 @@ type AggregationServiceClient interface {
 	ExportWorkItems(ctx context.Context, in *ExportWorkItemsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Urges a unit beneath to do what is late (催报), once a day at most.
 	UrgeWorkItem(ctx context.Context, in *UrgeWorkItemRequest, opts ...grpc.CallOption) (*Urge, error)
-	// Reads a report form (读取报表格式).
+	// Reads a report form (读取报表格式). Forms ship with the program and say nothing of
+	// anybody: whoever has a key that holds reads them, with no grant too.
 	GetReportForm(ctx context.Context, in *GetReportFormRequest, opts ...grpc.CallOption) (*ReportForm, error)
-	// Lists the report forms (报表格式).
+	// Lists the report forms (报表格式), for whoever has a key that holds, with no grant too.
 	ListReportForms(ctx context.Context, in *ListReportFormsRequest, opts ...grpc.CallOption) (*ListReportFormsResponse, error)
 	// Takes a report (报送报表), with a verdict for every row. The report of a source
 	// and sequence that was taken before answers as it did then.
@@ -513,9 +515,10 @@ func (c *aggregationServiceClient) ExportReportQuality(ctx context.Context, in *
 // Folds every service's feed into kept figures, answers with them, and takes
 // reports of lower systems.
 type AggregationServiceServer interface {
-	// Reads what a figure means (读取指标).
+	// Reads what a figure means (读取指标). What metrics mean is the same for all and
+	// says nothing of anybody: whoever has a key that holds reads it, with no grant too.
 	GetMetric(context.Context, *GetMetricRequest) (*Metric, error)
-	// Lists all metrics (指标目录).
+	// Lists all metrics (指标目录), for whoever has a key that holds, with no grant too.
 	ListMetrics(context.Context, *ListMetricsRequest) (*ListMetricsResponse, error)
 	// Reads the figures of a unit and all beneath it, and of each unit directly
 	// beneath it (进展情况).
@@ -547,9 +550,10 @@ type AggregationServiceServer interface {
 	ExportWorkItems(context.Context, *ExportWorkItemsRequest) (*httpbody.HttpBody, error)
 	// Urges a unit beneath to do what is late (催报), once a day at most.
 	UrgeWorkItem(context.Context, *UrgeWorkItemRequest) (*Urge, error)
-	// Reads a report form (读取报表格式).
+	// Reads a report form (读取报表格式). Forms ship with the program and say nothing of
+	// anybody: whoever has a key that holds reads them, with no grant too.
 	GetReportForm(context.Context, *GetReportFormRequest) (*ReportForm, error)
-	// Lists the report forms (报表格式).
+	// Lists the report forms (报表格式), for whoever has a key that holds, with no grant too.
 	ListReportForms(context.Context, *ListReportFormsRequest) (*ListReportFormsResponse, error)
 	// Takes a report (报送报表), with a verdict for every row. The report of a source
 	// and sequence that was taken before answers as it did then.

@@ -62,7 +62,8 @@ const (
 	Reason_REASON_ASSIGNMENT_CAMPAIGN_CLOSED Reason = 15
 	// Less evidence than the task requires.
 	Reason_REASON_ASSIGNMENT_EVIDENCE_MISSING Reason = 16
-	// A file that is not one of this assignment, or came twice.
+	// A file that is not one of this assignment, or came twice as the same kind. As several
+	// kinds it may come.
 	Reason_REASON_ASSIGNMENT_EVIDENCE_UNKNOWN Reason = 17
 	// A kind that the task does not ask for.
 	Reason_REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN Reason = 18
@@ -173,7 +174,7 @@ var File_duban_campaign_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xad&\n" +
+	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xaf'\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd6\x01\n" +
 	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\xb3\x01\x92\xb2\x19\xae\x01\b\x05\x12X活动目前为“{state}”，不能执行“{move}”操作，请重新读取活动。\x1aPThe campaign is {state}, which does not allow \"{move}\": read the campaign again.\x12z\n" +
@@ -192,8 +193,8 @@ const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"$REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\xdc\x01\n" +
 	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1a\xb7\x01\x92\xb2\x19\xb2\x01\b\x05\x12X任务目前为“{state}”，不能执行“{move}”操作，请重新读取任务。\x1aTThe assignment is {state}, which does not allow \"{move}\": read the assignment again.\x12\x8f\x01\n" +
 	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\xc1\x01\n" +
-	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12F佐证材料不足：{kind} 需 {count} 份，请补充后再提交。\x1aEEvidence is missing: add {count} of the kind {kind} and submit again. \x01\x12\x82\x02\n" +
-	"\"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN\x10\x11\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x01\x12c所列附件不属于本任务，或重复引用，请先添加到本任务，每份只列一次。\x1akThe file is not one of this assignment, or is named twice: add it to the assignment first and name it once.\x12\xcf\x01\n" +
+	"\"REASON_ASSIGNMENT_EVIDENCE_MISSING\x10\x10\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12F佐证材料不足：{kind} 需 {count} 份，请补充后再提交。\x1aEEvidence is missing: add {count} of the kind {kind} and submit again. \x01\x12\x84\x03\n" +
+	"\"REASON_ASSIGNMENT_EVIDENCE_UNKNOWN\x10\x11\x1a\xdb\x02\x92\xb2\x19\xd6\x02\b\x01\x12\xa8\x01所列附件不属于本任务，或在同一种材料下重复引用。请先添加到本任务；一份附件可以充当几种材料，在每种之下只列一次。\x1a\xa6\x01The file is not one of this assignment, or is named twice as one kind: add it to the assignment first. It may be evidence of several kinds, and is named once as each.\x12\xcf\x01\n" +
 	"'REASON_ASSIGNMENT_EVIDENCE_KIND_UNKNOWN\x10\x12\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\x01\x12K本任务不要求此种材料：{kind}。请改用任务所列的种类。\x1aKThe task asks for no evidence of the kind {kind}: use a kind that it lists.\x12\xd5\x01\n" +
 	"(REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID\x10\x13\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\x01\x12O附件形式（{media}）不适用于此种材料：{kind}。请更换附件。\x1aLA file of the form {media} is no evidence of the kind {kind}: bring another.\x12\x86\x02\n" +
 	"$REASON_ASSIGNMENT_NIL_RETURN_REFUSED\x10\x14\x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x05\x12]本任务不接受零报告，或零报告附有材料：请填报内容，或去掉材料。\x1aqThe task takes no nil return, or the nil return brings evidence: report what was done, or leave the evidence out. \x01\x12\xba\x01\n" +

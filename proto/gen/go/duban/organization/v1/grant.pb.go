@@ -148,7 +148,8 @@ type ApiKey struct {
 	// What it is for.
 	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// The roles of its principal that it carries, one of which its principal must
-	// hold when it is issued; empty: all.
+	// hold when it is issued; empty: all, also those that are granted later. Until one
+	// is, it opens what is the same for all, such as metrics and report forms, and no more.
 	Roles []v1.Role `protobuf:"varint,4,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
 	// The subtree in which it holds, where its principal must hold a role that it
 	// carries when it is issued. It MUST lie within the reach of who issues the key,
@@ -158,7 +159,7 @@ type ApiKey struct {
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// When it was revoked.
 	RevokeTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
-	// When issued.
+	// When issued: as all times of a key, in a simulation too, by real time.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
@@ -991,7 +992,9 @@ type RotateApiKeyRequest struct {
 	ValidateOnly bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	// When the successor ends by itself. At most two years ahead and, for the key
 	// that the caller calls with, no longer than that was issued for; absent: as long
-	// after now as the old key was to end after it was issued.
+	// after now as the old key was to end after it was issued. If no other security
+	// administrator of the root has a key for 30 days more, the successor of theirs does
+	// not end before it.
 	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

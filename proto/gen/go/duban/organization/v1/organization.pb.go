@@ -15,6 +15,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -34,8 +35,14 @@ type Caller struct {
 	Principal string `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
 	// The key that it used.
 	ApiKey string `protobuf:"bytes,2,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`
-	// The grants that hold for this call, narrowed by the key.
-	Grants        []*RoleGrant `protobuf:"bytes,3,rep,name=grants,proto3" json:"grants,omitempty"`
+	// The grants that hold for this call, as they were granted: those of the key's roles
+	// that reach into `unit`. On what lies outside of `unit` none of them holds.
+	Grants []*RoleGrant `protobuf:"bytes,3,rep,name=grants,proto3" json:"grants,omitempty"`
+	// The subtree to which the key, or the account's link, narrows all grants; empty: none
+	// is narrowed.
+	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
+	// When the key ends by itself; absent for an account.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -87,6 +94,20 @@ func (x *Caller) GetApiKey() string {
 func (x *Caller) GetGrants() []*RoleGrant {
 	if x != nil {
 		return x.Grants
+	}
+	return nil
+}
+
+func (x *Caller) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Caller) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
 	}
 	return nil
 }
@@ -446,11 +467,14 @@ var File_duban_organization_v1_organization_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\n" +
-	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\"y\n" +
+	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n" +
 	"\x06Caller\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x17\n" +
 	"\aapi_key\x18\x02 \x01(\tR\x06apiKey\x128\n" +
-	"\x06grants\x18\x03 \x03(\v2 .duban.organization.v1.RoleGrantR\x06grants\"\x12\n" +
+	"\x06grants\x18\x03 \x03(\v2 .duban.organization.v1.RoleGrantR\x06grants\x12\x12\n" +
+	"\x04unit\x18\x04 \x01(\tR\x04unit\x12;\n" +
+	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\x12\n" +
 	"\x10GetCallerRequest\"\xbd\x02\n" +
 	"\x11InitializeRequest\x127\n" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitB\x06\xbaH\x03\xc8\x01\x01R\x04root\x129\n" +
@@ -540,123 +564,125 @@ var file_duban_organization_v1_organization_proto_goTypes = []any{
 	(*IntrospectRequest)(nil),      // 4: duban.organization.v1.IntrospectRequest
 	(*IntrospectResponse)(nil),     // 5: duban.organization.v1.IntrospectResponse
 	(*RoleGrant)(nil),              // 6: duban.organization.v1.RoleGrant
-	(*Unit)(nil),                   // 7: duban.organization.v1.Unit
-	(*IssuedApiKey)(nil),           // 8: duban.organization.v1.IssuedApiKey
-	(*ApiKey)(nil),                 // 9: duban.organization.v1.ApiKey
-	(*CreateUnitRequest)(nil),      // 10: duban.organization.v1.CreateUnitRequest
-	(*GetUnitRequest)(nil),         // 11: duban.organization.v1.GetUnitRequest
-	(*ListUnitsRequest)(nil),       // 12: duban.organization.v1.ListUnitsRequest
-	(*UpdateUnitRequest)(nil),      // 13: duban.organization.v1.UpdateUnitRequest
-	(*MoveUnitRequest)(nil),        // 14: duban.organization.v1.MoveUnitRequest
-	(*MergeUnitRequest)(nil),       // 15: duban.organization.v1.MergeUnitRequest
-	(*ArchiveUnitRequest)(nil),     // 16: duban.organization.v1.ArchiveUnitRequest
-	(*ImportUnitsRequest)(nil),     // 17: duban.organization.v1.ImportUnitsRequest
-	(*CreateMemberRequest)(nil),    // 18: duban.organization.v1.CreateMemberRequest
-	(*GetMemberRequest)(nil),       // 19: duban.organization.v1.GetMemberRequest
-	(*ListMembersRequest)(nil),     // 20: duban.organization.v1.ListMembersRequest
-	(*UpdateMemberRequest)(nil),    // 21: duban.organization.v1.UpdateMemberRequest
-	(*CreateMachineRequest)(nil),   // 22: duban.organization.v1.CreateMachineRequest
-	(*GetMachineRequest)(nil),      // 23: duban.organization.v1.GetMachineRequest
-	(*ListMachinesRequest)(nil),    // 24: duban.organization.v1.ListMachinesRequest
-	(*CreateRoleGrantRequest)(nil), // 25: duban.organization.v1.CreateRoleGrantRequest
-	(*GetRoleGrantRequest)(nil),    // 26: duban.organization.v1.GetRoleGrantRequest
-	(*ListRoleGrantsRequest)(nil),  // 27: duban.organization.v1.ListRoleGrantsRequest
-	(*DeleteRoleGrantRequest)(nil), // 28: duban.organization.v1.DeleteRoleGrantRequest
-	(*CreateApiKeyRequest)(nil),    // 29: duban.organization.v1.CreateApiKeyRequest
-	(*GetApiKeyRequest)(nil),       // 30: duban.organization.v1.GetApiKeyRequest
-	(*ListApiKeysRequest)(nil),     // 31: duban.organization.v1.ListApiKeysRequest
-	(*RotateApiKeyRequest)(nil),    // 32: duban.organization.v1.RotateApiKeyRequest
-	(*RevokeApiKeyRequest)(nil),    // 33: duban.organization.v1.RevokeApiKeyRequest
-	(*CreateIdentityRequest)(nil),  // 34: duban.organization.v1.CreateIdentityRequest
-	(*GetIdentityRequest)(nil),     // 35: duban.organization.v1.GetIdentityRequest
-	(*ListIdentitiesRequest)(nil),  // 36: duban.organization.v1.ListIdentitiesRequest
-	(*DeleteIdentityRequest)(nil),  // 37: duban.organization.v1.DeleteIdentityRequest
-	(*ListUnitsResponse)(nil),      // 38: duban.organization.v1.ListUnitsResponse
-	(*ImportUnitsResponse)(nil),    // 39: duban.organization.v1.ImportUnitsResponse
-	(*Member)(nil),                 // 40: duban.organization.v1.Member
-	(*ListMembersResponse)(nil),    // 41: duban.organization.v1.ListMembersResponse
-	(*Machine)(nil),                // 42: duban.organization.v1.Machine
-	(*ListMachinesResponse)(nil),   // 43: duban.organization.v1.ListMachinesResponse
-	(*ListRoleGrantsResponse)(nil), // 44: duban.organization.v1.ListRoleGrantsResponse
-	(*ListApiKeysResponse)(nil),    // 45: duban.organization.v1.ListApiKeysResponse
-	(*Identity)(nil),               // 46: duban.organization.v1.Identity
-	(*ListIdentitiesResponse)(nil), // 47: duban.organization.v1.ListIdentitiesResponse
+	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
+	(*Unit)(nil),                   // 8: duban.organization.v1.Unit
+	(*IssuedApiKey)(nil),           // 9: duban.organization.v1.IssuedApiKey
+	(*ApiKey)(nil),                 // 10: duban.organization.v1.ApiKey
+	(*CreateUnitRequest)(nil),      // 11: duban.organization.v1.CreateUnitRequest
+	(*GetUnitRequest)(nil),         // 12: duban.organization.v1.GetUnitRequest
+	(*ListUnitsRequest)(nil),       // 13: duban.organization.v1.ListUnitsRequest
+	(*UpdateUnitRequest)(nil),      // 14: duban.organization.v1.UpdateUnitRequest
+	(*MoveUnitRequest)(nil),        // 15: duban.organization.v1.MoveUnitRequest
+	(*MergeUnitRequest)(nil),       // 16: duban.organization.v1.MergeUnitRequest
+	(*ArchiveUnitRequest)(nil),     // 17: duban.organization.v1.ArchiveUnitRequest
+	(*ImportUnitsRequest)(nil),     // 18: duban.organization.v1.ImportUnitsRequest
+	(*CreateMemberRequest)(nil),    // 19: duban.organization.v1.CreateMemberRequest
+	(*GetMemberRequest)(nil),       // 20: duban.organization.v1.GetMemberRequest
+	(*ListMembersRequest)(nil),     // 21: duban.organization.v1.ListMembersRequest
+	(*UpdateMemberRequest)(nil),    // 22: duban.organization.v1.UpdateMemberRequest
+	(*CreateMachineRequest)(nil),   // 23: duban.organization.v1.CreateMachineRequest
+	(*GetMachineRequest)(nil),      // 24: duban.organization.v1.GetMachineRequest
+	(*ListMachinesRequest)(nil),    // 25: duban.organization.v1.ListMachinesRequest
+	(*CreateRoleGrantRequest)(nil), // 26: duban.organization.v1.CreateRoleGrantRequest
+	(*GetRoleGrantRequest)(nil),    // 27: duban.organization.v1.GetRoleGrantRequest
+	(*ListRoleGrantsRequest)(nil),  // 28: duban.organization.v1.ListRoleGrantsRequest
+	(*DeleteRoleGrantRequest)(nil), // 29: duban.organization.v1.DeleteRoleGrantRequest
+	(*CreateApiKeyRequest)(nil),    // 30: duban.organization.v1.CreateApiKeyRequest
+	(*GetApiKeyRequest)(nil),       // 31: duban.organization.v1.GetApiKeyRequest
+	(*ListApiKeysRequest)(nil),     // 32: duban.organization.v1.ListApiKeysRequest
+	(*RotateApiKeyRequest)(nil),    // 33: duban.organization.v1.RotateApiKeyRequest
+	(*RevokeApiKeyRequest)(nil),    // 34: duban.organization.v1.RevokeApiKeyRequest
+	(*CreateIdentityRequest)(nil),  // 35: duban.organization.v1.CreateIdentityRequest
+	(*GetIdentityRequest)(nil),     // 36: duban.organization.v1.GetIdentityRequest
+	(*ListIdentitiesRequest)(nil),  // 37: duban.organization.v1.ListIdentitiesRequest
+	(*DeleteIdentityRequest)(nil),  // 38: duban.organization.v1.DeleteIdentityRequest
+	(*ListUnitsResponse)(nil),      // 39: duban.organization.v1.ListUnitsResponse
+	(*ImportUnitsResponse)(nil),    // 40: duban.organization.v1.ImportUnitsResponse
+	(*Member)(nil),                 // 41: duban.organization.v1.Member
+	(*ListMembersResponse)(nil),    // 42: duban.organization.v1.ListMembersResponse
+	(*Machine)(nil),                // 43: duban.organization.v1.Machine
+	(*ListMachinesResponse)(nil),   // 44: duban.organization.v1.ListMachinesResponse
+	(*ListRoleGrantsResponse)(nil), // 45: duban.organization.v1.ListRoleGrantsResponse
+	(*ListApiKeysResponse)(nil),    // 46: duban.organization.v1.ListApiKeysResponse
+	(*Identity)(nil),               // 47: duban.organization.v1.Identity
+	(*ListIdentitiesResponse)(nil), // 48: duban.organization.v1.ListIdentitiesResponse
 }
 var file_duban_organization_v1_organization_proto_depIdxs = []int32{
 	6,  // 0: duban.organization.v1.Caller.grants:type_name -> duban.organization.v1.RoleGrant
-	7,  // 1: duban.organization.v1.InitializeRequest.root:type_name -> duban.organization.v1.Unit
-	7,  // 2: duban.organization.v1.InitializeResponse.root:type_name -> duban.organization.v1.Unit
-	8,  // 3: duban.organization.v1.InitializeResponse.system_admin:type_name -> duban.organization.v1.IssuedApiKey
-	8,  // 4: duban.organization.v1.InitializeResponse.security_admin:type_name -> duban.organization.v1.IssuedApiKey
-	8,  // 5: duban.organization.v1.InitializeResponse.auditor:type_name -> duban.organization.v1.IssuedApiKey
-	9,  // 6: duban.organization.v1.IntrospectResponse.api_key:type_name -> duban.organization.v1.ApiKey
-	2,  // 7: duban.organization.v1.OrganizationService.Initialize:input_type -> duban.organization.v1.InitializeRequest
-	1,  // 8: duban.organization.v1.OrganizationService.GetCaller:input_type -> duban.organization.v1.GetCallerRequest
-	10, // 9: duban.organization.v1.OrganizationService.CreateUnit:input_type -> duban.organization.v1.CreateUnitRequest
-	11, // 10: duban.organization.v1.OrganizationService.GetUnit:input_type -> duban.organization.v1.GetUnitRequest
-	12, // 11: duban.organization.v1.OrganizationService.ListUnits:input_type -> duban.organization.v1.ListUnitsRequest
-	13, // 12: duban.organization.v1.OrganizationService.UpdateUnit:input_type -> duban.organization.v1.UpdateUnitRequest
-	14, // 13: duban.organization.v1.OrganizationService.MoveUnit:input_type -> duban.organization.v1.MoveUnitRequest
-	15, // 14: duban.organization.v1.OrganizationService.MergeUnit:input_type -> duban.organization.v1.MergeUnitRequest
-	16, // 15: duban.organization.v1.OrganizationService.ArchiveUnit:input_type -> duban.organization.v1.ArchiveUnitRequest
-	17, // 16: duban.organization.v1.OrganizationService.ImportUnits:input_type -> duban.organization.v1.ImportUnitsRequest
-	18, // 17: duban.organization.v1.OrganizationService.CreateMember:input_type -> duban.organization.v1.CreateMemberRequest
-	19, // 18: duban.organization.v1.OrganizationService.GetMember:input_type -> duban.organization.v1.GetMemberRequest
-	20, // 19: duban.organization.v1.OrganizationService.ListMembers:input_type -> duban.organization.v1.ListMembersRequest
-	21, // 20: duban.organization.v1.OrganizationService.UpdateMember:input_type -> duban.organization.v1.UpdateMemberRequest
-	22, // 21: duban.organization.v1.OrganizationService.CreateMachine:input_type -> duban.organization.v1.CreateMachineRequest
-	23, // 22: duban.organization.v1.OrganizationService.GetMachine:input_type -> duban.organization.v1.GetMachineRequest
-	24, // 23: duban.organization.v1.OrganizationService.ListMachines:input_type -> duban.organization.v1.ListMachinesRequest
-	25, // 24: duban.organization.v1.OrganizationService.CreateRoleGrant:input_type -> duban.organization.v1.CreateRoleGrantRequest
-	26, // 25: duban.organization.v1.OrganizationService.GetRoleGrant:input_type -> duban.organization.v1.GetRoleGrantRequest
-	27, // 26: duban.organization.v1.OrganizationService.ListRoleGrants:input_type -> duban.organization.v1.ListRoleGrantsRequest
-	28, // 27: duban.organization.v1.OrganizationService.DeleteRoleGrant:input_type -> duban.organization.v1.DeleteRoleGrantRequest
-	29, // 28: duban.organization.v1.OrganizationService.CreateApiKey:input_type -> duban.organization.v1.CreateApiKeyRequest
-	30, // 29: duban.organization.v1.OrganizationService.GetApiKey:input_type -> duban.organization.v1.GetApiKeyRequest
-	31, // 30: duban.organization.v1.OrganizationService.ListApiKeys:input_type -> duban.organization.v1.ListApiKeysRequest
-	32, // 31: duban.organization.v1.OrganizationService.RotateApiKey:input_type -> duban.organization.v1.RotateApiKeyRequest
-	33, // 32: duban.organization.v1.OrganizationService.RevokeApiKey:input_type -> duban.organization.v1.RevokeApiKeyRequest
-	34, // 33: duban.organization.v1.OrganizationService.CreateIdentity:input_type -> duban.organization.v1.CreateIdentityRequest
-	35, // 34: duban.organization.v1.OrganizationService.GetIdentity:input_type -> duban.organization.v1.GetIdentityRequest
-	36, // 35: duban.organization.v1.OrganizationService.ListIdentities:input_type -> duban.organization.v1.ListIdentitiesRequest
-	37, // 36: duban.organization.v1.OrganizationService.DeleteIdentity:input_type -> duban.organization.v1.DeleteIdentityRequest
-	4,  // 37: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
-	3,  // 38: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
-	0,  // 39: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
-	7,  // 40: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
-	7,  // 41: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
-	38, // 42: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
-	7,  // 43: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
-	7,  // 44: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
-	7,  // 45: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
-	7,  // 46: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
-	39, // 47: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
-	40, // 48: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
-	40, // 49: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
-	41, // 50: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
-	40, // 51: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
-	42, // 52: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
-	42, // 53: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
-	43, // 54: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
-	6,  // 55: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	6,  // 56: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	44, // 57: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
-	6,  // 58: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	8,  // 59: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	9,  // 60: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
-	45, // 61: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
-	8,  // 62: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	9,  // 63: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
-	46, // 64: duban.organization.v1.OrganizationService.CreateIdentity:output_type -> duban.organization.v1.Identity
-	46, // 65: duban.organization.v1.OrganizationService.GetIdentity:output_type -> duban.organization.v1.Identity
-	47, // 66: duban.organization.v1.OrganizationService.ListIdentities:output_type -> duban.organization.v1.ListIdentitiesResponse
-	46, // 67: duban.organization.v1.OrganizationService.DeleteIdentity:output_type -> duban.organization.v1.Identity
-	5,  // 68: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
-	38, // [38:69] is the sub-list for method output_type
-	7,  // [7:38] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	7,  // 1: duban.organization.v1.Caller.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 2: duban.organization.v1.InitializeRequest.root:type_name -> duban.organization.v1.Unit
+	8,  // 3: duban.organization.v1.InitializeResponse.root:type_name -> duban.organization.v1.Unit
+	9,  // 4: duban.organization.v1.InitializeResponse.system_admin:type_name -> duban.organization.v1.IssuedApiKey
+	9,  // 5: duban.organization.v1.InitializeResponse.security_admin:type_name -> duban.organization.v1.IssuedApiKey
+	9,  // 6: duban.organization.v1.InitializeResponse.auditor:type_name -> duban.organization.v1.IssuedApiKey
+	10, // 7: duban.organization.v1.IntrospectResponse.api_key:type_name -> duban.organization.v1.ApiKey
+	2,  // 8: duban.organization.v1.OrganizationService.Initialize:input_type -> duban.organization.v1.InitializeRequest
+	1,  // 9: duban.organization.v1.OrganizationService.GetCaller:input_type -> duban.organization.v1.GetCallerRequest
+	11, // 10: duban.organization.v1.OrganizationService.CreateUnit:input_type -> duban.organization.v1.CreateUnitRequest
+	12, // 11: duban.organization.v1.OrganizationService.GetUnit:input_type -> duban.organization.v1.GetUnitRequest
+	13, // 12: duban.organization.v1.OrganizationService.ListUnits:input_type -> duban.organization.v1.ListUnitsRequest
+	14, // 13: duban.organization.v1.OrganizationService.UpdateUnit:input_type -> duban.organization.v1.UpdateUnitRequest
+	15, // 14: duban.organization.v1.OrganizationService.MoveUnit:input_type -> duban.organization.v1.MoveUnitRequest
+	16, // 15: duban.organization.v1.OrganizationService.MergeUnit:input_type -> duban.organization.v1.MergeUnitRequest
+	17, // 16: duban.organization.v1.OrganizationService.ArchiveUnit:input_type -> duban.organization.v1.ArchiveUnitRequest
+	18, // 17: duban.organization.v1.OrganizationService.ImportUnits:input_type -> duban.organization.v1.ImportUnitsRequest
+	19, // 18: duban.organization.v1.OrganizationService.CreateMember:input_type -> duban.organization.v1.CreateMemberRequest
+	20, // 19: duban.organization.v1.OrganizationService.GetMember:input_type -> duban.organization.v1.GetMemberRequest
+	21, // 20: duban.organization.v1.OrganizationService.ListMembers:input_type -> duban.organization.v1.ListMembersRequest
+	22, // 21: duban.organization.v1.OrganizationService.UpdateMember:input_type -> duban.organization.v1.UpdateMemberRequest
+	23, // 22: duban.organization.v1.OrganizationService.CreateMachine:input_type -> duban.organization.v1.CreateMachineRequest
+	24, // 23: duban.organization.v1.OrganizationService.GetMachine:input_type -> duban.organization.v1.GetMachineRequest
+	25, // 24: duban.organization.v1.OrganizationService.ListMachines:input_type -> duban.organization.v1.ListMachinesRequest
+	26, // 25: duban.organization.v1.OrganizationService.CreateRoleGrant:input_type -> duban.organization.v1.CreateRoleGrantRequest
+	27, // 26: duban.organization.v1.OrganizationService.GetRoleGrant:input_type -> duban.organization.v1.GetRoleGrantRequest
+	28, // 27: duban.organization.v1.OrganizationService.ListRoleGrants:input_type -> duban.organization.v1.ListRoleGrantsRequest
+	29, // 28: duban.organization.v1.OrganizationService.DeleteRoleGrant:input_type -> duban.organization.v1.DeleteRoleGrantRequest
+	30, // 29: duban.organization.v1.OrganizationService.CreateApiKey:input_type -> duban.organization.v1.CreateApiKeyRequest
+	31, // 30: duban.organization.v1.OrganizationService.GetApiKey:input_type -> duban.organization.v1.GetApiKeyRequest
+	32, // 31: duban.organization.v1.OrganizationService.ListApiKeys:input_type -> duban.organization.v1.ListApiKeysRequest
+	33, // 32: duban.organization.v1.OrganizationService.RotateApiKey:input_type -> duban.organization.v1.RotateApiKeyRequest
+	34, // 33: duban.organization.v1.OrganizationService.RevokeApiKey:input_type -> duban.organization.v1.RevokeApiKeyRequest
+	35, // 34: duban.organization.v1.OrganizationService.CreateIdentity:input_type -> duban.organization.v1.CreateIdentityRequest
+	36, // 35: duban.organization.v1.OrganizationService.GetIdentity:input_type -> duban.organization.v1.GetIdentityRequest
+	37, // 36: duban.organization.v1.OrganizationService.ListIdentities:input_type -> duban.organization.v1.ListIdentitiesRequest
+	38, // 37: duban.organization.v1.OrganizationService.DeleteIdentity:input_type -> duban.organization.v1.DeleteIdentityRequest
+	4,  // 38: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
+	3,  // 39: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
+	0,  // 40: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
+	8,  // 41: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
+	8,  // 42: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
+	39, // 43: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
+	8,  // 44: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
+	8,  // 45: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
+	8,  // 46: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
+	8,  // 47: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
+	40, // 48: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
+	41, // 49: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
+	41, // 50: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
+	42, // 51: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
+	41, // 52: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
+	43, // 53: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
+	43, // 54: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
+	44, // 55: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
+	6,  // 56: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	6,  // 57: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	45, // 58: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
+	6,  // 59: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	9,  // 60: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	10, // 61: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
+	46, // 62: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
+	9,  // 63: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	10, // 64: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
+	47, // 65: duban.organization.v1.OrganizationService.CreateIdentity:output_type -> duban.organization.v1.Identity
+	47, // 66: duban.organization.v1.OrganizationService.GetIdentity:output_type -> duban.organization.v1.Identity
+	48, // 67: duban.organization.v1.OrganizationService.ListIdentities:output_type -> duban.organization.v1.ListIdentitiesResponse
+	47, // 68: duban.organization.v1.OrganizationService.DeleteIdentity:output_type -> duban.organization.v1.Identity
+	5,  // 69: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
+	39, // [39:70] is the sub-list for method output_type
+	8,  // [8:39] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_duban_organization_v1_organization_proto_init() }

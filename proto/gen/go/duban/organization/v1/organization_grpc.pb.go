@@ -63,7 +63,7 @@ type OrganizationServiceClient interface {
 	// Sets up an installation (系统初始化): its root unit and the three administrators
 	// (三员) with a key each. Takes the bootstrap key of the first start, once.
 	Initialize(ctx context.Context, in *InitializeRequest, opts ...grpc.CallOption) (*InitializeResponse, error)
-	// Tells the caller who it is and by which grants it acts (我是谁).
+	// Tells the caller who it is, by which grants it acts, and where and until when (我是谁).
 	GetCaller(ctx context.Context, in *GetCallerRequest, opts ...grpc.CallOption) (*Caller, error)
 	// Creates a unit beneath another (新建单位).
 	CreateUnit(ctx context.Context, in *CreateUnitRequest, opts ...grpc.CallOption) (*Unit, error)
@@ -462,7 +462,7 @@ type OrganizationServiceServer interface {
 	// Sets up an installation (系统初始化): its root unit and the three administrators
 	// (三员) with a key each. Takes the bootstrap key of the first start, once.
 	Initialize(context.Context, *InitializeRequest) (*InitializeResponse, error)
-	// Tells the caller who it is and by which grants it acts (我是谁).
+	// Tells the caller who it is, by which grants it acts, and where and until when (我是谁).
 	GetCaller(context.Context, *GetCallerRequest) (*Caller, error)
 	// Creates a unit beneath another (新建单位).
 	CreateUnit(context.Context, *CreateUnitRequest) (*Unit, error)

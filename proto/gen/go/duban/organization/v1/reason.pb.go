@@ -67,7 +67,8 @@ const (
 	Reason_REASON_GRANT_ENDED Reason = 17
 	// The key has expired or was revoked.
 	Reason_REASON_KEY_ENDED Reason = 18
-	// A key ends within two years, in the future.
+	// A key ends in the future, within two years; one that is rotated with itself within the time that it was issued
+	// for.
 	Reason_REASON_KEY_EXPIRY_INVALID Reason = 19
 	// The file is not CSV with the header asked for.
 	Reason_REASON_IMPORT_CSV_MALFORMED Reason = 20
@@ -84,7 +85,8 @@ const (
 	// A key has one successor, which is rotated in its turn.
 	Reason_REASON_KEY_ROTATED Reason = 26
 	// Somebody who is security administrator on the root has a key that holds and
-	// carries that role there: without one nobody could issue any.
+	// carries that role there, for 30 days more at least or for as long as before: without
+	// one nobody could issue any.
 	Reason_REASON_KEY_LAST_REFUSED Reason = 27
 	// The account is linked to somebody already.
 	Reason_REASON_IDENTITY_EXISTS Reason = 30
@@ -224,7 +226,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xce4\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xea5\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -245,16 +247,16 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x19REASON_GRANT_SELF_REFUSED\x10\x0f\x1a\xb8\x01\x92\xb2\x19\xb3\x01\b\x05\x12N不得给自己授权或发放密钥，请由另一位安全管理员办理。\x1a]Nobody grants a role or issues a key to themselves: let another security administrator do so. \x01\x12\xf9\x01\n" +
 	"\x19REASON_GRANT_ROLE_INVALID\x10\x10\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x05\x12]该角色不适用于此类主体：接入系统只能授予报送、门户和查看角色。\x1aoThe role is not for a principal of this kind: machines hold reporter, portal or viewer, and persons the others. \x01\x12\x81\x01\n" +
 	"\x12REASON_GRANT_ENDED\x10\x11\x1ai\x92\xb2\x19e\b\x05\x12-授权已终止，需要时请重新授权。\x1a2The grant has ended: make another if it is needed.\x12~\n" +
-	"\x10REASON_KEY_ENDED\x10\x12\x1ah\x92\xb2\x19d\b\x05\x12-密钥已失效，需要时请重新发放。\x1a1The key has ended: issue another if it is needed.\x12\x7f\n" +
-	"\x19REASON_KEY_EXPIRY_INVALID\x10\x13\x1a`\x92\xb2\x19\\\b\x01\x12*密钥有效期须在今后两年之内。\x1a,A key must expire within the next two years.\x12r\n" +
+	"\x10REASON_KEY_ENDED\x10\x12\x1ah\x92\xb2\x19d\b\x05\x12-密钥已失效，需要时请重新发放。\x1a1The key has ended: issue another if it is needed.\x12\x9c\x01\n" +
+	"\x19REASON_KEY_EXPIRY_INVALID\x10\x13\x1a}\x92\xb2\x19y\b\x01\x12?密钥的到期时间须晚于现在，且不晚于 {latest}。\x1a4A key must expire after now, and not after {latest}.\x12r\n" +
 	"\x1bREASON_IMPORT_CSV_MALFORMED\x10\x14\x1aQ\x92\xb2\x19M\b\x01\x12%CSV 文件无法读取：{problem}。\x1a\"The CSV cannot be read: {problem}.\x12\x91\x01\n" +
 	"\x19REASON_IMPORT_ROW_INVALID\x10\x15\x1ar\x92\xb2\x19n\b\x01\x129该行内容不符合要求，请按所列字段改正。\x1a/The row is not valid: correct the field listed.\x12v\n" +
 	"\x13REASON_GRANT_EXISTS\x10\x16\x1a]\x92\xb2\x19Y\b\x04\x12*该授权已存在，无需重复授权。\x1a)The grant exists: there is nothing to do.\x12\x9e\x02\n" +
 	"\x16REASON_KEY_GRANTS_NONE\x10\x17\x1a\x81\x02\x92\xb2\x19\xfc\x01\b\x05\x12{密钥限定的角色或单位不在其持有者的授权之内，密钥将毫无用处。请放宽限定，或先授权。\x1ayThe key is narrowed to what its principal does not hold, and would open nothing. Narrow it less, or grant the role first. \x01\x12\xae\x01\n" +
 	"\x19REASON_IMPORT_ROW_DIFFERS\x10\x18\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x05\x12H该单位已存在，且与本行不一致。请核对后另行处理。\x1a9The unit is there and differs from the row: look at both. \x01\x12\xad\x02\n" +
 	"\x19REASON_GRANT_LAST_REFUSED\x10\x19\x1a\x8d\x02\x92\xb2\x19\x88\x02\b\x05\x12\x84\x01这是根单位上该管理员角色的最后一项授权，终止后将无人履职。请先另授一人，再终止此项授权。\x1a}This is the last grant of the administrator's role on the root. Grant the role to somebody else first, and then end this one.\x12\x86\x01\n" +
-	"\x12REASON_KEY_ROTATED\x10\x1a\x1an\x92\xb2\x19j\b\x05\x123该密钥已轮换过，请轮换其后继密钥。\x1a/The key has been rotated: rotate its successor. \x01\x12\x80\x03\n" +
-	"\x17REASON_KEY_LAST_REFUSED\x10\x1b\x1a\xe2\x02\x92\xb2\x19\xdd\x02\b\x05\x12\xb1\x01此后根单位的安全管理员将没有一把有效密钥，无人能再授权和发放密钥。请先给另一位根单位安全管理员发放密钥，或轮换此密钥。\x1a\xa2\x01No security administrator of the root would have a key that holds, and nobody could grant or issue any more. Issue a key to another one first, or rotate this one. \x01\x12\x8c\x01\n" +
+	"\x12REASON_KEY_ROTATED\x10\x1a\x1an\x92\xb2\x19j\b\x05\x123该密钥已轮换过，请轮换其后继密钥。\x1a/The key has been rotated: rotate its successor. \x01\x12\xfe\x03\n" +
+	"\x17REASON_KEY_LAST_REFUSED\x10\x1b\x1a\xe0\x03\x92\xb2\x19\xdb\x03\b\x05\x12\xee\x01此后根单位的安全管理员将没有一把还能再用 30 天的密钥，终将无人能授权和发放密钥。请先给另一位根单位安全管理员发放密钥；轮换此密钥的，后继密钥不得早于此密钥到期。\x1a\xe3\x01No security administrator of the root would have a key that holds for 30 days more, and in the end nobody could grant or issue any. Issue a key to another one first; if you rotate this one, its successor must not end before it. \x01\x12\x8c\x01\n" +
 	"\x16REASON_IDENTITY_EXISTS\x10\x1e\x1ap\x92\xb2\x19l\b\x04\x123该认证账号已绑定，请先解除原绑定。\x1a3The account is linked already: end that link first.\x12\x83\x01\n" +
 	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xaf\x02\n" +
 	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x90\x02\x92\xb2\x19\x8b\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so. \x01\x12\x85\x02\n" +

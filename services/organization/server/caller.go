@@ -1,0 +1,42 @@
+package server
+
+import (
+	"context"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/change"
+)
+
+// GetCaller implements the RPC.
+func (s *Service) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (caller *organizationv1.Caller, err error) {
+	a := authz.From(ctx)
+	err = s.book.View(ctx, func(tx *change.Tx) error {
+		k, err := s.keys.Seek(tx, a.Principal.Key)
+		if err != nil {
+			return err
+		}
+		caller = &organizationv1.Caller{Principal: a.Principal.Name, ApiKey: a.Principal.Key, Unit: a.Principal.Unit, ExpireTime: k.GetExpireTime()}
+		caller.Grants, err = s.usable(tx, a)
+		return err
+	})
+	return caller, err
+}
+
+// usable are the caller's grants that reach into the subtree that its key narrows to.
+func (s *Service) usable(tx *change.Tx, a *authz.Access) (usable []*organizationv1.RoleGrant, err error) {
+	for _, held := range a.Grants() {
+		switch place, err := s.meet(tx, held.Unit, a.Principal.Unit); {
+		case err != nil:
+			return nil, err
+		case place == "":
+			continue
+		}
+		g, err := s.grants.Find(tx, held.Name)
+		if err != nil {
+			return nil, err
+		}
+		usable = append(usable, g)
+	}
+	return usable, nil
+}
