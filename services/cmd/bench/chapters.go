@@ -107,7 +107,7 @@ func replicationLines(_ plan, r results) []line {
 	rate := median(r.replications, func(r replication.Round) float64 { return r.Mirrored })
 	lag := median(r.replications, func(r replication.Round) time.Duration { return r.Lag })
 	return []line{
-		atLeast(fmt.Sprintf("replication ÷ own entries, in commits of %d", replication.Batch), 0.7, median(r.replications, func(r replication.Round) float64 { return r.Mirrored / r.Own })),
+		atLeast(fmt.Sprintf("replication ÷ engine alone, in commits of %d", replication.Batch), 0.7, median(r.replications, func(r replication.Round) float64 { return r.Mirrored / r.Raw })),
 		{"replicated entries a second", "≥ 10000", fmt.Sprintf("%.0f", rate), rate >= 10_000},
 		{fmt.Sprintf("lag p99 at %d entries a second", replication.Steady), "≤ 2 s", short(lag), lag <= 2*time.Second},
 	}
@@ -117,15 +117,19 @@ func replicationText(p plan, r results) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `## Replication
 
-In each round two new installations: the lower writes %d entries, %d in a commit, signed; then it pushes them over TCP to the upper,
-which verifies, stores and cosigns them, until the last is durable there. Then the lower writes %d more, each by itself, and the time is
-taken from each commit until the entry is durable above.
+**Engine alone**: what an upper installation stored when %d entries were pushed to it — each entry with what opens it, its hashes, id and
+place in its subject's chain, and the cosignatures — is put as the same bytes in the same transactions, %d entries in each, on a new engine
+of ours, one after the other, without reading, verifying, hashing or signing anything. It was recorded before the rounds, untimed.
 
-| round | own entries /s | replicated /s | written /s | lag p99 |
-|--:|--:|--:|--:|--:|
+In each round then two new installations: the lower writes as many entries, as many in a commit, signed (**own**); and pushes them over TCP
+to the upper, which verifies, stores and cosigns them, until the last is durable there (**replicated**). Then the lower writes %d more, each
+by itself, and the time is taken from each commit until the entry is durable above.
+
+| round | engine alone /s | own entries /s | replicated /s | written /s | lag p99 |
+|--:|--:|--:|--:|--:|--:|
 `, p.entries, replication.Batch, p.lagged)
 	for i, r := range r.replications {
-		fmt.Fprintf(&b, "| %d | %.0f | %.0f | %.0f | %s |\n", i+1, r.Own, r.Mirrored, r.Written, short(r.Lag))
+		fmt.Fprintf(&b, "| %d | %.0f | %.0f | %.0f | %.0f | %s |\n", i+1, r.Raw, r.Own, r.Mirrored, r.Written, short(r.Lag))
 	}
 	return b.String()
 }
@@ -182,19 +186,17 @@ func processText(p plan, r results) string {
 	fmt.Fprintf(&b, `## Processes
 
 On the store of %d problems, each role as a process of its own with mutual TLS between all. **From exec**: each is killed and started
-again while the others go on, its files in the page cache, and it has followed nothing yet. **Live heap**: what is left after two
+again while the others go on, its files in the page cache, and it has followed nothing yet. A role serves when its health is SERVING, and the
+gateway when its /readyz says so: it is asked over HTTP and asks every role by its health, over connections that are new. **Live heap**: what is left after two
 collections, when statuses were read, ledgers listed and problems planned through the gateway.
 
 | role | from exec until it serves | live heap |
 |---|--:|--:|
 `, p.stores[len(p.stores)-1])
 	for _, role := range slices.Sorted(maps.Keys(r.processes.live[0])) {
-		took := "–"
-		if _, ok := r.processes.started[0][role]; ok {
-			took = short(median(r.processes.started, func(s starts) time.Duration { return s[role] }))
-		}
+		took := median(r.processes.started, func(s starts) time.Duration { return s[role] })
 		live := median(r.processes.live, func(h heaps) uint64 { return h[role] })
-		fmt.Fprintf(&b, "| %s | %s | %.1f MB |\n", role, took, float64(live)/1e6)
+		fmt.Fprintf(&b, "| %s | %s | %.1f MB |\n", role, short(took), float64(live)/1e6)
 	}
 	return b.String()
 }
