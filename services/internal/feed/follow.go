@@ -58,8 +58,8 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 const (
 	crowd  = 16                     // entries in a run, which many must have written at once
 	gather = 200 * time.Millisecond // how long to let more come together then, at least
-	most   = time.Second            // and at most
-	share  = 10                     // of its time a busy reader takes one part for what becomes of the entries
+	most   = 500 * time.Millisecond // and at most
+	share  = 20                     // of its time a busy reader takes one part for what becomes of the entries
 )
 
 // Gathered is apply for who writes down durably what becomes of the entries: what

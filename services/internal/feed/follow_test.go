@@ -186,11 +186,11 @@ func TestOnlyACrowdIsGathered(t *testing.T) {
 	}
 }
 
-// TestWhatCostsMoreIsDoneLess: a crowd is let come together for ten times as long as
-// the run before took, from a fifth of a second to a second.
+// TestWhatCostsMoreIsDoneLess: a crowd is let come together for twenty times as long as
+// the run before took, from a fifth of a second to half a second.
 func TestWhatCostsMoreIsDoneLess(t *testing.T) {
 	for took, wait := range map[time.Duration]time.Duration{
-		0: 200 * time.Millisecond, 10 * time.Millisecond: 200 * time.Millisecond, 50 * time.Millisecond: 500 * time.Millisecond, time.Minute: time.Second,
+		0: 200 * time.Millisecond, 10 * time.Millisecond: 200 * time.Millisecond, 20 * time.Millisecond: 400 * time.Millisecond, time.Minute: 500 * time.Millisecond,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			apply := feed.Gathered(func(_ context.Context, run []*feedv1.Entry, _, _ uint64) error {
