@@ -107,11 +107,12 @@ trees and what lies above them:
 | – of these figures, and when they were known | | 19 + 4 | 19 + 5 |
 | event | 80 | 94 + 7 | 89 + 63 |
 
-What is kept by record lies at 64 places of either store; in the large one another three levels lead there, of which few pages lead to two
-of them. Figures do not grow with the store: what is due lies apart from what came, and what became known on a day side by side. Before,
-each school's lay by itself, and a commit wrote 460 + 89 pages of figures alone. Followers let more come together the longer counting
-takes, from 0.2 s to 0.5 s. What does not help, tried on a tree of 1000000 records, of which 64 change: fuller pages (142 pages are written if
-they are filled by half when they part, 134 by 0.7, 143 by 0.9), and larger ones (128 pages of 8 KiB, 1.8 times the bytes).
+What is kept by record lies at 64 places of either store; the trees of the large one are four and five levels deep, and above the leaves few
+pages lead to two of them. Figures do not grow with the store: what is due lies apart from what came, and what became known on a day side by
+side. Before, each school's lay by itself, and a commit wrote 460 + 89 pages of figures alone. Problems that were entered in bulk are not
+planned: where all are, what is due has more rows, and a school's may be on pages of its own. Followers let more come together the longer
+counting takes, from 0.2 s to 0.5 s. What does not help, tried on a tree of 1000000 records, of which 64 change: fuller pages (142 pages are
+written if they are filled by half when they part, 134 by 0.7, 143 by 0.9), and larger ones (128 pages of 8 KiB, 1.8 times the bytes).
 `
 
 func replicationLines(_ plan, r results) []line {
