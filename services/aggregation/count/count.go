@@ -25,6 +25,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
@@ -78,7 +79,7 @@ func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
 }
 
 func (s Source) run(tx store.Tx, run []*feedv1.Entry) error {
-	cursor, err := figures.ReadCursor(tx, s.Feed)
+	cursor, err := cursors.Read(tx, s.Feed)
 	if err != nil {
 		return err
 	}
@@ -99,17 +100,17 @@ func (s Source) run(tx store.Tx, run []*feedv1.Entry) error {
 	if err := fold.Flush(); err != nil {
 		return err
 	}
-	return errors.Join(s.withhold(tx, run), figures.WriteCursor(tx, s.Feed, cursor))
+	return errors.Join(s.withhold(tx, run), cursors.Write(tx, s.Feed, cursor))
 }
 
 // behind is the cursor behind an entry. A clock that was set back counts as one
 // that stood still: what a feed says later was not known before.
-func behind(c figures.Cursor, e *feedv1.Entry) figures.Cursor {
+func behind(c cursors.Cursor, e *feedv1.Entry) cursors.Cursor {
 	effective := e.GetEffective().AsTime()
 	if effective.Before(c.Effective) {
 		effective = c.Effective
 	}
-	return figures.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: effective}
+	return cursors.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: effective}
 }
 
 // counting takes the entries of a source in.

@@ -9,10 +9,10 @@ import (
 )
 
 // campaigns are those that count in q, of which its unit has something in a
-// bucket whose keys begin with unit and campaign.
-func (q Query) campaigns(tx store.Tx, bucket string) (found []string, err error) {
+// bucket whose keys have a beginning, unit and campaign.
+func (q Query) campaigns(tx store.Tx, bucket, beginning string) (found []string, err error) {
 	found = []string{q.Campaign}
-	from := under(q.rowsOf())
+	from := beginning + under(q.rowsOf())
 	for i := 0; i < len(q.Joined); {
 		next, err := firstCampaign(tx, bucket, from, strings.TrimPrefix(q.Joined[i], "campaigns/"))
 		if err != nil || next == "" {

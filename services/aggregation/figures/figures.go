@@ -24,6 +24,7 @@ import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/figures/ended"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 )
@@ -31,22 +32,21 @@ import (
 // The buckets and what is in them; parts of keys are parted by 0x00, and any
 // stands for every value of a part.
 const (
-	rowsBucket    = "figures"         // unit, campaign, category, source, axis and span → row
+	rowsBucket    = "figures"         // axis, unit, campaign, category, source, span → row
 	factsBucket   = "figures.facts"   // resource name → what it counts
-	knownBucket   = "figures.known"   // unit, campaign, category, source, stretch → what changed
+	knownBucket   = "figures.known"   // stretch, unit, campaign, category, source → what changed
 	journalBucket = "figures.journal" // stretch, moment, resource name → what was counted
 	treeBucket    = "figures.tree"    // unit → its parents in time
 	turnsBucket   = "figures.turns"   // moment on which a unit got another parent → nothing
 	owedBucket    = "figures.owed"    // unit, campaign, due date, resource name → who owes
 	scoresBucket  = "figures.scores"  // unit, day, resource name → score and rank
 	scoredBucket  = "figures.scored"  // unit, moment, resource name → day, score and rank, or nothing
-	cursorsBucket = "figures.cursors" // service → how far its feed is counted
 )
 
 // Buckets are all of them.
 var Buckets = append([]string{
 	rowsBucket, knownBucket, journalBucket, factsBucket, treeBucket, turnsBucket, owedBucket, ended.Bucket, scoresBucket, scoredBucket,
-	cursorsBucket,
+	cursors.Bucket,
 }, reported.Buckets...)
 
 const (
@@ -58,11 +58,13 @@ const (
 const alone = "\x01"
 
 // The axes of a row: on which day something came or changed, and when what is
-// open is due.
+// open is due. What is due changes oftener than what came, and lies apart.
 const (
 	byDay = "d"
 	byDue = "o"
 )
+
+var axes = []string{byDay, byDue}
 
 // span is the end of a row's key, and the part of the row that a day counts in.
 type span struct {
@@ -72,8 +74,8 @@ type span struct {
 
 // spans are the rows that a day counts in: its year's, by month, and its month's,
 // by day.
-func spans(axis, day string) [2]span {
-	return [2]span{{axis + "y" + day[:4], number(day[5:7])}, {axis + "m" + day[:7], number(day[8:10])}}
+func spans(day string) [2]span {
+	return [2]span{{"y" + day[:4], number(day[5:7])}, {"m" + day[:7], number(day[8:10])}}
 }
 
 // number reads the two digits of a month or day.

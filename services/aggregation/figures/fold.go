@@ -181,10 +181,10 @@ type part struct {
 
 // put adds r to a part of the figures of one unit.
 func (f *Fold) put(unit string, to part, r row) {
-	unit, spans, since := under(unit), spans(to.axis, to.day), to.known.key()
+	unit, spans, since := under(unit), spans(to.day), to.known.key()
 	for _, cut := range to.cuts {
 		for _, span := range spans {
-			key := unit + cut + span.key
+			key := to.axis + unit + cut + span.key
 			sum := f.rows[key]
 			if sum == nil {
 				sum = &row{}
@@ -192,7 +192,7 @@ func (f *Fold) put(unit string, to part, r row) {
 			}
 			sum.merge(r, span.part)
 		}
-		key := unit + cut + since
+		key := since + unit + cut
 		if f.known[key] == nil {
 			f.known[key] = changes{}
 		}

@@ -12,7 +12,8 @@ import (
 )
 
 // changes are what changed in one cut of one unit within a stretch: what is kept
-// so that figures can be told as they were known before.
+// so that figures can be told as they were known before. What changed lately lies side
+// by side, whatever it is of, so that a commit touches few pages of a large store.
 type changes map[change]int64
 
 // change is which part of the figures changed: what counts on a day of an axis.
@@ -100,4 +101,20 @@ func writeChanges(tx store.Tx, key string, c changes) error {
 		return tx.Delete(knownBucket, []byte(key))
 	}
 	return tx.Put(knownBucket, []byte(key), b)
+}
+
+// stretchesAfter are the stretches after one in which anything changed.
+func stretchesAfter(tx store.Tx, stretch moment) (after []moment, err error) {
+	for more := true; more; {
+		more = false
+		for e, err := range tx.Scan(knownBucket, []byte((stretch + 1).key()), nil) {
+			if err != nil {
+				return nil, err
+			}
+			stretch, more = readMoment(e.Key), true
+			after = append(after, stretch)
+			break
+		}
+	}
+	return after, nil
 }

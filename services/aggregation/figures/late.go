@@ -68,29 +68,33 @@ func (f *Fold) splitJournal(old, at moment) error {
 // shiftLater corrects what shiftRows moved though it became known only after the
 // unit did: it moves when it became known.
 func (f *Fold) shiftLater(unit string, since moment, way way) error {
-	from, to := store.Prefix(under(unit))
-	for e, err := range f.tx.Scan(knownBucket, from, to) {
-		if err != nil {
-			return err
-		}
-		end := len(e.Key) - len(since.key())
-		known := readMoment(e.Key[end:])
-		if known <= since {
-			continue
-		}
-		cuts := []string{string(e.Key[len(from):end])}
-		err = decodeChanges(e.Value, func(c change, n int64) {
-			if day, moves := c.moved(since.day()); moves {
-				r := row{{c.slot.seenAbove(), n}}
-				f.shift(way, part{cuts, string(c.axis), day, since}, r.negative())
-				f.shift(way, part{cuts, string(c.axis), day, known}, r)
+	after, err := stretchesAfter(f.tx, since)
+	if err != nil {
+		return err
+	}
+	for _, known := range after {
+		from, to := store.Prefix(known.key() + under(unit))
+		for e, err := range f.tx.Scan(knownBucket, from, to) {
+			if err != nil {
+				return err
 			}
-		})
-		if err != nil {
-			return err
+			if err := f.shiftChanges(string(e.Key[len(from):]), e.Value, since, known, way); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// shiftChanges is shiftLater of what became known of one cut.
+func (f *Fold) shiftChanges(cut string, b []byte, since, known moment, way way) error {
+	return decodeChanges(b, func(c change, n int64) {
+		if day, moves := c.moved(since.day()); moves {
+			r := row{{c.slot.seenAbove(), n}}
+			f.shift(way, part{[]string{cut}, string(c.axis), day, since}, r.negative())
+			f.shift(way, part{[]string{cut}, string(c.axis), day, known}, r)
+		}
+	})
 }
 
 // moved says whether and on which day a change leaves with a unit that moves on

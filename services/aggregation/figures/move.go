@@ -61,40 +61,44 @@ func (f *Fold) move(name string, parents []parent, since moment) error {
 		return err
 	}
 	way := between(before, now)
-	listed := errors.Join(f.shiftListed(owedBucket, name, way), f.shiftListed(ended.Bucket, name, way))
-	return errors.Join(f.shiftRows(name, since, way), f.shiftLater(name, since, way), listed, f.Flush())
+	err = errors.Join(f.shiftListed(owedBucket, name, way), f.shiftListed(ended.Bucket, name, way))
+	for _, axis := range axes {
+		s := shifting{fold: f, axis: axis, day: since.day(), since: since, way: way}
+		err = errors.Join(err, s.rows(name))
+	}
+	return errors.Join(err, f.shiftLater(name, since, way), f.Flush())
 }
 
-// shiftRows moves what counts in the unit. Only the rows of months are read: days
-// are in them, and years follow from them.
-func (f *Fold) shiftRows(unit string, since moment, way way) error {
-	from, to := store.Prefix(under(unit))
-	s := shifting{fold: f, day: since.day(), since: since, way: way}
-	for e, err := range f.tx.Scan(rowsBucket, from, to) {
+// shifting moves what counts in a unit on an axis, cut by cut.
+type shifting struct {
+	fold     *Fold
+	axis     string
+	day      string
+	since    moment
+	way      way
+	cut      string
+	standing row // in the cut, before day
+}
+
+// rows moves what counts in the unit. Only the rows of months are read: days are in
+// them, and years follow from them.
+func (s *shifting) rows(unit string) error {
+	from, to := store.Prefix(s.axis + under(unit))
+	for e, err := range s.fold.tx.Scan(rowsBucket, from, to) {
 		if err != nil {
 			return err
 		}
 		key := string(e.Key)
 		i := strings.LastIndex(key, zero) + 1
 		s.enter(key[len(from):i])
-		if span := key[i:]; span[1] == 'm' {
-			if err := each(e.Value, func(at slot, n int64) { s.amount(span, at.seenAbove(), n) }); err != nil {
+		if span := key[i:]; span[0] == 'm' {
+			if err := each(e.Value, func(at slot, n int64) { s.amount(span[1:], at.seenAbove(), n) }); err != nil {
 				return fmt.Errorf("%w: %q", err, key)
 			}
 		}
 	}
 	s.enter("")
 	return nil
-}
-
-// shifting moves what counts in a unit, cut by cut.
-type shifting struct {
-	fold     *Fold
-	day      string
-	since    moment
-	way      way
-	cut      string
-	standing row // in the cut, before day
 }
 
 // enter goes on to a cut; what stood in the one before moves on day.
@@ -109,12 +113,12 @@ func (s *shifting) enter(cut string) {
 }
 
 // amount moves one of the row of a month.
-func (s *shifting) amount(span string, at slot, n int64) {
-	axis, day := span[:1], fmt.Sprintf("%s-%02d", span[2:], at.part())
+func (s *shifting) amount(month string, at slot, n int64) {
+	day := fmt.Sprintf("%s-%02d", month, at.part())
 	at = at.without()
 	switch {
-	case axis == byDue || day >= s.day:
-		s.fold.shift(s.way, part{[]string{s.cut}, axis, day, s.since}, row{{at, n}})
+	case s.axis == byDue || day >= s.day:
+		s.fold.shift(s.way, part{[]string{s.cut}, s.axis, day, s.since}, row{{at, n}})
 	case standsOn(at.metric()):
 		s.standing.add(at, n)
 	}

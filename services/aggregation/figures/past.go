@@ -9,24 +9,25 @@ import (
 
 // Past tells figures as they were known at a moment: what became known later is
 // taken off what is known now. That costs one small row of a unit for each later
-// day on which something changed in it, and what changed on the moment's own day
-// after it.
+// day, and what changed on the moment's own day after it.
 type Past struct {
 	tx      store.Tx
 	at      moment
 	stretch moment
+	after   []moment           // the later stretches, in which anything changed
 	cut     Query              // whose campaign, category and source it is for
 	rest    map[string]changes // of units, in what was left of the stretch; nil: not read yet
 	later   map[string]changes // of units, since the moment
 }
 
-// NewPast returns the past as it was known at a moment, of the cut that q asks
-// for.
+// NewPast returns the past as it was known at a moment, of the cut of q.
 func NewPast(tx store.Tx, at time.Time, q Query) (*Past, error) {
-	p := &Past{tx: tx, at: momentOf(at), cut: q, later: map[string]changes{}}
-	var err error
-	p.stretch, err = newTree(tx).stretch(p.at)
-	return p, err
+	stretch, err := newTree(tx).stretch(momentOf(at))
+	if err != nil {
+		return nil, err
+	}
+	after, err := stretchesAfter(tx, stretch)
+	return &Past{tx: tx, at: momentOf(at), stretch: stretch, after: after, cut: q, later: map[string]changes{}}, err
 }
 
 // since returns what became known of the figures of q after the moment.
@@ -40,12 +41,8 @@ func (p *Past) since(q Query) (changes, error) {
 	}
 	c := changes{}
 	c.merge(p.rest[unit])
-	campaigns, err := q.campaigns(p.tx, knownBucket)
-	if err != nil {
-		return nil, err
-	}
-	for _, campaign := range campaigns {
-		if err := p.add(c, q.base(campaign)); err != nil {
+	for _, stretch := range p.after {
+		if err := p.add(c, q, stretch); err != nil {
 			return nil, err
 		}
 	}
@@ -53,14 +50,18 @@ func (p *Past) since(q Query) (changes, error) {
 	return c, nil
 }
 
-// add adds what became known under a base in later stretches.
-func (p *Past) add(c changes, base string) error {
-	_, to := store.Prefix(base)
-	for e, err := range p.tx.Scan(knownBucket, []byte(base+(p.stretch+1).key()), to) {
-		if err != nil {
-			return err
+// add adds what became known of the figures of q in a later stretch.
+func (p *Past) add(c changes, q Query, stretch moment) error {
+	campaigns, err := q.campaigns(p.tx, knownBucket, stretch.key())
+	if err != nil {
+		return err
+	}
+	for _, campaign := range campaigns {
+		b, _, err := store.Seek(p.tx, knownBucket, []byte(stretch.key()+q.base(campaign)))
+		if err == nil {
+			err = decodeChanges(b, func(at change, n int64) { c[at] += n })
 		}
-		if err := decodeChanges(e.Value, func(at change, n int64) { c[at] += n }); err != nil {
+		if err != nil {
 			return err
 		}
 	}

@@ -42,12 +42,12 @@ type Values [aggregation.Numbers]int64
 // overdue what is open though it was due before Today. Rows that can hold none of
 // them are not read.
 func Read(tx store.Tx, q Query, wanted aggregation.Set) (v Values, err error) {
-	campaigns, err := q.campaigns(tx, rowsBucket)
+	bases, err := q.bases(tx)
 	if err != nil {
 		return v, err
 	}
-	for _, campaign := range campaigns {
-		s := sum{tx: tx, base: q.base(campaign), q: q, wanted: wanted, values: &v}
+	for _, base := range bases {
+		s := sum{tx: tx, base: base, q: q, wanted: wanted, values: &v}
 		if err := s.all(); err != nil {
 			return v, err
 		}
@@ -80,12 +80,12 @@ func ReadGrouped(tx store.Tx, q Query, subtree []string, wanted aggregation.Set)
 
 // Counts says whether anything counts, or did, in the campaign and category of q.
 func Counts(tx store.Tx, q Query) (bool, error) {
-	campaigns, err := q.campaigns(tx, rowsBucket)
+	bases, err := q.bases(tx)
 	if err != nil {
 		return false, err
 	}
-	for _, campaign := range campaigns {
-		from, to := store.Prefix(q.base(campaign))
+	for _, base := range bases {
+		from, to := store.Prefix(base)
 		for _, err := range tx.Scan(rowsBucket, from, to) {
 			return err == nil, err
 		}
@@ -128,7 +128,21 @@ func minusFlows(m aggregation.Metric) int64 {
 	return -1
 }
 
-// base is the beginning of the keys of what is asked for, in a campaign of it.
+// bases are the beginnings of the keys of all rows of what is asked for.
+func (q Query) bases(tx store.Tx) (bases []string, err error) {
+	for _, axis := range axes {
+		campaigns, err := q.campaigns(tx, rowsBucket, axis)
+		if err != nil {
+			return nil, err
+		}
+		for _, campaign := range campaigns {
+			bases = append(bases, axis+q.base(campaign))
+		}
+	}
+	return bases, nil
+}
+
+// base is what keys have behind their axis or stretch, in a campaign of what is asked for.
 func (q Query) base(campaign string) string {
 	or := func(s string) string {
 		if s == "" {
@@ -147,7 +161,7 @@ func (q Query) rowsOf() string {
 	return q.Unit
 }
 
-// sum adds rows up.
+// sum adds rows up, whose keys begin with base: those of one axis.
 type sum struct {
 	tx     store.Tx
 	base   string
@@ -158,17 +172,20 @@ type sum struct {
 
 // all adds all that is wanted.
 func (s *sum) all() (err error) {
+	if s.base[:1] == byDue {
+		if s.wanted.Any((*aggregation.Definition).Overdue) {
+			err = s.until(s.q.Today, 0, plus)
+		}
+		return err
+	}
 	if s.wanted.Any(comesByDay) || s.q.End == s.q.Today && s.wanted.Any(saidOverdue) {
-		err = s.until(byDay, s.q.End, 1, s.atEnd)
+		err = s.until(s.q.End, 1, s.atEnd)
 	}
 	if err == nil && s.q.End != s.q.Today && s.wanted.Any(saidOverdue) {
-		err = s.until(byDay, s.q.Today, 1, plusOverdue)
+		err = s.until(s.q.Today, 1, plusOverdue)
 	}
 	if err == nil && s.q.Start != "" && s.wanted.Any((*aggregation.Definition).Flow) {
-		err = s.until(byDay, s.q.Start, 0, minusFlows)
-	}
-	if err == nil && s.wanted.Any((*aggregation.Definition).Overdue) {
-		err = s.until(byDue, s.q.Today, 0, plus)
+		err = s.until(s.q.Start, 0, minusFlows)
 	}
 	return err
 }
@@ -176,9 +193,9 @@ func (s *sum) all() (err error) {
 // until adds what lies before a day, or with 1 more before the one behind it,
 // each metric times its weight: whole years, the months of the day's year, and the
 // days of its month.
-func (s *sum) until(axis, day string, more slot, weight weight) error {
-	year, month := spans(axis, day)[0], spans(axis, day)[1]
-	for e, err := range s.tx.Scan(rowsBucket, []byte(s.base+axis+"y"), []byte(s.base+year.key+any)) {
+func (s *sum) until(day string, more slot, weight weight) error {
+	year, month := spans(day)[0], spans(day)[1]
+	for e, err := range s.tx.Scan(rowsBucket, []byte(s.base+"y"), []byte(s.base+year.key+any)) {
 		if err != nil {
 			return err
 		}
@@ -214,7 +231,7 @@ type Owed struct{ Unit, Subject, Due string }
 // most limit things, the oldest first. How many there are is the value of
 // aggregation.ItemsMissing.
 func ReadOwed(tx store.Tx, q Query, limit int) (owed []Owed, err error) {
-	campaigns, err := q.campaigns(tx, owedBucket)
+	campaigns, err := q.campaigns(tx, owedBucket, "")
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/aggregation/count"
-	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/joins"
 	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -158,7 +158,7 @@ func (v *view) joined(campaign string) (list []string, err error) {
 
 // partOf is how fresh the part of a source is.
 func (v *view) partOf(src source) (*aggregationv1.Freshness, error) {
-	cursor, err := figures.ReadCursor(v.tx, src.Feed)
+	cursor, err := cursors.Read(v.tx, src.Feed)
 	if err != nil {
 		return nil, err
 	}

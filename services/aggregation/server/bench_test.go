@@ -21,6 +21,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -152,8 +153,8 @@ func p95(b *testing.B, engine store.Engine, read func(store.Tx) error) {
 func counting(b *testing.B, engine store.Engine) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
-	var cursor figures.Cursor
-	if err := engine.View(ctx, func(tx store.Tx) (err error) { cursor, err = figures.ReadCursor(tx, "campaign"); return err }); err != nil {
+	var cursor cursors.Cursor
+	if err := engine.View(ctx, func(tx store.Tx) (err error) { cursor, err = cursors.Read(tx, "campaign"); return err }); err != nil {
 		b.Fatal(err)
 	}
 	entries := problems(b, 20)

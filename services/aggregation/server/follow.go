@@ -12,7 +12,7 @@ import (
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/aggregation/count"
-	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -57,9 +57,9 @@ func followAll(ctx context.Context, followers []*follower) error {
 }
 
 func (f *follower) follow(ctx context.Context) error {
-	var start figures.Cursor
+	var start cursors.Cursor
 	err := f.book.Store.View(ctx, func(tx store.Tx) (err error) {
-		start, err = figures.ReadCursor(tx, f.Feed)
+		start, err = cursors.Read(tx, f.Feed)
 		return err
 	})
 	if err != nil {

@@ -65,7 +65,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   6, // since filed ledgers that nobody answers count
+	First:   7, // since what is due, and when figures changed, lies apart
 }
 
 func indexes() map[string][]string {

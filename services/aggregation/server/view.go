@@ -15,6 +15,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -129,7 +130,7 @@ func holdsOn(tx *change.Tx, unit string) bool {
 // readFreshness says of each feed how much of it is counted.
 func (v *view) readFreshness() error {
 	for _, f := range v.followers {
-		cursor, err := figures.ReadCursor(v.tx, f.Feed)
+		cursor, err := cursors.Read(v.tx, f.Feed)
 		if err != nil {
 			return err
 		}
@@ -150,7 +151,7 @@ func (v *view) readFreshness() error {
 
 // known is how many entries of a feed are counted and, if it tells of the tree, known
 // to the directory, by which units are listed: it may be behind the figures.
-func (v *view) known(feed string, counted figures.Cursor) uint64 {
+func (v *view) known(feed string, counted cursors.Cursor) uint64 {
 	if feed == count.Organization {
 		return min(counted.Next, v.directory.Position())
 	}

@@ -3,8 +3,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
 // TestMain makes this program the parts that the measurements start.
@@ -30,5 +33,10 @@ func TestAllIsMeasured(t *testing.T) {
 	}
 	if strings.Contains(string(b), "%!") {
 		t.Errorf("the page is not well made:\n%s", b)
+	}
+	for _, role := range suite.Roles() {
+		if !regexp.MustCompile(`\| ` + role + ` \| [0-9.]*[1-9][0-9.]* ms \|`).Match(b) {
+			t.Errorf("how long %s takes to start is not told:\n%s", role, b)
+		}
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/duban-project/duban/services/cmd/bench/bare"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // creates is what a round of durable creates gave, in creates a second.
@@ -27,11 +30,11 @@ func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBare()
+	b, err := bare.New()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	w, err := newWorld(ctx, city{schools: p.callers}, nil)
 	if err != nil {
 		return nil, err
@@ -55,14 +58,14 @@ func (c creates) String() string {
 // was recorded, into the engine alone.
 type ways struct {
 	whole, split *world
-	bare         *bare
-	updates      [][]put
+	engine       *bare.Engine
+	updates      []bare.Update
 }
 
 // round measures the four ways in turn.
 func (w ways) round(ctx context.Context, p plan, round int) (c creates, err error) {
 	from := 2 * round * p.creates
-	if c.bare, err = w.bare.replay(ctx, w.updates[from/2:][:p.creates], p.callers); err != nil {
+	if c.bare, err = w.replay(ctx, from/2, p); err != nil {
 		return c, err
 	}
 	if c.grpc, err = w.whole.creates(ctx, w.whole.conn, from, p.creates, p.callers); err != nil {
@@ -73,6 +76,31 @@ func (w ways) round(ctx context.Context, p plan, round int) (c creates, err erro
 	}
 	c.split, _, err = w.split.overREST(ctx, p, from)
 	return c, err
+}
+
+// replay puts what creates from one on have put into the engine alone again, and
+// returns how many a second were durable.
+func (w ways) replay(ctx context.Context, from int, p plan) (float64, error) {
+	return spread(p.creates, p.callers, func(_ int, i int64) error { return w.engine.Put(ctx, w.updates[from+int(i)-1]) })
+}
+
+// record returns what n creates put, one by one: record, indexes, request id,
+// feed entry, as bytes. They come from a suite of their own, untimed.
+func record(ctx context.Context, n, callers int) ([]bare.Update, error) {
+	var r *bare.Recorder
+	w, err := newWorld(ctx, city{schools: callers}, func(role string, e store.Engine) store.Engine {
+		if role != "rectification" {
+			return e
+		}
+		r = &bare.Recorder{Engine: e}
+		return r
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Record()
+	_, err = w.creates(ctx, w.conn, 0, n, callers)
+	return r.Updates(), errors.Join(err, w.stop())
 }
 
 // order is what the parent process tells the one that loads over REST.

@@ -33,8 +33,12 @@ var measurements = []struct {
 		r.creates, err = measureCreates(ctx, p)
 		return err
 	}},
-	{"replication", func(ctx context.Context, p plan, r *results) (err error) {
-		r.replications, err = rounds(p, func(int) (replication.Round, error) { return replication.Measure(ctx, p.entries, p.lagged) })
+	{"replication", func(ctx context.Context, p plan, r *results) error {
+		stored, err := replication.Record(ctx, p.entries)
+		if err != nil {
+			return err
+		}
+		r.replications, err = rounds(p, func(int) (replication.Round, error) { return replication.Measure(ctx, stored, p.entries, p.lagged) })
 		return err
 	}},
 	{"overload", func(ctx context.Context, p plan, r *results) (err error) {

@@ -57,25 +57,32 @@ func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, s
 
 const (
 	crowd  = 16                     // entries in a run, which many must have written at once
-	gather = 200 * time.Millisecond // how long to let more come together then
+	gather = 200 * time.Millisecond // how long to let more come together then, at least
+	most   = 500 * time.Millisecond // and at most
+	share  = 20                     // of its time a busy reader takes one part for what becomes of the entries
 )
 
 // Gathered is apply for who writes down durably what becomes of the entries: what
 // many have written at once waits a while, in which more comes together for the run
-// after it. So a busy feed is followed in few commits, which share a disk with the
+// after it; the longer, the longer it took to take in the run before, as it does in a
+// large store. So a busy feed is followed in few commits, which share a disk with the
 // feed's own. That it waits is told first, by an empty run that is behind: the reader
 // is not current meanwhile. What comes one by one is applied at once.
 func Gathered(apply Apply) Apply {
+	var took time.Duration
 	return func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error {
 		if len(run) >= crowd && next == size {
 			if err := apply(ctx, nil, next-uint64(len(run)), size); err != nil {
 				return err
 			}
-			if err := Pause(ctx, gather); err != nil {
+			if err := Pause(ctx, min(max(gather, share*took), most)); err != nil {
 				return err
 			}
 		}
-		return apply(ctx, run, next, size)
+		begun := time.Now()
+		err := apply(ctx, run, next, size)
+		took = time.Since(begun)
+		return err
 	}
 }
 

@@ -186,6 +186,32 @@ func TestOnlyACrowdIsGathered(t *testing.T) {
 	}
 }
 
+// TestWhatCostsMoreIsDoneLess: a crowd is let come together for twenty times as long as
+// the run before took, from a fifth of a second to half a second.
+func TestWhatCostsMoreIsDoneLess(t *testing.T) {
+	for took, wait := range map[time.Duration]time.Duration{
+		0: 200 * time.Millisecond, 10 * time.Millisecond: 200 * time.Millisecond, 20 * time.Millisecond: 400 * time.Millisecond, time.Minute: 500 * time.Millisecond,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			apply := feed.Gathered(func(_ context.Context, run []*feedv1.Entry, _, _ uint64) error {
+				if len(run) > 0 {
+					time.Sleep(took) // of the bubble
+				}
+				return nil
+			})
+			for i, want := range []time.Duration{200*time.Millisecond + took, wait + took} {
+				begun := time.Now()
+				if err := apply(t.Context(), make([]*feedv1.Entry, 16), 16, 16); err != nil {
+					t.Fatal(err)
+				}
+				if got := time.Since(begun); got != want {
+					t.Errorf("run %d of those that take %v was taken in after %v, want %v", i, took, got, want)
+				}
+			}
+		})
+	}
+}
+
 // TestAFullDiskIsWaitedOut: the same run comes again each second until it is taken,
 // or until something goes wrong that does not pass.
 func TestAFullDiskIsWaitedOut(t *testing.T) {

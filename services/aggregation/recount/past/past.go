@@ -71,12 +71,12 @@ func Read(tx store.Tx, said Said) (*Past, error) {
 
 // learn reads one row.
 func (p *Past) learn(row store.Entry) error {
-	at := len(row.Key) - 8
-	unit, cut, two := strings.Cut(string(row.Key[:max(at, 0)]), "\x00")
-	if at < 0 || len(row.Value) == 0 || !two || !strings.HasSuffix(cut, "\x00") {
+	at := min(8, len(row.Key))
+	unit, cut, two := strings.Cut(string(row.Key[at:]), "\x00")
+	if at < 8 || len(row.Value) == 0 || !two || !strings.HasSuffix(cut, "\x00") {
 		return hold.Unreadable("figures.known", row.Key)
 	}
-	l := learnt{since: int64(binary.BigEndian.Uint64(row.Key[at:])), unit: "units/" + unit, cut: strings.TrimSuffix(cut, "\x00")}
+	l := learnt{since: int64(binary.BigEndian.Uint64(row.Key)), unit: "units/" + unit, cut: strings.TrimSuffix(cut, "\x00")}
 	for r := hold.NewReader(row.Value); r.More(); {
 		if l.cell, l.n = cell(r), r.Number(); r.Broken() {
 			return hold.Unreadable("figures.known", row.Key)

@@ -59,7 +59,7 @@ func (r Rows) wanted() map[string]map[uint64]int64 {
 	for unit, cuts := range r {
 		for cut, cells := range cuts {
 			for at, n := range cells {
-				at.want(want, hold.Short(unit)+"\x00"+cut+"\x00"+at.Axis, n)
+				at.want(want, at.Axis+hold.Short(unit)+"\x00"+cut+"\x00", n)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/cmd/bench/bare"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/own"
 	"github.com/duban-project/duban/services/federation/push"
@@ -52,7 +53,9 @@ type node struct {
 	ended      chan error
 }
 
-func newNode(id string) (n *node, err error) {
+// newNode starts one; what it puts into the store of federation goes through seen,
+// if there is one.
+func newNode(id string, seen *bare.Recorder) (n *node, err error) {
 	n = &node{id: id, engines: map[string]store.Engine{}, logs: map[string]*feed.Log{}, stopping: make(chan struct{}), ended: make(chan error, 1)}
 	if _, n.key, err = ed25519.GenerateKey(rand.Reader); err != nil {
 		return nil, err
@@ -65,6 +68,9 @@ func newNode(id string) (n *node, err error) {
 	for _, role := range pushed {
 		if err := n.open(role); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(n.folder))
+		}
+		if role == "federation" && seen != nil {
+			seen.Engine, n.engines[role] = n.engines[role], seen
 		}
 		sources[role] = feedserver.Source{Engine: n.engines[role], Log: n.logs[role]}
 	}
@@ -162,6 +168,16 @@ func (n *node) enrol(ctx context.Context, lower *node) error {
 	})
 }
 
+// batched reads a batch of entries at most: a run that is pushed is what was read at
+// once, and is taken in one commit.
+type batched struct{ feedv1.FeedServiceClient }
+
+// ListRecords implements feedv1.FeedServiceClient.
+func (b batched) ListRecords(ctx context.Context, in *feedv1.ListRecordsRequest, o ...grpc.CallOption) (*feedv1.ListRecordsResponse, error) {
+	in.PageSize = min(in.GetPageSize(), Batch)
+	return b.FeedServiceClient.ListRecords(ctx, in, o...)
+}
+
 // push pushes upward until it is stopped.
 func (n *node) push(ctx context.Context, upper *node) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -170,7 +186,7 @@ func (n *node) push(ctx context.Context, upper *node) (stop func()) {
 		defer close(done)
 		_ = push.Run(ctx, push.Config{ // ends with ctx alone
 			Installation: "installations/" + n.id, Up: federationv1.NewFederationServiceClient(upper.conn), Cosigner: upper.cosigner.VerifierKey(),
-			Feeds: feedv1.NewFeedServiceClient(n.conn), Names: func(context.Context) ([]string, error) { return pushed, nil },
+			Feeds: batched{feedv1.NewFeedServiceClient(n.conn)}, Names: func(context.Context) ([]string, error) { return pushed, nil },
 			Sign: n.logs["federation"].Sign, Now: time.Now, Boot: strings.ToLower(rand.Text()), Keep: n,
 		})
 	}()

@@ -1,4 +1,5 @@
-package figures
+// Package cursors keeps how far each feed is counted, in the transaction that counts.
+package cursors
 
 import (
 	"encoding/binary"
@@ -7,6 +8,9 @@ import (
 
 	"github.com/duban-project/duban/services/internal/store"
 )
+
+// Bucket has service → how far its feed is counted.
+const Bucket = "figures.cursors"
 
 // Cursor says how far a service's feed is counted.
 type Cursor struct {
@@ -17,9 +21,9 @@ type Cursor struct {
 	At, Effective time.Time
 }
 
-// ReadCursor returns the cursor of a service's feed.
-func ReadCursor(tx store.Tx, service string) (Cursor, error) {
-	b, there, err := store.Seek(tx, cursorsBucket, []byte(service))
+// Read returns the cursor of a service's feed.
+func Read(tx store.Tx, service string) (Cursor, error) {
+	b, there, err := store.Seek(tx, Bucket, []byte(service))
 	if err != nil || !there {
 		return Cursor{}, err
 	}
@@ -31,11 +35,11 @@ func ReadCursor(tx store.Tx, service string) (Cursor, error) {
 
 func instant(b []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(b))).UTC() }
 
-// WriteCursor stores the cursor, in the transaction of the fold that counted the
+// Write stores the cursor, in the transaction of the fold that counted the
 // entries before it.
-func WriteCursor(tx store.Tx, service string, c Cursor) error {
+func Write(tx store.Tx, service string, c Cursor) error {
 	b := binary.BigEndian.AppendUint64(nil, c.Next)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.At.UnixNano()))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Effective.UnixNano()))
-	return tx.Put(cursorsBucket, []byte(service), b)
+	return tx.Put(Bucket, []byte(service), b)
 }
