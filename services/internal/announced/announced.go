@@ -38,6 +38,11 @@ type Days[T change.Record] struct {
 // Work counts anew what is to be, once: what was done before it was interrupted is not
 // done again. A full disk or a held log it waits out.
 func (d *Days[T]) Work(ctx context.Context) error {
+	if prepared := d.Kind.Book.Prepared; prepared != nil {
+		if err := prepared(ctx); err != nil {
+			return err
+		}
+	}
 	return feed.Patient("calendar", func(ctx context.Context, _ []*feedv1.Entry, _, _ uint64) error {
 		names, done, err := d.stale(ctx)
 		if err != nil || done {

@@ -98,6 +98,13 @@ func TestDaysAreCountedAnewOnce(t *testing.T) {
 				t.Errorf("%s: %v, %d provisional days fewer than there should be, %d commits, want %d", when, err, left, engine.commits, commits)
 			}
 		}
+		errTree := errors.New("no tree")
+		book.Prepared = func(context.Context) error { return errTree }
+		if err := work(); !errors.Is(err, errTree) {
+			t.Errorf("before the tree is known: %v", err)
+		}
+		want("before it was known", nil, n/2, 1)
+		book.Prepared = func(context.Context) error { return nil }
 		f.Log.Hold("a test")
 		if err := work(); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("while the log is held: %v", err)

@@ -64,6 +64,10 @@ type Book struct {
 	// Remote says of which units an installation below keeps the records: none of
 	// them changes here. Nil: of none.
 	Remote func(unit string) bool
+	// Prepared returns once the tree, by which Remote says so, and a simulation's time
+	// are known: for workers that begin with what they keep, not with what they hear.
+	// Nil: they are.
+	Prepared func(ctx context.Context) error
 }
 
 // Today is the civil day in China by the service's clock.

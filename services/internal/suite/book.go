@@ -43,7 +43,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	return &change.Book{
 		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
-		Validate: s.Process.Validate, Remote: s.directory.Remote,
+		Validate: s.Process.Validate, Remote: s.directory.Remote, Prepared: s.prepared,
 	}, nil
 }
 
