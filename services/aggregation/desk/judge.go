@@ -253,10 +253,10 @@ func (j *judge) broke(row *aggregationv1.Report_Row, broken []*aggregationv1.Rep
 
 // enter counts the rows that stand and are not counted, which are proposed no more.
 func (j *judge) enter(page *aggregationv1.ReportPage) error {
-	if err := j.retract(page); err != nil {
-		return err
-	}
 	for _, row := range page.GetRows() {
+		if err := j.takeBack(row); err != nil {
+			return err
+		}
 		if !stands(row) || row.GetCounted() {
 			continue
 		}
@@ -273,9 +273,12 @@ func (j *judge) enter(page *aggregationv1.ReportPage) error {
 	return j.fold.Flush()
 }
 
-// withdraw takes off what still counts of the report's rows.
+// withdraw takes off what still counts of the report's rows, or is proposed.
 func (j *judge) withdraw(page *aggregationv1.ReportPage) error {
 	for _, row := range page.GetRows() {
+		if err := j.takeBack(row); err != nil {
+			return err
+		}
 		if !row.GetCounted() {
 			continue
 		}

@@ -174,9 +174,6 @@ func (j *judge) takeOff(n int32) error {
 		if err := j.desk.restore(j.tx, page); err != nil {
 			return err
 		}
-		if err := old.retract(page); err != nil {
-			return err
-		}
 		return old.withdraw(page)
 	})
 }

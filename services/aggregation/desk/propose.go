@@ -38,19 +38,24 @@ func (j *judge) propose(page *aggregationv1.ReportPage) error {
 // retract takes off what is proposed of a page.
 func (j *judge) retract(page *aggregationv1.ReportPage) error {
 	for _, row := range page.GetRows() {
-		if !row.GetProposed() {
-			continue
-		}
-		said, err := j.reported(row)
-		if err != nil {
+		if err := j.takeBack(row); err != nil {
 			return err
 		}
-		if err := j.fold.Retract(said); err != nil {
-			return err
-		}
-		row.Proposed = false
 	}
 	return j.fold.Flush()
+}
+
+// takeBack takes off what is proposed of a row.
+func (j *judge) takeBack(row *aggregationv1.Report_Row) error {
+	if !row.GetProposed() {
+		return nil
+	}
+	row.Proposed = false
+	said, err := j.reported(row)
+	if err != nil {
+		return err
+	}
+	return j.fold.Retract(said)
 }
 
 // drop proposes that what counts of a page of the report before is taken off where this

@@ -75,8 +75,8 @@ func (s *scene) rows(name, filter string) (all []*aggregationv1.Report_Row) {
 // recounted holds the figures against a recount from the feeds, once there is no work.
 func (s *scene) recounted() {
 	s.T.Helper()
-	s.settled()
 	s.work(func(list []string) bool { return len(list) == 0 })
+	s.settled()
 	if err := upkeep.RecountStores(s.T.Context(), s.Stores()); err != nil {
 		s.T.Error(err)
 	}

@@ -211,6 +211,7 @@ func TestWhatCountsIsWhatStandsAccepted(t *testing.T) {
 func BenchmarkLongReport(b *testing.B) {
 	for b.Loop() {
 		s := newScene(b)
+		s.published("x", s.Root)
 		r := s.uploaded(s.report(1), lines(100_000, s.school, s.other))
 		taken := b.Elapsed()
 		s.finished(r.GetName())

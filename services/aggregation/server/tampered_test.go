@@ -62,6 +62,9 @@ func full(t *testing.T) (*joined, []recount.Source) {
 	first := &rectificationv1.Problem{Name: "ledgers/n/problems/1", Unit: "units/a2", CreateTime: j.stamp(), State: rectificationv1.Problem_STATE_PLANNED, Accepted: true}
 	j.append(belowFeed, first.GetName(), first) // ends what the report said
 	j.append(belowReports, "reports/9", &aggregationv1.Report{Name: "reports/9", Unit: "units/a1", Source: "s", Form: "reportForms/ledger-monthly", Period: "2026-01"})
+	j.append(belowReports, "reports/9/pages/000000", &aggregationv1.ReportPage{Name: "reports/9/pages/000000", Report: "reports/9", Rows: []*aggregationv1.Report_Row{
+		{ResolvedUnit: "units/a1", Field: "found", Value: 7, Proposed: true}, // what awaits below is not seen above
+	}})
 	return j, j.settleBelow()
 }
 

@@ -67,7 +67,7 @@ type Claims struct {
 
 	before    map[series]map[string]int64 // what was proposed of what has changed since, see ahead
 	disturbed map[string]bool             // of what, by keys of holders, all is in before
-	broken    error                       // what could not be read of who proposes
+	proposers map[string][]claimant       // as far as they were read, by keys of holders
 }
 
 // Counter counts what claims find out.
@@ -87,7 +87,7 @@ type Counter struct {
 func New(tx store.Tx, counter Counter) *Claims {
 	return &Claims{
 		tx: tx, counter: counter, holders: map[string]string{}, owns: map[string]own{}, news: map[string]came{},
-		before: map[series]map[string]int64{}, disturbed: map[string]bool{},
+		before: map[series]map[string]int64{}, disturbed: map[string]bool{}, proposers: map[string][]claimant{},
 	}
 }
 

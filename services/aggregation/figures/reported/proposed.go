@@ -4,7 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,7 +45,11 @@ func (c *Claims) Propose(r Figure) error {
 
 // Retract takes off what Propose kept.
 func (c *Claims) Retract(r Figure) error {
-	return c.each(r, func(key string) error { return c.tx.Delete(proposedBucket, []byte(key)) })
+	err := c.each(r, func(key string) error { return c.tx.Delete(proposedBucket, []byte(key)) })
+	for _, key := range r.holderKeys() {
+		delete(c.proposers, key)
+	}
+	return err
 }
 
 // Proposes says whether r's report says the figure.
@@ -66,6 +70,9 @@ func (c *Claims) each(r Figure, change func(key string) error) error {
 		if err == nil {
 			err = change(r.Proposer.under(key) + r.series().key(r.Drops))
 		}
+		if !slices.ContainsFunc(c.proposers[key], func(is claimant) bool { return is.Proposer == r.Proposer }) {
+			delete(c.proposers, key)
+		}
 	}
 	return err
 }
@@ -73,18 +80,28 @@ func (c *Claims) each(r Figure, change func(key string) error) error {
 // under begins the keys of what p proposes of what has one holder.
 func (p Proposer) under(holder string) string { return holder + zero + p.key() + zero }
 
-// proposers yields who proposes something of what has one holder, the first that came
-// first, with something of it.
-func (c *Claims) proposers(key string) iter.Seq2[Proposer, proposal] {
-	return func(yield func(Proposer, proposal) bool) {
-		from, to := store.Prefix(key + zero)
-		for {
-			p, is, err := c.first(from, to)
-			if c.broken = errors.Join(c.broken, err); err != nil || p.Report == "" || !yield(p, is) {
-				return
-			}
-			_, from = store.Prefix(p.under(key))
+// claimant is who proposes something of what has one holder, and who that would be.
+type claimant struct {
+	Proposer
+	holder string
+}
+
+// claimants are all of them, the first that came first.
+func (c *Claims) claimants(key string) (all []claimant, err error) {
+	if all, known := c.proposers[key]; known {
+		return all, nil
+	}
+	for from, to := store.Prefix(key + zero); ; {
+		p, is, err := c.first(from, to)
+		if err != nil {
+			return nil, err
 		}
+		if p.Report == "" {
+			c.proposers[key] = all
+			return all, nil
+		}
+		all = append(all, claimant{p, is.holder})
+		_, from = store.Prefix(p.under(key))
 	}
 }
 
@@ -99,43 +116,34 @@ func (c *Claims) first(from, to []byte) (Proposer, proposal, error) {
 	return Proposer{}, proposal{}, nil
 }
 
-// leads says whether what p proposes would be counted, were all accepted in the order in
+// leads says whether what is proposed would be counted, were all accepted in the order in
 // which they came: nobody has the figure, in any month of its period, or who proposes it does.
 func (c *Claims) leads(is proposal) (bool, error) {
 	for month := range strings.SplitSeq(is.months, " ") {
 		key := holderKey(is.cell.Unit, is.metric, aggregation.LastDay(month))
 		who, err := c.holder(key)
-		if err != nil {
-			return false, err
-		}
-		if who == "" {
-			for _, first := range c.proposers(key) {
-				who = first.holder
-				break
+		if err == nil && who == "" {
+			var all []claimant
+			if all, err = c.claimants(key); len(all) > 0 {
+				who = all[0].holder
 			}
 		}
-		if who != is.holder {
-			return false, nil
+		if err != nil || who != is.holder {
+			return false, err
 		}
 	}
-	return true, c.broken
+	return true, nil
 }
 
-// disturb notes what others propose of what has one holder, before a change after which
+// disturb notes what is proposed of what has one holder, before a change after which
 // another may lead.
 func (c *Claims) disturb(key, holder string) error {
-	if c.disturbed[key] {
-		return nil
-	}
-	if held, err := c.holder(key); held != "" || err != nil {
+	if held, err := c.holder(key); held != "" || c.disturbed[key] || err != nil {
 		return err
 	}
-	rivals := false
-	for _, is := range c.proposers(key) {
-		rivals = rivals || is.holder != holder
-	}
-	if !rivals {
-		return c.broken
+	all, err := c.claimants(key)
+	if !slices.ContainsFunc(all, func(is claimant) bool { return is.holder != holder }) {
+		return err
 	}
 	c.disturbed[key] = true
 	var others []series
@@ -155,7 +163,7 @@ func (c *Claims) disturb(key, holder string) error {
 			return err
 		}
 	}
-	return c.broken
+	return nil
 }
 
 // proposed is what p proposes of a series, if anything.

@@ -57,9 +57,13 @@ func (c *Claims) ahead(s series) (map[string]int64, error) {
 		day = aggregation.LastDay(s.month)
 	}
 	key := holderKey(s.cell.Unit, s.metric, day)
+	claimants, err := c.claimants(key)
+	if err != nil {
+		return nil, err
+	}
 	var all []proposal
-	for p := range c.proposers(key) {
-		is, there, err := c.proposed(p, key, s)
+	for _, p := range claimants {
+		is, there, err := c.proposed(p.Proposer, key, s)
 		if err != nil {
 			return nil, err
 		}
@@ -67,8 +71,8 @@ func (c *Claims) ahead(s series) (map[string]int64, error) {
 			all = append(all, is)
 		}
 	}
-	if len(all) == 0 || c.broken != nil {
-		return nil, c.broken
+	if len(all) == 0 {
+		return nil, nil
 	}
 	counts, err := c.counted(s)
 	if err != nil {
