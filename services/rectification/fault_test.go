@@ -93,7 +93,11 @@ func recorded(v rectification.Visited, change func(*rectificationv1.Inspection))
 func planning(change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.NewInspection("inspections/i", i, places{}, serving)
+	return plannedBy("units/bureau/members/planner", i)
+}
+
+func plannedBy(who string, i *rectificationv1.Inspection) error {
+	_, err := rectification.NewInspection("inspections/i", i, who, places{}, serving)
 	return err
 }
 
@@ -449,6 +453,9 @@ var refusals = []struct {
 	}},
 	{"inspecting nowhere", rectification.ErrInspectionTargetOutside, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Targets = []string{"units/gone"} })
+	}},
+	{"planning one of one's own unit", rectification.ErrInspectionOwnUnit, func() error {
+		return plannedBy("units/office/members/planner", inspection())
 	}},
 	{"a member of the target", rectification.ErrInspectionOwnUnit, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/school/members/m"} })

@@ -1,6 +1,7 @@
 package rectification_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -202,30 +203,32 @@ func TestWhoSeesATargetSeesItsPartOnceItMayKnow(t *testing.T) {
 		Targets: []string{"units/school"},
 	}
 	for name, c := range map[string]struct {
-		i      *rectificationv1.Inspection
-		reader string
-		sees   []string
-		want   *rectificationv1.Inspection
+		i       *rectificationv1.Inspection
+		reader  string
+		sees    []string
+		belongs string
+		want    *rectificationv1.Inspection
 	}{
-		"the bureau":             {full, "x", []string{"units/bureau", "units/school"}, full},
-		"the team":               {full, full.GetTeam()[0], nil, full},
-		"a visited target":       {full, "x", []string{"units/school"}, part},
-		"both targets":           {full, "x", []string{"units/school", "units/district"}, part},
-		"a target not visited":   {full, "x", []string{"units/district"}, nil},
-		"nobody":                 {full, "x", []string{"units/office"}, nil},
-		"before the visit":       {inspection(), "x", []string{"units/school"}, nil},
-		"an announced one":       {announced, "x", []string{"units/school"}, told},
-		"an announced elsewhere": {announced, "x", []string{"units/office"}, nil},
+		"the bureau":             {full, "x", []string{"units/bureau", "units/school"}, "units/bureau", full},
+		"the team":               {full, full.GetTeam()[0], nil, "", full},
+		"a visited target":       {full, "x", []string{"units/school"}, "units/school", part},
+		"both targets":           {full, "x", []string{"units/school", "units/district"}, "", part},
+		"a target not visited":   {full, "x", []string{"units/district"}, "", nil},
+		"nobody":                 {full, "x", []string{"units/office"}, "", nil},
+		"before the visit":       {inspection(), "x", []string{"units/school"}, "", nil},
+		"an announced one":       {announced, "x", []string{"units/school"}, "", told},
+		"an announced elsewhere": {announced, "x", []string{"units/office"}, "", nil},
+
+		"a target's with a say in the bureau":             {inspection(), "x", []string{"units/bureau", "units/school", "units/district"}, "units/school", nil},
+		"a target's with a say in it, of what it saw":     {full, "x", []string{"units/bureau", "units/school", "units/district"}, "units/school", part},
+		"a target's with a say in it, who is of the team": {full, full.GetTeam()[0], []string{"units/bureau"}, "units/school", full},
 	} {
-		sees := func(unit string) bool {
-			for _, u := range c.sees {
-				if u == unit {
-					return true
-				}
-			}
-			return false
+		reader := rectification.Reader{
+			Name:    c.reader,
+			Sees:    func(unit string) bool { return slices.Contains(c.sees, unit) },
+			Belongs: func(unit string) bool { return unit == c.belongs },
 		}
-		if diff := cmp.Diff(c.want, rectification.Shown(c.i, c.reader, sees), protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(c.want, rectification.Shown(c.i, reader), protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/blob"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/directory"
@@ -188,6 +189,7 @@ func (s *Suite) wire(now func() time.Time) {
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
 	s.directory.Key = keys.Heard
+	s.directory.Today = func() string { return calendar.On(s.Clock.Now()).String() }
 	s.Process.Authenticate = keys.Authenticate
 	s.Process.Tree = s.directory
 }

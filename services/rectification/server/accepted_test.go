@@ -117,5 +117,5 @@ func (w *world) read(t *testing.T, name string) *problem {
 func (w *world) extend(t *testing.T, name, deadline string) *problem {
 	t.Helper()
 	suitetest.OK[*problem](t)(w.as(w.clerk).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{Name: name, Deadline: deadline, Reason: "工期不足"}))
-	return suitetest.OK[*problem](t)(w.as(w.bureauLeader).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
+	return suitetest.OK[*problem](t)(w.as(w.Person(w.Root, leader)).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
 }

@@ -60,49 +60,49 @@ func (s *Service) attach(tx *change.Tx, name string) (before, after *rectificati
 
 // VerifyProblem implements the RPC.
 func (s *Service) VerifyProblem(ctx context.Context, req *rectificationv1.VerifyProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Verifying, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Verify(p, tx.Access.Principal.Name)
 	})
 }
 
 // CloseProblem implements the RPC.
 func (s *Service) CloseProblem(ctx context.Context, req *rectificationv1.CloseProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Closers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Closing, rectification.Closers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Close(p, tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // ReturnProblem implements the RPC.
 func (s *Service) ReturnProblem(ctx context.Context, req *rectificationv1.ReturnProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Returning, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.SendBack(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
 
-// judge changes a problem by a rule, if the caller is one of those who decide on
+// judge makes a move on a problem by a rule, if the caller is one of those who decide on
 // what was found that way.
 func (s *Service) judge(
-	ctx context.Context, req change.Named,
+	ctx context.Context, req change.Named, m rectification.ProblemMove,
 	deciders func(rectificationv1.Problem_Source) []rectification.Right,
 	rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, m, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		if _, ok := acts(tx, p.GetUnit(), deciders(p.GetSource())); !ok {
-			return nil, refused(rectification.ErrProblemNotYoursToDecide)
+			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
 		return rule(tx, p)
 	})
 }
 
-// settle changes a problem by a rule, if the caller decides for the bureau that found
-// it, or if none did.
+// settle makes a move on a problem by a rule, if the caller decides for the bureau whose
+// that is, or if it is none's.
 func (s *Service) settle(
-	ctx context.Context, req change.Named, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
+	ctx context.Context, req change.Named, m rectification.ProblemMove, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		by := rectification.Superiors()
-		if p.GetFoundBy() != "" && !tx.Access.ActsFor(p.GetFoundBy(), p.GetUnit(), by.Scope, by.Roles...) {
-			return nil, refused(rectification.ErrProblemNotYoursToDecide)
+		by, bureau := rectification.Superiors(), rectification.Bureau(p, m, tx.Access.Tree().Root())
+		if bureau != "" && !tx.Access.ActsFor(bureau, p.GetUnit(), by.Scope, by.Roles...) {
+			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
 		return rule(tx, p)
 	})
@@ -110,14 +110,14 @@ func (s *Service) settle(
 
 // ReopenProblem implements the RPC.
 func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.ReopenProblemRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Reopening, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Reopen(p, req.GetReason())
 	})
 }
 
 // CancelProblem implements the RPC.
 func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.CancelProblemRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Cancelling, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Cancel(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
@@ -133,14 +133,14 @@ func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.Extend
 
 // ApproveExtension implements the RPC.
 func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, s.revised(func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Granting, s.revised(func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Grant(p, tx.Access.Principal.Name, tx.Now)
 	}))
 }
 
 // RefuseExtension implements the RPC.
 func (s *Service) RefuseExtension(ctx context.Context, req *rectificationv1.RefuseExtensionRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Refusing, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Refuse(p, req.GetReason(), tx.Access.Principal.Name, tx.Now)
 	})
 }

@@ -108,7 +108,7 @@ const (
 	// Who signed or filed a version does not decide on it for the superior.
 	Reason_REASON_LEDGER_DECIDER_INVOLVED Reason = 38
 	// A superior decides about others: not on what they asked for, worked on or
-	// answer for, nor on a unit that they belong to.
+	// answer for.
 	Reason_REASON_PROBLEM_DECIDER_INVOLVED Reason = 39
 	// A closed campaign takes no new findings of the units, and no first filing.
 	Reason_REASON_LEDGER_CAMPAIGN_CLOSED Reason = 40
@@ -243,7 +243,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xf1B\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xbeB\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -284,8 +284,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1dREASON_PROBLEM_PERSON_UNKNOWN\x10#\x1a\xf6\x01\x92\xb2\x19\xf1\x01\b\x01\x12\x7f责任领导、责任人须是本单位（含内设机构）的在任人员，请填写其人员编号 units/…/members/…。\x1alWho is responsible must be in office in the unit or its departments: give their name, units/…/members/….\x12\xcf\x01\n" +
 	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
 	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.\x12\xe0\x01\n" +
-	"\x1eREASON_LEDGER_DECIDER_INVOLVED\x10&\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x05\x12Q签字人和报备人不能备案或退回自己的台账，请由他人办理。\x1a_Who signed or filed the ledger neither acknowledges nor returns it: let another person do this.\x12\xa3\x02\n" +
-	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xfd\x01\x92\xb2\x19\xf8\x01\b\x05\x12i属于该单位，或申请、参与、负责该问题整改的人员应当回避，请由他人办理。\x1a\x88\x01Who belongs to the unit, or asked for this, worked on it or answers for it, does not decide as its superior: let another person do this.\x12\xf0\x02\n" +
+	"\x1eREASON_LEDGER_DECIDER_INVOLVED\x10&\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x05\x12Q签字人和报备人不能备案或退回自己的台账，请由他人办理。\x1a_Who signed or filed the ledger neither acknowledges nor returns it: let another person do this.\x12\xf0\x01\n" +
+	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xca\x01\x92\xb2\x19\xc5\x01\b\x05\x12T申请、参与或负责该问题整改的人员应当回避，请由他人办理。\x1akWho asked for this, worked on it or answers for it does not decide as superior: let another person do this.\x12\xf0\x02\n" +
 	"\x1dREASON_LEDGER_CAMPAIGN_CLOSED\x10(\x1a\xcc\x02\x92\xb2\x19\xc7\x02\b\x05\x12\x90\x01活动已于{date}结束，台账不再登记自查问题，也不再首次签字；新问题请记入常设台账，已有问题继续整改。\x1a\xad\x01The campaign was closed on {date}: its ledger takes no new findings of the unit and no first signature. Enter new problems in the standing ledger; those that are open go on. \x01\x12\xdc\x02\n" +
 	"\x1aREASON_LEDGER_PLAN_MISSING\x10)\x1a\xbb\x02\x92\xb2\x19\xb6\x02\b\x05\x12\xa6\x01共有{count}个问题未制定整改措施（序号{numbers}），请逐一补充原因剖析、整改措施、整改时限、责任领导和责任人后再签字。\x1a\x88\x01{count} problems have no plan (numbers {numbers}): give cause, measures, deadline, leader and person responsible of each before signing.\x12\xc1\x01\n" +
 	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
