@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -101,7 +102,7 @@ func TestAnAcknowledgedVersionAcceptsWhatIsInIt(t *testing.T) {
 	if name != "ledgers/x/versions/0001/problems/0001" {
 		t.Fatalf("of a problem that was filed in version 1 it accepts %q", name)
 	}
-	p.Category, p.Item, p.Level = "B", "", rectificationv1.Problem_LEVEL_STAFF // since it was filed
+	p.Category, p.Item, p.Level, p.Deadline = "B", "", rectificationv1.Problem_LEVEL_STAFF, "2026-04-25" // since it was filed
 	want := proto.CloneOf(p)
 	want.Accepted = true
 	want.AcceptedContent = &rectificationv1.AcceptedContent{
@@ -109,14 +110,26 @@ func TestAnAcknowledgedVersionAcceptsWhatIsInIt(t *testing.T) {
 	}
 	got := rectification.Accept(p, &rectificationv1.FiledProblem{
 		Name: name, Number: 1, Category: "A", Item: "A-1", Level: rectificationv1.Problem_LEVEL_UNIT, Deadline: "2026-06-30",
-	})
+	}, v)
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("accepted (-want +got):\n%s", diff)
+	}
+	v.FileTime = timestamppb.New(now)
+	for days, deadline := range map[int]string{-1: "2026-06-30", 1: "2026-09-30"} { // before it was filed and since
+		p := proto.CloneOf(p)
+		p.Extensions = []*rectificationv1.Extension{
+			{State: rectificationv1.Extension_STATE_APPROVED, Deadline: "2026-09-30", DecideTime: timestamppb.New(now.AddDate(0, 0, days))},
+			{State: rectificationv1.Extension_STATE_REFUSED, Deadline: "2026-12-31", DecideTime: timestamppb.New(now.AddDate(0, 0, 2))},
+		}
+		filed := &rectificationv1.FiledProblem{Name: name, Deadline: "2026-06-30"}
+		if got := rectification.Accept(p, filed, v).GetAcceptedContent().GetDeadline(); got != deadline {
+			t.Errorf("granted %d days after the filing, it counts by %s, want %s", days, got, deadline)
+		}
 	}
 	if again := rectification.Unaccepted(v, got); again != "" {
 		t.Errorf("it accepts %q again", again)
 	}
-	old := rectification.Accept(p, &rectificationv1.FiledProblem{Name: name, Number: 1, Category: "A"})
+	old := rectification.Accept(p, &rectificationv1.FiledProblem{Name: name, Number: 1, Category: "A"}, v)
 	if old.GetAcceptedContent().GetLevel() != p.GetLevel() {
 		t.Errorf("of a version that was filed without levels it accepts %v", old.GetAcceptedContent())
 	}
