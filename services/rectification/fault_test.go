@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -114,6 +116,14 @@ var unfiled = &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.
 
 // serving is who is in office: all but those whose names say otherwise.
 func serving(_, member string) bool { return !strings.HasSuffix(member, "/gone") }
+
+// files have these digests.
+func files(digests ...string) (all []*blobv1.Attachment) {
+	for _, d := range digests {
+		all = append(all, &blobv1.Attachment{Name: "attachments/new", Digest: d})
+	}
+	return all
+}
 
 // settable sets something of a problem that has all.
 func settable(do func(*rectificationv1.Problem)) error {
@@ -267,6 +277,11 @@ var refusals = []struct {
 	{"no evidence", rectification.ErrProblemEvidenceMissing, func() error {
 		_, err := rectification.Submit(plannedProblem(rectifying), nil, submitter, now)
 		return err
+	}},
+	{"the same again", rectification.ErrProblemUnchanged, func() error {
+		p := plannedProblem(submitted)
+		p.SubmitTime, p.Progress, p.SubmittedProgress = timestamppb.New(now), []*rectificationv1.Progress{{}}, 1
+		return rectification.Renewed(p, files("1"), files("1", "2"))
 	}},
 	{"verifying one's own", rectification.ErrProblemSamePerson, func() error {
 		_, err := rectification.Verify(plannedProblem(submitted), submitter)

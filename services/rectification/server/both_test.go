@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -57,6 +58,45 @@ func TestNobodyIsTheSuperiorOfTheirOwnUnit(t *testing.T) {
 		want(t, "verifying what the unit found", w.judge(t, by, "verifying", own), mine)
 		suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.bureauLeader).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "重来"}))
 	}
+}
+
+// What was returned or reopened is not struck off by what was there before: something
+// was done since, or shown.
+func TestWhatWasReturnedTakesSomethingNew(t *testing.T) {
+	w := begin(t)
+	name := w.problem(t, w.clerk, w.ledger(t).GetName(), selfCheck("问题")).GetName()
+	w.plan(t, name, "2026-04-15")
+	again := func() (*problem, error) {
+		p := w.read(t, name)
+		if p.GetState() != rectificationv1.Problem_STATE_RECTIFYING {
+			suitetest.OK[*problem](t)(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+		}
+		return w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: name, Evidence: p.GetEvidence()})
+	}
+	progress := func() {
+		t.Helper()
+		suitetest.OK[*problem](t)(w.as(w.clerk).ProgressProblem(t.Context(), &rectificationv1.ProgressProblemRequest{Name: name, Text: "已补做", Percent: 90}))
+	}
+	suitetest.OK[*problem](t)(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
+	progress()
+	w.submit(t, name)
+	want(t, "returning", w.judge(t, w.supervisor, "returning", name), nil)
+	_, err := again()
+	want(t, "the same again", err, rectification.ErrProblemUnchanged)
+	at(t, err, "evidence")
+	copied := suitetest.OK[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
+		Parent: name, Attachment: &blobv1.Attachment{FileName: "新记录.txt"}, Content: []byte("整改记录0-0"),
+	}))
+	_, err = w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: name, Evidence: []string{copied.GetName()}})
+	want(t, "the same file by another name", err, rectification.ErrProblemUnchanged)
+	progress()
+	suitetest.OK[*problem](t)(again())
+	want(t, "verifying", w.judge(t, w.supervisor, "verifying", name), nil)
+	want(t, "closing", w.judge(t, w.head, "closing", name), nil)
+	want(t, "reopening", w.judge(t, w.supervisor, "reopening", name), nil)
+	_, err = again()
+	want(t, "the same after it was reopened", err, rectification.ErrProblemUnchanged)
+	w.submit(t, name) // with another file
 }
 
 // What is planned of a unit unannounced (暗访) its people find nowhere, whatever they may

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/rectification"
@@ -18,19 +19,29 @@ func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.Submit
 		if err != nil {
 			return nil, err
 		}
-		return submitted, s.attached(tx, p, req.GetEvidence())
+		files, err := s.attached(tx, p, req.GetEvidence())
+		if err != nil {
+			return nil, err
+		}
+		before, err := s.attached(tx, p, p.GetEvidence())
+		if err != nil {
+			return nil, err
+		}
+		return submitted, rectification.Renewed(p, files, before)
 	})
 }
 
-// attached says whether the files are attachments of the problem.
-func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []string) error {
-	for i, name := range files {
-		if _, err := s.files.Find(tx, p.GetName(), name); err != nil {
-			return change.Unknown(err, rectification.ErrProblemEvidenceUnknown.With("attachment", name).
+// attached returns the attachments of the problem of those names.
+func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, names []string) (files []*blobv1.Attachment, err error) {
+	for i, name := range names {
+		f, err := s.files.Find(tx, p.GetName(), name)
+		if err != nil {
+			return nil, change.Unknown(err, rectification.ErrProblemEvidenceUnknown.With("attachment", name).
 				At(fmt.Sprintf("evidence[%d]", i), "不是本问题的附件", "is no attachment of the problem"))
 		}
+		files = append(files, f)
 	}
-	return nil
+	return files, nil
 }
 
 // acceptFile says whether the problem takes another file of the caller's.
