@@ -12,13 +12,14 @@ import (
 type caseRecords struct {
 	open     string
 	assigned string // to a unit beneath
-	sealed   string // about a unit beneath
+	heard    string // about a unit beneath
+	sealed   string // likewise
 	officer  string // a complaint officer at the home
 	receipt  string
 }
 
 func noCases() caseRecords {
-	return caseRecords{open: "complaints/none", assigned: "complaints/none", sealed: "complaints/none", receipt: "000000000000000000000"}
+	return caseRecords{open: "complaints/none", assigned: "complaints/none", heard: "complaints/none", sealed: "complaints/none", receipt: "000000000000000000000"}
 }
 
 func (m *matrix) desk(role accessv1.Role, unit string) complaintv1.ComplaintServiceClient {
@@ -33,11 +34,12 @@ func (m *matrix) keepCases(home string) (r caseRecords) {
 	is := done[*complaintv1.Complaint](m)
 	child := places[home]["child"]
 	r.open, r.receipt = m.complain(home, home, complaintv1.Complaint_TYPE_HELP)
+	r.heard, _ = m.complain(home, child, complaintv1.Complaint_TYPE_COMPLAINT)
 	r.sealed, _ = m.complain(home, child, complaintv1.Complaint_TYPE_REPORT)
 	r.assigned, _ = m.complain(home, home, complaintv1.Complaint_TYPE_HELP)
 	is(officer.AcceptComplaint(ctx, &complaintv1.AcceptComplaintRequest{Name: r.assigned}))
 	is(officer.AssignComplaint(ctx, &complaintv1.AssignComplaintRequest{Name: r.assigned, To: &complaintv1.AssignComplaintRequest_Unit{Unit: child}}))
-	r.officer = m.held[post{accessv1.Role_ROLE_COMPLAINT_OFFICER, home}].person
+	r.officer = m.held[post{role: accessv1.Role_ROLE_COMPLAINT_OFFICER, unit: home}].person
 	return r
 }
 
@@ -56,8 +58,17 @@ func complaining(about string, kind complaintv1.Complaint_Type, channel complain
 // sealed: "To all but the officers at their desk they do not exist." Not even an
 // officer above the desk, or of the unit whose department it is, knows of one.
 var sealed = []exception{{"a sealed case exists for the officers at exactly its desk", func(c caller, home string) bool {
-	return c.role != accessv1.Role_ROLE_COMPLAINT_OFFICER || c.unit != home || c.reach != ""
+	return c.role != accessv1.Role_ROLE_COMPLAINT_OFFICER || c.unit != home || c.reach != "" || c.from != home
 }, hidden}}
+
+// accused: to those of the unit that a complaint is about, which another hears, it is as
+// if they had no say there.
+var accused = []exception{{"nobody hears of a complaint about their own unit", lent, hidden}}
+
+// lent says whether the caller is of what lies beneath the home, on which their grant is.
+func lent(c caller, home string) bool {
+	return c.unit == home && c.from != home && within(c.from, home)
+}
 
 // waiting: a sealed case whose desk was merged away is known to the officers at the
 // heir, who take it over before all else.
@@ -81,12 +92,13 @@ var (
 	onlooker = []exception{{"the unit that it is assigned to sees it", beneath, denied}}
 )
 
-// handled are the three kinds of case: an open one, one that is assigned and one
-// that is sealed.
+// handled are the kinds of case: an open one, one that is assigned, one about a unit
+// beneath and one that is sealed.
 func handled(assigned []exception, ask func(name string) protobuf.Message) []fixture {
 	return []fixture{
 		{note: "open", ask: func(r records) protobuf.Message { return ask(r.cases.open) }},
 		{note: "assigned", homes: []string{bureau}, except: assigned, ask: func(r records) protobuf.Message { return ask(r.cases.assigned) }},
+		{note: "about a unit beneath", homes: []string{bureau, office}, except: accused, ask: func(r records) protobuf.Message { return ask(r.cases.heard) }},
 		{note: "sealed", homes: []string{bureau, office}, except: sealed, merged: waiting, ask: func(r records) protobuf.Message { return ask(r.cases.sealed) }},
 	}
 }
@@ -146,6 +158,7 @@ func listing() []fixture {
 	return []fixture{
 		{note: "open", sifts: true, shows: func(r records) string { return r.cases.open }, ask: all},
 		{note: "assigned", homes: []string{bureau}, sifts: true, except: assignee, shows: func(r records) string { return r.cases.assigned }, ask: all},
+		{note: "about a unit beneath", homes: []string{bureau, office}, sifts: true, except: accused, shows: func(r records) string { return r.cases.heard }, ask: all},
 		{note: "sealed", homes: []string{bureau, office}, sifts: true, except: sealed, shows: shows, ask: all},
 		{note: "sealed, of a desk", homes: []string{bureau, office}, sifts: true, except: sealed, shows: shows, ask: desk},
 	}

@@ -42,7 +42,7 @@ var (
 )
 
 func ownsHook(c caller, home string) bool {
-	return c.role == accessv1.Role_ROLE_PORTAL && c.unit == home && c.reach == ""
+	return c.role == accessv1.Role_ROLE_PORTAL && c.unit == home && c.from == home && c.reach == ""
 }
 
 func eventFixtures() map[string][]fixture {

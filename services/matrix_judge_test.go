@@ -41,7 +41,7 @@ func (c cell) expect() outcome {
 
 // acts says whether the caller has the right.
 func (c cell) acts(r right) bool {
-	return slices.Contains(r.roles, c.caller.role) && inScope(r.scope, c.caller.unit, c.home)
+	return slices.Contains(r.roles, c.caller.role) && inScope(r.scope, c.caller, c.caller.unit, c.home)
 }
 
 // judge calls for a record that is there, and for such as are not, and holds the

@@ -68,13 +68,17 @@ func (m *matrix) inheritors(g merger, method method, f fixture) iter.Seq[cell] {
 		c := cell{method: method, fixture: f, home: g.home}
 		for _, role := range roles() {
 			for _, unit := range g.asked {
-				c.caller = m.held[post{role, unit}]
+				c.caller = m.held[post{role: role, unit: unit}]
 				if c.inherited(g.heir()) > refused && !yield(c) {
 					return
 				}
 			}
+			c.caller = m.held[insiders(role, g.heir())] // the heir's own, whose grant is above it
+			if c.inherited(g.heir()) > refused && !yield(c) {
+				return
+			}
 		}
-		c.caller = m.held[post{append(method.rule.GetRoles(), accessv1.Role_ROLE_VIEWER)[0], g.home}]
+		c.caller = m.held[post{role: append(method.rule.GetRoles(), accessv1.Role_ROLE_VIEWER)[0], unit: g.home}]
 		c.caller.role = 0
 		yield(c)
 	}

@@ -53,21 +53,21 @@ func expect(rule *accessv1.Rule, c caller, home string) outcome {
 		return granted
 	case !within(home, c.unit), c.reach != "" && !within(home, c.reach): // "A grant lets read the whole subtree" and no more
 		return hidden
-	case !inScope(rule.GetScope(), c.unit, home):
+	case !inScope(rule.GetScope(), c, c.unit, home):
 		return denied
 	default:
 		return granted
 	}
 }
 
-// inScope says whether a grant on the unit reaches records of the home, which
+// inScope says whether the caller's grant on the unit reaches records of the home, which
 // lies beneath it.
-func inScope(scope accessv1.Scope, unit, home string) bool {
+func inScope(scope accessv1.Scope, c caller, unit, home string) bool {
 	switch scope {
 	case accessv1.Scope_SCOPE_OWN: // "The same unit, or the unit whose department the record's unit is."
-		return unit == home || departments[home] && inScope(scope, unit, parents[home])
-	case accessv1.Scope_SCOPE_SUPERIOR: // "A strict ancestor"
-		return unit != home
+		return unit == home || departments[home] && inScope(scope, c, unit, parents[home])
+	case accessv1.Scope_SCOPE_SUPERIOR: // "A strict ancestor … Nobody is the superior of a unit that they belong to"
+		return unit != home && !within(c.from, home)
 	default: // "The same unit or any ancestor."
 		return true
 	}

@@ -117,6 +117,7 @@ func (m *matrix) fixtures() map[string][]fixture {
 // TestPlacesAreRelatedAsTheySay: the matrix is worth nothing if they are not.
 func TestPlacesAreRelatedAsTheySay(t *testing.T) {
 	for _, home := range []string{bureau, school, office} {
+		in := insiders(accessv1.Role_ROLE_VIEWER, home)
 		at := places[home]
 		above := parents[home]
 		for to, right := range map[relation]bool{
@@ -124,6 +125,7 @@ func TestPlacesAreRelatedAsTheySay(t *testing.T) {
 			"parent":       at["parent"] == above,
 			"ancestor":     at["ancestor"] != above && within(above, at["ancestor"]),
 			"child":        parents[at["child"]] == home,
+			insider:        in.from == home && in.unit == above,
 			"sibling":      at["sibling"] != home && parents[at["sibling"]] == above,
 			"other branch": !within(home, at["other branch"]) && !within(at["other branch"], above),
 		} {

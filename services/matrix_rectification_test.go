@@ -1,6 +1,8 @@
 package services_test
 
 import (
+	"slices"
+
 	protobuf "google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -41,7 +43,7 @@ func (m *matrix) keepLedgers(home, campaign string) (r ledgerRecords) {
 	r.ledger = done[*rectificationv1.Ledger](m)(clerk.CreateLedger(ctx, &rectificationv1.CreateLedgerRequest{Ledger: &rectificationv1.Ledger{Unit: home}})).GetName()
 	r.problem = problem(clerk.CreateProblem(ctx, entering(r.ledger, rectificationv1.Problem_SOURCE_SELF_CHECK))).GetName()
 	problem(clerk.PlanProblem(ctx, &rectificationv1.PlanProblemRequest{
-		Name: r.problem, Cause: "原因", Measures: "措施", Deadline: "2026-04-30", LeaderResponsible: m.held[post{accessv1.Role_ROLE_LEADER, home}].person, PersonResponsible: m.held[post{accessv1.Role_ROLE_CLERK, home}].person,
+		Name: r.problem, Cause: "原因", Measures: "措施", Deadline: "2026-04-30", LeaderResponsible: m.held[post{role: accessv1.Role_ROLE_LEADER, unit: home}].person, PersonResponsible: m.held[post{role: accessv1.Role_ROLE_CLERK, unit: home}].person,
 	}))
 	r.version = m.file(r.ledger, home)
 	r.filed = r.version + "/problems/0001"
@@ -84,7 +86,7 @@ func (m *matrix) file(ledger, home string) string {
 }
 
 func (m *matrix) inspect(home string, announced bool) string {
-	team := m.held[post{accessv1.Role_ROLE_SUPERVISOR, home}].person
+	team := m.held[post{role: accessv1.Role_ROLE_SUPERVISOR, unit: home}].person
 	req := visiting(home, places[home]["child"], team)
 	req.Inspection.Announced, req.ValidateOnly = announced, false
 	return done[*rectificationv1.Inspection](m)(m.ledgers(accessv1.Role_ROLE_SUPERVISOR, home).CreateInspection(m.suite.T.Context(), req)).GetName()
@@ -198,11 +200,12 @@ func inspectionFixtures() map[string][]fixture {
 	shows := func(r records) string { return r.ledgers.unannounced }
 	team := []exception{{"the team alone records and concludes", beside, denied}}
 	noTeam := []exception{{"the heir's supervisor is none of the team", at, denied}}
+	visited := []exception{{"nobody hears of a visit to their own unit before it is made", lent, hidden}}
 	announced := []exception{{"a unit that is to be inspected, and was told, reads its part", beneath, granted}}
 	return map[string][]fixture{
 		"CreateInspection": {asks(func(r records) protobuf.Message { return visiting(r.unit, r.child, r.local) })},
 		"GetInspection": {
-			{note: "unannounced", except: draft(), ask: func(r records) protobuf.Message {
+			{note: "unannounced", except: draft(visited...), ask: func(r records) protobuf.Message {
 				return &rectificationv1.GetInspectionRequest{Name: r.ledgers.unannounced}
 			}},
 			{note: "announced", except: draft(announced...), ask: func(r records) protobuf.Message {
@@ -213,7 +216,7 @@ func inspectionFixtures() map[string][]fixture {
 			}},
 		},
 		"ListInspections": {
-			{note: "unannounced, of all", sifts: true, except: draft(), shows: shows, ask: func(records) protobuf.Message {
+			{note: "unannounced, of all", sifts: true, except: draft(visited...), shows: shows, ask: func(records) protobuf.Message {
 				return &rectificationv1.ListInspectionsRequest{PageSize: 1000}
 			}},
 			{note: "announced, of a bureau", sifts: true, except: draft(announced...), shows: func(r records) string { return r.ledgers.announced }, ask: func(r records) protobuf.Message {
@@ -223,7 +226,7 @@ func inspectionFixtures() map[string][]fixture {
 				return &rectificationv1.ListInspectionsRequest{PageSize: 1000}
 			}},
 		},
-		"RecordInspection": {{except: team, merged: noTeam, ask: func(r records) protobuf.Message {
+		"RecordInspection": {{except: slices.Concat(visited, team), merged: noTeam, ask: func(r records) protobuf.Message {
 			return &rectificationv1.RecordInspectionRequest{Name: r.ledgers.unannounced, Target: r.child, Summary: "正常", ValidateOnly: true}
 		}}},
 		"ConcludeInspection": {{except: team, merged: noTeam, ask: func(r records) protobuf.Message {
@@ -239,5 +242,5 @@ func at(c caller, home string) bool { return c.unit == home }
 // there.
 func beside(c caller, home string) bool {
 	sees := within(home, c.unit) && (c.reach == "" || within(home, c.reach))
-	return sees && !(c.role == accessv1.Role_ROLE_SUPERVISOR && c.unit == home)
+	return sees && !(c.role == accessv1.Role_ROLE_SUPERVISOR && c.unit == home && c.from == home)
 }

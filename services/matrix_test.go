@@ -185,7 +185,7 @@ func (m *matrix) visited(method method, v visit) {
 
 // complete says whether every cell of the method was tried.
 func (m *matrix) complete(t *testing.T, method method) {
-	if got, want := len(m.seen[method.full]), 13*7; got != want {
-		t.Errorf("%d cells were tried, want 13 roles × 7 relations = %d", got, want)
+	if got, want := len(m.seen[method.full]), 13*9; got != want {
+		t.Errorf("%d cells were tried, want 13 roles × 9 relations = %d", got, want)
 	}
 }

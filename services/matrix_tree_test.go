@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"cmp"
 	"maps"
 	"strings"
 	"sync"
@@ -53,7 +54,13 @@ type relation string
 
 const none relation = "none" // the grant has ended
 
-var relations = []relation{"self", "parent", "ancestor", "child", "sibling", "other branch", none}
+// Those who belong to a unit and have a say elsewhere.
+const (
+	insider  relation = "insider"  // entered in the unit of the record, with the grant on the one above
+	seconded relation = "seconded" // entered beneath the unit of the record, with the grant on that
+)
+
+var relations = []relation{"self", "parent", "ancestor", "child", "sibling", "other branch", insider, seconded, none}
 
 // places says where those stand who are related to a home. Nothing is above or
 // beside the root: those cells are filled by units further down. A method about
@@ -85,13 +92,16 @@ type caller struct {
 	machine bool          // not a person
 	role    accessv1.Role // 0: none
 	unit    string        // where the role is held
+	from    string        // where they are entered
 	reach   string        // the subtree that the key narrows to
 }
 
-// post is a role on a unit; the empty unit is a grant that has ended.
+// post is a role on a unit, held by who is entered there or in the other unit; the empty
+// unit is a grant that has ended.
 type post struct {
 	role accessv1.Role
 	unit string
+	from string
 }
 
 // matrix is a suite with somebody in every place.
@@ -149,20 +159,38 @@ func (m *matrix) staff() {
 
 // appoint gives the role to somebody on every unit, and to somebody who lost it.
 func (m *matrix) appoint(role accessv1.Role) map[post]caller {
-	held := map[post]caller{{role, province}: m.hold(role, province)}
+	held := map[post]caller{{role: role, unit: province}: m.hold(role, province, province)}
 	for _, u := range units {
-		held[post{role, u.name}] = m.hold(role, u.name)
+		held[post{role: role, unit: u.name}] = m.hold(role, u.name, u.name)
+	}
+	for _, home := range []string{province, bureau, school, office} {
+		for _, p := range []post{insiders(role, home), {role, home, places[home]["child"]}} {
+			held[p] = m.hold(role, p.unit, p.from)
+		}
+	}
+	for _, g := range mergers {
+		p := insiders(role, g.heir())
+		held[p] = m.hold(role, p.unit, p.from)
 	}
 	past := m.enter(role, province)
 	m.end(m.suite.Grant(past.Name, province, role))
-	held[post{role, ""}] = caller{name: role.String() + " whose grant has ended", key: past.Key, machine: machine(role)}
+	held[post{role: role}] = caller{name: role.String() + " whose grant has ended", key: past.Key, machine: machine(role)}
 	return held
 }
 
-func (m *matrix) hold(role accessv1.Role, unit string) caller {
-	p := m.enter(role, unit)
+// insiders hold the role above the unit that they are entered in; nobody does above the
+// root, whose cells are filled by the school's.
+func insiders(role accessv1.Role, unit string) post {
+	if unit == province {
+		unit = school
+	}
+	return post{role, parents[unit], unit}
+}
+
+func (m *matrix) hold(role accessv1.Role, unit, from string) caller {
+	p := m.enter(role, from)
 	m.suite.Grant(p.Name, unit, role)
-	return caller{name: role.String() + " on " + unit, person: p.Name, key: p.Key, machine: machine(role), role: role, unit: unit}
+	return caller{name: role.String() + " on " + unit + " from " + from, person: p.Name, key: p.Key, machine: machine(role), role: role, unit: unit, from: from}
 }
 
 // enter enters a person, or a machine for a machine's role.
@@ -186,12 +214,21 @@ func (m *matrix) end(grant string) {
 }
 
 // key is that of who holds the role on the unit.
-func (m *matrix) key(role accessv1.Role, unit string) string { return m.held[post{role, unit}].key }
+func (m *matrix) key(role accessv1.Role, unit string) string {
+	return m.held[post{role: role, unit: unit}].key
+}
 
 // standing is who holds the role in that relation to the home.
 func (m *matrix) standing(role accessv1.Role, to relation, home string) caller {
-	if to == none {
-		return m.held[post{role, ""}]
+	at := cmp.Or(home, school) // a method about no unit is called from around the school
+	switch to {
+	case none:
+		return m.held[post{role: role}]
+	case insider:
+		return m.held[insiders(role, at)]
+	case seconded:
+		return m.held[post{role, at, places[at]["child"]}]
+	default:
+		return m.held[post{role: role, unit: places[home][to]}]
 	}
-	return m.held[post{role, places[home][to]}]
 }

@@ -2,8 +2,10 @@ package campaign
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -69,6 +71,29 @@ func Submit(c *campaignv1.Campaign, a *campaignv1.Assignment, r Report, now time
 	by := deadline.SubmittedBy(a)
 	a.SubmitTime, a.Late = timestamppb.New(now), a.GetLate() || by != "" && by < calendar.On(now).String()
 	return handedInBy(a, who)
+}
+
+// Renewed says whether the report differs from what a was submitted with before, if it
+// was, of which the evidence is before: in the summary, which may say why the rest
+// stands, or in the evidence.
+func Renewed(a *campaignv1.Assignment, r Report, before []Exhibit) error {
+	same := a.GetSubmitTime() != nil && a.GetNilReturn() == r.NilReturn && words(a.GetSummary()) == words(r.Summary)
+	if !same || !maps.Equal(shown(r.Evidence), shown(before)) {
+		return nil
+	}
+	return ErrUnchanged.At("summary", "与被退回的相同", "is what was returned, with the same evidence")
+}
+
+// words are a text without its white space.
+func words(text string) string { return strings.Join(strings.Fields(text), "") }
+
+// shown are kind and content of evidence.
+func shown(evidence []Exhibit) map[[2]string]bool {
+	all := map[[2]string]bool{}
+	for _, e := range evidence {
+		all[[2]string{e.Kind, e.File.GetDigest()}] = true
+	}
+	return all
 }
 
 // handedInBy returns a, which it changes, as submitted by who; everybody who did

@@ -45,6 +45,7 @@ var (
 	ErrEvidenceMedia         = fault.Of(campaignv1.Reason_REASON_ASSIGNMENT_EVIDENCE_MEDIA_INVALID)
 	ErrNilRefused            = fault.Of(campaignv1.Reason_REASON_ASSIGNMENT_NIL_RETURN_REFUSED)
 	ErrSamePerson            = fault.Of(campaignv1.Reason_REASON_ASSIGNMENT_SAME_PERSON)
+	ErrUnchanged             = fault.Of(campaignv1.Reason_REASON_ASSIGNMENT_UNCHANGED)
 	ErrSubmittersFull        = fault.Of(campaignv1.Reason_REASON_ASSIGNMENT_SUBMITTERS_FULL)
 	ErrTakesNoFiles          = fault.Of(campaignv1.Reason_REASON_ASSIGNMENT_ATTACHMENT_REFUSED)
 )

@@ -284,6 +284,44 @@ func TestANilReturnIsAReport(t *testing.T) {
 	}
 }
 
+// What was returned is submitted again with something else: in what it says, or in what
+// it shows. A nil return stands again with a word of why.
+func TestWhatWasReturnedComesBackOtherwise(t *testing.T) {
+	none := campaign.Report{Summary: "本单位无此情形", NilReturn: true}
+	given, err := campaign.Submit(open, nilAllowed(), none, noon, "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	why, first := none, report()
+	why.Summary += "，已逐项核对"
+	first.Evidence = first.Evidence[:1]
+	for name, c := range map[string]struct {
+		was    *campaignv1.Assignment
+		now    campaign.Report
+		before []campaign.Exhibit
+		want   error
+	}{
+		"for the first time":    {assigned(), report(), nil, nil},
+		"the same":              {resubmitted(), report(), report().Evidence, campaign.ErrUnchanged},
+		"with other words":      {resubmitted(), campaign.Report{Summary: "已全部完成", Evidence: report().Evidence}, report().Evidence, nil},
+		"with more":             {resubmitted(), report(), first.Evidence, nil},
+		"with less":             {resubmitted(), first, report().Evidence, nil},
+		"a nil return":          {given, none, nil, campaign.ErrUnchanged},
+		"a nil return, and why": {given, why, nil, nil},
+		"no nil return":         {given, report(), nil, nil},
+	} {
+		if err := campaign.Renewed(c.was, c.now, c.before); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+			t.Errorf("%s = %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func nilAllowed() *campaignv1.Assignment {
+	a := assigned()
+	a.NilAllowed = true
+	return a
+}
+
 func TestReturnsAreCounted(t *testing.T) {
 	a := handedIn()
 	for i := range 3 {

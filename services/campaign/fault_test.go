@@ -2,6 +2,7 @@ package campaign_test
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -86,6 +87,12 @@ var refusals = []struct {
 		}
 		_, err := campaign.Submit(open, a, report(), noon, "x")
 		return err
+	}},
+	{campaign.ErrUnchanged, "summary", func() error {
+		r := report()
+		slices.Reverse(r.Evidence)
+		r.Summary += " \n"
+		return campaign.Renewed(resubmitted(), r, report().Evidence)
 	}},
 	{campaign.ErrTakesNoFiles, "", func() error { return campaign.TakesFiles(open, handedIn()) }},
 }

@@ -3,6 +3,7 @@ package event
 import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -61,6 +62,26 @@ func placeIn(r owned) Place {
 		p.Campaign = c.GetCampaign()
 	}
 	return p
+}
+
+// Concerned returns the units that a resource is about and whose people are not told of
+// it for its unit, whatever they may there (回避): those that an inspection visits, and the
+// one that a complaint is about which another hears.
+func Concerned(body *anypb.Any) ([]string, error) {
+	switch body.MessageName() {
+	case "duban.complaint.v1.Complaint":
+		c := &complaintv1.Complaint{}
+		if err := body.UnmarshalTo(c); err != nil || c.GetUnit() == c.GetDesk() {
+			return nil, err
+		}
+		return []string{c.GetUnit()}, nil
+	case "duban.rectification.v1.Inspection":
+		i := &rectificationv1.Inspection{}
+		err := body.UnmarshalTo(i)
+		return i.GetTargets(), err
+	default:
+		return nil, nil
+	}
 }
 
 // open says whether a complaint is of the open types and concerns nobody's head:

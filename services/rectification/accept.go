@@ -41,14 +41,20 @@ func Unaccepted(v *rectificationv1.LedgerVersion, p *rectificationv1.Problem) st
 	return name
 }
 
-// Accept returns p as it counts for superiors once they have acknowledged filed.
-// Its deadline is the one that it has: since it was filed only a superior moved it.
-func Accept(p *rectificationv1.Problem, filed *rectificationv1.FiledProblem) *rectificationv1.Problem {
+// Accept returns p as it counts for superiors once they have acknowledged v, in which it
+// is filed: by what was filed, and the deadline that a superior has granted since.
+func Accept(p *rectificationv1.Problem, filed *rectificationv1.FiledProblem, v *rectificationv1.LedgerVersion) *rectificationv1.Problem {
 	p = proto.CloneOf(p)
+	deadline := filed.GetDeadline()
+	for _, x := range p.GetExtensions() {
+		if x.GetState() == rectificationv1.Extension_STATE_APPROVED && !x.GetDecideTime().AsTime().Before(v.GetFileTime().AsTime()) {
+			deadline = x.GetDeadline()
+		}
+	}
 	p.Accepted = true
 	p.AcceptedContent = &rectificationv1.AcceptedContent{
 		Category: filed.GetCategory(), Item: filed.GetItem(), Level: cmp.Or(filed.GetLevel(), p.GetLevel()),
-		Deadline: p.GetDeadline(), FiledProblem: filed.GetName(),
+		Deadline: deadline, FiledProblem: filed.GetName(),
 	}
 	return p
 }

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
@@ -22,7 +23,21 @@ func Submit(p *rectificationv1.Problem, evidence []string, who string, now time.
 	}
 	p.Evidence, p.SubmitTime = evidence, timestamppb.New(now)
 	p.Submitter, p.Verifier, p.Closer = who, "", ""
+	p.SubmittedProgress = int32(len(p.GetProgress()))
 	return worked(p, p.GetPersonResponsible(), who)
+}
+
+// Renewed says whether p is submitted with something new, if it was before, with the
+// files before: an entry on progress since, or a file of other content among the files.
+func Renewed(p *rectificationv1.Problem, files, before []*blobv1.Attachment) error {
+	other := func(f *blobv1.Attachment) bool {
+		return !slices.ContainsFunc(before, func(b *blobv1.Attachment) bool { return b.GetDigest() == f.GetDigest() })
+	}
+	done := len(p.GetProgress()) > int(p.GetSubmittedProgress())
+	if p.GetSubmitTime() == nil || done || slices.ContainsFunc(files, other) {
+		return nil
+	}
+	return ErrProblemUnchanged.At("evidence", "与上次提交的相同", "is what was submitted before")
 }
 
 // Verify returns p as confirmed by who.

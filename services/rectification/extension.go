@@ -18,6 +18,7 @@ const MaxExtensions = 20
 type Wish struct {
 	Deadline, Reason string
 	Asker            string // the principal
+	Bureau           string // the unit that decides on it, or those above; empty: any superior
 	Time             time.Time
 }
 
@@ -33,7 +34,7 @@ func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) (*rec
 	}
 	p.Extensions = append(p.Extensions, &rectificationv1.Extension{
 		Deadline: w.Deadline, PreviousDeadline: p.GetDeadline(), Reason: w.Reason,
-		State: rectificationv1.Extension_STATE_ASKED, AskTime: timestamppb.New(w.Time),
+		State: rectificationv1.Extension_STATE_ASKED, AskTime: timestamppb.New(w.Time), Bureau: w.Bureau,
 	})
 	p.ExtensionAsker = w.Asker
 	return worked(p, w.Asker)

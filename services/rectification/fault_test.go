@@ -7,7 +7,9 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -93,7 +95,11 @@ func recorded(v rectification.Visited, change func(*rectificationv1.Inspection))
 func planning(change func(*rectificationv1.Inspection)) error {
 	i := inspection()
 	change(i)
-	_, err := rectification.NewInspection("inspections/i", i, places{}, serving)
+	return plannedBy("units/bureau/members/planner", i)
+}
+
+func plannedBy(who string, i *rectificationv1.Inspection) error {
+	_, err := rectification.NewInspection("inspections/i", i, who, places{}, serving)
 	return err
 }
 
@@ -110,6 +116,14 @@ var unfiled = &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.
 
 // serving is who is in office: all but those whose names say otherwise.
 func serving(_, member string) bool { return !strings.HasSuffix(member, "/gone") }
+
+// files have these digests.
+func files(digests ...string) (all []*blobv1.Attachment) {
+	for _, d := range digests {
+		all = append(all, &blobv1.Attachment{Name: "attachments/new", Digest: d})
+	}
+	return all
+}
 
 // settable sets something of a problem that has all.
 func settable(do func(*rectificationv1.Problem)) error {
@@ -263,6 +277,11 @@ var refusals = []struct {
 	{"no evidence", rectification.ErrProblemEvidenceMissing, func() error {
 		_, err := rectification.Submit(plannedProblem(rectifying), nil, submitter, now)
 		return err
+	}},
+	{"the same again", rectification.ErrProblemUnchanged, func() error {
+		p := plannedProblem(submitted)
+		p.SubmitTime, p.Progress, p.SubmittedProgress = timestamppb.New(now), []*rectificationv1.Progress{{}}, 1
+		return rectification.Renewed(p, files("1"), files("1", "2"))
 	}},
 	{"verifying one's own", rectification.ErrProblemSamePerson, func() error {
 		_, err := rectification.Verify(plannedProblem(submitted), submitter)
@@ -449,6 +468,9 @@ var refusals = []struct {
 	}},
 	{"inspecting nowhere", rectification.ErrInspectionTargetOutside, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Targets = []string{"units/gone"} })
+	}},
+	{"planning one of one's own unit", rectification.ErrInspectionOwnUnit, func() error {
+		return plannedBy("units/office/members/planner", inspection())
 	}},
 	{"a member of the target", rectification.ErrInspectionOwnUnit, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/school/members/m"} })

@@ -38,8 +38,9 @@ func moveInspection(i *rectificationv1.Inspection, m InspectionMove) (*rectifica
 	return lifecycle.Move(InspectionLife, i, m, ErrInspectionIllegalMove)
 }
 
-// NewInspection returns the inspection that i asks for, under name.
-func NewInspection(name string, i *rectificationv1.Inspection, at Places, serves Serves) (*rectificationv1.Inspection, error) {
+// NewInspection returns the inspection that i asks for, under name, as planner plans it,
+// who belongs to none of the targets either.
+func NewInspection(name string, i *rectificationv1.Inspection, planner string, at Places, serves Serves) (*rectificationv1.Inspection, error) {
 	for n, m := range i.GetTeam() {
 		if at.Path(home(m)) == nil || !serves(home(m), m) {
 			return nil, ErrInspectionMemberUnknown.With("unit", home(m)).
@@ -47,8 +48,12 @@ func NewInspection(name string, i *rectificationv1.Inspection, at Places, serves
 		}
 	}
 	for n, t := range i.GetTargets() {
-		if err := visitable(i, t, at, fmt.Sprintf("inspection.targets[%d]", n)); err != nil {
+		field := fmt.Sprintf("inspection.targets[%d]", n)
+		if err := visitable(i, t, at, field); err != nil {
 			return nil, err
+		}
+		if at.Belongs(planner, t) {
+			return nil, ErrInspectionOwnUnit.With("target", t).At(field, "您属于该单位", "is your own unit")
 		}
 	}
 	return &rectificationv1.Inspection{
@@ -74,7 +79,7 @@ func visitable(i *rectificationv1.Inspection, target string, at Places, field st
 		return ErrInspectionTargetArchived.With("target", target).At(field, "已撤并", "is archived")
 	}
 	for _, m := range i.GetTeam() {
-		if Belongs(m, target, at) {
+		if at.Belongs(m, target) {
 			return ErrInspectionOwnUnit.With("target", target).At(field, "有检查组成员属于该单位", "is the unit of one of the team")
 		}
 	}
@@ -139,7 +144,7 @@ func Conclude(i *rectificationv1.Inspection, e Ending, at Places) (*rectificatio
 		return nil, ErrInspectionNotOfTeam
 	}
 	for _, v := range i.GetVisits() {
-		if Belongs(e.By, v.GetTarget(), at) {
+		if at.Belongs(e.By, v.GetTarget()) {
 			return nil, ErrInspectionOwnUnit.With("target", v.GetTarget())
 		}
 	}
@@ -147,15 +152,21 @@ func Conclude(i *rectificationv1.Inspection, e Ending, at Places) (*rectificatio
 	return i, nil
 }
 
-// Shown returns of i what a reader may know who is called reader and sees the
-// units that sees tells: all of it, if that is the inspecting bureau or the
-// reader is of the team; else the part of the targets that the reader sees and
-// that know of it; or nil if there is none.
-func Shown(i *rectificationv1.Inspection, reader string, sees func(unit string) bool) *rectificationv1.Inspection {
-	if sees(i.GetUnit()) || slices.Contains(i.GetTeam(), reader) {
+// Reader is who reads an inspection.
+type Reader struct {
+	Name    string
+	Sees    func(unit string) bool // whether they see the unit's records
+	Belongs func(unit string) bool // whether they belong to the unit or to what lies beneath it
+}
+
+// Shown returns of i what r may know: all of it, if r sees the inspecting bureau and
+// belongs to none of the targets, or is of the team; else the part of the targets that r
+// sees and that know of it; or nil if there is none.
+func Shown(i *rectificationv1.Inspection, r Reader) *rectificationv1.Inspection {
+	if r.Sees(i.GetUnit()) && !slices.ContainsFunc(i.GetTargets(), r.Belongs) || slices.Contains(i.GetTeam(), r.Name) {
 		return i
 	}
-	knows := func(target string) bool { return sees(target) && (i.GetAnnounced() || visited(i, target)) }
+	knows := func(target string) bool { return r.Sees(target) && (i.GetAnnounced() || visited(i, target)) }
 	part := proto.CloneOf(i)
 	part.Plan, part.Conclusion, part.Team = "", "", nil
 	part.Targets = slices.DeleteFunc(part.Targets, func(t string) bool { return !knows(t) })

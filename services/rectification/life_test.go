@@ -275,16 +275,11 @@ type places struct{}
 
 func (places) Path(unit string) []string { return tree(unit) }
 
-func (places) Heir(unit string) string { return unit }
-
 func (places) Active(string) bool { return true }
 
-func (places) Ties(member string) []string {
+func (places) Belongs(member, unit string) bool {
 	home, _, _ := strings.Cut(member, "/members/")
-	if member == "units/section/members/posted" {
-		return []string{home, "units/office"}
-	}
-	return []string{home}
+	return slices.Contains(tree(home), unit) || member == "units/section/members/posted" && slices.Contains(tree("units/office"), unit)
 }
 
 // deserted is places after all units were archived.

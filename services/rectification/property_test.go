@@ -2,6 +2,7 @@ package rectification_test
 
 import (
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
@@ -22,6 +23,7 @@ type story struct {
 	hands            map[string]bool // who worked on it
 	granted          bool            // the last move granted an extension
 	done             string
+	moved            int
 
 	given    bool // others than the unit have set its deadline
 	contents map[string]*rectificationv1.FiledProblem
@@ -29,11 +31,19 @@ type story struct {
 	accepted said // what the newest acknowledged one says
 }
 
-// said is what a problem is said to be.
+// said is what a problem is said to be, and by when it is done.
 type said struct {
 	category string
 	level    rectificationv1.Problem_Level
+	deadline string
 }
+
+func says(p *rectificationv1.Problem) said {
+	return said{p.GetCategory(), p.GetLevel(), p.GetDeadline()}
+}
+
+// now is the time of the move: each has its own.
+func (s *story) now() time.Time { return now.Add(time.Duration(s.moved) * time.Second) }
 
 // person draws one of a few, so that the same one often comes twice.
 func person(t *rapid.T) string {
@@ -161,11 +171,16 @@ func (s *story) moves() map[string]func(*rapid.T) {
 		},
 		"grant": func(t *rapid.T) {
 			who := superiorOr(t)
-			p, err := rectification.Grant(s.problem, who, now)
+			p, err := rectification.Grant(s.problem, who, s.now())
 			if s.granted = s.onProblem("grant", p, err); s.granted && s.hands[who] {
 				t.Fatalf("%s granted what %v worked on", who, s.hands)
 			}
-			s.given = s.given || s.granted
+			if s.given = s.given || s.granted; s.granted {
+				s.filed.deadline = p.GetDeadline() // whatever was filed before
+			}
+			if s.granted && p.GetAccepted() {
+				s.accepted.deadline = p.GetDeadline()
+			}
 		},
 		"refuse": func(t *rapid.T) {
 			p, err := rectification.Refuse(s.problem, "no", superiorOr(t), now)
@@ -186,12 +201,12 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 		},
 		"file": func(t *rapid.T) {
-			f, err := rectification.File(s.ledger, []*rectificationv1.Problem{s.problem}, "a", now, calendar.Builtin())
+			f, err := rectification.File(s.ledger, []*rectificationv1.Problem{s.problem}, "a", s.now(), calendar.Builtin())
 			if err != nil {
 				return
 			}
 			s.ledger, s.version = f.Ledger, f.Version
-			s.filed = said{s.problem.GetCategory(), s.problem.GetLevel()}
+			s.filed = says(s.problem)
 			if len(f.Problems) > 0 {
 				s.problem, s.contents[f.Contents[0].GetName()] = f.Problems[0], f.Contents[0]
 			}
@@ -215,7 +230,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 func (s *story) acknowledge() {
 	s.accepted = s.filed
 	if name := rectification.Unaccepted(s.version, s.problem); name != "" {
-		s.problem = rectification.Accept(s.problem, s.contents[name])
+		s.problem = rectification.Accept(s.problem, s.contents[name], s.version)
 	}
 }
 
@@ -246,6 +261,7 @@ func TestWhateverHappensToAProblemItsInvariantsHold(t *testing.T) {
 			for range rapid.IntRange(1, 150).Draw(t, "length") {
 				before, filed := s.problem, s.ledger.GetVersion() > 0
 				s.granted = false
+				s.moved++
 				moves[rapid.SampledFrom(moved).Draw(t, "move")](t)
 				s.check(t, before, filed)
 				reached[s.problem.GetState()]++
@@ -283,13 +299,15 @@ func tell(t *rapid.T) *story {
 	above := rapid.IntRange(0, 3).Draw(t, "found above") == 0
 	if above {
 		found.Source, found.Deadline = rectificationv1.Problem_SOURCE_SUPERIOR, rapid.SampledFrom([]string{"", "2026-06-30"}).Draw(t, "set above")
-		s.given, s.accepted = true, said{"A", rectificationv1.Problem_LEVEL_UNIT}
+		s.given = true
 	}
 	l, p, err := rectification.Enter(s.ledger, found, rectification.Finder{Others: above}, now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.ledger, s.problem = l, p
+	if s.ledger, s.problem = l, p; above {
+		s.accepted = says(p)
+	}
 	if rapid.IntRange(0, 3).Draw(t, "begins filed") > 0 {
 		s.begin(t)
 	}
@@ -314,7 +332,7 @@ func (s *story) check(t *rapid.T, before *rectificationv1.Problem, filed bool) {
 		t.Fatalf("%s verified what they submitted", p.GetVerifier())
 	}
 	s.checkDeadline(t, before, filed)
-	if c := p.GetAcceptedContent(); p.GetAccepted() != (c != nil) || (said{c.GetCategory(), c.GetLevel()}) != s.accepted {
+	if c := p.GetAcceptedContent(); p.GetAccepted() != (c != nil) || (said{c.GetCategory(), c.GetLevel(), c.GetDeadline()}) != s.accepted {
 		t.Fatalf("after %s it counts by %v, accepted %v; last acknowledged was %v", s.done, c, p.GetAccepted(), s.accepted)
 	}
 	s.checkLedger(t)

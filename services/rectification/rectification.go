@@ -39,6 +39,7 @@ var (
 	ErrProblemDeadlineOutside     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_DEADLINE_OUTSIDE)
 	ErrProblemEvidenceMissing     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EVIDENCE_MISSING)
 	ErrProblemEvidenceUnknown     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EVIDENCE_UNKNOWN)
+	ErrProblemUnchanged           = fault.Of(rectificationv1.Reason_REASON_PROBLEM_UNCHANGED)
 	ErrProblemSamePerson          = fault.Of(rectificationv1.Reason_REASON_PROBLEM_SAME_PERSON)
 	ErrProblemNotYoursToDecide    = fault.Of(rectificationv1.Reason_REASON_PROBLEM_DECISION_DENIED)
 	ErrProblemDeciderInvolved     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_DECIDER_INVOLVED)

@@ -1,12 +1,14 @@
 package rectification_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -100,7 +102,7 @@ func TestAnAcknowledgedVersionAcceptsWhatIsInIt(t *testing.T) {
 	if name != "ledgers/x/versions/0001/problems/0001" {
 		t.Fatalf("of a problem that was filed in version 1 it accepts %q", name)
 	}
-	p.Category, p.Item, p.Level = "B", "", rectificationv1.Problem_LEVEL_STAFF // since it was filed
+	p.Category, p.Item, p.Level, p.Deadline = "B", "", rectificationv1.Problem_LEVEL_STAFF, "2026-04-25" // since it was filed
 	want := proto.CloneOf(p)
 	want.Accepted = true
 	want.AcceptedContent = &rectificationv1.AcceptedContent{
@@ -108,14 +110,26 @@ func TestAnAcknowledgedVersionAcceptsWhatIsInIt(t *testing.T) {
 	}
 	got := rectification.Accept(p, &rectificationv1.FiledProblem{
 		Name: name, Number: 1, Category: "A", Item: "A-1", Level: rectificationv1.Problem_LEVEL_UNIT, Deadline: "2026-06-30",
-	})
+	}, v)
 	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("accepted (-want +got):\n%s", diff)
+	}
+	v.FileTime = timestamppb.New(now)
+	for days, deadline := range map[int]string{-1: "2026-06-30", 1: "2026-09-30"} { // before it was filed and since
+		p := proto.CloneOf(p)
+		p.Extensions = []*rectificationv1.Extension{
+			{State: rectificationv1.Extension_STATE_APPROVED, Deadline: "2026-09-30", DecideTime: timestamppb.New(now.AddDate(0, 0, days))},
+			{State: rectificationv1.Extension_STATE_REFUSED, Deadline: "2026-12-31", DecideTime: timestamppb.New(now.AddDate(0, 0, 2))},
+		}
+		filed := &rectificationv1.FiledProblem{Name: name, Deadline: "2026-06-30"}
+		if got := rectification.Accept(p, filed, v).GetAcceptedContent().GetDeadline(); got != deadline {
+			t.Errorf("granted %d days after the filing, it counts by %s, want %s", days, got, deadline)
+		}
 	}
 	if again := rectification.Unaccepted(v, got); again != "" {
 		t.Errorf("it accepts %q again", again)
 	}
-	old := rectification.Accept(p, &rectificationv1.FiledProblem{Name: name, Number: 1, Category: "A"})
+	old := rectification.Accept(p, &rectificationv1.FiledProblem{Name: name, Number: 1, Category: "A"}, v)
 	if old.GetAcceptedContent().GetLevel() != p.GetLevel() {
 		t.Errorf("of a version that was filed without levels it accepts %v", old.GetAcceptedContent())
 	}
@@ -202,30 +216,32 @@ func TestWhoSeesATargetSeesItsPartOnceItMayKnow(t *testing.T) {
 		Targets: []string{"units/school"},
 	}
 	for name, c := range map[string]struct {
-		i      *rectificationv1.Inspection
-		reader string
-		sees   []string
-		want   *rectificationv1.Inspection
+		i       *rectificationv1.Inspection
+		reader  string
+		sees    []string
+		belongs string
+		want    *rectificationv1.Inspection
 	}{
-		"the bureau":             {full, "x", []string{"units/bureau", "units/school"}, full},
-		"the team":               {full, full.GetTeam()[0], nil, full},
-		"a visited target":       {full, "x", []string{"units/school"}, part},
-		"both targets":           {full, "x", []string{"units/school", "units/district"}, part},
-		"a target not visited":   {full, "x", []string{"units/district"}, nil},
-		"nobody":                 {full, "x", []string{"units/office"}, nil},
-		"before the visit":       {inspection(), "x", []string{"units/school"}, nil},
-		"an announced one":       {announced, "x", []string{"units/school"}, told},
-		"an announced elsewhere": {announced, "x", []string{"units/office"}, nil},
+		"the bureau":             {full, "x", []string{"units/bureau", "units/school"}, "units/bureau", full},
+		"the team":               {full, full.GetTeam()[0], nil, "", full},
+		"a visited target":       {full, "x", []string{"units/school"}, "units/school", part},
+		"both targets":           {full, "x", []string{"units/school", "units/district"}, "", part},
+		"a target not visited":   {full, "x", []string{"units/district"}, "", nil},
+		"nobody":                 {full, "x", []string{"units/office"}, "", nil},
+		"before the visit":       {inspection(), "x", []string{"units/school"}, "", nil},
+		"an announced one":       {announced, "x", []string{"units/school"}, "", told},
+		"an announced elsewhere": {announced, "x", []string{"units/office"}, "", nil},
+
+		"a target's with a say in the bureau":             {inspection(), "x", []string{"units/bureau", "units/school", "units/district"}, "units/school", nil},
+		"a target's with a say in it, of what it saw":     {full, "x", []string{"units/bureau", "units/school", "units/district"}, "units/school", part},
+		"a target's with a say in it, who is of the team": {full, full.GetTeam()[0], []string{"units/bureau"}, "units/school", full},
 	} {
-		sees := func(unit string) bool {
-			for _, u := range c.sees {
-				if u == unit {
-					return true
-				}
-			}
-			return false
+		reader := rectification.Reader{
+			Name:    c.reader,
+			Sees:    func(unit string) bool { return slices.Contains(c.sees, unit) },
+			Belongs: func(unit string) bool { return unit == c.belongs },
 		}
-		if diff := cmp.Diff(c.want, rectification.Shown(c.i, c.reader, sees), protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(c.want, rectification.Shown(c.i, reader), protocmp.Transform()); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

@@ -52,9 +52,21 @@ func Verifiers(s rectificationv1.Problem_Source) []Right {
 	return []Right{above}
 }
 
-// Superiors returns who decides on what a bureau found (发现单位): those of them who act
+// Superiors returns who decides on what a bureau is to decide on: those of them who act
 // for it or for a unit above it.
 func Superiors() Right { return above }
+
+// Bureau returns the bureau that makes the move on p, or those above it: the one that
+// found p (发现单位). What a complaint led to says of no desk that it heard that, so that
+// nothing of it is dropped or put off but by the topmost unit, whichever it was. It is
+// empty if any superior does.
+func Bureau(p *rectificationv1.Problem, m ProblemMove, topmost string) string {
+	final := m == Cancelling || m == Granting || m == Refusing
+	if p.GetSource() == rectificationv1.Problem_SOURCE_COMPLAINT && final {
+		return topmost
+	}
+	return p.GetFoundBy()
+}
 
 // Closers returns who may close problems of the source: what the unit found
 // itself a leader of the unit, all else a supervisor or leader above.

@@ -79,9 +79,9 @@ func TestAReturnedTaskIsNotSubmitted(t *testing.T) {
 	s.SetTime(on(3, 1))
 	task := s.tasked("2026-04-03")[s.school]
 	clerk := s.Campaign(s.Person(s.school, accessv1.Role_ROLE_CLERK).Key)
-	submits := func() {
+	submits := func(summary string) {
 		t.Helper()
-		if _, err := clerk.SubmitAssignment(t.Context(), &campaignv1.SubmitAssignmentRequest{Name: task, Summary: "无", NilReturn: true}); err != nil {
+		if _, err := clerk.SubmitAssignment(t.Context(), &campaignv1.SubmitAssignmentRequest{Name: task, Summary: summary, NilReturn: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +96,7 @@ func TestAReturnedTaskIsNotSubmitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	want("once it is received", nil, [5]int64{1, 0, 0, 0, 0})
-	submits()
+	submits("无")
 	s.SetTime(on(4, 8))
 	want("once it is submitted", nil, [5]int64{1, 1, 0, 0, 0})
 	if _, err := s.Campaign(s.eye.Key).ReturnAssignment(t.Context(), &campaignv1.ReturnAssignmentRequest{Name: task, Reason: "空表"}); err != nil {
@@ -114,7 +114,7 @@ func TestAReturnedTaskIsNotSubmitted(t *testing.T) {
 		t.Error(err)
 	}
 	s.SetTime(on(6, 8))
-	submits()
+	submits("已逐项核对，确无")
 	want("submitted two months later", nil, [5]int64{1, 1, 1, 0, 0})
 	want("as was known while it lay with the superior", timestamppb.New(on(4, 7)), [5]int64{1, 1, 0, 0, 0})
 	s.recounted()

@@ -212,13 +212,16 @@ func problem(p *rectificationv1.Problem) []*Item {
 			item.Unit, item.Roles = p.GetUnit(), []accessv1.Role{leader, head}
 		}
 	}
-	extensions := p.GetExtensions()
-	if n := len(extensions); n > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
-		items = append(items, ask(p, p.GetUnit(), p.GetCampaign(), aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, p.GetDeadline())...)
-	}
 	for _, item := range items {
 		if duties[item.GetAction()].side == above {
 			item.FoundBy = p.GetFoundBy()
+		}
+	}
+	extensions := p.GetExtensions()
+	if n := len(extensions); n > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
+		for _, item := range ask(p, p.GetUnit(), p.GetCampaign(), aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, p.GetDeadline()) {
+			item.FoundBy = cmp.Or(extensions[n-1].GetBureau(), p.GetFoundBy())
+			items = append(items, item)
 		}
 	}
 	return items

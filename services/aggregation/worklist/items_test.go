@@ -223,3 +223,17 @@ func TestAComplaintAsksForWhatCanBeDone(t *testing.T) {
 		}
 	}
 }
+
+// An extension awaits the bureau that decides on it, or else the one that found the problem.
+func TestAnExtensionAwaitsWhoDecidesOnIt(t *testing.T) {
+	for bureau, want := range map[string]string{"": "units/c", "units/p": "units/p"} {
+		p := &rectificationv1.Problem{
+			Name: "ledgers/l/problems/p", Unit: "units/s", FoundBy: "units/c", State: rectificationv1.Problem_STATE_SUBMITTED,
+			Extensions: []*rectificationv1.Extension{{State: rectificationv1.Extension_STATE_ASKED, Bureau: bureau}},
+		}
+		items := worklist.Of(p)
+		if len(items) != 2 || items[0].GetFoundBy() != "units/c" || items[1].GetFoundBy() != want {
+			t.Errorf("decided by %q: %v, want that of %s", bureau, items, want)
+		}
+	}
+}

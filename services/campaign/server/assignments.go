@@ -65,7 +65,15 @@ func (s *Service) SubmitAssignment(ctx context.Context, req *campaignv1.SubmitAs
 			return nil, err
 		}
 		report := campaign.Report{Summary: req.GetSummary(), NilReturn: req.GetNilReturn(), Evidence: exhibits}
-		return campaign.Submit(c, a, report, tx.Now, tx.Access.Principal.Name)
+		submitted, err := campaign.Submit(c, a, report, tx.Now, tx.Access.Principal.Name)
+		if err != nil {
+			return nil, err
+		}
+		before, err := s.exhibits(tx, a, a.GetEvidence())
+		if err != nil {
+			return nil, err
+		}
+		return submitted, campaign.Renewed(a, report, before)
 	})
 }
 

@@ -29,6 +29,10 @@ func TestAnAssignmentFromIssueToApproval(t *testing.T) {
 	if err != nil || a.GetReturns() != 1 || a.GetReturnReason() != "照片不清" || a.GetReviewer() != w.supervisor.Name {
 		t.Fatalf("returned = %v, %v", a, err)
 	}
+	_, err = school.SubmitAssignment(t.Context(), submitting(name, w.attach(w.schoolClerk, name, photo(t, 1))))
+	if !errors.Is(err, campaign.ErrUnchanged) {
+		t.Errorf("submitting the same photo again, under another name = %v", err)
+	}
 	w.SetTime(time.Date(2026, 3, 2, 0, 0, 0, 0, time.FixedZone("CST", 8*60*60)))
 	a, err = school.SubmitAssignment(t.Context(), submitting(name, w.attach(w.schoolClerk, name, photo(t, 2))))
 	if err != nil || !a.GetLate() || a.GetReturns() != 1 {
@@ -113,11 +117,21 @@ func refusal(who, move string) error {
 func TestNobodyReviewsWhatTheySubmitted(t *testing.T) {
 	w := newWorld(t)
 	name := w.received("c")
-	both := w.Person(w.school, clerk)
-	w.Grant(both.Name, w.district, leader)
+	both := w.Person(w.district, leader)
+	lent := w.Grant(both.Name, w.school, clerk)
 	client := w.Campaign(both.Key)
 	_, err := client.SubmitAssignment(t.Context(), submitting(name, w.attach(both, name, photo(t, 1))))
 	w.must(err)
+	insider := w.Person(w.school)
+	w.Grant(insider.Name, w.district, leader)
+	for _, who := range []suitetest.Person{both, insider} {
+		if _, err := w.Campaign(who.Key).ApproveAssignment(t.Context(), &campaignv1.ApproveAssignmentRequest{Name: name}); !errors.Is(err, authz.ErrInvolved) {
+			t.Errorf("approving one's own unit's = %v", err)
+		}
+	}
+	_, err = w.Organization(w.SecurityAdmin).DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: lent})
+	w.must(err)
+	w.CatchUp()
 	if _, err := client.ApproveAssignment(t.Context(), &campaignv1.ApproveAssignmentRequest{Name: name}); !errors.Is(err, campaign.ErrSamePerson) {
 		t.Errorf("approving one's own = %v", err)
 	}

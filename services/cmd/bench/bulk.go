@@ -137,7 +137,7 @@ func (b *bulker) enter(tx store.Tx, from, n int) error {
 			return err
 		}
 		open[name] = changed
-		p = rectification.Accept(p, &rectificationv1.FiledProblem{Category: p.GetCategory(), Level: p.GetLevel()})
+		p = rectification.Accept(p, &rectificationv1.FiledProblem{Category: p.GetCategory(), Level: p.GetLevel(), Deadline: p.GetDeadline()}, nil)
 		p.Etag, p.CreateTime, p.UpdateTime = "1", timestamppb.New(b.now), timestamppb.New(b.now)
 		if err := errors.Join(b.problems.Insert(tx, p), b.tell(tx, "problem.created", 1, p)); err != nil {
 			return err

@@ -21,7 +21,7 @@ func (s *Service) mayHear(tx *change.Tx, c *complaintv1.Complaint) error {
 		}
 		return err
 	}
-	err := tx.Check(c.GetDesk())
+	err := s.mayHeed(tx, c)
 	if errors.Is(err, authz.ErrNotFound) && c.GetAssignedUnit() != "" && tx.Access.Sees(c.GetAssignedUnit()) {
 		return authz.ErrDenied
 	}
@@ -114,4 +114,13 @@ func officerAt(tx *change.Tx, unit string) bool {
 	return slices.ContainsFunc(tx.Access.Grants(), func(g authz.Grant) bool {
 		return g.Role == accessv1.Role_ROLE_COMPLAINT_OFFICER && g.Unit == unit
 	})
+}
+
+// mayHeed decides who acts on an open complaint for its desk. To who belongs to the unit
+// that it is about, where another hears it, it is as if they had no right at the desk.
+func (s *Service) mayHeed(tx *change.Tx, c *complaintv1.Complaint) error {
+	if s.Tree.Heir(c.GetUnit()) != s.Tree.Heir(c.GetDesk()) && tx.Access.Belongs(c.GetUnit()) {
+		return authz.ErrNotFound
+	}
+	return tx.Check(c.GetDesk())
 }

@@ -198,13 +198,27 @@ func (q Search) want(r row) (*Event, error) {
 	if err := proto.Unmarshal(r.entry, e); err != nil {
 		return nil, err
 	}
-	if !event.Wanted(q.Types, e.GetKind()) || !q.may(r.place, e.GetBody().MessageName()) {
+	if !event.Wanted(q.Types, e.GetKind()) {
 		return nil, nil
 	}
-	if open, err := q.open(r.place, e); !open || err != nil {
+	place, err := q.told(r.place, e)
+	if err != nil || !q.may(place, e.GetBody().MessageName()) {
+		return nil, err
+	}
+	if open, err := q.open(place, e); !open || err != nil {
 		return nil, err
 	}
 	return &Event{r.number, r.place, e}, nil
+}
+
+// told is the place for which the reader is told of the resource: not for its unit's
+// sake, if it is about one that they belong to.
+func (q Search) told(p event.Place, e *feedv1.Entry) (event.Place, error) {
+	concerned, err := event.Concerned(e.GetBody())
+	if slices.ContainsFunc(concerned, q.Access.Belongs) {
+		p.Unit = p.Assigned
+	}
+	return p, err
 }
 
 // open says whether the resource is public, unless the reader sees its place by
@@ -225,6 +239,9 @@ func (q Search) within(p event.Place) bool {
 
 // may says whether the reader may read the resource.
 func (q Search) may(p event.Place, message protoreflect.FullName) bool {
+	if p.Unit == "" {
+		return false
+	}
 	roles := event.Readers(message)
 	if len(roles) == 0 {
 		return q.Access.Sees(p.Unit)

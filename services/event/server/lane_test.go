@@ -42,6 +42,7 @@ type lonely struct{}
 func (lonely) Path(unit string) []string { return []string{unit} }
 func (lonely) Department(string) bool    { return false }
 func (lonely) Merged(string) bool        { return false }
+func (lonely) Belongs(_, _ string) bool  { return false }
 func (lonely) Grants(string) []authz.Grant {
 	return []authz.Grant{{Role: accessv1.Role_ROLE_VIEWER, Unit: "units/s"}}
 }

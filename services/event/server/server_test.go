@@ -340,6 +340,23 @@ func TestCasesAreTold(t *testing.T) {
 	if got := told(viewer); got != 0 {
 		t.Errorf("a viewer, who reads no case, is told of %d", got)
 	}
+	insider := s.Person(s.school)
+	for _, role := range []accessv1.Role{accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_SUPERVISOR} {
+		s.Grant(insider.Name, s.district, role)
+	}
+	visit := s.concluded()
+	ended := func(e *eventv1.Event) bool {
+		return e.GetSubject() == visit.GetName() && e.GetType() == "rectification.inspection.concluded.v1"
+	}
+	s.until(s.eye.Key, &eventv1.ListEventsRequest{}, ended)
+	after := s.problem()
+	all, _ = s.until(insider.Key, &eventv1.ListEventsRequest{}, at(after.GetName(), after.GetEtag()))
+	if got := told(all); got != 0 {
+		t.Errorf("who belongs to the school is told of %d cases about it", got)
+	}
+	if slices.ContainsFunc(all, func(e *eventv1.Event) bool { return e.GetSubject() == visit.GetName() }) {
+		t.Error("who belongs to the school is told how it is inspected")
+	}
 }
 
 func TestCursorsOfOthersAreRefused(t *testing.T) {

@@ -1,6 +1,7 @@
 package authz_test
 
 import (
+	"errors"
 	"testing"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -27,7 +28,7 @@ func TestActsAsIsTheGrantInTheScopeAsked(t *testing.T) {
 		{"not elsewhere", "d2", superior, []accessv1.Role{leader, head}, ""},
 		{"not without a scope", "s", accessv1.Scope_SCOPE_UNSPECIFIED, []accessv1.Role{leader, head}, ""},
 	} {
-		a, err := authz.Enter(tree{grants}, &authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, authn.Principal{Name: "units/d/members/m"})
+		a, err := authz.Enter(tree{grants: grants}, &authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, authn.Principal{Name: "units/d/members/m"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func TestActsAsIsTheGrantInTheScopeAsked(t *testing.T) {
 			t.Errorf("%s: ActsAs = %v by %v, want by %q", c.name, got, a.Acting(), c.want)
 		}
 	}
-	service, err := authz.Enter(tree{grants}, &authz.Method{Rule: &accessv1.Rule{Services: []string{"complaint"}}}, authn.Principal{Name: "services/complaint"})
+	service, err := authz.Enter(tree{grants: grants}, &authz.Method{Rule: &accessv1.Rule{Services: []string{"complaint"}}}, authn.Principal{Name: "services/complaint"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func TestActsAsIsTheGrantInTheScopeAsked(t *testing.T) {
 // Who acts for a bureau holds a grant on it or above it, that reaches the unit as asked.
 func TestActsForIsTheGrantOfTheBureauOrHigher(t *testing.T) {
 	superior := accessv1.Scope_SCOPE_SUPERIOR
-	a, err := authz.Enter(tree{[]authz.Grant{{Role: leader, Unit: "d"}, {Role: head, Unit: "c"}}},
+	a, err := authz.Enter(tree{grants: []authz.Grant{{Role: leader, Unit: "d"}, {Role: head, Unit: "c"}}},
 		&authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, authn.Principal{Name: "units/d/members/m"})
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,47 @@ func TestActsForIsTheGrantOfTheBureauOrHigher(t *testing.T) {
 	}
 }
 
+// Nobody is the superior of a unit that they belong to, or that lies above what they
+// belong to; they read it, and act as its own, as their grants say.
+func TestNobodyIsTheSuperiorOfTheirOwnUnit(t *testing.T) {
+	own, superior, any := accessv1.Scope_SCOPE_OWN, accessv1.Scope_SCOPE_SUPERIOR, accessv1.Scope_SCOPE_ANY
+	held := []authz.Grant{{Role: leader, Unit: "c"}, {Role: head, Unit: "s"}}
+	for _, c := range []struct {
+		name, home, unit string
+		scope            accessv1.Scope
+		role             accessv1.Role
+		want             error
+	}{
+		{"one's own unit", "s", "s", superior, leader, authz.ErrInvolved},
+		{"what lies above it", "s", "d", superior, leader, authz.ErrInvolved},
+		{"from beneath it", "dep", "s", superior, leader, authz.ErrInvolved},
+		{"what was merged into it", "s", "older", superior, leader, authz.ErrInvolved},
+		{"what lies beneath it", "s", "dep", superior, leader, nil},
+		{"beside it", "s", "s2", superior, leader, nil},
+		{"not above either way", "s", "c", superior, leader, authz.ErrDenied},
+		{"reading it", "s", "s", any, leader, nil},
+		{"working for it", "s", "s", own, head, nil},
+		{"above it, from above", "c", "s", superior, leader, nil},
+	} {
+		a, err := authz.Enter(tree{held, c.home}, &authz.Method{Rule: &accessv1.Rule{Scope: c.scope, Roles: []accessv1.Role{c.role}}}, authn.Principal{Name: "units/x/members/m"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = a.Check(c.unit)
+		if !errors.Is(err, c.want) || (c.want != nil) != errors.Is(err, authz.ErrDenied) || errors.Is(err, authz.ErrInvolved) != (c.want == authz.ErrInvolved) {
+			t.Errorf("%s: Check = %v, want %v", c.name, err, c.want)
+		}
+		if got := a.ActsAs(c.unit, c.scope, c.role); got != (c.want == nil) {
+			t.Errorf("%s: ActsAs = %v", c.name, got)
+		}
+		if err := a.Refusal(errOther); errors.Is(err, authz.ErrInvolved) != (c.want == authz.ErrInvolved) || errors.Is(err, errOther) == errors.Is(err, authz.ErrInvolved) {
+			t.Errorf("%s: Refusal = %v", c.name, err)
+		}
+	}
+}
+
+var errOther = errors.New("other")
+
 func TestAPortalIsNotInside(t *testing.T) {
 	const portal = accessv1.Role_ROLE_PORTAL
 	held := []authz.Grant{{Role: portal, Unit: "p"}, {Role: viewer, Unit: "d"}}
@@ -83,7 +125,7 @@ func TestAPortalIsNotInside(t *testing.T) {
 		{authn.Principal{Unit: "s2"}, map[string]bool{"d": false, "s": false, "s2": true}},
 	} {
 		c.key.Name = "machines/m"
-		a, err := authz.Enter(tree{held}, &authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, c.key)
+		a, err := authz.Enter(tree{grants: held}, &authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_ANY}}, c.key)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ package authz
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -23,6 +24,9 @@ var (
 
 	// ErrDenied answers for what the caller may see but not do.
 	ErrDenied = fault.Of(faultv1.Reason_REASON_PERMISSION_DENIED)
+
+	// ErrInvolved is ErrDenied for who belongs to the unit and would act as its superior.
+	ErrInvolved = fault.Of(faultv1.Reason_REASON_CALLER_INVOLVED)
 
 	// ErrSecondFactor answers who could sign, had it signed in with a second
 	// factor.
@@ -46,6 +50,10 @@ type Tree interface {
 	// Merged says whether the unit was merged into the one above it (撤并): its
 	// records are that one's to go on with.
 	Merged(unit string) bool
+	// Belongs says whether the principal belongs to the unit, or the one that it was
+	// merged into, or to what lies beneath: by where they are entered, a post or a role
+	// of its work.
+	Belongs(principal, unit string) bool
 	// Grants returns what the principal holds now.
 	Grants(principal string) []Grant
 	// Root returns the topmost unit of this installation.
@@ -67,6 +75,7 @@ type Access struct {
 	tree      Tree
 	acting    Grant
 	missed    bool
+	involved  bool // a grant above was passed over since Check: the caller belongs to the unit
 }
 
 type accessKey struct{}
@@ -143,7 +152,7 @@ func (a *Access) Check(unit string) error {
 		return nil
 	}
 	path := a.path(unit)
-	if !a.sees(path) {
+	if a.involved = false; !a.sees(path) {
 		return ErrNotFound
 	}
 	for _, g := range a.grants {
@@ -152,7 +161,24 @@ func (a *Access) Check(unit string) error {
 			return nil
 		}
 	}
-	return ErrDenied
+	return a.Refusal(ErrDenied)
+}
+
+// Refusal is why the caller does not act, of whom Check, ActsAs or ActsFor said no: that
+// they belong to the unit, if that alone kept them, or else the reason. It is an
+// ErrDenied: it is tried again on a newer tree if there is one.
+func (a *Access) Refusal(why error) error {
+	if a.involved {
+		why = ErrInvolved
+	}
+	return errors.Join(why, ErrDenied)
+}
+
+// Belongs says whether the caller belongs to the unit or to what lies beneath it, of
+// which nobody is the superior (回避). Services and the public belong nowhere.
+func (a *Access) Belongs(unit string) bool {
+	name := a.Principal.Name
+	return name != "" && a.Principal.Service() == "" && a.tree.Belongs(name, unit)
 }
 
 // Sees says whether the caller may know of the unit's records.
@@ -194,7 +220,10 @@ func (a *Access) reaches(scope accessv1.Scope, unit string, path []string) bool 
 	case accessv1.Scope_SCOPE_ANY:
 		return i >= 0
 	case accessv1.Scope_SCOPE_SUPERIOR:
-		return i > a.heir(path)
+		above := i > a.heir(path)
+		involved := above && a.Belongs(path[0])
+		a.involved = a.involved || involved
+		return above && !involved
 	case accessv1.Scope_SCOPE_OWN:
 		return i >= 0 && !slices.ContainsFunc(path[:i], func(u string) bool { return !a.tree.Department(u) && !a.tree.Merged(u) })
 	default:

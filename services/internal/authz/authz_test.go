@@ -2,9 +2,11 @@ package authz_test
 
 import (
 	"context"
+
 	_ "google.golang.org/grpc/health/grpc_health_v1"
 
 	"errors"
+	"slices"
 	"testing"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -14,7 +16,10 @@ import (
 
 // tree is p above c above {d above {s above {dep, old above {olddep, older}}, s2}, d2}:
 // older was merged into old, and old into s.
-type tree struct{ grants []authz.Grant }
+type tree struct {
+	grants []authz.Grant
+	home   string // where everybody is entered; empty: nowhere in it
+}
 
 var parents = map[string]string{"c": "p", "d": "c", "d2": "c", "s": "d", "s2": "d", "dep": "s", "old": "s", "older": "old", "olddep": "old", "p": ""}
 
@@ -30,6 +35,12 @@ func (tree) Path(unit string) (path []string) {
 func (tree) Department(unit string) bool   { return unit == "dep" || unit == "olddep" }
 func (tree) Merged(unit string) bool       { return unit == "old" || unit == "older" }
 func (x tree) Grants(string) []authz.Grant { return x.grants }
+func (x tree) Belongs(_, unit string) bool {
+	for x.Merged(unit) {
+		unit = parents[unit]
+	}
+	return slices.Contains(x.Path(x.home), unit)
+}
 func (tree) Root() string                  { return "p" }
 func (tree) Fresh() error                  { return nil }
 func (tree) Position() uint64              { return 0 }
@@ -70,7 +81,7 @@ func TestCheck(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.key.Name = "units/c/members/m"
-			a, err := authz.Enter(tree{[]authz.Grant{c.grant}}, &authz.Method{Rule: c.rule}, c.key)
+			a, err := authz.Enter(tree{grants: []authz.Grant{c.grant}}, &authz.Method{Rule: c.rule}, c.key)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,7 +118,7 @@ func TestEnter(t *testing.T) {
 		{"a person where the bootstrap key is needed", &accessv1.Rule{Bootstrap: true}, person, authn.ErrUnauthenticated},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := tree{[]authz.Grant{{Role: head, Unit: "d"}}}
+			x := tree{grants: []authz.Grant{{Role: head, Unit: "d"}}}
 			if _, err := authz.Enter(x, &authz.Method{Rule: c.rule}, c.who); !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
 				t.Errorf("Enter = %v, want %v", err, c.want)
 			}

@@ -41,7 +41,7 @@ func TestANewGrantHoldsAtOnce(t *testing.T) {
 		"never":      func(*growing) {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := &growing{tree: tree{[]authz.Grant{{Role: head, Unit: "d"}}}}
+			g := &growing{tree: tree{grants: []authz.Grant{{Role: head, Unit: "d"}}}}
 			a, err := authz.Enter(g, &authz.Method{Rule: rule}, authn.Principal{Name: "units/c/members/m"})
 			if err != nil {
 				t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
 )
@@ -36,6 +37,8 @@ var ErrStale = fault.Of(faultv1.Reason_REASON_DIRECTORY_STALE)
 // Directory is safe for concurrent use.
 type Directory struct {
 	Now func() time.Time // real time
+	// Today is the civil day in China by the installation's clock, YYYY-MM-DD.
+	Today func() string
 	// Key is told the name of every key that is issued, rotated or revoked, in
 	// the feed's order. It MUST NOT call the directory; nil for nobody.
 	Key func(name string)
@@ -46,6 +49,7 @@ type Directory struct {
 	children map[string][]string // by parent, in the order of their names
 	grants   map[string][]authz.Grant
 	posts    map[string][]*organizationv1.Post // by member; none of one who is entered without
+	machines map[string]string                 // by machine: the unit that answers for it
 	tied     map[string][]Tie                  // by principal: of every post and grant that there ever was
 	around   map[string][]string               // by unit: who is tied to it
 	moved    []move
@@ -82,8 +86,8 @@ func (u *unit) at(t time.Time) *organizationv1.Unit {
 // New returns an empty directory; Follow fills it.
 func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 	return &Directory{
-		feeds: client, Now: now,
-		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, posts: map[string][]*organizationv1.Post{}, tied: map[string][]Tie{}, around: map[string][]string{},
+		feeds: client, Now: now, Today: func() string { return calendar.On(now()).String() },
+		units: map[string]*unit{}, children: map[string][]string{}, grants: map[string][]authz.Grant{}, machines: map[string]string{}, posts: map[string][]*organizationv1.Post{}, tied: map[string][]Tie{}, around: map[string][]string{},
 		next: map[string]uint64{}, turned: make(chan struct{}), latest: map[string]*latest{own: newLatest(), below: newLatest()}, remote: remote{bound: map[string]string{}},
 	}
 }
@@ -147,6 +151,8 @@ func (d *Directory) learn(body proto.Message, since time.Time) {
 		d.learnGrant(body, since)
 	case *organizationv1.Member:
 		d.learnPosts(body, since)
+	case *organizationv1.Machine:
+		d.machines[body.GetName()] = body.GetUnit()
 	case *organizationv1.ApiKey:
 		if d.Key != nil {
 			d.Key(body.GetName())

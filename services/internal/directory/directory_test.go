@@ -117,6 +117,42 @@ func TestTiesAreHomePostsAndGrants(t *testing.T) {
 	}
 }
 
+// Whoever works for a unit, or for what lies beneath it, today belongs to it; who reads
+// or served there does not.
+func TestWhoBelongsWhere(t *testing.T) {
+	d := filled(t)
+	d.Today = func() string { return "2026-03-01" }
+	post := func(unit, from, to string) *organizationv1.Post {
+		return &organizationv1.Post{Unit: unit, StartDate: from, EndDate: to}
+	}
+	run := []*feedv1.Entry{
+		entry(t, 6, &organizationv1.Machine{Name: "machines/m", Unit: "units/d"}),
+		entry(t, 6, &organizationv1.Member{Name: "units/c1/members/m", Posts: []*organizationv1.Post{post("units/s", "", "2026-03-01"), post("units/p", "2026-03-02", "")}}),
+		entry(t, 6, &organizationv1.Member{Name: "units/c1/members/left", Posts: []*organizationv1.Post{post("units/s", "", "2026-02-28")}}),
+		entry(t, 6, &organizationv1.Member{Name: "units/c1/members/reads"}),
+		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/8", Principal: "units/c1/members/reads", Role: accessv1.Role_ROLE_VIEWER, Unit: "units/s"}),
+		entry(t, 6, &organizationv1.Member{Name: "units/c1/members/works"}),
+		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/9", Principal: "units/c1/members/works", Role: accessv1.Role_ROLE_SUPERVISOR, Unit: "units/d"}),
+	}
+	if err := d.apply(t.Context(), run, 17, 17); err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[string][]string{
+		"machines/m":             {"units/d", "units/s", "units/c2", "units/p"},
+		"units/c1/members/m":     {"units/s", "units/c2", "units/c1", "units/p"},
+		"units/c1/members/left":  {"units/c1", "units/p"},
+		"units/c1/members/reads": {"units/c1", "units/p"},
+		"units/c1/members/works": {"units/d", "units/s", "units/c2", "units/c1", "units/p"},
+		"units/none/members/m":   nil,
+	} {
+		for _, unit := range []string{"units/p", "units/c1", "units/c2", "units/s", "units/d", "units/none"} {
+			if got := d.Belongs(who, unit); got != slices.Contains(want, unit) {
+				t.Errorf("%s belongs to %s: %v", who, unit, got)
+			}
+		}
+	}
+}
+
 // Posts and grants that ended, were struck out or are yet to begin tie for good. Of a
 // post that was over when it was entered it is told when that was, until one is that
 // was not.

@@ -66,12 +66,25 @@ func (d *Directory) Serves(member, day string) (units []string) {
 	return units
 }
 
+// working are the roles by which one does a unit's work: who holds one of them
+// belongs to it. Reading and administering it do not make one belong.
+var working = []accessv1.Role{
+	accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_SUPERVISOR,
+	accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_REGISTRAR,
+}
+
+// Belongs implements authz.Tree, by the posts of today.
+func (d *Directory) Belongs(principal, unit string) bool {
+	heir := d.Heir(unit)
+	return slices.ContainsFunc(d.Ties(principal, d.Today(), working...), func(tie string) bool { return slices.Contains(d.Path(tie), heir) })
+}
+
 // Ties returns the units that the principal belongs to on a day, YYYY-MM-DD: where
-// they are entered, where they serve, and on which they are granted one of the
-// roles; without roles, any.
+// they are entered, or what answers for a machine, where they serve, and on which they
+// are granted one of the roles; without roles, any.
 func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string {
 	units := d.Serves(principal, day)
-	if home := authn.Home(principal); home != "" {
+	if home := d.home(principal); home != "" {
 		units = append(units, home)
 	}
 	for _, g := range d.Grants(principal) {
@@ -80,6 +93,16 @@ func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string
 		}
 	}
 	return units
+}
+
+// home is the unit that a member is entered in, or that answers for a machine, or "".
+func (d *Directory) home(principal string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if unit := d.machines[principal]; unit != "" {
+		return unit
+	}
+	return authn.Home(principal)
 }
 
 // Tied returns the ties of the principal: to where they are entered, and by every post

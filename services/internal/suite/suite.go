@@ -189,6 +189,7 @@ func (s *Suite) wire(now func() time.Time) {
 	}}
 	s.directory = directory.New(feedv1.NewFeedServiceClient(self), now)
 	s.directory.Key = keys.Heard
+	s.directory.Today = func() string { return calendar.On(s.Clock.Now()).String() }
 	s.Process.Authenticate = keys.Authenticate
 	s.Process.Tree = s.directory
 }

@@ -55,6 +55,26 @@ func TestASuperiorReadsWhatWasAcknowledged(t *testing.T) {
 	w.sound(t)
 }
 
+// A unit that tightens its deadline while the superior reads what was filed is not held
+// to that by the superior, who knows of what was filed alone.
+func TestADeadlineThatWasNotFiledIsNotAccepted(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t).GetName()
+	name := w.problem(t, w.clerk, l, selfCheck("问题")).GetName()
+	w.plan(t, name, "2026-05-20")
+	w.file(t, l)
+	suitetest.OK[*problem](t)(w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, Deadline: "2026-04-25"}}))
+	suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.bureauLeader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l}))
+	if p := w.read(t, name); p.GetDeadline() != "2026-04-25" || p.GetAcceptedContent().GetDeadline() != "2026-05-20" {
+		t.Errorf("promised %s; counts by %s, want 2026-05-20", p.GetDeadline(), p.GetAcceptedContent().GetDeadline())
+	}
+	w.file(t, l)
+	suitetest.OK[*rectificationv1.Ledger](t)(w.as(w.bureauLeader).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l}))
+	if p := w.read(t, name); p.GetAcceptedContent().GetDeadline() != "2026-04-25" {
+		t.Errorf("filed again, it counts by %v", p.GetAcceptedContent())
+	}
+}
+
 // A ledger that is never filed, as standing ones are, lets the unit move what is its
 // own to set: not what a superior or a complaint set, and nothing once it has passed.
 func TestADeadlineOfOthersOrOneThatHasPassedMovesByExtensionAlone(t *testing.T) {
@@ -117,5 +137,5 @@ func (w *world) read(t *testing.T, name string) *problem {
 func (w *world) extend(t *testing.T, name, deadline string) *problem {
 	t.Helper()
 	suitetest.OK[*problem](t)(w.as(w.clerk).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{Name: name, Deadline: deadline, Reason: "工期不足"}))
-	return suitetest.OK[*problem](t)(w.as(w.bureauLeader).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
+	return suitetest.OK[*problem](t)(w.as(w.Person(w.Root, leader)).ApproveExtension(t.Context(), &rectificationv1.ApproveExtensionRequest{Name: name}))
 }

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/rectification"
@@ -18,19 +19,29 @@ func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.Submit
 		if err != nil {
 			return nil, err
 		}
-		return submitted, s.attached(tx, p, req.GetEvidence())
+		files, err := s.attached(tx, p, req.GetEvidence())
+		if err != nil {
+			return nil, err
+		}
+		before, err := s.attached(tx, p, p.GetEvidence())
+		if err != nil {
+			return nil, err
+		}
+		return submitted, rectification.Renewed(p, files, before)
 	})
 }
 
-// attached says whether the files are attachments of the problem.
-func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, files []string) error {
-	for i, name := range files {
-		if _, err := s.files.Find(tx, p.GetName(), name); err != nil {
-			return change.Unknown(err, rectification.ErrProblemEvidenceUnknown.With("attachment", name).
+// attached returns the attachments of the problem of those names.
+func (s *Service) attached(tx *change.Tx, p *rectificationv1.Problem, names []string) (files []*blobv1.Attachment, err error) {
+	for i, name := range names {
+		f, err := s.files.Find(tx, p.GetName(), name)
+		if err != nil {
+			return nil, change.Unknown(err, rectification.ErrProblemEvidenceUnknown.With("attachment", name).
 				At(fmt.Sprintf("evidence[%d]", i), "不是本问题的附件", "is no attachment of the problem"))
 		}
+		files = append(files, f)
 	}
-	return nil
+	return files, nil
 }
 
 // acceptFile says whether the problem takes another file of the caller's.
@@ -60,49 +71,49 @@ func (s *Service) attach(tx *change.Tx, name string) (before, after *rectificati
 
 // VerifyProblem implements the RPC.
 func (s *Service) VerifyProblem(ctx context.Context, req *rectificationv1.VerifyProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Verifying, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Verify(p, tx.Access.Principal.Name)
 	})
 }
 
 // CloseProblem implements the RPC.
 func (s *Service) CloseProblem(ctx context.Context, req *rectificationv1.CloseProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Closers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Closing, rectification.Closers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Close(p, tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // ReturnProblem implements the RPC.
 func (s *Service) ReturnProblem(ctx context.Context, req *rectificationv1.ReturnProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Returning, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.SendBack(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
 
-// judge changes a problem by a rule, if the caller is one of those who decide on
+// judge makes a move on a problem by a rule, if the caller is one of those who decide on
 // what was found that way.
 func (s *Service) judge(
-	ctx context.Context, req change.Named,
+	ctx context.Context, req change.Named, m rectification.ProblemMove,
 	deciders func(rectificationv1.Problem_Source) []rectification.Right,
 	rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, m, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		if _, ok := acts(tx, p.GetUnit(), deciders(p.GetSource())); !ok {
-			return nil, refused(rectification.ErrProblemNotYoursToDecide)
+			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
 		return rule(tx, p)
 	})
 }
 
-// settle changes a problem by a rule, if the caller decides for the bureau that found
-// it, or if none did.
+// settle makes a move on a problem by a rule, if the caller decides for the bureau whose
+// that is, or if it is none's.
 func (s *Service) settle(
-	ctx context.Context, req change.Named, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
+	ctx context.Context, req change.Named, m rectification.ProblemMove, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		by := rectification.Superiors()
-		if p.GetFoundBy() != "" && !tx.Access.ActsFor(p.GetFoundBy(), p.GetUnit(), by.Scope, by.Roles...) {
-			return nil, refused(rectification.ErrProblemNotYoursToDecide)
+		by, bureau := rectification.Superiors(), rectification.Bureau(p, m, tx.Access.Tree().Root())
+		if bureau != "" && !tx.Access.ActsFor(bureau, p.GetUnit(), by.Scope, by.Roles...) {
+			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
 		return rule(tx, p)
 	})
@@ -110,14 +121,14 @@ func (s *Service) settle(
 
 // ReopenProblem implements the RPC.
 func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.ReopenProblemRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Reopening, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Reopen(p, req.GetReason())
 	})
 }
 
 // CancelProblem implements the RPC.
 func (s *Service) CancelProblem(ctx context.Context, req *rectificationv1.CancelProblemRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Cancelling, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Cancel(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
@@ -127,20 +138,21 @@ func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.Extend
 	return s.problems.Change(ctx, req, s.revised(func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Extend(l, p, rectification.Wish{
 			Deadline: req.GetDeadline(), Reason: req.GetReason(), Asker: tx.Access.Principal.Name, Time: tx.Now,
+			Bureau: rectification.Bureau(p, rectification.Granting, tx.Access.Tree().Root()),
 		})
 	}))
 }
 
 // ApproveExtension implements the RPC.
 func (s *Service) ApproveExtension(ctx context.Context, req *rectificationv1.ApproveExtensionRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, s.revised(func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Granting, s.revised(func(tx *change.Tx, _ *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Grant(p, tx.Access.Principal.Name, tx.Now)
 	}))
 }
 
 // RefuseExtension implements the RPC.
 func (s *Service) RefuseExtension(ctx context.Context, req *rectificationv1.RefuseExtensionRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.settle(ctx, req, rectification.Refusing, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Refuse(p, req.GetReason(), tx.Access.Principal.Name, tx.Now)
 	})
 }

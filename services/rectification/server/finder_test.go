@@ -121,6 +121,44 @@ func TestWhatABureauFoundItDecidesOn(t *testing.T) {
 	w.sound(t)
 }
 
+// What a complaint led to says of no desk that it heard it: whoever that was, the topmost
+// unit alone drops it or puts it off, which is asked; who is nearer judges what was done.
+func TestWhatAComplaintLedToIsNotDroppedNearby(t *testing.T) {
+	w := begin(t)
+	city := w.Person(w.Root, leader)
+	led := selfCheck("群众反映的问题")
+	led.Source = rectificationv1.Problem_SOURCE_COMPLAINT
+	led = suitetest.OK[*problem](t)(w.service("complaint").CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: w.ledger(t).GetName(), Problem: led}))
+	name := led.GetName()
+	if led.GetFoundBy() != "" {
+		t.Errorf("found by %q", led.GetFoundBy())
+	}
+	w.plan(t, name, "")
+	denied := func(by suitetest.Person, hows ...string) {
+		t.Helper()
+		for _, how := range hows {
+			want(t, how, w.judge(t, by, how, name), rectification.ErrProblemNotYoursToDecide)
+		}
+	}
+	asked := suitetest.OK[*problem](t)(w.as(w.clerk).ExtendProblem(t.Context(), &rectificationv1.ExtendProblemRequest{Name: name, Deadline: "2028-09-01", Reason: "忙"}))
+	if got := asked.GetExtensions()[0].GetBureau(); got != w.Root {
+		t.Errorf("an extension is asked of %q", got)
+	}
+	_, err := w.as(w.clerk).UpdateProblem(t.Context(), &rectificationv1.UpdateProblemRequest{Problem: &problem{Name: name, Category: "OTHER"}})
+	want(t, "calling it something else", err, rectification.ErrProblemFindingFixed)
+	denied(w.bureauLeader, "granting", "refusing", "cancelling")
+	want(t, "refusing from the top", w.judge(t, city, "refusing", name), nil)
+	w.submit(t, name)
+	denied(w.bureauLeader, "cancelling")
+	for _, j := range []struct {
+		by  suitetest.Person
+		how string
+	}{{w.supervisor, "verifying"}, {w.bureauLeader, "closing"}, {city, "reopening"}, {city, "cancelling"}} {
+		want(t, j.how, w.judge(t, j.by, j.how, name), nil)
+	}
+	w.sound(t)
+}
+
 // What a merged bureau found is its heir's to decide on, and that of those above both
 // once the unit has gone elsewhere.
 func TestWhatAMergedBureauFoundIsItsHeirs(t *testing.T) {

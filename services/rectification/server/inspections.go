@@ -14,25 +14,27 @@ import (
 	"github.com/duban-project/duban/services/rectification"
 )
 
-// mayInspection lets those read an inspection whom it shows something, and those
-// change it whom the rule lets act for the bureau.
+// mayInspection lets those read an inspection whom it shows something, and of these
+// those change it whom the rule lets act for the bureau.
 func mayInspection(tx *change.Tx, i *rectificationv1.Inspection) error {
-	if tx.Access.Method.Rule.GetEvent() != "" {
-		return tx.Check(i.GetUnit())
-	}
-	if shown(tx, i) == nil {
+	switch {
+	case shown(tx, i) == nil:
 		return authz.ErrNotFound
+	case tx.Access.Method.Rule.GetEvent() != "":
+		return tx.Check(i.GetUnit())
+	default:
+		return nil
 	}
-	return nil
 }
 
 // shown is what the caller may know of an inspection, or nil. For portals there is
 // none before it is concluded.
 func shown(tx *change.Tx, i *rectificationv1.Inspection) *rectificationv1.Inspection {
+	r := rectification.Reader{Name: tx.Access.Principal.Name, Sees: tx.Access.Inside, Belongs: tx.Access.Belongs}
 	if portal.Public(i) {
-		return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Sees)
+		r.Sees = tx.Access.Sees
 	}
-	return rectification.Shown(i, tx.Access.Principal.Name, tx.Access.Inside)
+	return rectification.Shown(i, r)
 }
 
 // CreateInspection implements the RPC.
@@ -40,7 +42,7 @@ func (s *Service) CreateInspection(ctx context.Context, req *rectificationv1.Cre
 	i := req.GetInspection()
 	var c *campaignv1.Campaign // which need only be there
 	return s.inspections.Create(ctx, req, i.GetUnit(), func(tx *change.Tx) (*rectificationv1.Inspection, error) {
-		return rectification.NewInspection("inspections/"+tx.NewID(), i, s.places(tx), s.seen(tx))
+		return rectification.NewInspection("inspections/"+tx.NewID(), i, tx.Access.Principal.Name, s.places(tx), s.seen(tx))
 	}, s.asking(i.GetCampaign(), "inspection.campaign", &c), change.CatchUp())
 }
 

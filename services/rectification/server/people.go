@@ -33,16 +33,11 @@ func (s *Service) places(tx *change.Tx) places { return places{s, tx} }
 // Path implements rectification.Places.
 func (p places) Path(unit string) []string { return p.tx.Access.Tree().Path(unit) }
 
-// Heir implements rectification.Places.
-func (p places) Heir(unit string) string { return p.units.Heir(unit) }
-
 // Active implements rectification.Places.
 func (p places) Active(unit string) bool { return p.active(unit) == nil }
 
-// Ties implements rectification.Places.
-func (p places) Ties(member string) []string {
-	return p.units.Ties(member, calendar.On(p.tx.Now).String(), rectification.Working...)
-}
+// Belongs implements rectification.Places.
+func (p places) Belongs(member, unit string) bool { return p.tx.Access.Tree().Belongs(member, unit) }
 
 // seen is serves for units that the caller sees: elsewhere nobody is in office, so
 // that the answer does not tell who is there.

@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
-	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/rectification"
@@ -22,7 +20,7 @@ func (s *Service) CreateProblem(ctx context.Context, req *rectificationv1.Create
 		if err != nil {
 			return nil, err
 		}
-		by, err := s.mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
+		by, err := mayEnter(tx, l.GetUnit(), req.GetProblem().GetSource())
 		if err != nil {
 			return nil, err
 		}
@@ -39,9 +37,8 @@ func (s *Service) in(ledger string) change.Option {
 }
 
 // mayEnter says whether the caller may enter problems of the source, and who finds
-// them by that: a superior for the unit by whose grant they act. Nobody is the
-// superior of a unit that they belong to.
-func (s *Service) mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (by rectification.Finder, err error) {
+// them by that: a superior for the unit by whose grant they act.
+func mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source) (by rectification.Finder, err error) {
 	denied := rectification.ErrProblemSourceNotAllowed.At("problem.source", "不能由您登记", "is entered by others")
 	if service := tx.Access.Principal.Service(); service != "" {
 		if !rectification.ByService(service, source) {
@@ -52,11 +49,9 @@ func (s *Service) mayEnter(tx *change.Tx, unit string, source rectificationv1.Pr
 	right, ok := acts(tx, unit, rectification.Entrants(source))
 	switch {
 	case !ok:
-		return by, refused(denied)
+		return by, tx.Access.Refusal(denied)
 	case right.Scope != accessv1.Scope_SCOPE_SUPERIOR:
 		return by, nil
-	case rectification.Belongs(tx.Access.Principal.Name, unit, s.places(tx)):
-		return by, rectification.ErrProblemDeciderInvolved
 	}
 	return rectification.Finder{Others: true, Bureau: tx.Access.Acting().Unit}, nil
 }
@@ -70,10 +65,6 @@ func acts(tx *change.Tx, unit string, rights []rectification.Right) (rectificati
 	}
 	return rectification.Right{}, false
 }
-
-// refused says why the caller is denied; as a denial it is tried again on a newer
-// tree if there is one.
-func refused(why error) error { return errors.Join(why, authz.ErrDenied) }
 
 // enter stores a problem as the next of its ledger.
 func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectificationv1.Problem, by rectification.Finder) (*rectificationv1.Problem, error) {

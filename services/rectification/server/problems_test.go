@@ -183,7 +183,7 @@ func TestSubmittingNeedsAttachmentsOfTheProblem(t *testing.T) {
 	})
 	want(t, "a file after submitting", err, rectification.ErrProblemIllegalMove)
 	got := suitetest.OK[*blobv1.GetAttachmentResponse](t)(w.as(w.supervisor).GetAttachment(t.Context(), &blobv1.GetAttachmentRequest{Name: evidence[0]}))
-	if string(got.GetContent()) != "整改记录" {
+	if string(got.GetContent()) != "整改记录0-0" {
 		t.Errorf("content = %q", got.GetContent())
 	}
 	if files := suitetest.OK[*blobv1.ListAttachmentsResponse](t)(w.as(w.viewer).ListAttachments(t.Context(), &blobv1.ListAttachmentsRequest{Parent: two.GetName()})); len(files.GetAttachments()) != 1 {

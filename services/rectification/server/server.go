@@ -11,7 +11,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -38,9 +37,6 @@ type Units interface {
 	Heir(unit string) string
 	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
 	Serves(member, day string) []string
-	// Ties returns the units that the member belongs to on a day YYYY-MM-DD: where
-	// they are entered, hold a post or are granted one of the roles.
-	Ties(member, day string, roles ...accessv1.Role) []string
 	// Land returns the unit and all beneath it as they were at t, parents before
 	// children, once it knows all that was entered before now.
 	Land(ctx context.Context, unit string, t time.Time) ([]*organizationv1.Unit, error)

@@ -131,7 +131,7 @@ func (s *Service) accept(tx *change.Tx, l *rectificationv1.Ledger, v *rectificat
 		if err != nil {
 			return change.Unknown(err, errBroken)
 		}
-		if _, err := s.problems.PutAs(tx, "problem.accepted", rectification.Accept(p, filed)); err != nil {
+		if _, err := s.problems.PutAs(tx, "problem.accepted", rectification.Accept(p, filed, v)); err != nil {
 			return err
 		}
 	}

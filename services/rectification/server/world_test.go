@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -134,11 +135,12 @@ func (w *world) file(t *testing.T, name string) *rectificationv1.Ledger {
 func (w *world) submit(t *testing.T, name string) *rectificationv1.Problem {
 	t.Helper()
 	done := suitetest.OK[*rectificationv1.Problem](t)
-	if p := done(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name})); p.GetState() != rectificationv1.Problem_STATE_RECTIFYING {
+	p := done(w.as(w.clerk).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: name}))
+	if p.GetState() != rectificationv1.Problem_STATE_RECTIFYING {
 		done(w.as(w.clerk).StartProblem(t.Context(), &rectificationv1.StartProblemRequest{Name: name}))
 	}
 	file := suitetest.OK[*blobv1.Attachment](t)(w.as(w.clerk).CreateAttachment(t.Context(), &blobv1.CreateAttachmentRequest{
-		Parent: name, Attachment: &blobv1.Attachment{FileName: "记录.txt"}, Content: []byte("整改记录"),
+		Parent: name, Attachment: &blobv1.Attachment{FileName: "记录.txt"}, Content: fmt.Appendf(nil, "整改记录%d-%d", p.GetReturns(), p.GetReopens()),
 	}))
 	return done(w.as(w.clerk).SubmitProblem(t.Context(), &rectificationv1.SubmitProblemRequest{Name: name, Evidence: []string{file.GetName()}}))
 }

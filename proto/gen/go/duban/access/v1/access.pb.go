@@ -140,7 +140,9 @@ const (
 	// one that it was merged into (撤并).
 	Scope_SCOPE_OWN Scope = 1
 	// 上级: a strict ancestor: one acts as superior. Who stands above a merged unit
-	// is who stands above the one that it was merged into.
+	// is who stands above the one that it was merged into. Nobody is the superior of a
+	// unit that they belong to (回避): who is entered in it or beneath it, serves there by
+	// a post, or holds a role of its work there. Machines belong to who answers for them.
 	Scope_SCOPE_SUPERIOR Scope = 2
 	// 本单位及上级: the same unit or any ancestor.
 	Scope_SCOPE_ANY Scope = 3

@@ -253,7 +253,8 @@ type WorkItem struct {
 	Urge *Urge `protobuf:"bytes,11,opt,name=urge,proto3" json:"urge,omitempty"`
 	// How many days are left, as days_left has it; absent without a due date.
 	DaysUntilDue *int32 `protobuf:"varint,12,opt,name=days_until_due,json=daysUntilDue,proto3,oneof" json:"days_until_due,omitempty"`
-	// 发现单位: the unit that found the problem, if it is that one's to decide on.
+	// 发现单位: the unit that found the problem, if it is that one's to decide on; of an
+	// extension, the unit that decides on it.
 	FoundBy       string `protobuf:"bytes,13,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

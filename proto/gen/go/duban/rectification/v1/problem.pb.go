@@ -383,10 +383,15 @@ type Problem struct {
 	ExtensionAsker string `protobuf:"bytes,35,opt,name=extension_asker,json=extensionAsker,proto3" json:"extension_asker,omitempty"`
 	// What of it was accepted, whatever the unit has made of it since.
 	AcceptedContent *AcceptedContent `protobuf:"bytes,36,opt,name=accepted_content,json=acceptedContent,proto3" json:"accepted_content,omitempty"`
-	// 发现单位: units/{unit}, which found it and decides on it; empty: any superior does.
-	FoundBy       string `protobuf:"bytes,37,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// 发现单位: units/{unit}, which found it and decides on it; empty: any superior does. What
+	// a complaint led to has none: the topmost unit alone cancels it and decides on its
+	// extensions.
+	FoundBy string `protobuf:"bytes,37,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
+	// How many entries of progress there were when it was last submitted: what is returned
+	// or reopened takes another, or other evidence, to be submitted again.
+	SubmittedProgress int32 `protobuf:"varint,38,opt,name=submitted_progress,json=submittedProgress,proto3" json:"submitted_progress,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Problem) Reset() {
@@ -678,6 +683,13 @@ func (x *Problem) GetFoundBy() string {
 	return ""
 }
 
+func (x *Problem) GetSubmittedProgress() int32 {
+	if x != nil {
+		return x.SubmittedProgress
+	}
+	return 0
+}
+
 // The content by which a problem counts (已认可内容): as a superior or a complaint
 // entered it, then as it stands in the newest acknowledged version.
 type AcceptedContent struct {
@@ -778,7 +790,9 @@ type Extension struct {
 	// When it was decided.
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
 	// Why it was refused.
-	Refusal       string `protobuf:"bytes,7,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	Refusal string `protobuf:"bytes,7,opt,name=refusal,proto3" json:"refusal,omitempty"`
+	// The unit that decides on it, or those above; empty: any superior. units/{unit}
+	Bureau        string `protobuf:"bytes,8,opt,name=bureau,proto3" json:"bureau,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -858,6 +872,13 @@ func (x *Extension) GetDecideTime() *timestamppb.Timestamp {
 func (x *Extension) GetRefusal() string {
 	if x != nil {
 		return x.Refusal
+	}
+	return ""
+}
+
+func (x *Extension) GetBureau() string {
+	if x != nil {
+		return x.Bureau
 	}
 	return ""
 }
@@ -2280,7 +2301,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf7\x12\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x13\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2332,7 +2353,8 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"rectifiers\x126\n" +
 	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\x12W\n" +
 	"\x10accepted_content\x18$ \x01(\v2'.duban.rectification.v1.AcceptedContentB\x03\xe0A\x03R\x0facceptedContent\x12\x1e\n" +
-	"\bfound_by\x18% \x01(\tB\x03\xe0A\x03R\afoundBy\"\xf4\x02\n" +
+	"\bfound_by\x18% \x01(\tB\x03\xe0A\x03R\afoundBy\x122\n" +
+	"\x12submitted_progress\x18& \x01(\x05B\x03\xe0A\x03R\x11submittedProgress\"\xf4\x02\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x1a\r\x9a\xb2\x19\t已发现\x12&\n" +
@@ -2365,7 +2387,7 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x04item\x18\x02 \x01(\tR\x04item\x12;\n" +
 	"\x05level\x18\x03 \x01(\x0e2%.duban.rectification.v1.Problem.LevelR\x05level\x12\x1a\n" +
 	"\bdeadline\x18\x04 \x01(\tR\bdeadline\x12#\n" +
-	"\rfiled_problem\x18\x05 \x01(\tR\ffiledProblem\"\xb8\x03\n" +
+	"\rfiled_problem\x18\x05 \x01(\tR\ffiledProblem\"\xd0\x03\n" +
 	"\tExtension\x12\x1a\n" +
 	"\bdeadline\x18\x01 \x01(\tR\bdeadline\x12+\n" +
 	"\x11previous_deadline\x18\x02 \x01(\tR\x10previousDeadline\x12\x16\n" +
@@ -2374,7 +2396,8 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\bask_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aaskTime\x12;\n" +
 	"\vdecide_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"decideTime\x12\x18\n" +
-	"\arefusal\x18\a \x01(\tR\arefusal\"}\n" +
+	"\arefusal\x18\a \x01(\tR\arefusal\x12\x16\n" +
+	"\x06bureau\x18\b \x01(\tR\x06bureau\"}\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\vSTATE_ASKED\x10\x01\x1a\n" +

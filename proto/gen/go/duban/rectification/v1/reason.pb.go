@@ -108,7 +108,7 @@ const (
 	// Who signed or filed a version does not decide on it for the superior.
 	Reason_REASON_LEDGER_DECIDER_INVOLVED Reason = 38
 	// A superior decides about others: not on what they asked for, worked on or
-	// answer for, nor on a unit that they belong to.
+	// answer for.
 	Reason_REASON_PROBLEM_DECIDER_INVOLVED Reason = 39
 	// A closed campaign takes no new findings of the units, and no first filing.
 	Reason_REASON_LEDGER_CAMPAIGN_CLOSED Reason = 40
@@ -116,6 +116,8 @@ const (
 	Reason_REASON_LEDGER_PLAN_MISSING Reason = 41
 	// An archived unit is inspected no more.
 	Reason_REASON_INSPECTION_TARGET_ARCHIVED Reason = 42
+	// What was returned or reopened is not submitted again as it was.
+	Reason_REASON_PROBLEM_UNCHANGED Reason = 43
 )
 
 // Enum value maps for Reason.
@@ -164,6 +166,7 @@ var (
 		40: "REASON_LEDGER_CAMPAIGN_CLOSED",
 		41: "REASON_LEDGER_PLAN_MISSING",
 		42: "REASON_INSPECTION_TARGET_ARCHIVED",
+		43: "REASON_PROBLEM_UNCHANGED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -209,6 +212,7 @@ var (
 		"REASON_LEDGER_CAMPAIGN_CLOSED":        40,
 		"REASON_LEDGER_PLAN_MISSING":           41,
 		"REASON_INSPECTION_TARGET_ARCHIVED":    42,
+		"REASON_PROBLEM_UNCHANGED":             43,
 	}
 )
 
@@ -243,7 +247,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xf1B\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xa6F\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -267,8 +271,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\a\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\xfb\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1a\xd5\x01\x92\xb2\x19\xd0\x01\b\x05\x12[申请销号须在 evidence 中列出佐证材料；尚无附件的，请先添加附件。\x1amSubmitting needs evidence: name attachments of the problem in `evidence`, and add one first if there is none. \x01\x12\xb4\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xd1\x01\n" +
-	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x05\x12H整改、核查、销号须由三人分别进行，请由他人办理。\x1a]Who rectifies, who verifies and who closes must be three persons: let another person do this.\x12\xf9\x02\n" +
-	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\xd4\x02\x92\xb2\x19\xcf\x02\b\x02\x12\xae\x01自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号；已载明发现单位的，由发现单位或其上级决定。\x1a\x99\x01What the unit found itself a leader of the unit decides on; all else a supervisor or leader above: of the bureau that found it or higher, if it is known.\x12\xb8\x01\n" +
+	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x05\x12H整改、核查、销号须由三人分别进行，请由他人办理。\x1a]Who rectifies, who verifies and who closes must be three persons: let another person do this.\x12\x9e\x04\n" +
+	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\xf9\x03\x92\xb2\x19\xf4\x03\b\x02\x12\x88\x02自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号；已载明发现单位的，由发现单位或其上级决定；群众投诉举报转来的问题，其取消和延期由本系统最上级单位决定。\x1a\xe4\x01What the unit found itself a leader of the unit decides on; all else a supervisor or leader above: of the bureau that found it or higher, if it is known; what a complaint led to is cancelled or put off by the topmost unit alone.\x12\xb8\x01\n" +
 	"\x1fREASON_PROBLEM_DEADLINE_INVALID\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xc1\x01\n" +
 	"\x1fREASON_PROBLEM_LEDGER_NOT_FILED\x10\x18\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12H该时限仍由本单位自定，可直接修改，无需申请延期。\x1aHThe deadline is still the unit's own: change it, no extension is needed.\x12\x92\x01\n" +
 	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1al\x92\xb2\x19h\b\x05\x126已有待批的延期申请，请等待上级决定。\x1a,An extension awaits a decision: wait for it.\x12j\n" +
@@ -284,11 +288,12 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1dREASON_PROBLEM_PERSON_UNKNOWN\x10#\x1a\xf6\x01\x92\xb2\x19\xf1\x01\b\x01\x12\x7f责任领导、责任人须是本单位（含内设机构）的在任人员，请填写其人员编号 units/…/members/…。\x1alWho is responsible must be in office in the unit or its departments: give their name, units/…/members/….\x12\xcf\x01\n" +
 	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
 	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.\x12\xe0\x01\n" +
-	"\x1eREASON_LEDGER_DECIDER_INVOLVED\x10&\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x05\x12Q签字人和报备人不能备案或退回自己的台账，请由他人办理。\x1a_Who signed or filed the ledger neither acknowledges nor returns it: let another person do this.\x12\xa3\x02\n" +
-	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xfd\x01\x92\xb2\x19\xf8\x01\b\x05\x12i属于该单位，或申请、参与、负责该问题整改的人员应当回避，请由他人办理。\x1a\x88\x01Who belongs to the unit, or asked for this, worked on it or answers for it, does not decide as its superior: let another person do this.\x12\xf0\x02\n" +
+	"\x1eREASON_LEDGER_DECIDER_INVOLVED\x10&\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x05\x12Q签字人和报备人不能备案或退回自己的台账，请由他人办理。\x1a_Who signed or filed the ledger neither acknowledges nor returns it: let another person do this.\x12\xf0\x01\n" +
+	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xca\x01\x92\xb2\x19\xc5\x01\b\x05\x12T申请、参与或负责该问题整改的人员应当回避，请由他人办理。\x1akWho asked for this, worked on it or answers for it does not decide as superior: let another person do this.\x12\xf0\x02\n" +
 	"\x1dREASON_LEDGER_CAMPAIGN_CLOSED\x10(\x1a\xcc\x02\x92\xb2\x19\xc7\x02\b\x05\x12\x90\x01活动已于{date}结束，台账不再登记自查问题，也不再首次签字；新问题请记入常设台账，已有问题继续整改。\x1a\xad\x01The campaign was closed on {date}: its ledger takes no new findings of the unit and no first signature. Enter new problems in the standing ledger; those that are open go on. \x01\x12\xdc\x02\n" +
 	"\x1aREASON_LEDGER_PLAN_MISSING\x10)\x1a\xbb\x02\x92\xb2\x19\xb6\x02\b\x05\x12\xa6\x01共有{count}个问题未制定整改措施（序号{numbers}），请逐一补充原因剖析、整改措施、整改时限、责任领导和责任人后再签字。\x1a\x88\x01{count} problems have no plan (numbers {numbers}): give cause, measures, deadline, leader and person responsible of each before signing.\x12\xc1\x01\n" +
-	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01\x12\xc0\x02\n" +
+	"\x18REASON_PROBLEM_UNCHANGED\x10+\x1a\xa1\x02\x92\xb2\x19\x9c\x02\b\x05\x12\x87\x01退回或重新整改以来没有新的进展，佐证材料也与上次相同，请先填写进展或补充材料，再申请销号。\x1a\x8b\x01Nothing has come since this was returned or reopened: enter what was done, or add evidence that was not submitted before, and submit again. \x01BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once

@@ -129,7 +129,8 @@ type RectificationServiceClient interface {
 	// Reopens a closed problem that was looked at again (回头看), with the
 	// reason.
 	ReopenProblem(ctx context.Context, in *ReopenProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason.
+	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
+	// a complaint led to the topmost unit.
 	CancelProblem(ctx context.Context, in *CancelProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(ctx context.Context, in *ExtendProblemRequest, opts ...grpc.CallOption) (*Problem, error)
@@ -594,7 +595,8 @@ type RectificationServiceServer interface {
 	// Reopens a closed problem that was looked at again (回头看), with the
 	// reason.
 	ReopenProblem(context.Context, *ReopenProblemRequest) (*Problem, error)
-	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason.
+	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
+	// a complaint led to the topmost unit.
 	CancelProblem(context.Context, *CancelProblemRequest) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(context.Context, *ExtendProblemRequest) (*Problem, error)
