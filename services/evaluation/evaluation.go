@@ -26,6 +26,8 @@ var (
 	ErrTooSoon         = fault.Of(evaluationv1.Reason_REASON_ROUND_REPEATED)
 	ErrCredentialLimit = fault.Of(evaluationv1.Reason_REASON_CREDENTIALS_TOO_MANY)
 	ErrIssuerEvaluated = fault.Of(evaluationv1.Reason_REASON_CREDENTIAL_ISSUER_INVOLVED)
+	ErrEvaluatedActs   = fault.Of(evaluationv1.Reason_REASON_ROUND_EVALUATED_INVOLVED)
+	ErrTallierPublish  = fault.Of(evaluationv1.Reason_REASON_ROUND_PUBLISHER_TALLIED)
 	ErrCodeMalformed   = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_MALFORMED)
 	ErrCodeUnknown     = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_UNKNOWN)
 	ErrCodeSpent       = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_SPENT)

@@ -15,6 +15,8 @@ import (
 
 // Beside is what a tally takes note of beside the ballots.
 type Beside struct {
+	// By is who tallies (计票人).
+	By       string
 	Measures []*evaluationv1.Measure
 	Vetoes   []*evaluationv1.Veto
 }
@@ -38,7 +40,7 @@ func Tally(r *evaluationv1.Round, c *Count, beside Beside, now time.Time) (*eval
 	if err := checkVetoes(r, beside.Vetoes); err != nil {
 		return nil, nil, err
 	}
-	r.TallyTime = timestamppb.New(now)
+	r.TalliedBy, r.TallyTime = beside.By, timestamppb.New(now)
 	return r, t.results(), nil
 }
 

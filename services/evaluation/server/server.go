@@ -43,6 +43,7 @@ type Service struct {
 	every   time.Duration
 	schemes []*evaluationv1.EvaluationScheme
 	rounds  change.Kind[*evaluationv1.Round]
+	run     change.Kind[*evaluationv1.Round] // rounds as they are run, by nobody among the evaluated
 	results change.Kind[*evaluationv1.Result]
 }
 
@@ -68,6 +69,8 @@ func New(book *change.Book, units Units, every time.Duration) (*Service, error) 
 		Unit: (*evaluationv1.Round).GetOwner,
 		May:  s.mayRound,
 	}
+	s.run = s.rounds
+	s.run.May = s.mayRun
 	s.results = change.Kind[*evaluationv1.Result]{Book: book, May: s.mayResult}
 	return s, nil
 }

@@ -42,7 +42,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // Runs rounds of evaluation: who is rated by whom and how, ballots that nobody
-// can tie to a person, and the results.
+// can tie to a person, and the results. Whoever belongs to a unit rated, or beneath
+// one, does nothing in a round but vote.
 type EvaluationServiceClient interface {
 	// Lists the schemes (评议方案) that rounds can be made by.
 	ListEvaluationSchemes(ctx context.Context, in *ListEvaluationSchemesRequest, opts ...grpc.CallOption) (*ListEvaluationSchemesResponse, error)
@@ -78,7 +79,8 @@ type EvaluationServiceClient interface {
 	GetBallotSet(ctx context.Context, in *GetBallotSetRequest, opts ...grpc.CallOption) (*BallotSet, error)
 	// Counts the ballots (计票) and makes a result for every unit rated.
 	TallyRound(ctx context.Context, in *TallyRoundRequest, opts ...grpc.CallOption) (*Round, error)
-	// Publishes a tallied round to the units rated (公布).
+	// Publishes a tallied round to the units rated (公布): another person than who
+	// tallied it does so.
 	PublishRound(ctx context.Context, in *PublishRoundRequest, opts ...grpc.CallOption) (*Round, error)
 	// Reads a unit's result (读取评议结果): the owner's side once tallied, the unit
 	// itself once published, the other units rated if the scheme publishes to
@@ -241,7 +243,8 @@ func (c *evaluationServiceClient) ListResults(ctx context.Context, in *ListResul
 // for forward compatibility.
 //
 // Runs rounds of evaluation: who is rated by whom and how, ballots that nobody
-// can tie to a person, and the results.
+// can tie to a person, and the results. Whoever belongs to a unit rated, or beneath
+// one, does nothing in a round but vote.
 type EvaluationServiceServer interface {
 	// Lists the schemes (评议方案) that rounds can be made by.
 	ListEvaluationSchemes(context.Context, *ListEvaluationSchemesRequest) (*ListEvaluationSchemesResponse, error)
@@ -277,7 +280,8 @@ type EvaluationServiceServer interface {
 	GetBallotSet(context.Context, *GetBallotSetRequest) (*BallotSet, error)
 	// Counts the ballots (计票) and makes a result for every unit rated.
 	TallyRound(context.Context, *TallyRoundRequest) (*Round, error)
-	// Publishes a tallied round to the units rated (公布).
+	// Publishes a tallied round to the units rated (公布): another person than who
+	// tallied it does so.
 	PublishRound(context.Context, *PublishRoundRequest) (*Round, error)
 	// Reads a unit's result (读取评议结果): the owner's side once tallied, the unit
 	// itself once published, the other units rated if the scheme publishes to

@@ -67,6 +67,10 @@ const (
 	Reason_REASON_ROUND_VETO_INVALID Reason = 18
 	// The owner has units of it rated by the same scheme fewer than 30 days away.
 	Reason_REASON_ROUND_REPEATED Reason = 19
+	// 被评者只投票
+	Reason_REASON_ROUND_EVALUATED_INVOLVED Reason = 20
+	// 计票、公布分设
+	Reason_REASON_ROUND_PUBLISHER_TALLIED Reason = 21
 )
 
 // Enum value maps for Reason.
@@ -92,6 +96,8 @@ var (
 		17: "REASON_ROUND_MEASURE_INVALID",
 		18: "REASON_ROUND_VETO_INVALID",
 		19: "REASON_ROUND_REPEATED",
+		20: "REASON_ROUND_EVALUATED_INVOLVED",
+		21: "REASON_ROUND_PUBLISHER_TALLIED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                0,
@@ -114,6 +120,8 @@ var (
 		"REASON_ROUND_MEASURE_INVALID":      17,
 		"REASON_ROUND_VETO_INVALID":         18,
 		"REASON_ROUND_REPEATED":             19,
+		"REASON_ROUND_EVALUATED_INVOLVED":   20,
+		"REASON_ROUND_PUBLISHER_TALLIED":    21,
 	}
 )
 
@@ -148,7 +156,7 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xf2\x1c\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xd3 \n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\xb9\x01\x92\xb2\x19\xb4\x01\b\x05\x12d评议轮次目前为“{state}”，不能执行“{move}”操作，请重新读取评议轮次。\x1aJThe round is {state}, which does not allow \"{move}\": read the round again.\x12z\n" +
@@ -170,7 +178,9 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_BALLOT_INVALID\x10\x10\x1a}\x92\xb2\x19y\b\x01\x126选票不完整或有误，请按所列字段改正。\x1a=The ballot is incomplete or wrong: correct the fields listed.\x12\xd3\x01\n" +
 	"\x1cREASON_ROUND_MEASURE_INVALID\x10\x11\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x01\x12W系统统计指标的数值缺少、重复或超出范围，请按所列字段改正。\x1aNA measure is missing, named twice, or out of range: correct the fields listed.\x12\xf0\x01\n" +
 	"\x19REASON_ROUND_VETO_INVALID\x10\x12\x1a\xd0\x01\x92\xb2\x19\xcb\x01\b\x01\x12c一票否决所指单位或情形不在本轮评议之内，或重复，请按所列字段改正。\x1abA veto names a unit or code that the round does not have, or one twice: correct the fields listed.\x12\xa2\x02\n" +
-	"\x15REASON_ROUND_REPEATED\x10\x13\x1a\x86\x02\x92\xb2\x19\x81\x02\b\x05\x12\x80\x01主办单位对其中的单位另有一轮同一方案的评议，两轮投票期相隔不足 30 天，请自 {day} 起开放。\x1axThe owner has units of the round rated by the same scheme fewer than 30 days before or after: open it on {day} or later. \x01BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
+	"\x15REASON_ROUND_REPEATED\x10\x13\x1a\x86\x02\x92\xb2\x19\x81\x02\b\x05\x12\x80\x01主办单位对其中的单位另有一轮同一方案的评议，两轮投票期相隔不足 30 天，请自 {day} 起开放。\x1axThe owner has units of the round rated by the same scheme fewer than 30 days before or after: open it on {day} or later. \x01\x12\xa2\x02\n" +
+	"\x1fREASON_ROUND_EVALUATED_INVOLVED\x10\x14\x1a\xfc\x01\x92\xb2\x19\xf7\x01\b\x02\x12{被评单位及其下属的人员除投票外不得参与办理本轮评议，请由与被评单位无关的人员办理。\x1avWhoever belongs to a unit rated, or beneath one, does nothing in the round but vote: let somebody who does not run it.\x12\xb9\x01\n" +
+	"\x1eREASON_ROUND_PUBLISHER_TALLIED\x10\x15\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x02\x12E计票人不得公布本人所计的结果，请由另一人公布。\x1aDWho tallied the round does not publish it: let another person do so.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
 
 var (
 	file_duban_evaluation_v1_reason_proto_rawDescOnce sync.Once

@@ -9,6 +9,7 @@ package evaluationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -244,7 +245,11 @@ type Round struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,22,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,22,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 计票人: who tallied it.
+	TalliedBy string `protobuf:"bytes,23,opt,name=tallied_by,json=talliedBy,proto3" json:"tallied_by,omitempty"`
+	// 公布人: who published it, another than who tallied it.
+	PublishedBy   string `protobuf:"bytes,24,opt,name=published_by,json=publishedBy,proto3" json:"published_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -429,6 +434,20 @@ func (x *Round) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Round) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Round) GetTalliedBy() string {
+	if x != nil {
+		return x.TalliedBy
+	}
+	return ""
+}
+
+func (x *Round) GetPublishedBy() string {
+	if x != nil {
+		return x.PublishedBy
 	}
 	return ""
 }
@@ -1323,7 +1342,7 @@ var File_duban_evaluation_v1_round_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\v\n" +
+	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\f\n" +
 	"\x05Round\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x120\n" +
@@ -1354,7 +1373,10 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x16 \x01(\tR\x04etag\"\xbb\x01\n" +
+	"\x04etag\x18\x16 \x01(\tR\x04etag\x12,\n" +
+	"\n" +
+	"tallied_by\x18\x17 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\ttalliedBy\x120\n" +
+	"\fpublished_by\x18\x18 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\vpublishedBy\"\xbb\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\vSTATE_DRAFT\x10\x01\x1a\n" +
