@@ -15,7 +15,10 @@ var refusals = []struct {
 	fault *fault.Fault
 	do    func() error
 }{
-	{complaint.ErrIllegalMove, func() error { _, err := complaint.Close(&complaintv1.Complaint{}, "units/d/members/p", now); return err }},
+	{complaint.ErrIllegalMove, func() error {
+		_, err := complaint.Close(&complaintv1.Complaint{}, "units/d/members/p", now)
+		return err
+	}},
 	{complaint.ErrNobodyHears, func() error { return routed(&complaintv1.Complaint{Type: report, Unit: "units/0"}) }},
 	{complaint.ErrUnitUnknown, func() error { return routed(&complaintv1.Complaint{Type: report, Unit: "units/6"}) }},
 	{complaint.ErrChannelMismatch, func() error { return taken(complaint.Intake{Machine: true}, &complaintv1.Complaint{}) }},

@@ -28,6 +28,7 @@ var (
 	ErrIssuerEvaluated = fault.Of(evaluationv1.Reason_REASON_CREDENTIAL_ISSUER_INVOLVED)
 	ErrEvaluatedActs   = fault.Of(evaluationv1.Reason_REASON_ROUND_EVALUATED_INVOLVED)
 	ErrTallierPublish  = fault.Of(evaluationv1.Reason_REASON_ROUND_PUBLISHER_TALLIED)
+	ErrFigureBehind    = fault.Of(evaluationv1.Reason_REASON_ROUND_FIGURE_BEHIND)
 	ErrCodeMalformed   = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_MALFORMED)
 	ErrCodeUnknown     = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_UNKNOWN)
 	ErrCodeSpent       = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_SPENT)

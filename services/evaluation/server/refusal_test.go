@@ -133,8 +133,9 @@ func TestEveryRefusal(t *testing.T) {
 		}
 		provoked[c.reason] = true
 	}
+	// What is not heard of yet is provoked by TestAFigureThatIsNotWholeIsNoFigure.
 	for number, name := range evaluationv1.Reason_name {
-		if number != 0 && !provoked[strings.TrimPrefix(name, "REASON_")] {
+		if number != 0 && number != int32(evaluationv1.Reason_REASON_ROUND_FIGURE_BEHIND) && !provoked[strings.TrimPrefix(name, "REASON_")] {
 			t.Errorf("nothing provokes %s", name)
 		}
 	}

@@ -189,18 +189,19 @@ func (s *Service) sealBox(tx *change.Tx, round string) error {
 
 // TallyRound implements the RPC.
 func (s *Service) TallyRound(ctx context.Context, req *evaluationv1.TallyRoundRequest) (*evaluationv1.Round, error) {
+	var figures []*evaluationv1.Measure
 	return s.run.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
 		count, err := box{tx, r.GetName()}.count(final, r)
 		if err != nil {
 			return nil, err
 		}
-		beside := evaluation.Beside{By: tx.Access.Principal.Name, Measures: req.GetMeasures(), Vetoes: req.GetVetoes()}
+		beside := evaluation.Beside{By: tx.Access.Principal.Name, Measures: req.GetMeasures(), Figures: figures, Vetoes: req.GetVetoes()}
 		r, results, err := evaluation.Tally(r, count, beside, tx.Now)
 		if err != nil {
 			return nil, err
 		}
 		return r, s.putResults(tx, "result.tallied", results)
-	}, change.CatchUp())
+	}, change.CatchUp(), s.reading(req.GetName(), &figures))
 }
 
 // PublishRound implements the RPC.

@@ -40,6 +40,7 @@ type Service struct {
 
 	book    *change.Book
 	units   Units
+	figures Figures
 	every   time.Duration
 	schemes []*evaluationv1.EvaluationScheme
 	rounds  change.Kind[*evaluationv1.Round]
@@ -58,12 +59,12 @@ var Schema = store.Schema{
 // New returns the service that writes in book. While it works it looks at the
 // ballot boxes so often as every says, in real time. It fails if a scheme that
 // ships with it does not hold.
-func New(book *change.Book, units Units, every time.Duration) (*Service, error) {
+func New(book *change.Book, units Units, figures Figures, every time.Duration) (*Service, error) {
 	all, err := schemes.All()
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{book: book, units: units, every: every, schemes: all}
+	s := &Service{book: book, units: units, figures: figures, every: every, schemes: all}
 	s.rounds = change.Kind[*evaluationv1.Round]{
 		Book: book,
 		Unit: (*evaluationv1.Round).GetOwner,

@@ -77,7 +77,8 @@ type EvaluationServiceClient interface {
 	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
 	// can check that the own ballot is among them.
 	GetBallotSet(ctx context.Context, in *GetBallotSetRequest, opts ...grpc.CallOption) (*BallotSet, error)
-	// Counts the ballots (计票) and makes a result for every unit rated.
+	// Counts the ballots (计票), reads the figures that are from metrics, as they were
+	// accepted and known when the round closed, and makes a result for every unit rated.
 	TallyRound(ctx context.Context, in *TallyRoundRequest, opts ...grpc.CallOption) (*Round, error)
 	// Publishes a tallied round to the units rated (公布): another person than who
 	// tallied it does so.
@@ -278,7 +279,8 @@ type EvaluationServiceServer interface {
 	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
 	// can check that the own ballot is among them.
 	GetBallotSet(context.Context, *GetBallotSetRequest) (*BallotSet, error)
-	// Counts the ballots (计票) and makes a result for every unit rated.
+	// Counts the ballots (计票), reads the figures that are from metrics, as they were
+	// accepted and known when the round closed, and makes a result for every unit rated.
 	TallyRound(context.Context, *TallyRoundRequest) (*Round, error)
 	// Publishes a tallied round to the units rated (公布): another person than who
 	// tallied it does so.
