@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -99,6 +101,20 @@ func TestWhatTheLedgerWouldNotTakeIsNotOrdered(t *testing.T) {
 			t.Errorf("refusals leave %v", l)
 		}
 	}
+}
+
+// TestNothingIsOrderedOfLedgersThatCannotBeReached: it is said at once.
+func TestNothingIsOrderedOfLedgersThatCannotBeReached(t *testing.T) {
+	p := furnish(suitetest.Split(t))
+	name, desk := p.investigated(complaintv1.Complaint_TYPE_COMPLAINT), p.Complaint(p.officer.Key)
+	p.Without("rectification", func() {
+		if _, err := desk.RectifyComplaint(t.Context(), rectify(name)); status.Code(err) != codes.Unavailable {
+			t.Errorf("without the ledgers: %v", err)
+		}
+		if c := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name})); c.GetRectification() != 0 {
+			t.Errorf("it is on order all the same: %v", c)
+		}
+	})
 }
 
 // campaign publishes one with a category.
