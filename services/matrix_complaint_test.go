@@ -85,6 +85,18 @@ func inherited(handled []fixture) []fixture {
 	return handled
 }
 
+// led are the cases as who is responsible acts on them: of one that the officer of
+// the home accepted, nobody else there does, nor at the heir that it was merged into.
+func led(handled []fixture) []fixture {
+	one := &handled[1]
+	one.except = append([]exception{{"who accepted it is responsible", func(c caller, home string) bool {
+		sees := within(home, c.unit) && (c.reach == "" || within(home, c.reach))
+		return sees && (c.role != accessv1.Role_ROLE_COMPLAINT_OFFICER || c.unit != home)
+	}, denied}}, one.except...)
+	one.merged = []exception{{"who accepted it is responsible until it is taken over", at, denied}}
+	return handled
+}
+
 // assignee: the unit that an open complaint is assigned to reads and answers it,
 // and sees what else its desk may do.
 var (
@@ -111,15 +123,15 @@ func complaintFixtures() map[string][]fixture {
 		"RejectComplaint": handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.RejectComplaintRequest{Name: name, Reason: "重复", ValidateOnly: true}
 		}),
-		"ReplyComplaint": handled(assignee, func(name string) protobuf.Message {
+		"ReplyComplaint": led(handled(assignee, func(name string) protobuf.Message {
 			return &complaintv1.ReplyComplaintRequest{Name: name, Text: "已处理", ValidateOnly: true}
-		}),
-		"CloseComplaint": handled(onlooker, func(name string) protobuf.Message {
+		})),
+		"CloseComplaint": led(handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.CloseComplaintRequest{Name: name, ValidateOnly: true}
-		}),
-		"RectifyComplaint": handled(onlooker, func(name string) protobuf.Message {
+		})),
+		"RectifyComplaint": led(handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.RectifyComplaintRequest{Name: name, Description: "问题", Level: rectificationv1.Problem_LEVEL_UNIT, ValidateOnly: true}
-		}),
+		})),
 		"TakeOverComplaint": inherited(handled(onlooker, func(name string) protobuf.Message {
 			return &complaintv1.TakeOverComplaintRequest{Name: name, ValidateOnly: true}
 		})),

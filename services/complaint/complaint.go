@@ -30,6 +30,7 @@ var (
 	ErrNotSealed           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_SEALED)
 	ErrRectificationExists = fault.Of(complaintv1.Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS)
 	ErrNotVacant           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_VACANT)
+	ErrNotResponsible      = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_RESPONSIBLE)
 	ErrContentMissing      = fault.Of(complaintv1.Reason_REASON_COMPLAINT_CONTENT_MISSING)
 )
 
@@ -144,13 +145,22 @@ func Accept(c *complaintv1.Complaint, who string, now time.Time) (*complaintv1.C
 	return c, nil
 }
 
+// Leads says whether the person is who is responsible for c, once it was accepted:
+// nobody else MUST act on it for its desk (谁受理谁负责).
+func Leads(c *complaintv1.Complaint, who string) error {
+	if c.GetResponsible() != "" && c.GetResponsible() != who {
+		return ErrNotResponsible
+	}
+	return nil
+}
+
 // Reject ends c with a reason that the complainant reads (不予受理).
-func Reject(c *complaintv1.Complaint, reason string) (*complaintv1.Complaint, error) {
+func Reject(c *complaintv1.Complaint, reason, who string, now time.Time) (*complaintv1.Complaint, error) {
 	c, err := move(c, Rejecting)
 	if err != nil {
 		return nil, err
 	}
-	c.Rejection = reason
+	c.Rejection, c.RejectedBy, c.RejectTime = reason, who, timestamppb.New(now)
 	return c, nil
 }
 
@@ -186,23 +196,30 @@ func AssignOfficer(c *complaintv1.Complaint, officer string, b Bench) (*complain
 	return assigned, nil
 }
 
+// Assigned notes who assigned c and when.
+func Assigned(c *complaintv1.Complaint, who string, now time.Time) *complaintv1.Complaint {
+	c = proto.CloneOf(c)
+	c.AssignedBy, c.AssignTime = who, timestamppb.New(now)
+	return c
+}
+
 // Reply answers the complainant (答复).
-func Reply(c *complaintv1.Complaint, text string, now time.Time) (*complaintv1.Complaint, error) {
+func Reply(c *complaintv1.Complaint, text, who string, now time.Time) (*complaintv1.Complaint, error) {
 	c, err := move(c, Replying)
 	if err != nil {
 		return nil, err
 	}
-	c.Reply, c.ReplyTime = text, timestamppb.New(now)
+	c.Reply, c.RepliedBy, c.ReplyTime = text, who, timestamppb.New(now)
 	return c, nil
 }
 
 // Close ends a complaint that was answered (办结).
-func Close(c *complaintv1.Complaint, now time.Time) (*complaintv1.Complaint, error) {
+func Close(c *complaintv1.Complaint, who string, now time.Time) (*complaintv1.Complaint, error) {
 	c, err := move(c, Closing)
 	if err != nil {
 		return nil, err
 	}
-	c.CloseTime = timestamppb.New(now)
+	c.ClosedBy, c.CloseTime = who, timestamppb.New(now)
 	return c, nil
 }
 

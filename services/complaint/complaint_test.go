@@ -19,16 +19,16 @@ var moves = map[complaint.Move]func(*complaintv1.Complaint) (*complaintv1.Compla
 		return complaint.Accept(c, "units/d/members/p", now)
 	},
 	complaint.Rejecting: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.Reject(c, "不属于本系统")
+		return complaint.Reject(c, "不属于本系统", "units/d/members/p", now)
 	},
 	complaint.Assigning: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		return complaint.AssignUnit(c, []string{"units/s", "units/d"}, world{})
 	},
 	complaint.Replying: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.Reply(c, "已办理", now)
+		return complaint.Reply(c, "已办理", "units/d/members/p", now)
 	},
 	complaint.Closing: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.Close(c, now)
+		return complaint.Close(c, "units/d/members/p", now)
 	},
 	complaint.Rectifying: complaint.OrderRectification,
 	complaint.TakingOver: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {

@@ -15,7 +15,10 @@ var refusals = []struct {
 	fault *fault.Fault
 	do    func() error
 }{
-	{complaint.ErrIllegalMove, func() error { _, err := complaint.Close(&complaintv1.Complaint{}, now); return err }},
+	{complaint.ErrIllegalMove, func() error {
+		_, err := complaint.Close(&complaintv1.Complaint{}, "units/d/members/p", now)
+		return err
+	}},
 	{complaint.ErrNobodyHears, func() error { return routed(&complaintv1.Complaint{Type: report, Unit: "units/0"}) }},
 	{complaint.ErrUnitUnknown, func() error { return routed(&complaintv1.Complaint{Type: report, Unit: "units/6"}) }},
 	{complaint.ErrChannelMismatch, func() error { return taken(complaint.Intake{Machine: true}, &complaintv1.Complaint{}) }},
@@ -24,6 +27,9 @@ var refusals = []struct {
 	}},
 	{complaint.ErrTakerInvolved, func() error {
 		return complaint.TakeIn(&complaintv1.Complaint{AboutHead: true, Unit: "units/1"}, "units/2/members/p", line)
+	}},
+	{complaint.ErrNotResponsible, func() error {
+		return complaint.Leads(&complaintv1.Complaint{Responsible: "units/d/members/p"}, "units/d/members/q")
 	}},
 	{complaint.ErrUnitWanted, func() error {
 		_, err := complaint.AssignUnit(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Desk: "units/1"}, nil, world{})

@@ -7,25 +7,45 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 )
 
-// Vacant says whether nobody is left for a sealed case, given with its content: who
-// accepted it may no longer hear it, or if nobody has, no officer at its desk may;
-// and it has not ended.
+// roles are those by which somebody works on open complaints at a desk.
+var roles = []accessv1.Role{accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_LEADER}
+
+// Vacant says whether nobody is left for a case, given with its content, that has not
+// ended: who accepted it may no longer work on it, or if nobody has accepted a sealed
+// one, no officer at its desk may hear it.
 func Vacant(b Bench, c *complaintv1.Complaint) bool {
-	_, goesOn := Life.Next(c.GetState(), TakingOver)
+	if _, goesOn := Life.Next(c.GetState(), TakingOver); !goesOn {
+		return false
+	}
+	if !c.GetSealed() {
+		return c.GetResponsible() != "" && !works(b, c, c.GetResponsible())
+	}
 	left := []string{c.GetResponsible()}
 	if c.GetResponsible() == "" {
 		left = b.Holders(c.GetDesk(), accessv1.Role_ROLE_COMPLAINT_OFFICER)
 	}
-	return goesOn && c.GetSealed() && !slices.ContainsFunc(left, func(who string) bool { return Hears(b, c, who) })
+	return !slices.ContainsFunc(left, func(who string) bool { return Hears(b, c, who) })
+}
+
+// works says whether the person still holds a role by which they work on open
+// complaints at the desk of c.
+func works(b Bench, c *complaintv1.Complaint, who string) bool {
+	return slices.ContainsFunc(b.Own(c.GetDesk()), func(unit string) bool {
+		return slices.ContainsFunc(roles, func(role accessv1.Role) bool { return slices.Contains(b.Holders(unit, role), who) })
+	})
 }
 
 // Heir returns the desk at which a vacant case, given with its content, is taken
-// over (接办): its own while an officer is left there who may hear it, else the
-// nearest above, by the rule of Desk. It is "" if the case is not vacant, or if
-// nobody is left: then a new officer must be granted the role.
+// over (接办): an open one at its own; a sealed one at its own while an officer is left
+// there who may hear it, else at the nearest above, by the rule of Desk. It is "" if
+// the case is not vacant, or if nobody is left: then a new officer must be granted the
+// role.
 func Heir(b Bench, c *complaintv1.Complaint) string {
-	if !Vacant(b, c) {
+	switch {
+	case !Vacant(b, c):
 		return ""
+	case !c.GetSealed():
+		return c.GetDesk()
 	}
 	desks := succession(b, c)
 	i := slices.IndexFunc(desks, func(unit string) bool { return hearsAt(b, c, unit) })
@@ -54,7 +74,7 @@ func TakeOver(c *complaintv1.Complaint, who string, b Bench) (*complaintv1.Compl
 	if err != nil {
 		return nil, err
 	}
-	if taken.Desk = Heir(b, c); taken.Desk == "" || !Hears(b, taken, who) {
+	if taken.Desk = Heir(b, c); taken.Desk == "" || c.GetSealed() && !Hears(b, taken, who) {
 		return nil, ErrNotVacant
 	}
 	if c.GetResponsible() != "" {

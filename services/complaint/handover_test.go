@@ -108,11 +108,29 @@ func TestACaseThatNobodyAcceptedIsNotLost(t *testing.T) {
 	}
 }
 
-func TestAnOpenCaseIsNotTakenOver(t *testing.T) {
-	c := vacated("units/1/members/gone")
-	c.Sealed = false
-	if desk := complaint.Heir(world{parents: []int{-1, 0, 1}, officers: []seat{{"units/1/members/a", 1}}}, c); desk != "" {
-		t.Errorf("an open case is taken over at %q", desk)
+// TestAnOpenCaseIsTakenOverAtItsDesk, once who accepted it works there no more, and
+// nowhere else.
+func TestAnOpenCaseIsTakenOverAtItsDesk(t *testing.T) {
+	const gone = "units/1/members/gone"
+	for name, x := range map[string]struct {
+		officers []seat
+		by, desk string
+	}{
+		"who accepted it works there":    {[]seat{{gone, 1}}, gone, ""},
+		"who accepted it works above":    {[]seat{{gone, 0}}, gone, "units/1"},
+		"who accepted it works nowhere":  {nil, gone, "units/1"},
+		"nobody accepted it or is there": {nil, "", ""},
+	} {
+		c := vacated(x.by)
+		c.Sealed = false
+		if desk := complaint.Heir(world{parents: []int{-1, 0, 1}, officers: x.officers}, c); desk != x.desk {
+			t.Errorf("%s: it is taken over at %q, want %q", name, desk, x.desk)
+		}
+	}
+	c := vacated(gone)
+	c.Sealed, c.State = false, complaintv1.Complaint_STATE_CLOSED
+	if complaint.Vacant(world{parents: []int{-1, 0, 1}}, c) {
+		t.Error("what has ended is vacant")
 	}
 }
 

@@ -35,6 +35,9 @@ type Bench interface {
 	// Heir returns the unit that a unit was merged into (撤并) at a time, or for the
 	// zero time now, or the unit itself.
 	Heir(unit string, at time.Time) string
+	// Own returns the units whose people act for the unit: itself, and for a department
+	// or what was merged (撤并) the one above it.
+	Own(unit string) []string
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
 	// Heads returns those who head exactly the unit now, by a role or a post.

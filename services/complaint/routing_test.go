@@ -64,6 +64,8 @@ func (w world) Holders(name string, role accessv1.Role) (who []string) {
 	return who
 }
 
+func (w world) Own(name string) []string { return []string{name} }
+
 func (w world) Heads(name string) []string { return w.Holders(name, accessv1.Role_ROLE_HEAD) }
 
 func (w world) Tied(p string) []complaint.Tie {

@@ -11,9 +11,9 @@ import (
 // the open. A field that is not named here is encrypted.
 var inTheOpen = map[protoreflect.Name]bool{
 	"name": true, "type": true, "desk": true, "routing": true, "sealed": true, "state": true,
-	"responsible": true, "assignee": true,
+	"responsible": true, "assignee": true, "rejected_by": true, "assigned_by": true, "replied_by": true, "closed_by": true,
 	"acknowledge_due": true, "decide_due": true, "finish_due": true, "rule_pack": true,
-	"accept_time": true, "reply_time": true, "close_time": true,
+	"accept_time": true, "reject_time": true, "assign_time": true, "reply_time": true, "close_time": true,
 	"create_time": true, "update_time": true, "etag": true, "digests": true,
 }
 
@@ -55,6 +55,18 @@ func NewOpening(c *complaintv1.Complaint, id, who string, purpose complaintv1.Op
 func Shown(c *complaintv1.Complaint) *complaintv1.Complaint {
 	shown := proto.CloneOf(c)
 	shown.Digests = nil
+	return shown
+}
+
+// Assignment is an open complaint as the unit that it is assigned to knows it: not who
+// at the desk did what, and if identity is withheld (要求保密), not how it came, who took
+// it in and whether a name was given.
+func Assignment(c *complaintv1.Complaint) *complaintv1.Complaint {
+	shown := proto.CloneOf(c)
+	shown.RejectedBy, shown.AssignedBy, shown.RepliedBy, shown.ClosedBy = "", "", "", ""
+	if c.GetWithholdIdentity() {
+		shown.RealName, shown.Channel, shown.Intake = false, complaintv1.Complaint_CHANNEL_UNSPECIFIED, ""
+	}
 	return shown
 }
 

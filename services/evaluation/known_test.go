@@ -245,14 +245,14 @@ func TestFewAreTakenForOneAnother(t *testing.T) {
 }
 
 // told is all that is published of a round.
-func told(t *rapid.T, r *evaluationv1.Round, ballots []*evaluationv1.BallotOpening, measures []*evaluationv1.Measure) string {
+func told(t *rapid.T, r *evaluationv1.Round, ballots []*evaluationv1.BallotOpening, measures evaluation.Beside) string {
 	count := evaluation.NewCount(r)
 	for _, b := range ballots {
 		if err := count.Add(b); err != nil {
 			t.Fatal(err)
 		}
 	}
-	tallied, results, err := evaluation.Tally(r, count, evaluation.Beside{Measures: measures}, day("2026-04-01"))
+	tallied, results, err := evaluation.Tally(r, count, measures, day("2026-04-01"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func TestEveryMove(t *testing.T) {
 			return evaluation.Open(r, calendar.Date{}, during)
 		},
 		evaluation.Issuing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
-			return evaluation.Issue(r, "served", 3, nil, during)
+			return evaluation.Issue(r, "served", 3, during)
 		},
 		evaluation.Closing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
 			return evaluation.Close(r, []int32{0, 0, 0}, after)
@@ -33,7 +33,7 @@ func TestEveryMove(t *testing.T) {
 			return r, err
 		},
 		evaluation.Publishing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
-			r, _, err := evaluation.Publish(r, nil, after)
+			r, _, err := evaluation.Publish(r, nil, "units/o/members/h", after)
 			return r, err
 		},
 	}

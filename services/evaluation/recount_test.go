@@ -40,12 +40,12 @@ func TestARecountAgrees(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, results, err := evaluation.Tally(r, count, evaluation.Beside{Measures: measures}, day("2026-04-01"))
+		_, results, err := evaluation.Tally(r, count, measures, day("2026-04-01"))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, result := range results {
-			compare(t, recount(t, r, result, stored, measures), result)
+			compare(t, recount(t, r, result, stored, slices.Concat(measures.Measures, measures.Figures)), result)
 		}
 		ranks(t, results)
 	})
@@ -70,14 +70,14 @@ func randomRound(t *rapid.T, id string) *evaluationv1.Round {
 }
 
 // columnsOf lists the questions of a ballot with their percentage of the whole.
-func columnsOf(s *evaluationv1.EvaluationScheme, from evaluationv1.Indicator_From) (list []*evaluationv1.Indicator, percent []*big.Rat) {
+func columnsOf(s *evaluationv1.EvaluationScheme, from ...evaluationv1.Indicator_From) (list []*evaluationv1.Indicator, percent []*big.Rat) {
 	for _, top := range s.GetIndicators() {
 		children := top.GetChildren()
 		if children == nil {
 			children = []*evaluationv1.Indicator{{Code: top.GetCode(), Weight: 100, Scale: top.GetScale(), From: top.GetFrom()}}
 		}
 		for _, c := range children {
-			if c.GetFrom() == from {
+			if slices.Contains(from, c.GetFrom()) {
 				list = append(list, c)
 				percent = append(percent, big.NewRat(int64(top.GetWeight())*int64(c.GetWeight()), 100))
 			}
@@ -108,14 +108,19 @@ func randomBallots(t *rapid.T, r *evaluationv1.Round) (stored [][]byte) {
 	return stored
 }
 
-func randomMeasures(t *rapid.T, r *evaluationv1.Round) (list []*evaluationv1.Measure) {
-	columns, _ := columnsOf(r.GetFrozenScheme(), evaluationv1.Indicator_FROM_METRIC)
+// randomMeasures are figures entered and read, of which some are shares of nothing.
+func randomMeasures(t *rapid.T, r *evaluationv1.Round) (beside evaluation.Beside) {
+	columns, _ := columnsOf(r.GetFrozenScheme(), evaluationv1.Indicator_FROM_ENTERED)
 	for _, subject := range r.GetSubjects() {
 		for _, c := range columns {
-			list = append(list, &evaluationv1.Measure{Subject: subject, Indicator: c.GetCode(), Value: fmt.Sprintf("%d.%d", rapid.IntRange(0, 99).Draw(t, "value"), rapid.IntRange(0, 9).Draw(t, "tenth"))})
+			beside.Measures = append(beside.Measures, &evaluationv1.Measure{Subject: subject, Indicator: c.GetCode(), Basis: "演示〔2026〕1 号", Value: fmt.Sprintf("%d.%d", rapid.IntRange(0, 99).Draw(t, "value"), rapid.IntRange(0, 9).Draw(t, "tenth"))})
 		}
 	}
-	return list
+	for _, m := range evaluation.ToRead(r) {
+		of := rapid.Int64Range(0, 30).Draw(t, "denominator")
+		beside.Figures = append(beside.Figures, evaluation.Read(m, rapid.Int64Range(0, of).Draw(t, "numerator"), of))
+	}
+	return beside
 }
 
 // truth is what a recount finds.
@@ -220,12 +225,19 @@ func recount(t *rapid.T, r *evaluationv1.Round, result *evaluationv1.Result, sto
 		return found
 	}
 	rest := big.NewRat(100, 1)
-	metrics, percents := columnsOf(s, evaluationv1.Indicator_FROM_METRIC)
+	metrics, percents := columnsOf(s, evaluationv1.Indicator_FROM_METRIC, evaluationv1.Indicator_FROM_ENTERED)
 	found.composite = new(big.Rat)
 	for i, c := range metrics {
 		for _, m := range measures {
 			if m.GetSubject() == r.GetSubjects()[line] && m.GetIndicator() == c.GetCode() {
-				v, _ := new(big.Rat).SetString(m.GetValue())
+				v, ok := new(big.Rat).SetString(m.GetValue())
+				if !ok && redistribute {
+					continue
+				}
+				if !ok {
+					found.composite = nil
+					return found
+				}
 				found.composite.Add(found.composite, v.Mul(v, percents[i]))
 				rest.Sub(rest, percents[i])
 			}

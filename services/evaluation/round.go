@@ -114,21 +114,23 @@ func Open(r *evaluationv1.Round, free calendar.Date, now time.Time) (*evaluation
 	return r, nil
 }
 
-// Issue notes that n codes were issued to the group of that code. issuer is
-// where the person who issues them stands: the path of each unit that they
-// belong to or hold a grant on, and what was merged into the units of it.
-func Issue(r *evaluationv1.Round, group string, n int, issuer [][]string, now time.Time) (*evaluationv1.Round, error) {
+// Evaluated says whether somebody is among the evaluated (被评者), who do nothing in a
+// round but vote. standing is where they stand: the path of each unit that they belong
+// to or hold a grant on, and what was merged into the units of it.
+func Evaluated(r *evaluationv1.Round, standing [][]string) bool {
+	return slices.ContainsFunc(standing, func(path []string) bool {
+		return slices.ContainsFunc(path, func(unit string) bool { return slices.Contains(r.GetSubjects(), unit) })
+	})
+}
+
+// Issue notes that n codes were issued to the group of that code.
+func Issue(r *evaluationv1.Round, group string, n int, now time.Time) (*evaluationv1.Round, error) {
 	r, err := moved(r, Issuing)
 	if err != nil {
 		return nil, err
 	}
 	if w, err := windowOf(r); err != nil || w.over(now) {
 		return nil, ErrWindowOver
-	}
-	for _, path := range issuer {
-		if slices.ContainsFunc(path, func(unit string) bool { return slices.Contains(r.GetSubjects(), unit) }) {
-			return nil, ErrIssuerEvaluated
-		}
 	}
 	i := GroupAt(r, group)
 	if i < 0 {
@@ -176,13 +178,17 @@ func Close(r *evaluationv1.Round, cast []int32, now time.Time) (*evaluationv1.Ro
 	return r, nil
 }
 
-// Publish lets the units rated see what results they may see.
-func Publish(r *evaluationv1.Round, results []*evaluationv1.Result, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
+// Publish lets the units rated see what results they may see. Who tallied the round
+// MUST NOT be who publishes it: a second person looks at what is shown.
+func Publish(r *evaluationv1.Round, results []*evaluationv1.Result, who string, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
 	r, err := moved(r, Publishing)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, nil, err
+	case r.GetTalliedBy() == who:
+		return nil, nil, ErrTallierPublish
 	}
-	r.PublishTime = timestamppb.New(now)
+	r.PublishedBy, r.PublishTime = who, timestamppb.New(now)
 	published := make([]*evaluationv1.Result, len(results))
 	for i, result := range results {
 		published[i] = proto.CloneOf(result)

@@ -23,6 +23,8 @@ var (
 	codeShape = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
 	idShape   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
+	metricShape = regexp.MustCompile(`^metrics/[a-z][a-z0-9_]{0,62}$`)
+
 	versionShape = regexp.MustCompile(`^[0-9]{1,6}([.][0-9]{1,6}){0,2}$`)
 )
 
@@ -47,12 +49,12 @@ type leaf struct {
 }
 
 // leaves returns the indicators with values, in the order of the scheme.
-func leaves(s *evaluationv1.EvaluationScheme, from evaluationv1.Indicator_From) (found []leaf) {
+func leaves(s *evaluationv1.EvaluationScheme, from ...evaluationv1.Indicator_From) (found []leaf) {
 	var walk func([]*evaluationv1.Indicator, *big.Rat)
 	walk = func(siblings []*evaluationv1.Indicator, share *big.Rat) {
 		for _, in := range siblings {
 			own := new(big.Rat).Mul(share, big.NewRat(int64(in.GetWeight()), whole))
-			if in.GetFrom() == from && len(in.GetChildren()) == 0 {
+			if slices.Contains(from, in.GetFrom()) && len(in.GetChildren()) == 0 {
 				found = append(found, leaf{in, scaleOf(s, in.GetScale()), own})
 			}
 			walk(in.GetChildren(), own)
@@ -61,6 +63,15 @@ func leaves(s *evaluationv1.EvaluationScheme, from evaluationv1.Indicator_From) 
 	walk(s.GetIndicators(), big.NewRat(1, 1))
 	return found
 }
+
+// figures are the indicators that no ballot answers.
+func figures(s *evaluationv1.EvaluationScheme) []leaf {
+	return leaves(s, evaluationv1.Indicator_FROM_METRIC, evaluationv1.Indicator_FROM_ENTERED)
+}
+
+// read says whether the registry tells the figure (系统统计). What rounds were drafted by
+// before their schemes named metrics of the registry is entered.
+func (l leaf) read() bool { return strings.HasPrefix(l.GetMetric(), "metrics/") }
 
 func scaleOf(s *evaluationv1.EvaluationScheme, code string) *evaluationv1.Scale {
 	i := slices.IndexFunc(s.GetScales(), func(c *evaluationv1.Scale) bool { return c.GetCode() == code })
@@ -158,7 +169,7 @@ func (c *checker) indicators() {
 		}
 	}
 	c.codes("indicators", all)
-	asked, measured := leaves(c.scheme, evaluationv1.Indicator_FROM_BALLOT), leaves(c.scheme, evaluationv1.Indicator_FROM_METRIC)
+	asked, measured := leaves(c.scheme, evaluationv1.Indicator_FROM_BALLOT), figures(c.scheme)
 	c.wrong(len(asked) == 0, "nothing is from ballots")
 	c.wrong(len(asked) > maxLeaves || len(measured) > maxLeaves, "%d indicators from ballots and %d measured", len(asked), len(measured))
 }
@@ -175,10 +186,11 @@ func (c *checker) siblings(what string, list []*evaluationv1.Indicator, all *[]s
 
 func (c *checker) leaf(in *evaluationv1.Indicator) {
 	scale, metric := scaleOf(c.scheme, in.GetScale()), in.GetFrom() == evaluationv1.Indicator_FROM_METRIC
+	figure := metric || in.GetFrom() == evaluationv1.Indicator_FROM_ENTERED
 	c.wrong(scale == nil, "indicator %s has no scale %q", in.GetCode(), in.GetScale())
 	c.wrong(in.GetFrom() == 0, "indicator %s has no from", in.GetCode())
-	c.wrong(metric != (in.GetMetric() != ""), "indicator %s: from %s and metric %q", in.GetCode(), in.GetFrom(), in.GetMetric())
-	c.wrong(metric != (scale.GetKind() == evaluationv1.Scale_KIND_RATE), "indicator %s: from %s and a scale of %s", in.GetCode(), in.GetFrom(), scale.GetKind())
+	c.wrong(metric != metricShape.MatchString(in.GetMetric()) || !metric && in.GetMetric() != "", "indicator %s: from %s and metric %q", in.GetCode(), in.GetFrom(), in.GetMetric())
+	c.wrong(figure != (scale.GetKind() == evaluationv1.Scale_KIND_RATE), "indicator %s: from %s and a scale of %s", in.GetCode(), in.GetFrom(), scale.GetKind())
 }
 
 func (c *checker) groups() {

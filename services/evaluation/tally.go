@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
@@ -15,9 +16,40 @@ import (
 
 // Beside is what a tally takes note of beside the ballots.
 type Beside struct {
+	// By is who tallies (计票人).
+	By string
+	// Measures are what they enter (录入).
 	Measures []*evaluationv1.Measure
-	Vetoes   []*evaluationv1.Veto
+	// Figures are what was read for each that ToRead asks for (系统统计).
+	Figures []*evaluationv1.Measure
+	Vetoes  []*evaluationv1.Veto
 }
+
+// ToRead are the figures that a closed round takes from the registry: the ratios of
+// every unit rated, as of its close. They have no value yet.
+func ToRead(r *evaluationv1.Round) (all []*evaluationv1.Measure) {
+	for _, subject := range r.GetSubjects() {
+		for _, l := range figures(r.GetFrozenScheme()) {
+			if l.read() {
+				all = append(all, &evaluationv1.Measure{Subject: subject, Indicator: l.GetCode(), Metric: l.GetMetric(), AsOf: r.GetCloseTime()})
+			}
+		}
+	}
+	return all
+}
+
+// Read is the figure with what it was read as: a share in percent; none of nothing, nor
+// if more is said to stand above the line than beneath it.
+func Read(m *evaluationv1.Measure, numerator, denominator int64) *evaluationv1.Measure {
+	m = proto.CloneOf(m)
+	if m.Numerator, m.Denominator = numerator, denominator; numerator >= 0 && numerator <= denominator && denominator != 0 {
+		m.Value = round(big.NewRat(whole*numerator, denominator), percent).text
+	}
+	return m
+}
+
+// percent is how shares are rounded.
+var percent = &evaluationv1.Rounding{Mode: evaluationv1.Rounding_MODE_HALF_UP, Digits: 1}
 
 // Tally makes a result for every unit rated, out of what was counted and of what
 // there is beside it (计票).
@@ -32,13 +64,13 @@ func Tally(r *evaluationv1.Round, c *Count, beside Beside, now time.Time) (*eval
 		}
 	}
 	t := &tally{round: r, scheme: r.GetFrozenScheme(), count: c, beside: beside}
-	if t.measured, err = measured(r, beside.Measures); err != nil {
+	if t.measured, err = measured(r, beside); err != nil {
 		return nil, nil, err
 	}
 	if err := checkVetoes(r, beside.Vetoes); err != nil {
 		return nil, nil, err
 	}
-	r.TallyTime = timestamppb.New(now)
+	r.TalliedBy, r.TallyTime = beside.By, timestamppb.New(now)
 	return r, t.results(), nil
 }
 
@@ -51,39 +83,67 @@ type tally struct {
 	beside   Beside
 }
 
-// value is a measure and its share of the composite.
+// value is a measure and its share of the composite; exact is nil for none.
 type value struct {
 	*evaluationv1.Measure
 	exact, share *big.Rat
 }
 
-// measured sorts the measures by subject, in the order of the scheme.
-func measured(r *evaluationv1.Round, measures []*evaluationv1.Measure) (map[string][]value, error) {
-	found := map[string][]value{}
-	given := map[[2]string]*evaluationv1.Measure{}
-	for i, m := range measures {
-		key := [2]string{m.GetSubject(), m.GetIndicator()}
-		if given[key] != nil {
+// place is a figure's: unit and indicator.
+type place struct{ subject, indicator string }
+
+// measured sorts what was entered and read by subject, in the order of the scheme.
+func measured(r *evaluationv1.Round, beside Beside) (map[string][]value, error) {
+	found, given := map[string][]value{}, map[place]*evaluationv1.Measure{}
+	for i, m := range beside.Measures {
+		at := place{m.GetSubject(), m.GetIndicator()}
+		if given[at] != nil {
 			return nil, ErrMeasureInvalid.At(fmt.Sprintf("measures[%d]", i), "重复", "is named twice")
 		}
-		given[key] = m
+		given[at] = m
+	}
+	read := map[place]*evaluationv1.Measure{}
+	for _, m := range beside.Figures {
+		read[place{m.GetSubject(), m.GetIndicator()}] = m
 	}
 	for i, subject := range r.GetSubjects() {
-		for _, l := range leaves(r.GetFrozenScheme(), evaluationv1.Indicator_FROM_METRIC) {
-			m := given[[2]string{subject, l.GetCode()}]
-			milli, ok := thousandths(m.GetValue())
-			if !ok || !within(l.scale, milli) {
-				return nil, ErrMeasureInvalid.At("measures", fmt.Sprintf("第 %d 个被评单位的“%s”缺少或超出范围", i+1, l.GetName()),
-					l.GetCode()+" of "+subject+" is missing or out of range")
+		for _, l := range figures(r.GetFrozenScheme()) {
+			at, from := place{subject, l.GetCode()}, given
+			if l.read() {
+				from = read
 			}
-			found[subject] = append(found[subject], value{m, big.NewRat(milli, 1000), l.share})
-			delete(given, [2]string{subject, l.GetCode()})
+			v, ok := l.value(from[at])
+			switch {
+			case !ok && l.read():
+				return nil, fmt.Errorf("%s of %s was not read: %v", l.GetMetric(), subject, read[at])
+			case !ok:
+				return nil, ErrMeasureInvalid.At("measures", fmt.Sprintf("第 %d 个被评单位的“%s”缺少数值或依据，或超出范围", i+1, l.GetName()),
+					l.GetCode()+" of "+subject+" or its basis is missing or out of range")
+			}
+			found[subject] = append(found[subject], v)
+			delete(from, at)
 		}
 	}
 	if len(given) > 0 {
-		return nil, ErrMeasureInvalid.At("measures", "有不属于本轮的单位或指标", "name a unit or indicator that the round does not measure")
+		return nil, ErrMeasureInvalid.At("measures", "有不属于本轮的单位或指标，或由系统统计的指标", "name a unit or indicator that the round does not have, or that is read from the registry")
 	}
 	return found, nil
+}
+
+// value is a measure of the indicator, if it can be one. What was entered has a basis;
+// what was read may have no value.
+func (l leaf) value(m *evaluationv1.Measure) (v value, ok bool) {
+	if l.read() && m != nil && m.GetValue() == "" {
+		return value{m, nil, l.share}, true
+	}
+	milli, ok := thousandths(m.GetValue())
+	if !ok || !within(l.scale, milli) || !l.read() && m.GetBasis() == "" {
+		return v, false
+	}
+	if !l.read() {
+		m = &evaluationv1.Measure{Subject: m.GetSubject(), Indicator: m.GetIndicator(), Value: m.GetValue(), Basis: m.GetBasis()}
+	}
+	return value{m, big.NewRat(milli, 1000), l.share}, true
 }
 
 func checkVetoes(r *evaluationv1.Round, vetoes []*evaluationv1.Veto) error {
@@ -156,6 +216,13 @@ func (t *tally) find(line int) (f finding) {
 	f.shifted = f.shifted || groups.lacking
 	total, rest := new(big.Rat), big.NewRat(1, 1)
 	for _, m := range t.measured[t.round.GetSubjects()[line]] {
+		if m.exact == nil {
+			if t.scheme.GetUnanswered() == evaluationv1.EvaluationScheme_UNANSWERED_INCOMPLETE {
+				return f
+			}
+			f.shifted = true
+			continue
+		}
 		total.Add(total, new(big.Rat).Mul(m.exact, m.share))
 		rest.Sub(rest, m.share)
 	}

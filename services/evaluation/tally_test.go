@@ -250,12 +250,37 @@ func TestMeasuresArePartOfTheComposite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	measures := []*evaluationv1.Measure{
-		{Subject: "units/s1", Indicator: "closing", Value: "75.5"}, {Subject: "units/s1", Indicator: "tasks", Value: "100"},
+	beside := evaluation.Beside{Measures: []*evaluationv1.Measure{{Subject: "units/s1", Indicator: "tasks", Value: "100", Basis: "演示〔2026〕1 号"}}}
+	asked := evaluation.ToRead(r)
+	if len(asked) != 1 || asked[0].GetMetric() != "metrics/problems_closing_rate" || asked[0].GetIndicator() != "closing" {
+		t.Fatalf("what is read is %v", asked)
 	}
-	_, results, err := evaluation.Tally(r, count, evaluation.Beside{Measures: measures}, day("2026-04-01"))
+	beside.Figures = []*evaluationv1.Measure{evaluation.Read(asked[0], 151, 200)}
+	_, results, err := evaluation.Tally(r, count, beside, day("2026-04-01"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if m := results[0].GetMeasures()[1]; m.GetValue() != "75.5" || m.GetNumerator() != 151 || m.GetDenominator() != 200 {
+		t.Errorf("the figure read is kept as %v", m)
+	}
+	for what, m := range map[string]*evaluationv1.Measure{"without a basis": {Subject: "units/s1", Indicator: "tasks", Value: "100"}, "nothing": nil} {
+		wrong := beside
+		wrong.Measures = []*evaluationv1.Measure{m}
+		if _, _, err := evaluation.Tally(r, count, wrong, day("2026-04-01")); reasonOf(err) != "ROUND_MEASURE_INVALID" {
+			t.Errorf("entered %s: %v", what, err)
+		}
+	}
+	typed := beside
+	typed.Measures = append(typed.Measures, &evaluationv1.Measure{Subject: "units/s1", Indicator: "closing", Value: "100", Basis: "无"})
+	if _, _, err := evaluation.Tally(r, count, typed, day("2026-04-01")); reasonOf(err) != "ROUND_MEASURE_INVALID" {
+		t.Errorf("what is read is entered: %v", err)
+	}
+	for what, of := range map[string][2]int64{"of nothing": {0, 0}, "above one": {3, 2}} {
+		beside.Figures = []*evaluationv1.Measure{evaluation.Read(asked[0], of[0], of[1])}
+		_, none, err := evaluation.Tally(r, count, beside, day("2026-04-01"))
+		if err != nil || none[0].GetOutcome() != evaluationv1.Result_OUTCOME_INCOMPLETE || none[0].GetMeasures()[1].GetValue() != "" {
+			t.Errorf("a share %s: %v, %v", what, none, err)
+		}
 	}
 	if got := results[0]; got.GetComposite() != "86.10" || got.GetGroups()[0].GetMean() != "85.00" { // 0.6×85 + 0.2×100 + 0.2×75.5
 		t.Errorf("composite = %s, mean %s; want 86.10 and 85.00", got.GetComposite(), got.GetGroups()[0].GetMean())

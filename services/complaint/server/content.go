@@ -96,10 +96,15 @@ func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv
 }
 
 // shown is the complaint as answers have it, which say whether its content is lost.
+// Who does not see the desk is shown what the unit that it is assigned to may know.
 func shown(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	answer := complaint.Shown(c)
-	if !c.GetSealed() {
+	switch {
+	case c.GetSealed():
+	case tx.Access.Sees(c.GetDesk()):
 		return answer, nil
+	default:
+		return complaint.Assignment(answer), nil
 	}
 	_, err := sealed(tx, c)
 	if errors.Is(err, complaint.ErrContentMissing) {
@@ -113,9 +118,9 @@ func shown(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, err
 type rule func(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv1.Complaint, error)
 
 // act changes the complaint that req names, which kind lets the caller reach,
-// by rule. The answer is what lies in the open.
+// by rule. The answer is what the caller may know of what lies in the open.
 func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Complaint], req change.Named, rule rule, options ...change.Option) (*complaintv1.Complaint, error) {
-	c, err := kind.Change(ctx, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+	return change.On(ctx, kind, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		whole, err := s.whole(tx, c)
 		if err != nil {
 			return nil, err
@@ -123,12 +128,14 @@ func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Compla
 		if whole, err = rule(tx, whole); err != nil {
 			return nil, err
 		}
-		return s.part(tx, whole)
+		if c, err = s.part(tx, whole); err != nil {
+			return nil, err
+		}
+		if c, err = kind.Put(tx, c); err != nil {
+			return nil, err
+		}
+		return shown(tx, c)
 	}, options...)
-	if err != nil {
-		return nil, err
-	}
-	return complaint.Shown(c), nil
 }
 
 // OpenComplaint implements the RPC.

@@ -33,19 +33,27 @@ func (s *Service) AcceptComplaint(ctx context.Context, req *complaintv1.AcceptCo
 
 // RejectComplaint implements the RPC.
 func (s *Service) RejectComplaint(ctx context.Context, req *complaintv1.RejectComplaintRequest) (*complaintv1.Complaint, error) {
-	return s.act(ctx, &s.cases, req, func(_ *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.Reject(c, req.GetReason())
+	return s.act(ctx, &s.cases, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		return complaint.Reject(c, req.GetReason(), tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // AssignComplaint implements the RPC.
 func (s *Service) AssignComplaint(ctx context.Context, req *complaintv1.AssignComplaintRequest) (*complaintv1.Complaint, error) {
-	return s.act(ctx, &s.cases, req, func(_ *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		if req.GetAssignee() != "" {
-			return complaint.AssignOfficer(c, req.GetAssignee(), s.bench)
+	return s.act(ctx, &s.owned, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		c, err := s.assign(c, req)
+		if err != nil {
+			return nil, err
 		}
-		return complaint.AssignUnit(c, s.bench.active(req.GetUnit()), s.bench)
+		return complaint.Assigned(c, tx.Access.Principal.Name, tx.Now), nil
 	}, change.CatchUp())
+}
+
+func (s *Service) assign(c *complaintv1.Complaint, req *complaintv1.AssignComplaintRequest) (*complaintv1.Complaint, error) {
+	if req.GetAssignee() != "" {
+		return complaint.AssignOfficer(c, req.GetAssignee(), s.bench)
+	}
+	return complaint.AssignUnit(c, s.bench.active(req.GetUnit()), s.bench)
 }
 
 // TakeOverComplaint implements the RPC. What was sealed to the old desk is
@@ -59,13 +67,13 @@ func (s *Service) TakeOverComplaint(ctx context.Context, req *complaintv1.TakeOv
 // ReplyComplaint implements the RPC.
 func (s *Service) ReplyComplaint(ctx context.Context, req *complaintv1.ReplyComplaintRequest) (*complaintv1.Complaint, error) {
 	return s.act(ctx, &s.answerable, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.Reply(c, req.GetText(), tx.Now)
+		return complaint.Reply(c, req.GetText(), tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // CloseComplaint implements the RPC.
 func (s *Service) CloseComplaint(ctx context.Context, req *complaintv1.CloseComplaintRequest) (*complaintv1.Complaint, error) {
-	return s.act(ctx, &s.cases, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.Close(c, tx.Now)
+	return s.act(ctx, &s.owned, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		return complaint.Close(c, tx.Access.Principal.Name, tx.Now)
 	})
 }

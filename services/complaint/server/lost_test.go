@@ -6,7 +6,9 @@ import (
 	"strconv"
 	"testing"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -54,7 +56,7 @@ func (broken) Get(string, []byte) ([]byte, error) { return nil, errDisk }
 
 // TestAStoreThatCannotBeReadLosesNoCase: nor does a case seem to be in order.
 func TestAStoreThatCannotBeReadLosesNoCase(t *testing.T) {
-	tx := &change.Tx{Tx: broken{}}
+	tx := &change.Tx{Tx: broken{}, Access: &authz.Access{Method: &authz.Method{Rule: &accessv1.Rule{Public: true}}}}
 	if c, err := shown(tx, &complaintv1.Complaint{Sealed: true}); !errors.Is(err, errDisk) {
 		t.Errorf("a sealed case: %v, %v", c, err)
 	}

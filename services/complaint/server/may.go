@@ -11,7 +11,7 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// mayHear decides who acts on a complaint: its desk. Who may only take it over
+// mayHear decides who decides about a complaint that came in: its desk. Who may only take it over
 // is told so.
 func (s *Service) mayHear(tx *change.Tx, c *complaintv1.Complaint) error {
 	if c.GetSealed() {
@@ -28,14 +28,27 @@ func (s *Service) mayHear(tx *change.Tx, c *complaintv1.Complaint) error {
 	return err
 }
 
-// mayAnswer decides who answers a complaint: its desk, and the unit that an open
-// one is assigned to.
-func (s *Service) mayAnswer(tx *change.Tx, c *complaintv1.Complaint) error {
-	err := s.mayHear(tx, c)
-	if err == nil || c.GetAssignedUnit() == "" || tx.Check(c.GetAssignedUnit()) != nil {
+// mayLead decides who acts on a complaint for its desk: who is responsible. Nobody
+// learns who that is without knowing of the case.
+func (s *Service) mayLead(tx *change.Tx, c *complaintv1.Complaint) error {
+	if err := s.mayHear(tx, c); err != nil {
 		return err
 	}
-	return nil
+	return complaint.Leads(c, tx.Access.Principal.Name)
+}
+
+// mayAnswer decides who answers a complaint: who is responsible, and whom it is
+// assigned to. That the desk assigned it to itself (自办) lets nobody else there answer.
+func (s *Service) mayAnswer(tx *change.Tx, c *complaintv1.Complaint) error {
+	err := s.mayLead(tx, c)
+	switch unit := c.GetAssignedUnit(); {
+	case err == nil, c.GetSealed() && errors.Is(err, complaint.ErrNotResponsible): // the assignee, of all who know of it
+		return nil
+	case unit == "", s.Tree.Heir(unit) == s.Tree.Heir(c.GetDesk()), tx.Check(unit) != nil:
+		return err
+	default:
+		return nil
+	}
 }
 
 // mayRead decides who reads of a complaint what lies in the open.
@@ -43,7 +56,11 @@ func (s *Service) mayRead(tx *change.Tx, c *complaintv1.Complaint) error {
 	if c.GetSealed() {
 		return s.mayKnow(tx, c)
 	}
-	return s.mayAnswer(tx, c)
+	err := s.mayHear(tx, c)
+	if err == nil || c.GetAssignedUnit() == "" || tx.Check(c.GetAssignedUnit()) != nil {
+		return err
+	}
+	return nil
 }
 
 // mayInherit decides who takes a vacant case over. To who hears a complaint

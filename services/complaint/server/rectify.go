@@ -18,19 +18,46 @@ import (
 const ordersBucket = "complaint.orders"
 
 // RectifyComplaint implements the RPC. Nothing of the complaint's own words goes
-// into the problem.
+// into the problem. The ledger is asked first whether it would take it, so that only
+// what comes in between is refused later.
 func (s *Service) RectifyComplaint(ctx context.Context, req *complaintv1.RectifyComplaintRequest) (*complaintv1.Complaint, error) {
-	return s.act(ctx, &s.cases, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+	return s.act(ctx, &s.owned, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		c, err := complaint.OrderRectification(c)
 		if err != nil {
 			return nil, err
 		}
-		return c, s.keepOrder(tx, c.GetName(), &rectificationv1.Problem{
-			Unit: c.GetUnit(), Campaign: req.GetCampaign(), Category: req.GetCategory(), Item: req.GetItem(),
-			Level: req.GetLevel(), Source: rectificationv1.Problem_SOURCE_COMPLAINT,
-			Description: req.GetDescription(), Deadline: req.GetDeadline(),
-		})
+		return c, s.keepOrder(tx, c.GetName(), wanted(c, req))
+	}, change.Before(func(ctx context.Context) error { return s.try(ctx, req) }))
+}
+
+// wanted is the problem that is ordered for a complaint, given with its content.
+func wanted(c *complaintv1.Complaint, req *complaintv1.RectifyComplaintRequest) *rectificationv1.Problem {
+	return &rectificationv1.Problem{
+		Unit: c.GetUnit(), Campaign: req.GetCampaign(), Category: req.GetCategory(), Item: req.GetItem(),
+		Level: req.GetLevel(), Source: rectificationv1.Problem_SOURCE_COMPLAINT,
+		Description: req.GetDescription(), Deadline: req.GetDeadline(),
+	}
+}
+
+// try says whether the ledger would take what is ordered, if it can be ordered.
+func (s *Service) try(ctx context.Context, req *complaintv1.RectifyComplaintRequest) error {
+	var problem *rectificationv1.Problem
+	err := s.book.View(ctx, func(tx *change.Tx) error {
+		c, err := s.owned.Reach(tx, req.GetName())
+		if err != nil {
+			return err
+		}
+		if c, err = s.whole(tx, c); err != nil {
+			return err
+		}
+		problem = wanted(c, req)
+		_, err = complaint.OrderRectification(c)
+		return err
 	})
+	if err != nil {
+		return err
+	}
+	return s.Ledgers.Try(ctx, problem)
 }
 
 func (s *Service) keepOrder(tx store.Tx, name string, problem *rectificationv1.Problem) error {

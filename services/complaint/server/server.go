@@ -5,6 +5,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -78,11 +79,11 @@ type Service struct {
 
 	book  *change.Book
 	bench bench
-	// cases are complaints as their desk acts on them; answerable as they are
-	// answered, which the unit that an open one is assigned to may do too; readable
-	// as they are read, which whoever may take a vacant one over may do too; and
-	// heritable as they are taken over.
-	cases, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
+	// cases are complaints as their desk decides on them; owned as who is responsible acts
+	// on them; answerable as they are answered, which the unit that an open one is
+	// assigned to may do too; readable as they are read, which whoever may take a vacant
+	// one over may do too; and heritable as they are taken over.
+	cases, owned, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
 
 	openings change.Kind[*complaintv1.Opening]
 
@@ -101,8 +102,8 @@ var Schema = store.Schema{
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree, book.Today}}
 	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Show: shown}
-	s.answerable, s.readable, s.heritable = s.cases, s.cases, s.cases
-	s.answerable.May, s.readable.May, s.heritable.May = s.mayAnswer, s.mayRead, s.mayInherit
+	s.owned, s.answerable, s.readable, s.heritable = s.cases, s.cases, s.cases, s.cases
+	s.owned.May, s.answerable.May, s.readable.May, s.heritable.May = s.mayLead, s.mayAnswer, s.mayRead, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
 	return s
 }
@@ -132,6 +133,15 @@ func (b bench) Heir(unit string, at time.Time) string {
 		return b.Tree.Heir(unit)
 	}
 	return b.HeirAt(unit, at)
+}
+
+// Own implements complaint.Bench, by the rule of SCOPE_OWN.
+func (b bench) Own(unit string) []string {
+	path := b.Tree.Path(unit)
+	last := slices.IndexFunc(path, func(u string) bool {
+		return b.Unit(u).GetKind() != organizationv1.Unit_KIND_DEPARTMENT && b.Tree.Heir(u) == u
+	})
+	return path[:last+1]
 }
 
 // Heads implements complaint.Bench.

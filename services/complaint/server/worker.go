@@ -24,6 +24,8 @@ type Ledgers interface {
 	// one if there is none, and returns the problem's name. A repeat with the
 	// same request id MUST return the first problem.
 	Enter(ctx context.Context, requestID string, problem *rectificationv1.Problem) (name string, err error)
+	// Try says whether Enter would take the problem now. Nothing is changed.
+	Try(ctx context.Context, problem *rectificationv1.Problem) error
 }
 
 // Rectification enters problems by calling the rectification service.
@@ -41,15 +43,31 @@ func (r Rectification) Enter(ctx context.Context, requestID string, problem *rec
 	}
 	entered, err := r.Client.CreateProblem(ctx, &rectificationv1.CreateProblemRequest{
 		Parent: ledger.GetName(), RequestId: requestID,
-		Problem: &rectificationv1.Problem{
-			Category: problem.GetCategory(), Item: problem.GetItem(), Level: problem.GetLevel(), Source: problem.GetSource(),
-			Description: problem.GetDescription(), Deadline: problem.GetDeadline(),
-		},
+		Problem: told(problem),
 	})
 	if err != nil {
 		return "", fmt.Errorf("entering the problem: %w", err)
 	}
 	return entered.GetName(), nil
+}
+
+// Try implements Ledgers.
+func (r Rectification) Try(ctx context.Context, problem *rectificationv1.Problem) error {
+	_, err := r.Client.EnsureLedger(ctx, &rectificationv1.EnsureLedgerRequest{
+		Unit: problem.GetUnit(), Campaign: problem.GetCampaign(), Problem: told(problem), ValidateOnly: true,
+	})
+	if f := fault.As(err); f != nil {
+		return f.Bare("problem")
+	}
+	return err
+}
+
+// told is what the ledger is told of a problem.
+func told(problem *rectificationv1.Problem) *rectificationv1.Problem {
+	return &rectificationv1.Problem{
+		Category: problem.GetCategory(), Item: problem.GetItem(), Level: problem.GetLevel(), Source: problem.GetSource(),
+		Description: problem.GetDescription(), Deadline: problem.GetDeadline(),
+	}
 }
 
 const (

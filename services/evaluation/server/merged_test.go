@@ -66,7 +66,7 @@ func TestARoundOfAMergedBureauIsItsHeirs(t *testing.T) {
 	}
 	suitetest.OK[*evaluationv1.Round](t)(heir.CloseRound(t.Context(), closing))
 	suitetest.OK[*evaluationv1.Round](t)(heir.TallyRound(t.Context(), tallying))
-	suitetest.OK[*evaluationv1.Round](t)(heir.PublishRound(t.Context(), &evaluationv1.PublishRoundRequest{Name: round}))
+	suitetest.OK[*evaluationv1.Round](t)(w.Evaluation(w.Person(w.other, accessv1.Role_ROLE_LEADER).Key).PublishRound(t.Context(), &evaluationv1.PublishRoundRequest{Name: round}))
 	results := suitetest.OK[*evaluationv1.ListResultsResponse](t)(w.Evaluation(w.school1Head.Key).ListResults(t.Context(), &evaluationv1.ListResultsRequest{Parent: round}))
 	if len(results.GetResults()) == 0 {
 		t.Error("a school rated reads no results")

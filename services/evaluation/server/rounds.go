@@ -23,8 +23,30 @@ func (s *Service) CreateRound(ctx context.Context, req *evaluationv1.CreateRound
 		if scheme == nil {
 			return nil, evaluation.ErrSchemeUnknown.At("round.scheme", "没有此评议方案或版本", "is no scheme, or has no such version")
 		}
-		return evaluation.NewRound(name, req.GetRound(), scheme, s.place, tx.Now)
+		r, err := evaluation.NewRound(name, req.GetRound(), scheme, s.place, tx.Now)
+		if err != nil {
+			return nil, err
+		}
+		return r, s.apart(tx, r)
 	}, change.CatchUp())
+}
+
+// apart refuses whoever is among the evaluated.
+func (s *Service) apart(tx *change.Tx, r *evaluationv1.Round) error {
+	if evaluation.Evaluated(r, s.standing(tx)) {
+		return evaluation.ErrEvaluatedActs
+	}
+	return nil
+}
+
+// mayRun decides who runs a round: the owner's side, but nobody among the evaluated.
+// With the tree the grants MUST be brought up to date: who was put among them a moment
+// ago is.
+func (s *Service) mayRun(tx *change.Tx, r *evaluationv1.Round) error {
+	if err := s.mayRound(tx, r); err != nil {
+		return err
+	}
+	return s.apart(tx, r)
 }
 
 func (s *Service) place(unit string) evaluation.Place {
@@ -62,7 +84,7 @@ func (s *Service) asked(tx *change.Tx, req *evaluationv1.ListRoundsRequest, afte
 
 // OpenRound implements the RPC.
 func (s *Service) OpenRound(ctx context.Context, req *evaluationv1.OpenRoundRequest) (*evaluationv1.Round, error) {
-	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+	return s.run.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
 		free, err := s.free(tx, r)
 		if err != nil {
 			return nil, err
@@ -103,8 +125,7 @@ type issuing struct {
 
 func (i issuing) GetName() string { return i.GetParent() }
 
-// IssueCredentials implements the RPC. With the tree the grants are brought up to
-// date: whoever was put among the evaluated a moment ago issues nothing.
+// IssueCredentials implements the RPC.
 func (s *Service) IssueCredentials(ctx context.Context, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
 	return change.On(ctx, &s.rounds, issuing{req}, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.IssueCredentialsResponse, error) {
 		return s.issue(tx, r, req)
@@ -113,7 +134,10 @@ func (s *Service) IssueCredentials(ctx context.Context, req *evaluationv1.IssueC
 
 // issue makes codes of the round and notes how many.
 func (s *Service) issue(tx *change.Tx, r *evaluationv1.Round, req *evaluationv1.IssueCredentialsRequest) (*evaluationv1.IssueCredentialsResponse, error) {
-	r, err := evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), s.standing(tx), tx.Now)
+	if evaluation.Evaluated(r, s.standing(tx)) {
+		return nil, evaluation.ErrIssuerEvaluated
+	}
+	r, err := evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), tx.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +165,7 @@ func (s *Service) standing(tx *change.Tx) (paths [][]string) {
 
 // CloseRound implements the RPC.
 func (s *Service) CloseRound(ctx context.Context, req *evaluationv1.CloseRoundRequest) (*evaluationv1.Round, error) {
-	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+	return s.run.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
 		count, err := box{tx, r.GetName()}.count(staged, r)
 		if err != nil {
 			return nil, err
@@ -151,7 +175,7 @@ func (s *Service) CloseRound(ctx context.Context, req *evaluationv1.CloseRoundRe
 			return nil, err
 		}
 		return closed, s.sealBox(tx, r.GetName())
-	})
+	}, change.CatchUp())
 }
 
 // sealBox tells in the feed what lies in the round's box, and lets nothing more
@@ -165,33 +189,34 @@ func (s *Service) sealBox(tx *change.Tx, round string) error {
 
 // TallyRound implements the RPC.
 func (s *Service) TallyRound(ctx context.Context, req *evaluationv1.TallyRoundRequest) (*evaluationv1.Round, error) {
-	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+	var figures []*evaluationv1.Measure
+	return s.run.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
 		count, err := box{tx, r.GetName()}.count(final, r)
 		if err != nil {
 			return nil, err
 		}
-		beside := evaluation.Beside{Measures: req.GetMeasures(), Vetoes: req.GetVetoes()}
+		beside := evaluation.Beside{By: tx.Access.Principal.Name, Measures: req.GetMeasures(), Figures: figures, Vetoes: req.GetVetoes()}
 		r, results, err := evaluation.Tally(r, count, beside, tx.Now)
 		if err != nil {
 			return nil, err
 		}
 		return r, s.putResults(tx, "result.tallied", results)
-	})
+	}, change.CatchUp(), s.reading(req.GetName(), &figures))
 }
 
 // PublishRound implements the RPC.
 func (s *Service) PublishRound(ctx context.Context, req *evaluationv1.PublishRoundRequest) (*evaluationv1.Round, error) {
-	return s.rounds.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+	return s.run.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
 		results, err := s.resultsOf(tx, r.GetName())
 		if err != nil {
 			return nil, err
 		}
-		r, results, err = evaluation.Publish(r, results, tx.Now)
+		r, results, err = evaluation.Publish(r, results, tx.Access.Principal.Name, tx.Now)
 		if err != nil {
 			return nil, err
 		}
 		return r, s.putResults(tx, "result.published", results)
-	})
+	}, change.CatchUp())
 }
 
 func (s *Service) resultsOf(tx *change.Tx, round string) (results []*evaluationv1.Result, err error) {

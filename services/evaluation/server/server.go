@@ -40,9 +40,11 @@ type Service struct {
 
 	book    *change.Book
 	units   Units
+	figures Figures
 	every   time.Duration
 	schemes []*evaluationv1.EvaluationScheme
 	rounds  change.Kind[*evaluationv1.Round]
+	run     change.Kind[*evaluationv1.Round] // rounds as they are run, by nobody among the evaluated
 	results change.Kind[*evaluationv1.Result]
 }
 
@@ -57,17 +59,19 @@ var Schema = store.Schema{
 // New returns the service that writes in book. While it works it looks at the
 // ballot boxes so often as every says, in real time. It fails if a scheme that
 // ships with it does not hold.
-func New(book *change.Book, units Units, every time.Duration) (*Service, error) {
+func New(book *change.Book, units Units, figures Figures, every time.Duration) (*Service, error) {
 	all, err := schemes.All()
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{book: book, units: units, every: every, schemes: all}
+	s := &Service{book: book, units: units, figures: figures, every: every, schemes: all}
 	s.rounds = change.Kind[*evaluationv1.Round]{
 		Book: book,
 		Unit: (*evaluationv1.Round).GetOwner,
 		May:  s.mayRound,
 	}
+	s.run = s.rounds
+	s.run.May = s.mayRun
 	s.results = change.Kind[*evaluationv1.Result]{Book: book, May: s.mayResult}
 	return s, nil
 }

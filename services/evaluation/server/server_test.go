@@ -70,30 +70,18 @@ func TestARoundFromDraftToPublication(t *testing.T) {
 
 func TestWhoSeesWhoseResults(t *testing.T) {
 	w := newWorld(t)
+	w.found(w.school1, 1)
+	w.found(w.school2, 1)
 	public := w.open("public")
 	w.voted(public, "served", 5, "satisfied", "fairly")
 	private := w.open("private", func(r *evaluationv1.Round) {
 		r.Scheme, r.Groups = "evaluationSchemes/special", []*evaluationv1.RaterGroup{{Code: "supervisors", Credentials: 9}}
 	})
-	for _, code := range w.codes(private, "supervisors", 2) {
-		var answers []*evaluationv1.Answer
-		for _, s := range []string{w.school1, w.school2} {
-			for _, i := range []string{"deploy", "carry", "effect"} {
-				answers = append(answers, &evaluationv1.Answer{Subject: s, Indicator: i, Value: &evaluationv1.Answer_Score{Score: "90.5"}})
-			}
-		}
-		suitetest.OK[string](t)(w.cast(private, code, answers))
-	}
+	w.scored(private)
 	w.closed(public)
 	w.closed(private)
 	w.tallied(public)
-	var measures []*evaluationv1.Measure
-	for _, s := range []string{w.school1, w.school2} {
-		for _, i := range []string{"tasks", "closing"} {
-			measures = append(measures, &evaluationv1.Measure{Subject: s, Indicator: i, Value: "80"})
-		}
-	}
-	suitetest.OK[*evaluationv1.Round](t)(w.Evaluation(w.supervisor.Key).TallyRound(t.Context(), &evaluationv1.TallyRoundRequest{Name: private, Measures: measures}))
+	suitetest.OK[*evaluationv1.Round](t)(w.tallies(private, w.entered("80")...))
 	w.published(public)
 	w.published(private)
 	for _, c := range []struct {
@@ -118,8 +106,8 @@ func TestWhoSeesWhoseResults(t *testing.T) {
 	if _, err := w.Evaluation(w.stranger.Key).ListResults(t.Context(), &evaluationv1.ListResultsRequest{Parent: public}); !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("another bureau lists results = %v", err)
 	}
-	if got := suitetest.OK[*evaluationv1.Result](t)(w.Evaluation(w.school1Head.Key).GetResult(t.Context(), result(private, w.school1))); got.GetComposite() != "86.30" || len(got.GetMeasures()) != 2 {
-		t.Errorf("scores and measures give %v, want 86.30", got) // 0.6×90.5 + 0.4×80
+	if got := suitetest.OK[*evaluationv1.Result](t)(w.Evaluation(w.school1Head.Key).GetResult(t.Context(), result(private, w.school1))); got.GetComposite() != "70.30" || len(got.GetMeasures()) != 2 {
+		t.Errorf("scores and measures give %v, want 70.30", got) // 0.6×90.5 + 0.2×80 + 0.2×0
 	}
 	list := suitetest.OK[*evaluationv1.ListRoundsResponse](t)(w.Evaluation(w.school2Head.Key).ListRounds(t.Context(), &evaluationv1.ListRoundsRequest{Subject: w.school2, Filter: "state = PUBLISHED"}))
 	if len(list.GetRounds()) != 2 {

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -91,7 +92,8 @@ func rectification(_ context.Context, s *Suite, book *change.Book) (serve.Servic
 const ballotsEvery = time.Hour
 
 func evaluation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	return evaluationserver.New(book, s.directory, ballotsEvery)
+	figures := evaluationserver.Aggregation{Client: aggregationv1.NewAggregationServiceClient(s.Conn("evaluation"))}
+	return evaluationserver.New(book, s.directory, figures, ballotsEvery)
 }
 
 func aggregation(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {

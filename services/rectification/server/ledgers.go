@@ -102,6 +102,9 @@ func (s *Service) EnsureLedger(ctx context.Context, req *rectificationv1.EnsureL
 	var c *campaignv1.Campaign
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*rectificationv1.Ledger, error) {
 		l, err := s.ensure(tx, c, s.units.Heir(req.GetUnit()))
+		if err == nil && req.GetProblem() != nil {
+			_, _, err = s.taken(tx, l, req.GetProblem(), rectification.Finder{Others: true})
+		}
 		return l, plain(err, "ledger")
 	}, change.In(req.GetUnit()), s.asking(req.GetCampaign(), "campaign", &c))
 }

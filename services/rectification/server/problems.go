@@ -66,16 +66,22 @@ func acts(tx *change.Tx, unit string, rights []rectification.Right) (rectificati
 	return rectification.Right{}, false
 }
 
-// enter stores a problem as the next of its ledger.
-func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectificationv1.Problem, by rectification.Finder) (*rectificationv1.Problem, error) {
+// taken is a problem as the next of its ledger, and the ledger with it.
+func (s *Service) taken(tx *change.Tx, l *rectificationv1.Ledger, found *rectificationv1.Problem, by rectification.Finder) (*rectificationv1.Ledger, *rectificationv1.Problem, error) {
 	if err := s.active(l.GetUnit()); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	l, p, err := rectification.Enter(l, found, by, tx.Now)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := rectification.Settable(nil, p, tx.Now, s.serves(tx.Now)); err != nil {
+	return l, p, rectification.Settable(nil, p, tx.Now, s.serves(tx.Now))
+}
+
+// enter stores a problem as the next of its ledger.
+func (s *Service) enter(tx *change.Tx, l *rectificationv1.Ledger, found *rectificationv1.Problem, by rectification.Finder) (*rectificationv1.Problem, error) {
+	l, p, err := s.taken(tx, l, found, by)
+	if err != nil {
 		return nil, err
 	}
 	if _, err := s.ledgers.PutAs(tx, "ledger.changed", l); err != nil {

@@ -30,11 +30,12 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\x89'\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\x96'\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
-	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12z\n" +
-	"\tGetStatus\x12&.duban.aggregation.v1.GetStatusRequest\x1a\x1c.duban.aggregation.v1.Status\"'\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=units/*}/status\x12\x99\x01\n" +
+	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12\x86\x01\n" +
+	"\tGetStatus\x12&.duban.aggregation.v1.GetStatusRequest\x1a\x1c.duban.aggregation.v1.Status\"3\x8a\xb2\x19\x0e\x18\x03\"\n" +
+	"evaluation\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/{name=units/*}/status\x12\x99\x01\n" +
 	"\rCompareStatus\x12*.duban.aggregation.v1.CompareStatusRequest\x1a+.duban.aggregation.v1.CompareStatusResponse\"/\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02#\x12!/v1/{name=units/*}/status:compare\x12\x93\x01\n" +
 	"\x0fGetStatusSeries\x12,.duban.aggregation.v1.GetStatusSeriesRequest\x1a\".duban.aggregation.v1.StatusSeries\".\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=units/*}/status:series\x12\x7f\n" +
 	"\fExportStatus\x12).duban.aggregation.v1.ExportStatusRequest\x1a\x14.google.api.HttpBody\".\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=units/*}/status:export\x12\x8d\x01\n" +

@@ -368,7 +368,9 @@ type Complaint struct {
 	Category string `protobuf:"bytes,6,opt,name=category,proto3" json:"category,omitempty"`
 	// What is said (反映内容).
 	Text string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
-	// The unit that it is assigned to may not learn who complained (要求保密).
+	// The complainant asks that the unit that it is assigned to learns nothing of who
+	// they are (要求保密): it is not shown how the complaint came, who took it in and
+	// whether a name was given. Names themselves it is never shown.
 	WithholdIdentity bool `protobuf:"varint,8,opt,name=withhold_identity,json=withholdIdentity,proto3" json:"withhold_identity,omitempty"`
 	// Whether the complainant gave a name (实名).
 	RealName bool `protobuf:"varint,9,opt,name=real_name,json=realName,proto3" json:"real_name,omitempty"`
@@ -427,7 +429,21 @@ type Complaint struct {
 	// The content of a sealed case is missing or altered (内容缺损): what lies in the
 	// open is all that can be read of it. Told whoever may know of the case; it is
 	// found when it is read and not kept.
-	Unreadable    bool `protobuf:"varint,35,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	Unreadable bool `protobuf:"varint,35,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	// Who rejected it (不予受理决定人). Who did what is for the desk and those above it:
+	// to the unit that it is assigned to it is empty.
+	RejectedBy string `protobuf:"bytes,36,opt,name=rejected_by,json=rejectedBy,proto3" json:"rejected_by,omitempty"`
+	// When it was rejected.
+	RejectTime *timestamppb.Timestamp `protobuf:"bytes,37,opt,name=reject_time,json=rejectTime,proto3" json:"reject_time,omitempty"`
+	// Who assigned it (交办人).
+	AssignedBy string `protobuf:"bytes,38,opt,name=assigned_by,json=assignedBy,proto3" json:"assigned_by,omitempty"`
+	// When it was assigned.
+	AssignTime *timestamppb.Timestamp `protobuf:"bytes,39,opt,name=assign_time,json=assignTime,proto3" json:"assign_time,omitempty"`
+	// Who answered it (答复人): who is responsible, or somebody of the unit or the
+	// officer that it is assigned to.
+	RepliedBy string `protobuf:"bytes,40,opt,name=replied_by,json=repliedBy,proto3" json:"replied_by,omitempty"`
+	// Who closed it (办结人).
+	ClosedBy      string `protobuf:"bytes,41,opt,name=closed_by,json=closedBy,proto3" json:"closed_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -705,6 +721,48 @@ func (x *Complaint) GetUnreadable() bool {
 		return x.Unreadable
 	}
 	return false
+}
+
+func (x *Complaint) GetRejectedBy() string {
+	if x != nil {
+		return x.RejectedBy
+	}
+	return ""
+}
+
+func (x *Complaint) GetRejectTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RejectTime
+	}
+	return nil
+}
+
+func (x *Complaint) GetAssignedBy() string {
+	if x != nil {
+		return x.AssignedBy
+	}
+	return ""
+}
+
+func (x *Complaint) GetAssignTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AssignTime
+	}
+	return nil
+}
+
+func (x *Complaint) GetRepliedBy() string {
+	if x != nil {
+		return x.RepliedBy
+	}
+	return ""
+}
+
+func (x *Complaint) GetClosedBy() string {
+	if x != nil {
+		return x.ClosedBy
+	}
+	return ""
 }
 
 // What is kept of a case outside of the feed (密存): each by the SHA-256 of
@@ -1020,7 +1078,7 @@ var File_duban_complaint_v1_case_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x11\n" +
+	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x14\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -1068,7 +1126,18 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\adigests\x18\" \x01(\v2\x1b.duban.complaint.v1.DigestsB\x0e\xe0A\x03\x9a\xb2\x19\adigestsR\adigests\x12#\n" +
 	"\n" +
 	"unreadable\x18# \x01(\bB\x03\xe0A\x03R\n" +
-	"unreadable\"w\n" +
+	"unreadable\x12.\n" +
+	"\vrejected_by\x18$ \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
+	"rejectedBy\x12@\n" +
+	"\vreject_time\x18% \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"rejectTime\x12.\n" +
+	"\vassigned_by\x18& \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\n" +
+	"assignedBy\x12@\n" +
+	"\vassign_time\x18' \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"assignTime\x12,\n" +
+	"\n" +
+	"replied_by\x18( \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\trepliedBy\x12*\n" +
+	"\tclosed_by\x18) \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\bclosedBy\"w\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fTYPE_ENQUIRY\x10\x01\x12\r\n" +
@@ -1169,14 +1238,16 @@ var file_duban_complaint_v1_case_proto_depIdxs = []int32{
 	10, // 10: duban.complaint.v1.Complaint.create_time:type_name -> google.protobuf.Timestamp
 	10, // 11: duban.complaint.v1.Complaint.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 12: duban.complaint.v1.Complaint.digests:type_name -> duban.complaint.v1.Digests
-	4,  // 13: duban.complaint.v1.Opening.purpose:type_name -> duban.complaint.v1.Opening.Purpose
-	10, // 14: duban.complaint.v1.Opening.create_time:type_name -> google.protobuf.Timestamp
-	10, // 15: duban.complaint.v1.Opening.update_time:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	10, // 13: duban.complaint.v1.Complaint.reject_time:type_name -> google.protobuf.Timestamp
+	10, // 14: duban.complaint.v1.Complaint.assign_time:type_name -> google.protobuf.Timestamp
+	4,  // 15: duban.complaint.v1.Opening.purpose:type_name -> duban.complaint.v1.Opening.Purpose
+	10, // 16: duban.complaint.v1.Opening.create_time:type_name -> google.protobuf.Timestamp
+	10, // 17: duban.complaint.v1.Opening.update_time:type_name -> google.protobuf.Timestamp
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_duban_complaint_v1_case_proto_init() }

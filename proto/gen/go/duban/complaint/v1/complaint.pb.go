@@ -1396,7 +1396,7 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnlyB\x10\n" +
 	"\aoutcome\x12\x05\xbaH\x02\b\x01\"\x1d\n" +
-	"\x1bSettleRectificationResponse2\xfe\x11\n" +
+	"\x1bSettleRectificationResponse2\x80\x12\n" +
 	"\x10ComplaintService\x12\xa4\x01\n" +
 	"\x0fCreateComplaint\x12*.duban.complaint.v1.CreateComplaintRequest\x1a+.duban.complaint.v1.CreateComplaintResponse\"8\x8a\xb2\x19\x1b\x12\x03\b\x06\r\x18\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/complaints\x12\xa6\x01\n" +
 	"\x0fSubmitComplaint\x12*.duban.complaint.v1.SubmitComplaintRequest\x1a+.duban.complaint.v1.SubmitComplaintResponse\":\x8a\xb2\x19\x16\b\x012\x12complaint.received\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/complaints:submit\x12\x83\x01\n" +
@@ -1405,8 +1405,8 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\rOpenComplaint\x12(.duban.complaint.v1.OpenComplaintRequest\x1a).duban.complaint.v1.OpenComplaintResponse\"A\x8a\xb2\x19\x16\x12\x01\b\x18\x01(\x012\vcase.opened@\x01\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=complaints/*}:open\x12\xa8\x01\n" +
 	"\x0fAcceptComplaint\x12*.duban.complaint.v1.AcceptComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.accepted\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:accept\x12\xa8\x01\n" +
 	"\x0fRejectComplaint\x12*.duban.complaint.v1.RejectComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.rejected\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:reject\x12\xa8\x01\n" +
-	"\x0fAssignComplaint\x12*.duban.complaint.v1.AssignComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.assigned\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:assign\x12\xae\x01\n" +
-	"\x11TakeOverComplaint\x12,.duban.complaint.v1.TakeOverComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"L\x8a\xb2\x19\x1d\x12\x01\b\x18\x01(\x012\x14complaint.taken_over\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=complaints/*}:takeOver\x12\xa4\x01\n" +
+	"\x0fAssignComplaint\x12*.duban.complaint.v1.AssignComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"J\x8a\xb2\x19\x1d\x12\x03\b\x06\x05\x18\x01(\x012\x12complaint.assigned\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=complaints/*}:assign\x12\xb0\x01\n" +
+	"\x11TakeOverComplaint\x12,.duban.complaint.v1.TakeOverComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"N\x8a\xb2\x19\x1f\x12\x03\b\x06\x05\x18\x01(\x012\x14complaint.taken_over\x82\xd3\xe4\x93\x02%:\x01*\" /v1/{name=complaints/*}:takeOver\x12\xa4\x01\n" +
 	"\x0eReplyComplaint\x12).duban.complaint.v1.ReplyComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"H\x8a\xb2\x19\x1c\x12\x03\b\x06\x05\x18\x01(\x012\x11complaint.replied\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=complaints/*}:reply\x12\xa3\x01\n" +
 	"\x0eCloseComplaint\x12).duban.complaint.v1.CloseComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"G\x8a\xb2\x19\x1b\x12\x03\b\x06\x05\x18\x01(\x012\x10complaint.closed\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=complaints/*}:close\x12\xae\x01\n" +
 	"\x10RectifyComplaint\x12+.duban.complaint.v1.RectifyComplaintRequest\x1a\x1d.duban.complaint.v1.Complaint\"N\x8a\xb2\x19 \x12\x03\b\x06\x05\x18\x01(\x012\x15rectification.ordered\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{name=complaints/*}:rectify\x12\x8a\x01\n" +

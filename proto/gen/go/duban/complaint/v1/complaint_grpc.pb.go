@@ -61,31 +61,35 @@ type ComplaintServiceClient interface {
 	// only who is responsible or was assigned. Every opening is logged,
 	// with the key that was used. Where keys do not sign, it takes a second factor.
 	OpenComplaint(ctx context.Context, in *OpenComplaintRequest, opts ...grpc.CallOption) (*OpenComplaintResponse, error)
-	// Accepts a complaint (受理). Who accepts is responsible (谁受理谁负责).
+	// Accepts a complaint (受理). Who accepts is responsible (谁受理谁负责): nobody else at
+	// the desk assigns, answers, closes or rectifies it, unless they take it over.
 	AcceptComplaint(ctx context.Context, in *AcceptComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Rejects a complaint with a reason that the complainant reads (不予受理).
 	RejectComplaint(ctx context.Context, in *RejectComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Assigns an accepted complaint (交办): an open one to a unit, a sealed one to
 	// another officer at the desk.
 	AssignComplaint(ctx context.Context, in *AssignComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
-	// Takes over a sealed case whose responsible officer may no longer hear it
-	// (接办): the grant has ended, or the officer has come to have a part in it. An
+	// Takes over a case whose responsible person may no longer work on it (接办).
+	// Whoever takes it over is responsible. An open one is taken over at its desk, once
+	// who accepted it holds no role there any more. A sealed one is taken over once the
+	// grant of its officer has ended, or the officer has come to have a part in it: an
 	// officer at the same desk does so, or if none is left there who may hear it,
 	// one at the nearest desk above. Where the officer has come to have a part in it,
 	// the desks above come first, and their own last. What was over when it was
 	// entered after the case had been accepted gives its officers no part in it.
-	// Whoever takes it over is responsible. A case
-	// that nobody has accepted is taken over where no officer of its desk may hear
-	// it, and waits at the new one to be accepted.
+	// A sealed case that nobody has accepted is taken over where no officer of its desk
+	// may hear it, and waits at the new one to be accepted.
 	TakeOverComplaint(ctx context.Context, in *TakeOverComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
-	// Answers the complainant, who reads it with the receipt (答复). The unit that
-	// an open complaint is assigned to may do so too.
+	// Answers the complainant, who reads it with the receipt (答复): who is responsible
+	// does so, or whom it is assigned to, which is the people of another unit than the
+	// desk, or the officer of a sealed case.
 	ReplyComplaint(ctx context.Context, in *ReplyComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Closes a complaint that was answered (办结).
 	CloseComplaint(ctx context.Context, in *CloseComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Orders a problem in the ledger of the unit concerned (转整改), described by
-	// the officer without who complained. It is entered a moment later; what came
-	// of it is in Complaint.rectification.
+	// the officer without who complained. What the ledger would not take is refused at
+	// once. It is entered a moment later; what came of it is in
+	// Complaint.rectification.
 	RectifyComplaint(ctx context.Context, in *RectifyComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Tells (凭回执码查询), to whom holds the receipt, how far the case is and what was
 	// answered.
@@ -267,31 +271,35 @@ type ComplaintServiceServer interface {
 	// only who is responsible or was assigned. Every opening is logged,
 	// with the key that was used. Where keys do not sign, it takes a second factor.
 	OpenComplaint(context.Context, *OpenComplaintRequest) (*OpenComplaintResponse, error)
-	// Accepts a complaint (受理). Who accepts is responsible (谁受理谁负责).
+	// Accepts a complaint (受理). Who accepts is responsible (谁受理谁负责): nobody else at
+	// the desk assigns, answers, closes or rectifies it, unless they take it over.
 	AcceptComplaint(context.Context, *AcceptComplaintRequest) (*Complaint, error)
 	// Rejects a complaint with a reason that the complainant reads (不予受理).
 	RejectComplaint(context.Context, *RejectComplaintRequest) (*Complaint, error)
 	// Assigns an accepted complaint (交办): an open one to a unit, a sealed one to
 	// another officer at the desk.
 	AssignComplaint(context.Context, *AssignComplaintRequest) (*Complaint, error)
-	// Takes over a sealed case whose responsible officer may no longer hear it
-	// (接办): the grant has ended, or the officer has come to have a part in it. An
+	// Takes over a case whose responsible person may no longer work on it (接办).
+	// Whoever takes it over is responsible. An open one is taken over at its desk, once
+	// who accepted it holds no role there any more. A sealed one is taken over once the
+	// grant of its officer has ended, or the officer has come to have a part in it: an
 	// officer at the same desk does so, or if none is left there who may hear it,
 	// one at the nearest desk above. Where the officer has come to have a part in it,
 	// the desks above come first, and their own last. What was over when it was
 	// entered after the case had been accepted gives its officers no part in it.
-	// Whoever takes it over is responsible. A case
-	// that nobody has accepted is taken over where no officer of its desk may hear
-	// it, and waits at the new one to be accepted.
+	// A sealed case that nobody has accepted is taken over where no officer of its desk
+	// may hear it, and waits at the new one to be accepted.
 	TakeOverComplaint(context.Context, *TakeOverComplaintRequest) (*Complaint, error)
-	// Answers the complainant, who reads it with the receipt (答复). The unit that
-	// an open complaint is assigned to may do so too.
+	// Answers the complainant, who reads it with the receipt (答复): who is responsible
+	// does so, or whom it is assigned to, which is the people of another unit than the
+	// desk, or the officer of a sealed case.
 	ReplyComplaint(context.Context, *ReplyComplaintRequest) (*Complaint, error)
 	// Closes a complaint that was answered (办结).
 	CloseComplaint(context.Context, *CloseComplaintRequest) (*Complaint, error)
 	// Orders a problem in the ledger of the unit concerned (转整改), described by
-	// the officer without who complained. It is entered a moment later; what came
-	// of it is in Complaint.rectification.
+	// the officer without who complained. What the ledger would not take is refused at
+	// once. It is entered a moment later; what came of it is in
+	// Complaint.rectification.
 	RectifyComplaint(context.Context, *RectifyComplaintRequest) (*Complaint, error)
 	// Tells (凭回执码查询), to whom holds the receipt, how far the case is and what was
 	// answered.

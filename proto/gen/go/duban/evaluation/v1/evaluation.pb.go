@@ -959,8 +959,8 @@ type TallyRoundRequest struct {
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing; the round then says no average.
 	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	// A value for each unit rated and each indicator that is from METRIC, and no
-	// other.
+	// A value for each unit rated and each indicator that is ENTERED, and no other:
+	// those from METRIC are read from the registry.
 	Measures []*Measure `protobuf:"bytes,5,rep,name=measures,proto3" json:"measures,omitempty"`
 	// What bars units from grades (一票否决).
 	Vetoes        []*Veto `protobuf:"bytes,6,rep,name=vetoes,proto3" json:"vetoes,omitempty"`

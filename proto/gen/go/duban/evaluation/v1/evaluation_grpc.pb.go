@@ -42,7 +42,8 @@ const (
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
 // Runs rounds of evaluation: who is rated by whom and how, ballots that nobody
-// can tie to a person, and the results.
+// can tie to a person, and the results. Whoever belongs to a unit rated, or beneath
+// one, does nothing in a round but vote.
 type EvaluationServiceClient interface {
 	// Lists the schemes (评议方案) that rounds can be made by.
 	ListEvaluationSchemes(ctx context.Context, in *ListEvaluationSchemesRequest, opts ...grpc.CallOption) (*ListEvaluationSchemesResponse, error)
@@ -76,9 +77,11 @@ type EvaluationServiceClient interface {
 	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
 	// can check that the own ballot is among them.
 	GetBallotSet(ctx context.Context, in *GetBallotSetRequest, opts ...grpc.CallOption) (*BallotSet, error)
-	// Counts the ballots (计票) and makes a result for every unit rated.
+	// Counts the ballots (计票), reads the figures that are from metrics, as they were
+	// accepted and known when the round closed, and makes a result for every unit rated.
 	TallyRound(ctx context.Context, in *TallyRoundRequest, opts ...grpc.CallOption) (*Round, error)
-	// Publishes a tallied round to the units rated (公布).
+	// Publishes a tallied round to the units rated (公布): another person than who
+	// tallied it does so.
 	PublishRound(ctx context.Context, in *PublishRoundRequest, opts ...grpc.CallOption) (*Round, error)
 	// Reads a unit's result (读取评议结果): the owner's side once tallied, the unit
 	// itself once published, the other units rated if the scheme publishes to
@@ -241,7 +244,8 @@ func (c *evaluationServiceClient) ListResults(ctx context.Context, in *ListResul
 // for forward compatibility.
 //
 // Runs rounds of evaluation: who is rated by whom and how, ballots that nobody
-// can tie to a person, and the results.
+// can tie to a person, and the results. Whoever belongs to a unit rated, or beneath
+// one, does nothing in a round but vote.
 type EvaluationServiceServer interface {
 	// Lists the schemes (评议方案) that rounds can be made by.
 	ListEvaluationSchemes(context.Context, *ListEvaluationSchemesRequest) (*ListEvaluationSchemesResponse, error)
@@ -275,9 +279,11 @@ type EvaluationServiceServer interface {
 	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
 	// can check that the own ballot is among them.
 	GetBallotSet(context.Context, *GetBallotSetRequest) (*BallotSet, error)
-	// Counts the ballots (计票) and makes a result for every unit rated.
+	// Counts the ballots (计票), reads the figures that are from metrics, as they were
+	// accepted and known when the round closed, and makes a result for every unit rated.
 	TallyRound(context.Context, *TallyRoundRequest) (*Round, error)
-	// Publishes a tallied round to the units rated (公布).
+	// Publishes a tallied round to the units rated (公布): another person than who
+	// tallied it does so.
 	PublishRound(context.Context, *PublishRoundRequest) (*Round, error)
 	// Reads a unit's result (读取评议结果): the owner's side once tallied, the unit
 	// itself once published, the other units rated if the scheme publishes to

@@ -9,6 +9,7 @@ package evaluationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -244,7 +245,11 @@ type Round struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,22,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,22,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 计票人: who tallied it.
+	TalliedBy string `protobuf:"bytes,23,opt,name=tallied_by,json=talliedBy,proto3" json:"tallied_by,omitempty"`
+	// 公布人: who published it, another than who tallied it.
+	PublishedBy   string `protobuf:"bytes,24,opt,name=published_by,json=publishedBy,proto3" json:"published_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -429,6 +434,20 @@ func (x *Round) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Round) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Round) GetTalliedBy() string {
+	if x != nil {
+		return x.TalliedBy
+	}
+	return ""
+}
+
+func (x *Round) GetPublishedBy() string {
+	if x != nil {
+		return x.PublishedBy
 	}
 	return ""
 }
@@ -843,15 +862,29 @@ func (x *BallotSet) GetNextPageToken() string {
 	return ""
 }
 
-// A figure that is part of a unit's composite (系统统计).
+// A figure that is part of a unit's composite: read from the registry (系统统计), or
+// entered (录入) by who tallied the round.
 type Measure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The unit rated.
 	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
 	// The indicator's code.
 	Indicator string `protobuf:"bytes,2,opt,name=indicator,proto3" json:"indicator,omitempty"`
-	// The value in decimal, with at most three digits behind the point.
-	Value         string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// The value in decimal, with at most three digits behind the point. Of a result it is
+	// empty if the metric has none, for nothing came that it would be a share of, more is
+	// told than that, or reports do not tell it (partial): its weight is then as that of what nobody answered.
+	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// 录入依据: what an entered figure rests on, such as a document's number; needed for
+	// it. It names no person.
+	Basis string `protobuf:"bytes,4,opt,name=basis,proto3" json:"basis,omitempty"`
+	// What was read: metrics/{metric}; empty for what was entered.
+	Metric string `protobuf:"bytes,5,opt,name=metric,proto3" json:"metric,omitempty"`
+	// What stands above the line of what was read.
+	Numerator int64 `protobuf:"varint,6,opt,name=numerator,proto3" json:"numerator,omitempty"`
+	// What stands beneath the line of what was read.
+	Denominator int64 `protobuf:"varint,7,opt,name=denominator,proto3" json:"denominator,omitempty"`
+	// 截至时刻: the moment as of which it was known: when the round closed.
+	AsOf          *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -905,6 +938,41 @@ func (x *Measure) GetValue() string {
 		return x.Value
 	}
 	return ""
+}
+
+func (x *Measure) GetBasis() string {
+	if x != nil {
+		return x.Basis
+	}
+	return ""
+}
+
+func (x *Measure) GetMetric() string {
+	if x != nil {
+		return x.Metric
+	}
+	return ""
+}
+
+func (x *Measure) GetNumerator() int64 {
+	if x != nil {
+		return x.Numerator
+	}
+	return 0
+}
+
+func (x *Measure) GetDenominator() int64 {
+	if x != nil {
+		return x.Denominator
+	}
+	return 0
+}
+
+func (x *Measure) GetAsOf() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOf
+	}
+	return nil
 }
 
 // What bars a unit from grades (一票否决).
@@ -989,7 +1057,8 @@ type Result struct {
 	// What each group said, in the order of the scheme. Those suppressed count as one
 	// in the composite, with their ballots and their weights together (合并计分).
 	Groups []*GroupResult `protobuf:"bytes,7,rep,name=groups,proto3" json:"groups,omitempty"`
-	// The figures that are part of the composite.
+	// The figures that are part of the composite, with what they were counted of: with them
+	// it can be counted again.
 	Measures []*Measure `protobuf:"bytes,8,rep,name=measures,proto3" json:"measures,omitempty"`
 	// How many ballots had something to say about the unit; 0 where suppressed.
 	Ballots int32 `protobuf:"varint,9,opt,name=ballots,proto3" json:"ballots,omitempty"`
@@ -1323,7 +1392,7 @@ var File_duban_evaluation_v1_round_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\v\n" +
+	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\f\n" +
 	"\x05Round\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x120\n" +
@@ -1354,7 +1423,10 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x16 \x01(\tR\x04etag\"\xbb\x01\n" +
+	"\x04etag\x18\x16 \x01(\tR\x04etag\x12,\n" +
+	"\n" +
+	"tallied_by\x18\x17 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\ttalliedBy\x120\n" +
+	"\fpublished_by\x18\x18 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\vpublishedBy\"\xbb\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\vSTATE_DRAFT\x10\x01\x1a\n" +
@@ -1394,11 +1466,16 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x05R\x05count\x12\x1a\n" +
 	"\breceipts\x18\x03 \x03(\tR\breceipts\x12&\n" +
-	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\"\xa8\x01\n" +
+	"\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\"\xe8\x02\n" +
 	"\aMeasure\x12%\n" +
 	"\asubject\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\asubject\x12;\n" +
 	"\tindicator\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\tindicator\x129\n" +
-	"\x05value\x18\x03 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{1,6}([.][0-9]{1,3})?$R\x05value\"\x87\x01\n" +
+	"\x05value\x18\x03 \x01(\tB#\xbaH r\x1e2\x1c^[0-9]{1,6}([.][0-9]{1,3})?$R\x05value\x12!\n" +
+	"\x05basis\x18\x04 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18xR\x05basis\x12\x1b\n" +
+	"\x06metric\x18\x05 \x01(\tB\x03\xe0A\x03R\x06metric\x12!\n" +
+	"\tnumerator\x18\x06 \x01(\x03B\x03\xe0A\x03R\tnumerator\x12%\n" +
+	"\vdenominator\x18\a \x01(\x03B\x03\xe0A\x03R\vdenominator\x124\n" +
+	"\x05as_of\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\x04asOf\"\x87\x01\n" +
 	"\x04Veto\x12%\n" +
 	"\asubject\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\asubject\x121\n" +
 	"\x04code\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04code\x12%\n" +
@@ -1498,20 +1575,21 @@ var file_duban_evaluation_v1_round_proto_depIdxs = []int32{
 	15, // 8: duban.evaluation.v1.Round.publish_time:type_name -> google.protobuf.Timestamp
 	15, // 9: duban.evaluation.v1.Round.create_time:type_name -> google.protobuf.Timestamp
 	15, // 10: duban.evaluation.v1.Round.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 11: duban.evaluation.v1.Result.outcome:type_name -> duban.evaluation.v1.Result.Outcome
-	12, // 12: duban.evaluation.v1.Result.groups:type_name -> duban.evaluation.v1.GroupResult
-	9,  // 13: duban.evaluation.v1.Result.measures:type_name -> duban.evaluation.v1.Measure
-	10, // 14: duban.evaluation.v1.Result.vetoes:type_name -> duban.evaluation.v1.Veto
-	0,  // 15: duban.evaluation.v1.Result.credential_strength:type_name -> duban.evaluation.v1.CredentialStrength
-	14, // 16: duban.evaluation.v1.Result.credential_notice:type_name -> duban.evaluation.v1.Sentence
-	15, // 17: duban.evaluation.v1.Result.publish_time:type_name -> google.protobuf.Timestamp
-	15, // 18: duban.evaluation.v1.Result.create_time:type_name -> google.protobuf.Timestamp
-	15, // 19: duban.evaluation.v1.Result.update_time:type_name -> google.protobuf.Timestamp
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	15, // 11: duban.evaluation.v1.Measure.as_of:type_name -> google.protobuf.Timestamp
+	2,  // 12: duban.evaluation.v1.Result.outcome:type_name -> duban.evaluation.v1.Result.Outcome
+	12, // 13: duban.evaluation.v1.Result.groups:type_name -> duban.evaluation.v1.GroupResult
+	9,  // 14: duban.evaluation.v1.Result.measures:type_name -> duban.evaluation.v1.Measure
+	10, // 15: duban.evaluation.v1.Result.vetoes:type_name -> duban.evaluation.v1.Veto
+	0,  // 16: duban.evaluation.v1.Result.credential_strength:type_name -> duban.evaluation.v1.CredentialStrength
+	14, // 17: duban.evaluation.v1.Result.credential_notice:type_name -> duban.evaluation.v1.Sentence
+	15, // 18: duban.evaluation.v1.Result.publish_time:type_name -> google.protobuf.Timestamp
+	15, // 19: duban.evaluation.v1.Result.create_time:type_name -> google.protobuf.Timestamp
+	15, // 20: duban.evaluation.v1.Result.update_time:type_name -> google.protobuf.Timestamp
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_duban_evaluation_v1_round_proto_init() }

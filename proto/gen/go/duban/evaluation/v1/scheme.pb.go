@@ -194,8 +194,11 @@ const (
 	Indicator_FROM_UNSPECIFIED Indicator_From = 0
 	// 票: from ballots.
 	Indicator_FROM_BALLOT Indicator_From = 1
-	// 系统统计: a figure, given at the tally.
+	// 系统统计: a ratio of the registry of metrics, which the tally reads as it was
+	// accepted and known when the round closed. Nobody enters it.
 	Indicator_FROM_METRIC Indicator_From = 2
+	// 录入: a figure that no metric tells. Who tallies enters it with what it rests on.
+	Indicator_FROM_ENTERED Indicator_From = 3
 )
 
 // Enum value maps for Indicator_From.
@@ -204,11 +207,13 @@ var (
 		0: "FROM_UNSPECIFIED",
 		1: "FROM_BALLOT",
 		2: "FROM_METRIC",
+		3: "FROM_ENTERED",
 	}
 	Indicator_From_value = map[string]int32{
 		"FROM_UNSPECIFIED": 0,
 		"FROM_BALLOT":      1,
 		"FROM_METRIC":      2,
+		"FROM_ENTERED":     3,
 	}
 )
 
@@ -875,7 +880,7 @@ type Indicator struct {
 	Scale string `protobuf:"bytes,4,opt,name=scale,proto3" json:"scale,omitempty"`
 	// Where its value comes from.
 	From Indicator_From `protobuf:"varint,5,opt,name=from,proto3,enum=duban.evaluation.v1.Indicator_From" json:"from,omitempty"`
-	// The metric, for METRIC.
+	// The metric, for METRIC: metrics/{metric}.
 	Metric string `protobuf:"bytes,6,opt,name=metric,proto3" json:"metric,omitempty"`
 	// What it is made of; at most one level beneath the top.
 	Children      []*Indicator `protobuf:"bytes,7,rep,name=children,proto3" json:"children,omitempty"`
@@ -1381,7 +1386,7 @@ const file_duban_evaluation_v1_scheme_proto_rawDesc = "" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
 	"\x06points\x18\x03 \x01(\x05R\x06points\x12\x1a\n" +
-	"\bexcluded\x18\x04 \x01(\bR\bexcluded\"\xae\x02\n" +
+	"\bexcluded\x18\x04 \x01(\bR\bexcluded\"\xc0\x02\n" +
 	"\tIndicator\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +
@@ -1389,11 +1394,12 @@ const file_duban_evaluation_v1_scheme_proto_rawDesc = "" +
 	"\x05scale\x18\x04 \x01(\tR\x05scale\x127\n" +
 	"\x04from\x18\x05 \x01(\x0e2#.duban.evaluation.v1.Indicator.FromR\x04from\x12\x16\n" +
 	"\x06metric\x18\x06 \x01(\tR\x06metric\x12:\n" +
-	"\bchildren\x18\a \x03(\v2\x1e.duban.evaluation.v1.IndicatorR\bchildren\">\n" +
+	"\bchildren\x18\a \x03(\v2\x1e.duban.evaluation.v1.IndicatorR\bchildren\"P\n" +
 	"\x04From\x12\x14\n" +
 	"\x10FROM_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vFROM_BALLOT\x10\x01\x12\x0f\n" +
-	"\vFROM_METRIC\x10\x02\"G\n" +
+	"\vFROM_METRIC\x10\x02\x12\x10\n" +
+	"\fFROM_ENTERED\x10\x03\"G\n" +
 	"\x05Group\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x16\n" +

@@ -1079,7 +1079,10 @@ type EnsureLedgerRequest struct {
 	// Repeats with the same id get the first answer.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// A problem that is to be entered there: refused if the ledger would not take it. It
+	// is not entered.
+	Problem       *Problem `protobuf:"bytes,5,opt,name=problem,proto3" json:"problem,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1140,6 +1143,13 @@ func (x *EnsureLedgerRequest) GetValidateOnly() bool {
 		return x.ValidateOnly
 	}
 	return false
+}
+
+func (x *EnsureLedgerRequest) GetProblem() *Problem {
+	if x != nil {
+		return x.Problem
+	}
+	return nil
 }
 
 // Request for GetLedger.
@@ -2149,13 +2159,14 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\x06ledger\x18\x01 \x01(\v2\x1e.duban.rectification.v1.LedgerB\x06\xbaH\x03\xc8\x01\x01R\x06ledger\x12'\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\xcf\x01\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x8a\x02\n" +
 	"\x13EnsureLedgerRequest\x12\x1f\n" +
 	"\x04unit\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
 	"\bcampaign\x18\x02 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"P\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x129\n" +
+	"\aproblem\x18\x05 \x01(\v2\x1f.duban.rectification.v1.ProblemR\aproblem\"P\n" +
 	"\x10GetLedgerRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xbaH%r#2!^ledgers/[a-z0-9][a-z0-9-]{0,62}$R\x04name\"\xef\x01\n" +
 	"\x12ListLedgersRequest\x12\x1d\n" +
@@ -2266,6 +2277,7 @@ var file_duban_rectification_v1_ledger_proto_goTypes = []any{
 	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
 	(v1.Role)(0),                       // 23: duban.access.v1.Role
 	(Problem_Level)(0),                 // 24: duban.rectification.v1.Problem.Level
+	(*Problem)(nil),                    // 25: duban.rectification.v1.Problem
 }
 var file_duban_rectification_v1_ledger_proto_depIdxs = []int32{
 	0,  // 0: duban.rectification.v1.Ledger.state:type_name -> duban.rectification.v1.Ledger.State
@@ -2285,14 +2297,15 @@ var file_duban_rectification_v1_ledger_proto_depIdxs = []int32{
 	22, // 14: duban.rectification.v1.FiledProblem.update_time:type_name -> google.protobuf.Timestamp
 	24, // 15: duban.rectification.v1.FiledProblem.level:type_name -> duban.rectification.v1.Problem.Level
 	2,  // 16: duban.rectification.v1.CreateLedgerRequest.ledger:type_name -> duban.rectification.v1.Ledger
-	2,  // 17: duban.rectification.v1.ListLedgersResponse.ledgers:type_name -> duban.rectification.v1.Ledger
-	5,  // 18: duban.rectification.v1.ListLedgerVersionsResponse.ledger_versions:type_name -> duban.rectification.v1.LedgerVersion
-	6,  // 19: duban.rectification.v1.ListFiledProblemsResponse.filed_problems:type_name -> duban.rectification.v1.FiledProblem
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	25, // 17: duban.rectification.v1.EnsureLedgerRequest.problem:type_name -> duban.rectification.v1.Problem
+	2,  // 18: duban.rectification.v1.ListLedgersResponse.ledgers:type_name -> duban.rectification.v1.Ledger
+	5,  // 19: duban.rectification.v1.ListLedgerVersionsResponse.ledger_versions:type_name -> duban.rectification.v1.LedgerVersion
+	6,  // 20: duban.rectification.v1.ListFiledProblemsResponse.filed_problems:type_name -> duban.rectification.v1.FiledProblem
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_duban_rectification_v1_ledger_proto_init() }
