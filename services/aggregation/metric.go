@@ -204,8 +204,18 @@ func (d *Definition) Flow() bool { return d.Kind == flow }
 // Latest says whether the metric is the newest value of the unit itself.
 func (d *Definition) Latest() bool { return d.Kind == latest }
 
-// HasSeries says whether the metric is known of other days than today.
-func (d *Definition) HasSeries() bool { return d.Kind != overdue && d.Kind != latest }
+// KnownThen says whether what the metric was on another day than today is what was known
+// then: nothing is kept of it by day.
+func (d *Definition) KnownThen() bool { return d.Kind == overdue || d.Kind == latest }
+
+// Points is how many points a series of the metric has at most. Each that is as known then
+// costs what a status as of its moment does.
+func (d *Definition) Points() int {
+	if d.KnownThen() {
+		return 62
+	}
+	return 400
+}
 
 // Set is some metrics.
 type Set uint64

@@ -58,7 +58,7 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 // before.
 func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReportRequest) (*aggregationv1.Report, error) {
 	return change.On(ctx, &d.reports, req, func(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
-		r, err := reports.Return(r, tx.Access.Principal.Name, req.GetReason())
+		r, err := reports.Return(r, tx.Access.Principal.Name, req.GetReason(), tx.Now)
 		if err != nil {
 			return nil, err
 		}

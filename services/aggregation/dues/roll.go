@@ -2,9 +2,11 @@ package dues
 
 import (
 	"sync"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -23,11 +25,16 @@ type roll struct {
 }
 
 // each visits what units of the tree owe of the periods of the last months, and what has
-// come of it: a look-up for each.
-func (l *Ledger) each(tx *change.Tx, units []string, visit func(reports.FormPeriod, *aggregationv1.ReportDue) error) error {
+// come of it, or had at a moment: a look-up for each.
+func (l *Ledger) each(tx *change.Tx, units []string, at time.Time, visit func(reports.FormPeriod, *aggregationv1.ReportDue) error) error {
+	owing := l.owing
+	if !at.IsZero() {
+		ended := reports.Ended(l.day(at), lookBack)
+		owing = func(unit string) []reports.FormPeriod { return l.reckon(unit, ended, at) }
+	}
 	for _, unit := range units {
-		for _, p := range l.owing(unit) {
-			due, err := l.come(tx, p, unit)
+		for _, p := range owing(unit) {
+			due, err := l.come(tx, p, unit, at)
 			if err != nil {
 				return err
 			}
@@ -49,28 +56,39 @@ func (l *Ledger) owing(unit string) []reports.FormPeriod {
 	}
 	owed, known := r.owed[unit]
 	if !known {
-		owed = l.reckon(unit, r.ended)
+		owed = l.reckon(unit, r.ended, time.Time{})
 		r.owed[unit] = owed
 	}
 	return owed
 }
 
-// reckon returns those of the periods for which a unit owes a form: none of one that reports
-// to an installation below.
-func (l *Ledger) reckon(unit string, periods []reports.FormPeriod) (owed []reports.FormPeriod) {
+// reckon returns those of the periods for which a unit owes a form, or did at a moment: none
+// of one that reports to an installation below.
+func (l *Ledger) reckon(unit string, periods []reports.FormPeriod, at time.Time) (owed []reports.FormPeriod) {
 	if u := l.directory.Unit(unit); u == nil || u.GetInstallation() != "" {
 		return nil
 	}
 	for _, p := range periods {
-		if l.owes(p.Form, p.Period, unit) {
+		if l.owes(p, unit, at) {
 			owed = append(owed, p)
 		}
 	}
 	return owed
 }
 
-// come is what a unit owes by a form, and what has come of it.
-func (l *Ledger) come(tx *change.Tx, p reports.FormPeriod, unit string) (*aggregationv1.ReportDue, error) {
+// come is what a unit owes by a form, and what has come of it, or had at a moment.
+func (l *Ledger) come(tx *change.Tx, p reports.FormPeriod, unit string, at time.Time) (*aggregationv1.ReportDue, error) {
 	sent, err := l.sent(tx, p.Form, p.Period, unit)
-	return reports.DueOf(unit, p.Period, l.Window(p.Form, p.Period), l.book.Today(), sent), err
+	if !at.IsZero() {
+		sent = reports.Then(sent, at)
+	}
+	return reports.DueOf(unit, p.Period, l.Window(p.Form, p.Period), l.day(at), sent), err
+}
+
+// day is that of a moment, or today if it is zero.
+func (l *Ledger) day(at time.Time) string {
+	if at.IsZero() {
+		return l.book.Today()
+	}
+	return calendar.On(at).String()
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
@@ -22,8 +21,12 @@ func (v *view) notes() ([]note, error) {
 	if err != nil {
 		return nil, err
 	}
+	reporters, err := v.told()
+	if err != nil {
+		return nil, err
+	}
 	changed, err := v.changed()
-	return slices.Concat(v.cut(), v.sources(), missing, changed), err
+	return slices.Concat(v.cut(), v.sources(), reporters, missing, changed), err
 }
 
 // cut says which figures they are. Those as of now are as of the moment of the
@@ -32,7 +35,7 @@ func (v *view) cut() []note {
 	q := v.query
 	return []note{
 		{"单位 (unit)", q.Unit}, {"起始日期 (start_date)", q.Start}, {"截止日期 (end_date)", q.End},
-		{"逾期数所属日期 (overdue_date)", q.Today}, {"截至时刻 (as_of)", moment(v.moment())}, {"单位树口径 (tree_as_of)", v.tree.String()},
+		{"逾期数所属日期 (overdue_date)", q.Today}, {"截至时刻 (as_of)", sheet.Moment(v.moment())}, {"单位树口径 (tree_as_of)", v.tree.String()},
 		{"活动 (campaign)", q.Campaign}, {"类别 (category)", q.Category}, {"问题来源 (source)", q.Source},
 		{"含下级未经认可的数据 (unaccepted_included)", sheet.Yes(q.Beneath)},
 		{"含本单位未经认可的数据 (own_unaccepted_included)", sheet.Yes(q.Own)},
@@ -44,20 +47,24 @@ func (v *view) sources() []note {
 	notes := make([]note, len(v.freshness))
 	for i, f := range v.freshness {
 		feed := strings.TrimSpace(f.GetInstallation() + " " + f.GetService())
-		notes[i] = note{"数据新鲜度 (freshness) " + feed, freshness(f)}
+		notes[i] = note{"数据新鲜度 (freshness) " + feed, v.fresh(f)}
 	}
 	return notes
 }
 
-// freshness is that of a feed in a line.
-func freshness(f *aggregationv1.Freshness) string {
+// fresh is how fresh a feed's part is in a line.
+func (v *view) fresh(f *aggregationv1.Freshness) string {
 	state := "已汇总 (current)"
 	if !f.GetCurrent() {
 		state = "暂定 (provisional)"
 	}
-	state += fmt.Sprintf("，已汇总条数 (cursor) %d/%d", f.GetCursor(), f.GetSize())
+	if v.at.IsZero() {
+		state += fmt.Sprintf("，已汇总条数 (cursor) %d/%d", f.GetCursor(), f.GetSize())
+	} else {
+		state += "，截至时刻的已汇总条数未留存 (not_kept)"
+	}
 	if f.GetNewestEffective() != nil {
-		state += "，最新生效时间 (newest_effective) " + moment(f.GetNewestEffective().AsTime())
+		state += "，最新生效时间 (newest_effective) " + sheet.Moment(f.GetNewestEffective().AsTime())
 	}
 	if f.GetWithheld() > 0 {
 		state += fmt.Sprintf("，未上送 (withheld) %d", f.GetWithheld())
@@ -79,7 +86,33 @@ func (v *view) lacking() ([]note, error) {
 	for _, item := range m.GetItems() {
 		notes = append(notes, note{"逾期未办 (missing) " + item.GetUnit(), item.GetSubject() + "，时限 (due_date) " + item.GetDueDate()})
 	}
+	for _, o := range m.GetUnits() {
+		notes = append(notes, note{"逾期未办单位 (missing.units) " + o.GetUnit(), fmt.Sprintf("未报备台账 (ledgers) %d，未上报任务 (tasks) %d", o.GetLedgers(), o.GetTasks())})
+	}
+	if m.GetUnitsTruncated() {
+		notes = append(notes, note{"逾期未办单位未列全 (missing.units_truncated)", sheet.Yes(true)})
+	}
+	if m.ReportsTotal != nil {
+		notes = append(notes, note{"欠报报表数 (missing.reports_total)", strconv.FormatInt(m.GetReportsTotal(), 10)})
+	}
+	for _, r := range m.GetReports() {
+		notes = append(notes, note{"欠报报表 (missing.reports) " + r.GetUnit(), r.GetSubject() + " " + r.GetPeriod() + "，时限 (due_date) " + r.GetDueDate()})
+	}
 	return notes, nil
+}
+
+// told says of each system that reports how far it has.
+func (v *view) told() (notes []note, err error) {
+	list, total, err := v.reportSources(aggregation.Compared)
+	for _, s := range list {
+		says := fmt.Sprintf("最近报送时间 (report_time) %s，已报送至 (reported_until) %s，本单位欠报报表数 (reports_missing) %d",
+			sheet.Moment(s.GetReportTime().AsTime()), s.GetReportedUntil(), s.GetReportsMissing())
+		notes = append(notes, note{"报送来源 (report_sources) " + s.GetUnit() + " " + s.GetSource(), says})
+	}
+	if total > int64(len(list)) {
+		notes = append(notes, note{"报送来源总数 (report_sources_total)", strconv.FormatInt(total, 10)})
+	}
+	return notes, err
 }
 
 // changed says what reports had told until the units' own records did, and if not all
@@ -95,6 +128,3 @@ func (v *view) changed() (notes []note, err error) {
 	}
 	return notes, err
 }
-
-// moment is a time as cut.as_of takes it.
-func moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
