@@ -171,7 +171,7 @@ const Numbers = 64
 // spans say of which days a figure is, at the end of the definition of every metric of a
 // kind of which that is not what a cut's period says.
 var spans = map[aggregationv1.Metric_Kind]struct{ zh, en string }{
-	overdue: {"为今日（指定截至时刻的，为该日）的数，不随起止日期变化。", " As of today, or of the day of as_of, whatever period is asked for."},
+	overdue: {"为今日（指定截至时刻的，为该日）的数，不随起止日期变化；趋势中各点为其期末当时所知的数。", " As of today, or of the day of as_of, whatever period is asked for; each point of a series is as known at its end."},
 	ratio:   {"分子、分母均自最初累计至期末，不随起始日期变化。", " Of all that came until the end of the period, whatever start_date says."},
 }
 

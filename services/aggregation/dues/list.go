@@ -74,18 +74,17 @@ func (l *Ledger) dues(tx *change.Tx, req *aggregationv1.ListReportDuesRequest, a
 // due is what a unit owes by a form, without a state if it owes nothing.
 func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period reports.Period, unit string) (*aggregationv1.ReportDue, error) {
 	p := reports.FormPeriod{Form: form, Period: period}
-	if !l.owes(p, unit, time.Time{}) {
+	if !l.owes(p, unit) {
 		return &aggregationv1.ReportDue{Name: unit}, nil
 	}
 	return l.come(tx, p, unit, time.Time{})
 }
 
 // owes says whether a unit owes a form for a period: if at any time in it it was one
-// of those who do, and was not gone by the day on which it was due; as of a moment, if
-// that is not zero. Whoever rules one minute rules nothing.
-func (l *Ledger) owes(p reports.FormPeriod, unit string, at time.Time) bool {
-	gone := l.directory.Gone(unit)
-	if went := !gone.IsZero() && (at.IsZero() || !gone.After(at)); went && reports.Lapses(gone, l.Window(p.Form, p.Period)) {
+// of those who do, and was not gone by the day on which it was due. Of a past moment
+// what was due before it is asked, and that is the same. Whoever rules one minute rules nothing.
+func (l *Ledger) owes(p reports.FormPeriod, unit string) bool {
+	if gone := l.directory.Gone(unit); !gone.IsZero() && reports.Lapses(gone, l.Window(p.Form, p.Period)) {
 		return false
 	}
 	for u, depth := range l.directory.Stands(unit, p.Start(), p.End()) {

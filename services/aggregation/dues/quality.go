@@ -3,7 +3,6 @@ package dues
 import (
 	"context"
 	"slices"
-	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -45,7 +44,7 @@ func (l *Ledger) gather(tx *change.Tx, form *aggregationv1.ReportForm, source *a
 	others -= len(sent)
 	window := l.Window(form, period)
 	there := calendar.On(source.GetCreateTime().AsTime()).String() <= window.Due // or another one failed to send
-	if l.owes(reports.FormPeriod{Form: form, Period: period}, source.GetUnit(), time.Time{}) && (len(sent) > 0 || others == 0 && there && l.book.Today() > window.Due) {
+	if l.owes(reports.FormPeriod{Form: form, Period: period}, source.GetUnit()) && (len(sent) > 0 || others == 0 && there && l.book.Today() > window.Due) {
 		to.Owed = append(to.Owed, reports.DueOf(source.GetUnit(), period, window, l.book.Today(), sent))
 	}
 	to.Missing += reports.MissingBefore(source, sent)

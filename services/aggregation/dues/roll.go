@@ -30,7 +30,7 @@ func (l *Ledger) each(tx *change.Tx, units []string, at time.Time, visit func(re
 	owing := l.owing
 	if !at.IsZero() {
 		ended := reports.Ended(l.day(at), lookBack)
-		owing = func(unit string) []reports.FormPeriod { return l.reckon(unit, ended, at) }
+		owing = func(unit string) []reports.FormPeriod { return l.reckon(unit, ended) }
 	}
 	for _, unit := range units {
 		for _, p := range owing(unit) {
@@ -56,20 +56,20 @@ func (l *Ledger) owing(unit string) []reports.FormPeriod {
 	}
 	owed, known := r.owed[unit]
 	if !known {
-		owed = l.reckon(unit, r.ended, time.Time{})
+		owed = l.reckon(unit, r.ended)
 		r.owed[unit] = owed
 	}
 	return owed
 }
 
-// reckon returns those of the periods for which a unit owes a form, or did at a moment: none
-// of one that reports to an installation below.
-func (l *Ledger) reckon(unit string, periods []reports.FormPeriod, at time.Time) (owed []reports.FormPeriod) {
+// reckon returns those of the periods for which a unit owes a form: none of one that reports
+// to an installation below.
+func (l *Ledger) reckon(unit string, periods []reports.FormPeriod) (owed []reports.FormPeriod) {
 	if u := l.directory.Unit(unit); u == nil || u.GetInstallation() != "" {
 		return nil
 	}
 	for _, p := range periods {
-		if l.owes(p, unit, at) {
+		if l.owes(p, unit) {
 			owed = append(owed, p)
 		}
 	}

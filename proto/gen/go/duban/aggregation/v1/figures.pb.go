@@ -94,7 +94,7 @@ const (
 	// 流量: how many came in the period.
 	Metric_KIND_FLOW Metric_Kind = 2
 	// 逾期: how many are open though their due date has passed, as of today or of the
-	// day of as_of, whatever period is asked for.
+	// day of as_of, whatever period is asked for; each point of a series as known at its end.
 	Metric_KIND_OVERDUE Metric_Kind = 3
 	// 比率: one figure's sum by another's, of all that came until the end of the period,
 	// whatever its start.
@@ -1850,8 +1850,8 @@ type StatusSeries struct {
 	// In order, at most 400, or 62 if as_known_then: a series that would have more is
 	// refused, not cut.
 	Points []*StatusSeries_Point `protobuf:"bytes,1,rep,name=points,proto3" json:"points,omitempty"`
-	// 按当时所知: each point is what a status as of the last moment of its last day has, of the
-	// last one that of now, or of as_of: so are metrics of what is overdue (KIND_OVERDUE), and
+	// 按当时所知: each point is what a status as of the last moment of its last day has, one that
+	// ends today what that of now has, or that as of as_of: so are metrics of what is overdue (KIND_OVERDUE), and
 	// latest values (KIND_LATEST). What was entered or put right later is in no earlier point.
 	AsKnownThen   bool `protobuf:"varint,2,opt,name=as_known_then,json=asKnownThen,proto3" json:"as_known_then,omitempty"`
 	unknownFields protoimpl.UnknownFields
