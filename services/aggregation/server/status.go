@@ -78,7 +78,7 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 	if status.SourceChanges, status.SourceChangesTruncated, err = v.changes(maxChanges); err != nil {
 		return nil, "", err
 	}
-	if err = v.reporters(status); err != nil {
+	if err = v.reporters(status, maxSources); err != nil {
 		return nil, "", err
 	}
 	status.Children, next, err = v.children(wanted, after, size)

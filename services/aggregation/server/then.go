@@ -72,24 +72,14 @@ func (v *view) names() []string {
 	return v.directory.Subtree(v.query.Unit)
 }
 
-// reporters says how fresh what systems report is.
-func (v *view) reporters(status *aggregationv1.Status) error {
-	list, total, err := v.reportSources(maxSources)
-	if v.inside(v.query.Unit) {
-		status.ReportSources, status.ReportSourcesTotal = list, proto.Int64(total)
-	}
-	return err
-}
-
-// reportSources are the systems that report at and beneath the unit, at most so many, and how
-// many there are; for portals none.
-func (v *view) reportSources(most int) ([]*aggregationv1.ReportingSource, int64, error) {
+// reporters says how fresh what systems report is, of at most so many; to portals nothing.
+func (v *view) reporters(status *aggregationv1.Status, most int) error {
 	if !v.inside(v.query.Unit) {
-		return nil, 0, nil
+		return nil
 	}
 	late, err := v.late()
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	within := func(unit string) bool { return slices.Contains(v.directory.Path(unit), v.query.Unit) }
 	if v.past() {
@@ -99,5 +89,7 @@ func (v *view) reportSources(most int) ([]*aggregationv1.ReportingSource, int64,
 		}
 		within = func(unit string) bool { return then[unit] }
 	}
-	return v.Reporting(v.tx, within, v.at, late, most)
+	list, total, err := v.Reporting(v.tx, within, v.at, late, most)
+	status.ReportSources, status.ReportSourcesTotal = list, proto.Int64(total)
+	return err
 }
