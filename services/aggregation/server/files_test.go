@@ -75,10 +75,9 @@ func TestListsOfRecordsAreFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.accepted(s.sent(s.report(3, row(s.school, "found", 2))).GetName())
-	for _, goal := range []int64{9, 900} {
+	for _, of := range [][2]string{{s.district, "metrics/problems_found"}, {s.district, "metrics/problems_closing_rate"}, {s.Root, "metrics/problems_found"}} {
 		target := &aggregationv1.Target{
-			Unit: s.district, Metric: map[int64]string{9: "metrics/problems_found", 900: "metrics/problems_closing_rate"}[goal],
-			StartDate: "2026-01-01", EndDate: "2026-12-31", Goal: goal, Direction: aggregationv1.Target_DIRECTION_AT_LEAST,
+			Unit: of[0], Metric: of[1], StartDate: "2026-01-01", EndDate: "2026-12-31", Goal: 900, Direction: aggregationv1.Target_DIRECTION_AT_LEAST,
 		}
 		if _, err := as.CreateTarget(ctx, &aggregationv1.CreateTargetRequest{Target: target}); err != nil {
 			t.Fatal(err)
