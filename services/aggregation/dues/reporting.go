@@ -33,14 +33,18 @@ func (l *Ledger) Reporting(tx *change.Tx, within func(unit string) bool, at time
 	for _, item := range late {
 		owed[item.GetUnit()]++
 	}
-	list := make([]*aggregationv1.ReportingSource, min(most, len(there)))
-	for i := range list {
-		sent, err := l.sentBy(tx, there[i].GetUnit(), at)
-		if err != nil {
-			return nil, 0, err
+	var list []*aggregationv1.ReportingSource
+	var sent []*aggregationv1.Report // by the unit of the source before
+	for i, s := range there[:min(most, len(there))] {
+		if i == 0 || there[i-1].GetUnit() != s.GetUnit() {
+			var err error
+			if sent, err = l.sentBy(tx, s.GetUnit(), at); err != nil {
+				return nil, 0, err
+			}
 		}
-		list[i] = reports.Reporting(there[i], sent)
-		list[i].ReportsMissing = owed[there[i].GetUnit()]
+		fresh := reports.Reporting(s, sent)
+		fresh.ReportsMissing = owed[s.GetUnit()]
+		list = append(list, fresh)
 	}
 	return list, int64(len(there)), nil
 }
