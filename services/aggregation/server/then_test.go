@@ -299,3 +299,33 @@ func TestPortalsSeriesAreOfWhatWasAccepted(t *testing.T) {
 		}
 	}
 }
+
+// A status names 200 systems that report and 100 units that owed at most, and says that
+// there are more; a file has them all.
+func TestWhatIsNamedIsBounded(t *testing.T) {
+	s := newScene(t)
+	for i := range 201 {
+		r := s.report(1, row(s.school, "found", 1))
+		r.Source = fmt.Sprintf("sys%03d", i)
+		s.sent(r)
+	}
+	for i := range 101 {
+		s.Unit(fmt.Sprintf("x%03d", i), s.district, organizationv1.Unit_KIND_SCHOOL)
+	}
+	s.published("known", s.Root)
+	s.SetTime(time.Date(2026, 12, 20, 1, 0, 0, 0, time.UTC))
+	s.settled()
+	for _, tree := range []aggregationv1.Tree{aggregationv1.Tree_TREE_THEN, aggregationv1.Tree_TREE_NOW} {
+		cut := &aggregationv1.Cut{AsOf: timestamppb.New(time.Date(2026, 12, 10, 1, 0, 0, 0, time.UTC)), TreeAsOf: tree}
+		got := s.status(s.reviewer.Key, s.Root, cut)
+		m := got.GetMissing()
+		if len(got.GetReportSources()) != 200 || got.GetReportSourcesTotal() != 201 || len(m.GetUnits()) != 100 || !m.GetUnitsTruncated() || m.GetTotal() != 105 {
+			t.Errorf("%v: %d of %d sources, %d units (more: %v) of %d things", tree, len(got.GetReportSources()), got.GetReportSourcesTotal(), len(m.GetUnits()), m.GetUnitsTruncated(), m.GetTotal())
+		}
+		file := suitetest.OK[*httpbody.HttpBody](t)(s.Aggregation(s.reviewer.Key).ExportStatus(t.Context(), &aggregationv1.ExportStatusRequest{Name: s.Root, Cut: cut}))
+		text := string(file.GetData())
+		if n, units := strings.Count(text, "(report_sources) "), strings.Count(text, "(missing.units) "); n != 201 || units != 105 || strings.Contains(text, "units_truncated") {
+			t.Errorf("%v: the file has %d sources and %d units", tree, n, units)
+		}
+	}
+}
