@@ -93,6 +93,10 @@ func targetFixtures() map[string][]fixture {
 			{note: "all", sifts: true, except: draft(), shows: target, ask: func(records) protobuf.Message { return &aggregationv1.ListTargetsRequest{PageSize: 1000} }},
 			{note: "of a unit", except: inward(), shows: target, ask: func(r records) protobuf.Message { return &aggregationv1.ListTargetsRequest{Unit: r.unit} }},
 		},
+		"ExportTargets": {
+			{note: "all", sifts: true, ask: func(records) protobuf.Message { return &aggregationv1.ExportTargetsRequest{} }},
+			{note: "of a unit", ask: func(r records) protobuf.Message { return &aggregationv1.ExportTargetsRequest{Unit: r.unit} }},
+		},
 		"UpdateTarget": {asks(func(r records) protobuf.Message {
 			is := goal(r.unit, "2026-06-30")
 			is.Name, is.Goal = r.target, 8
@@ -176,6 +180,14 @@ func reportFixtures() map[string][]fixture {
 		"ListReports": {
 			{note: "all", sifts: true, except: draft(), shows: report, ask: func(records) protobuf.Message { return &aggregationv1.ListReportsRequest{PageSize: 1000} }},
 			{note: "of a unit", except: inward(), shows: report, ask: func(r records) protobuf.Message { return &aggregationv1.ListReportsRequest{Unit: r.unit} }},
+		},
+		"ExportReports": {
+			{note: "all", sifts: true, ask: func(records) protobuf.Message { return &aggregationv1.ExportReportsRequest{} }},
+			{note: "of a unit", ask: func(r records) protobuf.Message { return &aggregationv1.ExportReportsRequest{Unit: r.unit} }},
+		},
+		"ExportReportSources": {
+			{note: "all", sifts: true, ask: func(records) protobuf.Message { return &aggregationv1.ExportReportSourcesRequest{} }},
+			{note: "of a unit", ask: func(r records) protobuf.Message { return &aggregationv1.ExportReportSourcesRequest{Unit: r.unit} }},
 		},
 		"AcceptReport": {asks(func(r records) protobuf.Message {
 			return &aggregationv1.AcceptReportRequest{Name: r.reports.report, ValidateOnly: true}

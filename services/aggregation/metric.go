@@ -171,7 +171,7 @@ const Numbers = 64
 // spans say of which days a figure is, at the end of the definition of every metric of a
 // kind of which that is not what a cut's period says.
 var spans = map[aggregationv1.Metric_Kind]struct{ zh, en string }{
-	overdue: {"为今日（指定截至时刻的，为该日）的数，不随起止日期变化。", " As of today, or of the day of as_of, whatever period is asked for."},
+	overdue: {"为今日（指定截至时刻的，为该日）的数，不随起止日期变化；趋势中各点为其期末当时所知的数。", " As of today, or of the day of as_of, whatever period is asked for; each point of a series is as known at its end."},
 	ratio:   {"分子、分母均自最初累计至期末，不随起始日期变化。", " Of all that came until the end of the period, whatever start_date says."},
 }
 
@@ -204,8 +204,18 @@ func (d *Definition) Flow() bool { return d.Kind == flow }
 // Latest says whether the metric is the newest value of the unit itself.
 func (d *Definition) Latest() bool { return d.Kind == latest }
 
-// HasSeries says whether the metric is known of other days than today.
-func (d *Definition) HasSeries() bool { return d.Kind != overdue && d.Kind != latest }
+// KnownThen says whether what the metric was on another day than today is what was known
+// then: nothing is kept of it by day.
+func (d *Definition) KnownThen() bool { return d.Kind == overdue || d.Kind == latest }
+
+// Points is how many points a series of the metric has at most. Each that is as known then
+// costs what a status as of its moment does.
+func (d *Definition) Points() int {
+	if d.KnownThen() {
+		return 62
+	}
+	return 400
+}
 
 // Set is some metrics.
 type Set uint64

@@ -127,16 +127,26 @@ func TestSumsOfMetrics(t *testing.T) {
 }
 
 func TestStretchesOfASeries(t *testing.T) {
-	got, err := aggregation.Stretches("2024-01-30", "2024-03-02", aggregationv1.GetStatusSeriesRequest_BUCKET_MONTH)
+	found := aggregation.Define(aggregation.ProblemsFound)
+	got, err := found.Stretches("2024-01-30", "2024-03-02", aggregationv1.GetStatusSeriesRequest_BUCKET_MONTH)
 	want := []aggregation.Stretch{{Start: "2024-01-30", End: "2024-01-31"}, {Start: "2024-02-01", End: "2024-02-29"}, {Start: "2024-03-01", End: "2024-03-02"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("= %v, %v", got, err)
 	}
-	if got, err := aggregation.Stretches("2024-01-01", "2025-02-03", aggregationv1.GetStatusSeriesRequest_BUCKET_DAY); err != nil || len(got) != aggregation.Points {
-		t.Errorf("400 days = %d, %v", len(got), err)
-	}
-	if _, err := aggregation.Stretches("2024-01-01", "2025-02-04", aggregationv1.GetStatusSeriesRequest_BUCKET_DAY); !errors.Is(err, aggregation.ErrSeriesTooLong) {
-		t.Errorf("401 days = %v", err)
+	for m, last := range map[aggregation.Metric]string{
+		aggregation.ProblemsFound: "2025-02-03", aggregation.ProblemsOverdue: "2024-03-02", aggregation.EvaluationRank: "2024-03-02",
+	} {
+		d := aggregation.Define(m)
+		if got, err := d.Stretches("2024-01-01", last, aggregationv1.GetStatusSeriesRequest_BUCKET_DAY); err != nil || len(got) != d.Points() {
+			t.Errorf("%s: %d days, %v", d.ID, len(got), err)
+		}
+		behind, err := time.Parse(time.DateOnly, last)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.Stretches("2024-01-01", behind.AddDate(0, 0, 1).Format(time.DateOnly), aggregationv1.GetStatusSeriesRequest_BUCKET_DAY); !errors.Is(err, aggregation.ErrSeriesTooLong) {
+			t.Errorf("%s: a day more = %v", d.ID, err)
+		}
 	}
 }
 

@@ -174,21 +174,18 @@ func compareFigures(a, b *aggregationv1.Figure) int {
 	return cmp.Compare(a.GetValue(), b.GetValue())
 }
 
-// Points is how many points a series has at most.
-const Points = 400
-
 // Stretch is the first and the last day of a point.
 type Stretch struct{ Start, End string }
 
 // Stretches parts the days from start to end into days or months, the first and
-// the last of which may be cut short.
-func Stretches(start, end string, bucket aggregationv1.GetStatusSeriesRequest_Bucket) (all []Stretch, err error) {
-	tooLong := ErrSeriesTooLong.With("limit", strconv.Itoa(Points)).At("cut.start_date", "缺少起始日期或序列过长", "is missing, or the series is too long")
+// the last of which may be cut short: as many as a series of the metric may have.
+func (d *Definition) Stretches(start, end string, bucket aggregationv1.GetStatusSeriesRequest_Bucket) (all []Stretch, err error) {
+	tooLong := ErrSeriesTooLong.With("limit", strconv.Itoa(d.Points())).At("cut.start_date", "缺少起始日期或序列过长", "is missing, or the series is too long")
 	if start == "" {
 		return nil, tooLong
 	}
 	for start <= end {
-		if len(all) == Points {
+		if len(all) == d.Points() {
 			return nil, tooLong
 		}
 		last := start
@@ -196,11 +193,11 @@ func Stretches(start, end string, bucket aggregationv1.GetStatusSeriesRequest_Bu
 			last = min(LastDay(start[:len("2006-01")]), end)
 		}
 		all = append(all, Stretch{start, last})
-		d, err := calendar.ParseDate(last)
+		day, err := calendar.ParseDate(last)
 		if err != nil {
 			return nil, err
 		}
-		if start = d.AddDays(1).String(); start == last {
+		if start = day.AddDays(1).String(); start == last {
 			break
 		}
 	}

@@ -54,7 +54,7 @@ func (d *Desk) unjudged(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 			return err
 		}
 	}
-	r, err := reports.Unjudged(r, judged)
+	r, err := reports.Unjudged(r, judged, tx.Now)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (d *Desk) accept(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReportRequest) (*aggregationv1.Report, error) {
 	defer d.Stir()
 	return change.On(ctx, &d.reports, req, func(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
-		r, err := reports.Return(r, tx.Access.Principal.Name, req.GetReason())
+		r, err := reports.Return(r, tx.Access.Principal.Name, req.GetReason(), tx.Now)
 		if err != nil {
 			return nil, err
 		}

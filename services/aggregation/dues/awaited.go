@@ -2,6 +2,7 @@ package dues
 
 import (
 	"slices"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -17,7 +18,7 @@ func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*wor
 	if beneath {
 		units = slices.DeleteFunc(l.directory.Subtree(unit), func(u string) bool { return u == unit })
 	}
-	err = l.each(tx, units, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
+	err = l.each(tx, units, time.Time{}, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
 		comes, err := l.comes(tx, p, due)
 		if comes {
 			items = append(items, worklist.Owed(due.GetName(), p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate()))

@@ -25,7 +25,7 @@ func (l *Ledger) ExportReportDues(ctx context.Context, req *aggregationv1.Export
 		return nil, err
 	}
 	table := sheet.Of("dues", "应报情况", list)
-	table.Beside("单位名称 (display_name)", func(unit string) string { return l.directory.Unit(unit).GetDisplayName() })
+	table.Beside("name", "单位名称 (display_name)", func(unit string) string { return l.directory.Unit(unit).GetDisplayName() })
 	table.Notes = [][2]string{
 		{"报表格式 (form)", req.GetParent()}, {"单位 (unit)", req.GetUnit()}, {"期间 (period)", req.GetPeriod()}, {"截至日期 (as_of)", l.book.Today()},
 		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", sheet.Yes(next != "")},

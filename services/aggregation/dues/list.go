@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -72,10 +73,11 @@ func (l *Ledger) dues(tx *change.Tx, req *aggregationv1.ListReportDuesRequest, a
 
 // due is what a unit owes by a form, without a state if it owes nothing.
 func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period reports.Period, unit string) (*aggregationv1.ReportDue, error) {
-	if !l.owes(form, period, unit) {
+	p := reports.FormPeriod{Form: form, Period: period}
+	if !l.owes(p, unit) {
 		return &aggregationv1.ReportDue{Name: unit}, nil
 	}
-	c, err := l.gather(tx, reports.FormPeriod{Form: form, Period: period}, unit)
+	c, err := l.gather(tx, p, unit, time.Time{})
 	if err != nil {
 		return nil, err
 	}
@@ -83,14 +85,14 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 }
 
 // owes says whether a unit owes a form for a period: if at any time in it it was one
-// of those who do, and was not gone by the day on which it was due. Whoever rules one
-// minute rules nothing.
-func (l *Ledger) owes(form *aggregationv1.ReportForm, period reports.Period, unit string) bool {
-	if gone := l.directory.Gone(unit); !gone.IsZero() && reports.Lapses(gone, l.Window(form, period)) {
+// of those who do, and was not gone by the day on which it was due. Of a past moment
+// what was due before it is asked, and that is the same. Whoever rules one minute rules nothing.
+func (l *Ledger) owes(p reports.FormPeriod, unit string) bool {
+	if gone := l.directory.Gone(unit); !gone.IsZero() && reports.Lapses(gone, l.Window(p.Form, p.Period)) {
 		return false
 	}
-	for u, depth := range l.directory.Stands(unit, period.Start(), period.End()) {
-		if reports.Owes(form, u, int32(depth)) {
+	for u, depth := range l.directory.Stands(unit, p.Start(), p.End()) {
+		if reports.Owes(p.Form, u, int32(depth)) {
 			return true
 		}
 	}

@@ -3,18 +3,19 @@ package dues
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// Missing lists which reports a unit and those beneath it owe and have not sent though
-// they are past due (欠报), the oldest first and at most so many, and says how many there
-// are. It costs a look-up for each that they owe.
-func (l *Ledger) Missing(tx *change.Tx, unit string, most int) (items []*aggregationv1.Missing_Item, total int64, err error) {
-	err = l.each(tx, l.directory.Subtree(unit), func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
-		if missing(due, l.book.Today()) {
+// Missing lists which reports units owe and have not sent though they are past due (欠报),
+// or had not sent at a moment, the oldest first. It costs a look-up for each that they owe.
+func (l *Ledger) Missing(tx *change.Tx, units []string, at time.Time) (items []*aggregationv1.Missing_Item, err error) {
+	today := l.day(at)
+	err = l.each(tx, units, at, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
+		if missing(due, today) {
 			items = append(items, &aggregationv1.Missing_Item{
 				Unit: due.GetName(), Subject: p.Form.GetName(), Period: p.String(), DueDate: due.GetDueDate(),
 			})
@@ -24,7 +25,7 @@ func (l *Ledger) Missing(tx *change.Tx, unit string, most int) (items []*aggrega
 	slices.SortFunc(items, func(a, b *aggregationv1.Missing_Item) int {
 		return cmp.Or(cmp.Compare(a.GetDueDate(), b.GetDueDate()), cmp.Compare(a.GetUnit(), b.GetUnit()), cmp.Compare(a.GetSubject(), b.GetSubject()))
 	})
-	return items[:min(most, len(items))], int64(len(items)), err
+	return items, err
 }
 
 // missing says whether what is owed is past due, and nothing that counts has come.

@@ -3,6 +3,7 @@ package dues
 import (
 	"context"
 	"slices"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -23,7 +24,7 @@ func (l *Ledger) GetReportQuality(ctx context.Context, req *aggregationv1.GetRep
 			if !ends {
 				continue
 			}
-			c, err := l.gather(tx, reports.FormPeriod{Form: form, Period: period}, source.GetUnit())
+			c, err := l.gather(tx, reports.FormPeriod{Form: form, Period: period}, source.GetUnit(), time.Time{})
 			if err != nil {
 				return err
 			}
@@ -41,7 +42,7 @@ func (l *Ledger) count(c *come, source *aggregationv1.ReportSource, to *reports.
 	c.sent = slices.DeleteFunc(c.sent, func(r *aggregationv1.Report) bool { return r.GetSource() != source.GetSource() })
 	others := all - len(c.sent)
 	there := calendar.On(source.GetCreateTime().AsTime()).String() <= c.window.Due // or another one failed to send
-	if l.owes(c.Form, c.Period, c.unit) && (len(c.sent) > 0 || others == 0 && there && c.today > c.window.Due) {
+	if l.owes(c.FormPeriod, c.unit) && (len(c.sent) > 0 || others == 0 && there && c.today > c.window.Due) {
 		to.Owed = append(to.Owed, c.due())
 	}
 	to.Missing += reports.MissingBefore(source, c.sent)

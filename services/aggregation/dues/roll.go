@@ -2,6 +2,7 @@ package dues
 
 import (
 	"sync"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -23,11 +24,16 @@ type roll struct {
 }
 
 // each visits what units of the tree owe of the periods of the last months, and what has
-// come of it: a look-up for each.
-func (l *Ledger) each(tx *change.Tx, units []string, visit func(reports.FormPeriod, *aggregationv1.ReportDue) error) error {
+// come of it, or had at a moment: a look-up for each.
+func (l *Ledger) each(tx *change.Tx, units []string, at time.Time, visit func(reports.FormPeriod, *aggregationv1.ReportDue) error) error {
+	owing := l.owing
+	if !at.IsZero() {
+		ended := reports.Ended(l.day(at), lookBack)
+		owing = func(unit string) []reports.FormPeriod { return l.reckon(unit, ended) }
+	}
 	for _, unit := range units {
-		for _, p := range l.owing(unit) {
-			c, err := l.gather(tx, p, unit)
+		for _, p := range owing(unit) {
+			c, err := l.gather(tx, p, unit, at)
 			if err != nil {
 				return err
 			}
@@ -62,7 +68,7 @@ func (l *Ledger) reckon(unit string, periods []reports.FormPeriod) (owed []repor
 		return nil
 	}
 	for _, p := range periods {
-		if l.owes(p.Form, p.Period, unit) {
+		if l.owes(p, unit) {
 			owed = append(owed, p)
 		}
 	}

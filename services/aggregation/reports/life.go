@@ -2,8 +2,10 @@ package reports
 
 import (
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/lifecycle"
@@ -158,12 +160,12 @@ func Judged(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 
 // Unjudged returns the report (已退回) whose rows cannot all be judged, with as many
 // pages as are: it is sent again as one that a superior returned.
-func Unjudged(r *aggregationv1.Report, pages int32) (*aggregationv1.Report, error) {
+func Unjudged(r *aggregationv1.Report, pages int32, now time.Time) (*aggregationv1.Report, error) {
 	r, err := lifecycle.Move(Life, r, Failing, ErrIllegalMove)
 	if err != nil {
 		return nil, err
 	}
-	r.Failure, r.ReturnReason, r.Pages = ErrRowsFailed.Reason, ErrRowsFailed.Chinese(), pages
+	r.Failure, r.ReturnReason, r.Pages, r.ReturnTime = ErrRowsFailed.Reason, ErrRowsFailed.Chinese(), pages, timestamppb.New(now)
 	return r, nil
 }
 
@@ -204,8 +206,13 @@ func Superseded(r *aggregationv1.Report, by string) (*aggregationv1.Report, erro
 }
 
 // Return returns the report as returned (退回) by who.
-func Return(r *aggregationv1.Report, who, reason string) (*aggregationv1.Report, error) {
-	return review(r, Returning, who, reason)
+func Return(r *aggregationv1.Report, who, reason string, now time.Time) (*aggregationv1.Report, error) {
+	r, err := review(r, Returning, who, reason)
+	if err != nil {
+		return nil, err
+	}
+	r.ReturnTime = timestamppb.New(now)
+	return r, nil
 }
 
 func review(r *aggregationv1.Report, m Move, who, reason string) (*aggregationv1.Report, error) {

@@ -3,6 +3,7 @@ package reports_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -23,9 +24,11 @@ func TestEveryMoveOfAReport(t *testing.T) {
 		reports.Accepting: func(r *aggregationv1.Report) (*aggregationv1.Report, error) { return reports.Accept(r, "who") },
 		reports.Entering:  reports.Entered,
 		reports.Returning: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
-			return reports.Return(r, "who", "why")
+			return reports.Return(r, "who", "why", time.Time{})
 		},
-		reports.Failing: func(r *aggregationv1.Report) (*aggregationv1.Report, error) { return reports.Unjudged(r, 1) },
+		reports.Failing: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
+			return reports.Unjudged(r, 1, time.Time{})
+		},
 		reports.Superseding: func(r *aggregationv1.Report) (*aggregationv1.Report, error) {
 			return reports.Superseded(r, "another")
 		},
@@ -103,7 +106,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 	for _, f := range []*fault.Fault{
 		aggregation.ErrNoTargets, aggregation.ErrTargetExists, aggregation.ErrTargetPeriod, aggregation.ErrTargetFixed, aggregation.ErrTargetsTooMany,
 		aggregation.ErrNotAwaited, aggregation.ErrNotLate, aggregation.ErrUrgedToday, aggregation.ErrMetricMissing,
-		aggregation.ErrMetricUnknown, aggregation.ErrMetricHasNoSeries, aggregation.ErrCategoryAlone, aggregation.ErrPeriodEmpty,
+		aggregation.ErrMetricUnknown, aggregation.ErrCategoryAlone, aggregation.ErrPeriodEmpty,
 		aggregation.ErrSeriesTooLong, aggregation.ErrTooManyCompared,
 		reports.ErrFormUnknown, reports.ErrPeriodInvalid, reports.ErrPeriodOpen, reports.ErrWindowClosed, reports.ErrLeaveMissing,
 		reports.ErrNilOrRows, reports.ErrTooLong, reports.ErrSequenceReused, reports.ErrGapsTooMany, reports.ErrIllegalMove,

@@ -127,7 +127,7 @@ func (v *view) readBelow() error {
 		if err != nil {
 			return err
 		}
-		v.freshness = append(v.freshness, part)
+		v.freshness = append(v.freshness, v.then(part))
 		v.provisional[src.service] = v.provisional[src.service] || !part.Current
 	}
 	return nil

@@ -17,7 +17,7 @@ func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportSta
 	err := s.look(ctx, req, func(v *view) (err error) {
 		if table, err = v.table(req); err == nil {
 			title = v.title(req)
-			marks := explained(table.Notes)
+			marks := append(explained(table.Notes), knownThen(req)...)
 			table.Notes, err = v.notes()
 			table.Notes = append(table.Notes, marks...)
 		}
@@ -27,6 +27,15 @@ func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportSta
 		return nil, err
 	}
 	return table.File(req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX, title...)
+}
+
+// knownThen says of a series whose points are as known when each ended that they are.
+func knownThen(req *aggregationv1.ExportStatusRequest) []note {
+	d, err := aggregation.Find(req.GetMetric())
+	if err != nil || req.GetTable() != aggregationv1.ExportStatusRequest_TABLE_SERIES || !d.KnownThen() {
+		return nil
+	}
+	return []note{{"按当时所知 (as_known_then)", sheet.Yes(true)}}
 }
 
 // title says of a file of which unit it is, of which metric if it is about one, and

@@ -66,6 +66,53 @@ func TestFilesHaveWhatIsAnswered(t *testing.T) {
 	})
 }
 
+// So do lists of reports, of who sends them and of targets.
+func TestListsOfRecordsAreFiles(t *testing.T) {
+	s := newScene(t)
+	ctx, as := t.Context(), s.Aggregation(s.reviewer.Key)
+	returned := s.sent(s.report(1, row(s.school, "found", 1), row(s.school, "lost", 1)))
+	if _, err := as.ReturnReport(ctx, &aggregationv1.ReturnReportRequest{Name: returned.GetName(), Reason: "请核对"}); err != nil {
+		t.Fatal(err)
+	}
+	s.accepted(s.sent(s.report(3, row(s.school, "found", 2))).GetName())
+	for _, of := range [][2]string{{s.district, "metrics/problems_found"}, {s.district, "metrics/problems_closing_rate"}, {s.Root, "metrics/problems_found"}} {
+		target := &aggregationv1.Target{
+			Unit: of[0], Metric: of[1], StartDate: "2026-01-01", EndDate: "2026-12-31", Goal: 900, Direction: aggregationv1.Target_DIRECTION_AT_LEAST,
+		}
+		if _, err := as.CreateTarget(ctx, &aggregationv1.CreateTargetRequest{Target: target}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := as.ListReports(ctx, &aggregationv1.ListReportsRequest{})
+	if err != nil || len(all.GetReports()) != 2 {
+		t.Fatalf("reports = %v, %v", all, err)
+	}
+	s.wantFile(all.GetReports(), "reports-all-2026-02-09", "报表-全部-2026-02-09", func(f aggregationv1.ExportStatusRequest_Format) (*httpbody.HttpBody, error) {
+		return as.ExportReports(ctx, &aggregationv1.ExportReportsRequest{Format: f})
+	})
+	some, err := as.ListReports(ctx, &aggregationv1.ListReportsRequest{Unit: s.district, Filter: "state = RETURNED"})
+	if err != nil || len(some.GetReports()) != 1 || some.GetReports()[0].GetReturnTime() == nil {
+		t.Fatalf("returned = %v, %v", some, err)
+	}
+	s.wantFile(some.GetReports(), "reports-d-2026-02-09", "报表-演示单位 d-2026-02-09", func(f aggregationv1.ExportStatusRequest_Format) (*httpbody.HttpBody, error) {
+		return as.ExportReports(ctx, &aggregationv1.ExportReportsRequest{Unit: s.district, Filter: "state = RETURNED", Format: f})
+	})
+	sources, err := as.ListReportSources(ctx, &aggregationv1.ListReportSourcesRequest{Unit: s.district})
+	if err != nil || len(sources.GetReportSources()) != 1 {
+		t.Fatalf("sources = %v, %v", sources, err)
+	}
+	s.wantFile(sources.GetReportSources(), "sources-d-2026-02-09", "报送来源-演示单位 d-2026-02-09", func(f aggregationv1.ExportStatusRequest_Format) (*httpbody.HttpBody, error) {
+		return as.ExportReportSources(ctx, &aggregationv1.ExportReportSourcesRequest{Unit: s.district, Format: f})
+	})
+	targets, err := as.ListTargets(ctx, &aggregationv1.ListTargetsRequest{Unit: s.district})
+	if err != nil || len(targets.GetTargets()) != 2 {
+		t.Fatalf("targets = %v, %v", targets, err)
+	}
+	s.wantFile(targets.GetTargets(), "targets-d-2026-02-09", "目标-演示单位 d-2026-02-09", func(f aggregationv1.ExportStatusRequest_Format) (*httpbody.HttpBody, error) {
+		return as.ExportTargets(ctx, &aggregationv1.ExportTargetsRequest{Unit: s.district, Format: f})
+	})
+}
+
 // owing lets the district owe reports, of which two are late.
 func (s *scene) owing() {
 	s.T.Helper()
@@ -142,6 +189,18 @@ func messagesOf(list any) (messages []proto.Message) {
 			messages = append(messages, m)
 		}
 	case []*aggregationv1.ReportDue:
+		for _, m := range list {
+			messages = append(messages, m)
+		}
+	case []*aggregationv1.Report:
+		for _, m := range list {
+			messages = append(messages, m)
+		}
+	case []*aggregationv1.ReportSource:
+		for _, m := range list {
+			messages = append(messages, m)
+		}
+	case []*aggregationv1.Target:
 		for _, m := range list {
 			messages = append(messages, m)
 		}

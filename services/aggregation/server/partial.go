@@ -43,7 +43,7 @@ func (v *view) anybody(q figures.Query) (some bool, err error) {
 	}
 	path := v.directory.Path(q.Unit)
 	q.Unit = path[len(path)-1]
-	if q.AsOf, err = v.past(q); err != nil {
+	if q.AsOf, err = v.pastOf(q); err != nil {
 		return false, err
 	}
 	values, err := figures.Read(v.tx, q, reporting)

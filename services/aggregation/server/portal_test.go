@@ -113,6 +113,12 @@ func (s *scene) wantNothing(key string, r *aggregationv1.Report) {
 	}
 	owed, err := as.ExportReportDues(ctx, &aggregationv1.ExportReportDuesRequest{Parent: "reportForms/ledger-monthly", Unit: s.district, Period: "2026-02"})
 	s.wantHeader(owed, err)
+	waiting, err := as.ExportReports(ctx, &aggregationv1.ExportReportsRequest{Unit: s.district})
+	s.wantHeader(waiting, err)
+	senders, err := as.ExportReportSources(ctx, &aggregationv1.ExportReportSourcesRequest{Unit: s.district})
+	s.wantHeader(senders, err)
+	goals, err := as.ExportTargets(ctx, &aggregationv1.ExportTargetsRequest{Unit: s.district})
+	s.wantHeader(goals, err)
 }
 
 // wantHeader fails unless a file has no line but the header, and the notes.

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -77,4 +78,15 @@ func TestTheHighestOwnersRoundOfTheYearCounts(t *testing.T) {
 	counts("as of the first", timestamppb.New(suitetest.Start.AddDate(0, 0, 7)), 75_000, early)
 	counts("as of the third", timestamppb.New(suitetest.Start.AddDate(0, 2, 7)), 55_000, upper)
 	counts("as of the fourth", timestamppb.New(suitetest.Start.AddDate(0, 3, 7)), 75_000, newest)
+
+	series := suitetest.OK[*aggregationv1.StatusSeries](t)(s.Aggregation(s.reviewer.Key).GetStatusSeries(t.Context(), &aggregationv1.GetStatusSeriesRequest{
+		Name: s.school, Metric: "metrics/evaluation_score", Cut: &aggregationv1.Cut{StartDate: "2026-01-01", EndDate: "2026-05-31"},
+	}))
+	var got []string
+	for _, p := range series.GetPoints() {
+		got = append(got, p.GetFigure().GetOrigin())
+	}
+	if want := []string{"", early, upper, upper, newest}; !series.GetAsKnownThen() || !slices.Equal(got, want) {
+		t.Errorf("at the ends of months the score is from %v, want %v", got, want)
+	}
 }

@@ -374,7 +374,7 @@ func TestQuestionsThatMakeNoSense(t *testing.T) {
 		"category alone": {status(&aggregationv1.Cut{Category: "c"}), aggregation.ErrCategoryAlone},
 		"empty period":   {status(&aggregationv1.Cut{StartDate: "2026-02-01", EndDate: "2026-01-01"}), aggregation.ErrPeriodEmpty},
 		"no such metric": {series("metrics/none", "2026-01-01"), aggregation.ErrMetricUnknown},
-		"overdue series": {series("metrics/problems_overdue", "2026-01-01"), aggregation.ErrMetricHasNoSeries},
+		"known then":     {series("metrics/problems_overdue", "2025-12-09"), aggregation.ErrSeriesTooLong},
 		"no start":       {series("metrics/problems_found", ""), aggregation.ErrSeriesTooLong},
 		"too many days":  {series("metrics/problems_found", "2024-01-01"), aggregation.ErrSeriesTooLong},
 		"no such day":    {status(&aggregationv1.Cut{StartDate: "2026-02-30"}), change.ErrFields},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -17,6 +18,7 @@ const (
 	maxChildren = 200 // of a page of a status
 	maxMissing  = 100
 	maxChanges  = 100 // of sources
+	maxSources  = 200 // that report
 )
 
 // GetStatus implements the RPC.
@@ -76,6 +78,9 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 	if status.SourceChanges, status.SourceChangesTruncated, err = v.changes(maxChanges); err != nil {
 		return nil, "", err
 	}
+	if err = v.reporters(status, maxSources); err != nil {
+		return nil, "", err
+	}
 	status.Children, next, err = v.children(wanted, after, size)
 	return status, next, err
 }
@@ -101,8 +106,8 @@ func (v *view) children(wanted []aggregation.Definition, after string, size int)
 	return rows, "", nil
 }
 
-// missing is what the unit and those beneath it owe; of a past moment, and for
-// portals, how much. At most so many things are named.
+// missing is what the unit and those beneath it owe; of a past moment who owes how much
+// instead, and for portals how much alone. At most so many things are named.
 func (v *view) missing(most int) (*aggregationv1.Missing, error) {
 	q := v.query
 	q.Category, q.Source = "", ""
@@ -111,20 +116,29 @@ func (v *view) missing(most int) (*aggregationv1.Missing, error) {
 		return nil, err
 	}
 	m := &aggregationv1.Missing{Total: values[aggregation.ItemsMissing]}
-	if !v.at.IsZero() || !v.inside(q.Unit) {
+	if !v.inside(q.Unit) {
 		return m, nil
 	}
-	owed, err := figures.ReadOwed(v.tx, q, most)
-	if err != nil {
-		return nil, err
+	if v.at.IsZero() {
+		m.Items, err = v.items(q, most)
+	} else {
+		m.Units, m.UnitsTruncated, err = v.owing(q, most)
 	}
-	for _, o := range owed {
-		m.Items = append(m.Items, &aggregationv1.Missing_Item{Unit: o.Unit, Subject: o.Subject, DueDate: o.Due})
+	if err != nil || q.Campaign != "" {
+		return m, err
 	}
-	if q.Campaign == "" {
-		m.Reports, m.ReportsTotal, err = v.Ledger.Missing(v.tx, q.Unit, most)
-	}
+	late, err := v.late()
+	m.Reports, m.ReportsTotal = late[:min(most, len(late))], proto.Int64(int64(len(late)))
 	return m, err
+}
+
+// items are the things that are missing now.
+func (v *view) items(q figures.Query, most int) (items []*aggregationv1.Missing_Item, err error) {
+	owed, err := figures.ReadOwed(v.tx, q, most)
+	for _, o := range owed {
+		items = append(items, &aggregationv1.Missing_Item{Unit: o.Unit, Subject: o.Subject, DueDate: o.Due})
+	}
+	return items, err
 }
 
 // changes are what reports had told of the unit and those beneath it until their own

@@ -3,9 +3,12 @@ package server
 import (
 	"context"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
+
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/sheet"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -43,6 +46,28 @@ func (s *Service) GetTarget(ctx context.Context, req *aggregationv1.GetTargetReq
 func (s *Service) ListTargets(ctx context.Context, req *aggregationv1.ListTargetsRequest) (*aggregationv1.ListTargetsResponse, error) {
 	list, next, err := s.targets.List(ctx, req, s.targets.Of(req.GetUnit()))
 	return &aggregationv1.ListTargetsResponse{Targets: list, NextPageToken: next}, err
+}
+
+// ExportTargets implements the RPC.
+func (s *Service) ExportTargets(ctx context.Context, req *aggregationv1.ExportTargetsRequest) (*httpbody.HttpBody, error) {
+	asked := &aggregationv1.ListTargetsRequest{Unit: req.GetUnit(), Filter: req.GetFilter()}
+	list, more, err := s.targets.All(ctx, asked, sheet.Listed, s.targets.Of(req.GetUnit()))
+	if err != nil {
+		return nil, err
+	}
+	l := sheet.Listing{
+		ID: "targets", Zh: "目标", Unit: req.GetUnit(), Filter: req.GetFilter(), Day: s.book.Today(),
+		Workbook: req.GetFormat() == aggregationv1.ExportStatusRequest_FORMAT_XLSX,
+		Called:   func(unit string) string { return s.directory.Unit(unit).GetDisplayName() },
+	}
+	table := sheet.ListingOf(l, list, more)
+	table.Beside("metric", "指标名称 (display_name)", func(metric string) string {
+		if d, err := aggregation.Find(metric); err == nil {
+			return d.Zh
+		}
+		return ""
+	})
+	return l.File(table)
 }
 
 // setters are who sets targets.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -36,8 +37,9 @@ type view struct {
 	pasts       map[section]*figures.Past
 	joins       map[string][]string // by campaign, those that count with it
 	freshness   []*aggregationv1.Freshness
-	provisional map[string]bool // the services whose feeds are not current
-	reports     map[string]bool // by its end, whether anybody reports
+	provisional map[string]bool                               // the services whose feeds are not current
+	reports     map[string]bool                               // by its end, whether anybody reports
+	late        func() ([]*aggregationv1.Missing_Item, error) // the reports that are missing
 }
 
 // section is which part of a unit's figures is read.
@@ -99,6 +101,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted() && v.inside(unit),
 	}
 	v.query.Own = v.query.Beneath || holdsOn(tx, unit)
+	v.late = sync.OnceValues(func() ([]*aggregationv1.Missing_Item, error) { return v.Missing(tx, v.names(), v.at) })
 	return v, errors.Join(v.knows(cut), v.readFreshness())
 }
 
@@ -143,10 +146,22 @@ func (v *view) readFreshness() error {
 			ago := max(v.book.Clock().Sub(heard), 0)
 			part.HeardAgo, part.Current = durationpb.New(ago), part.Size == part.Cursor && ago <= fresh
 		}
-		v.freshness = append(v.freshness, part)
+		v.freshness = append(v.freshness, v.then(part))
 		v.provisional[f.service] = !part.Current
 	}
 	return v.readBelow()
+}
+
+// then is of how fresh a part is what holds of the view's moment.
+func (v *view) then(f *aggregationv1.Freshness) *aggregationv1.Freshness {
+	if v.at.IsZero() {
+		return f
+	}
+	part := &aggregationv1.Freshness{Service: f.GetService(), Installation: f.GetInstallation(), Unit: f.GetUnit(), Current: f.GetCurrent()}
+	if newest := f.GetNewestEffective(); newest != nil && !newest.AsTime().After(v.at) {
+		part.NewestEffective = newest
+	}
+	return part
 }
 
 // known is how many entries of a feed are counted and, if it tells of the tree, known
@@ -209,7 +224,7 @@ func (v *view) read(q *figures.Query, wanted aggregation.Set) (values figures.Va
 	if q.Joined, err = v.joined(q.Campaign); err != nil {
 		return values, err
 	}
-	if q.AsOf, err = v.past(*q); err != nil {
+	if q.AsOf, err = v.pastOf(*q); err != nil {
 		return values, err
 	}
 	if v.tree == aggregationv1.Tree_TREE_NOW {
@@ -218,8 +233,8 @@ func (v *view) read(q *figures.Query, wanted aggregation.Set) (values figures.Va
 	return figures.Read(v.tx, *q, wanted)
 }
 
-// past is the past of the query's cut as of the view's moment; nil if that is now.
-func (v *view) past(q figures.Query) (past *figures.Past, err error) {
+// pastOf is the past of the query's cut as of the view's moment; nil if that is now.
+func (v *view) pastOf(q figures.Query) (past *figures.Past, err error) {
 	of := section{q.Campaign, q.Category, q.Source}
 	if past = v.pasts[of]; past != nil || v.at.IsZero() {
 		return past, nil
@@ -254,10 +269,13 @@ func (v *view) latest(q figures.Query) (*figures.Latest, error) {
 	return figures.ReadLatest(v.tx, q.Unit, q.End)
 }
 
+// past says whether units are by the tree of a past moment.
+func (v *view) past() bool { return !v.at.IsZero() && v.tree == aggregationv1.Tree_TREE_THEN }
+
 // units are those beneath the one asked for, by the view's tree, moment and level,
 // in the order of their names.
 func (v *view) units() (names []string) {
-	past := !v.at.IsZero() && v.tree == aggregationv1.Tree_TREE_THEN
+	past := v.past()
 	directly := v.level == organizationv1.Unit_KIND_UNSPECIFIED
 	if directly && !past {
 		return v.directory.Children(v.query.Unit)

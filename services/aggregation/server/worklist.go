@@ -55,7 +55,7 @@ func (s *Service) ExportWorkItems(ctx context.Context, req *aggregationv1.Export
 		return nil, err
 	}
 	table := sheet.Of("worklist", "待办", items)
-	table.Beside("单位名称 (display_name)", func(unit string) string { return s.directory.Unit(unit).GetDisplayName() })
+	table.Beside("unit", "单位名称 (display_name)", func(unit string) string { return s.directory.Unit(unit).GetDisplayName() })
 	table.Notes = []note{
 		{"单位 (unit)", req.GetParent()}, {"下级待办 (beneath)", sheet.Yes(req.GetBeneath())}, {"截至日期 (as_of)", s.book.Today()},
 		{"筛选 (filter)", req.GetFilter()}, {"未列全 (truncated)", sheet.Yes(next != "")},

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	sheetv1 "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 )
@@ -30,11 +32,12 @@ func Of[M proto.Message](id, name string, list []M) *Table {
 	return t
 }
 
-// Beside puts a column behind the first, with what each cell there is called.
-func (t *Table) Beside(header string, name func(cell string) string) {
-	t.Header = slices.Insert(t.Header, 1, header)
+// Beside puts a column behind that of a field, with what each cell there is called.
+func (t *Table) Beside(field, header string, name func(cell string) string) {
+	at := slices.IndexFunc(t.Header, func(h string) bool { return strings.HasSuffix(h, " ("+field+")") })
+	t.Header = slices.Insert(t.Header, at+1, header)
 	for i, row := range t.Rows {
-		t.Rows[i] = slices.Insert(row, 1, any(name(fmt.Sprint(row[0]))))
+		t.Rows[i] = slices.Insert(row, at+1, any(name(fmt.Sprint(row[at]))))
 	}
 }
 
@@ -51,7 +54,7 @@ func columnsOf(md protoreflect.MessageDescriptor, zh string, path []protoreflect
 		at := append(slices.Clone(path), field)
 		switch {
 		case name == "":
-		case field.Message() != nil:
+		case field.Message() != nil && field.Message().FullName() != moment:
 			columns = append(columns, columnsOf(field.Message(), zh+name, at)...)
 		default:
 			columns = append(columns, column{zh + name, at})
@@ -96,6 +99,9 @@ func (c column) cell(m protoreflect.Message) any {
 
 func cell(field protoreflect.FieldDescriptor, v protoreflect.Value) any {
 	switch x := v.Interface().(type) {
+	case protoreflect.Message:
+		t, _ := x.Interface().(*timestamppb.Timestamp)
+		return Moment(t.AsTime())
 	case protoreflect.EnumNumber:
 		return word(field.Enum(), x)
 	case bool:
@@ -109,6 +115,12 @@ func cell(field protoreflect.FieldDescriptor, v protoreflect.Value) any {
 	}
 	return v.Interface()
 }
+
+// moment is the type of fields that say when something was.
+const moment = "google.protobuf.Timestamp"
+
+// Moment is what a file has for a moment: as requests take it.
+func Moment(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // Yes is what a file has for a truth: 是 or 否.
 func Yes(is bool) string {

@@ -28,6 +28,16 @@ type Keep[T Record] func(*Tx, T) (bool, error)
 // It MUST yield whatever it comes across and leave skipping to keep: what is
 // skipped counts against the work of a page.
 func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after string) (iter.Seq2[T, error], error), keep ...Keep[T]) (items []T, next string, err error) {
+	return k.upTo(ctx, req, page.Size(req.GetPageSize()), read, keep)
+}
+
+// All is List without pages: at most so many records, and whether there may be more.
+func (k *Kind[T]) All(ctx context.Context, req Listing, most int, read func(tx *Tx, after string) (iter.Seq2[T, error], error)) (items []T, more bool, err error) {
+	items, next, err := k.upTo(ctx, req, most, read, nil)
+	return items, next != "", err
+}
+
+func (k *Kind[T]) upTo(ctx context.Context, req Listing, most int, read func(tx *Tx, after string) (iter.Seq2[T, error], error), keep []Keep[T]) (items []T, next string, err error) {
 	cut, err := newCut[T](k.Book.Tokens, req)
 	if err != nil {
 		return nil, "", err
@@ -37,7 +47,7 @@ func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after
 		if err != nil {
 			return err
 		}
-		items, next, err = cut.page(records, func(r T) (bool, error) { return k.listed(tx, r, keep, cut.filter) })
+		items, next, err = cut.page(records, most, func(r T) (bool, error) { return k.listed(tx, r, keep, cut.filter) })
 		for i := 0; i < len(items) && err == nil; i++ {
 			items[i], err = k.shown(tx, items[i])
 		}
@@ -112,8 +122,8 @@ func newCut[T named](tokens *page.Tokens, req Listing) (c cut[T], err error) {
 	return c, err
 }
 
-// page returns the records of the page and the token of the next.
-func (c cut[T]) page(records iter.Seq2[T, error], keep func(T) (bool, error)) ([]T, string, error) {
-	items, next, err := page.Collect(records, page.Size(c.req.GetPageSize()), 0, keep, T.GetName)
+// page returns the records of a page of that size and the token of the next.
+func (c cut[T]) page(records iter.Seq2[T, error], size int, keep func(T) (bool, error)) ([]T, string, error) {
+	items, next, err := page.Collect(records, size, 0, keep, T.GetName)
 	return items, c.tokens.Encode(next, c.req), err
 }

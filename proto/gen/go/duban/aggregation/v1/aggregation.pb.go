@@ -30,7 +30,7 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\x96'\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\x88*\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
 	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12\x86\x01\n" +
@@ -42,7 +42,8 @@ const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\fCreateTarget\x12).duban.aggregation.v1.CreateTargetRequest\x1a\x1c.duban.aggregation.v1.Target\"4\x8a\xb2\x19\x15\x12\x03\x04\x05\a\x18\x03(\x012\n" +
 	"target.set\x82\xd3\xe4\x93\x02\x15:\x06target\"\v/v1/targets\x12u\n" +
 	"\tGetTarget\x12&.duban.aggregation.v1.GetTargetRequest\x1a\x1c.duban.aggregation.v1.Target\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=targets/*}\x12}\n" +
-	"\vListTargets\x12(.duban.aggregation.v1.ListTargetsRequest\x1a).duban.aggregation.v1.ListTargetsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/targets\x12\xa1\x01\n" +
+	"\vListTargets\x12(.duban.aggregation.v1.ListTargetsRequest\x1a).duban.aggregation.v1.ListTargetsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/targets\x12s\n" +
+	"\rExportTargets\x12*.duban.aggregation.v1.ExportTargetsRequest\x1a\x14.google.api.HttpBody\" \x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/targets:export\x12\xa1\x01\n" +
 	"\fUpdateTarget\x12).duban.aggregation.v1.UpdateTargetRequest\x1a\x1c.duban.aggregation.v1.Target\"H\x8a\xb2\x19\x19\x12\x03\x04\x05\a\x18\x03(\x012\x0etarget.changed\x82\xd3\xe4\x93\x02%:\x06target2\x1b/v1/{target.name=targets/*}\x12\x95\x01\n" +
 	"\rListWorkItems\x12*.duban.aggregation.v1.ListWorkItemsRequest\x1a+.duban.aggregation.v1.ListWorkItemsResponse\"+\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=units/*}/worklist\x12\x89\x01\n" +
 	"\x0fExportWorkItems\x12,.duban.aggregation.v1.ExportWorkItemsRequest\x1a\x14.google.api.HttpBody\"2\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=units/*}/worklist:export\x12\xa0\x01\n" +
@@ -52,14 +53,16 @@ const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\fCreateReport\x12).duban.aggregation.v1.CreateReportRequest\x1a\x1c.duban.aggregation.v1.Report\"8\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x15:\x06report\"\v/v1/reports\x12\x93\x01\n" +
 	"\fUploadReport\x12).duban.aggregation.v1.UploadReportRequest\x1a\x1c.duban.aggregation.v1.Report\":\x8a\xb2\x19\x19\x12\x01\f\x18\x012\x10report.submittedH\x10\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/reports:upload\x12u\n" +
 	"\tGetReport\x12&.duban.aggregation.v1.GetReportRequest\x1a\x1c.duban.aggregation.v1.Report\"\"\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12}\n" +
-	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12\x96\x01\n" +
+	"\vListReports\x12(.duban.aggregation.v1.ListReportsRequest\x1a).duban.aggregation.v1.ListReportsResponse\"\x19\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/reports\x12s\n" +
+	"\rExportReports\x12*.duban.aggregation.v1.ExportReportsRequest\x1a\x14.google.api.HttpBody\" \x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/reports:export\x12\x96\x01\n" +
 	"\x0eListReportRows\x12+.duban.aggregation.v1.ListReportRowsRequest\x1a,.duban.aggregation.v1.ListReportRowsResponse\")\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{parent=reports/*}/rows\x12\xa3\x01\n" +
 	"\x10ExportReportRows\x12-.duban.aggregation.v1.ExportReportRowsRequest\x1a..duban.aggregation.v1.ExportReportRowsResponse\"0\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reports/*}/rows:export\x12\x8f\x01\n" +
 	"\x12DownloadReportRows\x12/.duban.aggregation.v1.DownloadReportRowsRequest\x1a\x14.google.api.HttpBody\"2\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=reports/*}/rows:download\x12\x9c\x01\n" +
 	"\fAcceptReport\x12).duban.aggregation.v1.AcceptReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.accepted\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:accept\x12\x9c\x01\n" +
 	"\fReturnReport\x12).duban.aggregation.v1.ReturnReportRequest\x1a\x1c.duban.aggregation.v1.Report\"C\x8a\xb2\x19\x19\x12\x02\a\x05\x18\x02(\x012\x0freport.returned\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=reports/*}:return\x12\x8d\x01\n" +
 	"\x0fGetReportSource\x12,.duban.aggregation.v1.GetReportSourceRequest\x1a\".duban.aggregation.v1.ReportSource\"(\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=reportSources/*}\x12\x95\x01\n" +
-	"\x11ListReportSources\x12..duban.aggregation.v1.ListReportSourcesRequest\x1a/.duban.aggregation.v1.ListReportSourcesResponse\"\x1f\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/reportSources\x12\xa0\x01\n" +
+	"\x11ListReportSources\x12..duban.aggregation.v1.ListReportSourcesRequest\x1a/.duban.aggregation.v1.ListReportSourcesResponse\"\x1f\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/reportSources\x12\x85\x01\n" +
+	"\x13ExportReportSources\x120.duban.aggregation.v1.ExportReportSourcesRequest\x1a\x14.google.api.HttpBody\"&\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/reportSources:export\x12\xa0\x01\n" +
 	"\x0fListReportCodes\x12,.duban.aggregation.v1.ListReportCodesRequest\x1a-.duban.aggregation.v1.ListReportCodesResponse\"0\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=reportSources/*}/codes\x12\xb3\x01\n" +
 	"\x0eSetReportCodes\x12+.duban.aggregation.v1.SetReportCodesRequest\x1a,.duban.aggregation.v1.SetReportCodesResponse\"F\x8a\xb2\x19\x11\x12\x03\f\x06\x05\x18\x012\bcode.set\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{parent=reportSources/*}/codes:set\x12\xa7\x01\n" +
 	"\x11CreateReportLeave\x12..duban.aggregation.v1.CreateReportLeaveRequest\x1a!.duban.aggregation.v1.ReportLeave\"?\x8a\xb2\x19\x15\x12\x02\a\x05\x18\x02(\x012\vleave.given\x82\xd3\xe4\x93\x02 :\freport_leave\"\x10/v1/reportLeaves\x12\x91\x01\n" +
@@ -79,55 +82,58 @@ var file_duban_aggregation_v1_aggregation_proto_goTypes = []any{
 	(*CreateTargetRequest)(nil),        // 6: duban.aggregation.v1.CreateTargetRequest
 	(*GetTargetRequest)(nil),           // 7: duban.aggregation.v1.GetTargetRequest
 	(*ListTargetsRequest)(nil),         // 8: duban.aggregation.v1.ListTargetsRequest
-	(*UpdateTargetRequest)(nil),        // 9: duban.aggregation.v1.UpdateTargetRequest
-	(*ListWorkItemsRequest)(nil),       // 10: duban.aggregation.v1.ListWorkItemsRequest
-	(*ExportWorkItemsRequest)(nil),     // 11: duban.aggregation.v1.ExportWorkItemsRequest
-	(*UrgeWorkItemRequest)(nil),        // 12: duban.aggregation.v1.UrgeWorkItemRequest
-	(*GetReportFormRequest)(nil),       // 13: duban.aggregation.v1.GetReportFormRequest
-	(*ListReportFormsRequest)(nil),     // 14: duban.aggregation.v1.ListReportFormsRequest
-	(*CreateReportRequest)(nil),        // 15: duban.aggregation.v1.CreateReportRequest
-	(*UploadReportRequest)(nil),        // 16: duban.aggregation.v1.UploadReportRequest
-	(*GetReportRequest)(nil),           // 17: duban.aggregation.v1.GetReportRequest
-	(*ListReportsRequest)(nil),         // 18: duban.aggregation.v1.ListReportsRequest
-	(*ListReportRowsRequest)(nil),      // 19: duban.aggregation.v1.ListReportRowsRequest
-	(*ExportReportRowsRequest)(nil),    // 20: duban.aggregation.v1.ExportReportRowsRequest
-	(*DownloadReportRowsRequest)(nil),  // 21: duban.aggregation.v1.DownloadReportRowsRequest
-	(*AcceptReportRequest)(nil),        // 22: duban.aggregation.v1.AcceptReportRequest
-	(*ReturnReportRequest)(nil),        // 23: duban.aggregation.v1.ReturnReportRequest
-	(*GetReportSourceRequest)(nil),     // 24: duban.aggregation.v1.GetReportSourceRequest
-	(*ListReportSourcesRequest)(nil),   // 25: duban.aggregation.v1.ListReportSourcesRequest
-	(*ListReportCodesRequest)(nil),     // 26: duban.aggregation.v1.ListReportCodesRequest
-	(*SetReportCodesRequest)(nil),      // 27: duban.aggregation.v1.SetReportCodesRequest
-	(*CreateReportLeaveRequest)(nil),   // 28: duban.aggregation.v1.CreateReportLeaveRequest
-	(*ListReportLeavesRequest)(nil),    // 29: duban.aggregation.v1.ListReportLeavesRequest
-	(*ListReportDuesRequest)(nil),      // 30: duban.aggregation.v1.ListReportDuesRequest
-	(*ExportReportDuesRequest)(nil),    // 31: duban.aggregation.v1.ExportReportDuesRequest
-	(*GetReportQualityRequest)(nil),    // 32: duban.aggregation.v1.GetReportQualityRequest
-	(*ExportReportQualityRequest)(nil), // 33: duban.aggregation.v1.ExportReportQualityRequest
-	(*Metric)(nil),                     // 34: duban.aggregation.v1.Metric
-	(*ListMetricsResponse)(nil),        // 35: duban.aggregation.v1.ListMetricsResponse
-	(*Status)(nil),                     // 36: duban.aggregation.v1.Status
-	(*CompareStatusResponse)(nil),      // 37: duban.aggregation.v1.CompareStatusResponse
-	(*StatusSeries)(nil),               // 38: duban.aggregation.v1.StatusSeries
-	(*httpbody.HttpBody)(nil),          // 39: google.api.HttpBody
-	(*Target)(nil),                     // 40: duban.aggregation.v1.Target
-	(*ListTargetsResponse)(nil),        // 41: duban.aggregation.v1.ListTargetsResponse
-	(*ListWorkItemsResponse)(nil),      // 42: duban.aggregation.v1.ListWorkItemsResponse
-	(*Urge)(nil),                       // 43: duban.aggregation.v1.Urge
-	(*ReportForm)(nil),                 // 44: duban.aggregation.v1.ReportForm
-	(*ListReportFormsResponse)(nil),    // 45: duban.aggregation.v1.ListReportFormsResponse
-	(*Report)(nil),                     // 46: duban.aggregation.v1.Report
-	(*ListReportsResponse)(nil),        // 47: duban.aggregation.v1.ListReportsResponse
-	(*ListReportRowsResponse)(nil),     // 48: duban.aggregation.v1.ListReportRowsResponse
-	(*ExportReportRowsResponse)(nil),   // 49: duban.aggregation.v1.ExportReportRowsResponse
-	(*ReportSource)(nil),               // 50: duban.aggregation.v1.ReportSource
-	(*ListReportSourcesResponse)(nil),  // 51: duban.aggregation.v1.ListReportSourcesResponse
-	(*ListReportCodesResponse)(nil),    // 52: duban.aggregation.v1.ListReportCodesResponse
-	(*SetReportCodesResponse)(nil),     // 53: duban.aggregation.v1.SetReportCodesResponse
-	(*ReportLeave)(nil),                // 54: duban.aggregation.v1.ReportLeave
-	(*ListReportLeavesResponse)(nil),   // 55: duban.aggregation.v1.ListReportLeavesResponse
-	(*ListReportDuesResponse)(nil),     // 56: duban.aggregation.v1.ListReportDuesResponse
-	(*ReportQuality)(nil),              // 57: duban.aggregation.v1.ReportQuality
+	(*ExportTargetsRequest)(nil),       // 9: duban.aggregation.v1.ExportTargetsRequest
+	(*UpdateTargetRequest)(nil),        // 10: duban.aggregation.v1.UpdateTargetRequest
+	(*ListWorkItemsRequest)(nil),       // 11: duban.aggregation.v1.ListWorkItemsRequest
+	(*ExportWorkItemsRequest)(nil),     // 12: duban.aggregation.v1.ExportWorkItemsRequest
+	(*UrgeWorkItemRequest)(nil),        // 13: duban.aggregation.v1.UrgeWorkItemRequest
+	(*GetReportFormRequest)(nil),       // 14: duban.aggregation.v1.GetReportFormRequest
+	(*ListReportFormsRequest)(nil),     // 15: duban.aggregation.v1.ListReportFormsRequest
+	(*CreateReportRequest)(nil),        // 16: duban.aggregation.v1.CreateReportRequest
+	(*UploadReportRequest)(nil),        // 17: duban.aggregation.v1.UploadReportRequest
+	(*GetReportRequest)(nil),           // 18: duban.aggregation.v1.GetReportRequest
+	(*ListReportsRequest)(nil),         // 19: duban.aggregation.v1.ListReportsRequest
+	(*ExportReportsRequest)(nil),       // 20: duban.aggregation.v1.ExportReportsRequest
+	(*ListReportRowsRequest)(nil),      // 21: duban.aggregation.v1.ListReportRowsRequest
+	(*ExportReportRowsRequest)(nil),    // 22: duban.aggregation.v1.ExportReportRowsRequest
+	(*DownloadReportRowsRequest)(nil),  // 23: duban.aggregation.v1.DownloadReportRowsRequest
+	(*AcceptReportRequest)(nil),        // 24: duban.aggregation.v1.AcceptReportRequest
+	(*ReturnReportRequest)(nil),        // 25: duban.aggregation.v1.ReturnReportRequest
+	(*GetReportSourceRequest)(nil),     // 26: duban.aggregation.v1.GetReportSourceRequest
+	(*ListReportSourcesRequest)(nil),   // 27: duban.aggregation.v1.ListReportSourcesRequest
+	(*ExportReportSourcesRequest)(nil), // 28: duban.aggregation.v1.ExportReportSourcesRequest
+	(*ListReportCodesRequest)(nil),     // 29: duban.aggregation.v1.ListReportCodesRequest
+	(*SetReportCodesRequest)(nil),      // 30: duban.aggregation.v1.SetReportCodesRequest
+	(*CreateReportLeaveRequest)(nil),   // 31: duban.aggregation.v1.CreateReportLeaveRequest
+	(*ListReportLeavesRequest)(nil),    // 32: duban.aggregation.v1.ListReportLeavesRequest
+	(*ListReportDuesRequest)(nil),      // 33: duban.aggregation.v1.ListReportDuesRequest
+	(*ExportReportDuesRequest)(nil),    // 34: duban.aggregation.v1.ExportReportDuesRequest
+	(*GetReportQualityRequest)(nil),    // 35: duban.aggregation.v1.GetReportQualityRequest
+	(*ExportReportQualityRequest)(nil), // 36: duban.aggregation.v1.ExportReportQualityRequest
+	(*Metric)(nil),                     // 37: duban.aggregation.v1.Metric
+	(*ListMetricsResponse)(nil),        // 38: duban.aggregation.v1.ListMetricsResponse
+	(*Status)(nil),                     // 39: duban.aggregation.v1.Status
+	(*CompareStatusResponse)(nil),      // 40: duban.aggregation.v1.CompareStatusResponse
+	(*StatusSeries)(nil),               // 41: duban.aggregation.v1.StatusSeries
+	(*httpbody.HttpBody)(nil),          // 42: google.api.HttpBody
+	(*Target)(nil),                     // 43: duban.aggregation.v1.Target
+	(*ListTargetsResponse)(nil),        // 44: duban.aggregation.v1.ListTargetsResponse
+	(*ListWorkItemsResponse)(nil),      // 45: duban.aggregation.v1.ListWorkItemsResponse
+	(*Urge)(nil),                       // 46: duban.aggregation.v1.Urge
+	(*ReportForm)(nil),                 // 47: duban.aggregation.v1.ReportForm
+	(*ListReportFormsResponse)(nil),    // 48: duban.aggregation.v1.ListReportFormsResponse
+	(*Report)(nil),                     // 49: duban.aggregation.v1.Report
+	(*ListReportsResponse)(nil),        // 50: duban.aggregation.v1.ListReportsResponse
+	(*ListReportRowsResponse)(nil),     // 51: duban.aggregation.v1.ListReportRowsResponse
+	(*ExportReportRowsResponse)(nil),   // 52: duban.aggregation.v1.ExportReportRowsResponse
+	(*ReportSource)(nil),               // 53: duban.aggregation.v1.ReportSource
+	(*ListReportSourcesResponse)(nil),  // 54: duban.aggregation.v1.ListReportSourcesResponse
+	(*ListReportCodesResponse)(nil),    // 55: duban.aggregation.v1.ListReportCodesResponse
+	(*SetReportCodesResponse)(nil),     // 56: duban.aggregation.v1.SetReportCodesResponse
+	(*ReportLeave)(nil),                // 57: duban.aggregation.v1.ReportLeave
+	(*ListReportLeavesResponse)(nil),   // 58: duban.aggregation.v1.ListReportLeavesResponse
+	(*ListReportDuesResponse)(nil),     // 59: duban.aggregation.v1.ListReportDuesResponse
+	(*ReportQuality)(nil),              // 60: duban.aggregation.v1.ReportQuality
 }
 var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	0,  // 0: duban.aggregation.v1.AggregationService.GetMetric:input_type -> duban.aggregation.v1.GetMetricRequest
@@ -139,67 +145,73 @@ var file_duban_aggregation_v1_aggregation_proto_depIdxs = []int32{
 	6,  // 6: duban.aggregation.v1.AggregationService.CreateTarget:input_type -> duban.aggregation.v1.CreateTargetRequest
 	7,  // 7: duban.aggregation.v1.AggregationService.GetTarget:input_type -> duban.aggregation.v1.GetTargetRequest
 	8,  // 8: duban.aggregation.v1.AggregationService.ListTargets:input_type -> duban.aggregation.v1.ListTargetsRequest
-	9,  // 9: duban.aggregation.v1.AggregationService.UpdateTarget:input_type -> duban.aggregation.v1.UpdateTargetRequest
-	10, // 10: duban.aggregation.v1.AggregationService.ListWorkItems:input_type -> duban.aggregation.v1.ListWorkItemsRequest
-	11, // 11: duban.aggregation.v1.AggregationService.ExportWorkItems:input_type -> duban.aggregation.v1.ExportWorkItemsRequest
-	12, // 12: duban.aggregation.v1.AggregationService.UrgeWorkItem:input_type -> duban.aggregation.v1.UrgeWorkItemRequest
-	13, // 13: duban.aggregation.v1.AggregationService.GetReportForm:input_type -> duban.aggregation.v1.GetReportFormRequest
-	14, // 14: duban.aggregation.v1.AggregationService.ListReportForms:input_type -> duban.aggregation.v1.ListReportFormsRequest
-	15, // 15: duban.aggregation.v1.AggregationService.CreateReport:input_type -> duban.aggregation.v1.CreateReportRequest
-	16, // 16: duban.aggregation.v1.AggregationService.UploadReport:input_type -> duban.aggregation.v1.UploadReportRequest
-	17, // 17: duban.aggregation.v1.AggregationService.GetReport:input_type -> duban.aggregation.v1.GetReportRequest
-	18, // 18: duban.aggregation.v1.AggregationService.ListReports:input_type -> duban.aggregation.v1.ListReportsRequest
-	19, // 19: duban.aggregation.v1.AggregationService.ListReportRows:input_type -> duban.aggregation.v1.ListReportRowsRequest
-	20, // 20: duban.aggregation.v1.AggregationService.ExportReportRows:input_type -> duban.aggregation.v1.ExportReportRowsRequest
-	21, // 21: duban.aggregation.v1.AggregationService.DownloadReportRows:input_type -> duban.aggregation.v1.DownloadReportRowsRequest
-	22, // 22: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
-	23, // 23: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
-	24, // 24: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
-	25, // 25: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
-	26, // 26: duban.aggregation.v1.AggregationService.ListReportCodes:input_type -> duban.aggregation.v1.ListReportCodesRequest
-	27, // 27: duban.aggregation.v1.AggregationService.SetReportCodes:input_type -> duban.aggregation.v1.SetReportCodesRequest
-	28, // 28: duban.aggregation.v1.AggregationService.CreateReportLeave:input_type -> duban.aggregation.v1.CreateReportLeaveRequest
-	29, // 29: duban.aggregation.v1.AggregationService.ListReportLeaves:input_type -> duban.aggregation.v1.ListReportLeavesRequest
-	30, // 30: duban.aggregation.v1.AggregationService.ListReportDues:input_type -> duban.aggregation.v1.ListReportDuesRequest
-	31, // 31: duban.aggregation.v1.AggregationService.ExportReportDues:input_type -> duban.aggregation.v1.ExportReportDuesRequest
-	32, // 32: duban.aggregation.v1.AggregationService.GetReportQuality:input_type -> duban.aggregation.v1.GetReportQualityRequest
-	33, // 33: duban.aggregation.v1.AggregationService.ExportReportQuality:input_type -> duban.aggregation.v1.ExportReportQualityRequest
-	34, // 34: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
-	35, // 35: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
-	36, // 36: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
-	37, // 37: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
-	38, // 38: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
-	39, // 39: duban.aggregation.v1.AggregationService.ExportStatus:output_type -> google.api.HttpBody
-	40, // 40: duban.aggregation.v1.AggregationService.CreateTarget:output_type -> duban.aggregation.v1.Target
-	40, // 41: duban.aggregation.v1.AggregationService.GetTarget:output_type -> duban.aggregation.v1.Target
-	41, // 42: duban.aggregation.v1.AggregationService.ListTargets:output_type -> duban.aggregation.v1.ListTargetsResponse
-	40, // 43: duban.aggregation.v1.AggregationService.UpdateTarget:output_type -> duban.aggregation.v1.Target
-	42, // 44: duban.aggregation.v1.AggregationService.ListWorkItems:output_type -> duban.aggregation.v1.ListWorkItemsResponse
-	39, // 45: duban.aggregation.v1.AggregationService.ExportWorkItems:output_type -> google.api.HttpBody
-	43, // 46: duban.aggregation.v1.AggregationService.UrgeWorkItem:output_type -> duban.aggregation.v1.Urge
-	44, // 47: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
-	45, // 48: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
-	46, // 49: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
-	46, // 50: duban.aggregation.v1.AggregationService.UploadReport:output_type -> duban.aggregation.v1.Report
-	46, // 51: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
-	47, // 52: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
-	48, // 53: duban.aggregation.v1.AggregationService.ListReportRows:output_type -> duban.aggregation.v1.ListReportRowsResponse
-	49, // 54: duban.aggregation.v1.AggregationService.ExportReportRows:output_type -> duban.aggregation.v1.ExportReportRowsResponse
-	39, // 55: duban.aggregation.v1.AggregationService.DownloadReportRows:output_type -> google.api.HttpBody
-	46, // 56: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
-	46, // 57: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
-	50, // 58: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
-	51, // 59: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
-	52, // 60: duban.aggregation.v1.AggregationService.ListReportCodes:output_type -> duban.aggregation.v1.ListReportCodesResponse
-	53, // 61: duban.aggregation.v1.AggregationService.SetReportCodes:output_type -> duban.aggregation.v1.SetReportCodesResponse
-	54, // 62: duban.aggregation.v1.AggregationService.CreateReportLeave:output_type -> duban.aggregation.v1.ReportLeave
-	55, // 63: duban.aggregation.v1.AggregationService.ListReportLeaves:output_type -> duban.aggregation.v1.ListReportLeavesResponse
-	56, // 64: duban.aggregation.v1.AggregationService.ListReportDues:output_type -> duban.aggregation.v1.ListReportDuesResponse
-	39, // 65: duban.aggregation.v1.AggregationService.ExportReportDues:output_type -> google.api.HttpBody
-	57, // 66: duban.aggregation.v1.AggregationService.GetReportQuality:output_type -> duban.aggregation.v1.ReportQuality
-	39, // 67: duban.aggregation.v1.AggregationService.ExportReportQuality:output_type -> google.api.HttpBody
-	34, // [34:68] is the sub-list for method output_type
-	0,  // [0:34] is the sub-list for method input_type
+	9,  // 9: duban.aggregation.v1.AggregationService.ExportTargets:input_type -> duban.aggregation.v1.ExportTargetsRequest
+	10, // 10: duban.aggregation.v1.AggregationService.UpdateTarget:input_type -> duban.aggregation.v1.UpdateTargetRequest
+	11, // 11: duban.aggregation.v1.AggregationService.ListWorkItems:input_type -> duban.aggregation.v1.ListWorkItemsRequest
+	12, // 12: duban.aggregation.v1.AggregationService.ExportWorkItems:input_type -> duban.aggregation.v1.ExportWorkItemsRequest
+	13, // 13: duban.aggregation.v1.AggregationService.UrgeWorkItem:input_type -> duban.aggregation.v1.UrgeWorkItemRequest
+	14, // 14: duban.aggregation.v1.AggregationService.GetReportForm:input_type -> duban.aggregation.v1.GetReportFormRequest
+	15, // 15: duban.aggregation.v1.AggregationService.ListReportForms:input_type -> duban.aggregation.v1.ListReportFormsRequest
+	16, // 16: duban.aggregation.v1.AggregationService.CreateReport:input_type -> duban.aggregation.v1.CreateReportRequest
+	17, // 17: duban.aggregation.v1.AggregationService.UploadReport:input_type -> duban.aggregation.v1.UploadReportRequest
+	18, // 18: duban.aggregation.v1.AggregationService.GetReport:input_type -> duban.aggregation.v1.GetReportRequest
+	19, // 19: duban.aggregation.v1.AggregationService.ListReports:input_type -> duban.aggregation.v1.ListReportsRequest
+	20, // 20: duban.aggregation.v1.AggregationService.ExportReports:input_type -> duban.aggregation.v1.ExportReportsRequest
+	21, // 21: duban.aggregation.v1.AggregationService.ListReportRows:input_type -> duban.aggregation.v1.ListReportRowsRequest
+	22, // 22: duban.aggregation.v1.AggregationService.ExportReportRows:input_type -> duban.aggregation.v1.ExportReportRowsRequest
+	23, // 23: duban.aggregation.v1.AggregationService.DownloadReportRows:input_type -> duban.aggregation.v1.DownloadReportRowsRequest
+	24, // 24: duban.aggregation.v1.AggregationService.AcceptReport:input_type -> duban.aggregation.v1.AcceptReportRequest
+	25, // 25: duban.aggregation.v1.AggregationService.ReturnReport:input_type -> duban.aggregation.v1.ReturnReportRequest
+	26, // 26: duban.aggregation.v1.AggregationService.GetReportSource:input_type -> duban.aggregation.v1.GetReportSourceRequest
+	27, // 27: duban.aggregation.v1.AggregationService.ListReportSources:input_type -> duban.aggregation.v1.ListReportSourcesRequest
+	28, // 28: duban.aggregation.v1.AggregationService.ExportReportSources:input_type -> duban.aggregation.v1.ExportReportSourcesRequest
+	29, // 29: duban.aggregation.v1.AggregationService.ListReportCodes:input_type -> duban.aggregation.v1.ListReportCodesRequest
+	30, // 30: duban.aggregation.v1.AggregationService.SetReportCodes:input_type -> duban.aggregation.v1.SetReportCodesRequest
+	31, // 31: duban.aggregation.v1.AggregationService.CreateReportLeave:input_type -> duban.aggregation.v1.CreateReportLeaveRequest
+	32, // 32: duban.aggregation.v1.AggregationService.ListReportLeaves:input_type -> duban.aggregation.v1.ListReportLeavesRequest
+	33, // 33: duban.aggregation.v1.AggregationService.ListReportDues:input_type -> duban.aggregation.v1.ListReportDuesRequest
+	34, // 34: duban.aggregation.v1.AggregationService.ExportReportDues:input_type -> duban.aggregation.v1.ExportReportDuesRequest
+	35, // 35: duban.aggregation.v1.AggregationService.GetReportQuality:input_type -> duban.aggregation.v1.GetReportQualityRequest
+	36, // 36: duban.aggregation.v1.AggregationService.ExportReportQuality:input_type -> duban.aggregation.v1.ExportReportQualityRequest
+	37, // 37: duban.aggregation.v1.AggregationService.GetMetric:output_type -> duban.aggregation.v1.Metric
+	38, // 38: duban.aggregation.v1.AggregationService.ListMetrics:output_type -> duban.aggregation.v1.ListMetricsResponse
+	39, // 39: duban.aggregation.v1.AggregationService.GetStatus:output_type -> duban.aggregation.v1.Status
+	40, // 40: duban.aggregation.v1.AggregationService.CompareStatus:output_type -> duban.aggregation.v1.CompareStatusResponse
+	41, // 41: duban.aggregation.v1.AggregationService.GetStatusSeries:output_type -> duban.aggregation.v1.StatusSeries
+	42, // 42: duban.aggregation.v1.AggregationService.ExportStatus:output_type -> google.api.HttpBody
+	43, // 43: duban.aggregation.v1.AggregationService.CreateTarget:output_type -> duban.aggregation.v1.Target
+	43, // 44: duban.aggregation.v1.AggregationService.GetTarget:output_type -> duban.aggregation.v1.Target
+	44, // 45: duban.aggregation.v1.AggregationService.ListTargets:output_type -> duban.aggregation.v1.ListTargetsResponse
+	42, // 46: duban.aggregation.v1.AggregationService.ExportTargets:output_type -> google.api.HttpBody
+	43, // 47: duban.aggregation.v1.AggregationService.UpdateTarget:output_type -> duban.aggregation.v1.Target
+	45, // 48: duban.aggregation.v1.AggregationService.ListWorkItems:output_type -> duban.aggregation.v1.ListWorkItemsResponse
+	42, // 49: duban.aggregation.v1.AggregationService.ExportWorkItems:output_type -> google.api.HttpBody
+	46, // 50: duban.aggregation.v1.AggregationService.UrgeWorkItem:output_type -> duban.aggregation.v1.Urge
+	47, // 51: duban.aggregation.v1.AggregationService.GetReportForm:output_type -> duban.aggregation.v1.ReportForm
+	48, // 52: duban.aggregation.v1.AggregationService.ListReportForms:output_type -> duban.aggregation.v1.ListReportFormsResponse
+	49, // 53: duban.aggregation.v1.AggregationService.CreateReport:output_type -> duban.aggregation.v1.Report
+	49, // 54: duban.aggregation.v1.AggregationService.UploadReport:output_type -> duban.aggregation.v1.Report
+	49, // 55: duban.aggregation.v1.AggregationService.GetReport:output_type -> duban.aggregation.v1.Report
+	50, // 56: duban.aggregation.v1.AggregationService.ListReports:output_type -> duban.aggregation.v1.ListReportsResponse
+	42, // 57: duban.aggregation.v1.AggregationService.ExportReports:output_type -> google.api.HttpBody
+	51, // 58: duban.aggregation.v1.AggregationService.ListReportRows:output_type -> duban.aggregation.v1.ListReportRowsResponse
+	52, // 59: duban.aggregation.v1.AggregationService.ExportReportRows:output_type -> duban.aggregation.v1.ExportReportRowsResponse
+	42, // 60: duban.aggregation.v1.AggregationService.DownloadReportRows:output_type -> google.api.HttpBody
+	49, // 61: duban.aggregation.v1.AggregationService.AcceptReport:output_type -> duban.aggregation.v1.Report
+	49, // 62: duban.aggregation.v1.AggregationService.ReturnReport:output_type -> duban.aggregation.v1.Report
+	53, // 63: duban.aggregation.v1.AggregationService.GetReportSource:output_type -> duban.aggregation.v1.ReportSource
+	54, // 64: duban.aggregation.v1.AggregationService.ListReportSources:output_type -> duban.aggregation.v1.ListReportSourcesResponse
+	42, // 65: duban.aggregation.v1.AggregationService.ExportReportSources:output_type -> google.api.HttpBody
+	55, // 66: duban.aggregation.v1.AggregationService.ListReportCodes:output_type -> duban.aggregation.v1.ListReportCodesResponse
+	56, // 67: duban.aggregation.v1.AggregationService.SetReportCodes:output_type -> duban.aggregation.v1.SetReportCodesResponse
+	57, // 68: duban.aggregation.v1.AggregationService.CreateReportLeave:output_type -> duban.aggregation.v1.ReportLeave
+	58, // 69: duban.aggregation.v1.AggregationService.ListReportLeaves:output_type -> duban.aggregation.v1.ListReportLeavesResponse
+	59, // 70: duban.aggregation.v1.AggregationService.ListReportDues:output_type -> duban.aggregation.v1.ListReportDuesResponse
+	42, // 71: duban.aggregation.v1.AggregationService.ExportReportDues:output_type -> google.api.HttpBody
+	60, // 72: duban.aggregation.v1.AggregationService.GetReportQuality:output_type -> duban.aggregation.v1.ReportQuality
+	42, // 73: duban.aggregation.v1.AggregationService.ExportReportQuality:output_type -> google.api.HttpBody
+	37, // [37:74] is the sub-list for method output_type
+	0,  // [0:37] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

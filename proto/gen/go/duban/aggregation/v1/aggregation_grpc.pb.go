@@ -32,6 +32,7 @@ const (
 	AggregationService_CreateTarget_FullMethodName        = "/duban.aggregation.v1.AggregationService/CreateTarget"
 	AggregationService_GetTarget_FullMethodName           = "/duban.aggregation.v1.AggregationService/GetTarget"
 	AggregationService_ListTargets_FullMethodName         = "/duban.aggregation.v1.AggregationService/ListTargets"
+	AggregationService_ExportTargets_FullMethodName       = "/duban.aggregation.v1.AggregationService/ExportTargets"
 	AggregationService_UpdateTarget_FullMethodName        = "/duban.aggregation.v1.AggregationService/UpdateTarget"
 	AggregationService_ListWorkItems_FullMethodName       = "/duban.aggregation.v1.AggregationService/ListWorkItems"
 	AggregationService_ExportWorkItems_FullMethodName     = "/duban.aggregation.v1.AggregationService/ExportWorkItems"
@@ -42,6 +43,7 @@ const (
 	AggregationService_UploadReport_FullMethodName        = "/duban.aggregation.v1.AggregationService/UploadReport"
 	AggregationService_GetReport_FullMethodName           = "/duban.aggregation.v1.AggregationService/GetReport"
 	AggregationService_ListReports_FullMethodName         = "/duban.aggregation.v1.AggregationService/ListReports"
+	AggregationService_ExportReports_FullMethodName       = "/duban.aggregation.v1.AggregationService/ExportReports"
 	AggregationService_ListReportRows_FullMethodName      = "/duban.aggregation.v1.AggregationService/ListReportRows"
 	AggregationService_ExportReportRows_FullMethodName    = "/duban.aggregation.v1.AggregationService/ExportReportRows"
 	AggregationService_DownloadReportRows_FullMethodName  = "/duban.aggregation.v1.AggregationService/DownloadReportRows"
@@ -49,6 +51,7 @@ const (
 	AggregationService_ReturnReport_FullMethodName        = "/duban.aggregation.v1.AggregationService/ReturnReport"
 	AggregationService_GetReportSource_FullMethodName     = "/duban.aggregation.v1.AggregationService/GetReportSource"
 	AggregationService_ListReportSources_FullMethodName   = "/duban.aggregation.v1.AggregationService/ListReportSources"
+	AggregationService_ExportReportSources_FullMethodName = "/duban.aggregation.v1.AggregationService/ExportReportSources"
 	AggregationService_ListReportCodes_FullMethodName     = "/duban.aggregation.v1.AggregationService/ListReportCodes"
 	AggregationService_SetReportCodes_FullMethodName      = "/duban.aggregation.v1.AggregationService/SetReportCodes"
 	AggregationService_CreateReportLeave_FullMethodName   = "/duban.aggregation.v1.AggregationService/CreateReportLeave"
@@ -89,6 +92,9 @@ type AggregationServiceClient interface {
 	GetTarget(ctx context.Context, in *GetTargetRequest, opts ...grpc.CallOption) (*Target, error)
 	// Lists targets (目标).
 	ListTargets(ctx context.Context, in *ListTargetsRequest, opts ...grpc.CallOption) (*ListTargetsResponse, error)
+	// Exports what ListTargets lists as a table (导出目标), as CSV or an Excel workbook: at
+	// most 10,000 targets, and whether there are more.
+	ExportTargets(ctx context.Context, in *ExportTargetsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Changes the goal of a target (调整目标). What a superior has set only a
 	// superior changes.
 	UpdateTarget(ctx context.Context, in *UpdateTargetRequest, opts ...grpc.CallOption) (*Target, error)
@@ -117,6 +123,9 @@ type AggregationServiceClient interface {
 	GetReport(ctx context.Context, in *GetReportRequest, opts ...grpc.CallOption) (*Report, error)
 	// Lists reports (列出报表).
 	ListReports(ctx context.Context, in *ListReportsRequest, opts ...grpc.CallOption) (*ListReportsResponse, error)
+	// Exports what ListReports lists as a table (导出报表列表), as CSV or an Excel workbook: at
+	// most 10,000 reports, and whether there are more. ExportReportRows has their rows.
+	ExportReports(ctx context.Context, in *ExportReportsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(ctx context.Context, in *ListReportRowsRequest, opts ...grpc.CallOption) (*ListReportRowsResponse, error)
 	// Writes the rows of a report (导出报表各行), with what became of each, into a file
@@ -137,6 +146,9 @@ type AggregationServiceClient interface {
 	GetReportSource(ctx context.Context, in *GetReportSourceRequest, opts ...grpc.CallOption) (*ReportSource, error)
 	// Lists the sources that have reported (列出报送来源).
 	ListReportSources(ctx context.Context, in *ListReportSourcesRequest, opts ...grpc.CallOption) (*ListReportSourcesResponse, error)
+	// Exports what ListReportSources lists as a table (导出报送来源), as CSV or an Excel
+	// workbook: at most 10,000 sources, and whether there are more.
+	ExportReportSources(ctx context.Context, in *ExportReportSourcesRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
 	// Lists the codes of its own by which a source means units (代码对照).
 	ListReportCodes(ctx context.Context, in *ListReportCodesRequest, opts ...grpc.CallOption) (*ListReportCodesResponse, error)
 	// Says which units a source means by codes of its own (设定代码对照). Quarantined
@@ -258,6 +270,16 @@ func (c *aggregationServiceClient) ListTargets(ctx context.Context, in *ListTarg
 	return out, nil
 }
 
+func (c *aggregationServiceClient) ExportTargets(ctx context.Context, in *ExportTargetsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_ExportTargets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *aggregationServiceClient) UpdateTarget(ctx context.Context, in *UpdateTargetRequest, opts ...grpc.CallOption) (*Target, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Target)
@@ -358,6 +380,16 @@ func (c *aggregationServiceClient) ListReports(ctx context.Context, in *ListRepo
 	return out, nil
 }
 
+func (c *aggregationServiceClient) ExportReports(ctx context.Context, in *ExportReportsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_ExportReports_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *aggregationServiceClient) ListReportRows(ctx context.Context, in *ListReportRowsRequest, opts ...grpc.CallOption) (*ListReportRowsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListReportRowsResponse)
@@ -422,6 +454,16 @@ func (c *aggregationServiceClient) ListReportSources(ctx context.Context, in *Li
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListReportSourcesResponse)
 	err := c.cc.Invoke(ctx, AggregationService_ListReportSources_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *aggregationServiceClient) ExportReportSources(ctx context.Context, in *ExportReportSourcesRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, AggregationService_ExportReportSources_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -538,6 +580,9 @@ type AggregationServiceServer interface {
 	GetTarget(context.Context, *GetTargetRequest) (*Target, error)
 	// Lists targets (目标).
 	ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error)
+	// Exports what ListTargets lists as a table (导出目标), as CSV or an Excel workbook: at
+	// most 10,000 targets, and whether there are more.
+	ExportTargets(context.Context, *ExportTargetsRequest) (*httpbody.HttpBody, error)
 	// Changes the goal of a target (调整目标). What a superior has set only a
 	// superior changes.
 	UpdateTarget(context.Context, *UpdateTargetRequest) (*Target, error)
@@ -566,6 +611,9 @@ type AggregationServiceServer interface {
 	GetReport(context.Context, *GetReportRequest) (*Report, error)
 	// Lists reports (列出报表).
 	ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error)
+	// Exports what ListReports lists as a table (导出报表列表), as CSV or an Excel workbook: at
+	// most 10,000 reports, and whether there are more. ExportReportRows has their rows.
+	ExportReports(context.Context, *ExportReportsRequest) (*httpbody.HttpBody, error)
 	// Lists the rows of a report with what became of each (列出报表各行).
 	ListReportRows(context.Context, *ListReportRowsRequest) (*ListReportRowsResponse, error)
 	// Writes the rows of a report (导出报表各行), with what became of each, into a file
@@ -586,6 +634,9 @@ type AggregationServiceServer interface {
 	GetReportSource(context.Context, *GetReportSourceRequest) (*ReportSource, error)
 	// Lists the sources that have reported (列出报送来源).
 	ListReportSources(context.Context, *ListReportSourcesRequest) (*ListReportSourcesResponse, error)
+	// Exports what ListReportSources lists as a table (导出报送来源), as CSV or an Excel
+	// workbook: at most 10,000 sources, and whether there are more.
+	ExportReportSources(context.Context, *ExportReportSourcesRequest) (*httpbody.HttpBody, error)
 	// Lists the codes of its own by which a source means units (代码对照).
 	ListReportCodes(context.Context, *ListReportCodesRequest) (*ListReportCodesResponse, error)
 	// Says which units a source means by codes of its own (设定代码对照). Quarantined
@@ -644,6 +695,9 @@ func (UnimplementedAggregationServiceServer) GetTarget(context.Context, *GetTarg
 func (UnimplementedAggregationServiceServer) ListTargets(context.Context, *ListTargetsRequest) (*ListTargetsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListTargets not implemented")
 }
+func (UnimplementedAggregationServiceServer) ExportTargets(context.Context, *ExportTargetsRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportTargets not implemented")
+}
 func (UnimplementedAggregationServiceServer) UpdateTarget(context.Context, *UpdateTargetRequest) (*Target, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateTarget not implemented")
 }
@@ -674,6 +728,9 @@ func (UnimplementedAggregationServiceServer) GetReport(context.Context, *GetRepo
 func (UnimplementedAggregationServiceServer) ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReports not implemented")
 }
+func (UnimplementedAggregationServiceServer) ExportReports(context.Context, *ExportReportsRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportReports not implemented")
+}
 func (UnimplementedAggregationServiceServer) ListReportRows(context.Context, *ListReportRowsRequest) (*ListReportRowsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReportRows not implemented")
 }
@@ -694,6 +751,9 @@ func (UnimplementedAggregationServiceServer) GetReportSource(context.Context, *G
 }
 func (UnimplementedAggregationServiceServer) ListReportSources(context.Context, *ListReportSourcesRequest) (*ListReportSourcesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReportSources not implemented")
+}
+func (UnimplementedAggregationServiceServer) ExportReportSources(context.Context, *ExportReportSourcesRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExportReportSources not implemented")
 }
 func (UnimplementedAggregationServiceServer) ListReportCodes(context.Context, *ListReportCodesRequest) (*ListReportCodesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListReportCodes not implemented")
@@ -902,6 +962,24 @@ func _AggregationService_ListTargets_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AggregationService_ExportTargets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportTargetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportTargets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportTargets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportTargets(ctx, req.(*ExportTargetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AggregationService_UpdateTarget_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(UpdateTargetRequest)
 	if err := dec(in); err != nil {
@@ -1082,6 +1160,24 @@ func _AggregationService_ListReports_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _AggregationService_ExportReports_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportReportsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportReports(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportReports_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportReports(ctx, req.(*ExportReportsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _AggregationService_ListReportRows_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListReportRowsRequest)
 	if err := dec(in); err != nil {
@@ -1204,6 +1300,24 @@ func _AggregationService_ListReportSources_Handler(srv interface{}, ctx context.
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(AggregationServiceServer).ListReportSources(ctx, req.(*ListReportSourcesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _AggregationService_ExportReportSources_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExportReportSourcesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AggregationServiceServer).ExportReportSources(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AggregationService_ExportReportSources_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AggregationServiceServer).ExportReportSources(ctx, req.(*ExportReportSourcesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1396,6 +1510,10 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AggregationService_ListTargets_Handler,
 		},
 		{
+			MethodName: "ExportTargets",
+			Handler:    _AggregationService_ExportTargets_Handler,
+		},
+		{
 			MethodName: "UpdateTarget",
 			Handler:    _AggregationService_UpdateTarget_Handler,
 		},
@@ -1436,6 +1554,10 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _AggregationService_ListReports_Handler,
 		},
 		{
+			MethodName: "ExportReports",
+			Handler:    _AggregationService_ExportReports_Handler,
+		},
+		{
 			MethodName: "ListReportRows",
 			Handler:    _AggregationService_ListReportRows_Handler,
 		},
@@ -1462,6 +1584,10 @@ var AggregationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListReportSources",
 			Handler:    _AggregationService_ListReportSources_Handler,
+		},
+		{
+			MethodName: "ExportReportSources",
+			Handler:    _AggregationService_ExportReportSources_Handler,
 		},
 		{
 			MethodName: "ListReportCodes",

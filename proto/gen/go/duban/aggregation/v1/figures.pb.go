@@ -94,7 +94,7 @@ const (
 	// 流量: how many came in the period.
 	Metric_KIND_FLOW Metric_Kind = 2
 	// 逾期: how many are open though their due date has passed, as of today or of the
-	// day of as_of, whatever period is asked for.
+	// day of as_of, whatever period is asked for; each point of a series as known at its end.
 	Metric_KIND_OVERDUE Metric_Kind = 3
 	// 比率: one figure's sum by another's, of all that came until the end of the period,
 	// whatever its start.
@@ -253,7 +253,7 @@ func (x GetStatusSeriesRequest_Bucket) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use GetStatusSeriesRequest_Bucket.Descriptor instead.
 func (GetStatusSeriesRequest_Bucket) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 0}
 }
 
 // Which answer is exported.
@@ -311,7 +311,7 @@ func (x ExportStatusRequest_Table) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportStatusRequest_Table.Descriptor instead.
 func (ExportStatusRequest_Table) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{16, 0}
 }
 
 // As what it is exported.
@@ -364,7 +364,7 @@ func (x ExportStatusRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportStatusRequest_Format.Descriptor instead.
 func (ExportStatusRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15, 1}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{16, 1}
 }
 
 // What a figure means (指标).
@@ -626,9 +626,12 @@ type Status struct {
 	Children []*Status_Child `protobuf:"bytes,6,rep,name=children,proto3" json:"children,omitempty"`
 	// Empty on the last page of children.
 	NextPageToken string `protobuf:"bytes,7,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	// How fresh each service's part is, one for each.
+	// How fresh each service's part is, one for each. As of a past moment only what is true
+	// of it: whose part it is, whether all that came is counted, so that nothing that took
+	// effect by then is known to be left out, and when the newest entry took effect, if that
+	// was by then. How far the feeds were counted then is not kept.
 	Freshness []*Freshness `protobuf:"bytes,8,rep,name=freshness,proto3" json:"freshness,omitempty"`
-	// What is owed and has not come; of a past moment its total alone.
+	// What is owed and has not come.
 	Missing *Missing `protobuf:"bytes,9,opt,name=missing,proto3" json:"missing,omitempty"`
 	// 暂定: some figure is provisional.
 	Provisional bool `protobuf:"varint,10,opt,name=provisional,proto3" json:"provisional,omitempty"`
@@ -648,9 +651,15 @@ type Status struct {
 	SourceChangesTruncated bool `protobuf:"varint,15,opt,name=source_changes_truncated,json=sourceChangesTruncated,proto3" json:"source_changes_truncated,omitempty"`
 	// 逾期数所属日期: the day of which all that is overdue or missing is, YYYY-MM-DD: today, or
 	// the day of as_of, and not the end of the period.
-	OverdueDate   string `protobuf:"bytes,16,opt,name=overdue_date,json=overdueDate,proto3" json:"overdue_date,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	OverdueDate string `protobuf:"bytes,16,opt,name=overdue_date,json=overdueDate,proto3" json:"overdue_date,omitempty"`
+	// 报送来源的新鲜度: each system of the unit and of those beneath it that reports (报表), by
+	// unit and source; at most 200. As of a past moment those that had reported by then.
+	// There are none for portals.
+	ReportSources []*ReportingSource `protobuf:"bytes,17,rep,name=report_sources,json=reportSources,proto3" json:"report_sources,omitempty"`
+	// How many of them there are; absent for portals.
+	ReportSourcesTotal *int64 `protobuf:"varint,18,opt,name=report_sources_total,json=reportSourcesTotal,proto3,oneof" json:"report_sources_total,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *Status) Reset() {
@@ -795,6 +804,113 @@ func (x *Status) GetOverdueDate() string {
 	return ""
 }
 
+func (x *Status) GetReportSources() []*ReportingSource {
+	if x != nil {
+		return x.ReportSources
+	}
+	return nil
+}
+
+func (x *Status) GetReportSourcesTotal() int64 {
+	if x != nil && x.ReportSourcesTotal != nil {
+		return *x.ReportSourcesTotal
+	}
+	return 0
+}
+
+// How fresh what one of a unit's systems reports is (报送来源的新鲜度).
+type ReportingSource struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// units/{unit}
+	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// What its reports call it.
+	Source string `protobuf:"bytes,2,opt,name=source,proto3" json:"source,omitempty"`
+	// reportSources/{source}
+	ReportSource string `protobuf:"bytes,3,opt,name=report_source,json=reportSource,proto3" json:"report_source,omitempty"`
+	// 最近报送时间: when it last reported.
+	ReportTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=report_time,json=reportTime,proto3" json:"report_time,omitempty"`
+	// 已报送至: the last day of the newest period of which a report has come that was not
+	// returned, YYYY-MM-DD; empty: there is none.
+	ReportedUntil string `protobuf:"bytes,5,opt,name=reported_until,json=reportedUntil,proto3" json:"reported_until,omitempty"`
+	// 本单位欠报报表数: how many reports its unit owes by any source that have not come though
+	// they are past due, as missing.reports has them.
+	ReportsMissing int64 `protobuf:"varint,6,opt,name=reports_missing,json=reportsMissing,proto3" json:"reports_missing,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReportingSource) Reset() {
+	*x = ReportingSource{}
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportingSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportingSource) ProtoMessage() {}
+
+func (x *ReportingSource) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportingSource.ProtoReflect.Descriptor instead.
+func (*ReportingSource) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ReportingSource) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ReportingSource) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ReportingSource) GetReportSource() string {
+	if x != nil {
+		return x.ReportSource
+	}
+	return ""
+}
+
+func (x *ReportingSource) GetReportTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReportTime
+	}
+	return nil
+}
+
+func (x *ReportingSource) GetReportedUntil() string {
+	if x != nil {
+		return x.ReportedUntil
+	}
+	return ""
+}
+
+func (x *ReportingSource) GetReportsMissing() int64 {
+	if x != nil {
+		return x.ReportsMissing
+	}
+	return 0
+}
+
 // 数据来源变更: that what stood at a unit by reports (报表) ended, because the unit has
 // kept records here since, which a superior has accepted, and is counted by these.
 type SourceChange struct {
@@ -813,7 +929,7 @@ type SourceChange struct {
 
 func (x *SourceChange) Reset() {
 	*x = SourceChange{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -825,7 +941,7 @@ func (x *SourceChange) String() string {
 func (*SourceChange) ProtoMessage() {}
 
 func (x *SourceChange) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -838,7 +954,7 @@ func (x *SourceChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceChange.ProtoReflect.Descriptor instead.
 func (*SourceChange) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{3}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *SourceChange) GetUnit() string {
@@ -903,7 +1019,7 @@ type Freshness struct {
 
 func (x *Freshness) Reset() {
 	*x = Freshness{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1031,7 @@ func (x *Freshness) String() string {
 func (*Freshness) ProtoMessage() {}
 
 func (x *Freshness) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1044,7 @@ func (x *Freshness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Freshness.ProtoReflect.Descriptor instead.
 func (*Freshness) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{4}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Freshness) GetService() string {
@@ -1012,23 +1128,31 @@ func (x *Freshness) GetWithheld() uint64 {
 type Missing struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// For portals none. The oldest first, and no more than 100: beyond them only
-	// the total says how many there are.
+	// the total says how many there are. As of a past moment none: which ledgers and
+	// assignments they were is not kept, only whose, which units has.
 	Items []*Missing_Item `protobuf:"bytes,1,rep,name=items,proto3" json:"items,omitempty"`
-	// How many there are.
+	// How many there are, or were at the moment.
 	Total int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
 	// 欠报报表: what is owed by a form, subject, and has not come though it is past due, of
-	// the periods of the last twelve months; what was returned too. In no total, nor for
-	// portals, past moments or a campaign. The oldest first, and no more than 100.
+	// the twelve months before; what was returned too. As of a past moment what had not come
+	// by then. In no total, nor for portals or a campaign. The oldest first, and no more
+	// than 100.
 	Reports []*Missing_Item `protobuf:"bytes,3,rep,name=reports,proto3" json:"reports,omitempty"`
-	// How many of these there are.
-	ReportsTotal  int64 `protobuf:"varint,4,opt,name=reports_total,json=reportsTotal,proto3" json:"reports_total,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// How many of these there are; absent where they are not told: for portals and in a
+	// campaign.
+	ReportsTotal *int64 `protobuf:"varint,4,opt,name=reports_total,json=reportsTotal,proto3,oneof" json:"reports_total,omitempty"`
+	// 欠报单位: as of a past moment, who owed what total counts, units above before those
+	// beneath them, and no more than 100; none for portals.
+	Units []*Missing_Owing `protobuf:"bytes,5,rep,name=units,proto3" json:"units,omitempty"`
+	// Whether there were more of them.
+	UnitsTruncated bool `protobuf:"varint,6,opt,name=units_truncated,json=unitsTruncated,proto3" json:"units_truncated,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1164,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1177,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Missing) GetItems() []*Missing_Item {
@@ -1078,10 +1202,24 @@ func (x *Missing) GetReports() []*Missing_Item {
 }
 
 func (x *Missing) GetReportsTotal() int64 {
-	if x != nil {
-		return x.ReportsTotal
+	if x != nil && x.ReportsTotal != nil {
+		return *x.ReportsTotal
 	}
 	return 0
+}
+
+func (x *Missing) GetUnits() []*Missing_Owing {
+	if x != nil {
+		return x.Units
+	}
+	return nil
+}
+
+func (x *Missing) GetUnitsTruncated() bool {
+	if x != nil {
+		return x.UnitsTruncated
+	}
+	return false
 }
 
 // Request for GetMetric.
@@ -1095,7 +1233,7 @@ type GetMetricRequest struct {
 
 func (x *GetMetricRequest) Reset() {
 	*x = GetMetricRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1107,7 +1245,7 @@ func (x *GetMetricRequest) String() string {
 func (*GetMetricRequest) ProtoMessage() {}
 
 func (x *GetMetricRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1120,7 +1258,7 @@ func (x *GetMetricRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMetricRequest.ProtoReflect.Descriptor instead.
 func (*GetMetricRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetMetricRequest) GetName() string {
@@ -1145,7 +1283,7 @@ type ListMetricsRequest struct {
 
 func (x *ListMetricsRequest) Reset() {
 	*x = ListMetricsRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1157,7 +1295,7 @@ func (x *ListMetricsRequest) String() string {
 func (*ListMetricsRequest) ProtoMessage() {}
 
 func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1170,7 +1308,7 @@ func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
 func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{7}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListMetricsRequest) GetPageSize() int32 {
@@ -1207,7 +1345,7 @@ type ListMetricsResponse struct {
 
 func (x *ListMetricsResponse) Reset() {
 	*x = ListMetricsResponse{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +1357,7 @@ func (x *ListMetricsResponse) String() string {
 func (*ListMetricsResponse) ProtoMessage() {}
 
 func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +1370,7 @@ func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
 func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{8}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListMetricsResponse) GetMetrics() []*Metric {
@@ -1289,7 +1427,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1301,7 +1439,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1314,7 +1452,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Cut) GetCampaign() string {
@@ -1395,7 +1533,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1407,7 +1545,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1420,7 +1558,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{10}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetStatusRequest) GetName() string {
@@ -1489,7 +1627,7 @@ type CompareStatusRequest struct {
 
 func (x *CompareStatusRequest) Reset() {
 	*x = CompareStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1501,7 +1639,7 @@ func (x *CompareStatusRequest) String() string {
 func (*CompareStatusRequest) ProtoMessage() {}
 
 func (x *CompareStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1514,7 +1652,7 @@ func (x *CompareStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusRequest.ProtoReflect.Descriptor instead.
 func (*CompareStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CompareStatusRequest) GetName() string {
@@ -1586,7 +1724,7 @@ type CompareStatusResponse struct {
 
 func (x *CompareStatusResponse) Reset() {
 	*x = CompareStatusResponse{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1598,7 +1736,7 @@ func (x *CompareStatusResponse) String() string {
 func (*CompareStatusResponse) ProtoMessage() {}
 
 func (x *CompareStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1611,7 +1749,7 @@ func (x *CompareStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusResponse.ProtoReflect.Descriptor instead.
 func (*CompareStatusResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CompareStatusResponse) GetPlaces() []*CompareStatusResponse_Place {
@@ -1640,11 +1778,12 @@ type GetStatusSeriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// units/{unit}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// metrics/{metric}; not one that is only known for today.
+	// metrics/{metric}
 	Metric string `protobuf:"bytes,2,opt,name=metric,proto3" json:"metric,omitempty"`
 	// Which part of the figures; start_date MUST be set.
 	Cut *Cut `protobuf:"bytes,3,opt,name=cut,proto3" json:"cut,omitempty"`
-	// How wide a point is; there are at most 400.
+	// How wide a point is; there are at most 400, and of what is overdue and of latest values
+	// at most 62.
 	Bucket        GetStatusSeriesRequest_Bucket `protobuf:"varint,4,opt,name=bucket,proto3,enum=duban.aggregation.v1.GetStatusSeriesRequest_Bucket" json:"bucket,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1652,7 +1791,7 @@ type GetStatusSeriesRequest struct {
 
 func (x *GetStatusSeriesRequest) Reset() {
 	*x = GetStatusSeriesRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1664,7 +1803,7 @@ func (x *GetStatusSeriesRequest) String() string {
 func (*GetStatusSeriesRequest) ProtoMessage() {}
 
 func (x *GetStatusSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1677,7 +1816,7 @@ func (x *GetStatusSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusSeriesRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetStatusSeriesRequest) GetName() string {
@@ -1711,15 +1850,20 @@ func (x *GetStatusSeriesRequest) GetBucket() GetStatusSeriesRequest_Bucket {
 // A metric over time (趋势).
 type StatusSeries struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// In order, at most 400: a series that would have more is refused, not cut.
-	Points        []*StatusSeries_Point `protobuf:"bytes,1,rep,name=points,proto3" json:"points,omitempty"`
+	// In order, at most 400, or 62 if as_known_then: a series that would have more is
+	// refused, not cut.
+	Points []*StatusSeries_Point `protobuf:"bytes,1,rep,name=points,proto3" json:"points,omitempty"`
+	// 按当时所知: each point is what a status as of the last moment of its last day has, one that
+	// ends today what that of now has, or that as of as_of: so are metrics of what is overdue (KIND_OVERDUE), and
+	// latest values (KIND_LATEST). What was entered or put right later is in no earlier point.
+	AsKnownThen   bool `protobuf:"varint,2,opt,name=as_known_then,json=asKnownThen,proto3" json:"as_known_then,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusSeries) Reset() {
 	*x = StatusSeries{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1731,7 +1875,7 @@ func (x *StatusSeries) String() string {
 func (*StatusSeries) ProtoMessage() {}
 
 func (x *StatusSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1744,7 +1888,7 @@ func (x *StatusSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSeries.ProtoReflect.Descriptor instead.
 func (*StatusSeries) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *StatusSeries) GetPoints() []*StatusSeries_Point {
@@ -1752,6 +1896,13 @@ func (x *StatusSeries) GetPoints() []*StatusSeries_Point {
 		return x.Points
 	}
 	return nil
+}
+
+func (x *StatusSeries) GetAsKnownThen() bool {
+	if x != nil {
+		return x.AsKnownThen
+	}
+	return false
 }
 
 // Request for ExportStatus.
@@ -1781,7 +1932,7 @@ type ExportStatusRequest struct {
 
 func (x *ExportStatusRequest) Reset() {
 	*x = ExportStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1793,7 +1944,7 @@ func (x *ExportStatusRequest) String() string {
 func (*ExportStatusRequest) ProtoMessage() {}
 
 func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1806,7 +1957,7 @@ func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
 func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ExportStatusRequest) GetName() string {
@@ -1872,6 +2023,70 @@ func (x *ExportStatusRequest) GetBucket() GetStatusSeriesRequest_Bucket {
 	return GetStatusSeriesRequest_BUCKET_UNSPECIFIED
 }
 
+// Request for ExportTargets.
+type ExportTargetsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only targets of this unit; empty: all that the caller may see.
+	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// As what; CSV if it is not said.
+	Format ExportStatusRequest_Format `protobuf:"varint,2,opt,name=format,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Format" json:"format,omitempty"`
+	// A filter by AIP-160, such as metric = "metrics/problems_closing_rate".
+	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportTargetsRequest) Reset() {
+	*x = ExportTargetsRequest{}
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportTargetsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportTargetsRequest) ProtoMessage() {}
+
+func (x *ExportTargetsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportTargetsRequest.ProtoReflect.Descriptor instead.
+func (*ExportTargetsRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ExportTargetsRequest) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ExportTargetsRequest) GetFormat() ExportStatusRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return ExportStatusRequest_FORMAT_UNSPECIFIED
+}
+
+func (x *ExportTargetsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 // What the status of a unit directly beneath is.
 type Status_Child struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1888,7 +2103,7 @@ type Status_Child struct {
 
 func (x *Status_Child) Reset() {
 	*x = Status_Child{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2115,7 @@ func (x *Status_Child) String() string {
 func (*Status_Child) ProtoMessage() {}
 
 func (x *Status_Child) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1955,7 +2170,7 @@ type Missing_Item struct {
 
 func (x *Missing_Item) Reset() {
 	*x = Missing_Item{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1967,7 +2182,7 @@ func (x *Missing_Item) String() string {
 func (*Missing_Item) ProtoMessage() {}
 
 func (x *Missing_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1980,7 +2195,7 @@ func (x *Missing_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing_Item.ProtoReflect.Descriptor instead.
 func (*Missing_Item) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6, 0}
 }
 
 func (x *Missing_Item) GetUnit() string {
@@ -2011,6 +2226,70 @@ func (x *Missing_Item) GetPeriod() string {
 	return ""
 }
 
+// How many things a unit owed at a past moment.
+type Missing_Owing struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who owed them: units/{unit}
+	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// 逾期未报备台账数: as metrics/ledgers_overdue of the unit alone.
+	Ledgers int64 `protobuf:"varint,2,opt,name=ledgers,proto3" json:"ledgers,omitempty"`
+	// 逾期任务数: as metrics/tasks_overdue of the unit alone.
+	Tasks         int64 `protobuf:"varint,3,opt,name=tasks,proto3" json:"tasks,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Missing_Owing) Reset() {
+	*x = Missing_Owing{}
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Missing_Owing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Missing_Owing) ProtoMessage() {}
+
+func (x *Missing_Owing) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Missing_Owing.ProtoReflect.Descriptor instead.
+func (*Missing_Owing) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6, 1}
+}
+
+func (x *Missing_Owing) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *Missing_Owing) GetLedgers() int64 {
+	if x != nil {
+		return x.Ledgers
+	}
+	return 0
+}
+
+func (x *Missing_Owing) GetTasks() int64 {
+	if x != nil {
+		return x.Tasks
+	}
+	return 0
+}
+
 // A unit's place.
 type CompareStatusResponse_Place struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2032,7 +2311,7 @@ type CompareStatusResponse_Place struct {
 
 func (x *CompareStatusResponse_Place) Reset() {
 	*x = CompareStatusResponse_Place{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2044,7 +2323,7 @@ func (x *CompareStatusResponse_Place) String() string {
 func (*CompareStatusResponse_Place) ProtoMessage() {}
 
 func (x *CompareStatusResponse_Place) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2057,7 +2336,7 @@ func (x *CompareStatusResponse_Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusResponse_Place.ProtoReflect.Descriptor instead.
 func (*CompareStatusResponse_Place) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13, 0}
 }
 
 func (x *CompareStatusResponse_Place) GetUnit() string {
@@ -2102,7 +2381,9 @@ type StatusSeries_Point struct {
 	StartDate string `protobuf:"bytes,1,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
 	// Its last day, YYYY-MM-DD.
 	EndDate string `protobuf:"bytes,2,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`
-	// The figure: of a stock or ratio, at the end; of a flow, within.
+	// The figure: of a stock or ratio, at the end; of a flow, within; as it is known now, or
+	// was at the moment of as_of. What is overdue, and a latest value, is as it was known
+	// when the point ended (as_known_then).
 	Figure        *Figure `protobuf:"bytes,3,opt,name=figure,proto3" json:"figure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2110,7 +2391,7 @@ type StatusSeries_Point struct {
 
 func (x *StatusSeries_Point) Reset() {
 	*x = StatusSeries_Point{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2122,7 +2403,7 @@ func (x *StatusSeries_Point) String() string {
 func (*StatusSeries_Point) ProtoMessage() {}
 
 func (x *StatusSeries_Point) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2135,7 +2416,7 @@ func (x *StatusSeries_Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSeries_Point.ProtoReflect.Descriptor instead.
 func (*StatusSeries_Point) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15, 0}
 }
 
 func (x *StatusSeries_Point) GetStartDate() string {
@@ -2197,7 +2478,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\vdenominator\x18\x04 \x01(\x03R\vdenominator\x12 \n" +
 	"\vprovisional\x18\x05 \x01(\bR\vprovisional\x12\x16\n" +
 	"\x06origin\x18\x06 \x01(\tR\x06origin\x12\x1d\n" +
-	"\apartial\x18\a \x01(\bB\x03\xe0A\x03R\apartial\"\xaf\a\n" +
+	"\apartial\x18\a \x01(\bB\x03\xe0A\x03R\apartial\"\xd7\b\n" +
 	"\x06Status\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x12/\n" +
@@ -2216,11 +2497,22 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\atargets\x18\r \x03(\v2$.duban.aggregation.v1.TargetProgressR\atargets\x12I\n" +
 	"\x0esource_changes\x18\x0e \x03(\v2\".duban.aggregation.v1.SourceChangeR\rsourceChanges\x128\n" +
 	"\x18source_changes_truncated\x18\x0f \x01(\bR\x16sourceChangesTruncated\x12&\n" +
-	"\foverdue_date\x18\x10 \x01(\tB\x03\xe0A\x03R\voverdueDate\x1av\n" +
+	"\foverdue_date\x18\x10 \x01(\tB\x03\xe0A\x03R\voverdueDate\x12Q\n" +
+	"\x0ereport_sources\x18\x11 \x03(\v2%.duban.aggregation.v1.ReportingSourceB\x03\xe0A\x03R\rreportSources\x12:\n" +
+	"\x14report_sources_total\x18\x12 \x01(\x03B\x03\xe0A\x03H\x00R\x12reportSourcesTotal\x88\x01\x01\x1av\n" +
 	"\x05Child\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x126\n" +
-	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afigures\"d\n" +
+	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afiguresB\x17\n" +
+	"\x15_report_sources_total\"\xef\x01\n" +
+	"\x0fReportingSource\x12\x12\n" +
+	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x16\n" +
+	"\x06source\x18\x02 \x01(\tR\x06source\x12#\n" +
+	"\rreport_source\x18\x03 \x01(\tR\freportSource\x12;\n" +
+	"\vreport_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"reportTime\x12%\n" +
+	"\x0ereported_until\x18\x05 \x01(\tR\rreportedUntil\x12'\n" +
+	"\x0freports_missing\x18\x06 \x01(\x03R\x0ereportsMissing\"d\n" +
 	"\fSourceChange\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x16\n" +
 	"\x06metric\x18\x02 \x01(\tR\x06metric\x12\x12\n" +
@@ -2238,17 +2530,24 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x04unit\x18\t \x01(\tR\x04unit\x12\x16\n" +
 	"\x06silent\x18\n" +
 	" \x01(\bR\x06silent\x12\x1a\n" +
-	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xa5\x02\n" +
+	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xed\x03\n" +
 	"\aMissing\x128\n" +
 	"\x05items\x18\x01 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\x05items\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x03R\x05total\x12<\n" +
-	"\areports\x18\x03 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\areports\x12#\n" +
-	"\rreports_total\x18\x04 \x01(\x03R\freportsTotal\x1ag\n" +
+	"\areports\x18\x03 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\areports\x12(\n" +
+	"\rreports_total\x18\x04 \x01(\x03H\x00R\freportsTotal\x88\x01\x01\x129\n" +
+	"\x05units\x18\x05 \x03(\v2#.duban.aggregation.v1.Missing.OwingR\x05units\x12'\n" +
+	"\x0funits_truncated\x18\x06 \x01(\bR\x0eunitsTruncated\x1ag\n" +
 	"\x04Item\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x19\n" +
 	"\bdue_date\x18\x03 \x01(\tR\adueDate\x12\x16\n" +
-	"\x06period\x18\x04 \x01(\tR\x06period\"M\n" +
+	"\x06period\x18\x04 \x01(\tR\x06period\x1aK\n" +
+	"\x05Owing\x12\x12\n" +
+	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
+	"\aledgers\x18\x02 \x01(\x03R\aledgers\x12\x14\n" +
+	"\x05tasks\x18\x03 \x01(\x03R\x05tasksB\x10\n" +
+	"\x0e_reports_total\"M\n" +
 	"\x10GetMetricRequest\x129\n" +
 	"\x04name\x18\x01 \x01(\tB%\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\x04name\"\x85\x01\n" +
 	"\x12ListMetricsRequest\x12$\n" +
@@ -2306,9 +2605,10 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x12BUCKET_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"BUCKET_DAY\x10\x01\x12\x10\n" +
-	"\fBUCKET_MONTH\x10\x02\"\xc9\x01\n" +
+	"\fBUCKET_MONTH\x10\x02\"\xf2\x01\n" +
 	"\fStatusSeries\x12@\n" +
-	"\x06points\x18\x01 \x03(\v2(.duban.aggregation.v1.StatusSeries.PointR\x06points\x1aw\n" +
+	"\x06points\x18\x01 \x03(\v2(.duban.aggregation.v1.StatusSeries.PointR\x06points\x12'\n" +
+	"\ras_known_then\x18\x02 \x01(\bB\x03\xe0A\x03R\vasKnownThen\x1aw\n" +
 	"\x05Point\x12\x1d\n" +
 	"\n" +
 	"start_date\x18\x01 \x01(\tR\tstartDate\x12\x19\n" +
@@ -2333,7 +2633,11 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x12FORMAT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"FORMAT_CSV\x10\x01\x12\x0f\n" +
-	"\vFORMAT_XLSX\x10\x02*9\n" +
+	"\vFORMAT_XLSX\x10\x02\"\xab\x01\n" +
+	"\x14ExportTargetsRequest\x12\x1d\n" +
+	"\x04unit\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\x12R\n" +
+	"\x06format\x18\x02 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12 \n" +
+	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter*9\n" +
 	"\x04Tree\x12\x14\n" +
 	"\x10TREE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tTREE_THEN\x10\x01\x12\f\n" +
@@ -2352,7 +2656,7 @@ func file_duban_aggregation_v1_figures_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_duban_aggregation_v1_figures_proto_goTypes = []any{
 	(Tree)(0),                           // 0: duban.aggregation.v1.Tree
 	(Metric_Kind)(0),                    // 1: duban.aggregation.v1.Metric.Kind
@@ -2363,68 +2667,75 @@ var file_duban_aggregation_v1_figures_proto_goTypes = []any{
 	(*Metric)(nil),                      // 6: duban.aggregation.v1.Metric
 	(*Figure)(nil),                      // 7: duban.aggregation.v1.Figure
 	(*Status)(nil),                      // 8: duban.aggregation.v1.Status
-	(*SourceChange)(nil),                // 9: duban.aggregation.v1.SourceChange
-	(*Freshness)(nil),                   // 10: duban.aggregation.v1.Freshness
-	(*Missing)(nil),                     // 11: duban.aggregation.v1.Missing
-	(*GetMetricRequest)(nil),            // 12: duban.aggregation.v1.GetMetricRequest
-	(*ListMetricsRequest)(nil),          // 13: duban.aggregation.v1.ListMetricsRequest
-	(*ListMetricsResponse)(nil),         // 14: duban.aggregation.v1.ListMetricsResponse
-	(*Cut)(nil),                         // 15: duban.aggregation.v1.Cut
-	(*GetStatusRequest)(nil),            // 16: duban.aggregation.v1.GetStatusRequest
-	(*CompareStatusRequest)(nil),        // 17: duban.aggregation.v1.CompareStatusRequest
-	(*CompareStatusResponse)(nil),       // 18: duban.aggregation.v1.CompareStatusResponse
-	(*GetStatusSeriesRequest)(nil),      // 19: duban.aggregation.v1.GetStatusSeriesRequest
-	(*StatusSeries)(nil),                // 20: duban.aggregation.v1.StatusSeries
-	(*ExportStatusRequest)(nil),         // 21: duban.aggregation.v1.ExportStatusRequest
-	(*Status_Child)(nil),                // 22: duban.aggregation.v1.Status.Child
-	(*Missing_Item)(nil),                // 23: duban.aggregation.v1.Missing.Item
-	(*CompareStatusResponse_Place)(nil), // 24: duban.aggregation.v1.CompareStatusResponse.Place
-	(*StatusSeries_Point)(nil),          // 25: duban.aggregation.v1.StatusSeries.Point
-	(*timestamppb.Timestamp)(nil),       // 26: google.protobuf.Timestamp
-	(*TargetProgress)(nil),              // 27: duban.aggregation.v1.TargetProgress
-	(*durationpb.Duration)(nil),         // 28: google.protobuf.Duration
-	(v1.Unit_Kind)(0),                   // 29: duban.organization.v1.Unit.Kind
+	(*ReportingSource)(nil),             // 9: duban.aggregation.v1.ReportingSource
+	(*SourceChange)(nil),                // 10: duban.aggregation.v1.SourceChange
+	(*Freshness)(nil),                   // 11: duban.aggregation.v1.Freshness
+	(*Missing)(nil),                     // 12: duban.aggregation.v1.Missing
+	(*GetMetricRequest)(nil),            // 13: duban.aggregation.v1.GetMetricRequest
+	(*ListMetricsRequest)(nil),          // 14: duban.aggregation.v1.ListMetricsRequest
+	(*ListMetricsResponse)(nil),         // 15: duban.aggregation.v1.ListMetricsResponse
+	(*Cut)(nil),                         // 16: duban.aggregation.v1.Cut
+	(*GetStatusRequest)(nil),            // 17: duban.aggregation.v1.GetStatusRequest
+	(*CompareStatusRequest)(nil),        // 18: duban.aggregation.v1.CompareStatusRequest
+	(*CompareStatusResponse)(nil),       // 19: duban.aggregation.v1.CompareStatusResponse
+	(*GetStatusSeriesRequest)(nil),      // 20: duban.aggregation.v1.GetStatusSeriesRequest
+	(*StatusSeries)(nil),                // 21: duban.aggregation.v1.StatusSeries
+	(*ExportStatusRequest)(nil),         // 22: duban.aggregation.v1.ExportStatusRequest
+	(*ExportTargetsRequest)(nil),        // 23: duban.aggregation.v1.ExportTargetsRequest
+	(*Status_Child)(nil),                // 24: duban.aggregation.v1.Status.Child
+	(*Missing_Item)(nil),                // 25: duban.aggregation.v1.Missing.Item
+	(*Missing_Owing)(nil),               // 26: duban.aggregation.v1.Missing.Owing
+	(*CompareStatusResponse_Place)(nil), // 27: duban.aggregation.v1.CompareStatusResponse.Place
+	(*StatusSeries_Point)(nil),          // 28: duban.aggregation.v1.StatusSeries.Point
+	(*timestamppb.Timestamp)(nil),       // 29: google.protobuf.Timestamp
+	(*TargetProgress)(nil),              // 30: duban.aggregation.v1.TargetProgress
+	(*durationpb.Duration)(nil),         // 31: google.protobuf.Duration
+	(v1.Unit_Kind)(0),                   // 32: duban.organization.v1.Unit.Kind
 }
 var file_duban_aggregation_v1_figures_proto_depIdxs = []int32{
 	1,  // 0: duban.aggregation.v1.Metric.kind:type_name -> duban.aggregation.v1.Metric.Kind
 	2,  // 1: duban.aggregation.v1.Metric.better:type_name -> duban.aggregation.v1.Metric.Better
 	7,  // 2: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
-	22, // 3: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
-	10, // 4: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
-	11, // 5: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
-	26, // 6: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
+	24, // 3: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
+	11, // 4: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
+	12, // 5: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
+	29, // 6: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
 	0,  // 7: duban.aggregation.v1.Status.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	27, // 8: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
-	9,  // 9: duban.aggregation.v1.Status.source_changes:type_name -> duban.aggregation.v1.SourceChange
-	26, // 10: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
-	26, // 11: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
-	28, // 12: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
-	23, // 13: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
-	23, // 14: duban.aggregation.v1.Missing.reports:type_name -> duban.aggregation.v1.Missing.Item
-	6,  // 15: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
-	26, // 16: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
-	0,  // 17: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	15, // 18: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	29, // 19: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	15, // 20: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	29, // 21: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	24, // 22: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
-	15, // 23: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
-	3,  // 24: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	25, // 25: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
-	4,  // 26: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
-	5,  // 27: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	15, // 28: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	29, // 29: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	3,  // 30: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	7,  // 31: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
-	7,  // 32: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
-	7,  // 33: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	30, // 8: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
+	10, // 9: duban.aggregation.v1.Status.source_changes:type_name -> duban.aggregation.v1.SourceChange
+	9,  // 10: duban.aggregation.v1.Status.report_sources:type_name -> duban.aggregation.v1.ReportingSource
+	29, // 11: duban.aggregation.v1.ReportingSource.report_time:type_name -> google.protobuf.Timestamp
+	29, // 12: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
+	29, // 13: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
+	31, // 14: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
+	25, // 15: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
+	25, // 16: duban.aggregation.v1.Missing.reports:type_name -> duban.aggregation.v1.Missing.Item
+	26, // 17: duban.aggregation.v1.Missing.units:type_name -> duban.aggregation.v1.Missing.Owing
+	6,  // 18: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
+	29, // 19: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
+	0,  // 20: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
+	16, // 21: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	32, // 22: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	16, // 23: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	32, // 24: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	27, // 25: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
+	16, // 26: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
+	3,  // 27: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	28, // 28: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
+	4,  // 29: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
+	5,  // 30: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	16, // 31: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	32, // 32: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	3,  // 33: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	5,  // 34: duban.aggregation.v1.ExportTargetsRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	7,  // 35: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
+	7,  // 36: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
+	7,  // 37: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_figures_proto_init() }
@@ -2433,13 +2744,15 @@ func file_duban_aggregation_v1_figures_proto_init() {
 		return
 	}
 	file_duban_aggregation_v1_targets_proto_init()
+	file_duban_aggregation_v1_figures_proto_msgTypes[2].OneofWrappers = []any{}
+	file_duban_aggregation_v1_figures_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_figures_proto_rawDesc), len(file_duban_aggregation_v1_figures_proto_rawDesc)),
 			NumEnums:      6,
-			NumMessages:   20,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -32,8 +32,6 @@ const (
 	Reason_REASON_UNSPECIFIED Reason = 0
 	// There is no such metric.
 	Reason_REASON_METRIC_UNKNOWN Reason = 1
-	// A metric that is only known for today has no series.
-	Reason_REASON_METRIC_SERIES_NONE Reason = 2
 	// A category means nothing without its campaign.
 	Reason_REASON_STATUS_CAMPAIGN_MISSING Reason = 3
 	// The period ends before it begins.
@@ -142,7 +140,6 @@ var (
 	Reason_name = map[int32]string{
 		0:  "REASON_UNSPECIFIED",
 		1:  "REASON_METRIC_UNKNOWN",
-		2:  "REASON_METRIC_SERIES_NONE",
 		3:  "REASON_STATUS_CAMPAIGN_MISSING",
 		4:  "REASON_STATUS_PERIOD_INVALID",
 		5:  "REASON_STATUS_SERIES_INVALID",
@@ -197,7 +194,6 @@ var (
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":               0,
 		"REASON_METRIC_UNKNOWN":            1,
-		"REASON_METRIC_SERIES_NONE":        2,
 		"REASON_STATUS_CAMPAIGN_MISSING":   3,
 		"REASON_STATUS_PERIOD_INVALID":     4,
 		"REASON_STATUS_SERIES_INVALID":     5,
@@ -282,11 +278,10 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xd3I\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xafH\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
-	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\xc2\x01\n" +
-	"\x19REASON_METRIC_SERIES_NONE\x10\x02\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\x01\x12N该指标只有当前值，没有历史序列，请查询当前进展情况。\x1aIThe metric is known for today only and has no series: ask for the status.\x12\x9f\x01\n" +
+	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\x9f\x01\n" +
 	"\x1eREASON_STATUS_CAMPAIGN_MISSING\x10\x03\x1a{\x92\xb2\x19w\b\x01\x12-按类别查询时必须同时指明活动。\x1aDA category is asked for without its campaign: name the campaign too.\x12|\n" +
 	"\x1cREASON_STATUS_PERIOD_INVALID\x10\x04\x1aZ\x92\xb2\x19V\b\x01\x12'截止日期不得早于起始日期。\x1a)The period must not end before it begins.\x12\xa4\x01\n" +
 	"\x1cREASON_STATUS_SERIES_INVALID\x10\x05\x1a\x81\x01\x92\xb2\x19}\b\x01\x12<序列须有起始日期，且不得超过 {limit} 个点。\x1a;A series needs a start date and has at most {limit} points.\x12\xa8\x01\n" +
@@ -337,7 +332,7 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_STATUS_CAMPAIGN_UNKNOWN\x10T\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?没有这样的已发布活动，请从活动列表中选择。\x1aENo such campaign is published: choose one from the list of campaigns.\x12\xbc\x01\n" +
 	"\x1eREASON_STATUS_CATEGORY_UNKNOWN\x10U\x1a\x97\x01\x92\xb2\x19\x92\x01\b\x01\x12Q活动的问题分类中没有这一类别，请按活动的类别编号查询。\x1a;The campaign has no such category: ask by one of its codes.\x12\x98\x02\n" +
 	"\x19REASON_REPORT_ROWS_FAILED\x10V\x1a\xf8\x01\x92\xb2\x19\xf3\x01\b\x05\x12r报表中有数据行无法处理，请核对内容后重新报送；仍不成功的，请联系系统管理员。\x1a{Rows of the report could not be worked on: check them and send the report again. If that fails too, tell the administrator.\x12\x82\x01\n" +
-	"\x1cREASON_STATUS_MOMENT_INVALID\x10`\x1a`\x92\xb2\x19\\\b\x01\x12!截至时刻不得晚于现在。\x1a5Figures cannot be as of a moment that is yet to come.BPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x1cREASON_STATUS_MOMENT_INVALID\x10`\x1a`\x92\xb2\x19\\\b\x01\x12!截至时刻不得晚于现在。\x1a5Figures cannot be as of a moment that is yet to come.\"\x04\b\x02\x10\x02*\x19REASON_METRIC_SERIES_NONEBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reason_proto_rawDescOnce sync.Once

@@ -891,6 +891,70 @@ func (x *ExportReportQualityRequest) GetFormat() ExportStatusRequest_Format {
 	return ExportStatusRequest_FORMAT_UNSPECIFIED
 }
 
+// Request for ExportReportSources.
+type ExportReportSourcesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only sources of this unit; empty: all that the caller may see.
+	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// As what; CSV if it is not said.
+	Format ExportStatusRequest_Format `protobuf:"varint,2,opt,name=format,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Format" json:"format,omitempty"`
+	// A filter by AIP-160, such as missing_total > 0.
+	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportReportSourcesRequest) Reset() {
+	*x = ExportReportSourcesRequest{}
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportReportSourcesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportReportSourcesRequest) ProtoMessage() {}
+
+func (x *ExportReportSourcesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportReportSourcesRequest.ProtoReflect.Descriptor instead.
+func (*ExportReportSourcesRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_report_sources_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ExportReportSourcesRequest) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ExportReportSourcesRequest) GetFormat() ExportStatusRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return ExportStatusRequest_FORMAT_UNSPECIFIED
+}
+
+func (x *ExportReportSourcesRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 // A part of the score.
 type ReportQuality_Part struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -916,7 +980,7 @@ type ReportQuality_Part struct {
 
 func (x *ReportQuality_Part) Reset() {
 	*x = ReportQuality_Part{}
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +992,7 @@ func (x *ReportQuality_Part) String() string {
 func (*ReportQuality_Part) ProtoMessage() {}
 
 func (x *ReportQuality_Part) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1013,7 +1077,7 @@ type ReportSource_Gap struct {
 
 func (x *ReportSource_Gap) Reset() {
 	*x = ReportSource_Gap{}
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1025,7 +1089,7 @@ func (x *ReportSource_Gap) String() string {
 func (*ReportSource_Gap) ProtoMessage() {}
 
 func (x *ReportSource_Gap) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_report_sources_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,17 +1159,17 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"\n" +
 	"not_judged\x18\b \x01(\bB\n" +
 	"²\x19\x06未评R\tnotJudgedB\x0e\n" +
-	"\f_score_milli\"\xbb\x03\n" +
-	"\fReportSource\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
-	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x16\n" +
-	"\x06source\x18\x03 \x01(\tR\x06source\x12#\n" +
-	"\rlast_sequence\x18\x04 \x01(\x03R\flastSequence\x12S\n" +
-	"\x11missing_sequences\x18\x05 \x03(\v2&.duban.aggregation.v1.ReportSource.GapR\x10missingSequences\x12#\n" +
-	"\rmissing_total\x18\x06 \x01(\x03R\fmissingTotal\x12@\n" +
-	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12@\n" +
-	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"\f_score_milli\"\xc2\x04\n" +
+	"\fReportSource\x12-\n" +
+	"\x04name\x18\x01 \x01(\tB\x19\xe0A\b²\x19\x12报送来源编号R\x04name\x12$\n" +
+	"\x04unit\x18\x02 \x01(\tB\x10²\x19\f报送单位R\x04unit\x12(\n" +
+	"\x06source\x18\x03 \x01(\tB\x10²\x19\f报送来源R\x06source\x125\n" +
+	"\rlast_sequence\x18\x04 \x01(\x03B\x10²\x19\f最大序号R\flastSequence\x12S\n" +
+	"\x11missing_sequences\x18\x05 \x03(\v2&.duban.aggregation.v1.ReportSource.GapR\x10missingSequences\x122\n" +
+	"\rmissing_total\x18\x06 \x01(\x03B\r²\x19\t缺号数R\fmissingTotal\x12V\n" +
+	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x19\xe0A\x03²\x19\x12首次报送时间R\n" +
+	"createTime\x12V\n" +
+	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x19\xe0A\x03²\x19\x12最近报送时间R\n" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\t \x01(\tR\x04etag\x1a/\n" +
 	"\x03Gap\x12\x14\n" +
@@ -1146,7 +1210,11 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"\x1aExportReportQualityRequest\x12B\n" +
 	"\x04name\x18\x01 \x01(\tB.\xbaH+r)2'^reportSources/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x127\n" +
 	"\x05month\x18\x02 \x01(\tB!\xbaH\x1er\x1c2\x1a^[0-9]{4}-(0[1-9]|1[0-2])$R\x05month\x12R\n" +
-	"\x06format\x18\x03 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06formatBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x06format\x18\x03 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\"\xb1\x01\n" +
+	"\x1aExportReportSourcesRequest\x12\x1d\n" +
+	"\x04unit\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\x12R\n" +
+	"\x06format\x18\x02 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12 \n" +
+	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filterBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_report_sources_proto_rawDescOnce sync.Once
@@ -1160,7 +1228,7 @@ func file_duban_aggregation_v1_report_sources_proto_rawDescGZIP() []byte {
 	return file_duban_aggregation_v1_report_sources_proto_rawDescData
 }
 
-var file_duban_aggregation_v1_report_sources_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_duban_aggregation_v1_report_sources_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_duban_aggregation_v1_report_sources_proto_goTypes = []any{
 	(*ReportCode)(nil),                 // 0: duban.aggregation.v1.ReportCode
 	(*ReportQuality)(nil),              // 1: duban.aggregation.v1.ReportQuality
@@ -1174,28 +1242,30 @@ var file_duban_aggregation_v1_report_sources_proto_goTypes = []any{
 	(*ListReportSourcesRequest)(nil),   // 9: duban.aggregation.v1.ListReportSourcesRequest
 	(*ListReportSourcesResponse)(nil),  // 10: duban.aggregation.v1.ListReportSourcesResponse
 	(*ExportReportQualityRequest)(nil), // 11: duban.aggregation.v1.ExportReportQualityRequest
-	(*ReportQuality_Part)(nil),         // 12: duban.aggregation.v1.ReportQuality.Part
-	(*ReportSource_Gap)(nil),           // 13: duban.aggregation.v1.ReportSource.Gap
-	(*timestamppb.Timestamp)(nil),      // 14: google.protobuf.Timestamp
-	(ExportStatusRequest_Format)(0),    // 15: duban.aggregation.v1.ExportStatusRequest.Format
+	(*ExportReportSourcesRequest)(nil), // 12: duban.aggregation.v1.ExportReportSourcesRequest
+	(*ReportQuality_Part)(nil),         // 13: duban.aggregation.v1.ReportQuality.Part
+	(*ReportSource_Gap)(nil),           // 14: duban.aggregation.v1.ReportSource.Gap
+	(*timestamppb.Timestamp)(nil),      // 15: google.protobuf.Timestamp
+	(ExportStatusRequest_Format)(0),    // 16: duban.aggregation.v1.ExportStatusRequest.Format
 }
 var file_duban_aggregation_v1_report_sources_proto_depIdxs = []int32{
-	14, // 0: duban.aggregation.v1.ReportCode.create_time:type_name -> google.protobuf.Timestamp
-	14, // 1: duban.aggregation.v1.ReportCode.update_time:type_name -> google.protobuf.Timestamp
-	12, // 2: duban.aggregation.v1.ReportQuality.parts:type_name -> duban.aggregation.v1.ReportQuality.Part
-	13, // 3: duban.aggregation.v1.ReportSource.missing_sequences:type_name -> duban.aggregation.v1.ReportSource.Gap
-	14, // 4: duban.aggregation.v1.ReportSource.create_time:type_name -> google.protobuf.Timestamp
-	14, // 5: duban.aggregation.v1.ReportSource.update_time:type_name -> google.protobuf.Timestamp
+	15, // 0: duban.aggregation.v1.ReportCode.create_time:type_name -> google.protobuf.Timestamp
+	15, // 1: duban.aggregation.v1.ReportCode.update_time:type_name -> google.protobuf.Timestamp
+	13, // 2: duban.aggregation.v1.ReportQuality.parts:type_name -> duban.aggregation.v1.ReportQuality.Part
+	14, // 3: duban.aggregation.v1.ReportSource.missing_sequences:type_name -> duban.aggregation.v1.ReportSource.Gap
+	15, // 4: duban.aggregation.v1.ReportSource.create_time:type_name -> google.protobuf.Timestamp
+	15, // 5: duban.aggregation.v1.ReportSource.update_time:type_name -> google.protobuf.Timestamp
 	0,  // 6: duban.aggregation.v1.ListReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
 	0,  // 7: duban.aggregation.v1.SetReportCodesRequest.codes:type_name -> duban.aggregation.v1.ReportCode
 	0,  // 8: duban.aggregation.v1.SetReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
 	2,  // 9: duban.aggregation.v1.ListReportSourcesResponse.report_sources:type_name -> duban.aggregation.v1.ReportSource
-	15, // 10: duban.aggregation.v1.ExportReportQualityRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	16, // 10: duban.aggregation.v1.ExportReportQualityRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	16, // 11: duban.aggregation.v1.ExportReportSourcesRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_report_sources_proto_init() }
@@ -1211,7 +1281,7 @@ func file_duban_aggregation_v1_report_sources_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_report_sources_proto_rawDesc), len(file_duban_aggregation_v1_report_sources_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

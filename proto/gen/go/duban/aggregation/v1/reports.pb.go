@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -241,7 +242,9 @@ type Report struct {
 	// What the sender's file calls its columns: "unit", "scheme", "code", "campaign",
 	// "category", "field", "value", "code.{scheme}" or "value.{field}" → the head of
 	// the column. Empty: the rows did not come in a file.
-	Columns       map[string]string `protobuf:"bytes,25,rep,name=columns,proto3" json:"columns,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Columns map[string]string `protobuf:"bytes,25,rep,name=columns,proto3" json:"columns,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// When it was returned (退回时间).
+	ReturnTime    *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=return_time,json=returnTime,proto3" json:"return_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -447,6 +450,13 @@ func (x *Report) GetFailure() string {
 func (x *Report) GetColumns() map[string]string {
 	if x != nil {
 		return x.Columns
+	}
+	return nil
+}
+
+func (x *Report) GetReturnTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReturnTime
 	}
 	return nil
 }
@@ -844,6 +854,70 @@ func (x *ReturnReportRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Request for ExportReports.
+type ExportReportsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only reports of this unit; empty: all that the caller may see.
+	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// As what; CSV if it is not said.
+	Format ExportStatusRequest_Format `protobuf:"varint,2,opt,name=format,proto3,enum=duban.aggregation.v1.ExportStatusRequest_Format" json:"format,omitempty"`
+	// A filter by AIP-160, such as state = SUBMITTED AND period = "2026-03".
+	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportReportsRequest) Reset() {
+	*x = ExportReportsRequest{}
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportReportsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportReportsRequest) ProtoMessage() {}
+
+func (x *ExportReportsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportReportsRequest.ProtoReflect.Descriptor instead.
+func (*ExportReportsRequest) Descriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_reports_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ExportReportsRequest) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *ExportReportsRequest) GetFormat() ExportStatusRequest_Format {
+	if x != nil {
+		return x.Format
+	}
+	return ExportStatusRequest_FORMAT_UNSPECIFIED
+}
+
+func (x *ExportReportsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
 // One figure of one unit. What is wrong with a row is told in its verdict, and
 // refuses no other: only texts beyond 1,024 characters refuse the report.
 type Report_Row struct {
@@ -899,7 +973,7 @@ type Report_Row struct {
 
 func (x *Report_Row) Reset() {
 	*x = Report_Row{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +985,7 @@ func (x *Report_Row) String() string {
 func (*Report_Row) ProtoMessage() {}
 
 func (x *Report_Row) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[7]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1080,7 +1154,7 @@ type Report_Totals struct {
 
 func (x *Report_Totals) Reset() {
 	*x = Report_Totals{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1166,7 @@ func (x *Report_Totals) String() string {
 func (*Report_Totals) ProtoMessage() {}
 
 func (x *Report_Totals) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[8]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1184,7 +1258,7 @@ type Report_Progress struct {
 
 func (x *Report_Progress) Reset() {
 	*x = Report_Progress{}
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1270,7 @@ func (x *Report_Progress) String() string {
 func (*Report_Progress) ProtoMessage() {}
 
 func (x *Report_Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[9]
+	mi := &file_duban_aggregation_v1_reports_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1230,41 +1304,43 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x14\n" +
-	"\x06Report\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12=\n" +
-	"\x04form\x18\x02 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04form\x12\x1f\n" +
-	"\x04unit\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
-	"\x06period\x18\x04 \x01(\tB1\xbaH.r,2*^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]|H[12]))?$R\x06period\x12#\n" +
-	"\x06source\x18\x05 \x01(\tB\v\xbaH\br\x06\xb0\xb2\x19\x01\x10\x01R\x06source\x12)\n" +
-	"\bsequence\x18\x06 \x01(\x03B\r\xbaH\n" +
-	"\"\b\x18\x80\x94\xeb\xdc\x03(\x01R\bsequence\x12@\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x18\n" +
+	"\x06Report\x12!\n" +
+	"\x04name\x18\x01 \x01(\tB\r\xe0A\b²\x19\x06报表R\x04name\x12M\n" +
+	"\x04form\x18\x02 \x01(\tB9\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$²\x19\f报表格式R\x04form\x12/\n" +
+	"\x04unit\x18\x03 \x01(\tB\x1b\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01²\x19\f报送单位R\x04unit\x12S\n" +
+	"\x06period\x18\x04 \x01(\tB;\xbaH.r,2*^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]|H[12]))?$²\x19\x06期间R\x06period\x123\n" +
+	"\x06source\x18\x05 \x01(\tB\x1b\xbaH\br\x06\xb0\xb2\x19\x01\x10\x01²\x19\f报送来源R\x06source\x123\n" +
+	"\bsequence\x18\x06 \x01(\x03B\x17\xbaH\n" +
+	"\"\b\x18\x80\x94\xeb\xdc\x03(\x01²\x19\x06序号R\bsequence\x12@\n" +
 	"\x04rows\x18\a \x03(\v2 .duban.aggregation.v1.Report.RowB\n" +
-	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\x04rows\x12\x1d\n" +
+	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\x04rows\x12,\n" +
 	"\n" +
-	"nil_report\x18\b \x01(\bR\tnilReport\x12=\n" +
-	"\x05state\x18\t \x01(\x0e2\".duban.aggregation.v1.Report.StateB\x03\xe0A\x03R\x05state\x12(\n" +
+	"nil_report\x18\b \x01(\bB\r²\x19\t零报告R\tnilReport\x12G\n" +
+	"\x05state\x18\t \x01(\x0e2\".duban.aggregation.v1.Report.StateB\r\xe0A\x03²\x19\x06状态R\x05state\x128\n" +
 	"\rreturn_reason\x18\n" +
-	" \x01(\tB\x03\xe0A\x03R\freturnReason\x12)\n" +
+	" \x01(\tB\x13\xe0A\x03²\x19\f退回原因R\freturnReason\x12)\n" +
 	"\breviewer\x18\v \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\breviewer\x12*\n" +
-	"\x0econtent_digest\x18\f \x01(\tB\x03\xe0A\x03R\rcontentDigest\x12@\n" +
-	"\vcreate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12@\n" +
-	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"\x0econtent_digest\x18\f \x01(\tB\x03\xe0A\x03R\rcontentDigest\x12P\n" +
+	"\vcreate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampB\x13\xe0A\x03²\x19\f报送时间R\n" +
+	"createTime\x12P\n" +
+	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x13\xe0A\x03²\x19\f更新时间R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x0f \x01(\tR\x04etag\x12K\n" +
+	"\x04etag\x18\x0f \x01(\tR\x04etag\x12[\n" +
 	"\n" +
-	"supersedes\x18\x10 \x01(\tB+\xbaH(r&2$^(reports/[a-z0-9][a-z0-9-]{0,62})?$R\n" +
-	"supersedes\x12(\n" +
-	"\rsuperseded_by\x18\x11 \x01(\tB\x03\xe0A\x03R\fsupersededBy\x12\x1e\n" +
-	"\bdue_date\x18\x12 \x01(\tB\x03\xe0A\x03R\adueDate\x12\x17\n" +
-	"\x04late\x18\x13 \x01(\bB\x03\xe0A\x03R\x04late\x12@\n" +
-	"\x06totals\x18\x14 \x01(\v2#.duban.aggregation.v1.Report.TotalsB\x03\xe0A\x03R\x06totals\x12F\n" +
+	"supersedes\x18\x10 \x01(\tB;\xbaH(r&2$^(reports/[a-z0-9][a-z0-9-]{0,62})?$²\x19\f更正对象R\n" +
+	"supersedes\x128\n" +
+	"\rsuperseded_by\x18\x11 \x01(\tB\x13\xe0A\x03²\x19\f更正报表R\fsupersededBy\x12.\n" +
+	"\bdue_date\x18\x12 \x01(\tB\x13\xe0A\x03²\x19\f报送时限R\adueDate\x12!\n" +
+	"\x04late\x18\x13 \x01(\bB\r\xe0A\x03²\x19\x06迟报R\x04late\x12J\n" +
+	"\x06totals\x18\x14 \x01(\v2#.duban.aggregation.v1.Report.TotalsB\r\xe0A\x03²\x19\x06行数R\x06totals\x12F\n" +
 	"\bprogress\x18\x15 \x01(\v2%.duban.aggregation.v1.Report.ProgressB\x03\xe0A\x03R\bprogress\x12\x17\n" +
 	"\x04duty\x18\x16 \x01(\tB\x03\xe0A\x03R\x04duty\x12\x19\n" +
-	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x12\x1d\n" +
-	"\afailure\x18\x18 \x01(\tB\x03\xe0A\x03R\afailure\x12H\n" +
-	"\acolumns\x18\x19 \x03(\v2).duban.aggregation.v1.Report.ColumnsEntryB\x03\xe0A\x03R\acolumns\x1a\x85\x05\n" +
+	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x12-\n" +
+	"\afailure\x18\x18 \x01(\tB\x13\xe0A\x03²\x19\f处理失败R\afailure\x12H\n" +
+	"\acolumns\x18\x19 \x03(\v2).duban.aggregation.v1.Report.ColumnsEntryB\x03\xe0A\x03R\acolumns\x12P\n" +
+	"\vreturn_time\x18\x1a \x01(\v2\x1a.google.protobuf.TimestampB\x13\xe0A\x03²\x19\f退回时间R\n" +
+	"returnTime\x1a\x85\x05\n" +
 	"\x03Row\x12\x1c\n" +
 	"\x04unit\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x04unit\x12 \n" +
 	"\x06scheme\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06scheme\x12\x1c\n" +
@@ -1289,31 +1365,37 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
 	"unreadable\x18\x11 \x01(\tB\x03\xe0A\x03R\n" +
 	"unreadable\x12\x1f\n" +
-	"\bproposed\x18\x12 \x01(\bB\x03\xe0A\x03R\bproposed\x1a\xfa\x01\n" +
-	"\x06Totals\x12\x12\n" +
-	"\x04rows\x18\x01 \x01(\x05R\x04rows\x12\x18\n" +
-	"\acreated\x18\x02 \x01(\x05R\acreated\x12\x18\n" +
-	"\aupdated\x18\x03 \x01(\x05R\aupdated\x12\x1c\n" +
-	"\tunchanged\x18\x04 \x01(\x05R\tunchanged\x12\x1a\n" +
-	"\bconflict\x18\x05 \x01(\x05R\bconflict\x12\x1a\n" +
-	"\brejected\x18\x06 \x01(\x05R\brejected\x12 \n" +
-	"\vquarantined\x18\a \x01(\x05R\vquarantined\x12\x16\n" +
-	"\x06warned\x18\b \x01(\x05R\x06warned\x12\x18\n" +
-	"\acounted\x18\t \x01(\x05R\acounted\x1a4\n" +
+	"\bproposed\x18\x12 \x01(\bB\x03\xe0A\x03R\bproposed\x1a\xef\x02\n" +
+	"\x06Totals\x12!\n" +
+	"\x04rows\x18\x01 \x01(\x05B\r²\x19\t总行数R\x04rows\x12$\n" +
+	"\acreated\x18\x02 \x01(\x05B\n" +
+	"²\x19\x06新增R\acreated\x12$\n" +
+	"\aupdated\x18\x03 \x01(\x05B\n" +
+	"²\x19\x06更正R\aupdated\x12(\n" +
+	"\tunchanged\x18\x04 \x01(\x05B\n" +
+	"²\x19\x06未变R\tunchanged\x12&\n" +
+	"\bconflict\x18\x05 \x01(\x05B\n" +
+	"²\x19\x06冲突R\bconflict\x12&\n" +
+	"\brejected\x18\x06 \x01(\x05B\n" +
+	"²\x19\x06拒绝R\brejected\x12/\n" +
+	"\vquarantined\x18\a \x01(\x05B\r²\x19\t待对照R\vquarantined\x12\"\n" +
+	"\x06warned\x18\b \x01(\x05B\n" +
+	"²\x19\x06提示R\x06warned\x12'\n" +
+	"\acounted\x18\t \x01(\x05B\r²\x19\t已计入R\acounted\x1a4\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x05R\x05total\x1a:\n" +
 	"\fColumnsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf5\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc3\x02\n" +
 	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\"\n" +
-	"\x0fSTATE_SUBMITTED\x10\x01\x1a\r\x9a\xb2\x19\t已报送\x12!\n" +
-	"\x0eSTATE_ACCEPTED\x10\x02\x1a\r\x9a\xb2\x19\t已接受\x12!\n" +
-	"\x0eSTATE_RETURNED\x10\x03\x1a\r\x9a\xb2\x19\t已退回\x12#\n" +
-	"\x10STATE_PROCESSING\x10\x04\x1a\r\x9a\xb2\x19\t校验中\x12!\n" +
-	"\x0eSTATE_ENTERING\x10\x05\x1a\r\x9a\xb2\x19\t计入中\x12#\n" +
-	"\x10STATE_SUPERSEDED\x10\x06\x1a\r\x9a\xb2\x19\t已更正\"\xa8\x01\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12/\n" +
+	"\x0fSTATE_SUBMITTED\x10\x01\x1a\x1a\x9a\xb2\x19\t已报送ʲ\x19\t已报送\x12.\n" +
+	"\x0eSTATE_ACCEPTED\x10\x02\x1a\x1a\x9a\xb2\x19\t已接受ʲ\x19\t已接受\x12.\n" +
+	"\x0eSTATE_RETURNED\x10\x03\x1a\x1a\x9a\xb2\x19\t已退回ʲ\x19\t已退回\x120\n" +
+	"\x10STATE_PROCESSING\x10\x04\x1a\x1a\x9a\xb2\x19\t校验中ʲ\x19\t校验中\x12.\n" +
+	"\x0eSTATE_ENTERING\x10\x05\x1a\x1a\x9a\xb2\x19\t计入中ʲ\x19\t计入中\x120\n" +
+	"\x10STATE_SUPERSEDED\x10\x06\x1a\x1a\x9a\xb2\x19\t已更正ʲ\x19\t已更正\"\xa8\x01\n" +
 	"\aVerdict\x12\x17\n" +
 	"\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fVERDICT_CREATED\x10\x01\x12\x13\n" +
@@ -1351,7 +1433,11 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnlyBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\xab\x01\n" +
+	"\x14ExportReportsRequest\x12\x1d\n" +
+	"\x04unit\x18\x01 \x01(\tB\t\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04unit\x12R\n" +
+	"\x06format\x18\x02 \x01(\x0e20.duban.aggregation.v1.ExportStatusRequest.FormatB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06format\x12 \n" +
+	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filterBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reports_proto_rawDescOnce sync.Once
@@ -1366,39 +1452,43 @@ func file_duban_aggregation_v1_reports_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_aggregation_v1_reports_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_duban_aggregation_v1_reports_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_duban_aggregation_v1_reports_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_duban_aggregation_v1_reports_proto_goTypes = []any{
-	(Report_State)(0),             // 0: duban.aggregation.v1.Report.State
-	(Report_Verdict)(0),           // 1: duban.aggregation.v1.Report.Verdict
-	(*Report)(nil),                // 2: duban.aggregation.v1.Report
-	(*CreateReportRequest)(nil),   // 3: duban.aggregation.v1.CreateReportRequest
-	(*GetReportRequest)(nil),      // 4: duban.aggregation.v1.GetReportRequest
-	(*ListReportsRequest)(nil),    // 5: duban.aggregation.v1.ListReportsRequest
-	(*ListReportsResponse)(nil),   // 6: duban.aggregation.v1.ListReportsResponse
-	(*AcceptReportRequest)(nil),   // 7: duban.aggregation.v1.AcceptReportRequest
-	(*ReturnReportRequest)(nil),   // 8: duban.aggregation.v1.ReturnReportRequest
-	(*Report_Row)(nil),            // 9: duban.aggregation.v1.Report.Row
-	(*Report_Totals)(nil),         // 10: duban.aggregation.v1.Report.Totals
-	(*Report_Progress)(nil),       // 11: duban.aggregation.v1.Report.Progress
-	nil,                           // 12: duban.aggregation.v1.Report.ColumnsEntry
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(Report_State)(0),               // 0: duban.aggregation.v1.Report.State
+	(Report_Verdict)(0),             // 1: duban.aggregation.v1.Report.Verdict
+	(*Report)(nil),                  // 2: duban.aggregation.v1.Report
+	(*CreateReportRequest)(nil),     // 3: duban.aggregation.v1.CreateReportRequest
+	(*GetReportRequest)(nil),        // 4: duban.aggregation.v1.GetReportRequest
+	(*ListReportsRequest)(nil),      // 5: duban.aggregation.v1.ListReportsRequest
+	(*ListReportsResponse)(nil),     // 6: duban.aggregation.v1.ListReportsResponse
+	(*AcceptReportRequest)(nil),     // 7: duban.aggregation.v1.AcceptReportRequest
+	(*ReturnReportRequest)(nil),     // 8: duban.aggregation.v1.ReturnReportRequest
+	(*ExportReportsRequest)(nil),    // 9: duban.aggregation.v1.ExportReportsRequest
+	(*Report_Row)(nil),              // 10: duban.aggregation.v1.Report.Row
+	(*Report_Totals)(nil),           // 11: duban.aggregation.v1.Report.Totals
+	(*Report_Progress)(nil),         // 12: duban.aggregation.v1.Report.Progress
+	nil,                             // 13: duban.aggregation.v1.Report.ColumnsEntry
+	(*timestamppb.Timestamp)(nil),   // 14: google.protobuf.Timestamp
+	(ExportStatusRequest_Format)(0), // 15: duban.aggregation.v1.ExportStatusRequest.Format
 }
 var file_duban_aggregation_v1_reports_proto_depIdxs = []int32{
-	9,  // 0: duban.aggregation.v1.Report.rows:type_name -> duban.aggregation.v1.Report.Row
+	10, // 0: duban.aggregation.v1.Report.rows:type_name -> duban.aggregation.v1.Report.Row
 	0,  // 1: duban.aggregation.v1.Report.state:type_name -> duban.aggregation.v1.Report.State
-	13, // 2: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
-	13, // 3: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
-	10, // 4: duban.aggregation.v1.Report.totals:type_name -> duban.aggregation.v1.Report.Totals
-	11, // 5: duban.aggregation.v1.Report.progress:type_name -> duban.aggregation.v1.Report.Progress
-	12, // 6: duban.aggregation.v1.Report.columns:type_name -> duban.aggregation.v1.Report.ColumnsEntry
-	2,  // 7: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
-	2,  // 8: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
-	1,  // 9: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	14, // 2: duban.aggregation.v1.Report.create_time:type_name -> google.protobuf.Timestamp
+	14, // 3: duban.aggregation.v1.Report.update_time:type_name -> google.protobuf.Timestamp
+	11, // 4: duban.aggregation.v1.Report.totals:type_name -> duban.aggregation.v1.Report.Totals
+	12, // 5: duban.aggregation.v1.Report.progress:type_name -> duban.aggregation.v1.Report.Progress
+	13, // 6: duban.aggregation.v1.Report.columns:type_name -> duban.aggregation.v1.Report.ColumnsEntry
+	14, // 7: duban.aggregation.v1.Report.return_time:type_name -> google.protobuf.Timestamp
+	2,  // 8: duban.aggregation.v1.CreateReportRequest.report:type_name -> duban.aggregation.v1.Report
+	2,  // 9: duban.aggregation.v1.ListReportsResponse.reports:type_name -> duban.aggregation.v1.Report
+	15, // 10: duban.aggregation.v1.ExportReportsRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	1,  // 11: duban.aggregation.v1.Report.Row.verdict:type_name -> duban.aggregation.v1.Report.Verdict
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_reports_proto_init() }
@@ -1406,13 +1496,14 @@ func file_duban_aggregation_v1_reports_proto_init() {
 	if File_duban_aggregation_v1_reports_proto != nil {
 		return
 	}
+	file_duban_aggregation_v1_figures_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_reports_proto_rawDesc), len(file_duban_aggregation_v1_reports_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

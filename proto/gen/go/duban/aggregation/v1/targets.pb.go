@@ -11,6 +11,7 @@ package aggregationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -645,32 +646,31 @@ var File_duban_aggregation_v1_targets_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_targets_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/targets.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x05\n" +
-	"\x06Target\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
-	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12=\n" +
-	"\x06metric\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\x06metric\x12I\n" +
-	"\bcampaign\x18\x04 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12*\n" +
+	"\"duban/aggregation/v1/targets.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\a\n" +
+	"\x06Target\x12'\n" +
+	"\x04name\x18\x01 \x01(\tB\x13\xe0A\b²\x19\f目标编号R\x04name\x12/\n" +
+	"\x04unit\x18\x02 \x01(\tB\x1b\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01²\x19\f责任单位R\x04unit\x12G\n" +
+	"\x06metric\x18\x03 \x01(\tB/\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$²\x19\x06指标R\x06metric\x12S\n" +
+	"\bcampaign\x18\x04 \x01(\tB7\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$²\x19\x06活动R\bcampaign\x12:\n" +
 	"\n" +
-	"start_date\x18\x05 \x01(\tB\v\xbaH\br\x06\xa0\xb2\x19\x01\x10\x01R\tstartDate\x12&\n" +
-	"\bend_date\x18\x06 \x01(\tB\v\xbaH\br\x06\xa0\xb2\x19\x01\x10\x01R\aendDate\x12!\n" +
-	"\x04goal\x18\a \x01(\x03B\r\xbaH\n" +
-	"\"\b\x18\x80\x94\xeb\xdc\x03(\x00R\x04goal\x12P\n" +
-	"\tdirection\x18\b \x01(\x0e2&.duban.aggregation.v1.Target.DirectionB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\tdirection\x12$\n" +
-	"\vsetter_unit\x18\t \x01(\tB\x03\xe0A\x03R\n" +
+	"start_date\x18\x05 \x01(\tB\x1b\xbaH\br\x06\xa0\xb2\x19\x01\x10\x01²\x19\f起始日期R\tstartDate\x126\n" +
+	"\bend_date\x18\x06 \x01(\tB\x1b\xbaH\br\x06\xa0\xb2\x19\x01\x10\x01²\x19\f截止日期R\aendDate\x12.\n" +
+	"\x04goal\x18\a \x01(\x03B\x1a\xbaH\n" +
+	"\"\b\x18\x80\x94\xeb\xdc\x03(\x00²\x19\t目标值R\x04goal\x12Z\n" +
+	"\tdirection\x18\b \x01(\x0e2&.duban.aggregation.v1.Target.DirectionB\x14\xbaH\a\x82\x01\x04\x10\x01 \x00²\x19\x06方向R\tdirection\x124\n" +
+	"\vsetter_unit\x18\t \x01(\tB\x13\xe0A\x03²\x19\f下达单位R\n" +
 	"setterUnit\x12%\n" +
 	"\x06setter\x18\n" +
-	" \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x06setter\x12@\n" +
-	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\x12@\n" +
-	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	" \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x06setter\x12P\n" +
+	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x13\xe0A\x03²\x19\f下达时间R\n" +
+	"createTime\x12P\n" +
+	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x13\xe0A\x03²\x19\f更新时间R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\r \x01(\tR\x04etag\"U\n" +
+	"\x04etag\x18\r \x01(\tR\x04etag\"s\n" +
 	"\tDirection\x12\x19\n" +
-	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x16\n" +
-	"\x12DIRECTION_AT_LEAST\x10\x01\x12\x15\n" +
-	"\x11DIRECTION_AT_MOST\x10\x02\"\xd6\x01\n" +
+	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12%\n" +
+	"\x12DIRECTION_AT_LEAST\x10\x01\x1a\rʲ\x19\t不低于\x12$\n" +
+	"\x11DIRECTION_AT_MOST\x10\x02\x1a\rʲ\x19\t不高于\"\xd6\x01\n" +
 	"\x0eTargetProgress\x124\n" +
 	"\x06target\x18\x01 \x01(\v2\x1c.duban.aggregation.v1.TargetR\x06target\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value\x12%\n" +
