@@ -37,10 +37,7 @@ func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after
 		if err != nil {
 			return err
 		}
-		items, next, err = cut.page(records, func(r T) (bool, error) { return k.listed(tx, r, keep, cut.filter) })
-		for i := 0; i < len(items) && err == nil; i++ {
-			items[i], err = k.shown(tx, items[i])
-		}
+		items, next, err = cut.page(records, func(r T) (T, bool, error) { return k.listed(tx, r, keep, cut.filter) })
 		return err
 	})
 	return items, next, err
@@ -70,22 +67,22 @@ func (k *Kind[T]) Of(unit string) func(tx *Tx, after string) (iter.Seq2[T, error
 	}
 }
 
-// listed says whether a list has the record. What the caller may not see is left
-// out before the filter looks at anything.
-func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (bool, error) {
+// listed says whether a list has the record, and as what. What the caller may not
+// see is left out before the filter looks at anything.
+func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (shown T, kept bool, err error) {
 	for _, keep := range keep {
 		if kept, err := keep(tx, r); !kept || err != nil {
-			return false, err
+			return r, false, err
 		}
 	}
 	switch err := k.may(tx, r); {
 	case errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrDenied):
-		return false, nil
+		return r, false, nil
 	case err != nil:
-		return false, err
+		return r, false, err
 	}
-	shown, err := k.shown(tx, r)
-	return err == nil && filter.Match(shown), err
+	shown, err = k.shown(tx, r)
+	return shown, err == nil && filter.Match(shown), err
 }
 
 // named is whatever a list has its order by.
@@ -113,7 +110,7 @@ func newCut[T named](tokens *page.Tokens, req Listing) (c cut[T], err error) {
 }
 
 // page returns the records of the page and the token of the next.
-func (c cut[T]) page(records iter.Seq2[T, error], keep func(T) (bool, error)) ([]T, string, error) {
-	items, next, err := page.Collect(records, page.Size(c.req.GetPageSize()), 0, keep, T.GetName)
+func (c cut[T]) page(records iter.Seq2[T, error], show func(T) (T, bool, error)) ([]T, string, error) {
+	items, next, err := page.Collect(records, page.Most{Items: page.Size(c.req.GetPageSize())}, show, T.GetName)
 	return items, c.tokens.Encode(next, c.req), err
 }

@@ -31,7 +31,7 @@ func (r Registry[T]) List(tokens *page.Tokens, req Listing) (items []T, next str
 	if err != nil {
 		return nil, "", err
 	}
-	return cut.page(r.behind(cut.after), func(item T) (bool, error) { return cut.filter.Match(item), nil })
+	return cut.page(r.behind(cut.after), func(item T) (T, bool, error) { return item, cut.filter.Match(item), nil })
 }
 
 // behind yields the items whose name comes after that one.
