@@ -103,6 +103,9 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 // where one could be.
 func (a *api) body(r *http.Request, m route.Match) ([]byte, error) {
 	limit := a.limit(m.Route)
+	if r.ContentLength > limit && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		return nil, tooLarge(limit) // who asks first need not send it
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	switch {
 	case int64(len(body)) > limit:

@@ -319,9 +319,33 @@ func TestCORS(t *testing.T) {
 	if w.Code != http.StatusOK || w.Header().Get("Access-Control-Allow-Origin") != "https://portal.example" {
 		t.Errorf("a call: %d %v", w.Code, w.Header())
 	}
+	for _, name := range []string{"Allow", "Content-Disposition", "Duban-Sandbox", "Duban-Simulated", "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"} {
+		if !slices.Contains(strings.Split(w.Header().Get("Access-Control-Expose-Headers"), ", "), name) {
+			t.Errorf("pages may not read %s: %v", name, w.Header())
+		}
+	}
 	off, _ := start(t, &fake{}, Options{})
 	if w := ask(off, "GET", "/v1/units", "", "Origin: https://portal.example"); w.Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("CORS is not off: %v", w.Header())
+	}
+}
+
+// TestWhoAsksNeedNotSendALargeBody: the answer to Expect is the refusal.
+func TestWhoAsksNeedNotSendALargeBody(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{MaxBody: 100})
+	server := httptest.NewServer(h)
+	defer server.Close()
+	for length, want := range map[int]string{101: "HTTP/1.1 413 ", 100: "HTTP/1.1 100 "} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "POST /v1/units HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n", length)
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, want) {
+			t.Errorf("%d bytes of at most 100: %q, %v; want %s", length, line, err, want)
+		}
+		_ = conn.Close()
 	}
 }
 

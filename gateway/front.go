@@ -50,6 +50,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// exposed are the headers of answers that pages of other origins may read.
+var exposed = strings.Join([]string{"Allow", "Content-Disposition", Sandbox, Simulated, "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", problem.RequestID}, ", ")
+
 // share lets pages of the allowed origins call (CORS). It says whether the
 // request was a preflight that is now answered.
 func (f *front) share(w http.ResponseWriter, r *http.Request) bool {
@@ -62,7 +65,7 @@ func (f *front) share(w http.ResponseWriter, r *http.Request) bool {
 		return false
 	}
 	h.Set("Access-Control-Allow-Origin", origin)
-	h.Set("Access-Control-Expose-Headers", "Allow, ETag, RateLimit, RateLimit-Policy, Retry-After, "+problem.RequestID)
+	h.Set("Access-Control-Expose-Headers", exposed)
 	if r.Method != http.MethodOptions || r.Header.Get("Access-Control-Request-Method") == "" {
 		return false
 	}

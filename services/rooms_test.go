@@ -56,7 +56,7 @@ var rules = []struct {
 	{"internal/seat", []string{std}},
 	{"internal/shipped", []string{std}},
 	{"internal/portal", []string{std, pb, proto}},
-	{"internal/feed/*", append(rooms("store", "feed", "fault", "authn", "authz", "seat"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
+	{"internal/feed/*", append(rooms("store", "feed", "fault", "authn", "authz", "page", "seat"), std, pb, grpc, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"internal/page", append(rooms("fault"), std, pb, proto, "go.einride.tech/aip/", "google.golang.org/genproto/")},
 	{"internal/media", []string{std, "github.com/gabriel-vasile/", "golang.org/x/text/encoding/"}},
 	{"internal/blob", append(rooms("durable", "fault", "media", "store"), std, proto+"blob/")},

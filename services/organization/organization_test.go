@@ -314,10 +314,14 @@ func TestParseRows(t *testing.T) {
 	for name, text := range map[string]string{
 		"nothing": "", "a column too few": "id,kind,display_name\n", "an unknown column": "id,parent_id,kind,display_name,color\n",
 		"a column twice": "id,id,parent_id,kind,display_name\n", "a broken quote": header + "\"s1,d1\n",
+		"a long column": "id,parent_id,kind,display_name," + strings.Repeat("列", 20_000) + "\n",
 		"too many rows": header + strings.Repeat("s,d,school,x,,\n", organization.Rows+1),
 	} {
-		if _, err := organization.ParseRows(text); !errors.Is(err, organization.ErrCSVUnreadable) {
+		_, err := organization.ParseRows(text)
+		if !errors.Is(err, organization.ErrCSVUnreadable) {
 			t.Errorf("%s = %v, want ErrCSVUnreadable", name, err)
+		} else if len(err.Error()) > 300 {
+			t.Errorf("%s: what the table says is repeated with %d bytes", name, len(err.Error()))
 		}
 	}
 }

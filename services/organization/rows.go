@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -110,7 +109,8 @@ func positions(header []string) (map[string]int, error) {
 	for i, name := range header {
 		name = strings.TrimSpace(name)
 		if _, twice := at[name]; twice || !slices.Contains(columns, name) {
-			return nil, unreadable("不应有列 "+strconv.Quote(name), "unexpected column "+strconv.Quote(name))
+			quoted := fmt.Sprintf("%.40q", name)
+			return nil, unreadable("不应有列 "+quoted, "unexpected column "+quoted)
 		}
 		at[name] = i
 	}

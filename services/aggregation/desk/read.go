@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
-	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/intake"
@@ -93,12 +92,12 @@ func (d *Desk) ListReportRows(ctx context.Context, req *aggregationv1.ListReport
 			return nil, err
 		}
 	}
-	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), after, page.Size(req.GetPageSize()))
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), after, page.Most{Items: page.Size(req.GetPageSize())})
 	return &aggregationv1.ListReportRowsResponse{Rows: list, NextPageToken: d.book.Tokens.Encode(next, req)}, err
 }
 
 // collect reads rows of a report that a filter lets pass.
-func (d *Desk) collect(ctx context.Context, report, filter string, after place, size int) (list []*row, next string, err error) {
+func (d *Desk) collect(ctx context.Context, report, filter string, after place, most page.Most) (list []*row, next string, err error) {
 	wanted, err := page.ParseFilter(filter, (*row)(nil).ProtoReflect().Descriptor())
 	if err != nil {
 		return nil, "", err
@@ -109,57 +108,18 @@ func (d *Desk) collect(ctx context.Context, report, filter string, after place, 
 		}
 		at := map[*row]place{}
 		key := func(r *row) string { return fmt.Sprintf("%d/%d", at[r].page, at[r].index) }
-		b := &bounded{most: min(rowBytes+size<<10, fileBytes), rows: d.rows(tx, report, after, at)}
-		list, next, err = page.Collect(b.all(wanted), size, exported, func(r *row) (bool, error) { return wanted.Match(r), nil }, key)
-		if b.full {
-			next = key(b.last)
-		}
+		list, next, err = page.Collect(d.rows(tx, report, after, at), most, func(r *row) (*row, bool, error) { return r, wanted.Match(r), nil }, key)
 		return err
 	})
 	return list, next, err
 }
 
-// rowBytes is how many bytes the rows of an answer have at most, beside 1 KiB for each
-// that was asked for.
-const rowBytes = 2 << 20
-
-// fileBytes is how many bytes the rows of a file have at most, so that it can be sent
-// at all: a message has 4 MiB if nothing else is configured, and words are longer in
-// a file than in a row.
-const fileBytes = 3 << 20
-
-// bounded are rows of which those that a filter lets pass have so many bytes at most,
-// unless the first alone has more.
-type bounded struct {
-	most int
-	rows iter.Seq2[*row, error]
-	last *row
-	full bool // it ended behind last, because of the bytes
-}
-
-func (b *bounded) all(wanted page.Filter) iter.Seq2[*row, error] {
-	return func(yield func(*row, error) bool) {
-		for r, err := range b.rows {
-			if err == nil && wanted.Match(r) {
-				b.most -= proto.Size(r)
-			}
-			if b.full = b.most < 0 && b.last != nil; b.full {
-				return
-			}
-			if b.last = r; !yield(r, err) {
-				return
-			}
-		}
-	}
-}
-
-// exported is how many rows a file has at most, and how many are looked at for
-// one answer.
-const exported = 10_000
+// file is what a file has at most of a report's rows.
+var file = page.Most{Items: 10_000, Bytes: page.FileBytes}
 
 // ExportReportRows implements the RPC.
 func (d *Desk) ExportReportRows(ctx context.Context, req *aggregationv1.ExportReportRowsRequest) (*aggregationv1.ExportReportRowsResponse, error) {
-	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), place{}, exported)
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), place{}, file)
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +133,7 @@ func (d *Desk) DownloadReportRows(ctx context.Context, req *aggregationv1.Downlo
 	if err != nil {
 		return nil, err
 	}
-	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), place{}, exported)
+	list, next, err := d.collect(ctx, req.GetParent(), req.GetFilter(), place{}, file)
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,11 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/sheet"
+	"github.com/duban-project/duban/services/internal/page"
 )
 
-// exported is how many lines a file has at most.
-const exported = 10_000
+// exported is what a file has at most.
+var exported = page.Most{Items: 10_000, Bytes: page.FileBytes}
 
 // ExportReportDues implements the RPC.
 func (l *Ledger) ExportReportDues(ctx context.Context, req *aggregationv1.ExportReportDuesRequest) (*httpbody.HttpBody, error) {

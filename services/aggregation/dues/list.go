@@ -19,12 +19,12 @@ func (l *Ledger) ListReportDues(ctx context.Context, req *aggregationv1.ListRepo
 	if err != nil {
 		return nil, err
 	}
-	dues, next, err := l.owed(ctx, req, after, page.Size(req.GetPageSize()))
+	dues, next, err := l.owed(ctx, req, after, page.Most{Items: page.Size(req.GetPageSize())})
 	return &aggregationv1.ListReportDuesResponse{ReportDues: dues, NextPageToken: l.book.Tokens.Encode(next, req)}, err
 }
 
 // owed lists what is owed behind a unit.
-func (l *Ledger) owed(ctx context.Context, req *aggregationv1.ListReportDuesRequest, after string, size int) (list []*aggregationv1.ReportDue, next string, err error) {
+func (l *Ledger) owed(ctx context.Context, req *aggregationv1.ListReportDuesRequest, after string, most page.Most) (list []*aggregationv1.ReportDue, next string, err error) {
 	filter, err := page.ParseFilter(req.GetFilter(), (*aggregationv1.ReportDue)(nil).ProtoReflect().Descriptor())
 	if err != nil {
 		return nil, "", err
@@ -34,10 +34,10 @@ func (l *Ledger) owed(ctx context.Context, req *aggregationv1.ListReportDuesRequ
 		if err != nil {
 			return err
 		}
-		owed := func(due *aggregationv1.ReportDue) (bool, error) {
-			return due.GetState() != 0 && tx.Access.Inside(due.GetName()) && filter.Match(due), nil
+		owed := func(due *aggregationv1.ReportDue) (*aggregationv1.ReportDue, bool, error) {
+			return due, due.GetState() != 0 && tx.Access.Inside(due.GetName()) && filter.Match(due), nil
 		}
-		list, next, err = page.Collect(dues, size, 0, owed, (*aggregationv1.ReportDue).GetName)
+		list, next, err = page.Collect(dues, most, owed, (*aggregationv1.ReportDue).GetName)
 		return err
 	})
 	return list, next, err

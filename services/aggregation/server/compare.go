@@ -47,8 +47,11 @@ func (s *Service) lastPlace(req *aggregationv1.CompareStatusRequest) (*place, er
 
 // pageOf is the beginning of places. What orders its last place is the token.
 func (s *Service) pageOf(places []*place, req *aggregationv1.CompareStatusRequest) (*aggregationv1.CompareStatusResponse, error) {
-	size := page.Size(req.GetPageSize())
-	if size >= len(places) {
+	size, room := 0, page.Room{}
+	for size < min(len(places), page.Size(req.GetPageSize())) && room.Takes(places[size]) {
+		size++
+	}
+	if size == len(places) {
 		return &aggregationv1.CompareStatusResponse{Places: places}, nil
 	}
 	last := places[size-1]

@@ -87,6 +87,7 @@ func (v *view) status(wanted []aggregation.Definition, after string, size int) (
 
 // children are the units beneath, after the one of that name.
 func (v *view) children(wanted []aggregation.Definition, after string, size int) (rows []*aggregationv1.Status_Child, next string, err error) {
+	var room page.Room
 	for _, name := range v.units() {
 		if name <= after {
 			continue
@@ -101,7 +102,11 @@ func (v *view) children(wanted []aggregation.Definition, after string, size int)
 		list = slices.DeleteFunc(list, func(f *aggregationv1.Figure) bool {
 			return f.GetValue() == 0 && f.GetDenominator() == 0 && !f.GetPartial()
 		})
-		rows = append(rows, &aggregationv1.Status_Child{Unit: name, DisplayName: v.directory.Unit(name).GetDisplayName(), Figures: list})
+		row := &aggregationv1.Status_Child{Unit: name, DisplayName: v.directory.Unit(name).GetDisplayName(), Figures: list}
+		if !room.Takes(row) {
+			return rows, rows[len(rows)-1].GetUnit(), nil
+		}
+		rows = append(rows, row)
 	}
 	return rows, "", nil
 }

@@ -26,19 +26,19 @@ func (s *Service) ListWorkItems(ctx context.Context, req *aggregationv1.ListWork
 	if err != nil {
 		return nil, err
 	}
-	items, next, err := s.awaits(ctx, req, after, page.Size(req.GetPageSize()))
+	items, next, err := s.awaits(ctx, req, after, page.Most{Items: page.Size(req.GetPageSize())})
 	return &aggregationv1.ListWorkItemsResponse{WorkItems: items, NextPageToken: s.book.Tokens.Encode(next, req)}, err
 }
 
 // awaits lists what awaits somebody, behind a place.
-func (s *Service) awaits(ctx context.Context, req *aggregationv1.ListWorkItemsRequest, after string, size int) (items []*worklist.Item, next string, err error) {
+func (s *Service) awaits(ctx context.Context, req *aggregationv1.ListWorkItemsRequest, after string, most page.Most) (items []*worklist.Item, next string, err error) {
 	filter, err := page.ParseFilter(req.GetFilter(), (&worklist.Item{}).ProtoReflect().Descriptor())
 	if err != nil {
 		return nil, "", err
 	}
 	err = s.book.View(ctx, func(tx *change.Tx) error {
 		r := &reading{s, tx, req, filter, s.book.Today()}
-		items, next, err = r.page(after, size)
+		items, next, err = r.page(after, most)
 		return err
 	})
 	return items, next, err
@@ -50,7 +50,7 @@ const listed = 10_000
 // ExportWorkItems implements the RPC.
 func (s *Service) ExportWorkItems(ctx context.Context, req *aggregationv1.ExportWorkItemsRequest) (*httpbody.HttpBody, error) {
 	asked := &aggregationv1.ListWorkItemsRequest{Parent: req.GetParent(), Beneath: req.GetBeneath(), Filter: req.GetFilter()}
-	items, next, err := s.awaits(ctx, asked, "", listed)
+	items, next, err := s.awaits(ctx, asked, "", page.Most{Items: listed, Bytes: page.FileBytes})
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ type reading struct {
 	today  string
 }
 
-func (d *reading) page(after string, size int) ([]*worklist.Item, string, error) {
+func (d *reading) page(after string, most page.Most) ([]*worklist.Item, string, error) {
 	units, err := d.units()
 	if err != nil {
 		return nil, "", err
@@ -89,7 +89,7 @@ func (d *reading) page(after string, size int) ([]*worklist.Item, string, error)
 		}
 		lists = append(lists, d.lit(worklist.Read(d.tx, unit, d.req.GetBeneath(), after)), d.lit(worklist.Behind(owed, after)))
 	}
-	return page.Collect(worklist.Merge(lists), size, 0, d.keep, worklist.Place)
+	return page.Collect(worklist.Merge(lists), most, d.keep, worklist.Place)
 }
 
 // units are those whose lists are asked for.
@@ -140,19 +140,19 @@ func shown(access *authz.Access, item *worklist.Item) bool {
 }
 
 // keep says whether the list has the item for the caller.
-func (d *reading) keep(item *worklist.Item) (bool, error) {
+func (d *reading) keep(item *worklist.Item) (*worklist.Item, bool, error) {
 	if !shown(d.tx.Access, item) {
-		return false, nil
+		return item, false, nil
 	}
 	if d.req.GetParent() == mine && !d.req.GetBeneath() && !d.falls(item) {
-		return false, nil
+		return item, false, nil
 	}
 	urge, err := d.urged(item)
 	if err != nil {
-		return false, err
+		return item, false, err
 	}
 	item.Urge = urge
-	return d.filter.Match(item), nil
+	return item, d.filter.Match(item), nil
 }
 
 // readers are who reads complaints, as the contract of their service says.

@@ -28,6 +28,9 @@ func (s *Service) ListAssignments(ctx context.Context, req *campaignv1.ListAssig
 		}
 		return s.assignments.Lookup(tx, "unit", req.GetUnit(), after), tx.Check(req.GetUnit())
 	}, under(prefix))
+	if err == nil && len(found) == 0 && req.GetParent() != "campaigns/-" { // who sees none is told whether there is a campaign
+		_, err = s.campaigns.Get(ctx, req.GetParent())
+	}
 	return &campaignv1.ListAssignmentsResponse{Assignments: found, NextPageToken: next}, err
 }
 

@@ -38,6 +38,19 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 	}
 	fsckSays(t, nil, c.Data)
 
+	lose(t, filepath.Join(c.Data, "organization.db"), "store")
+	plant(t, filepath.Join(c.Data, "rectification.db"), "rectification.cursors", "campaign.issued")
+	far(t, filepath.Join(c.Data, "complaint.db"), "complaint.cursors", "complaint")
+	told = fsckSays(t, errWrong, c.Data)
+	for _, want := range []string{
+		"the store does not say of which version it is", `rectification.cursors has under "campaign.issued" what is no number`,
+		"complaint.cursors reads its own feed on behind its end",
+	} {
+		if !strings.Contains(told, want) {
+			t.Errorf("fsck does not say %s:\n%s", want, told)
+		}
+	}
+
 	plant(t, filepath.Join(c.Data, "evaluation.db"), "ballot.final", "rounds/r\x00receipt")
 	plant(t, filepath.Join(c.Data, "complaint.db"), "complaint.contents", "complaints/c")
 	told = fsckSays(t, errWrong, c.Data)
@@ -52,13 +65,18 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 }
 
 // plant adds a row that nobody wrote.
-func plant(t *testing.T, path, bucket, key string) {
+func plant(t *testing.T, path, bucket, key string) { put(t, path, bucket, key, []byte("x")) }
+
+// far has a feed read on from where it never came to.
+func far(t *testing.T, path, bucket, key string) { put(t, path, bucket, key, store.Number(1<<20)) }
+
+func put(t *testing.T, path, bucket, key string, value []byte) {
 	t.Helper()
 	engine, err := bolt.Open(path, bolt.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = engine.Update(t.Context(), func(tx store.Tx) error { return tx.Put(bucket, []byte(key), []byte("x")) })
+	err = engine.Update(t.Context(), func(tx store.Tx) error { return tx.Put(bucket, []byte(key), value) })
 	if err := errors.Join(err, engine.Close()); err != nil {
 		t.Fatal(err)
 	}

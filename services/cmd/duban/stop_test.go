@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +65,35 @@ func TestStopUnderLoad(t *testing.T) {
 			t.Logf("%d acknowledged, %d refused", len(l.acked), callers)
 		})
 	}
+}
+
+// TestAStopThatLosesOnlyNotesIsClean: the collector is away, and the note of how long the
+// logs are cannot be written. Both are logged, and the status is 0.
+func TestAStopThatLosesOnlyNotesIsClean(t *testing.T) {
+	c := settings(t.TempDir())
+	away, err := net.Listen("tcp", "127.0.0.1:0") // which never answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = away.Close() }()
+	c.Telemetry.OTLPEndpoint, c.Telemetry.OTLPInsecure, c.Telemetry.Sample = away.Addr().String(), true, 1
+	note := filepath.Join(c.Data, "high-water.json")
+	d := boot(t, c)
+	if err := errors.Join(os.RemoveAll(note), os.MkdirAll(filepath.Join(note, "in the way"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	initialize(t, d)
+	d.term()
+	d.ends(exitOK)
+	for _, line := range []string{`"msg":"noting how long the logs are"`, `"msg":"the newest spans are lost"`, `"msg":"stopped","took":`} {
+		if said := d.log.String(); !strings.Contains(said, line) {
+			t.Errorf("the log lacks %s:\n%s", line, said)
+		}
+	}
+	if err := os.RemoveAll(note); err != nil {
+		t.Fatal(err)
+	}
+	clean(t, settings(c.Data))
 }
 
 // wait keeps a caller of each API waiting for entries that do not come for half

@@ -35,8 +35,8 @@ func (s *Service) ListDeliveries(ctx context.Context, req *eventv1.ListDeliverie
 			return err
 		}
 		var next string
-		res.Deliveries, next, err = page.Collect(shown(tx, w.GetName(), after), page.Size(req.GetPageSize()), 0,
-			func(d *eventv1.Delivery) (bool, error) { return filter.Match(d), nil }, numberOf)
+		res.Deliveries, next, err = page.Collect(shown(tx, w.GetName(), after), page.Most{Items: page.Size(req.GetPageSize())},
+			func(d *eventv1.Delivery) (*eventv1.Delivery, bool, error) { return d, filter.Match(d), nil }, numberOf)
 		res.NextPageToken = s.book.Tokens.Encode(next, req)
 		return err
 	})

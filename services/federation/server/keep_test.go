@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -165,6 +167,15 @@ func TestBracketsReceiptsAndSilence(t *testing.T) {
 	b, err := province.federation(province.Auditor).GetBracket(t.Context(), &federationv1.GetBracketRequest{Name: mirror, Seq: seq})
 	if err != nil || b.GetWithoutTime() == nil || b.GetWithTime() == nil || b.GetBackdated() || b.GetWithTime().AsTime().Before(b.GetWithoutTime().AsTime()) {
 		t.Errorf("the bracket is %v, %v", b, err)
+	}
+	for _, parent := range []string{"installations/none", "installations/51010", "installations/510100-"} {
+		_, err := province.federation(province.Auditor).ListMirrors(t.Context(), &federationv1.ListMirrorsRequest{Parent: parent})
+		if status.Code(err) != codes.NotFound {
+			t.Errorf("the mirrors of %s = %v, want that there is none", parent, err)
+		}
+	}
+	if all, err := province.federation(province.Auditor).ListMirrors(t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/-"}); err != nil || len(all.GetMirrors()) == 0 {
+		t.Errorf("the mirrors of all = %v, %v", all, err)
 	}
 	list, err := province.federation(province.Auditor).ListMirrors(t.Context(), &federationv1.ListMirrorsRequest{Parent: in.GetName()})
 	if want := len(suite.Called()); err != nil || len(list.GetMirrors()) != want {

@@ -26,14 +26,22 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 	if err != nil {
 		return nil, err
 	}
-	res, prefix := &federationv1.ListMirrorsResponse{}, strings.TrimSuffix(req.GetParent(), "-")
+	res, prefix, known := &federationv1.ListMirrorsResponse{}, req.GetParent()+"/mirrors/", false
+	if req.GetParent() == "installations/-" {
+		prefix, known = "", true
+	}
 	err = s.book.View(ctx, func(tx *change.Tx) error {
 		tx.Trusted("each mirror is checked by its unit")
 		var next string
-		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Size(req.GetPageSize()), 0, func(m *federationv1.Mirror) (bool, error) {
-			return strings.HasPrefix(m.GetName(), prefix) && tx.Access.Inside(m.GetUnit()) && filter.Match(m), nil
+		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Most{Items: page.Size(req.GetPageSize())}, func(m *federationv1.Mirror) (*federationv1.Mirror, bool, error) {
+			seen := strings.HasPrefix(m.GetName(), prefix) && tx.Access.Inside(m.GetUnit())
+			known = known || seen
+			return m, seen && filter.Match(m), nil
 		}, feedName)
 		res.NextPageToken = s.book.Tokens.Encode(next, req)
+		if err == nil && !known { // enrolled here, and nothing of it has come
+			_, err = s.installations.Reach(tx, req.GetParent())
+		}
 		return err
 	})
 	for _, m := range res.GetMirrors() {

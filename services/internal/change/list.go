@@ -28,16 +28,16 @@ type Keep[T Record] func(*Tx, T) (bool, error)
 // It MUST yield whatever it comes across and leave skipping to keep: what is
 // skipped counts against the work of a page.
 func (k *Kind[T]) List(ctx context.Context, req Listing, read func(tx *Tx, after string) (iter.Seq2[T, error], error), keep ...Keep[T]) (items []T, next string, err error) {
-	return k.upTo(ctx, req, page.Size(req.GetPageSize()), read, keep)
+	return k.upTo(ctx, req, page.Most{Items: page.Size(req.GetPageSize())}, read, keep)
 }
 
 // All is List without pages: at most so many records, and whether there may be more.
 func (k *Kind[T]) All(ctx context.Context, req Listing, most int, read func(tx *Tx, after string) (iter.Seq2[T, error], error)) (items []T, more bool, err error) {
-	items, next, err := k.upTo(ctx, req, most, read, nil)
+	items, next, err := k.upTo(ctx, req, page.Most{Items: most, Bytes: page.FileBytes}, read, nil)
 	return items, next != "", err
 }
 
-func (k *Kind[T]) upTo(ctx context.Context, req Listing, most int, read func(tx *Tx, after string) (iter.Seq2[T, error], error), keep []Keep[T]) (items []T, next string, err error) {
+func (k *Kind[T]) upTo(ctx context.Context, req Listing, most page.Most, read func(tx *Tx, after string) (iter.Seq2[T, error], error), keep []Keep[T]) (items []T, next string, err error) {
 	cut, err := newCut[T](k.Book.Tokens, req)
 	if err != nil {
 		return nil, "", err
@@ -47,10 +47,7 @@ func (k *Kind[T]) upTo(ctx context.Context, req Listing, most int, read func(tx 
 		if err != nil {
 			return err
 		}
-		items, next, err = cut.page(records, most, func(r T) (bool, error) { return k.listed(tx, r, keep, cut.filter) })
-		for i := 0; i < len(items) && err == nil; i++ {
-			items[i], err = k.shown(tx, items[i])
-		}
+		items, next, err = cut.page(records, most, func(r T) (T, bool, error) { return k.listed(tx, r, keep, cut.filter) })
 		return err
 	})
 	return items, next, err
@@ -80,22 +77,22 @@ func (k *Kind[T]) Of(unit string) func(tx *Tx, after string) (iter.Seq2[T, error
 	}
 }
 
-// listed says whether a list has the record. What the caller may not see is left
-// out before the filter looks at anything.
-func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (bool, error) {
+// listed says whether a list has the record, and as what. What the caller may not
+// see is left out before the filter looks at anything.
+func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (shown T, kept bool, err error) {
 	for _, keep := range keep {
 		if kept, err := keep(tx, r); !kept || err != nil {
-			return false, err
+			return r, false, err
 		}
 	}
 	switch err := k.may(tx, r); {
 	case errors.Is(err, authz.ErrNotFound), errors.Is(err, authz.ErrDenied):
-		return false, nil
+		return r, false, nil
 	case err != nil:
-		return false, err
+		return r, false, err
 	}
-	shown, err := k.shown(tx, r)
-	return err == nil && filter.Match(shown), err
+	shown, err = k.shown(tx, r)
+	return shown, err == nil && filter.Match(shown), err
 }
 
 // named is whatever a list has its order by.
@@ -122,8 +119,8 @@ func newCut[T named](tokens *page.Tokens, req Listing) (c cut[T], err error) {
 	return c, err
 }
 
-// page returns the records of a page of that size and the token of the next.
-func (c cut[T]) page(records iter.Seq2[T, error], size int, keep func(T) (bool, error)) ([]T, string, error) {
-	items, next, err := page.Collect(records, size, 0, keep, T.GetName)
+// page returns the records of a page of at most that and the token of the next.
+func (c cut[T]) page(records iter.Seq2[T, error], most page.Most, show func(T) (T, bool, error)) ([]T, string, error) {
+	items, next, err := page.Collect(records, most, show, T.GetName)
 	return items, c.tokens.Encode(next, c.req), err
 }

@@ -31,7 +31,8 @@ func (r Registry[T]) List(tokens *page.Tokens, req Listing) (items []T, next str
 	if err != nil {
 		return nil, "", err
 	}
-	return cut.page(r.behind(cut.after), page.Size(req.GetPageSize()), func(item T) (bool, error) { return cut.filter.Match(item), nil })
+	most := page.Most{Items: page.Size(req.GetPageSize())}
+	return cut.page(r.behind(cut.after), most, func(item T) (T, bool, error) { return item, cut.filter.Match(item), nil })
 }
 
 // behind yields the items whose name comes after that one.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
 	"github.com/duban-project/duban/services/internal/page"
@@ -36,16 +37,16 @@ func records(first, end uint64, taken *int) iter.Seq2[*feedv1.Record, error] {
 
 func key(r *feedv1.Record) string { return strconv.FormatUint(r.GetSeq(), 10) }
 
-func all(*feedv1.Record) (bool, error) { return true, nil }
+func all(r *feedv1.Record) (*feedv1.Record, bool, error) { return r, true, nil }
 
-func even(r *feedv1.Record) (bool, error) { return r.GetSeq()%2 == 0, nil }
+func even(r *feedv1.Record) (*feedv1.Record, bool, error) { return r, r.GetSeq()%2 == 0, nil }
 
 func TestCollect(t *testing.T) {
-	none := func(*feedv1.Record) (bool, error) { return false, nil }
+	none := func(r *feedv1.Record) (*feedv1.Record, bool, error) { return r, false, nil }
 	for name, c := range map[string]struct {
 		end        uint64
 		size, scan int
-		keep       func(*feedv1.Record) (bool, error)
+		keep       func(*feedv1.Record) (*feedv1.Record, bool, error)
 		items      int
 		cursor     string
 		taken      int
@@ -66,7 +67,7 @@ func TestCollect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			taken := 0
-			items, cursor, err := page.Collect(records(0, c.end, &taken), c.size, c.scan, c.keep, key)
+			items, cursor, err := page.Collect(records(0, c.end, &taken), page.Most{Items: c.size, Scan: c.scan}, c.keep, key)
 			if len(items) != c.items || cursor != c.cursor || err != nil || taken != c.taken {
 				t.Errorf("%d items, cursor %q, %v, %d taken; want %d, %q, nil, %d",
 					len(items), cursor, err, taken, c.items, c.cursor, c.taken)
@@ -80,26 +81,30 @@ func TestCollectHandsOnErrors(t *testing.T) {
 	seq := func(yield func(*feedv1.Record, error) bool) {
 		_ = yield(&feedv1.Record{}, nil) && yield(nil, boom)
 	}
-	broken := func(r *feedv1.Record) (bool, error) { return r.GetSeq() == 0, boom }
+	broken := func(r *feedv1.Record) (*feedv1.Record, bool, error) { return r, r.GetSeq() == 0, boom }
 	for name, c := range map[string]struct {
 		seq  iter.Seq2[*feedv1.Record, error]
-		keep func(*feedv1.Record) (bool, error)
+		keep func(*feedv1.Record) (*feedv1.Record, bool, error)
 	}{"of the sequence": {seq, all}, "of keep": {records(0, 3, new(int)), broken}} {
-		items, cursor, err := page.Collect(c.seq, 1, 0, c.keep, key)
+		items, cursor, err := page.Collect(c.seq, page.Most{Items: 1}, c.keep, key)
 		if items != nil || cursor != "" || !errors.Is(err, boom) {
 			t.Errorf("%s: got %v, %q, %v", name, items, cursor, err)
 		}
 	}
 }
 
-// Whatever the page and scan sizes: pages put together are the list, once each
+// Whatever the bounds: pages put together are the list, once each
 // and in order, and none but the last may end without a cursor.
 func TestPagesAreTheList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		end := rapid.Uint64Range(0, 60).Draw(t, "end")
 		size, scan := rapid.IntRange(1, 12).Draw(t, "size"), rapid.IntRange(1, 12).Draw(t, "scan")
 		kept := rapid.SliceOfN(rapid.Bool(), 60, 60).Draw(t, "kept")
-		keep := func(r *feedv1.Record) (bool, error) { return kept[r.GetSeq()], nil }
+		weight := rapid.SliceOfN(rapid.IntRange(0, 60), 60, 60).Draw(t, "bytes")
+		most := page.Most{Items: size, Scan: scan, Bytes: rapid.IntRange(1, 200).Draw(t, "most bytes")}
+		show := func(r *feedv1.Record) (*feedv1.Record, bool, error) {
+			return &feedv1.Record{Seq: r.GetSeq(), Entry: make([]byte, weight[r.GetSeq()])}, kept[r.GetSeq()], nil
+		}
 		var got, want []uint64
 		for seq := range end {
 			if kept[seq] {
@@ -111,9 +116,10 @@ func TestPagesAreTheList(t *testing.T) {
 				t.Fatal("more pages than records")
 			}
 			taken := 0
-			items, cursor, err := page.Collect(records(next, end, &taken), size, scan, keep, key)
-			if err != nil || len(items) > size || taken > scan+1 {
-				t.Fatalf("%d items, %d taken, %v", len(items), taken, err)
+			items, cursor, err := page.Collect(records(next, end, &taken), most, show, key)
+			bytes := proto.Size(&feedv1.ListRecordsResponse{Records: items})
+			if err != nil || len(items) > size || taken > scan+1 || len(items) > 1 && bytes > most.Bytes {
+				t.Fatalf("%d items of %d bytes, %d taken, %v", len(items), bytes, taken, err)
 			}
 			for _, r := range items {
 				got = append(got, r.GetSeq())

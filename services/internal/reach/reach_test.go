@@ -188,7 +188,7 @@ func TestATraceGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, n.Made = observed.Handlers()
+	_, _, n.Made = observed.Handlers()
 	ctx := trace.ContextWithRemoteSpanContext(t.Context(), trace.NewSpanContext(trace.SpanContextConfig{
 		TraceID: trace.TraceID{1, 2, 3}, SpanID: trace.SpanID{4}, Remote: true,
 	}))

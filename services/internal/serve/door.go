@@ -52,8 +52,12 @@ func (p *Process) server(d Door) *grpc.Server {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: quiet / 3}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: quiet, Timeout: quiet / 3}),
 	}
-	if p.Served != nil {
-		options = append(options, grpc.StatsHandler(p.Served))
+	observer := p.Served
+	if d.Caller == nil {
+		observer = p.Public
+	}
+	if observer != nil {
+		options = append(options, grpc.StatsHandler(observer))
 	}
 	if d.Credentials != nil {
 		options = append(options, grpc.Creds(d.Credentials),

@@ -35,7 +35,7 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 	}
 	steps := chain(mark, p.every)
 	channel := (&inprocgrpc.Channel{}).
-		WithCloner(inprocgrpc.CopyFunc(p.limits.thaw)).
+		WithCloner(inprocgrpc.CopyFunc(thaw)).
 		WithServerUnaryInterceptor(steps.unary).
 		WithServerStreamInterceptor(steps.stream)
 	if p.Served != nil {
@@ -59,9 +59,6 @@ func (c conn) Invoke(ctx context.Context, method string, req, resp any, opts ...
 	if err != nil {
 		return status.Error(codes.Internal, "encoding the request: "+err.Error())
 	}
-	if err := c.process.admits(method, len(b)); err != nil {
-		return err
-	}
 	return FromStatus(c.Channel.Invoke(ctx, method, frozen(b), resp, opts...))
 }
 
@@ -70,7 +67,7 @@ type frozen []byte
 
 // thaw copies a message, a request as well as an answer, by way of its bytes, as
 // a wire would.
-func (l Limits) thaw(out, in any) error {
+func thaw(out, in any) error {
 	b, ok := in.(frozen)
 	if !ok {
 		m, isMessage := in.(proto.Message)
@@ -79,9 +76,6 @@ func (l Limits) thaw(out, in any) error {
 		}
 		var err error
 		if b, err = proto.Marshal(m); err != nil {
-			return err
-		}
-		if err := fits(len(b), l.Message); err != nil {
 			return err
 		}
 	}

@@ -38,8 +38,8 @@ var chinese = map[string]string{
 }
 
 // said says in Chinese and in English what is to be written instead of what broke
-// the rule.
-func said(v *protovalidate.Violation) (zh, en string) {
+// the rule, in a message of that kind.
+func said(of protoreflect.MessageDescriptor, v *protovalidate.Violation) (zh, en string) {
 	switch rule := v.Proto.GetRuleId(); rule {
 	case "string.min_len", "bytes.min_len", "repeated.min_items":
 		if v.RuleValue.Uint() == 1 {
@@ -49,7 +49,7 @@ func said(v *protovalidate.Violation) (zh, en string) {
 	case "string.pattern":
 		return form(v.RuleValue.String())
 	case "enum.defined_only", "enum.not_in", "enum.in":
-		return choice(v.FieldDescriptor)
+		return choice(fieldOf(of, v))
 	default:
 		return inChinese(rule, v.RuleValue), v.Proto.GetMessage()
 	}
@@ -65,6 +65,18 @@ func inChinese(rule string, value protoreflect.Value) string {
 	default:
 		return text
 	}
+}
+
+// fieldOf is the field that the violation is at, also if it is at an item of it, of
+// which the violation itself does not tell the field.
+func fieldOf(of protoreflect.MessageDescriptor, v *protovalidate.Violation) (field protoreflect.FieldDescriptor) {
+	for _, step := range v.Proto.GetField().GetElements() {
+		field = of.Fields().ByNumber(protoreflect.FieldNumber(step.GetFieldNumber()))
+		if of = field.Message(); field.IsMap() {
+			of = field.MapValue().Message()
+		}
+	}
+	return field
 }
 
 // choice names the values of an enum that say something.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -204,6 +205,65 @@ func TestFieldsAreToldWhatToWrite(t *testing.T) {
 	if diff := cmp.Diff(want, fault.As(err).Fields); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// TestEveryEnumNamesItsChoices: of each field of the contract that is an enum, alone,
+// in a list or in a map, a value that it does not take is told at the field.
+func TestEveryEnumNamesItsChoices(t *testing.T) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists, all := 0, 0
+	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
+		fields := mt.Descriptor().Fields()
+		for i := 0; strings.HasPrefix(string(mt.Descriptor().FullName()), "duban.") && i < fields.Len(); i++ {
+			field := fields.Get(i)
+			for _, n := range []protoreflect.EnumNumber{0, 99, -1} {
+				m, path := mt.New(), string(field.Name())
+				switch {
+				case field.IsMap() && field.MapValue().Enum() != nil:
+					m.Mutable(field).Map().Set(protoreflect.ValueOfString("k").MapKey(), protoreflect.ValueOfEnum(n))
+				case field.IsMap() || field.Enum() == nil:
+					continue
+				case field.IsList():
+					m.Mutable(field).List().Append(protoreflect.ValueOfEnum(n))
+					path += "[0]"
+				default:
+					m.Set(field, protoreflect.ValueOfEnum(n))
+				}
+				if told := refused(t, validator, m.Interface(), path); told != "" {
+					if all++; field.IsList() {
+						lists++
+					}
+					if !strings.HasPrefix(told, "must be one of ") || strings.Contains(told, "UNSPECIFIED") {
+						t.Errorf("%s: %d is told %q", field.FullName(), n, told)
+					}
+				}
+			}
+		}
+		return true
+	})
+	if lists < 3 || all < 50 {
+		t.Errorf("%d values are refused, of lists %d, which cannot be all", all, lists)
+	}
+}
+
+// refused is what is told of an enum at that path; "" if it is taken.
+func refused(t *testing.T, v protovalidate.Validator, m proto.Message, path string) string {
+	t.Helper()
+	var invalid *protovalidate.ValidationError
+	if err := v.Validate(m); !errors.As(err, &invalid) {
+		return ""
+	}
+	invalid.Violations = slices.DeleteFunc(invalid.Violations, func(v *protovalidate.Violation) bool {
+		return protovalidate.FieldPathString(v.Proto.GetField()) != path || !strings.HasPrefix(v.Proto.GetRuleId(), "enum.")
+	})
+	err := fieldFault(m.ProtoReflect().Descriptor(), invalid.Violations)
+	if err == nil {
+		return ""
+	}
+	return fault.As(err).Fields[0].En
 }
 
 // What people call a thing is one line without blanks at its ends. The standard library

@@ -60,9 +60,10 @@ type Process struct {
 	// Network hides the address that a client calls from over TCP: what it returns
 	// is all that is known of it. Nil: nothing is known.
 	Network func(netip.Addr) string
-	// Served and Made observe calls, at the side that serves and at the one that
-	// makes them; nil for nobody.
-	Served, Made stats.Handler
+	// Public and Served observe calls at the side that serves, at doors that anybody may
+	// come to and between processes and services of the installation; Made at the one
+	// that makes them; nil for nobody.
+	Public, Served, Made stats.Handler
 
 	limits    Limits
 	validator protovalidate.Validator
@@ -88,8 +89,8 @@ func New(log *slog.Logger, limits Limits) (*Process, error) {
 	p := &Process{Log: log, Grace: 8 * time.Second, limits: limits, validator: v, admission: newAdmission(limits.InFlight), passing: newAdmission((1 + waiters) * limits.InFlight), buckets: newBuckets(limits), methods: map[string]*authz.Method{}, health: health.NewServer(), stopping: make(chan struct{})}
 	p.health.Shutdown() // until Run
 	p.every = chain(    // in this order; docs/architecture.md says why
-		p.sized,
 		statuses(log),
+		p.sized,
 		recovered,
 		p.marked,
 		p.flights.counted,

@@ -2,25 +2,18 @@ package serve
 
 import (
 	"context"
+	"strconv"
 
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
-// fits says whether a message of so many bytes may pass, as gRPC does over TCP.
-func fits(n, limit int) error {
-	if n > limit {
-		return status.Errorf(codes.ResourceExhausted, "the message has %d bytes; the limit is %d", n, limit)
-	}
-	return nil
-}
-
-// admits says whether a request of so many bytes may pass: the contract lets
-// those of some methods have more than other messages.
-func (p *Process) admits(method string, n int) error {
-	return fits(n, max(p.limits.Message, int(p.methods[method].GetMaxMiB())<<20))
-}
+var (
+	errRequest = fault.Of(faultv1.Reason_REASON_BODY_TOO_LARGE)
+	errAnswer  = fault.Of(faultv1.Reason_REASON_ANSWER_TOO_LARGE)
+)
 
 // largest is how many bytes a request of any method may have.
 func (p *Process) largest() int {
@@ -31,13 +24,20 @@ func (p *Process) largest() int {
 	return n
 }
 
-// sized refuses requests that are larger than their method allows: over TCP
-// everything passes that some method would take.
+// sized refuses requests that are larger than their method allows, and answers that
+// are larger than messages may be. Over TCP gRPC itself refuses what no method would
+// take, before any step and without a reason.
 func (p *Process) sized(ctx context.Context, call Call, next func(context.Context) error) error {
-	if m, ok := call.Request.(proto.Message); ok {
-		if err := p.admits(call.Method, proto.Size(m)); err != nil {
-			return err
-		}
+	limit := max(p.limits.Message, int(p.methods[call.Method].GetMaxMiB())<<20)
+	if m, ok := call.Request.(proto.Message); ok && proto.Size(m) > limit {
+		text := strconv.Itoa(limit)
+		return errRequest.With("limit", text).At("body", "不得超过 "+text+" 字节", "must have at most "+text+" bytes")
 	}
-	return next(ctx)
+	if err := next(ctx); err != nil || call.Answer == nil {
+		return err
+	}
+	if m, ok := (*call.Answer).(proto.Message); ok && proto.Size(m) > p.limits.Message {
+		return errAnswer.With("limit", strconv.Itoa(p.limits.Message))
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -41,7 +42,7 @@ func check(v protovalidate.Validator, m proto.Message) error {
 	err := v.Validate(m)
 	var invalid *protovalidate.ValidationError
 	if errors.As(err, &invalid) {
-		return fieldFault(unasked(m, invalid.Violations))
+		return fieldFault(m.ProtoReflect().Descriptor(), unasked(m, invalid.Violations))
 	}
 	if err != nil {
 		return fmt.Errorf("the rules of %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
@@ -54,7 +55,7 @@ func check(v protovalidate.Validator, m proto.Message) error {
 func (p *Process) Validate(m proto.Message) error { return check(p.validator, m) }
 
 // fieldFault names the fields, or is nil if there is nothing to name.
-func fieldFault(found []*protovalidate.Violation) error {
+func fieldFault(of protoreflect.MessageDescriptor, found []*protovalidate.Violation) error {
 	if len(found) == 0 {
 		return nil
 	}
@@ -63,7 +64,7 @@ func fieldFault(found []*protovalidate.Violation) error {
 		if i == violations {
 			break
 		}
-		zh, en := said(v)
+		zh, en := said(of, v)
 		f = f.At(protovalidate.FieldPathString(v.Proto.GetField()), zh, en)
 		f.Fields[i].Rule = v.Proto.GetRuleId()
 	}

@@ -71,9 +71,9 @@ func Default() Config {
 func (c Config) Name() string { return "installations/" + path.Base(c.Installation) }
 
 const (
-	// What limits.message may be: in less the pages that processes read of each
-	// other's feeds find no room, and more would have to be held at once.
-	leastMessage = 1 << 20
+	// What limits.message may be: in less a page of a list or of a feed (1 MiB), or a file
+	// (page.FileBytes), might find no room, and more would have to be held at once.
+	leastMessage = 4 << 20
 	mostMessage  = 1 << 30
 	// mostReserve is a pebibyte, in MiB: far below where bytes no longer fit a number.
 	mostReserve = 1 << 30

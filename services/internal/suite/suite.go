@@ -155,7 +155,7 @@ func (s *Suite) openFolder(o Options) (err error) {
 	if s.marks, err = marks.Open(c.Data); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.marks.Close) // after the stores
+	s.closers = append(s.closers, spared("noting how long the logs are", s.marks.Close)) // after the stores
 	s.restored, err = recovery.OpenRestored(c.Data, c.Federation.above())
 	return err
 }
@@ -164,7 +164,7 @@ func (s *Suite) openTelemetry(ctx context.Context, out io.Writer) (err error) {
 	if s.telemetry, err = telemetry.Setup(ctx, s.config.Telemetry, out); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, s.flush)
+	s.closers = append(s.closers, spared("the newest spans are lost", s.flush))
 	return s.telemetry.Disk(s.disk, s.config.Reserve<<20)
 }
 
@@ -173,7 +173,7 @@ func (s *Suite) openProcess(now func() time.Time) (err error) {
 		return err
 	}
 	s.Process.Grace = s.config.Grace
-	s.Process.Served, s.Process.Made = s.telemetry.Handlers()
+	s.Process.Public, s.Process.Served, s.Process.Made = s.telemetry.Handlers()
 	s.Process.Prepared, s.Process.Simulated, s.Process.Sandbox = s.prepared, s.Clock.Simulated, s.sandbox
 	s.Process.Network = (&network.Veil{Now: now}).Of
 	return nil
@@ -244,6 +244,17 @@ func (s *Suite) Roles() []string { return s.roles }
 
 // Log is the process's log.
 func (s *Suite) Log() *slog.Logger { return s.telemetry.Log }
+
+// spared is what a stop can do without: what becomes of it is logged, and the process
+// has stopped well all the same. Whatever the data need is in the stores.
+func spared(what string, do func() error) func() error {
+	return func() error {
+		if err := do(); err != nil {
+			slog.Warn(what, "error", err)
+		}
+		return nil
+	}
+}
 
 // Close closes what Open opened, in reverse.
 func (s *Suite) Close() (err error) {

@@ -15,17 +15,21 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// Handlers returns what observes calls where they are served and where they are
-// made. Both are needed on a connection, in process too: the client's passes the
-// trace on, the server's takes it up.
-func (t *Telemetry) Handlers() (server, client stats.Handler) {
-	options := []otelgrpc.Option{
-		otelgrpc.WithTracerProvider(t.traces),
-		otelgrpc.WithMeterProvider(t.meters),
-		otelgrpc.WithPropagators(ids{}),
-		otelgrpc.WithFilter(declared),
+// Handlers returns what observes calls where they are served, at a door that anybody
+// may come to and between our own, and where they are made. Those of both sides are
+// needed on a connection, in process too: the client's passes the trace on, the
+// server's takes it up.
+func (t *Telemetry) Handlers() (public, server, client stats.Handler) {
+	options := func(p ids) []otelgrpc.Option {
+		return []otelgrpc.Option{
+			otelgrpc.WithTracerProvider(t.traces),
+			otelgrpc.WithMeterProvider(t.meters),
+			otelgrpc.WithPropagators(p),
+			otelgrpc.WithFilter(declared),
+		}
 	}
-	return begun{otelgrpc.NewServerHandler(options...)}, begun{otelgrpc.NewClientHandler(options...)}
+	public = begun{otelgrpc.NewServerHandler(options(ids{public: true})...)}
+	return public, begun{otelgrpc.NewServerHandler(options(ids{})...)}, begun{otelgrpc.NewClientHandler(options(ids{})...)}
 }
 
 // declared says whether a call is of the contract. Others are refused anyway,
@@ -66,14 +70,14 @@ func (b begun) HandleRPC(ctx context.Context, s stats.RPCStats) {
 	b.Handler.HandleRPC(ctx, s)
 }
 
-// HTTP observes the requests that next serves. It takes up the trace of a W3C
-// traceparent or begins one. The route is what next leaves as Pattern in the
+// HTTP observes the requests that next serves, from anybody. It takes up the trace of
+// a W3C traceparent, by its id alone, or begins one. The route is what next leaves as Pattern in the
 // request it was given, as http.ServeMux does; without it there is none.
 func (t *Telemetry) HTTP(next http.Handler) http.Handler {
 	return otelhttp.NewHandler(routed(next), "HTTP",
 		otelhttp.WithTracerProvider(t.traces),
 		otelhttp.WithMeterProvider(t.meters),
-		otelhttp.WithPropagators(ids{}))
+		otelhttp.WithPropagators(ids{public: true}))
 }
 
 // routed adds the route to the span once it is known; otelhttp itself puts it

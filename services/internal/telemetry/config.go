@@ -21,8 +21,9 @@ type Config struct {
 	OTLPInsecure bool `yaml:"otlp_insecure"`
 	// Service is the name under which traces and metrics are found.
 	Service string `yaml:"service"`
-	// Sample is the share of traces that are recorded, from 0 to 1, of those that
-	// begin here. A trace that began elsewhere is recorded if its caller does so.
+	// Sample is the share of traces that are recorded, from 0 to 1. It is decided where
+	// a client or another installation calls, whatever that sends, and holds for all
+	// that our own processes do for the call.
 	Sample float64 `yaml:"sample"`
 }
 

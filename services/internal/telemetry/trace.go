@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"encoding/binary"
 	"log/slog"
+	"math/rand/v2"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracegrpc"
@@ -46,7 +48,7 @@ func newTraces(about *resource.Resource, share float64, exporter sdktrace.SpanEx
 	}
 	if exporter != nil {
 		options = append(options,
-			sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(share))),
+			sdktrace.WithSampler(newSampler(share)),
 			sdktrace.WithBatcher(private{exporter, log}))
 	}
 	return sdktrace.NewTracerProvider(options...)
@@ -94,13 +96,42 @@ func (bare) Events() []sdktrace.Event { return nil }
 // Links returns none.
 func (bare) Links() []sdktrace.Link { return nil }
 
+// sampler records the operator's share of the traces. What was decided when a trace
+// began holds for all of it, in every process; but who calls at a public door decides
+// nothing: neither by the flag that it sends nor by the id that it chooses.
+type sampler struct {
+	sdktrace.Sampler
+	begins sdktrace.Sampler
+}
+
+func newSampler(share float64) sampler {
+	begins := sdktrace.TraceIDRatioBased(share)
+	return sampler{sdktrace.ParentBased(begins), begins}
+}
+
+// ShouldSample implements sdktrace.Sampler.
+func (s sampler) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	foreign, _ := p.ParentContext.Value(foreignKey{}).(bool)
+	if !foreign || !trace.SpanContextFromContext(p.ParentContext).IsRemote() {
+		return s.Sampler.ShouldSample(p)
+	}
+	binary.BigEndian.PutUint64(p.TraceID[8:], rand.Uint64()) // what it is decided by
+	return s.begins.ShouldSample(p)
+}
+
+// foreignKey is whether the trace of a context came through a public door.
+type foreignKey struct{}
+
 // ids passes on W3C trace context without its tracestate, in which a caller may
 // write what it likes.
-type ids struct{ propagation.TraceContext }
+type ids struct {
+	propagation.TraceContext
+	public bool // whether anybody may have sent it
+}
 
 // Extract implements propagation.TextMapPropagator.
 func (p ids) Extract(ctx context.Context, carrier propagation.TextMapCarrier) context.Context {
-	ctx = p.TraceContext.Extract(ctx, carrier)
+	ctx = context.WithValue(p.TraceContext.Extract(ctx, carrier), foreignKey{}, p.public)
 	c := trace.SpanContextFromContext(ctx)
 	if c.TraceState().Len() == 0 {
 		return ctx

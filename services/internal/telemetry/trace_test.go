@@ -20,10 +20,13 @@ import (
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"github.com/google/go-cmp/cmp"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 
 	"github.com/duban-project/duban/services/internal/store"
@@ -65,14 +68,14 @@ type bed struct {
 type transport func(testing.TB, *Telemetry, healthv1.HealthServer) grpc.ClientConnInterface
 
 func inProcess(_ testing.TB, t *Telemetry, s healthv1.HealthServer) grpc.ClientConnInterface {
-	server, client := t.Handlers()
+	_, server, client := t.Handlers()
 	channel := new(inprocgrpc.Channel).WithServerStatsHandler(server).WithClientStatsHandler(client)
 	healthv1.RegisterHealthServer(channel, s)
 	return channel
 }
 
 func overTCP(tb testing.TB, t *Telemetry, s healthv1.HealthServer) grpc.ClientConnInterface {
-	server, client := t.Handlers()
+	_, server, client := t.Handlers()
 	g := grpc.NewServer(grpc.StatsHandler(server))
 	healthv1.RegisterHealthServer(g, s)
 	l := listen(tb)
@@ -105,10 +108,13 @@ func openBolt(tb testing.TB) store.Engine {
 }
 
 // lay makes a bed that records every trace.
-func lay(t *testing.T, over transport) *bed {
+func lay(t *testing.T, over transport) *bed { return sampling(t, over, 1) }
+
+// sampling makes a bed that records that share of the traces.
+func sampling(t *testing.T, over transport, share float64) *bed {
 	b := &bed{spans: tracetest.NewInMemoryExporter(), log: new(bytes.Buffer)}
 	c := Default
-	c.Sample = 1
+	c.Sample = share
 	var err error
 	if b.Telemetry, err = setup(c, b.log, b.spans); err != nil {
 		t.Fatal(err)
@@ -274,14 +280,50 @@ func TestTraceBeginsHere(t *testing.T) {
 	}
 }
 
-func TestCallerDecidesOnSampling(t *testing.T) {
-	b := lay(t, inProcess)
-	b.get(t, "1", "00-00000000000000000000000000000001-00f067aa0ba902b7-00")
-	b.get(t, "1", caller)
-	b.recorded(t, 4)
-	for _, s := range b.spans.GetSpans() {
-		if got := s.SpanContext.TraceID().String(); got != callerTrace {
-			t.Errorf("%s of trace %s is recorded", s.Name, got)
+// TestTheOperatorDecidesOnSampling: at a public door neither the caller's flag nor its
+// choice of an id does. Behind it one trace is recorded whole or not at all.
+func TestTheOperatorDecidesOnSampling(t *testing.T) {
+	everyTransport(t, func(t *testing.T, over transport) {
+		all := lay(t, over)
+		all.get(t, "1", "00-"+callerTrace+"-00f067aa0ba902b7-00")
+		if n := len(all.recorded(t, 4)); n != 4 {
+			t.Errorf("of all traces, one that the caller does not record has %d spans, want 4", n)
+		}
+		none := sampling(t, over, 0)
+		none.get(t, "1", caller)
+		none.get(t, "1", "")
+		if err := none.traces.ForceFlush(t.Context()); err != nil || len(none.spans.GetSpans()) > 0 {
+			t.Errorf("of no trace, one that the caller records has %v, %v", none.spans.GetSpans(), err)
+		}
+	})
+	some := sampling(t, inProcess, 0.5)
+	const calls = 64
+	for range calls {
+		some.get(t, "1", "00-00000000000000000000000000000001-00f067aa0ba902b7-01")
+	}
+	if err := some.traces.ForceFlush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	begun := 0
+	for _, s := range some.spans.GetSpans() {
+		if s.Name == "GET /v1/units/{unit}" {
+			begun++
+		}
+	}
+	if begun == 0 || begun == calls {
+		t.Errorf("%d of %d traces of one id are recorded", begun, calls)
+	}
+}
+
+// TestBetweenOurOwnTheCallerDecides, and at a door of gRPC for the public not.
+func TestBetweenOurOwnTheCallerDecides(t *testing.T) {
+	b := sampling(t, inProcess, 0)
+	public, server, _ := b.Handlers()
+	for want, h := range map[bool]stats.Handler{true: server, false: public} {
+		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("traceparent", caller))
+		ctx = h.TagRPC(ctx, &stats.RPCTagInfo{FullMethodName: healthv1.Health_Check_FullMethodName})
+		if c := trace.SpanContextFromContext(ctx); c.IsSampled() != want || c.TraceID().String() != callerTrace {
+			t.Errorf("sampled = %v in %v, want %v", c.IsSampled(), c.TraceID(), want)
 		}
 	}
 }

@@ -140,7 +140,10 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 	}
 	expect := fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files}
 	expect.Beside = beside[role]
-	return fsck.Check(ctx, engine, expect)
+	if report, err = fsck.Check(ctx, engine, expect); err != nil {
+		return report, err
+	}
+	return report, bookmarks(ctx, engine, role, &report)
 }
 
 // fsckMirrors checks what is mirrored of installations below.

@@ -78,15 +78,19 @@ func wide(f protoreflect.FieldDescriptor, schema object) {
 	}
 }
 
-// allowEmpty is for a text that is empty in answers to some, though requests must
-// give it: both have the same schema.
+// allowEmpty is for a text, or a list, that is empty in answers to some, though
+// requests must give it: both have the same schema.
 func allowEmpty(f protoreflect.FieldDescriptor, schema object) {
-	if f.IsList() || f.Kind() != protoreflect.StringKind {
+	if f.Kind() != protoreflect.StringKind {
 		return
 	}
-	if least, ok := schema["minLength"]; ok {
-		delete(schema, "minLength")
-		schema["x-duban-minLength"] = least
+	length := "minLength"
+	if f.IsList() {
+		length = "minItems"
+	}
+	if least, ok := schema[length]; ok {
+		delete(schema, length)
+		schema["x-duban-"+length] = least
 		said, _ := schema["description"].(string)
 		schema["description"] = strings.TrimSuffix(said, ".") + ". Requests must give it; answers leave it empty where it is withheld."
 	}

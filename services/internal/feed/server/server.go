@@ -20,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/page"
 	"github.com/duban-project/duban/services/internal/seat"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -141,17 +142,31 @@ func (s Source) list(ctx context.Context, req *feedv1.ListRecordsRequest) (*feed
 		if req.GetStart() > res.GetSize() {
 			return errInvalid.At("start", "起始序号超出日志末尾。", "The feed ends before this index.")
 		}
-		res.Records, err = s.Log.Records(tx, req.GetStart(), page(req))
+		res.Records, err = s.Log.Records(tx, req.GetStart(), most(req))
 		if err != nil || !req.GetOffice() {
 			return err
 		}
-		return s.Log.Open(tx, res.GetRecords(), Office)
+		err = s.Log.Open(tx, res.GetRecords(), Office)
+		res.Records = fitting(res.GetRecords())
+		return err
 	})
 	res.NextStart = req.GetStart() + uint64(len(res.GetRecords()))
 	return res, err
 }
 
-func page(req *feedv1.ListRecordsRequest) int {
+// fitting are the first of the records, as many as a page has room for with what opens
+// their commitments.
+func fitting(records []*feedv1.Record) []*feedv1.Record {
+	var room page.Room
+	for i, r := range records {
+		if !room.Takes(r) {
+			return records[:i]
+		}
+	}
+	return records
+}
+
+func most(req *feedv1.ListRecordsRequest) int {
 	if req.GetPageSize() <= 0 {
 		return pageSize
 	}

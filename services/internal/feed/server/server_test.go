@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -94,6 +96,33 @@ func TestOnlyWhoMayReadAllReads(t *testing.T) {
 				t.Errorf("%s, case %d: got %v", principal, i, err)
 			}
 		}
+	}
+}
+
+// TestWhatIsOpenedHasRoom: what opens commitments may have more bytes than the entries.
+func TestWhatIsOpenedHasRoom(t *testing.T) {
+	const count = 300
+	s, f := open(t)
+	f.Update(t, func(tx store.Tx) error {
+		for i := range count {
+			name := fmt.Sprint("problems/", i)
+			if err := f.Write(tx, feedtest.Problem, name, feedtest.New(feedtest.Problem, "name", name, "officer", strings.Repeat("x", 20_000))); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.Sources["rectification"] = s.Sources["test"]
+	ctx := as(t.Context(), t, "services/federation")
+	for start := uint64(0); start < count; {
+		res, err := s.ListRecords(ctx, &feedv1.ListRecordsRequest{Parent: "feeds/rectification", Start: start, PageSize: 1000, Office: true})
+		if err != nil || len(res.GetRecords()) == 0 || proto.Size(res) > 1<<20+100 || res.GetRecords()[0].GetSeq() != start {
+			t.Fatalf("from %d: %d records of %d bytes, %v", start, len(res.GetRecords()), proto.Size(res), err)
+		}
+		if len(res.GetRecords()[0].GetOpenings()) != 1 {
+			t.Fatalf("from %d: not opened", start)
+		}
+		start = res.GetNextStart()
 	}
 }
 
