@@ -91,7 +91,7 @@ func led(handled []fixture) []fixture {
 	one := &handled[1]
 	one.except = append([]exception{{"who accepted it is responsible", func(c caller, home string) bool {
 		sees := within(home, c.unit) && (c.reach == "" || within(home, c.reach))
-		return sees && (c.role != accessv1.Role_ROLE_COMPLAINT_OFFICER || c.unit != home)
+		return sees && (c.role != accessv1.Role_ROLE_COMPLAINT_OFFICER || c.unit != home || c.from != home)
 	}, denied}}, one.except...)
 	one.merged = []exception{{"who accepted it is responsible until it is taken over", at, denied}}
 	return handled

@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"slices"
 	"strings"
 
 	protobuf "google.golang.org/protobuf/proto"
@@ -93,6 +94,21 @@ func evaluationFixtures() map[string][]fixture {
 	return all
 }
 
+// runs is asks for what whoever belongs to a unit rated, such as those beneath the home,
+// does not do.
+func runs(ask func(records) protobuf.Message, others ...exception) fixture {
+	return fixture{ask: ask, except: append(others, exception{"who belongs to a unit rated does not run the round", func(c caller, home string) bool {
+		runs := []accessv1.Role{accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_SUPERVISOR}
+		return slices.Contains(runs, c.role) && c.unit == home && c.from != home && within(c.from, home)
+	}, denied})}
+}
+
+// published is a fixture for rounds that are, of the bureau.
+func published(f fixture) fixture {
+	f.note, f.homes = "published", []string{bureau}
+	return f
+}
+
 func roundFixtures() map[string][]fixture {
 	shows := func(r records) string { return r.rounds.draft }
 	rated := []exception{{"a published round is read by the units rated", beneath, granted}}
@@ -101,7 +117,7 @@ func roundFixtures() map[string][]fixture {
 		"GetEvaluationScheme": {{homes: nowhere, ask: func(records) protobuf.Message {
 			return &evaluationv1.GetEvaluationSchemeRequest{Name: "evaluationSchemes/conduct"}
 		}}},
-		"CreateRound": {asks(func(r records) protobuf.Message {
+		"CreateRound": {runs(func(r records) protobuf.Message {
 			req := rating(r.unit, r.child)
 			req.ValidateOnly = true
 			return req
@@ -117,7 +133,7 @@ func roundFixtures() map[string][]fixture {
 			{note: "of an owner", sifts: true, except: draft(), shows: shows, ask: func(r records) protobuf.Message { return &evaluationv1.ListRoundsRequest{Owner: r.unit} }},
 			{note: "of a unit rated", sifts: true, except: draft(), shows: shows, ask: func(r records) protobuf.Message { return &evaluationv1.ListRoundsRequest{Subject: r.child} }},
 		},
-		"OpenRound": {asks(func(r records) protobuf.Message {
+		"OpenRound": {runs(func(r records) protobuf.Message {
 			return &evaluationv1.OpenRoundRequest{Name: r.rounds.draft, ValidateOnly: true}
 		})},
 		"IssueCredentials": {asks(func(r records) protobuf.Message {
@@ -129,17 +145,17 @@ func roundFixtures() map[string][]fixture {
 			return req
 		}}},
 		"CloseRound": {
-			asks(func(r records) protobuf.Message {
+			runs(func(r records) protobuf.Message {
 				return &evaluationv1.CloseRoundRequest{Name: r.rounds.open, ValidateOnly: true}
 			}),
-			{note: "published", homes: []string{bureau}, except: []exception{{"a published round is seen by the units rated", beneath, denied}}, ask: func(r records) protobuf.Message {
+			published(runs(func(r records) protobuf.Message {
 				return &evaluationv1.CloseRoundRequest{Name: r.rounds.published, ValidateOnly: true}
-			}},
+			}, exception{"a published round is seen by the units rated", beneath, denied})),
 		},
-		"TallyRound": {asks(func(r records) protobuf.Message {
+		"TallyRound": {runs(func(r records) protobuf.Message {
 			return &evaluationv1.TallyRoundRequest{Name: r.rounds.open, ValidateOnly: true}
 		})},
-		"PublishRound": {asks(func(r records) protobuf.Message {
+		"PublishRound": {runs(func(r records) protobuf.Message {
 			return &evaluationv1.PublishRoundRequest{Name: r.rounds.tallied, ValidateOnly: true}
 		})},
 	}

@@ -45,6 +45,7 @@ var rules = []struct {
 	{"internal/lifecycle/*", append(rooms("fault", "lifecycle"), std)},
 	{"internal/calendar", []string{std}},
 	{"internal/deadline", rooms("calendar")},
+	{"internal/address", []string{std}},
 	{"internal/scope", []string{std, proto}},
 	{"internal/durable", []string{std}},
 	{"internal/backup", append(rooms("durable"), std)},

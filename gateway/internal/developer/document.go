@@ -46,7 +46,7 @@ type schema struct {
 	AllOf       []*schema
 	Type        string
 	Format      string
-	Pattern     string
+	Pattern     pattern
 	Description string
 	Enum        []string
 	Properties  map[string]*schema
@@ -55,6 +55,7 @@ type schema struct {
 	MinLength   int
 	Shortest    int `json:"x-duban-minLength"` // in a request, where answers may withhold it
 	MinItems    int
+	Fewest      int `json:"x-duban-minItems"` // the same of lists
 	Minimum     float64
 	Least       json.Number `json:"x-duban-minimum"` // of 64-bit integers
 	OneOf       string      `json:"x-duban-oneof"`   // of fields that exclude each other

@@ -41,12 +41,12 @@ var dates = []string{"2026-12-01", "2026-12", "2026-Q4"}
 func (d *document) needed(s *schema) bool {
 	least, _ := s.Least.Int64()
 	switch {
-	case s.MinLength > 0, s.Shortest > 0, s.MinItems > 0, s.Minimum > 0, least > 0:
+	case s.MinLength > 0, s.Shortest > 0, s.MinItems > 0, s.Fewest > 0, s.Minimum > 0, least > 0:
 		return true
 	case len(s.Enum) > 0:
 		return !strings.HasSuffix(s.Enum[0], "_UNSPECIFIED")
 	case s.Pattern != "":
-		empty, err := regexp.MatchString(s.Pattern, "")
+		empty, err := regexp.MatchString(s.Pattern.syntax(), "")
 		return err == nil && !empty
 	}
 	return false
@@ -100,12 +100,20 @@ func text(known []string, s *schema) string {
 		known = append(known, "ZHViYW4=")
 	}
 	for _, sample := range slices.Concat(known, []string{"example"}, dates) {
-		if fits, err := regexp.MatchString(s.Pattern, sample); s.Pattern == "" || err == nil && fits {
+		if fits, err := regexp.MatchString(s.Pattern.syntax(), sample); s.Pattern == "" || err == nil && fits {
 			return sample
 		}
 	}
-	return fitting(s.Pattern)
+	return fitting(s.Pattern.syntax())
 }
+
+// pattern is one of ECMA-262, as documents have it.
+type pattern string
+
+var codePoint = regexp.MustCompile(`\\u([0-9a-fA-F]{4})`)
+
+// syntax is the pattern as package regexp reads it.
+func (p pattern) syntax() string { return codePoint.ReplaceAllString(string(p), `\x{$1}`) }
 
 // fitting is a short text that the pattern matches, or "" if it is none.
 func fitting(pattern string) string {

@@ -17,13 +17,12 @@ import (
 // juror is a unit that has others rated, and its people.
 type juror struct {
 	*scene
-	unit            string
-	lead, registrar suitetest.Person
+	unit                  string
+	lead, head, registrar suitetest.Person
 }
 
 func (s *scene) juror(unit string) juror {
-	lead := s.Person(unit, accessv1.Role_ROLE_SUPERVISOR, accessv1.Role_ROLE_HEAD)
-	return juror{s, unit, lead, s.Person(unit, accessv1.Role_ROLE_REGISTRAR)}
+	return juror{s, unit, s.Person(unit, accessv1.Role_ROLE_SUPERVISOR), s.Person(unit, accessv1.Role_ROLE_HEAD), s.Person(unit, accessv1.Role_ROLE_REGISTRAR)}
 }
 
 // rates has so many raters say the same of the school today, and publishes it.
@@ -47,7 +46,7 @@ func (j juror) rates(now time.Time, n int32, option string) string {
 	}
 	suitetest.OK[*evaluationv1.Round](j.T)(lead.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: r}))
 	suitetest.OK[*evaluationv1.Round](j.T)(lead.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: r}))
-	suitetest.OK[*evaluationv1.Round](j.T)(lead.PublishRound(ctx, &evaluationv1.PublishRoundRequest{Name: r}))
+	suitetest.OK[*evaluationv1.Round](j.T)(j.Evaluation(j.head.Key).PublishRound(ctx, &evaluationv1.PublishRoundRequest{Name: r}))
 	j.settled()
 	return r + "/results/s1"
 }

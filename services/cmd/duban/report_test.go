@@ -47,7 +47,7 @@ func newSender(t *testing.T) *sender {
 	}
 	on.grant(t, m.GetName(), accessv1.Role_ROLE_REPORTER, "units/d")
 	on.grant(t, s.keys.name, accessv1.Role_ROLE_SUPERVISOR, "units/root")
-	on.grant(t, s.keys.name, accessv1.Role_ROLE_LEADER, "units/d")
+	on.grant(t, s.keys.name, accessv1.Role_ROLE_LEADER, "units/root")
 	k, err := on.security().CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: m.GetName()}})
 	if err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ func (w *world) tallies(round string, measures ...*evaluationv1.Measure) (r *eva
 	const many = 1000
 	for range many {
 		r, err = w.Evaluation(w.supervisor.Key).TallyRound(w.T.Context(), &evaluationv1.TallyRoundRequest{Name: round, Measures: measures})
-		if reason(err) != "ROUND_FIGURE_BEHIND" {
+		if reason(err) != "ROUND_FIGURE_PENDING" {
 			break
 		}
 	}

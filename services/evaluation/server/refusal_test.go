@@ -112,7 +112,7 @@ func TestEveryRefusal(t *testing.T) {
 			_, err := w.Evaluation(w.head.Key).PublishRound(ctx, &evaluationv1.PublishRoundRequest{Name: open})
 			return err
 		}},
-		{"ROUND_PUBLISHER_TALLIED", func() error {
+		{"ROUND_PUBLISHER_INVOLVED", func() error {
 			leader := w.Evaluation(w.leader.Key)
 			suitetest.OK[*evaluationv1.Round](t)(leader.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: open}))
 			_, err := leader.PublishRound(ctx, &evaluationv1.PublishRoundRequest{Name: open})
@@ -135,7 +135,7 @@ func TestEveryRefusal(t *testing.T) {
 	}
 	// What is not heard of yet is provoked by TestAFigureThatIsNotWholeIsNoFigure.
 	for number, name := range evaluationv1.Reason_name {
-		if number != 0 && number != int32(evaluationv1.Reason_REASON_ROUND_FIGURE_BEHIND) && !provoked[strings.TrimPrefix(name, "REASON_")] {
+		if number != 0 && number != int32(evaluationv1.Reason_REASON_ROUND_FIGURE_PENDING) && !provoked[strings.TrimPrefix(name, "REASON_")] {
 			t.Errorf("nothing provokes %s", name)
 		}
 	}

@@ -76,7 +76,7 @@ func TestWhoTalliedDoesNotPublish(t *testing.T) {
 	w.closed(name)
 	w.tallied(name)
 	publish := &evaluationv1.PublishRoundRequest{Name: name}
-	if _, err := w.Evaluation(w.leader.Key).PublishRound(t.Context(), publish); reason(err) != "ROUND_PUBLISHER_TALLIED" {
+	if _, err := w.Evaluation(w.leader.Key).PublishRound(t.Context(), publish); reason(err) != "ROUND_PUBLISHER_INVOLVED" {
 		t.Errorf("who tallied publishes: %v", err)
 	}
 	r := suitetest.OK[*evaluationv1.Round](t)(w.Evaluation(w.head.Key).PublishRound(t.Context(), publish))

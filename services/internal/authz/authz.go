@@ -26,7 +26,7 @@ var (
 	ErrDenied = fault.Of(faultv1.Reason_REASON_PERMISSION_DENIED)
 
 	// ErrInvolved is ErrDenied for who belongs to the unit and would act as its superior.
-	ErrInvolved = fault.Of(faultv1.Reason_REASON_CALLER_INVOLVED)
+	ErrInvolved = fault.Of(faultv1.Reason_REASON_PRINCIPAL_INVOLVED)
 
 	// ErrSecondFactor answers who could sign, had it signed in with a second
 	// factor.

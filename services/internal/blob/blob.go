@@ -40,7 +40,7 @@ var (
 	ErrEmpty       = fault.Of(blobv1.Reason_REASON_ATTACHMENT_EMPTY)
 	ErrTypeRefused = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TYPE_REFUSED)
 	ErrTypeDiffers = fault.Of(blobv1.Reason_REASON_ATTACHMENT_TYPE_DIFFERS)
-	ErrCutOff      = fault.Of(blobv1.Reason_REASON_ATTACHMENT_CUT_OFF)
+	ErrCutOff      = fault.Of(blobv1.Reason_REASON_ATTACHMENT_INCOMPLETE)
 )
 
 // ErrDamaged answers whoever asks for a file that is missing or no longer what its digest

@@ -98,6 +98,9 @@ func (s *Story) submitTask(ctx context.Context, t *task) error {
 			return err
 		}
 	}
+	if t.GetReturns() > 0 {
+		req.Summary += "，已按退回意见补充"
+	}
 	return s.By(t.actor, "clerk").Do(ctx, "submit", req, t.Assignment)
 }
 

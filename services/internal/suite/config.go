@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/address"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/telemetry"
 )
@@ -92,8 +93,8 @@ func (c *Config) Check() error {
 	check(c.Data != "", "data: must name a folder")
 	_, _, named := federation.SplitName(c.Installation)
 	check(named, "installation: must be province/installation of a-z, 0-9 and hyphen, each beginning with a letter or digit; the province may have dots")
-	for key, address := range map[string]string{"http": c.HTTP, "grpc": c.GRPC, "metrics": c.Metrics} {
-		check(listens(address), "%s: must be host:port", key)
+	for key, at := range map[string]string{"http": c.HTTP, "grpc": c.GRPC, "metrics": c.Metrics} {
+		check(address.Listens(at), "%s: must be host:port", key)
 	}
 	check(c.Reserve <= mostReserve, "reserve_mib: must be at most %d", mostReserve)
 	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
@@ -105,6 +106,6 @@ func (c *Config) Check() error {
 	}
 	check(l.InFlight <= mostInFlight, "limits.in_flight: must be at most %d", mostInFlight)
 	check(l.Message >= leastMessage && l.Message <= mostMessage, "limits.message: must be from %d to %d bytes", leastMessage, mostMessage)
-	return errors.Join(append(mistakes, checkOrigins(c.AllowedOrigins), checkProxies(c.TrustedProxies), c.apart(),
+	return errors.Join(append(mistakes, address.Origins(c.AllowedOrigins), address.Proxies(c.TrustedProxies), c.apart(),
 		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }

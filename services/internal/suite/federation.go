@@ -28,6 +28,7 @@ import (
 	"github.com/duban-project/duban/services/federation/push"
 	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/address"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/seed"
@@ -82,7 +83,7 @@ func (f Federation) check() error {
 	}
 	check(f.Silence > 0, "silence: must be above 0")
 	check(f.Listen == "" || f.Certificate != "" && f.Key != "" && f.ClientCA != "", "listen: needs certificate, key and client_ca")
-	check(listens(f.Listen), "listen: must be host:port")
+	check(address.Listens(f.Listen), "listen: must be host:port")
 	p := f.Parent
 	check(p.Recipient == "" || bundle.CheckRecipient(p.Recipient) == nil, "parent.recipient: must be age1…, as the parent's `duban identity` prints it")
 	if p.Address == "" { // bundles go there, if anything does
@@ -90,7 +91,7 @@ func (f Federation) check() error {
 		return errors.Join(mistakes...)
 	}
 	host, _, _ := net.SplitHostPort(p.Address)
-	check(isAddress(p.Address), "parent.address: must be host:port")
+	check(address.Valid(p.Address), "parent.address: must be host:port")
 	check(federation.CheckCosigner(p.Cosigner) == nil, "parent.cosigner: must be a key in note format, as the parent's `duban identity` prints it")
 	check(!p.Plaintext || net.ParseIP(host).IsLoopback(), "parent.plaintext: only to a loopback address")
 	check(p.Plaintext || p.CA != "" && p.Certificate != "" && p.PrivateKey != "", "parent: needs ca, certificate and private_key")

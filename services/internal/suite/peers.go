@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/duban-project/duban/services/internal/address"
 )
 
 // Peers says how the processes of an installation reach each other, where each
@@ -22,15 +24,15 @@ type Peers struct {
 // check returns every mistake.
 func (p Peers) check() error {
 	var mistakes []error
-	for role, address := range p.Addresses {
+	for role, at := range p.Addresses {
 		if !slices.Contains(Roles(), role) || role == Gateway {
 			mistakes = append(mistakes, fmt.Errorf("peers.addresses: %s is no role that is called", role))
 		}
-		if !isAddress(address) {
+		if !address.Valid(at) {
 			mistakes = append(mistakes, fmt.Errorf("peers.addresses.%s: must be host:port", role))
 		}
 	}
-	if !listens(p.Listen) {
+	if !address.Listens(p.Listen) {
 		mistakes = append(mistakes, errors.New("peers.listen: must be host:port"))
 	}
 	if p.Keys == "" && (p.Listen != "" || len(p.Addresses) > 0) {

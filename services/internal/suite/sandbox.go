@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/duban-project/duban/services/internal/address"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/durable"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -29,8 +30,8 @@ func (s Sandbox) check() error {
 	if s.Data == "" {
 		mistakes = append(mistakes, errors.New("sandbox.data: must name a folder"))
 	}
-	for key, address := range map[string]string{"http": s.HTTP, "grpc": s.GRPC} {
-		if !listens(address) {
+	for key, at := range map[string]string{"http": s.HTTP, "grpc": s.GRPC} {
+		if !address.Listens(at) {
 			mistakes = append(mistakes, fmt.Errorf("sandbox.%s: must be host:port", key))
 		}
 	}

@@ -30,7 +30,7 @@ var File_duban_aggregation_v1_aggregation_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_aggregation_proto_rawDesc = "" +
 	"\n" +
-	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\x88*\n" +
+	"&duban/aggregation/v1/aggregation.proto\x12\x14duban.aggregation.v1\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\"duban/aggregation/v1/metrics.proto\x1a'duban/aggregation/v1/report_forms.proto\x1a&duban/aggregation/v1/report_rows.proto\x1a)duban/aggregation/v1/report_sources.proto\x1a\"duban/aggregation/v1/reports.proto\x1a\"duban/aggregation/v1/targets.proto\x1a#duban/aggregation/v1/worklist.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto2\x88*\n" +
 	"\x12AggregationService\x12s\n" +
 	"\tGetMetric\x12&.duban.aggregation.v1.GetMetricRequest\x1a\x1c.duban.aggregation.v1.Metric\" \x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=metrics/*}\x12{\n" +
 	"\vListMetrics\x12(.duban.aggregation.v1.ListMetricsRequest\x1a).duban.aggregation.v1.ListMetricsResponse\"\x17\x8a\xb2\x19\x00\x82\xd3\xe4\x93\x02\r\x12\v/v1/metrics\x12\x86\x01\n" +
@@ -223,6 +223,7 @@ func file_duban_aggregation_v1_aggregation_proto_init() {
 		return
 	}
 	file_duban_aggregation_v1_figures_proto_init()
+	file_duban_aggregation_v1_metrics_proto_init()
 	file_duban_aggregation_v1_report_forms_proto_init()
 	file_duban_aggregation_v1_report_rows_proto_init()
 	file_duban_aggregation_v1_report_sources_proto_init()

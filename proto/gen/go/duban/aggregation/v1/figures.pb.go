@@ -83,126 +83,6 @@ func (Tree) EnumDescriptor() ([]byte, []int) {
 	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{0}
 }
 
-// How a figure comes to be.
-type Metric_Kind int32
-
-const (
-	// Not said.
-	Metric_KIND_UNSPECIFIED Metric_Kind = 0
-	// 存量: how many stand so at the end of the period.
-	Metric_KIND_STOCK Metric_Kind = 1
-	// 流量: how many came in the period.
-	Metric_KIND_FLOW Metric_Kind = 2
-	// 逾期: how many are open though their due date has passed, as of today or of the
-	// day of as_of, whatever period is asked for; each point of a series as known at its end.
-	Metric_KIND_OVERDUE Metric_Kind = 3
-	// 比率: one figure's sum by another's, of all that came until the end of the period,
-	// whatever its start.
-	Metric_KIND_RATIO Metric_Kind = 4
-	// 最近值: the newest value of the unit itself, which is never summed.
-	Metric_KIND_LATEST Metric_Kind = 5
-)
-
-// Enum value maps for Metric_Kind.
-var (
-	Metric_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_STOCK",
-		2: "KIND_FLOW",
-		3: "KIND_OVERDUE",
-		4: "KIND_RATIO",
-		5: "KIND_LATEST",
-	}
-	Metric_Kind_value = map[string]int32{
-		"KIND_UNSPECIFIED": 0,
-		"KIND_STOCK":       1,
-		"KIND_FLOW":        2,
-		"KIND_OVERDUE":     3,
-		"KIND_RATIO":       4,
-		"KIND_LATEST":      5,
-	}
-)
-
-func (x Metric_Kind) Enum() *Metric_Kind {
-	p := new(Metric_Kind)
-	*p = x
-	return p
-}
-
-func (x Metric_Kind) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Metric_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[1].Descriptor()
-}
-
-func (Metric_Kind) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[1]
-}
-
-func (x Metric_Kind) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Metric_Kind.Descriptor instead.
-func (Metric_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{0, 0}
-}
-
-// Which way is good; rankings go by it.
-type Metric_Better int32
-
-const (
-	// Neither: more comes first.
-	Metric_BETTER_UNSPECIFIED Metric_Better = 0
-	// 越多越好: more is better.
-	Metric_BETTER_MORE Metric_Better = 1
-	// 越少越好: less is better.
-	Metric_BETTER_LESS Metric_Better = 2
-)
-
-// Enum value maps for Metric_Better.
-var (
-	Metric_Better_name = map[int32]string{
-		0: "BETTER_UNSPECIFIED",
-		1: "BETTER_MORE",
-		2: "BETTER_LESS",
-	}
-	Metric_Better_value = map[string]int32{
-		"BETTER_UNSPECIFIED": 0,
-		"BETTER_MORE":        1,
-		"BETTER_LESS":        2,
-	}
-)
-
-func (x Metric_Better) Enum() *Metric_Better {
-	p := new(Metric_Better)
-	*p = x
-	return p
-}
-
-func (x Metric_Better) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Metric_Better) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[2].Descriptor()
-}
-
-func (Metric_Better) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[2]
-}
-
-func (x Metric_Better) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Metric_Better.Descriptor instead.
-func (Metric_Better) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{0, 1}
-}
-
 // How wide a point is.
 type GetStatusSeriesRequest_Bucket int32
 
@@ -240,11 +120,11 @@ func (x GetStatusSeriesRequest_Bucket) String() string {
 }
 
 func (GetStatusSeriesRequest_Bucket) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[3].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[1].Descriptor()
 }
 
 func (GetStatusSeriesRequest_Bucket) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[3]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[1]
 }
 
 func (x GetStatusSeriesRequest_Bucket) Number() protoreflect.EnumNumber {
@@ -253,7 +133,7 @@ func (x GetStatusSeriesRequest_Bucket) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use GetStatusSeriesRequest_Bucket.Descriptor instead.
 func (GetStatusSeriesRequest_Bucket) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{10, 0}
 }
 
 // Which answer is exported.
@@ -298,11 +178,11 @@ func (x ExportStatusRequest_Table) String() string {
 }
 
 func (ExportStatusRequest_Table) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[4].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[2].Descriptor()
 }
 
 func (ExportStatusRequest_Table) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[4]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[2]
 }
 
 func (x ExportStatusRequest_Table) Number() protoreflect.EnumNumber {
@@ -311,7 +191,7 @@ func (x ExportStatusRequest_Table) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportStatusRequest_Table.Descriptor instead.
 func (ExportStatusRequest_Table) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{16, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12, 0}
 }
 
 // As what it is exported.
@@ -351,11 +231,11 @@ func (x ExportStatusRequest_Format) String() string {
 }
 
 func (ExportStatusRequest_Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[5].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[3].Descriptor()
 }
 
 func (ExportStatusRequest_Format) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[5]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[3]
 }
 
 func (x ExportStatusRequest_Format) Number() protoreflect.EnumNumber {
@@ -364,143 +244,7 @@ func (x ExportStatusRequest_Format) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ExportStatusRequest_Format.Descriptor instead.
 func (ExportStatusRequest_Format) EnumDescriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{16, 1}
-}
-
-// What a figure means (指标).
-type Metric struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// metrics/{metric}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// 中文名称
-	DisplayNameZh string `protobuf:"bytes,2,opt,name=display_name_zh,json=displayNameZh,proto3" json:"display_name_zh,omitempty"`
-	// The name in English.
-	DisplayNameEn string `protobuf:"bytes,3,opt,name=display_name_en,json=displayNameEn,proto3" json:"display_name_en,omitempty"`
-	// 中文定义
-	DefinitionZh string `protobuf:"bytes,4,opt,name=definition_zh,json=definitionZh,proto3" json:"definition_zh,omitempty"`
-	// The definition in English.
-	DefinitionEn string `protobuf:"bytes,5,opt,name=definition_en,json=definitionEn,proto3" json:"definition_en,omitempty"`
-	// How it comes to be.
-	Kind Metric_Kind `protobuf:"varint,6,opt,name=kind,proto3,enum=duban.aggregation.v1.Metric_Kind" json:"kind,omitempty"`
-	// Which way is good.
-	Better Metric_Better `protobuf:"varint,7,opt,name=better,proto3,enum=duban.aggregation.v1.Metric_Better" json:"better,omitempty"`
-	// Of a ratio: the metric above the line.
-	Numerator string `protobuf:"bytes,8,opt,name=numerator,proto3" json:"numerator,omitempty"`
-	// Of a ratio: the metric beneath the line.
-	Denominator string `protobuf:"bytes,9,opt,name=denominator,proto3" json:"denominator,omitempty"`
-	// What is counted, such as "problem", or "milli" for thousandths.
-	UnitOfMeasure string `protobuf:"bytes,10,opt,name=unit_of_measure,json=unitOfMeasure,proto3" json:"unit_of_measure,omitempty"`
-	// The service whose feed it is folded from.
-	Service       string `protobuf:"bytes,11,opt,name=service,proto3" json:"service,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Metric) Reset() {
-	*x = Metric{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Metric) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Metric) ProtoMessage() {}
-
-func (x *Metric) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Metric.ProtoReflect.Descriptor instead.
-func (*Metric) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *Metric) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *Metric) GetDisplayNameZh() string {
-	if x != nil {
-		return x.DisplayNameZh
-	}
-	return ""
-}
-
-func (x *Metric) GetDisplayNameEn() string {
-	if x != nil {
-		return x.DisplayNameEn
-	}
-	return ""
-}
-
-func (x *Metric) GetDefinitionZh() string {
-	if x != nil {
-		return x.DefinitionZh
-	}
-	return ""
-}
-
-func (x *Metric) GetDefinitionEn() string {
-	if x != nil {
-		return x.DefinitionEn
-	}
-	return ""
-}
-
-func (x *Metric) GetKind() Metric_Kind {
-	if x != nil {
-		return x.Kind
-	}
-	return Metric_KIND_UNSPECIFIED
-}
-
-func (x *Metric) GetBetter() Metric_Better {
-	if x != nil {
-		return x.Better
-	}
-	return Metric_BETTER_UNSPECIFIED
-}
-
-func (x *Metric) GetNumerator() string {
-	if x != nil {
-		return x.Numerator
-	}
-	return ""
-}
-
-func (x *Metric) GetDenominator() string {
-	if x != nil {
-		return x.Denominator
-	}
-	return ""
-}
-
-func (x *Metric) GetUnitOfMeasure() string {
-	if x != nil {
-		return x.UnitOfMeasure
-	}
-	return ""
-}
-
-func (x *Metric) GetService() string {
-	if x != nil {
-		return x.Service
-	}
-	return ""
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12, 1}
 }
 
 // One figure of one unit.
@@ -529,7 +273,7 @@ type Figure struct {
 
 func (x *Figure) Reset() {
 	*x = Figure{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[1]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +285,7 @@ func (x *Figure) String() string {
 func (*Figure) ProtoMessage() {}
 
 func (x *Figure) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[1]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +298,7 @@ func (x *Figure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Figure.ProtoReflect.Descriptor instead.
 func (*Figure) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{1}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *Figure) GetMetric() string {
@@ -664,7 +408,7 @@ type Status struct {
 
 func (x *Status) Reset() {
 	*x = Status{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[2]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +420,7 @@ func (x *Status) String() string {
 func (*Status) ProtoMessage() {}
 
 func (x *Status) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[2]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +433,7 @@ func (x *Status) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status.ProtoReflect.Descriptor instead.
 func (*Status) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{2}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Status) GetName() string {
@@ -841,7 +585,7 @@ type ReportingSource struct {
 
 func (x *ReportingSource) Reset() {
 	*x = ReportingSource{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -853,7 +597,7 @@ func (x *ReportingSource) String() string {
 func (*ReportingSource) ProtoMessage() {}
 
 func (x *ReportingSource) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -866,7 +610,7 @@ func (x *ReportingSource) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportingSource.ProtoReflect.Descriptor instead.
 func (*ReportingSource) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{3}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ReportingSource) GetUnit() string {
@@ -929,7 +673,7 @@ type SourceChange struct {
 
 func (x *SourceChange) Reset() {
 	*x = SourceChange{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +685,7 @@ func (x *SourceChange) String() string {
 func (*SourceChange) ProtoMessage() {}
 
 func (x *SourceChange) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +698,7 @@ func (x *SourceChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SourceChange.ProtoReflect.Descriptor instead.
 func (*SourceChange) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{4}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SourceChange) GetUnit() string {
@@ -1019,7 +763,7 @@ type Freshness struct {
 
 func (x *Freshness) Reset() {
 	*x = Freshness{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +775,7 @@ func (x *Freshness) String() string {
 func (*Freshness) ProtoMessage() {}
 
 func (x *Freshness) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +788,7 @@ func (x *Freshness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Freshness.ProtoReflect.Descriptor instead.
 func (*Freshness) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Freshness) GetService() string {
@@ -1152,7 +896,7 @@ type Missing struct {
 
 func (x *Missing) Reset() {
 	*x = Missing{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +908,7 @@ func (x *Missing) String() string {
 func (*Missing) ProtoMessage() {}
 
 func (x *Missing) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +921,7 @@ func (x *Missing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing.ProtoReflect.Descriptor instead.
 func (*Missing) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Missing) GetItems() []*Missing_Item {
@@ -1222,171 +966,6 @@ func (x *Missing) GetUnitsTruncated() bool {
 	return false
 }
 
-// Request for GetMetric.
-type GetMetricRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// metrics/{metric}
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetMetricRequest) Reset() {
-	*x = GetMetricRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetMetricRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetMetricRequest) ProtoMessage() {}
-
-func (x *GetMetricRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetMetricRequest.ProtoReflect.Descriptor instead.
-func (*GetMetricRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *GetMetricRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-// Request for ListMetrics.
-type ListMetricsRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many at most; 0 means 50, and more than 1,000 means 1,000.
-	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// Where the page before ended.
-	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// A filter by AIP-160, such as service = "rectification".
-	Filter        string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListMetricsRequest) Reset() {
-	*x = ListMetricsRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListMetricsRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListMetricsRequest) ProtoMessage() {}
-
-func (x *ListMetricsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListMetricsRequest.ProtoReflect.Descriptor instead.
-func (*ListMetricsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *ListMetricsRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-func (x *ListMetricsRequest) GetPageToken() string {
-	if x != nil {
-		return x.PageToken
-	}
-	return ""
-}
-
-func (x *ListMetricsRequest) GetFilter() string {
-	if x != nil {
-		return x.Filter
-	}
-	return ""
-}
-
-// Response of ListMetrics.
-type ListMetricsResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// In the order of their names.
-	Metrics []*Metric `protobuf:"bytes,1,rep,name=metrics,proto3" json:"metrics,omitempty"`
-	// Empty on the last page.
-	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListMetricsResponse) Reset() {
-	*x = ListMetricsResponse{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListMetricsResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListMetricsResponse) ProtoMessage() {}
-
-func (x *ListMetricsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListMetricsResponse.ProtoReflect.Descriptor instead.
-func (*ListMetricsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *ListMetricsResponse) GetMetrics() []*Metric {
-	if x != nil {
-		return x.Metrics
-	}
-	return nil
-}
-
-func (x *ListMetricsResponse) GetNextPageToken() string {
-	if x != nil {
-		return x.NextPageToken
-	}
-	return ""
-}
-
 // Which part of the figures is wanted; empty fields do not narrow.
 type Cut struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1427,7 +1006,7 @@ type Cut struct {
 
 func (x *Cut) Reset() {
 	*x = Cut{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1439,7 +1018,7 @@ func (x *Cut) String() string {
 func (*Cut) ProtoMessage() {}
 
 func (x *Cut) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1452,7 +1031,7 @@ func (x *Cut) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cut.ProtoReflect.Descriptor instead.
 func (*Cut) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{10}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Cut) GetCampaign() string {
@@ -1533,7 +1112,7 @@ type GetStatusRequest struct {
 
 func (x *GetStatusRequest) Reset() {
 	*x = GetStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1545,7 +1124,7 @@ func (x *GetStatusRequest) String() string {
 func (*GetStatusRequest) ProtoMessage() {}
 
 func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1558,7 +1137,7 @@ func (x *GetStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetStatusRequest) GetName() string {
@@ -1627,7 +1206,7 @@ type CompareStatusRequest struct {
 
 func (x *CompareStatusRequest) Reset() {
 	*x = CompareStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1639,7 +1218,7 @@ func (x *CompareStatusRequest) String() string {
 func (*CompareStatusRequest) ProtoMessage() {}
 
 func (x *CompareStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1652,7 +1231,7 @@ func (x *CompareStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusRequest.ProtoReflect.Descriptor instead.
 func (*CompareStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *CompareStatusRequest) GetName() string {
@@ -1724,7 +1303,7 @@ type CompareStatusResponse struct {
 
 func (x *CompareStatusResponse) Reset() {
 	*x = CompareStatusResponse{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1736,7 +1315,7 @@ func (x *CompareStatusResponse) String() string {
 func (*CompareStatusResponse) ProtoMessage() {}
 
 func (x *CompareStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1749,7 +1328,7 @@ func (x *CompareStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusResponse.ProtoReflect.Descriptor instead.
 func (*CompareStatusResponse) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CompareStatusResponse) GetPlaces() []*CompareStatusResponse_Place {
@@ -1791,7 +1370,7 @@ type GetStatusSeriesRequest struct {
 
 func (x *GetStatusSeriesRequest) Reset() {
 	*x = GetStatusSeriesRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1803,7 +1382,7 @@ func (x *GetStatusSeriesRequest) String() string {
 func (*GetStatusSeriesRequest) ProtoMessage() {}
 
 func (x *GetStatusSeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1816,7 +1395,7 @@ func (x *GetStatusSeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatusSeriesRequest.ProtoReflect.Descriptor instead.
 func (*GetStatusSeriesRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{14}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetStatusSeriesRequest) GetName() string {
@@ -1863,7 +1442,7 @@ type StatusSeries struct {
 
 func (x *StatusSeries) Reset() {
 	*x = StatusSeries{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1875,7 +1454,7 @@ func (x *StatusSeries) String() string {
 func (*StatusSeries) ProtoMessage() {}
 
 func (x *StatusSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1888,7 +1467,7 @@ func (x *StatusSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSeries.ProtoReflect.Descriptor instead.
 func (*StatusSeries) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *StatusSeries) GetPoints() []*StatusSeries_Point {
@@ -1932,7 +1511,7 @@ type ExportStatusRequest struct {
 
 func (x *ExportStatusRequest) Reset() {
 	*x = ExportStatusRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1944,7 +1523,7 @@ func (x *ExportStatusRequest) String() string {
 func (*ExportStatusRequest) ProtoMessage() {}
 
 func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1957,7 +1536,7 @@ func (x *ExportStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportStatusRequest.ProtoReflect.Descriptor instead.
 func (*ExportStatusRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{16}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExportStatusRequest) GetName() string {
@@ -2038,7 +1617,7 @@ type ExportTargetsRequest struct {
 
 func (x *ExportTargetsRequest) Reset() {
 	*x = ExportTargetsRequest{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2050,7 +1629,7 @@ func (x *ExportTargetsRequest) String() string {
 func (*ExportTargetsRequest) ProtoMessage() {}
 
 func (x *ExportTargetsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2063,7 +1642,7 @@ func (x *ExportTargetsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportTargetsRequest.ProtoReflect.Descriptor instead.
 func (*ExportTargetsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{17}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ExportTargetsRequest) GetUnit() string {
@@ -2103,7 +1682,7 @@ type Status_Child struct {
 
 func (x *Status_Child) Reset() {
 	*x = Status_Child{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2115,7 +1694,7 @@ func (x *Status_Child) String() string {
 func (*Status_Child) ProtoMessage() {}
 
 func (x *Status_Child) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2128,7 +1707,7 @@ func (x *Status_Child) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Status_Child.ProtoReflect.Descriptor instead.
 func (*Status_Child) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{2, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{1, 0}
 }
 
 func (x *Status_Child) GetUnit() string {
@@ -2170,7 +1749,7 @@ type Missing_Item struct {
 
 func (x *Missing_Item) Reset() {
 	*x = Missing_Item{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2182,7 +1761,7 @@ func (x *Missing_Item) String() string {
 func (*Missing_Item) ProtoMessage() {}
 
 func (x *Missing_Item) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[19]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2195,7 +1774,7 @@ func (x *Missing_Item) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing_Item.ProtoReflect.Descriptor instead.
 func (*Missing_Item) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5, 0}
 }
 
 func (x *Missing_Item) GetUnit() string {
@@ -2241,7 +1820,7 @@ type Missing_Owing struct {
 
 func (x *Missing_Owing) Reset() {
 	*x = Missing_Owing{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[20]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2253,7 +1832,7 @@ func (x *Missing_Owing) String() string {
 func (*Missing_Owing) ProtoMessage() {}
 
 func (x *Missing_Owing) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[20]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2266,7 +1845,7 @@ func (x *Missing_Owing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Missing_Owing.ProtoReflect.Descriptor instead.
 func (*Missing_Owing) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{6, 1}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{5, 1}
 }
 
 func (x *Missing_Owing) GetUnit() string {
@@ -2311,7 +1890,7 @@ type CompareStatusResponse_Place struct {
 
 func (x *CompareStatusResponse_Place) Reset() {
 	*x = CompareStatusResponse_Place{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[21]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2323,7 +1902,7 @@ func (x *CompareStatusResponse_Place) String() string {
 func (*CompareStatusResponse_Place) ProtoMessage() {}
 
 func (x *CompareStatusResponse_Place) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[21]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2336,7 +1915,7 @@ func (x *CompareStatusResponse_Place) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompareStatusResponse_Place.ProtoReflect.Descriptor instead.
 func (*CompareStatusResponse_Place) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{13, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9, 0}
 }
 
 func (x *CompareStatusResponse_Place) GetUnit() string {
@@ -2391,7 +1970,7 @@ type StatusSeries_Point struct {
 
 func (x *StatusSeries_Point) Reset() {
 	*x = StatusSeries_Point{}
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[22]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2403,7 +1982,7 @@ func (x *StatusSeries_Point) String() string {
 func (*StatusSeries_Point) ProtoMessage() {}
 
 func (x *StatusSeries_Point) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[22]
+	mi := &file_duban_aggregation_v1_figures_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2416,7 +1995,7 @@ func (x *StatusSeries_Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusSeries_Point.ProtoReflect.Descriptor instead.
 func (*StatusSeries_Point) Descriptor() ([]byte, []int) {
-	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{15, 0}
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{11, 0}
 }
 
 func (x *StatusSeries_Point) GetStartDate() string {
@@ -2444,33 +2023,7 @@ var File_duban_aggregation_v1_figures_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/figures.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/targets.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x04\n" +
-	"\x06Metric\x12\x17\n" +
-	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12&\n" +
-	"\x0fdisplay_name_zh\x18\x02 \x01(\tR\rdisplayNameZh\x12&\n" +
-	"\x0fdisplay_name_en\x18\x03 \x01(\tR\rdisplayNameEn\x12#\n" +
-	"\rdefinition_zh\x18\x04 \x01(\tR\fdefinitionZh\x12#\n" +
-	"\rdefinition_en\x18\x05 \x01(\tR\fdefinitionEn\x125\n" +
-	"\x04kind\x18\x06 \x01(\x0e2!.duban.aggregation.v1.Metric.KindR\x04kind\x12;\n" +
-	"\x06better\x18\a \x01(\x0e2#.duban.aggregation.v1.Metric.BetterR\x06better\x12\x1c\n" +
-	"\tnumerator\x18\b \x01(\tR\tnumerator\x12 \n" +
-	"\vdenominator\x18\t \x01(\tR\vdenominator\x12&\n" +
-	"\x0funit_of_measure\x18\n" +
-	" \x01(\tR\runitOfMeasure\x12\x18\n" +
-	"\aservice\x18\v \x01(\tR\aservice\"n\n" +
-	"\x04Kind\x12\x14\n" +
-	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
-	"\n" +
-	"KIND_STOCK\x10\x01\x12\r\n" +
-	"\tKIND_FLOW\x10\x02\x12\x10\n" +
-	"\fKIND_OVERDUE\x10\x03\x12\x0e\n" +
-	"\n" +
-	"KIND_RATIO\x10\x04\x12\x0f\n" +
-	"\vKIND_LATEST\x10\x05\"B\n" +
-	"\x06Better\x12\x16\n" +
-	"\x12BETTER_UNSPECIFIED\x10\x00\x12\x0f\n" +
-	"\vBETTER_MORE\x10\x01\x12\x0f\n" +
-	"\vBETTER_LESS\x10\x02\"\xcf\x01\n" +
+	"\"duban/aggregation/v1/figures.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/targets.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n" +
 	"\x06Figure\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value\x12\x1c\n" +
@@ -2547,17 +2100,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
 	"\aledgers\x18\x02 \x01(\x03R\aledgers\x12\x14\n" +
 	"\x05tasks\x18\x03 \x01(\x03R\x05tasksB\x10\n" +
-	"\x0e_reports_total\"M\n" +
-	"\x10GetMetricRequest\x129\n" +
-	"\x04name\x18\x01 \x01(\tB%\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\x04name\"\x85\x01\n" +
-	"\x12ListMetricsRequest\x12$\n" +
-	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
-	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12 \n" +
-	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"u\n" +
-	"\x13ListMetricsResponse\x126\n" +
-	"\ametrics\x18\x01 \x03(\v2\x1c.duban.aggregation.v1.MetricR\ametrics\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xc1\x03\n" +
+	"\x0e_reports_total\"\xc1\x03\n" +
 	"\x03Cut\x12e\n" +
 	"\bcampaign\x18\x01 \x01(\tBI\xbaHFrD2B^(campaigns/([a-z0-9][a-z0-9-]{0,62}\\.)?[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x120\n" +
 	"\bcategory\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18@2\v^[^\\x00*]*$R\bcategory\x12-\n" +
@@ -2655,87 +2198,78 @@ func file_duban_aggregation_v1_figures_proto_rawDescGZIP() []byte {
 	return file_duban_aggregation_v1_figures_proto_rawDescData
 }
 
-var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_duban_aggregation_v1_figures_proto_goTypes = []any{
 	(Tree)(0),                           // 0: duban.aggregation.v1.Tree
-	(Metric_Kind)(0),                    // 1: duban.aggregation.v1.Metric.Kind
-	(Metric_Better)(0),                  // 2: duban.aggregation.v1.Metric.Better
-	(GetStatusSeriesRequest_Bucket)(0),  // 3: duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	(ExportStatusRequest_Table)(0),      // 4: duban.aggregation.v1.ExportStatusRequest.Table
-	(ExportStatusRequest_Format)(0),     // 5: duban.aggregation.v1.ExportStatusRequest.Format
-	(*Metric)(nil),                      // 6: duban.aggregation.v1.Metric
-	(*Figure)(nil),                      // 7: duban.aggregation.v1.Figure
-	(*Status)(nil),                      // 8: duban.aggregation.v1.Status
-	(*ReportingSource)(nil),             // 9: duban.aggregation.v1.ReportingSource
-	(*SourceChange)(nil),                // 10: duban.aggregation.v1.SourceChange
-	(*Freshness)(nil),                   // 11: duban.aggregation.v1.Freshness
-	(*Missing)(nil),                     // 12: duban.aggregation.v1.Missing
-	(*GetMetricRequest)(nil),            // 13: duban.aggregation.v1.GetMetricRequest
-	(*ListMetricsRequest)(nil),          // 14: duban.aggregation.v1.ListMetricsRequest
-	(*ListMetricsResponse)(nil),         // 15: duban.aggregation.v1.ListMetricsResponse
-	(*Cut)(nil),                         // 16: duban.aggregation.v1.Cut
-	(*GetStatusRequest)(nil),            // 17: duban.aggregation.v1.GetStatusRequest
-	(*CompareStatusRequest)(nil),        // 18: duban.aggregation.v1.CompareStatusRequest
-	(*CompareStatusResponse)(nil),       // 19: duban.aggregation.v1.CompareStatusResponse
-	(*GetStatusSeriesRequest)(nil),      // 20: duban.aggregation.v1.GetStatusSeriesRequest
-	(*StatusSeries)(nil),                // 21: duban.aggregation.v1.StatusSeries
-	(*ExportStatusRequest)(nil),         // 22: duban.aggregation.v1.ExportStatusRequest
-	(*ExportTargetsRequest)(nil),        // 23: duban.aggregation.v1.ExportTargetsRequest
-	(*Status_Child)(nil),                // 24: duban.aggregation.v1.Status.Child
-	(*Missing_Item)(nil),                // 25: duban.aggregation.v1.Missing.Item
-	(*Missing_Owing)(nil),               // 26: duban.aggregation.v1.Missing.Owing
-	(*CompareStatusResponse_Place)(nil), // 27: duban.aggregation.v1.CompareStatusResponse.Place
-	(*StatusSeries_Point)(nil),          // 28: duban.aggregation.v1.StatusSeries.Point
-	(*timestamppb.Timestamp)(nil),       // 29: google.protobuf.Timestamp
-	(*TargetProgress)(nil),              // 30: duban.aggregation.v1.TargetProgress
-	(*durationpb.Duration)(nil),         // 31: google.protobuf.Duration
-	(v1.Unit_Kind)(0),                   // 32: duban.organization.v1.Unit.Kind
+	(GetStatusSeriesRequest_Bucket)(0),  // 1: duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	(ExportStatusRequest_Table)(0),      // 2: duban.aggregation.v1.ExportStatusRequest.Table
+	(ExportStatusRequest_Format)(0),     // 3: duban.aggregation.v1.ExportStatusRequest.Format
+	(*Figure)(nil),                      // 4: duban.aggregation.v1.Figure
+	(*Status)(nil),                      // 5: duban.aggregation.v1.Status
+	(*ReportingSource)(nil),             // 6: duban.aggregation.v1.ReportingSource
+	(*SourceChange)(nil),                // 7: duban.aggregation.v1.SourceChange
+	(*Freshness)(nil),                   // 8: duban.aggregation.v1.Freshness
+	(*Missing)(nil),                     // 9: duban.aggregation.v1.Missing
+	(*Cut)(nil),                         // 10: duban.aggregation.v1.Cut
+	(*GetStatusRequest)(nil),            // 11: duban.aggregation.v1.GetStatusRequest
+	(*CompareStatusRequest)(nil),        // 12: duban.aggregation.v1.CompareStatusRequest
+	(*CompareStatusResponse)(nil),       // 13: duban.aggregation.v1.CompareStatusResponse
+	(*GetStatusSeriesRequest)(nil),      // 14: duban.aggregation.v1.GetStatusSeriesRequest
+	(*StatusSeries)(nil),                // 15: duban.aggregation.v1.StatusSeries
+	(*ExportStatusRequest)(nil),         // 16: duban.aggregation.v1.ExportStatusRequest
+	(*ExportTargetsRequest)(nil),        // 17: duban.aggregation.v1.ExportTargetsRequest
+	(*Status_Child)(nil),                // 18: duban.aggregation.v1.Status.Child
+	(*Missing_Item)(nil),                // 19: duban.aggregation.v1.Missing.Item
+	(*Missing_Owing)(nil),               // 20: duban.aggregation.v1.Missing.Owing
+	(*CompareStatusResponse_Place)(nil), // 21: duban.aggregation.v1.CompareStatusResponse.Place
+	(*StatusSeries_Point)(nil),          // 22: duban.aggregation.v1.StatusSeries.Point
+	(*timestamppb.Timestamp)(nil),       // 23: google.protobuf.Timestamp
+	(*TargetProgress)(nil),              // 24: duban.aggregation.v1.TargetProgress
+	(*durationpb.Duration)(nil),         // 25: google.protobuf.Duration
+	(v1.Unit_Kind)(0),                   // 26: duban.organization.v1.Unit.Kind
 }
 var file_duban_aggregation_v1_figures_proto_depIdxs = []int32{
-	1,  // 0: duban.aggregation.v1.Metric.kind:type_name -> duban.aggregation.v1.Metric.Kind
-	2,  // 1: duban.aggregation.v1.Metric.better:type_name -> duban.aggregation.v1.Metric.Better
-	7,  // 2: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
-	24, // 3: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
-	11, // 4: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
-	12, // 5: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
-	29, // 6: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
-	0,  // 7: duban.aggregation.v1.Status.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	30, // 8: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
-	10, // 9: duban.aggregation.v1.Status.source_changes:type_name -> duban.aggregation.v1.SourceChange
-	9,  // 10: duban.aggregation.v1.Status.report_sources:type_name -> duban.aggregation.v1.ReportingSource
-	29, // 11: duban.aggregation.v1.ReportingSource.report_time:type_name -> google.protobuf.Timestamp
-	29, // 12: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
-	29, // 13: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
-	31, // 14: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
-	25, // 15: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
-	25, // 16: duban.aggregation.v1.Missing.reports:type_name -> duban.aggregation.v1.Missing.Item
-	26, // 17: duban.aggregation.v1.Missing.units:type_name -> duban.aggregation.v1.Missing.Owing
-	6,  // 18: duban.aggregation.v1.ListMetricsResponse.metrics:type_name -> duban.aggregation.v1.Metric
-	29, // 19: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
-	0,  // 20: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	16, // 21: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	32, // 22: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	16, // 23: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	32, // 24: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	27, // 25: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
-	16, // 26: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
-	3,  // 27: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	28, // 28: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
-	4,  // 29: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
-	5,  // 30: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	16, // 31: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	32, // 32: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	3,  // 33: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	5,  // 34: duban.aggregation.v1.ExportTargetsRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	7,  // 35: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
-	7,  // 36: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
-	7,  // 37: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	4,  // 0: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
+	18, // 1: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
+	8,  // 2: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
+	9,  // 3: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
+	23, // 4: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
+	0,  // 5: duban.aggregation.v1.Status.tree_as_of:type_name -> duban.aggregation.v1.Tree
+	24, // 6: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
+	7,  // 7: duban.aggregation.v1.Status.source_changes:type_name -> duban.aggregation.v1.SourceChange
+	6,  // 8: duban.aggregation.v1.Status.report_sources:type_name -> duban.aggregation.v1.ReportingSource
+	23, // 9: duban.aggregation.v1.ReportingSource.report_time:type_name -> google.protobuf.Timestamp
+	23, // 10: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
+	23, // 11: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
+	25, // 12: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
+	19, // 13: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
+	19, // 14: duban.aggregation.v1.Missing.reports:type_name -> duban.aggregation.v1.Missing.Item
+	20, // 15: duban.aggregation.v1.Missing.units:type_name -> duban.aggregation.v1.Missing.Owing
+	23, // 16: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
+	0,  // 17: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
+	10, // 18: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	26, // 19: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	10, // 20: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	26, // 21: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	21, // 22: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
+	10, // 23: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
+	1,  // 24: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	22, // 25: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
+	2,  // 26: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
+	3,  // 27: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	10, // 28: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	26, // 29: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	1,  // 30: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	3,  // 31: duban.aggregation.v1.ExportTargetsRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	4,  // 32: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
+	4,  // 33: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
+	4,  // 34: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_figures_proto_init() }
@@ -2744,15 +2278,15 @@ func file_duban_aggregation_v1_figures_proto_init() {
 		return
 	}
 	file_duban_aggregation_v1_targets_proto_init()
-	file_duban_aggregation_v1_figures_proto_msgTypes[2].OneofWrappers = []any{}
-	file_duban_aggregation_v1_figures_proto_msgTypes[6].OneofWrappers = []any{}
+	file_duban_aggregation_v1_figures_proto_msgTypes[1].OneofWrappers = []any{}
+	file_duban_aggregation_v1_figures_proto_msgTypes[5].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_figures_proto_rawDesc), len(file_duban_aggregation_v1_figures_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   23,
+			NumEnums:      4,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

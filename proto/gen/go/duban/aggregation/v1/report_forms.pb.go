@@ -1468,7 +1468,7 @@ var File_duban_aggregation_v1_report_forms_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"\n" +
-	"'duban/aggregation/v1/report_forms.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\n" +
+	"'duban/aggregation/v1/report_forms.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\"duban/aggregation/v1/metrics.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\n" +
 	"\n" +
 	"\n" +
 	"ReportForm\x12\x17\n" +
@@ -1668,6 +1668,7 @@ func file_duban_aggregation_v1_report_forms_proto_init() {
 		return
 	}
 	file_duban_aggregation_v1_figures_proto_init()
+	file_duban_aggregation_v1_metrics_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -47,7 +47,7 @@ const (
 	// The file's name ends in something else than those of its content.
 	Reason_REASON_ATTACHMENT_TYPE_DIFFERS Reason = 5
 	// The picture was cut off before its end.
-	Reason_REASON_ATTACHMENT_CUT_OFF Reason = 6
+	Reason_REASON_ATTACHMENT_INCOMPLETE Reason = 6
 	// The file is missing, or is no longer the one that the record names by its digest.
 	Reason_REASON_ATTACHMENT_DAMAGED Reason = 7
 )
@@ -61,7 +61,7 @@ var (
 		3: "REASON_ATTACHMENT_TYPE_REFUSED",
 		4: "REASON_ATTACHMENT_TOO_MANY",
 		5: "REASON_ATTACHMENT_TYPE_DIFFERS",
-		6: "REASON_ATTACHMENT_CUT_OFF",
+		6: "REASON_ATTACHMENT_INCOMPLETE",
 		7: "REASON_ATTACHMENT_DAMAGED",
 	}
 	Reason_value = map[string]int32{
@@ -71,7 +71,7 @@ var (
 		"REASON_ATTACHMENT_TYPE_REFUSED": 3,
 		"REASON_ATTACHMENT_TOO_MANY":     4,
 		"REASON_ATTACHMENT_TYPE_DIFFERS": 5,
-		"REASON_ATTACHMENT_CUT_OFF":      6,
+		"REASON_ATTACHMENT_INCOMPLETE":   6,
 		"REASON_ATTACHMENT_DAMAGED":      7,
 	}
 )
@@ -569,15 +569,15 @@ const file_duban_blob_v1_blob_proto_rawDesc = "" +
 	"\n" +
 	"attachment\x18\x01 \x01(\v2\x19.duban.blob.v1.AttachmentR\n" +
 	"attachment\x12\x18\n" +
-	"\acontent\x18\x02 \x01(\fR\acontent*\xb0\r\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent*\xb3\r\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x9e\x01\n" +
 	"\x1bREASON_ATTACHMENT_TOO_LARGE\x10\x01\x1a}\x92\xb2\x19y\b\x01\x12<附件超过 {limit} 字节的上限，请压缩或拆分。\x1a7The file exceeds {limit} bytes: compress it or part it.\x12v\n" +
 	"\x17REASON_ATTACHMENT_EMPTY\x10\x02\x1aY\x92\xb2\x19U\b\x01\x12-附件没有内容，请重新选择文件。\x1a\"The file is empty: choose another.\x12\xf3\x02\n" +
 	"\x1eREASON_ATTACHMENT_TYPE_REFUSED\x10\x03\x1a\xce\x02\x92\xb2\x19\xc9\x02\b\x01\x12\xb9\x01不接受此类文件：请使用 PDF、OFD、图片、Word、Excel、PowerPoint 或 WPS 文档（不含宏）、纯文本、CSV、录音（mp3、m4a、wav）或录像（mp4、mov）。\x1a\x88\x01Files of this kind are not taken: use PDF, OFD, an image, an office document without macros, plain text, CSV, mp3, m4a, wav, mp4 or mov.\x12\xb1\x01\n" +
 	"\x1aREASON_ATTACHMENT_TOO_MANY\x10\x04\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x129附件已满：最多 {files} 个，共 {bytes} 字节。\x1aLIt has all the files it may have: at most {files}, and {bytes} bytes in all.\x12\xfc\x01\n" +
-	"\x1eREASON_ATTACHMENT_TYPE_DIFFERS\x10\x05\x1a\xd7\x01\x92\xb2\x19\xd2\x01\b\x01\x12j文件名后缀与文件内容不符：按内容，后缀应为 {endings}。请核对是否选错文件。\x1a`The name does not end as the content asks: {endings}. See whether it is the file that you meant. \x01\x12\xdb\x01\n" +
-	"\x19REASON_ATTACHMENT_CUT_OFF\x10\x06\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x01\x12W图片不完整，文件在中途截断：请检查原件能否打开，重新上传。\x1aYThe picture is cut off before its end: see whether the original opens, and send it again.\x12\xed\x02\n" +
+	"\x1eREASON_ATTACHMENT_TYPE_DIFFERS\x10\x05\x1a\xd7\x01\x92\xb2\x19\xd2\x01\b\x01\x12j文件名后缀与文件内容不符：按内容，后缀应为 {endings}。请核对是否选错文件。\x1a`The name does not end as the content asks: {endings}. See whether it is the file that you meant. \x01\x12\xde\x01\n" +
+	"\x1cREASON_ATTACHMENT_INCOMPLETE\x10\x06\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x01\x12W图片不完整，文件在中途截断：请检查原件能否打开，重新上传。\x1aYThe picture is cut off before its end: see whether the original opens, and send it again.\x12\xed\x02\n" +
 	"\x19REASON_ATTACHMENT_DAMAGED\x10\a\x1a\xcd\x02\x92\xb2\x19\xc8\x02\b\x05\x12\x93\x01证据已损坏：该附件的文件缺失或已被改动，与登记的摘要不符。请告知系统运维人员核查数据并从备份恢复。\x1a\xad\x01The evidence is damaged: the file is missing or was altered, and is not what its digest says. Whoever runs the installation must check the data and restore it from a backup.BBZ@github.com/duban-project/duban/proto/gen/go/duban/blob/v1;blobv1b\x06proto3"
 
 var (

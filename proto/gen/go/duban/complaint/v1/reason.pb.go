@@ -56,7 +56,7 @@ const (
 	// what the log commits to.
 	Reason_REASON_COMPLAINT_CONTENT_MISSING Reason = 12
 	// Somebody else accepted it and is responsible.
-	Reason_REASON_COMPLAINT_NOT_RESPONSIBLE Reason = 13
+	Reason_REASON_COMPLAINT_HANDLING_DENIED Reason = 13
 )
 
 // Enum value maps for Reason.
@@ -75,7 +75,7 @@ var (
 		10: "REASON_COMPLAINT_RECTIFICATION_EXISTS",
 		11: "REASON_COMPLAINT_NOT_VACANT",
 		12: "REASON_COMPLAINT_CONTENT_MISSING",
-		13: "REASON_COMPLAINT_NOT_RESPONSIBLE",
+		13: "REASON_COMPLAINT_HANDLING_DENIED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                        0,
@@ -91,7 +91,7 @@ var (
 		"REASON_COMPLAINT_RECTIFICATION_EXISTS":     10,
 		"REASON_COMPLAINT_NOT_VACANT":               11,
 		"REASON_COMPLAINT_CONTENT_MISSING":          12,
-		"REASON_COMPLAINT_NOT_RESPONSIBLE":          13,
+		"REASON_COMPLAINT_HANDLING_DENIED":          13,
 	}
 )
 
@@ -142,7 +142,7 @@ const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\x1a\x80\x01\x92\xb2\x19|\b\x05\x126该投诉已转整改，请查看已登记的问题。\x1a@A problem has been ordered for this complaint: look at that one.\x12\xd6\x02\n" +
 	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\xb4\x02\x92\xb2\x19\xaf\x02\b\x05\x12\x8d\x01只有受理人已不能继续办理的投诉才可接办；尚未受理的，只有受理单位已无人可办理的保密件才可接办。\x1a\x9a\x01A case is taken over only once who accepted it may no longer work on it; one that nobody accepted only if it is sealed and nobody at its desk may hear it.\x12\xe6\x02\n" +
 	" REASON_COMPLAINT_CONTENT_MISSING\x10\f\x1a\xbf\x02\x92\xb2\x19\xba\x02\b\x05\x12\x81\x01该件的加密内容缺失或已被改动，无法读取和办理；请告知系统运维人员核查数据并从备份恢复。\x1a\xb1\x01What is encrypted of this case is missing or was altered: it is neither read nor acted on until whoever runs the installation has checked the data and restored it from a backup.\x12\xfa\x01\n" +
-	" REASON_COMPLAINT_NOT_RESPONSIBLE\x10\r\x1a\xd3\x01\x92\xb2\x19\xce\x01\b\x02\x12]谁受理谁负责：该件由受理人办理；受理人已不能办理的，请先接办。\x1akWho accepted this complaint is responsible and acts on it alone: take it over first, if they no longer can.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
+	" REASON_COMPLAINT_HANDLING_DENIED\x10\r\x1a\xd3\x01\x92\xb2\x19\xce\x01\b\x02\x12]谁受理谁负责：该件由受理人办理；受理人已不能办理的，请先接办。\x1akWho accepted this complaint is responsible and acts on it alone: take it over first, if they no longer can.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
 
 var (
 	file_duban_complaint_v1_reason_proto_rawDescOnce sync.Once

@@ -245,63 +245,6 @@ func (Problem_Source) EnumDescriptor() ([]byte, []int) {
 	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{0, 2}
 }
 
-// What came of it.
-type Extension_State int32
-
-const (
-	// Not said.
-	Extension_STATE_UNSPECIFIED Extension_State = 0
-	// 待批
-	Extension_STATE_ASKED Extension_State = 1
-	// 同意
-	Extension_STATE_APPROVED Extension_State = 2
-	// 不同意
-	Extension_STATE_REFUSED Extension_State = 3
-)
-
-// Enum value maps for Extension_State.
-var (
-	Extension_State_name = map[int32]string{
-		0: "STATE_UNSPECIFIED",
-		1: "STATE_ASKED",
-		2: "STATE_APPROVED",
-		3: "STATE_REFUSED",
-	}
-	Extension_State_value = map[string]int32{
-		"STATE_UNSPECIFIED": 0,
-		"STATE_ASKED":       1,
-		"STATE_APPROVED":    2,
-		"STATE_REFUSED":     3,
-	}
-)
-
-func (x Extension_State) Enum() *Extension_State {
-	p := new(Extension_State)
-	*p = x
-	return p
-}
-
-func (x Extension_State) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (Extension_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_rectification_v1_problem_proto_enumTypes[3].Descriptor()
-}
-
-func (Extension_State) Type() protoreflect.EnumType {
-	return &file_duban_rectification_v1_problem_proto_enumTypes[3]
-}
-
-func (x Extension_State) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use Extension_State.Descriptor instead.
-func (Extension_State) EnumDescriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{2, 0}
-}
-
 // Something found wrong in a unit, and what is done about it (问题).
 type Problem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -774,115 +717,6 @@ func (x *AcceptedContent) GetFiledProblem() string {
 	return ""
 }
 
-// A wish for another deadline, and what came of it (延期).
-type Extension struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The deadline asked for.
-	Deadline string `protobuf:"bytes,1,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// The deadline at that time.
-	PreviousDeadline string `protobuf:"bytes,2,opt,name=previous_deadline,json=previousDeadline,proto3" json:"previous_deadline,omitempty"`
-	// Why.
-	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// What came of it.
-	State Extension_State `protobuf:"varint,4,opt,name=state,proto3,enum=duban.rectification.v1.Extension_State" json:"state,omitempty"`
-	// When it was asked.
-	AskTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=ask_time,json=askTime,proto3" json:"ask_time,omitempty"`
-	// When it was decided.
-	DecideTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
-	// Why it was refused.
-	Refusal string `protobuf:"bytes,7,opt,name=refusal,proto3" json:"refusal,omitempty"`
-	// The unit that decides on it, or those above; empty: any superior. units/{unit}
-	Bureau        string `protobuf:"bytes,8,opt,name=bureau,proto3" json:"bureau,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Extension) Reset() {
-	*x = Extension{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Extension) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Extension) ProtoMessage() {}
-
-func (x *Extension) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Extension.ProtoReflect.Descriptor instead.
-func (*Extension) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *Extension) GetDeadline() string {
-	if x != nil {
-		return x.Deadline
-	}
-	return ""
-}
-
-func (x *Extension) GetPreviousDeadline() string {
-	if x != nil {
-		return x.PreviousDeadline
-	}
-	return ""
-}
-
-func (x *Extension) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-func (x *Extension) GetState() Extension_State {
-	if x != nil {
-		return x.State
-	}
-	return Extension_STATE_UNSPECIFIED
-}
-
-func (x *Extension) GetAskTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.AskTime
-	}
-	return nil
-}
-
-func (x *Extension) GetDecideTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.DecideTime
-	}
-	return nil
-}
-
-func (x *Extension) GetRefusal() string {
-	if x != nil {
-		return x.Refusal
-	}
-	return ""
-}
-
-func (x *Extension) GetBureau() string {
-	if x != nil {
-		return x.Bureau
-	}
-	return ""
-}
-
 // An entry on what was done (整改进展).
 type Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -900,7 +734,7 @@ type Progress struct {
 
 func (x *Progress) Reset() {
 	*x = Progress{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -912,7 +746,7 @@ func (x *Progress) String() string {
 func (*Progress) ProtoMessage() {}
 
 func (x *Progress) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -925,7 +759,7 @@ func (x *Progress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Progress.ProtoReflect.Descriptor instead.
 func (*Progress) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{3}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Progress) GetTime() *timestamppb.Timestamp {
@@ -973,7 +807,7 @@ type CreateProblemRequest struct {
 
 func (x *CreateProblemRequest) Reset() {
 	*x = CreateProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +819,7 @@ func (x *CreateProblemRequest) String() string {
 func (*CreateProblemRequest) ProtoMessage() {}
 
 func (x *CreateProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +832,7 @@ func (x *CreateProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateProblemRequest.ProtoReflect.Descriptor instead.
 func (*CreateProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{4}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateProblemRequest) GetParent() string {
@@ -1040,7 +874,7 @@ type GetProblemRequest struct {
 
 func (x *GetProblemRequest) Reset() {
 	*x = GetProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1052,7 +886,7 @@ func (x *GetProblemRequest) String() string {
 func (*GetProblemRequest) ProtoMessage() {}
 
 func (x *GetProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1065,7 +899,7 @@ func (x *GetProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProblemRequest.ProtoReflect.Descriptor instead.
 func (*GetProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{5}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetProblemRequest) GetName() string {
@@ -1096,7 +930,7 @@ type ListProblemsRequest struct {
 
 func (x *ListProblemsRequest) Reset() {
 	*x = ListProblemsRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +942,7 @@ func (x *ListProblemsRequest) String() string {
 func (*ListProblemsRequest) ProtoMessage() {}
 
 func (x *ListProblemsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +955,7 @@ func (x *ListProblemsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProblemsRequest.ProtoReflect.Descriptor instead.
 func (*ListProblemsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{6}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListProblemsRequest) GetParent() string {
@@ -1179,7 +1013,7 @@ type ListProblemsResponse struct {
 
 func (x *ListProblemsResponse) Reset() {
 	*x = ListProblemsResponse{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1191,7 +1025,7 @@ func (x *ListProblemsResponse) String() string {
 func (*ListProblemsResponse) ProtoMessage() {}
 
 func (x *ListProblemsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1204,7 +1038,7 @@ func (x *ListProblemsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProblemsResponse.ProtoReflect.Descriptor instead.
 func (*ListProblemsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{7}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListProblemsResponse) GetProblems() []*Problem {
@@ -1239,7 +1073,7 @@ type UpdateProblemRequest struct {
 
 func (x *UpdateProblemRequest) Reset() {
 	*x = UpdateProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1251,7 +1085,7 @@ func (x *UpdateProblemRequest) String() string {
 func (*UpdateProblemRequest) ProtoMessage() {}
 
 func (x *UpdateProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1264,7 +1098,7 @@ func (x *UpdateProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateProblemRequest.ProtoReflect.Descriptor instead.
 func (*UpdateProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{8}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *UpdateProblemRequest) GetProblem() *Problem {
@@ -1322,7 +1156,7 @@ type PlanProblemRequest struct {
 
 func (x *PlanProblemRequest) Reset() {
 	*x = PlanProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1168,7 @@ func (x *PlanProblemRequest) String() string {
 func (*PlanProblemRequest) ProtoMessage() {}
 
 func (x *PlanProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1181,7 @@ func (x *PlanProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlanProblemRequest.ProtoReflect.Descriptor instead.
 func (*PlanProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{9}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PlanProblemRequest) GetName() string {
@@ -1430,7 +1264,7 @@ type StartProblemRequest struct {
 
 func (x *StartProblemRequest) Reset() {
 	*x = StartProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1442,7 +1276,7 @@ func (x *StartProblemRequest) String() string {
 func (*StartProblemRequest) ProtoMessage() {}
 
 func (x *StartProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1455,7 +1289,7 @@ func (x *StartProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartProblemRequest.ProtoReflect.Descriptor instead.
 func (*StartProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{10}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StartProblemRequest) GetName() string {
@@ -1507,7 +1341,7 @@ type ProgressProblemRequest struct {
 
 func (x *ProgressProblemRequest) Reset() {
 	*x = ProgressProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1519,7 +1353,7 @@ func (x *ProgressProblemRequest) String() string {
 func (*ProgressProblemRequest) ProtoMessage() {}
 
 func (x *ProgressProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1532,7 +1366,7 @@ func (x *ProgressProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProgressProblemRequest.ProtoReflect.Descriptor instead.
 func (*ProgressProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{11}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ProgressProblemRequest) GetName() string {
@@ -1596,7 +1430,7 @@ type SubmitProblemRequest struct {
 
 func (x *SubmitProblemRequest) Reset() {
 	*x = SubmitProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1442,7 @@ func (x *SubmitProblemRequest) String() string {
 func (*SubmitProblemRequest) ProtoMessage() {}
 
 func (x *SubmitProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1455,7 @@ func (x *SubmitProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubmitProblemRequest.ProtoReflect.Descriptor instead.
 func (*SubmitProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{12}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SubmitProblemRequest) GetName() string {
@@ -1676,7 +1510,7 @@ type VerifyProblemRequest struct {
 
 func (x *VerifyProblemRequest) Reset() {
 	*x = VerifyProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1688,7 +1522,7 @@ func (x *VerifyProblemRequest) String() string {
 func (*VerifyProblemRequest) ProtoMessage() {}
 
 func (x *VerifyProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1701,7 +1535,7 @@ func (x *VerifyProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use VerifyProblemRequest.ProtoReflect.Descriptor instead.
 func (*VerifyProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{13}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *VerifyProblemRequest) GetName() string {
@@ -1749,7 +1583,7 @@ type CloseProblemRequest struct {
 
 func (x *CloseProblemRequest) Reset() {
 	*x = CloseProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1761,7 +1595,7 @@ func (x *CloseProblemRequest) String() string {
 func (*CloseProblemRequest) ProtoMessage() {}
 
 func (x *CloseProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1774,7 +1608,7 @@ func (x *CloseProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CloseProblemRequest.ProtoReflect.Descriptor instead.
 func (*CloseProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{14}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CloseProblemRequest) GetName() string {
@@ -1824,7 +1658,7 @@ type ReturnProblemRequest struct {
 
 func (x *ReturnProblemRequest) Reset() {
 	*x = ReturnProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1836,7 +1670,7 @@ func (x *ReturnProblemRequest) String() string {
 func (*ReturnProblemRequest) ProtoMessage() {}
 
 func (x *ReturnProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1849,7 +1683,7 @@ func (x *ReturnProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReturnProblemRequest.ProtoReflect.Descriptor instead.
 func (*ReturnProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{15}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReturnProblemRequest) GetName() string {
@@ -1906,7 +1740,7 @@ type ReopenProblemRequest struct {
 
 func (x *ReopenProblemRequest) Reset() {
 	*x = ReopenProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +1752,7 @@ func (x *ReopenProblemRequest) String() string {
 func (*ReopenProblemRequest) ProtoMessage() {}
 
 func (x *ReopenProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +1765,7 @@ func (x *ReopenProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReopenProblemRequest.ProtoReflect.Descriptor instead.
 func (*ReopenProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{16}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReopenProblemRequest) GetName() string {
@@ -1988,7 +1822,7 @@ type CancelProblemRequest struct {
 
 func (x *CancelProblemRequest) Reset() {
 	*x = CancelProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[17]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2000,7 +1834,7 @@ func (x *CancelProblemRequest) String() string {
 func (*CancelProblemRequest) ProtoMessage() {}
 
 func (x *CancelProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[17]
+	mi := &file_duban_rectification_v1_problem_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2013,7 +1847,7 @@ func (x *CancelProblemRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelProblemRequest.ProtoReflect.Descriptor instead.
 func (*CancelProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{17}
+	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CancelProblemRequest) GetName() string {
@@ -2051,257 +1885,11 @@ func (x *CancelProblemRequest) GetValidateOnly() bool {
 	return false
 }
 
-// Request for ExtendProblem.
-type ExtendProblemRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// ledgers/{ledger}/problems/{problem}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The deadline asked for.
-	Deadline string `protobuf:"bytes,2,opt,name=deadline,proto3" json:"deadline,omitempty"`
-	// Why.
-	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Refuse if the record has changed since.
-	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ExtendProblemRequest) Reset() {
-	*x = ExtendProblemRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ExtendProblemRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ExtendProblemRequest) ProtoMessage() {}
-
-func (x *ExtendProblemRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ExtendProblemRequest.ProtoReflect.Descriptor instead.
-func (*ExtendProblemRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{18}
-}
-
-func (x *ExtendProblemRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *ExtendProblemRequest) GetDeadline() string {
-	if x != nil {
-		return x.Deadline
-	}
-	return ""
-}
-
-func (x *ExtendProblemRequest) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-func (x *ExtendProblemRequest) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *ExtendProblemRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *ExtendProblemRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
-// Request for ApproveExtension.
-type ApproveExtensionRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// ledgers/{ledger}/problems/{problem}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Refuse if the record has changed since.
-	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ApproveExtensionRequest) Reset() {
-	*x = ApproveExtensionRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[19]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ApproveExtensionRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ApproveExtensionRequest) ProtoMessage() {}
-
-func (x *ApproveExtensionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[19]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ApproveExtensionRequest.ProtoReflect.Descriptor instead.
-func (*ApproveExtensionRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{19}
-}
-
-func (x *ApproveExtensionRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *ApproveExtensionRequest) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *ApproveExtensionRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *ApproveExtensionRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
-// Request for RefuseExtension.
-type RefuseExtensionRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// ledgers/{ledger}/problems/{problem}
-	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Why not.
-	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
-	// Refuse if the record has changed since.
-	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Repeats with the same id get the first answer.
-	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
-	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,5,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *RefuseExtensionRequest) Reset() {
-	*x = RefuseExtensionRequest{}
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[20]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *RefuseExtensionRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*RefuseExtensionRequest) ProtoMessage() {}
-
-func (x *RefuseExtensionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_rectification_v1_problem_proto_msgTypes[20]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use RefuseExtensionRequest.ProtoReflect.Descriptor instead.
-func (*RefuseExtensionRequest) Descriptor() ([]byte, []int) {
-	return file_duban_rectification_v1_problem_proto_rawDescGZIP(), []int{20}
-}
-
-func (x *RefuseExtensionRequest) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *RefuseExtensionRequest) GetReason() string {
-	if x != nil {
-		return x.Reason
-	}
-	return ""
-}
-
-func (x *RefuseExtensionRequest) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *RefuseExtensionRequest) GetRequestId() string {
-	if x != nil {
-		return x.RequestId
-	}
-	return ""
-}
-
-func (x *RefuseExtensionRequest) GetValidateOnly() bool {
-	if x != nil {
-		return x.ValidateOnly
-	}
-	return false
-}
-
 var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x13\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x13\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2387,24 +1975,7 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x04item\x18\x02 \x01(\tR\x04item\x12;\n" +
 	"\x05level\x18\x03 \x01(\x0e2%.duban.rectification.v1.Problem.LevelR\x05level\x12\x1a\n" +
 	"\bdeadline\x18\x04 \x01(\tR\bdeadline\x12#\n" +
-	"\rfiled_problem\x18\x05 \x01(\tR\ffiledProblem\"\xd0\x03\n" +
-	"\tExtension\x12\x1a\n" +
-	"\bdeadline\x18\x01 \x01(\tR\bdeadline\x12+\n" +
-	"\x11previous_deadline\x18\x02 \x01(\tR\x10previousDeadline\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\x12=\n" +
-	"\x05state\x18\x04 \x01(\x0e2'.duban.rectification.v1.Extension.StateR\x05state\x125\n" +
-	"\bask_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aaskTime\x12;\n" +
-	"\vdecide_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"decideTime\x12\x18\n" +
-	"\arefusal\x18\a \x01(\tR\arefusal\x12\x16\n" +
-	"\x06bureau\x18\b \x01(\tR\x06bureau\"}\n" +
-	"\x05State\x12\x15\n" +
-	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
-	"\vSTATE_ASKED\x10\x01\x1a\n" +
-	"\x9a\xb2\x19\x06待批\x12\x1e\n" +
-	"\x0eSTATE_APPROVED\x10\x02\x1a\n" +
-	"\x9a\xb2\x19\x06同意\x12 \n" +
-	"\rSTATE_REFUSED\x10\x03\x1a\r\x9a\xb2\x19\t不同意\"\x80\x01\n" +
+	"\rfiled_problem\x18\x05 \x01(\tR\ffiledProblem\"\x80\x01\n" +
 	"\bProgress\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
@@ -2504,29 +2075,6 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x9e\x02\n" +
-	"\x14ExtendProblemRequest\x12N\n" +
-	"\x04name\x18\x01 \x01(\tB:\xbaH7r523^ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4}$R\x04name\x12'\n" +
-	"\bdeadline\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0\xb2\x19\x01\x10\x01R\bdeadline\x12\"\n" +
-	"\x06reason\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12\x1b\n" +
-	"\x04etag\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
-	"\n" +
-	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly\"\xd4\x01\n" +
-	"\x17ApproveExtensionRequest\x12N\n" +
-	"\x04name\x18\x01 \x01(\tB:\xbaH7r523^ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4}$R\x04name\x12\x1b\n" +
-	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
-	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf7\x01\n" +
-	"\x16RefuseExtensionRequest\x12N\n" +
-	"\x04name\x18\x01 \x01(\tB:\xbaH7r523^ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4}$R\x04name\x12\"\n" +
-	"\x06reason\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12\x1b\n" +
-	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
-	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnlyBTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
@@ -2541,62 +2089,55 @@ func file_duban_rectification_v1_problem_proto_rawDescGZIP() []byte {
 	return file_duban_rectification_v1_problem_proto_rawDescData
 }
 
-var file_duban_rectification_v1_problem_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_duban_rectification_v1_problem_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_duban_rectification_v1_problem_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_duban_rectification_v1_problem_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_duban_rectification_v1_problem_proto_goTypes = []any{
-	(Problem_State)(0),              // 0: duban.rectification.v1.Problem.State
-	(Problem_Level)(0),              // 1: duban.rectification.v1.Problem.Level
-	(Problem_Source)(0),             // 2: duban.rectification.v1.Problem.Source
-	(Extension_State)(0),            // 3: duban.rectification.v1.Extension.State
-	(*Problem)(nil),                 // 4: duban.rectification.v1.Problem
-	(*AcceptedContent)(nil),         // 5: duban.rectification.v1.AcceptedContent
-	(*Extension)(nil),               // 6: duban.rectification.v1.Extension
-	(*Progress)(nil),                // 7: duban.rectification.v1.Progress
-	(*CreateProblemRequest)(nil),    // 8: duban.rectification.v1.CreateProblemRequest
-	(*GetProblemRequest)(nil),       // 9: duban.rectification.v1.GetProblemRequest
-	(*ListProblemsRequest)(nil),     // 10: duban.rectification.v1.ListProblemsRequest
-	(*ListProblemsResponse)(nil),    // 11: duban.rectification.v1.ListProblemsResponse
-	(*UpdateProblemRequest)(nil),    // 12: duban.rectification.v1.UpdateProblemRequest
-	(*PlanProblemRequest)(nil),      // 13: duban.rectification.v1.PlanProblemRequest
-	(*StartProblemRequest)(nil),     // 14: duban.rectification.v1.StartProblemRequest
-	(*ProgressProblemRequest)(nil),  // 15: duban.rectification.v1.ProgressProblemRequest
-	(*SubmitProblemRequest)(nil),    // 16: duban.rectification.v1.SubmitProblemRequest
-	(*VerifyProblemRequest)(nil),    // 17: duban.rectification.v1.VerifyProblemRequest
-	(*CloseProblemRequest)(nil),     // 18: duban.rectification.v1.CloseProblemRequest
-	(*ReturnProblemRequest)(nil),    // 19: duban.rectification.v1.ReturnProblemRequest
-	(*ReopenProblemRequest)(nil),    // 20: duban.rectification.v1.ReopenProblemRequest
-	(*CancelProblemRequest)(nil),    // 21: duban.rectification.v1.CancelProblemRequest
-	(*ExtendProblemRequest)(nil),    // 22: duban.rectification.v1.ExtendProblemRequest
-	(*ApproveExtensionRequest)(nil), // 23: duban.rectification.v1.ApproveExtensionRequest
-	(*RefuseExtensionRequest)(nil),  // 24: duban.rectification.v1.RefuseExtensionRequest
-	(*timestamppb.Timestamp)(nil),   // 25: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),   // 26: google.protobuf.FieldMask
+	(Problem_State)(0),             // 0: duban.rectification.v1.Problem.State
+	(Problem_Level)(0),             // 1: duban.rectification.v1.Problem.Level
+	(Problem_Source)(0),            // 2: duban.rectification.v1.Problem.Source
+	(*Problem)(nil),                // 3: duban.rectification.v1.Problem
+	(*AcceptedContent)(nil),        // 4: duban.rectification.v1.AcceptedContent
+	(*Progress)(nil),               // 5: duban.rectification.v1.Progress
+	(*CreateProblemRequest)(nil),   // 6: duban.rectification.v1.CreateProblemRequest
+	(*GetProblemRequest)(nil),      // 7: duban.rectification.v1.GetProblemRequest
+	(*ListProblemsRequest)(nil),    // 8: duban.rectification.v1.ListProblemsRequest
+	(*ListProblemsResponse)(nil),   // 9: duban.rectification.v1.ListProblemsResponse
+	(*UpdateProblemRequest)(nil),   // 10: duban.rectification.v1.UpdateProblemRequest
+	(*PlanProblemRequest)(nil),     // 11: duban.rectification.v1.PlanProblemRequest
+	(*StartProblemRequest)(nil),    // 12: duban.rectification.v1.StartProblemRequest
+	(*ProgressProblemRequest)(nil), // 13: duban.rectification.v1.ProgressProblemRequest
+	(*SubmitProblemRequest)(nil),   // 14: duban.rectification.v1.SubmitProblemRequest
+	(*VerifyProblemRequest)(nil),   // 15: duban.rectification.v1.VerifyProblemRequest
+	(*CloseProblemRequest)(nil),    // 16: duban.rectification.v1.CloseProblemRequest
+	(*ReturnProblemRequest)(nil),   // 17: duban.rectification.v1.ReturnProblemRequest
+	(*ReopenProblemRequest)(nil),   // 18: duban.rectification.v1.ReopenProblemRequest
+	(*CancelProblemRequest)(nil),   // 19: duban.rectification.v1.CancelProblemRequest
+	(*Extension)(nil),              // 20: duban.rectification.v1.Extension
+	(*timestamppb.Timestamp)(nil),  // 21: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),  // 22: google.protobuf.FieldMask
 }
 var file_duban_rectification_v1_problem_proto_depIdxs = []int32{
 	1,  // 0: duban.rectification.v1.Problem.level:type_name -> duban.rectification.v1.Problem.Level
 	2,  // 1: duban.rectification.v1.Problem.source:type_name -> duban.rectification.v1.Problem.Source
 	0,  // 2: duban.rectification.v1.Problem.state:type_name -> duban.rectification.v1.Problem.State
-	6,  // 3: duban.rectification.v1.Problem.extensions:type_name -> duban.rectification.v1.Extension
-	7,  // 4: duban.rectification.v1.Problem.progress:type_name -> duban.rectification.v1.Progress
-	25, // 5: duban.rectification.v1.Problem.submit_time:type_name -> google.protobuf.Timestamp
-	25, // 6: duban.rectification.v1.Problem.close_time:type_name -> google.protobuf.Timestamp
-	25, // 7: duban.rectification.v1.Problem.create_time:type_name -> google.protobuf.Timestamp
-	25, // 8: duban.rectification.v1.Problem.update_time:type_name -> google.protobuf.Timestamp
-	5,  // 9: duban.rectification.v1.Problem.accepted_content:type_name -> duban.rectification.v1.AcceptedContent
+	20, // 3: duban.rectification.v1.Problem.extensions:type_name -> duban.rectification.v1.Extension
+	5,  // 4: duban.rectification.v1.Problem.progress:type_name -> duban.rectification.v1.Progress
+	21, // 5: duban.rectification.v1.Problem.submit_time:type_name -> google.protobuf.Timestamp
+	21, // 6: duban.rectification.v1.Problem.close_time:type_name -> google.protobuf.Timestamp
+	21, // 7: duban.rectification.v1.Problem.create_time:type_name -> google.protobuf.Timestamp
+	21, // 8: duban.rectification.v1.Problem.update_time:type_name -> google.protobuf.Timestamp
+	4,  // 9: duban.rectification.v1.Problem.accepted_content:type_name -> duban.rectification.v1.AcceptedContent
 	1,  // 10: duban.rectification.v1.AcceptedContent.level:type_name -> duban.rectification.v1.Problem.Level
-	3,  // 11: duban.rectification.v1.Extension.state:type_name -> duban.rectification.v1.Extension.State
-	25, // 12: duban.rectification.v1.Extension.ask_time:type_name -> google.protobuf.Timestamp
-	25, // 13: duban.rectification.v1.Extension.decide_time:type_name -> google.protobuf.Timestamp
-	25, // 14: duban.rectification.v1.Progress.time:type_name -> google.protobuf.Timestamp
-	4,  // 15: duban.rectification.v1.CreateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
-	4,  // 16: duban.rectification.v1.ListProblemsResponse.problems:type_name -> duban.rectification.v1.Problem
-	4,  // 17: duban.rectification.v1.UpdateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
-	26, // 18: duban.rectification.v1.UpdateProblemRequest.update_mask:type_name -> google.protobuf.FieldMask
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	21, // 11: duban.rectification.v1.Progress.time:type_name -> google.protobuf.Timestamp
+	3,  // 12: duban.rectification.v1.CreateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
+	3,  // 13: duban.rectification.v1.ListProblemsResponse.problems:type_name -> duban.rectification.v1.Problem
+	3,  // 14: duban.rectification.v1.UpdateProblemRequest.problem:type_name -> duban.rectification.v1.Problem
+	22, // 15: duban.rectification.v1.UpdateProblemRequest.update_mask:type_name -> google.protobuf.FieldMask
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_duban_rectification_v1_problem_proto_init() }
@@ -2604,13 +2145,14 @@ func file_duban_rectification_v1_problem_proto_init() {
 	if File_duban_rectification_v1_problem_proto != nil {
 		return
 	}
+	file_duban_rectification_v1_extension_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_rectification_v1_problem_proto_rawDesc), len(file_duban_rectification_v1_problem_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   21,
+			NumEnums:      3,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

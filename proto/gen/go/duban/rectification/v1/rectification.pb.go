@@ -30,7 +30,7 @@ var File_duban_rectification_v1_rectification_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_rectification_proto_rawDesc = "" +
 	"\n" +
-	"*duban/rectification/v1/rectification.proto\x12\x16duban.rectification.v1\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a'duban/rectification/v1/inspection.proto\x1a#duban/rectification/v1/ledger.proto\x1a$duban/rectification/v1/problem.proto\x1a\x1cgoogle/api/annotations.proto2\xbe/\n" +
+	"*duban/rectification/v1/rectification.proto\x12\x16duban.rectification.v1\x1a\x1cduban/access/v1/access.proto\x1a\x18duban/blob/v1/blob.proto\x1a&duban/rectification/v1/extension.proto\x1a'duban/rectification/v1/inspection.proto\x1a#duban/rectification/v1/ledger.proto\x1a$duban/rectification/v1/problem.proto\x1a\x1cgoogle/api/annotations.proto2\xbe/\n" +
 	"\x14RectificationService\x12\x93\x01\n" +
 	"\fCreateLedger\x12+.duban.rectification.v1.CreateLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"6\x8a\xb2\x19\x17\x12\x03\x06\x05\x04\x18\x012\x0eledger.created\x82\xd3\xe4\x93\x02\x15:\x06ledger\"\v/v1/ledgers\x12|\n" +
 	"\fEnsureLedger\x12+.duban.rectification.v1.EnsureLedgerRequest\x1a\x1e.duban.rectification.v1.Ledger\"\x1f\x8a\xb2\x19\x1b\"\tcomplaint2\x0eledger.created\x12y\n" +
@@ -208,6 +208,7 @@ func file_duban_rectification_v1_rectification_proto_init() {
 	if File_duban_rectification_v1_rectification_proto != nil {
 		return
 	}
+	file_duban_rectification_v1_extension_proto_init()
 	file_duban_rectification_v1_inspection_proto_init()
 	file_duban_rectification_v1_ledger_proto_init()
 	file_duban_rectification_v1_problem_proto_init()

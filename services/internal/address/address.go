@@ -1,0 +1,82 @@
+// Package address says what a configuration may give as an address: where a process
+// listens or is reached, which of two cannot both be listened at, whose pages and
+// proxies are let in. It looks nothing up.
+package address
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+)
+
+// Valid says whether text is host:port, the port a number. The host may be empty
+// where one listens: all of the machine's.
+func Valid(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
+}
+
+// Listens says the same of where a process listens, which may be nowhere.
+func Listens(text string) bool { return text == "" || Valid(text) }
+
+// Meet says whether only one of two can listen: on one port, on one address of the
+// machine or on all. Port 0 is any that is free.
+func Meet(a, b string) bool {
+	if !Valid(a) || !Valid(b) {
+		return false
+	}
+	one, p := listening(a)
+	other, q := listening(b)
+	return p == q && p != 0 && (one == other || one == "" || other == "")
+}
+
+// listening is where an address lets listen: the host, "" for all, and the port.
+func listening(address string) (host string, port uint64) {
+	host, text, _ := net.SplitHostPort(address)
+	port, _ = strconv.ParseUint(text, 10, 16)
+	switch ip, err := netip.ParseAddr(host); {
+	case host == "localhost":
+		return "127.0.0.1", port
+	case err != nil:
+		return host, port
+	case ip.IsUnspecified():
+		return "", port
+	default:
+		return ip.Unmap().String(), port
+	}
+}
+
+// Origins says which origins no browser would ever send.
+func Origins(origins []string) error {
+	var mistakes []error
+	for _, o := range origins {
+		if o == "*" && len(origins) > 1 {
+			mistakes = append(mistakes, errors.New(`allowed_origins: "*" must stand alone: it allows the others too`))
+		} else if o != "*" && !isOrigin(o) {
+			mistakes = append(mistakes, fmt.Errorf(`allowed_origins: must be "*" or like https://portal.example, not %q`, o))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && text == u.Scheme+"://"+u.Host
+}
+
+// Proxies says whether all are networks.
+func Proxies(networks []netip.Prefix) error {
+	for _, n := range networks {
+		if !n.IsValid() {
+			return errors.New("trusted_proxies: must be networks such as 10.0.0.0/8")
+		}
+	}
+	return nil
+}
