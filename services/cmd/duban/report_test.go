@@ -125,7 +125,7 @@ func (s *sender) campaign(id string) {
 	day := func(after int) string { return time.Now().AddDate(0, 0, after).Format(time.DateOnly) }
 	on := campaignv1.NewCampaignServiceClient(keyed{s.d.dial(), s.keys.clerk})
 	c, err := on.CreateCampaign(ctx, &campaignv1.CreateCampaignRequest{CampaignId: id, Campaign: &campaignv1.Campaign{
-		Owner: "units/d", DisplayName: "演示活动",
+		Owner: "units/root", DisplayName: "演示活动",
 		Phases: []*campaignv1.Phase{{Code: "ONE", Name: "一", StartDate: day(0), EndDate: day(60)}},
 		Tasks: []*campaignv1.Task{{
 			Code: "T1", Title: "一", Kind: campaignv1.Task_KIND_ONE_OFF, Phase: "ONE", DueDate: day(30),
