@@ -54,7 +54,7 @@ func TestWhoAcceptsIsResponsible(t *testing.T) {
 		t.Errorf("assigned: %v", c)
 	}
 	none()
-	c = suitetest.OK[*complaintv1.Complaint](t)(desk.ReplyComplaint(t.Context(), &complaintv1.ReplyComplaintRequest{Name: name, Text: "已处理"}))
+	suitetest.OK[*complaintv1.Complaint](t)(desk.ReplyComplaint(t.Context(), &complaintv1.ReplyComplaintRequest{Name: name, Text: "已处理"}))
 	none()
 	c = suitetest.OK[*complaintv1.Complaint](t)(desk.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
 	if c.GetRepliedBy() != p.officer.Name || c.GetClosedBy() != p.officer.Name {
