@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,6 +13,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation/recovery"
+	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -58,43 +58,12 @@ func (p *pair) copied() string {
 	p.t.Helper()
 	folder := p.t.TempDir()
 	p.lower.kill()
-	copyAll(p.t, folder, p.below.Data)
+	err := errors.Join(os.Remove(filepath.Join(p.below.Data, backup.SocketFile)), os.CopyFS(folder, os.DirFS(p.below.Data))) // it left its socket
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	p.bootLower()
 	return folder
-}
-
-// copyAll copies files of the owner's.
-func copyAll(t *testing.T, to, from string) {
-	t.Helper()
-	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
-		name := filepath.Join(to, strings.TrimPrefix(path, from))
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir():
-			return os.MkdirAll(name, 0o700)
-		case !entry.Type().IsRegular(): // sockets of whom was killed
-			return nil
-		}
-		return copyFile(name, path)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// copyFile copies a file without holding it: under the race detector memory is dear.
-func copyFile(to, from string) error {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err == nil {
-		_, err = io.Copy(out, in)
-		err = errors.Join(err, out.Close())
-	}
-	return errors.Join(err, in.Close())
 }
 
 // forks puts an old copy of everything in the place of what there is, and lets it
@@ -140,7 +109,7 @@ func (p *pair) isRestored() {
 		p.t.Fatalf("%d stores, %v", len(stores), err)
 	}
 	for _, path := range stores {
-		if err := copyFile(filepath.Join(p.below.Data, filepath.Base(path)), path); err != nil {
+		if err := os.Rename(path, filepath.Join(p.below.Data, filepath.Base(path))); err != nil {
 			p.t.Fatal(err)
 		}
 	}
