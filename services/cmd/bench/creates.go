@@ -30,22 +30,11 @@ func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := bare.New()
-	if err != nil {
+	four := ways{updates: updates}
+	defer func() { err = errors.Join(err, four.stop()) }()
+	if err := four.open(ctx, city{schools: p.callers}); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.Close()) }()
-	w, err := newWorld(ctx, city{schools: p.callers}, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, w.stop()) }()
-	split, err := newFleet(ctx, city{schools: p.callers})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, split.stop()) }()
-	four := ways{w, split, b, updates}
 	return rounds(p, func(round int) (creates, error) { return four.round(ctx, p, round) })
 }
 
@@ -54,24 +43,51 @@ func (c creates) String() string {
 	return fmt.Sprintf("engine %.0f/s, in-process gRPC %.0f/s, REST %.0f/s, through processes %.0f/s", c.bare, c.grpc, c.rest, c.split)
 }
 
-// ways are those that creates go: into one process, through processes, and, with what
-// was recorded, into the engine alone.
+// ways are those that creates go: into a process by gRPC, into another by REST, through
+// processes, and, with what was recorded, into the engine alone. Each has stores of its
+// own: a commit costs the more the larger its store is, and so all are as large.
 type ways struct {
-	whole, split *world
-	engine       *bare.Engine
-	updates      []bare.Update
+	grpc, rest, split *world
+	engine            *bare.Engine
+	updates           []bare.Update
+}
+
+func (w *ways) open(ctx context.Context, c city) (err error) {
+	if w.engine, err = bare.New(); err != nil {
+		return err
+	}
+	if w.grpc, err = newWorld(ctx, c, nil); err != nil {
+		return err
+	}
+	if w.rest, err = newWorld(ctx, c, nil); err != nil {
+		return err
+	}
+	w.split, err = newFleet(ctx, c)
+	return err
+}
+
+func (w *ways) stop() (err error) {
+	for _, each := range []*world{w.grpc, w.rest, w.split} {
+		if each != nil {
+			err = errors.Join(err, each.stop())
+		}
+	}
+	if w.engine != nil {
+		err = errors.Join(err, w.engine.Close())
+	}
+	return err
 }
 
 // round measures the four ways in turn.
-func (w ways) round(ctx context.Context, p plan, round int) (c creates, err error) {
-	from := 2 * round * p.creates
-	if c.bare, err = w.replay(ctx, from/2, p); err != nil {
+func (w *ways) round(ctx context.Context, p plan, round int) (c creates, err error) {
+	from := round * p.creates
+	if c.bare, err = w.replay(ctx, from, p); err != nil {
 		return c, err
 	}
-	if c.grpc, err = w.whole.creates(ctx, w.whole.conn, from, p.creates, p.callers); err != nil {
+	if c.grpc, err = w.grpc.creates(ctx, w.grpc.conn, from, p.creates, p.callers); err != nil {
 		return c, err
 	}
-	if c.rest, c.clientCPU, err = w.whole.overREST(ctx, p, from+p.creates); err != nil {
+	if c.rest, c.clientCPU, err = w.rest.overREST(ctx, p, from); err != nil {
 		return c, err
 	}
 	c.split, _, err = w.split.overREST(ctx, p, from)
@@ -80,7 +96,7 @@ func (w ways) round(ctx context.Context, p plan, round int) (c creates, err erro
 
 // replay puts what creates from one on have put into the engine alone again, and
 // returns how many a second were durable.
-func (w ways) replay(ctx context.Context, from int, p plan) (float64, error) {
+func (w *ways) replay(ctx context.Context, from int, p plan) (float64, error) {
 	return spread(p.creates, p.callers, func(_ int, i int64) error { return w.engine.Put(ctx, w.updates[from+int(i)-1]) })
 }
 
