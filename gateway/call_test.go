@@ -191,6 +191,10 @@ func TestServicesErrors(t *testing.T) {
 	f := &fake{}
 	h, _ := start(t, f, Options{})
 	ifMatch, none := `If-Match: "1"`, "X-None: 1"
+	overloaded, err := status.New(codes.ResourceExhausted, "").WithDetails(&errdetails.ErrorInfo{Reason: "SERVER_OVERLOADED", Metadata: map[string]string{"limit": "256"}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		err      error
 		header   string
@@ -218,6 +222,9 @@ func TestServicesErrors(t *testing.T) {
 		{status.Error(codes.DeadlineExceeded, "secret"), none, 504, "DEADLINE_EXCEEDED", ""},
 		{status.Error(codes.Unimplemented, "secret"), none, 501, "UNIMPLEMENTED", ""},
 		{status.Error(codes.ResourceExhausted, "secret"), none, 429, "SERVER_OVERLOADED", "Retry-After: 1"},
+		{status.Error(codes.ResourceExhausted, "secret"), none, 429, "SERVER_OVERLOADED", `RateLimit: "load";r=0;t=1`},
+		{explained(t, codes.ResourceExhausted, "SERVER_OVERLOADED", &errdetails.RetryInfo{RetryDelay: durationpb.New(7 * time.Second)}), none, 429, "SERVER_OVERLOADED", `RateLimit: "load";r=0;t=7`},
+		{overloaded.Err(), none, 429, "SERVER_OVERLOADED", `RateLimit-Policy: "load";q=256;qu="concurrent-requests"`},
 		{status.Error(codes.InvalidArgument, "secret"), none, 400, "FIELDS_INVALID", ""},
 	} {
 		f.reset(c.err)

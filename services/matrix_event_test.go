@@ -92,6 +92,12 @@ func eventFixtures() map[string][]fixture {
 		"ReplayDelivery": {{except: owned, merged: orphaned, ask: func(r records) protobuf.Message {
 			return &eventv1.ReplayDeliveryRequest{Name: r.hooks.delivery, ValidateOnly: true}
 		}}},
+		"ReplayDeliveries": own(func(name string) protobuf.Message {
+			return &eventv1.ReplayDeliveriesRequest{Parent: name, ValidateOnly: true}
+		}),
+		"DiscardDeliveries": look(func(name string) protobuf.Message {
+			return &eventv1.DiscardDeliveriesRequest{Parent: name, ValidateOnly: true}
+		}),
 		"SuspendWebhook": {{homes: nowhere, ask: func(r records) protobuf.Message {
 			return &eventv1.SuspendWebhookRequest{Name: r.hooks.webhook, Cause: eventv1.Webhook_CAUSE_GONE, ValidateOnly: true}
 		}}},

@@ -21,6 +21,7 @@ import (
 func TestMatrix(t *testing.T) {
 	m := newMatrix(t, suitetest.Run(t))
 	m.fill(t)
+	m.narrow(t)
 	m.bequeath(t)
 }
 
@@ -31,6 +32,7 @@ func TestMatrixOfProcesses(t *testing.T) {
 	m := newMatrix(t, suitetest.Split(t))
 	m.every = few
 	m.fill(t)
+	m.narrow(t)
 }
 
 // fill tries all cells.

@@ -67,7 +67,7 @@ var rules = []struct {
 	{"internal/authn", append(rooms("fault", "calendar", "limit"), std, grpc, proto)},
 	{"internal/authn/oidc/oidctest", []string{std}},
 	{"internal/authn/oidc", append(rooms("authn", "network"), std, "github.com/go-jose/go-jose/v4")},
-	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto)},
+	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto, "google.golang.org/genproto/googleapis/api/annotations")},
 	{"internal/directory", append(rooms("fault", "authn", "authz", "calendar", "feed"), std, pb, grpc, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},
 	{"internal/announced", append(rooms("calendar", "change", "feed", "store"), std, proto)},

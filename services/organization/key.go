@@ -2,7 +2,9 @@ package organization
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -34,8 +36,29 @@ func NewKey(name string, k *organizationv1.ApiKey, by string, now time.Time) (*o
 	return &organizationv1.ApiKey{
 		Name: name, Principal: k.GetPrincipal(), DisplayName: k.GetDisplayName(),
 		Roles: k.GetRoles(), Unit: k.GetUnit(), ExpireTime: timestamppb.New(expire),
-		Quota: k.GetQuota(), AllowedNetworks: k.GetAllowedNetworks(),
+		Quota: k.GetQuota(), AllowedNetworks: k.GetAllowedNetworks(), Scopes: k.GetScopes(),
 	}, nil
+}
+
+// Scoped refuses a key that is narrowed to a scope that there is not.
+func Scoped(k *organizationv1.ApiKey, known []string) error {
+	for i, scope := range k.GetScopes() {
+		if !slices.Contains(known, scope) {
+			return ErrScopeUnknown.With("scope", scope).With("scopes", strings.Join(known, ", ")).
+				At(fmt.Sprintf("api_key.scopes[%d]", i), "没有此范围", "is no scope")
+		}
+	}
+	return nil
+}
+
+// Lends refuses, at the field, to hand out by a key what is narrowed less than the key
+// itself: used are its scopes, and lent those that it would hand out.
+func Lends(used, lent []string, field string) error {
+	wider := func(scope string) bool { return !slices.Contains(used, scope) }
+	if len(used) == 0 || len(lent) > 0 && !slices.ContainsFunc(lent, wider) {
+		return nil
+	}
+	return ErrScopeWider.With("scopes", strings.Join(used, ", ")).At(field, "超出您所用密钥的调用范围", "is wider than the key that you call with")
 }
 
 // inRange refuses, at the field, a time that has come or lies after the latest.
@@ -127,7 +150,7 @@ func RotateKey(k *organizationv1.ApiKey, req *organizationv1.RotateApiKeyRequest
 	successor = &organizationv1.ApiKey{
 		Name: next.Name, Principal: k.GetPrincipal(), DisplayName: k.GetDisplayName(),
 		Roles: k.GetRoles(), Unit: next.Unit, ExpireTime: timestamppb.New(expire),
-		Quota: k.GetQuota(), AllowedNetworks: k.GetAllowedNetworks(), FirstKey: Line(k),
+		Quota: k.GetQuota(), AllowedNetworks: k.GetAllowedNetworks(), Scopes: k.GetScopes(), FirstKey: Line(k),
 	}
 	old = proto.CloneOf(k)
 	old.RotateTime = timestamppb.New(now)
@@ -200,8 +223,8 @@ func Governed(grants []*organizationv1.RoleGrant, keys []*organizationv1.ApiKey,
 }
 
 // governs says whether somebody is security administrator by g and can act as such
-// by k.
+// by k, for whomever: one that is narrowed to scopes hands out no key that is not.
 func governs(g *organizationv1.RoleGrant, k *organizationv1.ApiKey, now time.Time) bool {
 	return g.GetRole() == accessv1.Role_ROLE_SECURITY_ADMIN && k.GetPrincipal() == g.GetPrincipal() && Holds(k, now) &&
-		len(Carried(k, []*organizationv1.RoleGrant{g})) > 0 && (k.GetUnit() == "" || k.GetUnit() == g.GetUnit())
+		len(k.GetScopes()) == 0 && len(Carried(k, []*organizationv1.RoleGrant{g})) > 0 && (k.GetUnit() == "" || k.GetUnit() == g.GetUnit())
 }

@@ -58,6 +58,19 @@ func TestReadmission(t *testing.T) {
 	}
 }
 
+// Who governs by a key that is narrowed to scopes could hand out none that is not: it is
+// not what keeps an installation governed.
+func TestANarrowedKeyGovernsNothing(t *testing.T) {
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	g := &organizationv1.RoleGrant{Principal: "a", Role: accessv1.Role_ROLE_SECURITY_ADMIN, Unit: "units/root"}
+	for scopes, want := range map[string]bool{"": true, "organization:write": false} {
+		k := &organizationv1.ApiKey{Name: "apiKeys/k", Principal: "a", ExpireTime: timestamppb.New(now.Add(time.Hour)), Scopes: strings.Fields(scopes)}
+		if got := !organization.Governed([]*organizationv1.RoleGrant{g}, []*organizationv1.ApiKey{k}, now).IsZero(); got != want {
+			t.Errorf("a key narrowed to %q governs: %v", scopes, got)
+		}
+	}
+}
+
 // TestTheBoundThatIsToldIsTaken, to the second, though keys end between seconds.
 func TestTheBoundThatIsToldIsTaken(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -27,6 +27,7 @@ type operation struct {
 	Bootstrap   bool     `json:"x-duban-bootstrap"`
 	Roles       []string `json:"x-duban-roles"`
 	Scope       string   `json:"x-duban-scope"`
+	KeyScope    string   `json:"x-duban-key-scope"`
 	Event       string   `json:"x-duban-event"`
 	Tags        []string
 	Parameters  []parameter

@@ -37,6 +37,7 @@ func Write(w http.ResponseWriter, r *http.Request, input protoreflect.MessageDes
 		h.Set("WWW-Authenticate", said.challenge())
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", strconv.Itoa(max(said.retry, 1)))
+		said.tellLoad(h)
 	}
 	contentType, body := "application/json", said.json
 	if wantsProblem(r.Header.Values("Accept")) {
@@ -73,7 +74,22 @@ type saying struct {
 	reason string
 	detail string
 	fields []violation
-	retry  int // seconds after which the caller may repeat; 0: not said
+	retry  int    // seconds after which the caller may repeat; 0: not said
+	limit  string // how much there may be, if the refusal says so
+}
+
+// tellLoad has a refusal by load say the same as one by rate, which has it from the
+// service: how many calls may run at once, and when there will be room
+// (draft-ietf-httpapi-ratelimit-headers-10). It is told here, as over TCP whoever is
+// refused has no stream, and so no metadata.
+func (s *saying) tellLoad(h http.Header) {
+	if s.reason != "SERVER_OVERLOADED" {
+		return
+	}
+	if _, err := strconv.ParseUint(s.limit, 10, 31); err == nil {
+		h.Set("RateLimit-Policy", `"load";q=`+s.limit+`;qu="concurrent-requests"`)
+	}
+	h.Set("RateLimit", `"load";r=0;t=`+h.Get("Retry-After"))
 }
 
 // challenge says how to authenticate: by whatever holds or, where it was not
@@ -101,7 +117,7 @@ func read(st *spb.Status, input protoreflect.MessageDescriptor) *saying {
 		}
 		switch d := detail.(type) {
 		case *errdetails.ErrorInfo:
-			s.reason = d.GetReason()
+			s.reason, s.limit = d.GetReason(), d.GetMetadata()["limit"]
 		case *errdetails.LocalizedMessage:
 			s.detail = d.GetMessage()
 		case *errdetails.RetryInfo:

@@ -104,6 +104,63 @@ func (s *Service) ReplayDelivery(ctx context.Context, req *eventv1.ReplayDeliver
 	})
 }
 
+// ReplayDeliveries implements the RPC.
+func (s *Service) ReplayDeliveries(ctx context.Context, req *eventv1.ReplayDeliveriesRequest) (*eventv1.ReplayDeliveriesResponse, error) {
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*eventv1.ReplayDeliveriesResponse, error) {
+		done, left, err := s.bulk(tx, req.GetParent(), req.GetUntil(), func(q *queue, d delivery) error {
+			return s.again(tx, req.GetParent(), q, d)
+		})
+		return &eventv1.ReplayDeliveriesResponse{Replayed: done, Remaining: left}, err
+	})
+}
+
+// DiscardDeliveries implements the RPC.
+func (s *Service) DiscardDeliveries(ctx context.Context, req *eventv1.DiscardDeliveriesRequest) (*eventv1.DiscardDeliveriesResponse, error) {
+	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*eventv1.DiscardDeliveriesResponse, error) {
+		done, _, err := s.bulk(tx, req.GetParent(), req.GetUntil(), func(q *queue, d delivery) error {
+			return q.drop(tx, req.GetParent(), d)
+		})
+		return &eventv1.DiscardDeliveriesResponse{Discarded: done}, err
+	})
+}
+
+// bulk is each for a webhook that the caller may do that to.
+func (s *Service) bulk(tx *change.Tx, webhook string, until *timestamppb.Timestamp, do func(*queue, delivery) error) (done, left int32, err error) {
+	w, err := s.webhooks.Reach(tx, webhook)
+	if err != nil {
+		return 0, 0, err
+	}
+	if done, left, err = each(tx, webhook, until, do); err != nil {
+		return 0, 0, err
+	}
+	_, err = s.webhooks.Put(tx, w)
+	return done, left, err
+}
+
+// each does with the dead letters of a webhook until a time, the oldest first, what is
+// asked for, as long as there is room. It refuses only if there is none for the first.
+// There are event.Dead at most, so that one change suffices.
+func each(tx store.Tx, webhook string, until *timestamppb.Timestamp, do func(*queue, delivery) error) (done, left int32, err error) {
+	given, err := dead(tx, webhook, until)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = changeQueue(tx, webhook, func(q *queue) error {
+		for _, d := range given {
+			err := do(q, d)
+			if errors.Is(err, event.ErrFull) && done > 0 {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			done++
+		}
+		return nil
+	})
+	return done, int32(len(given)) - done, err
+}
+
 // again makes a delivery wait for its first try.
 func (s *Service) again(tx store.Tx, webhook string, q *queue, d delivery) error {
 	before := d.is.GetState()

@@ -131,6 +131,20 @@ func deliveries(tx store.Tx, webhook string, after uint64) func(func(delivery, e
 	}
 }
 
+// dead are the deliveries of a webhook that were given up until a time, the oldest first;
+// nil: whenever that was.
+func dead(tx store.Tx, webhook string, until *timestamppb.Timestamp) (all []delivery, err error) {
+	for d, err := range deliveries(tx, webhook, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if d.is.GetState() == eventv1.Delivery_STATE_DEAD && (until == nil || !d.is.GetAttemptTime().AsTime().After(until.AsTime())) {
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
 // enqueue appends a delivery that is due at once.
 func (q *queue) enqueue(tx store.Tx, webhook string, at uint64, is *eventv1.Delivery, now time.Time) (delivery, error) {
 	if q.Pending >= waitingMost {

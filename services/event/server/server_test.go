@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -298,6 +299,53 @@ func TestOneReaderShutsOutNobody(t *testing.T) {
 	if err != nil {
 		t.Errorf("another reader: %v", err)
 	}
+}
+
+// Who is refused for load is told over REST what who calls too often is: how much there
+// may be, that none is left, and when there will be.
+func TestARefusalByLoadHasTheHeadersOfOneByRate(t *testing.T) {
+	s := suitetest.RunWith(t, func(c *suite.Config) { c.Limits.InFlight = 1 })
+	eye := s.Person(s.Root, accessv1.Role_ROLE_VIEWER).Key
+	reading, enough := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer enough()
+	for range 5 { // one runs, and four for each that may wait
+		all.Go(func() {
+			for reading.Err() == nil {
+				_ = (&scene{Suite: s}).await(reading, eye)
+			}
+		})
+	}
+	answer := &http.Response{}
+	for i := 0; i < 10_000 && answer.StatusCode != http.StatusTooManyRequests; i++ {
+		answer = get(t, s.HTTP+"/v1/caller", eye)
+	}
+	wait, told := answer.Header.Get("Retry-After"), answer.Header.Get("RateLimit")
+	if answer.StatusCode != http.StatusTooManyRequests || wait == "" || told != `"load";r=0;t=`+wait {
+		t.Errorf("a full server: %s, repeat after %q, left are %q", answer.Status, wait, told)
+	}
+	if policy := answer.Header.Get("RateLimit-Policy"); policy != `"load";q=1;qu="concurrent-requests"` {
+		t.Errorf("by the policy %q", policy)
+	}
+}
+
+// get asks over REST.
+func get(t *testing.T, url, key string) *http.Response {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+key)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := answer.Body.Close(); err != nil {
+		t.Error(err)
+	}
+	return answer
 }
 
 func busy(err error) bool {

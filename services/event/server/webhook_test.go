@@ -176,6 +176,75 @@ func TestAWebhookIsItsOwners(t *testing.T) {
 	}
 }
 
+// What a receiver would not have is sent again together, by its owner alone, or dropped,
+// also by who looks after it.
+func TestDeadLettersTogether(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	gone := atomic.Bool{}
+	gone.Store(true)
+	r.answer = func(int, hook) int {
+		if gone.Load() {
+			return http.StatusGone
+		}
+		return http.StatusNoContent
+	}
+	name := s.hooked(s.eye.Key, s.district, r.URL).GetWebhook().GetName()
+	replay := &eventv1.ReplayDeliveriesRequest{Parent: name}
+	discard := &eventv1.DiscardDeliveriesRequest{Parent: name}
+	die := func() {
+		t.Helper()
+		s.problem()
+		s.eventually(func() bool {
+			w, err := s.Event(s.eye.Key).GetWebhook(t.Context(), &eventv1.GetWebhookRequest{Name: name})
+			s.must(err)
+			return w.GetState() == eventv1.Webhook_STATE_SUSPENDED && s.count(name, "state = DEAD") > 0
+		})
+	}
+	die()
+	if _, err := s.Event(s.SystemAdmin).ReplayDeliveries(t.Context(), replay); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("the administrator sends again: %v", err)
+	}
+	gone.Store(false)
+	done, err := s.Event(s.eye.Key).ReplayDeliveries(t.Context(), replay)
+	if err != nil || done.GetReplayed() != 1 || done.GetRemaining() != 0 || s.count(name, "state = PENDING") != 1 {
+		t.Errorf("sending again: %v, %v", done, err)
+	}
+	gone.Store(true)
+	_, err = s.Event(s.eye.Key).EnableWebhook(t.Context(), &eventv1.EnableWebhookRequest{Name: name})
+	s.must(err)
+	die()
+	other := s.Person(s.district, accessv1.Role_ROLE_VIEWER)
+	if _, err := s.Event(other.Key).DiscardDeliveries(t.Context(), discard); !errors.Is(err, authz.ErrNotFound) {
+		t.Errorf("another reader drops them: %v", err)
+	}
+	dropped, err := s.Event(s.SystemAdmin).DiscardDeliveries(t.Context(), discard)
+	if err != nil || dropped.GetDiscarded() == 0 || s.count(name, "state = DEAD") != 0 {
+		t.Errorf("the administrator drops them: %v, %v", dropped, err)
+	}
+}
+
+// eventually waits for what comes of deliveries.
+func (s *scene) eventually(holds func() bool) {
+	s.T.Helper()
+	over, tick := time.After(time.Minute), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-over:
+			s.T.Fatal("it does not come")
+		}
+	}
+}
+
+// count is how many deliveries a filter lets pass.
+func (s *scene) count(webhook, filter string) int {
+	s.T.Helper()
+	list, err := s.Event(s.eye.Key).ListDeliveries(s.T.Context(), &eventv1.ListDeliveriesRequest{Parent: webhook, Filter: filter})
+	s.must(err)
+	return len(list.GetDeliveries())
+}
+
 // Who loses the grant gets nothing more, not even what was queued.
 func TestDeliveriesEndWithTheRight(t *testing.T) {
 	s, r := newScene(t), newReceiver(t)
@@ -203,15 +272,7 @@ func TestDeliveriesEndWithTheRight(t *testing.T) {
 		s.must(err)
 		return len(list.GetDeliveries())
 	}
-	over, tick := time.After(time.Minute), time.NewTicker(50*time.Millisecond)
-	defer tick.Stop()
-	for left() > 0 {
-		select {
-		case <-tick.C:
-		case <-over:
-			t.Fatalf("%d deliveries are left", left())
-		}
-	}
+	s.eventually(func() bool { return left() == 0 })
 	if got := r.until(t, func([]hook) bool { return true }); len(got) != len(before) {
 		t.Errorf("the receiver got %d, and %d before the right ended", len(got), len(before))
 	}

@@ -28,7 +28,7 @@ const overlap = 24 * time.Hour
 // supervised are the methods by which an administrator over the unit may look
 // after a webhook of somebody else. Nobody but the owner says where it sends or
 // gets its secret: what is sent is what the owner may read.
-var supervised = []string{"GetWebhook", "ListWebhooks", "DeleteWebhook", "DisableWebhook", "ListDeliveries"}
+var supervised = []string{"GetWebhook", "ListWebhooks", "DeleteWebhook", "DisableWebhook", "ListDeliveries", "DiscardDeliveries"}
 
 // mayWebhook decides about a webhook: its owner, and for some methods the
 // administrators over its unit. To everyone else it is not there.

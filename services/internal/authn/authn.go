@@ -27,6 +27,7 @@ type Principal struct {
 	Name      string          // units/{unit}/members/{member}, machines/{machine} or services/{service}
 	Key       string          // the name of the key used
 	Roles     []accessv1.Role // the roles that the key narrows to; empty: all
+	Scopes    []string        // what the key may call, such as "complaint:read"; empty: all
 	Unit      string          // the subtree that the key, or link, narrows to; empty: all
 	Bootstrap bool            // the bootstrap key of the first start
 	// SecondFactor says whether the principal may sign: it has proven itself by a

@@ -153,7 +153,7 @@ func (k *Keys) ask(ctx context.Context, c credential) (belief, error) {
 func (k *Keys) holder(key *organizationv1.ApiKey) Principal {
 	q := key.GetQuota()
 	return Principal{
-		Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Unit: key.GetUnit(), SecondFactor: k.Sign,
+		Name: key.GetPrincipal(), Key: key.GetName(), Roles: key.GetRoles(), Scopes: key.GetScopes(), Unit: key.GetUnit(), SecondFactor: k.Sign,
 		Quota: Quota{PerMinute: int(q.GetPerMinute()), PerDay: int(q.GetPerDay()), Line: cmp.Or(key.GetFirstKey(), key.GetName())},
 	}
 }

@@ -62,10 +62,11 @@ func networks(k *organizationv1.ApiKey) (all []netip.Prefix, err error) {
 
 // use is a client's call with the key that b is about: it refuses a network that
 // the key does not hold in, and says what the call may spend. Calls between services
-// were counted when they came in.
+// were counted, and held against the key's scopes, when they came in.
 func (k *Keys) use(ctx context.Context, b belief, now time.Time) (p Principal, err error) {
 	p = b.principal
 	if Caller(ctx) != "" {
+		p.Scopes = nil
 		return p, nil
 	}
 	if !holdsIn(ctx, b.networks) {

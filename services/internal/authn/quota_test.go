@@ -67,6 +67,24 @@ func (d *till) expect(t *testing.T, id string, want ...string) {
 	}
 }
 
+// A key's scopes are held against a client's calls: what a service asks for its caller
+// was led to by one of them.
+func TestScopesAreForClients(t *testing.T) {
+	k := Keys{Now: time.Now, Introspect: func(context.Context, *organizationv1.IntrospectRequest) (*organizationv1.IntrospectResponse, error) {
+		return &organizationv1.IntrospectResponse{ApiKey: &organizationv1.ApiKey{Name: "apiKeys/k", Principal: "machines/m", Scopes: []string{"complaint:read"}}}, nil
+	}}
+	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("authorization", "Bearer "+Real.Join("k", "secret")))
+	for caller, want := range map[string]int{"": 1, "rectification": 0} {
+		by := ctx
+		if caller != "" {
+			by = WithCaller(ctx, caller)
+		}
+		if p, err := k.Authenticate(by); err != nil || len(p.Scopes) != want {
+			t.Errorf("a call by %q: %v, %v", caller, p.Scopes, err)
+		}
+	}
+}
+
 // What a call does not spend it leaves, and what the day refuses spends nothing.
 func TestOnlyWhatIsSpentCounts(t *testing.T) {
 	d := newTill()

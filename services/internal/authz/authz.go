@@ -28,6 +28,10 @@ var (
 	// ErrInvolved is ErrDenied for who belongs to the unit and would act as its superior.
 	ErrInvolved = fault.Of(faultv1.Reason_REASON_PRINCIPAL_INVOLVED)
 
+	// ErrScope answers a key that is narrowed to other scopes than the call's, whatever
+	// its principal holds.
+	ErrScope = fault.Of(faultv1.Reason_REASON_KEY_SCOPE_DENIED)
+
 	// ErrSecondFactor answers who could sign, had it signed in with a second
 	// factor.
 	ErrSecondFactor = fault.Of(faultv1.Reason_REASON_SECOND_FACTOR_REQUIRED)
@@ -105,6 +109,9 @@ func Enter(tree Tree, m *Method, p authn.Principal) (*Access, error) {
 	}
 	if a.read(); m.Rule.GetScope() == accessv1.Scope_SCOPE_UNSPECIFIED {
 		return a, scopeless(m)
+	}
+	if len(p.Scopes) > 0 && !slices.Contains(p.Scopes, m.Scope()) {
+		return nil, ErrScope.With("scope", m.Scope())
 	}
 	if m.Rule.GetPerson() && !p.Person() || !slices.ContainsFunc(a.grants, a.listed) {
 		return nil, ErrDenied

@@ -126,6 +126,41 @@ func TestEnter(t *testing.T) {
 	}
 }
 
+// A key that is narrowed to scopes opens the methods that they name, and what takes no
+// grant; never more than its principal's grants.
+func TestAKeyOpensItsScopes(t *testing.T) {
+	held := &accessv1.Rule{Roles: []accessv1.Role{head}, Scope: accessv1.Scope_SCOPE_OWN}
+	lacked := &accessv1.Rule{Roles: []accessv1.Role{leader}, Scope: accessv1.Scope_SCOPE_OWN}
+	for _, c := range []struct {
+		name   string
+		rule   *accessv1.Rule
+		reads  bool
+		scopes []string
+		want   error
+	}{
+		{"no scopes", held, false, nil, nil},
+		{"its own", held, false, []string{"event:read", "complaint:write"}, nil},
+		{"of reading", held, true, []string{"complaint:read"}, nil},
+		{"writing is not reading", held, true, []string{"complaint:write"}, authz.ErrScope},
+		{"nor the other way about", held, false, []string{"complaint:read"}, authz.ErrScope},
+		{"another service's", held, false, []string{"campaign:write"}, authz.ErrScope},
+		{"one that is none", held, false, []string{""}, authz.ErrScope},
+		{"a scope gives no role", lacked, false, []string{"complaint:write"}, authz.ErrDenied},
+		{"what anybody may call", &accessv1.Rule{Public: true}, false, []string{"campaign:read"}, nil},
+		{"what takes a credential alone", &accessv1.Rule{}, true, []string{"campaign:read"}, nil},
+		{"what services call", &accessv1.Rule{Services: []string{"event"}}, false, []string{"complaint:write"}, authz.ErrDenied},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			m := &authz.Method{Service: "complaint", Rule: c.rule, Reads: c.reads}
+			who := authn.Principal{Name: "units/c/members/m", Scopes: c.scopes}
+			_, err := authz.Enter(tree{grants: []authz.Grant{{Role: head, Unit: "d"}}}, m, who)
+			if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {
+				t.Errorf("Enter = %v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
 func TestMethodsWithoutARuleStopTheStart(t *testing.T) {
 	if _, err := authz.Methods("duban.access.v1.None"); err == nil {
 		t.Error("an unknown service passed")

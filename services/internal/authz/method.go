@@ -2,8 +2,12 @@ package authz
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -16,7 +20,35 @@ type Method struct {
 	FullName string // /duban.organization.v1.OrganizationService/GetUnit
 	Service  string // organization
 	Rule     *accessv1.Rule
+	Reads    bool // it changes nothing
 }
+
+// Scope is what a key that is narrowed to scopes must name to call the method, such as
+// "complaint:write".
+func (m *Method) Scope() string {
+	if m.Reads {
+		return m.Service + ":read"
+	}
+	return m.Service + ":write"
+}
+
+// Scopes are all that a key may be narrowed to: those of the methods of the contract
+// that take a grant.
+var Scopes = sync.OnceValue(func() []string {
+	all := map[string]struct{}{}
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			methods := file.Services().Get(i).Methods()
+			for j := range methods.Len() {
+				if m, err := method(methods.Get(j)); err == nil && m.Rule.GetScope() != accessv1.Scope_SCOPE_UNSPECIFIED {
+					all[m.Scope()] = struct{}{}
+				}
+			}
+		}
+		return true
+	})
+	return slices.Sorted(maps.Keys(all))
+})
 
 // Kind names the entry that a success of the method appends to the feed, such as
 // "rectification.problem.closed.v1".
@@ -61,5 +93,12 @@ func method(d protoreflect.MethodDescriptor) (*Method, error) {
 		FullName: fmt.Sprintf("/%s/%s", d.Parent().FullName(), d.Name()),
 		Service:  strings.Split(string(d.FullName()), ".")[1],
 		Rule:     rule,
+		Reads:    reads(d, rule),
 	}, nil
+}
+
+// reads says whether a method changes nothing: it leaves no event, and is GET over REST.
+func reads(d protoreflect.MethodDescriptor, rule *accessv1.Rule) bool {
+	http, _ := proto.GetExtension(d.Options(), annotations.E_Http).(*annotations.HttpRule)
+	return rule.GetEvent() == "" && http.GetGet() != ""
 }

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -44,13 +45,17 @@ type admission struct {
 func newAdmission(limit int) *admission {
 	a := &admission{limit: int64(limit), queue: rate.NewLimiter(rate.Limit(limit), 1)}
 	for wait := range a.shed {
-		f := refusal(wait)
+		f := a.refusal(wait)
 		a.shed[wait] = map[bool]error{true: toStatus(f, true).Err(), false: toStatus(f, false).Err()}
 	}
 	return a
 }
 
-func refusal(wait int) *fault.Fault { return errOverloaded.After(time.Duration(wait) * time.Second) }
+// refusal says how many may run at once, and when to come again: over REST by the
+// headers of every limit.
+func (a *admission) refusal(wait int) *fault.Fault {
+	return errOverloaded.With("limit", strconv.FormatInt(a.limit, 10)).After(time.Duration(wait) * time.Second)
+}
 
 // step counts the calls that run and refuses one too many before it starts.
 func (a *admission) step(ctx context.Context, call Call, next func(context.Context) error) error {
@@ -60,7 +65,7 @@ func (a *admission) step(ctx context.Context, call Call, next func(context.Conte
 	counted := &a.running
 	defer func() { counted.Add(-1) }()
 	if a.running.Add(1) > a.limit {
-		return refusal(a.wait())
+		return a.refusal(a.wait())
 	}
 	return next(seat.With(ctx, func() error {
 		if counted == &a.running && a.waits() {

@@ -18,6 +18,7 @@ var forms = map[string]words{
 		"at most 32 of a-z, 0-9, underscore, dot and hyphen, starting with a letter",
 	},
 	`[a-z0-9][a-z0-9-]{0,62}`:                {"小写字母、数字和连字符，最多 63 个字符，且不以连字符开头", "1 to 63 of a-z, 0-9 and hyphen, not starting with a hyphen"},
+	`[a-z]{1,32}:(read|write)`:               {"调用范围，格式为 {服务}:read 或 {服务}:write，如 aggregation:read", "a scope, {service}:read or {service}:write, such as aggregation:read"},
 	`[0-9a-f]{64}`:                           {"SHA-256 摘要，64 位小写十六进制", "a SHA-256 digest of 64 lower case hexadecimal digits"},
 	`[0-9]{1,6}([.][0-9]{1,3})?`:             {"不超过 6 位的数，小数最多 3 位，如 95.5", "a number below a million with at most three decimals, such as 95.5"},
 	`[0-9]{4}-(0[1-9]|1[0-2])`:               {"月份，格式为 YYYY-MM", "a month, YYYY-MM"},

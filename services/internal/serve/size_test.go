@@ -34,8 +34,9 @@ func (e *echo) GetCaller(context.Context, *organizationv1.GetCallerRequest) (*or
 	return &organizationv1.Caller{Principal: strings.Repeat("x", e.answer)}, nil
 }
 
-// connections returns one to the service within the process and one over TCP.
-func connections(t *testing.T, s Service) map[string]grpc.ClientConnInterface {
+// connections returns one to the service within the process and one over TCP, whose
+// calls pass the steps, and then that of sizes.
+func connections(t *testing.T, s Service, steps ...Step) map[string]grpc.ClientConnInterface {
 	t.Helper()
 	limits := DefaultLimits
 	limits.Message = small
@@ -43,7 +44,7 @@ func connections(t *testing.T, s Service) map[string]grpc.ClientConnInterface {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.every = chain(statuses(slog.New(slog.DiscardHandler)), p.sized)
+	p.every = chain(append(steps, p.sized)...)
 	if err := p.Add(s); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func connections(t *testing.T, s Service) map[string]grpc.ClientConnInterface {
 // passes. Over TCP gRPC refuses a request that no method takes before anybody can say more.
 func TestMessagesHaveTheSameLimitEverywhere(t *testing.T) {
 	e := &echo{}
-	for way, conn := range connections(t, e) {
+	for way, conn := range connections(t, e, statuses(slog.New(slog.DiscardHandler))) {
 		client := organizationv1.NewOrganizationServiceClient(conn)
 		for _, c := range []struct {
 			request, answer int

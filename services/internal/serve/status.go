@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -58,12 +59,23 @@ func statuses(log *slog.Logger) Step {
 		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 			return status.FromContextError(err).Err()
 		}
+		if hungUp(ctx, err) {
+			return status.FromContextError(ctx.Err()).Err()
+		}
 		if s, ok := status.FromError(err); ok && s.Code() == codes.Unimplemented {
 			return err
 		}
 		log.ErrorContext(ctx, "internal error", "method", call.Method, "error", err)
 		return status.Error(codes.Internal, "internal error")
 	}
+}
+
+// hungUp says whether err is how a stream tells its handler that the caller has gone, or
+// has no more time: gRPC says so by a status. That is the caller's end and nothing went
+// wrong here.
+func hungUp(ctx context.Context, err error) bool {
+	ends := []codes.Code{codes.Canceled, codes.DeadlineExceeded, codes.Unavailable}
+	return ctx.Err() != nil && slices.Contains(ends, status.Code(err))
 }
 
 func toStatus(f *fault.Fault, zh bool) *status.Status {

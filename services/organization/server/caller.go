@@ -16,7 +16,7 @@ func (s *Service) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequ
 		if err != nil {
 			return err
 		}
-		caller = &organizationv1.Caller{Principal: a.Principal.Name, ApiKey: a.Principal.Key, Unit: a.Principal.Unit, ExpireTime: k.GetExpireTime()}
+		caller = &organizationv1.Caller{Principal: a.Principal.Name, ApiKey: a.Principal.Key, Unit: a.Principal.Unit, Scopes: a.Principal.Scopes, ExpireTime: k.GetExpireTime()}
 		caller.Grants, err = s.usable(tx, a)
 		return err
 	})

@@ -14,6 +14,12 @@ import (
 // opens refuses a key that is narrowed to nothing, and one that lends too much; it
 // returns the subtree that the key is to hold in.
 func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) (unit string, err error) {
+	if err := organization.Scoped(k, authz.Scopes()); err != nil {
+		return "", err
+	}
+	if err := organization.Lends(tx.Access.Principal.Scopes, k.GetScopes(), "api_key.scopes"); err != nil {
+		return "", err
+	}
 	carried, places, err := s.carries(tx, k)
 	if err != nil {
 		return "", err
@@ -26,6 +32,9 @@ func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) (unit string, e
 
 // lends returns the subtree in which what is handed out for k is to hold.
 func (s *Service) lends(tx *change.Tx, k *organizationv1.ApiKey, field string) (unit string, err error) {
+	if err := organization.Lends(tx.Access.Principal.Scopes, k.GetScopes(), field); err != nil {
+		return "", err
+	}
 	_, places, err := s.carries(tx, k)
 	if err != nil {
 		return "", err

@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +16,11 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/organization"
 )
 
 // issue issues a key to a new viewer of the root.
@@ -90,6 +95,87 @@ func TestOverTCPTheConnectionSaysWhereAClientIs(t *testing.T) {
 	}
 	if err := call(there, "192.0.2.1"); err == nil || !strings.Contains(err.Error(), "network") {
 		t.Errorf("a key for elsewhere: %v", err)
+	}
+}
+
+// scoped issues a key that is narrowed to scopes.
+func scoped(t *testing.T, s *suitetest.Suite, principal string, scopes ...string) *organizationv1.IssuedApiKey {
+	t.Helper()
+	issued, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+		ApiKey: &organizationv1.ApiKey{Principal: principal, Scopes: scopes},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return issued
+}
+
+// A key opens what its scopes name, says so itself, and so does its successor.
+func TestAKeyIsNarrowedToScopes(t *testing.T) {
+	s := suitetest.Run(t)
+	who := s.Person(s.Root, accessv1.Role_ROLE_SYSTEM_ADMIN).Name
+	reading := scoped(t, s, who, "organization:read", "complaint:write")
+	next, err := s.Organization(s.SecurityAdmin).RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{
+		Name: reading.GetApiKey().GetName(), Overlap: durationpb.New(time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, key := range map[string]string{"the key": reading.GetSecret(), "its successor": next.GetSecret()} {
+		org := s.Organization(key)
+		caller, err := org.GetCaller(t.Context(), &organizationv1.GetCallerRequest{})
+		if err != nil || !slices.Equal(caller.GetScopes(), []string{"organization:read", "complaint:write"}) {
+			t.Errorf("%s says of itself: %v, %v", name, caller.GetScopes(), err)
+		}
+		if _, err := org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: s.Root}); err != nil {
+			t.Errorf("%s reads: %v", name, err)
+		}
+		_, err = org.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{
+			DisplayName: "新设单位", Kind: organizationv1.Unit_KIND_CITY, Parent: s.Root,
+		}})
+		if !errors.Is(err, authz.ErrScope) || fault.As(err).Facts["scope"] != "organization:write" {
+			t.Errorf("%s writes: %v", name, err)
+		}
+	}
+	for scope, field := range map[string]string{"nothing:read": "api_key.scopes[0]", "complaint": "api_key.scopes[0]", "fault:read": "api_key.scopes[0]"} {
+		_, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+			ApiKey: &organizationv1.ApiKey{Principal: who, Scopes: []string{scope}},
+		})
+		f := fault.As(err)
+		if f == nil || len(f.Fields) != 1 || f.Fields[0].Path != field || strings.Contains(scope, ":") && f.Reason != organization.ErrScopeUnknown.Reason {
+			t.Errorf("a key narrowed to %q: %v", scope, err)
+		}
+	}
+}
+
+// Who calls with a key that is narrowed to scopes hands out nothing wider, to whomever.
+func TestANarrowedKeyHandsOutNothingWider(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(scoped(t, s, s.Person(s.Root, accessv1.Role_ROLE_SECURITY_ADMIN).Name, "organization:write").GetSecret())
+	who := s.Person(s.Root, accessv1.Role_ROLE_VIEWER).Name
+	issue := func(scopes ...string) error {
+		_, err := org.CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: who, Scopes: scopes}})
+		return err
+	}
+	rotate := func(scopes ...string) error {
+		_, err := org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: scoped(t, s, who, scopes...).GetApiKey().GetName()})
+		return err
+	}
+	_, linked := org.CreateIdentity(t.Context(), &organizationv1.CreateIdentityRequest{
+		Identity: &organizationv1.Identity{Principal: who, Issuer: "https://issuer.example", Subject: "x"},
+	})
+	for name, err := range map[string]error{
+		"issuing one that is not narrowed": issue(), "issuing a wider one": issue("organization:write", "organization:read"),
+		"rotating one that is not narrowed": rotate(), "rotating another": rotate("complaint:read"), "linking": linked,
+	} {
+		if !errors.Is(err, organization.ErrScopeWider) || len(fault.As(err).Fields) != 1 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, err := range map[string]error{"issuing": issue("organization:write"), "rotating": rotate("organization:write")} {
+		if err != nil {
+			t.Errorf("%s one as narrow: %v", name, err)
+		}
 	}
 }
 

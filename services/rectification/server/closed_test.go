@@ -2,11 +2,14 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -28,6 +31,22 @@ func (w *world) heard(t *testing.T, name string) *rectificationv1.Ledger {
 		case <-ctx.Done():
 			t.Fatal("the ledger never hears that its campaign was closed")
 		}
+	}
+}
+
+// A key that is narrowed to this service does all that its calls do, though they ask
+// another service by the same key.
+func TestANarrowedKeyReachesAsFarAsItsCalls(t *testing.T) {
+	w := begin(t)
+	c := w.campaign(t, "c", true)
+	narrow := suitetest.OK[*organizationv1.IssuedApiKey](t)(w.Organization(w.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+		ApiKey: &organizationv1.ApiKey{Principal: w.clerk.Name, Scopes: []string{"rectification:write"}},
+	})).GetSecret()
+	suitetest.OK[*rectificationv1.Ledger](t)(w.Rectification(narrow).CreateLedger(t.Context(), &rectificationv1.CreateLedgerRequest{
+		Ledger: &rectificationv1.Ledger{Unit: w.school, Campaign: c},
+	}))
+	if _, err := w.Campaign(narrow).GetCampaign(t.Context(), &campaignv1.GetCampaignRequest{Name: c}); !errors.Is(err, authz.ErrScope) {
+		t.Errorf("asking the other service itself: %v", err)
 	}
 }
 

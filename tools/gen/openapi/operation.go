@@ -47,6 +47,9 @@ func (c *contract) operation(o object, call protoreflect.MethodDescriptor, path 
 		return fmt.Errorf("the comment of %s has no Chinese name in parentheses", call.FullName())
 	}
 	permission(o, access)
+	if access["scope"] != nil {
+		o["x-duban-key-scope"] = keyScope(call, access, route)
+	}
 	for _, p := range list(o["parameters"]) {
 		c.parameter(p, call.Input(), route, path)
 	}
@@ -59,6 +62,16 @@ func (c *contract) operation(o object, call protoreflect.MethodDescriptor, path 
 	}
 	answers(o, call, access, matched)
 	return nil
+}
+
+// keyScope is what a key that is narrowed to scopes must name to make the call: those
+// that change nothing are GET and leave no event.
+func keyScope(call protoreflect.MethodDescriptor, access, route object) string {
+	service := strings.Split(string(call.FullName()), ".")[1]
+	if route["get"] != nil && access["event"] == nil {
+		return service + ":read"
+	}
+	return service + ":write"
 }
 
 // permission says who may call.

@@ -346,7 +346,7 @@ const file_duban_event_v1_event_proto_rawDesc = "" +
 	"\x12ListEventsResponse\x12-\n" +
 	"\x06events\x18\x01 \x03(\v2\x15.duban.event.v1.EventR\x06events\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\tR\x04next\x12\x18\n" +
-	"\acurrent\x18\x03 \x01(\bR\acurrent2\x80\x10\n" +
+	"\acurrent\x18\x03 \x01(\bR\acurrent2\x95\x13\n" +
 	"\fEventService\x12m\n" +
 	"\n" +
 	"ListEvents\x12!.duban.event.v1.ListEventsRequest\x1a\".duban.event.v1.ListEventsResponse\"\x18\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\f\x12\n" +
@@ -363,7 +363,9 @@ const file_duban_event_v1_event_proto_rawDesc = "" +
 	"\vPingWebhook\x12\".duban.event.v1.PingWebhookRequest\x1a\x18.duban.event.v1.Delivery\"B\x8a\xb2\x19\x19\x12\x05\x01\x06\v\f\r\x18\x032\x0ewebhook.pinged\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/{name=webhooks/*}:ping\x12\x96\x01\n" +
 	"\rReplayWebhook\x12$.duban.event.v1.ReplayWebhookRequest\x1a\x17.duban.event.v1.Webhook\"F\x8a\xb2\x19\x1b\x12\x05\x01\x06\v\f\r\x18\x032\x10webhook.replayed\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{name=webhooks/*}:replay\x12\x98\x01\n" +
 	"\x0eListDeliveries\x12%.duban.event.v1.ListDeliveriesRequest\x1a&.duban.event.v1.ListDeliveriesResponse\"7\x8a\xb2\x19\t\x12\x05\x01\x06\v\f\r\x18\x03\x82\xd3\xe4\x93\x02$\x12\"/v1/{parent=webhooks/*}/deliveries\x12\xaf\x01\n" +
-	"\x0eReplayDelivery\x12%.duban.event.v1.ReplayDeliveryRequest\x1a\x18.duban.event.v1.Delivery\"\\\x8a\xb2\x19$\x12\x05\x01\x06\v\f\r\x18\x032\x19webhook.delivery_replayed\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=webhooks/*/deliveries/*}:replay\x12p\n" +
+	"\x0eReplayDelivery\x12%.duban.event.v1.ReplayDeliveryRequest\x1a\x18.duban.event.v1.Delivery\"\\\x8a\xb2\x19$\x12\x05\x01\x06\v\f\r\x18\x032\x19webhook.delivery_replayed\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=webhooks/*/deliveries/*}:replay\x12\xc5\x01\n" +
+	"\x10ReplayDeliveries\x12'.duban.event.v1.ReplayDeliveriesRequest\x1a(.duban.event.v1.ReplayDeliveriesResponse\"^\x8a\xb2\x19&\x12\x05\x01\x06\v\f\r\x18\x032\x1bwebhook.deliveries_replayed\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{parent=webhooks/*}/deliveries:replay\x12\xca\x01\n" +
+	"\x11DiscardDeliveries\x12(.duban.event.v1.DiscardDeliveriesRequest\x1a).duban.event.v1.DiscardDeliveriesResponse\"`\x8a\xb2\x19'\x12\x05\x01\x06\v\f\r\x18\x032\x1cwebhook.deliveries_discarded\x82\xd3\xe4\x93\x02/:\x01*\"*/v1/{parent=webhooks/*}/deliveries:discard\x12p\n" +
 	"\x0eSuspendWebhook\x12%.duban.event.v1.SuspendWebhookRequest\x1a\x17.duban.event.v1.Webhook\"\x1e\x8a\xb2\x19\x1a\"\x05event2\x11webhook.suspendedBDZBgithub.com/duban-project/duban/proto/gen/go/duban/event/v1;eventv1b\x06proto3"
 
 var (
@@ -398,12 +400,16 @@ var file_duban_event_v1_event_proto_goTypes = []any{
 	(*ReplayWebhookRequest)(nil),       // 15: duban.event.v1.ReplayWebhookRequest
 	(*ListDeliveriesRequest)(nil),      // 16: duban.event.v1.ListDeliveriesRequest
 	(*ReplayDeliveryRequest)(nil),      // 17: duban.event.v1.ReplayDeliveryRequest
-	(*SuspendWebhookRequest)(nil),      // 18: duban.event.v1.SuspendWebhookRequest
-	(*IssuedWebhook)(nil),              // 19: duban.event.v1.IssuedWebhook
-	(*Webhook)(nil),                    // 20: duban.event.v1.Webhook
-	(*ListWebhooksResponse)(nil),       // 21: duban.event.v1.ListWebhooksResponse
-	(*Delivery)(nil),                   // 22: duban.event.v1.Delivery
-	(*ListDeliveriesResponse)(nil),     // 23: duban.event.v1.ListDeliveriesResponse
+	(*ReplayDeliveriesRequest)(nil),    // 18: duban.event.v1.ReplayDeliveriesRequest
+	(*DiscardDeliveriesRequest)(nil),   // 19: duban.event.v1.DiscardDeliveriesRequest
+	(*SuspendWebhookRequest)(nil),      // 20: duban.event.v1.SuspendWebhookRequest
+	(*IssuedWebhook)(nil),              // 21: duban.event.v1.IssuedWebhook
+	(*Webhook)(nil),                    // 22: duban.event.v1.Webhook
+	(*ListWebhooksResponse)(nil),       // 23: duban.event.v1.ListWebhooksResponse
+	(*Delivery)(nil),                   // 24: duban.event.v1.Delivery
+	(*ListDeliveriesResponse)(nil),     // 25: duban.event.v1.ListDeliveriesResponse
+	(*ReplayDeliveriesResponse)(nil),   // 26: duban.event.v1.ReplayDeliveriesResponse
+	(*DiscardDeliveriesResponse)(nil),  // 27: duban.event.v1.DiscardDeliveriesResponse
 }
 var file_duban_event_v1_event_proto_depIdxs = []int32{
 	3,  // 0: duban.event.v1.Event.time:type_name -> google.protobuf.Timestamp
@@ -424,23 +430,27 @@ var file_duban_event_v1_event_proto_depIdxs = []int32{
 	15, // 15: duban.event.v1.EventService.ReplayWebhook:input_type -> duban.event.v1.ReplayWebhookRequest
 	16, // 16: duban.event.v1.EventService.ListDeliveries:input_type -> duban.event.v1.ListDeliveriesRequest
 	17, // 17: duban.event.v1.EventService.ReplayDelivery:input_type -> duban.event.v1.ReplayDeliveryRequest
-	18, // 18: duban.event.v1.EventService.SuspendWebhook:input_type -> duban.event.v1.SuspendWebhookRequest
-	2,  // 19: duban.event.v1.EventService.ListEvents:output_type -> duban.event.v1.ListEventsResponse
-	19, // 20: duban.event.v1.EventService.CreateWebhook:output_type -> duban.event.v1.IssuedWebhook
-	20, // 21: duban.event.v1.EventService.GetWebhook:output_type -> duban.event.v1.Webhook
-	21, // 22: duban.event.v1.EventService.ListWebhooks:output_type -> duban.event.v1.ListWebhooksResponse
-	20, // 23: duban.event.v1.EventService.UpdateWebhook:output_type -> duban.event.v1.Webhook
-	20, // 24: duban.event.v1.EventService.DeleteWebhook:output_type -> duban.event.v1.Webhook
-	20, // 25: duban.event.v1.EventService.EnableWebhook:output_type -> duban.event.v1.Webhook
-	20, // 26: duban.event.v1.EventService.DisableWebhook:output_type -> duban.event.v1.Webhook
-	19, // 27: duban.event.v1.EventService.RotateWebhookSecret:output_type -> duban.event.v1.IssuedWebhook
-	22, // 28: duban.event.v1.EventService.PingWebhook:output_type -> duban.event.v1.Delivery
-	20, // 29: duban.event.v1.EventService.ReplayWebhook:output_type -> duban.event.v1.Webhook
-	23, // 30: duban.event.v1.EventService.ListDeliveries:output_type -> duban.event.v1.ListDeliveriesResponse
-	22, // 31: duban.event.v1.EventService.ReplayDelivery:output_type -> duban.event.v1.Delivery
-	20, // 32: duban.event.v1.EventService.SuspendWebhook:output_type -> duban.event.v1.Webhook
-	19, // [19:33] is the sub-list for method output_type
-	5,  // [5:19] is the sub-list for method input_type
+	18, // 18: duban.event.v1.EventService.ReplayDeliveries:input_type -> duban.event.v1.ReplayDeliveriesRequest
+	19, // 19: duban.event.v1.EventService.DiscardDeliveries:input_type -> duban.event.v1.DiscardDeliveriesRequest
+	20, // 20: duban.event.v1.EventService.SuspendWebhook:input_type -> duban.event.v1.SuspendWebhookRequest
+	2,  // 21: duban.event.v1.EventService.ListEvents:output_type -> duban.event.v1.ListEventsResponse
+	21, // 22: duban.event.v1.EventService.CreateWebhook:output_type -> duban.event.v1.IssuedWebhook
+	22, // 23: duban.event.v1.EventService.GetWebhook:output_type -> duban.event.v1.Webhook
+	23, // 24: duban.event.v1.EventService.ListWebhooks:output_type -> duban.event.v1.ListWebhooksResponse
+	22, // 25: duban.event.v1.EventService.UpdateWebhook:output_type -> duban.event.v1.Webhook
+	22, // 26: duban.event.v1.EventService.DeleteWebhook:output_type -> duban.event.v1.Webhook
+	22, // 27: duban.event.v1.EventService.EnableWebhook:output_type -> duban.event.v1.Webhook
+	22, // 28: duban.event.v1.EventService.DisableWebhook:output_type -> duban.event.v1.Webhook
+	21, // 29: duban.event.v1.EventService.RotateWebhookSecret:output_type -> duban.event.v1.IssuedWebhook
+	24, // 30: duban.event.v1.EventService.PingWebhook:output_type -> duban.event.v1.Delivery
+	22, // 31: duban.event.v1.EventService.ReplayWebhook:output_type -> duban.event.v1.Webhook
+	25, // 32: duban.event.v1.EventService.ListDeliveries:output_type -> duban.event.v1.ListDeliveriesResponse
+	24, // 33: duban.event.v1.EventService.ReplayDelivery:output_type -> duban.event.v1.Delivery
+	26, // 34: duban.event.v1.EventService.ReplayDeliveries:output_type -> duban.event.v1.ReplayDeliveriesResponse
+	27, // 35: duban.event.v1.EventService.DiscardDeliveries:output_type -> duban.event.v1.DiscardDeliveriesResponse
+	22, // 36: duban.event.v1.EventService.SuspendWebhook:output_type -> duban.event.v1.Webhook
+	21, // [21:37] is the sub-list for method output_type
+	5,  // [5:21] is the sub-list for method input_type
 	5,  // [5:5] is the sub-list for extension type_name
 	5,  // [5:5] is the sub-list for extension extendee
 	0,  // [0:5] is the sub-list for field type_name

@@ -35,6 +35,8 @@ const (
 	EventService_ReplayWebhook_FullMethodName       = "/duban.event.v1.EventService/ReplayWebhook"
 	EventService_ListDeliveries_FullMethodName      = "/duban.event.v1.EventService/ListDeliveries"
 	EventService_ReplayDelivery_FullMethodName      = "/duban.event.v1.EventService/ReplayDelivery"
+	EventService_ReplayDeliveries_FullMethodName    = "/duban.event.v1.EventService/ReplayDeliveries"
+	EventService_DiscardDeliveries_FullMethodName   = "/duban.event.v1.EventService/DiscardDeliveries"
 	EventService_SuspendWebhook_FullMethodName      = "/duban.event.v1.EventService/SuspendWebhook"
 )
 
@@ -78,6 +80,13 @@ type EventServiceClient interface {
 	ListDeliveries(ctx context.Context, in *ListDeliveriesRequest, opts ...grpc.CallOption) (*ListDeliveriesResponse, error)
 	// Sends one event again (重发一条推送), from the first try on.
 	ReplayDelivery(ctx context.Context, in *ReplayDeliveryRequest, opts ...grpc.CallOption) (*Delivery, error)
+	// Sends again what was given up (批量重发死信) until a time, from the first try on and
+	// each under its own webhook-id: all at once, as far as there is room for more to
+	// wait. The answer says how many are left for another call.
+	ReplayDeliveries(ctx context.Context, in *ReplayDeliveriesRequest, opts ...grpc.CallOption) (*ReplayDeliveriesResponse, error)
+	// Drops what was given up (批量丢弃死信) until a time, for good: the events themselves
+	// stay, and ReplayWebhook sends them again.
+	DiscardDeliveries(ctx context.Context, in *DiscardDeliveriesRequest, opts ...grpc.CallOption) (*DiscardDeliveriesResponse, error)
 	// Disables a webhook whose receiver is gone or has failed for too long. Not
 	// part of the REST API: the service's own worker calls it.
 	SuspendWebhook(ctx context.Context, in *SuspendWebhookRequest, opts ...grpc.CallOption) (*Webhook, error)
@@ -221,6 +230,26 @@ func (c *eventServiceClient) ReplayDelivery(ctx context.Context, in *ReplayDeliv
 	return out, nil
 }
 
+func (c *eventServiceClient) ReplayDeliveries(ctx context.Context, in *ReplayDeliveriesRequest, opts ...grpc.CallOption) (*ReplayDeliveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReplayDeliveriesResponse)
+	err := c.cc.Invoke(ctx, EventService_ReplayDeliveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *eventServiceClient) DiscardDeliveries(ctx context.Context, in *DiscardDeliveriesRequest, opts ...grpc.CallOption) (*DiscardDeliveriesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiscardDeliveriesResponse)
+	err := c.cc.Invoke(ctx, EventService_DiscardDeliveries_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *eventServiceClient) SuspendWebhook(ctx context.Context, in *SuspendWebhookRequest, opts ...grpc.CallOption) (*Webhook, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Webhook)
@@ -271,6 +300,13 @@ type EventServiceServer interface {
 	ListDeliveries(context.Context, *ListDeliveriesRequest) (*ListDeliveriesResponse, error)
 	// Sends one event again (重发一条推送), from the first try on.
 	ReplayDelivery(context.Context, *ReplayDeliveryRequest) (*Delivery, error)
+	// Sends again what was given up (批量重发死信) until a time, from the first try on and
+	// each under its own webhook-id: all at once, as far as there is room for more to
+	// wait. The answer says how many are left for another call.
+	ReplayDeliveries(context.Context, *ReplayDeliveriesRequest) (*ReplayDeliveriesResponse, error)
+	// Drops what was given up (批量丢弃死信) until a time, for good: the events themselves
+	// stay, and ReplayWebhook sends them again.
+	DiscardDeliveries(context.Context, *DiscardDeliveriesRequest) (*DiscardDeliveriesResponse, error)
 	// Disables a webhook whose receiver is gone or has failed for too long. Not
 	// part of the REST API: the service's own worker calls it.
 	SuspendWebhook(context.Context, *SuspendWebhookRequest) (*Webhook, error)
@@ -322,6 +358,12 @@ func (UnimplementedEventServiceServer) ListDeliveries(context.Context, *ListDeli
 }
 func (UnimplementedEventServiceServer) ReplayDelivery(context.Context, *ReplayDeliveryRequest) (*Delivery, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReplayDelivery not implemented")
+}
+func (UnimplementedEventServiceServer) ReplayDeliveries(context.Context, *ReplayDeliveriesRequest) (*ReplayDeliveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReplayDeliveries not implemented")
+}
+func (UnimplementedEventServiceServer) DiscardDeliveries(context.Context, *DiscardDeliveriesRequest) (*DiscardDeliveriesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiscardDeliveries not implemented")
 }
 func (UnimplementedEventServiceServer) SuspendWebhook(context.Context, *SuspendWebhookRequest) (*Webhook, error) {
 	return nil, status.Error(codes.Unimplemented, "method SuspendWebhook not implemented")
@@ -581,6 +623,42 @@ func _EventService_ReplayDelivery_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EventService_ReplayDeliveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReplayDeliveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).ReplayDeliveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_ReplayDeliveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).ReplayDeliveries(ctx, req.(*ReplayDeliveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EventService_DiscardDeliveries_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiscardDeliveriesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EventServiceServer).DiscardDeliveries(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EventService_DiscardDeliveries_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EventServiceServer).DiscardDeliveries(ctx, req.(*DiscardDeliveriesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EventService_SuspendWebhook_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SuspendWebhookRequest)
 	if err := dec(in); err != nil {
@@ -657,6 +735,14 @@ var EventService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReplayDelivery",
 			Handler:    _EventService_ReplayDelivery_Handler,
+		},
+		{
+			MethodName: "ReplayDeliveries",
+			Handler:    _EventService_ReplayDeliveries_Handler,
+		},
+		{
+			MethodName: "DiscardDeliveries",
+			Handler:    _EventService_DiscardDeliveries_Handler,
 		},
 		{
 			MethodName: "SuspendWebhook",

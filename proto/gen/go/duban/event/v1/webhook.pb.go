@@ -1612,6 +1612,254 @@ func (x *ReplayDeliveryRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Request for ReplayDeliveries.
+type ReplayDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// webhooks/{webhook}
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Those that were given up then or before, by the end of their last try; absent: all.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Repeats with the same id get the first answer: who goes on takes another.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayDeliveriesRequest) Reset() {
+	*x = ReplayDeliveriesRequest{}
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayDeliveriesRequest) ProtoMessage() {}
+
+func (x *ReplayDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*ReplayDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ReplayDeliveriesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ReplayDeliveriesRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *ReplayDeliveriesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReplayDeliveriesRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// Response of ReplayDeliveries.
+type ReplayDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many wait to be sent again, the oldest first.
+	Replayed int32 `protobuf:"varint,1,opt,name=replayed,proto3" json:"replayed,omitempty"`
+	// How many of those asked for are still given up, as no more may wait now: call again
+	// once some were delivered.
+	Remaining     int32 `protobuf:"varint,2,opt,name=remaining,proto3" json:"remaining,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplayDeliveriesResponse) Reset() {
+	*x = ReplayDeliveriesResponse{}
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplayDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplayDeliveriesResponse) ProtoMessage() {}
+
+func (x *ReplayDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplayDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*ReplayDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReplayDeliveriesResponse) GetReplayed() int32 {
+	if x != nil {
+		return x.Replayed
+	}
+	return 0
+}
+
+func (x *ReplayDeliveriesResponse) GetRemaining() int32 {
+	if x != nil {
+		return x.Remaining
+	}
+	return 0
+}
+
+// Request for DiscardDeliveries.
+type DiscardDeliveriesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// webhooks/{webhook}
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Those that were given up then or before, by the end of their last try; absent: all.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Repeats with the same id get the first answer.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardDeliveriesRequest) Reset() {
+	*x = DiscardDeliveriesRequest{}
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardDeliveriesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardDeliveriesRequest) ProtoMessage() {}
+
+func (x *DiscardDeliveriesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardDeliveriesRequest.ProtoReflect.Descriptor instead.
+func (*DiscardDeliveriesRequest) Descriptor() ([]byte, []int) {
+	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *DiscardDeliveriesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *DiscardDeliveriesRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *DiscardDeliveriesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *DiscardDeliveriesRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// Response of DiscardDeliveries.
+type DiscardDeliveriesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many were dropped.
+	Discarded     int32 `protobuf:"varint,1,opt,name=discarded,proto3" json:"discarded,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiscardDeliveriesResponse) Reset() {
+	*x = DiscardDeliveriesResponse{}
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiscardDeliveriesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiscardDeliveriesResponse) ProtoMessage() {}
+
+func (x *DiscardDeliveriesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiscardDeliveriesResponse.ProtoReflect.Descriptor instead.
+func (*DiscardDeliveriesResponse) Descriptor() ([]byte, []int) {
+	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DiscardDeliveriesResponse) GetDiscarded() int32 {
+	if x != nil {
+		return x.Discarded
+	}
+	return 0
+}
+
 // Request for SuspendWebhook.
 type SuspendWebhookRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1631,7 +1879,7 @@ type SuspendWebhookRequest struct {
 
 func (x *SuspendWebhookRequest) Reset() {
 	*x = SuspendWebhookRequest{}
-	mi := &file_duban_event_v1_webhook_proto_msgTypes[17]
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1643,7 +1891,7 @@ func (x *SuspendWebhookRequest) String() string {
 func (*SuspendWebhookRequest) ProtoMessage() {}
 
 func (x *SuspendWebhookRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_event_v1_webhook_proto_msgTypes[17]
+	mi := &file_duban_event_v1_webhook_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1656,7 +1904,7 @@ func (x *SuspendWebhookRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SuspendWebhookRequest.ProtoReflect.Descriptor instead.
 func (*SuspendWebhookRequest) Descriptor() ([]byte, []int) {
-	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{17}
+	return file_duban_event_v1_webhook_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SuspendWebhookRequest) GetName() string {
@@ -1838,7 +2086,24 @@ const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tBE\xbaHBr@2>^webhooks/[a-z0-9][a-z0-9-]{0,62}/deliveries/[1-9][0-9]{0,17}$R\x04name\x12'\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x82\x02\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\xdc\x01\n" +
+	"\x17ReplayDeliveriesRequest\x12A\n" +
+	"\x06parent\x18\x01 \x01(\tB)\xbaH&r$2\"^webhooks/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"T\n" +
+	"\x18ReplayDeliveriesResponse\x12\x1a\n" +
+	"\breplayed\x18\x01 \x01(\x05R\breplayed\x12\x1c\n" +
+	"\tremaining\x18\x02 \x01(\x05R\tremaining\"\xdd\x01\n" +
+	"\x18DiscardDeliveriesRequest\x12A\n" +
+	"\x06parent\x18\x01 \x01(\tB)\xbaH&r$2\"^webhooks/[a-z0-9][a-z0-9-]{0,62}$R\x06parent\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"9\n" +
+	"\x19DiscardDeliveriesResponse\x12\x1c\n" +
+	"\tdiscarded\x18\x01 \x01(\x05R\tdiscarded\"\x82\x02\n" +
 	"\x15SuspendWebhookRequest\x12=\n" +
 	"\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^webhooks/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12?\n" +
 	"\x05cause\x18\x02 \x01(\x0e2\x1d.duban.event.v1.Webhook.CauseB\n" +
@@ -1861,7 +2126,7 @@ func file_duban_event_v1_webhook_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_event_v1_webhook_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_duban_event_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_duban_event_v1_webhook_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_duban_event_v1_webhook_proto_goTypes = []any{
 	(Webhook_State)(0),                 // 0: duban.event.v1.Webhook.State
 	(Webhook_Cause)(0),                 // 1: duban.event.v1.Webhook.Cause
@@ -1884,37 +2149,43 @@ var file_duban_event_v1_webhook_proto_goTypes = []any{
 	(*ListDeliveriesRequest)(nil),      // 18: duban.event.v1.ListDeliveriesRequest
 	(*ListDeliveriesResponse)(nil),     // 19: duban.event.v1.ListDeliveriesResponse
 	(*ReplayDeliveryRequest)(nil),      // 20: duban.event.v1.ReplayDeliveryRequest
-	(*SuspendWebhookRequest)(nil),      // 21: duban.event.v1.SuspendWebhookRequest
-	(v1.Role)(0),                       // 22: duban.access.v1.Role
-	(*timestamppb.Timestamp)(nil),      // 23: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil),      // 24: google.protobuf.FieldMask
-	(*durationpb.Duration)(nil),        // 25: google.protobuf.Duration
+	(*ReplayDeliveriesRequest)(nil),    // 21: duban.event.v1.ReplayDeliveriesRequest
+	(*ReplayDeliveriesResponse)(nil),   // 22: duban.event.v1.ReplayDeliveriesResponse
+	(*DiscardDeliveriesRequest)(nil),   // 23: duban.event.v1.DiscardDeliveriesRequest
+	(*DiscardDeliveriesResponse)(nil),  // 24: duban.event.v1.DiscardDeliveriesResponse
+	(*SuspendWebhookRequest)(nil),      // 25: duban.event.v1.SuspendWebhookRequest
+	(v1.Role)(0),                       // 26: duban.access.v1.Role
+	(*timestamppb.Timestamp)(nil),      // 27: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),      // 28: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),        // 29: google.protobuf.Duration
 }
 var file_duban_event_v1_webhook_proto_depIdxs = []int32{
-	22, // 0: duban.event.v1.Webhook.roles:type_name -> duban.access.v1.Role
+	26, // 0: duban.event.v1.Webhook.roles:type_name -> duban.access.v1.Role
 	0,  // 1: duban.event.v1.Webhook.state:type_name -> duban.event.v1.Webhook.State
 	1,  // 2: duban.event.v1.Webhook.cause:type_name -> duban.event.v1.Webhook.Cause
-	23, // 3: duban.event.v1.Webhook.overlap_end_time:type_name -> google.protobuf.Timestamp
-	23, // 4: duban.event.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
-	23, // 5: duban.event.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
+	27, // 3: duban.event.v1.Webhook.overlap_end_time:type_name -> google.protobuf.Timestamp
+	27, // 4: duban.event.v1.Webhook.create_time:type_name -> google.protobuf.Timestamp
+	27, // 5: duban.event.v1.Webhook.update_time:type_name -> google.protobuf.Timestamp
 	2,  // 6: duban.event.v1.Webhook.trouble:type_name -> duban.event.v1.Webhook.Trouble
 	4,  // 7: duban.event.v1.IssuedWebhook.webhook:type_name -> duban.event.v1.Webhook
 	3,  // 8: duban.event.v1.Delivery.state:type_name -> duban.event.v1.Delivery.State
-	23, // 9: duban.event.v1.Delivery.attempt_time:type_name -> google.protobuf.Timestamp
-	23, // 10: duban.event.v1.Delivery.next_time:type_name -> google.protobuf.Timestamp
-	23, // 11: duban.event.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
+	27, // 9: duban.event.v1.Delivery.attempt_time:type_name -> google.protobuf.Timestamp
+	27, // 10: duban.event.v1.Delivery.next_time:type_name -> google.protobuf.Timestamp
+	27, // 11: duban.event.v1.Delivery.create_time:type_name -> google.protobuf.Timestamp
 	4,  // 12: duban.event.v1.CreateWebhookRequest.webhook:type_name -> duban.event.v1.Webhook
 	4,  // 13: duban.event.v1.ListWebhooksResponse.webhooks:type_name -> duban.event.v1.Webhook
 	4,  // 14: duban.event.v1.UpdateWebhookRequest.webhook:type_name -> duban.event.v1.Webhook
-	24, // 15: duban.event.v1.UpdateWebhookRequest.update_mask:type_name -> google.protobuf.FieldMask
-	25, // 16: duban.event.v1.RotateWebhookSecretRequest.overlap:type_name -> google.protobuf.Duration
+	28, // 15: duban.event.v1.UpdateWebhookRequest.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 16: duban.event.v1.RotateWebhookSecretRequest.overlap:type_name -> google.protobuf.Duration
 	6,  // 17: duban.event.v1.ListDeliveriesResponse.deliveries:type_name -> duban.event.v1.Delivery
-	1,  // 18: duban.event.v1.SuspendWebhookRequest.cause:type_name -> duban.event.v1.Webhook.Cause
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	27, // 18: duban.event.v1.ReplayDeliveriesRequest.until:type_name -> google.protobuf.Timestamp
+	27, // 19: duban.event.v1.DiscardDeliveriesRequest.until:type_name -> google.protobuf.Timestamp
+	1,  // 20: duban.event.v1.SuspendWebhookRequest.cause:type_name -> duban.event.v1.Webhook.Cause
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_duban_event_v1_webhook_proto_init() }
@@ -1928,7 +2199,7 @@ func file_duban_event_v1_webhook_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_event_v1_webhook_proto_rawDesc), len(file_duban_event_v1_webhook_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   18,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

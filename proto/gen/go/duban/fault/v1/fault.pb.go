@@ -175,6 +175,8 @@ const (
 	Reason_REASON_ISSUER_UNAVAILABLE Reason = 31
 	// A good key from a network that it does not hold in.
 	Reason_REASON_NETWORK_REFUSED Reason = 32
+	// A good key for a call that is none of its scopes; the fact "scope" names the one that it takes.
+	Reason_REASON_KEY_SCOPE_DENIED Reason = 39
 	// A key has used up its calls of the day.
 	Reason_REASON_QUOTA_SPENT Reason = 33
 	// The caller has as many calls waiting for news as one may have at once.
@@ -214,6 +216,7 @@ var (
 		30: "REASON_SECOND_FACTOR_REQUIRED",
 		31: "REASON_ISSUER_UNAVAILABLE",
 		32: "REASON_NETWORK_REFUSED",
+		39: "REASON_KEY_SCOPE_DENIED",
 		33: "REASON_QUOTA_SPENT",
 		36: "REASON_PRINCIPAL_WAITS_TOO_MANY",
 		35: "REASON_UNIT_REMOTE",
@@ -247,6 +250,7 @@ var (
 		"REASON_SECOND_FACTOR_REQUIRED":   30,
 		"REASON_ISSUER_UNAVAILABLE":       31,
 		"REASON_NETWORK_REFUSED":          32,
+		"REASON_KEY_SCOPE_DENIED":         39,
 		"REASON_QUOTA_SPENT":              33,
 		"REASON_PRINCIPAL_WAITS_TOO_MANY": 36,
 		"REASON_UNIT_REMOTE":              35,
@@ -409,7 +413,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xb5+\n" +
+	"*\xc8-\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -440,7 +444,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x15REASON_LOG_INCOMPLETE\x10\"\x1a\xf0\x01\x92\xb2\x19\xeb\x01\b\x05\x12l本服务的日志短于已公布的长度（可能恢复了旧备份），在找回之前不接受写入。\x1ayThe log is shorter than it was known to be, as after an old backup was restored: nothing is written until that is mended.\x12\xc5\x01\n" +
 	"\x1dREASON_SECOND_FACTOR_REQUIRED\x10\x1e\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\t\x12K此操作相当于签字，请以双因素认证重新登录后再办理。\x1aKThis counts as a signature: sign in again with a second factor, and repeat.\x12\xba\x01\n" +
 	"\x19REASON_ISSUER_UNAVAILABLE\x10\x1f\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\b\x12K统一身份认证系统暂不可用，请稍后重试，或使用密钥。\x1aDThe identity provider cannot be reached: repeat later, or use a key.\x12\xf8\x01\n" +
-	"\x16REASON_NETWORK_REFUSED\x10 \x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x02\x12l该密钥不得从此网络使用，请从登记的网络调用，或请安全管理员重新发放密钥。\x1adThe key does not hold in this network: call from one that it was issued for, or ask for another key.\x12\xc4\x01\n" +
+	"\x16REASON_NETWORK_REFUSED\x10 \x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x02\x12l该密钥不得从此网络使用，请从登记的网络调用，或请安全管理员重新发放密钥。\x1adThe key does not hold in this network: call from one that it was issued for, or ask for another key.\x12\x90\x02\n" +
+	"\x17REASON_KEY_SCOPE_DENIED\x10'\x1a\xf2\x01\x92\xb2\x19\xed\x01\b\x02\x12\x80\x01该密钥限定了调用范围，不含此操作所需的 {scope}。请改用其他密钥，或请安全管理员重新发放。\x1afThe key is narrowed to scopes without {scope}, which this call takes: use another key, or ask for one.\x12\xc4\x01\n" +
 	"\x12REASON_QUOTA_SPENT\x10!\x1a\xab\x01\x92\xb2\x19\xa6\x01\b\a\x12T该密钥今日的调用次数已用完，请于北京时间次日零时后重试。\x1aLThe key has used up its calls of the day: repeat after midnight, China time.\x12\x89\x02\n" +
 	"\x1fREASON_PRINCIPAL_WAITS_TOO_MANY\x10$\x1a\xe3\x01\x92\xb2\x19\xde\x01\b\a\x12i同一调用方等待新数据的请求已达 {limit} 个的上限，请等其中一个返回后再发。\x1aoAs many calls of this caller wait for news as may at once ({limit}): repeat when one of them has been answered.\x12\xeb\x01\n" +
 	"\x12REASON_UNIT_REMOTE\x10#\x1a\xd2\x01\x92\xb2\x19\xcd\x01\b\x05\x12`该单位的数据由下级机构系统管理，本系统只能查看，请到该系统办理。\x1agThe unit's records are kept by a lower installation: here they can be read, and there they are changed.:M\n" +

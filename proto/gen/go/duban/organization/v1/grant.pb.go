@@ -176,7 +176,12 @@ type ApiKey struct {
 	// all of them share one quota. Empty: it succeeds none.
 	FirstKey string `protobuf:"bytes,14,opt,name=first_key,json=firstKey,proto3" json:"first_key,omitempty"`
 	// When it was rotated: it has a successor, and ends with the overlap.
-	RotateTime    *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=rotate_time,json=rotateTime,proto3" json:"rotate_time,omitempty"`
+	RotateTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=rotate_time,json=rotateTime,proto3" json:"rotate_time,omitempty"`
+	// What it may call (调用范围): "{service}:read" the methods of a service that change
+	// nothing, "{service}:write" those that change something, neither of them the other's,
+	// such as "aggregation:read" and "complaint:write". Empty: all. It only narrows; what
+	// anybody may call, and what takes a credential and no grant, needs no scope.
+	Scopes        []string `protobuf:"bytes,16,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,6 +317,13 @@ func (x *ApiKey) GetFirstKey() string {
 func (x *ApiKey) GetRotateTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.RotateTime
+	}
+	return nil
+}
+
+func (x *ApiKey) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
 	}
 	return nil
 }
@@ -1161,7 +1173,7 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xb3\x06\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\"\xf7\x06\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12.\n" +
@@ -1183,7 +1195,8 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"\rlast_use_date\x18\r \x01(\tB\x03\xe0A\x03R\vlastUseDate\x12 \n" +
 	"\tfirst_key\x18\x0e \x01(\tB\x03\xe0A\x03R\bfirstKey\x12@\n" +
 	"\vrotate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"rotateTime\"[\n" +
+	"rotateTime\x12B\n" +
+	"\x06scopes\x18\x10 \x03(\tB*\xbaH'\x92\x01$\x10 \x18\x01\"\x1er\x1c2\x1a^[a-z]{1,32}:(read|write)$R\x06scopes\"[\n" +
 	"\x05Quota\x12*\n" +
 	"\n" +
 	"per_minute\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\tperMinute\x12&\n" +

@@ -42,7 +42,9 @@ type Caller struct {
 	// is narrowed.
 	Unit string `protobuf:"bytes,4,opt,name=unit,proto3" json:"unit,omitempty"`
 	// When the key ends by itself; absent for an account.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// What the key may call, as ApiKey.scopes; empty: all that the grants allow.
+	Scopes        []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,6 +110,13 @@ func (x *Caller) GetUnit() string {
 func (x *Caller) GetExpireTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Caller) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
 	}
 	return nil
 }
@@ -467,14 +476,15 @@ var File_duban_organization_v1_organization_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\n" +
-	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xca\x01\n" +
+	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x01\n" +
 	"\x06Caller\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x17\n" +
 	"\aapi_key\x18\x02 \x01(\tR\x06apiKey\x128\n" +
 	"\x06grants\x18\x03 \x03(\v2 .duban.organization.v1.RoleGrantR\x06grants\x12\x12\n" +
 	"\x04unit\x18\x04 \x01(\tR\x04unit\x12;\n" +
 	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"\x12\n" +
+	"expireTime\x12\x16\n" +
+	"\x06scopes\x18\x06 \x03(\tR\x06scopes\"\x12\n" +
 	"\x10GetCallerRequest\"\xbd\x02\n" +
 	"\x11InitializeRequest\x127\n" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitB\x06\xbaH\x03\xc8\x01\x01R\x04root\x129\n" +
