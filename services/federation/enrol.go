@@ -3,12 +3,12 @@ package federation
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
@@ -48,12 +48,11 @@ type Origin struct {
 
 // ParseOrigin parts the name of a log.
 func ParseOrigin(s string) (o Origin, ok bool) {
-	name, era := cutLast(s)
-	name, service := cutLast(name)
+	log, era, numbered := feed.SplitOrigin(s)
+	name, service := cutLast(log)
 	place, installation, named := SplitName(name)
-	n, err := strconv.ParseUint(era, 10, 32)
-	o = Origin{place, installation, service, n}
-	return o, named && err == nil && n > 0 && era == strconv.FormatUint(n, 10) && serviceShape.MatchString(service)
+	o = Origin{place, installation, service, era}
+	return o, named && numbered && serviceShape.MatchString(service)
 }
 
 // cutLast cuts the last part off a name.
