@@ -72,6 +72,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		runs(t, nil, "restore", "-key", key, filepath.Join(folder, name), again.Data)
 		clean(t, again)
 		runs(t, nil, "recount", again.Data)
+		runs(t, nil, "era", "-reason", "a rehearsal", "-approvers", bothOfThem, again.Data)
 		serves(t, again, on.admins)
 	}
 	d.stop()
