@@ -155,3 +155,28 @@ func Voice(in *federationv1.Installation) (key string) {
 	}
 	return key
 }
+
+// Newer says whether origin is that of an installation's log in an era after all that
+// are enrolled of it, of which there MUST be one.
+func Newer(in *federationv1.Installation, origin string) bool {
+	now, ok := ParseOrigin(origin)
+	newest := uint64(0)
+	for _, log := range in.GetLogs() {
+		if o, _ := ParseOrigin(log.GetOrigin()); o.Place == now.Place && o.Installation == now.Installation && o.Service == now.Service {
+			newest = max(newest, o.Era)
+		}
+	}
+	return ok && newest > 0 && now.Era > newest
+}
+
+// Earlier are the logs of an installation that are of the same service as origin, in an
+// era before.
+func Earlier(in *federationv1.Installation, origin string) (logs []*federationv1.EnrolledLog) {
+	now, _ := ParseOrigin(origin)
+	for _, log := range in.GetLogs() {
+		if o, _ := ParseOrigin(log.GetOrigin()); o.Service == now.Service && o.Era < now.Era {
+			logs = append(logs, log)
+		}
+	}
+	return logs
+}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -217,4 +219,164 @@ func TestAnEraIsDeclaredWhole(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(data, recovery.RestoredFile)); err != nil {
 		t.Errorf("it no longer counts as restored: %v", err)
 	}
+}
+
+// opensAnEra puts a backup of the lower installation back that lacks what was written
+// since, seen above or not, and lets it go on in a new era while nobody above is reached.
+func (p *pair) opensAnEra(seen bool) {
+	p.t.Helper()
+	nowhere, backup, key := "", filepath.Join(p.t.TempDir(), "backup"), filepath.Join(p.below.Data, "installation.key")
+	p.write(p.lower, "before")
+	p.agreed()
+	runs(p.t, nil, "backup", "-config", file(p.t, p.below), backup)
+	if !seen {
+		p.lower.kill() // a stream that is there goes on
+		p.relay.upper.Store(&nowhere)
+		p.bootLower()
+	}
+	p.write(p.lower, "lost")
+	if seen {
+		p.agreed()
+	}
+	p.lower.kill()
+	p.relay.upper.Store(&nowhere)
+	p.below.Data = filepath.Join(p.t.TempDir(), "data")
+	runs(p.t, nil, "restore", "-key", key, backup, p.below.Data)
+	runs(p.t, nil, "era", "-reason", "gone for good", "-approvers", bothOfThem, p.below.Data)
+	p.bootLower()
+	p.write(p.lower, "after")
+}
+
+func (p *pair) agreed() {
+	p.t.Helper()
+	for _, log := range p.logs {
+		p.agree(log)
+	}
+}
+
+// unproved checks that nothing is said against the lower installation above.
+func (p *pair) unproved() {
+	p.t.Helper()
+	for _, log := range p.logs {
+		e, err := p.mirrors().GetEvidence(p.t.Context(), &federationv1.GetEvidenceRequest{Name: "installations/city/mirrors/" + log})
+		if got := reason(err); got != "LOG_EVIDENCE_NONE" {
+			p.t.Errorf("evidence on %s = %v, %v", log, e, err)
+		}
+	}
+}
+
+// extends enrols above what duban identity prints below.
+func (p *pair) extends() {
+	p.t.Helper()
+	_, err := federationv1.NewFederationServiceClient(keyed{p.upper.dial(), p.over.security}).ExtendInstallation(p.t.Context(),
+		&federationv1.ExtendInstallationRequest{Name: "installations/city", Logs: identify(p.t, p.below).Installation.GetLogs()})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// mirror is how the log of the ledger stands above.
+func (p *pair) mirror() *federationv1.Mirror {
+	list, _ := p.mirrors().ListMirrors(p.t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/city"})
+	for _, m := range list.GetMirrors() {
+		if strings.HasSuffix(m.GetName(), "/rectification") {
+			return m
+		}
+	}
+	return nil
+}
+
+// bracket is between when the ledger's first entry came above.
+func (p *pair) bracket() *federationv1.Bracket {
+	p.t.Helper()
+	b, err := p.mirrors().GetBracket(p.t.Context(), &federationv1.GetBracketRequest{Name: "installations/city/mirrors/rectification"})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return b
+}
+
+// judged checks that every version of a unit below was judged once above.
+func (p *pair) judged() {
+	p.t.Helper()
+	said := p.said(p.upper.as(p.over), "federation", func(e *feedv1.Entry) bool { return e.GetKind() == "federation.unit.mirrored.v1" })
+	units := p.said(p.lower.as(p.keys), "organization", func(e *feedv1.Entry) bool {
+		return e.GetBody().MessageIs((*organizationv1.Unit)(nil)) && e.GetSubject() != "units/root"
+	})
+	if said != units || units == 0 {
+		p.t.Errorf("of %d versions of units below, %d are told above", units, said)
+	}
+}
+
+// said counts such entries of a feed.
+func (p *pair) said(on caller, name string, such func(*feedv1.Entry) bool) (n int) {
+	p.t.Helper()
+	res, err := on.feed().ListRecords(p.t.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/" + name, PageSize: 1000})
+	if err != nil || res.GetNextStart() != res.GetSize() {
+		p.t.Fatalf("%d of %d entries of %s, %v", res.GetNextStart(), res.GetSize(), name, err)
+	}
+	for _, r := range res.GetRecords() {
+		if e, err := federation.ReadEntry(r.GetEntry()); err == nil && such(e) {
+			n++
+		}
+	}
+	return n
+}
+
+// ends stops both and checks what they leave.
+func (p *pair) ends() {
+	p.t.Helper()
+	p.lower.stop()
+	p.upper.stop()
+	clean(p.t, p.below)
+	clean(p.t, p.above)
+	runs(p.t, nil, "recount", p.below.Data)
+}
+
+// TestANewEraIsTakenByHand: above, the logs stay as they were until somebody enrols the
+// new origins; then all of them is there, what was counted and judged before is not
+// counted again, and no alarm was raised.
+func TestANewEraIsTakenByHand(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.opensAnEra(false)
+	before, bracket := p.mirror(), p.bracket()
+	p.relay.upper.Store(&p.upper.grpc)
+	p.eventually("the installation below is told why", func() bool { return strings.Contains(p.lower.log.String(), "that is not enrolled here") })
+	if now := p.mirror(); now.GetOrigin() != before.GetOrigin() || now.GetSize() != before.GetSize() || now.GetState() == federationv1.Mirror_STATE_FROZEN {
+		t.Errorf("above it was %v, and is %v", before, now)
+	}
+	p.unproved()
+
+	p.extends()
+	p.compared, p.last = map[string]uint64{}, map[string]saved{}
+	p.agreed()
+	p.eventually("it is in the new era", func() bool {
+		now := p.mirror()
+		return now.GetOrigin() != before.GetOrigin() && now.GetState() == federationv1.Mirror_STATE_ACTIVE
+	})
+	p.quiet()
+	p.unproved()
+	p.write(p.lower, "later")
+	p.agreed()
+	p.judged()
+	if now := p.bracket(); !proto.Equal(now, bracket) {
+		t.Errorf("when the first entry came is %v now, and was %v", now, bracket)
+	}
+	p.ends()
+	runs(t, nil, "recount", p.above.Data)
+}
+
+// TestANewEraTakesNothingBack: above there is more than what it goes on from. That is
+// not taken, and is no fork either.
+func TestANewEraTakesNothingBack(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	p.opensAnEra(true)
+	p.relay.upper.Store(&p.upper.grpc)
+	p.extends()
+	p.eventually("the installation below is told why", func() bool { return strings.Contains(p.lower.log.String(), "of the era before") })
+	p.eventually("it is behind", func() bool { return p.mirror().GetState() == federationv1.Mirror_STATE_BEHIND })
+	p.unproved()
+	p.ends()
 }

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"time"
 
@@ -205,7 +204,7 @@ func (t turning) turn(tx store.Tx, old, next *feed.Log) error {
 		return err
 	}
 	e := &feedv1.Era{
-		Name: "eras/" + strconv.FormatUint(t.era, 10), Origin: next.Origin(), PreviousOrigin: old.Origin(),
+		Name: fmt.Sprintf("feeds/%s/eras/%d", t.role, t.era), Origin: next.Origin(), PreviousOrigin: old.Origin(),
 		Reason: strings.TrimSpace(t.Reason), Approvers: t.Approvers, CreateTime: timestamppb.New(now.Now()),
 	}
 	if cp.GetSize() > 0 {

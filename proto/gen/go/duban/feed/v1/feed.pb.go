@@ -435,7 +435,7 @@ func (x *Opening) GetPayload() []byte {
 // The first era of a log has none.
 type Era struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// eras/{era}
+	// feeds/{service}/eras/{era}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// province/installation/service/era: the log's origin from here on.
 	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
