@@ -131,6 +131,9 @@ func (p *past) refuses(t *testing.T) {
 	if _, err := on.org().GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: "units/root"}); err != nil {
 		t.Errorf("reading = %v", err)
 	}
+	if !strings.Contains(d.log.String(), "no installation above can say what it lacks: open a new era") {
+		t.Errorf("it said:\n%s", d.log)
+	}
 	d.stop()
 }
 
