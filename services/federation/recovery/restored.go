@@ -17,7 +17,8 @@ const RestoredFile = "restored"
 
 const restoredText = `These data come from a backup. Nothing is written to the logs until the installation
 above has said how much it has of them; then this file is removed. If there is none,
-or it is gone for good, stop the process and open a new era: duban era.
+or it is gone for good, stop the process and open a new era: duban era. Who removes
+this file by hand goes on in the old one, and answers for the fork if more was signed.
 `
 
 // MarkRestored makes the file in a data folder, durably.
