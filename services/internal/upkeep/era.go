@@ -64,7 +64,7 @@ func (d Declaration) check() error {
 
 // OpenEra lets every log in the data folder that c names go on in a new era, in which its
 // first entry says of what it goes on and why. Nothing may run on the data. Key is as for
-// Restore; "" for what lies with the data. It answers what each log has signed then. What
+// Restore; "" for what lies with the data. If c names no installation, the data do. It answers what each log has signed then. What
 // was cut off is begun anew: the logs stay held until all have their era.
 func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (opened []*feedv1.Checkpoint, err error) {
 	if err := d.check(); err != nil {
@@ -80,6 +80,9 @@ func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (op
 	}
 	if c, err = named(ctx, c, roles); err != nil {
 		return nil, err
+	}
+	if c.Installation == "" { // nothing was ever written here
+		return nil, fmt.Errorf("%w: %s does not say whose data it holds: name the configuration", config.ErrWrong, c.Data)
 	}
 	era := uint64(d.Now().Unix())
 	for _, role := range roles {
