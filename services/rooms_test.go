@@ -83,7 +83,7 @@ var rules = []struct {
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
-	{"internal/upkeep", append(rooms(""), std, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"complaint/recheck", root+"evaluation/recheck", root+"federation")},
+	{"internal/upkeep", append(rooms(""), std, pb, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"complaint/recheck", root+"evaluation/recheck", root+"federation")},
 	{"internal/suitetest", []string{""}},
 	{"internal/fleet", append(rooms("suite", "upkeep", "seed", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.

@@ -3,12 +3,12 @@ package federation
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/lifecycle"
 )
 
@@ -48,12 +48,11 @@ type Origin struct {
 
 // ParseOrigin parts the name of a log.
 func ParseOrigin(s string) (o Origin, ok bool) {
-	name, era := cutLast(s)
-	name, service := cutLast(name)
+	log, era, numbered := feed.SplitOrigin(s)
+	name, service := cutLast(log)
 	place, installation, named := SplitName(name)
-	n, err := strconv.ParseUint(era, 10, 32)
-	o = Origin{place, installation, service, n}
-	return o, named && err == nil && n > 0 && era == strconv.FormatUint(n, 10) && serviceShape.MatchString(service)
+	o = Origin{place, installation, service, era}
+	return o, named && numbered && serviceShape.MatchString(service)
 }
 
 // cutLast cuts the last part off a name.
@@ -155,4 +154,29 @@ func Voice(in *federationv1.Installation) (key string) {
 		}
 	}
 	return key
+}
+
+// Newer says whether origin is that of an installation's log in an era after all that
+// are enrolled of it, of which there MUST be one.
+func Newer(in *federationv1.Installation, origin string) bool {
+	now, ok := ParseOrigin(origin)
+	newest := uint64(0)
+	for _, log := range in.GetLogs() {
+		if o, _ := ParseOrigin(log.GetOrigin()); o.Place == now.Place && o.Installation == now.Installation && o.Service == now.Service {
+			newest = max(newest, o.Era)
+		}
+	}
+	return ok && newest > 0 && now.Era > newest
+}
+
+// Earlier are the logs of an installation that are of the same service as origin, in an
+// era before.
+func Earlier(in *federationv1.Installation, origin string) (logs []*federationv1.EnrolledLog) {
+	now, _ := ParseOrigin(origin)
+	for _, log := range in.GetLogs() {
+		if o, _ := ParseOrigin(log.GetOrigin()); o.Service == now.Service && o.Era < now.Era {
+			logs = append(logs, log)
+		}
+	}
+	return logs
 }

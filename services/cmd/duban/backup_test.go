@@ -72,6 +72,7 @@ func TestBackupUnderLoad(t *testing.T) {
 		runs(t, nil, "restore", "-key", key, filepath.Join(folder, name), again.Data)
 		clean(t, again)
 		runs(t, nil, "recount", again.Data)
+		runs(t, nil, "era", "-reason", "a rehearsal", "-approvers", bothOfThem, again.Data)
 		serves(t, again, on.admins)
 	}
 	d.stop()
@@ -79,7 +80,8 @@ func TestBackupUnderLoad(t *testing.T) {
 }
 
 // TestBackupOfProcesses: one of each, made while they serve, aggregation first,
-// are together an installation; each is restored with its role's keys alone.
+// are together an installation; each is restored with its role's keys alone, and has
+// an era of its own.
 func TestBackupOfProcesses(t *testing.T) {
 	t.Parallel()
 	s := sail(t)
@@ -101,6 +103,10 @@ func TestBackupOfProcesses(t *testing.T) {
 		if _, err := os.Stat(filepath.Join(data, "installation.key")); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s was given the installation's key: %v", role, err)
 		}
+		if role == "event" { // nothing was written that says whose it is
+			runs(t, config.ErrWrong, "era", "-key", keys, "-reason", "a rehearsal", "-approvers", bothOfThem, data)
+		}
+		runs(t, nil, "era", "-config", s.Config(role), "-key", keys, "-reason", "a rehearsal", "-approvers", bothOfThem, data)
 	}
 	if err := os.CopyFS(filepath.Join(again.Data, seed.KeysFolder), os.DirFS(keys)); err != nil {
 		t.Fatal(err)

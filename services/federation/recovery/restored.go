@@ -12,12 +12,13 @@ import (
 )
 
 // RestoredFile stands beside stores that came from a backup, until the installation
-// above, if there is one, has said how much it has of their logs.
+// above has said how much it has of their logs, or a new era was opened.
 const RestoredFile = "restored"
 
-const restoredText = `These data come from a backup. If an installation above is configured, nothing is
-written to the logs until it has said how much it has of them; then this file is
-removed. If it is gone for good, stop the process and remove this file by hand.
+const restoredText = `These data come from a backup. Nothing is written to the logs until the installation
+above has said how much it has of them; then this file is removed. If there is none,
+or it is gone for good, stop the process and open a new era: duban era. Who removes
+this file by hand goes on in the old one, and answers for the fork if more was signed.
 `
 
 // MarkRestored makes the file in a data folder, durably.
@@ -26,24 +27,23 @@ func MarkRestored(folder string) error {
 }
 
 // Restored are the logs of a process that came from a backup and wait for the
-// installation above.
+// installation above, or for a new era.
 type Restored struct {
-	path  string
-	found bool
+	folder string
+	found  bool
 
 	mu   sync.Mutex
 	logs map[string]bool // by role: whether it suffices to hear that nothing is missing
 }
 
-// OpenRestored looks for the file in folder. Without an installation above nothing
-// waits.
-func OpenRestored(folder string, above bool) (*Restored, error) {
-	r := &Restored{path: filepath.Join(folder, RestoredFile), logs: map[string]bool{}}
-	_, err := os.Lstat(r.path)
+// OpenRestored looks for the file in folder.
+func OpenRestored(folder string) (*Restored, error) {
+	r := &Restored{folder: folder, logs: map[string]bool{}}
+	_, err := os.Lstat(filepath.Join(folder, RestoredFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("looking for %s: %w", r.path, err)
+		return nil, fmt.Errorf("looking whether the data were restored: %w", err)
 	}
-	r.found = above && err == nil
+	r.found = err == nil
 	return r, nil
 }
 
@@ -73,6 +73,15 @@ func (r *Restored) trusted(role string) bool {
 	return r.logs[role]
 }
 
+// Settle removes the file in a data folder, durably: nothing that is missing of its logs
+// is unsaid any more.
+func Settle(folder string) error {
+	if err := os.Remove(filepath.Join(folder, RestoredFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return durable.Sync(folder)
+}
+
 // whole notes that nothing is missing of the log, and removes the file after the
 // last.
 func (r *Restored) whole(role string) error {
@@ -83,8 +92,5 @@ func (r *Restored) whole(role string) error {
 		return nil
 	}
 	r.found = false
-	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return durable.Sync(filepath.Dir(r.path))
+	return Settle(r.folder)
 }

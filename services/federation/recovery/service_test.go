@@ -147,7 +147,7 @@ func TestALogThatWasRestoredGoesOnIfNothingIsMissing(t *testing.T) {
 		if err := recovery.MarkRestored(folder); err != nil {
 			t.Fatal(err)
 		}
-		restored, err := recovery.OpenRestored(folder, true)
+		restored, err := recovery.OpenRestored(folder)
 		if err != nil || !restored.Waits("test") {
 			t.Fatalf("it does not wait: %v", err)
 		}
@@ -207,7 +207,7 @@ func root(t *testing.T, f *feedtest.Fixture) (root tlog.Hash) {
 // service is that of a log that was not restored from a backup.
 func service(t *testing.T, f *feedtest.Fixture) *recovery.Service {
 	t.Helper()
-	restored, err := recovery.OpenRestored(t.TempDir(), true)
+	restored, err := recovery.OpenRestored(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"slices"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
@@ -16,6 +17,7 @@ type enrolment struct {
 	in  installation
 	via string // installations/…: enrolled here, and the one that may push it
 	key string // "" if the log is not enrolled
+	was bool   // it is enrolled, and so is a later era of it
 }
 
 // mirror is the row of the log's mirror before anything was taken.
@@ -43,6 +45,7 @@ func (s *Service) enrolled(tx store.Tx, origin string) (e enrolment, err error) 
 		return e, err
 	}
 	e.key = federation.KeyOf(e.in, origin)
+	e.was = e.key == "" && slices.ContainsFunc(e.in.GetLogs(), func(log *federationv1.EnrolledLog) bool { return log.GetOrigin() == origin })
 	return e, nil
 }
 
@@ -55,6 +58,8 @@ func (s *Service) find(tx store.Tx, name string) (installation, error) {
 // it, or CODE_UNSPECIFIED.
 func (e enrolment) refused(by string) federationv1.Code {
 	switch {
+	case e.was && e.via == by:
+		return federationv1.Code_CODE_REVOKED
 	case e.key == "" || e.via != by:
 		return federationv1.Code_CODE_UNKNOWN_LOG
 	case e.in.GetState() != federationv1.Installation_STATE_ACTIVE:

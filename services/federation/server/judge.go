@@ -24,9 +24,14 @@ func (c *session) heard(m *held) bool {
 	return true
 }
 
-// stands notes that the log is here as its installation has shown it.
+// stands notes that the log is here as its installation has shown it; one in a new era is
+// behind until it has come as far as the era before.
 func (c *session) stands(m *held) {
-	if c.heard(m) {
+	switch {
+	case !c.heard(m):
+	case m.behind():
+		m.row.State = federationv1.Mirror_STATE_BEHIND
+	default:
 		m.row.State = federationv1.Mirror_STATE_ACTIVE
 	}
 }

@@ -147,6 +147,7 @@ type held struct {
 	row  *federationv1.Mirror
 	size uint64
 	root tlog.Hash            // of an empty log: zero
+	was  *held                // the log in an era before, with the most entries; nil: there is none
 	kept bool                 // what was changed stays, even if the log is refused
 	lost *federationv1.Branch // covers what is mirrored, if its installation has less
 }
@@ -158,10 +159,15 @@ func (s *Service) hold(tx store.Tx, e enrolment, origin string) (*held, error) {
 		return nil, err
 	}
 	h := &held{mirror: m, tx: store.Under(tx, m.prefix), all: tx}
+	if h.was, err = s.before(tx, e, origin); err != nil {
+		return nil, err
+	}
 	h.row, err = row(tx, m.origin.Feed())
 	switch {
-	case errors.Is(err, store.ErrNotFound), err == nil && h.row.GetOrigin() != origin:
+	case errors.Is(err, store.ErrNotFound):
 		h.row = e.mirror(m.origin, origin)
+	case err == nil && h.row.GetOrigin() != origin:
+		h.row = turned(e.mirror(m.origin, origin), h.row)
 	case err != nil:
 		return nil, err
 	}
@@ -199,8 +205,12 @@ func (h *held) cosigned(size uint64, now, shown time.Time) error {
 }
 
 // bracket finds when the last head without the entry was shown, and when the
-// first with it was cosigned; zero where there is none.
+// first with it was cosigned; zero where there is none. Of what an era before had it
+// is known from that.
 func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
+	if h.was != nil && seq < h.was.size {
+		return h.was.bracket(seq)
+	}
 	if without, err = first(h.tx, shownBucket, ^seq); err != nil {
 		return without, with, err
 	}

@@ -190,14 +190,17 @@ func (u units) Unit(name string) *organizationv1.Unit {
 	return &organizationv1.Unit{Name: name}
 }
 
-// enrol enters the lower node's keys.
-func (n *node) enrol(lower *node) {
+// enrol enters the lower node's keys, also those of further origins.
+func (n *node) enrol(lower *node, origins ...string) {
 	n.t.Helper()
 	in := &federationv1.Installation{Unit: "units/" + lower.id, DisplayName: "演示下级机构"}
 	for _, role := range roles {
-		key, err := note.NewEd25519VerifierKey(lower.origin(role), lower.key().Public().(ed25519.PublicKey))
+		origins = append(origins, lower.origin(role))
+	}
+	for _, origin := range origins {
+		key, err := note.NewEd25519VerifierKey(origin, lower.key().Public().(ed25519.PublicKey))
 		n.must(err)
-		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: lower.origin(role), VerifierKey: key})
+		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
 	}
 	in, err := federation.Enrol(in)
 	n.must(err)

@@ -111,7 +111,12 @@ func (s *Service) mirrored(ctx context.Context, name string, read func(*held) er
 		if err := tx.Knows(r.GetUnit(), r); err != nil {
 			return err
 		}
-		m, err := s.hold(tx, enrolment{key: r.GetVerifierKey()}, r.GetOrigin())
+		e, err := s.enrolled(tx, r.GetOrigin())
+		if err != nil {
+			return err
+		}
+		e.key = r.GetVerifierKey()
+		m, err := s.hold(tx, e, r.GetOrigin())
 		if err != nil {
 			return err
 		}

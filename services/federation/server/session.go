@@ -78,13 +78,30 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 		return nil, err
 	}
 	said, err := federation.ReadStatement(federation.Voice(in), hello.GetStatement())
-	switch {
+	switch era := unenrolled(in, hello); {
+	case era != nil:
+		return nil, era
 	case err != nil, said.To != s.parts.Cosigner.Name():
 		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting is not signed by the key that is enrolled, or not meant for here"}
 	case len(hello.GetLogs()) > maxLogs:
 		return nil, &refusal{code: federationv1.Code_CODE_TOO_LARGE, detail: "too many logs"}
 	}
 	return &session{s: s, name: in.GetName(), statement: hello.GetStatement(), said: said, heads: map[string]federation.Head{}}, nil
+}
+
+// unenrolled refuses an installation whose voice is in an era that nobody has enrolled:
+// that is no alarm, and for the administrators of both to do. Nil if it is not.
+func unenrolled(in installation, hello *federationv1.Hello) error {
+	for _, head := range hello.GetLogs() {
+		o, _ := federation.ParseOrigin(head.GetOrigin())
+		if o.Service == federation.Service && federation.Newer(in, head.GetOrigin()) {
+			return &refusal{
+				origin: head.GetOrigin(), code: federationv1.Code_CODE_UNKNOWN_LOG,
+				detail: fmt.Sprintf("the installation has opened the era %d, and that is not enrolled here: its logs of before stay as they are until it is", o.Era),
+			}
+		}
+	}
+	return nil
 }
 
 // known reads the installation that calls itself so, if it is active.

@@ -150,13 +150,17 @@ func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *
 	for i, r := range records {
 		raw[i] = r.GetEntry()
 	}
+	known, err := m.carried(run[skip:], records)
+	if err != nil {
+		return err
+	}
 	if err := m.log.Extend(m.tx, run[skip:], raw); err != nil {
 		return err
 	}
 	if err := m.openings(run[skip:], records); err != nil {
 		return err
 	}
-	if err := c.s.witness.Learn(m.all, m.row, run[skip:]); err != nil {
+	if err := c.s.witness.Learn(m.all, m.row, run[skip+known:]); err != nil {
 		return err
 	}
 	if err := m.measure(); err != nil {
@@ -222,7 +226,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	}
 	now := c.s.book.Clock()
 	m.row.Size = m.size
-	c.heard(m)
+	c.stands(m)
 	if m.size != head.Size {
 		return nil
 	}

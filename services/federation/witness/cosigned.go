@@ -33,7 +33,7 @@ func (w Witness) Testify(tx store.Tx, row *federationv1.Mirror, note string, fro
 	switch {
 	case err != nil:
 		return err
-	case there && !frozen && row.GetSize() < before.GetSize()+testifyEntries && now.Before(before.GetUpdateTime().AsTime().Add(testifyEvery)):
+	case there && !frozen && row.GetOrigin() == before.GetOrigin() && row.GetSize() < before.GetSize()+testifyEntries && now.Before(before.GetUpdateTime().AsTime().Add(testifyEvery)):
 		return nil
 	}
 	rev, err := w.Book.Log.Next(tx, name)

@@ -29,11 +29,12 @@ const (
 var labelShape = regexp.MustCompile(`^[a-z][a-z_]{0,31}$`)
 
 // Digest is the commitment to what an opening holds, under a label, in the
-// entry id of the log origin: SHA-256 over the domain tag, origin, id and label
-// each behind its length in two bytes, the salt, and the payload behind its
-// length in four bytes, filled up with zeros to a power of two of at least 64
-// bytes. The salt MUST have SaltSize bytes.
+// entry id of the log origin: SHA-256 over the domain tag, the origin of the log's
+// first era, id and label each behind its length in two bytes, the salt, and the
+// payload behind its length in four bytes, filled up with zeros to a power of two
+// of at least 64 bytes. The salt MUST have SaltSize bytes.
 func Digest(origin string, id []byte, label string, o *feedv1.Opening) [sha256.Size]byte {
+	origin = committed(origin)
 	payload := o.GetPayload()
 	bucket := max(smallestBucket, 1<<bits.Len(uint(4+len(payload)-1)))
 	b := make([]byte, 0, len(commitTag)+6+len(origin)+len(id)+len(label)+SaltSize+bucket)

@@ -134,3 +134,16 @@ func (m *Marks) Of(origin string) uint64 {
 	defer m.mu.Unlock()
 	return m.sizes[origin]
 }
+
+// Era is the newest era that is known of the log so named, an origin without its end.
+func (m *Marks) Era(log string) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	newest := uint64(feed.FirstEra)
+	for origin := range m.sizes {
+		if of, era, ok := feed.SplitOrigin(origin); ok && of == log {
+			newest = max(newest, era)
+		}
+	}
+	return newest
+}

@@ -17,14 +17,7 @@ import (
 
 // book opens what a role writes in.
 func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, error) {
-	log, err := feed.New(feed.Config{
-		Name: r.name, Origin: s.config.Origin(r.name),
-		Key: s.secrets[r.name].Signing(), Now: o.Now, Random: rand.Reader,
-	})
-	if err != nil {
-		return nil, err
-	}
-	engine, err := s.openStore(ctx, r, log, o.Engine)
+	engine, log, err := s.openStore(ctx, r, o)
 	if err != nil {
 		return nil, err
 	}
@@ -47,27 +40,40 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	}, nil
 }
 
-// openStore opens a role's engine, holds its log against it and brings it to the role's
-// schema. It is measured, and what stands between, if anything, as a part of it.
-func (s *Suite) openStore(ctx context.Context, r role, log *feed.Log, between func(string, store.Engine) store.Engine) (store.Engine, error) {
-	engine, err := bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
-		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: s.committed(log), Failed: s.fail,
+// openStore opens a role's engine and its log in the era that it is in, holds one against
+// the other and brings the store to the role's schema. The engine is measured, and what
+// stands between, if anything, as a part of it.
+func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.Engine, log *feed.Log, err error) {
+	engine, err = bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
+		Reserve: s.config.Reserve << 20, Failed: s.fail,
+		BeforeCommit: func(tx store.Tx) error { return log.Seal(tx) }, // nothing is committed before there is one
+		OnCommit:     func() { s.committed(log) },
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
+	era, err := EraOf(ctx, engine)
+	if err != nil {
+		return nil, nil, err
+	}
+	if log, err = feed.New(feed.Config{
+		Name: r.name, Origin: s.config.Origin(r.name, era),
+		Key: s.secrets[r.name].Signing(), Now: o.Now, Random: rand.Reader,
+	}); err != nil {
+		return nil, nil, err
+	}
 	if err := s.sound(ctx, engine, log); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if between != nil {
-		engine = between(r.name, engine)
+	if o.Engine != nil {
+		engine = o.Engine(r.name, engine)
 	}
-	return s.telemetry.Engine(r.name, engine), nil
+	return s.telemetry.Engine(r.name, engine), log, nil
 }
 
 // newID is ordered by time, which keeps new records together in the store.

@@ -87,7 +87,7 @@ func TestTheNameIsOneThatAParentTakes(t *testing.T) {
 		if err := c.Check(); (err == nil) != want {
 			t.Errorf("Check of %q = %v, want it taken %v", name, err, want)
 		}
-		if o, ok := federation.ParseOrigin(c.Origin("organization")); ok != want || ok && (o.Place+"/"+o.Installation != name || "installations/"+o.Installation != c.Name()) {
+		if o, ok := federation.ParseOrigin(c.Origin("organization", 1)); ok != want || ok && (o.Place+"/"+o.Installation != name || "installations/"+o.Installation != c.Name()) {
 			t.Errorf("ParseOrigin of %q = %+v, %v", name, o, ok)
 		}
 	}

@@ -25,8 +25,7 @@ func (s *Suite) takeBack(ctx context.Context, role string) {
 }
 
 // hold lets a log make no entries that is shorter than it has been, or came from a
-// backup of which the installation above may have more; it notes how long it is
-// else.
+// backup after which it may have had more; it notes how long it is else.
 func (s *Suite) hold(role string) error {
 	src := s.feeds[role]
 	return src.Engine.View(context.Background(), func(tx store.Tx) error {
@@ -39,9 +38,12 @@ func (s *Suite) hold(role string) error {
 			src.Log.Hold(fmt.Sprintf("it had %d entries, and has %d", mark, size))
 			s.Log().Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)
 		case s.restored.Waits(role):
-			src.Log.Hold("it was restored from a backup, and the installation above has not said how much it has of it")
-			s.Log().Warn("the log was restored: nothing is written to it before the installation above has said how much it has of it, or the file is removed by hand",
-				"feed", role, "size", size, "file", filepath.Join(s.config.Data, recovery.RestoredFile))
+			why := "it was restored from a backup, and no installation above can say what it lacks: open a new era"
+			if s.config.Federation.above() {
+				why = "it was restored from a backup, and the installation above has not said how much it has of it"
+			}
+			src.Log.Hold(why)
+			s.Log().Warn("nothing is written to the log", "feed", role, "why", why, "size", size, "file", filepath.Join(s.config.Data, recovery.RestoredFile))
 		}
 		s.marks.Reached(src.Log.Origin(), size)
 		return nil
@@ -49,9 +51,7 @@ func (s *Suite) hold(role string) error {
 }
 
 // committed tells those who wait for the log's entries, and notes how long it is.
-func (s *Suite) committed(log *feed.Log) func() {
-	return func() {
-		log.Committed()
-		s.marks.Reached(log.Origin(), log.Durable())
-	}
+func (s *Suite) committed(log *feed.Log) {
+	log.Committed()
+	s.marks.Reached(log.Origin(), log.Durable())
 }

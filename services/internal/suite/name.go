@@ -10,9 +10,26 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Origin names a role's log among all logs. The last part is its era: a log that
+// Origin names a role's log among all logs. The last part is its era (纪元): a log that
 // lost its tail goes on in a new one, never silently.
-func (c Config) Origin(role string) string { return c.Installation + "/" + role + "/1" }
+func (c Config) Origin(role string, era uint64) string {
+	return feed.OriginOfEra(c.Installation+"/"+role, era)
+}
+
+// EraOf reads in which era the log of a role's store is: what it has signed last says
+// so. One in which nothing was ever written is in its first.
+func EraOf(ctx context.Context, engine store.Engine) (era uint64, err error) {
+	err = engine.View(ctx, func(tx store.Tx) error {
+		origin, err := feed.OriginOf(tx)
+		if _, n, ok := feed.SplitOrigin(origin); ok {
+			era = n
+			return err
+		}
+		era = feed.FirstEra
+		return err
+	})
+	return era, err
+}
 
 // InstallationOf reads from a role's store which installation it belongs to; "" if
 // nothing was ever written in it.

@@ -156,7 +156,7 @@ func (s *Suite) openFolder(o Options) (err error) {
 		return err
 	}
 	s.closers = append(s.closers, spared("noting how long the logs are", s.marks.Close)) // after the stores
-	s.restored, err = recovery.OpenRestored(c.Data, c.Federation.above())
+	s.restored, err = recovery.OpenRestored(c.Data)
 	return err
 }
 

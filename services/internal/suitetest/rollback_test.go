@@ -4,8 +4,8 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
+	"time"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
@@ -13,6 +13,7 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // TestAnOldStoreThatIsPutBackIsHeld: nobody is above, and the role itself knows
@@ -60,9 +61,10 @@ func TestAnOldStoreThatIsPutBackIsHeld(t *testing.T) {
 	}
 }
 
-// TestRestoredDataWaitForTheInstallationAbove: if there is one, nothing is written
-// before it was heard, over a restart too; the operator can go on without it.
-func TestRestoredDataWaitForTheInstallationAbove(t *testing.T) {
+// TestRestoredDataWait for the installation above: nothing is written before it was
+// heard, over a restart too, and none at all is no leave; whoever cannot be told goes
+// on in a new era.
+func TestRestoredDataWait(t *testing.T) {
 	s := suitetest.Run(t)
 	s.Stop()
 	if err := recovery.MarkRestored(s.Folder); err != nil {
@@ -73,19 +75,22 @@ func TestRestoredDataWaitForTheInstallationAbove(t *testing.T) {
 	}
 	carried := func(c *suite.Config) { c.Federation.Parent = suite.Parent{Cosigner: cosigner(t)} }
 	for _, step := range []struct {
-		id     string
-		set    func(*suite.Config)
-		byHand bool
-		want   error
+		id   string
+		set  func(*suite.Config)
+		era  bool
+		want error
 	}{
 		{"a", unreachable, false, change.ErrLogIncomplete},
 		{"b", carried, false, change.ErrLogIncomplete},
-		{"c", func(*suite.Config) {}, false, nil}, // nobody is above
-		{"d", unreachable, false, change.ErrLogIncomplete},
-		{"e", unreachable, true, nil},
+		{"c", func(*suite.Config) {}, false, change.ErrLogIncomplete}, // nobody is above
+		{"d", unreachable, true, nil},
+		{"e", func(*suite.Config) {}, false, nil},
 	} {
-		if step.byHand {
-			if err := os.Remove(filepath.Join(s.Folder, recovery.RestoredFile)); err != nil {
+		if step.era {
+			_, err := upkeep.OpenEra(t.Context(), suite.Config{Data: s.Folder}, "", upkeep.Declaration{
+				Reason: "it is gone for good", Approvers: []string{"units/root/members/a", "units/root/members/b"}, Now: time.Now,
+			})
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

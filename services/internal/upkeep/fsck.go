@@ -1,7 +1,8 @@
 // Package upkeep is what an operator does to the data of an installation: check it,
-// count its figures once more, mend its indexes, copy and restore it. But for a
-// backup, nothing may run on the data meanwhile. How stores and feeds are checked
-// and counted is in packages fsck and recount; this knows which there are.
+// count its figures once more, mend its indexes, copy and restore it, declare a new era
+// of its logs. But for a backup, nothing may run on the data meanwhile. How stores and
+// feeds are checked and counted is in packages fsck and recount; this knows which there
+// are.
 package upkeep
 
 import (
@@ -130,15 +131,22 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 		return report, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	text, err := s.Verifier(c.Origin(role))
+	era, err := suite.EraOf(ctx, engine)
 	if err != nil {
 		return report, err
 	}
-	verifier, err := note.NewVerifier(text)
+	signed := func(origin string) (note.Verifier, error) {
+		text, err := s.Verifier(origin)
+		if err != nil {
+			return nil, err
+		}
+		return note.NewVerifier(text)
+	}
+	verifier, err := signed(c.Origin(role, era))
 	if err != nil {
 		return report, err
 	}
-	expect := fsck.Expect{Verifier: verifier, Schema: suite.Schema(role), Files: files}
+	expect := fsck.Expect{Verifier: verifier, Earlier: signed, Schema: suite.Schema(role), Files: files}
 	expect.Beside = beside[role]
 	if report, err = fsck.Check(ctx, engine, expect); err != nil {
 		return report, err

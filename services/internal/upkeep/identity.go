@@ -12,6 +12,7 @@ import (
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -41,19 +42,26 @@ func (i Identity) WriteKeys(out io.Writer) error {
 
 // ReadIdentity reads the identity of the installation: from the secrets that the
 // process of federation was handed (peers.keys) or, where there are none, from the
-// key in the data folder, which it makes if the installation was never started.
+// key in the data folder, which it makes if the installation was never started. In
+// which era a log is it knows from what the process notes in that folder: of logs that
+// were never kept there it tells the first.
 func ReadIdentity(c suite.Config) (Identity, error) {
 	s, err := voice(c)
 	if err != nil {
 		return Identity{}, err
 	}
+	noted, err := marks.Open(c.Data)
+	if err != nil {
+		return Identity{}, err
+	}
 	in := &federationv1.Installation{Name: c.Name()}
 	for _, role := range suite.Called() {
-		key, err := s.Verifier(c.Origin(role)) // of all logs there is one key
+		origin := c.Origin(role, noted.Era(c.Installation+"/"+role))
+		key, err := s.Verifier(origin) // of all logs there is one key
 		if err != nil {
 			return Identity{}, err
 		}
-		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: c.Origin(role), VerifierKey: key})
+		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
 	}
 	return Identity{c.Cosigner(s).VerifierKey(), suite.Unsealer(s).Recipient(), in}, nil
 }

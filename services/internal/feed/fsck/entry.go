@@ -44,6 +44,9 @@ func (c *check) entry(row store.Entry) error {
 	if wrong != nil {
 		c.wrong(int64(seq), e.GetSubject(), "the entry cannot be read: %v", wrong)
 	}
+	if wrong == nil {
+		c.turned(seq, e)
+	}
 	leaf := tlog.RecordHash(row.Value)
 	if err := c.hashes(seq, e.GetSubject(), leaf); err != nil || wrong != nil {
 		return err

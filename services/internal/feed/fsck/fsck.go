@@ -71,8 +71,11 @@ const (
 // Expect is what a store is held against.
 type Expect struct {
 	Verifier note.Verifier // the log's, its name the log's origin
-	Schema   store.Schema
-	Files    *Files // nil if files are not to be looked at
+	// Earlier has what verifies the log in an era before. Nil if it has none, or what
+	// they have signed is looked at elsewhere.
+	Earlier func(origin string) (note.Verifier, error)
+	Schema  store.Schema
+	Files   *Files // nil if files are not to be looked at
 	// Beside holds what a service keeps outside of its feed on purpose against what
 	// the feed commits to, and calls wrong for each subject that differs; or nil.
 	Beside func(tx store.Tx, wrong func(subject, what string)) error
@@ -113,6 +116,7 @@ type check struct {
 	expect Expect
 	types  *protoregistry.Types
 	origin string
+	era    string // the origin that the entries so far say
 	report Report
 	rank   rank // of what is being checked
 	first  rank // of report.First
@@ -125,7 +129,12 @@ type check struct {
 }
 
 func newCheck(tx store.Tx, expect Expect, types *protoregistry.Types) *check {
-	return &check{tx: tx, expect: expect, types: types, origin: expect.Verifier.Name(), subjects: map[string]*subject{}}
+	c := &check{tx: tx, expect: expect, types: types, origin: expect.Verifier.Name(), subjects: map[string]*subject{}}
+	c.era = c.origin
+	if log, _, ok := parted(c.origin); ok {
+		c.era = log + "/1"
+	}
+	return c
 }
 
 // wrong notes a finding.
@@ -148,6 +157,7 @@ func (c *check) all(ctx context.Context) error {
 		{inLog, func() error { return c.checkpoint(c.expect.Verifier) }},
 		{inEntry, func() error { return c.entries(ctx) }},
 		{inLog, c.compareRoot},
+		{inLog, c.compareEra},
 		{inState, c.head},
 		{inState, c.chains},
 		{inState, func() error { return c.records(ctx) }},

@@ -977,7 +977,7 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12j\n" +
 	"\x1aREASON_INSTALLATION_EXISTS\x10\x01\x1aJ\x92\xb2\x19F\b\x04\x12\x1b该机构系统已登记。\x1a%The installation is enrolled already.\x12\xce\x01\n" +
-	"\x15REASON_ORIGIN_INVALID\x10\x02\x1a\xb2\x01\x92\xb2\x19\xad\x01\b\x01\x12Z日志来源须为“省级域名/机构编号/服务/年代”，且同属一个机构。\x1aMAn origin must be province/installation/service/era, all of one installation.\x12\xa2\x01\n" +
+	"\x15REASON_ORIGIN_INVALID\x10\x02\x1a\xb2\x01\x92\xb2\x19\xad\x01\b\x01\x12Z日志来源须为“省级域名/机构编号/服务/纪元”，且同属一个机构。\x1aMAn origin must be province/installation/service/era, all of one installation.\x12\xa2\x01\n" +
 	"\x12REASON_KEY_INVALID\x10\x03\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x12<验证公钥无效，或其名称与日志来源不一致。\x1aBThe verification key is invalid, or not named by the log's origin.\x12\x8b\x01\n" +
 	"\x13REASON_LOG_REPEATED\x10\x04\x1ar\x92\xb2\x19n\b\x01\x126同一日志只能登记一次，公钥不得更换。\x1a2A log is enrolled once, and its key never changes.\x12\x9b\x01\n" +
 	"\x12REASON_LOG_MISSING\x10\x05\x1a\x82\x01\x92\xb2\x19~\b\x01\x129登记的日志中须包含 federation 服务的日志。\x1a?The log of the service federation must be among those enrolled.\x12\xf5\x01\n" +

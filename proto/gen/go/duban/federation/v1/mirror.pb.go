@@ -37,7 +37,7 @@ const (
 	// 失联: nothing was heard of it for longer than the policy allows.
 	Mirror_STATE_SILENT Mirror_State = 2
 	// 回退: its installation has shown less than is here; it lost its tail and has
-	// not come back with it.
+	// not come back with it, or has not come as far in a new era as in the one before.
 	Mirror_STATE_BEHIND Mirror_State = 3
 	// 冻结: two histories were signed. Nothing is taken any more; the evidence says
 	// why.

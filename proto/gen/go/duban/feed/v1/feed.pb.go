@@ -323,7 +323,8 @@ type Commitment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What kind of content it is, such as "office".
 	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
-	// SHA-256 over domain tag, origin, id, label, salt and padded payload.
+	// SHA-256 over domain tag, origin of the log's first era, id, label, salt and padded
+	// payload.
 	Digest        []byte `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -428,6 +429,110 @@ func (x *Opening) GetPayload() []byte {
 	return nil
 }
 
+// An era of a log (日志纪元), opened because the log was restored and what it had beyond
+// that cannot be had back. Entries and tree go on; from the entry that says this on,
+// checkpoints bear the new origin, and none is signed any more under the one before.
+// The first era of a log has none.
+type Era struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// feeds/{service}/eras/{era}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// province/installation/service/era: the log's origin from here on.
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// The origin that ended.
+	PreviousOrigin string `protobuf:"bytes,3,opt,name=previous_origin,json=previousOrigin,proto3" json:"previous_origin,omitempty"`
+	// The newest signed note of that origin which was here, covering every entry before
+	// this one; empty if there was none.
+	PreviousNote string `protobuf:"bytes,4,opt,name=previous_note,json=previousNote,proto3" json:"previous_note,omitempty"`
+	// Why, in the words of who declared it.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// units/{unit}/members/{member}: the two who approved it.
+	Approvers []string `protobuf:"bytes,6,rep,name=approvers,proto3" json:"approvers,omitempty"`
+	// When it was opened.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Era) Reset() {
+	*x = Era{}
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Era) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Era) ProtoMessage() {}
+
+func (x *Era) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Era.ProtoReflect.Descriptor instead.
+func (*Era) Descriptor() ([]byte, []int) {
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Era) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Era) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *Era) GetPreviousOrigin() string {
+	if x != nil {
+		return x.PreviousOrigin
+	}
+	return ""
+}
+
+func (x *Era) GetPreviousNote() string {
+	if x != nil {
+		return x.PreviousNote
+	}
+	return ""
+}
+
+func (x *Era) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Era) GetApprovers() []string {
+	if x != nil {
+		return x.Approvers
+	}
+	return nil
+}
+
+func (x *Era) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
 // A feed's signed size and root.
 type Checkpoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -451,7 +556,7 @@ type Checkpoint struct {
 
 func (x *Checkpoint) Reset() {
 	*x = Checkpoint{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -463,7 +568,7 @@ func (x *Checkpoint) String() string {
 func (*Checkpoint) ProtoMessage() {}
 
 func (x *Checkpoint) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[5]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -476,7 +581,7 @@ func (x *Checkpoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Checkpoint.ProtoReflect.Descriptor instead.
 func (*Checkpoint) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{5}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Checkpoint) GetName() string {
@@ -543,7 +648,7 @@ type Record struct {
 
 func (x *Record) Reset() {
 	*x = Record{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -555,7 +660,7 @@ func (x *Record) String() string {
 func (*Record) ProtoMessage() {}
 
 func (x *Record) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[6]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -568,7 +673,7 @@ func (x *Record) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Record.ProtoReflect.Descriptor instead.
 func (*Record) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{6}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Record) GetSeq() uint64 {
@@ -605,7 +710,7 @@ type OpenedCommitment struct {
 
 func (x *OpenedCommitment) Reset() {
 	*x = OpenedCommitment{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +722,7 @@ func (x *OpenedCommitment) String() string {
 func (*OpenedCommitment) ProtoMessage() {}
 
 func (x *OpenedCommitment) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[7]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +735,7 @@ func (x *OpenedCommitment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OpenedCommitment.ProtoReflect.Descriptor instead.
 func (*OpenedCommitment) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{7}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *OpenedCommitment) GetLabel() string {
@@ -659,7 +764,7 @@ type GetCheckpointRequest struct {
 
 func (x *GetCheckpointRequest) Reset() {
 	*x = GetCheckpointRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -671,7 +776,7 @@ func (x *GetCheckpointRequest) String() string {
 func (*GetCheckpointRequest) ProtoMessage() {}
 
 func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[8]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -684,7 +789,7 @@ func (x *GetCheckpointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCheckpointRequest.ProtoReflect.Descriptor instead.
 func (*GetCheckpointRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{8}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetCheckpointRequest) GetName() string {
@@ -715,7 +820,7 @@ type ListRecordsRequest struct {
 
 func (x *ListRecordsRequest) Reset() {
 	*x = ListRecordsRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +832,7 @@ func (x *ListRecordsRequest) String() string {
 func (*ListRecordsRequest) ProtoMessage() {}
 
 func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[9]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +845,7 @@ func (x *ListRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsRequest.ProtoReflect.Descriptor instead.
 func (*ListRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{9}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListRecordsRequest) GetParent() string {
@@ -794,7 +899,7 @@ type ListRecordsResponse struct {
 
 func (x *ListRecordsResponse) Reset() {
 	*x = ListRecordsResponse{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -806,7 +911,7 @@ func (x *ListRecordsResponse) String() string {
 func (*ListRecordsResponse) ProtoMessage() {}
 
 func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[10]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -819,7 +924,7 @@ func (x *ListRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRecordsResponse.ProtoReflect.Descriptor instead.
 func (*ListRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{10}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListRecordsResponse) GetRecords() []*Record {
@@ -864,7 +969,7 @@ type GetProofRequest struct {
 
 func (x *GetProofRequest) Reset() {
 	*x = GetProofRequest{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +981,7 @@ func (x *GetProofRequest) String() string {
 func (*GetProofRequest) ProtoMessage() {}
 
 func (x *GetProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[11]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +994,7 @@ func (x *GetProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProofRequest.ProtoReflect.Descriptor instead.
 func (*GetProofRequest) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{11}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GetProofRequest) GetParent() string {
@@ -964,7 +1069,7 @@ type Proof struct {
 
 func (x *Proof) Reset() {
 	*x = Proof{}
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[12]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -976,7 +1081,7 @@ func (x *Proof) String() string {
 func (*Proof) ProtoMessage() {}
 
 func (x *Proof) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_feed_v1_feed_proto_msgTypes[12]
+	mi := &file_duban_feed_v1_feed_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -989,7 +1094,7 @@ func (x *Proof) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Proof.ProtoReflect.Descriptor instead.
 func (*Proof) Descriptor() ([]byte, []int) {
-	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{12}
+	return file_duban_feed_v1_feed_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Proof) GetSize() uint64 {
@@ -1068,7 +1173,7 @@ var File_duban_feed_v1_feed_proto protoreflect.FileDescriptor
 
 const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\n" +
-	"\x18duban/feed/v1/feed.proto\x12\rduban.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n" +
+	"\x18duban/feed/v1/feed.proto\x12\rduban.feed.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/protobuf/any.proto\x1a google/protobuf/descriptor.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"j\n" +
 	"\x06Reader\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x14\n" +
 	"\x05feeds\x18\x02 \x03(\tR\x05feeds\x12\x14\n" +
@@ -1098,7 +1203,16 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\"7\n" +
 	"\aOpening\x12\x12\n" +
 	"\x04salt\x18\x01 \x01(\fR\x04salt\x12\x18\n" +
-	"\apayload\x18\x02 \x01(\fR\apayload\"\xc3\x01\n" +
+	"\apayload\x18\x02 \x01(\fR\apayload\"\xfc\x01\n" +
+	"\x03Era\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\tR\x06origin\x12'\n" +
+	"\x0fprevious_origin\x18\x03 \x01(\tR\x0epreviousOrigin\x12#\n" +
+	"\rprevious_note\x18\x04 \x01(\tR\fpreviousNote\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1c\n" +
+	"\tapprovers\x18\x06 \x03(\tR\tapprovers\x12@\n" +
+	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"createTime\"\xc3\x01\n" +
 	"\n" +
 	"Checkpoint\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -1170,53 +1284,55 @@ func file_duban_feed_v1_feed_proto_rawDescGZIP() []byte {
 	return file_duban_feed_v1_feed_proto_rawDescData
 }
 
-var file_duban_feed_v1_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_duban_feed_v1_feed_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_duban_feed_v1_feed_proto_goTypes = []any{
 	(*Reader)(nil),                      // 0: duban.feed.v1.Reader
 	(*Entry)(nil),                       // 1: duban.feed.v1.Entry
 	(*Actor)(nil),                       // 2: duban.feed.v1.Actor
 	(*Commitment)(nil),                  // 3: duban.feed.v1.Commitment
 	(*Opening)(nil),                     // 4: duban.feed.v1.Opening
-	(*Checkpoint)(nil),                  // 5: duban.feed.v1.Checkpoint
-	(*Record)(nil),                      // 6: duban.feed.v1.Record
-	(*OpenedCommitment)(nil),            // 7: duban.feed.v1.OpenedCommitment
-	(*GetCheckpointRequest)(nil),        // 8: duban.feed.v1.GetCheckpointRequest
-	(*ListRecordsRequest)(nil),          // 9: duban.feed.v1.ListRecordsRequest
-	(*ListRecordsResponse)(nil),         // 10: duban.feed.v1.ListRecordsResponse
-	(*GetProofRequest)(nil),             // 11: duban.feed.v1.GetProofRequest
-	(*Proof)(nil),                       // 12: duban.feed.v1.Proof
-	(*timestamppb.Timestamp)(nil),       // 13: google.protobuf.Timestamp
-	(*anypb.Any)(nil),                   // 14: google.protobuf.Any
-	(*durationpb.Duration)(nil),         // 15: google.protobuf.Duration
-	(*descriptorpb.FieldOptions)(nil),   // 16: google.protobuf.FieldOptions
-	(*descriptorpb.ServiceOptions)(nil), // 17: google.protobuf.ServiceOptions
+	(*Era)(nil),                         // 5: duban.feed.v1.Era
+	(*Checkpoint)(nil),                  // 6: duban.feed.v1.Checkpoint
+	(*Record)(nil),                      // 7: duban.feed.v1.Record
+	(*OpenedCommitment)(nil),            // 8: duban.feed.v1.OpenedCommitment
+	(*GetCheckpointRequest)(nil),        // 9: duban.feed.v1.GetCheckpointRequest
+	(*ListRecordsRequest)(nil),          // 10: duban.feed.v1.ListRecordsRequest
+	(*ListRecordsResponse)(nil),         // 11: duban.feed.v1.ListRecordsResponse
+	(*GetProofRequest)(nil),             // 12: duban.feed.v1.GetProofRequest
+	(*Proof)(nil),                       // 13: duban.feed.v1.Proof
+	(*timestamppb.Timestamp)(nil),       // 14: google.protobuf.Timestamp
+	(*anypb.Any)(nil),                   // 15: google.protobuf.Any
+	(*durationpb.Duration)(nil),         // 16: google.protobuf.Duration
+	(*descriptorpb.FieldOptions)(nil),   // 17: google.protobuf.FieldOptions
+	(*descriptorpb.ServiceOptions)(nil), // 18: google.protobuf.ServiceOptions
 }
 var file_duban_feed_v1_feed_proto_depIdxs = []int32{
-	13, // 0: duban.feed.v1.Entry.at:type_name -> google.protobuf.Timestamp
-	13, // 1: duban.feed.v1.Entry.effective:type_name -> google.protobuf.Timestamp
+	14, // 0: duban.feed.v1.Entry.at:type_name -> google.protobuf.Timestamp
+	14, // 1: duban.feed.v1.Entry.effective:type_name -> google.protobuf.Timestamp
 	2,  // 2: duban.feed.v1.Entry.actor:type_name -> duban.feed.v1.Actor
-	14, // 3: duban.feed.v1.Entry.body:type_name -> google.protobuf.Any
+	15, // 3: duban.feed.v1.Entry.body:type_name -> google.protobuf.Any
 	3,  // 4: duban.feed.v1.Entry.sealed:type_name -> duban.feed.v1.Commitment
-	13, // 5: duban.feed.v1.Checkpoint.at:type_name -> google.protobuf.Timestamp
-	7,  // 6: duban.feed.v1.Record.openings:type_name -> duban.feed.v1.OpenedCommitment
-	4,  // 7: duban.feed.v1.OpenedCommitment.opening:type_name -> duban.feed.v1.Opening
-	15, // 8: duban.feed.v1.ListRecordsRequest.wait:type_name -> google.protobuf.Duration
-	6,  // 9: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
-	16, // 10: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
-	16, // 11: duban.feed.v1.withheld:extendee -> google.protobuf.FieldOptions
-	17, // 12: duban.feed.v1.reader:extendee -> google.protobuf.ServiceOptions
-	0,  // 13: duban.feed.v1.reader:type_name -> duban.feed.v1.Reader
-	8,  // 14: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
-	9,  // 15: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
-	11, // 16: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
-	5,  // 17: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
-	10, // 18: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
-	12, // 19: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
-	17, // [17:20] is the sub-list for method output_type
-	14, // [14:17] is the sub-list for method input_type
-	13, // [13:14] is the sub-list for extension type_name
-	10, // [10:13] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	14, // 5: duban.feed.v1.Era.create_time:type_name -> google.protobuf.Timestamp
+	14, // 6: duban.feed.v1.Checkpoint.at:type_name -> google.protobuf.Timestamp
+	8,  // 7: duban.feed.v1.Record.openings:type_name -> duban.feed.v1.OpenedCommitment
+	4,  // 8: duban.feed.v1.OpenedCommitment.opening:type_name -> duban.feed.v1.Opening
+	16, // 9: duban.feed.v1.ListRecordsRequest.wait:type_name -> google.protobuf.Duration
+	7,  // 10: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
+	17, // 11: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
+	17, // 12: duban.feed.v1.withheld:extendee -> google.protobuf.FieldOptions
+	18, // 13: duban.feed.v1.reader:extendee -> google.protobuf.ServiceOptions
+	0,  // 14: duban.feed.v1.reader:type_name -> duban.feed.v1.Reader
+	9,  // 15: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
+	10, // 16: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
+	12, // 17: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
+	6,  // 18: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
+	11, // 19: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
+	13, // 20: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
+	18, // [18:21] is the sub-list for method output_type
+	15, // [15:18] is the sub-list for method input_type
+	14, // [14:15] is the sub-list for extension type_name
+	11, // [11:14] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_duban_feed_v1_feed_proto_init() }
@@ -1224,7 +1340,7 @@ func file_duban_feed_v1_feed_proto_init() {
 	if File_duban_feed_v1_feed_proto != nil {
 		return
 	}
-	file_duban_feed_v1_feed_proto_msgTypes[11].OneofWrappers = []any{
+	file_duban_feed_v1_feed_proto_msgTypes[12].OneofWrappers = []any{
 		(*GetProofRequest_Seq)(nil),
 		(*GetProofRequest_First)(nil),
 	}
@@ -1234,7 +1350,7 @@ func file_duban_feed_v1_feed_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_feed_v1_feed_proto_rawDesc), len(file_duban_feed_v1_feed_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 3,
 			NumServices:   1,
 		},
