@@ -12,6 +12,7 @@ var following = []Event{
 	{"aggregation.report.released.v1", "Report", "", problem.Text{Zh: "被退回的更正不再占用原报表", En: "a correction of it was returned, and it stands alone again"}},
 	{"aggregation.report.replaced.v1", "Report", "", problem.Text{Zh: "未接受的报表已被后来的取代", En: "a later one stands in its place before it was accepted"}},
 	{"aggregation.report.superseded.v1", "Report", "", problem.Text{Zh: "已接受的报表已被更正", En: "a correction was accepted in its place"}},
+	{"aggregation.source.recounted.v1", "ReportSource", "", problem.Text{Zh: "报表被退回，已报送至已重新计算", En: "a report of it was returned, and until when it has reported was worked out anew"}},
 	{"aggregation.source.reported.v1", "ReportSource", "", problem.Text{Zh: "报送来源报来一份报表", En: "a report of the source came"}},
 	{"campaign.assignment.abandoned.v1", "Assignment", "", problem.Text{Zh: "所属单位已停用", En: "its unit was archived"}},
 	{"campaign.assignment.closed.v1", "Assignment", "", problem.Text{Zh: "所属活动已结束", En: "its campaign was closed"}},

@@ -65,8 +65,10 @@ func (d *Desk) unjudged(tx *change.Tx, r *aggregationv1.Report, job *aggregation
 	if err := jobs.End(tx, r.GetName(), job.GetKind()); err != nil {
 		return err
 	}
-	_, err = d.reports.PutAs(tx, "report.failed", r)
-	return err
+	if r, err = d.reports.PutAs(tx, "report.failed", r); err != nil {
+		return err
+	}
+	return d.gone(tx, r)
 }
 
 // passOver leaves the next page of a job as it is.

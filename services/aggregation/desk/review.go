@@ -69,7 +69,10 @@ func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReport
 		if err := errors.Join(d.align(tx, r, 0), d.release(tx, r)); err != nil {
 			return nil, err
 		}
-		return d.put(tx, r)
+		if r, err = d.put(tx, r); err != nil {
+			return nil, err
+		}
+		return r, d.gone(tx, r)
 	})
 }
 

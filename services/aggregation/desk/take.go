@@ -227,10 +227,28 @@ func (d *Desk) took(tx *change.Tx, r *aggregationv1.Report) error {
 	if source == nil {
 		source = &aggregationv1.ReportSource{Name: name, Unit: r.GetUnit(), Source: r.GetSource()}
 	}
-	if source, err = reports.Took(source, r.GetSequence()); err != nil {
+	if source, err = reports.Took(source, r, tx.Now); err != nil {
 		return err
 	}
 	_, err = d.sources.PutAs(tx, "source.reported", source)
+	return err
+}
+
+// gone stores until when the source has reported, as a report that it sent is returned.
+func (d *Desk) gone(tx *change.Tx, r *aggregationv1.Report) error {
+	source, err := d.sources.Find(tx, reports.SourceName(r.GetUnit(), r.GetSource()))
+	if err != nil || !reports.Reaches(source, r) {
+		return err
+	}
+	sent, err := d.owed.Sent(tx, r.GetUnit())
+	if err != nil {
+		return err
+	}
+	now := reports.Recounted(source, sent, tx.Now)
+	if proto.Equal(now, source) {
+		return nil
+	}
+	_, err = d.sources.PutAs(tx, "source.recounted", now)
 	return err
 }
 

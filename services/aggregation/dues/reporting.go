@@ -2,6 +2,7 @@ package dues
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"time"
 
@@ -11,52 +12,106 @@ import (
 )
 
 // Reporting lists which systems of units report (报送来源), by unit and source and at most
-// so many, how fresh each is, and how many there are; at a moment, or now if it is zero.
-// late are the reports that are missing then.
-func (l *Ledger) Reporting(tx *change.Tx, within func(unit string) bool, at time.Time, late []*aggregationv1.Missing_Item, most int) ([]*aggregationv1.ReportingSource, int64, error) {
-	if at.IsZero() {
-		at = tx.Now
+// so many, how fresh each is, and how many there are; at a moment, or now if it is zero:
+// then no report is read. late are the reports that are missing then.
+func (l *Ledger) Reporting(tx *change.Tx, units []string, at time.Time, late []*aggregationv1.Missing_Item, most int) ([]*aggregationv1.ReportingSource, int64, error) {
+	there, total, err := l.there(tx, units, at, most)
+	if err != nil {
+		return nil, 0, err
 	}
-	var there []*aggregationv1.ReportSource
-	for s, err := range l.sources.Scan(tx, "", "") {
-		if err != nil {
-			return nil, 0, err
-		}
-		if within(s.GetUnit()) && !s.GetCreateTime().AsTime().After(at) {
-			there = append(there, s)
-		}
-	}
-	slices.SortFunc(there, func(a, b *aggregationv1.ReportSource) int {
-		return cmp.Or(cmp.Compare(a.GetUnit(), b.GetUnit()), cmp.Compare(a.GetSource(), b.GetSource()))
-	})
 	owed := map[string]int64{}
 	for _, item := range late {
 		owed[item.GetUnit()]++
 	}
 	var list []*aggregationv1.ReportingSource
 	var sent []*aggregationv1.Report // by the unit of the source before
-	for i, s := range there[:min(most, len(there))] {
-		if i == 0 || there[i-1].GetUnit() != s.GetUnit() {
-			var err error
-			if sent, err = l.sentBy(tx, s.GetUnit(), at); err != nil {
-				return nil, 0, err
+	for i, s := range there {
+		fresh := reports.Fresh(s)
+		if !at.IsZero() {
+			if i == 0 || there[i-1].GetUnit() != s.GetUnit() {
+				if sent, err = l.Sent(tx, s.GetUnit()); err != nil {
+					return nil, 0, err
+				}
 			}
+			fresh = reports.Reporting(s, reports.Then(sent, at))
 		}
-		fresh := reports.Reporting(s, sent)
 		fresh.ReportsMissing = owed[s.GetUnit()]
 		list = append(list, fresh)
 	}
-	return list, int64(len(there)), nil
+	return list, total, nil
 }
 
-// sentBy are the reports of a unit as they stood at a moment.
-func (l *Ledger) sentBy(tx *change.Tx, unit string, at time.Time) ([]*aggregationv1.Report, error) {
-	var sent []*aggregationv1.Report
+// there are the first sources of units, and how many there are. Now those behind the first
+// are counted and not read; of a moment all are, for when they came to be.
+func (l *Ledger) there(tx *change.Tx, units []string, at time.Time, most int) (list []*aggregationv1.ReportSource, total int64, err error) {
+	last := ""
+	for unit, err := range l.having(tx, units) {
+		if err != nil {
+			return nil, 0, err
+		}
+		total++
+		if unit == last || at.IsZero() && len(list) >= most {
+			continue
+		}
+		last = unit
+		of, err := l.sourcesOf(tx, unit, at)
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, of...)
+	}
+	if !at.IsZero() {
+		total = int64(len(list))
+	}
+	return list[:min(most, len(list))], total, nil
+}
+
+// few is how many units are looked up one by one: of more, those of all sources are gone
+// through.
+const few = 200
+
+// having yields those of the units that have sources, in order: each once for each source.
+func (l *Ledger) having(tx *change.Tx, units []string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		wanted := map[string]bool{}
+		for _, unit := range units {
+			wanted[unit] = true
+		}
+		among := []string{""} // all
+		if len(units) <= few {
+			among = slices.Sorted(slices.Values(units))
+		}
+		for _, value := range among {
+			for unit, err := range l.sources.Values(tx, "unit", value) {
+				if (err != nil || wanted[unit]) && !yield(unit, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// sourcesOf are the sources of a unit in order, now or as of a moment.
+func (l *Ledger) sourcesOf(tx *change.Tx, unit string, at time.Time) (of []*aggregationv1.ReportSource, err error) {
+	for s, err := range l.sources.Lookup(tx, "unit", unit, "") {
+		if err != nil {
+			return nil, err
+		}
+		if at.IsZero() || !s.GetCreateTime().AsTime().After(at) {
+			of = append(of, s)
+		}
+	}
+	slices.SortFunc(of, func(a, b *aggregationv1.ReportSource) int { return cmp.Compare(a.GetSource(), b.GetSource()) })
+	return of, nil
+}
+
+// Sent are all reports of a unit.
+func (l *Ledger) Sent(tx *change.Tx, unit string) (sent []*aggregationv1.Report, err error) {
 	for r, err := range l.reports.Lookup(tx, "unit", unit, "") {
 		if err != nil {
 			return nil, err
 		}
 		sent = append(sent, r)
 	}
-	return reports.Then(sent, at), nil
+	return sent, nil
 }

@@ -3,8 +3,10 @@ package reports
 import (
 	"slices"
 	"strconv"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 )
@@ -12,11 +14,12 @@ import (
 // maxGaps is how many stretches of a source's numbers may be missing.
 const maxGaps = 100
 
-// Took returns the source (报送来源) after the report of that sequence has come;
-// a zero source has had none. A sequence that is not missing and not beyond the
-// last has come before and changes nothing.
-func Took(s *aggregationv1.ReportSource, sequence int64) (*aggregationv1.ReportSource, error) {
-	s = proto.CloneOf(s)
+// Took returns the source (报送来源) after a report has come; a zero source has had
+// none. A sequence that is not missing and not beyond the last has come before and
+// leaves the numbers as they are.
+func Took(s *aggregationv1.ReportSource, r *aggregationv1.Report, now time.Time) (*aggregationv1.ReportSource, error) {
+	s, sequence := proto.CloneOf(s), r.GetSequence()
+	s.ReportedUntil, s.ReportTime = max(s.GetReportedUntil(), lastDay(r)), timestamppb.New(now)
 	if last := s.GetLastSequence(); sequence > last {
 		if sequence > last+1 {
 			s.MissingSequences = append(s.MissingSequences, &aggregationv1.ReportSource_Gap{First: last + 1, Last: sequence - 1})

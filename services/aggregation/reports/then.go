@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 )
 
@@ -43,6 +45,26 @@ func stateAt(r *aggregationv1.Report, sent []*aggregationv1.Report, at time.Time
 		}
 	}
 	return aggregationv1.Report_STATE_SUBMITTED
+}
+
+// Fresh says how fresh a source is now, by what is kept of it.
+func Fresh(s *aggregationv1.ReportSource) *aggregationv1.ReportingSource {
+	return &aggregationv1.ReportingSource{
+		Unit: s.GetUnit(), Source: s.GetSource(), ReportSource: s.GetName(), ReportTime: s.GetReportTime(), ReportedUntil: s.GetReportedUntil(),
+	}
+}
+
+// Reaches says whether a report may be why its source has reported until when it has.
+func Reaches(s *aggregationv1.ReportSource, r *aggregationv1.Report) bool {
+	return lastDay(r) == s.GetReportedUntil()
+}
+
+// Recounted returns the source with until when it has reported worked out anew, from all
+// reports of its unit.
+func Recounted(s *aggregationv1.ReportSource, sent []*aggregationv1.Report, now time.Time) *aggregationv1.ReportSource {
+	s = proto.CloneOf(s)
+	s.ReportedUntil = Reporting(s, Then(sent, now)).GetReportedUntil()
+	return s
 }
 
 // Reporting says how fresh a source is, by the reports of its unit that had come.

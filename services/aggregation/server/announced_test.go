@@ -110,15 +110,21 @@ func TestProvisionalDaysAreCountedAnew(t *testing.T) {
 		t.Errorf("on the day itself there is missing %v", missing)
 	}
 	s.recounted()
+	s.checked()
+}
+
+// checked stops the suite and checks its stores.
+func (s *scene) checked() {
+	s.T.Helper()
 	s.Stop()
 	c := suite.Default()
 	c.Data = s.Folder
-	_, err := upkeep.Fsck(t.Context(), c, func(role string, r fsck.Report) {
+	_, err := upkeep.Fsck(s.T.Context(), c, func(role string, r fsck.Report) {
 		if r.First != nil {
-			t.Errorf("%s: %d wrong, first %+v", role, r.Wrong, r.First)
+			s.T.Errorf("%s: %d wrong, first %+v", role, r.Wrong, r.First)
 		}
 	})
 	if err != nil {
-		t.Error(err)
+		s.T.Error(err)
 	}
 }

@@ -65,7 +65,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   7, // since what is due, and when figures changed, lies apart
+	First:   8, // since sources keep until when they have reported
 }
 
 func indexes() map[string][]string {

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"slices"
-
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -81,15 +79,11 @@ func (v *view) reporters(status *aggregationv1.Status, most int) error {
 	if err != nil {
 		return err
 	}
-	within := func(unit string) bool { return slices.Contains(v.directory.Path(unit), v.query.Unit) }
+	units := v.directory.Whole(v.query.Unit)
 	if v.past() {
-		then := map[string]bool{}
-		for _, name := range v.names() {
-			then[name] = true
-		}
-		within = func(unit string) bool { return then[unit] }
+		units = v.names()
 	}
-	list, total, err := v.Reporting(v.tx, within, v.at, late, most)
+	list, total, err := v.Reporting(v.tx, units, v.at, late, most)
 	status.ReportSources, status.ReportSourcesTotal = list, proto.Int64(total)
 	return err
 }

@@ -301,3 +301,9 @@ func (k *Kind[T]) Scan(tx *Tx, after, prefix string) iter.Seq2[T, error] {
 func (k *Kind[T]) Lookup(tx *Tx, field, value, after string) iter.Seq2[T, error] {
 	return k.table().Lookup(tx, field, value, after)
 }
+
+// Values yields a value of an indexed field for each record under it, without reading any:
+// the one named, or all in order if it is empty.
+func (k *Kind[T]) Values(tx *Tx, field, value string) iter.Seq2[string, error] {
+	return k.table().Values(tx, field, value)
+}

@@ -130,6 +130,27 @@ func (t Table[T]) Lookup(tx Tx, field, value, after string) iter.Seq2[T, error] 
 	}
 }
 
+// Values yields what the index of a field has, in order: each value as often as there are
+// messages under it. Only the one named, unless that is empty. It reads no message.
+func (t Table[T]) Values(tx Tx, field, value string) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if err := t.indexed(field, value); err != nil {
+			yield("", err)
+			return
+		}
+		var from, to []byte
+		if value != "" {
+			from, to = Prefix(value + "\x00")
+		}
+		for e, err := range tx.Scan(t.Bucket+"."+field, from, to) {
+			value, _, _ := strings.Cut(string(e.Key), "\x00")
+			if !yield(value, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // indexed refuses to look up what no index can have.
 func (t Table[T]) indexed(field, value string) error {
 	if !slices.Contains(t.Indexes, field) {

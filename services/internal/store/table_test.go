@@ -67,6 +67,19 @@ func names(t reporter, seq iter.Seq2[*typepb.Type, error]) (names []string) {
 	return names
 }
 
+// texts lists what a sequence of values yields.
+func texts(t reporter, seq iter.Seq2[string, error]) (list []string) {
+	t.Helper()
+	for text, err := range seq {
+		if err != nil {
+			t.Errorf("after %q: %v", list, err)
+			return list
+		}
+		list = append(list, text)
+	}
+	return list
+}
+
 // indexed lists the raw entries of an index.
 func indexed(t reporter, tx store.Tx, bucket string) (list []string) {
 	t.Helper()
@@ -146,6 +159,9 @@ func TestTableOrder(t *testing.T) {
 			equal(t, fmt.Sprintf("Scan(%q, %q)", c.after, c.prefix), c.want, names(t, types.Scan(tx, c.after, c.prefix)))
 		}
 		equal(t, "Lookup", []string{"b", "b/1", "b/2", "b/督"}, names(t, types.Lookup(tx, "oneofs", "b", "")))
+		equal(t, "Values", []string{"a", "b", "b", "b", "b", "bb", "c"}, texts(t, types.Values(tx, "oneofs", "")))
+		equal(t, "Values", []string{"b", "b", "b", "b"}, texts(t, types.Values(tx, "oneofs", "b")))
+		equal(t, "Values", []string(nil), texts(t, types.Values(tx, "oneofs", "ba")))
 		equal(t, "Lookup", []string{"b/2", "b/督"}, names(t, types.Lookup(tx, "oneofs", "b", "b/1")))
 		equal(t, "Lookup", []string(nil), names(t, types.Lookup(tx, "oneofs", "b", "b/督")))
 		equal(t, "Lookup", []string{"bb"}, names(t, types.Lookup(tx, "edition", "11", "")))

@@ -241,10 +241,16 @@ type ReportSource struct {
 	MissingTotal int64 `protobuf:"varint,6,opt,name=missing_total,json=missingTotal,proto3" json:"missing_total,omitempty"`
 	// When it first reported.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// When it last reported.
+	// When it last changed: as a report came, or as one was returned and reported_until
+	// fell.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 已报送至: the last day of the newest period of which a report has come that was not
+	// returned, YYYY-MM-DD; empty: there is none.
+	ReportedUntil string `protobuf:"bytes,10,opt,name=reported_until,json=reportedUntil,proto3" json:"reported_until,omitempty"`
+	// When it last reported.
+	ReportTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=report_time,json=reportTime,proto3" json:"report_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -340,6 +346,20 @@ func (x *ReportSource) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *ReportSource) GetReportedUntil() string {
+	if x != nil {
+		return x.ReportedUntil
+	}
+	return ""
+}
+
+func (x *ReportSource) GetReportTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReportTime
+	}
+	return nil
 }
 
 // Request for ListReportCodes.
@@ -1159,7 +1179,7 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"\n" +
 	"not_judged\x18\b \x01(\bB\n" +
 	"²\x19\x06未评R\tnotJudgedB\x0e\n" +
-	"\f_score_milli\"\xc2\x04\n" +
+	"\f_score_milli\"\xc0\x05\n" +
 	"\fReportSource\x12-\n" +
 	"\x04name\x18\x01 \x01(\tB\x19\xe0A\b²\x19\x12报送来源编号R\x04name\x12$\n" +
 	"\x04unit\x18\x02 \x01(\tB\x10²\x19\f报送单位R\x04unit\x12(\n" +
@@ -1168,10 +1188,14 @@ const file_duban_aggregation_v1_report_sources_proto_rawDesc = "" +
 	"\x11missing_sequences\x18\x05 \x03(\v2&.duban.aggregation.v1.ReportSource.GapR\x10missingSequences\x122\n" +
 	"\rmissing_total\x18\x06 \x01(\x03B\r²\x19\t缺号数R\fmissingTotal\x12V\n" +
 	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x19\xe0A\x03²\x19\x12首次报送时间R\n" +
-	"createTime\x12V\n" +
-	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x19\xe0A\x03²\x19\x12最近报送时间R\n" +
+	"createTime\x12@\n" +
+	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\x1a/\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\x12:\n" +
+	"\x0ereported_until\x18\n" +
+	" \x01(\tB\x13\xe0A\x03²\x19\f已报送至R\rreportedUntil\x12V\n" +
+	"\vreport_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x19\xe0A\x03²\x19\x12最近报送时间R\n" +
+	"reportTime\x1a/\n" +
 	"\x03Gap\x12\x14\n" +
 	"\x05first\x18\x01 \x01(\x03R\x05first\x12\x12\n" +
 	"\x04last\x18\x02 \x01(\x03R\x04last\"\xd1\x01\n" +
@@ -1255,17 +1279,18 @@ var file_duban_aggregation_v1_report_sources_proto_depIdxs = []int32{
 	14, // 3: duban.aggregation.v1.ReportSource.missing_sequences:type_name -> duban.aggregation.v1.ReportSource.Gap
 	15, // 4: duban.aggregation.v1.ReportSource.create_time:type_name -> google.protobuf.Timestamp
 	15, // 5: duban.aggregation.v1.ReportSource.update_time:type_name -> google.protobuf.Timestamp
-	0,  // 6: duban.aggregation.v1.ListReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
-	0,  // 7: duban.aggregation.v1.SetReportCodesRequest.codes:type_name -> duban.aggregation.v1.ReportCode
-	0,  // 8: duban.aggregation.v1.SetReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
-	2,  // 9: duban.aggregation.v1.ListReportSourcesResponse.report_sources:type_name -> duban.aggregation.v1.ReportSource
-	16, // 10: duban.aggregation.v1.ExportReportQualityRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	16, // 11: duban.aggregation.v1.ExportReportSourcesRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	15, // 6: duban.aggregation.v1.ReportSource.report_time:type_name -> google.protobuf.Timestamp
+	0,  // 7: duban.aggregation.v1.ListReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
+	0,  // 8: duban.aggregation.v1.SetReportCodesRequest.codes:type_name -> duban.aggregation.v1.ReportCode
+	0,  // 9: duban.aggregation.v1.SetReportCodesResponse.report_codes:type_name -> duban.aggregation.v1.ReportCode
+	2,  // 10: duban.aggregation.v1.ListReportSourcesResponse.report_sources:type_name -> duban.aggregation.v1.ReportSource
+	16, // 11: duban.aggregation.v1.ExportReportQualityRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	16, // 12: duban.aggregation.v1.ExportReportSourcesRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_report_sources_proto_init() }
