@@ -16,12 +16,16 @@ import (
 func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*worklist.Item, err error) {
 	units := []string{unit}
 	if beneath {
-		units = slices.DeleteFunc(l.directory.Subtree(unit), func(u string) bool { return u == unit })
+		units = slices.DeleteFunc(l.directory.Whole(unit), func(u string) bool { return u == unit })
 	}
 	err = l.each(tx, units, time.Time{}, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
 		comes, err := l.comes(tx, p, due)
 		if comes {
-			items = append(items, worklist.Owed(due.GetName(), p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate()))
+			item := worklist.Owed(due.GetName(), p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate())
+			if keeper := l.directory.Unit(due.GetName()).GetInstallation(); keeper != "" {
+				item.Subject = keeper + "/" + item.GetSubject()
+			}
+			items = append(items, item)
 		}
 		return err
 	})

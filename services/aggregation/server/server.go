@@ -39,6 +39,7 @@ type Directory interface {
 	Whole(name string) []string
 	Heir(name string) string
 	Merges(name string) []string
+	Installation(name string) string
 }
 
 // unimplemented stands one step further away than desk and ledger, whose methods
@@ -65,7 +66,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   7, // since what is due, and when figures changed, lies apart
+	First:   8, // since what came of reports below is kept by what it was owed for
 }
 
 func indexes() map[string][]string {
@@ -97,6 +98,7 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 // It MUST be called before Work, or not at all.
 func (s *Service) Federate(mirrors federationv1.FederationServiceClient, home string) {
 	s.below.list, s.below.home = mirrors, home
+	s.Ledger.Federate(told{s})
 	s.below.tree = newFollower(s.book, s.followers[0].feeds, count.Source{Feed: federation})
 	for _, f := range s.followers[1:] {
 		f.trees = s.trees()

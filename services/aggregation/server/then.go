@@ -69,7 +69,7 @@ func (v *view) names() []string {
 	if v.past() {
 		return v.directory.SubtreeAt(v.query.Unit, v.at)
 	}
-	return v.directory.Subtree(v.query.Unit)
+	return v.directory.Whole(v.query.Unit)
 }
 
 // reporters says how fresh what systems report is, of at most so many; to portals nothing.
@@ -89,7 +89,7 @@ func (v *view) reporters(status *aggregationv1.Status, most int) error {
 		}
 		within = func(unit string) bool { return then[unit] }
 	}
-	list, total, err := v.Reporting(v.tx, within, v.at, late, most)
+	list, total, err := v.Reporting(v.tx, within, v.at, late.Items, most)
 	status.ReportSources, status.ReportSourcesTotal = list, proto.Int64(total)
 	return err
 }

@@ -228,7 +228,8 @@ type WorkItem struct {
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// What it is about, such as ledgers/{ledger}; of an installation below
 	// installations/{installation}/ledgers/{ledger}, and only there it is done. Of
-	// a report that is owed reportForms/{form}/dues/{period}.{unit}.
+	// a report that is owed reportForms/{form}/dues/{period}.{unit}, below with its
+	// installation before it as well.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// What is to be done.
 	Action WorkItem_Action `protobuf:"varint,3,opt,name=action,proto3,enum=duban.aggregation.v1.WorkItem_Action" json:"action,omitempty"`

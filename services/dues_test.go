@@ -1,0 +1,187 @@
+package services_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
+)
+
+const (
+	ledgers    = "reportForms/ledger-monthly"
+	complaints = "reportForms/complaints-monthly"
+)
+
+// owing are a province and a city, one of whose districts owes it two reports for a month.
+type owing struct {
+	*bureaus
+	reviewer string
+	period   string    // the month in which the district was entered
+	now      time.Time // when it is late
+}
+
+func newOwing(t *testing.T) *owing {
+	o := &owing{bureaus: newBureaus(t)}
+	o.reviewer = o.province.Person(o.province.Root, accessv1.Role_ROLE_SUPERVISOR).Key
+	u := must(o.city.Organization(o.city.SystemAdmin).CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{UnitId: "510210", Unit: &organizationv1.Unit{
+		DisplayName: "演示区", Kind: organizationv1.Unit_KIND_DISTRICT, Parent: o.city.Root, Labels: map[string]string{"reports": "forms", "reports_complaints": "forms"},
+	}}))
+	o.machine = o.city.Machine(u.GetName(), accessv1.Role_ROLE_REPORTER)
+	o.period = calendar.On(u.GetCreateTime().AsTime()).String()[:len("2006-01")]
+	o.now = must(time.Parse("2006-01", o.period)).AddDate(0, 1, 25)
+	for _, s := range []*seat{o.province, o.city} {
+		s.SetTime(o.now)
+	}
+	return o
+}
+
+// report sends one of the two reports.
+func (o *owing) report(t *testing.T, form string, sequence int64) string {
+	t.Helper()
+	return must(o.city.Aggregation(o.machine.Key).CreateReport(t.Context(), &aggregationv1.CreateReportRequest{Report: &aggregationv1.Report{
+		Form: form, Unit: "units/510210", Period: o.period, Source: "eis", Sequence: sequence, NilReport: true,
+	}})).GetName()
+}
+
+// says waits until a bureau says of the two reports, in this order, how they stand.
+func (o *owing) says(t *testing.T, at *seat, key, unit string, want ...aggregationv1.ReportDue_State) (dues []*aggregationv1.ReportDue) {
+	t.Helper()
+	eventually(t, at.id+" does not say so of what is owed", func() bool {
+		var got []aggregationv1.ReportDue_State
+		dues = nil
+		for _, form := range []string{ledgers, complaints} {
+			list, err := at.Aggregation(key).ListReportDues(t.Context(), &aggregationv1.ListReportDuesRequest{Parent: form, Unit: unit, Period: o.period})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, due := range list.GetReportDues() {
+				got, dues = append(got, due.GetState()), append(dues, due)
+			}
+		}
+		return slices.Equal(got, want)
+	})
+	return dues
+}
+
+// missing are the forms of the reports that a status of the province calls missing, and how
+// many it knows nothing of.
+func (o *owing) missing(t *testing.T, asOf *timestamppb.Timestamp) (forms []string, unknown int64) {
+	t.Helper()
+	m := must(o.province.Aggregation(o.reviewer).GetStatus(t.Context(), &aggregationv1.GetStatusRequest{
+		Name: o.province.Root, Cut: &aggregationv1.Cut{AsOf: asOf},
+	})).GetMissing()
+	if m.ReportsUnknown == nil || int(m.GetReportsTotal()) != len(m.GetReports()) {
+		t.Errorf("missing are %v", m)
+	}
+	for _, r := range m.GetReports() {
+		forms = append(forms, r.GetSubject())
+	}
+	slices.Sort(forms)
+	return forms, m.GetReportsUnknown()
+}
+
+// awaited are the reports in the worklist of those beneath the province.
+func (o *owing) awaited(t *testing.T) (subjects []string) {
+	t.Helper()
+	list := must(o.province.Aggregation(o.reviewer).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{
+		Parent: o.province.Root, Beneath: true, Filter: "action = SUBMIT_REPORT",
+	}))
+	for _, item := range list.GetWorkItems() {
+		subjects = append(subjects, item.GetSubject())
+	}
+	return subjects
+}
+
+// TestWhatIsOwedBelowIsKnownAbove: above a border is known what units below owe by forms and
+// whether it has come, and nothing is called missing of which that is not known.
+func TestWhatIsOwedBelowIsKnownAbove(t *testing.T) {
+	const overdue, submitted, accepted, returned, unknown = aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_SUBMITTED,
+		aggregationv1.ReportDue_STATE_ACCEPTED, aggregationv1.ReportDue_STATE_RETURNED, aggregationv1.ReportDue_STATE_UNKNOWN
+	o := newOwing(t)
+	above := func(want ...aggregationv1.ReportDue_State) []*aggregationv1.ReportDue {
+		t.Helper()
+		return o.says(t, o.province, o.reviewer, o.province.Root, want...)
+	}
+	above(overdue, overdue)
+	if forms, not := o.missing(t, nil); !slices.Equal(forms, []string{complaints, ledgers}) || not != 0 {
+		t.Errorf("missing are %v, and %d are unknown", forms, not)
+	}
+	report := o.report(t, ledgers, 1)
+	dues := above(submitted, overdue)
+	if dues[0].GetName() != "units/510210" || dues[0].GetReport() != "installations/510200/"+report || !dues[0].GetLate() {
+		t.Errorf("what has come is %v", dues[0])
+	}
+	o.accept(t, report)
+	above(accepted, overdue)
+	second := o.report(t, complaints, 2)
+	above(accepted, submitted)
+	must(o.city.Aggregation(o.supervisor.Key).ReturnReport(t.Context(), &aggregationv1.ReturnReportRequest{Name: second, Reason: "请核对"}))
+	above(accepted, returned)
+	o.urged(t)
+
+	o.silent(t, func() { above(accepted, unknown) })
+	above(accepted, returned)
+	for _, s := range []*seat{o.city, o.province} {
+		s.Stop()
+		if err := upkeep.Recount(t.Context(), s.config()); err != nil {
+			t.Errorf("%s: %v", s.id, err)
+		}
+	}
+}
+
+// urged: what is late below is in the worklist above, by the name of who keeps it, and is
+// urged there alone.
+func (o *owing) urged(t *testing.T) {
+	t.Helper()
+	subject := complaints + "/dues/" + o.period + ".510210"
+	if diff := cmp.Diff([]string{"installations/510200/" + subject}, o.awaited(t)); diff != "" {
+		t.Errorf("what awaits those beneath (-want +got):\n%s", diff)
+	}
+	urge := func(at *seat, key, subject string) error {
+		_, err := at.Aggregation(key).UrgeWorkItem(t.Context(), &aggregationv1.UrgeWorkItemRequest{
+			Name: "units/510210", Subject: subject, Action: aggregationv1.WorkItem_ACTION_SUBMIT_REPORT,
+		})
+		return err
+	}
+	if err := urge(o.province, o.reviewer, "installations/510200/"+subject); !errors.Is(err, change.ErrUnitRemote) {
+		t.Errorf("urging what is kept below: %v", err)
+	}
+	if err := urge(o.city, o.supervisor.Key, subject); err != nil {
+		t.Errorf("urging it there: %v", err)
+	}
+}
+
+// silent: while nothing is heard of the city nobody above claims to know what has not come,
+// but of when it was heard.
+func (o *owing) silent(t *testing.T, meanwhile func()) {
+	t.Helper()
+	o.city.Stop()
+	set := o.province.set
+	o.province.set = func(c *suite.Config) { set(c); c.Federation.Silence = time.Nanosecond }
+	o.province.restart()
+	meanwhile()
+	if forms, not := o.missing(t, nil); len(forms) != 0 || not != 1 {
+		t.Errorf("of a silent city missing are %v, and %d are unknown", forms, not)
+	}
+	if got := o.awaited(t); len(got) != 0 {
+		t.Errorf("of a silent city %v awaits", got)
+	}
+	eventually(t, "what was missing while the city was heard is not known", func() bool {
+		forms, not := o.missing(t, timestamppb.New(o.now.Add(-time.Hour)))
+		return slices.Equal(forms, []string{complaints, ledgers}) && not == 0
+	})
+	o.province.set = set
+	o.province.restart()
+	o.city.restart()
+}
