@@ -11,9 +11,11 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
-	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/upkeep"
 )
@@ -140,25 +142,88 @@ func TestWhatIsOwedBelowIsKnownAbove(t *testing.T) {
 	}
 }
 
-// urged: what is late below is in the worklist above, by the name of who keeps it, and is
-// urged there alone.
+// urged: what is late below is in the worklist above, by the name of who keeps it, and
+// who urges it there is heard below.
 func (o *owing) urged(t *testing.T) {
 	t.Helper()
 	subject := complaints + "/dues/" + o.period + ".510210"
 	if diff := cmp.Diff([]string{"installations/510200/" + subject}, o.awaited(t)); diff != "" {
 		t.Errorf("what awaits those beneath (-want +got):\n%s", diff)
 	}
-	urge := func(at *seat, key, subject string) error {
-		_, err := at.Aggregation(key).UrgeWorkItem(t.Context(), &aggregationv1.UrgeWorkItemRequest{
-			Name: "units/510210", Subject: subject, Action: aggregationv1.WorkItem_ACTION_SUBMIT_REPORT,
+	late := &aggregationv1.WorkItem{Unit: "units/510210", Subject: "installations/510200/" + subject, Action: aggregationv1.WorkItem_ACTION_SUBMIT_REPORT}
+	if err := o.province.urge(o.province.viewer.Key, late); !errors.Is(err, authz.ErrDenied) {
+		t.Errorf("who may urge nobody urges: %v", err)
+	}
+	if err := o.province.urge(o.reviewer, late); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.province.urge(o.reviewer, late); !errors.Is(err, aggregation.ErrUrgedToday) {
+		t.Errorf("urging twice a day: %v", err)
+	}
+	o.city.restart() // and so greets
+	late.Subject = subject
+	for range 2 {
+		o.city.hears(t, o.supervisor.Key, late, o.province.Root)
+		o.city.restart() // and is told again
+	}
+	if err := o.city.urge(o.supervisor.Key, late); !errors.Is(err, aggregation.ErrUrgedToday) {
+		t.Errorf("urging there what was urged today: %v", err)
+	}
+}
+
+func (o *seat) urge(key string, item *aggregationv1.WorkItem) error {
+	_, err := o.Aggregation(key).UrgeWorkItem(o.T.Context(), &aggregationv1.UrgeWorkItemRequest{
+		Name: item.GetUnit(), Subject: item.GetSubject(), Action: item.GetAction(),
+	})
+	return err
+}
+
+// hears waits until an item is once urged in a worklist, by right of a unit above.
+func (o *seat) hears(t *testing.T, key string, item *aggregationv1.WorkItem, by string) {
+	t.Helper()
+	eventually(t, o.id+" does not hear of what was urged", func() bool {
+		list, err := o.Aggregation(key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: item.GetUnit()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(list.GetWorkItems(), func(i *aggregationv1.WorkItem) bool {
+			u := i.GetUrge()
+			return i.GetSubject() == item.GetSubject() && i.GetAction() == item.GetAction() &&
+				u.GetCount() == 1 && u.GetUrgingUnit() == by && u.GetUrger() == ""
 		})
-		return err
+	})
+}
+
+// TestUrgesAreHandedOn: what a province urges at a district that pushes to a city comes
+// there through the city, and no other district hears of it.
+func TestUrgesAreHandedOn(t *testing.T) {
+	province := open(t, "510000", organizationv1.Unit_KIND_PROVINCE, nil)
+	city := open(t, "510100", organizationv1.Unit_KIND_CITY, province)
+	district := open(t, "510104", organizationv1.Unit_KIND_DISTRICT, city)
+	other := open(t, "510105", organizationv1.Unit_KIND_DISTRICT, city)
+	late := &aggregationv1.WorkItem{Unit: district.Root, Action: aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT}
+	district.file(district.Unit("510104-s1", district.Root, organizationv1.Unit_KIND_SCHOOL), complaintv1.Complaint_TYPE_COMPLAINT, 1)
+	province.counts("units/510104-s1", 1)
+	for _, o := range []*seat{province, city, district, other} {
+		o.SetTime(time.Now().AddDate(0, 2, 0))
 	}
-	if err := urge(o.province, o.reviewer, "installations/510200/"+subject); !errors.Is(err, change.ErrUnitRemote) {
-		t.Errorf("urging what is kept below: %v", err)
+	late.Subject = must(district.Aggregation(district.clerk.Key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: district.Root})).GetWorkItems()[0].GetSubject()
+	above := &aggregationv1.WorkItem{Unit: late.GetUnit(), Action: late.GetAction(), Subject: "installations/510104/" + late.GetSubject()}
+	leader := province.Person(province.Root, accessv1.Role_ROLE_LEADER)
+	if err := province.urge(leader.Key, above); err != nil {
+		t.Fatal(err)
 	}
-	if err := urge(o.city, o.supervisor.Key, subject); err != nil {
-		t.Errorf("urging it there: %v", err)
+	city.restart()
+	city.hears(t, city.clerk.Key, above, province.Root)
+	district.restart()
+	other.restart()
+	district.hears(t, district.clerk.Key, late, province.Root)
+	urges := aggregationv1.NewUrgeServiceClient(city.Conn("federation"))
+	for unit, want := range map[string]int{district.Root: 1, other.Root: 0} {
+		list := must(urges.ListUrges(t.Context(), &aggregationv1.ListUrgesRequest{Unit: unit})).GetUrges()
+		if len(list) != want {
+			t.Errorf("%s is told of %v", unit, list)
+		}
 	}
 }
 
