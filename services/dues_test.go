@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
@@ -40,12 +41,17 @@ func newOwing(t *testing.T) *owing {
 		DisplayName: "演示区", Kind: organizationv1.Unit_KIND_DISTRICT, Parent: o.city.Root, Labels: map[string]string{"reports": "forms", "reports_complaints": "forms"},
 	}}))
 	o.machine = o.city.Machine(u.GetName(), accessv1.Role_ROLE_REPORTER)
-	o.period = calendar.On(u.GetCreateTime().AsTime()).String()[:len("2006-01")]
+	o.late(u.GetCreateTime())
+	return o
+}
+
+// late lets the month go by in which a unit came to owe.
+func (o *owing) late(since *timestamppb.Timestamp) {
+	o.period = calendar.On(since.AsTime()).String()[:len("2006-01")]
 	o.now = must(time.Parse("2006-01", o.period)).AddDate(0, 1, 25)
 	for _, s := range []*seat{o.province, o.city} {
 		s.SetTime(o.now)
 	}
-	return o
 }
 
 // report sends one of the two reports.
@@ -132,7 +138,19 @@ func TestWhatIsOwedBelowIsKnownAbove(t *testing.T) {
 	above(accepted, returned)
 	o.urged(t)
 
-	o.silent(t, func() { above(accepted, unknown) })
+	o.silent(t, func() {
+		above(accepted, unknown)
+		if forms, not := o.missing(t, nil); len(forms) != 0 || not != 1 {
+			t.Errorf("of a silent city missing are %v, and %d are unknown", forms, not)
+		}
+		if got := o.awaited(t); len(got) != 0 {
+			t.Errorf("of a silent city %v awaits", got)
+		}
+		eventually(t, "what was missing while the city was heard is not known", func() bool {
+			forms, not := o.missing(t, timestamppb.New(o.now.Add(-time.Hour)))
+			return slices.Equal(forms, []string{complaints, ledgers}) && not == 0
+		})
+	})
 	above(accepted, returned)
 	for _, s := range []*seat{o.city, o.province} {
 		s.Stop()
@@ -194,6 +212,39 @@ func (o *seat) hears(t *testing.T, key string, item *aggregationv1.WorkItem, by 
 	})
 }
 
+// TestWhatRootsOwe: the root of an installation below may report here or there. Whether it
+// has is not known while that one is silent, and it is asked here all the same.
+func TestWhatRootsOwe(t *testing.T) {
+	o := &owing{bureaus: &bureaus{province: open(t, "510000", organizationv1.Unit_KIND_PROVINCE, nil)}}
+	o.city = open(t, "510300", organizationv1.Unit_KIND_DISTRICT, o.province)
+	o.reviewer = o.province.Person(o.province.Root, accessv1.Role_ROLE_SUPERVISOR).Key
+	u := must(o.province.Organization(o.province.SystemAdmin).UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{
+		Unit:       &organizationv1.Unit{Name: o.city.Root, Labels: map[string]string{"reports": "forms"}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"labels"}},
+	}))
+	o.late(u.GetUpdateTime())
+	o.says(t, o.province, o.reviewer, o.province.Root, aggregationv1.ReportDue_STATE_OVERDUE)
+	o.silent(t, func() {
+		o.says(t, o.province, o.reviewer, o.province.Root, aggregationv1.ReportDue_STATE_UNKNOWN)
+		subject := ledgers + "/dues/" + o.period + ".510300"
+		if diff := cmp.Diff([]string{subject}, o.awaited(t)); diff != "" {
+			t.Errorf("what awaits a silent root (-want +got):\n%s", diff)
+		}
+		item := &aggregationv1.WorkItem{Unit: o.city.Root, Subject: subject, Action: aggregationv1.WorkItem_ACTION_SUBMIT_REPORT}
+		if err := o.province.urge(o.reviewer, item); err != nil {
+			t.Errorf("urging a silent root: %v", err)
+		}
+	})
+	machine := o.city.Machine(o.city.Root, accessv1.Role_ROLE_REPORTER)
+	r := must(o.city.Aggregation(machine.Key).CreateReport(t.Context(), &aggregationv1.CreateReportRequest{Report: &aggregationv1.Report{
+		Form: ledgers, Unit: o.city.Root, Period: o.period, Source: "eis", Sequence: 1, NilReport: true,
+	}}))
+	dues := o.says(t, o.province, o.reviewer, o.province.Root, aggregationv1.ReportDue_STATE_SUBMITTED)
+	if got, want := dues[0].GetReport(), "installations/510300/"+r.GetName(); got != want {
+		t.Errorf("it is said to have come by %s, want %s", got, want)
+	}
+}
+
 // TestUrgesAreHandedOn: what a province urges at a district that pushes to a city comes
 // there through the city, and no other district hears of it.
 func TestUrgesAreHandedOn(t *testing.T) {
@@ -218,17 +269,20 @@ func TestUrgesAreHandedOn(t *testing.T) {
 	district.restart()
 	other.restart()
 	district.hears(t, district.clerk.Key, late, province.Root)
-	urges := aggregationv1.NewUrgeServiceClient(city.Conn("federation"))
-	for unit, want := range map[string]int{district.Root: 1, other.Root: 0} {
-		list := must(urges.ListUrges(t.Context(), &aggregationv1.ListUrgesRequest{Unit: unit})).GetUrges()
-		if len(list) != want {
-			t.Errorf("%s is told of %v", unit, list)
+	for _, c := range []struct {
+		by    *seat
+		below string
+		want  int
+	}{{province, city.Root, 1}, {city, district.Root, 1}, {city, other.Root, 0}, {district, district.Root, 0}} {
+		urges := aggregationv1.NewUrgeServiceClient(c.by.Conn("federation"))
+		list := must(urges.ListUrges(t.Context(), &aggregationv1.ListUrgesRequest{Unit: c.below})).GetUrges()
+		if len(list) != c.want || c.want > 0 && (list[0].GetUrgingUnit() != province.Root || list[0].GetUrger() != "") {
+			t.Errorf("%s is told by %s of %v", c.below, c.by.id, list)
 		}
 	}
 }
 
-// silent: while nothing is heard of the city nobody above claims to know what has not come,
-// but of when it was heard.
+// silent lets nothing be heard of the city.
 func (o *owing) silent(t *testing.T, meanwhile func()) {
 	t.Helper()
 	o.city.Stop()
@@ -236,16 +290,6 @@ func (o *owing) silent(t *testing.T, meanwhile func()) {
 	o.province.set = func(c *suite.Config) { set(c); c.Federation.Silence = time.Nanosecond }
 	o.province.restart()
 	meanwhile()
-	if forms, not := o.missing(t, nil); len(forms) != 0 || not != 1 {
-		t.Errorf("of a silent city missing are %v, and %d are unknown", forms, not)
-	}
-	if got := o.awaited(t); len(got) != 0 {
-		t.Errorf("of a silent city %v awaits", got)
-	}
-	eventually(t, "what was missing while the city was heard is not known", func() bool {
-		forms, not := o.missing(t, timestamppb.New(o.now.Add(-time.Hour)))
-		return slices.Equal(forms, []string{complaints, ledgers}) && not == 0
-	})
 	o.province.set = set
 	o.province.restart()
 	o.city.restart()

@@ -39,6 +39,14 @@ func (l *Ledger) comes(tx *change.Tx, p reports.FormPeriod, due *aggregationv1.R
 		return true, nil
 	case aggregationv1.ReportDue_STATE_MISSING:
 		return l.onLeave(tx, p, due.GetName())
+	case aggregationv1.ReportDue_STATE_UNKNOWN:
+		if l.directory.Unit(due.GetName()).GetInstallation() != "" {
+			return false, nil
+		}
+		if due.GetLateUntilDate() >= l.book.Today() { // the root of an installation below may send it here
+			return true, nil
+		}
+		return l.onLeave(tx, p, due.GetName())
 	default:
 		return false, nil
 	}
