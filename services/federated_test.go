@@ -18,6 +18,7 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -241,7 +242,7 @@ func TestFiguresOfAFederation(t *testing.T) {
 }
 
 // worklists: what is open below awaits the districts' own people, is seen from above
-// by those who may, and can be urged only below.
+// by those who may, and can be urged once it is late.
 func (f *federated) worklists(t *testing.T) {
 	t.Helper()
 	list := func(key, unit string, beneath bool) []*aggregationv1.WorkItem {
@@ -266,8 +267,8 @@ func (f *federated) worklists(t *testing.T) {
 	_, err := f.province.Aggregation(leader.Key).UrgeWorkItem(t.Context(), &aggregationv1.UrgeWorkItemRequest{
 		Name: "units/510104", Subject: items[0].GetSubject(), Action: items[0].GetAction(),
 	})
-	if !errors.Is(err, change.ErrUnitRemote) {
-		t.Errorf("urging what is kept below: %v", err)
+	if !errors.Is(err, aggregation.ErrNotLate) {
+		t.Errorf("urging what is not late: %v", err)
 	}
 }
 

@@ -204,3 +204,11 @@ func reportFixtures() map[string][]fixture {
 		},
 	}
 }
+
+// urgeFixtures are of federation, which hands on what was urged.
+func urgeFixtures() map[string][]fixture {
+	return map[string][]fixture{
+		"ListUrges": {{homes: nowhere, ask: func(records) protobuf.Message { return &aggregationv1.ListUrgesRequest{Unit: "units/root"} }}},
+		"TakeUrges": {{homes: nowhere, ask: func(records) protobuf.Message { return &aggregationv1.TakeUrgesRequest{} }}},
+	}
+}

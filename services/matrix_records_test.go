@@ -105,6 +105,7 @@ func (m *matrix) fixtures() map[string][]fixture {
 		"/duban.federation.v1.FederationService/":       federationFixtures(),
 		"/duban.federation.v1.LogService/":              logFixtures(),
 		"/duban.aggregation.v1.AggregationService/":     aggregationFixtures(),
+		"/duban.aggregation.v1.UrgeService/":            urgeFixtures(),
 		"/duban.event.v1.EventService/":                 eventFixtures(),
 	} {
 		for name, list := range of {

@@ -21,15 +21,34 @@ func Urging(before *aggregationv1.Urge, item *aggregationv1.WorkItem, today, urg
 	case Urged(before, item) && before.GetUrgeDate() >= today:
 		return nil, ErrUrgedToday
 	}
+	u := urge(before, item, today)
+	u.Urger, u.UrgingUnit = urger, unit
+	return u, nil
+}
+
+// UrgedAbove returns what is kept when an installation above has urged a work item, as it
+// said: once a day, whoever urges. It is nil if that is known, or about an earlier time
+// that the item awaited the unit, or the item awaits it no more.
+func UrgedAbove(before *aggregationv1.Urge, item *aggregationv1.WorkItem, said *aggregationv1.Urge) *aggregationv1.Urge {
+	day := said.GetUrgeDate()
+	if item == nil || day < item.GetSinceDate() || Urged(before, item) && before.GetUrgeDate() >= day {
+		return nil
+	}
+	u := urge(before, item, day)
+	u.UrgingUnit = said.GetUrgingUnit()
+	return u
+}
+
+// urge is what is kept of an item that is urged once more, on a day.
+func urge(before *aggregationv1.Urge, item *aggregationv1.WorkItem, day string) *aggregationv1.Urge {
 	u := &aggregationv1.Urge{
 		Name: UrgeName(item.GetUnit(), item.GetSubject(), item.GetAction()), Unit: item.GetUnit(), Subject: item.GetSubject(),
-		Action: item.GetAction(), SinceDate: item.GetSinceDate(), Count: 1, UrgeDate: today, Urger: urger, UrgingUnit: unit,
-		CreateTime: before.GetCreateTime(),
+		Action: item.GetAction(), SinceDate: item.GetSinceDate(), Count: 1, UrgeDate: day, CreateTime: before.GetCreateTime(),
 	}
 	if Urged(before, item) {
 		u.Count += before.GetCount()
 	}
-	return u, nil
+	return u
 }
 
 // Urged says whether what is kept is about the item as it awaits the unit now,

@@ -80,6 +80,9 @@ func missing(m *aggregationv1.Missing) []note {
 	if m.ReportsTotal != nil {
 		notes = append(notes, note{"欠报报表数 (missing.reports_total)", strconv.FormatInt(m.GetReportsTotal(), 10)})
 	}
+	if m.GetReportsUnknown() > 0 {
+		notes = append(notes, note{"情况不明报表数 (missing.reports_unknown)", strconv.FormatInt(m.GetReportsUnknown(), 10)})
+	}
 	for _, r := range m.GetReports() {
 		notes = append(notes, note{"欠报报表 (missing.reports) " + r.GetUnit(), r.GetSubject() + " " + r.GetPeriod() + "，时限 (due_date) " + r.GetDueDate()})
 	}

@@ -64,12 +64,16 @@ func (c counting) theirs(unit string) (bool, error) {
 	return standing == lower.Theirs, err
 }
 
-// head remembers what the pages of a report from below are read by.
+// head remembers what the pages of a report from below are read by, and that it came.
 func (c counting) head(r *aggregationv1.Report) error {
 	if c.Installation == "" {
 		return nil
 	}
-	return lower.KeepReport(c.tx, c.named(r.GetName()), r)
+	theirs, err := c.theirs(r.GetUnit())
+	if err != nil {
+		return err
+	}
+	return lower.KeepReport(c.tx, c.named(r.GetName()), r, theirs)
 }
 
 // page counts what an installation below counts of a page of a report. Those of

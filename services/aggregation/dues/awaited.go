@@ -16,12 +16,16 @@ import (
 func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*worklist.Item, err error) {
 	units := []string{unit}
 	if beneath {
-		units = slices.DeleteFunc(l.directory.Subtree(unit), func(u string) bool { return u == unit })
+		units = slices.DeleteFunc(l.directory.Whole(unit), func(u string) bool { return u == unit })
 	}
 	err = l.each(tx, units, time.Time{}, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
 		comes, err := l.comes(tx, p, due)
 		if comes {
-			items = append(items, worklist.Owed(due.GetName(), p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate()))
+			item := worklist.Owed(due.GetName(), p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate())
+			if keeper := l.directory.Unit(due.GetName()).GetInstallation(); keeper != "" {
+				item.Subject = keeper + "/" + item.GetSubject()
+			}
+			items = append(items, item)
 		}
 		return err
 	})
@@ -34,6 +38,14 @@ func (l *Ledger) comes(tx *change.Tx, p reports.FormPeriod, due *aggregationv1.R
 	case aggregationv1.ReportDue_STATE_OPEN, aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_RETURNED:
 		return true, nil
 	case aggregationv1.ReportDue_STATE_MISSING:
+		return l.onLeave(tx, p, due.GetName())
+	case aggregationv1.ReportDue_STATE_UNKNOWN:
+		if l.directory.Unit(due.GetName()).GetInstallation() != "" {
+			return false, nil
+		}
+		if due.GetLateUntilDate() >= l.book.Today() { // the root of an installation below may send it here
+			return true, nil
+		}
 		return l.onLeave(tx, p, due.GetName())
 	default:
 		return false, nil

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/lower"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -27,10 +28,11 @@ func (l *Ledger) gather(tx *change.Tx, p reports.FormPeriod, unit string, at tim
 		}
 		c.sent = append(c.sent, r)
 	}
-	if !at.IsZero() {
+	below, err := lower.Sent(tx, unit, p.Form.GetName(), p.String())
+	if c.sent = append(c.sent, below...); !at.IsZero() {
 		c.sent = reports.Then(c.sent, at)
 	}
-	return c, nil
+	return c, err
 }
 
 // day is that of a moment, or today if it is zero.

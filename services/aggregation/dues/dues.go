@@ -24,12 +24,15 @@ type Directory interface {
 	Stands(name string, from, to time.Time) iter.Seq2[*organizationv1.Unit, int]
 	// Gone returns since when the unit is archived or merged; zero: it is not.
 	Gone(name string) time.Time
+	// Subtree lists the unit and all beneath it that are kept here, Whole those too that
+	// installations below keep.
 	Subtree(name string) []string
+	Whole(name string) []string
 	// Path lists the unit and those above it, and Root is the topmost.
 	Path(name string) []string
 	Root() string
-	// Position rises with every change of the tree.
-	Position() uint64
+	// Turns rises with every change of the tree, here or below.
+	Turns() uint64
 }
 
 // Ledger implements the methods of AggregationService that are about what is owed.
@@ -40,6 +43,7 @@ type Ledger struct {
 	reports   change.Kind[*aggregationv1.Report]
 	sources   change.Kind[*aggregationv1.ReportSource]
 	leaves    change.Kind[*aggregationv1.ReportLeave]
+	below     Below
 	roll      roll
 }
 

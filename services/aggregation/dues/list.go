@@ -57,7 +57,7 @@ func (l *Ledger) dues(tx *change.Tx, req *aggregationv1.ListReportDuesRequest, a
 	if err != nil {
 		return nil, err
 	}
-	units := slices.Sorted(slices.Values(l.directory.Subtree(req.GetUnit())))
+	units := slices.Sorted(slices.Values(l.directory.Whole(req.GetUnit())))
 	return func(yield func(*aggregationv1.ReportDue, error) bool) {
 		for _, unit := range units {
 			if unit <= after {
@@ -77,11 +77,7 @@ func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period repor
 	if !l.owes(p, unit) {
 		return &aggregationv1.ReportDue{Name: unit}, nil
 	}
-	c, err := l.gather(tx, p, unit, time.Time{})
-	if err != nil {
-		return nil, err
-	}
-	return c.due(), nil
+	return l.come(tx, p, unit, time.Time{})
 }
 
 // owes says whether a unit owes a form for a period: if at any time in it it was one

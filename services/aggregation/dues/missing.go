@@ -10,29 +10,41 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// Missing lists which reports units owe and have not sent though they are past due (欠报),
-// or had not sent at a moment, the oldest first. It costs a look-up for each that they owe.
-func (l *Ledger) Missing(tx *change.Tx, units []string, at time.Time) (items []*aggregationv1.Missing_Item, err error) {
+// Late are reports that are past due.
+type Late struct {
+	// Items are those that have not come (欠报), the oldest first.
+	Items []*aggregationv1.Missing_Item
+	// Unknown is of how many more it is not known whether they have (不明).
+	Unknown int64
+}
+
+// Missing says which reports units owe and have not sent though they are past due, or had
+// not sent at a moment. It costs a look-up for each that they owe.
+func (l *Ledger) Missing(tx *change.Tx, units []string, at time.Time) (late Late, err error) {
 	today := l.day(at)
 	err = l.each(tx, units, at, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
-		if missing(due, today) {
-			items = append(items, &aggregationv1.Missing_Item{
+		switch {
+		case due.GetDueDate() >= today:
+		case due.GetState() == aggregationv1.ReportDue_STATE_UNKNOWN:
+			late.Unknown++
+		case missing(due):
+			late.Items = append(late.Items, &aggregationv1.Missing_Item{
 				Unit: due.GetName(), Subject: p.Form.GetName(), Period: p.String(), DueDate: due.GetDueDate(),
 			})
 		}
 		return nil
 	})
-	slices.SortFunc(items, func(a, b *aggregationv1.Missing_Item) int {
+	slices.SortFunc(late.Items, func(a, b *aggregationv1.Missing_Item) int {
 		return cmp.Or(cmp.Compare(a.GetDueDate(), b.GetDueDate()), cmp.Compare(a.GetUnit(), b.GetUnit()), cmp.Compare(a.GetSubject(), b.GetSubject()))
 	})
-	return items, err
+	return late, err
 }
 
-// missing says whether what is owed is past due, and nothing that counts has come.
-func missing(due *aggregationv1.ReportDue, today string) bool {
+// missing says whether nothing that counts has come of what is past due.
+func missing(due *aggregationv1.ReportDue) bool {
 	switch due.GetState() {
 	case aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_MISSING, aggregationv1.ReportDue_STATE_RETURNED:
-		return due.GetDueDate() < today
+		return true
 	default:
 		return false
 	}

@@ -16,11 +16,11 @@ const lookBack = 12
 // is begun anew when the tree has changed or another day has begun: statuses and
 // worklists ask for it at every call.
 type roll struct {
-	mu       sync.Mutex
-	position uint64 // of the tree
-	today    string
-	ended    []reports.FormPeriod
-	owed     map[string][]reports.FormPeriod // by unit
+	mu    sync.Mutex
+	turns uint64 // of the tree
+	today string
+	ended []reports.FormPeriod
+	owed  map[string][]reports.FormPeriod // by unit
 }
 
 // each visits what units of the tree owe of the periods of the last months, and what has
@@ -33,11 +33,11 @@ func (l *Ledger) each(tx *change.Tx, units []string, at time.Time, visit func(re
 	}
 	for _, unit := range units {
 		for _, p := range owing(unit) {
-			c, err := l.gather(tx, p, unit, at)
+			due, err := l.come(tx, p, unit, at)
 			if err != nil {
 				return err
 			}
-			if err := visit(p, c.due()); err != nil {
+			if err := visit(p, due); err != nil {
 				return err
 			}
 		}
@@ -50,8 +50,8 @@ func (l *Ledger) owing(unit string) []reports.FormPeriod {
 	r := &l.roll
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if position, today := l.directory.Position(), l.book.Today(); r.position != position || r.today != today {
-		r.position, r.today, r.ended, r.owed = position, today, reports.Ended(today, lookBack), map[string][]reports.FormPeriod{}
+	if turns, today := l.directory.Turns(), l.book.Today(); r.turns != turns || r.today != today {
+		r.turns, r.today, r.ended, r.owed = turns, today, reports.Ended(today, lookBack), map[string][]reports.FormPeriod{}
 	}
 	owed, known := r.owed[unit]
 	if !known {
@@ -61,14 +61,26 @@ func (l *Ledger) owing(unit string) []reports.FormPeriod {
 	return owed
 }
 
-// reckon returns those of the periods for which a unit owes a form: none of one that reports
-// to an installation below.
+// reckon returns those of the periods for which a unit owes a form. Most units never owe
+// any, which one look at all their time tells.
 func (l *Ledger) reckon(unit string, periods []reports.FormPeriod) (owed []reports.FormPeriod) {
-	if u := l.directory.Unit(unit); u == nil || u.GetInstallation() != "" {
+	if len(periods) == 0 {
 		return nil
 	}
+	from, to := periods[0].Start(), periods[0].End() // the newest are first
 	for _, p := range periods {
-		if l.owes(p, unit) {
+		if p.Start().Before(from) {
+			from = p.Start()
+		}
+	}
+	ever := map[string]bool{} // by form
+	for u, depth := range l.directory.Stands(unit, from, to) {
+		for _, form := range reports.Forms() {
+			ever[form.GetName()] = ever[form.GetName()] || reports.Owes(form, u, int32(depth))
+		}
+	}
+	for _, p := range periods {
+		if ever[p.Form.GetName()] && l.owes(p, unit) {
 			owed = append(owed, p)
 		}
 	}

@@ -7,12 +7,8 @@ package lower
 
 import (
 	"encoding/binary"
-	"fmt"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
-	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -22,10 +18,11 @@ const (
 	refusedBucket  = "figures.refused"  // installation, unit → nothing
 	withheldBucket = "figures.withheld" // feed → how many sealed parts stayed below
 	headsBucket    = "figures.reports"  // installation and report → Report without rows
+	dutiesBucket   = "figures.duties"   // unit, form, period, installation and report → nothing
 )
 
 // Buckets are all of them.
-var Buckets = []string{ownersBucket, refusedBucket, withheldBucket, headsBucket}
+var Buckets = []string{ownersBucket, refusedBucket, withheldBucket, headsBucket, dutiesBucket}
 
 const zero = "\x00"
 
@@ -99,25 +96,4 @@ func AddWithheld(tx store.Tx, feed string, n uint64) error {
 		return err
 	}
 	return tx.Put(withheldBucket, []byte(feed), binary.AppendUvarint(nil, before+n))
-}
-
-// KeepReport remembers what the pages of a report from below are read by.
-func KeepReport(tx store.Tx, name string, r *aggregationv1.Report) error {
-	b, err := proto.Marshal(&aggregationv1.Report{
-		Form: r.GetForm(), Unit: r.GetUnit(), Source: r.GetSource(), Period: r.GetPeriod(), Sequence: r.GetSequence(),
-	})
-	if err != nil {
-		return fmt.Errorf("encoding %s: %w", name, err)
-	}
-	return tx.Put(headsBucket, []byte(name), b)
-}
-
-// ReadReport returns what KeepReport remembers, or store.ErrNotFound.
-func ReadReport(tx store.Tx, name string) (*aggregationv1.Report, error) {
-	b, err := tx.Get(headsBucket, []byte(name))
-	if err != nil {
-		return nil, err
-	}
-	r := &aggregationv1.Report{}
-	return r, proto.Unmarshal(b, r)
 }

@@ -28,6 +28,7 @@ func (c *count) kept() []hold.Bucket {
 			{Name: "figures.ended", Want: c.ended(), Say: sayEnded},
 			{Name: "figures.withheld", Want: c.withheld(), Say: sayWithheld},
 			{Name: "figures.reports", Want: c.heads(), Say: hold.Message(&aggregationv1.Report{})},
+			{Name: "figures.duties", Want: c.duties(), Say: hold.Text},
 			{Name: "figures.facts", Want: c.facts(), Say: sayFact},
 			{Name: "figures.scored", Want: c.trail.scored, Say: sayScored},
 			{Name: "worklist.subjects", Want: subjects, Say: item},
@@ -67,8 +68,20 @@ func (c *count) heads() map[string]string {
 	all := map[string]string{}
 	for name, r := range c.trail.heads {
 		all[name] = fmt.Sprint(&aggregationv1.Report{
-			Form: r.GetForm(), Unit: r.GetUnit(), Source: r.GetSource(), Period: r.GetPeriod(), Sequence: r.GetSequence(),
+			Form: r.GetForm(), Unit: r.GetUnit(), Source: r.GetSource(), Period: r.GetPeriod(), Sequence: r.GetSequence(), State: r.GetState(),
+			Late: r.GetLate(), CreateTime: r.GetCreateTime(), ReturnTime: r.GetReturnTime(), SupersededBy: r.GetSupersededBy(),
 		})
+	}
+	return all
+}
+
+// duties are the reports from below by what they were owed for.
+func (c *count) duties() map[string]string {
+	all := map[string]string{}
+	for name, r := range c.trail.heads {
+		if c.tree.Has(c.trail.tops[name], r.GetUnit()) {
+			all[r.GetUnit()+"\x00"+r.GetForm()+"\x00"+r.GetPeriod()+"\x00"+name] = ""
+		}
 	}
 	return all
 }

@@ -25,6 +25,9 @@ import (
 // are in the tree.
 const federation = "federation"
 
+// own is this service, whose feed from below tells of reports.
+const own = "aggregation"
+
 // lookEvery is how often it is looked which logs of installations below there
 // are, and when they were heard of.
 const lookEvery = 2 * time.Second
@@ -86,7 +89,7 @@ func (s *Service) discover(ctx context.Context, g *errgroup.Group) error {
 func (s *Service) seen(m *federationv1.Mirror) *follower {
 	installation, service, _ := strings.Cut(m.GetName(), "/mirrors/")
 	counts := func(f *follower) bool { return f.service == service && service != count.Organization }
-	if service != "aggregation" && !slices.ContainsFunc(s.followers, counts) {
+	if service != own && !slices.ContainsFunc(s.followers, counts) {
 		return nil
 	}
 	s.below.mu.Lock()

@@ -138,6 +138,8 @@ func (j *joined) reportBelow() {
 	}
 	j.append(belowReports, r.GetName(), r)
 	j.append(belowReports, page.GetName(), page)
+	others := &aggregationv1.Report{Name: fmt.Sprintf("reports/%d-x", j.reports), Form: r.GetForm(), Unit: "units/b1", Period: period, State: aggregationv1.Report_STATE_ACCEPTED}
+	j.append(belowReports, others.GetName(), others) // of a unit that is not theirs
 }
 
 // onlyBelow is a unit of which only reports made below tell, and recordless another, which

@@ -24,6 +24,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/joins"
 	"github.com/duban-project/duban/services/aggregation/lower"
+	"github.com/duban-project/duban/services/aggregation/urging"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
@@ -39,6 +40,7 @@ type Directory interface {
 	Whole(name string) []string
 	Heir(name string) string
 	Merges(name string) []string
+	Installation(name string) string
 }
 
 // unimplemented stands one step further away than desk and ledger, whose methods
@@ -50,27 +52,28 @@ type unimplemented struct {
 // Service implements AggregationService.
 type Service struct {
 	unimplemented
-	*desk.Desk   // the methods that are about what was reported
-	*dues.Ledger // and about what is owed
+	*desk.Desk     // the methods that are about what was reported
+	*dues.Ledger   // and about what is owed
+	*urging.Urging // and that urges the late
 
 	book      *change.Book
 	directory Directory
 	followers []*follower
 	below     below
 	targets   change.Kind[*aggregationv1.Target]
-	urges     change.Kind[*aggregationv1.Urge]
 }
 
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   8, // since sources keep until when they have reported
+	First:   8, // since sources keep until when they have reported, and what came of reports below is kept by what it was owed for
 }
 
 func indexes() map[string][]string {
 	all := maps.Clone(desk.Indexes)
 	maps.Copy(all, dues.Indexes)
+	maps.Copy(all, urging.Indexes)
 	all["duban.aggregation.v1.Target"] = []string{"unit"}
 	return all
 }
@@ -81,8 +84,8 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	s := &Service{book: book, directory: directory}
 	s.Ledger = dues.New(book, directory, days)
 	s.Desk = desk.New(book, kept{directory, s}, s.Ledger)
+	s.Urging = urging.New(book, directory, s.Ledger, shown)
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit}
-	s.urges = change.Kind[*aggregationv1.Urge]{Book: book, Unit: (*aggregationv1.Urge).GetUnit}
 	s.followers = newFollowers(book, feeds, services)
 	for _, f := range s.followers {
 		if f.Feed == count.Organization || f.Feed == count.Campaigns {
@@ -97,6 +100,8 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 // It MUST be called before Work, or not at all.
 func (s *Service) Federate(mirrors federationv1.FederationServiceClient, home string) {
 	s.below.list, s.below.home = mirrors, home
+	s.Urging.Home = home
+	s.Ledger.Federate(told{s})
 	s.below.tree = newFollower(s.book, s.followers[0].feeds, count.Source{Feed: federation})
 	for _, f := range s.followers[1:] {
 		f.trees = s.trees()
@@ -130,6 +135,7 @@ func (s *Service) trees() []*follower {
 // Register adds the service to r.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	aggregationv1.RegisterAggregationServiceServer(r, s)
+	aggregationv1.RegisterUrgeServiceServer(r, s.Urging)
 }
 
 // Work follows the feeds, and goes on with long reports, until ctx is done.

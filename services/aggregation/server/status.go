@@ -133,7 +133,8 @@ func (v *view) missing(most int) (*aggregationv1.Missing, error) {
 		return m, err
 	}
 	late, err := v.late()
-	m.Reports, m.ReportsTotal = late[:min(most, len(late))], proto.Int64(int64(len(late)))
+	m.Reports, m.ReportsTotal = late.Items[:min(most, len(late.Items))], proto.Int64(int64(len(late.Items)))
+	m.ReportsUnknown = proto.Int64(late.Unknown)
 	return m, err
 }
 

@@ -67,7 +67,7 @@ func (v *view) names() []string {
 	if v.past() {
 		return v.directory.SubtreeAt(v.query.Unit, v.at)
 	}
-	return v.directory.Subtree(v.query.Unit)
+	return v.directory.Whole(v.query.Unit)
 }
 
 // reporters says how fresh what systems report is, of at most so many; to portals nothing.
@@ -83,7 +83,7 @@ func (v *view) reporters(status *aggregationv1.Status, most int) error {
 	if v.past() {
 		units = v.names()
 	}
-	list, total, err := v.Reporting(v.tx, units, v.at, late, most)
+	list, total, err := v.Reporting(v.tx, units, v.at, late.Items, most)
 	status.ReportSources, status.ReportSourcesTotal = list, proto.Int64(total)
 	return err
 }

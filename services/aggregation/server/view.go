@@ -15,6 +15,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/count"
+	"github.com/duban-project/duban/services/aggregation/dues"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -37,9 +38,9 @@ type view struct {
 	pasts       map[section]*figures.Past
 	joins       map[string][]string // by campaign, those that count with it
 	freshness   []*aggregationv1.Freshness
-	provisional map[string]bool                               // the services whose feeds are not current
-	reports     map[string]bool                               // by its end, whether anybody reports
-	late        func() ([]*aggregationv1.Missing_Item, error) // the reports that are missing
+	provisional map[string]bool           // the services whose feeds are not current
+	reports     map[string]bool           // by its end, whether anybody reports
+	late        func() (dues.Late, error) // the reports that are missing
 }
 
 // section is which part of a unit's figures is read.
@@ -101,7 +102,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted() && v.inside(unit),
 	}
 	v.query.Own = v.query.Beneath || holdsOn(tx, unit)
-	v.late = sync.OnceValues(func() ([]*aggregationv1.Missing_Item, error) { return v.Missing(tx, v.names(), v.at) })
+	v.late = sync.OnceValues(func() (dues.Late, error) { return v.Missing(tx, v.names(), v.at) })
 	return v, errors.Join(v.knows(cut), v.readFreshness())
 }
 

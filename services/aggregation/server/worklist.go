@@ -9,7 +9,6 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/sheet"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -147,7 +146,7 @@ func (d *reading) keep(item *worklist.Item) (*worklist.Item, bool, error) {
 	if d.req.GetParent() == mine && !d.req.GetBeneath() && !d.falls(item) {
 		return item, false, nil
 	}
-	urge, err := d.urged(item)
+	urge, err := d.Urged(d.tx, item)
 	if err != nil {
 		return item, false, err
 	}
@@ -167,13 +166,4 @@ func (d *reading) falls(item *worklist.Item) bool {
 	return slices.ContainsFunc(d.tx.Access.Grants(), func(g authz.Grant) bool {
 		return g.Unit == heir && slices.Contains(item.GetRoles(), g.Role)
 	})
-}
-
-// urged says how the item was urged since it awaits its unit, or nil.
-func (d *reading) urged(item *worklist.Item) (*aggregationv1.Urge, error) {
-	u, err := d.urges.Seek(d.tx, aggregation.UrgeName(item.GetUnit(), item.GetSubject(), item.GetAction()))
-	if err != nil || !aggregation.Urged(u, item) {
-		return nil, err
-	}
-	return u, nil
 }

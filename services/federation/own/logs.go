@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"iter"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/store"
@@ -28,6 +29,14 @@ type Logs struct {
 	Feeds feedv1.FeedServiceClient
 	// Roles reach those that keep the logs, by their names.
 	Roles map[string]federationv1.LogServiceClient
+	// Urges takes what was urged above.
+	Urges aggregationv1.UrgeServiceClient
+}
+
+// Urged hands on what was urged above of what is kept here, or below.
+func (l Logs) Urged(ctx context.Context, urges []*aggregationv1.Urge) error {
+	_, err := l.Urges.TakeUrges(ctx, &aggregationv1.TakeUrgesRequest{Urges: urges})
+	return err
 }
 
 // Anchored keeps the newest checkpoint of an own log that the installation above

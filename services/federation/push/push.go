@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"time"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -59,6 +60,8 @@ type Keeper interface {
 	// Anchored takes the newest checkpoint that the installation above has
 	// cosigned.
 	Anchored(ctx context.Context, origin, note string) error
+	// Urged takes what was urged above of what is kept here, or below.
+	Urged(ctx context.Context, urges []*aggregationv1.Urge) error
 	// Known takes that the installation above has so much of a log, which is no more
 	// than there was when it was asked. It is told time and again: the role may have
 	// been started with another store since.
@@ -78,7 +81,7 @@ func Run(ctx context.Context, c Config) error {
 	c.Patience = cmp.Or(c.Patience, 30*time.Second)
 	said := &said{last: map[string]string{}}
 	for ctx.Err() == nil {
-		s := &session{Config: &c, said: said, logs: map[string]*outgoing{}, sour: make(chan struct{})}
+		s := &session{Config: &c, said: said, logs: map[string]*outgoing{}, sour: make(chan struct{}), urged: make(chan *federationv1.Urged, 1)}
 		err := s.run(ctx)
 		if ctx.Err() != nil {
 			break

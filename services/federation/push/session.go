@@ -27,8 +27,9 @@ type session struct {
 	stream  grpc.BidiStreamingClient[federationv1.ReplicateRequest, federationv1.ReplicateResponse]
 	sending sync.Mutex
 	souring sync.Once
-	sour    chan struct{} // closed once a log is refused
-	moved   atomic.Bool   // something was acknowledged
+	sour    chan struct{}            // closed once a log is refused
+	moved   atomic.Bool              // something was acknowledged
+	urged   chan *federationv1.Urged // the newest that was not passed on
 }
 
 // healthy says whether the stream has brought something forward, and nothing was
@@ -65,6 +66,7 @@ func (s *session) run(ctx context.Context) (err error) {
 		g.Go(func() error { return s.pushed(ctx, o) })
 	}
 	g.Go(func() error { return s.receive(ctx) })
+	g.Go(func() error { return s.urge(ctx) })
 	g.Go(func() error { return s.again(ctx) })
 	g.Go(func() error { return s.renamed(ctx, logs) })
 	go func() { // ends receive, which nothing else does
@@ -199,6 +201,12 @@ func (s *session) receive(ctx context.Context) error {
 			}
 			err := errors.Join(refusal(m.Reject), s.forked(ctx, o, m.Reject.GetEvidence()))
 			o.told(func() { o.refused = fmt.Errorf("%w: %w", errRefused, err) })
+		case *federationv1.ReplicateResponse_Urged:
+			select {
+			case <-s.urged: // older than this
+			default:
+			}
+			s.urged <- m.Urged
 		}
 	}
 }

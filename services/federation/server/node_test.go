@@ -24,6 +24,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -64,6 +65,7 @@ type node struct {
 	server  *grpc.Server
 	lis     *bufconn.Listener
 	stop    chan struct{}
+	urges   aggregationv1.UrgeServiceClient
 	ended   sync.WaitGroup
 }
 
@@ -115,7 +117,7 @@ func (n *node) open() {
 	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
 	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	n.service = server.New(n.book("federation"), server.Parts{
-		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Own: n.own(), Stopping: n.stop,
+		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Own: n.own(), Urges: n.urges, Stopping: n.stop,
 	})
 	n.service.Register(n.server)
 	(&feedserver.Service{Sources: sources, Stopping: n.stop, Mirrors: n.service.Mirror}).Register(n.server)
@@ -280,6 +282,9 @@ func (n *node) pushing(up federationv1.FederationServiceClient, cosigner string)
 func (n *node) Anchored(ctx context.Context, origin, text string) error {
 	return n.own().Anchored(ctx, origin, text)
 }
+
+// Urged implements push.Keeper.
+func (n *node) Urged(context.Context, []*aggregationv1.Urge) error { return nil }
 
 // Known implements push.Keeper.
 func (n *node) Known(context.Context, string, uint64) error { return nil }

@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
@@ -39,6 +40,8 @@ type Parts struct {
 	Silence time.Duration
 	// Own are the installation's own logs, for receipts.
 	Own own.Logs
+	// Urges says what installations below are to be told that was urged; nil: nothing.
+	Urges aggregationv1.UrgeServiceClient
 	// Stopping is closed when the process begins to stop: streams end then.
 	Stopping <-chan struct{}
 }

@@ -18,10 +18,12 @@ import (
 type session struct {
 	s         *Service
 	name      string // installations/…
+	root      string // its unit here
 	statement string // as signed
 	said      federation.Statement
 	heads     map[string]federation.Head // proved, by origin; entries beneath them may come
 	shown     time.Time                  // when its heads were shown; zero: now
+	asked     time.Time                  // when it was last asked what was urged
 }
 
 // moment is when the session's heads are shown.
@@ -86,7 +88,7 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 	case len(hello.GetLogs()) > maxLogs:
 		return nil, &refusal{code: federationv1.Code_CODE_TOO_LARGE, detail: "too many logs"}
 	}
-	return &session{s: s, name: in.GetName(), statement: hello.GetStatement(), said: said, heads: map[string]federation.Head{}}, nil
+	return &session{s: s, name: in.GetName(), root: in.GetUnit(), statement: hello.GetStatement(), said: said, heads: map[string]federation.Head{}}, nil
 }
 
 // unenrolled refuses an installation whose voice is in an era that nobody has enrolled:

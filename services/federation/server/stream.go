@@ -41,6 +41,10 @@ func (s *Service) Replicate(stream stream) error {
 	}
 	defer leave()
 	answer, err := session.welcome(ctx, first.GetHello())
+	if err == nil {
+		err = stream.Send(answer)
+		answer = session.urged(ctx)
+	}
 	for err == nil {
 		if answer != nil {
 			if err = stream.Send(answer); err != nil {
@@ -113,7 +117,9 @@ func (c *session) handle(ctx context.Context, m *federationv1.ReplicateRequest) 
 	case *federationv1.ReplicateRequest_Append:
 		answer, err = c.take(ctx, m.Append)
 	case *federationv1.ReplicateRequest_Beat:
-		err = c.beat(ctx, m.Beat)
+		if err = c.beat(ctx, m.Beat); err == nil {
+			answer = c.urged(ctx)
+		}
 	case *federationv1.ReplicateRequest_Fetch:
 		answer, err = c.fetch(ctx, m.Fetch)
 	default:

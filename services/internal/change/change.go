@@ -114,11 +114,19 @@ func (tx *Tx) KnowsOr(unit string, record proto.Message, concerned func() bool) 
 // Check decides whether the caller may act on the unit's records. A change that
 // never checks is refused as broken.
 func (tx *Tx) Check(unit string) error {
+	err := tx.over(unit)
+	if err == nil {
+		err = tx.local(unit)
+	}
+	return err
+}
+
+// over is Check for what may be said of units that installations below keep, too.
+func (tx *Tx) over(unit string) error {
 	tx.checked = true
 	err := tx.Access.Check(unit)
 	if err == nil {
 		tx.units = append(tx.units, unit)
-		err = tx.local(unit)
 	}
 	return err
 }
@@ -126,7 +134,11 @@ func (tx *Tx) Check(unit string) error {
 // CheckAt is Check for a unit that the request names at field. For whom there is no
 // such unit it says where.
 func (tx *Tx) CheckAt(unit, field string) error {
-	return Unknown(tx.Check(unit), authz.ErrNotFound.At(field, "没有这个单位", "there is no such unit"))
+	return Unknown(tx.Check(unit), unknownAt(field))
+}
+
+func unknownAt(field string) error {
+	return authz.ErrNotFound.At(field, "没有这个单位", "there is no such unit")
 }
 
 // Unknown is the fault if looking for what a request names found nothing; else what

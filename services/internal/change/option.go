@@ -28,12 +28,18 @@ func If(check func(*Tx) error) Option {
 
 // In is If for those who may not act on the records of the unit, which the request
 // names. For whom there is no such unit it says where.
-func In(unit string) Option {
+func In(unit string) Option { return in(unit, (*Tx).Check) }
+
+// Over is In for what is said here of a unit, and changes nothing that is kept of it: it
+// may be an installation's below.
+func Over(unit string) Option { return in(unit, (*Tx).over) }
+
+func in(unit string, check func(*Tx, string) error) Option {
 	return If(func(tx *Tx) error {
 		if field := pathOf(tx.req.ProtoReflect(), unit); field != "" {
-			return tx.CheckAt(unit, field)
+			return Unknown(check(tx, unit), unknownAt(field))
 		}
-		return tx.Check(unit)
+		return check(tx, unit)
 	})
 }
 

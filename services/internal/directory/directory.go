@@ -223,6 +223,13 @@ func (d *Directory) Position() uint64 {
 	return next
 }
 
+// Turns rises with every change of the tree, here or below.
+func (d *Directory) Turns() uint64 {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.next[own] + d.next[below]
+}
+
 // CatchUp brings the directory up to what the organization service has now.
 func (d *Directory) CatchUp(ctx context.Context) error { return d.catchUp(ctx, own) }
 

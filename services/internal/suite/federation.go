@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
@@ -123,10 +124,11 @@ type federatedRole struct {
 func (f federatedRole) Work(ctx context.Context) error { return f.work(ctx) }
 
 func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
-	logs := own.Logs{Store: book.Store, Feeds: feedv1.NewFeedServiceClient(s.Conn("federation")), Roles: s.logs()}
+	urges := aggregationv1.NewUrgeServiceClient(s.network.To("federation", "aggregation"))
+	logs := own.Logs{Store: book.Store, Feeds: feedv1.NewFeedServiceClient(s.Conn("federation")), Roles: s.logs(), Urges: urges}
 	service := federationserver.New(book, federationserver.Parts{
 		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
-		Own: logs, Stopping: s.Process.Stopping(),
+		Own: logs, Urges: urges, Stopping: s.Process.Stopping(),
 	})
 	s.mirrors = service.Mirror
 	if err := s.watch(service, logs, book.Clock); err != nil {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -54,7 +55,7 @@ func TestAServiceIsWhatItsCertificateSays(t *testing.T) {
 }
 
 // TestFederationAloneSpeaksOfLogs: who else tells a role that its log is not whole, or
-// gives it entries, is not heard.
+// gives it entries, is not heard; nor who hands on what was urged.
 func TestFederationAloneSpeaksOfLogs(t *testing.T) {
 	s := suitetest.Split(t)
 	for who, c := range map[string]struct {
@@ -76,6 +77,12 @@ func TestFederationAloneSpeaksOfLogs(t *testing.T) {
 			if !errors.Is(got, c.want) {
 				t.Errorf("%s, method %d: %v, want %v", who, i, got, c.want)
 			}
+		}
+		urges := aggregationv1.NewUrgeServiceClient(c.conn)
+		_, listed := urges.ListUrges(t.Context(), &aggregationv1.ListUrgesRequest{Unit: "units/root"})
+		_, taken := urges.TakeUrges(t.Context(), &aggregationv1.TakeUrgesRequest{})
+		if may := who == "federation"; (listed == nil) != may || (taken == nil) != may {
+			t.Errorf("%s, of what was urged: %v, %v", who, listed, taken)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/protobuf/proto"
 
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -200,6 +201,9 @@ func (n *node) Anchored(ctx context.Context, origin, text string) error {
 
 // Known implements push.Keeper.
 func (n *node) Known(context.Context, string, uint64) error { return nil }
+
+// Urged implements push.Keeper.
+func (n *node) Urged(context.Context, []*aggregationv1.Urge) error { return nil }
 
 // Hold implements push.Keeper.
 func (n *node) Hold(_ context.Context, feed, why string) error {

@@ -105,7 +105,8 @@ type AggregationServiceClient interface {
 	// Exports what ListWorkItems lists as a table (导出待办), as CSV or an Excel
 	// workbook: at most 10,000 things, and whether there are more.
 	ExportWorkItems(ctx context.Context, in *ExportWorkItemsRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
-	// Urges a unit beneath to do what is late (催报), once a day at most.
+	// Urges a unit beneath to do what is late (催报), once a day at most. An installation
+	// below that keeps the unit hears of it when it next shows its logs.
 	UrgeWorkItem(ctx context.Context, in *UrgeWorkItemRequest, opts ...grpc.CallOption) (*Urge, error)
 	// Reads a report form (读取报表格式). Forms ship with the program and say nothing of
 	// anybody: whoever has a key that holds reads them, with no grant too.
@@ -593,7 +594,8 @@ type AggregationServiceServer interface {
 	// Exports what ListWorkItems lists as a table (导出待办), as CSV or an Excel
 	// workbook: at most 10,000 things, and whether there are more.
 	ExportWorkItems(context.Context, *ExportWorkItemsRequest) (*httpbody.HttpBody, error)
-	// Urges a unit beneath to do what is late (催报), once a day at most.
+	// Urges a unit beneath to do what is late (催报), once a day at most. An installation
+	// below that keeps the unit hears of it when it next shows its logs.
 	UrgeWorkItem(context.Context, *UrgeWorkItemRequest) (*Urge, error)
 	// Reads a report form (读取报表格式). Forms ship with the program and say nothing of
 	// anybody: whoever has a key that holds reads them, with no grant too.

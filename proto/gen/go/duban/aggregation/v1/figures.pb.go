@@ -879,8 +879,8 @@ type Missing struct {
 	Total int64 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
 	// 欠报报表: what is owed by a form, subject, and has not come though it is past due, of
 	// the twelve months before; what was returned too. As of a past moment what had not come
-	// by then. In no total, nor for portals or a campaign. The oldest first, and no more
-	// than 100.
+	// by then. Those of units that installations below keep too, by what they tell. In no total,
+	// nor for portals or a campaign. The oldest first, and no more than 100.
 	Reports []*Missing_Item `protobuf:"bytes,3,rep,name=reports,proto3" json:"reports,omitempty"`
 	// How many of these there are; absent where they are not told: for portals and in a
 	// campaign.
@@ -890,6 +890,10 @@ type Missing struct {
 	Units []*Missing_Owing `protobuf:"bytes,5,rep,name=units,proto3" json:"units,omitempty"`
 	// Whether there were more of them.
 	UnitsTruncated bool `protobuf:"varint,6,opt,name=units_truncated,json=unitsTruncated,proto3" json:"units_truncated,omitempty"`
+	// 情况不明报表数: how many reports are past due at units of installations below of which
+	// it is not known whether they have come (UNKNOWN), as what these tell of reports is not all
+	// known here; absent where reports are not told. They are not in reports_total.
+	ReportsUnknown *int64 `protobuf:"varint,7,opt,name=reports_unknown,json=reportsUnknown,proto3,oneof" json:"reports_unknown,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -964,6 +968,13 @@ func (x *Missing) GetUnitsTruncated() bool {
 		return x.UnitsTruncated
 	}
 	return false
+}
+
+func (x *Missing) GetReportsUnknown() int64 {
+	if x != nil && x.ReportsUnknown != nil {
+		return *x.ReportsUnknown
+	}
+	return 0
 }
 
 // Which part of the figures is wanted; empty fields do not narrow.
@@ -2083,14 +2094,15 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x04unit\x18\t \x01(\tR\x04unit\x12\x16\n" +
 	"\x06silent\x18\n" +
 	" \x01(\bR\x06silent\x12\x1a\n" +
-	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xed\x03\n" +
+	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xaf\x04\n" +
 	"\aMissing\x128\n" +
 	"\x05items\x18\x01 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\x05items\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x03R\x05total\x12<\n" +
 	"\areports\x18\x03 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\areports\x12(\n" +
 	"\rreports_total\x18\x04 \x01(\x03H\x00R\freportsTotal\x88\x01\x01\x129\n" +
 	"\x05units\x18\x05 \x03(\v2#.duban.aggregation.v1.Missing.OwingR\x05units\x12'\n" +
-	"\x0funits_truncated\x18\x06 \x01(\bR\x0eunitsTruncated\x1ag\n" +
+	"\x0funits_truncated\x18\x06 \x01(\bR\x0eunitsTruncated\x12,\n" +
+	"\x0freports_unknown\x18\a \x01(\x03H\x01R\x0ereportsUnknown\x88\x01\x01\x1ag\n" +
 	"\x04Item\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x19\n" +
@@ -2100,7 +2112,8 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x18\n" +
 	"\aledgers\x18\x02 \x01(\x03R\aledgers\x12\x14\n" +
 	"\x05tasks\x18\x03 \x01(\x03R\x05tasksB\x10\n" +
-	"\x0e_reports_total\"\xc1\x03\n" +
+	"\x0e_reports_totalB\x12\n" +
+	"\x10_reports_unknown\"\xc1\x03\n" +
 	"\x03Cut\x12e\n" +
 	"\bcampaign\x18\x01 \x01(\tBI\xbaHFrD2B^(campaigns/([a-z0-9][a-z0-9-]{0,62}\\.)?[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x120\n" +
 	"\bcategory\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18@2\v^[^\\x00*]*$R\bcategory\x12-\n" +

@@ -213,6 +213,10 @@ const (
 	ReportDue_STATE_SUBMITTED ReportDue_State = 5
 	// 已接受
 	ReportDue_STATE_ACCEPTED ReportDue_State = 6
+	// 不明: of a unit that an installation below keeps. Nothing that counts is known to have come,
+	// and what that one tells of reports is not all known here: it is silent (失联), or
+	// not counted yet.
+	ReportDue_STATE_UNKNOWN ReportDue_State = 7
 )
 
 // Enum value maps for ReportDue_State.
@@ -225,6 +229,7 @@ var (
 		4: "STATE_RETURNED",
 		5: "STATE_SUBMITTED",
 		6: "STATE_ACCEPTED",
+		7: "STATE_UNKNOWN",
 	}
 	ReportDue_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -234,6 +239,7 @@ var (
 		"STATE_RETURNED":    4,
 		"STATE_SUBMITTED":   5,
 		"STATE_ACCEPTED":    6,
+		"STATE_UNKNOWN":     7,
 	}
 )
 
@@ -543,7 +549,8 @@ type ReportDue struct {
 	State ReportDue_State `protobuf:"varint,5,opt,name=state,proto3,enum=duban.aggregation.v1.ReportDue_State" json:"state,omitempty"`
 	// 迟报: what has come came late.
 	Late bool `protobuf:"varint,6,opt,name=late,proto3" json:"late,omitempty"`
-	// The newest report that counts for it, or was returned.
+	// The newest report that counts for it, or was returned; of an installation below
+	// installations/{installation}/reports/{report}, and only there it is read.
 	Report        string `protobuf:"bytes,7,opt,name=report,proto3" json:"report,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1532,7 +1539,7 @@ const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\"\xa8\x04\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\"\xc7\x04\n" +
 	"\tReportDue\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"²\x19\x06单位R\x04name\x12\"\n" +
@@ -1545,7 +1552,7 @@ const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"\x04late\x18\x06 \x01(\bB\n" +
 	"²\x19\x06迟报R\x04late\x12\"\n" +
 	"\x06report\x18\a \x01(\tB\n" +
-	"²\x19\x06报表R\x06report\"\xe2\x01\n" +
+	"²\x19\x06报表R\x06report\"\x81\x02\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\n" +
@@ -1557,7 +1564,9 @@ const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"ʲ\x19\x06缺报\x12!\n" +
 	"\x0eSTATE_RETURNED\x10\x04\x1a\rʲ\x19\t已退回\x12\"\n" +
 	"\x0fSTATE_SUBMITTED\x10\x05\x1a\rʲ\x19\t已报送\x12!\n" +
-	"\x0eSTATE_ACCEPTED\x10\x06\x1a\rʲ\x19\t已接受\"U\n" +
+	"\x0eSTATE_ACCEPTED\x10\x06\x1a\rʲ\x19\t已接受\x12\x1d\n" +
+	"\rSTATE_UNKNOWN\x10\a\x1a\n" +
+	"ʲ\x19\x06不明\"U\n" +
 	"\x14GetReportFormRequest\x12=\n" +
 	"\x04name\x18\x01 \x01(\tB)\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$R\x04name\"\x89\x01\n" +
 	"\x16ListReportFormsRequest\x12$\n" +

@@ -228,7 +228,8 @@ type WorkItem struct {
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// What it is about, such as ledgers/{ledger}; of an installation below
 	// installations/{installation}/ledgers/{ledger}, and only there it is done. Of
-	// a report that is owed reportForms/{form}/dues/{period}.{unit}.
+	// a report that is owed reportForms/{form}/dues/{period}.{unit}, below with its
+	// installation before it as well.
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
 	// What is to be done.
 	Action WorkItem_Action `protobuf:"varint,3,opt,name=action,proto3,enum=duban.aggregation.v1.WorkItem_Action" json:"action,omitempty"`
@@ -397,9 +398,9 @@ type Urge struct {
 	Count int32 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
 	// The day of the last time, YYYY-MM-DD.
 	UrgeDate string `protobuf:"bytes,6,opt,name=urge_date,json=urgeDate,proto3" json:"urge_date,omitempty"`
-	// The unit by whose right it was last urged.
+	// The unit by whose right it was last urged; it may be one above this installation.
 	UrgingUnit string `protobuf:"bytes,7,opt,name=urging_unit,json=urgingUnit,proto3" json:"urging_unit,omitempty"`
-	// Who last urged (催报人).
+	// Who last urged (催报人); empty if it was urged above this installation.
 	Urger string `protobuf:"bytes,8,opt,name=urger,proto3" json:"urger,omitempty"`
 	// Since when the thing awaits the unit, YYYY-MM-DD.
 	SinceDate string `protobuf:"bytes,9,opt,name=since_date,json=sinceDate,proto3" json:"since_date,omitempty"`

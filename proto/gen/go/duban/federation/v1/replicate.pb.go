@@ -7,6 +7,7 @@
 package federationv1
 
 import (
+	v11 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -265,6 +266,7 @@ type ReplicateResponse struct {
 	//	*ReplicateResponse_Ack
 	//	*ReplicateResponse_Reject
 	//	*ReplicateResponse_Entries
+	//	*ReplicateResponse_Urged
 	Message       isReplicateResponse_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -343,6 +345,15 @@ func (x *ReplicateResponse) GetEntries() *Entries {
 	return nil
 }
 
+func (x *ReplicateResponse) GetUrged() *Urged {
+	if x != nil {
+		if x, ok := x.Message.(*ReplicateResponse_Urged); ok {
+			return x.Urged
+		}
+	}
+	return nil
+}
+
 type isReplicateResponse_Message interface {
 	isReplicateResponse_Message()
 }
@@ -367,6 +378,12 @@ type ReplicateResponse_Entries struct {
 	Entries *Entries `protobuf:"bytes,4,opt,name=entries,proto3,oneof"`
 }
 
+type ReplicateResponse_Urged struct {
+	// What was urged, if anything was; after Welcome, and after a Beat, once a minute at
+	// most.
+	Urged *Urged `protobuf:"bytes,5,opt,name=urged,proto3,oneof"`
+}
+
 func (*ReplicateResponse_Welcome) isReplicateResponse_Message() {}
 
 func (*ReplicateResponse_Ack) isReplicateResponse_Message() {}
@@ -374,6 +391,8 @@ func (*ReplicateResponse_Ack) isReplicateResponse_Message() {}
 func (*ReplicateResponse_Reject) isReplicateResponse_Message() {}
 
 func (*ReplicateResponse_Entries) isReplicateResponse_Message() {}
+
+func (*ReplicateResponse_Urged) isReplicateResponse_Message() {}
 
 // Who calls, and what it has.
 type Hello struct {
@@ -1123,23 +1142,70 @@ func (x *Entries) GetRecords() []*v1.Record {
 	return nil
 }
 
+// What was urged above of what the installation, or one that it relays, keeps (催报).
+type Urged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All of the last 31 days, at most 1,000, without who urged.
+	Urges         []*v11.Urge `protobuf:"bytes,1,rep,name=urges,proto3" json:"urges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Urged) Reset() {
+	*x = Urged{}
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Urged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Urged) ProtoMessage() {}
+
+func (x *Urged) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Urged.ProtoReflect.Descriptor instead.
+func (*Urged) Descriptor() ([]byte, []int) {
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Urged) GetUrges() []*v11.Urge {
+	if x != nil {
+		return x.Urges
+	}
+	return nil
+}
+
 var File_duban_federation_v1_replicate_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_replicate_proto_rawDesc = "" +
 	"\n" +
-	"#duban/federation/v1/replicate.proto\x12\x13duban.federation.v1\x1a\"duban/federation/v1/evidence.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa1\x02\n" +
+	"#duban/federation/v1/replicate.proto\x12\x13duban.federation.v1\x1a#duban/aggregation/v1/worklist.proto\x1a\"duban/federation/v1/evidence.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1egoogle/protobuf/duration.proto\"\xa1\x02\n" +
 	"\x10ReplicateRequest\x122\n" +
 	"\x05hello\x18\x01 \x01(\v2\x1a.duban.federation.v1.HelloH\x00R\x05hello\x122\n" +
 	"\x05prove\x18\x02 \x01(\v2\x1a.duban.federation.v1.ProveH\x00R\x05prove\x125\n" +
 	"\x06append\x18\x03 \x01(\v2\x1b.duban.federation.v1.AppendH\x00R\x06append\x12/\n" +
 	"\x04beat\x18\x04 \x01(\v2\x19.duban.federation.v1.BeatH\x00R\x04beat\x122\n" +
 	"\x05fetch\x18\x05 \x01(\v2\x1a.duban.federation.v1.FetchH\x00R\x05fetchB\t\n" +
-	"\amessage\"\xf7\x01\n" +
+	"\amessage\"\xab\x02\n" +
 	"\x11ReplicateResponse\x128\n" +
 	"\awelcome\x18\x01 \x01(\v2\x1c.duban.federation.v1.WelcomeH\x00R\awelcome\x12,\n" +
 	"\x03ack\x18\x02 \x01(\v2\x18.duban.federation.v1.AckH\x00R\x03ack\x125\n" +
 	"\x06reject\x18\x03 \x01(\v2\x1b.duban.federation.v1.RejectH\x00R\x06reject\x128\n" +
-	"\aentries\x18\x04 \x01(\v2\x1c.duban.federation.v1.EntriesH\x00R\aentriesB\t\n" +
+	"\aentries\x18\x04 \x01(\v2\x1c.duban.federation.v1.EntriesH\x00R\aentries\x122\n" +
+	"\x05urged\x18\x05 \x01(\v2\x1a.duban.federation.v1.UrgedH\x00R\x05urgedB\t\n" +
 	"\amessage\"x\n" +
 	"\x05Hello\x12\x1c\n" +
 	"\tstatement\x18\x01 \x01(\tR\tstatement\x12-\n" +
@@ -1189,7 +1255,9 @@ const file_duban_federation_v1_replicate_proto_rawDesc = "" +
 	"\x05start\x18\x02 \x01(\x04R\x05start\"R\n" +
 	"\aEntries\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12/\n" +
-	"\arecords\x18\x02 \x03(\v2\x15.duban.feed.v1.RecordR\arecords*\x85\x02\n" +
+	"\arecords\x18\x02 \x03(\v2\x15.duban.feed.v1.RecordR\arecords\"9\n" +
+	"\x05Urged\x120\n" +
+	"\x05urges\x18\x01 \x03(\v2\x1a.duban.aggregation.v1.UrgeR\x05urges*\x85\x02\n" +
 	"\x04Code\x12\x14\n" +
 	"\x10CODE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10CODE_UNKNOWN_LOG\x10\x01\x12\x16\n" +
@@ -1219,7 +1287,7 @@ func file_duban_federation_v1_replicate_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_federation_v1_replicate_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_duban_federation_v1_replicate_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_duban_federation_v1_replicate_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_duban_federation_v1_replicate_proto_goTypes = []any{
 	(Code)(0),                   // 0: duban.federation.v1.Code
 	(*ReplicateRequest)(nil),    // 1: duban.federation.v1.ReplicateRequest
@@ -1235,10 +1303,12 @@ var file_duban_federation_v1_replicate_proto_goTypes = []any{
 	(*Reject)(nil),              // 11: duban.federation.v1.Reject
 	(*Fetch)(nil),               // 12: duban.federation.v1.Fetch
 	(*Entries)(nil),             // 13: duban.federation.v1.Entries
-	(*Evidence)(nil),            // 14: duban.federation.v1.Evidence
-	(*Branch)(nil),              // 15: duban.federation.v1.Branch
-	(*v1.Record)(nil),           // 16: duban.feed.v1.Record
-	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
+	(*Urged)(nil),               // 14: duban.federation.v1.Urged
+	(*Evidence)(nil),            // 15: duban.federation.v1.Evidence
+	(*Branch)(nil),              // 16: duban.federation.v1.Branch
+	(*v1.Record)(nil),           // 17: duban.feed.v1.Record
+	(*durationpb.Duration)(nil), // 18: google.protobuf.Duration
+	(*v11.Urge)(nil),            // 19: duban.aggregation.v1.Urge
 }
 var file_duban_federation_v1_replicate_proto_depIdxs = []int32{
 	3,  // 0: duban.federation.v1.ReplicateRequest.hello:type_name -> duban.federation.v1.Hello
@@ -1250,22 +1320,24 @@ var file_duban_federation_v1_replicate_proto_depIdxs = []int32{
 	10, // 6: duban.federation.v1.ReplicateResponse.ack:type_name -> duban.federation.v1.Ack
 	11, // 7: duban.federation.v1.ReplicateResponse.reject:type_name -> duban.federation.v1.Reject
 	13, // 8: duban.federation.v1.ReplicateResponse.entries:type_name -> duban.federation.v1.Entries
-	4,  // 9: duban.federation.v1.Hello.logs:type_name -> duban.federation.v1.Head
-	6,  // 10: duban.federation.v1.Welcome.logs:type_name -> duban.federation.v1.Standing
-	0,  // 11: duban.federation.v1.Standing.code:type_name -> duban.federation.v1.Code
-	14, // 12: duban.federation.v1.Standing.evidence:type_name -> duban.federation.v1.Evidence
-	15, // 13: duban.federation.v1.Standing.cover:type_name -> duban.federation.v1.Branch
-	16, // 14: duban.federation.v1.Append.records:type_name -> duban.feed.v1.Record
-	4,  // 15: duban.federation.v1.Beat.head:type_name -> duban.federation.v1.Head
-	0,  // 16: duban.federation.v1.Reject.code:type_name -> duban.federation.v1.Code
-	17, // 17: duban.federation.v1.Reject.retry_after:type_name -> google.protobuf.Duration
-	14, // 18: duban.federation.v1.Reject.evidence:type_name -> duban.federation.v1.Evidence
-	16, // 19: duban.federation.v1.Entries.records:type_name -> duban.feed.v1.Record
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	14, // 9: duban.federation.v1.ReplicateResponse.urged:type_name -> duban.federation.v1.Urged
+	4,  // 10: duban.federation.v1.Hello.logs:type_name -> duban.federation.v1.Head
+	6,  // 11: duban.federation.v1.Welcome.logs:type_name -> duban.federation.v1.Standing
+	0,  // 12: duban.federation.v1.Standing.code:type_name -> duban.federation.v1.Code
+	15, // 13: duban.federation.v1.Standing.evidence:type_name -> duban.federation.v1.Evidence
+	16, // 14: duban.federation.v1.Standing.cover:type_name -> duban.federation.v1.Branch
+	17, // 15: duban.federation.v1.Append.records:type_name -> duban.feed.v1.Record
+	4,  // 16: duban.federation.v1.Beat.head:type_name -> duban.federation.v1.Head
+	0,  // 17: duban.federation.v1.Reject.code:type_name -> duban.federation.v1.Code
+	18, // 18: duban.federation.v1.Reject.retry_after:type_name -> google.protobuf.Duration
+	15, // 19: duban.federation.v1.Reject.evidence:type_name -> duban.federation.v1.Evidence
+	17, // 20: duban.federation.v1.Entries.records:type_name -> duban.feed.v1.Record
+	19, // 21: duban.federation.v1.Urged.urges:type_name -> duban.aggregation.v1.Urge
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_replicate_proto_init() }
@@ -1286,6 +1358,7 @@ func file_duban_federation_v1_replicate_proto_init() {
 		(*ReplicateResponse_Ack)(nil),
 		(*ReplicateResponse_Reject)(nil),
 		(*ReplicateResponse_Entries)(nil),
+		(*ReplicateResponse_Urged)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1293,7 +1366,7 @@ func file_duban_federation_v1_replicate_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_federation_v1_replicate_proto_rawDesc), len(file_duban_federation_v1_replicate_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
