@@ -127,7 +127,7 @@ func nameless(ctx context.Context, call Call, next func(context.Context) error) 
 		return err
 	}
 	if answer, ok := (*call.Answer).(proto.Message); ok {
-		*call.Answer = portal.Nameless(answer)
+		*call.Answer = portal.Nameless(answer, authz.From(ctx).Principal.Key)
 	}
 	return nil
 }
