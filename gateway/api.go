@@ -26,6 +26,7 @@ type api struct {
 	options Options
 	routes  *route.Table
 	mux     http.Handler
+	bodies  *bodies
 }
 
 type inputKey struct{}
@@ -47,7 +48,9 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), inputKey{}, m.Route.Input()), a.options.Timeout)
 	defer cancel()
 	ctx = a.options.withNetwork(ctx, r)
-	checked, err := a.rewrite(w, r, m)
+	h := &holding{bodies: a.bodies}
+	defer h.end()
+	checked, err := a.rewrite(h, r.WithContext(ctx), m)
 	if err != nil {
 		problem.Write(w, r, m.Route.Input(), err)
 		return
@@ -69,7 +72,7 @@ func (a *api) find(w http.ResponseWriter, r *http.Request) (route.Match, error) 
 }
 
 // rewrite checks all parts of the request and makes of them another.
-func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*http.Request, error) {
+func (a *api) rewrite(h *holding, r *http.Request, m route.Match) (*http.Request, error) {
 	header, err := checkHeader(r)
 	if err != nil {
 		return nil, err
@@ -78,7 +81,7 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 	if err != nil {
 		return nil, err
 	}
-	body, err := a.body(r, m)
+	body, err := a.body(h, r, header, m)
 	if err != nil {
 		return nil, err
 	}
@@ -99,35 +102,35 @@ func (a *api) rewrite(w http.ResponseWriter, r *http.Request, m route.Match) (*h
 	return out, nil
 }
 
-// body reads the body, up to the limit. No body at all is an empty request, also
-// where one could be.
-func (a *api) body(r *http.Request, m route.Match) ([]byte, error) {
-	limit := a.limit(m.Route)
+// body reads the body, up to the limit: the contract lets those of some calls have more
+// than others. No body at all is an empty request, also where one could be.
+func (a *api) body(h *holding, r *http.Request, header http.Header, m route.Match) ([]byte, error) {
+	rule, _ := proto.GetExtension(m.Route.Call.Options(), accessv1.E_Rule).(*accessv1.Rule)
+	limit := max(a.options.MaxBody, int64(rule.GetMaxMib())<<20)
 	if r.ContentLength > limit && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		return nil, tooLarge(limit) // who asks first need not send it
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	var body []byte
+	var err error
+	if r.ContentLength <= limit {
+		body, err = h.read(r, header, limit, rule.GetPublic())
+	}
+	if r.ContentLength > limit || int64(len(body)) > limit {
+		err = tooLarge(limit)
+	}
 	switch {
-	case int64(len(body)) > limit:
+	case err != nil:
 		// Most clients read the answer only once they have sent all: what is not
 		// far too large is read to its end, and thrown away.
+		h.end()
 		_, _ = io.CopyN(io.Discard, r.Body, patience*limit)
-		return nil, tooLarge(limit)
-	case err != nil:
-		return nil, problem.Malformed(problem.Field{Path: problem.Body, Rule: "cut", Text: problem.Text{Zh: "传输中断", En: "it ended early"}})
+		return nil, err
 	case m.Route.Body == "" && len(body) > 0:
 		return nil, problem.Malformed(problem.Field{Path: problem.Body, Rule: "none", Text: problem.Text{Zh: "此接口不接受正文", En: "this method takes none"}})
 	case len(body) > 0:
 		return body, checkJSON(r)
 	}
 	return nil, nil
-}
-
-// limit is how many bytes a body of the route may have: the contract lets those of
-// some calls have more than others.
-func (a *api) limit(r *route.Route) int64 {
-	rule, _ := proto.GetExtension(r.Call.Options(), accessv1.E_Rule).(*accessv1.Rule)
-	return max(a.options.MaxBody, int64(rule.GetMaxMib())<<20)
 }
 
 // patience is how many times the limit a body may have whose sender still gets to

@@ -4,15 +4,18 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
@@ -51,6 +54,14 @@ func (f *fake) reset(err error) {
 
 func (f *fake) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatusRequest) (*httpbody.HttpBody, error) {
 	return &httpbody.HttpBody{ContentType: "text/csv; charset=utf-8", Data: []byte("单位,8\r\n")}, f.seen(ctx, req)
+}
+
+// GetCaller knows all but whoever has the key "nonsense".
+func (f *fake) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (*organizationv1.Caller, error) {
+	if slices.Contains(metadata.ValueFromIncomingContext(ctx, "authorization"), "Bearer nonsense") {
+		return nil, status.Error(codes.Unauthenticated, "who?")
+	}
+	return &organizationv1.Caller{}, nil
 }
 
 func (f *fake) CreateUnit(ctx context.Context, req *organizationv1.CreateUnitRequest) (*organizationv1.Unit, error) {

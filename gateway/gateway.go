@@ -89,6 +89,7 @@ func (b Backends) services() []service {
 // Options change how the gateway serves. The zero Options are fit for use.
 type Options struct {
 	MaxBody        int64                        // bytes of a body; 0: 4 MiB
+	MaxBodies      int64                        // bytes of all bodies at once; 0: 128 MiB, at least twice the largest
 	MaxDepth       int                          // levels of JSON; 0: 64
 	Timeout        time.Duration                // of a call; 0: one minute, twice what a reader of a feed may wait
 	AllowedOrigins []string                     // origins whose pages may call, or "*"; empty: none (CORS is off)
@@ -103,6 +104,9 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.MaxBody == 0 {
 		o.MaxBody = 4 << 20
+	}
+	if o.MaxBodies == 0 {
+		o.MaxBodies = 128 << 20
 	}
 	if o.MaxDepth == 0 {
 		o.MaxDepth = 64
@@ -141,7 +145,7 @@ func Handler(ctx context.Context, b Backends, o Options) (http.Handler, error) {
 		return nil, err
 	}
 	pages := newPages(services, o.Reference)
-	return &front{options: o, pages: pages, api: &api{options: o, routes: routes, mux: mux}}, nil
+	return &front{options: o, pages: pages, api: &api{options: o, routes: routes, mux: mux, bodies: newBodies(o.MaxBodies, mux, b)}}, nil
 }
 
 // service is one service of the API behind its connection.

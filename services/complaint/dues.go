@@ -9,6 +9,40 @@ import (
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
+// Recount returns c with those of its days counted anew that are provisional (暂定), or nil
+// if they stay what they are: once the holidays are announced they are not. So none comes
+// before today, unless it had passed: nobody is late who was not. What is over, or was
+// counted by another pack than today's, stays as it is.
+func (p *Packs) Recount(c *complaintv1.Complaint, today string, days *calendar.Calendar) *complaintv1.Complaint {
+	if c.GetState() == complaintv1.Complaint_STATE_CLOSED || c.GetState() == complaintv1.Complaint_STATE_REJECTED {
+		return nil
+	}
+	var accepted calendar.Date
+	if c.GetAcceptTime() != nil {
+		accepted = calendar.On(c.GetAcceptTime().AsTime())
+	}
+	again, err := p.Set(c, days, calendar.On(c.GetCreateTime().AsTime()), accepted)
+	if err != nil || again.GetRulePack() != c.GetRulePack() {
+		return nil
+	}
+	again.AcknowledgeDue = anew(c.GetAcknowledgeDue(), again.GetAcknowledgeDue(), today)
+	again.DecideDue = anew(c.GetDecideDue(), again.GetDecideDue(), today)
+	again.FinishDue = anew(c.GetFinishDue(), again.GetFinishDue(), today)
+	if proto.Equal(c, again) {
+		return nil
+	}
+	return again
+}
+
+// anew is what a day becomes that is counted again.
+func anew(before, again *complaintv1.Due, today string) *complaintv1.Due {
+	if !before.GetProvisional() || again == nil {
+		return before
+	}
+	again.Date = max(again.GetDate(), min(before.GetDate(), today))
+	return again
+}
+
 // Set returns c with the last days of its time limits, the calendar they were
 // counted by and the pack that set them. accepted is the zero Date while c is
 // not accepted; what counts from there is then left out.

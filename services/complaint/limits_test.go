@@ -1,9 +1,14 @@
 package complaint_test
 
 import (
+	"cmp"
 	"os"
 	"strings"
 	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
@@ -89,5 +94,47 @@ func TestABrokenFileIsRefused(t *testing.T) {
 		if _, err := complaint.ParsePacks([]byte(broken)); err == nil {
 			t.Errorf("%s passes", what)
 		}
+	}
+}
+
+// The days are counted by hand: fifteen working days from 29 December 2026 on.
+func TestProvisionalDaysAreCountedAnew(t *testing.T) {
+	packs, known := complaint.BuiltinPacks(), "kind,from,to,name\nyear,2026-01-01,2026-12-31,测试\nholiday,2026-10-01,2026-10-07,国庆节\nyear,2027-01-01,2027-12-31,测试\nholiday,2027-10-01,2027-10-07,国庆节\n"
+	c, err := packs.Set(&complaintv1.Complaint{
+		Type: complaintv1.Complaint_TYPE_REPORT, State: complaintv1.Complaint_STATE_RECEIVED,
+		CreateTime: timestamppb.New(time.Date(2026, 12, 28, 2, 0, 0, 0, time.UTC)),
+	}, calendar.Builtin(), date(t, "2026-12-28"), calendar.Date{})
+	if err != nil || c.GetDecideDue().GetDate() != "2027-01-18" {
+		t.Fatalf("due = %v, %v", c.GetDecideDue(), err)
+	}
+	for _, x := range []struct {
+		announced, today string
+		state            complaintv1.Complaint_State
+		pack, want       string
+	}{
+		{announced: "holiday,2027-01-01,2027-01-08,元旦\n", today: "2026-12-29", want: "2027-01-26"},
+		{announced: "make-up,2027-01-02,2027-01-03,元旦\n", today: "2026-12-29", want: "2027-01-14"},
+		{announced: "make-up,2027-01-02,2027-01-03,元旦\n", today: "2027-01-16", want: "2027-01-16"}, // not late by it
+		{announced: "make-up,2027-01-02,2027-01-03,元旦\n", today: "2027-02-01", want: "2027-01-18"}, // late before
+		{announced: "holiday,2027-01-01,2027-01-08,元旦\n", state: complaintv1.Complaint_STATE_REJECTED},
+		{announced: "holiday,2027-01-01,2027-01-08,元旦\n", state: complaintv1.Complaint_STATE_CLOSED},
+		{announced: "holiday,2027-01-01,2027-01-08,元旦\n", pack: "report-2020@2025.9"},
+	} {
+		days, err := calendar.Parse([]byte(known + x.announced))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := proto.CloneOf(c)
+		c.State, c.RulePack = cmp.Or(x.state, c.GetState()), cmp.Or(x.pack, c.GetRulePack())
+		got := packs.Recount(c, x.today, days)
+		if got.GetDecideDue().GetDate() != x.want || got != nil && (got.GetDecideDue().GetProvisional() || got.GetDecideDue().GetCalendar() != days.Version()) {
+			t.Errorf("%v: due = %v, want %s", x, got.GetDecideDue(), x.want)
+		}
+		if got != nil && packs.Recount(got, x.today, days) != nil {
+			t.Errorf("%v: counted anew twice", x)
+		}
+	}
+	if got := packs.Recount(c, "2026-12-29", calendar.Builtin()); got != nil {
+		t.Errorf("what is still unknown becomes %v", got)
 	}
 }

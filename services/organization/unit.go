@@ -132,7 +132,8 @@ func changeable(u *organizationv1.Unit) error {
 }
 
 // MergeUnit ends u in the first of into, which is the path of the unit it is
-// merged into (撤并): u is archived beneath it.
+// merged into (撤并): u is archived beneath it, and what was active beneath u, with so
+// many levels, goes there itself.
 func MergeUnit(u *organizationv1.Unit, into []*organizationv1.Unit, levels int) (*organizationv1.Unit, error) {
 	switch {
 	case within(into, u):

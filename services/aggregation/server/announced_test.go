@@ -1,16 +1,18 @@
 package server_test
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
@@ -55,7 +57,7 @@ func (s *scene) asked(records ...string) map[string]string {
 }
 
 // What was counted into a year whose holidays were not announced is counted anew by the
-// first program that knows them, once: ledgers and tasks have new days, the worklist asks by
+// first program that knows them, once: ledgers, tasks and complaints have new days, the worklist asks by
 // these, nobody is late before, and feed, figures and recount agree.
 func TestProvisionalDaysAreCountedAnew(t *testing.T) {
 	s := newSceneOn(suitetest.RunWith(t, func(*suite.Config) {}))
@@ -82,9 +84,20 @@ func TestProvisionalDaysAreCountedAnew(t *testing.T) {
 	s.SetTime(on(2026, 12, 28))
 	suitetest.OK[*rectificationv1.Ledger](t)(s.Rectification(s.eye.Key).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: returned, Reason: "台账为空"}))
 	suitetest.OK[*campaignv1.Assignment](t)(leader.ReturnAssignment(t.Context(), &campaignv1.ReturnAssignmentRequest{Name: task, Reason: "不清"}))
+	desk := s.Person(s.district, accessv1.Role_ROLE_COMPLAINT_OFFICER).Key
+	officer := s.Complaint(desk)
+	var cases []string
+	for _, kind := range []complaintv1.Complaint_Type{complaintv1.Complaint_TYPE_ENQUIRY, complaintv1.Complaint_TYPE_REPORT} {
+		c := suitetest.OK[*complaintv1.CreateComplaintResponse](t)(officer.CreateComplaint(t.Context(), &complaintv1.CreateComplaintRequest{
+			Intake: s.district, Complaint: &complaintv1.Complaint{
+				Type: kind, Channel: complaintv1.Complaint_CHANNEL_HOTLINE, Unit: s.school, Category: "收费", Text: "演示",
+			},
+		}))
+		cases = append(cases, c.GetComplaint().GetName())
+	}
 	want := func(when string, want map[string]string) {
 		t.Helper()
-		if diff := cmp.Diff(want, s.asked(filed, returned, task)); diff != "" {
+		if diff := gocmp.Diff(want, s.asked(filed, returned, task)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", when, diff)
 		}
 	}
@@ -95,12 +108,19 @@ func TestProvisionalDaysAreCountedAnew(t *testing.T) {
 	s = s.reopened(invented(t))
 	s.Recorded("rectification", "rectification.ledger.recounted.v1", 2)
 	s.Recorded("campaign", "campaign.assignment.recounted.v1", 1)
+	s.Recorded("complaint", "complaint.complaint.recounted.v1", 2)
 	want("by the holidays", map[string]string{
 		filed: "ACKNOWLEDGE_LEDGER 2027-01-20", returned: "SIGN_LEDGER 2027-01-12", task: "SUBMIT_ASSIGNMENT 2027-01-12",
 	})
 	l := suitetest.OK[*rectificationv1.Ledger](t)(s.Rectification(s.eye.Key).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: returned}))
 	if l.GetCorrectionDueProvisional() || l.GetCorrectionDueFromDate() != "" {
 		t.Errorf("it is provisional still: %v", l)
+	}
+	for i, want := range []string{"2027-01-12", "2027-01-26"} { // an enquiry is answered in five working days, a report taken up in fifteen
+		c := suitetest.OK[*complaintv1.Complaint](t)(s.Complaint(desk).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: cases[i]}))
+		if due := cmp.Or(c.GetFinishDue(), c.GetDecideDue()); due.GetDate() != want || due.GetProvisional() {
+			t.Errorf("counted anew the %s is due %v, want %s", c.GetType(), due, want)
+		}
 	}
 	s.recounted()
 

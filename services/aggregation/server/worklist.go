@@ -160,9 +160,13 @@ var readers = []accessv1.Role{
 }
 
 // falls says whether the item falls to the caller: by a role on exactly its unit,
-// or on the one that this was merged into.
+// or on the one that this was merged into. What awaits a superior falls to nobody who
+// belongs to the unit whose record it is (回避).
 func (d *reading) falls(item *worklist.Item) bool {
 	heir := d.directory.Heir(item.GetUnit())
+	if d.directory.Heir(item.GetOwner()) != heir && d.tx.Access.Belongs(item.GetOwner()) {
+		return false
+	}
 	return slices.ContainsFunc(d.tx.Access.Grants(), func(g authz.Grant) bool {
 		return g.Unit == heir && slices.Contains(item.GetRoles(), g.Role)
 	})

@@ -111,3 +111,16 @@ func TestWhatIsToBeDoneAwaitsWhoCanDoIt(t *testing.T) {
 		t.Errorf("urging what is done = %v", err)
 	}
 }
+
+// What awaits a superior is not on the list of one who belongs to the unit that it is
+// about: they would be refused.
+func TestWhatAwaitsASuperiorFallsToNobodyOfTheUnit(t *testing.T) {
+	s := newScene(t)
+	seconded := s.Person(s.district, accessv1.Role_ROLE_CLERK)
+	s.Grant(seconded.Name, s.Root, accessv1.Role_ROLE_SUPERVISOR)
+	s.sent(s.report(1, row(s.other, "found", 8)))
+	s.settled()
+	wantActions(t, s.worklist(s.reviewer.Key, &aggregationv1.ListWorkItemsRequest{Parent: "units/-"}), review)
+	wantActions(t, s.worklist(seconded.Key, &aggregationv1.ListWorkItemsRequest{Parent: "units/-"}))
+	wantActions(t, s.worklist(seconded.Key, &aggregationv1.ListWorkItemsRequest{Parent: s.Root}), review)
+}

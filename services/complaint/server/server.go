@@ -15,6 +15,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/announced"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/directory"
@@ -85,7 +86,8 @@ type Service struct {
 	// one over may do too; and heritable as they are taken over.
 	cases, owned, answerable, readable, heritable change.Kind[*complaintv1.Complaint]
 
-	openings change.Kind[*complaintv1.Opening]
+	openings  change.Kind[*complaintv1.Opening]
+	announced announced.Days[*complaintv1.Complaint]
 
 	concerned concerned
 }
@@ -95,7 +97,7 @@ var Schema = store.Schema{
 	Indexes: map[string][]string{
 		"duban.complaint.v1.Complaint": {"desk"},
 	},
-	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket, asideBucket},
+	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket, asideBucket, announced.Bucket("complaint")},
 }
 
 // New returns the service that writes in book.
@@ -105,6 +107,9 @@ func New(book *change.Book, parts Parts) *Service {
 	s.owned, s.answerable, s.readable, s.heritable = s.cases, s.cases, s.cases, s.cases
 	s.owned.May, s.answerable.May, s.readable.May, s.heritable.May = s.mayLead, s.mayAnswer, s.mayRead, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}
+	s.announced = announced.Days[*complaintv1.Complaint]{
+		Service: "complaint", Kind: &s.cases, Event: "complaint.recounted", Calendar: parts.Days, Recount: parts.Packs.Recount,
+	}
 	return s
 }
 

@@ -76,7 +76,7 @@ const (
 )
 
 // Work implements serve.Worker: it follows the service's own feed and enters
-// what was ordered, in order, and tries again what was set aside. What is
+// what was ordered, in order, tries again what was set aside, and counts days anew. What is
 // delivered twice is applied once.
 func (s *Service) Work(ctx context.Context) error {
 	start, err := s.cursor(ctx)
@@ -86,6 +86,7 @@ func (s *Service) Work(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return feed.Follow(ctx, s.Feed, "complaint", start, s.carryOut) })
 	g.Go(func() error { return s.retry(ctx) })
+	g.Go(func() error { return s.announced.Work(ctx) })
 	return g.Wait()
 }
 

@@ -9,38 +9,41 @@ import (
 
 // Nameless returns an answer without the persons (人员) that it names: for portals
 // there is no staff, and so nobody who signed, filed, inspected or is responsible.
-// A text that is the name of a member, or of what a member has, is empty; lists
-// leave it out. It goes by what texts say, so that a new field is not forgotten.
-func Nameless[M proto.Message](answer M) M {
+// A text that is the name of a member, of what a member has, or of a key that is not
+// the caller's own is empty; lists leave it out. It goes by what texts say, so that a
+// new field is not forgotten.
+func Nameless[M proto.Message](answer M, key string) M {
 	shown := proto.CloneOf(answer)
-	strip(shown.ProtoReflect())
+	(&censor{key}).strip(shown.ProtoReflect())
 	return shown
 }
 
-func strip(m protoreflect.Message) {
+type censor struct{ key string }
+
+func (c *censor) strip(m protoreflect.Message) {
 	m.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case field.IsMap():
-			stripMap(field, v.Map())
+			c.stripMap(field, v.Map())
 		case field.IsList():
-			stripList(field, v.List())
+			c.stripList(field, v.List())
 		case field.Message() != nil:
-			strip(v.Message())
-		case person(field, v):
+			c.strip(v.Message())
+		case c.person(field, v):
 			m.Set(field, nobody)
 		}
 		return true
 	})
 }
 
-func stripList(field protoreflect.FieldDescriptor, list protoreflect.List) {
+func (c *censor) stripList(field protoreflect.FieldDescriptor, list protoreflect.List) {
 	kept := 0
 	for i := range list.Len() {
 		v := list.Get(i)
 		if field.Message() != nil {
-			strip(v.Message())
+			c.strip(v.Message())
 		}
-		if !person(field, v) {
+		if !c.person(field, v) {
 			list.Set(kept, v)
 			kept++
 		}
@@ -48,14 +51,14 @@ func stripList(field protoreflect.FieldDescriptor, list protoreflect.List) {
 	list.Truncate(kept)
 }
 
-func stripMap(field protoreflect.FieldDescriptor, entries protoreflect.Map) {
+func (c *censor) stripMap(field protoreflect.FieldDescriptor, entries protoreflect.Map) {
 	entries.Range(func(key protoreflect.MapKey, v protoreflect.Value) bool {
 		switch {
-		case person(field.MapKey(), key.Value()):
+		case c.person(field.MapKey(), key.Value()):
 			entries.Clear(key)
 		case field.MapValue().Message() != nil:
-			strip(v.Message())
-		case person(field.MapValue(), v):
+			c.strip(v.Message())
+		case c.person(field.MapValue(), v):
 			entries.Set(key, nobody)
 		}
 		return true
@@ -65,10 +68,14 @@ func stripMap(field protoreflect.FieldDescriptor, entries protoreflect.Map) {
 // nobody stands where a person is left out.
 var nobody = protoreflect.ValueOfString("")
 
-// person says whether a text names a member, units/{unit}/members/{member}.
-func person(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+// person says whether a text names a member, units/{unit}/members/{member}, or a key
+// of somebody else's, apiKeys/{key}, by which a person is told again.
+func (c *censor) person(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 	if field.Kind() != protoreflect.StringKind {
 		return false
+	}
+	if strings.HasPrefix(v.String(), "apiKeys/") {
+		return v.String() != c.key
 	}
 	unit, found := strings.CutPrefix(v.String(), "units/")
 	_, rest, within := strings.Cut(unit, "/")

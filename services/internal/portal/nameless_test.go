@@ -64,7 +64,7 @@ func TestNothingThatPortalsReadNamesAMember(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		after, err := proto.Marshal(portal.Nameless(was))
+		after, err := proto.Marshal(portal.Nameless(was, "apiKeys/own"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,16 +86,16 @@ func TestNothingThatPortalsReadNamesAMember(t *testing.T) {
 
 // What names nobody stays.
 func TestTheRestStays(t *testing.T) {
-	data, err := structpb.NewStruct(map[string]any{"signer": member, "list": []any{member, "x"}, "unit": "units/a"})
+	data, err := structpb.NewStruct(map[string]any{"signer": member, "apiKey": "apiKeys/theirs", "list": []any{member, "x"}, "unit": "units/a"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := portal.Nameless(data).AsMap()
-	if list := got["list"].([]any); got["signer"] != "" || got["unit"] != "units/a" || list[1] != "x" || list[0] != "" {
+	got := portal.Nameless(data, "apiKeys/own").AsMap()
+	if list := got["list"].([]any); got["signer"] != "" || got["apiKey"] != "" || got["unit"] != "units/a" || list[1] != "x" || list[0] != "" {
 		t.Errorf("%v", got)
 	}
-	for _, text := range []string{"units/a", "units/members/x", "machines/a", "见 units/a/members/b", "units/a/problems/members"} {
-		if c := portal.Nameless(&campaignv1.Campaign{Objective: text}); c.GetObjective() != text {
+	for _, text := range []string{"units/a", "units/members/x", "machines/a", "见 units/a/members/b", "units/a/problems/members", "apiKeys/own"} {
+		if c := portal.Nameless(&campaignv1.Campaign{Objective: text}, "apiKeys/own"); c.GetObjective() != text {
 			t.Errorf("%q became %q", text, c.GetObjective())
 		}
 	}

@@ -9,9 +9,12 @@ import (
 	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/tap"
 
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // Door is a listener at which calls come in.
@@ -43,7 +46,7 @@ func (p *Process) server(d Door) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
-		grpc.InTapHandle(p.gate(d).tap(d.Caller)),
+		grpc.InTapHandle(p.known(d, p.gate(d).tap(d.Caller))),
 		grpc.MaxRecvMsgSize(p.largest()),
 		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.passing.limit)), // on one connection, also of the gateway for many
@@ -67,6 +70,32 @@ func (p *Process) server(d Door) *grpc.Server {
 		options = append(options, grpc.UnknownServiceHandler(p.onward(d.To)))
 	}
 	return p.register(grpc.NewServer(options...), d)
+}
+
+// known refuses a client's call over TCP before there is a stream for it if nobody knows
+// who makes it: but for methods that are for everybody no message of a stranger is read.
+func (p *Process) known(d Door, next tap.ServerInHandle) tap.ServerInHandle {
+	if d.To != nil || d.Caller != nil {
+		return next // it is asked where the call is answered; what services send is theirs
+	}
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		ctx, err := next(ctx, info)
+		if m := p.methods[info.FullMethodName]; err != nil || m == nil || m.Rule.GetPublic() {
+			return ctx, err
+		}
+		asks := metadata.NewIncomingContext(ctx, info.Header)
+		err = p.fromPeer(asks, Call{}, func(ctx context.Context) error {
+			who, err := p.Authenticate(ctx)
+			if err == nil && who.Name == "" && !who.Bootstrap {
+				err = authn.ErrUnauthenticated
+			}
+			return err
+		})
+		if f := fault.As(err); f != nil {
+			return ctx, toStatus(f, speaksChinese(info.Header.Get("accept-language"))).Err()
+		}
+		return ctx, nil // what else is wrong the steps say
+	}
 }
 
 // gate bounds the calls through the door.

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
@@ -45,6 +46,7 @@ func connections(t *testing.T, s Service, steps ...Step) map[string]grpc.ClientC
 		t.Fatal(err)
 	}
 	p.every = chain(append(steps, p.sized)...)
+	p.Authenticate = func(context.Context) (authn.Principal, error) { return authn.Principal{Name: "units/a/members/m"}, nil }
 	if err := p.Add(s); err != nil {
 		t.Fatal(err)
 	}

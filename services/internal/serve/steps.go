@@ -35,10 +35,16 @@ type Limits struct {
 	Burst int `yaml:"burst"`
 	// Waits is how many calls of one principal may wait for news at once.
 	Waits int `yaml:"waits"`
+	// Connections is how many clients are connected at each address at once; one more
+	// waits to be let in.
+	Connections int `yaml:"connections"`
+	// Bodies is how many bytes of bodies the gateway holds at once; of those who have not
+	// been asked who they are a quarter of it.
+	Bodies int64 `yaml:"bodies"`
 }
 
 // DefaultLimits suit one bureau on one machine.
-var DefaultLimits = Limits{InFlight: 256, Deadline: time.Minute, Message: 4 << 20, Rate: 2000, Burst: 4000, Waits: 8}
+var DefaultLimits = Limits{InFlight: 256, Deadline: time.Minute, Message: 4 << 20, Rate: 2000, Burst: 4000, Waits: 8, Connections: 4096, Bodies: 128 << 20}
 
 // recovered turns a panic into an error, which statuses then masks and logs.
 func recovered(ctx context.Context, _ Call, next func(context.Context) error) (err error) {
@@ -127,7 +133,7 @@ func nameless(ctx context.Context, call Call, next func(context.Context) error) 
 		return err
 	}
 	if answer, ok := (*call.Answer).(proto.Message); ok {
-		*call.Answer = portal.Nameless(answer)
+		*call.Answer = portal.Nameless(answer, authz.From(ctx).Principal.Key)
 	}
 	return nil
 }

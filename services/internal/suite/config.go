@@ -80,6 +80,8 @@ const (
 	mostReserve = 1 << 30
 	// mostInFlight is more than a machine can run.
 	mostInFlight = 1 << 20
+	// leastBodies has room for two of the largest bodies.
+	leastBodies = 32 << 20
 )
 
 // Check implements config.Section.
@@ -101,11 +103,13 @@ func (c *Config) Check() error {
 	l := c.Limits
 	for key, ok := range map[string]bool{
 		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "rate": l.Rate > 0, "burst": l.Burst > 0, "waits": l.Waits > 0,
+		"connections": l.Connections > 0,
 	} {
 		check(ok, "limits.%s: must be above 0", key)
 	}
 	check(l.InFlight <= mostInFlight, "limits.in_flight: must be at most %d", mostInFlight)
 	check(l.Message >= leastMessage && l.Message <= mostMessage, "limits.message: must be from %d to %d bytes", leastMessage, mostMessage)
+	check(l.Bodies >= leastBodies, "limits.bodies: must be at least %d bytes", leastBodies)
 	return errors.Join(append(mistakes, address.Origins(c.AllowedOrigins), address.Proxies(c.TrustedProxies), c.apart(),
 		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
@@ -64,6 +65,11 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 	below, err := s.below()
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
+	}
+	for i, l := range listeners[:2] { // those of clients
+		if l != nil {
+			listeners[i] = netutil.LimitListener(l, s.config.Limits.Connections)
+		}
 	}
 	at := Addresses{GRPC: addr(listeners[0]), HTTP: addr(listeners[1]), Metrics: addr(listeners[2]), Peers: addr(listeners[3]), Below: addr(below)}
 	pages, err := s.pages(ctx, listeners[1], listeners[2])

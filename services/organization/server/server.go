@@ -139,7 +139,8 @@ func (s *Service) children(tx *change.Tx, name string) (units []*organizationv1.
 	return units, nil
 }
 
-// levels counts how deep the tree beneath the unit is, with the unit itself.
+// levels counts how deep the tree of active units beneath the unit is, with the unit
+// itself. What has ended stays where it was, however many mergers follow.
 func (s *Service) levels(tx *change.Tx, name string) (int, error) {
 	children, err := s.children(tx, name)
 	if err != nil {
@@ -147,6 +148,9 @@ func (s *Service) levels(tx *change.Tx, name string) (int, error) {
 	}
 	deepest := 0
 	for _, c := range children {
+		if c.GetState() != organizationv1.Unit_STATE_ACTIVE {
+			continue
+		}
 		n, err := s.levels(tx, c.GetName())
 		if err != nil {
 			return 0, err

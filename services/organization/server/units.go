@@ -192,15 +192,15 @@ func (s *Service) MergeUnit(ctx context.Context, req *organizationv1.MergeUnitRe
 		if err != nil {
 			return nil, err
 		}
-		merged, err := organization.MergeUnit(u, into, levels)
+		merged, err := organization.MergeUnit(u, into, levels-1)
 		if err != nil {
 			return nil, err
 		}
-		return merged, errors.Join(s.adopt(tx, u, into, levels), s.endGrants(tx, u))
+		return merged, errors.Join(s.adopt(tx, u, into, levels-1), s.endGrants(tx, u))
 	})
 }
 
-// adopt moves the active children of a merged unit to where it went.
+// adopt moves the active children of a merged unit, with so many levels, to where it went.
 func (s *Service) adopt(tx *change.Tx, u *organizationv1.Unit, into []*organizationv1.Unit, levels int) error {
 	children, err := s.children(tx, u.GetName())
 	if err != nil {
@@ -210,7 +210,7 @@ func (s *Service) adopt(tx *change.Tx, u *organizationv1.Unit, into []*organizat
 		if c.GetState() != organizationv1.Unit_STATE_ACTIVE {
 			continue
 		}
-		moved, err := organization.AdoptUnit(c, into, levels-1)
+		moved, err := organization.AdoptUnit(c, into, levels)
 		if err != nil {
 			return err
 		}

@@ -849,7 +849,7 @@ type Due struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The last day on which it is in time, YYYY-MM-DD.
 	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
-	// 暂定: counted in a year whose working days are not yet announced.
+	// 暂定: counted in a year whose working days are not yet announced, and anew once they are.
 	Provisional bool `protobuf:"varint,2,opt,name=provisional,proto3" json:"provisional,omitempty"`
 	// The version of the calendar it was counted with.
 	Calendar      string `protobuf:"bytes,3,opt,name=calendar,proto3" json:"calendar,omitempty"`

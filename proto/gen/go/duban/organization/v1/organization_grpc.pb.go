@@ -117,8 +117,8 @@ type OrganizationServiceClient interface {
 	ListApiKeys(ctx context.Context, in *ListApiKeysRequest, opts ...grpc.CallOption) (*ListApiKeysResponse, error)
 	// Issues a successor to a key (轮换密钥), with the same narrowing and for as long
 	// as the old one was issued for, unless asked otherwise; the old one holds
-	// for the overlap and ends, and is not rotated again. Whoever calls with a key may
-	// rotate it, and no other of their own.
+	// for the overlap and ends, and is not rotated again. A security administrator may
+	// rotate the key that they call with, and no other of their own.
 	RotateApiKey(ctx context.Context, in *RotateApiKeyRequest, opts ...grpc.CallOption) (*IssuedApiKey, error)
 	// Ends a key at once (吊销密钥); every service refuses it within a second.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
@@ -516,8 +516,8 @@ type OrganizationServiceServer interface {
 	ListApiKeys(context.Context, *ListApiKeysRequest) (*ListApiKeysResponse, error)
 	// Issues a successor to a key (轮换密钥), with the same narrowing and for as long
 	// as the old one was issued for, unless asked otherwise; the old one holds
-	// for the overlap and ends, and is not rotated again. Whoever calls with a key may
-	// rotate it, and no other of their own.
+	// for the overlap and ends, and is not rotated again. A security administrator may
+	// rotate the key that they call with, and no other of their own.
 	RotateApiKey(context.Context, *RotateApiKeyRequest) (*IssuedApiKey, error)
 	// Ends a key at once (吊销密钥); every service refuses it within a second.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*ApiKey, error)
