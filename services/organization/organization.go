@@ -44,7 +44,7 @@ var (
 	ErrExpiryOutOfRange       = fault.Of(organizationv1.Reason_REASON_KEY_EXPIRY_INVALID)
 	ErrKeyOpensNothing        = fault.Of(organizationv1.Reason_REASON_KEY_GRANTS_NONE)
 	ErrScopeUnknown           = fault.Of(organizationv1.Reason_REASON_KEY_SCOPE_UNKNOWN)
-	ErrScopeWider             = fault.Of(organizationv1.Reason_REASON_KEY_SCOPE_WIDER)
+	ErrScopeWider             = fault.Of(organizationv1.Reason_REASON_KEY_SCOPE_OUTSIDE)
 	ErrRightsWider            = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_OUTSIDE)
 	ErrIdentityExists         = fault.Of(organizationv1.Reason_REASON_IDENTITY_EXISTS)
 	ErrIdentityEnded          = fault.Of(organizationv1.Reason_REASON_IDENTITY_ENDED)

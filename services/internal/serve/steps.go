@@ -40,7 +40,7 @@ type Limits struct {
 	Connections int `yaml:"connections"`
 	// Bodies is how many bytes of bodies the gateway holds at once; of those who have not
 	// been asked who they are a quarter of it.
-	Bodies int64 `yaml:"bodies"`
+	Bodies int `yaml:"bodies"`
 }
 
 // DefaultLimits suit one bureau on one machine.

@@ -16,7 +16,7 @@ func (s *Suite) Handler(ctx context.Context) (http.Handler, error) {
 	h, err := gateway.Handler(ctx, s.backends(), gateway.Options{
 		AllowedOrigins: s.config.AllowedOrigins, Simulated: s.Clock.Simulated(), Sandbox: s.sandbox, TraceID: telemetry.TraceID,
 		Network: s.Process.Network, TrustedProxies: s.config.TrustedProxies, Reference: s.reference,
-		MaxBodies: s.config.Limits.Bodies,
+		MaxBodies: int64(s.config.Limits.Bodies),
 	})
 	if err != nil {
 		return nil, err

@@ -115,7 +115,7 @@ const (
 	Reason_REASON_KEY_SCOPE_UNKNOWN Reason = 39
 	// Who calls with a key that is narrowed to scopes hands out nothing that is narrowed
 	// less: else they would lend themselves what it was kept from.
-	Reason_REASON_KEY_SCOPE_WIDER Reason = 40
+	Reason_REASON_KEY_SCOPE_OUTSIDE Reason = 40
 )
 
 // Enum value maps for Reason.
@@ -159,7 +159,7 @@ var (
 		37: "REASON_UNIT_MOMENT_INVALID",
 		38: "REASON_GRANT_CUSTODIAN_SEPARATE",
 		39: "REASON_KEY_SCOPE_UNKNOWN",
-		40: "REASON_KEY_SCOPE_WIDER",
+		40: "REASON_KEY_SCOPE_OUTSIDE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -200,7 +200,7 @@ var (
 		"REASON_UNIT_MOMENT_INVALID":           37,
 		"REASON_GRANT_CUSTODIAN_SEPARATE":      38,
 		"REASON_KEY_SCOPE_UNKNOWN":             39,
-		"REASON_KEY_SCOPE_WIDER":               40,
+		"REASON_KEY_SCOPE_OUTSIDE":             40,
 	}
 )
 
@@ -235,7 +235,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xa3:\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xa5:\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -275,8 +275,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x19REASON_UNIT_CHANGE_DENIED\x10$\x1a\xcb\x01\x92\xb2\x19\xc6\x01\b\x05\x12T单位的标签和停用由上级单位的系统管理员办理，请联系上级。\x1ajA unit's labels are set, and the unit is archived, by a system administrator of a unit above it: ask them. \x01\x12\x8e\x01\n" +
 	"\x1aREASON_UNIT_MOMENT_INVALID\x10%\x1an\x92\xb2\x19j\b\x01\x12*查看单位的时刻不得晚于现在。\x1a8Units cannot be seen as of a moment that is yet to come. \x01\x12\x90\x02\n" +
 	"\x1fREASON_GRANT_CUSTODIAN_SEPARATE\x10&\x1a\xea\x01\x92\xb2\x19\xe5\x01\b\x05\x12`身份保管员不得兼任办理投诉的角色，请改授他人，或先终止已有授权。\x1a}No one keeps complainants' identities and works on complaints: grant the role to somebody else, or end the other grant first. \x01\x12\x98\x01\n" +
-	"\x18REASON_KEY_SCOPE_UNKNOWN\x10'\x1az\x92\xb2\x19v\b\x01\x12B没有“{scope}”这一调用范围，可用的有：{scopes}。\x1a.There is no scope {scope}: there are {scopes}.\x12\x9b\x03\n" +
-	"\x16REASON_KEY_SCOPE_WIDER\x10(\x1a\xfe\x02\x92\xb2\x19\xf9\x02\b\x05\x12\xc8\x01您所用的密钥限定了调用范围（{scopes}），不能发放或轮换范围更宽的密钥，也不能绑定账号。请将新密钥限定在其内，或改用不限定范围的密钥办理。\x1a\xa7\x01The key that you call with is narrowed to {scopes}: it hands out nothing wider, and links no account. Narrow the new key to as much, or use a key that is not narrowed. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x18REASON_KEY_SCOPE_UNKNOWN\x10'\x1az\x92\xb2\x19v\b\x01\x12B没有“{scope}”这一调用范围，可用的有：{scopes}。\x1a.There is no scope {scope}: there are {scopes}.\x12\x9d\x03\n" +
+	"\x18REASON_KEY_SCOPE_OUTSIDE\x10(\x1a\xfe\x02\x92\xb2\x19\xf9\x02\b\x05\x12\xc8\x01您所用的密钥限定了调用范围（{scopes}），不能发放或轮换范围更宽的密钥，也不能绑定账号。请将新密钥限定在其内，或改用不限定范围的密钥办理。\x1a\xa7\x01The key that you call with is narrowed to {scopes}: it hands out nothing wider, and links no account. Narrow the new key to as much, or use a key that is not narrowed. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once
