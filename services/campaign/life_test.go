@@ -11,6 +11,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 )
 
 var noon = time.Date(2026, 3, 1, 4, 0, 0, 0, time.UTC) // 12:00 in Asia/Shanghai
@@ -27,6 +28,7 @@ func TestEveryMoveOfACampaign(t *testing.T) {
 			return campaign.Close(c, noon, "units/d/members/head")
 		},
 	}
+	lifecycletest.Tried(t, campaign.Life, moves)
 	for number, name := range campaignv1.Campaign_State_name {
 		for move, do := range moves {
 			c := whole()
@@ -46,6 +48,7 @@ func TestEveryMoveOfAnAssignment(t *testing.T) {
 		"ISSUED receive": "RECEIVED", "RECEIVED submit": "SUBMITTED", "RETURNED submit": "SUBMITTED",
 		"SUBMITTED approve": "APPROVED", "SUBMITTED return": "RETURNED",
 	}
+	lifecycletest.Tried(t, campaign.Work, steps())
 	for number, name := range campaignv1.Assignment_State_name {
 		for move, do := range steps() {
 			a := assigned()

@@ -9,6 +9,7 @@ import (
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
+	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 )
 
 var now = time.Date(2026, 3, 2, 1, 0, 0, 0, time.UTC)
@@ -49,6 +50,7 @@ var drawn = map[string]map[complaint.Move]string{
 }
 
 func TestEveryMoveFromEveryState(t *testing.T) {
+	lifecycletest.Tried(t, complaint.Life, moves)
 	for state, n := range complaintv1.Complaint_State_value {
 		if n == 0 {
 			continue

@@ -53,13 +53,7 @@ func TestEveryMove(t *testing.T) {
 			}
 		}
 	}
-	for state, from := range evaluation.Life {
-		for move := range from {
-			if moves[move] == nil {
-				t.Errorf("nothing tries %s from %s", move, state)
-			}
-		}
-	}
+	lifecycletest.Tried(t, evaluation.Life, moves)
 }
 
 func TestClosingEarlyTakesThatNoCodeIsLeft(t *testing.T) {

@@ -3,6 +3,7 @@ package event_test
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -96,9 +97,13 @@ func TestTypesWanted(t *testing.T) {
 }
 
 func TestEveryMoveOfAWebhook(t *testing.T) {
+	tried := map[event.Move]bool{event.Enabling: true, event.Disabling: true, event.Deleting: true, event.Pinging: true}
+	suspending := map[event.Move]bool{event.Suspending: true}
+	maps.Copy(suspending, tried)
+	lifecycletest.Tried(t, event.Life, suspending)
 	for number := range eventv1.Webhook_State_name {
 		state := eventv1.Webhook_State(number)
-		for _, move := range []event.Move{event.Enabling, event.Disabling, event.Deleting, event.Pinging} {
+		for move := range tried {
 			before := &eventv1.Webhook{State: state, Url: "u", Cause: eventv1.Webhook_CAUSE_GONE}
 			after, err := event.Next(before, move)
 			want, legal := event.Life.Next(state, move)

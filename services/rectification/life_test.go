@@ -14,6 +14,7 @@ import (
 
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
+	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 	"github.com/duban-project/duban/services/rectification"
 )
 
@@ -111,6 +112,7 @@ REOPENED edit REOPENED, attach REOPENED, start RECTIFYING, cancel CANCELLED, ext
 CANCELLED`
 
 func TestEveryMoveOfAProblemFromEveryState(t *testing.T) {
+	lifecycletest.Tried(t, rectification.ProblemLife, problemMoves)
 	got := walk(t, rectificationv1.Problem_STATE_UNSPECIFIED.Descriptor().Values().Len(), problemMoves, rectification.ErrProblemIllegalMove,
 		func(n int) *rectificationv1.Problem { return plannedProblem(rectificationv1.Problem_State(n)) })
 	compare(t, got, problemWant)
@@ -205,6 +207,7 @@ ACKNOWLEDGED change ACKNOWLEDGED, sign SIGNED
 RETURNED change OPEN, sign SIGNED`
 
 func TestEveryMoveOfALedgerFromEveryState(t *testing.T) {
+	lifecycletest.Tried(t, rectification.LedgerLife, ledgerMoves)
 	got := walk(t, rectificationv1.Ledger_STATE_UNSPECIFIED.Descriptor().Values().Len(), ledgerMoves, rectification.ErrLedgerIllegalMove,
 		func(n int) *rectificationv1.Ledger {
 			return &rectificationv1.Ledger{
@@ -233,6 +236,7 @@ func TestEveryMoveOfAVersionFromEveryState(t *testing.T) {
 			return v, nil
 		},
 	}
+	lifecycletest.Tried(t, rectification.VersionLife, moves)
 	got := walk(t, rectificationv1.LedgerVersion_STATE_UNSPECIFIED.Descriptor().Values().Len(), moves, rectification.ErrLedgerIllegalMove,
 		func(n int) *rectificationv1.LedgerVersion {
 			return &rectificationv1.LedgerVersion{Name: "ledgers/x/versions/0001", Version: 1, State: rectificationv1.LedgerVersion_State(n)}
@@ -249,6 +253,7 @@ func TestEveryMoveOfAnInspectionFromEveryState(t *testing.T) {
 			return rectification.Conclude(i, ending("units/section/members/m"), deserted{})
 		},
 	}
+	lifecycletest.Tried(t, rectification.InspectionLife, moves)
 	got := walk(t, rectificationv1.Inspection_STATE_UNSPECIFIED.Descriptor().Values().Len(), moves, rectification.ErrInspectionIllegalMove,
 		func(n int) *rectificationv1.Inspection {
 			i := inspection()

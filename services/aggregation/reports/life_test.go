@@ -13,6 +13,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
 )
 
 // reviewed are the moves that a superior makes.
@@ -33,6 +34,7 @@ func TestEveryMoveOfAReport(t *testing.T) {
 			return reports.Superseded(r, "another")
 		},
 	}
+	lifecycletest.Tried(t, reports.Life, moves)
 	for number := range aggregationv1.Report_State_name {
 		state := aggregationv1.Report_State(number)
 		for move, apply := range moves {

@@ -60,8 +60,8 @@ const (
 	// before they are accepted, inspections before they are concluded, ledgers and
 	// problems before they are filed, campaigns, rounds and results before they are
 	// published; and never staff, machines, targets, sources and dues of reports,
-	// worklists and installations below. Of what it reads the names of members are left
-	// out.
+	// worklists and installations below. Of what it reads the names of members, and of
+	// keys but its own, are left out.
 	Role_ROLE_PORTAL Role = 13
 )
 
