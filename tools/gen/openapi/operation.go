@@ -234,12 +234,16 @@ func refusals(document object) {
 		}
 		headers := child(response, "headers")
 		headers["X-Request-Id"] = object{"$ref": "#/components/headers/RequestId"}
+		headers["Content-Language"] = object{"$ref": "#/components/headers/ContentLanguage"}
+		switch code {
+		case "413", "415": // of the gateway, which asks nobody how often somebody may call
+		default:
+			limits(headers)
+		}
 		switch code {
 		case "401":
-			limits(headers)
 			headers["WWW-Authenticate"] = object{"$ref": "#/components/headers/Authenticate"}
 		case "429":
-			limits(headers)
 			headers["Retry-After"] = object{"$ref": "#/components/headers/RetryAfter"}
 		case "503":
 			headers["Retry-After"] = object{"$ref": "#/components/headers/RetryAfter"}
