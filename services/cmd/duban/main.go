@@ -40,6 +40,7 @@ import (
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -122,7 +123,7 @@ func exit(err error) int {
 		return int(v.Verdict)
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
 		return exitConfig
-	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken), errors.Is(err, feed.ErrUnsound):
+	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken), errors.Is(err, feed.ErrUnsound), errors.Is(err, bolt.ErrDamaged):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit

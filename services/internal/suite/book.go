@@ -50,7 +50,8 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 // openStore opens a role's engine, holds its log against it and brings it to the role's
 // schema. It is measured, and what stands between, if anything, as a part of it.
 func (s *Suite) openStore(ctx context.Context, r role, log *feed.Log, between func(string, store.Engine) store.Engine) (store.Engine, error) {
-	engine, err := bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
+	path := filepath.Join(s.config.Data, r.name+".db")
+	engine, err := bolt.Open(path, bolt.Options{
 		Reserve: s.config.Reserve << 20, BeforeCommit: log.Seal, OnCommit: s.committed(log), Failed: s.fail,
 	})
 	if err != nil {
@@ -58,7 +59,7 @@ func (s *Suite) openStore(ctx context.Context, r role, log *feed.Log, between fu
 	}
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
-	if err := s.sound(ctx, engine, log); err != nil {
+	if err := bolt.Guard(path, func() error { return s.sound(ctx, engine, log) }); err != nil {
 		return nil, err
 	}
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {
