@@ -15,7 +15,7 @@
 //	                          issue a key to a security administrator when none has one
 //	duban health [URL]        ask a process whether it is ready
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
-//	duban recount DATA        count the figures once more
+//	duban recount DATA        count the figures once more, and tell the events
 //	duban recount -below DATA BELOW…   the same from the stores of those below
 //	duban identity [-keys]    the keys that installations above and below are told
 //	duban bundle export DIR   what is new for the installation above, in files
