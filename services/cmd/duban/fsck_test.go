@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -39,6 +40,12 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 	fsckSays(t, nil, c.Data)
 
 	lose(t, filepath.Join(c.Data, "organization.db"), "store")
+	put(t, filepath.Join(c.Data, "organization.db"), "store", "Version", store.Number(1))
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // should it serve
+	defer cancel()
+	if err := run(ctx, []string{"standalone", "-config", file(t, c)}, t.Output()); exit(err) != exitWrong || !strings.Contains(err.Error(), "organization: store: it does not say") {
+		t.Errorf("a start without the version = %v", err)
+	}
 	plant(t, filepath.Join(c.Data, "rectification.db"), "rectification.cursors", "campaign.issued")
 	far(t, filepath.Join(c.Data, "complaint.db"), "complaint.cursors", "complaint")
 	told = fsckSays(t, errWrong, c.Data)

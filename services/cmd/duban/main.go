@@ -123,7 +123,7 @@ func exit(err error) int {
 		return int(v.Verdict)
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
 		return exitConfig
-	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken), errors.Is(err, feed.ErrUnsound), errors.Is(err, bolt.ErrDamaged):
+	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, store.ErrNoVersion}, func(is error) bool { return errors.Is(err, is) }):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit
