@@ -36,7 +36,10 @@ func fsckCommand(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%d index rows mended\n", mended)
+		fmt.Fprintf(out, "%d index rows mended\n", mended.Rows)
+		for _, name := range mended.Unread[:min(len(mended.Unread), maxMirrors)] {
+			fmt.Fprintln(out, "the record cannot be read, and its index rows are as they were: "+name)
+		}
 	}
 	return check(ctx, c, out)
 }
