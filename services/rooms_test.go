@@ -83,7 +83,7 @@ var rules = []struct {
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.
 	{"internal/suite", []string{""}},
-	{"internal/upkeep", append(rooms(""), std, pb, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"complaint/recheck", root+"evaluation/recheck", root+"federation")},
+	{"internal/upkeep", append(rooms(""), std, pb, proto, tlog, "github.com/transparency-dev/formats/", root+"aggregation/recount", root+"complaint/recheck", root+"evaluation/recheck", root+"event/recheck", root+"federation")},
 	{"internal/suitetest", []string{""}},
 	{"internal/fleet", append(rooms("suite", "upkeep", "seed", "config", "durable", "feed"), std)},
 	// The story is told through REST: it knows the contract alone.
@@ -113,6 +113,7 @@ var rules = []struct {
 	// Which addresses may be called, and what signs: they know nothing else.
 	{"event/target", append(rooms("network"), std)},
 	{"event/secret", []string{std}},
+	{"event/recheck", append(rooms("feed", "store"), std, pb, proto, root+"event")},
 	{"event/order", append(rooms("authz", "feed", "portal", "store"), std, pb, proto, root+"event")},
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.

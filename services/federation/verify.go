@@ -91,8 +91,11 @@ func verifyReceipt(key, origin string, r *federationv1.Receipt, keys Keys) Findi
 		return found(Invalid, "the log has not signed the checkpoint: %v", err)
 	}
 	e, err := ReadEntry(r.GetRecord().GetEntry())
-	if err != nil || e.GetSeq() != r.GetRecord().GetSeq() {
+	if err != nil {
 		return found(Invalid, "it holds no entry that a log may have: %v", err)
+	}
+	if says := r.GetRecord().GetSeq(); says != e.GetSeq() {
+		return found(Invalid, "it says that its entry is %d, and the entry itself that it is %d", says, e.GetSeq())
 	}
 	proof, err := Hashes(r.GetInclusion())
 	if err != nil || e.GetSeq() >= h.Size {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -15,10 +16,10 @@ import (
 // pageSize is that of the machine, which bbolt's pages have.
 var pageSize = os.Getpagesize()
 
-// TestFsckOutlivesADamagedFile: whatever happened to the file of a role, fsck
-// names it with status 20 and goes on to the last role, and so does recount, as
-// far as it needs the file.
-func TestFsckOutlivesADamagedFile(t *testing.T) {
+// TestADamagedFileIsNamed: whatever happened to the file of a role, fsck names it with
+// status 20 and goes on to the last role, and so does recount, as far as it needs the
+// file. A start refuses it with status 20, and names the role too.
+func TestADamagedFileIsNamed(t *testing.T) {
 	c := settings(t.TempDir())
 	d := boot(t, c)
 	initialize(t, d)
@@ -41,7 +42,7 @@ func TestFsckOutlivesADamagedFile(t *testing.T) {
 			}
 			spoil(t, filepath.Join(data, "organization.db"), damage)
 			for _, told := range []string{fsckSays(t, errWrong, data), fsckSays(t, errWrong, rebuildFlag, data)} {
-				if !strings.Contains(told, "first: organization.db: the file itself is damaged: ") &&
+				if !strings.Contains(told, "first: "+data+"/organization.db: the file itself is damaged: ") &&
 					!strings.Contains(told, "first: opening "+data+"/organization.db: the file itself is damaged: ") ||
 					!strings.Contains(told, "\naggregation ") || strings.Contains(told, "warning") {
 					t.Errorf("fsck said:\n%s", told)
@@ -49,6 +50,16 @@ func TestFsckOutlivesADamagedFile(t *testing.T) {
 			}
 			if err := run(t.Context(), []string{"recount", data}, t.Output()); !errors.Is(err, errWrong) || !strings.Contains(err.Error(), "organization.db: the file itself is damaged") {
 				t.Errorf("recount = %v", err)
+			}
+			if name == "empty" { // as a crash at the very first start leaves it
+				return
+			}
+			c := settings(data)
+			ctx, cancel := context.WithTimeout(t.Context(), patience) // should it serve
+			defer cancel()
+			err := run(ctx, []string{"standalone", "-config", file(t, c)}, t.Output())
+			if exit(err) != exitWrong || !strings.Contains(err.Error(), "organization: ") || !strings.Contains(err.Error(), data+"/organization.db: the file itself is damaged: ") {
+				t.Errorf("a start = %v", err)
 			}
 		})
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount"
+	events "github.com/duban-project/duban/services/event/recheck"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -35,7 +36,10 @@ func fsckCommand(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(out, "%d index rows mended\n", mended)
+		fmt.Fprintf(out, "%d index rows mended\n", mended.Rows)
+		for _, name := range mended.Unread[:min(len(mended.Unread), maxMirrors)] {
+			fmt.Fprintln(out, "the record cannot be read, and its index rows are as they were: "+name)
+		}
 	}
 	return check(ctx, c, out)
 }
@@ -105,7 +109,7 @@ const belowFlag = "-below"
 
 // recountCommand counts the figures of a suite that does not run once more, from
 // its feeds and its mirrors, or from those of all installations below: "-below
-// DATA DATA…". It exits with 20 at the first difference, or a file that is damaged.
+// DATA DATA…", and then holds its events against its feeds. It exits with 20 at the first difference, or a file that is damaged.
 func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	var below []string
 	if len(args) > 0 && args[0] == belowFlag {
@@ -123,7 +127,11 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	default:
 		err = upkeep.RecountFederation(ctx, c, below)
 	}
-	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
+	untold := uint64(0)
+	if err == nil {
+		untold, err = upkeep.Events(ctx, c)
+	}
+	if errors.Is(err, recount.ErrDifferent) || errors.Is(err, events.ErrDifferent) || errors.Is(err, bolt.ErrDamaged) {
 		return fmt.Errorf("%w: %w", errWrong, err)
 	}
 	if err != nil {
@@ -132,7 +140,10 @@ func recountCommand(ctx context.Context, args []string, out io.Writer) error {
 	if waiting > 0 {
 		fmt.Fprintf(out, "%d entries are counted after the next start\n", waiting)
 	}
-	_, err = fmt.Fprintln(out, "every figure is as the feeds say")
+	if untold > 0 {
+		fmt.Fprintf(out, "%d entries are told after the next start\n", untold)
+	}
+	_, err = fmt.Fprintln(out, "every figure and every event is as the feeds say")
 	return err
 }
 

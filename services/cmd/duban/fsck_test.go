@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -38,7 +39,26 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 	}
 	fsckSays(t, nil, c.Data)
 
+	// One that cannot be read keeps no other from being mended, or checked.
+	bad := filepath.Join(t.TempDir(), "bad")
+	if err := os.CopyFS(bad, os.DirFS(c.Data)); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(bad, "organization.db"), "duban.organization.v1.RoleGrant", "roleGrants/bad", []byte{0xff})
+	lose(t, filepath.Join(bad, "organization.db"), "duban.organization.v1.RoleGrant.unit")
+	told = fsckSays(t, errWrong, rebuildFlag, bad)
+	if !strings.HasPrefix(told, "1 index rows mended\n") || !strings.Contains(told, "as they were: roleGrants/bad\n") ||
+		!strings.Contains(told, "roleGrants/bad: the RoleGrant has no entry") || !strings.Contains(told, "\naggregation ") {
+		t.Errorf("fsck %s said:\n%s", rebuildFlag, told)
+	}
+
 	lose(t, filepath.Join(c.Data, "organization.db"), "store")
+	put(t, filepath.Join(c.Data, "organization.db"), "store", "Version", store.Number(1))
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // should it serve
+	defer cancel()
+	if err := run(ctx, []string{"standalone", "-config", file(t, c)}, t.Output()); exit(err) != exitWrong || !strings.Contains(err.Error(), "organization: store: it does not say") {
+		t.Errorf("a start without the version = %v", err)
+	}
 	plant(t, filepath.Join(c.Data, "rectification.db"), "rectification.cursors", "campaign.issued")
 	far(t, filepath.Join(c.Data, "complaint.db"), "complaint.cursors", "complaint")
 	told = fsckSays(t, errWrong, c.Data)

@@ -15,7 +15,7 @@
 //	                          issue a key to a security administrator when none has one
 //	duban health [URL]        ask a process whether it is ready
 //	duban fsck DATA           check the stores against their feeds, and what lies beside
-//	duban recount DATA        count the figures once more
+//	duban recount DATA        count the figures once more, and tell the events
 //	duban recount -below DATA BELOW…   the same from the stores of those below
 //	duban identity [-keys]    the keys that installations above and below are told
 //	duban bundle export DIR   what is new for the installation above, in files
@@ -40,6 +40,7 @@ import (
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -123,7 +124,7 @@ func exit(err error) int {
 		return int(v.Verdict)
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
 		return exitConfig
-	case errors.Is(err, errWrong), errors.Is(err, backup.ErrBroken), errors.Is(err, feed.ErrUnsound):
+	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, store.ErrNoVersion}, func(is error) bool { return errors.Is(err, is) }):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,6 +36,71 @@ func TestRecountTellsADifferenceFromAFailure(t *testing.T) {
 			t.Errorf("recount = %v, want …%s…", err, want)
 		}
 		figure(t, c.Data, bucket, func(tx store.Tx, key []byte) error { return tx.Delete(bucket, key) })
+	}
+}
+
+// TestRecountHoldsEventsAgainstTheFeeds: whatever is altered of what event keeps of them is
+// named with status 20; an order that is yet to be made is no difference.
+func TestRecountHoldsEventsAgainstTheFeeds(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	first := store.Number(1)
+	path := filepath.Join(c.Data, "event.db")
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := func(tx store.Tx, buckets ...string) (err error) {
+		for _, bucket := range buckets {
+			for row, scanned := range tx.Scan(bucket, nil, nil) {
+				err = errors.Join(err, scanned, tx.Delete(bucket, row.Key))
+			}
+		}
+		return err
+	}
+	for _, tt := range []struct {
+		want string
+		do   func(tx store.Tx) error
+	}{
+		{"", func(store.Tx) error { return nil }},
+		{"", func(tx store.Tx) error { return drop(tx, "event.events", "event.units", "event.head", "event.cursors") }},
+		{"events, and there are 0", func(tx store.Tx) error { return drop(tx, "event.events", "event.units", "event.cursors") }},
+		{" is taken in and is no event", func(tx store.Tx) error { return drop(tx, "event.events", "event.units", "event.head") }},
+		{"event.events has 0000000000000002 where event 1 should be", func(tx store.Tx) error { return tx.Delete("event.events", first) }},
+		{" as it stands there", func(tx store.Tx) error {
+			b, err := tx.Get("event.events", first)
+			return errors.Join(err, tx.Put("event.events", first, append([]byte("units/x"), b...)))
+		}},
+		{"event 1 is not the next entry of any feed", func(tx store.Tx) error { return tx.Put("event.events", first, []byte("x")) }},
+		{"event.units does not have event 1 under units/", func(tx store.Tx) error { return drop(tx, "event.units") }},
+		{"event.units has ", func(tx store.Tx) error { return tx.Put("event.units", append([]byte("units/x\x00"), first...), nil) }},
+		{"event.head says 1 events", func(tx store.Tx) error { return tx.Put("event.head", []byte("head"), first) }},
+		{"does not say which order this is", func(tx store.Tx) error { return tx.Delete("event.head", []byte("era")) }},
+		{"is not the next entry of any feed that is taken in", func(tx store.Tx) error { return drop(tx, "event.cursors") }},
+		{"1048576 entries of organization are taken in, and its feed has ", func(tx store.Tx) error {
+			return tx.Put("event.cursors", []byte("organization"), store.Number(1<<20))
+		}},
+		{`event.cursors has "x", and there is no such feed`, func(tx store.Tx) error { return tx.Put("event.cursors", []byte("x"), first) }},
+		{"event.queues has webhooks/x behind the last event", func(tx store.Tx) error {
+			return tx.Put("event.queues", []byte("webhooks/x"), store.Number(1<<20))
+		}},
+	} {
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		engine, err := bolt.Open(path, bolt.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(engine.Update(t.Context(), tt.do), engine.Close()); err != nil {
+			t.Fatal(err)
+		}
+		err = run(t.Context(), []string{"recount", c.Data}, t.Output())
+		if tt.want == "" && err != nil || tt.want != "" && (exit(err) != exitWrong || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("recount = %v, want …%s…", err, tt.want)
+		}
 	}
 }
 

@@ -78,4 +78,7 @@ func wrong(t *testing.T, s *scene) {
 	if err != nil {
 		t.Error(err)
 	}
+	if _, err := upkeep.Events(t.Context(), c); err != nil {
+		t.Error(err)
+	}
 }

@@ -199,7 +199,8 @@ func TestBracketsReceiptsAndSilence(t *testing.T) {
 	}
 }
 
-// receipt waits for one that the upper installation has cosigned, and verifies it.
+// receipt waits for one that the upper installation has cosigned, and verifies it; under
+// another number it is worth nothing.
 func receipt(t *testing.T, upper, lower *bureau) {
 	t.Helper()
 	keys := federation.Keys{Logs: map[string]string{}, Cosigners: []string{upper.identity(t).Cosigner}}
@@ -214,6 +215,11 @@ func receipt(t *testing.T, upper, lower *bureau) {
 		f := federation.Verify(e, keys)
 		if f.Verdict == federation.Invalid {
 			t.Fatalf("the receipt is worth %d: %s", f.Verdict, f.What)
+		}
+		e.GetReceipt().GetRecord().Seq++
+		want := federation.Finding{Verdict: federation.Invalid, What: "it says that its entry is 4, and the entry itself that it is 3"}
+		if got := federation.Verify(e, keys); got != want {
+			t.Errorf("under another number = %+v", got)
 		}
 		return f.Verdict == federation.Valid
 	})

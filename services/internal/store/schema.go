@@ -41,10 +41,21 @@ func (s Schema) Within(bucket string) bool {
 	})
 }
 
-// Reindex makes the index rows of all tables what their messages say and answers
-// how many rows it put or deleted. Every message type MUST be registered. It is
-// for stores that nobody else uses: it may hold the turn for long.
-func Reindex(tx Tx, s Schema) (mended int, err error) {
+// Mended is what became of index rows.
+type Mended struct {
+	Rows int // that were put or deleted
+	// Unread are the keys of messages that cannot be read: their rows were left as they
+	// were.
+	Unread []string
+}
+
+// errUnread says that a message is none of its table's.
+var errUnread = errors.New("cannot be read")
+
+// Reindex makes the index rows of all tables what their messages say. Every message
+// type MUST be registered. It is for stores that nobody else uses: it may hold the
+// turn for long.
+func Reindex(tx Tx, s Schema) (mended Mended, err error) {
 	for _, table := range slices.Sorted(maps.Keys(s.Indexes)) {
 		mt, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(table))
 		if err != nil {
@@ -92,7 +103,7 @@ type reindexing struct {
 	table   string
 	fields  []string
 	message protoreflect.MessageType
-	mended  *int
+	mended  *Mended
 }
 
 // drop deletes the rows that no message asks for.
@@ -105,13 +116,13 @@ func (r reindexing) drop() error {
 			}
 			_, key, _ := strings.Cut(string(row.Key), "\x00")
 			wanted, err := r.wanted(key)
+			if unread(err) || slices.Contains(wanted, entry{bucket, string(row.Key)}) {
+				continue
+			}
 			if err != nil {
 				return err
 			}
-			if slices.Contains(wanted, entry{bucket, string(row.Key)}) {
-				continue
-			}
-			*r.mended++
+			r.mended.Rows++
 			if err := r.tx.Delete(bucket, row.Key); err != nil {
 				return err
 			}
@@ -132,10 +143,13 @@ func (r reindexing) wanted(key string) ([]entry, error) {
 func (r reindexing) rows(key string, b []byte) ([]entry, error) {
 	m := r.message.New().Interface()
 	if err := proto.Unmarshal(b, m); err != nil {
-		return nil, fmt.Errorf("decoding %q: %w", key, err)
+		return nil, fmt.Errorf("%q %w: %w", key, errUnread, err)
 	}
 	return rowsOf(r.table, key, m, r.fields)
 }
+
+// unread says whether the error is of a single message.
+func unread(err error) bool { return errors.Is(err, errUnread) || errors.Is(err, errZero) }
 
 // add puts the rows that are missing.
 func (r reindexing) add() error {
@@ -144,6 +158,10 @@ func (r reindexing) add() error {
 			return err
 		}
 		wanted, err := r.rows(string(record.Key), record.Value)
+		if unread(err) {
+			r.mended.Unread = append(r.mended.Unread, string(record.Key))
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -161,6 +179,6 @@ func (r reindexing) put(e entry) error {
 	if err != nil || there {
 		return err
 	}
-	*r.mended++
+	r.mended.Rows++
 	return r.tx.Put(e.bucket, []byte(e.key), nil)
 }

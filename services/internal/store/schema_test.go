@@ -20,7 +20,7 @@ func TestReindex(t *testing.T) {
 		want := append(indexed(t, tx, table+".edition"), indexed(t, tx, table+".oneofs")...)
 		equal(t, "rows, none of them for an empty value", 3+6, len(want))
 		mended, err := store.Reindex(tx, schema)
-		equal(t, "mended where nothing is wrong", 0, mended)
+		equal(t, "mended where nothing is wrong", store.Mended{}, mended)
 		equal(t, "Reindex", nil, err)
 
 		equal(t, "breaking", nil, errors.Join(
@@ -31,9 +31,19 @@ func TestReindex(t *testing.T) {
 			tx.Put(table+".oneofs", []byte("x"), nil),
 		))
 		mended, err = store.Reindex(tx, schema)
-		equal(t, "mended", 5, mended)
+		equal(t, "mended", store.Mended{Rows: 5}, mended)
 		equal(t, "Reindex", nil, err)
 		equal(t, "rows", want, append(indexed(t, tx, table+".edition"), indexed(t, tx, table+".oneofs")...))
+
+		equal(t, "breaking a message and two rows", nil, errors.Join(
+			tx.Put(table, []byte("b"), []byte("\xff")),
+			tx.Delete(table+".edition", []byte("1\x00a")),
+			tx.Delete(table+".oneofs", []byte("y\x00c")),
+		))
+		mended, err = store.Reindex(tx, schema)
+		equal(t, "mended but for what cannot be read", store.Mended{Rows: 2, Unread: []string{"b"}}, mended)
+		equal(t, "Reindex", nil, err)
+		equal(t, "rows, also of what cannot be read", want, append(indexed(t, tx, table+".edition"), indexed(t, tx, table+".oneofs")...))
 	})
 }
 

@@ -16,6 +16,10 @@ var versionKey = []byte("version")
 // on. Nothing was changed.
 var ErrVersion = errors.New("store: of another version")
 
+// ErrNoVersion says that something was written in a store that does not say of which
+// version it is, as every store does from its first commit on: it was changed by others.
+var ErrNoVersion = errors.New("store: it does not say of which version it is")
+
 // Migration brings a store from one version to the next.
 type Migration struct {
 	Name string // what it does, for errors
@@ -31,7 +35,7 @@ func (s Schema) first() uint64 { return max(s.First, 1) }
 
 // Migrate brings the store to the schema's version, in one transaction; a new
 // one is of that version from the beginning. A newer one, and one from before
-// Schema.First, are refused with ErrVersion.
+// Schema.First, are refused with ErrVersion, one without with ErrNoVersion.
 func Migrate(ctx context.Context, e Engine, s Schema) error {
 	is, err := VersionOf(ctx, e)
 	if err != nil || is == s.Version() {
@@ -67,9 +71,12 @@ func (s Schema) migrate(tx Tx, is uint64) error {
 }
 
 // CheckVersion refuses with ErrVersion a store that is not of the schema's
-// version, for those who only read.
+// version, for those who only read. One that says none they may look into.
 func CheckVersion(ctx context.Context, e Engine, s Schema) error {
 	is, err := VersionOf(ctx, e)
+	if errors.Is(err, ErrNoVersion) {
+		return nil
+	}
 	if err != nil || is == s.Version() || is == 0 {
 		return err
 	}
@@ -80,29 +87,22 @@ func CheckVersion(ctx context.Context, e Engine, s Schema) error {
 }
 
 // VersionOf returns the version of a store: 0 of one in which nothing was ever
-// written, 1 of one from before versions were kept.
+// written. It answers ErrNoVersion if something was, and no version.
 func VersionOf(ctx context.Context, e Engine) (is uint64, err error) {
 	err = e.View(ctx, func(tx Tx) error {
-		b, there, err := Seek(tx, VersionBucket, versionKey)
-		switch {
-		case err != nil:
+		b, _, err := Seek(tx, VersionBucket, versionKey)
+		if err != nil {
 			return err
-		case !there:
-			is, err = unversioned(tx)
-			return err
-		case len(b) != 8:
-			return fmt.Errorf("%w: it cannot be read", ErrVersion)
 		}
-		is = binary.BigEndian.Uint64(b)
-		return nil
+		if len(b) == 8 {
+			is = binary.BigEndian.Uint64(b)
+			return nil
+		}
+		buckets, err := tx.Buckets()
+		if err == nil && len(buckets) > 0 {
+			err = ErrNoVersion
+		}
+		return err
 	})
 	return is, err
-}
-
-func unversioned(tx Tx) (uint64, error) {
-	buckets, err := tx.Buckets()
-	if err != nil || len(buckets) == 0 {
-		return 0, err
-	}
-	return 1, nil
 }

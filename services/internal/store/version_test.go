@@ -74,21 +74,27 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// TestAStoreFromBeforeVersions is of the first.
-func TestAStoreFromBeforeVersions(t *testing.T) {
-	e, err := bolt.Open(filepath.Join(t.TempDir(), "db"), bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = e.Close() })
-	if err := e.Update(t.Context(), func(tx store.Tx) error { return tx.Put("b", []byte("k"), nil) }); err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Migrate(t.Context(), e, store.Schema{Migrations: []store.Migration{step("a")}}); err != nil {
-		t.Fatal(err)
-	}
-	if got := said(t, e); got != "a" {
-		t.Errorf("the migrations %q ran", got)
+// TestAStoreWithoutItsVersion is not taken for any; who only reads may look into it.
+func TestAStoreWithoutItsVersion(t *testing.T) {
+	schema := store.Schema{Migrations: []store.Migration{step("a")}}
+	for name, spoil := range map[string]func(store.Tx) error{
+		"gone":    func(store.Tx) error { return nil },
+		"renamed": func(tx store.Tx) error { return tx.Put("store", []byte("Version"), store.Number(2)) },
+		"cut":     func(tx store.Tx) error { return tx.Put("store", []byte("version"), store.Number(2)[:7]) },
+	} {
+		e := stale(t, schema)
+		err := e.Update(t.Context(), func(tx store.Tx) error {
+			return errors.Join(tx.Delete("store", []byte("version")), spoil(tx))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Migrate(t.Context(), e, schema); !errors.Is(err, store.ErrNoVersion) || said(t, e) != "" {
+			t.Errorf("%s: Migrate = %v", name, err)
+		}
+		if err := store.CheckVersion(t.Context(), e, schema); err != nil {
+			t.Errorf("%s: CheckVersion = %v", name, err)
+		}
 	}
 }
 

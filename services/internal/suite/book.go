@@ -44,7 +44,8 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 // the other and brings the store to the role's schema. The engine is measured, and what
 // stands between, if anything, as a part of it.
 func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.Engine, log *feed.Log, err error) {
-	engine, err = bolt.Open(filepath.Join(s.config.Data, r.name+".db"), bolt.Options{
+	path := filepath.Join(s.config.Data, r.name+".db")
+	engine, err = bolt.Open(path, bolt.Options{
 		Reserve: s.config.Reserve << 20, Failed: s.fail,
 		BeforeCommit: func(tx store.Tx) error { return log.Seal(tx) }, // nothing is committed before there is one
 		OnCommit:     func() { s.committed(log) },
@@ -54,17 +55,21 @@ func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.
 	}
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
-	era, err := EraOf(ctx, engine)
+	err = bolt.Guard(path, func() error {
+		era, err := EraOf(ctx, engine)
+		if err != nil {
+			return err
+		}
+		log, err = feed.New(feed.Config{
+			Name: r.name, Origin: s.config.Origin(r.name, era),
+			Key: s.secrets[r.name].Signing(), Now: o.Now, Random: rand.Reader,
+		})
+		if err != nil {
+			return err
+		}
+		return s.sound(ctx, engine, log)
+	})
 	if err != nil {
-		return nil, nil, err
-	}
-	if log, err = feed.New(feed.Config{
-		Name: r.name, Origin: s.config.Origin(r.name, era),
-		Key: s.secrets[r.name].Signing(), Now: o.Now, Random: rand.Reader,
-	}); err != nil {
-		return nil, nil, err
-	}
-	if err := s.sound(ctx, engine, log); err != nil {
 		return nil, nil, err
 	}
 	if err := store.Migrate(ctx, engine, r.schema); err != nil {

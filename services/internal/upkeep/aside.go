@@ -3,6 +3,7 @@ package upkeep
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/duban-project/duban/services/internal/feed/fsck"
@@ -18,17 +19,10 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, r *fsck.Re
 			r.First = &fsck.Finding{Seq: fsck.None, What: what}
 		}
 	}
+	if _, err := store.VersionOf(ctx, engine); errors.Is(err, store.ErrNoVersion) {
+		wrong("the store does not say of which version it is")
+	}
 	return engine.View(ctx, func(tx store.Tx) error {
-		says := false
-		for _, err := range tx.Scan(store.VersionBucket, nil, nil) {
-			if err != nil {
-				return fmt.Errorf("reading the version: %w", err)
-			}
-			says = true
-		}
-		if !says && r.Entries > 0 {
-			wrong("the store does not say of which version it is")
-		}
 		bucket := role + ".cursors"
 		for row, err := range tx.Scan(bucket, nil, nil) {
 			switch {

@@ -165,26 +165,27 @@ func fsckMirrors(ctx context.Context, c suite.Config, role string, s seed.Role, 
 }
 
 // Reindex writes the indexes of every store anew from its records, in the data
-// folder of a suite that does not run, and answers how many rows were not as
-// they should be. It passes over a file that is damaged or missing: Fsck names it.
-func Reindex(ctx context.Context, c suite.Config) (mended int, err error) {
+// folder of a suite that does not run. It passes over what cannot be mended, a file
+// that is damaged or missing and a record that cannot be read: Fsck names them.
+func Reindex(ctx context.Context, c suite.Config) (all store.Mended, err error) {
 	if c, err = named(ctx, c, suite.Called()); err != nil {
-		return 0, err
+		return all, err
 	}
 	for _, role := range suite.Called() {
-		n, err := reindexRole(ctx, c, role)
+		mended, err := reindexRole(ctx, c, role)
 		if err != nil && !lost(err) {
-			return mended, fmt.Errorf("%s: %w", role, err)
+			return all, fmt.Errorf("%s: %w", role, err)
 		}
-		mended += n
+		all.Rows += mended.Rows
+		all.Unread = append(all.Unread, mended.Unread...)
 	}
-	return mended, nil
+	return all, nil
 }
 
-func reindexRole(ctx context.Context, c suite.Config, role string) (mended int, err error) {
+func reindexRole(ctx context.Context, c suite.Config, role string) (mended store.Mended, err error) {
 	engine, err := open(ctx, c, role, bolt.Mend)
 	if err != nil {
-		return 0, err
+		return mended, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
 	err = engine.Update(ctx, func(tx store.Tx) (err error) {

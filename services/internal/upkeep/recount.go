@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount"
+	events "github.com/duban-project/duban/services/event/recheck"
 	federationserver "github.com/duban-project/duban/services/federation/server"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -84,6 +88,18 @@ func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Sourc
 		delete(stores, "federation")
 		return recountFrom(ctx, kept, append(sources, recount.Sources(path.Base(name), stores)...), below[1:])
 	})
+}
+
+// Events holds the events in the data folder of a suite that does not run against its
+// feeds, returns the first difference, and answers how many entries are none yet.
+func Events(ctx context.Context, c suite.Config) (waiting uint64, err error) {
+	err = withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) (err error) {
+		kept := stores["event"]
+		maps.DeleteFunc(stores, func(role string, _ store.Engine) bool { return !slices.Contains(feedserver.Followed("event"), role) })
+		waiting, err = events.Events(ctx, kept, stores)
+		return err
+	})
+	return waiting, err
 }
 
 // withStores opens the stores of all roles.

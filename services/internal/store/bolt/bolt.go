@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -77,19 +78,28 @@ type engine struct {
 }
 
 // Open opens the file at path, or makes it in an existing folder. It fails if
-// somebody else holds the file for more than a second.
+// somebody else holds the file for more than a second, and with ErrDamaged if the
+// file was cut off, or is otherwise none that can be opened.
 func Open(path string, o Options) (store.Engine, error) {
-	return open(path, o, nil)
+	return open(path, o, os.OpenFile)
 }
 
-func open(path string, o Options, file openFile) (*engine, error) {
+func open(path string, o Options, file openFile) (e *engine, err error) {
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("creating %s: %w", path, err)
 	}
-	return attach(path, o, bbolt.Options{OpenFile: file})
+	g := &guarded{path: path, how: file}
+	err = g.guard(func() (err error) {
+		e, err = attach(path, o, bbolt.Options{OpenFile: g.open})
+		return err
+	})
+	if err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+	return e, nil
 }
 
-// attach opens a file that is there.
+// attach opens a file that is there, and whole.
 func attach(path string, o Options, how bbolt.Options) (*engine, error) {
 	if o.MapSize == 0 {
 		o.MapSize = mapped
@@ -98,7 +108,11 @@ func attach(path string, o Options, how bbolt.Options) (*engine, error) {
 		o.Free = Free
 	}
 	how.Timeout, how.InitialMmapSize, how.FreelistType, how.NoStatistics = patience, o.MapSize, bbolt.FreelistMapType, true
-	db, err := bbolt.Open(path, 0o600, &how)
+	err := whole(path)
+	var db *bbolt.DB
+	if err == nil {
+		db, err = bbolt.Open(path, 0o600, &how)
+	}
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("opening %s: another process holds it: %w", path, err)
 	}

@@ -298,7 +298,7 @@ func survives(t *testing.T, n int, held map[string][]byte, answers []string) {
 			t.Fatal(err)
 		}
 	}
-	e, err := open(filepath.Join(folder, "db"), Options{MapSize: 1 << 16}, nil)
+	e, err := open(filepath.Join(folder, "db"), Options{MapSize: 1 << 16}, os.OpenFile)
 	if err != nil {
 		t.Errorf("after %d effects: %v", n, err)
 		return

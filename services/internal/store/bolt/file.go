@@ -43,6 +43,23 @@ func create(path string) error {
 	return dir.Sync()
 }
 
+// whole refuses a file that has fewer bytes than its newest state takes: whoever maps
+// it would read behind its end. It reads the two pages that say so, and no more.
+func whole(path string) error {
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: patience, NoStatistics: true})
+	if err != nil {
+		return err
+	}
+	err = db.View(func(t *bbolt.Tx) error {
+		info, err := os.Stat(path)
+		if err == nil && t.Size() > info.Size() {
+			err = fmt.Errorf("it has %d of %d bytes", info.Size(), t.Size())
+		}
+		return err
+	})
+	return errors.Join(err, db.Close())
+}
+
 // initialize writes a whole empty database to temp and moves it to path.
 func initialize(temp, path string) error {
 	db, err := bbolt.Open(temp, 0o600, &bbolt.Options{Timeout: patience})

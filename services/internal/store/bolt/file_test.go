@@ -110,6 +110,35 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// A file that was cut off anywhere is named as damaged, also where nothing that Open reads
+// is missing, and may be opened again at once when it is whole.
+func TestOpenRefusesACutFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	e, err := bolt.Open(path, bolt.Options{MapSize: 1 << 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "Update", e.Update(t.Context(), func(tx store.Tx) error { return tx.Put("large", []byte("k"), make([]byte, 1<<18)) }), nil)
+	for range 3 { // so that what Open reads lies before the large value
+		want(t, "Update", e.Update(t.Context(), put("k")), nil)
+	}
+	want(t, "Close", e.Close(), nil)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{1, 1 << 12, 1 << 14, 1 << 17, 1<<17 + 1, 1 << 18} {
+		want(t, "cutting", os.WriteFile(path, whole[:size], 0o600), nil)
+		if _, err := bolt.Open(path, bolt.Options{}); !errors.Is(err, bolt.ErrDamaged) || !strings.Contains(err.Error(), path) {
+			t.Errorf("Open of %d of %d bytes = %v", size, len(whole), err)
+		}
+	}
+	want(t, "mending", os.WriteFile(path, whole, 0o600), nil)
+	e, err = bolt.Open(path, bolt.Options{})
+	want(t, "Open", err, nil)
+	want(t, "Close", e.Close(), nil)
+}
+
 // However many come first, one gets the file, and it is the one under its name.
 func TestOpenOnlyOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "db")

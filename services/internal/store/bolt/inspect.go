@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -34,29 +33,23 @@ func inspect(path string, reading bool) (store.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &guarded{path: path, reading: reading}
+	g := &guarded{path: path, reading: reading, how: os.OpenFile}
 	if info.Size() == 0 { // which bbolt would make a new one of
 		return nil, g.damage("it is empty")
 	}
-	if err = g.guard(func() error { return g.begin(info.Size()) }); err != nil {
+	if err = g.guard(g.begin); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
 	return g, nil
 }
 
-// begin opens the file, which MUST have all the pages that are in use.
-func (g *guarded) begin(size int64) error {
+func (g *guarded) begin() error {
 	e, err := attach(g.path, Options{}, bbolt.Options{OpenFile: g.open, ReadOnly: g.reading})
 	if err != nil {
 		return err
 	}
 	g.Engine = e
-	return e.db.View(func(t *bbolt.Tx) error {
-		if t.Size() > size {
-			return g.damage(fmt.Sprintf("it has %d of %d bytes", size, t.Size()))
-		}
-		return nil
-	})
+	return nil
 }
 
 // guarded turns what a damaged file does to its readers into an error.
@@ -64,13 +57,14 @@ type guarded struct {
 	store.Engine
 	path    string
 	reading bool
+	how     openFile
 	file    *os.File
 	damaged bool
 }
 
 // open keeps the file, whose lock ends with it.
 func (g *guarded) open(name string, flag int, mode os.FileMode) (file *os.File, err error) {
-	g.file, err = os.OpenFile(name, flag, mode)
+	g.file, err = g.how(name, flag, mode)
 	return g.file, err
 }
 
@@ -98,6 +92,10 @@ func (g *guarded) Close() error {
 	}
 }
 
+// Guard runs do, which reads an engine of the file at path, and answers ErrDamaged
+// where Inspect's engine would.
+func Guard(path string, do func() error) error { return (&guarded{path: path}).guard(do) }
+
 // guard runs do in this goroutine, in which alone a fault becomes a panic.
 func (g *guarded) guard(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -114,5 +112,5 @@ func (g *guarded) damage(what any) error {
 	if _, fault := what.(runtime.Error); fault {
 		what = "one of its pages leads nowhere"
 	}
-	return fmt.Errorf("%s: %w: %v", filepath.Base(g.path), ErrDamaged, what)
+	return fmt.Errorf("%s: %w: %v", g.path, ErrDamaged, what)
 }

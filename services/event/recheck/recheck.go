@@ -1,0 +1,284 @@
+// Package recheck makes the order of events anew from the feeds, up to where each is
+// taken in, and holds what event keeps against it: which entries have become events, in
+// the order of their own feed, whose they are, and which units have them. In which order
+// those of two feeds came nobody can say afterwards, and any is right. It shares no code
+// with those who write, but for the rule of whose an entry is, and changes nothing.
+package recheck
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/event"
+	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// The buckets: events and units as package order has them, how far each feed is taken in,
+// and the queues of webhooks, which begin with the last event that was looked at.
+const (
+	events  = "event.events"
+	units   = "event.units"
+	cursors = "event.cursors"
+	heads   = "event.head"
+	queues  = "event.queues"
+)
+
+// ErrDifferent says that something is kept that is not as the feeds say. Every other
+// error says that the check could not be finished.
+var ErrDifferent = errors.New("events: what is kept is not as the feeds say")
+
+func differs(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrDifferent, fmt.Sprintf(format, args...))
+}
+
+// Events returns the first difference of what kept, the store of event, has of the feeds
+// that it follows, which stores have by service, kept perhaps among them. It answers how
+// many entries are not taken in yet: that is no difference, also if it is all of them.
+func Events(ctx context.Context, kept store.Engine, stores map[string]store.Engine) (waiting uint64, err error) {
+	c := check{ctx: ctx}
+	err = kept.View(ctx, func(tx store.Tx) error {
+		c.tx = tx
+		return c.open(slices.Sorted(maps.Keys(stores)), func(role string, use func(store.Tx) error) error {
+			if stores[role] == kept {
+				return use(tx)
+			}
+			return stores[role].View(ctx, use)
+		})
+	})
+	return c.waiting, err
+}
+
+// check is one run.
+type check struct {
+	ctx     context.Context
+	tx      store.Tx // of event
+	feeds   []*reading
+	waiting uint64
+	head    uint64 // the newest number
+	listed  uint64 // rows that units must have
+}
+
+// open reads the feeds of the roles, one within the view of the other, and then checks.
+func (c *check) open(roles []string, view func(role string, use func(store.Tx) error) error) error {
+	if len(roles) == 0 {
+		return c.all()
+	}
+	return view(roles[0], func(tx store.Tx) error {
+		size, err := sizeOf(tx)
+		if err != nil {
+			return err
+		}
+		until, err := c.number(cursors, roles[0])
+		if err != nil {
+			return err
+		}
+		if until > size {
+			return differs("%d entries of %s are taken in, and its feed has %d", until, roles[0], size)
+		}
+		c.waiting += size - until
+		c.feeds = append(c.feeds, &reading{service: roles[0], tx: tx, until: until})
+		return c.open(roles[1:], view)
+	})
+}
+
+// number reads one that event keeps, 0 if there is none.
+func (c *check) number(bucket, key string) (uint64, error) {
+	b, there, err := store.Seek(c.tx, bucket, []byte(key))
+	if err != nil || !there {
+		return 0, err
+	}
+	if len(b) != 8 {
+		return 0, differs("%s has under %q what is no number", bucket, key)
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+// sizeOf is how many entries a feed has.
+func sizeOf(tx store.Tx) (uint64, error) {
+	b, there, err := store.Seek(tx, feed.MetaBucket, []byte(feed.HeadKey))
+	if err != nil || !there {
+		return 0, err
+	}
+	if len(b) < 8 {
+		return 0, differs("the head of a feed cannot be read")
+	}
+	return binary.BigEndian.Uint64(b), nil
+}
+
+func (c *check) all() error {
+	for _, step := range []func() error{c.followed, c.order, c.ends, c.lists, c.webhooks} {
+		if err := errors.Join(c.ctx.Err(), step()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// followed looks whether there is a feed for each cursor.
+func (c *check) followed() error {
+	for row, err := range c.tx.Scan(cursors, nil, nil) {
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(c.feeds, func(r *reading) bool { return r.service == string(row.Key) }) {
+			return differs("%s has %q, and there is no such feed", cursors, row.Key)
+		}
+	}
+	return nil
+}
+
+// order holds each event against the next entries of the feeds.
+func (c *check) order() error {
+	for row, err := range c.tx.Scan(events, nil, nil) {
+		if err := errors.Join(err, c.ctx.Err()); err != nil {
+			return err
+		}
+		if c.head++; !bytes.Equal(row.Key, store.Number(c.head)) {
+			return differs("%s has %x where event %d should be", events, row.Key, c.head)
+		}
+		if err := c.event(row.Value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// event looks for the feed whose next entry the newest event is, and for its units' rows.
+func (c *check) event(value []byte) error {
+	for _, r := range c.feeds {
+		if err := r.ahead(); err != nil {
+			return err
+		}
+		if r.entry == nil || !bytes.Contains(value, r.entry.GetId()) {
+			continue
+		}
+		if !r.is(value) {
+			return differs("event %d is not entry %d of %s as it stands there", c.head, r.next-1, r.service)
+		}
+		for _, unit := range r.units() {
+			c.listed++
+			row, there, err := store.Seek(c.tx, units, listKey(unit, c.head))
+			if err != nil {
+				return err
+			}
+			if !there || len(row) > 0 {
+				return differs("%s does not have event %d under %s", units, c.head, unit)
+			}
+		}
+		r.entry = nil
+		return nil
+	}
+	return differs("event %d is not the next entry of any feed that is taken in", c.head)
+}
+
+func listKey(unit string, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(unit+"\x00"), n)
+}
+
+// ends looks for entries without an event behind the newest, and at what is said of it.
+func (c *check) ends() error {
+	for _, r := range c.feeds {
+		if err := r.ahead(); err != nil {
+			return err
+		}
+		if r.entry != nil {
+			return differs("entry %d of %s is taken in and is no event", r.next-1, r.service)
+		}
+	}
+	head, err := c.number(heads, "head")
+	if err != nil {
+		return err
+	}
+	if head != c.head {
+		return differs("%s says %d events, and there are %d", heads, head, c.head)
+	}
+	era, _, err := store.Seek(c.tx, heads, []byte("era"))
+	if err == nil && c.head > 0 && len(era) == 0 {
+		err = differs("%s does not say which order this is", heads)
+	}
+	return err
+}
+
+// lists counts the rows of units, of which those that must be there were seen.
+func (c *check) lists() error {
+	n := uint64(0)
+	for _, err := range c.tx.Scan(units, nil, nil) {
+		if err := errors.Join(err, c.ctx.Err()); err != nil {
+			return err
+		}
+		n++
+	}
+	if n != c.listed {
+		return differs("%s has %d rows, and the events account for %d", units, n, c.listed)
+	}
+	return nil
+}
+
+// webhooks looks whether any passes over events to come.
+func (c *check) webhooks() error {
+	for row, err := range c.tx.Scan(queues, nil, nil) {
+		if err != nil {
+			return err
+		}
+		if len(row.Value) < 8 || binary.BigEndian.Uint64(row.Value) > c.head {
+			return differs("%s has %s behind the last event", queues, row.Key)
+		}
+	}
+	return nil
+}
+
+// reading is a feed up to where it is taken in.
+type reading struct {
+	service     string
+	tx          store.Tx
+	next, until uint64
+	entry       *feedv1.Entry // before next, if it must be an event and none was seen; or nil
+	place       event.Place
+}
+
+// ahead goes on to the next entry that must be an event, if it is not there yet.
+func (r *reading) ahead() error {
+	for ; r.entry == nil && r.next < r.until; r.next++ {
+		b, err := r.tx.Get(feed.EntriesBucket, store.Number(r.next))
+		e := &feedv1.Entry{}
+		if errors.Is(err, store.ErrNotFound) || err == nil && proto.Unmarshal(b, e) != nil {
+			return differs("entry %d of %s cannot be read", r.next, r.service)
+		}
+		if err != nil {
+			return err
+		}
+		if e.GetBody() == nil {
+			continue
+		}
+		body, err := e.GetBody().UnmarshalNew()
+		if err != nil {
+			continue // it is of a kind that is not known here
+		}
+		if place, told := event.PlaceOf(body); told && place.Unit != "" {
+			r.entry, r.place = e, place
+		}
+	}
+	return nil
+}
+
+// is says whether the value of an event is the entry with its place.
+func (r *reading) is(value []byte) bool {
+	rest, placed := bytes.CutPrefix(value, []byte(r.place.Unit+"\n"+r.place.Assigned+"\n"+r.place.Campaign+"\n"))
+	e := &feedv1.Entry{}
+	return placed && proto.Unmarshal(rest, e) == nil && proto.Equal(e, r.entry)
+}
+
+// units are those that have the entry in their lists.
+func (r *reading) units() []string {
+	all := []string{r.place.Unit, r.place.Assigned}
+	return slices.Compact(slices.DeleteFunc(all, func(unit string) bool { return unit == "" }))
+}
