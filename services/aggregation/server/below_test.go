@@ -235,3 +235,18 @@ func TestReportsBelowCountInWhateverOrder(t *testing.T) {
 		}
 	})
 }
+
+// A report is taken of a unit before the tree by which figures are kept has it, and after
+// those above it have moved: once the tree has it, what came before they moved counts where
+// they lay then.
+func TestAReportOfAUnitThatIsYetToCome(t *testing.T) {
+	j := newJoined(t, nil)
+	defer j.close()
+	j.now = j.now.AddDate(0, 1, 0)
+	j.lie("a", "b")
+	j.count("organization", len(j.feeds["organization"]))
+	j.proposalOf("units/a1x")
+	if err := recount.Check(t.Context(), j.stores["aggregation"], j.settleBelow()); err != nil {
+		t.Fatal(err)
+	}
+}
