@@ -120,6 +120,7 @@ var rules = []struct {
 	{"aggregation/figures", append(rooms("store", "calendar"), std, root+"aggregation")},
 	{"aggregation/figures/cursors", append(rooms("store"), std)},
 	{"aggregation/figures/ended", append(rooms("store"), std, root+"aggregation")},
+	{"aggregation/figures/facts", []string{std, root + "aggregation"}},
 	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},
 	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
 	{"aggregation/jobs", append(rooms("store"), std, pb, proto)},

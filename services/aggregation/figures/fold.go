@@ -9,6 +9,7 @@ import (
 
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures/ended"
+	"github.com/duban-project/duban/services/aggregation/figures/facts"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -89,7 +90,7 @@ func (f *Fold) fact(name string) (*aggregation.Fact, error) {
 	if err != nil || !there {
 		return &aggregation.Fact{}, err
 	}
-	return decodeFact(name, b)
+	return facts.Decode(name, b)
 }
 
 // count takes one delta of a feed in, unless reports have the figure.
@@ -264,7 +265,7 @@ func (f *Fold) writeFact(name string, fact *aggregation.Fact) error {
 	if len(fact.Counts) == 0 && fact.Score == nil {
 		return f.tx.Delete(factsBucket, []byte(name))
 	}
-	return f.tx.Put(factsBucket, []byte(name), encodeFact(fact))
+	return f.tx.Put(factsBucket, []byte(name), facts.Encode(fact))
 }
 
 // end notes, under all above its unit, that what d says is of reports ended on its day.

@@ -56,9 +56,9 @@ func newPast(t *testing.T, r *rapid.T) *past {
 	if p.engine, err = bolt.Open(filepath.Join(dir, "figures.db"), bolt.Options{MapSize: 1 << 24}); err != nil {
 		t.Fatal(err)
 	}
-	for i, above := range []string{"", "units/root", "units/root", "units/a", "units/a", "units/b", "units/a1"} {
+	for i, above := range []string{"", "units/root", "units/root", "units/a", "units/a", "units/b"} {
 		p.lie(units[i], above)
-	}
+	} // the last one gets its place after some of what counts in it, if it gets one
 	return p
 }
 
@@ -138,7 +138,7 @@ func (p *past) actions() map[string]func(*rapid.T) {
 
 func (p *past) move() {
 	unit, to := p.one(units[1:]), p.one(units)
-	if !p.naive.within(to, unit, "9999") {
+	if p.naive.placed(to) && !p.naive.within(to, unit, "9999") {
 		p.lie(unit, to)
 	}
 }
@@ -146,7 +146,7 @@ func (p *past) move() {
 // merge lays a unit, and before it all that lie beneath it, under another.
 func (p *past) merge() {
 	source, target := p.one(units[1:]), p.one(units)
-	if p.naive.within(target, source, "9999") {
+	if !p.naive.placed(target) || p.naive.within(target, source, "9999") {
 		return
 	}
 	for _, unit := range units {

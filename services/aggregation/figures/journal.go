@@ -1,12 +1,12 @@
 package figures
 
 import (
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/facts"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -17,13 +17,7 @@ import (
 // note writes a delta into the journal.
 func (f *Fold) note(k kind, d aggregation.Delta) {
 	key := f.stretch.key() + f.at.key() + f.name
-	b := f.journal[key]
-	for _, s := range []string{d.Unit, d.Campaign, d.Category, d.Source, d.Day} {
-		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
-	}
-	b = binary.AppendVarint(binary.AppendVarint(b, int64(k)), boolean(d.Accepted))
-	b = binary.AppendVarint(binary.AppendVarint(b, int64(d.Metric)), d.N)
-	f.journal[key] = b
+	f.journal[key] = facts.AppendChange(f.journal[key], byte(k), d)
 }
 
 func (f *Fold) writeJournal() error {
@@ -41,26 +35,14 @@ func (f *Fold) writeJournal() error {
 }
 
 // readJournal yields what became known in a stretch after a moment.
-func readJournal(tx store.Tx, stretch, after moment, take func(kind, aggregation.Delta) error) error {
+func readJournal(tx store.Tx, stretch, after moment, take func(kind, aggregation.Delta)) error {
 	from, to := stretch.key()+(after+1).key(), (stretch + 1).key()
 	for e, err := range tx.Scan(journalBucket, []byte(from), []byte(to)) {
 		if err != nil {
 			return err
 		}
-		r := &reader{b: e.Value}
-		for len(r.b) > 0 && !r.broken {
-			var d aggregation.Delta
-			for _, s := range []*string{&d.Unit, &d.Campaign, &d.Category, &d.Source, &d.Day} {
-				*s = r.text()
-			}
-			k := kind(r.number())
-			d.Accepted, d.Metric, d.N = r.number() == 1, aggregation.Metric(r.number()), r.number()
-			if err := take(k, d); err != nil {
-				return err
-			}
-		}
-		if r.broken {
-			return fmt.Errorf("the journal of figures cannot be read at %x", e.Key)
+		if err := facts.Changes(e.Value, func(k byte, d aggregation.Delta) { take(kind(k), d) }); err != nil {
+			return fmt.Errorf("the journal of figures at %x: %w", e.Key, err)
 		}
 	}
 	return nil

@@ -17,9 +17,8 @@ func (f *Fold) split(at moment) error {
 		return err
 	}
 	places := map[place]*row{}
-	err = readJournal(f.tx, old, at-1, func(k kind, d aggregation.Delta) error {
+	err = readJournal(f.tx, old, at-1, func(k kind, d aggregation.Delta) {
 		gather(places, k, d, old)
-		return nil
 	})
 	if err != nil {
 		return err

@@ -62,11 +62,38 @@ func (f *Fold) move(name string, parents []parent, since moment) error {
 	}
 	way := between(before, now)
 	err = errors.Join(f.shiftListed(owedBucket, name, way), f.shiftListed(ended.Bucket, name, way))
+	if since == ever {
+		return errors.Join(err, f.shiftInTime(name, before), f.Flush())
+	}
+	return errors.Join(err, f.shiftSince(name, since, way), f.Flush())
+}
+
+// shiftInTime moves what counted in a unit, when only it was on its path, along with it
+// wherever those above it have moved: a report may be taken before the tree has its unit.
+func (f *Fold) shiftInTime(unit string, path []string) error {
+	for since := ever; since != never; {
+		now, err := f.tree.path(unit, since)
+		if err == nil {
+			err = f.shiftSince(unit, since, between(path, now))
+		}
+		if err != nil {
+			return err
+		}
+		path = now
+		if since, err = f.tree.turn(path, since); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shiftSince moves what counts in a unit since a moment, at which the tree turned.
+func (f *Fold) shiftSince(unit string, since moment, way way) (err error) {
 	for _, axis := range axes {
 		s := shifting{fold: f, axis: axis, day: since.day(), since: since, way: way}
-		err = errors.Join(err, s.rows(name))
+		err = errors.Join(err, s.rows(unit))
 	}
-	return errors.Join(err, f.shiftLater(name, since, way), f.Flush())
+	return errors.Join(err, f.shiftLater(unit, since, way))
 }
 
 // shifting moves what counts in a unit on an axis, cut by cut.

@@ -67,6 +67,11 @@ func (n *naive) parent(unit, day string) (above string) {
 	return above
 }
 
+// placed says whether a unit has a place in the tree.
+func (n *naive) placed(unit string) bool {
+	return slices.ContainsFunc(n.moves, func(m move) bool { return m.unit == unit })
+}
+
 // within says whether a unit lay at or beneath another at the end of a day.
 func (n *naive) within(unit, top, day string) bool {
 	for ; unit != ""; unit = n.parent(unit, day) {

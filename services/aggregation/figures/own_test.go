@@ -228,6 +228,27 @@ func TestAReportFromBelowTakesItsMonthBack(t *testing.T) {
 	}
 }
 
+// What counts in a unit before it has a place counts, once it has one, under those above it
+// as they lay in time, and as it was known at any moment.
+func TestWhatCountsBeforeItsUnitHasAPlace(t *testing.T) {
+	w := newWorkshop(t)
+	w.fold("2026-08-10", func(f *figures.Fold) error { return f.Unit("units/b", "units/a") })
+	w.fold("2026-09-01", func(f *figures.Fold) error { return f.Unit("units/a", "") })
+	w.problem("2026-08-01", "units/new", "2026-08-05")
+	w.said("2026-09-05", "units/new", aggregation.ComplaintsReceived, "2026-07", 1, 0, 4)
+	w.said("2026-10-05", "units/new", aggregation.ComplaintsReceived, "2026-09", 2, 0, 7)
+	w.fold("2026-10-10", func(f *figures.Fold) error { return f.Unit("units/new", "units/b") })
+	w.fold("2026-11-01", func(f *figures.Fold) error { return f.Unit("units/b", "units/root") })
+	w.wants(map[string][2]int64{"2026-07-31": {0, 0}, "2026-08-01": {1, 0}, "2026-08-31": {1, 1}, "2026-09-01": {0, 1}, "2026-10-31": {0, 1}, "2026-11-01": {1, 1}})
+	for day, want := range map[string][3]int64{
+		"2026-07-31": {0, 0, 0}, "2026-08-31": {1, 1, 0}, "2026-09-04": {0, 0, 0}, "2026-09-05": {0, 0, 4}, "2026-10-31": {0, 0, 4}, "2026-11-02": {1, 1, 4},
+	} {
+		if got := [3]int64{w.asOf(day, day, rectifying), w.asOf(day, day, overdue), w.asOf(day, day, aggregation.ComplaintsReceived)}; got != want {
+			t.Errorf("as of %s there were %d being rectified, overdue and received, want %d", day, got, want)
+		}
+	}
+}
+
 // complaint is about a unit: it came and was accepted on a day, and was replied to.
 func (w *workshop) complaint(day, unit string) {
 	w.Helper()

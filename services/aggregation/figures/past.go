@@ -75,11 +75,10 @@ func (p *Past) readRest() error {
 	}
 	p.rest = map[string]changes{}
 	places := map[place]*row{}
-	err := readJournal(p.tx, p.stretch, p.at, func(k kind, d aggregation.Delta) error {
+	err := readJournal(p.tx, p.stretch, p.at, func(k kind, d aggregation.Delta) {
 		if p.cut.holds(d.Cell) {
 			gather(places, k, d, p.stretch)
 		}
-		return nil
 	})
 	if err != nil {
 		return err

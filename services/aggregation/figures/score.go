@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/figures/facts"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -119,7 +120,7 @@ func (t *tree) above(unit string, s scored) (int, error) {
 	if err != nil || !there {
 		return lowest, err
 	}
-	fact, err := decodeFact(round, b)
+	fact, err := facts.Decode(round, b)
 	if err != nil {
 		return lowest, err
 	}

@@ -88,6 +88,36 @@ func TestAReportIsCountedWhereItsUnitStoodThen(t *testing.T) {
 	wantFigure(t, s.status(s.reviewer.Key, next, nil).GetFigures(), "problems_found", 0)
 }
 
+// A report is sent of a unit that the figures' own tree does not know yet, after those above
+// that unit have moved: what came before they did is not of who they lie under since.
+func TestWhatIsSentOfANewUnitCountsWhereItStood(t *testing.T) {
+	refuses := &atomic.Bool{}
+	s := newSceneOn(suitetest.RunOver(t, func(role string, e store.Engine) store.Engine {
+		if role != "aggregation" {
+			return e
+		}
+		return treeless{e, refuses}
+	}))
+	next := s.Unit("d2", s.Root, organizationv1.Unit_KIND_DISTRICT)
+	if _, err := s.Organization(s.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: s.school, Parent: next}); err != nil {
+		t.Fatal(err)
+	}
+	s.settled()
+	refuses.Store(true)
+	late := s.Unit("late", s.school, organizationv1.Unit_KIND_SCHOOL)
+	if row := s.sent(s.report(1, row(late, "found", 8))).GetRows()[0]; !row.GetProposed() {
+		t.Fatalf("of a new unit is said %v", row)
+	}
+	refuses.Store(false)
+	s.settled()
+	for unit, want := range map[string]int64{late: 8, s.school: 8, s.district: 8, next: 0, s.Root: 8} {
+		if got := figure(s.status(s.reviewer.Key, unit, askedFor).GetFigures(), "problems_found").GetValue(); got != want {
+			t.Errorf("%s has %d found, want %d", unit, got, want)
+		}
+	}
+	s.recounted()
+}
+
 // held is organization's feed, of which nothing is read from an entry on until it is
 // let go.
 type held struct {

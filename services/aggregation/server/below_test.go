@@ -108,8 +108,8 @@ func (j *joined) plan() {
 	j.append(belowPlan, c.GetName(), c)
 }
 
-// reportBelow lets count below what a report says came at a unit of which no report
-// here tells, in the place of what the one before said of the month. The only page of a
+// reportBelow lets count below what a report says came at a unit, of which a report made
+// here may tell first, in the place of what the one before said of the month. The only page of a
 // short report comes before it, judged, and once more when it is accepted.
 func (j *joined) reportBelow() {
 	period := j.now.AddDate(0, -j.pick("months", 3), -j.now.Day()+1).Format("2006-01")
@@ -236,4 +236,38 @@ func TestReportsBelowCountInWhateverOrder(t *testing.T) {
 			r.Fatal(err)
 		}
 	})
+}
+
+// A report is taken of a unit before the tree by which figures are kept has it, and after
+// those above it have moved: once the tree has it, what came before they moved counts where
+// they lay then.
+func TestAReportOfAUnitThatIsYetToCome(t *testing.T) {
+	j := newJoined(t, nil)
+	defer j.close()
+	j.now = j.now.AddDate(0, 1, 0)
+	j.lie("a", "b")
+	j.count("organization", len(j.feeds["organization"]))
+	j.proposalOf("units/a1x")
+	if err := recount.Check(t.Context(), j.stores["aggregation"], j.settleBelow()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A month of the root below that a report made here has told stays that one's, also if
+// below a report of it counts.
+func TestWhatIsToldHereStaysSo(t *testing.T) {
+	j := newJoined(t, nil)
+	defer j.close()
+	j.now = j.now.AddDate(0, 1, 0)
+	j.reportOf("units/a")
+	r := &aggregationv1.Report{Name: "reports/9", Unit: "units/a", Source: "s", Form: "reportForms/ledger-monthly", Period: "2025-12", Sequence: 9}
+	j.append(belowReports, r.GetName(), r)
+	page := &aggregationv1.ReportPage{Name: "reports/9/pages/000000", Report: r.GetName(), Rows: []*aggregationv1.Report_Row{
+		{ResolvedUnit: "units/a", Field: "found", Value: 7, Counted: true}, {ResolvedUnit: "units/a", Field: "rectifying", Value: 6, Counted: true},
+		{ResolvedUnit: "units/a1", Field: "found", Value: 5, Counted: true},
+	}}
+	j.append(belowReports, page.GetName(), page)
+	if err := recount.Check(t.Context(), j.stores["aggregation"], j.settleBelow()); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -94,7 +94,8 @@ func New() *Reports {
 func (s *Reports) Report(r *aggregationv1.Report) { s.reports[r.GetName()] = r }
 
 // Page notes what is counted of a page of a report, from an installation below or, if
-// that is "", from here. What a report once had, the feed never has again.
+// that is "", from here. What a report once had, the feed never has again. What one that was
+// made here had, none from below has: had that been first, this one would not count.
 func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time.Time) {
 	s.pages[p.GetName()] = p
 	if installation == "" {
@@ -102,6 +103,7 @@ func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time
 	}
 	r := s.reports[p.GetReport()]
 	for _, row := range p.GetRows() {
+		row.Counted = row.GetCounted() && (installation == "" || s.free(r, row, installation))
 		s.enter(r, row, at)
 		if row.GetCounted() {
 			metric := metricOf(r, row)
@@ -113,6 +115,15 @@ func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time
 			}
 		}
 	}
+}
+
+// free says whether no other source has what a row from below tells.
+func (s *Reports) free(r *aggregationv1.Report, row *aggregationv1.Report_Row, installation string) bool {
+	metric := metricOf(r, row)
+	return !slices.ContainsFunc(months(r.GetPeriod()), func(month string) bool {
+		held, ok := s.sources[FigureOf(row.GetResolvedUnit(), metric, month)]
+		return ok && held != sourceOf(installation, r, metric)
+	})
 }
 
 // enter notes when a row of a report began to count. What was taken off never counts
