@@ -61,20 +61,26 @@ func (h *holding) read(r *http.Request, header http.Header, limit int64, public 
 	if r.ContentLength >= 0 {
 		most = min(most, r.ContentLength)
 	}
-	first := min(most, aside)
-	if err := h.take(h.strangers, first); err != nil {
-		return nil, err
+	first, room := min(most, aside), h.strangers
+	if err := h.take(room, first); err != nil {
+		if public {
+			return nil, err
+		}
+		if room, err = h.introduce(r.Context(), header); err != nil { // strangers keep nobody out who is known
+			return nil, err
+		}
+		if err := h.take(room, first); err != nil {
+			return nil, err
+		}
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, first))
 	if err != nil || int64(len(body)) < first || first == most {
 		return body, cut(err)
 	}
-	room := h.strangers
-	if !public {
-		if err := h.ask(r.Context(), header); err != nil {
+	if !public && room == h.strangers {
+		if room, err = h.introduce(r.Context(), header); err != nil {
 			return nil, err
 		}
-		room = h.known
 	}
 	if err := h.take(room, most-first); err != nil {
 		return nil, err
@@ -91,8 +97,8 @@ func cut(err error) error {
 	return problem.Malformed(problem.Field{Path: problem.Body, Rule: "cut", Text: problem.Text{Zh: "传输中断", En: "it ended early"}})
 }
 
-// ask is nil if the services know who calls.
-func (h *holding) ask(ctx context.Context, header http.Header) error {
+// introduce answers with the room of those who are known, if the services know who calls.
+func (h *holding) introduce(ctx context.Context, header http.Header) (*semaphore.Weighted, error) {
 	asks := http.Header{}
 	for _, name := range []string{"Authorization", "Accept-Language", "Traceparent"} {
 		if v := header.Values(name); len(v) > 0 {
@@ -101,13 +107,13 @@ func (h *holding) ask(ctx context.Context, header http.Header) error {
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/v1/caller", http.NoBody)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.Header = asks
 	ctx, err = runtime.AnnotateContext(ctx, h.mux, r, organizationv1.OrganizationService_GetCaller_FullMethodName)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = h.caller.GetCaller(ctx, &organizationv1.GetCallerRequest{})
-	return err
+	return h.known, err
 }

@@ -49,7 +49,7 @@ func TestBodiesAreHeldUpToABound(t *testing.T) {
 	}
 	overloaded := func(body string) bool {
 		t.Helper()
-		w := ask(h, "POST", "/v1/units", body)
+		w := ask(h, "POST", "/v1/units", body, "Authorization: Bearer k")
 		return w.Code == http.StatusTooManyRequests && strings.Contains(w.Body.String(), "SERVER_OVERLOADED") && w.Header().Get("Retry-After") != ""
 	}
 	end := func() {
@@ -65,8 +65,14 @@ func TestBodiesAreHeldUpToABound(t *testing.T) {
 	for range strangers {
 		hang(aside, "{")
 	}
-	if !overloaded(short) {
-		t.Error("strangers hold more than they may")
+	if w := ask(h, "POST", "/v1/units", short, "Authorization: Bearer nonsense"); w.Code != http.StatusUnauthorized {
+		t.Errorf("strangers hold more than they may: %d", w.Code)
+	}
+	if w := ask(h, "POST", "/v1/complaints:submit", "{}"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("the public holds more than it may: %d %s", w.Code, w.Body)
+	}
+	if overloaded(short) {
+		t.Error("strangers keep out who is known")
 	}
 	end()
 	for range known {

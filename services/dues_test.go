@@ -294,3 +294,22 @@ func (o *owing) silent(t *testing.T, meanwhile func()) {
 	o.province.restart()
 	o.city.restart()
 }
+
+// TestWhatWasReplacedBelowDidNotCome: a report that another replaced before anybody accepted
+// it is nothing that has come, above as below, also as of a past moment.
+func TestWhatWasReplacedBelowDidNotCome(t *testing.T) {
+	o := newOwing(t)
+	first := o.report(t, complaints, 1)
+	second := must(o.city.Aggregation(o.machine.Key).CreateReport(t.Context(), &aggregationv1.CreateReportRequest{Report: &aggregationv1.Report{
+		Form: complaints, Unit: "units/510210", Period: o.period, Source: "eis", Sequence: 2, NilReport: true, Supersedes: first,
+	}})).GetName()
+	must(o.city.Aggregation(o.supervisor.Key).ReturnReport(t.Context(), &aggregationv1.ReturnReportRequest{Name: second, Reason: "请核对"}))
+	o.says(t, o.province, o.reviewer, o.province.Root, aggregationv1.ReportDue_STATE_OVERDUE, aggregationv1.ReportDue_STATE_RETURNED)
+	then := timestamppb.New(o.now.Add(time.Hour))
+	for _, s := range []*seat{o.province, o.city} {
+		s.SetTime(o.now.AddDate(0, 0, 1))
+	}
+	if forms, _ := o.missing(t, then); !slices.Equal(forms, []string{complaints, ledgers}) {
+		t.Errorf("missing were %v", forms)
+	}
+}

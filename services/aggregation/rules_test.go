@@ -298,22 +298,23 @@ func TestUrgedAbove(t *testing.T) {
 	said := func(day string) *aggregationv1.Urge {
 		return &aggregationv1.Urge{Unit: "units/a", Subject: "installations/a/ledgers/l", UrgeDate: day, UrgingUnit: "units/above", Urger: "units/above/members/m", Count: 7}
 	}
-	first := aggregation.UrgedAbove(nil, item, said("2026-03-06"))
+	first := aggregation.UrgedAbove(nil, item, said("2026-03-06"), "2026-03-31")
 	if first.GetCount() != 1 || first.GetSubject() != "ledgers/l" || first.GetUrgingUnit() != "units/above" || first.GetUrger() != "" || first.GetName() != aggregation.UrgeName("units/a", "ledgers/l", item.GetAction()) {
 		t.Errorf("the first time it is %v", first)
 	}
-	if again := aggregation.UrgedAbove(first, item, said("2026-03-07")); again.GetCount() != 2 || again.GetUrgeDate() != "2026-03-07" {
+	if again := aggregation.UrgedAbove(first, item, said("2026-03-07"), "2026-03-31"); again.GetCount() != 2 || again.GetUrgeDate() != "2026-03-07" {
 		t.Errorf("the day after it is %v", again)
 	}
 	later := &aggregationv1.WorkItem{Unit: "units/a", Subject: "ledgers/l", Action: item.GetAction(), SinceDate: "2026-03-08"}
-	if anew := aggregation.UrgedAbove(first, later, said("2026-03-09")); anew.GetCount() != 1 {
+	if anew := aggregation.UrgedAbove(first, later, said("2026-03-09"), "2026-03-31"); anew.GetCount() != 1 {
 		t.Errorf("when it awaits the unit anew it is %v", anew)
 	}
 	for what, got := range map[string]*aggregationv1.Urge{
-		"what is known":          aggregation.UrgedAbove(first, item, said("2026-03-06")),
-		"what is older":          aggregation.UrgedAbove(first, item, said("2026-03-02")),
-		"what awaits no more":    aggregation.UrgedAbove(nil, nil, said("2026-03-06")),
-		"what awaits only since": aggregation.UrgedAbove(nil, later, said("2026-03-07")),
+		"what is known":          aggregation.UrgedAbove(first, item, said("2026-03-06"), "2026-03-31"),
+		"what is older":          aggregation.UrgedAbove(first, item, said("2026-03-02"), "2026-03-31"),
+		"what is yet to be":      aggregation.UrgedAbove(nil, item, said("2026-04-01"), "2026-03-31"),
+		"what awaits no more":    aggregation.UrgedAbove(nil, nil, said("2026-03-06"), "2026-03-31"),
+		"what awaits only since": aggregation.UrgedAbove(nil, later, said("2026-03-07"), "2026-03-31"),
 	} {
 		if got != nil {
 			t.Errorf("%s: %v", what, got)

@@ -28,10 +28,10 @@ func Urging(before *aggregationv1.Urge, item *aggregationv1.WorkItem, today, urg
 
 // UrgedAbove returns what is kept when an installation above has urged a work item, as it
 // said: once a day, whoever urges. It is nil if that is known, or about an earlier time
-// that the item awaited the unit, or the item awaits it no more.
-func UrgedAbove(before *aggregationv1.Urge, item *aggregationv1.WorkItem, said *aggregationv1.Urge) *aggregationv1.Urge {
+// that the item awaited the unit, or of a day that is not here yet, or the item awaits it no more.
+func UrgedAbove(before *aggregationv1.Urge, item *aggregationv1.WorkItem, said *aggregationv1.Urge, today string) *aggregationv1.Urge {
 	day := said.GetUrgeDate()
-	if item == nil || day < item.GetSinceDate() || Urged(before, item) && before.GetUrgeDate() >= day {
+	if item == nil || day > today || day < item.GetSinceDate() || Urged(before, item) && before.GetUrgeDate() >= day {
 		return nil
 	}
 	u := urge(before, item, day)

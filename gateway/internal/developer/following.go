@@ -19,6 +19,7 @@ var following = []Event{
 	{"campaign.assignment.issued.v1", "Assignment", "", problem.Text{Zh: "活动发布，任务下达", En: "its campaign was published"}},
 	{"campaign.assignment.recounted.v1", "Assignment", "", problem.Text{Zh: "节假日安排公布，暂定的时限已重算", En: "holidays were announced, and its provisional day was counted anew"}},
 	{"complaint.complaint.received.v1", "Complaint", "", problem.Text{Zh: "收到投诉", En: "it came"}},
+	{"complaint.complaint.recounted.v1", "Complaint", "", problem.Text{Zh: "节假日安排公布，暂定的时限已重算", En: "holidays were announced, and its provisional days were counted anew"}},
 	{"complaint.rectification.settled.v1", "Complaint", "", problem.Text{Zh: "转整改有结果：已列入台账或未被接收", En: "the ledger took its order, or refused it"}},
 	{"complaint.rectification.hindered.v1", "Complaint", "", problem.Text{Zh: "转整改受阻，待人工处理", En: "its order for rectification is held up"}},
 	{"evaluation.credentials.issued.v1", "Round", "IssueCredentials", problem.Text{}},

@@ -24,6 +24,7 @@ func KeepReport(tx store.Tx, name string, r *aggregationv1.Report, theirs bool) 
 	b, err := proto.Marshal(&aggregationv1.Report{
 		Form: r.GetForm(), Unit: r.GetUnit(), Source: r.GetSource(), Period: r.GetPeriod(), Sequence: r.GetSequence(), State: r.GetState(),
 		Late: r.GetLate(), CreateTime: r.GetCreateTime(), ReturnTime: r.GetReturnTime(), SupersededBy: r.GetSupersededBy(),
+		Reviewer: r.GetReviewer(),
 	})
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", name, err)
@@ -61,6 +62,9 @@ func Sent(tx store.Tx, unit, form, period string) (sent []*aggregationv1.Report,
 		r, err := ReadReport(tx, string(name))
 		if err != nil {
 			return nil, fmt.Errorf("reading %s: %w", name, err)
+		}
+		if by := r.GetSupersededBy(); by != "" {
+			r.SupersededBy = string(name[:bytes.LastIndex(name, []byte("reports/"))]) + by
 		}
 		r.Name = string(name)
 		sent = append(sent, r)

@@ -73,7 +73,7 @@ func (u *Urging) take(tx *change.Tx, said *aggregationv1.Urge) error {
 	if err != nil {
 		return err
 	}
-	if urge := aggregation.UrgedAbove(before, item, said); urge != nil {
+	if urge := aggregation.UrgedAbove(before, item, said, u.book.Today()); urge != nil {
 		_, err = u.urges.PutAs(tx, "work_item.urged", urge)
 	}
 	return err

@@ -140,13 +140,15 @@ func (s *session) known(ctx context.Context, o *outgoing, l *federationv1.Standi
 }
 
 // within says whether the installation above has no more of the log than there is
-// here; of a log that is not enrolled it has nothing.
+// here; of a log that is not enrolled it has nothing, unless that went on in a later era,
+// as which nobody has enrolled it yet.
 func (o *outgoing) within(l *federationv1.Standing) bool {
 	switch l.GetCode() {
 	case federationv1.Code_CODE_UNSPECIFIED:
 		return l != nil && l.GetSize() <= o.first.GetSize()
 	case federationv1.Code_CODE_UNKNOWN_LOG:
-		return true
+		_, era, ok := feed.SplitOrigin(o.origin)
+		return ok && era == feed.FirstEra
 	}
 	return false
 }

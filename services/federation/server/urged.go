@@ -3,11 +3,15 @@ package server
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 )
+
+// urgesWithin is how long aggregation is waited for: the logs of the stream wait too.
+const urgesWithin = 3 * time.Second
 
 // urged says what was urged of the units that come by the stream, if anything was: once a
 // heartbeat at most, however many logs it has, and again and again, as whoever is told may
@@ -18,6 +22,8 @@ func (c *session) urged(ctx context.Context) *federationv1.ReplicateResponse {
 		return nil
 	}
 	c.asked = now
+	ctx, cancel := context.WithTimeout(ctx, urgesWithin)
+	defer cancel()
 	list, err := c.s.parts.Urges.ListUrges(ctx, &aggregationv1.ListUrgesRequest{Unit: c.root})
 	if err != nil {
 		slog.WarnContext(ctx, "asking what was urged below", "installation", c.name, "error", err)

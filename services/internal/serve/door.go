@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"net"
 	"time"
 
@@ -14,7 +15,6 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/duban-project/duban/services/internal/authn"
-	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // Door is a listener at which calls come in.
@@ -39,6 +39,9 @@ const (
 	// quiet is how long a connection says nothing before it is asked whether it
 	// lives; who asks more often than every third of it is sent away.
 	quiet = 30 * time.Second
+	// glance is how long it is looked who calls before there is a stream: the whole
+	// connection waits meanwhile.
+	glance = 100 * time.Millisecond
 )
 
 func (p *Process) server(d Door) *grpc.Server {
@@ -83,7 +86,8 @@ func (p *Process) known(d Door, next tap.ServerInHandle) tap.ServerInHandle {
 		if m := p.methods[info.FullMethodName]; err != nil || m == nil || m.Rule.GetPublic() {
 			return ctx, err
 		}
-		asks := metadata.NewIncomingContext(ctx, info.Header)
+		asks, cancel := context.WithTimeout(metadata.NewIncomingContext(ctx, info.Header), glance)
+		defer cancel()
 		err = p.fromPeer(asks, Call{}, func(ctx context.Context) error {
 			who, err := p.Authenticate(ctx)
 			if err == nil && who.Name == "" && !who.Bootstrap {
@@ -91,10 +95,10 @@ func (p *Process) known(d Door, next tap.ServerInHandle) tap.ServerInHandle {
 			}
 			return err
 		})
-		if f := fault.As(err); f != nil {
-			return ctx, toStatus(f, speaksChinese(info.Header.Get("accept-language"))).Err()
+		if errors.Is(err, authn.ErrUnauthenticated) {
+			return ctx, toStatus(authn.ErrUnauthenticated, speaksChinese(info.Header.Get("accept-language"))).Err()
 		}
-		return ctx, nil // what else is wrong the steps say
+		return ctx, nil // what else is wrong, and what cannot be told at a glance, the steps say
 	}
 }
 

@@ -29,6 +29,9 @@ func TestStrangersGetNoStream(t *testing.T) {
 				return authn.Principal{}, nil
 			case keys[0] == "Bearer first":
 				return authn.Principal{Bootstrap: true}, nil
+			case keys[0] == "Bearer slow": // whoever knows it cannot be reached
+				<-ctx.Done()
+				return authn.Principal{}, ctx.Err()
 			case keys[0] == "Bearer k":
 				return authn.Principal{Name: "machines/m"}, nil
 			}
@@ -44,6 +47,7 @@ func TestStrangersGetNoStream(t *testing.T) {
 		{method: "/duban.x/Closed", want: codes.Unauthenticated},
 		{method: "/duban.x/Closed", key: "Bearer nonsense", want: codes.Unauthenticated},
 		{method: "/duban.x/Closed", key: "Bearer k"},
+		{method: "/duban.x/Closed", key: "Bearer slow"}, // the steps wait longer
 		{method: "/duban.x/Closed", key: "Bearer first"},
 		{method: "/duban.x/Open"},
 		{method: "/grpc.health.v1.Health/Check"},

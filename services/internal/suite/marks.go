@@ -33,7 +33,11 @@ func (s *Suite) hold(role string) error {
 		if err != nil {
 			return err
 		}
+		of, era, _ := feed.SplitOrigin(src.Log.Origin())
 		switch mark := s.marks.Of(src.Log.Origin()); {
+		case s.marks.Era(of) > era:
+			src.Log.Hold(fmt.Sprintf("it is in the era %d, and was in %d", era, s.marks.Era(of)))
+			s.Log().Error("the log is of an era that has ended: nothing is written to it", "feed", role, "era", era, "was", s.marks.Era(of))
 		case size < mark:
 			src.Log.Hold(fmt.Sprintf("it had %d entries, and has %d", mark, size))
 			s.Log().Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)

@@ -63,10 +63,12 @@ func TestAnOldStoreThatIsPutBackIsHeld(t *testing.T) {
 
 // TestRestoredDataWait for the installation above: nothing is written before it was
 // heard, over a restart too, and none at all is no leave; whoever cannot be told goes
-// on in a new era.
+// on in a new era, and no longer in the one before.
 func TestRestoredDataWait(t *testing.T) {
 	s := suitetest.Run(t)
 	s.Stop()
+	path := s.Store("organization")
+	old := suitetest.OK[[]byte](t)(os.ReadFile(path))
 	if err := recovery.MarkRestored(s.Folder); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +87,14 @@ func TestRestoredDataWait(t *testing.T) {
 		{"c", func(*suite.Config) {}, false, change.ErrLogIncomplete}, // nobody is above
 		{"d", unreachable, true, nil},
 		{"e", func(*suite.Config) {}, false, nil},
+		{"f", nil, false, change.ErrLogIncomplete},
 	} {
+		if step.set == nil { // a store of the era that has ended
+			step.set = func(*suite.Config) {}
+			if err := os.WriteFile(path, old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if step.era {
 			_, err := upkeep.OpenEra(t.Context(), suite.Config{Data: s.Folder}, "", upkeep.Declaration{
 				Reason: "it is gone for good", Approvers: []string{"units/root/members/a", "units/root/members/b"}, Now: time.Now,
