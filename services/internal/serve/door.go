@@ -77,13 +77,14 @@ func (p *Process) server(d Door) *grpc.Server {
 
 // known refuses a client's call over TCP before there is a stream for it if nobody knows
 // who makes it: but for methods that are for everybody no message of a stranger is read.
+// That of the first start answers whoever may not call it alike, known or not.
 func (p *Process) known(d Door, next tap.ServerInHandle) tap.ServerInHandle {
 	if d.To != nil || d.Caller != nil {
 		return next // it is asked where the call is answered; what services send is theirs
 	}
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
 		ctx, err := next(ctx, info)
-		if m := p.methods[info.FullMethodName]; err != nil || m == nil || m.Rule.GetPublic() {
+		if m := p.methods[info.FullMethodName]; err != nil || m == nil || m.Rule.GetPublic() || m.Rule.GetBootstrap() {
 			return ctx, err
 		}
 		asks, cancel := context.WithTimeout(metadata.NewIncomingContext(ctx, info.Header), glance)

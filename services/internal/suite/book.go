@@ -60,11 +60,10 @@ func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.
 		if err != nil {
 			return err
 		}
-		log, err = feed.New(feed.Config{
+		if log, err = feed.New(feed.Config{
 			Name: r.name, Origin: s.config.Origin(r.name, era),
 			Key: s.secrets[r.name].Signing(), Now: o.Now, Random: rand.Reader,
-		})
-		if err != nil {
+		}); err != nil {
 			return err
 		}
 		return s.sound(ctx, engine, log)
