@@ -113,7 +113,7 @@ func (a *api) body(h *holding, r *http.Request, header http.Header, m route.Matc
 	var body []byte
 	var err error
 	if r.ContentLength <= limit {
-		body, err = h.read(r, header, limit, rule.GetPublic())
+		body, err = h.read(r, header, limit, rule.GetPublic() || rule.GetBootstrap())
 	}
 	if r.ContentLength > limit || int64(len(body)) > limit {
 		err = tooLarge(limit)

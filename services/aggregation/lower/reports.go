@@ -24,7 +24,6 @@ func KeepReport(tx store.Tx, name string, r *aggregationv1.Report, theirs bool) 
 	b, err := proto.Marshal(&aggregationv1.Report{
 		Form: r.GetForm(), Unit: r.GetUnit(), Source: r.GetSource(), Period: r.GetPeriod(), Sequence: r.GetSequence(), State: r.GetState(),
 		Late: r.GetLate(), CreateTime: r.GetCreateTime(), ReturnTime: r.GetReturnTime(), SupersededBy: r.GetSupersededBy(),
-		Reviewer: r.GetReviewer(),
 	})
 	if err != nil {
 		return fmt.Errorf("encoding %s: %w", name, err)

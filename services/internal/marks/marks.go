@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -67,6 +68,11 @@ func (m *Marks) Reached(origin string, size uint64) {
 		return
 	}
 	m.sizes[origin] = size
+	m.changed()
+}
+
+// changed lets Work write the file.
+func (m *Marks) changed() {
 	select {
 	case m.news <- struct{}{}:
 	default:
@@ -133,6 +139,17 @@ func (m *Marks) Of(origin string) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.sizes[origin]
+}
+
+// Forget drops what is known of the log so named in later eras than that one.
+func (m *Marks) Forget(log string, era uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.sizes, func(origin string, _ uint64) bool {
+		of, later, ok := feed.SplitOrigin(origin)
+		return ok && of == log && later > era
+	})
+	m.changed()
 }
 
 // Era is the newest era that is known of the log so named, an origin without its end.

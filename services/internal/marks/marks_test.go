@@ -75,3 +75,22 @@ func opened(t *testing.T, folder string) *Marks {
 	}
 	return m
 }
+
+// What is forgotten of later eras is not in the file either; other logs stay.
+func TestLaterErasAreForgotten(t *testing.T) {
+	folder := t.TempDir()
+	m := opened(t, folder)
+	for _, origin := range []string{"a/b/c/1", "a/b/c/5", "a/b/c/9", "a/b/d/9"} {
+		m.Reached(origin, 3)
+	}
+	if got := m.Era("a/b/c"); got != 9 {
+		t.Errorf("the newest era is %d", got)
+	}
+	m.Forget("a/b/c", 5)
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := opened(t, folder); again.Era("a/b/c") != 5 || again.Era("a/b/d") != 9 || again.Of("a/b/c/1") != 3 {
+		t.Errorf("the eras are %d and %d", again.Era("a/b/c"), again.Era("a/b/d"))
+	}
+}

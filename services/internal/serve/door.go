@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"errors"
 	"net"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"google.golang.org/grpc/tap"
 
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // Door is a listener at which calls come in.
@@ -40,7 +40,7 @@ const (
 	// lives; who asks more often than every third of it is sent away.
 	quiet = 30 * time.Second
 	// glance is how long it is looked who calls before there is a stream: the whole
-	// connection waits meanwhile.
+	// connection waits meanwhile. Fetching an issuer's keys may take longer.
 	glance = 100 * time.Millisecond
 )
 
@@ -96,8 +96,8 @@ func (p *Process) known(d Door, next tap.ServerInHandle) tap.ServerInHandle {
 			}
 			return err
 		})
-		if errors.Is(err, authn.ErrUnauthenticated) {
-			return ctx, toStatus(authn.ErrUnauthenticated, speaksChinese(info.Header.Get("accept-language"))).Err()
+		if f := fault.As(err); f != nil && asks.Err() == nil {
+			return ctx, toStatus(f, speaksChinese(info.Header.Get("accept-language"))).Err()
 		}
 		return ctx, nil // what else is wrong, and what cannot be told at a glance, the steps say
 	}

@@ -35,19 +35,19 @@ func (s *Suite) hold(role string) error {
 		}
 		of, era, _ := feed.SplitOrigin(src.Log.Origin())
 		switch mark := s.marks.Of(src.Log.Origin()); {
-		case s.marks.Era(of) > era:
-			src.Log.Hold(fmt.Sprintf("it is in the era %d, and was in %d", era, s.marks.Era(of)))
-			s.Log().Error("the log is of an era that has ended: nothing is written to it", "feed", role, "era", era, "was", s.marks.Era(of))
 		case size < mark:
 			src.Log.Hold(fmt.Sprintf("it had %d entries, and has %d", mark, size))
 			s.Log().Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)
 		case s.restored.Waits(role):
-			why := "it was restored from a backup, and no installation above can say what it lacks: open a new era"
-			if s.config.Federation.above() {
-				why = "it was restored from a backup, and the installation above has not said how much it has of it"
-			}
+			why := map[bool]string{
+				true: "it was restored from a backup, and the installation above has not said how much it has of it", false: "it was restored from a backup, and no installation above can say what it lacks: open a new era",
+			}[s.config.Federation.above()]
 			src.Log.Hold(why)
 			s.Log().Warn("nothing is written to the log", "feed", role, "why", why, "size", size, "file", filepath.Join(s.config.Data, recovery.RestoredFile))
+			s.marks.Forget(of, era) // whoever decides on it may take it back into this one
+		case s.marks.Era(of) > era:
+			src.Log.Hold(fmt.Sprintf("it is in the era %d, and was in %d", era, s.marks.Era(of)))
+			s.Log().Error("the log is of an era that has ended: nothing is written to it", "feed", role, "was", s.marks.Era(of))
 		}
 		s.marks.Reached(src.Log.Origin(), size)
 		return nil

@@ -85,27 +85,14 @@ func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (op
 		return nil, fmt.Errorf("%w: %s does not say whose data it holds: name the configuration", config.ErrWrong, c.Data)
 	}
 	era := uint64(d.Now().Unix())
-	var logs []turning
-	lost := false
 	for _, role := range roles {
 		secrets, err := of(role)
 		if err != nil {
 			return nil, err
 		}
-		t := turning{c, d, era, role, secrets}
-		lacks, err := t.lacks(ctx)
+		cp, err := turning{c, d, era, role, secrets}.open(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", role, err)
-		}
-		logs, lost = append(logs, t), lost || lacks
-	}
-	if !lost {
-		return nil, fmt.Errorf("%w: nothing is known to be lost of the logs in %s: they were not restored, and are as long as they were", config.ErrWrong, c.Data)
-	}
-	for _, t := range logs {
-		cp, err := t.open(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", t.role, err)
 		}
 		opened = append(opened, cp)
 	}
@@ -154,42 +141,6 @@ type turning struct {
 	era     uint64
 	role    string
 	secrets seed.Role
-}
-
-// lacks says whether the log came from a backup, or is known to have been longer, or in a
-// later era: an era of a log that is whole would cut it off from above for nothing.
-func (t turning) lacks(ctx context.Context) (lacks bool, err error) {
-	folder := home(t.Config, t.role)
-	switch _, err := os.Lstat(filepath.Join(folder, recovery.RestoredFile)); {
-	case err == nil:
-		return true, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return false, err
-	}
-	known, err := marks.Open(folder)
-	if err != nil {
-		return false, err
-	}
-	engine, err := bolt.Open(filepath.Join(folder, t.role+".db"), bolt.Options{})
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, engine.Close()) }()
-	era, err := suite.EraOf(ctx, engine)
-	if err != nil {
-		return false, err
-	}
-	log, err := t.log(era)
-	if err != nil {
-		return false, err
-	}
-	of, _, _ := feed.SplitOrigin(log.Origin())
-	err = engine.View(ctx, func(tx store.Tx) error {
-		size, err := log.Size(tx)
-		lacks = known.Of(log.Origin()) > size || known.Era(of) > era
-		return err
-	})
-	return lacks, err
 }
 
 // open writes the era's first entry, and notes how long the log is.
