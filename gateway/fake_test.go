@@ -128,7 +128,7 @@ func start(t testing.TB, f *fake, o Options) (http.Handler, *health.Server) {
 
 func connect(t testing.TB, server *grpc.Server) *grpc.ClientConn {
 	t.Helper()
-	listener := bufconn.Listen(1 << 20)
+	listener := bufconn.Listen(64 << 10)
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -17,7 +17,7 @@ writeFileSync(path.join(folder, "duban.yaml"), [
   `sandbox: {data: ${folder}/sandbox, http: "127.0.0.1:0", webhooks: {allow_loopback: true}}`, "telemetry: {log_level: error}", "",
 ].join("\n"));
 let log = "";
-const sandbox = spawn(path.join(folder, "duban"), ["sandbox", "-config", path.join(folder, "duban.yaml"), "-schools", "4"], { stdio: ["ignore", "pipe", "pipe"] });
+const sandbox = spawn(path.join(folder, "duban"), ["sandbox", "-config", path.join(folder, "duban.yaml"), "-small"], { stdio: ["ignore", "pipe", "pipe"] });
 sandbox.stderr.setEncoding("utf8").on("data", (part) => (log += part));
 const over = setTimeout(() => (sandbox.kill(), console.error(log), process.exit(1)), 300_000);
 

@@ -31,15 +31,12 @@ func sandbox(ctx context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("duban sandbox", flag.ContinueOnError)
 	path := set.String("config", "", "configuration file (YAML)")
 	reset := set.Bool("reset", false, "remove what is in the sandbox, and seed it anew")
-	schools := set.Int("schools", allSchools, "seed so many schools of each district at most: fewer take less time")
+	small := set.Bool("small", false, "seed three districts with few schools, which takes less time")
 	if err := set.Parse(args); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	if set.NArg() > 0 {
 		return fmt.Errorf("%w: unexpected %q", errUsage, set.Arg(0))
-	}
-	if *schools < fewestSchools {
-		return fmt.Errorf("%w: -schools must be at least %d", errUsage, fewestSchools)
 	}
 	if err := config.Read(*path, &base); err != nil {
 		return err
@@ -51,23 +48,15 @@ func sandbox(ctx context.Context, args []string, out io.Writer) error {
 		}
 	}
 	gently()
-	p := playground{config: c, schools: *schools, out: out}
+	p := playground{config: c, small: *small, out: out}
 	return p.run(ctx)
 }
 
-const (
-	// fewestSchools of a district are those without whom some of the year does not
-	// happen: a complaint is about the fourth.
-	fewestSchools = 4
-	// allSchools is more than any district has.
-	allSchools = 1000
-)
-
 // playground is a sandbox that is run.
 type playground struct {
-	config  suite.Config
-	schools int // of each district, that are seeded at most
-	out     io.Writer
+	config suite.Config
+	small  bool // seed the small city
+	out    io.Writer
 }
 
 // keys is the path of the keys.
@@ -115,9 +104,12 @@ func (p playground) sow(ctx context.Context, s *suite.Suite, base string) error 
 	if err != nil {
 		return err
 	}
+	if p.small {
+		city = city.Small()
+	}
 	client := rest.New(base, stage.AtOnce)
 	defer client.Close()
-	tale := story.New(city.AtMost(p.schools), client, s.Bootstrap, teller(os.Stderr, time.Now()))
+	tale := story.New(city, client, s.Bootstrap, teller(os.Stderr, time.Now()))
 	if _, err := tale.Run(ctx); err != nil {
 		return fmt.Errorf("seeding the sandbox: %w", err)
 	}

@@ -21,7 +21,7 @@ func playIn(t *testing.T, configuration string) (base string, stop func()) {
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := sandbox(ctx, []string{"-config", configuration, "-schools", fmt.Sprint(fewestSchools)}, in)
+		err := sandbox(ctx, []string{"-config", configuration, "-small"}, in)
 		ended <- err
 		_ = in.CloseWithError(err)
 	}()

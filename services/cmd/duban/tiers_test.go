@@ -9,7 +9,7 @@ import (
 func TestFederation(t *testing.T) {
 	t.Setenv(envChild, "1")
 	var out strings.Builder
-	if err := federationCommand(t.Context(), []string{"-once"}, &out); err != nil {
+	if err := federationCommand(t.Context(), []string{"-once", "-small"}, &out); err != nil {
 		t.Fatal(err)
 	}
 	shown := out.String()

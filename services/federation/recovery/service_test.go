@@ -225,7 +225,7 @@ func dial(t *testing.T, f *feedtest.Fixture) federationv1.LogServiceClient {
 
 func serve(t *testing.T, s *recovery.Service) federationv1.LogServiceClient {
 	t.Helper()
-	listener, server := bufconn.Listen(1<<20), grpc.NewServer()
+	listener, server := bufconn.Listen(64<<10), grpc.NewServer()
 	s.Register(server)
 	go func() { _ = server.Serve(listener) }() // until it is stopped
 	t.Cleanup(server.Stop)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"iter"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +40,7 @@ import (
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 // node is an installation without its services: logs that a test writes in, the
@@ -113,7 +113,7 @@ func (n *node) open() {
 		n.engines[role], n.logs[role] = n.engine(engine), log
 		sources[role] = feedserver.Source{Engine: n.engines[role], Log: log}
 	}
-	n.lis = bufconn.Listen(1 << 20)
+	n.lis = bufconn.Listen(64 << 10)
 	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
 	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	n.service = server.New(n.book("federation"), server.Parts{
@@ -398,17 +398,11 @@ func (n *node) evidence(mirror string) *federationv1.Evidence {
 // back.
 func (n *node) backup() (restore func()) {
 	n.t.Helper()
-	copies := map[string][]byte{}
+	var stores []string
 	for _, role := range roles {
-		b, err := os.ReadFile(filepath.Join(n.dir, role+".db"))
-		n.must(err)
-		copies[role] = b
+		stores = append(stores, filepath.Join(n.dir, role+".db"))
 	}
-	return func() {
-		for role, b := range copies {
-			n.must(os.WriteFile(filepath.Join(n.dir, role+".db"), b, 0o600))
-		}
-	}
+	return suitetest.Kept(n.t, stores...)
 }
 
 // keys are what somebody who verifies has on paper.

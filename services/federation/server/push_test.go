@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -171,17 +170,5 @@ func backup(t *testing.T, folder string) (restore func()) {
 	if err != nil || len(stores) == 0 {
 		t.Fatalf("%d stores, %v", len(stores), err)
 	}
-	copies := map[string][]byte{}
-	for _, path := range stores {
-		if copies[path], err = os.ReadFile(path); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() {
-		for path, b := range copies {
-			if err := os.WriteFile(path, b, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	return suitetest.Kept(t, stores...)
 }

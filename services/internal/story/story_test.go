@@ -2,7 +2,6 @@ package story_test
 
 import (
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/duban-project/duban/services/internal/feed/fsck"
@@ -16,30 +15,13 @@ import (
 	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
-// small is the city with two districts of three schools that work in the suite,
-// and one that reports from outside.
-var small = []string{
-	"YC-420502-S01", "YC-420502-S02", "YC-420502-S11",
-	"YC-420527-S01", "YC-420527-S05", "YC-420527-S09",
-	"YC-420526-S03", "YC-420526-S05",
-}
-
-func reduced(t *testing.T) *cast.City {
+func small(t *testing.T) *cast.City {
 	t.Helper()
 	city, err := cast.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return city.Only(func(u cast.Unit) bool {
-		switch u.Kind {
-		case "DISTRICT":
-			return slices.ContainsFunc(small, func(code string) bool { return strings.HasPrefix(code, u.Code+"-") })
-		case "SCHOOL":
-			return slices.Contains(small, u.Code)
-		default:
-			return true
-		}
-	})
+	return city.Small()
 }
 
 // TestStory tells the whole year in a small city, and holds the suite's figures
@@ -55,7 +37,7 @@ func TestStory(t *testing.T) {
 func told(t *testing.T, s *suitetest.Suite) {
 	client := rest.New(s.HTTP, stage.AtOnce)
 	t.Cleanup(client.Close)
-	tale := story.New(reduced(t), client, s.Bootstrap, func(m stage.Moment) {
+	tale := story.New(small(t), client, s.Bootstrap, func(m stage.Moment) {
 		if m.Part == 1 {
 			t.Logf("%2d/%d %s", m.Number, m.Chapters, m.Chapter)
 		}

@@ -335,7 +335,7 @@ func TestFollowThroughAConnection(t *testing.T) {
 }
 
 func dial(t *testing.T, s *server.Service) feedv1.FeedServiceClient {
-	listener, process := bufconn.Listen(1<<20), grpc.NewServer(grpc.UnaryInterceptor(
+	listener, process := bufconn.Listen(64<<10), grpc.NewServer(grpc.UnaryInterceptor(
 		func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 			return next(as(ctx, t, "services/federation"), req)
 		}))

@@ -33,11 +33,16 @@ type Tier struct {
 	tale   *story.Story // of a district, once told
 }
 
-// schools is how many schools of each district take part.
-const schools = 6
+// Schools of each district take part, or few of them: with these too everything in
+// the year happens.
+const (
+	Schools = 6
+	Few     = 3
+)
 
-// New returns the province, its cities and their districts, those above first.
-func New() ([]*Tier, error) {
+// New returns the province, its cities and their districts with so many schools each,
+// those above first.
+func New(schools int) ([]*Tier, error) {
 	all, err := cast.Load()
 	if err != nil {
 		return nil, err
