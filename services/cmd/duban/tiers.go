@@ -30,7 +30,7 @@ import (
 func federationCommand(ctx context.Context, args []string, out io.Writer) error {
 	set := flag.NewFlagSet("duban federation", flag.ContinueOnError)
 	once := set.Bool("once", false, "end after printing")
-	small := set.Bool("small", false, "let few schools of each district take part, which takes less time")
+	small := set.Bool("small", false, "one district in each city, with few schools, which takes less time")
 	data := set.String("data", "", "keep the data in this new folder; default: a temporary one, removed at the end")
 	if err := set.Parse(args); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
@@ -42,11 +42,7 @@ func federationCommand(ctx context.Context, args []string, out io.Writer) error 
 	if err != nil {
 		return err
 	}
-	schools := tiers.Schools
-	if *small {
-		schools = tiers.Few
-	}
-	f, err := newFederation(folder, schools, out)
+	f, err := newFederation(folder, *small, out)
 	if err != nil {
 		return errors.Join(err, remove())
 	}
@@ -68,8 +64,8 @@ type place struct {
 	running *process
 }
 
-func newFederation(folder string, schools int, out io.Writer) (*realm, error) {
-	all, err := tiers.New(schools)
+func newFederation(folder string, small bool, out io.Writer) (*realm, error) {
+	all, err := tiers.New(small)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ package tiers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -33,16 +34,10 @@ type Tier struct {
 	tale   *story.Story // of a district, once told
 }
 
-// Schools of each district take part, or few of them: with these too everything in
-// the year happens.
-const (
-	Schools = 6
-	Few     = 3
-)
-
-// New returns the province, its cities and their districts with so many schools each,
-// those above first.
-func New(schools int) ([]*Tier, error) {
+// New returns the province, its cities and their districts, those above first. If small,
+// each city has one district with few schools: with these too everything in the year
+// happens.
+func New(small bool) ([]*Tier, error) {
 	all, err := cast.Load()
 	if err != nil {
 		return nil, err
@@ -58,14 +53,18 @@ func New(schools int) ([]*Tier, error) {
 		{Code: "YC-420504", Parent: "SL", Kind: "DISTRICT", DisplayName: "示例甲区教育局（演示数据）"},
 		{Code: "YC-420505", Parent: "SL", Kind: "DISTRICT", DisplayName: "示例乙区教育局（演示数据）"},
 	}
+	schools := 6 // of each district
+	if small {
+		districts, schools = []cast.Unit{districts[0], districts[3]}, 3
+	}
 	top := &Tier{City: all.Bureau(province, cities)}
 	list := []*Tier{top}
 	for _, c := range cities {
 		list = append(list, &Tier{City: all.Bureau(c, districts), Above: top})
 	}
 	for i, d := range districts {
-		above := list[1+i/2]
-		list = append(list, &Tier{City: all.Beneath(d.Code, d.DisplayName, schools), Above: above, Seed: uint64(i + 1)})
+		above := slices.IndexFunc(cities, func(c cast.Unit) bool { return c.Code == d.Parent }) + 1
+		list = append(list, &Tier{City: all.Beneath(d.Code, d.DisplayName, schools), Above: list[above], Seed: uint64(i + 1)})
 	}
 	return list, nil
 }
