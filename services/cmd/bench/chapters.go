@@ -73,9 +73,9 @@ Status of the city, all metrics and all districts, over gRPC in process, %d call
 then as many of each while %d callers plan what schools do about their problems, which changes records, feed and figures
 and not how many problems there are. Then the same of the provinces, while callers write in the city below.
 
-A caller lets those go first who wait for a core. Where none does, one caller and who answers it go on for the 10 ms that Go's scheduler
-gives them, as each wakes the other, and 10 to 30 calls overtake one of the others: the longer a call, the more of them wait so. Writers,
-who wake many at once, put an end to that, and status seems to be faster the more is written.
+A caller lets those go first who wait for a core. Where none does, Go's scheduler lets a caller and who answers it go on for 10 ms, as each
+wakes the other, and 10 to 20 of their calls overtake one of the others: about one call in twenty waits so, and whether p95 is among them
+is chance.
 
 `, p.city.districts, p.city.schools, together, int(months.Hours()/24), statusCallers, p.calls, p.callers)
 	b.WriteString("| round |")
