@@ -14,11 +14,11 @@ import (
 // order (欠报): what may still come, and what was returned. It costs a look-up for
 // each that they owe.
 func (l *Ledger) Awaited(tx *change.Tx, unit string, beneath bool) (items []*worklist.Item, err error) {
-	units := []string{unit}
+	duties := l.alone(unit)
 	if beneath {
-		units = slices.DeleteFunc(l.directory.Whole(unit), func(u string) bool { return u == unit })
+		duties = slices.DeleteFunc(slices.Clone(l.whole(unit).duties), func(d duty) bool { return d.unit == unit })
 	}
-	err = l.each(tx, units, time.Time{}, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
+	err = l.each(tx, duties, time.Time{}, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
 		comes, err := l.comes(tx, p, due)
 		if comes {
 			item := worklist.Owed(due.GetName(), p.Form.GetName(), p.String(), p.DayAfter(), due.GetDueDate())

@@ -3,7 +3,6 @@ package dues
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -18,11 +17,11 @@ type Late struct {
 	Unknown int64
 }
 
-// Missing says which reports units owe and have not sent though they are past due, or had
-// not sent at a moment. It costs a look-up for each that they owe.
-func (l *Ledger) Missing(tx *change.Tx, units []string, at time.Time) (late Late, err error) {
-	today := l.day(at)
-	err = l.each(tx, units, at, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
+// Missing says which reports the units of a place owe and have not sent though they are
+// past due, or had not sent at its moment. It costs a look-up for each that they owe.
+func (l *Ledger) Missing(tx *change.Tx, place Place) (late Late, err error) {
+	today := l.day(place.At)
+	err = l.each(tx, l.duties(place), place.At, func(p reports.FormPeriod, due *aggregationv1.ReportDue) error {
 		switch {
 		case due.GetDueDate() >= today:
 		case due.GetState() == aggregationv1.ReportDue_STATE_UNKNOWN:

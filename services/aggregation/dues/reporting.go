@@ -11,11 +11,11 @@ import (
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// Reporting lists which systems of units report (报送来源), by unit and source and at most
-// so many, how fresh each is, and how many there are; at a moment, or now if it is zero:
-// then no report is read. late are the reports that are missing then.
-func (l *Ledger) Reporting(tx *change.Tx, units []string, at time.Time, late []*aggregationv1.Missing_Item, most int) ([]*aggregationv1.ReportingSource, int64, error) {
-	there, total, err := l.there(tx, units, at, most)
+// Reporting lists which systems of the units of a place report (报送来源), by unit and
+// source and at most so many, how fresh each is, and how many there are. Now no report is
+// read. late are the reports that are missing then.
+func (l *Ledger) Reporting(tx *change.Tx, place Place, late []*aggregationv1.Missing_Item, most int) ([]*aggregationv1.ReportingSource, int64, error) {
+	there, total, err := l.there(tx, place, most)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -27,7 +27,7 @@ func (l *Ledger) Reporting(tx *change.Tx, units []string, at time.Time, late []*
 	var sent []*aggregationv1.Report // by the unit of the source before
 	for i, s := range there {
 		fresh := reports.Fresh(s)
-		if !at.IsZero() {
+		if at := place.At; !at.IsZero() {
 			if i == 0 || there[i-1].GetUnit() != s.GetUnit() {
 				if sent, err = l.Sent(tx, s.GetUnit()); err != nil {
 					return nil, 0, err
@@ -41,11 +41,11 @@ func (l *Ledger) Reporting(tx *change.Tx, units []string, at time.Time, late []*
 	return list, total, nil
 }
 
-// there are the first sources of units, and how many there are. Now those behind the first
-// are counted and not read; of a moment all are, for when they came to be.
-func (l *Ledger) there(tx *change.Tx, units []string, at time.Time, most int) (list []*aggregationv1.ReportSource, total int64, err error) {
-	last := ""
-	for unit, err := range l.having(tx, units) {
+// there are the first sources of a place, and how many there are. Now those behind the
+// first are counted and not read; of a moment all are, for when they came to be.
+func (l *Ledger) there(tx *change.Tx, place Place, most int) (list []*aggregationv1.ReportSource, total int64, err error) {
+	at, last := place.At, ""
+	for unit, err := range l.having(tx, l.units(place)) {
 		if err != nil {
 			return nil, 0, err
 		}
@@ -70,20 +70,17 @@ func (l *Ledger) there(tx *change.Tx, units []string, at time.Time, most int) (l
 // through.
 const few = 200
 
-// having yields those of the units that have sources, in order: each once for each source.
+// having yields those of the units, which are in order, that have sources: each once for
+// each source.
 func (l *Ledger) having(tx *change.Tx, units []string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		wanted := map[string]bool{}
-		for _, unit := range units {
-			wanted[unit] = true
-		}
 		among := []string{""} // all
 		if len(units) <= few {
-			among = slices.Sorted(slices.Values(units))
+			among = units
 		}
 		for _, value := range among {
 			for unit, err := range l.sources.Values(tx, "unit", value) {
-				if (err != nil || wanted[unit]) && !yield(unit, err) {
+				if _, wanted := slices.BinarySearch(units, unit); (err != nil || wanted) && !yield(unit, err) {
 					return
 				}
 			}

@@ -5,6 +5,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/dues"
 	"github.com/duban-project/duban/services/aggregation/figures"
 )
 
@@ -62,12 +63,16 @@ func (v *view) readAlone(q *figures.Query, wanted aggregation.Set) (values figur
 	return figures.Read(v.tx, *q, wanted)
 }
 
-// names are the units at and beneath the one asked for, by the view's tree.
-func (v *view) names() []string {
-	if v.past() {
-		return v.directory.SubtreeAt(v.query.Unit, v.at)
+// place is the unit asked for with those beneath it, by the view's tree.
+func (v *view) place() dues.Place {
+	p := dues.Place{Unit: v.query.Unit, At: v.at}
+	switch {
+	case v.past():
+		p.Units = v.directory.SubtreeAt(p.Unit, p.At)
+	case !p.At.IsZero():
+		p.Units = v.directory.Whole(p.Unit)
 	}
-	return v.directory.Whole(v.query.Unit)
+	return p
 }
 
 // reporters says how fresh what systems report is, of at most so many; to portals nothing.
@@ -79,11 +84,7 @@ func (v *view) reporters(status *aggregationv1.Status, most int) error {
 	if err != nil {
 		return err
 	}
-	units := v.directory.Whole(v.query.Unit)
-	if v.past() {
-		units = v.names()
-	}
-	list, total, err := v.Reporting(v.tx, units, v.at, late.Items, most)
+	list, total, err := v.Reporting(v.tx, v.place(), late.Items, most)
 	status.ReportSources, status.ReportSourcesTotal = list, proto.Int64(total)
 	return err
 }

@@ -102,7 +102,7 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted() && v.inside(unit),
 	}
 	v.query.Own = v.query.Beneath || holdsOn(tx, unit)
-	v.late = sync.OnceValues(func() (dues.Late, error) { return v.Missing(tx, v.names(), v.at) })
+	v.late = sync.OnceValues(func() (dues.Late, error) { return v.Missing(tx, v.place()) })
 	return v, errors.Join(v.knows(cut), v.readFreshness())
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/duban-project/duban/services/cmd/bench/profile"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -30,6 +31,14 @@ func TestAllIsMeasured(t *testing.T) {
 	}
 	if n := strings.Count(string(b), "| held |") + strings.Count(string(b), "| **short** |"); n != 16 {
 		t.Errorf("%d goals are told of, want 16:\n%s", n, b)
+	}
+	for what, row := range map[string]string{
+		"where REST spends its time":  `(?m)^\| ` + profile.Client + ` \| [0-9.]*[1-9][0-9.]* % \| [1-9][0-9]* µs \|$`,
+		"what a status takes of them": `(?m)^\| processors \|( [0-9.]*[1-9][0-9.]* ms \| \|){6}$`,
+	} {
+		if !regexp.MustCompile(row).Match(b) {
+			t.Errorf("%s is not told:\n%s", what, b)
+		}
 	}
 	if strings.Contains(string(b), "%!") {
 		t.Errorf("the page is not well made:\n%s", b)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/duban-project/duban/services/cmd/bench/bare"
+	"github.com/duban-project/duban/services/cmd/bench/profile"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -25,17 +26,21 @@ type creates struct {
 	clientCPU        time.Duration // that the REST client took beside
 }
 
-func measureCreates(ctx context.Context, p plan) (all []creates, err error) {
+func measureCreates(ctx context.Context, p plan) (all []creates, over profile.Spent, err error) {
 	updates, err := record(ctx, (p.warm+p.rounds)*p.creates, p.callers)
 	if err != nil {
-		return nil, err
+		return nil, over, err
 	}
 	four := ways{updates: updates}
 	defer func() { err = errors.Join(err, four.stop()) }()
 	if err := four.open(ctx, city{schools: p.callers}); err != nil {
-		return nil, err
+		return nil, over, err
 	}
-	return rounds(p, func(round int) (creates, error) { return four.round(ctx, p, round) })
+	if all, err = rounds(p, func(round int) (creates, error) { return four.round(ctx, p, round) }); err != nil {
+		return nil, over, err
+	}
+	over, err = four.rest.spent(ctx, p)
+	return all, over, err
 }
 
 // String is the round in short.
@@ -87,10 +92,10 @@ func (w *ways) round(ctx context.Context, p plan, round int) (c creates, err err
 	if c.grpc, err = w.grpc.creates(ctx, w.grpc.conn, from, p.creates, p.callers); err != nil {
 		return c, err
 	}
-	if c.rest, c.clientCPU, err = w.rest.overREST(ctx, p, from); err != nil {
+	if c.rest, c.clientCPU, err = w.rest.overREST(ctx, p, from, p.creates); err != nil {
 		return c, err
 	}
-	c.split, _, err = w.split.overREST(ctx, p, from)
+	c.split, _, err = w.split.overREST(ctx, p, from, p.creates)
 	return c, err
 }
 
@@ -128,13 +133,27 @@ type order struct {
 
 // overREST lets a process of its own create over REST, so that what the client
 // costs can be told from what the suite costs.
-func (w *world) overREST(ctx context.Context, p plan, from int) (rate float64, cpu time.Duration, err error) {
-	out, state, err := self(ctx, order{w.http, w.key, w.ledgers, from, p.creates, p.callers}, "load")
+func (w *world) overREST(ctx context.Context, p plan, from, n int) (rate float64, cpu time.Duration, err error) {
+	out, state, err := self(ctx, order{w.http, w.key, w.ledgers, from, n, p.callers}, "load")
 	if err != nil {
 		return 0, 0, fmt.Errorf("loading over REST: %w", err)
 	}
 	_, err = fmt.Sscan(string(out), &rate)
 	return rate, state.UserTime() + state.SystemTime(), err
+}
+
+// spent tells where time goes as so many are created over REST, behind the rounds.
+func (w *world) spent(ctx context.Context, p plan) (s profile.Spent, err error) {
+	var client, took time.Duration
+	shares, err := profile.During(ctx, profile.REST, func() (err error) {
+		begun := time.Now()
+		_, client, err = w.overREST(ctx, p, (p.warm+p.rounds)*p.creates, p.spent)
+		took = time.Since(begun)
+		return err
+	})
+	shares = append(shares, profile.Share{Place: profile.Client, Took: client})
+	profile.Sort(shares)
+	return profile.Spent{Times: p.spent, Took: took, Shares: shares}, err
 }
 
 // self runs this program again as one of its parts, which reads what to do.

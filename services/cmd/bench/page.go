@@ -12,12 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/duban-project/duban/services/cmd/bench/profile"
 	"github.com/duban-project/duban/services/cmd/bench/replication"
 )
 
 // results are what was measured; a part that was not is empty.
 type results struct {
 	creates      []creates
+	spent        profile.Spent // over REST
 	statuses     []statuses
 	processes    processes
 	replications []replication.Round
@@ -30,7 +32,7 @@ var measurements = []struct {
 	make func(context.Context, plan, *results) error
 }{
 	{"creates", func(ctx context.Context, p plan, r *results) (err error) {
-		r.creates, err = measureCreates(ctx, p)
+		r.creates, r.spent, err = measureCreates(ctx, p)
 		return err
 	}},
 	{"replication", func(ctx context.Context, p plan, r *results) error {
