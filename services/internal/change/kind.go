@@ -14,6 +14,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -34,8 +35,8 @@ type Kind[T Record] struct {
 	// MUST leave to portals what is public alone.
 	May func(*Tx, T) error
 	// Show, if set, returns what the caller may know of a record that it may read:
-	// Get and List answer with that, and filters look at nothing else. It MUST NOT
-	// change the record.
+	// Get and List answer with that, and filters look at nothing else; else portals are
+	// shown what portal.Shown has of it. It MUST NOT change the record.
 	Show func(*Tx, T) (T, error)
 	// Real kinds go by real time in a simulation too, as what they say of time does.
 	Real bool
@@ -61,12 +62,16 @@ func (k *Kind[T]) may(tx *Tx, r T) error {
 	return tx.Knows(k.Unit(r), r)
 }
 
-// shown is what the caller may know of a record that it may read.
-func (k *Kind[T]) shown(tx *Tx, r T) (T, error) {
-	if k.Show == nil {
+// Shown is what the caller may know of a record that it may read.
+func (k *Kind[T]) Shown(tx *Tx, r T) (T, error) {
+	switch {
+	case k.Show != nil:
+		return k.Show(tx, r)
+	case k.Unit != nil && !tx.Access.Inside(k.Unit(r)):
+		return portal.Shown(r), nil
+	default:
 		return r, nil
 	}
-	return k.Show(tx, r)
 }
 
 // Find returns a record whoever asks, or authz.ErrNotFound.
@@ -283,7 +288,7 @@ func stamp(m protoreflect.Message, rev uint64, now *timestamppb.Timestamp) {
 func (k *Kind[T]) Get(ctx context.Context, name string) (r T, err error) {
 	err = k.Book.View(ctx, func(tx *Tx) error {
 		if r, err = k.Reach(tx, name); err == nil {
-			r, err = k.shown(tx, r)
+			r, err = k.Shown(tx, r)
 		}
 		return err
 	})

@@ -17,6 +17,9 @@ type Identity struct {
 	KeysSign bool `yaml:"keys_sign"`
 }
 
+// believed says whether accounts of that issuer can be linked.
+func (i Identity) believed(issuer string) bool { return oidc.Believed(i.Issuers, issuer) }
+
 // Check returns every mistake at once.
 func (i Identity) Check() error {
 	var mistakes []error
