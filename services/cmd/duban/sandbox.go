@@ -119,7 +119,7 @@ func (p playground) sow(ctx context.Context, s *suite.Suite, base string) error 
 	defer client.Close()
 	tale := story.New(city.AtMost(p.schools), client, s.Bootstrap, teller(os.Stderr, time.Now()))
 	if _, err := tale.Run(ctx); err != nil {
-		return fmt.Errorf("seeding the sandbox: %w", err)
+		return fmt.Errorf("seeding the sandbox: %w", interrupted(ctx, err))
 	}
 	text, err := json.MarshalIndent(tale.Keys(), "", "  ")
 	if err != nil {
