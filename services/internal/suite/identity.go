@@ -11,14 +11,11 @@ import (
 type Identity struct {
 	// Issuers are the identity providers whose tokens are taken beside keys; none
 	// by default.
-	Issuers []oidc.Issuer `yaml:"issuers"`
+	Issuers oidc.Issuers `yaml:"issuers"`
 	// KeysSign says whether a key is enough for what counts as a signature. Without
 	// it, a person signs only with a token that shows a second factor.
 	KeysSign bool `yaml:"keys_sign"`
 }
-
-// believed says whether accounts of that issuer can be linked.
-func (i Identity) believed(issuer string) bool { return oidc.Believed(i.Issuers, issuer) }
 
 // Check returns every mistake at once.
 func (i Identity) Check() error {

@@ -104,10 +104,13 @@ func (i Issuer) filled() Issuer {
 	return i
 }
 
+// Issuers are all that are configured.
+type Issuers []Issuer
+
 // Believed says whether the tokens of an issuer of that name are believed, or, where no
 // issuer is configured yet, could be.
-func Believed(issuers []Issuer, name string) bool {
-	return len(issuers) == 0 && safe(name) || slices.ContainsFunc(issuers, func(i Issuer) bool { return i.Issuer == name })
+func (all Issuers) Believed(name string) bool {
+	return len(all) == 0 && safe(name) || slices.ContainsFunc(all, func(i Issuer) bool { return i.Issuer == name })
 }
 
 // safe says whether nobody between here and the address can change what it says.

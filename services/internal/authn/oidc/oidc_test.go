@@ -374,13 +374,13 @@ func TestAConfigurationIsChecked(t *testing.T) {
 // Accounts are linked at issuers that are configured, to the letter; where none is yet, at
 // what could be one.
 func TestOnlyABelievedIssuerIsLinked(t *testing.T) {
-	one := []oidc.Issuer{{Issuer: "https://id.example/a"}}
+	one := oidc.Issuers{{Issuer: "https://id.example/a"}}
 	for name, want := range map[string]struct{ none, one bool }{
 		"https://id.example/a": {true, true}, "https://id.example/a/": {true, false}, "https://id.example/b": {true, false},
 		"https://id.example/a ": {}, "not a url": {}, "htp:/x": {}, "http://id.example/a": {}, "": {}, "https://": {},
 		"http://localhost:8081/a": {true, false},
 	} {
-		if none, some := oidc.Believed(nil, name), oidc.Believed(one, name); none != want.none || some != want.one {
+		if none, some := oidc.Issuers(nil).Believed(name), one.Believed(name); none != want.none || some != want.one {
 			t.Errorf("%q: %v where no issuer is configured, %v beside another, want %v", name, none, some, want)
 		}
 	}
