@@ -131,6 +131,21 @@ func TestEveryCallHasItsCurl(t *testing.T) {
 
 // TestTheChineseChangeLogSaysThatItIsEnglish: what follows in another language than
 // the page is said to be, and marked.
+// What may be left out is not said to be needed, whatever its form.
+func TestAWaitIsNotNeeded(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	rows := regexp.MustCompile(`<tr><td><code>wait</code></td><td>query</td><td>.*?</td><td>(.*?)</td>`)
+	found := rows.FindAllStringSubmatch(strings.Join(slices.Collect(maps.Values(developers(t, h))), "\n"), -1)
+	if len(found) == 0 {
+		t.Error("no call waits")
+	}
+	for _, row := range found {
+		if row[1] != "" {
+			t.Errorf("a call is said to need %s", row[0])
+		}
+	}
+}
+
 func TestTheChineseChangeLogSaysThatItIsEnglish(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
 	page := ask(h, "GET", "/developers/zh/changes", "").Body.String()

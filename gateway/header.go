@@ -31,7 +31,7 @@ func forwarded() map[string]int {
 	return map[string]int{
 		"Accept":          1024, // for errors alone
 		"Accept-Language": 256,
-		"Authorization":   4096,
+		"Authorization":   16<<10 + len("Bearer "), // as much as authn takes
 		"Idempotency-Key": 128,
 		"If-Match":        1024,
 		"Traceparent":     128,

@@ -54,7 +54,7 @@ func TestFaultsNameTheirFields(t *testing.T) {
 
 // spoken are the facts that both languages write alike: numbers, days, moments, names of
 // units, scopes of keys, and what the caller has written itself.
-var spoken = []string{"limit", "count", "left", "files", "bytes", "sequence", "start", "end", "day", "date", "code", "unit", "channel", "latest", "scope", "scopes"}
+var spoken = []string{"limit", "count", "left", "files", "bytes", "sequence", "start", "end", "day", "date", "code", "unit", "channel", "latest", "scope", "scopes", "networks"}
 
 // TestChineseSentencesHaveNoCodes: what a Chinese sentence is filled with has words in
 // it (Fault.Say), unless both languages write it alike.

@@ -437,15 +437,32 @@ func TestRemoteUnitsAreReadAndNotWritten(t *testing.T) {
 	}
 	person := f.province.Person(f.province.Root)
 	for what, err := range map[string]error{
-		"a unit beneath":   second(org.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{DisplayName: "x", Kind: organizationv1.Unit_KIND_DEPARTMENT, Parent: school}})),
-		"a unit at a root": second(org.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{DisplayName: "x", Kind: organizationv1.Unit_KIND_SCHOOL, Parent: "units/510100"}})),
-		"a member":         second(org.CreateMember(t.Context(), &organizationv1.CreateMemberRequest{Parent: school, Member: &organizationv1.Member{DisplayName: "x"}})),
+		"a unit beneath":    second(org.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{DisplayName: "x", Kind: organizationv1.Unit_KIND_DEPARTMENT, Parent: school}})),
+		"a unit at a root":  second(org.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{DisplayName: "x", Kind: organizationv1.Unit_KIND_SCHOOL, Parent: "units/510100"}})),
+		"a member":          second(org.CreateMember(t.Context(), &organizationv1.CreateMemberRequest{Parent: school, Member: &organizationv1.Member{DisplayName: "x"}})),
+		"its name":          second(org.UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{Unit: &organizationv1.Unit{Name: school, DisplayName: "x"}})),
+		"its place":         second(org.MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: school, Parent: f.province.Root})),
+		"its end in others": second(org.MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: school, Into: f.province.Root})),
+		"its end":           second(org.ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: school})),
 		"a grant": second(f.province.Organization(f.province.SecurityAdmin).CreateRoleGrant(t.Context(), &organizationv1.CreateRoleGrantRequest{
 			RoleGrant: &organizationv1.RoleGrant{Principal: person.Name, Role: accessv1.Role_ROLE_VIEWER, Unit: school}})),
 	} {
 		if !errors.Is(err, change.ErrUnitRemote) {
 			t.Errorf("%s: %v, want ErrUnitRemote", what, err)
 		}
+	}
+	// A target is a record of who sets it, wherever the unit is kept.
+	setter := f.province.Aggregation(f.province.Person(f.province.Root, accessv1.Role_ROLE_LEADER).Key)
+	target := must(setter.CreateTarget(t.Context(), &aggregationv1.CreateTargetRequest{Target: &aggregationv1.Target{
+		Unit: school, Metric: "metrics/problems_closing_rate", StartDate: "2026-01-01", EndDate: "2026-12-31", Goal: 800,
+		Direction: aggregationv1.Target_DIRECTION_AT_LEAST,
+	}}))
+	target.Goal = 900
+	if changed, err := setter.UpdateTarget(t.Context(), &aggregationv1.UpdateTargetRequest{Target: target}); err != nil || changed.GetGoal() != 900 || changed.GetSetterUnit() != f.province.Root {
+		t.Errorf("setting a target of the school's: %v, %v", changed, err)
+	}
+	if status := f.province.status(f.province.viewer.Key, school); len(status.GetTargets()) != 1 || status.GetTargets()[0].GetTarget().GetGoal() != 900 {
+		t.Errorf("the province's status of the school shows %v", status.GetTargets())
 	}
 	// A right in the child is none here.
 	if held := f.province.Process.Tree.Grants(f.districts[0].viewer.Name); len(held) != 0 {

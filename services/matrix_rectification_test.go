@@ -10,7 +10,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
-// ledgerRecords are the standing ledger of the home, a filed version of it, its
+// ledgerRecords are the standing ledger of the home, an acknowledged version of it, its
 // problems, another ledger that nobody has signed, and inspections by the home of
 // a unit beneath.
 type ledgerRecords struct {
@@ -75,13 +75,14 @@ func (m *matrix) keepInspections(r *ledgerRecords, home string) {
 	is(supervisor.ConcludeInspection(ctx, &rectificationv1.ConcludeInspectionRequest{Name: r.concluded, Conclusion: "正常"}))
 }
 
-// file signs and files a ledger and returns its first version.
+// file signs and files a ledger, has it acknowledged, and returns its first version.
 func (m *matrix) file(ledger, home string) string {
 	ctx, head := m.suite.T.Context(), m.ledgers(accessv1.Role_ROLE_HEAD, home)
 	is := done[*rectificationv1.Ledger](m)
 	read := is(head.GetLedger(ctx, &rectificationv1.GetLedgerRequest{Name: ledger}))
 	is(head.SignLedger(ctx, &rectificationv1.SignLedgerRequest{Name: ledger, ContentDigest: read.GetContentDigest()}))
 	is(head.FileLedger(ctx, &rectificationv1.FileLedgerRequest{Name: ledger}))
+	is(m.ledgers(accessv1.Role_ROLE_LEADER, parents[home]).AcknowledgeLedger(ctx, &rectificationv1.AcknowledgeLedgerRequest{Name: ledger}))
 	return ledger + "/versions/0001"
 }
 
@@ -126,7 +127,7 @@ func rectificationFixtures() map[string][]fixture {
 // draft are exceptions where a record is not public yet: for portals it is not
 // there, whatever the others may.
 func draft(others ...exception) []exception {
-	return append([]exception{{"portals know only of what is filed, accepted, concluded or published", func(c caller, _ string) bool {
+	return append([]exception{{"portals know only of what is accepted, concluded or published", func(c caller, _ string) bool {
 		return c.role == accessv1.Role_ROLE_PORTAL
 	}, hidden}}, others...)
 }

@@ -9,10 +9,14 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
 
-// NewIdentity returns the link that i asks for, under name; by is who links.
-func NewIdentity(name string, i *organizationv1.Identity, by string) (*organizationv1.Identity, error) {
-	if i.GetPrincipal() == by {
+// NewIdentity returns the link that i asks for, under name; by is who links, and believed
+// says whether tokens of that issuer are.
+func NewIdentity(name string, i *organizationv1.Identity, by string, believed bool) (*organizationv1.Identity, error) {
+	switch {
+	case i.GetPrincipal() == by:
 		return nil, ErrSelfGrant.At("identity.principal", "是您自己", "is yourself")
+	case !believed:
+		return nil, ErrIdentityIssuerUnknown.At("identity.issuer", "不是已配置的身份提供方", "is no issuer whose tokens are believed")
 	}
 	return &organizationv1.Identity{Name: name, Principal: i.GetPrincipal(), Issuer: i.GetIssuer(), Subject: i.GetSubject()}, nil
 }

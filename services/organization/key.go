@@ -3,6 +3,7 @@ package organization
 import (
 	"cmp"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -59,6 +60,25 @@ func Lends(used, lent []string, field string) error {
 		return nil
 	}
 	return ErrScopeWider.With("scopes", strings.Join(used, ", ")).At(field, "超出您所用密钥的调用范围", "is wider than the key that you call with")
+}
+
+// LendsIn is Lends for networks: used are those that the key holds in, and lent those of
+// what it would hand out; none are all.
+func LendsIn(used, lent []string, field string) error {
+	outside := func(network string) bool {
+		return !slices.ContainsFunc(used, func(u string) bool { return contains(u, network) })
+	}
+	if len(used) == 0 || len(lent) > 0 && !slices.ContainsFunc(lent, outside) {
+		return nil
+	}
+	return ErrNetworkWider.With("networks", strings.Join(used, ", ")).At(field, "超出您所用密钥的网络范围", "holds where the key that you call with does not")
+}
+
+// contains says whether all of a network lies in the other; the contract has looked at both.
+func contains(outer, inner string) bool {
+	o, err := netip.ParsePrefix(outer)
+	i, wrong := netip.ParsePrefix(inner)
+	return err == nil && wrong == nil && o.Bits() <= i.Bits() && o.Contains(i.Addr())
 }
 
 // inRange refuses, at the field, a time that has come or lies after the latest.

@@ -47,6 +47,8 @@ var (
 	ErrScopeWider             = fault.Of(organizationv1.Reason_REASON_KEY_SCOPE_OUTSIDE)
 	ErrRightsWider            = fault.Of(organizationv1.Reason_REASON_PRINCIPAL_OUTSIDE)
 	ErrIdentityExists         = fault.Of(organizationv1.Reason_REASON_IDENTITY_EXISTS)
+	ErrNetworkWider           = fault.Of(organizationv1.Reason_REASON_KEY_NETWORK_OUTSIDE)
+	ErrIdentityIssuerUnknown  = fault.Of(organizationv1.Reason_REASON_IDENTITY_ISSUER_UNKNOWN)
 	ErrIdentityEnded          = fault.Of(organizationv1.Reason_REASON_IDENTITY_ENDED)
 	ErrCSVUnreadable          = fault.Of(organizationv1.Reason_REASON_IMPORT_CSV_MALFORMED)
 	ErrRowDiffers             = fault.Of(organizationv1.Reason_REASON_IMPORT_ROW_DIFFERS)

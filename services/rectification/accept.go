@@ -14,6 +14,7 @@ import (
 func entered(p *rectificationv1.Problem) *rectificationv1.AcceptedContent {
 	return &rectificationv1.AcceptedContent{
 		Category: p.GetCategory(), Item: p.GetItem(), Level: p.GetLevel(), Deadline: p.GetDeadline(),
+		Description: p.GetDescription(), Cause: p.GetCause(), Measures: p.GetMeasures(),
 	}
 }
 
@@ -55,6 +56,7 @@ func Accept(p *rectificationv1.Problem, filed *rectificationv1.FiledProblem, v *
 	p.AcceptedContent = &rectificationv1.AcceptedContent{
 		Category: filed.GetCategory(), Item: filed.GetItem(), Level: cmp.Or(filed.GetLevel(), p.GetLevel()),
 		Deadline: deadline, FiledProblem: filed.GetName(),
+		Description: filed.GetDescription(), Cause: filed.GetCause(), Measures: filed.GetMeasures(),
 	}
 	return p
 }

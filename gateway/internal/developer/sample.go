@@ -36,9 +36,16 @@ var samples = map[string][]string{
 // dates are tried where a pattern is one of days or periods.
 var dates = []string{"2026-12-01", "2026-12", "2026-Q4"}
 
+// durations is how JSON writes a duration. It stands in the document for the form alone:
+// no rule of the contract asks for one.
+const durations pattern = `^-?(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,9})?s$`
+
 // needed says whether the contract refuses a request without the field, as far
 // as the document shows it.
 func (d *document) needed(s *schema) bool {
+	if s.Pattern == durations { // of texts that are no fields but durations: what is left out is none
+		return false
+	}
 	least, _ := s.Least.Int64()
 	switch {
 	case s.MinLength > 0, s.Shortest > 0, s.MinItems > 0, s.Fewest > 0, s.Minimum > 0, least > 0:

@@ -130,6 +130,17 @@ func perform(ctx context.Context, s *suite.Suite, base string, once bool, out io
 	return further(out, base, tale, picture)
 }
 
+var errInterrupted = errors.New("已中断。 Interrupted")
+
+// interrupted is what ended a story: not the step that was under way, if somebody has
+// ended the program.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
 // tell tells the story to the installation at base and shows what came of it.
 func tell(ctx context.Context, base, key string, out io.Writer) (*story.Story, *picture.Picture, error) {
 	city, err := cast.Load()
@@ -143,7 +154,7 @@ func tell(ctx context.Context, base, key string, out io.Writer) (*story.Story, *
 	tale := story.New(city, client, key, teller(os.Stderr, begun))
 	seen, err := tale.Run(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, interrupted(ctx, err)
 	}
 	return tale, seen, screen.Show(out, seen, screen.Telling{Calls: client.Calls(), Elapsed: time.Since(begun)})
 }

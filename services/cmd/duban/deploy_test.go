@@ -51,6 +51,23 @@ func TestWhatIsDeployedCanBeStarted(t *testing.T) {
 	}
 }
 
+// TestEveryContainerHasAPlaceForBackups: it can write nowhere else but where its data are.
+func TestEveryContainerHasAPlaceForBackups(t *testing.T) {
+	for _, file := range []string{"docker/compose.yaml", "docker/compose.split.yaml"} {
+		services, _ := documents(t, file)[0]["services"].(map[string]any)
+		for name, one := range services {
+			mounted, _ := one.(map[string]any)["volumes"].([]any)
+			own := map[any]bool{"./backup:/backup": len(services) == 1, "./backup/" + name + ":/backup": len(services) > 1}
+			if !slices.ContainsFunc(mounted, func(volume any) bool { return own[volume] }) {
+				t.Errorf("%s: %s has only %v", file, name, mounted)
+			}
+		}
+		if len(services) == 0 {
+			t.Errorf("%s has no services", file)
+		}
+	}
+}
+
 // try reads the order's flags and what they name, as the command does.
 func (o order) try(configs map[string]string) error {
 	switch o.words[0] {

@@ -111,7 +111,7 @@ func (p playground) sow(ctx context.Context, s *suite.Suite, base string) error 
 	defer client.Close()
 	tale := story.New(city, client, s.Bootstrap, teller(os.Stderr, time.Now()))
 	if _, err := tale.Run(ctx); err != nil {
-		return fmt.Errorf("seeding the sandbox: %w", err)
+		return fmt.Errorf("seeding the sandbox: %w", interrupted(ctx, err))
 	}
 	text, err := json.MarshalIndent(tale.Keys(), "", "  ")
 	if err != nil {

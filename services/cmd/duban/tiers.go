@@ -159,12 +159,12 @@ func (f *realm) begin(ctx context.Context) error {
 
 // tell tells the stories, two at a time.
 func (f *realm) tell(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, together := errgroup.WithContext(ctx)
 	g.SetLimit(2)
 	for _, t := range f.tiers {
-		g.Go(func() error { return t.Tell(ctx) })
+		g.Go(func() error { return t.Tell(together) })
 	}
-	return g.Wait()
+	return interrupted(ctx, g.Wait())
 }
 
 func (f *realm) show(ctx context.Context) error {

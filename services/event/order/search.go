@@ -205,7 +205,7 @@ func (q Search) want(r row) (*Event, error) {
 	if err != nil || !q.may(place, e.GetBody().MessageName()) {
 		return nil, err
 	}
-	if open, err := q.open(place, e); !open || err != nil {
+	if e, err = q.open(place, e); e == nil || err != nil {
 		return nil, err
 	}
 	return &Event{r.number, r.place, e}, nil
@@ -221,14 +221,17 @@ func (q Search) told(p event.Place, e *feedv1.Entry) (event.Place, error) {
 	return p, err
 }
 
-// open says whether the resource is public, unless the reader sees its place by
-// another role than a portal's.
-func (q Search) open(p event.Place, e *feedv1.Entry) (bool, error) {
+// open is the entry for who sees its place by a portal's role alone: none if its resource is
+// not public, and the resource as portals read it.
+func (q Search) open(p event.Place, e *feedv1.Entry) (*feedv1.Entry, error) {
 	if q.Access.Inside(p.Unit) || p.Assigned != "" && q.Access.Inside(p.Assigned) {
-		return true, nil
+		return e, nil
 	}
 	body, err := bodyOf(e)
-	return body != nil && portal.Public(body), err
+	if body == nil || err != nil || !portal.Public(body) {
+		return nil, err
+	}
+	return e, e.GetBody().MarshalFrom(portal.Shown(body))
 }
 
 // within says whether the place lies in the unit asked for.

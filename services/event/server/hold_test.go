@@ -215,6 +215,38 @@ func TestAPingIsTheSameAtEachTry(t *testing.T) {
 	})
 }
 
+// A ping that fails holds up neither another ping nor an event: it says nothing of what
+// came before.
+func TestAPingWaitsBehindNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.hook("webhooks/a")
+		w.far.answer = func(p post) (time.Duration, target.Answer) {
+			if p.id == "e1" {
+				return 0, target.Answer{Status: 500}
+			}
+			return 0, target.Answer{Status: 200}
+		}
+		ping := func(id string) {
+			w.update(func(tx store.Tx) error {
+				return changeQueue(tx, "webhooks/a", func(q *queue) error {
+					_, err := q.enqueue(tx, "webhooks/a", 0, &eventv1.Delivery{Event: id, Type: event.Ping, Subject: "webhooks/a"}, time.Now())
+					return err
+				})
+			})
+		}
+		ping("e1")
+		ping("e2")
+		w.start("webhooks/a")
+		time.Sleep(time.Second)
+		synctest.Wait()
+		w.kill()
+		if posts := w.far.seen(); len(posts) != 2 || posts[0].id == posts[1].id {
+			t.Errorf("within a second were sent %+v, want either ping once", posts)
+		}
+	})
+}
+
 // sick is a tree that cannot be read until it is well.
 type sick struct {
 	lonely

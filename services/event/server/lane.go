@@ -228,10 +228,10 @@ func (l *lane) due(ctx context.Context, r reader) (due []delivery, pause time.Du
 			if err != nil {
 				return err
 			}
-			if d.is.GetState() != eventv1.Delivery_STATE_PENDING || taken[d.is.GetSubject()] {
+			if d.is.GetState() != eventv1.Delivery_STATE_PENDING || taken[d.line()] {
 				continue
 			}
-			taken[d.is.GetSubject()] = true
+			taken[d.line()] = true
 			if rest := d.is.GetNextTime().AsTime().Sub(now); rest > 0 {
 				pause = min(pause, rest)
 			} else if due = append(due, d); len(due) == together {

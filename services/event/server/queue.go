@@ -86,6 +86,15 @@ type delivery struct {
 	is     *eventv1.Delivery
 }
 
+// line is what it waits in line for: the events of one resource go in their order, and a
+// ping behind nothing.
+func (d delivery) line() string {
+	if d.event == 0 {
+		return d.is.GetEvent()
+	}
+	return d.is.GetSubject()
+}
+
 func deliveryKey(webhook string, n uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(webhook+"\x00"), n)
 }

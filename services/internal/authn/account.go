@@ -33,8 +33,9 @@ func Digest(issuer, subject string) []byte {
 	return sum[:]
 }
 
-// longestToken is the longest token of an identity provider, in bytes.
-const longestToken = 4096
+// longestToken is the longest token of an identity provider, in bytes: those that name
+// every group and role of a person are that long.
+const longestToken = 16 << 10
 
 // isToken says whether the credential has the form of a signed JWT, which no key
 // has.

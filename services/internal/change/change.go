@@ -153,16 +153,26 @@ func Unknown(err, fault error) error {
 // Knows is Check for a record of the unit: for portals there is none that is not
 // public.
 func (tx *Tx) Knows(unit string, record proto.Message) error {
+	return tx.knows(unit, record, (*Tx).Check)
+}
+
+func (tx *Tx) knows(unit string, record proto.Message, check func(*Tx, string) error) error {
 	if !portal.Public(record) && !tx.Access.Inside(unit) {
 		tx.checked = true
 		return authz.ErrNotFound
 	}
-	return tx.Check(unit)
+	return check(tx, unit)
+}
+
+// remote says whether a change is about a unit of which an installation below keeps the
+// records.
+func (tx *Tx) remote(unit string) bool {
+	return tx.writes && tx.book.Remote != nil && tx.book.Remote(unit)
 }
 
 // local refuses a change of what an installation below keeps.
 func (tx *Tx) local(unit string) error {
-	if tx.writes && tx.book.Remote != nil && tx.book.Remote(unit) {
+	if tx.remote(unit) {
 		return ErrUnitRemote.With("unit", unit)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -34,11 +35,14 @@ type Kind[T Record] struct {
 	// MUST leave to portals what is public alone.
 	May func(*Tx, T) error
 	// Show, if set, returns what the caller may know of a record that it may read:
-	// Get and List answer with that, and filters look at nothing else. It MUST NOT
-	// change the record.
+	// Get and List answer with that, and filters look at nothing else; else portals are
+	// shown what portal.Shown has of it. It MUST NOT change the record.
 	Show func(*Tx, T) (T, error)
 	// Real kinds go by real time in a simulation too, as what they say of time does.
 	Real bool
+	// Over kinds say something of a unit and change nothing that is kept of it: the unit
+	// may be one that an installation below keeps.
+	Over bool
 	// Still kinds write nothing, and no entry, for a change that leaves the record as
 	// it is.
 	Still bool
@@ -58,15 +62,27 @@ func (k *Kind[T]) may(tx *Tx, r T) error {
 		tx.checked = true
 		return k.May(tx, r)
 	}
-	return tx.Knows(k.Unit(r), r)
+	return tx.knows(k.Unit(r), r, k.check())
 }
 
-// shown is what the caller may know of a record that it may read.
-func (k *Kind[T]) shown(tx *Tx, r T) (T, error) {
-	if k.Show == nil {
+// check is how the unit of a record is checked.
+func (k *Kind[T]) check() func(*Tx, string) error {
+	if k.Over {
+		return (*Tx).over
+	}
+	return (*Tx).Check
+}
+
+// Shown is what the caller may know of a record that it may read.
+func (k *Kind[T]) Shown(tx *Tx, r T) (T, error) {
+	switch {
+	case k.Show != nil:
+		return k.Show(tx, r)
+	case k.Unit != nil && !tx.Access.Inside(k.Unit(r)):
+		return portal.Shown(r), nil
+	default:
 		return r, nil
 	}
-	return k.Show(tx, r)
 }
 
 // Find returns a record whoever asks, or authz.ErrNotFound.
@@ -111,6 +127,9 @@ func (k *Kind[T]) NewName(tx *Tx, prefix, id string, taken error) (string, error
 // none, or that it may not.
 func (k *Kind[T]) Reach(tx *Tx, name string) (T, error) {
 	r, err := k.Find(tx, name)
+	if errors.Is(err, authz.ErrNotFound) && tx.remote(name) {
+		return r, tx.Check(name) // a unit of which an installation below has the record
+	}
 	if err != nil {
 		tx.checked = true
 		return r, err
@@ -126,7 +145,7 @@ func (k *Kind[T]) Create(ctx context.Context, req Request, unit string, rule fun
 			return r, err
 		}
 		return k.Put(tx, r)
-	}, append(options, In(unit))...)
+	}, append(options, in(unit, k.check()))...)
 }
 
 // At names a record as the caller knows it: by a request, or by what an update
@@ -239,7 +258,7 @@ func (k *Kind[T]) Put(tx *Tx, r T) (T, error) {
 // PutAs is Put with an event of its own, for records that change beside the one
 // that the method is about.
 func (k *Kind[T]) PutAs(tx *Tx, event string, r T) (T, error) {
-	if k.Unit != nil {
+	if k.Unit != nil && !k.Over {
 		if err := tx.local(k.Unit(r)); err != nil {
 			return r, err
 		}
@@ -283,7 +302,7 @@ func stamp(m protoreflect.Message, rev uint64, now *timestamppb.Timestamp) {
 func (k *Kind[T]) Get(ctx context.Context, name string) (r T, err error) {
 	err = k.Book.View(ctx, func(tx *Tx) error {
 		if r, err = k.Reach(tx, name); err == nil {
-			r, err = k.shown(tx, r)
+			r, err = k.Shown(tx, r)
 		}
 		return err
 	})

@@ -91,7 +91,7 @@ func (k *Kind[T]) listed(tx *Tx, r T, keep []Keep[T], filter page.Filter) (shown
 	case err != nil:
 		return r, false, err
 	}
-	shown, err = k.shown(tx, r)
+	shown, err = k.Shown(tx, r)
 	return shown, err == nil && filter.Match(shown), err
 }
 

@@ -5,6 +5,9 @@
 package portal
 
 import (
+	"strconv"
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -17,11 +20,14 @@ import (
 // Public says whether a record, as it stands, may be known to portals. Before, it is
 // the business of those inside; and so is for ever what is not named here: staff,
 // machines, grants and keys, targets, sources of reports and their codes, leaves and
-// dues, complaints, installations below.
+// dues, complaints, installations below. What was filed of a problem does not say
+// whether it was accepted: who may read an acknowledged version may read what is in it.
+//
+// A record that is public MUST stay so: who folds the events ends with what GET answers.
 func Public(record proto.Message) bool {
 	switch r := record.(type) {
-	case *organizationv1.Unit, *rectificationv1.LedgerVersion, *rectificationv1.FiledProblem:
-		return true // what is filed is a version
+	case *organizationv1.Unit:
+		return true
 	case *campaignv1.Campaign:
 		return r.GetState() >= campaignv1.Campaign_STATE_PUBLISHED
 	case *campaignv1.Assignment:
@@ -29,9 +35,11 @@ func Public(record proto.Message) bool {
 	case *rectificationv1.Inspection:
 		return r.GetState() == rectificationv1.Inspection_STATE_CONCLUDED
 	case *rectificationv1.Ledger:
-		return r.GetVersion() > 0
+		return r.GetAcknowledgedVersion() > 0
+	case *rectificationv1.LedgerVersion:
+		return r.GetState() == rectificationv1.LedgerVersion_STATE_ACKNOWLEDGED
 	case *rectificationv1.Problem:
-		return r.GetFiledVersion() > 0
+		return r.GetAccepted()
 	case *aggregationv1.Report:
 		return r.GetState() == aggregationv1.Report_STATE_ACCEPTED
 	case *evaluationv1.Round:
@@ -41,4 +49,39 @@ func Public(record proto.Message) bool {
 	default:
 		return false
 	}
+}
+
+// Shown is a public record as portals read it: a ledger as its superior acknowledged
+// it, and a problem by the content with which it counts, not by what the unit has made
+// of them since. How far the rectification has come is as it is. It does not change the
+// record.
+func Shown[M proto.Message](record M) M {
+	shown := proto.CloneOf(record)
+	switch r := any(shown).(type) {
+	case *rectificationv1.Ledger:
+		acknowledged(r)
+	case *rectificationv1.Problem:
+		accepted(r)
+	}
+	return shown
+}
+
+// acknowledged makes of a ledger what its superior acknowledged.
+func acknowledged(l *rectificationv1.Ledger) {
+	l.State, l.Version = rectificationv1.Ledger_STATE_ACKNOWLEDGED, l.GetAcknowledgedVersion()
+	l.PendingChanges, l.ReturnReason, l.ContentDigest, l.Signature = false, "", "", nil
+	l.AcknowledgeDueDate, l.AcknowledgeDueProvisional, l.AcknowledgeDueFromDate = "", false, ""
+}
+
+// accepted gives a problem the content by which it counts.
+func accepted(p *rectificationv1.Problem) {
+	content := p.GetAcceptedContent()
+	_, filed, _ := strings.Cut(content.GetFiledProblem(), "/versions/")
+	number, _, _ := strings.Cut(filed, "/")
+	n, _ := strconv.ParseInt(number, 10, 32)                                         // none: it was entered, not filed
+	if n == 0 || p.GetFiledVersion() != int32(n) || content.GetDescription() != "" { // an older version kept no text
+		p.Description, p.Cause, p.Measures = content.GetDescription(), content.GetCause(), content.GetMeasures()
+	}
+	p.Category, p.Item, p.Level, p.Deadline = content.GetCategory(), content.GetItem(), content.GetLevel(), content.GetDeadline()
+	p.FiledVersion = int32(n)
 }

@@ -21,7 +21,7 @@ import (
 
 // open are the resources that portals know of in every state.
 var open = map[protoreflect.FullName]bool{
-	"duban.organization.v1.Unit": true, "duban.rectification.v1.LedgerVersion": true, "duban.rectification.v1.FiledProblem": true,
+	"duban.organization.v1.Unit": true,
 }
 
 // TestWhatNobodyNamedIsNotForPortals: a new resource is for those inside until
@@ -57,6 +57,7 @@ func TestWhatIsAcceptedOrPublishedIsForPortals(t *testing.T) {
 		{&campaignv1.Assignment{}, "STATE_APPROVED"},
 		{&evaluationv1.Round{}, "STATE_PUBLISHED"},
 		{&rectificationv1.Inspection{}, "STATE_CONCLUDED"},
+		{&rectificationv1.LedgerVersion{}, "STATE_ACKNOWLEDGED"},
 	} {
 		m := c.record.ProtoReflect()
 		field := m.Descriptor().Fields().ByName("state")
@@ -71,7 +72,7 @@ func TestWhatIsAcceptedOrPublishedIsForPortals(t *testing.T) {
 		}
 	}
 	for _, record := range []proto.Message{
-		&rectificationv1.Ledger{Version: 1}, &rectificationv1.Problem{FiledVersion: 1}, &evaluationv1.Result{PublishTime: timestamppb.Now()},
+		&rectificationv1.Ledger{AcknowledgedVersion: 1}, &rectificationv1.Problem{Accepted: true}, &evaluationv1.Result{PublishTime: timestamppb.Now()},
 	} {
 		if !portal.Public(record) {
 			t.Errorf("%T that was filed or published is not public", record)

@@ -17,8 +17,14 @@ import (
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 )
 
-// A role that was started again is found within redial.
-const redial = time.Second
+const (
+	// A role that was started again is found within redial.
+	redial = time.Second
+	// One that hangs, whose machine still takes connections, is given up after quiet and
+	// answer, and connections to it after greeting. gRPC takes no less for quiet.
+	quiet, answer = 10 * time.Second, 3 * time.Second
+	greeting      = 2 * time.Second
+)
 
 func (n *Network) options(as, role string) []grpc.DialOption {
 	options := []grpc.DialOption{
@@ -28,9 +34,9 @@ func (n *Network) options(as, role string) []grpc.DialOption {
 		grpc.WithDefaultServiceConfig(retries()),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: redial},
-			MinConnectTimeout: 5 * time.Second,
+			MinConnectTimeout: greeting,
 		}),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: quiet, Timeout: answer}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallSendMsgSize(n.Message), grpc.MaxCallRecvMsgSize(n.Message)),
 	}
 	if n.Made != nil {

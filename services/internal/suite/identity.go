@@ -11,7 +11,7 @@ import (
 type Identity struct {
 	// Issuers are the identity providers whose tokens are taken beside keys; none
 	// by default.
-	Issuers []oidc.Issuer `yaml:"issuers"`
+	Issuers oidc.Issuers `yaml:"issuers"`
 	// KeysSign says whether a key is enough for what counts as a signature. Without
 	// it, a person signs only with a token that shows a second factor.
 	KeysSign bool `yaml:"keys_sign"`

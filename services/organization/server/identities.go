@@ -23,7 +23,7 @@ func (s *Service) CreateIdentity(ctx context.Context, req *organizationv1.Create
 		if err := s.mayPrincipal(tx, i.GetPrincipal()); err != nil {
 			return nil, hidden(tx, err, "identity.principal")
 		}
-		link, err := organization.NewIdentity("identities/"+tx.NewID(), i, tx.Access.Principal.Name)
+		link, err := organization.NewIdentity("identities/"+tx.NewID(), i, tx.Access.Principal.Name, s.believed(i.GetIssuer()))
 		if err != nil {
 			return nil, err
 		}

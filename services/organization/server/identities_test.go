@@ -3,6 +3,7 @@ package server_test
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +69,22 @@ func TestALinkedAccountCallsAsItsPrincipal(t *testing.T) {
 	if got, err := caller(t, s, again); err != nil || got != who.Name {
 		t.Fatalf("once linked: %q, %v", got, err)
 	}
+	large := token(p, oidctest.M{"jti": "3", "groups": strings.Repeat("x", 11_000)})
+	if got, err := caller(t, s, large); err != nil || got != who.Name {
+		t.Errorf("with a token of %d bytes: %q, %v", len(large), got, err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.HTTP+"/v1/caller", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+large)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+		t.Errorf("with a token of %d bytes by REST: %s, %v", len(large), res.Status, err)
+	}
 	org := s.Organization(s.SecurityAdmin)
 	if _, err := org.DeleteIdentity(t.Context(), &organizationv1.DeleteIdentityRequest{Name: i.GetName()}); err != nil {
 		t.Fatal(err)
@@ -96,15 +113,17 @@ func TestAnAccountIsLinkedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		principal, subject string
-		want               error
+		principal, subject, issuer string
+		want                       error
 	}{
-		"to somebody else": {other.Name, "alice", organization.ErrIdentityExists},
-		"to nobody":        {s.Root + "/members/none", "bob", organization.ErrPrincipalUnknown},
-		"to oneself":       {me, "bob", organization.ErrSelfGrant},
+		"to somebody else": {other.Name, "alice", p.URL, organization.ErrIdentityExists},
+		"to nobody":        {s.Root + "/members/none", "bob", p.URL, organization.ErrPrincipalUnknown},
+		"to oneself":       {me, "bob", p.URL, organization.ErrSelfGrant},
+		"at no issuer":     {other.Name, "bob", "https://id.example", organization.ErrIdentityIssuerUnknown},
+		"at almost one":    {other.Name, "bob", p.URL + "/", organization.ErrIdentityIssuerUnknown},
 	} {
 		_, err := org.CreateIdentity(t.Context(), &organizationv1.CreateIdentityRequest{
-			Identity: &organizationv1.Identity{Principal: c.principal, Issuer: p.URL, Subject: c.subject},
+			Identity: &organizationv1.Identity{Principal: c.principal, Issuer: c.issuer, Subject: c.subject},
 		})
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)

@@ -20,6 +20,9 @@ func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) (unit string, e
 	if err := organization.Lends(tx.Access.Principal.Scopes, k.GetScopes(), "api_key.scopes"); err != nil {
 		return "", err
 	}
+	if err := s.narrowed(tx, k); err != nil {
+		return "", err
+	}
 	carried, places, err := s.carries(tx, k)
 	if err != nil {
 		return "", err
@@ -30,9 +33,35 @@ func (s *Service) opens(tx *change.Tx, k *organizationv1.ApiKey) (unit string, e
 	return s.lent(tx, k, places, "api_key.unit")
 }
 
+// narrowed narrows a new key to the networks of the one that the caller uses, unless it is
+// narrowed to fewer.
+func (s *Service) narrowed(tx *change.Tx, k *organizationv1.ApiKey) error {
+	used, err := s.networks(tx)
+	if err != nil {
+		return err
+	}
+	if len(k.GetAllowedNetworks()) == 0 {
+		k.AllowedNetworks = used
+	}
+	return organization.LendsIn(used, k.GetAllowedNetworks(), "api_key.allowed_networks")
+}
+
+// networks are those that the key holds in that the caller uses; none: all, or it is a token.
+func (s *Service) networks(tx *change.Tx) ([]string, error) {
+	used, err := s.keys.Seek(tx, tx.Access.Principal.Key)
+	return used.GetAllowedNetworks(), err
+}
+
 // lends returns the subtree in which what is handed out for k is to hold.
 func (s *Service) lends(tx *change.Tx, k *organizationv1.ApiKey, field string) (unit string, err error) {
 	if err := organization.Lends(tx.Access.Principal.Scopes, k.GetScopes(), field); err != nil {
+		return "", err
+	}
+	used, err := s.networks(tx)
+	if err != nil {
+		return "", err
+	}
+	if err := organization.LendsIn(used, k.GetAllowedNetworks(), field); err != nil {
 		return "", err
 	}
 	_, places, err := s.carries(tx, k)

@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -176,6 +178,56 @@ func TestANarrowedKeyHandsOutNothingWider(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s one as narrow: %v", name, err)
 		}
+	}
+}
+
+// Who calls with a key that holds in some networks hands out nothing that holds elsewhere;
+// what names none holds in the same.
+func TestAKeyOfANetworkHandsOutNothingForAnother(t *testing.T) {
+	s := suitetest.Run(t)
+	issued, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{
+		Principal: s.Person(s.Root, accessv1.Role_ROLE_SECURITY_ADMIN).Name, AllowedNetworks: []string{"127.0.0.0/8", "::1/128"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := grpc.NewClient(s.GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithUnaryInterceptor(
+		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return call(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+issued.GetSecret()), method, req, reply, cc, opts...)
+		}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	org := organizationv1.NewOrganizationServiceClient(conn)
+	who := s.Person(s.Root, accessv1.Role_ROLE_VIEWER).Name
+	issue := func(networks ...string) (*organizationv1.IssuedApiKey, error) {
+		return org.CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: who, AllowedNetworks: networks}})
+	}
+	_, wider := issue("126.0.0.0/7")
+	_, other := issue("127.0.0.0/16", "192.0.2.0/24")
+	free := suitetest.OK[*organizationv1.IssuedApiKey](t)(s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{ApiKey: &organizationv1.ApiKey{Principal: who}}))
+	_, rotated := org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: free.GetApiKey().GetName()})
+	_, linked := org.CreateIdentity(t.Context(), &organizationv1.CreateIdentityRequest{
+		Identity: &organizationv1.Identity{Principal: who, Issuer: "https://issuer.example", Subject: "x"},
+	})
+	for name, err := range map[string]error{"a wider one": wider, "another": other, "rotating one of all networks": rotated, "linking": linked} {
+		if !strings.Contains(fmt.Sprint(err), "holds in 127.0.0.0/8, ::1/128 alone") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if none, err := issue(); err != nil || !slices.Equal(none.GetApiKey().GetAllowedNetworks(), []string{"127.0.0.0/8", "::1/128"}) {
+		t.Errorf("one that names none: %v, %v", none, err)
+	}
+	narrow, err := issue("127.0.0.0/16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: narrow.GetApiKey().GetName()}); err != nil {
+		t.Errorf("rotating one as narrow: %v", err)
+	}
+	if _, err := org.RotateApiKey(t.Context(), &organizationv1.RotateApiKeyRequest{Name: issued.GetApiKey().GetName()}); err != nil {
+		t.Errorf("rotating itself: %v", err)
 	}
 }
 

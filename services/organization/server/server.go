@@ -41,6 +41,7 @@ type Service struct {
 	book     *change.Book
 	past     Past
 	form     authn.Form
+	believed func(issuer string) bool
 	units    change.Kind[*organizationv1.Unit]
 	members  change.Kind[*organizationv1.Member]
 	machines change.Kind[*organizationv1.Machine]
@@ -63,8 +64,8 @@ var Schema = store.Schema{
 }
 
 // New returns the service that writes in book and issues keys of that form.
-func New(book *change.Book, past Past, form authn.Form) *Service {
-	s := &Service{book: book, past: past, form: form}
+func New(book *change.Book, past Past, form authn.Form, believed func(issuer string) bool) *Service {
+	s := &Service{book: book, past: past, form: form, believed: believed}
 	s.units = change.Kind[*organizationv1.Unit]{
 		Still: true,
 		Book:  book,

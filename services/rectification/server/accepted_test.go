@@ -32,6 +32,7 @@ func TestASuperiorReadsWhatWasAcknowledged(t *testing.T) {
 	want := &rectificationv1.AcceptedContent{
 		Category: "LAVISH", Item: "LAVISH-1", Level: rectificationv1.Problem_LEVEL_UNIT, Deadline: "2026-03-31",
 		FiledProblem: l.GetName() + "/versions/0001/problems/0001",
+		Description:  "问题", Cause: "原因", Measures: "措施",
 	}
 	read := suitetest.OK[*problem](t)(w.as(w.supervisor).GetProblem(t.Context(), &rectificationv1.GetProblemRequest{Name: p.GetName()}))
 	if diff := cmp.Diff(want, read.GetAcceptedContent(), protocmp.Transform()); diff != "" || read.GetFiledVersion() != 0 || !ledger.GetPendingChanges() {

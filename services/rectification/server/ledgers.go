@@ -128,7 +128,9 @@ func (s *Service) GetLedger(ctx context.Context, req *rectificationv1.GetLedgerR
 		if l, err = s.ledgers.Reach(tx, req.GetName()); err != nil {
 			return err
 		}
-		l.ContentDigest, err = s.digest(tx, l)
+		if l.ContentDigest, err = s.digest(tx, l); err == nil {
+			l, err = s.ledgers.Shown(tx, l)
+		}
 		return err
 	})
 	return l, err

@@ -84,7 +84,10 @@ func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient,
 		Service: "rectification", Kind: &s.ledgers, Event: "ledger.recounted", Calendar: days, Recount: rectification.Recount,
 	}
 	s.versions = change.Kind[*rectificationv1.LedgerVersion]{Book: book, Unit: (*rectificationv1.LedgerVersion).GetUnit}
-	s.contents = change.Kind[*rectificationv1.FiledProblem]{Book: book, Unit: (*rectificationv1.FiledProblem).GetUnit}
+	s.contents = change.Kind[*rectificationv1.FiledProblem]{
+		Book: book, Unit: (*rectificationv1.FiledProblem).GetUnit,
+		May: func(tx *change.Tx, f *rectificationv1.FiledProblem) error { return tx.Check(f.GetUnit()) }, // of a version that was reached
+	}
 	s.problems = change.Kind[*rectificationv1.Problem]{
 		Book: book, Unit: (*rectificationv1.Problem).GetUnit,
 	}

@@ -104,10 +104,19 @@ func (i Issuer) filled() Issuer {
 	return i
 }
 
+// Issuers are all that are configured.
+type Issuers []Issuer
+
+// Believed says whether the tokens of an issuer of that name are believed, or, where no
+// issuer is configured yet, could be.
+func (all Issuers) Believed(name string) bool {
+	return len(all) == 0 && safe(name) || slices.ContainsFunc(all, func(i Issuer) bool { return i.Issuer == name })
+}
+
 // safe says whether nobody between here and the address can change what it says.
 func safe(address string) bool {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || u.String() != address || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return false
 	}
 	return u.Scheme == "https" || u.Scheme == "http" && network.Loopback(u.Hostname())

@@ -354,6 +354,7 @@ func TestAConfigurationIsChecked(t *testing.T) {
 		"nearly localhost":   {func(i *oidc.Issuer) { i.Issuer = "http://localhost.example" }, "issuer:"},
 		"a password":         {func(i *oidc.Issuer) { i.Issuer = "https://a:b@id.example" }, "issuer:"},
 		"a query":            {func(i *oidc.Issuer) { i.Issuer = "https://id.example?a" }, "issuer:"},
+		"a trailing blank":   {func(i *oidc.Issuer) { i.Issuer = "https://id.example/a " }, "issuer:"},
 		"no audience":        {func(i *oidc.Issuer) { i.Audience = "" }, "audience:"},
 		"none":               {func(i *oidc.Issuer) { i.Algorithms = []string{"none"} }, "algorithms:"},
 		"a shared secret":    {func(i *oidc.Issuer) { i.Algorithms = []string{"RS256", "HS256"} }, "algorithms:"},
@@ -366,6 +367,21 @@ func TestAConfigurationIsChecked(t *testing.T) {
 		err := i.Check()
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// Accounts are linked at issuers that are configured, to the letter; where none is yet, at
+// what could be one.
+func TestOnlyABelievedIssuerIsLinked(t *testing.T) {
+	one := oidc.Issuers{{Issuer: "https://id.example/a"}}
+	for name, want := range map[string]struct{ none, one bool }{
+		"https://id.example/a": {true, true}, "https://id.example/a/": {true, false}, "https://id.example/b": {true, false},
+		"https://id.example/a ": {}, "not a url": {}, "htp:/x": {}, "http://id.example/a": {}, "": {}, "https://": {},
+		"http://localhost:8081/a": {true, false},
+	} {
+		if none, some := oidc.Issuers(nil).Believed(name), one.Believed(name); none != want.none || some != want.one {
+			t.Errorf("%q: %v where no issuer is configured, %v beside another, want %v", name, none, some, want)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type Telling struct {
 
 // columns are the metrics that tables show, in their order.
 var (
-	wide   = []string{"problems_found", "problems_closed", "problems_closing_rate", "problems_overdue", "problems_returned", "ledgers_filed_late", "tasks_overdue", "evaluation_score"}
+	wide   = []string{"problems_found", "problems_closed", "problems_closing_rate", "problems_overdue", "problems_returned", "ledgers_overdue", "ledgers_filed_late", "tasks_overdue", "evaluation_score"}
 	narrow = []string{"problems_found", "problems_closed", "problems_closing_rate", "problems_open", "problems_overdue", "problems_returned"}
 )
 
@@ -45,10 +45,10 @@ func Show(w io.Writer, p *picture.Picture, t Telling) error {
 		fmt.Fprintf(&b, "%s由自有系统按月报数，月报不含的指标以“-”表示：全市未销号 %d 等不含该区县，不等于发现数减销号数。\n"+
 			"A dash: unknown, since that district reports by the month from a system of its own; the city's open problems leave it out.\n", short(p.Absent), p.Cities["problems_open"])
 	}
-	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，其中逾期后报 %d；投诉：收到 %d，受理 %d，办结 %d\n"+
-		"Tasks: due, approved (early ones too), late; ledgers: due, filed, late among them; complaints: received, accepted, closed\n",
+	fmt.Fprintf(&b, "任务：已到期 %d，已审定（含提前完成）%d，迟报 %d；台账：应报 %d，已报 %d，其中逾期后报 %d，逾期未报 %d；投诉：收到 %d，受理 %d，办结 %d\n"+
+		"Tasks: due, approved (early ones too), late; ledgers: due, filed, late among them, overdue; complaints: received, accepted, closed\n",
 		p.Cities["tasks_due"], p.Cities["tasks_approved"], p.Cities["tasks_late"],
-		p.Cities["ledgers_due"], p.Cities["ledgers_filed"], p.Cities["ledgers_filed_late"],
+		p.Cities["ledgers_due"], p.Cities["ledgers_filed"], p.Cities["ledgers_filed_late"], p.Cities["ledgers_overdue"],
 		p.Cities["complaints_received"], p.Cities["complaints_accepted"], p.Cities["complaints_closed"])
 	fmt.Fprintf(&b, "按类别（发现/销号）：%s\n", categories(p.Categories))
 	fmt.Fprintf(&b, "逐月%s：%s\nBy category: found/closed; then problems closed month by month\n", p.Names["problems_closed"], months(p.Months))

@@ -43,7 +43,7 @@ func TestColumnsOf(t *testing.T) {
 func sample() *picture.Picture {
 	f := picture.Figures{"problems_found": 8, "problems_closed": 7, "problems_closing_rate": 875, "evaluation_score": 91234}
 	return &picture.Picture{
-		Date: "2026-12-15", Names: map[string]string{"problems_found": "发现问题数", "problems_closed": "已销号问题数"}, Cities: f,
+		Date: "2026-12-15", Names: map[string]string{"problems_found": "发现问题数", "problems_closed": "已销号问题数", "ledgers_overdue": "逾期未报备台账数"}, Cities: f,
 		Gloss:    map[string]string{"problems_found": "Problems found", "problems_closed": "Problems closed"},
 		City:     picture.Sheet{Lines: []picture.Line{{Name: "西陵区教育局（演示数据）", Rank: 1, Figures: f}}},
 		District: picture.Sheet{Title: "西陵区教育局（演示数据）", Lines: []picture.Line{{Name: "演示博雅小学", Figures: f}}},
@@ -58,7 +58,7 @@ func TestShow(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"宜昌市干部作风整顿进展（演示数据）", "截至 2026-12-15", "发现问题数", "87.5%", "91.23", "西陵区各校（演示数据）",
+		"宜昌市干部作风整顿进展（演示数据）", "截至 2026-12-15", "发现问题数", "逾期未报备台账数", "逾期未报 0；", "87.5%", "91.23", "西陵区各校（演示数据）",
 		"演示博雅小学各类问题（演示数据）", "5月 7", "欠报报表（演示数据，另计）：兴山县教育局 2026-09 月报；报送缺号：兴山县教育局第9号", "局机关", "合计", "市直", "兴山县由自有系统按月报数", "核对 99 个数字", "REST 调用 1234 次",
 		"demonstration data", "Columns: rank, district, problems found, problems closed, ", "8 problems read one by one, 99 figures compared", "5.0 s, 1234 REST calls",
 	} {

@@ -57,11 +57,13 @@ const (
 	Role_ROLE_REPORTER Role = 12
 	// 门户: a third-party portal; for machines only. What no superior has accepted
 	// and nobody has published does not exist for it: reports and assignments
-	// before they are accepted, inspections before they are concluded, ledgers and
-	// problems before they are filed, campaigns, rounds and results before they are
-	// published; and never staff, machines, targets, sources and dues of reports,
-	// worklists and installations below. Of what it reads the names of members, and of
-	// keys but its own, are left out.
+	// before they are accepted, inspections before they are concluded, ledgers and their
+	// versions before a superior has acknowledged one, problems before they count for
+	// superiors, campaigns, rounds and results before they are published; and never
+	// staff, machines, targets, sources and dues of reports, worklists and installations
+	// below. It reads ledgers and problems as they were accepted, whatever the unit has
+	// made of them or filed since. Of what it reads the names of members, and of keys
+	// but its own, are left out.
 	Role_ROLE_PORTAL Role = 13
 )
 

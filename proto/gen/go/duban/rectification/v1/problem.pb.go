@@ -647,7 +647,13 @@ type AcceptedContent struct {
 	Deadline string `protobuf:"bytes,4,opt,name=deadline,proto3" json:"deadline,omitempty"`
 	// All that was acknowledged with it:
 	// ledgers/{ledger}/versions/{version}/problems/{problem}; empty: as it was entered.
-	FiledProblem  string `protobuf:"bytes,5,opt,name=filed_problem,json=filedProblem,proto3" json:"filed_problem,omitempty"`
+	FiledProblem string `protobuf:"bytes,5,opt,name=filed_problem,json=filedProblem,proto3" json:"filed_problem,omitempty"`
+	// 具体问题
+	Description string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	// 原因剖析
+	Cause string `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
+	// 整改措施
+	Measures      string `protobuf:"bytes,8,opt,name=measures,proto3" json:"measures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -713,6 +719,27 @@ func (x *AcceptedContent) GetDeadline() string {
 func (x *AcceptedContent) GetFiledProblem() string {
 	if x != nil {
 		return x.FiledProblem
+	}
+	return ""
+}
+
+func (x *AcceptedContent) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *AcceptedContent) GetCause() string {
+	if x != nil {
+		return x.Cause
+	}
+	return ""
+}
+
+func (x *AcceptedContent) GetMeasures() string {
+	if x != nil {
+		return x.Measures
 	}
 	return ""
 }
@@ -1969,13 +1996,16 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\fSOURCE_AUDIT\x10\x05\x12\x11\n" +
 	"\rSOURCE_LETTER\x10\x06\x12\x13\n" +
 	"\x0fSOURCE_OUTREACH\x10\a\x12\x13\n" +
-	"\x0fSOURCE_SUPERIOR\x10\b\"\xbf\x01\n" +
+	"\x0fSOURCE_SUPERIOR\x10\b\"\x93\x02\n" +
 	"\x0fAcceptedContent\x12\x1a\n" +
 	"\bcategory\x18\x01 \x01(\tR\bcategory\x12\x12\n" +
 	"\x04item\x18\x02 \x01(\tR\x04item\x12;\n" +
 	"\x05level\x18\x03 \x01(\x0e2%.duban.rectification.v1.Problem.LevelR\x05level\x12\x1a\n" +
 	"\bdeadline\x18\x04 \x01(\tR\bdeadline\x12#\n" +
-	"\rfiled_problem\x18\x05 \x01(\tR\ffiledProblem\"\x80\x01\n" +
+	"\rfiled_problem\x18\x05 \x01(\tR\ffiledProblem\x12 \n" +
+	"\vdescription\x18\x06 \x01(\tR\vdescription\x12\x14\n" +
+	"\x05cause\x18\a \x01(\tR\x05cause\x12\x1a\n" +
+	"\bmeasures\x18\b \x01(\tR\bmeasures\"\x80\x01\n" +
 	"\bProgress\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x12\n" +
 	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
