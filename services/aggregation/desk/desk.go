@@ -44,8 +44,8 @@ type Desk struct {
 	sources   change.Kind[*aggregationv1.ReportSource]
 	codes     change.Kind[*aggregationv1.ReportCode]
 
-	wake  chan struct{} // holds a token if there may be jobs
-	files chan struct{} // holds a token for each file that is being read
+	wake chan struct{} // holds a token if there may be jobs
+	room *room         // for rows that are being read and judged
 
 	mu    sync.Mutex
 	known *codebook
@@ -79,13 +79,10 @@ const (
 // Buckets hold what is neither record nor index.
 var Buckets = []string{spoolBucket, jobs.Bucket, waitingBucket, campaignsBucket}
 
-// readers is how many files are read at once: each may unpack to a lot.
-const readers = 2
-
 // New returns the desk that writes in book, and asks the ledger until when a report
 // may come.
 func New(book *change.Book, directory Directory, owed *dues.Ledger) *Desk {
-	d := &Desk{book: book, directory: directory, owed: owed, wake: make(chan struct{}, 1), files: make(chan struct{}, readers)}
+	d := &Desk{book: book, directory: directory, owed: owed, wake: make(chan struct{}, 1), room: newRoom()}
 	d.reports = change.Kind[*aggregationv1.Report]{Book: book, Unit: (*aggregationv1.Report).GetUnit, Show: d.shown}
 	d.pages = change.Kind[*aggregationv1.ReportPage]{Book: book}
 	d.sources = change.Kind[*aggregationv1.ReportSource]{Book: book, Unit: (*aggregationv1.ReportSource).GetUnit}

@@ -53,8 +53,8 @@ type Arrival struct {
 	Origin *aggregationv1.Report      // in whose place it is to count; nil: in that of none
 }
 
-// NewReport returns the report (报表) that r asks for, without rows, as its rows
-// wait to be judged.
+// NewReport returns the report (报表) that r asks for, which has its digest, without rows, as
+// its rows wait to be judged.
 func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error) {
 	p, err := ParsePeriod(a.Form, r.GetPeriod())
 	switch {
@@ -76,7 +76,7 @@ func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error
 	}
 	return &aggregationv1.Report{
 		Name: Name(r), Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(), Sequence: r.GetSequence(),
-		NilReport: r.GetNilReport(), State: aggregationv1.Report_STATE_PROCESSING, ContentDigest: digest(r), Supersedes: r.GetSupersedes(),
+		NilReport: r.GetNilReport(), State: aggregationv1.Report_STATE_PROCESSING, ContentDigest: r.GetContentDigest(), Supersedes: r.GetSupersedes(),
 		Late: late, DueDate: a.Window.Due, Duty: Duty(r.GetUnit(), r.GetForm(), r.GetPeriod()), Totals: &aggregationv1.Report_Totals{},
 	}, nil
 }
