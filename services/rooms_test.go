@@ -124,6 +124,8 @@ var rules = []struct {
 	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},
 	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
 	{"aggregation/jobs", append(rooms("store"), std, pb, proto)},
+	{"aggregation/known", append(rooms("store"), std, pb, proto, root+"aggregation/reports")},
+	{"aggregation/turns", append(rooms("fault"), std, proto+"fault/", root+"aggregation/reports", "golang.org/x/sync/semaphore")},
 	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
 	{"aggregation/worklist", append(rooms("store", "calendar", "deadline"), std, pb, proto)},
 	{"aggregation/basis", []string{std, proto, root + "aggregation/sheet"}},
@@ -131,7 +133,7 @@ var rules = []struct {
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/count", append(rooms("fault", "feed/server", "store"), std, pb, proto, root+"aggregation")},
-	{"aggregation/desk", append(rooms("change", "fault", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody", "golang.org/x/sync/semaphore")},
+	{"aggregation/desk", append(rooms("change", "fault", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
 	{"aggregation/urging", append(rooms("authz", "calendar", "change"), std, pb, proto, root+"aggregation")},
 	{"aggregation/dues", append(rooms("authz", "calendar", "change", "page"), std, proto, root+"aggregation/lower", root+"aggregation/reports", root+"aggregation/sheet", root+"aggregation/worklist", "google.golang.org/genproto/googleapis/api/httpbody")},
 	// The second hand: it knows rows by their bytes alone, and each part of it as

@@ -52,10 +52,10 @@ func (d *Desk) receive(ctx context.Context, req taking, rows int, open func(*par
 	defer func() { p.free() }()
 	unpack := change.Before(func(ctx context.Context) (err error) {
 		p.free() // of an attempt before this one
-		if p.free, err = d.room.take(ctx, rows); err != nil {
+		if p.free, err = d.room.Take(ctx, rows); err != nil {
 			return err
 		}
-		if err := p.unpack(open); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
+		if err := errors.Join(p.unpack(open), d.hear(ctx, p.pages)); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
 			return err
 		}
 		return d.preview(ctx, p)
@@ -173,7 +173,7 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 	if err != nil {
 		return err
 	}
-	page := &aggregationv1.ReportPage{Name: reports.PageName(r.GetName(), 0), Report: r.GetName(), Rows: clones(rows)}
+	page := proto.CloneOf(&aggregationv1.ReportPage{Name: reports.PageName(r.GetName(), 0), Report: r.GetName(), Rows: rows}) // a transaction may be run again
 	if _, err := j.find(page.GetRows(), all); err != nil {
 		return err
 	}
@@ -182,14 +182,6 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 	}
 	reports.Tally(r.Totals, 1, page.GetRows()...)
 	return nil
-}
-
-// clones are copies, because a transaction may be run again.
-func clones(rows []*aggregationv1.Report_Row) (list []*aggregationv1.Report_Row) {
-	for _, row := range rows {
-		list = append(list, proto.CloneOf(row))
-	}
-	return list
 }
 
 // put stores a report and answers with all of it.
@@ -209,6 +201,7 @@ func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 		return nil, err
 	}
 	a.Window = d.owed.Window(p.form, period)
+	a.Owed = d.owed.Owes(reports.FormPeriod{Form: p.form, Period: period}, p.asked.GetUnit())
 	if a.Leave, err = d.owed.Leave(tx, p.form, period, p.asked.GetUnit()); err != nil {
 		return nil, err
 	}

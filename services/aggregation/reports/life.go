@@ -48,6 +48,7 @@ type Arrival struct {
 	Form   *aggregationv1.ReportForm
 	Today  string // YYYY-MM-DD
 	Window Window
+	Owed   bool                       // whether the unit owes the form for the period
 	Leave  *aggregationv1.ReportLeave // nil: there is none
 	Before *aggregationv1.Report      // what it supersedes; nil: nothing
 	Origin *aggregationv1.Report      // in whose place it is to count; nil: in that of none
@@ -70,7 +71,7 @@ func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error
 	if err := a.admits(r); err != nil {
 		return nil, err
 	}
-	late := a.Today > a.Window.Due
+	late := a.Owed && a.Today > a.Window.Due
 	if a.Before != nil {
 		late = a.Before.GetLate()
 	}
@@ -87,7 +88,7 @@ func (a Arrival) admits(r *aggregationv1.Report) error {
 	if r.GetSupersedes() != "" {
 		return a.supersedes(r)
 	}
-	if a.Today <= a.Window.Late || a.Today <= a.Leave.GetUntilDate() {
+	if a.Today <= a.Window.Late || OnLeave(a.Form, a.Leave, a.Today) {
 		return nil
 	}
 	if a.Form.GetAfter() == aggregationv1.ReportForm_AFTER_LEAVE {

@@ -1,4 +1,7 @@
-package desk
+// Package turns bounds what all reports that come at once take of the memory, by their rows
+// and in whatever form they come: long ones wait for their turn. What is done in it is the
+// business of package desk.
+package turns
 
 import (
 	"context"
@@ -23,18 +26,18 @@ const (
 
 var errOverloaded = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
 
-// room bounds what all reports that come at once take of the memory, in whatever form
-// they come: by their rows.
-type room struct {
+// Room has so many rows of reports.
+type Room struct {
 	rows *semaphore.Weighted
 	turn time.Duration
 }
 
-func newRoom() *room { return &room{rows: semaphore.NewWeighted(most), turn: turn} }
+// New returns a room that is empty.
+func New() *Room { return &Room{rows: semaphore.NewWeighted(most), turn: turn} }
 
-// take makes room for so many rows until free is called, which is never nil. It waits as
+// Take makes room for so many rows until free is called, which is never nil. It waits as
 // long as a turn lasts, and refuses then.
-func (r *room) take(ctx context.Context, rows int) (free func(), err error) {
+func (r *Room) Take(ctx context.Context, rows int) (free func(), err error) {
 	if rows <= reports.PageRows {
 		return func() {}, nil
 	}

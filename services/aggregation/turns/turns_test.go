@@ -1,4 +1,4 @@
-package desk
+package turns
 
 import (
 	"context"
@@ -12,28 +12,28 @@ import (
 )
 
 func TestLongReportsTakeTurns(t *testing.T) {
-	r := newRoom()
-	free, err := r.take(t.Context(), reports.MaxRows) // a file
+	r := New()
+	free, err := r.Take(t.Context(), reports.MaxRows) // a file
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.take(t.Context(), reports.PageRows); err != nil {
+	if _, err := r.Take(t.Context(), reports.PageRows); err != nil {
 		t.Errorf("a page waits for nothing: %v", err)
 	}
 	r.turn = time.Millisecond
-	_, err = r.take(t.Context(), reports.PageRows+1)
+	_, err = r.Take(t.Context(), reports.PageRows+1)
 	if f := fault.As(err); f == nil || f.Reason != fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED).Reason || f.Retry != later {
 		t.Errorf("one row more: %v", err)
 	}
 	r.turn = turn
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := r.take(gone, most); !errors.Is(err, context.Canceled) {
+	if _, err := r.Take(gone, most); !errors.Is(err, context.Canceled) {
 		t.Errorf("a caller who has gone: %v", err)
 	}
 	next := make(chan error)
 	go func() {
-		_, err := r.take(t.Context(), most)
+		_, err := r.Take(t.Context(), most)
 		next <- err
 	}()
 	free()
