@@ -90,6 +90,9 @@ func (a *api) rewrite(h *holding, r *http.Request, m route.Match) (*http.Request
 		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 	}
 	if len(body) > 0 {
+		if err := h.decode(r.Context(), header, body, public(m)); err != nil {
+			return nil, err
+		}
 		body, set, err := strict.Body(m, body, a.options.MaxDepth)
 		if err != nil {
 			return nil, err
@@ -102,18 +105,26 @@ func (a *api) rewrite(h *holding, r *http.Request, m route.Match) (*http.Request
 	return out, nil
 }
 
+// ruleOf says who may make a call.
+func ruleOf(m route.Match) *accessv1.Rule {
+	rule, _ := proto.GetExtension(m.Route.Call.Options(), accessv1.E_Rule).(*accessv1.Rule)
+	return rule
+}
+
+// public says whether a call is for everybody, at least at first.
+func public(m route.Match) bool { return ruleOf(m).GetPublic() || ruleOf(m).GetBootstrap() }
+
 // body reads the body, up to the limit: the contract lets those of some calls have more
 // than others. No body at all is an empty request, also where one could be.
 func (a *api) body(h *holding, r *http.Request, header http.Header, m route.Match) ([]byte, error) {
-	rule, _ := proto.GetExtension(m.Route.Call.Options(), accessv1.E_Rule).(*accessv1.Rule)
-	limit := max(a.options.MaxBody, int64(rule.GetMaxMib())<<20)
+	limit := max(a.options.MaxBody, int64(ruleOf(m).GetMaxMib())<<20)
 	if r.ContentLength > limit && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
 		return nil, tooLarge(limit) // who asks first need not send it
 	}
 	var body []byte
 	var err error
 	if r.ContentLength <= limit {
-		body, err = h.read(r, header, limit, rule.GetPublic() || rule.GetBootstrap())
+		body, err = h.read(r, header, limit, public(m))
 	}
 	if r.ContentLength > limit || int64(len(body)) > limit {
 		err = tooLarge(limit)

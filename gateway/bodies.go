@@ -4,11 +4,13 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
+	"github.com/duban-project/duban/gateway/internal/strict"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
@@ -16,11 +18,24 @@ import (
 // aside is how many bytes of a body are read before it is asked who sends it.
 const aside = 64 << 10
 
-// bodies bounds what all requests at once make the gateway hold. Of strangers it holds
-// little: who sends a body beyond aside is asked first who they are, unless the method
-// is for everybody. A body counts until its request is answered.
+const (
+	// slight is how many values are decoded of a body whatever else there is.
+	slight = 10_000
+	// dense is how many values of all other bodies at once are: those of the longest
+	// report, 100,000 rows of four members.
+	dense = 600_000
+	// turn is how long one who is known waits for room to have a body decoded.
+	turn = 20 * time.Second
+)
+
+// bodies bounds what all requests at once make the gateway hold: the bytes of bodies,
+// and the values that they become, which take a hundred times as much. Of strangers it holds
+// little: who sends a body beyond aside, or of many values, is asked first who they are,
+// unless the method is for everybody. A body counts until its request is answered.
 type bodies struct {
 	known, strangers *semaphore.Weighted
+	values           *semaphore.Weighted
+	turn             time.Duration
 	mux              *runtime.ServeMux
 	caller           organizationv1.OrganizationServiceClient
 }
@@ -28,6 +43,7 @@ type bodies struct {
 func newBodies(most int64, mux *runtime.ServeMux, b Backends) *bodies {
 	return &bodies{
 		known: semaphore.NewWeighted(most), strangers: semaphore.NewWeighted(most / 4),
+		values: semaphore.NewWeighted(dense), turn: turn,
 		mux: mux, caller: organizationv1.NewOrganizationServiceClient(b.Organization),
 	}
 }
@@ -35,7 +51,8 @@ func newBodies(most int64, mux *runtime.ServeMux, b Backends) *bodies {
 // holding is what one request makes the gateway hold.
 type holding struct {
 	*bodies
-	free []func()
+	free  []func()
+	asked bool // who sends it is known
 }
 
 // end lets go of it.
@@ -115,5 +132,29 @@ func (h *holding) introduce(ctx context.Context, header http.Header) (*semaphore
 		return nil, err
 	}
 	_, err = h.caller.GetCaller(ctx, &organizationv1.GetCallerRequest{})
+	h.asked = err == nil
 	return h.known, err
+}
+
+// decode makes room for the values of a body. Whoever is known waits for it, and is
+// refused when that takes long; what is for everybody waits for nothing.
+func (h *holding) decode(ctx context.Context, header http.Header, body []byte, public bool) error {
+	n := min(int64(strict.Values(body)), dense)
+	switch {
+	case n <= slight:
+		return nil
+	case public:
+		return h.take(h.values, n)
+	case !h.asked:
+		if _, err := h.introduce(ctx, header); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.turn)
+	defer cancel()
+	if h.values.Acquire(ctx, n) != nil {
+		return problem.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
+	}
+	h.free = append(h.free, func() { h.values.Release(n) })
+	return nil
 }

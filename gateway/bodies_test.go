@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // long is a body beyond what is read of strangers.
@@ -84,5 +85,34 @@ func TestBodiesAreHeldUpToABound(t *testing.T) {
 	end()
 	if overloaded(long()) || overloaded(short) {
 		t.Error("what was held is not free")
+	}
+}
+
+// What bodies become is bounded too, however short they are: who is known waits for a turn,
+// a stranger is asked first, and what was held is free once it is answered.
+func TestValuesAreDecodedUpToABound(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	b := h.(*front).api.bodies
+	many := `{"units":[` + strings.Repeat("{},", slight) + `{}]}`
+	known, stranger := "Authorization: Bearer k", "Authorization: Bearer nonsense"
+	code := func(path, body, who string) int { return ask(h, "POST", path, body, who).Code }
+	if got := code("/v1/units", many, known); got != http.StatusBadRequest {
+		t.Errorf("whoever is known: %d", got)
+	}
+	if got := code("/v1/units", many, stranger); got != http.StatusUnauthorized {
+		t.Errorf("a stranger: %d", got)
+	}
+	if !b.values.TryAcquire(dense) {
+		t.Fatal("what was held is not free")
+	}
+	b.turn = time.Millisecond
+	if w := ask(h, "POST", "/v1/units", many, known); w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" {
+		t.Errorf("beyond the bound: %d %s", w.Code, w.Body)
+	}
+	if got := code("/v1/units", `{"displayName":"a"}`, known); got != http.StatusOK {
+		t.Errorf("a short one waits for nothing: %d", got)
+	}
+	if got := code("/v1/complaints:submit", many, ""); got != http.StatusTooManyRequests {
+		t.Errorf("the public: %d", got)
 	}
 }

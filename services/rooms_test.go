@@ -124,6 +124,8 @@ var rules = []struct {
 	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},
 	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
 	{"aggregation/jobs", append(rooms("store"), std, pb, proto)},
+	{"aggregation/known", append(rooms("store"), std, pb, proto, root+"aggregation/reports")},
+	{"aggregation/turns", append(rooms("fault"), std, proto+"fault/", root+"aggregation/reports", "golang.org/x/sync/semaphore")},
 	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
 	{"aggregation/worklist", append(rooms("store", "calendar", "deadline"), std, pb, proto)},
 	{"aggregation/basis", []string{std, proto, root + "aggregation/sheet"}},

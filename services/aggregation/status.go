@@ -34,6 +34,8 @@ func Moment(c *aggregationv1.Cut, now time.Time) (time.Time, error) {
 	switch at := c.GetAsOf(); {
 	case at == nil:
 		return time.Time{}, nil
+	case at.AsTime().IsZero():
+		return time.Time{}, ErrMomentFuture.At("cut.as_of", "是零值", "is the zero time")
 	case at.AsTime().After(now):
 		return time.Time{}, ErrMomentFuture.At("cut.as_of", "晚于现在", "is yet to come")
 	default:

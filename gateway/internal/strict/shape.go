@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -59,6 +60,13 @@ const (
 
 // allowed is how many values a body of so many bytes may have.
 func allowed(bytes int) int { return max(maxValues, bytes/sparse) }
+
+// Values is how many values a body has at most, which is what it costs to decode: the
+// shortest, {}, become as much as any.
+func Values(body []byte) int {
+	values, _ := measure(body, math.MaxInt)
+	return values
+}
 
 // measure counts how many values objects and arrays have at most, and says where one
 // begins that is nested more than maxDepth deep, or -1. Of what is not JSON the answer

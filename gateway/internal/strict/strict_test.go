@@ -139,3 +139,22 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		}
 	}
 }
+
+// Of a list one element more than the contract lets it have is read, and nothing behind it.
+func TestALongListIsRefusedWhileItIsRead(t *testing.T) {
+	m := table(t).Find("POST", "/v1/campaigns")
+	read := func(n int) string {
+		_, _, err := Body(m, []byte(`{"basis":[`+strings.Repeat("{},", n-1)+`{"nobody":1}]}`), 64)
+		var refused *problem.Problem
+		if !errors.As(err, &refused) || len(refused.Fields) != 1 {
+			t.Fatalf("%d elements: %v", n, err)
+		}
+		return refused.Fields[0].Path + " " + refused.Fields[0].Rule
+	}
+	if got := read(16); got != "campaign.basis[15].nobody unknown" {
+		t.Errorf("as many as there may be: %s", got)
+	}
+	if got := read(17); got != "campaign.basis repeated.max_items" {
+		t.Errorf("one more: %s", got)
+	}
+}

@@ -2,8 +2,11 @@ package strict
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
@@ -100,13 +103,29 @@ func (r *reader) skip(token json.Token) error {
 
 // items reads the elements of a list and the bracket that closes it.
 func (r *reader) items(f protoreflect.FieldDescriptor, path string) error {
+	most := maxItems(f)
 	for i := 0; r.dec.More(); i++ {
+		if uint64(i) == most {
+			return problem.Invalid(append(r.wrong, problem.Field{Path: path, Rule: "repeated.max_items", Text: problem.Text{
+				Zh: "最多 " + strconv.Itoa(i) + " 项", En: "must have at most " + strconv.Itoa(i) + " items",
+			}})...)
+		}
 		if err := r.element(f, f, "", path+"["+strconv.Itoa(i)+"]"); err != nil {
 			return err
 		}
 	}
 	_, err := r.dec.Token()
 	return err
+}
+
+// maxItems is how many elements the contract lets a list have: one more, and nothing
+// behind it is read.
+func maxItems(f protoreflect.FieldDescriptor) uint64 {
+	rules, _ := proto.GetExtension(f.Options(), validate.E_Field).(*validate.FieldRules)
+	if list := rules.GetRepeated(); list.HasMaxItems() {
+		return list.GetMaxItems()
+	}
+	return math.MaxUint64
 }
 
 // pairs reads the entries of a map and the brace that closes it.

@@ -1,12 +1,13 @@
 package desk
 
 import (
-	"errors"
-
-	"google.golang.org/protobuf/proto"
+	"context"
+	"log/slog"
+	"time"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	"github.com/duban-project/duban/services/aggregation/known"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -18,38 +19,45 @@ func Campaign(tx store.Tx, c *campaignv1.Campaign) error {
 	if c.GetState() == campaignv1.Campaign_STATE_DRAFT {
 		return nil
 	}
-	known := &campaignv1.Campaign{Name: c.GetName(), Owner: c.GetOwner()}
-	for _, category := range c.GetCategories() {
-		known.Categories = append(known.Categories, &campaignv1.Category{Code: category.GetCode()})
-	}
-	b, err := proto.Marshal(known)
-	if err != nil {
+	if err := known.Note(tx, c); err != nil {
 		return err
 	}
-	if err := tx.Put(campaignsBucket, []byte(c.GetName()), b); err != nil {
-		return err
-	}
-	_, err = recall(tx, []string{campaignKey(c.GetName())})
+	_, err := recall(tx, []string{campaignKey(c.GetName())})
 	return err
 }
 
 // campaignKey begins the keys of rows that wait for a campaign.
 func campaignKey(name string) string { return waitKey("campaign", name, "") }
 
-// FindCampaign returns what Campaign noted of a campaign: owner and categories, or
-// nothing of one that is unknown.
-func FindCampaign(tx store.Tx, name string) (*campaignv1.Campaign, error) {
-	c := &campaignv1.Campaign{}
-	b, _, err := store.Seek(tx, campaignsBucket, []byte(name))
-	return c, errors.Join(err, proto.Unmarshal(b, c))
+// hearing is how long a report waits for what campaigns have told.
+const hearing = 5 * time.Second
+
+// hear has what campaigns told taken in, before rows are judged, if these name a campaign
+// or category that is not known: a row is put into quarantine only after catching up
+// (decision 0002). If that cannot be, it waits there until the campaign comes.
+func (d *Desk) hear(ctx context.Context, pages [][]*aggregationv1.Report_Row) error {
+	var lacks bool
+	err := d.book.Store.View(ctx, func(tx store.Tx) (err error) {
+		lacks, err = known.Lacks(tx, pages)
+		return err
+	})
+	if !lacks || err != nil {
+		return err
+	}
+	waits, cancel := context.WithTimeout(ctx, hearing)
+	defer cancel()
+	if err := d.hearCampaigns(waits); err != nil && ctx.Err() == nil {
+		slog.WarnContext(ctx, "judging rows by campaigns as they were known", "error", err)
+	}
+	return ctx.Err()
 }
 
-// campaign is FindCampaign, once for each.
+// campaign is known.Find, once for each.
 func (j *judge) campaign(name string) (*campaignv1.Campaign, error) {
 	if c, ok := j.campaigns[name]; ok {
 		return c, nil
 	}
-	c, err := FindCampaign(j.tx, name)
+	c, err := known.Find(j.tx, name)
 	if err == nil {
 		j.campaigns[name] = c
 	}

@@ -71,6 +71,24 @@ func (j *judge) unitsOf(row *aggregationv1.Report_Row) ([][]string, error) {
 	if named := j.ours(row.GetUnit()); row.GetUnit() != "" && named != nil {
 		return named, nil
 	}
+	return j.coded(scheme, code)
+}
+
+// agrees refuses a row that names a unit, which is found, and has the code of no unit or of
+// another.
+func (j *judge) agrees(row *aggregationv1.Report_Row) error {
+	if row.GetUnit() == "" || row.GetCode() == "" {
+		return nil
+	}
+	coded, err := j.coded(row.GetScheme(), row.GetCode())
+	if err != nil {
+		return err
+	}
+	return reports.Agree(row, coded)
+}
+
+// coded returns the paths of the units that a code may mean.
+func (j *judge) coded(scheme, code string) ([][]string, error) {
 	source := reports.SourceName(j.report.GetUnit(), j.report.GetSource())
 	own, err := j.desk.codes.Seek(j.tx, reports.CodeName(source, scheme, code))
 	if err != nil {

@@ -18,6 +18,9 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/dues"
 	"github.com/duban-project/duban/services/aggregation/jobs"
+	"github.com/duban-project/duban/services/aggregation/known"
+	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/turns"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -44,8 +47,10 @@ type Desk struct {
 	sources   change.Kind[*aggregationv1.ReportSource]
 	codes     change.Kind[*aggregationv1.ReportCode]
 
-	wake  chan struct{} // holds a token if there may be jobs
-	files chan struct{} // holds a token for each file that is being read
+	hearCampaigns func(context.Context) error // brings what is known of campaigns up to date
+
+	wake chan struct{} // holds a token if there may be jobs
+	room *turns.Room   // for rows that are being read and judged
 
 	mu    sync.Mutex
 	known *codebook
@@ -58,7 +63,7 @@ type memory struct {
 	of      string
 	kind    aggregationv1.ReportJob_Kind
 	done    int32
-	figures figureSet
+	figures reports.Figures
 }
 
 // Indexes are the fields by which records are found other than by name.
@@ -72,20 +77,15 @@ var Indexes = map[string][]string{
 const (
 	spoolBucket   = "reports.spool"   // name of a page → its rows, not judged yet
 	waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
-
-	campaignsBucket = "reports.campaigns" // name of a campaign that was published → its owner and categories
 )
 
 // Buckets hold what is neither record nor index.
-var Buckets = []string{spoolBucket, jobs.Bucket, waitingBucket, campaignsBucket}
-
-// readers is how many files are read at once: each may unpack to a lot.
-const readers = 2
+var Buckets = []string{spoolBucket, jobs.Bucket, waitingBucket, known.Bucket}
 
 // New returns the desk that writes in book, and asks the ledger until when a report
-// may come.
-func New(book *change.Book, directory Directory, owed *dues.Ledger) *Desk {
-	d := &Desk{book: book, directory: directory, owed: owed, wake: make(chan struct{}, 1), files: make(chan struct{}, readers)}
+// may come. hearCampaigns brings what is known of campaigns up to date.
+func New(book *change.Book, directory Directory, owed *dues.Ledger, hearCampaigns func(context.Context) error) *Desk {
+	d := &Desk{book: book, directory: directory, owed: owed, hearCampaigns: hearCampaigns, wake: make(chan struct{}, 1), room: turns.New()}
 	d.reports = change.Kind[*aggregationv1.Report]{Book: book, Unit: (*aggregationv1.Report).GetUnit, Show: d.shown}
 	d.pages = change.Kind[*aggregationv1.ReportPage]{Book: book}
 	d.sources = change.Kind[*aggregationv1.ReportSource]{Book: book, Unit: (*aggregationv1.ReportSource).GetUnit}

@@ -1,9 +1,6 @@
 package desk
 
 import (
-	"crypto/sha256"
-	"fmt"
-
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation"
@@ -23,7 +20,7 @@ type judge struct {
 	before int64 // the sequence of the report that it supersedes
 	came   int64 // when the report did, in nanoseconds since 1970
 	period reports.Period
-	seen   figureSet
+	seen   reports.Figures
 
 	campaigns map[string]*campaignv1.Campaign // those that were asked for
 }
@@ -51,34 +48,8 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 	}
 	return &judge{
 		desk: d, tx: tx, fold: fold, form: form, report: r, before: before.GetSequence(), came: came.UnixNano(), period: period,
-		seen: figureSet{}, campaigns: map[string]*campaignv1.Campaign{},
+		seen: reports.Figures{}, campaigns: map[string]*campaignv1.Campaign{},
 	}, nil
-}
-
-// figureSet are the figures that the rows of a report say, on whichever page: each
-// with the value of the first that says it, by the unit that was found for it.
-type figureSet map[[16]byte]int64
-
-// group is what checks look at together.
-type group struct{ unit, campaign, category string }
-
-func groupOf(row *aggregationv1.Report_Row) group {
-	return group{row.GetResolvedUnit(), row.GetCampaign(), row.GetCategory()}
-}
-
-func (g group) figure(field string) [16]byte {
-	h := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q", g.unit, field, g.campaign, g.category))
-	return [16]byte(h[:16])
-}
-
-// add says whether the row's figure was not there before.
-func (s figureSet) add(row *aggregationv1.Report_Row) bool {
-	key := groupOf(row).figure(row.GetField())
-	if _, there := s[key]; there {
-		return false
-	}
-	s[key] = row.GetValue()
-	return true
 }
 
 func all(*aggregationv1.Report_Row) bool { return true }
@@ -143,6 +114,9 @@ func (j *judge) place(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdi
 	if _, err := reports.ReadRow(j.form, row); err != nil {
 		return rejected, err
 	}
+	if err := reports.NamesUnit(row); err != nil {
+		return rejected, err
+	}
 	units, err := j.unitsOf(row)
 	if err != nil {
 		return rejected, err
@@ -150,10 +124,14 @@ func (j *judge) place(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdi
 	if row.ResolvedUnit, err = reports.OneUnit(row, units); err != nil {
 		return aggregationv1.Report_VERDICT_QUARANTINED, err
 	}
+	if err := j.agrees(row); err != nil {
+		row.ResolvedUnit = ""
+		return rejected, err
+	}
 	if err := j.within(row); err != nil {
 		return aggregationv1.Report_VERDICT_QUARANTINED, err
 	}
-	if !j.seen.add(row) {
+	if !j.seen.Add(row) {
 		return rejected, reports.ErrRowTwice.At("field", "重复", "twice")
 	}
 	return aggregationv1.Report_VERDICT_CREATED, nil
@@ -186,12 +164,12 @@ func (j *judge) reported(row *aggregationv1.Report_Row) (reported.Figure, error)
 // check holds the rows that stand so far against the form's checks, with all that
 // the report says.
 func (j *judge) check(rows []*aggregationv1.Report_Row) error {
-	broken := map[group][]*aggregationv1.ReportForm_Check{}
+	broken := map[reports.Group][]*aggregationv1.ReportForm_Check{}
 	for _, row := range rows {
 		if !stands(row) {
 			continue
 		}
-		g := groupOf(row)
+		g := reports.GroupOf(row)
 		if _, known := broken[g]; !known {
 			var err error
 			if broken[g], err = j.broken(g); err != nil {
@@ -206,13 +184,13 @@ func (j *judge) check(rows []*aggregationv1.Report_Row) error {
 }
 
 // broken are the checks that a group breaks.
-func (j *judge) broken(g group) ([]*aggregationv1.ReportForm_Check, error) {
+func (j *judge) broken(g reports.Group) ([]*aggregationv1.ReportForm_Check, error) {
 	last, err := j.last(g)
 	if err != nil {
 		return nil, err
 	}
 	return reports.Broken(j.form, func(field string, before bool) (v int64, ok bool) {
-		if v, ok = j.seen[g.figure(field)]; before {
+		if v, ok = j.seen[g.Figure(field)]; before {
 			v, ok = last[field]
 		}
 		return v, ok
@@ -220,10 +198,10 @@ func (j *judge) broken(g group) ([]*aggregationv1.ReportForm_Check, error) {
 }
 
 // last is what counts of the period before.
-func (j *judge) last(g group) (map[string]int64, error) {
+func (j *judge) last(g reports.Group) (map[string]int64, error) {
 	last := map[string]int64{}
 	for _, field := range reports.LastFields(j.form) {
-		said, err := j.reported(&aggregationv1.Report_Row{ResolvedUnit: g.unit, Campaign: g.campaign, Category: g.category, Field: field})
+		said, err := j.reported(&aggregationv1.Report_Row{ResolvedUnit: g.Unit, Campaign: g.Campaign, Category: g.Category, Field: field})
 		if err != nil {
 			return nil, err
 		}

@@ -90,7 +90,7 @@ func (j *judge) recall(job *aggregationv1.ReportJob, pages int32) error {
 	seen := j.desk.seen
 	kept := seen != nil && seen.of == j.report.GetName() && seen.kind == job.GetKind() && seen.done == job.GetDone()
 	if !kept || job.GetDone() == 0 {
-		seen = &memory{of: j.report.GetName(), kind: job.GetKind(), figures: figureSet{}}
+		seen = &memory{of: j.report.GetName(), kind: job.GetKind(), figures: reports.Figures{}}
 	}
 	j.seen = seen.figures
 	for n := int32(0); !kept && n < pages; n++ {
@@ -115,7 +115,7 @@ func (j *judge) remember(n int32) error {
 	}
 	for _, row := range page.GetRows() {
 		if row.GetResolvedUnit() != "" && !waits(row) && row.GetReason() != reports.ErrRowTwice.Reason {
-			j.seen.add(row)
+			j.seen.Add(row)
 		}
 	}
 	return nil

@@ -92,6 +92,8 @@ func (d *Desk) whole(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Rep
 func (d *Desk) shown(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
 	kind := map[aggregationv1.Report_State]aggregationv1.ReportJob_Kind{
 		aggregationv1.Report_STATE_PROCESSING: aggregationv1.ReportJob_KIND_JUDGE,
+		aggregationv1.Report_STATE_SUBMITTED:  aggregationv1.ReportJob_KIND_AGAIN,
+		aggregationv1.Report_STATE_ACCEPTED:   aggregationv1.ReportJob_KIND_AGAIN,
 		aggregationv1.Report_STATE_ENTERING:   aggregationv1.ReportJob_KIND_ENTER,
 	}[r.GetState()]
 	if kind == 0 {

@@ -20,6 +20,7 @@ type parcel struct {
 	asked  *aggregationv1.Report
 	form   *aggregationv1.ReportForm
 	heads  map[string]string // what a file calls its columns
+	free   func()            // gives back the room that its rows take
 	pages  [][]*aggregationv1.Report_Row
 	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
 }
@@ -31,42 +32,47 @@ const pageBytes = feed.MaxEntry - 4<<10
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
 func (d *Desk) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
-	asked := proto.CloneOf(req.GetReport())
-	asked.Rows = reports.Asked(asked.GetRows())
-	return d.receive(ctx, req, asked, func(*parcel) error { return nil })
+	return d.receive(ctx, req, len(req.GetReport().GetRows()), func(p *parcel) error {
+		p.asked.Rows = reports.Asked(req.GetReport().GetRows())
+		return nil
+	})
 }
 
 // UploadReport implements the RPC.
 func (d *Desk) UploadReport(ctx context.Context, req *aggregationv1.UploadReportRequest) (*aggregationv1.Report, error) {
-	asked := proto.CloneOf(req.GetReport())
-	return d.receive(ctx, req, asked, func(p *parcel) (err error) {
-		select {
-		case d.files <- struct{}{}:
-			defer func() { <-d.files }()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		asked.Rows, p.heads, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
+	return d.receive(ctx, req, reports.MaxRows, func(p *parcel) (err error) {
+		p.asked.Rows, p.heads, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
 		return err
 	})
 }
 
-// receive takes a report whose rows are there once open has run.
-func (d *Desk) receive(ctx context.Context, req change.Request, asked *aggregationv1.Report, open func(*parcel) error) (*aggregationv1.Report, error) {
-	p := &parcel{asked: asked}
-	unpack := change.Before(func(ctx context.Context) error {
-		if err := p.unpack(open); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
+// receive takes a report of so many rows at most, which are there once open has run.
+func (d *Desk) receive(ctx context.Context, req taking, rows int, open func(*parcel) error) (*aggregationv1.Report, error) {
+	p := &parcel{asked: reports.Headed(req.GetReport()), free: func() {}}
+	defer func() { p.free() }()
+	unpack := change.Before(func(ctx context.Context) (err error) {
+		p.free() // of an attempt before this one
+		if p.free, err = d.room.Take(ctx, rows); err != nil {
+			return err
+		}
+		if err := errors.Join(p.unpack(open), d.hear(ctx, p.pages)); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
 			return err
 		}
 		return d.preview(ctx, p)
 	})
 	r, err := change.Do(ctx, d.book, req, func(tx *change.Tx) (*aggregationv1.Report, error) {
 		return d.takeOnce(tx, p)
-	}, change.In(asked.GetUnit()), change.CatchUp(), unpack)
+	}, change.In(p.asked.GetUnit()), change.CatchUp(), unpack)
 	if err == nil {
 		d.Stir() // it may be long, or what it supersedes may
 	}
 	return r, err
+}
+
+// taking is a request that brings a report.
+type taking interface {
+	change.Request
+	GetReport() *aggregationv1.Report
 }
 
 // unpack reads the rows and parts them into pages.
@@ -77,6 +83,7 @@ func (p *parcel) unpack(open func(*parcel) error) (err error) {
 	if err := open(p); err != nil {
 		return err
 	}
+	p.asked.ContentDigest = reports.Digest(p.asked)
 	p.pages = reports.Paged(reports.Rows(p.form, p.asked), pageBytes)
 	return nil
 }
@@ -104,11 +111,13 @@ func (j *judge) try(p *parcel) error {
 		if _, err := j.find(rows, all); err != nil {
 			return err
 		}
+		reports.Hush(rows)
 	}
 	for _, rows := range p.pages {
 		if err := j.settle(rows); err != nil {
 			return err
 		}
+		reports.Hush(rows)
 		reports.Tally(p.totals, 1, rows...)
 	}
 	return nil
@@ -164,7 +173,7 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 	if err != nil {
 		return err
 	}
-	page := &aggregationv1.ReportPage{Name: reports.PageName(r.GetName(), 0), Report: r.GetName(), Rows: clones(rows)}
+	page := proto.CloneOf(&aggregationv1.ReportPage{Name: reports.PageName(r.GetName(), 0), Report: r.GetName(), Rows: rows}) // a transaction may be run again
 	if _, err := j.find(page.GetRows(), all); err != nil {
 		return err
 	}
@@ -173,14 +182,6 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 	}
 	reports.Tally(r.Totals, 1, page.GetRows()...)
 	return nil
-}
-
-// clones are copies, because a transaction may be run again.
-func clones(rows []*aggregationv1.Report_Row) (list []*aggregationv1.Report_Row) {
-	for _, row := range rows {
-		list = append(list, proto.CloneOf(row))
-	}
-	return list
 }
 
 // put stores a report and answers with all of it.
@@ -200,6 +201,7 @@ func (d *Desk) arrive(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 		return nil, err
 	}
 	a.Window = d.owed.Window(p.form, period)
+	a.Owed = d.owed.Owes(reports.FormPeriod{Form: p.form, Period: period}, p.asked.GetUnit())
 	if a.Leave, err = d.owed.Leave(tx, p.form, period, p.asked.GetUnit()); err != nil {
 		return nil, err
 	}

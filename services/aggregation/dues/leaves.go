@@ -12,15 +12,7 @@ import (
 func (l *Ledger) CreateReportLeave(ctx context.Context, req *aggregationv1.CreateReportLeaveRequest) (*aggregationv1.ReportLeave, error) {
 	asked := req.GetReportLeave()
 	return l.leaves.Create(ctx, req, asked.GetUnit(), func(*change.Tx) (*aggregationv1.ReportLeave, error) {
-		form, err := reports.FindForm(asked.GetForm())
-		if err != nil {
-			return nil, err
-		}
-		_, err = reports.ParsePeriod(form, asked.GetPeriod())
-		return &aggregationv1.ReportLeave{
-			Name: reports.LeaveName(asked.GetUnit(), asked.GetForm(), asked.GetPeriod()), Unit: asked.GetUnit(), Form: asked.GetForm(),
-			Period: asked.GetPeriod(), UntilDate: asked.GetUntilDate(), Reason: asked.GetReason(),
-		}, err
+		return reports.NewLeave(asked, l.book.Today())
 	})
 }
 
@@ -38,5 +30,5 @@ func (l *Ledger) Leave(tx *change.Tx, form *aggregationv1.ReportForm, period rep
 // onLeave says whether a report whose period is closed may come from a unit still.
 func (l *Ledger) onLeave(tx *change.Tx, p reports.FormPeriod, unit string) (bool, error) {
 	leave, err := l.Leave(tx, p.Form, p.Period, unit)
-	return leave.GetUntilDate() >= l.book.Today(), err
+	return reports.OnLeave(p.Form, leave, l.book.Today()), err
 }

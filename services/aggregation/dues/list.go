@@ -74,16 +74,16 @@ func (l *Ledger) dues(tx *change.Tx, req *aggregationv1.ListReportDuesRequest, a
 // due is what a unit owes by a form, without a state if it owes nothing.
 func (l *Ledger) due(tx *change.Tx, form *aggregationv1.ReportForm, period reports.Period, unit string) (*aggregationv1.ReportDue, error) {
 	p := reports.FormPeriod{Form: form, Period: period}
-	if !l.owes(p, unit) {
+	if !l.Owes(p, unit) {
 		return &aggregationv1.ReportDue{Name: unit}, nil
 	}
 	return l.come(tx, p, unit, time.Time{})
 }
 
-// owes says whether a unit owes a form for a period: if at any time in it it was one
+// Owes says whether a unit owes a form for a period: if at any time in it it was one
 // of those who do, and was not gone by the day on which it was due. Of a past moment
 // what was due before it is asked, and that is the same. Whoever rules one minute rules nothing.
-func (l *Ledger) owes(p reports.FormPeriod, unit string) bool {
+func (l *Ledger) Owes(p reports.FormPeriod, unit string) bool {
 	if gone := l.directory.Gone(unit); !gone.IsZero() && reports.Lapses(gone, l.Window(p.Form, p.Period)) {
 		return false
 	}

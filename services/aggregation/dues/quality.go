@@ -42,8 +42,8 @@ func (l *Ledger) count(c *come, source *aggregationv1.ReportSource, to *reports.
 	c.sent = slices.DeleteFunc(c.sent, func(r *aggregationv1.Report) bool { return r.GetSource() != source.GetSource() })
 	others := all - len(c.sent)
 	there := calendar.On(source.GetCreateTime().AsTime()).String() <= c.window.Due // or another one failed to send
-	if l.owes(c.FormPeriod, c.unit) && (len(c.sent) > 0 || others == 0 && there && c.today > c.window.Due) {
-		to.Owed = append(to.Owed, c.due())
+	if l.Owes(c.FormPeriod, c.unit) && (len(c.sent) > 0 || others == 0 && there && c.today > c.window.Due) {
+		to.Owed, to.Due = append(to.Owed, c.due()), append(to.Due, c.sent...)
 	}
 	to.Missing += reports.MissingBefore(source, c.sent)
 	to.Reports = append(to.Reports, c.sent...)

@@ -144,7 +144,7 @@ func (l *Ledger) reckon(unit string, periods []reports.FormPeriod) (owed []repor
 		}
 	}
 	for _, p := range periods {
-		if ever[p.Form.GetName()] && l.owes(p, unit) {
+		if ever[p.Form.GetName()] && l.Owes(p, unit) {
 			owed = append(owed, p)
 		}
 	}

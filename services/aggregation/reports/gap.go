@@ -11,6 +11,9 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 )
 
+// maxJump is how far a source's number may lie beyond its last.
+const maxJump = 100_000
+
 // maxGaps is how many stretches of a source's numbers may be missing.
 const maxGaps = 100
 
@@ -19,6 +22,9 @@ const maxGaps = 100
 // leaves the numbers as they are.
 func Took(s *aggregationv1.ReportSource, r *aggregationv1.Report, now time.Time) (*aggregationv1.ReportSource, error) {
 	s, sequence := proto.CloneOf(s), r.GetSequence()
+	if limit := s.GetLastSequence() + maxJump; sequence > limit {
+		return nil, ErrSequenceFar.With("limit", strconv.FormatInt(limit, 10)).At("report.sequence", "跳号过多", "leaves out too many")
+	}
 	s.ReportedUntil, s.ReportTime = max(s.GetReportedUntil(), lastDay(r)), timestamppb.New(now)
 	if last := s.GetLastSequence(); sequence > last {
 		if sequence > last+1 {

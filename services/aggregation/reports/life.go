@@ -48,13 +48,14 @@ type Arrival struct {
 	Form   *aggregationv1.ReportForm
 	Today  string // YYYY-MM-DD
 	Window Window
+	Owed   bool                       // whether the unit owes the form for the period
 	Leave  *aggregationv1.ReportLeave // nil: there is none
 	Before *aggregationv1.Report      // what it supersedes; nil: nothing
 	Origin *aggregationv1.Report      // in whose place it is to count; nil: in that of none
 }
 
-// NewReport returns the report (报表) that r asks for, without rows, as its rows
-// wait to be judged.
+// NewReport returns the report (报表) that r asks for, which has its digest, without rows, as
+// its rows wait to be judged.
 func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error) {
 	p, err := ParsePeriod(a.Form, r.GetPeriod())
 	switch {
@@ -70,13 +71,13 @@ func NewReport(r *aggregationv1.Report, a Arrival) (*aggregationv1.Report, error
 	if err := a.admits(r); err != nil {
 		return nil, err
 	}
-	late := a.Today > a.Window.Due
+	late := a.Owed && a.Today > a.Window.Due
 	if a.Before != nil {
 		late = a.Before.GetLate()
 	}
 	return &aggregationv1.Report{
 		Name: Name(r), Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(), Sequence: r.GetSequence(),
-		NilReport: r.GetNilReport(), State: aggregationv1.Report_STATE_PROCESSING, ContentDigest: digest(r), Supersedes: r.GetSupersedes(),
+		NilReport: r.GetNilReport(), State: aggregationv1.Report_STATE_PROCESSING, ContentDigest: r.GetContentDigest(), Supersedes: r.GetSupersedes(),
 		Late: late, DueDate: a.Window.Due, Duty: Duty(r.GetUnit(), r.GetForm(), r.GetPeriod()), Totals: &aggregationv1.Report_Totals{},
 	}, nil
 }
@@ -87,7 +88,7 @@ func (a Arrival) admits(r *aggregationv1.Report) error {
 	if r.GetSupersedes() != "" {
 		return a.supersedes(r)
 	}
-	if a.Today <= a.Window.Late || a.Today <= a.Leave.GetUntilDate() {
+	if a.Today <= a.Window.Late || OnLeave(a.Form, a.Leave, a.Today) {
 		return nil
 	}
 	if a.Form.GetAfter() == aggregationv1.ReportForm_AFTER_LEAVE {

@@ -89,6 +89,73 @@ func TestGapsInASequence(t *testing.T) {
 	}
 }
 
+// A number far beyond the last would leave the source none that are higher.
+func TestNumbersRiseOneByOne(t *testing.T) {
+	s := &aggregationv1.ReportSource{LastSequence: 7}
+	if _, err := reports.Took(s, &aggregationv1.Report{Sequence: 100_007}, time.Time{}); err != nil {
+		t.Error(err)
+	}
+	_, err := reports.Took(s, &aggregationv1.Report{Sequence: 100_008}, time.Time{})
+	if f := fault.As(err); !errors.Is(err, reports.ErrSequenceFar) || len(f.Fields) != 1 || f.Fields[0].Path != "report.sequence" {
+		t.Error(err)
+	}
+}
+
+// Leave is for what is late, of a form that takes it with leave, and from today on.
+func TestLeaveIsForWhatMayBeLate(t *testing.T) {
+	for name, c := range map[string]struct {
+		form, period, until string
+		want                error
+	}{
+		"today":          {"ledger-monthly", "2026-09", "2027-03-01", nil},
+		"yesterday":      {"ledger-monthly", "2026-09", "2027-02-28", reports.ErrLeaveInvalid},
+		"just over":      {"ledger-monthly", "2027-02", "2027-04-01", nil},
+		"still running":  {"ledger-monthly", "2027-03", "2027-05-01", reports.ErrLeaveInvalid},
+		"never":          {"supervision-quarterly", "2026-Q3", "2027-04-01", reports.ErrLeaveRefused},
+		"another rhythm": {"ledger-monthly", "2026-Q3", "2027-04-01", reports.ErrPeriodInvalid},
+		"no such form":   {"none", "2026-09", "2027-04-01", reports.ErrFormUnknown},
+	} {
+		l, err := reports.NewLeave(&aggregationv1.ReportLeave{Unit: "units/a", Form: "reportForms/" + c.form, Period: c.period, UntilDate: c.until, Reason: "系统故障"}, "2027-03-01")
+		if !errors.Is(err, c.want) || c.want == nil && l.GetUntilDate() != c.until {
+			t.Errorf("%s: %v, %v", name, l, err)
+		}
+	}
+}
+
+// A leave that is there opens no form that takes nothing more.
+func TestLeaveOpensNoFormThatIsClosed(t *testing.T) {
+	for name, want := range map[string]error{"ledger-monthly": nil, "supervision-quarterly": reports.ErrWindowClosed} {
+		form, err := reports.FindForm("reportForms/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		period := map[bool]string{true: "2026-09", false: "2026-Q3"}[name == "ledger-monthly"]
+		_, err = reports.NewReport(&aggregationv1.Report{Form: form.GetName(), Period: period, NilReport: true}, reports.Arrival{
+			Form: form, Today: "2027-03-01", Window: reports.Window{Due: "2026-10-10", Late: "2026-10-20"},
+			Leave: &aggregationv1.ReportLeave{UntilDate: "2027-12-31"},
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", name, err, want)
+		}
+	}
+}
+
+// What a unit did not owe is not late, whenever it comes.
+func TestOnlyWhatIsOwedIsLate(t *testing.T) {
+	form, err := reports.FindForm("reportForms/ledger-monthly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, owed := range []bool{true, false} {
+		r, err := reports.NewReport(&aggregationv1.Report{Form: form.GetName(), Period: "2026-09", NilReport: true}, reports.Arrival{
+			Form: form, Today: "2026-10-15", Window: reports.Window{Due: "2026-10-10", Late: "2026-10-20"}, Owed: owed,
+		})
+		if err != nil || r.GetLate() != owed {
+			t.Errorf("owed %v: late %v, %v", owed, r.GetLate(), err)
+		}
+	}
+}
+
 func TestGapsAreBounded(t *testing.T) {
 	s := &aggregationv1.ReportSource{}
 	var err error
@@ -116,7 +183,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		reports.ErrValueUnreadable, reports.ErrRowUnitUnknown, reports.ErrCodeAmbiguous, reports.ErrCodeInvalid, reports.ErrFileInvalid,
 		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCampaignUnknown, reports.ErrCategoryUnknown, reports.ErrCheckBroken, reports.ErrRowTwice,
 		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded, reports.ErrRowsFailed, reports.ErrValueMissing, reports.ErrLineInvalid,
-		reports.ErrCellTooLong, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown, aggregation.ErrMomentFuture,
+		reports.ErrCellTooLong, reports.ErrLeaveInvalid, reports.ErrLeaveRefused, reports.ErrRowUnitMissing, reports.ErrTwoUnits, reports.ErrSequenceFar, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown, aggregation.ErrMomentFuture,
 	} {
 		declared["REASON_"+f.Reason] = true
 	}

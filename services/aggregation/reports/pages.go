@@ -11,16 +11,15 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 )
 
-// Rows returns what a new report says, row by row: a nil report (零报告) says 0
-// for each field of the form. Nothing that only the service says is in them but
-// their places, and the verdict of lines that could not be read.
-func Rows(form *aggregationv1.ReportForm, r *aggregationv1.Report) (rows []*aggregationv1.Report_Row) {
-	for i, row := range r.GetRows() {
-		row := proto.CloneOf(row)
+// Rows returns what a new report says, row by row, in the rows of the report itself: a nil
+// report (零报告) says 0 for each field of the form. Nothing that only the service says is in
+// them but their places, and the verdict of lines that could not be read.
+func Rows(form *aggregationv1.ReportForm, r *aggregationv1.Report) []*aggregationv1.Report_Row {
+	rows := r.GetRows()
+	for i, row := range rows {
 		if row.Line == 0 {
 			row.Line = int32(i + 1)
 		}
-		rows = append(rows, row)
 	}
 	if r.GetNilReport() {
 		for i, f := range form.GetFields() {
@@ -30,21 +29,37 @@ func Rows(form *aggregationv1.ReportForm, r *aggregationv1.Report) (rows []*aggr
 	return rows
 }
 
-// Asked are rows as a client may have them: without what only the service says.
-func Asked(rows []*aggregationv1.Report_Row) (list []*aggregationv1.Report_Row) {
-	for _, row := range rows {
-		row := asked(row)
-		row.Unreadable, row.Line = Clip(row.GetUnreadable()), 0
-		list = append(list, row)
+// Headed is a copy of a report as a client has it, without its rows.
+func Headed(r *aggregationv1.Report) *aggregationv1.Report {
+	return &aggregationv1.Report{
+		Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(),
+		Sequence: r.GetSequence(), NilReport: r.GetNilReport(), Supersedes: r.GetSupersedes(),
 	}
-	return list
 }
 
-// asked is a row without what only the service says.
-func asked(row *aggregationv1.Report_Row) *aggregationv1.Report_Row {
-	return &aggregationv1.Report_Row{
-		Unit: row.GetUnit(), Scheme: row.GetScheme(), Code: row.GetCode(), Field: row.GetField(), Campaign: row.GetCampaign(),
-		Category: row.GetCategory(), Value: row.GetValue(), Line: row.GetLine(), Unreadable: row.GetUnreadable(),
+// Asked leaves of rows, which the caller owns, what a client may have in them: nothing
+// that only the service says.
+func Asked(rows []*aggregationv1.Report_Row) []*aggregationv1.Report_Row {
+	for _, row := range rows {
+		asked(row, row)
+		row.Unreadable, row.Line = Clip(row.GetUnreadable()), 0
+	}
+	return rows
+}
+
+// asked makes to what a client says in row, which may be the same.
+func asked(to, row *aggregationv1.Report_Row) {
+	unit, scheme, code, field, campaign, category := row.GetUnit(), row.GetScheme(), row.GetCode(), row.GetField(), row.GetCampaign(), row.GetCategory()
+	value, line, unreadable := row.GetValue(), row.GetLine(), row.GetUnreadable()
+	proto.Reset(to)
+	to.Unit, to.Scheme, to.Code, to.Field, to.Campaign, to.Category = unit, scheme, code, field, campaign, category
+	to.Value, to.Line, to.Unreadable = value, line, unreadable
+}
+
+// Hush takes the sentences from rows of which only the verdicts are to be counted.
+func Hush(rows []*aggregationv1.Report_Row) {
+	for _, row := range rows {
+		row.MessageZh, row.MessageEn = "", ""
 	}
 }
 
@@ -81,31 +96,32 @@ func held(rows []*aggregationv1.Report_Row, bytes int) int {
 // PageName is the name of a report's page, counted from 0.
 func PageName(report string, page int32) string { return fmt.Sprintf("%s/pages/%06d", report, page) }
 
-// digest is what two reports have in common exactly if their senders said the
+// Digest is what two reports have in common exactly if their senders said the
 // same.
-func digest(r *aggregationv1.Report) string {
+func Digest(r *aggregationv1.Report) string {
 	h := sha256.New()
+	var b []byte
 	write := func(m proto.Message) {
-		b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-		if err != nil {
+		var err error
+		if b, err = (proto.MarshalOptions{Deterministic: true}).MarshalAppend(b[:0], m); err != nil {
 			panic(fmt.Sprintf("encoding a report that was decoded: %v", err))
 		}
 		fmt.Fprintf(h, "%d\n", len(b))
 		h.Write(b)
 	}
-	write(&aggregationv1.Report{
-		Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(),
-		Sequence: r.GetSequence(), NilReport: r.GetNilReport(), Supersedes: r.GetSupersedes(),
-	})
+	write(Headed(r))
+	said := &aggregationv1.Report_Row{}
 	for _, row := range r.GetRows() {
-		write(asked(row))
+		asked(said, row)
+		write(said)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// Again says whether r is the report that was taken before under its sequence.
+// Again says whether r, which has its digest, is the report that was taken before under
+// its sequence.
 func Again(taken, r *aggregationv1.Report) error {
-	if taken.GetContentDigest() != digest(r) {
+	if taken.GetContentDigest() != r.GetContentDigest() {
 		return ErrSequenceReused.With("sequence", strconv.FormatInt(r.GetSequence(), 10)).
 			At("report.sequence", "已用于另一份报表", "was used for another report")
 	}

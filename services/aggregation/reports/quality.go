@@ -27,6 +27,8 @@ type Sent struct {
 	// Owed has what the unit owes by the forms whose periods end in the month and
 	// that are due. What another source of the unit sent is not this one's.
 	Owed []*aggregationv1.ReportDue
+	// Due are the reports of the source that came for these.
+	Due []*aggregationv1.Report
 	// Reports are all that the source sent for these periods, and beside what was
 	// owed.
 	Reports []*aggregationv1.Report
@@ -87,9 +89,9 @@ var parts = map[string]func(Sent) (good, all int64){
 	},
 }
 
-// first are the reports that take no other's place.
+// first are the reports that were owed and take no other's place.
 func (s Sent) first() []*aggregationv1.Report {
-	return slices.DeleteFunc(slices.Clone(s.Reports), func(r *aggregationv1.Report) bool { return r.GetSupersedes() != "" })
+	return slices.DeleteFunc(slices.Clone(s.Due), func(r *aggregationv1.Report) bool { return r.GetSupersedes() != "" })
 }
 
 // came says whether something came that was not returned.

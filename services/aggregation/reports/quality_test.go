@@ -3,6 +3,8 @@ package reports_test
 import (
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 )
@@ -15,6 +17,8 @@ func TestTheScoreOfAMonth(t *testing.T) {
 	}
 	missing, accepted := due(aggregationv1.ReportDue_STATE_MISSING), due(aggregationv1.ReportDue_STATE_ACCEPTED)
 	report := &aggregationv1.Report{State: aggregationv1.Report_STATE_ACCEPTED, Totals: &aggregationv1.Report_Totals{Rows: 4, Rejected: 1}}
+	lately := proto.CloneOf(report)
+	lately.Late = true // as whoever sent it, who did not owe it, was told before
 	// A nil report in time, and what it should have been, half a year later.
 	nothing := &aggregationv1.Report{State: aggregationv1.Report_STATE_SUPERSEDED, NilReport: true}
 	righted := &aggregationv1.Report{State: aggregationv1.Report_STATE_ACCEPTED, Supersedes: "reports/nil", Totals: &aggregationv1.Report_Totals{Rows: 4}}
@@ -25,10 +29,10 @@ func TestTheScoreOfAMonth(t *testing.T) {
 	}{
 		"nothing is owed":    {reports.Sent{}, -1, 0},
 		"nothing came":       {reports.Sent{Owed: []*aggregationv1.ReportDue{missing, missing}}, 0, 1},
-		"half came":          {reports.Sent{Owed: []*aggregationv1.ReportDue{missing, accepted}, Reports: []*aggregationv1.Report{report}}, 80_000, 5},
-		"with gaps":          {reports.Sent{Owed: []*aggregationv1.ReportDue{accepted}, Reports: []*aggregationv1.Report{report}, Missing: 1}, 90_000, 5},
-		"put right later":    {reports.Sent{Owed: []*aggregationv1.ReportDue{accepted}, Reports: []*aggregationv1.Report{nothing, righted}}, 95_000, 5},
-		"beside what is due": {reports.Sent{Reports: []*aggregationv1.Report{report}}, 92_857, 4},
+		"half came":          {reports.Sent{Owed: []*aggregationv1.ReportDue{missing, accepted}, Due: []*aggregationv1.Report{report}, Reports: []*aggregationv1.Report{report}}, 80_000, 5},
+		"with gaps":          {reports.Sent{Owed: []*aggregationv1.ReportDue{accepted}, Due: []*aggregationv1.Report{report}, Reports: []*aggregationv1.Report{report}, Missing: 1}, 90_000, 5},
+		"put right later":    {reports.Sent{Owed: []*aggregationv1.ReportDue{accepted}, Due: []*aggregationv1.Report{nothing, righted}, Reports: []*aggregationv1.Report{nothing, righted}}, 95_000, 5},
+		"beside what is due": {reports.Sent{Reports: []*aggregationv1.Report{lately}}, 90_000, 3},
 	} {
 		q := reports.QualityOf("reportSources/s", "2026-01", c.sent)
 		judged := 0

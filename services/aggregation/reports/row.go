@@ -26,6 +26,9 @@ const (
 // have. No text that a sender wrote is it.
 const Nothing = " "
 
+// farShape is that of whole numbers that lie far outside of what a value may be.
+var farShape = regexp.MustCompile(`^[+-]?[0-9]{10,}(\.0*)?$`)
+
 var campaignShape = regexp.MustCompile(`^campaigns/[a-z0-9][a-z0-9-]{0,62}$`)
 
 // ReadRow returns the metric that a row of the form brings, or the fault of the
@@ -41,9 +44,9 @@ func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (agg
 	switch err := readTexts(row); {
 	case err != nil:
 		return 0, err
-	case row.GetUnreadable() != "":
+	case row.GetUnreadable() != "" && !farShape.MatchString(row.GetUnreadable()):
 		return 0, ErrValueUnreadable.At("value", "不是整数", "is no whole number")
-	case row.GetValue() < 0 || row.GetValue() > maxValue:
+	case row.GetUnreadable() != "" || row.GetValue() < 0 || row.GetValue() > maxValue:
 		return 0, ErrValueOutOfRange.With("limit", strconv.Itoa(maxValue)).At("value", "超出范围", "out of range")
 	}
 	return m, readDimensions(form, row)
@@ -99,6 +102,24 @@ func OneUnit(row *aggregationv1.Report_Row, units [][]string) (string, error) {
 		return "", ErrCodeAmbiguous.At(column, "对应多个单位", "names more than one unit")
 	}
 	return first, nil
+}
+
+// NamesUnit refuses a row that says in no way which unit it is about: no code will ever be
+// mapped to it.
+func NamesUnit(row *aggregationv1.Report_Row) error {
+	if row.GetUnit() == "" && row.GetCode() == "" {
+		return ErrRowUnitMissing.At("unit", "没有单位和代码", "there is none, and no code")
+	}
+	return nil
+}
+
+// Agree holds the unit that a row names against that which has its code, if it says both: one
+// row is about one unit.
+func Agree(row *aggregationv1.Report_Row, coded [][]string) error {
+	if unit, err := OneUnit(row, coded); err != nil || unit != row.GetResolvedUnit() {
+		return ErrTwoUnits.At("code", "不是该单位的代码", "is not that of the unit")
+	}
+	return nil
 }
 
 // InCampaign holds the campaign and category of a row against the campaign, which
@@ -185,6 +206,7 @@ func columnOf(r *aggregationv1.Report, row *aggregationv1.Report_Row, path strin
 		"value": {"value." + row.GetField(), "value"},
 		"field": {"value." + row.GetField(), "field"},
 		"code":  {"code." + row.GetScheme(), "code", "unit"},
+		"unit":  {"unit", "code"},
 	}[path]
 	for _, key := range append(candidates, path) {
 		if head, ok := r.GetColumns()[key]; ok {

@@ -88,6 +88,46 @@ func TestAReportIsCountedWhereItsUnitStoodThen(t *testing.T) {
 	wantFigure(t, s.status(s.reviewer.Key, next, nil).GetFigures(), "problems_found", 0)
 }
 
+// deaf is aggregation's engine, which refuses some commits of what campaigns tell.
+type deaf struct {
+	store.Engine
+	refuses *atomic.Int32
+}
+
+func (e deaf) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return e.Engine.Update(ctx, func(tx store.Tx) error { return fn(deafTx{tx, e.refuses}) })
+}
+
+type deafTx struct {
+	store.Tx
+	refuses *atomic.Int32
+}
+
+func (tx deafTx) Put(bucket string, key, value []byte) error {
+	if bucket == "reports.campaigns" && tx.refuses.Add(-1) >= 0 {
+		return store.ErrFull // which followers wait out
+	}
+	return tx.Tx.Put(bucket, key, value)
+}
+
+// A campaign was published a moment ago, and aggregation has not read so yet: rows about it
+// wait for that, and for nobody to judge them again.
+func TestARowIsHeldAgainstTheCampaignsThatThereAre(t *testing.T) {
+	refuses := &atomic.Int32{}
+	s := newSceneOn(suitetest.RunOver(t, func(role string, e store.Engine) store.Engine {
+		if role != "aggregation" {
+			return e
+		}
+		return deaf{e, refuses}
+	}))
+	refuses.Store(1)
+	r := s.report(1, row(s.school, "found", 8))
+	r.Rows[0].Campaign = s.publish("fresh", s.Root)
+	if got := s.sent(r).GetRows()[0]; got.GetVerdict() != aggregationv1.Report_VERDICT_CREATED {
+		t.Errorf("the row came to %v", got)
+	}
+}
+
 // A report is sent of a unit that the figures' own tree does not know yet, after those above
 // that unit have moved: what came before they did is not of who they lie under since.
 func TestWhatIsSentOfANewUnitCountsWhereItStood(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/count"
-	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
+	"github.com/duban-project/duban/services/aggregation/known"
 	"github.com/duban-project/duban/services/aggregation/reports"
 )
 
@@ -53,7 +53,7 @@ func (s *Service) heard(ctx context.Context) bool {
 // that is has the category.
 func (v *view) named(campaigns []string, category string) (is, has bool, err error) {
 	for _, name := range campaigns {
-		c, err := desk.FindCampaign(v.tx, name)
+		c, err := known.Find(v.tx, name)
 		if err != nil {
 			return false, false, err
 		}

@@ -15,7 +15,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/count"
-	"github.com/duban-project/duban/services/aggregation/desk"
+	"github.com/duban-project/duban/services/aggregation/known"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -116,7 +116,7 @@ func TestCampaignsBelowAreKnown(t *testing.T) {
 			return err
 		}
 		for name, owner := range map[string]string{"campaigns/510104.c0": "", "campaigns/510104.c1": "units/a1", "campaigns/c1": ""} {
-			if c, err := desk.FindCampaign(tx, name); err != nil || c.GetOwner() != owner {
+			if c, err := known.Find(tx, name); err != nil || c.GetOwner() != owner {
 				t.Errorf("%s is %v, %v", name, c, err)
 			}
 		}

@@ -129,7 +129,7 @@ func TestFaultsAreToldInTheSendersWords(t *testing.T) {
 	}
 	want("a wide file", file(" 单位 ,发现问题数,Closed\n"+s.school+",-3, x \n"+s.school+",1,\n"+s.school+",2,1.5\nunits/none,,null\n,7,\n"+s.other+",,\n"),
 		`REPORT_VALUE_INVALID "发现问题数" ""`, `REPORT_VALUE_MALFORMED "Closed" " x "`, ` "" ""`, `REPORT_ROW_REPEATED "发现问题数" ""`,
-		`REPORT_VALUE_MALFORMED "Closed" "1.5"`, `REPORT_VALUE_MALFORMED "Closed" "null"`, `REPORT_UNIT_UNKNOWN "单位" ""`,
+		`REPORT_VALUE_MALFORMED "Closed" "1.5"`, `REPORT_VALUE_MALFORMED "Closed" "null"`, `REPORT_UNIT_MISSING "单位" ""`,
 		`REPORT_VALUE_MISSING "发现问题数" ""`)
 	want("a long file", file("学校标识码,活动,指标,数值\n9,,found,1\n9,x,found,1\n9,,lost,1\n9,,found,-1\n9,,found,\n"),
 		`REPORT_UNIT_UNKNOWN "学校标识码" ""`, `REPORT_CAMPAIGN_INVALID "活动" ""`, `REPORT_FIELD_UNKNOWN "指标" ""`,

@@ -83,7 +83,7 @@ func indexes() map[string][]string {
 func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient, days *calendar.Calendar, services ...string) *Service {
 	s := &Service{book: book, directory: directory}
 	s.Ledger = dues.New(book, directory, days)
-	s.Desk = desk.New(book, kept{directory, s}, s.Ledger)
+	s.Desk = desk.New(book, kept{directory, s}, s.Ledger, s.hearCampaigns)
 	s.Urging = urging.New(book, directory, s.Ledger, shown)
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit, Over: true}
 	s.followers = newFollowers(book, feeds, services)
@@ -121,6 +121,16 @@ func (k kept) CatchUp(ctx context.Context) error {
 		return err
 	}
 	return awaitAll(ctx, k.service.trees())
+}
+
+// hearCampaigns returns when all that campaigns have told before now is counted.
+func (s *Service) hearCampaigns(ctx context.Context) error {
+	for _, f := range s.followers {
+		if f.Feed == count.Campaigns {
+			return f.await(ctx)
+		}
+	}
+	return nil
 }
 
 // trees are the followers of the feeds that tell of the tree by which figures are

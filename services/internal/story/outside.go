@@ -123,10 +123,10 @@ func (s *Story) push(ctx context.Context, month string, rows []*aggregationv1.Re
 		Source: source, Sequence: s.sequence, Rows: rows, NilReport: len(rows) == 0,
 	}
 	first, again := &aggregationv1.Report{}, &aggregationv1.Report{}
-	if err := s.As(s.reporter).Post(ctx, "/v1/reports", r, first); err != nil {
+	if err := s.As(s.reporter).InFull().Post(ctx, "/v1/reports", r, first); err != nil {
 		return nil, err
 	}
-	if err := s.As(s.reporter).Post(ctx, "/v1/reports", r, again); err != nil {
+	if err := s.As(s.reporter).InFull().Post(ctx, "/v1/reports", r, again); err != nil {
 		return nil, err
 	}
 	if err := stage.Same("a report sent twice", again.GetName(), first.GetName()); err != nil {
@@ -140,41 +140,62 @@ func row(unit, category, field string, n int64) *aggregationv1.Report_Row {
 	return &aggregationv1.Report_Row{Unit: cast.Name(unit), Field: field, Campaign: campaign, Category: category, Value: n}
 }
 
-// rows are what the district says of a month: what was found and closed in it,
-// and what stood overdue at its end.
+// stands says whether a problem is being rectified at the end of a month.
+func (o outer) stands(month string) bool {
+	return month >= outerMonth && (o.closed == "" || o.closed > month)
+}
+
+// outerMonth is the month in which all of them were found.
+const outerMonth = "2026-03"
+
+// rows are what the district says of a month: what was found and closed in it, and what
+// stood and was overdue at its end. What stands no more it says too: 0.
 func (s *Story) rows(month string) (rows []*aggregationv1.Report_Row) {
-	add := func(o outer, field string) {
+	add := func(o outer, field string, n int64) {
 		at := slices.IndexFunc(rows, func(r *aggregationv1.Report_Row) bool {
 			return r.GetUnit() == cast.Name(o.unit) && r.GetCategory() == o.category && r.GetField() == field
 		})
 		if at < 0 {
 			rows, at = append(rows, row(o.unit, o.category, field, 0)), len(rows)
 		}
-		rows[at].Value++
+		rows[at].Value += n
 	}
 	for _, o := range s.outerProblems() {
-		if month == "2026-03" {
-			add(o, "found")
+		if month == outerMonth {
+			add(o, "found", 1)
 		}
 		if o.closed == month {
-			add(o, "closed")
+			add(o, "closed", 1)
+		}
+		if month >= outerMonth {
+			add(o, "rectifying", one(o.stands(month)))
 		}
 		if o.closed == "" && o.due < month {
-			add(o, "overdue")
+			add(o, "overdue", 1)
 		}
 	}
 	return rows
 }
 
-// counted notes what an accepted month changes. Overdue stands as last reported.
+func one(is bool) int64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// counted notes what an accepted month changes. What stands, and is overdue, is as last
+// reported.
 func (s *Story) counted(month string) {
 	for i, o := range s.outerProblems() {
-		if month == "2026-03" {
+		if month == outerMonth {
 			s.done.add(o.unit, o.category, "problems_found", 1)
 		}
 		if o.closed == month {
 			s.done.add(o.unit, o.category, "problems_closed", 1)
 		}
+		s.done.add(o.unit, o.category, "problems_rectifying", one(o.stands(month))-one(s.standsOutside[i]))
+		s.standsOutside[i] = o.stands(month)
 		if o.closed == "" && o.due < month && !s.overdueOutside[i] {
 			s.overdueOutside[i] = true
 			s.done.add(o.unit, o.category, "problems_overdue", 1)

@@ -29,6 +29,9 @@ func (s *Story) compare(unit, category string, got picture.Figures) error {
 	if category != "" {
 		kinds = metrics[:ofProblems]
 	}
+	if !s.Works(unit) {
+		kinds = append(slices.Clone(kinds), "problems_rectifying") // which reports tell
+	}
 	for _, metric := range kinds {
 		s.picture.Compared++
 		if want := count.Of(unit, category, metric); got[metric] != want {

@@ -53,6 +53,7 @@ type Story struct {
 
 	sequence       int64        // of the absent district's reports
 	overdueOutside map[int]bool // which of its problems are counted as overdue
+	standsOutside  map[int]bool // which are as being rectified
 	reporter       string       // its machine
 	picture        *picture.Picture
 }
@@ -70,7 +71,7 @@ func New(c *cast.City, client *rest.Client, bootstrap string, tell func(stage.Mo
 func of(on *stage.Stage, top, bootstrap string) *Story {
 	on.Absent = on.City.OwnSystem()
 	return &Story{
-		Stage: on, top: top, overdueOutside: map[int]bool{},
+		Stage: on, top: top, overdueOutside: map[int]bool{}, standsOutside: map[int]bool{},
 		setup: &setup.Setup{Stage: on, Bootstrap: bootstrap}, conduct: &conduct.Round{Stage: on, Owner: top},
 	}
 }

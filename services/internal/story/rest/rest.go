@@ -50,6 +50,7 @@ type Caller struct {
 	key     string
 	request string // the Idempotency-Key of the next change
 	etag    string // the If-Match of the next change
+	full    bool   // bodies say also what is zero
 }
 
 // Key is the caller's key.
@@ -58,6 +59,13 @@ func (a Caller) Key() string { return a.key }
 // Once returns the caller with the request id for its next change.
 func (a Caller) Once(id string) Caller {
 	a.request = id
+	return a
+}
+
+// InFull returns the caller that writes into bodies also what is zero, as whoever reports
+// figures must.
+func (a Caller) InFull() Caller {
+	a.full = true
 	return a
 }
 
@@ -117,7 +125,7 @@ func (a Caller) call(ctx context.Context, method, path string, in, out proto.Mes
 	var body []byte
 	if in != nil {
 		var err error
-		if body, err = protojson.Marshal(in); err != nil {
+		if body, err = (protojson.MarshalOptions{EmitDefaultValues: a.full}).Marshal(in); err != nil {
 			return fmt.Errorf("%s %s: %w", method, path, err)
 		}
 	}

@@ -114,7 +114,7 @@ type AggregationServiceClient interface {
 	// Lists the report forms (报表格式), for whoever has a key that holds, with no grant too.
 	ListReportForms(ctx context.Context, in *ListReportFormsRequest, opts ...grpc.CallOption) (*ListReportFormsResponse, error)
 	// Takes a report (报送报表), with a verdict for every row. The report of a source
-	// and sequence that was taken before answers as it did then.
+	// and sequence that was taken before answers as it is now.
 	CreateReport(ctx context.Context, in *CreateReportRequest, opts ...grpc.CallOption) (*Report, error)
 	// Takes a report whose rows are in a file (以文件报送报表), CSV or .xlsx. Its first
 	// line names the columns as the form does, in Chinese or by field; a line is
@@ -603,7 +603,7 @@ type AggregationServiceServer interface {
 	// Lists the report forms (报表格式), for whoever has a key that holds, with no grant too.
 	ListReportForms(context.Context, *ListReportFormsRequest) (*ListReportFormsResponse, error)
 	// Takes a report (报送报表), with a verdict for every row. The report of a source
-	// and sequence that was taken before answers as it did then.
+	// and sequence that was taken before answers as it is now.
 	CreateReport(context.Context, *CreateReportRequest) (*Report, error)
 	// Takes a report whose rows are in a file (以文件报送报表), CSV or .xlsx. Its first
 	// line names the columns as the form does, in Chinese or by field; a line is

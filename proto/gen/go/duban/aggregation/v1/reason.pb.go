@@ -133,63 +133,78 @@ const (
 	Reason_REASON_REPORT_ROWS_FAILED Reason = 86
 	// A cut asks for figures as of a moment that is yet to come.
 	Reason_REASON_STATUS_MOMENT_INVALID Reason = 96
+	// Leave to report late is asked for what it cannot be given for.
+	Reason_REASON_REPORT_LEAVE_INVALID Reason = 97
+	// Leave to report late is asked for a form that takes nothing after its late window.
+	Reason_REASON_REPORT_LEAVE_REFUSED Reason = 98
+	// A row names no unit and has no code.
+	Reason_REASON_REPORT_UNIT_MISSING Reason = 99
+	// A row's unit and code are not of one unit.
+	Reason_REASON_REPORT_UNIT_AMBIGUOUS Reason = 100
+	// A report's number is far beyond those of its source.
+	Reason_REASON_REPORT_SEQUENCE_INVALID Reason = 101
 )
 
 // Enum value maps for Reason.
 var (
 	Reason_name = map[int32]string{
-		0:  "REASON_UNSPECIFIED",
-		1:  "REASON_METRIC_UNKNOWN",
-		3:  "REASON_STATUS_CAMPAIGN_MISSING",
-		4:  "REASON_STATUS_PERIOD_INVALID",
-		5:  "REASON_STATUS_SERIES_INVALID",
-		6:  "REASON_REPORT_FORM_UNKNOWN",
-		7:  "REASON_REPORT_PERIOD_RUNNING",
-		8:  "REASON_REPORT_ROWS_INVALID",
-		9:  "REASON_REPORT_SEQUENCE_REUSED",
-		10: "REASON_REPORT_GAPS_TOO_MANY",
-		11: "REASON_REPORT_ILLEGAL_MOVE",
-		12: "REASON_REPORT_FIELD_UNKNOWN",
-		13: "REASON_REPORT_VALUE_INVALID",
-		14: "REASON_REPORT_UNIT_UNKNOWN",
-		15: "REASON_REPORT_CODE_AMBIGUOUS",
-		16: "REASON_REPORT_CAMPAIGN_INVALID",
-		17: "REASON_REPORT_ROW_REPEATED",
-		18: "REASON_REPORT_FIGURE_EXISTS",
-		19: "REASON_REPORT_SUPERSEDED",
-		20: "REASON_STATUS_CHILDREN_TOO_MANY",
-		30: "REASON_REPORT_PERIOD_INVALID",
-		31: "REASON_REPORT_WINDOW_CLOSED",
-		32: "REASON_REPORT_LEAVE_MISSING",
-		33: "REASON_REPORT_SUPERSEDES_INVALID",
-		34: "REASON_REPORT_FIGURE_FIXED",
-		35: "REASON_REPORT_CHECK_REFUSED",
-		36: "REASON_REPORT_DIMENSION_UNKNOWN",
-		37: "REASON_REPORT_VALUE_MALFORMED",
-		38: "REASON_REPORT_FILE_INVALID",
-		39: "REASON_REPORT_COLUMN_INVALID",
-		40: "REASON_REPORT_FILE_TOO_LARGE",
-		41: "REASON_REPORT_CODE_INVALID",
-		42: "REASON_REPORT_TOO_LARGE",
-		60: "REASON_METRIC_TARGET_NONE",
-		61: "REASON_TARGET_EXISTS",
-		62: "REASON_TARGET_PERIOD_INVALID",
-		63: "REASON_TARGET_FIXED",
-		64: "REASON_TARGET_TOO_MANY",
-		65: "REASON_WORK_ITEM_UNKNOWN",
-		66: "REASON_WORK_ITEM_DUE_PENDING",
-		67: "REASON_WORK_ITEM_URGE_REPEATED",
-		68: "REASON_STATUS_METRIC_MISSING",
-		69: "REASON_REPORT_CAMPAIGN_UNKNOWN",
-		70: "REASON_REPORT_CATEGORY_UNKNOWN",
-		80: "REASON_REPORT_LINE_INVALID",
-		81: "REASON_REPORT_VALUE_MISSING",
-		82: "REASON_REPORT_CELL_TOO_LARGE",
-		83: "REASON_STATUS_SOURCE_UNKNOWN",
-		84: "REASON_STATUS_CAMPAIGN_UNKNOWN",
-		85: "REASON_STATUS_CATEGORY_UNKNOWN",
-		86: "REASON_REPORT_ROWS_FAILED",
-		96: "REASON_STATUS_MOMENT_INVALID",
+		0:   "REASON_UNSPECIFIED",
+		1:   "REASON_METRIC_UNKNOWN",
+		3:   "REASON_STATUS_CAMPAIGN_MISSING",
+		4:   "REASON_STATUS_PERIOD_INVALID",
+		5:   "REASON_STATUS_SERIES_INVALID",
+		6:   "REASON_REPORT_FORM_UNKNOWN",
+		7:   "REASON_REPORT_PERIOD_RUNNING",
+		8:   "REASON_REPORT_ROWS_INVALID",
+		9:   "REASON_REPORT_SEQUENCE_REUSED",
+		10:  "REASON_REPORT_GAPS_TOO_MANY",
+		11:  "REASON_REPORT_ILLEGAL_MOVE",
+		12:  "REASON_REPORT_FIELD_UNKNOWN",
+		13:  "REASON_REPORT_VALUE_INVALID",
+		14:  "REASON_REPORT_UNIT_UNKNOWN",
+		15:  "REASON_REPORT_CODE_AMBIGUOUS",
+		16:  "REASON_REPORT_CAMPAIGN_INVALID",
+		17:  "REASON_REPORT_ROW_REPEATED",
+		18:  "REASON_REPORT_FIGURE_EXISTS",
+		19:  "REASON_REPORT_SUPERSEDED",
+		20:  "REASON_STATUS_CHILDREN_TOO_MANY",
+		30:  "REASON_REPORT_PERIOD_INVALID",
+		31:  "REASON_REPORT_WINDOW_CLOSED",
+		32:  "REASON_REPORT_LEAVE_MISSING",
+		33:  "REASON_REPORT_SUPERSEDES_INVALID",
+		34:  "REASON_REPORT_FIGURE_FIXED",
+		35:  "REASON_REPORT_CHECK_REFUSED",
+		36:  "REASON_REPORT_DIMENSION_UNKNOWN",
+		37:  "REASON_REPORT_VALUE_MALFORMED",
+		38:  "REASON_REPORT_FILE_INVALID",
+		39:  "REASON_REPORT_COLUMN_INVALID",
+		40:  "REASON_REPORT_FILE_TOO_LARGE",
+		41:  "REASON_REPORT_CODE_INVALID",
+		42:  "REASON_REPORT_TOO_LARGE",
+		60:  "REASON_METRIC_TARGET_NONE",
+		61:  "REASON_TARGET_EXISTS",
+		62:  "REASON_TARGET_PERIOD_INVALID",
+		63:  "REASON_TARGET_FIXED",
+		64:  "REASON_TARGET_TOO_MANY",
+		65:  "REASON_WORK_ITEM_UNKNOWN",
+		66:  "REASON_WORK_ITEM_DUE_PENDING",
+		67:  "REASON_WORK_ITEM_URGE_REPEATED",
+		68:  "REASON_STATUS_METRIC_MISSING",
+		69:  "REASON_REPORT_CAMPAIGN_UNKNOWN",
+		70:  "REASON_REPORT_CATEGORY_UNKNOWN",
+		80:  "REASON_REPORT_LINE_INVALID",
+		81:  "REASON_REPORT_VALUE_MISSING",
+		82:  "REASON_REPORT_CELL_TOO_LARGE",
+		83:  "REASON_STATUS_SOURCE_UNKNOWN",
+		84:  "REASON_STATUS_CAMPAIGN_UNKNOWN",
+		85:  "REASON_STATUS_CATEGORY_UNKNOWN",
+		86:  "REASON_REPORT_ROWS_FAILED",
+		96:  "REASON_STATUS_MOMENT_INVALID",
+		97:  "REASON_REPORT_LEAVE_INVALID",
+		98:  "REASON_REPORT_LEAVE_REFUSED",
+		99:  "REASON_REPORT_UNIT_MISSING",
+		100: "REASON_REPORT_UNIT_AMBIGUOUS",
+		101: "REASON_REPORT_SEQUENCE_INVALID",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":               0,
@@ -244,6 +259,11 @@ var (
 		"REASON_STATUS_CATEGORY_UNKNOWN":   85,
 		"REASON_REPORT_ROWS_FAILED":        86,
 		"REASON_STATUS_MOMENT_INVALID":     96,
+		"REASON_REPORT_LEAVE_INVALID":      97,
+		"REASON_REPORT_LEAVE_REFUSED":      98,
+		"REASON_REPORT_UNIT_MISSING":       99,
+		"REASON_REPORT_UNIT_AMBIGUOUS":     100,
+		"REASON_REPORT_SEQUENCE_INVALID":   101,
 	}
 )
 
@@ -278,7 +298,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xafH\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\x96Q\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\x9f\x01\n" +
@@ -331,8 +351,13 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_STATUS_SOURCE_UNKNOWN\x10S\x1a~\x92\xb2\x19z\b\x01\x129没有此问题来源，请填以下之一：{sources}。\x1a;There is no such source of problems: give one of {sources}.\x12\xb4\x01\n" +
 	"\x1eREASON_STATUS_CAMPAIGN_UNKNOWN\x10T\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?没有这样的已发布活动，请从活动列表中选择。\x1aENo such campaign is published: choose one from the list of campaigns.\x12\xbc\x01\n" +
 	"\x1eREASON_STATUS_CATEGORY_UNKNOWN\x10U\x1a\x97\x01\x92\xb2\x19\x92\x01\b\x01\x12Q活动的问题分类中没有这一类别，请按活动的类别编号查询。\x1a;The campaign has no such category: ask by one of its codes.\x12\x98\x02\n" +
-	"\x19REASON_REPORT_ROWS_FAILED\x10V\x1a\xf8\x01\x92\xb2\x19\xf3\x01\b\x05\x12r报表中有数据行无法处理，请核对内容后重新报送；仍不成功的，请联系系统管理员。\x1a{Rows of the report could not be worked on: check them and send the report again. If that fails too, tell the administrator.\x12\x82\x01\n" +
-	"\x1cREASON_STATUS_MOMENT_INVALID\x10`\x1a`\x92\xb2\x19\\\b\x01\x12!截至时刻不得晚于现在。\x1a5Figures cannot be as of a moment that is yet to come.\"\x04\b\x02\x10\x02*\x19REASON_METRIC_SERIES_NONEBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x19REASON_REPORT_ROWS_FAILED\x10V\x1a\xf8\x01\x92\xb2\x19\xf3\x01\b\x05\x12r报表中有数据行无法处理，请核对内容后重新报送；仍不成功的，请联系系统管理员。\x1a{Rows of the report could not be worked on: check them and send the report again. If that fails too, tell the administrator.\x12\x95\x02\n" +
+	"\x1cREASON_STATUS_MOMENT_INVALID\x10`\x1a\xf2\x01\x92\xb2\x19\xed\x01\b\x01\x12n截至时刻不得晚于现在，也不得为零值（0001-01-01T00:00:00Z）；查询现在的数请不填。\x1ayFigures are as of a moment that has been, and not of the zero time (0001-01-01T00:00:00Z): leave it out for those of now.\x12\xd5\x01\n" +
+	"\x1bREASON_REPORT_LEAVE_INVALID\x10a\x1a\xb3\x01\x92\xb2\x19\xae\x01\b\x01\x12N准予补报须针对已结束的报告期，截止日期不得早于今天。\x1aZLeave to report late is for a period that has ended, and lasts until today or a later day.\x12\xc1\x01\n" +
+	"\x1bREASON_REPORT_LEAVE_REFUSED\x10b\x1a\x9f\x01\x92\xb2\x19\x9a\x01\b\x05\x12K该报表格式在补报窗口关闭后不再接收，不能准予补报。\x1aGThe form takes nothing after its late window: there is no leave for it. \x01\x12\x98\x01\n" +
+	"\x1aREASON_REPORT_UNIT_MISSING\x10c\x1ax\x92\xb2\x19t\b\x01\x12<本行没有单位，也没有单位代码，请填其一。\x1a2The row has no unit and no code: give one of them.\x12\xca\x01\n" +
+	"\x1cREASON_REPORT_UNIT_AMBIGUOUS\x10d\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\x01\x12K本行的单位与代码不是同一单位，请核对，或只填其一。\x1aQThe row's unit and its code are not of one unit: correct them, or give one alone.\x12\xcd\x01\n" +
+	"\x1eREASON_REPORT_SEQUENCE_INVALID\x10e\x1a\xa8\x01\x92\xb2\x19\xa3\x01\b\x01\x12P序号须逐一递增：该来源下一份报表的序号不得大于 {limit}。\x1aMNumbers rise one by one: that of the source's next report is at most {limit}.\"\x04\b\x02\x10\x02*\x19REASON_METRIC_SERIES_NONEBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reason_proto_rawDescOnce sync.Once

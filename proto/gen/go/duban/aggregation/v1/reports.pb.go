@@ -189,7 +189,8 @@ type Report struct {
 	Period string `protobuf:"bytes,4,opt,name=period,proto3" json:"period,omitempty"`
 	// Which of the unit's systems reports.
 	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
-	// 1, 2, 3 … for each source. A number that is left out shows as a gap.
+	// 1, 2, 3 … for each source. A number that is left out shows as a gap; one that is more
+	// than 100,000 beyond the last is refused.
 	Sequence int64 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// The rows. In answers only those of a report that is kept in one page: at most
 	// 400, fewer where they have more than about 130 bytes each; and never in lists.
@@ -222,12 +223,13 @@ type Report struct {
 	SupersededBy string `protobuf:"bytes,17,opt,name=superseded_by,json=supersededBy,proto3" json:"superseded_by,omitempty"`
 	// The day on which it was due (报送时限).
 	DueDate string `protobuf:"bytes,18,opt,name=due_date,json=dueDate,proto3" json:"due_date,omitempty"`
-	// 迟报: it came after it was due. A report that takes the place of another is as
+	// 迟报: it was owed, and came after it was due. A report that takes the place of another is as
 	// late as that one.
 	Late bool `protobuf:"varint,19,opt,name=late,proto3" json:"late,omitempty"`
 	// How many rows came to which verdict.
 	Totals *Report_Totals `protobuf:"bytes,20,opt,name=totals,proto3" json:"totals,omitempty"`
-	// How far the work on it has come, while it is PROCESSING or ENTERING.
+	// How far the work on it has come, while it is PROCESSING or ENTERING, or rows of it that
+	// waited are judged again.
 	Progress *Report_Progress `protobuf:"bytes,21,opt,name=progress,proto3" json:"progress,omitempty"`
 	// What the unit owed by it: the same for all reports of a unit, form and
 	// period.
@@ -922,7 +924,8 @@ func (x *ExportReportsRequest) GetFilter() string {
 // refuses no other: only texts beyond 1,024 characters refuse the report.
 type Report_Row struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// units/{unit}, at most 128 characters; or empty, and a code says which.
+	// units/{unit}, at most 128 characters; or empty, and a code says which. A row that has
+	// both is rejected unless they are of one unit, and so is one that has neither.
 	Unit string `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
 	// The scheme of the code, such as "school" or "gbt2260", at most 32 characters;
 	// empty: the source's own code table.

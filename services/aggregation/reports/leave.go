@@ -1,0 +1,35 @@
+package reports
+
+import (
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+)
+
+// NewLeave returns the leave to report late (准予补报) that l asks for: of a form that may be
+// taken after its late window, for a period that has ended, until today or later.
+func NewLeave(l *aggregationv1.ReportLeave, today string) (*aggregationv1.ReportLeave, error) {
+	form, err := FindForm(l.GetForm())
+	if err != nil {
+		return nil, err
+	}
+	p, err := ParsePeriod(form, l.GetPeriod())
+	switch {
+	case err != nil:
+		return nil, err
+	case form.GetAfter() != aggregationv1.ReportForm_AFTER_LEAVE:
+		return nil, ErrLeaveRefused.At("report_leave.form", "补报窗口关闭后不再接收", "takes nothing after its late window")
+	case p.LastDay() >= today:
+		return nil, ErrLeaveInvalid.At("report_leave.period", "报告期尚未结束", "has not ended")
+	case l.GetUntilDate() < today:
+		return nil, ErrLeaveInvalid.At("report_leave.until_date", "早于今天", "is before today")
+	}
+	return &aggregationv1.ReportLeave{
+		Name: LeaveName(l.GetUnit(), l.GetForm(), l.GetPeriod()), Unit: l.GetUnit(), Form: l.GetForm(),
+		Period: l.GetPeriod(), UntilDate: l.GetUntilDate(), Reason: l.GetReason(),
+	}, nil
+}
+
+// OnLeave says whether a leave, or nil, lets a report by the form come on a day after the
+// late window.
+func OnLeave(form *aggregationv1.ReportForm, l *aggregationv1.ReportLeave, today string) bool {
+	return form.GetAfter() == aggregationv1.ReportForm_AFTER_LEAVE && today <= l.GetUntilDate()
+}
