@@ -57,7 +57,7 @@ func (d *Desk) beneath(path []string, above string) bool {
 // be about: that stood at or beneath the reporting one.
 func (j *judge) ours(units ...string) (paths [][]string) {
 	for _, unit := range units {
-		if path := j.desk.directory.Stood(unit, j.period.End()); j.desk.beneath(path, j.report.GetUnit()) {
+		if path := j.desk.directory.Stood(unit, j.paper.Period.End()); j.desk.beneath(path, j.report.GetUnit()) {
 			paths = append(paths, path)
 		}
 	}

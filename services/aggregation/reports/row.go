@@ -229,6 +229,18 @@ func verdictOf(t *aggregationv1.Report_Totals, v aggregationv1.Report_Verdict) *
 	}
 }
 
+// Counts says whether a row so judged is what its report says of the figure, and counts
+// once that is accepted. What is refused, in conflict or in quarantine is not: another row
+// of the report may say the same figure.
+func Counts(v aggregationv1.Report_Verdict) bool {
+	switch v {
+	case aggregationv1.Report_VERDICT_CREATED, aggregationv1.Report_VERDICT_UPDATED, aggregationv1.Report_VERDICT_UNCHANGED:
+		return true
+	default:
+		return false
+	}
+}
+
 // Sum returns both totals together.
 func Sum(a, b *aggregationv1.Report_Totals) *aggregationv1.Report_Totals {
 	return &aggregationv1.Report_Totals{
