@@ -115,7 +115,7 @@ func (c counting) row(paper reported.Paper, row *aggregationv1.Report_Row) error
 	if err != nil || !theirs {
 		return err
 	}
-	if err := c.fold.EnterBelow(said); fault.As(err) == nil {
+	if err := c.fold.EnterJudged(said); fault.As(err) == nil {
 		return err
 	}
 	return nil // another source's stays that one's

@@ -70,14 +70,13 @@ var Indexes = map[string][]string{
 }
 
 const (
-	spoolBucket   = "reports.spool"   // name of a page → its rows, not judged yet
 	waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
 
 	campaignsBucket = "reports.campaigns" // name of a campaign that was published → its owner and categories
 )
 
 // Buckets hold what is neither record nor index.
-var Buckets = []string{spoolBucket, jobs.Bucket, waitingBucket, campaignsBucket}
+var Buckets = []string{jobs.SpoolBucket, jobs.Bucket, waitingBucket, campaignsBucket}
 
 // readers is how many files are read at once: each may unpack to a lot.
 const readers = 2

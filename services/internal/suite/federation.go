@@ -198,8 +198,8 @@ func (s *Suite) logs() map[string]federationv1.LogServiceClient {
 // recovery answers federation for the logs of the roles that run here.
 func (s *Suite) recovery() *recovery.Service {
 	logs := map[string]recovery.Log{}
-	for role, src := range s.feeds {
-		logs[role] = recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role)}
+	for role := range s.feeds {
+		logs[role] = s.log(role)
 	}
 	return &recovery.Service{Logs: logs, Restored: s.restored, Out: s.Log()}
 }
