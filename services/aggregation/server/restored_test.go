@@ -20,6 +20,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/count"
+	"github.com/duban-project/duban/services/aggregation/recount"
 	"github.com/duban-project/duban/services/aggregation/regain"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
@@ -172,6 +173,7 @@ func TestFiguresComeBackWithTheTail(t *testing.T) {
 	s.sent(s.report(7, row(s.school, "overdue", 3)))
 	step()
 	stores := s.Stores()
+	expectedRows(t, was[len(was)-1], stores)
 	want := was[len(was)-1]
 	for i, old := range was {
 		stores["aggregation"] = old.takesBack(t, s.Stores())
@@ -190,6 +192,22 @@ func TestFiguresComeBackWithTheTail(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// expectedRows tries the store without each row of what is remembered of proposals.
+func expectedRows(t *testing.T, all copied, stores map[string]store.Engine) {
+	t.Helper()
+	whole := stores["aggregation"]
+	if len(all["figures.expected"]) == 0 {
+		t.Error("nothing is remembered of what was proposed")
+	}
+	for i, row := range all["figures.expected"] {
+		stores["aggregation"] = &tampered{whole, "figures.expected", slices.Delete(slices.Clone(all["figures.expected"]), i, i+1)}
+		if err := upkeep.RecountStores(t.Context(), stores); !errors.Is(err, recount.ErrDifferent) {
+			t.Errorf("without %q = %x: %v", row.Key, row.Value, err)
+		}
+	}
+	stores["aggregation"] = whole
 }
 
 // stuck is a store that takes no page of a report from one on, as if the disk were full.
