@@ -171,6 +171,7 @@ func TestFiguresComeBackWithTheTail(t *testing.T) {
 	step()
 	s.finished(s.uploaded(s.report(6), lines(900, s.school, "units/late")).GetName())
 	s.sent(s.report(7, row(s.school, "overdue", 3)))
+	correct(8, reports.Name(s.report(4)), row(s.other, "found", 3))
 	step()
 	stores := s.Stores()
 	expectedRows(t, was[len(was)-1], stores)

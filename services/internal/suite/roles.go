@@ -11,13 +11,11 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
-	"github.com/duban-project/duban/services/aggregation/regain"
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
 	campaignserver "github.com/duban-project/duban/services/campaign/server"
 	complaintserver "github.com/duban-project/duban/services/complaint/server"
 	evaluationserver "github.com/duban-project/duban/services/evaluation/server"
 	eventserver "github.com/duban-project/duban/services/event/server"
-	"github.com/duban-project/duban/services/federation/recovery"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/change"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
@@ -32,51 +30,39 @@ type role struct {
 	name   string
 	schema store.Schema
 	build  func(context.Context, *Suite, *change.Book) (serve.Service, error)
-	again  recovery.Again // what it keeps of its feed besides, when that gets a lost tail back
 }
 
 // roles is the whole suite, in the order it is built.
 var roles = []role{
-	{"organization", organizationserver.Schema, organization, nil},
-	{"campaign", campaignserver.Schema, campaign, nil},
-	{"rectification", rectificationserver.Schema, rectification, nil},
-	{"evaluation", evaluationserver.Schema, evaluation, nil},
-	{"complaint", complaintserver.Schema, complaint, nil},
-	{"federation", federationserver.Schema, federated, nil},
-	{"aggregation", aggregationserver.Schema, aggregation, regain.Again{}}, // it follows the feeds of those before
-	{"event", eventserver.Schema, event, nil},                              // so does this, aggregation's too
+	{"organization", organizationserver.Schema, organization},
+	{"campaign", campaignserver.Schema, campaign},
+	{"rectification", rectificationserver.Schema, rectification},
+	{"evaluation", evaluationserver.Schema, evaluation},
+	{"complaint", complaintserver.Schema, complaint},
+	{"federation", federationserver.Schema, federated},
+	{"aggregation", aggregationserver.Schema, aggregation}, // it follows the feeds of those before
+	{"event", eventserver.Schema, event},                   // so does this, aggregation's too
 }
 
-// services are the names of the roles that have a store.
-func services() (names []string) {
+// Called returns the roles that have a store, which other processes call: all but the gateway.
+func Called() (names []string) {
 	for _, r := range roles {
 		names = append(names, r.name)
 	}
 	return names
 }
 
-// Called returns the roles that other processes call: all but the gateway.
-func Called() []string { return services() }
-
 // Roles returns what a process can be asked to run.
-func Roles() []string { return append(services(), Gateway) }
+func Roles() []string { return append(Called(), Gateway) }
 
 // Schema is what the role of that name keeps beside its feed.
-func Schema(name string) store.Schema { return roleOf(name).schema }
-
-func roleOf(name string) role {
+func Schema(name string) store.Schema {
 	for _, r := range roles {
 		if r.name == name {
-			return r
+			return r.schema
 		}
 	}
-	return role{}
-}
-
-// log is a role's log as it gets a lost tail back.
-func (s *Suite) log(name string) recovery.Log {
-	r, src := roleOf(name), s.feeds[name]
-	return recovery.Log{Log: src.Log, Engine: src.Engine, Schema: r.schema, Again: r.again}
+	return store.Schema{}
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
