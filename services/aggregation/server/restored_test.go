@@ -56,10 +56,10 @@ func copyOf(t *testing.T, e store.Engine) copied {
 	return all
 }
 
-// opened is a store of it.
-func (c copied) opened(t *testing.T) store.Engine {
+// opened is a store of it at a path.
+func (c copied) opened(t *testing.T, path string) store.Engine {
 	t.Helper()
-	e := suitetest.OK[store.Engine](t)(bolt.Open(filepath.Join(t.TempDir(), "aggregation.db"), bolt.Options{}))
+	e := suitetest.OK[store.Engine](t)(bolt.Open(path, bolt.Options{}))
 	if err := e.Update(t.Context(), func(tx store.Tx) error {
 		for name, rows := range c {
 			for _, row := range rows {
@@ -95,9 +95,9 @@ func entriesOf(t *testing.T, e store.Engine, from uint64) (run []*feedv1.Entry) 
 
 // takesBack gives the copy the entries that whole has more, in steps, as a lost tail comes
 // back, and then counts what the feeds say.
-func (c copied) takesBack(t *testing.T, stores map[string]store.Engine) store.Engine {
+func (c copied) takesBack(t *testing.T, path string, stores map[string]store.Engine) store.Engine {
 	t.Helper()
-	e := c.opened(t)
+	e := c.opened(t, path)
 	for run := range slices.Chunk(entriesOf(t, stores["aggregation"], uint64(len(c["feed.entries"]))), 3) {
 		if err := e.Update(t.Context(), func(tx store.Tx) error {
 			for _, entry := range run {
@@ -175,9 +175,9 @@ func TestFiguresComeBackWithTheTail(t *testing.T) {
 	step()
 	stores := s.Stores()
 	expectedRows(t, was[len(was)-1], stores)
-	want := was[len(was)-1]
+	want, path := was[len(was)-1], filepath.Join(t.TempDir(), "aggregation.db")
 	for i, old := range was {
-		stores["aggregation"] = old.takesBack(t, s.Stores())
+		stores["aggregation"] = old.takesBack(t, path, s.Stores())
 		if err := upkeep.RecountStores(t.Context(), stores); err != nil {
 			t.Errorf("from step %d: %v", i, err)
 		}
@@ -189,7 +189,7 @@ func TestFiguresComeBackWithTheTail(t *testing.T) {
 				t.Errorf("from step %d: %s differs: %d rows, want %d", i, bucket, len(got[bucket]), len(want[bucket]))
 			}
 		}
-		if err := stores["aggregation"].Close(); err != nil {
+		if err := errors.Join(stores["aggregation"].Close(), os.Remove(path)); err != nil {
 			t.Error(err)
 		}
 	}
