@@ -259,12 +259,14 @@ func (s *scene) tail(start uint64) *federationv1.RestoreLogRequest {
 // and goes back to its sender otherwise.
 func TestAnOldStoreGetsItsFiguresBack(t *testing.T) {
 	for name, c := range map[string]struct {
-		sent, judged bool // before the copy
+		sent, judged bool  // before the copy
+		from         int32 // the page to which it was judged then
 		want         aggregationv1.Report_State
 		counted      int32
 	}{
 		"judged in part, not there before": {want: aggregationv1.Report_STATE_RETURNED},
 		"judged in part, sent before":      {sent: true, want: aggregationv1.Report_STATE_SUBMITTED},
+		"judged further":                   {sent: true, from: later, want: aggregationv1.Report_STATE_SUBMITTED},
 		"entered in part":                  {sent: true, judged: true, want: aggregationv1.Report_STATE_ACCEPTED, counted: 2 * many},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -275,7 +277,7 @@ func TestAnOldStoreGetsItsFiguresBack(t *testing.T) {
 			long.Period = "2025-12"
 			send := func() { s.uploaded(long, lines(many, s.school, s.other)) }
 			if c.sent {
-				s.halt(0, send)
+				s.halt(c.from, send)
 			}
 			if c.judged {
 				s.from.Store(always)
@@ -286,7 +288,7 @@ func TestAnOldStoreGetsItsFiguresBack(t *testing.T) {
 			case c.judged:
 				s.halt(later, func() { s.accepted(reports.Name(long)) })
 			case c.sent:
-				s.halt(later, func() {})
+				s.halt(later+c.from/2, func() {})
 			default:
 				s.halt(later, send)
 			}
