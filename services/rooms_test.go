@@ -134,6 +134,7 @@ var rules = []struct {
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
 	{"aggregation/count", append(rooms("fault", "feed/server", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/desk", append(rooms("change", "fault", "feed", "page", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
+	{"aggregation/regain", append(rooms("fault", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/urging", append(rooms("authz", "calendar", "change"), std, pb, proto, root+"aggregation")},
 	{"aggregation/dues", append(rooms("authz", "calendar", "change", "page"), std, proto, root+"aggregation/lower", root+"aggregation/reports", root+"aggregation/sheet", root+"aggregation/worklist", "google.golang.org/genproto/googleapis/api/httpbody")},
 	// The second hand: it knows rows by their bytes alone, and each part of it as

@@ -89,16 +89,12 @@ func (c counting) page(p *aggregationv1.ReportPage) error {
 	case err != nil:
 		return fmt.Errorf("reading the report of %s: %w", p.GetName(), err)
 	}
-	form, err := reports.FindForm(r.GetForm())
+	paper, err := reported.NewPaper(r)
 	if err != nil {
 		return nil // a form that only they have
 	}
-	period, err := reports.ParsePeriod(form, r.GetPeriod())
-	if err != nil {
-		return nil
-	}
 	for _, row := range p.GetRows() {
-		if err := c.row(form, period.Months(), r, row); err != nil {
+		if err := c.row(paper, row); err != nil {
 			return err
 		}
 	}
@@ -106,18 +102,12 @@ func (c counting) page(p *aggregationv1.ReportPage) error {
 }
 
 // row counts a row that counts below, and takes off one that no longer does.
-func (c counting) row(form *aggregationv1.ReportForm, months []string, r *aggregationv1.Report, row *aggregationv1.Report_Row) error {
-	m, err := reports.MetricOf(form, row.GetField())
-	if err != nil || row.GetResolvedUnit() == "" {
-		return nil // nothing that counts here
+func (c counting) row(paper reported.Paper, row *aggregationv1.Report_Row) error {
+	said, err := paper.Figure(row)
+	if err != nil || row.GetResolvedUnit() == "" || !row.GetCounted() && !reports.Counts(row.GetVerdict()) {
+		return nil // nothing that counts here, or ever did
 	}
-	said := reported.Figure{
-		Cell: aggregation.Cell{
-			Unit: row.GetResolvedUnit(), Campaign: lower.Campaign(c.Installation, row.GetCampaign()), Category: row.GetCategory(),
-		},
-		Metric: m, Months: months, Source: c.Installation + "/" + reports.SourceName(r.GetUnit(), r.GetSource()), Form: form.GetName(),
-		Sequence: r.GetSequence(), Value: row.GetValue(),
-	}
+	said.Cell.Campaign, said.Source = lower.Campaign(c.Installation, said.Cell.Campaign), c.Installation+"/"+said.Source
 	if !row.GetCounted() {
 		return c.fold.Withdraw(said)
 	}
@@ -125,7 +115,7 @@ func (c counting) row(form *aggregationv1.ReportForm, months []string, r *aggreg
 	if err != nil || !theirs {
 		return err
 	}
-	if err := c.fold.EnterBelow(said); fault.As(err) == nil {
+	if err := c.fold.EnterJudged(said); fault.As(err) == nil {
 		return err
 	}
 	return nil // another source's stays that one's

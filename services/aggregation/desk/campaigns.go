@@ -74,5 +74,5 @@ func (j *judge) within(row *aggregationv1.Report_Row) error {
 	if err != nil {
 		return err
 	}
-	return reports.InCampaign(row, c, j.desk.directory.Stood(row.GetResolvedUnit(), j.period.End()))
+	return reports.InCampaign(row, c, j.desk.directory.Stood(row.GetResolvedUnit(), j.paper.Period.End()))
 }

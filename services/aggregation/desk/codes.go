@@ -57,7 +57,7 @@ func (d *Desk) beneath(path []string, above string) bool {
 // be about: that stood at or beneath the reporting one.
 func (j *judge) ours(units ...string) (paths [][]string) {
 	for _, unit := range units {
-		if path := j.desk.directory.Stood(unit, j.period.End()); j.desk.beneath(path, j.report.GetUnit()) {
+		if path := j.desk.directory.Stood(unit, j.paper.Period.End()); j.desk.beneath(path, j.report.GetUnit()) {
 			paths = append(paths, path)
 		}
 	}
@@ -100,13 +100,13 @@ func (j *judge) coded(scheme, code string) ([][]string, error) {
 	return j.ours(j.desk.codebook(j.report.GetUnit()).byCode[codeKey{scheme, code}]...), nil
 }
 
-// await notes for which codes and campaigns rows are in quarantine.
-func (j *judge) await(rows []*aggregationv1.Report_Row) error {
+// Await notes for which codes and campaigns rows of a report are in quarantine.
+func Await(tx store.Tx, r *aggregationv1.Report, rows []*aggregationv1.Report_Row) error {
 	for _, row := range rows {
 		if !waits(row) {
 			continue
 		}
-		if err := j.tx.Put(waitingBucket, []byte(j.awaited(row)+j.report.GetName()), nil); err != nil {
+		if err := tx.Put(waitingBucket, []byte(awaited(r, row)+r.GetName()), nil); err != nil {
 			return err
 		}
 	}
@@ -115,12 +115,12 @@ func (j *judge) await(rows []*aggregationv1.Report_Row) error {
 
 // awaited begins the key of what a row waits for: its unit, or if that is found
 // its campaign.
-func (j *judge) awaited(row *aggregationv1.Report_Row) string {
+func awaited(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
 	if row.GetResolvedUnit() != "" {
 		return campaignKey(row.GetCampaign())
 	}
 	scheme, code := reports.CodeOf(row)
-	return waitKey(scheme, code, reports.SourceName(j.report.GetUnit(), j.report.GetSource()))
+	return waitKey(scheme, code, reports.SourceName(r.GetUnit(), r.GetSource()))
 }
 
 // waitKey begins the keys of a code; without a source, of all sources. Codes are

@@ -75,12 +75,11 @@ var Indexes = map[string][]string{
 }
 
 const (
-	spoolBucket   = "reports.spool"   // name of a page → its rows, not judged yet
 	waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
 )
 
 // Buckets hold what is neither record nor index.
-var Buckets = []string{spoolBucket, jobs.Bucket, waitingBucket, known.Bucket}
+var Buckets = []string{jobs.SpoolBucket, jobs.Bucket, waitingBucket, known.Bucket}
 
 // New returns the desk that writes in book, and asks the ledger until when a report
 // may come. hearCampaigns brings what is known of campaigns up to date.

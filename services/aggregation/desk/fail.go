@@ -48,17 +48,25 @@ func (d *Desk) giveUp(ctx context.Context, name string, why error) error {
 // unjudged returns a report that cannot be judged to its sender, with the rows that
 // are.
 func (d *Desk) unjudged(tx *change.Tx, r *aggregationv1.Report, job *aggregationv1.ReportJob) error {
-	judged := max(job.GetDone()-r.GetPages(), 0)
-	for n := judged; n < r.GetPages(); n++ {
-		if err := tx.Delete(spoolBucket, []byte(reports.PageName(r.GetName(), n))); err != nil {
+	judged, totals := int32(0), &aggregationv1.Report_Totals{}
+	for ; judged < r.GetPages(); judged++ {
+		page, err := d.pages.Seek(tx, reports.PageName(r.GetName(), judged))
+		if err != nil {
 			return err
 		}
+		if page == nil {
+			break
+		}
+		reports.Tally(totals, 1, page.GetRows()...)
+	}
+	if err := jobs.Unspool(tx, r.GetName()); err != nil {
+		return err
 	}
 	r, err := reports.Unjudged(r, judged, tx.Now)
 	if err != nil {
 		return err
 	}
-	r.Totals = reports.Sum(r.GetTotals(), job.GetChange())
+	r.Totals = totals
 	if err := errors.Join(d.align(tx, r, 0), d.release(tx, r)); err != nil {
 		return err
 	}

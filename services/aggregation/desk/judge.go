@@ -3,7 +3,6 @@ package desk
 import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
-	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -15,22 +14,17 @@ type judge struct {
 	desk   *Desk
 	tx     *change.Tx
 	fold   *figures.Fold
-	form   *aggregationv1.ReportForm
+	paper  reported.Paper
 	report *aggregationv1.Report
 	before int64 // the sequence of the report that it supersedes
 	came   int64 // when the report did, in nanoseconds since 1970
-	period reports.Period
 	seen   reports.Figures
 
 	campaigns map[string]*campaignv1.Campaign // those that were asked for
 }
 
 func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
-	form, err := reports.FindForm(r.GetForm())
-	if err != nil {
-		return nil, err
-	}
-	period, err := reports.ParsePeriod(form, r.GetPeriod())
+	paper, err := reported.NewPaper(r)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +41,7 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 		came = r.GetCreateTime().AsTime()
 	}
 	return &judge{
-		desk: d, tx: tx, fold: fold, form: form, report: r, before: before.GetSequence(), came: came.UnixNano(), period: period,
+		desk: d, tx: tx, fold: fold, paper: paper, report: r, before: before.GetSequence(), came: came.UnixNano(),
 		seen: reports.Figures{}, campaigns: map[string]*campaignv1.Campaign{},
 	}, nil
 }
@@ -111,7 +105,7 @@ func (j *judge) settle(rows []*aggregationv1.Report_Row) error {
 // place reads a row and finds its unit and campaign.
 func (j *judge) place(row *aggregationv1.Report_Row) (aggregationv1.Report_Verdict, error) {
 	const rejected = aggregationv1.Report_VERDICT_REJECTED
-	if _, err := reports.ReadRow(j.form, row); err != nil {
+	if _, err := reports.ReadRow(j.paper.Form, row); err != nil {
 		return rejected, err
 	}
 	if err := reports.NamesUnit(row); err != nil {
@@ -152,13 +146,9 @@ func (j *judge) weigh(row *aggregationv1.Report_Row) error {
 
 // reported is the figure that a row brings.
 func (j *judge) reported(row *aggregationv1.Report_Row) (reported.Figure, error) {
-	m, err := reports.MetricOf(j.form, row.GetField())
-	return reported.Figure{
-		Cell:   aggregation.Cell{Unit: row.GetResolvedUnit(), Campaign: row.GetCampaign(), Category: row.GetCategory()},
-		Metric: m, Months: j.period.Months(), Source: reports.SourceName(j.report.GetUnit(), j.report.GetSource()), Form: j.form.GetName(),
-		Sequence: j.report.GetSequence(), Supersedes: j.before, Value: row.GetValue(),
-		Proposer: reported.Proposer{Report: j.report.GetName(), Came: j.came, Sequence: j.report.GetSequence()},
-	}, err
+	said, err := j.paper.Figure(row)
+	said.Supersedes, said.Proposer.Came = j.before, j.came
+	return said, err
 }
 
 // check holds the rows that stand so far against the form's checks, with all that
@@ -189,7 +179,7 @@ func (j *judge) broken(g reports.Group) ([]*aggregationv1.ReportForm_Check, erro
 	if err != nil {
 		return nil, err
 	}
-	return reports.Broken(j.form, func(field string, before bool) (v int64, ok bool) {
+	return reports.Broken(j.paper.Form, func(field string, before bool) (v int64, ok bool) {
 		if v, ok = j.seen[g.Figure(field)]; before {
 			v, ok = last[field]
 		}
@@ -200,12 +190,12 @@ func (j *judge) broken(g reports.Group) ([]*aggregationv1.ReportForm_Check, erro
 // last is what counts of the period before.
 func (j *judge) last(g reports.Group) (map[string]int64, error) {
 	last := map[string]int64{}
-	for _, field := range reports.LastFields(j.form) {
+	for _, field := range reports.LastFields(j.paper.Form) {
 		said, err := j.reported(&aggregationv1.Report_Row{ResolvedUnit: g.Unit, Campaign: g.Campaign, Category: g.Category, Field: field})
 		if err != nil {
 			return nil, err
 		}
-		said.Months = j.period.Before().Months()
+		said.Months = j.paper.Period.Before().Months()
 		if v, ok, err := j.fold.Said(said); err != nil {
 			return nil, err
 		} else if ok {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 )
@@ -44,7 +45,10 @@ func (j *judge) fresh(job *aggregationv1.ReportJob) error {
 		return err
 	}
 	name := reports.PageName(j.report.GetName(), n%pages)
-	page, err := spooled(j.tx, name)
+	if judged, err := j.desk.pages.Seek(j.tx, name); judged != nil || err != nil {
+		return errors.Join(err, j.passed(job, judged))
+	}
+	page, err := jobs.Spooled(j.tx, name)
 	if err != nil {
 		return fmt.Errorf("the rows of %s: %w", name, err)
 	}
@@ -56,7 +60,17 @@ func (j *judge) fresh(job *aggregationv1.ReportJob) error {
 		return err
 	}
 	reports.Tally(job.Change, 1, page.GetRows()...)
-	return j.tx.Delete(spoolBucket, []byte(name))
+	return j.tx.Delete(jobs.SpoolBucket, []byte(name))
+}
+
+// passed takes in a page that was judged before its report's tail was lost, with how far the
+// work had come.
+func (j *judge) passed(job *aggregationv1.ReportJob, page *aggregationv1.ReportPage) error {
+	if n := job.GetDone(); n < j.report.GetPages() {
+		return j.remember(n)
+	}
+	reports.Tally(job.Change, 1, page.GetRows()...)
+	return j.tx.Delete(jobs.SpoolBucket, []byte(page.GetName()))
 }
 
 // sort places the rows of a page that waits, and lets it wait on.
@@ -64,10 +78,10 @@ func (j *judge) sort(name string, page *aggregationv1.ReportPage) error {
 	if _, err := j.find(page.GetRows(), all); err != nil {
 		return err
 	}
-	if err := j.await(page.GetRows()); err != nil {
+	if err := Await(j.tx, j.report, page.GetRows()); err != nil {
 		return err
 	}
-	return spool(j.tx, name, page.GetRows())
+	return jobs.Spool(j.tx, name, page.GetRows())
 }
 
 // anew goes through a report twice: it takes note of what all pages brought, and
@@ -108,7 +122,7 @@ func (j *judge) remember(n int32) error {
 	name := reports.PageName(j.report.GetName(), n)
 	page, err := j.desk.pages.Seek(j.tx, name)
 	if page == nil && err == nil {
-		page, err = spooled(j.tx, name)
+		page, err = jobs.Spooled(j.tx, name)
 	}
 	if err != nil {
 		return err
@@ -147,7 +161,7 @@ func (j *judge) again(page *aggregationv1.ReportPage) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(j.settle(placed), j.await(page.GetRows())); err != nil {
+	if err := errors.Join(j.settle(placed), Await(j.tx, j.report, page.GetRows())); err != nil {
 		return err
 	}
 	switch j.report.GetState() {

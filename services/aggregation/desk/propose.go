@@ -14,7 +14,7 @@ import (
 
 // proposable says whether a row would be counted if its report were accepted now.
 func proposable(row *aggregationv1.Report_Row) bool {
-	return stands(row) && row.GetVerdict() != aggregationv1.Report_VERDICT_CONFLICT && !row.GetCounted()
+	return reports.Counts(row.GetVerdict()) && !row.GetCounted()
 }
 
 // propose proposes the rows of a page that would be counted.

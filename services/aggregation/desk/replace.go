@@ -16,15 +16,9 @@ func (d *Desk) before(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Re
 	return d.reports.Seek(tx, r.GetSupersedes())
 }
 
-// origin returns the report in whose place r is to count, or nil: what another
-// that never counted was to supersede is superseded by what comes for that one.
-func (d *Desk) origin(tx *change.Tx, r *aggregationv1.Report) (before *aggregationv1.Report, err error) {
-	for before = r; before != nil && (before == r || !reports.HasCounted(before)); {
-		if before, err = d.before(tx, before); err != nil {
-			return nil, err
-		}
-	}
-	return before, nil
+// origin returns the report in whose place r is to count, or nil.
+func (d *Desk) origin(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
+	return reports.Origin(r, func(of *aggregationv1.Report) (*aggregationv1.Report, error) { return d.before(tx, of) })
 }
 
 // counted returns the report in whose place r is to count if that one counts now,

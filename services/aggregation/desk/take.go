@@ -12,7 +12,6 @@ import (
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
-	"github.com/duban-project/duban/services/internal/store"
 )
 
 // parcel is a report on its way in.
@@ -177,7 +176,7 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 	if _, err := j.find(page.GetRows(), all); err != nil {
 		return err
 	}
-	if err := errors.Join(j.await(page.GetRows()), j.page(page)); err != nil {
+	if err := errors.Join(Await(j.tx, j.report, page.GetRows()), j.page(page)); err != nil {
 		return err
 	}
 	reports.Tally(r.Totals, 1, page.GetRows()...)
@@ -257,7 +256,7 @@ func (d *Desk) gone(tx *change.Tx, r *aggregationv1.Report) error {
 // keep leaves the rows of a long report to the worker.
 func (d *Desk) keep(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregationv1.Report_Row) (*aggregationv1.Report, error) {
 	for i, rows := range pages {
-		if err := spool(tx, reports.PageName(r.GetName(), int32(i)), rows); err != nil {
+		if err := jobs.Spool(tx, reports.PageName(r.GetName(), int32(i)), rows); err != nil {
 			return nil, err
 		}
 	}
@@ -270,23 +269,4 @@ func (d *Desk) keep(tx *change.Tx, r *aggregationv1.Report, pages [][]*aggregati
 		return nil, err
 	}
 	return d.shown(tx, r)
-}
-
-// spool keeps the rows of a page that wait.
-func spool(tx store.Tx, name string, rows []*aggregationv1.Report_Row) error {
-	b, err := proto.Marshal(&aggregationv1.ReportPage{Rows: rows})
-	if err != nil {
-		return err
-	}
-	return tx.Put(spoolBucket, []byte(name), b)
-}
-
-// spooled returns the rows of a page that wait.
-func spooled(tx store.Tx, name string) (*aggregationv1.ReportPage, error) {
-	b, err := tx.Get(spoolBucket, []byte(name))
-	if err != nil {
-		return nil, err
-	}
-	page := &aggregationv1.ReportPage{}
-	return page, proto.Unmarshal(b, page)
 }

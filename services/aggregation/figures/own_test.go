@@ -217,7 +217,7 @@ func TestAReportFromBelowTakesItsMonthBack(t *testing.T) {
 		})
 	})
 	w.fold("2026-02-03", func(f *figures.Fold) error {
-		return f.EnterBelow(reported.Figure{
+		return f.EnterJudged(reported.Figure{
 			Cell: aggregation.Cell{Unit: "units/a"}, Metric: aggregation.ProblemsFound, Months: []string{"2026-01"}, Source: "s", Sequence: 1, Value: 8,
 		})
 	})

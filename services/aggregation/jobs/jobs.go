@@ -3,6 +3,7 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -63,6 +64,19 @@ func Reports(ctx context.Context, engine store.Engine) (list []string, err error
 		return nil
 	})
 	return list, err
+}
+
+// Of lists the reports that have a job of a kind.
+func Of(tx store.Tx, kind aggregationv1.ReportJob_Kind) (list []string, err error) {
+	for e, err := range tx.Scan(Bucket, nil, nil) {
+		if err != nil {
+			return nil, err
+		}
+		if report := string(e.Key[:len(e.Key)-2]); bytes.Equal(e.Key, key(report, kind)) {
+			list = append(list, report)
+		}
+	}
+	return list, nil
 }
 
 // First returns the job of a report that is to be done first, or nil.

@@ -135,6 +135,18 @@ func HasCounted(r *aggregationv1.Report) bool {
 	}
 }
 
+// Origin returns the report in whose place r is to count, or nil: what another that never
+// counted was to supersede is superseded by what comes for that one. before looks for what
+// a report supersedes, and answers nil if that is none.
+func Origin(r *aggregationv1.Report, before func(*aggregationv1.Report) (*aggregationv1.Report, error)) (of *aggregationv1.Report, err error) {
+	for of = r; of != nil && (of == r || !HasCounted(of)); {
+		if of, err = before(of); err != nil {
+			return nil, err
+		}
+	}
+	return of, nil
+}
+
 // Replaced returns the report before as another one that takes its place has
 // come: one that awaited the superior no longer does, one that is accepted counts
 // until the other one does.

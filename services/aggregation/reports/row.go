@@ -251,11 +251,28 @@ func verdictOf(t *aggregationv1.Report_Totals, v aggregationv1.Report_Verdict) *
 	}
 }
 
+// Counts says whether a row so judged is what its report says of the figure, and counts
+// once that is accepted. What is refused, in conflict or in quarantine is not: another row
+// of the report may say the same figure.
+func Counts(v aggregationv1.Report_Verdict) bool {
+	switch v {
+	case aggregationv1.Report_VERDICT_CREATED, aggregationv1.Report_VERDICT_UPDATED, aggregationv1.Report_VERDICT_UNCHANGED:
+		return true
+	default:
+		return false
+	}
+}
+
 // Sum returns both totals together.
-func Sum(a, b *aggregationv1.Report_Totals) *aggregationv1.Report_Totals {
+func Sum(a, b *aggregationv1.Report_Totals) *aggregationv1.Report_Totals { return more(a, b, 1) }
+
+// Less returns how much more a is than b.
+func Less(a, b *aggregationv1.Report_Totals) *aggregationv1.Report_Totals { return more(a, b, -1) }
+
+func more(a, b *aggregationv1.Report_Totals, n int32) *aggregationv1.Report_Totals {
 	return &aggregationv1.Report_Totals{
-		Rows: a.GetRows() + b.GetRows(), Created: a.GetCreated() + b.GetCreated(), Updated: a.GetUpdated() + b.GetUpdated(),
-		Unchanged: a.GetUnchanged() + b.GetUnchanged(), Conflict: a.GetConflict() + b.GetConflict(), Rejected: a.GetRejected() + b.GetRejected(),
-		Quarantined: a.GetQuarantined() + b.GetQuarantined(), Warned: a.GetWarned() + b.GetWarned(), Counted: a.GetCounted() + b.GetCounted(),
+		Rows: a.GetRows() + n*b.GetRows(), Created: a.GetCreated() + n*b.GetCreated(), Updated: a.GetUpdated() + n*b.GetUpdated(),
+		Unchanged: a.GetUnchanged() + n*b.GetUnchanged(), Conflict: a.GetConflict() + n*b.GetConflict(), Rejected: a.GetRejected() + n*b.GetRejected(),
+		Quarantined: a.GetQuarantined() + n*b.GetQuarantined(), Warned: a.GetWarned() + n*b.GetWarned(), Counted: a.GetCounted() + n*b.GetCounted(),
 	}
 }

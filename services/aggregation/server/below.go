@@ -40,6 +40,15 @@ type below struct {
 
 	mu      sync.Mutex
 	sources map[string]*source // by feed
+	looked  *looked            // as they are; nil after a change
+}
+
+// looked are the sources from below as they were looked up last. It is not changed.
+type looked struct {
+	list []source // in the order of their feeds
+	// tell are those that tell of reports, by the installation that keeps them and by
+	// the unit here that is its root.
+	tell map[string][]source
 }
 
 // source is a feed of an installation below.
@@ -95,6 +104,7 @@ func (s *Service) seen(m *federationv1.Mirror) *follower {
 	s.below.mu.Lock()
 	defer s.below.mu.Unlock()
 	name := strings.TrimPrefix(m.GetFeed(), "feeds/")
+	s.below.looked = nil
 	if known := s.below.sources[name]; known != nil {
 		known.mirror = m
 		return nil
@@ -108,14 +118,28 @@ func (s *Service) seen(m *federationv1.Mirror) *follower {
 	return f
 }
 
-// all returns the sources from below in the order of their feeds.
-func (b *below) all() (list []source) {
+// all returns the sources from below in the order of their feeds. The list is not to be
+// changed.
+func (b *below) all() []source { return b.look().list }
+
+// look returns the sources from below; they are copied once after each look at the mirrors.
+func (b *below) look() *looked {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, name := range slices.Sorted(maps.Keys(b.sources)) {
-		list = append(list, *b.sources[name])
+	if b.looked != nil {
+		return b.looked
 	}
-	return list
+	l := &looked{tell: map[string][]source{}}
+	for _, name := range slices.Sorted(maps.Keys(b.sources)) {
+		src := *b.sources[name]
+		l.list = append(l.list, src)
+		if src.service == own {
+			l.tell[src.Installation] = append(l.tell[src.Installation], src)
+			l.tell[src.Root] = append(l.tell[src.Root], src)
+		}
+	}
+	b.looked = l
+	return l
 }
 
 // readBelow says of each feed from below how much of it is counted, if what it

@@ -124,10 +124,9 @@ func (j *joined) reportBelow() {
 		Name: fmt.Sprintf("reports/%d", j.reports), Form: "reportForms/ledger-monthly", Unit: "units/a", Source: "s", Period: period, Sequence: j.reports,
 	}
 	page := &aggregationv1.ReportPage{Name: r.GetName() + "/pages/000000", Report: r.GetName()}
-	for _, field := range []string{"found", "closed"} {
-		page.Rows = append(page.Rows, &aggregationv1.Report_Row{ResolvedUnit: onlyBelow, Field: field, Value: int64(j.pick("value", 5)), Counted: j.flip("counted")})
+	for _, row := range []*aggregationv1.Report_Row{{ResolvedUnit: onlyBelow, Field: "found"}, {ResolvedUnit: onlyBelow, Field: "closed"}, {ResolvedUnit: recordless, Field: "rectifying"}} {
+		page.Rows = append(page.Rows, j.sayings(row)...)
 	}
-	page.Rows = append(page.Rows, &aggregationv1.Report_Row{ResolvedUnit: recordless, Field: "rectifying", Value: int64(j.pick("value", 5)), Counted: j.flip("counted")})
 	j.last[period] = page
 	if j.flip("short") {
 		judged := proto.CloneOf(page)
@@ -140,6 +139,26 @@ func (j *joined) reportBelow() {
 	j.append(belowReports, page.GetName(), page)
 	others := &aggregationv1.Report{Name: fmt.Sprintf("reports/%d-x", j.reports), Form: r.GetForm(), Unit: "units/b1", Period: period, State: aggregationv1.Report_STATE_ACCEPTED}
 	j.append(belowReports, others.GetName(), others) // of a unit that is not theirs
+}
+
+// sayings are what a report says of a figure, the row that is judged by itself, which may
+// count, among others that do not: of those that say it again, or are somebody else's.
+func (j *joined) sayings(of *aggregationv1.Report_Row) (rows []*aggregationv1.Report_Row) {
+	first := j.pick("first", 3)
+	for n := range 3 {
+		row := proto.CloneOf(of)
+		row.Value = int64(j.pick("value", 5))
+		switch {
+		case n == first:
+			row.Verdict, row.Counted = aggregationv1.Report_Verdict(1+j.pick("verdict", 3)), j.flip("counted")
+		case j.flip("said again"):
+			row.Verdict = aggregationv1.Report_Verdict(4 + j.pick("refused", 3))
+		default:
+			continue
+		}
+		rows = append(rows, row)
+	}
+	return rows
 }
 
 // onlyBelow is a unit of which only reports made below tell, and recordless another, which

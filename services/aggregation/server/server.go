@@ -88,8 +88,8 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit, Over: true}
 	s.followers = newFollowers(book, feeds, services)
 	for _, f := range s.followers {
-		if f.Feed == count.Organization || f.Feed == count.Campaigns {
-			f.counts = s.Stir // what rows wait for may have come
+		if f.Feed == count.Organization || f.Feed == count.Campaigns || f.Feed == own {
+			f.counts = s.Stir // what rows wait for may have come, or reports with what is to be done on them
 		}
 	}
 	return s

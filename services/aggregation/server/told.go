@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"time"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -18,17 +19,13 @@ func (t told) Told(tx *change.Tx, unit string, at time.Time) (bool, error) {
 	if keeper == "" {
 		return true, nil
 	}
-	there := false
-	for _, src := range t.below.all() {
-		if src.service != own || src.Installation != keeper && src.Root != unit {
-			continue
-		}
-		there = there || src.Installation == keeper
+	tell := t.below.look().tell
+	for _, src := range slices.Concat(tell[keeper], tell[unit]) {
 		if whole, err := src.told(tx, at); err != nil || !whole {
 			return false, err
 		}
 	}
-	return there, nil
+	return len(tell[keeper]) > 0, nil
 }
 
 // told says whether all that the source has told until a moment is counted, or all that it

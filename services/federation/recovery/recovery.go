@@ -16,6 +16,7 @@ package recovery
 
 import (
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -31,6 +32,17 @@ type Log struct {
 	*feed.Log
 	Engine store.Engine
 	Schema store.Schema
+	// Again does what the role did besides as it wrote an entry; nil if that is nothing.
+	Again Again
+}
+
+// Again is what a role keeps beside its records of what its log says.
+type Again interface {
+	// Entry takes in what an entry of the tail says that took effect at a moment, before
+	// the record is put in the place of what stands there.
+	Entry(tx store.Tx, at time.Time, row store.Row) error
+	// Whole ends it, in the transaction that takes over the last.
+	Whole(tx store.Tx) error
 }
 
 // lost is an entry of a tail.
@@ -96,5 +108,11 @@ func (l Log) put(tx store.Tx, e lost) error {
 			return err
 		}
 	}
-	return store.Overwrite(tx, l.Schema, store.Row{Table: e.table, Key: e.entry.GetSubject(), Value: e.record})
+	row := store.Row{Table: e.table, Key: e.entry.GetSubject(), Value: e.record}
+	if l.Again != nil {
+		if err := l.Again.Entry(tx, e.entry.GetEffective().AsTime(), row); err != nil {
+			return fmt.Errorf("what the role kept of it: %w", err)
+		}
+	}
+	return store.Overwrite(tx, l.Schema, row)
 }

@@ -231,6 +231,11 @@ func (l Log) arrive(tx store.Tx, to aim) error {
 	if got, err := l.Root(tx, to.size); err != nil || got != to.root {
 		return errors.Join(errRoot, err)
 	}
+	if l.Again != nil {
+		if err := l.Again.Whole(tx); err != nil {
+			return fmt.Errorf("what the role kept of the tail: %w", err)
+		}
+	}
 	return tx.Delete(feed.MetaBucket, []byte(feed.LostKey))
 }
 

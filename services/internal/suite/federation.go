@@ -22,6 +22,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/aggregation/regain"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/federation/carry"
@@ -198,8 +199,9 @@ func (s *Suite) logs() map[string]federationv1.LogServiceClient {
 // recovery answers federation for the logs of the roles that run here.
 func (s *Suite) recovery() *recovery.Service {
 	logs := map[string]recovery.Log{}
+	again := map[string]recovery.Again{"aggregation": regain.Again{}}
 	for role, src := range s.feeds {
-		logs[role] = recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role)}
+		logs[role] = recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role), Again: again[role]}
 	}
 	return &recovery.Service{Logs: logs, Restored: s.restored, Out: s.Log()}
 }

@@ -14,7 +14,7 @@ import (
 // the process ended. If it cannot it is held, and is given the tail anew.
 func (s *Suite) takeBack(ctx context.Context, role string) {
 	src := s.feeds[role]
-	taken, err := recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role)}.Finish(ctx)
+	taken, err := s.recovery().Logs[role].Finish(ctx)
 	switch {
 	case err != nil:
 		src.Log.Hold("it has only a part of the tail that it had lost")

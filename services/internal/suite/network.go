@@ -43,7 +43,7 @@ func (s *Suite) connect() error {
 		}
 	}
 	s.network = &reach.Network{
-		Roles: services(), Here: s.here, Local: s.Process.Conn, Addresses: s.config.Peers.Addresses,
+		Roles: Called(), Here: s.here, Local: s.Process.Conn, Addresses: s.config.Peers.Addresses,
 		Credentials: s.passport, Message: s.config.Limits.Message, Made: s.Process.Made,
 	}
 	s.closers = append(s.closers, s.network.Close)

@@ -44,19 +44,16 @@ var roles = []role{
 	{"event", eventserver.Schema, event},                   // so does this, aggregation's too
 }
 
-// services are the names of the roles that have a store.
-func services() (names []string) {
+// Called returns the roles that have a store, which other processes call: all but the gateway.
+func Called() (names []string) {
 	for _, r := range roles {
 		names = append(names, r.name)
 	}
 	return names
 }
 
-// Called returns the roles that other processes call: all but the gateway.
-func Called() []string { return services() }
-
 // Roles returns what a process can be asked to run.
-func Roles() []string { return append(services(), Gateway) }
+func Roles() []string { return append(Called(), Gateway) }
 
 // Schema is what the role of that name keeps beside its feed.
 func Schema(name string) store.Schema {

@@ -97,11 +97,12 @@ func (c *Claims) takeBack(r Figure, month string) error {
 	return nil
 }
 
-// EnterBelow counts what an installation below counts of a report, in the place of
-// what it counted before. Whether the feed or the report was first was decided there.
-// Its fault says that the figure is another source's here.
-func (c *Claims) EnterBelow(r Figure) error {
-	r.below = true
+// EnterJudged counts what was counted of a report where it was judged, in an installation
+// below or here before it was lost, in the place of what counted before. Whether the feed
+// or the report was first was decided then. Its fault says that the figure is another
+// source's here.
+func (c *Claims) EnterJudged(r Figure) error {
+	r.judged = true
 	s, said, err := c.said(r.key())
 	if err != nil {
 		return err

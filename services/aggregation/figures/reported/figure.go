@@ -36,8 +36,8 @@ type Figure struct {
 	Drops    bool
 	// Moment is when that was entered, in nanoseconds since 1970. It is set by Claims.
 	Moment int64
-	// below says that it counts in an installation below, which has judged it.
-	below bool
+	// judged says that it has been, and counted.
+	judged bool
 }
 
 // The buckets and what is in them; parts of keys are parted by 0x00.
@@ -146,7 +146,7 @@ func (c *Claims) free(r Figure) (bool, error) {
 		if err != nil || held != "" && held != r.holder() {
 			return false, err
 		}
-		if held != "" || !r.flow() || r.below {
+		if held != "" || !r.flow() || r.judged {
 			continue
 		}
 		if fed, err := c.feeds(r, month, o); fed || err != nil {

@@ -191,14 +191,44 @@ func (c *Claims) propose(s series, at step, n int64) error {
 }
 
 // remember notes what changed of what stands by what is proposed: a record that is counted
-// late ends it as of when it was known.
+// late ends it as of when it was known. What comes to nothing at a moment has no row.
 func (c *Claims) remember(s series, changed map[string]int64) error {
 	key := []byte(s.base() + fmt.Sprintf("%016x", c.Moment))
 	b, _, err := store.Seek(c.tx, expectedBucket, key)
-	for _, day := range slices.Sorted(maps.Keys(changed)) {
-		b = append(binary.AppendVarint(slices.Clone(b), changed[day]), day...)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, c.tx.Put(expectedBucket, key, b))
+	all, err := readExpected(store.Entry{Key: key, Value: b})
+	if err != nil {
+		return err
+	}
+	var row []byte
+	for day, n := range changed {
+		all[day] += n
+	}
+	for _, day := range slices.Sorted(maps.Keys(all)) {
+		if all[day] != 0 {
+			row = append(binary.AppendVarint(row, all[day]), day...)
+		}
+	}
+	if len(row) == 0 {
+		return c.tx.Delete(expectedBucket, key)
+	}
+	return c.tx.Put(expectedBucket, key, row)
+}
+
+// readExpected reads a row of what is remembered.
+func readExpected(e store.Entry) (map[string]int64, error) {
+	all := map[string]int64{}
+	for b := e.Value; len(b) > 0; {
+		n, i := binary.Varint(b)
+		if i <= 0 || len(b) < i+len("2006-01-02") {
+			return nil, fmt.Errorf("what was expected at %q cannot be read", e.Key)
+		}
+		all[string(b[i:i+len("2006-01-02")])] += n
+		b = b[i+len("2006-01-02"):]
+	}
+	return all, nil
 }
 
 // base begins the keys of what is remembered of a series.
@@ -227,16 +257,15 @@ func (c *Claims) cease(unit string, m aggregation.Metric, o own, n int64) error 
 			return fmt.Errorf("when %q was expected cannot be read: %w", e.Key, err)
 		}
 		s := series{cell: aggregation.Cell{Unit: unit, Campaign: parts[2], Category: parts[3]}, metric: m}
-		for b := e.Value; len(b) > 0; {
-			more, i := binary.Varint(b)
-			if i <= 0 || len(b) < i+len("2006-01-02") {
-				return fmt.Errorf("what was expected at %q cannot be read", e.Key)
-			}
-			at := step{max(string(b[i:i+len("2006-01-02")]), o.since), max(moment, o.moment)}
-			if err := c.propose(s, at, -n*more); err != nil {
+		changed, err := readExpected(e)
+		if err != nil {
+			return err
+		}
+		for _, day := range slices.Sorted(maps.Keys(changed)) {
+			at := step{max(day, o.since), max(moment, o.moment)}
+			if err := c.propose(s, at, -n*changed[day]); err != nil {
 				return err
 			}
-			b = b[i+len("2006-01-02"):]
 		}
 	}
 	return nil

@@ -210,7 +210,8 @@ func sayProposed(b []byte) (string, bool) {
 // what is proposed here goes by the order of counting.
 func (s *Reports) Mixed() bool { return len(s.pages) > len(s.local) }
 
-// Remembered holds what is remembered of what was proposed of what stands against what is.
+// Remembered holds what is remembered of what was proposed of what stands against what is:
+// all that it came to, whenever. A row whose days come to nothing says as much as none does.
 func (s *Reports) Remembered(rows map[string][]byte) error {
 	kept, want := map[string]int64{}, map[string]int64{}
 	for key, b := range rows {
