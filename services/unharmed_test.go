@@ -88,6 +88,7 @@ func TestNothingIsStoredAfterBadInput(t *testing.T) {
 		})
 	}
 	w.illegible(t)
+	garbled(t, w.suite, w.key)
 	if w.content(t) != before {
 		t.Error("a refused call over gRPC changed what is stored")
 	}
