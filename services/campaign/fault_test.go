@@ -25,7 +25,7 @@ var refusals = []struct {
 	{campaign.ErrYearInvalid, "year", func() error { _, err := workStyle().In(2101); return err }},
 	{campaign.ErrCodeRepeated, "campaign.tasks[1].code", changed(func(c *campaignv1.Campaign) { c.Tasks[1].Code = "T1" })},
 	{campaign.ErrCodeRepeated, "campaign.phases[1].code", changed(func(c *campaignv1.Campaign) { c.Phases = append(c.Phases, c.Phases[0]) })},
-	{campaign.ErrCodeRepeated, "campaign.categories.items[1].code", changed(func(c *campaignv1.Campaign) {
+	{campaign.ErrCodeRepeated, "campaign.categories[1].items[0].code", changed(func(c *campaignv1.Campaign) {
 		c.Categories = append(c.Categories, &campaignv1.Category{Code: "SLOW", Items: c.Categories[0].Items})
 	})},
 	{campaign.ErrCodeRepeated, "campaign.actions[0].items[1].code", changed(func(c *campaignv1.Campaign) {

@@ -18,7 +18,7 @@ import (
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -283,6 +283,8 @@ func TestNamesAreOneLine(t *testing.T) {
 		broken := strings.TrimFunc(name, blank) != name || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' })
 		for _, m := range []proto.Message{
 			&organizationv1.Unit{DisplayName: name, Kind: organizationv1.Unit_KIND_SCHOOL}, &blobv1.Attachment{FileName: name},
+			&rectificationv1.Problem{Category: name}, &rectificationv1.Problem{Item: name}, &rectificationv1.Finding{Category: name}, &rectificationv1.Finding{Item: name},
+			&complaintv1.Complaint{Category: name}, &complaintv1.OrderRectificationRequest{Category: name}, &complaintv1.OrderRectificationRequest{Item: name},
 		} {
 			err := validator.Validate(m)
 			if refused := err != nil && strings.Contains(err.Error(), "one line"); refused != broken {

@@ -115,6 +115,28 @@ func TestTheFirstAdministratorsHaveThreeNames(t *testing.T) {
 	s.Initialize() // the key is still good
 }
 
+// An installation is a bureau's, and what is none heads nothing: also who only tries is told.
+func TestTheRootIsABureau(t *testing.T) {
+	s := suitetest.RunIn(t, t.TempDir())
+	for n, name := range organizationv1.Unit_Kind_name {
+		kind := organizationv1.Unit_Kind(n)
+		if kind == organizationv1.Unit_KIND_UNSPECIFIED {
+			continue
+		}
+		_, err := s.Organization(s.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
+			Root:   &organizationv1.Unit{DisplayName: "演示单位", Kind: kind},
+			RootId: "root", SystemAdmin: "张三", SecurityAdmin: "李四", Auditor: "王五", ValidateOnly: kind <= organizationv1.Unit_KIND_DISTRICT,
+		})
+		switch bureau := kind <= organizationv1.Unit_KIND_DISTRICT; {
+		case bureau && err != nil:
+			t.Errorf("a root of %s is refused: %v", name, err)
+		case !bureau && (!errors.Is(err, organization.ErrRootKind) || fault.As(err).Fields[0].Path != "root.kind"):
+			t.Errorf("a root of %s = %v, want it refused at root.kind", name, err)
+		}
+	}
+	s.Initialize() // the key is still good
+}
+
 func TestAGrantToSomebodyUnseenIsAGrantToNobody(t *testing.T) {
 	s := suitetest.Run(t)
 	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
