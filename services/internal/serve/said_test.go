@@ -284,7 +284,7 @@ func TestNamesAreOneLine(t *testing.T) {
 		for _, m := range []proto.Message{
 			&organizationv1.Unit{DisplayName: name, Kind: organizationv1.Unit_KIND_SCHOOL}, &blobv1.Attachment{FileName: name},
 			&rectificationv1.Problem{Category: name}, &rectificationv1.Problem{Item: name}, &rectificationv1.Finding{Category: name}, &rectificationv1.Finding{Item: name},
-			&complaintv1.Complaint{Category: name}, &complaintv1.OrderRectificationRequest{Category: name}, &complaintv1.OrderRectificationRequest{Item: name},
+			&complaintv1.Complaint{Category: name}, &complaintv1.RectifyComplaintRequest{Category: name}, &complaintv1.RectifyComplaintRequest{Item: name},
 		} {
 			err := validator.Validate(m)
 			if refused := err != nil && strings.Contains(err.Error(), "one line"); refused != broken {
