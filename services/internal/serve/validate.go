@@ -59,14 +59,10 @@ func fieldFault(of protoreflect.MessageDescriptor, found []*protovalidate.Violat
 	if len(found) == 0 {
 		return nil
 	}
-	f := errFields
-	for i, v := range found {
-		if i == violations {
-			break
-		}
-		zh, en := said(of, v)
-		f = f.At(protovalidate.FieldPathString(v.Proto.GetField()), zh, en)
-		f.Fields[i].Rule = v.Proto.GetRuleId()
+	f := *errFields
+	for _, v := range found {
+		f.Fields = append(f.Fields, wrong(of, v)...)
 	}
-	return f
+	f.Fields = f.Fields[:min(len(f.Fields), violations)]
+	return &f
 }
