@@ -2,7 +2,10 @@ package server_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+
+	"google.golang.org/grpc/metadata"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -133,6 +136,13 @@ func TestTheRootIsABureau(t *testing.T) {
 		case !bureau && (!errors.Is(err, organization.ErrRootKind) || fault.As(err).Fields[0].Path != "root.kind"):
 			t.Errorf("a root of %s = %v, want it refused at root.kind", name, err)
 		}
+	}
+	id := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", strings.Repeat("a", 129))
+	_, err := s.Organization(s.Bootstrap).Initialize(id, &organizationv1.InitializeRequest{
+		Root: &organizationv1.Unit{DisplayName: "演示单位", Kind: organizationv1.Unit_KIND_CITY}, RootId: "root", SystemAdmin: "张三", SecurityAdmin: "李四", Auditor: "王五",
+	})
+	if f := fault.As(err); f == nil || len(f.Fields) != 1 || f.Fields[0].Path != "Idempotency-Key" {
+		t.Errorf("a request id that is too long, of a request that has no field for it = %v, want it refused at the header", err)
 	}
 	s.Initialize() // the key is still good
 }
