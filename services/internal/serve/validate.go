@@ -59,10 +59,13 @@ func fieldFault(of protoreflect.MessageDescriptor, found []*protovalidate.Violat
 	if len(found) == 0 {
 		return nil
 	}
-	f := *errFields
+	f := errFields
 	for _, v := range found {
-		f.Fields = append(f.Fields, wrong(of, v)...)
+		for _, field := range wrong(of, v) {
+			f = f.At(field.Path, field.Zh, field.En)
+			f.Fields[len(f.Fields)-1].Rule = field.Rule
+		}
 	}
 	f.Fields = f.Fields[:min(len(f.Fields), violations)]
-	return &f
+	return f
 }

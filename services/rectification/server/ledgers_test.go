@@ -246,9 +246,12 @@ func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
 	if diff := cmp.Diff([]string{school.GetName()}, list(w.viewer.Key, &rectificationv1.ListLedgersRequest{Filter: "campaign = \"\""})); diff != "" {
 		t.Errorf("the school's own (-want +got):\n%s", diff)
 	}
-	_, err := w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Unit: w.other})
-	want(t, "listing an invisible unit", err, authz.ErrNotFound)
-	_, err = w.as(w.viewer).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: other.GetName()})
+	for _, unit := range []string{w.other, "units/none"} {
+		if got := list(w.viewer.Key, &rectificationv1.ListLedgersRequest{Unit: unit}); len(got) > 0 {
+			t.Errorf("of %s, which the caller does not see: %v", unit, got)
+		}
+	}
+	_, err := w.as(w.viewer).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: other.GetName()})
 	want(t, "reading an invisible ledger", err, authz.ErrNotFound)
 }
 

@@ -250,8 +250,12 @@ func TestProblemsAreListedByLedgerUnitCampaignAndFilter(t *testing.T) {
 	}
 	_, err := w.as(w.viewer).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{Parent: other.GetName()})
 	want(t, "listing an invisible ledger", err, authz.ErrNotFound)
-	_, err = w.as(w.viewer).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", Unit: w.other})
-	want(t, "listing an invisible unit", err, authz.ErrNotFound)
+	for _, unit := range []string{w.other, "units/none"} {
+		unseen := suitetest.OK[*rectificationv1.ListProblemsResponse](t)(w.as(w.viewer).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", Unit: unit}))
+		if len(unseen.GetProblems()) > 0 || unseen.GetNextPageToken() != "" {
+			t.Errorf("of %s, which the caller does not see: %v", unit, unseen)
+		}
+	}
 }
 
 func TestAStaleEtagAndARepeatChangeNothing(t *testing.T) {
