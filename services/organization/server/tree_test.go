@@ -10,7 +10,9 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -119,6 +121,20 @@ d1,d2,district,演示区教育局,
 	page, err := s.Organization(s.SystemAdmin).ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: city})
 	if err != nil || len(page.GetUnits()) != 4 {
 		t.Errorf("after the import: %v, %v; want four units", page.GetUnits(), err)
+	}
+}
+
+// What one does not see is as if it were not there, and a search of it says at which field.
+func TestASearchBeneathAnUnseenUnitNamesIt(t *testing.T) {
+	s := suitetest.Run(t)
+	d1 := s.Unit("d1", s.Root, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", s.Root, organizationv1.Unit_KIND_DISTRICT)
+	viewer := s.Person(d1, accessv1.Role_ROLE_VIEWER).Key
+	for _, unit := range []string{d2, "units/none"} {
+		_, err := s.Organization(viewer).ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: unit})
+		if f := fault.As(err); f == nil || !f.Is(authz.ErrNotFound) || len(f.Fields) != 1 || f.Fields[0].Path != "ancestor" {
+			t.Errorf("beneath %s: %v", unit, err)
+		}
 	}
 }
 

@@ -99,6 +99,11 @@ func (s *Service) ListUnits(ctx context.Context, req *organizationv1.ListUnitsRe
 // tree yields the units of the time that the request asks for, after the one of
 // that name.
 func (s *Service) tree(tx *change.Tx, req *organizationv1.ListUnitsRequest, after string) (iter.Seq2[*organizationv1.Unit, error], error) {
+	if req.GetAncestor() != "" {
+		if err := tx.CheckAt(req.GetAncestor(), "ancestor"); err != nil {
+			return nil, err
+		}
+	}
 	if req.GetAsOf() == nil {
 		return joined(s.units.Scan(tx, after, ""), s.below(after)), nil
 	}
