@@ -117,7 +117,7 @@ const (
 	// less: else they would lend themselves what it was kept from.
 	Reason_REASON_KEY_SCOPE_OUTSIDE Reason = 40
 	// An installation is a bureau's: its root is one of the nation, a province, a city or a district.
-	Reason_REASON_ROOT_KIND_INVALID Reason = 41
+	Reason_REASON_UNIT_ROOT_INVALID Reason = 41
 )
 
 // Enum value maps for Reason.
@@ -162,7 +162,7 @@ var (
 		38: "REASON_GRANT_CUSTODIAN_SEPARATE",
 		39: "REASON_KEY_SCOPE_UNKNOWN",
 		40: "REASON_KEY_SCOPE_OUTSIDE",
-		41: "REASON_ROOT_KIND_INVALID",
+		41: "REASON_UNIT_ROOT_INVALID",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -204,7 +204,7 @@ var (
 		"REASON_GRANT_CUSTODIAN_SEPARATE":      38,
 		"REASON_KEY_SCOPE_UNKNOWN":             39,
 		"REASON_KEY_SCOPE_OUTSIDE":             40,
-		"REASON_ROOT_KIND_INVALID":             41,
+		"REASON_UNIT_ROOT_INVALID":             41,
 	}
 )
 
@@ -281,7 +281,7 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x1fREASON_GRANT_CUSTODIAN_SEPARATE\x10&\x1a\xea\x01\x92\xb2\x19\xe5\x01\b\x05\x12`身份保管员不得兼任办理投诉的角色，请改授他人，或先终止已有授权。\x1a}No one keeps complainants' identities and works on complaints: grant the role to somebody else, or end the other grant first. \x01\x12\x98\x01\n" +
 	"\x18REASON_KEY_SCOPE_UNKNOWN\x10'\x1az\x92\xb2\x19v\b\x01\x12B没有“{scope}”这一调用范围，可用的有：{scopes}。\x1a.There is no scope {scope}: there are {scopes}.\x12\x9d\x03\n" +
 	"\x18REASON_KEY_SCOPE_OUTSIDE\x10(\x1a\xfe\x02\x92\xb2\x19\xf9\x02\b\x05\x12\xc8\x01您所用的密钥限定了调用范围（{scopes}），不能发放或轮换范围更宽的密钥，也不能绑定账号。请将新密钥限定在其内，或改用不限定范围的密钥办理。\x1a\xa7\x01The key that you call with is narrowed to {scopes}: it hands out nothing wider, and links no account. Narrow the new key to as much, or use a key that is not narrowed. \x01\x12\xf7\x02\n" +
-	"\x18REASON_ROOT_KIND_INVALID\x10)\x1a\xd8\x02\x92\xb2\x19\xd3\x02\b\x01\x12\xa8\x01一套系统的根单位必须是国家、省、市或县（市、区）级主管部门；学校、直属单位、科室和党支部请在初始化之后建在其下。\x1a\xa3\x01The root of an installation is a bureau of the nation, a province, a city or a district: enter schools, affiliates, departments and branches beneath it afterwards.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x18REASON_UNIT_ROOT_INVALID\x10)\x1a\xd8\x02\x92\xb2\x19\xd3\x02\b\x01\x12\xa8\x01一套系统的根单位必须是国家、省、市或县（市、区）级主管部门；学校、直属单位、科室和党支部请在初始化之后建在其下。\x1a\xa3\x01The root of an installation is a bureau of the nation, a province, a city or a district: enter schools, affiliates, departments and branches beneath it afterwards.BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once
