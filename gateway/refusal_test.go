@@ -172,7 +172,10 @@ func TestRefusals(t *testing.T) {
 		{"a query beside a whole body", "POST", "/v1/units/a:move?etag=1", "{}", nil, 400, "FIELDS_INVALID", "etag unknown"},
 		{"two of a oneof", "GET", "/v1/feeds/a/proofs?seq=1&first=2", "", nil, 400, "FIELDS_INVALID", "seq oneof"},
 		{"mask of no field", "PATCH", "/v1/units/a?updateMask=displayName,colour", "{}", nil, 400, "FIELDS_INVALID", "updateMask mask"},
-		{"broken escape", "GET", "/v1/units?filter=%zz", "", nil, 400, "FIELDS_INVALID", "? encoding"},
+		{"broken escape", "GET", "/v1/units?filter=%zz", "", nil, 400, "FIELDS_INVALID", "filter encoding"},
+		{"broken escape behind another", "GET", "/v1/units?pageSize=1&filter=%z", "", nil, 400, "FIELDS_INVALID", "filter encoding"},
+		{"a semicolon", "GET", "/v1/units?filter=a;b", "", nil, 400, "FIELDS_INVALID", "filter encoding"},
+		{"broken escape in a name", "GET", "/v1/units?%zz=a", "", nil, 400, "FIELDS_INVALID", "? encoding"},
 		{"not UTF-8 in the query", "GET", "/v1/units?filter=%ff", "", nil, 400, "FIELDS_INVALID", "filter encoding"},
 
 		{"two keys of idempotency", "POST", "/v1/units", "{}", []string{"Idempotency-Key: a", "Idempotency-Key: b"}, 400, "FIELDS_INVALID", "Idempotency-Key header"},
@@ -227,9 +230,15 @@ func TestRefusalsSpeakTheCallersLanguage(t *testing.T) {
 		{"zh", "/v1/units", strings.Repeat(" ", 101), "zh-CN", "请求正文超过 100 字节的上限，请拆分后重试。", "不得超过 100 字节"},
 		{"en", "/v1/units", strings.Repeat(" ", 101), "en", "The request body exceeds 100 bytes: part it and repeat.", "must have at most 100 bytes"},
 		{"zh", "/v1/units", "[1]", "zh-CN", "请求正文无法解析：应为 JSON 对象。", "应为 JSON 对象"},
+		{"en", "/v1/units/a?updateMask=displayName,colour", "{}", "en", "The request has invalid fields: correct those listed.", `there is no field "colour"`},
+		{"zh", "/v1/units/a?updateMask=displayName,colour", "{}", "zh-CN", "请求中有字段不符合要求，请按所列字段改正。", `没有字段 "colour"`},
 		{"en", "/v1/units", "[1]", "en", "The request body cannot be read: it must be a JSON object.", "it must be a JSON object"},
 	} {
-		a := decode(t, ask(h, "POST", c.target, c.body, "Accept-Language: "+c.accept))
+		method := "POST"
+		if strings.Contains(c.target, "updateMask") {
+			method = "PATCH"
+		}
+		a := decode(t, ask(h, method, c.target, c.body, "Accept-Language: "+c.accept))
 		locale, message := a.localized()
 		if locale != c.locale || message != c.message {
 			t.Errorf("%q %s: got %s %q, want %s %q", c.accept, c.target, locale, message, c.locale, c.message)

@@ -44,7 +44,7 @@ func (m *matrix) keepBelow(home string) belowRecords {
 		t.Fatal(err)
 	}
 	lower := suitetest.RunAs(t, c.Data, func(to *suite.Config) { to.Installation, to.Federation = c.Installation, c.Federation })
-	lower.InitializeAs(id, organizationv1.Unit_KIND_AFFILIATE)
+	lower.InitializeAs(id, organizationv1.Unit_KIND_DISTRICT)
 	m.mirrored("feeds/" + id + ".organization")
 	return belowRecords{enrolled.GetName(), enrolled.GetName() + "/mirrors/organization", identity(m.suite.Unit("fresh", home, organizationv1.Unit_KIND_AFFILIATE), "fresh")}
 }

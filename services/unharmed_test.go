@@ -63,7 +63,7 @@ func (w *ward) bad() []bad {
 			"分页标记无效或不属于此查询，请从第一页重新查询。", "The page token is not one of this query: begin at the first page."},
 		{"a stale etag", "PATCH", w.problem, `{"description":"早退","etag":"` + w.etag + `"}`, nil, 409, 10, "ETAG_STALE", "problem.etag",
 			"该记录已被他人修改，请重新读取后再提交。", "The record has changed since it was read: read it again and repeat."},
-		{"a request id with another body", "POST", problems, `{"level":"LEVEL_STAFF","source":"SOURCE_SELF_CHECK","description":"早退"}`, once, 409, 6, "REQUEST_ID_REUSED", "requestId",
+		{"a request id with another body", "POST", problems, `{"level":"LEVEL_STAFF","source":"SOURCE_SELF_CHECK","description":"早退"}`, once, 409, 6, "REQUEST_ID_REUSED", "Idempotency-Key",
 			"同一请求编号已用于内容不同的请求，请换用新的编号。", "The request id was used for another request: use a new one."},
 		{"an illegal move", "POST", w.problem + ":start", "{}", nil, 400, 9, "PROBLEM_ILLEGAL_MOVE", "",
 			"问题目前为“已发现”，不能执行“开始整改”操作，请重新读取问题。", `The problem is IDENTIFIED, which does not allow "start": read the problem again.`},
@@ -88,6 +88,7 @@ func TestNothingIsStoredAfterBadInput(t *testing.T) {
 		})
 	}
 	w.illegible(t)
+	garbled(t, w.suite, w.key)
 	if w.content(t) != before {
 		t.Error("a refused call over gRPC changed what is stored")
 	}

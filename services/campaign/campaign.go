@@ -32,6 +32,7 @@ var (
 	ErrUnitOutside          = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_UNIT_OUTSIDE)
 	ErrDepartmentUnresolved = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_DEPARTMENT_MISSING)
 	ErrIncomplete           = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_INCOMPLETE)
+	ErrLeaderUnknown        = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_LEADER_UNKNOWN)
 	ErrDatesOver            = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_DATES_OVER)
 	ErrScopeEmpty           = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_SCOPE_EMPTY)
 	ErrParentInvalid        = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_PARENT_INVALID)

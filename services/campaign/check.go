@@ -28,8 +28,11 @@ func Check(c *campaignv1.Campaign, land Land) error {
 type coded interface{ GetCode() string }
 
 // unique says whether no two of list, which stands at path, have the same code.
-func unique[T coded](path string, list []T) error {
-	seen := map[string]bool{}
+func unique[T coded](path string, list []T) error { return fresh(path, list, map[string]bool{}) }
+
+// fresh is unique also among the codes that were seen before, to which it adds those of
+// the list.
+func fresh[T coded](path string, list []T, seen map[string]bool) error {
 	for i, item := range list {
 		if seen[item.GetCode()] {
 			return ErrCodeRepeated.With("code", item.GetCode()).At(fmt.Sprintf("%s[%d].code", path, i), "编码重复", "is used before")
@@ -57,12 +60,11 @@ func checkCodes(c *campaignv1.Campaign) error {
 // checkItems looks at the lines of categories, which problems refer to by their
 // code alone, and of actions.
 func checkItems(c *campaignv1.Campaign) error {
-	var all []*campaignv1.Item
-	for _, category := range c.GetCategories() {
-		all = append(all, category.GetItems()...)
-	}
-	if err := unique("campaign.categories.items", all); err != nil {
-		return err
+	seen := map[string]bool{}
+	for i, category := range c.GetCategories() {
+		if err := fresh(fmt.Sprintf("campaign.categories[%d].items", i), category.GetItems(), seen); err != nil {
+			return err
+		}
 	}
 	for i, a := range c.GetActions() {
 		if err := unique(fmt.Sprintf("campaign.actions[%d].items", i), a.GetItems()); err != nil {

@@ -25,7 +25,7 @@ var refusals = []struct {
 	{campaign.ErrYearInvalid, "year", func() error { _, err := workStyle().In(2101); return err }},
 	{campaign.ErrCodeRepeated, "campaign.tasks[1].code", changed(func(c *campaignv1.Campaign) { c.Tasks[1].Code = "T1" })},
 	{campaign.ErrCodeRepeated, "campaign.phases[1].code", changed(func(c *campaignv1.Campaign) { c.Phases = append(c.Phases, c.Phases[0]) })},
-	{campaign.ErrCodeRepeated, "campaign.categories.items[1].code", changed(func(c *campaignv1.Campaign) {
+	{campaign.ErrCodeRepeated, "campaign.categories[1].items[0].code", changed(func(c *campaignv1.Campaign) {
 		c.Categories = append(c.Categories, &campaignv1.Category{Code: "SLOW", Items: c.Categories[0].Items})
 	})},
 	{campaign.ErrCodeRepeated, "campaign.actions[0].items[1].code", changed(func(c *campaignv1.Campaign) {
@@ -54,6 +54,10 @@ var refusals = []struct {
 	{campaign.ErrDatesOver, "campaign.phases[0].end_date", published(func(c *campaignv1.Campaign) { c.Phases[0].EndDate = "2026-02-28" })},
 	{campaign.ErrDatesOver, "campaign.tasks[1].due_date", published(func(c *campaignv1.Campaign) { c.Tasks[1].DueDate = "2026-02-28" })},
 	{campaign.ErrDatesOver, "campaign.filing.due_date", published(func(c *campaignv1.Campaign) { c.Filing = &campaignv1.Filing{DueDate: "2026-02-28"} })},
+	{campaign.ErrLeaderUnknown, "campaign.leading_group[1].member", func() error {
+		group := []*campaignv1.LeadingMember{{DisplayName: "示例组长"}, {Member: "units/c/members/gone"}, {Member: "units/c/members/head"}}
+		return campaign.Led(&campaignv1.Campaign{LeadingGroup: group}, func(member string) bool { return member == "units/c/members/head" })
+	}},
 	{campaign.ErrScopeEmpty, "", published(func(c *campaignv1.Campaign) { c.Scope = &campaignv1.Scope{Exceptions: []string{"units/d"}} })},
 	{campaign.ErrTooManyAssignments, "", func() error { _, _, err := campaign.Publish(whole(), nil, broad(10_001), noon, "x"); return err }},
 

@@ -47,6 +47,20 @@ func Publish(c *campaignv1.Campaign, t *Template, land Land, now time.Time, who 
 	return c, given, nil
 }
 
+// Led says whether those of the leading group who are named as members are in office.
+func Led(c *campaignv1.Campaign, serves func(member string) bool) error {
+	f := ErrLeaderUnknown
+	for i, m := range c.GetLeadingGroup() {
+		if m.GetMember() != "" && !serves(m.GetMember()) {
+			f = f.At(fmt.Sprintf("campaign.leading_group[%d].member", i), "不存在或不在任", "is nobody in office")
+		}
+	}
+	if len(f.Fields) > 0 {
+		return f
+	}
+	return nil
+}
+
 // complete says what a campaign must have before it is published.
 func complete(c *campaignv1.Campaign) error {
 	f := ErrIncomplete

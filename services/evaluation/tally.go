@@ -124,8 +124,11 @@ func measured(r *evaluationv1.Round, beside Beside) (map[string][]value, error) 
 			delete(from, at)
 		}
 	}
-	if len(given) > 0 {
-		return nil, ErrMeasureInvalid.At("measures", "有不属于本轮的单位或指标，或由系统统计的指标", "name a unit or indicator that the round does not have, or that is read from the registry")
+	for i, m := range beside.Measures {
+		if given[place{m.GetSubject(), m.GetIndicator()}] == nil {
+			continue
+		}
+		return nil, ErrMeasureInvalid.At(fmt.Sprintf("measures[%d]", i), "不属于本轮的单位或指标，或是由系统统计的指标", "names a unit or indicator that the round does not have, or that is read from the registry")
 	}
 	return found, nil
 }

@@ -272,8 +272,8 @@ func TestMeasuresArePartOfTheComposite(t *testing.T) {
 	}
 	typed := beside
 	typed.Measures = append(typed.Measures, &evaluationv1.Measure{Subject: "units/s1", Indicator: "closing", Value: "100", Basis: "无"})
-	if _, _, err := evaluation.Tally(r, count, typed, day("2026-04-01")); reasonOf(err) != "ROUND_MEASURE_INVALID" {
-		t.Errorf("what is read is entered: %v", err)
+	if _, _, err := evaluation.Tally(r, count, typed, day("2026-04-01")); reasonOf(err) != "ROUND_MEASURE_INVALID" || fault.As(err).Fields[0].Path != "measures[1]" {
+		t.Errorf("what is read is entered: %v, want it refused at measures[1]", err)
 	}
 	for what, of := range map[string][2]int64{"of nothing": {0, 0}, "above one": {3, 2}} {
 		beside.Figures = []*evaluationv1.Measure{evaluation.Read(asked[0], of[0], of[1])}

@@ -326,6 +326,15 @@ func TestParseRows(t *testing.T) {
 	}
 }
 
+// A header that has a column twice is told so, and not that there is no such column.
+func TestADoubledColumnIsToldAsOne(t *testing.T) {
+	_, err := organization.ParseRows("id,parent_id,kind,display_name,id\n")
+	f := fault.As(err)
+	if f == nil || len(f.Fields) != 1 || f.Fields[0].En != `column "id" stands twice` || f.Fields[0].Zh != `列 "id" 重复` {
+		t.Errorf("a header with a column twice = %v", err)
+	}
+}
+
 func FuzzParseRows(f *testing.F) {
 	f.Add("id,parent_id,kind,display_name\ns1,d1,school,x\n")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -108,8 +108,11 @@ func positions(header []string) (map[string]int, error) {
 	at := map[string]int{}
 	for i, name := range header {
 		name = strings.TrimSpace(name)
-		if _, twice := at[name]; twice || !slices.Contains(columns, name) {
-			quoted := fmt.Sprintf("%.40q", name)
+		quoted := fmt.Sprintf("%.40q", name)
+		if _, twice := at[name]; twice {
+			return nil, unreadable("列 "+quoted+" 重复", "column "+quoted+" stands twice")
+		}
+		if !slices.Contains(columns, name) {
 			return nil, unreadable("不应有列 "+quoted, "unexpected column "+quoted)
 		}
 		at[name] = i
@@ -130,7 +133,7 @@ func parseRow(line int, cells []string, at map[string]int) Row {
 		return ""
 	}
 	row := Row{Line: line, ID: cell("id"), columns: at}
-	kind, ok := organizationv1.Unit_Kind_value["KIND_"+strings.ToUpper(cell("kind"))]
+	kind, ok := organizationv1.Unit_Kind_value["KIND_"+strings.TrimPrefix(strings.ToUpper(cell("kind")), "KIND_")]
 	switch {
 	case len(cells) != len(at):
 		row.Err = wrong("id", "列数不符", "has another number of cells than the header")

@@ -52,6 +52,16 @@ func NewUnit(name string, u *organizationv1.Unit, above []*organizationv1.Unit) 
 	}, nil
 }
 
+// Heads refuses a root that is no bureau: an installation is one's, and its units lie
+// beneath it.
+func Heads(root *organizationv1.Unit) error {
+	if root.GetKind() > organizationv1.Unit_KIND_DISTRICT {
+		return ErrRootKind.At("root.kind", "请填写以下取值之一：KIND_NATION、KIND_PROVINCE、KIND_CITY、KIND_DISTRICT",
+			"must be one of KIND_NATION, KIND_PROVINCE, KIND_CITY, KIND_DISTRICT")
+	}
+	return nil
+}
+
 // mayLieUnder says whether a unit of the kind, with a subtree of so many levels, fits
 // beneath a path, whose first unit the request names at field.
 func mayLieUnder(kind organizationv1.Unit_Kind, above []*organizationv1.Unit, levels int, field string) error {

@@ -15,6 +15,10 @@ var (
 	differsFromPath = problem.Text{Zh: "与地址中的名称不一致", En: "differs from the name in the path"}
 )
 
+func noField(name string) problem.Text {
+	return problem.Text{Zh: "没有字段 " + name, En: "there is no field " + name}
+}
+
 func oneOf(of protoreflect.OneofDescriptor) problem.Text {
 	var names []string
 	for i := range of.Fields().Len() {

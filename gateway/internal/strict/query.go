@@ -30,7 +30,7 @@ var (
 func Query(rt *route.Route, raw string) (url.Values, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, problem.Invalid(problem.Field{Path: "?", Rule: "encoding", Text: notText})
+		return nil, problem.Invalid(problem.Field{Path: misencoded(raw), Rule: "encoding", Text: notText})
 	}
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(rt.Input().FullName())
 	if err != nil {
@@ -46,6 +46,22 @@ func Query(rt *route.Route, raw string) (url.Values, error) {
 		return nil, problem.Invalid(q.wrong...)
 	}
 	return q.read, nil
+}
+
+// misencoded names the parameter that is not properly encoded, or is "?" if its name is not.
+func misencoded(raw string) string {
+	for pair := range strings.SplitSeq(raw, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		read, err := url.QueryUnescape(name)
+		if _, wrong := url.QueryUnescape(value); err == nil && wrong == nil && !strings.Contains(pair, ";") {
+			continue
+		}
+		if err == nil && read != "" && !strings.Contains(name, ";") {
+			return strings.ToValidUTF8(read, "?")
+		}
+		break
+	}
+	return "?"
 }
 
 type query struct {
@@ -68,9 +84,9 @@ func (q *query) parameter(name string, values []string) (problem.Text, string) {
 		return repeatedParameter, "duplicate"
 	}
 	if isMask(f) {
-		mask, ok := protoMask(q.route, values[0])
-		if !ok {
-			return expected(f, 0), "mask"
+		mask, unknown := protoMask(q.route, values[0])
+		if unknown != "" {
+			return noField(unknown), "mask"
 		}
 		values = []string{mask}
 	}
@@ -121,20 +137,20 @@ func isMask(f protoreflect.FieldDescriptor) bool {
 }
 
 // protoMask writes a mask by proto names. Its paths are those of the resource in
-// the body; "*" stands for all.
-func protoMask(rt *route.Route, mask string) (string, bool) {
+// the body; "*" stands for all. unknown is one that is none, as it can be told.
+func protoMask(rt *route.Route, mask string) (names, unknown string) {
 	resource := rt.Input().Fields().ByName(protoreflect.Name(rt.Body))
 	if mask == "" || mask == "*" || resource == nil || resource.Message() == nil {
-		return mask, true
+		return mask, ""
 	}
 	var paths []string
 	for path := range strings.SplitSeq(mask, ",") {
 		if route.Field(resource.Message(), path) == nil {
-			return "", false
+			return "", fmt.Sprintf("%.64q", path)
 		}
 		paths = append(paths, protoPath(resource.Message(), path))
 	}
-	return strings.Join(paths, ","), true
+	return strings.Join(paths, ","), ""
 }
 
 // Mask sets, for a call that updates a resource and was given no mask, the fields

@@ -5,6 +5,8 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/campaign"
+	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -82,8 +84,20 @@ func (s *Service) PublishCampaign(ctx context.Context, req *campaignv1.PublishCa
 		if err != nil {
 			return nil, err
 		}
+		if err := campaign.Led(published, s.inOffice(tx)); err != nil {
+			return nil, err
+		}
 		return published, s.issue(tx, given)
 	}, change.CatchUp())
+}
+
+// inOffice says who is in office today, where the caller reaches: elsewhere nobody is, so
+// that the answer does not tell who is there.
+func (s *Service) inOffice(tx *change.Tx) func(member string) bool {
+	day := calendar.On(tx.Now).String()
+	return func(member string) bool {
+		return tx.Access.Inside(authn.Home(member)) && len(s.tree.Serves(member, day)) > 0
+	}
 }
 
 // issue stores the assignments that a campaign gives. A unit that was archived while it

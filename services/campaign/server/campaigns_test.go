@@ -12,6 +12,7 @@ import (
 	"github.com/duban-project/duban/services/campaign"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -211,6 +212,34 @@ func TestPublishingIsAllOrNothing(t *testing.T) {
 	if err := publish(mine, &campaignv1.PublishCampaignRequest{}); !errors.Is(err, campaign.ErrIllegalMove) {
 		t.Errorf("publishing twice = %v", err)
 	}
+}
+
+// Who leads a campaign is a member in office where its publisher reaches, or a name: whoever
+// is elsewhere is told from nobody by nothing.
+func TestWhoLeadsACampaignIsInOffice(t *testing.T) {
+	w := newWorld(t)
+	c := w.draft("led")
+	lead := func(members ...string) error {
+		var group []*campaignv1.LeadingMember
+		for _, m := range members {
+			group = append(group, &campaignv1.LeadingMember{Post: campaignv1.LeadingMember_POST_HEAD, DisplayName: "示例组长", Member: m})
+		}
+		_, err := w.Campaign(w.clerk.Key).UpdateCampaign(t.Context(), &campaignv1.UpdateCampaignRequest{
+			Campaign: &campaignv1.Campaign{Name: c.GetName(), LeadingGroup: group}, UpdateMask: mask("leading_group"),
+		})
+		w.must(err)
+		_, err = w.Campaign(w.head.Key).PublishCampaign(t.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()})
+		return err
+	}
+	for who, member := range map[string]string{
+		"nobody": w.district + "/members/gone", "somebody elsewhere": w.otherHead.Name, "nobody elsewhere": w.other + "/members/gone", "of no unit": "units/none/members/gone",
+	} {
+		f := fault.As(lead("", w.schoolHead.Name, member))
+		if f == nil || !f.Is(campaign.ErrLeaderUnknown) || len(f.Fields) != 1 || f.Fields[0].Path != "campaign.leading_group[2].member" {
+			t.Errorf("led by %s: %v", who, f)
+		}
+	}
+	w.must(lead("", w.schoolHead.Name, w.head.Name))
 }
 
 func TestAUnitThatWasJustCreatedIsInScope(t *testing.T) {

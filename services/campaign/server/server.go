@@ -36,6 +36,8 @@ type Tree interface {
 	// Joined returns the units beneath the unit that did not lie there at t: the
 	// topmost of what was moved or merged there since.
 	Joined(name string, t time.Time) []string
+	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
+	Serves(member, day string) []string
 	// Subtree returns the unit and all beneath it, parents before children.
 	Subtree(name string) []string
 }

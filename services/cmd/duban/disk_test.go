@@ -11,12 +11,15 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -48,8 +51,8 @@ func TestDiskFull(t *testing.T) {
 	on := d.as(keys)
 	<-l.start(t.Context(), on, writers)
 	for _, err := range l.errs {
-		if status.Code(err) != codes.ResourceExhausted || reason(err) != "DISK_FULL" {
-			t.Errorf("a write below the reserve = %v, want RESOURCE_EXHAUSTED, DISK_FULL", err)
+		if status.Code(err) != codes.ResourceExhausted || reason(err) != "DISK_FULL" || fault.As(serve.FromStatus(err)).Retry != 30*time.Second {
+			t.Errorf("a write below the reserve = %v, want RESOURCE_EXHAUSTED, DISK_FULL, to be repeated in half a minute", err)
 		}
 	}
 	if len(l.errs) != writers || len(l.acked) > 0 {

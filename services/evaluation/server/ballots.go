@@ -56,7 +56,7 @@ func (s *Service) CastBallot(ctx context.Context, req *evaluationv1.CastBallotRe
 func drawn(ctx context.Context, req *evaluationv1.CastBallotRequest, code string) (string, error) {
 	id, err := change.PublicID(ctx, req)
 	if err == nil && strings.Contains(evaluation.Plain(id), code) {
-		err = change.ErrFields.At("request_id", "不得包含投票码", "must not contain the code")
+		err = change.ErrFields.At(change.Said(req), "不得包含投票码", "must not contain the code")
 	}
 	return id, err
 }

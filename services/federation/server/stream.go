@@ -11,6 +11,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // stream is what gRPC gives to Replicate.
@@ -79,6 +80,9 @@ func receive(ctx context.Context, stream stream, messages chan<- *federationv1.R
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return io.EOF
+		}
+		if fault.As(err) != nil {
+			return err // what came is no message
 		}
 		if err != nil {
 			return errBroken

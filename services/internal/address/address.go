@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 )
 
@@ -60,15 +61,20 @@ func Origins(origins []string) error {
 		if o == "*" && len(origins) > 1 {
 			mistakes = append(mistakes, errors.New(`allowed_origins: "*" must stand alone: it allows the others too`))
 		} else if o != "*" && !isOrigin(o) {
-			mistakes = append(mistakes, fmt.Errorf(`allowed_origins: must be "*" or like https://portal.example, not %q`, o))
+			mistakes = append(mistakes, fmt.Errorf(`allowed_origins: must be "*" or like https://portal.example, in lower case, without wildcards, path or the scheme's own port, not %q`, o))
 		}
 	}
 	return errors.Join(mistakes...)
 }
 
+// origin is how browsers write one (RFC 6454, section 6.2): all lower case, other letters
+// as Punycode.
+var origin = regexp.MustCompile(`^https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?$`)
+
+// isOrigin says whether a browser writes an origin so, which leaves out the scheme's own port.
 func isOrigin(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && text == u.Scheme+"://"+u.Host
+	return err == nil && origin.MatchString(text) && u.Port() != map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
 // Proxies says whether all are networks.

@@ -30,7 +30,7 @@ import (
 // The faults that any change may meet.
 var (
 	ErrEtagStale      = fault.Of(faultv1.Reason_REASON_ETAG_STALE)
-	ErrDiskFull       = fault.Of(faultv1.Reason_REASON_DISK_FULL)
+	ErrDiskFull       = fault.Of(faultv1.Reason_REASON_DISK_FULL).After(30 * time.Second) // room is made by hand
 	ErrLogIncomplete  = fault.Of(faultv1.Reason_REASON_LOG_INCOMPLETE)
 	ErrOutcomeUnknown = fault.Of(faultv1.Reason_REASON_OUTCOME_UNKNOWN)
 	ErrFields         = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)

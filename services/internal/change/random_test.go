@@ -91,9 +91,9 @@ func TestAPublicIDIsRefusedAtItsField(t *testing.T) {
 		inHeader := metadata.NewIncomingContext(ctx, metadata.Pairs("idempotency-key", long))
 		_, one := PublicID(ctx, &organizationv1.CreateUnitRequest{RequestId: long})
 		_, two := PublicID(inHeader, &organizationv1.CreateUnitRequest{})
-		for _, err := range []error{one, two} {
+		for path, err := range map[string]error{"request_id": one, "Idempotency-Key": two} {
 			f := fault.As(err)
-			if f == nil || !f.Is(ErrFields) || f.Fields[0].Path != "request_id" {
+			if f == nil || !f.Is(ErrFields) || f.Fields[0].Path != path {
 				t.Fatalf("%s is refused as %v", name, err)
 			}
 			if at := f.Fields[0]; !strings.Contains(at.Zh, "第 4 版 UUID") || !strings.Contains(at.En, "version 4") {

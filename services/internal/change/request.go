@@ -39,6 +39,7 @@ const swept = 4 // outdated request ids that a new one takes with it
 type identity struct {
 	key    []byte
 	digest [sha256.Size]byte
+	at     string // where the request id stands
 }
 
 // identify takes the request id from the request or the Idempotency-Key header.
@@ -47,7 +48,7 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 	if err != nil || id == "" || req.GetValidateOnly() {
 		return identity{}, err
 	}
-	if err := checkID(id, access.Principal.Name == ""); err != nil {
+	if err := checkID(id, Said(req), access.Principal.Name == ""); err != nil {
 		return identity{}, err
 	}
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(withoutID(req))
@@ -55,7 +56,7 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 		return identity{}, fmt.Errorf("encoding the request: %w", err)
 	}
 	body = append(body, access.Method.FullName...)
-	return identity{key: []byte(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body)}, nil
+	return identity{key: []byte(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body), at: Said(req)}, nil
 }
 
 // PublicID returns the request id of a call, or "" for none, held to what one of
@@ -66,7 +67,7 @@ func PublicID(ctx context.Context, req Request) (string, error) {
 	if err != nil || id == "" {
 		return "", err
 	}
-	return id, checkID(id, true)
+	return id, checkID(id, Said(req), true)
 }
 
 // sent is the request id as it came, in the request or in the header.
@@ -78,16 +79,26 @@ func sent(ctx context.Context, req Request) (string, error) {
 	return cmp.Or(id, head), nil
 }
 
+// Said is where the request id of a request stands: in the header, if it is not in the
+// request, which may have no field for it.
+func Said(req Request) string {
+	if req.GetRequestId() == "" {
+		return "Idempotency-Key"
+	}
+	return "request_id"
+}
+
 // checkID refuses an id that is none, and of the public one that could be guessed: all
-// who have no key share one space, in which nobody may find another's answer.
-func checkID(id string, public bool) error {
+// who have no key share one space, in which nobody may find another's answer. at is where
+// it stands.
+func checkID(id, at string, public bool) error {
 	switch {
 	case strings.TrimSpace(id) == "":
-		return ErrFields.At("request_id", "不能只有空白", "must not be blank")
+		return ErrFields.At(at, "不能只有空白", "must not be blank")
 	case len(id) > 128:
-		return ErrFields.At("request_id", "不得超过 128 个字符", "must be at most 128 characters")
+		return ErrFields.At(at, "不得超过 128 个字符", "must be at most 128 characters")
 	case public && !random(id):
-		return ErrFields.At("request_id", "须为随机生成的编号：第 4 版 UUID，或至少 32 位十六进制数字，或至少 22 个 Base64 字符",
+		return ErrFields.At(at, "须为随机生成的编号：第 4 版 UUID，或至少 32 位十六进制数字，或至少 22 个 Base64 字符",
 			"must be random: a UUID of version 4, or at least 32 hexadecimal digits or 22 characters of base64")
 	}
 	return nil
@@ -117,7 +128,7 @@ func (id identity) answered(tx store.Tx, access *authz.Access, like proto.Messag
 	}
 	digest, units, answer := parted(value)
 	if !bytes.Equal(digest, id.digest[:]) {
-		return nil, ErrReused.At("request_id", "已用于内容不同的请求", "was used for another request")
+		return nil, ErrReused.At(id.at, "已用于内容不同的请求", "was used for another request")
 	}
 	for _, unit := range units {
 		if err := access.Check(unit); err != nil {

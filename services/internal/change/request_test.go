@@ -39,7 +39,7 @@ func TestARequestIDIsOfOneMethod(t *testing.T) {
 func TestARequestIDIsNotBlank(t *testing.T) {
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("idempotency-key", "  "))
 	_, err := identify(ctx, &authz.Access{Method: &authz.Method{}, Principal: authn.Principal{Name: "machines/m"}}, &organizationv1.CreateUnitRequest{})
-	if f := fault.As(err); f == nil || !f.Is(ErrFields) || f.Fields[0].Path != "request_id" {
+	if f := fault.As(err); f == nil || !f.Is(ErrFields) || f.Fields[0].Path != "Idempotency-Key" {
 		t.Errorf("an id of blanks: %v", err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/wire"
 )
 
 // Door is a listener at which calls come in.
@@ -50,6 +51,7 @@ func (p *Process) server(d Door) *grpc.Server {
 	options := []grpc.ServerOption{
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
+		grpc.ForceServerCodecV2(wire.Codec()),
 		grpc.InTapHandle(p.known(d, p.gate(d).tap(d.Caller))),
 		grpc.MaxRecvMsgSize(p.largest()),
 		grpc.MaxSendMsgSize(p.limits.Message),
@@ -113,14 +115,21 @@ func (p *Process) gate(d Door) *admission {
 }
 
 func (p *Process) register(server *grpc.Server, d Door) *grpc.Server {
+	to := wire.Registrar{ServiceRegistrar: server}
 	if d.To == nil {
 		for _, s := range p.services {
-			s.Register(server)
+			s.Register(to)
 		}
 	}
-	healthv1.RegisterHealthServer(server, p.health)
-	reflection.Register(server)
+	healthv1.RegisterHealthServer(to, p.health)
+	reflection.Register(reflected{to, server})
 	return server
+}
+
+// reflected is a server whose services reflection tells of.
+type reflected struct {
+	grpc.ServiceRegistrar
+	reflection.ServiceInfoProvider
 }
 
 // steps are those that calls through the door pass. What is passed on passes the

@@ -65,3 +65,20 @@ func TestAnEndThatNobodyAskedForIsLogged(t *testing.T) {
 		}
 	}
 }
+
+// What gRPC's own services refuse is said as they say it, and is no error of ours:
+// anybody may ask them anything.
+func TestWhatGRPCsOwnServicesRefuseIsNotLogged(t *testing.T) {
+	var log bytes.Buffer
+	call := Call{Method: "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"}
+	for err, want := range map[error]codes.Code{
+		status.Error(codes.InvalidArgument, "nothing is asked"): codes.InvalidArgument,
+		fmt.Errorf("panic: a bug"):                              codes.Internal,
+	} {
+		log.Reset()
+		got := statuses(slog.New(slog.NewTextHandler(&log, nil)))(t.Context(), call, func(context.Context) error { return err })
+		if logged := log.Len() > 0; status.Code(got) != want || logged != (want == codes.Internal) {
+			t.Errorf("%v ends by %v and logs %q", err, got, &log)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/wire"
 )
 
 // conn is a connection to the services of this process that behaves like one
@@ -47,7 +48,7 @@ func (p *Process) Conn(as string) grpc.ClientConnInterface {
 	p.channels = append(p.channels, channel)
 	healthv1.RegisterHealthServer(channel, p.health)
 	for _, s := range p.services {
-		s.Register(channel)
+		s.Register(wire.Registrar{ServiceRegistrar: channel})
 	}
 	return conn{channel, p}
 }
@@ -79,9 +80,14 @@ func thaw(out, in any) error {
 			return err
 		}
 	}
-	if p, ok := out.(*frozen); ok {
-		*p = b
+	switch out := out.(type) {
+	case *frozen:
+		*out = b
 		return nil
+	case *wire.Message:
+		out.Read(b)
+		return nil
+	default:
+		return proto.Unmarshal(b, out.(proto.Message))
 	}
-	return proto.Unmarshal(b, out.(proto.Message))
 }

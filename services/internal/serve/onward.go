@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/wire"
 )
 
 // carried is what a client may tell the service behind, as metadata.
@@ -32,7 +33,7 @@ func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 		if streams {
 			return p.carry(to, stream, in, out)
 		}
-		if err := stream.RecvMsg(in); err != nil {
+		if err := receive(stream, in); err != nil {
 			return passed{err}
 		}
 		var header metadata.MD
@@ -60,11 +61,8 @@ func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, i
 	go func() { // ends with the stream, which ends when carry returns
 		for {
 			m := in.ProtoReflect().New().Interface()
-			if err := stream.RecvMsg(m); err != nil {
+			if receive(stream, m) != nil || behind.SendMsg(m) != nil {
 				_ = behind.CloseSend() // what becomes of it, the answers say
-				return
-			}
-			if behind.SendMsg(m) != nil {
 				return
 			}
 		}
@@ -81,6 +79,17 @@ func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, i
 			return passed{err}
 		}
 	}
+}
+
+// receive reads what is to be passed on. What is no such message is for whoever answers
+// to refuse, who knows whether the caller is anybody: it goes on as it came.
+func receive(stream grpc.ServerStream, m proto.Message) error {
+	in := &wire.Message{Into: m}
+	err := stream.RecvMsg(in)
+	if in.Wrong != nil {
+		m.ProtoReflect().SetUnknown(in.Bytes)
+	}
+	return err
 }
 
 // limitsIn is what the service behind says of what the caller has left.

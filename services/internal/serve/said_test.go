@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,11 +19,11 @@ import (
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
-	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -283,6 +284,8 @@ func TestNamesAreOneLine(t *testing.T) {
 		broken := strings.TrimFunc(name, blank) != name || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || r == '\u2028' })
 		for _, m := range []proto.Message{
 			&organizationv1.Unit{DisplayName: name, Kind: organizationv1.Unit_KIND_SCHOOL}, &blobv1.Attachment{FileName: name},
+			&rectificationv1.Problem{Category: name}, &rectificationv1.Problem{Item: name}, &rectificationv1.Finding{Category: name}, &rectificationv1.Finding{Item: name},
+			&complaintv1.Complaint{Category: name}, &complaintv1.RectifyComplaintRequest{Category: name}, &complaintv1.RectifyComplaintRequest{Item: name},
 		} {
 			err := validator.Validate(m)
 			if refused := err != nil && strings.Contains(err.Error(), "one line"); refused != broken {
@@ -312,4 +315,106 @@ func TestNetworksThatNobodyIsInAreRefused(t *testing.T) {
 			t.Errorf("%s is refused: %v, want %v (%v)", text, refused, want, err)
 		}
 	}
+}
+
+// Of what must be one of several and is none, each is named, wherever they stand.
+func TestAnEmptyChoiceNamesWhatMayBeChosen(t *testing.T) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		m     proto.Message
+		paths []string
+		en    string
+	}{
+		{&complaintv1.AssignComplaintRequest{Name: "complaints/c"}, []string{"unit", "assignee"}, "one is required of unit, assignee"},
+		{&evaluationv1.CastBallotRequest{Parent: "rounds/r", Answers: []*evaluationv1.Answer{{Subject: "units/s", Indicator: "effect"}}}, []string{"answers[0].option", "answers[0].score", "answers[0].not_known"}, "one is required of option, score, notKnown"},
+		{&feedv1.GetProofRequest{Parent: "feeds/campaign"}, []string{"seq", "first"}, "one is required of seq, first"},
+		{&complaintv1.SettleRectificationRequest{Name: "complaints/c"}, []string{"problem", "refusal", "hindrance"}, "one is required of problem, refusal, hindrance"},
+	} {
+		f := fault.As(check(validator, c.m))
+		var paths []string
+		for _, field := range f.Fields {
+			if field.Rule != "required" {
+				continue
+			}
+			paths = append(paths, field.Path)
+			if zh := strings.NewReplacer("one is required of ", "必须给出其中之一：", ", ", "、").Replace(c.en); field.En != c.en || field.Zh != zh {
+				t.Errorf("%s is told %q, %q, want %q", field.Path, field.Zh, field.En, c.en)
+			}
+		}
+		if !slices.Equal(paths, c.paths) {
+			t.Errorf("%T names %q, want %q", c.m, paths, c.paths)
+		}
+	}
+}
+
+// Of every range of the contract Chinese says as much as English: both ends.
+func TestRangesAreSaidInChinese(t *testing.T) {
+	validator, err := protovalidate.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ranges := 0
+	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
+		fields := mt.Descriptor().Fields()
+		for i := 0; strings.HasPrefix(string(mt.Descriptor().FullName()), "duban.") && i < fields.Len(); i++ {
+			m, field := mt.New(), fields.Get(i)
+			if !outOfRange(m, field) {
+				continue
+			}
+			var invalid *protovalidate.ValidationError
+			if !errors.As(validator.Validate(m.Interface()), &invalid) {
+				continue
+			}
+			for _, told := range fault.As(fieldFault(mt.Descriptor(), invalid.Violations)).Fields {
+				low, high, ranged := strings.Cut(strings.TrimPrefix(told.En, "must be greater than or equal to "), " and less than or equal to ")
+				switch latest, before := strings.CutPrefix(told.En, "must be less than "); {
+				case ranged:
+					ranges++
+					if want := "必须在 " + low + " 至 " + high + " 之间"; told.Zh != want {
+						t.Errorf("%s: %q is said as %q", field.FullName(), told.En, told.Zh)
+					}
+				case before:
+					ranges++
+					if want := "必须早于 " + latest; told.Zh != want {
+						t.Errorf("%s: %q is said as %q", field.FullName(), told.En, told.Zh)
+					}
+				}
+			}
+		}
+		return true
+	})
+	if ranges < 12 {
+		t.Errorf("%d ranges were looked at, which cannot be all", ranges)
+	}
+}
+
+// outOfRange sets the field to what no range of the contract holds; false: it has none.
+func outOfRange(m protoreflect.Message, field protoreflect.FieldDescriptor) bool {
+	most := protoreflect.ValueOfInt64(math.MaxInt64)
+	kind := field.Kind()
+	if field.IsMap() {
+		kind = field.MapValue().Kind()
+	}
+	switch {
+	case kind == protoreflect.Int32Kind:
+		most = protoreflect.ValueOfInt32(math.MaxInt32)
+	case kind == protoreflect.Int64Kind:
+	case field.Message() != nil && !field.IsList() && (field.Message().Name() == "Duration" || field.Message().Name() == "Timestamp"):
+		most = protoreflect.ValueOfMessage(m.NewField(field).Message())
+		most.Message().Set(field.Message().Fields().ByName("seconds"), protoreflect.ValueOfInt64(9_000_000_000))
+	default:
+		return false
+	}
+	switch {
+	case field.IsMap():
+		m.Mutable(field).Map().Set(protoreflect.ValueOfString("k").MapKey(), most)
+	case field.IsList():
+		m.Mutable(field).List().Append(most)
+	default:
+		m.Set(field, most)
+	}
+	return true
 }

@@ -25,6 +25,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/wire"
 )
 
 // Service is what a service gives to be served.
@@ -122,7 +123,7 @@ func (p *Process) Add(s Service) error {
 	}
 	p.services = append(p.services, s)
 	for _, c := range p.channels {
-		s.Register(c)
+		s.Register(wire.Registrar{ServiceRegistrar: c})
 	}
 	return nil
 }

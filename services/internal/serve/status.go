@@ -62,8 +62,8 @@ func statuses(log *slog.Logger) Step {
 		if hungUp(ctx, err) {
 			return status.FromContextError(ctx.Err()).Err()
 		}
-		if s, ok := status.FromError(err); ok && s.Code() == codes.Unimplemented {
-			return err
+		if s, ok := status.FromError(err); ok && (s.Code() == codes.Unimplemented || open(call.Method)) {
+			return err // gRPC's own services say what they mean
 		}
 		log.ErrorContext(ctx, "internal error", "method", call.Method, "error", err)
 		return status.Error(codes.Internal, "internal error")

@@ -60,13 +60,12 @@ func fieldFault(of protoreflect.MessageDescriptor, found []*protovalidate.Violat
 		return nil
 	}
 	f := errFields
-	for i, v := range found {
-		if i == violations {
-			break
+	for _, v := range found {
+		for _, field := range wrong(of, v) {
+			f = f.At(field.Path, field.Zh, field.En)
+			f.Fields[len(f.Fields)-1].Rule = field.Rule
 		}
-		zh, en := said(of, v)
-		f = f.At(protovalidate.FieldPathString(v.Proto.GetField()), zh, en)
-		f.Fields[i].Rule = v.Proto.GetRuleId()
 	}
+	f.Fields = f.Fields[:min(len(f.Fields), violations)]
 	return f
 }

@@ -77,7 +77,7 @@ func (setup) GetRequestId() string { return "" }
 func (s *Service) Initialize(ctx context.Context, req *organizationv1.InitializeRequest) (*organizationv1.InitializeResponse, error) {
 	return change.Do(ctx, s.book, setup{req}, func(tx *change.Tx) (*organizationv1.InitializeResponse, error) {
 		tx.Trusted("the bootstrap key")
-		if err := organization.Named(req); err != nil {
+		if err := errors.Join(organization.Heads(req.GetRoot()), organization.Named(req)); err != nil {
 			return nil, err
 		}
 		root, err := s.root(tx, req)

@@ -60,6 +60,9 @@ func (s *Service) importRow(tx *change.Tx, ancestor string, row organization.Row
 	if err != nil {
 		return rejected, err
 	}
+	if u.GetName() == ancestor {
+		return rejected, organization.ErrRowInvalid.At("id", "是导入范围的上级单位本身，表中只列其下的单位", "is the ancestor of the import itself: rows are of units beneath it")
+	}
 	if inside, err := s.within(tx, ancestor, u.GetParent()); err != nil || !inside {
 		return rejected, cmp.Or(err, error(taken("id")))
 	}

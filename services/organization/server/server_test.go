@@ -2,7 +2,10 @@ package server_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
+
+	"google.golang.org/grpc/metadata"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -111,6 +114,35 @@ func TestTheFirstAdministratorsHaveThreeNames(t *testing.T) {
 		if !errors.Is(err, organization.ErrAdministratorsSeparate) || fault.As(err).Fields[0].Path != field {
 			t.Errorf("%q = %v, want it refused at %s", names, err, field)
 		}
+	}
+	s.Initialize() // the key is still good
+}
+
+// An installation is a bureau's, and what is none heads nothing: also who only tries is told.
+func TestTheRootIsABureau(t *testing.T) {
+	s := suitetest.RunIn(t, t.TempDir())
+	for n, name := range organizationv1.Unit_Kind_name {
+		kind := organizationv1.Unit_Kind(n)
+		if kind == organizationv1.Unit_KIND_UNSPECIFIED {
+			continue
+		}
+		_, err := s.Organization(s.Bootstrap).Initialize(t.Context(), &organizationv1.InitializeRequest{
+			Root:   &organizationv1.Unit{DisplayName: "演示单位", Kind: kind},
+			RootId: "root", SystemAdmin: "张三", SecurityAdmin: "李四", Auditor: "王五", ValidateOnly: kind <= organizationv1.Unit_KIND_DISTRICT,
+		})
+		switch bureau := kind <= organizationv1.Unit_KIND_DISTRICT; {
+		case bureau && err != nil:
+			t.Errorf("a root of %s is refused: %v", name, err)
+		case !bureau && (!errors.Is(err, organization.ErrRootKind) || fault.As(err).Fields[0].Path != "root.kind"):
+			t.Errorf("a root of %s = %v, want it refused at root.kind", name, err)
+		}
+	}
+	id := metadata.AppendToOutgoingContext(t.Context(), "idempotency-key", strings.Repeat("a", 129))
+	_, err := s.Organization(s.Bootstrap).Initialize(id, &organizationv1.InitializeRequest{
+		Root: &organizationv1.Unit{DisplayName: "演示单位", Kind: organizationv1.Unit_KIND_CITY}, RootId: "root", SystemAdmin: "张三", SecurityAdmin: "李四", Auditor: "王五",
+	})
+	if f := fault.As(err); f == nil || len(f.Fields) != 1 || f.Fields[0].Path != "Idempotency-Key" {
+		t.Errorf("a request id that is too long, of a request that has no field for it = %v, want it refused at the header", err)
 	}
 	s.Initialize() // the key is still good
 }

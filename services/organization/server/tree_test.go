@@ -10,7 +10,9 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -122,6 +124,20 @@ d1,d2,district,演示区教育局,
 	}
 }
 
+// What one does not see is as if it were not there, and a search of it says at which field.
+func TestASearchBeneathAnUnseenUnitNamesIt(t *testing.T) {
+	s := suitetest.Run(t)
+	d1 := s.Unit("d1", s.Root, organizationv1.Unit_KIND_DISTRICT)
+	d2 := s.Unit("d2", s.Root, organizationv1.Unit_KIND_DISTRICT)
+	viewer := s.Person(d1, accessv1.Role_ROLE_VIEWER).Key
+	for _, unit := range []string{d2, "units/none"} {
+		_, err := s.Organization(viewer).ListUnits(t.Context(), &organizationv1.ListUnitsRequest{Ancestor: unit})
+		if f := fault.As(err); f == nil || !f.Is(authz.ErrNotFound) || len(f.Fields) != 1 || f.Fields[0].Path != "ancestor" {
+			t.Errorf("beneath %s: %v", unit, err)
+		}
+	}
+}
+
 // A table without a column says nothing of its field; an empty cell empties it.
 func TestAnImportLeavesWhatItHasNoColumnFor(t *testing.T) {
 	s := suitetest.Run(t)
@@ -155,10 +171,10 @@ func TestAnImportLeavesWhatItHasNoColumnFor(t *testing.T) {
 func TestARowSaysInTheCallersLanguageWhatIsWrong(t *testing.T) {
 	s := suitetest.Run(t)
 	city := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY)
-	const csv = "id,parent_id,kind,display_name\ns1,city,school,甲\ns1,city,school,乙\n,city,palace,丙\ns2,city,palace,丁\n"
+	const csv = "id,parent_id,kind,display_name\ns1,city,school,甲\ns1,city,school,乙\n,city,palace,丙\ns2,city,palace,丁\ncity,root,city,戊\ns3,city,KIND_School,己\n"
 	for language, want := range map[string][]string{
-		"zh": {"", "与第 2 行重复", "不能为空", "单位类别未定义"},
-		"en": {"", "repeats line 2", "must not be empty", "is not a kind of unit"},
+		"zh": {"", "与第 2 行重复", "不能为空", "单位类别未定义", "是导入范围的上级单位本身", ""},
+		"en": {"", "repeats line 2", "must not be empty", "is not a kind of unit", "is the ancestor of the import itself", ""},
 	} {
 		ctx := metadata.AppendToOutgoingContext(t.Context(), "accept-language", language)
 		answer, err := s.Organization(s.SystemAdmin).ImportUnits(ctx, &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: csv, ValidateOnly: true})
@@ -166,7 +182,7 @@ func TestARowSaysInTheCallersLanguageWhatIsWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, row := range answer.GetRows() {
-			if !strings.Contains(row.GetMessage(), want[i]) {
+			if !strings.Contains(row.GetMessage(), want[i]) || (want[i] == "") != (row.GetMessage() == "") {
 				t.Errorf("%s, line %d: %q, want %q", language, row.GetLine(), row.GetMessage(), want[i])
 			}
 			if row.GetUnit() == "units/" {

@@ -100,7 +100,7 @@ func (s *Service) ListUnits(ctx context.Context, req *organizationv1.ListUnitsRe
 // that name.
 func (s *Service) tree(tx *change.Tx, req *organizationv1.ListUnitsRequest, after string) (iter.Seq2[*organizationv1.Unit, error], error) {
 	if req.GetAncestor() != "" {
-		if err := tx.Check(req.GetAncestor()); err != nil {
+		if err := tx.CheckAt(req.GetAncestor(), "ancestor"); err != nil {
 			return nil, err
 		}
 	}

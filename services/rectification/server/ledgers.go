@@ -173,7 +173,7 @@ type search interface {
 func found[T owned](k *change.Kind[T], tx *change.Tx, req search, after string) (iter.Seq2[T, error], error) {
 	switch unit, campaign := req.GetUnit(), req.GetCampaign(); {
 	case unit != "":
-		return k.Lookup(tx, "unit", unit, after), tx.Check(unit)
+		return k.Lookup(tx, "unit", unit, after), tx.CheckAt(unit, "unit")
 	case campaign != "":
 		return k.Lookup(tx, "campaign", campaign, after), nil
 	default:

@@ -12,6 +12,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -246,9 +247,13 @@ func TestLedgersAreListedByUnitCampaignAndSight(t *testing.T) {
 	if diff := cmp.Diff([]string{school.GetName()}, list(w.viewer.Key, &rectificationv1.ListLedgersRequest{Filter: "campaign = \"\""})); diff != "" {
 		t.Errorf("the school's own (-want +got):\n%s", diff)
 	}
-	_, err := w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Unit: w.other})
-	want(t, "listing an invisible unit", err, authz.ErrNotFound)
-	_, err = w.as(w.viewer).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: other.GetName()})
+	for _, unit := range []string{w.other, "units/none"} {
+		_, err := w.as(w.viewer).ListLedgers(t.Context(), &rectificationv1.ListLedgersRequest{Unit: unit})
+		if f := fault.As(err); f == nil || !f.Is(authz.ErrNotFound) || len(f.Fields) != 1 || f.Fields[0].Path != "unit" {
+			t.Errorf("of %s, which the caller does not see: %v", unit, err)
+		}
+	}
+	_, err := w.as(w.viewer).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: other.GetName()})
 	want(t, "reading an invisible ledger", err, authz.ErrNotFound)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -250,8 +251,12 @@ func TestProblemsAreListedByLedgerUnitCampaignAndFilter(t *testing.T) {
 	}
 	_, err := w.as(w.viewer).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{Parent: other.GetName()})
 	want(t, "listing an invisible ledger", err, authz.ErrNotFound)
-	_, err = w.as(w.viewer).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", Unit: w.other})
-	want(t, "listing an invisible unit", err, authz.ErrNotFound)
+	for _, unit := range []string{w.other, "units/none"} {
+		_, err = w.as(w.viewer).ListProblems(t.Context(), &rectificationv1.ListProblemsRequest{Parent: "ledgers/-", Unit: unit})
+		if f := fault.As(err); f == nil || !f.Is(authz.ErrNotFound) || len(f.Fields) != 1 || f.Fields[0].Path != "unit" {
+			t.Errorf("of %s, which the caller does not see: %v", unit, err)
+		}
+	}
 }
 
 func TestAStaleEtagAndARepeatChangeNothing(t *testing.T) {

@@ -14,8 +14,8 @@ func Tiers(w io.Writer, date string, lines []tiers.Line) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "全省干部作风整顿进展（省级活动，含市、区县下级活动）（演示数据）    截至 %[1]s\n"+
 		"A province's work-style campaign with those of its cities and districts (demonstration data), as of %[1]s\n"+
-		"Columns: bureau, problems found, closed, closing rate, overdue, sent back, ledgers filed late, tasks overdue, records counted/written, withheld, state\n", date)
-	t := table{heading: []string{"单位", "发现", "销号", "销号率", "逾期", "退回", "台账逾期", "任务逾期", "已计入/已产生", "未上送", "状态"}}
+		"Columns: bureau, problems found, closed, closing rate, overdue, sent back, ledgers overdue, ledgers filed late, tasks overdue, records counted/written, withheld, state\n", date)
+	t := table{heading: []string{"单位", "发现", "销号", "销号率", "逾期", "退回", "台账未报", "台账迟报", "任务逾期", "已计入/已产生", "未上送", "状态"}}
 	for _, l := range lines {
 		row := append([]string{indent(l.Tier) + short(l.Tier.Name())}, cells(l.Figures, wide[:len(wide)-1])...)
 		state := "正常"

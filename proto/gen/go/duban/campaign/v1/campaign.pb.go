@@ -39,7 +39,7 @@ type Campaign_State int32
 const (
 	// Not said.
 	Campaign_STATE_UNSPECIFIED Campaign_State = 0
-	// 草稿: it may be changed, and only its owner sees it.
+	// 草稿: it may be changed, and only its owner and who stands above see it.
 	Campaign_STATE_DRAFT Campaign_State = 1
 	// 已发布: units work on it.
 	Campaign_STATE_PUBLISHED Campaign_State = 2

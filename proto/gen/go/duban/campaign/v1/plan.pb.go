@@ -318,7 +318,8 @@ type LeadingMember struct {
 	Post LeadingMember_Post `protobuf:"varint,1,opt,name=post,proto3,enum=duban.campaign.v1.LeadingMember_Post" json:"post,omitempty"`
 	// 姓名
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// The member, units/{unit}/members/{member}, if the person is one.
+	// The member, units/{unit}/members/{member}, if the person is one: in office where the
+	// publisher reaches, which publishing holds.
 	Member        string `protobuf:"bytes,3,opt,name=member,proto3" json:"member,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1078,7 +1078,7 @@ var File_duban_complaint_v1_case_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\n" +
-	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x14\n" +
+	"\x1dduban/complaint/v1/case.proto\x12\x12duban.complaint.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x14\n" +
 	"\tComplaint\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12B\n" +
 	"\x04type\x18\x02 \x01(\x0e2\".duban.complaint.v1.Complaint.TypeB\n" +
@@ -1086,8 +1086,8 @@ const file_duban_complaint_v1_case_proto_rawDesc = "" +
 	"\achannel\x18\x03 \x01(\x0e2%.duban.complaint.v1.Complaint.ChannelB\b\xbaH\x05\x82\x01\x02\x10\x01R\achannel\x12#\n" +
 	"\x04unit\x18\x04 \x01(\tB\x0f\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01\xa8\xb2\x19\x01R\x04unit\x12\x1d\n" +
 	"\n" +
-	"about_head\x18\x05 \x01(\bR\taboutHead\x12#\n" +
-	"\bcategory\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18<R\bcategory\x12&\n" +
+	"about_head\x18\x05 \x01(\bR\taboutHead\x12'\n" +
+	"\bcategory\x18\x06 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18<R\bcategory\x12&\n" +
 	"\x04text\x18\a \x01(\tB\x12\xbaH\ar\x05\x10\x01\x18\xa0\x1f\x9a\xb2\x19\x04textR\x04text\x12+\n" +
 	"\x11withhold_identity\x18\b \x01(\bR\x10withholdIdentity\x12 \n" +
 	"\treal_name\x18\t \x01(\bB\x03\xe0A\x03R\brealName\x12\x1b\n" +

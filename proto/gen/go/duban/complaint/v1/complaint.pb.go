@@ -1370,12 +1370,12 @@ const file_duban_complaint_v1_complaint_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf0\x03\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xf8\x03\n" +
 	"\x17RectifyComplaintRequest\x12?\n" +
 	"\x04name\x18\x01 \x01(\tB+\xbaH(r&2$^complaints/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12I\n" +
-	"\bcampaign\x18\x02 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12#\n" +
-	"\bcategory\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\x1b\n" +
-	"\x04item\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04item\x12,\n" +
+	"\bcampaign\x18\x02 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12'\n" +
+	"\bcategory\x18\x03 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18@R\bcategory\x12\x1f\n" +
+	"\x04item\x18\x04 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18@R\x04item\x12,\n" +
 	"\vdescription\x18\x05 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\vdescription\x12%\n" +
 	"\bdeadline\x18\x06 \x01(\tB\t\xbaH\x06r\x04\xa0\xb2\x19\x01R\bdeadline\x12G\n" +

@@ -119,8 +119,8 @@ const (
 	Reason_REASON_UNSPECIFIED Reason = 0
 	// A field breaks a rule of the contract; BadRequest names it.
 	Reason_REASON_FIELDS_INVALID Reason = 1
-	// The body is not JSON of the expected shape; BadRequest names the field up to which
-	// it could be read, or "body".
+	// The body is not JSON of the expected shape or, over gRPC, no message; BadRequest names
+	// the field up to which it could be read, or "body".
 	Reason_REASON_BODY_MALFORMED Reason = 2
 	// No credential, or one that does not hold.
 	Reason_REASON_UNAUTHENTICATED Reason = 3

@@ -161,7 +161,8 @@ func (*GetCallerRequest) Descriptor() ([]byte, []int) {
 // Request for Initialize.
 type InitializeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The root unit; its parent is empty.
+	// The root unit: the bureau whose installation it is, of kind NATION, PROVINCE, CITY or
+	// DISTRICT; its parent is empty.
 	Root *Unit `protobuf:"bytes,1,opt,name=root,proto3" json:"root,omitempty"`
 	// The root's id.
 	RootId string `protobuf:"bytes,2,opt,name=root_id,json=rootId,proto3" json:"root_id,omitempty"`

@@ -872,10 +872,10 @@ const file_duban_rectification_v1_inspection_proto_rawDesc = "" +
 	"\x06target\x18\x01 \x01(\tR\x06target\x12\x18\n" +
 	"\asummary\x18\x02 \x01(\tR\asummary\x12\x1a\n" +
 	"\bproblems\x18\x03 \x03(\tR\bproblems\x12.\n" +
-	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xe9\x01\n" +
-	"\aFinding\x12#\n" +
-	"\bcategory\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\x1b\n" +
-	"\x04item\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04item\x12G\n" +
+	"\x04time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"\xf1\x01\n" +
+	"\aFinding\x12'\n" +
+	"\bcategory\x18\x01 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18@R\bcategory\x12\x1f\n" +
+	"\x04item\x18\x02 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18@R\x04item\x12G\n" +
 	"\x05level\x18\x03 \x01(\x0e2%.duban.rectification.v1.Problem.LevelB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05level\x12,\n" +
 	"\vdescription\x18\x04 \x01(\tB\n" +

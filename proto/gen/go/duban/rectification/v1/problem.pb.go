@@ -1916,14 +1916,14 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x13\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x13\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
 	"\bcampaign\x18\x03 \x01(\tB\x03\xe0A\x03R\bcampaign\x12\x1b\n" +
-	"\x06number\x18\x04 \x01(\x05B\x03\xe0A\x03R\x06number\x12#\n" +
-	"\bcategory\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\x12\x1b\n" +
-	"\x04item\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04item\x12G\n" +
+	"\x06number\x18\x04 \x01(\x05B\x03\xe0A\x03R\x06number\x12'\n" +
+	"\bcategory\x18\x05 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18@R\bcategory\x12\x1f\n" +
+	"\x04item\x18\x06 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18@R\x04item\x12G\n" +
 	"\x05level\x18\a \x01(\x0e2%.duban.rectification.v1.Problem.LevelB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x05level\x12J\n" +
 	"\x06source\x18\b \x01(\x0e2&.duban.rectification.v1.Problem.SourceB\n" +
