@@ -79,6 +79,7 @@ var rules = []struct {
 	{"internal/seed", append(rooms("durable"), std, tlog)},
 	{"internal/papers", append(rooms("durable"), std, grpc)},
 	{"internal/marks", append(rooms("durable", "feed"), std, grpc)},
+	{"internal/intact", append(rooms("feed", "marks", "store"), std, root+"federation/recovery")},
 	{"internal/web", []string{std, "github.com/duban-project/duban/gateway"}},
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.

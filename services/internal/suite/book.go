@@ -29,8 +29,7 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 		return nil, err
 	}
 	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
-	s.takeBack(ctx, r.name)
-	if err := s.hold(r.name); err != nil {
+	if err := s.keeper.Admit(ctx, r.name, s.recoverable(r.name)); err != nil {
 		return nil, err
 	}
 	return &change.Book{
@@ -48,7 +47,7 @@ func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.
 	engine, err = bolt.Open(path, bolt.Options{
 		Reserve: s.config.Reserve << 20, Failed: s.fail,
 		BeforeCommit: func(tx store.Tx) error { return log.Seal(tx) }, // nothing is committed before there is one
-		OnCommit:     func() { s.committed(log) },
+		OnCommit:     func() { s.keeper.Committed(log) },
 	})
 	if err != nil {
 		return nil, nil, err
