@@ -231,7 +231,7 @@ func (l Log) arrive(tx store.Tx, to aim) error {
 	if got, err := l.Root(tx, to.size); err != nil || got != to.root {
 		return errors.Join(errRoot, err)
 	}
-	return tx.Delete(feed.MetaBucket, []byte(feed.LostKey))
+	return errors.Join(tx.Delete(feed.MetaBucket, []byte(feed.LostKey)), tx.Delete(feed.MetaBucket, []byte(feed.AnewKey)))
 }
 
 // drop forgets what is set aside, and writes nothing where nothing is.

@@ -1,6 +1,6 @@
 // Package intact decides, when a role's log is opened, whether it is whole and may go
-// on (日志完整性): by how long it has been (package marks), by whether it came from a
-// backup, and by its era. A log that may not is held: nothing is written to it until
+// on (日志完整性): by how long it has been (package marks), by what the other stores of
+// the process have read of it, by whether it came from a backup, and by its era. A log that may not is held: nothing is written to it until
 // its tail comes back (package recovery) or a new era is opened.
 package intact
 
@@ -27,17 +27,44 @@ type Keeper struct {
 	// Out is the process's log.
 	Out *slog.Logger
 
-	data string
+	data    string
+	written bool                 // a log of this process has entries
+	read    map[string][]Reading // by feed
 }
 
 // Open reads what lies in the data folder.
 func Open(data string) (k *Keeper, err error) {
-	k = &Keeper{Out: slog.Default(), data: data}
+	k = &Keeper{Out: slog.Default(), data: data, read: map[string][]Reading{}}
 	if k.Marks, err = marks.Open(data); err != nil {
 		return nil, err
 	}
 	k.Restored, err = recovery.OpenRestored(data)
 	return k, err
+}
+
+// Learn notes what a role's store says of all logs. It MUST be told of every store of the
+// process before one is admitted, or made.
+func (k *Keeper) Learn(ctx context.Context, role string, engine store.Engine, log *feed.Log) error {
+	return engine.View(ctx, func(tx store.Tx) error {
+		size, err := log.Size(tx)
+		if err != nil {
+			return err
+		}
+		k.written = k.written || size > 0
+		readings, err := Readings(tx, role)
+		for _, r := range readings {
+			k.read[r.Feed] = append(k.read[r.Feed], r)
+		}
+		return err
+	})
+}
+
+// Made notes in a store that is made now if what it had before is lost: others have entries.
+func (k *Keeper) Made(tx store.Tx) error {
+	if !k.written {
+		return nil
+	}
+	return tx.Put(feed.MetaBucket, []byte(feed.AnewKey), nil)
 }
 
 // Admit lets a role's log take over the rest of a tail that it was being given when the
@@ -61,10 +88,14 @@ func (k *Keeper) takeBack(ctx context.Context, role string, log recovery.Log) {
 }
 
 // hold lets a log make no entries that is shorter than it has been, or came from a
-// backup after which it may have had more; it notes how long it is else.
+// backup after which it may have had more, or has not what others have read; it notes how long it is else.
 func (k *Keeper) hold(ctx context.Context, role string, log recovery.Log) error {
 	return log.Engine.View(ctx, func(tx store.Tx) error {
 		size, err := log.Size(tx)
+		if err != nil {
+			return err
+		}
+		lacks, err := k.lacks(tx, role, size)
 		if err != nil {
 			return err
 		}
@@ -73,6 +104,9 @@ func (k *Keeper) hold(ctx context.Context, role string, log recovery.Log) error 
 		case size < mark:
 			log.Hold(fmt.Sprintf("it had %d entries, and has %d", mark, size))
 			k.Out.Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)
+		case lacks != "":
+			log.Hold(lacks)
+			k.Out.Error("the log has not what it had: nothing is written to it", "feed", role, "why", lacks)
 		case k.Restored.Waits(role):
 			log.Hold(k.waits())
 			k.Out.Warn("nothing is written to the log", "feed", role, "why", k.waits(), "size", size, "file", filepath.Join(k.data, recovery.RestoredFile))
@@ -84,6 +118,24 @@ func (k *Keeper) hold(ctx context.Context, role string, log recovery.Log) error 
 		k.Marks.Reached(log.Origin(), size)
 		return nil
 	})
+}
+
+// first is the role that writes the first entry of every installation.
+const first = "organization"
+
+// lacks says what a log of that size does not have, as the stores of the process show; ""
+// if nothing.
+func (k *Keeper) lacks(tx store.Tx, role string, size uint64) (string, error) {
+	for _, r := range k.read[role] {
+		if what, err := r.Lacks(tx, size); err != nil || what != "" {
+			return what, err
+		}
+	}
+	anew, err := Anew(tx)
+	if err != nil || !anew && !(role == first && size == 0 && k.written) {
+		return "", err
+	}
+	return "its store was made anew, and others have entries: what it had is lost", nil
 }
 
 // waits is for what a log waits that came from a backup.

@@ -199,6 +199,9 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 			s.pushes = append(s.pushes, r.name)
 		}
 	}
+	if err := s.openStores(ctx, o); err != nil {
+		return err
+	}
 	for _, r := range roles {
 		if !s.here(r.name) {
 			continue
