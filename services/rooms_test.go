@@ -53,7 +53,7 @@ var rules = []struct {
 	{"internal/store", []string{std, pb}},
 	{"internal/store/storetest", append(rooms("store"), std, pb, "github.com/google/go-cmp/")},
 	{"internal/store/*", append(rooms("store"), std, "go.etcd.io/bbolt")},
-	{"internal/feed", append(rooms("store"), std, pb, proto+"feed/", tlog, "github.com/transparency-dev/formats/")},
+	{"internal/feed", append(rooms("store"), std, pb, grpc+"/codes", grpc+"/status", proto+"feed/", tlog, "github.com/transparency-dev/formats/")},
 	{"internal/seat", []string{std}},
 	{"internal/shipped", []string{std}},
 	{"internal/portal", []string{std, pb, proto}},
@@ -80,6 +80,7 @@ var rules = []struct {
 	{"internal/seed", append(rooms("durable"), std, tlog)},
 	{"internal/papers", append(rooms("durable"), std, grpc)},
 	{"internal/marks", append(rooms("durable", "feed"), std, grpc)},
+	{"internal/intact", append(rooms("feed", "marks", "store"), std, pb, proto, root+"federation/recovery")},
 	{"internal/web", []string{std, "github.com/duban-project/duban/gateway"}},
 	{"internal/reach", append(rooms("serve"), std, pb, grpc, proto, "google.golang.org/genproto/")},
 	// What puts the rooms and services together knows them all.

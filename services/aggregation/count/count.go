@@ -110,7 +110,7 @@ func behind(c cursors.Cursor, e *feedv1.Entry) cursors.Cursor {
 	if effective.Before(c.Effective) {
 		effective = c.Effective
 	}
-	return cursors.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: effective}
+	return cursors.Cursor{Next: e.GetSeq() + 1, At: e.GetAt().AsTime(), Effective: effective, ID: e.GetId()}
 }
 
 // counting takes the entries of a source in.

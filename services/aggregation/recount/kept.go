@@ -2,6 +2,7 @@ package recount
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,7 +22,7 @@ func (c *count) kept() []hold.Bucket {
 	lists, subjects := c.awaited()
 	item := hold.Message(&worklist.Item{})
 	return slices.Concat(
-		[]hold.Bucket{{Name: "figures.cursors", Want: c.trail.cursors, Say: sayCursor}},
+		[]hold.Bucket{{Name: "figures.cursors", Want: c.trail.cursors, Say: c.trail.sayCursor}},
 		c.tree.Kept(),
 		c.reports.Kept(),
 		[]hold.Bucket{
@@ -42,12 +43,25 @@ func cursor(next uint64, at, effective time.Time) string {
 	return fmt.Sprintf("%d, written %v, effective %v", next, at.UTC(), effective.UTC())
 }
 
-func sayCursor(b []byte) (string, bool) {
-	if len(b) != 24 {
+// ofEntry parts what a cursor says from the id of the entry before it.
+const ofEntry = ", entry "
+
+// sayCursor takes a cursor that was kept without an id for one that has the right one.
+func (t *trail) sayCursor(b []byte) (string, bool) {
+	if len(b) != 24 && len(b) != 40 {
 		return "", false
 	}
 	moment := func(b []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(b))) }
-	return cursor(binary.BigEndian.Uint64(b), moment(b[8:]), moment(b[16:])), true
+	says := cursor(binary.BigEndian.Uint64(b), moment(b[8:]), moment(b[16:])) + ofEntry
+	if len(b) > 24 {
+		return says + hex.EncodeToString(b[24:]), true
+	}
+	for _, want := range t.cursors {
+		if strings.HasPrefix(want, says) {
+			return want, true
+		}
+	}
+	return says, true
 }
 
 func (c *count) withheld() map[string]string {

@@ -2,6 +2,7 @@ package recount
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"slices"
 	"time"
 
@@ -53,7 +54,7 @@ func (t *trail) entry(s Source, e *feedv1.Entry) {
 	if s.name() == own && e.GetSeq() >= t.until || s.Installation != "" && slices.Contains(passed, s.Service) {
 		return
 	}
-	t.cursors[s.name()] = cursor(e.GetSeq()+1, e.GetAt().AsTime(), t.at)
+	t.cursors[s.name()] = cursor(e.GetSeq()+1, e.GetAt().AsTime(), t.at) + ofEntry + hex.EncodeToString(e.GetId())
 	for _, sealed := range e.GetSealed() {
 		if s.Installation != "" && sealed.GetLabel() != "office" {
 			t.withheld[s.name()]++

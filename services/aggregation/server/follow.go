@@ -31,6 +31,7 @@ type follower struct {
 	next    uint64
 	size    uint64
 	heard   time.Time     // real time; zero before the first answer
+	lost    bool          // the feed is not the one that was counted
 	counted chan struct{} // closed when next changes
 }
 
@@ -66,7 +67,10 @@ func (f *follower) follow(ctx context.Context) error {
 		return fmt.Errorf("reading how far %s is counted: %w", f.Feed, err)
 	}
 	f.reach(start.Next, start.Next, time.Time{})
-	return feed.Follow(ctx, f.feeds, f.Feed, start.Next, feed.Gathered(feed.Patient(f.Feed, f.apply, errNoTree, count.ErrUnitUnknown, count.ErrUncountable)))
+	return feed.Follow(ctx, f.feeds, feed.Reader{
+		Feed: f.Feed, From: feed.Place{Next: start.Next, ID: start.ID}, Lost: f.lose,
+		Apply: feed.Gathered(feed.Patient(f.Feed, f.apply, errNoTree, count.ErrUnitUnknown, count.ErrUncountable)),
+	})
 }
 
 // apply counts a run.
@@ -130,14 +134,22 @@ func (f *follower) reached() (uint64, <-chan struct{}) {
 func (f *follower) reach(next, size uint64, heard time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.next, f.size, f.heard = next, size, heard
+	f.next, f.size, f.heard, f.lost = next, size, heard, false
 	close(f.counted)
 	f.counted = make(chan struct{})
 }
 
-// seen is what is known of the feed: its size, and when it was last heard of.
-func (f *follower) seen() (size uint64, heard time.Time) {
+// lose notes that the feed is not the one that was counted, and how long it is.
+func (f *follower) lose(size uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.size, f.heard
+	f.size, f.heard, f.lost = size, f.book.Clock(), true
+}
+
+// seen is what is known of the feed: its size, when it was last heard of, and whether it
+// is not the one that was counted.
+func (f *follower) seen() (size uint64, heard time.Time, lost bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.size, f.heard, f.lost
 }

@@ -138,14 +138,17 @@ func (v *view) readFreshness() error {
 		if err != nil {
 			return err
 		}
-		size, heard := f.seen()
-		part := &aggregationv1.Freshness{Service: f.service, Size: max(size, cursor.Next), Cursor: v.known(f.Feed, cursor)}
+		size, heard, lost := f.seen()
+		part := &aggregationv1.Freshness{Service: f.service, Size: max(size, cursor.Next), Cursor: v.known(f.Feed, cursor), Lost: lost}
+		if lost {
+			part.Size = size
+		}
 		if cursor.Next > 0 {
 			part.NewestAt, part.NewestEffective = timestamppb.New(cursor.At), timestamppb.New(cursor.Effective)
 		}
 		if !heard.IsZero() {
 			ago := max(v.book.Clock().Sub(heard), 0)
-			part.HeardAgo, part.Current = durationpb.New(ago), part.Size == part.Cursor && ago <= fresh
+			part.HeardAgo, part.Current = durationpb.New(ago), !lost && part.Size == part.Cursor && ago <= fresh
 		}
 		v.freshness = append(v.freshness, v.then(part))
 		v.provisional[f.service] = !part.Current
@@ -158,7 +161,7 @@ func (v *view) then(f *aggregationv1.Freshness) *aggregationv1.Freshness {
 	if v.at.IsZero() {
 		return f
 	}
-	part := &aggregationv1.Freshness{Service: f.GetService(), Installation: f.GetInstallation(), Unit: f.GetUnit(), Current: f.GetCurrent()}
+	part := &aggregationv1.Freshness{Service: f.GetService(), Installation: f.GetInstallation(), Unit: f.GetUnit(), Current: f.GetCurrent(), Lost: f.GetLost()}
 	if newest := f.GetNewestEffective(); newest != nil && !newest.AsTime().After(v.at) {
 		part.NewestEffective = newest
 	}

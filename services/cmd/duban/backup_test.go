@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"os"
@@ -205,6 +206,11 @@ func TestRestoreRefuses(t *testing.T) {
 		"another key":               {func(*testing.T, string) {}, other},
 		"a file nobody knows of":    {blobs("00" + strings.Repeat("11", 31)), key},
 		"a manifest of the future":  {replace("manifest.json", `"format": 1`, `"format": 2`), key},
+		"a role not in the list":    {manifest(lacks("campaign")), key},
+		"a store not in the list":   {manifest(lacksStore("campaign")), key},
+		"a role that is nowhere":    {manifest(func(m *backup.Manifest) { lacks("campaign")(m); lacksStore("campaign")(m) }), key},
+		"the same, in earlier ones": {manifest(func(m *backup.Manifest) { lacks("campaign")(m); lacksStore("campaign")(m); m.Whole = false }), key},
+		"a store that no role had":  {manifest(func(m *backup.Manifest) { lacks("campaign")(m); m.Whole, m.Seeded = false, false }), key},
 		"files that are missing":    {replace("manifest.json", `"count": 0`, `"count": 1`), key},
 		"a role outside the folder": {replace("manifest.json", `"role": "campaign"`, `"role": "../campaign"`), key},
 	} {
@@ -294,6 +300,36 @@ func flipMiddle(name string) func(*testing.T, string) {
 
 func replace(name, old, new string) func(*testing.T, string) {
 	return change(name, func(b []byte) []byte { return bytes.Replace(b, []byte(old), []byte(new), 1) })
+}
+
+// manifest changes what the manifest of a backup says.
+func manifest(spoil func(m *backup.Manifest)) func(*testing.T, string) {
+	return func(t *testing.T, folder string) {
+		t.Helper()
+		m, err := backup.Read(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spoil(&m)
+		b, err := json.Marshal(m)
+		if err := errors.Join(err, os.WriteFile(filepath.Join(folder, "manifest.json"), b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// lacks takes a role out of the manifest.
+func lacks(role string) func(m *backup.Manifest) {
+	return func(m *backup.Manifest) {
+		m.Roles = slices.DeleteFunc(m.Roles, func(r string) bool { return r == role })
+	}
+}
+
+// lacksStore takes its store out.
+func lacksStore(role string) func(m *backup.Manifest) {
+	return func(m *backup.Manifest) {
+		m.Stores = slices.DeleteFunc(m.Stores, func(s backup.Store) bool { return s.Role == role })
+	}
 }
 
 // change changes a file of a backup.

@@ -84,7 +84,9 @@ func (s *Service) Work(ctx context.Context) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return feed.Follow(ctx, s.Feed, "complaint", start, s.carryOut) })
+	g.Go(func() error {
+		return feed.Follow(ctx, s.Feed, feed.Reader{Feed: "complaint", From: start, Apply: s.carryOut})
+	})
 	g.Go(func() error { return s.retry(ctx) })
 	g.Go(func() error { return s.announced.Work(ctx) })
 	return g.Wait()
@@ -92,7 +94,7 @@ func (s *Service) Work(ctx context.Context) error {
 
 // carryOut delivers what a run of the feed orders, and then remembers where the
 // next one begins.
-func (s *Service) carryOut(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
+func (s *Service) carryOut(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
 	for _, e := range run {
 		if e.GetKind() != ordered {
 			continue
@@ -104,7 +106,7 @@ func (s *Service) carryOut(ctx context.Context, run []*feedv1.Entry, next, _ uin
 	if len(run) == 0 {
 		return nil
 	}
-	return insist(ctx, "remembering what was delivered", func() error { return s.advance(ctx, next) })
+	return insist(ctx, "remembering what was delivered", func() error { return s.advance(ctx, feed.Place{}.Behind(run)) })
 }
 
 // delivered returns once the order of the complaint is settled or set aside. It
@@ -223,16 +225,16 @@ func (s *Service) order(ctx context.Context, name string) (problem *rectificatio
 	return problem, err
 }
 
-func (s *Service) cursor(ctx context.Context) (next uint64, err error) {
+func (s *Service) cursor(ctx context.Context) (read feed.Place, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) (err error) {
-		next, err = store.ReadNumber(tx, cursorsBucket, []byte("complaint"))
+		read, err = feed.SeekPlace(tx, cursorsBucket, "complaint")
 		return err
 	})
-	return next, err
+	return read, err
 }
 
-func (s *Service) advance(ctx context.Context, next uint64) error {
+func (s *Service) advance(ctx context.Context, read feed.Place) error {
 	return s.book.Store.Update(ctx, func(tx store.Tx) error {
-		return tx.Put(cursorsBucket, []byte("complaint"), store.Number(next))
+		return read.Put(tx, cursorsBucket, "complaint")
 	})
 }

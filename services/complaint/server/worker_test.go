@@ -17,6 +17,7 @@ import (
 	"github.com/duban-project/duban/services/complaint/envelope"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/store/storetest"
@@ -133,12 +134,12 @@ func TestTheCursorIsKept(t *testing.T) {
 	s := ordering(t, &ledgers{}, &self{})
 	for _, want := range []uint64{0, 7, 1 << 40} {
 		if want > 0 {
-			if err := s.advance(t.Context(), want); err != nil {
+			if err := s.advance(t.Context(), feed.Place{Next: want}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if got, err := s.cursor(t.Context()); err != nil || got != want {
-			t.Errorf("the cursor is %d, %v; want %d", got, err, want)
+		if got, err := s.cursor(t.Context()); err != nil || got.Next != want {
+			t.Errorf("the cursor is %d, %v; want %d", got.Next, err, want)
 		}
 	}
 }
@@ -147,7 +148,7 @@ func TestTheCursorIsKept(t *testing.T) {
 func poisoned(t *testing.T, l *ledgers, c *self) (*Service, []*feedv1.Entry) {
 	t.Helper()
 	s := ordering(t, l, c)
-	run := []*feedv1.Entry{{Kind: ordered, Subject: "complaints/1"}, {Kind: ordered, Subject: "complaints/2"}, {Kind: ordered, Subject: "complaints/3"}}
+	run := []*feedv1.Entry{{Kind: ordered, Subject: "complaints/1"}, {Kind: ordered, Subject: "complaints/2", Seq: 1}, {Kind: ordered, Subject: "complaints/3", Seq: 2}}
 	err := s.book.Store.Update(t.Context(), func(tx store.Tx) error {
 		return errors.Join(
 			s.keepOrder(tx, "complaints/3", &rectificationv1.Problem{Unit: "units/s"}),
@@ -185,8 +186,8 @@ func TestAPoisonedOrderDoesNotHoldUpTheOthers(t *testing.T) {
 		t.Errorf("settled %q, want %q", got, want)
 	}
 	waiting(t, s, 1)
-	if next, err := s.cursor(t.Context()); err != nil || next != 3 {
-		t.Errorf("the cursor is %d, %v", next, err)
+	if read, err := s.cursor(t.Context()); err != nil || read.Next != 3 {
+		t.Errorf("the cursor is %d, %v", read.Next, err)
 	}
 	due := func(after time.Duration) int {
 		t.Helper()

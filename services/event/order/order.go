@@ -6,6 +6,7 @@
 package order
 
 import (
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -26,9 +27,9 @@ var headKey, eraKey = []byte("head"), []byte("era")
 // Head returns the newest number, 0 if there is no event yet.
 func Head(tx store.Tx) (uint64, error) { return store.ReadNumber(tx, headBucket, headKey) }
 
-// Next returns the first entry of a service's feed that is not taken in.
-func Next(tx store.Tx, service string) (uint64, error) {
-	return store.ReadNumber(tx, cursorsBucket, []byte(service))
+// Place returns how far a service's feed is taken in.
+func Place(tx store.Tx, service string) (feed.Place, error) {
+	return feed.SeekPlace(tx, cursorsBucket, service)
 }
 
 // Era names the order, "" if it has not begun: numbers of another one mean nothing

@@ -17,7 +17,7 @@ import (
 // gap is an error, and tx MUST not be committed then. newID names the order when it
 // is new.
 func Take(tx store.Tx, service string, run []*feedv1.Entry, newID func() string) error {
-	next, err := Next(tx, service)
+	place, err := Place(tx, service)
 	if err != nil {
 		return err
 	}
@@ -27,12 +27,12 @@ func Take(tx store.Tx, service string, run []*feedv1.Entry, newID func() string)
 	}
 	for _, e := range run {
 		switch {
-		case e.GetSeq() < next:
+		case e.GetSeq() < place.Next:
 			continue
-		case e.GetSeq() > next:
-			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", service, e.GetSeq(), next)
+		case e.GetSeq() > place.Next:
+			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", service, e.GetSeq(), place.Next)
 		}
-		next++
+		place = place.Behind([]*feedv1.Entry{e})
 		if head, err = add(tx, head, e); err != nil {
 			return fmt.Errorf("taking in entry %d of %s: %w", e.GetSeq(), service, err)
 		}
@@ -40,7 +40,7 @@ func Take(tx store.Tx, service string, run []*feedv1.Entry, newID func() string)
 	if err := tx.Put(headBucket, headKey, store.Number(head)); err != nil {
 		return err
 	}
-	return tx.Put(cursorsBucket, []byte(service), store.Number(next))
+	return place.Put(tx, cursorsBucket, service)
 }
 
 // begin returns the newest number, and names the order if it is new.

@@ -77,17 +77,38 @@ func (c *check) open(roles []string, view func(role string, use func(store.Tx) e
 		if err != nil {
 			return err
 		}
-		until, err := c.number(cursors, roles[0])
+		until, err := c.taken(roles[0], size, tx)
 		if err != nil {
 			return err
-		}
-		if until > size {
-			return differs("%d entries of %s are taken in, and its feed has %d", until, roles[0], size)
 		}
 		c.waiting += size - until
 		c.feeds = append(c.feeds, &reading{service: roles[0], tx: tx, until: until})
 		return c.open(roles[1:], view)
 	})
+}
+
+// taken is how many entries of a service's feed are taken in, the last of which stands
+// there.
+func (c *check) taken(service string, size uint64, tx store.Tx) (uint64, error) {
+	b, there, err := store.Seek(c.tx, cursors, []byte(service))
+	if err != nil || !there {
+		return 0, err
+	}
+	if len(b) != 8 && len(b) != 24 {
+		return 0, differs("%s has under %q what is no number", cursors, service)
+	}
+	until := binary.BigEndian.Uint64(b)
+	if until > size {
+		return 0, differs("%d entries of %s are taken in, and its feed has %d", until, service, size)
+	}
+	if len(b) == 8 || until == 0 {
+		return until, nil
+	}
+	e, err := entryAt(tx, service, until-1)
+	if err == nil && !bytes.Equal(e.GetId(), b[8:]) {
+		err = differs("%d entries of %s are taken in, and the last was another", until, service)
+	}
+	return until, err
 }
 
 // number reads one that event keeps, 0 if there is none.
@@ -248,11 +269,7 @@ type reading struct {
 // ahead goes on to the next entry that must be an event, if it is not there yet.
 func (r *reading) ahead() error {
 	for ; r.entry == nil && r.next < r.until; r.next++ {
-		b, err := r.tx.Get(feed.EntriesBucket, store.Number(r.next))
-		e := &feedv1.Entry{}
-		if errors.Is(err, store.ErrNotFound) || err == nil && proto.Unmarshal(b, e) != nil {
-			return differs("entry %d of %s cannot be read", r.next, r.service)
-		}
+		e, err := entryAt(r.tx, r.service, r.next)
 		if err != nil {
 			return err
 		}
@@ -268,6 +285,15 @@ func (r *reading) ahead() error {
 		}
 	}
 	return nil
+}
+
+func entryAt(tx store.Tx, service string, seq uint64) (*feedv1.Entry, error) {
+	b, err := tx.Get(feed.EntriesBucket, store.Number(seq))
+	e := &feedv1.Entry{}
+	if errors.Is(err, store.ErrNotFound) || err == nil && proto.Unmarshal(b, e) != nil {
+		return nil, differs("entry %d of %s cannot be read", seq, service)
+	}
+	return e, err
 }
 
 // is says whether the value of an event is the entry with its place.

@@ -12,9 +12,9 @@ import (
 
 // follow takes the feed of a service into the order, until ctx is done.
 func (s *Service) follow(ctx context.Context, service string) error {
-	var start uint64
+	var start feed.Place
 	err := s.book.Store.View(ctx, func(tx store.Tx) (err error) {
-		start, err = order.Next(tx, service)
+		start, err = order.Place(tx, service)
 		return err
 	})
 	if err != nil {
@@ -28,7 +28,7 @@ func (s *Service) follow(ctx context.Context, service string) error {
 		s.heard.set(service, size-next)
 		return nil
 	}
-	return feed.Follow(ctx, s.Feeds, service, start, feed.Gathered(feed.Patient(service, apply)))
+	return feed.Follow(ctx, s.Feeds, feed.Reader{Feed: service, From: start, Apply: feed.Gathered(feed.Patient(service, apply))})
 }
 
 // apply takes in a run.

@@ -236,7 +236,7 @@ func (l Log) arrive(tx store.Tx, to aim) error {
 			return fmt.Errorf("what the role kept of the tail: %w", err)
 		}
 	}
-	return tx.Delete(feed.MetaBucket, []byte(feed.LostKey))
+	return errors.Join(tx.Delete(feed.MetaBucket, []byte(feed.LostKey)), tx.Delete(feed.MetaBucket, []byte(feed.AnewKey)))
 }
 
 // drop forgets what is set aside, and writes nothing where nothing is.

@@ -43,13 +43,13 @@ func (u *Units) Day(tx store.Tx, unit string) (string, error) {
 // start, as the tree does.
 func (u *Units) Follow(ctx context.Context) error {
 	known := heirs{}
-	return feed.Follow(ctx, u.Feeds, source, 0, feed.Patient(source, func(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
+	return feed.Follow(ctx, u.Feeds, feed.Reader{Feed: source, Apply: feed.Patient(source, func(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
 		gone, err := known.gone(run)
 		if err != nil || len(gone) == 0 {
 			return err
 		}
 		return u.take(ctx, gone)
-	}))
+	})})
 }
 
 // take hears what is not kept yet: at a start all comes again.

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/duban-project/duban/services/internal/durable"
@@ -84,7 +85,22 @@ func Read(folder string) (m Manifest, err error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) || len(m.Stores) == 0 {
 		return m, fmt.Errorf("%w: the manifest of %s", ErrBroken, folder)
 	}
+	if !slices.EqualFunc(m.Stores, m.Roles, func(s Store, role string) bool { return s.Role == role }) {
+		return m, fmt.Errorf("%w: its process ran %v, and it has not the store of each of them, once and in this order", ErrBroken, m.Roles)
+	}
 	return m, nil
+}
+
+// Has is nil unless the backup is of a whole installation and lacks one of its roles; else
+// ErrBroken. That of a process of some roles has those. Whose process held the
+// installation's key ran all, also where the manifest is from before that was said.
+func (m Manifest) Has(roles []string) error {
+	for _, role := range roles {
+		if (m.Whole || m.Seeded) && !slices.Contains(m.Roles, role) {
+			return fmt.Errorf("%w: it is of a whole installation, and its manifest lacks the role %s", ErrBroken, role)
+		}
+	}
+	return nil
 }
 
 // ErrBroken says that a backup is not what its manifest says.

@@ -21,6 +21,9 @@ type About struct {
 	// Roles are in the order in which their stores MUST be copied: what one says
 	// of another's is in that other's copy, which comes later.
 	Roles []string `json:"roles"`
+	// Whole says that these are all roles of the installation, none of which runs in a
+	// process of its own.
+	Whole bool `json:"whole,omitempty"`
 	// Seeded says that the data folder holds the installation's key, which is not
 	// part of the backup and MUST be put beside it again.
 	Seeded bool `json:"seeded"`

@@ -36,6 +36,9 @@ func (o Order) Take(ctx context.Context) (m Manifest, err error) {
 	if _, err := os.Lstat(o.To); !errors.Is(err, fs.ErrNotExist) {
 		return m, errors.Join(fmt.Errorf("%s is there already: a backup is a new folder", o.To), err)
 	}
+	if err := apart(o.To, o.Data); err != nil {
+		return m, err
+	}
 	folder, end, err := unfinished(o.To)
 	if err != nil {
 		return m, err
@@ -48,6 +51,32 @@ func (o Order) Take(ctx context.Context) (m Manifest, err error) {
 		return m, err
 	}
 	return m, durable.Sync(filepath.Dir(o.To))
+}
+
+// apart refuses a place in the data folder, which a copy is to outlive.
+func apart(to, data string) error {
+	data, err := filepath.EvalSymlinks(data)
+	if err != nil {
+		return fmt.Errorf("the data folder: %w", err)
+	}
+	is, err := os.Stat(data)
+	if err != nil {
+		return err
+	}
+	above, err := filepath.Abs(to)
+	if err != nil {
+		return err
+	}
+	for above != filepath.Dir(above) {
+		above = filepath.Dir(above)
+		if at, err := os.Stat(above); err == nil && os.SameFile(at, is) {
+			return fmt.Errorf("%s lies in the data folder %s: what is lost with it is no backup", to, data)
+		}
+		if real, err := filepath.EvalSymlinks(above); err == nil {
+			above = real
+		}
+	}
+	return nil
 }
 
 // lockFile is held in a folder while a backup is made in it.

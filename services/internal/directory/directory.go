@@ -96,8 +96,8 @@ func New(client feedv1.FeedServiceClient, now func() time.Time) *Directory {
 func (d *Directory) Follow(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	feeds := turning{d.source(), d}
-	g.Go(func() error { return feed.Follow(ctx, feeds, own, 0, d.apply) })
-	g.Go(func() error { return feed.Follow(ctx, feeds, below, 0, d.applyBelow) })
+	g.Go(func() error { return feed.Follow(ctx, feeds, feed.Reader{Feed: own, Apply: d.apply}) })
+	g.Go(func() error { return feed.Follow(ctx, feeds, feed.Reader{Feed: below, Apply: d.applyBelow}) })
 	return g.Wait()
 }
 

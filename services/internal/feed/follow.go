@@ -1,13 +1,17 @@
 package feed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -27,32 +31,123 @@ const (
 // when the two are equal.
 type Apply func(ctx context.Context, run []*feedv1.Entry, next, size uint64) error
 
-// Follow reads the feed of the named service from start on, for ever: it ends
-// with ctx's error or with that of apply. An answer comes at least every ten
-// seconds while the other side lives. Whatever else goes wrong, also a feed
-// that is shorter than start or has a gap, is logged and tried again, after
-// delays of up to five seconds.
-func Follow(ctx context.Context, client feedv1.FeedServiceClient, name string, start uint64, apply Apply) error {
+// Reader is who follows a feed.
+type Reader struct {
+	// Feed is the service's whose it is, such as "rectification".
+	Feed string
+	// From is how far it was read before.
+	From  Place
+	Apply Apply
+	// Lost is told again and again while the feed is not the one that was read: it is
+	// shorter, or another in place of it; size is how many entries it has. Nil for nobody.
+	Lost func(size uint64)
+}
+
+// Follow reads the feed on for ever: it ends with ctx's error or with that of Apply. An
+// answer comes at least every ten seconds while the other side lives. Whatever else goes
+// wrong, also a feed that has a gap, is logged and tried again, after delays of up to five
+// seconds. Nothing is taken from a feed that is shorter than what was read of it, also
+// when it has grown past that, until the entry that was read last stands there again.
+func Follow(ctx context.Context, client feedv1.FeedServiceClient, r Reader) error {
+	f := &following{Reader: r, client: client, place: r.From, doubt: true}
 	var tries Backoff
-	req := &feedv1.ListRecordsRequest{Parent: "feeds/" + name, Start: start, PageSize: pollSize}
 	for {
-		run, res, err := poll(ctx, client, req)
+		run, res, err := f.next(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if err != nil {
-			slog.WarnContext(ctx, "following a feed", "feed", name, "start", req.GetStart(), "error", err)
+			f.trouble(ctx, err)
 			if err := tries.Pause(ctx); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := apply(ctx, run, res.GetNextStart(), res.GetSize()); err != nil {
+		if err := r.Apply(ctx, run, res.GetNextStart(), res.GetSize()); err != nil {
 			return err
 		}
 		tries.Reset()
-		req = after(req, res)
+		f.place, f.current = f.place.Behind(run), res.GetNextStart() == res.GetSize()
 	}
+}
+
+// following is where a reader stands.
+type following struct {
+	Reader
+	client  feedv1.FeedServiceClient
+	place   Place
+	current bool // only who is waits
+	doubt   bool // the feed may be another than before
+	lost    int  // how often it was, one time after the other
+}
+
+// errLost says that a feed is not the one that was read.
+var errLost = errors.New("it is not the feed that was read")
+
+// next is the run at the reader's place, of the feed that was read before.
+func (f *following) next(ctx context.Context) ([]*feedv1.Entry, *feedv1.ListRecordsResponse, error) {
+	if f.lost > 0 && len(f.place.ID) == 0 {
+		return nil, nil, fmt.Errorf("%w: it was shorter, and which entry was read last is not known here", errLost)
+	}
+	if f.doubt {
+		if err := f.recognize(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	req := &feedv1.ListRecordsRequest{Parent: "feeds/" + f.Feed, Start: f.place.Next, PageSize: pollSize}
+	if f.current {
+		req.Wait = durationpb.New(pollWait)
+	}
+	run, res, err := poll(ctx, f.client, req)
+	if err == nil && f.lost > 0 {
+		f.lost = 0
+		slog.InfoContext(ctx, "the feed is the one that was read again, and is followed", "feed", f.Feed, "start", f.place.Next)
+	}
+	return run, res, err
+}
+
+// recognize finds the entry that was read last where it was read.
+func (f *following) recognize(ctx context.Context) error {
+	if len(f.place.ID) > 0 {
+		last := f.place.Next - 1
+		run, _, err := poll(ctx, f.client, &feedv1.ListRecordsRequest{Parent: "feeds/" + f.Feed, Start: last, PageSize: 1})
+		switch {
+		case err != nil:
+			return err
+		case len(run) == 0:
+			return fmt.Errorf("%w: it is shorter than what was read here", errLost)
+		case !bytes.Equal(run[0].GetId(), f.place.ID):
+			return fmt.Errorf("%w: another entry stands at %d", errLost, last)
+		}
+	}
+	f.doubt = false
+	return nil
+}
+
+// trouble logs what went wrong; what stays so every ten minutes.
+func (f *following) trouble(ctx context.Context, err error) {
+	f.doubt, f.current = true, false
+	if !errors.Is(err, errLost) {
+		slog.WarnContext(ctx, "following a feed", "feed", f.Feed, "start", f.place.Next, "error", err)
+		return
+	}
+	cp, _ := f.client.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + f.Feed})
+	if f.lost%lostSilence == 0 {
+		slog.Log(ctx, f.gravity(), "a feed has lost what was read of it: nothing more is taken from it", "feed", f.Feed, "read", f.place.Next, "size", cp.GetSize(), "error", err)
+	}
+	f.lost++
+	if f.Lost != nil {
+		f.Lost(cp.GetSize())
+	}
+}
+
+// gravity is how grave it is that the feed has lost what was read. A mirror is made anew
+// with each era of the log below, beside the one before, and is shorter meanwhile.
+func (f *following) gravity() slog.Level {
+	if strings.Contains(f.Feed, ".") {
+		return slog.LevelWarn
+	}
+	return slog.LevelError
 }
 
 const (
@@ -89,6 +184,8 @@ func Gathered(apply Apply) Apply {
 const (
 	patience = time.Second // how long to wait for what passes by itself
 	silence  = 600         // tries that are not logged again: ten minutes of them
+
+	lostSilence = 120 // the same of tries that are five seconds apart
 )
 
 // Patient is apply for what a full disk may hold up, a log that is held until
@@ -113,15 +210,6 @@ func Patient(name string, apply Apply, passing ...error) Apply {
 	}
 }
 
-// after is the request that follows req. Only a reader that is current waits.
-func after(req *feedv1.ListRecordsRequest, res *feedv1.ListRecordsResponse) *feedv1.ListRecordsRequest {
-	next := &feedv1.ListRecordsRequest{Parent: req.GetParent(), Start: res.GetNextStart(), PageSize: req.GetPageSize()}
-	if res.GetNextStart() == res.GetSize() {
-		next.Wait = durationpb.New(pollWait)
-	}
-	return next
-}
-
 // poll makes one call and decodes its answer.
 func poll(ctx context.Context, client feedv1.FeedServiceClient, req *feedv1.ListRecordsRequest) (
 	[]*feedv1.Entry, *feedv1.ListRecordsResponse, error,
@@ -129,7 +217,10 @@ func poll(ctx context.Context, client feedv1.FeedServiceClient, req *feedv1.List
 	ctx, cancel := context.WithTimeout(ctx, pollWait+pollGrace)
 	defer cancel()
 	res, err := client.ListRecords(ctx, req)
-	if err != nil {
+	switch {
+	case status.Code(err) == codes.InvalidArgument: // nothing but the start can be wrong with it
+		return nil, nil, fmt.Errorf("%w: it is shorter than what was read here", errLost)
+	case err != nil:
 		return nil, nil, fmt.Errorf("reading entries: %w", err)
 	}
 	run, err := decode(req.GetStart(), res)
@@ -150,6 +241,9 @@ func decode(start uint64, res *feedv1.ListRecordsResponse) ([]*feedv1.Entry, err
 		run = append(run, e)
 	}
 	next := start + uint64(len(run))
+	if next == start && res.GetNextStart() == start && res.GetSize() < start {
+		return nil, fmt.Errorf("%w: it has %d entries, and %d were read here", errLost, res.GetSize(), start)
+	}
 	if res.GetNextStart() != next || res.GetSize() < next {
 		return nil, fmt.Errorf("a run of %d..%d says it ends at %d of %d", start, next, res.GetNextStart(), res.GetSize())
 	}

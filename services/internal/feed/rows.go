@@ -18,7 +18,7 @@ const (
 	// HashesBucket has seq → the hashes that the entry completed: its leaf, then
 	// the inner nodes from below, 32 bytes each.
 	HashesBucket = "feed.hashes"
-	// MetaBucket has HeadKey, CheckpointKey and LostKey.
+	// MetaBucket has HeadKey, CheckpointKey, LostKey and AnewKey.
 	MetaBucket = "feed.meta"
 	// IDsBucket has the entry's id → seq.
 	IDsBucket = "feed.ids"
@@ -42,6 +42,9 @@ const (
 	// LostKey leads to the size and the root that the log comes to with what is in
 	// LostBucket, while that is whole and not taken over yet.
 	LostKey = "lost"
+	// AnewKey is there if the store was made when others of its installation had entries:
+	// what the log had before is lost. It goes when its tail comes back, or with an era.
+	AnewKey = "anew"
 )
 
 // head is what the next entry must know of the log.

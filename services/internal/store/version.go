@@ -34,9 +34,10 @@ func (s Schema) Version() uint64 { return s.first() + uint64(len(s.Migrations)) 
 func (s Schema) first() uint64 { return max(s.First, 1) }
 
 // Migrate brings the store to the schema's version, in one transaction; a new
-// one is of that version from the beginning. A newer one, and one from before
-// Schema.First, are refused with ErrVersion, one without with ErrNoVersion.
-func Migrate(ctx context.Context, e Engine, s Schema) error {
+// one is of that version from the beginning, and has what made writes in it. A newer one,
+// and one from before Schema.First, are refused with ErrVersion, one without with
+// ErrNoVersion.
+func Migrate(ctx context.Context, e Engine, s Schema, made ...func(Tx) error) error {
 	is, err := VersionOf(ctx, e)
 	if err != nil || is == s.Version() {
 		return err
@@ -44,7 +45,16 @@ func Migrate(ctx context.Context, e Engine, s Schema) error {
 	if err := s.takes(is); err != nil {
 		return err
 	}
-	return e.Update(ctx, func(tx Tx) error { return s.migrate(tx, is) })
+	return e.Update(ctx, func(tx Tx) error {
+		if is == 0 {
+			for _, write := range made {
+				if err := write(tx); err != nil {
+					return err
+				}
+			}
+		}
+		return s.migrate(tx, is)
+	})
 }
 
 // takes refuses a version that cannot be brought to the schema's; 0 is that of a
@@ -87,7 +97,8 @@ func CheckVersion(ctx context.Context, e Engine, s Schema) error {
 }
 
 // VersionOf returns the version of a store: 0 of one in which nothing was ever
-// written. It answers ErrNoVersion if something was, and no version.
+// written. It answers ErrNoVersion if something was, and no version, and ErrVersion if
+// that is said to be 0.
 func VersionOf(ctx context.Context, e Engine) (is uint64, err error) {
 	err = e.View(ctx, func(tx Tx) error {
 		b, _, err := Seek(tx, VersionBucket, versionKey)
@@ -95,7 +106,9 @@ func VersionOf(ctx context.Context, e Engine) (is uint64, err error) {
 			return err
 		}
 		if len(b) == 8 {
-			is = binary.BigEndian.Uint64(b)
+			if is = binary.BigEndian.Uint64(b); is == 0 {
+				return fmt.Errorf("%w: it says that its version is 0, which there never was", ErrVersion)
+			}
 			return nil
 		}
 		buckets, err := tx.Buckets()

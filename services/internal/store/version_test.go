@@ -98,6 +98,23 @@ func TestAStoreWithoutItsVersion(t *testing.T) {
 	}
 }
 
+// TestVersionZeroNeverWas: only a store that says nothing is new.
+func TestVersionZeroNeverWas(t *testing.T) {
+	schema := store.Schema{}
+	e := stale(t, schema)
+	if err := e.Update(t.Context(), func(tx store.Tx) error { return tx.Put("store", []byte("version"), store.Number(0)) }); err != nil {
+		t.Fatal(err)
+	}
+	for name, refuse := range map[string]func() error{
+		"serve": func() error { return store.Migrate(t.Context(), e, schema) },
+		"read":  func() error { return store.CheckVersion(t.Context(), e, schema) },
+	} {
+		if err := refuse(); !errors.Is(err, store.ErrVersion) {
+			t.Errorf("to %s it: %v", name, err)
+		}
+	}
+}
+
 // TestOtherVersionsAreRefused, and nothing of them is changed.
 func TestOtherVersionsAreRefused(t *testing.T) {
 	newer := stale(t, store.Schema{First: 7})

@@ -26,7 +26,7 @@ func (s *Suite) source() *backup.Source {
 		}
 	}
 	return &backup.Source{
-		About:  backup.About{Installation: s.config.Installation, Roles: held, Seeded: s.config.Peers.Keys == ""},
+		About:  backup.About{Installation: s.config.Installation, Roles: held, Whole: len(held) == len(roles), Seeded: s.config.Peers.Keys == ""},
 		Folder: s.config.Data, Log: s.Log(),
 		Copy: func(ctx context.Context, role string, w io.Writer) error { return bolt.Copy(ctx, s.engines[role], w) },
 	}

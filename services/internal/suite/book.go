@@ -3,6 +3,8 @@ package suite
 import (
 	"context"
 	"crypto/rand"
+	"errors"
+	"fmt"
 	"path/filepath"
 
 	"github.com/google/uuid"
@@ -15,40 +17,55 @@ import (
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
 
-// book opens what a role writes in.
+// book is what a role writes in: it brings its store to the role's schema, and has its log
+// go on if that is whole.
 func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, error) {
-	engine, log, err := s.openStore(ctx, r, o)
-	if err != nil {
+	src := s.feeds[r.name]
+	if err := store.Migrate(ctx, s.engines[r.name], r.schema, s.keeper.Made); err != nil {
 		return nil, err
 	}
 	tokens, err := page.NewTokens(s.secrets[r.name].Derive("page tokens"))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.observe(r.name, engine, log); err != nil {
+	if err := s.observe(r.name, src.Engine, src.Log); err != nil {
 		return nil, err
 	}
-	s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
-	s.takeBack(ctx, r.name)
-	if err := s.hold(r.name); err != nil {
+	if err := s.keeper.Admit(ctx, r.name, s.recoverable(r.name)); err != nil {
 		return nil, err
 	}
 	return &change.Book{
-		Store: engine, Log: log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
+		Store: src.Engine, Log: src.Log, Indexes: r.schema.Indexes, Blobs: s.blobs, Now: s.Clock.Now, Clock: o.Now, NewID: newID,
 		Pseudonym: s.secrets[r.name].Pseudonym(), Tokens: tokens,
 		Validate: s.Process.Validate, Remote: s.directory.Remote, Prepared: s.prepared,
 	}, nil
 }
 
-// openStore opens a role's engine and its log in the era that it is in, holds one against
-// the other and brings the store to the role's schema. The engine is measured, and what
-// stands between, if anything, as a part of it.
+// openStores opens the stores of all roles that run here: of each log it is known what
+// the others say of it before anything is written.
+func (s *Suite) openStores(ctx context.Context, o Options) error {
+	for _, r := range roles {
+		if !s.here(r.name) {
+			continue
+		}
+		engine, log, err := s.openStore(ctx, r, o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+		s.feeds[r.name] = feedserver.Source{Engine: engine, Log: log}
+	}
+	return nil
+}
+
+// openStore opens a role's engine and its log in the era that it is in, and holds one
+// against the other. The engine is measured, and what stands between, if anything, as a
+// part of it.
 func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.Engine, log *feed.Log, err error) {
 	path := filepath.Join(s.config.Data, r.name+".db")
 	engine, err = bolt.Open(path, bolt.Options{
 		Reserve: s.config.Reserve << 20, Failed: s.fail,
 		BeforeCommit: func(tx store.Tx) error { return log.Seal(tx) }, // nothing is committed before there is one
-		OnCommit:     func() { s.committed(log) },
+		OnCommit:     func() { s.keeper.Committed(log) },
 	})
 	if err != nil {
 		return nil, nil, err
@@ -66,12 +83,9 @@ func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.
 		}); err != nil {
 			return err
 		}
-		return s.sound(ctx, engine, log)
+		return errors.Join(s.sound(ctx, engine, log), s.keeper.Learn(ctx, r.name, engine, log))
 	})
 	if err != nil {
-		return nil, nil, err
-	}
-	if err := store.Migrate(ctx, engine, r.schema); err != nil {
 		return nil, nil, err
 	}
 	if o.Engine != nil {

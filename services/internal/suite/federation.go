@@ -199,11 +199,19 @@ func (s *Suite) logs() map[string]federationv1.LogServiceClient {
 // recovery answers federation for the logs of the roles that run here.
 func (s *Suite) recovery() *recovery.Service {
 	logs := map[string]recovery.Log{}
-	again := map[string]recovery.Again{"aggregation": regain.Again{}}
-	for role, src := range s.feeds {
-		logs[role] = recovery.Log{Log: src.Log, Engine: src.Engine, Schema: Schema(role), Again: again[role]}
+	for role := range s.feeds {
+		logs[role] = s.recoverable(role)
 	}
-	return &recovery.Service{Logs: logs, Restored: s.restored, Out: s.Log()}
+	return &recovery.Service{Logs: logs, Restored: s.keeper.Restored, Out: s.Log()}
+}
+
+// recoverable is a role's log, which may get its tail back.
+func (s *Suite) recoverable(role string) recovery.Log {
+	log := recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role)}
+	if role == "aggregation" {
+		log.Again = regain.Again{}
+	}
+	return log
 }
 
 // pushed names the feeds that go upward: the installation's own, then those it

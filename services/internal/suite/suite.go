@@ -19,7 +19,6 @@ import (
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/federation/recovery"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/authn/oidc"
 	"github.com/duban-project/duban/services/internal/backup"
@@ -28,7 +27,7 @@ import (
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/directory"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
-	"github.com/duban-project/duban/services/internal/marks"
+	"github.com/duban-project/duban/services/internal/intact"
 	"github.com/duban-project/duban/services/internal/network"
 	"github.com/duban-project/duban/services/internal/papers"
 	"github.com/duban-project/duban/services/internal/reach"
@@ -61,8 +60,7 @@ type Suite struct {
 	blobs     *blob.Store
 	feeds     map[string]feedserver.Source
 	mirrors   func(context.Context, string) (feedserver.Source, error)
-	marks     *marks.Marks
-	restored  *recovery.Restored
+	keeper    *intact.Keeper
 	bundles   http.Handler            // for operators, if federation runs here
 	engines   map[string]store.Engine // as they were opened, to be copied
 	closers   []func() error
@@ -152,18 +150,19 @@ func (s *Suite) openFolder(o Options) (err error) {
 	if s.blobs, err = blob.Open(filepath.Join(c.Data, BlobsFolder), c.Reserve<<20); err != nil {
 		return err
 	}
-	if s.marks, err = marks.Open(c.Data); err != nil {
+	if s.keeper, err = intact.Open(c.Data); err != nil {
 		return err
 	}
-	s.closers = append(s.closers, spared("noting how long the logs are", s.marks.Close)) // after the stores
-	s.restored, err = recovery.OpenRestored(c.Data)
-	return err
+	s.keeper.Above = c.Federation.above()
+	s.closers = append(s.closers, spared("noting how long the logs are", s.keeper.Marks.Close)) // after the stores
+	return nil
 }
 
 func (s *Suite) openTelemetry(ctx context.Context, out io.Writer) (err error) {
 	if s.telemetry, err = telemetry.Setup(ctx, s.config.Telemetry, out); err != nil {
 		return err
 	}
+	s.keeper.Out = s.telemetry.Log
 	s.closers = append(s.closers, spared("the newest spans are lost", s.flush))
 	return s.telemetry.Disk(s.disk, s.config.Reserve<<20)
 }
@@ -200,6 +199,9 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 			s.pushes = append(s.pushes, r.name)
 		}
 	}
+	if err := s.openStores(ctx, o); err != nil {
+		return err
+	}
 	for _, r := range roles {
 		if !s.here(r.name) {
 			continue
@@ -220,7 +222,7 @@ func (s *Suite) addRoles(ctx context.Context, o Options) error {
 		s.Process.Add(&feedserver.Service{Sources: s.feeds, Stopping: s.Process.Stopping(), Mirrors: s.mirrors}),
 		s.Process.Add(s.recovery()),
 		s.Process.Add(s.Clock),
-		s.Process.Add(s.marks),
+		s.Process.Add(s.keeper.Marks),
 		s.Process.Add(s.follower()),
 	)
 }

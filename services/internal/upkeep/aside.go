@@ -2,18 +2,48 @@ package upkeep
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/intact"
 	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/suite"
 )
 
-// bookmarks looks at what a store keeps of no entry and no record: its version, and
-// from where its role reads feeds on. Nothing says how far that was; but it is a
-// number, and in the role's own feed not behind the end.
-func bookmarks(ctx context.Context, engine store.Engine, role string, r *fsck.Report) error {
+// readings are how far the stores of the roles have read feeds, by feed. A store that is
+// damaged or missing says nothing.
+func readings(ctx context.Context, c suite.Config, roles []string) (map[string][]intact.Reading, error) {
+	all := map[string][]intact.Reading{}
+	for _, role := range roles {
+		err := readingsOf(ctx, c, role, all)
+		if err != nil && !lost(err) {
+			return nil, fmt.Errorf("%s: %w", role, err)
+		}
+	}
+	return all, nil
+}
+
+func readingsOf(ctx context.Context, c suite.Config, role string, all map[string][]intact.Reading) (err error) {
+	engine, err := reopen(ctx, c, role)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	return engine.View(ctx, func(tx store.Tx) error {
+		said, err := intact.Readings(tx, role)
+		for _, r := range said {
+			all[r.Feed] = append(all[r.Feed], r)
+		}
+		return err
+	})
+}
+
+// bookmarks looks at what a store keeps of no entry and no record: its version, from
+// where its role reads feeds on, and whether it was made anew; and at what others have
+// read of its feed.
+func bookmarks(ctx context.Context, engine store.Engine, role string, read []intact.Reading, r *fsck.Report) error {
 	wrong := func(what string) {
 		if r.Wrong++; r.First == nil {
 			r.First = &fsck.Finding{Seq: fsck.None, What: what}
@@ -25,15 +55,34 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, r *fsck.Re
 	return engine.View(ctx, func(tx store.Tx) error {
 		bucket := role + ".cursors"
 		for row, err := range tx.Scan(bucket, nil, nil) {
-			switch {
-			case err != nil:
+			if err != nil {
 				return fmt.Errorf("reading %s: %w", bucket, err)
-			case len(row.Value) != 8:
+			}
+			if _, err := feed.ReadPlace(row.Value); err != nil {
 				wrong(fmt.Sprintf("%s has under %q what is no number", bucket, row.Key))
-			case string(row.Key) == role && binary.BigEndian.Uint64(row.Value) > r.Entries:
-				wrong(fmt.Sprintf("%s reads its own feed on behind its end", bucket))
 			}
 		}
-		return nil
+		anew, err := intact.Anew(tx)
+		if err != nil {
+			return err
+		}
+		if anew {
+			wrong("the store was missing, and was made anew when others had entries: what it had is lost")
+		}
+		return unread(tx, read, r.Entries, wrong)
 	})
+}
+
+// unread calls wrong for each reading of what the feed does not have.
+func unread(tx store.Tx, read []intact.Reading, size uint64, wrong func(what string)) error {
+	for _, by := range read {
+		what, err := by.Lacks(tx, size)
+		if err != nil {
+			what = err.Error() // the entry cannot be read
+		}
+		if what != "" {
+			wrong(what)
+		}
+	}
+	return nil
 }

@@ -63,6 +63,9 @@ func Restore(ctx context.Context, c suite.Config, from, key string, report func(
 	}
 	wrong := uint64(0)
 	check := func(ctx context.Context, m backup.Manifest) error {
+		if err := m.Has(suite.Called()); err != nil {
+			return err
+		}
 		c.Installation = m.Installation
 		if m.Seeded && all == nil {
 			return fmt.Errorf("the data need the installation's key, and %s is a folder", key)

@@ -20,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/intact"
 	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -84,13 +85,17 @@ func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (op
 	if c.Installation == "" { // nothing was ever written here
 		return nil, fmt.Errorf("%w: %s does not say whose data it holds: name the configuration", config.ErrWrong, c.Data)
 	}
+	read, err := readings(ctx, c, roles)
+	if err != nil {
+		return nil, err
+	}
 	era := uint64(d.Now().Unix())
 	for _, role := range roles {
 		secrets, err := of(role)
 		if err != nil {
 			return nil, err
 		}
-		cp, err := turning{c, d, era, role, secrets}.open(ctx)
+		cp, err := turning{c, d, era, role, secrets, read[role]}.open(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", role, err)
 		}
@@ -141,6 +146,7 @@ type turning struct {
 	era     uint64
 	role    string
 	secrets seed.Role
+	read    []intact.Reading
 }
 
 // open writes the era's first entry, and notes how long the log is.
@@ -202,6 +208,9 @@ func (t turning) turn(tx store.Tx, old, next *feed.Log) error {
 	if err != nil {
 		return err
 	}
+	if err := t.settle(tx, cp.GetSize()); err != nil {
+		return err
+	}
 	now, err := clock.Open(home(t.Config, t.role), time.Time{}, t.Now)
 	if err != nil {
 		return err
@@ -223,6 +232,17 @@ func (t turning) turn(tx store.Tx, old, next *feed.Log) error {
 	}
 	eras := store.Table[*feedv1.Era]{Bucket: string(proto.MessageName(e)), Key: (*feedv1.Era).GetName}
 	return eras.Insert(tx, e)
+}
+
+// settle lets a log go on whose store was made anew, and refuses one that lacks what the
+// stores beside it have read: they would count and tell for ever what no log has.
+func (t turning) settle(tx store.Tx, size uint64) error {
+	for _, r := range t.read {
+		if what, err := r.Lacks(tx, size); err != nil || what != "" {
+			return errors.Join(err, fmt.Errorf("%s: restore all stores from one backup", what))
+		}
+	}
+	return tx.Delete(feed.MetaBucket, []byte(feed.AnewKey))
 }
 
 // note lets the process know from its start how long the log is, and identity in which

@@ -20,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/recheck"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/intact"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -46,6 +47,9 @@ func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(rol
 		return 0, err
 	}
 	k := checking{config: c, report: report, files: map[string]*fsck.Files{}, whole: true}
+	if k.read, err = readings(ctx, c, wanted); err != nil {
+		return 0, err
+	}
 	for _, role := range wanted {
 		s, err := of(role)
 		if err != nil {
@@ -64,11 +68,12 @@ type checking struct {
 	report func(role string, r fsck.Report)
 	files  map[string]*fsck.Files // by the folder that has them
 	whole  bool                   // no store is damaged
+	read   map[string][]intact.Reading
 }
 
 // role checks the store of a role, and what it mirrors.
 func (k *checking) role(ctx context.Context, role string, s seed.Role) error {
-	found, err := fsckRole(ctx, k.config, role, s, k.filesOf(role))
+	found, err := k.store(ctx, role, s)
 	if err == nil {
 		k.report(role, found)
 		if role == federation.Service {
@@ -125,8 +130,9 @@ var beside = map[string]func(tx store.Tx, wrong func(subject, what string)) erro
 	"complaint": sealed.Cases, "evaluation": ballots.Ballots,
 }
 
-func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, files *fsck.Files) (report fsck.Report, err error) {
-	engine, err := reopen(ctx, c, role)
+// store checks the store of a role alone.
+func (k *checking) store(ctx context.Context, role string, s seed.Role) (report fsck.Report, err error) {
+	engine, err := reopen(ctx, k.config, role)
 	if err != nil {
 		return report, err
 	}
@@ -142,16 +148,16 @@ func fsckRole(ctx context.Context, c suite.Config, role string, s seed.Role, fil
 		}
 		return note.NewVerifier(text)
 	}
-	verifier, err := signed(c.Origin(role, era))
+	verifier, err := signed(k.config.Origin(role, era))
 	if err != nil {
 		return report, err
 	}
-	expect := fsck.Expect{Verifier: verifier, Earlier: signed, Schema: suite.Schema(role), Files: files}
+	expect := fsck.Expect{Verifier: verifier, Earlier: signed, Schema: suite.Schema(role), Files: k.filesOf(role)}
 	expect.Beside = beside[role]
 	if report, err = fsck.Check(ctx, engine, expect); err != nil {
 		return report, err
 	}
-	return report, bookmarks(ctx, engine, role, &report)
+	return report, bookmarks(ctx, engine, role, k.read[role], &report)
 }
 
 // fsckMirrors checks what is mirrored of installations below.

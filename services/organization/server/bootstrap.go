@@ -39,9 +39,15 @@ func (s *Service) Bootstrap(ctx context.Context, secret string) (string, error) 
 func (s *Service) unseen(ctx context.Context) (waiting bool, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
 		_, made, err := store.Seek(tx, digests, []byte(bootstrapID))
-		if err != nil || !made {
-			waiting = err == nil
+		if err != nil {
 			return err
+		}
+		if !made { // it is with what came back of a log that was lost
+			for _, err := range s.units.Scan(&change.Tx{Tx: tx}, "", "") {
+				return err
+			}
+			waiting = true
+			return nil
 		}
 		_, waiting, err = store.Seek(tx, unshown, []byte(bootstrapID))
 		return err

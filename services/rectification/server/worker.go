@@ -39,19 +39,19 @@ func (s *Service) Work(ctx context.Context) error {
 // published follows the feed of campaigns: it opens the ledgers that are owed in those
 // that are published, and tells the ledgers of those that were closed.
 func (s *Service) published(ctx context.Context) error {
-	var start uint64
+	var start feed.Place
 	err := s.book.Store.View(ctx, func(tx store.Tx) (err error) {
-		start, err = store.ReadNumber(tx, cursorsBucket, []byte(cursorKey))
+		start, err = feed.SeekPlace(tx, cursorsBucket, cursorKey)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("reading how far %s was heard: %w", campaignFeed, err)
 	}
-	return feed.Follow(ctx, s.feeds, campaignFeed, start, feed.Gathered(feed.Patient(campaignFeed, s.take, errNoTree)))
+	return feed.Follow(ctx, s.feeds, feed.Reader{Feed: campaignFeed, From: start, Apply: feed.Gathered(feed.Patient(campaignFeed, s.take, errNoTree))})
 }
 
 // take does what a run says, and moves the cursor behind it.
-func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next, _ uint64) error {
+func (s *Service) take(ctx context.Context, run []*feedv1.Entry, _, _ uint64) error {
 	if len(run) == 0 {
 		return nil
 	}
@@ -70,7 +70,7 @@ func (s *Service) take(ctx context.Context, run []*feedv1.Entry, next, _ uint64)
 		if err := s.end(tx, heard); err != nil {
 			return err
 		}
-		return tx.Put(cursorsBucket, []byte(cursorKey), store.Number(next))
+		return feed.Place{}.Behind(run).Put(tx, cursorsBucket, cursorKey)
 	})
 }
 

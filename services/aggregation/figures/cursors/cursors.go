@@ -2,6 +2,7 @@
 package cursors
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -19,7 +20,14 @@ type Cursor struct {
 	// At is when the newest one that is was written, and Effective the latest
 	// moment at which one of them took effect; the zero time if there is none.
 	At, Effective time.Time
+	// ID is that of the entry before Next; empty if it was never noted.
+	ID []byte
 }
+
+const (
+	moments = 24 // bytes of a cursor without the id
+	idSize  = 16
+)
 
 // Read returns the cursor of a service's feed.
 func Read(tx store.Tx, service string) (Cursor, error) {
@@ -27,10 +35,10 @@ func Read(tx store.Tx, service string) (Cursor, error) {
 	if err != nil || !there {
 		return Cursor{}, err
 	}
-	if len(b) != 24 {
+	if len(b) != moments && len(b) != moments+idSize {
 		return Cursor{}, fmt.Errorf("the cursor of %s has %d bytes", service, len(b))
 	}
-	return Cursor{binary.BigEndian.Uint64(b), instant(b[8:]), instant(b[16:])}, nil
+	return Cursor{binary.BigEndian.Uint64(b), instant(b[8:]), instant(b[16:]), bytes.Clone(b[moments:])}, nil
 }
 
 func instant(b []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(b))).UTC() }
@@ -41,5 +49,5 @@ func Write(tx store.Tx, service string, c Cursor) error {
 	b := binary.BigEndian.AppendUint64(nil, c.Next)
 	b = binary.BigEndian.AppendUint64(b, uint64(c.At.UnixNano()))
 	b = binary.BigEndian.AppendUint64(b, uint64(c.Effective.UnixNano()))
-	return tx.Put(Bucket, []byte(service), b)
+	return tx.Put(Bucket, []byte(service), append(b, c.ID...))
 }

@@ -319,7 +319,7 @@ func TestFollowThroughAConnection(t *testing.T) {
 	}()
 	enough := errors.New("enough")
 	var got uint64
-	err := feed.Follow(t.Context(), client, "test", 0, func(_ context.Context, run []*feedv1.Entry, next, _ uint64) error {
+	err := feed.Follow(t.Context(), client, feed.Reader{Feed: "test", Apply: func(_ context.Context, run []*feedv1.Entry, next, _ uint64) error {
 		got += uint64(len(run))
 		if got != next {
 			t.Errorf("%d entries came, and the next is %d", got, next)
@@ -328,7 +328,7 @@ func TestFollowThroughAConnection(t *testing.T) {
 			return enough
 		}
 		return nil
-	})
+	}})
 	if !errors.Is(err, enough) {
 		t.Errorf("got %v", err)
 	}

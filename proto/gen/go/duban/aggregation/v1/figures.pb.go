@@ -756,7 +756,10 @@ type Freshness struct {
 	// 失联: the installation was not heard of for longer than the policy allows.
 	Silent bool `protobuf:"varint,10,opt,name=silent,proto3" json:"silent,omitempty"`
 	// 未上送: how many sealed parts of the counted entries stayed below.
-	Withheld      uint64 `protobuf:"varint,11,opt,name=withheld,proto3" json:"withheld,omitempty"`
+	Withheld uint64 `protobuf:"varint,11,opt,name=withheld,proto3" json:"withheld,omitempty"`
+	// 日志缺失: the feed has no longer what was counted of it: it is shorter, or another
+	// in its place. What was counted stays counted, and nothing more of it is.
+	Lost          bool `protobuf:"varint,12,opt,name=lost,proto3" json:"lost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -866,6 +869,13 @@ func (x *Freshness) GetWithheld() uint64 {
 		return x.Withheld
 	}
 	return 0
+}
+
+func (x *Freshness) GetLost() bool {
+	if x != nil {
+		return x.Lost
+	}
+	return false
 }
 
 // What units owe by a due date that has passed.
@@ -2081,7 +2091,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x16\n" +
 	"\x06metric\x18\x02 \x01(\tR\x06metric\x12\x12\n" +
 	"\x04date\x18\x03 \x01(\tR\x04date\x12\x14\n" +
-	"\x05value\x18\x04 \x01(\x03R\x05value\"\x8f\x03\n" +
+	"\x05value\x18\x04 \x01(\x03R\x05value\"\xa3\x03\n" +
 	"\tFreshness\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x16\n" +
@@ -2094,7 +2104,8 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x04unit\x18\t \x01(\tR\x04unit\x12\x16\n" +
 	"\x06silent\x18\n" +
 	" \x01(\bR\x06silent\x12\x1a\n" +
-	"\bwithheld\x18\v \x01(\x04R\bwithheld\"\xaf\x04\n" +
+	"\bwithheld\x18\v \x01(\x04R\bwithheld\x12\x12\n" +
+	"\x04lost\x18\f \x01(\bR\x04lost\"\xaf\x04\n" +
 	"\aMissing\x128\n" +
 	"\x05items\x18\x01 \x03(\v2\".duban.aggregation.v1.Missing.ItemR\x05items\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x03R\x05total\x12<\n" +
