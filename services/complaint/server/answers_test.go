@@ -75,7 +75,7 @@ func text(schema map[string]any, value string) string {
 		return fmt.Sprintf("minLength %v", least)
 	case limited && n > most:
 		return fmt.Sprintf("maxLength %v", most)
-	case shaped && !regexp.MustCompile(pattern).MatchString(value):
+	case shaped && !regexp.MustCompile(strings.ReplaceAll(pattern, `\u2800`, `\x{2800}`)).MatchString(value): // as ECMA 262 and Go write it
 		return "pattern " + pattern
 	case values != nil && !slices.Contains(values, any(value)):
 		return fmt.Sprintf("enum %v", values)
