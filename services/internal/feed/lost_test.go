@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,13 +22,23 @@ import (
 // shelf is a feed whose store may be another from one moment to the next.
 type shelf struct {
 	feedv1.FeedServiceClient
+	mu      sync.Mutex
 	history string // what its entries are called by
 	size    uint64
+}
+
+// is puts another store in its place.
+func (s *shelf) is(history string, size uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history, s.size = history, size
 }
 
 func (s *shelf) id(seq uint64) []byte { return fmt.Appendf(nil, "%-8s%08d", s.history, seq) }
 
 func (s *shelf) GetCheckpoint(context.Context, *feedv1.GetCheckpointRequest, ...grpc.CallOption) (*feedv1.Checkpoint, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return &feedv1.Checkpoint{Size: s.size}, nil
 }
 
@@ -36,6 +47,8 @@ func (s *shelf) ListRecords(ctx context.Context, req *feedv1.ListRecordsRequest,
 	if err := feed.Pause(ctx, req.GetWait().AsDuration()); err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if req.GetStart() > s.size {
 		return nil, status.Error(codes.InvalidArgument, "The feed ends before this index.")
 	}
@@ -84,10 +97,11 @@ func TestALostFeedIsNotReadOn(t *testing.T) {
 				if c.id {
 					r.From.ID = (&shelf{history: "old"}).id(6)
 				}
-				s.size = c.sizes[0]
+				s.is(c.after, c.sizes[0])
 				ended := make(chan error)
 				go func() { ended <- feed.Follow(ctx, s, r) }()
-				for _, s.size = range c.sizes {
+				for _, size := range c.sizes {
+					s.is(c.after, size)
 					time.Sleep(time.Minute) // of the bubble
 				}
 				stop()
@@ -114,8 +128,11 @@ func TestAFeedIsLostWhileItIsRead(t *testing.T) {
 				return nil
 			}})
 		}()
-		for _, is := range []shelf{{history: "old", size: 5}, {history: "new", size: 2}, {history: "new", size: 12}} {
-			s.history, s.size = is.history, is.size
+		for _, is := range []struct {
+			history string
+			size    uint64
+		}{{"old", 5}, {"new", 2}, {"new", 12}} {
+			s.is(is.history, is.size)
 			time.Sleep(time.Minute) // of the bubble
 		}
 		stop()

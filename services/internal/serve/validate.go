@@ -62,10 +62,12 @@ func fieldFault(of protoreflect.MessageDescriptor, found []*protovalidate.Violat
 	f := errFields
 	for _, v := range found {
 		for _, field := range wrong(of, v) {
+			if len(f.Fields) == violations {
+				return f
+			}
 			f = f.At(field.Path, field.Zh, field.En)
 			f.Fields[len(f.Fields)-1].Rule = field.Rule
 		}
 	}
-	f.Fields = f.Fields[:min(len(f.Fields), violations)]
 	return f
 }

@@ -36,6 +36,25 @@ func TestWhatIsNoMessageIsToldWhere(t *testing.T) {
 	told(t, bytes.Repeat([]byte{0xff}, 1<<20), "BODY_MALFORMED", "body")
 }
 
+// Of a list that is too long nothing is read, at any depth.
+func TestAListThatIsTooLongIsNotRead(t *testing.T) {
+	most := maxItems((&organizationv1.Unit{}).ProtoReflect().Descriptor().Fields().ByName("codes"))
+	unit := &organizationv1.CreateUnitRequest{Unit: &organizationv1.Unit{Codes: make([]*organizationv1.Code, most)}}
+	for i := range unit.GetUnit().GetCodes() {
+		unit.Unit.Codes[i] = &organizationv1.Code{}
+	}
+	b, err := proto.Marshal(unit)
+	if err != nil || most > 1000 {
+		t.Fatal(most, err)
+	}
+	told(t, b, "", "")
+	unit.Unit.Codes = append(unit.Unit.Codes, &organizationv1.Code{})
+	if b, err = proto.Marshal(unit); err != nil {
+		t.Fatal(err)
+	}
+	told(t, b, "FIELDS_INVALID", "unit.codes")
+}
+
 func told(t *testing.T, b []byte, reason, at string) {
 	t.Helper()
 	m := &Message{Into: &organizationv1.CreateUnitRequest{}}

@@ -24,13 +24,21 @@ type Message struct {
 	Bytes []byte
 }
 
-// Read reads bytes that stay as they are.
+// Read reads bytes that stay as they are. Of a list that is too long nothing is read: its
+// items would take many times the room of the bytes.
 func (m *Message) Read(b []byte) {
-	if err := proto.Unmarshal(b, m.Into); err != nil {
+	of := m.Into.ProtoReflect().Descriptor()
+	if m.Wrong = crowded(b, of, depth); m.Wrong == nil && proto.Unmarshal(b, m.Into) != nil {
 		proto.Reset(m.Into)
-		m.Wrong, m.Bytes = refusal(b, m.Into.ProtoReflect().Descriptor()), b
+		m.Wrong = refusal(b, of)
+	}
+	if m.Wrong != nil {
+		m.Bytes = b
 	}
 }
+
+// few bytes are read at once: they have no list that would take much.
+const few = 4 << 10
 
 // Codec is that of a server whose services were registered by a Registrar.
 func Codec() encoding.CodecV2 { return codec{encoding.GetCodecV2("proto")} }
@@ -43,7 +51,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	if c.CodecV2.Unmarshal(data, m.Into) != nil {
+	if data.Len() > few || c.CodecV2.Unmarshal(data, m.Into) != nil {
 		m.Read(data.Materialize())
 	}
 	return nil
