@@ -129,8 +129,6 @@ func TestEveryCallHasItsCurl(t *testing.T) {
 	}
 }
 
-// TestTheChineseChangeLogSaysThatItIsEnglish: what follows in another language than
-// the page is said to be, and marked.
 // What may be left out is not said to be needed, whatever its form.
 func TestAWaitIsNotNeeded(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
@@ -146,6 +144,8 @@ func TestAWaitIsNotNeeded(t *testing.T) {
 	}
 }
 
+// TestTheChineseChangeLogSaysThatItIsEnglish: what follows in another language than
+// the page is said to be, and marked.
 func TestTheChineseChangeLogSaysThatItIsEnglish(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
 	page := ask(h, "GET", "/developers/zh/changes", "").Body.String()

@@ -19,7 +19,7 @@ type parcel struct {
 	asked  *aggregationv1.Report
 	form   *aggregationv1.ReportForm
 	heads  map[string]string // what a file calls its columns
-	free   func()            // gives back the room that its rows take
+	keep   func(rows int)    // gives back what room so many rows do not need
 	pages  [][]*aggregationv1.Report_Row
 	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
 }
@@ -47,14 +47,16 @@ func (d *Desk) UploadReport(ctx context.Context, req *aggregationv1.UploadReport
 
 // receive takes a report of so many rows at most, which are there once open has run.
 func (d *Desk) receive(ctx context.Context, req taking, rows int, open func(*parcel) error) (*aggregationv1.Report, error) {
-	p := &parcel{asked: reports.Headed(req.GetReport()), free: func() {}}
-	defer func() { p.free() }()
+	p := &parcel{asked: reports.Headed(req.GetReport()), keep: func(int) {}}
+	defer func() { p.keep(0) }()
 	unpack := change.Before(func(ctx context.Context) (err error) {
-		p.free() // of an attempt before this one
-		if p.free, err = d.room.Take(ctx, rows); err != nil {
+		p.keep(0) // of an attempt before this one
+		if p.keep, err = d.room.Take(ctx, rows); err != nil {
 			return err
 		}
-		if err := errors.Join(p.unpack(open), d.hear(ctx, p.pages)); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
+		err = p.unpack(open)
+		p.keep(len(p.asked.Rows))
+		if err := errors.Join(err, d.hear(ctx, p.pages)); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
 			return err
 		}
 		return d.preview(ctx, p)

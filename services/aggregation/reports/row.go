@@ -113,10 +113,10 @@ func NamesUnit(row *aggregationv1.Report_Row) error {
 	return nil
 }
 
-// Agree holds the unit that a row names against that which has its code, if it says both: one
-// row is about one unit.
+// Agree holds the unit that a row names against those that have its code, if it says both: one
+// row is about one unit. A school may have its bureau's code (行政区划代码).
 func Agree(row *aggregationv1.Report_Row, coded [][]string) error {
-	if unit, err := OneUnit(row, coded); err != nil || unit != row.GetResolvedUnit() {
+	if !slices.ContainsFunc(coded, func(path []string) bool { return path[0] == row.GetResolvedUnit() }) {
 		return ErrTwoUnits.At("code", "不是该单位的代码", "is not that of the unit")
 	}
 	return nil

@@ -100,8 +100,9 @@ func TestACodeNamesTheUnitAboveTheOthers(t *testing.T) {
 	rows := s.sent(s.report(1,
 		&aggregationv1.Report_Row{Scheme: "gbt2260", Code: "420526", Field: "found", Value: 1},
 		&aggregationv1.Report_Row{Scheme: "area", Code: "7", Field: "found", Value: 1},
+		&aggregationv1.Report_Row{Unit: s.school, Scheme: "gbt2260", Code: "420526", Field: "closed", Value: 1}, // its own code too
 	)).GetRows()
-	wantVerdicts(t, rows, []string{"1 CREATED  ", "2 QUARANTINED REPORT_CODE_AMBIGUOUS code"})
+	wantVerdicts(t, rows, []string{"1 CREATED  ", "2 QUARANTINED REPORT_CODE_AMBIGUOUS code", "3 CREATED  "})
 	if got := rows[0].GetResolvedUnit(); got != s.district {
 		t.Errorf("420526 is %s", got)
 	}

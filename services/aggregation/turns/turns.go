@@ -35,21 +35,34 @@ type Room struct {
 // New returns a room that is empty.
 func New() *Room { return &Room{rows: semaphore.NewWeighted(most), turn: turn} }
 
-// Take makes room for so many rows until free is called, which is never nil. It waits as
-// long as a turn lasts, and refuses then.
-func (r *Room) Take(ctx context.Context, rows int) (free func(), err error) {
-	if rows <= reports.PageRows {
-		return func() {}, nil
+// Take makes room for so many rows. Of that, keep leaves as much as so many rows need and
+// gives back the rest, all of it for none; it is never nil. It waits as long as a turn lasts,
+// and refuses then.
+func (r *Room) Take(ctx context.Context, rows int) (keep func(rows int), err error) {
+	n := needs(rows)
+	if n == 0 {
+		return func(int) {}, nil
 	}
-	n := min(int64(rows), most)
 	waits, cancel := context.WithTimeout(ctx, r.turn)
 	defer cancel()
 	switch {
 	case r.rows.Acquire(waits, n) == nil:
-		return func() { r.rows.Release(n) }, nil
+		return func(rows int) {
+			left := min(n, needs(rows))
+			r.rows.Release(n - left)
+			n = left
+		}, nil
 	case ctx.Err() != nil:
-		return func() {}, ctx.Err()
+		return func(int) {}, ctx.Err()
 	default:
-		return func() {}, errOverloaded.After(later)
+		return func(int) {}, errOverloaded.After(later)
 	}
+}
+
+// needs is how much room so many rows take: those of one page, none.
+func needs(rows int) int64 {
+	if rows <= reports.PageRows {
+		return 0
+	}
+	return min(int64(rows), most)
 }

@@ -13,7 +13,7 @@ import (
 
 func TestLongReportsTakeTurns(t *testing.T) {
 	r := New()
-	free, err := r.Take(t.Context(), reports.MaxRows) // a file
+	keep, err := r.Take(t.Context(), reports.MaxRows) // a file
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +36,32 @@ func TestLongReportsTakeTurns(t *testing.T) {
 		_, err := r.Take(t.Context(), most)
 		next <- err
 	}()
-	free()
+	keep(0)
 	if err := <-next; err != nil {
 		t.Errorf("the next: %v", err)
+	}
+}
+
+// A file has room for as many rows as there may be until it is known how many there are.
+func TestWhatAFileDoesNotNeedIsGivenBack(t *testing.T) {
+	r := New()
+	keep, err := r.Take(t.Context(), reports.MaxRows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keep(2 * reports.PageRows)
+	rest, err := r.Take(t.Context(), reports.MaxRows-2*reports.PageRows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.turn = time.Millisecond
+	if _, err := r.Take(t.Context(), reports.PageRows+1); err == nil {
+		t.Error("more was given back than was not needed")
+	}
+	rest(0)
+	keep(0)
+	keep(0)
+	if _, err := r.Take(t.Context(), reports.MaxRows); err != nil {
+		t.Errorf("all: %v", err)
 	}
 }

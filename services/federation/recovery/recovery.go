@@ -34,6 +34,9 @@ type Log struct {
 	Schema store.Schema
 	// Again does what the role did besides as it wrote an entry; nil if that is nothing.
 	Again Again
+	// Lacks says what a log of so many entries does not have, as others here have read it;
+	// "" if nothing, and nil if nobody reads it here.
+	Lacks func(tx store.Tx, size uint64) (string, error)
 }
 
 // Again is what a role keeps beside its records of what its log says.

@@ -54,7 +54,10 @@ func (s *Service) ConfirmLog(ctx context.Context, req *federationv1.ConfirmLogRe
 	if err != nil || req.GetSize() > size {
 		return res, err
 	}
-	log.Release()
+	if err := log.goOn(ctx); err != nil {
+		s.Out.ErrorContext(ctx, "the log that was restored does not go on", "feed", req.GetRole(), "error", err)
+		return res, nil
+	}
 	s.Out.InfoContext(ctx, "the log that was restored goes on: the installation above has no more of it", "feed", req.GetRole(), "above", req.GetSize())
 	return res, s.Restored.whole(req.GetRole())
 }

@@ -58,9 +58,36 @@ func (l Log) Restore(ctx context.Context, size uint64, cover *federationv1.Branc
 	}
 	taken, err := l.Finish(ctx)
 	if err == nil {
-		l.Release()
+		err = l.goOn(ctx)
 	}
 	return taken, err
+}
+
+// goOn lets the log make entries again, unless others here have read more of it than came
+// from above: it stays held then, as they would never follow what it wrote in that place.
+func (l Log) goOn(ctx context.Context) error {
+	if l.Lacks == nil {
+		l.Release()
+		return nil
+	}
+	size, err := l.size(ctx)
+	if err != nil {
+		return err
+	}
+	var lacks string
+	err = l.Engine.View(ctx, func(tx store.Tx) error {
+		lacks, err = l.Lacks(tx, size)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case lacks != "":
+		l.Hold(lacks)
+		return fmt.Errorf("%w: %s", errLost, lacks)
+	}
+	l.Release()
+	return nil
 }
 
 // Finish takes over the rest of a tail that had come whole, as when the process ended

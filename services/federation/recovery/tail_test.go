@@ -112,6 +112,24 @@ func TestATailSurvivesTheProcess(t *testing.T) {
 	}
 }
 
+// TestALogOfWhichMoreWasReadHereStaysHeld: what comes from above is taken, and nothing is
+// written behind it that those who have read on would never follow.
+func TestALogOfWhichMoreWasReadHereStaysHeld(t *testing.T) {
+	for read, goesOn := range map[uint64]bool{long: true, long + 1: false} {
+		f, tail := grown(t, old), tailOf(t, long)
+		log := recovery.Log{Log: f.Log, Engine: f.Engine, Schema: units, Lacks: func(_ store.Tx, size uint64) (string, error) {
+			if size < read {
+				return "more was read here", nil
+			}
+			return "", nil
+		}}
+		_, err := log.Restore(t.Context(), tail.GetSize(), tail.GetCover(), runs(tail.GetRecords(), 350))
+		if _, held := f.Log.Held(); (err == nil) != goesOn || held == goesOn || sizeOf(t, f) != long {
+			t.Errorf("of %d read here: held %v, %v", read, held, err)
+		}
+	}
+}
+
 // again is what the next process does, and what must be so then.
 func again(t *testing.T, f *feedtest.Fixture, kill int) {
 	t.Helper()

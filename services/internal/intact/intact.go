@@ -123,6 +123,11 @@ func (k *Keeper) hold(ctx context.Context, role string, log recovery.Log) error 
 // first is the role that writes the first entry of every installation.
 const first = "organization"
 
+// Lacks returns what tells of the role's log what it does not have: see [Keeper.lacks].
+func (k *Keeper) Lacks(role string) func(tx store.Tx, size uint64) (string, error) {
+	return func(tx store.Tx, size uint64) (string, error) { return k.lacks(tx, role, size) }
+}
+
 // lacks says what a log of that size does not have, as the stores of the process show; ""
 // if nothing.
 func (k *Keeper) lacks(tx store.Tx, role string, size uint64) (string, error) {

@@ -5,6 +5,7 @@
 package portal
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,7 +24,8 @@ import (
 // dues, complaints, installations below. What was filed of a problem does not say
 // whether it was accepted: who may read an acknowledged version may read what is in it.
 //
-// A record that is public MUST stay so: who folds the events ends with what GET answers.
+// A record that is public MUST stay so: who folds the events ends with what GET answers. A
+// report alone ends: once accepted, its correction says which one it supersedes.
 func Public(record proto.Message) bool {
 	switch r := record.(type) {
 	case *organizationv1.Unit:
@@ -62,6 +64,8 @@ func Shown[M proto.Message](record M) M {
 		acknowledged(r)
 	case *rectificationv1.Problem:
 		accepted(r)
+	case *aggregationv1.Report:
+		r.SupersededBy = "" // it awaits its superior, as long as this one is accepted
 	}
 	return shown
 }
@@ -73,8 +77,13 @@ func acknowledged(l *rectificationv1.Ledger) {
 	l.AcknowledgeDueDate, l.AcknowledgeDueProvisional, l.AcknowledgeDueFromDate = "", false, ""
 }
 
-// accepted gives a problem the content by which it counts.
+// accepted gives a problem the content by which it counts, and leaves out what was asked and
+// not granted, and why it was returned.
 func accepted(p *rectificationv1.Problem) {
+	p.Reason = ""
+	p.Extensions = slices.DeleteFunc(p.GetExtensions(), func(e *rectificationv1.Extension) bool {
+		return e.GetState() != rectificationv1.Extension_STATE_APPROVED
+	})
 	content := p.GetAcceptedContent()
 	_, filed, _ := strings.Cut(content.GetFiledProblem(), "/versions/")
 	number, _, _ := strings.Cut(filed, "/")

@@ -45,6 +45,21 @@ func TestWhatNobodyNamedIsNotForPortals(t *testing.T) {
 	}
 }
 
+// What was asked and not granted, why something was returned, and which report awaits its
+// superior, is not for portals.
+func TestWhatIsNotDecidedIsNotShown(t *testing.T) {
+	asked := rectificationv1.Extension_STATE_ASKED
+	p := portal.Shown(&rectificationv1.Problem{Accepted: true, Reason: "returned", Extensions: []*rectificationv1.Extension{
+		{State: rectificationv1.Extension_STATE_APPROVED, Reason: "granted"}, {State: asked}, {State: rectificationv1.Extension_STATE_REFUSED},
+	}})
+	if p.GetReason() != "" || len(p.GetExtensions()) != 1 || p.GetExtensions()[0].GetReason() != "granted" {
+		t.Errorf("of a problem is shown %v", p)
+	}
+	if r := portal.Shown(&aggregationv1.Report{SupersededBy: "reports/2"}); r.GetSupersededBy() != "" {
+		t.Errorf("of a report is shown %v", r)
+	}
+}
+
 // TestWhatIsAcceptedOrPublishedIsForPortals goes through every state of what has
 // one, and names those in which it is public.
 func TestWhatIsAcceptedOrPublishedIsForPortals(t *testing.T) {

@@ -207,7 +207,7 @@ func (s *Suite) recovery() *recovery.Service {
 
 // recoverable is a role's log, which may get its tail back.
 func (s *Suite) recoverable(role string) recovery.Log {
-	log := recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role)}
+	log := recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role), Lacks: s.keeper.Lacks(role)}
 	if role == "aggregation" {
 		log.Again = regain.Again{}
 	}
