@@ -75,7 +75,7 @@ var rules = []struct {
 	{"internal/archived", append(rooms("calendar", "change", "feed", "store"), std, proto)},
 	{"internal/telemetry", append(rooms("store"), std, pb, grpc, "go.opentelemetry.io/", "github.com/prometheus/")},
 	{"internal/text", append(rooms("fault"), std, pb, proto)},
-	{"internal/wire", append(rooms("fault"), std, pb, grpc, proto+"fault/")},
+	{"internal/wire", append(rooms("fault"), std, pb, grpc, proto+"fault/", "buf.build/")},
 	{"internal/serve", append(rooms("fault", "authn", "authz", "limit", "portal", "seat", "text", "wire"), std, pb, grpc, proto, "golang.org/x/", "google.golang.org/genproto/", "buf.build/", "github.com/fullstorydev/grpchan/")},
 	{"internal/seed", append(rooms("durable"), std, tlog)},
 	{"internal/papers", append(rooms("durable"), std, grpc)},

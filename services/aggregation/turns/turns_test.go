@@ -50,7 +50,7 @@ func TestWhatAFileDoesNotNeedIsGivenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep(2 * reports.PageRows)
-	rest, err := r.Take(t.Context(), reports.MaxRows-2*reports.PageRows)
+	rest, err := r.Take(t.Context(), most-2*reports.PageRows)
 	if err != nil {
 		t.Fatal(err)
 	}
