@@ -163,7 +163,7 @@ func (c *City) check() error {
 var few = []string{
 	"YC-420502-S01", "YC-420502-S02", "YC-420502-S11",
 	"YC-420527-S01", "YC-420527-S05", "YC-420527-S09",
-	"YC-420526-S01", "YC-420526-S03", "YC-420526-S05",
+	"YC-420526-S01", "YC-420526-S02", "YC-420526-S03", "YC-420526-S05",
 }
 
 // Small returns the city with few schools and their districts alone, with whom
