@@ -74,9 +74,7 @@ var Indexes = map[string][]string{
 	"duban.aggregation.v1.ReportCode":   nil,
 }
 
-const (
-	waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
-)
+const waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
 
 // Buckets hold what is neither record nor index.
 var Buckets = []string{jobs.SpoolBucket, jobs.Bucket, waitingBucket, known.Bucket}

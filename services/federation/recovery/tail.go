@@ -66,17 +66,12 @@ func (l Log) Restore(ctx context.Context, size uint64, cover *federationv1.Branc
 // goOn lets the log make entries again, unless others here have read more of it than came
 // from above: it stays held then, as they would never follow what it wrote in that place.
 func (l Log) goOn(ctx context.Context) error {
-	if l.Lacks == nil {
-		l.Release()
-		return nil
-	}
-	size, err := l.size(ctx)
-	if err != nil {
-		return err
-	}
 	var lacks string
-	err = l.Engine.View(ctx, func(tx store.Tx) error {
-		lacks, err = l.Lacks(tx, size)
+	err := l.Engine.View(ctx, func(tx store.Tx) error {
+		size, err := l.Size(tx)
+		if err == nil && l.Lacks != nil {
+			lacks, err = l.Lacks(tx, size)
+		}
 		return err
 	})
 	switch {

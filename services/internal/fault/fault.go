@@ -127,6 +127,15 @@ func (f *Fault) At(path, zh, en string) *Fault {
 	return &g
 }
 
+// By returns a copy of f whose last field breaks that rule of the contract, such as
+// "repeated.max_items".
+func (f *Fault) By(rule string) *Fault {
+	g := *f
+	g.Fields = slices.Clone(f.Fields)
+	g.Fields[len(g.Fields)-1].Rule = rule
+	return &g
+}
+
 // Under returns a copy of f for a request in which what stands at from, or
 // beneath it, when the rule is asked stands at to, such as "problem" at
 // "findings[2]".

@@ -65,8 +65,7 @@ func fieldFault(of protoreflect.MessageDescriptor, found []*protovalidate.Violat
 			if len(f.Fields) == violations {
 				return f
 			}
-			f = f.At(field.Path, field.Zh, field.En)
-			f.Fields[len(f.Fields)-1].Rule = field.Rule
+			f = f.At(field.Path, field.Zh, field.En).By(field.Rule)
 		}
 	}
 	return f

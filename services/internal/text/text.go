@@ -41,7 +41,7 @@ func Check(m proto.Message, most int) error {
 		default:
 			return nil
 		}
-		f.Fields[len(f.Fields)-1].Rule = rule
+		f = f.By(rule)
 		if len(f.Fields) == most {
 			return protorange.Terminate
 		}

@@ -20,9 +20,7 @@ func crowded(b []byte, of protoreflect.MessageDescriptor, levels int) *fault.Fau
 		return nil
 	}
 	n := strconv.FormatUint(most, 10)
-	f := errFields.At(at, "最多 "+n+" 项", "must have at most "+n+" items")
-	f.Fields[0].Rule = "repeated.max_items"
-	return f
+	return errFields.At(at, "最多 "+n+" 项", "must have at most "+n+" items").By("repeated.max_items")
 }
 
 // crowd is the path of that list, and how many items it may have.

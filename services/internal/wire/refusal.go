@@ -25,14 +25,10 @@ const depth = 64
 func refusal(b []byte, of protoreflect.MessageDescriptor) *fault.Fault {
 	at, text := broken(b, of, depth)
 	if text {
-		f := errFields.At(at, "不是 UTF-8 编码", "it is not UTF-8")
-		f.Fields[0].Rule = "encoding"
-		return f
+		return errFields.At(at, "不是 UTF-8 编码", "it is not UTF-8").By("encoding")
 	}
 	zh, en := "不是此接口的 Protobuf 消息", "it is no protobuf message of this method"
-	f := errMalformed.Say("problem", zh, en).At(cmp.Or(at, "body"), zh, en)
-	f.Fields[0].Rule = "syntax"
-	return f
+	return errMalformed.Say("problem", zh, en).At(cmp.Or(at, "body"), zh, en).By("syntax")
 }
 
 // broken is the path of the first field that cannot be read, or "" if it is not known,
