@@ -81,8 +81,11 @@ func measure(ctx context.Context, args []string) error {
 	if *small {
 		p = quick
 	}
-	if *problems > 0 {
-		p.stores[len(p.stores)-1] = *problems
+	if last := len(p.stores) - 1; *problems > 0 {
+		if *problems <= p.stores[last-1] {
+			return fmt.Errorf("-problems must be more than %d", p.stores[last-1])
+		}
+		p.stores[last] = *problems
 	}
 	p.program = *program
 	return run(ctx, p, strings.FieldsFunc(*only, func(r rune) bool { return r == ',' }), *out)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,6 +106,10 @@ func (g grownUp) isHeld(t *testing.T, c suite.Config, role, why string) {
 				t.Errorf("writing = %v", err)
 			}
 		}
+		backup := []string{"backup", "-config", file(t, c), filepath.Join(t.TempDir(), "backup")}
+		if err := run(t.Context(), backup, io.Discard); err == nil || !strings.Contains(err.Error(), role) || !strings.Contains(err.Error(), "could be restored") {
+			t.Errorf("a backup = %v", err)
+		}
 		d.stop()
 		if log := d.log.String(); !strings.Contains(log, `"feed":"`+role+`"`) || !strings.Contains(log, why) {
 			t.Errorf("a start of data without %s does not say %q:\n%s", role, why, log)
@@ -164,8 +169,12 @@ func TestAnEraIsOfWhatNobodyHasReadOn(t *testing.T) {
 		return run(t.Context(), []string{"era", "-reason", "a rehearsal", "-approvers", bothOfThem, data}, io.Discard)
 	}
 	older := g.with(t, "rectification", g.early)
+	before := files(t, older.Data)
 	if err := open(older.Data); err == nil || !strings.Contains(err.Error(), "restore all stores from one backup") {
 		t.Errorf("an era of an older store = %v", err)
+	}
+	if !maps.Equal(before, files(t, older.Data)) {
+		t.Error("some logs are in an era that one of them is refused")
 	}
 	lost := g.without(t, noted, "complaint.db")
 	g.isHeld(t, lost, "complaint", "was made anew")

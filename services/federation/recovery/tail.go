@@ -63,23 +63,30 @@ func (l Log) Restore(ctx context.Context, size uint64, cover *federationv1.Branc
 	return taken, err
 }
 
-// goOn lets the log make entries again, unless others here have read more of it than came
-// from above: it stays held then, as they would never follow what it wrote in that place.
-func (l Log) goOn(ctx context.Context) error {
-	var lacks string
-	err := l.Engine.View(ctx, func(tx store.Tx) error {
+// Missing says what others here have read of the log and it does not have, "" if nothing.
+func (l Log) Missing(ctx context.Context) (what string, err error) {
+	if l.Lacks == nil {
+		return "", nil
+	}
+	err = l.Engine.View(ctx, func(tx store.Tx) error {
 		size, err := l.Size(tx)
-		if err == nil && l.Lacks != nil {
-			lacks, err = l.Lacks(tx, size)
+		if err == nil {
+			what, err = l.Lacks(tx, size)
 		}
 		return err
 	})
-	switch {
+	return what, err
+}
+
+// goOn lets the log make entries again, unless others here have read more of it than came
+// from above: it stays held then, as they would never follow what it wrote in that place.
+func (l Log) goOn(ctx context.Context) error {
+	switch missing, err := l.Missing(ctx); {
 	case err != nil:
 		return err
-	case lacks != "":
-		l.Hold(lacks)
-		return fmt.Errorf("%w: %s", errLost, lacks)
+	case missing != "":
+		l.Hold(missing)
+		return fmt.Errorf("%w: %s", errLost, missing)
 	}
 	l.Release()
 	return nil

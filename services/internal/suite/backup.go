@@ -28,8 +28,21 @@ func (s *Suite) source() *backup.Source {
 	return &backup.Source{
 		About:  backup.About{Installation: s.config.Installation, Roles: held, Whole: len(held) == len(roles), Seeded: s.config.Peers.Keys == ""},
 		Folder: s.config.Data, Log: s.Log(),
-		Copy: func(ctx context.Context, role string, w io.Writer) error { return bolt.Copy(ctx, s.engines[role], w) },
+		Copy: s.copyStore,
 	}
+}
+
+// copyStore refuses a store whose log lacks what others here have read of it: no restore
+// would accept it.
+func (s *Suite) copyStore(ctx context.Context, role string, w io.Writer) error {
+	missing, err := s.recoverable(role).Missing(ctx)
+	if err == nil && missing != "" {
+		err = fmt.Errorf("nothing is written to its log, and no backup of it could be restored: %s", missing)
+	}
+	if err != nil {
+		return err
+	}
+	return bolt.Copy(ctx, s.engines[role], w)
 }
 
 // offer lets backups be made and bundles be carried, by whoever may open the data

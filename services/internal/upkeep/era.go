@@ -89,15 +89,22 @@ func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (op
 	if err != nil {
 		return nil, err
 	}
-	era := uint64(d.Now().Unix())
+	var turns []turning
 	for _, role := range roles {
 		secrets, err := of(role)
 		if err != nil {
 			return nil, err
 		}
-		cp, err := turning{c, d, era, role, secrets, read[role]}.open(ctx)
-		if err != nil {
+		t := turning{c, d, uint64(d.Now().Unix()), role, secrets, read[role]}
+		if err := t.ready(ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", role, err)
+		}
+		turns = append(turns, t)
+	}
+	for _, t := range turns { // none is in a new era if one may not be
+		cp, err := t.open(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", t.role, err)
 		}
 		opened = append(opened, cp)
 	}
@@ -149,6 +156,27 @@ type turning struct {
 	read    []intact.Reading
 }
 
+// ready says why the log may not go on in the era, before any is in it.
+func (t turning) ready(ctx context.Context) (err error) {
+	engine, err := reopen(ctx, t.Config, t.role)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	before, err := suite.EraOf(ctx, engine)
+	if err != nil {
+		return err
+	}
+	if t.era <= before {
+		return fmt.Errorf("the clock of this machine says %d, and the log is in the era %d: set it right", t.era, before)
+	}
+	old, err := t.log(before)
+	if err != nil {
+		return err
+	}
+	return engine.View(ctx, func(tx store.Tx) error { return t.whole(tx, old) })
+}
+
 // open writes the era's first entry, and notes how long the log is.
 func (t turning) open(ctx context.Context) (cp *feedv1.Checkpoint, err error) {
 	var next *feed.Log
@@ -160,15 +188,9 @@ func (t turning) open(ctx context.Context) (cp *feedv1.Checkpoint, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	if err := store.CheckVersion(ctx, engine, suite.Schema(t.role)); err != nil {
-		return nil, err
-	}
 	before, err := suite.EraOf(ctx, engine)
 	if err != nil {
 		return nil, err
-	}
-	if t.era <= before {
-		return nil, fmt.Errorf("the clock of this machine says %d, and the log is in the era %d: set it right", t.era, before)
 	}
 	old, err := t.log(before)
 	if err != nil {
@@ -196,19 +218,32 @@ func (t turning) log(era uint64) (*feed.Log, error) {
 	})
 }
 
-// turn makes the entry and its record, on a log that is what its last era has signed.
-func (t turning) turn(tx store.Tx, old, next *feed.Log) error {
+// whole refuses a log that is not what its last era has signed, that is about to take over
+// what it had lost, or that lacks what the stores beside it have read: they would count and
+// tell for ever what no log has.
+func (t turning) whole(tx store.Tx, old *feed.Log) error {
 	if err := old.Sound(tx); err != nil {
 		return err
 	}
 	if _, pending, err := store.Seek(tx, feed.MetaBucket, []byte(feed.LostKey)); err != nil || pending {
 		return errors.Join(err, errors.New("all that it had lost is here: start it, and it takes it over"))
 	}
-	cp, err := old.Checkpoint(tx)
+	size, err := old.Size(tx)
 	if err != nil {
 		return err
 	}
-	if err := t.settle(tx, cp.GetSize()); err != nil {
+	for _, r := range t.read {
+		if what, err := r.Lacks(tx, size); err != nil || what != "" {
+			return errors.Join(err, fmt.Errorf("%s: restore all stores from one backup", what))
+		}
+	}
+	return nil
+}
+
+// turn makes the entry and its record, and lets a log go on whose store was made anew.
+func (t turning) turn(tx store.Tx, old, next *feed.Log) error {
+	cp, err := old.Checkpoint(tx)
+	if err != nil {
 		return err
 	}
 	now, err := clock.Open(home(t.Config, t.role), time.Time{}, t.Now)
@@ -231,18 +266,7 @@ func (t turning) turn(tx store.Tx, old, next *feed.Log) error {
 		return err
 	}
 	eras := store.Table[*feedv1.Era]{Bucket: string(proto.MessageName(e)), Key: (*feedv1.Era).GetName}
-	return eras.Insert(tx, e)
-}
-
-// settle lets a log go on whose store was made anew, and refuses one that lacks what the
-// stores beside it have read: they would count and tell for ever what no log has.
-func (t turning) settle(tx store.Tx, size uint64) error {
-	for _, r := range t.read {
-		if what, err := r.Lacks(tx, size); err != nil || what != "" {
-			return errors.Join(err, fmt.Errorf("%s: restore all stores from one backup", what))
-		}
-	}
-	return tx.Delete(feed.MetaBucket, []byte(feed.AnewKey))
+	return errors.Join(eras.Insert(tx, e), tx.Delete(feed.MetaBucket, []byte(feed.AnewKey)))
 }
 
 // note lets the process know from its start how long the log is, and identity in which
