@@ -120,7 +120,7 @@ var rules = []struct {
 	// What a service's rules are too much for one package: pure as well, except
 	// for the figures' tables and the second hand's reading.
 	{"aggregation/figures", append(rooms("store", "calendar"), std, root+"aggregation")},
-	{"aggregation/figures/cursors", append(rooms("store"), std)},
+	{"aggregation/figures/cursors", append(rooms("feed", "store"), std)},
 	{"aggregation/figures/ended", append(rooms("store"), std, root+"aggregation")},
 	{"aggregation/figures/facts", []string{std, root + "aggregation"}},
 	{"aggregation/figures/reported", append(rooms("store"), std, proto, root+"aggregation")},

@@ -87,7 +87,6 @@ func ReadRun(records []*feedv1.Record, now time.Time) ([]*feedv1.Entry, error) {
 // Limits of an entry's parts.
 const (
 	maxSubject = 1 << 10
-	idSize     = 16
 	version    = 1
 )
 
@@ -105,7 +104,7 @@ func ReadEntry(b []byte) (*feedv1.Entry, error) {
 		wrong = "has no version"
 	case len(e.ProtoReflect().GetUnknown()) > 0:
 		wrong = "has unknown fields"
-	case len(e.GetId()) != idSize:
+	case len(e.GetId()) != feed.IDSize:
 		wrong = "has no id"
 	case e.GetAt().CheckValid() != nil || e.GetEffective().CheckValid() != nil:
 		wrong = "has a time that is none"

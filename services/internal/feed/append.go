@@ -15,10 +15,10 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-const (
-	version = 1
-	idSize  = 16
-)
+const version = 1
+
+// IDSize is how many bytes the id of an entry has.
+const IDSize = 16
 
 var deterministic = proto.MarshalOptions{Deterministic: true}
 
@@ -109,11 +109,11 @@ func (l *Log) fill(tx store.Tx, e *feedv1.Entry, body proto.Message) error {
 	if err != nil {
 		return err
 	}
-	random := make([]byte, idSize+SaltSize*len(sealed))
+	random := make([]byte, IDSize+SaltSize*len(sealed))
 	if _, err := io.ReadFull(l.config.Random, random); err != nil {
 		return fmt.Errorf("drawing an id: %w", err)
 	}
-	e.Id, random = random[:idSize:idSize], random[idSize:]
+	e.Id, random = random[:IDSize:IDSize], random[IDSize:]
 	for _, p := range sealed {
 		o := &feedv1.Opening{Salt: random[:SaltSize], Payload: p.payload}
 		random = random[SaltSize:]

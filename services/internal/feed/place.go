@@ -29,7 +29,7 @@ func (p Place) Behind(run []*feedv1.Entry) Place {
 
 // ReadPlace decodes a place: a number of eight bytes, and the id.
 func ReadPlace(b []byte) (Place, error) {
-	if len(b) != 8 && len(b) != 8+idSize {
+	if len(b) != 8 && len(b) != 8+IDSize {
 		return Place{}, fmt.Errorf("a place in a feed has %d bytes", len(b))
 	}
 	return Place{binary.BigEndian.Uint64(b), bytes.Clone(b[8:])}, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -24,10 +25,7 @@ type Cursor struct {
 	ID []byte
 }
 
-const (
-	moments = 24 // bytes of a cursor without the id
-	idSize  = 16
-)
+const moments = 24 // bytes of a cursor without the id
 
 // Read returns the cursor of a service's feed.
 func Read(tx store.Tx, service string) (Cursor, error) {
@@ -35,7 +33,7 @@ func Read(tx store.Tx, service string) (Cursor, error) {
 	if err != nil || !there {
 		return Cursor{}, err
 	}
-	if len(b) != moments && len(b) != moments+idSize {
+	if len(b) != moments && len(b) != moments+feed.IDSize {
 		return Cursor{}, fmt.Errorf("the cursor of %s has %d bytes", service, len(b))
 	}
 	return Cursor{binary.BigEndian.Uint64(b), instant(b[8:]), instant(b[16:]), bytes.Clone(b[moments:])}, nil
