@@ -10,6 +10,7 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
 
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	validatev1 "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -50,6 +51,23 @@ func TestReasonsNameAThingThenItsState(t *testing.T) {
 	}
 	if n < 100 {
 		t.Errorf("%d reasons were looked at, which cannot be all", n)
+	}
+}
+
+// TestWhatIsExhaustedComesBack: who is told to slow down repeats the call. What is full for
+// good is refused.
+func TestWhatIsExhaustedComesBack(t *testing.T) {
+	for _, f := range files() {
+		reasons := f.Enums().ByName("Reason")
+		if reasons == nil || f.Package() == "duban.fault.v1" {
+			continue
+		}
+		for i := range reasons.Values().Len() {
+			v := reasons.Values().Get(i)
+			if text, _ := proto.GetExtension(v.Options(), faultv1.E_Text).(*faultv1.Text); text.GetKind() == faultv1.Kind_KIND_EXHAUSTED {
+				t.Errorf("%s is answered with Retry-After", v.FullName())
+			}
+		}
 	}
 }
 

@@ -114,8 +114,8 @@ func Comparable(units int) error {
 }
 
 // Rank orders places by class, then by how good their figures are, then by unit,
-// and gives each its rank (名次): equals share the better one, and who cannot be
-// ranked has none and stands last in its class.
+// and gives each its rank (名次): equals share the better one, and who is gone or cannot
+// be ranked has none and stands last in its class.
 func Rank(d *Definition, places []*aggregationv1.CompareStatusResponse_Place) {
 	slices.SortFunc(places, d.order)
 	first := 0
@@ -162,7 +162,7 @@ func (d *Definition) better(a, b *aggregationv1.CompareStatusResponse_Place) int
 }
 
 func unranked(d *Definition, p *aggregationv1.CompareStatusResponse_Place) int {
-	if Ranked(d, p.GetFigure()) {
+	if !p.GetGone() && Ranked(d, p.GetFigure()) {
 		return 0
 	}
 	return 1

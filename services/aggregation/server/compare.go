@@ -55,7 +55,7 @@ func (s *Service) pageOf(places []*place, req *aggregationv1.CompareStatusReques
 		return &aggregationv1.CompareStatusResponse{Places: places}, nil
 	}
 	last := places[size-1]
-	cursor, err := proto.Marshal(&place{Unit: last.GetUnit(), Class: last.GetClass(), Figure: last.GetFigure()})
+	cursor, err := proto.Marshal(&place{Unit: last.GetUnit(), Class: last.GetClass(), Figure: last.GetFigure(), Gone: last.GetGone()})
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +83,10 @@ func (v *view) places(d *aggregation.Definition, label string) ([]*place, error)
 	if err := aggregation.Comparable(len(names)); err != nil {
 		return nil, err
 	}
-	places := make([]*place, len(names))
+	places, end := make([]*place, len(names)), v.query.End
+	if d.Overdue() {
+		end = v.query.Today
+	}
 	for i, name := range names {
 		list, err := v.figures(v.beneath(name), *d)
 		if err != nil {
@@ -94,7 +97,7 @@ func (v *view) places(d *aggregation.Definition, label string) ([]*place, error)
 		if label != "" {
 			class += "/" + u.GetLabels()[label]
 		}
-		places[i] = &place{Unit: name, DisplayName: u.GetDisplayName(), Class: class, Figure: list[0]}
+		places[i] = &place{Unit: name, DisplayName: u.GetDisplayName(), Class: class, Figure: list[0], Gone: v.gone(name, end)}
 	}
 	return places, nil
 }

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -13,6 +15,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -428,6 +431,52 @@ func TestUnitsAreRankedAmongTheirKind(t *testing.T) {
 		if p.GetUnit() != want[i].unit || p.GetRank() != want[i].rank {
 			t.Errorf("place %d = %v, want %v", i, p, want[i])
 		}
+	}
+}
+
+// TestWhoIsGoneHasNoRank: a unit that was archived or merged stands behind those that are
+// ranked, from the day on, and keeps its rank of periods that ended before.
+func TestWhoIsGoneHasNoRank(t *testing.T) {
+	s := newScene(t)
+	third := s.Unit("s3", s.district, organizationv1.Unit_KIND_SCHOOL)
+	s.accepted(s.sent(s.report(1, row(s.school, "found", 4), row(s.other, "found", 3), row(third, "found", 2))).GetName())
+	before := time.Date(2026, 3, 10, 1, 0, 0, 0, time.UTC)
+	s.SetTime(before.AddDate(0, 0, 3))
+	org := s.Organization(s.SystemAdmin)
+	if _, err := org.ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: s.school}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := org.MergeUnit(t.Context(), &organizationv1.MergeUnitRequest{Name: s.other, Into: third}); err != nil {
+		t.Fatal(err)
+	}
+	s.SetTime(before.AddDate(0, 0, 30))
+	s.CatchUp()
+	s.settled()
+	for name, c := range map[string]struct {
+		metric string
+		cut    *aggregationv1.Cut
+		gone   bool
+	}{
+		"today":                 {"problems_found", nil, true},
+		"what is overdue":       {"problems_overdue", &aggregationv1.Cut{EndDate: calendar.On(before).String()}, true},
+		"the period before":     {"problems_found", &aggregationv1.Cut{EndDate: calendar.On(before).String()}, false},
+		"as of before":          {"problems_found", &aggregationv1.Cut{AsOf: timestamppb.New(before.AddDate(0, 0, 2))}, false},
+		"in the period it went": {"problems_found", &aggregationv1.Cut{EndDate: calendar.On(before.AddDate(0, 0, 3)).String()}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			answer, err := s.Aggregation(s.reviewer.Key).CompareStatus(t.Context(), &aggregationv1.CompareStatusRequest{
+				Name: s.district, Level: organizationv1.Unit_KIND_SCHOOL, Metric: "metrics/" + c.metric, Cut: c.cut,
+			})
+			if err != nil || len(answer.GetPlaces()) < 2 {
+				t.Fatalf("%v, %v", answer, err)
+			}
+			for _, p := range answer.GetPlaces() {
+				gone := c.gone && p.GetUnit() != third
+				if p.GetGone() != gone || p.GetRank() == 0 != gone {
+					t.Errorf("%s is gone: %v, rank %d", p.GetUnit(), p.GetGone(), p.GetRank())
+				}
+			}
+		})
 	}
 }
 

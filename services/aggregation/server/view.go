@@ -307,6 +307,21 @@ func (v *view) subtree(past bool) (units []*organizationv1.Unit) {
 	return units
 }
 
+// gone says whether the unit was archived or merged by the end of a day, as is known at
+// the view's moment.
+func (v *view) gone(unit, day string) bool {
+	date, err := calendar.ParseDate(day)
+	if err != nil {
+		return false // every day of a view was read as one
+	}
+	at := v.moment()
+	if end := date.End().Add(-1); end.Before(at) {
+		at = end
+	}
+	state := v.directory.UnitAt(unit, at).GetState()
+	return state == organizationv1.Unit_STATE_ARCHIVED || state == organizationv1.Unit_STATE_MERGED
+}
+
 // beneath is the query for a unit beneath the one asked for: its own is nobody's
 // here.
 func (v *view) beneath(unit string) figures.Query {

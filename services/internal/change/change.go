@@ -35,6 +35,8 @@ var (
 	ErrOutcomeUnknown = fault.Of(faultv1.Reason_REASON_OUTCOME_UNKNOWN)
 	ErrFields         = fault.Of(faultv1.Reason_REASON_FIELDS_INVALID)
 	ErrUnitRemote     = fault.Of(faultv1.Reason_REASON_UNIT_REMOTE)
+
+	errUnmatched = ErrEtagStale.At("If-Match", "与当前的 etag 不符", "does not match the etag that it has now")
 )
 
 // Book is what a service writes in: its store and its log, its clocks and its
@@ -256,7 +258,7 @@ func (r *run[A]) decide(tx *Tx) (answer A, err error) {
 	case !tx.checked:
 		return answer, fmt.Errorf("%w: %s", errUnchecked, r.access.Method.FullName)
 	case !tx.matched && header(tx.ctx, "if-match") != "":
-		return answer, ErrEtagStale // of what is only coming to be nothing matches
+		return answer, errUnmatched // of what is only coming to be nothing matches
 	case r.req.GetValidateOnly():
 		return answer, errDry
 	}

@@ -212,7 +212,7 @@ func (tx *Tx) fresh(at At, etag string) error {
 	case asked != "" && asked != etag:
 		return ErrEtagStale.At(tx.etagPath(at), "不是当前的 etag", "is not the etag that it has now")
 	case !matches(header(tx.ctx, "if-match"), etag):
-		return ErrEtagStale
+		return errUnmatched
 	default:
 		return nil
 	}

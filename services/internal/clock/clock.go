@@ -107,7 +107,7 @@ func (c *Clock) may(now time.Time) error {
 	case !c.Simulated():
 		return errNotSimulated
 	case now.Before(c.now):
-		return errBackwards
+		return errBackwards.At("now", "早于当前时间", "is before the present time")
 	default:
 		return nil
 	}

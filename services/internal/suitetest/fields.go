@@ -25,7 +25,7 @@ func (p pointing) Invoke(ctx context.Context, method string, req, resp any, opts
 	m, ok := req.(proto.Message)
 	record, _ := resp.(proto.Message)
 	for _, path := range named(err) {
-		if ok && path != "Idempotency-Key" && !points(m.ProtoReflect().Descriptor(), record.ProtoReflect().Descriptor(), path) {
+		if ok && path != "Idempotency-Key" && path != "If-Match" && !points(m.ProtoReflect().Descriptor(), record.ProtoReflect().Descriptor(), path) {
 			p.t.Errorf("%s refuses at %q, which %s has not", method, path, m.ProtoReflect().Descriptor().FullName())
 		}
 	}

@@ -1696,7 +1696,9 @@ type Status_Child struct {
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// In the order of the metrics; figures that are 0 are left out, but those that are
 	// partial.
-	Figures       []*Figure `protobuf:"bytes,3,rep,name=figures,proto3" json:"figures,omitempty"`
+	Figures []*Figure `protobuf:"bytes,3,rep,name=figures,proto3" json:"figures,omitempty"`
+	// 已停用或撤并: the unit was archived or merged by the end of the period.
+	Gone          bool `protobuf:"varint,4,opt,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1750,6 +1752,13 @@ func (x *Status_Child) GetFigures() []*Figure {
 		return x.Figures
 	}
 	return nil
+}
+
+func (x *Status_Child) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
 }
 
 // One thing owed.
@@ -1901,10 +1910,13 @@ type CompareStatusResponse_Place struct {
 	Class string `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
 	// From 1; equals share the better place. 0: it has no denominator or value
 	// to be ranked by, a numerator larger than its denominator, or a value of 0
-	// that is partial, and stands last in its class.
+	// that is partial, or is gone, and stands last in its class.
 	Rank int32 `protobuf:"varint,4,opt,name=rank,proto3" json:"rank,omitempty"`
 	// By what it is ranked.
-	Figure        *Figure `protobuf:"bytes,5,opt,name=figure,proto3" json:"figure,omitempty"`
+	Figure *Figure `protobuf:"bytes,5,opt,name=figure,proto3" json:"figure,omitempty"`
+	// 已停用或撤并: the unit was archived or merged by the end of the period or, by a metric
+	// of what is overdue, by overdue_date.
+	Gone          bool `protobuf:"varint,6,opt,name=gone,proto3" json:"gone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1972,6 +1984,13 @@ func (x *CompareStatusResponse_Place) GetFigure() *Figure {
 		return x.Figure
 	}
 	return nil
+}
+
+func (x *CompareStatusResponse_Place) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
 }
 
 // One stretch of time.
@@ -2052,7 +2071,7 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\vdenominator\x18\x04 \x01(\x03R\vdenominator\x12 \n" +
 	"\vprovisional\x18\x05 \x01(\bR\vprovisional\x12\x16\n" +
 	"\x06origin\x18\x06 \x01(\tR\x06origin\x12\x1d\n" +
-	"\apartial\x18\a \x01(\bB\x03\xe0A\x03R\apartial\"\xd7\b\n" +
+	"\apartial\x18\a \x01(\bB\x03\xe0A\x03R\apartial\"\xec\b\n" +
 	"\x06Status\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x19\n" +
 	"\bend_date\x18\x02 \x01(\tR\aendDate\x12/\n" +
@@ -2073,11 +2092,12 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\x18source_changes_truncated\x18\x0f \x01(\bR\x16sourceChangesTruncated\x12&\n" +
 	"\foverdue_date\x18\x10 \x01(\tB\x03\xe0A\x03R\voverdueDate\x12Q\n" +
 	"\x0ereport_sources\x18\x11 \x03(\v2%.duban.aggregation.v1.ReportingSourceB\x03\xe0A\x03R\rreportSources\x12:\n" +
-	"\x14report_sources_total\x18\x12 \x01(\x03B\x03\xe0A\x03H\x00R\x12reportSourcesTotal\x88\x01\x01\x1av\n" +
+	"\x14report_sources_total\x18\x12 \x01(\x03B\x03\xe0A\x03H\x00R\x12reportSourcesTotal\x88\x01\x01\x1a\x8a\x01\n" +
 	"\x05Child\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x126\n" +
-	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afiguresB\x17\n" +
+	"\afigures\x18\x03 \x03(\v2\x1c.duban.aggregation.v1.FigureR\afigures\x12\x12\n" +
+	"\x04gone\x18\x04 \x01(\bR\x04goneB\x17\n" +
 	"\x15_report_sources_total\"\xef\x01\n" +
 	"\x0fReportingSource\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12\x16\n" +
@@ -2152,17 +2172,18 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\tpage_size\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12@\n" +
-	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\xd3\x02\n" +
+	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\xe7\x02\n" +
 	"\x15CompareStatusResponse\x12I\n" +
 	"\x06places\x18\x01 \x03(\v21.duban.aggregation.v1.CompareStatusResponse.PlaceR\x06places\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n" +
-	"\foverdue_date\x18\x03 \x01(\tB\x03\xe0A\x03R\voverdueDate\x1a\x9e\x01\n" +
+	"\foverdue_date\x18\x03 \x01(\tB\x03\xe0A\x03R\voverdueDate\x1a\xb2\x01\n" +
 	"\x05Place\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\tR\x05class\x12\x12\n" +
 	"\x04rank\x18\x04 \x01(\x05R\x04rank\x124\n" +
-	"\x06figure\x18\x05 \x01(\v2\x1c.duban.aggregation.v1.FigureR\x06figure\"\xc0\x02\n" +
+	"\x06figure\x18\x05 \x01(\v2\x1c.duban.aggregation.v1.FigureR\x06figure\x12\x12\n" +
+	"\x04gone\x18\x06 \x01(\bR\x04gone\"\xc0\x02\n" +
 	"\x16GetStatusSeriesRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04name\x12=\n" +
 	"\x06metric\x18\x02 \x01(\tB%\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\x06metric\x12+\n" +

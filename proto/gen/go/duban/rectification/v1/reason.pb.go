@@ -260,7 +260,7 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x17REASON_LEDGER_UNCHANGED\x10\b\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x05\x12<台账内容与已报备版本一致，无需补充报备。\x1a>The content is as it was filed: there is nothing to sign anew.\x12\xbc\x01\n" +
 	"\x1dREASON_LEDGER_SUPERIOR_EXISTS\x10\t\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12H该单位的上级在本系统内，应由上级直接备案或退回。\x1aEThe unit has a superior here, who acknowledges or returns the ledger.\x12\xa9\x01\n" +
 	"\x12REASON_LEDGER_FULL\x10\n" +
-	"\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\a\x12E一本台账最多登记 {limit} 个问题，请合并同类问题。\x1a@A ledger takes at most {limit} problems: enter like ones as one.\x12\xc2\x01\n" +
+	"\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12E一本台账最多登记 {limit} 个问题，请合并同类问题。\x1a@A ledger takes at most {limit} problems: enter like ones as one.\x12\xc2\x01\n" +
 	"\x1fREASON_PROBLEM_CATEGORY_UNKNOWN\x10\v\x1a\x9c\x01\x92\xb2\x19\x97\x01\b\x01\x12E类别或条目不在活动的问题分类之内，请从中选择。\x1aLThe category or item is not in the taxonomy of the campaign: choose from it.\x12\x7f\n" +
 	"\x1cREASON_PROBLEM_SOURCE_DENIED\x10\f\x1a]\x92\xb2\x19Y\b\x02\x12'此来源的问题不能由您登记。\x1a*You may not enter problems of this source. \x01\x12\xd3\x01\n" +
 	"\x1bREASON_PROBLEM_ILLEGAL_MOVE\x10\r\x1a\xb1\x01\x92\xb2\x19\xac\x01\b\x05\x12X问题目前为“{state}”，不能执行“{move}”操作，请重新读取问题。\x1aNThe problem is {state}, which does not allow \"{move}\": read the problem again.\x12\xdf\x01\n" +
@@ -268,7 +268,7 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\"REASON_PROBLEM_DESCRIPTION_MISSING\x10\x0f\x1aU\x92\xb2\x19Q\b\x01\x12!请填写问题描述和层面。\x1a*A problem needs its description and level.\x12\x85\x01\n" +
 	"\x1eREASON_PROBLEM_PLAN_INCOMPLETE\x10\x10\x1aa\x92\xb2\x19]\b\x01\x120整改计划不完整，请补充：{missing}。\x1a'The plan is incomplete: give {missing}.\x12\xe1\x02\n" +
 	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\xbd\x02\x92\xb2\x19\xb8\x02\b\x05\x12\x8a\x01已报备、由上级或信访专员确定或已过期的整改时限，只能通过申请延期推迟；未过期的可以直接提前。\x1a\xa4\x01A deadline that is filed, that a superior or complaint officer set or that has passed moves later only by an extension; before it has passed it may be made earlier. \x01\x12\xbb\x01\n" +
-	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\a\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\xfb\x01\n" +
+	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\xfb\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1a\xd5\x01\x92\xb2\x19\xd0\x01\b\x05\x12[申请销号须在 evidence 中列出佐证材料；尚无附件的，请先添加附件。\x1amSubmitting needs evidence: name attachments of the problem in `evidence`, and add one first if there is none. \x01\x12\xb4\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xd1\x01\n" +
 	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x05\x12H整改、核查、销号须由三人分别进行，请由他人办理。\x1a]Who rectifies, who verifies and who closes must be three persons: let another person do this.\x12\x9e\x04\n" +
@@ -277,14 +277,14 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1fREASON_PROBLEM_LEDGER_NOT_FILED\x10\x18\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12H该时限仍由本单位自定，可直接修改，无需申请延期。\x1aHThe deadline is still the unit's own: change it, no extension is needed.\x12\x92\x01\n" +
 	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1al\x92\xb2\x19h\b\x05\x126已有待批的延期申请，请等待上级决定。\x1a,An extension awaits a decision: wait for it.\x12j\n" +
 	"\x1dREASON_PROBLEM_EXTENSION_NONE\x10\x1a\x1aG\x92\xb2\x19C\b\x05\x12\x1e没有待批的延期申请。\x1a\x1fNo extension awaits a decision.\x12\xc7\x01\n" +
-	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\a\x12Q一个问题最多申请 {limit} 次延期，请在现有时限内完成整改。\x1aFA problem takes at most {limit} extensions: keep the present deadline.\x12\xdc\x01\n" +
+	"\x1eREASON_PROBLEM_EXTENSIONS_FULL\x10\x1b\x1a\xa2\x01\x92\xb2\x19\x9d\x01\b\x05\x12Q一个问题最多申请 {limit} 次延期，请在现有时限内完成整改。\x1aFA problem takes at most {limit} extensions: keep the present deadline.\x12\xdc\x01\n" +
 	"\x1eREASON_INSPECTION_ILLEGAL_MOVE\x10\x1c\x1a\xb7\x01\x92\xb2\x19\xb2\x01\b\x05\x12X检查目前为“{state}”，不能执行“{move}”操作，请重新读取检查。\x1aTThe inspection is {state}, which does not allow \"{move}\": read the inspection again.\x12\xb0\x01\n" +
 	" REASON_INSPECTION_TARGET_OUTSIDE\x10\x1d\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x05\x129受检单位须是本单位的下级单位，请改选。\x1aCA target must lie beneath the bureau that inspects: choose another. \x01\x12\xc3\x01\n" +
 	"!REASON_INSPECTION_MEMBER_INVOLVED\x10\x1e\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12Q检查人员不得检查本人所在单位，请调整检查组或受检单位。\x1a?Nobody inspects their own unit: change the team or the targets.\x12\xc4\x01\n" +
 	" REASON_INSPECTION_MEMBER_UNKNOWN\x10\x1f\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x01\x12B检查组成员不存在或已不在任，请核对人员编号。\x1aPA team member does not exist or is no longer in office: check the member's name.\x12\xb2\x01\n" +
 	" REASON_INSPECTION_TARGET_UNKNOWN\x10 \x1a\x8b\x01\x92\xb2\x19\x86\x01\b\x01\x12B该单位不在受检单位之列，请从受检单位中选择。\x1a>The unit is not a target of this inspection: name one that is.\x12|\n" +
 	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aU\x92\xb2\x19Q\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded. \x01\x12\xc8\x01\n" +
-	"\x1eREASON_PROBLEM_RECTIFIERS_FULL\x10\"\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\a\x12W一个问题最多由 {limit} 人先后整改，请由已参与的人员继续办理。\x1aAAt most {limit} persons work on a problem: let one of them go on.\x12\x9a\x02\n" +
+	"\x1eREASON_PROBLEM_RECTIFIERS_FULL\x10\"\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x05\x12W一个问题最多由 {limit} 人先后整改，请由已参与的人员继续办理。\x1aAAt most {limit} persons work on a problem: let one of them go on.\x12\x9a\x02\n" +
 	"\x1dREASON_PROBLEM_PERSON_UNKNOWN\x10#\x1a\xf6\x01\x92\xb2\x19\xf1\x01\b\x01\x12\x7f责任领导、责任人须是本单位（含内设机构）的在任人员，请填写其人员编号 units/…/members/…。\x1alWho is responsible must be in office in the unit or its departments: give their name, units/…/members/….\x12\xcf\x01\n" +
 	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
 	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.\x12\xe0\x01\n" +
