@@ -96,7 +96,12 @@ type Tx struct {
 	writes  bool
 	matched bool     // whether If-Match was held against a record
 	units   []string // on which Check allowed it
+	veiled  bool
 }
+
+// Veil has nothing that is kept of the change tell who made it: entries say what they say
+// of the public, and the remembered request names no unit.
+func (tx *Tx) Veil() { tx.veiled, tx.units = true, nil }
 
 // KnowsOr is Knows for a record of the unit that others, who do not see the unit,
 // may read but not change, if it concerns them.
@@ -125,7 +130,7 @@ func (tx *Tx) Check(unit string) error {
 func (tx *Tx) over(unit string) error {
 	tx.checked = true
 	err := tx.Access.Check(unit)
-	if err == nil {
+	if err == nil && !tx.veiled {
 		tx.units = append(tx.units, unit)
 	}
 	return err
@@ -197,7 +202,7 @@ func Do[A proto.Message](ctx context.Context, b *Book, req Request, rule func(*T
 	for _, option := range options {
 		option(&r.steps)
 	}
-	if r.id, err = identify(ctx, r.access, req); err != nil {
+	if r.id, err = identify(ctx, b, r.access, req); err != nil {
 		return answer, err
 	}
 	err = r.access.Settled(ctx, func() error {
@@ -301,7 +306,7 @@ func (tx *Tx) actor() *feedv1.Actor {
 	if p.Service() != "" {
 		return &feedv1.Actor{Role: "service", Pseudonym: tx.book.Pseudonym(p.Name)}
 	}
-	if p.Name == "" {
+	if p.Name == "" || tx.veiled {
 		return &feedv1.Actor{Role: "public"}
 	}
 	acting := tx.Access.Acting()
