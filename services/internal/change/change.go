@@ -96,6 +96,7 @@ type Tx struct {
 	writes  bool
 	matched bool     // whether If-Match was held against a record
 	units   []string // on which Check allowed it
+	repeats bool     // it only asks whether the first answer is given again
 	veiled  bool
 }
 
@@ -228,7 +229,7 @@ func (r *run[A]) attempt(ctx context.Context) (answer A, err error) {
 		return answer, err
 	}
 	err = r.book.Store.Update(ctx, func(raw store.Tx) error {
-		if answer, repeat, err = r.first(raw); repeat || err != nil {
+		if answer, repeat, err = r.first(ctx, raw); repeat || err != nil {
 			return err
 		}
 		answer, err = r.decide(r.tx(ctx, raw))
@@ -240,10 +241,16 @@ func (r *run[A]) attempt(ctx context.Context) (answer A, err error) {
 	return answer, stored(err)
 }
 
-// first returns the first answer, if the request is a repeat.
-func (r *run[A]) first(raw store.Tx) (answer A, repeat bool, err error) {
+// first returns the first answer, if the request is a repeat and the caller still has the
+// right to what it asks.
+func (r *run[A]) first(ctx context.Context, raw store.Tx) (answer A, repeat bool, err error) {
 	first, err := r.id.answered(raw, r.access, answer)
 	if first == nil || err != nil {
+		return answer, false, err
+	}
+	tx := r.book.tx(ctx, raw, r.access)
+	tx.req, tx.repeats = r.req, true
+	if err := r.may(tx); err != nil {
 		return answer, false, err
 	}
 	return first.(A), true, nil
