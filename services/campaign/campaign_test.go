@@ -197,7 +197,7 @@ func TestWhatIsPastIsNotPublished(t *testing.T) {
 	}
 	c.State, c.Owner = campaignv1.Campaign_STATE_DRAFT, "units/d"
 	for _, task := range c.GetTasks() {
-		task.Lead, task.Cooperating = nil, nil
+		task.Lead, task.Cooperating, task.AppliesTo = nil, nil, nil
 	}
 	past := func(moment string) (paths []string) {
 		now, err := time.Parse(time.RFC3339, moment)

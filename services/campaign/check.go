@@ -3,6 +3,7 @@ package campaign
 import (
 	"fmt"
 	"iter"
+	"slices"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 )
@@ -130,8 +131,13 @@ func namedUnits(c *campaignv1.Campaign) iter.Seq2[string, string] {
 				return
 			}
 		}
-		for i, unit := range c.GetScope().GetUnits() {
-			if !yield(fmt.Sprintf("campaign.scope.units[%d]", i), unit) {
+		units := c.GetScope().GetUnits()
+		for i, unit := range slices.Concat(units, c.GetScope().GetExceptions()) {
+			path := fmt.Sprintf("campaign.scope.units[%d]", i)
+			if i >= len(units) {
+				path = fmt.Sprintf("campaign.scope.exceptions[%d]", i-len(units))
+			}
+			if !yield(path, unit) {
 				return
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/campaign"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -38,6 +39,9 @@ var refusals = []struct {
 	{campaign.ErrCountInvalid, "campaign.tasks[0].count", changed(func(c *campaignv1.Campaign) { c.Tasks[0].Count = 1 })},
 	{campaign.ErrCountInvalid, "campaign.tasks[1].count", changed(func(c *campaignv1.Campaign) { c.Tasks[1].Count = 0 })},
 	{campaign.ErrUnitOutside, "campaign.scope.units[0]", changed(func(c *campaignv1.Campaign) { c.Scope = &campaignv1.Scope{Units: []string{"units/elsewhere"}} })},
+	{campaign.ErrUnitOutside, "campaign.scope.exceptions[1]", changed(func(c *campaignv1.Campaign) {
+		c.Scope = &campaignv1.Scope{Units: []string{"units/d"}, Exceptions: []string{"units/s1", "units/mistyped"}}
+	})},
 	{campaign.ErrUnitOutside, "campaign.tasks[1].lead.unit", changed(func(c *campaignv1.Campaign) { c.Tasks[1].Lead = &campaignv1.Organ{Unit: "units/gone"} })},
 	{campaign.ErrDepartmentUnresolved, "campaign.actions[0].lead.unit", published(func(c *campaignv1.Campaign) { c.Actions[0].Lead.Function = "petition" })},
 	{campaign.ErrDepartmentUnresolved, "campaign.tasks[1].cooperating[0].unit", published(func(c *campaignv1.Campaign) {
@@ -58,7 +62,10 @@ var refusals = []struct {
 		group := []*campaignv1.LeadingMember{{DisplayName: "示例组长"}, {Member: "units/c/members/gone"}, {Member: "units/c/members/head"}}
 		return campaign.Led(&campaignv1.Campaign{LeadingGroup: group}, func(member string) bool { return member == "units/c/members/head" })
 	}},
-	{campaign.ErrScopeEmpty, "", published(func(c *campaignv1.Campaign) { c.Scope = &campaignv1.Scope{Exceptions: []string{"units/d"}} })},
+	{campaign.ErrScopeEmpty, "campaign.tasks[0].applies_to", published(func(c *campaignv1.Campaign) { c.Scope = &campaignv1.Scope{Exceptions: []string{"units/d"}} })},
+	{campaign.ErrScopeEmpty, "campaign.tasks[1].applies_to", published(func(c *campaignv1.Campaign) {
+		c.Tasks[1].AppliesTo = &campaignv1.Applicability{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_NATION}}
+	})},
 	{campaign.ErrTooManyAssignments, "", func() error { _, _, err := campaign.Publish(whole(), nil, broad(10_001), noon, "x"); return err }},
 
 	{campaign.ErrAssignmentIllegalMove, "", func() error { _, err := campaign.Receive(open, assigned(), noon, "x"); return err }},

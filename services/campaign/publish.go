@@ -22,7 +22,8 @@ const Assignments = 20_000
 // Publish returns c as it is published and the assignments that it gives: one
 // for every task and every active unit in scope that the task applies to. land
 // is the owner's subtree, and t the template that c was made from or nil. No task falls
-// out unsaid: where an action with tasks lacks required items, c is not published.
+// out unsaid: where an action with tasks lacks required items, or a task applies to no unit
+// in scope, c is not published.
 func Publish(c *campaignv1.Campaign, t *Template, land Land, now time.Time, who string) (*campaignv1.Campaign, []*campaignv1.Assignment, error) {
 	c, err := move(c, Publishing)
 	if err != nil {
@@ -139,17 +140,21 @@ func assignments(c *campaignv1.Campaign, land Land) (given []*campaignv1.Assignm
 	chosen := make([][]*organizationv1.Unit, len(tasks))
 	count := 0
 	inScope := scope.Select(c.GetScope(), land)
+	f := ErrScopeEmpty
 	for i, t := range tasks {
 		for _, u := range inScope {
 			if scope.Active(u) && scope.Suits(u, t.GetAppliesTo().GetKinds(), t.GetAppliesTo().GetLabels()) {
 				chosen[i] = append(chosen[i], u)
 			}
 		}
+		if len(chosen[i]) == 0 {
+			f = f.At(fmt.Sprintf("campaign.tasks[%d].applies_to", i), "范围内没有适用单位", "applies to no unit in scope")
+		}
 		count += len(chosen[i])
 	}
 	switch most := max(count, len(scope.Owes(c, land))); {
-	case count == 0:
-		return nil, ErrScopeEmpty
+	case len(f.Fields) > 0:
+		return nil, f
 	case most > Assignments:
 		return nil, ErrTooManyAssignments.With("limit", strconv.Itoa(Assignments)).With("count", strconv.Itoa(most))
 	}

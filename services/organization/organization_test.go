@@ -294,6 +294,7 @@ func TestParseRows(t *testing.T) {
 		{"no parent", "s1,,school,x,,", "parent_id"},
 		{"an unknown kind", "s1,d1,palace,x,,", "kind"},
 		{"labels that are none", "s1,d1,school,x,primary,", "labels"},
+		{"two codes of a scheme", "s1,d1,school,x,boarding=true,school=2;school=1", ""},
 		{"a label twice", "s1,d1,school,x,a=1;a=2,", "labels"},
 		{"codes that are none", "s1,d1,school,x,,4205", "codes"},
 		{"a cell too few", "s1,d1,school,x,", "id"},
@@ -322,6 +323,30 @@ func TestParseRows(t *testing.T) {
 			t.Errorf("%s = %v, want ErrCSVUnreadable", name, err)
 		} else if len(err.Error()) > 300 {
 			t.Errorf("%s: what the table says is repeated with %d bytes", name, len(err.Error()))
+		}
+	}
+}
+
+// A row that has the codes of a unit in another order changes nothing.
+func TestTheOrderOfCodesIsNoChange(t *testing.T) {
+	const table = "id,parent_id,kind,display_name,codes\ns1,d1,school,演示小学,"
+	u := &organizationv1.Unit{
+		Name: "units/s1", Parent: "units/d1", DisplayName: "演示小学", Kind: organizationv1.Unit_KIND_SCHOOL, State: organizationv1.Unit_STATE_ACTIVE,
+		Codes: []*organizationv1.Code{{Scheme: "school", Value: "2"}, {Scheme: "gbt2260", Value: "420502"}, {Scheme: "school", Value: "1"}},
+	}
+	for codes, want := range map[string]organizationv1.ImportUnitsResponse_Verdict{
+		"school=2;gbt2260=420502;school=1": organizationv1.ImportUnitsResponse_VERDICT_UNCHANGED,
+		"gbt2260=420502;school=1;school=2": organizationv1.ImportUnitsResponse_VERDICT_UNCHANGED,
+		"gbt2260=420502;school=1":          organizationv1.ImportUnitsResponse_VERDICT_UPDATED,
+		"gbt2260=420502;school=1;school=1": organizationv1.ImportUnitsResponse_VERDICT_UPDATED,
+		"":                                 organizationv1.ImportUnitsResponse_VERDICT_UPDATED,
+	} {
+		rows, err := organization.ParseRows(table + codes + "\n")
+		if err != nil || rows[0].Err != nil {
+			t.Fatalf("%s: %v, %v", codes, rows, err)
+		}
+		if _, verdict, err := organization.Compare(u, rows[0]); err != nil || verdict != want {
+			t.Errorf("%s = %v, %v; want %v", codes, verdict, err, want)
 		}
 	}
 }

@@ -1,11 +1,11 @@
 package organization
 
 import (
+	"cmp"
 	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -45,7 +45,7 @@ func (r Row) onto(u *organizationv1.Unit) *organizationv1.Unit {
 	if _, ok := r.columns["labels"]; ok {
 		said.Labels = r.Unit.GetLabels()
 	}
-	if _, ok := r.columns["codes"]; ok {
+	if _, ok := r.columns["codes"]; ok && !sameCodes(u.GetCodes(), r.Unit.GetCodes()) {
 		said.Codes = r.Unit.GetCodes()
 	}
 	return said
@@ -144,8 +144,8 @@ func parseRow(line int, cells []string, at map[string]int) Row {
 	case !ok || kind == 0:
 		row.Err = wrong("kind", "单位类别未定义", "is not a kind of unit")
 	}
-	labels, bad := pairs(cell("labels"))
-	codes, worse := pairs(cell("codes"))
+	labels, bad := labelled(cell("labels"))
+	codes, worse := coded(cell("codes"))
 	switch {
 	case row.Err != nil:
 	case bad:
@@ -155,7 +155,7 @@ func parseRow(line int, cells []string, at map[string]int) Row {
 	}
 	row.Unit = &organizationv1.Unit{
 		Name: "units/" + row.ID, Parent: "units/" + cell("parent_id"), DisplayName: cell("display_name"),
-		Kind: organizationv1.Unit_Kind(kind), Labels: labels, Codes: coded(codes),
+		Kind: organizationv1.Unit_Kind(kind), Labels: labels, Codes: codes,
 	}
 	return row
 }
@@ -175,29 +175,47 @@ func Column(path string) string {
 
 func wrong(column, zh, en string) *fault.Fault { return ErrRowInvalid.At(column, zh, en) }
 
-// pairs reads "a=1;b=2".
-func pairs(cell string) (found map[string]string, bad bool) {
+// pairs reads "a=1;b=2", in its order.
+func pairs(cell string) (found [][2]string, bad bool) {
 	for part := range strings.SplitSeq(cell, ";") {
 		if part == "" {
 			continue
 		}
 		key, value, ok := strings.Cut(part, "=")
-		if _, twice := found[key]; !ok || twice || key == "" {
+		if !ok || key == "" {
 			return nil, true
 		}
-		if found == nil {
-			found = map[string]string{}
-		}
-		found[key] = value
+		found = append(found, [2]string{key, value})
 	}
 	return found, false
 }
 
-func coded(codes map[string]string) (list []*organizationv1.Code) {
-	for _, scheme := range slices.Sorted(maps.Keys(codes)) {
-		list = append(list, &organizationv1.Code{Scheme: scheme, Value: codes[scheme]})
+// labelled reads labels, of which each stands once.
+func labelled(cell string) (map[string]string, bool) {
+	list, bad := pairs(cell)
+	labels := make(map[string]string, len(list))
+	for _, pair := range list {
+		labels[pair[0]] = pair[1]
 	}
-	return list
+	return labels, bad || len(labels) < len(list)
+}
+
+// coded reads codes, of which a scheme may have several.
+func coded(cell string) (codes []*organizationv1.Code, bad bool) {
+	list, bad := pairs(cell)
+	for _, pair := range list {
+		codes = append(codes, &organizationv1.Code{Scheme: pair[0], Value: pair[1]})
+	}
+	return codes, bad
+}
+
+// sameCodes says whether two lists have the same codes, in whatever order.
+func sameCodes(a, b []*organizationv1.Code) bool {
+	order := func(c, d *organizationv1.Code) int {
+		return cmp.Or(strings.Compare(c.GetScheme(), d.GetScheme()), strings.Compare(c.GetValue(), d.GetValue()))
+	}
+	equal := func(c, d *organizationv1.Code) bool { return order(c, d) == 0 }
+	return slices.EqualFunc(slices.SortedFunc(slices.Values(a), order), slices.SortedFunc(slices.Values(b), order), equal)
 }
 
 // Compare returns the unit that is there as a row has it, what the row does to it,

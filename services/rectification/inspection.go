@@ -155,18 +155,23 @@ func Conclude(i *rectificationv1.Inspection, e Ending, at Places) (*rectificatio
 // Reader is who reads an inspection.
 type Reader struct {
 	Name    string
-	Sees    func(unit string) bool // whether they see the unit's records
+	Sees    func(unit string) bool // whether they see the unit's records, as no portal does
+	Portal  func(unit string) bool // whether the inspection is public and they see what is so of the unit
 	Belongs func(unit string) bool // whether they belong to the unit or to what lies beneath it
 }
 
 // Shown returns of i what r may know: all of it, if r sees the inspecting bureau and
 // belongs to none of the targets, or is of the team; else the part of the targets that r
-// sees and that know of it; or nil if there is none.
+// sees and that know of it, and for portals of those that were visited once it is
+// concluded; or nil if there is none.
 func Shown(i *rectificationv1.Inspection, r Reader) *rectificationv1.Inspection {
 	if r.Sees(i.GetUnit()) && !slices.ContainsFunc(i.GetTargets(), r.Belongs) || slices.Contains(i.GetTeam(), r.Name) {
 		return i
 	}
-	knows := func(target string) bool { return r.Sees(target) && (i.GetAnnounced() || visited(i, target)) }
+	knows := func(target string) bool {
+		was := visited(i, target)
+		return r.Sees(target) && (i.GetAnnounced() || was) || was && r.Portal(target)
+	}
 	part := proto.CloneOf(i)
 	part.Plan, part.Conclusion, part.Team = "", "", nil
 	part.Targets = slices.DeleteFunc(part.Targets, func(t string) bool { return !knows(t) })

@@ -219,26 +219,32 @@ func TestWhoSeesATargetSeesItsPartOnceItMayKnow(t *testing.T) {
 		i       *rectificationv1.Inspection
 		reader  string
 		sees    []string
+		portal  []string
 		belongs string
 		want    *rectificationv1.Inspection
 	}{
-		"the bureau":             {full, "x", []string{"units/bureau", "units/school"}, "units/bureau", full},
-		"the team":               {full, full.GetTeam()[0], nil, "", full},
-		"a visited target":       {full, "x", []string{"units/school"}, "units/school", part},
-		"both targets":           {full, "x", []string{"units/school", "units/district"}, "", part},
-		"a target not visited":   {full, "x", []string{"units/district"}, "", nil},
-		"nobody":                 {full, "x", []string{"units/office"}, "", nil},
-		"before the visit":       {inspection(), "x", []string{"units/school"}, "", nil},
-		"an announced one":       {announced, "x", []string{"units/school"}, "", told},
-		"an announced elsewhere": {announced, "x", []string{"units/office"}, "", nil},
+		"the bureau":             {full, "x", []string{"units/bureau", "units/school"}, nil, "units/bureau", full},
+		"the team":               {full, full.GetTeam()[0], nil, nil, "", full},
+		"a visited target":       {full, "x", []string{"units/school"}, nil, "units/school", part},
+		"both targets":           {full, "x", []string{"units/school", "units/district"}, nil, "", part},
+		"a target not visited":   {full, "x", []string{"units/district"}, nil, "", nil},
+		"nobody":                 {full, "x", []string{"units/office"}, nil, "", nil},
+		"before the visit":       {inspection(), "x", []string{"units/school"}, nil, "", nil},
+		"an announced one":       {announced, "x", []string{"units/school"}, nil, "", told},
+		"an announced elsewhere": {announced, "x", []string{"units/office"}, nil, "", nil},
 
-		"a target's with a say in the bureau":             {inspection(), "x", []string{"units/bureau", "units/school", "units/district"}, "units/school", nil},
-		"a target's with a say in it, of what it saw":     {full, "x", []string{"units/bureau", "units/school", "units/district"}, "units/school", part},
-		"a target's with a say in it, who is of the team": {full, full.GetTeam()[0], []string{"units/bureau"}, "units/school", full},
+		"a portal of all":                  {full, "x", nil, []string{"units/bureau", "units/school", "units/district"}, "", part},
+		"a portal of who was not visited":  {announced, "x", nil, []string{"units/bureau", "units/district"}, "", nil},
+		"who sees one, with all by portal": {announced, "x", []string{"units/school"}, []string{"units/bureau", "units/school", "units/district"}, "", told},
+
+		"a target's with a say in the bureau":             {inspection(), "x", []string{"units/bureau", "units/school", "units/district"}, nil, "units/school", nil},
+		"a target's with a say in it, of what it saw":     {full, "x", []string{"units/bureau", "units/school", "units/district"}, nil, "units/school", part},
+		"a target's with a say in it, who is of the team": {full, full.GetTeam()[0], []string{"units/bureau"}, nil, "units/school", full},
 	} {
 		reader := rectification.Reader{
 			Name:    c.reader,
 			Sees:    func(unit string) bool { return slices.Contains(c.sees, unit) },
+			Portal:  func(unit string) bool { return slices.Contains(c.portal, unit) },
 			Belongs: func(unit string) bool { return unit == c.belongs },
 		}
 		if diff := cmp.Diff(c.want, rectification.Shown(c.i, reader), protocmp.Transform()); diff != "" {

@@ -314,3 +314,35 @@ func TestWhoHasAnAssignmentReadsItsCampaign(t *testing.T) {
 	w.CatchUp()
 	w.must(reads(stranger))
 }
+
+// On a clock that stands still a unit is moved at the instant at which a campaign was
+// published: what came first is told by the assignments.
+func TestAMoveAtTheInstantOfPublishingHidesNoCampaign(t *testing.T) {
+	w := newWorld(t)
+	move := func(unit string) {
+		t.Helper()
+		_, err := w.Organization(w.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: unit, Parent: w.other})
+		w.must(err)
+		w.CatchUp()
+	}
+	w.draft("later")
+	move(w.second)
+	before := w.publish("c")
+	move(w.school)
+	later, err := w.Campaign(w.head.Key).GetCampaign(t.Context(), &campaignv1.GetCampaignRequest{Name: "campaigns/later"})
+	w.must(err)
+	for name, c := range map[string]struct {
+		who      suitetest.Person
+		campaign string
+		want     error
+	}{
+		"of what was moved then":            {w.schoolClerk, before, nil},
+		"who came to stand above it":        {w.otherHead, before, nil},
+		"of what was moved before":          {w.secondClerk, before, authz.ErrNotFound},
+		"of what was moved, of a draft yet": {w.schoolClerk, later.GetName(), authz.ErrNotFound},
+	} {
+		if _, err := w.Campaign(c.who.Key).GetCampaign(t.Context(), &campaignv1.GetCampaignRequest{Name: c.campaign}); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}

@@ -61,6 +61,9 @@ func (s *Service) receive(tx *change.Tx, req filing, in complaint.Intake) (*comp
 	if err != nil {
 		return nil, "", err
 	}
+	if c.GetSealed() {
+		tx.Veil() // who took it in is of its content
+	}
 	c.Digests = &complaintv1.Digests{}
 	if c.Digests.Identity, err = s.keepIdentity(tx, c.GetName(), req.GetComplainant()); err != nil {
 		return nil, "", err

@@ -78,7 +78,7 @@ func New(book *change.Book, parts Parts) (*Service, error) {
 	return &Service{
 		Parts: parts, book: book, rung: newBell(), listing: methods[listing],
 		heard: &heard{behind: map[string]uint64{}}, troubles: troubles,
-		webhooks: change.Kind[*eventv1.Webhook]{Book: book, May: mayWebhook, Show: troubles.show},
+		webhooks: change.Kind[*eventv1.Webhook]{Book: book, May: mayWebhook, Gone: deleted, Show: troubles.show},
 		table:    store.Table[*eventv1.Webhook]{Bucket: "duban.event.v1.Webhook", Key: (*eventv1.Webhook).GetName},
 	}, nil
 }

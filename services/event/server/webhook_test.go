@@ -168,8 +168,10 @@ func TestAWebhookIsItsOwners(t *testing.T) {
 			t.Errorf("%s = %v", url, err)
 		}
 	}
-	if _, err := s.Event(s.SystemAdmin).DeleteWebhook(t.Context(), &eventv1.DeleteWebhookRequest{Name: w.GetName()}); err != nil {
-		t.Fatal(err)
+	for range 2 { // the answer to a repeat is the first one
+		if _, err := s.Event(s.SystemAdmin).DeleteWebhook(t.Context(), &eventv1.DeleteWebhookRequest{Name: w.GetName(), RequestId: "delete"}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := s.Event(s.eye.Key).GetWebhook(t.Context(), &eventv1.GetWebhookRequest{Name: w.GetName()}); !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("what was deleted is there: %v", err)

@@ -93,6 +93,8 @@ func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRe
 			MediaType: info.MediaType, Size: info.Size, Digest: info.Digest,
 		})
 	}, change.If(func(tx *change.Tx) error {
+		return a.parent.Reach(tx, req.GetParent())
+	}), change.While(func(tx *change.Tx) error {
 		return a.takes(tx, req.GetParent(), int64(len(req.GetContent())))
 	}), change.Before(func(ctx context.Context) (err error) {
 		info, err = a.put(ctx, req)
@@ -100,11 +102,8 @@ func (a *Attachments) Create(ctx context.Context, req *blobv1.CreateAttachmentRe
 	}))
 }
 
-// takes says whether the caller may add a file of so many bytes to the parent.
+// takes says whether the parent takes one more file, of so many bytes.
 func (a *Attachments) takes(tx *change.Tx, parent string, size int64) error {
-	if err := a.parent.Reach(tx, parent); err != nil {
-		return err
-	}
 	if err := a.parent.Accept(tx, parent); err != nil {
 		return err
 	}

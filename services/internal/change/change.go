@@ -98,7 +98,13 @@ type Tx struct {
 	writes  bool
 	matched bool     // whether If-Match was held against a record
 	units   []string // on which Check allowed it
+	repeats bool     // it only asks whether the first answer is given again
+	veiled  bool
 }
+
+// Veil has nothing that is kept of the change tell who made it: entries say what they say
+// of the public, and the remembered request names no unit.
+func (tx *Tx) Veil() { tx.veiled, tx.units = true, nil }
 
 // KnowsOr is Knows for a record of the unit that others, who do not see the unit,
 // may read but not change, if it concerns them.
@@ -127,7 +133,7 @@ func (tx *Tx) Check(unit string) error {
 func (tx *Tx) over(unit string) error {
 	tx.checked = true
 	err := tx.Access.Check(unit)
-	if err == nil {
+	if err == nil && !tx.veiled {
 		tx.units = append(tx.units, unit)
 	}
 	return err
@@ -199,7 +205,7 @@ func Do[A proto.Message](ctx context.Context, b *Book, req Request, rule func(*T
 	for _, option := range options {
 		option(&r.steps)
 	}
-	if r.id, err = identify(ctx, r.access, req); err != nil {
+	if r.id, err = identify(ctx, b, r.access, req); err != nil {
 		return answer, err
 	}
 	err = r.access.Settled(ctx, func() error {
@@ -225,7 +231,7 @@ func (r *run[A]) attempt(ctx context.Context) (answer A, err error) {
 		return answer, err
 	}
 	err = r.book.Store.Update(ctx, func(raw store.Tx) error {
-		if answer, repeat, err = r.first(raw); repeat || err != nil {
+		if answer, repeat, err = r.first(ctx, raw); repeat || err != nil {
 			return err
 		}
 		answer, err = r.decide(r.tx(ctx, raw))
@@ -237,10 +243,16 @@ func (r *run[A]) attempt(ctx context.Context) (answer A, err error) {
 	return answer, stored(err)
 }
 
-// first returns the first answer, if the request is a repeat.
-func (r *run[A]) first(raw store.Tx) (answer A, repeat bool, err error) {
+// first returns the first answer, if the request is a repeat and the caller still has the
+// right to what it asks.
+func (r *run[A]) first(ctx context.Context, raw store.Tx) (answer A, repeat bool, err error) {
 	first, err := r.id.answered(raw, r.access, answer)
 	if first == nil || err != nil {
+		return answer, false, err
+	}
+	tx := r.book.tx(ctx, raw, r.access)
+	tx.req, tx.repeats = r.req, true
+	if err := r.may(tx); err != nil {
 		return answer, false, err
 	}
 	return first.(A), true, nil
@@ -303,7 +315,7 @@ func (tx *Tx) actor() *feedv1.Actor {
 	if p.Service() != "" {
 		return &feedv1.Actor{Role: "service", Pseudonym: tx.book.Pseudonym(p.Name)}
 	}
-	if p.Name == "" {
+	if p.Name == "" || tx.veiled {
 		return &feedv1.Actor{Role: "public"}
 	}
 	acting := tx.Access.Acting()

@@ -34,6 +34,9 @@ type Kind[T Record] struct {
 	// record. It answers authz.ErrNotFound for what the caller may not know of, and
 	// MUST leave to portals what is public alone.
 	May func(*Tx, T) error
+	// Gone, if set, says of which records nobody may know any more: they are deleted, and
+	// kept for what still speaks of them.
+	Gone func(T) bool
 	// Show, if set, returns what the caller may know of a record that it may read:
 	// Get and List answer with that, and filters look at nothing else; else portals are
 	// shown what portal.Shown has of it. It MUST NOT change the record.
@@ -58,12 +61,18 @@ func (k *Kind[T]) table() store.Table[T] {
 
 // may decides about a record that was found.
 func (k *Kind[T]) may(tx *Tx, r T) error {
+	if k.gone(r) {
+		tx.checked = true
+		return authz.ErrNotFound
+	}
 	if k.May != nil {
 		tx.checked = true
 		return k.May(tx, r)
 	}
 	return tx.knows(k.Unit(r), r, k.check())
 }
+
+func (k *Kind[T]) gone(r T) bool { return k.Gone != nil && k.Gone(r) }
 
 // check is how the unit of a record is checked.
 func (k *Kind[T]) check() func(*Tx, string) error {
@@ -190,9 +199,25 @@ func On[T Record, A proto.Message](ctx context.Context, k *Kind[T], req Named, r
 // reaching puts the record into r for those who may act on it.
 func (k *Kind[T]) reaching(at At, r *T) Option {
 	return If(func(tx *Tx) (err error) {
+		if tx.repeats {
+			return k.again(tx, at.GetName())
+		}
 		*r, err = k.ReachAt(tx, at)
 		return err
 	})
+}
+
+// again decides whether who changed the record of that name may be told so once more. Of
+// what was deleted since, nothing more is to be known than that.
+func (k *Kind[T]) again(tx *Tx, name string) error {
+	r, err := k.Find(tx, name)
+	if errors.Is(err, authz.ErrNotFound) || err == nil && k.gone(r) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return k.may(tx, r)
 }
 
 // ReachAt is Reach for a record that is still as the caller knows it.

@@ -21,9 +21,22 @@ type steps struct {
 }
 
 // If lets nobody change anything whom check refuses. It is asked in every
-// transaction, the one before asking outside included, and MUST NOT write.
+// transaction, the one before asking outside and that of a repeat included, and MUST NOT
+// write. It decides about the right alone: whether the change can still be made is for
+// While.
 func If(check func(*Tx) error) Option {
 	return func(s *steps) { s.checks = append(s.checks, check) }
+}
+
+// While is If for what the first call ended by itself, as that there is room: a repeat is
+// not held to it.
+func While(check func(*Tx) error) Option {
+	return If(func(tx *Tx) error {
+		if tx.repeats {
+			return nil
+		}
+		return check(tx)
+	})
 }
 
 // In is If for those who may not act on the records of the unit, which the request
@@ -97,7 +110,7 @@ func (r *run[A]) prepare(ctx context.Context) (answer A, repeat bool, err error)
 		return answer, false, nil
 	}
 	err = r.book.Store.View(ctx, func(raw store.Tx) error {
-		if answer, repeat, err = r.first(raw); repeat || err != nil {
+		if answer, repeat, err = r.first(ctx, raw); repeat || err != nil {
 			return err
 		}
 		return r.may(r.tx(ctx, raw))

@@ -84,7 +84,7 @@ func TestAPublicIDIsRefusedAtItsField(t *testing.T) {
 	long := strings.Repeat("a", 22)
 	keyed := authn.Principal{Name: "units/a/members/b"}
 	known := authz.With(authn.With(t.Context(), keyed), &authz.Access{Method: &authz.Method{}, Principal: keyed})
-	if _, err := identify(known, authz.From(known), &organizationv1.CreateUnitRequest{RequestId: long}); err != nil {
+	if _, err := identify(known, book, authz.From(known), &organizationv1.CreateUnitRequest{RequestId: long}); err != nil {
 		t.Fatalf("who has a key is refused with %v where ids are their own", err)
 	}
 	for name, ctx := range map[string]context.Context{"nobody": t.Context(), "who has a key": known} {

@@ -28,8 +28,8 @@ const kept = 7 * 24 * time.Hour
 
 // Request ids lie outside what fsck folds: they are no one's history.
 const (
-	requestsBucket = "requests"     // principal 0x00 id → time, digest, answer
-	requestAges    = "requests.age" // time, principal 0x00 id → nothing
+	requestsBucket = "requests"     // pseudonym of principal 0x00 id → time, digest, units, answer
+	requestAges    = "requests.age" // time, the same → nothing
 )
 
 const swept = 4 // outdated request ids that a new one takes with it
@@ -42,8 +42,9 @@ type identity struct {
 	at     string // where the request id stands
 }
 
-// identify takes the request id from the request or the Idempotency-Key header.
-func identify(ctx context.Context, access *authz.Access, req Request) (identity, error) {
+// identify takes the request id from the request or the Idempotency-Key header. What it is
+// kept under tells nobody without the key whose it is.
+func identify(ctx context.Context, b *Book, access *authz.Access, req Request) (identity, error) {
 	id, err := sent(ctx, req)
 	if err != nil || id == "" || req.GetValidateOnly() {
 		return identity{}, err
@@ -56,7 +57,7 @@ func identify(ctx context.Context, access *authz.Access, req Request) (identity,
 		return identity{}, fmt.Errorf("encoding the request: %w", err)
 	}
 	body = append(body, access.Method.FullName...)
-	return identity{key: []byte(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body), at: Said(req)}, nil
+	return identity{key: b.Pseudonym(access.Principal.Name + "\x00" + id), digest: sha256.Sum256(body), at: Said(req)}, nil
 }
 
 // PublicID returns the request id of a call, or "" for none, held to what one of

@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,11 +17,17 @@ import (
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
 
+// book has what a request is known by.
+var book = &Book{Pseudonym: func(name string) []byte {
+	sum := sha256.Sum256([]byte("key" + name))
+	return sum[:16]
+}}
+
 // known is the identity of a request of that id to a method.
 func known(t *testing.T, method, id string) identity {
 	t.Helper()
 	access := &authz.Access{Method: &authz.Method{FullName: method}, Principal: authn.Principal{Name: "units/a/members/b"}}
-	is, err := identify(t.Context(), access, &organizationv1.CreateUnitRequest{UnitId: "u", RequestId: id})
+	is, err := identify(t.Context(), book, access, &organizationv1.CreateUnitRequest{UnitId: "u", RequestId: id})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +37,9 @@ func known(t *testing.T, method, id string) identity {
 // Requests of two methods may have the same bytes, and are two nonetheless.
 func TestARequestIDIsOfOneMethod(t *testing.T) {
 	one, again, other := known(t, "/duban.x.v1.X/One", "r"), known(t, "/duban.x.v1.X/One", "r"), known(t, "/duban.x.v1.X/Other", "r")
+	if bytes.Contains(one.key, []byte("units/a/members/b")) {
+		t.Errorf("%q says whose request it is", one.key)
+	}
 	if one.digest != again.digest || !bytes.Equal(one.key, other.key) || one.digest == other.digest {
 		t.Errorf("one %v, again %v, the other method %v", one, again, other)
 	}
@@ -38,7 +48,7 @@ func TestARequestIDIsOfOneMethod(t *testing.T) {
 // In metadata blanks pass the rules of fields by, and would make all who send them one.
 func TestARequestIDIsNotBlank(t *testing.T) {
 	ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("idempotency-key", "  "))
-	_, err := identify(ctx, &authz.Access{Method: &authz.Method{}, Principal: authn.Principal{Name: "machines/m"}}, &organizationv1.CreateUnitRequest{})
+	_, err := identify(ctx, book, &authz.Access{Method: &authz.Method{}, Principal: authn.Principal{Name: "machines/m"}}, &organizationv1.CreateUnitRequest{})
 	if f := fault.As(err); f == nil || !f.Is(ErrFields) || f.Fields[0].Path != "Idempotency-Key" {
 		t.Errorf("an id of blanks: %v", err)
 	}

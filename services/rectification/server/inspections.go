@@ -27,14 +27,13 @@ func mayInspection(tx *change.Tx, i *rectificationv1.Inspection) error {
 	}
 }
 
-// shown is what the caller may know of an inspection, or nil. For portals there is
-// none before it is concluded.
+// shown is what the caller may know of an inspection, or nil.
 func shown(tx *change.Tx, i *rectificationv1.Inspection) *rectificationv1.Inspection {
-	r := rectification.Reader{Name: tx.Access.Principal.Name, Sees: tx.Access.Inside, Belongs: tx.Access.Belongs}
-	if portal.Public(i) {
-		r.Sees = tx.Access.Sees
-	}
-	return rectification.Shown(i, r)
+	a := tx.Access
+	return rectification.Shown(i, rectification.Reader{
+		Name: a.Principal.Name, Sees: a.Inside, Belongs: a.Belongs,
+		Portal: func(unit string) bool { return portal.Public(i) && a.Sees(unit) },
+	})
 }
 
 // CreateInspection implements the RPC.

@@ -1,10 +1,12 @@
 package server_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -211,4 +213,28 @@ func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 		Name: w.inspection(t, true, w.school).GetName(), Target: w.school, Summary: "s",
 	})
 	want(t, "a supervisor beside the team who records", err, rectification.ErrInspectionNotOfTeam)
+}
+
+// A portal learns of a concluded inspection what was visited, and no more than the
+// inspected: no plan and conclusion, and nothing of whom nobody came to, who may be visited
+// yet.
+func TestAPortalReadsWhatWasVisitedAlone(t *testing.T) {
+	w := begin(t)
+	seen, unseen := w.Machine(w.bureau, accessv1.Role_ROLE_PORTAL), w.Machine(w.other, accessv1.Role_ROLE_PORTAL)
+	for _, announced := range []bool{false, true} {
+		i := w.inspection(t, announced, w.school, w.other)
+		suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.supervisor).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "未发现问题"}))
+		suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "总体良好"}))
+		get := &rectificationv1.GetInspectionRequest{Name: i.GetName()}
+		part := suitetest.OK[*rectificationv1.Inspection](t)(w.as(seen).GetInspection(t.Context(), get))
+		if part.GetPlan() != "" || part.GetConclusion() != "" || !slices.Equal(part.GetTargets(), []string{w.school}) || len(part.GetVisits()) != 1 {
+			t.Errorf("announced %v: the portal reads %v", announced, part)
+		}
+		_, err := w.as(unseen).GetInspection(t.Context(), get)
+		want(t, "the portal of a unit to which nobody came", err, authz.ErrNotFound)
+		whole := suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).GetInspection(t.Context(), get))
+		if whole.GetConclusion() == "" || len(whole.GetTargets()) != 2 {
+			t.Errorf("the bureau reads %v", whole)
+		}
+	}
 }

@@ -52,7 +52,7 @@ const (
 	Reason_REASON_CAMPAIGN_DEPARTMENT_MISSING Reason = 10
 	// Something that a published campaign must have.
 	Reason_REASON_CAMPAIGN_INCOMPLETE Reason = 11
-	// No task applies to any unit in scope.
+	// A task that applies to no unit in scope.
 	Reason_REASON_CAMPAIGN_SCOPE_EMPTY Reason = 12
 	// More than one publication can give out.
 	Reason_REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY Reason = 13
@@ -183,7 +183,7 @@ var File_duban_campaign_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xa4-\n" +
+	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xde-\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd6\x01\n" +
 	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\xb3\x01\x92\xb2\x19\xae\x01\b\x05\x12X活动目前为“{state}”，不能执行“{move}”操作，请重新读取活动。\x1aPThe campaign is {state}, which does not allow \"{move}\": read the campaign again.\x12z\n" +
@@ -197,8 +197,8 @@ const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_CAMPAIGN_UNIT_OUTSIDE\x10\t\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\x01\x12Z单位不在主办单位辖内，或已撤并：{unit}。请改选辖内的在用单位。\x1a<{unit} is not an active unit of the owner: name one that is.\x12\xc1\x01\n" +
 	"\"REASON_CAMPAIGN_DEPARTMENT_MISSING\x10\n" +
 	"\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12?尚未确定承担科室，请在所列字段中指定单位。\x1aLNo department has been found for a part: name the unit in the fields listed. \x01\x12\xbe\x01\n" +
-	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x05\x12?活动内容不完整，不能发布，请补充所列字段。\x1aQThe campaign lacks something and cannot be published: complete the fields listed. \x01\x12\xb3\x01\n" +
-	"\x1bREASON_CAMPAIGN_SCOPE_EMPTY\x10\f\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x05\x12B范围内没有适用任务的单位，请调整范围或任务。\x1aDNo task applies to any unit in scope: change the scope or the tasks.\x12\x8f\x02\n" +
+	"\x1aREASON_CAMPAIGN_INCOMPLETE\x10\v\x1a\x9d\x01\x92\xb2\x19\x98\x01\b\x05\x12?活动内容不完整，不能发布，请补充所列字段。\x1aQThe campaign lacks something and cannot be published: complete the fields listed. \x01\x12\xed\x01\n" +
+	"\x1bREASON_CAMPAIGN_SCOPE_EMPTY\x10\f\x1a\xcb\x01\x92\xb2\x19\xc6\x01\b\x05\x12`所列任务在范围内没有适用单位，请调整范围或任务，或删去这些任务。\x1a^The tasks listed apply to no unit in scope: change the scope or the tasks, or leave these out. \x01\x12\x8f\x02\n" +
 	"$REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY\x10\r\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x05\x12r一次发布的任务不得超过 {limit} 项，本活动将产生 {count} 项：请缩小范围或拆分活动。\x1agA campaign gives at most {limit} assignments, and this would give {count}: narrow its scope or part it.\x12\xdc\x01\n" +
 	"\x1eREASON_ASSIGNMENT_ILLEGAL_MOVE\x10\x0e\x1a\xb7\x01\x92\xb2\x19\xb2\x01\b\x05\x12X任务目前为“{state}”，不能执行“{move}”操作，请重新读取任务。\x1aTThe assignment is {state}, which does not allow \"{move}\": read the assignment again.\x12\x8f\x01\n" +
 	"!REASON_ASSIGNMENT_CAMPAIGN_CLOSED\x10\x0f\x1ah\x92\xb2\x19d\b\x05\x12'活动已结束，任务不再变动。\x1a7The campaign is closed: its assignments change no more.\x12\xc1\x01\n" +

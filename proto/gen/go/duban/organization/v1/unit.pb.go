@@ -1017,7 +1017,7 @@ type ImportUnitsRequest struct {
 	Ancestor string `protobuf:"bytes,1,opt,name=ancestor,proto3" json:"ancestor,omitempty"`
 	// CSV in UTF-8 with a header: id, parent_id, kind, display_name, and
 	// optionally labels (stage=primary;boarding=true) and codes
-	// (gbt2260=420502). A kind is one of Unit.Kind, with or without KIND_ and in capitals or not: NATION,
+	// (gbt2260=420502;school=1;school=2), whose order is no change. A kind is one of Unit.Kind, with or without KIND_ and in capitals or not: NATION,
 	// PROVINCE, CITY, DISTRICT, SCHOOL_DISTRICT, SCHOOL, AFFILIATE, DEPARTMENT, PARTY_BRANCH. At most 5,000 rows. Of a unit that is there, a column that
 	// the header does not have leaves its field as it is; an empty cell empties it.
 	Csv string `protobuf:"bytes,2,opt,name=csv,proto3" json:"csv,omitempty"`
