@@ -50,6 +50,7 @@ type Report struct {
 	Withheld uint64 // commitments of a mirror that nothing opens
 	Rows     uint64 // of indexes
 	Files    uint64 // that records name, each as often as it is named
+	Waiting  uint64 // entries of a tail that the log had lost, which it has not taken over yet
 	Wrong    uint64 // findings; one wrong byte may cause several
 	// First is where to begin: what the first wrong entry shows by itself; else
 	// what is wrong with size, root or signature; else what is wrong with the
@@ -164,6 +165,7 @@ func (c *check) all(ctx context.Context) error {
 		{inState, c.counts},
 		{aside, func() error { return c.indexes(ctx) }},
 		{aside, func() error { return c.requests(ctx) }},
+		{aside, c.meta},
 		{aside, c.buckets},
 		{aside, c.beside},
 	} {
