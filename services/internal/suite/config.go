@@ -80,6 +80,8 @@ const (
 	mostReserve = 1 << 30
 	// mostInFlight is more than a machine can run.
 	mostInFlight = 1 << 20
+	// mostGrace leaves a second of the ten that a stop may take for the spans, and one to end.
+	mostGrace = 8 * time.Second
 	// leastBodies has room for two of the largest bodies.
 	leastBodies = 32 << 20
 )
@@ -99,7 +101,7 @@ func (c *Config) Check() error {
 		check(address.Listens(at), "%s: must be host:port", key)
 	}
 	check(c.Reserve <= mostReserve, "reserve_mib: must be at most %d", mostReserve)
-	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
+	check(c.Grace > 0 && c.Grace <= mostGrace, "grace: must be above 0 and at most %v, so that a stop takes less than ten", mostGrace)
 	l := c.Limits
 	for key, ok := range map[string]bool{
 		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "rate": l.Rate > 0, "burst": l.Burst > 0, "waits": l.Waits > 0,

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/duban-project/duban/services/federation"
 )
@@ -71,6 +72,18 @@ func TestSizesHaveBounds(t *testing.T) {
 	for _, key := range []string{"reserve_mib:", "limits.in_flight:"} {
 		if err := c.Check(); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("Check = %v, lacks %s", err, key)
+		}
+	}
+}
+
+// TestAStopTakesLessThanTenSeconds: beside the calls, which end within the grace, spans
+// have a second.
+func TestAStopTakesLessThanTenSeconds(t *testing.T) {
+	for grace, want := range map[time.Duration]bool{1: true, 8 * time.Second: true, 8*time.Second + 1: false, 9 * time.Second: false} {
+		c := Default()
+		c.Grace = grace
+		if err := c.Check(); (err == nil) != want {
+			t.Errorf("Check of a grace of %v = %v, want it taken %v", grace, err, want)
 		}
 	}
 }
