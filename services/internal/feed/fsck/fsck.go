@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	formats "github.com/transparency-dev/formats/log"
@@ -52,10 +53,10 @@ type Report struct {
 	Files    uint64 // that records name, each as often as it is named
 	Waiting  uint64 // entries of a tail that the log had lost, which it has not taken over yet
 	Wrong    uint64 // findings; one wrong byte may cause several
-	// First is where to begin: what the first wrong entry shows by itself; else
-	// what is wrong with size, root or signature; else what is wrong with the
-	// rows made of the entries, records and their files included; else what is
-	// wrong beside these. Nil if nothing is wrong.
+	// First is where to begin: that the log is another's; else what the first wrong
+	// entry shows by itself; else what is wrong with size, root or signature; else what
+	// is wrong with the rows made of the entries, records and their files included;
+	// else what is wrong beside these. Nil if nothing is wrong.
 	First *Finding
 }
 
@@ -63,10 +64,11 @@ type Report struct {
 type rank int
 
 const (
-	inEntry rank = iota // an entry and the rows that stand with it
-	inLog               // size, root, signature
-	inState             // rows that are made of entries
-	aside               // indexes, requests, unknown buckets
+	elsewhere rank = iota // the log is another: all else follows from that
+	inEntry               // an entry and the rows that stand with it
+	inLog                 // size, root, signature
+	inState               // rows that are made of entries
+	aside                 // indexes, requests, unknown buckets
 )
 
 // Expect is what a store is held against.
@@ -192,6 +194,12 @@ func (c *check) checkpoint(verifier note.Verifier) error {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	if !there {
+		return nil
+	}
+	of, _, _ := strings.Cut(string(text), "\n")
+	if _, _, ok := parted(of); ok && of != c.origin {
+		c.rank = elsewhere
+		c.wrong(None, "", "it is the log %.300s, in the place of %s", of, c.origin)
 		return nil
 	}
 	cp, rest, _, err := formats.ParseCheckpoint(text, c.origin, verifier)

@@ -279,6 +279,26 @@ func TestTheFirstIsNearestToTheCause(t *testing.T) {
 	}
 }
 
+// TestALogInAnothersPlace: that it is another's is said before what follows from it.
+func TestALogInAnothersPlace(t *testing.T) {
+	f := written(t)
+	key, err := note.NewEd25519VerifierKey("test.example/a/complaint/1", make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := run(t.Context(), f.Engine, Expect{Verifier: verifier}, feedtest.Types(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report.First; got == nil || got.Seq != None || got.What != "it is the log "+feedtest.Origin+", in the place of test.example/a/complaint/1" {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestForeignKey(t *testing.T) {
 	f := written(t)
 	other, err := note.NewEd25519VerifierKey(feedtest.Origin, make([]byte, 32))
