@@ -45,7 +45,7 @@ type Finding struct {
 
 // Report is what Check has seen.
 type Report struct {
-	Entries  uint64
+	Entries  uint64 // by the number of the last
 	Subjects uint64
 	Openings uint64 // commitments that were opened
 	Withheld uint64 // commitments of a mirror that nothing opens
