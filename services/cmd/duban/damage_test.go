@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,6 +35,7 @@ func TestADamagedFileIsNamed(t *testing.T) {
 		"flipped flags":    flip(8, 0xff),
 		"flipped page ids": flip(0, 0xff),
 		"flipped counts":   flip(10, 0xff),
+		"in a circle":      circle,
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := filepath.Join(t.TempDir(), "data")
@@ -107,6 +109,18 @@ func flip(at int, mask byte) func([]byte) []byte {
 		}
 		return b
 	}
+}
+
+// circle has every page that leads to others lead to itself alone.
+func circle(b []byte) []byte {
+	for page := 2 * pageSize; page < len(b); page += pageSize {
+		if head := b[page:]; head[8] == 1 {
+			for i := range int(binary.NativeEndian.Uint16(head[10:])) {
+				binary.NativeEndian.PutUint64(head[16+16*i+8:], uint64(page/pageSize))
+			}
+		}
+	}
+	return b
 }
 
 func spoil(t *testing.T, path string, damage func([]byte) []byte) {

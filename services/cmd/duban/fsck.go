@@ -63,6 +63,9 @@ func say(out io.Writer) func(name string, r fsck.Report) {
 		}
 		fmt.Fprintf(out, "%-14s %8d entries  %8d subjects  %8d openings  %8d index rows  %6d files  %d wrong\n",
 			name, r.Entries, r.Subjects, r.Openings, r.Rows, r.Files, r.Wrong)
+		if r.Waiting > 0 {
+			fmt.Fprintf(out, "  a tail is waiting: of what the log had lost %d entries came back; the next start takes them over, unless more are to come\n", r.Waiting)
+		}
 		if r.First != nil {
 			fmt.Fprintln(out, "  first: "+first(*r.First))
 		}

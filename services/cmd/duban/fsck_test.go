@@ -73,9 +73,13 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 
 	plant(t, filepath.Join(c.Data, "evaluation.db"), "ballot.final", "rounds/r\x00receipt")
 	plant(t, filepath.Join(c.Data, "complaint.db"), "complaint.contents", "complaints/c")
+	plant(t, filepath.Join(c.Data, "campaign.db"), "feed.lost", "x")
+	plant(t, filepath.Join(c.Data, "event.db"), "feed.meta", "lost")
 	told = fsckSays(t, errWrong, c.Data)
 	for _, want := range []string{
 		"first: rounds/r: of 0 ballots that the feed commits to 0 are missing, and 1 are there",
+		"a tail is waiting: of what the log had lost 1 entries came back", "first: feed.lost has under 78 what is no such entry",
+		"the tail that waits to be taken over does not lead to where the log was",
 		"first: complaints/c: complaint.contents has a row of it, and there is no such case",
 	} {
 		if !strings.Contains(told, want) {

@@ -18,8 +18,8 @@ import (
 type Config struct {
 	// Data is the folder of the stores and keys.
 	Data string `yaml:"data"`
-	// Installation names this installation among all: province, then itself. It
-	// is the start of its feeds' origins and cannot change later.
+	// Installation names this installation among all: province, perhaps the place in it,
+	// then itself. It is the start of its feeds' origins and cannot change later.
 	Installation string `yaml:"installation"`
 	// HTTP is where REST listens; empty: nowhere.
 	HTTP string `yaml:"http"`
@@ -78,10 +78,15 @@ const (
 	mostMessage  = 1 << 30
 	// mostReserve is a pebibyte, in MiB: far below where bytes no longer fit a number.
 	mostReserve = 1 << 30
-	// mostInFlight is more than a machine can run.
-	mostInFlight = 1 << 20
-	// leastBodies has room for two of the largest bodies.
-	leastBodies = 32 << 20
+	// mostCalls is more than a machine can run at once, and mostRate than it can answer in
+	// a second: what is larger is a slip.
+	mostCalls, mostRate = 1 << 20, 1 << 30
+	// mostDeadline is far beyond what anybody waits for.
+	mostDeadline = time.Hour
+	// mostGrace leaves a second of the ten that a stop may take for the spans, and one to end.
+	mostGrace = 8 * time.Second
+	// leastBodies has room for two of the largest bodies, mostBodies is more than a machine has.
+	leastBodies, mostBodies = 32 << 20, 1 << 40
 )
 
 // Check implements config.Section.
@@ -94,22 +99,25 @@ func (c *Config) Check() error {
 	}
 	check(c.Data != "", "data: must name a folder")
 	_, _, named := federation.SplitName(c.Installation)
-	check(named, "installation: must be province/installation of a-z, 0-9 and hyphen, each beginning with a letter or digit; the province may have dots")
+	check(named, "installation: must be province/installation or province/place/installation, of a-z, 0-9 and hyphen, each beginning with a letter or digit; all but the last may have dots")
 	for key, at := range map[string]string{"http": c.HTTP, "grpc": c.GRPC, "metrics": c.Metrics} {
 		check(address.Listens(at), "%s: must be host:port", key)
 	}
 	check(c.Reserve <= mostReserve, "reserve_mib: must be at most %d", mostReserve)
-	check(c.Grace > 0 && c.Grace <= 9*time.Second, "grace: must be above 0 and at most 9s, so that a stop takes less than ten")
+	check(c.Grace > 0 && c.Grace <= mostGrace, "grace: must be above 0 and at most %v, so that a stop takes less than ten", mostGrace)
 	l := c.Limits
-	for key, ok := range map[string]bool{
-		"in_flight": l.InFlight > 0, "deadline": l.Deadline > 0, "rate": l.Rate > 0, "burst": l.Burst > 0, "waits": l.Waits > 0,
-		"connections": l.Connections > 0,
+	for _, n := range []struct {
+		key      string
+		is, most float64
+	}{
+		{"in_flight", float64(l.InFlight), mostCalls}, {"waits", float64(l.Waits), mostCalls}, {"connections", float64(l.Connections), mostCalls},
+		{"rate", l.Rate, mostRate}, {"burst", float64(l.Burst), mostRate},
 	} {
-		check(ok, "limits.%s: must be above 0", key)
+		check(n.is > 0 && n.is <= n.most, "limits.%s: must be above 0 and at most %.0f", n.key, n.most)
 	}
-	check(l.InFlight <= mostInFlight, "limits.in_flight: must be at most %d", mostInFlight)
+	check(l.Deadline > 0 && l.Deadline <= mostDeadline, "limits.deadline: must be above 0 and at most %v", mostDeadline)
 	check(l.Message >= leastMessage && l.Message <= mostMessage, "limits.message: must be from %d to %d bytes", leastMessage, mostMessage)
-	check(l.Bodies >= leastBodies, "limits.bodies: must be at least %d bytes", leastBodies)
+	check(l.Bodies >= leastBodies && l.Bodies <= mostBodies, "limits.bodies: must be from %d to %d bytes", leastBodies, mostBodies)
 	return errors.Join(append(mistakes, address.Origins(c.AllowedOrigins), address.Proxies(c.TrustedProxies), c.apart(),
 		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
 }

@@ -1,9 +1,11 @@
 package suite
 
 import (
+	"math"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/duban-project/duban/services/federation"
 )
@@ -68,9 +70,23 @@ func TestSizesHaveBounds(t *testing.T) {
 		t.Errorf("Check = %v", err)
 	}
 	c.Reserve, c.Limits.InFlight = 17592186044416, 1<<31 // 2⁶⁴ bytes; and more than a stream's number holds
-	for _, key := range []string{"reserve_mib:", "limits.in_flight:"} {
+	l := &c.Limits
+	l.Rate, l.Burst, l.Waits, l.Connections, l.Bodies, l.Deadline = math.Inf(1), 1<<40, 1e12, 1e13, 1e17, 1e6*time.Hour
+	for _, key := range []string{"reserve_mib:", "limits.in_flight:", "limits.rate:", "limits.burst:", "limits.waits:", "limits.connections:", "limits.bodies:", "limits.deadline:"} {
 		if err := c.Check(); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("Check = %v, lacks %s", err, key)
+		}
+	}
+}
+
+// TestAStopTakesLessThanTenSeconds: beside the calls, which end within the grace, spans
+// have a second.
+func TestAStopTakesLessThanTenSeconds(t *testing.T) {
+	for grace, want := range map[time.Duration]bool{1: true, 8 * time.Second: true, 8*time.Second + 1: false, 9 * time.Second: false} {
+		c := Default()
+		c.Grace = grace
+		if err := c.Check(); (err == nil) != want {
+			t.Errorf("Check of a grace of %v = %v, want it taken %v", grace, err, want)
 		}
 	}
 }

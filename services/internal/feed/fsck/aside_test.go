@@ -8,8 +8,13 @@ import (
 	"testing/fstest"
 
 	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/feedtest"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -108,6 +113,9 @@ func TestWhatIsWrongBesideIsNamed(t *testing.T) {
 		{"requests/short age", add(agesBucket, "x", ""), None, "", agesBucket + " has 78, and"},
 		{"requests/garbage", value(requestsBucket, []byte(request), func(b []byte) []byte { return b[:20] }), None, "", "no remembered request"},
 		{"requests/units", value(requestsBucket, []byte(request), flip(40)), None, "", "no remembered request"},
+		{"meta/unknown", add(feed.MetaBucket, "x", "y"), None, "", `feed.meta has under "x" what nobody reads`},
+		{"tail/aim of one byte", add(feed.MetaBucket, feed.LostKey, "x"), None, "", "does not lead to where the log was"},
+		{"tail/garbage", add(feed.LostBucket, string(seqKey(9)), "\xff"), None, "", "feed.lost has under 0000000000000009 what is no such entry"},
 		{"bucket/unknown", add("elsewhere", "x", ""), None, "", `the bucket "elsewhere"`},
 		{"bucket/index of another field", add(problems+".officer", "x", ""), None, "", `the bucket "` + problems + `.officer"`},
 	} {
@@ -122,6 +130,45 @@ func TestWhatIsWrongBesideIsNamed(t *testing.T) {
 				t.Errorf("got %+v, want entry %d, %q, … %s …", *got.First, tt.seq, tt.subject, tt.what)
 			}
 		})
+	}
+}
+
+// TestATailThatWaitsIsSaid: what a log takes over at its next start is no error, as long as
+// it leads to where the log was.
+func TestATailThatWaitsIsSaid(t *testing.T) {
+	f, folder := whole(t)
+	at := timestamppb.New(f.Now)
+	raw, err := proto.Marshal(&feedv1.Entry{Version: 1, Seq: 9, Id: make([]byte, 16), At: at, Effective: at, Kind: "problem.changed", Subject: "problems/1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row, err := proto.Marshal(&feedv1.Record{Seq: 9, Entry: raw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Update(t, add(feed.LostBucket, string(seqKey(9)), string(row)))
+	if got := held(t, f, NewFiles(folder)); got.Wrong > 0 || got.Waiting != 1 {
+		t.Errorf("before all of it came: %+v, %+v", got, got.First)
+	}
+	var grown tree
+	f.Update(t, func(tx store.Tx) error {
+		for row, err := range tx.Scan(feed.EntriesBucket, nil, nil) {
+			if err != nil {
+				return err
+			}
+			grown.push(tlog.RecordHash(row.Value))
+		}
+		return nil
+	})
+	grown.push(tlog.RecordHash(raw))
+	root := grown.root()
+	f.Update(t, add(feed.MetaBucket, feed.LostKey, string(seqKey(10))+string(root[:])))
+	if got := held(t, f, NewFiles(folder)); got.Wrong > 0 || got.Waiting != 1 {
+		t.Errorf("when all of it came: %+v, %+v", got, got.First)
+	}
+	f.Update(t, value(feed.MetaBucket, []byte(feed.LostKey), flip(-1)))
+	if got := held(t, f, NewFiles(folder)); got.Wrong != 1 {
+		t.Errorf("when it leads elsewhere: %+v", got)
 	}
 }
 

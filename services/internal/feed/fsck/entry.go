@@ -23,23 +23,48 @@ func (c *check) entries(ctx context.Context) error {
 		if err := errors.Join(err, ctx.Err()); err != nil {
 			return fmt.Errorf("reading entry %d: %w", c.report.Entries, err)
 		}
-		if err := c.entry(row); err != nil {
-			return fmt.Errorf("checking entry %d: %w", c.report.Entries, err)
+		if len(row.Key) != len(number(0)) {
+			c.wrong(int64(c.report.Entries), "", "no entry stands under %x, which is no number", row.Key)
+			continue
 		}
-		c.report.Entries++
-		if c.report.Entries == c.signed.Size {
-			c.root = c.tree.root()
+		if err := c.entry(row); err != nil {
+			return fmt.Errorf("checking entry %x: %w", row.Key, err)
 		}
 	}
 	return nil
 }
 
-// entry checks one row, which MUST be the next.
-func (c *check) entry(row store.Entry) error {
-	seq := c.report.Entries
-	if string(row.Key) != string(number(seq)) {
-		c.wrong(int64(seq), "", "no entry stands under this number, and the next under %x", row.Key)
+// gap passes over the entries that are missing before the number next, as far as the
+// hashes say what they were.
+func (c *check) gap(next []byte) error {
+	for leaf := []byte(nil); !bytes.Equal(next, number(c.report.Entries)); c.grow(tlog.Hash(leaf[:tlog.HashSize])) {
+		var err error
+		leaf, _, err = store.Seek(c.tx, feed.HashesBucket, number(c.report.Entries))
+		if err != nil || len(leaf) < tlog.HashSize {
+			return err
+		}
 	}
+	return nil
+}
+
+// grow gives the tree its next leaf, and returns what stands with it.
+func (c *check) grow(leaf tlog.Hash) []byte {
+	done := c.tree.push(leaf)
+	if c.report.Entries = c.tree.size; c.tree.size == c.signed.Size {
+		c.root = c.tree.root()
+	}
+	return done
+}
+
+// entry checks one row, which MUST be the next that there is.
+func (c *check) entry(row store.Entry) error {
+	if next := c.report.Entries; !bytes.Equal(row.Key, number(next)) {
+		c.wrong(int64(next), "", "no entry stands under this number, and the next under %x", row.Key)
+		if err := c.gap(row.Key); err != nil {
+			return err
+		}
+	}
+	seq := c.report.Entries
 	e, wrong := parse(row.Value)
 	if wrong != nil {
 		c.wrong(int64(seq), e.GetSubject(), "the entry cannot be read: %v", wrong)
@@ -105,7 +130,7 @@ func promises(sealed []*feedv1.Commitment) error {
 
 // hashes compares the stored nodes that the entry completes.
 func (c *check) hashes(seq uint64, subject string, leaf tlog.Hash) error {
-	want := c.tree.push(leaf)
+	want := c.grow(leaf)
 	got, there, err := store.Seek(c.tx, feed.HashesBucket, number(seq))
 	switch {
 	case err != nil:

@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	formats "github.com/transparency-dev/formats/log"
@@ -44,17 +45,18 @@ type Finding struct {
 
 // Report is what Check has seen.
 type Report struct {
-	Entries  uint64
+	Entries  uint64 // by the number of the last
 	Subjects uint64
 	Openings uint64 // commitments that were opened
 	Withheld uint64 // commitments of a mirror that nothing opens
 	Rows     uint64 // of indexes
 	Files    uint64 // that records name, each as often as it is named
+	Waiting  uint64 // entries of a tail that the log had lost, which it has not taken over yet
 	Wrong    uint64 // findings; one wrong byte may cause several
-	// First is where to begin: what the first wrong entry shows by itself; else
-	// what is wrong with size, root or signature; else what is wrong with the
-	// rows made of the entries, records and their files included; else what is
-	// wrong beside these. Nil if nothing is wrong.
+	// First is where to begin: that the log is another's; else what the first wrong
+	// entry shows by itself; else what is wrong with size, root or signature; else what
+	// is wrong with the rows made of the entries, records and their files included;
+	// else what is wrong beside these. Nil if nothing is wrong.
 	First *Finding
 }
 
@@ -62,10 +64,11 @@ type Report struct {
 type rank int
 
 const (
-	inEntry rank = iota // an entry and the rows that stand with it
-	inLog               // size, root, signature
-	inState             // rows that are made of entries
-	aside               // indexes, requests, unknown buckets
+	elsewhere rank = iota // the log is another: all else follows from that
+	inEntry               // an entry and the rows that stand with it
+	inLog                 // size, root, signature
+	inState               // rows that are made of entries
+	aside                 // indexes, requests, unknown buckets
 )
 
 // Expect is what a store is held against.
@@ -164,6 +167,7 @@ func (c *check) all(ctx context.Context) error {
 		{inState, c.counts},
 		{aside, func() error { return c.indexes(ctx) }},
 		{aside, func() error { return c.requests(ctx) }},
+		{aside, c.meta},
 		{aside, c.buckets},
 		{aside, c.beside},
 	} {
@@ -190,6 +194,12 @@ func (c *check) checkpoint(verifier note.Verifier) error {
 		return fmt.Errorf("reading the checkpoint: %w", err)
 	}
 	if !there {
+		return nil
+	}
+	of, _, _ := strings.Cut(string(text), "\n")
+	if _, _, ok := parted(of); ok && of != c.origin {
+		c.rank = elsewhere
+		c.wrong(None, "", "it is the log %.300s, in the place of %s", of, c.origin)
 		return nil
 	}
 	cp, rest, _, err := formats.ParseCheckpoint(text, c.origin, verifier)

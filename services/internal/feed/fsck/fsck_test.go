@@ -203,7 +203,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		{"entry/deleted", remove(feed.EntriesBucket, seqKey(2)), 2, "", "no entry stands under this number"},
 		{"entry/last deleted", remove(feed.EntriesBucket, seqKey(7)), None, "", "7 entries, and 8 are signed"},
 		{"entry/added", add(feed.EntriesBucket, string(seqKey(8)), ""), 8, "", "version"},
-		{"entry/odd key", add(feed.EntriesBucket, "x", ""), 8, "", "no entry stands under this number"},
+		{"entry/odd key", add(feed.EntriesBucket, "x", ""), 8, "", "no entry stands under 78, which is no number"},
 		{"entry/version", entry(1, false, func(e *feedv1.Entry) { e.Version = 2 }), 1, two, "version"},
 		{"entry/seq", entry(1, true, func(e *feedv1.Entry) { e.Seq = 9 }), 1, two, "says it is 9"},
 		{"entry/id", entry(1, true, func(e *feedv1.Entry) { e.Id[0] ^= 1 }), 1, two, "id is not listed"},
@@ -276,6 +276,50 @@ func TestTheFirstIsNearestToTheCause(t *testing.T) {
 	f.Update(t, value(feed.HashesBucket, seqKey(6), flip(0)))
 	if got := verdict(t, f); got.First.Seq != 6 {
 		t.Errorf("and a leaf: got %+v", got.First)
+	}
+}
+
+// TestALogInAnothersPlace: that it is another's is said before what follows from it.
+func TestALogInAnothersPlace(t *testing.T) {
+	f := written(t)
+	key, err := note.NewEd25519VerifierKey("test.example/a/complaint/1", make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier, err := note.NewVerifier(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := run(t.Context(), f.Engine, Expect{Verifier: verifier}, feedtest.Types(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := report.First; got == nil || got.Seq != None || got.What != "it is the log "+feedtest.Origin+", in the place of test.example/a/complaint/1" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestWhatFollowsAGapIsNotWrong: the entries behind one that is missing, or beside which
+// there is more, are looked at under their own numbers.
+func TestWhatFollowsAGapIsNotWrong(t *testing.T) {
+	for name, tt := range map[string]struct {
+		do    func(store.Tx) error
+		wrong uint64
+	}{
+		"one is missing": {remove(feed.EntriesBucket, seqKey(3)), 3}, // with the rev of the next and its openings
+		"the first is":   {remove(feed.EntriesBucket, seqKey(0)), 3},
+		"a longer key":   {add(feed.EntriesBucket, string(seqKey(3))+"x", ""), 1},
+		"a shorter key":  {add(feed.EntriesBucket, string(seqKey(3)[:7]), ""), 1},
+		"two are missing": {func(tx store.Tx) error {
+			return errors.Join(remove(feed.EntriesBucket, seqKey(1))(tx), remove(feed.EntriesBucket, seqKey(2))(tx))
+		}, 5}, // with the chain and the record of the second
+	} {
+		f := written(t)
+		f.Forge = true
+		f.Update(t, tt.do)
+		if got := verdict(t, f); got.Wrong != tt.wrong || !strings.Contains(got.First.What, "no entry stands under") {
+			t.Errorf("%s: got %+v, %+v, want %d wrong", name, got, got.First, tt.wrong)
+		}
 	}
 }
 

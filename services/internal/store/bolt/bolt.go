@@ -79,7 +79,7 @@ type engine struct {
 
 // Open opens the file at path, or makes it in an existing folder. It fails if
 // somebody else holds the file for more than a second, and with ErrDamaged if the
-// file was cut off, or is otherwise none that can be opened.
+// file was cut off, its pages lead in a circle, or it is otherwise none that can be opened.
 func Open(path string, o Options) (store.Engine, error) {
 	return open(path, o, os.OpenFile)
 }
@@ -90,7 +90,7 @@ func open(path string, o Options, file openFile) (e *engine, err error) {
 	}
 	g := &guarded{path: path, how: file}
 	err = g.guard(func() (err error) {
-		e, err = attach(path, o, bbolt.Options{OpenFile: g.open})
+		e, err = attach(path, o, bbolt.Options{OpenFile: g.open}, false)
 		return err
 	})
 	if err != nil {
@@ -99,8 +99,8 @@ func open(path string, o Options, file openFile) (e *engine, err error) {
 	return e, nil
 }
 
-// attach opens a file that is there, and whole.
-func attach(path string, o Options, how bbolt.Options) (*engine, error) {
+// attach opens a file that is there, and whole; all looks at every page of it first.
+func attach(path string, o Options, how bbolt.Options, all bool) (*engine, error) {
 	if o.MapSize == 0 {
 		o.MapSize = mapped
 	}
@@ -108,7 +108,7 @@ func attach(path string, o Options, how bbolt.Options) (*engine, error) {
 		o.Free = Free
 	}
 	how.Timeout, how.InitialMmapSize, how.FreelistType, how.NoStatistics = patience, o.MapSize, bbolt.FreelistMapType, true
-	err := whole(path)
+	err := whole(path, all)
 	var db *bbolt.DB
 	if err == nil {
 		db, err = bbolt.Open(path, 0o600, &how)

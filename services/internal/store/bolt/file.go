@@ -43,21 +43,30 @@ func create(path string) error {
 	return dir.Sync()
 }
 
-// whole refuses a file that has fewer bytes than its newest state takes: whoever maps
-// it would read behind its end. It reads the two pages that say so, and no more.
-func whole(path string) error {
+// whole refuses a file that has fewer bytes than its newest state takes, because whoever
+// maps it would read behind its end, and one whose pages lead in a circle. It reads the two
+// pages that say how many there are, and those that lead to others; all reads every one.
+func whole(path string, all bool) (err error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: patience, NoStatistics: true})
 	if err != nil {
 		return err
 	}
-	err = db.View(func(t *bbolt.Tx) error {
-		info, err := os.Stat(path)
+	defer func() { err = errors.Join(err, db.Close()) }() // also after a panic: it holds a lock
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	return db.View(func(t *bbolt.Tx) error {
+		info, err := file.Stat()
 		if err == nil && t.Size() > info.Size() {
 			err = fmt.Errorf("it has %d of %d bytes", info.Size(), t.Size())
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return follow(t, file, all)
 	})
-	return errors.Join(err, db.Close())
 }
 
 // initialize writes a whole empty database to temp and moves it to path.

@@ -19,7 +19,7 @@ import (
 var ErrDamaged = errors.New("the file itself is damaged")
 
 // Inspect opens the file at path, which MUST be there, for a check of data that
-// nobody uses. Where a damaged page makes bbolt panic, or the memory that the file
+// nobody uses, and looks at how its pages lead to each other. Where a damaged page makes bbolt panic, or the memory that the file
 // is mapped into fault, its engine answers ErrDamaged with the name of the file;
 // it is to be closed then and not used any more. It writes nothing, also not to the
 // folder: the file may be on a disk that only lets it be read. Its Update fails.
@@ -44,7 +44,7 @@ func inspect(path string, reading bool) (store.Engine, error) {
 }
 
 func (g *guarded) begin() error {
-	e, err := attach(g.path, Options{}, bbolt.Options{OpenFile: g.open, ReadOnly: g.reading})
+	e, err := attach(g.path, Options{}, bbolt.Options{OpenFile: g.open, ReadOnly: g.reading}, true)
 	if err != nil {
 		return err
 	}
