@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/duban-project/duban/services/internal/authn"
 )
@@ -33,8 +34,9 @@ type issuer struct {
 // could not be fetched is told to log.
 func New(issuers []Issuer, now func() time.Time, log *slog.Logger) *Verifier {
 	v := &Verifier{issuers: map[string]*issuer{}, now: now}
+	waits := semaphore.NewWeighted(waiters)
 	for _, i := range issuers {
-		keys := &keySet{fetch: source{address: i.Issuer}.fetch, now: now, failed: func(err error) {
+		keys := &keySet{fetch: source{address: i.Issuer}.fetch, now: now, waits: waits, failed: func(err error) {
 			log.Warn("the keys of an identity provider cannot be fetched", "issuer", i.Issuer, "error", err)
 		}}
 		v.issuers[i.Issuer] = &issuer{i.filled(), keys}
