@@ -137,8 +137,11 @@ func (c claims) foreign() bool {
 
 // account holds what the issuer has signed against what is asked of it.
 func (i *issuer) account(said claims, now time.Time) (authn.Account, error) {
-	if said.Expiry == nil || said.IssuedAt == nil || said.Expiry.Time().Sub(said.IssuedAt.Time()) > i.Lifetime {
-		return authn.Account{}, refused("it does not say for how long it holds, or holds too long")
+	if said.Expiry == nil || said.IssuedAt == nil {
+		return authn.Account{}, refused("it does not say for how long it holds")
+	}
+	if holds := said.Expiry.Time().Sub(said.IssuedAt.Time()); holds <= 0 || holds > i.Lifetime {
+		return authn.Account{}, refused("it holds for no time at all, or too long")
 	}
 	err := said.ValidateWithLeeway(jwt.Expected{Issuer: i.Issuer.Issuer, AnyAudience: jwt.Audience{i.Audience}, Time: now}, i.Skew)
 	if err != nil {
