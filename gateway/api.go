@@ -45,16 +45,16 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Pattern = m.Route.Method + " " + m.Route.Template // what traces and metrics call the request
-	ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), inputKey{}, m.Route.Input()), a.options.Timeout)
-	defer cancel()
-	ctx = a.options.withNetwork(ctx, r)
-	h := &holding{bodies: a.bodies}
+	ctx := a.options.withNetwork(context.WithValue(r.Context(), inputKey{}, m.Route.Input()), r)
+	h := a.bodies.of(strings.Join(networkOf(ctx, r).Get(networkHeader), ""), a.limit(m), public(m))
 	defer h.end()
-	checked, err := a.rewrite(h, r.WithContext(ctx), m)
+	checked, err := a.rewrite(h, w, r.WithContext(ctx), m)
 	if err != nil {
 		problem.Write(w, r, m.Route.Input(), err)
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, a.options.Timeout) // from when the body is there
+	defer cancel()
 	a.mux.ServeHTTP(w, checked.WithContext(ctx))
 }
 
@@ -72,7 +72,7 @@ func (a *api) find(w http.ResponseWriter, r *http.Request) (route.Match, error) 
 }
 
 // rewrite checks all parts of the request and makes of them another.
-func (a *api) rewrite(h *holding, r *http.Request, m route.Match) (*http.Request, error) {
+func (a *api) rewrite(h *holding, w http.ResponseWriter, r *http.Request, m route.Match) (*http.Request, error) {
 	header, err := checkHeader(r)
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (a *api) rewrite(h *holding, r *http.Request, m route.Match) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	body, err := a.body(h, r, header, m)
+	body, err := a.body(h, a.bodies.paced(w, r.Body), r, header, m)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (a *api) rewrite(h *holding, r *http.Request, m route.Match) (*http.Request
 		Proto: r.Proto, ProtoMajor: r.ProtoMajor, ProtoMinor: r.ProtoMinor,
 	}
 	if len(body) > 0 {
-		if err := h.decode(r.Context(), header, body, public(m)); err != nil {
+		if err := h.decode(r.Context(), header, body); err != nil {
 			return nil, err
 		}
 		body, set, err := strict.Body(m, body, a.options.MaxDepth)
@@ -114,34 +114,42 @@ func ruleOf(m route.Match) *accessv1.Rule {
 // public says whether a call is for everybody, at least at first.
 func public(m route.Match) bool { return ruleOf(m).GetPublic() || ruleOf(m).GetBootstrap() }
 
-// body reads the body, up to the limit: the contract lets those of some calls have more
-// than others. No body at all is an empty request, also where one could be.
-func (a *api) body(h *holding, r *http.Request, header http.Header, m route.Match) ([]byte, error) {
-	limit := max(a.options.MaxBody, int64(ruleOf(m).GetMaxMib())<<20)
-	if r.ContentLength > limit && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
-		return nil, tooLarge(limit) // who asks first need not send it
+// limit is how many bytes a body may have: the contract lets those of some calls have more
+// than others.
+func (a *api) limit(m route.Match) int64 {
+	return max(a.options.MaxBody, int64(ruleOf(m).GetMaxMib())<<20)
+}
+
+// body reads the body, up to the limit. No body at all is an empty request, also where one
+// could be.
+func (a *api) body(h *holding, from *paced, r *http.Request, header http.Header, m route.Match) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if r.ContentLength > h.limit && strings.EqualFold(r.Header.Get("Expect"), "100-continue") {
+		return nil, tooLarge(h.limit) // who asks first need not send it
 	}
 	var body []byte
 	var err error
-	if r.ContentLength <= limit {
-		body, err = h.read(r, header, limit, public(m))
+	if r.ContentLength <= h.limit {
+		body, err = h.read(r.Context(), header, from)
 	}
-	if r.ContentLength > limit || int64(len(body)) > limit {
-		err = tooLarge(limit)
+	if r.ContentLength > h.limit || int64(len(body)) > h.limit {
+		err = tooLarge(h.limit)
 	}
-	switch {
-	case err != nil:
-		// Most clients read the answer only once they have sent all: what is not
-		// far too large is read to its end, and thrown away.
+	if err != nil {
 		h.end()
-		_, _ = io.CopyN(io.Discard, r.Body, patience*limit)
+		from.refuse(patience * h.limit)
 		return nil, err
-	case m.Route.Body == "" && len(body) > 0:
-		return nil, problem.Malformed(problem.Field{Path: problem.Body, Rule: "none", Text: problem.Text{Zh: "此接口不接受正文", En: "this method takes none"}})
-	case len(body) > 0:
-		return body, checkJSON(r)
 	}
-	return nil, nil
+	from.all()
+	switch {
+	case len(body) == 0:
+		return nil, nil
+	case m.Route.Body == "":
+		return nil, problem.Malformed(problem.Field{Path: problem.Body, Rule: "none", Text: problem.Text{Zh: "此接口不接受正文", En: "this method takes none"}})
+	}
+	return body, checkJSON(r)
 }
 
 // patience is how many times the limit a body may have whose sender still gets to

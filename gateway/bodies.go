@@ -31,79 +31,106 @@ const (
 // bodies bounds what all requests at once make the gateway hold: the bytes of bodies,
 // and the values that they become, which take a hundred times as much. Of strangers it holds
 // little: who sends a body beyond aside, or of many values, is asked first who they are,
-// unless the method is for everybody. A body counts until its request is answered.
+// unless the method is for everybody. Room is taken for what has come, never for what is
+// announced, in the name of the network or, once they are known, of the principal. A body
+// counts until its request is answered.
 type bodies struct {
-	known, strangers *semaphore.Weighted
+	known, strangers *room
 	values           *semaphore.Weighted
-	turn             time.Duration
+	turn, timeout    time.Duration
+	now              func() time.Time // goes on steadily, whatever the clock does
 	mux              *runtime.ServeMux
 	caller           organizationv1.OrganizationServiceClient
 }
 
-func newBodies(most int64, mux *runtime.ServeMux, b Backends) *bodies {
+func newBodies(o Options, mux *runtime.ServeMux, b Backends) *bodies {
 	return &bodies{
-		known: semaphore.NewWeighted(most), strangers: semaphore.NewWeighted(most / 4),
-		values: semaphore.NewWeighted(dense), turn: turn,
+		known: newRoom(o.MaxBodies), strangers: newRoom(o.MaxBodies / 4),
+		values: semaphore.NewWeighted(dense), turn: turn, timeout: o.Timeout, now: time.Now,
 		mux: mux, caller: organizationv1.NewOrganizationServiceClient(b.Organization),
 	}
+}
+
+// of is what a request from the network holds, nothing yet. Its body has at most limit bytes.
+func (b *bodies) of(network string, limit int64, public bool) *holding {
+	return &holding{bodies: b, room: b.strangers, who: network, limit: limit, public: public}
 }
 
 // holding is what one request makes the gateway hold.
 type holding struct {
 	*bodies
-	free  []func()
-	asked bool // who sends it is known
+	public bool // for everybody
+	asked  bool // who sends it is known
+	room   *room
+	limit  int64
+	who    string // in whose name the bytes are taken
+	bytes  int64
+	values int64
 }
 
 // end lets go of it.
 func (h *holding) end() {
-	for _, free := range h.free {
-		free()
-	}
-	h.free = nil
-}
-
-// take makes room for n bytes, or refuses.
-func (h *holding) take(room *semaphore.Weighted, n int64) error {
-	if !room.TryAcquire(n) {
-		return problem.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
-	}
-	h.free = append(h.free, func() { room.Release(n) })
-	return nil
+	h.room.give(h.who, h.bytes)
+	h.bodies.values.Release(h.values)
+	h.bytes, h.values = 0, 0
 }
 
 // read reads a body up to one byte beyond the limit.
-func (h *holding) read(r *http.Request, header http.Header, limit int64, public bool) ([]byte, error) {
-	most := limit + 1
-	if r.ContentLength >= 0 {
-		most = min(most, r.ContentLength)
+func (h *holding) read(ctx context.Context, header http.Header, body io.Reader) ([]byte, error) {
+	coming := &coming{Reader: body, room: func(n int64) error { return h.take(ctx, header, n) }, left: h.limit}
+	all, err := io.ReadAll(io.LimitReader(coming, h.limit+1))
+	if coming.refused != nil {
+		return nil, coming.refused
 	}
-	first, room := min(most, aside), h.strangers
-	if err := h.take(room, first); err != nil {
-		if public {
-			return nil, err
+	return all, cut(err)
+}
+
+// coming is a body that takes room as it comes. What is beyond the limit is not held.
+type coming struct {
+	io.Reader
+	room    func(n int64) error
+	left    int64 // up to the limit
+	refused error
+}
+
+// Read implements io.Reader.
+func (c *coming) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	if c.left -= int64(n); n > 0 && c.left >= 0 {
+		if c.refused = c.room(int64(n)); c.refused != nil {
+			return 0, c.refused
 		}
-		if room, err = h.introduce(r.Context(), header); err != nil { // strangers keep nobody out who is known
-			return nil, err
-		}
-		if err := h.take(room, first); err != nil {
-			return nil, err
-		}
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, first))
-	if err != nil || int64(len(body)) < first || first == most {
-		return body, cut(err)
-	}
-	if !public && room == h.strangers {
-		if room, err = h.introduce(r.Context(), header); err != nil {
-			return nil, err
+	return n, err
+}
+
+// take makes room for n bytes more, or refuses. Strangers keep nobody out who is known.
+func (h *holding) take(ctx context.Context, header http.Header, n int64) error {
+	if !h.asked && (h.public || h.bytes+n <= aside) {
+		if err := h.hold(n); err == nil || h.public {
+			return err
 		}
 	}
-	if err := h.take(room, most-first); err != nil {
-		return nil, err
+	if !h.asked {
+		if err := h.introduce(ctx, header); err != nil {
+			return err
+		}
 	}
-	rest, err := io.ReadAll(io.LimitReader(r.Body, most-first))
-	return append(body, rest...), cut(err)
+	return h.hold(n)
+}
+
+// hold takes n bytes in the name of who sends them. Whoever is known has room for one body
+// as long as there is any.
+func (h *holding) hold(n int64) error {
+	var least int64
+	if h.asked {
+		least = h.limit
+	}
+	if !h.room.take(h.who, n, least) {
+		return problem.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
+	}
+	h.bytes += n
+	return nil
 }
 
 // cut is the refusal of a body that ended early.
@@ -111,50 +138,61 @@ func cut(err error) error {
 	if err == nil {
 		return nil
 	}
-	return problem.Malformed(problem.Field{Path: problem.Body, Rule: "cut", Text: problem.Text{Zh: "传输中断", En: "it ended early"}})
+	return problem.Malformed(problem.Field{Path: problem.Body, Rule: "cut", Text: problem.Text{Zh: "传输中断或过慢", En: "it ended early, or came too slowly"}})
 }
 
-// introduce answers with the room of those who are known, if the services know who calls.
-func (h *holding) introduce(ctx context.Context, header http.Header) (*semaphore.Weighted, error) {
+// introduce asks who sends it, and goes on in that name, if the services know whose it is.
+func (h *holding) introduce(ctx context.Context, header http.Header) error {
 	asks := http.Header{}
 	for _, name := range []string{"Authorization", "Accept-Language", "Traceparent"} {
 		if v := header.Values(name); len(v) > 0 {
 			asks[name] = v
 		}
 	}
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/v1/caller", http.NoBody)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.Header = asks
 	ctx, err = runtime.AnnotateContext(ctx, h.mux, r, organizationv1.OrganizationService_GetCaller_FullMethodName)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	_, err = h.caller.GetCaller(ctx, &organizationv1.GetCallerRequest{})
-	h.asked = err == nil
-	return h.known, err
+	caller, err := h.caller.GetCaller(ctx, &organizationv1.GetCallerRequest{})
+	if err != nil {
+		return err
+	}
+	n := h.bytes
+	h.room.give(h.who, n)
+	h.room, h.who, h.asked, h.bytes = h.known, caller.GetPrincipal(), true, 0
+	return h.hold(n)
 }
 
 // decode makes room for the values of a body. Whoever is known waits for it, and is
 // refused when that takes long; what is for everybody waits for nothing.
-func (h *holding) decode(ctx context.Context, header http.Header, body []byte, public bool) error {
+func (h *holding) decode(ctx context.Context, header http.Header, body []byte) error {
 	n := min(int64(strict.Values(body)), dense)
 	switch {
 	case n <= slight:
 		return nil
-	case public:
-		return h.take(h.values, n)
+	case h.public:
+		if !h.bodies.values.TryAcquire(n) {
+			return problem.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
+		}
+		h.values = n
+		return nil
 	case !h.asked:
-		if _, err := h.introduce(ctx, header); err != nil {
+		if err := h.introduce(ctx, header); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.turn)
 	defer cancel()
-	if h.values.Acquire(ctx, n) != nil {
+	if h.bodies.values.Acquire(ctx, n) != nil {
 		return problem.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
 	}
-	h.free = append(h.free, func() { h.values.Release(n) })
+	h.values = n
 	return nil
 }

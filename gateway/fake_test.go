@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -58,10 +59,11 @@ func (f *fake) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatus
 
 // GetCaller knows all but whoever has the key "nonsense".
 func (f *fake) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (*organizationv1.Caller, error) {
-	if slices.Contains(metadata.ValueFromIncomingContext(ctx, "authorization"), "Bearer nonsense") {
+	said := metadata.ValueFromIncomingContext(ctx, "authorization")
+	if slices.Contains(said, "Bearer nonsense") {
 		return nil, status.Error(codes.Unauthenticated, "who?")
 	}
-	return &organizationv1.Caller{}, nil
+	return &organizationv1.Caller{Principal: strings.Join(said, "")}, nil
 }
 
 func (f *fake) CreateUnit(ctx context.Context, req *organizationv1.CreateUnitRequest) (*organizationv1.Unit, error) {

@@ -121,7 +121,8 @@ func (o Options) withDefaults() Options {
 }
 
 // Handler serves the REST API and its documentation. It fails if a backend is
-// missing or the contract's routes contradict each other.
+// missing or the contract's routes contradict each other. It moves the deadlines of requests that have a
+// body: the server that mounts it must set its own anew for each request (WriteTimeout).
 func Handler(ctx context.Context, b Backends, o Options) (http.Handler, error) {
 	o = o.withDefaults()
 	mux := newMux()
@@ -145,7 +146,7 @@ func Handler(ctx context.Context, b Backends, o Options) (http.Handler, error) {
 		return nil, err
 	}
 	pages := newPages(services, o.Reference)
-	return &front{options: o, pages: pages, api: &api{options: o, routes: routes, mux: mux, bodies: newBodies(o.MaxBodies, mux, b)}}, nil
+	return &front{options: o, pages: pages, api: &api{options: o, routes: routes, mux: mux, bodies: newBodies(o, mux, b)}}, nil
 }
 
 // service is one service of the API behind its connection.

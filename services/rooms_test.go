@@ -66,7 +66,7 @@ var rules = []struct {
 	{"internal/network", append(rooms("limit"), std, "golang.org/x/time/rate")},
 	{"internal/authn", append(rooms("fault", "calendar", "limit"), std, grpc, proto)},
 	{"internal/authn/oidc/oidctest", []string{std}},
-	{"internal/authn/oidc", append(rooms("authn", "network"), std, "github.com/go-jose/go-jose/v4")},
+	{"internal/authn/oidc", append(rooms("authn", "network"), std, "github.com/go-jose/go-jose/v4", "golang.org/x/sync/semaphore")},
 	{"internal/authz", append(rooms("fault", "authn"), std, pb, proto, "google.golang.org/genproto/googleapis/api/annotations")},
 	{"internal/directory", append(rooms("fault", "authn", "authz", "calendar", "feed"), std, pb, grpc, proto, "golang.org/x/sync/")},
 	{"internal/clock", append(rooms("fault", "authz", "durable"), std, pb, grpc, proto)},

@@ -30,3 +30,12 @@ func EndIdentity(i *organizationv1.Identity, now time.Time) (*organizationv1.Ide
 	i.EndTime = timestamppb.New(now)
 	return i, nil
 }
+
+// KeyOf is the key that a link is to whoever has the account: it holds where the link
+// does, and does not end by itself.
+func KeyOf(i *organizationv1.Identity) *organizationv1.ApiKey {
+	return &organizationv1.ApiKey{Name: i.GetName(), Principal: i.GetPrincipal(), Unit: i.GetUnit(), ExpireTime: timestamppb.New(forever)}
+}
+
+// forever is the last second that the API can say.
+var forever = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)

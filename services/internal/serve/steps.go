@@ -39,7 +39,7 @@ type Limits struct {
 	// waits to be let in.
 	Connections int `yaml:"connections"`
 	// Bodies is how many bytes of bodies the gateway holds at once; of those who have not
-	// been asked who they are a quarter of it.
+	// been asked who they are a quarter of it. One of them holds an eighth at most.
 	Bodies int `yaml:"bodies"`
 }
 

@@ -66,7 +66,7 @@ func Schema(name string) store.Schema {
 }
 
 func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Service, err error) {
-	service := organizationserver.New(book, s.directory, s.form(), s.config.Identity.Issuers.Believed)
+	service := organizationserver.New(book, s.directory, s.form(), organizationserver.Signs{Keys: s.config.Identity.KeysSign, Believed: s.config.Identity.Issuers.Believed})
 	s.shown, s.readmit = service.Shown, service.Readmit
 	if err := s.telemetry.Governed(counted(func(ctx context.Context) (uint64, error) { return service.GovernedUntil(ctx, s.directory.Root()) })); err != nil {
 		return nil, err

@@ -341,3 +341,25 @@ func TestInventedMethodsAreNotCounted(t *testing.T) {
 		t.Errorf("metrics name what is not in the contract:\n%s", page)
 	}
 }
+
+// timed is an answer with deadlines.
+type timed struct {
+	http.ResponseWriter
+	until time.Time
+}
+
+func (t *timed) SetReadDeadline(until time.Time) error { t.until = until; return nil }
+
+// What measures requests leaves it to what answers them how long a body may take.
+func TestDeadlinesPassThrough(t *testing.T) {
+	b, until := lay(t, inProcess), time.Now()
+	answer := &timed{ResponseWriter: httptest.NewRecorder()}
+	b.HTTP(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := http.NewResponseController(w).SetReadDeadline(until); err != nil {
+			t.Error(err)
+		}
+	})).ServeHTTP(answer, httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", nil))
+	if !answer.until.Equal(until) {
+		t.Errorf("%v, want %v", answer.until, until)
+	}
+}

@@ -3,6 +3,8 @@ package web
 import (
 	"bufio"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -147,4 +149,36 @@ func TestAStopIsShort(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestAHandlerMayGiveMoreTime than all requests get: to read a body, and to answer then.
+func TestAHandlerMayGiveMoreTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = 5 * time.Minute
+		p, stop, stopped := stoppable(t.Context(), func(w http.ResponseWriter, r *http.Request) {
+			server, until := http.NewResponseController(w), time.Now().Add(slow+time.Second)
+			if err := errors.Join(server.SetReadDeadline(until), server.SetWriteDeadline(until)); err != nil {
+				t.Error(err)
+			}
+			if _, err := io.ReadAll(r.Body); err != nil {
+				t.Error(err)
+			}
+			refuse(w, r)
+		})
+		c := p.dial()
+		for _, part := range []string{"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n ", " "} {
+			if _, err := io.WriteString(c, part); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(slow / 2)
+		}
+		res, err := http.ReadResponse(c.answers, nil)
+		if err != nil || res.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("answered %v, %v", res, err)
+		}
+		stop()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -95,14 +95,35 @@ func (s *Service) spare(tx *change.Tx, g *organizationv1.RoleGrant) error {
 	return s.keepKey(tx, g.GetName(), nil)
 }
 
-// keepKey refuses to end the grant or key of that name, which the successor follows if it
-// is rotated, if no security administrator of the root had a key for long any more.
+// keepKey refuses to end the grant, key or link of that name, which the successor follows
+// if it is a key that is rotated, if no security administrator of the root could act for
+// long any more.
 func (s *Service) keepKey(tx *change.Tx, ending string, successor *organizationv1.ApiKey) error {
 	held, keys, err := s.governing(tx, tx.Access.Tree().Root())
+	if err == nil && !s.signs.Keys {
+		keys, err = s.linked(tx, held)
+	}
 	if err != nil {
 		return err
 	}
 	return organization.KeepKey(ending, successor, held, keys, s.book.Clock())
+}
+
+// linked returns the links of those who hold the grants, as the keys that they are where
+// keys do not sign.
+func (s *Service) linked(tx *change.Tx, held []*organizationv1.RoleGrant) (keys []*organizationv1.ApiKey, err error) {
+	for _, g := range held {
+		links, err := collected(s.identities.Lookup(tx, "principal", g.GetPrincipal(), ""))
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range links {
+			if i.GetEndTime() == nil && s.signs.Believed(i.GetIssuer()) {
+				keys = append(keys, organization.KeyOf(i))
+			}
+		}
+	}
+	return keys, nil
 }
 
 // governing returns who is security administrator on the root, and their keys.

@@ -23,7 +23,7 @@ func (s *Service) CreateIdentity(ctx context.Context, req *organizationv1.Create
 		if err := s.mayPrincipal(tx, i.GetPrincipal()); err != nil {
 			return nil, hidden(tx, err, "identity.principal")
 		}
-		link, err := organization.NewIdentity("identities/"+tx.NewID(), i, tx.Access.Principal.Name, s.believed(i.GetIssuer()))
+		link, err := organization.NewIdentity("identities/"+tx.NewID(), i, tx.Access.Principal.Name, s.signs.Believed(i.GetIssuer()))
 		if err != nil {
 			return nil, err
 		}
@@ -66,6 +66,9 @@ func (s *Service) DeleteIdentity(ctx context.Context, req *organizationv1.Delete
 	return s.identities.Change(ctx, req, func(tx *change.Tx, i *organizationv1.Identity) (*organizationv1.Identity, error) {
 		ended, err := organization.EndIdentity(i, tx.Now)
 		if err != nil {
+			return nil, err
+		}
+		if err := s.keepKey(tx, i.GetName(), nil); err != nil {
 			return nil, err
 		}
 		return ended, tx.Delete(accounts, authn.Digest(i.GetIssuer(), i.GetSubject()))

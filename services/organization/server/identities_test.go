@@ -177,3 +177,51 @@ func TestAnIssuerThatIsDownHindersNoKey(t *testing.T) {
 		t.Errorf("a key: %q, %v", got, err)
 	}
 }
+
+// Where keys do not sign, they take nothing from anybody either, but themselves; and what
+// keeps the installation governed is a linked account.
+func TestWhereKeysDoNotSignTheyTakeNothingAway(t *testing.T) {
+	p, folder := &provider{oidctest.New(t), &watch{}}, t.TempDir()
+	run := func(keysSign bool) *suitetest.Suite {
+		return suitetest.RunOn(t, folder, p.now, func(c *suite.Config) {
+			c.Identity.Issuers = []oidc.Issuer{{Issuer: p.URL, Audience: "duban", SecondFactor: oidc.Factor{Claim: "amr", Values: []string{"otp"}}}}
+			c.Identity.KeysSign = keysSign
+		})
+	}
+	before := run(true)
+	before.Initialize()
+	first, second := before.Person(before.Root, accessv1.Role_ROLE_SECURITY_ADMIN), before.Person(before.Root)
+	others := before.Grant(second.Name, before.Root, accessv1.Role_ROLE_SECURITY_ADMIN)
+	mine, theirs := link(t, before, p, first.Name, "alice"), link(t, before, p, second.Name, "bob")
+	before.Stop()
+
+	s := run(false)
+	s.Root = before.Root
+	key, signed := s.Organization(first.Key), s.Organization(token(p, oidctest.M{"amr": []string{"otp"}}))
+	end := func(org organizationv1.OrganizationServiceClient, name string) (err error) {
+		switch kind, _, _ := strings.Cut(name, "/"); kind {
+		case "identities":
+			_, err = org.DeleteIdentity(t.Context(), &organizationv1.DeleteIdentityRequest{Name: name})
+		case "roleGrants":
+			_, err = org.DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: name})
+		default:
+			_, err = org.RevokeApiKey(t.Context(), &organizationv1.RevokeApiKeyRequest{Name: name})
+		}
+		return err
+	}
+	for _, name := range []string{theirs.GetName(), others, own(t, s, second.Key)} {
+		if err := end(key, name); !errors.Is(err, authz.ErrSecondFactor) {
+			t.Errorf("%s by a key: %v", name, err)
+		}
+	}
+	if err := end(key, own(t, s, first.Key)); err != nil {
+		t.Errorf("a stolen key by itself: %v", err)
+	}
+	if err := end(signed, theirs.GetName()); err != nil {
+		t.Errorf("with an OTP: %v", err)
+	}
+	wantLast(t, "the last account", end(signed, mine.GetName()))
+	if err := end(signed, own(t, s, second.Key)); err != nil {
+		t.Errorf("a key, which keeps nothing governed: %v", err)
+	}
+}

@@ -105,6 +105,9 @@ func (s *Service) RotateApiKey(ctx context.Context, req *organizationv1.RotateAp
 // RevokeApiKey implements the RPC.
 func (s *Service) RevokeApiKey(ctx context.Context, req *organizationv1.RevokeApiKeyRequest) (*organizationv1.ApiKey, error) {
 	return s.keys.Change(ctx, req, func(tx *change.Tx, k *organizationv1.ApiKey) (*organizationv1.ApiKey, error) {
+		if by := tx.Access.Principal; !by.SecondFactor && by.Key != k.GetName() { // one that was stolen ends by itself at once
+			return nil, authz.ErrSecondFactor
+		}
 		ended, err := organization.RevokeKey(k, s.book.Clock())
 		if err != nil {
 			return nil, err

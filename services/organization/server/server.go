@@ -34,6 +34,14 @@ type Past interface {
 	PathAt(name string, t time.Time) []string
 }
 
+// Signs is what counts as a signature here.
+type Signs struct {
+	// Keys says whether a key does by itself.
+	Keys bool
+	// Believed says whether tokens of an issuer of that name are believed.
+	Believed func(issuer string) bool
+}
+
 // Service implements OrganizationService.
 type Service struct {
 	organizationv1.UnimplementedOrganizationServiceServer
@@ -41,7 +49,7 @@ type Service struct {
 	book     *change.Book
 	past     Past
 	form     authn.Form
-	believed func(issuer string) bool
+	signs    Signs
 	units    change.Kind[*organizationv1.Unit]
 	members  change.Kind[*organizationv1.Member]
 	machines change.Kind[*organizationv1.Machine]
@@ -64,8 +72,8 @@ var Schema = store.Schema{
 }
 
 // New returns the service that writes in book and issues keys of that form.
-func New(book *change.Book, past Past, form authn.Form, believed func(issuer string) bool) *Service {
-	s := &Service{book: book, past: past, form: form, believed: believed}
+func New(book *change.Book, past Past, form authn.Form, signs Signs) *Service {
+	s := &Service{book: book, past: past, form: form, signs: signs}
 	s.units = change.Kind[*organizationv1.Unit]{
 		Still: true,
 		Book:  book,

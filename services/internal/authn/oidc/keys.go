@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/duban-project/duban/services/internal/authn"
 )
@@ -18,6 +19,10 @@ const (
 	patience = 5 * time.Second  // a fetch takes at most
 )
 
+// waiters is how many calls wait at once for issuers to answer: each has one of the
+// places in which all calls run, whoever made up its token.
+const waiters = 32
+
 // keySet is what an issuer signs with. It is fetched when a token names a key
 // that is not there, or one that is no longer fresh, and never more often than
 // the interval allows: whoever makes tokens up causes no traffic.
@@ -25,6 +30,7 @@ type keySet struct {
 	fetch  func(context.Context) (map[string]jose.JSONWebKey, error)
 	failed func(error)
 	now    func() time.Time
+	waits  *semaphore.Weighted // all issuers' waiters
 
 	mu      sync.Mutex
 	keys    map[string]jose.JSONWebKey // by kid
@@ -65,10 +71,14 @@ func (s *keySet) look(kid string) (k jose.JSONWebKey, age time.Duration, ok bool
 }
 
 // refresh fetches the keys, unless that was tried a moment ago. Who needs a key
-// that is not there waits for a fetch that is under way; others do not.
+// that is not there waits for a fetch that is under way, unless too many do; others do not.
 func (s *keySet) refresh(ctx context.Context, kid string) {
 	flight, mine := s.board(kid)
 	if !mine {
+		if !s.waits.TryAcquire(1) {
+			return
+		}
+		defer s.waits.Release(1)
 		select {
 		case <-flight:
 		case <-ctx.Done():

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/duban-project/duban/services/internal/authn"
 )
@@ -33,8 +34,9 @@ type issuer struct {
 // could not be fetched is told to log.
 func New(issuers []Issuer, now func() time.Time, log *slog.Logger) *Verifier {
 	v := &Verifier{issuers: map[string]*issuer{}, now: now}
+	waits := semaphore.NewWeighted(waiters)
 	for _, i := range issuers {
-		keys := &keySet{fetch: source{address: i.Issuer}.fetch, now: now, failed: func(err error) {
+		keys := &keySet{fetch: source{address: i.Issuer}.fetch, now: now, waits: waits, failed: func(err error) {
 			log.Warn("the keys of an identity provider cannot be fetched", "issuer", i.Issuer, "error", err)
 		}}
 		v.issuers[i.Issuer] = &issuer{i.filled(), keys}
@@ -135,8 +137,11 @@ func (c claims) foreign() bool {
 
 // account holds what the issuer has signed against what is asked of it.
 func (i *issuer) account(said claims, now time.Time) (authn.Account, error) {
-	if said.Expiry == nil || said.IssuedAt == nil || said.Expiry.Time().Sub(said.IssuedAt.Time()) > i.Lifetime {
-		return authn.Account{}, refused("it does not say for how long it holds, or holds too long")
+	if said.Expiry == nil || said.IssuedAt == nil {
+		return authn.Account{}, refused("it does not say for how long it holds")
+	}
+	if holds := said.Expiry.Time().Sub(said.IssuedAt.Time()); holds <= 0 || holds > i.Lifetime {
+		return authn.Account{}, refused("it holds for no time at all, or too long")
 	}
 	err := said.ValidateWithLeeway(jwt.Expected{Issuer: i.Issuer.Issuer, AnyAudience: jwt.Audience{i.Audience}, Time: now}, i.Skew)
 	if err != nil {

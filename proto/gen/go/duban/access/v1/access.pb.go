@@ -212,7 +212,7 @@ type Rule struct {
 	Event string `protobuf:"bytes,6,opt,name=event,proto3" json:"event,omitempty"`
 	// Only the bootstrap key of the first start.
 	Bootstrap bool `protobuf:"varint,7,opt,name=bootstrap,proto3" json:"bootstrap,omitempty"`
-	// What counts as a signature, or gives a right to somebody: who calls has
+	// What counts as a signature, or gives a right to somebody or takes it: who calls has
 	// proven itself by a second factor, where the installation asks for one.
 	SecondFactor bool `protobuf:"varint,8,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
 	// How many MiB a request may have; 0: as many as the process lets any message

@@ -89,15 +89,15 @@ const file_duban_federation_v1_federation_proto_rawDesc = "" +
 	"$duban/federation/v1/federation.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/federation/v1/evidence.proto\x1a&duban/federation/v1/installation.proto\x1a duban/federation/v1/mirror.proto\x1a#duban/federation/v1/replicate.proto\x1a\x1cgoogle/api/annotations.proto\"U\n" +
 	"\x11GetReceiptRequest\x12.\n" +
 	"\x04name\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^feeds/[a-z]{1,32}$R\x04name\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq2\x8c\x0f\n" +
-	"\x11FederationService\x12\xb2\x01\n" +
-	"\x12CreateInstallation\x12..duban.federation.v1.CreateInstallationRequest\x1a!.duban.federation.v1.Installation\"I\x8a\xb2\x19\x1e\x12\x01\x02\x18\x03(\x012\x15installation.enrolled\x82\xd3\xe4\x93\x02!:\finstallation\"\x11/v1/installations\x12\x8b\x01\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq2\x92\x0f\n" +
+	"\x11FederationService\x12\xb4\x01\n" +
+	"\x12CreateInstallation\x12..duban.federation.v1.CreateInstallationRequest\x1a!.duban.federation.v1.Installation\"K\x8a\xb2\x19 \x12\x01\x02\x18\x03(\x012\x15installation.enrolled@\x01\x82\xd3\xe4\x93\x02!:\finstallation\"\x11/v1/installations\x12\x8b\x01\n" +
 	"\x0fGetInstallation\x12+.duban.federation.v1.GetInstallationRequest\x1a!.duban.federation.v1.Installation\"(\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=installations/*}\x12\x93\x01\n" +
-	"\x11ListInstallations\x12-.duban.federation.v1.ListInstallationsRequest\x1a..duban.federation.v1.ListInstallationsResponse\"\x1f\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/installations\x12\xb7\x01\n" +
-	"\x12ExtendInstallation\x12..duban.federation.v1.ExtendInstallationRequest\x1a!.duban.federation.v1.Installation\"N\x8a\xb2\x19\x1e\x12\x01\x02\x18\x03(\x012\x15installation.extended\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:extend\x12\xba\x01\n" +
+	"\x11ListInstallations\x12-.duban.federation.v1.ListInstallationsRequest\x1a..duban.federation.v1.ListInstallationsResponse\"\x1f\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/installations\x12\xb9\x01\n" +
+	"\x12ExtendInstallation\x12..duban.federation.v1.ExtendInstallationRequest\x1a!.duban.federation.v1.Installation\"P\x8a\xb2\x19 \x12\x01\x02\x18\x03(\x012\x15installation.extended@\x01\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:extend\x12\xba\x01\n" +
 	"\x13SuspendInstallation\x12/.duban.federation.v1.SuspendInstallationRequest\x1a!.duban.federation.v1.Installation\"O\x8a\xb2\x19\x1e\x12\x02\x01\x02\x18\x032\x16installation.suspended\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/{name=installations/*}:suspend\x12\xb5\x01\n" +
-	"\x12ResumeInstallation\x12..duban.federation.v1.ResumeInstallationRequest\x1a!.duban.federation.v1.Installation\"L\x8a\xb2\x19\x1c\x12\x02\x01\x02\x18\x032\x14installation.resumed\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:resume\x12\xb6\x01\n" +
-	"\x12RevokeInstallation\x12..duban.federation.v1.RevokeInstallationRequest\x1a!.duban.federation.v1.Installation\"M\x8a\xb2\x19\x1d\x12\x01\x02\x18\x03(\x012\x14installation.revoked\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:revoke\x12\xa1\x01\n" +
+	"\x12ResumeInstallation\x12..duban.federation.v1.ResumeInstallationRequest\x1a!.duban.federation.v1.Installation\"L\x8a\xb2\x19\x1c\x12\x02\x01\x02\x18\x032\x14installation.resumed\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:resume\x12\xb8\x01\n" +
+	"\x12RevokeInstallation\x12..duban.federation.v1.RevokeInstallationRequest\x1a!.duban.federation.v1.Installation\"O\x8a\xb2\x19\x1f\x12\x01\x02\x18\x03(\x012\x14installation.revoked@\x01\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:revoke\x12\xa1\x01\n" +
 	"\vListMirrors\x12'.duban.federation.v1.ListMirrorsRequest\x1a(.duban.federation.v1.ListMirrorsResponse\"?\x8a\xb2\x19\x0f\x18\x03\"\vaggregation\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=installations/*}/mirrors\x12\x8e\x01\n" +
 	"\n" +
 	"GetBracket\x12&.duban.federation.v1.GetBracketRequest\x1a\x1c.duban.federation.v1.Bracket\":\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02.\x12,/v1/{name=installations/*/mirrors/*}/bracket\x12\x95\x01\n" +

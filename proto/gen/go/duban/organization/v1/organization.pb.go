@@ -512,7 +512,7 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\tprincipal\x18\x03 \x01(\tR\tprincipal\x12\x1f\n" +
 	"\vcalls_today\x18\x04 \x01(\x04R\n" +
 	"callsToday\x12\x12\n" +
-	"\x04unit\x18\x05 \x01(\tR\x04unit2\xf2\"\n" +
+	"\x04unit\x18\x05 \x01(\tR\x04unit2\xf6\"\n" +
 	"\x13OrganizationService\x12\x9d\x01\n" +
 	"\n" +
 	"Initialize\x12(.duban.organization.v1.InitializeRequest\x1a).duban.organization.v1.InitializeResponse\":\x8a\xb2\x19\x102\funit.created8\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/installation:initialize\x12k\n" +
@@ -540,8 +540,8 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\x0fCreateRoleGrant\x12-.duban.organization.v1.CreateRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\">\x8a\xb2\x19\x18\x12\x01\x02\x18\x03(\x012\rgrant.created@\x01\x82\xd3\xe4\x93\x02\x1c:\n" +
 	"role_grant\"\x0e/v1/roleGrants\x12\x88\x01\n" +
 	"\fGetRoleGrant\x12*.duban.organization.v1.GetRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\"*\x8a\xb2\x19\a\x12\x03\x02\x01\x03\x18\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=roleGrants/*}\x12\x90\x01\n" +
-	"\x0eListRoleGrants\x12,.duban.organization.v1.ListRoleGrantsRequest\x1a-.duban.organization.v1.ListRoleGrantsResponse\"!\x8a\xb2\x19\a\x12\x03\x02\x01\x03\x18\x03\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/roleGrants\x12\x9b\x01\n" +
-	"\x0fDeleteRoleGrant\x12-.duban.organization.v1.DeleteRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\"7\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vgrant.ended\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=roleGrants/*}\x12\x97\x01\n" +
+	"\x0eListRoleGrants\x12,.duban.organization.v1.ListRoleGrantsRequest\x1a-.duban.organization.v1.ListRoleGrantsResponse\"!\x8a\xb2\x19\a\x12\x03\x02\x01\x03\x18\x03\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/roleGrants\x12\x9d\x01\n" +
+	"\x0fDeleteRoleGrant\x12-.duban.organization.v1.DeleteRoleGrantRequest\x1a .duban.organization.v1.RoleGrant\"9\x8a\xb2\x19\x16\x12\x01\x02\x18\x03(\x012\vgrant.ended@\x01\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=roleGrants/*}\x12\x97\x01\n" +
 	"\fCreateApiKey\x12*.duban.organization.v1.CreateApiKeyRequest\x1a#.duban.organization.v1.IssuedApiKey\"6\x8a\xb2\x19\x16\x12\x01\x02\x18\x03(\x012\vkey.created@\x01\x82\xd3\xe4\x93\x02\x16:\aapi_key\"\v/v1/apiKeys\x12{\n" +
 	"\tGetApiKey\x12'.duban.organization.v1.GetApiKeyRequest\x1a\x1d.duban.organization.v1.ApiKey\"&\x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=apiKeys/*}\x12\x83\x01\n" +
 	"\vListApiKeys\x12).duban.organization.v1.ListApiKeysRequest\x1a*.duban.organization.v1.ListApiKeysResponse\"\x1d\x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\r\x12\v/v1/apiKeys\x12\xa1\x01\n" +
@@ -549,8 +549,8 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\fRevokeApiKey\x12*.duban.organization.v1.RevokeApiKeyRequest\x1a\x1d.duban.organization.v1.ApiKey\">\x8a\xb2\x19\x14\x12\x01\x02\x18\x03(\x012\vkey.revoked\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=apiKeys/*}:revoke\x12\xa0\x01\n" +
 	"\x0eCreateIdentity\x12,.duban.organization.v1.CreateIdentityRequest\x1a\x1f.duban.organization.v1.Identity\"?\x8a\xb2\x19\x1b\x12\x01\x02\x18\x03(\x012\x10identity.created@\x01\x82\xd3\xe4\x93\x02\x1a:\bidentity\"\x0e/v1/identities\x12\x84\x01\n" +
 	"\vGetIdentity\x12).duban.organization.v1.GetIdentityRequest\x1a\x1f.duban.organization.v1.Identity\")\x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/{name=identities/*}\x12\x8f\x01\n" +
-	"\x0eListIdentities\x12,.duban.organization.v1.ListIdentitiesRequest\x1a-.duban.organization.v1.ListIdentitiesResponse\" \x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/identities\x12\x9b\x01\n" +
-	"\x0eDeleteIdentity\x12,.duban.organization.v1.DeleteIdentityRequest\x1a\x1f.duban.organization.v1.Identity\":\x8a\xb2\x19\x17\x12\x01\x02\x18\x03(\x012\x0eidentity.ended\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=identities/*}\x12j\n" +
+	"\x0eListIdentities\x12,.duban.organization.v1.ListIdentitiesRequest\x1a-.duban.organization.v1.ListIdentitiesResponse\" \x8a\xb2\x19\x06\x12\x02\x02\x03\x18\x03\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/identities\x12\x9d\x01\n" +
+	"\x0eDeleteIdentity\x12,.duban.organization.v1.DeleteIdentityRequest\x1a\x1f.duban.organization.v1.Identity\"<\x8a\xb2\x19\x19\x12\x01\x02\x18\x03(\x012\x0eidentity.ended@\x01\x82\xd3\xe4\x93\x02\x19*\x17/v1/{name=identities/*}\x12j\n" +
 	"\n" +
 	"Introspect\x12(.duban.organization.v1.IntrospectRequest\x1a).duban.organization.v1.IntrospectResponse\"\a\x8a\xb2\x19\x03\"\x01*BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 

@@ -120,7 +120,8 @@ type OrganizationServiceClient interface {
 	// for the overlap and ends, and is not rotated again. A security administrator may
 	// rotate the key that they call with, and no other of their own.
 	RotateApiKey(ctx context.Context, in *RotateApiKeyRequest, opts ...grpc.CallOption) (*IssuedApiKey, error)
-	// Ends a key at once (吊销密钥); every service refuses it within a second.
+	// Ends a key at once (吊销密钥); every service refuses it within a second. Another than
+	// the one that it is called with takes a second factor, where the installation asks for one.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
 	// Links an account at an identity provider to a person or machine (绑定统一身份).
 	CreateIdentity(ctx context.Context, in *CreateIdentityRequest, opts ...grpc.CallOption) (*Identity, error)
@@ -519,7 +520,8 @@ type OrganizationServiceServer interface {
 	// for the overlap and ends, and is not rotated again. A security administrator may
 	// rotate the key that they call with, and no other of their own.
 	RotateApiKey(context.Context, *RotateApiKeyRequest) (*IssuedApiKey, error)
-	// Ends a key at once (吊销密钥); every service refuses it within a second.
+	// Ends a key at once (吊销密钥); every service refuses it within a second. Another than
+	// the one that it is called with takes a second factor, where the installation asks for one.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*ApiKey, error)
 	// Links an account at an identity provider to a person or machine (绑定统一身份).
 	CreateIdentity(context.Context, *CreateIdentityRequest) (*Identity, error)
