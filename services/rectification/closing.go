@@ -57,7 +57,7 @@ func Close(p *rectificationv1.Problem, who string, now time.Time) (*rectificatio
 		return nil, err
 	}
 	p.Closer, p.CloseTime = who, timestamppb.New(now)
-	return p, another(who, p, p.GetVerifier(), p.GetLeaderResponsible())
+	return lapsed(p), another(who, p, p.GetVerifier(), p.GetLeaderResponsible())
 }
 
 // SendBack returns p as returned by who; it counts.
@@ -131,5 +131,5 @@ func Cancel(p *rectificationv1.Problem, reason, who string) (*rectificationv1.Pr
 		return nil, err
 	}
 	p.Reason = reason
-	return p, uninvolved(who, p)
+	return lapsed(p), uninvolved(who, p)
 }

@@ -80,6 +80,15 @@ func pending(p *rectificationv1.Problem) *rectificationv1.Extension {
 	return list[len(list)-1]
 }
 
+// lapsed returns p, which it changes, with nothing that awaits a decision (失效): it was
+// struck off or cancelled.
+func lapsed(p *rectificationv1.Problem) *rectificationv1.Problem {
+	if x := pending(p); x != nil {
+		x.State = rectificationv1.Extension_STATE_LAPSED
+	}
+	return p
+}
+
 // Grant returns p with the deadline that was asked for, as who grants it. The
 // first one is kept.
 func Grant(p *rectificationv1.Problem, who string, now time.Time) (*rectificationv1.Problem, error) {

@@ -535,6 +535,28 @@ func TestWhoOnlyLeadsVerifiesWhatTheUnitFoundItself(t *testing.T) {
 	}
 }
 
+// What is struck off or cancelled awaits no decision; once it is reopened, another deadline may be asked for.
+func TestAWishForAnotherDeadlineEndsWithTheProblem(t *testing.T) {
+	p, err := rectification.Cancel(asking(plannedProblem(planned)), "why", superior)
+	if err != nil || p.GetExtensions()[0].GetState() != rectificationv1.Extension_STATE_LAPSED {
+		t.Errorf("cancelled: %v, %v", p.GetExtensions(), err)
+	}
+	p, err = rectification.Close(asking(plannedProblem(verified)), closer, now)
+	if err != nil || p.GetExtensions()[0].GetState() != rectificationv1.Extension_STATE_LAPSED {
+		t.Fatalf("closed: %v, %v", p.GetExtensions(), err)
+	}
+	if p, err = rectification.Reopen(p, "why"); err != nil {
+		t.Fatal(err)
+	}
+	if err := extended(filedLedger(), p, "2026-08-31"); err != nil {
+		t.Errorf("once reopened: %v", err)
+	}
+	refused := asked(plannedProblem(verified), 1)
+	if p, err = rectification.Close(refused, closer, now); err != nil || p.GetExtensions()[0].GetState() != rectificationv1.Extension_STATE_REFUSED {
+		t.Errorf("one that was decided: %v, %v", p.GetExtensions(), err)
+	}
+}
+
 func TestTheTopmostUnitsHeadRecordsTheReplyToWhatTheySigned(t *testing.T) {
 	if _, _, err := rectification.Decide(filedLedger(), filedVersion(), rectification.Verdict{Decider: closer, Document: "1"}, calendar.Builtin()); err != nil {
 		t.Error(err)
