@@ -127,7 +127,7 @@ type RectificationServiceClient interface {
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(ctx context.Context, in *ReturnProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Reopens a closed problem that was looked at again (回头看), with the
-	// reason.
+	// reason: who may verify it.
 	ReopenProblem(ctx context.Context, in *ReopenProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
 	// a complaint led to the topmost unit.
@@ -593,7 +593,7 @@ type RectificationServiceServer interface {
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(context.Context, *ReturnProblemRequest) (*Problem, error)
 	// Reopens a closed problem that was looked at again (回头看), with the
-	// reason.
+	// reason: who may verify it.
 	ReopenProblem(context.Context, *ReopenProblemRequest) (*Problem, error)
 	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
 	// a complaint led to the topmost unit.
