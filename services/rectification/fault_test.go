@@ -156,6 +156,20 @@ func handedOver(p *rectificationv1.Problem, who string) error {
 	return err
 }
 
+// ledOnBy has p begun under its leader, who another becomes before it is submitted.
+func ledOnBy(p *rectificationv1.Problem, another string) (*rectificationv1.Problem, error) {
+	p, err := rectification.Start(p, submitter)
+	if err != nil {
+		return nil, err
+	}
+	wanted := proto.CloneOf(p)
+	wanted.LeaderResponsible = another
+	if p, err = rectification.Edit(unfiled, p, wanted, submitter, now); err != nil {
+		return nil, err
+	}
+	return rectification.Submit(p, []string{"a"}, submitter, now)
+}
+
 // begunBy has who start p, another submit it, and the verifier verify it.
 func begunBy(p *rectificationv1.Problem, who string) error {
 	p, err := rectification.Start(p, who)
@@ -425,6 +439,32 @@ var refusals = []struct {
 	{"closing what one leads", rectification.ErrProblemSamePerson, func() error {
 		_, err := rectification.Close(plannedProblem(verified), "leader", now)
 		return err
+	}},
+	{"closing what one led until it was submitted", rectification.ErrProblemSamePerson, func() error {
+		p, err := ledOnBy(plannedProblem(planned), "another")
+		if err == nil {
+			p, err = rectification.Verify(p, verifier)
+		}
+		return after(p, err, func() error {
+			_, err := rectification.Close(p, "leader", now)
+			return err
+		})
+	}},
+	{"verifying what others found and one led", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(planned)
+		p.Source = rectificationv1.Problem_SOURCE_SUPERIOR
+		p, err := ledOnBy(p, "another")
+		return after(p, err, func() error {
+			_, err := rectification.Verify(p, "leader")
+			return err
+		})
+	}},
+	{"cancelling what one led", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := ledOnBy(plannedProblem(planned), "another")
+		return after(p, err, func() error {
+			_, err := rectification.Cancel(p, "why", "leader")
+			return err
+		})
 	}},
 	{"closing what one asked to extend", rectification.ErrProblemSamePerson, func() error {
 		w := wish("2026-07-31")

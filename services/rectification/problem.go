@@ -166,7 +166,7 @@ func Start(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, er
 	if err != nil {
 		return nil, err
 	}
-	return worked(p, p.GetPersonResponsible(), who)
+	return underway(p, who)
 }
 
 // AddProgress returns p with one more entry.
