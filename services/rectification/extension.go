@@ -89,12 +89,15 @@ func lapsed(p *rectificationv1.Problem) *rectificationv1.Problem {
 	return p
 }
 
-// Grant returns p with the deadline that was asked for, as who grants it. The
-// first one is kept.
+// Grant returns p with the deadline that was asked for, if it has not passed, as who
+// grants it. The first one is kept.
 func Grant(p *rectificationv1.Problem, who string, now time.Time) (*rectificationv1.Problem, error) {
 	p, x, err := decide(p, Granting, who, now)
 	if err != nil {
 		return nil, err
+	}
+	if overdue(x.GetDeadline(), now) {
+		return nil, ErrProblemExtensionPassed.With("deadline", x.GetDeadline())
 	}
 	x.State = rectificationv1.Extension_STATE_APPROVED
 	p.OriginalDeadline = cmp.Or(p.GetOriginalDeadline(), p.GetDeadline())

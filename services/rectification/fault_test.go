@@ -428,6 +428,10 @@ var refusals = []struct {
 			return err
 		})
 	}},
+	{"granting a day that has passed", rectification.ErrProblemExtensionPassed, func() error {
+		_, err := rectification.Grant(asking(plannedProblem(planned)), superior, now.AddDate(0, 6, 0))
+		return err
+	}},
 	{"cancelling what one is responsible for", rectification.ErrProblemDeciderInvolved, func() error {
 		_, err := rectification.Cancel(plannedProblem(planned), "why", "person")
 		return err

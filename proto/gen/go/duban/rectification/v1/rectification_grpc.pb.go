@@ -134,7 +134,7 @@ type RectificationServiceClient interface {
 	CancelProblem(ctx context.Context, in *CancelProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(ctx context.Context, in *ExtendProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Grants the deadline asked for (同意延期).
+	// Grants the deadline asked for (同意延期), as long as it has not passed.
 	ApproveExtension(ctx context.Context, in *ApproveExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Refuses the deadline asked for (不同意延期), with the reason.
 	RefuseExtension(ctx context.Context, in *RefuseExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
@@ -600,7 +600,7 @@ type RectificationServiceServer interface {
 	CancelProblem(context.Context, *CancelProblemRequest) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(context.Context, *ExtendProblemRequest) (*Problem, error)
-	// Grants the deadline asked for (同意延期).
+	// Grants the deadline asked for (同意延期), as long as it has not passed.
 	ApproveExtension(context.Context, *ApproveExtensionRequest) (*Problem, error)
 	// Refuses the deadline asked for (不同意延期), with the reason.
 	RefuseExtension(context.Context, *RefuseExtensionRequest) (*Problem, error)
