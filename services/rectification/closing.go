@@ -85,10 +85,10 @@ func leading(p *rectificationv1.Problem) []string {
 	return leaders(p)
 }
 
-// uninvolved says whether who neither worked on p, nor answers for it or led it, nor asked
-// for another deadline: a superior decides about others.
-func uninvolved(who string, p *rectificationv1.Problem) error {
-	if another(who, p, append(leaders(p), p.GetExtensionAsker())...) != nil {
+// Uninvolved says whether who neither entered p for the unit, nor worked on it, nor answers
+// for it or led it, nor asked for another deadline: a superior decides about others.
+func Uninvolved(who string, p *rectificationv1.Problem) error {
+	if another(who, p, append(leaders(p), p.GetExtensionAsker(), p.GetEnteredBy())...) != nil {
 		return ErrProblemDeciderInvolved
 	}
 	return nil
@@ -149,5 +149,5 @@ func Cancel(p *rectificationv1.Problem, reason, who string) (*rectificationv1.Pr
 		return nil, err
 	}
 	p.Reason = reason
-	return lapsed(p), uninvolved(who, p)
+	return lapsed(p), Uninvolved(who, p)
 }

@@ -130,5 +130,5 @@ func decide(p *rectificationv1.Problem, m ProblemMove, who string, now time.Time
 		return nil, nil, ErrProblemExtensionNone
 	}
 	x.DecideTime = timestamppb.New(now)
-	return p, x, uninvolved(who, p)
+	return p, x, Uninvolved(who, p)
 }
