@@ -97,7 +97,7 @@ func Grant(p *rectificationv1.Problem, who string, now time.Time) (*rectificatio
 		return nil, err
 	}
 	if overdue(x.GetDeadline(), now) {
-		return nil, ErrProblemExtensionPassed.With("deadline", x.GetDeadline())
+		return nil, ErrProblemExtensionPassed.With("date", x.GetDeadline())
 	}
 	x.State = rectificationv1.Extension_STATE_APPROVED
 	p.OriginalDeadline = cmp.Or(p.GetOriginalDeadline(), p.GetDeadline())

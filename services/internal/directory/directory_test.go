@@ -157,12 +157,12 @@ func TestWhoBelongsWhere(t *testing.T) {
 		"units/s/members/one":        {"units/s", "units/c2", "units/p"},
 		"units/s/members/comes back": {"units/s", "units/c2", "units/p"},
 		"units/s/members/clerk":      {"units/s", "units/c2", "units/c1", "units/p"},
-		"machines/m":             {"units/d", "units/s", "units/c2", "units/p"},
-		"units/c1/members/m":     {"units/s", "units/c2", "units/c1", "units/p"},
-		"units/c1/members/left":  {"units/c1", "units/p"},
-		"units/c1/members/reads": {"units/c1", "units/p"},
-		"units/c1/members/works": {"units/d", "units/s", "units/c2", "units/c1", "units/p"},
-		"units/none/members/m":   nil,
+		"machines/m":                 {"units/d", "units/s", "units/c2", "units/p"},
+		"units/c1/members/m":         {"units/s", "units/c2", "units/c1", "units/p"},
+		"units/c1/members/left":      {"units/c1", "units/p"},
+		"units/c1/members/reads":     {"units/c1", "units/p"},
+		"units/c1/members/works":     {"units/d", "units/s", "units/c2", "units/c1", "units/p"},
+		"units/none/members/m":       nil,
 	} {
 		for _, unit := range []string{"units/p", "units/c1", "units/c2", "units/s", "units/d", "units/none"} {
 			if got := d.Belongs(who, unit); got != slices.Contains(want, unit) {
