@@ -90,7 +90,7 @@ func closingFixtures() map[string][]fixture {
 		"ReturnProblem": decided([]right{unitsHeads, superiors}, func(name string) protobuf.Message {
 			return &rectificationv1.ReturnProblemRequest{Name: name, Reason: "不符", ValidateOnly: true}
 		}),
-		"ReopenProblem": decided(nil, func(name string) protobuf.Message {
+		"ReopenProblem": decided([]right{unitsHeads, superiors}, func(name string) protobuf.Message {
 			return &rectificationv1.ReopenProblemRequest{Name: name, Reason: "反弹", ValidateOnly: true}
 		}),
 		"CancelProblem": decided(nil, func(name string) protobuf.Message {

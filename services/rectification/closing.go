@@ -24,7 +24,7 @@ func Submit(p *rectificationv1.Problem, evidence []string, who string, now time.
 	p.Evidence, p.SubmitTime = evidence, timestamppb.New(now)
 	p.Submitter, p.Verifier, p.Closer = who, "", ""
 	p.SubmittedProgress = int32(len(p.GetProgress()))
-	return worked(p, p.GetPersonResponsible(), who)
+	return underway(p, who)
 }
 
 // Renewed says whether p is submitted with something new, if it was before, with the
@@ -47,7 +47,7 @@ func Verify(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, e
 		return nil, err
 	}
 	p.Verifier = who
-	return p, another(who, p, leading(p))
+	return p, another(who, p, leading(p)...)
 }
 
 // Close returns p as struck off by who.
@@ -57,7 +57,7 @@ func Close(p *rectificationv1.Problem, who string, now time.Time) (*rectificatio
 		return nil, err
 	}
 	p.Closer, p.CloseTime = who, timestamppb.New(now)
-	return p, another(who, p, p.GetVerifier(), p.GetLeaderResponsible())
+	return lapsed(p), another(who, p, append(leaders(p), p.GetVerifier())...)
 }
 
 // SendBack returns p as returned by who; it counts.
@@ -68,22 +68,27 @@ func SendBack(p *rectificationv1.Problem, reason, who string) (*rectificationv1.
 	}
 	p.Returns++
 	p.Reason, p.Verifier = reason, ""
-	return p, another(who, p, leading(p))
+	return p, another(who, p, leading(p)...)
 }
 
-// leading is who leads the rectification of p, if that keeps them from verifying:
-// what the unit found itself its leaders verify, what others found they do not.
-func leading(p *rectificationv1.Problem) string {
+// leaders are who leads the rectification of p, and who did before.
+func leaders(p *rectificationv1.Problem) []string {
+	return append(slices.Clone(p.GetLeaders()), p.GetLeaderResponsible())
+}
+
+// leading are the leaders of p, if that keeps them from verifying: what the unit found
+// itself its leaders verify, what others found they do not.
+func leading(p *rectificationv1.Problem) []string {
 	if ownFinding(p.GetSource()) {
-		return ""
+		return nil
 	}
-	return p.GetLeaderResponsible()
+	return leaders(p)
 }
 
-// uninvolved says whether who neither worked on p, nor answers for it, nor asked
-// for another deadline: a superior decides about others.
-func uninvolved(who string, p *rectificationv1.Problem) error {
-	if another(who, p, p.GetLeaderResponsible(), p.GetExtensionAsker()) != nil {
+// Uninvolved says whether who neither entered p for the unit, nor worked on it, nor answers
+// for it or led it, nor asked for another deadline: a superior decides about others.
+func Uninvolved(who string, p *rectificationv1.Problem) error {
+	if another(who, p, append(leaders(p), p.GetExtensionAsker(), p.GetEnteredBy())...) != nil {
 		return ErrProblemDeciderInvolved
 	}
 	return nil
@@ -99,14 +104,27 @@ func another(who string, p *rectificationv1.Problem, others ...string) error {
 	return nil
 }
 
+// underway returns p, which it changes, after who did something while it is rectified:
+// who answers for it and leads it then is kept, whoever does later.
+func underway(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
+	p.Leaders = with(p.GetLeaders(), p.GetLeaderResponsible())
+	return worked(p, p.GetPersonResponsible(), who)
+}
+
+// with are the names, with one more if it is not among them.
+func with(names []string, name string) []string {
+	if name == "" || slices.Contains(names, name) {
+		return names
+	}
+	return append(names, name)
+}
+
 // worked returns p, which it changes, with those who worked on it.
 func worked(p *rectificationv1.Problem, who ...string) (*rectificationv1.Problem, error) {
 	for _, w := range who {
-		if w != "" && !slices.Contains(p.GetRectifiers(), w) {
-			p.Rectifiers = append(p.Rectifiers, w)
-		}
+		p.Rectifiers = with(p.GetRectifiers(), w)
 	}
-	if len(p.GetRectifiers()) > MaxRectifiers {
+	if max(len(p.GetRectifiers()), len(p.GetLeaders())) > MaxRectifiers {
 		return nil, ErrProblemRectifiersFull.With("limit", strconv.Itoa(MaxRectifiers))
 	}
 	return p, nil
@@ -120,7 +138,7 @@ func Reopen(p *rectificationv1.Problem, reason string) (*rectificationv1.Problem
 		return nil, err
 	}
 	p.Reopens++
-	p.Reason, p.CloseTime, p.Rectifiers = reason, nil, nil
+	p.Reason, p.CloseTime, p.Rectifiers, p.Leaders = reason, nil, nil, nil
 	return p, nil
 }
 
@@ -131,5 +149,5 @@ func Cancel(p *rectificationv1.Problem, reason, who string) (*rectificationv1.Pr
 		return nil, err
 	}
 	p.Reason = reason
-	return p, uninvolved(who, p)
+	return lapsed(p), Uninvolved(who, p)
 }

@@ -41,7 +41,8 @@ func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, who str
 		wanted.AcceptedContent = acceptedOf(p)
 	}
 	if p.GetState() == rectifying {
-		return worked(wanted, wanted.GetPersonResponsible(), who)
+		wanted.Leaders = with(wanted.GetLeaders(), p.GetLeaderResponsible()) // an older build kept none
+		return underway(wanted, who)
 	}
 	return worked(wanted, who)
 }

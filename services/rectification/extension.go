@@ -80,12 +80,24 @@ func pending(p *rectificationv1.Problem) *rectificationv1.Extension {
 	return list[len(list)-1]
 }
 
-// Grant returns p with the deadline that was asked for, as who grants it. The
-// first one is kept.
+// lapsed returns p, which it changes, with nothing that awaits a decision (失效): it was
+// struck off or cancelled.
+func lapsed(p *rectificationv1.Problem) *rectificationv1.Problem {
+	if x := pending(p); x != nil {
+		x.State = rectificationv1.Extension_STATE_LAPSED
+	}
+	return p
+}
+
+// Grant returns p with the deadline that was asked for, if it has not passed, as who
+// grants it. The first one is kept.
 func Grant(p *rectificationv1.Problem, who string, now time.Time) (*rectificationv1.Problem, error) {
 	p, x, err := decide(p, Granting, who, now)
 	if err != nil {
 		return nil, err
+	}
+	if overdue(x.GetDeadline(), now) {
+		return nil, ErrProblemExtensionPassed.With("date", x.GetDeadline())
 	}
 	x.State = rectificationv1.Extension_STATE_APPROVED
 	p.OriginalDeadline = cmp.Or(p.GetOriginalDeadline(), p.GetDeadline())
@@ -118,5 +130,5 @@ func decide(p *rectificationv1.Problem, m ProblemMove, who string, now time.Time
 		return nil, nil, ErrProblemExtensionNone
 	}
 	x.DecideTime = timestamppb.New(now)
-	return p, x, uninvolved(who, p)
+	return p, x, Uninvolved(who, p)
 }

@@ -156,6 +156,20 @@ func handedOver(p *rectificationv1.Problem, who string) error {
 	return err
 }
 
+// ledOnBy has p begun under its leader, who another becomes before it is submitted.
+func ledOnBy(p *rectificationv1.Problem, another string) (*rectificationv1.Problem, error) {
+	p, err := rectification.Start(p, submitter)
+	if err != nil {
+		return nil, err
+	}
+	wanted := proto.CloneOf(p)
+	wanted.LeaderResponsible = another
+	if p, err = rectification.Edit(unfiled, p, wanted, submitter, now); err != nil {
+		return nil, err
+	}
+	return rectification.Submit(p, []string{"a"}, submitter, now)
+}
+
 // begunBy has who start p, another submit it, and the verifier verify it.
 func begunBy(p *rectificationv1.Problem, who string) error {
 	p, err := rectification.Start(p, who)
@@ -414,6 +428,10 @@ var refusals = []struct {
 			return err
 		})
 	}},
+	{"granting a day that has passed", rectification.ErrProblemExtensionPassed, func() error {
+		_, err := rectification.Grant(asking(plannedProblem(planned)), superior, now.AddDate(0, 6, 0))
+		return err
+	}},
 	{"cancelling what one is responsible for", rectification.ErrProblemDeciderInvolved, func() error {
 		_, err := rectification.Cancel(plannedProblem(planned), "why", "person")
 		return err
@@ -425,6 +443,32 @@ var refusals = []struct {
 	{"closing what one leads", rectification.ErrProblemSamePerson, func() error {
 		_, err := rectification.Close(plannedProblem(verified), "leader", now)
 		return err
+	}},
+	{"closing what one led until it was submitted", rectification.ErrProblemSamePerson, func() error {
+		p, err := ledOnBy(plannedProblem(planned), "another")
+		if err == nil {
+			p, err = rectification.Verify(p, verifier)
+		}
+		return after(p, err, func() error {
+			_, err := rectification.Close(p, "leader", now)
+			return err
+		})
+	}},
+	{"verifying what others found and one led", rectification.ErrProblemSamePerson, func() error {
+		p := plannedProblem(planned)
+		p.Source = rectificationv1.Problem_SOURCE_SUPERIOR
+		p, err := ledOnBy(p, "another")
+		return after(p, err, func() error {
+			_, err := rectification.Verify(p, "leader")
+			return err
+		})
+	}},
+	{"cancelling what one led", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := ledOnBy(plannedProblem(planned), "another")
+		return after(p, err, func() error {
+			_, err := rectification.Cancel(p, "why", "leader")
+			return err
+		})
 	}},
 	{"closing what one asked to extend", rectification.ErrProblemSamePerson, func() error {
 		w := wish("2026-07-31")
@@ -532,6 +576,28 @@ var refusals = []struct {
 func TestWhoOnlyLeadsVerifiesWhatTheUnitFoundItself(t *testing.T) {
 	if _, err := rectification.Verify(plannedProblem(submitted), "leader"); err != nil {
 		t.Error(err)
+	}
+}
+
+// What is struck off or cancelled awaits no decision; once it is reopened, another deadline may be asked for.
+func TestAWishForAnotherDeadlineEndsWithTheProblem(t *testing.T) {
+	p, err := rectification.Cancel(asking(plannedProblem(planned)), "why", superior)
+	if err != nil || p.GetExtensions()[0].GetState() != rectificationv1.Extension_STATE_LAPSED {
+		t.Errorf("cancelled: %v, %v", p.GetExtensions(), err)
+	}
+	p, err = rectification.Close(asking(plannedProblem(verified)), closer, now)
+	if err != nil || p.GetExtensions()[0].GetState() != rectificationv1.Extension_STATE_LAPSED {
+		t.Fatalf("closed: %v, %v", p.GetExtensions(), err)
+	}
+	if p, err = rectification.Reopen(p, "why"); err != nil {
+		t.Fatal(err)
+	}
+	if err := extended(filedLedger(), p, "2026-08-31"); err != nil {
+		t.Errorf("once reopened: %v", err)
+	}
+	refused := asked(plannedProblem(verified), 1)
+	if p, err = rectification.Close(refused, closer, now); err != nil || p.GetExtensions()[0].GetState() != rectificationv1.Extension_STATE_REFUSED {
+		t.Errorf("one that was decided: %v, %v", p.GetExtensions(), err)
 	}
 }
 

@@ -79,7 +79,7 @@ func TestWhatWasNotDueAtTheEndIsNotLate(t *testing.T) {
 func TestByWhichDayAReturnedLedgerIsFiledAgain(t *testing.T) {
 	const due = "2026-04-03"
 	for name, c := range map[string]struct {
-		turns [][2]string // filed and returned
+		turns [][2]string // filed and returned, or "" while the superior answers nothing
 		want  string
 		again string // filed in the end
 		late  bool
@@ -90,17 +90,15 @@ func TestByWhichDayAReturnedLedgerIsFiledAgain(t *testing.T) {
 		"the superior takes months":          {[][2]string{{due, "2026-06-01"}}, "2026-06-08", "2026-06-08", false},
 		"nothing is filed again and again":   {[][2]string{{due, "2026-04-08"}, {"2026-04-15", "2026-04-16"}, {"2026-04-16", "2026-04-17"}}, "2026-04-17", "2026-04-20", true},
 		"each time the superior takes weeks": {[][2]string{{due, "2026-04-08"}, {"2026-04-13", "2026-05-13"}}, "2026-05-15", "2026-05-15", false},
+		"a supplement of what lies there":    {[][2]string{{due, "2026-04-08"}, {"2026-04-13", ""}, {"2026-05-13", "2026-05-13"}}, "2026-05-15", "2026-05-15", false},
+		"a supplement after a second return": {[][2]string{{due, "2026-04-08"}, {"2026-04-13", "2026-04-14"}, {"2026-04-15", ""}, {"2026-04-16", "2026-04-17"}}, "2026-04-18", "2026-04-20", true},
 		"late once is late":                  {[][2]string{{"2026-04-07", "2026-04-08"}}, "2026-04-15", "2026-04-09", true},
 	} {
 		l := &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_SIGNED, FilingDueDate: due}
 		for _, turn := range c.turns {
 			f := filedOn(t, l, turn[0])
-			at, err := time.Parse(time.DateOnly, turn[1])
-			if err == nil {
-				l, _, err = rectification.Decide(f.Ledger, f.Version, rectification.Verdict{Reason: "why", Decider: superior, Time: at}, calendar.Builtin())
-			}
-			if err != nil {
-				t.Fatal(err)
+			if l = f.Ledger; turn[1] != "" {
+				l, _ = answered(t, l, f.Version, [2]string{turn[1], "return"})
 			}
 			l.State = rectificationv1.Ledger_STATE_SIGNED
 		}

@@ -182,6 +182,7 @@ func File(l *rectificationv1.Ledger, problems []*rectificationv1.Problem, filer 
 	l.PendingChanges, l.ReturnReason = false, ""
 	l.FiledLate = l.GetFiledLate() || late
 	if l.GetAcknowledgeDueDate() == "" { // else it lies there: nobody gets more time by having it filed once more
+		l.HandedInDate = calendar.On(now).String()
 		setAnswerDay(l, deadline.Answer(calendar.On(now), days))
 	}
 	f := &Filing{Ledger: l, Version: &rectificationv1.LedgerVersion{

@@ -94,6 +94,7 @@ func moveProblem(p *rectificationv1.Problem, m ProblemMove) (*rectificationv1.Pr
 
 // Finder says who enters a problem; the zero value is the unit whose ledger it is.
 type Finder struct {
+	Member string // who of the unit enters it; empty: others do
 	Others bool   // a superior, an inspection or a complaint: it counts at once
 	Bureau string // 发现单位: units/{unit}, which decides on it, or those above; empty: any superior does
 }
@@ -128,7 +129,7 @@ func Enter(l *rectificationv1.Ledger, found *rectificationv1.Problem, by Finder,
 		Level: found.GetLevel(), Source: found.GetSource(), Description: found.GetDescription(),
 		Cause: found.GetCause(), Measures: found.GetMeasures(), Deadline: found.GetDeadline(),
 		LeaderResponsible: found.GetLeaderResponsible(), PersonResponsible: found.GetPersonResponsible(),
-		Inspection: found.GetInspection(), FoundBy: by.Bureau, State: identified, Accepted: by.Others,
+		Inspection: found.GetInspection(), FoundBy: by.Bureau, EnteredBy: by.Member, State: identified, Accepted: by.Others,
 	}
 	if by.Others {
 		p.Deadline = cmp.Or(p.GetDeadline(), calendar.On(now.AddDate(0, 0, daysToRectify)).String())
@@ -166,7 +167,7 @@ func Start(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, er
 	if err != nil {
 		return nil, err
 	}
-	return worked(p, p.GetPersonResponsible(), who)
+	return underway(p, who)
 }
 
 // AddProgress returns p with one more entry.

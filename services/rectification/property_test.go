@@ -21,6 +21,7 @@ type story struct {
 
 	returns, reopens int32
 	hands            map[string]bool // who worked on it
+	leads            map[string]bool // who led it while it was rectified
 	granted          bool            // the last move granted an extension
 	done             string
 	moved            int
@@ -48,6 +49,11 @@ func (s *story) now() time.Time { return now.Add(time.Duration(s.moved) * time.S
 // person draws one of a few, so that the same one often comes twice.
 func person(t *rapid.T) string {
 	return rapid.SampledFrom([]string{"a", "b", "c", "d", "person"}).Draw(t, "who")
+}
+
+// leader draws who leads, at times one of those who judge.
+func leader(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"l", "l", "v", "w"}).Draw(t, "leader")
 }
 
 // superiorOr draws a person, more often one above than one of the unit.
@@ -89,7 +95,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"edit": func(t *rapid.T) {
 			wanted := proto.CloneOf(s.problem)
-			wanted.Deadline, wanted.PersonResponsible = date(t), person(t)
+			wanted.Deadline, wanted.PersonResponsible, wanted.LeaderResponsible = date(t), person(t), leader(t)
 			wanted.Category = rapid.SampledFrom([]string{"", "A", "B"}).Draw(t, "category")
 			wanted.Level = rectificationv1.Problem_Level(rapid.IntRange(1, 3).Draw(t, "level"))
 			if s.problem.GetSource() == rectificationv1.Problem_SOURCE_SUPERIOR {
@@ -101,7 +107,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 				return
 			}
 			if s.hands[who] = true; p.GetState() == rectifying {
-				s.hands[p.GetPersonResponsible()] = true
+				s.hands[p.GetPersonResponsible()], s.leads[p.GetLeaderResponsible()] = true, true
 			}
 		},
 		"plan": func(t *rapid.T) {
@@ -117,7 +123,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			who := person(t)
 			p, err := rectification.Start(s.problem, who)
 			if s.onProblem("start", p, err) {
-				s.hands[who], s.hands[p.GetPersonResponsible()] = true, true
+				s.hands[who], s.hands[p.GetPersonResponsible()], s.leads[p.GetLeaderResponsible()] = true, true, true
 			}
 		},
 		"progress": func(t *rapid.T) {
@@ -159,7 +165,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			p, err := rectification.Reopen(s.problem, "why")
 			if s.onProblem("reopen", p, err) {
 				s.reopens++
-				s.hands = map[string]bool{}
+				s.hands, s.leads = map[string]bool{}, map[string]bool{}
 			}
 		},
 		"extend": func(t *rapid.T) {
@@ -290,7 +296,7 @@ var moved = []string{
 // tell begins one, mostly of a problem that is filed.
 func tell(t *rapid.T) *story {
 	s := &story{
-		hands: map[string]bool{}, contents: map[string]*rectificationv1.FiledProblem{},
+		hands: map[string]bool{}, leads: map[string]bool{}, contents: map[string]*rectificationv1.FiledProblem{},
 		ledger: &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN},
 	}
 	found := &rectificationv1.Problem{
@@ -327,6 +333,9 @@ func (s *story) check(t *rapid.T, before *rectificationv1.Problem, filed bool) {
 	judged := p.GetState() == verified || p.GetState() == rectificationv1.Problem_STATE_CLOSED
 	if judged && (s.hands[p.GetVerifier()] || s.hands[p.GetCloser()]) {
 		t.Fatalf("%q verified and %q closed; %v worked on it", p.GetVerifier(), p.GetCloser(), s.hands)
+	}
+	if p.GetState() == rectificationv1.Problem_STATE_CLOSED && s.leads[p.GetCloser()] {
+		t.Fatalf("%s closed what %v led", p.GetCloser(), s.leads)
 	}
 	if p.GetState() == rectificationv1.Problem_STATE_VERIFIED && p.GetSubmitter() == p.GetVerifier() {
 		t.Fatalf("%s verified what they submitted", p.GetVerifier())

@@ -44,7 +44,7 @@ func ownFinding(s rectificationv1.Problem_Source) bool {
 	return s == rectificationv1.Problem_SOURCE_SELF_CHECK || s == rectificationv1.Problem_SOURCE_OUTREACH
 }
 
-// Verifiers returns who may verify problems of the source, or send them back.
+// Verifiers returns who may verify problems of the source, send them back, or reopen them.
 func Verifiers(s rectificationv1.Problem_Source) []Right {
 	if ownFinding(s) {
 		return []Right{unitsLeaders, above}

@@ -86,7 +86,7 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 	} else {
 		l = correction(l, v, calendar.On(d.Time), days)
 	}
-	l.ReturnReason = d.Reason
+	l.ReturnReason, l.HandedInDate = d.Reason, ""
 	setAnswerDay(l, deadline.Day{})
 	if v, err = lifecycle.Move(VersionLife, v, versionMove, ErrLedgerIllegalMove); err != nil {
 		return nil, nil, err
@@ -100,13 +100,17 @@ func Decide(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, d Verdi
 }
 
 // correction is the ledger with the day by which it is filed again (补正时限), once the
-// superior has returned v, the newest version, on day.
+// superior has returned v, the newest version, on day. They have had the first that they
+// did not answer longer than v.
 func correction(l *rectificationv1.Ledger, v *rectificationv1.LedgerVersion, day calendar.Date, days *calendar.Calendar) *rectificationv1.Ledger {
 	if l.GetFilingDueDate() == "" || l.GetAcknowledgedVersion() > 0 {
 		return l
 	}
 	l = proto.CloneOf(l)
 	turn := deadline.Turn{HandedIn: calendar.On(v.GetFileTime().AsTime()), Returned: day}
+	if since, err := calendar.ParseDate(l.GetHandedInDate()); err == nil { // an older build kept none
+		turn.HandedIn = since
+	}
 	setCorrectionDay(l, deadline.Correction(filingDay(l), correctionDay(l), turn, days))
 	return l
 }

@@ -205,6 +205,8 @@ var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Ac
 	rectificationv1.Problem_STATE_VERIFIED:   aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM,
 }
 
+// problem asks for nothing of what is struck off or cancelled: a wish for another deadline
+// that an older build left open there, nobody decides on.
 func problem(p *rectificationv1.Problem) []*Item {
 	items := ask(p, p.GetUnit(), p.GetCampaign(), problemActions[p.GetState()], p.GetDeadline())
 	for _, item := range items {
@@ -218,7 +220,7 @@ func problem(p *rectificationv1.Problem) []*Item {
 		}
 	}
 	extensions := p.GetExtensions()
-	if n := len(extensions); n > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
+	if n := len(extensions); n > 0 && len(items) > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
 		for _, item := range ask(p, p.GetUnit(), p.GetCampaign(), aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, p.GetDeadline()) {
 			item.FoundBy = cmp.Or(extensions[n-1].GetBureau(), p.GetFoundBy())
 			items = append(items, item)

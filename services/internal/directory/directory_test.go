@@ -134,16 +134,35 @@ func TestWhoBelongsWhere(t *testing.T) {
 		entry(t, 6, &organizationv1.Member{Name: "units/c1/members/works"}),
 		entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/9", Principal: "units/c1/members/works", Role: accessv1.Role_ROLE_SUPERVISOR, Unit: "units/d"}),
 	}
-	if err := d.apply(t.Context(), run, 17, 17); err != nil {
+	for name, posts := range map[string][]*organizationv1.Post{
+		"units/s/members/moved":      {post("units/s", "", "2026-02-28"), post("units/c1", "2026-03-01", "")},
+		"units/s/members/gone":       {post("units/s", "", "2026-02-28")},
+		"units/c2/members/beneath":   {post("units/s", "", "2026-02-28"), post("units/c1", "", "")},
+		"units/s/members/lent":       {post("units/c1", "", "")},
+		"units/s/members/one":        {post("units/s", "", "2026-02-28"), post("units/s", "2026-03-01", "")},
+		"units/s/members/comes back": {post("units/s", "", "2026-02-28"), post("units/s", "2026-09-01", "")},
+		"units/s/members/clerk":      {post("units/s", "", "2026-02-28"), post("units/c1", "", "")},
+	} {
+		run = append(run, entry(t, 6, &organizationv1.Member{Name: name, Posts: posts}))
+	}
+	run = append(run, entry(t, 6, &organizationv1.RoleGrant{Name: "roleGrants/10", Principal: "units/s/members/clerk", Role: accessv1.Role_ROLE_CLERK, Unit: "units/s"}))
+	if err := d.apply(t.Context(), run, 25, 25); err != nil {
 		t.Fatal(err)
 	}
 	for who, want := range map[string][]string{
-		"machines/m":             {"units/d", "units/s", "units/c2", "units/p"},
-		"units/c1/members/m":     {"units/s", "units/c2", "units/c1", "units/p"},
-		"units/c1/members/left":  {"units/c1", "units/p"},
-		"units/c1/members/reads": {"units/c1", "units/p"},
-		"units/c1/members/works": {"units/d", "units/s", "units/c2", "units/c1", "units/p"},
-		"units/none/members/m":   nil,
+		"units/s/members/moved":      {"units/c1", "units/p"},
+		"units/s/members/gone":       nil,
+		"units/c2/members/beneath":   {"units/c1", "units/p"},
+		"units/s/members/lent":       {"units/s", "units/c2", "units/c1", "units/p"},
+		"units/s/members/one":        {"units/s", "units/c2", "units/p"},
+		"units/s/members/comes back": {"units/s", "units/c2", "units/p"},
+		"units/s/members/clerk":      {"units/s", "units/c2", "units/c1", "units/p"},
+		"machines/m":                 {"units/d", "units/s", "units/c2", "units/p"},
+		"units/c1/members/m":         {"units/s", "units/c2", "units/c1", "units/p"},
+		"units/c1/members/left":      {"units/c1", "units/p"},
+		"units/c1/members/reads":     {"units/c1", "units/p"},
+		"units/c1/members/works":     {"units/d", "units/s", "units/c2", "units/c1", "units/p"},
+		"units/none/members/m":       nil,
 	} {
 		for _, unit := range []string{"units/p", "units/c1", "units/c2", "units/s", "units/d", "units/none"} {
 			if got := d.Belongs(who, unit); got != slices.Contains(want, unit) {

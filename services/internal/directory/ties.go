@@ -80,11 +80,11 @@ func (d *Directory) Belongs(principal, unit string) bool {
 }
 
 // Ties returns the units that the principal belongs to on a day, YYYY-MM-DD: where
-// they are entered, or what answers for a machine, where they serve, and on which they
-// are granted one of the roles; without roles, any.
+// they are entered, unless they have left it, or what answers for a machine, where they
+// serve, and on which they are granted one of the roles; without roles, any.
 func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string {
 	units := d.Serves(principal, day)
-	if home := d.home(principal); home != "" {
+	if home := d.home(principal); home != "" && !d.left(principal, home, day) {
 		units = append(units, home)
 	}
 	for _, g := range d.Grants(principal) {
@@ -93,6 +93,23 @@ func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string
 		}
 	}
 	return units
+}
+
+// left says whether the member served in the unit, or beneath it, by posts that are all
+// over on the day. Who never had one there has not left.
+func (d *Directory) left(member, unit, day string) (left bool) {
+	d.mu.RLock()
+	posts := d.posts[member]
+	d.mu.RUnlock()
+	for _, p := range posts {
+		if !slices.Contains(d.Path(p.GetUnit()), unit) {
+			continue
+		}
+		if left = p.GetEndDate() != "" && p.GetEndDate() < day; !left {
+			return false
+		}
+	}
+	return left
 }
 
 // home is the unit that a member is entered in, or that answers for a machine, or "".

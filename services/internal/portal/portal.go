@@ -74,7 +74,7 @@ func Shown[M proto.Message](record M) M {
 func acknowledged(l *rectificationv1.Ledger) {
 	l.State, l.Version = rectificationv1.Ledger_STATE_ACKNOWLEDGED, l.GetAcknowledgedVersion()
 	l.PendingChanges, l.ReturnReason, l.ContentDigest, l.Signature = false, "", "", nil
-	l.AcknowledgeDueDate, l.AcknowledgeDueProvisional, l.AcknowledgeDueFromDate = "", false, ""
+	l.AcknowledgeDueDate, l.AcknowledgeDueProvisional, l.AcknowledgeDueFromDate, l.HandedInDate = "", false, "", ""
 }
 
 // accepted gives a problem the content by which it counts, and leaves out what was asked and

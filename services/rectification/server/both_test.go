@@ -29,6 +29,43 @@ func (w *world) post(t *testing.T, member, unit string) {
 	w.CatchUp()
 }
 
+// Who left the unit for the bureau decides on it from then on, but for what they
+// themselves entered, worked on or led there.
+func TestWhoLeftTheUnitDecidesOnItFromThenOn(t *testing.T) {
+	w := begin(t)
+	by := w.Person(w.school)
+	held := w.Grant(by.Name, w.school, clerk)
+	serves := func(posts ...*organizationv1.Post) {
+		t.Helper()
+		m := &organizationv1.Member{Name: by.Name, Posts: posts}
+		suitetest.OK[*organizationv1.Member](t)(w.Organization(w.SystemAdmin).UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{Member: m}))
+		w.CatchUp()
+	}
+	school := &organizationv1.Post{Unit: w.school, Kind: organizationv1.Post_KIND_DEPUTY}
+	serves(school)
+	l := w.ledger(t).GetName()
+	entered, others, led := w.problem(t, by, l, selfCheck("登记")).GetName(), w.problem(t, w.clerk, l, selfCheck("他人")).GetName(), w.problem(t, w.clerk, l, selfCheck("负责")).GetName()
+	for name, leader := range map[string]string{entered: w.leader.Name, others: w.leader.Name, led: by.Name} {
+		w.planAs(t, &rectificationv1.PlanProblemRequest{
+			Name: name, Cause: "原因", Measures: "措施", Deadline: "2026-05-31", LeaderResponsible: leader, PersonResponsible: w.clerk.Name,
+		})
+		w.submit(t, name)
+	}
+	w.file(t, l)
+	suitetest.OK[*organizationv1.RoleGrant](t)(w.Organization(w.SecurityAdmin).DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: held}))
+	school.EndDate = "2026-02-01"
+	serves(school, &organizationv1.Post{Unit: w.bureau, Kind: organizationv1.Post_KIND_DEPUTY})
+	w.Grant(by.Name, w.bureau, supervisor)
+	for _, name := range []string{entered, led} {
+		for _, how := range []string{"cancelling", "returning", "verifying"} {
+			want(t, how+" what one had a part in", w.judge(t, by, how, name), rectification.ErrProblemDeciderInvolved)
+		}
+	}
+	want(t, "verifying what one had no part in", w.judge(t, by, "verifying", others), nil)
+	_, err := w.as(by).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l})
+	want(t, "acknowledging", err, nil)
+}
+
 // Whoever belongs to the unit, by a post too, decides nothing of it as its superior,
 // though they had no part in it; what it found itself they judge as its own.
 func TestNobodyIsTheSuperiorOfTheirOwnUnit(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/change"
@@ -98,10 +99,15 @@ func (s *Service) judge(
 	rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
 	return s.settle(ctx, req, m, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		if _, ok := acts(tx, p.GetUnit(), deciders(p.GetSource())); !ok {
+		right, ok := acts(tx, p.GetUnit(), deciders(p.GetSource()))
+		if !ok {
 			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
-		return rule(tx, p)
+		decided, err := rule(tx, p)
+		if err == nil && right.Scope == accessv1.Scope_SCOPE_SUPERIOR {
+			err = rectification.Uninvolved(tx.Access.Principal.Name, p)
+		}
+		return decided, err
 	})
 }
 
@@ -121,7 +127,7 @@ func (s *Service) settle(
 
 // ReopenProblem implements the RPC.
 func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.ReopenProblemRequest) (*rectificationv1.Problem, error) {
-	return s.settle(ctx, req, rectification.Reopening, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Reopening, rectification.Verifiers, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Reopen(p, req.GetReason())
 	})
 }

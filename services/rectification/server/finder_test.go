@@ -159,6 +159,32 @@ func TestWhatAComplaintLedToIsNotDroppedNearby(t *testing.T) {
 	w.sound(t)
 }
 
+// What superiors struck off they alone reopen; what the unit found itself its leaders do, too.
+func TestWhatSuperiorsStruckOffTheUnitDoesNotReopen(t *testing.T) {
+	w := begin(t)
+	l := w.ledger(t).GetName()
+	led, audit := selfCheck("群众反映的问题"), selfCheck("审计发现的问题")
+	led.Source, audit.Source = rectificationv1.Problem_SOURCE_COMPLAINT, rectificationv1.Problem_SOURCE_AUDIT
+	audit.Deadline = "2026-04-15"
+	led = suitetest.OK[*problem](t)(w.service("complaint").CreateProblem(t.Context(), &rectificationv1.CreateProblemRequest{Parent: l, Problem: led}))
+	for _, p := range []*problem{led, w.problem(t, w.clerk, l, audit)} {
+		w.plan(t, p.GetName(), "")
+		w.submit(t, p.GetName())
+		want(t, "verifying", w.judge(t, w.supervisor, "verifying", p.GetName()), nil)
+		want(t, "closing", w.judge(t, w.bureauLeader, "closing", p.GetName()), nil)
+		for _, by := range []suitetest.Person{w.head, w.leader} {
+			want(t, "the unit's reopening", w.judge(t, by, "reopening", p.GetName()), rectification.ErrProblemNotYoursToDecide)
+		}
+		want(t, "a superior's reopening", w.judge(t, w.supervisor, "reopening", p.GetName()), nil)
+	}
+	own := w.problem(t, w.clerk, l, selfCheck("问题")).GetName()
+	w.plan(t, own, "2026-04-15")
+	w.submit(t, own)
+	want(t, "verifying", w.judge(t, w.supervisor, "verifying", own), nil)
+	want(t, "closing", w.judge(t, w.head, "closing", own), nil)
+	want(t, "reopening what the unit found", w.judge(t, w.leader, "reopening", own), nil)
+}
+
 // What a merged bureau found is its heir's to decide on, and that of those above both
 // once the unit has gone elsewhere.
 func TestWhatAMergedBureauFoundIsItsHeirs(t *testing.T) {

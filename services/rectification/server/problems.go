@@ -51,7 +51,7 @@ func mayEnter(tx *change.Tx, unit string, source rectificationv1.Problem_Source)
 	case !ok:
 		return by, tx.Access.Refusal(denied)
 	case right.Scope != accessv1.Scope_SCOPE_SUPERIOR:
-		return by, nil
+		return rectification.Finder{Member: tx.Access.Principal.Name}, nil
 	}
 	return rectification.Finder{Others: true, Bureau: tx.Access.Acting().Unit}, nil
 }

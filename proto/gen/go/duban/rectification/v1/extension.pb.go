@@ -39,6 +39,8 @@ const (
 	Extension_STATE_APPROVED Extension_State = 2
 	// 不同意
 	Extension_STATE_REFUSED Extension_State = 3
+	// 失效: the problem was struck off or cancelled before anybody decided.
+	Extension_STATE_LAPSED Extension_State = 4
 )
 
 // Enum value maps for Extension_State.
@@ -48,12 +50,14 @@ var (
 		1: "STATE_ASKED",
 		2: "STATE_APPROVED",
 		3: "STATE_REFUSED",
+		4: "STATE_LAPSED",
 	}
 	Extension_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
 		"STATE_ASKED":       1,
 		"STATE_APPROVED":    2,
 		"STATE_REFUSED":     3,
+		"STATE_LAPSED":      4,
 	}
 )
 
@@ -443,7 +447,7 @@ var File_duban_rectification_v1_extension_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_extension_proto_rawDesc = "" +
 	"\n" +
-	"&duban/rectification/v1/extension.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\x03\n" +
+	"&duban/rectification/v1/extension.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xef\x03\n" +
 	"\tExtension\x12\x1a\n" +
 	"\bdeadline\x18\x01 \x01(\tR\bdeadline\x12+\n" +
 	"\x11previous_deadline\x18\x02 \x01(\tR\x10previousDeadline\x12\x16\n" +
@@ -453,14 +457,16 @@ const file_duban_rectification_v1_extension_proto_rawDesc = "" +
 	"\vdecide_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"decideTime\x12\x18\n" +
 	"\arefusal\x18\a \x01(\tR\arefusal\x12\x16\n" +
-	"\x06bureau\x18\b \x01(\tR\x06bureau\"}\n" +
+	"\x06bureau\x18\b \x01(\tR\x06bureau\"\x9b\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\vSTATE_ASKED\x10\x01\x1a\n" +
 	"\x9a\xb2\x19\x06待批\x12\x1e\n" +
 	"\x0eSTATE_APPROVED\x10\x02\x1a\n" +
 	"\x9a\xb2\x19\x06同意\x12 \n" +
-	"\rSTATE_REFUSED\x10\x03\x1a\r\x9a\xb2\x19\t不同意\"\x9e\x02\n" +
+	"\rSTATE_REFUSED\x10\x03\x1a\r\x9a\xb2\x19\t不同意\x12\x1c\n" +
+	"\fSTATE_LAPSED\x10\x04\x1a\n" +
+	"\x9a\xb2\x19\x06失效\"\x9e\x02\n" +
 	"\x14ExtendProblemRequest\x12N\n" +
 	"\x04name\x18\x01 \x01(\tB:\xbaH7r523^ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4}$R\x04name\x12'\n" +
 	"\bdeadline\x18\x02 \x01(\tB\v\xbaH\br\x06\xa0\xb2\x19\x01\x10\x01R\bdeadline\x12\"\n" +

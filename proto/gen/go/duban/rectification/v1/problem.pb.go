@@ -333,8 +333,15 @@ type Problem struct {
 	// How many entries of progress there were when it was last submitted: what is returned
 	// or reopened takes another, or other evidence, to be submitted again.
 	SubmittedProgress int32 `protobuf:"varint,38,opt,name=submitted_progress,json=submittedProgress,proto3" json:"submitted_progress,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// 历任责任领导: who has led it while it was rectified, since it was found or reopened,
+	// in this order. None of them closes it, verifies it if others found it, or decides on
+	// it as a superior.
+	Leaders []string `protobuf:"bytes,39,rep,name=leaders,proto3" json:"leaders,omitempty"`
+	// 登记人: who of the unit entered it; empty if others did, or before this was kept. They
+	// decide nothing on it as a superior.
+	EnteredBy     string `protobuf:"bytes,40,opt,name=entered_by,json=enteredBy,proto3" json:"entered_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Problem) Reset() {
@@ -631,6 +638,20 @@ func (x *Problem) GetSubmittedProgress() int32 {
 		return x.SubmittedProgress
 	}
 	return 0
+}
+
+func (x *Problem) GetLeaders() []string {
+	if x != nil {
+		return x.Leaders
+	}
+	return nil
+}
+
+func (x *Problem) GetEnteredBy() string {
+	if x != nil {
+		return x.EnteredBy
+	}
+	return ""
 }
 
 // The content by which a problem counts (已认可内容): as a superior or a complaint
@@ -1916,7 +1937,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb3\x13\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x14\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -1969,7 +1990,10 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x0fextension_asker\x18# \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x0eextensionAsker\x12W\n" +
 	"\x10accepted_content\x18$ \x01(\v2'.duban.rectification.v1.AcceptedContentB\x03\xe0A\x03R\x0facceptedContent\x12\x1e\n" +
 	"\bfound_by\x18% \x01(\tB\x03\xe0A\x03R\afoundBy\x122\n" +
-	"\x12submitted_progress\x18& \x01(\x05B\x03\xe0A\x03R\x11submittedProgress\"\xf4\x02\n" +
+	"\x12submitted_progress\x18& \x01(\x05B\x03\xe0A\x03R\x11submittedProgress\x12'\n" +
+	"\aleaders\x18' \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\aleaders\x12,\n" +
+	"\n" +
+	"entered_by\x18( \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\tenteredBy\"\xf4\x02\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x1a\r\x9a\xb2\x19\t已发现\x12&\n" +

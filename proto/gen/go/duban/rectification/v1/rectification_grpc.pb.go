@@ -127,14 +127,14 @@ type RectificationServiceClient interface {
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(ctx context.Context, in *ReturnProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Reopens a closed problem that was looked at again (回头看), with the
-	// reason.
+	// reason: who may verify it.
 	ReopenProblem(ctx context.Context, in *ReopenProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
 	// a complaint led to the topmost unit.
 	CancelProblem(ctx context.Context, in *CancelProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(ctx context.Context, in *ExtendProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Grants the deadline asked for (同意延期).
+	// Grants the deadline asked for (同意延期), as long as it has not passed.
 	ApproveExtension(ctx context.Context, in *ApproveExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Refuses the deadline asked for (不同意延期), with the reason.
 	RefuseExtension(ctx context.Context, in *RefuseExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
@@ -593,14 +593,14 @@ type RectificationServiceServer interface {
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(context.Context, *ReturnProblemRequest) (*Problem, error)
 	// Reopens a closed problem that was looked at again (回头看), with the
-	// reason.
+	// reason: who may verify it.
 	ReopenProblem(context.Context, *ReopenProblemRequest) (*Problem, error)
 	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
 	// a complaint led to the topmost unit.
 	CancelProblem(context.Context, *CancelProblemRequest) (*Problem, error)
 	// Asks the superior for another deadline (申请延期), with the reason.
 	ExtendProblem(context.Context, *ExtendProblemRequest) (*Problem, error)
-	// Grants the deadline asked for (同意延期).
+	// Grants the deadline asked for (同意延期), as long as it has not passed.
 	ApproveExtension(context.Context, *ApproveExtensionRequest) (*Problem, error)
 	// Refuses the deadline asked for (不同意延期), with the reason.
 	RefuseExtension(context.Context, *RefuseExtensionRequest) (*Problem, error)
