@@ -30,11 +30,12 @@ const overlap = 24 * time.Hour
 // gets its secret: what is sent is what the owner may read.
 var supervised = []string{"GetWebhook", "ListWebhooks", "DeleteWebhook", "DisableWebhook", "ListDeliveries", "DiscardDeliveries"}
 
-// mayWebhook decides about a webhook: its owner, and for some methods the
-// administrators over its unit. To everyone else it is not there.
+// mayWebhook decides about a webhook: its owner, by a key that carries the roles with
+// which it sends, and for some methods the administrators over its unit. To everyone else
+// it is not there, as who turns it elsewhere reads what it sends.
 func mayWebhook(tx *change.Tx, w *eventv1.Webhook) error {
 	a := tx.Access
-	owner := a.Principal.Service() != "" || a.Principal.Name == w.GetOwner()
+	owner := a.Principal.Service() != "" || a.Principal.Name == w.GetOwner() && a.Principal.Carries(w.GetRoles())
 	looksAfter := slices.ContainsFunc(supervised, func(method string) bool { return a.Method.FullName == service+method }) &&
 		a.Holds(w.GetUnit(), accessv1.Role_ROLE_SYSTEM_ADMIN)
 	if w.GetState() == eventv1.Webhook_STATE_DELETED || !owner && !looksAfter {
