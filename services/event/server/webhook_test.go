@@ -213,6 +213,26 @@ func TestANarrowedKeyTakesOverNothingWider(t *testing.T) {
 	}
 }
 
+// One principal cannot take all webhooks that there may be: others still register theirs,
+// and what it deletes makes room.
+func TestOneOwnerTakesNotAllWebhooks(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	last := ""
+	for range event.OwnWebhooks {
+		last = s.hooked(s.eye.Key, s.district, r.URL).GetWebhook().GetName()
+	}
+	more := &eventv1.CreateWebhookRequest{Webhook: &eventv1.Webhook{Unit: s.district, Url: r.URL}}
+	_, err := s.Event(s.eye.Key).CreateWebhook(t.Context(), more)
+	if !errors.Is(err, event.ErrTooMany) || !strings.Contains(err.Error(), strconv.Itoa(event.OwnWebhooks)) {
+		t.Errorf("one more = %v", err)
+	}
+	s.hooked(s.Machine(s.district, accessv1.Role_ROLE_PORTAL).Key, s.district, r.URL)
+	_, err = s.Event(s.eye.Key).DeleteWebhook(t.Context(), &eventv1.DeleteWebhookRequest{Name: last})
+	s.must(err)
+	_, err = s.Event(s.eye.Key).CreateWebhook(t.Context(), more)
+	s.must(err)
+}
+
 // handled is what comes of all that only an owner does with a webhook.
 func (s *scene) handled(key, name, url string) map[string]error {
 	ctx, e, done := s.T.Context(), s.Event(key), map[string]error{}

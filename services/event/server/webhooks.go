@@ -86,16 +86,27 @@ func (s *Service) CreateWebhook(ctx context.Context, req *eventv1.CreateWebhookR
 	}, change.In(asked.GetUnit()), s.checkTarget(asked.GetUrl()))
 }
 
-// room refuses more webhooks than there may be.
+// room refuses more webhooks than there may be, of the caller and of all. Those that
+// were deleted have no queue.
 func (s *Service) room(tx *change.Tx) error {
-	n := 0
-	for _, err := range tx.Scan(queuesBucket, nil, nil) {
-		if n++; err != nil {
+	all, own := 0, 0
+	for e, err := range tx.Scan(queuesBucket, nil, nil) {
+		if err != nil {
 			return err
 		}
+		w, err := s.webhooks.Find(tx, string(e.Key))
+		if err != nil {
+			return err
+		}
+		if all++; w.GetOwner() == tx.Access.Principal.Name {
+			own++
+		}
 	}
-	if n >= event.Webhooks {
-		return event.ErrTooMany.With("limit", strconv.Itoa(event.Webhooks))
+	switch {
+	case own >= event.OwnWebhooks:
+		return event.ErrTooMany.With("limit", strconv.Itoa(event.OwnWebhooks)).Say("whose", "每个使用者", "one owner")
+	case all >= event.Webhooks:
+		return event.ErrTooMany.With("limit", strconv.Itoa(event.Webhooks)).Say("whose", "本系统", "the installation")
 	}
 	return nil
 }
