@@ -55,11 +55,11 @@ func problemFixtures() map[string][]fixture {
 			return &rectificationv1.ExtendProblemRequest{Name: r.ledgers.problem, Deadline: "2026-06-30", Reason: "工期", ValidateOnly: true}
 		})},
 		"CreateAttachment": {asks(func(r records) protobuf.Message { return adding(r.ledgers.problem) })},
-		"ListAttachments": {{shows: func(r records) string { return r.ledgers.file }, ask: func(r records) protobuf.Message {
+		"ListAttachments": {{except: draft(), shows: func(r records) string { return r.ledgers.file }, ask: func(r records) protobuf.Message {
 			return &blobv1.ListAttachmentsRequest{Parent: r.ledgers.problem}
 		}}},
 		"GetAttachment": {
-			asks(func(r records) protobuf.Message { return &blobv1.GetAttachmentRequest{Name: r.ledgers.file} }),
+			{except: draft(), ask: func(r records) protobuf.Message { return &blobv1.GetAttachmentRequest{Name: r.ledgers.file} }},
 			{note: "of a draft", except: draft(), ask: func(r records) protobuf.Message {
 				return &blobv1.GetAttachmentRequest{Name: r.ledgers.draftFile}
 			}},

@@ -43,6 +43,9 @@ var Life = lifecycle.Table[eventv1.Webhook_State, Move]{
 // connections are bounded.
 const Webhooks = 200
 
+// OwnWebhooks is how many of these one owner may have, so that none takes all.
+const OwnWebhooks = 10
+
 // Fields are those that an owner may change.
 var Fields = []string{"display_name", "url", "types", "campaign", "full"}
 

@@ -14,6 +14,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/sheet"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/page"
+	"github.com/duban-project/duban/services/internal/portal"
 )
 
 // GetReport implements the RPC.
@@ -103,12 +104,16 @@ func (d *Desk) collect(ctx context.Context, report, filter string, after place, 
 		return nil, "", err
 	}
 	err = d.book.View(ctx, func(tx *change.Tx) error {
-		if _, err := d.reports.Reach(tx, report); err != nil {
+		of, err := d.reports.Reach(tx, report)
+		if err != nil {
 			return err
 		}
+		outside := d.reports.Outside(tx, of)
 		at := map[*row]place{}
 		key := func(r *row) string { return fmt.Sprintf("%d/%d", at[r].page, at[r].index) }
-		list, next, err = page.Collect(d.rows(tx, report, after, at), most, func(r *row) (*row, bool, error) { return r, wanted.Match(r), nil }, key)
+		list, next, err = page.Collect(d.rows(tx, report, after, at), most, func(r *row) (*row, bool, error) {
+			return r, (!outside || portal.Counted(r)) && wanted.Match(r), nil
+		}, key)
 		return err
 	})
 	return list, next, err

@@ -78,14 +78,15 @@ func (d *Desk) ReturnReport(ctx context.Context, req *aggregationv1.ReturnReport
 
 // whole is a report as Get answers with it: with its rows, if they are few.
 func (d *Desk) whole(tx *change.Tx, r *aggregationv1.Report) (*aggregationv1.Report, error) {
-	r, err := d.shown(tx, r)
-	if err != nil || r.GetPages() != 1 {
-		return r, err
+	if r.GetPages() == 1 {
+		page, err := d.pages.Find(tx, reports.PageName(r.GetName(), 0))
+		if err != nil {
+			return nil, err
+		}
+		r = proto.CloneOf(r)
+		r.Rows = page.GetRows()
 	}
-	r = proto.CloneOf(r)
-	page, err := d.pages.Find(tx, reports.PageName(r.GetName(), 0))
-	r.Rows = page.GetRows()
-	return r, err
+	return d.reports.Shown(tx, r)
 }
 
 // shown is a report with how far the work on it has come.

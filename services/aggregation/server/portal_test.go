@@ -84,6 +84,39 @@ func TestPortalsKnowOfAcceptedReportsAlone(t *testing.T) {
 	}
 }
 
+// Of an accepted report a portal reads the rows that count, however it asks: what could not
+// be placed or read may be anything that was typed.
+func TestPortalsReadNoRowThatDoesNotCount(t *testing.T) {
+	s := newScene(t)
+	const typed = "无法识别的文字"
+	r := s.sent(s.report(1, row(s.school, "found", 8), row("units/"+typed, "found", 9), &aggregationv1.Report_Row{Code: typed, Field: "found", Value: 1}))
+	s.accepted(r.GetName())
+	ctx, csv := t.Context(), aggregationv1.UploadReportRequest_FORMAT_CSV
+	for key, want := range map[string]int{s.eye.Key: 3, s.portals()[0]: 1, s.portals()[1]: 1} {
+		as := s.Aggregation(key)
+		got, err := as.GetReport(ctx, &aggregationv1.GetReportRequest{Name: r.GetName()})
+		if err != nil || len(got.GetRows()) != want || got.GetTotals().GetRows() != 3 {
+			t.Errorf("the report is %v, %v, want %d rows", got, err, want)
+		}
+		rows, err := as.ListReportRows(ctx, &aggregationv1.ListReportRowsRequest{Parent: r.GetName()})
+		if err != nil || len(rows.GetRows()) != want {
+			t.Errorf("its rows are %v, %v, want %d", rows, err, want)
+		}
+		found, err := as.ListReportRows(ctx, &aggregationv1.ListReportRowsRequest{Parent: r.GetName(), Filter: `counted = false`})
+		if err != nil || len(found.GetRows()) != want-1 {
+			t.Errorf("its rows that do not count are %v, %v, want %d", found, err, want-1)
+		}
+		file, err := as.ExportReportRows(ctx, &aggregationv1.ExportReportRowsRequest{Parent: r.GetName(), Format: csv})
+		if err != nil || strings.Contains(string(file.GetContent()), typed) != (want == 3) {
+			t.Errorf("its file is %s, %v", file.GetContent(), err)
+		}
+		body, err := as.DownloadReportRows(ctx, &aggregationv1.DownloadReportRowsRequest{Parent: r.GetName(), Format: csv})
+		if err != nil || strings.Contains(string(body.GetData()), typed) != (want == 3) {
+			t.Errorf("its file is %s, %v", body.GetData(), err)
+		}
+	}
+}
+
 // wantNothing fails if a portal hears of a report that waits, or of who owes one.
 func (s *scene) wantNothing(key string, r *aggregationv1.Report) {
 	s.T.Helper()

@@ -80,6 +80,7 @@ func New(book *change.Book, tree Tree, installation string, feeds feedv1.FeedSer
 	s.archived = &archived.Units{Service: "campaign", Book: book, Feeds: feeds, Tell: s.abandon}
 	s.campaigns = change.Kind[*campaignv1.Campaign]{
 		Book: book,
+		Unit: (*campaignv1.Campaign).GetOwner,
 		May:  s.mayCampaign,
 	}
 	s.assignments = change.Kind[*campaignv1.Assignment]{
@@ -89,7 +90,7 @@ func New(book *change.Book, tree Tree, installation string, feeds feedv1.FeedSer
 	s.announced = announced.Days[*campaignv1.Assignment]{
 		Service: "campaign", Kind: &s.assignments, Event: "assignment.recounted", Calendar: days, Recount: campaign.Recount,
 	}
-	s.files = attachment.New(book, attachment.Parent{Reach: s.reachAssignment, Accept: s.takesFiles})
+	s.files = attachment.New(book, attachment.Parent{Reach: s.assignments.ReachInside, Accept: s.takesFiles})
 	return s, nil
 }
 
@@ -104,12 +105,6 @@ func (s *Service) units(names []string) (units campaign.Land) {
 		units = append(units, s.tree.Unit(name))
 	}
 	return units
-}
-
-// reachAssignment says whether the caller may act on the assignment.
-func (s *Service) reachAssignment(tx *change.Tx, name string) error {
-	_, err := s.assignments.Reach(tx, name)
-	return err
 }
 
 // takesFiles says whether the assignment takes another file.

@@ -28,8 +28,8 @@ func (e Event) Tell() (*eventv1.Event, error) {
 	}, err
 }
 
-// public is the resource as the API shows it, but for the fields that the feed
-// has only commitments of: these are left out rather than shown as empty.
+// public is the resource as the API shows it, but for the fields that the feed has only
+// commitments of, or that are not kept: these are left out rather than shown as empty.
 func public(e *feedv1.Entry) (*structpb.Struct, error) {
 	body, err := e.GetBody().UnmarshalNew()
 	if err != nil {
@@ -45,7 +45,7 @@ func public(e *feedv1.Entry) (*structpb.Struct, error) {
 	}
 	fields := body.ProtoReflect().Descriptor().Fields()
 	for i := range fields.Len() {
-		if f := fields.Get(i); feed.Label(f) != "" {
+		if f := fields.Get(i); !feed.Kept(f) {
 			delete(data.Fields, f.JSONName())
 		}
 	}

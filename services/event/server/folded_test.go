@@ -6,12 +6,18 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
 )
 
@@ -91,6 +97,83 @@ func TestAPortalThatFoldsKnowsWhatItMayRead(t *testing.T) {
 	}
 }
 
+// What a portal reads of a report, a campaign and an assignment is what it folds, too, and
+// nothing of it is what nobody accepted or whom it names; it opens no file.
+func TestAPortalReadsWhatItFolds(t *testing.T) {
+	s := newScene(t)
+	ctx, key := t.Context(), s.Machine(s.district, accessv1.Role_ROLE_PORTAL).Key
+	campaign, assignment, file := s.done()
+	_, report := s.reviewed()
+	folded := s.folded(key)
+	c, err := s.Campaign(key).GetCampaign(ctx, &campaignv1.GetCampaignRequest{Name: campaign})
+	s.must(err)
+	a, err := s.Campaign(key).GetAssignment(ctx, &campaignv1.GetAssignmentRequest{Name: assignment})
+	s.must(err)
+	r, err := s.Aggregation(key).GetReport(ctx, &aggregationv1.GetReportRequest{Name: report.GetName()})
+	s.must(err)
+	for _, untold := range []string{"rows", "progress"} {
+		if _, told := folded[r.GetName()].GetFields()[untold]; told || len(r.GetRows()) == 0 {
+			t.Errorf("events tell %s, or a portal reads none: %v", untold, r)
+		}
+	}
+	for _, got := range []change.Record{c, a, r} {
+		if diff := cmp.Diff(fields(t, got), folded[got.GetName()].AsMap()); diff != "" {
+			t.Errorf("a portal reads %s otherwise (-) than it folds (+):\n%s", got.GetName(), diff)
+		}
+		got.ProtoReflect().Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+			if feed.Label(f) != "" {
+				t.Errorf("a portal reads %s as %v", f.FullName(), v)
+			}
+			return true
+		})
+	}
+	for who, key := range map[string]string{"a viewer": s.eye.Key, "a portal": key} {
+		_, err := s.Campaign(key).GetAttachment(ctx, &blobv1.GetAttachmentRequest{Name: file})
+		if got := err == nil; got != (who == "a viewer") {
+			t.Errorf("%s reads a file: %v", who, err)
+		}
+	}
+	if inside, err := s.Campaign(s.eye.Key).GetAssignment(ctx, &campaignv1.GetAssignmentRequest{Name: assignment}); err != nil || inside.GetReturnReason() == "" {
+		t.Errorf("a viewer reads %v, %v", inside, err)
+	}
+}
+
+// done is a campaign with a leading group, and an assignment of it that was returned and then
+// approved, with a file.
+func (s *scene) done() (campaign, assignment, file string) {
+	s.T.Helper()
+	school := s.Campaign(s.clerk.Key)
+	officer := s.Person(s.district, accessv1.Role_ROLE_CLERK)
+	head := s.Campaign(s.Person(s.district, accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER).Key)
+	c, err := s.Campaign(officer.Key).CreateCampaign(s.T.Context(), &campaignv1.CreateCampaignRequest{CampaignId: "done", Campaign: &campaignv1.Campaign{
+		Owner: s.district, DisplayName: "演示活动", Scope: &campaignv1.Scope{Kinds: []organizationv1.Unit_Kind{organizationv1.Unit_KIND_SCHOOL}},
+		LeadingGroup:  []*campaignv1.LeadingMember{{Post: campaignv1.LeadingMember_POST_HEAD, DisplayName: "示例组长"}},
+		Phases:        []*campaignv1.Phase{{Code: "ONE", Name: "一", StartDate: "2026-02-14", EndDate: "2026-03-05"}},
+		EvidenceKinds: []*campaignv1.EvidenceKind{{Code: "paper", Name: "材料"}},
+		Tasks:         []*campaignv1.Task{{Code: "T1", Title: "一", Kind: campaignv1.Task_KIND_ONE_OFF, Phase: "ONE", DueDate: "2026-03-01", Evidence: []string{"paper"}}},
+	}})
+	s.must(err)
+	_, err = head.PublishCampaign(s.T.Context(), &campaignv1.PublishCampaignRequest{Name: c.GetName()})
+	s.must(err)
+	name := c.GetName() + "/assignments/t1-s1"
+	_, err = school.ReceiveAssignment(s.T.Context(), &campaignv1.ReceiveAssignmentRequest{Name: name})
+	s.must(err)
+	submit := func(text string) {
+		f, err := school.CreateAttachment(s.T.Context(), &blobv1.CreateAttachmentRequest{Parent: name, Attachment: &blobv1.Attachment{FileName: "材料.txt"}, Content: []byte(text)})
+		s.must(err)
+		file = f.GetName()
+		_, err = school.SubmitAssignment(s.T.Context(), &campaignv1.SubmitAssignmentRequest{Name: name, Summary: text, Evidence: []*campaignv1.Evidence{{Kind: "paper", Attachment: file}}})
+		s.must(err)
+	}
+	submit("第一次")
+	_, err = head.ReturnAssignment(s.T.Context(), &campaignv1.ReturnAssignmentRequest{Name: name, Reason: "请补充"})
+	s.must(err)
+	submit("第二次")
+	_, err = head.ApproveAssignment(s.T.Context(), &campaignv1.ApproveAssignmentRequest{Name: name})
+	s.must(err)
+	return c.GetName(), name, file
+}
+
 // read is what GET answers of a problem, its ledger and the versions of that; what it does
 // not answer is left out.
 func (s *scene) read(key, problem, ledger string) map[string]proto.Message {
@@ -121,7 +204,7 @@ func (s *scene) folded(key string) map[string]*structpb.Struct {
 	return newest
 }
 
-// fields are those of a resource that events tell of.
+// fields are those of a resource that its entries have.
 func fields(t *testing.T, m proto.Message) map[string]any {
 	t.Helper()
 	if m == nil {
@@ -137,7 +220,7 @@ func fields(t *testing.T, m proto.Message) map[string]any {
 	}
 	all := m.ProtoReflect().Descriptor().Fields()
 	for i := range all.Len() {
-		if f := all.Get(i); feed.Label(f) != "" {
+		if f := all.Get(i); !feed.Kept(f) {
 			delete(data.Fields, f.JSONName())
 		}
 	}

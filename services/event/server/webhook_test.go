@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
@@ -176,6 +177,76 @@ func TestAWebhookIsItsOwners(t *testing.T) {
 	if _, err := s.Event(s.eye.Key).GetWebhook(t.Context(), &eventv1.GetWebhookRequest{Name: w.GetName()}); !errors.Is(err, authz.ErrNotFound) {
 		t.Errorf("what was deleted is there: %v", err)
 	}
+}
+
+// A key that is narrowed to some roles does nothing with what another key of the same
+// principal made by more of them: not even where it is sent does it read. The whole key
+// looks after what the narrowed one made.
+func TestANarrowedKeyTakesOverNothingWider(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	const portal, viewer = accessv1.Role_ROLE_PORTAL, accessv1.Role_ROLE_VIEWER
+	vendor := s.Machine(s.district, portal, viewer)
+	narrowed := func(roles ...accessv1.Role) string {
+		k, err := s.Organization(s.SecurityAdmin).CreateApiKey(t.Context(), &organizationv1.CreateApiKeyRequest{
+			ApiKey: &organizationv1.ApiKey{Principal: vendor.Name, Roles: roles, Unit: s.district},
+		})
+		s.must(err)
+		return k.GetSecret()
+	}
+	asPortal, asViewer, asBoth := narrowed(portal), narrowed(viewer), narrowed(viewer, portal)
+	made := map[string]string{}
+	for name, key := range map[string]string{"all": vendor.Key, "portal": asPortal, "viewer": asViewer, "both": asBoth} {
+		made[name] = s.hooked(key, s.district, r.URL).GetWebhook().GetName()
+	}
+	for _, c := range []struct{ key, maker, wants string }{
+		{vendor.Key, "all", "yes"}, {vendor.Key, "portal", "yes"}, {vendor.Key, "both", "yes"},
+		{asPortal, "portal", "yes"}, {asPortal, "all", "no"}, {asPortal, "viewer", "no"}, {asPortal, "both", "no"},
+		{asBoth, "portal", "yes"}, {asBoth, "both", "yes"}, {asBoth, "all", "no"},
+	} {
+		for what, err := range s.handled(c.key, made[c.maker], r.URL) {
+			if got := err == nil; got != (c.wants == "yes") || err != nil && !errors.Is(err, authz.ErrNotFound) {
+				t.Errorf("%s of a webhook made by %s: %v, wanted: %s", what, c.maker, err, c.wants)
+			}
+		}
+	}
+	list, err := s.Event(asPortal).ListWebhooks(t.Context(), &eventv1.ListWebhooksRequest{})
+	if err != nil || len(list.GetWebhooks()) != 1 || list.GetWebhooks()[0].GetName() != made["portal"] {
+		t.Errorf("by a portal's key there are %v, %v", list, err)
+	}
+}
+
+// One principal cannot take all webhooks that there may be: others still register theirs,
+// and what it deletes makes room.
+func TestOneOwnerTakesNotAllWebhooks(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	last := ""
+	for range event.OwnWebhooks {
+		last = s.hooked(s.eye.Key, s.district, r.URL).GetWebhook().GetName()
+	}
+	more := &eventv1.CreateWebhookRequest{Webhook: &eventv1.Webhook{Unit: s.district, Url: r.URL}}
+	_, err := s.Event(s.eye.Key).CreateWebhook(t.Context(), more)
+	if !errors.Is(err, event.ErrTooMany) || !strings.Contains(err.Error(), strconv.Itoa(event.OwnWebhooks)) {
+		t.Errorf("one more = %v", err)
+	}
+	s.hooked(s.Machine(s.district, accessv1.Role_ROLE_PORTAL).Key, s.district, r.URL)
+	_, err = s.Event(s.eye.Key).DeleteWebhook(t.Context(), &eventv1.DeleteWebhookRequest{Name: last})
+	s.must(err)
+	_, err = s.Event(s.eye.Key).CreateWebhook(t.Context(), more)
+	s.must(err)
+}
+
+// handled is what comes of all that only an owner does with a webhook.
+func (s *scene) handled(key, name, url string) map[string]error {
+	ctx, e, done := s.T.Context(), s.Event(key), map[string]error{}
+	_, done["get"] = e.GetWebhook(ctx, &eventv1.GetWebhookRequest{Name: name})
+	_, done["update"] = e.UpdateWebhook(ctx, &eventv1.UpdateWebhookRequest{
+		Webhook: &eventv1.Webhook{Name: name, Url: url + "/mine"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"url"}},
+	})
+	_, done["rotation"] = e.RotateWebhookSecret(ctx, &eventv1.RotateWebhookSecretRequest{Name: name, Overlap: durationpb.New(0)})
+	_, done["replay"] = e.ReplayWebhook(ctx, &eventv1.ReplayWebhookRequest{Name: name})
+	_, done["list of deliveries"] = e.ListDeliveries(ctx, &eventv1.ListDeliveriesRequest{Parent: name})
+	_, done["replay of deliveries"] = e.ReplayDeliveries(ctx, &eventv1.ReplayDeliveriesRequest{Parent: name})
+	return done
 }
 
 // What a receiver would not have is sent again together, by its owner alone, or dropped,

@@ -30,11 +30,12 @@ const overlap = 24 * time.Hour
 // gets its secret: what is sent is what the owner may read.
 var supervised = []string{"GetWebhook", "ListWebhooks", "DeleteWebhook", "DisableWebhook", "ListDeliveries", "DiscardDeliveries"}
 
-// mayWebhook decides about a webhook: its owner, and for some methods the
-// administrators over its unit. To everyone else it is not there.
+// mayWebhook decides about a webhook: its owner, by a key that carries the roles with
+// which it sends, and for some methods the administrators over its unit. To everyone else
+// it is not there, as who turns it elsewhere reads what it sends.
 func mayWebhook(tx *change.Tx, w *eventv1.Webhook) error {
 	a := tx.Access
-	owner := a.Principal.Service() != "" || a.Principal.Name == w.GetOwner()
+	owner := a.Principal.Service() != "" || a.Principal.Name == w.GetOwner() && a.Principal.Carries(w.GetRoles())
 	looksAfter := slices.ContainsFunc(supervised, func(method string) bool { return a.Method.FullName == service+method }) &&
 		a.Holds(w.GetUnit(), accessv1.Role_ROLE_SYSTEM_ADMIN)
 	if !owner && !looksAfter {
@@ -88,16 +89,27 @@ func (s *Service) CreateWebhook(ctx context.Context, req *eventv1.CreateWebhookR
 	}, change.In(asked.GetUnit()), s.checkTarget(asked.GetUrl()))
 }
 
-// room refuses more webhooks than there may be.
+// room refuses more webhooks than there may be, of the caller and of all. Those that
+// were deleted have no queue.
 func (s *Service) room(tx *change.Tx) error {
-	n := 0
-	for _, err := range tx.Scan(queuesBucket, nil, nil) {
-		if n++; err != nil {
+	all, own := 0, 0
+	for e, err := range tx.Scan(queuesBucket, nil, nil) {
+		if err != nil {
 			return err
 		}
+		w, err := s.webhooks.Find(tx, string(e.Key))
+		if err != nil {
+			return err
+		}
+		if all++; w.GetOwner() == tx.Access.Principal.Name {
+			own++
+		}
 	}
-	if n >= event.Webhooks {
-		return event.ErrTooMany.With("limit", strconv.Itoa(event.Webhooks))
+	switch {
+	case own >= event.OwnWebhooks:
+		return event.ErrTooMany.With("limit", strconv.Itoa(event.OwnWebhooks)).Say("whose", "每个使用者", "one owner")
+	case all >= event.Webhooks:
+		return event.ErrTooMany.With("limit", strconv.Itoa(event.Webhooks)).Say("whose", "本系统", "the installation")
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ package authn
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -47,6 +48,16 @@ func (p Principal) Service() string {
 		return ""
 	}
 	return name
+}
+
+// Carries says whether the key carries all of the roles; none are all that its principal
+// holds.
+func (p Principal) Carries(roles []accessv1.Role) bool {
+	if len(p.Roles) == 0 {
+		return true
+	}
+	missing := func(r accessv1.Role) bool { return !slices.Contains(p.Roles, r) }
+	return len(roles) > 0 && !slices.ContainsFunc(roles, missing)
 }
 
 // Home returns the unit that the principal of a name is entered in, if it is a member,

@@ -205,6 +205,12 @@ func (a *Access) Inside(unit string) bool {
 	})
 }
 
+// Outside says whether the caller, who holds a portal's role, is not inside: of the unit's
+// records it reads what is public, as it is for the public.
+func (a *Access) Outside(unit string) bool {
+	return !a.Inside(unit) && slices.ContainsFunc(a.grants, func(g Grant) bool { return g.Role == accessv1.Role_ROLE_PORTAL })
+}
+
 func (a *Access) sees(path []string) bool {
 	return slices.ContainsFunc(a.grants, func(g Grant) bool { return slices.Contains(path, g.Unit) })
 }

@@ -37,9 +37,9 @@ type Kind[T Record] struct {
 	// Gone, if set, says of which records nobody may know any more: they are deleted, and
 	// kept for what still speaks of them.
 	Gone func(T) bool
-	// Show, if set, returns what the caller may know of a record that it may read:
-	// Get and List answer with that, and filters look at nothing else; else portals are
-	// shown what portal.Shown has of it. It MUST NOT change the record.
+	// Show, if set, returns what the caller may know of a record that it may read; of
+	// that portals are shown what portal.Shown has of it. Get and List answer with it, and
+	// filters look at nothing else. It MUST NOT change the record.
 	Show func(*Tx, T) (T, error)
 	// Real kinds go by real time in a simulation too, as what they say of time does.
 	Real bool
@@ -83,16 +83,18 @@ func (k *Kind[T]) check() func(*Tx, string) error {
 }
 
 // Shown is what the caller may know of a record that it may read.
-func (k *Kind[T]) Shown(tx *Tx, r T) (T, error) {
-	switch {
-	case k.Show != nil:
-		return k.Show(tx, r)
-	case k.Unit != nil && !tx.Access.Inside(k.Unit(r)):
-		return portal.Shown(r), nil
-	default:
-		return r, nil
+func (k *Kind[T]) Shown(tx *Tx, r T) (shown T, err error) {
+	if shown = r; k.Show != nil {
+		shown, err = k.Show(tx, r)
 	}
+	if err != nil || !k.Outside(tx, r) {
+		return shown, err
+	}
+	return portal.Shown(shown), nil
 }
+
+// Outside says whether the caller reads the record as a portal alone.
+func (k *Kind[T]) Outside(tx *Tx, r T) bool { return k.Unit != nil && tx.Access.Outside(k.Unit(r)) }
 
 // Find returns a record whoever asks, or authz.ErrNotFound.
 func (k *Kind[T]) Find(tx *Tx, name string) (T, error) {
@@ -144,6 +146,16 @@ func (k *Kind[T]) Reach(tx *Tx, name string) (T, error) {
 		return r, err
 	}
 	return r, k.may(tx, r)
+}
+
+// ReachInside is Reach for what belongs to a record and is never for portals, such as its
+// files: for them it is not there.
+func (k *Kind[T]) ReachInside(tx *Tx, name string) error {
+	r, err := k.Reach(tx, name)
+	if err == nil && k.Outside(tx, r) {
+		return authz.ErrNotFound
+	}
+	return err
 }
 
 // Create makes a record of the unit by rule. The unit is checked before the rule

@@ -55,6 +55,13 @@ func Label(field protoreflect.FieldDescriptor) string {
 	return label
 }
 
+// Kept says whether a field stands in the body of the resource's entries: it is neither
+// behind a label nor worked out when the resource is read.
+func Kept(field protoreflect.FieldDescriptor) bool {
+	unkept, _ := proto.GetExtension(field.Options(), feedv1.E_Unkept).(bool)
+	return Label(field) == "" && !unkept
+}
+
 // CheckSealed returns an error unless the contract of a resource can be parted:
 // only its top-level fields may be sealed, and labels are lower-case words of
 // at most 32 letters.

@@ -10,18 +10,20 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/feed"
 )
 
 // Public says whether a record, as it stands, may be known to portals. Before, it is
 // the business of those inside; and so is for ever what is not named here: staff,
 // machines, grants and keys, targets, sources of reports and their codes, leaves and
-// dues, complaints, installations below. What was filed of a problem does not say
+// dues, complaints, files (佐证材料), installations below. What was filed of a problem does not say
 // whether it was accepted: who may read an acknowledged version may read what is in it.
 //
 // A record that is public MUST stay so: who folds the events ends with what GET answers. A
@@ -53,34 +55,57 @@ func Public(record proto.Message) bool {
 	}
 }
 
-// Shown is a public record as portals read it: a ledger as its superior acknowledged
-// it, and a problem by the content with which it counts, not by what the unit has made
-// of them since. How far the rectification has come is as it is. It does not change the
-// record.
+// Shown is a public record as portals read it: without what its log has behind
+// commitments, which is personal or what somebody wrote of their own work, and without
+// what no superior has accepted: a ledger as its superior acknowledged it, and a problem by
+// the content with which it counts, not by what the unit has made of them since. How far
+// the rectification has come is as it is. It does not change the record.
 func Shown[M proto.Message](record M) M {
 	shown := proto.CloneOf(record)
+	unsealed(shown.ProtoReflect())
 	switch r := any(shown).(type) {
 	case *rectificationv1.Ledger:
 		acknowledged(r)
 	case *rectificationv1.Problem:
 		accepted(r)
+	case *campaignv1.Assignment:
+		for _, e := range r.GetEvidence() {
+			e.Attachment = "" // files are for those inside
+		}
 	case *aggregationv1.Report:
 		r.SupersededBy = "" // it awaits its superior, as long as this one is accepted
+		r.Rows = slices.DeleteFunc(r.GetRows(), func(row *aggregationv1.Report_Row) bool { return !Counted(row) })
+		r.Columns, r.Progress = nil, nil
 	}
 	return shown
+}
+
+// Counted says whether a row of an accepted report is for portals: what did not become a
+// figure may be anything that its sender typed.
+func Counted(row *aggregationv1.Report_Row) bool { return row.GetCounted() }
+
+// unsealed clears the fields that events leave out for everybody.
+func unsealed(m protoreflect.Message) {
+	m.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if feed.Label(f) != "" {
+			m.Clear(f)
+		}
+		return true
+	})
 }
 
 // acknowledged makes of a ledger what its superior acknowledged.
 func acknowledged(l *rectificationv1.Ledger) {
 	l.State, l.Version = rectificationv1.Ledger_STATE_ACKNOWLEDGED, l.GetAcknowledgedVersion()
-	l.PendingChanges, l.ReturnReason, l.ContentDigest, l.Signature = false, "", "", nil
+	l.PendingChanges, l.ReturnReason, l.ContentDigest = false, "", ""
+	l.ProblemCount = 0 // of these some are not filed; the version says how many are in it
 	l.AcknowledgeDueDate, l.AcknowledgeDueProvisional, l.AcknowledgeDueFromDate, l.HandedInDate = "", false, "", ""
 }
 
 // accepted gives a problem the content by which it counts, and leaves out what was asked and
-// not granted, and why it was returned.
+// not granted, why it was returned, and files, which are for those inside.
 func accepted(p *rectificationv1.Problem) {
-	p.Reason = ""
+	p.Reason, p.Evidence, p.SubmittedProgress = "", nil, 0
 	p.Extensions = slices.DeleteFunc(p.GetExtensions(), func(e *rectificationv1.Extension) bool {
 		return e.GetState() != rectificationv1.Extension_STATE_APPROVED
 	})

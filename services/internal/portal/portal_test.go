@@ -16,6 +16,7 @@ import (
 	_ "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/portal"
 )
 
@@ -57,6 +58,90 @@ func TestWhatIsNotDecidedIsNotShown(t *testing.T) {
 	}
 	if r := portal.Shown(&aggregationv1.Report{SupersededBy: "reports/2"}); r.GetSupersededBy() != "" {
 		t.Errorf("of a report is shown %v", r)
+	}
+}
+
+// Of no record is shown what its log has behind commitments, as events do not tell it
+// either.
+func TestWhatIsSealedIsNotShown(t *testing.T) {
+	sealed := 0
+	protoregistry.GlobalTypes.RangeMessages(func(mt protoreflect.MessageType) bool {
+		if !strings.HasPrefix(string(mt.Descriptor().FullName()), "duban.") {
+			return true
+		}
+		m, fields := mt.New(), mt.Descriptor().Fields()
+		for i := range fields.Len() {
+			if feed.Label(fields.Get(i)) != "" {
+				sealed++
+				put(m, fields.Get(i))
+			}
+		}
+		before := proto.Clone(m.Interface())
+		portal.Shown(m.Interface()).ProtoReflect().Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+			if feed.Label(f) != "" {
+				t.Errorf("%s is shown", f.FullName())
+			}
+			return true
+		})
+		if !proto.Equal(before, m.Interface()) {
+			t.Errorf("%s was changed", mt.Descriptor().FullName())
+		}
+		return true
+	})
+	if sealed < 40 {
+		t.Errorf("%d fields were looked at, which cannot be all", sealed)
+	}
+}
+
+// put gives a field something that is not empty.
+func put(m protoreflect.Message, f protoreflect.FieldDescriptor) {
+	switch {
+	case f.IsList() && f.Message() != nil:
+		m.Mutable(f).List().AppendMutable()
+	case f.IsList():
+		m.Mutable(f).List().Append(protoreflect.ValueOfString("x"))
+	case f.Message() != nil:
+		m.Mutable(f)
+	case f.Kind() == protoreflect.BoolKind:
+		m.Set(f, protoreflect.ValueOfBool(true))
+	default:
+		m.Set(f, protoreflect.ValueOfString("x"))
+	}
+}
+
+// Of a report that was accepted the rows are shown that count, and nothing that could not
+// be read; of a ledger, how many problems nobody has accepted is not; and of a problem and
+// an assignment no files.
+func TestWhatNobodyAcceptedIsNotShown(t *testing.T) {
+	good := &aggregationv1.Report_Row{Unit: "units/s", Value: 3, Verdict: aggregationv1.Report_VERDICT_CREATED, Counted: true}
+	for _, c := range []struct{ record, want proto.Message }{
+		{
+			&aggregationv1.Report{Name: "reports/1", Columns: map[string]string{"value": "数"}, Progress: &aggregationv1.Report_Progress{}, Rows: []*aggregationv1.Report_Row{
+				{Unreadable: "typed", Verdict: aggregationv1.Report_VERDICT_REJECTED}, good, {Code: "9", Verdict: aggregationv1.Report_VERDICT_QUARANTINED},
+				{Unit: "units/t", Value: 4, Verdict: aggregationv1.Report_VERDICT_CONFLICT},
+			}},
+			&aggregationv1.Report{Name: "reports/1", Rows: []*aggregationv1.Report_Row{good}},
+		},
+		{
+			&campaignv1.Assignment{Name: "a", ReturnReason: "why", Summary: "what", Evidence: []*campaignv1.Evidence{{Kind: "photo", Attachment: "a/attachments/1"}}},
+			&campaignv1.Assignment{Name: "a", Evidence: []*campaignv1.Evidence{{Kind: "photo"}}},
+		},
+		{
+			&rectificationv1.Problem{Name: "p", Progress: []*rectificationv1.Progress{{Text: "what"}}, SubmittedProgress: 1, Evidence: []string{"p/attachments/1"}},
+			&rectificationv1.Problem{Name: "p"},
+		},
+		{
+			&rectificationv1.Ledger{Name: "l", AcknowledgedVersion: 1, Version: 2, ProblemCount: 9},
+			&rectificationv1.Ledger{Name: "l", AcknowledgedVersion: 1, Version: 1, State: rectificationv1.Ledger_STATE_ACKNOWLEDGED},
+		},
+		{
+			&campaignv1.Campaign{Name: "c", LeadingGroup: []*campaignv1.LeadingMember{{DisplayName: "示例组长", Post: campaignv1.LeadingMember_POST_HEAD}}},
+			&campaignv1.Campaign{Name: "c"},
+		},
+	} {
+		if got := portal.Shown(c.record); !proto.Equal(got, c.want) {
+			t.Errorf("is shown %v, want %v", got, c.want)
+		}
 	}
 }
 

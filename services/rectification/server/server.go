@@ -97,7 +97,7 @@ func New(book *change.Book, campaigns Campaigns, feeds feedv1.FeedServiceClient,
 			return shown(tx, i), nil
 		},
 	}
-	s.files = attachment.New(book, attachment.Parent{Reach: s.reachProblem, Accept: s.acceptFile, Note: s.noteFile})
+	s.files = attachment.New(book, attachment.Parent{Reach: s.problems.ReachInside, Accept: s.acceptFile, Note: s.noteFile})
 	return s
 }
 
@@ -130,12 +130,6 @@ type Remote struct {
 // Campaign implements Campaigns.
 func (r Remote) Campaign(ctx context.Context, name string) (*campaignv1.Campaign, error) {
 	return r.Client.GetCampaign(authn.Forward(ctx), &campaignv1.GetCampaignRequest{Name: name})
-}
-
-// reachProblem says whether the caller may act on the problem.
-func (s *Service) reachProblem(tx *change.Tx, name string) error {
-	_, err := s.problems.Reach(tx, name)
-	return err
 }
 
 // ledgerOf is the ledger that a problem or a version stands in.

@@ -193,8 +193,9 @@ type Report struct {
 	// than 100,000 beyond the last is refused.
 	Sequence int64 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// The rows. In answers only those of a report that is kept in one page: at most
-	// 400, fewer where they have more than about 130 bytes each; and never in lists.
-	// ListReportRows has them all.
+	// 400, fewer where they have more than about 130 bytes each; and never in lists or
+	// events. ListReportRows has them all. Portals read those that are counted, of a report
+	// that was accepted.
 	Rows []*Report_Row `protobuf:"bytes,7,rep,name=rows,proto3" json:"rows,omitempty"`
 	// 零报告: there is nothing to report. All fields of the form are 0 for the
 	// unit itself, and there are no rows.
@@ -229,7 +230,7 @@ type Report struct {
 	// How many rows came to which verdict.
 	Totals *Report_Totals `protobuf:"bytes,20,opt,name=totals,proto3" json:"totals,omitempty"`
 	// How far the work on it has come, while it is PROCESSING or ENTERING, or rows of it that
-	// waited are judged again.
+	// waited are judged again. In no event, and not for portals.
 	Progress *Report_Progress `protobuf:"bytes,21,opt,name=progress,proto3" json:"progress,omitempty"`
 	// What the unit owed by it: the same for all reports of a unit, form and
 	// period.
@@ -243,7 +244,7 @@ type Report struct {
 	Failure string `protobuf:"bytes,24,opt,name=failure,proto3" json:"failure,omitempty"`
 	// What the sender's file calls its columns: "unit", "scheme", "code", "campaign",
 	// "category", "field", "value", "code.{scheme}" or "value.{field}" → the head of
-	// the column. Empty: the rows did not come in a file.
+	// the column. Empty: the rows did not come in a file. Not for portals.
 	Columns map[string]string `protobuf:"bytes,25,rep,name=columns,proto3" json:"columns,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// When it was returned (退回时间).
 	ReturnTime    *timestamppb.Timestamp `protobuf:"bytes,26,opt,name=return_time,json=returnTime,proto3" json:"return_time,omitempty"`
@@ -1307,7 +1308,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x18\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x18\n" +
 	"\x06Report\x12!\n" +
 	"\x04name\x18\x01 \x01(\tB\r\xe0A\b²\x19\x06报表R\x04name\x12M\n" +
 	"\x04form\x18\x02 \x01(\tB9\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$²\x19\f报表格式R\x04form\x12/\n" +
@@ -1315,9 +1316,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\x06period\x18\x04 \x01(\tB;\xbaH.r,2*^[0-9]{4}(-(0[1-9]|1[0-2]|Q[1-4]|H[12]))?$²\x19\x06期间R\x06period\x123\n" +
 	"\x06source\x18\x05 \x01(\tB\x1b\xbaH\br\x06\xb0\xb2\x19\x01\x10\x01²\x19\f报送来源R\x06source\x123\n" +
 	"\bsequence\x18\x06 \x01(\x03B\x17\xbaH\n" +
-	"\"\b\x18\x80\x94\xeb\xdc\x03(\x01²\x19\x06序号R\bsequence\x12@\n" +
-	"\x04rows\x18\a \x03(\v2 .duban.aggregation.v1.Report.RowB\n" +
-	"\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06R\x04rows\x12,\n" +
+	"\"\b\x18\x80\x94\xeb\xdc\x03(\x01²\x19\x06序号R\bsequence\x12D\n" +
+	"\x04rows\x18\a \x03(\v2 .duban.aggregation.v1.Report.RowB\x0e\xbaH\a\x92\x01\x04\x10\xa0\x8d\x06\xe0\xb2\x19\x01R\x04rows\x12,\n" +
 	"\n" +
 	"nil_report\x18\b \x01(\bB\r²\x19\t零报告R\tnilReport\x12G\n" +
 	"\x05state\x18\t \x01(\x0e2\".duban.aggregation.v1.Report.StateB\r\xe0A\x03²\x19\x06状态R\x05state\x128\n" +
@@ -1336,8 +1336,8 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\rsuperseded_by\x18\x11 \x01(\tB\x13\xe0A\x03²\x19\f更正报表R\fsupersededBy\x12.\n" +
 	"\bdue_date\x18\x12 \x01(\tB\x13\xe0A\x03²\x19\f报送时限R\adueDate\x12!\n" +
 	"\x04late\x18\x13 \x01(\bB\r\xe0A\x03²\x19\x06迟报R\x04late\x12J\n" +
-	"\x06totals\x18\x14 \x01(\v2#.duban.aggregation.v1.Report.TotalsB\r\xe0A\x03²\x19\x06行数R\x06totals\x12F\n" +
-	"\bprogress\x18\x15 \x01(\v2%.duban.aggregation.v1.Report.ProgressB\x03\xe0A\x03R\bprogress\x12\x17\n" +
+	"\x06totals\x18\x14 \x01(\v2#.duban.aggregation.v1.Report.TotalsB\r\xe0A\x03²\x19\x06行数R\x06totals\x12J\n" +
+	"\bprogress\x18\x15 \x01(\v2%.duban.aggregation.v1.Report.ProgressB\a\xe0A\x03\xe0\xb2\x19\x01R\bprogress\x12\x17\n" +
 	"\x04duty\x18\x16 \x01(\tB\x03\xe0A\x03R\x04duty\x12\x19\n" +
 	"\x05pages\x18\x17 \x01(\x05B\x03\xe0A\x03R\x05pages\x12-\n" +
 	"\afailure\x18\x18 \x01(\tB\x13\xe0A\x03²\x19\f处理失败R\afailure\x12H\n" +

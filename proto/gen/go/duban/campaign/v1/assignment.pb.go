@@ -527,7 +527,7 @@ type Evidence struct {
 	// The code of the kind.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The file, an attachment of the assignment. It may be evidence of several kinds, and
-	// of each once.
+	// of each once. Empty for portals.
 	Attachment    string `protobuf:"bytes,2,opt,name=attachment,proto3" json:"attachment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -97,14 +97,14 @@ var File_duban_event_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_event_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bduban/event/v1/reason.proto\x12\x0eduban.event.v1\x1a\x1aduban/fault/v1/fault.proto*\xb9\n" +
+	"\x1bduban/event/v1/reason.proto\x12\x0eduban.event.v1\x1a\x1aduban/fault/v1/fault.proto*\xce\n" +
 	"\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xca\x01\n" +
 	"\x1bREASON_EVENT_CURSOR_INVALID\x10\x01\x1a\xa8\x01\x92\xb2\x19\xa3\x01\b\x01\x12E游标无效，请使用本接口返回的游标，或从头读取。\x1aXThe cursor is none that was given here: use one that was, or begin with the first event.\x12\xec\x01\n" +
 	"\x1eREASON_WEBHOOK_URL_NOT_ALLOWED\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12U推送地址不被允许：{problem}。请改用可从外部访问的 https 地址。\x1agEvents may not be sent to this address: {problem}. Use an https address that is reachable from outside.\x12\xca\x01\n" +
-	"\x1bREASON_WEBHOOK_ILLEGAL_MOVE\x10\x03\x1a\xa8\x01\x92\xb2\x19\xa3\x01\b\x05\x12X推送地址目前为“{state}”，不能执行“{move}”操作，请重新读取。\x1aEThe webhook is {state}, which does not allow \"{move}\": read it again.\x12\xaf\x01\n" +
-	"\x17REASON_WEBHOOK_TOO_MANY\x10\x04\x1a\x91\x01\x92\xb2\x19\x8c\x01\b\x05\x12?推送地址最多 {limit} 个，请先删除不再使用的。\x1aGThere may be {limit} webhooks: delete those that are not used any more.\x12\xac\x01\n" +
+	"\x1bREASON_WEBHOOK_ILLEGAL_MOVE\x10\x03\x1a\xa8\x01\x92\xb2\x19\xa3\x01\b\x05\x12X推送地址目前为“{state}”，不能执行“{move}”操作，请重新读取。\x1aEThe webhook is {state}, which does not allow \"{move}\": read it again.\x12\xc4\x01\n" +
+	"\x17REASON_WEBHOOK_TOO_MANY\x10\x04\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\x05\x12I{whose}的推送地址最多 {limit} 个，请先删除不再使用的。\x1aRThere may be {limit} webhooks of {whose}: delete those that are not used any more.\x12\xac\x01\n" +
 	"\x13REASON_WEBHOOK_FULL\x10\x05\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x05\x12<待推送的事件已达上限，请待其送达后再试。\x1aKAs many events wait to be delivered as may: repeat when they are delivered.\x12\xac\x02\n" +
 	"\x1fREASON_WEBHOOK_SECRETS_TOO_MANY\x10\x06\x1a\x86\x02\x92\xb2\x19\x81\x02\b\x05\x12}此前的密钥仍有 {limit} 个在签名，请待其到期后再轮换，或将重叠时间设为 0，使其立即失效。\x1a~{limit} secrets of before still sign: rotate when one of them has ended, or with an overlap of 0, which ends them all at once.BDZBgithub.com/duban-project/duban/proto/gen/go/duban/event/v1;eventv1b\x06proto3"
 

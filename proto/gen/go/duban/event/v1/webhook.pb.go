@@ -283,7 +283,8 @@ type Webhook struct {
 	Full bool `protobuf:"varint,7,opt,name=full,proto3" json:"full,omitempty"`
 	// Whose it is: what is sent is what this principal may read.
 	Owner string `protobuf:"bytes,8,opt,name=owner,proto3" json:"owner,omitempty"`
-	// The roles to which the owner's key was narrowed when it was made; empty: all.
+	// The roles to which the owner's key was narrowed when it was made; empty: all. For a
+	// key that does not carry all of them there is no such webhook.
 	Roles []v1.Role `protobuf:"varint,9,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
 	// The key by which it was made: apiKeys/{key}
 	ApiKey string `protobuf:"bytes,10,opt,name=api_key,json=apiKey,proto3" json:"api_key,omitempty"`

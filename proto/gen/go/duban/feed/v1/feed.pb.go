@@ -1136,6 +1136,14 @@ var file_duban_feed_v1_feed_proto_extTypes = []protoimpl.ExtensionInfo{
 		Filename:      "duban/feed/v1/feed.proto",
 	},
 	{
+		ExtendedType:  (*descriptorpb.FieldOptions)(nil),
+		ExtensionType: (*bool)(nil),
+		Field:         52012,
+		Name:          "duban.feed.v1.unkept",
+		Tag:           "varint,52012,opt,name=unkept",
+		Filename:      "duban/feed/v1/feed.proto",
+	},
+	{
 		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
 		ExtensionType: ([]*Reader)(nil),
 		Field:         52010,
@@ -1158,6 +1166,11 @@ var (
 	//
 	// optional bool withheld = 52005;
 	E_Withheld = &file_duban_feed_v1_feed_proto_extTypes[1]
+	// The field is worked out when the resource is read and not kept with it: no entry has
+	// it, and events leave it out rather than tell it as empty.
+	//
+	// optional bool unkept = 52012;
+	E_Unkept = &file_duban_feed_v1_feed_proto_extTypes[2]
 )
 
 // Extension fields to descriptorpb.ServiceOptions.
@@ -1166,7 +1179,7 @@ var (
 	// refused.
 	//
 	// repeated duban.feed.v1.Reader reader = 52010;
-	E_Reader = &file_duban_feed_v1_feed_proto_extTypes[2]
+	E_Reader = &file_duban_feed_v1_feed_proto_extTypes[3]
 )
 
 var File_duban_feed_v1_feed_proto protoreflect.FileDescriptor
@@ -1269,7 +1282,8 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\n" +
 	"federation\x12\x01*\x1a\x01* \x01:7\n" +
 	"\x06sealed\x12\x1d.google.protobuf.FieldOptions\x18\xa3\x96\x03 \x01(\tR\x06sealed:;\n" +
-	"\bwithheld\x12\x1d.google.protobuf.FieldOptions\x18\xa5\x96\x03 \x01(\bR\bwithheld:P\n" +
+	"\bwithheld\x12\x1d.google.protobuf.FieldOptions\x18\xa5\x96\x03 \x01(\bR\bwithheld:7\n" +
+	"\x06unkept\x12\x1d.google.protobuf.FieldOptions\x18\xac\x96\x03 \x01(\bR\x06unkept:P\n" +
 	"\x06reader\x12\x1f.google.protobuf.ServiceOptions\x18\xaa\x96\x03 \x03(\v2\x15.duban.feed.v1.ReaderR\x06readerBBZ@github.com/duban-project/duban/proto/gen/go/duban/feed/v1;feedv1b\x06proto3"
 
 var (
@@ -1320,18 +1334,19 @@ var file_duban_feed_v1_feed_proto_depIdxs = []int32{
 	7,  // 10: duban.feed.v1.ListRecordsResponse.records:type_name -> duban.feed.v1.Record
 	17, // 11: duban.feed.v1.sealed:extendee -> google.protobuf.FieldOptions
 	17, // 12: duban.feed.v1.withheld:extendee -> google.protobuf.FieldOptions
-	18, // 13: duban.feed.v1.reader:extendee -> google.protobuf.ServiceOptions
-	0,  // 14: duban.feed.v1.reader:type_name -> duban.feed.v1.Reader
-	9,  // 15: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
-	10, // 16: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
-	12, // 17: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
-	6,  // 18: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
-	11, // 19: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
-	13, // 20: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
-	18, // [18:21] is the sub-list for method output_type
-	15, // [15:18] is the sub-list for method input_type
-	14, // [14:15] is the sub-list for extension type_name
-	11, // [11:14] is the sub-list for extension extendee
+	17, // 13: duban.feed.v1.unkept:extendee -> google.protobuf.FieldOptions
+	18, // 14: duban.feed.v1.reader:extendee -> google.protobuf.ServiceOptions
+	0,  // 15: duban.feed.v1.reader:type_name -> duban.feed.v1.Reader
+	9,  // 16: duban.feed.v1.FeedService.GetCheckpoint:input_type -> duban.feed.v1.GetCheckpointRequest
+	10, // 17: duban.feed.v1.FeedService.ListRecords:input_type -> duban.feed.v1.ListRecordsRequest
+	12, // 18: duban.feed.v1.FeedService.GetProof:input_type -> duban.feed.v1.GetProofRequest
+	6,  // 19: duban.feed.v1.FeedService.GetCheckpoint:output_type -> duban.feed.v1.Checkpoint
+	11, // 20: duban.feed.v1.FeedService.ListRecords:output_type -> duban.feed.v1.ListRecordsResponse
+	13, // 21: duban.feed.v1.FeedService.GetProof:output_type -> duban.feed.v1.Proof
+	19, // [19:22] is the sub-list for method output_type
+	16, // [16:19] is the sub-list for method input_type
+	15, // [15:16] is the sub-list for extension type_name
+	11, // [11:15] is the sub-list for extension extendee
 	0,  // [0:11] is the sub-list for field type_name
 }
 
@@ -1351,7 +1366,7 @@ func file_duban_feed_v1_feed_proto_init() {
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_feed_v1_feed_proto_rawDesc), len(file_duban_feed_v1_feed_proto_rawDesc)),
 			NumEnums:      0,
 			NumMessages:   14,
-			NumExtensions: 3,
+			NumExtensions: 4,
 			NumServices:   1,
 		},
 		GoTypes:           file_duban_feed_v1_feed_proto_goTypes,

@@ -11,6 +11,7 @@ package organizationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -259,7 +260,7 @@ type Unit struct {
 	Etag string `protobuf:"bytes,11,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The lower installation in which what lies beneath is kept, and the unit too
 	// unless it is the one that the installation is bound to; empty: this one.
-	// installations/{installation}
+	// installations/{installation}. In no event.
 	Installation  string `protobuf:"bytes,12,opt,name=installation,proto3" json:"installation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1237,7 +1238,7 @@ var File_duban_organization_v1_unit_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\n" +
-	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\b\n" +
+	" duban/organization/v1/unit.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9c\b\n" +
 	"\x04Unit\x12 \n" +
 	"\x04name\x18\x01 \x01(\tB\f\xe0A\b\xbaH\x06r\x04\xa8\xb2\x19\x01R\x04name\x120\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\r\xbaH\n" +
@@ -1255,8 +1256,8 @@ const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\v \x01(\tR\x04etag\x12'\n" +
-	"\finstallation\x18\f \x01(\tB\x03\xe0A\x03R\finstallation\x1a9\n" +
+	"\x04etag\x18\v \x01(\tR\x04etag\x12+\n" +
+	"\finstallation\x18\f \x01(\tB\a\xe0A\x03\xe0\xb2\x19\x01R\finstallation\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xcd\x01\n" +

@@ -294,7 +294,7 @@ type Problem struct {
 	Extensions []*Extension `protobuf:"bytes,21,rep,name=extensions,proto3" json:"extensions,omitempty"`
 	// What was done, oldest first.
 	Progress []*Progress `protobuf:"bytes,22,rep,name=progress,proto3" json:"progress,omitempty"`
-	// 佐证材料: the attachments with which it was last submitted.
+	// 佐证材料: the attachments with which it was last submitted. Not for portals.
 	Evidence []string `protobuf:"bytes,23,rep,name=evidence,proto3" json:"evidence,omitempty"`
 	// Why it was last returned, reopened or cancelled.
 	Reason string `protobuf:"bytes,24,opt,name=reason,proto3" json:"reason,omitempty"`
