@@ -228,6 +228,14 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 	}{
 		"a number":             {`<c r="B2"><v>42</v></c>`, &row{Value: 42}},
 		"a text":               {`<c r="B2" t="inlineStr"><is><t>1,200</t></is></c>`, &row{Value: 1200}},
+		"a whole number":       {`<c r="B2" t="n"><v>42.0</v></c>`, &row{Value: 42}},
+		"a power of ten":       {`<c r="B2"><v>1.2E7</v></c>`, &row{Value: 12_000_000}},
+		"a small power":        {`<c r="B2"><v>4200E-2</v></c>`, &row{Value: 42}},
+		"a half":               {`<c r="B2"><v>1.5</v></c>`, &row{Unreadable: "1.5"}},
+		"a half by a power":    {`<c r="B2"><v>1.5E0</v></c>`, &row{Unreadable: "1.5E0"}},
+		"beyond all":           {`<c r="B2"><v>1E300</v></c>`, &row{Unreadable: "1E300"}},
+		"no number":            {`<c r="B2"><v>Inf</v></c>`, &row{Unreadable: "Inf"}},
+		"a text of a power":    {`<c r="B2" t="str"><v>1E2</v></c>`, &row{Unreadable: "1E2"}},
 		"a saved formula":      {`<c r="B2"><f>40+2</f><v>42</v></c>`, &row{Value: 42}},
 		"a formula of nothing": {`<c r="B2" t="str"><f>""</f><v></v></c>`, &row{Field: "-", Unreadable: reports.Nothing}},
 		"an unsaved formula":   {`<c r="B2"><f>40+2</f></c>`, &row{Unreadable: "=40+2"}},
@@ -249,6 +257,20 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 	got, _, err := readFile(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2"><f>C9</f></c><c r="B2"><v>1</v></c></row>`), ledger(t))
 	if err != nil || len(got) != 1 || got[0].GetVerdict() != rejected || got[0].GetColumn() != "单位" || got[0].GetUnreadable() != "=C9" {
 		t.Errorf("a unit that nobody knows: %v, %v", got, err)
+	}
+}
+
+// Codes that libraries write as numbers are the codes that were meant.
+func TestCodesThatAreNumbers(t *testing.T) {
+	for cell, want := range map[string]string{
+		"<c><v>420503.0</v></c>": "420503", "<c><v>3.142030001E9</v></c>": "3142030001", "<c><v>420503</v></c>": "420503",
+		`<c t="inlineStr"><is><t>007.0</t></is></c>`: "007.0", "<c><v>007</v></c>": "007",
+	} {
+		heads := `<row r="1"><c t="inlineStr"><is><t>学校代码</t></is></c><c t="s"><v>1</v></c></row>`
+		got, _, err := readFile(xlsx, sheetOf(t, heads+"<row>"+cell+"<c><v>1</v></c></row>"), ledger(t))
+		if err != nil || len(got) != 1 || got[0].GetCode() != want {
+			t.Errorf("%s is the code %q, want %q: %v", cell, got, want, err)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 
@@ -188,8 +189,10 @@ func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 		return c.Inline.String(), false, nil
 	case c.Formula != nil && text == "" && (c.Value == nil || c.Kind != "str"):
 		return "=" + *c.Formula, true, nil
-	case text == "" || c.Kind == "" || c.Kind == "n" || c.Kind == "str" || c.Kind == "d":
+	case text == "" || c.Kind == "str" || c.Kind == "d":
 		return text, false, nil
+	case c.Kind == "" || c.Kind == "n":
+		return number(text), false, nil
 	case c.Kind == "b":
 		return map[bool]string{true: "TRUE", false: "FALSE"}[text == "1"], true, nil
 	case c.Kind == "e":
@@ -200,6 +203,20 @@ func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 		return "", false, s.damaged()
 	}
 	return s.texts[n], false, nil
+}
+
+// maxExact is up to where every whole number is one of a spreadsheet's: beyond, codes would
+// become others.
+const maxExact = 1 << 53
+
+// number is a number as a sheet has it, a whole one in digits alone: libraries write 420503.0
+// or 1.2E7 for what was entered, and shown, without. Other text stays as it is.
+func number(text string) string {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v != math.Trunc(v) || math.Abs(v) > maxExact || !strings.ContainsAny(text, ".eE") {
+		return text
+	}
+	return strconv.FormatInt(int64(v), 10)
 }
 
 func (s *sheetReader) damaged() error {
