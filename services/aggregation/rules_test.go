@@ -361,3 +361,22 @@ func TestTheUnknownMeetsNoTarget(t *testing.T) {
 		}
 	}
 }
+
+// A row leaves out what is none or 0, but no score that was published, and nothing unknown.
+func TestARowKeepsAPublishedZero(t *testing.T) {
+	for _, c := range []struct {
+		figure *aggregationv1.Figure
+		blank  bool
+	}{
+		{&aggregationv1.Figure{Metric: "metrics/problems_found"}, true},
+		{&aggregationv1.Figure{Metric: "metrics/evaluation_score"}, true},
+		{&aggregationv1.Figure{Metric: "metrics/evaluation_score", Origin: "rounds/r/results/s1"}, false},
+		{&aggregationv1.Figure{Metric: "metrics/problems_closing_rate", Denominator: 1}, false},
+		{&aggregationv1.Figure{Metric: "metrics/tasks_overdue", Partial: true}, false},
+		{&aggregationv1.Figure{Metric: "metrics/problems_found", Value: 1}, false},
+	} {
+		if aggregation.Blank(c.figure) != c.blank {
+			t.Errorf("%v is left out: %v", c.figure, !c.blank)
+		}
+	}
+}

@@ -103,6 +103,12 @@ func Absent(f *aggregationv1.Figure) bool {
 	return err == nil && d.Latest() && f.GetOrigin() == ""
 }
 
+// Blank says whether a figure needs no place in a row: it is none, or 0 that is known. A
+// score of 0 was published.
+func Blank(f *aggregationv1.Figure) bool {
+	return f.GetValue() == 0 && f.GetDenominator() == 0 && f.GetOrigin() == "" && !f.GetPartial()
+}
+
 // Compared is how many units are ranked among each other at most.
 const Compared = 2000
 
