@@ -31,7 +31,7 @@ const pageBytes = feed.MaxEntry - 4<<10
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
 func (d *Desk) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
-	return d.receive(ctx, req, func(context.Context) (content, error) { return asked(req.GetReport().GetRows()), nil })
+	return d.receive(ctx, req, func(context.Context) (content, error) { return reports.Plain(req.GetReport().GetRows()), nil })
 }
 
 // UploadReport implements the RPC.
@@ -73,17 +73,6 @@ func (d *Desk) receive(ctx context.Context, req taking, open func(context.Contex
 type content interface {
 	Most() int
 	Read(context.Context, *aggregationv1.ReportForm) ([]*aggregationv1.Report_Row, map[string]string, error)
-}
-
-// asked are rows that came as such.
-type asked []*aggregationv1.Report_Row
-
-// Most implements content.
-func (a asked) Most() int { return len(a) }
-
-// Read implements content.
-func (a asked) Read(context.Context, *aggregationv1.ReportForm) ([]*aggregationv1.Report_Row, map[string]string, error) {
-	return reports.Asked(a), nil, nil
 }
 
 // taking is a request that brings a report.

@@ -328,12 +328,12 @@ func bomb(t testing.TB, size int) []byte {
 }
 
 // dense is a workbook of which a part has as many elements, each numbered, as fit into
-// what a workbook may unpack to, up to some millions.
+// half of what a workbook may unpack to, up to some more than are read.
 func dense(t testing.TB, part, first, element, last string) []byte {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString(first)
-	for i := 0; b.Len() < 60<<20 && i < 4_000_000; i++ {
+	for i := 0; b.Len() < 32<<20 && i < 3_100_000; i++ {
 		b.WriteString(strings.ReplaceAll(element, "%d", strconv.Itoa(i)))
 	}
 	b.WriteString(last)

@@ -235,10 +235,13 @@ func Tally(t *aggregationv1.Report_Totals, n int32, rows ...*aggregationv1.Repor
 	}
 }
 
+// checkRefused is the reason of ErrCheckBroken.
+const checkRefused = "REPORT_CHECK_REFUSED"
+
 // inconsistent says whether a row does not hold together (不一致) with what counts or with
 // the rest of its report.
 func inconsistent(row *aggregationv1.Report_Row) bool {
-	return row.GetVerdict() == aggregationv1.Report_VERDICT_CONFLICT || len(row.GetWarnings()) > 0 || row.GetReason() == ErrCheckBroken.Reason
+	return row.GetVerdict() == aggregationv1.Report_VERDICT_CONFLICT || len(row.GetWarnings()) > 0 || row.GetReason() == checkRefused
 }
 
 func verdictOf(t *aggregationv1.Report_Totals, v aggregationv1.Report_Verdict) *int32 {
