@@ -321,3 +321,62 @@ func TestUrgedAbove(t *testing.T) {
 		}
 	}
 }
+
+// Sums of large reports are compared as they are, however many digits their products have.
+func TestLargeRatiosAreRankedExactly(t *testing.T) {
+	d, err := aggregation.Find("metrics/problems_closing_rate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := func(unit string, over, by int64) *aggregationv1.CompareStatusResponse_Place {
+		return &aggregationv1.CompareStatusResponse_Place{Unit: unit, Figure: &aggregationv1.Figure{Metric: d.Name(), Numerator: over, Denominator: by}}
+	}
+	places := []*aggregationv1.CompareStatusResponse_Place{
+		place("units/d1", 700_000_005, 7_000_000_022), place("units/d2", 5_000_000_023, 7_000_000_031),
+		place("units/d3", 10_000_000_046, 14_000_000_062), place("units/d4", 0, 7_000_000_022),
+	}
+	aggregation.Rank(d, places)
+	var got []string
+	for _, p := range places {
+		got = append(got, fmt.Sprintf("%s %d", p.GetUnit(), p.GetRank()))
+	}
+	if want := []string{"units/d2 1", "units/d3 1", "units/d1 3", "units/d4 4"}; !slices.Equal(got, want) {
+		t.Errorf("ranked %v, want %v", got, want)
+	}
+}
+
+// What is unknown meets no target, whichever way it points.
+func TestTheUnknownMeetsNoTarget(t *testing.T) {
+	target := &aggregationv1.Target{Metric: "metrics/tasks_overdue", Direction: aggregationv1.Target_DIRECTION_AT_MOST}
+	for _, c := range []struct {
+		figure *aggregationv1.Figure
+		met    bool
+	}{
+		{&aggregationv1.Figure{Partial: true}, false},
+		{&aggregationv1.Figure{}, true},
+		{&aggregationv1.Figure{Value: 1, Partial: true}, false},
+	} {
+		if p := aggregation.Progress(target, c.figure); p.GetMet() != c.met {
+			t.Errorf("%v meets at most 0: %v", c.figure, p.GetMet())
+		}
+	}
+}
+
+// A row leaves out what is none or 0, but no score that was published, and nothing unknown.
+func TestARowKeepsAPublishedZero(t *testing.T) {
+	for _, c := range []struct {
+		figure *aggregationv1.Figure
+		blank  bool
+	}{
+		{&aggregationv1.Figure{Metric: "metrics/problems_found"}, true},
+		{&aggregationv1.Figure{Metric: "metrics/evaluation_score"}, true},
+		{&aggregationv1.Figure{Metric: "metrics/evaluation_score", Origin: "rounds/r/results/s1"}, false},
+		{&aggregationv1.Figure{Metric: "metrics/problems_closing_rate", Denominator: 1}, false},
+		{&aggregationv1.Figure{Metric: "metrics/tasks_overdue", Partial: true}, false},
+		{&aggregationv1.Figure{Metric: "metrics/problems_found", Value: 1}, false},
+	} {
+		if aggregation.Blank(c.figure) != c.blank {
+			t.Errorf("%v is left out: %v", c.figure, !c.blank)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package aggregation
 
 import (
 	"cmp"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -102,6 +103,12 @@ func Absent(f *aggregationv1.Figure) bool {
 	return err == nil && d.Latest() && f.GetOrigin() == ""
 }
 
+// Blank says whether a figure needs no place in a row: it is none, or 0 that is known. A
+// score of 0 was published.
+func Blank(f *aggregationv1.Figure) bool {
+	return f.GetValue() == 0 && f.GetDenominator() == 0 && f.GetOrigin() == "" && !f.GetPartial()
+}
+
 // Compared is how many units are ranked among each other at most.
 const Compared = 2000
 
@@ -171,9 +178,16 @@ func unranked(d *Definition, p *aggregationv1.CompareStatusResponse_Place) int {
 // compareFigures compares ratios exactly, not by their rounded thousandths.
 func compareFigures(a, b *aggregationv1.Figure) int {
 	if a.GetDenominator() > 0 && b.GetDenominator() > 0 {
-		return cmp.Compare(a.GetNumerator()*b.GetDenominator(), b.GetNumerator()*a.GetDenominator())
+		left, right := product(a.GetNumerator(), b.GetDenominator()), product(b.GetNumerator(), a.GetDenominator())
+		return cmp.Or(cmp.Compare(left[0], right[0]), cmp.Compare(left[1], right[1]))
 	}
 	return cmp.Compare(a.GetValue(), b.GetValue())
+}
+
+// product is that of two sums, neither of which is below 0, in 128 bits, the upper ones first.
+func product(a, b int64) [2]uint64 {
+	high, low := bits.Mul64(uint64(a), uint64(b))
+	return [2]uint64{high, low}
 }
 
 // Stretch is the first and the last day of a point.

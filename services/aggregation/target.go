@@ -60,8 +60,8 @@ func Progress(t *aggregationv1.Target, f *aggregationv1.Figure) *aggregationv1.T
 	if t.GetDirection() == aggregationv1.Target_DIRECTION_AT_MOST {
 		p.Met = p.GetValue() <= t.GetGoal()
 	}
-	if d, err := Find(t.GetMetric()); err != nil || !valued(d, f) {
-		p.Met = false // a ratio of nothing reaches no goal
+	if d, err := Find(t.GetMetric()); err != nil || !Ranked(d, f) {
+		p.Met = false // neither a ratio of nothing nor what is unknown reaches a goal
 	}
 	return p
 }

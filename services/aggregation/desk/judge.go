@@ -169,6 +169,9 @@ func (j *judge) check(rows []*aggregationv1.Report_Row) error {
 		if err := j.broke(row, broken[g]); err != nil {
 			return err
 		}
+		if stands(row) && j.seen.Divides(row) {
+			row.Warnings = append(row.Warnings, reports.BesideTotal)
+		}
 	}
 	return nil
 }

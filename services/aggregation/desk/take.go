@@ -31,30 +31,28 @@ const pageBytes = feed.MaxEntry - 4<<10
 // CreateReport implements the RPC. Rows may name units that were entered a moment
 // ago.
 func (d *Desk) CreateReport(ctx context.Context, req *aggregationv1.CreateReportRequest) (*aggregationv1.Report, error) {
-	return d.receive(ctx, req, len(req.GetReport().GetRows()), func(p *parcel) error {
-		p.asked.Rows = reports.Asked(req.GetReport().GetRows())
-		return nil
-	})
+	return d.receive(ctx, req, func(context.Context) (content, error) { return reports.Plain(req.GetReport().GetRows()), nil })
 }
 
 // UploadReport implements the RPC.
 func (d *Desk) UploadReport(ctx context.Context, req *aggregationv1.UploadReportRequest) (*aggregationv1.Report, error) {
-	return d.receive(ctx, req, reports.MaxRows, func(p *parcel) (err error) {
-		p.asked.Rows, p.heads, err = intake.Read(req.GetFormat(), req.GetContent(), p.form)
-		return err
-	})
+	return d.receive(ctx, req, func(ctx context.Context) (content, error) { return intake.Open(ctx, req.GetFormat(), req.GetContent()) })
 }
 
-// receive takes a report of so many rows at most, which are there once open has run.
-func (d *Desk) receive(ctx context.Context, req taking, rows int, open func(*parcel) error) (*aggregationv1.Report, error) {
+// receive takes a report whose rows are read once there is room for them.
+func (d *Desk) receive(ctx context.Context, req taking, open func(context.Context) (content, error)) (*aggregationv1.Report, error) {
 	p := &parcel{asked: reports.Headed(req.GetReport()), keep: func(int) {}}
 	defer func() { p.keep(0) }()
 	unpack := change.Before(func(ctx context.Context) (err error) {
 		p.keep(0) // of an attempt before this one
-		if p.keep, err = d.room.Take(ctx, rows); err != nil {
+		c, err := open(ctx)
+		if err != nil {
 			return err
 		}
-		err = p.unpack(open)
+		if p.keep, err = d.room.Take(ctx, c.Most()); err != nil {
+			return err
+		}
+		err = p.unpack(ctx, c)
 		p.keep(len(p.asked.Rows))
 		if err := errors.Join(err, d.hear(ctx, p.pages)); err != nil || !req.GetValidateOnly() || len(p.pages) == 1 {
 			return err
@@ -70,6 +68,13 @@ func (d *Desk) receive(ctx context.Context, req taking, rows int, open func(*par
 	return r, err
 }
 
+// content is what a report brings: how many rows at most, and which, with what it calls
+// its columns.
+type content interface {
+	Most() int
+	Read(context.Context, *aggregationv1.ReportForm) ([]*aggregationv1.Report_Row, map[string]string, error)
+}
+
 // taking is a request that brings a report.
 type taking interface {
 	change.Request
@@ -77,11 +82,11 @@ type taking interface {
 }
 
 // unpack reads the rows and parts them into pages.
-func (p *parcel) unpack(open func(*parcel) error) (err error) {
+func (p *parcel) unpack(ctx context.Context, c content) (err error) {
 	if p.form, err = reports.FindForm(p.asked.GetForm()); err != nil {
 		return err
 	}
-	if err := open(p); err != nil {
+	if p.asked.Rows, p.heads, err = c.Read(ctx, p.form); err != nil {
 		return err
 	}
 	p.asked.ContentDigest = reports.Digest(p.asked)

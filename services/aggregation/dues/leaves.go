@@ -3,16 +3,28 @@ package dues
 import (
 	"context"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
+// givers are who gives leave.
+var givers = []accessv1.Role{accessv1.Role_ROLE_SUPERVISOR, accessv1.Role_ROLE_LEADER}
+
 // CreateReportLeave implements the RPC.
 func (l *Ledger) CreateReportLeave(ctx context.Context, req *aggregationv1.CreateReportLeaveRequest) (*aggregationv1.ReportLeave, error) {
 	asked := req.GetReportLeave()
-	return l.leaves.Create(ctx, req, asked.GetUnit(), func(*change.Tx) (*aggregationv1.ReportLeave, error) {
-		return reports.NewLeave(asked, l.book.Today())
+	return l.leaves.Create(ctx, req, asked.GetUnit(), func(tx *change.Tx) (*aggregationv1.ReportLeave, error) {
+		leave, err := reports.NewLeave(asked, l.book.Today())
+		if err != nil {
+			return nil, err
+		}
+		before, err := l.leaves.Seek(tx, leave.GetName())
+		if err != nil {
+			return nil, err
+		}
+		return reports.Given(leave, before, tx.Access.Acting().Unit, tx.Access.Holds(before.GetGiverUnit(), givers...))
 	})
 }
 

@@ -123,5 +123,6 @@ func errHeader(zh, en string) error { return reports.ErrColumnInvalid.At("conten
 func tooLarge(what, limit string) error {
 	return reports.ErrFileTooLarge.Say("limit", limit+map[string]string{
 		"lines": " 行", "values": " 个数值", "columns": " 栏", "cell": " 字节每格", "bytes": " 字节（解压后）",
+		"elements": " 个元素", "texts": " 个文本", "relations": " 个部件关系", "levels": " 层嵌套", "bytes of a tag": " 字节每个标签",
 	}[what], limit+" "+what).At("content", "过大", "is too large")
 }

@@ -4,11 +4,14 @@
 // worth is not its business: package reports judges them.
 //
 // Files come from outside. What is read is bounded before it is read: the bytes
-// that a workbook unpacks to, lines, columns and cells. Formulas are never
+// that a workbook unpacks to, its elements, texts and relations, lines, columns and
+// cells. Formulas are never
 // computed; of what is written no cell is one.
 package intake
 
 import (
+	"bytes"
+	"context"
 	"iter"
 	"strconv"
 	"strings"
@@ -26,18 +29,36 @@ const (
 	MaxCell = 1024
 )
 
+// File is a report as a file that waits to be read.
+type File struct {
+	most  int
+	lines func(context.Context) iter.Seq2[line, error]
+}
+
+// Most is how many rows the file may have at most, as its size has it.
+func (f *File) Most() int { return f.most }
+
+// Open looks how much there is to read in a file, and reads nothing of it yet but, of a
+// workbook, which parts there are.
+func Open(ctx context.Context, format aggregationv1.UploadReportRequest_Format, content []byte) (*File, error) {
+	if format == aggregationv1.UploadReportRequest_FORMAT_XLSX {
+		return openXLSX(ctx, content)
+	}
+	cells := bytes.Count(content, []byte(",")) + bytes.Count(content, []byte("\n")) + 1
+	return &File{
+		most:  min(cells, reports.MaxRows),
+		lines: func(context.Context) iter.Seq2[line, error] { return csvLines(content) },
+	}, nil
+}
+
 // Read returns the rows in a file, one for each value that is there: a line is a
 // unit, a column a field of the form. A line that has no value, or cannot be read
 // by the header, is a row too, which has none. It returns also what the file calls
-// its columns, as Report.columns has it.
-func Read(
-	format aggregationv1.UploadReportRequest_Format, content []byte, form *aggregationv1.ReportForm,
+// its columns, as Report.columns has it. It stops once ctx is done.
+func (f *File) Read(
+	ctx context.Context, form *aggregationv1.ReportForm,
 ) (rows []*aggregationv1.Report_Row, columns map[string]string, err error) {
-	lines := csvLines(content)
-	if format == aggregationv1.UploadReportRequest_FORMAT_XLSX {
-		lines = xlsxLines(content)
-	}
-	return read(lines, form)
+	return read(f.lines(ctx), form)
 }
 
 // line is a line of a table with its number, from 1.

@@ -3,11 +3,14 @@ package intake_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	stdcsv "encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -30,6 +33,14 @@ const (
 )
 
 type row = aggregationv1.Report_Row
+
+func readFile(format aggregationv1.UploadReportRequest_Format, content []byte, form *aggregationv1.ReportForm) ([]*row, map[string]string, error) {
+	f, err := intake.Open(context.Background(), format, content)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.Read(context.Background(), form)
+}
 
 func ledger(t testing.TB) *aggregationv1.ReportForm {
 	t.Helper()
@@ -98,7 +109,7 @@ func TestFilesAreReadAlike(t *testing.T) {
 		"workbook": {xlsx, book(t, table)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, _, err := intake.Read(c.format, c.content, ledger(t))
+			got, _, err := readFile(c.format, c.content, ledger(t))
 			if diff := cmp.Diff(want, got, protocmp.Transform()); err != nil || diff != "" {
 				t.Errorf("%v\n%s", err, diff)
 			}
@@ -107,7 +118,7 @@ func TestFilesAreReadAlike(t *testing.T) {
 }
 
 func TestALineMayNameItsField(t *testing.T) {
-	got, _, err := intake.Read(csv, []byte("单位,指标,数值\nunits/a,found,7\nunits/a,lost,1\n"), ledger(t))
+	got, _, err := readFile(csv, []byte("单位,指标,数值\nunits/a,found,7\nunits/a,lost,1\n"), ledger(t))
 	want := []*row{{Unit: "units/a", Field: "found", Value: 7, Line: 2}, {Unit: "units/a", Field: "lost", Value: 1, Line: 3}}
 	if diff := cmp.Diff(want, got, protocmp.Transform()); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
@@ -118,7 +129,7 @@ func TestALineMayNameItsField(t *testing.T) {
 // nothing of it is a value. A line without a value is not passed over.
 func TestLinesThatDoNotFitAreRejected(t *testing.T) {
 	file := "unit,found,closed\nS1,1,200,3\nS2,1,200,\nS3,,\n,,\nS4,5\nS5,null,x\n"
-	got, _, err := intake.Read(csv, []byte(file), ledger(t))
+	got, _, err := readFile(csv, []byte(file), ledger(t))
 	want := []*row{
 		{Unit: "S1", Line: 2, Verdict: rejected, Reason: reports.ErrLineInvalid.Reason, Column: "D", Unreadable: "3"},
 		{Unit: "S2", Line: 3, Verdict: rejected, Reason: reports.ErrLineInvalid.Reason, Column: "D"},
@@ -130,11 +141,11 @@ func TestLinesThatDoNotFitAreRejected(t *testing.T) {
 	if diff := cmp.Diff(want, got, protocmp.Transform(), protocmp.IgnoreFields(&row{}, "message_zh", "message_en")); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
-	if got, _, err := intake.Read(csv, []byte("unit,found,,\nS1,1,,\n"), ledger(t)); err != nil || len(got) != 1 || got[0].GetValue() != 1 {
+	if got, _, err := readFile(csv, []byte("unit,found,,\nS1,1,,\n"), ledger(t)); err != nil || len(got) != 1 || got[0].GetValue() != 1 {
 		t.Errorf("empty columns of the header itself: %v, %v", got, err)
 	}
 	wide := book(t, [][]string{{"单位", "found", ""}, {"S1", "1", "x"}, {"S2", "2", ""}})
-	if got, _, err := intake.Read(xlsx, wide, ledger(t)); err != nil || len(got) != 2 || got[0].GetColumn() != "C" || got[1].GetValue() != 2 {
+	if got, _, err := readFile(xlsx, wide, ledger(t)); err != nil || len(got) != 2 || got[0].GetColumn() != "C" || got[1].GetValue() != 2 {
 		t.Errorf("a cell that no column is above: %v, %v", got, err)
 	}
 }
@@ -217,6 +228,14 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 	}{
 		"a number":             {`<c r="B2"><v>42</v></c>`, &row{Value: 42}},
 		"a text":               {`<c r="B2" t="inlineStr"><is><t>1,200</t></is></c>`, &row{Value: 1200}},
+		"a whole number":       {`<c r="B2" t="n"><v>42.0</v></c>`, &row{Value: 42}},
+		"a power of ten":       {`<c r="B2"><v>1.2E7</v></c>`, &row{Value: 12_000_000}},
+		"a small power":        {`<c r="B2"><v>4200E-2</v></c>`, &row{Value: 42}},
+		"a half":               {`<c r="B2"><v>1.5</v></c>`, &row{Unreadable: "1.5"}},
+		"a half by a power":    {`<c r="B2"><v>1.5E0</v></c>`, &row{Unreadable: "1.5E0"}},
+		"beyond all":           {`<c r="B2"><v>1E300</v></c>`, &row{Unreadable: "1E300"}},
+		"no number":            {`<c r="B2"><v>Inf</v></c>`, &row{Unreadable: "Inf"}},
+		"a text of a power":    {`<c r="B2" t="str"><v>1E2</v></c>`, &row{Unreadable: "1E2"}},
 		"a saved formula":      {`<c r="B2"><f>40+2</f><v>42</v></c>`, &row{Value: 42}},
 		"a formula of nothing": {`<c r="B2" t="str"><f>""</f><v></v></c>`, &row{Field: "-", Unreadable: reports.Nothing}},
 		"an unsaved formula":   {`<c r="B2"><f>40+2</f></c>`, &row{Unreadable: "=40+2"}},
@@ -230,21 +249,35 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 		if c.want.GetField() != "" {
 			want.Field = ""
 		}
-		got, _, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c>`+c.cell+`</row>`), ledger(t))
+		got, _, err := readFile(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c>`+c.cell+`</row>`), ledger(t))
 		if diff := cmp.Diff([]*row{want}, got, protocmp.Transform()); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", name, err, diff)
 		}
 	}
-	got, _, err := intake.Read(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2"><f>C9</f></c><c r="B2"><v>1</v></c></row>`), ledger(t))
+	got, _, err := readFile(xlsx, sheetOf(t, titles+`<row r="2"><c r="A2"><f>C9</f></c><c r="B2"><v>1</v></c></row>`), ledger(t))
 	if err != nil || len(got) != 1 || got[0].GetVerdict() != rejected || got[0].GetColumn() != "单位" || got[0].GetUnreadable() != "=C9" {
 		t.Errorf("a unit that nobody knows: %v, %v", got, err)
+	}
+}
+
+// Codes that libraries write as numbers are the codes that were meant.
+func TestCodesThatAreNumbers(t *testing.T) {
+	for cell, want := range map[string]string{
+		"<c><v>420503.0</v></c>": "420503", "<c><v>3.142030001E9</v></c>": "3142030001", "<c><v>420503</v></c>": "420503",
+		`<c t="inlineStr"><is><t>007.0</t></is></c>`: "007.0", "<c><v>007</v></c>": "007",
+	} {
+		heads := `<row r="1"><c t="inlineStr"><is><t>学校代码</t></is></c><c t="s"><v>1</v></c></row>`
+		got, _, err := readFile(xlsx, sheetOf(t, heads+"<row>"+cell+"<c><v>1</v></c></row>"), ledger(t))
+		if err != nil || len(got) != 1 || got[0].GetCode() != want {
+			t.Errorf("%s is the code %q, want %q: %v", cell, got, want, err)
+		}
 	}
 }
 
 // A sheet that is damaged says nothing, not even what stands before the damage.
 func TestDamagedSheetsAreRefused(t *testing.T) {
 	good := `<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v>1</v></c></row>`
-	if got, _, err := intake.Read(xlsx, sheetOf(t, titles+good), ledger(t)); err != nil || len(got) != 1 {
+	if got, _, err := readFile(xlsx, sheetOf(t, titles+good), ledger(t)); err != nil || len(got) != 1 {
 		t.Fatalf("a good one: %v, %v", got, err)
 	}
 	whole := parts(t, sheetOf(t, titles+good))
@@ -260,7 +293,7 @@ func TestDamagedSheetsAreRefused(t *testing.T) {
 		"cut off behind a row":     packed(t, with(whole, sheet[:strings.Index(sheet, "</sheetData>")])),
 		"cut off at the end":       packed(t, with(whole, sheet[:strings.Index(sheet, "</worksheet>")])),
 	} {
-		if got, _, err := intake.Read(xlsx, content, ledger(t)); !errors.Is(err, reports.ErrFileInvalid) || got != nil {
+		if got, _, err := readFile(xlsx, content, ledger(t)); !errors.Is(err, reports.ErrFileInvalid) || got != nil {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
 	}
@@ -294,6 +327,59 @@ func bomb(t testing.TB, size int) []byte {
 	return b.Bytes()
 }
 
+// dense is a workbook of which a part has as many elements, each numbered, as fit into
+// half of what a workbook may unpack to, up to some more than are read.
+func dense(t testing.TB, part, first, element, last string) []byte {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString(first)
+	for i := 0; b.Len() < 32<<20 && i < 3_100_000; i++ {
+		b.WriteString(strings.ReplaceAll(element, "%d", strconv.Itoa(i)))
+	}
+	b.WriteString(last)
+	all := parts(t, sheetOf(t, titles))
+	all[part] = b.String()
+	return packed(t, all)
+}
+
+// How many rows a file may have goes by its own size: two lines are not as many as there
+// may be, and no file has more than was said.
+func TestAFileIsAsLargeAsItIs(t *testing.T) {
+	many := plain(append(slices.Clone(table), slices.Repeat([][]string{{"4205020001", "", "1", "2", ""}}, 5000)...))
+	for name, c := range map[string]struct {
+		format  aggregationv1.UploadReportRequest_Format
+		content []byte
+		most    int
+	}{
+		"two lines":         {csv, []byte(plain(table)), reports.PageRows},
+		"a small workbook":  {xlsx, sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c><c r="B2"><v>1</v></c></row>`), reports.PageRows},
+		"many lines":        {csv, []byte(many), 30_000},
+		"the tersest sheet": {xlsx, sheetOf(t, titles+strings.Repeat("<row>"+strings.Repeat("<c><v>1</v></c>", 2)+"</row>", 5000)), 30_000},
+		"all that fits":     {csv, []byte(strings.Repeat(",", 8<<20)), reports.MaxRows},
+	} {
+		f, err := intake.Open(t.Context(), c.format, c.content)
+		if err != nil || f.Most() > c.most {
+			t.Fatalf("%s: at most %d rows, want %d: %v", name, f.Most(), c.most, err)
+		}
+		if rows, _, err := f.Read(t.Context(), ledger(t)); err == nil && len(rows) > f.Most() {
+			t.Errorf("%s: %d rows, at most %d were said", name, len(rows), f.Most())
+		}
+	}
+}
+
+// Nobody reads for a caller who has gone.
+func TestReadingStopsWithItsCaller(t *testing.T) {
+	f, err := intake.Open(t.Context(), xlsx, sheetOf(t, titles+strings.Repeat("<row><c><v>1</v></c></row>", 5000)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if rows, _, err := f.Read(gone, ledger(t)); !errors.Is(err, context.Canceled) || rows != nil {
+		t.Errorf("= %d rows, %v", len(rows), err)
+	}
+}
+
 func TestFilesThatAreNotTaken(t *testing.T) {
 	long := "单位,found\n" + strings.Repeat("units/a,1\n", intake.MaxLines+1)
 	for name, c := range map[string]struct {
@@ -315,9 +401,15 @@ func TestFilesThatAreNotTaken(t *testing.T) {
 		"no workbook":    {xlsx, "单位,found\n", reports.ErrFileInvalid},
 		"a zip":          {xlsx, string(bomb(t, 1<<20)), reports.ErrFileInvalid},
 		"a bomb":         {xlsx, string(bomb(t, 65<<20)), reports.ErrFileTooLarge},
+		"texts":          {xlsx, string(dense(t, "xl/sharedStrings.xml", "<sst>", "<si/>", "</sst>")), reports.ErrFileTooLarge},
+		"elements":       {xlsx, string(dense(t, "xl/worksheets/sheet1.xml", "<worksheet>", "<x/>", "</worksheet>")), reports.ErrFileTooLarge},
+		"levels":         {xlsx, string(dense(t, "xl/worksheets/sheet1.xml", "<worksheet>", "<x>", "")), reports.ErrFileTooLarge},
+		"attributes":     {xlsx, string(dense(t, "xl/worksheets/sheet1.xml", "<worksheet ", `a="" `, "/>")), reports.ErrFileTooLarge},
+		"relations":      {xlsx, string(dense(t, "xl/_rels/workbook.xml.rels", "<Relationships>", `<Relationship Id="%d" Type="t"/>`, "</Relationships>")), reports.ErrFileTooLarge},
+		"sheets":         {xlsx, string(dense(t, "xl/workbook.xml", "<workbook>", `<sheet/>`, "</workbook>")), reports.ErrFileTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if rows, _, err := intake.Read(c.format, []byte(c.content), ledger(t)); !errors.Is(err, c.want) || rows != nil {
+			if rows, _, err := readFile(c.format, []byte(c.content), ledger(t)); !errors.Is(err, c.want) || rows != nil {
 				t.Errorf("= %d rows, %v, want %v", len(rows), err, c.want)
 			}
 		})
@@ -344,7 +436,7 @@ func TestNoCellIsAFormula(t *testing.T) {
 func fuzz(f *testing.F, format aggregationv1.UploadReportRequest_Format) {
 	form := ledger(f)
 	f.Fuzz(func(t *testing.T, content []byte) {
-		rows, _, err := intake.Read(format, content, form)
+		rows, _, err := readFile(format, content, form)
 		if err != nil && rows != nil {
 			t.Error("rows and an error")
 		}

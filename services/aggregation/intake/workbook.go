@@ -3,6 +3,8 @@ package intake
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -25,15 +27,18 @@ const (
 // book is a workbook (ECMA-376).
 type book struct {
 	*zip.Reader
-	sheet string   // the part that its first sheet is in
-	texts []string // the texts that all sheets share
+	sheet    string // the part that its first sheet is in
+	shared   string // the part of the texts that all sheets share; "": there is none
+	texts    []string
+	bound    bound // how much is read of it
+	elements int   // how many were
 }
 
 // errXML says that a part is not there, or ends before its end.
 var errXML = errors.New("a part of a workbook cannot be read")
 
-// openBook finds the first sheet of a workbook, and reads the shared texts.
-func openBook(content []byte) (*book, error) {
+// openBook finds the first sheet of a workbook, and where the shared texts are.
+func openBook(ctx context.Context, content []byte) (*book, error) {
 	z, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
 	if err != nil {
 		return nil, errXML
@@ -41,19 +46,29 @@ func openBook(content []byte) (*book, error) {
 	if err := unpackable(z); err != nil {
 		return nil, err
 	}
-	b := &book{Reader: z}
-	main, err := b.relations("")
+	b := &book{Reader: z, bound: opening}
+	main, err := b.relations(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	parts, err := b.relations(main["officeDocument"])
+	parts, err := b.relations(ctx, main["officeDocument"])
 	if err != nil {
 		return nil, err
 	}
-	if b.sheet, err = b.firstSheet(main["officeDocument"], parts); err != nil {
-		return nil, err
+	b.shared = parts["sharedStrings"]
+	b.sheet, err = b.firstSheet(ctx, main["officeDocument"], parts)
+	b.bound = reading
+	return b, err
+}
+
+// size is how many bytes a part unpacks to; a part that is not there has none.
+func (b *book) size(part string) uint64 {
+	for _, f := range b.File {
+		if f.Name == part {
+			return f.UncompressedSize64
+		}
 	}
-	return b, b.readTexts(parts["sharedStrings"])
+	return 0
 }
 
 // unpackable looks at what a workbook says it unpacks to, before anything is
@@ -73,10 +88,13 @@ func unpackable(z *zip.Reader) error {
 
 // relations are the parts that one names, by the id it names them by, and by their
 // kind.
-func (b *book) relations(part string) (map[string]string, error) {
+func (b *book) relations(ctx context.Context, part string) (map[string]string, error) {
 	all := map[string]string{}
 	folder, file := path.Split(part)
-	err := b.each(folder+"_rels/"+file+".rels", "Relationship", func(_ *xml.Decoder, e xml.StartElement) error {
+	err := b.each(ctx, folder+"_rels/"+file+".rels", "Relationship", func(_ *xml.Decoder, e xml.StartElement) error {
+		if len(all) > 2*maxRelations {
+			return tooLarge("relations", strconv.Itoa(maxRelations))
+		}
 		target, kind := attribute(e, "Target"), attribute(e, "Type")
 		if !strings.HasPrefix(target, "/") {
 			target = "/" + folder + target
@@ -89,9 +107,9 @@ func (b *book) relations(part string) (map[string]string, error) {
 }
 
 // firstSheet is the part of the sheet that the workbook names first.
-func (b *book) firstSheet(part string, parts map[string]string) (string, error) {
+func (b *book) firstSheet(ctx context.Context, part string, parts map[string]string) (string, error) {
 	id := ""
-	err := b.each(part, "sheet", func(_ *xml.Decoder, e xml.StartElement) error {
+	err := b.each(ctx, part, "sheet", func(_ *xml.Decoder, e xml.StartElement) error {
 		if id == "" {
 			id = attribute(e, "id")
 		}
@@ -123,11 +141,15 @@ func (t *textXML) String() string {
 	return b.String()
 }
 
-func (b *book) readTexts(part string) error {
-	if part == "" {
+// readTexts reads the texts that all sheets share.
+func (b *book) readTexts(ctx context.Context) error {
+	if b.shared == "" {
 		return nil
 	}
-	return b.each(part, "si", func(d *xml.Decoder, e xml.StartElement) error {
+	return b.each(ctx, b.shared, "si", func(d *xml.Decoder, e xml.StartElement) error {
+		if len(b.texts) == maxTexts {
+			return tooLarge("texts", strconv.Itoa(maxTexts))
+		}
 		var t textXML
 		if err := d.DecodeElement(&t, &e); err != nil {
 			return errXML
@@ -137,24 +159,27 @@ func (b *book) readTexts(part string) error {
 	})
 }
 
-// each reads a part to its end, and lets read look at each element of a name.
-func (b *book) each(part, name string, read func(*xml.Decoder, xml.StartElement) error) error {
+// each reads a part to its end, and lets read look at each element of a name. What is
+// beyond a bound, or that ctx is done, says its error, whatever read made of it.
+func (b *book) each(ctx context.Context, part, name string, read func(*xml.Decoder, xml.StartElement) error) error {
 	f, err := b.Open(part)
 	if err != nil {
 		return errXML
 	}
 	defer f.Close() // only reads
-	for d := xml.NewDecoder(io.LimitReader(f, maxUnpacked)); ; {
+	tags := &tagReader{Reader: io.LimitReader(f, b.bound.bytes)}
+	tokens := &tokenReader{from: xml.NewDecoder(tags), ctx: ctx, most: b.bound.elements, elements: &b.elements}
+	for d := xml.NewTokenDecoder(tokens); ; {
 		token, err := d.Token()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return errXML
+			return cmp.Or(tags.err, tokens.err, errXML)
 		}
 		if e, ok := token.(xml.StartElement); ok && e.Name.Local == name {
 			if err := read(d, e); err != nil {
-				return err
+				return cmp.Or(tags.err, tokens.err, err)
 			}
 		}
 	}

@@ -1,9 +1,11 @@
 package intake
 
 import (
+	"context"
 	"encoding/xml"
 	"errors"
 	"iter"
+	"math"
 	"strconv"
 	"strings"
 
@@ -15,21 +17,31 @@ import (
 // maxBlank is how many lines a sheet has at most, empty ones counted.
 const maxBlank = 2 * MaxLines
 
-// xlsxLines yields the lines of a workbook's first sheet, with the values that
+// cellBytes is how many bytes of a sheet, and of what its cells share, a row of a report
+// takes at least: <c><v>1</v></c>.
+const cellBytes = 15
+
+// openXLSX finds the parts of a workbook that are to be read.
+func openXLSX(ctx context.Context, content []byte) (*File, error) {
+	b, err := openBook(ctx, content)
+	if err != nil {
+		return nil, notXLSX(err)
+	}
+	most := (b.size(b.sheet) + b.size(b.shared)) / cellBytes
+	return &File{most: int(min(most, reports.MaxRows)), lines: b.lines}, nil
+}
+
+// lines yields the lines of a workbook's first sheet, with the values that
 // were last saved. A sheet is read to its end: one that was cut off, or is out of
 // order, is an error.
-func xlsxLines(content []byte) iter.Seq2[line, error] {
+func (b *book) lines(ctx context.Context) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
-		book, err := openBook(content)
-		if errors.Is(err, errXML) {
-			err = errFile("不是 .xlsx 文件或已损坏", "it is no .xlsx, or damaged")
-		}
-		if err != nil {
-			yield(line{}, err)
+		if err := b.readTexts(ctx); err != nil {
+			yield(line{}, notXLSX(err))
 			return
 		}
-		s := sheetReader{texts: book.texts}
-		err = book.each(book.sheet, "row", func(d *xml.Decoder, e xml.StartElement) error {
+		s := sheetReader{texts: b.texts}
+		err := b.each(ctx, b.sheet, "row", func(d *xml.Decoder, e xml.StartElement) error {
 			l, err := s.row(d, e)
 			if err == nil && !yield(l, nil) {
 				err = errStopped
@@ -43,6 +55,14 @@ func xlsxLines(content []byte) iter.Seq2[line, error] {
 			yield(line{}, err)
 		}
 	}
+}
+
+// notXLSX says of a workbook whose parts cannot be read that it is none.
+func notXLSX(err error) error {
+	if errors.Is(err, errXML) {
+		return errFile("不是 .xlsx 文件或已损坏", "it is no .xlsx, or damaged")
+	}
+	return err
 }
 
 // errStopped says that nobody wants the lines that follow.
@@ -169,8 +189,10 @@ func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 		return c.Inline.String(), false, nil
 	case c.Formula != nil && text == "" && (c.Value == nil || c.Kind != "str"):
 		return "=" + *c.Formula, true, nil
-	case text == "" || c.Kind == "" || c.Kind == "n" || c.Kind == "str" || c.Kind == "d":
+	case text == "" || c.Kind == "str" || c.Kind == "d":
 		return text, false, nil
+	case c.Kind == "" || c.Kind == "n":
+		return number(text), false, nil
 	case c.Kind == "b":
 		return map[bool]string{true: "TRUE", false: "FALSE"}[text == "1"], true, nil
 	case c.Kind == "e":
@@ -181,6 +203,20 @@ func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 		return "", false, s.damaged()
 	}
 	return s.texts[n], false, nil
+}
+
+// maxExact is up to where every whole number is one of a spreadsheet's: beyond, codes would
+// become others.
+const maxExact = 1 << 53
+
+// number is a number as a sheet has it, a whole one in digits alone: libraries write 420503.0
+// or 1.2E7 for what was entered, and shown, without. Other text stays as it is.
+func number(text string) string {
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil || v != math.Trunc(v) || math.Abs(v) > maxExact || !strings.ContainsAny(text, ".eE") {
+		return text
+	}
+	return strconv.FormatInt(int64(v), 10)
 }
 
 func (s *sheetReader) damaged() error {

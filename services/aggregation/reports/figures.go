@@ -34,3 +34,19 @@ func (s Figures) Add(row *aggregationv1.Report_Row) bool {
 	s[key] = row.GetValue()
 	return true
 }
+
+// BesideTotal is the warning of a row that divides what the report says undivided too, of
+// the same unit: both count, so what is one total to its sender counts twice.
+const BesideTotal = "beside-total"
+
+// Divides says whether the report also says the row's figure without its category, or without
+// its campaign.
+func (s Figures) Divides(row *aggregationv1.Report_Row) bool {
+	g := GroupOf(row)
+	for _, wider := range []Group{{g.Unit, "", ""}, {g.Unit, g.Campaign, ""}} {
+		if _, there := s[wider.Figure(row.GetField())]; there && wider != g {
+			return true
+		}
+	}
+	return false
+}

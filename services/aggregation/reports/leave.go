@@ -28,6 +28,21 @@ func NewLeave(l *aggregationv1.ReportLeave, today string) (*aggregationv1.Report
 	}, nil
 }
 
+// Given returns the leave l as it is given in the name of a unit, in the place of the one
+// before, if that is not nil: who is no superior of its giver, as above says, ends it no
+// earlier, and it remains the giver's.
+func Given(l, before *aggregationv1.ReportLeave, unit string, above bool) (*aggregationv1.ReportLeave, error) {
+	switch {
+	case before.GetGiverUnit() == "" || above:
+		l.GiverUnit = unit
+	case l.GetUntilDate() < before.GetUntilDate():
+		return nil, ErrLeaveFixed.With("date", before.GetUntilDate()).At("report_leave.until_date", "早于上级准予的日期", "is before the day that a superior gave")
+	default:
+		l.GiverUnit = before.GetGiverUnit()
+	}
+	return l, nil
+}
+
 // OnLeave says whether a leave, or nil, lets a report by the form come on a day after the
 // late window.
 func OnLeave(form *aggregationv1.ReportForm, l *aggregationv1.ReportLeave, today string) bool {

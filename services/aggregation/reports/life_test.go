@@ -113,6 +113,8 @@ func TestLeaveIsForWhatMayBeLate(t *testing.T) {
 		"still running":  {"ledger-monthly", "2027-03", "2027-05-01", reports.ErrLeaveInvalid},
 		"never":          {"supervision-quarterly", "2026-Q3", "2027-04-01", reports.ErrLeaveRefused},
 		"another rhythm": {"ledger-monthly", "2026-Q3", "2027-04-01", reports.ErrPeriodInvalid},
+		"no real year":   {"ledger-monthly", "0000-01", "2027-04-01", reports.ErrPeriodInvalid},
+		"the first year": {"ledger-monthly", "1900-01", "2027-04-01", nil},
 		"no such form":   {"none", "2026-09", "2027-04-01", reports.ErrFormUnknown},
 	} {
 		l, err := reports.NewLeave(&aggregationv1.ReportLeave{Unit: "units/a", Form: "reportForms/" + c.form, Period: c.period, UntilDate: c.until, Reason: "系统故障"}, "2027-03-01")
@@ -183,7 +185,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		reports.ErrValueUnreadable, reports.ErrRowUnitUnknown, reports.ErrCodeAmbiguous, reports.ErrCodeInvalid, reports.ErrFileInvalid,
 		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCampaignUnknown, reports.ErrCategoryUnknown, reports.ErrCheckBroken, reports.ErrRowTwice,
 		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded, reports.ErrRowsFailed, reports.ErrValueMissing, reports.ErrLineInvalid,
-		reports.ErrCellTooLong, reports.ErrLeaveInvalid, reports.ErrLeaveRefused, reports.ErrRowUnitMissing, reports.ErrTwoUnits, reports.ErrSequenceFar, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown, aggregation.ErrMomentFuture,
+		reports.ErrCellTooLong, reports.ErrLeaveInvalid, reports.ErrLeaveFixed, reports.ErrLeaveRefused, reports.ErrRowUnitMissing, reports.ErrTwoUnits, reports.ErrSequenceFar, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown, aggregation.ErrMomentFuture,
 	} {
 		declared["REASON_"+f.Reason] = true
 	}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -35,6 +36,17 @@ func Headed(r *aggregationv1.Report) *aggregationv1.Report {
 		Form: r.GetForm(), Unit: r.GetUnit(), Period: r.GetPeriod(), Source: r.GetSource(),
 		Sequence: r.GetSequence(), NilReport: r.GetNilReport(), Supersedes: r.GetSupersedes(),
 	}
+}
+
+// Plain are rows that came as such, which are read as those of a file are.
+type Plain []*aggregationv1.Report_Row
+
+// Most is how many they are.
+func (p Plain) Most() int { return len(p) }
+
+// Read returns the rows as Asked does.
+func (p Plain) Read(context.Context, *aggregationv1.ReportForm) ([]*aggregationv1.Report_Row, map[string]string, error) {
+	return Asked(p), nil, nil
 }
 
 // Asked leaves of rows, which the caller owns, what a client may have in them: nothing

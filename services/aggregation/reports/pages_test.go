@@ -2,6 +2,7 @@ package reports_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestPagesKeepWithinTheirBytes(t *testing.T) {
 			for _, page := range pages {
 				n += len(page)
 				for _, row := range page {
-					row.ResolvedUnit, row.Warnings, row.Counted = "units/"+strings.Repeat("u", 63), warnings[:2], true
+					row.ResolvedUnit, row.Warnings, row.Counted = "units/"+strings.Repeat("u", 63), append(slices.Clone(warnings[:2]), reports.BesideTotal), true
 					if err := reports.Mark(headed, row, aggregationv1.Report_VERDICT_QUARANTINED, f); err != nil {
 						t.Fatal(err)
 					}

@@ -21,6 +21,9 @@ var rhythms = map[aggregationv1.ReportForm_Rhythm]struct {
 	aggregationv1.ReportForm_RHYTHM_YEARLY:      {12, "YYYY", "年份（如 2026）"},
 }
 
+// firstYear is the first of which there is a period: of none before have there been figures.
+const firstYear = 1900
+
 // Period is a report's period (报告期): whole months of one year.
 type Period struct {
 	year, first, months int
@@ -34,7 +37,7 @@ func ParsePeriod(form *aggregationv1.ReportForm, text string) (Period, error) {
 		if len(text) >= 4 {
 			year, _ = strconv.Atoi(text[:4])
 		}
-		if p := (Period{year, first, rhythm.months}); p.String() == text {
+		if p := (Period{year, first, rhythm.months}); p.String() == text && year >= firstYear {
 			return p, nil
 		}
 	}

@@ -77,9 +77,9 @@ var parts = map[string]func(Sent) (good, all int64){
 	"consistent": func(s Sent) (good, all int64) {
 		for _, r := range s.Reports {
 			t := r.GetTotals()
-			good, all = good+int64(t.GetRows()-t.GetConflict()-t.GetWarned()), all+int64(t.GetRows())
+			good, all = good+int64(t.GetRows()-t.GetInconsistent()), all+int64(t.GetRows())
 		}
-		return max(good, 0), all
+		return good, all
 	},
 	"stable": func(s Sent) (good, all int64) {
 		calm := func(r *aggregationv1.Report) bool {

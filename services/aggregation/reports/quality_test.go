@@ -47,6 +47,34 @@ func TestTheScoreOfAMonth(t *testing.T) {
 	}
 }
 
+// A row in conflict that breaks a check too is one row, and one that a check refused is none
+// that holds together.
+func TestEachRowIsInconsistentOnce(t *testing.T) {
+	conflict := &aggregationv1.Report_Row{Verdict: aggregationv1.Report_VERDICT_CONFLICT, Warnings: []string{"carry-over", "closed-of-known"}}
+	refused := &aggregationv1.Report_Row{Verdict: aggregationv1.Report_VERDICT_REJECTED, Reason: reports.ErrCheckBroken.Reason}
+	unread := &aggregationv1.Report_Row{Verdict: aggregationv1.Report_VERDICT_REJECTED, Reason: reports.ErrValueUnreadable.Reason}
+	warned := &aggregationv1.Report_Row{Verdict: aggregationv1.Report_VERDICT_CREATED, Warnings: []string{"carry-over"}}
+	clean := &aggregationv1.Report_Row{Verdict: aggregationv1.Report_VERDICT_CREATED}
+	for name, c := range map[string]struct {
+		rows []*aggregationv1.Report_Row
+		good int64
+	}{
+		"in conflict, with warnings": {[]*aggregationv1.Report_Row{conflict, conflict, conflict, clean, clean, clean}, 3},
+		"refused by a check":         {[]*aggregationv1.Report_Row{refused, refused, clean}, 1},
+		"not to be read":             {[]*aggregationv1.Report_Row{unread, clean}, 2}, // that is another part's
+		"with warnings alone":        {[]*aggregationv1.Report_Row{warned, clean}, 1},
+	} {
+		r := &aggregationv1.Report{Totals: &aggregationv1.Report_Totals{}}
+		reports.Tally(r.Totals, 1, c.rows...)
+		r.Totals = reports.Less(reports.Sum(r.GetTotals(), r.GetTotals()), r.GetTotals())
+		for _, part := range reports.QualityOf("reportSources/s", "2026-01", reports.Sent{Reports: []*aggregationv1.Report{r}}).GetParts() {
+			if part.GetPart() == "consistent" && (part.GetGood() != c.good || part.GetAll() != int64(len(c.rows))) {
+				t.Errorf("%s: %d of %d, want %d", name, part.GetGood(), part.GetAll(), c.good)
+			}
+		}
+	}
+}
+
 // A gap is the matter of the report that came after it.
 func TestGapsBelongToTheReportAfter(t *testing.T) {
 	s := &aggregationv1.ReportSource{MissingSequences: []*aggregationv1.ReportSource_Gap{{First: 2, Last: 4}, {First: 9, Last: 9}}}

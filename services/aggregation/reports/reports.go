@@ -47,6 +47,7 @@ var (
 	ErrFigureLocked     = fault.Of(aggregationv1.Reason_REASON_REPORT_FIGURE_FIXED)
 	ErrRowsFailed       = fault.Of(aggregationv1.Reason_REASON_REPORT_ROWS_FAILED)
 	ErrLeaveInvalid     = fault.Of(aggregationv1.Reason_REASON_REPORT_LEAVE_INVALID)
+	ErrLeaveFixed       = fault.Of(aggregationv1.Reason_REASON_REPORT_LEAVE_FIXED)
 	ErrLeaveRefused     = fault.Of(aggregationv1.Reason_REASON_REPORT_LEAVE_REFUSED)
 	ErrRowUnitMissing   = fault.Of(aggregationv1.Reason_REASON_REPORT_UNIT_MISSING)
 	ErrTwoUnits         = fault.Of(aggregationv1.Reason_REASON_REPORT_UNIT_AMBIGUOUS)

@@ -229,7 +229,19 @@ func Tally(t *aggregationv1.Report_Totals, n int32, rows ...*aggregationv1.Repor
 		if row.GetCounted() {
 			t.Counted += n
 		}
+		if inconsistent(row) {
+			t.Inconsistent += n
+		}
 	}
+}
+
+// checkRefused is the reason of ErrCheckBroken.
+const checkRefused = "REPORT_CHECK_REFUSED"
+
+// inconsistent says whether a row does not hold together (不一致) with what counts or with
+// the rest of its report.
+func inconsistent(row *aggregationv1.Report_Row) bool {
+	return row.GetVerdict() == aggregationv1.Report_VERDICT_CONFLICT || len(row.GetWarnings()) > 0 || row.GetReason() == checkRefused
 }
 
 func verdictOf(t *aggregationv1.Report_Totals, v aggregationv1.Report_Verdict) *int32 {
@@ -274,5 +286,6 @@ func more(a, b *aggregationv1.Report_Totals, n int32) *aggregationv1.Report_Tota
 		Rows: a.GetRows() + n*b.GetRows(), Created: a.GetCreated() + n*b.GetCreated(), Updated: a.GetUpdated() + n*b.GetUpdated(),
 		Unchanged: a.GetUnchanged() + n*b.GetUnchanged(), Conflict: a.GetConflict() + n*b.GetConflict(), Rejected: a.GetRejected() + n*b.GetRejected(),
 		Quarantined: a.GetQuarantined() + n*b.GetQuarantined(), Warned: a.GetWarned() + n*b.GetWarned(), Counted: a.GetCounted() + n*b.GetCounted(),
+		Inconsistent: a.GetInconsistent() + n*b.GetInconsistent(),
 	}
 }

@@ -665,3 +665,22 @@ func TestListsOfAUnitAreForThoseWhoMaySeeIt(t *testing.T) {
 		}
 	}
 }
+
+// A total beside what it is made of counts with it, as all rows do: its parts say so.
+func TestATotalBesideItsPartsIsTold(t *testing.T) {
+	s := newScene(t)
+	campaign := s.published("known", s.Root, "A", "B")
+	row := func(unit, campaign, category string, value int64) *aggregationv1.Report_Row {
+		return &aggregationv1.Report_Row{Unit: unit, Field: "found", Campaign: campaign, Category: category, Value: value}
+	}
+	sent := s.sent(s.report(1, row(s.school, "", "", 10), row(s.school, campaign, "", 10), row(s.school, campaign, "A", 6), row(s.school, campaign, "B", 4),
+		row(s.other, campaign, "A", 1), row(s.other, campaign, "B", 1)))
+	var got [][]string
+	for _, row := range s.rows(sent.GetName(), "") {
+		got = append(got, row.GetWarnings())
+	}
+	told := []string{reports.BesideTotal}
+	if diff := cmp.Diff([][]string{nil, told, told, told, nil, nil}, got); diff != "" || sent.GetTotals().GetInconsistent() != 3 {
+		t.Errorf("warnings of %v (-want +got):\n%s", sent.GetTotals(), diff)
+	}
+}

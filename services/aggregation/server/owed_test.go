@@ -15,6 +15,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -272,4 +273,32 @@ func TestWhoIsGoneOwesWhatWasDue(t *testing.T) {
 		}
 	}
 	asked("later", gone)
+}
+
+// What a superior has granted, a nearer one does not cut short.
+func TestLeaveFromAboveStands(t *testing.T) {
+	s := newScene(t)
+	give := func(key, until string) (*aggregationv1.ReportLeave, error) {
+		return s.Aggregation(key).CreateReportLeave(t.Context(), &aggregationv1.CreateReportLeaveRequest{ReportLeave: &aggregationv1.ReportLeave{
+			Unit: s.school, Form: "reportForms/ledger-monthly", Period: "2025-06", UntilDate: until, Reason: "系统故障",
+		}})
+	}
+	for _, c := range []struct {
+		key, until, giver string // giver: "" if it is refused
+	}{
+		{s.eye.Key, "2026-12-31", s.district},
+		{s.eye.Key, "2026-09-02", s.district}, // their own
+		{s.reviewer.Key, "2026-10-31", s.Root},
+		{s.eye.Key, "2026-10-30", ""},
+		{s.eye.Key, "2026-11-30", s.Root}, // later
+		{s.eye.Key, "2026-11-29", ""},
+		{s.reviewer.Key, "2026-10-15", s.Root},
+	} {
+		switch l, err := give(c.key, c.until); {
+		case c.giver == "" && !errors.Is(err, reports.ErrLeaveFixed):
+			t.Errorf("until %s = %v, %v", c.until, l, err)
+		case c.giver != "" && (err != nil || l.GetGiverUnit() != c.giver || l.GetUntilDate() != c.until):
+			t.Errorf("until %s = %v, %v, want it from %s", c.until, l, err, c.giver)
+		}
+	}
 }

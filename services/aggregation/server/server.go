@@ -67,7 +67,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   8, // since sources keep until when they have reported, and what came of reports below is kept by what it was owed for
+	First:   9, // since reports tally how many rows are inconsistent
 }
 
 func indexes() map[string][]string {

@@ -99,9 +99,7 @@ func (v *view) children(wanted []aggregation.Definition, after string, size int)
 		if err != nil {
 			return nil, "", err
 		}
-		list = slices.DeleteFunc(list, func(f *aggregationv1.Figure) bool {
-			return f.GetValue() == 0 && f.GetDenominator() == 0 && !f.GetPartial()
-		})
+		list = slices.DeleteFunc(list, aggregation.Blank)
 		row := &aggregationv1.Status_Child{Unit: name, DisplayName: v.directory.Unit(name).GetDisplayName(), Figures: list, Gone: v.gone(name, v.query.End)}
 		if !room.Takes(row) {
 			return rows, rows[len(rows)-1].GetUnit(), nil

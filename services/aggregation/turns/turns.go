@@ -16,7 +16,7 @@ import (
 
 const (
 	// most is how many rows of reports beyond one page are read and judged at once: the
-	// longest in JSON. A file may unpack to more, and has all the room for itself.
+	// longest in JSON. A file may have more, and has all the room for itself then.
 	most = 100_000
 	// turn is how long a report waits for room.
 	turn = 20 * time.Second

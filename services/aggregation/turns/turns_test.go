@@ -42,7 +42,7 @@ func TestLongReportsTakeTurns(t *testing.T) {
 	}
 }
 
-// A file has room for as many rows as there may be until it is known how many there are.
+// A file has room for as many rows as it may have until it is known how many there are.
 func TestWhatAFileDoesNotNeedIsGivenBack(t *testing.T) {
 	r := New()
 	keep, err := r.Take(t.Context(), reports.MaxRows)

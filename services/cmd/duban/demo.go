@@ -63,6 +63,9 @@ func demoFolder(wanted string) (folder string, remove func() error, err error) {
 		if left, _ := os.ReadDir(wanted); len(left) > 0 {
 			return "", nil, fmt.Errorf("%w: -data %s is not empty", errUsage, wanted)
 		}
+		if err := os.MkdirAll(wanted, 0o750); err != nil {
+			return "", nil, fmt.Errorf("%w: -data: %w", errUsage, err)
+		}
 		return wanted, func() error { return nil }, nil
 	}
 	if folder, err = os.MkdirTemp("", "duban-demo-"); err != nil {

@@ -117,8 +117,8 @@ func (f *realm) play(ctx context.Context, once bool) error {
 		name string
 		do   func(context.Context) error
 	}{
-		{"启动七个机构的系统，自上而下登记 Starting seven bureaus, those above first", f.begin},
-		{"在四个区县讲述一年的活动 Telling a year of four districts", f.tell},
+		{fmt.Sprintf("启动 %[1]d 个机构的系统，自上而下登记 Starting %[1]d bureaus, those above first", len(f.tiers)), f.begin},
+		{fmt.Sprintf("在 %[1]d 个区县讲述一年的活动 Telling a year of %[1]d districts", f.districts()), f.tell},
 		{"等待数据逐级上送并核对 Waiting until all has come up, and checking", f.show},
 		{"停止，从全部存储复算 Stopping, and counting anew from all stores", f.recount},
 	} {
@@ -198,9 +198,19 @@ func (f *realm) recount(ctx context.Context) error {
 			return fmt.Errorf("%s, from the stores below: %w: %w", p.Name(), errWrong, err)
 		}
 	}
-	_, err := fmt.Fprintln(f.out, "复算：七个机构的全部汇总数字，由上级留存的镜像、由下级自己的存储各重算一遍，全部一致（演示数据）。\n"+
-		"Recounted: all figures of the seven bureaus, once from the mirrors above and once from the stores below, are the same.")
+	_, err := fmt.Fprintf(f.out, "复算：%[1]d 个机构的全部汇总数字，由上级留存的镜像、由下级自己的存储各重算一遍，全部一致（演示数据）。\n"+
+		"Recounted: all figures of the %[1]d bureaus, once from the mirrors above and once from the stores below, are the same.\n", len(f.tiers))
 	return err
+}
+
+// districts is in how many tiers the story is told.
+func (f *realm) districts() (n int) {
+	for _, t := range f.tiers {
+		if t.District() {
+			n++
+		}
+	}
+	return n
 }
 
 // below are the folders of all installations beneath a tier.

@@ -13,7 +13,7 @@ func TestFederation(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := out.String()
-	for _, want := range []string{"西陵区", "示例乙区", "全部一致（演示数据）", "未上送", "正常"} {
+	for _, want := range []string{"西陵区", "示例乙区", "全部一致（演示数据）", "未上送", "正常", "5 个机构"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("it does not show %q:\n%s", want, shown)
 		}

@@ -155,7 +155,8 @@ type AggregationServiceClient interface {
 	// Says which units a source means by codes of its own (设定代码对照). Quarantined
 	// rows with these codes are judged again.
 	SetReportCodes(ctx context.Context, in *SetReportCodesRequest, opts ...grpc.CallOption) (*SetReportCodesResponse, error)
-	// Gives a unit leave to report after the late window (准予补报).
+	// Gives a unit leave to report after the late window (准予补报). What is given for the
+	// period already gets another day; one that a unit above gave only a later one.
 	CreateReportLeave(ctx context.Context, in *CreateReportLeaveRequest, opts ...grpc.CallOption) (*ReportLeave, error)
 	// Lists the leaves to report late (列出准予补报).
 	ListReportLeaves(ctx context.Context, in *ListReportLeavesRequest, opts ...grpc.CallOption) (*ListReportLeavesResponse, error)
@@ -644,7 +645,8 @@ type AggregationServiceServer interface {
 	// Says which units a source means by codes of its own (设定代码对照). Quarantined
 	// rows with these codes are judged again.
 	SetReportCodes(context.Context, *SetReportCodesRequest) (*SetReportCodesResponse, error)
-	// Gives a unit leave to report after the late window (准予补报).
+	// Gives a unit leave to report after the late window (准予补报). What is given for the
+	// period already gets another day; one that a unit above gave only a later one.
 	CreateReportLeave(context.Context, *CreateReportLeaveRequest) (*ReportLeave, error)
 	// Lists the leaves to report late (列出准予补报).
 	ListReportLeaves(context.Context, *ListReportLeavesRequest) (*ListReportLeavesResponse, error)

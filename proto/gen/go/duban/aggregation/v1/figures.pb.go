@@ -1695,7 +1695,7 @@ type Status_Child struct {
 	// 单位名称
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// In the order of the metrics; figures that are 0 are left out, but those that are
-	// partial.
+	// partial, and published scores.
 	Figures []*Figure `protobuf:"bytes,3,rep,name=figures,proto3" json:"figures,omitempty"`
 	// 已停用或撤并: the unit was archived or merged by the end of the period.
 	Gone          bool `protobuf:"varint,4,opt,name=gone,proto3" json:"gone,omitempty"`

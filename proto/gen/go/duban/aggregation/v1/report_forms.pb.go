@@ -436,7 +436,9 @@ type ReportLeave struct {
 	// When it last was.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,9,opt,name=etag,proto3" json:"etag,omitempty"`
+	// In whose name it was given: whoever is not of it, or above it, gives a later day alone.
+	GiverUnit     string `protobuf:"bytes,10,opt,name=giver_unit,json=giverUnit,proto3" json:"giver_unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,6 +532,13 @@ func (x *ReportLeave) GetUpdateTime() *timestamppb.Timestamp {
 func (x *ReportLeave) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *ReportLeave) GetGiverUnit() string {
+	if x != nil {
+		return x.GiverUnit
 	}
 	return ""
 }
@@ -1525,7 +1534,7 @@ const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"\x05After\x12\x15\n" +
 	"\x11AFTER_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rAFTER_REFUSED\x10\x01\x12\x0f\n" +
-	"\vAFTER_LEAVE\x10\x02\"\xb9\x03\n" +
+	"\vAFTER_LEAVE\x10\x02\"\xdd\x03\n" +
 	"\vReportLeave\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12=\n" +
@@ -1539,7 +1548,10 @@ const file_duban_aggregation_v1_report_forms_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\t \x01(\tR\x04etag\"\xc7\x04\n" +
+	"\x04etag\x18\t \x01(\tR\x04etag\x12\"\n" +
+	"\n" +
+	"giver_unit\x18\n" +
+	" \x01(\tB\x03\xe0A\x03R\tgiverUnit\"\xc7\x04\n" +
 	"\tReportDue\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\n" +
 	"²\x19\x06单位R\x04name\x12\"\n" +

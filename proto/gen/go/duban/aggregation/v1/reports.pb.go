@@ -960,7 +960,8 @@ type Report_Row struct {
 	MessageEn string `protobuf:"bytes,13,opt,name=message_en,json=messageEn,proto3" json:"message_en,omitempty"`
 	// The row's place: its number among the rows, from 1, or its line in the file.
 	Line int32 `protobuf:"varint,14,opt,name=line,proto3" json:"line,omitempty"`
-	// The form's checks that it breaks and is counted in spite of.
+	// The form's checks that it breaks and is counted in spite of; and beside-total if the
+	// report also says the figure of its unit without its category or campaign: both count.
 	Warnings []string `protobuf:"bytes,15,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Whether the figures have it.
 	Counted bool `protobuf:"varint,16,opt,name=counted,proto3" json:"counted,omitempty"`
@@ -1151,7 +1152,9 @@ type Report_Totals struct {
 	// With warnings.
 	Warned int32 `protobuf:"varint,8,opt,name=warned,proto3" json:"warned,omitempty"`
 	// Counted.
-	Counted       int32 `protobuf:"varint,9,opt,name=counted,proto3" json:"counted,omitempty"`
+	Counted int32 `protobuf:"varint,9,opt,name=counted,proto3" json:"counted,omitempty"`
+	// In conflict, with warnings, or refused by a check: each row once.
+	Inconsistent  int32 `protobuf:"varint,10,opt,name=inconsistent,proto3" json:"inconsistent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1249,6 +1252,13 @@ func (x *Report_Totals) GetCounted() int32 {
 	return 0
 }
 
+func (x *Report_Totals) GetInconsistent() int32 {
+	if x != nil {
+		return x.Inconsistent
+	}
+	return 0
+}
+
 // How far the work on a report has come.
 type Report_Progress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1308,7 +1318,7 @@ var File_duban_aggregation_v1_reports_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xce\x18\n" +
+	"\"duban/aggregation/v1/reports.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x19\n" +
 	"\x06Report\x12!\n" +
 	"\x04name\x18\x01 \x01(\tB\r\xe0A\b²\x19\x06报表R\x04name\x12M\n" +
 	"\x04form\x18\x02 \x01(\tB9\xbaH&r$2\"^reportForms/[a-z][a-z0-9-]{0,62}$²\x19\f报表格式R\x04form\x12/\n" +
@@ -1368,7 +1378,7 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\n" +
 	"unreadable\x18\x11 \x01(\tB\x03\xe0A\x03R\n" +
 	"unreadable\x12\x1f\n" +
-	"\bproposed\x18\x12 \x01(\bB\x03\xe0A\x03R\bproposed\x1a\xef\x02\n" +
+	"\bproposed\x18\x12 \x01(\bB\x03\xe0A\x03R\bproposed\x1a\xa2\x03\n" +
 	"\x06Totals\x12!\n" +
 	"\x04rows\x18\x01 \x01(\x05B\r²\x19\t总行数R\x04rows\x12$\n" +
 	"\acreated\x18\x02 \x01(\x05B\n" +
@@ -1384,7 +1394,9 @@ const file_duban_aggregation_v1_reports_proto_rawDesc = "" +
 	"\vquarantined\x18\a \x01(\x05B\r²\x19\t待对照R\vquarantined\x12\"\n" +
 	"\x06warned\x18\b \x01(\x05B\n" +
 	"²\x19\x06提示R\x06warned\x12'\n" +
-	"\acounted\x18\t \x01(\x05B\r²\x19\t已计入R\acounted\x1a4\n" +
+	"\acounted\x18\t \x01(\x05B\r²\x19\t已计入R\acounted\x121\n" +
+	"\finconsistent\x18\n" +
+	" \x01(\x05B\r²\x19\t不一致R\finconsistent\x1a4\n" +
 	"\bProgress\x12\x12\n" +
 	"\x04done\x18\x01 \x01(\x05R\x04done\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x05R\x05total\x1a:\n" +

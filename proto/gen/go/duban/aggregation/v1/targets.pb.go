@@ -248,8 +248,8 @@ type TargetProgress struct {
 	Value int64 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
 	// 完成率: the value by the goal, in thousandths, and 0 if the goal is 0.
 	ProgressMilli int64 `protobuf:"varint,3,opt,name=progress_milli,json=progressMilli,proto3" json:"progress_milli,omitempty"`
-	// 达标: the value lies on the goal's side. Of an unfinished period it may still
-	// change.
+	// 达标: the value lies on the goal's side, and is known: a partial 0 meets none. Of an
+	// unfinished period it may still change.
 	Met bool `protobuf:"varint,4,opt,name=met,proto3" json:"met,omitempty"`
 	// 暂定: as of the figure.
 	Provisional bool `protobuf:"varint,5,opt,name=provisional,proto3" json:"provisional,omitempty"`

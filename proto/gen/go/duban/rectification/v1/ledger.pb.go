@@ -240,8 +240,11 @@ type Ledger struct {
 	CorrectionDueFromDate string `protobuf:"bytes,28,opt,name=correction_due_from_date,json=correctionDueFromDate,proto3" json:"correction_due_from_date,omitempty"`
 	// The days that later returns have added to it.
 	CorrectionDaysAdded int32 `protobuf:"varint,29,opt,name=correction_days_added,json=correctionDaysAdded,proto3" json:"correction_days_added,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// 送审日: the day since which the superior has had something to answer, YYYY-MM-DD:
+	// that of the oldest version filed since the last answer; empty: nothing awaits one.
+	HandedInDate  string `protobuf:"bytes,30,opt,name=handed_in_date,json=handedInDate,proto3" json:"handed_in_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Ledger) Reset() {
@@ -475,6 +478,13 @@ func (x *Ledger) GetCorrectionDaysAdded() int32 {
 		return x.CorrectionDaysAdded
 	}
 	return 0
+}
+
+func (x *Ledger) GetHandedInDate() string {
+	if x != nil {
+		return x.HandedInDate
+	}
+	return ""
 }
 
 // A category of problems, by its codes alone.
@@ -2051,7 +2061,7 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\r\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\r\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
@@ -2087,7 +2097,8 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\x14filing_due_from_date\x18\x1a \x01(\tB\x03\xe0A\x03R\x11filingDueFromDate\x12>\n" +
 	"\x19acknowledge_due_from_date\x18\x1b \x01(\tB\x03\xe0A\x03R\x16acknowledgeDueFromDate\x12<\n" +
 	"\x18correction_due_from_date\x18\x1c \x01(\tB\x03\xe0A\x03R\x15correctionDueFromDate\x127\n" +
-	"\x15correction_days_added\x18\x1d \x01(\x05B\x03\xe0A\x03R\x13correctionDaysAdded\"\xc8\x01\n" +
+	"\x15correction_days_added\x18\x1d \x01(\x05B\x03\xe0A\x03R\x13correctionDaysAdded\x12)\n" +
+	"\x0ehanded_in_date\x18\x1e \x01(\tB\x03\xe0A\x03R\fhandedInDate\"\xc8\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1d\n" +
 	"\n" +
