@@ -1,0 +1,93 @@
+package server_test
+
+import (
+	"errors"
+	"math"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/aggregation/count"
+	"github.com/duban-project/duban/services/aggregation/recount"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// What an installation below signs and no service writes is not counted: its log waits, and
+// the process and all that was counted before go on.
+func TestWhatNoServiceWritesIsNotCounted(t *testing.T) {
+	for name, body := range map[string]proto.Message{
+		"no day":                 &rectificationv1.Problem{Deadline: "x"},
+		"a day that is none":     &rectificationv1.Problem{Deadline: "2026-13-77"},
+		"a day of no year":       &rectificationv1.Problem{Deadline: "0001-01-01"},
+		"a day to file by":       &rectificationv1.Ledger{FilingDueDate: "soon"},
+		"a day within":           &complaintv1.Complaint{DecideDue: &complaintv1.Due{Date: "1"}},
+		"returns without number": &rectificationv1.Problem{Returns: math.MinInt32},
+		"reopened without end":   &rectificationv1.Problem{Reopens: math.MaxInt32},
+		"returned without end":   &campaignv1.Assignment{Returns: math.MaxInt32},
+		"a time that is none":    &rectificationv1.Problem{CreateTime: &timestamppb.Timestamp{Seconds: math.MinInt64}},
+		"a time of no year":      &rectificationv1.Problem{CreateTime: timestamppb.New(time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC))},
+		"a campaign in parts":    &rectificationv1.Problem{Campaign: "campaigns/x\x00y\x01"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJoined(t, nil)
+			defer j.close()
+			j.append(belowFeed, "ledgers/l/problems/1", &rectificationv1.Problem{Unit: "units/a", Deadline: "2026-02-01", CreateTime: j.stamp()})
+			j.countBelow(belowFeed, 1)
+			set(body, "unit", "units/a")
+			j.append(belowFeed, "ledgers/l/problems/2", body)
+			if err := j.tryBelow(); !errors.Is(err, count.ErrUncountable) {
+				t.Errorf("counting it answers %v", err)
+			}
+			j.feeds[belowFeed] = j.feeds[belowFeed][:1]
+			j.recounts()
+		})
+	}
+}
+
+// An effect at a moment that figures cannot keep is not counted either.
+func TestAnEffectAtNoMomentIsNotCounted(t *testing.T) {
+	j := newJoined(t, nil)
+	defer j.close()
+	j.append(belowFeed, "ledgers/l/problems/1", &rectificationv1.Problem{Unit: "units/a"})
+	j.feeds[belowFeed][0].Effective = timestamppb.New(time.Date(9000, 1, 1, 0, 0, 0, 0, time.UTC))
+	if err := j.tryBelow(); !errors.Is(err, count.ErrUncountable) {
+		t.Errorf("counting it answers %v", err)
+	}
+}
+
+// set sets a field of a message to a string.
+func set(m proto.Message, field, to string) {
+	r := m.ProtoReflect()
+	r.Set(r.Descriptor().Fields().ByName(protoreflect.Name(field)), protoreflect.ValueOfString(to))
+}
+
+// tryBelow counts what is left of the feed from below, which may not be.
+func (j *joined) tryBelow() error {
+	j.count("federation", len(j.feeds["federation"]))
+	source := count.Source{Feed: belowFeed, Installation: belowName, Root: "units/a"}
+	return j.stores["aggregation"].Update(j.t.Context(), func(tx store.Tx) error {
+		return source.Count(tx, j.feeds[belowFeed][j.counted[belowFeed]:])
+	})
+}
+
+// recounts holds all that is kept against the feeds.
+func (j *joined) recounts() {
+	j.t.Helper()
+	if err := recount.Check(j.t.Context(), j.stores["aggregation"], j.settleBelow()); err != nil {
+		j.t.Fatal(err)
+	}
+}
+
+// A panic while a log from below is counted is that log's trouble.
+func TestAPanicBelowStopsNobody(t *testing.T) {
+	source := count.Source{Feed: belowFeed, Installation: belowName, Root: "units/a"}
+	if err := source.Count(nil, nil); !errors.Is(err, count.ErrUncountable) {
+		t.Errorf("counting in no transaction answers %v", err)
+	}
+}
