@@ -108,6 +108,9 @@ func (s Source) run(tx store.Tx, run []*feedv1.Entry) error {
 		if err := fold.At(cursor.Effective); err != nil {
 			return err
 		}
+		if !s.tells(e) {
+			continue
+		}
 		if err := errors.Join(c.count(e), s.known(tx, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), s.Feed, err)
 		}

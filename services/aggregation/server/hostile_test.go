@@ -12,6 +12,8 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation/count"
 	"github.com/duban-project/duban/services/aggregation/recount"
@@ -82,6 +84,54 @@ func (j *joined) recounts() {
 	if err := recount.Check(j.t.Context(), j.stores["aggregation"], j.settleBelow()); err != nil {
 		j.t.Fatal(err)
 	}
+}
+
+// Whose units are where only this installation's own feeds tell: what a log of another
+// service below says of it changes nothing, neither here nor when it is counted anew.
+func TestNobodyBelowSpeaksOfTheTree(t *testing.T) {
+	for name, body := range map[string]proto.Message{
+		"takes a sibling": &federationv1.RemoteUnit{
+			Name: "remoteUnits/b1", Installation: belowName, Unit: &organizationv1.Unit{Name: "units/b1", Parent: "units/a"},
+			EffectiveTime: timestamppb.New(time.Date(2025, 12, 20, 3, 0, 0, 0, time.UTC)),
+		},
+		"cuts a sibling off": &organizationv1.Unit{Name: "units/b"},
+		"claims a new unit":  &federationv1.RemoteUnit{Name: "remoteUnits/new", Installation: belowName},
+		"refuses a unit":     &federationv1.RefusedUnit{Name: "installations/510200/refusedUnits/x", Unit: "units/x"},
+		"enrols itself":      &federationv1.Installation{Name: belowName, Unit: "units/b"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJoined(t, nil)
+			defer j.close()
+			for _, unit := range []string{"units/b1", "units/b"} {
+				j.append("rectification", "ledgers/s/problems/"+unit[6:], &rectificationv1.Problem{Unit: unit, CreateTime: j.stamp()})
+			}
+			j.settle()
+			before := j.tree()
+			j.append(belowFeed, "whatever", body)
+			j.countBelow(belowFeed, 1)
+			j.append(belowID+".federation", "whatever", body)
+			if after := j.tree(); after != before {
+				t.Errorf("the tree was %s and is %s", before, after)
+			}
+			j.recounts()
+		})
+	}
+}
+
+// tree is all that is kept of who lies where and whose it is.
+func (j *joined) tree() (all string) {
+	j.update(func(tx store.Tx) error {
+		for _, bucket := range []string{"figures.tree", "figures.owners", "figures.refused"} {
+			for kv, err := range tx.Scan(bucket, nil, nil) {
+				if err != nil {
+					return err
+				}
+				all += string(kv.Key) + "=" + string(kv.Value) + ";"
+			}
+		}
+		return nil
+	})
+	return all
 }
 
 // A panic while a log from below is counted is that log's trouble.

@@ -313,21 +313,23 @@ func TestTwiceReceivedIsOnceApplied(t *testing.T) {
 func TestTooMuchOpenedIsRefused(t *testing.T) {
 	upper, lower := newNode(t, "510000"), newNode(t, "510100")
 	upper.enrol(lower)
-	lower.put("rectification", "complaint.complaint.created.v1", "complaints/1", &complaintv1.Complaint{Name: "complaints/1", Text: "王某某反映"})
-	run := lower.records("rectification")
+	lower.put("complaint", "complaint.complaint.created.v1", "complaints/1", &complaintv1.Complaint{Name: "complaints/1", Text: "王某某反映"})
+	run := lower.records("complaint")
 	o := &feedv1.Opening{}
-	err := lower.engines["rectification"].View(t.Context(), func(tx store.Tx) (err error) {
-		o, err = lower.logs["rectification"].Opening(tx, 0, "text")
+	err := lower.engines["complaint"].View(t.Context(), func(tx store.Tx) (err error) {
+		o, err = lower.logs["complaint"].Opening(tx, 0, "text")
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run[0].Openings = append(run[0].Openings, &feedv1.OpenedCommitment{Label: "text", Opening: o})
-	got := say(t, upper, hello(greeting(t, lower, upper)), genuine(t, lower, 0), &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Append{
-		Append: &federationv1.Append{Origin: lower.origin("rectification"), Records: run},
+	got := say(t, upper, hello(greeting(t, lower, upper)), &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Prove{Prove: &federationv1.Prove{
+		Origin: lower.origin("complaint"), Note: lower.head("complaint").GetNote(),
+	}}}, &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Append{
+		Append: &federationv1.Append{Origin: lower.origin("complaint"), Records: run},
 	}})
-	if got.GetReject().GetCode() != federationv1.Code_CODE_BAD_ENTRY {
+	if r := got.GetReject(); r.GetCode() != federationv1.Code_CODE_BAD_ENTRY || !strings.Contains(r.GetDetail(), "stays below") {
 		t.Errorf("it is answered %v", got)
 	}
 }

@@ -69,7 +69,7 @@ type node struct {
 	ended   sync.WaitGroup
 }
 
-var roles = []string{"federation", "organization", "rectification"}
+var roles = []string{"federation", "organization", "rectification", "complaint"}
 
 func newNode(t testing.TB, id string) *node {
 	n := &node{t: t, id: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }, patience: 300 * time.Millisecond}

@@ -83,16 +83,17 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 		return nil, &refusal{origin: a.GetOrigin(), code: federationv1.Code_CODE_GAP, detail: "no head is proved for these entries"}
 	}
 	ack := &federationv1.Ack{Origin: a.GetOrigin(), Credit: federation.Credit}
-	run, err := federation.ReadRun(a.GetRecords(), c.s.book.Clock())
+	log, _ := federation.ParseOrigin(a.GetOrigin())
+	run, err := federation.ReadRun(log, a.GetRecords(), c.s.book.Clock())
 	if err != nil {
 		return nil, refused(a.GetOrigin(), err)
 	}
 	if err := c.ready(ctx, a.GetOrigin()); err != nil {
 		return nil, err
 	}
-	var log *feed.Log
+	var mirror *feed.Log
 	err = c.on(ctx, a.GetOrigin(), func(m *held) error {
-		log = m.log
+		mirror = m.log
 		if err := c.extend(m, head, run, a); err != nil {
 			return refused(a.GetOrigin(), err)
 		}
@@ -105,7 +106,7 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 	if err != nil {
 		return nil, err
 	}
-	log.Grown(ack.GetSize())
+	mirror.Grown(ack.GetSize())
 	return &federationv1.ReplicateResponse{Message: &federationv1.ReplicateResponse_Ack{Ack: ack}}, nil
 }
 
