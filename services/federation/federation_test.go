@@ -219,11 +219,11 @@ func TestBracketsFlagBackdating(t *testing.T) {
 		claimed time.Time
 		want    bool
 	}{{noon, false}, {noon.Add(-federation.Slack), false}, {noon.Add(-federation.Slack - time.Second), true}} {
-		if b := federation.NewBracket(noon, with, c.claimed); b.GetBackdated() != c.want {
+		if b := federation.NewBracket(noon, with, federation.Claimed{At: c.claimed}); b.GetBackdated() != c.want {
 			t.Errorf("claimed %v before the head without it: backdated %v", noon.Sub(c.claimed), b.GetBackdated())
 		}
 	}
-	if b := federation.NewBracket(time.Time{}, with, noon.AddDate(-1, 0, 0)); b.GetBackdated() || b.GetWithoutTime() != nil {
+	if b := federation.NewBracket(time.Time{}, with, federation.Claimed{At: noon.AddDate(-1, 0, 0)}); b.GetBackdated() || b.GetWithoutTime() != nil {
 		t.Errorf("an entry of the first push: %v", b)
 	}
 	if !federation.Silent(noon, noon.Add(11*time.Minute), 10*time.Minute) || federation.Silent(noon, noon.Add(9*time.Minute), 10*time.Minute) {

@@ -29,12 +29,10 @@ import (
 // greeting is what a node says when it dials.
 func greeting(t testing.TB, n, upper *node) *federationv1.Hello {
 	t.Helper()
-	said := federation.Statement{To: upper.cosigner().Name(), At: n.now(), Boot: strings.ToLower(rand.Text())}
+	said := n.stated(upper)
 	hello := &federationv1.Hello{Installation: "installations/" + n.id}
 	for _, role := range roles {
 		cp := n.head(role)
-		claim := federation.Claim{Origin: cp.GetOrigin(), Size: cp.GetSize(), Root: tlog.Hash(cp.GetRoot())}
-		said.Heads = append(said.Heads, claim)
 		head := &federationv1.Head{Origin: cp.GetOrigin()}
 		if cp.GetSize() > 0 {
 			head.Note = cp.GetNote()
@@ -47,6 +45,16 @@ func greeting(t testing.TB, n, upper *node) *federationv1.Hello {
 	}
 	hello.Statement = string(text)
 	return hello
+}
+
+// stated is what a node says of itself when it dials.
+func (n *node) stated(upper *node) federation.Statement {
+	said := federation.Statement{To: upper.cosigner().Name(), At: n.now(), Boot: strings.ToLower(rand.Text())}
+	for _, role := range roles {
+		cp := n.head(role)
+		said.Heads = append(said.Heads, federation.Claim{Origin: cp.GetOrigin(), Size: cp.GetSize(), Root: tlog.Hash(cp.GetRoot())})
+	}
+	return said
 }
 
 // eventually runs check until it holds.
@@ -363,6 +371,9 @@ func TestHonestNodesRaiseNoAlarm(t *testing.T) {
 			}
 			lower.push(upper.up(), upper.cosigner().VerifierKey())
 			agrees(t, upper, lower, "rectification")
+			if row := upper.row("510100.rectification"); row.GetBackdatedCount() > 0 {
+				t.Errorf("honest entries are backdated: %v", row.GetBackdatedSeqs())
+			}
 			if e := upper.evidence("510100.rectification"); e != nil || lower.wasHeld("rectification") {
 				t.Errorf("a false alarm: %v", e)
 			}
