@@ -30,7 +30,7 @@ func (c *count) told(installation string, body proto.Message, at *timestamppb.Ti
 			c.tree.Refuse(b)
 		}
 	case *federationv1.Installation:
-		if installation == "" || c.tree.RootOf(b.GetUnit()) == "" && c.tree.Has(installation, b.GetUnit()) {
+		if installation == "" || !c.tree.IsRoot(b.GetUnit()) && c.tree.Has(installation, b.GetUnit()) {
 			c.tree.SetRoot(b.GetUnit(), hold.Short(b.GetName()))
 		}
 	case *campaignv1.Campaign:

@@ -141,3 +141,14 @@ func TestAPanicBelowStopsNobody(t *testing.T) {
 		t.Errorf("counting in no transaction answers %v", err)
 	}
 }
+
+// Whose root a unit was stays so when another installation is enrolled for it: what the first
+// one told counts on, here and when it is counted anew.
+func TestASecondInstallationOfAUnit(t *testing.T) {
+	j := newJoined(t, nil)
+	defer j.close()
+	j.append(belowFeed, "ledgers/l/problems/1", &rectificationv1.Problem{Unit: "units/a", CreateTime: j.stamp(), Deadline: "2026-02-01"})
+	j.append(belowFeed, "ledgers/l/problems/2", &rectificationv1.Problem{Unit: "units/a1", CreateTime: j.stamp()})
+	j.append("federation", "installations/510901", &federationv1.Installation{Name: "installations/510901", Unit: "units/a"})
+	j.recounts()
+}
