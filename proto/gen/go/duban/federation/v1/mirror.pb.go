@@ -97,7 +97,8 @@ const (
 	RefusedUnit_REASON_UNSPECIFIED RefusedUnit_Reason = 0
 	// 不在其根单位之下: it does not lie under the installation's root.
 	RefusedUnit_REASON_ELSEWHERE RefusedUnit_Reason = 1
-	// 编号已被占用: there is a unit of this id here, or of another installation.
+	// 编号已被占用: there is a unit of this id here, or of another installation; or
+	// the installation whose root it is has the name of one that another has enrolled.
 	RefusedUnit_REASON_TAKEN RefusedUnit_Reason = 2
 	// 级数过多: it lies too deep, or beneath itself.
 	RefusedUnit_REASON_TOO_DEEP RefusedUnit_Reason = 3
