@@ -98,7 +98,7 @@ var rules = []struct {
 	{"complaint/envelope", []string{std}},
 	{"complaint/recheck", append(rooms("store"), std, pb, proto)},
 	// Its rules are those of logs; it pushes through the API alone.
-	{"federation", append(rooms("fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
+	{"federation", append(rooms("calendar", "fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
 	{"federation/recovery", append(rooms("durable", "fault", "feed", "store"), std, pb, grpc, proto, tlog, root+"federation")},
 	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
@@ -134,7 +134,7 @@ var rules = []struct {
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "golang.org/x/text/"}},
-	{"aggregation/count", append(rooms("fault", "feed/server", "store"), std, pb, proto, root+"aggregation")},
+	{"aggregation/count", append(rooms("calendar", "fault", "feed/server", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/desk", append(rooms("change", "fault", "feed", "page", "portal", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
 	{"aggregation/regain", append(rooms("fault", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/urging", append(rooms("authz", "calendar", "change"), std, pb, proto, root+"aggregation")},

@@ -19,9 +19,11 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/lifecycle/lifecycletest"
@@ -165,6 +167,7 @@ func TestReadEntryIsStrict(t *testing.T) {
 		{"no version", func(e *feedv1.Entry) { e.Version = 0 }, federationv1.Code_CODE_BAD_ENTRY},
 		{"no id", func(e *feedv1.Entry) { e.Id = nil }, federationv1.Code_CODE_BAD_ENTRY},
 		{"no time", func(e *feedv1.Entry) { e.At = nil }, federationv1.Code_CODE_BAD_ENTRY},
+		{"the year 9000", func(e *feedv1.Entry) { e.Effective = timestamppb.New(noon.AddDate(7000, 0, 0)) }, federationv1.Code_CODE_BAD_ENTRY},
 		{"no kind", func(e *feedv1.Entry) { e.Kind = "" }, federationv1.Code_CODE_BAD_ENTRY},
 		{"a long subject", func(e *feedv1.Entry) { e.Subject = strings.Repeat("x", 2000) }, federationv1.Code_CODE_BAD_ENTRY},
 		{"two of a label", func(e *feedv1.Entry) { e.Sealed = []*feedv1.Commitment{commitment("a"), commitment("a")} }, federationv1.Code_CODE_BAD_ENTRY},
@@ -180,13 +183,32 @@ func TestReadEntryIsStrict(t *testing.T) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)
 		}
 	}
-	b, _ := proto.Marshal(good())
-	late, _ := federation.ReadRun([]*feedv1.Record{{Entry: b}}, noon.Add(-11*time.Minute))
-	if late != nil {
-		t.Error("an entry of eleven minutes from now was taken")
+	log, _ := federation.ParseOrigin("edu.example/510100/rectification/1")
+	for _, c := range []struct {
+		body proto.Message
+		at   time.Time
+		want bool
+	}{
+		{&rectificationv1.Problem{}, noon, true},
+		{&rectificationv1.Problem{}, noon.Add(-11 * time.Minute), false}, // it comes from the future
+		{&blobv1.Attachment{}, noon, true},
+		{&feedv1.Era{}, noon, true},
+		{nil, noon, true},
+		{&organizationv1.Unit{}, noon, false},
+		{&federationv1.RemoteUnit{}, noon, false},
+	} {
+		e := good()
+		if e.Body = nil; c.body != nil {
+			e.Body, _ = anypb.New(c.body)
+		}
+		b, _ := proto.Marshal(e)
+		if run, _ := federation.ReadRun(log, []*feedv1.Record{{Entry: b}}, c.at); (run != nil) != c.want {
+			t.Errorf("%T at %v was taken: %t", c.body, c.at, run != nil)
+		}
 	}
+	b, _ := proto.Marshal(good())
 	many := slices.Repeat([]*feedv1.Record{{Entry: b}}, federation.MaxRun+1)
-	if _, err := federation.ReadRun(many, noon); err == nil {
+	if _, err := federation.ReadRun(log, many, noon); err == nil {
 		t.Error("a run of 1,025 was taken")
 	}
 }
@@ -197,11 +219,11 @@ func TestBracketsFlagBackdating(t *testing.T) {
 		claimed time.Time
 		want    bool
 	}{{noon, false}, {noon.Add(-federation.Slack), false}, {noon.Add(-federation.Slack - time.Second), true}} {
-		if b := federation.NewBracket(noon, with, c.claimed); b.GetBackdated() != c.want {
+		if b := federation.NewBracket(noon, with, federation.Claimed{At: c.claimed}); b.GetBackdated() != c.want {
 			t.Errorf("claimed %v before the head without it: backdated %v", noon.Sub(c.claimed), b.GetBackdated())
 		}
 	}
-	if b := federation.NewBracket(time.Time{}, with, noon.AddDate(-1, 0, 0)); b.GetBackdated() || b.GetWithoutTime() != nil {
+	if b := federation.NewBracket(time.Time{}, with, federation.Claimed{At: noon.AddDate(-1, 0, 0)}); b.GetBackdated() || b.GetWithoutTime() != nil {
 		t.Errorf("an entry of the first push: %v", b)
 	}
 	if !federation.Silent(noon, noon.Add(11*time.Minute), 10*time.Minute) || federation.Silent(noon, noon.Add(9*time.Minute), 10*time.Minute) {

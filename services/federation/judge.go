@@ -2,10 +2,12 @@ package federation
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -57,10 +59,10 @@ func problem(code federationv1.Code, format string, args ...any) *Problem {
 	return &Problem{code, fmt.Sprintf(format, args...)}
 }
 
-// ReadRun decodes a run of entries that came at now, and says what is wrong with
+// ReadRun decodes a run of entries of a log that came at now, and says what is wrong with
 // each by itself and with their sizes. How they follow one another and what is
 // stored is for the log to say.
-func ReadRun(records []*feedv1.Record, now time.Time) ([]*feedv1.Entry, error) {
+func ReadRun(log Origin, records []*feedv1.Record, now time.Time) ([]*feedv1.Entry, error) {
 	if len(records) > MaxRun {
 		return nil, problem(federationv1.Code_CODE_TOO_LARGE, "%d entries in a run", len(records))
 	}
@@ -76,12 +78,25 @@ func ReadRun(records []*feedv1.Record, now time.Time) ([]*feedv1.Entry, error) {
 		switch {
 		case e.GetSeq() != r.GetSeq():
 			return nil, problem(federationv1.Code_CODE_BAD_ENTRY, "entry %d stands as %d", e.GetSeq(), r.GetSeq())
+		case !log.keeps(e):
+			return nil, problem(federationv1.Code_CODE_BAD_ENTRY, "entry %d is about what its service does not keep", e.GetSeq())
 		case e.GetAt().AsTime().After(now.Add(Skew)):
 			return nil, problem(federationv1.Code_CODE_CLOCK_SKEW, "entry %d is from %v", e.GetSeq(), e.GetAt().AsTime())
 		}
 		run = append(run, e)
 	}
 	return run, nil
+}
+
+// keeps says whether what an entry is about is kept by the log's service: its own records,
+// attachments, and eras of the log. So a log tells of nothing that is another's to tell.
+func (o Origin) keeps(e *feedv1.Entry) bool {
+	for _, by := range []string{o.Service, "blob", "feed"} {
+		if strings.HasPrefix(string(e.GetBody().MessageName()), "duban."+by+".") {
+			return true
+		}
+	}
+	return e.GetBody() == nil
 }
 
 // Limits of an entry's parts.
@@ -106,7 +121,7 @@ func ReadEntry(b []byte) (*feedv1.Entry, error) {
 		wrong = "has unknown fields"
 	case len(e.GetId()) != feed.IDSize:
 		wrong = "has no id"
-	case e.GetAt().CheckValid() != nil || e.GetEffective().CheckValid() != nil:
+	case !counted(e.GetAt()) || !counted(e.GetEffective()):
 		wrong = "has a time that is none"
 	case e.GetKind() == "" || e.GetSubject() == "" || len(e.GetSubject()) > maxSubject || len(e.GetKind()) > maxSubject:
 		wrong = "has no kind or subject"
@@ -118,6 +133,13 @@ func ReadEntry(b []byte) (*feedv1.Entry, error) {
 		return e, nil
 	}
 	return nil, problem(federationv1.Code_CODE_BAD_ENTRY, "entry %d %s", e.GetSeq(), wrong)
+}
+
+// counted says whether it is a time in which records are kept: years of four digits that
+// figures can be of.
+func counted(t *timestamppb.Timestamp) bool {
+	year := t.AsTime().Year()
+	return t.CheckValid() == nil && year >= 1970 && year < 2200
 }
 
 func ordered(sealed []*feedv1.Commitment) bool {

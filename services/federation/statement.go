@@ -16,6 +16,8 @@ import (
 const (
 	onStream = "duban/hello/v1"
 	inFile   = "duban/hello/v2"
+	// simulation ends the first line of a greeting by a simulation.
+	simulation = " simulated"
 )
 
 var bootShape = regexp.MustCompile(`^[0-9a-z]{8,64}$`)
@@ -33,6 +35,8 @@ type Statement struct {
 	Boot string
 	// Recipient is for whom the answer is sealed, if that is a file; "" on a stream.
 	Recipient string
+	// Simulated says that the installation's time is made up.
+	Simulated bool
 	// Heads are the sizes and roots of its own logs, by origin, in order.
 	Heads []Claim
 }
@@ -50,6 +54,9 @@ func (s Statement) Text() string {
 	begins, boot := onStream, s.Boot
 	if s.Recipient != "" {
 		begins, boot = inFile, s.Boot+"\n"+s.Recipient
+	}
+	if s.Simulated {
+		begins += simulation
 	}
 	fmt.Fprintf(&b, "%s\n%s\n%d\n%s\n", begins, s.To, s.At.UnixMilli(), boot)
 	for _, h := range s.Heads {
@@ -84,11 +91,12 @@ func parseStatement(lines []string) (s Statement, err error) {
 		return s, fmt.Errorf("%w: it is no greeting", ErrSignature)
 	}
 	s = Statement{To: lines[1], At: time.UnixMilli(millis).UTC(), Boot: lines[3]}
-	heads := lines[4:]
+	heads, begins := lines[4:], ""
+	begins, s.Simulated = strings.CutSuffix(lines[0], simulation)
 	switch {
-	case lines[0] == inFile && len(heads) > 0:
+	case begins == inFile && len(heads) > 0:
 		s.Recipient, heads = heads[0], heads[1:]
-	case lines[0] != onStream:
+	case begins != onStream:
 		return s, fmt.Errorf("%w: it is no greeting", ErrSignature)
 	}
 	for _, line := range heads {

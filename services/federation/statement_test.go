@@ -42,13 +42,17 @@ func TestGreetingsSayWhatTheyAreFor(t *testing.T) {
 		"":         "duban/hello/v1\nedu.example/510000/mirror\n1772000000000\nabcdefgh\n" + origin + root,
 		"age1test": "duban/hello/v2\nedu.example/510000/mirror\n1772000000000\nabcdefgh\nage1test\n" + origin + root,
 	} {
-		said.Recipient = recipient
+		said.Recipient, said.Simulated = recipient, false
 		if text := said.Text(); text != want {
 			t.Errorf("the text is %q, want %q", text, want)
 		}
 		got, err := federation.ReadStatement(key, sign(want))
 		if diff := cmp.Diff(said, got); err != nil || diff != "" {
 			t.Errorf("read with %v:\n%s", err, diff)
+		}
+		said.Simulated = true
+		if got, err := federation.ReadStatement(key, sign(said.Text())); err != nil || !cmp.Equal(said, got) {
+			t.Errorf("what a simulation says is read as %v, %v", got, err)
 		}
 		other := "duban/hello/v3" + strings.TrimPrefix(want, want[:len("duban/hello/v1")])
 		if _, err := federation.ReadStatement(key, sign(other)); !errors.Is(err, federation.ErrSignature) {

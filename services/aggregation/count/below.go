@@ -23,6 +23,21 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
+// tells says whether the source may tell of what the entry is about. A log below tells of
+// records of its own service, and none tells whose a unit is or where it lies: that say
+// organization and federation here.
+func (s Source) tells(e *feedv1.Entry) bool {
+	if s.Installation == "" || e.GetBody() == nil {
+		return true
+	}
+	switch service := s.Feed[strings.LastIndexByte(s.Feed, '.')+1:]; service {
+	case Organization, "federation":
+		return false
+	default:
+		return strings.HasPrefix(string(e.GetBody().MessageName()), "duban."+service+".")
+	}
+}
+
 // theirFact is what a record of the source counts here. What is about another's
 // units counts nothing, and a campaign of theirs is not taken for one here.
 func (c counting) theirFact(fact aggregation.Fact) (aggregation.Fact, error) {

@@ -9,6 +9,7 @@ package count
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -69,10 +70,18 @@ func (s Source) named(record string) string {
 // Count takes a run of a feed's entries into figures and worklists and moves the cursor
 // behind them, all in tx: each entry is counted once, however often it comes. A run
 // that leaves entries out is an error, and so is ErrUnitUnknown; from below all but that
-// are ErrUncountable. After an error tx MUST be given up.
-func (s Source) Count(tx store.Tx, run []*feedv1.Entry) error {
-	err := s.run(tx, run)
-	if err != nil && s.Installation != "" && !errors.Is(err, ErrUnitUnknown) {
+// are ErrUncountable, so that what only they have signed stops nobody else. After an error
+// tx MUST be given up.
+func (s Source) Count(tx store.Tx, run []*feedv1.Entry) (err error) {
+	if s.Installation == "" {
+		return s.run(tx, run)
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v\n%s", ErrUncountable, p, debug.Stack())
+		}
+	}()
+	if err = s.run(tx, run); err != nil && !errors.Is(err, ErrUnitUnknown) {
 		return fmt.Errorf("%w: %w", ErrUncountable, err)
 	}
 	return err
@@ -92,8 +101,17 @@ func (s Source) run(tx store.Tx, run []*feedv1.Entry) error {
 		if e.GetSeq() != cursor.Next {
 			return fmt.Errorf("the feed of %s goes on at %d, where %d should be", s.Feed, e.GetSeq(), cursor.Next)
 		}
+		if err := s.sound(e); err != nil {
+			return fmt.Errorf("entry %d of %s: %w", e.GetSeq(), s.Feed, err)
+		}
 		cursor = behind(cursor, e)
-		if err := errors.Join(fold.At(cursor.Effective), c.count(e), s.known(tx, e)); err != nil {
+		if err := fold.At(cursor.Effective); err != nil {
+			return err
+		}
+		if !s.tells(e) {
+			continue
+		}
+		if err := errors.Join(c.count(e), s.known(tx, e)); err != nil {
 			return fmt.Errorf("counting entry %d of %s: %w", e.GetSeq(), s.Feed, err)
 		}
 	}

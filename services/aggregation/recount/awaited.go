@@ -58,7 +58,7 @@ func (c *count) turn(installation string, item *worklist.Item) {
 	}
 	heir := c.tree.Heir(item.GetOwner())
 	above := c.tree.Above(heir, tree.Now)
-	if above == "" || installation != "" && c.tree.RootOf(heir) == installation {
+	if above == "" || installation != "" && c.tree.RootOf(installation, heir) {
 		item.Roles = []accessv1.Role{accessv1.Role_ROLE_HEAD}
 		return
 	}

@@ -26,9 +26,11 @@ func (c *count) told(installation string, body proto.Message, at *timestamppb.Ti
 			c.remote(b)
 		}
 	case *federationv1.RefusedUnit:
-		c.tree.Refuse(b)
+		if installation == "" {
+			c.tree.Refuse(b)
+		}
 	case *federationv1.Installation:
-		if installation == "" || c.tree.RootOf(b.GetUnit()) == "" {
+		if installation == "" || !c.tree.IsRoot(b.GetUnit()) && c.tree.Has(installation, b.GetUnit()) {
 			c.tree.SetRoot(b.GetUnit(), hold.Short(b.GetName()))
 		}
 	case *campaignv1.Campaign:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -66,6 +67,13 @@ func (c *count) all(ctx context.Context, kept store.Engine, sources []Source) er
 	return nil
 }
 
+// tells says whether the feed may tell of what the entry is about: one of an installation
+// below only of what its service keeps.
+func (s Source) tells(e *feedv1.Entry) bool {
+	kept := strings.HasPrefix(string(e.GetBody().MessageName()), "duban."+s.Service+".")
+	return s.Installation == "" || e.GetBody() == nil || kept
+}
+
 // campaigns are the records that say which campaign is part of which: as it is
 // now, also of the past.
 var campaigns = (&campaignv1.Campaign{}).ProtoReflect().Descriptor().FullName()
@@ -86,6 +94,10 @@ func (c *count) feed(tx store.Tx, s Source, next uint64) error {
 			return nil
 		}
 		c.trail.entry(s, e)
+		if !s.tells(e) {
+			n++
+			continue
+		}
 		if s.Service == "federation" || e.GetBody().MessageName() == campaigns || !c.later(latest) {
 			if err := c.take(s.Installation, e); err != nil {
 				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)

@@ -60,7 +60,7 @@ func (t *trail) entry(s Source, e *feedv1.Entry) {
 			t.withheld[s.name()]++
 		}
 	}
-	if s.Service != "organization" && s.Service != "federation" {
+	if s.Service != "organization" && s.Service != "federation" && s.tells(e) {
 		t.asks(s, e)
 	}
 }

@@ -199,7 +199,7 @@ func (j *joined) settleBelow() []recount.Source {
 	}
 	j.settle()
 	sources := recount.Sources("", j.stores)
-	for name, as := range map[string]recount.Source{"federation": {Service: "federation"}, belowFeed: {Installation: belowID, Service: "rectification"}, belowPlan: {Installation: belowID, Service: "campaign"}, belowReports: {Installation: belowID, Service: "aggregation"}} {
+	for name, as := range map[string]recount.Source{belowID + ".federation": {Installation: belowID, Service: "federation"}, "federation": {Service: "federation"}, belowFeed: {Installation: belowID, Service: "rectification"}, belowPlan: {Installation: belowID, Service: "campaign"}, belowReports: {Installation: belowID, Service: "aggregation"}} {
 		as.Engine = fed{entries: j.feeds[name]}
 		sources = append(sources, as)
 	}

@@ -271,7 +271,7 @@ func both(key, cosigner, text string) bool {
 
 // state signs what the installation says of its own logs.
 func (c *Config) state(logs []*outgoing, recipient string) (string, error) {
-	said := federation.Statement{To: cosignerName(c.Cosigner), At: c.Now(), Boot: c.Boot, Recipient: recipient}
+	said := federation.Statement{To: cosignerName(c.Cosigner), At: c.Now(), Boot: c.Boot, Recipient: recipient, Simulated: c.Simulated}
 	for _, o := range logs {
 		if !o.own() {
 			continue

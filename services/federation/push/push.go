@@ -43,6 +43,8 @@ type Config struct {
 	Now func() time.Time
 	// Boot is random and the same while the process runs.
 	Boot string
+	// Simulated says that the installation's time is made up.
+	Simulated bool
 	// Recipient is for whom the answer to a file is sealed; streams do not say it.
 	Recipient string
 	// Keep takes what is learned of a log while it is pushed.

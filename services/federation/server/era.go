@@ -38,6 +38,7 @@ func (s *Service) before(tx store.Tx, e enrolment, origin string) (was *held, er
 func turned(now, before *federationv1.Mirror) *federationv1.Mirror {
 	now.HeardTime, now.EffectiveTime = before.GetHeardTime(), before.GetEffectiveTime()
 	now.RefusedCount, now.RefusedUnits = before.GetRefusedCount(), before.GetRefusedUnits()
+	now.BackdatedCount, now.BackdatedSeqs = before.GetBackdatedCount(), before.GetBackdatedSeqs()
 	return now
 }
 

@@ -29,12 +29,10 @@ import (
 // greeting is what a node says when it dials.
 func greeting(t testing.TB, n, upper *node) *federationv1.Hello {
 	t.Helper()
-	said := federation.Statement{To: upper.cosigner().Name(), At: n.now(), Boot: strings.ToLower(rand.Text())}
+	said := n.stated(upper)
 	hello := &federationv1.Hello{Installation: "installations/" + n.id}
 	for _, role := range roles {
 		cp := n.head(role)
-		claim := federation.Claim{Origin: cp.GetOrigin(), Size: cp.GetSize(), Root: tlog.Hash(cp.GetRoot())}
-		said.Heads = append(said.Heads, claim)
 		head := &federationv1.Head{Origin: cp.GetOrigin()}
 		if cp.GetSize() > 0 {
 			head.Note = cp.GetNote()
@@ -47,6 +45,16 @@ func greeting(t testing.TB, n, upper *node) *federationv1.Hello {
 	}
 	hello.Statement = string(text)
 	return hello
+}
+
+// stated is what a node says of itself when it dials.
+func (n *node) stated(upper *node) federation.Statement {
+	said := federation.Statement{To: upper.cosigner().Name(), At: n.now(), Boot: strings.ToLower(rand.Text())}
+	for _, role := range roles {
+		cp := n.head(role)
+		said.Heads = append(said.Heads, federation.Claim{Origin: cp.GetOrigin(), Size: cp.GetSize(), Root: tlog.Hash(cp.GetRoot())})
+	}
+	return said
 }
 
 // eventually runs check until it holds.
@@ -313,21 +321,23 @@ func TestTwiceReceivedIsOnceApplied(t *testing.T) {
 func TestTooMuchOpenedIsRefused(t *testing.T) {
 	upper, lower := newNode(t, "510000"), newNode(t, "510100")
 	upper.enrol(lower)
-	lower.put("rectification", "complaint.complaint.created.v1", "complaints/1", &complaintv1.Complaint{Name: "complaints/1", Text: "王某某反映"})
-	run := lower.records("rectification")
+	lower.put("complaint", "complaint.complaint.created.v1", "complaints/1", &complaintv1.Complaint{Name: "complaints/1", Text: "王某某反映"})
+	run := lower.records("complaint")
 	o := &feedv1.Opening{}
-	err := lower.engines["rectification"].View(t.Context(), func(tx store.Tx) (err error) {
-		o, err = lower.logs["rectification"].Opening(tx, 0, "text")
+	err := lower.engines["complaint"].View(t.Context(), func(tx store.Tx) (err error) {
+		o, err = lower.logs["complaint"].Opening(tx, 0, "text")
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	run[0].Openings = append(run[0].Openings, &feedv1.OpenedCommitment{Label: "text", Opening: o})
-	got := say(t, upper, hello(greeting(t, lower, upper)), genuine(t, lower, 0), &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Append{
-		Append: &federationv1.Append{Origin: lower.origin("rectification"), Records: run},
+	got := say(t, upper, hello(greeting(t, lower, upper)), &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Prove{Prove: &federationv1.Prove{
+		Origin: lower.origin("complaint"), Note: lower.head("complaint").GetNote(),
+	}}}, &federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Append{
+		Append: &federationv1.Append{Origin: lower.origin("complaint"), Records: run},
 	}})
-	if got.GetReject().GetCode() != federationv1.Code_CODE_BAD_ENTRY {
+	if r := got.GetReject(); r.GetCode() != federationv1.Code_CODE_BAD_ENTRY || !strings.Contains(r.GetDetail(), "stays below") {
 		t.Errorf("it is answered %v", got)
 	}
 }
@@ -361,6 +371,9 @@ func TestHonestNodesRaiseNoAlarm(t *testing.T) {
 			}
 			lower.push(upper.up(), upper.cosigner().VerifierKey())
 			agrees(t, upper, lower, "rectification")
+			if row := upper.row("510100.rectification"); row.GetBackdatedCount() > 0 {
+				t.Errorf("honest entries are backdated: %v", row.GetBackdatedSeqs())
+			}
 			if e := upper.evidence("510100.rectification"); e != nil || lower.wasHeld("rectification") {
 				t.Errorf("a false alarm: %v", e)
 			}

@@ -39,18 +39,19 @@ func TestWhatIsSealedStaysBelow(t *testing.T) {
 	upper.enrol(lower)
 	lower.work(1)
 	c := &complaintv1.Complaint{Name: "complaints/1", Text: "王某某反映"}
-	lower.put("rectification", "complaint.complaint.created.v1", c.GetName(), c)
+	lower.put("complaint", "complaint.complaint.created.v1", c.GetName(), c)
 	lower.push(upper.up(), upper.cosigner().VerifierKey())
 	agrees(t, upper, lower, "rectification")
-	records := upper.records("510100.rectification")
-	if o := records[0].GetOpenings(); len(o) != 1 || o[0].GetLabel() != "office" {
+	agrees(t, upper, lower, "complaint")
+	if o := upper.records("510100.rectification")[0].GetOpenings(); len(o) != 1 || o[0].GetLabel() != "office" {
 		t.Errorf("the problem's openings above are %v", o)
 	}
+	records := upper.records("510100.complaint")
 	e := &feedv1.Entry{}
-	if err := proto.Unmarshal(records[1].GetEntry(), e); err != nil || len(e.GetSealed()) == 0 {
+	if err := proto.Unmarshal(records[0].GetEntry(), e); err != nil || len(e.GetSealed()) == 0 {
 		t.Fatalf("the complaint has no commitment: %v, %v", e, err)
 	}
-	if len(records[1].GetOpenings()) != 0 {
+	if len(records[0].GetOpenings()) != 0 {
 		t.Error("what was complained of went up")
 	}
 	upper.close()

@@ -206,13 +206,16 @@ func (h *held) cosigned(size uint64, now, shown time.Time) error {
 
 // bracket finds when the last head without the entry was shown, and when the
 // first with it was cosigned; zero where there is none. Of what an era before had it
-// is known from that.
+// is known from that. What another relays was shown by that one, and its installation may not have
+// been heard of: nothing is known of when it was without.
 func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
 	if h.was != nil && seq < h.was.size {
 		return h.was.bracket(seq)
 	}
-	if without, err = first(h.tx, shownBucket, ^seq); err != nil {
-		return without, with, err
+	if h.row == nil || h.row.GetVia() == "installations/"+h.origin.Installation {
+		if without, err = first(h.tx, shownBucket, ^seq); err != nil {
+			return without, with, err
+		}
 	}
 	with, err = first(h.tx, cosignedBucket, seq+1)
 	return without, with, err

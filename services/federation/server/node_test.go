@@ -56,7 +56,8 @@ type node struct {
 	// message is lost, and the stream is to stay.
 	patience time.Duration
 	// recovers says whether it takes back what its logs have lost.
-	recovers bool
+	simulated bool
+	recovers  bool
 
 	engines map[string]store.Engine
 	logs    map[string]*feed.Log
@@ -69,7 +70,7 @@ type node struct {
 	ended   sync.WaitGroup
 }
 
-var roles = []string{"federation", "organization", "rectification"}
+var roles = []string{"federation", "organization", "rectification", "complaint"}
 
 func newNode(t testing.TB, id string) *node {
 	n := &node{t: t, id: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }, patience: 300 * time.Millisecond}
@@ -117,7 +118,7 @@ func (n *node) open() {
 	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
 	n.feeds = feedv1.NewFeedServiceClient(n.dial())
 	n.service = server.New(n.book("federation"), server.Parts{
-		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Own: n.own(), Urges: n.urges, Stopping: n.stop,
+		Tree: units{at: n.id}, Cosigner: n.cosigner(), Silence: time.Minute, Own: n.own(), Urges: n.urges, Stopping: n.stop, Simulated: n.simulated,
 	})
 	n.service.Register(n.server)
 	(&feedserver.Service{Sources: sources, Stopping: n.stop, Mirrors: n.service.Mirror}).Register(n.server)

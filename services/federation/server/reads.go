@@ -79,7 +79,7 @@ func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRe
 			return err
 		}
 		without, with, err := m.bracket(req.GetSeq())
-		b = federation.NewBracket(without, with, e.GetAt().AsTime())
+		b = federation.NewBracket(without, with, federation.ClaimedBy(e, s.parts.Simulated))
 		return err
 	})
 	return b, err

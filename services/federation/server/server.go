@@ -42,6 +42,8 @@ type Parts struct {
 	Own own.Logs
 	// Urges says what installations below are to be told that was urged; nil: nothing.
 	Urges aggregationv1.UrgeServiceClient
+	// Simulated says that time here is made up: only then are simulations below believed.
+	Simulated bool
 	// Stopping is closed when the process begins to stop: streams end then.
 	Stopping <-chan struct{}
 }

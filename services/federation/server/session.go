@@ -85,6 +85,8 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 		return nil, era
 	case err != nil, said.To != s.parts.Cosigner.Name():
 		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting is not signed by the key that is enrolled, or not meant for here"}
+	case said.Simulated && !s.parts.Simulated:
+		return nil, &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the installation is a simulation, and this one is not: what is made up there does not count here"}
 	case len(hello.GetLogs()) > maxLogs:
 		return nil, &refusal{code: federationv1.Code_CODE_TOO_LARGE, detail: "too many logs"}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -83,16 +84,17 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 		return nil, &refusal{origin: a.GetOrigin(), code: federationv1.Code_CODE_GAP, detail: "no head is proved for these entries"}
 	}
 	ack := &federationv1.Ack{Origin: a.GetOrigin(), Credit: federation.Credit}
-	run, err := federation.ReadRun(a.GetRecords(), c.s.book.Clock())
+	log, _ := federation.ParseOrigin(a.GetOrigin())
+	run, err := federation.ReadRun(log, a.GetRecords(), c.s.book.Clock())
 	if err != nil {
 		return nil, refused(a.GetOrigin(), err)
 	}
 	if err := c.ready(ctx, a.GetOrigin()); err != nil {
 		return nil, err
 	}
-	var log *feed.Log
+	var mirror *feed.Log
 	err = c.on(ctx, a.GetOrigin(), func(m *held) error {
-		log = m.log
+		mirror = m.log
 		if err := c.extend(m, head, run, a); err != nil {
 			return refused(a.GetOrigin(), err)
 		}
@@ -105,7 +107,7 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 	if err != nil {
 		return nil, err
 	}
-	log.Grown(ack.GetSize())
+	mirror.Grown(ack.GetSize())
 	return &federationv1.ReplicateResponse{Message: &federationv1.ReplicateResponse_Ack{Ack: ack}}, nil
 }
 
@@ -154,6 +156,9 @@ func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *
 	if err != nil {
 		return err
 	}
+	if err := c.date(m, run[skip+known:]); err != nil {
+		return err
+	}
 	if err := m.log.Extend(m.tx, run[skip:], raw); err != nil {
 		return err
 	}
@@ -168,6 +173,30 @@ func (c *session) extend(m *held, head federation.Head, run []*feedv1.Entry, a *
 	}
 	return c.cover(m, head, a)
 }
+
+// date counts what of the run is backdated (倒签嫌疑): a head without it was shown after
+// the time that it claims.
+func (c *session) date(m *held, run []*feedv1.Entry) error {
+	if len(run) == 0 {
+		return nil
+	}
+	without, _, err := m.bracket(run[0].GetSeq())
+	if err != nil {
+		return err
+	}
+	for _, e := range run {
+		if !federation.NewBracket(without, time.Time{}, federation.ClaimedBy(e, c.s.parts.Simulated)).GetBackdated() {
+			continue
+		}
+		if m.row.BackdatedCount++; len(m.row.GetBackdatedSeqs()) < maxListed {
+			m.row.BackdatedSeqs = append(m.row.BackdatedSeqs, e.GetSeq())
+		}
+	}
+	return nil
+}
+
+// maxListed is how many backdated entries of a log are listed.
+const maxListed = 100
 
 // office is the label of what is sealed and goes upward all the same.
 const office = feedserver.Office

@@ -24,6 +24,8 @@ type Watched struct {
 	Heard time.Duration
 	// Behind is how many entries are known of and not here yet.
 	Behind uint64
+	// Backdated is how many entries claim to be of before a head without them.
+	Backdated uint64
 }
 
 // Watch returns what is to be watched of all mirrored logs, by name.
@@ -49,7 +51,7 @@ func (s *Service) watched(tx store.Tx, row *federationv1.Mirror) (Watched, error
 	name, service, _ := strings.Cut(feedName(row), ".")
 	w := Watched{
 		Installation: name, Service: service, State: strings.ToLower(strings.TrimPrefix(row.GetState().String(), "STATE_")),
-		Relayed: row.GetVia() != "installations/"+name, Heard: row.GetHeardAgo().AsDuration(),
+		Relayed: row.GetVia() != "installations/"+name, Heard: row.GetHeardAgo().AsDuration(), Backdated: row.GetBackdatedCount(),
 	}
 	if w.Relayed {
 		return w, nil

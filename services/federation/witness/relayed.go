@@ -9,6 +9,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -34,8 +35,8 @@ func Relayed(tx store.Tx, name string) (in *federationv1.Installation, via strin
 }
 
 // relay takes the enrolment of an installation further down. One that is enrolled
-// here, or relayed by another, stays as it is, and one whose unit is another's is
-// not believed.
+// here, or relayed by another, stays as it is, which the mirror's row tells of in the second
+// case, and one whose unit is another's is not believed.
 func (l lesson) relay(e *feedv1.Entry) error {
 	in, err := feed.Body[*federationv1.Installation](e)
 	if err != nil || in == nil {
@@ -46,8 +47,12 @@ func (l lesson) relay(e *feedv1.Entry) error {
 		return err
 	}
 	_, via, err := Relayed(l.tx, in.GetName())
-	if err != nil || via != "" && via != l.row.GetVia() {
+	if err != nil {
 		return err
+	}
+	if via != "" && via != l.row.GetVia() {
+		federation.RefuseUnit(l.row, l.refused(e.GetSeq(), in.GetUnit(), federationv1.RefusedUnit_REASON_TAKEN))
+		return nil // the unit may well be theirs: only that installation is not taken
 	}
 	if mine, err := l.claim(e.GetSeq(), in.GetUnit()); err != nil || !mine {
 		return err

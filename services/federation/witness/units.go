@@ -96,13 +96,18 @@ var refusedUnits = store.Table[*federationv1.RefusedUnit]{
 	Key:    (*federationv1.RefusedUnit).GetName,
 }
 
-// refuse notes that a unit gets no place: on the mirror each time, in this
-// installation's own log the first time.
-func (l lesson) refuse(seq uint64, unit string, why federationv1.RefusedUnit_Reason) error {
-	r := &federationv1.RefusedUnit{
+// refused says that a unit gets no place, or the installation of which it is the root.
+func (l lesson) refused(seq uint64, unit string, why federationv1.RefusedUnit_Reason) *federationv1.RefusedUnit {
+	return &federationv1.RefusedUnit{
 		Name: l.installation() + "/refusedUnits/" + strings.TrimPrefix(unit, "units/"),
 		Seq:  seq, Unit: unit, Reason: why, Etag: "1",
 	}
+}
+
+// refuse notes that a unit gets no place: on the mirror each time, in this
+// installation's own log the first time.
+func (l lesson) refuse(seq uint64, unit string, why federationv1.RefusedUnit_Reason) error {
+	r := l.refused(seq, unit, why)
 	federation.RefuseUnit(l.row, r)
 	if _, there, err := refusedUnits.Seek(l.tx, r.GetName()); err != nil || there {
 		return err

@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// VersionBucket has nothing but a store's version.
+// VersionBucket has nothing but a store's version, and by which clock it is written.
 const VersionBucket = "store"
 
 var versionKey = []byte("version")

@@ -149,3 +149,18 @@ func TestAFailedMigrationLeavesTheStoreAsItWas(t *testing.T) {
 		t.Errorf("the version is %d, the migrations %q ran, %v", is, said(t, e), err)
 	}
 }
+
+// TestKeepTime: a store is written by one kind of clock for ever.
+func TestKeepTime(t *testing.T) {
+	for _, simulated := range []bool{false, true} {
+		e := stale(t, store.Schema{})
+		for range 2 {
+			if err := store.KeepTime(t.Context(), e, simulated); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := store.KeepTime(t.Context(), e, !simulated); !errors.Is(err, store.ErrOtherTime) {
+			t.Errorf("another clock is answered %v", err)
+		}
+	}
+}

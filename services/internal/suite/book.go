@@ -24,6 +24,9 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	if err := store.Migrate(ctx, s.engines[r.name], r.schema, s.keeper.Made); err != nil {
 		return nil, err
 	}
+	if err := store.KeepTime(ctx, s.engines[r.name], s.Clock.Simulated()); err != nil {
+		return nil, err
+	}
 	tokens, err := page.NewTokens(s.secrets[r.name].Derive("page tokens"))
 	if err != nil {
 		return nil, err

@@ -129,7 +129,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	logs := own.Logs{Store: book.Store, Feeds: feedv1.NewFeedServiceClient(s.Conn("federation")), Roles: s.logs(), Urges: urges}
 	service := federationserver.New(book, federationserver.Parts{
 		Tree: s.directory, Cosigner: s.config.Cosigner(s.secrets["federation"]), Silence: s.config.Federation.Silence,
-		Own: logs, Urges: urges, Stopping: s.Process.Stopping(),
+		Own: logs, Urges: urges, Stopping: s.Process.Stopping(), Simulated: s.Clock.Simulated(),
 	})
 	s.mirrors = service.Mirror
 	if err := s.watch(service, logs, book.Clock); err != nil {
@@ -138,7 +138,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
 		Feeds: logs.Feeds, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
-		Boot: strings.ToLower(rand.Text()), Keep: logs,
+		Boot: strings.ToLower(rand.Text()), Keep: logs, Simulated: s.Clock.Simulated(),
 		Recipient: Unsealer(s.secrets["federation"]).Recipient(),
 	}
 	s.bundles = carry.Desk{Push: pushing, Importer: service}.Handler()

@@ -38,6 +38,8 @@ type Mirror struct {
 	Heard time.Duration
 	// Behind is how many entries are known of and not here yet.
 	Behind uint64
+	// Backdated is how many entries claim to be of before a head without them.
+	Backdated uint64
 }
 
 // States are those that a mirrored log may be in.
@@ -50,6 +52,7 @@ var (
 	mirrorsDesc = prometheus.NewDesc("duban_mirrors", "Mirrored logs of installations below, by how they stand.", []string{"state"}, nil)
 	heardDesc   = prometheus.NewDesc("duban_mirror_heard_seconds", "How long ago a log of an installation enrolled here was heard of.", []string{"installation", "service"}, nil)
 	behindDesc  = prometheus.NewDesc("duban_mirror_behind", "Entries of a log of an installation enrolled here that are known of and not here yet.", []string{"installation", "service"}, nil)
+	datedDesc   = prometheus.NewDesc("duban_mirror_backdated", "Entries of a log of an installation enrolled here that claim to be older than a head that was shown without them.", []string{"installation", "service"}, nil)
 )
 
 // Mirrors shows how the logs of installations below stand (下级日志): by state all, and
@@ -70,6 +73,7 @@ func (mirrors) Describe(to chan<- *prometheus.Desc) {
 	to <- mirrorsDesc
 	to <- heardDesc
 	to <- behindDesc
+	to <- datedDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -83,6 +87,7 @@ func (look mirrors) Collect(to chan<- prometheus.Metric) {
 		shown++
 		to <- prometheus.MustNewConstMetric(heardDesc, prometheus.GaugeValue, m.Heard.Seconds(), m.Installation, m.Service)
 		to <- prometheus.MustNewConstMetric(behindDesc, prometheus.GaugeValue, float64(m.Behind), m.Installation, m.Service)
+		to <- prometheus.MustNewConstMetric(datedDesc, prometheus.GaugeValue, float64(m.Backdated), m.Installation, m.Service)
 	}
 	for _, state := range States {
 		to <- prometheus.MustNewConstMetric(mirrorsDesc, prometheus.GaugeValue, float64(states[state]), state)

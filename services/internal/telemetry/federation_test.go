@@ -13,7 +13,7 @@ func TestMirrorsAreBounded(t *testing.T) {
 	b := start(t, "")
 	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true}}
 	for i := range mirrorsShown + 7 {
-		all = append(all, Mirror{Installation: fmt.Sprint("i", i), Service: "campaign", State: "active", Heard: 90 * time.Second, Behind: 4})
+		all = append(all, Mirror{Installation: fmt.Sprint("i", i), Service: "campaign", State: "active", Heard: 90 * time.Second, Behind: 4, Backdated: 3})
 	}
 	if err := b.Mirrors(func() []Mirror { return all }); err != nil {
 		t.Fatal(err)
@@ -26,6 +26,9 @@ func TestMirrorsAreBounded(t *testing.T) {
 	}
 	if got := strings.Count(page, "\nduban_mirror_heard_seconds{"); got != mirrorsShown || strings.Contains(page, "relayed") {
 		t.Errorf("%d are shown, want %d, and none that is relayed", got, mirrorsShown)
+	}
+	if got := sample(t, page, "duban_mirror_backdated{", `"i7"`); got != 3 {
+		t.Errorf("%v of one are backdated", got)
 	}
 	if heard, behind := sample(t, page, "duban_mirror_heard_seconds{", `"i7"`), sample(t, page, "duban_mirror_behind{", `"i7"`); heard != 90 || behind != 4 {
 		t.Errorf("one is %v s and %v entries behind", heard, behind)

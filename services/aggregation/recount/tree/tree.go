@@ -5,7 +5,9 @@
 package tree
 
 import (
+	"maps"
 	"math"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -22,10 +24,11 @@ type Tree struct {
 	parents map[string]map[string]string
 	// lain has the same by moments.
 	lain map[string][]lay
-	// owners are the installations that keep the units, and roots those whose root
-	// a unit is.
-	owners, roots map[string]string
-	refused       map[string]string
+	// owners are the installations that keep the units.
+	owners map[string]string
+	// roots are, for a unit, the installations whose root it is, or was.
+	roots   map[string]map[string]bool
+	refused map[string]string
 	// merged are the units that were merged into the one above them.
 	merged map[string]string
 }
@@ -45,7 +48,7 @@ const Now = "9999"
 // New returns a tree without units.
 func New() *Tree {
 	return &Tree{
-		parents: map[string]map[string]string{}, lain: map[string][]lay{}, owners: map[string]string{}, roots: map[string]string{},
+		parents: map[string]map[string]string{}, lain: map[string][]lay{}, owners: map[string]string{}, roots: map[string]map[string]bool{},
 		refused: map[string]string{}, merged: map[string]string{},
 	}
 }
@@ -100,15 +103,23 @@ func (t *Tree) Refuse(r *federationv1.RefusedUnit) {
 }
 
 // SetRoot notes that a unit is the root of an installation.
-func (t *Tree) SetRoot(unit, installation string) { t.roots[unit] = installation }
+func (t *Tree) SetRoot(unit, installation string) {
+	if t.roots[unit] == nil {
+		t.roots[unit] = map[string]bool{}
+	}
+	t.roots[unit][installation] = true
+}
 
-// RootOf is the installation whose root a unit is, or "".
-func (t *Tree) RootOf(unit string) string { return t.roots[unit] }
+// RootOf says whether a unit is the root of an installation.
+func (t *Tree) RootOf(installation, unit string) bool { return t.roots[unit][installation] }
+
+// IsRoot says whether a unit is the root of any.
+func (t *Tree) IsRoot(unit string) bool { return len(t.roots[unit]) > 0 }
 
 // Has says whether the unit is the installation's, or its root.
 func (t *Tree) Has(installation, unit string) bool {
 	owner, known := t.owners[unit]
-	return known && owner == installation || t.roots[unit] == installation
+	return known && owner == installation || t.roots[unit][installation]
 }
 
 // Above is the unit's parent at the end of a day.
@@ -158,10 +169,10 @@ func (t *Tree) Days(unit string) map[string]bool {
 // its own now.
 func (t *Tree) Over() map[string][]string {
 	all := map[string][]string{}
-	for root, installation := range t.roots {
+	for root, installations := range t.roots {
 		for _, unit := range t.Path(root, Now) {
-			if above := t.roots[unit]; above != "" {
-				all[installation] = append(all[installation], above)
+			for installation := range installations {
+				all[installation] = slices.AppendSeq(all[installation], maps.Keys(t.roots[unit]))
 			}
 		}
 	}

@@ -97,7 +97,8 @@ const (
 	RefusedUnit_REASON_UNSPECIFIED RefusedUnit_Reason = 0
 	// 不在其根单位之下: it does not lie under the installation's root.
 	RefusedUnit_REASON_ELSEWHERE RefusedUnit_Reason = 1
-	// 编号已被占用: there is a unit of this id here, or of another installation.
+	// 编号已被占用: there is a unit of this id here, or of another installation; or
+	// the installation whose root it is has the name of one that another has enrolled.
 	RefusedUnit_REASON_TAKEN RefusedUnit_Reason = 2
 	// 级数过多: it lies too deep, or beneath itself.
 	RefusedUnit_REASON_TOO_DEEP RefusedUnit_Reason = 3
@@ -179,6 +180,11 @@ type Mirror struct {
 	// The latest moment at which one of the entries here took effect. While the
 	// clock below is set back it stands still, and so does what units do there.
 	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
+	// How many entries here are backdated (倒签嫌疑): a head without them was shown after
+	// the time that they claim. Each has its bracket.
+	BackdatedCount uint64 `protobuf:"varint,15,opt,name=backdated_count,json=backdatedCount,proto3" json:"backdated_count,omitempty"`
+	// The indexes of the first 100 of them.
+	BackdatedSeqs []uint64 `protobuf:"varint,16,rep,packed,name=backdated_seqs,json=backdatedSeqs,proto3" json:"backdated_seqs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,6 +313,20 @@ func (x *Mirror) GetRefusedUnits() []*RefusedUnit {
 func (x *Mirror) GetEffectiveTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.EffectiveTime
+	}
+	return nil
+}
+
+func (x *Mirror) GetBackdatedCount() uint64 {
+	if x != nil {
+		return x.BackdatedCount
+	}
+	return 0
+}
+
+func (x *Mirror) GetBackdatedSeqs() []uint64 {
+	if x != nil {
+		return x.BackdatedSeqs
 	}
 	return nil
 }
@@ -795,15 +815,17 @@ func (x *GetBracketRequest) GetSeq() uint64 {
 type Bracket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The last time the log's head was shown without the entry; absent if it never
-	// was.
+	// was, or was by others that relay it.
 	WithoutTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=without_time,json=withoutTime,proto3" json:"without_time,omitempty"`
 	// The first time the log's head was cosigned with it; absent: not yet.
 	WithTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=with_time,json=withTime,proto3" json:"with_time,omitempty"`
 	// When the entry says it was written.
 	ClaimedTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=claimed_time,json=claimedTime,proto3" json:"claimed_time,omitempty"`
 	// 倒签嫌疑: it claims to be older than a head that was shown without it, by more
-	// than two heartbeats.
-	Backdated     bool `protobuf:"varint,4,opt,name=backdated,proto3" json:"backdated,omitempty"`
+	// than two heartbeats, or to have taken effect on a day before.
+	Backdated bool `protobuf:"varint,4,opt,name=backdated,proto3" json:"backdated,omitempty"`
+	// Since when the entry says it counts; absent if time there is made up.
+	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -866,6 +888,13 @@ func (x *Bracket) GetBackdated() bool {
 	return false
 }
 
+func (x *Bracket) GetEffectiveTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EffectiveTime
+	}
+	return nil
+}
+
 // Request for GetEvidence.
 type GetEvidenceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -916,7 +945,7 @@ var File_duban_federation_v1_mirror_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\n" +
-	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfc\x04\n" +
+	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x05\n" +
 	"\x06Mirror\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04feed\x18\x02 \x01(\tR\x04feed\x12\x16\n" +
@@ -933,7 +962,9 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\fverifier_key\x18\v \x01(\tR\vverifierKey\x12#\n" +
 	"\rrefused_count\x18\f \x01(\x04R\frefusedCount\x12E\n" +
 	"\rrefused_units\x18\r \x03(\v2 .duban.federation.v1.RefusedUnitR\frefusedUnits\x12A\n" +
-	"\x0eeffective_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\"f\n" +
+	"\x0eeffective_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12'\n" +
+	"\x0fbackdated_count\x18\x0f \x01(\x04R\x0ebackdatedCount\x12%\n" +
+	"\x0ebackdated_seqs\x18\x10 \x03(\x04R\rbackdatedSeqs\"f\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x01\x12\x10\n" +
@@ -984,12 +1015,13 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"D\n" +
 	"\x11GetBracketRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x04name\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xde\x01\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xa1\x02\n" +
 	"\aBracket\x12=\n" +
 	"\fwithout_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vwithoutTime\x127\n" +
 	"\twith_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bwithTime\x12=\n" +
 	"\fclaimed_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vclaimedTime\x12\x1c\n" +
-	"\tbackdated\x18\x04 \x01(\bR\tbackdated\"3\n" +
+	"\tbackdated\x18\x04 \x01(\bR\tbackdated\x12A\n" +
+	"\x0eeffective_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\"3\n" +
 	"\x12GetEvidenceRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x04nameBNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
 
@@ -1040,11 +1072,12 @@ var file_duban_federation_v1_mirror_proto_depIdxs = []int32{
 	11, // 13: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
 	11, // 14: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
 	11, // 15: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	11, // 16: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_mirror_proto_init() }

@@ -403,7 +403,8 @@ type Hello struct {
 	// that stays the same while the process runs; then, for each own log, its
 	// origin, size and root in base64, parted by spaces; an empty line. In a file
 	// it is duban/hello/v2, and after the word comes the age recipient for whom the
-	// receipt is to be sealed.
+	// receipt is to be sealed. A simulation ends the first line with " simulated";
+	// it is refused with CODE_CLOCK_SKEW by who is none.
 	Statement string `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
 	// The logs that may be pushed, its own and those that it mirrors.
 	Logs []*Head `protobuf:"bytes,2,rep,name=logs,proto3" json:"logs,omitempty"`
