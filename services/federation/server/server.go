@@ -58,12 +58,13 @@ type Service struct {
 	installations change.Kind[*federationv1.Installation]
 	mirrors       mirrors
 	witness       witness.Witness
+	strangers     strangers
 	streams       streams
 }
 
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
-	s := &Service{book: book, parts: parts, streams: newStreams()}
+	s := &Service{book: book, parts: parts, strangers: strangers{by: map[string]int{}}, streams: newStreams()}
 	s.installations = change.Kind[*federationv1.Installation]{Book: book, Unit: (*federationv1.Installation).GetUnit}
 	s.witness = witness.Witness{Book: book, Tree: parts.Tree, Enrolled: s.find}
 	s.mirrors = mirrors{engine: book.Store, open: map[string]*mirror{}}

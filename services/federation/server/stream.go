@@ -17,18 +17,24 @@ import (
 // stream is what gRPC gives to Replicate.
 type stream = grpc.BidiStreamingServer[federationv1.ReplicateRequest, federationv1.ReplicateResponse]
 
-// patience is how long a stream may be without a message.
+// patience is how long a stream may be without a message once it is believed.
 const patience = 3 * federation.Beat
 
 // Replicate implements the RPC. One goroutine reads, one works: what is not taken
-// yet waits in the connection, which so slows the sender down, and nobody else.
+// yet waits in the connection, which so slows the sender down, and nobody else. Streams
+// are bounded by who opens them until they are believed, and then one an installation.
 func (s *Service) Replicate(stream stream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
+	known, err := s.strangers.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer known()
 	messages := make(chan *federationv1.ReplicateRequest)
 	ended := make(chan error, 1)
 	go func() { ended <- receive(ctx, stream, messages) }()
-	first, err := s.next(ctx, messages, ended, nil)
+	first, err := s.next(ctx, greeting, messages, ended, nil)
 	if err != nil {
 		return ending(err)
 	}
@@ -41,6 +47,7 @@ func (s *Service) Replicate(stream stream) error {
 		return s.refuse(stream, err)
 	}
 	defer leave()
+	known()
 	answer, err := session.welcome(ctx, first.GetHello())
 	if err == nil {
 		err = stream.Send(answer)
@@ -53,7 +60,7 @@ func (s *Service) Replicate(stream stream) error {
 			}
 		}
 		var message *federationv1.ReplicateRequest
-		if message, err = s.next(ctx, messages, ended, replaced); err == nil {
+		if message, err = s.next(ctx, patience, messages, ended, replaced); err == nil {
 			answer, err = session.handle(ctx, message)
 		}
 	}
@@ -95,9 +102,9 @@ func receive(ctx context.Context, stream stream, messages chan<- *federationv1.R
 	}
 }
 
-// next waits for a message. A stream that says nothing for three heartbeats is
-// over, and all are when the process stops.
-func (s *Service) next(ctx context.Context, messages <-chan *federationv1.ReplicateRequest, ended <-chan error, replaced <-chan struct{}) (*federationv1.ReplicateRequest, error) {
+// next waits for a message, as long as patience lasts. All streams are over when the
+// process stops.
+func (s *Service) next(ctx context.Context, patience time.Duration, messages <-chan *federationv1.ReplicateRequest, ended <-chan error, replaced <-chan struct{}) (*federationv1.ReplicateRequest, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {

@@ -261,23 +261,26 @@ func pool(file string) (*x509.CertPool, error) {
 	return all, nil
 }
 
-// below listens for installations below, who must show a certificate; nil if
+// below listens for installations below, who must show a certificate; nowhere if
 // there is no address for them, or their role is in another process.
-func (s *Suite) below() (net.Listener, error) {
+func (s *Suite) below() (door serve.Door, err error) {
 	f := s.config.Federation
 	if f.Listen == "" || !s.here("federation") {
-		return nil, nil
+		return door, nil
 	}
 	own, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
 	if err != nil {
-		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
+		return door, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
 	}
 	clients, err := pool(f.ClientCA)
 	if err != nil {
-		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
+		return door, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
 	}
-	return tls.Listen("tcp", f.Listen, &tls.Config{
+	door.Only = federationv1.FederationService_Replicate_FullMethodName
+	door.Credentials = credentials.NewTLS(&tls.Config{
 		Certificates: []tls.Certificate{own}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
-		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"},
+		MinVersion: tls.VersionTLS13,
 	})
+	door.Listener, err = net.Listen("tcp", f.Listen)
+	return door, err
 }
