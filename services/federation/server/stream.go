@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -61,6 +62,7 @@ func (s *Service) Replicate(stream stream) error {
 		}
 		var message *federationv1.ReplicateRequest
 		if message, err = s.next(ctx, patience, messages, ended, replaced); err == nil {
+			s.streams.speaks(ctx, session)
 			answer, err = session.handle(ctx, message)
 		}
 	}
@@ -157,8 +159,9 @@ func (s *Service) refuse(stream stream, err error) error {
 
 // streams are those that are open, by installation: one each.
 type streams struct {
-	mu   sync.Mutex
-	open map[string]*openStream
+	mu     sync.Mutex
+	open   map[string]*openStream
+	clones int64 // that were noticed
 }
 
 type openStream struct {
@@ -166,6 +169,7 @@ type openStream struct {
 	last     time.Time     // the newest greeting: none is taken twice
 	replaced chan struct{} // closed when a newer stream of the same process comes
 	left     chan struct{} // closed when the stream has ended
+	rival    time.Time     // when another process was first refused for it; zero: none was
 }
 
 func newStreams() streams { return streams{open: map[string]*openStream{}} }
@@ -184,11 +188,14 @@ func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct
 				s.mu.Unlock()
 				return nil, nil, &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "a later greeting has come before: this one is said again, or the clock there was set back"}
 			}
-			mine := &openStream{c.said.Boot, c.said.At, make(chan struct{}), make(chan struct{})}
+			mine := &openStream{boot: c.said.Boot, last: c.said.At, replaced: make(chan struct{}), left: make(chan struct{})}
 			s.open[c.name] = mine
 			s.mu.Unlock()
 			return mine.replaced, func() { close(mine.left) }, nil
 		case before.boot != c.said.Boot:
+			if before.rival.IsZero() {
+				before.rival = c.s.book.Clock()
+			}
 			s.mu.Unlock()
 			return nil, nil, federation.ErrStreamRunning
 		case c.said.At.After(before.last) && !isClosed(before.replaced):
@@ -201,6 +208,29 @@ func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct
 			return nil, nil, federation.ErrStreamEnded
 		}
 	}
+}
+
+// speaks notices a clone: the installation's stream is there a heartbeat after another
+// process was refused for it. One whose process has ended is gone by then, and the other
+// has its place.
+func (s *streams) speaks(ctx context.Context, c *session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.open[c.name]
+	if o.rival.IsZero() || c.s.book.Clock().Sub(o.rival) < federation.Beat {
+		return
+	}
+	o.rival = time.Time{}
+	s.clones++
+	slog.WarnContext(ctx, "two processes are the same installation: one is a clone", "installation", c.name)
+}
+
+// Clones is how often it was noticed, since the process began, that two processes were
+// the same installation at once (克隆).
+func (s *Service) Clones() int64 {
+	s.streams.mu.Lock()
+	defer s.streams.mu.Unlock()
+	return s.streams.clones
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -173,6 +173,9 @@ func (s *Suite) watch(service *federationserver.Service, logs own.Logs, now func
 			return err
 		}
 	}
+	if err := s.telemetry.Clones(service.Clones); err != nil {
+		return err
+	}
 	return s.telemetry.Mirrors(func() (all []telemetry.Mirror) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
