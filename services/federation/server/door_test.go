@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
@@ -37,12 +39,12 @@ func beside(t *testing.T) (s *suitetest.Suite, doors map[string]*grpc.ClientConn
 	if err != nil {
 		t.Fatal(err)
 	}
-	pem, err := os.ReadFile(files("ca.pem"))
+	authority, err := os.ReadFile(files("ca.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
+	roots.AppendCertsFromPEM(authority)
 	doors = map[string]*grpc.ClientConn{}
 	for at, creds := range map[string]credentials.TransportCredentials{
 		s.GRPC: insecure.NewCredentials(), s.Below: credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{own}, RootCAs: roots}),
@@ -79,7 +81,7 @@ func TestStrangersTakeNobodysPlace(t *testing.T) {
 			refused <- err
 		}()
 	}
-	for range len(open) - 2*server.Strangers {
+	for range len(open) - 2*streams.Each {
 		if err := <-refused; status.Code(err) != codes.ResourceExhausted {
 			t.Errorf("one stream too many = %v", err)
 		}
@@ -91,7 +93,7 @@ func TestStrangersTakeNobodysPlace(t *testing.T) {
 		t.Error("more were refused than there is room for")
 	}
 	go func() { // what is left of them ends with the test
-		for range 2 * server.Strangers {
+		for range 2 * streams.Each {
 			<-refused
 		}
 	}()
@@ -113,6 +115,42 @@ func TestTheDoorForThoseBelowIsForThemAlone(t *testing.T) {
 	_ = stream.Send(hello(&federationv1.Hello{Installation: "installations/510100", Statement: strings.Repeat("x", 5<<20)}))
 	if _, err := stream.Recv(); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("a message of 5 MiB = %v, want that it is too large", err)
+	}
+}
+
+// TestTheDoorShowsItsNewCertificate from the next connection on, without a restart; what
+// cannot be used changes nothing.
+func TestTheDoorShowsItsNewCertificate(t *testing.T) {
+	files, other := certificates(t), certificates(t)
+	s := suitetest.RunAs(t, t.TempDir(), func(c *suite.Config) {
+		c.Federation.Listen, c.Federation.ClientCA = "127.0.0.1:0", files("ca.pem")
+		c.Federation.Certificate, c.Federation.Key = files("own.pem"), files("own.key")
+	})
+	replace := func(name string, with func(string) string) {
+		b, err := os.ReadFile(with(name))
+		if err == nil {
+			err = os.WriteFile(files(name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	shown := func() string {
+		conn, err := tls.Dial("tcp", s.Below, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close() }()
+		return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: conn.ConnectionState().PeerCertificates[0].Raw}))
+	}
+	old := shown()
+	replace("own.pem", other)
+	if shown() != old {
+		t.Error("a certificate without its key is shown")
+	}
+	replace("own.key", other)
+	if want, err := os.ReadFile(other("own.pem")); err != nil || shown() != string(want) {
+		t.Errorf("the old certificate is shown, %v", err)
 	}
 }
 

@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
@@ -27,7 +26,7 @@ const patience = 3 * federation.Beat
 func (s *Service) Replicate(stream stream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
-	known, err := s.strangers.enter(ctx)
+	known, err := s.strangers.Enter(ctx)
 	if err != nil {
 		return err
 	}
@@ -35,7 +34,7 @@ func (s *Service) Replicate(stream stream) error {
 	messages := make(chan *federationv1.ReplicateRequest)
 	ended := make(chan error, 1)
 	go func() { ended <- receive(ctx, stream, messages) }()
-	first, err := s.next(ctx, greeting, messages, ended, nil)
+	first, err := s.next(ctx, streams.Greeting, messages, ended, nil)
 	if err != nil {
 		return ending(err)
 	}
@@ -43,7 +42,10 @@ func (s *Service) Replicate(stream stream) error {
 	if err != nil {
 		return s.refuse(stream, err)
 	}
-	replaced, leave, err := s.streams.enter(ctx, session)
+	replaced, leave, err := s.streams.Enter(ctx, session.name, session.said, s.book.Clock)
+	if errors.Is(err, streams.ErrRepeated) {
+		err = &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: err.Error()}
+	}
 	if err != nil {
 		return s.refuse(stream, err)
 	}
@@ -62,7 +64,7 @@ func (s *Service) Replicate(stream stream) error {
 		}
 		var message *federationv1.ReplicateRequest
 		if message, err = s.next(ctx, patience, messages, ended, replaced); err == nil {
-			s.streams.speaks(ctx, session)
+			s.streams.Speaks(ctx, session.name, s.book.Clock())
 			answer, err = session.handle(ctx, message)
 		}
 	}
@@ -155,89 +157,4 @@ func (s *Service) refuse(stream stream, err error) error {
 		return federation.ErrStreamEnded
 	}
 	return federation.ErrSignatureRefused
-}
-
-// streams are those that are open, by installation: one each.
-type streams struct {
-	mu     sync.Mutex
-	open   map[string]*openStream
-	clones int64 // that were noticed
-}
-
-type openStream struct {
-	boot     string
-	last     time.Time     // the newest greeting: none is taken twice
-	replaced chan struct{} // closed when a newer stream of the same process comes
-	left     chan struct{} // closed when the stream has ended
-	rival    time.Time     // when another process was first refused for it; zero: none was
-}
-
-func newStreams() streams { return streams{open: map[string]*openStream{}} }
-
-// enter takes the installation's place. A newer stream of the same process takes
-// it from the older, which may not have noticed that its connection is gone;
-// another process does not get it while the first is there: two at once are a
-// clone.
-func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct{}, leave func(), err error) {
-	for {
-		s.mu.Lock()
-		before := s.open[c.name]
-		switch {
-		case before == nil || isClosed(before.left):
-			if before != nil && !c.said.At.After(before.last) {
-				s.mu.Unlock()
-				return nil, nil, &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "a later greeting has come before: this one is said again, or the clock there was set back"}
-			}
-			mine := &openStream{boot: c.said.Boot, last: c.said.At, replaced: make(chan struct{}), left: make(chan struct{})}
-			s.open[c.name] = mine
-			s.mu.Unlock()
-			return mine.replaced, func() { close(mine.left) }, nil
-		case before.boot != c.said.Boot:
-			if before.rival.IsZero() {
-				before.rival = c.s.book.Clock()
-			}
-			s.mu.Unlock()
-			return nil, nil, federation.ErrStreamRunning
-		case c.said.At.After(before.last) && !isClosed(before.replaced):
-			close(before.replaced)
-		}
-		s.mu.Unlock()
-		select {
-		case <-before.left:
-		case <-ctx.Done():
-			return nil, nil, federation.ErrStreamEnded
-		}
-	}
-}
-
-// speaks notices a clone: the installation's stream is there a heartbeat after another
-// process was refused for it. One whose process has ended is gone by then, and the other
-// has its place.
-func (s *streams) speaks(ctx context.Context, c *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	o := s.open[c.name]
-	if o.rival.IsZero() || c.s.book.Clock().Sub(o.rival) < federation.Beat {
-		return
-	}
-	o.rival = time.Time{}
-	s.clones++
-	slog.WarnContext(ctx, "two processes are the same installation: one is a clone", "installation", c.name)
-}
-
-// Clones is how often it was noticed, since the process began, that two processes were
-// the same installation at once (克隆).
-func (s *Service) Clones() int64 {
-	s.streams.mu.Lock()
-	defer s.streams.mu.Unlock()
-	return s.streams.clones
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }
