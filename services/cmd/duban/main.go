@@ -36,6 +36,8 @@ import (
 	"slices"
 	"syscall"
 
+	_ "golang.org/x/crypto/x509roots/fallback" // where the machine has none, as in an image of the binary alone
+
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
