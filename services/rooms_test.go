@@ -104,6 +104,7 @@ var rules = []struct {
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation")},
 	{"federation/bundle", []string{std, pb, "filippo.io/age", "github.com/klauspost/compress/zstd"}},
 	{"federation/carry", append(rooms("durable"), std, proto, root+"federation", "github.com/transparency-dev/formats/")},
+	{"federation/streams", append(rooms("authn", "fault"), std, proto, root+"federation")},
 	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
 	{"federation/witness", append(rooms("authz", "change", "feed", "store"), std, pb, proto, root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},

@@ -198,7 +198,7 @@ func readAnswers(path, file string) (answers []*federationv1.ReplicateResponse, 
 	}
 	_, identity, err := unsealer(file)
 	if err != nil {
-		return nil, fmt.Errorf("whose receipt it is: %w", err)
+		return nil, fmt.Errorf("%w: -config: whose receipt it is: %w", errUsage, err)
 	}
 	answers, err = carry.ReadReceipt(in, identity)
 	return answers, doubted(err)

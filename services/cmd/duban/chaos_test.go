@@ -322,7 +322,8 @@ func (p *pair) folded(l *load) {
 	}
 }
 
-// quiet checks that no alarm was raised: no log is frozen or behind.
+// quiet checks that no alarm was raised: no log is frozen or behind, and against none is
+// anything kept.
 func (p *pair) quiet() {
 	p.t.Helper()
 	list, err := p.mirrors().ListMirrors(p.t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/city"})
@@ -332,6 +333,10 @@ func (p *pair) quiet() {
 	for _, m := range list.GetMirrors() {
 		if m.GetState() != federationv1.Mirror_STATE_ACTIVE {
 			p.t.Errorf("a false alarm: %v", m)
+		}
+		e, err := p.mirrors().GetEvidence(p.t.Context(), &federationv1.GetEvidenceRequest{Name: m.GetName()})
+		if reason(err) != "LOG_EVIDENCE_NONE" {
+			p.t.Errorf("%s stands accused: %v, %v", m.GetName(), e, err)
 		}
 	}
 }

@@ -21,6 +21,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -150,6 +151,16 @@ func TestAMistakeOfTheCommandIsNoVerdict(t *testing.T) {
 	} {
 		if got := verify(t, c.keys, s.receipt()); got != c.want {
 			t.Errorf("%s: exit %d, want %d", name, got, c.want)
+		}
+	}
+	stranger, receipt := suite.Default(), filepath.Join(t.TempDir(), "receipt")
+	stranger.Data = filepath.Join(t.TempDir(), "none")
+	if err := os.WriteFile(receipt, []byte("duban/"+bundle.Receipt+"/v1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"verify", "-config", file(t, stranger), receipt}, {"certificates", t.TempDir(), "nope"}} {
+		if got := exit(run(t.Context(), args, t.Output())); got != exitConfig {
+			t.Errorf("%q: exit %d, want %d", args, got, exitConfig)
 		}
 	}
 	nowhere := filepath.Join(t.TempDir(), "nowhere")

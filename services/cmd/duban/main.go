@@ -11,6 +11,8 @@
 //	duban backup DIR          copy the data of a process while it runs
 //	duban restore -key KEY BACKUP DATA
 //	                          put such a copy into an empty data folder and check it
+//	duban era -reason TEXT -approvers MEMBER,MEMBER DATA
+//	                          let restored logs go on, when nobody can give back what they lack
 //	duban readmit [-lost] [MEMBER]
 //	                          issue a key to a security administrator when none has one
 //	duban health [URL]        ask a process whether it is ready
@@ -35,6 +37,8 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+
+	_ "golang.org/x/crypto/x509roots/fallback" // where the machine has none, as in an image of the binary alone
 
 	"github.com/duban-project/duban/services/internal/backup"
 	"github.com/duban-project/duban/services/internal/config"

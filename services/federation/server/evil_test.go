@@ -179,6 +179,48 @@ func TestRollbacksAreProved(t *testing.T) {
 	}
 }
 
+// TestARegainedTailAccusesNobody: an honest restore takes back what it lacks, and then
+// nothing is kept against the log; a head that is shown and not proved changes nothing.
+func TestARegainedTailAccusesNobody(t *testing.T) {
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	upper.enrol(lower)
+	lower.work(10)
+	lower.close()
+	restore := lower.backup()
+	lower.open()
+	lower.work(10)
+	stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "rectification")
+	want := lower.head("rectification").GetSize()
+	stop()
+	lower.work(3)
+	longer := lower.head("rectification").GetNote()
+	lower.close()
+	restore()
+	for _, n := range []*node{upper, lower} {
+		n.ahead.Add(int64(21 * time.Minute)) // else its clock may explain it
+	}
+	lower.open()
+	stop = lower.push(upper.up(), upper.cosigner().VerifierKey())
+	mirror := "510100.rectification"
+	eventually(t, "the rollback is proved", func() bool { return upper.evidence(mirror).GetRollback() != nil })
+	stop()
+	unproved := greeting(t, lower, upper)
+	unproved.Logs[2].Note = longer
+	eventually(t, "its stream has ended above", func() bool { return say(t, upper, hello(unproved)).GetWelcome() != nil })
+	if upper.evidence(mirror).GetRollback() == nil {
+		t.Error("a longer head, of which nothing is proved, took the evidence back")
+	}
+	lower.recovers = true
+	lower.push(upper.up(), upper.cosigner().VerifierKey())
+	eventually(t, "the tail is back", func() bool { return lower.head("rectification").GetSize() == want && !lower.wasHeld("rectification") })
+	lower.work(5)
+	agrees(t, upper, lower, "rectification")
+	if e := upper.evidence(mirror); e != nil {
+		t.Errorf("a log that is whole again stands accused: %s", worth(t, e, keys(upper, lower)).What)
+	}
+}
+
 // TestForgeriesAreRefused: what is not signed by the enrolled key, or leads
 // elsewhere than is signed, leaves no trace.
 func TestForgeriesAreRefused(t *testing.T) {

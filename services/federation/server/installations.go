@@ -5,10 +5,13 @@ import (
 	"errors"
 	"iter"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 type installation = *federationv1.Installation
@@ -21,8 +24,32 @@ func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.Crea
 		if err != nil {
 			return nil, err
 		}
-		return in, s.free(tx, in)
+		if err := s.free(tx, in); err != nil {
+			return nil, err
+		}
+		return in, s.await(tx, in)
 	})
+}
+
+// await begins to listen for an installation's logs: one of which nothing ever comes is
+// silent like one that has fallen silent.
+func (s *Service) await(tx *change.Tx, in installation) error {
+	for _, log := range in.GetLogs() {
+		o, _ := federation.ParseOrigin(log.GetOrigin())
+		_, err := row(tx, o.Feed())
+		if err == nil { // it is heard of, in this era or one before
+			continue
+		}
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		m := enrolment{in: in, via: in.GetName(), key: log.GetVerifierKey()}.mirror(o, log.GetOrigin())
+		m.HeardTime = timestamppb.New(s.book.Clock())
+		if err := put(tx, mirrorsBucket, o.Feed(), m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // free says whether neither the installation's name nor its unit is taken.
@@ -69,8 +96,12 @@ func (s *Service) ListInstallations(ctx context.Context, req *federationv1.ListI
 
 // ExtendInstallation implements the RPC.
 func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.ExtendInstallationRequest) (installation, error) {
-	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Extend(in, req.GetLogs())
+	return s.installations.Change(ctx, req, func(tx *change.Tx, in installation) (installation, error) {
+		in, err := federation.Extend(in, req.GetLogs())
+		if err != nil {
+			return nil, err
+		}
+		return in, s.await(tx, in)
 	})
 }
 

@@ -36,6 +36,19 @@ func (c *session) stands(m *held) {
 	}
 }
 
+// regained forgets that the log was shown with less: all of what is mirrored is the
+// start of what its installation has now. A fork is never forgotten.
+func (c *session) regained(m *held) error {
+	e, err := evidence(m.all, m.origin.Feed())
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err != nil || e.GetRollback() == nil || !c.heard(m) {
+		return err
+	}
+	return m.all.Delete(evidenceBucket, []byte(m.origin.Feed()))
+}
+
 // shorter judges a head that has less than is mirrored: the start of it is a log
 // that has lost its tail, anything else a second history.
 func (c *session) shorter(m *held, h federation.Head) error {

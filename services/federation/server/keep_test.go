@@ -152,6 +152,15 @@ func TestACloneIsRefusedWhileTheFirstIsThere(t *testing.T) {
 	if m, err := stream.Recv(); err == nil {
 		t.Errorf("a second process got %v", m)
 	}
+	lower.work(1)
+	agrees(t, upper, lower, "rectification")
+	if n := upper.service.Clones(); n != 0 {
+		t.Errorf("%d alarms at once: the first may be gone, and the second have taken its place", n)
+	}
+	upper.ahead.Add(int64(federation.Beat)) // the first is there all the same
+	lower.work(1)
+	agrees(t, upper, lower, "rectification")
+	eventually(t, "the clone is noticed", func() bool { return upper.service.Clones() == 1 })
 }
 
 // TestBracketsReceiptsAndSilence goes through the API of whole installations.

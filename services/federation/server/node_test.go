@@ -196,18 +196,24 @@ func (u units) Unit(name string) *organizationv1.Unit {
 // enrol enters the lower node's keys, also those of further origins.
 func (n *node) enrol(lower *node, origins ...string) {
 	n.t.Helper()
-	in := &federationv1.Installation{Unit: "units/" + lower.id, DisplayName: "演示下级机构"}
-	for _, role := range roles {
-		origins = append(origins, lower.origin(role))
-	}
-	for _, origin := range origins {
-		key, err := note.NewEd25519VerifierKey(origin, lower.key().Public().(ed25519.PublicKey))
-		n.must(err)
-		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
-	}
-	in, err := federation.Enrol(in)
+	in, err := federation.Enrol(enrolment(n.t, lower, origins...))
 	n.must(err)
 	n.put("federation", "federation.installation.enrolled.v1", in.GetName(), in)
+}
+
+// enrolment is what is entered of a node, with its keys.
+func enrolment(t testing.TB, of *node, origins ...string) *federationv1.Installation {
+	t.Helper()
+	in := &federationv1.Installation{Unit: "units/" + of.id, DisplayName: "演示下级机构"}
+	for _, role := range roles {
+		origins = append(origins, of.origin(role))
+	}
+	for _, origin := range origins {
+		key, err := note.NewEd25519VerifierKey(origin, of.key().Public().(ed25519.PublicKey))
+		of.must(err)
+		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
+	}
+	return in
 }
 
 // put writes a record and its entry, as the pipeline does.

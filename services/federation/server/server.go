@@ -17,6 +17,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/own"
+	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/federation/witness"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -60,12 +61,13 @@ type Service struct {
 	installations change.Kind[*federationv1.Installation]
 	mirrors       mirrors
 	witness       witness.Witness
-	streams       streams
+	strangers     streams.Strangers
+	streams       streams.Open
 }
 
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
-	s := &Service{book: book, parts: parts, streams: newStreams()}
+	s := &Service{book: book, parts: parts}
 	s.installations = change.Kind[*federationv1.Installation]{Book: book, Unit: (*federationv1.Installation).GetUnit}
 	s.witness = witness.Witness{Book: book, Tree: parts.Tree, Enrolled: s.find}
 	s.mirrors = mirrors{engine: book.Store, open: map[string]*mirror{}}
@@ -76,6 +78,10 @@ func New(book *change.Book, parts Parts) *Service {
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	federationv1.RegisterFederationServiceServer(r, s)
 }
+
+// Clones is how often it was noticed, since the process began, that two processes were
+// the same installation at once (克隆).
+func (s *Service) Clones() int64 { return s.streams.Clones() }
 
 // Names returns the feeds of all mirrors, such as "510104.rectification": what is
 // relayed upward beside the installation's own.

@@ -168,6 +168,11 @@ func (c *session) compare(m *held, head *federationv1.Head) error {
 	if h.Size == m.size && h.Root != m.root {
 		return c.fork(m, h, m.size, federation.NewBranch(h, h.Root, nil))
 	}
+	if h.Size == m.size {
+		if err := c.regained(m); err != nil {
+			return err
+		}
+	}
 	c.stands(m)
 	return m.shown(h.Size, c.moment())
 }

@@ -4,31 +4,37 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // stream is what gRPC gives to Replicate.
 type stream = grpc.BidiStreamingServer[federationv1.ReplicateRequest, federationv1.ReplicateResponse]
 
-// patience is how long a stream may be without a message.
+// patience is how long a stream may be without a message once it is believed.
 const patience = 3 * federation.Beat
 
 // Replicate implements the RPC. One goroutine reads, one works: what is not taken
-// yet waits in the connection, which so slows the sender down, and nobody else.
+// yet waits in the connection, which so slows the sender down, and nobody else. Streams
+// are bounded by who opens them until they are believed, and then one an installation.
 func (s *Service) Replicate(stream stream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
+	known, err := s.strangers.Enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer known()
 	messages := make(chan *federationv1.ReplicateRequest)
 	ended := make(chan error, 1)
 	go func() { ended <- receive(ctx, stream, messages) }()
-	first, err := s.next(ctx, messages, ended, nil)
+	first, err := s.next(ctx, streams.Greeting, messages, ended, nil)
 	if err != nil {
 		return ending(err)
 	}
@@ -36,11 +42,15 @@ func (s *Service) Replicate(stream stream) error {
 	if err != nil {
 		return s.refuse(stream, err)
 	}
-	replaced, leave, err := s.streams.enter(ctx, session)
+	replaced, leave, err := s.streams.Enter(ctx, session.name, session.said, s.book.Clock)
+	if errors.Is(err, streams.ErrRepeated) {
+		err = &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: err.Error()}
+	}
 	if err != nil {
 		return s.refuse(stream, err)
 	}
 	defer leave()
+	known()
 	answer, err := session.welcome(ctx, first.GetHello())
 	if err == nil {
 		err = stream.Send(answer)
@@ -53,7 +63,8 @@ func (s *Service) Replicate(stream stream) error {
 			}
 		}
 		var message *federationv1.ReplicateRequest
-		if message, err = s.next(ctx, messages, ended, replaced); err == nil {
+		if message, err = s.next(ctx, patience, messages, ended, replaced); err == nil {
+			s.streams.Speaks(ctx, session.name, s.book.Clock())
 			answer, err = session.handle(ctx, message)
 		}
 	}
@@ -95,9 +106,9 @@ func receive(ctx context.Context, stream stream, messages chan<- *federationv1.R
 	}
 }
 
-// next waits for a message. A stream that says nothing for three heartbeats is
-// over, and all are when the process stops.
-func (s *Service) next(ctx context.Context, messages <-chan *federationv1.ReplicateRequest, ended <-chan error, replaced <-chan struct{}) (*federationv1.ReplicateRequest, error) {
+// next waits for a message, as long as patience lasts. All streams are over when the
+// process stops.
+func (s *Service) next(ctx context.Context, patience time.Duration, messages <-chan *federationv1.ReplicateRequest, ended <-chan error, replaced <-chan struct{}) (*federationv1.ReplicateRequest, error) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
@@ -146,61 +157,4 @@ func (s *Service) refuse(stream stream, err error) error {
 		return federation.ErrStreamEnded
 	}
 	return federation.ErrSignatureRefused
-}
-
-// streams are those that are open, by installation: one each.
-type streams struct {
-	mu   sync.Mutex
-	open map[string]*openStream
-}
-
-type openStream struct {
-	boot     string
-	last     time.Time     // the newest greeting: none is taken twice
-	replaced chan struct{} // closed when a newer stream of the same process comes
-	left     chan struct{} // closed when the stream has ended
-}
-
-func newStreams() streams { return streams{open: map[string]*openStream{}} }
-
-// enter takes the installation's place. A newer stream of the same process takes
-// it from the older, which may not have noticed that its connection is gone;
-// another process does not get it while the first is there: two at once are a
-// clone.
-func (s *streams) enter(ctx context.Context, c *session) (replaced <-chan struct{}, leave func(), err error) {
-	for {
-		s.mu.Lock()
-		before := s.open[c.name]
-		switch {
-		case before == nil || isClosed(before.left):
-			if before != nil && !c.said.At.After(before.last) {
-				s.mu.Unlock()
-				return nil, nil, &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "a later greeting has come before: this one is said again, or the clock there was set back"}
-			}
-			mine := &openStream{c.said.Boot, c.said.At, make(chan struct{}), make(chan struct{})}
-			s.open[c.name] = mine
-			s.mu.Unlock()
-			return mine.replaced, func() { close(mine.left) }, nil
-		case before.boot != c.said.Boot:
-			s.mu.Unlock()
-			return nil, nil, federation.ErrStreamRunning
-		case c.said.At.After(before.last) && !isClosed(before.replaced):
-			close(before.replaced)
-		}
-		s.mu.Unlock()
-		select {
-		case <-before.left:
-		case <-ctx.Done():
-			return nil, nil, federation.ErrStreamEnded
-		}
-	}
-}
-
-func isClosed(c <-chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
-	}
 }

@@ -35,6 +35,11 @@ func (c *session) prove(ctx context.Context, p *federationv1.Prove) error {
 		if h.Size >= m.size {
 			c.stands(m)
 		}
+		if h.Size == m.size || h.Size > m.size && p.GetSize() == m.size {
+			if err := c.regained(m); err != nil {
+				return err
+			}
+		}
 		c.heads[p.GetOrigin()] = h
 		return nil
 	})

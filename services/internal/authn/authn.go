@@ -6,6 +6,8 @@ package authn
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -128,6 +130,19 @@ func Network(ctx context.Context) string {
 	s, _ := ctx.Value(networkKey{}).(string)
 	return s
 }
+
+// certified begins what stands for the network of who has shown a certificate.
+const certified = "certificate "
+
+// WithCertificate marks a call as made over a connection whose other side has proved
+// that the certificate (DER) is its own: that is who calls, from whatever network.
+func WithCertificate(ctx context.Context, der []byte) context.Context {
+	sum := sha256.Sum256(der)
+	return WithNetwork(ctx, certified+hex.EncodeToString(sum[:]))
+}
+
+// Certified says whether the caller has shown a certificate.
+func Certified(ctx context.Context) bool { return strings.HasPrefix(Network(ctx), certified) }
 
 // Forward returns a context on which a service calls another for its own caller:
 // the key travels with the call, and the other decides by it. Without a key the

@@ -14,28 +14,34 @@ var h2 = []string{"h2"}
 
 // Client returns what the role shows to another role, and expects of it.
 func (p *Paper) Client(role string) credentials.TransportCredentials {
-	return client{TransportCredentials: credentials.NewTLS(p.calling(role)), paper: p, role: role}
+	return calling(func() *tls.Config {
+		c := p.calling()
+		c.ServerName = Name(p.installation, role)
+		return c
+	})
 }
 
-func (p *Paper) calling(role string) *tls.Config {
+// Client returns what whoever has the files shows to the host that it dials.
+func (p *Files) Client() credentials.TransportCredentials { return calling(p.calling) }
+
+func calling(now func() *tls.Config) credentials.TransportCredentials {
+	return client{credentials.NewTLS(now()), now}
+}
+
+func (p *Files) calling() *tls.Config {
 	m := p.current()
-	return &tls.Config{
-		MinVersion: tls.VersionTLS13, NextProtos: h2, ServerName: Name(p.installation, role),
-		RootCAs: m.authorities, Certificates: []tls.Certificate{m.certificate},
-	}
+	return &tls.Config{MinVersion: tls.VersionTLS13, NextProtos: h2, RootCAs: m.authorities, Certificates: []tls.Certificate{m.certificate}}
 }
 
 // client takes the papers of the moment for each connection.
 type client struct {
 	credentials.TransportCredentials
-	paper *Paper
-	role  string
+	now func() *tls.Config
 }
 
 // ClientHandshake implements credentials.TransportCredentials.
-func (c client) ClientHandshake(ctx context.Context, _ string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	name := Name(c.paper.installation, c.role)
-	return credentials.NewTLS(c.paper.calling(c.role)).ClientHandshake(ctx, name, conn)
+func (c client) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return credentials.NewTLS(c.now()).ClientHandshake(ctx, authority, conn)
 }
 
 // Clone implements credentials.TransportCredentials.
@@ -53,6 +59,15 @@ func Server(papers ...*Paper) credentials.TransportCredentials {
 	})
 }
 
+// Server returns what whoever has the files shows to callers, who MUST show a certificate
+// that is believed.
+func (p *Files) Server() credentials.TransportCredentials {
+	return credentials.NewTLS(&tls.Config{
+		MinVersion: tls.VersionTLS13, NextProtos: h2,
+		GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return p.answering(), nil },
+	})
+}
+
 func asked(papers []*Paper, name string) *Paper {
 	for _, p := range papers {
 		if Name(p.installation, p.role) == name {
@@ -63,6 +78,15 @@ func asked(papers []*Paper, name string) *Paper {
 }
 
 func (p *Paper) answering() *tls.Config {
+	c := p.Files.answering()
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		_, err := roleOf(s.PeerCertificates[0], p.installation)
+		return err
+	}
+	return c
+}
+
+func (p *Files) answering() *tls.Config {
 	m := p.current()
 	return &tls.Config{
 		MinVersion: tls.VersionTLS13, NextProtos: h2,
@@ -70,10 +94,6 @@ func (p *Paper) answering() *tls.Config {
 		Certificates: []tls.Certificate{m.certificate},
 		// A session that is resumed would outlive the papers that it began with.
 		SessionTicketsDisabled: true,
-		VerifyConnection: func(s tls.ConnectionState) error {
-			_, err := roleOf(s.PeerCertificates[0], p.installation)
-			return err
-		},
 	}
 }
 

@@ -57,8 +57,17 @@ func roleOf(c *x509.Certificate, installation string) (string, error) {
 // Paper is what one role shows, and whom it believes. It is safe for concurrent
 // use.
 type Paper struct {
-	folder, installation, role string
-	log                        *slog.Logger
+	*Files
+	installation, role string
+}
+
+// Files are a certificate and its key, and those whose certificates are believed, as three
+// files have them at the moment. They are safe for concurrent use.
+type Files struct {
+	authority, certificate, key string
+	whose                       string
+	fits                        func(*x509.Certificate) error
+	log                         *slog.Logger
 
 	mu    sync.Mutex
 	shown *material
@@ -79,21 +88,45 @@ type stamp [3]struct {
 
 // Open reads the papers of a role from its folder: ca.crt, tls.crt and tls.key.
 func Open(folder, installation, role string, log *slog.Logger) (*Paper, error) {
-	p := &Paper{folder: folder, installation: installation, role: role, log: log}
-	now, err := p.look()
-	if err != nil {
-		return nil, fmt.Errorf("the papers of %s: %w", role, err)
+	f := &Files{
+		authority: filepath.Join(folder, authorityFile), certificate: filepath.Join(folder, certificateFile), key: filepath.Join(folder, keyFile),
+		whose: role, log: log,
+		fits: func(c *x509.Certificate) error {
+			is, err := roleOf(c, installation)
+			if err == nil && is != role {
+				err = errors.New("the certificate is that of " + is)
+			}
+			return err
+		},
 	}
-	if p.shown, err = p.read(); err != nil {
-		return nil, fmt.Errorf("the papers of %s: %w", role, err)
+	return &Paper{f, installation, role}, f.open()
+}
+
+// OpenFiles reads files (PEM) that an authority of the operator's has made; whose they are
+// stands in the log.
+func OpenFiles(authority, certificate, key, whose string, log *slog.Logger) (*Files, error) {
+	f := &Files{
+		authority: authority, certificate: certificate, key: key, whose: whose, log: log,
+		fits: func(*x509.Certificate) error { return nil },
+	}
+	return f, f.open()
+}
+
+func (p *Files) open() error {
+	now, err := p.look()
+	if err == nil {
+		p.shown, err = p.read()
+	}
+	if err != nil {
+		return fmt.Errorf("the papers of %s: %w", p.whose, err)
 	}
 	p.stamp = now
-	return p, nil
+	return nil
 }
 
 // current is what the files hold now or, while they are being replaced, held
 // before.
-func (p *Paper) current() *material {
+func (p *Files) current() *material {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now, err := p.look()
@@ -105,19 +138,17 @@ func (p *Paper) current() *material {
 		m, err = p.read()
 	}
 	if err != nil {
-		p.log.Warn("new papers cannot be used; the old ones stay", "role", p.role, "error", err)
+		p.log.Warn("new papers cannot be used; the old ones stay", "role", p.whose, "error", err)
 		return p.shown
 	}
-	p.log.Info("new papers", "role", p.role)
+	p.log.Info("new papers", "role", p.whose)
 	p.shown, p.stamp = m, now
 	return m
 }
 
-func (p *Paper) path(file string) string { return filepath.Join(p.folder, file) }
-
-func (p *Paper) look() (s stamp, err error) {
-	for i, file := range []string{authorityFile, certificateFile, keyFile} {
-		info, err := os.Stat(p.path(file))
+func (p *Files) look() (s stamp, err error) {
+	for i, file := range []string{p.authority, p.certificate, p.key} {
+		info, err := os.Stat(file)
 		if err != nil {
 			return s, err
 		}
@@ -126,24 +157,18 @@ func (p *Paper) look() (s stamp, err error) {
 	return s, nil
 }
 
-// read refuses papers that are not of the role.
-func (p *Paper) read() (*material, error) {
-	pem, err := os.ReadFile(p.path(authorityFile))
+// read refuses papers that do not fit.
+func (p *Files) read() (*material, error) {
+	pem, err := os.ReadFile(p.authority)
 	if err != nil {
 		return nil, err
 	}
 	m := &material{authorities: x509.NewCertPool()}
 	if !m.authorities.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate", p.path(authorityFile))
+		return nil, fmt.Errorf("%s holds no certificate", p.authority)
 	}
-	if m.certificate, err = tls.LoadX509KeyPair(p.path(certificateFile), p.path(keyFile)); err != nil {
+	if m.certificate, err = tls.LoadX509KeyPair(p.certificate, p.key); err != nil {
 		return nil, err
 	}
-	switch role, err := roleOf(m.certificate.Leaf, p.installation); {
-	case err != nil:
-		return nil, err
-	case role != p.role:
-		return nil, errors.New("the certificate is that of " + role)
-	}
-	return m, nil
+	return m, p.fits(m.certificate.Leaf)
 }

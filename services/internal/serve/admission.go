@@ -26,7 +26,8 @@ const longest = 30
 // admission bounds how many clients' calls run at once, over TCP and within the
 // process together. Calls between services pass: the client's call that caused
 // them was admitted. So do those of the infrastructure: whether a process lives
-// does not depend on its load.
+// does not depend on its load. And so do streams, which last: how many there are whoever
+// answers them bounds.
 //
 // A call that only waits for news gives up its place (package seat) as long as there
 // is room among those who wait, and never takes it again: it reads once more, and ends.
@@ -59,7 +60,7 @@ func (a *admission) refusal(wait int) *fault.Fault {
 
 // step counts the calls that run and refuses one too many before it starts.
 func (a *admission) step(ctx context.Context, call Call, next func(context.Context) error) error {
-	if authn.Caller(ctx) != "" || open(call.Method) {
+	if authn.Caller(ctx) != "" || open(call.Method) || lasts(call.Method) {
 		return next(ctx)
 	}
 	counted := &a.running
@@ -91,7 +92,7 @@ func (a *admission) waits() bool {
 // service that calls, as a Door's does.
 func (a *admission) tap(caller func(context.Context) string) tap.ServerInHandle {
 	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		if a.running.Load() < a.limit || open(info.FullMethodName) || caller != nil && caller(ctx) != "" {
+		if a.running.Load() < a.limit || open(info.FullMethodName) || lasts(info.FullMethodName) || caller != nil && caller(ctx) != "" {
 			return ctx, nil
 		}
 		return ctx, a.shed[a.wait()][speaksChinese(info.Header.Get("accept-language"))]

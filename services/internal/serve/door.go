@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 
 	"github.com/duban-project/duban/services/internal/authn"
@@ -28,6 +30,10 @@ type Door struct {
 	// proves, or is "" for the gateway, whose calls are clients'; nil: all calls
 	// are clients' own.
 	Caller func(context.Context) string
+	// Only, if set, is the one method that is answered here, such as "/x.Service/Method",
+	// beside what tells whether the process lives. Whoever comes is who its certificate
+	// says.
+	Only string
 	// To, if set, is where calls are passed on to; nil: the services of this
 	// process answer.
 	To grpc.ClientConnInterface
@@ -52,8 +58,8 @@ func (p *Process) server(d Door) *grpc.Server {
 		grpc.UnaryInterceptor(steps.unary),
 		grpc.StreamInterceptor(steps.stream),
 		grpc.ForceServerCodecV2(wire.Codec()),
-		grpc.InTapHandle(p.known(d, p.gate(d).tap(d.Caller))),
-		grpc.MaxRecvMsgSize(p.largest()),
+		grpc.InTapHandle(only(d, p.known(d, p.gate(d).tap(d.Caller)))),
+		grpc.MaxRecvMsgSize(p.largest(d)),
 		grpc.MaxSendMsgSize(p.limits.Message),
 		grpc.MaxConcurrentStreams(uint32(p.passing.limit)), // on one connection, also of the gateway for many
 		grpc.MaxHeaderListSize(32 << 10),                   // a token may have half of it
@@ -69,13 +75,29 @@ func (p *Process) server(d Door) *grpc.Server {
 		options = append(options, grpc.StatsHandler(observer))
 	}
 	if d.Credentials != nil {
-		options = append(options, grpc.Creds(d.Credentials),
+		options = append(options, grpc.Creds(d.Credentials))
+	}
+	if d.Caller != nil {
+		options = append(options,
 			grpc.KeepaliveParams(keepalive.ServerParameters{Time: quiet, Timeout: quiet / 3, MaxConnectionAge: age, MaxConnectionAgeGrace: p.limits.Deadline}))
 	}
 	if d.To != nil {
 		options = append(options, grpc.UnknownServiceHandler(p.onward(d.To)))
 	}
 	return p.register(grpc.NewServer(options...), d)
+}
+
+// only refuses, before any message is read, what is not answered at the door.
+func only(d Door, next tap.ServerInHandle) tap.ServerInHandle {
+	if d.Only == "" {
+		return next
+	}
+	return func(ctx context.Context, info *tap.Info) (context.Context, error) {
+		if info.FullMethodName != d.Only && !open(info.FullMethodName) {
+			return ctx, status.Error(codes.Unimplemented, "not answered at this address")
+		}
+		return next(ctx, info)
+	}
 }
 
 // known refuses a client's call over TCP before there is a stream for it if nobody knows

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
 
@@ -45,7 +46,24 @@ func withoutAddress(ctx context.Context) context.Context {
 // not looked at.
 func (p *Process) fromPeer(ctx context.Context, _ Call, next func(context.Context) error) error {
 	at := addressOf(ctx)
+	if shown := certificateOf(ctx); len(shown) > 0 {
+		return next(authn.WithCertificate(ctx, shown))
+	}
 	return next(authn.WithAddress(authn.WithNetwork(ctx, p.networkOf(at)), at))
+}
+
+// certificateOf is the certificate that the other side of the connection proved to have;
+// empty if it was asked for none.
+func certificateOf(ctx context.Context) []byte {
+	from, ok := peer.FromContext(ctx)
+	if !ok {
+		return nil
+	}
+	info, ok := from.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return nil
+	}
+	return info.State.PeerCertificates[0].Raw
 }
 
 // addressOf is where the call's connection comes from, if that is known.

@@ -121,10 +121,8 @@ func (p *Process) outward(ctx context.Context) context.Context {
 // messages are empty ones of a method's types; streams says whether there may be
 // several.
 func messages(method string) (in, out proto.Message, streams bool, err error) {
-	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
-	d, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
-	m, ok := d.(protoreflect.MethodDescriptor)
-	if !ok || !strings.HasPrefix(name, "duban.") {
+	m := described(method)
+	if m == nil {
 		return nil, nil, false, status.Error(codes.Unimplemented, "unknown method "+method)
 	}
 	request, err := protoregistry.GlobalTypes.FindMessageByName(m.Input().FullName())
@@ -135,8 +133,24 @@ func messages(method string) (in, out proto.Message, streams bool, err error) {
 	if err != nil {
 		return nil, nil, false, err
 	}
-	streams = m.IsStreamingClient() || m.IsStreamingServer()
-	return request.New().Interface(), answer.New().Interface(), streams, nil
+	return request.New().Interface(), answer.New().Interface(), lasts(method), nil
+}
+
+// described is the contract's method of that name, nil if it has none.
+func described(method string) protoreflect.MethodDescriptor {
+	name := strings.ReplaceAll(strings.TrimPrefix(method, "/"), "/", ".")
+	d, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	m, _ := d.(protoreflect.MethodDescriptor)
+	if !strings.HasPrefix(name, "duban.") {
+		return nil
+	}
+	return m
+}
+
+// lasts says whether calls of the method are streams.
+func lasts(method string) bool {
+	m := described(method)
+	return m != nil && (m.IsStreamingClient() || m.IsStreamingServer())
 }
 
 // passed is the error of the service behind, which has its status already.

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/text"
 )
 
 // chinese says, for every rule that the contract uses, what it asks for; %s is
@@ -49,7 +50,7 @@ func said(field protoreflect.FieldDescriptor, v *protovalidate.Violation) (zh, e
 		}
 		return inChinese(v), v.Proto.GetMessage()
 	case "string.pattern":
-		return form(v.RuleValue.String())
+		return text.Form(v.RuleValue.String())
 	case "enum.defined_only", "enum.not_in", "enum.in":
 		return choice(field)
 	default:
@@ -58,20 +59,20 @@ func said(field protoreflect.FieldDescriptor, v *protovalidate.Violation) (zh, e
 }
 
 func inChinese(v *protovalidate.Violation) string {
-	text, ok := chinese[v.Proto.GetRuleId()]
+	says, ok := chinese[v.Proto.GetRuleId()]
 	var low, high string
 	_, err := fmt.Sscanf(v.Proto.GetMessage(), "must be greater than or equal to %s and less than or equal to %s", &low, &high)
 	switch {
 	case !ok:
 		return "不符合要求（" + v.Proto.GetRuleId() + "）"
 	case err == nil:
-		return fmt.Sprintf(text, low, high)
+		return fmt.Sprintf(says, low, high)
 	case v.Proto.GetRuleId() == "timestamp.lt":
-		return fmt.Sprintf(text, strings.TrimPrefix(v.Proto.GetMessage(), "must be less than "))
-	case strings.Contains(text, "%s"):
-		return fmt.Sprintf(text, v.RuleValue.String())
+		return fmt.Sprintf(says, strings.TrimPrefix(v.Proto.GetMessage(), "must be less than "))
+	case strings.Contains(says, "%s"):
+		return fmt.Sprintf(says, v.RuleValue.String())
 	default:
-		return text
+		return says
 	}
 }
 

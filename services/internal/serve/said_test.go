@@ -27,6 +27,7 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/text"
 )
 
 // rules are those that the contract uses, found by reflection alone.
@@ -171,12 +172,12 @@ func TestEveryRuleOfTheContractIsSaidInChinese(t *testing.T) {
 // TestPatternsAreSaidInWords: nobody is shown a regular expression.
 func TestPatternsAreSaidInWords(t *testing.T) {
 	for pattern, at := range contract(t).patterns {
-		zh, en := form(pattern)
+		zh, en := text.Form(pattern)
 		if strings.ContainsAny(zh+en, `^$[](?\|+`) {
 			t.Errorf("%s of %s is said as %s / %s", pattern, at, zh, en)
 		}
 	}
-	zh, en := form("^(ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4})?$")
+	zh, en := text.Form("^(ledgers/[a-z0-9][a-z0-9-]{0,62}/problems/[0-9]{4})?$")
 	if zh != "必须是名称，格式为 ledgers/{编号}/problems/{序号}，或不填" || en != "must be a name, ledgers/{id}/problems/{number}, or nothing" {
 		t.Errorf("a name is said as %s / %s", zh, en)
 	}
@@ -302,17 +303,17 @@ func TestNetworksThatNobodyIsInAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{
+	for _, network := range []string{
 		"::ffff:127.0.0.0/104", "::ffff:0:0/96", "::FFFF:7f00:0/104", "0:0:0:0:0:ffff:7f00:0/104", "0::ffff:10.8.0.0/112", "0:0:0:0:0:ffff::/96",
 		"0000:0000::0000:ffff:10.0.0.0/104", "::ffff:10.1.2.3/128", "::/0", "2001:db8::/32", "192.0.2.0/24", "0.0.0.0/0", "::ffff/128",
 		"::ffff:0:0:0/80", "ffff::/16", "2001:db8::ffff:0:0/96", "64:ff9b::/96", "::ffff:0/112",
 	} {
-		err := check(validator, &organizationv1.ApiKey{AllowedNetworks: []string{text}})
+		err := check(validator, &organizationv1.ApiKey{AllowedNetworks: []string{network}})
 		refused := err != nil && slices.ContainsFunc(fault.As(err).Fields, func(f fault.Field) bool {
 			return f.Rule == "string.unmapped" && strings.HasPrefix(f.Path, "allowed_networks")
 		})
-		if want := netip.MustParsePrefix(text).Addr().Is4In6(); refused != want {
-			t.Errorf("%s is refused: %v, want %v (%v)", text, refused, want, err)
+		if want := netip.MustParsePrefix(network).Addr().Is4In6(); refused != want {
+			t.Errorf("%s is refused: %v, want %v (%v)", network, refused, want, err)
 		}
 	}
 }

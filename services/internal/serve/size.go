@@ -15,11 +15,13 @@ var (
 	errAnswer  = fault.Of(faultv1.Reason_REASON_ANSWER_TOO_LARGE)
 )
 
-// largest is how many bytes a request of any method may have.
-func (p *Process) largest() int {
+// largest is how many bytes a request of any method may have that is answered at the door.
+func (p *Process) largest(d Door) int {
 	n := p.limits.Message
-	for _, m := range p.methods {
-		n = max(n, int(m.GetMaxMiB())<<20)
+	for name, m := range p.methods {
+		if d.Only == "" || d.Only == name {
+			n = max(n, int(m.GetMaxMiB())<<20)
+		}
 	}
 	return n
 }

@@ -4,12 +4,10 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +31,7 @@ import (
 	"github.com/duban-project/duban/services/internal/address"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/papers"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/telemetry"
@@ -145,7 +144,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	if s.config.Federation.Parent.Address == "" {
 		return federatedRole{service, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}, nil
 	}
-	conn, err := s.config.Federation.Parent.dial()
+	conn, err := s.config.Federation.Parent.dial(s.Log())
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +171,9 @@ func (s *Suite) watch(service *federationserver.Service, logs own.Logs, now func
 		}); err != nil {
 			return err
 		}
+	}
+	if err := s.telemetry.Clones(service.Clones); err != nil {
+		return err
 	}
 	return s.telemetry.Mirrors(func() (all []telemetry.Mirror) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -225,8 +227,8 @@ func (s *Suite) pushed(service *federationserver.Service) func(context.Context) 
 
 // dial returns the connection to the installation above; it is made when it is
 // used, and again when it breaks.
-func (p Parent) dial() (*grpc.ClientConn, error) {
-	creds, err := p.credentials()
+func (p Parent) dial(log *slog.Logger) (*grpc.ClientConn, error) {
+	creds, err := p.credentials(log)
 	if err != nil {
 		return nil, fmt.Errorf("%w: federation.parent: %w", config.ErrWrong, err)
 	}
@@ -234,50 +236,30 @@ func (p Parent) dial() (*grpc.ClientConn, error) {
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 5 * time.Minute, Timeout: 20 * time.Second}))
 }
 
-func (p Parent) credentials() (credentials.TransportCredentials, error) {
+func (p Parent) credentials(log *slog.Logger) (credentials.TransportCredentials, error) {
 	if p.Plaintext {
 		return insecure.NewCredentials(), nil
 	}
-	own, err := tls.LoadX509KeyPair(p.Certificate, p.PrivateKey)
+	files, err := papers.OpenFiles(p.CA, p.Certificate, p.PrivateKey, "federation.parent", log)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := pool(p.CA)
-	if err != nil {
-		return nil, err
-	}
-	return credentials.NewTLS(&tls.Config{Certificates: []tls.Certificate{own}, RootCAs: roots, MinVersion: tls.VersionTLS13}), nil
+	return files.Client(), nil
 }
 
-func pool(file string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	all := x509.NewCertPool()
-	if !all.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("%s holds no certificate", file)
-	}
-	return all, nil
-}
-
-// below listens for installations below, who must show a certificate; nil if
+// below listens for installations below, who must show a certificate; nowhere if
 // there is no address for them, or their role is in another process.
-func (s *Suite) below() (net.Listener, error) {
+func (s *Suite) below() (door serve.Door, err error) {
 	f := s.config.Federation
 	if f.Listen == "" || !s.here("federation") {
-		return nil, nil
+		return door, nil
 	}
-	own, err := tls.LoadX509KeyPair(f.Certificate, f.Key)
+	files, err := papers.OpenFiles(f.ClientCA, f.Certificate, f.Key, "federation.listen", s.Log())
 	if err != nil {
-		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
+		return door, fmt.Errorf("%w: %w", config.ErrWrong, err)
 	}
-	clients, err := pool(f.ClientCA)
-	if err != nil {
-		return nil, fmt.Errorf("%w: federation: %w", config.ErrWrong, err)
-	}
-	return tls.Listen("tcp", f.Listen, &tls.Config{
-		Certificates: []tls.Certificate{own}, ClientCAs: clients, ClientAuth: tls.RequireAndVerifyClientCert,
-		MinVersion: tls.VersionTLS13, NextProtos: []string{"h2"},
-	})
+	door.Only = federationv1.FederationService_Replicate_FullMethodName
+	door.Credentials = files.Server()
+	door.Listener, err = net.Listen("tcp", f.Listen)
+	return door, err
 }

@@ -71,7 +71,7 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 			listeners[i] = netutil.LimitListener(l, s.config.Limits.Connections)
 		}
 	}
-	at := Addresses{GRPC: addr(listeners[0]), HTTP: addr(listeners[1]), Metrics: addr(listeners[2]), Peers: addr(listeners[3]), Below: addr(below)}
+	at := Addresses{GRPC: addr(listeners[0]), HTTP: addr(listeners[1]), Metrics: addr(listeners[2]), Peers: addr(listeners[3]), Below: addr(below.Listener)}
 	pages, err := s.pages(ctx, listeners[1], listeners[2])
 	if err != nil {
 		return errors.Join(err, closeAll(listeners))
@@ -90,7 +90,7 @@ func (s *Suite) run(ctx context.Context, ready func(Addresses)) error {
 
 // doors are where clients, other processes and installations below call, as far as
 // there are listeners.
-func (s *Suite) doors(clients, peers, below net.Listener) (doors []serve.Door) {
+func (s *Suite) doors(clients, peers net.Listener, below serve.Door) (doors []serve.Door) {
 	if clients != nil {
 		d := serve.Door{Listener: clients}
 		if !s.whole {
@@ -103,8 +103,8 @@ func (s *Suite) doors(clients, peers, below net.Listener) (doors []serve.Door) {
 		d.Listener = peers
 		doors = append(doors, d)
 	}
-	if below != nil {
-		doors = append(doors, serve.Door{Listener: below})
+	if below.Listener != nil {
+		doors = append(doors, below)
 	}
 	return doors
 }

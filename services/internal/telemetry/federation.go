@@ -26,6 +26,18 @@ func (t *Telemetry) Push(service string, look func() Unsent) error {
 		func() uint64 { return uint64(look().Oldest / time.Second) })
 }
 
+// Clones shows how often two processes were the same installation below at once (克隆). A
+// second call is an error.
+func (t *Telemetry) Clones(look func() int64) error {
+	err := t.registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "duban_clones_total", Help: "How often two processes pushed as the same installation at once.",
+	}, func() float64 { return float64(look()) }))
+	if err != nil {
+		return fmt.Errorf("showing clones: %w", err)
+	}
+	return nil
+}
+
 // Mirror is what is shown of a mirrored log.
 type Mirror struct {
 	// Installation and Service name it.

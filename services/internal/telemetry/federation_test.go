@@ -18,7 +18,13 @@ func TestMirrorsAreBounded(t *testing.T) {
 	if err := b.Mirrors(func() []Mirror { return all }); err != nil {
 		t.Fatal(err)
 	}
+	if err := b.Clones(func() int64 { return 3 }); err != nil {
+		t.Fatal(err)
+	}
 	page := b.page(t)
+	if got := sample(t, page, "duban_clones_total"); got != 3 {
+		t.Errorf("%v clones, want 3", got)
+	}
 	for state, want := range map[string]float64{"active": mirrorsShown + 7, "frozen": 1, "silent": 0, "behind": 0} {
 		if got := sample(t, page, "duban_mirrors{", `state="`+state+`"`); got != want {
 			t.Errorf("%s: %v, want %v", state, got, want)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/papers"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -18,7 +19,7 @@ import (
 func Equip(folder, installation string, now time.Time, wanted ...string) error {
 	for _, role := range wanted {
 		if !slices.Contains(suite.Roles(), role) {
-			return fmt.Errorf("there is no role %q", role)
+			return fmt.Errorf("%w: there is no role %q; there are %v", config.ErrWrong, role, suite.Roles())
 		}
 	}
 	if err := papers.Issue(folder, installation, now, wanted...); err != nil {

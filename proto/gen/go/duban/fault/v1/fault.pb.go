@@ -167,7 +167,8 @@ const (
 	// reached; the fact "service" names it.
 	Reason_REASON_SERVICE_DOWN Reason = 21
 	// The service's log is shorter than it once was, or comes from a backup and nobody
-	// has said what it lacks: what it wrote now might be a second history.
+	// has said what it lacks: what it wrote now might be a second history. Or it has two
+	// histories already, and is frozen above. /readyz of its process says which.
 	Reason_REASON_LOG_INCOMPLETE Reason = 34
 	// A signature by somebody who signed in without a second factor.
 	Reason_REASON_SECOND_FACTOR_REQUIRED Reason = 30
@@ -413,7 +414,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xa8.\n" +
+	"*\xff.\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -440,8 +441,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
 	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xd6\x02\n" +
 	"\x19REASON_PRINCIPAL_INVOLVED\x10%\x1a\xb6\x02\x92\xb2\x19\xb1\x02\b\x02\x12\x96\x01您属于该单位（在该单位或其下级登记、任职或承担其工作），应当回避，不能以上级身份办理，请由他人办理。\x1a\x93\x01You belong to the unit, by where you are entered, a post or a role there or beneath it, and do not act as its superior: let another person do this.\x12\xc0\x01\n" +
-	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\b\x12K{service}服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\xec\x02\n" +
-	"\x15REASON_LOG_INCOMPLETE\x10\"\x1a\xd0\x02\x92\xb2\x19\xcb\x02\b\x05\x12\x9c\x01本服务的日志短于已公布的长度，或恢复自备份而尚未查明缺少什么；在找回缺失部分或开启新纪元之前不接受写入。\x1a\xa7\x01The log is shorter than it was known to be, or was restored from a backup and what it lacks is not known: nothing is written until that is back or a new era is opened.\x12\xc5\x01\n" +
+	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\b\x12K{service}服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\xc3\x03\n" +
+	"\x15REASON_LOG_INCOMPLETE\x10\"\x1a\xa7\x03\x92\xb2\x19\xa2\x03\b\x05\x12\xc9\x01本服务的日志短于已公布的长度，或恢复自备份而尚未查明缺少什么，或已出现两份历史而被上级冻结；在找回缺失部分或开启新纪元之前不接受写入。\x1a\xd1\x01The log is shorter than it was known to be, or was restored from a backup and what it lacks is not known, or has two histories and is frozen above: nothing is written until that is back or a new era is opened.\x12\xc5\x01\n" +
 	"\x1dREASON_SECOND_FACTOR_REQUIRED\x10\x1e\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\t\x12K此操作相当于签字，请以双因素认证重新登录后再办理。\x1aKThis counts as a signature: sign in again with a second factor, and repeat.\x12\xba\x01\n" +
 	"\x19REASON_ISSUER_UNAVAILABLE\x10\x1f\x1a\x9a\x01\x92\xb2\x19\x95\x01\b\b\x12K统一身份认证系统暂不可用，请稍后重试，或使用密钥。\x1aDThe identity provider cannot be reached: repeat later, or use a key.\x12\xf8\x01\n" +
 	"\x16REASON_NETWORK_REFUSED\x10 \x1a\xdb\x01\x92\xb2\x19\xd6\x01\b\x02\x12l该密钥不得从此网络使用，请从登记的网络调用，或请安全管理员重新发放密钥。\x1adThe key does not hold in this network: call from one that it was issued for, or ask for another key.\x12\x90\x02\n" +

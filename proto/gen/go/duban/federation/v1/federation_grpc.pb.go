@@ -67,7 +67,8 @@ type FederationServiceClient interface {
 	// Says between which moments an entry of a mirrored log became known here
 	// (条目入账时间), and whether it claims to be older than it can be (倒签嫌疑).
 	GetBracket(ctx context.Context, in *GetBracketRequest, opts ...grpc.CallOption) (*Bracket, error)
-	// Reads why a log is frozen (读取冻结证据), in a form that anyone can verify.
+	// Reads why a log is frozen, or what of it was lost (读取冻结证据), in a form that anyone can
+	// verify.
 	GetEvidence(ctx context.Context, in *GetEvidenceRequest, opts ...grpc.CallOption) (*Evidence, error)
 	// Gives the receipt (回执) of an entry of one of this installation's feeds: proof
 	// that it stands in a checkpoint, cosigned by the upper installation if there
@@ -240,7 +241,8 @@ type FederationServiceServer interface {
 	// Says between which moments an entry of a mirrored log became known here
 	// (条目入账时间), and whether it claims to be older than it can be (倒签嫌疑).
 	GetBracket(context.Context, *GetBracketRequest) (*Bracket, error)
-	// Reads why a log is frozen (读取冻结证据), in a form that anyone can verify.
+	// Reads why a log is frozen, or what of it was lost (读取冻结证据), in a form that anyone can
+	// verify.
 	GetEvidence(context.Context, *GetEvidenceRequest) (*Evidence, error)
 	// Gives the receipt (回执) of an entry of one of this installation's feeds: proof
 	// that it stands in a checkpoint, cosigned by the upper installation if there

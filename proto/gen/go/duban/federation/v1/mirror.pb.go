@@ -166,7 +166,7 @@ type Mirror struct {
 	Note string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
 	// Whether it is taken.
 	State Mirror_State `protobuf:"varint,8,opt,name=state,proto3,enum=duban.federation.v1.Mirror_State" json:"state,omitempty"`
-	// When its installation last showed its head.
+	// When its installation last showed its head; of one that never has, when it was enrolled.
 	HeardTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=heard_time,json=heardTime,proto3" json:"heard_time,omitempty"`
 	// How long ago that is.
 	HeardAgo *durationpb.Duration `protobuf:"bytes,10,opt,name=heard_ago,json=heardAgo,proto3" json:"heard_ago,omitempty"`

@@ -1,4 +1,4 @@
-package serve
+package text
 
 import "strings"
 
@@ -48,8 +48,8 @@ func naming(id, number string) *strings.Replacer {
 	return strings.NewReplacer(append(pairs, `[0-9]{4}`, number, `[1-9][0-9]{0,17}`, number)...)
 }
 
-// form says what text a pattern asks for.
-func form(pattern string) (zh, en string) {
+// Form says what text a pattern of the contract asks for, in Chinese and in English.
+func Form(pattern string) (zh, en string) {
 	pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, "^"), "$")
 	whole, optional := strings.CutSuffix(pattern, ")?")
 	if optional = optional && strings.HasPrefix(whole, "("); optional {
