@@ -114,12 +114,14 @@ func (w wires) overGRPC(ctx context.Context, m method, key string, req protobuf.
 	st := status.Convert(w.grpc.Invoke(ctx, m.full, req, res, rpc.Header(&header), rpc.Trailer(&trailer)))
 	header.Delete(serve.LimitHeader) // what the caller has left, whatever it asks for
 	header.Delete(serve.PolicyHeader)
+	headers := metadata.Join(header, trailer)
+	headers.Delete(serve.SimulatedHeader) // a refusal before there is a stream has none: a stranger's, unless the machine is slow
 	told, err := protobuf.MarshalOptions{Deterministic: true}.Marshal(st.Proto())
 	if err != nil {
 		return answer{}, err
 	}
 	return answer{
 		over: "gRPC", code: st.Code(), text: func() string { return protojson.Format(res) },
-		told: fmt.Sprintf("%s\n%v\n%v", told, map[string][]string(header), map[string][]string(trailer)), // in the order of the keys
+		told: fmt.Sprintf("%s\n%v", told, map[string][]string(headers)), // in the order of the keys
 	}, nil
 }

@@ -47,7 +47,7 @@ var (
 	ErrProblemNotFiled            = fault.Of(rectificationv1.Reason_REASON_PROBLEM_LEDGER_NOT_FILED)
 	ErrProblemExtensionPending    = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSION_PENDING)
 	ErrProblemExtensionNone       = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSION_NONE)
-	ErrProblemExtensionPassed     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSION_PASSED)
+	ErrProblemExtensionPassed     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSION_OVER)
 	ErrProblemExtensionsFull      = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSIONS_FULL)
 	ErrInspectionIllegalMove      = fault.Of(rectificationv1.Reason_REASON_INSPECTION_ILLEGAL_MOVE)
 	ErrInspectionTargetOutside    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_OUTSIDE)

@@ -76,7 +76,7 @@ func (c *Claims) feeds(r Figure, month string, o own) (bool, error) {
 	for _, err := range c.fed(r.Cell.Unit, r.Metric, month) {
 		return err == nil, err
 	}
-	return o.since != "" && month >= o.since[:len("2006-01")], nil
+	return o.from != "" && month >= o.since()[:len("2006-01")], nil
 }
 
 // takeBack takes back what the feed had counted of a month that reports now have, but for

@@ -138,7 +138,7 @@ func (c *Claims) judge(r Figure) (verdict aggregationv1.Report_Verdict, counts b
 // the feed has what stands from their day on.
 func (c *Claims) free(r Figure) (bool, error) {
 	o, err := c.ownOf(r.Cell.Unit, r.Metric)
-	if err != nil || !r.flow() && o.since != "" && aggregation.LastDay(r.month()) >= o.since {
+	if err != nil || !r.flow() && o.from != "" && aggregation.LastDay(r.month()) >= o.since() {
 		return false, err
 	}
 	for month, key := range r.holderKeys() {
@@ -205,10 +205,10 @@ func (c *Claims) shift(r Figure, n neighbours, more int64) error {
 		return c.put(r, aggregation.LastDay(n.next), -more)
 	}
 	o, err := c.ownOf(r.Cell.Unit, r.Metric)
-	if err != nil || o.since == "" {
+	if err != nil || o.from == "" {
 		return err
 	}
-	return c.ends(r, o.since, more)
+	return c.ends(r, o.since(), more)
 }
 
 // neighbours are what was said around a month.

@@ -41,7 +41,7 @@ func (c *Claims) Admit(d aggregation.Delta, day string) (aggregation.Delta, bool
 		return d, err == nil, err
 	case !metric.Flow():
 		if reports.Reportable(d.Metric) {
-			d.Day = max(d.Day, own.since)
+			d.Day = max(d.Day, own.since())
 		}
 		return d, true, nil
 	}

@@ -19,12 +19,37 @@ import (
 // is what its records say, and from that month on what comes; before it, what reports
 // said of the periods that ended.
 type own struct {
-	since string // the first day that is the feed's; "": reports alone tell of the unit
-	until string // the first day that reports do not bind: behind their newest period
-	// moment is when the first of the records that are counted took effect, in
-	// nanoseconds since 1970.
+	from string // the day of the first of the records that are counted; "": reports alone tell of the unit
+	// moment is when that took effect, in nanoseconds since 1970.
 	moment int64
+	bound  []step // the first day that reports do not bind, behind their newest period, as it was known
 	told   []step // since when reports tell what stands, see reporting
+}
+
+// since is the first day that is the feed's, of a unit that keeps records.
+func (o own) since() string {
+	day := o.from
+	for _, b := range o.bound {
+		day = max(day, b.day)
+	}
+	return day
+}
+
+// begins are that day as it was known since each moment: a record that is counted late is
+// older than what reports bind by then.
+func (o own) begins() []step {
+	at := step{o.from, o.moment}
+	var all []step
+	for _, b := range o.bound { // in the order of their moments
+		switch {
+		case b.day <= at.day:
+		case b.moment <= o.moment:
+			at.day = b.day
+		default:
+			all, at = append(all, at), b
+		}
+	}
+	return append(all, at)
 }
 
 // stocks are the metrics that forms bring and that stand until they are told anew, by
@@ -50,16 +75,16 @@ func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 		return own{}, nil
 	}
 	before, err := c.ownOf(d.Unit, d.Metric)
-	if err != nil || before.since != "" && before.moment <= c.Moment {
+	if err != nil || before.from != "" && before.moment <= c.Moment {
 		return before, err
 	}
 	o := before
-	o.since, o.moment = max(day, before.until), c.Moment
+	o.from, o.moment = day, c.Moment
 	if err := c.know(d.Unit, d.Metric, before, o); err != nil {
 		return o, err
 	}
 	for _, m := range stocks[measure] {
-		if before.since != "" {
+		if before.from != "" {
 			err = errors.Join(c.end(d.Unit, m, before, -1), c.cease(d.Unit, m, before, -1))
 		}
 		if err := errors.Join(err, c.end(d.Unit, m, o, 1), c.cease(d.Unit, m, o, 1)); err != nil {
@@ -72,7 +97,7 @@ func (c *Claims) begin(d aggregation.Delta, day string) (own, error) {
 // end ends n times what is carried over of a metric from what reports said of the unit,
 // on the day on which its own records begin.
 func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
-	h, err := c.holder(holderKey(unit, m, o.since))
+	h, err := c.holder(holderKey(unit, m, o.since()))
 	if err != nil || h == "" {
 		return err
 	}
@@ -99,7 +124,7 @@ func (c *Claims) end(unit string, m aggregation.Metric, o own, n int64) error {
 		stands = append(stands, r)
 	}
 	for _, r := range stands {
-		if err := c.ends(r, o.since, n*r.Value); err != nil {
+		if err := c.ends(r, o.since(), n*r.Value); err != nil {
 			return err
 		}
 	}
@@ -119,8 +144,8 @@ func (c *Claims) bind(r Figure) error {
 		return err
 	}
 	o := before
-	o.until = max(o.until, dayAfter(r.month()))
-	o.told = tell(o.told, step{aggregation.LastDay(r.month()), c.Moment})
+	o.bound = noted(o.bound, step{dayAfter(r.month()), c.Moment}, later)
+	o.told = noted(o.told, step{aggregation.LastDay(r.month()), c.Moment}, earlier)
 	return c.know(r.Cell.Unit, r.Metric, before, o)
 }
 
@@ -151,36 +176,47 @@ func (c *Claims) ownOf(unit string, m aggregation.Metric) (o own, err error) {
 	return o, nil
 }
 
-// String is o as a row has it; parts are parted by 0x00, and the parts of a step by a
-// blank.
+// String is o as a row has it; parts are parted by 0x00, steps by commas, and the parts of
+// a step by a blank.
 func (o own) String() string {
-	parts := []string{o.since, o.until, strconv.FormatInt(o.moment, 10)}
-	for _, s := range o.told {
-		parts = append(parts, s.day+" "+strconv.FormatInt(s.moment, 10))
+	return strings.Join([]string{o.from, strconv.FormatInt(o.moment, 10), sayStep(o.bound), sayStep(o.told)}, zero)
+}
+
+func sayStep(steps []step) string {
+	all := make([]string, len(steps))
+	for i, s := range steps {
+		all[i] = s.day + " " + strconv.FormatInt(s.moment, 10)
 	}
-	return strings.Join(parts, zero)
+	return strings.Join(all, ",")
+}
+
+func readSteps(text string) (all []step, err error) {
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' }) {
+		day, moment, _ := strings.Cut(part, " ")
+		at, bad := strconv.ParseInt(moment, 10, 64)
+		all, err = append(all, step{day, at}), errors.Join(err, bad)
+	}
+	return all, err
 }
 
 func readOwn(row string) (o own, err error) {
 	parts := strings.Split(row, zero)
-	if len(parts) < 3 {
+	if len(parts) != 4 {
 		return own{}, errSaid
 	}
-	o = own{since: parts[0], until: parts[1]}
-	o.moment, err = strconv.ParseInt(parts[2], 10, 64)
-	for _, part := range parts[3:] {
-		day, moment, _ := strings.Cut(part, " ")
-		at, bad := strconv.ParseInt(moment, 10, 64)
-		o.told, err = append(o.told, step{day, at}), errors.Join(err, bad)
-	}
-	return o, err
+	o.from = parts[0]
+	var bad [2]error
+	o.moment, err = strconv.ParseInt(parts[1], 10, 64)
+	o.bound, bad[0] = readSteps(parts[2])
+	o.told, bad[1] = readSteps(parts[3])
+	return o, errors.Join(err, bad[0], bad[1])
 }
 
 // flushOwn writes since when units keep records.
 func (c *Claims) flushOwn() error {
 	for _, key := range slices.Sorted(maps.Keys(c.owns)) {
 		o := c.owns[key]
-		if o.since == "" && o.until == "" {
+		if o.from == "" && len(o.bound) == 0 {
 			continue
 		}
 		if err := c.tx.Put(ownBucket, []byte(key), []byte(o.String())); err != nil {

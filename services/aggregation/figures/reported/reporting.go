@@ -20,18 +20,20 @@ func (s step) compare(o step) int {
 	return cmp.Or(cmp.Compare(s.moment, o.moment), strings.Compare(s.day, o.day))
 }
 
-// tell adds that a report has told what stands at the end of a period. Of periods whose
-// reports are accepted in another order each that is earlier than all that were known
-// before it stays, so that it can be told since when the unit reported as of any moment.
-func tell(told []step, s step) []step {
-	if slices.ContainsFunc(told, func(o step) bool { return o.day <= s.day && o.moment <= s.moment }) {
-		return told
+// noted adds a step to those of which each goes before all that were known before it, by
+// their days: so it can be told as of any moment which went first.
+func noted(steps []step, s step, before func(day, other string) bool) []step {
+	if slices.ContainsFunc(steps, func(o step) bool { return !before(s.day, o.day) && o.moment <= s.moment }) {
+		return steps
 	}
-	told = slices.DeleteFunc(slices.Clone(told), func(o step) bool { return s.day <= o.day && s.moment <= o.moment })
-	told = append(told, s)
-	slices.SortFunc(told, step.compare)
-	return told
+	steps = slices.DeleteFunc(slices.Clone(steps), func(o step) bool { return !before(o.day, s.day) && s.moment <= o.moment })
+	steps = append(steps, s)
+	slices.SortFunc(steps, step.compare)
+	return steps
 }
+
+func earlier(day, other string) bool { return day < other }
+func later(day, other string) bool   { return day > other }
 
 // reporting is by how much the unit counts as one that reports since each step: from the
 // last day of the first period of which a report has told what stands, also if what it
@@ -44,8 +46,8 @@ func (o own) reporting() map[step]int64 {
 			all[step{o.told[i-1].day, s.moment}]--
 		}
 	}
-	if o.since != "" && len(o.told) > 0 {
-		all[step{o.since, max(o.moment, o.told[0].moment)}]--
+	if o.from != "" && len(o.told) > 0 {
+		all[step{o.since(), max(o.moment, o.told[0].moment)}]--
 	}
 	return all
 }

@@ -171,8 +171,8 @@ func (c *Claims) expect(s series, changed map[string]int64) error {
 		if err := c.propose(s, step{day, 0}, changed[day]); err != nil {
 			return err
 		}
-		if s.month == "" && o.since != "" {
-			err = errors.Join(err, c.propose(s, step{max(day, o.since), o.moment}, -changed[day]))
+		if s.month == "" && o.from != "" {
+			err = errors.Join(err, c.propose(s, step{max(day, o.since()), o.moment}, -changed[day]))
 		}
 	}
 	if s.month != "" {
@@ -237,7 +237,7 @@ func (s series) base() string {
 }
 
 // cease ends n times what is proposed of a metric that stands at a unit, on the day on
-// which the unit's own records begin.
+// which the unit's own records begin, as that was known at each moment.
 func (c *Claims) cease(unit string, m aggregation.Metric, o own, n int64) error {
 	from, to := store.Prefix(strings.TrimPrefix(unit, "units/") + zero + number(m) + zero)
 	var all []store.Entry
@@ -262,11 +262,28 @@ func (c *Claims) cease(unit string, m aggregation.Metric, o own, n int64) error 
 			return err
 		}
 		for _, day := range slices.Sorted(maps.Keys(changed)) {
-			at := step{max(day, o.since), max(moment, o.moment)}
-			if err := c.propose(s, at, -n*changed[day]); err != nil {
+			if err := c.stop(s, step{day, moment}, o.begins(), n*changed[day]); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// stop ends so much of what is proposed since a step on each of the days on which records
+// begin, while that is the one that is known.
+func (c *Claims) stop(s series, since step, begins []step, n int64) error {
+	var before string
+	for _, b := range begins {
+		known := max(since.moment, b.moment)
+		err := c.propose(s, step{max(since.day, b.day), known}, -n)
+		if err == nil && before != "" {
+			err = c.propose(s, step{max(since.day, before), known}, n)
+		}
+		if err != nil {
+			return err
+		}
+		before = b.day
 	}
 	return nil
 }

@@ -102,26 +102,43 @@ func (s *Reports) Counts(o tally.What, day string) string {
 	return day
 }
 
-// owns say since when units keep records, and until when reports bind them.
-func (s *Reports) owns() map[string]string {
-	all := map[string]string{}
-	for unit, until := range s.until {
-		all[hold.Short(unit)+"\x00problem"] = sayBounds("", until, "0", s.earlier(unit))
-	}
-	for unit, at := range s.since {
-		all[hold.Short(unit)+"\x00problem"] = sayBounds(s.Begins(unit), s.until[unit], strconv.FormatInt(at.UnixNano(), 10), s.earlier(unit))
+// later lists the days behind the periods of which reports have told what stands, those
+// that no later one was told before, in the order in which they were.
+func (s *Reports) later(unit string) (all []string) {
+	told := s.told[unit]
+	for _, day := range slices.Sorted(maps.Keys(told)) {
+		first := true
+		for other, at := range told {
+			first = first && (other <= day || at.After(told[day]))
+		}
+		if last, err := time.Parse("2006-01-02", day); first && err == nil {
+			all = append(all, last.AddDate(0, 0, 1).Format("2006-01-02")+" "+strconv.FormatInt(told[day].UnixNano(), 10))
+		}
 	}
 	return all
 }
 
-func sayBounds(since, until, moment string, told []string) string {
-	return "own records since " + since + ", reports until " + until + ", the first at " + moment + ", told " + strings.Join(told, ", ")
+// owns say since when units keep records, and until when reports bind them.
+func (s *Reports) owns() map[string]string {
+	all := map[string]string{}
+	for unit := range s.told {
+		all[hold.Short(unit)+"\x00problem"] = sayBounds("", "0", strings.Join(s.later(unit), ","), strings.Join(s.earlier(unit), ","))
+	}
+	for unit, at := range s.since {
+		day, moment := at.In(tally.Zone).Format("2006-01-02"), strconv.FormatInt(at.UnixNano(), 10)
+		all[hold.Short(unit)+"\x00problem"] = sayBounds(day, moment, strings.Join(s.later(unit), ","), strings.Join(s.earlier(unit), ","))
+	}
+	return all
+}
+
+func sayBounds(from, moment, until, told string) string {
+	return "own records from " + from + " at " + moment + ", reports until " + until + ", told " + told
 }
 
 func sayOwn(b []byte) (string, bool) {
 	parts := strings.Split(string(b), "\x00")
-	if len(parts) < 3 {
+	if len(parts) != 4 {
 		return "", false
 	}
-	return sayBounds(parts[0], parts[1], parts[2], parts[3:]), true
+	return sayBounds(parts[0], parts[1], parts[2], parts[3]), true
 }

@@ -119,7 +119,7 @@ const (
 	// What was returned or reopened is not submitted again as it was.
 	Reason_REASON_PROBLEM_UNCHANGED Reason = 43
 	// What was asked for is no deadline any more: it is refused, and another asked for.
-	Reason_REASON_PROBLEM_EXTENSION_PASSED Reason = 44
+	Reason_REASON_PROBLEM_EXTENSION_OVER Reason = 44
 )
 
 // Enum value maps for Reason.
@@ -169,7 +169,7 @@ var (
 		41: "REASON_LEDGER_PLAN_MISSING",
 		42: "REASON_INSPECTION_TARGET_ARCHIVED",
 		43: "REASON_PROBLEM_UNCHANGED",
-		44: "REASON_PROBLEM_EXTENSION_PASSED",
+		44: "REASON_PROBLEM_EXTENSION_OVER",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -216,7 +216,7 @@ var (
 		"REASON_LEDGER_PLAN_MISSING":           41,
 		"REASON_INSPECTION_TARGET_ARCHIVED":    42,
 		"REASON_PROBLEM_UNCHANGED":             43,
-		"REASON_PROBLEM_EXTENSION_PASSED":      44,
+		"REASON_PROBLEM_EXTENSION_OVER":        44,
 	}
 )
 
@@ -251,7 +251,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xa3H\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xa1H\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -297,8 +297,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1dREASON_LEDGER_CAMPAIGN_CLOSED\x10(\x1a\xcc\x02\x92\xb2\x19\xc7\x02\b\x05\x12\x90\x01活动已于{date}结束，台账不再登记自查问题，也不再首次签字；新问题请记入常设台账，已有问题继续整改。\x1a\xad\x01The campaign was closed on {date}: its ledger takes no new findings of the unit and no first signature. Enter new problems in the standing ledger; those that are open go on. \x01\x12\xdc\x02\n" +
 	"\x1aREASON_LEDGER_PLAN_MISSING\x10)\x1a\xbb\x02\x92\xb2\x19\xb6\x02\b\x05\x12\xa6\x01共有{count}个问题未制定整改措施（序号{numbers}），请逐一补充原因剖析、整改措施、整改时限、责任领导和责任人后再签字。\x1a\x88\x01{count} problems have no plan (numbers {numbers}): give cause, measures, deadline, leader and person responsible of each before signing.\x12\xc1\x01\n" +
 	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01\x12\xc0\x02\n" +
-	"\x18REASON_PROBLEM_UNCHANGED\x10+\x1a\xa1\x02\x92\xb2\x19\x9c\x02\b\x05\x12\x87\x01退回或重新整改以来没有新的进展，佐证材料也与上次相同，请先填写进展或补充材料，再申请销号。\x1a\x8b\x01Nothing has come since this was returned or reopened: enter what was done, or add evidence that was not submitted before, and submit again. \x01\x12\xfa\x01\n" +
-	"\x1fREASON_PROBLEM_EXTENSION_PASSED\x10,\x1a\xd4\x01\x92\xb2\x19\xcf\x01\b\x05\x12Z申请的时限{date}已过，不能再同意，请不予同意，由单位另行申请。\x1aoThe deadline asked for, {date}, has passed and is granted no more: refuse it, and let the unit ask for another.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"\x18REASON_PROBLEM_UNCHANGED\x10+\x1a\xa1\x02\x92\xb2\x19\x9c\x02\b\x05\x12\x87\x01退回或重新整改以来没有新的进展，佐证材料也与上次相同，请先填写进展或补充材料，再申请销号。\x1a\x8b\x01Nothing has come since this was returned or reopened: enter what was done, or add evidence that was not submitted before, and submit again. \x01\x12\xf8\x01\n" +
+	"\x1dREASON_PROBLEM_EXTENSION_OVER\x10,\x1a\xd4\x01\x92\xb2\x19\xcf\x01\b\x05\x12Z申请的时限{date}已过，不能再同意，请不予同意，由单位另行申请。\x1aoThe deadline asked for, {date}, has passed and is granted no more: refuse it, and let the unit ask for another.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once
