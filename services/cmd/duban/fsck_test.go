@@ -52,6 +52,7 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 		t.Errorf("fsck %s said:\n%s", rebuildFlag, told)
 	}
 
+	lose(t, filepath.Join(c.Data, "organization.db"), "store") // by which clock it is written
 	lose(t, filepath.Join(c.Data, "organization.db"), "store")
 	put(t, filepath.Join(c.Data, "organization.db"), "store", "Version", store.Number(1))
 	ctx, cancel := context.WithTimeout(t.Context(), patience) // should it serve

@@ -19,7 +19,7 @@ func TestWhoNeverDialsIsSilent(t *testing.T) {
 	province.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE)
 	province.Unit("510100", province.Root, organizationv1.Unit_KIND_CITY)
 	in := enrolment(t, newNode(t, "510100"))
-	later := in.Logs[2:]
+	all, later := len(in.Logs), in.Logs[2:]
 	in.Logs = in.Logs[:2]
 	client := province.federation(province.SecurityAdmin)
 	in, err := client.CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: in})
@@ -42,5 +42,5 @@ func TestWhoNeverDialsIsSilent(t *testing.T) {
 	if _, err := client.ExtendInstallation(t.Context(), &federationv1.ExtendInstallationRequest{Name: in.GetName(), Logs: later}); err != nil {
 		t.Fatal(err)
 	}
-	awaited(3)
+	awaited(all)
 }
