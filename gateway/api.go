@@ -10,13 +10,11 @@ import (
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
 	"github.com/duban-project/duban/gateway/internal/route"
 	"github.com/duban-project/duban/gateway/internal/strict"
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 )
 
@@ -46,7 +44,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Pattern = m.Route.Method + " " + m.Route.Template // what traces and metrics call the request
 	ctx := a.options.withNetwork(context.WithValue(r.Context(), inputKey{}, m.Route.Input()), r)
-	h := a.bodies.of(strings.Join(networkOf(ctx, r).Get(networkHeader), ""), a.limit(m), public(m))
+	h := a.bodies.of(strings.Join(networkOf(ctx, r).Get(networkHeader), ""), a.limit(m), m.Route.Call)
 	defer h.end()
 	checked, err := a.rewrite(h, w, r.WithContext(ctx), m)
 	if err != nil {
@@ -105,19 +103,10 @@ func (a *api) rewrite(h *holding, w http.ResponseWriter, r *http.Request, m rout
 	return out, nil
 }
 
-// ruleOf says who may make a call.
-func ruleOf(m route.Match) *accessv1.Rule {
-	rule, _ := proto.GetExtension(m.Route.Call.Options(), accessv1.E_Rule).(*accessv1.Rule)
-	return rule
-}
-
-// public says whether a call is for everybody, at least at first.
-func public(m route.Match) bool { return ruleOf(m).GetPublic() || ruleOf(m).GetBootstrap() }
-
 // limit is how many bytes a body may have: the contract lets those of some calls have more
 // than others.
 func (a *api) limit(m route.Match) int64 {
-	return max(a.options.MaxBody, int64(ruleOf(m).GetMaxMib())<<20)
+	return max(a.options.MaxBody, int64(ruleOf(m.Route.Call).GetMaxMib())<<20)
 }
 
 // body reads the body, up to the limit. No body at all is an empty request, also where one

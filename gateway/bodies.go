@@ -8,6 +8,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"golang.org/x/sync/semaphore"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/duban-project/duban/gateway/internal/problem"
 	"github.com/duban-project/duban/gateway/internal/strict"
@@ -30,8 +31,8 @@ const (
 
 // bodies bounds what all requests at once make the gateway hold: the bytes of bodies,
 // and the values that they become, which take a hundred times as much. Of strangers it holds
-// little: who sends a body beyond aside, or of many values, is asked first who they are,
-// unless the method is for everybody. Room is taken for what has come, never for what is
+// little: who sends a body beyond aside, or of many values, is asked first who they are, and
+// refused if they may not make the call, unless it is for everybody. Room is taken for what has come, never for what is
 // announced, in the name of the network or, once they are known, of the principal. A body
 // counts until its request is answered.
 type bodies struct {
@@ -51,16 +52,18 @@ func newBodies(o Options, mux *runtime.ServeMux, b Backends) *bodies {
 	}
 }
 
-// of is what a request from the network holds, nothing yet. Its body has at most limit bytes.
-func (b *bodies) of(network string, limit int64, public bool) *holding {
-	return &holding{bodies: b, room: b.strangers, who: network, limit: limit, public: public}
+// of is what a request for the call holds that comes from the network, nothing yet. Its body has
+// at most limit bytes.
+func (b *bodies) of(network string, limit int64, call protoreflect.MethodDescriptor) *holding {
+	return &holding{bodies: b, room: b.strangers, who: network, limit: limit, call: call, public: public(ruleOf(call))}
 }
 
 // holding is what one request makes the gateway hold.
 type holding struct {
 	*bodies
+	call   protoreflect.MethodDescriptor
 	public bool // for everybody
-	asked  bool // who sends it is known
+	asked  bool // who sends it is known, and may make the call by roles and scopes
 	room   *room
 	limit  int64
 	who    string // in whose name the bytes are taken
@@ -141,7 +144,8 @@ func cut(err error) error {
 	return problem.Malformed(problem.Field{Path: problem.Body, Rule: "cut", Text: problem.Text{Zh: "传输中断或过慢", En: "it ended early, or came too slowly"}})
 }
 
-// introduce asks who sends it, and goes on in that name, if the services know whose it is.
+// introduce asks who sends it, and goes on in that name, if the services know whose it is and
+// who it is may make the call: whoever may not takes neither room nor a turn of those who may.
 func (h *holding) introduce(ctx context.Context, header http.Header) error {
 	asks := http.Header{}
 	for _, name := range []string{"Authorization", "Accept-Language", "Traceparent"} {
@@ -162,6 +166,9 @@ func (h *holding) introduce(ctx context.Context, header http.Header) error {
 	}
 	caller, err := h.caller.GetCaller(ctx, &organizationv1.GetCallerRequest{})
 	if err != nil {
+		return err
+	}
+	if err := refused(h.call, caller); err != nil {
 		return err
 	}
 	n := h.bytes

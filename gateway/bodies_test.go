@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 )
 
 // long is a body beyond what is read of strangers.
@@ -181,6 +183,7 @@ func (l *line) Read(b []byte) (int, error) {
 // trickles is cut, and holds nothing any more.
 func TestWhoKeepsThePaceIsWaitedFor(t *testing.T) {
 	const most = 16 << 20
+	submit := complaintv1.File_duban_complaint_v1_complaint_proto.Services().Get(0).Methods().ByName("SubmitComplaint")
 	for name, c := range map[string]struct {
 		speed func(sent int) int
 		until time.Duration // 0: all of it comes
@@ -200,7 +203,7 @@ func TestWhoKeepsThePaceIsWaitedFor(t *testing.T) {
 		l := &line{ResponseWriter: httptest.NewRecorder(), now: start, left: most, speed: c.speed}
 		b := newBodies(Options{}.withDefaults(), nil, Backends{})
 		b.now = func() time.Time { return l.now }
-		h := b.of("", most, true)
+		h := b.of("", most, submit)
 		h.asked, h.room = true, b.known
 		from := b.paced(l, l)
 		body, err := h.read(t.Context(), nil, from)
@@ -246,5 +249,30 @@ func TestValuesAreDecodedUpToABound(t *testing.T) {
 	}
 	if got := code("/v1/complaints:submit", many, ""); got != http.StatusTooManyRequests {
 		t.Errorf("the public: %d", got)
+	}
+}
+
+// Who may not make the call by roles and scopes is refused before the body is decoded, and
+// takes no turn of those who may.
+func TestWhoMayNotCallTakesNoTurn(t *testing.T) {
+	f := &fake{}
+	h, _ := start(t, f, Options{})
+	b := h.(*front).api.bodies
+	if !b.values.TryAcquire(dense) {
+		t.Fatal("something is held")
+	}
+	b.turn = time.Millisecond
+	many := `{"units":[` + strings.Repeat("{},", slight) + `{}]}`
+	for key, reason := range map[string]string{"viewer": `"PERMISSION_DENIED"`, "narrowed": `"KEY_SCOPE_DENIED"`} {
+		for name, body := range map[string]string{"a long body": long(), "a dense body": many} {
+			w := ask(h, "POST", "/v1/units", body, "Authorization: Bearer "+key)
+			if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), reason) || f.last != nil {
+				t.Errorf("%s, %s: %d %s", key, name, w.Code, w.Body)
+			}
+		}
+		if w := ask(h, "POST", "/v1/units", `{"displayName":"a"}`, "Authorization: Bearer "+key); w.Code != http.StatusOK {
+			t.Errorf("%s: a short body is for the service to refuse: %d %s", key, w.Code, w.Body)
+		}
+		f.reset(nil)
 	}
 }

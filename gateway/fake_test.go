@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	clockv1 "github.com/duban-project/duban/proto/gen/go/duban/clock/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -57,13 +58,23 @@ func (f *fake) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatus
 	return &httpbody.HttpBody{ContentType: "text/csv; charset=utf-8", Data: []byte("单位,8\r\n")}, f.seen(ctx, req)
 }
 
-// GetCaller knows all but whoever has the key "nonsense".
+// GetCaller knows all but whoever has the key "nonsense". All are administrators but who
+// has the key "viewer", or "narrowed", to complaints.
 func (f *fake) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (*organizationv1.Caller, error) {
 	said := metadata.ValueFromIncomingContext(ctx, "authorization")
 	if slices.Contains(said, "Bearer nonsense") {
 		return nil, status.Error(codes.Unauthenticated, "who?")
 	}
-	return &organizationv1.Caller{Principal: strings.Join(said, "")}, nil
+	caller := &organizationv1.Caller{Principal: strings.Join(said, ""), Grants: []*organizationv1.RoleGrant{
+		{Role: accessv1.Role_ROLE_SYSTEM_ADMIN}, {Role: accessv1.Role_ROLE_SECURITY_ADMIN},
+	}}
+	switch caller.GetPrincipal() {
+	case "Bearer viewer":
+		caller.Grants = []*organizationv1.RoleGrant{{Role: accessv1.Role_ROLE_VIEWER}}
+	case "Bearer narrowed":
+		caller.Scopes = []string{"complaint:write"}
+	}
+	return caller, nil
 }
 
 func (f *fake) CreateUnit(ctx context.Context, req *organizationv1.CreateUnitRequest) (*organizationv1.Unit, error) {

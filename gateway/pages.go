@@ -19,6 +19,9 @@ var openAPI []byte
 // Reference is what the services' data say, for the pages for developers.
 type Reference = developer.Reference
 
+// Event is a type of events, as a Reference names it.
+type Event = developer.Event
+
 // The policies keep the pages from loading anything from elsewhere, whatever is in
 // them. Swagger UI starts by a script and styles in its page; pages of our own have
 // a stylesheet and nothing else.

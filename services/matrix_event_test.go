@@ -5,6 +5,7 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	"github.com/duban-project/duban/services/event"
 )
 
 // hookRecords are a webhook of the home, which a portal of the home owns, and a
@@ -24,7 +25,7 @@ func (m *matrix) keepHooks(home string) (r hookRecords) {
 
 // hooking is a webhook at a port where nobody listens.
 func hooking(unit string) *eventv1.Webhook {
-	return &eventv1.Webhook{Unit: unit, Url: "http://127.0.0.1:9/", Types: []string{"event.none.v1"}}
+	return &eventv1.Webhook{Unit: unit, Url: "http://127.0.0.1:9/", Types: []string{event.Ping}}
 }
 
 // orphaned: the owner of a merged unit's webhook is a machine of that unit, which

@@ -14,6 +14,7 @@ import (
 // The reasons for which a rule refuses.
 var (
 	ErrCursor      = fault.Of(eventv1.Reason_REASON_EVENT_CURSOR_INVALID)
+	ErrType        = fault.Of(eventv1.Reason_REASON_EVENT_TYPE_UNKNOWN)
 	ErrURL         = fault.Of(eventv1.Reason_REASON_WEBHOOK_URL_NOT_ALLOWED)
 	ErrIllegalMove = fault.Of(eventv1.Reason_REASON_WEBHOOK_ILLEGAL_MOVE)
 	ErrTooMany     = fault.Of(eventv1.Reason_REASON_WEBHOOK_TOO_MANY)

@@ -16,8 +16,6 @@ import (
 	"html/template"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/duban-project/duban/gateway/internal/problem"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
@@ -25,10 +23,18 @@ import (
 
 // Reference is what the services' data say and the contract does not.
 type Reference struct {
-	Metrics   []*aggregationv1.Metric           // all metrics (指标)
-	Forms     []*aggregationv1.ReportForm       // all report forms (报表格式)
-	Templates []*campaignv1.CampaignTemplate    // the templates, with the categories of problems that they have
-	Told      func(resource proto.Message) bool // whether changes of such a resource are told as events; nil: none are
+	Metrics   []*aggregationv1.Metric        // all metrics (指标)
+	Forms     []*aggregationv1.ReportForm    // all report forms (报表格式)
+	Templates []*campaignv1.CampaignTemplate // the templates, with the categories of problems that they have
+	Events    []Event                        // all types of events (事件类型), by their names
+}
+
+// Event is a type of events.
+type Event struct {
+	Type     string // such as aggregation.report.accepted.v1
+	Resource string // what it has as data, such as Report
+	By       string // the method after which it is told, or "" for what follows from others
+	Zh, En   string // what it follows from
 }
 
 // Root is the path beneath which the pages of both languages lie.

@@ -10,12 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
-
 	"github.com/duban-project/duban/gateway/internal/problem"
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 )
 
 // changelog is a copy of the repository's, which `make proto` makes.
@@ -29,7 +24,6 @@ type facts struct {
 	Services []Service
 	Enums    []Codes
 	Errors   []problem.Entry
-	Events   []Event
 	Log      []Entry
 }
 
@@ -48,52 +42,11 @@ func gather(text []byte, r Reference) (*facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &facts{Reference: r, Services: services, Errors: problem.Catalogue(), Events: events(r.Told), Log: entries(changelog)}
+	f := &facts{Reference: r, Services: services, Errors: problem.Catalogue(), Log: entries(changelog)}
 	for _, name := range slices.Sorted(maps.Keys(d.Enums)) {
 		f.Enums = append(f.Enums, Codes{strings.TrimPrefix(name, "duban."), d.Enums[name]})
 	}
 	return f, nil
-}
-
-// Event is a type of events.
-type Event struct {
-	Type     string // such as aggregation.report.accepted.v1
-	Resource string // what it has as data, such as Report
-	By       string // the method after which it is told, or "" for what follows from others
-	Text     problem.Text
-}
-
-// events are the types that the contract's methods leave, and what follows from
-// them, as far as they are told.
-func events(told func(proto.Message) bool) []Event {
-	all := slices.Clone(following)
-	if told == nil {
-		return all
-	}
-	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
-		for i := range file.Services().Len() {
-			methods := file.Services().Get(i).Methods()
-			for j := range methods.Len() {
-				if e, ok := eventOf(methods.Get(j), told); ok && !slices.ContainsFunc(all, func(other Event) bool { return other.Type == e.Type }) {
-					all = append(all, e)
-				}
-			}
-		}
-		return true
-	})
-	slices.SortFunc(all, func(a, b Event) int { return strings.Compare(a.Type, b.Type) })
-	return all
-}
-
-// eventOf is what a method leaves, if anybody is told of it.
-func eventOf(method protoreflect.MethodDescriptor, told func(proto.Message) bool) (Event, bool) {
-	rule, _ := proto.GetExtension(method.Options(), accessv1.E_Rule).(*accessv1.Rule)
-	answer, err := protoregistry.GlobalTypes.FindMessageByName(method.Output().FullName())
-	if rule.GetEvent() == "" || err != nil || !told(answer.New().Interface()) {
-		return Event{}, false
-	}
-	service := strings.Split(string(method.ParentFile().Package()), ".")[1]
-	return Event{Type: service + "." + rule.GetEvent() + ".v1", Resource: string(method.Output().Name()), By: string(method.Name())}, true
 }
 
 // Entry is a line of the change log: a heading or what changed.

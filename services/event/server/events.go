@@ -22,6 +22,9 @@ const pace = 100 * time.Millisecond
 
 // ListEvents implements the RPC. It waits outside of any View.
 func (s *Service) ListEvents(ctx context.Context, req *eventv1.ListEventsRequest) (*eventv1.ListEventsResponse, error) {
+	if err := event.CheckTypes(s.types, req.GetTypes(), nil, "types"); err != nil {
+		return nil, err
+	}
 	access := authz.From(ctx)
 	q := order.Search{Access: access, Tree: s.Tree, Types: req.GetTypes(), Unit: req.GetUnit(), Campaign: req.GetCampaign()}
 	waiting, cancel := s.waiting(ctx, req.GetWait().AsDuration())

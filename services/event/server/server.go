@@ -14,6 +14,7 @@ import (
 
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/event/order"
 	"github.com/duban-project/duban/services/event/secret"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -58,6 +59,7 @@ type Service struct {
 	rung     *bell // by events that are durable
 	webhooks change.Kind[*eventv1.Webhook]
 	table    store.Table[*eventv1.Webhook] // the same, for those who work without a caller
+	types    []event.Type
 	listing  *authz.Method
 	heard    *heard
 	troubles *troubles
@@ -77,7 +79,7 @@ func New(book *change.Book, parts Parts) (*Service, error) {
 	troubles := &troubles{of: map[string]eventv1.Webhook_Trouble{}}
 	return &Service{
 		Parts: parts, book: book, rung: newBell(), listing: methods[listing],
-		heard: &heard{behind: map[string]uint64{}}, troubles: troubles,
+		heard: &heard{behind: map[string]uint64{}}, troubles: troubles, types: event.Types(),
 		webhooks: change.Kind[*eventv1.Webhook]{Book: book, May: mayWebhook, Gone: deleted, Show: troubles.show},
 		table:    store.Table[*eventv1.Webhook]{Bucket: "duban.event.v1.Webhook", Key: (*eventv1.Webhook).GetName},
 	}, nil

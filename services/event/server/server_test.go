@@ -256,7 +256,7 @@ func TestManyReadersWait(t *testing.T) {
 
 // await waits for events that do not come.
 func (s *scene) await(ctx context.Context, key string) error {
-	_, err := s.Event(key).ListEvents(ctx, &eventv1.ListEventsRequest{Wait: durationpb.New(30 * time.Second), Types: []string{"campaign.none.*"}})
+	_, err := s.Event(key).ListEvents(ctx, &eventv1.ListEventsRequest{Wait: durationpb.New(30 * time.Second), Types: []string{"evaluation.result.*"}})
 	return err
 }
 
@@ -291,7 +291,7 @@ func TestOneReaderShutsOutNobody(t *testing.T) {
 			t.Fatalf("%d of %d are refused, want all but %d", n, polls, most)
 		}
 	}
-	req := &eventv1.ListEventsRequest{Wait: durationpb.New(10 * time.Millisecond), Types: []string{"campaign.none.*"}}
+	req := &eventv1.ListEventsRequest{Wait: durationpb.New(10 * time.Millisecond), Types: []string{"evaluation.result.*"}}
 	_, err := s.Event(other).ListEvents(soon, req)
 	for busy(err) && soon.Err() == nil { // the last to wait may not have left their places
 		_, err = s.Event(other).ListEvents(soon, req)

@@ -47,6 +47,9 @@ func mayWebhook(tx *change.Tx, w *eventv1.Webhook) error {
 // deleted webhooks are kept, as deliveries of them are under way.
 func deleted(w *eventv1.Webhook) bool { return w.GetState() == eventv1.Webhook_STATE_DELETED }
 
+// typesOf is where a request names the types that a webhook is for.
+const typesOf = "webhook.types"
+
 // service is the beginning of the full names of all methods.
 const service = "/duban.event.v1.EventService/"
 
@@ -72,6 +75,9 @@ func refusal(err error) error {
 func (s *Service) CreateWebhook(ctx context.Context, req *eventv1.CreateWebhookRequest) (*eventv1.IssuedWebhook, error) {
 	asked := req.GetWebhook()
 	return change.Do(ctx, s.book, req, func(tx *change.Tx) (*eventv1.IssuedWebhook, error) {
+		if err := event.CheckTypes(s.types, asked.GetTypes(), nil, typesOf); err != nil {
+			return nil, err
+		}
 		if err := s.room(tx); err != nil {
 			return nil, err
 		}
@@ -175,7 +181,11 @@ func (s *Service) UpdateWebhook(ctx context.Context, req *eventv1.UpdateWebhookR
 		options = append(options, s.checkTarget(url))
 	}
 	return s.webhooks.ChangeAs(ctx, req, req.GetWebhook(), func(_ *change.Tx, w *eventv1.Webhook) (*eventv1.Webhook, error) {
-		return change.Masked(w, req.GetWebhook(), req.GetUpdateMask(), event.Fields...)
+		next, err := change.Masked(w, req.GetWebhook(), req.GetUpdateMask(), event.Fields...)
+		if err != nil {
+			return nil, err
+		}
+		return next, event.CheckTypes(s.types, next.GetTypes(), w.GetTypes(), typesOf)
 	}, options...)
 }
 

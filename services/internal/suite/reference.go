@@ -1,8 +1,6 @@
 package suite
 
 import (
-	"google.golang.org/protobuf/proto"
-
 	"github.com/duban-project/duban/gateway"
 	aggregationrules "github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -14,7 +12,10 @@ import (
 // reference is what the pages for developers tell of the data that the program
 // ships with; templates are as of this year.
 func (s *Suite) reference() (gateway.Reference, error) {
-	r := gateway.Reference{Metrics: aggregationrules.Metrics(), Forms: reports.Forms(), Told: told}
+	r := gateway.Reference{Metrics: aggregationrules.Metrics(), Forms: reports.Forms()}
+	for _, t := range eventrules.Types() {
+		r.Events = append(r.Events, gateway.Event{Type: t.Name, Resource: t.Resource, By: t.By, Zh: t.Zh, En: t.En})
+	}
 	templates, err := campaignrules.Shipped()
 	if err != nil {
 		return r, err
@@ -27,10 +28,4 @@ func (s *Suite) reference() (gateway.Reference, error) {
 		r.Templates = append(r.Templates, made)
 	}
 	return r, nil
-}
-
-// told says whether changes of a resource are events.
-func told(resource proto.Message) bool {
-	_, told := eventrules.PlaceOf(resource)
-	return told
 }

@@ -2,15 +2,20 @@ package server
 
 import (
 	"context"
+	"fmt"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
-// GetCaller implements the RPC.
+// GetCaller implements the RPC. Who was just granted a right is told of it: the gateway
+// refuses by what this answers.
 func (s *Service) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (caller *organizationv1.Caller, err error) {
 	a := authz.From(ctx)
+	if err := a.Renew(ctx); err != nil {
+		return nil, fmt.Errorf("bringing the tree up to date: %w", err)
+	}
 	err = s.book.View(ctx, func(tx *change.Tx) error {
 		k, err := s.keys.Seek(tx, a.Principal.Key)
 		if err != nil {

@@ -170,7 +170,7 @@ type ListEventsRequest struct {
 	// How long to wait for an event if there is none yet; at most 30 s.
 	Wait *durationpb.Duration `protobuf:"bytes,3,opt,name=wait,proto3" json:"wait,omitempty"`
 	// Only these types; "rectification.problem.*" names all that begin so. Empty:
-	// all.
+	// all. What names none is refused (EVENT_TYPE_UNKNOWN).
 	Types []string `protobuf:"bytes,4,rep,name=types,proto3" json:"types,omitempty"`
 	// Only of this unit and all beneath it; empty: all that the caller may see.
 	Unit string `protobuf:"bytes,5,opt,name=unit,proto3" json:"unit,omitempty"`

@@ -34,6 +34,8 @@ const (
 	Reason_REASON_EVENT_CURSOR_INVALID Reason = 1
 	// The address is none that events may be sent to.
 	Reason_REASON_WEBHOOK_URL_NOT_ALLOWED Reason = 2
+	// A type that is asked for names no events.
+	Reason_REASON_EVENT_TYPE_UNKNOWN Reason = 7
 	// The move is not allowed from this state.
 	Reason_REASON_WEBHOOK_ILLEGAL_MOVE Reason = 3
 	// There are as many webhooks as there may be.
@@ -50,6 +52,7 @@ var (
 		0: "REASON_UNSPECIFIED",
 		1: "REASON_EVENT_CURSOR_INVALID",
 		2: "REASON_WEBHOOK_URL_NOT_ALLOWED",
+		7: "REASON_EVENT_TYPE_UNKNOWN",
 		3: "REASON_WEBHOOK_ILLEGAL_MOVE",
 		4: "REASON_WEBHOOK_TOO_MANY",
 		5: "REASON_WEBHOOK_FULL",
@@ -59,6 +62,7 @@ var (
 		"REASON_UNSPECIFIED":              0,
 		"REASON_EVENT_CURSOR_INVALID":     1,
 		"REASON_WEBHOOK_URL_NOT_ALLOWED":  2,
+		"REASON_EVENT_TYPE_UNKNOWN":       7,
 		"REASON_WEBHOOK_ILLEGAL_MOVE":     3,
 		"REASON_WEBHOOK_TOO_MANY":         4,
 		"REASON_WEBHOOK_FULL":             5,
@@ -97,12 +101,12 @@ var File_duban_event_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_event_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1bduban/event/v1/reason.proto\x12\x0eduban.event.v1\x1a\x1aduban/fault/v1/fault.proto*\xce\n" +
-	"\n" +
+	"\x1bduban/event/v1/reason.proto\x12\x0eduban.event.v1\x1a\x1aduban/fault/v1/fault.proto*\x86\f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xca\x01\n" +
 	"\x1bREASON_EVENT_CURSOR_INVALID\x10\x01\x1a\xa8\x01\x92\xb2\x19\xa3\x01\b\x01\x12E游标无效，请使用本接口返回的游标，或从头读取。\x1aXThe cursor is none that was given here: use one that was, or begin with the first event.\x12\xec\x01\n" +
-	"\x1eREASON_WEBHOOK_URL_NOT_ALLOWED\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12U推送地址不被允许：{problem}。请改用可从外部访问的 https 地址。\x1agEvents may not be sent to this address: {problem}. Use an https address that is reachable from outside.\x12\xca\x01\n" +
+	"\x1eREASON_WEBHOOK_URL_NOT_ALLOWED\x10\x02\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12U推送地址不被允许：{problem}。请改用可从外部访问的 https 地址。\x1agEvents may not be sent to this address: {problem}. Use an https address that is reachable from outside.\x12\xb5\x01\n" +
+	"\x19REASON_EVENT_TYPE_UNKNOWN\x10\a\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x01\x12E没有这样的事件类型，请查阅文档中的事件类型表。\x1aEThere are no such events: see the list of types in the documentation.\x12\xca\x01\n" +
 	"\x1bREASON_WEBHOOK_ILLEGAL_MOVE\x10\x03\x1a\xa8\x01\x92\xb2\x19\xa3\x01\b\x05\x12X推送地址目前为“{state}”，不能执行“{move}”操作，请重新读取。\x1aEThe webhook is {state}, which does not allow \"{move}\": read it again.\x12\xc4\x01\n" +
 	"\x17REASON_WEBHOOK_TOO_MANY\x10\x04\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\x05\x12I{whose}的推送地址最多 {limit} 个，请先删除不再使用的。\x1aRThere may be {limit} webhooks of {whose}: delete those that are not used any more.\x12\xac\x01\n" +
 	"\x13REASON_WEBHOOK_FULL\x10\x05\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x05\x12<待推送的事件已达上限，请待其送达后再试。\x1aKAs many events wait to be delivered as may: repeat when they are delivered.\x12\xac\x02\n" +

@@ -274,7 +274,7 @@ type Webhook struct {
 	// none of a private network, unless the operator allows it.
 	Url string `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
 	// Only these types; "rectification.problem.*" names all that begin so. Empty:
-	// all.
+	// all. What is new to it and names none is refused (EVENT_TYPE_UNKNOWN).
 	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
 	// Only of this campaign; empty: all.
 	Campaign string `protobuf:"bytes,6,opt,name=campaign,proto3" json:"campaign,omitempty"`

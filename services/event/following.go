@@ -1,0 +1,36 @@
+package event
+
+// following are the types of events that no method of the contract names, because they
+// follow from what happened to another resource.
+var following = []Type{
+	{"aggregation.report.entered.v1", "Report", "", "各行已全部计入", "all its rows are counted"},
+	{"aggregation.report.failed.v1", "Report", "", "有数据行无法处理", "some of its rows cannot be worked on"},
+	{"aggregation.report.judged.v1", "Report", "", "各行已全部校验", "all its rows are judged"},
+	{"aggregation.report.rejudged.v1", "Report", "", "待对照的行已重新校验", "rows that were quarantined are judged again"},
+	{"aggregation.report.released.v1", "Report", "", "被退回的更正不再占用原报表", "a correction of it was returned, and it stands alone again"},
+	{"aggregation.report.replaced.v1", "Report", "", "未接受的报表已被后来的取代", "a later one stands in its place before it was accepted"},
+	{"aggregation.report.superseded.v1", "Report", "", "已接受的报表已被更正", "a correction was accepted in its place"},
+	{"aggregation.source.recounted.v1", "ReportSource", "", "报表被退回，已报送至已重新计算", "a report of it was returned, and until when it has reported was worked out anew"},
+	{"aggregation.source.reported.v1", "ReportSource", "", "报送来源报来一份报表", "a report of the source came"},
+	{"campaign.assignment.abandoned.v1", "Assignment", "", "所属单位已停用", "its unit was archived"},
+	{"campaign.assignment.closed.v1", "Assignment", "", "所属活动已结束", "its campaign was closed"},
+	{"campaign.assignment.issued.v1", "Assignment", "", "活动发布，任务下达", "its campaign was published"},
+	{"campaign.assignment.recounted.v1", "Assignment", "", "节假日安排公布，暂定的时限已重算", "holidays were announced, and its provisional day was counted anew"},
+	{"complaint.complaint.received.v1", "Complaint", "", "收到投诉", "it came"},
+	{"complaint.complaint.recounted.v1", "Complaint", "", "节假日安排公布，暂定的时限已重算", "holidays were announced, and its provisional days were counted anew"},
+	{"complaint.rectification.settled.v1", "Complaint", "", "转整改有结果：已列入台账或未被接收", "the ledger took its order, or refused it"},
+	{"complaint.rectification.hindered.v1", "Complaint", "", "转整改受阻，待人工处理", "its order for rectification is held up"},
+	{"evaluation.credentials.issued.v1", "Round", "IssueCredentials", "", ""},
+	{"evaluation.result.published.v1", "Result", "", "所属评议已公布", "its round was published"},
+	{"event.webhook.pinged.v1", "", "PingWebhook", "", ""},
+	{"rectification.content.filed.v1", "FiledProblem", "", "随台账报备的问题", "a problem as it was filed with its ledger"},
+	{"rectification.ledger.changed.v1", "Ledger", "", "台账中的问题有变，所属活动已结束，或所属单位已停用", "one of its problems changed, its campaign was closed, or its unit archived"},
+	{"rectification.ledger.issued.v1", "Ledger", "", "活动发布，台账下达", "its campaign was published, and the unit owes it"},
+	{"rectification.ledger.recounted.v1", "Ledger", "", "节假日安排公布，暂定的时限已重算", "holidays were announced, and its provisional days were counted anew"},
+	{"rectification.problem.accepted.v1", "Problem", "", "所属台账已备案", "its ledger was acknowledged"},
+	{"rectification.problem.filed.v1", "Problem", "", "所属台账已报备", "its ledger was filed"},
+	{"rectification.version.acknowledged.v1", "LedgerVersion", "", "已备案", "the superior acknowledged it"},
+	{"rectification.version.filed.v1", "LedgerVersion", "", "已报备", "its ledger was filed"},
+	{"rectification.version.superseded.v1", "LedgerVersion", "", "未备案即报备了新版本", "a later version was filed before the superior decided"},
+	{"rectification.version.returned.v1", "LedgerVersion", "", "已退回", "the superior returned it"},
+}
