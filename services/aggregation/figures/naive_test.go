@@ -174,10 +174,16 @@ func (n *naive) enter(r reported.Figure) (counts bool) {
 	return true
 }
 
-// withdraw forgets what a report said. Its source keeps the figure.
+// withdraw forgets what a report said. Its source keeps the figure, but for a stock of
+// which nothing is left.
 func (n *naive) withdraw(r reported.Figure) {
-	if at := n.sayer(r); at >= 0 && n.reports[at].Sequence == r.Sequence {
-		n.reports = slices.Delete(n.reports, at, at+1)
+	f, at := figureOf(r.Cell.Unit, r.Metric, month(r)), n.sayer(r)
+	if at < 0 || n.holders[f] != r.Source || n.reports[at].Sequence != r.Sequence {
+		return
+	}
+	n.reports = slices.Delete(n.reports, at, at+1)
+	if f.month == "" && !slices.ContainsFunc(n.reports, func(o reported.Figure) bool { return o.Cell.Unit == f.unit && o.Metric == f.metric }) {
+		delete(n.holders, f)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"context"
 	"iter"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -176,14 +177,24 @@ func valued(about *aggregationv1.Report_Row, field, text string) *aggregationv1.
 	return row
 }
 
-// whole reads a whole number as people and spreadsheets write it: 1200, 1,200,
-// 12.0.
+// shape is that of numbers in JSON: 007 is a code and none. A power of ten with a sign is what
+// spreadsheets show of what they have rounded.
+var shape = regexp.MustCompile(`^[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE]-?[0-9]+)?$`)
+
+// whole reads a whole number as JSON has it, or as people and spreadsheets write it: 1200,
+// 1,200, 12.0, 1.2e3.
 func whole(text string) (int64, bool) {
 	if integer, fraction, point := strings.Cut(text, "."); point && fraction != "" && strings.Trim(fraction, "0") == "" {
 		text = integer
 	}
 	if first, rest, grouped := strings.Cut(text, ","); grouped && first != "" && len(first) <= 3 && thousands(rest) {
 		text = strings.ReplaceAll(text, ",", "")
+	}
+	if !shape.MatchString(text) {
+		return 0, false
+	}
+	if strings.ContainsAny(text, "eE") {
+		text = number(text)
 	}
 	v, err := strconv.ParseInt(text, 10, 64)
 	return v, err == nil

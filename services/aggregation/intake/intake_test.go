@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	stdcsv "encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -219,6 +221,28 @@ func sheetOf(t testing.TB, rows string) []byte {
 
 const titles = `<row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="s"><v>1</v></c></row>`
 
+// What is a number in JSON is the same one in a file, and what is none there is none in a file,
+// but for what people and spreadsheets write in a way of their own.
+func TestFilesReadNumbersAsJSONDoes(t *testing.T) {
+	for text, only := range map[string]*row{
+		"0": nil, "-0": nil, "7": nil, "-5": nil, "12.0": nil, "0.0": nil, "1.5": nil, "1e2": nil, "1.2E7": nil, "4200e-2": nil, "1.5E0": nil, "15e-1": nil, "1e0": nil,
+		"007": nil, "00": nil, "-07": nil, "007.0": nil, "01e2": nil, "1e": nil, "e2": nil, "0x7": nil, "1_000": nil, ".5e1": nil, "1e300": nil, "1e99": nil, "Inf": nil, "NaN": nil,
+		"1,200": {Value: 1200}, "+5": {Value: 5}, "0,200": {Unreadable: "0,200"},
+		"1.23E+03": {Unreadable: "1.23E+03"}, // as a spreadsheet shows it, which may be rounded
+	} {
+		want := only
+		if want == nil {
+			if want = (&row{}); !json.Valid([]byte(text)) || protojson.Unmarshal([]byte(`{"value":`+text+`}`), want) != nil {
+				want = &row{Unreadable: text}
+			}
+		}
+		list, _, err := readFile(csv, []byte("unit,found\nunits/a,\""+text+"\"\n"), ledger(t))
+		if err != nil || len(list) != 1 || list[0].GetValue() != want.GetValue() || list[0].GetUnreadable() != want.GetUnreadable() {
+			t.Errorf("%q is read as %v, %v, want %v", text, list, err, want)
+		}
+	}
+}
+
 // A cell is a value if it is written as one: what is only shown, not known or not
 // there is none.
 func TestCellsThatHoldNoValue(t *testing.T) {
@@ -235,7 +259,8 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 		"a half by a power":    {`<c r="B2"><v>1.5E0</v></c>`, &row{Unreadable: "1.5E0"}},
 		"beyond all":           {`<c r="B2"><v>1E300</v></c>`, &row{Unreadable: "1E300"}},
 		"no number":            {`<c r="B2"><v>Inf</v></c>`, &row{Unreadable: "Inf"}},
-		"a text of a power":    {`<c r="B2" t="str"><v>1E2</v></c>`, &row{Unreadable: "1E2"}},
+		"a text of a power":    {`<c r="B2" t="str"><v>1E2</v></c>`, &row{Value: 100}},
+		"a power as shown":     {`<c r="B2" t="str"><v>1.23E+03</v></c>`, &row{Unreadable: "1.23E+03"}},
 		"a saved formula":      {`<c r="B2"><f>40+2</f><v>42</v></c>`, &row{Value: 42}},
 		"a formula of nothing": {`<c r="B2" t="str"><f>""</f><v></v></c>`, &row{Field: "-", Unreadable: reports.Nothing}},
 		"an unsaved formula":   {`<c r="B2"><f>40+2</f></c>`, &row{Unreadable: "=40+2"}},

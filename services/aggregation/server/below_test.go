@@ -28,6 +28,7 @@ type joined struct {
 	told time.Time // when the newest move below took effect
 	// last are the pages of reports made below that count, by period.
 	last map[string]*aggregationv1.ReportPage
+	sent map[string]int64 // how many reports each source below has
 }
 
 const (
@@ -45,7 +46,7 @@ var (
 )
 
 func newJoined(t *testing.T, r *rapid.T) *joined {
-	j := &joined{history: newEmptyHistory(t, r), last: map[string]*aggregationv1.ReportPage{}}
+	j := &joined{history: newEmptyHistory(t, r), last: map[string]*aggregationv1.ReportPage{}, sent: map[string]int64{}}
 	j.told = j.now
 	for _, u := range [][2]string{{"root", ""}, {"a", "root"}, {"b", "root"}, {"b1", "b"}} {
 		j.lie(u[0], u[1])

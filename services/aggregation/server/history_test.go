@@ -53,6 +53,7 @@ type history struct {
 	voice   []*complaintv1.Complaint
 	reports int64
 	papers  []*filed
+	about   []string // the units that reports are about, if not all
 }
 
 var services = []string{"organization", "aggregation", "campaign", "rectification", "evaluation", "complaint"}
@@ -122,7 +123,13 @@ func (h *history) append(service, subject string, body proto.Message) {
 
 func (h *history) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(h.T, label) }
 func (h *history) unit() string                 { return "units/" + rapid.SampledFrom(names).Draw(h.T, "unit") }
-func (h *history) flip(label string) bool       { return rapid.Bool().Draw(h.T, label) }
+func (h *history) subject() string {
+	if len(h.about) > 0 {
+		return "units/" + rapid.SampledFrom(h.about).Draw(h.T, "subject")
+	}
+	return h.unit()
+}
+func (h *history) flip(label string) bool { return rapid.Bool().Draw(h.T, label) }
 
 var names = []string{"root", "a", "b", "a1", "a2", "b1", "a1x"}
 
@@ -345,7 +352,7 @@ func (h *history) write(p *filed) {
 	for _, field := range form.GetFields() {
 		if h.flip(field.GetField()) {
 			p.page.Rows = append(p.page.Rows, &aggregationv1.Report_Row{
-				ResolvedUnit: h.unit(), Field: field.GetField(), Campaign: campaigns[h.pick("campaign", 1+2*min(1, len(form.GetDimensions())))], Value: int64(h.pick("value", 5)),
+				ResolvedUnit: h.subject(), Field: field.GetField(), Campaign: campaigns[h.pick("campaign", 1+2*min(1, len(form.GetDimensions())))], Value: int64(h.pick("value", 5)),
 			})
 		}
 	}

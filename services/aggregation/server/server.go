@@ -67,7 +67,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   9, // since reports tally how many rows are inconsistent
+	First:   9, // since reports tally how many rows are inconsistent, and stocks are released
 }
 
 func indexes() map[string][]string {

@@ -42,7 +42,7 @@ type Figure struct {
 
 // The buckets and what is in them; parts of keys are parted by 0x00.
 const (
-	holdersBucket  = "figures.holders"  // unit, measure and month, or metric → which source of reports has it
+	holdersBucket  = "figures.holders"  // unit, measure and month, or metric → which source of reports has it, or of what installation may
 	reportedBucket = "figures.reported" // unit, metric, campaign, category, month → value, sequence and moment
 	ownBucket      = "figures.own"      // unit, what is counted → since when the unit keeps records of it, or reports tell
 	fedBucket      = "figures.fed"      // unit, measure, month, metric, campaign, category, source, day → what the feed says came
@@ -142,8 +142,8 @@ func (c *Claims) free(r Figure) (bool, error) {
 		return false, err
 	}
 	for month, key := range r.holderKeys() {
-		held, err := c.holder(key)
-		if err != nil || held != "" && held != r.holder() {
+		held, open, err := c.open(key, r)
+		if err != nil || !open {
 			return false, err
 		}
 		if held != "" || !r.flow() || r.judged {
@@ -176,14 +176,22 @@ func (c *Claims) Enter(r Figure) (verdict aggregationv1.Report_Verdict, counted 
 }
 
 // Withdraw takes r off, if it is what counts: its report is superseded by one
-// that does not say it. Of a stock, what stood before stands on. The source keeps
-// the figure.
+// that does not say it. Of a stock, what stood before stands on, and the source has it
+// until nothing of it is left. What came in a month the source keeps.
 func (c *Claims) Withdraw(r Figure) error {
+	held, err := c.holder(holderKey(r.Cell.Unit, r.Metric, aggregation.LastDay(r.month())))
+	if err != nil || held != r.holder() { // another source may have the same numbers
+		return err
+	}
 	n, err := c.around(r)
 	if err != nil || !n.said || n.at.sequence != r.Sequence {
 		return err
 	}
-	return errors.Join(c.touch(r.series()), c.shift(r, n, n.carried-n.at.value), c.tx.Delete(reportedBucket, []byte(r.key())))
+	err = errors.Join(c.touch(r.series()), c.shift(r, n, n.carried-n.at.value), c.tx.Delete(reportedBucket, []byte(r.key())))
+	if err != nil || r.flow() {
+		return err
+	}
+	return c.release(r)
 }
 
 // Said returns what counts in the last month of r, if a report has said it.

@@ -14,7 +14,7 @@ import (
 
 // holderKey names what has one source of reports: in each month all flows of a measure,
 // so that what is divided is of the source of what it is divided by; of anything else
-// the metric for good, because what stands carries over into later months.
+// the metric until release, because what stands carries over into later months.
 func holderKey(unit string, m aggregation.Metric, day string) string {
 	what, period := number(m), ""
 	if d := aggregation.Define(m); d.Flow() {
@@ -75,14 +75,43 @@ func (c *Claims) hold(r Figure) error {
 	return nil
 }
 
-// holder is the source of reports that has a figure, with its form if the figure is a
-// flow; "" if none has. When the feed has what stands, own says.
-func (c *Claims) holder(key string) (string, error) {
-	if h, ok := c.holders[key]; ok {
-		return h, nil
+// release lets go of a stock of which nothing is left that r's source said. The next source
+// of the same installation that says it has it; none of another ever, as whether that was
+// counted before depends on when its feed came.
+func (c *Claims) release(r Figure) error {
+	key := holderKey(r.Cell.Unit, r.Metric, "") // which begins those of what was reported, too
+	from, to := store.Prefix(key)
+	for _, err := range c.tx.Scan(reportedBucket, from, to) {
+		return err
 	}
-	b, _, err := store.Seek(c.tx, holdersBucket, []byte(key))
-	return string(b), err
+	err := c.upset(key, r.holder())
+	c.holders[key] = home(r.Source)
+	return err
+}
+
+// home begins the names of all sources of reports of an installation: of this one it is "".
+func home(source string) string { return source[:max(0, strings.Index(source, "reportSources/"))] }
+
+// open says whether no source has a figure but r's, nor another installation.
+func (c *Claims) open(key string, r Figure) (held string, open bool, err error) {
+	held, there, err := c.lookup(key)
+	return held, !there || held == r.holder() || held == home(r.Source), err
+}
+
+// holder is the source of reports that has a figure, with its form if the figure is a
+// flow; "" if none has, or any of this installation may. When the feed has what stands,
+// own says.
+func (c *Claims) holder(key string) (string, error) {
+	held, _, err := c.lookup(key)
+	return held, err
+}
+
+func (c *Claims) lookup(key string) (held string, there bool, err error) {
+	if h, ok := c.holders[key]; ok {
+		return h, true, nil
+	}
+	b, there, err := store.Seek(c.tx, holdersBucket, []byte(key))
+	return string(b), there, err
 }
 
 // Flush writes who has which figure now.

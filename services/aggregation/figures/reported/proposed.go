@@ -138,8 +138,16 @@ func (c *Claims) leads(is proposal) (bool, error) {
 // disturb notes what is proposed of what has one holder, before a change after which
 // another may lead.
 func (c *Claims) disturb(key, holder string) error {
-	if held, err := c.holder(key); held != "" || c.disturbed[key] || err != nil {
+	if held, err := c.holder(key); held != "" || err != nil {
 		return err
+	}
+	return c.upset(key, holder)
+}
+
+// upset notes all of it, unless the holder alone proposes any.
+func (c *Claims) upset(key, holder string) error {
+	if c.disturbed[key] {
+		return nil
 	}
 	all, err := c.claimants(key)
 	if !slices.ContainsFunc(all, func(is claimant) bool { return is.holder != holder }) {

@@ -82,7 +82,7 @@ func (s *Reports) leaders(all []proposal) map[Figure]string {
 	who := map[Figure]string{}
 	for _, p := range all {
 		for _, f := range p.figures() {
-			if held, ok := s.sources[f]; ok {
+			if held := s.sources[f]; held != "" {
 				who[f] = held
 			} else if who[f] == "" {
 				who[f] = p.holder()

@@ -56,8 +56,11 @@ func FigureOf(unit, metric, day string) Figure {
 
 // Reports are what reports have said so far.
 type Reports struct {
-	// sources have the names of those whose reports have what is told.
+	// sources have the names of those whose reports have what is told; of a stock of which
+	// nothing is left, how those begin that may have it.
 	sources map[Figure]string
+	// rows are how many rows count of what stands.
+	rows map[Figure]int
 	// reports are the reports, and pages what became of their rows.
 	reports map[string]*aggregationv1.Report
 	pages   map[string]*aggregationv1.ReportPage
@@ -85,7 +88,7 @@ type entry struct {
 // New returns what is said without reports.
 func New() *Reports {
 	return &Reports{
-		map[Figure]string{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{}, map[string]*aggregationv1.ReportPage{},
+		map[Figure]string{}, map[Figure]int{}, map[string]*aggregationv1.Report{}, map[string]*aggregationv1.ReportPage{}, map[string]*aggregationv1.ReportPage{},
 		map[string]time.Time{}, map[string]string{}, map[string]map[string]time.Time{}, map[event]came{}, map[string]entry{},
 	}
 }
@@ -97,6 +100,7 @@ func (s *Reports) Report(r *aggregationv1.Report) { s.reports[r.GetName()] = r }
 // that is "", from here. What a report once had, the feed never has again. What one that was
 // made here had, none from below has: had that been first, this one would not count.
 func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time.Time) {
+	before := s.pages[p.GetName()]
 	s.pages[p.GetName()] = p
 	if installation == "" {
 		s.local[p.GetName()] = p
@@ -109,10 +113,27 @@ func (s *Reports) Page(installation string, p *aggregationv1.ReportPage, at time
 			metric := metricOf(r, row)
 			if stocks[metric] {
 				s.bind(row.GetResolvedUnit(), r.GetPeriod(), at)
+				s.rows[FigureOf(row.GetResolvedUnit(), metric, "")]++
 			}
 			for _, month := range months(r.GetPeriod()) {
 				s.sources[FigureOf(row.GetResolvedUnit(), metric, month)] = sourceOf(installation, r, metric)
 			}
+		}
+	}
+	s.release(r, before.GetRows())
+}
+
+// release notes that rows no longer count as they did: of a stock of which none is left any
+// source of who had it may tell next.
+func (s *Reports) release(r *aggregationv1.Report, rows []*aggregationv1.Report_Row) {
+	for _, row := range rows {
+		metric := metricOf(r, row)
+		if !row.GetCounted() || !stocks[metric] {
+			continue
+		}
+		f := FigureOf(row.GetResolvedUnit(), metric, "")
+		if s.rows[f]--; s.rows[f] == 0 {
+			s.sources[f] = s.sources[f][:max(0, strings.Index(s.sources[f], "reportSources/"))]
 		}
 	}
 }
@@ -122,7 +143,7 @@ func (s *Reports) free(r *aggregationv1.Report, row *aggregationv1.Report_Row, i
 	metric := metricOf(r, row)
 	return !slices.ContainsFunc(months(r.GetPeriod()), func(month string) bool {
 		held, ok := s.sources[FigureOf(row.GetResolvedUnit(), metric, month)]
-		return ok && held != sourceOf(installation, r, metric)
+		return ok && held != sourceOf(installation, r, metric) && held != below(installation)
 	})
 }
 
@@ -144,13 +165,16 @@ func metricOf(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
 func sourceOf(installation string, r *aggregationv1.Report, metric string) string {
 	source := reports.SourceName(r.GetUnit(), r.GetSource())
 	if installation != "" {
-		source = "installations/" + installation + "/" + source
+		source = below(installation) + source
 	}
 	if stocks[metric] {
 		return source
 	}
 	return source + " " + r.GetForm()
 }
+
+// below begins the names of the sources of an installation below.
+func below(installation string) string { return "installations/" + installation + "/" }
 
 // Have says whether reports have what came on a day. What stands is never theirs alone:
 // Begins says from which day on it is the feed's. Nor is what no superior has accepted.
