@@ -501,6 +501,12 @@ var refusals = []struct {
 		_, err := rectification.Conclude(i, ending("units/bureau/members/other"), places{})
 		return err
 	}},
+	{"concluding on a target beside a team that cannot", rectification.ErrInspectionOwnUnit, func() error {
+		i := inspection()
+		i.Team = []string{"units/section/members/helper"}
+		_, err := rectification.Conclude(i, ending("units/office/members/other"), places{})
+		return err
+	}},
 	{"recording beside the team", rectification.ErrInspectionNotOfTeam, func() error {
 		return recorded(rectification.Visited{Target: "units/school", By: "units/bureau/members/other"}, func(*rectificationv1.Inspection) {})
 	}},
@@ -536,6 +542,9 @@ var refusals = []struct {
 		return recorded(rectification.Visited{Target: "units/school", By: "units/office/members/m"}, func(i *rectificationv1.Inspection) {
 			i.Team = append(i.Team, "units/office/members/m") // who has been moved there since
 		})
+	}},
+	{"a team of whom nobody may record", rectification.ErrInspectionTeamInvalid, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/section/members/helper"} })
 	}},
 	{"a member from nowhere", rectification.ErrInspectionMemberUnknown, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/gone/members/m"} })

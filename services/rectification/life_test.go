@@ -287,6 +287,9 @@ func (places) Belongs(member, unit string) bool {
 	return slices.Contains(tree(home), unit) || member == "units/section/members/posted" && slices.Contains(tree("units/office"), unit)
 }
 
+// Inspects says that everybody may record but those whose names say otherwise.
+func (places) Inspects(member, _ string) bool { return !strings.HasSuffix(member, "/helper") }
+
 // deserted is places after all units were archived.
 type deserted struct{ places }
 

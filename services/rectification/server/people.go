@@ -39,6 +39,11 @@ func (p places) Active(unit string) bool { return p.active(unit) == nil }
 // Belongs implements rectification.Places.
 func (p places) Belongs(member, unit string) bool { return p.tx.Access.Tree().Belongs(member, unit) }
 
+// Inspects implements rectification.Places, of methods whose rule is that of recording.
+func (p places) Inspects(member, bureau string) bool {
+	return len(p.units.Serves(member, calendar.On(p.tx.Now).String())) > 0 && p.tx.Access.Could(member, bureau)
+}
+
 // seen is serves for units that the caller sees: elsewhere nobody is in office, so
 // that the answer does not tell who is there.
 func (s *Service) seen(tx *change.Tx) rectification.Serves {
