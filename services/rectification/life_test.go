@@ -74,7 +74,7 @@ var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) 
 		return rectification.Submit(p, []string{"a"}, submitter, now)
 	},
 	rectification.Verifying: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Verify(p, verifier)
+		return rectification.Verify(p, verifier, []string{"free"})
 	},
 	rectification.Closing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Close(p, closer, now)
