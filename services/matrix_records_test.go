@@ -16,7 +16,7 @@ type records struct {
 	own         string                        // the unit on which the caller holds its role
 	channel     complaintv1.Complaint_Channel // by which the caller takes complaints in
 	anyone      string                        // a member of a unit elsewhere, who is there whoever asks
-	local       string                        // a member of the home, who is there whoever asks
+	local       string                        // a supervisor of the home, who is there whoever asks
 	member      string
 	machine     string
 	grant       string
@@ -38,7 +38,7 @@ func (m *matrix) keep(home string) records {
 	s := m.suite
 	r := records{unit: home, child: places[home]["child"], feed: "feeds/organization"}
 	r.anyone = s.Person("units/s3").Name
-	r.local = s.Person(home).Name
+	r.local = s.Person(home, accessv1.Role_ROLE_SUPERVISOR).Name
 	r.member = s.Person(home).Name
 	r.machine = s.Machine(home).Name
 	r.grant = s.Grant(r.member, home, accessv1.Role_ROLE_VIEWER)

@@ -201,6 +201,7 @@ func inspectionFixtures() map[string][]fixture {
 	shows := func(r records) string { return r.ledgers.unannounced }
 	team := []exception{{"the team alone records and concludes", beside, denied}}
 	noTeam := []exception{{"the heir's supervisor is none of the team", at, denied}}
+	heirs := []exception{{"whose team's grants ended with its unit, the heir's conclude", inspects, granted}}
 	visited := []exception{{"nobody hears of a visit to their own unit before it is made", lent, hidden}}
 	announced := []exception{{"a unit that is to be inspected, and was told, reads its part", beneath, granted}}
 	return map[string][]fixture{
@@ -230,7 +231,7 @@ func inspectionFixtures() map[string][]fixture {
 		"RecordInspection": {{except: slices.Concat(visited, team), merged: noTeam, ask: func(r records) protobuf.Message {
 			return &rectificationv1.RecordInspectionRequest{Name: r.ledgers.unannounced, Target: r.child, Summary: "正常", ValidateOnly: true}
 		}}},
-		"ConcludeInspection": {{except: team, merged: noTeam, ask: func(r records) protobuf.Message {
+		"ConcludeInspection": {{except: team, merged: heirs, ask: func(r records) protobuf.Message {
 			return &rectificationv1.ConcludeInspectionRequest{Name: r.ledgers.recorded, Conclusion: "正常", ValidateOnly: true}
 		}}},
 	}
@@ -238,6 +239,11 @@ func inspectionFixtures() map[string][]fixture {
 
 // at says whether the caller's unit is the home.
 func at(c caller, home string) bool { return c.unit == home }
+
+// inspects says whether the caller inspects from the home.
+func inspects(c caller, home string) bool {
+	return at(c, home) && (c.role == accessv1.Role_ROLE_SUPERVISOR || c.role == accessv1.Role_ROLE_LEADER)
+}
 
 // beside says whether who sees the home is not the supervisor who inspects from
 // there.

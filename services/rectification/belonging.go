@@ -11,4 +11,7 @@ type Places interface {
 	// Belongs says whether the member belongs to the unit or to what lies beneath it;
 	// to one that was merged, whether they belong to the unit that it was merged into.
 	Belongs(member, unit string) bool
+	// Inspects says whether the member is in office and may record for the bureau, by
+	// their roles.
+	Inspects(member, bureau string) bool
 }

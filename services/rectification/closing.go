@@ -22,7 +22,7 @@ func Submit(p *rectificationv1.Problem, evidence []string, who string, now time.
 		return nil, ErrProblemEvidenceMissing.At("evidence", "请列出作为佐证的附件", "must name the attachments that prove it")
 	}
 	p.Evidence, p.SubmitTime = evidence, timestamppb.New(now)
-	p.Submitter, p.Verifier, p.Closer = who, "", ""
+	p.Submitter, p.Verifier, p.Closer, p.CloseAbove = who, "", "", false
 	p.SubmittedProgress = int32(len(p.GetProgress()))
 	return underway(p, who)
 }
@@ -40,13 +40,14 @@ func Renewed(p *rectificationv1.Problem, files, before []*blobv1.Attachment) err
 	return ErrProblemUnchanged.At("evidence", "与上次提交的相同", "is what was submitted before")
 }
 
-// Verify returns p as confirmed by who.
-func Verify(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
+// Verify returns p as confirmed by who; leaders are all of the unit's who might close it.
+func Verify(p *rectificationv1.Problem, who string, leaders []string) (*rectificationv1.Problem, error) {
 	p, err := moveProblem(p, Verifying)
 	if err != nil {
 		return nil, err
 	}
 	p.Verifier = who
+	p.CloseAbove = ownFinding(p.GetSource()) && nobodyFree(p, leaders)
 	return p, another(who, p, leading(p)...)
 }
 
@@ -57,7 +58,17 @@ func Close(p *rectificationv1.Problem, who string, now time.Time) (*rectificatio
 		return nil, err
 	}
 	p.Closer, p.CloseTime = who, timestamppb.New(now)
-	return lapsed(p), another(who, p, append(leaders(p), p.GetVerifier())...)
+	return lapsed(p), mayClose(p, who)
+}
+
+// mayClose says whether who neither worked on p, nor leads or led it, nor verified it.
+func mayClose(p *rectificationv1.Problem, who string) error {
+	return another(who, p, append(leaders(p), p.GetVerifier())...)
+}
+
+// nobodyFree says whether none of them may close p.
+func nobodyFree(p *rectificationv1.Problem, them []string) bool {
+	return !slices.ContainsFunc(them, func(who string) bool { return mayClose(p, who) == nil })
 }
 
 // SendBack returns p as returned by who; it counts.

@@ -152,7 +152,7 @@ func handedOver(p *rectificationv1.Problem, who string) error {
 	if p, err = rectification.Submit(p, []string{"a"}, submitter, now); err != nil {
 		return err
 	}
-	_, err = rectification.Verify(p, who)
+	_, err = rectification.Verify(p, who, []string{"free"})
 	return err
 }
 
@@ -298,11 +298,11 @@ var refusals = []struct {
 		return rectification.Renewed(p, files("1"), files("1", "2"))
 	}},
 	{"verifying one's own", rectification.ErrProblemSamePerson, func() error {
-		_, err := rectification.Verify(plannedProblem(submitted), submitter)
+		_, err := rectification.Verify(plannedProblem(submitted), submitter, []string{"free"})
 		return err
 	}},
 	{"verifying as the one responsible", rectification.ErrProblemSamePerson, func() error {
-		_, err := rectification.Verify(plannedProblem(submitted), "person")
+		_, err := rectification.Verify(plannedProblem(submitted), "person", []string{"free"})
 		return err
 	}},
 	{"verifying what one entered progress on", rectification.ErrProblemSamePerson, func() error {
@@ -447,7 +447,7 @@ var refusals = []struct {
 	{"closing what one led until it was submitted", rectification.ErrProblemSamePerson, func() error {
 		p, err := ledOnBy(plannedProblem(planned), "another")
 		if err == nil {
-			p, err = rectification.Verify(p, verifier)
+			p, err = rectification.Verify(p, verifier, []string{"free"})
 		}
 		return after(p, err, func() error {
 			_, err := rectification.Close(p, "leader", now)
@@ -459,7 +459,7 @@ var refusals = []struct {
 		p.Source = rectificationv1.Problem_SOURCE_SUPERIOR
 		p, err := ledOnBy(p, "another")
 		return after(p, err, func() error {
-			_, err := rectification.Verify(p, "leader")
+			_, err := rectification.Verify(p, "leader", []string{"free"})
 			return err
 		})
 	}},
@@ -483,7 +483,7 @@ var refusals = []struct {
 	{"verifying what others found and one leads", rectification.ErrProblemSamePerson, func() error {
 		p := plannedProblem(submitted)
 		p.Source = rectificationv1.Problem_SOURCE_INSPECTION
-		_, err := rectification.Verify(p, "leader")
+		_, err := rectification.Verify(p, "leader", []string{"free"})
 		return err
 	}},
 	{"concluding what nobody visited", rectification.ErrInspectionIllegalMove, func() error {
@@ -499,6 +499,12 @@ var refusals = []struct {
 		i := inspection()
 		i.State = rectificationv1.Inspection_STATE_RECORDED
 		_, err := rectification.Conclude(i, ending("units/bureau/members/other"), places{})
+		return err
+	}},
+	{"concluding on a target beside a team that cannot", rectification.ErrInspectionOwnUnit, func() error {
+		i := inspection()
+		i.Team = []string{"units/section/members/helper"}
+		_, err := rectification.Conclude(i, ending("units/office/members/other"), places{})
 		return err
 	}},
 	{"recording beside the team", rectification.ErrInspectionNotOfTeam, func() error {
@@ -537,6 +543,9 @@ var refusals = []struct {
 			i.Team = append(i.Team, "units/office/members/m") // who has been moved there since
 		})
 	}},
+	{"a team of whom nobody may record", rectification.ErrInspectionTeamInvalid, func() error {
+		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/section/members/helper"} })
+	}},
 	{"a member from nowhere", rectification.ErrInspectionMemberUnknown, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/gone/members/m"} })
 	}},
@@ -574,7 +583,7 @@ var refusals = []struct {
 }
 
 func TestWhoOnlyLeadsVerifiesWhatTheUnitFoundItself(t *testing.T) {
-	if _, err := rectification.Verify(plannedProblem(submitted), "leader"); err != nil {
+	if _, err := rectification.Verify(plannedProblem(submitted), "leader", []string{"free"}); err != nil {
 		t.Error(err)
 	}
 }

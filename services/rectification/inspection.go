@@ -26,7 +26,7 @@ const (
 var InspectionLife = lifecycle.Table[rectificationv1.Inspection_State, InspectionMove]{
 	rectificationv1.Inspection_STATE_PLANNED: {
 		Recording:  rectificationv1.Inspection_STATE_RECORDED,
-		Concluding: rectificationv1.Inspection_STATE_CONCLUDED, // if there is nobody left to visit
+		Concluding: rectificationv1.Inspection_STATE_CONCLUDED, // if nobody is left to visit, or to visit them
 	},
 	rectificationv1.Inspection_STATE_RECORDED: {
 		Recording:  rectificationv1.Inspection_STATE_RECORDED,
@@ -39,13 +39,16 @@ func moveInspection(i *rectificationv1.Inspection, m InspectionMove) (*rectifica
 }
 
 // NewInspection returns the inspection that i asks for, under name, as planner plans it,
-// who belongs to none of the targets either.
+// who belongs to none of the targets either. One of its team at least may record.
 func NewInspection(name string, i *rectificationv1.Inspection, planner string, at Places, serves Serves) (*rectificationv1.Inspection, error) {
 	for n, m := range i.GetTeam() {
 		if at.Path(home(m)) == nil || !serves(home(m), m) {
 			return nil, ErrInspectionMemberUnknown.With("unit", home(m)).
 				At(fmt.Sprintf("inspection.team[%d]", n), "不存在或不在任", "is nobody in office")
 		}
+	}
+	if !slices.ContainsFunc(i.GetTeam(), func(m string) bool { return at.Inspects(m, i.GetUnit()) }) {
+		return nil, ErrInspectionTeamInvalid.At("inspection.team", "没有可以登记检查记录的人员", "has nobody who may record")
 	}
 	for n, t := range i.GetTargets() {
 		field := fmt.Sprintf("inspection.targets[%d]", n)
@@ -129,27 +132,49 @@ type Ending struct {
 	Time       time.Time
 }
 
-// Conclude returns i as ended, unless whoever ends it has come to belong to what
-// was visited. Targets that were archived before a visit are passed over; while
-// others remain, one visit at least is recorded first.
+// Conclude returns i as ended by one of its team; or by another for the bureau, who
+// belongs to none of the targets, once nobody of the team can: an inspection does not die
+// with its team. Nobody ends one who has come to belong to what was visited. While there
+// are targets that the team can visit, it records one visit at least first.
 func Conclude(i *rectificationv1.Inspection, e Ending, at Places) (*rectificationv1.Inspection, error) {
-	if i.GetState() == rectificationv1.Inspection_STATE_PLANNED && slices.ContainsFunc(i.GetTargets(), at.Active) {
-		return nil, lifecycle.Refused(i, Concluding, ErrInspectionIllegalMove)
-	}
-	i, err := moveInspection(i, Concluding)
+	able := slices.ContainsFunc(i.GetTeam(), func(m string) bool {
+		return at.Inspects(m, i.GetUnit()) && apart(m, seen(i), at) == nil
+	})
+	ended, err := moveInspection(i, Concluding)
 	if err != nil {
 		return nil, err
 	}
+	concerned := seen(i)
 	if !slices.Contains(i.GetTeam(), e.By) {
-		return nil, ErrInspectionNotOfTeam
+		if able {
+			return nil, ErrInspectionNotOfTeam
+		}
+		concerned = i.GetTargets()
 	}
+	left := func(target string) bool { return visitable(i, target, at, "") == nil }
+	if able && i.GetState() == rectificationv1.Inspection_STATE_PLANNED && slices.ContainsFunc(i.GetTargets(), left) {
+		return nil, lifecycle.Refused(i, Concluding, ErrInspectionIllegalMove)
+	}
+	ended.Conclusion, ended.Concluder, ended.ConcludeTime = e.Conclusion, e.By, timestamppb.New(e.Time)
+	return ended, apart(e.By, concerned, at)
+}
+
+// seen are the targets that were visited.
+func seen(i *rectificationv1.Inspection) (targets []string) {
 	for _, v := range i.GetVisits() {
-		if at.Belongs(e.By, v.GetTarget()) {
-			return nil, ErrInspectionOwnUnit.With("target", v.GetTarget())
+		targets = append(targets, v.GetTarget())
+	}
+	return targets
+}
+
+// apart says whether the member belongs to none of the units.
+func apart(member string, units []string, at Places) error {
+	for _, u := range units {
+		if at.Belongs(member, u) {
+			return ErrInspectionOwnUnit.With("target", u)
 		}
 	}
-	i.Conclusion, i.ConcludeTime = e.Conclusion, timestamppb.New(e.Time)
-	return i, nil
+	return nil
 }
 
 // Reader is who reads an inspection.
@@ -173,7 +198,7 @@ func Shown(i *rectificationv1.Inspection, r Reader) *rectificationv1.Inspection 
 		return r.Sees(target) && (i.GetAnnounced() || was) || was && r.Portal(target)
 	}
 	part := proto.CloneOf(i)
-	part.Plan, part.Conclusion, part.Team = "", "", nil
+	part.Plan, part.Conclusion, part.Team, part.Concluder = "", "", nil, ""
 	part.Targets = slices.DeleteFunc(part.Targets, func(t string) bool { return !knows(t) })
 	part.Visits = slices.DeleteFunc(part.Visits, func(v *rectificationv1.Visit) bool { return !knows(v.GetTarget()) })
 	if len(part.Targets) == 0 {

@@ -74,7 +74,7 @@ var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) 
 		return rectification.Submit(p, []string{"a"}, submitter, now)
 	},
 	rectification.Verifying: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Verify(p, verifier)
+		return rectification.Verify(p, verifier, []string{"free"})
 	},
 	rectification.Closing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Close(p, closer, now)
@@ -286,6 +286,9 @@ func (places) Belongs(member, unit string) bool {
 	home, _, _ := strings.Cut(member, "/members/")
 	return slices.Contains(tree(home), unit) || member == "units/section/members/posted" && slices.Contains(tree("units/office"), unit)
 }
+
+// Inspects says that everybody may record but those whose names say otherwise.
+func (places) Inspects(member, _ string) bool { return !strings.HasSuffix(member, "/helper") }
 
 // deserted is places after all units were archived.
 type deserted struct{ places }

@@ -148,7 +148,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 			}
 		},
 		"verify": func(t *rapid.T) {
-			p, err := rectification.Verify(s.problem, judge(t))
+			p, err := rectification.Verify(s.problem, judge(t), []string{"free"})
 			s.onProblem("verify", p, err)
 		},
 		"close": func(t *rapid.T) {

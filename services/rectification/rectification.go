@@ -54,6 +54,7 @@ var (
 	ErrInspectionTargetArchived   = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_ARCHIVED)
 	ErrInspectionOwnUnit          = fault.Of(rectificationv1.Reason_REASON_INSPECTION_MEMBER_INVOLVED)
 	ErrInspectionNotOfTeam        = fault.Of(rectificationv1.Reason_REASON_INSPECTION_RECORD_DENIED)
+	ErrInspectionTeamInvalid      = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TEAM_INVALID)
 	ErrInspectionMemberUnknown    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_MEMBER_UNKNOWN)
 	ErrInspectionTargetUnknown    = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_UNKNOWN)
 	ErrInspectionTargetRecorded   = fault.Of(rectificationv1.Reason_REASON_INSPECTION_TARGET_RECORDED)

@@ -176,7 +176,7 @@ func TestTheSourceDecidesWho(t *testing.T) {
 		}{
 			"enters":   {want.enter, rectification.Entrants(source)},
 			"verifies": {want.verify, rectification.Verifiers(source)},
-			"closes":   {want.close, rectification.Closers(source)},
+			"closes":   {want.close, rectification.Closers(&rectificationv1.Problem{Source: source}, []string{"free"})},
 		} {
 			got := who{}
 			for _, r := range c.got {

@@ -68,11 +68,19 @@ func Bureau(p *rectificationv1.Problem, m ProblemMove, topmost string) string {
 	return p.GetFoundBy()
 }
 
-// Closers returns who may close problems of the source: what the unit found
-// itself a leader of the unit, all else a supervisor or leader above.
-func Closers(s rectificationv1.Problem_Source) []Right {
-	if ownFinding(s) {
+// Closers returns who may close p: what the unit found itself a leader of the unit, of
+// whom these are all; or a superior, too, if none of them is free to or was when it was
+// verified. All else a supervisor or leader above closes.
+func Closers(p *rectificationv1.Problem, leaders []string) []Right {
+	switch {
+	case !ownFinding(p.GetSource()):
+		return []Right{above}
+	case p.GetCloseAbove() || nobodyFree(p, leaders):
+		return []Right{unitsLeaders, above}
+	default:
 		return []Right{unitsLeaders}
 	}
-	return []Right{above}
 }
+
+// Leading returns the roles by which one closes for the unit what it found itself.
+func Leading() []accessv1.Role { return unitsLeaders.Roles }

@@ -58,7 +58,7 @@ var (
 )
 
 // duties are those of every action. Who verifies and closes what a unit found
-// itself is the unit's own leader: see ownFinding.
+// itself is the unit's own leader, if one is free to: see ownFinding.
 var duties = map[aggregationv1.WorkItem_Action]duty{
 	aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT:  {own, office},
 	aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT:   {own, office},
@@ -210,7 +210,7 @@ var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Ac
 func problem(p *rectificationv1.Problem) []*Item {
 	items := ask(p, p.GetUnit(), p.GetCampaign(), problemActions[p.GetState()], p.GetDeadline())
 	for _, item := range items {
-		if duties[item.GetAction()].side == above && ownFinding(p) {
+		if duties[item.GetAction()].side == above && ownFinding(p) && !p.GetCloseAbove() {
 			item.Unit, item.Roles = p.GetUnit(), []accessv1.Role{leader, head}
 		}
 	}

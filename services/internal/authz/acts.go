@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	"github.com/duban-project/duban/services/internal/authn"
 )
 
 // ActsAs says whether the caller acts on the unit's records by one of the roles
@@ -33,4 +34,12 @@ func (a *Access) act(unit string, scope accessv1.Scope, roles []accessv1.Role, a
 	}
 	a.acting = a.grants[i]
 	return true
+}
+
+// Could says whether another principal, too, may act on the unit's records by the method's
+// rule, as far as grants say.
+func (a *Access) Could(principal, unit string) bool {
+	other := &Access{Method: a.Method, Principal: authn.Principal{Name: principal}, tree: a.tree}
+	other.read()
+	return other.Check(unit) == nil
 }

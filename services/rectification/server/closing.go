@@ -72,34 +72,34 @@ func (s *Service) attach(tx *change.Tx, name string) (before, after *rectificati
 
 // VerifyProblem implements the RPC.
 func (s *Service) VerifyProblem(ctx context.Context, req *rectificationv1.VerifyProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Verifying, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Verify(p, tx.Access.Principal.Name)
+	return s.judge(ctx, req, rectification.Verifying, verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+		return rectification.Verify(p, tx.Access.Principal.Name, s.leaders(tx, p.GetUnit()))
 	})
 }
 
 // CloseProblem implements the RPC.
 func (s *Service) CloseProblem(ctx context.Context, req *rectificationv1.CloseProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Closing, rectification.Closers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Closing, s.closers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Close(p, tx.Access.Principal.Name, tx.Now)
 	})
 }
 
 // ReturnProblem implements the RPC.
 func (s *Service) ReturnProblem(ctx context.Context, req *rectificationv1.ReturnProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Returning, rectification.Verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Returning, verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.SendBack(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
 
 // judge makes a move on a problem by a rule, if the caller is one of those who decide on
-// what was found that way.
+// what was found that way, by the tree as it is.
 func (s *Service) judge(
 	ctx context.Context, req change.Named, m rectification.ProblemMove,
-	deciders func(rectificationv1.Problem_Source) []rectification.Right,
+	deciders func(*change.Tx, *rectificationv1.Problem) []rectification.Right,
 	rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 ) (*rectificationv1.Problem, error) {
 	return s.settle(ctx, req, m, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		right, ok := acts(tx, p.GetUnit(), deciders(p.GetSource()))
+		right, ok := acts(tx, p.GetUnit(), deciders(tx, p))
 		if !ok {
 			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
@@ -108,13 +108,24 @@ func (s *Service) judge(
 			err = rectification.Uninvolved(tx.Access.Principal.Name, p)
 		}
 		return decided, err
-	})
+	}, change.CatchUp())
+}
+
+// verifiers are those who verify the problem, send it back or reopen it.
+func verifiers(_ *change.Tx, p *rectificationv1.Problem) []rectification.Right {
+	return rectification.Verifiers(p.GetSource())
+}
+
+// closers are those who close the problem.
+func (s *Service) closers(tx *change.Tx, p *rectificationv1.Problem) []rectification.Right {
+	return rectification.Closers(p, s.leaders(tx, p.GetUnit()))
 }
 
 // settle makes a move on a problem by a rule, if the caller decides for the bureau whose
 // that is, or if it is none's.
 func (s *Service) settle(
 	ctx context.Context, req change.Named, m rectification.ProblemMove, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
+	how ...change.Option,
 ) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		by, bureau := rectification.Superiors(), rectification.Bureau(p, m, tx.Access.Tree().Root())
@@ -122,12 +133,12 @@ func (s *Service) settle(
 			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
 		return rule(tx, p)
-	})
+	}, how...)
 }
 
 // ReopenProblem implements the RPC.
 func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.ReopenProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Reopening, rectification.Verifiers, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Reopening, verifiers, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Reopen(p, req.GetReason())
 	})
 }

@@ -190,7 +190,7 @@ func TestNobodyInspectsTheirOwnUnit(t *testing.T) {
 	w := begin(t)
 	plan := func(team, target string) error {
 		_, err := w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
-			Inspection: &rectificationv1.Inspection{Unit: w.bureau, Title: "督查", Team: []string{team}, Targets: []string{target}},
+			Inspection: &rectificationv1.Inspection{Unit: w.bureau, Title: "督查", Team: []string{team, w.bureauLeader.Name}, Targets: []string{target}},
 		})
 		return err
 	}

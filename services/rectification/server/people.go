@@ -39,6 +39,26 @@ func (p places) Active(unit string) bool { return p.active(unit) == nil }
 // Belongs implements rectification.Places.
 func (p places) Belongs(member, unit string) bool { return p.tx.Access.Tree().Belongs(member, unit) }
 
+// Inspects implements rectification.Places, of methods whose rule is that of recording.
+func (p places) Inspects(member, bureau string) bool {
+	return len(p.units.Serves(member, calendar.On(p.tx.Now).String())) > 0 && p.tx.Access.Could(member, bureau)
+}
+
+// leaders are those in office who lead the unit by a role, as authz counts its own.
+// Changes that ask it MUST catch up with the tree before.
+func (s *Service) leaders(tx *change.Tx, unit string) (all []string) {
+	tree, day := tx.Access.Tree(), calendar.On(tx.Now).String()
+	for _, u := range tree.Path(unit) {
+		for _, role := range rectification.Leading() {
+			all = append(all, s.units.Holders(u, role)...)
+		}
+		if !tree.Department(u) && !tree.Merged(u) {
+			break
+		}
+	}
+	return slices.DeleteFunc(all, func(who string) bool { return len(s.units.Serves(who, day)) == 0 })
+}
+
 // seen is serves for units that the caller sees: elsewhere nobody is in office, so
 // that the answer does not tell who is there.
 func (s *Service) seen(tx *change.Tx) rectification.Serves {

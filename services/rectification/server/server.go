@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -37,6 +38,8 @@ type Units interface {
 	Heir(unit string) string
 	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
 	Serves(member, day string) []string
+	// Holders returns the principals that hold the role on exactly the unit.
+	Holders(unit string, role accessv1.Role) []string
 	// Land returns the unit and all beneath it as they were at t, parents before
 	// children, once it knows all that was entered before now.
 	Land(ctx context.Context, unit string, t time.Time) ([]*organizationv1.Unit, error)

@@ -103,7 +103,8 @@ type Inspection struct {
 	// 明查: the targets know of it beforehand. Else (暗访) a target sees it once
 	// its visit is recorded.
 	Announced bool `protobuf:"varint,6,opt,name=announced,proto3" json:"announced,omitempty"`
-	// 检查组: members from one department or several, none of a target's own.
+	// 检查组: members from one department or several, none of a target's own; one of them
+	// at least may record for the bureau, as its supervisor or leader.
 	Team []string `protobuf:"bytes,7,rep,name=team,proto3" json:"team,omitempty"`
 	// 受检单位
 	Targets []string `protobuf:"bytes,8,rep,name=targets,proto3" json:"targets,omitempty"`
@@ -120,7 +121,11 @@ type Inspection struct {
 	// When it last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,15,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 办结人: who concluded it: one of the team, or, if none of them could any more, a
+	// supervisor or leader of the bureau who is not of it. Empty if it was concluded before
+	// this was kept.
+	Concluder     string `protobuf:"bytes,16,opt,name=concluder,proto3" json:"concluder,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -256,6 +261,13 @@ func (x *Inspection) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Inspection) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *Inspection) GetConcluder() string {
+	if x != nil {
+		return x.Concluder
 	}
 	return ""
 }
@@ -839,7 +851,7 @@ var File_duban_rectification_v1_inspection_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_inspection_proto_rawDesc = "" +
 	"\n" +
-	"'duban/rectification/v1/inspection.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\a\n" +
+	"'duban/rectification/v1/inspection.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd0\a\n" +
 	"\n" +
 	"Inspection\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
@@ -862,7 +874,8 @@ const file_duban_rectification_v1_inspection_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\x0f \x01(\tR\x04etag\"\x87\x01\n" +
+	"\x04etag\x18\x0f \x01(\tR\x04etag\x12+\n" +
+	"\tconcluder\x18\x10 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\tconcluder\"\x87\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12 \n" +
 	"\rSTATE_PLANNED\x10\x01\x1a\r\x9a\xb2\x19\t已计划\x12!\n" +

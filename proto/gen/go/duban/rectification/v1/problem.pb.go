@@ -339,7 +339,10 @@ type Problem struct {
 	Leaders []string `protobuf:"bytes,39,rep,name=leaders,proto3" json:"leaders,omitempty"`
 	// 登记人: who of the unit entered it; empty if others did, or before this was kept. They
 	// decide nothing on it as a superior.
-	EnteredBy     string `protobuf:"bytes,40,opt,name=entered_by,json=enteredBy,proto3" json:"entered_by,omitempty"`
+	EnteredBy string `protobuf:"bytes,40,opt,name=entered_by,json=enteredBy,proto3" json:"entered_by,omitempty"`
+	// 上级销号: the unit found it itself, and when it was verified none of its leaders and heads
+	// was free to close it: a superior does, too.
+	CloseAbove    bool `protobuf:"varint,41,opt,name=close_above,json=closeAbove,proto3" json:"close_above,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -652,6 +655,13 @@ func (x *Problem) GetEnteredBy() string {
 		return x.EnteredBy
 	}
 	return ""
+}
+
+func (x *Problem) GetCloseAbove() bool {
+	if x != nil {
+		return x.CloseAbove
+	}
+	return false
 }
 
 // The content by which a problem counts (已认可内容): as a superior or a complaint
@@ -1937,7 +1947,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x14\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x14\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -1993,7 +2003,9 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\x12submitted_progress\x18& \x01(\x05B\x03\xe0A\x03R\x11submittedProgress\x12'\n" +
 	"\aleaders\x18' \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\aleaders\x12,\n" +
 	"\n" +
-	"entered_by\x18( \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\tenteredBy\"\xf4\x02\n" +
+	"entered_by\x18( \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\tenteredBy\x12$\n" +
+	"\vclose_above\x18) \x01(\bB\x03\xe0A\x03R\n" +
+	"closeAbove\"\xf4\x02\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x1a\r\x9a\xb2\x19\t已发现\x12&\n" +

@@ -120,6 +120,8 @@ const (
 	Reason_REASON_PROBLEM_UNCHANGED Reason = 43
 	// What was asked for is no deadline any more: it is refused, and another asked for.
 	Reason_REASON_PROBLEM_EXTENSION_OVER Reason = 44
+	// A team of whom nobody may record could never be done.
+	Reason_REASON_INSPECTION_TEAM_INVALID Reason = 45
 )
 
 // Enum value maps for Reason.
@@ -170,6 +172,7 @@ var (
 		42: "REASON_INSPECTION_TARGET_ARCHIVED",
 		43: "REASON_PROBLEM_UNCHANGED",
 		44: "REASON_PROBLEM_EXTENSION_OVER",
+		45: "REASON_INSPECTION_TEAM_INVALID",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -217,6 +220,7 @@ var (
 		"REASON_INSPECTION_TARGET_ARCHIVED":    42,
 		"REASON_PROBLEM_UNCHANGED":             43,
 		"REASON_PROBLEM_EXTENSION_OVER":        44,
+		"REASON_INSPECTION_TEAM_INVALID":       45,
 	}
 )
 
@@ -251,7 +255,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xa1H\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xd5K\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -290,15 +294,16 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"!REASON_INSPECTION_TARGET_RECORDED\x10!\x1aU\x92\xb2\x19Q\b\x05\x12$该受检单位已有检查记录。\x1a%The visit to this target is recorded. \x01\x12\xc8\x01\n" +
 	"\x1eREASON_PROBLEM_RECTIFIERS_FULL\x10\"\x1a\xa3\x01\x92\xb2\x19\x9e\x01\b\x05\x12W一个问题最多由 {limit} 人先后整改，请由已参与的人员继续办理。\x1aAAt most {limit} persons work on a problem: let one of them go on.\x12\x9a\x02\n" +
 	"\x1dREASON_PROBLEM_PERSON_UNKNOWN\x10#\x1a\xf6\x01\x92\xb2\x19\xf1\x01\b\x01\x12\x7f责任领导、责任人须是本单位（含内设机构）的在任人员，请填写其人员编号 units/…/members/…。\x1alWho is responsible must be in office in the unit or its departments: give their name, units/…/members/….\x12\xcf\x01\n" +
-	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xa2\x01\n" +
-	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a}\x92\xb2\x19y\b\x02\x129只有检查组成员可以登记检查记录和结论。\x1a:The team of the inspection alone records and concludes it.\x12\xe0\x01\n" +
+	"\x1fREASON_PROBLEM_DEADLINE_OUTSIDE\x10$\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x01\x12K整改时限不得早于今天，也不得晚于三年之后，请改填。\x1aSA deadline lies neither before today nor more than three years ahead: give another.\x12\xcb\x02\n" +
+	"\x1fREASON_INSPECTION_RECORD_DENIED\x10%\x1a\xa5\x02\x92\xb2\x19\xa0\x02\b\x02\x12\x8d\x01只有检查组成员可以登记检查记录和结论；检查组无人能够办结的，由检查单位的督导员或分管领导办结。\x1a\x8b\x01The team of the inspection alone records and concludes it; if none of them can any more, a supervisor or leader of the bureau concludes it.\x12\xe0\x01\n" +
 	"\x1eREASON_LEDGER_DECIDER_INVOLVED\x10&\x1a\xbb\x01\x92\xb2\x19\xb6\x01\b\x05\x12Q签字人和报备人不能备案或退回自己的台账，请由他人办理。\x1a_Who signed or filed the ledger neither acknowledges nor returns it: let another person do this.\x12\xf0\x01\n" +
 	"\x1fREASON_PROBLEM_DECIDER_INVOLVED\x10'\x1a\xca\x01\x92\xb2\x19\xc5\x01\b\x05\x12T申请、参与或负责该问题整改的人员应当回避，请由他人办理。\x1akWho asked for this, worked on it or answers for it does not decide as superior: let another person do this.\x12\xf0\x02\n" +
 	"\x1dREASON_LEDGER_CAMPAIGN_CLOSED\x10(\x1a\xcc\x02\x92\xb2\x19\xc7\x02\b\x05\x12\x90\x01活动已于{date}结束，台账不再登记自查问题，也不再首次签字；新问题请记入常设台账，已有问题继续整改。\x1a\xad\x01The campaign was closed on {date}: its ledger takes no new findings of the unit and no first signature. Enter new problems in the standing ledger; those that are open go on. \x01\x12\xdc\x02\n" +
 	"\x1aREASON_LEDGER_PLAN_MISSING\x10)\x1a\xbb\x02\x92\xb2\x19\xb6\x02\b\x05\x12\xa6\x01共有{count}个问题未制定整改措施（序号{numbers}），请逐一补充原因剖析、整改措施、整改时限、责任领导和责任人后再签字。\x1a\x88\x01{count} problems have no plan (numbers {numbers}): give cause, measures, deadline, leader and person responsible of each before signing.\x12\xc1\x01\n" +
 	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01\x12\xc0\x02\n" +
 	"\x18REASON_PROBLEM_UNCHANGED\x10+\x1a\xa1\x02\x92\xb2\x19\x9c\x02\b\x05\x12\x87\x01退回或重新整改以来没有新的进展，佐证材料也与上次相同，请先填写进展或补充材料，再申请销号。\x1a\x8b\x01Nothing has come since this was returned or reopened: enter what was done, or add evidence that was not submitted before, and submit again. \x01\x12\xf8\x01\n" +
-	"\x1dREASON_PROBLEM_EXTENSION_OVER\x10,\x1a\xd4\x01\x92\xb2\x19\xcf\x01\b\x05\x12Z申请的时限{date}已过，不能再同意，请不予同意，由单位另行申请。\x1aoThe deadline asked for, {date}, has passed and is granted no more: refuse it, and let the unit ask for another.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"\x1dREASON_PROBLEM_EXTENSION_OVER\x10,\x1a\xd4\x01\x92\xb2\x19\xcf\x01\b\x05\x12Z申请的时限{date}已过，不能再同意，请不予同意，由单位另行申请。\x1aoThe deadline asked for, {date}, has passed and is granted no more: refuse it, and let the unit ask for another.\x12\x88\x02\n" +
+	"\x1eREASON_INSPECTION_TEAM_INVALID\x10-\x1a\xe3\x01\x92\xb2\x19\xde\x01\b\x01\x12u检查组中没有可以登记检查记录的人员，请至少安排一名检查单位的督导员或分管领导。\x1acNobody of the team may record the inspection: name at least one supervisor or leader of the bureau.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once

@@ -154,8 +154,9 @@ type RectificationServiceClient interface {
 	// Records the visit to one target, by one of the team (督导检查记录). What was
 	// found becomes problems in its ledger.
 	RecordInspection(ctx context.Context, in *RecordInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
-	// Ends an inspection with its conclusion, by one of the team (督导检查结论). One
-	// visit is recorded before, unless all targets were archived since.
+	// Ends an inspection with its conclusion, by one of the team (督导检查结论), or by another
+	// supervisor or leader of the bureau once none of the team can any more. One visit is
+	// recorded before, unless nobody can record one.
 	ConcludeInspection(ctx context.Context, in *ConcludeInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 }
 
@@ -620,8 +621,9 @@ type RectificationServiceServer interface {
 	// Records the visit to one target, by one of the team (督导检查记录). What was
 	// found becomes problems in its ledger.
 	RecordInspection(context.Context, *RecordInspectionRequest) (*Inspection, error)
-	// Ends an inspection with its conclusion, by one of the team (督导检查结论). One
-	// visit is recorded before, unless all targets were archived since.
+	// Ends an inspection with its conclusion, by one of the team (督导检查结论), or by another
+	// supervisor or leader of the bureau once none of the team can any more. One visit is
+	// recorded before, unless nobody can record one.
 	ConcludeInspection(context.Context, *ConcludeInspectionRequest) (*Inspection, error)
 	mustEmbedUnimplementedRectificationServiceServer()
 }
