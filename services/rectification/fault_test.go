@@ -11,6 +11,7 @@ import (
 
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/fault"
@@ -69,10 +70,13 @@ func edited(l *rectificationv1.Ledger, change func(p, wanted *rectificationv1.Pr
 	return err
 }
 
+// inOffice is the post of whoever signs.
+var inOffice = &organizationv1.Post{Kind: organizationv1.Post_KIND_HEAD}
+
 // signed has all that the ledger holds read and signed.
 func signed(l *rectificationv1.Ledger, problems ...*rectificationv1.Problem) error {
 	digest := rectification.Digest(l.GetName(), problems)
-	_, err := rectification.Sign(l, &rectificationv1.Signature{Digest: digest}, problems)
+	_, err := rectification.Sign(l, &rectificationv1.Signature{Digest: digest}, inOffice, problems)
 	return err
 }
 
@@ -196,7 +200,11 @@ var refusals = []struct {
 		return err
 	}},
 	{"signing what was not read", rectification.ErrLedgerDigestStale, func() error {
-		_, err := rectification.Sign(unfiled, &rectificationv1.Signature{Digest: "read"}, nil)
+		_, err := rectification.Sign(unfiled, &rectificationv1.Signature{Digest: "read"}, inOffice, nil)
+		return err
+	}},
+	{"signing out of office", rectification.ErrLedgerSignerOutside, func() error {
+		_, err := rectification.Sign(unfiled, &rectificationv1.Signature{Digest: rectification.Digest(unfiled.GetName(), nil)}, nil, nil)
 		return err
 	}},
 	{"signing what is filed", rectification.ErrLedgerNothingNew, func() error {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/deadline"
@@ -137,15 +138,18 @@ func Change(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
 	return l, nil
 }
 
-// Sign returns the ledger signed by s, whose digest is what the head has read;
+// Sign returns the ledger signed by s, whose digest is what the head has read, in the post
+// by which they serve in the unit, nil if by none;
 // problems are all of it, whose content is signed as it stands.
-func Sign(l *rectificationv1.Ledger, s *rectificationv1.Signature, problems []*rectificationv1.Problem) (*rectificationv1.Ledger, error) {
+func Sign(l *rectificationv1.Ledger, s *rectificationv1.Signature, post *organizationv1.Post, problems []*rectificationv1.Problem) (*rectificationv1.Ledger, error) {
 	signed, err := moveLedger(l, LedgerSigning)
 	if err != nil {
 		return nil, err
 	}
 	filed := l.GetState() == rectificationv1.Ledger_STATE_FILED || l.GetState() == rectificationv1.Ledger_STATE_ACKNOWLEDGED
 	switch {
+	case post == nil:
+		return nil, ErrLedgerSignerOutside
 	case filed && !l.GetPendingChanges():
 		return nil, ErrLedgerNothingNew
 	case l.GetVersion() == 0 && l.GetCampaignCloseDate() != "":
@@ -157,6 +161,7 @@ func Sign(l *rectificationv1.Ledger, s *rectificationv1.Signature, problems []*r
 		return nil, err
 	}
 	signed.Signature = proto.CloneOf(s)
+	signed.Signature.PostKind, signed.Signature.PostTitle = post.GetKind(), post.GetTitle()
 	return signed, nil
 }
 

@@ -173,7 +173,7 @@ func compare(t *testing.T, got []string, table string) {
 var ledgerMoves = map[rectification.LedgerMove]func(*rectificationv1.Ledger) (*rectificationv1.Ledger, error){
 	rectification.LedgerChanging: rectification.Change,
 	rectification.LedgerSigning: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		return rectification.Sign(l, &rectificationv1.Signature{Digest: rectification.Digest(l.GetName(), nil)}, nil)
+		return rectification.Sign(l, &rectificationv1.Signature{Digest: rectification.Digest(l.GetName(), nil)}, inOffice, nil)
 	},
 	rectification.LedgerFiling: func(l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
 		f, err := rectification.File(l, nil, submitter, now, calendar.Builtin())

@@ -202,7 +202,7 @@ func (s *story) moves() map[string]func(*rapid.T) {
 		"sign": func(t *rapid.T) {
 			problems := []*rectificationv1.Problem{s.problem}
 			digest := rectification.Digest(s.ledger.GetName(), problems)
-			if l, err := rectification.Sign(s.ledger, &rectificationv1.Signature{Digest: digest}, problems); err == nil {
+			if l, err := rectification.Sign(s.ledger, &rectificationv1.Signature{Digest: digest}, inOffice, problems); err == nil {
 				s.ledger = l
 			}
 		},

@@ -24,6 +24,7 @@ var (
 	ErrLedgerDigestStale          = fault.Of(rectificationv1.Reason_REASON_LEDGER_DIGEST_STALE)
 	ErrLedgerNothingNew           = fault.Of(rectificationv1.Reason_REASON_LEDGER_UNCHANGED)
 	ErrLedgerHasSuperior          = fault.Of(rectificationv1.Reason_REASON_LEDGER_SUPERIOR_EXISTS)
+	ErrLedgerSignerOutside        = fault.Of(rectificationv1.Reason_REASON_LEDGER_SIGNER_OUTSIDE)
 	ErrLedgerDeciderInvolved      = fault.Of(rectificationv1.Reason_REASON_LEDGER_DECIDER_INVOLVED)
 	ErrLedgerFull                 = fault.Of(rectificationv1.Reason_REASON_LEDGER_FULL)
 	ErrProblemCategoryUnknown     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_CATEGORY_UNKNOWN)

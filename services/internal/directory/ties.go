@@ -52,18 +52,27 @@ func (d *Directory) tie(principal string, t Tie) {
 // posts, or without any where they are entered. There are none for someone who is
 // not there, or whose posts have ended.
 func (d *Directory) Serves(member, day string) (units []string) {
+	for _, p := range d.Posts(member, day) {
+		units = append(units, p.GetUnit())
+	}
+	return units
+}
+
+// Posts returns the posts by which the member serves on a day, YYYY-MM-DD, which MUST NOT
+// be changed: one of no kind for who has none, where they are entered.
+func (d *Directory) Posts(member, day string) (all []*organizationv1.Post) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	posts, ok := d.posts[member]
 	if ok && len(posts) == 0 {
-		return []string{authn.Home(member)}
+		return []*organizationv1.Post{{Unit: authn.Home(member)}}
 	}
 	for _, p := range posts {
 		if current(p, day) {
-			units = append(units, p.GetUnit())
+			all = append(all, p)
 		}
 	}
-	return units
+	return all
 }
 
 // working are the roles by which one does a unit's work: who holds one of them

@@ -175,6 +175,7 @@ func TestNobodyDecidesAsSuperiorWhatTheyDidForTheUnit(t *testing.T) {
 	both := w.Person(w.bureau, leader)
 	lent := w.Grant(both.Name, w.school, head)
 	w.head = both
+	w.post(t, both.Name, w.school)
 	l := w.ledger(t)
 	name := w.problem(t, w.clerk, l.GetName(), selfCheck("问题")).GetName()
 	w.plan(t, name, "2026-04-15")
@@ -184,7 +185,7 @@ func TestNobodyDecidesAsSuperiorWhatTheyDidForTheUnit(t *testing.T) {
 		t.Errorf("the asker = %q", asked.GetExtensionAsker())
 	}
 	suitetest.OK[*organizationv1.RoleGrant](t)(w.Organization(w.SecurityAdmin).DeleteRoleGrant(t.Context(), &organizationv1.DeleteRoleGrantRequest{Name: lent}))
-	w.CatchUp()
+	w.post(t, both.Name, w.bureau)
 	_, err := w.as(both).AcknowledgeLedger(t.Context(), &rectificationv1.AcknowledgeLedgerRequest{Name: l.GetName()})
 	want(t, "acknowledging what one signed", err, rectification.ErrLedgerDeciderInvolved)
 	_, err = w.as(both).ReturnLedger(t.Context(), &rectificationv1.ReturnLedgerRequest{Name: l.GetName(), Reason: "措施不具体"})

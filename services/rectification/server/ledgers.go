@@ -193,11 +193,11 @@ func (s *Service) SignLedger(ctx context.Context, req *rectificationv1.SignLedge
 		if err != nil {
 			return nil, err
 		}
-		return rectification.Sign(l, signature(tx, req), problems)
-	})
+		return rectification.Sign(l, signature(tx, req), s.post(l.GetUnit(), tx.Access.Principal.Name, tx.Now), problems)
+	}, change.CatchUp())
 }
 
-// signature is what is recorded of a signing: who, by which post, how known, when.
+// signature is what is recorded of a signing beside the post: who, by which role, how known, when.
 func signature(tx *change.Tx, req *rectificationv1.SignLedgerRequest) *rectificationv1.Signature {
 	acting := tx.Access.Acting()
 	return &rectificationv1.Signature{

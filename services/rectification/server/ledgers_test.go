@@ -297,3 +297,39 @@ func (w *world) crowd(t *testing.T, n int, campaign string) {
 		t.Fatal(err)
 	}
 }
+
+// TestWhoSignsIsInOffice: the signature keeps the post, and whose post has ended signs
+// nothing, whatever role is still granted.
+func TestWhoSignsIsInOffice(t *testing.T) {
+	w := begin(t)
+	name := w.ledger(t).GetName()
+	w.plan(t, w.problem(t, w.clerk, name, selfCheck("问题")).GetName(), "2026-03-31")
+	serves := func(posts ...*organizationv1.Post) {
+		t.Helper()
+		if _, err := w.Organization(w.SystemAdmin).UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{
+			Member: &organizationv1.Member{Name: w.head.Name, Posts: posts},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sign := func() (*rectificationv1.Ledger, error) {
+		read, err := w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: name})
+		if err != nil {
+			return nil, err
+		}
+		return w.as(w.head).SignLedger(t.Context(), &rectificationv1.SignLedgerRequest{Name: name, ContentDigest: read.GetContentDigest()})
+	}
+	head := &organizationv1.Post{Unit: w.school, Kind: organizationv1.Post_KIND_HEAD, Title: "校长", EndDate: "2026-01-31"}
+	serves(head)
+	_, err := sign()
+	want(t, "signing after the post's end", err, rectification.ErrLedgerSignerOutside)
+	serves(&organizationv1.Post{Unit: w.bureau, Kind: organizationv1.Post_KIND_STAFF})
+	_, err = sign()
+	want(t, "signing by who serves elsewhere", err, rectification.ErrLedgerSignerOutside)
+	head.EndDate = ""
+	serves(head)
+	signed, err := sign()
+	if sig := signed.GetSignature(); err != nil || sig.GetPostKind() != head.GetKind() || sig.GetPostTitle() != head.GetTitle() {
+		t.Errorf("signed in office by %v, %v", sig, err)
+	}
+}

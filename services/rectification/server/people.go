@@ -13,12 +13,17 @@ import (
 // serves says who is in office where at that time, by the tree as it is: changes
 // that ask it MUST catch up with the tree before.
 func (s *Service) serves(now time.Time) rectification.Serves {
-	day := calendar.On(now).String()
-	return func(unit, member string) bool {
-		return slices.ContainsFunc(s.units.Serves(member, day), func(in string) bool {
-			return s.units.Unit(in).GetState() == organizationv1.Unit_STATE_ACTIVE && s.units.House(in) == s.units.House(unit)
-		})
+	return func(unit, member string) bool { return s.post(unit, member, now) != nil }
+}
+
+// post is the one by which the member serves in the unit at that time, or nil.
+func (s *Service) post(unit, member string, now time.Time) *organizationv1.Post {
+	for _, p := range s.units.Posts(member, calendar.On(now).String()) {
+		if s.units.Unit(p.GetUnit()).GetState() == organizationv1.Unit_STATE_ACTIVE && s.units.House(p.GetUnit()) == s.units.House(unit) {
+			return p
+		}
 	}
+	return nil
 }
 
 // places tells the rules of the tree and of who belongs where: changes that ask it
@@ -41,7 +46,7 @@ func (p places) Belongs(member, unit string) bool { return p.tx.Access.Tree().Be
 
 // Inspects implements rectification.Places, of methods whose rule is that of recording.
 func (p places) Inspects(member, bureau string) bool {
-	return len(p.units.Serves(member, calendar.On(p.tx.Now).String())) > 0 && p.tx.Access.Could(member, bureau)
+	return len(p.units.Posts(member, calendar.On(p.tx.Now).String())) > 0 && p.tx.Access.Could(member, bureau)
 }
 
 // leaders are those in office who lead the unit by a role, as authz counts its own.
@@ -56,7 +61,7 @@ func (s *Service) leaders(tx *change.Tx, unit string) (all []string) {
 			break
 		}
 	}
-	return slices.DeleteFunc(all, func(who string) bool { return len(s.units.Serves(who, day)) == 0 })
+	return slices.DeleteFunc(all, func(who string) bool { return len(s.units.Posts(who, day)) == 0 })
 }
 
 // seen is serves for units that the caller sees: elsewhere nobody is in office, so

@@ -36,8 +36,8 @@ type Units interface {
 	House(unit string) string
 	// Heir returns the unit that the unit was merged into, or the unit itself.
 	Heir(unit string) string
-	// Serves returns the units that the member serves in on a day YYYY-MM-DD.
-	Serves(member, day string) []string
+	// Posts returns the posts by which the member serves on a day YYYY-MM-DD.
+	Posts(member, day string) []*organizationv1.Post
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
 	// Land returns the unit and all beneath it as they were at t, parents before

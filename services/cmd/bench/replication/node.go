@@ -96,7 +96,7 @@ func (n *node) open(role string) error {
 }
 
 func (n *node) serve(feeds *feedserver.Service) error {
-	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService))
+	n.server = grpc.NewServer(grpc.UnaryInterceptor(asService), grpc.WaitForHandlers(true))
 	n.service.Register(n.server)
 	feeds.Register(n.server)
 	l, err := net.Listen("tcp", "127.0.0.1:0")

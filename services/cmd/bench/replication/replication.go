@@ -50,13 +50,13 @@ func Record(ctx context.Context, entries int) (updates []bare.Update, err error)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.stop()) }()
-	if _, err := p.lower.writeAll(ctx, entries); err != nil {
-		return nil, err
+	if _, err = p.lower.writeAll(ctx, entries); err == nil {
+		r.Record()
+		var stop func()
+		_, stop, err = p.pushAll(ctx, entries)
+		stop()
 	}
-	r.Record()
-	_, stop, err := p.pushAll(ctx, entries)
-	stop()
+	err = errors.Join(err, p.stop()) // the last is durable before it is noted
 	return r.Updates(), err
 }
 

@@ -13,6 +13,7 @@ import (
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	v11 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -558,7 +559,12 @@ type Signature struct {
 	// The digest that was signed.
 	Digest string `protobuf:"bytes,6,opt,name=digest,proto3" json:"digest,omitempty"`
 	// 印章: the seal that stands on the printed ledger, in words.
-	Seal          string `protobuf:"bytes,7,opt,name=seal,proto3" json:"seal,omitempty"`
+	Seal string `protobuf:"bytes,7,opt,name=seal,proto3" json:"seal,omitempty"`
+	// 职务: what the signer was in the ledger's unit then; not said of who is entered
+	// there without a post.
+	PostKind v11.Post_Kind `protobuf:"varint,8,opt,name=post_kind,json=postKind,proto3,enum=duban.organization.v1.Post_Kind" json:"post_kind,omitempty"`
+	// 职务名称
+	PostTitle     string `protobuf:"bytes,9,opt,name=post_title,json=postTitle,proto3" json:"post_title,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -638,6 +644,20 @@ func (x *Signature) GetDigest() string {
 func (x *Signature) GetSeal() string {
 	if x != nil {
 		return x.Seal
+	}
+	return ""
+}
+
+func (x *Signature) GetPostKind() v11.Post_Kind {
+	if x != nil {
+		return x.PostKind
+	}
+	return v11.Post_Kind(0)
+}
+
+func (x *Signature) GetPostTitle() string {
+	if x != nil {
+		return x.PostTitle
 	}
 	return ""
 }
@@ -2061,7 +2081,7 @@ var File_duban_rectification_v1_ledger_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\r\n" +
+	"#duban/rectification/v1/ledger.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a\"duban/organization/v1/member.proto\x1a$duban/rectification/v1/problem.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\r\n" +
 	"\x06Ledger\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1f\n" +
 	"\x04unit\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12I\n" +
@@ -2109,7 +2129,7 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\x0eSTATE_RETURNED\x10\x05\x1a\r\x9a\xb2\x19\t已退回\"4\n" +
 	"\bCategory\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12\x14\n" +
-	"\x05items\x18\x02 \x03(\tR\x05items\"\xd7\x01\n" +
+	"\x05items\x18\x02 \x03(\tR\x05items\"\xb5\x02\n" +
 	"\tSignature\x12\x16\n" +
 	"\x06signer\x18\x01 \x01(\tR\x06signer\x12)\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x15.duban.access.v1.RoleR\x04role\x12\x12\n" +
@@ -2117,7 +2137,10 @@ const file_duban_rectification_v1_ledger_proto_rawDesc = "" +
 	"\aapi_key\x18\x04 \x01(\tR\x06apiKey\x12.\n" +
 	"\x04time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x16\n" +
 	"\x06digest\x18\x06 \x01(\tR\x06digest\x12\x12\n" +
-	"\x04seal\x18\a \x01(\tR\x04seal\"\xec\a\n" +
+	"\x04seal\x18\a \x01(\tR\x04seal\x12=\n" +
+	"\tpost_kind\x18\b \x01(\x0e2 .duban.organization.v1.Post.KindR\bpostKind\x12\x1d\n" +
+	"\n" +
+	"post_title\x18\t \x01(\tR\tpostTitle\"\xec\a\n" +
 	"\rLedgerVersion\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2287,8 +2310,9 @@ var file_duban_rectification_v1_ledger_proto_goTypes = []any{
 	(*ListFiledProblemsResponse)(nil),  // 21: duban.rectification.v1.ListFiledProblemsResponse
 	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
 	(v1.Role)(0),                       // 23: duban.access.v1.Role
-	(Problem_Level)(0),                 // 24: duban.rectification.v1.Problem.Level
-	(*Problem)(nil),                    // 25: duban.rectification.v1.Problem
+	(v11.Post_Kind)(0),                 // 24: duban.organization.v1.Post.Kind
+	(Problem_Level)(0),                 // 25: duban.rectification.v1.Problem.Level
+	(*Problem)(nil),                    // 26: duban.rectification.v1.Problem
 }
 var file_duban_rectification_v1_ledger_proto_depIdxs = []int32{
 	0,  // 0: duban.rectification.v1.Ledger.state:type_name -> duban.rectification.v1.Ledger.State
@@ -2298,25 +2322,26 @@ var file_duban_rectification_v1_ledger_proto_depIdxs = []int32{
 	22, // 4: duban.rectification.v1.Ledger.update_time:type_name -> google.protobuf.Timestamp
 	23, // 5: duban.rectification.v1.Signature.role:type_name -> duban.access.v1.Role
 	22, // 6: duban.rectification.v1.Signature.time:type_name -> google.protobuf.Timestamp
-	1,  // 7: duban.rectification.v1.LedgerVersion.state:type_name -> duban.rectification.v1.LedgerVersion.State
-	4,  // 8: duban.rectification.v1.LedgerVersion.signature:type_name -> duban.rectification.v1.Signature
-	22, // 9: duban.rectification.v1.LedgerVersion.file_time:type_name -> google.protobuf.Timestamp
-	22, // 10: duban.rectification.v1.LedgerVersion.decide_time:type_name -> google.protobuf.Timestamp
-	22, // 11: duban.rectification.v1.LedgerVersion.create_time:type_name -> google.protobuf.Timestamp
-	22, // 12: duban.rectification.v1.LedgerVersion.update_time:type_name -> google.protobuf.Timestamp
-	22, // 13: duban.rectification.v1.FiledProblem.create_time:type_name -> google.protobuf.Timestamp
-	22, // 14: duban.rectification.v1.FiledProblem.update_time:type_name -> google.protobuf.Timestamp
-	24, // 15: duban.rectification.v1.FiledProblem.level:type_name -> duban.rectification.v1.Problem.Level
-	2,  // 16: duban.rectification.v1.CreateLedgerRequest.ledger:type_name -> duban.rectification.v1.Ledger
-	25, // 17: duban.rectification.v1.EnsureLedgerRequest.problem:type_name -> duban.rectification.v1.Problem
-	2,  // 18: duban.rectification.v1.ListLedgersResponse.ledgers:type_name -> duban.rectification.v1.Ledger
-	5,  // 19: duban.rectification.v1.ListLedgerVersionsResponse.ledger_versions:type_name -> duban.rectification.v1.LedgerVersion
-	6,  // 20: duban.rectification.v1.ListFiledProblemsResponse.filed_problems:type_name -> duban.rectification.v1.FiledProblem
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	24, // 7: duban.rectification.v1.Signature.post_kind:type_name -> duban.organization.v1.Post.Kind
+	1,  // 8: duban.rectification.v1.LedgerVersion.state:type_name -> duban.rectification.v1.LedgerVersion.State
+	4,  // 9: duban.rectification.v1.LedgerVersion.signature:type_name -> duban.rectification.v1.Signature
+	22, // 10: duban.rectification.v1.LedgerVersion.file_time:type_name -> google.protobuf.Timestamp
+	22, // 11: duban.rectification.v1.LedgerVersion.decide_time:type_name -> google.protobuf.Timestamp
+	22, // 12: duban.rectification.v1.LedgerVersion.create_time:type_name -> google.protobuf.Timestamp
+	22, // 13: duban.rectification.v1.LedgerVersion.update_time:type_name -> google.protobuf.Timestamp
+	22, // 14: duban.rectification.v1.FiledProblem.create_time:type_name -> google.protobuf.Timestamp
+	22, // 15: duban.rectification.v1.FiledProblem.update_time:type_name -> google.protobuf.Timestamp
+	25, // 16: duban.rectification.v1.FiledProblem.level:type_name -> duban.rectification.v1.Problem.Level
+	2,  // 17: duban.rectification.v1.CreateLedgerRequest.ledger:type_name -> duban.rectification.v1.Ledger
+	26, // 18: duban.rectification.v1.EnsureLedgerRequest.problem:type_name -> duban.rectification.v1.Problem
+	2,  // 19: duban.rectification.v1.ListLedgersResponse.ledgers:type_name -> duban.rectification.v1.Ledger
+	5,  // 20: duban.rectification.v1.ListLedgerVersionsResponse.ledger_versions:type_name -> duban.rectification.v1.LedgerVersion
+	6,  // 21: duban.rectification.v1.ListFiledProblemsResponse.filed_problems:type_name -> duban.rectification.v1.FiledProblem
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_duban_rectification_v1_ledger_proto_init() }

@@ -122,6 +122,8 @@ const (
 	Reason_REASON_PROBLEM_EXTENSION_OVER Reason = 44
 	// A team of whom nobody may record could never be done.
 	Reason_REASON_INSPECTION_TEAM_INVALID Reason = 45
+	// Whoever signs is in office in the unit of the ledger then.
+	Reason_REASON_LEDGER_SIGNER_OUTSIDE Reason = 46
 )
 
 // Enum value maps for Reason.
@@ -173,6 +175,7 @@ var (
 		43: "REASON_PROBLEM_UNCHANGED",
 		44: "REASON_PROBLEM_EXTENSION_OVER",
 		45: "REASON_INSPECTION_TEAM_INVALID",
+		46: "REASON_LEDGER_SIGNER_OUTSIDE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -221,6 +224,7 @@ var (
 		"REASON_PROBLEM_UNCHANGED":             43,
 		"REASON_PROBLEM_EXTENSION_OVER":        44,
 		"REASON_INSPECTION_TEAM_INVALID":       45,
+		"REASON_LEDGER_SIGNER_OUTSIDE":         46,
 	}
 )
 
@@ -255,7 +259,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xd5K\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\x93M\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -303,7 +307,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01\x12\xc0\x02\n" +
 	"\x18REASON_PROBLEM_UNCHANGED\x10+\x1a\xa1\x02\x92\xb2\x19\x9c\x02\b\x05\x12\x87\x01退回或重新整改以来没有新的进展，佐证材料也与上次相同，请先填写进展或补充材料，再申请销号。\x1a\x8b\x01Nothing has come since this was returned or reopened: enter what was done, or add evidence that was not submitted before, and submit again. \x01\x12\xf8\x01\n" +
 	"\x1dREASON_PROBLEM_EXTENSION_OVER\x10,\x1a\xd4\x01\x92\xb2\x19\xcf\x01\b\x05\x12Z申请的时限{date}已过，不能再同意，请不予同意，由单位另行申请。\x1aoThe deadline asked for, {date}, has passed and is granted no more: refuse it, and let the unit ask for another.\x12\x88\x02\n" +
-	"\x1eREASON_INSPECTION_TEAM_INVALID\x10-\x1a\xe3\x01\x92\xb2\x19\xde\x01\b\x01\x12u检查组中没有可以登记检查记录的人员，请至少安排一名检查单位的督导员或分管领导。\x1acNobody of the team may record the inspection: name at least one supervisor or leader of the bureau.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"\x1eREASON_INSPECTION_TEAM_INVALID\x10-\x1a\xe3\x01\x92\xb2\x19\xde\x01\b\x01\x12u检查组中没有可以登记检查记录的人员，请至少安排一名检查单位的督导员或分管领导。\x1acNobody of the team may record the inspection: name at least one supervisor or leader of the bureau.\x12\xbb\x01\n" +
+	"\x1cREASON_LEDGER_SIGNER_OUTSIDE\x10.\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12E签字人现不在本单位任职，请由在任的一把手签字。\x1aHWhoever signs holds no post in the unit today: its head in office signs.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once
