@@ -179,10 +179,10 @@ func (c *Claims) ownOf(unit string, m aggregation.Metric) (o own, err error) {
 // String is o as a row has it; parts are parted by 0x00, steps by commas, and the parts of
 // a step by a blank.
 func (o own) String() string {
-	return strings.Join([]string{o.from, strconv.FormatInt(o.moment, 10), sayStep(o.bound), sayStep(o.told)}, zero)
+	return strings.Join([]string{o.from, strconv.FormatInt(o.moment, 10), writeSteps(o.bound), writeSteps(o.told)}, zero)
 }
 
-func sayStep(steps []step) string {
+func writeSteps(steps []step) string {
 	all := make([]string, len(steps))
 	for i, s := range steps {
 		all[i] = s.day + " " + strconv.FormatInt(s.moment, 10)

@@ -37,11 +37,10 @@ func (s *Reports) Record(r *tally.Record, at time.Time) {
 // bind notes that a report has told what stands at a unit when a period ended.
 func (s *Reports) bind(unit, period string, at time.Time) {
 	day := lastDay(lastMonth(period))
-	last, err := time.Parse("2006-01-02", day)
-	if err != nil {
+	if _, err := time.Parse("2006-01-02", day); err != nil {
 		return
 	}
-	s.until[unit] = max(s.until[unit], last.AddDate(0, 0, 1).Format("2006-01-02"))
+	s.until[unit] = max(s.until[unit], dayAfter(day))
 	if s.told[unit] == nil {
 		s.told[unit] = map[string]time.Time{}
 	}
@@ -66,20 +65,38 @@ func (s *Reports) reporting() map[tally.What]map[string]int64 {
 	return all
 }
 
-// earlier lists the periods of which reports have told what stands, those that no earlier
-// one was told before, in the order in which they were.
-func (s *Reports) earlier(unit string) (all []string) {
+// firsts lists the last days of periods of which reports have told what stands, and since
+// when that is known, in that order: those that none was told before which goes before.
+func (s *Reports) firsts(unit string, before func(day, other string) bool, say func(last string) string) string {
 	told := s.told[unit]
-	for _, day := range slices.Sorted(maps.Keys(told)) {
+	var days []string
+	for day, at := range told {
 		first := true
-		for other, at := range told {
-			first = first && (other >= day || at.After(told[day]))
+		for other, when := range told {
+			first = first && (!before(other, day) || when.After(at))
 		}
 		if first {
-			all = append([]string{day + " " + strconv.FormatInt(told[day].UnixNano(), 10)}, all...)
+			days = append(days, day)
 		}
 	}
-	return all
+	slices.SortFunc(days, func(a, b string) int { return told[a].Compare(told[b]) })
+	for i, day := range days {
+		days[i] = say(day) + " " + strconv.FormatInt(told[day].UnixNano(), 10)
+	}
+	return strings.Join(days, ",")
+}
+
+// bounds say until when reports bind a unit, and since when they tell of it.
+func (s *Reports) bounds(unit string) (until, told string) {
+	until = s.firsts(unit, func(day, other string) bool { return day > other }, dayAfter)
+	told = s.firsts(unit, func(day, other string) bool { return day < other }, func(last string) string { return last })
+	return until, told
+}
+
+// dayAfter is the day behind the last one of a period.
+func dayAfter(last string) string {
+	t, _ := time.Parse("2006-01-02", last) // bind has read it
+	return t.AddDate(0, 0, 1).Format("2006-01-02")
 }
 
 // Begins is the first day on which the own records of a unit say what stands: that of
@@ -102,31 +119,17 @@ func (s *Reports) Counts(o tally.What, day string) string {
 	return day
 }
 
-// later lists the days behind the periods of which reports have told what stands, those
-// that no later one was told before, in the order in which they were.
-func (s *Reports) later(unit string) (all []string) {
-	told := s.told[unit]
-	for _, day := range slices.Sorted(maps.Keys(told)) {
-		first := true
-		for other, at := range told {
-			first = first && (other <= day || at.After(told[day]))
-		}
-		if last, err := time.Parse("2006-01-02", day); first && err == nil {
-			all = append(all, last.AddDate(0, 0, 1).Format("2006-01-02")+" "+strconv.FormatInt(told[day].UnixNano(), 10))
-		}
-	}
-	return all
-}
-
 // owns say since when units keep records, and until when reports bind them.
 func (s *Reports) owns() map[string]string {
 	all := map[string]string{}
 	for unit := range s.told {
-		all[hold.Short(unit)+"\x00problem"] = sayBounds("", "0", strings.Join(s.later(unit), ","), strings.Join(s.earlier(unit), ","))
+		until, told := s.bounds(unit)
+		all[hold.Short(unit)+"\x00problem"] = sayBounds("", "0", until, told)
 	}
 	for unit, at := range s.since {
 		day, moment := at.In(tally.Zone).Format("2006-01-02"), strconv.FormatInt(at.UnixNano(), 10)
-		all[hold.Short(unit)+"\x00problem"] = sayBounds(day, moment, strings.Join(s.later(unit), ","), strings.Join(s.earlier(unit), ","))
+		until, told := s.bounds(unit)
+		all[hold.Short(unit)+"\x00problem"] = sayBounds(day, moment, until, told)
 	}
 	return all
 }
