@@ -28,7 +28,7 @@ func TestMatrix(t *testing.T) {
 // TestMatrixOfProcesses tries some of the cells on a suite of one process for each
 // role, where a caller's service is what its certificate says.
 func TestMatrixOfProcesses(t *testing.T) {
-	const few = 25 // one in so many
+	const few = 40 // one in so many
 	m := newMatrix(t, suitetest.Split(t))
 	m.every = few
 	m.fill(t)
