@@ -11,7 +11,7 @@ type Places interface {
 	// Belongs says whether the member belongs to the unit or to what lies beneath it;
 	// to one that was merged, whether they belong to the unit that it was merged into.
 	Belongs(member, unit string) bool
-	// Inspects says whether the member is in office and may record for the bureau, by
+	// Inspects says whether the member is in office in the bureau and may record for it, by
 	// their roles.
 	Inspects(member, bureau string) bool
 }

@@ -42,9 +42,9 @@ func Edit(l *rectificationv1.Ledger, p, wanted *rectificationv1.Problem, who str
 	}
 	if p.GetState() == rectifying {
 		wanted.Leaders = with(wanted.GetLeaders(), p.GetLeaderResponsible()) // an older build kept none
-		return underway(wanted, who)
+		return underway(p, wanted, who)
 	}
-	return worked(wanted, who)
+	return worked(p, wanted, who)
 }
 
 // Plan returns p with the plan's cause, measures, deadline and who is
@@ -65,7 +65,7 @@ func Plan(l *rectificationv1.Ledger, p, plan *rectificationv1.Problem, who strin
 	if err := complete(wanted); err != nil {
 		return nil, err
 	}
-	return worked(unfiled(p, wanted), who)
+	return worked(p, unfiled(p, wanted), who)
 }
 
 // unfiled returns wanted as awaiting a version, if its content is not p's.

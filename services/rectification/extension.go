@@ -25,6 +25,7 @@ type Wish struct {
 // Extend returns p with a wish for another deadline. It may be an earlier one: a
 // superior who returned the ledger may want that.
 func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) (*rectificationv1.Problem, error) {
+	before := p
 	p, err := moveProblem(p, Extending)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) (*rec
 		State: rectificationv1.Extension_STATE_ASKED, AskTime: timestamppb.New(w.Time), Bureau: w.Bureau,
 	})
 	p.ExtensionAsker = w.Asker
-	return worked(p, w.Asker)
+	return worked(before, p, w.Asker)
 }
 
 // extendable says whether the wish can be entered.

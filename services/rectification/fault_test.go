@@ -153,7 +153,7 @@ func handedOver(p *rectificationv1.Problem, who string) error {
 	if err != nil {
 		return err
 	}
-	if p, err = rectification.Submit(p, []string{"a"}, submitter, now); err != nil {
+	if p, err = rectification.Submit(p, submitting(submitter, []string{"a"})); err != nil {
 		return err
 	}
 	_, err = rectification.Verify(p, who, []string{"free"})
@@ -171,7 +171,38 @@ func ledOnBy(p *rectificationv1.Problem, another string) (*rectificationv1.Probl
 	if p, err = rectification.Edit(unfiled, p, wanted, submitter, now); err != nil {
 		return nil, err
 	}
-	return rectification.Submit(p, []string{"a"}, submitter, now)
+	return rectification.Submit(p, submitting(submitter, []string{"a"}))
+}
+
+// reopenedFrom is a problem that was struck off under one leader, reopened, and given to another.
+func reopenedFrom(leader, another string) (*rectificationv1.Problem, error) {
+	p := plannedProblem(planned)
+	p.LeaderResponsible = leader
+	p, err := rectification.Start(p, submitter)
+	if err != nil {
+		return nil, err
+	}
+	if p, err = rectification.Submit(p, submitting(submitter, []string{"a"})); err != nil {
+		return nil, err
+	}
+	if p, err = rectification.Verify(p, verifier, []string{"free"}); err != nil {
+		return nil, err
+	}
+	if p, err = rectification.Close(p, closer, now); err != nil {
+		return nil, err
+	}
+	if p, err = rectification.Reopen(p, "why"); err != nil {
+		return nil, err
+	}
+	wanted := proto.CloneOf(p)
+	wanted.LeaderResponsible = another
+	if p, err = rectification.Edit(unfiled, p, wanted, "third", now); err != nil {
+		return nil, err
+	}
+	if p, err = rectification.Start(p, "third"); err != nil {
+		return nil, err
+	}
+	return rectification.Submit(p, submitting("third", []string{"b"}))
 }
 
 // begunBy has who start p, another submit it, and the verifier verify it.
@@ -297,7 +328,7 @@ var refusals = []struct {
 		return err
 	}},
 	{"no evidence", rectification.ErrProblemEvidenceMissing, func() error {
-		_, err := rectification.Submit(plannedProblem(rectifying), nil, submitter, now)
+		_, err := rectification.Submit(plannedProblem(rectifying), submitting(submitter, nil))
 		return err
 	}},
 	{"the same again", rectification.ErrProblemUnchanged, func() error {
@@ -331,7 +362,7 @@ var refusals = []struct {
 		return after(p, err, func() error { return handedOver(p, verifier) })
 	}},
 	{"closing what one submitted before it was returned", rectification.ErrProblemSamePerson, func() error {
-		p, err := rectification.Submit(plannedProblem(rectifying), []string{"a"}, closer, now)
+		p, err := rectification.Submit(plannedProblem(rectifying), submitting(closer, []string{"a"}))
 		return after(p, err, func() error {
 			p.State, p.Submitter = verified, submitter
 			_, err := rectification.Close(p, closer, now)
@@ -478,6 +509,38 @@ var refusals = []struct {
 			return err
 		})
 	}},
+	{"deciding for the unit out of office", rectification.ErrProblemDeciderOutside, func() error {
+		own := rectification.Verifiers(rectificationv1.Problem_SOURCE_SELF_CHECK)[0]
+		return rectification.Entitled(plannedProblem(submitted), "units/school/members/gone", own, serving)
+	}},
+	{"cancelling what one led before it was reopened", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := reopenedFrom("leader", "another")
+		return after(p, err, func() error {
+			_, err := rectification.Cancel(p, "why", "leader")
+			return err
+		})
+	}},
+	{"deciding above on what one worked on before it was reopened", rectification.ErrProblemDeciderInvolved, func() error {
+		p, err := reopenedFrom("leader", "another")
+		return after(p, err, func() error {
+			return rectification.Entitled(p, submitter, rectification.Superiors(), serving)
+		})
+	}},
+	{"deciding above on what one was to lead before it began", rectification.ErrProblemDeciderInvolved, func() error {
+		p := plannedProblem(planned)
+		wanted := proto.CloneOf(p)
+		wanted.LeaderResponsible = "another"
+		p, err := rectification.Edit(unfiled, p, wanted, submitter, now)
+		return after(p, err, func() error { return rectification.Uninvolved("leader", p) })
+	}},
+	{"too many who have a part in all its life", rectification.ErrProblemRectifiersFull, func() error {
+		p := plannedProblem(rectifying)
+		for i := range rectification.MaxInvolved {
+			p.Former = append(p.Former, strconv.Itoa(i))
+		}
+		_, err := rectification.AddProgress(p, "did", 10, submitter, now)
+		return err
+	}},
 	{"closing what one asked to extend", rectification.ErrProblemSamePerson, func() error {
 		w := wish("2026-07-31")
 		w.Asker = closer
@@ -517,6 +580,23 @@ var refusals = []struct {
 	}},
 	{"recording beside the team", rectification.ErrInspectionNotOfTeam, func() error {
 		return recorded(rectification.Visited{Target: "units/school", By: "units/bureau/members/other"}, func(*rectificationv1.Inspection) {})
+	}},
+	{"recording out of office", rectification.ErrInspectionRecorderOutside, func() error {
+		return recorded(rectification.Visited{Target: "units/school", By: "units/section/members/helper"}, func(i *rectificationv1.Inspection) {
+			i.Team = append(i.Team, "units/section/members/helper")
+		})
+	}},
+	{"concluding out of office", rectification.ErrInspectionRecorderOutside, func() error {
+		i := inspection()
+		i.State, i.Team = rectificationv1.Inspection_STATE_RECORDED, append(i.Team, "units/section/members/helper")
+		_, err := rectification.Conclude(i, ending("units/section/members/helper"), places{})
+		return err
+	}},
+	{"concluding out of office beside a team that cannot", rectification.ErrInspectionRecorderOutside, func() error {
+		i := inspection()
+		i.Team = []string{"units/section/members/helper"}
+		_, err := rectification.Conclude(i, ending("units/bureau/members/helper"), places{})
+		return err
 	}},
 	{"inspecting the bureau itself", rectification.ErrInspectionTargetOutside, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Targets = []string{"units/bureau"} })
@@ -560,6 +640,12 @@ var refusals = []struct {
 	{"a member who is not in office", rectification.ErrInspectionMemberUnknown, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/bureau/members/gone"} })
 	}},
+	{"a member who has left the bureau for elsewhere", rectification.ErrInspectionMemberUnknown, func() error {
+		_, err := rectification.NewInspection("inspections/i", inspection(), "units/bureau/members/planner", places{}, func(unit, _ string) bool {
+			return unit == "units/district"
+		})
+		return err
+	}},
 	{"a leader who is not in office", rectification.ErrProblemPersonUnknown, func() error {
 		return settable(func(p *rectificationv1.Problem) { p.LeaderResponsible = "units/school/members/gone" })
 	}},
@@ -590,9 +676,55 @@ var refusals = []struct {
 	}},
 }
 
+// Who has come to the bureau by a post visits for it, wherever they were entered.
+func TestATeamServesInTheBureauOrWhereItIsEntered(t *testing.T) {
+	for _, where := range []string{"units/bureau", "units/section"} {
+		if _, err := rectification.NewInspection("inspections/i", inspection(), "units/bureau/members/planner", places{}, func(unit, _ string) bool {
+			return unit == where
+		}); err != nil {
+			t.Errorf("of who serves in %s: %v", where, err)
+		}
+	}
+}
+
 func TestWhoOnlyLeadsVerifiesWhatTheUnitFoundItself(t *testing.T) {
 	if _, err := rectification.Verify(plannedProblem(submitted), "leader", []string{"free"}); err != nil {
 		t.Error(err)
+	}
+}
+
+// Those above are asked to verify and to close what the unit found itself just while none of
+// its leaders is free to.
+func TestThoseAboveAreAskedWhileNoneOfTheUnitIsFree(t *testing.T) {
+	p := plannedProblem(rectifying)
+	p, err := rectification.Submit(p, rectification.Submission{Evidence: []string{"a"}, Who: submitter, Leaders: []string{submitter, "person"}, Time: now})
+	if err != nil || !p.GetVerifyAbove() || p.GetCloseAbove() {
+		t.Fatalf("submitted: %v, %v", p, err)
+	}
+	if p, err = rectification.Verify(p, superior, []string{submitter, "leader"}); err != nil || p.GetVerifyAbove() || !p.GetCloseAbove() {
+		t.Fatalf("verified: %v, %v", p, err)
+	}
+	back, err := rectification.SendBack(p, "why", superior)
+	if err != nil || back.GetCloseAbove() {
+		t.Errorf("returned: %v, %v", back, err)
+	}
+	if p, err = rectification.Close(p, closer, now); err == nil {
+		p, err = rectification.Reopen(p, "why")
+	}
+	if err != nil || p.GetCloseAbove() {
+		t.Errorf("reopened: %v, %v", p, err)
+	}
+	returned, err := rectification.Submit(plannedProblem(rectifying), rectification.Submission{Evidence: []string{"a"}, Who: submitter, Time: now})
+	if err == nil {
+		returned, err = rectification.SendBack(returned, "why", superior)
+	}
+	if err != nil || returned.GetVerifyAbove() {
+		t.Errorf("returned before it was verified: %v, %v", returned, err)
+	}
+	found := plannedProblem(rectifying)
+	found.Source = rectificationv1.Problem_SOURCE_AUDIT
+	if found, err = rectification.Submit(found, rectification.Submission{Evidence: []string{"a"}, Who: submitter, Time: now}); err != nil || found.GetVerifyAbove() {
+		t.Errorf("what others found: %v, %v", found, err)
 	}
 }
 

@@ -39,10 +39,11 @@ func moveInspection(i *rectificationv1.Inspection, m InspectionMove) (*rectifica
 }
 
 // NewInspection returns the inspection that i asks for, under name, as planner plans it,
-// who belongs to none of the targets either. One of its team at least may record.
+// who belongs to none of the targets either. Its team is in office where they are entered or
+// in the bureau, and one of them at least may record.
 func NewInspection(name string, i *rectificationv1.Inspection, planner string, at Places, serves Serves) (*rectificationv1.Inspection, error) {
 	for n, m := range i.GetTeam() {
-		if at.Path(home(m)) == nil || !serves(home(m), m) {
+		if at.Path(home(m)) == nil || !serves(home(m), m) && !serves(i.GetUnit(), m) {
 			return nil, ErrInspectionMemberUnknown.With("unit", home(m)).
 				At(fmt.Sprintf("inspection.team[%d]", n), "不存在或不在任", "is nobody in office")
 		}
@@ -97,7 +98,8 @@ type Visited struct {
 	Time            time.Time
 }
 
-// Record returns i with the visit.
+// Record returns i with the visit, as one of its team records it who is in office in the
+// bureau.
 func Record(i *rectificationv1.Inspection, v Visited, at Places) (*rectificationv1.Inspection, error) {
 	i, err := moveInspection(i, Recording)
 	if err != nil {
@@ -106,6 +108,8 @@ func Record(i *rectificationv1.Inspection, v Visited, at Places) (*rectification
 	switch {
 	case !slices.Contains(i.GetTeam(), v.By):
 		return nil, ErrInspectionNotOfTeam
+	case !at.Inspects(v.By, i.GetUnit()):
+		return nil, ErrInspectionRecorderOutside
 	case !slices.Contains(i.GetTargets(), v.Target):
 		return nil, ErrInspectionTargetUnknown.With("target", v.Target).At("target", "不在受检单位之列", "is not a target of the inspection")
 	case visited(i, v.Target):
@@ -132,7 +136,7 @@ type Ending struct {
 	Time       time.Time
 }
 
-// Conclude returns i as ended by one of its team; or by another for the bureau, who
+// Conclude returns i as ended by one of its team who is in office in the bureau; or by another for the bureau, who
 // belongs to none of the targets, once nobody of the team can: an inspection does not die
 // with its team. Nobody ends one who has come to belong to what was visited. While there
 // are targets that the team can visit, it records one visit at least first.
@@ -150,6 +154,9 @@ func Conclude(i *rectificationv1.Inspection, e Ending, at Places) (*rectificatio
 			return nil, ErrInspectionNotOfTeam
 		}
 		concerned = i.GetTargets()
+	}
+	if !at.Inspects(e.By, i.GetUnit()) {
+		return nil, ErrInspectionRecorderOutside
 	}
 	left := func(target string) bool { return visitable(i, target, at, "") == nil }
 	if able && i.GetState() == rectificationv1.Inspection_STATE_PLANNED && slices.ContainsFunc(i.GetTargets(), left) {

@@ -53,6 +53,11 @@ func wish(deadline string) rectification.Wish {
 	return rectification.Wish{Deadline: deadline, Reason: "why", Asker: submitter, Time: now}
 }
 
+// submitting is who asks for a problem to be struck off, while a leader is free to verify it.
+func submitting(who string, evidence []string) rectification.Submission {
+	return rectification.Submission{Evidence: evidence, Who: who, Leaders: []string{"free"}, Time: now}
+}
+
 // problemMoves makes each move on a problem that has all that the move asks for.
 var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) (*rectificationv1.Problem, error){
 	rectification.Editing: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
@@ -71,7 +76,7 @@ var problemMoves = map[rectification.ProblemMove]func(*rectificationv1.Problem) 
 		return rectification.AddProgress(p, "did", 10, submitter, now)
 	},
 	rectification.Submitting: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		return rectification.Submit(p, []string{"a"}, submitter, now)
+		return rectification.Submit(p, submitting(submitter, []string{"a"}))
 	},
 	rectification.Verifying: func(p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Verify(p, verifier, []string{"free"})

@@ -16,10 +16,6 @@ import (
 // MaxProgress is how many entries on progress a problem takes.
 const MaxProgress = 200
 
-// MaxRectifiers is how many persons work on a problem from its being found or
-// reopened to its being struck off.
-const MaxRectifiers = 200
-
 // daysToRectify is how many days after it was entered a problem that others found is
 // to be rectified, if they say nothing else.
 const daysToRectify = 30
@@ -163,15 +159,16 @@ func described(l *rectificationv1.Ledger, p *rectificationv1.Problem) error {
 
 // Start returns p as worked on from now on, which who begins.
 func Start(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
-	p, err := moveProblem(p, Starting)
+	started, err := moveProblem(p, Starting)
 	if err != nil {
 		return nil, err
 	}
-	return underway(p, who)
+	return underway(p, started, who)
 }
 
 // AddProgress returns p with one more entry.
 func AddProgress(p *rectificationv1.Problem, text string, percent int32, author string, now time.Time) (*rectificationv1.Problem, error) {
+	before := p
 	p, err := moveProblem(p, Progress)
 	if err != nil {
 		return nil, err
@@ -182,14 +179,14 @@ func AddProgress(p *rectificationv1.Problem, text string, percent int32, author 
 	p.Progress = append(p.Progress, &rectificationv1.Progress{
 		Time: timestamppb.New(now), Text: text, Percent: percent, Author: author,
 	})
-	return worked(p, author)
+	return worked(before, p, author)
 }
 
 // Attach returns p after who added a file to it.
 func Attach(p *rectificationv1.Problem, who string) (*rectificationv1.Problem, error) {
-	p, err := moveProblem(p, Attaching)
+	attached, err := moveProblem(p, Attaching)
 	if err != nil {
 		return nil, err
 	}
-	return worked(p, who)
+	return worked(p, attached, who)
 }

@@ -1,6 +1,7 @@
 package rectification_test
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ type story struct {
 	returns, reopens int32
 	hands            map[string]bool // who worked on it
 	leads            map[string]bool // who led it while it was rectified
+	ever             map[string]bool // who ever worked on it, answered for it or led it
 	granted          bool            // the last move granted an extension
 	done             string
 	moved            int
@@ -142,13 +144,13 @@ func (s *story) moves() map[string]func(*rapid.T) {
 		},
 		"submit": func(t *rapid.T) {
 			who := person(t)
-			p, err := rectification.Submit(s.problem, []string{"file"}, who, now)
+			p, err := rectification.Submit(s.problem, rectification.Submission{Evidence: []string{"file"}, Who: who, Leaders: []string{judge(t)}, Time: now})
 			if s.onProblem("submit", p, err) {
 				s.hands[who] = true
 			}
 		},
 		"verify": func(t *rapid.T) {
-			p, err := rectification.Verify(s.problem, judge(t), []string{"free"})
+			p, err := rectification.Verify(s.problem, judge(t), []string{judge(t)})
 			s.onProblem("verify", p, err)
 		},
 		"close": func(t *rapid.T) {
@@ -296,7 +298,7 @@ var moved = []string{
 // tell begins one, mostly of a problem that is filed.
 func tell(t *rapid.T) *story {
 	s := &story{
-		hands: map[string]bool{}, leads: map[string]bool{}, contents: map[string]*rectificationv1.FiledProblem{},
+		hands: map[string]bool{}, leads: map[string]bool{}, ever: map[string]bool{}, contents: map[string]*rectificationv1.FiledProblem{},
 		ledger: &rectificationv1.Ledger{Name: "ledgers/x", State: rectificationv1.Ledger_STATE_OPEN},
 	}
 	found := &rectificationv1.Problem{
@@ -340,11 +342,42 @@ func (s *story) check(t *rapid.T, before *rectificationv1.Problem, filed bool) {
 	if p.GetState() == rectificationv1.Problem_STATE_VERIFIED && p.GetSubmitter() == p.GetVerifier() {
 		t.Fatalf("%s verified what they submitted", p.GetVerifier())
 	}
+	s.checkParts(t, before)
 	s.checkDeadline(t, before, filed)
 	if c := p.GetAcceptedContent(); p.GetAccepted() != (c != nil) || (said{c.GetCategory(), c.GetLevel(), c.GetDeadline()}) != s.accepted {
 		t.Fatalf("after %s it counts by %v, accepted %v; last acknowledged was %v", s.done, c, p.GetAccepted(), s.accepted)
 	}
 	s.checkLedger(t)
+}
+
+// checkParts says that whoever had a part in the problem, however long ago, decides on it as
+// no superior, and that nobody above is asked to while it is rectified.
+func (s *story) checkParts(t *rapid.T, before *rectificationv1.Problem) {
+	p := s.problem
+	for _, p := range []*rectificationv1.Problem{before, p} {
+		s.ever[p.GetLeaderResponsible()], s.ever[p.GetPersonResponsible()] = true, true
+	}
+	maps.Copy(s.ever, s.hands)
+	maps.Copy(s.ever, s.leads)
+	delete(s.ever, "")
+	for who := range s.ever {
+		if rectification.Uninvolved(who, p) == nil {
+			t.Fatalf("after %s %s, who had a part in it, decides as a superior: %v", s.done, who, p)
+		}
+	}
+	if rectification.Uninvolved("above", p) != nil && !s.ever["above"] {
+		t.Fatalf("after %s who never had a part in it does not decide: %v", s.done, p)
+	}
+	once := map[string]bool{}
+	for _, who := range p.GetFormer() {
+		if once[who] {
+			t.Fatalf("%s is kept twice: %v", who, p.GetFormer())
+		}
+		once[who] = true
+	}
+	if p.GetVerifyAbove() && p.GetState() != submitted || p.GetCloseAbove() && p.GetState() != verified && p.GetState() != rectificationv1.Problem_STATE_CLOSED {
+		t.Fatalf("after %s those above are asked: %v", s.done, p)
+	}
 }
 
 // checkDeadline says that an extension alone moves what has passed, and to a later day

@@ -75,7 +75,7 @@ func Closers(p *rectificationv1.Problem, leaders []string) []Right {
 	switch {
 	case !ownFinding(p.GetSource()):
 		return []Right{above}
-	case p.GetCloseAbove() || nobodyFree(p, leaders):
+	case p.GetCloseAbove() || nobodyFree(p, leaders, mayClose):
 		return []Right{unitsLeaders, above}
 	default:
 		return []Right{unitsLeaders}

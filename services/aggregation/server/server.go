@@ -41,6 +41,7 @@ type Directory interface {
 	Heir(name string) string
 	Merges(name string) []string
 	Installation(name string) string
+	Office(member, unit, day string) *organizationv1.Post
 }
 
 // unimplemented stands one step further away than desk and ledger, whose methods

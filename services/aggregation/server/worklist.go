@@ -161,10 +161,12 @@ var readers = []accessv1.Role{
 
 // falls says whether the item falls to the caller: by a role on exactly its unit,
 // or on the one that this was merged into. What awaits a superior falls to nobody who
-// belongs to the unit whose record it is (回避).
+// belongs to the unit whose record it is (回避), and what is done in office to nobody who
+// holds no post in its unit today.
 func (d *reading) falls(item *worklist.Item) bool {
 	heir := d.directory.Heir(item.GetUnit())
-	if d.directory.Heir(item.GetOwner()) != heir && d.tx.Access.Belongs(item.GetOwner()) {
+	involved := d.directory.Heir(item.GetOwner()) != heir && d.tx.Access.Belongs(item.GetOwner())
+	if involved || worklist.InOffice(item) && d.directory.Office(d.tx.Access.Principal.Name, heir, d.today) == nil {
 		return false
 	}
 	return slices.ContainsFunc(d.tx.Access.Grants(), func(g authz.Grant) bool {

@@ -129,6 +129,19 @@ func Complains(item *Item) bool {
 // Below says whether the record that the item is about is an installation's below.
 func Below(item *Item) bool { return strings.HasPrefix(item.GetSubject(), "installations/") }
 
+// InOffice says whether the item is done by those alone who hold a post in its unit on the
+// day, beside the role: who signs or inspects for it, or decides on what it found itself.
+func InOffice(item *Item) bool {
+	switch item.GetAction() {
+	case aggregationv1.WorkItem_ACTION_SIGN_LEDGER, aggregationv1.WorkItem_ACTION_CONCLUDE_INSPECTION:
+		return true
+	case aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM, aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM:
+		return item.GetUnit() == item.GetOwner()
+	default:
+		return false
+	}
+}
+
 // record is what every record has that something can be asked for by.
 type record interface {
 	GetName() string
@@ -193,46 +206,6 @@ func ledger(l *rectificationv1.Ledger) []*Item {
 		return nil
 	}
 	return ask(l, l.GetUnit(), l.GetCampaign(), action, due)
-}
-
-var problemActions = map[rectificationv1.Problem_State]aggregationv1.WorkItem_Action{
-	rectificationv1.Problem_STATE_IDENTIFIED: aggregationv1.WorkItem_ACTION_PLAN_PROBLEM,
-	rectificationv1.Problem_STATE_PLANNED:    aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
-	rectificationv1.Problem_STATE_RECTIFYING: aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
-	rectificationv1.Problem_STATE_RETURNED:   aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
-	rectificationv1.Problem_STATE_REOPENED:   aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM,
-	rectificationv1.Problem_STATE_SUBMITTED:  aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM,
-	rectificationv1.Problem_STATE_VERIFIED:   aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM,
-}
-
-// problem asks for nothing of what is struck off or cancelled: a wish for another deadline
-// that an older build left open there, nobody decides on.
-func problem(p *rectificationv1.Problem) []*Item {
-	items := ask(p, p.GetUnit(), p.GetCampaign(), problemActions[p.GetState()], p.GetDeadline())
-	for _, item := range items {
-		if duties[item.GetAction()].side == above && ownFinding(p) && !p.GetCloseAbove() {
-			item.Unit, item.Roles = p.GetUnit(), []accessv1.Role{leader, head}
-		}
-	}
-	for _, item := range items {
-		if duties[item.GetAction()].side == above {
-			item.FoundBy = p.GetFoundBy()
-		}
-	}
-	extensions := p.GetExtensions()
-	if n := len(extensions); n > 0 && len(items) > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
-		for _, item := range ask(p, p.GetUnit(), p.GetCampaign(), aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, p.GetDeadline()) {
-			item.FoundBy = cmp.Or(extensions[n-1].GetBureau(), p.GetFoundBy())
-			items = append(items, item)
-		}
-	}
-	return items
-}
-
-// ownFinding says whether the unit found the problem itself: then its own leaders
-// verify and close it.
-func ownFinding(p *rectificationv1.Problem) bool {
-	return p.GetSource() == rectificationv1.Problem_SOURCE_SELF_CHECK || p.GetSource() == rectificationv1.Problem_SOURCE_OUTREACH
 }
 
 func inspection(i *rectificationv1.Inspection) []*Item {

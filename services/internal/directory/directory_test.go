@@ -235,6 +235,42 @@ func TestHeadsAreThoseOfARoleOrAPost(t *testing.T) {
 	}
 }
 
+// One is in office in the body whose organ one serves in, or that this was merged into, by a
+// post of the day; in what lies beneath it, and once the post is over, one is not.
+func TestWhoIsInOfficeWhere(t *testing.T) {
+	d := filled(t)
+	m := &organizationv1.Member{Name: "units/c1/members/m", Posts: []*organizationv1.Post{{Unit: "units/d", Title: "t", EndDate: "2026-03-01"}}}
+	gone := record("units/gone", "units/s", organizationv1.Unit_KIND_SCHOOL)
+	gone.State = organizationv1.Unit_STATE_MERGED
+	run := []*feedv1.Entry{entry(t, 6, m), entry(t, 6, gone)}
+	for _, u := range []*organizationv1.Unit{
+		record("units/s", "units/c2", organizationv1.Unit_KIND_SCHOOL), record("units/d", "units/s", organizationv1.Unit_KIND_DEPARTMENT),
+	} {
+		u.State = organizationv1.Unit_STATE_ACTIVE
+		run = append(run, entry(t, 6, u))
+	}
+	if err := d.apply(t.Context(), run, 14, 14); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		who, unit, day string
+		want           bool
+	}{
+		{m.Name, "units/s", "2026-03-01", true},
+		{m.Name, "units/d", "2026-03-01", true},
+		{m.Name, "units/gone", "2026-03-01", true},
+		{m.Name, "units/s", "2026-03-02", false},
+		{m.Name, "units/c1", "2026-03-01", false}, // where they are entered
+		{m.Name, "units/c2", "2026-03-01", false}, // above
+		{"units/s/members/m", "units/s", "2026-03-01", true},
+		{"units/s/members/nobody", "units/s", "2026-03-01", false},
+	} {
+		if got := d.Office(c.who, c.unit, c.day); (got != nil) != c.want {
+			t.Errorf("%s in %s on %s: %v, want one: %v", c.who, c.unit, c.day, got, c.want)
+		}
+	}
+}
+
 // What was moved or merged beneath a unit since then is told, the topmost of it.
 func TestWhatJoinedAUnit(t *testing.T) {
 	d := filled(t)

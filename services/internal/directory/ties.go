@@ -75,6 +75,18 @@ func (d *Directory) Posts(member, day string) (all []*organizationv1.Post) {
 	return all
 }
 
+// Office returns the post by which the member is in office on a day, YYYY-MM-DD, in the body
+// that the unit is, is an organ of or was merged into, or nil. It MUST NOT be changed.
+func (d *Directory) Office(member, unit, day string) *organizationv1.Post {
+	house := d.House(unit)
+	for _, p := range d.Posts(member, day) {
+		if d.Unit(p.GetUnit()).GetState() == organizationv1.Unit_STATE_ACTIVE && d.House(p.GetUnit()) == house {
+			return p
+		}
+	}
+	return nil
+}
+
 // working are the roles by which one does a unit's work: who holds one of them
 // belongs to it. Reading and administering it do not make one belong.
 var working = []accessv1.Role{

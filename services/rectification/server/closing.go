@@ -6,7 +6,6 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	blobv1 "github.com/duban-project/duban/proto/gen/go/duban/blob/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/internal/change"
@@ -16,7 +15,9 @@ import (
 // SubmitProblem implements the RPC.
 func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.SubmitProblemRequest) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
-		submitted, err := rectification.Submit(p, req.GetEvidence(), tx.Access.Principal.Name, tx.Now)
+		submitted, err := rectification.Submit(p, rectification.Submission{
+			Evidence: req.GetEvidence(), Who: tx.Access.Principal.Name, Leaders: s.leaders(tx, p.GetUnit()), Time: tx.Now,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -29,7 +30,7 @@ func (s *Service) SubmitProblem(ctx context.Context, req *rectificationv1.Submit
 			return nil, err
 		}
 		return submitted, rectification.Renewed(p, files, before)
-	})
+	}, change.CatchUp())
 }
 
 // attached returns the attachments of the problem of those names.
@@ -104,10 +105,10 @@ func (s *Service) judge(
 			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
 		decided, err := rule(tx, p)
-		if err == nil && right.Scope == accessv1.Scope_SCOPE_SUPERIOR {
-			err = rectification.Uninvolved(tx.Access.Principal.Name, p)
+		if err != nil {
+			return nil, err
 		}
-		return decided, err
+		return decided, rectification.Entitled(p, tx.Access.Principal.Name, right, s.serves(tx.Now))
 	}, change.CatchUp())
 }
 

@@ -193,7 +193,7 @@ func (s *Service) SignLedger(ctx context.Context, req *rectificationv1.SignLedge
 		if err != nil {
 			return nil, err
 		}
-		return rectification.Sign(l, signature(tx, req), s.post(l.GetUnit(), tx.Access.Principal.Name, tx.Now), problems)
+		return rectification.Sign(l, signature(tx, req), s.office(l.GetUnit(), tx.Access.Principal.Name, tx.Now), problems)
 	}, change.CatchUp())
 }
 

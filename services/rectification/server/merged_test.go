@@ -185,6 +185,7 @@ func TestWhoBelongsToTheHeirIsNoSuperior(t *testing.T) {
 	l := w.ledger(t)
 	insider := w.Person(w.other)
 	w.Grant(insider.Name, w.bureau, supervisor)
+	w.post(t, insider.Name, w.bureau)
 	i := suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.supervisor).CreateInspection(t.Context(), &rectificationv1.CreateInspectionRequest{
 		Inspection: &rectificationv1.Inspection{Unit: w.bureau, Title: "督查", Team: []string{w.supervisor.Name, insider.Name}, Targets: []string{w.school}},
 	}))

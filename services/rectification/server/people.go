@@ -13,17 +13,12 @@ import (
 // serves says who is in office where at that time, by the tree as it is: changes
 // that ask it MUST catch up with the tree before.
 func (s *Service) serves(now time.Time) rectification.Serves {
-	return func(unit, member string) bool { return s.post(unit, member, now) != nil }
+	return func(unit, member string) bool { return s.office(unit, member, now) != nil }
 }
 
-// post is the one by which the member serves in the unit at that time, or nil.
-func (s *Service) post(unit, member string, now time.Time) *organizationv1.Post {
-	for _, p := range s.units.Posts(member, calendar.On(now).String()) {
-		if s.units.Unit(p.GetUnit()).GetState() == organizationv1.Unit_STATE_ACTIVE && s.units.House(p.GetUnit()) == s.units.House(unit) {
-			return p
-		}
-	}
-	return nil
+// office is the post by which the member is in office in the unit at that time, or nil.
+func (s *Service) office(unit, member string, now time.Time) *organizationv1.Post {
+	return s.units.Office(member, unit, calendar.On(now).String())
 }
 
 // places tells the rules of the tree and of who belongs where: changes that ask it
@@ -46,13 +41,13 @@ func (p places) Belongs(member, unit string) bool { return p.tx.Access.Tree().Be
 
 // Inspects implements rectification.Places, of methods whose rule is that of recording.
 func (p places) Inspects(member, bureau string) bool {
-	return len(p.units.Posts(member, calendar.On(p.tx.Now).String())) > 0 && p.tx.Access.Could(member, bureau)
+	return p.serves(p.tx.Now)(bureau, member) && p.tx.Access.Could(member, bureau)
 }
 
-// leaders are those in office who lead the unit by a role, as authz counts its own.
+// leaders are those in office in the unit who lead it by a role, as authz counts its own.
 // Changes that ask it MUST catch up with the tree before.
 func (s *Service) leaders(tx *change.Tx, unit string) (all []string) {
-	tree, day := tx.Access.Tree(), calendar.On(tx.Now).String()
+	tree, serves := tx.Access.Tree(), s.serves(tx.Now)
 	for _, u := range tree.Path(unit) {
 		for _, role := range rectification.Leading() {
 			all = append(all, s.units.Holders(u, role)...)
@@ -61,7 +56,7 @@ func (s *Service) leaders(tx *change.Tx, unit string) (all []string) {
 			break
 		}
 	}
-	return slices.DeleteFunc(all, func(who string) bool { return len(s.units.Posts(who, day)) == 0 })
+	return slices.DeleteFunc(all, func(who string) bool { return !serves(unit, who) })
 }
 
 // seen is serves for units that the caller sees: elsewhere nobody is in office, so

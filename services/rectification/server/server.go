@@ -31,13 +31,11 @@ import (
 type Units interface {
 	// Unit returns the unit, or nil. It MUST NOT be changed.
 	Unit(name string) *organizationv1.Unit
-	// House returns the body that the unit is an organ of or was merged into, or the
-	// unit itself.
-	House(unit string) string
 	// Heir returns the unit that the unit was merged into, or the unit itself.
 	Heir(unit string) string
-	// Posts returns the posts by which the member serves on a day YYYY-MM-DD.
-	Posts(member, day string) []*organizationv1.Post
+	// Office returns the post by which the member is in office on a day YYYY-MM-DD in the
+	// body that the unit is, is an organ of or was merged into, or nil.
+	Office(member, unit, day string) *organizationv1.Post
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
 	// Land returns the unit and all beneath it as they were at t, parents before

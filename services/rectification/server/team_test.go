@@ -98,6 +98,18 @@ func TestWhoLeftOrCameToATargetIsNoTeam(t *testing.T) {
 	suitetest.OK[*organizationv1.Member](t)(w.Organization(w.SystemAdmin).UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{
 		Name: retired.Name, Posts: []*organizationv1.Post{{Unit: w.bureau, Kind: organizationv1.Post_KIND_STAFF, EndDate: "2026-01-31"}},
 	}}))
+	want(t, "recording out of office", w.recordAs(retired, i), rectification.ErrInspectionRecorderOutside)
+	_, err = w.concludeAs(retired, i)
+	want(t, "concluding out of office", err, rectification.ErrInspectionRecorderOutside)
 	_, err = w.concludeAs(w.bureauLeader, i)
 	want(t, "when the team is not in office", err, nil)
+
+	moved, _ := w.inspector()
+	i, err = w.team(moved.Name, w.supervisor.Name)
+	want(t, "the plan", err, nil)
+	w.post(t, moved.Name, w.other)
+	want(t, "recording by who serves elsewhere", w.recordAs(moved, i), rectification.ErrInspectionRecorderOutside)
+	want(t, "recording by who is left of the team", w.recordAs(w.supervisor, i), nil)
+	_, err = w.concludeAs(moved, i)
+	want(t, "concluding by who serves elsewhere", err, rectification.ErrInspectionRecorderOutside)
 }

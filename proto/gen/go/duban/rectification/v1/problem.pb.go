@@ -341,8 +341,16 @@ type Problem struct {
 	// decide nothing on it as a superior.
 	EnteredBy string `protobuf:"bytes,40,opt,name=entered_by,json=enteredBy,proto3" json:"entered_by,omitempty"`
 	// 上级销号: the unit found it itself, and when it was verified none of its leaders and heads
-	// was free to close it: a superior does, too.
-	CloseAbove    bool `protobuf:"varint,41,opt,name=close_above,json=closeAbove,proto3" json:"close_above,omitempty"`
+	// in office was free to close it: a superior does, too. False once it is returned or reopened.
+	CloseAbove bool `protobuf:"varint,41,opt,name=close_above,json=closeAbove,proto3" json:"close_above,omitempty"`
+	// 曾参与人员: who led it, answered for it, worked on it or asked for another deadline and
+	// stands in none of the fields that say so any more, since they were replaced or it was
+	// reopened; for as long as there is the problem, in this order. They decide nothing on it
+	// as a superior.
+	Former []string `protobuf:"bytes,42,rep,name=former,proto3" json:"former,omitempty"`
+	// 上级核查: the unit found it itself, and when it was submitted none of its leaders and heads
+	// in office was free to verify it: a superior is asked to. False once that is decided.
+	VerifyAbove   bool `protobuf:"varint,43,opt,name=verify_above,json=verifyAbove,proto3" json:"verify_above,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -660,6 +668,20 @@ func (x *Problem) GetEnteredBy() string {
 func (x *Problem) GetCloseAbove() bool {
 	if x != nil {
 		return x.CloseAbove
+	}
+	return false
+}
+
+func (x *Problem) GetFormer() []string {
+	if x != nil {
+		return x.Former
+	}
+	return nil
+}
+
+func (x *Problem) GetVerifyAbove() bool {
+	if x != nil {
+		return x.VerifyAbove
 	}
 	return false
 }
@@ -1947,7 +1969,7 @@ var File_duban_rectification_v1_problem_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
-	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb0\x14\n" +
+	"$duban/rectification/v1/problem.proto\x12\x16duban.rectification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a&duban/rectification/v1/extension.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x14\n" +
 	"\aProblem\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x17\n" +
 	"\x04unit\x18\x02 \x01(\tB\x03\xe0A\x03R\x04unit\x12\x1f\n" +
@@ -2005,7 +2027,9 @@ const file_duban_rectification_v1_problem_proto_rawDesc = "" +
 	"\n" +
 	"entered_by\x18( \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\tenteredBy\x12$\n" +
 	"\vclose_above\x18) \x01(\bB\x03\xe0A\x03R\n" +
-	"closeAbove\"\xf4\x02\n" +
+	"closeAbove\x12%\n" +
+	"\x06former\x18* \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x06former\x12&\n" +
+	"\fverify_above\x18+ \x01(\bB\x03\xe0A\x03R\vverifyAbove\"\xf4\x02\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x10STATE_IDENTIFIED\x10\x01\x1a\r\x9a\xb2\x19\t已发现\x12&\n" +

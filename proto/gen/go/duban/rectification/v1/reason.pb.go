@@ -124,6 +124,10 @@ const (
 	Reason_REASON_INSPECTION_TEAM_INVALID Reason = 45
 	// Whoever signs is in office in the unit of the ledger then.
 	Reason_REASON_LEDGER_SIGNER_OUTSIDE Reason = 46
+	// Who verifies, returns, closes or reopens for the unit is in office in it then.
+	Reason_REASON_PROBLEM_DECIDER_OUTSIDE Reason = 47
+	// Who records or concludes an inspection is in office in the inspecting bureau then.
+	Reason_REASON_INSPECTION_RECORDER_OUTSIDE Reason = 48
 )
 
 // Enum value maps for Reason.
@@ -176,6 +180,8 @@ var (
 		44: "REASON_PROBLEM_EXTENSION_OVER",
 		45: "REASON_INSPECTION_TEAM_INVALID",
 		46: "REASON_LEDGER_SIGNER_OUTSIDE",
+		47: "REASON_PROBLEM_DECIDER_OUTSIDE",
+		48: "REASON_INSPECTION_RECORDER_OUTSIDE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -225,6 +231,8 @@ var (
 		"REASON_PROBLEM_EXTENSION_OVER":        44,
 		"REASON_INSPECTION_TEAM_INVALID":       45,
 		"REASON_LEDGER_SIGNER_OUTSIDE":         46,
+		"REASON_PROBLEM_DECIDER_OUTSIDE":       47,
+		"REASON_INSPECTION_RECORDER_OUTSIDE":   48,
 	}
 )
 
@@ -259,7 +267,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\x93M\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xceW\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -306,9 +314,11 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_LEDGER_PLAN_MISSING\x10)\x1a\xbb\x02\x92\xb2\x19\xb6\x02\b\x05\x12\xa6\x01共有{count}个问题未制定整改措施（序号{numbers}），请逐一补充原因剖析、整改措施、整改时限、责任领导和责任人后再签字。\x1a\x88\x01{count} problems have no plan (numbers {numbers}): give cause, measures, deadline, leader and person responsible of each before signing.\x12\xc1\x01\n" +
 	"!REASON_INSPECTION_TARGET_ARCHIVED\x10*\x1a\x99\x01\x92\xb2\x19\x94\x01\b\x05\x12E受检单位已撤并，不再接受检查，请改选在用单位。\x1aGThe target is archived and is inspected no more: choose an active unit. \x01\x12\xc0\x02\n" +
 	"\x18REASON_PROBLEM_UNCHANGED\x10+\x1a\xa1\x02\x92\xb2\x19\x9c\x02\b\x05\x12\x87\x01退回或重新整改以来没有新的进展，佐证材料也与上次相同，请先填写进展或补充材料，再申请销号。\x1a\x8b\x01Nothing has come since this was returned or reopened: enter what was done, or add evidence that was not submitted before, and submit again. \x01\x12\xf8\x01\n" +
-	"\x1dREASON_PROBLEM_EXTENSION_OVER\x10,\x1a\xd4\x01\x92\xb2\x19\xcf\x01\b\x05\x12Z申请的时限{date}已过，不能再同意，请不予同意，由单位另行申请。\x1aoThe deadline asked for, {date}, has passed and is granted no more: refuse it, and let the unit ask for another.\x12\x88\x02\n" +
-	"\x1eREASON_INSPECTION_TEAM_INVALID\x10-\x1a\xe3\x01\x92\xb2\x19\xde\x01\b\x01\x12u检查组中没有可以登记检查记录的人员，请至少安排一名检查单位的督导员或分管领导。\x1acNobody of the team may record the inspection: name at least one supervisor or leader of the bureau.\x12\xbb\x01\n" +
-	"\x1cREASON_LEDGER_SIGNER_OUTSIDE\x10.\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12E签字人现不在本单位任职，请由在任的一把手签字。\x1aHWhoever signs holds no post in the unit today: its head in office signs.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"\x1dREASON_PROBLEM_EXTENSION_OVER\x10,\x1a\xd4\x01\x92\xb2\x19\xcf\x01\b\x05\x12Z申请的时限{date}已过，不能再同意，请不予同意，由单位另行申请。\x1aoThe deadline asked for, {date}, has passed and is granted no more: refuse it, and let the unit ask for another.\x12\xa2\x02\n" +
+	"\x1eREASON_INSPECTION_TEAM_INVALID\x10-\x1a\xfd\x01\x92\xb2\x19\xf8\x01\b\x01\x12~检查组中没有可以登记检查记录的人员，请至少安排一名在检查单位任职的督导员或分管领导。\x1atNobody of the team may record the inspection: name at least one supervisor or leader who is in office in the bureau.\x12\xfe\x02\n" +
+	"\x1cREASON_LEDGER_SIGNER_OUTSIDE\x10.\x1a\xdb\x02\x92\xb2\x19\xd6\x02\b\x05\x12\xa5\x01您今天在该单位没有任职，不能签字。请由在任的一把手签字；您确在任的，请系统管理员登记您在该单位的任职后再签字。\x1a\xa9\x01You hold no post in the unit today, and cannot sign: let its head in office sign. If you are in office there, have a system administrator enter your post, and sign then.\x12\xd7\x03\n" +
+	"\x1eREASON_PROBLEM_DECIDER_OUTSIDE\x10/\x1a\xb2\x03\x92\xb2\x19\xad\x03\b\x05\x12\xd8\x01您今天在该单位没有任职，不能代表该单位核查、退回、销号或重新整改。请由在任的单位领导办理；您确在任的，请系统管理员登记您在该单位的任职后再办理。\x1a\xcd\x01You hold no post in the unit today, and do not verify, return, close or reopen for it: let a leader in office do so. If you are in office there, have a system administrator enter your post, and do it then.\x12\x81\x05\n" +
+	"\"REASON_INSPECTION_RECORDER_OUTSIDE\x100\x1a\xd8\x04\x92\xb2\x19\xd3\x04\b\x05\x12\xa0\x02您今天在检查单位没有任职，不能登记检查记录或办结。请由在任的检查组成员办理，检查组无人能够办结的，由检查单位在任的督导员或分管领导办结；您确在任的，请系统管理员登记您在检查单位的任职后再办理。\x1a\xab\x02You hold no post in the inspecting bureau today, and neither record nor conclude for it: let one of the team who is in office, or if none of them can, a supervisor or leader in office of the bureau conclude it. If you are in office there, have a system administrator enter your post, and do it then.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once

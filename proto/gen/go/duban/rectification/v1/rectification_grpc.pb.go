@@ -118,11 +118,11 @@ type RectificationServiceClient interface {
 	// Asks for the problem to be struck off (申请销号), with evidence.
 	SubmitProblem(ctx context.Context, in *SubmitProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Confirms that the problem is put right (核查). Who may follows from the source;
-	// never who submitted it.
+	// never who submitted it. Who does for the unit holds a post there that day.
 	VerifyProblem(ctx context.Context, in *VerifyProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
 	// unit; else a supervisor or leader above, of found_by or higher, if it is set.
-	// Never who submitted or verified it.
+	// Never who submitted or verified it. Who does for the unit holds a post there that day.
 	CloseProblem(ctx context.Context, in *CloseProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(ctx context.Context, in *ReturnProblemRequest, opts ...grpc.CallOption) (*Problem, error)
@@ -151,11 +151,12 @@ type RectificationServiceClient interface {
 	GetInspection(ctx context.Context, in *GetInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 	// Lists inspections (列出督导检查).
 	ListInspections(ctx context.Context, in *ListInspectionsRequest, opts ...grpc.CallOption) (*ListInspectionsResponse, error)
-	// Records the visit to one target, by one of the team (督导检查记录). What was
-	// found becomes problems in its ledger.
+	// Records the visit to one target, by one of the team who holds a post in the bureau
+	// that day (督导检查记录). What was found becomes problems in its ledger.
 	RecordInspection(ctx context.Context, in *RecordInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 	// Ends an inspection with its conclusion, by one of the team (督导检查结论), or by another
-	// supervisor or leader of the bureau once none of the team can any more. One visit is
+	// supervisor or leader of the bureau once none of the team can any more; they hold a post
+	// there that day. One visit is
 	// recorded before, unless nobody can record one.
 	ConcludeInspection(ctx context.Context, in *ConcludeInspectionRequest, opts ...grpc.CallOption) (*Inspection, error)
 }
@@ -585,11 +586,11 @@ type RectificationServiceServer interface {
 	// Asks for the problem to be struck off (申请销号), with evidence.
 	SubmitProblem(context.Context, *SubmitProblemRequest) (*Problem, error)
 	// Confirms that the problem is put right (核查). Who may follows from the source;
-	// never who submitted it.
+	// never who submitted it. Who does for the unit holds a post there that day.
 	VerifyProblem(context.Context, *VerifyProblemRequest) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
 	// unit; else a supervisor or leader above, of found_by or higher, if it is set.
-	// Never who submitted or verified it.
+	// Never who submitted or verified it. Who does for the unit holds a post there that day.
 	CloseProblem(context.Context, *CloseProblemRequest) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.
 	ReturnProblem(context.Context, *ReturnProblemRequest) (*Problem, error)
@@ -618,11 +619,12 @@ type RectificationServiceServer interface {
 	GetInspection(context.Context, *GetInspectionRequest) (*Inspection, error)
 	// Lists inspections (列出督导检查).
 	ListInspections(context.Context, *ListInspectionsRequest) (*ListInspectionsResponse, error)
-	// Records the visit to one target, by one of the team (督导检查记录). What was
-	// found becomes problems in its ledger.
+	// Records the visit to one target, by one of the team who holds a post in the bureau
+	// that day (督导检查记录). What was found becomes problems in its ledger.
 	RecordInspection(context.Context, *RecordInspectionRequest) (*Inspection, error)
 	// Ends an inspection with its conclusion, by one of the team (督导检查结论), or by another
-	// supervisor or leader of the bureau once none of the team can any more. One visit is
+	// supervisor or leader of the bureau once none of the team can any more; they hold a post
+	// there that day. One visit is
 	// recorded before, unless nobody can record one.
 	ConcludeInspection(context.Context, *ConcludeInspectionRequest) (*Inspection, error)
 	mustEmbedUnimplementedRectificationServiceServer()
