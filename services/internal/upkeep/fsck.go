@@ -69,6 +69,9 @@ type checking struct {
 	files  map[string]*fsck.Files // by the folder that has them
 	whole  bool                   // no store is damaged
 	read   map[string][]intact.Reading
+
+	first     string // the first role whose store says by which clock it is written
+	simulated bool   // and that it is a simulation's
 }
 
 // role checks the store of a role, and what it mirrors.
@@ -157,7 +160,8 @@ func (k *checking) store(ctx context.Context, role string, s seed.Role) (report 
 	if report, err = fsck.Check(ctx, engine, expect); err != nil {
 		return report, err
 	}
-	return report, bookmarks(ctx, engine, role, k.read[role], &report)
+	err = errors.Join(bookmarks(ctx, engine, role, k.read[role], &report), k.clock(ctx, engine, role, &report))
+	return report, err
 }
 
 // fsckMirrors checks what is mirrored of installations below.
