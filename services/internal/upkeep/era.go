@@ -158,7 +158,7 @@ type turning struct {
 
 // ready says why the log may not go on in the era, before any is in it.
 func (t turning) ready(ctx context.Context) (err error) {
-	engine, err := reopen(ctx, t.Config, t.role)
+	engine, err := versioned(ctx, t.Config, t.role)
 	if err != nil {
 		return err
 	}

@@ -223,6 +223,19 @@ func reopen(ctx context.Context, c suite.Config, role string) (store.Engine, err
 	return open(ctx, c, role, bolt.Inspect)
 }
 
+// versioned is reopen for who takes what the store has as it stands: one that does not say
+// its version is a store.ErrNoVersion.
+func versioned(ctx context.Context, c suite.Config, role string) (store.Engine, error) {
+	engine, err := reopen(ctx, c, role)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := store.VersionOf(ctx, engine); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return engine, nil
+}
+
 func open(ctx context.Context, c suite.Config, role string, how func(path string) (store.Engine, error)) (store.Engine, error) {
 	engine, err := how(filepath.Join(home(c, role), role+".db"))
 	if err != nil {
