@@ -236,3 +236,57 @@ func TestOpenTakesWhatWasWritten(t *testing.T) {
 		}
 	}
 }
+
+// Nobody makes a bucket within a bucket, or follows one: a circle in it harms no reader.
+func TestACircleWithinABucketIsFollowedByNobody(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "db")
+	db, err := bbolt.Open(path, 0o600, nil)
+	want(t, "bbolt.Open", err, nil)
+	var root uint64
+	want(t, "Update", db.Update(func(tx *bbolt.Tx) error {
+		b, err := tx.CreateBucket([]byte("b"))
+		want(t, "CreateBucket", err, nil)
+		in, err := b.CreateBucket([]byte("in"))
+		want(t, "CreateBucket", err, nil)
+		return errors.Join(b.Put([]byte("k"), nil), in.Put([]byte("k"), make([]byte, os.Getpagesize()/2)))
+	}), nil)
+	want(t, "View", db.View(func(tx *bbolt.Tx) error {
+		root = uint64(tx.Bucket([]byte("b")).Bucket([]byte("in")).Root())
+		return nil
+	}), nil)
+	want(t, "Close", db.Close(), nil)
+	l := lying{}
+	l.file, err = os.ReadFile(path)
+	want(t, "ReadFile", err, nil)
+	l.turn(root, root)
+	want(t, "harming", os.WriteFile(path, l.file, 0o600), nil)
+	for _, open := range []func(string) (store.Engine, error){
+		bolt.Inspect, func(path string) (store.Engine, error) { return bolt.Open(path, bolt.Options{MapSize: mapped}) },
+	} {
+		e, err := open(path)
+		want(t, "opening", err, nil)
+		rows := 0
+		want(t, "View", e.View(t.Context(), func(tx store.Tx) error {
+			for _, err := range tx.Scan("b", nil, nil) {
+				if rows++; err != nil {
+					return err
+				}
+			}
+			_, err := tx.Get("b", []byte("in"))
+			if !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("it is the row %v", err)
+			}
+			return nil
+		}), nil)
+		if rows != 2 {
+			t.Errorf("%d rows, want 2", rows)
+		}
+		want(t, "Close", e.Close(), nil)
+	}
+	e, err := bolt.Open(path, bolt.Options{MapSize: mapped})
+	want(t, "Open", err, nil)
+	want(t, "Update", e.Update(t.Context(), func(tx store.Tx) error {
+		return errors.Join(tx.Delete("b", []byte("in")), tx.Delete("b", []byte("k")), tx.Put("b", []byte("l"), nil))
+	}), nil)
+	want(t, "Close", e.Close(), nil)
+}
